@@ -1,0 +1,2 @@
+//! Laid out first; filled in next.
+fn main() {}

@@ -1,0 +1,136 @@
+//! Checkpoints: what the chain keeps of a bucket, and who brings it there.
+
+use crate::commitment::{Commitment, PAYLOAD_VERSION};
+use crate::hash::blake2_256;
+use crate::ids::BucketId;
+use crate::proof::decode_bounded;
+use alloc::vec::Vec;
+use codec::{Decode, Encode, Error, Input, MaxEncodedLen};
+
+/// The most bytes of signer bits that decode. The chain has at most 5 primary
+/// providers a bucket, and this leaves room for 256.
+pub const MAX_SIGNER_BYTES: usize = 32;
+
+/// The primes for which the chain keeps, at each checkpoint, the root of the
+/// last quotient `block / p`, for replicas that lag.
+pub const REPLICA_PRIMES: [u32; 6] = [3, 7, 11, 23, 47, 113];
+
+/// A bucket's last checkpoint, as the chain keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub struct BucketSnapshot {
+    /// What was promised.
+    pub commitment: Commitment,
+    /// The anchor block of the checkpoint.
+    pub checkpoint_block: u32,
+    /// Bit `i`, lowest first, tells whether `primary_providers[i]` signed.
+    pub primary_signers: Vec<u8>,
+}
+
+impl BucketSnapshot {
+    /// Whether the primary provider at `place` signed.
+    pub fn signed_by(&self, place: usize) -> bool {
+        self.primary_signers
+            .get(place >> 3)
+            .is_some_and(|byte| byte & (1 << (place & 7)) != 0)
+    }
+}
+
+impl Decode for BucketSnapshot {
+    fn decode<I: Input>(input: &mut I) -> Result<Self, Error> {
+        Ok(Self {
+            commitment: Commitment::decode(input)?,
+            checkpoint_block: u32::decode(input)?,
+            primary_signers: decode_bounded(
+                input,
+                MAX_SIGNER_BYTES,
+                "more than 32 bytes of signer bits",
+            )?,
+        })
+    }
+}
+
+/// What primary providers sign for a provider-initiated checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub struct CheckpointProposal {
+    /// [`PAYLOAD_VERSION`].
+    pub version: u8,
+    /// The bucket that is spoken of.
+    pub bucket_id: BucketId,
+    /// What is promised.
+    pub commitment: Commitment,
+    /// The window that the checkpoint is for: `anchor / interval`.
+    pub window: u64,
+}
+
+impl CheckpointProposal {
+    /// The proposal of today's version.
+    pub const fn new(bucket_id: BucketId, commitment: Commitment, window: u64) -> Self {
+        Self {
+            version: PAYLOAD_VERSION,
+            bucket_id,
+            commitment,
+            window,
+        }
+    }
+}
+
+/// Which of `primaries` primary providers leads in `window`, as a place in the
+/// chain's list; `None` without any.
+///
+/// The rule is the pallet's: the first four bytes of
+/// `blake2_256(bucket_id ++ window)`, little-endian, modulo their number.
+pub fn leader(bucket: BucketId, window: u64, primaries: u32) -> Option<u32> {
+    let digest = blake2_256(&(bucket, window).encode());
+    let mut lowest = [0; 4];
+    lowest.copy_from_slice(digest.as_bytes().get(..4)?);
+    u32::from_le_bytes(lowest).checked_rem(primaries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{LeafCount, Sequence};
+    use alloc::vec;
+    use primitive_types::H256;
+
+    const COMMITMENT: Commitment = Commitment {
+        mmr_root: H256([6; 32]),
+        start_seq: Sequence(0),
+        leaf_count: LeafCount::ZERO,
+    };
+
+    #[test]
+    fn a_proposal_is_65_bytes() {
+        assert_eq!(
+            CheckpointProposal::new(BucketId(1), COMMITMENT, 2)
+                .encode()
+                .len(),
+            65
+        );
+    }
+
+    /// Values from Python's `hashlib`.
+    #[test]
+    fn the_leader_is_the_one_that_the_pallet_elects() {
+        let elected: Vec<_> = (0..8)
+            .map(|window| leader(BucketId(7), window, 5).unwrap())
+            .collect();
+        assert_eq!(elected, vec![1, 3, 4, 1, 1, 2, 3, 2]);
+        assert_eq!(leader(BucketId(7), 0, 0), None);
+    }
+
+    #[test]
+    fn signer_bits_are_read_lowest_first() {
+        let snapshot = BucketSnapshot {
+            commitment: COMMITMENT,
+            checkpoint_block: 9,
+            primary_signers: vec![0b0000_0101, 0b1],
+        };
+        let signed: Vec<_> = (0..10).filter(|place| snapshot.signed_by(*place)).collect();
+        assert_eq!(signed, vec![0, 2, 8]);
+        assert_eq!(
+            BucketSnapshot::decode(&mut &snapshot.encode()[..]).unwrap(),
+            snapshot
+        );
+    }
+}

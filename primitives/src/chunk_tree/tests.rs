@@ -1,0 +1,159 @@
+//! The tree, built node by node, against one that is built level by level.
+
+use super::*;
+use alloc::vec;
+use proptest::prelude::*;
+
+/// The padded tree's levels, chunks first: the definition, word for word.
+pub(crate) fn levels(profile: HashingProfile, mut hashes: Vec<H256>) -> Vec<Vec<H256>> {
+    hashes.resize(hashes.len().next_power_of_two(), H256::zero());
+    let mut levels = vec![hashes];
+    while levels.last().unwrap().len() > 1 {
+        let above = levels
+            .last()
+            .unwrap()
+            .chunks(2)
+            .map(|pair| profile.node(&pair[0], &pair[1]))
+            .collect();
+        levels.push(above);
+    }
+    levels
+}
+
+fn build(profile: HashingProfile, chunks: u64, last: usize) -> (ContentRoot, Vec<InteriorNode>) {
+    let mut builder = TreeBuilder::new(profile);
+    let mut nodes = vec![];
+    for k in 1..=chunks {
+        let length = if k == chunks { last } else { CHUNK_BYTES };
+        builder
+            .push(H256::from_low_u64_be(k), length, |node| nodes.push(node))
+            .unwrap();
+    }
+    (builder.finish(|node| nodes.push(node)).unwrap(), nodes)
+}
+
+#[test]
+fn every_size_to_200_chunks_has_the_root_of_the_padded_tree() {
+    for profile in [HashingProfile::Plain, HashingProfile::Tagged] {
+        for chunks in 1..=200u64 {
+            let naive = levels(profile, (1..=chunks).map(H256::from_low_u64_be).collect());
+            let (content, nodes) = build(profile, chunks, 17);
+            assert_eq!(content.root, naive.last().unwrap()[0]);
+            assert!(content.subtree.is_whole());
+            assert_eq!(content.subtree.chunks(), chunks);
+            assert_eq!(content.subtree.bytes(), (chunks - 1) * CHUNK_SIZE + 17);
+            // Every node that holds content is handed out, once, children first.
+            let with_content = naive.iter().enumerate().skip(1).map(|(height, level)| {
+                let covered = 1u64 << height;
+                assert_eq!(
+                    level.len() as u64,
+                    content.subtree.chunks().next_power_of_two() / covered
+                );
+                chunks.div_ceil(covered)
+            });
+            assert_eq!(nodes.len() as u64, with_content.sum::<u64>());
+            for node in nodes {
+                assert_eq!(node.hash, profile.node(&node.left, &node.right));
+                assert!(naive[node.subtree.height() as usize].contains(&node.hash));
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_content_is_one_empty_chunk() {
+    let empty = ContentHasher::new(HashingProfile::Plain).finish();
+    assert_eq!(empty.root, HashingProfile::Plain.chunk(b""));
+    assert_ne!(empty.root, H256::zero());
+    assert_eq!(
+        (chunk_count(0), depth(0), chunk_len(ChunkIndex(0), 0)),
+        (1, 0, Some(0))
+    );
+    assert_eq!(chunk_len(ChunkIndex(1), 0), None);
+}
+
+#[test]
+fn content_is_cut_at_262144_bytes() {
+    let size = CHUNK_SIZE;
+    assert_eq!((chunk_count(size), depth(size)), (1, 0));
+    assert_eq!((chunk_count(size + 1), depth(size + 1)), (2, 1));
+    assert_eq!(chunk_len(ChunkIndex(1), size + 1), Some(1));
+    assert_eq!((chunk_count(5 * size), depth(5 * size)), (5, 3));
+    assert_eq!(chunk_len(ChunkIndex(4), 5 * size), Some(CHUNK_BYTES));
+    assert_eq!(chunk_len(ChunkIndex(5), 5 * size), None);
+    assert_eq!((chunk_count(u64::MAX), depth(u64::MAX)), (1 << 46, 46));
+    assert_eq!(
+        chunk_len(ChunkIndex((1 << 46) - 1), u64::MAX),
+        Some(CHUNK_BYTES - 1)
+    );
+}
+
+#[test]
+fn an_index_past_the_padded_size_names_a_slot_within_it() {
+    let size = 3 * CHUNK_SIZE;
+    let slots: Vec<_> = (0..9).map(|k| slot(ChunkIndex(k), size).0).collect();
+    assert_eq!(slots, vec![0, 1, 2, 3, 0, 1, 2, 3, 0]);
+    assert_eq!(slot(ChunkIndex(u64::MAX), 10).0, 0);
+}
+
+#[test]
+fn nodes_that_no_padded_tree_has_are_refused() {
+    let full = Subtree::chunk(CHUNK_BYTES).unwrap();
+    let short = Subtree::chunk(10).unwrap();
+    let pair = full.join(Some(full)).unwrap();
+    assert_eq!(
+        pair.join(Some(full)),
+        Err(ShapeError::UnequalHeight { left: 1, right: 0 }),
+        "H(H(a, b), c)"
+    );
+    assert_eq!(
+        short.join(Some(full)),
+        Err(ShapeError::LeftNotFull {
+            bytes: 10,
+            expected: CHUNK_SIZE
+        })
+    );
+    assert_eq!(
+        Subtree::chunk(CHUNK_BYTES + 1),
+        Err(ShapeError::ChunkTooLong {
+            length: CHUNK_BYTES + 1
+        })
+    );
+    // Padding is sound within a tree, and no root of its own.
+    assert!(!full.join(None).unwrap().is_whole());
+    assert!(
+        pair.join(Some(short.join(None).unwrap()))
+            .unwrap()
+            .is_whole()
+    );
+}
+
+#[test]
+fn content_after_a_short_chunk_is_refused_wherever_it_stands() {
+    for before in 0..9 {
+        let mut builder = TreeBuilder::new(HashingProfile::Plain);
+        for _ in 0..before {
+            builder.push(H256::zero(), CHUNK_BYTES, |_| {}).unwrap();
+        }
+        builder.push(H256::zero(), CHUNK_BYTES - 1, |_| {}).unwrap();
+        let refused = builder.push(H256::zero(), 1, |_| {});
+        assert!(
+            matches!(refused, Err(ShapeError::LeftNotFull { .. })),
+            "{before}: {refused:?}"
+        );
+    }
+}
+
+proptest! {
+    /// A record that is read back is one that could have been written.
+    #[test]
+    fn only_nodes_that_can_exist_are_taken_from_a_record(
+        height in 0u32..50, chunks in 0u64..1 << 20, bytes: u64,
+    ) {
+        if let Some(subtree) = Subtree::from_parts(height, chunks, bytes) {
+            prop_assert!(subtree.chunks() >= 1 && chunks <= 1 << height);
+            // Empty content is one empty chunk; elsewhere a last chunk has bytes.
+            prop_assert!(chunk_count(bytes) == chunks || bytes == (chunks - 1) * CHUNK_SIZE);
+        }
+    }
+}

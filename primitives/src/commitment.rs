@@ -1,0 +1,82 @@
+//! What a provider signs: a promise to hold the leaves under one root.
+
+use crate::ids::{BucketId, LeafCount, LeafIndex, Sequence};
+use codec::{Decode, Encode, MaxEncodedLen};
+use primitive_types::H256;
+
+/// The version byte that the chain expects in what is signed.
+pub const PAYLOAD_VERSION: u8 = 1;
+
+/// A bucket's MMR at one leaf count; covers the sequences
+/// `start_seq .. start_seq + leaf_count`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, MaxEncodedLen)]
+pub struct Commitment {
+    /// Root of the MMR, or 32 zero bytes without leaves.
+    pub mmr_root: H256,
+    /// Sequence of the tree's first leaf.
+    pub start_seq: Sequence,
+    /// Leaves under the root.
+    pub leaf_count: LeafCount,
+}
+
+impl Commitment {
+    /// What an admin authorises by signing it: that the bucket's leaves before
+    /// `new_start_seq` are deleted, the survivors having `new_mmr_root`.
+    pub const fn deletion(new_mmr_root: H256, new_start_seq: Sequence) -> Self {
+        Self {
+            mmr_root: new_mmr_root,
+            start_seq: new_start_seq,
+            leaf_count: LeafCount::ZERO,
+        }
+    }
+
+    /// Whether the commitment promises the leaf `index`, counted from `start_seq`.
+    pub const fn covers(&self, index: LeafIndex) -> bool {
+        self.leaf_count.holds(index)
+    }
+}
+
+/// A commitment bound to its bucket. Its raw SCALE bytes are what is signed:
+/// neither hashed first nor wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+pub struct CommitmentPayload {
+    /// [`PAYLOAD_VERSION`].
+    pub version: u8,
+    /// The bucket that the commitment speaks of.
+    pub bucket_id: BucketId,
+    /// What is promised.
+    pub commitment: Commitment,
+}
+
+impl CommitmentPayload {
+    /// The payload of today's version.
+    pub const fn new(bucket_id: BucketId, commitment: Commitment) -> Self {
+        Self {
+            version: PAYLOAD_VERSION,
+            bucket_id,
+            commitment,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_57_bytes_in_the_order_of_the_chain() {
+        let commitment = Commitment {
+            mmr_root: H256::repeat_byte(0xaa),
+            start_seq: Sequence(3),
+            leaf_count: LeafCount::new(5).unwrap(),
+        };
+        let bytes = CommitmentPayload::new(BucketId(0x0102), commitment).encode();
+        let expected = format!(
+            "010201000000000000{}03000000000000000500000000000000",
+            "aa".repeat(32)
+        );
+        assert_eq!(hex::encode(&bytes), expected);
+        assert_eq!(bytes.len(), 57);
+        assert_eq!(commitment.encode().len(), 48);
+    }
+}

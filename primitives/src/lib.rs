@@ -1,0 +1,69 @@
+//! The chain's half of off-chain storage, as arithmetic.
+//!
+//! Clients, challengers, providers and the chain itself compile this crate: the
+//! types in the chain's encoding, the MMR and chunk tree behind a commitment,
+//! and the verifiers that decide whether an answer costs a provider its stake.
+//! It knows nothing of disks, threads or time, and needs no `std`.
+//!
+//! ```text
+//! bytes ─► chunks ─► chunk_tree ─► MmrLeaf ─► mmr::Frontier ─► Commitment ─► CommitmentPayload
+//!                                                                  │
+//!          ChunkLocation ─► ChallengeResponse ─► chain_rule, verify ┘
+//! ```
+//!
+//! Two judges stand side by side, and a responder must satisfy both:
+//! [`chain_rule`] is what the deployed pallet checks, lenient as it is;
+//! [`verify`] is what an honest answer looks like, to the last bit.
+//!
+//! ```
+//! use cairn_primitives::{
+//!     BucketId, Commitment, CommitmentPayload, HashingProfile, MmrLeaf, Sequence,
+//!     chunk_tree::ContentHasher, mmr::Frontier,
+//! };
+//!
+//! // A client's content becomes a leaf, and the leaf a commitment.
+//! let profile = HashingProfile::Plain;
+//! let content = b"three small words".as_slice();
+//! let mut hasher = ContentHasher::new(profile);
+//! hasher.push(content)?;
+//! let data_root = hasher.finish().root;
+//! let size = content.len() as u64;
+//! let leaf = MmrLeaf { data_root, data_size: size, total_size: size };
+//!
+//! let mut frontier = Frontier::empty(profile);
+//! frontier.append(profile.leaf(&leaf), |_position, _hash| {});
+//! let commitment = Commitment {
+//!     mmr_root: frontier.root(),
+//!     start_seq: Sequence(0),
+//!     leaf_count: frontier.count(),
+//! };
+//! let to_sign = CommitmentPayload::new(BucketId(7), commitment);
+//! assert_eq!(to_sign.commitment.leaf_count.get(), 1);
+//! # Ok::<(), cairn_primitives::chunk_tree::ShapeError>(())
+//! ```
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+#![warn(clippy::arithmetic_side_effects)]
+
+extern crate alloc;
+
+pub mod chain_rule;
+pub mod challenge;
+pub mod checkpoint;
+pub mod chunk_tree;
+mod commitment;
+mod hash;
+mod ids;
+mod leaf;
+pub mod mmr;
+mod proof;
+pub mod sp_mmr;
+pub mod verify;
+
+pub use commitment::{Commitment, CommitmentPayload, PAYLOAD_VERSION};
+pub use hash::{HashingProfile, blake2_256};
+pub use ids::{BucketId, ChunkIndex, LeafCount, LeafIndex, MAX_LEAF_COUNT, Position, Sequence};
+pub use leaf::{LEAF_BYTES, MmrLeaf};
+pub use primitive_types::H256;
+pub use proof::{MAX_PATH, MAX_PEAKS, MerkleProof, MmrProof};

@@ -1,0 +1,1 @@
+//! Laid out first; filled in next.
