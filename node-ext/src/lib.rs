@@ -1,1 +1,56 @@
-//! Laid out first; filled in next.
+//! The provider's half of off-chain storage: buckets on disk.
+//!
+//! Each bucket is a RocksDB of its own, with its MMR's nodes one key per
+//! position. A commit reads nothing; a proof is one batched read, for any leaf
+//! count that the tree has had; nothing that is signed is ever rewritten.
+//!
+//! ```text
+//! BasePath ─► Bucket ─┬─ ingest, put_chunk, put_node ─► content, each chunk once
+//!    │                ├─ commit, commit_signed ───────► leaves and nodes, one batch, one fsync
+//!    └─ KeyFolder     └─ view(At) ─► mmr_proof, answer ► verified before it leaves
+//!          └─ Signer
+//! ```
+//!
+//! ```
+//! use cairn_node_ext::{At, BasePath, BucketConfig, NewLeaf, Shared};
+//! use cairn_primitives::{BucketId, ChunkIndex, LeafIndex, challenge::ChunkLocation};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! let base = BasePath::create(folder.path())?;
+//! base.keys().insert("//Alice")?;
+//! let signer = base.keys().signer(None)?;
+//! let bucket = base.create_bucket(BucketId(7), BucketConfig::default(), &Shared::default())?;
+//!
+//! // A client's upload becomes a leaf, and the leaf a promise.
+//! let content = bucket.ingest(&b"three small words"[..])?;
+//! let leaf = NewLeaf { data_root: content.data_root, data_size: content.data_size };
+//! let (_, signed) = bucket.commit_signed(&[leaf], &signer)?;
+//! assert!(signed.is_valid());
+//!
+//! // Later, somebody challenges the root that was signed.
+//! let root = signed.payload.commitment.mmr_root;
+//! let location = ChunkLocation { leaf_index: LeafIndex(0), chunk_index: ChunkIndex(0) };
+//! let answer = bucket.view(At::Root(root))?.answer(location)?;
+//! assert_eq!(answer.chunk_data, b"three small words");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod base_path;
+mod bucket;
+mod engine;
+mod error;
+mod fsck;
+mod keystore;
+mod layout;
+mod signing;
+
+pub use base_path::{BasePath, BasePathError};
+pub use bucket::{Answer, At, Bucket, BucketConfig, Committed, Ingested, NewLeaf, Promise, View};
+pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Shared};
+pub use error::{CommitError, CreateError, IngestError, OpenError, ProveError, Unusable};
+pub use fsck::{Finding, FsckReport, fsck};
+pub use keystore::{KeyError, KeyFolder};
+pub use layout::Usage;
+pub use signing::{KEY_TYPE, SignError, SignedCommitment, Signer};

@@ -1,0 +1,79 @@
+# Everything that is done with this repository, by name. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Cargo uses every core by itself, and the steps share one target directory,
+# which it locks: two at a time would only wait for each other.
+.NOTPARALLEL:
+
+# Outside the working copy, so that several copies share one build of RocksDB.
+CARGO_TARGET_DIR ?= $(HOME)/.cache/cairn/target
+export CARGO_TARGET_DIR
+
+# RocksDB is some ten minutes of C++ on two cores: with ccache it is compiled
+# once for a machine, whatever becomes of the target directory. Make itself sets
+# CC and CXX, hence `origin`: only those built-in values are replaced, so that a
+# compiler named in the environment or on the command line is kept.
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := ccache gcc
+endif
+ifneq ($(filter default undefined,$(origin CXX)),)
+CXX := ccache g++
+endif
+export CC CXX
+
+# One profile for everything. A second one would compile RocksDB and the
+# Substrate crates a second time, and tests would run on other code than the
+# demo and the benchmarks. Overflow checks stay on in it; see Cargo.toml.
+CARGO_FLAGS := --locked --release
+
+# A folder to store, for `make demo`; the demo makes its own files without it.
+FILES ?=
+export FILES
+# Where the demo keeps its data; the script chooses when this is empty.
+DEMO_DIR ?=
+# Any value makes `make bench` short.
+QUICK ?=
+
+.PHONY: help deps demo test bench lint
+
+help:
+	@echo 'make demo    build the node and show it at work'
+	@echo '             FILES=folder     store the files of this folder'
+	@echo '             DEMO_DIR=folder  keep the data of the demo here'
+	@echo 'make test    check the build without std, then run every test'
+	@echo 'make bench   measure, and write benches/REPORT.md'
+	@echo '             QUICK=1          a short run'
+	@echo 'make lint    formatting, fences between crates, clippy, documentation, licences'
+	@echo 'make deps    install what the build needs besides Rust (the others do this first)'
+	@echo
+	@echo 'Artifacts go to $(CARGO_TARGET_DIR); set CARGO_TARGET_DIR to change that.'
+
+deps:
+	@scripts/install-deps.sh
+
+demo: deps
+	cargo build $(CARGO_FLAGS) -p cairn
+	scripts/demo.sh $(if $(DEMO_DIR),"$(DEMO_DIR)")
+
+test: deps
+	scripts/check-no-std.sh
+	cargo test --workspace $(CARGO_FLAGS)
+
+bench: deps
+	cargo run $(CARGO_FLAGS) -p cairn-benches -- $(if $(QUICK),--quick) --out benches/REPORT.md
+
+# The quick checks come first. cargo-deny is not asked for advisories: what they
+# say depends on the day, and what a gate says must not.
+lint: deps
+	cargo fmt --all --check
+	scripts/check-fences.sh
+	cargo clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(CARGO_FLAGS)
+	@if command -v cargo-deny >/dev/null; then \
+		echo 'cargo deny --locked check --hide-inclusion-graph bans licenses sources'; \
+		cargo deny --locked check --hide-inclusion-graph bans licenses sources; \
+	else \
+		echo 'cargo-deny is not installed: licences and bans were not checked'; \
+	fi

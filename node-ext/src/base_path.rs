@@ -1,0 +1,200 @@
+//! The folder that a provider works in: who may work in it, which buckets are
+//! there, and where its keys are.
+
+use crate::bucket::{Bucket, BucketConfig};
+use crate::engine::{Access, Shared};
+use crate::error::{CreateError, OpenError};
+use crate::keystore::KeyFolder;
+use crate::layout::{BUCKETS_DIR, KEYSTORE_DIR, LOCK_FILE, bucket_dir_name, parse_bucket_dir_name};
+use cairn_primitives::BucketId;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// Why a base path cannot be worked in.
+#[derive(Debug, thiserror::Error)]
+pub enum BasePathError {
+    /// It is not there.
+    #[error("there is no base path {path}: make a bucket in it first, with `cairn bucket create`")]
+    Missing {
+        /// The base path.
+        path: PathBuf,
+    },
+    /// Another process works in it.
+    #[error("{path} is locked by another process: stop that one first, or wait for it to end")]
+    Locked {
+        /// The base path.
+        path: PathBuf,
+    },
+    /// The system refuses.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// What was attempted.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// There is no such bucket.
+    #[error("there is no bucket {bucket} in {path}; `cairn bucket list` shows those that are")]
+    NoSuchBucket {
+        /// The bucket.
+        bucket: BucketId,
+        /// The base path.
+        path: PathBuf,
+    },
+    /// The bucket is not opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The bucket is not made.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+}
+
+/// A base path, held for as long as this lives: by one process that writes, or
+/// by any number that read.
+#[derive(Debug)]
+pub struct BasePath {
+    path: PathBuf,
+    access: Access,
+    /// Holds the lock; absent on a disk that takes no writes, where nobody can
+    /// change anything.
+    _lock: Option<File>,
+}
+
+impl BasePath {
+    /// Takes a base path for writing, making it where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`BasePathError::Locked`] while another process works in it.
+    pub fn create(path: impl Into<PathBuf>) -> Result<Self, BasePathError> {
+        let path = path.into();
+        let buckets = path.join(BUCKETS_DIR);
+        std::fs::create_dir_all(&buckets).map_err(|source| io("make", &buckets, source))?;
+        Self::open(path, Access::ReadWrite)
+    }
+
+    /// Takes a base path that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`BasePathError::Missing`], or [`BasePathError::Locked`] while another
+    /// process works in it: for reading, one that writes.
+    pub fn open(path: impl Into<PathBuf>, access: Access) -> Result<Self, BasePathError> {
+        let path = path.into();
+        if !path.join(BUCKETS_DIR).is_dir() {
+            return Err(BasePathError::Missing { path });
+        }
+        let lock_path = path.join(LOCK_FILE);
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock_path);
+        let lock = match (opened, access) {
+            (Ok(file), _) => Some(file),
+            (Err(source), Access::ReadWrite) => return Err(io("open", &lock_path, source)),
+            // Without a way to write, the lock can still be shared.
+            (Err(_), Access::ReadOnly) => File::open(&lock_path).ok(),
+        };
+        let locked = lock.as_ref().map_or(Ok(()), |file| match access {
+            Access::ReadWrite => file.try_lock(),
+            Access::ReadOnly => file.try_lock_shared(),
+        });
+        match locked {
+            Ok(()) => Ok(Self {
+                path,
+                access,
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(BasePathError::Locked { path }),
+            Err(TryLockError::Error(source)) => Err(io("lock", &lock_path, source)),
+        }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The provider's keys.
+    pub fn keys(&self) -> KeyFolder {
+        KeyFolder::new(self.path.join(KEYSTORE_DIR))
+    }
+
+    /// The buckets whose folders are there, in the order of their ids.
+    ///
+    /// # Errors
+    ///
+    /// [`BasePathError::Io`] when the folder cannot be read.
+    pub fn buckets(&self) -> Result<Vec<BucketId>, BasePathError> {
+        let folder = self.path.join(BUCKETS_DIR);
+        let entries = std::fs::read_dir(&folder).map_err(|source| io("read", &folder, source))?;
+        let mut buckets = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|source| io("read", &folder, source))?;
+            buckets.extend(entry.file_name().to_str().and_then(parse_bucket_dir_name));
+        }
+        buckets.sort_unstable();
+        Ok(buckets)
+    }
+
+    /// Makes a bucket, and opens it for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`BasePathError::Create`].
+    pub fn create_bucket(
+        &self,
+        bucket: BucketId,
+        config: BucketConfig,
+        shared: &Shared,
+    ) -> Result<Bucket, BasePathError> {
+        Ok(Bucket::create(
+            &self.bucket_path(bucket),
+            bucket,
+            config,
+            shared,
+        )?)
+    }
+
+    /// Opens a bucket, as the base path was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`BasePathError::NoSuchBucket`], or [`BasePathError::Open`].
+    pub fn open_bucket(&self, bucket: BucketId, shared: &Shared) -> Result<Bucket, BasePathError> {
+        let path = self.bucket_path(bucket);
+        if !path.exists() {
+            return Err(BasePathError::NoSuchBucket {
+                bucket,
+                path: self.path.clone(),
+            });
+        }
+        let opened = Bucket::open(&path, self.access, shared)?;
+        if opened.id() != bucket {
+            let found = opened.id();
+            return Err(OpenError::AnotherBucket {
+                path,
+                expected: bucket,
+                found,
+            }
+            .into());
+        }
+        Ok(opened)
+    }
+
+    fn bucket_path(&self, bucket: BucketId) -> PathBuf {
+        self.path.join(BUCKETS_DIR).join(bucket_dir_name(bucket))
+    }
+}
+
+fn io(doing: &'static str, path: &Path, source: std::io::Error) -> BasePathError {
+    BasePathError::Io {
+        doing,
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,295 @@
+//! One bucket: its own database, its own tree, its own faults.
+//!
+//! What may be read at any time is the [`Tip`], replaced as a whole by the one
+//! function that advances it (`commit`). Content is guarded by a lock of its
+//! own (`ingest`), so that an upload does not hold up a commit. Proofs take
+//! neither: they read what is never changed.
+
+mod commit;
+mod ingest;
+mod prove;
+mod read;
+mod recover;
+#[cfg(test)]
+mod tests;
+
+pub use commit::{Committed, NewLeaf};
+pub use ingest::Ingested;
+pub use prove::{Answer, At, View};
+pub use read::Promise;
+
+use crate::engine::{Access, Durability, Engine, Family, ReadCounts, Shared};
+use crate::error::{CreateError, OpenError, ProveError, Unusable};
+use crate::layout::{self, StateRecord, Usage};
+use cairn_primitives::mmr::Frontier;
+use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafIndex, MmrLeaf, Sequence};
+use codec::Encode;
+use parking_lot::{Mutex, RwLock};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+/// What a bucket is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct BucketConfig {
+    /// How it hashes, for its whole life.
+    pub profile: HashingProfile,
+    /// Bytes of content that it may hold; each chunk is counted once.
+    pub max_bytes: u64,
+}
+
+impl Default for BucketConfig {
+    /// The deployed pallet's hashing, and no quota.
+    fn default() -> Self {
+        Self {
+            profile: HashingProfile::Plain,
+            max_bytes: u64::MAX,
+        }
+    }
+}
+
+/// The newest state: everything that a commit changes, in one piece.
+#[derive(Clone, Debug)]
+pub(crate) struct Tip {
+    /// The current tree, named by the sequence of its first leaf.
+    pub(crate) tree: Sequence,
+    pub(crate) frontier: Frontier,
+    pub(crate) root: H256,
+    /// The last leaf's `total_size`.
+    pub(crate) total_size: u64,
+}
+
+impl Tip {
+    fn commitment(&self) -> Commitment {
+        Commitment {
+            mmr_root: self.root,
+            start_seq: self.tree,
+            leaf_count: self.frontier.count(),
+        }
+    }
+
+    fn record(&self, bucket: BucketId, config: BucketConfig) -> StateRecord {
+        StateRecord {
+            format: layout::FORMAT_VERSION,
+            bucket,
+            profile: config.profile,
+            max_bytes: config.max_bytes,
+            tree: self.tree,
+            count: self.frontier.count(),
+            total_size: self.total_size,
+            root: self.root,
+            peaks: self.frontier.peaks().to_vec(),
+        }
+    }
+}
+
+/// An open bucket. All of it may be used from many threads.
+pub struct Bucket {
+    id: BucketId,
+    config: BucketConfig,
+    access: Access,
+    engine: Engine,
+    tip: RwLock<Arc<Tip>>,
+    commits: commit::Queue,
+    content: Mutex<ingest::ContentState>,
+    poison: OnceLock<String>,
+}
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bucket")
+            .field("id", &self.id)
+            .field("access", &self.access)
+            .field("commitment", &self.commitment())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bucket {
+    /// Makes an empty bucket in the folder `path`, which must not be there,
+    /// and opens it for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]; then no folder is left.
+    pub fn create(
+        path: &Path,
+        id: BucketId,
+        config: BucketConfig,
+        shared: &Shared,
+    ) -> Result<Self, CreateError> {
+        match std::fs::create_dir(path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                return Err(CreateError::Exists {
+                    bucket: id,
+                    path: path.to_owned(),
+                });
+            }
+            Err(source) => {
+                return Err(CreateError::Folder {
+                    bucket: id,
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        }
+        let made = Self::create_in(path, id, config, shared);
+        if made.is_err() {
+            // The folder is ours and holds nothing that was promised.
+            let _ = std::fs::remove_dir_all(path);
+        }
+        made
+    }
+
+    fn create_in(
+        path: &Path,
+        id: BucketId,
+        config: BucketConfig,
+        shared: &Shared,
+    ) -> Result<Self, CreateError> {
+        let engine = Engine::create(path, shared)?;
+        let tip = Tip {
+            tree: Sequence(0),
+            frontier: Frontier::empty(config.profile),
+            root: H256::zero(),
+            total_size: 0,
+        };
+        let mut batch = engine.batch();
+        batch.put(
+            Family::Tree,
+            layout::STATE_KEY,
+            &tip.record(id, config).encode(),
+        );
+        batch.put(
+            Family::Content,
+            layout::USAGE_KEY,
+            &Usage::default().encode(),
+        );
+        engine.write(batch, Durability::Synced)?;
+        Ok(Self::from_parts(
+            engine,
+            Access::ReadWrite,
+            id,
+            config,
+            tip,
+            Usage::default(),
+        ))
+    }
+
+    /// Opens the bucket in the folder `path`, checking that its state, its
+    /// peaks and its root agree (I11).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; a bucket that fails its checks is not opened.
+    pub fn open(path: &Path, access: Access, shared: &Shared) -> Result<Self, OpenError> {
+        recover::open(path, access, shared)
+    }
+
+    fn from_parts(
+        engine: Engine,
+        access: Access,
+        id: BucketId,
+        config: BucketConfig,
+        tip: Tip,
+        usage: Usage,
+    ) -> Self {
+        Self {
+            id,
+            config,
+            access,
+            engine,
+            tip: RwLock::new(Arc::new(tip)),
+            commits: commit::Queue::default(),
+            content: Mutex::new(ingest::ContentState::new(usage)),
+            poison: OnceLock::new(),
+        }
+    }
+
+    /// The bucket's name on chain.
+    pub fn id(&self) -> BucketId {
+        self.id
+    }
+
+    /// What the bucket was made with.
+    pub fn config(&self) -> BucketConfig {
+        self.config
+    }
+
+    /// The bucket's folder.
+    pub fn path(&self) -> &Path {
+        self.engine.path()
+    }
+
+    /// The newest commitment, which need not be signed or durable.
+    pub fn commitment(&self) -> Commitment {
+        self.tip().commitment()
+    }
+
+    /// The newest tree's peaks, left to right.
+    pub fn peaks(&self) -> Vec<H256> {
+        self.tip().frontier.peaks().to_vec()
+    }
+
+    /// `data_size` summed over all leaves that were ever committed, in bytes.
+    pub fn total_size(&self) -> u64 {
+        self.tip().total_size
+    }
+
+    /// What the bucket's content takes.
+    pub fn usage(&self) -> Usage {
+        self.content.lock().usage()
+    }
+
+    /// How often the database was read since the bucket was opened.
+    pub fn read_counts(&self) -> ReadCounts {
+        self.engine.read_counts()
+    }
+
+    /// The leaf `index` of the newest tree.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] when there is none, or it is gone from disk.
+    pub fn leaf(&self, index: LeafIndex) -> Result<MmrLeaf, ProveError> {
+        self.view(At::Newest)?.leaf(index)
+    }
+
+    /// Makes all that was written so far durable.
+    ///
+    /// # Errors
+    ///
+    /// The database's failure; the bucket then takes no more writes.
+    pub fn sync(&self) -> Result<(), crate::error::CommitError> {
+        self.usable()?;
+        self.engine
+            .sync()
+            .map_err(|error| self.poisoned_by(error).into())
+    }
+
+    fn tip(&self) -> Arc<Tip> {
+        self.tip.read().clone()
+    }
+
+    /// Fails where writes are not possible, or not to be trusted (I9).
+    fn usable(&self) -> Result<(), Unusable> {
+        if self.access == Access::ReadOnly {
+            return Err(Unusable::ReadOnly { bucket: self.id });
+        }
+        match self.poison.get() {
+            Some(reason) => Err(Unusable::Poisoned {
+                bucket: self.id,
+                reason: reason.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Notes that a write failed, so that its outcome is unknown (I9).
+    fn poisoned_by<E: std::fmt::Display>(&self, error: E) -> E {
+        // The first failure is the one to report.
+        let _ = self.poison.set(error.to_string());
+        tracing::error!(bucket = %self.id, %error, "a write failed; the bucket takes no more");
+        error
+    }
+}

@@ -1,0 +1,386 @@
+//! Committing: the one place where leaves, nodes, leaf count, peaks and root
+//! change, all in one batch (I2, I3).
+//!
+//! Commits that arrive while another is being written wait in a queue; whoever
+//! finds nobody writing takes all that wait into one batch and one fsync. Each
+//! still gets a commitment of its own, at its own leaf count, as if it had
+//! been alone.
+
+use super::{Bucket, Tip};
+use crate::engine::{Durability, EngineError, Family};
+use crate::error::CommitError;
+use crate::layout::{self, InteriorValue, PromiseValue};
+use crate::signing::{SignedCommitment, Signer};
+use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
+use cairn_primitives::{Commitment, H256, LeafIndex, MmrLeaf};
+use codec::Encode;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Content to commit, all of which is in the bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewLeaf {
+    /// Root of its chunk tree.
+    pub data_root: H256,
+    /// Its length, in bytes.
+    pub data_size: u64,
+}
+
+/// What a commit came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Index of the first of the new leaves in the commitment's tree.
+    pub first_leaf: LeafIndex,
+    /// The bucket right after the new leaves.
+    pub commitment: Commitment,
+}
+
+/// What a caller asks of the next write.
+#[derive(Clone)]
+struct Request {
+    leaves: Vec<NewLeaf>,
+    durability: Durability,
+    /// When to promise the commitment, in milliseconds since the Unix epoch.
+    promise_at: Option<u64>,
+}
+
+/// How a write ended for one of those that it was for.
+type Outcome = Result<Committed, GroupError>;
+
+/// A failure that all of a group share.
+#[derive(Clone)]
+enum GroupError {
+    Exhausted,
+    NothingToSign,
+    Engine(EngineError),
+    Poisoned(String),
+}
+
+/// One caller's place in the queue.
+struct Ticket {
+    request: Request,
+    outcome: Mutex<Option<Outcome>>,
+}
+
+/// Those who wait, and whether somebody is writing.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<QueueState>,
+    turn: Condvar,
+}
+
+#[derive(Default)]
+struct QueueState {
+    waiting: Vec<Arc<Ticket>>,
+    writing: bool,
+}
+
+impl Bucket {
+    /// Commits content as leaves, in the order given, all or none.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`], with nothing changed, unless the whole tree of each
+    /// data root is in the bucket in a shape and size that the chain can
+    /// verify (I1).
+    pub fn commit(
+        &self,
+        leaves: &[NewLeaf],
+        durability: Durability,
+    ) -> Result<Committed, CommitError> {
+        if leaves.is_empty() {
+            return Err(CommitError::Nothing { bucket: self.id });
+        }
+        self.enqueue(leaves, durability, None)
+    }
+
+    /// Commits content as leaves, durably, and signs the commitment that this
+    /// very call made (I4). Without leaves, signs the newest commitment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bucket::commit`]; [`CommitError::NothingToSign`] in an empty
+    /// bucket; [`CommitError::Sign`] when the keystore fails, which leaves the
+    /// leaves committed.
+    pub fn commit_signed(
+        &self,
+        leaves: &[NewLeaf],
+        signer: &Signer,
+    ) -> Result<(Committed, SignedCommitment), CommitError> {
+        let committed = self.enqueue(leaves, Durability::Synced, Some(now_ms()))?;
+        // The batch with the promise is durable, so the signature may exist.
+        let signed = signer
+            .sign(self.id, committed.commitment)
+            .map_err(|reason| CommitError::Sign {
+                bucket: self.id,
+                reason,
+            })?;
+        Ok((committed, signed))
+    }
+
+    fn enqueue(
+        &self,
+        leaves: &[NewLeaf],
+        durability: Durability,
+        promise_at: Option<u64>,
+    ) -> Result<Committed, CommitError> {
+        self.usable()?;
+        leaves
+            .iter()
+            .try_for_each(|leaf| self.check_content(leaf))?;
+        let request = Request {
+            leaves: leaves.to_vec(),
+            durability,
+            promise_at,
+        };
+        self.run(request).map_err(|error| match error {
+            GroupError::Exhausted => CommitError::Exhausted { bucket: self.id },
+            GroupError::NothingToSign => CommitError::NothingToSign { bucket: self.id },
+            GroupError::Engine(error) => CommitError::Engine(error),
+            GroupError::Poisoned(reason) => crate::error::Unusable::Poisoned {
+                bucket: self.id,
+                reason,
+            }
+            .into(),
+        })
+    }
+
+    /// Waits for the request to be written, by whoever's turn it is.
+    fn run(&self, request: Request) -> Outcome {
+        let ticket = Arc::new(Ticket {
+            request,
+            outcome: Mutex::new(None),
+        });
+        let mut state = self.commits.state.lock();
+        state.waiting.push(ticket.clone());
+        loop {
+            if let Some(outcome) = ticket.outcome.lock().take() {
+                return outcome;
+            }
+            if state.writing {
+                self.commits.turn.wait(&mut state);
+                continue;
+            }
+            state.writing = true;
+            let group = std::mem::take(&mut state.waiting);
+            drop(state);
+            self.write_group(&group);
+            state = self.commits.state.lock();
+            state.writing = false;
+            self.commits.turn.notify_all();
+        }
+    }
+
+    /// Writes all that a group asks for in one batch, and advances the tip.
+    fn write_group(&self, group: &[Arc<Ticket>]) {
+        let settle = |error: GroupError| {
+            for ticket in group {
+                ticket
+                    .outcome
+                    .lock()
+                    .get_or_insert_with(|| Err(error.clone()));
+            }
+        };
+        // A group that was waiting while another failed must not be written.
+        if let Some(reason) = self.poison.get() {
+            return settle(GroupError::Poisoned(reason.clone()));
+        }
+        let mut tip = Tip::clone(&self.tip());
+        let mut batch = self.engine.batch();
+        let mut durability = Durability::Buffered;
+        let mut done = Vec::with_capacity(group.len());
+        let mut advanced = false;
+        for ticket in group {
+            match advance(&tip, &ticket.request) {
+                Ok((next, additions)) => {
+                    let commitment = next.commitment();
+                    let first_leaf = tip.frontier.count().next_index();
+                    additions.write(&mut batch);
+                    advanced |= !ticket.request.leaves.is_empty();
+                    if ticket.request.durability == Durability::Synced {
+                        durability = Durability::Synced;
+                    }
+                    tip = next;
+                    done.push((
+                        ticket,
+                        Committed {
+                            first_leaf,
+                            commitment,
+                        },
+                    ));
+                }
+                Err(error) => *ticket.outcome.lock() = Some(Err(error)),
+            }
+        }
+        if done.is_empty() {
+            return;
+        }
+        if advanced {
+            let record = tip.record(self.id, self.config);
+            batch.put(Family::Tree, layout::STATE_KEY, &record.encode());
+        }
+        if let Err(error) = self.engine.write(batch, durability) {
+            return settle(GroupError::Engine(self.poisoned_by(error)));
+        }
+        *self.tip.write() = Arc::new(tip);
+        for (ticket, committed) in done {
+            *ticket.outcome.lock() = Some(Ok(committed));
+        }
+    }
+
+    /// Whether the whole tree under a data root is here, in a shape and size
+    /// that can be proven (I1). One read: a node is stored only after its
+    /// children, with the shape of all that is under it.
+    fn check_content(&self, leaf: &NewLeaf) -> Result<(), CommitError> {
+        let NewLeaf {
+            data_root,
+            data_size,
+        } = *leaf;
+        let unknown = CommitError::UnknownDataRoot {
+            bucket: self.id,
+            data_root,
+        };
+        // Under the plain profile a chunk of 64 bytes and a node may have one
+        // hash; the size tells which is meant.
+        let in_one_chunk = usize::try_from(data_size).is_ok_and(|size| size <= CHUNK_BYTES);
+        let subtrees = if in_one_chunk {
+            [
+                self.stored_chunk(&data_root)?,
+                self.stored_interior(&data_root)?,
+            ]
+        } else {
+            [
+                self.stored_interior(&data_root)?,
+                self.stored_chunk(&data_root)?,
+            ]
+        };
+        let Some(subtree) = subtrees.into_iter().flatten().next() else {
+            return Err(unknown);
+        };
+        if subtree.bytes() != data_size {
+            return Err(CommitError::SizeMismatch {
+                data_root,
+                claimed: data_size,
+                found: subtree.bytes(),
+            });
+        }
+        if !subtree.is_whole() {
+            return Err(CommitError::NotARoot {
+                data_root,
+                height: subtree.height(),
+                chunks: subtree.chunks(),
+            });
+        }
+        Ok(())
+    }
+
+    fn stored_chunk(&self, hash: &H256) -> Result<Option<Subtree>, CommitError> {
+        let key = layout::chunk_length_key(hash);
+        self.settled(&key)?
+            .map(|value| {
+                layout::parse_chunk_length(&value)
+                    .and_then(|length| usize::try_from(length).ok())
+                    .and_then(|length| Subtree::chunk(length).ok())
+                    .ok_or(CommitError::Damaged {
+                        bucket: self.id,
+                        data_root: *hash,
+                    })
+            })
+            .transpose()
+    }
+
+    fn stored_interior(&self, hash: &H256) -> Result<Option<Subtree>, CommitError> {
+        let key = layout::interior_key(hash);
+        self.settled(&key)?
+            .map(|value| {
+                InteriorValue::parse(&value)
+                    .map(|value| value.subtree)
+                    .ok_or(CommitError::Damaged {
+                        bucket: self.id,
+                        data_root: *hash,
+                    })
+            })
+            .transpose()
+    }
+}
+
+/// What a request adds to the database, but for the state record.
+struct Additions {
+    leaves: Vec<([u8; 9], [u8; cairn_primitives::LEAF_BYTES])>,
+    nodes: Vec<([u8; 17], H256)>,
+    promise: Option<([u8; 41], PromiseValue)>,
+}
+
+impl Additions {
+    fn write(&self, batch: &mut crate::engine::Batch<'_>) {
+        for (key, leaf) in &self.leaves {
+            batch.put(Family::Tree, key, leaf);
+        }
+        for (key, hash) in &self.nodes {
+            batch.put(Family::Tree, key, hash.as_bytes());
+        }
+        if let Some((key, value)) = &self.promise {
+            batch.put(Family::Tree, key, &value.to_bytes());
+        }
+    }
+}
+
+/// The tip after a request, and what it adds. Pure: reads nothing.
+fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
+    let mut next = tip.clone();
+    let mut additions = Additions {
+        leaves: Vec::new(),
+        nodes: Vec::new(),
+        promise: None,
+    };
+    for new in &request.leaves {
+        let total_size = next
+            .total_size
+            .checked_add(new.data_size)
+            .ok_or(GroupError::Exhausted)?;
+        let leaf = MmrLeaf {
+            data_root: new.data_root,
+            data_size: new.data_size,
+            total_size,
+        };
+        // The sequence after the last must exist too, for opening looks there.
+        let index = next.frontier.count().next_index();
+        let sequence = next
+            .tree
+            .of_leaf(index)
+            .filter(|sequence| sequence.0 != u64::MAX);
+        let sequence = sequence.ok_or(GroupError::Exhausted)?;
+        let hash = next.frontier.profile().leaf(&leaf);
+        let tree = next.tree;
+        next.frontier
+            .append(hash, |position, hash| {
+                additions
+                    .nodes
+                    .push((layout::node_key(tree, position), hash));
+            })
+            .ok_or(GroupError::Exhausted)?;
+        additions
+            .leaves
+            .push((layout::leaf_key(sequence), leaf.to_bytes()));
+        next.total_size = total_size;
+    }
+    next.root = next.frontier.root();
+    if let Some(signed_ms) = request.promise_at {
+        let count = next.frontier.count();
+        if count.get() == 0 {
+            return Err(GroupError::NothingToSign);
+        }
+        let key = layout::promise_key(&next.root, next.tree);
+        additions.promise = Some((key, PromiseValue { count, signed_ms }));
+    }
+    Ok((next, additions))
+}
+
+/// Milliseconds since the Unix epoch; 0 on a clock before it.
+fn now_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

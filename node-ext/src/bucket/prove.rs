@@ -1,0 +1,392 @@
+//! Proving: for any root that was signed and any leaf count that the tree has
+//! had, from nodes that are never rewritten.
+//!
+//! A challenge names a root that was signed perhaps long ago; an answer against
+//! the newest root is a wrong one. So every proof is made within a [`View`] of
+//! one leaf count, and none leaves without having passed the strict verifier,
+//! and for a challenge the chain's own rule as well (I5, I12).
+
+use super::Bucket;
+use crate::engine::Family;
+use crate::error::ProveError;
+use crate::layout::{self, InteriorValue, PromiseValue};
+use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
+use cairn_primitives::mmr::{self, LeafRoute};
+use cairn_primitives::{
+    ChunkIndex, Commitment, H256, LeafCount, LeafIndex, MerkleProof, MmrLeaf, MmrProof, Position,
+    Sequence, chain_rule, chunk_tree, verify,
+};
+use codec::Decode;
+
+/// Which state of a bucket a proof is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// The newest.
+    Newest,
+    /// The current tree when it had so many leaves.
+    LeafCount(LeafCount),
+    /// The newest root, or any that was ever signed. Where two trees have had
+    /// one root, the newer one.
+    Root(H256),
+    /// A signed root of a certain tree.
+    RootOf {
+        /// The root.
+        root: H256,
+        /// The tree's `start_seq`.
+        tree: Sequence,
+    },
+}
+
+/// A bucket as it was at one leaf count.
+#[derive(Clone, Copy)]
+pub struct View<'b> {
+    pub(super) bucket: &'b Bucket,
+    tree: Sequence,
+    count: LeafCount,
+    /// What the peaks must bag to, where that is known before they are read.
+    root: Option<H256>,
+}
+
+/// A challenge's answer, with what it was checked against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The commitment that the answer is for.
+    pub commitment: Commitment,
+    /// What was asked.
+    pub location: ChunkLocation,
+    /// The slot that the chain means by the asked chunk index.
+    pub slot: ChunkIndex,
+    /// The chunk.
+    pub chunk_data: Vec<u8>,
+    /// From the leaf to the root.
+    pub mmr_proof: MmrProof,
+    /// From the chunk to the leaf's data root.
+    pub chunk_proof: MerkleProof,
+}
+
+impl Answer {
+    /// The answer as the extrinsic takes it.
+    pub fn into_response(self) -> ChallengeResponse {
+        ChallengeResponse::Proof {
+            chunk_data: self.chunk_data,
+            mmr_proof: self.mmr_proof,
+            chunk_proof: self.chunk_proof,
+        }
+    }
+}
+
+impl Bucket {
+    /// The bucket at one of its states, to prove within.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError::UnknownRoot`], [`ProveError::NoSuchCount`], or the
+    /// database's failure.
+    pub fn view(&self, at: At) -> Result<View<'_>, ProveError> {
+        let tip = self.tip();
+        let have = tip.frontier.count();
+        let at_tip = |count, root| View {
+            bucket: self,
+            tree: tip.tree,
+            count,
+            root,
+        };
+        match at {
+            At::Newest => Ok(at_tip(have, Some(tip.root))),
+            At::LeafCount(asked) if asked > have => Err(ProveError::NoSuchCount {
+                bucket: self.id,
+                asked,
+                have,
+            }),
+            At::LeafCount(count) => Ok(at_tip(count, (count == have).then_some(tip.root))),
+            At::Root(root) if root == tip.root => Ok(at_tip(have, Some(root))),
+            At::Root(root) => self.promised_view(root, None),
+            At::RootOf { root, tree } if root == tip.root && tree == tip.tree => {
+                Ok(at_tip(have, Some(root)))
+            }
+            At::RootOf { root, tree } => self.promised_view(root, Some(tree)),
+        }
+    }
+
+    fn promised_view(&self, root: H256, tree: Option<Sequence>) -> Result<View<'_>, ProveError> {
+        let prefix = layout::promise_prefix(&root);
+        let mut found = None;
+        for entry in self.engine.scan(Family::Tree, &prefix)? {
+            let (key, value) = entry?;
+            let promise = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
+            let Some(((_, in_tree), promise)) = promise else {
+                return Err(self.unsound("a record of what was signed cannot be read"));
+            };
+            if tree.is_none_or(|tree| tree == in_tree) {
+                found = Some((in_tree, promise.count));
+            }
+        }
+        let (tree, count) = found.ok_or(ProveError::UnknownRoot {
+            bucket: self.id,
+            root,
+        })?;
+        Ok(View {
+            bucket: self,
+            tree,
+            count,
+            root: Some(root),
+        })
+    }
+
+    fn unsound(&self, reason: impl ToString) -> ProveError {
+        ProveError::Unsound {
+            bucket: self.id,
+            reason: reason.to_string(),
+        }
+    }
+
+    pub(super) fn interior(&self, hash: &H256) -> Result<InteriorValue, ProveError> {
+        let value = self
+            .engine
+            .get(Family::Content, &layout::interior_key(hash))?;
+        let value = value.ok_or(ProveError::MissingContent {
+            bucket: self.id,
+            hash: *hash,
+        })?;
+        InteriorValue::parse(&value)
+            .ok_or_else(|| self.unsound(format!("node {hash:?} cannot be read")))
+    }
+
+    /// The bytes of a chunk, as they are stored.
+    pub(super) fn chunk_bytes(&self, hash: &H256) -> Result<Vec<u8>, ProveError> {
+        self.engine
+            .get(Family::Content, &layout::chunk_key(hash))?
+            .ok_or(ProveError::MissingContent {
+                bucket: self.id,
+                hash: *hash,
+            })
+    }
+
+    /// The path to a chunk from its data root, and the chunk's hash.
+    fn chunk_path(
+        &self,
+        leaf: &MmrLeaf,
+        slot: ChunkIndex,
+    ) -> Result<(MerkleProof, H256), ProveError> {
+        let mut proof = MerkleProof::default();
+        let mut node = leaf.data_root;
+        for level in (0..chunk_tree::depth(leaf.data_size)).rev() {
+            let InteriorValue { left, right, .. } = self.interior(&node)?;
+            let goes_right = slot.0 >> level & 1 == 1;
+            let (next, sibling) = if goes_right {
+                (right, left)
+            } else {
+                (left, right)
+            };
+            proof.siblings.push(sibling);
+            proof.path.push(goes_right);
+            node = next;
+        }
+        proof.siblings.reverse();
+        proof.path.reverse();
+        Ok((proof, node))
+    }
+}
+
+impl View<'_> {
+    /// Leaves in this state.
+    pub fn count(&self) -> LeafCount {
+        self.count
+    }
+
+    /// The sequence of the first leaf of the tree that this is a state of.
+    pub fn tree(&self) -> Sequence {
+        self.tree
+    }
+
+    /// The commitment to this state, its root computed from the peaks on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] when a peak is gone or does not fit.
+    pub fn commitment(&self) -> Result<Commitment, ProveError> {
+        let positions = mmr::peak_positions(self.count);
+        let (peaks, _) = self.read(&positions, None)?;
+        self.commitment_over(&peaks)
+    }
+
+    fn commitment_over(&self, peaks: &[H256]) -> Result<Commitment, ProveError> {
+        let mmr_root = mmr::bag(self.bucket.config.profile, peaks);
+        if self.root.is_some_and(|root| root != mmr_root) {
+            return Err(self.bucket.unsound("the peaks do not come to the root"));
+        }
+        Ok(Commitment {
+            mmr_root,
+            start_seq: self.tree,
+            leaf_count: self.count,
+        })
+    }
+
+    /// A leaf of this state.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] when there is none, or it is gone from disk.
+    pub fn leaf(&self, index: LeafIndex) -> Result<MmrLeaf, ProveError> {
+        let sequence = self.sequence(index)?;
+        let (_, leaf) = self.read(&[], Some(sequence))?;
+        leaf.ok_or(ProveError::MissingLeaf {
+            bucket: self.bucket.id,
+            sequence,
+        })
+    }
+
+    fn sequence(&self, index: LeafIndex) -> Result<Sequence, ProveError> {
+        let none = ProveError::NoSuchLeaf {
+            bucket: self.bucket.id,
+            index,
+            count: self.count,
+        };
+        if !self.count.holds(index) {
+            return Err(none);
+        }
+        self.tree.of_leaf(index).ok_or(none)
+    }
+
+    /// Proves a leaf, in one batched read.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`]; never a proof that does not pass.
+    pub fn mmr_proof(&self, index: LeafIndex) -> Result<(Commitment, MmrProof), ProveError> {
+        let sequence = self.sequence(index)?;
+        let none = ProveError::NoSuchLeaf {
+            bucket: self.bucket.id,
+            index,
+            count: self.count,
+        };
+        let LeafRoute {
+            mut siblings,
+            path,
+            peaks,
+        } = LeafRoute::new(index, self.count).ok_or(none)?;
+        let height = siblings.len();
+        siblings.extend(peaks);
+        let (mut hashes, leaf) = self.read(&siblings, Some(sequence))?;
+        let peaks = hashes.split_off(height);
+        let leaf = leaf.ok_or(ProveError::MissingLeaf {
+            bucket: self.bucket.id,
+            sequence,
+        })?;
+        let commitment = self.commitment_over(&peaks)?;
+        let leaf_proof = MerkleProof {
+            siblings: hashes,
+            path,
+        };
+        let proof = MmrProof {
+            peaks,
+            leaf,
+            leaf_proof,
+        };
+        let profile = self.bucket.config.profile;
+        verify::mmr_proof(profile, &proof, index, self.count, &commitment.mmr_root)
+            .map_err(|reason| self.bucket.unsound(reason))?;
+        Ok((commitment, proof))
+    }
+
+    /// Answers a challenge: the chunk, its path and the leaf's proof, checked
+    /// by the strict rule and by the chain's own.
+    ///
+    /// A chunk index past the padded tree is answered for the slot that the
+    /// chain means by it.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`]; [`ProveError::NoSuchChunk`] for a slot that only pads
+    /// the tree, which nobody can answer with a proof.
+    pub fn answer(&self, location: ChunkLocation) -> Result<Answer, ProveError> {
+        let bucket = self.bucket;
+        let ChunkLocation {
+            leaf_index,
+            chunk_index,
+        } = location;
+        let (commitment, mmr_proof) = self.mmr_proof(leaf_index)?;
+        let leaf = mmr_proof.leaf;
+        let slot = chunk_tree::slot(chunk_index, leaf.data_size);
+        verify::chunk_length(slot, leaf.data_size).map_err(|reason| ProveError::NoSuchChunk {
+            bucket: bucket.id,
+            leaf: leaf_index,
+            chunk: chunk_index,
+            reason,
+        })?;
+        let (chunk_proof, hash) = bucket.chunk_path(&leaf, slot)?;
+        let chunk_data = bucket.chunk_bytes(&hash)?;
+        let answer = Answer {
+            commitment,
+            location,
+            slot,
+            chunk_data,
+            mmr_proof,
+            chunk_proof,
+        };
+        self.check(&answer)?;
+        Ok(answer)
+    }
+
+    fn check(&self, answer: &Answer) -> Result<(), ProveError> {
+        let profile = self.bucket.config.profile;
+        let Answer {
+            commitment,
+            location,
+            slot,
+            chunk_data,
+            mmr_proof,
+            chunk_proof,
+        } = answer;
+        // The leaf was verified when its proof was made.
+        verify::chunk(profile, chunk_data, *slot, chunk_proof, &mmr_proof.leaf)
+            .map_err(|reason| self.bucket.unsound(reason))?;
+        chain_rule::proof_response(
+            profile,
+            chunk_data,
+            mmr_proof,
+            chunk_proof,
+            location.chunk_index,
+            &commitment.mmr_root,
+        )
+        .map_err(|reason| self.bucket.unsound(reason))
+    }
+
+    /// Nodes of the tree as they are stored, not verified against anything.
+    pub(crate) fn nodes(&self, positions: &[Position]) -> Result<Vec<H256>, ProveError> {
+        Ok(self.read(positions, None)?.0)
+    }
+
+    /// Reads nodes, and at the same time a leaf, in one batch.
+    fn read(
+        &self,
+        positions: &[Position],
+        leaf: Option<Sequence>,
+    ) -> Result<(Vec<H256>, Option<MmrLeaf>), ProveError> {
+        let bucket = self.bucket;
+        let node_key = |position: &Position| layout::node_key(self.tree, *position).to_vec();
+        let mut keys: Vec<Vec<u8>> = positions.iter().map(node_key).collect();
+        keys.extend(leaf.map(|sequence| layout::leaf_key(sequence).to_vec()));
+        let mut found = bucket.engine.get_many(Family::Tree, &keys)?;
+        let leaf = match leaf.and_then(|sequence| Some((sequence, found.pop()?))) {
+            None | Some((_, None)) => None,
+            Some((sequence, Some(bytes))) => {
+                let unreadable = || bucket.unsound(format!("leaf {sequence} cannot be read"));
+                Some(MmrLeaf::decode(&mut &bytes[..]).map_err(|_| unreadable())?)
+            }
+        };
+        let nodes = found.into_iter().zip(positions).map(|(value, position)| {
+            let (tree, position) = (self.tree, *position);
+            let value = value.ok_or(ProveError::MissingNode {
+                bucket: bucket.id,
+                tree,
+                position,
+            })?;
+            let length = value.len();
+            <[u8; 32]>::try_from(value).map(H256).map_err(|_| {
+                bucket.unsound(format!("node {position} of tree {tree} has {length} bytes"))
+            })
+        });
+        Ok((nodes.collect::<Result<_, _>>()?, leaf))
+    }
+}

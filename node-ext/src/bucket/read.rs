@@ -1,0 +1,102 @@
+//! Reading content back, and what was promised.
+
+use super::{Bucket, View};
+use crate::engine::Family;
+use crate::error::ProveError;
+use crate::layout::{self, PromiseValue};
+use cairn_primitives::chunk_tree;
+use cairn_primitives::{ChunkIndex, Commitment, H256, LeafIndex};
+use std::io::Write;
+
+/// A commitment that the provider has signed, and may be challenged for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// What was signed.
+    pub commitment: Commitment,
+    /// When, in milliseconds since the Unix epoch; the last time, if often.
+    pub signed_ms: u64,
+}
+
+impl Bucket {
+    /// Every commitment that was signed here, in the order of their roots.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] with the first record that cannot be read.
+    pub fn promises(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Promise, ProveError>>, ProveError> {
+        let entries = self.engine.scan(Family::Tree, layout::PROMISES)?;
+        Ok(entries.map(|entry| {
+            let (key, value) = entry?;
+            let parsed = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
+            let ((mmr_root, start_seq), value) = parsed.ok_or_else(|| ProveError::Unsound {
+                bucket: self.id,
+                reason: "a record of what was signed cannot be read".into(),
+            })?;
+            let commitment = Commitment {
+                mmr_root,
+                start_seq,
+                leaf_count: value.count,
+            };
+            Ok(Promise {
+                commitment,
+                signed_ms: value.signed_ms,
+            })
+        }))
+    }
+}
+
+impl View<'_> {
+    /// Writes the content of a leaf to `sink`, chunk by chunk, each checked
+    /// against its hash before it is written. Returns its length in bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`]; what was written until then is right.
+    pub fn read_content(&self, index: LeafIndex, sink: &mut impl Write) -> Result<u64, ProveError> {
+        self.for_each_chunk(index, |_, chunk| {
+            sink.write_all(chunk).map_err(ProveError::Sink)
+        })
+    }
+
+    /// Hands each chunk of a leaf to `each`, in order, checked against its hash.
+    pub(crate) fn for_each_chunk(
+        &self,
+        index: LeafIndex,
+        mut each: impl FnMut(ChunkIndex, &[u8]) -> Result<(), ProveError>,
+    ) -> Result<u64, ProveError> {
+        let leaf = self.leaf(index)?;
+        let chunks = chunk_tree::chunk_count(leaf.data_size);
+        let mut next = 0;
+        // Nodes still to visit, with their heights; the leftmost on top.
+        let mut to_visit = vec![(leaf.data_root, chunk_tree::depth(leaf.data_size))];
+        while let Some((hash, height)) = to_visit.pop() {
+            if next >= chunks {
+                // The rest is padding.
+                break;
+            }
+            if let Some(below) = height.checked_sub(1) {
+                let node = self.bucket.interior(&hash)?;
+                to_visit.extend([(node.right, below), (node.left, below)]);
+                continue;
+            }
+            let bytes = self.bucket.chunk_bytes(&hash)?;
+            self.check_chunk(&hash, &bytes)?;
+            each(ChunkIndex(next), &bytes)?;
+            next = next.saturating_add(1);
+        }
+        Ok(leaf.data_size)
+    }
+
+    fn check_chunk(&self, hash: &H256, bytes: &[u8]) -> Result<(), ProveError> {
+        if self.bucket.config.profile.chunk(bytes) == *hash {
+            return Ok(());
+        }
+        let reason = format!("the bytes of chunk {hash:?} do not hash to it");
+        Err(ProveError::Unsound {
+            bucket: self.bucket.id,
+            reason,
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! Opening: a bucket is what its records say together, or it is not opened
+//! (I11). Reads O(log n) records, whatever the bucket's size.
+
+use super::{Bucket, BucketConfig, Tip};
+use crate::engine::{Access, Engine, EngineError, Family, FaultKind, Shared};
+use crate::error::OpenError;
+use crate::layout::{self, StateFault, StateRecord, Usage};
+use cairn_primitives::MmrLeaf;
+use cairn_primitives::mmr::{Frontier, peak_positions};
+use codec::Decode;
+use std::path::Path;
+
+pub(super) fn open(path: &Path, access: Access, shared: &Shared) -> Result<Bucket, OpenError> {
+    // RocksDB would make a database of what is not one.
+    if !path.join("CURRENT").is_file() {
+        return Err(OpenError::NotABucket {
+            path: path.to_owned(),
+        });
+    }
+    let engine = Engine::open(path, access, shared).map_err(|error| not_a_bucket(path, error))?;
+    let state = read_state(&engine)?;
+    let usage = read_usage(&engine)?;
+    let config = BucketConfig {
+        profile: state.profile,
+        max_bytes: state.max_bytes,
+    };
+    let (id, tip) = (state.bucket, check_tip(&engine, state)?);
+    Ok(Bucket::from_parts(engine, access, id, config, tip, usage))
+}
+
+/// A database of somebody else's is no bucket, and not a damaged one.
+fn not_a_bucket(path: &Path, error: EngineError) -> OpenError {
+    let foreign = error.message.contains("Column family not found")
+        || error.message.contains("Column families not opened")
+        || error.message.contains("comparator");
+    if foreign || error.kind == FaultKind::Absent {
+        OpenError::NotABucket {
+            path: path.to_owned(),
+        }
+    } else {
+        error.into()
+    }
+}
+
+fn damaged(engine: &Engine, what: impl Into<String>) -> OpenError {
+    OpenError::Damaged {
+        path: engine.path().to_owned(),
+        what: what.into(),
+    }
+}
+
+fn read_state(engine: &Engine) -> Result<StateRecord, OpenError> {
+    let value = engine.get(Family::Tree, layout::STATE_KEY)?;
+    let value = value.ok_or_else(|| damaged(engine, "it has no state record"))?;
+    StateRecord::parse(&value).map_err(|fault| match fault {
+        StateFault::Damaged => damaged(engine, "its state record cannot be read"),
+        StateFault::Format { found } => OpenError::Format {
+            path: engine.path().to_owned(),
+            found,
+            known: layout::FORMAT_VERSION,
+        },
+    })
+}
+
+fn read_usage(engine: &Engine) -> Result<Usage, OpenError> {
+    let value = engine.get(Family::Content, layout::USAGE_KEY)?;
+    let value = value.ok_or_else(|| damaged(engine, "it has no usage record"))?;
+    Usage::decode(&mut &value[..]).map_err(|_| damaged(engine, "its usage record cannot be read"))
+}
+
+/// The state as a tip, once the peaks, the root, the last leaf and the absence
+/// of a next one have been seen to agree with it.
+fn check_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
+    let mut keys: Vec<Vec<u8>> = peak_positions(state.count)
+        .into_iter()
+        .map(|position| layout::node_key(state.tree, position).to_vec())
+        .collect();
+    let peaks = keys.len();
+    let end = state.tree.of_leaf(state.count.next_index());
+    let end = end.ok_or_else(|| damaged(engine, "its sequences run past their range"))?;
+    keys.push(layout::leaf_key(end).to_vec());
+    let last = state
+        .count
+        .last_index()
+        .and_then(|index| state.tree.of_leaf(index));
+    keys.extend(last.map(|sequence| layout::leaf_key(sequence).to_vec()));
+    let found = engine.get_many(Family::Tree, &keys)?;
+    let (found_peaks, found_leaves) = found.split_at_checked(peaks).unwrap_or_default();
+
+    for (place, (found, stated)) in found_peaks.iter().zip(&state.peaks).enumerate() {
+        if found.as_deref() != Some(stated.as_bytes()) {
+            return Err(damaged(
+                engine,
+                format!("peak {place} is not the one its state names"),
+            ));
+        }
+    }
+    let frontier =
+        Frontier::from_peaks(state.profile, state.count, state.peaks).ok_or_else(|| {
+            damaged(
+                engine,
+                "its state has another number of peaks than its count",
+            )
+        })?;
+    if frontier.root() != state.root {
+        return Err(damaged(engine, "its peaks do not come to its root"));
+    }
+    if found_leaves.first().is_some_and(Option::is_some) {
+        return Err(damaged(engine, "there is a leaf past the end of its tree"));
+    }
+    if last.is_some() {
+        let leaf = found_leaves.get(1).and_then(Option::as_deref);
+        let leaf = leaf.and_then(|mut bytes| MmrLeaf::decode(&mut bytes).ok());
+        if leaf.map(|leaf| leaf.total_size) != Some(state.total_size) {
+            return Err(damaged(
+                engine,
+                "its last leaf is not the one its state speaks of",
+            ));
+        }
+    } else if state.tree.0 == 0 && state.total_size != 0 {
+        return Err(damaged(engine, "it has a size and no leaves"));
+    }
+    Ok(Tip {
+        tree: state.tree,
+        root: state.root,
+        total_size: state.total_size,
+        frontier,
+    })
+}

@@ -1,0 +1,232 @@
+//! Keys on disk, in the files that Substrate nodes use: one for each key, named
+//! by type and public key, holding the secret as a JSON string. So that a key
+//! may be moved between a node and a standalone provider by copying a file.
+
+use crate::signing::{KEY_TYPE, Signer};
+use sp_core::{Pair, sr25519};
+use sp_keystore::Keystore;
+use sp_keystore::testing::MemoryKeystore;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why a key was not found or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The folder or a file in it failed.
+    #[error("cannot {doing} {path}: {source}")]
+    File {
+        /// What was attempted.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file's content is not the key that its name says.
+    #[error("{path} does not hold the secret of the key that it is named for")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The text names no secret.
+    #[error("that is no secret phrase, seed or derivation path: {0}")]
+    NotASecret(String),
+    /// There is no key to sign with.
+    #[error(
+        "there is no key in {path}: make one with `cairn key generate`, \
+         or bring the registered one with `cairn key insert`"
+    )]
+    None {
+        /// The keystore.
+        path: PathBuf,
+    },
+    /// More than one key, and none was named.
+    #[error(
+        "{path} has {} keys; name the registered one with --key: {}", .keys.len(), .keys.join(", ")
+    )]
+    Ambiguous {
+        /// The keystore.
+        path: PathBuf,
+        /// Their public keys, in hex.
+        keys: Vec<String>,
+    },
+    /// The named key is not there.
+    #[error("there is no key {key} in {path}")]
+    NoSuchKey {
+        /// The keystore.
+        path: PathBuf,
+        /// The public key, in hex.
+        key: String,
+    },
+}
+
+/// A folder of keys.
+#[derive(Clone, Debug)]
+pub struct KeyFolder {
+    path: PathBuf,
+}
+
+impl KeyFolder {
+    /// The keys in `path`, which need not be there yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The public keys of the provider's type, in the order of their bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::File`] when the folder cannot be read.
+    pub fn list(&self) -> Result<Vec<[u8; 32]>, KeyError> {
+        let entries = match std::fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(self.fault("read", &self.path, source)),
+        };
+        let mut keys = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|source| self.fault("read", &self.path, source))?;
+            keys.extend(entry.file_name().to_str().and_then(parse_file_name));
+        }
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    /// Makes a new key, and returns its public part.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::File`] when it cannot be written.
+    pub fn generate(&self) -> Result<[u8; 32], KeyError> {
+        let (pair, phrase, _) = sr25519::Pair::generate_with_phrase(None);
+        self.write(pair.public().0, &phrase)
+    }
+
+    /// Keeps the key of a secret: a phrase, a `0x` seed, or either with a
+    /// derivation path, as Substrate's tools take it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::NotASecret`], or [`KeyError::File`].
+    pub fn insert(&self, secret: &str) -> Result<[u8; 32], KeyError> {
+        let pair = sr25519::Pair::from_string(secret, None)
+            .map_err(|error| KeyError::NotASecret(format!("{error:?}")))?;
+        self.write(pair.public().0, secret)
+    }
+
+    /// A signer with the key `public`, or with the only key there is.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`] when there is no such key, or more than one to choose from.
+    pub fn signer(&self, public: Option<[u8; 32]>) -> Result<Signer, KeyError> {
+        let keys = self.list()?;
+        let path = || self.path.clone();
+        let key = match (public, keys.as_slice()) {
+            (Some(key), _) if keys.contains(&key) => key,
+            (Some(key), _) => {
+                return Err(KeyError::NoSuchKey {
+                    path: path(),
+                    key: hex::encode(key),
+                });
+            }
+            (None, []) => return Err(KeyError::None { path: path() }),
+            (None, [key]) => *key,
+            (None, _) => {
+                let keys = keys.iter().map(hex::encode).collect();
+                return Err(KeyError::Ambiguous { path: path(), keys });
+            }
+        };
+        let file = self.path.join(file_name(&key));
+        let text =
+            std::fs::read_to_string(&file).map_err(|source| self.fault("read", &file, source))?;
+        let damaged = || KeyError::Damaged { path: file.clone() };
+        let secret: String = serde_json::from_str(&text).map_err(|_| damaged())?;
+        let keystore = MemoryKeystore::new();
+        let public = keystore
+            .sr25519_generate_new(KEY_TYPE, Some(&secret))
+            .map_err(|_| damaged())?;
+        if public.0 != key {
+            return Err(damaged());
+        }
+        Ok(Signer::new(Arc::new(keystore), public))
+    }
+
+    fn write(&self, public: [u8; 32], secret: &str) -> Result<[u8; 32], KeyError> {
+        std::fs::create_dir_all(&self.path)
+            .map_err(|source| self.fault("make", &self.path, source))?;
+        let file = self.path.join(file_name(&public));
+        let text = serde_json::Value::from(secret).to_string();
+        let mut options = std::fs::OpenOptions::new();
+        // Nobody but the owner may read a secret.
+        options.write(true).create(true).truncate(true).mode(0o600);
+        options
+            .open(&file)
+            .and_then(|mut file| {
+                file.write_all(text.as_bytes())
+                    .and_then(|()| file.sync_all())
+            })
+            .map_err(|source| self.fault("write", &file, source))?;
+        Ok(public)
+    }
+
+    fn fault(&self, doing: &'static str, path: &Path, source: std::io::Error) -> KeyError {
+        KeyError::File {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+fn file_name(public: &[u8; 32]) -> String {
+    format!("{}{}", hex::encode(KEY_TYPE.0), hex::encode(public))
+}
+
+fn parse_file_name(name: &str) -> Option<[u8; 32]> {
+    let mut public = [0; 32];
+    let key = name.strip_prefix(&hex::encode(KEY_TYPE.0))?;
+    hex::decode_to_slice(key, &mut public).ok()?;
+    (file_name(&public) == name).then_some(public)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_as_substrate_keeps_it_and_signs_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = KeyFolder::new(folder.path().join("keystore"));
+        assert!(matches!(keys.signer(None), Err(KeyError::None { .. })));
+        let alice = keys.insert("//Alice").unwrap();
+        assert_eq!(
+            hex::encode(alice),
+            "d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d"
+        );
+        let name = format!("73746f72{}", hex::encode(alice));
+        let file = folder.path().join("keystore").join(name);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "\"//Alice\"");
+        assert_eq!(keys.signer(None).unwrap().public(), alice);
+
+        let other = keys.generate().unwrap();
+        assert!(matches!(keys.signer(None), Err(KeyError::Ambiguous { .. })));
+        assert_eq!(keys.signer(Some(other)).unwrap().public(), other);
+        assert!(matches!(
+            keys.signer(Some([0; 32])),
+            Err(KeyError::NoSuchKey { .. })
+        ));
+
+        std::fs::write(&file, "\"//Bob\"").unwrap();
+        assert!(matches!(
+            keys.signer(Some(alice)),
+            Err(KeyError::Damaged { .. })
+        ));
+        assert!(matches!(
+            keys.insert("no phrase"),
+            Err(KeyError::NotASecret(_))
+        ));
+    }
+}

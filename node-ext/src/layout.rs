@@ -1,0 +1,371 @@
+//! Every name, key and value on disk, built and parsed side by side.
+//! `docs/format.md` describes the same bytes for those who read them elsewhere.
+//!
+//! Numbers in keys are `u64`, big-endian, so that keys sort as numbers do.
+
+use cairn_primitives::chunk_tree::Subtree;
+use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, Position, Sequence};
+use codec::{Compact, Decode, Encode, Input};
+
+/// The version of what this file describes. A bucket of another version is
+/// refused, never guessed at.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+/// The column family of leaves, nodes, signed roots and the state.
+pub(crate) const TREE_FAMILY: &str = "default";
+/// The column family of chunks and interior nodes.
+pub(crate) const CONTENT_FAMILY: &str = "content";
+
+/// The folder of all buckets within the base path.
+pub(crate) const BUCKETS_DIR: &str = "buckets";
+/// The folder of the provider's keys within the base path.
+pub(crate) const KEYSTORE_DIR: &str = "keystore";
+/// The file whose lock says that a process works on the base path.
+pub(crate) const LOCK_FILE: &str = "LOCK";
+
+/// Where a bucket's state is, in [`TREE_FAMILY`].
+pub(crate) const STATE_KEY: &[u8] = b"s";
+/// Where a bucket's usage is, in [`CONTENT_FAMILY`].
+pub(crate) const USAGE_KEY: &[u8] = b"u";
+
+/// The name of a bucket's folder: its id in 16 hex digits.
+pub(crate) fn bucket_dir_name(id: BucketId) -> String {
+    format!("{:016x}", id.0)
+}
+
+/// The bucket that a folder is named for; `None` for any other name.
+pub(crate) fn parse_bucket_dir_name(name: &str) -> Option<BucketId> {
+    let id = u64::from_str_radix(name, 16).map(BucketId).ok()?;
+    (bucket_dir_name(id) == name).then_some(id)
+}
+
+fn number_key<const LENGTH: usize>(tag: u8, numbers: &[u64]) -> [u8; LENGTH] {
+    let mut key = [0; LENGTH];
+    let bytes = [tag]
+        .into_iter()
+        .chain(numbers.iter().flat_map(|number| number.to_be_bytes()));
+    key.iter_mut()
+        .zip(bytes)
+        .for_each(|(slot, byte)| *slot = byte);
+    key
+}
+
+fn hash_key(tag: u8, hash: &H256) -> [u8; 33] {
+    let mut key = [tag; 33];
+    key[1..].copy_from_slice(hash.as_bytes());
+    key
+}
+
+/// Key of a leaf, by its sequence in the bucket.
+pub(crate) fn leaf_key(sequence: Sequence) -> [u8; 9] {
+    number_key(b'l', &[sequence.0])
+}
+
+/// Key of a node, by its tree and position.
+pub(crate) fn node_key(tree: Sequence, position: Position) -> [u8; 17] {
+    number_key(b'n', &[tree.0, position.0])
+}
+
+/// Key of what was promised by signing `root`, by its tree: two trees may have
+/// one root, since content without bytes leaves a leaf's `total_size` as it was.
+pub(crate) fn promise_key(root: &H256, tree: Sequence) -> [u8; 41] {
+    let mut key = [0; 41];
+    key[..33].copy_from_slice(&hash_key(b'r', root));
+    key[33..].copy_from_slice(&tree.0.to_be_bytes());
+    key
+}
+
+/// What all keys of promises for `root` begin with.
+pub(crate) fn promise_prefix(root: &H256) -> [u8; 33] {
+    hash_key(b'r', root)
+}
+
+/// What all keys of promises begin with.
+pub(crate) const PROMISES: &[u8] = b"r";
+
+/// The root and tree that a promise's key names.
+pub(crate) fn parse_promise_key(key: &[u8]) -> Option<(H256, Sequence)> {
+    let (tag, rest) = key.split_first()?;
+    let (root, tree) = rest.split_at_checked(32)?;
+    let tree = u64::from_be_bytes(tree.try_into().ok()?);
+    (*tag == b'r').then(|| (H256::from_slice(root), Sequence(tree)))
+}
+
+/// Key of a chunk's bytes.
+pub(crate) fn chunk_key(hash: &H256) -> [u8; 33] {
+    hash_key(b'c', hash)
+}
+
+/// Key of a chunk's length, kept apart so that asking for it reads no content.
+pub(crate) fn chunk_length_key(hash: &H256) -> [u8; 33] {
+    hash_key(b'h', hash)
+}
+
+/// Key of an interior node of a chunk tree.
+pub(crate) fn interior_key(hash: &H256) -> [u8; 33] {
+    hash_key(b'i', hash)
+}
+
+/// A chunk's length as it is stored: `u32`, big-endian.
+pub(crate) fn chunk_length_value(length: u32) -> [u8; 4] {
+    length.to_be_bytes()
+}
+
+/// A chunk's length as it was stored.
+pub(crate) fn parse_chunk_length(value: &[u8]) -> Option<u32> {
+    value.try_into().ok().map(u32::from_be_bytes)
+}
+
+/// An interior node as it is stored: both children, and the shape under it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InteriorValue {
+    pub(crate) left: H256,
+    pub(crate) right: H256,
+    pub(crate) subtree: Subtree,
+}
+
+impl InteriorValue {
+    /// left ++ right ++ height ++ chunks ++ bytes: 32, 32, 4, 8 and 8 bytes,
+    /// the numbers big-endian.
+    pub(crate) fn to_bytes(self) -> [u8; 84] {
+        let mut value = [0; 84];
+        value[..32].copy_from_slice(self.left.as_bytes());
+        value[32..64].copy_from_slice(self.right.as_bytes());
+        value[64..68].copy_from_slice(&self.subtree.height().to_be_bytes());
+        value[68..76].copy_from_slice(&self.subtree.chunks().to_be_bytes());
+        value[76..].copy_from_slice(&self.subtree.bytes().to_be_bytes());
+        value
+    }
+
+    pub(crate) fn parse(value: &[u8]) -> Option<Self> {
+        let (left, rest) = value.split_at_checked(32)?;
+        let (right, rest) = rest.split_at_checked(32)?;
+        let (height, rest) = rest.split_at_checked(4)?;
+        let (chunks, bytes) = rest.split_at_checked(8)?;
+        Some(Self {
+            left: H256::from_slice(left),
+            right: H256::from_slice(right),
+            subtree: Subtree::from_parts(
+                u32::from_be_bytes(height.try_into().ok()?),
+                u64::from_be_bytes(chunks.try_into().ok()?),
+                u64::from_be_bytes(bytes.try_into().ok()?),
+            )?,
+        })
+    }
+}
+
+/// What was promised by a signature: where the root stands, and when it was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PromiseValue {
+    pub(crate) count: LeafCount,
+    /// Milliseconds since the Unix epoch, of the newest signature.
+    pub(crate) signed_ms: u64,
+}
+
+impl PromiseValue {
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        let mut value = [0; 16];
+        value[..8].copy_from_slice(&self.count.get().to_be_bytes());
+        value[8..].copy_from_slice(&self.signed_ms.to_be_bytes());
+        value
+    }
+
+    pub(crate) fn parse(value: &[u8]) -> Option<Self> {
+        let (count, since) = value.split_at_checked(8)?;
+        Some(Self {
+            count: LeafCount::new(u64::from_be_bytes(count.try_into().ok()?))?,
+            signed_ms: u64::from_be_bytes(since.try_into().ok()?),
+        })
+    }
+}
+
+/// A bucket's state, SCALE, changed by every commit.
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
+pub(crate) struct StateRecord {
+    pub(crate) format: u32,
+    pub(crate) bucket: BucketId,
+    pub(crate) profile: HashingProfile,
+    pub(crate) max_bytes: u64,
+    pub(crate) tree: Sequence,
+    pub(crate) count: LeafCount,
+    pub(crate) total_size: u64,
+    pub(crate) root: H256,
+    /// Left to right; one for each set bit of `count`.
+    pub(crate) peaks: Vec<H256>,
+}
+
+/// Why a state record cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum StateFault {
+    Format { found: u32 },
+    Damaged,
+}
+
+impl StateRecord {
+    pub(crate) fn parse(value: &[u8]) -> Result<Self, StateFault> {
+        let input = &mut &value[..];
+        let format = u32::decode(input).map_err(|_| StateFault::Damaged)?;
+        if format != FORMAT_VERSION {
+            return Err(StateFault::Format { found: format });
+        }
+        let record = Self::decode_rest(format, input).map_err(|_| StateFault::Damaged)?;
+        if input.is_empty() {
+            Ok(record)
+        } else {
+            Err(StateFault::Damaged)
+        }
+    }
+
+    fn decode_rest(format: u32, input: &mut &[u8]) -> Result<Self, codec::Error> {
+        Ok(Self {
+            format,
+            bucket: BucketId::decode(input)?,
+            profile: HashingProfile::decode(input)?,
+            max_bytes: u64::decode(input)?,
+            tree: Sequence::decode(input)?,
+            count: LeafCount::decode(input)?,
+            total_size: u64::decode(input)?,
+            root: H256::decode(input)?,
+            peaks: decode_peaks(input)?,
+        })
+    }
+}
+
+fn decode_peaks(input: &mut &[u8]) -> Result<Vec<H256>, codec::Error> {
+    let length = Compact::<u32>::decode(input)?.0;
+    if length > u64::BITS {
+        return Err("more than 64 peaks".into());
+    }
+    if input.remaining_len()?.is_none_or(|rest| rest % 32 != 0) {
+        return Err("peaks of another length".into());
+    }
+    (0..length).map(|_| H256::decode(input)).collect()
+}
+
+/// What a bucket's content takes: each chunk counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Usage {
+    /// Bytes of all chunks.
+    pub bytes: u64,
+    /// Number of chunks.
+    pub chunks: u64,
+    /// Number of interior nodes.
+    pub interior_nodes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_folders_name_leads_back_to_its_bucket_and_no_other_name_does() {
+        let id = BucketId(0x00ab);
+        assert_eq!(bucket_dir_name(id), "00000000000000ab");
+        assert_eq!(parse_bucket_dir_name("00000000000000ab"), Some(id));
+        for other in [
+            "ab",
+            "00000000000000AB",
+            "+0000000000000ab",
+            "00000000000000ab.tmp",
+            "",
+        ] {
+            assert_eq!(parse_bucket_dir_name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn keys_stand_as_the_format_says() {
+        assert_eq!(hex::encode(leaf_key(Sequence(258))), "6c0000000000000102");
+        assert_eq!(
+            hex::encode(node_key(Sequence(1), Position(2))),
+            "6e00000000000000010000000000000002"
+        );
+        let root = H256::repeat_byte(0xee);
+        let key = promise_key(&root, Sequence(3));
+        assert_eq!(
+            hex::encode(key),
+            format!("72{}0000000000000003", "ee".repeat(32))
+        );
+        assert!(key.starts_with(&promise_prefix(&root)) && key.starts_with(PROMISES));
+        assert_eq!(parse_promise_key(&key), Some((root, Sequence(3))));
+        assert_eq!(chunk_key(&root)[0], b'c');
+        assert_eq!(chunk_length_key(&root)[0], b'h');
+        assert_eq!(interior_key(&root)[0], b'i');
+    }
+
+    /// Pinned, so that a change of format cannot pass unnoticed.
+    #[test]
+    fn a_state_record_stands_as_the_format_says() {
+        let record = StateRecord {
+            format: FORMAT_VERSION,
+            bucket: BucketId(7),
+            profile: HashingProfile::Tagged,
+            max_bytes: 1,
+            tree: Sequence(2),
+            count: LeafCount::new(1).unwrap(),
+            total_size: 4,
+            root: H256::repeat_byte(5),
+            peaks: vec![H256::repeat_byte(6)],
+        };
+        let expected = [
+            "01000000",
+            "0700000000000000",
+            "01",
+            "0100000000000000",
+            "0200000000000000",
+            "0100000000000000",
+            "0400000000000000",
+            &"05".repeat(32),
+            "04",
+            &"06".repeat(32),
+        ];
+        assert_eq!(hex::encode(record.encode()), expected.concat());
+        assert_eq!(StateRecord::parse(&record.encode()), Ok(record.clone()));
+
+        let later = StateRecord {
+            format: 2,
+            ..record
+        };
+        assert_eq!(
+            StateRecord::parse(&later.encode()),
+            Err(StateFault::Format { found: 2 })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn decode_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(record) = StateRecord::parse(&bytes) {
+                prop_assert_eq!(record.encode(), bytes.clone());
+            }
+            if let Some(value) = InteriorValue::parse(&bytes) {
+                prop_assert_eq!(&value.to_bytes()[..], &bytes[..]);
+            }
+            if let Some(value) = PromiseValue::parse(&bytes) {
+                prop_assert_eq!(&value.to_bytes()[..], &bytes[..]);
+            }
+            let _ = parse_promise_key(&bytes);
+            let _ = parse_chunk_length(&bytes);
+            let _ = parse_bucket_dir_name(&String::from_utf8_lossy(&bytes));
+        }
+
+        /// A record cut short anywhere is refused, never read as a shorter one.
+        #[test]
+        fn a_cut_state_is_refused(peaks in 0usize..5, cut: proptest::sample::Index) {
+            let record = StateRecord {
+                format: FORMAT_VERSION,
+                bucket: BucketId(7),
+                profile: HashingProfile::Plain,
+                max_bytes: u64::MAX,
+                tree: Sequence(0),
+                count: LeafCount::ZERO,
+                total_size: 0,
+                root: H256::zero(),
+                peaks: vec![H256::repeat_byte(1); peaks],
+            };
+            let bytes = record.encode();
+            prop_assert!(StateRecord::parse(&bytes[..cut.index(bytes.len())]).is_err());
+        }
+    }
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Checks the fences between the crates, which the compiler does not check: who
+# may name RocksDB, what the primitives may know of, that no crate has unsafe
+# code, and that the binary links one RocksDB. A node links Cairn only if they hold.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+failed=0
+fail() {
+    echo "fence broken: $1" >&2
+    [ $# -lt 2 ] || printf '%s\n' "$2" | sed 's/^/    /' >&2
+    failed=1
+}
+
+# The folders and names of the workspace's own packages.
+metadata=$(cargo metadata --locked --no-deps --format-version 1)
+mapfile -t folders < <(grep -o '"manifest_path":"[^"]*"' <<<"$metadata" |
+    sed "s|^\"manifest_path\":\"$PWD/||; s|/Cargo.toml\"\$||" | sort -u)
+mapfile -t names < <(for folder in "${folders[@]}"; do
+    sed -n '/^\[package\]/,/^\[/s/^name *= *"\([^"]*\)".*/\1/p' "$folder/Cargo.toml"
+done)
+if [ "${#folders[@]}" -eq 0 ] || [ "${#folders[@]}" -ne "${#names[@]}" ]; then
+    echo 'the packages of the workspace could not be listed' >&2
+    exit 1
+fi
+
+# RocksDB is named by the engine alone, so that its types and its errors stay
+# behind one wall. The benchmarks are free: they measure it by itself. Comments
+# may speak of it.
+for folder in "${folders[@]}"; do
+    case "$folder" in benches) continue ;; esac
+    found=$(grep -rnE --include='*.rs' \
+        '(^|[^A-Za-z0-9_])((lib)?rocksdb(_sys)?::|(use|extern crate) +(::)?(lib)?rocksdb)' \
+        "$folder/src" |
+        grep -vE '^node-ext/src/engine(\.rs|/[^:]*):' |
+        grep -vE '^[^:]*:[0-9]+:[[:space:]]*//' || true)
+    [ -z "$found" ] || fail 'rocksdb is named outside node-ext/src/engine' "$found"
+done
+
+# The primitives are what runtimes and verifiers use: they know of no other crate here.
+tree=$(cargo tree --locked -p cairn-primitives --all-features -e normal,build,dev --prefix none -f '{p}')
+for name in "${names[@]}"; do
+    [ "$name" = cairn-primitives ] && continue
+    if grep -q "^$name v" <<<"$tree"; then
+        fail "cairn-primitives depends on $name"
+    fi
+done
+
+# In the source as well as in the lints of Cargo.toml: it then holds for whoever
+# compiles the crate, with whatever flags.
+for folder in "${folders[@]}"; do
+    roots=0
+    for root in "$folder/src/lib.rs" "$folder/src/main.rs"; do
+        [ -f "$root" ] || continue
+        roots=$((roots + 1))
+        grep -q '^#!\[forbid(unsafe_code)\]' "$root" ||
+            fail "$root lacks #![forbid(unsafe_code)]"
+    done
+    [ "$roots" -gt 0 ] || fail "$folder has neither src/lib.rs nor src/main.rs"
+done
+
+# Two would be two copies of the same C++ symbols, and none would mean that this
+# check looks at the wrong thing.
+rocksdbs=$(cargo tree --locked -p cairn -e normal,build --prefix none -f '{p}' |
+    sed -n 's/^\(librocksdb-sys v[^ ]*\).*/\1/p' | sort -u)
+count=$(grep -c . <<<"$rocksdbs" || true)
+[ "$count" -eq 1 ] || fail "the binary links $count librocksdb-sys, not one" "$rocksdbs"
+
+[ "$failed" -eq 0 ] || exit 1
+echo "fences hold: ${#folders[@]} crates, rocksdb behind node-ext/src/engine, one $rocksdbs"

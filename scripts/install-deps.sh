@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Installs what the build needs besides Rust and make, and says what and why.
+# Does nothing, and asks nothing of the network, when all of it is there.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# bindgen loads the library while it runs, so no command tells whether it is there.
+has_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] && return 0
+    local pattern
+    for pattern in \
+        '/usr/lib/llvm-*/lib/libclang' '/usr/lib/*-linux-*/libclang' \
+        '/usr/lib/libclang' '/usr/lib64/libclang' '/usr/local/lib/libclang'; do
+        if compgen -G "$pattern.so*" >/dev/null || compgen -G "$pattern-[0-9]*.so*" >/dev/null; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Whether a lock file of this repository names a crate.
+locks() { grep -qsx "name = \"$1\"" Cargo.lock ./*/Cargo.lock; }
+
+packages=()
+reasons=()
+need() {
+    packages+=("$1")
+    reasons+=("$2")
+}
+
+find_missing() {
+    packages=()
+    reasons=()
+    has g++ || need g++ 'compiles RocksDB (C++) and secp256k1 (C), and links every binary'
+    has clang || need clang "its headers are what bindgen reads RocksDB's C interface with"
+    has_libclang || need libclang-dev 'the library with which bindgen parses that interface'
+    has ccache || need ccache 'keeps compiled C++, so that RocksDB is compiled once'
+    if locks pkg-config && ! has pkg-config; then
+        need pkg-config 'finds system libraries for crates that wrap them'
+    fi
+    if locks prost-build && ! has protoc; then
+        need protobuf-compiler "compiles the message formats of Substrate's network crates"
+    fi
+}
+
+list_missing() {
+    local i
+    for i in "${!packages[@]}"; do
+        printf '  %-20s %s\n' "${packages[$i]}" "${reasons[$i]}"
+    done
+}
+
+if ! has cargo; then
+    echo 'cargo is not on PATH. Install Rust 1.90 or later (https://rustup.rs), and' >&2
+    echo "if it is installed already, run: . \"\$HOME/.cargo/env\"" >&2
+    exit 1
+fi
+
+find_missing
+[ "${#packages[@]}" -eq 0 ] && exit 0
+
+if ! has apt-get; then
+    echo 'The build needs these, and there is no apt-get to install them with:' >&2
+    list_missing >&2
+    echo 'The names are those of Debian. Install the same tools and try again.' >&2
+    exit 1
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    if ! has sudo; then
+        echo 'The build needs these; neither root nor sudo is at hand to install them:' >&2
+        list_missing >&2
+        echo "As root: apt-get install --no-install-recommends ${packages[*]}" >&2
+        exit 1
+    fi
+    as_root=(sudo)
+fi
+
+echo 'Installing with apt-get what the build needs:'
+list_missing
+# A list that cannot be refreshed may still name what is needed.
+"${as_root[@]}" apt-get update -qq || echo 'apt-get update failed; going on with the lists at hand' >&2
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}"
+
+find_missing
+if [ "${#packages[@]}" -ne 0 ]; then
+    echo 'Still missing after the installation:' >&2
+    list_missing >&2
+    exit 1
+fi
