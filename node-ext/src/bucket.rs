@@ -8,6 +8,7 @@
 mod commit;
 mod ingest;
 mod prove;
+mod prove_sp;
 mod read;
 mod recover;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 pub use commit::{Committed, NewLeaf};
 pub use ingest::Ingested;
 pub use prove::{Answer, At, View};
+pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use read::Promise;
 
 use crate::engine::{Access, Durability, Engine, Family, ReadCounts, Shared};

@@ -4,6 +4,7 @@
 use crate::engine::EngineError;
 use crate::signing::SignError;
 use cairn_primitives::chunk_tree::ShapeError;
+use cairn_primitives::sp_mmr::PlanError;
 use cairn_primitives::verify::VerifyError;
 use cairn_primitives::{BucketId, ChunkIndex, H256, LeafCount, LeafIndex, Position, Sequence};
 use std::path::PathBuf;
@@ -325,6 +326,20 @@ pub enum ProveError {
         bucket: BucketId,
         /// The rule that it breaks.
         reason: String,
+    },
+    /// The second dialect hashes as the plain profile does.
+    #[error("bucket {bucket} hashes tagged, and pallet-mmr's proofs exist for plain hashing only")]
+    NoSecondDialect {
+        /// The bucket.
+        bucket: BucketId,
+    },
+    /// The second dialect has no proof of that.
+    #[error("bucket {bucket} has no such proof in pallet-mmr's dialect: {reason}")]
+    SpPlan {
+        /// The bucket.
+        bucket: BucketId,
+        /// What was asked wrongly.
+        reason: PlanError,
     },
     /// The reader of the content failed.
     #[error("cannot write the content out: {0}")]

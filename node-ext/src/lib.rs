@@ -47,7 +47,10 @@ mod layout;
 mod signing;
 
 pub use base_path::{BasePath, BasePathError};
-pub use bucket::{Answer, At, Bucket, BucketConfig, Committed, Ingested, NewLeaf, Promise, View};
+pub use bucket::{
+    Answer, At, Bucket, BucketConfig, Committed, Ingested, NewLeaf, Promise, SpAncestryProof,
+    SpLeavesProof, View,
+};
 pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Shared};
 pub use error::{CommitError, CreateError, IngestError, OpenError, ProveError, Unusable};
 pub use fsck::{Finding, FsckReport, fsck};

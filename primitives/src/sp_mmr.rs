@@ -21,6 +21,22 @@
 //! 5 leaves, the peaks 6 and 7:    items 8, 12, bag(17, 18) as of 17
 //! ```
 //!
+//! ```
+//! use cairn_primitives::sp_mmr::{LeavesPlan, bag, verify_leaves};
+//! use cairn_primitives::{HashingProfile, LeafIndex, blake2_256, mmr::Frontier};
+//!
+//! let mut nodes = Vec::new();
+//! let mut frontier = Frontier::empty(HashingProfile::Plain);
+//! for leaf in [b"a", b"b", b"c"] {
+//!     frontier.append(blake2_256(leaf), |_position, hash| nodes.push(hash));
+//! }
+//! let plan = LeavesPlan::new(&[LeafIndex(2)], frontier.count())?;
+//! let read: Vec<_> = plan.positions().iter().map(|at| nodes[at.0 as usize]).collect();
+//! let proof = plan.assemble(&read)?;
+//! verify_leaves(&proof, &[blake2_256(b"c")], &bag(frontier.peaks()))?;
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
 //! # What a root does not say
 //!
 //! A root does not bind its leaf count. Bagged peaks pass for the last peak of
@@ -32,7 +48,8 @@
 //!
 //! # Where the ecosystem's crates differ from their own rules
 //!
-//! Every size to 300, and sizes to 2^62 at random, were run against them.
+//! Every size to 300, and sizes to 2^62 at random, are run against them by the
+//! workspace's tests.
 //!
 //! - *Ancestry of one leaf to itself.* `gen_ancestry_proof` gives a proof
 //!   without peaks, which `verify_ancestor` refuses, as it refuses the one with

@@ -5,10 +5,19 @@
 //! says `Data`. Trees of 2^40 and 2^62 leaves are sparse: all leaves equal but a
 //! few, so that every root is a true one and every proof is verified in full.
 
-use cairn_primitives::mmr::{Frontier, Node, node_count, peak_positions};
+// What tests call is a test as well, but clippy does not see it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation
+)]
+
+#[path = "second_dialect/strictness.rs"]
+mod strictness;
+
+use cairn_primitives::mmr::{Frontier, node_count, peak_positions};
 use cairn_primitives::sp_mmr::{
-    AncestryPlan, AncestryProof, LeafProof, LeavesPlan, SpVerifyError, bag, verify_ancestry,
-    verify_leaves,
+    AncestryPlan, AncestryProof, LeafProof, LeavesPlan, bag, verify_ancestry, verify_leaves,
 };
 use cairn_primitives::{H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Position};
 use codec::{Decode, Encode};
@@ -24,6 +33,7 @@ type PalletNode = DataOrHash<BlakeTwo256, MmrLeaf>;
 
 const SIZES: u64 = 300;
 
+#[derive(Debug)]
 struct Blake;
 
 impl Merge for Blake {

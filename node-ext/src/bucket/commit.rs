@@ -237,27 +237,23 @@ impl Bucket {
             data_root,
             data_size,
         } = *leaf;
-        let unknown = CommitError::UnknownDataRoot {
-            bucket: self.id,
-            data_root,
-        };
         // Under the plain profile a chunk of 64 bytes and a node may have one
         // hash; the size tells which is meant.
-        let in_one_chunk = usize::try_from(data_size).is_ok_and(|size| size <= CHUNK_BYTES);
-        let subtrees = if in_one_chunk {
-            [
-                self.stored_chunk(&data_root)?,
-                self.stored_interior(&data_root)?,
-            ]
+        let found = if usize::try_from(data_size).is_ok_and(|size| size <= CHUNK_BYTES) {
+            match self.stored_chunk(&data_root)? {
+                None => self.stored_interior(&data_root)?,
+                chunk => chunk,
+            }
         } else {
-            [
-                self.stored_interior(&data_root)?,
-                self.stored_chunk(&data_root)?,
-            ]
+            match self.stored_interior(&data_root)? {
+                None => self.stored_chunk(&data_root)?,
+                interior => interior,
+            }
         };
-        let Some(subtree) = subtrees.into_iter().flatten().next() else {
-            return Err(unknown);
-        };
+        let subtree = found.ok_or(CommitError::UnknownDataRoot {
+            bucket: self.id,
+            data_root,
+        })?;
         if subtree.bytes() != data_size {
             return Err(CommitError::SizeMismatch {
                 data_root,

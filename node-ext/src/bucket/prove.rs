@@ -41,8 +41,8 @@ pub enum At {
 #[derive(Clone, Copy)]
 pub struct View<'b> {
     pub(super) bucket: &'b Bucket,
-    tree: Sequence,
-    count: LeafCount,
+    pub(super) tree: Sequence,
+    pub(super) count: LeafCount,
     /// What the peaks must bag to, where that is known before they are read.
     root: Option<H256>,
 }
@@ -133,7 +133,7 @@ impl Bucket {
         })
     }
 
-    fn unsound(&self, reason: impl ToString) -> ProveError {
+    pub(super) fn unsound(&self, reason: impl ToString) -> ProveError {
         ProveError::Unsound {
             bucket: self.id,
             reason: reason.to_string(),
@@ -364,29 +364,17 @@ impl View<'_> {
         leaf: Option<Sequence>,
     ) -> Result<(Vec<H256>, Option<MmrLeaf>), ProveError> {
         let bucket = self.bucket;
-        let node_key = |position: &Position| layout::node_key(self.tree, *position).to_vec();
-        let mut keys: Vec<Vec<u8>> = positions.iter().map(node_key).collect();
+        let mut keys = self.node_keys(positions);
         keys.extend(leaf.map(|sequence| layout::leaf_key(sequence).to_vec()));
-        let mut found = bucket.engine.get_many(Family::Tree, &keys)?;
-        let leaf = match leaf.and_then(|sequence| Some((sequence, found.pop()?))) {
-            None | Some((_, None)) => None,
-            Some((sequence, Some(bytes))) => {
+        let mut values = bucket.engine.get_many(Family::Tree, &keys)?.into_iter();
+        let nodes = self.parse_nodes(positions, &mut values)?;
+        let leaf = match leaf.zip(values.next().flatten()) {
+            None => None,
+            Some((sequence, bytes)) => {
                 let unreadable = || bucket.unsound(format!("leaf {sequence} cannot be read"));
                 Some(MmrLeaf::decode(&mut &bytes[..]).map_err(|_| unreadable())?)
             }
         };
-        let nodes = found.into_iter().zip(positions).map(|(value, position)| {
-            let (tree, position) = (self.tree, *position);
-            let value = value.ok_or(ProveError::MissingNode {
-                bucket: bucket.id,
-                tree,
-                position,
-            })?;
-            let length = value.len();
-            <[u8; 32]>::try_from(value).map(H256).map_err(|_| {
-                bucket.unsound(format!("node {position} of tree {tree} has {length} bytes"))
-            })
-        });
-        Ok((nodes.collect::<Result<_, _>>()?, leaf))
+        Ok((nodes, leaf))
     }
 }

@@ -1,1 +1,155 @@
-//! x
+//! A bucket's invariants, each by name. The model is a plain list of leaves,
+//! whose roots come from replaying all of them.
+
+use super::*;
+use crate::engine::FaultKind;
+use crate::error::{CommitError, IngestError};
+use crate::signing::Signer;
+use cairn_primitives::challenge::ChunkLocation;
+use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentHasher, ShapeError, padding};
+use cairn_primitives::{ChunkIndex, LeafCount, Position, mmr, verify};
+use sp_keystore::Keystore;
+use tempfile::TempDir;
+
+mod content;
+mod faults;
+mod tree;
+
+const PROFILES: [HashingProfile; 2] = [HashingProfile::Plain, HashingProfile::Tagged];
+
+fn count(n: u64) -> LeafCount {
+    LeafCount::new(n).unwrap()
+}
+
+fn signer() -> Signer {
+    let keystore = sp_keystore::testing::MemoryKeystore::new();
+    let public = keystore
+        .sr25519_generate_new(crate::signing::KEY_TYPE, Some("//Alice"))
+        .unwrap();
+    Signer::new(Arc::new(keystore), public)
+}
+
+/// A bucket in a folder of its own, with the leaves that it should have.
+struct Fixture {
+    folder: TempDir,
+    bucket: Option<Bucket>,
+    leaves: Vec<MmrLeaf>,
+    profile: HashingProfile,
+}
+
+impl Fixture {
+    fn new(config: BucketConfig) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bucket");
+        let bucket = Bucket::create(&path, BucketId(7), config, &Shared::default()).unwrap();
+        Self {
+            folder,
+            bucket: Some(bucket),
+            leaves: vec![],
+            profile: config.profile,
+        }
+    }
+
+    fn of_profile(profile: HashingProfile) -> Self {
+        Self::new(BucketConfig {
+            profile,
+            ..Default::default()
+        })
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("bucket")
+    }
+
+    fn bucket(&self) -> &Bucket {
+        self.bucket.as_ref().unwrap()
+    }
+
+    fn reopen(&mut self) {
+        self.bucket = None;
+        self.bucket =
+            Some(Bucket::open(&self.path(), Access::ReadWrite, &Shared::default()).unwrap());
+    }
+
+    /// Content of its own for each number.
+    fn content(number: u64) -> Vec<u8> {
+        format!("the content of leaf {number}").into_bytes()
+    }
+
+    fn ingest(&self, bytes: &[u8]) -> NewLeaf {
+        let ingested = self.bucket().ingest(bytes).unwrap();
+        NewLeaf {
+            data_root: ingested.data_root,
+            data_size: ingested.data_size,
+        }
+    }
+
+    /// Stores the content of the next leaves, as they are to be committed.
+    fn next(&self, number: u64) -> Vec<NewLeaf> {
+        let from = self.leaves.len() as u64;
+        (from..from + number)
+            .map(|k| self.ingest(&Self::content(k)))
+            .collect()
+    }
+
+    fn expect(&mut self, new: &[NewLeaf]) {
+        for NewLeaf {
+            data_root,
+            data_size,
+        } in new.iter().copied()
+        {
+            let before = self.leaves.last().map_or(0, |leaf| leaf.total_size);
+            self.leaves.push(MmrLeaf {
+                data_root,
+                data_size,
+                total_size: before + data_size,
+            });
+        }
+    }
+
+    fn commit(&mut self, number: u64) -> Committed {
+        let new = self.next(number);
+        let committed = self.bucket().commit(&new, Durability::Buffered).unwrap();
+        self.expect(&new);
+        committed
+    }
+
+    /// The commitment to the first `n` leaves, by replay of all of them.
+    fn replayed(&self, n: u64) -> Commitment {
+        let mut frontier = Frontier::empty(self.profile);
+        for leaf in &self.leaves[..n as usize] {
+            frontier.append(self.profile.leaf(leaf), |_, _| {}).unwrap();
+        }
+        Commitment {
+            mmr_root: frontier.root(),
+            start_seq: Sequence(0),
+            leaf_count: count(n),
+        }
+    }
+
+    fn check_newest(&self) {
+        assert_eq!(
+            self.bucket().commitment(),
+            self.replayed(self.leaves.len() as u64)
+        );
+    }
+
+    /// All records of the database, but for those that only count reads.
+    fn records(&self) -> Vec<crate::engine::Entry> {
+        let all = |family| {
+            self.bucket()
+                .engine
+                .scan(family, b"")
+                .unwrap()
+                .map(Result::unwrap)
+        };
+        all(Family::Tree).chain(all(Family::Content)).collect()
+    }
+}
+
+fn at(leaf: u64, chunk: u64) -> ChunkLocation {
+    ChunkLocation {
+        leaf_index: LeafIndex(leaf),
+        chunk_index: ChunkIndex(chunk),
+    }
+}

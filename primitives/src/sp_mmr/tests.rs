@@ -1,6 +1,9 @@
 //! Plans and verifiers against a tree that is built node by node, and against
 //! what an item is: the highest node that says nothing of what is proven.
 
+// A test that overflows or truncates is a test that fails.
+#![allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
+
 mod refusals;
 
 use super::*;
