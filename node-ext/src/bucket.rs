@@ -49,6 +49,26 @@ impl Default for BucketConfig {
     }
 }
 
+/// What the folder of a bucket that is being made ends with.
+const UNFINISHED: &str = "creating";
+
+fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {
+    move |source| CreateError::Folder {
+        bucket,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// Renames a folder, so that it is found under its new name after a loss of power.
+fn move_durably(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)?;
+    match to.parent() {
+        Some(parent) => std::fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
 /// The newest state: everything that a commit changes, in one piece.
 #[derive(Clone, Debug)]
 pub(crate) struct Tip {
@@ -119,28 +139,23 @@ impl Bucket {
         config: BucketConfig,
         shared: &Shared,
     ) -> Result<Self, CreateError> {
-        match std::fs::create_dir(path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(CreateError::Exists {
-                    bucket: id,
-                    path: path.to_owned(),
-                });
-            }
-            Err(source) => {
-                return Err(CreateError::Folder {
-                    bucket: id,
-                    path: path.to_owned(),
-                    source,
-                });
-            }
+        if path.exists() {
+            return Err(CreateError::Exists {
+                bucket: id,
+                path: path.to_owned(),
+            });
         }
-        let made = Self::create_in(path, id, config, shared);
-        if made.is_err() {
+        // Made beside its place and moved there when it is whole: a process
+        // that ends on the way leaves no bucket that cannot be opened.
+        let unfinished = path.with_extension(UNFINISHED);
+        let made = Self::create_in(&unfinished, id, config, shared)
+            .and_then(|()| move_durably(&unfinished, path).map_err(folder_fault(id, path)));
+        if let Err(error) = made {
             // The folder is ours and holds nothing that was promised.
-            let _ = std::fs::remove_dir_all(path);
+            let _ = std::fs::remove_dir_all(&unfinished);
+            return Err(error);
         }
-        made
+        Self::open(path, Access::ReadWrite, shared).map_err(CreateError::Open)
     }
 
     fn create_in(
@@ -148,7 +163,11 @@ impl Bucket {
         id: BucketId,
         config: BucketConfig,
         shared: &Shared,
-    ) -> Result<Self, CreateError> {
+    ) -> Result<(), CreateError> {
+        if path.exists() {
+            std::fs::remove_dir_all(path).map_err(folder_fault(id, path))?;
+        }
+        std::fs::create_dir(path).map_err(folder_fault(id, path))?;
         let engine = Engine::create(path, shared)?;
         let tip = Tip {
             tree: Sequence(0),
@@ -167,15 +186,7 @@ impl Bucket {
             layout::USAGE_KEY,
             &Usage::default().encode(),
         );
-        engine.write(batch, Durability::Synced)?;
-        Ok(Self::from_parts(
-            engine,
-            Access::ReadWrite,
-            id,
-            config,
-            tip,
-            Usage::default(),
-        ))
+        Ok(engine.write(batch, Durability::Synced)?)
     }
 
     /// Opens the bucket in the folder `path`, checking that its state, its

@@ -30,6 +30,9 @@ pub enum CreateError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// It was made, and does not open.
+    #[error(transparent)]
+    Open(OpenError),
     /// The database failed.
     #[error(transparent)]
     Engine(#[from] EngineError),

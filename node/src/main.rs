@@ -1,2 +1,51 @@
-//! Laid out first; filled in next.
-fn main() {}
+//! The command line of Cairn: an operator's way to buckets, keys and proofs.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod failure;
+mod hashing;
+mod hex_text;
+mod home;
+mod judge;
+mod out_file;
+mod output;
+mod progress;
+mod proof_file;
+mod size;
+mod state_args;
+mod walk;
+
+use args::Cli;
+use clap::Parser;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logging(cli.globals.verbose);
+    match commands::run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report();
+            failure.exit_code()
+        }
+    }
+}
+
+/// Logs to stderr. Silent unless asked for, since each failure is reported by
+/// the command that met it.
+fn start_logging(verbose: u8) {
+    let wanted = match verbose {
+        0 => "off",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(wanted));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

@@ -353,6 +353,25 @@ fn a_bucket_in_the_way_is_neither_overwritten_nor_removed() {
     fixture.check_newest();
 }
 
+#[test]
+fn a_bucket_that_was_not_finished_being_made_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bucket");
+    let left_behind = folder.path().join("bucket.creating");
+    std::fs::create_dir(&left_behind).unwrap();
+    std::fs::write(left_behind.join("CURRENT"), "half").unwrap();
+    let config = BucketConfig::default();
+    Bucket::create(&path, BucketId(1), config, &Shared::default()).unwrap();
+    assert!(!left_behind.exists());
+
+    let nowhere = folder.path().join("no").join("such").join("folder");
+    let refused = Bucket::create(&nowhere, BucketId(1), config, &Shared::default());
+    assert!(
+        matches!(refused, Err(CreateError::Folder { .. })),
+        "{refused:?}"
+    );
+}
+
 /// Bytes that the file system holds for a folder, as `du` counts them.
 fn allocated(path: &std::path::Path) -> u64 {
     use std::os::unix::fs::MetadataExt;

@@ -1,0 +1,77 @@
+//! The command line as a whole: what holds for every command, and which
+//! commands there are. What a command takes is told beside it.
+
+use crate::commands::{bucket, drill, fsck, get, key, prove, put, verify};
+use crate::failure::{EXIT_CODES, Failure};
+use crate::home;
+use crate::output::Output;
+use cairn_node_ext::{Access, BasePath};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Keeps the off-chain half of a storage pallet: buckets of content, signed
+/// commitments to it, and proofs for whoever challenges them.
+#[derive(Debug, Parser)]
+#[command(name = "cairn", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What holds for every command.
+#[derive(Args, Debug)]
+pub(crate) struct Globals {
+    /// Folder with the buckets and keys [default: $XDG_DATA_HOME/cairn or ~/.local/share/cairn]
+    #[arg(long, global = true, value_name = "DIR", env = "CAIRN_BASE_PATH")]
+    pub(crate) base_path: Option<PathBuf>,
+    /// Answer in JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Log to stderr; twice for details, thrice for all. RUST_LOG overrides it
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+impl Globals {
+    pub(crate) const fn output(&self) -> Output {
+        Output::new(self.json)
+    }
+
+    /// Takes the base path as it is there.
+    pub(crate) fn open(&self, access: Access) -> Result<BasePath, Failure> {
+        Ok(BasePath::open(
+            home::base_path(self.base_path.as_ref())?,
+            access,
+        )?)
+    }
+
+    /// Takes the base path for writing, and makes it where it is not there.
+    pub(crate) fn create(&self) -> Result<BasePath, Failure> {
+        Ok(BasePath::create(home::base_path(self.base_path.as_ref())?)?)
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make, bring or list the keys that commitments are signed with
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Make, list or describe buckets
+    #[command(subcommand)]
+    Bucket(bucket::BucketCommand),
+    /// Store files in a bucket, and commit and sign them
+    Put(put::PutArgs),
+    /// Read a leaf's content back
+    Get(get::GetArgs),
+    /// Prove a leaf, or answer a challenge to one of its chunks
+    Prove(prove::ProveArgs),
+    /// Judge a proof by itself: no bucket and no base path are needed
+    Verify(verify::VerifyArgs),
+    /// Answer random challenges against roots that were ever signed
+    ChallengeDrill(drill::DrillArgs),
+    /// Rebuild every root from the bytes of the chunks, as an outsider would
+    Fsck(fsck::FsckArgs),
+}

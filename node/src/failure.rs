@@ -1,0 +1,111 @@
+//! How a command ends when it does not succeed: the sentence for the operator,
+//! and the exit code for the script.
+
+use cairn_node_ext::{BasePathError, CommitError, IngestError, KeyError, ProveError};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Exit code of an operation that failed.
+const FAILED: u8 = 1;
+/// Exit code of a command line that makes no sense, as clap has it.
+const USAGE: u8 = 2;
+/// Exit code of a proof that is refused, or of a check that finds something.
+const REFUSED: u8 = 3;
+/// Exit code when the reader of the output has gone: what a shell reports of a
+/// process that a closed pipe ended (128 and SIGPIPE's 13).
+const CLOSED_PIPE: u8 = 141;
+
+/// What `cairn --help` says of exit codes.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the operation failed, or the input could not be read
+  2    the command line makes no sense
+  3    a proof was refused, or a check has findings
+  141  the reader of the output closed the pipe";
+
+/// Why a command did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{0}{advice}", advice = base_path_advice(.0))]
+    BasePath(#[from] BasePathError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Prove(#[from] ProveError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error("cannot store {path}: {source}")]
+    Ingest { path: PathBuf, source: IngestError },
+    #[error("cannot {doing} {path}: {source}")]
+    File {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    /// An upload that ended early, with what stays of it.
+    #[error("{cause}; {stays}")]
+    Stopped { cause: Box<Failure>, stays: String },
+    #[error("cannot write the output: {0}")]
+    Output(io::Error),
+    #[error("{0}")]
+    Failed(String),
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Failure {
+    pub(crate) fn file(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::File {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// Whether the reader of the output has gone, as `head` does: no fault of
+    /// anybody's, and nobody is left to tell.
+    fn is_closed_pipe(&self) -> bool {
+        match self {
+            Self::Output(error) | Self::Prove(ProveError::Sink(error)) => {
+                error.kind() == ErrorKind::BrokenPipe
+            }
+            Self::Stopped { cause, .. } => cause.is_closed_pipe(),
+            _ => false,
+        }
+    }
+
+    /// Tells the operator, in one sentence on stderr.
+    pub(crate) fn report(&self) {
+        if !self.is_closed_pipe() {
+            // Where stderr fails too, the exit code still speaks.
+            let _ = writeln!(io::stderr(), "cairn: {self}");
+        }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            closed if closed.is_closed_pipe() => CLOSED_PIPE,
+            Self::Usage(_) => USAGE,
+            Self::Refused(_) => REFUSED,
+            _ => FAILED,
+        })
+    }
+}
+
+fn base_path_advice(error: &BasePathError) -> &'static str {
+    match error {
+        BasePathError::Io { source, .. }
+            if matches!(
+                source.kind(),
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+            ) =>
+        {
+            "; this needs a folder that takes writes, which --base-path may name"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,51 @@
+//! Bytes as people and programs write them: `0x` and hex digits.
+
+use cairn_primitives::H256;
+
+/// `0x` and lower-case digits.
+pub(crate) fn to_hex(bytes: impl AsRef<[u8]>) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
+
+/// Any number of bytes, with or without `0x`.
+pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
+    let digits = text.trim().trim_start_matches("0x");
+    hex::decode(digits).map_err(|error| match error {
+        hex::FromHexError::OddLength => {
+            format!("it has {} hex digits, and bytes have two each", digits.len())
+        }
+        hex::FromHexError::InvalidHexCharacter { c, index } => {
+            format!("{c:?} at digit {index} is not a hex digit")
+        }
+        other => other.to_string(),
+    })
+}
+
+/// 32 bytes: a root, a hash or a public key.
+pub(crate) fn bytes32(text: &str) -> Result<[u8; 32], String> {
+    let bytes = from_hex(text)?;
+    <[u8; 32]>::try_from(bytes.as_slice())
+        .map_err(|_| format!("32 bytes in hex are needed, and these are {}", bytes.len()))
+}
+
+/// A root or hash.
+pub(crate) fn hash(text: &str) -> Result<H256, String> {
+    bytes32(text).map(H256)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_is_read_with_and_without_its_prefix_and_refused_with_the_reason() {
+        let text = "ab".repeat(32);
+        assert_eq!(hash(&text), Ok(H256::repeat_byte(0xab)));
+        assert_eq!(hash(&format!("0x{text}")), Ok(H256::repeat_byte(0xab)));
+        assert_eq!(to_hex([0, 255]), "0x00ff");
+        assert!(hash("0xabc").unwrap_err().contains("3 hex digits"));
+        assert!(hash("0xzz").unwrap_err().contains("'z' at digit 0"));
+        assert!(hash("0xabcd").unwrap_err().contains("these are 2"));
+        assert!(hash("").unwrap_err().contains("these are 0"));
+    }
+}

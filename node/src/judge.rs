@@ -1,0 +1,113 @@
+//! The verdict on a proof, from its encoded bytes and what was asked alone: by
+//! the chain's own rule, and by the strict one.
+
+use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
+use cairn_primitives::{
+    Commitment, HashingProfile, LeafIndex, MmrProof, chain_rule, chunk_tree, verify,
+};
+use codec::DecodeAll;
+
+/// Passed, or the reason why not.
+pub(crate) type Verdict = Result<(), String>;
+
+/// What both rules say.
+#[derive(Debug)]
+pub(crate) struct Judgement {
+    /// What an honest answer looks like, to the last bit.
+    pub(crate) strict: Verdict,
+    /// What the deployed pallet checks.
+    pub(crate) chain: Verdict,
+}
+
+impl Judgement {
+    /// Refused by both, before either rule is asked.
+    pub(crate) fn refused(reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self {
+            strict: Err(reason.clone()),
+            chain: Err(reason),
+        }
+    }
+
+    pub(crate) fn passes(&self) -> bool {
+        self.strict.is_ok() && self.chain.is_ok()
+    }
+}
+
+/// Judges a challenge's answer. The strict rule is asked about the slot that
+/// the chain means by the chunk's index, which an honest provider answers for.
+pub(crate) fn answer(
+    profile: HashingProfile,
+    scale: &[u8],
+    location: ChunkLocation,
+    commitment: &Commitment,
+) -> Judgement {
+    let (chunk_data, mmr_proof, chunk_proof) = match ChallengeResponse::decode_all(&mut &scale[..])
+    {
+        Ok(ChallengeResponse::Proof {
+            chunk_data,
+            mmr_proof,
+            chunk_proof,
+        }) => (chunk_data, mmr_proof, chunk_proof),
+        Ok(_) => return Judgement::refused("the response claims a deletion or a newer snapshot, which only the chain can judge"),
+        Err(error) => return undecodable("response", &error),
+    };
+    let slot = chunk_tree::slot(location.chunk_index, mmr_proof.leaf.data_size);
+    let meant = ChunkLocation {
+        chunk_index: slot,
+        ..location
+    };
+    let strict = verify::answer(
+        profile,
+        &chunk_data,
+        &mmr_proof,
+        &chunk_proof,
+        &meant,
+        commitment,
+    );
+    let chain = chain_rule::proof_response(
+        profile,
+        &chunk_data,
+        &mmr_proof,
+        &chunk_proof,
+        location.chunk_index,
+        &commitment.mmr_root,
+    );
+    Judgement {
+        strict: strict.map_err(|reason| reason.to_string()),
+        chain: chain.map_err(|reason| reason.to_string()),
+    }
+}
+
+/// Judges a leaf's proof.
+pub(crate) fn leaf(
+    profile: HashingProfile,
+    scale: &[u8],
+    index: LeafIndex,
+    commitment: &Commitment,
+) -> Judgement {
+    let proof = match MmrProof::decode_all(&mut &scale[..]) {
+        Ok(proof) => proof,
+        Err(error) => return undecodable("proof", &error),
+    };
+    let root = &commitment.mmr_root;
+    let strict = verify::mmr_proof(profile, &proof, index, commitment.leaf_count, root);
+    let chain = chain_rule::mmr_proof(profile, &proof, root);
+    Judgement {
+        strict: strict.map_err(|reason| reason.to_string()),
+        chain: chain.map_err(|reason| reason.to_string()),
+    }
+}
+
+fn undecodable(what: &str, error: &codec::Error) -> Judgement {
+    let reason = error.to_string();
+    Judgement::refused(format!("the {what} cannot be decoded: {}", reason.trim()))
+}
+
+/// The size of the content that an answer speaks of, as it claims itself.
+pub(crate) fn claimed_data_size(scale: &[u8]) -> Option<u64> {
+    match ChallengeResponse::decode_all(&mut &scale[..]) {
+        Ok(ChallengeResponse::Proof { mmr_proof, .. }) => Some(mmr_proof.leaf.data_size),
+        _ => None,
+    }
+}

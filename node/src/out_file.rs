@@ -1,0 +1,83 @@
+//! Files that a command writes: whole or not at all, so that nobody mistakes
+//! half of one for an answer.
+
+use crate::failure::Failure;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// A file being written beside its target, which it replaces when it is whole.
+pub(crate) struct OutFile {
+    target: PathBuf,
+    sink: Sink,
+}
+
+enum Sink {
+    Beside(NamedTempFile),
+    /// A pipe or a device, which cannot be replaced.
+    Straight(File),
+}
+
+impl OutFile {
+    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+        let fault = |source| Failure::file("write", path, source);
+        // Through a link, the file that it leads to is the one to replace.
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        if let Ok(there) = std::fs::metadata(&target) {
+            if there.is_dir() {
+                return Err(fault(io::ErrorKind::IsADirectory.into()));
+            }
+            if !there.is_file() {
+                let sink = OpenOptions::new().write(true).open(&target);
+                let sink = Sink::Straight(sink.map_err(fault)?);
+                return Ok(Self { target, sink });
+            }
+        }
+        let folder = match target.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let temporary = tempfile::Builder::new()
+            .prefix(".cairn-")
+            // The user's umask takes from this what it takes from any file.
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)
+            .map_err(fault)?;
+        Ok(Self {
+            target,
+            sink: Sink::Beside(temporary),
+        })
+    }
+
+    /// Puts the file in its place.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        let target = self.target;
+        let fault = |source| Failure::file("write", &target, source);
+        match self.sink {
+            Sink::Straight(_) => Ok(()),
+            Sink::Beside(temporary) => {
+                temporary.as_file().sync_all().map_err(fault)?;
+                let kept = temporary.persist(&target);
+                kept.map(drop).map_err(|error| fault(error.error))
+            }
+        }
+    }
+}
+
+impl Write for OutFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.sink {
+            Sink::Beside(file) => file.write(bytes),
+            Sink::Straight(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Beside(file) => file.flush(),
+            Sink::Straight(file) => file.flush(),
+        }
+    }
+}

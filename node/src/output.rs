@@ -1,0 +1,54 @@
+//! What a command answers on stdout: text for people, or with `--json` one
+//! object a line for programs. Each answer is flushed, so that whoever reads a
+//! pipe knows of it as soon as it is true.
+
+use crate::failure::Failure;
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::Write;
+
+/// Where answers go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) const fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    pub(crate) const fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// An answer that both kinds of reader get.
+    pub(crate) fn answer(self, answer: &(impl Serialize + Display)) -> Result<(), Failure> {
+        if self.json {
+            self.object(answer)
+        } else {
+            write_line(&answer.to_string())
+        }
+    }
+
+    /// Words for people alone.
+    pub(crate) fn text(self, text: impl Display) -> Result<(), Failure> {
+        if self.json {
+            Ok(())
+        } else {
+            write_line(&text.to_string())
+        }
+    }
+
+    fn object(self, object: &impl Serialize) -> Result<(), Failure> {
+        let line = serde_json::to_string(object).map_err(|error| Failure::Output(error.into()))?;
+        write_line(&line)
+    }
+}
+
+fn write_line(line: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")
+        .and_then(|()| stdout.flush())
+        .map_err(Failure::Output)
+}

@@ -1,0 +1,61 @@
+//! Commits to a bucket until it is killed, and says on standard output what it
+//! was told: `committed <leaf count>` or `signed <root> <leaf count>`, one line
+//! for each call that has returned.
+
+#![forbid(unsafe_code)]
+
+use cairn_node_ext::{
+    Access, Bucket, BucketConfig, Durability, KeyFolder, NewLeaf, Shared, SignedCommitment,
+};
+use cairn_primitives::BucketId;
+use cairn_tests::content_of_leaf;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let folder = PathBuf::from(arguments.next().ok_or("the folder is missing")?);
+    let seed = arguments.next().ok_or("the seed is missing")?.parse()?;
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let (path, shared) = (folder.join("bucket"), Shared::default());
+    let bucket = if path.exists() {
+        Bucket::open(&path, Access::ReadWrite, &shared)?
+    } else {
+        Bucket::create(&path, BucketId(7), BucketConfig::default(), &shared)?
+    };
+    let signer = KeyFolder::new(folder.join("keys")).signer(None)?;
+    let mut out = std::io::stdout().lock();
+    loop {
+        let next = bucket.commitment().leaf_count.get();
+        let leaves = (next..next + random.gen_range(1..5))
+            .map(|k| {
+                let content = bucket.ingest(&content_of_leaf(k)[..])?;
+                Ok(NewLeaf {
+                    data_root: content.data_root,
+                    data_size: content.data_size,
+                })
+            })
+            .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
+        match random.gen_range(0..3) {
+            0 => {
+                let signed: SignedCommitment = bucket.commit_signed(&leaves, &signer)?.1;
+                let commitment = signed.payload.commitment;
+                let root = hex::encode(commitment.mmr_root);
+                writeln!(out, "signed {root} {}", commitment.leaf_count)?;
+            }
+            kind => {
+                let durability = if kind == 1 {
+                    Durability::Synced
+                } else {
+                    Durability::Buffered
+                };
+                let committed = bucket.commit(&leaves, durability)?;
+                writeln!(out, "committed {}", committed.commitment.leaf_count)?;
+            }
+        }
+        out.flush()?;
+    }
+}

@@ -1,0 +1,130 @@
+//! A process is killed at 200 random points while it commits to a bucket.
+//! After each, the bucket opens, its leaves are the beginning of what was
+//! asked, nothing that was acknowledged is gone, and every root that was ever
+//! signed can be proven.
+
+use cairn_node_ext::{Access, At, Bucket, KeyFolder, Shared, fsck};
+use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentHasher};
+use cairn_primitives::{H256, HashingProfile, LeafCount, LeafIndex};
+use cairn_tests::content_of_leaf;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+const KILLS: u64 = 200;
+
+/// What the killed processes said that they had done.
+#[derive(Default)]
+struct Acknowledged {
+    leaves: u64,
+    signed: Vec<(H256, LeafCount)>,
+}
+
+impl Acknowledged {
+    fn take(&mut self, line: &str) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
+            ["committed", count] => self.leaves = count.parse().unwrap(),
+            ["signed", root, count] => {
+                self.leaves = count.parse().unwrap();
+                let root = H256::from_slice(&hex::decode(root).unwrap());
+                self.signed
+                    .push((root, LeafCount::new(self.leaves).unwrap()));
+            }
+            _ => panic!("{line}"),
+        }
+    }
+}
+
+/// Runs the committer until it has acknowledged some commits, and a moment
+/// longer; then kills it.
+fn run_and_kill(folder: &Path, seed: u64, random: &mut ChaCha8Rng, said: &mut Acknowledged) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_committer"))
+        .arg(folder)
+        .arg(seed.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    // At first now and then while it makes or opens the bucket, before any.
+    for _ in 0..random.gen_range(0..12) {
+        line.clear();
+        assert_ne!(
+            lines.read_line(&mut line).unwrap(),
+            0,
+            "the committer ended by itself"
+        );
+        said.take(&line);
+    }
+    for _ in 0..random.gen_range(0..3_000_000u32) {
+        std::hint::spin_loop();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    // The last line may be cut, and is then no acknowledgement.
+    let whole = rest.rfind('\n').map_or("", |end| &rest[..end]);
+    whole.lines().for_each(|line| said.take(line));
+}
+
+fn data_root(content: &[u8]) -> H256 {
+    let mut hasher = ContentHasher::new(HashingProfile::Plain);
+    content
+        .chunks(CHUNK_BYTES)
+        .for_each(|chunk| hasher.push(chunk).unwrap());
+    hasher.finish().root
+}
+
+#[test]
+fn nothing_that_was_acknowledged_is_lost_and_everything_signed_can_be_proven() {
+    let folder = tempfile::tempdir().unwrap();
+    KeyFolder::new(folder.path().join("keys"))
+        .generate()
+        .unwrap();
+    let path = folder.path().join("bucket");
+    let mut random = ChaCha8Rng::seed_from_u64(13371337);
+    let mut said = Acknowledged::default();
+    let mut seen = 0;
+    for kill in 0..KILLS {
+        run_and_kill(folder.path(), kill, &mut random, &mut said);
+        if !path.exists() {
+            assert_eq!(said.leaves, 0);
+            continue;
+        }
+        let bucket = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap();
+        let leaves = bucket.commitment().leaf_count.get();
+        assert!(
+            leaves >= said.leaves,
+            "{leaves} leaves of {} are there",
+            said.leaves
+        );
+        assert!(leaves >= seen, "leaves that were seen are gone");
+        let view = bucket.view(At::Newest).unwrap();
+        for k in seen..leaves {
+            let content = content_of_leaf(k);
+            let leaf = view.leaf(LeafIndex(k)).unwrap();
+            assert_eq!(leaf.data_size, content.len() as u64);
+            assert_eq!(leaf.data_root, data_root(&content));
+            view.mmr_proof(LeafIndex(k)).unwrap();
+        }
+        for (root, count) in &said.signed {
+            let view = bucket.view(At::Root(*root)).unwrap();
+            assert_eq!(view.count(), *count);
+            let leaf = LeafIndex(random.gen_range(0..count.get()));
+            assert_eq!(view.mmr_proof(leaf).unwrap().0.mmr_root, *root);
+        }
+        seen = leaves;
+    }
+    assert!(
+        said.signed.len() > 100 && seen > 500,
+        "the kills came too early to mean anything"
+    );
+    let bucket = Bucket::open(&path, Access::ReadOnly, &Shared::default()).unwrap();
+    let report = fsck(&bucket, |_| {}).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    assert!(report.signed_roots >= said.signed.len() as u64);
+}
