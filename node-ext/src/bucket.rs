@@ -2,13 +2,15 @@
 //!
 //! What may be read at any time is the [`Tip`], replaced as a whole by the one
 //! function that advances it (`commit`). Content is guarded by a lock of its
-//! own (`ingest`), so that an upload does not hold up a commit. Proofs take
+//! own (`content`), so that an upload does not hold up a commit. Proofs take
 //! neither: they read what is never changed.
 
 mod commit;
+mod content;
 mod ingest;
 mod prove;
 mod prove_sp;
+mod put;
 mod read;
 mod recover;
 #[cfg(test)]
@@ -112,7 +114,7 @@ pub struct Bucket {
     engine: Engine,
     tip: RwLock<Arc<Tip>>,
     commits: commit::Queue,
-    content: Mutex<ingest::ContentState>,
+    content: Mutex<content::ContentState>,
     poison: OnceLock<String>,
 }
 
@@ -214,7 +216,7 @@ impl Bucket {
             engine,
             tip: RwLock::new(Arc::new(tip)),
             commits: commit::Queue::default(),
-            content: Mutex::new(ingest::ContentState::new(usage)),
+            content: Mutex::new(content::ContentState::new(usage)),
             poison: OnceLock::new(),
         }
     }

@@ -1,134 +1,22 @@
-//! RocksDB, and the only file that names it: how a bucket's database is
-//! opened, read and written, and what its failures mean.
-//!
-//! The defaults of RocksDB are for one large database. A bucket is small and
-//! has thousands of neighbours, so what is allocated up front, kept in logs or
-//! computed in the background is turned down; what guards the data is not.
+//! RocksDB, which nothing outside this folder names: how a bucket's database
+//! is opened, read and written.
+
+mod fault;
+mod options;
+
+pub use fault::{EngineError, FaultKind};
+pub use options::Shared;
 
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
+use options::{families, options};
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DBRecoveryMode,
-    DBWithThreadMode, Direction, IteratorMode, LogLevel, Options, ReadOptions, SingleThreaded,
+    ColumnFamily, DBWithThreadMode, Direction, IteratorMode, ReadOptions, SingleThreaded,
     WriteBatch, WriteOptions,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Memory that one bucket's unflushed leaves and nodes may take, in bytes:
-/// some 3,000 commits.
-const TREE_WRITE_BUFFER: usize = 1 << 20;
-/// Memory that one bucket's unflushed chunks may take before they are written
-/// out in the background, in bytes: 32 chunks make one blob file.
-const CONTENT_WRITE_BUFFER: usize = 8 << 20;
-/// Buffers of chunks, of which all but one are being written out.
-const CONTENT_WRITE_BUFFERS: i32 = 4;
-/// What a memtable takes when it gets its first entry, in bytes. RocksDB's own
-/// 1 MiB is what makes an idle open bucket heavy.
-const ARENA_BLOCK: usize = 16 << 10;
-/// RocksDB preallocates 4 MiB for a list of files that takes some hundred bytes.
-const MANIFEST_PREALLOCATION: usize = 4 << 10;
-/// Values from this size on live in blob files, so that compaction does not
-/// copy them: chunks do, keys and nodes do not.
-const MIN_BLOB: u64 = 1 << 10;
-/// Files that one bucket keeps open; the least that RocksDB accepts is 20.
-const OPEN_FILES: i32 = 64;
-/// Write-ahead log that may be left to replay, in bytes.
-const MAX_WAL: u64 = 64 << 20;
-/// RocksDB's own log files that are kept, of 1,000 by default.
-const KEPT_LOGS: usize = 1;
-/// One of 100 lookups of an absent key reads a block in vain.
-const BLOOM_BITS: f64 = 10.0;
-
 type Db = DBWithThreadMode<SingleThreaded>;
-
-/// What all databases of a process share.
-#[derive(Clone)]
-pub struct Shared {
-    cache: Cache,
-}
-
-impl Shared {
-    /// Blocks of all buckets in one cache of `cache_bytes`.
-    pub fn new(cache_bytes: usize) -> Self {
-        Self {
-            cache: Cache::new_lru_cache(cache_bytes),
-        }
-    }
-}
-
-impl Default for Shared {
-    /// A cache of 64 MiB.
-    fn default() -> Self {
-        Self::new(64 << 20)
-    }
-}
-
-/// What kind of failure the database reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// Another process, or another handle of this one, has it open.
-    Locked,
-    /// There is no database, or not a whole one.
-    Absent,
-    /// The disk takes no writes.
-    ReadOnlyDisk,
-    /// The disk is full.
-    NoSpace,
-    /// What is on disk fails its checksums.
-    Corrupt,
-    /// Anything else.
-    Other,
-}
-
-/// A failure of the database under a bucket.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{doing} at {path}: {message}{}", advice(*kind))]
-pub struct EngineError {
-    /// What was attempted.
-    pub doing: &'static str,
-    /// Where.
-    pub path: PathBuf,
-    /// What kind of failure it is.
-    pub kind: FaultKind,
-    /// RocksDB's own words.
-    pub message: String,
-}
-
-fn advice(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::Locked => "; another process has it open: stop that one first",
-        FaultKind::ReadOnlyDisk => "; the disk takes no writes: remount it, or check permissions",
-        FaultKind::NoSpace => "; the disk is full: make room and try again",
-        FaultKind::Corrupt => "; what is on disk is damaged: keep a copy and run `cairn fsck`",
-        FaultKind::Absent | FaultKind::Other => "",
-    }
-}
-
-impl EngineError {
-    fn new(doing: &'static str, path: &Path, error: &rocksdb::Error) -> Self {
-        let message = error.to_string();
-        let kind = if error.kind() == rocksdb::ErrorKind::Corruption {
-            FaultKind::Corrupt
-        } else if message.contains("lock hold by") || message.contains("While lock file") {
-            FaultKind::Locked
-        } else if message.contains("No space left") {
-            FaultKind::NoSpace
-        } else if message.contains("Read-only file system") || message.contains("Permission denied")
-        {
-            FaultKind::ReadOnlyDisk
-        } else if message.contains("does not exist") || message.contains("No such file") {
-            FaultKind::Absent
-        } else {
-            FaultKind::Other
-        };
-        Self {
-            doing,
-            path: path.to_owned(),
-            kind,
-            message,
-        }
-    }
-}
 
 /// Which of the two families a key is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -367,56 +255,5 @@ impl Engine {
         self.db
             .flush_wal(true)
             .map_err(self.fault("syncing a bucket"))
-    }
-}
-
-fn options(shared: &Shared) -> Options {
-    let mut options = Options::default();
-    tune_family(&mut options, shared, Family::Tree);
-    options.set_paranoid_checks(true);
-    // What was synced is whole; a tail that was not may be torn at any byte.
-    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
-    options.set_max_total_wal_size(MAX_WAL);
-    options.set_manifest_preallocation_size(MANIFEST_PREALLOCATION);
-    options.set_max_open_files(OPEN_FILES);
-    options.set_max_file_opening_threads(1);
-    options.set_keep_log_file_num(KEPT_LOGS);
-    options.set_log_level(LogLevel::Warn);
-    options.set_stats_dump_period_sec(0);
-    options.set_stats_persist_period_sec(0);
-    options.set_skip_stats_update_on_db_open(true);
-    options
-}
-
-fn families(shared: &Shared) -> [ColumnFamilyDescriptor; 2] {
-    [
-        (TREE_FAMILY, Family::Tree),
-        (CONTENT_FAMILY, Family::Content),
-    ]
-    .map(|(name, family)| {
-        let mut options = Options::default();
-        tune_family(&mut options, shared, family);
-        ColumnFamilyDescriptor::new(name, options)
-    })
-}
-
-fn tune_family(options: &mut Options, shared: &Shared, family: Family) {
-    let mut table = BlockBasedOptions::default();
-    table.set_block_cache(&shared.cache);
-    table.set_bloom_filter(BLOOM_BITS, false);
-    table.set_cache_index_and_filter_blocks(true);
-    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    options.set_block_based_table_factory(&table);
-    options.set_arena_block_size(ARENA_BLOCK);
-    match family {
-        Family::Tree => options.set_write_buffer_size(TREE_WRITE_BUFFER),
-        Family::Content => {
-            options.set_write_buffer_size(CONTENT_WRITE_BUFFER);
-            options.set_max_write_buffer_number(CONTENT_WRITE_BUFFERS);
-            options.set_enable_blob_files(true);
-            options.set_min_blob_size(MIN_BLOB);
-            // Space of chunks that a prune drops comes back with compaction.
-            options.set_enable_blob_gc(true);
-        }
     }
 }

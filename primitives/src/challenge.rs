@@ -1,5 +1,10 @@
 //! What a challenge asks, and what may be answered.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the codec's derive casts each variant's index, which is given here"
+)]
+
 use crate::chunk_tree::CHUNK_BYTES;
 use crate::ids::{ChunkIndex, LeafIndex, Sequence};
 use crate::proof::{MerkleProof, MmrProof, decode_bounded};
@@ -36,12 +41,16 @@ pub struct AccountId(pub [u8; 32]);
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
 pub enum MultiSignature {
     /// Ed25519.
+    #[codec(index = 0)]
     Ed25519([u8; 64]),
     /// Sr25519, which providers register first.
+    #[codec(index = 1)]
     Sr25519([u8; 64]),
     /// ECDSA over secp256k1, with a `blake2_256` message hash.
+    #[codec(index = 2)]
     Ecdsa([u8; 65]),
     /// ECDSA over secp256k1, with a `keccak_256` message hash.
+    #[codec(index = 3)]
     Eth([u8; 65]),
 }
 
@@ -49,6 +58,7 @@ pub enum MultiSignature {
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum ChallengeResponse {
     /// Here is the chunk, and how it leads to the challenged root.
+    #[codec(index = 0)]
     Proof {
         /// The chunk's bytes: at most [`CHUNK_BYTES`].
         chunk_data: Vec<u8>,
@@ -58,6 +68,7 @@ pub enum ChallengeResponse {
         chunk_proof: MerkleProof,
     },
     /// An admin had the leaf deleted.
+    #[codec(index = 1)]
     Deleted {
         /// Root over the survivors.
         new_mmr_root: H256,
@@ -69,6 +80,7 @@ pub enum ChallengeResponse {
         admin_signature: MultiSignature,
     },
     /// A newer snapshot on chain covers the leaf.
+    #[codec(index = 2)]
     Superseded,
 }
 

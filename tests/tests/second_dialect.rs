@@ -6,12 +6,6 @@
 //! few, so that every root is a true one and every proof is verified in full.
 
 // What tests call is a test as well, but clippy does not see it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation
-)]
-
 #[path = "second_dialect/strictness.rs"]
 mod strictness;
 

@@ -76,6 +76,27 @@ struct QueueState {
     writing: bool,
 }
 
+/// The right to write, for a group. However it ends, nobody is left waiting.
+struct Turn<'b> {
+    bucket: &'b Bucket,
+    group: Vec<Arc<Ticket>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        for ticket in &self.group {
+            // Without an outcome the writer has panicked, who knows how far it got.
+            ticket.outcome.lock().get_or_insert_with(|| {
+                Err(GroupError::Poisoned(
+                    self.bucket.poisoned_by("the writer panicked").into(),
+                ))
+            });
+        }
+        self.bucket.commits.state.lock().writing = false;
+        self.bucket.commits.turn.notify_all();
+    }
+}
+
 impl Bucket {
     /// Commits content as leaves, in the order given, all or none.
     ///
@@ -163,12 +184,14 @@ impl Bucket {
                 continue;
             }
             state.writing = true;
-            let group = std::mem::take(&mut state.waiting);
+            let turn = Turn {
+                bucket: self,
+                group: std::mem::take(&mut state.waiting),
+            };
             drop(state);
-            self.write_group(&group);
+            self.write_group(&turn.group);
+            drop(turn);
             state = self.commits.state.lock();
-            state.writing = false;
-            self.commits.turn.notify_all();
         }
     }
 

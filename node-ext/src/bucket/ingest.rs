@@ -1,24 +1,14 @@
-//! Storing content, before it is committed: each chunk once, counted once.
+//! Storing content from a reader, in memory that does not grow with it.
 //!
-//! A node is stored only after its children, with the shape of what is under
-//! it; so that a stored node means a whole, provable subtree, and a commit
-//! needs to look at the root alone (I1).
-//!
-//! An upload that fails takes back what it stored. Until it has ended, what it
-//! stored is *claimed*: other uploads of the same content claim it too, and
-//! nodes and commits of others do not build on it.
+//! An upload that fails takes back what it stored: all of it, or what nobody
+//! else has come to need.
 
 use super::Bucket;
-use crate::engine::{Durability, EngineError, Family};
+use super::content::{ContentKey, ContentState};
 use crate::error::IngestError;
-use crate::layout::{self, InteriorValue, Usage};
+use crate::layout;
 use cairn_primitives::H256;
-use cairn_primitives::chunk_tree::{
-    CHUNK_BYTES, ContentRoot, InteriorNode, ShapeError, Subtree, TreeBuilder, padding,
-};
-use codec::Encode;
-use parking_lot::MutexGuard;
-use std::collections::HashMap;
+use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentRoot, InteriorNode, TreeBuilder};
 use std::io::Read;
 use std::sync::mpsc;
 
@@ -37,29 +27,6 @@ pub struct Ingested {
     pub chunks: u64,
     /// Bytes that were not in the bucket before.
     pub new_bytes: u64,
-}
-
-/// A key in the content family, without the tag of a chunk's bytes.
-type ContentKey = [u8; 33];
-
-/// What the content lock guards.
-pub(super) struct ContentState {
-    usage: Usage,
-    /// For each key that unfinished uploads have stored, how many claim it.
-    claims: HashMap<ContentKey, u32>,
-}
-
-impl ContentState {
-    pub(super) fn new(usage: Usage) -> Self {
-        Self {
-            usage,
-            claims: HashMap::new(),
-        }
-    }
-
-    pub(super) fn usage(&self) -> Usage {
-        self.usage
-    }
 }
 
 /// A chunk with its hash.
@@ -134,229 +101,6 @@ impl Bucket {
             bytes,
         }
     }
-
-    /// Stores one chunk that a client names by its hash. Returns whether it is
-    /// new here.
-    ///
-    /// # Errors
-    ///
-    /// [`IngestError`], with nothing changed.
-    pub fn put_chunk(&self, claimed: H256, bytes: &[u8]) -> Result<bool, IngestError> {
-        self.usable()?;
-        let shape = |reason| IngestError::Shape {
-            hash: claimed,
-            reason,
-        };
-        Subtree::chunk(bytes.len()).map_err(shape)?;
-        let found = self.config.profile.chunk(bytes);
-        if found != claimed {
-            return Err(IngestError::HashMismatch { claimed, found });
-        }
-        let mut content = self.content.lock();
-        // What an unfinished upload stored stays now, whatever becomes of it.
-        content.claims.remove(&layout::chunk_length_key(&claimed));
-        self.store_chunk(&mut content, &claimed, bytes)
-    }
-
-    /// Stores one interior node that a client names by its hash. Both children
-    /// must be in the bucket, or be padding. Returns whether it is new here.
-    ///
-    /// # Errors
-    ///
-    /// [`IngestError`], with nothing changed.
-    pub fn put_node(&self, claimed: H256, left: H256, right: H256) -> Result<bool, IngestError> {
-        self.usable()?;
-        let profile = self.config.profile;
-        let found = profile.node(&left, &right);
-        if found != claimed {
-            return Err(IngestError::HashMismatch { claimed, found });
-        }
-        let mut content = self.content.lock();
-        let Some(subtree) = self.joined(&content, claimed, left, right)? else {
-            return Ok(false);
-        };
-        let node = InteriorNode {
-            hash: claimed,
-            left,
-            right,
-            subtree,
-        };
-        self.store_interior(&mut content, &node)
-    }
-
-    /// The shape of a node over two children; `None` over nothing but padding,
-    /// which needs no storing.
-    fn joined(
-        &self,
-        content: &ContentState,
-        node: H256,
-        left: H256,
-        right: H256,
-    ) -> Result<Option<Subtree>, IngestError> {
-        let missing = |child| IngestError::MissingChild {
-            bucket: self.id,
-            node,
-            child,
-        };
-        let shape = |reason| IngestError::Shape { hash: node, reason };
-        let is_padding = |hash: &H256, height| *hash == padding(self.config.profile, height);
-        if left == right && (0..u64::BITS).any(|height| is_padding(&left, height)) {
-            return Ok(None);
-        }
-        // A child may be a chunk, an interior node, or, under the plain profile
-        // and with 64 bytes, either: take what makes a tree.
-        let lefts = self.settled_subtrees(content, &left)?;
-        if lefts.is_empty() {
-            return Err(missing(left));
-        }
-        if let Some(beside) = lefts.iter().find(|tree| is_padding(&right, tree.height())) {
-            return beside.join(None).map(Some).map_err(shape);
-        }
-        let rights = self.settled_subtrees(content, &right)?;
-        let pairs = lefts
-            .iter()
-            .flat_map(|left| rights.iter().map(|right| left.join(Some(*right))));
-        let mut refusal = missing(right);
-        for joined in pairs {
-            match joined {
-                Ok(subtree) => return Ok(Some(subtree)),
-                Err(reason) => refusal = shape(reason),
-            }
-        }
-        Err(refusal)
-    }
-
-    /// What is known of a hash, as a chunk and as an interior node.
-    fn settled_subtrees(
-        &self,
-        content: &ContentState,
-        hash: &H256,
-    ) -> Result<Vec<Subtree>, IngestError> {
-        let damaged = || IngestError::Damaged {
-            bucket: self.id,
-            hash: *hash,
-        };
-        let mut subtrees = Vec::new();
-        let length_key = layout::chunk_length_key(hash);
-        if let Some(value) = self.settled_in(content, &length_key)? {
-            let length = layout::parse_chunk_length(&value).ok_or_else(damaged)?;
-            let length = usize::try_from(length).map_err(|_| damaged())?;
-            subtrees.push(Subtree::chunk(length).map_err(|_| damaged())?);
-        }
-        if let Some(value) = self.settled_in(content, &layout::interior_key(hash))? {
-            subtrees.push(InteriorValue::parse(&value).ok_or_else(damaged)?.subtree);
-        }
-        Ok(subtrees)
-    }
-
-    fn settled_in(
-        &self,
-        content: &ContentState,
-        key: &ContentKey,
-    ) -> Result<Option<Vec<u8>>, EngineError> {
-        if content.claims.contains_key(key) {
-            return Ok(None);
-        }
-        self.engine.get(Family::Content, key)
-    }
-
-    /// Reads a record of content that no unfinished upload may take back.
-    pub(super) fn settled(&self, key: &ContentKey) -> Result<Option<Vec<u8>>, EngineError> {
-        self.settled_in(&self.content.lock(), key)
-    }
-
-    /// Whether the bucket holds a chunk or interior node of this hash, which
-    /// no unfinished upload may take back.
-    ///
-    /// # Errors
-    ///
-    /// The database's failure.
-    pub fn contains(&self, hash: &H256) -> Result<bool, EngineError> {
-        Ok(self.settled(&layout::chunk_length_key(hash))?.is_some()
-            || self.settled(&layout::interior_key(hash))?.is_some())
-    }
-
-    /// Stores a chunk unless it is there, in the content lock.
-    fn store_chunk(
-        &self,
-        content: &mut MutexGuard<'_, ContentState>,
-        hash: &H256,
-        bytes: &[u8],
-    ) -> Result<bool, IngestError> {
-        let key = layout::chunk_length_key(hash);
-        if self.engine.get(Family::Content, &key)?.is_some() {
-            return Ok(false);
-        }
-        let too_long = || ShapeError::ChunkTooLong {
-            length: bytes.len(),
-        };
-        let length = u32::try_from(bytes.len()).map_err(|_| IngestError::Shape {
-            hash: *hash,
-            reason: too_long(),
-        })?;
-        let mut usage = content.usage;
-        let full = || IngestError::Quota {
-            bucket: self.id,
-            needed: length.into(),
-            used: usage.bytes,
-            max: self.config.max_bytes,
-        };
-        let used = usage.bytes.checked_add(length.into()).ok_or_else(full)?;
-        if used > self.config.max_bytes {
-            return Err(full());
-        }
-        usage.bytes = used;
-        usage.chunks = usage.chunks.saturating_add(1);
-        let mut batch = self.engine.batch();
-        batch.put(Family::Content, &layout::chunk_key(hash), bytes);
-        batch.put(Family::Content, &key, &layout::chunk_length_value(length));
-        self.write_content(content, batch, usage)?;
-        Ok(true)
-    }
-
-    /// Stores an interior node unless it is there, in the content lock.
-    fn store_interior(
-        &self,
-        content: &mut MutexGuard<'_, ContentState>,
-        node: &InteriorNode,
-    ) -> Result<bool, IngestError> {
-        let key = layout::interior_key(&node.hash);
-        if self.engine.get(Family::Content, &key)?.is_some() {
-            return Ok(false);
-        }
-        let InteriorNode {
-            left,
-            right,
-            subtree,
-            ..
-        } = *node;
-        let value = InteriorValue {
-            left,
-            right,
-            subtree,
-        }
-        .to_bytes();
-        let mut usage = content.usage;
-        usage.interior_nodes = usage.interior_nodes.saturating_add(1);
-        let mut batch = self.engine.batch();
-        batch.put(Family::Content, &key, &value);
-        self.write_content(content, batch, usage)?;
-        Ok(true)
-    }
-
-    fn write_content(
-        &self,
-        content: &mut MutexGuard<'_, ContentState>,
-        mut batch: crate::engine::Batch<'_>,
-        usage: Usage,
-    ) -> Result<(), EngineError> {
-        batch.put(Family::Content, layout::USAGE_KEY, &usage.encode());
-        self.engine
-            .write(batch, Durability::Buffered)
-            .map_err(|error| self.poisoned_by(error))?;
-        content.usage = usage;
-        Ok(())
-    }
 }
 
 /// Content on its way in, and what to take back should it fail.
@@ -407,7 +151,7 @@ impl<'b> Upload<'b> {
 
     fn store_nodes(
         &mut self,
-        content: &mut MutexGuard<'_, ContentState>,
+        content: &mut ContentState,
         nodes: &[InteriorNode],
     ) -> Result<(), IngestError> {
         nodes.iter().try_for_each(|node| {
@@ -481,34 +225,6 @@ impl<'b> Upload<'b> {
         if let Err(error) = removed {
             tracing::error!(bucket = %bucket.id, %error, "could not take back a failed upload");
         }
-    }
-}
-
-impl Bucket {
-    fn remove_content(
-        &self,
-        content: &mut MutexGuard<'_, ContentState>,
-        key: &ContentKey,
-    ) -> Result<(), EngineError> {
-        let mut usage = content.usage;
-        let mut batch = self.engine.batch();
-        batch.delete(Family::Content, key);
-        let (tag, hash) = (
-            key.first(),
-            H256::from_slice(key.get(1..).unwrap_or(&[0; 32])),
-        );
-        if tag == layout::interior_key(&hash).first() {
-            usage.interior_nodes = usage.interior_nodes.saturating_sub(1);
-        } else {
-            let length = self.engine.get(Family::Content, key)?;
-            let length = length
-                .and_then(|value| layout::parse_chunk_length(&value))
-                .unwrap_or(0);
-            usage.bytes = usage.bytes.saturating_sub(length.into());
-            usage.chunks = usage.chunks.saturating_sub(1);
-            batch.delete(Family::Content, &layout::chunk_key(&hash));
-        }
-        self.write_content(content, batch, usage)
     }
 }
 

@@ -2,8 +2,6 @@
 //! what an item is: the highest node that says nothing of what is proven.
 
 // A test that overflows or truncates is a test that fails.
-#![allow(clippy::arithmetic_side_effects, clippy::cast_possible_truncation)]
-
 mod refusals;
 
 use super::*;

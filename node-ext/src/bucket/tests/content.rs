@@ -255,7 +255,7 @@ fn a_full_quota_refuses_an_upload_whole_and_says_how_much_is_missing() {
         "{error}"
     );
     assert_eq!(fixture.records(), before);
-    let hash = HashingProfile::Plain.chunk(&vec![4; CHUNK_BYTES + 0]);
+    let hash = HashingProfile::Plain.chunk(&vec![4; CHUNK_BYTES]);
     fixture
         .bucket()
         .put_chunk(hash, &vec![4; CHUNK_BYTES])

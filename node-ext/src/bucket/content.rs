@@ -1,0 +1,178 @@
+//! What the content lock guards: which content is here, what it takes, and
+//! what of it unfinished uploads may still take back.
+//!
+//! A node is stored only after its children, with the shape of what is under
+//! it; so that a stored node means a whole, provable subtree, and a commit
+//! needs to look at the root alone (I1).
+//!
+//! What an unfinished upload stores is *claimed*: other uploads of the same
+//! content claim it too, and nodes and commits of others do not build on it.
+
+use super::Bucket;
+use crate::engine::{Batch, Durability, EngineError, Family};
+use crate::error::IngestError;
+use crate::layout::{self, InteriorValue, Usage};
+use cairn_primitives::H256;
+use cairn_primitives::chunk_tree::{InteriorNode, ShapeError};
+use codec::Encode;
+use std::collections::HashMap;
+
+/// A key in the content family, without the tag of a chunk's bytes.
+pub(super) type ContentKey = [u8; 33];
+
+/// What the content lock guards.
+pub(super) struct ContentState {
+    usage: Usage,
+    /// For each key that unfinished uploads have stored, how many claim it.
+    pub(super) claims: HashMap<ContentKey, u32>,
+}
+
+impl ContentState {
+    pub(super) fn new(usage: Usage) -> Self {
+        Self {
+            usage,
+            claims: HashMap::new(),
+        }
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.usage
+    }
+}
+
+impl Bucket {
+    pub(super) fn settled_in(
+        &self,
+        content: &ContentState,
+        key: &ContentKey,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        if content.claims.contains_key(key) {
+            return Ok(None);
+        }
+        self.engine.get(Family::Content, key)
+    }
+
+    /// Reads a record of content that no unfinished upload may take back.
+    pub(super) fn settled(&self, key: &ContentKey) -> Result<Option<Vec<u8>>, EngineError> {
+        self.settled_in(&self.content.lock(), key)
+    }
+
+    /// Whether the bucket holds a chunk or interior node of this hash, which
+    /// no unfinished upload may take back.
+    ///
+    /// # Errors
+    ///
+    /// The database's failure.
+    pub fn contains(&self, hash: &H256) -> Result<bool, EngineError> {
+        Ok(self.settled(&layout::chunk_length_key(hash))?.is_some()
+            || self.settled(&layout::interior_key(hash))?.is_some())
+    }
+
+    /// Stores a chunk unless it is there, in the content lock.
+    pub(super) fn store_chunk(
+        &self,
+        content: &mut ContentState,
+        hash: &H256,
+        bytes: &[u8],
+    ) -> Result<bool, IngestError> {
+        let key = layout::chunk_length_key(hash);
+        if self.engine.get(Family::Content, &key)?.is_some() {
+            return Ok(false);
+        }
+        let too_long = || ShapeError::ChunkTooLong {
+            length: bytes.len(),
+        };
+        let length = u32::try_from(bytes.len()).map_err(|_| IngestError::Shape {
+            hash: *hash,
+            reason: too_long(),
+        })?;
+        let mut usage = content.usage;
+        let full = || IngestError::Quota {
+            bucket: self.id,
+            needed: length.into(),
+            used: usage.bytes,
+            max: self.config.max_bytes,
+        };
+        let used = usage.bytes.checked_add(length.into()).ok_or_else(full)?;
+        if used > self.config.max_bytes {
+            return Err(full());
+        }
+        usage.bytes = used;
+        usage.chunks = usage.chunks.saturating_add(1);
+        let mut batch = self.engine.batch();
+        batch.put(Family::Content, &layout::chunk_key(hash), bytes);
+        batch.put(Family::Content, &key, &layout::chunk_length_value(length));
+        self.write_content(content, batch, usage)?;
+        Ok(true)
+    }
+
+    /// Stores an interior node unless it is there, in the content lock.
+    pub(super) fn store_interior(
+        &self,
+        content: &mut ContentState,
+        node: &InteriorNode,
+    ) -> Result<bool, IngestError> {
+        let key = layout::interior_key(&node.hash);
+        if self.engine.get(Family::Content, &key)?.is_some() {
+            return Ok(false);
+        }
+        let InteriorNode {
+            left,
+            right,
+            subtree,
+            ..
+        } = *node;
+        let value = InteriorValue {
+            left,
+            right,
+            subtree,
+        }
+        .to_bytes();
+        let mut usage = content.usage;
+        usage.interior_nodes = usage.interior_nodes.saturating_add(1);
+        let mut batch = self.engine.batch();
+        batch.put(Family::Content, &key, &value);
+        self.write_content(content, batch, usage)?;
+        Ok(true)
+    }
+
+    fn write_content(
+        &self,
+        content: &mut ContentState,
+        mut batch: Batch<'_>,
+        usage: Usage,
+    ) -> Result<(), EngineError> {
+        batch.put(Family::Content, layout::USAGE_KEY, &usage.encode());
+        self.engine
+            .write(batch, Durability::Buffered)
+            .map_err(|error| self.poisoned_by(error))?;
+        content.usage = usage;
+        Ok(())
+    }
+
+    pub(super) fn remove_content(
+        &self,
+        content: &mut ContentState,
+        key: &ContentKey,
+    ) -> Result<(), EngineError> {
+        let mut usage = content.usage;
+        let mut batch = self.engine.batch();
+        batch.delete(Family::Content, key);
+        let (tag, hash) = (
+            key.first(),
+            H256::from_slice(key.get(1..).unwrap_or(&[0; 32])),
+        );
+        if tag == layout::interior_key(&hash).first() {
+            usage.interior_nodes = usage.interior_nodes.saturating_sub(1);
+        } else {
+            let length = self.engine.get(Family::Content, key)?;
+            let length = length
+                .and_then(|value| layout::parse_chunk_length(&value))
+                .unwrap_or(0);
+            usage.bytes = usage.bytes.saturating_sub(length.into());
+            usage.chunks = usage.chunks.saturating_sub(1);
+            batch.delete(Family::Content, &layout::chunk_key(&hash));
+        }
+        self.write_content(content, batch, usage)
+    }
+}

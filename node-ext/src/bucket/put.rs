@@ -1,0 +1,125 @@
+//! Storing what a client sends node by node: each named by its hash, children
+//! before parents, and nothing that the chain could not verify.
+
+use super::Bucket;
+use super::content::ContentState;
+use crate::error::IngestError;
+use crate::layout::{self, InteriorValue};
+use cairn_primitives::H256;
+use cairn_primitives::chunk_tree::{InteriorNode, Subtree, padding};
+
+impl Bucket {
+    /// Stores one chunk that a client names by its hash. Returns whether it is
+    /// new here.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError`], with nothing changed.
+    pub fn put_chunk(&self, claimed: H256, bytes: &[u8]) -> Result<bool, IngestError> {
+        self.usable()?;
+        let shape = |reason| IngestError::Shape {
+            hash: claimed,
+            reason,
+        };
+        Subtree::chunk(bytes.len()).map_err(shape)?;
+        let found = self.config.profile.chunk(bytes);
+        if found != claimed {
+            return Err(IngestError::HashMismatch { claimed, found });
+        }
+        let mut content = self.content.lock();
+        // What an unfinished upload stored stays now, whatever becomes of it.
+        content.claims.remove(&layout::chunk_length_key(&claimed));
+        self.store_chunk(&mut content, &claimed, bytes)
+    }
+
+    /// Stores one interior node that a client names by its hash. Both children
+    /// must be in the bucket, or be padding. Returns whether it is new here.
+    ///
+    /// # Errors
+    ///
+    /// [`IngestError`], with nothing changed.
+    pub fn put_node(&self, claimed: H256, left: H256, right: H256) -> Result<bool, IngestError> {
+        self.usable()?;
+        let profile = self.config.profile;
+        let found = profile.node(&left, &right);
+        if found != claimed {
+            return Err(IngestError::HashMismatch { claimed, found });
+        }
+        let mut content = self.content.lock();
+        let Some(subtree) = self.joined(&content, claimed, left, right)? else {
+            return Ok(false);
+        };
+        let node = InteriorNode {
+            hash: claimed,
+            left,
+            right,
+            subtree,
+        };
+        self.store_interior(&mut content, &node)
+    }
+
+    /// The shape of a node over two children; `None` over nothing but padding,
+    /// which needs no storing.
+    fn joined(
+        &self,
+        content: &ContentState,
+        node: H256,
+        left: H256,
+        right: H256,
+    ) -> Result<Option<Subtree>, IngestError> {
+        let missing = |child| IngestError::MissingChild {
+            bucket: self.id,
+            node,
+            child,
+        };
+        let shape = |reason| IngestError::Shape { hash: node, reason };
+        let is_padding = |hash: &H256, height| *hash == padding(self.config.profile, height);
+        if left == right && (0..u64::BITS).any(|height| is_padding(&left, height)) {
+            return Ok(None);
+        }
+        // A child may be a chunk, an interior node, or, under the plain profile
+        // and with 64 bytes, either: take what makes a tree.
+        let lefts = self.settled_subtrees(content, &left)?;
+        if lefts.is_empty() {
+            return Err(missing(left));
+        }
+        if let Some(beside) = lefts.iter().find(|tree| is_padding(&right, tree.height())) {
+            return beside.join(None).map(Some).map_err(shape);
+        }
+        let rights = self.settled_subtrees(content, &right)?;
+        let pairs = lefts
+            .iter()
+            .flat_map(|left| rights.iter().map(|right| left.join(Some(*right))));
+        let mut refusal = missing(right);
+        for joined in pairs {
+            match joined {
+                Ok(subtree) => return Ok(Some(subtree)),
+                Err(reason) => refusal = shape(reason),
+            }
+        }
+        Err(refusal)
+    }
+
+    /// What is known of a hash, as a chunk and as an interior node.
+    fn settled_subtrees(
+        &self,
+        content: &ContentState,
+        hash: &H256,
+    ) -> Result<Vec<Subtree>, IngestError> {
+        let damaged = || IngestError::Damaged {
+            bucket: self.id,
+            hash: *hash,
+        };
+        let mut subtrees = Vec::new();
+        let length_key = layout::chunk_length_key(hash);
+        if let Some(value) = self.settled_in(content, &length_key)? {
+            let length = layout::parse_chunk_length(&value).ok_or_else(damaged)?;
+            let length = usize::try_from(length).map_err(|_| damaged())?;
+            subtrees.push(Subtree::chunk(length).map_err(|_| damaged())?);
+        }
+        if let Some(value) = self.settled_in(content, &layout::interior_key(hash))? {
+            subtrees.push(InteriorValue::parse(&value).ok_or_else(damaged)?.subtree);
+        }
+        Ok(subtrees)
+    }
+}

@@ -1,0 +1,109 @@
+//! How a bucket's database is tuned.
+//!
+//! The defaults of RocksDB are for one large database. A bucket is small and
+//! has thousands of neighbours, so what is allocated up front, kept in logs or
+//! computed in the background is turned down; what guards the data is not.
+
+use super::Family;
+use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBRecoveryMode, LogLevel, Options,
+};
+
+/// Memory that one bucket's unflushed leaves and nodes may take, in bytes:
+/// some 3,000 commits.
+const TREE_WRITE_BUFFER: usize = 1 << 20;
+/// Memory that one bucket's unflushed chunks may take before they are written
+/// out in the background, in bytes: 32 chunks make one blob file.
+const CONTENT_WRITE_BUFFER: usize = 8 << 20;
+/// Buffers of chunks, of which all but one are being written out.
+const CONTENT_WRITE_BUFFERS: i32 = 4;
+/// What a memtable takes when it gets its first entry, in bytes. RocksDB's own
+/// 1 MiB is what makes an idle open bucket heavy.
+const ARENA_BLOCK: usize = 16 << 10;
+/// RocksDB preallocates 4 MiB for a list of files that takes some hundred bytes.
+const MANIFEST_PREALLOCATION: usize = 4 << 10;
+/// Values from this size on live in blob files, so that compaction does not
+/// copy them: chunks do, keys and nodes do not.
+const MIN_BLOB: u64 = 1 << 10;
+/// Files that one bucket keeps open; the least that RocksDB accepts is 20.
+const OPEN_FILES: i32 = 64;
+/// Write-ahead log that may be left to replay, in bytes.
+const MAX_WAL: u64 = 64 << 20;
+/// RocksDB's own log files that are kept, of 1,000 by default.
+const KEPT_LOGS: usize = 1;
+/// One of 100 lookups of an absent key reads a block in vain.
+const BLOOM_BITS: f64 = 10.0;
+
+/// What all databases of a process share.
+#[derive(Clone)]
+pub struct Shared {
+    cache: Cache,
+}
+
+impl Shared {
+    /// Blocks of all buckets in one cache of `cache_bytes`.
+    pub fn new(cache_bytes: usize) -> Self {
+        Self {
+            cache: Cache::new_lru_cache(cache_bytes),
+        }
+    }
+}
+
+impl Default for Shared {
+    /// A cache of 64 MiB.
+    fn default() -> Self {
+        Self::new(64 << 20)
+    }
+}
+
+pub(super) fn options(shared: &Shared) -> Options {
+    let mut options = Options::default();
+    tune_family(&mut options, shared, Family::Tree);
+    options.set_paranoid_checks(true);
+    // What was synced is whole; a tail that was not may be torn at any byte.
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options.set_max_total_wal_size(MAX_WAL);
+    options.set_manifest_preallocation_size(MANIFEST_PREALLOCATION);
+    options.set_max_open_files(OPEN_FILES);
+    options.set_max_file_opening_threads(1);
+    options.set_keep_log_file_num(KEPT_LOGS);
+    options.set_log_level(LogLevel::Warn);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options.set_skip_stats_update_on_db_open(true);
+    options
+}
+
+pub(super) fn families(shared: &Shared) -> [ColumnFamilyDescriptor; 2] {
+    [
+        (TREE_FAMILY, Family::Tree),
+        (CONTENT_FAMILY, Family::Content),
+    ]
+    .map(|(name, family)| {
+        let mut options = Options::default();
+        tune_family(&mut options, shared, family);
+        ColumnFamilyDescriptor::new(name, options)
+    })
+}
+
+fn tune_family(options: &mut Options, shared: &Shared, family: Family) {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(&shared.cache);
+    table.set_bloom_filter(BLOOM_BITS, false);
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    options.set_block_based_table_factory(&table);
+    options.set_arena_block_size(ARENA_BLOCK);
+    match family {
+        Family::Tree => options.set_write_buffer_size(TREE_WRITE_BUFFER),
+        Family::Content => {
+            options.set_write_buffer_size(CONTENT_WRITE_BUFFER);
+            options.set_max_write_buffer_number(CONTENT_WRITE_BUFFERS);
+            options.set_enable_blob_files(true);
+            options.set_min_blob_size(MIN_BLOB);
+            // Space of chunks that a prune drops comes back with compaction.
+            options.set_enable_blob_gc(true);
+        }
+    }
+}
