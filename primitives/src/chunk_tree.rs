@@ -102,6 +102,9 @@ pub enum ShapeError {
         /// Bytes under a full one.
         expected: u64,
     },
+    /// An empty chunk beside others, where fixed cutting would leave none.
+    #[error("it holds an empty chunk, which stands alone for empty content and nowhere else")]
+    EmptyChunk,
     /// More than 2^64 - 1 bytes.
     #[error("it holds more bytes than a data size can say")]
     TooLarge,
@@ -128,7 +131,11 @@ impl Subtree {
     pub fn from_parts(height: u32, chunks: u64, bytes: u64) -> Option<Self> {
         let full_before = chunks.checked_sub(1)?.checked_mul(CHUNK_SIZE)?;
         let last = bytes.checked_sub(full_before)?;
-        let fits = height <= 46 && chunks <= 1u64.checked_shl(height)? && last <= CHUNK_SIZE;
+        let alone = chunks == 1 && height == 0;
+        let fits = height <= 46
+            && chunks <= 1u64.checked_shl(height)?
+            && last <= CHUNK_SIZE
+            && (last > 0 || alone);
         fits.then_some(Self {
             height,
             chunks,
@@ -143,6 +150,9 @@ impl Subtree {
     ///
     /// [`ShapeError`] when no padded tree has such a node.
     pub fn join(self, right: Option<Self>) -> Result<Self, ShapeError> {
+        if self.bytes == 0 || right.is_some_and(|right| right.bytes == 0) {
+            return Err(ShapeError::EmptyChunk);
+        }
         let height = self.height.saturating_add(1);
         let Some(right) = right else {
             return Ok(Self { height, ..self });
@@ -260,6 +270,9 @@ impl TreeBuilder {
         // A merge checks that what stands left of it is full; a chunk that
         // waits beside higher subtrees must be checked as well.
         if let Some((_, waiting)) = self.waiting.last() {
+            if length == 0 {
+                return Err(ShapeError::EmptyChunk);
+            }
             let expected = waiting.chunks.saturating_mul(CHUNK_SIZE);
             if waiting.bytes != expected {
                 return Err(ShapeError::LeftNotFull {

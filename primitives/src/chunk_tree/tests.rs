@@ -128,6 +128,29 @@ fn nodes_that_no_padded_tree_has_are_refused() {
     );
 }
 
+/// Fixed cutting leaves no empty chunk after a full one, so a tree that has
+/// one could be committed and never be proven.
+#[test]
+fn an_empty_chunk_stands_alone_or_not_at_all() {
+    let full = Subtree::chunk(CHUNK_BYTES).unwrap();
+    let empty = Subtree::chunk(0).unwrap();
+    assert!(empty.is_whole());
+    assert_eq!(full.join(Some(empty)), Err(ShapeError::EmptyChunk));
+    assert_eq!(empty.join(None), Err(ShapeError::EmptyChunk));
+    assert_eq!(Subtree::from_parts(1, 2, CHUNK_SIZE), None);
+    assert_eq!(Subtree::from_parts(0, 1, 0), Some(empty));
+    for before in 1..9 {
+        let mut builder = TreeBuilder::new(HashingProfile::Plain);
+        for _ in 0..before {
+            builder.push(H256::zero(), CHUNK_BYTES, |_| {}).unwrap();
+        }
+        assert_eq!(
+            builder.push(H256::zero(), 0, |_| {}),
+            Err(ShapeError::EmptyChunk)
+        );
+    }
+}
+
 #[test]
 fn content_after_a_short_chunk_is_refused_wherever_it_stands() {
     for before in 0..9 {
@@ -152,8 +175,7 @@ proptest! {
     ) {
         if let Some(subtree) = Subtree::from_parts(height, chunks, bytes) {
             prop_assert!(subtree.chunks() >= 1 && chunks <= 1 << height);
-            // Empty content is one empty chunk; elsewhere a last chunk has bytes.
-            prop_assert!(chunk_count(bytes) == chunks || bytes == (chunks - 1) * CHUNK_SIZE);
+            prop_assert_eq!(chunk_count(bytes), chunks);
         }
     }
 }

@@ -193,6 +193,11 @@ fn i1_trees_that_cannot_be_proven_are_refused_when_their_first_wrong_node_arrive
     );
     let error = bucket.put_node(ab, b, a).unwrap_err();
     assert!(matches!(error, IngestError::HashMismatch { .. }));
+    // An empty chunk after a full one: fixed cutting would not leave it.
+    let empty = profile.chunk(b"");
+    bucket.put_chunk(empty, b"").unwrap();
+    let before = fixture.records();
+    assert_eq!(refused(a, empty), ShapeError::EmptyChunk);
     // Zero is padding on the right; on the left it is nothing at all.
     let zero = H256::zero();
     let error = bucket

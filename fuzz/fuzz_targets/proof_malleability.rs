@@ -1,0 +1,95 @@
+//! An honest proof, bent: the strict verifier takes the honest one and no
+//! other for the same leaf, count and root.
+#![no_main]
+
+use arbitrary::Arbitrary;
+use cairn_primitives::mmr::{Frontier, LeafRoute};
+use cairn_primitives::{
+    H256, HashingProfile, LeafIndex, MerkleProof, MmrLeaf, MmrProof, Position, verify,
+};
+use libfuzzer_sys::fuzz_target;
+use std::collections::BTreeMap;
+
+#[derive(Arbitrary, Debug)]
+struct Bent {
+    tagged: bool,
+    leaves: u8,
+    index: u8,
+    peaks: Vec<(u8, [u8; 32])>,
+    siblings: Vec<(u8, [u8; 32])>,
+    path: Vec<u8>,
+    leaf: Option<(u64, u64)>,
+    longer: bool,
+    shorter: bool,
+}
+
+fuzz_target!(|bent: Bent| {
+    let profile = if bent.tagged {
+        HashingProfile::Tagged
+    } else {
+        HashingProfile::Plain
+    };
+    let leaves = u64::from(bent.leaves).max(1);
+    let mut frontier = Frontier::empty(profile);
+    let mut nodes: BTreeMap<Position, H256> = BTreeMap::new();
+    let leaf = |k: u64| MmrLeaf {
+        data_root: H256::from_low_u64_be(k),
+        data_size: k,
+        total_size: k,
+    };
+    for k in 0..leaves {
+        frontier.append(profile.leaf(&leaf(k)), |at, hash| {
+            nodes.insert(at, hash);
+        });
+    }
+    let index = LeafIndex(u64::from(bent.index) % leaves);
+    let route = LeafRoute::new(index, frontier.count()).unwrap();
+    let honest = MmrProof {
+        peaks: route.peaks.iter().map(|at| nodes[at]).collect(),
+        leaf: leaf(index.0),
+        leaf_proof: MerkleProof {
+            siblings: route.siblings.iter().map(|at| nodes[at]).collect(),
+            path: route.path,
+        },
+    };
+    let root = frontier.root();
+    let judge =
+        |proof: &MmrProof| verify::mmr_proof(profile, proof, index, frontier.count(), &root);
+    assert_eq!(judge(&honest), Ok(()));
+
+    let mut proof = honest.clone();
+    for (place, hash) in bent.peaks {
+        let length = proof.peaks.len().max(1);
+        if let Some(peak) = proof.peaks.get_mut(usize::from(place) % length) {
+            *peak = H256(hash);
+        }
+    }
+    for (place, hash) in bent.siblings {
+        let length = proof.leaf_proof.siblings.len().max(1);
+        if let Some(sibling) = proof
+            .leaf_proof
+            .siblings
+            .get_mut(usize::from(place) % length)
+        {
+            *sibling = H256(hash);
+        }
+    }
+    for place in bent.path {
+        let length = proof.leaf_proof.path.len().max(1);
+        if let Some(bit) = proof.leaf_proof.path.get_mut(usize::from(place) % length) {
+            *bit = !*bit;
+        }
+    }
+    if let Some((data_size, total_size)) = bent.leaf {
+        proof.leaf.data_size = data_size;
+        proof.leaf.total_size = total_size;
+    }
+    if bent.longer {
+        proof.leaf_proof.siblings.push(H256::zero());
+        proof.leaf_proof.path.push(false);
+    }
+    if bent.shorter {
+        proof.peaks.pop();
+    }
+    assert_eq!(judge(&proof).is_ok(), proof == honest);
+});
