@@ -8,6 +8,7 @@ use crate::keystore::KeyFolder;
 use crate::layout::{BUCKETS_DIR, KEYSTORE_DIR, LOCK_FILE, bucket_dir_name, parse_bucket_dir_name};
 use cairn_primitives::BucketId;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Why a base path cannot be worked in.
@@ -34,6 +35,12 @@ pub enum BasePathError {
         path: PathBuf,
         /// The system's reason.
         source: std::io::Error,
+    },
+    /// It was taken for reading.
+    #[error("{path} was taken for reading only, so no bucket can be made in it")]
+    ReadOnly {
+        /// The base path.
+        path: PathBuf,
     },
     /// There is no such bucket.
     #[error("there is no bucket {bucket} in {path}; `cairn bucket list` shows those that are")]
@@ -72,6 +79,10 @@ impl BasePath {
         let path = path.into();
         let buckets = path.join(BUCKETS_DIR);
         std::fs::create_dir_all(&buckets).map_err(|source| io("make", &buckets, source))?;
+        // What is made in it must be found after a loss of power.
+        File::open(&path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| io("sync", &path, source))?;
         Self::open(path, Access::ReadWrite)
     }
 
@@ -87,18 +98,7 @@ impl BasePath {
             return Err(BasePathError::Missing { path });
         }
         let lock_path = path.join(LOCK_FILE);
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&lock_path);
-        let lock = match (opened, access) {
-            (Ok(file), _) => Some(file),
-            (Err(source), Access::ReadWrite) => return Err(io("open", &lock_path, source)),
-            // Without a way to write, the lock can still be shared.
-            (Err(_), Access::ReadOnly) => File::open(&lock_path).ok(),
-        };
+        let lock = open_lock(&lock_path, access)?;
         let locked = lock.as_ref().map_or(Ok(()), |file| match access {
             Access::ReadWrite => file.try_lock(),
             Access::ReadOnly => file.try_lock_shared(),
@@ -152,6 +152,11 @@ impl BasePath {
         config: BucketConfig,
         shared: &Shared,
     ) -> Result<Bucket, BasePathError> {
+        if self.access == Access::ReadOnly {
+            return Err(BasePathError::ReadOnly {
+                path: self.path.clone(),
+            });
+        }
         Ok(Bucket::create(
             &self.bucket_path(bucket),
             bucket,
@@ -188,6 +193,33 @@ impl BasePath {
 
     fn bucket_path(&self, bucket: BucketId) -> PathBuf {
         self.path.join(BUCKETS_DIR).join(bucket_dir_name(bucket))
+    }
+}
+
+/// Opens the lock's file. There is none to open for reading where it is not
+/// there and the disk takes no writes: then nobody can change anything.
+fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError> {
+    if access == Access::ReadOnly {
+        match File::open(path) {
+            Ok(file) => return Ok(Some(file)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(source) => return Err(io("open", path, source)),
+        }
+    }
+    let made = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
+    match made {
+        Ok(file) => Ok(Some(file)),
+        Err(error)
+            if access == Access::ReadOnly && error.kind() == ErrorKind::ReadOnlyFilesystem =>
+        {
+            Ok(None)
+        }
+        Err(source) => Err(io("open", path, source)),
     }
 }
 

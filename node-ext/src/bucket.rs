@@ -2,16 +2,18 @@
 //!
 //! What may be read at any time is the [`Tip`], replaced as a whole by the one
 //! function that advances it (`commit`). Content is guarded by a lock of its
-//! own (`content`), so that an upload does not hold up a commit. Proofs take
-//! neither: they read what is never changed.
+//! own (`content`), so that an upload holds up a commit for one chunk at most.
+//! Proofs take neither: they read what is never changed.
 
 mod commit;
 mod content;
 mod ingest;
+mod lookup;
 mod prove;
 mod prove_sp;
 mod put;
 mod read;
+mod records;
 mod recover;
 #[cfg(test)]
 mod tests;
@@ -22,14 +24,14 @@ pub use prove::{Answer, At, View};
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use read::Promise;
 
-use crate::engine::{Access, Durability, Engine, Family, ReadCounts, Shared};
-use crate::error::{CreateError, OpenError, ProveError, Unusable};
+use crate::engine::{Access, DamagedLog, Durability, Engine, Family, ReadCounts, Shared};
+use crate::error::{CommitError, CreateError, OpenError, ProveError, Unusable};
 use crate::layout::{self, StateRecord, Usage};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafIndex, MmrLeaf, Sequence};
 use codec::Encode;
 use parking_lot::{Mutex, RwLock};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// What a bucket is made with.
@@ -52,7 +54,7 @@ impl Default for BucketConfig {
 }
 
 /// What the folder of a bucket that is being made ends with.
-const UNFINISHED: &str = "creating";
+const UNFINISHED: &str = ".creating";
 
 fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {
     move |source| CreateError::Folder {
@@ -60,6 +62,12 @@ fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> Cre
         path: path.to_owned(),
         source,
     }
+}
+
+fn unfinished_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(UNFINISHED);
+    name.into()
 }
 
 /// Renames a folder, so that it is found under its new name after a loss of power.
@@ -149,7 +157,7 @@ impl Bucket {
         }
         // Made beside its place and moved there when it is whole: a process
         // that ends on the way leaves no bucket that cannot be opened.
-        let unfinished = path.with_extension(UNFINISHED);
+        let unfinished = unfinished_path(path);
         let made = Self::create_in(&unfinished, id, config, shared)
             .and_then(|()| move_durably(&unfinished, path).map_err(folder_fault(id, path)));
         if let Err(error) = made {
@@ -198,7 +206,32 @@ impl Bucket {
     ///
     /// [`OpenError`]; a bucket that fails its checks is not opened.
     pub fn open(path: &Path, access: Access, shared: &Shared) -> Result<Self, OpenError> {
-        recover::open(path, access, shared)
+        recover::open(path, access, shared, DamagedLog::Refuse)
+    }
+
+    /// Opens a bucket whose log is damaged, up to the damage, for writing.
+    /// What is behind it is lost from the bucket: copy the folder first, and
+    /// compare what was signed with what is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bucket::open`].
+    pub fn open_up_to_damage(path: &Path, shared: &Shared) -> Result<Self, OpenError> {
+        recover::open(path, Access::ReadWrite, shared, DamagedLog::CutAtDamage)
+    }
+
+    /// Writes out what is in memory and closes the bucket, so that the next
+    /// opening has nothing to replay.
+    ///
+    /// # Errors
+    ///
+    /// The database's failure; what was synced is safe all the same.
+    pub fn close(self) -> Result<(), CommitError> {
+        if self.access == Access::ReadWrite && self.poison.get().is_none() {
+            self.engine.flush(Family::Content)?;
+            self.engine.flush(Family::Tree)?;
+        }
+        Ok(())
     }
 
     fn from_parts(
@@ -275,8 +308,9 @@ impl Bucket {
     /// # Errors
     ///
     /// The database's failure; the bucket then takes no more writes.
-    pub fn sync(&self) -> Result<(), crate::error::CommitError> {
+    pub fn sync(&self) -> Result<(), CommitError> {
         self.usable()?;
+        self.flush_unlogged()?;
         self.engine
             .sync()
             .map_err(|error| self.poisoned_by(error).into())

@@ -3,8 +3,11 @@
 
 mod fault;
 mod options;
+#[cfg(test)]
+mod probe;
 
 pub use fault::{EngineError, FaultKind};
+pub(crate) use options::DamagedLog;
 pub use options::Shared;
 
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
@@ -62,13 +65,13 @@ pub(crate) struct Batch<'e> {
 }
 
 impl Batch<'_> {
-    pub(crate) fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
+    pub(crate) fn put(&mut self, family: Family, key: impl AsRef<[u8]>, value: &[u8]) {
         if let Some(family) = self.engine.family_ref(family) {
             self.writes.put_cf(family, key, value);
         }
     }
 
-    pub(crate) fn delete(&mut self, family: Family, key: &[u8]) {
+    pub(crate) fn delete(&mut self, family: Family, key: impl AsRef<[u8]>) {
         if let Some(family) = self.engine.family_ref(family) {
             self.writes.delete_cf(family, key);
         }
@@ -83,7 +86,7 @@ pub(crate) struct Engine {
     batched: AtomicU64,
     batched_keys: AtomicU64,
     #[cfg(test)]
-    pub(crate) fail_writes: std::sync::atomic::AtomicBool,
+    pub(crate) probe: probe::WriteProbe,
 }
 
 /// One entry of a scan.
@@ -92,7 +95,7 @@ pub(crate) type Entry = (Box<[u8]>, Box<[u8]>);
 impl Engine {
     /// Makes a new database in `path`, which must not hold one.
     pub(crate) fn create(path: &Path, shared: &Shared) -> Result<Self, EngineError> {
-        let mut options = options(shared);
+        let mut options = options(shared, DamagedLog::Refuse);
         options.create_if_missing(true);
         options.create_missing_column_families(true);
         options.set_error_if_exists(true);
@@ -104,8 +107,13 @@ impl Engine {
     }
 
     /// Opens the database in `path`.
-    pub(crate) fn open(path: &Path, access: Access, shared: &Shared) -> Result<Self, EngineError> {
-        let options = options(shared);
+    pub(crate) fn open(
+        path: &Path,
+        access: Access,
+        shared: &Shared,
+        log: DamagedLog,
+    ) -> Result<Self, EngineError> {
+        let options = options(shared, log);
         let families = families(shared);
         let opened = match access {
             Access::ReadWrite => Db::open_cf_descriptors(&options, path, families),
@@ -127,7 +135,7 @@ impl Engine {
             batched: AtomicU64::new(0),
             batched_keys: AtomicU64::new(0),
             #[cfg(test)]
-            fail_writes: Default::default(),
+            probe: Default::default(),
         };
         // Both were named when the database was opened; a handle that is not
         // there would turn writes into nothing.
@@ -177,12 +185,14 @@ impl Engine {
             .map_err(self.fault("reading a bucket"))
     }
 
-    /// Reads many keys of one family in one call, values in the order of `keys`.
-    pub(crate) fn get_many<K: AsRef<[u8]>>(
+    /// Reads many keys of one family in one call, and makes something of each
+    /// value, in the order of `keys`.
+    pub(crate) fn get_many<K: AsRef<[u8]>, T>(
         &self,
         family: Family,
         keys: &[K],
-    ) -> Result<Vec<Option<Vec<u8>>>, EngineError> {
+        parse: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<Option<T>>, EngineError> {
         self.batched.fetch_add(1, Ordering::Relaxed);
         self.batched_keys
             .fetch_add(keys.len().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -192,7 +202,7 @@ impl Engine {
             .into_iter()
             .map(|value| {
                 value
-                    .map(|found| found.map(|bytes| bytes.to_vec()))
+                    .map(|found| found.map(|bytes| parse(&bytes)))
                     .map_err(self.fault("reading a bucket"))
             })
             .collect()
@@ -225,6 +235,17 @@ impl Engine {
         }
     }
 
+    /// Applies a batch, all of it or nothing, without logging it: it is lost
+    /// with the process until [`Engine::flush`] has returned. Half of what is
+    /// written to disk for content is the log.
+    pub(crate) fn write_unlogged(&self, batch: Batch<'_>) -> Result<(), EngineError> {
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        #[cfg(test)]
+        self.probe.write(&self.path, false)?;
+        self.write_with(batch, &options)
+    }
+
     /// Applies a batch, all of it or nothing.
     ///
     /// After a failure the outcome is unknown: the caller must stop using the
@@ -234,23 +255,29 @@ impl Engine {
         batch: Batch<'_>,
         durability: Durability,
     ) -> Result<(), EngineError> {
-        #[cfg(test)]
-        if self.fail_writes.load(Ordering::SeqCst) {
-            return Err(EngineError {
-                doing: "writing to a bucket",
-                path: self.path.clone(),
-                kind: FaultKind::Other,
-                message: "a failure made by a test".into(),
-            });
-        }
         let mut options = WriteOptions::default();
-        options.set_sync(durability == Durability::Synced);
+        let synced = durability == Durability::Synced;
+        options.set_sync(synced);
+        #[cfg(test)]
+        self.probe.write(&self.path, synced)?;
+        self.write_with(batch, &options)
+    }
+
+    fn write_with(&self, batch: Batch<'_>, options: &WriteOptions) -> Result<(), EngineError> {
         self.db
-            .write_opt(batch.writes, &options)
+            .write_opt(batch.writes, options)
             .map_err(self.fault("writing to a bucket"))
     }
 
-    /// Makes all that was written so far durable.
+    /// Writes a family's memory out to files, durably.
+    pub(crate) fn flush(&self, family: Family) -> Result<(), EngineError> {
+        let handle = self.family(family)?;
+        self.db
+            .flush_cf(handle)
+            .map_err(self.fault("flushing a bucket"))
+    }
+
+    /// Makes all that was logged so far durable.
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
         self.db
             .flush_wal(true)

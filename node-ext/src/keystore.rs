@@ -158,16 +158,22 @@ impl KeyFolder {
         std::fs::create_dir_all(&self.path)
             .map_err(|source| self.fault("make", &self.path, source))?;
         let file = self.path.join(file_name(&public));
+        let unfinished = self.path.join(format!("{}.new", file_name(&public)));
         let text = serde_json::Value::from(secret).to_string();
+        // A secret of an earlier attempt would keep the mode that it had.
+        let _ = std::fs::remove_file(&unfinished);
         let mut options = std::fs::OpenOptions::new();
         // Nobody but the owner may read a secret.
-        options.write(true).create(true).truncate(true).mode(0o600);
+        options.write(true).create_new(true).mode(0o600);
+        // Whole or not at all: the registered key may be in its place.
         options
-            .open(&file)
+            .open(&unfinished)
             .and_then(|mut file| {
                 file.write_all(text.as_bytes())
                     .and_then(|()| file.sync_all())
             })
+            .and_then(|()| std::fs::rename(&unfinished, &file))
+            .and_then(|()| std::fs::File::open(&self.path)?.sync_all())
             .map_err(|source| self.fault("write", &file, source))?;
         Ok(public)
     }

@@ -4,6 +4,7 @@
 //! Numbers in keys are `u64`, big-endian, so that keys sort as numbers do.
 
 use cairn_primitives::chunk_tree::Subtree;
+use cairn_primitives::mmr;
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, Position, Sequence};
 use codec::{Compact, Decode, Encode, Input};
 
@@ -39,17 +40,6 @@ pub(crate) fn parse_bucket_dir_name(name: &str) -> Option<BucketId> {
     (bucket_dir_name(id) == name).then_some(id)
 }
 
-fn number_key<const LENGTH: usize>(tag: u8, numbers: &[u64]) -> [u8; LENGTH] {
-    let mut key = [0; LENGTH];
-    let bytes = [tag]
-        .into_iter()
-        .chain(numbers.iter().flat_map(|number| number.to_be_bytes()));
-    key.iter_mut()
-        .zip(bytes)
-        .for_each(|(slot, byte)| *slot = byte);
-    key
-}
-
 fn hash_key(tag: u8, hash: &H256) -> [u8; 33] {
     let mut key = [tag; 33];
     key[1..].copy_from_slice(hash.as_bytes());
@@ -57,13 +47,43 @@ fn hash_key(tag: u8, hash: &H256) -> [u8; 33] {
 }
 
 /// Key of a leaf, by its sequence in the bucket.
-pub(crate) fn leaf_key(sequence: Sequence) -> [u8; 9] {
-    number_key(b'l', &[sequence.0])
+pub(crate) fn leaf_key(sequence: Sequence) -> TreeKey {
+    let mut key = [0; 18];
+    key[0] = b'l';
+    key[1..9].copy_from_slice(&sequence.0.to_be_bytes());
+    TreeKey { key, length: 9 }
 }
 
-/// Key of a node, by its tree and position.
-pub(crate) fn node_key(tree: Sequence, position: Position) -> [u8; 17] {
-    number_key(b'n', &[tree.0, position.0])
+/// Levels of nodes that stand together on disk.
+///
+/// A proof needs one node of each level. In the order of positions, those of
+/// the higher levels are far from one another, each in a block of its own; by
+/// bands of levels, the nodes of one way up are in few blocks.
+const BAND_LEVELS: u32 = 6;
+
+/// Key of a node, by its tree, the band that it is in, and its position.
+pub(crate) fn node_key(tree: Sequence, position: Position) -> TreeKey {
+    let band = u8::try_from(mmr::height(position) / BAND_LEVELS).unwrap_or(u8::MAX);
+    let mut key = [0; 18];
+    key[0] = b'n';
+    key[1..9].copy_from_slice(&tree.0.to_be_bytes());
+    key[9] = band;
+    key[10..].copy_from_slice(&position.0.to_be_bytes());
+    TreeKey { key, length: 18 }
+}
+
+/// A key of a leaf or a node, so that many can be asked for without an
+/// allocation for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TreeKey {
+    key: [u8; 18],
+    length: usize,
+}
+
+impl AsRef<[u8]> for TreeKey {
+    fn as_ref(&self) -> &[u8] {
+        self.key.get(..self.length).unwrap_or(&self.key)
+    }
 }
 
 /// Key of what was promised by signing `root`, by its tree: two trees may have
@@ -101,9 +121,22 @@ pub(crate) fn chunk_length_key(hash: &H256) -> [u8; 33] {
     hash_key(b'h', hash)
 }
 
+/// What all keys of chunks' lengths begin with.
+pub(crate) const CHUNK_LENGTHS: &[u8] = b"h";
+/// What all keys of interior nodes begin with.
+pub(crate) const INTERIOR_NODES: &[u8] = b"i";
+
 /// Key of an interior node of a chunk tree.
 pub(crate) fn interior_key(hash: &H256) -> [u8; 33] {
     hash_key(b'i', hash)
+}
+
+/// The tag and hash of a key in [`CONTENT_FAMILY`].
+pub(crate) fn parse_content_key(key: &[u8]) -> Option<(u8, H256)> {
+    let (tag, hash) = key.split_first()?;
+    <[u8; 32]>::try_from(hash)
+        .ok()
+        .map(|hash| (*tag, H256(hash)))
 }
 
 /// A chunk's length as it is stored: `u32`, big-endian.
@@ -279,8 +312,11 @@ mod tests {
         assert_eq!(hex::encode(leaf_key(Sequence(258))), "6c0000000000000102");
         assert_eq!(
             hex::encode(node_key(Sequence(1), Position(2))),
-            "6e00000000000000010000000000000002"
+            "6e0000000000000001000000000000000002"
         );
+        // Height 6 begins the second band, at the peak of 64 leaves.
+        let peak = hex::encode(node_key(Sequence(1), Position(126)));
+        assert_eq!(peak, "6e000000000000000101000000000000007e");
         let root = H256::repeat_byte(0xee);
         let key = promise_key(&root, Sequence(3));
         assert_eq!(
@@ -292,6 +328,8 @@ mod tests {
         assert_eq!(chunk_key(&root)[0], b'c');
         assert_eq!(chunk_length_key(&root)[0], b'h');
         assert_eq!(interior_key(&root)[0], b'i');
+        assert_eq!(parse_content_key(&interior_key(&root)), Some((b'i', root)));
+        assert_eq!(parse_content_key(USAGE_KEY), None);
     }
 
     /// Pinned, so that a change of format cannot pass unnoticed.

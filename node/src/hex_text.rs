@@ -12,7 +12,10 @@ pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.trim().trim_start_matches("0x");
     hex::decode(digits).map_err(|error| match error {
         hex::FromHexError::OddLength => {
-            format!("it has {} hex digits, and bytes have two each", digits.len())
+            format!(
+                "it has {} hex digits, and bytes have two each",
+                digits.len()
+            )
         }
         hex::FromHexError::InvalidHexCharacter { c, index } => {
             format!("{c:?} at digit {index} is not a hex digit")

@@ -3,7 +3,7 @@
 
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::{
-    Commitment, HashingProfile, LeafIndex, MmrProof, chain_rule, chunk_tree, verify,
+    ChunkIndex, Commitment, HashingProfile, LeafIndex, MmrProof, chain_rule, chunk_tree, verify,
 };
 use codec::DecodeAll;
 
@@ -17,6 +17,8 @@ pub(crate) struct Judgement {
     pub(crate) strict: Verdict,
     /// What the deployed pallet checks.
     pub(crate) chain: Verdict,
+    /// For an answer, the slot that the chain means by the chunk's index.
+    pub(crate) slot: Option<ChunkIndex>,
 }
 
 impl Judgement {
@@ -26,6 +28,7 @@ impl Judgement {
         Self {
             strict: Err(reason.clone()),
             chain: Err(reason),
+            slot: None,
         }
     }
 
@@ -49,7 +52,11 @@ pub(crate) fn answer(
             mmr_proof,
             chunk_proof,
         }) => (chunk_data, mmr_proof, chunk_proof),
-        Ok(_) => return Judgement::refused("the response claims a deletion or a newer snapshot, which only the chain can judge"),
+        Ok(_) => {
+            return Judgement::refused(
+                "the response claims a deletion or a newer snapshot, which only the chain can judge",
+            );
+        }
         Err(error) => return undecodable("response", &error),
     };
     let slot = chunk_tree::slot(location.chunk_index, mmr_proof.leaf.data_size);
@@ -76,6 +83,7 @@ pub(crate) fn answer(
     Judgement {
         strict: strict.map_err(|reason| reason.to_string()),
         chain: chain.map_err(|reason| reason.to_string()),
+        slot: Some(slot),
     }
 }
 
@@ -96,18 +104,11 @@ pub(crate) fn leaf(
     Judgement {
         strict: strict.map_err(|reason| reason.to_string()),
         chain: chain.map_err(|reason| reason.to_string()),
+        slot: None,
     }
 }
 
 fn undecodable(what: &str, error: &codec::Error) -> Judgement {
     let reason = error.to_string();
     Judgement::refused(format!("the {what} cannot be decoded: {}", reason.trim()))
-}
-
-/// The size of the content that an answer speaks of, as it claims itself.
-pub(crate) fn claimed_data_size(scale: &[u8]) -> Option<u64> {
-    match ChallengeResponse::decode_all(&mut &scale[..]) {
-        Ok(ChallengeResponse::Proof { mmr_proof, .. }) => Some(mmr_proof.leaf.data_size),
-        _ => None,
-    }
 }

@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+mod amount;
 mod args;
+mod bucket_args;
 mod commands;
 mod failure;
 mod hashing;
@@ -13,7 +15,7 @@ mod out_file;
 mod output;
 mod progress;
 mod proof_file;
-mod size;
+
 mod state_args;
 mod walk;
 

@@ -17,7 +17,7 @@ pub(crate) fn of_items(total: u64) -> ProgressBar {
 
 fn bar(total: u64, template: &str) -> ProgressBar {
     // A bar in another style is better than no work.
-    let style = ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total).with_style(style)
 }

@@ -33,8 +33,12 @@ pub(crate) struct ProofFile {
     /// The slot that the chain means by the chunk's index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) slot: Option<u64>,
-    #[serde(flatten)]
-    evidence: EvidenceField,
+    /// The whole answer to a challenge: a `ChallengeResponse` in SCALE.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    response: Option<String>,
+    /// Without a chunk, the leaf's `MmrProof` in SCALE.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mmr_proof: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -53,4 +57,146 @@ pub(crate) struct LocationFields {
     pub(crate) leaf_index: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) chunk_index: Option<u64>,
+}
+
+/// The evidence in a proof file, in SCALE.
+#[derive(Clone, Debug)]
+pub(crate) enum Evidence {
+    /// A `ChallengeResponse`.
+    Response(Vec<u8>),
+    /// An `MmrProof`.
+    Leaf(Vec<u8>),
+}
+
+impl ProofFile {
+    pub(crate) fn of_answer(bucket: BucketId, profile: HashingProfile, answer: Answer) -> Self {
+        let location = LocationFields {
+            leaf_index: answer.location.leaf_index.0,
+            chunk_index: Some(answer.location.chunk_index.0),
+        };
+        let (commitment, slot) = (answer.commitment, answer.slot);
+        Self {
+            slot: Some(slot.0),
+            response: Some(to_hex(answer.into_response().encode())),
+            ..Self::empty(bucket, profile, commitment, location)
+        }
+    }
+
+    pub(crate) fn of_leaf(
+        bucket: BucketId,
+        profile: HashingProfile,
+        commitment: Commitment,
+        index: LeafIndex,
+        proof: &MmrProof,
+    ) -> Self {
+        let location = LocationFields {
+            leaf_index: index.0,
+            chunk_index: None,
+        };
+        Self {
+            mmr_proof: Some(to_hex(proof.encode())),
+            ..Self::empty(bucket, profile, commitment, location)
+        }
+    }
+
+    fn empty(
+        bucket: BucketId,
+        profile: HashingProfile,
+        commitment: Commitment,
+        location: LocationFields,
+    ) -> Self {
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            bucket: bucket.0,
+            hashing: profile.into(),
+            commitment: CommitmentFields {
+                mmr_root: to_hex(commitment.mmr_root),
+                start_seq: commitment.start_seq.0,
+                leaf_count: commitment.leaf_count.get(),
+                scale: to_hex(commitment.encode()),
+            },
+            location,
+            slot: None,
+            response: None,
+            mmr_proof: None,
+        }
+    }
+
+    /// Reads a proof file; `name` is what to call it in an error.
+    pub(crate) fn read(source: impl Read, name: &str) -> Result<Self, Failure> {
+        let unreadable = |reason: String| Failure::Failed(format!("cannot read {name}: {reason}"));
+        let mut text = Vec::new();
+        let mut bounded = source.take(MAX_BYTES.saturating_add(1));
+        let read = bounded.read_to_end(&mut text);
+        read.map_err(|error| unreadable(error.to_string()))?;
+        if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {
+            return Err(unreadable(format!("a proof has at most {MAX_BYTES} bytes")));
+        }
+        let file: Self = serde_json::from_slice(&text)
+            .map_err(|error| unreadable(format!("it is no proof file: {error}")))?;
+        if file.format != FORMAT || file.version != VERSION {
+            let Self {
+                format, version, ..
+            } = file;
+            return Err(unreadable(format!(
+                "it is a {format:?} of version {version}, and this program reads {FORMAT:?} of \
+                 version {VERSION}"
+            )));
+        }
+        Ok(file)
+    }
+
+    /// The evidence; an error is a file that no program of ours wrote.
+    pub(crate) fn evidence(&self) -> Result<Evidence, Failure> {
+        let bytes = |field: &str, text: &str| {
+            hex_text::from_hex(text)
+                .map_err(|reason| Failure::Failed(format!("cannot read the {field}: {reason}")))
+        };
+        match (&self.response, &self.mmr_proof, self.location.chunk_index) {
+            (Some(text), None, Some(_)) => Ok(Evidence::Response(bytes("response", text)?)),
+            (None, Some(text), None) => Ok(Evidence::Leaf(bytes("mmr_proof", text)?)),
+            _ => Err(Failure::Failed(
+                "cannot read the proof: it needs either a chunk_index and a response, or neither \
+                 and an mmr_proof"
+                    .into(),
+            )),
+        }
+    }
+
+    /// The commitment that the proof claims to be under. The inner error is a
+    /// claim that contradicts itself.
+    pub(crate) fn commitment(&self) -> Result<Result<Commitment, String>, Failure> {
+        let fields = &self.commitment;
+        let unreadable = |field: &str, reason: String| {
+            Failure::Failed(format!("cannot read the commitment's {field}: {reason}"))
+        };
+        let mmr_root: H256 =
+            hex_text::hash(&fields.mmr_root).map_err(|reason| unreadable("mmr_root", reason))?;
+        let scale =
+            hex_text::from_hex(&fields.scale).map_err(|reason| unreadable("scale", reason))?;
+        let (Ok(encoded), Some(leaf_count)) = (
+            Commitment::decode_all(&mut &scale[..]),
+            LeafCount::new(fields.leaf_count),
+        ) else {
+            return Ok(Err("the commitment is none: it cannot be decoded".into()));
+        };
+        let claimed = Commitment {
+            mmr_root,
+            start_seq: Sequence(fields.start_seq),
+            leaf_count,
+        };
+        Ok(if claimed == encoded {
+            Ok(claimed)
+        } else {
+            Err(
+                "the file contradicts itself: the commitment's fields differ from its encoding"
+                    .into(),
+            )
+        })
+    }
+
+    pub(crate) fn mmr_root(&self) -> &str {
+        &self.commitment.mmr_root
+    }
 }

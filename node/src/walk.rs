@@ -42,7 +42,8 @@ pub(crate) fn walk(roots: &[PathBuf]) -> Result<Walk, Failure> {
     let mut walk = Walk::default();
     let mut to_visit: VecDeque<PathBuf> = VecDeque::new();
     for root in roots {
-        let named = std::fs::metadata(root).map_err(|source| Failure::file("read", root, source))?;
+        let named =
+            std::fs::metadata(root).map_err(|source| Failure::file("read", root, source))?;
         if named.is_dir() {
             to_visit.push_front(root.clone());
         } else if named.is_file() {

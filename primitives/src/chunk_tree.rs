@@ -20,6 +20,8 @@ pub const CHUNK_BYTES: usize = 262_144;
 /// [`CHUNK_BYTES`] as sizes are counted: 2^18.
 const CHUNK_SIZE: u64 = 1 << CHUNK_SHIFT;
 const CHUNK_SHIFT: u32 = 18;
+/// The deepest a tree can be: 2^64 - 1 bytes are 2^46 chunks.
+const MAX_DEPTH: u32 = 46;
 
 /// The number of chunks that content of `data_size` bytes is cut into: at
 /// least one, at most 2^46.
@@ -132,7 +134,7 @@ impl Subtree {
         let full_before = chunks.checked_sub(1)?.checked_mul(CHUNK_SIZE)?;
         let last = bytes.checked_sub(full_before)?;
         let alone = chunks == 1 && height == 0;
-        let fits = height <= 46
+        let fits = height <= MAX_DEPTH
             && chunks <= 1u64.checked_shl(height)?
             && last <= CHUNK_SIZE
             && (last > 0 || alone);
@@ -154,6 +156,9 @@ impl Subtree {
             return Err(ShapeError::EmptyChunk);
         }
         let height = self.height.saturating_add(1);
+        if height > MAX_DEPTH {
+            return Err(ShapeError::TooLarge);
+        }
         let Some(right) = right else {
             return Ok(Self { height, ..self });
         };

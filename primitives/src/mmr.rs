@@ -34,6 +34,18 @@ fn twice_less_ones(n: u64) -> u64 {
         .saturating_sub(u64::from(n.count_ones()))
 }
 
+/// The height of the node at `position`: 0 for a leaf.
+pub fn height(position: Position) -> u32 {
+    // Counting from 1, the positions of a perfect tree are all ones at its
+    // peak; a node elsewhere has the height of its image in the left subtree.
+    let mut place = position.0.saturating_add(1);
+    while !place.saturating_add(1).is_power_of_two() {
+        let peak_of_the_left = u64::MAX.checked_shr(place.leading_zeros().saturating_add(1));
+        place = place.saturating_sub(peak_of_the_left.unwrap_or(0));
+    }
+    place.count_ones().saturating_sub(1)
+}
+
 /// A node by its place in the forest of perfect trees: the `index`-th of its
 /// `height`, covering the leaves `index << height .. (index + 1) << height`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -310,6 +322,15 @@ mod tests {
     }
 
     #[test]
+    fn a_position_tells_its_height() {
+        let heights: Vec<_> = (0..19).map(|p| height(Position(p))).collect();
+        assert_eq!(
+            heights,
+            vec![0, 0, 1, 0, 0, 1, 2, 0, 0, 1, 0, 0, 1, 2, 3, 0, 0, 1, 0]
+        );
+    }
+
+    #[test]
     fn a_tree_at_its_bound_takes_no_leaf_and_stays_as_it_was() {
         let peaks = vec![H256::repeat_byte(1)];
         let mut full =
@@ -357,6 +378,7 @@ mod tests {
                 let gap = (1u64 << (height + 1)) - 1;
                 prop_assert_eq!(left.position().0 + gap, right.position().0);
                 prop_assert!(sibling.0 < node_count(count));
+                prop_assert_eq!(super::height(*sibling), height);
             }
         }
 

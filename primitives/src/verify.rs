@@ -192,12 +192,31 @@ pub fn chunk(
     proof: &MerkleProof,
     leaf: &MmrLeaf,
 ) -> Result<(), VerifyError> {
+    hashed_chunk(
+        profile,
+        (profile.chunk(bytes), bytes.len()),
+        index,
+        proof,
+        leaf,
+    )
+}
+
+/// As [`chunk`], for who has hashed the chunk already: its hash and its length
+/// in bytes.
+///
+/// # Errors
+///
+/// [`VerifyError`] with the first rule that is broken.
+pub fn hashed_chunk(
+    profile: HashingProfile,
+    (hash, found): (H256, usize),
+    index: ChunkIndex,
+    proof: &MerkleProof,
+    leaf: &MmrLeaf,
+) -> Result<(), VerifyError> {
     let expected = chunk_length(index, leaf.data_size)?;
-    if bytes.len() != expected {
-        return Err(VerifyError::ChunkLength {
-            expected,
-            found: bytes.len(),
-        });
+    if found != expected {
+        return Err(VerifyError::ChunkLength { expected, found });
     }
     let depth = chunk_tree::depth(leaf.data_size);
     follows(proof, index.0, depth).map_err(|fault| match fault {
@@ -208,7 +227,7 @@ pub fn chunk(
         },
         PathFault::Bit { level } => VerifyError::ChunkPathBit { level },
     })?;
-    if walk(profile, profile.chunk(bytes), proof) == leaf.data_root {
+    if walk(profile, hash, proof) == leaf.data_root {
         Ok(())
     } else {
         Err(VerifyError::DataRoot)

@@ -9,10 +9,10 @@
 use super::{Bucket, Tip};
 use crate::engine::{Durability, EngineError, Family};
 use crate::error::CommitError;
-use crate::layout::{self, InteriorValue, PromiseValue};
+use crate::layout::{self, InteriorValue, PromiseValue, TreeKey};
 use crate::signing::{SignedCommitment, Signer};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
-use cairn_primitives::{Commitment, H256, LeafIndex, MmrLeaf};
+use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf};
 use codec::Encode;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -80,12 +80,15 @@ struct QueueState {
 struct Turn<'b> {
     bucket: &'b Bucket,
     group: Vec<Arc<Ticket>>,
+    /// Whether all of the group have an outcome, or have already taken it.
+    ended: bool,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        for ticket in &self.group {
-            // Without an outcome the writer has panicked, who knows how far it got.
+        let unsettled = if self.ended { &[][..] } else { &self.group };
+        for ticket in unsettled {
+            // The writer has panicked, who knows how far it got.
             ticket.outcome.lock().get_or_insert_with(|| {
                 Err(GroupError::Poisoned(
                     self.bucket.poisoned_by("the writer panicked").into(),
@@ -150,6 +153,7 @@ impl Bucket {
         leaves
             .iter()
             .try_for_each(|leaf| self.check_content(leaf))?;
+        self.flush_unlogged()?;
         let request = Request {
             leaves: leaves.to_vec(),
             durability,
@@ -184,12 +188,14 @@ impl Bucket {
                 continue;
             }
             state.writing = true;
-            let turn = Turn {
+            let mut turn = Turn {
                 bucket: self,
                 group: std::mem::take(&mut state.waiting),
+                ended: false,
             };
             drop(state);
             self.write_group(&turn.group);
+            turn.ended = true;
             drop(turn);
             state = self.commits.state.lock();
         }
@@ -326,8 +332,8 @@ impl Bucket {
 
 /// What a request adds to the database, but for the state record.
 struct Additions {
-    leaves: Vec<([u8; 9], [u8; cairn_primitives::LEAF_BYTES])>,
-    nodes: Vec<([u8; 17], H256)>,
+    leaves: Vec<(TreeKey, [u8; LEAF_BYTES])>,
+    nodes: Vec<(TreeKey, H256)>,
     promise: Option<([u8; 41], PromiseValue)>,
 }
 

@@ -25,6 +25,10 @@ pub(super) struct ContentState {
     usage: Usage,
     /// For each key that unfinished uploads have stored, how many claim it.
     pub(super) claims: HashMap<ContentKey, u32>,
+    /// Whether content was written without a log and may not be on disk yet.
+    /// Until it is, no content is logged, so that what a crash leaves is always
+    /// the beginning of what was written; and nothing is committed.
+    unlogged: bool,
 }
 
 impl ContentState {
@@ -32,11 +36,17 @@ impl ContentState {
         Self {
             usage,
             claims: HashMap::new(),
+            unlogged: false,
         }
     }
 
     pub(super) fn usage(&self) -> Usage {
         self.usage
+    }
+
+    /// Stops logging content, until it is next made durable.
+    pub(super) fn stop_logging(&mut self) {
+        self.unlogged = true;
     }
 }
 
@@ -100,8 +110,8 @@ impl Bucket {
         usage.bytes = used;
         usage.chunks = usage.chunks.saturating_add(1);
         let mut batch = self.engine.batch();
-        batch.put(Family::Content, &layout::chunk_key(hash), bytes);
-        batch.put(Family::Content, &key, &layout::chunk_length_value(length));
+        batch.put(Family::Content, layout::chunk_key(hash), bytes);
+        batch.put(Family::Content, key, &layout::chunk_length_value(length));
         self.write_content(content, batch, usage)?;
         Ok(true)
     }
@@ -131,7 +141,7 @@ impl Bucket {
         let mut usage = content.usage;
         usage.interior_nodes = usage.interior_nodes.saturating_add(1);
         let mut batch = self.engine.batch();
-        batch.put(Family::Content, &key, &value);
+        batch.put(Family::Content, key, &value);
         self.write_content(content, batch, usage)?;
         Ok(true)
     }
@@ -143,35 +153,50 @@ impl Bucket {
         usage: Usage,
     ) -> Result<(), EngineError> {
         batch.put(Family::Content, layout::USAGE_KEY, &usage.encode());
-        self.engine
-            .write(batch, Durability::Buffered)
-            .map_err(|error| self.poisoned_by(error))?;
+        let written = if content.unlogged {
+            self.engine.write_unlogged(batch)
+        } else {
+            self.engine.write(batch, Durability::Buffered)
+        };
+        written.map_err(|error| self.poisoned_by(error))?;
         content.usage = usage;
         Ok(())
     }
 
+    /// Makes content that was not logged durable, so that leaves may refer to it.
+    pub(super) fn flush_unlogged(&self) -> Result<(), EngineError> {
+        let mut content = self.content.lock();
+        if content.unlogged {
+            self.engine
+                .flush(Family::Content)
+                .map_err(|error| self.poisoned_by(error))?;
+            content.unlogged = false;
+        }
+        Ok(())
+    }
+
+    /// Removes records of content in one write.
     pub(super) fn remove_content(
         &self,
         content: &mut ContentState,
-        key: &ContentKey,
+        keys: &[ContentKey],
     ) -> Result<(), EngineError> {
         let mut usage = content.usage;
         let mut batch = self.engine.batch();
-        batch.delete(Family::Content, key);
-        let (tag, hash) = (
-            key.first(),
-            H256::from_slice(key.get(1..).unwrap_or(&[0; 32])),
-        );
-        if tag == layout::interior_key(&hash).first() {
-            usage.interior_nodes = usage.interior_nodes.saturating_sub(1);
-        } else {
+        for key in keys {
+            batch.delete(Family::Content, key);
+            let Some((tag, hash)) = layout::parse_content_key(key) else {
+                continue;
+            };
+            if layout::INTERIOR_NODES == [tag] {
+                usage.interior_nodes = usage.interior_nodes.saturating_sub(1);
+                continue;
+            }
             let length = self.engine.get(Family::Content, key)?;
-            let length = length
-                .and_then(|value| layout::parse_chunk_length(&value))
-                .unwrap_or(0);
-            usage.bytes = usage.bytes.saturating_sub(length.into());
+            let length = length.and_then(|value| layout::parse_chunk_length(&value));
+            usage.bytes = usage.bytes.saturating_sub(length.unwrap_or(0).into());
             usage.chunks = usage.chunks.saturating_sub(1);
-            batch.delete(Family::Content, &layout::chunk_key(&hash));
+            batch.delete(Family::Content, layout::chunk_key(&hash));
         }
         self.write_content(content, batch, usage)
     }

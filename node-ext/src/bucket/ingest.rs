@@ -16,6 +16,15 @@ use std::sync::mpsc;
 /// and hashed on a thread of its own.
 const CHUNKS_AHEAD: usize = 4;
 
+/// Chunks of an upload that are logged as they come. The rest is written once
+/// and not twice, and made durable when the upload ends; which costs a few
+/// syncs, and so is not worth it for less.
+const LOGGED_CHUNKS: u64 = 16;
+
+/// Records that a failed upload takes back in one write; in tests each by
+/// itself, so that they can interrupt it anywhere.
+const REMOVED_AT_ONCE: usize = if cfg!(test) { 1 } else { 1024 };
+
 /// What an upload came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ingested {
@@ -53,16 +62,10 @@ impl Bucket {
             Ok(bytes) if bytes.len() < CHUNK_BYTES => upload.push(self.hashed(bytes)),
             Ok(bytes) => self.ingest_ahead(bytes, source, &mut upload),
         };
-        match stored.and_then(|()| upload.finish()) {
-            Ok(ingested) => {
-                upload.settle();
-                Ok(ingested)
-            }
-            Err(error) => {
-                upload.take_back();
-                Err(error)
-            }
-        }
+        // Dropped without being settled, an upload takes back what it stored.
+        let ingested = stored.and_then(|()| upload.finish())?;
+        upload.settle();
+        Ok(ingested)
     }
 
     /// Reads and hashes on a second thread while this one stores.
@@ -138,6 +141,9 @@ impl<'b> Upload<'b> {
         }
         self.chunks = self.chunks.saturating_add(1);
         let mut content = self.bucket.content.lock();
+        if self.chunks > LOGGED_CHUNKS {
+            content.stop_logging();
+        }
         let new = self
             .bucket
             .store_chunk(&mut content, &chunk.hash, &chunk.bytes)?;
@@ -183,6 +189,9 @@ impl<'b> Upload<'b> {
         };
         let bucket = self.bucket;
         self.store_nodes(&mut bucket.content.lock(), &nodes)?;
+        if self.chunks > LOGGED_CHUNKS {
+            bucket.flush_unlogged()?;
+        }
         Ok(Ingested {
             data_root: root,
             data_size: subtree.bytes(),
@@ -199,13 +208,15 @@ impl<'b> Upload<'b> {
         }
     }
 
-    /// Removes what this upload stored and nobody else needs. A failure here
-    /// poisons the bucket and leaves content that no leaf refers to.
+    /// Removes what this upload stored and nobody else needs: nodes before
+    /// their children, so that whatever interrupts it leaves whole subtrees.
     fn take_back(&mut self) {
         let bucket = self.bucket;
         let mut content = bucket.content.lock();
         let mut unneeded = Vec::new();
-        for key in self.claimed.drain(..) {
+        // Backwards, a key is let go where it was first claimed, which was
+        // before any node above it arose.
+        for key in self.claimed.drain(..).rev() {
             // Not claimed any more: another upload has settled it.
             let Some(claims) = content.claims.get_mut(&key) else {
                 continue;
@@ -220,10 +231,18 @@ impl<'b> Upload<'b> {
             return;
         }
         let removed = unneeded
-            .iter()
-            .try_for_each(|key| bucket.remove_content(&mut content, key));
+            .chunks(REMOVED_AT_ONCE)
+            .try_for_each(|keys| bucket.remove_content(&mut content, keys));
         if let Err(error) = removed {
             tracing::error!(bucket = %bucket.id, %error, "could not take back a failed upload");
+        }
+    }
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        if !self.claimed.is_empty() {
+            self.take_back();
         }
     }
 }

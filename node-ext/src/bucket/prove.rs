@@ -13,10 +13,9 @@ use crate::layout::{self, InteriorValue, PromiseValue};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::mmr::{self, LeafRoute};
 use cairn_primitives::{
-    ChunkIndex, Commitment, H256, LeafCount, LeafIndex, MerkleProof, MmrLeaf, MmrProof, Position,
-    Sequence, chain_rule, chunk_tree, verify,
+    ChunkIndex, Commitment, H256, LeafCount, LeafIndex, MerkleProof, MmrLeaf, MmrProof, Sequence,
+    chain_rule, chunk_tree, verify,
 };
-use codec::Decode;
 
 /// Which state of a bucket a proof is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +132,7 @@ impl Bucket {
         })
     }
 
-    pub(super) fn unsound(&self, reason: impl ToString) -> ProveError {
+    pub(crate) fn unsound(&self, reason: impl ToString) -> ProveError {
         ProveError::Unsound {
             bucket: self.id,
             reason: reason.to_string(),
@@ -206,8 +205,7 @@ impl View<'_> {
     /// [`ProveError`] when a peak is gone or does not fit.
     pub fn commitment(&self) -> Result<Commitment, ProveError> {
         let positions = mmr::peak_positions(self.count);
-        let (peaks, _) = self.read(&positions, None)?;
-        self.commitment_over(&peaks)
+        self.commitment_over(&self.nodes(&positions)?)
     }
 
     fn commitment_over(&self, peaks: &[H256]) -> Result<Commitment, ProveError> {
@@ -229,8 +227,8 @@ impl View<'_> {
     /// [`ProveError`] when there is none, or it is gone from disk.
     pub fn leaf(&self, index: LeafIndex) -> Result<MmrLeaf, ProveError> {
         let sequence = self.sequence(index)?;
-        let (_, leaf) = self.read(&[], Some(sequence))?;
-        leaf.ok_or(ProveError::MissingLeaf {
+        let (_, leaves) = self.look_up(&[], &[sequence])?;
+        leaves.first().copied().ok_or(ProveError::MissingLeaf {
             bucket: self.bucket.id,
             sequence,
         })
@@ -267,9 +265,9 @@ impl View<'_> {
         } = LeafRoute::new(index, self.count).ok_or(none)?;
         let height = siblings.len();
         siblings.extend(peaks);
-        let (mut hashes, leaf) = self.read(&siblings, Some(sequence))?;
+        let (mut hashes, leaves) = self.look_up(&siblings, &[sequence])?;
         let peaks = hashes.split_off(height);
-        let leaf = leaf.ok_or(ProveError::MissingLeaf {
+        let leaf = leaves.first().copied().ok_or(ProveError::MissingLeaf {
             bucket: self.bucket.id,
             sequence,
         })?;
@@ -339,42 +337,15 @@ impl View<'_> {
             chunk_proof,
         } = answer;
         // The leaf was verified when its proof was made.
-        verify::chunk(profile, chunk_data, *slot, chunk_proof, &mmr_proof.leaf)
+        let hash = profile.chunk(chunk_data);
+        let (leaf, hashed) = (&mmr_proof.leaf, (hash, chunk_data.len()));
+        verify::hashed_chunk(profile, hashed, *slot, chunk_proof, leaf)
             .map_err(|reason| self.bucket.unsound(reason))?;
-        chain_rule::proof_response(
-            profile,
-            chunk_data,
-            mmr_proof,
-            chunk_proof,
-            location.chunk_index,
-            &commitment.mmr_root,
-        )
-        .map_err(|reason| self.bucket.unsound(reason))
-    }
-
-    /// Nodes of the tree as they are stored, not verified against anything.
-    pub(crate) fn nodes(&self, positions: &[Position]) -> Result<Vec<H256>, ProveError> {
-        Ok(self.read(positions, None)?.0)
-    }
-
-    /// Reads nodes, and at the same time a leaf, in one batch.
-    fn read(
-        &self,
-        positions: &[Position],
-        leaf: Option<Sequence>,
-    ) -> Result<(Vec<H256>, Option<MmrLeaf>), ProveError> {
-        let bucket = self.bucket;
-        let mut keys = self.node_keys(positions);
-        keys.extend(leaf.map(|sequence| layout::leaf_key(sequence).to_vec()));
-        let mut values = bucket.engine.get_many(Family::Tree, &keys)?.into_iter();
-        let nodes = self.parse_nodes(positions, &mut values)?;
-        let leaf = match leaf.zip(values.next().flatten()) {
-            None => None,
-            Some((sequence, bytes)) => {
-                let unreadable = || bucket.unsound(format!("leaf {sequence} cannot be read"));
-                Some(MmrLeaf::decode(&mut &bytes[..]).map_err(|_| unreadable())?)
-            }
-        };
-        Ok((nodes, leaf))
+        // The two halves of `chain_rule::proof_response`, with the chunk's
+        // hash that is known by now.
+        let asked = location.chunk_index;
+        chain_rule::chunk(profile, hash, asked, chunk_proof, &leaf.data_root)
+            .and_then(|()| chain_rule::mmr_proof(profile, mmr_proof, &commitment.mmr_root))
+            .map_err(|reason| self.bucket.unsound(reason))
     }
 }

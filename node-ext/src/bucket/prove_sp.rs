@@ -2,12 +2,11 @@
 //! for one leaf or many, and between two leaf counts.
 
 use super::View;
-use crate::engine::Family;
 use crate::error::ProveError;
-use crate::layout;
 use cairn_primitives::sp_mmr::{self, AncestryPlan, AncestryProof, LeafProof, LeavesPlan};
-use cairn_primitives::{H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Position, mmr};
-use codec::Decode;
+use cairn_primitives::{
+    H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Position, Sequence, mmr,
+};
 
 /// Leaves with their proof, as `pallet_mmr::verify_leaves_proof` takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +31,13 @@ pub struct SpAncestryProof {
     pub proof: AncestryProof,
 }
 
+/// What was read for a proof.
+struct Planned {
+    items: Vec<H256>,
+    peaks: Vec<H256>,
+    leaves: Vec<MmrLeaf>,
+}
+
 impl View<'_> {
     /// Proves leaves in the second dialect, in one batched read.
     ///
@@ -52,27 +58,12 @@ impl View<'_> {
             .iter()
             .filter_map(|index| self.tree.of_leaf(*index))
             .collect();
-        let peaks = mmr::peak_positions(self.count);
-        let mut keys = self.node_keys(plan.positions());
-        keys.extend(self.node_keys(&peaks));
-        keys.extend(
-            sequences
-                .iter()
-                .map(|sequence| layout::leaf_key(*sequence).to_vec()),
-        );
-        let mut values = bucket.engine.get_many(Family::Tree, &keys)?.into_iter();
-
-        let items = self.parse_nodes(plan.positions(), &mut values)?;
-        let root = sp_mmr::bag(&self.parse_nodes(&peaks, &mut values)?);
-        let mut leaves = Vec::with_capacity(sequences.len());
-        for (sequence, value) in sequences.into_iter().zip(values) {
-            let missing = ProveError::MissingLeaf {
-                bucket: bucket.id,
-                sequence,
-            };
-            let leaf = MmrLeaf::decode(&mut &value.ok_or(missing)?[..]);
-            leaves.push(leaf.map_err(|_| bucket.unsound("a leaf cannot be read"))?);
-        }
+        let Planned {
+            items,
+            peaks,
+            leaves,
+        } = self.planned(plan.positions(), &sequences)?;
+        let root = sp_mmr::bag(&peaks);
         let proof = plan
             .assemble(&items)
             .map_err(|error| bucket.unsound(error))?;
@@ -102,13 +93,8 @@ impl View<'_> {
             reason,
         };
         let plan = AncestryPlan::new(prev, self.count).map_err(refused)?;
-        let peaks = mmr::peak_positions(self.count);
-        let mut keys = self.node_keys(plan.positions());
-        keys.extend(self.node_keys(&peaks));
-        let mut values = bucket.engine.get_many(Family::Tree, &keys)?.into_iter();
-
-        let items = self.parse_nodes(plan.positions(), &mut values)?;
-        let root = sp_mmr::bag(&self.parse_nodes(&peaks, &mut values)?);
+        let Planned { items, peaks, .. } = self.planned(plan.positions(), &[])?;
+        let root = sp_mmr::bag(&peaks);
         let proof = plan
             .assemble(&items)
             .map_err(|error| bucket.unsound(error))?;
@@ -131,32 +117,20 @@ impl View<'_> {
         }
     }
 
-    pub(super) fn node_keys(&self, positions: &[Position]) -> Vec<Vec<u8>> {
-        positions
-            .iter()
-            .map(|at| layout::node_key(self.tree, *at).to_vec())
-            .collect()
-    }
-
-    /// Takes as many values as there are positions, each a node.
-    pub(super) fn parse_nodes(
+    /// What a plan asks for, the peaks, and leaves, in one batch.
+    fn planned(
         &self,
         positions: &[Position],
-        values: &mut impl Iterator<Item = Option<Vec<u8>>>,
-    ) -> Result<Vec<H256>, ProveError> {
-        let (bucket, tree) = (self.bucket, self.tree);
-        let node = |(position, value): (&Position, Option<Vec<u8>>)| {
-            let position = *position;
-            let value = value.ok_or(ProveError::MissingNode {
-                bucket: bucket.id,
-                tree,
-                position,
-            })?;
-            let length = value.len();
-            <[u8; 32]>::try_from(value).map(H256).map_err(|_| {
-                bucket.unsound(format!("node {position} of tree {tree} has {length} bytes"))
-            })
-        };
-        positions.iter().zip(values).map(node).collect()
+        sequences: &[Sequence],
+    ) -> Result<Planned, ProveError> {
+        let mut wanted = positions.to_vec();
+        wanted.extend(mmr::peak_positions(self.count));
+        let (mut items, leaves) = self.look_up(&wanted, sequences)?;
+        let peaks = items.split_off(positions.len().min(items.len()));
+        Ok(Planned {
+            items,
+            peaks,
+            leaves,
+        })
     }
 }

@@ -49,6 +49,9 @@ impl Bucket {
         let Some(subtree) = self.joined(&content, claimed, left, right)? else {
             return Ok(false);
         };
+        // What an unfinished upload stored stays now, whatever becomes of it:
+        // all that is under it is here to stay.
+        content.claims.remove(&layout::interior_key(&claimed));
         let node = InteriorNode {
             hash: claimed,
             left,
@@ -60,7 +63,7 @@ impl Bucket {
 
     /// The shape of a node over two children; `None` over nothing but padding,
     /// which needs no storing.
-    fn joined(
+    pub(super) fn joined(
         &self,
         content: &ContentState,
         node: H256,

@@ -5,7 +5,7 @@ use crate::engine::Family;
 use crate::error::ProveError;
 use crate::layout::{self, PromiseValue};
 use cairn_primitives::chunk_tree;
-use cairn_primitives::{ChunkIndex, Commitment, H256, LeafIndex};
+use cairn_primitives::{Commitment, H256, LeafIndex};
 use std::io::Write;
 
 /// A commitment that the provider has signed, and may be challenged for.
@@ -53,7 +53,8 @@ impl View<'_> {
     ///
     /// # Errors
     ///
-    /// [`ProveError`]; what was written until then is right.
+    /// [`ProveError`]; what was written until then is chunks of the leaf's
+    /// tree, as it is stored.
     pub fn read_content(&self, index: LeafIndex, sink: &mut impl Write) -> Result<u64, ProveError> {
         self.for_each_chunk(index, |_, chunk| {
             sink.write_all(chunk).map_err(ProveError::Sink)
@@ -64,11 +65,11 @@ impl View<'_> {
     pub(crate) fn for_each_chunk(
         &self,
         index: LeafIndex,
-        mut each: impl FnMut(ChunkIndex, &[u8]) -> Result<(), ProveError>,
+        mut each: impl FnMut(&H256, &[u8]) -> Result<(), ProveError>,
     ) -> Result<u64, ProveError> {
         let leaf = self.leaf(index)?;
         let chunks = chunk_tree::chunk_count(leaf.data_size);
-        let mut next = 0;
+        let mut next = 0u64;
         // Nodes still to visit, with their heights; the leftmost on top.
         let mut to_visit = vec![(leaf.data_root, chunk_tree::depth(leaf.data_size))];
         while let Some((hash, height)) = to_visit.pop() {
@@ -83,7 +84,7 @@ impl View<'_> {
             }
             let bytes = self.bucket.chunk_bytes(&hash)?;
             self.check_chunk(&hash, &bytes)?;
-            each(ChunkIndex(next), &bytes)?;
+            each(&hash, &bytes)?;
             next = next.saturating_add(1);
         }
         Ok(leaf.data_size)

@@ -2,7 +2,7 @@
 //! (I11). Reads O(log n) records, whatever the bucket's size.
 
 use super::{Bucket, BucketConfig, Tip};
-use crate::engine::{Access, Engine, EngineError, Family, FaultKind, Shared};
+use crate::engine::{Access, DamagedLog, Engine, EngineError, Family, FaultKind, Shared};
 use crate::error::OpenError;
 use crate::layout::{self, StateFault, StateRecord, Usage};
 use cairn_primitives::MmrLeaf;
@@ -10,14 +10,24 @@ use cairn_primitives::mmr::{Frontier, peak_positions};
 use codec::Decode;
 use std::path::Path;
 
-pub(super) fn open(path: &Path, access: Access, shared: &Shared) -> Result<Bucket, OpenError> {
+pub(super) fn open(
+    path: &Path,
+    access: Access,
+    shared: &Shared,
+    log: DamagedLog,
+) -> Result<Bucket, OpenError> {
     // RocksDB would make a database of what is not one.
     if !path.join("CURRENT").is_file() {
-        return Err(OpenError::NotABucket {
-            path: path.to_owned(),
+        let path = path.to_owned();
+        return Err(if holds_database_files(&path) {
+            let what = "the file CURRENT is gone".into();
+            OpenError::Damaged { path, what }
+        } else {
+            OpenError::NotABucket { path }
         });
     }
-    let engine = Engine::open(path, access, shared).map_err(|error| not_a_bucket(path, error))?;
+    let engine =
+        Engine::open(path, access, shared, log).map_err(|error| classified(path, error))?;
     let state = read_state(&engine)?;
     let usage = read_usage(&engine)?;
     let config = BucketConfig {
@@ -28,14 +38,29 @@ pub(super) fn open(path: &Path, access: Access, shared: &Shared) -> Result<Bucke
     Ok(Bucket::from_parts(engine, access, id, config, tip, usage))
 }
 
+/// Whether a folder holds parts of a database.
+fn holds_database_files(path: &Path) -> bool {
+    let is_part = |name: &str| {
+        name.starts_with("MANIFEST-")
+            || [".sst", ".blob", ".log"]
+                .iter()
+                .any(|suffix| name.ends_with(suffix))
+    };
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    entries
+        .into_iter()
+        .any(|entry| entry.file_name().to_str().is_some_and(is_part))
+}
+
 /// A database of somebody else's is no bucket, and not a damaged one.
-fn not_a_bucket(path: &Path, error: EngineError) -> OpenError {
-    let foreign = error.message.contains("Column family not found")
-        || error.message.contains("Column families not opened")
-        || error.message.contains("comparator");
-    if foreign || error.kind == FaultKind::Absent {
-        OpenError::NotABucket {
-            path: path.to_owned(),
+fn classified(path: &Path, error: EngineError) -> OpenError {
+    let path = path.to_owned();
+    if error.message.contains("Column family not found") || error.message.contains("comparator") {
+        OpenError::NotABucket { path }
+    } else if error.kind == FaultKind::Absent {
+        OpenError::Damaged {
+            path,
+            what: error.message,
         }
     } else {
         error.into()
@@ -71,20 +96,20 @@ fn read_usage(engine: &Engine) -> Result<Usage, OpenError> {
 /// The state as a tip, once the peaks, the root, the last leaf and the absence
 /// of a next one have been seen to agree with it.
 fn check_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
-    let mut keys: Vec<Vec<u8>> = peak_positions(state.count)
+    let mut keys: Vec<_> = peak_positions(state.count)
         .into_iter()
-        .map(|position| layout::node_key(state.tree, position).to_vec())
+        .map(|position| layout::node_key(state.tree, position))
         .collect();
     let peaks = keys.len();
     let end = state.tree.of_leaf(state.count.next_index());
     let end = end.ok_or_else(|| damaged(engine, "its sequences run past their range"))?;
-    keys.push(layout::leaf_key(end).to_vec());
+    keys.push(layout::leaf_key(end));
     let last = state
         .count
         .last_index()
         .and_then(|index| state.tree.of_leaf(index));
-    keys.extend(last.map(|sequence| layout::leaf_key(sequence).to_vec()));
-    let found = engine.get_many(Family::Tree, &keys)?;
+    keys.extend(last.map(layout::leaf_key));
+    let found = engine.get_many(Family::Tree, &keys, <[u8]>::to_vec)?;
     let (found_peaks, found_leaves) = found.split_at_checked(peaks).unwrap_or_default();
 
     for (place, (found, stated)) in found_peaks.iter().zip(&state.peaks).enumerate() {

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 mod content;
 mod faults;
+mod interrupted;
 mod tree;
 
 const PROFILES: [HashingProfile; 2] = [HashingProfile::Plain, HashingProfile::Tagged];

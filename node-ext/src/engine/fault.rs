@@ -37,7 +37,7 @@ fn advice(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Locked => "; another process has it open: stop that one first",
         FaultKind::ReadOnlyDisk => "; the disk takes no writes: remount it, or check permissions",
-        FaultKind::NoSpace => "; the disk is full: make room and try again",
+        FaultKind::NoSpace => "; the disk is full: make room, then open the bucket again",
         FaultKind::Corrupt => "; what is on disk is damaged: keep a copy and run `cairn fsck`",
         FaultKind::Absent | FaultKind::Other => "",
     }

@@ -7,17 +7,18 @@
 use super::Family;
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBRecoveryMode, LogLevel, Options,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBRecoveryMode,
+    LogLevel, Options,
 };
 
 /// Memory that one bucket's unflushed leaves and nodes may take, in bytes:
-/// some 3,000 commits.
-const TREE_WRITE_BUFFER: usize = 1 << 20;
+/// some 12,000 commits.
+const TREE_WRITE_BUFFER: usize = 4 << 20;
 /// Memory that one bucket's unflushed chunks may take before they are written
 /// out in the background, in bytes: 32 chunks make one blob file.
 const CONTENT_WRITE_BUFFER: usize = 8 << 20;
 /// Buffers of chunks, of which all but one are being written out.
-const CONTENT_WRITE_BUFFERS: i32 = 4;
+const CONTENT_WRITE_BUFFERS: i32 = 3;
 /// What a memtable takes when it gets its first entry, in bytes. RocksDB's own
 /// 1 MiB is what makes an idle open bucket heavy.
 const ARENA_BLOCK: usize = 16 << 10;
@@ -34,6 +35,15 @@ const MAX_WAL: u64 = 64 << 20;
 const KEPT_LOGS: usize = 1;
 /// One of 100 lookups of an absent key reads a block in vain.
 const BLOOM_BITS: f64 = 10.0;
+
+/// What to do about a log that is damaged before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DamagedLog {
+    /// Do not open.
+    Refuse,
+    /// Lose what is behind the damage.
+    CutAtDamage,
+}
 
 /// What all databases of a process share.
 #[derive(Clone)]
@@ -57,12 +67,16 @@ impl Default for Shared {
     }
 }
 
-pub(super) fn options(shared: &Shared) -> Options {
+pub(super) fn options(shared: &Shared, log: DamagedLog) -> Options {
     let mut options = Options::default();
     tune_family(&mut options, shared, Family::Tree);
     options.set_paranoid_checks(true);
-    // What was synced is whole; a tail that was not may be torn at any byte.
-    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options.set_wal_recovery_mode(match log {
+        // A tail that was not synced may be cut; damage before it is not to be
+        // passed over, since what was signed may be behind it.
+        DamagedLog::Refuse => DBRecoveryMode::TolerateCorruptedTailRecords,
+        DamagedLog::CutAtDamage => DBRecoveryMode::PointInTime,
+    });
     options.set_max_total_wal_size(MAX_WAL);
     options.set_manifest_preallocation_size(MANIFEST_PREALLOCATION);
     options.set_max_open_files(OPEN_FILES);
@@ -90,20 +104,28 @@ pub(super) fn families(shared: &Shared) -> [ColumnFamilyDescriptor; 2] {
 fn tune_family(options: &mut Options, shared: &Shared, family: Family) {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(&shared.cache);
-    table.set_bloom_filter(BLOOM_BITS, false);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    options.set_block_based_table_factory(&table);
     options.set_arena_block_size(ARENA_BLOCK);
     match family {
+        // No filter: proofs ask for keys that are there, and a filter would
+        // have to be read to say so.
         Family::Tree => options.set_write_buffer_size(TREE_WRITE_BUFFER),
         Family::Content => {
+            table.set_bloom_filter(BLOOM_BITS, false);
+            // In parts: a whole filter of a large bucket is more than a shard
+            // of the cache holds, and would be read again at each lookup.
+            table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+            table.set_partition_filters(true);
             options.set_write_buffer_size(CONTENT_WRITE_BUFFER);
             options.set_max_write_buffer_number(CONTENT_WRITE_BUFFERS);
             options.set_enable_blob_files(true);
             options.set_min_blob_size(MIN_BLOB);
-            // Space of chunks that a prune drops comes back with compaction.
-            options.set_enable_blob_gc(true);
+            // RocksDB's collection of dead blobs copies the oldest quarter of
+            // all blobs at each compaction, dead or not. Chunks die only when
+            // an upload is taken back or a tree is pruned.
+            options.set_enable_blob_gc(false);
         }
     }
+    options.set_block_based_table_factory(&table);
 }

@@ -128,6 +128,16 @@ fn nodes_that_no_padded_tree_has_are_refused() {
     );
 }
 
+#[test]
+fn no_node_is_higher_than_any_tree() {
+    let mut node = Subtree::chunk(1).unwrap();
+    for height in 1..=46 {
+        node = node.join(None).unwrap();
+        assert_eq!(Subtree::from_parts(height, 1, 1), Some(node));
+    }
+    assert_eq!(node.join(None), Err(ShapeError::TooLarge));
+}
+
 /// Fixed cutting leaves no empty chunk after a full one, so a tree that has
 /// one could be committed and never be proven.
 #[test]

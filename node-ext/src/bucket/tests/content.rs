@@ -195,6 +195,7 @@ fn i1_trees_that_cannot_be_proven_are_refused_when_their_first_wrong_node_arrive
     assert!(matches!(error, IngestError::HashMismatch { .. }));
     // An empty chunk after a full one: fixed cutting would not leave it.
     let empty = profile.chunk(b"");
+    assert_eq!(fixture.records(), before);
     bucket.put_chunk(empty, b"").unwrap();
     let before = fixture.records();
     assert_eq!(refused(a, empty), ShapeError::EmptyChunk);
@@ -292,7 +293,7 @@ fn an_upload_whose_source_fails_is_taken_back() {
     }
     let fixture = Fixture::of_profile(HashingProfile::Plain);
     let before = fixture.records();
-    for length in [0, 100, CHUNK_BYTES, 9 * CHUNK_BYTES + 1] {
+    for length in [0, 100, CHUNK_BYTES, 9 * CHUNK_BYTES + 1, 30 * CHUNK_BYTES] {
         let error = fixture.bucket().ingest(Failing(length)).unwrap_err();
         assert!(
             error.to_string().contains("the cable was pulled"),

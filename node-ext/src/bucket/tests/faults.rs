@@ -3,7 +3,6 @@
 use super::*;
 use crate::error::OpenError;
 use crate::fsck::fsck;
-use std::sync::atomic::Ordering;
 
 fn open(fixture: &Fixture, access: Access) -> Result<Bucket, OpenError> {
     Bucket::open(&fixture.path(), access, &Shared::default())
@@ -12,7 +11,13 @@ fn open(fixture: &Fixture, access: Access) -> Result<Bucket, OpenError> {
 /// Changes records behind the bucket's back, with it closed.
 fn tamper(fixture: &mut Fixture, change: impl FnOnce(&mut crate::engine::Batch<'_>)) {
     fixture.bucket = None;
-    let engine = Engine::open(&fixture.path(), Access::ReadWrite, &Shared::default()).unwrap();
+    let engine = Engine::open(
+        &fixture.path(),
+        Access::ReadWrite,
+        &Shared::default(),
+        DamagedLog::Refuse,
+    )
+    .unwrap();
     let mut batch = engine.batch();
     change(&mut batch);
     engine.write(batch, Durability::Synced).unwrap();
@@ -23,15 +28,15 @@ fn i9_after_a_failed_write_nothing_more_is_accepted_until_a_reopen_has_looked() 
     let mut fixture = Fixture::of_profile(HashingProfile::Plain);
     fixture.commit(3);
     let new = fixture.next(1);
-    let fails = &fixture.bucket().engine.fail_writes;
-    fails.store(true, Ordering::SeqCst);
+    let probe = &fixture.bucket().engine.probe;
+    probe.fail_after(0);
     let first = fixture
         .bucket()
         .commit(&new, Durability::Synced)
         .unwrap_err();
     assert!(matches!(first, CommitError::Engine(_)), "{first}");
     // The disk is well again, and still nobody knows what is on it.
-    fails.store(false, Ordering::SeqCst);
+    probe.heal();
     let again = fixture
         .bucket()
         .commit(&new, Durability::Synced)
@@ -70,11 +75,7 @@ fn i9_after_a_failed_write_nothing_more_is_accepted_until_a_reopen_has_looked() 
 fn i9_those_who_wait_behind_a_failed_write_fail_too() {
     let fixture = Fixture::of_profile(HashingProfile::Plain);
     let leaf = fixture.ingest(b"x");
-    fixture
-        .bucket()
-        .engine
-        .fail_writes
-        .store(true, Ordering::SeqCst);
+    fixture.bucket().engine.probe.fail_after(0);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -108,19 +109,15 @@ fn i11_state_peaks_leaves_and_root_that_disagree_are_not_opened() {
         }
     };
     let peak = |n: usize| layout::node_key(Sequence(0), mmr::peak_positions(count(7))[n]);
-    refused(fresh(), &|batch| batch.delete(Family::Tree, &peak(0)));
+    refused(fresh(), &|batch| batch.delete(Family::Tree, peak(0)));
+    refused(fresh(), &|batch| batch.put(Family::Tree, peak(2), &[7; 32]));
+    refused(fresh(), &|batch| batch.put(Family::Tree, peak(1), &[7; 31]));
     refused(fresh(), &|batch| {
-        batch.put(Family::Tree, &peak(2), &[7; 32])
-    });
-    refused(fresh(), &|batch| {
-        batch.put(Family::Tree, &peak(1), &[7; 31])
-    });
-    refused(fresh(), &|batch| {
-        batch.delete(Family::Tree, &layout::leaf_key(Sequence(6)))
+        batch.delete(Family::Tree, layout::leaf_key(Sequence(6)))
     });
     let past_the_end = layout::leaf_key(Sequence(7));
     refused(fresh(), &|batch| {
-        batch.put(Family::Tree, &past_the_end, &[0; 48])
+        batch.put(Family::Tree, past_the_end, &[0; 48])
     });
     refused(fresh(), &|batch| {
         batch.delete(Family::Tree, layout::STATE_KEY)
@@ -173,8 +170,8 @@ fn i11_i12_a_lost_or_changed_node_is_an_error_and_never_a_shorter_proof() {
     // The parent of leaves 0 and 1 stands at 2, leaf 2 at 3.
     let node = |position| layout::node_key(Sequence(0), Position(position));
     tamper(&mut fixture, |batch| {
-        batch.delete(Family::Tree, &node(2));
-        batch.put(Family::Tree, &node(3), &[1; 32]);
+        batch.delete(Family::Tree, node(2));
+        batch.put(Family::Tree, node(3), &[1; 32]);
     });
     fixture.reopen();
     let view = fixture.bucket().view(At::Newest).unwrap();
@@ -201,7 +198,7 @@ fn i11_i12_a_lost_or_changed_node_is_an_error_and_never_a_shorter_proof() {
     );
 
     tamper(&mut fixture, |batch| {
-        batch.delete(Family::Tree, &layout::leaf_key(Sequence(4)))
+        batch.delete(Family::Tree, layout::leaf_key(Sequence(4)))
     });
     fixture.reopen();
     let view = fixture.bucket().view(At::Newest).unwrap();
@@ -226,8 +223,8 @@ fn i12_content_that_is_not_what_it_was_is_never_given_out() {
     let lost = layout::chunk_key(&fixture.leaves[2].data_root);
     let length = Fixture::content(1).len();
     tamper(&mut fixture, |batch| {
-        batch.put(Family::Content, &changed, &vec![0; length]);
-        batch.delete(Family::Content, &lost);
+        batch.put(Family::Content, changed, &vec![0; length]);
+        batch.delete(Family::Content, lost);
     });
     fixture.reopen();
     let view = fixture.bucket().view(At::Newest).unwrap();
@@ -249,7 +246,14 @@ fn i12_content_that_is_not_what_it_was_is_never_given_out() {
         .iter()
         .map(|finding| finding.place.as_str())
         .collect();
-    assert_eq!(places, ["leaf 1", "leaf 2"]);
+    assert_eq!(places[..2], ["leaf 1", "leaf 2"]);
+    assert!(
+        places[2..]
+            .iter()
+            .all(|place| place.starts_with("chunk 0x")),
+        "{places:?}"
+    );
+    assert_eq!(places.len(), 4);
 }
 
 #[test]
@@ -275,6 +279,21 @@ fn fsck_rebuilds_every_signed_root_from_the_bytes_of_the_chunks() {
                 .sum::<u64>()
         );
 
+        // More content than is accounted for.
+        let key = layout::chunk_length_key(&H256::repeat_byte(3));
+        tamper(&mut fixture, |batch| {
+            batch.put(Family::Content, key, &[0, 0, 0, 1])
+        });
+        fixture.reopen();
+        let report = fsck(fixture.bucket(), |_| {}).unwrap();
+        let places: Vec<_> = report
+            .findings
+            .iter()
+            .map(|found| &found.place[..5])
+            .collect();
+        assert_eq!(places, ["chunk", "usage"]);
+        tamper(&mut fixture, |batch| batch.delete(Family::Content, key));
+
         // A promise that was never made good.
         let root = H256::repeat_byte(9);
         let key = layout::promise_key(&root, Sequence(0));
@@ -283,7 +302,7 @@ fn fsck_rebuilds_every_signed_root_from_the_bytes_of_the_chunks() {
             signed_ms: 0,
         }
         .to_bytes();
-        tamper(&mut fixture, |batch| batch.put(Family::Tree, &key, &value));
+        tamper(&mut fixture, |batch| batch.put(Family::Tree, key, &value));
         fixture.reopen();
         let report = fsck(fixture.bucket(), |_| {}).unwrap();
         assert_eq!(report.findings.len(), 1);

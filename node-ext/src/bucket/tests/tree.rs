@@ -134,18 +134,38 @@ fn i3_a_commit_is_one_write_so_a_failed_one_changes_nothing_at_all() {
     let mut fixture = Fixture::of_profile(HashingProfile::Plain);
     fixture.commit(5);
     let new = fixture.next(3);
+    let (writes, _) = fixture.bucket().engine.probe.counts();
+    fixture.bucket().commit(&new, Durability::Buffered).unwrap();
+    fixture.expect(&new);
+    assert_eq!(fixture.bucket().engine.probe.counts().0, writes + 1);
+
+    let new = fixture.next(3);
     let before = fixture.records();
-    fixture
-        .bucket()
-        .engine
-        .fail_writes
-        .store(true, std::sync::atomic::Ordering::SeqCst);
+    fixture.bucket().engine.probe.fail_after(0);
     fixture
         .bucket()
         .commit(&new, Durability::Synced)
         .unwrap_err();
     assert_eq!(fixture.records(), before);
     fixture.check_newest();
+}
+
+/// A keystore's signature comes from `sp_keystore`, so what is seen here is
+/// that the one write before it was synced, and held the promise.
+#[test]
+fn i4_the_write_before_a_signature_is_synced() {
+    let fixture = Fixture::of_profile(HashingProfile::Plain);
+    let (bucket, signer) = (fixture.bucket(), signer());
+    let new = fixture.next(2);
+    let (writes, synced) = bucket.engine.probe.counts();
+    bucket.commit_signed(&new, &signer).unwrap();
+    assert_eq!(bucket.engine.probe.counts(), (writes + 1, synced + 1));
+    bucket.commit_signed(&[], &signer).unwrap();
+    assert_eq!(bucket.engine.probe.counts(), (writes + 2, synced + 2));
+    bucket.commit(&new, Durability::Buffered).unwrap();
+    assert_eq!(bucket.engine.probe.counts(), (writes + 3, synced + 2));
+    bucket.commit(&new, Durability::Synced).unwrap();
+    assert_eq!(bucket.engine.probe.counts(), (writes + 4, synced + 3));
 }
 
 #[test]
@@ -189,11 +209,7 @@ fn i4_what_is_signed_is_durable_recorded_and_what_the_same_call_committed() {
 fn i4_a_signature_that_fails_to_become_durable_is_not_given() {
     let mut fixture = Fixture::of_profile(HashingProfile::Plain);
     fixture.commit(2);
-    fixture
-        .bucket()
-        .engine
-        .fail_writes
-        .store(true, std::sync::atomic::Ordering::SeqCst);
+    fixture.bucket().engine.probe.fail_after(0);
     let refused = fixture.bucket().commit_signed(&[], &signer());
     assert!(
         matches!(refused, Err(CommitError::Engine(_))),
@@ -214,6 +230,23 @@ fn an_empty_bucket_has_nothing_to_sign_since_that_would_authorise_a_deletion() {
         matches!(refused, Err(CommitError::Nothing { .. })),
         "{refused:?}"
     );
+}
+
+/// Those who wake late must not be taken for those whose writer has failed.
+#[test]
+fn many_threads_that_commit_without_a_pause_leave_the_bucket_well() {
+    let fixture = Fixture::of_profile(HashingProfile::Plain);
+    let (bucket, leaf) = (fixture.bucket(), fixture.ingest(b"x"));
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..6_000 {
+                    bucket.commit(&[leaf], Durability::Buffered).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(bucket.commitment().leaf_count, count(16 * 6_000));
 }
 
 #[test]

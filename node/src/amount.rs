@@ -1,16 +1,10 @@
-//! Sizes as people write them: `4096`, `10GiB`, `1.5 TB`.
+//! Numbers as people write them: sizes such as `4096`, `10GiB` or `1.5 TB`,
+//! and counts with their nouns.
 
-use indicatif::BinaryBytes;
+use indicatif::{BinaryBytes, HumanCount};
 
 /// Powers of 1024, which a bare letter means too, as in `du` and `truncate`.
-const BINARY: [(&str, u32); 6] = [
-    ("k", 1),
-    ("m", 2),
-    ("g", 3),
-    ("t", 4),
-    ("p", 5),
-    ("e", 6),
-];
+const BINARY: [(&str, u32); 6] = [("k", 1), ("m", 2), ("g", 3), ("t", 4), ("p", 5), ("e", 6)];
 
 /// Reads a size in bytes.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
@@ -21,7 +15,9 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(end);
     let unit = unit.trim().to_ascii_lowercase();
     let scale = scale(&unit).ok_or_else(|| {
-        format!("{unit:?} is not a unit of size: write bytes, or KiB, MiB, GiB, TiB, KB, MB, GB, TB")
+        format!(
+            "{unit:?} is not a unit of size: write bytes, or KiB, MiB, GiB, TiB, KB, MB, GB, TB"
+        )
     })?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let digits = |part: &str| {
@@ -61,6 +57,17 @@ pub(crate) fn human(bytes: u64) -> String {
     BinaryBytes(bytes).to_string()
 }
 
+/// Writes a count with its noun, for people.
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    counted_as(count, noun, &format!("{noun}s"))
+}
+
+/// Writes a count with its noun, whose plural is its own.
+pub(crate) fn counted_as(count: u64, one: &str, many: &str) -> String {
+    let noun = if count == 1 { one } else { many };
+    format!("{} {noun}", HumanCount(count))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,7 +92,18 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused() {
-        for text in ["", "GiB", ".", "-1", "ten", "1..5", "10 parsecs", "16EiB", "1e3", "k"] {
+        for text in [
+            "",
+            "GiB",
+            ".",
+            "-1",
+            "ten",
+            "1..5",
+            "10 parsecs",
+            "16EiB",
+            "1e3",
+            "k",
+        ] {
             assert!(bytes(text).is_err(), "{text}");
         }
     }

@@ -1,0 +1,112 @@
+//! What is stored and committed: bytes from one seed, the same in every run.
+
+use crate::Fallible;
+use cairn_node_ext::NewLeaf;
+use cairn_primitives::chunk_tree::ContentHasher;
+use cairn_primitives::{H256, HashingProfile, MmrLeaf};
+use rand::{RngCore, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::io::Read;
+
+/// The seed of all that is random.
+pub(crate) const SEED: u64 = 13_371_337;
+
+/// Contents that leaves are made of in turn. A leaf differs from all others by
+/// its `total_size`, so a few contents make as many leaves as one likes.
+const PIECES: u64 = 16;
+
+/// An independent stream of random values.
+pub(crate) fn random(stream: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    rng.set_stream(stream);
+    rng
+}
+
+/// A random value below `bound`, which is not 0.
+pub(crate) fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
+    rng.next_u64().checked_rem(bound).unwrap_or(0)
+}
+
+/// A random hash, of nothing that is stored.
+pub(crate) fn random_hash(rng: &mut ChaCha8Rng) -> H256 {
+    let mut bytes = [0; 32];
+    rng.fill_bytes(&mut bytes);
+    H256(bytes)
+}
+
+/// Random bytes, as many as asked for.
+pub(crate) fn random_bytes(stream: u64, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    random(stream).fill_bytes(&mut bytes);
+    bytes
+}
+
+/// Random content that is made while it is read.
+pub(crate) struct RandomContent {
+    rng: ChaCha8Rng,
+    left: usize,
+}
+
+impl RandomContent {
+    pub(crate) fn new(stream: u64, length: usize) -> Self {
+        Self {
+            rng: random(stream),
+            left: length,
+        }
+    }
+}
+
+impl Read for RandomContent {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = buffer.len().min(self.left);
+        if let Some(part) = buffer.get_mut(..length) {
+            self.rng.fill_bytes(part);
+        }
+        self.left = self.left.saturating_sub(length);
+        Ok(length)
+    }
+}
+
+/// One small content.
+pub(crate) struct Piece {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) leaf: NewLeaf,
+}
+
+/// The small contents that leaves are made of.
+pub(crate) struct Pieces(Vec<Piece>);
+
+impl Pieces {
+    pub(crate) fn new() -> Fallible<Self> {
+        let piece = |stream: u64| -> Fallible<Piece> {
+            let bytes = random_bytes(stream, 1 << 10);
+            let mut hasher = ContentHasher::new(HashingProfile::Plain);
+            hasher.push(&bytes)?;
+            let leaf = NewLeaf {
+                data_root: hasher.finish().root,
+                data_size: u64::try_from(bytes.len())?,
+            };
+            Ok(Piece { bytes, leaf })
+        };
+        (0..PIECES).map(piece).collect::<Fallible<_>>().map(Self)
+    }
+
+    pub(crate) fn all(&self) -> &[Piece] {
+        &self.0
+    }
+
+    /// What leaf `index` of every peer's bucket is made of.
+    pub(crate) fn leaf(&self, index: u64) -> Fallible<NewLeaf> {
+        let place = usize::try_from(index.checked_rem(PIECES).unwrap_or(0))?;
+        Ok(self.0.get(place).ok_or("no content to commit")?.leaf)
+    }
+}
+
+/// The leaf that follows one of `total_size` before it.
+pub(crate) fn follow(total_size: u64, new: NewLeaf) -> MmrLeaf {
+    MmrLeaf {
+        data_root: new.data_root,
+        data_size: new.data_size,
+        total_size: total_size.saturating_add(new.data_size),
+    }
+}

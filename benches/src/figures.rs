@@ -1,0 +1,114 @@
+//! What a workload hands to the report: tables, plots, and the aims that it is
+//! judged by.
+
+/// Which side of its bound an aim wants a figure on.
+#[derive(Clone, Copy)]
+pub(crate) enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// One aim, and what was measured.
+pub(crate) struct Target {
+    /// What we mean to reach, in words.
+    pub(crate) aim: &'static str,
+    pub(crate) bound: Bound,
+    pub(crate) measured: f64,
+    /// The unit of both; empty for a ratio.
+    pub(crate) unit: &'static str,
+}
+
+impl Target {
+    pub(crate) fn met(&self) -> bool {
+        match self.bound {
+            Bound::AtMost(most) => self.measured <= most,
+            Bound::AtLeast(least) => self.measured >= least,
+        }
+    }
+
+    /// The bound as the report writes it.
+    pub(crate) fn bound_text(&self) -> String {
+        match self.bound {
+            Bound::AtMost(most) => format!("≤ {}{}", number(most), self.unit),
+            Bound::AtLeast(least) => format!("≥ {}{}", number(least), self.unit),
+        }
+    }
+
+    pub(crate) fn measured_text(&self) -> String {
+        format!("{}{}", number(self.measured), self.unit)
+    }
+}
+
+/// A ratio with as many digits as it deserves.
+pub(crate) fn number(value: f64) -> String {
+    match value {
+        v if v == v.trunc() && v.abs() < 1e6 => format!("{v}"),
+        v if v < 10.0 => format!("{v:.2}"),
+        v if v < 100.0 => format!("{v:.1}"),
+        v => format!("{v:.0}"),
+    }
+}
+
+/// Rows under a head.
+pub(crate) struct Table {
+    pub(crate) title: String,
+    pub(crate) head: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new<S: Into<String>>(title: &str, head: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            title: title.into(),
+            head: head.into_iter().map(Into::into).collect(),
+            rows: Vec::new(),
+        }
+    }
+
+    pub(crate) fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
+        self.rows.push(cells.into_iter().map(Into::into).collect());
+    }
+}
+
+/// One line of a plot.
+pub(crate) struct Series {
+    pub(crate) name: String,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// What a plot shows.
+pub(crate) enum Shape {
+    /// Lines over two logarithmic axes.
+    Lines {
+        across: &'static str,
+        up: &'static str,
+        series: Vec<Series>,
+    },
+    /// A bar for each name.
+    Bars {
+        along: &'static str,
+        bars: Vec<(String, f64)>,
+    },
+}
+
+/// A plot, in a file of its own.
+pub(crate) struct Plot {
+    /// File name without its ending.
+    pub(crate) file: &'static str,
+    pub(crate) title: String,
+    pub(crate) shape: Shape,
+}
+
+/// All that one workload came to.
+pub(crate) struct Section {
+    /// Its id, such as `W1`.
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    /// What was done, and on what.
+    pub(crate) method: String,
+    pub(crate) targets: Vec<Target>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) plots: Vec<Plot>,
+    /// Findings that depend on the figures, a sentence each.
+    pub(crate) remarks: Vec<String>,
+}

@@ -1,0 +1,91 @@
+//! Reading nodes and leaves of a tree, all that a proof needs in one batch.
+
+use super::View;
+use crate::engine::Family;
+use crate::error::ProveError;
+use crate::layout;
+use cairn_primitives::{H256, LEAF_BYTES, MmrLeaf, Position, Sequence};
+use codec::Decode;
+
+/// A record of a tree, by its length.
+enum Record {
+    Node(H256),
+    Leaf(MmrLeaf),
+    Unreadable { length: usize },
+}
+
+impl Record {
+    fn parse(value: &[u8]) -> Self {
+        let unreadable = Self::Unreadable {
+            length: value.len(),
+        };
+        match value.len() {
+            32 => Self::Node(H256::from_slice(value)),
+            LEAF_BYTES => MmrLeaf::decode(&mut &*value).map_or(unreadable, Self::Leaf),
+            _ => unreadable,
+        }
+    }
+}
+
+impl View<'_> {
+    /// Nodes of the tree and leaves of the bucket as they are stored, not
+    /// verified against anything.
+    pub(super) fn look_up(
+        &self,
+        positions: &[Position],
+        sequences: &[Sequence],
+    ) -> Result<(Vec<H256>, Vec<MmrLeaf>), ProveError> {
+        let (bucket, tree) = (self.bucket, self.tree);
+        let node_keys = positions.iter().map(|at| layout::node_key(tree, *at));
+        let leaf_keys = sequences.iter().map(|at| layout::leaf_key(*at));
+        let keys: Vec<_> = node_keys.chain(leaf_keys).collect();
+        let mut records = bucket
+            .engine
+            .get_many(Family::Tree, &keys, Record::parse)?
+            .into_iter();
+        let unreadable = |what: String, record| match record {
+            Record::Unreadable { length } => bucket.unsound(format!("{what} has {length} bytes")),
+            _ => bucket.unsound(format!("{what} is another kind of record")),
+        };
+        let mut nodes = Vec::with_capacity(positions.len());
+        for (position, record) in positions.iter().copied().zip(&mut records) {
+            match record {
+                Some(Record::Node(hash)) => nodes.push(hash),
+                None => {
+                    return Err(ProveError::MissingNode {
+                        bucket: bucket.id,
+                        tree,
+                        position,
+                    });
+                }
+                Some(other) => {
+                    return Err(unreadable(format!("node {position} of tree {tree}"), other));
+                }
+            }
+        }
+        let mut leaves = Vec::with_capacity(sequences.len());
+        for (sequence, record) in sequences.iter().copied().zip(records) {
+            match record {
+                Some(Record::Leaf(leaf)) => leaves.push(leaf),
+                None => {
+                    return Err(ProveError::MissingLeaf {
+                        bucket: bucket.id,
+                        sequence,
+                    });
+                }
+                Some(other) => {
+                    return Err(unreadable(
+                        format!("the leaf with sequence {sequence}"),
+                        other,
+                    ));
+                }
+            }
+        }
+        Ok((nodes, leaves))
+    }
+
+    /// Nodes of the tree as they are stored.
+    pub(crate) fn nodes(&self, positions: &[Position]) -> Result<Vec<H256>, ProveError> {
+        Ok(self.look_up(positions, &[])?.0)
+    }
+}

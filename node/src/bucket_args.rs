@@ -1,0 +1,38 @@
+//! Which buckets a command means: some by their ids, or all.
+
+use crate::failure::Failure;
+use cairn_node_ext::BasePath;
+use cairn_primitives::BucketId;
+use clap::Args;
+
+/// Some buckets, or all.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct BucketArgs {
+    /// Ids of the buckets
+    #[arg(value_parser = bucket_id, value_name = "BUCKETS")]
+    ids: Vec<BucketId>,
+    /// All buckets
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+impl BucketArgs {
+    /// The buckets, each once, in the order of their ids.
+    pub(crate) fn in_base_path(&self, base: &BasePath) -> Result<Vec<BucketId>, Failure> {
+        if self.all {
+            return Ok(base.buckets()?);
+        }
+        let mut ids = self.ids.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+}
+
+/// A bucket's id, as the chain counts buckets.
+pub(crate) fn bucket_id(text: &str) -> Result<BucketId, String> {
+    text.parse()
+        .map(BucketId)
+        .map_err(|_| "a bucket's id is a number, as on chain: 0, 1, 2 and so on".into())
+}

@@ -1,0 +1,28 @@
+//! The commands, each in a file of its own with what it takes and answers.
+
+pub(crate) mod bucket;
+pub(crate) mod drill;
+pub(crate) mod fsck;
+pub(crate) mod get;
+pub(crate) mod key;
+pub(crate) mod prove;
+pub(crate) mod put;
+pub(crate) mod verify;
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+
+/// Does what the command line says.
+pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
+    let globals = &cli.globals;
+    match &cli.command {
+        Command::Key(command) => key::run(command, globals),
+        Command::Bucket(command) => bucket::run(command, globals),
+        Command::Put(args) => put::run(args, globals),
+        Command::Get(args) => get::run(args, globals),
+        Command::Prove(args) => prove::run(args, globals),
+        Command::Verify(args) => verify::run(args, globals),
+        Command::ChallengeDrill(args) => drill::run(args, globals),
+        Command::Fsck(args) => fsck::run(args, globals),
+    }
+}

@@ -1,0 +1,176 @@
+//! `cairn challenge-drill`: what a provider's stake hangs on, rehearsed. Random
+//! challenges against roots that were ever signed, each answered, and each
+//! answer judged from its encoded bytes alone, as the chain would.
+
+mod challenge;
+mod tally;
+
+use crate::args::Globals;
+use crate::bucket_args::BucketArgs;
+use crate::failure::Failure;
+use crate::judge;
+use crate::output::Output;
+use crate::progress;
+use cairn_node_ext::{Access, At, BasePath, Bucket, ProveError, Shared};
+use cairn_primitives::{BucketId, Commitment};
+use challenge::{Challenge, Signed};
+use clap::Args;
+use codec::Encode;
+use indicatif::ProgressBar;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::fmt::Display;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::time::Instant;
+use tally::Tally;
+
+/// What to challenge, and how often.
+#[derive(Args, Debug)]
+pub(crate) struct DrillArgs {
+    #[command(flatten)]
+    buckets: BucketArgs,
+    /// Challenges, spread over the buckets at random
+    #[arg(short = 'n', long = "number", value_name = "N", default_value = "100")]
+    number: NonZeroUsize,
+    /// Ask the same as another run with this seed did [default: at random]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+}
+
+pub(crate) fn run(args: &DrillArgs, globals: &Globals) -> Result<(), Failure> {
+    let base = globals.open(Access::ReadOnly)?;
+    let ids = args.buckets.in_base_path(&base)?;
+    let drill = Drill {
+        base,
+        shared: Shared::default(),
+        output: globals.output(),
+        seed: args.seed.unwrap_or_else(rand::random),
+        bar: progress::of_items(u64::try_from(args.number.get()).unwrap_or(u64::MAX)),
+    };
+    let signed = drill.signed(&ids, args.buckets.all)?;
+    let total = drill.run(&signed, args.number)?;
+    drill.bar.finish_and_clear();
+    drill.output.answer(&total.of_all(drill.seed))?;
+    match total.counts.failed {
+        0 => Ok(()),
+        failed => Err(Failure::Refused(format!(
+            "{failed} of {} challenges were not answered as both rules ask; \
+             `cairn fsck` tells what is damaged",
+            args.number
+        ))),
+    }
+}
+
+/// A drill under way.
+struct Drill {
+    base: BasePath,
+    shared: Shared,
+    output: Output,
+    seed: u64,
+    bar: ProgressBar,
+}
+
+impl Drill {
+    /// What can be challenged. Among all buckets, those that never signed are left out.
+    fn signed(&self, ids: &[BucketId], all: bool) -> Result<Vec<Signed>, Failure> {
+        let mut found = Vec::new();
+        for id in ids {
+            let bucket = self.base.open_bucket(*id, &self.shared)?;
+            match Signed::of(&bucket)? {
+                Some(signed) => found.push(signed),
+                None if all => {}
+                None => {
+                    return Err(Failure::Failed(format!(
+                        "bucket {id} has never signed a root, so nobody can challenge it"
+                    )));
+                }
+            }
+        }
+        if found.is_empty() {
+            return Err(Failure::Failed(
+                "no bucket has ever signed a root, so there is nothing to challenge".into(),
+            ));
+        }
+        Ok(found)
+    }
+
+    /// Challenges each bucket in turn, so that only one is open at a time.
+    fn run(&self, signed: &[Signed], number: NonZeroUsize) -> Result<Tally, Failure> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+        let mut shares = vec![0usize; signed.len()];
+        for _ in 0..number.get() {
+            if let Some(share) = shares.get_mut(random.gen_range(0..signed.len())) {
+                *share = share.saturating_add(1);
+            }
+        }
+        let mut total = Tally::default();
+        for (signed, share) in signed.iter().zip(shares).filter(|(_, share)| *share > 0) {
+            let bucket = self.base.open_bucket(signed.bucket, &self.shared)?;
+            // All are made up first, so that no answer finds in memory what
+            // making up its own challenge has just read.
+            let challenges: Vec<_> = (0..share)
+                .map(|_| signed.challenge(&bucket, &mut random))
+                .collect();
+            let mut tally = Tally::default();
+            for challenge in challenges {
+                self.ask(&bucket, challenge, &mut tally);
+                self.bar.inc(1);
+            }
+            let report = tally.of_bucket(&bucket, self.seed);
+            self.bar.suspend(|| self.output.answer(&report))?;
+            total.add(tally);
+        }
+        Ok(total)
+    }
+
+    /// Answers one challenge, and judges the answer's bytes.
+    fn ask(&self, bucket: &Bucket, made: Result<Challenge, ProveError>, tally: &mut Tally) {
+        let challenge = match made {
+            Ok(challenge) => challenge,
+            Err(error) => {
+                tally.unasked();
+                return self.tell(format_args!("bucket {}: {error}", bucket.id()));
+            }
+        };
+        let Commitment {
+            mmr_root,
+            start_seq,
+            ..
+        } = challenge.commitment;
+        let start = Instant::now();
+        let answer = bucket
+            .view(At::RootOf {
+                root: mmr_root,
+                tree: start_seq,
+            })
+            .and_then(|view| view.answer(challenge.location))
+            .map(|answer| answer.into_response().encode());
+        let took = start.elapsed();
+        let scale = match answer {
+            Ok(scale) => scale,
+            Err(error) => {
+                tally.unanswered(&challenge);
+                return self.tell(format_args!("{challenge}: {error}"));
+            }
+        };
+        let profile = bucket.config().profile;
+        let judgement = judge::answer(profile, &scale, challenge.location, &challenge.commitment);
+        for (rule, verdict) in [
+            ("the strict rule", &judgement.strict),
+            ("the chain's rule", &judgement.chain),
+        ] {
+            if let Err(reason) = verdict {
+                self.tell(format_args!("{challenge}: refused by {rule}: {reason}"));
+            }
+        }
+        tally.judged(&challenge, &judgement, took);
+    }
+
+    fn tell(&self, failure: impl Display) {
+        self.bar.suspend(|| {
+            // The tally counts it too, where stderr takes nothing.
+            let _ = writeln!(std::io::stderr(), "failed: {failure}");
+        });
+    }
+}

@@ -1,0 +1,171 @@
+//! What a drill came to: counts, and how long an answer takes.
+
+use super::challenge::Challenge;
+use crate::hashing::Hashing;
+use crate::judge::Judgement;
+use cairn_node_ext::Bucket;
+use cairn_primitives::HashingProfile;
+use serde::Serialize;
+use std::fmt;
+use std::time::Duration;
+
+/// The counts of one bucket, or of all.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Counts {
+    pub(super) asked: u64,
+    /// Answered, and passed by both rules.
+    pub(super) answered: u64,
+    pub(super) failed: u64,
+    pub(super) strict_passed: u64,
+    pub(super) chain_passed: u64,
+    pub(super) newest_root: u64,
+    pub(super) older_roots: u64,
+    /// Named by a chunk index past the tree.
+    pub(super) aliased: u64,
+}
+
+/// The counts with every time that an answer took.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) counts: Counts,
+    times: Vec<Duration>,
+}
+
+fn count(counter: &mut u64, counts: bool) {
+    *counter = counter.saturating_add(u64::from(counts));
+}
+
+impl Tally {
+    /// Counts a challenge that was answered.
+    pub(super) fn judged(&mut self, challenge: &Challenge, judgement: &Judgement, took: Duration) {
+        let counts = &mut self.counts;
+        count(&mut counts.strict_passed, judgement.strict.is_ok());
+        count(&mut counts.chain_passed, judgement.chain.is_ok());
+        count(&mut counts.answered, judgement.passes());
+        count(&mut counts.failed, !judgement.passes());
+        self.times.push(took);
+        self.asked(challenge);
+    }
+
+    /// Counts a challenge that was not answered.
+    pub(super) fn unanswered(&mut self, challenge: &Challenge) {
+        count(&mut self.counts.failed, true);
+        self.asked(challenge);
+    }
+
+    /// Counts a challenge that could not even be made up.
+    pub(super) fn unasked(&mut self) {
+        count(&mut self.counts.failed, true);
+    }
+
+    fn asked(&mut self, challenge: &Challenge) {
+        count(&mut self.counts.asked, true);
+        count(&mut self.counts.newest_root, challenge.of_newest);
+        count(&mut self.counts.older_roots, !challenge.of_newest);
+        count(&mut self.counts.aliased, challenge.aliased);
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        let (sum, more) = (&mut self.counts, other.counts);
+        for (sum, more) in [
+            (&mut sum.asked, more.asked),
+            (&mut sum.answered, more.answered),
+            (&mut sum.failed, more.failed),
+            (&mut sum.strict_passed, more.strict_passed),
+            (&mut sum.chain_passed, more.chain_passed),
+            (&mut sum.newest_root, more.newest_root),
+            (&mut sum.older_roots, more.older_roots),
+            (&mut sum.aliased, more.aliased),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+        self.times.extend(other.times);
+    }
+
+    /// The counts of one bucket.
+    pub(super) fn of_bucket(&self, bucket: &Bucket, seed: u64) -> Report {
+        self.report(Some((bucket.id().0, bucket.config().profile)), seed)
+    }
+
+    /// The counts of all buckets.
+    pub(super) fn of_all(&self, seed: u64) -> Report {
+        self.report(None, seed)
+    }
+
+    fn report(&self, of: Option<(u64, HashingProfile)>, seed: u64) -> Report {
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        Report {
+            bucket: of.map(|(bucket, _)| bucket),
+            hashing: of.map(|(_, profile)| profile.into()),
+            counts: self.counts.clone(),
+            p50_micros: percentile(&times, 50),
+            p99_micros: percentile(&times, 99),
+            max_micros: percentile(&times, 100),
+            seed,
+        }
+    }
+}
+
+/// The time within which `percent` of the answers were ready, by nearest rank.
+fn percentile(sorted: &[Duration], percent: usize) -> Option<u64> {
+    let rank = sorted.len().saturating_mul(percent).div_ceil(100);
+    let time = sorted.get(rank.checked_sub(1)?)?;
+    u64::try_from(time.as_micros()).ok()
+}
+
+/// A tally as it is shown.
+#[derive(Serialize)]
+pub(super) struct Report {
+    /// The bucket; none for all buckets together.
+    bucket: Option<u64>,
+    hashing: Option<Hashing>,
+    #[serde(flatten)]
+    counts: Counts,
+    p50_micros: Option<u64>,
+    p99_micros: Option<u64>,
+    max_micros: Option<u64>,
+    seed: u64,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = &self.counts;
+        match self.bucket {
+            Some(bucket) => write!(f, "bucket {bucket}: ")?,
+            None => write!(f, "all (seed {}): ", self.seed)?,
+        }
+        write!(
+            f,
+            "{} asked, {} answered, {} failed; newest root {}, older roots {}, index past the \
+             tree {}; strict rule {}, chain's rule {} passed",
+            counts.asked,
+            counts.answered,
+            counts.failed,
+            counts.newest_root,
+            counts.older_roots,
+            counts.aliased,
+            counts.strict_passed,
+            counts.chain_passed,
+        )?;
+        match (self.p50_micros, self.p99_micros) {
+            (Some(p50), Some(p99)) => write!(f, "; p50 {p50} µs, p99 {p99} µs"),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_the_time_of_the_nearest_rank() {
+        let times: Vec<_> = (1..=200).map(Duration::from_micros).collect();
+        assert_eq!(percentile(&times, 50), Some(100));
+        assert_eq!(percentile(&times, 99), Some(198));
+        assert_eq!(percentile(&times, 100), Some(200));
+        assert_eq!(percentile(&times[..1], 50), Some(1));
+        assert_eq!(percentile(&[], 50), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! `cairn key`: the keys that commitments are signed with.
+
+use crate::args::Globals;
+use crate::failure::Failure;
+use crate::hex_text::to_hex;
+use cairn_node_ext::Access;
+use clap::Subcommand;
+use serde::Serialize;
+use sp_core::crypto::Ss58Codec;
+use sp_core::sr25519;
+use std::fmt;
+use std::fs::File;
+use std::io::{IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// The longest secret that is read, in bytes: a phrase of 24 words, a password
+/// and a derivation path take some hundred.
+const MAX_SECRET: u64 = 4096;
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a new sr25519 key
+    Generate,
+    /// Bring a key by its secret: a phrase, a 0x seed, or either with a derivation path
+    Insert {
+        /// File that holds the secret [default: read it from stdin]
+        #[arg(long, value_name = "FILE")]
+        suri_file: Option<PathBuf>,
+    },
+    /// List the public keys
+    List,
+}
+
+/// One key, as it is shown.
+#[derive(Serialize)]
+struct Key {
+    public: String,
+    ss58: String,
+    base_path: PathBuf,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  {}", self.public, self.ss58)
+    }
+}
+
+pub(crate) fn run(command: &KeyCommand, globals: &Globals) -> Result<(), Failure> {
+    let (base, keys) = match command {
+        KeyCommand::Generate => {
+            let base = globals.create()?;
+            let key = base.keys().generate()?;
+            (base, vec![key])
+        }
+        KeyCommand::Insert { suri_file } => {
+            let secret = match suri_file {
+                Some(path) => secret_in(path)?,
+                None => secret_from_stdin()?,
+            };
+            let base = globals.create()?;
+            let key = base.keys().insert(secret.trim())?;
+            (base, vec![key])
+        }
+        KeyCommand::List => {
+            let base = globals.open(Access::ReadOnly)?;
+            let keys = base.keys().list()?;
+            (base, keys)
+        }
+    };
+    let output = globals.output();
+    if keys.is_empty() {
+        output.text(format_args!("there is no key in {}", base.path().display()))?;
+    }
+    for public in keys {
+        output.answer(&Key {
+            public: to_hex(public),
+            ss58: sr25519::Public::from_raw(public).to_ss58check(),
+            base_path: base.path().to_owned(),
+        })?;
+    }
+    Ok(())
+}
+
+fn secret_in(path: &Path) -> Result<String, Failure> {
+    File::open(path)
+        .and_then(read_secret)
+        .map_err(|source| Failure::file("read the secret in", path, source))
+}
+
+fn secret_from_stdin() -> Result<String, Failure> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        // A prompt that cannot be shown keeps nobody from typing.
+        let _ = write!(
+            std::io::stderr(),
+            "Secret phrase, seed or path, then a new line and Ctrl-D: "
+        );
+    }
+    read_secret(stdin.lock())
+        .map_err(|source| Failure::file("read the secret from", Path::new("stdin"), source))
+}
+
+fn read_secret(source: impl Read) -> std::io::Result<String> {
+    let mut secret = String::new();
+    source.take(MAX_SECRET).read_to_string(&mut secret)?;
+    Ok(secret)
+}

@@ -1,0 +1,133 @@
+//! What `cairn put` says: a line for each commit, once it is durable, and a
+//! summary at the end.
+
+use crate::amount;
+use crate::hashing::Hashing;
+use crate::hex_text::to_hex;
+use cairn_node_ext::SignedCommitment;
+use cairn_primitives::challenge::MultiSignature;
+use codec::Encode;
+use serde::Serialize;
+use std::fmt;
+use std::time::Duration;
+
+/// A file that is a leaf now.
+#[derive(Serialize)]
+pub(super) struct StoredFile {
+    pub(super) path: String,
+    pub(super) leaf_index: u64,
+    pub(super) data_root: String,
+    pub(super) data_size: u64,
+    /// Bytes that were not in the bucket before.
+    pub(super) new_bytes: u64,
+}
+
+/// A commit that is durable and signed.
+#[derive(Serialize)]
+pub(super) struct SignedCommit {
+    bucket: u64,
+    hashing: Hashing,
+    mmr_root: String,
+    start_seq: u64,
+    leaf_count: u64,
+    signer: String,
+    signature: String,
+    /// What is signed, in SCALE.
+    payload: String,
+    /// What the commit and the signature took, storing not counted.
+    commit_micros: u64,
+    files: Vec<StoredFile>,
+}
+
+impl SignedCommit {
+    pub(super) fn new(
+        hashing: Hashing,
+        signed: &SignedCommitment,
+        took: Duration,
+        files: Vec<StoredFile>,
+    ) -> Self {
+        let commitment = signed.payload.commitment;
+        Self {
+            bucket: signed.payload.bucket_id.0,
+            hashing,
+            mmr_root: to_hex(commitment.mmr_root),
+            start_seq: commitment.start_seq.0,
+            leaf_count: commitment.leaf_count.get(),
+            signer: to_hex(signed.signer),
+            signature: match &signed.signature {
+                MultiSignature::Sr25519(raw) | MultiSignature::Ed25519(raw) => to_hex(raw),
+                MultiSignature::Ecdsa(raw) | MultiSignature::Eth(raw) => to_hex(raw),
+            },
+            payload: to_hex(signed.payload.encode()),
+            commit_micros: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            files,
+        }
+    }
+}
+
+impl fmt::Display for SignedCommit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for file in &self.files {
+            let StoredFile {
+                path,
+                leaf_index,
+                data_root,
+                data_size,
+                ..
+            } = file;
+            writeln!(
+                f,
+                "leaf {leaf_index}  {data_root}  {data_size} bytes  {path}"
+            )?;
+        }
+        writeln!(
+            f,
+            "signed  root {}  start_seq {}  leaf_count {}",
+            self.mmr_root, self.start_seq, self.leaf_count
+        )?;
+        write!(
+            f,
+            "        by {}  signature {}",
+            self.signer, self.signature
+        )
+    }
+}
+
+/// What an upload came to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) commits: u64,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    pub(super) new_bytes: u64,
+    pub(super) took: Duration,
+    pub(super) last_root: Option<String>,
+}
+
+impl Tally {
+    /// What stays when an upload ends early.
+    pub(super) fn stays(&self) -> String {
+        match &self.last_root {
+            None => "nothing was committed, and the bucket has the leaves that it had".into(),
+            Some(root) => format!(
+                "what was committed before stays: {} in {}, the last with root {root}",
+                amount::counted(self.files, "file"),
+                amount::counted(self.commits, "commit"),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "stored {} with {} ({} of them new) in {}, in {:.2} s",
+            amount::counted(self.files, "file"),
+            amount::human(self.bytes),
+            amount::human(self.new_bytes),
+            amount::counted(self.commits, "commit"),
+            self.took.as_secs_f64(),
+        )
+    }
+}

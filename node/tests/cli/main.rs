@@ -1,0 +1,17 @@
+//! The program as an operator and a script meet it: by its command line, its
+//! output and its exit codes alone.
+
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod round_trip;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod unwritable;

@@ -1,0 +1,83 @@
+//! Disks that take no writes: what writes fails with a sentence, what reads
+//! goes on.
+
+use crate::support::{Ended, FAILED, Provider, program, text_of, verify};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+/// Mounts `$1` over itself without writes, for the rest of the line alone.
+const READ_ONLY: &str = r#"
+    mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 97
+    shift
+    exec "$@"
+"#;
+
+/// A command that finds `folder` on a disk that takes no writes.
+fn on_read_only_disk(folder: &Path, args: &[&OsStr]) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount", "sh", "-c", READ_ONLY, "sh"]);
+    command.arg(folder).args(args);
+    command
+}
+
+fn mounts_are_permitted() -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let tried = on_read_only_disk(folder.path(), &["true".as_ref()]).output();
+    tried.is_ok_and(|output| output.status.success())
+}
+
+/// A file system of the kernel's, where not even root makes a folder.
+fn on_kernels_file_system(args: &[&str]) {
+    for base_path in ["/proc/cairn", "/sys/cairn"] {
+        let mut command = program();
+        command.args(["--base-path", base_path]).args(args);
+        Ended::of(command, b"").fails(FAILED, &[base_path]);
+    }
+}
+
+#[test]
+fn a_base_path_where_no_folder_can_be_made_is_named() {
+    on_kernels_file_system(&["key", "generate"]);
+    on_kernels_file_system(&["bucket", "create", "1"]);
+}
+
+#[test]
+fn on_a_disk_that_takes_no_writes_what_was_signed_is_proven_still() {
+    if !mounts_are_permitted() {
+        // Where a container forbids mounts, what writes is tried on a file
+        // system that takes no files; what reads has nothing to read there.
+        println!("mounts are not permitted here: only writing is tried, on /proc and /sys");
+        return on_kernels_file_system(&["bucket", "create", "1"]);
+    }
+    let provider = Provider::with_bucket("1");
+    let file = provider.file("file", b"content");
+    let root = text_of(&provider.put("1", &file)[0], "mmr_root");
+    let base_path = provider.base_path();
+    let run = |args: &[&str]| {
+        let mut line = vec![
+            OsStr::new(env!("CARGO_BIN_EXE_cairn")),
+            "--base-path".as_ref(),
+        ];
+        line.push(base_path.as_ref());
+        line.extend(args.iter().map(OsStr::new));
+        Ended::of(on_read_only_disk(&base_path, &line), b"")
+    };
+    for args in [
+        &["put", "1", file.to_str().unwrap()][..],
+        &["bucket", "create", "2"],
+        &["key", "generate"],
+    ] {
+        run(args).fails(FAILED, &["Read-only file system", "--base-path"]);
+    }
+    assert_eq!(
+        run(&["get", "1", "--leaf", "0"]).succeeds().stdout,
+        b"content"
+    );
+    let proof = run(&["prove", "1", "--leaf", "0", "--chunk", "0", "--root", &root]);
+    verify(&proof.succeeds().stdout, &["--root", &root]).succeeds();
+    run(&["challenge-drill", "1", "-n", "5"]).succeeds();
+    run(&["fsck", "--all"]).succeeds();
+    run(&["bucket", "info", "1"]).succeeds();
+    run(&["key", "list"]).succeeds();
+}
