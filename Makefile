@@ -28,7 +28,7 @@ export CC CXX
 # demo and the benchmarks. Overflow checks stay on in it; see Cargo.toml.
 CARGO_FLAGS := --locked --release
 
-# A folder to store, for `make demo`; the demo makes its own files without it.
+# A folder to store, for `make demo`; without it, the toolchain's documentation.
 FILES ?=
 export FILES
 # Where the demo keeps its data; the script chooses when this is empty.

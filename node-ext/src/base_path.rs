@@ -171,13 +171,7 @@ impl BasePath {
     ///
     /// [`BasePathError::NoSuchBucket`], or [`BasePathError::Open`].
     pub fn open_bucket(&self, bucket: BucketId, shared: &Shared) -> Result<Bucket, BasePathError> {
-        let path = self.bucket_path(bucket);
-        if !path.exists() {
-            return Err(BasePathError::NoSuchBucket {
-                bucket,
-                path: self.path.clone(),
-            });
-        }
+        let path = self.existing_bucket_path(bucket)?;
         let opened = Bucket::open(&path, self.access, shared)?;
         if opened.id() != bucket {
             let found = opened.id();
@@ -189,6 +183,21 @@ impl BasePath {
             .into());
         }
         Ok(opened)
+    }
+
+    /// How the base path was taken.
+    pub(crate) fn access(&self) -> Access {
+        self.access
+    }
+
+    pub(crate) fn existing_bucket_path(&self, bucket: BucketId) -> Result<PathBuf, BasePathError> {
+        let path = self.bucket_path(bucket);
+        if path.exists() {
+            Ok(path)
+        } else {
+            let path = self.path.clone();
+            Err(BasePathError::NoSuchBucket { bucket, path })
+        }
     }
 
     fn bucket_path(&self, bucket: BucketId) -> PathBuf {
@@ -223,7 +232,7 @@ fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError>
     }
 }
 
-fn io(doing: &'static str, path: &Path, source: std::io::Error) -> BasePathError {
+pub(crate) fn io(doing: &'static str, path: &Path, source: std::io::Error) -> BasePathError {
     BasePathError::Io {
         doing,
         path: path.to_owned(),

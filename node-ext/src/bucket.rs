@@ -9,6 +9,7 @@ mod commit;
 mod content;
 mod ingest;
 mod lookup;
+mod node_cache;
 mod prove;
 mod prove_sp;
 mod put;
@@ -121,6 +122,7 @@ pub struct Bucket {
     access: Access,
     engine: Engine,
     tip: RwLock<Arc<Tip>>,
+    upper_nodes: node_cache::NodeCache,
     commits: commit::Queue,
     content: Mutex<content::ContentState>,
     poison: OnceLock<String>,
@@ -247,6 +249,7 @@ impl Bucket {
             config,
             access,
             engine,
+            upper_nodes: node_cache::NodeCache::new(tip.tree),
             tip: RwLock::new(Arc::new(tip)),
             commits: commit::Queue::default(),
             content: Mutex::new(content::ContentState::new(usage)),

@@ -51,6 +51,7 @@ mod error;
 mod fsck;
 mod keystore;
 mod layout;
+mod salvage;
 mod signing;
 
 pub use base_path::{BasePath, BasePathError};
@@ -63,4 +64,5 @@ pub use error::{CommitError, CreateError, IngestError, OpenError, ProveError, Un
 pub use fsck::{Finding, FsckReport, fsck};
 pub use keystore::{KeyError, KeyFolder};
 pub use layout::Usage;
+pub use salvage::Salvaged;
 pub use signing::{KEY_TYPE, SignError, SignedCommitment, Signer};

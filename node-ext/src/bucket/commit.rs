@@ -12,7 +12,7 @@ use crate::error::CommitError;
 use crate::layout::{self, InteriorValue, PromiseValue, TreeKey};
 use crate::signing::{SignedCommitment, Signer};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
-use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf};
+use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf, Position, Sequence};
 use codec::Encode;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
@@ -220,12 +220,14 @@ impl Bucket {
         let mut durability = Durability::Buffered;
         let mut done = Vec::with_capacity(group.len());
         let mut advanced = false;
+        let mut nodes = Vec::new();
         for ticket in group {
             match advance(&tip, &ticket.request) {
                 Ok((next, additions)) => {
                     let commitment = next.commitment();
                     let first_leaf = tip.frontier.count().next_index();
                     additions.write(&mut batch);
+                    nodes.extend(additions.nodes);
                     advanced |= !ticket.request.leaves.is_empty();
                     if ticket.request.durability == Durability::Synced {
                         durability = Durability::Synced;
@@ -252,6 +254,7 @@ impl Bucket {
         if let Err(error) = self.engine.write(batch, durability) {
             return settle(GroupError::Engine(self.poisoned_by(error)));
         }
+        self.upper_nodes.keep(tip.tree, nodes.into_iter());
         *self.tip.write() = Arc::new(tip);
         for (ticket, committed) in done {
             *ticket.outcome.lock() = Some(Ok(committed));
@@ -332,8 +335,9 @@ impl Bucket {
 
 /// What a request adds to the database, but for the state record.
 struct Additions {
+    tree: Sequence,
     leaves: Vec<(TreeKey, [u8; LEAF_BYTES])>,
-    nodes: Vec<(TreeKey, H256)>,
+    nodes: Vec<(Position, H256)>,
     promise: Option<([u8; 41], PromiseValue)>,
 }
 
@@ -342,7 +346,8 @@ impl Additions {
         for (key, leaf) in &self.leaves {
             batch.put(Family::Tree, key, leaf);
         }
-        for (key, hash) in &self.nodes {
+        for (position, hash) in &self.nodes {
+            let key = layout::node_key(self.tree, *position);
             batch.put(Family::Tree, key, hash.as_bytes());
         }
         if let Some((key, value)) = &self.promise {
@@ -355,6 +360,7 @@ impl Additions {
 fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
     let mut next = tip.clone();
     let mut additions = Additions {
+        tree: tip.tree,
         leaves: Vec::new(),
         nodes: Vec::new(),
         promise: None,
@@ -377,12 +383,9 @@ fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError>
             .filter(|sequence| sequence.0 != u64::MAX);
         let sequence = sequence.ok_or(GroupError::Exhausted)?;
         let hash = next.frontier.profile().leaf(&leaf);
-        let tree = next.tree;
         next.frontier
             .append(hash, |position, hash| {
-                additions
-                    .nodes
-                    .push((layout::node_key(tree, position), hash));
+                additions.nodes.push((position, hash))
             })
             .ok_or(GroupError::Exhausted)?;
         additions

@@ -84,6 +84,35 @@ impl View<'_> {
         Ok((nodes, leaves))
     }
 
+    /// What proves a leaf: the nodes, of which the upper ones may be in
+    /// memory, and the leaf.
+    pub(super) fn look_up_proof(
+        &self,
+        positions: &[Position],
+        sequence: Sequence,
+    ) -> Result<(Vec<H256>, MmrLeaf), ProveError> {
+        let upper_nodes = &self.bucket.upper_nodes;
+        let mut found = upper_nodes.find(self.tree, positions);
+        let is_missing =
+            |(position, node): (&Position, &Option<H256>)| node.is_none().then_some(*position);
+        let missing: Vec<_> = positions
+            .iter()
+            .zip(&found)
+            .filter_map(is_missing)
+            .collect();
+        let (nodes, leaves) = self.look_up(&missing, &[sequence])?;
+        upper_nodes.keep(self.tree, missing.into_iter().zip(nodes.iter().copied()));
+        // As many were read as were missing.
+        let gaps = found.iter_mut().filter(|node| node.is_none());
+        gaps.zip(nodes).for_each(|(gap, node)| *gap = Some(node));
+        let bucket = self.bucket.id;
+        let leaf = leaves
+            .first()
+            .copied()
+            .ok_or(ProveError::MissingLeaf { bucket, sequence })?;
+        Ok((found.into_iter().flatten().collect(), leaf))
+    }
+
     /// Nodes of the tree as they are stored.
     pub(crate) fn nodes(&self, positions: &[Position]) -> Result<Vec<H256>, ProveError> {
         Ok(self.look_up(positions, &[])?.0)

@@ -265,12 +265,8 @@ impl View<'_> {
         } = LeafRoute::new(index, self.count).ok_or(none)?;
         let height = siblings.len();
         siblings.extend(peaks);
-        let (mut hashes, leaves) = self.look_up(&siblings, &[sequence])?;
-        let peaks = hashes.split_off(height);
-        let leaf = leaves.first().copied().ok_or(ProveError::MissingLeaf {
-            bucket: self.bucket.id,
-            sequence,
-        })?;
+        let (mut hashes, leaf) = self.look_up_proof(&siblings, sequence)?;
+        let peaks = hashes.split_off(height.min(hashes.len()));
         let commitment = self.commitment_over(&peaks)?;
         let leaf_proof = MerkleProof {
             siblings: hashes,

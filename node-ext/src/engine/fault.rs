@@ -38,7 +38,9 @@ fn advice(kind: FaultKind) -> &'static str {
         FaultKind::Locked => "; another process has it open: stop that one first",
         FaultKind::ReadOnlyDisk => "; the disk takes no writes: remount it, or check permissions",
         FaultKind::NoSpace => "; the disk is full: make room, then open the bucket again",
-        FaultKind::Corrupt => "; what is on disk is damaged: keep a copy and run `cairn fsck`",
+        FaultKind::Corrupt => {
+            "; what is on disk is damaged: keep a copy; where it is the log, `cairn bucket salvage` opens what is before the damage"
+        }
         FaultKind::Absent | FaultKind::Other => "",
     }
 }

@@ -106,13 +106,16 @@ fn tune_family(options: &mut Options, shared: &Shared, family: Family) {
     table.set_block_cache(&shared.cache);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_bloom_filter(BLOOM_BITS, false);
     options.set_arena_block_size(ARENA_BLOCK);
     match family {
-        // No filter: proofs ask for keys that are there, and a filter would
-        // have to be read to say so.
-        Family::Tree => options.set_write_buffer_size(TREE_WRITE_BUFFER),
+        Family::Tree => {
+            options.set_write_buffer_size(TREE_WRITE_BUFFER);
+            // Proofs ask for keys that are there: a filter over the oldest
+            // level, which is nearly all of a tree, would be read to say so.
+            options.set_optimize_filters_for_hits(true);
+        }
         Family::Content => {
-            table.set_bloom_filter(BLOOM_BITS, false);
             // In parts: a whole filter of a large bucket is more than a shard
             // of the cache holds, and would be read again at each lookup.
             table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);

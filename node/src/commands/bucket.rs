@@ -33,6 +33,13 @@ pub(crate) enum BucketCommand {
     },
     /// List the buckets
     List,
+    /// Open a bucket whose log is damaged, and lose what is behind the damage. Its files are kept
+    /// aside first
+    Salvage {
+        /// Its id on chain
+        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        id: BucketId,
+    },
     /// Tell all there is to know of one bucket
     Info {
         /// Its id on chain
@@ -46,6 +53,7 @@ pub(crate) fn run(command: &BucketCommand, globals: &Globals) -> Result<(), Fail
         BucketCommand::Create { id, hashing, quota } => create(*id, *hashing, *quota, globals),
         BucketCommand::List => list(globals),
         BucketCommand::Info { id } => info(*id, globals),
+        BucketCommand::Salvage { id } => salvage(*id, globals),
     }
 }
 
@@ -63,6 +71,7 @@ fn create(
         .create()?
         .create_bucket(id, config, &Shared::default())?;
     let summary = Summary::of(&bucket);
+    bucket.close()?;
     let output = globals.output();
     if output.is_json() {
         return output.answer(&summary);
@@ -72,6 +81,22 @@ fn create(
         config.profile,
         summary.quota_text(),
         summary.path.display()
+    ))
+}
+
+fn salvage(id: BucketId, globals: &Globals) -> Result<(), Failure> {
+    let base = globals.open(Access::ReadWrite)?;
+    let salvaged = base.salvage_bucket(id, &Shared::default())?;
+    let summary = Summary::of(&salvaged.bucket);
+    salvaged.bucket.close()?;
+    let output = globals.output();
+    if output.is_json() {
+        return output.answer(&summary);
+    }
+    output.text(format_args!(
+        "{summary}\nthis is what is left; the files as they were are in {}.\nCompare it with what was \
+         signed before you sign anything more, and run `cairn fsck {id}`",
+        salvaged.kept_aside.display()
     ))
 }
 

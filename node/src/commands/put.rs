@@ -63,7 +63,10 @@ pub(crate) fn run(args: &PutArgs, globals: &Globals) -> Result<(), Failure> {
     let upload = Upload::new(&bucket, &signer, globals.output(), bar.clone());
     let ended = upload.run(&found.files, args.commit_every);
     bar.finish_and_clear();
-    globals.output().text(ended?)
+    // So that the next command has nothing to replay.
+    let closed = bucket.close();
+    globals.output().text(ended?)?;
+    Ok(closed?)
 }
 
 /// The paths in a list, one a line.

@@ -157,6 +157,17 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     }
 }
 
+/// The log of a closed bucket.
+fn log_of(path: &std::path::Path) -> PathBuf {
+    let files = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let is_log = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end == "log") && path.metadata().unwrap().len() > 100
+    };
+    files.into_iter().find(is_log).unwrap()
+}
+
 /// Five signed leaves in a log that was never written out, the bucket closed.
 fn signed_in_the_log() -> (Fixture, PathBuf) {
     let mut fixture = Fixture::of_profile(HashingProfile::Plain);
@@ -166,13 +177,7 @@ fn signed_in_the_log() -> (Fixture, PathBuf) {
         fixture.expect(&new);
     }
     fixture.bucket = None;
-    let files = std::fs::read_dir(fixture.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let is_log = |path: &PathBuf| {
-        path.extension().is_some_and(|end| end == "log") && path.metadata().unwrap().len() > 100
-    };
-    let log = files.into_iter().find(is_log).unwrap();
+    let log = log_of(&fixture.path());
     (fixture, log)
 }
 
@@ -310,5 +315,40 @@ fn a_base_path_that_was_taken_for_reading_makes_no_bucket() {
     assert!(
         matches!(refused, Err(crate::BasePathError::ReadOnly { .. })),
         "{refused:?}"
+    );
+}
+
+#[test]
+fn a_salvaged_bucket_is_kept_as_it_was_beside_what_is_left_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = crate::BasePath::create(folder.path()).unwrap();
+    let shared = Shared::default();
+    let bucket = base
+        .create_bucket(BucketId(9), BucketConfig::default(), &shared)
+        .unwrap();
+    for k in 0..5 {
+        let content = bucket.ingest(&[k; 10][..]).unwrap();
+        let leaf = NewLeaf {
+            data_root: content.data_root,
+            data_size: content.data_size,
+        };
+        bucket.commit_signed(&[leaf], &signer()).unwrap();
+    }
+    let path = bucket.path().to_owned();
+    drop(bucket);
+    let log = log_of(&path);
+    let mut bytes = std::fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&log, &bytes).unwrap();
+    base.open_bucket(BucketId(9), &shared).unwrap_err();
+    let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap();
+    assert!(salvaged.bucket.commitment().leaf_count.get() < 5);
+    let kept = salvaged.kept_aside.join(log.file_name().unwrap());
+    assert_eq!(std::fs::read(kept).unwrap(), bytes);
+    assert_eq!(
+        base.buckets().unwrap(),
+        [BucketId(9)],
+        "what is aside is no bucket"
     );
 }

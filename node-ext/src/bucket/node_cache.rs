@@ -1,0 +1,110 @@
+//! The upper nodes of a bucket's tree, in memory.
+//!
+//! Every proof needs them, they are few, and they never change (I2), so what is
+//! kept is never stale. What a proof reads besides stands together on disk.
+//! Nothing is believed that comes from here: a proof is verified before it
+//! leaves (I12), and a check of the disk does not ask here.
+
+use cairn_primitives::{H256, Position, Sequence, mmr};
+use parking_lot::RwLock;
+use std::collections::HashMap;
+
+/// The lowest level that is kept: below it a node is in the block of its leaf's
+/// neighbours.
+const LOWEST_LEVEL: u32 = 4;
+
+/// Nodes that are kept of one bucket, some 2 MiB. A tree with more of them keeps
+/// only its higher levels.
+const MAX_NODES: usize = 1 << 15;
+
+#[derive(Debug)]
+struct Kept {
+    tree: Sequence,
+    /// Nodes of this height and above are kept.
+    from_level: u32,
+    nodes: HashMap<Position, H256>,
+}
+
+/// Upper nodes of one tree, as far as they were met.
+#[derive(Debug)]
+pub(super) struct NodeCache {
+    kept: RwLock<Kept>,
+}
+
+impl NodeCache {
+    pub(super) fn new(tree: Sequence) -> Self {
+        let kept = Kept {
+            tree,
+            from_level: LOWEST_LEVEL,
+            nodes: HashMap::new(),
+        };
+        Self {
+            kept: RwLock::new(kept),
+        }
+    }
+
+    /// For each position, the node that stands there, where it is kept.
+    pub(super) fn find(&self, tree: Sequence, positions: &[Position]) -> Vec<Option<H256>> {
+        let kept = self.kept.read();
+        if kept.tree != tree || kept.nodes.is_empty() {
+            return vec![None; positions.len()];
+        }
+        positions
+            .iter()
+            .map(|position| kept.nodes.get(position).copied())
+            .collect()
+    }
+
+    /// Keeps those nodes that are high enough.
+    pub(super) fn keep(&self, tree: Sequence, nodes: impl Iterator<Item = (Position, H256)>) {
+        let (from_level, kept_tree) = {
+            let kept = self.kept.read();
+            (kept.from_level, kept.tree)
+        };
+        if kept_tree != tree {
+            return;
+        }
+        let mut high = nodes
+            .filter(|(at, _)| mmr::height(*at) >= from_level)
+            .peekable();
+        if high.peek().is_none() {
+            return;
+        }
+        let mut kept = self.kept.write();
+        kept.nodes.extend(high);
+        while kept.nodes.len() > MAX_NODES {
+            kept.from_level = kept.from_level.saturating_add(1);
+            let from_level = kept.from_level;
+            kept.nodes.retain(|at, _| mmr::height(*at) >= from_level);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_stays_within_its_bound_and_is_of_the_highest_levels() {
+        let cache = NodeCache::new(Sequence(0));
+        let all = (0..1 << 22).map(|at| (Position(at), H256::from_low_u64_be(at)));
+        cache.keep(Sequence(0), all);
+        let kept = cache.kept.read();
+        assert!(kept.nodes.len() <= MAX_NODES && kept.nodes.len() > MAX_NODES / 4);
+        assert!(
+            kept.nodes
+                .keys()
+                .all(|at| mmr::height(*at) >= kept.from_level)
+        );
+        drop(kept);
+        // The peak of the first 2^20 leaves.
+        let peak = Position((1 << 21) - 2);
+        let found = cache.find(Sequence(0), &[Position(0), peak]);
+        assert_eq!(found, vec![None, Some(H256::from_low_u64_be(peak.0))]);
+        assert_eq!(
+            cache.find(Sequence(1), &[peak]),
+            vec![None],
+            "another tree's"
+        );
+    }
+}
