@@ -14,9 +14,13 @@ use crate::signing::{SignedCommitment, Signer};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
 use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf, Position, Sequence};
 use codec::Encode;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How often a writer steps aside for each caller that may still come. On two
+/// cores, three times make groups of nearly all; more gain nothing.
+const STEPS_ASIDE: usize = 3;
 
 /// Content to commit, all of which is in the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +78,9 @@ pub(super) struct Queue {
 struct QueueState {
     waiting: Vec<Arc<Ticket>>,
     writing: bool,
+    /// How many may come to the next turn: those of the last group, who are on
+    /// their way back, and those who came meanwhile.
+    expected: usize,
 }
 
 /// The right to write, for a group. However it ends, nobody is left waiting.
@@ -95,7 +102,10 @@ impl Drop for Turn<'_> {
                 ))
             });
         }
-        self.bucket.commits.state.lock().writing = false;
+        let mut state = self.bucket.commits.state.lock();
+        state.writing = false;
+        state.expected = self.group.len().saturating_add(state.waiting.len());
+        drop(state);
         self.bucket.commits.turn.notify_all();
     }
 }
@@ -188,6 +198,14 @@ impl Bucket {
                 continue;
             }
             state.writing = true;
+            // Who would write alone, because they were the first, lets others
+            // come: a sync costs far more than to step aside for each of them.
+            for _ in state.waiting.len()..state.expected.saturating_mul(STEPS_ASIDE) {
+                MutexGuard::unlocked(&mut state, std::thread::yield_now);
+                if state.waiting.len() >= state.expected {
+                    break;
+                }
+            }
             let mut turn = Turn {
                 bucket: self,
                 group: std::mem::take(&mut state.waiting),

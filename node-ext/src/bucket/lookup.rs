@@ -27,6 +27,15 @@ impl Record {
     }
 }
 
+/// What proves a leaf.
+pub(super) struct ProofRecords {
+    /// In the order of the positions that were asked for.
+    pub(super) nodes: Vec<H256>,
+    pub(super) leaf: MmrLeaf,
+    /// Those of the nodes that were read, and were not in memory.
+    pub(super) from_disk: Vec<(Position, H256)>,
+}
+
 impl View<'_> {
     /// Nodes of the tree and leaves of the bucket as they are stored, not
     /// verified against anything.
@@ -90,9 +99,8 @@ impl View<'_> {
         &self,
         positions: &[Position],
         sequence: Sequence,
-    ) -> Result<(Vec<H256>, MmrLeaf), ProveError> {
-        let upper_nodes = &self.bucket.upper_nodes;
-        let mut found = upper_nodes.find(self.tree, positions);
+    ) -> Result<ProofRecords, ProveError> {
+        let mut found = self.bucket.upper_nodes.find(self.tree, positions);
         let is_missing =
             |(position, node): (&Position, &Option<H256>)| node.is_none().then_some(*position);
         let missing: Vec<_> = positions
@@ -101,16 +109,27 @@ impl View<'_> {
             .filter_map(is_missing)
             .collect();
         let (nodes, leaves) = self.look_up(&missing, &[sequence])?;
-        upper_nodes.keep(self.tree, missing.into_iter().zip(nodes.iter().copied()));
         // As many were read as were missing.
         let gaps = found.iter_mut().filter(|node| node.is_none());
-        gaps.zip(nodes).for_each(|(gap, node)| *gap = Some(node));
+        gaps.zip(&nodes).for_each(|(gap, node)| *gap = Some(*node));
         let bucket = self.bucket.id;
         let leaf = leaves
             .first()
             .copied()
             .ok_or(ProveError::MissingLeaf { bucket, sequence })?;
-        Ok((found.into_iter().flatten().collect(), leaf))
+        Ok(ProofRecords {
+            nodes: found.into_iter().flatten().collect(),
+            leaf,
+            from_disk: missing.into_iter().zip(nodes).collect(),
+        })
+    }
+
+    /// Keeps in memory what was read for a proof, once the proof has passed:
+    /// what was read wrongly must not stay.
+    pub(super) fn keep_verified(&self, from_disk: Vec<(Position, H256)>) {
+        self.bucket
+            .upper_nodes
+            .keep(self.tree, from_disk.into_iter());
     }
 
     /// Nodes of the tree as they are stored.

@@ -7,6 +7,7 @@
 //! and for a challenge the chain's own rule as well (I5, I12).
 
 use super::Bucket;
+use super::lookup::ProofRecords;
 use crate::engine::Family;
 use crate::error::ProveError;
 use crate::layout::{self, InteriorValue, PromiseValue};
@@ -265,7 +266,11 @@ impl View<'_> {
         } = LeafRoute::new(index, self.count).ok_or(none)?;
         let height = siblings.len();
         siblings.extend(peaks);
-        let (mut hashes, leaf) = self.look_up_proof(&siblings, sequence)?;
+        let ProofRecords {
+            nodes: mut hashes,
+            leaf,
+            from_disk,
+        } = self.look_up_proof(&siblings, sequence)?;
         let peaks = hashes.split_off(height.min(hashes.len()));
         let commitment = self.commitment_over(&peaks)?;
         let leaf_proof = MerkleProof {
@@ -280,6 +285,7 @@ impl View<'_> {
         let profile = self.bucket.config.profile;
         verify::mmr_proof(profile, &proof, index, self.count, &commitment.mmr_root)
             .map_err(|reason| self.bucket.unsound(reason))?;
+        self.keep_verified(from_disk);
         Ok((commitment, proof))
     }
 
