@@ -13,6 +13,7 @@ mod node_cache;
 mod prove;
 mod prove_sp;
 mod put;
+mod queue;
 mod read;
 mod records;
 mod recover;
@@ -123,7 +124,7 @@ pub struct Bucket {
     engine: Engine,
     tip: RwLock<Arc<Tip>>,
     upper_nodes: node_cache::NodeCache,
-    commits: commit::Queue,
+    commits: queue::Queue,
     content: Mutex<content::ContentState>,
     poison: OnceLock<String>,
 }
@@ -251,7 +252,7 @@ impl Bucket {
             engine,
             upper_nodes: node_cache::NodeCache::new(tip.tree),
             tip: RwLock::new(Arc::new(tip)),
-            commits: commit::Queue::default(),
+            commits: queue::Queue::default(),
             content: Mutex::new(content::ContentState::new(usage)),
             poison: OnceLock::new(),
         }

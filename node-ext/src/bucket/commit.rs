@@ -1,26 +1,20 @@
 //! Committing: the one place where leaves, nodes, leaf count, peaks and root
 //! change, all in one batch (I2, I3).
 //!
-//! Commits that arrive while another is being written wait in a queue; whoever
-//! finds nobody writing takes all that wait into one batch and one fsync. Each
-//! still gets a commitment of its own, at its own leaf count, as if it had
-//! been alone.
+//! Commits that arrive together share a batch (`queue`). Each still gets a
+//! commitment of its own, at its own leaf count, as if it had been alone.
 
+use super::queue::{GroupError, Request, Ticket};
 use super::{Bucket, Tip};
-use crate::engine::{Durability, EngineError, Family};
+use crate::engine::{Durability, Family};
 use crate::error::CommitError;
 use crate::layout::{self, InteriorValue, PromiseValue, TreeKey};
 use crate::signing::{SignedCommitment, Signer};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
 use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf, Position, Sequence};
 use codec::Encode;
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-
-/// How often a writer steps aside for each caller that may still come. On two
-/// cores, three times make groups of nearly all; more gain nothing.
-const STEPS_ASIDE: usize = 3;
 
 /// Content to commit, all of which is in the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,76 +32,6 @@ pub struct Committed {
     pub first_leaf: LeafIndex,
     /// The bucket right after the new leaves.
     pub commitment: Commitment,
-}
-
-/// What a caller asks of the next write.
-#[derive(Clone)]
-struct Request {
-    leaves: Vec<NewLeaf>,
-    durability: Durability,
-    /// When to promise the commitment, in milliseconds since the Unix epoch.
-    promise_at: Option<u64>,
-}
-
-/// How a write ended for one of those that it was for.
-type Outcome = Result<Committed, GroupError>;
-
-/// A failure that all of a group share.
-#[derive(Clone)]
-enum GroupError {
-    Exhausted,
-    NothingToSign,
-    Engine(EngineError),
-    Poisoned(String),
-}
-
-/// One caller's place in the queue.
-struct Ticket {
-    request: Request,
-    outcome: Mutex<Option<Outcome>>,
-}
-
-/// Those who wait, and whether somebody is writing.
-#[derive(Default)]
-pub(super) struct Queue {
-    state: Mutex<QueueState>,
-    turn: Condvar,
-}
-
-#[derive(Default)]
-struct QueueState {
-    waiting: Vec<Arc<Ticket>>,
-    writing: bool,
-    /// How many may come to the next turn: those of the last group, who are on
-    /// their way back, and those who came meanwhile.
-    expected: usize,
-}
-
-/// The right to write, for a group. However it ends, nobody is left waiting.
-struct Turn<'b> {
-    bucket: &'b Bucket,
-    group: Vec<Arc<Ticket>>,
-    /// Whether all of the group have an outcome, or have already taken it.
-    ended: bool,
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let unsettled = if self.ended { &[][..] } else { &self.group };
-        for ticket in unsettled {
-            // The writer has panicked, who knows how far it got.
-            ticket.outcome.lock().get_or_insert_with(|| {
-                Err(GroupError::Poisoned(
-                    self.bucket.poisoned_by("the writer panicked").into(),
-                ))
-            });
-        }
-        let mut state = self.bucket.commits.state.lock();
-        state.writing = false;
-        state.expected = self.group.len().saturating_add(state.waiting.len());
-        drop(state);
-        self.bucket.commits.turn.notify_all();
-    }
 }
 
 impl Bucket {
@@ -181,46 +105,8 @@ impl Bucket {
         })
     }
 
-    /// Waits for the request to be written, by whoever's turn it is.
-    fn run(&self, request: Request) -> Outcome {
-        let ticket = Arc::new(Ticket {
-            request,
-            outcome: Mutex::new(None),
-        });
-        let mut state = self.commits.state.lock();
-        state.waiting.push(ticket.clone());
-        loop {
-            if let Some(outcome) = ticket.outcome.lock().take() {
-                return outcome;
-            }
-            if state.writing {
-                self.commits.turn.wait(&mut state);
-                continue;
-            }
-            state.writing = true;
-            // Who would write alone, because they were the first, lets others
-            // come: a sync costs far more than to step aside for each of them.
-            for _ in state.waiting.len()..state.expected.saturating_mul(STEPS_ASIDE) {
-                MutexGuard::unlocked(&mut state, std::thread::yield_now);
-                if state.waiting.len() >= state.expected {
-                    break;
-                }
-            }
-            let mut turn = Turn {
-                bucket: self,
-                group: std::mem::take(&mut state.waiting),
-                ended: false,
-            };
-            drop(state);
-            self.write_group(&turn.group);
-            turn.ended = true;
-            drop(turn);
-            state = self.commits.state.lock();
-        }
-    }
-
     /// Writes all that a group asks for in one batch, and advances the tip.
-    fn write_group(&self, group: &[Arc<Ticket>]) {
+    pub(super) fn write_group(&self, group: &[Arc<Ticket>]) {
         let settle = |error: GroupError| {
             for ticket in group {
                 ticket
