@@ -10,8 +10,9 @@ use crate::engine::{Durability, EngineError};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::Arc;
 
-/// How often a writer steps aside for each caller that may still come. On two
-/// cores, three times make groups of nearly all; more gain nothing.
+/// How often a writer steps aside for each caller that may still come. Once and
+/// three times were measured and do not differ beyond the noise; none at all
+/// costs a third of the commits of eight threads.
 const STEPS_ASIDE: usize = 3;
 
 /// What a caller asks of the next write.

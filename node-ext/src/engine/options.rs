@@ -12,7 +12,7 @@ use rocksdb::{
 };
 
 /// Memory that one bucket's unflushed leaves and nodes may take, in bytes:
-/// some 12,000 commits.
+/// some thousands of commits.
 const TREE_WRITE_BUFFER: usize = 4 << 20;
 /// Memory that one bucket's unflushed chunks may take before they are written
 /// out in the background, in bytes: 32 chunks make one blob file.
