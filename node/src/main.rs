@@ -11,6 +11,7 @@ mod hashing;
 mod hex_text;
 mod home;
 mod judge;
+mod leaf_args;
 mod out_file;
 mod output;
 mod progress;

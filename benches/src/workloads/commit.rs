@@ -38,7 +38,8 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
             bare: Samples::default(),
         });
     }
-    // What filling left to compact is not what is measured.
+    // What filling left to compact is not what is measured. RocksDB compacts in
+    // the background, and a bucket offers nothing to wait for.
     std::thread::sleep(Duration::from_secs(2));
     let mut nodes_read = 0;
     for _ in 0..setup.choose(20, 60) {

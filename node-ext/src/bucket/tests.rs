@@ -154,3 +154,12 @@ fn at(leaf: u64, chunk: u64) -> ChunkLocation {
         chunk_index: ChunkIndex(chunk),
     }
 }
+
+/// Where a check has found something.
+fn places(report: &crate::fsck::FsckReport) -> Vec<&str> {
+    report
+        .findings
+        .iter()
+        .map(|finding| finding.place.as_str())
+        .collect()
+}

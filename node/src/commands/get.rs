@@ -2,14 +2,13 @@
 
 use crate::amount;
 use crate::args::Globals;
-use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
+use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::progress;
-use crate::state_args::StateArgs;
 use cairn_node_ext::{Access, Shared};
-use cairn_primitives::{BucketId, LeafIndex};
+use cairn_primitives::LeafIndex;
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -19,17 +18,8 @@ use std::path::PathBuf;
 /// What to read, and where to.
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {
-    /// The bucket's id
-    #[arg(value_parser = bucket_id)]
-    bucket: BucketId,
-    /// The leaf, counted from the first of its tree
-    #[arg(long, value_name = "N")]
-    leaf: u64,
     #[command(flatten)]
-    state: StateArgs,
-    /// File to write, whole or not at all [default: stdout]
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
+    of: LeafArgs,
 }
 
 #[derive(Serialize)]
@@ -48,17 +38,17 @@ impl fmt::Display for Written {
 }
 
 pub(crate) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
-    if globals.json && args.output.is_none() {
+    if globals.json && args.of.output.is_none() {
         return Err(Failure::Usage(
             "with --json the content needs a file of its own: name it with -o".into(),
         ));
     }
     let bucket = globals
         .open(Access::ReadOnly)?
-        .open_bucket(args.bucket, &Shared::default())?;
-    let view = bucket.view(args.state.at()?)?;
-    let index = LeafIndex(args.leaf);
-    let Some(path) = &args.output else {
+        .open_bucket(args.of.bucket, &Shared::default())?;
+    let view = bucket.view(args.of.state.at()?)?;
+    let index = LeafIndex(args.of.leaf);
+    let Some(path) = &args.of.output else {
         let mut stdout = std::io::stdout().lock();
         view.read_content(index, &mut stdout)?;
         return stdout.flush().map_err(Failure::Output);
@@ -72,7 +62,7 @@ pub(crate) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
     file.finish()?;
     globals.output().answer(&Written {
         file: path.clone(),
-        leaf_index: args.leaf,
+        leaf_index: args.of.leaf,
         data_root: to_hex(leaf.data_root),
         data_size: leaf.data_size,
     })

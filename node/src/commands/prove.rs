@@ -2,14 +2,13 @@
 //! that anybody can judge.
 
 use crate::args::Globals;
-use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
+use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::proof_file::ProofFile;
-use crate::state_args::StateArgs;
 use cairn_node_ext::{Access, Shared};
 use cairn_primitives::challenge::ChunkLocation;
-use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
+use cairn_primitives::{ChunkIndex, LeafIndex};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -19,21 +18,12 @@ use std::path::PathBuf;
 /// What to prove.
 #[derive(Args, Debug)]
 pub(crate) struct ProveArgs {
-    /// The bucket's id
-    #[arg(value_parser = bucket_id)]
-    bucket: BucketId,
-    /// The leaf, counted from the first of its tree
-    #[arg(long, value_name = "N")]
-    leaf: u64,
+    #[command(flatten)]
+    of: LeafArgs,
     /// The chunk of the leaf's content, as a challenge names it; without one, the leaf alone is
     /// proven
     #[arg(long, value_name = "M")]
     chunk: Option<u64>,
-    #[command(flatten)]
-    state: StateArgs,
-    /// File to write, whole or not at all [default: stdout]
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -59,31 +49,31 @@ impl fmt::Display for Written {
 pub(crate) fn run(args: &ProveArgs, globals: &Globals) -> Result<(), Failure> {
     let bucket = globals
         .open(Access::ReadOnly)?
-        .open_bucket(args.bucket, &Shared::default())?;
-    let view = bucket.view(args.state.at()?)?;
+        .open_bucket(args.of.bucket, &Shared::default())?;
+    let view = bucket.view(args.of.state.at()?)?;
     let profile = bucket.config().profile;
-    let leaf_index = LeafIndex(args.leaf);
+    let leaf_index = LeafIndex(args.of.leaf);
     let proof = match args.chunk.map(ChunkIndex) {
         Some(chunk_index) => {
             let location = ChunkLocation {
                 leaf_index,
                 chunk_index,
             };
-            ProofFile::of_answer(args.bucket, profile, view.answer(location)?)
+            ProofFile::of_answer(args.of.bucket, profile, view.answer(location)?)
         }
         None => {
             let (commitment, proof) = view.mmr_proof(leaf_index)?;
-            ProofFile::of_leaf(args.bucket, profile, commitment, leaf_index, &proof)
+            ProofFile::of_leaf(args.of.bucket, profile, commitment, leaf_index, &proof)
         }
     };
-    let mut text = if globals.json && args.output.is_none() {
+    let mut text = if globals.json && args.of.output.is_none() {
         serde_json::to_string(&proof)
     } else {
         serde_json::to_string_pretty(&proof)
     }
     .map_err(|error| Failure::Output(error.into()))?;
     text.push('\n');
-    let Some(path) = &args.output else {
+    let Some(path) = &args.of.output else {
         let mut stdout = std::io::stdout().lock();
         let written = stdout.write_all(text.as_bytes());
         return written
@@ -96,9 +86,9 @@ pub(crate) fn run(args: &ProveArgs, globals: &Globals) -> Result<(), Failure> {
     file.finish()?;
     globals.output().answer(&Written {
         file: path.clone(),
-        bucket: args.bucket.0,
+        bucket: args.of.bucket.0,
         mmr_root: proof.mmr_root().to_owned(),
-        leaf_index: args.leaf,
+        leaf_index: args.of.leaf,
         chunk_index: args.chunk,
     })
 }

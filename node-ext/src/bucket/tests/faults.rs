@@ -187,11 +187,7 @@ fn i11_i12_a_lost_or_changed_node_is_an_error_and_never_a_shorter_proof() {
     proof(0).unwrap();
     proof(5).unwrap();
     let report = fsck(fixture.bucket(), |_| {}).unwrap();
-    let places: Vec<_> = report
-        .findings
-        .iter()
-        .map(|finding| finding.place.as_str())
-        .collect();
+    let places = places(&report);
     assert!(
         places.contains(&"node 3") && places.contains(&"leaf 2"),
         "{places:?}"
@@ -241,11 +237,7 @@ fn i12_content_that_is_not_what_it_was_is_never_given_out() {
     assert!(view.read_content(LeafIndex(1), &mut sink).is_err());
     assert!(sink.is_empty());
     let report = fsck(fixture.bucket(), |_| {}).unwrap();
-    let places: Vec<_> = report
-        .findings
-        .iter()
-        .map(|finding| finding.place.as_str())
-        .collect();
+    let places = places(&report);
     assert_eq!(places[..2], ["leaf 1", "leaf 2"]);
     assert!(
         places[2..]

@@ -288,11 +288,7 @@ fn fsck_sees_padding_that_is_none_and_goes_on_past_a_leaf_that_is_gone() {
     engine.write(batch, Durability::Synced).unwrap();
 
     let report = fsck(fixture.bucket(), |_| {}).unwrap();
-    let places: Vec<_> = report
-        .findings
-        .iter()
-        .map(|finding| finding.place.as_str())
-        .collect();
+    let places = places(&report);
     assert!(
         places.iter().any(|place| place.contains("of a chunk tree")),
         "{places:?}"
