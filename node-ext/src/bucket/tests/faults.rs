@@ -211,6 +211,40 @@ fn i11_i12_a_lost_or_changed_node_is_an_error_and_never_a_shorter_proof() {
     );
 }
 
+/// Peaks and root agree here, so that nothing but the proof's own check can tell.
+#[test]
+fn i12_a_proof_through_a_changed_node_or_of_a_changed_leaf_never_leaves() {
+    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+    fixture.commit(8);
+    let changed = MmrLeaf {
+        data_size: 1,
+        ..fixture.leaves[6]
+    };
+    tamper(&mut fixture, |batch| {
+        // The sibling of leaf 3, and leaf 6 itself.
+        let sibling = layout::node_key(Sequence(0), Position(3));
+        batch.put(Family::Tree, sibling, &[1; 32]);
+        batch.put(
+            Family::Tree,
+            layout::leaf_key(Sequence(6)),
+            &changed.encode(),
+        );
+    });
+    fixture.reopen();
+    let view = fixture.bucket().view(At::Newest).unwrap();
+    for leaf in [3, 6] {
+        let refused = view.mmr_proof(LeafIndex(leaf));
+        assert!(
+            matches!(refused, Err(ProveError::Unsound { .. })),
+            "{refused:?}"
+        );
+        view.answer(at(leaf, 0)).unwrap_err();
+    }
+    for leaf in [0, 1, 4, 5, 7] {
+        view.mmr_proof(LeafIndex(leaf)).unwrap();
+    }
+}
+
 #[test]
 fn i12_content_that_is_not_what_it_was_is_never_given_out() {
     let mut fixture = Fixture::of_profile(HashingProfile::Plain);
