@@ -36,13 +36,14 @@ DEMO_DIR ?=
 # Any value makes `make bench` short.
 QUICK ?=
 
-.PHONY: help deps demo test bench lint
+.PHONY: help deps demo test soak bench lint
 
 help:
 	@echo 'make demo    build the node and show it at work'
 	@echo '             FILES=folder     store the files of this folder'
 	@echo '             DEMO_DIR=folder  keep the data of the demo here'
 	@echo 'make test    check the build without std, then run every test'
+	@echo 'make soak    ten thousand buckets under a pool of a hundred, for five minutes'
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
 	@echo 'make lint    formatting, fences between crates, clippy, documentation, licences'
@@ -60,6 +61,10 @@ demo: deps
 test: deps
 	scripts/check-no-std.sh
 	cargo test --workspace $(CARGO_FLAGS)
+
+soak: deps
+	CAIRN_SOAK_BUCKETS=10000 CAIRN_SOAK_SECONDS=300 \
+		cargo test $(CARGO_FLAGS) -p cairn-tests --test ten_thousand_buckets -- --nocapture
 
 bench: deps
 	cargo run $(CARGO_FLAGS) -p cairn-benches -- $(if $(QUICK),--quick) --out benches/REPORT.md

@@ -26,8 +26,9 @@ if [ "${#folders[@]}" -eq 0 ] || [ "${#folders[@]}" -ne "${#names[@]}" ]; then
 fi
 
 # RocksDB is named by the engine alone, so that its types and its errors stay
-# behind one wall. The benchmarks are free: they measure it by itself. Comments
-# may speak of it.
+# behind one wall. The benchmarks are free: they measure it by itself. So are
+# tests in folders of their own, of which one writes other programs' databases.
+# Comments may speak of it.
 for folder in "${folders[@]}"; do
     case "$folder" in benches) continue ;; esac
     found=$(grep -rnE --include='*.rs' \

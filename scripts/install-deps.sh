@@ -38,6 +38,7 @@ find_missing() {
     has clang || need clang "its headers are what bindgen reads RocksDB's C interface with"
     has_libclang || need libclang-dev 'the library with which bindgen parses that interface'
     has ccache || need ccache 'keeps compiled C++, so that RocksDB is compiled once'
+    has strace || need strace 'kills a provider at each of its steps, in the tests'
     if locks pkg-config && ! has pkg-config; then
         need pkg-config 'finds system libraries for crates that wrap them'
     fi

@@ -4,6 +4,7 @@
 use crate::Fallible;
 use rustix::fs::{Advice, fadvise};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// How the page cache was emptied.
@@ -37,14 +38,24 @@ pub(crate) fn forget(path: &Path) -> Fallible<Dropped> {
     Ok(Dropped::ByAdvice)
 }
 
-/// Bytes that the files under `path` take, by allocation.
+/// Bytes that `path` takes with all below it, by allocation. What is removed
+/// while it is counted is not counted.
 pub(crate) fn allocated(path: &Path) -> Fallible<u64> {
     use std::os::unix::fs::MetadataExt;
-    let mut sum = 0_u64;
-    for_each_file(path, &mut |file| {
-        sum = sum.saturating_add(file.metadata()?.blocks().saturating_mul(512));
-        Ok(())
-    })?;
+    let metadata = match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        metadata => metadata?,
+    };
+    let mut sum = metadata.blocks().saturating_mul(512);
+    if metadata.is_dir() {
+        let entries = match std::fs::read_dir(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            entries => entries?,
+        };
+        for entry in entries {
+            sum = sum.saturating_add(allocated(&entry?.path())?);
+        }
+    }
     Ok(sum)
 }
 

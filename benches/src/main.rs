@@ -9,14 +9,17 @@
 
 #![forbid(unsafe_code)]
 
+mod children;
 mod data;
 mod disk;
 mod figures;
 mod machine;
 mod peers;
 mod plot;
+mod process;
 mod report;
 mod stats;
+mod stores;
 mod workloads;
 
 use clap::{Parser, ValueEnum};
@@ -42,10 +45,15 @@ struct Args {
     /// Where to measure: a folder on the disk that counts.
     #[arg(long)]
     dir: Option<PathBuf>,
+    #[command(subcommand)]
+    child: Option<children::Child>,
 }
 
 fn main() -> Fallible<()> {
     let args = Args::parse();
+    if let Some(child) = &args.child {
+        return child.run();
+    }
     let folder = args.dir.unwrap_or_else(default_folder);
     std::fs::create_dir_all(&folder)?;
     let disk = machine::FileSystem::of(&folder)?;

@@ -31,6 +31,11 @@ impl Samples {
         self.0.len()
     }
 
+    /// The largest; nothing is 0.
+    pub(crate) fn slowest(&self) -> f64 {
+        self.0.iter().copied().fold(0.0, f64::max)
+    }
+
     pub(crate) fn summary(&self) -> Fallible<Summary> {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);

@@ -1,9 +1,19 @@
 //! The workloads, by the ids that the report gives them.
 
+mod cold;
 mod commit;
+mod dedup;
+mod deletion;
+mod filled;
 mod group;
+mod import;
 mod ingest;
+mod isolation;
+mod many;
 mod proof;
+mod prune;
+mod restart;
+mod thrash;
 
 use crate::Fallible;
 use crate::figures::Section;
@@ -42,9 +52,36 @@ pub(crate) enum Workload {
     /// Proofs and challenge answers.
     #[value(name = "W3")]
     Proof,
+    /// Buckets that are not open.
+    #[value(name = "W4")]
+    Cold,
+    /// Many buckets that are open.
+    #[value(name = "W5")]
+    Many,
+    /// More buckets in use than may be open.
+    #[value(name = "W6")]
+    Thrash,
+    /// What one bucket feels of another.
+    #[value(name = "W7")]
+    Isolation,
+    /// Removing buckets.
+    #[value(name = "W8")]
+    Deletion,
     /// Storing and reading content.
     #[value(name = "W9")]
     Ingest,
+    /// Dropping the first half.
+    #[value(name = "W10")]
+    Prune,
+    /// What isolation costs in bytes.
+    #[value(name = "W11")]
+    Dedup,
+    /// Killed, and started again.
+    #[value(name = "W13")]
+    Restart,
+    /// Taking over what today's provider holds.
+    #[value(name = "W15")]
+    Import,
 }
 
 impl Workload {
@@ -53,7 +90,16 @@ impl Workload {
             Self::Commit => "W1",
             Self::Group => "W2",
             Self::Proof => "W3",
+            Self::Cold => "W4",
+            Self::Many => "W5",
+            Self::Thrash => "W6",
+            Self::Isolation => "W7",
+            Self::Deletion => "W8",
             Self::Ingest => "W9",
+            Self::Prune => "W10",
+            Self::Dedup => "W11",
+            Self::Restart => "W13",
+            Self::Import => "W15",
         }
     }
 
@@ -62,7 +108,16 @@ impl Workload {
             Self::Commit => commit::run(setup),
             Self::Group => group::run(setup),
             Self::Proof => proof::run(setup),
+            Self::Cold => cold::run(setup),
+            Self::Many => many::run(setup),
+            Self::Thrash => thrash::run(setup),
+            Self::Isolation => isolation::run(setup),
+            Self::Deletion => deletion::run(setup),
             Self::Ingest => ingest::run(setup),
+            Self::Prune => prune::run(setup),
+            Self::Dedup => dedup::run(setup),
+            Self::Restart => restart::run(setup),
+            Self::Import => import::run(setup),
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::bucket::{Bucket, BucketConfig};
 use crate::engine::{Access, Shared};
 use crate::error::{CreateError, OpenError};
+use crate::fsck::repair::RepairError;
 use crate::keystore::KeyFolder;
 use crate::layout::{BUCKETS_DIR, KEYSTORE_DIR, LOCK_FILE, bucket_dir_name, parse_bucket_dir_name};
 use cairn_primitives::BucketId;
@@ -37,7 +38,7 @@ pub enum BasePathError {
         source: std::io::Error,
     },
     /// It was taken for reading.
-    #[error("{path} was taken for reading only, so no bucket can be made in it")]
+    #[error("{path} was taken for reading only, so nothing can be made or changed in it")]
     ReadOnly {
         /// The base path.
         path: PathBuf,
@@ -56,6 +57,9 @@ pub enum BasePathError {
     /// The bucket is not made.
     #[error(transparent)]
     Create(#[from] CreateError),
+    /// The bucket is not repaired.
+    #[error(transparent)]
+    Repair(#[from] RepairError),
 }
 
 /// A base path, held for as long as this lives: by one process that writes, or
@@ -119,6 +123,11 @@ impl BasePath {
         &self.path
     }
 
+    /// The folder of all buckets.
+    pub fn buckets_path(&self) -> PathBuf {
+        self.path.join(BUCKETS_DIR)
+    }
+
     /// The provider's keys.
     pub fn keys(&self) -> KeyFolder {
         KeyFolder::new(self.path.join(KEYSTORE_DIR))
@@ -130,7 +139,7 @@ impl BasePath {
     ///
     /// [`BasePathError::Io`] when the folder cannot be read.
     pub fn buckets(&self) -> Result<Vec<BucketId>, BasePathError> {
-        let folder = self.path.join(BUCKETS_DIR);
+        let folder = self.buckets_path();
         let entries = std::fs::read_dir(&folder).map_err(|source| io("read", &folder, source))?;
         let mut buckets = Vec::new();
         for entry in entries {
@@ -152,11 +161,7 @@ impl BasePath {
         config: BucketConfig,
         shared: &Shared,
     ) -> Result<Bucket, BasePathError> {
-        if self.access == Access::ReadOnly {
-            return Err(BasePathError::ReadOnly {
-                path: self.path.clone(),
-            });
-        }
+        self.check_writable()?;
         Ok(Bucket::create(
             &self.bucket_path(bucket),
             bucket,
@@ -185,6 +190,16 @@ impl BasePath {
         Ok(opened)
     }
 
+    /// Fails unless the base path was taken for writing.
+    pub(crate) fn check_writable(&self) -> Result<(), BasePathError> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::ReadOnly => Err(BasePathError::ReadOnly {
+                path: self.path.clone(),
+            }),
+        }
+    }
+
     /// How the base path was taken.
     pub(crate) fn access(&self) -> Access {
         self.access
@@ -201,7 +216,7 @@ impl BasePath {
     }
 
     fn bucket_path(&self, bucket: BucketId) -> PathBuf {
-        self.path.join(BUCKETS_DIR).join(bucket_dir_name(bucket))
+        self.buckets_path().join(bucket_dir_name(bucket))
     }
 }
 

@@ -5,28 +5,41 @@
 //! own (`content`), so that an upload holds up a commit for one chunk at most.
 //! Proofs take neither: they read what is never changed.
 
+mod build;
 mod commit;
 mod content;
 mod ingest;
+mod listing;
 mod lookup;
 mod node_cache;
 mod prove;
 mod prove_sp;
+mod prune;
 mod put;
 mod queue;
 mod read;
-mod records;
-mod recover;
+pub(crate) mod records;
+pub(crate) mod recover;
+mod release;
+mod retired;
 #[cfg(test)]
 mod tests;
+mod unshaped;
 
+pub(crate) use build::{Builder, KeepBytes};
 pub use commit::{Committed, NewLeaf};
+pub(crate) use content::ContentChange;
 pub use ingest::Ingested;
 pub use prove::{Answer, At, View};
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
+pub use prune::Pruned;
 pub use read::Promise;
+pub use release::Released;
+pub use retired::RetiredTree;
 
-use crate::engine::{Access, DamagedLog, Durability, Engine, Family, ReadCounts, Shared};
+use crate::engine::{
+    Access, DamagedLog, Durability, Engine, EngineError, Family, ReadCounts, Shared,
+};
 use crate::error::{CommitError, CreateError, OpenError, ProveError, Unusable};
 use crate::layout::{self, StateRecord, Usage};
 use cairn_primitives::mmr::Frontier;
@@ -37,7 +50,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 /// What a bucket is made with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BucketConfig {
     /// How it hashes, for its whole life.
     pub profile: HashingProfile,
@@ -55,9 +68,6 @@ impl Default for BucketConfig {
     }
 }
 
-/// What the folder of a bucket that is being made ends with.
-const UNFINISHED: &str = ".creating";
-
 fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {
     move |source| CreateError::Folder {
         bucket,
@@ -68,12 +78,12 @@ fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> Cre
 
 fn unfinished_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(UNFINISHED);
+    name.push(layout::CREATING);
     name.into()
 }
 
 /// Renames a folder, so that it is found under its new name after a loss of power.
-fn move_durably(from: &Path, to: &Path) -> std::io::Result<()> {
+pub(crate) fn move_durably(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)?;
     match to.parent() {
         Some(parent) => std::fs::File::open(parent)?.sync_all(),
@@ -125,7 +135,15 @@ pub struct Bucket {
     tip: RwLock<Arc<Tip>>,
     upper_nodes: node_cache::NodeCache,
     commits: queue::Queue,
+    /// Held together by commits, from looking for their content until they are
+    /// written. Held alone by what must not happen in between: the change to
+    /// another tree, and each removal of content that was committed.
+    committing: RwLock<()>,
+    /// Held by a prune or a release, of which there is one at a time.
+    shortening: Mutex<()>,
     content: Mutex<content::ContentState>,
+    /// The last commitment that was promised since the bucket was opened.
+    promised: Mutex<Option<Promise>>,
     poison: OnceLock<String>,
 }
 
@@ -230,11 +248,32 @@ impl Bucket {
     ///
     /// The database's failure; what was synced is safe all the same.
     pub fn close(self) -> Result<(), CommitError> {
+        self.flush()
+    }
+
+    /// Writes out what is in memory, so that it takes none.
+    pub(crate) fn flush(&self) -> Result<(), CommitError> {
         if self.access == Access::ReadWrite && self.poison.get().is_none() {
+            self.flush_unlogged()?;
             self.engine.flush(Family::Content)?;
             self.engine.flush(Family::Tree)?;
         }
         Ok(())
+    }
+
+    /// Memory that the bucket's unflushed entries take, in bytes.
+    pub(crate) fn unflushed_bytes(&self) -> Result<u64, EngineError> {
+        self.engine.unflushed_bytes()
+    }
+
+    /// The last commitment that was promised since the bucket was opened.
+    pub(crate) fn last_promised(&self) -> Option<Promise> {
+        *self.promised.lock()
+    }
+
+    /// Whether a write failed, so that the bucket takes no more (I9).
+    pub fn is_poisoned(&self) -> bool {
+        self.poison.get().is_some()
     }
 
     fn from_parts(
@@ -244,16 +283,20 @@ impl Bucket {
         config: BucketConfig,
         tip: Tip,
         usage: Usage,
+        kept_nodes: usize,
     ) -> Self {
         Self {
             id,
             config,
             access,
             engine,
-            upper_nodes: node_cache::NodeCache::new(tip.tree),
+            upper_nodes: node_cache::NodeCache::new(tip.tree, kept_nodes),
             tip: RwLock::new(Arc::new(tip)),
             commits: queue::Queue::default(),
+            committing: RwLock::new(()),
+            shortening: Mutex::new(()),
             content: Mutex::new(content::ContentState::new(usage)),
+            promised: Mutex::new(None),
             poison: OnceLock::new(),
         }
     }
@@ -266,6 +309,11 @@ impl Bucket {
     /// What the bucket was made with.
     pub fn config(&self) -> BucketConfig {
         self.config
+    }
+
+    /// How the bucket was opened.
+    pub fn access(&self) -> Access {
+        self.access
     }
 
     /// The bucket's folder.
@@ -286,6 +334,13 @@ impl Bucket {
     /// `data_size` summed over all leaves that were ever committed, in bytes.
     pub fn total_size(&self) -> u64 {
         self.tip().total_size
+    }
+
+    /// The newest commitment, its peaks and the total size, all of one moment.
+    pub(crate) fn newest(&self) -> (Commitment, Vec<H256>, u64) {
+        let tip = self.tip();
+        let peaks = tip.frontier.peaks().to_vec();
+        (tip.commitment(), peaks, tip.total_size)
     }
 
     /// What the bucket's content takes.
@@ -325,7 +380,7 @@ impl Bucket {
     }
 
     /// Fails where writes are not possible, or not to be trusted (I9).
-    fn usable(&self) -> Result<(), Unusable> {
+    pub(crate) fn usable(&self) -> Result<(), Unusable> {
         if self.access == Access::ReadOnly {
             return Err(Unusable::ReadOnly { bucket: self.id });
         }

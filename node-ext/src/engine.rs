@@ -2,20 +2,24 @@
 //! is opened, read and written.
 
 mod fault;
+mod index_db;
+mod inspect;
+mod legacy_db;
 mod options;
 #[cfg(test)]
 mod probe;
+mod upkeep;
 
 pub use fault::{EngineError, FaultKind};
+pub(crate) use index_db::{IndexBatch, IndexDb, Table};
+pub(crate) use inspect::Read;
+pub(crate) use legacy_db::{LegacyDb, LegacyFamily};
 pub(crate) use options::DamagedLog;
-pub use options::Shared;
+pub use options::{Resources, Shared};
 
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
 use options::{families, options};
-use rocksdb::{
-    ColumnFamily, DBWithThreadMode, Direction, IteratorMode, ReadOptions, SingleThreaded,
-    WriteBatch, WriteOptions,
-};
+use rocksdb::{ColumnFamily, DBWithThreadMode, SingleThreaded, WriteBatch, WriteOptions};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -214,18 +218,8 @@ impl Engine {
         family: Family,
         prefix: &'e [u8],
     ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + 'e, EngineError> {
-        let handle = self.family(family)?;
-        let mut options = ReadOptions::default();
         // Passing over a bucket once must not push out what proofs need.
-        options.fill_cache(false);
-        let from = IteratorMode::From(prefix, Direction::Forward);
-        let entries = self.db.iterator_cf_opt(handle, options, from);
-        Ok(entries
-            .map(move |entry| entry.map_err(self.fault("scanning a bucket")))
-            .take_while(move |entry| match entry {
-                Ok((key, _)) => key.starts_with(prefix),
-                Err(_) => true,
-            }))
+        self.scan_from(family, prefix, prefix)
     }
 
     pub(crate) fn batch(&self) -> Batch<'_> {

@@ -1,7 +1,12 @@
 //! What can go wrong with a bucket, by operation: each type holds only what
 //! its call can meet, and each message says what to do where something can be.
 
+mod prune;
+
+pub use prune::{PruneError, ReleaseError};
+
 use crate::engine::EngineError;
+use crate::layout::Flaw;
 use crate::signing::SignError;
 use cairn_primitives::chunk_tree::ShapeError;
 use cairn_primitives::sp_mmr::PlanError;
@@ -262,6 +267,17 @@ pub enum ProveError {
         /// The root that was asked for.
         root: H256,
     },
+    /// The tree was pruned, and has been released since.
+    #[error(
+        "bucket {bucket} has released the tree from sequence {tree}: what was signed of it is \
+         not proven any more"
+    )]
+    Released {
+        /// The bucket.
+        bucket: BucketId,
+        /// The tree.
+        tree: Sequence,
+    },
     /// The tree was never that long.
     #[error("bucket {bucket} has {have} leaves, and never had {asked}")]
     NoSuchCount {
@@ -293,6 +309,19 @@ pub enum ProveError {
         chunk: ChunkIndex,
         /// What stands there instead.
         reason: VerifyError,
+    },
+    /// The leaf's content came with an import, in a shape that the chain cannot
+    /// verify. It can be read, and the leaf proven.
+    #[error("leaf {leaf} of bucket {bucket} cannot answer for chunk {chunk}: {flaw}")]
+    Unprovable {
+        /// The bucket.
+        bucket: BucketId,
+        /// The leaf.
+        leaf: LeafIndex,
+        /// The chunk that was asked for.
+        chunk: ChunkIndex,
+        /// What is wrong with the content.
+        flaw: Flaw,
     },
     /// A node is gone from disk.
     #[error("bucket {bucket} has lost node {position} of tree {tree}; run `cairn fsck`")]

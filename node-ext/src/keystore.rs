@@ -4,12 +4,9 @@
 
 use crate::signing::{KEY_TYPE, Signer};
 use sp_core::{Pair, sr25519};
-use sp_keystore::Keystore;
-use sp_keystore::testing::MemoryKeystore;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Why a key was not found or kept.
 #[derive(Debug, thiserror::Error)]
@@ -144,14 +141,11 @@ impl KeyFolder {
             std::fs::read_to_string(&file).map_err(|source| self.fault("read", &file, source))?;
         let damaged = || KeyError::Damaged { path: file.clone() };
         let secret: String = serde_json::from_str(&text).map_err(|_| damaged())?;
-        let keystore = MemoryKeystore::new();
-        let public = keystore
-            .sr25519_generate_new(KEY_TYPE, Some(&secret))
-            .map_err(|_| damaged())?;
-        if public.0 != key {
+        let pair = sr25519::Pair::from_string(&secret, None).map_err(|_| damaged())?;
+        if pair.public().0 != key {
             return Err(damaged());
         }
-        Ok(Signer::new(Arc::new(keystore), public))
+        Ok(Signer::of_pair(pair))
     }
 
     fn write(&self, public: [u8; 32], secret: &str) -> Result<[u8; 32], KeyError> {

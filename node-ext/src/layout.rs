@@ -3,6 +3,19 @@
 //!
 //! Numbers in keys are `u64`, big-endian, so that keys sort as numbers do.
 
+mod retired;
+mod unshaped;
+
+pub use retired::Deletion;
+pub(crate) use retired::{
+    LIST_COMPLETE_KEY, LISTED, LISTED_END, RETIRED, RetiredRecord, all_nodes, listed_key, nodes_of,
+    parse_listed_key, parse_retired_key, retired_key,
+};
+pub use unshaped::Flaw;
+pub(crate) use unshaped::{
+    Child, FLAGS, FlagValue, Kind, UNSHAPED, UnshapedValue, flag_key, parse_flag_key, unshaped_key,
+};
+
 use cairn_primitives::chunk_tree::Subtree;
 use cairn_primitives::mmr;
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, Position, Sequence};
@@ -19,8 +32,14 @@ pub(crate) const CONTENT_FAMILY: &str = "content";
 
 /// The folder of all buckets within the base path.
 pub(crate) const BUCKETS_DIR: &str = "buckets";
+/// The folder of the Global Index within the base path.
+pub(crate) const INDEX_DIR: &str = "index";
+/// The folder of deleted buckets within the base path.
+pub(crate) const TRASH_DIR: &str = "trash";
 /// The folder of the provider's keys within the base path.
 pub(crate) const KEYSTORE_DIR: &str = "keystore";
+/// The folder within the base path that says how far scrubs have come.
+pub(crate) const SCRUB_DIR: &str = "scrub";
 /// The file whose lock says that a process works on the base path.
 pub(crate) const LOCK_FILE: &str = "LOCK";
 
@@ -40,6 +59,35 @@ pub(crate) fn parse_bucket_dir_name(name: &str) -> Option<BucketId> {
     (bucket_dir_name(id) == name).then_some(id)
 }
 
+/// The name of a deleted bucket's folder; the nonce tells it from others that
+/// were deleted under the same id.
+pub(crate) fn trash_dir_name(id: BucketId, nonce: u32) -> String {
+    format!("{}-{nonce:08x}", bucket_dir_name(id))
+}
+
+/// The bucket and nonce that a folder in the trash is named for.
+pub(crate) fn parse_trash_dir_name(name: &str) -> Option<(BucketId, u32)> {
+    let (id, nonce) = name.split_once('-')?;
+    let id = parse_bucket_dir_name(id)?;
+    let nonce = u32::from_str_radix(nonce, 16).ok()?;
+    (trash_dir_name(id, nonce) == name).then_some((id, nonce))
+}
+
+/// What the folder of a bucket that is being made ends with.
+pub(crate) const CREATING: &str = ".creating";
+/// What the folder of a bucket that is being brought in ends with.
+pub(crate) const IMPORTING: &str = ".importing";
+/// What the folder of a bucket that is being copied out ends with.
+pub(crate) const EXPORTING: &str = ".exporting";
+
+/// Whether something in the folder of buckets is of nobody's once the process
+/// that was at it has ended.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    [CREATING, IMPORTING, EXPORTING]
+        .iter()
+        .any(|end| name.ends_with(end))
+}
+
 fn hash_key(tag: u8, hash: &H256) -> [u8; 33] {
     let mut key = [tag; 33];
     key[1..].copy_from_slice(hash.as_bytes());
@@ -53,6 +101,9 @@ pub(crate) fn leaf_key(sequence: Sequence) -> TreeKey {
     key[1..9].copy_from_slice(&sequence.0.to_be_bytes());
     TreeKey { key, length: 9 }
 }
+
+/// What all keys of leaves begin with.
+pub(crate) const LEAVES: &[u8] = b"l";
 
 /// Levels of nodes that stand together on disk.
 ///
@@ -121,6 +172,10 @@ pub(crate) fn chunk_length_key(hash: &H256) -> [u8; 33] {
     hash_key(b'h', hash)
 }
 
+/// What all keys of nodes begin with.
+pub(crate) const NODES: &[u8] = b"n";
+/// What all keys of chunks' bytes begin with.
+pub(crate) const CHUNKS: &[u8] = b"c";
 /// What all keys of chunks' lengths begin with.
 pub(crate) const CHUNK_LENGTHS: &[u8] = b"h";
 /// What all keys of interior nodes begin with.
@@ -382,6 +437,15 @@ mod tests {
             }
             if let Some(value) = PromiseValue::parse(&bytes) {
                 prop_assert_eq!(&value.to_bytes()[..], &bytes[..]);
+            }
+            if let Some(record) = RetiredRecord::parse(&bytes) {
+                prop_assert_eq!(record.encode(), bytes.clone());
+            }
+            if let Some((height, key)) = parse_listed_key(&bytes) {
+                prop_assert_eq!(&listed_key(height, &key)[..], &bytes[..]);
+            }
+            if let Some(tree) = parse_retired_key(&bytes) {
+                prop_assert_eq!(&retired_key(tree)[..], &bytes[..]);
             }
             let _ = parse_promise_key(&bytes);
             let _ = parse_chunk_length(&bytes);

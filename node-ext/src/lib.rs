@@ -44,25 +44,51 @@
     )
 )]
 
+mod aside;
 mod base_path;
 mod bucket;
 mod engine;
 mod error;
 mod fsck;
+mod index;
 mod keystore;
 mod layout;
+mod legacy;
+mod pool;
+mod provider;
 mod salvage;
+mod scrub;
 mod signing;
+mod transfer;
 
 pub use base_path::{BasePath, BasePathError};
 pub use bucket::{
-    Answer, At, Bucket, BucketConfig, Committed, Ingested, NewLeaf, Promise, SpAncestryProof,
-    SpLeavesProof, View,
+    Answer, At, Bucket, BucketConfig, Committed, Ingested, NewLeaf, Promise, Pruned, Released,
+    RetiredTree, SpAncestryProof, SpLeavesProof, View,
 };
-pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Shared};
-pub use error::{CommitError, CreateError, IngestError, OpenError, ProveError, Unusable};
-pub use fsck::{Finding, FsckReport, fsck};
+pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Resources, Shared};
+pub use error::{
+    CommitError, CreateError, IngestError, OpenError, ProveError, PruneError, ReleaseError,
+    Unusable,
+};
+pub use fsck::repair::{RepairError, Repaired, repair};
+pub use fsck::{Checked, Finding, FsckReport, Remedy, fsck};
+pub use index::{BucketRecord, DedupReport, IndexError, Standing};
 pub use keystore::{KeyError, KeyFolder};
-pub use layout::Usage;
+pub use layout::{Deletion, Flaw, Usage};
+pub use legacy::{
+    LegacyBucketReport, LegacyBuckets, LegacyEra, LegacyError, LegacyImport, LegacyMode,
+    LegacyReport, LegacySource, LegacyStatus, LegacyStep, LegacySummary, UnprovableLeaf,
+};
+pub use pool::{
+    Allowance, Budget, BudgetError, BudgetRequest, DESCRIPTORS_BESIDES_FILES, PoolStatistics,
+    Priority, RESERVED_DESCRIPTORS, USUAL_WAIT, Wanted,
+};
+pub use provider::{Fault, Lease, Provider, ProviderError, ProviderOptions};
 pub use salvage::Salvaged;
+pub use scrub::{Pace, Scrub, ScrubFinding, ScrubPoint, StepReport};
 pub use signing::{KEY_TYPE, SignError, SignedCommitment, Signer};
+pub use transfer::{
+    Check, Exported, Form, Imported, Manifest, ManifestFault, ManifestFile, Progress, Source, Step,
+    TransferError, import_bucket, remove_unfinished,
+};

@@ -1,12 +1,12 @@
 //! Opening a bucket whose log is damaged, at the price of what is behind the
 //! damage; and keeping all of it aside first, since that may be a promise.
 
+use crate::aside::keep_aside;
 use crate::base_path::{BasePath, BasePathError, io};
 use crate::bucket::Bucket;
 use crate::engine::{Access, Shared};
 use cairn_primitives::BucketId;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What the folder with the bucket as it was ends with.
 const KEPT_ASIDE: &str = ".before-salvage";
@@ -38,31 +38,11 @@ impl BasePath {
             });
         }
         let path = self.existing_bucket_path(bucket)?;
-        let mut kept_aside = path.as_os_str().to_owned();
-        kept_aside.push(KEPT_ASIDE);
-        let kept_aside = PathBuf::from(kept_aside);
-        keep_aside(&path, &kept_aside).map_err(|source| io("keep aside", &kept_aside, source))?;
+        let kept_aside =
+            keep_aside(&path, KEPT_ASIDE).map_err(|source| io("keep aside", &path, source))?;
         Ok(Salvaged {
             bucket: Bucket::open_up_to_damage(&path, shared)?,
             kept_aside,
         })
     }
-}
-
-/// Copies a closed bucket's folder. Files of content never change once they
-/// are written, and are shared.
-fn keep_aside(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        let is_immutable = |end: &std::ffi::OsStr| end == "sst" || end == "blob";
-        if source.extension().is_some_and(is_immutable) {
-            std::fs::hard_link(&source, &target)?;
-        } else {
-            std::fs::copy(&source, &target)?;
-            File::open(&target)?.sync_all()?;
-        }
-    }
-    File::open(to)?.sync_all()
 }

@@ -53,14 +53,31 @@ pub enum SignError {
 /// Signs with one key of a keystore, which the provider registered on chain.
 #[derive(Clone)]
 pub struct Signer {
-    keystore: KeystorePtr,
+    secret: Secret,
     public: sr25519::Public,
+}
+
+/// Where the secret of a signer is.
+#[derive(Clone)]
+enum Secret {
+    Keystore(KeystorePtr),
+    /// Held ready: a keystore derives the key anew from its phrase at each
+    /// signature, which costs more than a durable commit.
+    Pair(Box<sr25519::Pair>),
 }
 
 impl Signer {
     /// Signs with the key `public` of type [`KEY_TYPE`].
     pub fn new(keystore: KeystorePtr, public: sr25519::Public) -> Self {
-        Self { keystore, public }
+        let secret = Secret::Keystore(keystore);
+        Self { secret, public }
+    }
+
+    /// Signs with a key that is held ready.
+    pub(crate) fn of_pair(pair: sr25519::Pair) -> Self {
+        let public = pair.public();
+        let secret = Secret::Pair(Box::new(pair));
+        Self { secret, public }
     }
 
     /// The public key.
@@ -76,10 +93,13 @@ impl Signer {
         commitment: Commitment,
     ) -> Result<SignedCommitment, SignError> {
         let payload = CommitmentPayload::new(bucket, commitment);
-        let signature = self
-            .keystore
-            .sr25519_sign(KEY_TYPE, &self.public, &payload.encode())?
-            .ok_or(SignError::NoKey(self.public.0))?;
+        let bytes = payload.encode();
+        let signature = match &self.secret {
+            Secret::Keystore(keystore) => keystore
+                .sr25519_sign(KEY_TYPE, &self.public, &bytes)?
+                .ok_or(SignError::NoKey(self.public.0))?,
+            Secret::Pair(pair) => pair.sign(&bytes),
+        };
         Ok(SignedCommitment {
             payload,
             signer: self.public.0,

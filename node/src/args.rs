@@ -1,7 +1,9 @@
 //! The command line as a whole: what holds for every command, and which
 //! commands there are. What a command takes is told beside it.
 
-use crate::commands::{bucket, drill, fsck, get, key, prove, put, verify};
+use crate::commands::{
+    bucket, drill, fsck, get, import_legacy, key, prove, put, scrub, status, verify,
+};
 use crate::failure::{EXIT_CODES, Failure};
 use crate::home;
 use crate::output::Output;
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     /// Make, bring or list the keys that commitments are signed with
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Tell what may be open here, how the buckets stand and what they share
+    Status(status::StatusArgs),
     /// Make, list or describe buckets
     #[command(subcommand)]
     Bucket(bucket::BucketCommand),
@@ -74,4 +78,8 @@ pub(crate) enum Command {
     ChallengeDrill(drill::DrillArgs),
     /// Rebuild every root from the bytes of the chunks, as an outsider would
     Fsck(fsck::FsckArgs),
+    /// Bring in the buckets of today's provider, from its database
+    ImportLegacy(import_legacy::ImportLegacyArgs),
+    /// Read all content again, against its hashes, as fast as allowed; go on where it was stopped
+    Scrub(scrub::ScrubArgs),
 }

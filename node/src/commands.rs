@@ -4,9 +4,12 @@ pub(crate) mod bucket;
 pub(crate) mod drill;
 pub(crate) mod fsck;
 pub(crate) mod get;
+pub(crate) mod import_legacy;
 pub(crate) mod key;
 pub(crate) mod prove;
 pub(crate) mod put;
+pub(crate) mod scrub;
+pub(crate) mod status;
 pub(crate) mod verify;
 
 use crate::args::{Cli, Command};
@@ -23,6 +26,9 @@ pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Prove(args) => prove::run(args, globals),
         Command::Verify(args) => verify::run(args, globals),
         Command::ChallengeDrill(args) => drill::run(args, globals),
+        Command::Status(args) => status::run(args, globals),
         Command::Fsck(args) => fsck::run(args, globals),
+        Command::ImportLegacy(args) => import_legacy::run(args, globals),
+        Command::Scrub(args) => scrub::run(args, globals),
     }
 }

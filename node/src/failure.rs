@@ -1,7 +1,10 @@
 //! How a command ends when it does not succeed: the sentence for the operator,
 //! and the exit code for the script.
 
-use cairn_node_ext::{BasePathError, CommitError, IngestError, KeyError, ProveError};
+use cairn_node_ext::{
+    BasePathError, CommitError, IngestError, KeyError, ProveError, ProviderError, PruneError,
+    ReleaseError, TransferError,
+};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,7 +13,8 @@ use std::process::ExitCode;
 const FAILED: u8 = 1;
 /// Exit code of a command line that makes no sense, as clap has it.
 const USAGE: u8 = 2;
-/// Exit code of a proof that is refused, or of a check that finds something.
+/// Exit code of a proof or a bucket that is refused, or of a check that finds
+/// something.
 const REFUSED: u8 = 3;
 /// Exit code when the reader of the output has gone: what a shell reports of a
 /// process that a closed pipe ended (128 and SIGPIPE's 13).
@@ -31,11 +35,19 @@ pub(crate) enum Failure {
     #[error("{0}{advice}", advice = base_path_advice(.0))]
     BasePath(#[from] BasePathError),
     #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
     Prove(#[from] ProveError),
     #[error(transparent)]
     Commit(#[from] CommitError),
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
+    #[error(transparent)]
+    Prune(#[from] PruneError),
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     #[error("cannot store {path}: {source}")]
     Ingest { path: PathBuf, source: IngestError },
     #[error("cannot {doing} {path}: {source}")]
@@ -70,9 +82,9 @@ impl Failure {
     /// anybody's, and nobody is left to tell.
     fn is_closed_pipe(&self) -> bool {
         match self {
-            Self::Output(error) | Self::Prove(ProveError::Sink(error)) => {
-                error.kind() == ErrorKind::BrokenPipe
-            }
+            Self::Output(error)
+            | Self::Prove(ProveError::Sink(error))
+            | Self::Transfer(TransferError::Sink(error)) => error.kind() == ErrorKind::BrokenPipe,
             Self::Stopped { cause, .. } => cause.is_closed_pipe(),
             _ => false,
         }
@@ -91,6 +103,7 @@ impl Failure {
             closed if closed.is_closed_pipe() => CLOSED_PIPE,
             Self::Usage(_) => USAGE,
             Self::Refused(_) => REFUSED,
+            Self::Transfer(error) if error.is_refusal() => REFUSED,
             _ => FAILED,
         })
     }

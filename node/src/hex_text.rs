@@ -24,11 +24,20 @@ pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     })
 }
 
+fn bytes_in<const N: usize>(text: &str) -> Result<[u8; N], String> {
+    let bytes = from_hex(text)?;
+    <[u8; N]>::try_from(bytes.as_slice())
+        .map_err(|_| format!("{N} bytes in hex are needed, and these are {}", bytes.len()))
+}
+
 /// 32 bytes: a root, a hash or a public key.
 pub(crate) fn bytes32(text: &str) -> Result<[u8; 32], String> {
-    let bytes = from_hex(text)?;
-    <[u8; 32]>::try_from(bytes.as_slice())
-        .map_err(|_| format!("32 bytes in hex are needed, and these are {}", bytes.len()))
+    bytes_in(text)
+}
+
+/// 64 bytes: a signature.
+pub(crate) fn bytes64(text: &str) -> Result<[u8; 64], String> {
+    bytes_in(text)
 }
 
 /// A root or hash.

@@ -16,7 +16,7 @@ mod out_file;
 mod output;
 mod progress;
 mod proof_file;
-
+mod provider_args;
 mod state_args;
 mod walk;
 

@@ -1,5 +1,6 @@
 //! Bars for long work, on stderr and only when that is a terminal.
 
+use cairn_node_ext::{Progress, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Counts bytes.
@@ -13,6 +14,38 @@ pub(crate) fn of_bytes(total: u64) -> ProgressBar {
 /// Counts things.
 pub(crate) fn of_items(total: u64) -> ProgressBar {
     bar(total, "{bar:30} {human_pos}/{human_len} {eta} {wide_msg}")
+}
+
+/// Shows each step of moving a bucket by a bar of its own.
+#[derive(Default)]
+pub(crate) struct TransferBars {
+    shown: Option<(Step, ProgressBar)>,
+}
+
+impl TransferBars {
+    pub(crate) fn show(&mut self, progress: Progress) {
+        let Progress { step, done, total } = progress;
+        match &self.shown {
+            Some((shown, bar)) if *shown == step => bar.set_position(done),
+            _ => {
+                self.clear();
+                let (bar, what) = match step {
+                    Step::Hashing => (of_bytes(total), "hashed"),
+                    Step::Copying => (of_bytes(total), "copied"),
+                    Step::Checking => (of_items(total), "leaves checked"),
+                };
+                bar.set_message(what);
+                bar.set_position(done);
+                self.shown = Some((step, bar));
+            }
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        if let Some((_, bar)) = self.shown.take() {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 fn bar(total: u64, template: &str) -> ProgressBar {

@@ -5,7 +5,7 @@
 //! commitment of its own, at its own leaf count, as if it had been alone.
 
 use super::queue::{GroupError, Request, Ticket};
-use super::{Bucket, Tip};
+use super::{Bucket, Promise, Tip};
 use crate::engine::{Durability, Family};
 use crate::error::CommitError;
 use crate::layout::{self, InteriorValue, PromiseValue, TreeKey};
@@ -84,6 +84,8 @@ impl Bucket {
         promise_at: Option<u64>,
     ) -> Result<Committed, CommitError> {
         self.usable()?;
+        // What is found now must still be there when the leaves are written.
+        let _committing = self.committing.read();
         leaves
             .iter()
             .try_for_each(|leaf| self.check_content(leaf))?;
@@ -160,15 +162,28 @@ impl Bucket {
         }
         self.upper_nodes.keep(tip.tree, nodes.into_iter());
         *self.tip.write() = Arc::new(tip);
+        self.note_promised(&done);
         for (ticket, committed) in done {
             *ticket.outcome.lock() = Some(Ok(committed));
+        }
+    }
+
+    fn note_promised(&self, done: &[(&Arc<Ticket>, Committed)]) {
+        let promised = done.iter().rev().find_map(|(ticket, committed)| {
+            ticket.request.promise_at.map(|signed_ms| Promise {
+                commitment: committed.commitment,
+                signed_ms,
+            })
+        });
+        if promised.is_some() {
+            *self.promised.lock() = promised;
         }
     }
 
     /// Whether the whole tree under a data root is here, in a shape and size
     /// that can be proven (I1). One read: a node is stored only after its
     /// children, with the shape of all that is under it.
-    fn check_content(&self, leaf: &NewLeaf) -> Result<(), CommitError> {
+    pub(super) fn check_content(&self, leaf: &NewLeaf) -> Result<(), CommitError> {
         let NewLeaf {
             data_root,
             data_size,
@@ -237,16 +252,32 @@ impl Bucket {
     }
 }
 
-/// What a request adds to the database, but for the state record.
-struct Additions {
+/// What new leaves add to the database, but for the state record.
+pub(super) struct Additions {
     tree: Sequence,
     leaves: Vec<(TreeKey, [u8; LEAF_BYTES])>,
     nodes: Vec<(Position, H256)>,
-    promise: Option<([u8; 41], PromiseValue)>,
+    promises: Vec<([u8; 41], PromiseValue)>,
 }
 
 impl Additions {
-    fn write(&self, batch: &mut crate::engine::Batch<'_>) {
+    pub(super) fn to(tip: &Tip) -> Self {
+        Self {
+            tree: tip.tree,
+            leaves: Vec::new(),
+            nodes: Vec::new(),
+            promises: Vec::new(),
+        }
+    }
+
+    /// Promises the root that the tip has.
+    pub(super) fn promise(&mut self, tip: &Tip, signed_ms: u64) {
+        let key = layout::promise_key(&tip.root, tip.tree);
+        let count = tip.frontier.count();
+        self.promises.push((key, PromiseValue { count, signed_ms }));
+    }
+
+    pub(super) fn write(&self, batch: &mut crate::engine::Batch<'_>) {
         for (key, leaf) in &self.leaves {
             batch.put(Family::Tree, key, leaf);
         }
@@ -254,21 +285,36 @@ impl Additions {
             let key = layout::node_key(self.tree, *position);
             batch.put(Family::Tree, key, hash.as_bytes());
         }
-        if let Some((key, value)) = &self.promise {
+        for (key, value) in &self.promises {
             batch.put(Family::Tree, key, &value.to_bytes());
         }
+    }
+}
+
+impl Tip {
+    /// Appends a leaf as it is, and notes what it adds; the root is left for
+    /// when the last one is there. `None` where the tree's numbers end.
+    pub(super) fn append(&mut self, leaf: &MmrLeaf, additions: &mut Additions) -> Option<()> {
+        // The sequence after the last must exist too, for opening looks there.
+        let index = self.frontier.count().next_index();
+        let sequence = self.tree.of_leaf(index);
+        let sequence = sequence.filter(|sequence| sequence.0 != u64::MAX)?;
+        let hash = self.frontier.profile().leaf(leaf);
+        self.frontier.append(hash, |position, hash| {
+            additions.nodes.push((position, hash))
+        })?;
+        additions
+            .leaves
+            .push((layout::leaf_key(sequence), leaf.to_bytes()));
+        self.total_size = leaf.total_size;
+        Some(())
     }
 }
 
 /// The tip after a request, and what it adds. Pure: reads nothing.
 fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
     let mut next = tip.clone();
-    let mut additions = Additions {
-        tree: tip.tree,
-        leaves: Vec::new(),
-        nodes: Vec::new(),
-        promise: None,
-    };
+    let mut additions = Additions::to(tip);
     for new in &request.leaves {
         let total_size = next
             .total_size
@@ -279,32 +325,15 @@ fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError>
             data_size: new.data_size,
             total_size,
         };
-        // The sequence after the last must exist too, for opening looks there.
-        let index = next.frontier.count().next_index();
-        let sequence = next
-            .tree
-            .of_leaf(index)
-            .filter(|sequence| sequence.0 != u64::MAX);
-        let sequence = sequence.ok_or(GroupError::Exhausted)?;
-        let hash = next.frontier.profile().leaf(&leaf);
-        next.frontier
-            .append(hash, |position, hash| {
-                additions.nodes.push((position, hash))
-            })
+        next.append(&leaf, &mut additions)
             .ok_or(GroupError::Exhausted)?;
-        additions
-            .leaves
-            .push((layout::leaf_key(sequence), leaf.to_bytes()));
-        next.total_size = total_size;
     }
     next.root = next.frontier.root();
     if let Some(signed_ms) = request.promise_at {
-        let count = next.frontier.count();
-        if count.get() == 0 {
+        if next.frontier.count().get() == 0 {
             return Err(GroupError::NothingToSign);
         }
-        let key = layout::promise_key(&next.root, next.tree);
-        additions.promise = Some((key, PromiseValue { count, signed_ms }));
+        additions.promise(&next, signed_ms);
     }
     Ok((next, additions))
 }

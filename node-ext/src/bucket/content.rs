@@ -15,7 +15,8 @@ use crate::layout::{self, InteriorValue, Usage};
 use cairn_primitives::H256;
 use cairn_primitives::chunk_tree::{InteriorNode, ShapeError};
 use codec::Encode;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 /// A key in the content family, without the tag of a chunk's bytes.
 pub(super) type ContentKey = [u8; 33];
@@ -23,20 +24,55 @@ pub(super) type ContentKey = [u8; 33];
 /// What the content lock guards.
 pub(super) struct ContentState {
     usage: Usage,
+    /// How often content was written since the bucket was opened.
+    writes: u64,
     /// For each key that unfinished uploads have stored, how many claim it.
     pub(super) claims: HashMap<ContentKey, u32>,
     /// Whether content was written without a log and may not be on disk yet.
     /// Until it is, no content is logged, so that what a crash leaves is always
     /// the beginning of what was written; and nothing is committed.
     unlogged: bool,
+    /// Which chunks came and went since somebody last asked, in order, where
+    /// somebody wants to know.
+    changes: Option<Vec<ContentChange>>,
+    /// Uploads that have begun and not ended.
+    pub(super) uploads: u32,
+    /// While content is being released: what uploads have found or stored since
+    /// that began, and will build on.
+    pub(super) relied_on: Option<HashSet<ContentKey>>,
+}
+
+/// A chunk that came or went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ContentChange {
+    pub(crate) hash: H256,
+    /// Its length in bytes; `None` when it went.
+    pub(crate) length: Option<u32>,
 }
 
 impl ContentState {
     pub(super) fn new(usage: Usage) -> Self {
         Self {
             usage,
+            writes: 0,
             claims: HashMap::new(),
             unlogged: false,
+            changes: None,
+            uploads: 0,
+            relied_on: None,
+        }
+    }
+
+    /// Notes that somebody has found or stored content, and may build on it.
+    fn rely_on(&mut self, key: &ContentKey) {
+        if let Some(relied_on) = &mut self.relied_on {
+            relied_on.insert(*key);
+        }
+    }
+
+    fn changed(&mut self, hash: H256, length: Option<u32>) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(ContentChange { hash, length });
         }
     }
 
@@ -86,6 +122,7 @@ impl Bucket {
         bytes: &[u8],
     ) -> Result<bool, IngestError> {
         let key = layout::chunk_length_key(hash);
+        content.rely_on(&key);
         if self.engine.get(Family::Content, &key)?.is_some() {
             return Ok(false);
         }
@@ -113,7 +150,29 @@ impl Bucket {
         batch.put(Family::Content, layout::chunk_key(hash), bytes);
         batch.put(Family::Content, key, &layout::chunk_length_value(length));
         self.write_content(content, batch, usage)?;
+        content.changed(*hash, Some(length));
         Ok(true)
+    }
+
+    /// How often content was written since the bucket was opened: what was seen
+    /// of it is of one moment if that is as it was before.
+    pub(crate) fn content_writes(&self) -> u64 {
+        self.content.lock().writes
+    }
+
+    /// Has the bucket remember which chunks come and go.
+    pub(crate) fn remember_changes(&self) {
+        self.content.lock().changes.get_or_insert_with(Vec::new);
+    }
+
+    /// Which chunks came and went since the last call, in order.
+    pub(crate) fn take_changes(&self) -> Vec<ContentChange> {
+        let mut content = self.content.lock();
+        content
+            .changes
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
     }
 
     /// Stores an interior node unless it is there, in the content lock.
@@ -123,6 +182,7 @@ impl Bucket {
         node: &InteriorNode,
     ) -> Result<bool, IngestError> {
         let key = layout::interior_key(&node.hash);
+        content.rely_on(&key);
         if self.engine.get(Family::Content, &key)?.is_some() {
             return Ok(false);
         }
@@ -146,7 +206,8 @@ impl Bucket {
         Ok(true)
     }
 
-    fn write_content(
+    /// Writes changes of the content family, with the usage after them.
+    pub(super) fn write_content(
         &self,
         content: &mut ContentState,
         mut batch: Batch<'_>,
@@ -160,12 +221,16 @@ impl Bucket {
         };
         written.map_err(|error| self.poisoned_by(error))?;
         content.usage = usage;
+        content.writes = content.writes.saturating_add(1);
         Ok(())
     }
 
     /// Makes content that was not logged durable, so that leaves may refer to it.
     pub(super) fn flush_unlogged(&self) -> Result<(), EngineError> {
-        let mut content = self.content.lock();
+        self.flush_unlogged_in(&mut self.content.lock())
+    }
+
+    fn flush_unlogged_in(&self, content: &mut ContentState) -> Result<(), EngineError> {
         if content.unlogged {
             self.engine
                 .flush(Family::Content)
@@ -175,14 +240,37 @@ impl Bucket {
         Ok(())
     }
 
+    /// Makes a copy of the database in `path`, which must not be there: all that
+    /// was committed and stored when this was called, and a beginning of what
+    /// came meanwhile.
+    ///
+    /// Holds up uploads, and commits that begin meanwhile: the copy lists the
+    /// files first and copies the log afterwards. A leaf that is only in the log
+    /// must not come with it while its content, written without a log, does not.
+    pub(crate) fn checkpoint(&self, path: &Path) -> Result<(), EngineError> {
+        let mut content = self.content.lock();
+        self.flush_unlogged_in(&mut content)?;
+        self.engine.checkpoint(path)
+    }
+
     /// Removes records of content in one write.
     pub(super) fn remove_content(
         &self,
         content: &mut ContentState,
         keys: &[ContentKey],
     ) -> Result<(), EngineError> {
+        self.remove_content_with(content, keys, self.engine.batch())
+    }
+
+    /// Removes records of content in one write with what is in `batch`.
+    pub(super) fn remove_content_with(
+        &self,
+        content: &mut ContentState,
+        keys: &[ContentKey],
+        mut batch: Batch<'_>,
+    ) -> Result<(), EngineError> {
         let mut usage = content.usage;
-        let mut batch = self.engine.batch();
+        let mut removed = Vec::new();
         for key in keys {
             batch.delete(Family::Content, key);
             let Some((tag, hash)) = layout::parse_content_key(key) else {
@@ -197,7 +285,12 @@ impl Bucket {
             usage.bytes = usage.bytes.saturating_sub(length.unwrap_or(0).into());
             usage.chunks = usage.chunks.saturating_sub(1);
             batch.delete(Family::Content, layout::chunk_key(&hash));
+            removed.push(hash);
         }
-        self.write_content(content, batch, usage)
+        self.write_content(content, batch, usage)?;
+        removed
+            .into_iter()
+            .for_each(|hash| content.changed(hash, None));
+        Ok(())
     }
 }

@@ -119,6 +119,9 @@ struct Upload<'b> {
 impl<'b> Upload<'b> {
     fn new(bucket: &'b Bucket) -> Self {
         let tree = Some(TreeBuilder::new(bucket.config.profile));
+        let mut content = bucket.content.lock();
+        content.uploads = content.uploads.saturating_add(1);
+        drop(content);
         Self {
             bucket,
             tree,
@@ -244,6 +247,8 @@ impl Drop for Upload<'_> {
         if !self.claimed.is_empty() {
             self.take_back();
         }
+        let mut content = self.bucket.content.lock();
+        content.uploads = content.uploads.saturating_sub(1);
     }
 }
 

@@ -44,6 +44,15 @@ impl View<'_> {
         positions: &[Position],
         sequences: &[Sequence],
     ) -> Result<(Vec<H256>, Vec<MmrLeaf>), ProveError> {
+        let found = self.read_records(positions, sequences);
+        found.map_err(|error| self.bucket.missing_from(self.tree, error))
+    }
+
+    fn read_records(
+        &self,
+        positions: &[Position],
+        sequences: &[Sequence],
+    ) -> Result<(Vec<H256>, Vec<MmrLeaf>), ProveError> {
         let (bucket, tree) = (self.bucket, self.tree);
         let node_keys = positions.iter().map(|at| layout::node_key(tree, *at));
         let leaf_keys = sequences.iter().map(|at| layout::leaf_key(*at));

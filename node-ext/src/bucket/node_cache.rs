@@ -13,10 +13,6 @@ use std::collections::HashMap;
 /// neighbours.
 const LOWEST_LEVEL: u32 = 4;
 
-/// Nodes that are kept of one bucket, some 2 MiB. A tree with more of them keeps
-/// only its higher levels.
-const MAX_NODES: usize = 1 << 15;
-
 #[derive(Debug)]
 struct Kept {
     tree: Sequence,
@@ -29,10 +25,12 @@ struct Kept {
 #[derive(Debug)]
 pub(super) struct NodeCache {
     kept: RwLock<Kept>,
+    /// A tree with more nodes than this keeps only its higher levels.
+    max_nodes: usize,
 }
 
 impl NodeCache {
-    pub(super) fn new(tree: Sequence) -> Self {
+    pub(super) fn new(tree: Sequence, max_nodes: usize) -> Self {
         let kept = Kept {
             tree,
             from_level: LOWEST_LEVEL,
@@ -40,7 +38,17 @@ impl NodeCache {
         };
         Self {
             kept: RwLock::new(kept),
+            max_nodes,
         }
+    }
+
+    /// Forgets all nodes, and keeps those of another tree from now on.
+    pub(super) fn restart(&self, tree: Sequence) {
+        *self.kept.write() = Kept {
+            tree,
+            from_level: LOWEST_LEVEL,
+            nodes: HashMap::new(),
+        };
     }
 
     /// For each position, the node that stands there, where it is kept.
@@ -71,8 +79,11 @@ impl NodeCache {
             return;
         }
         let mut kept = self.kept.write();
+        if kept.tree != tree {
+            return;
+        }
         kept.nodes.extend(high);
-        while kept.nodes.len() > MAX_NODES {
+        while kept.nodes.len() > self.max_nodes {
             kept.from_level = kept.from_level.saturating_add(1);
             let from_level = kept.from_level;
             kept.nodes.retain(|at, _| mmr::height(*at) >= from_level);
@@ -84,9 +95,11 @@ impl NodeCache {
 mod tests {
     use super::*;
 
+    const MAX_NODES: usize = 1 << 15;
+
     #[test]
     fn what_is_kept_stays_within_its_bound_and_is_of_the_highest_levels() {
-        let cache = NodeCache::new(Sequence(0));
+        let cache = NodeCache::new(Sequence(0), MAX_NODES);
         let all = (0..1 << 22).map(|at| (Position(at), H256::from_low_u64_be(at)));
         cache.keep(Sequence(0), all);
         let kept = cache.kept.read();
@@ -106,5 +119,21 @@ mod tests {
             vec![None],
             "another tree's"
         );
+    }
+
+    /// The two trees have nodes at the same positions.
+    #[test]
+    fn a_node_that_was_read_before_the_tree_changed_does_not_get_into_the_next_tree() {
+        let cache = NodeCache::new(Sequence(0), MAX_NODES);
+        let high = Position(30);
+        let read_meanwhile = std::iter::once_with(|| {
+            cache.restart(Sequence(9));
+            (high, H256::repeat_byte(1))
+        });
+        cache.keep(Sequence(0), read_meanwhile);
+        assert_eq!(cache.find(Sequence(9), &[high]), vec![None]);
+        cache.keep(Sequence(9), [(high, H256::repeat_byte(2))].into_iter());
+        let found = cache.find(Sequence(9), &[high]);
+        assert_eq!(found, vec![Some(H256::repeat_byte(2))]);
     }
 }

@@ -117,7 +117,7 @@ impl Bucket {
             let Some(((_, in_tree), promise)) = promise else {
                 return Err(self.unsound("a record of what was signed cannot be read"));
             };
-            if tree.is_none_or(|tree| tree == in_tree) {
+            if tree.is_none_or(|tree| tree == in_tree) && self.is_proven_from(in_tree)? {
                 found = Some((in_tree, promise.count));
             }
         }
@@ -235,7 +235,7 @@ impl View<'_> {
         })
     }
 
-    fn sequence(&self, index: LeafIndex) -> Result<Sequence, ProveError> {
+    pub(super) fn sequence(&self, index: LeafIndex) -> Result<Sequence, ProveError> {
         let none = ProveError::NoSuchLeaf {
             bucket: self.bucket.id,
             index,
@@ -298,8 +298,15 @@ impl View<'_> {
     /// # Errors
     ///
     /// [`ProveError`]; [`ProveError::NoSuchChunk`] for a slot that only pads
-    /// the tree, which nobody can answer with a proof.
+    /// the tree, which nobody can answer with a proof, and
+    /// [`ProveError::Unprovable`] for imported content of another shape.
     pub fn answer(&self, location: ChunkLocation) -> Result<Answer, ProveError> {
+        let (leaf, chunk) = (location.leaf_index, location.chunk_index);
+        self.checked_answer(location)
+            .map_err(|error| self.blame(leaf, chunk, error))
+    }
+
+    fn checked_answer(&self, location: ChunkLocation) -> Result<Answer, ProveError> {
         let bucket = self.bucket;
         let ChunkLocation {
             leaf_index,
@@ -314,8 +321,12 @@ impl View<'_> {
             chunk: chunk_index,
             reason,
         })?;
-        let (chunk_proof, hash) = bucket.chunk_path(&leaf, slot)?;
-        let chunk_data = bucket.chunk_bytes(&hash)?;
+        let content = bucket.chunk_path(&leaf, slot).and_then(|(path, hash)| {
+            let bytes = bucket.chunk_bytes(&hash)?;
+            Ok((path, bytes))
+        });
+        let (chunk_proof, chunk_data) =
+            content.map_err(|error| bucket.missing_from(self.tree, error))?;
         let answer = Answer {
             commitment,
             location,

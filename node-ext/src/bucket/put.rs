@@ -2,11 +2,15 @@
 //! before parents, and nothing that the chain could not verify.
 
 use super::Bucket;
-use super::content::ContentState;
+use super::content::{ContentKey, ContentState};
+use crate::engine::EngineError;
 use crate::error::IngestError;
 use crate::layout::{self, InteriorValue};
 use cairn_primitives::H256;
 use cairn_primitives::chunk_tree::{InteriorNode, Subtree, padding};
+
+/// How a record of content is read.
+pub(super) type ReadContent<'r> = dyn Fn(&ContentKey) -> Result<Option<Vec<u8>>, EngineError> + 'r;
 
 impl Bucket {
     /// Stores one chunk that a client names by its hash. Returns whether it is
@@ -70,6 +74,17 @@ impl Bucket {
         left: H256,
         right: H256,
     ) -> Result<Option<Subtree>, IngestError> {
+        self.joined_of(&|key| self.settled_in(content, key), node, left, right)
+    }
+
+    /// The same, over records that `read` reads.
+    pub(super) fn joined_of(
+        &self,
+        read: &ReadContent<'_>,
+        node: H256,
+        left: H256,
+        right: H256,
+    ) -> Result<Option<Subtree>, IngestError> {
         let missing = |child| IngestError::MissingChild {
             bucket: self.id,
             node,
@@ -82,14 +97,14 @@ impl Bucket {
         }
         // A child may be a chunk, an interior node, or, under the plain profile
         // and with 64 bytes, either: take what makes a tree.
-        let lefts = self.settled_subtrees(content, &left)?;
+        let lefts = self.subtrees(read, &left)?;
         if lefts.is_empty() {
             return Err(missing(left));
         }
         if let Some(beside) = lefts.iter().find(|tree| is_padding(&right, tree.height())) {
             return beside.join(None).map(Some).map_err(shape);
         }
-        let rights = self.settled_subtrees(content, &right)?;
+        let rights = self.subtrees(read, &right)?;
         let pairs = lefts
             .iter()
             .flat_map(|left| rights.iter().map(|right| left.join(Some(*right))));
@@ -104,23 +119,19 @@ impl Bucket {
     }
 
     /// What is known of a hash, as a chunk and as an interior node.
-    fn settled_subtrees(
-        &self,
-        content: &ContentState,
-        hash: &H256,
-    ) -> Result<Vec<Subtree>, IngestError> {
+    fn subtrees(&self, read: &ReadContent<'_>, hash: &H256) -> Result<Vec<Subtree>, IngestError> {
         let damaged = || IngestError::Damaged {
             bucket: self.id,
             hash: *hash,
         };
         let mut subtrees = Vec::new();
         let length_key = layout::chunk_length_key(hash);
-        if let Some(value) = self.settled_in(content, &length_key)? {
+        if let Some(value) = read(&length_key)? {
             let length = layout::parse_chunk_length(&value).ok_or_else(damaged)?;
             let length = usize::try_from(length).map_err(|_| damaged())?;
             subtrees.push(Subtree::chunk(length).map_err(|_| damaged())?);
         }
-        if let Some(value) = self.settled_in(content, &layout::interior_key(hash))? {
+        if let Some(value) = read(&layout::interior_key(hash))? {
             subtrees.push(InteriorValue::parse(&value).ok_or_else(damaged)?.subtree);
         }
         Ok(subtrees)

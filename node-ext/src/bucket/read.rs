@@ -3,7 +3,7 @@
 use super::{Bucket, View};
 use crate::engine::Family;
 use crate::error::ProveError;
-use crate::layout::{self, PromiseValue};
+use crate::layout::{self, Child, PromiseValue};
 use cairn_primitives::chunk_tree;
 use cairn_primitives::{Commitment, H256, LeafIndex};
 use std::io::Write;
@@ -18,7 +18,8 @@ pub struct Promise {
 }
 
 impl Bucket {
-    /// Every commitment that was signed here, in the order of their roots.
+    /// Every commitment that was signed here, in the order of their roots, but
+    /// for those of trees that are being released.
     ///
     /// # Errors
     ///
@@ -26,8 +27,14 @@ impl Bucket {
     pub fn promises(
         &self,
     ) -> Result<impl Iterator<Item = Result<Promise, ProveError>>, ProveError> {
+        let retired = self.retired()?;
+        let releasing: Vec<_> = retired
+            .iter()
+            .filter(|tree| tree.releasing)
+            .map(|tree| tree.commitment.start_seq)
+            .collect();
         let entries = self.engine.scan(Family::Tree, layout::PROMISES)?;
-        Ok(entries.map(|entry| {
+        let promises = entries.map(|entry| {
             let (key, value) = entry?;
             let parsed = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
             let ((mmr_root, start_seq), value) = parsed.ok_or_else(|| ProveError::Unsound {
@@ -43,6 +50,10 @@ impl Bucket {
                 commitment,
                 signed_ms: value.signed_ms,
             })
+        });
+        Ok(promises.filter(move |promise| match promise {
+            Ok(promise) => !releasing.contains(&promise.commitment.start_seq),
+            Err(_) => true,
         }))
     }
 }
@@ -65,9 +76,22 @@ impl View<'_> {
     pub(crate) fn for_each_chunk(
         &self,
         index: LeafIndex,
+        each: impl FnMut(&H256, &[u8]) -> Result<(), ProveError>,
+    ) -> Result<u64, ProveError> {
+        let length = self.walk_chunks(index, each);
+        length.map_err(|error| self.bucket.missing_from(self.tree, error))
+    }
+
+    fn walk_chunks(
+        &self,
+        index: LeafIndex,
         mut each: impl FnMut(&H256, &[u8]) -> Result<(), ProveError>,
     ) -> Result<u64, ProveError> {
         let leaf = self.leaf(index)?;
+        if let Some(flag) = self.flag(index)? {
+            let (kind, hash) = (flag.root, leaf.data_root);
+            return self.for_each_flagged_chunk(Child { kind, hash }, each);
+        }
         let chunks = chunk_tree::chunk_count(leaf.data_size);
         let mut next = 0u64;
         // Nodes still to visit, with their heights; the leftmost on top.
@@ -90,7 +114,7 @@ impl View<'_> {
         Ok(leaf.data_size)
     }
 
-    fn check_chunk(&self, hash: &H256, bytes: &[u8]) -> Result<(), ProveError> {
+    pub(super) fn check_chunk(&self, hash: &H256, bytes: &[u8]) -> Result<(), ProveError> {
         if self.bucket.config.profile.chunk(bytes) == *hash {
             return Ok(());
         }

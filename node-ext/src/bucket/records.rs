@@ -1,72 +1,274 @@
-//! Content record by record, for those who check a bucket.
+//! The records as they are stored, for those who check a bucket and for those
+//! who put back what is missing of it.
 
-use super::Bucket;
-use crate::engine::Family;
-use crate::error::ProveError;
-use crate::layout::{self, InteriorValue};
-use cairn_primitives::H256;
+use super::content::ContentKey;
+use super::{Bucket, Tip};
+use crate::engine::{Engine, EngineError, Entry, Family, Read};
+use crate::error::IngestError;
+use crate::layout::{self, InteriorValue, TreeKey};
+use cairn_primitives::{H256, HashingProfile};
+use std::sync::Arc;
+
+/// What there is under one kind of key, in the order of hashes.
+pub(crate) enum Surveyed<T> {
+    /// A record; `None` for one that cannot be parsed.
+    Record { hash: H256, value: Option<T> },
+    /// Where the database cannot read; it goes on at `to`, if anywhere.
+    Gap {
+        from: H256,
+        to: Option<H256>,
+        error: EngineError,
+    },
+}
+
+/// What an interior node is found to be.
+pub(crate) enum NodeVerdict {
+    /// Its children are here, in the shape that it says.
+    Sound,
+    /// Its children are here, in another shape.
+    Shape,
+    /// One of its children is not here, or its record cannot be read.
+    Child(H256),
+    /// Its children are here, and make no node that can be proven.
+    Faulty(String),
+}
 
 impl Bucket {
-    /// Every chunk by its hash and length; `None` for one that cannot be read.
-    pub(crate) fn stored_chunks(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<(H256, Option<u32>), ProveError>> + '_, ProveError>
-    {
-        self.content_records(layout::CHUNK_LENGTHS, layout::parse_chunk_length)
+    pub(crate) fn newest_tip(&self) -> Arc<Tip> {
+        self.tip()
     }
 
-    /// Every interior node by its hash; `None` for one that cannot be read.
+    /// Records of leaves and nodes, each with a fault of its own.
+    pub(crate) fn tree_records(&self, keys: &[TreeKey]) -> Result<Vec<Read>, EngineError> {
+        self.engine.get_each_uncached(Family::Tree, keys)
+    }
+
+    /// Every chunk by its hash and length, from `from` on.
+    pub(crate) fn stored_chunks(&self, from: H256) -> impl Iterator<Item = Surveyed<u32>> + '_ {
+        survey(
+            &self.engine,
+            layout::CHUNK_LENGTHS,
+            from,
+            layout::parse_chunk_length,
+        )
+    }
+
+    /// Every interior node by its hash, from `from` on.
     pub(crate) fn stored_nodes(
         &self,
-    ) -> Result<
-        impl Iterator<Item = Result<(H256, Option<InteriorValue>), ProveError>> + '_,
-        ProveError,
-    > {
-        self.content_records(layout::INTERIOR_NODES, InteriorValue::parse)
+        from: H256,
+    ) -> impl Iterator<Item = Surveyed<InteriorValue>> + '_ {
+        survey(
+            &self.engine,
+            layout::INTERIOR_NODES,
+            from,
+            InteriorValue::parse,
+        )
     }
 
-    fn content_records<T>(
-        &self,
-        prefix: &'static [u8],
-        parse: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<impl Iterator<Item = Result<(H256, Option<T>), ProveError>>, ProveError> {
-        let entries = self.engine.scan(Family::Content, prefix)?;
-        Ok(entries.map(move |entry| {
-            let (key, value) = entry?;
-            let (_, hash) = layout::parse_content_key(&key)
-                .ok_or_else(|| self.unsound("a key of its content cannot be read"))?;
-            Ok((hash, parse(&value)))
-        }))
+    /// Every chunk whose bytes are here, whether its length is or not.
+    pub(crate) fn stored_bytes(&self) -> impl Iterator<Item = Surveyed<()>> + '_ {
+        survey(&self.engine, layout::CHUNKS, H256::zero(), |_| Some(()))
     }
 
-    /// Whether a chunk's bytes are those that its hash and length name.
-    pub(crate) fn check_stored_chunk(&self, hash: &H256, length: u32) -> Result<(), ProveError> {
-        let bytes = self.chunk_bytes(hash)?;
-        if u32::try_from(bytes.len()) != Ok(length) {
-            return Err(self.unsound(format!("{} bytes are stored for {length}", bytes.len())));
-        }
+    /// The length of a chunk whose bytes are here and hash to it; otherwise
+    /// what is wrong with them.
+    pub(crate) fn sound_chunk(&self, hash: &H256) -> Result<u32, String> {
+        let bytes = self
+            .engine
+            .get_uncached(Family::Content, &layout::chunk_key(hash))
+            .map_err(|error| error.to_string())?
+            .ok_or("its bytes are lost")?;
         if self.config.profile.chunk(&bytes) != *hash {
-            return Err(self.unsound("its bytes do not hash to it"));
+            return Err("its bytes do not hash to it".into());
         }
-        Ok(())
+        u32::try_from(bytes.len()).map_err(|_| "it is longer than any chunk".into())
+    }
+
+    /// The same of a chunk that failed its check, while nobody stores content or
+    /// takes it back; `None` where it is not here. One that uploads take back
+    /// and store again by turns is found to be whole or gone.
+    pub(crate) fn sound_chunk_at_rest(&self, hash: &H256) -> Option<Result<u32, String>> {
+        let key = layout::chunk_length_key(hash);
+        let _content = self.content.lock();
+        let length = self.engine.get_uncached(Family::Content, &key);
+        (!matches!(length, Ok(None))).then(|| self.sound_chunk(hash))
+    }
+
+    /// A chunk's length as it is stored; `None` where it is not, or unreadable.
+    pub(crate) fn stored_length(&self, hash: &H256) -> Option<u32> {
+        let key = layout::chunk_length_key(hash);
+        let value = self.engine.get_uncached(Family::Content, &key).ok()??;
+        layout::parse_chunk_length(&value)
+    }
+
+    /// Whether there is a record of this chunk's length, of any kind.
+    pub(crate) fn has_length(&self, hash: &H256) -> bool {
+        let key = layout::chunk_length_key(hash);
+        // Under the lock, in which uploads store and take back.
+        let _content = self.content.lock();
+        !matches!(self.engine.get_uncached(Family::Content, &key), Ok(None))
+    }
+
+    /// An interior node whose children hash to it; otherwise what is wrong.
+    pub(crate) fn sound_interior(&self, hash: &H256) -> Result<InteriorValue, String> {
+        let value = self
+            .engine
+            .get_uncached(Family::Content, &layout::interior_key(hash))
+            .map_err(|error| error.to_string())?
+            .ok_or("it is lost")?;
+        let value = InteriorValue::parse(&value).ok_or("it cannot be read")?;
+        if self.config.profile.node(&value.left, &value.right) != *hash {
+            return Err("its children do not hash to it".into());
+        }
+        Ok(value)
     }
 
     /// Whether a node is that of its children, which are here, in the shape
-    /// that it says.
-    pub(crate) fn check_stored_node(
-        &self,
-        hash: &H256,
-        value: Option<InteriorValue>,
-    ) -> Result<(), String> {
-        let value = value.ok_or("it cannot be read")?;
-        let (left, right) = (value.left, value.right);
-        if self.config.profile.node(&left, &right) != *hash {
-            return Err("its children do not hash to it".into());
+    /// that it says. `None` where an upload has not settled it, or has taken
+    /// it back since.
+    pub(crate) fn judge_node(&self, hash: &H256, value: &InteriorValue) -> Option<NodeVerdict> {
+        let content = self.content.lock();
+        let key = layout::interior_key(hash);
+        if content.claims.contains_key(&key) {
+            return None;
         }
-        match self.joined(&self.content.lock(), *hash, left, right) {
-            Ok(Some(subtree)) if subtree == value.subtree => Ok(()),
-            Ok(_) => Err("its children have another shape than it says".into()),
-            Err(error) => Err(error.to_string()),
+        let settled = |key: &ContentKey| match content.claims.contains_key(key) {
+            true => Ok(None),
+            false => self.engine.get_uncached(Family::Content, key),
+        };
+        let verdict = match self.joined_of(&settled, *hash, value.left, value.right) {
+            Ok(Some(subtree)) if subtree == value.subtree => return Some(NodeVerdict::Sound),
+            Ok(Some(_)) => NodeVerdict::Shape,
+            Ok(None) => NodeVerdict::Faulty("there is nothing but padding under it".into()),
+            Err(IngestError::MissingChild { child, .. }) => NodeVerdict::Child(child),
+            Err(IngestError::Damaged { hash: child, .. }) => NodeVerdict::Child(child),
+            Err(error) => NodeVerdict::Faulty(error.to_string()),
+        };
+        let stays = self.engine.get_uncached(Family::Content, &key);
+        (!matches!(stays, Ok(None))).then_some(verdict)
+    }
+
+    /// What a hash may stand for, as a chunk and as an interior node.
+    pub(crate) fn stored_shapes(&self, hash: &H256) -> (Option<u32>, Option<InteriorValue>) {
+        (self.stored_length(hash), self.sound_interior(hash).ok())
+    }
+
+    pub(crate) fn profile(&self) -> HashingProfile {
+        self.config.profile
+    }
+}
+
+type Entries<'e> = Box<dyn Iterator<Item = Result<Entry, EngineError>> + 'e>;
+
+/// All records of one kind, going on behind what cannot be read.
+struct Survey<'e, P> {
+    engine: &'e Engine,
+    kind: &'static [u8],
+    parse: P,
+    /// Where to go on; nowhere at the end.
+    next: Option<H256>,
+    entries: Option<Entries<'e>>,
+    /// An entry that was read behind a gap, which is told of first.
+    held: Option<Entry>,
+}
+
+fn survey<'e, T, P: Fn(&[u8]) -> Option<T>>(
+    engine: &'e Engine,
+    kind: &'static [u8],
+    from: H256,
+    parse: P,
+) -> Survey<'e, P> {
+    Survey {
+        engine,
+        kind,
+        parse,
+        next: Some(from),
+        entries: None,
+        held: None,
+    }
+}
+
+impl<P> Survey<'_, P> {
+    /// The next entry, wherever that is.
+    fn read(&mut self, from: &H256) -> Result<Option<Entry>, EngineError> {
+        let mut entries = match self.entries.take() {
+            Some(entries) => entries,
+            None => {
+                let start = [self.kind, from.as_bytes()].concat();
+                let scan = self.engine.scan_from(Family::Content, self.kind, &start)?;
+                Box::new(scan)
+            }
+        };
+        let entry = entries.next().transpose()?;
+        self.entries = Some(entries);
+        Ok(entry)
+    }
+}
+
+impl<T, P: Fn(&[u8]) -> Option<T>> Iterator for Survey<'_, P> {
+    type Item = Surveyed<T>;
+
+    fn next(&mut self) -> Option<Surveyed<T>> {
+        let mut gap = None;
+        let mut step = FIRST_LEAP;
+        let entry = loop {
+            if let Some(held) = self.held.take() {
+                break Some(held);
+            }
+            let Some(from) = self.next else { break None };
+            match self.read(&from) {
+                Ok(entry) => break entry,
+                Err(error) => {
+                    // Where it can be read again is not known: ever farther off.
+                    gap.get_or_insert((from, error));
+                    self.next = leap(&from, step);
+                    step = step.saturating_mul(2);
+                }
+            }
+        };
+        let hash = entry
+            .as_ref()
+            .and_then(|(key, _)| layout::parse_content_key(key));
+        let hash = hash.map(|(_, hash)| hash);
+        if let Some((from, error)) = gap {
+            self.next = hash;
+            self.held = entry;
+            let to = hash;
+            return Some(Surveyed::Gap { from, to, error });
+        }
+        self.next = hash.and_then(|hash| successor(&hash));
+        let (_, value) = entry?;
+        let value = (self.parse)(&value);
+        Some(Surveyed::Record { hash: hash?, value })
+    }
+}
+
+/// Of the 2^32 places that a hash's first bytes can name, those that are passed
+/// over at first where nothing can be read: hardly more than a block holds, in a
+/// family of a million records.
+const FIRST_LEAP: u32 = 1 << 16;
+
+/// The hash after this one.
+pub(crate) fn successor(hash: &H256) -> Option<H256> {
+    let mut next = *hash;
+    for byte in next.as_bytes_mut().iter_mut().rev() {
+        let (sum, carried) = byte.overflowing_add(1);
+        *byte = sum;
+        if !carried {
+            return Some(next);
         }
     }
+    None
+}
+
+/// A hash so many places farther on.
+fn leap(hash: &H256, places: u32) -> Option<H256> {
+    let (first, _) = hash.as_bytes().split_first_chunk::<4>()?;
+    let first = u32::from_be_bytes(*first).checked_add(places)?;
+    let mut to = H256::zero();
+    to.as_bytes_mut()
+        .first_chunk_mut::<4>()?
+        .copy_from_slice(&first.to_be_bytes());
+    Some(to)
 }

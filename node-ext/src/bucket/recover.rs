@@ -5,17 +5,26 @@ use super::{Bucket, BucketConfig, Tip};
 use crate::engine::{Access, DamagedLog, Engine, EngineError, Family, FaultKind, Shared};
 use crate::error::OpenError;
 use crate::layout::{self, StateFault, StateRecord, Usage};
-use cairn_primitives::MmrLeaf;
 use cairn_primitives::mmr::{Frontier, peak_positions};
-use codec::Decode;
+use cairn_primitives::{MmrLeaf, Sequence};
+use codec::{Decode, DecodeAll};
 use std::path::Path;
 
-pub(super) fn open(
+/// A bucket's database that is open, and of which nothing else is known: for
+/// those who repair what keeps a bucket from being opened, and nobody besides.
+pub(crate) struct Unverified {
+    engine: Engine,
+    access: Access,
+    kept_nodes: usize,
+}
+
+/// Opens a bucket's database without comparing its records.
+pub(crate) fn open_unchecked(
     path: &Path,
     access: Access,
     shared: &Shared,
     log: DamagedLog,
-) -> Result<Bucket, OpenError> {
+) -> Result<Unverified, OpenError> {
     // RocksDB would make a database of what is not one.
     if !path.join("CURRENT").is_file() {
         let path = path.to_owned();
@@ -28,14 +37,83 @@ pub(super) fn open(
     }
     let engine =
         Engine::open(path, access, shared, log).map_err(|error| classified(path, error))?;
-    let state = read_state(&engine)?;
-    let usage = read_usage(&engine)?;
-    let config = BucketConfig {
+    let kept_nodes = shared.kept_nodes();
+    Ok(Unverified {
+        engine,
+        access,
+        kept_nodes,
+    })
+}
+
+impl Unverified {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The state as it is written, which may fit nothing else.
+    pub(crate) fn state(&self) -> Result<StateRecord, OpenError> {
+        read_state(&self.engine)
+    }
+
+    /// The usage as it is written.
+    pub(crate) fn usage(&self) -> Result<Usage, OpenError> {
+        read_usage(&self.engine)
+    }
+
+    /// The bucket that this is if `state` is its state: with peaks that come to
+    /// its root, which need not be those on disk.
+    pub(crate) fn assume(self, state: StateRecord, usage: Usage) -> Result<Bucket, OpenError> {
+        let (id, config) = (state.bucket, config_of(&state));
+        let tip = stated_tip(&self.engine, state)?;
+        Ok(Bucket::from_parts(
+            self.engine,
+            self.access,
+            id,
+            config,
+            tip,
+            usage,
+            self.kept_nodes,
+        ))
+    }
+}
+
+pub(super) fn open(
+    path: &Path,
+    access: Access,
+    shared: &Shared,
+    log: DamagedLog,
+) -> Result<Bucket, OpenError> {
+    let unverified = open_unchecked(path, access, shared, log)?;
+    let (state, usage) = (unverified.state()?, unverified.usage()?);
+    check_records(&unverified.engine, &state)?;
+    unverified.assume(state, usage)
+}
+
+fn config_of(state: &StateRecord) -> BucketConfig {
+    BucketConfig {
         profile: state.profile,
         max_bytes: state.max_bytes,
-    };
-    let (id, tip) = (state.bucket, check_tip(&engine, state)?);
-    Ok(Bucket::from_parts(engine, access, id, config, tip, usage))
+    }
+}
+
+/// The state as a tip, once its own peaks have been seen to come to its root.
+fn stated_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
+    let frontier =
+        Frontier::from_peaks(state.profile, state.count, state.peaks).ok_or_else(|| {
+            damaged(
+                engine,
+                "its state has another number of peaks than its count",
+            )
+        })?;
+    if frontier.root() != state.root {
+        return Err(damaged(engine, "its peaks do not come to its root"));
+    }
+    Ok(Tip {
+        tree: state.tree,
+        root: state.root,
+        total_size: state.total_size,
+        frontier,
+    })
 }
 
 /// Whether a folder holds parts of a database.
@@ -90,12 +168,13 @@ fn read_state(engine: &Engine) -> Result<StateRecord, OpenError> {
 fn read_usage(engine: &Engine) -> Result<Usage, OpenError> {
     let value = engine.get(Family::Content, layout::USAGE_KEY)?;
     let value = value.ok_or_else(|| damaged(engine, "it has no usage record"))?;
-    Usage::decode(&mut &value[..]).map_err(|_| damaged(engine, "its usage record cannot be read"))
+    Usage::decode_all(&mut &value[..])
+        .map_err(|_| damaged(engine, "its usage record cannot be read"))
 }
 
-/// The state as a tip, once the peaks, the root, the last leaf and the absence
-/// of a next one have been seen to agree with it.
-fn check_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
+/// Whether the peaks on disk, the last leaf and the absence of a next one agree
+/// with the state.
+fn check_records(engine: &Engine, state: &StateRecord) -> Result<(), OpenError> {
     let mut keys: Vec<_> = peak_positions(state.count)
         .into_iter()
         .map(|position| layout::node_key(state.tree, position))
@@ -108,7 +187,10 @@ fn check_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
         .count
         .last_index()
         .and_then(|index| state.tree.of_leaf(index));
-    keys.extend(last.map(layout::leaf_key));
+    // A tree that a prune left without leaves goes on from one that it dropped,
+    // which is there until it is released.
+    let dropped = state.tree.0.checked_sub(1).map(Sequence);
+    keys.extend(last.or(dropped).map(layout::leaf_key));
     let found = engine.get_many(Family::Tree, &keys, <[u8]>::to_vec)?;
     let (found_peaks, found_leaves) = found.split_at_checked(peaks).unwrap_or_default();
 
@@ -120,21 +202,11 @@ fn check_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
             ));
         }
     }
-    let frontier =
-        Frontier::from_peaks(state.profile, state.count, state.peaks).ok_or_else(|| {
-            damaged(
-                engine,
-                "its state has another number of peaks than its count",
-            )
-        })?;
-    if frontier.root() != state.root {
-        return Err(damaged(engine, "its peaks do not come to its root"));
-    }
     if found_leaves.first().is_some_and(Option::is_some) {
         return Err(damaged(engine, "there is a leaf past the end of its tree"));
     }
-    if last.is_some() {
-        let leaf = found_leaves.get(1).and_then(Option::as_deref);
+    let leaf = found_leaves.get(1).and_then(Option::as_deref);
+    if last.is_some() || leaf.is_some() {
         let leaf = leaf.and_then(|mut bytes| MmrLeaf::decode(&mut bytes).ok());
         if leaf.map(|leaf| leaf.total_size) != Some(state.total_size) {
             return Err(damaged(
@@ -145,10 +217,5 @@ fn check_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
     } else if state.tree.0 == 0 && state.total_size != 0 {
         return Err(damaged(engine, "it has a size and no leaves"));
     }
-    Ok(Tip {
-        tree: state.tree,
-        root: state.root,
-        total_size: state.total_size,
-        frontier,
-    })
+    Ok(())
 }

@@ -11,9 +11,11 @@ use cairn_primitives::{ChunkIndex, LeafCount, Position, mmr, verify};
 use sp_keystore::Keystore;
 use tempfile::TempDir;
 
+mod built;
 mod content;
 mod faults;
 mod interrupted;
+mod prune;
 mod tree;
 
 const PROFILES: [HashingProfile; 2] = [HashingProfile::Plain, HashingProfile::Tagged];

@@ -8,7 +8,7 @@ use super::Family;
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBRecoveryMode,
-    LogLevel, Options,
+    LogLevel, Options, WriteBufferManager,
 };
 
 /// Memory that one bucket's unflushed leaves and nodes may take, in bytes:
@@ -27,8 +27,9 @@ const MANIFEST_PREALLOCATION: usize = 4 << 10;
 /// Values from this size on live in blob files, so that compaction does not
 /// copy them: chunks do, keys and nodes do not.
 const MIN_BLOB: u64 = 1 << 10;
-/// Files that one bucket keeps open; the least that RocksDB accepts is 20.
-const OPEN_FILES: i32 = 64;
+/// The table of a database's open files is in one piece: a bucket has few, and
+/// RocksDB's 64 pieces are memory that each open bucket would take.
+const TABLE_CACHE_SHARD_BITS: i32 = 0;
 /// Write-ahead log that may be left to replay, in bytes.
 const MAX_WAL: u64 = 64 << 20;
 /// RocksDB's own log files that are kept, of 1,000 by default.
@@ -45,30 +46,100 @@ pub(crate) enum DamagedLog {
     CutAtDamage,
 }
 
-/// What all databases of a process share.
-#[derive(Clone)]
-pub struct Shared {
-    cache: Cache,
+/// What all databases of a process may take together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resources {
+    /// Memory for blocks read from disk, in bytes.
+    pub cache_bytes: usize,
+    /// Memory for what is not in files yet, in bytes. A database that writes
+    /// while there is more writes it out; see [`Shared::unflushed_bytes`].
+    pub write_buffer_bytes: usize,
+    /// Table and blob files that one database keeps open, at least 10; it takes
+    /// some 6 descriptors besides.
+    pub open_files: u16,
+    /// Upper nodes of its tree that one bucket keeps in memory; each takes some
+    /// 64 bytes.
+    pub kept_nodes: usize,
 }
 
-impl Shared {
-    /// Blocks of all buckets in one cache of `cache_bytes`.
-    pub fn new(cache_bytes: usize) -> Self {
+impl Default for Resources {
+    /// For a few buckets at a time: 64 MiB each, 54 files, and 32,768 nodes.
+    fn default() -> Self {
         Self {
-            cache: Cache::new_lru_cache(cache_bytes),
+            cache_bytes: 64 << 20,
+            write_buffer_bytes: 64 << 20,
+            open_files: 54,
+            kept_nodes: 1 << 15,
         }
     }
 }
 
-impl Default for Shared {
-    /// A cache of 64 MiB.
-    fn default() -> Self {
-        Self::new(64 << 20)
+/// What all databases of a process share.
+#[derive(Clone)]
+pub struct Shared {
+    cache: Cache,
+    write_buffers: WriteBufferManager,
+    open_files: u16,
+    kept_nodes: usize,
+    tuned: bool,
+}
+
+impl Shared {
+    /// One cache and one bound on unflushed writes for all buckets.
+    pub fn new(resources: Resources) -> Self {
+        Self {
+            cache: Cache::new_lru_cache(resources.cache_bytes),
+            // Without stalls: a writer that waits for memory would wait for
+            // another bucket, and faults and load are to stay in theirs.
+            write_buffers: WriteBufferManager::new_write_buffer_manager(
+                resources.write_buffer_bytes,
+                false,
+            ),
+            open_files: resources.open_files,
+            kept_nodes: resources.kept_nodes,
+            tuned: true,
+        }
+    }
+
+    /// The same, for databases under RocksDB's own default options and outside
+    /// all bounds: for measuring what the tuning is worth, and for nothing else.
+    pub fn with_rocksdb_defaults(self) -> Self {
+        Self {
+            tuned: false,
+            ..self
+        }
+    }
+
+    /// Upper nodes that one bucket keeps in memory.
+    pub(crate) fn kept_nodes(&self) -> usize {
+        self.kept_nodes
+    }
+
+    /// Memory that unflushed writes of all buckets take, in bytes.
+    pub fn unflushed_bytes(&self) -> usize {
+        self.write_buffers.get_usage()
+    }
+
+    /// Memory that blocks of all buckets take in the cache, in bytes.
+    pub fn cached_bytes(&self) -> usize {
+        self.cache.get_usage()
     }
 }
 
+impl Default for Shared {
+    fn default() -> Self {
+        Self::new(Resources::default())
+    }
+}
+
+/// RocksDB keeps 10 of `max_open_files` for itself.
+const FILES_KEPT_BACK: i32 = 10;
+
 pub(super) fn options(shared: &Shared, log: DamagedLog) -> Options {
     let mut options = Options::default();
+    if !shared.tuned {
+        return options;
+    }
     tune_family(&mut options, shared, Family::Tree);
     options.set_paranoid_checks(true);
     options.set_wal_recovery_mode(match log {
@@ -79,13 +150,42 @@ pub(super) fn options(shared: &Shared, log: DamagedLog) -> Options {
     });
     options.set_max_total_wal_size(MAX_WAL);
     options.set_manifest_preallocation_size(MANIFEST_PREALLOCATION);
-    options.set_max_open_files(OPEN_FILES);
+    let open_files = i32::from(shared.open_files).saturating_add(FILES_KEPT_BACK);
+    options.set_max_open_files(open_files);
+    options.set_write_buffer_manager(&shared.write_buffers);
     options.set_max_file_opening_threads(1);
+    options.set_table_cache_num_shard_bits(TABLE_CACHE_SHARD_BITS);
     options.set_keep_log_file_num(KEPT_LOGS);
     options.set_log_level(LogLevel::Warn);
     options.set_stats_dump_period_sec(0);
     options.set_stats_persist_period_sec(0);
     options.set_skip_stats_update_on_db_open(true);
+    options
+}
+
+/// Memory of each of the index's tables for blocks, in bytes.
+const INDEX_CACHE: usize = 2 << 20;
+/// Memory of each of the index's tables for what is not flushed, in bytes.
+const INDEX_WRITE_BUFFER: usize = 2 << 20;
+/// Files that the index keeps open; within what the budget reserves.
+const INDEX_OPEN_FILES: i32 = 30;
+
+/// How the index is tuned, and each of its tables. It has no part in what the
+/// buckets share, so that it is there when they have used that up.
+pub(super) fn index_options() -> Options {
+    let mut options = Options::default();
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(&Cache::new_lru_cache(INDEX_CACHE));
+    table.set_bloom_filter(BLOOM_BITS, false);
+    options.set_block_based_table_factory(&table);
+    options.set_write_buffer_size(INDEX_WRITE_BUFFER);
+    options.set_max_total_wal_size(MAX_WAL);
+    options.set_manifest_preallocation_size(MANIFEST_PREALLOCATION);
+    options.set_max_open_files(INDEX_OPEN_FILES);
+    options.set_keep_log_file_num(KEPT_LOGS);
+    options.set_log_level(LogLevel::Warn);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
     options
 }
 
@@ -96,7 +196,9 @@ pub(super) fn families(shared: &Shared) -> [ColumnFamilyDescriptor; 2] {
     ]
     .map(|(name, family)| {
         let mut options = Options::default();
-        tune_family(&mut options, shared, family);
+        if shared.tuned {
+            tune_family(&mut options, shared, family);
+        }
         ColumnFamilyDescriptor::new(name, options)
     })
 }

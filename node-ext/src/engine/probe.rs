@@ -1,8 +1,10 @@
-//! What tests see of writes, and how they make them fail.
+//! What tests see of writes and copies, and how they make them fail or wait.
 
 use super::{EngineError, FaultKind};
+use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 
 /// Counts writes by kind, and fails those past a number.
 #[derive(Default)]
@@ -11,12 +13,28 @@ pub(crate) struct WriteProbe {
     synced: AtomicU64,
     /// Writes that still succeed, plus one; 0 for no end.
     left: AtomicU64,
+    /// Where a copy waits twice before it begins.
+    copies: Mutex<Option<Arc<Barrier>>>,
 }
 
 impl WriteProbe {
     /// Makes all writes but the next `number` fail.
     pub(crate) fn fail_after(&self, number: u64) {
         self.left.store(number + 1, Ordering::SeqCst);
+    }
+
+    /// Makes copies wait at `barrier` before they begin, and once more there.
+    pub(crate) fn hold_copies(&self, barrier: &Arc<Barrier>) {
+        *self.copies.lock() = Some(barrier.clone());
+    }
+
+    /// Waits where a test wants a copy to wait.
+    pub(super) fn copy(&self) {
+        let barrier = self.copies.lock().clone();
+        if let Some(barrier) = barrier {
+            barrier.wait();
+            barrier.wait();
+        }
     }
 
     /// Makes writes succeed again.

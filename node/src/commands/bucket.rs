@@ -1,5 +1,11 @@
 //! `cairn bucket`: making buckets, and what there is to know of them.
 
+mod export;
+mod import;
+mod prune;
+mod release;
+mod remove;
+
 use crate::amount;
 use crate::args::Globals;
 use crate::bucket_args::bucket_id;
@@ -40,6 +46,29 @@ pub(crate) enum BucketCommand {
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
     },
+    /// Remove a bucket with all that it holds
+    Delete {
+        /// Its id on chain
+        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        id: BucketId,
+        /// Also if it holds what was signed, which can be challenged as long as its agreement lives
+        #[arg(long)]
+        even_signed: bool,
+    },
+    /// Take a bucket out of quarantine as it is, repaired or known to be no longer whole
+    Accept {
+        /// Its id on chain
+        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        id: BucketId,
+    },
+    /// Copy a bucket as it is now to a folder or an archive, for another provider to import
+    Export(export::ExportArgs),
+    /// Take over a bucket that was exported, or the folder of a closed one, once it has been checked
+    Import(import::ImportArgs),
+    /// Drop the leaves before a sequence. What was signed is proven as before, until it is released
+    Prune(prune::PruneArgs),
+    /// Give back what a pruned tree takes, when no challenge against it can stand any more
+    Release(release::ReleaseArgs),
     /// Tell all there is to know of one bucket
     Info {
         /// Its id on chain
@@ -52,8 +81,14 @@ pub(crate) fn run(command: &BucketCommand, globals: &Globals) -> Result<(), Fail
     match command {
         BucketCommand::Create { id, hashing, quota } => create(*id, *hashing, *quota, globals),
         BucketCommand::List => list(globals),
+        BucketCommand::Delete { id, even_signed } => remove::delete(*id, *even_signed, globals),
+        BucketCommand::Accept { id } => remove::accept(*id, globals),
         BucketCommand::Info { id } => info(*id, globals),
         BucketCommand::Salvage { id } => salvage(*id, globals),
+        BucketCommand::Export(args) => export::run(args, globals),
+        BucketCommand::Import(args) => import::run(args, globals),
+        BucketCommand::Prune(args) => prune::run(args, globals),
+        BucketCommand::Release(args) => release::run(args, globals),
     }
 }
 
@@ -211,6 +246,7 @@ struct Info {
     peaks: Vec<String>,
     signed_roots: u64,
     last_signed_ms: Option<u64>,
+    retired: Vec<release::Retired>,
 }
 
 fn info(id: BucketId, globals: &Globals) -> Result<(), Failure> {
@@ -227,6 +263,7 @@ fn info(id: BucketId, globals: &Globals) -> Result<(), Failure> {
         peaks: bucket.peaks().iter().map(to_hex).collect(),
         signed_roots,
         last_signed_ms,
+        retired: bucket.retired()?.iter().map(Into::into).collect(),
     })
 }
 
@@ -265,10 +302,17 @@ impl fmt::Display for Info {
             writeln!(f, "{:<13} {peak}", if place == 0 { "peaks" } else { "" })?;
         }
         write!(f, "signed roots  {}", HumanCount(self.signed_roots))?;
-        match self.last_signed_ms {
-            Some(signed_ms) => write!(f, ", the last {} ago", HumanDuration(age(signed_ms))),
-            None => Ok(()),
+        if let Some(signed_ms) = self.last_signed_ms {
+            write!(f, ", the last {} ago", HumanDuration(age(signed_ms)))?;
         }
+        for (place, tree) in self.retired.iter().enumerate() {
+            write!(
+                f,
+                "\n{:<13} {tree}",
+                if place == 0 { "retired" } else { "" }
+            )?;
+        }
+        Ok(())
     }
 }
 

@@ -1,81 +1,57 @@
 //! `cairn fsck`: whether the buckets hold what was promised, by rebuilding
-//! every root from the bytes of the chunks.
+//! every root from the bytes of the chunks; and with `--repair`, putting back
+//! what other records prove to have been there.
 
-use crate::amount;
+mod report;
+
 use crate::args::Globals;
 use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
 use crate::progress;
-use cairn_node_ext::{Access, BasePath, Finding, FsckReport, Shared, fsck};
+use crate::walk::walk;
+use cairn_node_ext::{Access, BasePath, BasePathError, Checked, Repaired, Shared};
 use cairn_primitives::BucketId;
 use clap::Args;
-use serde::Serialize;
-use std::fmt;
+use indicatif::ProgressBar;
+use report::{Outcome, Verdict};
+use std::path::PathBuf;
 
 /// What to check.
 #[derive(Args, Debug)]
 pub(crate) struct FsckArgs {
     #[command(flatten)]
     buckets: BucketArgs,
-}
-
-/// A check's result, as it is shown.
-#[derive(Serialize)]
-struct Checked {
-    bucket: u64,
-    clean: bool,
-    leaves: u64,
-    bytes: u64,
-    signed_roots: u64,
-    findings: Vec<Fault>,
-}
-
-#[derive(Serialize)]
-struct Fault {
-    place: String,
-    fault: String,
-}
-
-impl fmt::Display for Checked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "bucket {}: {} with {} hashed, {} rebuilt, ",
-            self.bucket,
-            amount::counted_as(self.leaves, "leaf", "leaves"),
-            amount::human(self.bytes),
-            amount::counted(self.signed_roots, "signed root"),
-        )?;
-        if self.clean {
-            return f.write_str("all as promised");
-        }
-        write!(f, "findings: {}", self.findings.len())?;
-        self.findings
-            .iter()
-            .try_for_each(|Fault { place, fault }| write!(f, "\n  {place}: {fault}"))
-    }
+    /// Rebuild what other records prove to have been there, after keeping the bucket's files aside
+    #[arg(long)]
+    repair: bool,
+    /// Files, and folders of files, to take lost content from
+    #[arg(long, value_name = "FILES", requires = "repair")]
+    from: Vec<PathBuf>,
 }
 
 pub(crate) fn run(args: &FsckArgs, globals: &Globals) -> Result<(), Failure> {
-    let base = globals.open(Access::ReadOnly)?;
+    let access = if args.repair {
+        Access::ReadWrite
+    } else {
+        Access::ReadOnly
+    };
+    let base = globals.open(access)?;
     let ids = args.buckets.in_base_path(&base)?;
+    let sources: Vec<PathBuf> = walk(&args.from)?
+        .files
+        .into_iter()
+        .map(|file| file.path)
+        .collect();
     let shared = Shared::default();
     let mut faulty = 0usize;
     for id in &ids {
-        let report = check(&base, *id, &shared)?;
-        faulty = faulty.saturating_add(usize::from(!report.is_clean()));
-        globals.output().answer(&Checked {
-            bucket: id.0,
-            clean: report.is_clean(),
-            leaves: report.leaves,
-            bytes: report.bytes,
-            signed_roots: report.signed_roots,
-            findings: report
-                .findings
-                .into_iter()
-                .map(|Finding { place, fault }| Fault { place, fault })
-                .collect(),
-        })?;
+        let outcome = if args.repair {
+            repair(&base, *id, &sources, &shared)?
+        } else {
+            check(&base, *id, &shared)?
+        };
+        faulty = faulty.saturating_add(usize::from(!outcome.is_clean()));
+        globals.output().answer(&Verdict::new(*id, &outcome))?;
     }
     match faulty {
         0 => Ok(()),
@@ -86,24 +62,48 @@ pub(crate) fn run(args: &FsckArgs, globals: &Globals) -> Result<(), Failure> {
     }
 }
 
-/// Checks one bucket. One that cannot be opened is a finding, so that the
-/// others are checked all the same.
-fn check(base: &BasePath, id: BucketId, shared: &Shared) -> Result<FsckReport, Failure> {
-    let finding = |fault: String| FsckReport {
-        findings: vec![Finding {
-            place: "the bucket as a whole".into(),
-            fault,
-        }],
-        ..FsckReport::default()
-    };
-    let bucket = match base.open_bucket(id, shared) {
-        Ok(bucket) => bucket,
-        Err(error @ cairn_node_ext::BasePathError::NoSuchBucket { .. }) => return Err(error.into()),
-        Err(error) => return Ok(finding(error.to_string())),
-    };
-    let bar = progress::of_items(bucket.commitment().leaf_count.get());
-    bar.set_message(format!("leaves of bucket {id}"));
-    let checked = fsck(&bucket, |leaves| bar.set_position(leaves));
+/// Checks one bucket.
+fn check(base: &BasePath, id: BucketId, shared: &Shared) -> Result<Outcome, Failure> {
+    let bar = progress::of_items(0);
+    let checked = base.check_bucket(id, shared, follow(&bar, id));
     bar.finish_and_clear();
-    Ok(checked.unwrap_or_else(|error| finding(error.to_string())))
+    of_one(checked, Outcome::Checked)
+}
+
+/// Repairs one bucket.
+fn repair(
+    base: &BasePath,
+    id: BucketId,
+    sources: &[PathBuf],
+    shared: &Shared,
+) -> Result<Outcome, Failure> {
+    let bar = progress::of_items(0);
+    let repaired = base.repair_bucket(id, sources, shared, follow(&bar, id));
+    bar.finish_and_clear();
+    of_one(repaired, |repaired: Repaired| {
+        Outcome::Repaired(Box::new(repaired))
+    })
+}
+
+fn follow(bar: &ProgressBar, id: BucketId) -> impl FnMut(Checked) + '_ {
+    bar.set_message(format!("leaves of bucket {id}"));
+    |checked| {
+        bar.set_length(checked.of);
+        bar.set_position(checked.leaves);
+    }
+}
+
+/// What came of one bucket. One that cannot be opened is a finding, so that the
+/// others are looked at all the same.
+fn of_one<T>(
+    done: Result<T, BasePathError>,
+    outcome: impl FnOnce(T) -> Outcome,
+) -> Result<Outcome, Failure> {
+    match done {
+        Ok(done) => Ok(outcome(done)),
+        Err(error @ (BasePathError::Open(_) | BasePathError::Repair(_))) => {
+            Ok(Outcome::Failed(error.to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

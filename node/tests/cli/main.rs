@@ -8,10 +8,20 @@ mod bad_input;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod legacy;
+#[cfg(test)]
+mod provider;
+#[cfg(test)]
+mod pruned;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod repair;
 #[cfg(test)]
 mod round_trip;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod transfer;
 #[cfg(test)]
 mod unwritable;

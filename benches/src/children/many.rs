@@ -1,0 +1,124 @@
+//! What many open buckets take, in a process that does nothing else.
+
+use crate::Fallible;
+use crate::data::Pieces;
+use crate::process::Taken;
+use crate::stores::Kind;
+use cairn_node_ext::{Allowance, Durability};
+use cairn_primitives::LeafIndex;
+use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Buckets that are worked with first, uncounted: what a process takes for its
+/// first bucket is mostly code that comes into memory.
+pub(crate) const FIRST: u64 = 8;
+
+/// What is done with each bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Deed {
+    /// Made, and left empty.
+    Create,
+    /// Given a content, committed as so many leaves.
+    Write,
+    /// Asked for a proof.
+    Prove,
+}
+
+/// Opens many buckets.
+#[derive(Args)]
+pub(crate) struct Many {
+    #[arg(long)]
+    kind: Kind,
+    #[arg(long)]
+    folder: PathBuf,
+    #[arg(long)]
+    buckets: u64,
+    #[arg(long)]
+    deed: Deed,
+    /// Leaves that each bucket is given.
+    #[arg(long)]
+    leaves: usize,
+}
+
+/// What they took beyond the process without them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Cost {
+    pub(crate) descriptors: f64,
+    pub(crate) resident: f64,
+    pub(crate) threads: f64,
+    pub(crate) seconds: f64,
+}
+
+impl Many {
+    pub(super) fn run(&self) -> Fallible<()> {
+        // Raises the limit of descriptors for peers as Cairn does for itself.
+        let _ = Allowance::of_process();
+        let pieces = Pieces::new()?;
+        let piece = pieces.all().first().ok_or("no content to commit")?;
+        let all = FIRST.saturating_add(self.buckets);
+        let store = self.kind.open(&self.folder, u32::try_from(all)?)?;
+        let work = |id: u64| -> Fallible<()> {
+            match self.deed {
+                Deed::Create => store.create(id)?,
+                Deed::Write => {
+                    let leaf = store.put(id, &piece.bytes)?;
+                    let leaves = vec![leaf; self.leaves];
+                    store.commit(id, &leaves, Durability::Synced)?;
+                }
+                Deed::Prove => drop(store.prove(id, LeafIndex(0))?),
+            }
+            Ok(())
+        };
+        (0..FIRST).try_for_each(&work)?;
+        let before = Taken::now()?;
+        let start = Instant::now();
+        (FIRST..all).try_for_each(&work)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let after = Taken::now()?;
+        let more = |after: u64, before: u64| after as f64 - before as f64;
+        println!(
+            "{} {} {} {seconds}",
+            more(after.descriptors, before.descriptors),
+            more(after.resident, before.resident),
+            more(after.threads, before.threads),
+        );
+        Ok(())
+    }
+
+    /// Does so in a process of its own.
+    pub(crate) fn elsewhere(
+        kind: Kind,
+        folder: &Path,
+        buckets: u64,
+        deed: Deed,
+        leaves: usize,
+    ) -> Fallible<Cost> {
+        let deed = deed.to_possible_value().ok_or("no such deed")?;
+        let output = super::command("many")?
+            .args(["--kind", kind.name(), "--deed", deed.get_name()])
+            .args(["--buckets", &buckets.to_string()])
+            .args(["--leaves", &leaves.to_string()])
+            .arg("--folder")
+            .arg(folder)
+            .output()?;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{} with {buckets} buckets: {said}", kind.name()).into());
+        }
+        let printed = String::from_utf8(output.stdout)?;
+        let numbers: Vec<f64> = printed
+            .split_whitespace()
+            .map(|number| Ok(number.parse()?))
+            .collect::<Fallible<_>>()?;
+        let [descriptors, resident, threads, seconds] = *numbers else {
+            return Err(format!("{} printed something else: {printed}", kind.name()).into());
+        };
+        Ok(Cost {
+            descriptors,
+            resident,
+            threads,
+            seconds,
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! What this process takes, as Linux tells it.
+
+use crate::Fallible;
+
+/// What a process takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) descriptors: u64,
+    /// Memory that is resident, in bytes.
+    pub(crate) resident: u64,
+    pub(crate) threads: u64,
+}
+
+impl Taken {
+    pub(crate) fn now() -> Fallible<Self> {
+        let status = std::fs::read_to_string("/proc/self/status")?;
+        Ok(Self {
+            descriptors: descriptors()?,
+            resident: number(&status, "VmRSS:")?.saturating_mul(1 << 10),
+            threads: number(&status, "Threads:")?,
+        })
+    }
+}
+
+/// Descriptors that are open.
+pub(crate) fn descriptors() -> Fallible<u64> {
+    // The folder is open while it is read.
+    let listed = std::fs::read_dir("/proc/self/fd")?.count();
+    Ok(u64::try_from(listed)?.saturating_sub(1))
+}
+
+fn number(status: &str, name: &str) -> Fallible<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number
+        .ok_or("Linux does not tell what a process takes")?
+        .parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_file_and_a_running_thread_are_counted() {
+        let before = Taken::now().unwrap();
+        let file = tempfile::tempfile().unwrap();
+        assert!(Taken::now().unwrap().descriptors > before.descriptors);
+        drop(file);
+        let during = std::thread::scope(|scope| {
+            let (end, wait) = std::sync::mpsc::channel::<()>();
+            scope.spawn(move || wait.recv());
+            let during = Taken::now().unwrap();
+            drop(end);
+            during
+        });
+        assert!(during.threads > 1);
+        assert!(during.resident > 0);
+    }
+}

@@ -1,0 +1,93 @@
+//! Cairn itself, through its one front door.
+
+use super::Store;
+use crate::Fallible;
+use cairn_node_ext::{
+    At, BasePath, BucketConfig, BudgetRequest, Durability, NewLeaf, Provider, ProviderOptions,
+    Signer, Wanted,
+};
+use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrProof};
+use sp_core::sr25519;
+use std::path::Path;
+
+/// The key that a base path is given; the same that peers sign with.
+pub(crate) const KEY: &str = "//Alice";
+
+/// A base path at work.
+pub(crate) struct CairnStore {
+    pub(crate) provider: Provider,
+    signer: Signer,
+}
+
+impl CairnStore {
+    pub(crate) fn open(folder: &Path, max_open: u32) -> Fallible<Self> {
+        let base = BasePath::create(folder)?;
+        if base.keys().list()?.is_empty() {
+            base.keys().insert(KEY)?;
+        }
+        let signer = base.keys().signer(None)?;
+        let budget = BudgetRequest {
+            max_open: Some(max_open),
+            memory_bytes: None,
+        };
+        let options = ProviderOptions {
+            budget,
+            ..ProviderOptions::default()
+        };
+        let provider = Provider::open(base, options)?;
+        Ok(Self { provider, signer })
+    }
+
+    /// The base path's key.
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signer
+    }
+}
+
+impl Store for CairnStore {
+    fn create(&self, id: u64) -> Fallible<()> {
+        let config = BucketConfig::default();
+        Ok(self.provider.create_bucket(BucketId(id), config)?)
+    }
+
+    fn put(&self, id: u64, content: &[u8]) -> Fallible<NewLeaf> {
+        let lease = self.provider.lease(BucketId(id), Wanted::write())?;
+        let stored = lease.watch(lease.ingest(content))?;
+        Ok(NewLeaf {
+            data_root: stored.data_root,
+            data_size: stored.data_size,
+        })
+    }
+
+    fn commit(&self, id: u64, leaves: &[NewLeaf], durability: Durability) -> Fallible<Commitment> {
+        let lease = self.provider.lease(BucketId(id), Wanted::write())?;
+        let committed = lease.watch(lease.commit(leaves, durability))?;
+        Ok(committed.commitment)
+    }
+
+    fn prove(&self, id: u64, leaf: LeafIndex) -> Fallible<MmrProof> {
+        let lease = self.provider.lease(BucketId(id), Wanted::challenge())?;
+        let proven = lease.view(At::Newest).and_then(|view| view.mmr_proof(leaf));
+        Ok(lease.watch(proven)?.1)
+    }
+
+    fn sign(&self, id: u64, leaves: &[NewLeaf], _: &sr25519::Pair) -> Fallible<()> {
+        let id = BucketId(id);
+        self.provider.commit_signed(id, leaves, &self.signer)?;
+        Ok(())
+    }
+
+    fn delete(&self, id: u64) -> Fallible<()> {
+        Ok(self.provider.delete_bucket(BucketId(id))?)
+    }
+
+    fn reclaim(&self) -> Fallible<()> {
+        self.provider.wait_until_trash_is_empty();
+        Ok(())
+    }
+
+    fn settle(&self) -> Fallible<()> {
+        self.provider.write_index();
+        Ok(())
+    }
+}

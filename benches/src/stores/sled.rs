@@ -1,0 +1,64 @@
+//! One sled for each bucket.
+
+use super::one_per_bucket::Database;
+use super::rows::{Filled, Row, Rows};
+use crate::Fallible;
+use cairn_node_ext::Durability;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// sled counts 1 GiB as its cache unless it is told otherwise.
+const CACHE: u64 = 1 << 20;
+
+const LONGEST_CLOSING: Duration = Duration::from_secs(10);
+
+/// sled makes an error of its own of the system's.
+fn is_locked(error: &std::io::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
+/// A bucket's rows in sled.
+pub(crate) struct Sled(sled::Db);
+
+impl Database for Sled {
+    fn open(path: &Path) -> Fallible<Self> {
+        let config = sled::Config::new()
+            .path(path)
+            .cache_capacity(CACHE)
+            // Synced when somebody asks for it, and without a thread for it.
+            .flush_every_ms(None);
+        let begun = Instant::now();
+        loop {
+            match config.open() {
+                Ok(db) => return Ok(Self(db)),
+                // One that was just closed holds its lock until its threads have
+                // noticed, and does not tell when.
+                Err(sled::Error::Io(error))
+                    if is_locked(&error) && begun.elapsed() < LONGEST_CLOSING =>
+                {
+                    std::thread::yield_now();
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl Rows for Sled {
+    fn get_many(&self, rows: &[Row]) -> Fallible<Vec<Option<Vec<u8>>>> {
+        let get = |row: &Row| Ok(self.0.get(row.key())?.map(|value| value.to_vec()));
+        rows.iter().map(get).collect()
+    }
+
+    fn put_all(&self, rows: Filled, durability: Durability) -> Fallible<()> {
+        let mut batch = sled::Batch::default();
+        for (row, value) in rows {
+            batch.insert(row.key(), value);
+        }
+        self.0.apply_batch(batch)?;
+        if durability == Durability::Synced {
+            self.0.flush()?;
+        }
+        Ok(())
+    }
+}

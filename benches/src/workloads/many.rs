@@ -1,0 +1,204 @@
+//! W5: what many open buckets take: descriptors, memory, threads, disk, time.
+
+use super::{Setup, filled};
+use crate::Fallible;
+use crate::children::{Cost, Deed, FIRST, Many};
+use crate::disk::allocated;
+use crate::figures::{Bound, Plot, Section, Shape, Table, Target};
+use crate::stats::duration;
+use crate::stores::Kind;
+
+const QUICK: [u64; 1] = [100];
+const FULL: [u64; 3] = [100, 500, 1_000];
+/// Cairn at all numbers of buckets, others at the largest.
+const PEERS: [Kind; 6] = [
+    Kind::Default,
+    Kind::Shared,
+    Kind::Legacy,
+    Kind::Sqlite,
+    Kind::Sled,
+    Kind::Lmdb,
+];
+const KIB: f64 = 1024.0;
+
+/// What one kind takes with so many buckets.
+struct Measured {
+    kind: Kind,
+    buckets: u64,
+    /// Bytes on disk of all empty buckets, and of all that were written.
+    empty: f64,
+    filled: f64,
+    created: Cost,
+    written: Cost,
+    proven: Cost,
+}
+
+impl Measured {
+    fn of(setup: &Setup, kind: Kind, buckets: u64) -> Fallible<Self> {
+        let folder = setup.scratch("many")?;
+        let leaves = filled::LEAVES;
+        let run = |deed| Many::elsewhere(kind, folder.path(), buckets, deed, leaves);
+        // What Cairn knows of all buckets together is no part of any.
+        let buckets_folder = match kind {
+            Kind::Cairn => folder.path().join("buckets"),
+            _ => folder.path().to_owned(),
+        };
+        let created = run(Deed::Create)?;
+        let on_disk = || -> Fallible<f64> {
+            let all = buckets.saturating_add(FIRST) as f64;
+            Ok(allocated(&buckets_folder)? as f64 / all * buckets as f64)
+        };
+        let empty = on_disk()?;
+        let written = run(Deed::Write)?;
+        let filled = on_disk()?;
+        let proven = run(Deed::Prove)?;
+        Ok(Self {
+            kind,
+            buckets,
+            empty,
+            filled,
+            created,
+            written,
+            proven,
+        })
+    }
+
+    fn each(&self, of_all: f64) -> f64 {
+        of_all / self.buckets as f64
+    }
+
+    fn row(&self) -> [String; 11] {
+        let kib = |bytes| format!("{:.1} KiB", self.each(bytes) / KIB);
+        let descriptors = |cost: &Cost| format!("{:.2}", self.each(cost.descriptors));
+        let time = |cost: &Cost| duration(self.each(cost.seconds) * 1e9);
+        [
+            self.kind.name().to_owned(),
+            self.buckets.to_string(),
+            descriptors(&self.written),
+            descriptors(&self.proven),
+            kib(self.written.resident),
+            kib(self.proven.resident),
+            format!("{:.0}", self.written.threads),
+            kib(self.empty),
+            kib(self.filled),
+            time(&self.created),
+            time(&self.written),
+        ]
+    }
+}
+
+pub(super) fn run(setup: &Setup) -> Fallible<Section> {
+    let numbers = setup.choose(&QUICK[..], &FULL[..]);
+    let most = numbers.last().copied().ok_or("no number of buckets")?;
+    let mut all = Vec::new();
+    for buckets in numbers {
+        all.push(Measured::of(setup, Kind::Cairn, *buckets)?);
+    }
+    for kind in PEERS {
+        all.push(Measured::of(setup, kind, most)?);
+    }
+    report(&all, most)
+}
+
+fn report(all: &[Measured], most: u64) -> Fallible<Section> {
+    let head = [
+        "who",
+        "buckets",
+        "descriptors, written",
+        "descriptors, read",
+        "memory, written",
+        "memory, read",
+        "threads more",
+        "disk, empty",
+        "disk, written",
+        "time to make",
+        "time to open and write",
+    ];
+    let mut table = Table::new("A bucket, of so many that are open:", head);
+    all.iter().for_each(|measured| table.row(measured.row()));
+    let at_most = |measured: &&Measured| measured.buckets == most;
+    let ours = all
+        .iter()
+        .filter(at_most)
+        .find(|measured| measured.kind == Kind::Cairn)
+        .ok_or("Cairn was not measured")?;
+    let memory = |measured: &Measured| measured.each(measured.written.resident) / KIB;
+    let lighter: Vec<_> = all
+        .iter()
+        .filter(at_most)
+        .filter(|peer| memory(peer) < memory(ours))
+        .map(|peer| format!("{} ({:.1} KiB)", peer.kind.name(), memory(peer)))
+        .collect();
+    let remark = if lighter.is_empty() {
+        "No peer takes less memory for a bucket.".into()
+    } else {
+        format!(
+            "Less memory for a written bucket than ours ({:.1} KiB) is taken by: {}.",
+            memory(ours),
+            lighter.join(", ")
+        )
+    };
+    let bars = all.iter().filter(at_most);
+    let target = |aim, most, measured, unit| Target {
+        aim,
+        bound: Bound::AtMost(most),
+        measured,
+        unit,
+    };
+    Ok(Section {
+        id: "W5",
+        title: "Many open buckets",
+        method: format!(
+            "Each in a process of its own that does nothing else. First it makes so many empty \
+             buckets; another opens each anew, stores a content of 1 KiB and commits it as {} \
+             leaves, durably; a third asks each for one proof. What is counted is what the process \
+             has more while all are open than after the first {FIRST}. Disk is by allocation, after the \
+             process has ended, with folders.",
+            filled::LEAVES
+        ),
+        targets: vec![
+            target(
+                "resident memory of an open bucket with 64 leaves",
+                24.0,
+                memory(ours),
+                " KiB",
+            ),
+            target(
+                "descriptors of an open bucket that was written",
+                6.0,
+                ours.each(ours.written.descriptors),
+                "",
+            ),
+            target(
+                "descriptors of one open for reading, over those of one that was written",
+                1.0,
+                ours.proven.descriptors / ours.written.descriptors,
+                "",
+            ),
+            target(
+                "an empty bucket on disk",
+                64.0,
+                ours.each(ours.empty) / KIB,
+                " KiB",
+            ),
+            target(
+                "threads more with all buckets open",
+                0.0,
+                ours.written.threads,
+                "",
+            ),
+        ],
+        tables: vec![table],
+        plots: vec![Plot {
+            file: "w5-many",
+            title: format!("Memory of a written bucket, of {most} that are open"),
+            shape: Shape::Bars {
+                along: "KiB",
+                bars: bars
+                    .map(|measured| (measured.kind.name().to_owned(), memory(measured)))
+                    .collect(),
+            },
+        }],
+        remarks: vec![remark],
+    })
+}

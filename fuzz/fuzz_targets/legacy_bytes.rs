@@ -1,0 +1,37 @@
+//! Any bytes at all, as what today's provider stored for a bucket or a node, in
+//! each of its eras: reading must not panic or take memory beyond its bounds,
+//! and no two encodings may mean the same.
+#![no_main]
+
+// By the name that the sources below know it by.
+extern crate parity_scale_codec as codec;
+
+// The sources themselves: they are nobody's to call, and the crate that they are
+// in would bring RocksDB with it.
+#[path = "../../node-ext/src/legacy/decode.rs"]
+mod decode;
+#[expect(dead_code, reason = "a target reads what it can, and imports nothing")]
+#[path = "../../node-ext/src/legacy/era.rs"]
+mod era;
+
+use decode::LegacyNode;
+use era::LegacyEra;
+use libfuzzer_sys::fuzz_target;
+
+const ERAS: [LegacyEra; 4] = [LegacyEra::A, LegacyEra::B, LegacyEra::C, LegacyEra::D];
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = LegacyEra::of_value(bytes);
+    for era in ERAS {
+        if let Ok(state) = decode::state(era, bytes) {
+            let leaf_bytes = if era == LegacyEra::A { 90 } else { 48 };
+            assert!(state.leaves.len() * leaf_bytes < bytes.len());
+            assert!(decode::state(era, &bytes[..bytes.len() - 1]).is_err());
+        }
+        match decode::node(era, bytes) {
+            Ok(LegacyNode::Chunk(chunk)) => assert!(chunk.len() < bytes.len()),
+            Ok(LegacyNode::Interior { .. }) => assert!(bytes.len() >= 65),
+            Err(_) => {}
+        }
+    }
+});

@@ -1,0 +1,190 @@
+//! A bucket in the making, from leaves and content that were kept elsewhere.
+//!
+//! What it comes to is what commits of the same leaves would have made, by the
+//! same functions. It is built in a folder that nobody opens, without a log, and
+//! its state is written last: until then there is no bucket to be found.
+
+use super::Tip;
+use super::commit::Additions;
+use super::{BucketConfig, folder_fault};
+use crate::engine::{Durability, Engine, EngineError, Family, Shared};
+use crate::error::CreateError;
+use crate::layout::{self, FlagValue, Flaw, InteriorValue, UnshapedValue, Usage};
+use cairn_primitives::chunk_tree::{InteriorNode, Subtree};
+use cairn_primitives::mmr::Frontier;
+use cairn_primitives::{BucketId, H256, MmrLeaf, Sequence};
+use codec::Encode;
+use std::path::Path;
+
+/// Whether the bytes of chunks are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeepBytes {
+    Yes,
+    /// All but the bytes, to learn what a bucket would come to.
+    No,
+}
+
+/// A bucket in the making.
+pub(crate) struct Builder {
+    pub(super) engine: Engine,
+    id: BucketId,
+    pub(super) config: BucketConfig,
+    keep_bytes: KeepBytes,
+    tip: Tip,
+    usage: Usage,
+}
+
+impl Builder {
+    /// Begins anew in the folder `path`, whatever is there.
+    pub(crate) fn begin(
+        path: &Path,
+        id: BucketId,
+        config: BucketConfig,
+        tree: Sequence,
+        keep_bytes: KeepBytes,
+        shared: &Shared,
+    ) -> Result<Self, CreateError> {
+        if path.exists() {
+            std::fs::remove_dir_all(path).map_err(folder_fault(id, path))?;
+        }
+        std::fs::create_dir_all(path).map_err(folder_fault(id, path))?;
+        Ok(Self {
+            engine: Engine::create(path, shared)?,
+            id,
+            config,
+            keep_bytes,
+            tip: Tip {
+                tree,
+                frontier: Frontier::empty(config.profile),
+                root: H256::zero(),
+                total_size: 0,
+            },
+            usage: Usage::default(),
+        })
+    }
+
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Stores a chunk unless it is there; its bytes are those of its hash. One
+    /// above the chain's limit is stored as what no provable tree has.
+    pub(crate) fn chunk(&mut self, hash: &H256, bytes: &[u8]) -> Result<(), EngineError> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let (key, value) = match u32::try_from(bytes.len()) {
+            Ok(short) if Subtree::chunk(bytes.len()).is_ok() => (
+                layout::chunk_length_key(hash),
+                layout::chunk_length_value(short).to_vec(),
+            ),
+            _ => (
+                layout::unshaped_key(hash),
+                UnshapedValue::LongChunk { length }.to_bytes(),
+            ),
+        };
+        if self.engine.get(Family::Content, &key)?.is_some() {
+            return Ok(());
+        }
+        let mut batch = self.engine.batch();
+        if self.keep_bytes == KeepBytes::Yes {
+            batch.put(Family::Content, layout::chunk_key(hash), bytes);
+        }
+        batch.put(Family::Content, key, &value);
+        self.engine.write_unlogged(batch)?;
+        self.usage.bytes = self.usage.bytes.saturating_add(length);
+        self.usage.chunks = self.usage.chunks.saturating_add(1);
+        Ok(())
+    }
+
+    /// Stores an interior node whose children are there, unless it is there.
+    pub(crate) fn interior(&mut self, node: &InteriorNode) -> Result<(), EngineError> {
+        let value = InteriorValue {
+            left: node.left,
+            right: node.right,
+            subtree: node.subtree,
+        };
+        self.node(layout::interior_key(&node.hash), &value.to_bytes())
+    }
+
+    /// Stores a node that no provable tree has, unless it is there.
+    pub(crate) fn unshaped(&mut self, hash: &H256, node: UnshapedValue) -> Result<(), EngineError> {
+        self.node(layout::unshaped_key(hash), &node.to_bytes())
+    }
+
+    fn node(&mut self, key: [u8; 33], value: &[u8]) -> Result<(), EngineError> {
+        if self.engine.get(Family::Content, &key)?.is_some() {
+            return Ok(());
+        }
+        let mut batch = self.engine.batch();
+        batch.put(Family::Content, key, value);
+        self.engine.write_unlogged(batch)?;
+        self.usage.interior_nodes = self.usage.interior_nodes.saturating_add(1);
+        Ok(())
+    }
+
+    /// A chunk that is there, and can be part of a provable tree.
+    pub(crate) fn stored_chunk(&self, hash: &H256) -> Result<Option<Subtree>, EngineError> {
+        let key = layout::chunk_length_key(hash);
+        let value = self.engine.get(Family::Content, &key)?;
+        Ok(value.and_then(|value| {
+            let length = usize::try_from(layout::parse_chunk_length(&value)?).ok()?;
+            Subtree::chunk(length).ok()
+        }))
+    }
+
+    /// An interior node that is there, and can be part of a provable tree.
+    pub(crate) fn stored_interior(&self, hash: &H256) -> Result<Option<Subtree>, EngineError> {
+        let key = layout::interior_key(hash);
+        let value = self.engine.get(Family::Content, &key)?;
+        Ok(value.and_then(|value| InteriorValue::parse(&value).map(|value| value.subtree)))
+    }
+
+    /// What is wrong with a node that is there, and that no provable tree has.
+    pub(crate) fn stored_flaw(&self, hash: &H256) -> Result<Option<Flaw>, EngineError> {
+        let key = layout::unshaped_key(hash);
+        let value = self.engine.get(Family::Content, &key)?;
+        Ok(value.and_then(|value| match UnshapedValue::parse(&value)? {
+            UnshapedValue::Node { flaw, .. } => Some(flaw),
+            UnshapedValue::LongChunk { .. } => Some(Flaw::ChunkTooLong),
+        }))
+    }
+
+    /// Flags a leaf whose content the chain cannot verify.
+    pub(crate) fn flag(&mut self, leaf: Sequence, value: FlagValue) -> Result<(), EngineError> {
+        let mut batch = self.engine.batch();
+        batch.put(Family::Tree, layout::flag_key(leaf), &value.to_bytes());
+        self.engine.write_unlogged(batch)
+    }
+
+    /// Appends leaves as they are, and promises the root after each: which of
+    /// them were signed is not known, and any of them may be challenged (I10).
+    /// `None` where the tree's numbers end.
+    pub(crate) fn append(&mut self, leaves: &[MmrLeaf]) -> Result<Option<()>, EngineError> {
+        let mut additions = Additions::to(&self.tip);
+        for leaf in leaves {
+            if self.tip.append(leaf, &mut additions).is_none() {
+                return Ok(None);
+            }
+            self.tip.root = self.tip.frontier.root();
+            additions.promise(&self.tip, 0);
+        }
+        let mut batch = self.engine.batch();
+        additions.write(&mut batch);
+        self.engine.write_unlogged(batch)?;
+        Ok(Some(()))
+    }
+
+    /// Makes all of it durable, the state last.
+    pub(crate) fn finish(self) -> Result<(), EngineError> {
+        self.engine.flush(Family::Content)?;
+        self.engine.flush(Family::Tree)?;
+        let mut batch = self.engine.batch();
+        let usage = self.usage.encode();
+        batch.put(Family::Content, layout::USAGE_KEY, &usage);
+        let state = self.tip.record(self.id, self.config).encode();
+        batch.put(Family::Tree, layout::STATE_KEY, &state);
+        self.engine.write(batch, Durability::Synced)?;
+        // So that the first opening has nothing to replay.
+        self.engine.flush(Family::Content)?;
+        self.engine.flush(Family::Tree)
+    }
+}

@@ -1,0 +1,246 @@
+//! Pruning: a new tree over the leaves from a sequence on, as the chain re-roots
+//! its MMR. The old tree stays, with all that was signed of it (I10), until it
+//! is released.
+//!
+//! The nodes of the new tree are written first, while commits go on, and nobody
+//! refers to them. Then, with commits held back, one batch makes it the current
+//! tree. What an interrupted prune leaves is what the next one writes again.
+
+mod regrowth;
+
+use super::{Bucket, RetiredTree, Tip};
+use crate::engine::{Durability, Family};
+use crate::error::PruneError;
+use crate::layout::{self, Deletion, RetiredRecord};
+use cairn_primitives::challenge::MultiSignature;
+use cairn_primitives::{Commitment, CommitmentPayload, H256, Position, Sequence};
+use codec::Encode;
+use regrowth::Regrowth;
+use sp_core::{Pair, sr25519};
+use std::sync::Arc;
+
+/// Leaves that may be left to add when commits are held back.
+const LEAVES_HELD_BACK: u64 = 4096;
+
+/// What a prune came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pruned {
+    /// The tree that it ended.
+    pub retired: RetiredTree,
+    /// The tree that took its place.
+    pub commitment: Commitment,
+}
+
+impl Tip {
+    /// The sequence of the next leaf.
+    pub(super) fn end(&self) -> Sequence {
+        // A commit leaves room for the sequence after the last.
+        let end = self.tree.of_leaf(self.frontier.count().next_index());
+        end.unwrap_or(Sequence(u64::MAX))
+    }
+}
+
+impl Bucket {
+    /// The tree that [`Bucket::prune`] would give, whose root an admin signs to
+    /// authorise it.
+    ///
+    /// # Errors
+    ///
+    /// [`PruneError`] when there is nothing before the sequence, it is past the
+    /// end, or a leaf cannot be read.
+    pub fn pruned(&self, before: Sequence) -> Result<Commitment, PruneError> {
+        let tip = self.tip();
+        self.check_cut(&tip, before)?;
+        let mut regrowth = Regrowth::new(self, before);
+        regrowth.grow_to(tip.end(), |_| Ok(()))?;
+        Ok(regrowth.commitment())
+    }
+
+    /// Drops the leaves before a sequence: a new tree starts there. All that
+    /// was signed can be proven as before, until the old tree is released.
+    ///
+    /// With an authorisation, the new tree must be the one that the admin
+    /// signed. Without one the prune is the operator's own, and no answer to a
+    /// challenge of what it drops but a proof.
+    ///
+    /// # Errors
+    ///
+    /// [`PruneError`], with nothing changed but after a failure of the database.
+    pub fn prune(
+        &self,
+        before: Sequence,
+        authorisation: Option<Deletion>,
+    ) -> Result<Pruned, PruneError> {
+        self.usable()?;
+        let _alone = self.shortening.lock();
+        self.check_cut(&self.tip(), before)?;
+        if let Some(Deletion { signature, .. }) = &authorisation {
+            self.sr25519(signature)?;
+        }
+        let pruned = self.prune_alone(before, authorisation);
+        if pruned.is_err() && self.usable().is_ok() {
+            self.abandon(before)?;
+        }
+        pruned
+    }
+
+    fn check_cut(&self, tip: &Tip, before: Sequence) -> Result<(), PruneError> {
+        let (bucket, start, end) = (self.id, tip.tree, tip.end());
+        if before <= start {
+            return Err(PruneError::NothingBefore {
+                bucket,
+                before,
+                start,
+            });
+        }
+        if before > end {
+            return Err(PruneError::PastTheEnd {
+                bucket,
+                before,
+                end,
+            });
+        }
+        Ok(())
+    }
+
+    fn prune_alone(
+        &self,
+        before: Sequence,
+        authorisation: Option<Deletion>,
+    ) -> Result<Pruned, PruneError> {
+        let mut regrowth = Regrowth::new(self, before);
+        let mut end = self.tip().end();
+        let mut signed_root = None;
+        loop {
+            regrowth.grow_to(end, |nodes| self.write_unreferenced(before, nodes))?;
+            if signed_root.is_none() {
+                // What nobody authorised is not worth going on for.
+                let root = regrowth.frontier().root();
+                self.check_authorised(authorisation.as_ref(), before, root)?;
+                signed_root = Some(root);
+            }
+            let now = self.tip().end();
+            if now.0.saturating_sub(end.0) <= LEAVES_HELD_BACK {
+                break;
+            }
+            end = now;
+        }
+        let signed_root = signed_root.filter(|_| authorisation.is_some());
+
+        let _held_back = self.committing.write();
+        // A commit may have failed meanwhile.
+        self.usable()?;
+        let tip = self.tip();
+        let mut batch = self.engine.batch();
+        regrowth.grow_to(tip.end(), |nodes| {
+            put_nodes(&mut batch, before, nodes);
+            Ok(())
+        })?;
+        let commitment = regrowth.commitment();
+        let new_root = commitment.mmr_root;
+        if let Some(signed_root) = signed_root.filter(|signed| *signed != new_root) {
+            return Err(PruneError::Outgrown {
+                bucket: self.id,
+                before,
+                new_root,
+                signed_root,
+            });
+        }
+        if regrowth
+            .total_size()
+            .is_some_and(|size| size != tip.total_size)
+        {
+            let fault = "its last leaf is not the one its state speaks of";
+            return Err(PruneError::Leaf(self.unsound(fault)));
+        }
+        let retired = RetiredRecord {
+            count: tip.frontier.count(),
+            root: tip.root,
+            new_start_seq: before,
+            new_root,
+            deletion: authorisation,
+            releasing: false,
+        };
+        let next = Tip {
+            tree: before,
+            frontier: regrowth.frontier().clone(),
+            root: new_root,
+            total_size: tip.total_size,
+        };
+        let state = next.record(self.id, self.config).encode();
+        batch.put(Family::Tree, layout::STATE_KEY, &state);
+        let key = layout::retired_key(tip.tree);
+        batch.put(Family::Tree, key, &retired.encode());
+        self.engine
+            .write(batch, Durability::Synced)
+            .map_err(|error| self.poisoned_by(error))?;
+        self.upper_nodes.restart(before);
+        *self.tip.write() = Arc::new(next);
+        Ok(Pruned {
+            retired: RetiredTree::new(tip.tree, retired),
+            commitment,
+        })
+    }
+
+    fn sr25519(&self, signature: &MultiSignature) -> Result<sr25519::Signature, PruneError> {
+        match signature {
+            MultiSignature::Sr25519(raw) => Ok(sr25519::Signature::from_raw(*raw)),
+            _ => Err(PruneError::SignatureKind { bucket: self.id }),
+        }
+    }
+
+    fn check_authorised(
+        &self,
+        authorisation: Option<&Deletion>,
+        before: Sequence,
+        new_root: H256,
+    ) -> Result<(), PruneError> {
+        let Some(Deletion { admin, signature }) = authorisation else {
+            return Ok(());
+        };
+        let signature = self.sr25519(signature)?;
+        let deletion = Commitment::deletion(new_root, before);
+        let payload = CommitmentPayload::new(self.id, deletion).encode();
+        if sr25519::Pair::verify(&signature, payload, &sr25519::Public::from_raw(admin.0)) {
+            return Ok(());
+        }
+        Err(PruneError::Unauthorised {
+            bucket: self.id,
+            before,
+            new_root,
+        })
+    }
+
+    /// Writes nodes of a tree that is not the current one yet.
+    fn write_unreferenced(
+        &self,
+        tree: Sequence,
+        nodes: &[(Position, H256)],
+    ) -> Result<(), PruneError> {
+        self.usable()?;
+        let mut batch = self.engine.batch();
+        put_nodes(&mut batch, tree, nodes);
+        self.engine
+            .write(batch, Durability::Buffered)
+            .map_err(|error| self.poisoned_by(error).into())
+    }
+
+    /// Removes the nodes of a tree that did not become the current one.
+    fn abandon(&self, tree: Sequence) -> Result<(), PruneError> {
+        let Some((from, to)) = layout::nodes_of(tree) else {
+            return Ok(());
+        };
+        let mut batch = self.engine.batch();
+        batch.delete_range(Family::Tree, from, to);
+        self.engine
+            .write(batch, Durability::Buffered)
+            .map_err(|error| self.poisoned_by(error).into())
+    }
+}
+
+fn put_nodes(batch: &mut crate::engine::Batch<'_>, tree: Sequence, nodes: &[(Position, H256)]) {
+    for (position, hash) in nodes {
+        let key = layout::node_key(tree, *position);
+        batch.put(Family::Tree, key, hash.as_bytes());
+    }
+}

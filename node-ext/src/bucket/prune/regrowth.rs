@@ -1,0 +1,114 @@
+//! The tree that a prune would give: the surviving leaves, hashed anew from
+//! position 0, in memory that does not grow with them.
+
+use crate::bucket::Bucket;
+use crate::engine::Family;
+use crate::error::{ProveError, PruneError};
+use crate::layout;
+use cairn_primitives::mmr::Frontier;
+use cairn_primitives::{Commitment, H256, MmrLeaf, Position, Sequence};
+use codec::Decode;
+
+/// Leaves whose nodes are handed out together; in tests few, so that they can
+/// interrupt a prune anywhere.
+const LEAVES_AT_ONCE: u64 = if cfg!(test) { 4 } else { 4096 };
+
+/// A tree over the leaves from a sequence on, as far as it has grown.
+pub(super) struct Regrowth<'b> {
+    bucket: &'b Bucket,
+    tree: Sequence,
+    frontier: Frontier,
+    /// `total_size` of the last leaf.
+    total_size: Option<u64>,
+}
+
+impl<'b> Regrowth<'b> {
+    pub(super) fn new(bucket: &'b Bucket, tree: Sequence) -> Self {
+        Self {
+            bucket,
+            tree,
+            frontier: Frontier::empty(bucket.config.profile),
+            total_size: None,
+        }
+    }
+
+    pub(super) fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    pub(super) fn total_size(&self) -> Option<u64> {
+        self.total_size
+    }
+
+    pub(super) fn commitment(&self) -> Commitment {
+        Commitment {
+            mmr_root: self.frontier.root(),
+            start_seq: self.tree,
+            leaf_count: self.frontier.count(),
+        }
+    }
+
+    /// The sequence of the next leaf.
+    fn next(&self) -> Result<Sequence, PruneError> {
+        let next = self.tree.of_leaf(self.frontier.count().next_index());
+        next.ok_or_else(|| self.unsound("its sequences run past their range"))
+    }
+
+    fn unsound(&self, reason: &str) -> PruneError {
+        PruneError::Leaf(self.bucket.unsound(reason))
+    }
+
+    /// Adds the leaves before `end`, and hands out the nodes that arise.
+    pub(super) fn grow_to(
+        &mut self,
+        end: Sequence,
+        mut emit: impl FnMut(&[(Position, H256)]) -> Result<(), PruneError>,
+    ) -> Result<(), PruneError> {
+        let mut next = self.next()?;
+        let from = layout::leaf_key(next);
+        let engine = &self.bucket.engine;
+        let mut entries = engine.scan_from(Family::Tree, layout::LEAVES, from.as_ref())?;
+        let mut nodes = Vec::new();
+        while next < end {
+            let lost = || {
+                PruneError::Leaf(ProveError::MissingLeaf {
+                    bucket: self.bucket.id,
+                    sequence: next,
+                })
+            };
+            let (key, value) = entries.next().transpose()?.ok_or_else(lost)?;
+            if *key != *layout::leaf_key(next).as_ref() {
+                return Err(lost());
+            }
+            self.add(&value, &mut nodes)?;
+            next = self.next()?;
+            if self.frontier.count().get().is_multiple_of(LEAVES_AT_ONCE) {
+                emit(&nodes)?;
+                nodes.clear();
+            }
+        }
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        emit(&nodes)
+    }
+
+    fn add(&mut self, value: &[u8], nodes: &mut Vec<(Position, H256)>) -> Result<(), PruneError> {
+        let leaf = MmrLeaf::decode(&mut &*value)
+            .ok()
+            .filter(|leaf| leaf.to_bytes() == *value)
+            .ok_or_else(|| self.unsound("a leaf cannot be read"))?;
+        let follows = self
+            .total_size
+            .is_none_or(|before| before.checked_add(leaf.data_size) == Some(leaf.total_size));
+        if !follows {
+            return Err(self.unsound("a leaf does not go on from the sizes before it"));
+        }
+        let hash = self.frontier.profile().leaf(&leaf);
+        self.frontier
+            .append(hash, |position, hash| nodes.push((position, hash)))
+            .ok_or_else(|| self.unsound("it has more leaves than a tree may have"))?;
+        self.total_size = Some(leaf.total_size);
+        Ok(())
+    }
+}

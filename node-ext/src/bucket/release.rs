@@ -1,0 +1,160 @@
+//! Releasing: a retired tree goes from disk, and the content that nothing else
+//! refers to with it.
+//!
+//! Marked first, durably, so that nothing is proven from what is half gone;
+//! then its promises, its nodes, the content (`sweep`), the leaves, the bytes on
+//! disk, and its own record last. Interrupted anywhere, the next call goes on.
+
+mod list;
+pub(super) mod sweep;
+
+use super::{Bucket, RetiredTree};
+use crate::engine::{Batch, Durability, EngineError, Family};
+use crate::error::ReleaseError;
+use crate::layout::{self, RetiredRecord, Usage};
+use cairn_primitives::Sequence;
+use codec::Encode;
+
+/// Promises that are removed in one write; in tests each by itself, so that
+/// they can interrupt a release anywhere.
+const PROMISES_AT_ONCE: usize = if cfg!(test) { 1 } else { 4096 };
+
+/// What a release came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// The tree that is gone.
+    pub tree: RetiredTree,
+    /// Leaves that are gone, which no other tree has.
+    pub leaves: u64,
+    /// Content that is gone, which no other leaf has.
+    pub content: Usage,
+}
+
+impl Bucket {
+    /// Removes a retired tree, what was signed of it, its leaves that no other
+    /// tree has, and their content that no other leaf has; and has the disk
+    /// give the bytes back, which takes as long as writing all that is left.
+    ///
+    /// For when the chain takes no challenge against the tree any more: none
+    /// can be answered with a proof from then on. Content that was uploaded and
+    /// is not committed yet goes as well where a leaf that goes has the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ReleaseError`]. Once the release has begun, the same call goes on with
+    /// it; see [`RetiredTree::releasing`].
+    pub fn release(&self, tree: Sequence) -> Result<Released, ReleaseError> {
+        self.usable()?;
+        let _alone = self.shortening.lock();
+        let bucket = self.id;
+        let current = self.tip().tree;
+        if tree == current {
+            return Err(ReleaseError::Current { bucket, tree });
+        }
+        let record = self
+            .retired_record(tree)?
+            .ok_or(ReleaseError::NoSuchTree { bucket, tree })?;
+        // Before anything has changed, where it may be refused.
+        let sweep = sweep::Sweep::begin(self)?;
+        let record = self.mark_releasing(tree, record)?;
+        let mut kept: Vec<_> = self
+            .retired()?
+            .into_iter()
+            .filter(|tree| !tree.releasing)
+            .map(|tree| tree.commitment.start_seq)
+            .collect();
+        kept.push(current);
+        kept.sort_unstable();
+        self.remove_promises(tree)?;
+        self.remove_nodes_but_of(&kept)?;
+        let first_kept = kept.first().copied().unwrap_or(current);
+        let swept = sweep.remove_before(first_kept)?;
+        self.remove_leaves_before(first_kept)?;
+        self.engine.give_back(Family::Tree)?;
+        self.engine.give_back(Family::Content)?;
+        let mut batch = self.engine.batch();
+        batch.delete(Family::Tree, layout::retired_key(tree));
+        self.write_shortened(batch, Durability::Synced)?;
+        Ok(Released {
+            tree: RetiredTree::new(tree, record),
+            leaves: swept.leaves,
+            content: swept.content,
+        })
+    }
+
+    fn write_shortened(
+        &self,
+        batch: Batch<'_>,
+        durability: Durability,
+    ) -> Result<(), ReleaseError> {
+        self.usable()?;
+        let written = self.engine.write(batch, durability);
+        written.map_err(|error: EngineError| self.poisoned_by(error).into())
+    }
+
+    /// From here on nothing is proven from the tree.
+    pub(super) fn mark_releasing(
+        &self,
+        tree: Sequence,
+        record: RetiredRecord,
+    ) -> Result<RetiredRecord, ReleaseError> {
+        let releasing = RetiredRecord {
+            releasing: true,
+            ..record
+        };
+        let mut batch = self.engine.batch();
+        let key = layout::retired_key(tree);
+        batch.put(Family::Tree, key, &releasing.encode());
+        self.write_shortened(batch, Durability::Synced)?;
+        Ok(releasing)
+    }
+
+    fn remove_promises(&self, tree: Sequence) -> Result<(), ReleaseError> {
+        let mut doomed = Vec::new();
+        let remove = |keys: &mut Vec<Box<[u8]>>| {
+            let mut batch = self.engine.batch();
+            for key in keys.drain(..) {
+                batch.delete(Family::Tree, key);
+            }
+            self.write_shortened(batch, Durability::Buffered)
+        };
+        for entry in self.engine.scan(Family::Tree, layout::PROMISES)? {
+            let (key, _) = entry?;
+            if layout::parse_promise_key(&key).is_some_and(|(_, of)| of == tree) {
+                doomed.push(key);
+            }
+            if doomed.len() == PROMISES_AT_ONCE {
+                remove(&mut doomed)?;
+            }
+        }
+        if doomed.is_empty() {
+            return Ok(());
+        }
+        remove(&mut doomed)
+    }
+
+    /// Removes all nodes but those of some trees, which are given in order:
+    /// also those that a prune has left which did not end.
+    fn remove_nodes_but_of(&self, kept: &[Sequence]) -> Result<(), ReleaseError> {
+        let mut batch = self.engine.batch();
+        let (mut from, end) = layout::all_nodes();
+        for tree in kept {
+            let Some((first, past)) = layout::nodes_of(*tree) else {
+                return self.write_shortened(batch, Durability::Buffered);
+            };
+            batch.delete_range(Family::Tree, from, first);
+            from = past;
+        }
+        batch.delete_range(Family::Tree, from, end);
+        self.write_shortened(batch, Durability::Buffered)
+    }
+
+    fn remove_leaves_before(&self, first_kept: Sequence) -> Result<(), ReleaseError> {
+        let mut batch = self.engine.batch();
+        let (from, to) = (layout::leaf_key(Sequence(0)), layout::leaf_key(first_kept));
+        batch.delete_range(Family::Tree, from, to);
+        let (from, to) = (layout::flag_key(Sequence(0)), layout::flag_key(first_kept));
+        batch.delete_range(Family::Tree, from, to);
+        self.write_shortened(batch, Durability::Buffered)
+    }
+}

@@ -1,0 +1,216 @@
+//! Removing the content of leaves that go, but for what anything else needs.
+//!
+//! 1. What the leaves refer to is listed on disk (`list`).
+//! 2. What leaves that stay refer to is taken off the list, and what is under
+//!    any node that is not listed.
+//! 3. What is listed is removed in batches, the highest nodes first, so that an
+//!    end in between leaves whole subtrees only (I1). For each batch commits
+//!    and uploads are held back, and first is taken off the list what those
+//!    refer to that came since: leaves of commits, and all that uploads have
+//!    found here or stored.
+//!
+//! Uploads that began before the sweep have found what nobody noted, so it does
+//! not begin while there are any.
+
+use super::list::{SweepList, root_of};
+use crate::bucket::Bucket;
+use crate::bucket::content::ContentKey;
+use crate::engine::Family;
+use crate::error::{ProveError, ReleaseError};
+use crate::layout::{self, Usage};
+use cairn_primitives::{MmrLeaf, Sequence};
+use codec::Decode;
+use parking_lot::RwLockWriteGuard;
+use std::collections::HashSet;
+
+/// Records that are removed while commits and uploads wait; in tests few, so
+/// that they can interrupt a sweep anywhere.
+const REMOVED_AT_ONCE: usize = if cfg!(test) { 2 } else { 1024 };
+
+/// What a sweep removed.
+#[derive(Debug, Default)]
+pub(in crate::bucket) struct Swept {
+    /// Leaves whose content it was.
+    pub(in crate::bucket) leaves: u64,
+    pub(in crate::bucket) content: Usage,
+}
+
+/// A sweep under way: what uploads rely on is noted as long as it is there.
+pub(in crate::bucket) struct Sweep<'b> {
+    bucket: &'b Bucket,
+    list: SweepList<'b>,
+    /// All leaves before this one have been taken into account.
+    kept_to: Sequence,
+}
+
+impl Drop for Sweep<'_> {
+    fn drop(&mut self) {
+        self.bucket.content.lock().relied_on = None;
+    }
+}
+
+impl<'b> Sweep<'b> {
+    pub(in crate::bucket) fn begin(bucket: &'b Bucket) -> Result<Self, ReleaseError> {
+        let mut content = bucket.content.lock();
+        if content.uploads > 0 {
+            return Err(ReleaseError::Busy {
+                bucket: bucket.id,
+                uploads: content.uploads,
+            });
+        }
+        content.relied_on = Some(HashSet::new());
+        drop(content);
+        Ok(Self {
+            bucket,
+            list: SweepList::new(bucket),
+            kept_to: Sequence(0),
+        })
+    }
+
+    /// Removes the content of the leaves before `first_kept`, durably.
+    pub(in crate::bucket) fn remove_before(
+        mut self,
+        first_kept: Sequence,
+    ) -> Result<Swept, ReleaseError> {
+        let mut swept = Swept::default();
+        // One that was interrupted has removed nodes whose children are found
+        // by its list alone.
+        if self.list.is_complete()? {
+            self.remove_listed(first_kept, &mut swept)?;
+        }
+        self.list.clear()?;
+        let list = &mut self.list;
+        self.bucket.for_each_leaf(Sequence(0), first_kept, |leaf| {
+            swept.leaves = swept.leaves.saturating_add(1);
+            list.list(root_of(&leaf))
+        })?;
+        self.list.complete()?;
+        self.remove_listed(first_kept, &mut swept)?;
+        self.bucket.flush_unlogged()?;
+        Ok(swept)
+    }
+
+    fn remove_listed(
+        &mut self,
+        first_kept: Sequence,
+        swept: &mut Swept,
+    ) -> Result<(), ReleaseError> {
+        self.kept_to = first_kept;
+        self.keep_new_leaves()?;
+        self.list.keep_what_others_need()?;
+        self.list.keep_unprovable()?;
+        let mut from = layout::LIST_COMPLETE_KEY.to_vec();
+        while let Some(last) = self.remove_some(&from, swept)? {
+            from = last.to_vec();
+        }
+        self.list.clear()
+    }
+
+    /// Keeps the content of leaves that were committed since it was last asked.
+    fn keep_new_leaves(&mut self) -> Result<(), ReleaseError> {
+        let end = self.bucket.tip().end();
+        let list = &mut self.list;
+        self.bucket.for_each_leaf(self.kept_to, end, |leaf| {
+            list.keep(root_of(&leaf))?;
+            list.write_if_many()
+        })?;
+        self.kept_to = end;
+        Ok(())
+    }
+
+    /// Removes some of what is listed past the key `from`; gives the last of
+    /// their keys, or `None` at the end.
+    fn remove_some(
+        &mut self,
+        from: &[u8],
+        swept: &mut Swept,
+    ) -> Result<Option<[u8; 35]>, ReleaseError> {
+        let bucket = self.bucket;
+        let held_back = bucket.committing.write();
+        self.keep_new_leaves()?;
+        let mut content = bucket.content.lock();
+        let relied_on = content.relied_on.as_mut().map(std::mem::take);
+        for key in relied_on.unwrap_or_default() {
+            self.list.keep_key(&key)?;
+        }
+        self.list.write_pending(&mut content)?;
+
+        let listed = bucket.listed_after(from, REMOVED_AT_ONCE)?;
+        let Some(last) = listed.last().copied() else {
+            return Ok(None);
+        };
+        let mut batch = bucket.engine.batch();
+        let mut stored = Vec::with_capacity(listed.len());
+        for listed in &listed {
+            batch.delete(Family::Content, listed);
+            let key = layout::parse_listed_key(listed).map(|(_, key)| key);
+            let key: ContentKey = key.ok_or_else(|| bucket.unsound("its list cannot be read"))?;
+            if bucket.engine.get(Family::Content, &key)?.is_some() {
+                stored.push(key);
+            }
+        }
+        let before = content.usage();
+        bucket.usable()?;
+        bucket.remove_content_with(&mut content, &stored, batch)?;
+        swept.add(before, content.usage());
+        drop(content);
+        // Those who waited go before the next batch.
+        RwLockWriteGuard::unlock_fair(held_back);
+        Ok(Some(last))
+    }
+}
+
+impl Swept {
+    fn add(&mut self, before: Usage, after: Usage) {
+        let Usage {
+            bytes,
+            chunks,
+            interior_nodes,
+        } = &mut self.content;
+        let gone = |before: u64, after| before.saturating_sub(after);
+        *bytes = bytes.saturating_add(gone(before.bytes, after.bytes));
+        *chunks = chunks.saturating_add(gone(before.chunks, after.chunks));
+        let nodes = gone(before.interior_nodes, after.interior_nodes);
+        *interior_nodes = interior_nodes.saturating_add(nodes);
+    }
+}
+
+impl Bucket {
+    /// The first keys of the list past `from`.
+    fn listed_after(&self, from: &[u8], number: usize) -> Result<Vec<[u8; 35]>, ReleaseError> {
+        self.engine
+            .scan_from(Family::Content, layout::LISTED, from)?
+            .filter(|entry| !matches!(entry, Ok((key, _)) if **key == *from))
+            .take(number)
+            .map(|entry| {
+                let (key, _) = entry?;
+                let key = <[u8; 35]>::try_from(&*key);
+                key.map_err(|_| self.unsound("its list cannot be read").into())
+            })
+            .collect()
+    }
+
+    /// Hands each leaf that is stored from one sequence on and before another
+    /// to `each`.
+    fn for_each_leaf(
+        &self,
+        from: Sequence,
+        to: Sequence,
+        mut each: impl FnMut(MmrLeaf) -> Result<(), ReleaseError>,
+    ) -> Result<(), ReleaseError> {
+        let (from, to) = (layout::leaf_key(from), layout::leaf_key(to));
+        let entries = self
+            .engine
+            .scan_from(Family::Tree, layout::LEAVES, from.as_ref())?;
+        for entry in entries {
+            let (key, value) = entry?;
+            if *key >= *to.as_ref() {
+                break;
+            }
+            let leaf = MmrLeaf::decode(&mut &*value);
+            let leaf = leaf.map_err(|_| -> ProveError { self.unsound("a leaf cannot be read") })?;
+            each(leaf)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! Trees that a prune has ended. They stay on disk, and what was signed of
+//! them is proven (I10), until they are released.
+
+use super::Bucket;
+use crate::engine::Family;
+use crate::error::ProveError;
+use crate::layout::{self, Deletion, RetiredRecord};
+use cairn_primitives::{Commitment, H256, Sequence};
+
+/// A tree that a prune has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetiredTree {
+    /// The tree when it ended.
+    pub commitment: Commitment,
+    /// Where the tree starts that took its place.
+    pub new_start_seq: Sequence,
+    /// The root that that one had then, which the admin signed.
+    pub new_root: H256,
+    /// Who authorised the prune; `None` when it was the operator's own.
+    pub deletion: Option<Deletion>,
+    /// Whether its release has begun, so that nothing is proven from it.
+    pub releasing: bool,
+}
+
+impl RetiredTree {
+    pub(super) fn new(tree: Sequence, record: RetiredRecord) -> Self {
+        Self {
+            commitment: Commitment {
+                mmr_root: record.root,
+                start_seq: tree,
+                leaf_count: record.count,
+            },
+            new_start_seq: record.new_start_seq,
+            new_root: record.new_root,
+            deletion: record.deletion,
+            releasing: record.releasing,
+        }
+    }
+}
+
+impl Bucket {
+    /// The trees that were pruned and are not released, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] when a record cannot be read.
+    pub fn retired(&self) -> Result<Vec<RetiredTree>, ProveError> {
+        let entries = self.engine.scan(Family::Tree, layout::RETIRED)?;
+        entries
+            .map(|entry| {
+                let (key, value) = entry?;
+                layout::parse_retired_key(&key)
+                    .zip(RetiredRecord::parse(&value))
+                    .map(|(tree, record)| RetiredTree::new(tree, record))
+                    .ok_or_else(|| self.unsound("the record of a retired tree cannot be read"))
+            })
+            .collect()
+    }
+
+    pub(super) fn retired_record(
+        &self,
+        tree: Sequence,
+    ) -> Result<Option<RetiredRecord>, ProveError> {
+        let value = self.engine.get(Family::Tree, &layout::retired_key(tree))?;
+        value
+            .map(|value| {
+                RetiredRecord::parse(&value)
+                    .ok_or_else(|| self.unsound("the record of a retired tree cannot be read"))
+            })
+            .transpose()
+    }
+
+    /// Whether what was signed of a tree is proven.
+    pub(super) fn is_proven_from(&self, tree: Sequence) -> Result<bool, ProveError> {
+        Ok(tree == self.tip().tree
+            || self
+                .retired_record(tree)?
+                .is_none_or(|record| !record.releasing))
+    }
+
+    /// What is not there is no loss where its tree has been released, which may
+    /// happen while a proof is being made.
+    pub(super) fn missing_from(&self, tree: Sequence, error: ProveError) -> ProveError {
+        let is_missing = matches!(
+            error,
+            ProveError::MissingNode { .. }
+                | ProveError::MissingLeaf { .. }
+                | ProveError::MissingContent { .. }
+        );
+        if !is_missing || tree == self.tip().tree {
+            return error;
+        }
+        let kept = self.retired_record(tree);
+        match kept.map(|record| record.is_some_and(|record| !record.releasing)) {
+            Ok(false) => ProveError::Released {
+                bucket: self.id,
+                tree,
+            },
+            Ok(true) | Err(_) => error,
+        }
+    }
+}

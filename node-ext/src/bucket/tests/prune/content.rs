@@ -1,0 +1,214 @@
+//! What becomes of content: what is shared stays, the rest gives its bytes
+//! back, and what comes meanwhile is whole.
+
+use super::*;
+use crate::bucket::release::sweep::Sweep;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+
+fn bytes_on_disk(bucket: &Bucket) -> u64 {
+    let files = std::fs::read_dir(bucket.path()).unwrap();
+    files
+        .map(|file| file.unwrap().metadata().unwrap().blocks() * 512)
+        .sum()
+}
+
+#[test]
+fn the_disk_gets_the_bytes_back_and_what_is_shared_stays() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    let shared: Vec<u8> = (200..204).collect();
+    for first in 0..4u8 {
+        let own: Vec<u8> = (first * 5..first * 5 + 6).collect();
+        chronicle.commit(&[&own, &shared], true);
+    }
+    chronicle.commit(&[&shared], true);
+    chronicle.bucket().flush().unwrap();
+    let before = bytes_on_disk(chronicle.bucket());
+    assert!(before > 23 * CHUNK_BYTES as u64);
+    chronicle.prune(8);
+    chronicle.bucket().flush().unwrap();
+    assert!(
+        bytes_on_disk(chronicle.bucket()) >= before,
+        "all is kept until then"
+    );
+
+    let released = chronicle.release(0);
+    assert_eq!((released.leaves, released.content.chunks), (8, 24));
+    assert_eq!(chronicle.bucket().usage().chunks, 4);
+    chronicle.check();
+    let after = bytes_on_disk(chronicle.bucket());
+    assert!(
+        after + 20 * CHUNK_BYTES as u64 <= before,
+        "{before} bytes before, {after} after"
+    );
+    chronicle.fixture.reopen();
+    chronicle.check();
+}
+
+#[test]
+fn whoever_follows_the_content_hears_of_what_goes() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.commit(&[&[1, 2], &[1, 3]], true);
+    chronicle.prune(1);
+    chronicle.bucket().remember_changes();
+    chronicle.release(0);
+    let last = HashingProfile::Plain.chunk(&[2; 5]);
+    let gone = ContentChange {
+        hash: last,
+        length: None,
+    };
+    assert_eq!(chronicle.bucket().take_changes(), vec![gone]);
+}
+
+/// A source that does something before its bytes are read.
+struct First<'a, F: FnMut()>(Option<F>, &'a [u8]);
+
+impl<F: FnMut()> Read for First<'_, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if let Some(mut first) = self.0.take() {
+            first();
+        }
+        self.1.read(buffer)
+    }
+}
+
+#[test]
+fn i1_nothing_is_released_under_an_upload_that_has_begun() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.commit(&[&[1, 2], &[3]], true);
+    chronicle.prune(1);
+    let bucket = chronicle.bucket();
+    let before = chronicle.fixture.records();
+    let try_release = || {
+        let refused = bucket.release(Sequence(0)).unwrap_err();
+        assert!(
+            matches!(refused, ReleaseError::Busy { uploads: 1, .. }),
+            "{refused}"
+        );
+        assert_eq!(chronicle.fixture.records(), before);
+    };
+    let content = bytes_of(&[1, 2]);
+    bucket.ingest(First(Some(try_release), &content)).unwrap();
+    // Also one that fails has ended.
+    let panics = || panic!("a reader made by a test");
+    let source = First(Some(panics), &content);
+    let upload = std::panic::AssertUnwindSafe(|| drop(bucket.ingest(source)));
+    std::panic::catch_unwind(upload).unwrap_err();
+    chronicle.release(0);
+    chronicle.check();
+}
+
+const GOING: &[u8] = &[1, 2, 3, 4, 5];
+
+/// Something comes between the beginning of a sweep and its removals. What is
+/// stored then is what it needs, whole, and nothing else of what goes.
+fn sweep_while(comes: impl FnOnce(&Bucket), stays: &[&[u8]], and: &[Stored]) {
+    let profile = HashingProfile::Plain;
+    let mut chronicle = Chronicle::new(profile);
+    chronicle.commit(&[GOING, &[9]], true);
+    chronicle.prune(1);
+    let bucket = chronicle.bucket();
+    let sweep = Sweep::begin(bucket).unwrap();
+    let record = bucket.retired_record(Sequence(0)).unwrap().unwrap();
+    bucket.mark_releasing(Sequence(0), record).unwrap();
+    comes(bucket);
+    sweep.remove_before(Sequence(1)).unwrap();
+    let stays = stays.iter().copied().chain([&[9][..]]);
+    let mut expected: BTreeSet<_> = stays
+        .flat_map(|content| tree_of(profile, content).0)
+        .collect();
+    expected.extend(and);
+    let chunks = bucket.each_chunk_after(None).unwrap();
+    let chunks = chunks.map(|chunk| Stored::Chunk(chunk.unwrap().0));
+    let nodes = bucket.each_node().unwrap();
+    let nodes = nodes.map(|node| Stored::Node(node.unwrap().0));
+    assert_eq!(chunks.chain(nodes).collect::<BTreeSet<_>>(), expected);
+    let report = fsck(bucket, |_| {}).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+}
+
+fn leaf_of(content: &[u8]) -> NewLeaf {
+    let mut hasher = ContentHasher::new(HashingProfile::Plain);
+    let bytes = bytes_of(content);
+    for chunk in bytes.chunks(CHUNK_BYTES) {
+        hasher.push(chunk).unwrap();
+    }
+    NewLeaf {
+        data_root: hasher.finish().root,
+        data_size: bytes.len() as u64,
+    }
+}
+
+#[test]
+fn i1_what_an_upload_finds_while_content_is_released_stays_for_it() {
+    sweep_while(|_| {}, &[], &[]);
+    for content in [GOING, &[1, 2, 7], &[5], &[2, 1]] {
+        let upload = |bucket: &Bucket| {
+            bucket.ingest(&bytes_of(content)[..]).unwrap();
+        };
+        sweep_while(upload, &[content], &[]);
+    }
+}
+
+#[test]
+fn i1_what_a_client_builds_on_while_content_is_released_stays_for_it() {
+    let profile = HashingProfile::Plain;
+    let [one, three] = [1, 3].map(|filling| profile.chunk(&vec![filling; CHUNK_BYTES]));
+    let above = profile.node(&one, &three);
+    let put = |bucket: &Bucket| {
+        assert!(bucket.put_node(above, one, three).unwrap());
+    };
+    let chunks = [Stored::Chunk(one), Stored::Chunk(three)];
+    sweep_while(put, &[], &[&chunks[..], &[Stored::Node(above)]].concat());
+    let put = |bucket: &Bucket| {
+        let found = bucket.put_chunk(one, &vec![1; CHUNK_BYTES]).unwrap();
+        assert!(!found, "it was here");
+    };
+    sweep_while(put, &[], &chunks[..1]);
+}
+
+#[test]
+fn i1_what_is_committed_while_content_is_released_stays() {
+    let commit = |bucket: &Bucket| {
+        bucket
+            .commit(&[leaf_of(GOING)], Durability::Buffered)
+            .unwrap();
+    };
+    sweep_while(commit, &[GOING], &[]);
+}
+
+#[test]
+fn a_release_that_waits_for_a_commit_to_be_written_keeps_its_content() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.commit(&[GOING, &[9]], true);
+    chronicle.prune(1);
+    let bucket = chronicle.bucket();
+    std::thread::scope(|scope| {
+        // As a commit that has found its content, and is not written yet.
+        let committing = bucket.committing.read();
+        let (_, before) = (
+            bucket.check_content(&leaf_of(GOING)).unwrap(),
+            bucket.usage(),
+        );
+        let releasing = scope.spawn(|| bucket.release(Sequence(0)).unwrap());
+        while bucket.committing.try_read().is_some() {
+            std::thread::yield_now();
+        }
+        assert_eq!(bucket.usage(), before, "nothing goes before it is written");
+        let request = crate::bucket::queue::Request {
+            leaves: vec![leaf_of(GOING)],
+            durability: Durability::Buffered,
+            promise_at: None,
+        };
+        assert!(bucket.run(request).is_ok());
+        drop(committing);
+        assert_eq!(releasing.join().unwrap().content, Usage::default());
+    });
+    chronicle
+        .bucket()
+        .view(At::Newest)
+        .unwrap()
+        .answer(at(1, 4))
+        .unwrap();
+    assert!(fsck(chronicle.bucket(), |_| {}).unwrap().is_clean());
+}

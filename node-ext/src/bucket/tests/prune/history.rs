@@ -1,0 +1,74 @@
+//! Any history, against the model.
+
+use super::*;
+use proptest::prelude::*;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Commit {
+        contents: Vec<Vec<u8>>,
+        signed: bool,
+    },
+    Upload(Vec<u8>),
+    /// To a place between the start and the end.
+    Prune(proptest::sample::Index),
+    Release(proptest::sample::Index),
+    Reopen,
+}
+
+fn content() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(0u8..3, 1..6)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let contents = proptest::collection::vec(content(), 1..4);
+    prop_oneof![
+        4 => (contents, any::<bool>()).prop_map(|(contents, signed)| Step::Commit { contents, signed }),
+        2 => content().prop_map(Step::Upload),
+        3 => any::<proptest::sample::Index>().prop_map(Step::Prune),
+        3 => any::<proptest::sample::Index>().prop_map(Step::Release),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn i10_any_history_leaves_what_its_replay_has(
+        tagged: bool,
+        steps in proptest::collection::vec(step(), 1..16),
+    ) {
+        let mut chronicle = Chronicle::new(PROFILES[usize::from(tagged)]);
+        chronicle.commit(&[&[0, 1], &[2]], true);
+        for step in steps {
+            match step {
+                Step::Commit { contents, signed } => {
+                    let contents: Vec<_> = contents.iter().map(Vec::as_slice).collect();
+                    chronicle.commit(&contents, signed);
+                }
+                Step::Upload(content) => {
+                    chronicle.upload(&content);
+                }
+                Step::Prune(place) => {
+                    let leaves = (chronicle.end() - chronicle.current) as usize;
+                    if leaves > 0 {
+                        let dropped = place.index(leaves) as u64 + 1;
+                        chronicle.prune(chronicle.current + dropped);
+                    }
+                }
+                Step::Release(place) => {
+                    let retired = chronicle.bucket().retired().unwrap();
+                    if !retired.is_empty() {
+                        let tree = retired[place.index(retired.len())].commitment.start_seq;
+                        chronicle.release(tree.0);
+                    }
+                }
+                Step::Reopen => chronicle.fixture.reopen(),
+            }
+        }
+        chronicle.check();
+        chronicle.fixture.reopen();
+        chronicle.check();
+    }
+}

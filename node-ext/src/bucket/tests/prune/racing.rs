@@ -1,0 +1,211 @@
+//! Commits, uploads and proofs while a bucket is pruned and released.
+
+use super::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Ends the loops of other threads, however the test ends.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn commits_that_race_a_prune_are_in_the_old_tree_or_in_the_new_one_and_none_is_lost() {
+    const THREADS: u64 = 3;
+    let fixture = Fixture::of_profile(HashingProfile::Plain);
+    let bucket = fixture.bucket();
+    let leaf = fixture.ingest(b"the same each time");
+    bucket.commit(&[leaf], Durability::Buffered).unwrap();
+    let ended = AtomicBool::new(false);
+    let mut made: Vec<Committed> = std::thread::scope(|scope| {
+        let ends = Ends(&ended);
+        let threads: Vec<_> = (0..THREADS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut made = vec![];
+                    while !ended.load(Ordering::SeqCst) {
+                        made.push(bucket.commit(&[leaf], Durability::Buffered).unwrap());
+                    }
+                    made
+                })
+            })
+            .collect();
+        for round in 1..=20u64 {
+            // Once there is something before it to drop, which the last prune may
+            // have left nothing of.
+            let before = loop {
+                let tip = bucket.tip();
+                let before = Sequence(tip.end().0 - round % 7);
+                if tip.end().0 >= round * 50 && before > tip.tree {
+                    break before;
+                }
+                std::thread::yield_now();
+            };
+            let pruned = bucket.prune(before, None).unwrap();
+            assert_eq!(pruned.commitment.start_seq, before);
+        }
+        drop(ends);
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    // Each has a sequence of its own, and together they have all.
+    let sequence = |made: &Committed| {
+        let tree = made.commitment.start_seq;
+        tree.of_leaf(made.first_leaf).unwrap().0
+    };
+    made.sort_by_key(sequence);
+    let sequences: Vec<_> = made.iter().map(sequence).collect();
+    assert_eq!(sequences, (1..bucket.tip().end().0).collect::<Vec<_>>());
+    // And the commitment of its tree as it was.
+    let mut frontier = Frontier::empty(HashingProfile::Plain);
+    let mut tree = Sequence(0);
+    let leaf_at = |sequence: u64| MmrLeaf {
+        data_root: leaf.data_root,
+        data_size: leaf.data_size,
+        total_size: leaf.data_size * (sequence + 1),
+    };
+    frontier.append(HashingProfile::Plain.leaf(&leaf_at(0)), |_, _| {});
+    for made in &made {
+        let sequence = sequence(made);
+        if made.commitment.start_seq != tree {
+            tree = made.commitment.start_seq;
+            frontier = Frontier::empty(HashingProfile::Plain);
+            for before in tree.0..sequence {
+                frontier.append(HashingProfile::Plain.leaf(&leaf_at(before)), |_, _| {});
+            }
+        }
+        frontier.append(HashingProfile::Plain.leaf(&leaf_at(sequence)), |_, _| {});
+        assert_eq!(made.commitment.mmr_root, frontier.root(), "leaf {sequence}");
+    }
+    assert!(fsck(bucket, |_| {}).unwrap().is_clean());
+}
+
+#[test]
+fn an_admins_signature_that_commits_outgrow_meanwhile_is_refused_as_outgrown() {
+    let fixture = Fixture::of_profile(HashingProfile::Plain);
+    let bucket = fixture.bucket();
+    let leaf = fixture.ingest(b"the same each time");
+    bucket.commit(&[leaf; 40], Durability::Buffered).unwrap();
+    let root = bucket.pruned(Sequence(20)).unwrap().mmr_root;
+    // Holding the queue back here holds the prune back too, once it has checked
+    // what was signed.
+    let outgrown = std::thread::scope(|scope| {
+        let committing = bucket.committing.read();
+        let pruning = scope.spawn(|| bucket.prune(Sequence(20), Some(deletion(root, 20))));
+        let before = bucket.engine.probe.counts().0;
+        while bucket.engine.probe.counts().0 < before + 5 || !is_waited_for(bucket) {
+            std::thread::yield_now();
+        }
+        let mut tip = Tip::clone(&bucket.tip());
+        let next = MmrLeaf {
+            data_root: leaf.data_root,
+            data_size: leaf.data_size,
+            total_size: tip.total_size + leaf.data_size,
+        };
+        let mut batch = bucket.engine.batch();
+        let hash = HashingProfile::Plain.leaf(&next);
+        tip.frontier.append(hash, |position, hash| {
+            let key = layout::node_key(Sequence(0), position);
+            batch.put(Family::Tree, key, hash.as_bytes());
+        });
+        (tip.root, tip.total_size) = (tip.frontier.root(), next.total_size);
+        batch.put(
+            Family::Tree,
+            layout::leaf_key(Sequence(40)),
+            &next.to_bytes(),
+        );
+        let state = tip.record(bucket.id, bucket.config).encode();
+        batch.put(Family::Tree, layout::STATE_KEY, &state);
+        bucket.engine.write(batch, Durability::Buffered).unwrap();
+        *bucket.tip.write() = Arc::new(tip);
+        drop(committing);
+        pruning.join().unwrap().unwrap_err()
+    });
+    let PruneError::Outgrown {
+        signed_root,
+        new_root,
+        ..
+    } = outgrown
+    else {
+        panic!("{outgrown}");
+    };
+    assert_eq!(signed_root, root);
+    assert_eq!(new_root, bucket.pruned(Sequence(20)).unwrap().mmr_root);
+    assert_eq!(bucket.commitment().leaf_count, count(41));
+    assert!(bucket.retired().unwrap().is_empty());
+}
+
+/// Whether somebody waits to hold commits back.
+fn is_waited_for(bucket: &Bucket) -> bool {
+    bucket.committing.try_read().is_none()
+}
+
+#[test]
+fn i1_uploads_and_commits_that_race_releases_are_whole() {
+    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+    let ended = AtomicBool::new(false);
+    let contents: Vec<_> = [&[1, 2, 3][..], &[1, 2], &[2, 3, 1, 2, 5], &[1], &[3, 1, 2]]
+        .map(bytes_of)
+        .into();
+    let bucket = fixture.bucket();
+    std::thread::scope(|scope| {
+        let ends = Ends(&ended);
+        for thread in 0..2 {
+            let (contents, ended) = (&contents, &ended);
+            scope.spawn(move || {
+                for turn in 0.. {
+                    if ended.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    let content = &contents[(turn + thread) % contents.len()];
+                    let stored = bucket.ingest(&content[..]).unwrap();
+                    let leaf = NewLeaf {
+                        data_root: stored.data_root,
+                        data_size: stored.data_size,
+                    };
+                    match bucket.commit_signed(&[leaf], &signer()) {
+                        Ok(_) => {}
+                        // It went with a leaf that had the same.
+                        Err(CommitError::UnknownDataRoot { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+        for round in 1..=12u64 {
+            while bucket.tip().end().0 < round * 3 {
+                std::thread::yield_now();
+            }
+            let tree = bucket.tip().tree;
+            bucket.prune(bucket.tip().end(), None).unwrap();
+            while let Err(error) = bucket.release(tree) {
+                assert!(matches!(error, ReleaseError::Busy { .. }), "{error}");
+                std::thread::yield_now();
+            }
+        }
+        drop(ends);
+    });
+    for _ in 0..2 {
+        let bucket = fixture.bucket();
+        let report = fsck(bucket, |_| {}).unwrap();
+        assert!(report.is_clean(), "{:?}", report.findings);
+        for promise in bucket.promises().unwrap() {
+            let Commitment {
+                mmr_root,
+                leaf_count,
+                ..
+            } = promise.unwrap().commitment;
+            let view = bucket.view(At::Root(mmr_root)).unwrap();
+            for leaf in 0..leaf_count.get() {
+                view.read_content(LeafIndex(leaf), &mut std::io::sink())
+                    .unwrap();
+            }
+        }
+        fixture.reopen();
+    }
+}

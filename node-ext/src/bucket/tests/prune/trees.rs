@@ -1,0 +1,277 @@
+//! Trees that come and go: what each proves, what a prune asks for, and what a
+//! bucket says of those that it has ended.
+
+use super::*;
+
+#[test]
+fn i10_every_root_that_was_signed_before_several_prunes_is_proven_by_both_rules() {
+    for profile in PROFILES {
+        let mut chronicle = Chronicle::new(profile);
+        chronicle.sign_each(&[&[1, 2], &[1, 2, 3], &[3], &[4, 4, 4], &[5]]);
+        let before = chronicle.bucket().usage();
+        chronicle.prune(2);
+        chronicle.check();
+        chronicle.sign_each(&[&[6], &[1, 2]]);
+        chronicle.prune(3);
+        chronicle.prune(7);
+        chronicle.check();
+        chronicle.sign_each(&[&[7], &[8, 8]]);
+        chronicle.fixture.reopen();
+        chronicle.check();
+        assert!(
+            chronicle.bucket().usage().bytes > before.bytes,
+            "nothing has gone"
+        );
+        let promises = chronicle.bucket().promises().unwrap();
+        assert_eq!(promises.count(), chronicle.signed.len());
+    }
+}
+
+#[test]
+fn a_tree_that_is_pruned_to_its_end_is_empty_signs_nothing_and_goes_on_with_its_sizes() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.sign_each(&[&[1], &[2], &[3]]);
+    let pruned = chronicle.prune(3);
+    assert_eq!(
+        pruned.commitment,
+        Commitment {
+            mmr_root: H256::zero(),
+            start_seq: Sequence(3),
+            leaf_count: LeafCount::ZERO,
+        }
+    );
+    for _ in 0..2 {
+        let refused = chronicle.bucket().commit_signed(&[], &signer());
+        let refused = refused.unwrap_err();
+        assert!(
+            matches!(refused, CommitError::NothingToSign { .. }),
+            "{refused}"
+        );
+        assert_eq!(chronicle.bucket().total_size(), 15);
+        chronicle.check();
+        chronicle.fixture.reopen();
+    }
+    chronicle.sign_each(&[&[4]]);
+    assert_eq!(chronicle.bucket().total_size(), 20);
+    chronicle.check();
+    // The leaf that an empty tree goes on from is gone with its tree.
+    chronicle.prune(4);
+    chronicle.release(0);
+    chronicle.release(3);
+    chronicle.fixture.reopen();
+    chronicle.sign_each(&[&[5]]);
+    chronicle.check();
+}
+
+#[test]
+fn i11_an_empty_tree_whose_sizes_are_not_those_of_the_leaf_before_it_is_not_opened() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.sign_each(&[&[1], &[2]]);
+    chronicle.prune(2);
+    let bucket = chronicle.bucket();
+    let tip = Tip {
+        total_size: 9,
+        ..Tip::clone(&bucket.tip())
+    };
+    let mut batch = bucket.engine.batch();
+    let state = tip.record(bucket.id, bucket.config).encode();
+    batch.put(Family::Tree, layout::STATE_KEY, &state);
+    bucket.engine.write(batch, Durability::Synced).unwrap();
+    chronicle.fixture.bucket = None;
+    let path = chronicle.fixture.path();
+    let refused = Bucket::open(&path, Access::ReadOnly, &Shared::default()).unwrap_err();
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+}
+
+#[test]
+fn the_admins_signed_deletion_is_kept_with_the_tree_that_it_ended() {
+    let mut chronicle = Chronicle::new(HashingProfile::Tagged);
+    chronicle.sign_each(&[&[1], &[2], &[3]]);
+    let new_root = chronicle.bucket().pruned(Sequence(2)).unwrap().mmr_root;
+    let deletion = deletion(new_root, 2);
+    let authorised = Some(deletion.clone());
+    let pruned = chronicle.bucket().prune(Sequence(2), authorised).unwrap();
+    chronicle.note_pruned(2);
+    // More leaves come, and what the admin signed is still what was then.
+    chronicle.sign_each(&[&[4]]);
+    chronicle.fixture.reopen();
+    let retired = chronicle.bucket().retired().unwrap();
+    assert_eq!(retired, vec![pruned.retired]);
+    assert_eq!(retired[0].deletion, Some(deletion));
+    assert_eq!(
+        (retired[0].new_start_seq, retired[0].new_root),
+        (Sequence(2), new_root)
+    );
+    chronicle.check();
+}
+
+#[test]
+fn a_prune_that_nobody_may_make_changes_nothing() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.sign_each(&[&[1][..]; 9]);
+    chronicle.prune(1);
+    let before = chronicle.fixture.records();
+    let bucket = chronicle.bucket();
+    let prune = |to, authorisation| bucket.prune(Sequence(to), authorisation).unwrap_err();
+    for start in [0, 1] {
+        let refused = prune(start, None);
+        assert!(
+            matches!(refused, PruneError::NothingBefore { .. }),
+            "{refused}"
+        );
+    }
+    let refused = prune(10, None);
+    assert!(
+        matches!(
+            refused,
+            PruneError::PastTheEnd {
+                end: Sequence(9),
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    let right = bucket.pruned(Sequence(3)).unwrap().mmr_root;
+    let by_another = Deletion {
+        admin: AccountId([1; 32]),
+        ..deletion(right, 3)
+    };
+    for wrong in [deletion(H256::zero(), 3), deletion(right, 4), by_another] {
+        let refused = prune(3, Some(wrong));
+        let PruneError::Unauthorised { new_root, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(new_root, right);
+    }
+    let of_another_kind = Deletion {
+        signature: MultiSignature::Ed25519([0; 64]),
+        ..deletion(right, 3)
+    };
+    let refused = prune(3, Some(of_another_kind));
+    assert!(
+        matches!(refused, PruneError::SignatureKind { .. }),
+        "{refused}"
+    );
+    assert_eq!(chronicle.fixture.records(), before);
+
+    // What was signed is outgrown by a commit.
+    let outgrown = deletion(right, 3);
+    chronicle.sign_each(&[&[2]]);
+    let before = chronicle.fixture.records();
+    let refused = chronicle.bucket().prune(Sequence(3), Some(outgrown));
+    let refused = refused.unwrap_err();
+    assert!(refused.to_string().contains("committed since"), "{refused}");
+    assert_eq!(chronicle.fixture.records(), before);
+    chronicle.check();
+
+    chronicle.fixture.bucket = None;
+    let path = chronicle.fixture.path();
+    let read_only = Bucket::open(&path, Access::ReadOnly, &Shared::default()).unwrap();
+    let refused = read_only.prune(Sequence(3), None).unwrap_err();
+    assert!(matches!(
+        refused,
+        PruneError::Unusable(Unusable::ReadOnly { .. })
+    ));
+    let refused = read_only.release(Sequence(0)).unwrap_err();
+    assert!(matches!(
+        refused,
+        ReleaseError::Unusable(Unusable::ReadOnly { .. })
+    ));
+    // What would come of it can be asked all the same.
+    read_only.pruned(Sequence(3)).unwrap();
+}
+
+#[test]
+fn i11_a_lost_leaf_is_no_shorter_tree() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.sign_each(&[&[1][..]; 9]);
+    let mut batch = chronicle.bucket().engine.batch();
+    batch.delete(Family::Tree, layout::leaf_key(Sequence(5)));
+    chronicle
+        .bucket()
+        .engine
+        .write(batch, Durability::Synced)
+        .unwrap();
+    let before = chronicle.fixture.records();
+    let refused = chronicle.bucket().prune(Sequence(2), None).unwrap_err();
+    let lost = Sequence(5);
+    assert!(
+        matches!(refused, PruneError::Leaf(ProveError::MissingLeaf { sequence, .. }) if sequence == lost),
+        "{refused}"
+    );
+    assert_eq!(chronicle.fixture.records(), before);
+}
+
+#[test]
+fn what_looks_at_a_tree_goes_on_when_it_is_pruned_and_is_told_when_it_is_released() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.sign_each(&[&[1, 2], &[3], &[4]]);
+    let root = chronicle.signed[2].mmr_root;
+    let bucket = chronicle.bucket();
+    let view = bucket.view(At::Newest).unwrap();
+    let (commitment, proof) = view.mmr_proof(LeafIndex(0)).unwrap();
+    bucket.prune(Sequence(2), None).unwrap();
+    assert_eq!(view.mmr_proof(LeafIndex(0)).unwrap(), (commitment, proof));
+    view.answer(at(0, 1)).unwrap();
+    view.read_content(LeafIndex(1), &mut vec![]).unwrap();
+
+    bucket.release(Sequence(0)).unwrap();
+    let released = |error: ProveError| match error {
+        ProveError::Released { tree, .. } => assert_eq!(tree, Sequence(0)),
+        other => panic!("{other}"),
+    };
+    released(view.mmr_proof(LeafIndex(0)).unwrap_err());
+    released(view.leaf(LeafIndex(0)).unwrap_err());
+    released(view.read_content(LeafIndex(0), &mut vec![]).unwrap_err());
+    for at in [
+        At::Root(root),
+        At::RootOf {
+            root,
+            tree: Sequence(0),
+        },
+    ] {
+        let unknown = bucket.view(at).err().unwrap();
+        assert!(
+            matches!(unknown, ProveError::UnknownRoot { .. }),
+            "{unknown}"
+        );
+    }
+    assert_eq!(bucket.promises().unwrap().count(), 0);
+}
+
+#[test]
+fn only_a_retired_tree_is_released_and_only_once() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.sign_each(&[&[1], &[2]]);
+    chronicle.prune(1);
+    let release = |tree| chronicle.bucket().release(Sequence(tree));
+    let refused = release(1).unwrap_err();
+    assert!(matches!(refused, ReleaseError::Current { .. }), "{refused}");
+    let refused = release(7).unwrap_err();
+    assert!(
+        matches!(refused, ReleaseError::NoSuchTree { .. }),
+        "{refused}"
+    );
+    chronicle.release(0);
+    let refused = chronicle.bucket().release(Sequence(0)).unwrap_err();
+    assert!(
+        matches!(refused, ReleaseError::NoSuchTree { .. }),
+        "{refused}"
+    );
+    chronicle.check();
+}
+
+#[test]
+fn the_upper_nodes_of_the_new_tree_are_kept_in_memory_as_those_of_the_old_one_were() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.commit(&[&[1][..]; 70], false);
+    chronicle.prune(3);
+    let keys_asked = || {
+        let before = chronicle.bucket().read_counts().batched_keys;
+        let view = chronicle.bucket().view(At::Newest).unwrap();
+        view.mmr_proof(LeafIndex(5)).unwrap();
+        chronicle.bucket().read_counts().batched_keys - before
+    };
+    let (first, second) = (keys_asked(), keys_asked());
+    assert!(second < first, "{first}, and then {second}");
+}

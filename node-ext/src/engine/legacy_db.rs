@@ -1,0 +1,105 @@
+//! The database of today's provider, to read from: nothing here writes, and
+//! RocksDB is told to open it in the one way that makes no file beside it.
+
+use super::{EngineError, FaultKind};
+use rocksdb::{ColumnFamilyDescriptor, DBWithThreadMode, Options, ReadOptions, SingleThreaded};
+use std::path::{Path, PathBuf};
+
+/// Files that are kept open; the database may have thousands.
+const OPEN_FILES: i32 = 256;
+
+/// A family of the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LegacyFamily {
+    /// Content hash to node.
+    Nodes,
+    /// Bucket id to state.
+    Buckets,
+    /// Names to numbers, in newer ones only.
+    Metadata,
+}
+
+impl LegacyFamily {
+    const ALL: [Self; 3] = [Self::Nodes, Self::Buckets, Self::Metadata];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Nodes => "nodes",
+            Self::Buckets => "buckets",
+            Self::Metadata => "metadata",
+        }
+    }
+}
+
+/// The open database.
+pub(crate) struct LegacyDb {
+    db: DBWithThreadMode<SingleThreaded>,
+    path: PathBuf,
+}
+
+impl LegacyDb {
+    /// Opens the database in `path` for reading, with those of the families
+    /// that it has.
+    pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
+        let fault = |error| EngineError::new("opening a provider's database", path, &error);
+        let mut options = Options::default();
+        options.set_max_open_files(OPEN_FILES);
+        let there = DBWithThreadMode::<SingleThreaded>::list_cf(&options, path).map_err(fault)?;
+        let families = LegacyFamily::ALL
+            .map(LegacyFamily::name)
+            .into_iter()
+            .filter(|name| there.iter().any(|found| found == name))
+            .map(|name| ColumnFamilyDescriptor::new(name, Options::default()));
+        let db = DBWithThreadMode::open_cf_descriptors_read_only(&options, path, families, false)
+            .map_err(fault)?;
+        let path = path.to_owned();
+        Ok(Self { db, path })
+    }
+
+    /// Whether the database has the family.
+    pub(crate) fn has(&self, family: LegacyFamily) -> bool {
+        self.db.cf_handle(family.name()).is_some()
+    }
+
+    fn family(&self, family: LegacyFamily) -> Result<&rocksdb::ColumnFamily, EngineError> {
+        self.db.cf_handle(family.name()).ok_or_else(|| EngineError {
+            doing: "looking for a column family",
+            path: self.path.clone(),
+            kind: FaultKind::Absent,
+            message: format!("there is no family {}", family.name()),
+        })
+    }
+
+    fn fault(&self) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
+        |error| EngineError::new("reading a provider's database", &self.path, &error)
+    }
+
+    pub(crate) fn get(
+        &self,
+        family: LegacyFamily,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        self.db
+            .get_cf(self.family(family)?, key)
+            .map_err(self.fault())
+    }
+
+    /// Hands each key of a family to `each`, and no value: those of buckets may
+    /// be large, and one of them at a time is enough.
+    pub(crate) fn for_each_key(
+        &self,
+        family: LegacyFamily,
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), EngineError> {
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        let mut entries = self.db.raw_iterator_cf_opt(self.family(family)?, options);
+        entries.seek_to_first();
+        while let Some(key) = entries.key() {
+            each(key);
+            entries.next();
+        }
+        // The end, or a failure that looks like one.
+        entries.status().map_err(self.fault())
+    }
+}

@@ -1,0 +1,132 @@
+//! Why a bucket was not pruned, or a retired tree not released.
+
+use super::{ProveError, Unusable};
+use crate::engine::EngineError;
+use cairn_primitives::{BucketId, H256, Sequence};
+
+/// Why a bucket was not pruned. It is as it was before, but after a failure of
+/// the database, when it is poisoned.
+#[derive(Debug, thiserror::Error)]
+pub enum PruneError {
+    /// No leaf stands before the sequence.
+    #[error(
+        "bucket {bucket} has no leaf before sequence {before}: its tree starts at {start}, so \
+         there is nothing to prune"
+    )]
+    NothingBefore {
+        /// The bucket.
+        bucket: BucketId,
+        /// Where the new tree was to start.
+        before: Sequence,
+        /// Where the current one starts.
+        start: Sequence,
+    },
+    /// The sequence is past the bucket's leaves.
+    #[error(
+        "bucket {bucket} cannot be pruned to sequence {before}: its leaves end before {end}, \
+         which is the last that it can be pruned to"
+    )]
+    PastTheEnd {
+        /// The bucket.
+        bucket: BucketId,
+        /// Where the new tree was to start.
+        before: Sequence,
+        /// The sequence of the next leaf.
+        end: Sequence,
+    },
+    /// The signature is of a kind that is not checked here.
+    #[error(
+        "the admin's signature for the prune of bucket {bucket} is not an sr25519 one, which is \
+         the only kind that is checked here"
+    )]
+    SignatureKind {
+        /// The bucket.
+        bucket: BucketId,
+    },
+    /// The signature does not authorise this.
+    #[error(
+        "the signature is not the admin's over the deletion of what bucket {bucket} has before \
+         sequence {before}, with the new root {new_root:?}. If leaves were committed since it was \
+         signed, the root has changed: compute it anew, and have that signed"
+    )]
+    Unauthorised {
+        /// The bucket.
+        bucket: BucketId,
+        /// Where the new tree was to start.
+        before: Sequence,
+        /// The root that was to be signed.
+        new_root: H256,
+    },
+    /// The signature did authorise this when the call began.
+    #[error(
+        "leaves were committed to bucket {bucket} while it was being pruned to sequence {before}: \
+         the new root is {new_root:?} now, and not {signed_root:?} as the admin signed. Have the \
+         new one signed"
+    )]
+    Outgrown {
+        /// The bucket.
+        bucket: BucketId,
+        /// Where the new tree was to start.
+        before: Sequence,
+        /// The root as it would be.
+        new_root: H256,
+        /// The root that the admin signed.
+        signed_root: H256,
+    },
+    /// A surviving leaf cannot be read, or does not follow on the one before.
+    #[error(transparent)]
+    Leaf(ProveError),
+    /// The bucket takes no writes.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    /// The database failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Why a retired tree was not released, or not in full. After an error the
+/// same call goes on where this one ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// It is the tree that is in use.
+    #[error(
+        "the tree from sequence {tree} is the one that bucket {bucket} uses: prune the bucket \
+         first, which retires it"
+    )]
+    Current {
+        /// The bucket.
+        bucket: BucketId,
+        /// The tree.
+        tree: Sequence,
+    },
+    /// There is no such tree, or none any more.
+    #[error(
+        "bucket {bucket} has no retired tree from sequence {tree}: see `cairn bucket info {bucket}`"
+    )]
+    NoSuchTree {
+        /// The bucket.
+        bucket: BucketId,
+        /// The tree.
+        tree: Sequence,
+    },
+    /// Uploads that have begun may rely on what would be removed.
+    #[error(
+        "bucket {bucket} is taking uploads ({uploads}): nothing is released until they end; try again"
+    )]
+    Busy {
+        /// The bucket.
+        bucket: BucketId,
+        /// How many go on.
+        uploads: u32,
+    },
+    /// What the bucket keeps cannot be read, so that nobody knows what of its
+    /// content must stay.
+    #[error(transparent)]
+    Read(#[from] ProveError),
+    /// The bucket takes no writes.
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    /// The database failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}

@@ -1,0 +1,227 @@
+//! Checking content: every leaf's tree down to the bytes of its chunks, then
+//! what later uploads and commits rely on, whether a leaf refers to it or not.
+
+mod chunks;
+mod nodes;
+
+use super::report::{NEEDS_ITS_CONTENT, NO_LEAF_IS_MADE_UP, Remedy};
+use super::{Check, Lost, shapes};
+use crate::engine::EngineError;
+use crate::error::ProveError;
+use crate::layout::{InteriorValue, Usage};
+use cairn_primitives::chunk_tree::{Subtree, padding};
+use cairn_primitives::{H256, HashingProfile, LeafIndex, MmrLeaf};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Faults that are kept of one leaf's tree.
+const MAX_FAULTS: usize = 1000;
+
+/// What is known of a bucket's content so far. Memory grows with the number of
+/// chunks, some 50 bytes for each, and with the damage.
+#[derive(Default)]
+pub(super) struct Content {
+    /// Chunks whose bytes were hashed on the way from a leaf, with their lengths.
+    reached: HashMap<H256, u32>,
+    /// Chunks whose bytes are lost or wrong.
+    lost_chunks: BTreeMap<H256, String>,
+    /// Chunks whose bytes are right and whose length is not.
+    pub(super) lengths: BTreeMap<H256, Length>,
+    /// Interior nodes that are lost or wrong.
+    wanted: BTreeMap<H256, Wanted>,
+    /// Interior nodes that say another shape than their children.
+    pub(super) suspects: BTreeMap<H256, InteriorValue>,
+    rebuilt: HashSet<H256>,
+    /// Findings about leaves, with what is wrong under each.
+    leaves: Vec<(usize, Vec<H256>)>,
+    counted: Usage,
+    /// Whether there is content that cannot be counted.
+    is_uncounted: bool,
+}
+
+pub(super) struct Length {
+    pub(super) right: u32,
+    is_there: bool,
+    fault: String,
+}
+
+struct Wanted {
+    /// As a node or leaf above it says.
+    shape: Option<Subtree>,
+    /// As its own record says, which may be wrong.
+    hint: Option<Subtree>,
+    is_there: bool,
+    fault: String,
+}
+
+impl Content {
+    /// What only its content can bring back.
+    pub(super) fn lost(&self, profile: HashingProfile) -> Lost {
+        let nodes = self
+            .wanted
+            .keys()
+            .filter(|hash| !self.rebuilt.contains(hash));
+        Lost {
+            profile,
+            chunks: self.lost_chunks.keys().copied().collect(),
+            nodes: nodes.copied().collect(),
+        }
+    }
+
+    /// A chunk's bytes were hashed on the way from a leaf.
+    pub(super) fn has_reached(&mut self, hash: H256, length: u32) {
+        self.reached.insert(hash, length);
+    }
+
+    /// Counts a chunk that has no record among those of chunks.
+    pub(super) fn count_chunk(&mut self, bytes: u64) {
+        self.counted.chunks = self.counted.chunks.saturating_add(1);
+        self.counted.bytes = self.counted.bytes.saturating_add(bytes);
+    }
+
+    /// Counts a node that has no record among those of nodes.
+    pub(super) fn count_node(&mut self) {
+        self.counted.interior_nodes = self.counted.interior_nodes.saturating_add(1);
+    }
+
+    fn want(&mut self, hash: H256, shape: Option<Subtree>, fault: &str) -> &mut Wanted {
+        let wanted = self.wanted.entry(hash).or_insert_with(|| Wanted {
+            shape: None,
+            hint: None,
+            is_there: false,
+            fault: fault.to_owned(),
+        });
+        wanted.shape = wanted.shape.or(shape);
+        wanted
+    }
+}
+
+impl Check<'_> {
+    /// Checks all that is under a leaf.
+    pub(super) fn content_of(&mut self, index: LeafIndex, leaf: &MmrLeaf) {
+        let profile = self.bucket.profile();
+        let mut faults = Vec::new();
+        let mut first = None;
+        let mut is_another = false;
+        // Nodes still to visit; the leftmost on top.
+        let mut to_visit: Vec<_> = shapes::whole(leaf.data_size)
+            .map(|shape| (leaf.data_root, shape))
+            .into_iter()
+            .collect();
+        while let Some((hash, shape)) = to_visit.pop() {
+            let visited = match shapes::halves(shape) {
+                None => self.chunk_of(&hash).map(|length| {
+                    is_another |= u64::from(length) != shape.bytes();
+                    self.report.bytes = self.report.bytes.saturating_add(length.into());
+                }),
+                Some((left, right)) => self.node_of(&hash, shape).map(|node| {
+                    let right_is_padding = node.right == padding(profile, left.height());
+                    is_another |= right_is_padding != right.is_none();
+                    if !right_is_padding {
+                        to_visit.extend(right.map(|right| (node.right, right)));
+                    }
+                    to_visit.push((node.left, left));
+                }),
+            };
+            let is_root = hash == leaf.data_root;
+            if let Err(fault) = visited {
+                if is_root && self.is_of_another_kind(&hash, shape) {
+                    is_another = true;
+                    break;
+                }
+                first.get_or_insert(format!("it needs {hash:?}: {fault}"));
+                if faults.len() < MAX_FAULTS {
+                    faults.push(hash);
+                }
+            }
+        }
+        let place = format!("leaf {index}");
+        if let Some(fault) = first {
+            let finding = self.report.lost(&place, fault, NEEDS_ITS_CONTENT);
+            let finding = finding.map(|finding| (finding, faults));
+            self.content.leaves.extend(finding);
+        }
+        if is_another {
+            let fault = "its content gives another leaf than the stored one";
+            self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
+        }
+    }
+
+    /// Whether a data root, under which there is nothing of the kind that its
+    /// size says, stands for something all the same.
+    fn is_of_another_kind(&mut self, root: &H256, shape: Subtree) -> bool {
+        if shape.height() == 0 {
+            let is_another = self.bucket.sound_interior(root).is_ok();
+            if is_another {
+                self.content.lost_chunks.remove(root);
+            }
+            is_another
+        } else {
+            let is_another = self.bucket.has_length(root);
+            if is_another {
+                self.content.wanted.remove(root);
+            }
+            is_another
+        }
+    }
+
+    fn chunk_of(&mut self, hash: &H256) -> Result<u32, String> {
+        if let Some(length) = self.content.reached.get(hash) {
+            return Ok(*length);
+        }
+        if let Some(fault) = self.content.lost_chunks.get(hash) {
+            return Err(fault.clone());
+        }
+        let checked = self.bucket.sound_chunk(hash);
+        match &checked {
+            Ok(length) => drop(self.content.reached.insert(*hash, *length)),
+            Err(fault) => drop(self.content.lost_chunks.insert(*hash, fault.clone())),
+        }
+        checked
+    }
+
+    fn node_of(&mut self, hash: &H256, shape: Subtree) -> Result<InteriorValue, String> {
+        let checked = self.bucket.sound_interior(hash);
+        if let Err(fault) = &checked {
+            self.content.want(*hash, Some(shape), fault);
+        }
+        checked
+    }
+
+    /// Checks every record of content, and looks for what is lost among them.
+    pub(super) fn records(&mut self) -> Result<(), ProveError> {
+        let (writes, recorded) = (self.bucket.content_writes(), self.bucket.usage());
+        self.chunk_records();
+        self.node_records();
+        self.unshaped_records()?;
+        self.shapes_of_wanted();
+        self.judge_suspects();
+        self.report_chunks();
+        self.look_for_nodes();
+        self.amend_leaves();
+        let counted = self.content.counted;
+        self.report.records = counted.chunks.saturating_add(counted.interior_nodes);
+        self.check_usage(recorded, writes);
+        Ok(())
+    }
+
+    fn gap(&mut self, kind: &str, from: H256, to: Option<H256>, error: &EngineError) {
+        let to = to.map_or_else(|| "the end".into(), |to| format!("{to:?}"));
+        let place = format!("{kind} from {from:?} to {to}");
+        let why = "their file is damaged, which no record in it can mend";
+        self.report.lost(place, error, why);
+        self.content.is_uncounted = true;
+    }
+
+    /// A leaf is whole again when all that was wrong under it is.
+    fn amend_leaves(&mut self) {
+        for (finding, faults) in &self.content.leaves {
+            if faults
+                .iter()
+                .all(|hash| self.content.rebuilt.contains(hash))
+            {
+                let from = "what is under it";
+                self.report.amend(*finding, Remedy::Rebuild { from });
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What a repair writes: records whose content the check has established.
+
+use crate::engine::{Durability, Engine, EngineError, Family};
+use crate::layout::{self, InteriorValue, StateRecord, Usage};
+use cairn_primitives::{H256, Position, Sequence};
+use codec::Encode;
+
+/// Mends that one round holds in memory; what is past them is found again in
+/// the next.
+const MAX_MENDS: usize = 1 << 20;
+
+/// Records that are written in one batch, some 100 bytes each.
+const BATCH: usize = 4096;
+
+/// A record as it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Mend {
+    State(Box<StateRecord>),
+    Node {
+        tree: Sequence,
+        position: Position,
+        hash: H256,
+    },
+    ChunkLength {
+        hash: H256,
+        length: u32,
+    },
+    Interior {
+        hash: H256,
+        value: InteriorValue,
+    },
+    Usage(Usage),
+}
+
+impl Mend {
+    /// Where a mend stands among others: what is relied on before what relies
+    /// on it, so that an end in between leaves no node without its children.
+    fn order(&self) -> u64 {
+        match self {
+            Self::Node { .. } => 0,
+            Self::ChunkLength { .. } => 1,
+            Self::Interior { value, .. } => u64::from(value.subtree.height()).saturating_add(1),
+            Self::Usage(_) => u64::MAX.saturating_sub(1),
+            Self::State(_) => u64::MAX,
+        }
+    }
+
+    fn put(&self, batch: &mut crate::engine::Batch<'_>) {
+        match self {
+            Self::State(state) => batch.put(Family::Tree, layout::STATE_KEY, &state.encode()),
+            Self::Node {
+                tree,
+                position,
+                hash,
+            } => {
+                let key = layout::node_key(*tree, *position);
+                batch.put(Family::Tree, key, hash.as_bytes());
+            }
+            Self::ChunkLength { hash, length } => {
+                let value = layout::chunk_length_value(*length);
+                batch.put(Family::Content, layout::chunk_length_key(hash), &value);
+            }
+            Self::Interior { hash, value } => {
+                let value = value.to_bytes();
+                batch.put(Family::Content, layout::interior_key(hash), &value);
+            }
+            Self::Usage(usage) => {
+                batch.put(Family::Content, layout::USAGE_KEY, &usage.encode());
+            }
+        }
+    }
+}
+
+/// What a check has established that must be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mends(Vec<Mend>);
+
+impl Mends {
+    pub(super) fn add(&mut self, mend: Mend) {
+        if self.0.len() < MAX_MENDS {
+            self.0.push(mend);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        u64::try_from(self.0.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Writes all of it, durably, in batches that each leave the bucket better
+    /// than it was: after an end in between, the next repair finds the rest.
+    pub(super) fn write(mut self, engine: &Engine) -> Result<(), EngineError> {
+        self.0.sort_by_key(Mend::order);
+        self.0.chunks(BATCH).try_for_each(|mends| {
+            let mut batch = engine.batch();
+            mends.iter().for_each(|mend| mend.put(&mut batch));
+            engine.write(batch, Durability::Synced)
+        })
+    }
+
+    /// Writes as much as an end in between leaves.
+    #[cfg(test)]
+    pub(super) fn write_first(&self, number: u64, engine: &Engine) {
+        let mut some = self.clone();
+        some.0.sort_by_key(Mend::order);
+        some.0.truncate(number as usize);
+        some.write(engine).unwrap();
+    }
+}

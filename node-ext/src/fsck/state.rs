@@ -1,0 +1,254 @@
+//! What a bucket's state must be, where its record is lost or does not fit.
+//!
+//! The record is believed where its own peaks come to its root, and the last
+//! leaf is the one that it speaks of. Otherwise it is made anew from the leaves,
+//! and only if all that are here, to the last, come to a root that was signed or
+//! that the record itself names. Nothing else says that there were not more of
+//! them: fewer leaves than were committed must never pass as all.
+
+use super::climb::{Climb, NodeFault};
+use super::mend::{Mend, Mends};
+use super::report::{FsckReport, NO_LEAF_IS_MADE_UP};
+use super::tree::{LeafRecord, Window};
+use crate::bucket::recover::Unverified;
+use crate::engine::{Engine, EngineError, Family};
+use crate::error::OpenError;
+use crate::layout::{self, FORMAT_VERSION, PromiseValue, StateRecord, TreeKey};
+use cairn_primitives::mmr::bag;
+use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, MmrLeaf, Position, Sequence};
+use std::collections::{BTreeMap, BTreeSet};
+
+const PLACE: &str = "state";
+/// Leaves whose records are read at once.
+const WINDOW: u64 = 256;
+
+/// The state of an unopened bucket: as it is recorded, or as it must be.
+pub(super) fn establish(
+    unverified: &Unverified,
+    named: BucketId,
+    report: &mut FsckReport,
+    mends: &mut Mends,
+) -> Result<Option<StateRecord>, OpenError> {
+    let engine = unverified.engine();
+    let (recorded, fault) = match unverified.state() {
+        Ok(state) if state.bucket != named => {
+            return Err(OpenError::AnotherBucket {
+                path: engine.path().to_owned(),
+                expected: named,
+                found: state.bucket,
+            });
+        }
+        Ok(state) => match fault_of(engine, &state)? {
+            None => return Ok(Some(state)),
+            Some(fault) => (Some(state), fault),
+        },
+        Err(OpenError::Damaged { what, .. }) => (None, what),
+        Err(other) => return Err(other),
+    };
+    if let Some(state) = Rebuild::new(engine, named, recorded.as_ref())?.state()? {
+        let fault = if recorded.is_some() {
+            fault
+        } else {
+            format!("{fault}; its quota is lost with it, and becomes none")
+        };
+        report.rebuild(PLACE, fault, "leaves that come to a known root");
+        mends.add(Mend::State(Box::new(state.clone())));
+        return Ok(Some(state));
+    }
+    let why = format!(
+        "the leaves that are here do not come to a root that was signed or stated, and \
+         {NO_LEAF_IS_MADE_UP}"
+    );
+    report.lost(PLACE, fault, why);
+    // The rest of it can be checked against a state that is whole in itself.
+    Ok(recorded.filter(is_whole))
+}
+
+fn is_whole(state: &StateRecord) -> bool {
+    let peaks = u32::try_from(state.peaks.len());
+    peaks == Ok(state.count.get().count_ones()) && bag(state.profile, &state.peaks) == state.root
+}
+
+/// Why a state is not to be believed, by itself and by the leaves at its end.
+fn fault_of(engine: &Engine, state: &StateRecord) -> Result<Option<String>, EngineError> {
+    if !is_whole(state) {
+        return Ok(Some("its peaks do not come to its root".into()));
+    }
+    let Some(end) = state.tree.of_leaf(state.count.next_index()) else {
+        return Ok(Some("its sequences run past their range".into()));
+    };
+    if engine
+        .get(Family::Tree, layout::leaf_key(end).as_ref())?
+        .is_some()
+    {
+        return Ok(Some("there is a leaf past the end of its tree".into()));
+    }
+    let Some(last) = state.count.last_index() else {
+        let is_off = state.tree.0 == 0 && state.total_size != 0;
+        return Ok(is_off.then(|| "it has a size and no leaves".into()));
+    };
+    let leaf = read_window(engine, state.tree, last.0, last.0.saturating_add(1))?;
+    Ok(match leaf.leaves.first() {
+        Some((LeafRecord::Leaf(leaf), _)) if leaf.total_size != state.total_size => {
+            Some("its last leaf is not the one it speaks of".into())
+        }
+        // A lost leaf is a fault of its own, and not of the state.
+        _ => None,
+    })
+}
+
+fn read_window(engine: &Engine, tree: Sequence, from: u64, to: u64) -> Result<Window, EngineError> {
+    let read = |keys: &[TreeKey]| engine.get_each_uncached(Family::Tree, keys);
+    Window::read(tree, from, to, read)
+}
+
+/// The making of a state from leaves.
+struct Rebuild<'e> {
+    engine: &'e Engine,
+    named: BucketId,
+    recorded: Option<&'e StateRecord>,
+    /// Roots that were signed, by tree and leaf count.
+    signed: BTreeMap<(Sequence, u64), Vec<H256>>,
+}
+
+impl<'e> Rebuild<'e> {
+    fn new(
+        engine: &'e Engine,
+        named: BucketId,
+        recorded: Option<&'e StateRecord>,
+    ) -> Result<Self, EngineError> {
+        let mut signed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for entry in engine.scan(Family::Tree, layout::PROMISES)? {
+            let (key, value) = entry?;
+            let parsed = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
+            if let Some(((root, tree), promise)) = parsed {
+                let roots = signed.entry((tree, promise.count.get())).or_default();
+                roots.push(root);
+            }
+        }
+        if let Some(state) = recorded {
+            let stated = signed.entry((state.tree, state.count.get())).or_default();
+            stated.push(state.root);
+        }
+        Ok(Self {
+            engine,
+            named,
+            recorded,
+            signed,
+        })
+    }
+
+    fn state(&self) -> Result<Option<StateRecord>, EngineError> {
+        let trees: BTreeSet<_> = self.signed.keys().map(|(tree, _)| *tree).collect();
+        let profiles = match self.recorded {
+            Some(state) => vec![state.profile],
+            None => vec![HashingProfile::Plain, HashingProfile::Tagged],
+        };
+        // The newest tree is the one that the bucket goes on with.
+        let Some(tree) = trees.last().copied() else {
+            return Ok(None);
+        };
+        let leaves = self.leaves_of(tree)?;
+        if self.is_beyond(tree, leaves)? {
+            return Ok(None);
+        }
+        for profile in profiles {
+            if let Some(state) = self.state_of(profile, tree, leaves)? {
+                return Ok(Some(state));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Leaves of a tree that are here, or of which at least the node is.
+    fn leaves_of(&self, tree: Sequence) -> Result<u64, EngineError> {
+        let mut leaves = 0u64;
+        loop {
+            let end = leaves.saturating_add(WINDOW);
+            let window = read_window(self.engine, tree, leaves, end)?;
+            for (leaf, nodes) in window.leaves {
+                let node = nodes.into_iter().next().and_then(|(_, node)| node.ok());
+                if matches!(leaf, LeafRecord::Lost(_)) && node.is_none() {
+                    return Ok(leaves);
+                }
+                leaves = leaves.saturating_add(1);
+            }
+        }
+    }
+
+    /// Whether there are or were leaves past so many, or a newer tree.
+    fn is_beyond(&self, tree: Sequence, leaves: u64) -> Result<bool, EngineError> {
+        let signed = self.signed.keys();
+        if signed
+            .into_iter()
+            .any(|(of, count)| *of == tree && *count > leaves)
+        {
+            return Ok(true);
+        }
+        let after = Sequence(tree.0.saturating_add(leaves));
+        let newer_tree = layout::node_key(Sequence(tree.0.saturating_add(1)), Position(0));
+        Ok(self.is_any(layout::LEAVES, &layout::leaf_key(after))?
+            || self.is_any(layout::NODES, &newer_tree)?)
+    }
+
+    fn is_any(&self, kind: &'static [u8], from: &TreeKey) -> Result<bool, EngineError> {
+        let mut found = self.engine.scan_from(Family::Tree, kind, from.as_ref())?;
+        Ok(found.next().transpose()?.is_some())
+    }
+
+    fn state_of(
+        &self,
+        profile: HashingProfile,
+        tree: Sequence,
+        leaves: u64,
+    ) -> Result<Option<StateRecord>, EngineError> {
+        let (Some(roots), Some(count)) = (self.signed.get(&(tree, leaves)), LeafCount::new(leaves))
+        else {
+            return Ok(None);
+        };
+        let Some((climb, last)) = self.climb(profile, tree, leaves)? else {
+            return Ok(None);
+        };
+        let known = roots
+            .iter()
+            .find_map(|root| Some((*root, climb.peaks_of(root)?)));
+        Ok(known.map(|(root, peaks)| StateRecord {
+            format: FORMAT_VERSION,
+            bucket: self.named,
+            profile,
+            max_bytes: self.recorded.map_or(u64::MAX, |state| state.max_bytes),
+            tree,
+            count,
+            total_size: last.total_size,
+            root,
+            peaks,
+        }))
+    }
+
+    /// Climbs over all leaves. The last one says the size of all, and so is
+    /// believed only if its own record comes to the root.
+    fn climb(
+        &self,
+        profile: HashingProfile,
+        tree: Sequence,
+        leaves: u64,
+    ) -> Result<Option<(Climb, MmrLeaf)>, EngineError> {
+        let mut climb = Climb::new(profile);
+        let (mut next, mut last) = (0, None);
+        while next < leaves {
+            let end = next.saturating_add(WINDOW).min(leaves);
+            for (leaf, mut nodes) in read_window(self.engine, tree, next, end)?.leaves {
+                next = next.saturating_add(1);
+                last = match leaf {
+                    LeafRecord::Leaf(leaf) => Some(leaf),
+                    LeafRecord::Lost(_) => None,
+                };
+                if let Some((_, node)) = nodes.first_mut().filter(|_| next == leaves) {
+                    *node = Err(NodeFault::Missing);
+                }
+                climb.append(last.map(|leaf| profile.leaf(&leaf)), nodes);
+            }
+        }
+        Ok(last.map(|last| (climb, last)))
+    }
+}

@@ -1,0 +1,156 @@
+//! The climb against a plain list of all nodes.
+
+use crate::fsck::climb::{Climb, Discovery, NodeFault};
+use cairn_primitives::mmr::Frontier;
+use cairn_primitives::{H256, HashingProfile, Position};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+const PROFILE: HashingProfile = HashingProfile::Tagged;
+
+struct Tree {
+    leaves: Vec<H256>,
+    nodes: BTreeMap<Position, H256>,
+    frontier: Frontier,
+}
+
+fn tree(leaves: u64) -> Tree {
+    let mut frontier = Frontier::empty(PROFILE);
+    let mut nodes = BTreeMap::new();
+    let leaves: Vec<_> = (0..leaves)
+        .map(|leaf| PROFILE.chunk(&leaf.to_be_bytes()))
+        .collect();
+    for leaf in &leaves {
+        frontier
+            .append(*leaf, |at, hash| {
+                nodes.insert(at, hash);
+            })
+            .unwrap();
+    }
+    Tree {
+        leaves,
+        nodes,
+        frontier,
+    }
+}
+
+/// Climbs over what is left of a tree.
+fn climb(leaves: &[Option<H256>], nodes: &BTreeMap<Position, H256>) -> Climb {
+    let mut climb = Climb::new(PROFILE);
+    for (index, leaf) in leaves.iter().enumerate() {
+        let stored = Climb::positions_with(index as u64)
+            .map(|at| (at, nodes.get(&at).copied().ok_or(NodeFault::Missing)));
+        climb.append(*leaf, stored.collect::<Vec<_>>());
+    }
+    climb
+}
+
+#[test]
+fn i7_under_a_node_that_is_right_a_lost_leaf_hides_nothing_beside_it() {
+    let tree = tree(8);
+    let mut nodes = tree.nodes.clone();
+    let mut leaves: Vec<_> = tree.leaves.iter().copied().map(Some).collect();
+    // Leaf 0 and its node, and the parent of leaves 2 and 3.
+    leaves[0] = None;
+    let lost = [Position(0), Position(5)];
+    let of_lost = lost.map(|at| nodes.remove(&at).unwrap());
+    let summit = climb(&leaves, &nodes).settle(&tree.frontier.root(), None);
+    assert!(summit.reached);
+    let fault = NodeFault::Missing;
+    assert_eq!(
+        summit.discoveries,
+        [
+            Discovery::LostNode {
+                position: lost[0],
+                fault: fault.clone(),
+            },
+            Discovery::Unexplained {
+                position: Position(2),
+            },
+            Discovery::Node {
+                position: lost[1],
+                hash: of_lost[1],
+                fault,
+            },
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn with_its_leaves_whole_a_tree_is_rebuilt_from_any_damage_to_its_nodes(
+        leaves in 1u64..70,
+        damage in proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), 0..40),
+        with_peaks: bool,
+    ) {
+        let tree = tree(leaves);
+        let mut nodes = tree.nodes.clone();
+        let mut hit = BTreeSet::new();
+        let positions: Vec<_> = tree.nodes.keys().copied().collect();
+        for (which, changes) in &damage {
+            let at = *which.get(&positions);
+            hit.insert(at);
+            match changes {
+                true => nodes.insert(at, H256::repeat_byte(1)),
+                false => nodes.remove(&at),
+            };
+        }
+        let all: Vec<_> = tree.leaves.iter().copied().map(Some).collect();
+        let climb = climb(&all, &nodes);
+        let root = tree.frontier.root();
+        let peaks = with_peaks.then(|| tree.frontier.peaks());
+        // Beside many damaged peaks the known ones are needed.
+        prop_assume!(with_peaks || climb.peaks_of(&root).is_some());
+        let summit = climb.settle(&root, peaks);
+        prop_assert!(summit.reached);
+        let mut rebuilt = BTreeSet::new();
+        for discovery in summit.discoveries {
+            let Discovery::Node { position, hash, .. } = discovery else {
+                return Err(TestCaseError::fail(format!("{discovery:?}")));
+            };
+            prop_assert_eq!(Some(&hash), tree.nodes.get(&position));
+            prop_assert!(rebuilt.insert(position));
+        }
+        prop_assert_eq!(rebuilt, hit);
+    }
+
+    #[test]
+    fn i7_with_leaves_lost_or_changed_no_node_is_ever_given_that_was_not_there(
+        leaves in 1u64..40,
+        lost in proptest::collection::vec((any::<proptest::sample::Index>(), 0u8..4), 1..20),
+        with_peaks: bool,
+    ) {
+        let tree = tree(leaves);
+        let mut nodes = tree.nodes.clone();
+        let mut left: Vec<_> = tree.leaves.iter().copied().map(Some).collect();
+        let positions: Vec<_> = tree.nodes.keys().copied().collect();
+        for (which, how) in &lost {
+            match how {
+                0 => left[which.index(leaves as usize)] = None,
+                1 => left[which.index(leaves as usize)] = Some(H256::repeat_byte(2)),
+                2 => drop(nodes.remove(which.get(&positions))),
+                _ => drop(nodes.insert(*which.get(&positions), H256::repeat_byte(3))),
+            }
+        }
+        let peaks = with_peaks.then(|| tree.frontier.peaks());
+        let summit = climb(&left, &nodes).settle(&tree.frontier.root(), peaks);
+        let mut told = BTreeSet::new();
+        let mut is_unexplained = false;
+        for discovery in &summit.discoveries {
+            match discovery {
+                Discovery::Node { position, hash, .. } => {
+                    prop_assert_eq!(Some(hash), tree.nodes.get(position));
+                    told.insert(*position);
+                }
+                Discovery::LostNode { position, .. } => drop(told.insert(*position)),
+                // Beside a lost leaf, whose node is as good as any.
+                Discovery::Unexplained { .. } => is_unexplained = true,
+                Discovery::ChangedLeaf { .. } => {}
+            }
+        }
+        // No damage to a node goes by in silence.
+        for at in positions.iter().filter(|at| nodes.get(at) != tree.nodes.get(at)) {
+            prop_assert!(told.contains(at) || is_unexplained || !summit.reached, "{} in {:?}", at, summit.discoveries);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! One tree at a time, also one that the bucket does not go on with.
+
+use super::*;
+
+/// The report on the tree that was signed at five leaves.
+fn check(fixture: &Fixture, content_to: u64) -> (FsckReport, Mends) {
+    let bucket = Bucket::open(&fixture.path(), Access::ReadOnly, &Shared::default()).unwrap();
+    let signed = fixture.signed[4];
+    let tree = TreeToCheck {
+        tree: signed.start_seq,
+        count: signed.leaf_count,
+        root: signed.mmr_root,
+        peaks: None,
+        content_to: Some(Sequence(content_to)),
+    };
+    let mut check = Check::new(&bucket);
+    check.tree(&tree, Promised::new(), &mut |_| {});
+    (check.report, check.mends)
+}
+
+#[test]
+fn a_tree_is_checked_at_a_root_that_was_signed_with_nothing_else_known() {
+    let whole = Fixture::new(HashingProfile::Plain);
+    let (report, _) = check(&whole, 2);
+    assert!(report.is_clean(), "{report:?}");
+    assert_eq!(report.leaves, 5);
+    // Content past the given sequence is left to the newer tree.
+    assert_eq!(
+        report.bytes,
+        (contents()[0].len() + contents()[1].len()) as u64
+    );
+
+    let fixture = whole.copy();
+    fixture.tamper(|batch| {
+        // Of the tree at five leaves, a node and a peak; of a later one, another.
+        for at in [2, 6, 10] {
+            batch.delete(Family::Tree, node(at));
+        }
+    });
+    // The peak of the newest state is mended first, so that the bucket opens.
+    let peaks = [6, 10].map(|at| (node(at), whole.get(Family::Tree, node(at).as_ref())));
+    fixture.tamper(|batch| {
+        for (key, value) in &peaks {
+            batch.put(Family::Tree, key, value);
+        }
+    });
+    let (report, mends) = check(&fixture, 0);
+    let places: Vec<_> = report
+        .findings
+        .iter()
+        .map(|found| &found.place[..])
+        .collect();
+    assert_eq!(places, ["node 2 of tree 0"]);
+    assert_eq!((report.rebuildable(), mends.len(), report.bytes), (1, 1, 0));
+}

@@ -1,0 +1,78 @@
+//! Checking content that the chain cannot verify, which an import brought in:
+//! it must be what its hashes say, and no shape is asked of it.
+
+use super::report::NEEDS_ITS_CONTENT;
+use super::{Check, tree::TreeToCheck};
+use crate::bucket::At;
+use crate::error::ProveError;
+use crate::layout::{Child, FlagValue, UnshapedValue};
+use cairn_primitives::chunk_tree::CHUNK_BYTES;
+use cairn_primitives::{LeafIndex, MmrLeaf};
+
+impl Check<'_> {
+    /// Takes note of the leaves that are flagged.
+    pub(super) fn flags(&mut self) -> Result<(), ProveError> {
+        for flag in self.bucket.flags()? {
+            match flag {
+                Ok((sequence, flag)) => drop(self.flagged.insert(sequence, flag)),
+                Err(error) => {
+                    let why = "it says what only the import knew";
+                    self.report.lost("flagged leaves", error, why);
+                }
+            }
+        }
+        let flagged = u64::try_from(self.flagged.len());
+        self.report.unprovable_leaves = flagged.unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    /// What flags a leaf, if anything does.
+    pub(super) fn flag_of(&self, tree: &TreeToCheck, index: LeafIndex) -> Option<FlagValue> {
+        let sequence = tree.tree.of_leaf(index)?;
+        self.flagged.get(&sequence).copied()
+    }
+
+    /// Checks all that is under a flagged leaf.
+    pub(super) fn flagged_content_of(&mut self, index: LeafIndex, leaf: &MmrLeaf, flag: FlagValue) {
+        let root = Child {
+            kind: flag.root,
+            hash: leaf.data_root,
+        };
+        let mut reached = Vec::new();
+        let checked = self.bucket.view(At::Newest).and_then(|view| {
+            view.for_each_flagged_chunk(root, |hash, bytes| {
+                reached.push((*hash, bytes.len()));
+                Ok(())
+            })
+        });
+        for (hash, length) in reached {
+            let bytes = u64::try_from(length).unwrap_or(u64::MAX);
+            self.report.bytes = self.report.bytes.saturating_add(bytes);
+            if length <= CHUNK_BYTES
+                && let Ok(length) = u32::try_from(length)
+            {
+                self.content.has_reached(hash, length);
+            }
+        }
+        if let Err(error) = checked {
+            let place = format!("leaf {index}");
+            self.report.lost(place, error, NEEDS_ITS_CONTENT);
+        }
+    }
+
+    /// Checks and counts every record of such content.
+    pub(super) fn unshaped_records(&mut self) -> Result<(), ProveError> {
+        for record in self.bucket.stored_unshaped()? {
+            let (hash, value) = record?;
+            match value {
+                Some(UnshapedValue::LongChunk { length }) => self.content.count_chunk(length),
+                _ => self.content.count_node(),
+            }
+            if let Err(fault) = self.bucket.check_unshaped(&hash, value) {
+                let place = format!("unshaped node {hash:?} of a chunk tree");
+                self.report.lost(place, fault, NEEDS_ITS_CONTENT);
+            }
+        }
+        Ok(())
+    }
+}

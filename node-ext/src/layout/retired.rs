@@ -1,0 +1,180 @@
+//! What a prune leaves behind on disk: the record of the tree that it ended,
+//! and the list of content that a release is about to remove.
+
+use super::TreeKey;
+use cairn_primitives::challenge::{AccountId, MultiSignature};
+use cairn_primitives::{H256, LeafCount, Sequence};
+use codec::{Decode, Encode};
+
+/// An admin's authorisation of a prune: what a challenged provider shows the
+/// chain instead of a leaf.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Deletion {
+    /// An admin of the bucket.
+    pub admin: AccountId,
+    /// Theirs, over the payload of
+    /// [`Commitment::deletion`](cairn_primitives::Commitment::deletion).
+    pub signature: MultiSignature,
+}
+
+/// What all keys of retired trees begin with.
+pub(crate) const RETIRED: &[u8] = b"t";
+
+/// Key of a retired tree's record.
+pub(crate) fn retired_key(tree: Sequence) -> [u8; 9] {
+    let mut key = [b't'; 9];
+    key[1..].copy_from_slice(&tree.0.to_be_bytes());
+    key
+}
+
+/// The tree that the key of a record names.
+pub(crate) fn parse_retired_key(key: &[u8]) -> Option<Sequence> {
+    let (tag, tree) = key.split_first()?;
+    let tree = u64::from_be_bytes(tree.try_into().ok()?);
+    (*tag == b't').then_some(Sequence(tree))
+}
+
+/// A tree that a prune ended, SCALE.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct RetiredRecord {
+    /// Its leaves and root when it ended.
+    pub(crate) count: LeafCount,
+    pub(crate) root: H256,
+    /// The tree that took its place, and that one's root at that moment.
+    pub(crate) new_start_seq: Sequence,
+    pub(crate) new_root: H256,
+    pub(crate) deletion: Option<Deletion>,
+    /// Whether it is being removed, and is not proven from any more.
+    pub(crate) releasing: bool,
+}
+
+impl RetiredRecord {
+    pub(crate) fn parse(mut value: &[u8]) -> Option<Self> {
+        let record = Self::decode(&mut value).ok()?;
+        value.is_empty().then_some(record)
+    }
+}
+
+/// What all keys of a tree's nodes begin with, and the first key past them;
+/// `None` for a tree that starts at the last number.
+pub(crate) fn nodes_of(tree: Sequence) -> Option<(TreeKey, TreeKey)> {
+    Some((
+        nodes_from(tree),
+        nodes_from(Sequence(tree.0.checked_add(1)?)),
+    ))
+}
+
+/// The first key of any tree's nodes, and the first past them all.
+pub(crate) fn all_nodes() -> (TreeKey, TreeKey) {
+    let mut end = [0; 18];
+    end[0] = b'n'.saturating_add(1);
+    let end = TreeKey {
+        key: end,
+        length: 1,
+    };
+    (nodes_from(Sequence(0)), end)
+}
+
+fn nodes_from(tree: Sequence) -> TreeKey {
+    let mut key = [0; 18];
+    key[0] = b'n';
+    key[1..9].copy_from_slice(&tree.0.to_be_bytes());
+    TreeKey { key, length: 9 }
+}
+
+/// What all keys of the list of content to remove begin with.
+pub(crate) const LISTED: &[u8] = b"d";
+/// The first key past the list.
+pub(crate) const LISTED_END: &[u8] = b"e";
+/// Says that the list is complete, so that what it names may be removed.
+pub(crate) const LIST_COMPLETE_KEY: &[u8] = b"d";
+
+/// Key of the list for a record of content at a height above the chunks: the
+/// highest come first, so that a node is removed before what is under it.
+pub(crate) fn listed_key(height: u8, key: &[u8; 33]) -> [u8; 35] {
+    let mut listed = [b'd'; 35];
+    listed[1] = u8::MAX ^ height;
+    listed[2..].copy_from_slice(key);
+    listed
+}
+
+/// The height and key of content that a key of the list names.
+pub(crate) fn parse_listed_key(listed: &[u8]) -> Option<(u8, [u8; 33])> {
+    let (tag, rest) = listed.split_first()?;
+    let (height, key) = rest.split_first()?;
+    let key = key.try_into().ok()?;
+    (*tag == b'd').then_some((u8::MAX ^ *height, key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::{chunk_length_key, interior_key, node_key};
+    use cairn_primitives::Position;
+
+    /// Pinned, so that a change of format cannot pass unnoticed.
+    #[test]
+    fn a_retired_trees_record_stands_as_the_format_says() {
+        let deletion = Deletion {
+            admin: AccountId([4; 32]),
+            signature: MultiSignature::Sr25519([5; 64]),
+        };
+        let record = RetiredRecord {
+            count: LeafCount::new(258).unwrap(),
+            root: H256::repeat_byte(2),
+            new_start_seq: Sequence(259),
+            new_root: H256::repeat_byte(3),
+            deletion: Some(deletion),
+            releasing: true,
+        };
+        let expected = [
+            "0201000000000000",
+            &"02".repeat(32),
+            "0301000000000000",
+            &"03".repeat(32),
+            "01",
+            &"04".repeat(32),
+            "01",
+            &"05".repeat(64),
+            "01",
+        ];
+        let bytes = record.encode();
+        assert_eq!(hex::encode(&bytes), expected.concat());
+        assert_eq!(RetiredRecord::parse(&bytes), Some(record));
+        for cut in 0..bytes.len() {
+            assert_eq!(RetiredRecord::parse(&bytes[..cut]), None, "{cut} bytes");
+        }
+        assert_eq!(RetiredRecord::parse(&[&bytes[..], &[0]].concat()), None);
+        assert_eq!(
+            hex::encode(retired_key(Sequence(258))),
+            "740000000000000102"
+        );
+        assert_eq!(
+            parse_retired_key(&retired_key(Sequence(258))),
+            Some(Sequence(258))
+        );
+    }
+
+    #[test]
+    fn the_range_of_a_trees_nodes_holds_them_all_and_no_other_trees() {
+        let (from, to) = nodes_of(Sequence(255)).unwrap();
+        let holds = |tree, position| {
+            let key = node_key(Sequence(tree), Position(position));
+            from.as_ref() <= key.as_ref() && key.as_ref() < to.as_ref()
+        };
+        assert!(holds(255, 0) && holds(255, u64::MAX >> 2));
+        assert!(!holds(254, u64::MAX >> 2) && !holds(256, 0));
+        assert_eq!(nodes_of(Sequence(u64::MAX)), None);
+    }
+
+    #[test]
+    fn the_list_begins_with_what_stands_highest() {
+        let hash = H256::repeat_byte(9);
+        let (chunk, node) = (chunk_length_key(&hash), interior_key(&hash));
+        let (low, high) = (listed_key(0, &chunk), listed_key(46, &node));
+        assert!(high < low && low.starts_with(LISTED) && &low[..] < LISTED_END);
+        assert!(LIST_COMPLETE_KEY < &high[..]);
+        assert_eq!(parse_listed_key(&high), Some((46, node)));
+        assert_eq!(parse_listed_key(LIST_COMPLETE_KEY), None);
+    }
+}

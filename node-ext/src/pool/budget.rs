@@ -1,0 +1,288 @@
+//! How many buckets may be open at once, and what they may take: worked out
+//! from what the process is allowed, before anything is opened.
+
+use crate::engine::Resources;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Descriptors that are kept for everything that is not a bucket: the index,
+/// keys, logs, and connections of those who ask.
+pub const RESERVED_DESCRIPTORS: u64 = 96;
+
+/// Descriptors of a database besides its table and blob files: its lock, its
+/// own log, its manifest, its write-ahead log and two folders; and the outputs
+/// of a flush and of a compaction.
+pub const DESCRIPTORS_BESIDES_FILES: u64 = 9;
+
+/// Table and blob files that RocksDB keeps open of a database at least.
+const LEAST_OPEN_FILES: u16 = 10;
+/// More would be of no use to a bucket that shares its machine.
+const MOST_OPEN_FILES: u16 = 54;
+/// Fewer would not let challenges be answered while buckets are written.
+const LEAST_OPEN_BUCKETS: u64 = 4;
+/// As many as are open at once when nobody says otherwise.
+const USUAL_OPEN_BUCKETS: u64 = 512;
+
+/// Memory that a bucket takes by being open, in bytes: what was measured of
+/// buckets with 64 leaves, open for writing, and a reserve.
+const MEMORY_OF_OPEN_BUCKET: u64 = 288 << 10;
+/// Memory of the index, in bytes: each of its five tables has a cache and up to
+/// two write buffers of 2 MiB.
+const MEMORY_OF_INDEX: u64 = 30 << 20;
+/// Less would make databases flush without end.
+const LEAST_MEMORY: u64 = 64 << 20;
+/// As much as is taken when nobody says otherwise, where the machine has it.
+const USUAL_MEMORY: u64 = 2 << 30;
+/// A node that is kept in memory, in bytes, with what a table takes for it.
+const MEMORY_OF_NODE: u64 = 64;
+/// Nodes of one bucket that are kept at most; more do not make proofs faster.
+const MOST_KEPT_NODES: u64 = 1 << 15;
+/// Both families' first blocks; see `ARENA_BLOCK` in the engine's options.
+const ARENAS_OF_BUCKET: u64 = 2 * (16 << 10);
+
+/// What an operator asks for; nothing means what fits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BudgetRequest {
+    /// Buckets that may be open at once.
+    pub max_open: Option<u32>,
+    /// Memory for caches, unflushed writes and open buckets, in bytes.
+    pub memory_bytes: Option<u64>,
+}
+
+/// What the process is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Descriptors that it may have.
+    pub descriptors: u64,
+    /// Memory of the machine, or of the group that the process is in, in bytes.
+    pub memory_bytes: u64,
+}
+
+/// What was worked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Buckets that may be open at once.
+    pub max_open: u32,
+    /// Descriptors that one bucket may take.
+    pub descriptors_per_bucket: u64,
+    /// Descriptors that the process may have.
+    pub descriptors: u64,
+    /// Memory for all of it, in bytes.
+    pub memory_bytes: u64,
+    /// What the databases are given.
+    pub resources: Resources,
+}
+
+/// Why nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BudgetError {
+    /// Too few descriptors.
+    #[error(
+        "this process may have {have} open files, and {needed} are needed to keep {buckets} buckets \
+         open: raise the limit (`ulimit -n {needed}`, or LimitNOFILE={needed} in its unit){}",
+        if *.asked { ", or ask for fewer open buckets" } else { "" }
+    )]
+    Descriptors {
+        /// Descriptors that the process may have.
+        have: u64,
+        /// Descriptors that it needs.
+        needed: u64,
+        /// Buckets that are to be open at once.
+        buckets: u64,
+        /// Whether the operator asked for that many.
+        asked: bool,
+    },
+    /// Too little memory.
+    #[error(
+        "{have} bytes of memory are allowed, and {needed} are needed to keep {buckets} buckets \
+         open: allow more, or ask for fewer open buckets"
+    )]
+    Memory {
+        /// Bytes that are allowed.
+        have: u64,
+        /// Bytes that are needed.
+        needed: u64,
+        /// Buckets that are to be open at once.
+        buckets: u64,
+    },
+}
+
+impl Allowance {
+    /// What this process is allowed, once its limit of descriptors has been
+    /// raised as far as it may be.
+    pub fn of_process() -> Self {
+        let limit = getrlimit(Resource::Nofile);
+        let mut descriptors = limit.current.unwrap_or(u64::MAX);
+        if limit.current != limit.maximum {
+            let raised = Rlimit {
+                current: limit.maximum,
+                maximum: limit.maximum,
+            };
+            // Where that is refused, the limit stays as it was.
+            if setrlimit(Resource::Nofile, raised).is_ok() {
+                descriptors = limit.maximum.unwrap_or(u64::MAX);
+            }
+        }
+        Self {
+            descriptors,
+            memory_bytes: machine_memory(),
+        }
+    }
+}
+
+/// The machine's memory, or what its control group leaves of it, in bytes.
+fn machine_memory() -> u64 {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let of_machine = read("/proc/meminfo")
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
+        .map_or(u64::MAX, |kib| kib.saturating_mul(1 << 10));
+    let of_group = read("/sys/fs/cgroup/memory.max").trim().parse().ok();
+    of_group.map_or(of_machine, |group: u64| group.min(of_machine))
+}
+
+impl Budget {
+    /// Works out what fits.
+    ///
+    /// # Errors
+    ///
+    /// [`BudgetError`], saying what to raise, where what was asked for, or the
+    /// least that is of use, does not fit.
+    pub fn plan(request: BudgetRequest, allowance: Allowance) -> Result<Self, BudgetError> {
+        let free = allowance.descriptors.saturating_sub(RESERVED_DESCRIPTORS);
+        let least_each = DESCRIPTORS_BESIDES_FILES.saturating_add(LEAST_OPEN_FILES.into());
+        let memory_bytes = request
+            .memory_bytes
+            .unwrap_or_else(|| USUAL_MEMORY.min(allowance.memory_bytes / 4));
+        let asked = request.max_open.map(u64::from);
+        // Of each eighth: three for blocks, one for what is not flushed, two for
+        // open buckets and their upper nodes; and two for what the allocator
+        // keeps while buckets come and go, which the soak shows to be needed.
+        let eighth = memory_bytes.saturating_sub(MEMORY_OF_INDEX) / 8;
+        let for_open = eighth.saturating_mul(2);
+        let fit_in_memory =
+            (for_open / MEMORY_OF_OPEN_BUCKET).min(eighth.saturating_mul(7) / 8 / ARENAS_OF_BUCKET);
+        let buckets = asked.unwrap_or_else(|| {
+            USUAL_OPEN_BUCKETS
+                .min(free / least_each)
+                .min(fit_in_memory)
+                .max(LEAST_OPEN_BUCKETS)
+        });
+        let buckets = buckets.max(1);
+        if free / buckets < least_each {
+            return Err(BudgetError::Descriptors {
+                have: allowance.descriptors,
+                needed: buckets
+                    .saturating_mul(least_each)
+                    .saturating_add(RESERVED_DESCRIPTORS),
+                buckets,
+                asked: asked.is_some(),
+            });
+        }
+        let needed = buckets
+            .saturating_mul(MEMORY_OF_OPEN_BUCKET)
+            .saturating_mul(4)
+            .saturating_add(MEMORY_OF_INDEX)
+            .max(LEAST_MEMORY);
+        if fit_in_memory < buckets || memory_bytes < LEAST_MEMORY {
+            return Err(BudgetError::Memory {
+                have: memory_bytes,
+                needed,
+                buckets,
+            });
+        }
+        let files = (free / buckets).saturating_sub(DESCRIPTORS_BESIDES_FILES);
+        let open_files = u16::try_from(files).map_or(MOST_OPEN_FILES, |files| {
+            files.clamp(LEAST_OPEN_FILES, MOST_OPEN_FILES)
+        });
+        let for_nodes = for_open.saturating_sub(buckets.saturating_mul(MEMORY_OF_OPEN_BUCKET));
+        let kept_nodes = (for_nodes / MEMORY_OF_NODE / buckets).min(MOST_KEPT_NODES);
+        let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Ok(Self {
+            max_open: u32::try_from(buckets).unwrap_or(u32::MAX),
+            descriptors_per_bucket: DESCRIPTORS_BESIDES_FILES.saturating_add(open_files.into()),
+            descriptors: allowance.descriptors,
+            memory_bytes,
+            resources: Resources {
+                cache_bytes: bytes(eighth.saturating_mul(3)),
+                write_buffer_bytes: bytes(eighth),
+                open_files,
+                kept_nodes: bytes(kept_nodes),
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ROOMY: Allowance = Allowance {
+        descriptors: 20_000,
+        memory_bytes: 16 << 30,
+    };
+
+    fn with_descriptors(descriptors: u64) -> Allowance {
+        Allowance {
+            descriptors,
+            ..ROOMY
+        }
+    }
+
+    #[test]
+    fn with_256_descriptors_a_few_buckets_are_open_and_with_32_a_sentence_says_what_to_raise() {
+        let budget = Budget::plan(BudgetRequest::default(), with_descriptors(256)).unwrap();
+        assert!(budget.max_open >= 4, "{budget:?}");
+        let error = Budget::plan(BudgetRequest::default(), with_descriptors(32)).unwrap_err();
+        let sentence = error.to_string();
+        assert!(sentence.contains("may have 32 open files"), "{sentence}");
+        assert!(sentence.contains("ulimit -n 172"), "{sentence}");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_given_or_refused_and_never_quietly_less() {
+        let ask = |max_open| BudgetRequest {
+            max_open: Some(max_open),
+            memory_bytes: None,
+        };
+        assert_eq!(Budget::plan(ask(1000), ROOMY).unwrap().max_open, 1000);
+        let refused = Budget::plan(ask(1000), with_descriptors(1024)).unwrap_err();
+        assert!(matches!(
+            refused,
+            BudgetError::Descriptors { asked: true, .. }
+        ));
+        let poor = BudgetRequest {
+            max_open: Some(1000),
+            memory_bytes: Some(64 << 20),
+        };
+        let refused = Budget::plan(poor, ROOMY).unwrap_err();
+        assert!(matches!(refused, BudgetError::Memory { .. }), "{refused}");
+    }
+
+    proptest! {
+        /// Whatever is planned fits in what is allowed.
+        #[test]
+        fn a_plan_stays_within_its_allowance(
+            descriptors in 0u64..70_000,
+            memory_bytes in 0u64..(64 << 30),
+            max_open in proptest::option::of(0u32..5_000),
+            asked_bytes in proptest::option::of(0u64..(8 << 30)),
+        ) {
+            let request = BudgetRequest { max_open, memory_bytes: asked_bytes };
+            let allowance = Allowance { descriptors, memory_bytes };
+            if let Ok(budget) = Budget::plan(request, allowance) {
+                let buckets = u64::from(budget.max_open);
+                prop_assert!(buckets > 0);
+                let taken = buckets * budget.descriptors_per_bucket + RESERVED_DESCRIPTORS;
+                prop_assert!(taken <= descriptors);
+                let given = budget.resources;
+                let arenas = buckets * ARENAS_OF_BUCKET;
+                prop_assert!(arenas <= given.write_buffer_bytes as u64 * 7 / 8);
+                let open = buckets * (MEMORY_OF_OPEN_BUCKET + given.kept_nodes as u64 * MEMORY_OF_NODE);
+                let all = given.cache_bytes as u64 + given.write_buffer_bytes as u64 + open;
+                prop_assert!(all + MEMORY_OF_INDEX <= budget.memory_bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! The pool with databases that do as they are told, so that each order of
+//! events can be had on purpose.
+
+use super::*;
+use parking_lot::RwLock;
+use proptest::prelude::*;
+use std::collections::HashMap;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+
+/// A database that knows whether somebody else has it too.
+struct Fake {
+    id: u64,
+    access: Access,
+    spoiled: AtomicBool,
+    dirty: AtomicBool,
+}
+
+type Gate = Arc<Barrier>;
+
+/// Where fakes come from. It fails a test that opens one twice.
+#[derive(Default)]
+struct FakeHome {
+    open: Mutex<HashMap<u64, u32>>,
+    most_open: AtomicU64,
+    opened: AtomicU64,
+    broken: Mutex<Vec<u64>>,
+    /// A bucket whose opening or closing waits for the test.
+    slow_to_open: RwLock<Option<(u64, Gate)>>,
+    slow_to_close: RwLock<Option<(u64, Gate)>>,
+    unflushed: AtomicU64,
+    flushed: Mutex<Vec<u64>>,
+}
+
+fn pass(gate: &RwLock<Option<(u64, Gate)>>, id: u64) {
+    let gate = gate.read().clone();
+    if let Some((_, gate)) = gate.filter(|(at, _)| *at == id) {
+        // Once to say that we are here, once to be let on.
+        gate.wait();
+        gate.wait();
+    }
+}
+
+impl Home for FakeHome {
+    type Open = Fake;
+    type Error = &'static str;
+
+    fn open(&self, id: BucketId, access: Access) -> Result<Fake, &'static str> {
+        {
+            let mut open = self.open.lock();
+            let handles = open.entry(id.0).or_default();
+            *handles += 1;
+            assert_eq!(*handles, 1, "bucket {id} is open twice");
+            let now: u32 = open.values().sum();
+            self.most_open.fetch_max(now.into(), Ordering::SeqCst);
+        }
+        pass(&self.slow_to_open, id.0);
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        if self.broken.lock().contains(&id.0) {
+            *self.open.lock().get_mut(&id.0).unwrap() -= 1;
+            return Err("broken");
+        }
+        Ok(Fake {
+            id: id.0,
+            access,
+            spoiled: AtomicBool::new(false),
+            dirty: AtomicBool::new(false),
+        })
+    }
+
+    fn is_spoiled(open: &Fake) -> bool {
+        open.spoiled.load(Ordering::SeqCst)
+    }
+
+    fn flush(&self, open: &Fake) -> bool {
+        self.flushed.lock().push(open.id);
+        if open.dirty.swap(false, Ordering::SeqCst) {
+            self.unflushed.fetch_sub(10, Ordering::SeqCst);
+        }
+        true
+    }
+
+    fn unflushed_bytes(&self) -> u64 {
+        self.unflushed.load(Ordering::SeqCst)
+    }
+
+    fn cached_bytes(&self) -> u64 {
+        0
+    }
+
+    fn written(&self, _id: BucketId) {}
+
+    fn close(&self, id: BucketId, open: Fake, _discard: bool) {
+        pass(&self.slow_to_close, id.0);
+        assert_eq!(open.id, id.0);
+        *self.open.lock().get_mut(&id.0).unwrap() -= 1;
+    }
+}
+
+type FakePool = Arc<Pool<FakeHome>>;
+
+fn pool(cap: u32) -> FakePool {
+    Arc::new(Pool::new(FakeHome::default(), cap, 80))
+}
+
+const SOON: Duration = Duration::from_millis(30);
+
+fn read(pool: &FakePool, id: u64) -> PoolLease<FakeHome> {
+    pool.lease(BucketId(id), Wanted::read()).unwrap()
+}
+
+fn write(pool: &FakePool, id: u64) -> PoolLease<FakeHome> {
+    pool.lease(BucketId(id), Wanted::write()).unwrap()
+}
+
+fn is_open(pool: &FakePool, id: u64) -> bool {
+    pool.home.open.lock().get(&id).is_some_and(|open| *open > 0)
+}
+
+#[test]
+fn sixty_four_threads_that_want_one_closed_bucket_open_it_once() {
+    let (pool, start) = (pool(4), Barrier::new(64));
+    std::thread::scope(|scope| {
+        for _ in 0..64 {
+            scope.spawn(|| {
+                start.wait();
+                assert_eq!(read(&pool, 7).id, BucketId(7));
+            });
+        }
+    });
+    assert_eq!(pool.home.opened.load(Ordering::SeqCst), 1);
+    let statistics = pool.statistics();
+    assert_eq!((statistics.misses, statistics.leased), (1, 0));
+}
+
+#[test]
+fn a_reopen_during_a_close_waits_for_it() {
+    let pool = pool(1);
+    drop(write(&pool, 1));
+    let gate = Gate::new(Barrier::new(2));
+    *pool.home.slow_to_close.write() = Some((1, gate.clone()));
+    let (sender, opened) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(read(&pool, 2)));
+        gate.wait();
+        scope.spawn(|| {
+            let lease = read(&pool, 1);
+            sender.send(()).unwrap();
+            drop(lease);
+        });
+        // It cannot be had before it is closed: the fake would say so.
+        assert!(opened.recv_timeout(SOON).is_err());
+        *pool.home.slow_to_close.write() = None;
+        gate.wait();
+    });
+    opened.recv().unwrap();
+    assert_eq!(pool.home.opened.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn while_one_bucket_opens_all_others_go_on() {
+    let pool = pool(2);
+    let gate = Gate::new(Barrier::new(2));
+    *pool.home.slow_to_open.write() = Some((1, gate.clone()));
+    std::thread::scope(|scope| {
+        scope.spawn(|| drop(read(&pool, 1)));
+        gate.wait();
+        for _ in 0..10 {
+            drop(read(&pool, 2));
+        }
+        *pool.home.slow_to_open.write() = None;
+        gate.wait();
+    });
+}
+
+#[test]
+fn i8_a_leased_bucket_is_never_closed_and_the_cap_is_hard() {
+    let pool = pool(2);
+    let (first, second) = (read(&pool, 1), write(&pool, 2));
+    let refused = pool.lease(BucketId(3), Wanted::read().within(SOON));
+    assert!(matches!(refused, Err(LeaseError::Timeout { .. })));
+    assert!(
+        is_open(&pool, 1) && is_open(&pool, 2),
+        "{:?}",
+        (first.id, second.id)
+    );
+    drop(first);
+    drop(read(&pool, 3));
+    assert!(!is_open(&pool, 1), "the idle one made room");
+    assert!(is_open(&pool, 2));
+    assert_eq!(pool.home.most_open.load(Ordering::SeqCst), 2);
+    let statistics = pool.statistics();
+    assert_eq!((statistics.timeouts, statistics.evictions), (1, 1));
+}
+
+#[test]
+fn the_least_recently_used_bucket_makes_room() {
+    let pool = pool(3);
+    for id in [1, 2, 3, 1] {
+        drop(read(&pool, id));
+    }
+    drop(read(&pool, 4));
+    assert!(!is_open(&pool, 2) && is_open(&pool, 1) && is_open(&pool, 3));
+}
+
+#[test]
+fn upkeep_is_no_reason_to_keep_a_bucket_open_for_longer() {
+    let pool = pool(2);
+    drop(write(&pool, 1));
+    drop(write(&pool, 2));
+    drop(pool.lease_if_written(BucketId(1)).unwrap());
+    drop(read(&pool, 3));
+    assert!(!is_open(&pool, 1) && is_open(&pool, 2));
+}
+
+#[test]
+fn an_answer_to_a_challenge_goes_before_all_who_wait_already() {
+    let pool = pool(1);
+    let held = read(&pool, 1);
+    let (sender, order) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let queue = |name: &'static str, id, wanted: Wanted| {
+            let sender = sender.clone();
+            let waiting = pool.statistics().waiting;
+            let pool = &pool;
+            scope.spawn(move || {
+                let lease = pool.lease(BucketId(id), wanted).unwrap();
+                sender.send(name).unwrap();
+                drop(lease);
+            });
+            while pool.statistics().waiting == waiting {
+                std::thread::yield_now();
+            }
+        };
+        queue("first reader", 2, Wanted::read());
+        queue("second reader", 3, Wanted::read());
+        queue("challenge", 4, Wanted::challenge());
+        drop(held);
+    });
+    drop(sender);
+    let order: Vec<_> = order.into_iter().collect();
+    assert_eq!(order, ["challenge", "first reader", "second reader"]);
+}
+
+#[test]
+fn a_bucket_open_for_reading_is_opened_anew_for_the_first_writer() {
+    let pool = pool(4);
+    let reader = read(&pool, 1);
+    let (sender, written) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let pool = &pool;
+        scope.spawn(move || {
+            let lease = write(pool, 1);
+            assert_eq!(lease.access, Access::ReadWrite);
+            sender.send(()).unwrap();
+        });
+        assert!(written.recv_timeout(SOON).is_err(), "a reader has it");
+        // Readers that come now must not keep the writer out; a challenge may pass.
+        let late = pool.lease(BucketId(1), Wanted::read().within(SOON));
+        assert!(matches!(late, Err(LeaseError::Timeout { .. })));
+        drop(pool.lease(BucketId(1), Wanted::challenge()).unwrap());
+        drop(reader);
+    });
+    written.recv().unwrap();
+    let shared = read(&pool, 1);
+    assert_eq!(
+        pool.home.opened.load(Ordering::SeqCst),
+        2,
+        "a reader shares it"
+    );
+    assert_eq!(shared.access, Access::ReadOnly);
+}
+
+#[test]
+fn a_panic_while_holding_a_lease_poisons_that_bucket_alone() {
+    let pool = pool(4);
+    drop(read(&pool, 2));
+    let panicked = std::thread::scope(|scope| {
+        let holder = scope.spawn(|| {
+            let _lease = write(&pool, 1);
+            panic!("as the test wants it");
+        });
+        holder.join()
+    });
+    assert!(panicked.is_err());
+    let before = pool.home.opened.load(Ordering::SeqCst);
+    drop(read(&pool, 2));
+    assert_eq!(pool.home.opened.load(Ordering::SeqCst), before);
+    drop(write(&pool, 1));
+    assert_eq!(
+        pool.home.opened.load(Ordering::SeqCst),
+        before + 1,
+        "opened anew"
+    );
+    assert_eq!(pool.statistics().panics, 1);
+}
+
+#[test]
+fn i9_a_spoiled_handle_is_closed_and_opened_before_the_next_lease() {
+    let pool = pool(4);
+    let lease = write(&pool, 1);
+    lease.spoiled.store(true, Ordering::SeqCst);
+    let refused = pool.lease(BucketId(1), Wanted::write().within(SOON));
+    assert!(refused.is_err(), "it is in somebody's hands still");
+    drop(lease);
+    assert!(!write(&pool, 1).spoiled.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_bucket_that_does_not_open_takes_no_room() {
+    let pool = pool(1);
+    pool.home.broken.lock().push(1);
+    for _ in 0..3 {
+        let refused = pool.lease(BucketId(1), Wanted::read());
+        assert!(matches!(refused, Err(LeaseError::Open("broken"))));
+    }
+    drop(read(&pool, 2));
+    assert_eq!(pool.statistics().failed_to_open, 3);
+}
+
+#[test]
+fn whoever_reserves_a_bucket_waits_for_its_leases_and_keeps_others_out() {
+    let pool = pool(2);
+    let lease = write(&pool, 1);
+    let reserve = |within| pool.reserve(BucketId(1), within, false);
+    assert!(matches!(reserve(SOON), Err(LeaseError::Timeout { .. })));
+    // Having given up, it keeps nobody out.
+    drop(read(&pool, 1));
+    let (sender, reserved) = mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let reservation = pool.reserve(BucketId(1), USUAL_WAIT, false).ok();
+            sender.send(reservation).unwrap();
+        });
+        assert!(reserved.recv_timeout(SOON).is_err());
+        let refused = pool.lease(BucketId(1), Wanted::challenge());
+        assert!(matches!(refused, Err(LeaseError::Reserved)));
+        drop(lease);
+        let reservation = reserved.recv().unwrap().unwrap();
+        assert!(!is_open(&pool, 1));
+        assert!(matches!(reserve(SOON), Err(LeaseError::Reserved)));
+        drop(reservation);
+    });
+    drop(read(&pool, 1));
+    assert_eq!(pool.statistics().open, 1);
+}
+
+#[test]
+fn the_oldest_unflushed_data_is_written_out_first_and_no_more_than_needed() {
+    let pool = pool(8);
+    for id in 1..=6 {
+        let lease = write(&pool, id);
+        lease.dirty.store(true, Ordering::SeqCst);
+        pool.home.unflushed.fetch_add(10, Ordering::SeqCst);
+    }
+    // 60 of 80, with marks at 50 and 40.
+    std::thread::scope(|scope| {
+        scope.spawn(|| pool.keep_flushed());
+        while pool.home.unflushed_bytes() > 40 {
+            std::thread::yield_now();
+        }
+        pool.stop();
+    });
+    assert_eq!(*pool.home.flushed.lock(), [1, 2]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Many threads, few slots: nobody gets another's bucket, none is open
+    /// twice, and there are never more than the cap.
+    #[test]
+    fn i8_no_two_handles_whatever_is_asked_for(
+        cap in 1u32..5,
+        asks in proptest::collection::vec(
+            proptest::collection::vec((0u64..8, 0u8..8), 1..60),
+            1..8,
+        ),
+    ) {
+        let pool = pool(cap);
+        std::thread::scope(|scope| {
+            for asks in &asks {
+                let pool = &pool;
+                scope.spawn(move || {
+                    for (id, kind) in asks {
+                        let id = BucketId(*id);
+                        if *kind == 7 {
+                            drop(pool.reserve(id, USUAL_WAIT, false));
+                            continue;
+                        }
+                        let wanted = match kind {
+                            0..3 => Wanted::read(),
+                            3..6 => Wanted::write(),
+                            _ => Wanted::challenge(),
+                        };
+                        match pool.lease(id, wanted) {
+                            Ok(lease) => {
+                                assert_eq!(lease.id, id);
+                                assert_eq!((*lease).id, id.0);
+                                let writable = lease.open.as_ref().unwrap().access;
+                                assert!(wanted.access == Access::ReadOnly
+                                    || writable == Access::ReadWrite);
+                            }
+                            Err(error) => assert!(matches!(error, LeaseError::Reserved)),
+                        }
+                    }
+                });
+            }
+        });
+        prop_assert!(pool.home.most_open.load(Ordering::SeqCst) <= cap.into());
+        let statistics = pool.statistics();
+        prop_assert_eq!((statistics.leased, statistics.waiting), (0, 0));
+        pool.close_idle();
+        prop_assert_eq!(pool.statistics().open, 0);
+        prop_assert!(pool.home.open.lock().values().all(|open| *open == 0));
+    }
+}

@@ -1,0 +1,448 @@
+//! The one front door: a base path with all its buckets, of which a bounded
+//! number is open at a time.
+//!
+//! ```text
+//! Provider ─┬─ lease, answer ──► pool ──► Bucket
+//!           ├─ summary, page ──► index, or the open bucket
+//!           ├─ create, delete ─► folders
+//!           └─ in the background: learn what is new, flush what is old,
+//!              write the index behind, empty the trash
+//! ```
+//!
+//! Calls block, and belong on threads that may;
+//! [`Provider::lease_from_async`] is for those that may not.
+
+mod error;
+mod files;
+mod home;
+mod learn;
+mod lease;
+mod ledger;
+mod life;
+#[cfg(test)]
+mod tests;
+mod trash;
+
+pub use error::ProviderError;
+pub use lease::{Fault, Lease};
+
+use crate::base_path::BasePath;
+use crate::bucket::{Answer, At, Committed, NewLeaf};
+use crate::engine::{Access, Shared};
+use crate::index::{BucketRecord, DedupReport, Index, Standing};
+use crate::keystore::KeyFolder;
+use crate::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
+use crate::pool::{Allowance, Budget, BudgetRequest, LeaseError, Pool, PoolStatistics, Wanted};
+use crate::signing::{SignedCommitment, Signer};
+use crate::transfer::remove_unfinished;
+use cairn_primitives::challenge::ChunkLocation;
+use cairn_primitives::{BucketId, H256};
+use home::{BucketFolders, HomeError};
+use ledger::Ledger;
+use parking_lot::{Condvar, Mutex};
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use substrate_prometheus_endpoint::{PrometheusError, Registry};
+
+/// How often the index is written behind the buckets. What is lost with the
+/// process is learned again at the next start.
+const INDEX_EVERY: Duration = Duration::from_millis(500);
+
+/// How a provider is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProviderOptions {
+    /// What it may take; nothing means what fits.
+    pub budget: BudgetRequest,
+    /// Learn of buckets when they are asked for, and not all at the start: for
+    /// a command that needs one of them.
+    pub on_demand: bool,
+}
+
+/// What all threads of a provider share.
+struct Inner {
+    base: BasePath,
+    budget: Budget,
+    ledger: Arc<Ledger>,
+    pool: Arc<Pool<BucketFolders>>,
+    work: Mutex<Work>,
+    changed: Condvar,
+}
+
+/// What is left to do in the background.
+#[derive(Default)]
+struct Work {
+    stopping: bool,
+    /// Buckets of which it is not known what they are.
+    to_learn: Vec<BucketId>,
+    learning: bool,
+    trash: Vec<trash::Discarded>,
+    emptying: bool,
+}
+
+/// A base path at work. Dropping it waits for what it does in the background.
+pub struct Provider {
+    inner: Arc<Inner>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provider")
+            .field("path", &self.inner.base.path())
+            .field("budget", &self.inner.budget)
+            .finish_non_exhaustive()
+    }
+}
+
+fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ProviderError {
+    let path = path.to_owned();
+    move |source| ProviderError::Io {
+        doing,
+        path,
+        source,
+    }
+}
+
+impl Provider {
+    /// Puts a base path to work: finishes what an earlier process left, and
+    /// learns in the background which buckets are not as the index has them.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Budget`] where the process is not allowed enough, with
+    /// what to raise; [`ProviderError::BasePath`] unless it was taken for writing.
+    pub fn open(base: BasePath, options: ProviderOptions) -> Result<Self, ProviderError> {
+        let budget = Budget::plan(options.budget, Allowance::of_process())?;
+        Self::open_within(base, budget, options.on_demand)
+    }
+
+    fn open_within(base: BasePath, budget: Budget, on_demand: bool) -> Result<Self, ProviderError> {
+        base.check_writable()?;
+        let trash_path = base.path().join(TRASH_DIR);
+        std::fs::create_dir_all(&trash_path).map_err(io("make", &trash_path))?;
+        remove_unfinished(&base.buckets_path())?;
+        let trash = trash::left_in(&trash_path)?;
+        let ledger = Arc::new(Ledger::new(Index::open(&base.path().join(INDEX_DIR))?));
+        let home = BucketFolders {
+            folder: base.path().join(BUCKETS_DIR),
+            shared: Shared::new(budget.resources),
+            ledger: ledger.clone(),
+            making: Mutex::default(),
+        };
+        let write_buffer = u64::try_from(budget.resources.write_buffer_bytes).unwrap_or(u64::MAX);
+        let to_learn = learn::compare(&base, &ledger, &trash)?;
+        let inner = Arc::new(Inner {
+            budget,
+            pool: Arc::new(Pool::new(home, budget.max_open, write_buffer)),
+            ledger,
+            base,
+            work: Mutex::new(Work {
+                to_learn: if on_demand { Vec::new() } else { to_learn },
+                trash,
+                ..Work::default()
+            }),
+            changed: Condvar::new(),
+        });
+        let threads = Inner::start_threads(&inner)?;
+        Ok(Self { inner, threads })
+    }
+
+    /// What it may take.
+    pub fn budget(&self) -> &Budget {
+        &self.inner.budget
+    }
+
+    /// The base path.
+    pub fn path(&self) -> &Path {
+        self.inner.base.path()
+    }
+
+    /// The provider's keys.
+    pub fn keys(&self) -> KeyFolder {
+        self.inner.base.keys()
+    }
+
+    /// A bucket to work with.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError`]: it is not there, cannot be had in time, is in
+    /// quarantine, or does not open, which puts it there.
+    pub fn lease(&self, id: BucketId, wanted: Wanted) -> Result<Lease, ProviderError> {
+        self.inner.lease(id, wanted)
+    }
+
+    /// The same for a thread that must not block: the waiting and the opening
+    /// are done on one of the runtime's own. Must be called within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::lease`].
+    pub async fn lease_from_async(
+        &self,
+        id: BucketId,
+        wanted: Wanted,
+    ) -> Result<Lease, ProviderError> {
+        let inner = self.inner.clone();
+        let leased = tokio::task::spawn_blocking(move || inner.lease(id, wanted));
+        match leased.await {
+            Ok(leased) => leased,
+            // The runtime is shutting down, or the opening panicked.
+            Err(_) => Err(ProviderError::Reserved { bucket: id }),
+        }
+    }
+
+    /// Answers a challenge, before all that is not one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::lease`], and [`ProviderError::Prove`].
+    pub fn answer(
+        &self,
+        id: BucketId,
+        at: At,
+        location: ChunkLocation,
+    ) -> Result<Answer, ProviderError> {
+        let lease = self.lease(id, Wanted::challenge())?;
+        let answered = lease.view(at).and_then(|view| view.answer(location));
+        Ok(lease.watch(answered)?)
+    }
+
+    /// Commits content as leaves and signs the commitment, durably.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::lease`], and [`ProviderError::Commit`].
+    pub fn commit_signed(
+        &self,
+        id: BucketId,
+        leaves: &[NewLeaf],
+        signer: &Signer,
+    ) -> Result<(Committed, SignedCommitment), ProviderError> {
+        let lease = self.lease(id, Wanted::write())?;
+        Ok(lease.watch(lease.commit_signed(leaves, signer))?)
+    }
+
+    /// What is known of a bucket: from the bucket if it is being written, and
+    /// otherwise without opening it, unless nothing is known yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::lease`].
+    pub fn summary(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
+        self.inner.summary(id)
+    }
+
+    /// What is known of the buckets after `after`, in the order of their ids, at
+    /// most `limit` of them. One that cannot be opened is listed as such.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::BasePath`] when the folder of buckets cannot be read.
+    pub fn page(
+        &self,
+        after: Option<BucketId>,
+        limit: usize,
+    ) -> Result<Vec<(BucketId, BucketRecord)>, ProviderError> {
+        let ids = self.inner.ids_after(after)?;
+        let summarised = ids.into_iter().filter_map(|id| {
+            match self.inner.summary(id) {
+                Ok(record) => Some((id, record)),
+                // Removed since it was listed.
+                Err(ProviderError::NoSuchBucket { .. } | ProviderError::Reserved { .. }) => None,
+                Err(error) => {
+                    let standing = Standing::Quarantined(error.to_string());
+                    let known = self.inner.ledger.record(id);
+                    let record = known.unwrap_or_else(|| BucketRecord::unknown(standing));
+                    Some((id, record))
+                }
+            }
+        });
+        Ok(summarised.take(limit).collect())
+    }
+
+    /// Buckets in quarantine, and what each has failed.
+    pub fn quarantined(&self) -> Vec<(BucketId, String)> {
+        self.inner.ledger.all_quarantined()
+    }
+
+    /// Keeps the provider's nonce, durably, unless a greater one is kept.
+    /// Returns the one that is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Index`].
+    pub fn raise_nonce(&self, nonce: u64) -> Result<u64, ProviderError> {
+        Ok(self.inner.ledger.index().raise_nonce(nonce)?)
+    }
+
+    /// The provider's nonce, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Index`].
+    pub fn nonce(&self) -> Result<Option<u64>, ProviderError> {
+        Ok(self.inner.ledger.index().nonce()?)
+    }
+
+    /// What content takes in all buckets, and what it would take if they shared
+    /// it; as of the last note, see [`Provider::write_index`].
+    pub fn dedup(&self) -> DedupReport {
+        self.inner.ledger.index().dedup()
+    }
+
+    /// How many buckets hold a chunk, as of the last note.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Index`].
+    pub fn holders(&self, hash: &H256) -> Result<u64, ProviderError> {
+        Ok(self.inner.ledger.index().holders(hash)?)
+    }
+
+    /// Notes all that buckets have done so far.
+    pub fn write_index(&self) {
+        self.inner.write_index();
+    }
+
+    /// What the pool counts.
+    pub fn statistics(&self) -> PoolStatistics {
+        self.inner.pool.statistics()
+    }
+
+    /// Registers what the pool counts with a node's registry.
+    ///
+    /// # Errors
+    ///
+    /// [`PrometheusError`] where it is registered already.
+    pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
+        self.inner.pool.register(registry)
+    }
+
+    /// Waits until all buckets are known.
+    pub fn wait_until_known(&self) {
+        let mut work = self.inner.work.lock();
+        while work.learning || !work.to_learn.is_empty() {
+            self.inner.changed.wait(&mut work);
+        }
+    }
+
+    /// Waits until the bytes of all deleted buckets are given back.
+    pub fn wait_until_trash_is_empty(&self) {
+        let mut work = self.inner.work.lock();
+        while work.emptying || !work.trash.is_empty() {
+            self.inner.changed.wait(&mut work);
+        }
+    }
+
+    /// Closes all buckets that nobody holds, so that the next start has nothing
+    /// to replay and nothing to learn.
+    pub fn close(self) {}
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.inner.work.lock().stopping = true;
+        self.inner.changed.notify_all();
+        self.inner.pool.stop();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so; there is nothing to add.
+            let _ = thread.join();
+        }
+        self.inner.pool.close_idle();
+        self.inner.write_index();
+    }
+}
+
+impl Inner {
+    fn start_threads(inner: &Arc<Self>) -> Result<Vec<JoinHandle<()>>, ProviderError> {
+        type Duty = fn(&Arc<Inner>);
+        let duties: [(&str, Duty); 4] = [
+            ("cairn-flush", |inner| inner.pool.keep_flushed()),
+            ("cairn-index", |inner| inner.keep_index_written()),
+            ("cairn-learn", |inner| inner.keep_learning()),
+            ("cairn-trash", |inner| inner.keep_emptying()),
+        ];
+        duties
+            .into_iter()
+            .map(|(name, duty)| {
+                let inner = inner.clone();
+                std::thread::Builder::new()
+                    .name(name.into())
+                    .spawn(move || duty(&inner))
+                    .map_err(io("start a thread for", Path::new(name)))
+            })
+            .collect()
+    }
+
+    fn lease(&self, id: BucketId, wanted: Wanted) -> Result<Lease, ProviderError> {
+        if wanted.access == Access::ReadWrite
+            && let Some(reason) = self.ledger.quarantined(id)
+        {
+            return Err(ProviderError::Quarantined { bucket: id, reason });
+        }
+        let leased = self.pool.lease(id, wanted);
+        let inner = leased.map_err(|error| self.refused(id, error))?;
+        Ok(Lease { inner })
+    }
+
+    fn no_such_bucket(&self, bucket: BucketId) -> ProviderError {
+        let path = self.base.path().to_owned();
+        ProviderError::NoSuchBucket { bucket, path }
+    }
+
+    fn refused(&self, bucket: BucketId, error: LeaseError<HomeError>) -> ProviderError {
+        match error {
+            LeaseError::Timeout { waited } => ProviderError::Busy {
+                bucket,
+                waited,
+                cap: self.budget.max_open,
+            },
+            LeaseError::Reserved => ProviderError::Reserved { bucket },
+            LeaseError::Open(HomeError::Absent) => self.no_such_bucket(bucket),
+            LeaseError::Open(HomeError::Open(source)) => ProviderError::Open { bucket, source },
+            LeaseError::Open(HomeError::Create(error)) => error.into(),
+            LeaseError::Open(error @ HomeError::Behind { .. }) => ProviderError::Behind {
+                bucket,
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    /// The buckets after `after` that have a folder or a record, in order.
+    fn ids_after(&self, after: Option<BucketId>) -> Result<Vec<BucketId>, ProviderError> {
+        let mut ids: HashSet<_> = self.base.buckets()?.into_iter().collect();
+        ids.extend(self.ledger.all_quarantined().into_iter().map(|(id, _)| id));
+        ids.extend(self.ledger.lost());
+        let mut ids: Vec<_> = ids
+            .into_iter()
+            .filter(|id| after.is_none_or(|after| *id > after))
+            .collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn keep_index_written(&self) {
+        let mut work = self.work.lock();
+        while !work.stopping {
+            self.changed.wait_for(&mut work, INDEX_EVERY);
+            parking_lot::MutexGuard::unlocked(&mut work, || self.write_index());
+        }
+    }
+
+    fn write_index(&self) {
+        for id in self.ledger.take_touched() {
+            // One that is closed was noted when it was.
+            if let Some(lease) = self.pool.lease_if_written(id) {
+                let before = self.ledger.record(id);
+                let record = BucketRecord::of(&lease, before.as_ref());
+                self.ledger.note(id, record, lease.take_changes());
+            }
+        }
+        self.ledger.write();
+    }
+}

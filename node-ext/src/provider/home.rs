@@ -1,0 +1,180 @@
+//! Where the pool's databases come from and go to: the folders of the base path,
+//! and what the index knows of them.
+
+use super::files::files_of;
+use super::ledger::Ledger;
+use crate::bucket::{Bucket, BucketConfig};
+use crate::engine::{Access, EngineError, FaultKind, Shared};
+use crate::error::{CreateError, OpenError};
+use crate::index::BucketRecord;
+use crate::layout::bucket_dir_name;
+use crate::pool::Home;
+use cairn_primitives::{BucketId, LeafCount, Sequence};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why a bucket cannot be had from its folder.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HomeError {
+    #[error("there is no such bucket")]
+    Absent,
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// It has fewer leaves than were signed.
+    #[error(
+        "it has {have} leaves from sequence {tree}, and {signed} from sequence {signed_tree} were signed: \
+         its newest writes are gone. Put the newest copy of its folder in its place, or take it as it \
+         is with `cairn bucket accept`"
+    )]
+    Behind {
+        have: LeafCount,
+        tree: Sequence,
+        signed: LeafCount,
+        signed_tree: Sequence,
+    },
+}
+
+impl HomeError {
+    /// Whether the bucket itself is at fault, and not what it stands on.
+    pub(super) fn is_the_buckets(&self) -> bool {
+        match self {
+            Self::Open(OpenError::Engine(error)) => is_damage(error),
+            Self::Open(_) | Self::Behind { .. } => true,
+            Self::Absent | Self::Create(_) => false,
+        }
+    }
+}
+
+/// Whether a failure tells of damage on disk.
+pub(super) fn is_damage(error: &EngineError) -> bool {
+    matches!(error.kind, FaultKind::Corrupt | FaultKind::Absent)
+}
+
+/// The folders of buckets, and what is known of them.
+pub(crate) struct BucketFolders {
+    pub(super) folder: PathBuf,
+    pub(super) shared: Shared,
+    pub(super) ledger: Arc<Ledger>,
+    /// Buckets that are being made, with what they are made with.
+    pub(super) making: Mutex<HashMap<BucketId, BucketConfig>>,
+}
+
+impl BucketFolders {
+    pub(super) fn path(&self, id: BucketId) -> PathBuf {
+        self.folder.join(bucket_dir_name(id))
+    }
+
+    /// A bucket that has lost what was signed must not sign anything else.
+    fn check_promised(&self, bucket: &Bucket) -> Result<(), HomeError> {
+        let record = self.ledger.record(bucket.id());
+        let Some(signed) = record.and_then(|record| record.signed) else {
+            return Ok(());
+        };
+        let (signed, newest) = (signed.commitment, bucket.commitment());
+        let order = newest.start_seq.cmp(&signed.start_seq);
+        let count = newest.leaf_count.cmp(&signed.leaf_count);
+        let is_behind = order.then(count).is_lt()
+            || (order.then(count).is_eq() && newest.mmr_root != signed.mmr_root);
+        if is_behind {
+            return Err(HomeError::Behind {
+                have: newest.leaf_count,
+                tree: newest.start_seq,
+                signed: signed.leaf_count,
+                signed_tree: signed.start_seq,
+            });
+        }
+        Ok(())
+    }
+
+    fn open_folder(&self, id: BucketId, access: Access) -> Result<Bucket, HomeError> {
+        let path = self.path(id);
+        let making = self.making.lock().get(&id).copied();
+        if let Some(config) = making {
+            return Ok(Bucket::create(&path, id, config, &self.shared)?);
+        }
+        if !path.is_dir() {
+            return Err(HomeError::Absent);
+        }
+        let bucket = Bucket::open(&path, access, &self.shared)?;
+        if bucket.id() != id {
+            return Err(HomeError::Open(OpenError::AnotherBucket {
+                path,
+                expected: id,
+                found: bucket.id(),
+            }));
+        }
+        self.check_promised(&bucket)?;
+        Ok(bucket)
+    }
+}
+
+impl Home for BucketFolders {
+    type Open = Bucket;
+    type Error = HomeError;
+
+    fn open(&self, id: BucketId, access: Access) -> Result<Bucket, HomeError> {
+        match self.open_folder(id, access) {
+            Ok(bucket) => {
+                bucket.remember_changes();
+                Ok(bucket)
+            }
+            Err(error) => {
+                if error.is_the_buckets() {
+                    self.ledger.quarantine(id, error.to_string());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn is_spoiled(open: &Bucket) -> bool {
+        open.is_poisoned()
+    }
+
+    fn flush(&self, open: &Bucket) -> bool {
+        let held = open.unflushed_bytes().unwrap_or(0) > 0;
+        if held && let Err(error) = open.flush() {
+            // The bucket is poisoned by it, or the next write will tell.
+            tracing::error!(bucket = %open.id(), %error, "a bucket could not be flushed");
+        }
+        held
+    }
+
+    fn unflushed_bytes(&self) -> u64 {
+        u64::try_from(self.shared.unflushed_bytes()).unwrap_or(u64::MAX)
+    }
+
+    fn cached_bytes(&self) -> u64 {
+        u64::try_from(self.shared.cached_bytes()).unwrap_or(u64::MAX)
+    }
+
+    fn written(&self, id: BucketId) {
+        self.ledger.touched(id);
+    }
+
+    fn close(&self, id: BucketId, open: Bucket, discard: bool) {
+        if discard || open.access() == Access::ReadOnly {
+            return;
+        }
+        let before = self.ledger.record(id);
+        let mut record = BucketRecord::of(&open, before.as_ref());
+        let changes = open.take_changes();
+        let path = open.path().to_owned();
+        let poisoned = open.is_poisoned();
+        match open.close() {
+            // What its files are now is what the record is of.
+            Ok(()) if !poisoned && self.ledger.is_known(id) => {
+                record.files = files_of(&path).ok();
+            }
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(bucket = %id, %error, "a bucket was closed without being flushed");
+            }
+        }
+        self.ledger.note(id, record, changes);
+    }
+}

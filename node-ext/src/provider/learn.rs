@@ -1,0 +1,152 @@
+//! Learning what buckets are: those that the index does not know, or whose files
+//! are not those that it noted (I6).
+
+use super::files::files_of;
+use super::ledger::Ledger;
+use super::trash::Discarded;
+use super::{Inner, ProviderError};
+use crate::base_path::BasePath;
+use crate::bucket::{Bucket, Promise};
+use crate::engine::Access;
+use crate::error::ProveError;
+use crate::index::{BucketRecord, Standing};
+use crate::layout::{BUCKETS_DIR, bucket_dir_name};
+use crate::pool::Wanted;
+use cairn_primitives::BucketId;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// Records that are read at once.
+const PAGE: usize = 1024;
+
+/// Compares the folders with the index. Returns the buckets to learn of.
+pub(super) fn compare(
+    base: &BasePath,
+    ledger: &Ledger,
+    trash: &[Discarded],
+) -> Result<Vec<BucketId>, ProviderError> {
+    let mut there: HashSet<_> = base.buckets()?.into_iter().collect();
+    let folder = base.path().join(BUCKETS_DIR);
+    let mut after = None;
+    let mut to_learn = Vec::new();
+    loop {
+        let page = ledger.index().page(after, PAGE)?;
+        let Some((last, _)) = page.last() else {
+            break;
+        };
+        after = Some(*last);
+        for (id, record) in page {
+            if let Standing::Quarantined(reason) = &record.standing {
+                ledger.restore_quarantine(id, reason.clone());
+            }
+            if !there.remove(&id) {
+                if trash.iter().any(|discarded| discarded.id == id) {
+                    ledger.forget(id);
+                } else {
+                    ledger.note_lost(id, record);
+                }
+                continue;
+            }
+            let files = files_of(&folder.join(bucket_dir_name(id))).ok();
+            if record.files.is_some() && record.files == files {
+                ledger.set_known(id, true);
+            } else {
+                to_learn.push(id);
+            }
+        }
+    }
+    to_learn.extend(there);
+    // The last is learned first.
+    to_learn.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(to_learn)
+}
+
+impl Inner {
+    pub(super) fn keep_learning(self: &Arc<Self>) {
+        let mut work = self.work.lock();
+        while !work.stopping {
+            let Some(id) = work.to_learn.pop() else {
+                self.changed.wait(&mut work);
+                continue;
+            };
+            work.learning = true;
+            parking_lot::MutexGuard::unlocked(&mut work, || {
+                if !self.ledger.is_known(id)
+                    && let Err(error) = self.learn(id)
+                {
+                    tracing::error!(bucket = %id, %error, "the bucket is not known");
+                }
+            });
+            work.learning = false;
+            self.changed.notify_all();
+        }
+    }
+
+    pub(super) fn summary(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
+        if let Some(lease) = self.pool.lease_if_written(id) {
+            let before = self.ledger.record(id);
+            return Ok(BucketRecord::of(&lease, before.as_ref()));
+        }
+        match self.ledger.record(id) {
+            Some(record) if self.ledger.is_known(id) => Ok(record),
+            // What it was is all there is to tell.
+            Some(record) if record.standing != Standing::Sound => Ok(record),
+            _ => self.learn(id),
+        }
+    }
+
+    /// Opens a bucket to note what it is and what it holds.
+    pub(super) fn learn(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
+        let path = self.pool.home().path(id);
+        let files = files_of(&path).ok();
+        let mut end = None;
+        loop {
+            // Given back in between, so that nobody waits for all of it.
+            let lease = self.lease(id, Wanted::read())?;
+            let learned = self.ledger.index().learn_content(&lease, end);
+            end = match learned {
+                Ok(end) => end,
+                Err(crate::index::LearnError::Index(error)) => return Err(error.into()),
+                Err(crate::index::LearnError::Bucket(error)) => {
+                    return Err(lease
+                        .watch::<(), _>(Err(error))
+                        .map_or_else(Into::into, |()| self.no_such_bucket(id)));
+                }
+            };
+            if end.is_some() {
+                continue;
+            }
+            let before = self.ledger.record(id);
+            let mut record = BucketRecord::of(&lease, before.as_ref());
+            let newest = newest_promise(&lease);
+            record.signed = lease.last_promised().or(lease.watch(newest)?);
+            // As long as it is leased for reading, nobody changes its files.
+            let unchanged = files.is_some() && files == files_of(&path).ok();
+            if unchanged && lease.access() == Access::ReadOnly {
+                record.files = files;
+            }
+            self.ledger.set_known(id, true);
+            self.ledger.note(id, record.clone(), Vec::new());
+            return Ok(record);
+        }
+    }
+}
+
+/// The promise for the most leaves of the newest tree.
+fn newest_promise(bucket: &Bucket) -> Result<Option<Promise>, ProveError> {
+    let mut newest: Option<Promise> = None;
+    for promise in bucket.promises()? {
+        let promise = promise?;
+        let place = |promise: &Promise| {
+            let commitment = promise.commitment;
+            (commitment.start_seq, commitment.leaf_count)
+        };
+        if newest
+            .as_ref()
+            .is_none_or(|newest| place(newest) < place(&promise))
+        {
+            newest = Some(promise);
+        }
+    }
+    Ok(newest)
+}

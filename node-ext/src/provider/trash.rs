@@ -1,0 +1,99 @@
+//! Removing deleted buckets: each is renamed into the trash in one step, and
+//! what it takes is given back afterwards, by the next start if need be.
+
+use super::{Inner, ProviderError, io};
+use crate::layout::{parse_trash_dir_name, trash_dir_name};
+use cairn_primitives::BucketId;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A deleted bucket whose bytes are not given back yet.
+#[derive(Clone, Debug)]
+pub(super) struct Discarded {
+    pub(super) id: BucketId,
+    path: PathBuf,
+}
+
+/// What an earlier process left in the trash.
+pub(super) fn left_in(trash: &Path) -> Result<Vec<Discarded>, ProviderError> {
+    let mut left = Vec::new();
+    for entry in std::fs::read_dir(trash).map_err(io("read", trash))? {
+        let path = entry.map_err(io("read", trash))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        match name.and_then(parse_trash_dir_name) {
+            Some((id, _)) => left.push(Discarded { id, path }),
+            // Not ours to remove.
+            None => tracing::warn!(path = %path.display(), "there is something else in the trash"),
+        }
+    }
+    Ok(left)
+}
+
+/// Moves a closed bucket's folder into the trash, durably.
+pub(super) fn discard(
+    bucket: &Path,
+    trash: &Path,
+    id: BucketId,
+) -> Result<Discarded, ProviderError> {
+    let mut nonce = 0;
+    let path = loop {
+        let path = trash.join(trash_dir_name(id, nonce));
+        match std::fs::rename(bucket, &path) {
+            Ok(()) => break path,
+            // Another of its name is not removed yet.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists
+                ) =>
+            {
+                nonce = nonce.wrapping_add(1);
+            }
+            Err(error) => return Err(io("move into the trash", bucket)(error)),
+        }
+    };
+    for folder in bucket.parent().into_iter().chain([trash]) {
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(io("sync", folder))?;
+    }
+    Ok(Discarded { id, path })
+}
+
+impl Inner {
+    pub(super) fn keep_emptying(self: &Arc<Self>) {
+        let mut work = self.work.lock();
+        while !work.stopping {
+            let Some(discarded) = work.trash.pop() else {
+                self.changed.wait(&mut work);
+                continue;
+            };
+            work.emptying = true;
+            parking_lot::MutexGuard::unlocked(&mut work, || self.remove(&discarded));
+            work.emptying = false;
+            self.changed.notify_all();
+        }
+    }
+
+    /// Forgets what a deleted bucket held, and removes its files. Whatever
+    /// fails is tried again at the next start.
+    fn remove(&self, discarded: &Discarded) {
+        let Discarded { id, path } = discarded;
+        if let Err(error) = self.ledger.index().forget_content(*id) {
+            tracing::error!(bucket = %id, %error, "what a deleted bucket held is still counted");
+        }
+        // One that was made since then under the same name is counted anew.
+        if self.pool.home().path(*id).is_dir() {
+            self.ledger.set_known(*id, false);
+            if let Err(error) = self.learn(*id) {
+                tracing::error!(bucket = %id, %error, "the bucket is not known");
+            }
+        }
+        if let Err(error) = std::fs::remove_dir_all(path) {
+            let path = path.display();
+            tracing::error!(bucket = %id, %path, %error, "a deleted bucket still takes space");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! How fast a scrub may go, by a clock that is handed in.
+
+use cairn_primitives::chunk_tree::CHUNK_BYTES;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// What a scrub may make up for when it was held up: after an hour without a
+/// turn, it must not take the disk for an hour.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// Bytes of a step that nothing holds back: some tenths of a second.
+const LARGEST_STEP: u64 = 64 << 20;
+
+/// A bound on bytes a second.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    bytes_per_second: Option<NonZeroU64>,
+    /// When what was read so far will have been due.
+    due: Duration,
+}
+
+impl Pace {
+    /// So many bytes a second, or as fast as it goes, from `now` on.
+    pub const fn new(bytes_per_second: Option<NonZeroU64>, now: Duration) -> Self {
+        Self {
+            bytes_per_second,
+            due: now,
+        }
+    }
+
+    /// Bytes for the next step: a quarter of a second's, and at least a chunk.
+    pub fn step_bytes(&self) -> u64 {
+        let smallest = u64::try_from(CHUNK_BYTES).unwrap_or(LARGEST_STEP);
+        self.bytes_per_second.map_or(LARGEST_STEP, |rate| {
+            (rate.get() >> 2).clamp(smallest, LARGEST_STEP)
+        })
+    }
+
+    /// Notes that `bytes` were read by `now`. Returns how long to wait before
+    /// the next step.
+    pub fn wait_after(&mut self, bytes: u64, now: Duration) -> Duration {
+        let Some(rate) = self.bytes_per_second else {
+            return Duration::ZERO;
+        };
+        let nanos = u128::from(bytes)
+            .saturating_mul(1_000_000_000)
+            .checked_div(rate.get().into())
+            .unwrap_or(0);
+        let takes = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        let from = self.due.max(now.saturating_sub(CATCH_UP));
+        self.due = from.saturating_add(takes);
+        self.due.saturating_sub(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn without_a_bound_there_is_no_waiting() {
+        let mut pace = Pace::new(None, Duration::ZERO);
+        assert_eq!(pace.step_bytes(), LARGEST_STEP);
+        assert_eq!(pace.wait_after(u64::MAX, Duration::ZERO), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_step_waits_for_what_it_read_less_the_time_that_it_took() {
+        let seconds = Duration::from_secs;
+        let mut pace = Pace::new(NonZeroU64::new(1 << 20), seconds(100));
+        assert_eq!(pace.step_bytes(), 1 << 18);
+        assert_eq!(pace.wait_after(3 << 20, seconds(101)), seconds(2));
+        assert_eq!(pace.wait_after(1 << 20, seconds(103)), seconds(1));
+        // Held up for an hour, it makes up for a second.
+        assert_eq!(pace.wait_after(4 << 20, seconds(3700)), seconds(3));
+    }
+
+    proptest! {
+        #[test]
+        fn on_no_stretch_of_time_is_more_read_than_the_bound_and_one_step(
+            rate in 1u64..1 << 30,
+            steps in proptest::collection::vec((0u64..1 << 26, 0u64..5_000), 1..60),
+        ) {
+            let mut now = Duration::from_secs(7);
+            let mut pace = Pace::new(NonZeroU64::new(rate), now);
+            // When each step began and ended, and what it read.
+            let mut read: Vec<(Duration, Duration, u64)> = vec![];
+            for (bytes, took) in steps {
+                let began = now;
+                now += Duration::from_millis(took);
+                read.push((began, now, bytes));
+                now += pace.wait_after(bytes, now);
+            }
+            for first in 0..read.len() {
+                for last in first..read.len() {
+                    // The last step has not been waited for.
+                    let bytes: u64 = read[first..last].iter().map(|(_, _, bytes)| bytes).sum();
+                    let stretch = read[last].0 - read[first].0 + CATCH_UP;
+                    let most = stretch.as_nanos() * u128::from(rate) / 1_000_000_000;
+                    prop_assert!(u128::from(bytes) <= most + read.len() as u128, "{} of {}", bytes, most);
+                }
+            }
+        }
+    }
+}

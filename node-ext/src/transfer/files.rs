@@ -1,0 +1,145 @@
+//! Files on their way: opened without following links, hashed as they are read,
+//! and durable when they are said to be there.
+
+use super::error::TransferError;
+use super::manifest::ManifestFile;
+use cairn_primitives::H256;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 256 << 10;
+
+/// A reader that knows the hash and length of what was read through it.
+pub(super) struct Hashed<R> {
+    inner: R,
+    state: blake2b_simd::State,
+    length: u64,
+}
+
+impl<R: Read> Hashed<R> {
+    pub(super) fn new(inner: R) -> Self {
+        let state = blake2b_simd::Params::new().hash_length(32).to_state();
+        Self {
+            inner,
+            state,
+            length: 0,
+        }
+    }
+
+    /// The length and hash of what was read.
+    pub(super) fn finish(self) -> (u64, H256) {
+        let mut hash = H256::zero();
+        let digest = self.state.finalize();
+        for (to, from) in hash.as_bytes_mut().iter_mut().zip(digest.as_bytes()) {
+            *to = *from;
+        }
+        (self.length, hash)
+    }
+
+    /// Whether what was read is the file, or else what differs.
+    pub(super) fn check(self, file: &ManifestFile) -> Result<(), String> {
+        let (length, hash) = self.finish();
+        if length > file.size() {
+            return Err(format!("it has more than {} bytes", file.size()));
+        }
+        if length < file.size() {
+            return Err(format!("it ends after {length} bytes of {}", file.size()));
+        }
+        if hash != file.hash() {
+            return Err("its bytes have another hash".into());
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.state.update(buffer.get(..read).unwrap_or_default());
+        let more = u64::try_from(read).unwrap_or(u64::MAX);
+        self.length = self.length.saturating_add(more);
+        Ok(read)
+    }
+}
+
+/// Hands what `source` has to `sink` in bounded memory, and counts it.
+/// Which of the two failed is told apart.
+pub(super) fn pour(
+    source: &mut impl Read,
+    mut sink: impl FnMut(&[u8]) -> Result<(), TransferError>,
+    read_fault: impl Fn(io::Error) -> TransferError,
+    mut poured: impl FnMut(u64),
+) -> Result<(), TransferError> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        let read = match source.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(read_fault(error)),
+        };
+        sink(buffer.get(..read).unwrap_or_default())?;
+        poured(u64::try_from(read).unwrap_or(u64::MAX));
+    }
+}
+
+/// Writes what `source` has to a new file, durably.
+pub(super) fn write_new(
+    path: &Path,
+    source: &mut impl Read,
+    read_fault: impl Fn(io::Error) -> TransferError,
+    poured: impl FnMut(u64),
+) -> Result<(), TransferError> {
+    let fault = TransferError::io("write", path);
+    let mut file = create_new(path)?;
+    let sink = |bytes: &[u8]| file.write_all(bytes).map_err(&fault);
+    pour(source, sink, read_fault, poured)?;
+    file.sync_all().map_err(&fault)
+}
+
+pub(super) fn create_new(path: &Path) -> Result<File, TransferError> {
+    let created = OpenOptions::new().write(true).create_new(true).open(path);
+    created.map_err(TransferError::io("make", path))
+}
+
+/// Opens a file that is a file: no link to one, nor a pipe that never ends.
+pub(super) fn open_regular(path: &Path) -> Result<File, io::Error> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::LOOP => io::Error::new(ErrorKind::InvalidInput, "it is a link"),
+        other => other.into(),
+    })?;
+    let file = File::from(opened);
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(ErrorKind::InvalidInput, "it is no file"))
+    }
+}
+
+/// Makes what is in a folder under its name durable, whatever it is.
+pub(super) fn sync_folder(path: &Path) -> Result<(), TransferError> {
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(TransferError::io("sync", path))
+}
+
+/// Renames, where nothing has the new name.
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // Not every file system can. A folder with something in it is not
+        // replaced by a plain rename either.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            if std::fs::symlink_metadata(to).is_ok() {
+                return Err(ErrorKind::AlreadyExists.into());
+            }
+            std::fs::rename(from, to)
+        }
+        renamed => renamed.map_err(io::Error::from),
+    }
+}

@@ -1,0 +1,241 @@
+//! Import: what comes from elsewhere is copied beside its place, compared with
+//! its manifest, opened and checked there, and adopted as the last step.
+//!
+//! A bucket's folder without a manifest is taken too, if nobody has it open.
+
+mod sources;
+
+use super::error::TransferError;
+use super::files;
+use super::manifest::Manifest;
+use super::staging::Staging;
+use super::{Progress, Step};
+use crate::bucket::Bucket;
+use crate::engine::{Access, Shared};
+use crate::fsck::{FsckReport, fsck};
+use crate::layout::bucket_dir_name;
+use cairn_primitives::{BucketId, Commitment};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Where a bucket comes from.
+pub enum Source<'s> {
+    /// An exported folder, an archive in a file, or the folder of a closed bucket.
+    Path(&'s Path),
+    /// An archive.
+    Archive(&'s mut dyn Read),
+}
+
+/// What is checked before a bucket is adopted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// All that `cairn fsck` checks: nothing is adopted that cannot be proven.
+    Full,
+    /// The hashes of all files, and what opening checks. For an export of one's
+    /// own, since whoever writes the manifest says what the hashes are.
+    Quick,
+}
+
+/// A bucket that was adopted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// Its folder.
+    pub path: PathBuf,
+    /// Its newest commitment.
+    pub commitment: Commitment,
+    /// What its files took where they came from, in bytes.
+    pub bytes: u64,
+    /// What the full check came to.
+    pub report: Option<FsckReport>,
+}
+
+/// Copies a bucket into `buckets`, the folder of all buckets, and adopts it
+/// there once it has been checked. The source is only read.
+///
+/// Only for whoever holds the base path for writing. The database's files are
+/// read by RocksDB, which finds faults and is not made to withstand malice:
+/// import what comes from somebody whom you trust so far.
+///
+/// # Errors
+///
+/// [`TransferError`]; nothing was adopted then, and nothing is left behind.
+pub fn import_bucket(
+    source: Source<'_>,
+    buckets: &Path,
+    check: Check,
+    shared: &Shared,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Imported, TransferError> {
+    let mut import = Import {
+        origin: match &source {
+            Source::Path(path) => path.display().to_string(),
+            Source::Archive(_) => "the archive".into(),
+        },
+        buckets,
+        check,
+        shared,
+        progress,
+    };
+    match source {
+        Source::Archive(archive) => import.archive(archive),
+        Source::Path(path) => import.path(path),
+    }
+}
+
+struct Import<'i> {
+    origin: String,
+    buckets: &'i Path,
+    check: Check,
+    shared: &'i Shared,
+    progress: &'i mut dyn FnMut(Progress),
+}
+
+impl Import<'_> {
+    /// A place for a bucket that is not here, on a disk that has room for it.
+    fn stage(&self, bucket: Option<BucketId>, needed: u64) -> Result<Staging, TransferError> {
+        if let Some(bucket) = bucket {
+            let path = self.buckets.join(bucket_dir_name(bucket));
+            if std::fs::symlink_metadata(&path).is_ok() {
+                return Err(TransferError::Taken { bucket, path });
+            }
+        }
+        let fault = TransferError::io("ask for the free space of", self.buckets);
+        let disk = rustix::fs::statvfs(self.buckets).map_err(|errno| fault(errno.into()))?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if needed > free {
+            return Err(TransferError::NoRoom {
+                path: self.buckets.to_owned(),
+                needed,
+                free,
+            });
+        }
+        Staging::incoming(self.buckets, bucket)
+    }
+
+    /// Opens and checks what was copied, and gives it its place.
+    fn adopt(
+        &mut self,
+        staging: Staging,
+        manifest: Option<&Manifest>,
+        bytes: u64,
+    ) -> Result<Imported, TransferError> {
+        files::sync_folder(staging.path())?;
+        let bucket =
+            Bucket::open(staging.path(), Access::ReadWrite, self.shared).map_err(|fault| {
+                TransferError::Unsound {
+                    origin: self.origin.clone(),
+                    fault,
+                }
+            })?;
+        if let Some(manifest) = manifest {
+            self.compare(&bucket, manifest)?;
+        }
+        let report = match self.check {
+            Check::Quick => None,
+            Check::Full => Some(self.checked(&bucket)?),
+        };
+        let (id, commitment) = (bucket.id(), bucket.commitment());
+        // So that the first opening in its place has nothing to replay.
+        bucket.close().map_err(|source| TransferError::Unclosed {
+            origin: self.origin.clone(),
+            source,
+        })?;
+        files::sync_folder(staging.path())?;
+        let path = self.buckets.join(bucket_dir_name(id));
+        staging.publish(&path).map_err(|error| match error {
+            TransferError::Exists { path } => TransferError::Taken { bucket: id, path },
+            other => other,
+        })?;
+        Ok(Imported {
+            bucket: id,
+            path,
+            commitment,
+            bytes,
+            report,
+        })
+    }
+
+    fn compare(&self, bucket: &Bucket, manifest: &Manifest) -> Result<(), TransferError> {
+        let differs = |what, found: String, stated: String| {
+            if found == stated {
+                return Ok(());
+            }
+            Err(TransferError::Contradicted {
+                origin: self.origin.clone(),
+                what,
+                found,
+                stated,
+            })
+        };
+        let (found, stated) = (bucket.commitment(), manifest.commitment);
+        let (config, stated_config) = (bucket.config(), manifest.config);
+        for (what, found, stated) in [
+            ("id", bucket.id().to_string(), manifest.bucket.to_string()),
+            (
+                "hashing",
+                config.profile.to_string(),
+                stated_config.profile.to_string(),
+            ),
+            (
+                "quota",
+                config.max_bytes.to_string(),
+                stated_config.max_bytes.to_string(),
+            ),
+            (
+                "root",
+                format!("{:?}", found.mmr_root),
+                format!("{:?}", stated.mmr_root),
+            ),
+            (
+                "first sequence",
+                found.start_seq.0.to_string(),
+                stated.start_seq.0.to_string(),
+            ),
+            (
+                "leaf count",
+                found.leaf_count.to_string(),
+                stated.leaf_count.to_string(),
+            ),
+            (
+                "total size",
+                bucket.total_size().to_string(),
+                manifest.total_size.to_string(),
+            ),
+            (
+                "content in bytes",
+                bucket.usage().bytes.to_string(),
+                manifest.used_bytes.to_string(),
+            ),
+        ] {
+            differs(what, found, stated)?;
+        }
+        Ok(())
+    }
+
+    fn checked(&mut self, bucket: &Bucket) -> Result<FsckReport, TransferError> {
+        let total = bucket.commitment().leaf_count.get();
+        let mut tell = |done| {
+            (self.progress)(Progress {
+                step: Step::Checking,
+                done,
+                total,
+            });
+        };
+        tell(0);
+        let report = fsck(bucket, tell).map_err(|source| TransferError::Unchecked {
+            origin: self.origin.clone(),
+            source,
+        })?;
+        let Some(first) = report.findings.first() else {
+            return Ok(report);
+        };
+        let kept = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
+        Err(TransferError::Findings {
+            origin: self.origin.clone(),
+            findings: kept.saturating_add(report.more_findings),
+            first: format!("{}: {}", first.place, first.fault),
+        })
+    }
+}

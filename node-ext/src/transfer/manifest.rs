@@ -1,0 +1,335 @@
+//! The manifest: which bucket an export holds, at which commitment, and every
+//! file by size and hash. It comes from anywhere, and is read within bounds.
+
+use crate::bucket::BucketConfig;
+use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What `format` says in every manifest.
+const FORMAT: &str = "cairn-bucket";
+/// The version of the fields below.
+const VERSION: u32 = 1;
+/// The most bytes of a manifest that are read. A file takes some 140, and a
+/// blob file holds 8 MiB and comes with a table: room for a bucket of 1.8 TiB.
+pub(super) const MAX_BYTES: u64 = 64 << 20;
+/// The longest name of a file: `MANIFEST-`, and what a u64 takes.
+const MAX_NAME: usize = 9 + 20;
+/// What whoever opens the file by hand should know.
+const NOTICE: &str = "Only one provider may go on signing for this bucket: two that do \
+    promise different things, and are slashed for it.";
+
+/// Why a manifest is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestFault {
+    /// Not JSON, or not with these fields.
+    #[error("{0}")]
+    Unreadable(String),
+    /// Too long to be read.
+    #[error("it has more than {MAX_BYTES} bytes")]
+    TooLong,
+    /// Something else altogether.
+    #[error("its format is {0:?}, where {FORMAT:?} was expected")]
+    Format(String),
+    /// A later Cairn wrote it.
+    #[error("it has version {0}, and this program reads version {VERSION}: use a newer program")]
+    Version(u32),
+    /// A file that no bucket's database has, or that leads elsewhere.
+    #[error("{0:?} is no name of a file of a bucket's database")]
+    Name(String),
+    /// One file twice.
+    #[error("it lists {0} twice")]
+    Twice(String),
+    /// More leaves than any tree has.
+    #[error("it speaks of {0} leaves, more than a tree can have")]
+    LeafCount(u64),
+    /// The files together have no size.
+    #[error("its files are larger together than can be counted")]
+    Size,
+}
+
+/// A file of the database, as it was exported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestFile {
+    name: String,
+    size: u64,
+    hash: H256,
+}
+
+impl ManifestFile {
+    /// A file, if a database can have one of this name.
+    pub(super) fn new(name: &str, size: u64, hash: H256) -> Result<Self, ManifestFault> {
+        if !is_database_file(name) {
+            return Err(ManifestFault::Name(
+                name.chars().take(2 * MAX_NAME).collect(),
+            ));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            size,
+            hash,
+        })
+    }
+
+    /// Its name, which is nothing but a name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its length, in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Its `blake2_256`.
+    pub fn hash(&self) -> H256 {
+        self.hash
+    }
+}
+
+/// Whether RocksDB gives this name to a file that belongs to what it stores.
+pub(super) fn is_database_file(name: &str) -> bool {
+    let is_number = |text: &str| {
+        !text.is_empty() && name.len() <= MAX_NAME && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let numbered = ["MANIFEST-", "OPTIONS-"]
+        .iter()
+        .filter_map(|prefix| name.strip_prefix(prefix))
+        .chain(
+            [".sst", ".blob", ".log"]
+                .iter()
+                .filter_map(|suffix| name.strip_suffix(suffix)),
+        );
+    matches!(name, "CURRENT" | "IDENTITY") || numbered.into_iter().any(is_number)
+}
+
+/// Whether a file is never changed once it is there, so that it may be shared.
+pub(super) fn is_immutable(name: &str) -> bool {
+    name.ends_with(".sst") || name.ends_with(".blob")
+}
+
+/// What an export holds. Of a file's names and sizes it is known that they make
+/// sense; whether they are true is seen when the files are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// What it was made with.
+    pub config: BucketConfig,
+    /// Its newest commitment.
+    pub commitment: Commitment,
+    /// `data_size` summed over all leaves that were ever committed.
+    pub total_size: u64,
+    /// What its content takes, in bytes.
+    pub used_bytes: u64,
+    files: Vec<ManifestFile>,
+    bytes: u64,
+}
+
+impl Manifest {
+    pub(super) fn new(
+        bucket: &crate::Bucket,
+        files: Vec<ManifestFile>,
+    ) -> Result<Self, ManifestFault> {
+        Self {
+            bucket: bucket.id(),
+            config: bucket.config(),
+            commitment: bucket.commitment(),
+            total_size: bucket.total_size(),
+            used_bytes: bucket.usage().bytes,
+            files,
+            bytes: 0,
+        }
+        .counted()
+    }
+
+    /// The manifest, once its files are each there once and can be summed up.
+    fn counted(mut self) -> Result<Self, ManifestFault> {
+        let mut names = BTreeSet::new();
+        self.bytes = 0;
+        for file in &self.files {
+            if !names.insert(file.name.as_str()) {
+                return Err(ManifestFault::Twice(file.name.clone()));
+            }
+            let bytes = self.bytes.checked_add(file.size);
+            self.bytes = bytes.ok_or(ManifestFault::Size)?;
+        }
+        Ok(self)
+    }
+
+    /// The files, in the order in which an archive has them.
+    pub fn files(&self) -> &[ManifestFile] {
+        &self.files
+    }
+
+    /// What the files take together, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`ManifestFault`], for anything but a manifest of this version whose
+    /// files could be those of a database.
+    pub fn parse(json: &[u8]) -> Result<Self, ManifestFault> {
+        if u64::try_from(json.len()).is_ok_and(|length| length > MAX_BYTES) {
+            return Err(ManifestFault::TooLong);
+        }
+        let unreadable = |error: serde_json::Error| ManifestFault::Unreadable(error.to_string());
+        // Another version may have other fields.
+        let kind: Kind = serde_json::from_slice(json).map_err(unreadable)?;
+        if kind.format != FORMAT {
+            let start = kind.format.chars().take(FORMAT.len()).collect();
+            return Err(ManifestFault::Format(start));
+        }
+        if kind.version != VERSION {
+            return Err(ManifestFault::Version(kind.version));
+        }
+        let fields: Fields = serde_json::from_slice(json).map_err(unreadable)?;
+        fields.checked()
+    }
+
+    pub(super) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut json = serde_json::to_vec_pretty(&Fields::of(self))?;
+        json.push(b'\n');
+        Ok(json)
+    }
+}
+
+/// What every version of a manifest has.
+#[derive(Deserialize)]
+struct Kind {
+    format: String,
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    format: String,
+    version: u32,
+    notice: String,
+    bucket: u64,
+    hashing: Hashing,
+    commitment: CommitmentFields,
+    total_size: u64,
+    used_bytes: u64,
+    quota_bytes: Option<u64>,
+    files: Vec<FileFields>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CommitmentFields {
+    mmr_root: HexHash,
+    start_seq: u64,
+    leaf_count: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileFields {
+    name: String,
+    size: u64,
+    blake2_256: HexHash,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Hashing {
+    Plain,
+    Tagged,
+}
+
+/// 32 bytes as `0x` and 64 digits.
+#[derive(Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy)]
+struct HexHash(H256);
+
+impl TryFrom<String> for HexHash {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let mut hash = H256::zero();
+        let digits = text.strip_prefix("0x").ok_or("a hash lacks its 0x")?;
+        hex::decode_to_slice(digits, hash.as_bytes_mut())
+            .map_err(|_| "a hash is not of 64 hex digits")?;
+        Ok(Self(hash))
+    }
+}
+
+impl From<HexHash> for String {
+    fn from(hash: HexHash) -> Self {
+        format!("0x{}", hex::encode(hash.0))
+    }
+}
+
+impl Fields {
+    fn of(manifest: &Manifest) -> Self {
+        let Commitment {
+            mmr_root,
+            start_seq,
+            leaf_count,
+        } = manifest.commitment;
+        let BucketConfig { profile, max_bytes } = manifest.config;
+        let file = |file: &ManifestFile| FileFields {
+            name: file.name.clone(),
+            size: file.size,
+            blake2_256: HexHash(file.hash),
+        };
+        Self {
+            format: FORMAT.into(),
+            version: VERSION,
+            notice: NOTICE.into(),
+            bucket: manifest.bucket.0,
+            hashing: match profile {
+                HashingProfile::Plain => Hashing::Plain,
+                HashingProfile::Tagged => Hashing::Tagged,
+            },
+            commitment: CommitmentFields {
+                mmr_root: HexHash(mmr_root),
+                start_seq: start_seq.0,
+                leaf_count: leaf_count.get(),
+            },
+            total_size: manifest.total_size,
+            used_bytes: manifest.used_bytes,
+            quota_bytes: (max_bytes != u64::MAX).then_some(max_bytes),
+            files: manifest.files.iter().map(file).collect(),
+        }
+    }
+
+    fn checked(self) -> Result<Manifest, ManifestFault> {
+        let files = self
+            .files
+            .iter()
+            .map(|file| ManifestFile::new(&file.name, file.size, file.blake2_256.0));
+        let leaf_count = self.commitment.leaf_count;
+        let manifest = Manifest {
+            bucket: BucketId(self.bucket),
+            config: BucketConfig {
+                profile: match self.hashing {
+                    Hashing::Plain => HashingProfile::Plain,
+                    Hashing::Tagged => HashingProfile::Tagged,
+                },
+                max_bytes: self.quota_bytes.unwrap_or(u64::MAX),
+            },
+            commitment: Commitment {
+                mmr_root: self.commitment.mmr_root.0,
+                start_seq: Sequence(self.commitment.start_seq),
+                leaf_count: LeafCount::new(leaf_count)
+                    .ok_or(ManifestFault::LeafCount(leaf_count))?,
+            },
+            total_size: self.total_size,
+            used_bytes: self.used_bytes,
+            files: files.collect::<Result<_, _>>()?,
+            bytes: 0,
+        };
+        manifest.counted()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! What a process leaves that ended on the way, and what a failure does not.
+
+use super::*;
+use std::io::Write;
+
+fn left_behind(path: &Path) {
+    std::fs::create_dir_all(path.join(DATABASE_DIR)).unwrap();
+    std::fs::write(path.join(DATABASE_DIR).join("000009.sst"), "half").unwrap();
+}
+
+#[test]
+fn what_an_export_left_behind_is_removed_by_the_next() {
+    for form in [Form::Folder, Form::Archive] {
+        let fixture = Fixture::new();
+        left_behind(&fixture.folder.path().join("out.exporting"));
+        let beside = format!("{}.exporting", bucket_dir_name(ID));
+        left_behind(&fixture.here().join(&beside));
+        fixture.export(form);
+        assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
+        assert_eq!(names(fixture.folder.path()), ["here", "out", "there"]);
+        fixture.import(&fixture.out()).unwrap();
+    }
+}
+
+#[test]
+fn somebody_elses_folder_is_not_taken_for_a_leftover() {
+    let fixture = Fixture::new();
+    let theirs = fixture.folder.path().join("out.exporting");
+    std::fs::create_dir(&theirs).unwrap();
+    std::fs::write(theirs.join("letters"), "mine").unwrap();
+    let shared = Shared::default();
+    let refused =
+        fixture
+            .bucket()
+            .export_to(&fixture.out(), Form::Folder, &shared, &mut no_progress);
+    assert!(matches!(refused, Err(TransferError::Exists { .. })));
+    assert_eq!(names(&theirs), ["letters"]);
+}
+
+#[test]
+fn what_an_import_left_behind_is_removed_by_the_next() {
+    let fixture = Fixture::new();
+    let left = fixture
+        .there()
+        .join(format!("{}.importing", bucket_dir_name(ID)));
+    left_behind(&left);
+    fixture.import_archive(&fixture.archive()).unwrap();
+    assert_eq!(names(&fixture.there()), [bucket_dir_name(ID)]);
+    assert!(!names(fixture.adopted().path()).contains(&DATABASE_DIR.to_owned()));
+}
+
+#[test]
+fn at_the_start_what_is_unfinished_goes_and_everything_else_stays() {
+    let fixture = Fixture::new();
+    let id = bucket_dir_name(ID);
+    for unfinished in [
+        format!("{id}.exporting"),
+        format!("{id}.importing"),
+        "unnamed.importing".into(),
+    ] {
+        left_behind(&fixture.here().join(unfinished));
+    }
+    left_behind(&fixture.here().join(format!("{id}.before-salvage")));
+    let removed = remove_unfinished(&fixture.here()).unwrap();
+    assert_eq!(removed.len(), 3);
+    assert_eq!(
+        names(&fixture.here()),
+        [id.clone(), format!("{id}.before-salvage")]
+    );
+    assert_eq!(
+        remove_unfinished(&fixture.here()).unwrap(),
+        [] as [PathBuf; 0]
+    );
+}
+
+#[test]
+fn two_at_a_time_do_not_meet_and_the_sweep_passes_over_both() {
+    let fixture = Fixture::new();
+    let (out, shared) = (fixture.out(), Shared::default());
+    let other = fixture.folder.path().join("other");
+    let mut seen = 0;
+    let mut meet = |progress: Progress| {
+        if progress.step == Step::Hashing && progress.done == 0 {
+            let second =
+                fixture
+                    .bucket()
+                    .export_to(&other, Form::Folder, &shared, &mut no_progress);
+            assert!(matches!(second, Err(TransferError::Busy { .. })));
+            assert_eq!(remove_unfinished(&fixture.here()).unwrap().len(), 0);
+            seen += 1;
+        }
+    };
+    fixture
+        .bucket()
+        .export_to(&out, Form::Folder, &shared, &mut meet)
+        .unwrap();
+    let mut meet = |progress: Progress| {
+        if progress.step == Step::Checking && progress.done == 0 {
+            assert!(matches!(
+                fixture.import(&out),
+                Err(TransferError::Busy { .. })
+            ));
+            assert_eq!(remove_unfinished(&fixture.there()).unwrap().len(), 0);
+            seen += 1;
+        }
+    };
+    let source = Source::Path(&out);
+    import_bucket(source, &fixture.there(), Check::Full, &shared, &mut meet).unwrap();
+    assert_eq!(seen, 2);
+    assert_eq!(names(fixture.folder.path()), ["here", "out", "there"]);
+}
+
+/// Takes so many bytes, and no more.
+struct Full {
+    left: usize,
+}
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.left == 0 {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        let taken = bytes.len().min(self.left);
+        self.left -= taken;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_export_that_fails_leaves_nothing() {
+    let fixture = Fixture::new();
+    let length = fixture.archive().len();
+    for left in [0, 1, 511, 5_000, length - 1] {
+        let mut sink = Full { left };
+        let failed = fixture
+            .bucket()
+            .export_into(&mut sink, &Shared::default(), &mut no_progress);
+        assert!(matches!(failed, Err(TransferError::Sink(_))), "{left}");
+    }
+    let nowhere = fixture.folder.path().join("no/such/folder/out");
+    for form in [Form::Folder, Form::Archive] {
+        let failed =
+            fixture
+                .bucket()
+                .export_to(&nowhere, form, &Shared::default(), &mut no_progress);
+        assert!(matches!(failed, Err(TransferError::Io { .. })));
+    }
+    assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
+    assert_eq!(names(fixture.folder.path()), ["here", "there"]);
+    // The bucket goes on.
+    let leaf = stored(fixture.bucket(), b"more");
+    fixture.bucket().commit_signed(&[leaf], &signer()).unwrap();
+}
+
+#[test]
+fn a_file_that_changes_between_hashing_and_copying_is_not_exported() {
+    for form in [Form::Folder, Form::Archive] {
+        let fixture = Fixture::new();
+        let copy = fixture
+            .here()
+            .join(format!("{}.exporting", bucket_dir_name(ID)))
+            .join(DATABASE_DIR)
+            .join("CURRENT");
+        let mut change = |progress: Progress| {
+            if progress.step == Step::Copying && progress.done == 0 {
+                std::fs::write(&copy, "MANIFEST-000099\n").unwrap();
+            }
+        };
+        let shared = Shared::default();
+        let failed = fixture
+            .bucket()
+            .export_to(&fixture.out(), form, &shared, &mut change);
+        assert!(
+            matches!(&failed, Err(TransferError::Altered { file, .. }) if file == "CURRENT"),
+            "{failed:?}"
+        );
+        assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
+        assert_eq!(names(fixture.folder.path()), ["here", "there"]);
+    }
+}

@@ -1,0 +1,117 @@
+//! `cairn bucket export`: a copy of a bucket for another provider.
+
+use crate::amount;
+use crate::args::Globals;
+use crate::bucket_args::bucket_id;
+use crate::failure::Failure;
+use crate::hex_text::to_hex;
+use crate::progress::TransferBars;
+use cairn_node_ext::{Access, Exported, Form, Shared};
+use cairn_primitives::BucketId;
+use clap::Args;
+use serde::Serialize;
+use std::fmt;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What whoever moves a bucket must know.
+pub(super) const NOTICE: &str = "only one provider may go on signing for this bucket: two that do promise different things, \
+     and are slashed for it";
+
+/// What to export, and where to.
+#[derive(Args, Debug)]
+pub(crate) struct ExportArgs {
+    /// The bucket's id
+    #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+    id: BucketId,
+    /// The folder or archive to make; `-` writes an archive to stdout
+    #[arg(value_name = "DEST")]
+    destination: PathBuf,
+    /// Make one tar archive, and not a folder
+    #[arg(long)]
+    archive: bool,
+}
+
+/// What was exported.
+#[derive(Serialize)]
+struct Summary {
+    bucket: u64,
+    destination: PathBuf,
+    files: usize,
+    linked_files: usize,
+    bytes: u64,
+    leaf_count: u64,
+    start_seq: u64,
+    mmr_root: String,
+    notice: &'static str,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "exported bucket {} ({}, {} in {}) to {}\nroot {}\nnote: {}",
+            self.bucket,
+            amount::counted_as(self.leaf_count, "leaf", "leaves"),
+            amount::human(self.bytes),
+            amount::counted(u64::try_from(self.files).unwrap_or(u64::MAX), "file"),
+            self.destination.display(),
+            self.mmr_root,
+            self.notice,
+        )
+    }
+}
+
+pub(super) fn run(args: &ExportArgs, globals: &Globals) -> Result<(), Failure> {
+    let to_stdout = args.destination == Path::new("-");
+    if globals.json && to_stdout {
+        return Err(Failure::Usage(
+            "with --json the archive needs a file of its own: name it, with --archive".into(),
+        ));
+    }
+    let shared = Shared::default();
+    let bucket = globals
+        .open(Access::ReadWrite)?
+        .open_bucket(args.id, &shared)?;
+    let mut bars = TransferBars::default();
+    let mut show = |progress| bars.show(progress);
+    let exported = if to_stdout {
+        let mut stdout = std::io::stdout().lock();
+        bucket.export_into(&mut stdout, &shared, &mut show)
+    } else {
+        let form = if args.archive {
+            Form::Archive
+        } else {
+            Form::Folder
+        };
+        bucket.export_to(&args.destination, form, &shared, &mut show)
+    };
+    bars.clear();
+    let closed = bucket.close();
+    let summary = summary(exported?, &args.destination);
+    closed?;
+    if to_stdout {
+        // What cannot be told there is told by the exit code.
+        let _ = writeln!(std::io::stderr(), "{summary}");
+        return Ok(());
+    }
+    globals.output().answer(&summary)
+}
+
+fn summary(exported: Exported, destination: &Path) -> Summary {
+    let Exported {
+        manifest,
+        linked_files,
+    } = exported;
+    Summary {
+        bucket: manifest.bucket.0,
+        destination: destination.to_owned(),
+        files: manifest.files().len(),
+        linked_files,
+        bytes: manifest.bytes(),
+        leaf_count: manifest.commitment.leaf_count.get(),
+        start_seq: manifest.commitment.start_seq.0,
+        mmr_root: to_hex(manifest.commitment.mmr_root),
+        notice: NOTICE,
+    }
+}

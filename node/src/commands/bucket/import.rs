@@ -1,0 +1,105 @@
+//! `cairn bucket import`: a bucket from another provider, adopted only once it
+//! is seen to hold what was promised.
+
+use super::export::NOTICE;
+use crate::amount;
+use crate::args::Globals;
+use crate::failure::Failure;
+use crate::hex_text::to_hex;
+use crate::progress::TransferBars;
+use cairn_node_ext::{Check, Imported, Shared, Source, import_bucket};
+use clap::Args;
+use serde::Serialize;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// What to import, and how much of it to check.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// An exported folder or archive, or the folder of a closed bucket; `-` reads an archive from
+    /// stdin
+    #[arg(value_name = "SRC")]
+    source: PathBuf,
+    /// Compare the files with the manifest's hashes, and do not rebuild every root from the
+    /// content: for an export of one's own
+    #[arg(long)]
+    quick: bool,
+}
+
+/// What was imported.
+#[derive(Serialize)]
+struct Summary {
+    bucket: u64,
+    path: PathBuf,
+    bytes: u64,
+    leaf_count: u64,
+    start_seq: u64,
+    mmr_root: String,
+    /// Signed roots that were rebuilt, by the full check.
+    signed_roots: Option<u64>,
+    notice: &'static str,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let checked = match self.signed_roots {
+            Some(roots) => format!("{} rebuilt", amount::counted(roots, "signed root")),
+            None => format!(
+                "not checked beyond its files; `cairn fsck {}` does",
+                self.bucket
+            ),
+        };
+        write!(
+            f,
+            "imported bucket {} ({}, {}; {checked}) to {}\nroot {}\nnote: {}",
+            self.bucket,
+            amount::counted_as(self.leaf_count, "leaf", "leaves"),
+            amount::human(self.bytes),
+            self.path.display(),
+            self.mmr_root,
+            self.notice,
+        )
+    }
+}
+
+pub(super) fn run(args: &ImportArgs, globals: &Globals) -> Result<(), Failure> {
+    let base = globals.create()?;
+    let check = if args.quick {
+        Check::Quick
+    } else {
+        Check::Full
+    };
+    let mut stdin = std::io::stdin().lock();
+    let source = if args.source == Path::new("-") {
+        Source::Archive(&mut stdin)
+    } else {
+        Source::Path(&args.source)
+    };
+    let mut bars = TransferBars::default();
+    let mut show = |progress| bars.show(progress);
+    let imported = import_bucket(
+        source,
+        &base.buckets_path(),
+        check,
+        &Shared::default(),
+        &mut show,
+    );
+    bars.clear();
+    let Imported {
+        bucket,
+        path,
+        commitment,
+        bytes,
+        report,
+    } = imported?;
+    globals.output().answer(&Summary {
+        bucket: bucket.0,
+        path,
+        bytes,
+        leaf_count: commitment.leaf_count.get(),
+        start_seq: commitment.start_seq.0,
+        mmr_root: to_hex(commitment.mmr_root),
+        signed_roots: report.map(|report| report.signed_roots),
+        notice: NOTICE,
+    })
+}

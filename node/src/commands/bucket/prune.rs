@@ -1,0 +1,125 @@
+//! `cairn bucket prune`: dropping the leaves before a sequence, by an admin's
+//! signature or on the operator's own account.
+
+use crate::amount;
+use crate::args::Globals;
+use crate::bucket_args::bucket_id;
+use crate::failure::Failure;
+use crate::hex_text::{bytes32, bytes64, to_hex};
+use cairn_node_ext::{Access, Deletion, Pruned, Shared};
+use cairn_primitives::challenge::{AccountId, MultiSignature};
+use cairn_primitives::{BucketId, Commitment, CommitmentPayload, Sequence};
+use clap::Args;
+use codec::Encode;
+use serde::Serialize;
+use std::fmt;
+
+/// What to prune, and who says so.
+#[derive(Args, Debug)]
+pub(crate) struct PruneArgs {
+    /// Its id on chain
+    #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+    id: BucketId,
+    /// Sequence of the first leaf that stays
+    #[arg(long, value_name = "SEQ")]
+    before: u64,
+    /// The admin who authorises it: an sr25519 public key
+    #[arg(long, value_name = "HEX", value_parser = bytes32, requires = "signature")]
+    #[arg(conflicts_with_all = ["unsigned", "dry_run"])]
+    admin: Option<[u8; 32]>,
+    /// The admin's sr25519 signature over the payload that --dry-run shows
+    #[arg(long, value_name = "HEX", value_parser = bytes64, requires = "admin")]
+    signature: Option<[u8; 64]>,
+    /// Prune without an admin's authorisation: no answer to a challenge then says that a leaf was
+    /// deleted
+    #[arg(long, conflicts_with = "dry_run", required_unless_present_any = ["admin", "dry_run"])]
+    unsigned: bool,
+    /// Change nothing; show the new root, and the payload that an admin signs
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The tree that there is then, or would be.
+#[derive(Serialize)]
+struct NewTree {
+    bucket: u64,
+    start_seq: u64,
+    leaf_count: u64,
+    mmr_root: String,
+    /// With a dry run: what an admin signs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+    /// Without one: the tree that it took the place of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retired_tree: Option<u64>,
+}
+
+impl NewTree {
+    fn new(bucket: BucketId, commitment: Commitment) -> Self {
+        Self {
+            bucket: bucket.0,
+            start_seq: commitment.start_seq.0,
+            leaf_count: commitment.leaf_count.get(),
+            mmr_root: to_hex(commitment.mmr_root),
+            payload: None,
+            retired_tree: None,
+        }
+    }
+}
+
+impl fmt::Display for NewTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let leaves = amount::counted_as(self.leaf_count, "leaf", "leaves");
+        let (bucket, from, root) = (self.bucket, self.start_seq, &self.mmr_root);
+        if let Some(payload) = &self.payload {
+            write!(
+                f,
+                "bucket {bucket} would have {leaves} from sequence {from}, and the root {root}\n\
+                 to authorise it, an admin signs these bytes as they are: {payload}"
+            )?;
+        }
+        if let Some(retired) = self.retired_tree {
+            write!(
+                f,
+                "bucket {bucket} has {leaves} from sequence {from}, and the root {root}\n\
+                 what was signed before is proven from the tree of sequence {retired}, until \
+                 `cairn bucket release {bucket} --tree {retired}`"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<(), Failure> {
+    let (id, before) = (args.id, Sequence(args.before));
+    let access = match args.dry_run {
+        true => Access::ReadOnly,
+        false => Access::ReadWrite,
+    };
+    let bucket = globals.open(access)?.open_bucket(id, &Shared::default())?;
+    if args.dry_run {
+        let commitment = bucket.pruned(before)?;
+        let deletion = Commitment::deletion(commitment.mmr_root, before);
+        let payload = CommitmentPayload::new(id, deletion).encode();
+        return globals.output().answer(&NewTree {
+            payload: Some(to_hex(payload)),
+            ..NewTree::new(id, commitment)
+        });
+    }
+    let authorisation = args
+        .admin
+        .zip(args.signature)
+        .map(|(admin, signature)| Deletion {
+            admin: AccountId(admin),
+            signature: MultiSignature::Sr25519(signature),
+        });
+    let Pruned {
+        retired,
+        commitment,
+    } = bucket.prune(before, authorisation)?;
+    bucket.close()?;
+    globals.output().answer(&NewTree {
+        retired_tree: Some(retired.commitment.start_seq.0),
+        ..NewTree::new(id, commitment)
+    })
+}

@@ -1,0 +1,69 @@
+//! `cairn bucket delete` and `accept`: what an operator decides of a whole bucket.
+
+use crate::args::Globals;
+use crate::failure::Failure;
+use crate::hex_text::to_hex;
+use crate::provider_args::start_for_one;
+use cairn_primitives::BucketId;
+use serde::Serialize;
+use std::fmt;
+
+#[derive(Serialize)]
+struct Deleted {
+    deleted: u64,
+}
+
+impl fmt::Display for Deleted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bucket {} is gone", self.deleted)
+    }
+}
+
+/// Removes a bucket; what was signed of it is asked about first.
+pub(super) fn delete(id: BucketId, even_signed: bool, globals: &Globals) -> Result<(), Failure> {
+    let provider = start_for_one(globals)?;
+    // One that cannot be read may have been signed too.
+    let record = provider.summary(id);
+    let promises = match &record {
+        Ok(record) => record.signed.is_some(),
+        Err(cairn_node_ext::ProviderError::NoSuchBucket { .. }) => false,
+        Err(_) => true,
+    };
+    if promises && !even_signed {
+        return Err(Failure::Failed(format!(
+            "bucket {id} holds what was signed, and can be challenged for it as long as its \
+             agreement lives: say --even-signed if that is over"
+        )));
+    }
+    provider.delete_bucket(id)?;
+    // A command that returned at once would leave the rest to the next start.
+    provider.wait_until_trash_is_empty();
+    globals.output().answer(&Deleted { deleted: id.0 })
+}
+
+#[derive(Serialize)]
+struct Accepted {
+    accepted: u64,
+    leaf_count: u64,
+    mmr_root: String,
+}
+
+impl fmt::Display for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "bucket {} is taken as it is: {} leaves, root {}",
+            self.accepted, self.leaf_count, self.mmr_root
+        )
+    }
+}
+
+/// Takes a bucket out of quarantine, if it opens.
+pub(super) fn accept(id: BucketId, globals: &Globals) -> Result<(), Failure> {
+    let record = start_for_one(globals)?.accept(id)?;
+    globals.output().answer(&Accepted {
+        accepted: id.0,
+        leaf_count: record.commitment.leaf_count.get(),
+        mmr_root: to_hex(record.commitment.mmr_root),
+    })
+}

@@ -1,0 +1,164 @@
+//! What came of checking or repairing a bucket, as it is shown.
+
+use crate::amount;
+use cairn_node_ext::{Finding, FsckReport, Remedy, Repaired};
+use cairn_primitives::BucketId;
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+/// What came of one bucket.
+pub(super) enum Outcome {
+    Checked(FsckReport),
+    Repaired(Box<Repaired>),
+    /// It was not looked at to the end.
+    Failed(String),
+}
+
+impl Outcome {
+    pub(super) fn is_clean(&self) -> bool {
+        match self {
+            Self::Checked(report) => report.is_clean(),
+            Self::Repaired(repaired) => repaired.after.is_clean(),
+            Self::Failed(_) => false,
+        }
+    }
+}
+
+/// A check's result, as it is shown: after a repair, what is left.
+#[derive(Serialize)]
+pub(super) struct Verdict {
+    bucket: u64,
+    clean: bool,
+    leaves: u64,
+    bytes: u64,
+    signed_roots: u64,
+    findings: Vec<Fault>,
+    more_findings: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repaired: Option<Written>,
+}
+
+#[derive(Serialize)]
+struct Fault {
+    place: String,
+    fault: String,
+    rebuildable: bool,
+    remedy: String,
+}
+
+/// What a repair did.
+#[derive(Serialize)]
+struct Written {
+    findings_before: u64,
+    records: u64,
+    kept_aside: Option<PathBuf>,
+}
+
+impl Verdict {
+    pub(super) fn new(id: BucketId, outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Checked(report) => Self::of(id, report),
+            Outcome::Repaired(repaired) => Self {
+                repaired: Some(Written {
+                    findings_before: all_findings(&repaired.before),
+                    records: repaired.written,
+                    kept_aside: repaired.kept_aside.clone(),
+                }),
+                ..Self::of(id, &repaired.after)
+            },
+            Outcome::Failed(fault) => Self {
+                clean: false,
+                findings: vec![Fault {
+                    place: "the bucket as a whole".into(),
+                    fault: fault.clone(),
+                    rebuildable: false,
+                    remedy: String::new(),
+                }],
+                ..Self::of(id, &FsckReport::default())
+            },
+        }
+    }
+
+    fn of(id: BucketId, report: &FsckReport) -> Self {
+        Self {
+            bucket: id.0,
+            clean: report.is_clean(),
+            leaves: report.leaves,
+            bytes: report.bytes,
+            signed_roots: report.signed_roots,
+            findings: report.findings.iter().map(Fault::of).collect(),
+            more_findings: report.more_findings,
+            repaired: None,
+        }
+    }
+}
+
+fn all_findings(report: &FsckReport) -> u64 {
+    let kept = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
+    kept.saturating_add(report.more_findings)
+}
+
+impl Fault {
+    fn of(finding: &Finding) -> Self {
+        Self {
+            place: finding.place.clone(),
+            fault: finding.fault.clone(),
+            rebuildable: matches!(finding.remedy, Remedy::Rebuild { .. }),
+            remedy: finding.remedy.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "bucket {}: {} with {} hashed, {} rebuilt, ",
+            self.bucket,
+            amount::counted_as(self.leaves, "leaf", "leaves"),
+            amount::human(self.bytes),
+            amount::counted(self.signed_roots, "signed root"),
+        )?;
+        if self.clean {
+            f.write_str("all as promised")?;
+        } else {
+            write!(f, "findings: {}", self.findings.len())?;
+        }
+        for finding in &self.findings {
+            write!(f, "\n  {finding}")?;
+        }
+        if self.more_findings > 0 {
+            write!(f, "\n  and {} more", self.more_findings)?;
+        }
+        match &self.repaired {
+            Some(written) => write!(f, "\n  {written}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.fault)?;
+        match self.remedy.as_str() {
+            "" => Ok(()),
+            remedy => write!(f, "; {remedy}"),
+        }
+    }
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(kept) = &self.kept_aside else {
+            return f.write_str("nothing was changed");
+        };
+        write!(
+            f,
+            "repaired: {} written, of {} before; the files as they were are in {}",
+            amount::counted(self.records, "record"),
+            amount::counted(self.findings_before, "finding"),
+            kept.display()
+        )
+    }
+}

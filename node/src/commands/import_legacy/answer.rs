@@ -1,0 +1,95 @@
+//! What `cairn import-legacy` says of a bucket and of the whole, to people; to
+//! programs it gives the library's own report.
+
+use crate::amount;
+use cairn_node_ext::{LegacyBucketReport, LegacyStatus, LegacySummary};
+use serde::Serialize;
+use std::fmt;
+
+/// A bucket's entry.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(super) struct BucketAnswer<'r>(pub(super) &'r LegacyBucketReport);
+
+/// The whole.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub(super) struct SummaryAnswer<'r>(pub(super) &'r LegacySummary);
+
+impl fmt::Display for BucketAnswer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.0;
+        let status = match report.status {
+            LegacyStatus::Imported => "imported",
+            LegacyStatus::Importable => "can be imported",
+            LegacyStatus::AlreadyThere => "already there",
+            LegacyStatus::Refused => "refused",
+        };
+        write!(f, "bucket {}: {status}", report.bucket)?;
+        if let Some(reason) = &report.reason {
+            return write!(f, ": {reason}");
+        }
+        write!(
+            f,
+            ", {} from sequence {}, {} stored (it said {})",
+            amount::counted_as(report.leaves, "leaf", "leaves"),
+            report.start_seq,
+            amount::human(report.used_bytes),
+            amount::human(report.old_used_bytes),
+        )?;
+        if report.over_quota {
+            let quota = amount::human(report.max_bytes);
+            write!(f, "\n  it is above its quota of {quota}, and takes no more")?;
+        }
+        if report.uneven_sizes > 0 {
+            let leaves = amount::counted_as(report.uneven_sizes, "leaf", "leaves");
+            write!(
+                f,
+                "\n  {leaves} with a total size that does not follow; kept as signed"
+            )?;
+        }
+        for leaf in &report.unprovable {
+            write!(
+                f,
+                "\n  leaf {} cannot be proven to the chain: {}",
+                leaf.leaf_index, leaf.reason
+            )?;
+        }
+        if report.more_unprovable > 0 {
+            let more = report.more_unprovable;
+            write!(f, "\n  and {more} more such leaves")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SummaryAnswer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let summary = self.0;
+        let imported = if summary.dry_run {
+            "could be imported"
+        } else {
+            "imported"
+        };
+        write!(
+            f,
+            "era {}, {} hashing; of {}, {imported}: {} with {} and {}, already there: {}, refused: {}",
+            summary.era,
+            summary.hashing,
+            amount::counted(summary.buckets, "bucket"),
+            summary.imported,
+            amount::counted_as(summary.leaves, "leaf", "leaves"),
+            amount::human(summary.used_bytes),
+            summary.already_there,
+            summary.refused,
+        )?;
+        if summary.unreadable_keys > 0 {
+            let keys = summary.unreadable_keys;
+            write!(f, "\nkeys among the buckets that are no ids: {keys}")?;
+        }
+        match summary.nonce_counter {
+            Some(nonce) => write!(f, "\nthe provider's nonce counter: {nonce}"),
+            None => write!(f, "\nthe provider kept no nonce counter"),
+        }
+    }
+}

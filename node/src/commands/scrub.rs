@@ -1,0 +1,224 @@
+//! `cairn scrub`: reading all content of the buckets again, against its hashes,
+//! as fast as it is allowed to; stopped at any time, it goes on where it was.
+
+use crate::amount;
+use crate::args::Globals;
+use crate::bucket_args::BucketArgs;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress;
+use cairn_node_ext::{
+    Access, BasePath, BasePathError, Pace, Scrub, ScrubFinding, ScrubPoint, Shared, StepReport,
+};
+use cairn_primitives::BucketId;
+use clap::Args;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use std::fmt;
+use std::num::NonZeroU64;
+use std::time::Instant;
+
+/// What to read, and how fast.
+#[derive(Args, Debug)]
+pub(crate) struct ScrubArgs {
+    #[command(flatten)]
+    buckets: BucketArgs,
+    /// The most to read in a second: 64MiB/s [default: no limit]
+    #[arg(long, value_name = "SIZE/s", value_parser = rate)]
+    rate: Option<NonZeroU64>,
+    /// Begin anew, and not where the last scrub was stopped
+    #[arg(long)]
+    restart: bool,
+}
+
+/// Reads a rate: a size, with or without its `/s`.
+fn rate(text: &str) -> Result<NonZeroU64, String> {
+    let text = text.trim();
+    let size = text.strip_suffix("/s").unwrap_or(text);
+    NonZeroU64::new(amount::bytes(size)?).ok_or_else(|| {
+        "at no bytes a second a scrub never ends; leave --rate out for no limit".into()
+    })
+}
+
+/// One finding, told as soon as it is made.
+#[derive(Serialize)]
+struct Fault<'f> {
+    bucket: u64,
+    place: &'f str,
+    fault: &'f str,
+}
+
+impl fmt::Display for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bucket {}: {}: {}", self.bucket, self.place, self.fault)
+    }
+}
+
+/// A round that is over.
+#[derive(Default, Serialize)]
+struct Round {
+    bucket: u64,
+    resumed: bool,
+    records: u64,
+    bytes: u64,
+    findings: u64,
+}
+
+impl Round {
+    fn add(&mut self, step: &StepReport) {
+        let findings = u64::try_from(step.findings.len()).unwrap_or(u64::MAX);
+        self.records = self.records.saturating_add(step.records);
+        self.bytes = self.bytes.saturating_add(step.bytes);
+        self.findings = self.findings.saturating_add(findings);
+    }
+}
+
+impl fmt::Display for Round {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "bucket {}: {} with {} read{}, {}",
+            self.bucket,
+            amount::counted(self.records, "record"),
+            amount::human(self.bytes),
+            if self.resumed { " in parts" } else { "" },
+            match self.findings {
+                0 => "all as hashed".into(),
+                findings => format!(
+                    "findings: {findings}; `cairn fsck {}` says what can be rebuilt",
+                    self.bucket
+                ),
+            }
+        )
+    }
+}
+
+pub(crate) fn run(args: &ScrubArgs, globals: &Globals) -> Result<(), Failure> {
+    let base = globals.open(Access::ReadOnly)?;
+    let ids = args.buckets.in_base_path(&base)?;
+    let shared = Shared::default();
+    let mut faulty = 0usize;
+    for id in &ids {
+        let findings = scrub(&base, *id, args, globals.output(), &shared)?;
+        faulty = faulty.saturating_add(usize::from(findings > 0));
+    }
+    match faulty {
+        0 => Ok(()),
+        _ => Err(Failure::Refused(format!(
+            "buckets with content that is not as hashed: {faulty} of {}",
+            ids.len()
+        ))),
+    }
+}
+
+/// Ends a round in one bucket. Returns its findings, those before it was
+/// resumed among them.
+fn scrub(
+    base: &BasePath,
+    id: BucketId,
+    args: &ScrubArgs,
+    output: Output,
+    shared: &Shared,
+) -> Result<u64, Failure> {
+    let bucket = match base.open_bucket(id, shared) {
+        Ok(bucket) => bucket,
+        // One bucket's fault says nothing of the others.
+        Err(BasePathError::Open(error)) => {
+            tell(output, id, "the bucket as a whole", &error.to_string())?;
+            return Ok(1);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let resumed = match args.restart {
+        true => None,
+        false => base.scrub_point(id)?,
+    };
+    let mut round = of_point(id, resumed);
+    let bar = progress::of_bytes(bucket.usage().bytes);
+    bar.set_message(format!("of bucket {id}"));
+    let started = Instant::now();
+    let mut pace = Pace::new(args.rate, started.elapsed());
+    let mut scrub = Scrub::new(resumed);
+    let mut keeper = Keeper {
+        base,
+        id,
+        bar: &bar,
+    };
+    loop {
+        let step = scrub
+            .step(&bucket, pace.step_bytes())
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+        round.add(&step);
+        bar.set_position(round.bytes);
+        for ScrubFinding { place, fault } in &step.findings {
+            bar.suspend(|| tell(output, id, place, fault))?;
+        }
+        keeper.keep(step.point.as_ref());
+        if step.point.is_none() {
+            break;
+        }
+        // The rate that was asked for: the disk is others' meanwhile.
+        std::thread::sleep(pace.wait_after(step.bytes, started.elapsed()));
+    }
+    bar.finish_and_clear();
+    output.answer(&round)?;
+    Ok(round.findings)
+}
+
+fn of_point(id: BucketId, point: Option<ScrubPoint>) -> Round {
+    let bucket = id.0;
+    point.map_or(
+        Round {
+            bucket,
+            ..Round::default()
+        },
+        |point| Round {
+            bucket,
+            resumed: true,
+            records: point.records,
+            bytes: point.bytes,
+            findings: point.findings,
+        },
+    )
+}
+
+fn tell(output: Output, id: BucketId, place: &str, fault: &str) -> Result<(), Failure> {
+    let bucket = id.0;
+    output.answer(&Fault {
+        bucket,
+        place,
+        fault,
+    })
+}
+
+/// Keeps where the round has come to, where the disk takes it.
+struct Keeper<'k> {
+    base: &'k BasePath,
+    id: BucketId,
+    bar: &'k ProgressBar,
+}
+
+impl Keeper<'_> {
+    fn keep(&mut self, point: Option<&ScrubPoint>) {
+        if let Err(error) = self.base.keep_scrub_point(self.id, point) {
+            // To read it all again is no reason to read none of it.
+            self.bar
+                .set_message(format!("of bucket {}; {error}", self.id));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rate;
+
+    #[test]
+    fn a_rate_is_a_size_a_second() {
+        for text in ["64MiB/s", "64MiB", " 64 MiB/s "] {
+            assert_eq!(rate(text).unwrap().get(), 64 << 20, "{text}");
+        }
+        for text in ["0", "0MiB/s", "64MiB/h", "fast", "/s"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What a provider may take, as it is said on the command line.
+
+use crate::amount;
+use crate::args::Globals;
+use crate::failure::Failure;
+use cairn_node_ext::{BasePath, BudgetRequest, Provider, ProviderOptions};
+use clap::Args;
+
+/// Bounds of a provider; without them, what fits in what the process is allowed.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct ProviderArgs {
+    /// Buckets that may be open at once [default: as many as fit, at most 512]
+    #[arg(long, value_name = "N")]
+    max_open: Option<u32>,
+    /// Memory for caches, unflushed writes and open buckets: 512MiB, 2GiB [default: a quarter of
+    /// the machine's, at most 2 GiB]
+    #[arg(long, value_name = "SIZE", value_parser = amount::bytes)]
+    memory: Option<u64>,
+}
+
+impl ProviderArgs {
+    fn budget(self) -> BudgetRequest {
+        BudgetRequest {
+            max_open: self.max_open,
+            memory_bytes: self.memory,
+        }
+    }
+
+    /// Puts the base path to work, and waits until all its buckets are known.
+    pub(crate) fn start(self, globals: &Globals) -> Result<Provider, Failure> {
+        let provider = self.open(globals, false)?;
+        provider.wait_until_known();
+        Ok(provider)
+    }
+
+    fn open(self, globals: &Globals, on_demand: bool) -> Result<Provider, Failure> {
+        let base = globals.open(cairn_node_ext::Access::ReadWrite)?;
+        self.open_on(base, on_demand)
+    }
+
+    fn open_on(self, base: BasePath, on_demand: bool) -> Result<Provider, Failure> {
+        let options = ProviderOptions {
+            budget: self.budget(),
+            on_demand,
+        };
+        Ok(Provider::open(base, options)?)
+    }
+}
+
+/// Puts a base path that is held already to work, for one thing.
+pub(crate) fn start_on(base: BasePath) -> Result<Provider, Failure> {
+    ProviderArgs::default().open_on(base, true)
+}
+
+/// Puts the base path to work for one bucket or few.
+pub(crate) fn start_for_one(globals: &Globals) -> Result<Provider, Failure> {
+    ProviderArgs::default().open(globals, true)
+}

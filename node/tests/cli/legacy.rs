@@ -1,0 +1,150 @@
+//! `cairn import-legacy`: what it answers and exits with. What it makes of a
+//! database is tested where databases are written; here is one of era C, as
+//! RocksDB left it, with a bucket that is good, one that lacks a chunk, one with
+//! a leaf that cannot be proven, and one that is empty.
+
+use crate::support::{FAILED, Provider, REFUSED, USAGE};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const SOURCE: &str = include_str!("legacy_source.txt");
+
+/// Puts the database into a folder, each line of it a file.
+fn source(provider: &Provider) -> PathBuf {
+    let mut folder = PathBuf::new();
+    for line in SOURCE.lines() {
+        let (name, bytes) = line.split_once(' ').unwrap();
+        let path = provider.file(&format!("source/{name}"), &hex::decode(bytes).unwrap());
+        folder = path.parent().unwrap().to_owned();
+    }
+    folder
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let path = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().path();
+    entries
+        .map(path)
+        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+        .collect()
+}
+
+/// What became of each bucket, whose answers come before that of the whole.
+fn statuses(answers: &[Value]) -> Vec<String> {
+    let (_, buckets) = answers.split_last().unwrap();
+    let status = |bucket: &Value| bucket["status"].as_str().unwrap().to_owned();
+    buckets.iter().map(status).collect()
+}
+
+#[test]
+fn each_bucket_gets_an_answer_and_what_needs_a_look_is_told_by_the_exit_code() {
+    let provider = Provider::bare();
+    let source = source(&provider);
+    let before = files(&source);
+    let ended = provider.run(["import-legacy", text(&source), "--json"]);
+    let ended = ended.fails(REFUSED, &["refused: 1", "cannot be proven: 1", "of 4"]);
+    let answers = ended.json();
+    assert_eq!(
+        statuses(&answers),
+        ["imported", "refused", "imported", "imported"]
+    );
+    assert!(
+        answers[1]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("is missing")
+    );
+    assert_eq!(answers[2]["unprovable"][0]["leaf_index"], 1);
+    let summary = answers.last().unwrap();
+    assert_eq!(
+        (&summary["era"], &summary["nonce_counter"]),
+        (&json!("C"), &json!(7))
+    );
+    assert_eq!(files(&source), before);
+    // Carried over, whatever became of the buckets, which are known now.
+    let status = &provider.json(["status"])[0];
+    assert_eq!(
+        (&status["nonce"], &status["buckets"]),
+        (&json!(7), &json!(3))
+    );
+
+    let read = provider.run(["get", "1", "--leaf", "1"]).succeeds();
+    assert_eq!(read.stdout, b"three small words");
+    let read = provider.run(["get", "3", "--leaf", "1"]).succeeds();
+    assert_eq!(read.stdout, b"shortthree small words");
+    provider
+        .run(["prove", "3", "--leaf", "1", "--chunk", "0"])
+        .fails(FAILED, &["leaf 1 of bucket 3 cannot answer for chunk 0"]);
+    provider.run(["fsck", "--all"]).succeeds();
+    let status = &provider.json(["status"])[0];
+    assert_eq!(
+        (&status["nonce"], &status["buckets"]),
+        (&json!(7), &json!(3))
+    );
+}
+
+#[test]
+fn a_bucket_that_is_chosen_is_imported_alone_and_then_already_there() {
+    let provider = Provider::bare();
+    let source = source(&provider);
+    let import = [
+        "import-legacy",
+        text(&source),
+        "--bucket",
+        "4",
+        "--bucket",
+        "1",
+    ];
+    assert_eq!(statuses(&provider.json(import)), ["imported"; 2]);
+    assert_eq!(statuses(&provider.json(import)), ["already_there"; 2]);
+    let shown = provider.run(import).succeeds().text();
+    assert!(
+        shown.contains("bucket 1: already there, 2 leaves"),
+        "{shown}"
+    );
+    assert!(shown.contains("nonce counter: 7"), "{shown}");
+    provider
+        .run(["import-legacy", text(&source), "--bucket", "9"])
+        .fails(REFUSED, &["refused: 1"]);
+    provider
+        .run(["import-legacy", text(&source), "--bucket", "nine"])
+        .fails(USAGE, &["a bucket's id is a number"]);
+}
+
+#[test]
+fn a_dry_run_makes_no_base_path_and_its_report_can_be_a_file() {
+    let provider = Provider::bare();
+    let source = source(&provider);
+    let report = source.with_file_name("report.json");
+    let ended = provider.run([
+        "import-legacy",
+        text(&source),
+        "--dry-run",
+        "--report",
+        text(&report),
+    ]);
+    let ended = ended.fails(REFUSED, &["refused: 1"]);
+    assert!(ended.text().contains("bucket 1: can be imported"));
+    assert!(!provider.base_path().exists());
+    let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
+    assert_eq!(report["summary"]["dry_run"], true);
+    assert_eq!(report["buckets"].as_array().unwrap().len(), 4);
+    assert_eq!(report["buckets"][0]["status"], "importable");
+}
+
+#[test]
+fn what_is_no_database_is_refused_before_anything_is_made() {
+    let provider = Provider::bare();
+    let folder = provider.file("elsewhere/file", b"text");
+    let folder = folder.parent().unwrap();
+    provider
+        .run(["import-legacy", text(folder)])
+        .fails(FAILED, &["is not the database of a provider"]);
+    assert!(!provider.base_path().exists());
+    assert_eq!(files(folder).len(), 1);
+}

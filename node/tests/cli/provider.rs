@@ -1,0 +1,89 @@
+//! What a provider may take, and what an operator decides of whole buckets.
+
+use crate::support::{Ended, FAILED, Provider, REFUSED, bytes};
+use std::process::Command;
+
+/// Runs the program as a shell would that allows so many descriptors.
+fn with_descriptors(number: u32, provider: &Provider) -> Ended {
+    let mut shell = Command::new("bash");
+    let script = format!("ulimit -n {number} && exec \"$0\" \"$@\"");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_cairn"), "--base-path"]);
+    shell.arg(provider.base_path()).args(["status", "--json"]);
+    Ended::of(shell, b"")
+}
+
+#[test]
+fn with_256_descriptors_it_says_its_cap_and_works_and_with_32_what_to_raise() {
+    let provider = Provider::with_bucket("1");
+    for id in ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"] {
+        provider.run(["bucket", "create", id]).succeeds();
+    }
+    let file = provider.file("file", &bytes(1, 1000));
+    provider.put("1", &file);
+    let status = &with_descriptors(256, &provider).succeeds().json()[0];
+    let cap = status["max_open"].as_u64().unwrap();
+    assert!((4..12).contains(&cap), "{status}");
+    assert_eq!(status["buckets"], 12);
+    assert_eq!(status["leaves"], 1);
+    let refused = with_descriptors(32, &provider);
+    refused.fails(FAILED, &["32 open files", "raise the limit", "ulimit -n"]);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_what_to_allow() {
+    let provider = Provider::with_bucket("1");
+    let refused = provider.run(["status", "--max-open", "1000", "--memory", "64MiB"]);
+    refused.fails(FAILED, &["1000 buckets", "allow more"]);
+}
+
+#[test]
+fn status_tells_what_buckets_share_and_which_need_their_operator() {
+    let provider = Provider::with_bucket("1");
+    provider.run(["bucket", "create", "2"]).succeeds();
+    let (own, shared) = (
+        provider.file("own", &bytes(1, 1000)),
+        provider.file("shared", &bytes(2, 500)),
+    );
+    provider.put("1", &own);
+    for bucket in ["1", "2"] {
+        provider.put(bucket, &shared);
+    }
+    let status = &provider.json(["status"])[0];
+    assert_eq!(status["bytes"], 2000);
+    assert_eq!(status["distinct_bytes"], 1500);
+    let current = provider
+        .base_path()
+        .join("buckets/0000000000000002/CURRENT");
+    let kept = std::fs::read(&current).unwrap();
+    std::fs::remove_file(&current).unwrap();
+    let refused = provider.run(["status"]);
+    assert!(refused.text().contains("bucket 2:"), "{refused:?}");
+    refused.fails(REFUSED, &["1 of 2"]);
+    provider
+        .run(["bucket", "accept", "2"])
+        .fails(FAILED, &["CURRENT"]);
+    std::fs::write(&current, kept).unwrap();
+    provider.run(["bucket", "accept", "2"]).succeeds();
+    provider.run(["status"]).succeeds();
+}
+
+#[test]
+fn a_bucket_that_was_signed_is_deleted_only_on_purpose() {
+    let provider = Provider::with_bucket("1");
+    provider.run(["bucket", "create", "2"]).succeeds();
+    let file = provider.file("file", &bytes(1, 1000));
+    provider.put("1", &file);
+    provider
+        .run(["bucket", "delete", "1"])
+        .fails(FAILED, &["--even-signed"]);
+    provider.run(["bucket", "delete", "2"]).succeeds();
+    provider
+        .run(["bucket", "delete", "1", "--even-signed"])
+        .succeeds();
+    provider
+        .run(["bucket", "delete", "1"])
+        .fails(FAILED, &["there is no bucket 1"]);
+    assert_eq!(provider.json(["status"])[0]["buckets"], 0);
+    let left = std::fs::read_dir(provider.base_path().join("trash")).unwrap();
+    assert_eq!(left.count(), 0);
+}

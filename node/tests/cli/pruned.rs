@@ -1,0 +1,88 @@
+//! A bucket is pruned with an admin's signature, proves what was signed before,
+//! and gives the bytes back when it is told to.
+
+use crate::support::{FAILED, Provider, USAGE, bytes, text_of, verify};
+use sp_core::{Pair, sr25519};
+
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
+
+#[test]
+fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_released() {
+    let provider = Provider::with_bucket("1");
+    let mut roots = vec![];
+    for seed in 0..4 {
+        let file = provider.file("file", &bytes(seed, 100_000));
+        roots.push(text_of(&provider.put("1", &file)[0], "mmr_root"));
+    }
+    let prune = ["bucket", "prune", "1", "--before", "3"];
+    let shown = &provider.json([&prune[..], &["--dry-run"]].concat())[0];
+    let (payload, new_root) = (text_of(shown, "payload"), text_of(shown, "mmr_root"));
+    assert_eq!(
+        (&shown["start_seq"], &shown["leaf_count"]),
+        (&3.into(), &1.into())
+    );
+    let payload = hex::decode(&payload[2..]).unwrap();
+    assert_eq!(payload.len(), 57);
+
+    let admin = sr25519::Pair::from_seed(&[1; 32]);
+    let by = hex(admin.public().0);
+    let signed_by = |signature: String| {
+        let args = ["--admin", &by, "--signature", &signature];
+        provider.run([&prune[..], &args].concat())
+    };
+    signed_by(hex([7; 64])).fails(FAILED, &["not the admin's", &new_root]);
+    signed_by(hex(admin.sign(&payload).0)).succeeds();
+
+    let info = &provider.json(["bucket", "info", "1"])[0];
+    assert_eq!(text_of(info, "mmr_root"), new_root);
+    let retired = &info["retired"][0];
+    assert_eq!(text_of(retired, "mmr_root"), roots[3]);
+    assert_eq!(text_of(retired, "admin"), by);
+    let told = provider.run(["bucket", "info", "1"]).succeeds().text();
+    assert!(
+        told.contains("4 leaves from sequence 0, pruned to 3 by"),
+        "{told}"
+    );
+
+    for (leaves, root) in roots.iter().enumerate() {
+        let leaf = leaves.to_string();
+        let prove = [
+            "prove", "1", "--root", root, "--leaf", &leaf, "--chunk", "0",
+        ];
+        let proof = provider.run(prove).succeeds().stdout;
+        verify(&proof, &["--root", root]).succeeds();
+    }
+    let gone = &provider.json(["bucket", "release", "1", "--tree", "0"])[0];
+    assert_eq!(
+        (&gone["leaves"], &gone["bytes"]),
+        (&3.into(), &300_000.into())
+    );
+    let prove = ["prove", "1", "--root", &roots[3], "--leaf", "0"];
+    provider
+        .run(prove)
+        .fails(FAILED, &["never signed the root"]);
+    provider.run(["fsck", "1"]).succeeds();
+    let release = ["bucket", "release", "1", "--tree"];
+    let of = |tree| provider.run([&release[..], &[tree]].concat());
+    of("0").fails(FAILED, &["no retired tree from sequence 0"]);
+    of("3").fails(FAILED, &["is the one that bucket 1 uses"]);
+}
+
+#[test]
+fn a_prune_says_on_whose_account_it_is() {
+    let provider = Provider::with_bucket("1");
+    provider.put("1", &provider.file("file", b"x"));
+    let prune = ["bucket", "prune", "1", "--before", "1"];
+    let with = |args: &[&str]| provider.run([&prune[..], args].concat());
+    with(&[]).fails(USAGE, &["--unsigned"]);
+    let admin = hex([1; 32]);
+    with(&["--admin", &admin]).fails(USAGE, &["--signature"]);
+    with(&["--signature", &hex([1; 64])]).fails(USAGE, &["--admin"]);
+    with(&["--unsigned", "--dry-run"]).fails(USAGE, &["--dry-run"]);
+    with(&["--admin", &admin, "--signature", "0x01"]).fails(USAGE, &["64 bytes"]);
+    let told = with(&["--unsigned"]).succeeds().text();
+    assert!(told.contains("cairn bucket release 1 --tree 0"), "{told}");
+    with(&["--unsigned"]).fails(FAILED, &["nothing to prune"]);
+}

@@ -1,0 +1,175 @@
+//! What an operator does about a damaged bucket: finds it, repairs what can be
+//! repaired, and takes lost content from where it still is.
+
+use crate::support::{FAILED, Provider, REFUSED, USAGE, bytes, text_of, verify};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// A provider whose bucket 1 holds a file, its root, and where its content is on
+/// disk: the one blob file with chunks.
+fn provider() -> (Provider, PathBuf, String, PathBuf) {
+    let provider = Provider::with_bucket("1");
+    let file = provider.file("files/content", &bytes(1, 700_000));
+    let root = text_of(&provider.put("1", &file)[0], "mmr_root");
+    let folder = provider.base_path().join("buckets/0000000000000001");
+    let blobs = std::fs::read_dir(&folder).unwrap();
+    let blob = blobs
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "blob"));
+    (provider, file, root, blob.unwrap())
+}
+
+/// Changes one byte in the middle of a file.
+fn flip(path: &Path) {
+    let mut content = std::fs::read(path).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 0x20;
+    std::fs::write(path, content).unwrap();
+}
+
+fn fsck(provider: &Provider, args: &[&str]) -> (Option<i32>, Value) {
+    let ended = provider.run([&["fsck", "1", "--json"], args].concat());
+    (ended.code, ended.json().remove(0))
+}
+
+#[test]
+fn lost_content_is_named_and_taken_from_the_files_that_hold_it() {
+    let (provider, file, root, blob) = provider();
+    flip(&blob);
+    let (code, found) = fsck(&provider, &[]);
+    assert_eq!(code, Some(REFUSED));
+    let findings = found["findings"].as_array().unwrap();
+    assert!(!findings.is_empty());
+    for finding in findings {
+        assert_eq!(finding["rebuildable"], false, "{finding}");
+        assert!(text_of(finding, "remedy").contains("--from"), "{finding}");
+    }
+    // Alone, a repair changes nothing.
+    let (code, left) = fsck(&provider, &["--repair"]);
+    assert_eq!(
+        (code, &left["findings"]),
+        (Some(REFUSED), &found["findings"])
+    );
+    assert_eq!(left["repaired"]["kept_aside"], Value::Null);
+
+    let folder = file.parent().unwrap().to_str().unwrap();
+    let repaired = provider
+        .run(["fsck", "1", "--repair", "--from", folder])
+        .succeeds()
+        .text();
+    for words in [
+        "all as promised",
+        "repaired: 1 record written",
+        "1.before-repair",
+    ] {
+        assert!(repaired.contains(words), "no {words:?} in {repaired}");
+    }
+    assert_eq!(fsck(&provider, &[]).0, Some(0));
+    for chunk in ["0", "1", "2"] {
+        let prove = [
+            "prove", "1", "--leaf", "0", "--chunk", chunk, "--root", &root,
+        ];
+        let proof = provider.run(prove).succeeds().stdout;
+        verify(&proof, &["--root", &root]).succeeds();
+    }
+    // What was kept aside is no bucket of its own.
+    assert_eq!(provider.json(["bucket", "list"]).len(), 1);
+    let again = provider.run(["fsck", "1", "--repair"]).succeeds().text();
+    assert!(again.contains("nothing was changed"), "{again}");
+}
+
+#[test]
+fn content_is_taken_from_files_by_a_repair_only() {
+    let (provider, file, _, _) = provider();
+    let from = file.to_str().unwrap();
+    provider
+        .run(["fsck", "1", "--from", from])
+        .fails(USAGE, &["--repair"]);
+    provider
+        .run(["fsck", "1", "--repair", "--from", "/not/there"])
+        .fails(FAILED, &["/not/there"]);
+    provider
+        .run(["fsck", "9", "--repair"])
+        .fails(FAILED, &["no bucket 9"]);
+}
+
+#[test]
+fn a_bucket_whose_database_does_not_open_says_what_else_there_is() {
+    let (provider, ..) = provider();
+    let folder = provider.base_path().join("buckets/0000000000000001");
+    std::fs::remove_file(folder.join("CURRENT")).unwrap();
+    provider.run(["bucket", "create", "2"]).succeeds();
+    let ended = provider.run(["fsck", "--all", "--repair"]);
+    let text = ended.fails(REFUSED, &["1 of 2"]).text();
+    assert!(text.contains("below what a repair can reach"), "{text}");
+    assert!(text.contains("bucket 2: 0 leaves"), "{text}");
+    assert!(!folder.with_extension("before-repair").exists());
+}
+
+#[test]
+fn a_scrub_finds_a_flipped_byte_and_says_how_to_go_on() {
+    let (provider, _, _, blob) = provider();
+    let clean = provider.json(["scrub", "1"]).remove(0);
+    // Three chunks and as many nodes over them, and a leaf.
+    assert_eq!(clean["records"], 3 + 3 + 1, "{clean}");
+    assert_eq!(
+        (&clean["bytes"], &clean["findings"]),
+        (&700_000.into(), &0.into())
+    );
+    provider
+        .run(["scrub", "--all", "--rate", "1GiB/s"])
+        .succeeds();
+
+    flip(&blob);
+    let ended = provider.run(["scrub", "1"]).fails(REFUSED, &["1 of 1"]);
+    let text = ended.text();
+    assert!(text.starts_with("bucket 1: chunk 0x"), "{text}");
+    assert!(text.contains("findings: 1; `cairn fsck 1`"), "{text}");
+    provider.run(["scrub", "9"]).fails(FAILED, &["no bucket 9"]);
+    provider
+        .run(["scrub", "1", "--rate", "0"])
+        .fails(USAGE, &["--rate"]);
+    provider.run(["scrub"]).fails(USAGE, &["--all"]);
+}
+
+#[test]
+fn a_scrub_that_is_killed_goes_on_where_it_was() {
+    let (provider, _, _, blob) = provider();
+    flip(&blob);
+    let point = provider.base_path().join("scrub/0000000000000001");
+    // After its first step it waits for minutes.
+    let slow = ["scrub", "1", "--rate", "1KiB/s"];
+    let mut child = provider
+        .command(slow)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !point.exists() {
+        assert_eq!(
+            child.try_wait().unwrap(),
+            None,
+            "it ended before it was killed"
+        );
+        std::thread::yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let mut command = provider.command(["scrub", "1", "--json"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(REFUSED), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    // The finding is told by the run that made it, and counted by both.
+    let round = lines.last().unwrap();
+    assert_eq!(round["resumed"], true);
+    for (field, expected) in [("records", 7), ("bytes", 700_000), ("findings", 1)] {
+        assert_eq!(round[field], expected, "{round}");
+    }
+    assert!(!point.exists());
+    let anew = provider.run(["scrub", "1", "--restart", "--json"]).json();
+    assert_eq!(anew.last().unwrap()["resumed"], false);
+}

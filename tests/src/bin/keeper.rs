@@ -1,0 +1,104 @@
+//! Does one thing to a provider and says so, to be killed on the way.
+//!
+//! `keeper <base path> <what> <bucket> [<path>]`, where what is one of `create`,
+//! `put`, `delete`, `prune`, `release`, `export`, `import` and `start`. What was
+//! signed is printed as `signed <root>`, and the end as `done`.
+
+#![forbid(unsafe_code)]
+
+use cairn_node_ext::{
+    BasePath, BucketConfig, BudgetRequest, Check, Form, Ingested, NewLeaf, Provider,
+    ProviderOptions, Source, Wanted,
+};
+use cairn_primitives::{BucketId, Sequence};
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What a prune keeps of five leaves.
+const FIRST_KEPT: Sequence = Sequence(2);
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let [base, what, bucket, rest @ ..] = &arguments[..] else {
+        return Err("what to do is missing".into());
+    };
+    let id = BucketId(bucket.parse()?);
+    let options = ProviderOptions {
+        budget: BudgetRequest {
+            max_open: Some(4),
+            memory_bytes: Some(64 << 20),
+        },
+        on_demand: false,
+    };
+    let provider = Provider::open(BasePath::create(Path::new(base))?, options)?;
+    provider.wait_until_known();
+    act(&provider, what, id, rest.first().map(PathBuf::from))?;
+    provider.wait_until_trash_is_empty();
+    provider.close();
+    say("done")
+}
+
+fn act(
+    provider: &Provider,
+    what: &str,
+    id: BucketId,
+    path: Option<PathBuf>,
+) -> Result<(), Box<dyn Error>> {
+    match what {
+        "start" => {}
+        "create" => provider.create_bucket(id, BucketConfig::default())?,
+        "delete" => provider.delete_bucket(id)?,
+        "put" => {
+            let lease = provider.lease(id, Wanted::write())?;
+            let Ingested {
+                data_root,
+                data_size,
+                ..
+            } = lease.ingest(&b"put by the keeper"[..])?;
+            let leaf = NewLeaf {
+                data_root,
+                data_size,
+            };
+            let signer = provider.keys().signer(None)?;
+            let (_, signed) = lease.commit_signed(&[leaf], &signer)?;
+            let root = hex::encode(signed.payload.commitment.mmr_root);
+            say(&format!("signed {root}"))?;
+        }
+        _ => act_on_trees(provider, what, id, path)?,
+    }
+    Ok(())
+}
+
+fn act_on_trees(
+    provider: &Provider,
+    what: &str,
+    id: BucketId,
+    path: Option<PathBuf>,
+) -> Result<(), Box<dyn Error>> {
+    let path = path.unwrap_or_default();
+    match what {
+        "prune" => {
+            let lease = provider.lease(id, Wanted::write())?;
+            lease.prune(FIRST_KEPT, None)?;
+        }
+        "release" => {
+            let lease = provider.lease(id, Wanted::write())?;
+            lease.release(Sequence(0))?;
+        }
+        "export" => {
+            provider.export_bucket(id, &path, Form::Folder, &mut |_| {})?;
+        }
+        "import" => {
+            provider.import_bucket(Source::Path(&path), Check::Full, &mut |_| {})?;
+        }
+        _ => return Err(format!("nobody knows how to {what}").into()),
+    }
+    Ok(())
+}
+
+fn say(what: &str) -> Result<(), Box<dyn Error>> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{what}")?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,123 @@
+//! A bit is flipped in each file of one bucket in turn. What it does is found
+//! out, or does no harm: an answer that comes is right, and the bucket's 99
+//! neighbours answer throughout.
+
+mod herd;
+
+use cairn_node_ext::{At, Provider, Wanted, fsck};
+use cairn_primitives::challenge::ChunkLocation;
+use cairn_primitives::{
+    BucketId, ChunkIndex, Commitment, HashingProfile, LeafIndex, chain_rule, verify,
+};
+use herd::{Herd, copy, start};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+
+const BUCKETS: u64 = 100;
+const DAMAGED: u64 = 42;
+/// Flips in each file, spread over its length.
+const FLIPS: usize = 3;
+
+/// What a bucket made of the questions about its damaged files.
+#[derive(Default)]
+struct Outcome {
+    answered: usize,
+    refused: usize,
+}
+
+fn location(commitment: &Commitment, leaf: u64) -> ChunkLocation {
+    ChunkLocation {
+        leaf_index: LeafIndex(leaf % commitment.leaf_count.get()),
+        chunk_index: ChunkIndex(0),
+    }
+}
+
+/// Asks for every leaf at every signed root. An answer must pass both rules
+/// against the very root that was signed.
+fn ask(provider: &Provider, bucket: u64, signed: &[Commitment]) -> Outcome {
+    let profile = HashingProfile::Plain;
+    let mut outcome = Outcome::default();
+    for commitment in signed {
+        for leaf in 0..commitment.leaf_count.get() {
+            let location = location(commitment, leaf);
+            let at = At::Root(commitment.mmr_root);
+            let Ok(answer) = provider.answer(BucketId(bucket), at, location) else {
+                outcome.refused += 1;
+                continue;
+            };
+            let content = herd::content(bucket, leaf);
+            assert_eq!(answer.chunk_data, content);
+            let root = commitment.mmr_root;
+            let count = commitment.leaf_count;
+            verify::mmr_proof(profile, &answer.mmr_proof, LeafIndex(leaf), count, &root).unwrap();
+            chain_rule::mmr_proof(profile, &answer.mmr_proof, &root).unwrap();
+            outcome.answered += 1;
+        }
+    }
+    outcome
+}
+
+#[test]
+fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer() {
+    let ids: Vec<_> = (1..=BUCKETS).collect();
+    let herd = Herd::of(&ids);
+    let signed: BTreeMap<_, _> = ids.iter().map(|id| (*id, herd.signed_of(*id))).collect();
+    let (folder, pristine) = (herd.folder_of(DAMAGED), herd.outside("pristine"));
+    let mut random = ChaCha8Rng::seed_from_u64(13371337);
+    // Everything in files: what is in the log alone would be one file only.
+    drop(start(&herd.base()));
+    copy(&folder, &pristine);
+    let mut files: Vec<_> = std::fs::read_dir(&pristine)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    files.sort();
+    assert!(files.len() >= 8, "{files:?}");
+    let (mut found, mut harmless) = (0, 0);
+    for name in &files {
+        let bytes = std::fs::read(pristine.join(name)).unwrap();
+        if bytes.is_empty() {
+            continue;
+        }
+        for flip in 0..FLIPS {
+            let part = bytes.len().div_ceil(FLIPS);
+            let from = (flip * part).min(bytes.len() - 1);
+            let at = random.gen_range(from..(from + part).min(bytes.len()));
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << random.gen_range(0..8);
+            std::fs::remove_dir_all(&folder).unwrap();
+            copy(&pristine, &folder);
+            std::fs::write(folder.join(name), &flipped).unwrap();
+
+            let provider = start(&herd.base());
+            let asked = ask(&provider, DAMAGED, &signed[&DAMAGED]);
+            let writable = provider.lease(BucketId(DAMAGED), Wanted::write());
+            let is_clean = writable.is_ok_and(|bucket| {
+                let report = fsck(&bucket, |_| {});
+                report.is_ok_and(|report| report.is_clean())
+            });
+            let is_found = !provider.quarantined().is_empty() || !is_clean;
+            // What is refused is found, and what is not found is all there.
+            assert!(
+                asked.refused == 0 || is_found,
+                "{name:?} at {at}: {} answers are missing, and nobody says so",
+                asked.refused
+            );
+            found += usize::from(is_found);
+            harmless += usize::from(!is_found);
+            for id in ids.iter().filter(|id| **id != DAMAGED) {
+                let newest = signed[id].last().copied();
+                let neighbour = ask(&provider, *id, newest.as_slice());
+                assert_eq!(neighbour.refused, 0, "{name:?} at {at}: neighbour {id}");
+            }
+            drop(provider);
+            // Whatever it was is over for the next one.
+            std::fs::remove_dir_all(&folder).unwrap();
+            copy(&pristine, &folder);
+            start(&herd.base()).accept(BucketId(DAMAGED)).unwrap();
+        }
+    }
+    println!("found {found}, harmless {harmless}");
+    assert!(found > 0 && harmless > 0);
+}

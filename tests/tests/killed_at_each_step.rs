@@ -1,0 +1,143 @@
+//! A provider is killed at each step that it takes on disk: at the first rename,
+//! the second, and so on until it gets through, and likewise for each kind of
+//! call that changes what a disk holds. After each, the next start finishes what
+//! was begun or undoes it, all that was signed can be proven, and the same
+//! command succeeds.
+
+mod herd;
+
+use herd::{Herd, keep};
+use std::collections::BTreeSet;
+
+/// The calls that change what is on disk, as `strace` names them.
+const STEPS: [&str; 11] = [
+    "rename",
+    "renameat2",
+    "fsync",
+    "fdatasync",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "mkdir",
+    "link",
+    "ftruncate",
+    "write",
+];
+
+/// Steps that are of no consequence by themselves are tried by random, every
+/// few: the database's log files take most writes.
+const WRITES_AT_A_TIME: usize = 5;
+
+/// Kills `what` at each of its steps, in copies of one herd.
+fn kill_at_each_step(
+    herd: &Herd,
+    what: &str,
+    bucket: u64,
+    path: impl Fn(&Herd) -> Option<std::path::PathBuf>,
+    check: impl Fn(&Herd),
+) {
+    let mut killed = 0;
+    for call in STEPS {
+        let by = if call == "write" { WRITES_AT_A_TIME } else { 1 };
+        for number in (1..).step_by(by) {
+            let herd = herd.copied();
+            let path = path(&herd);
+            let kill = format!("inject={call}:signal=KILL:when={number}");
+            let ended = keep(&herd.base(), what, bucket, path.as_deref(), Some(&kill));
+            if ended.done {
+                break;
+            }
+            killed += 1;
+            let context = format!("{what} killed at {call} {number}");
+            herd.check(&ended.signed, &context);
+            check(&herd);
+            let again = keep(&herd.base(), what, bucket, path.as_deref(), None);
+            assert!(again.done || again.is_answer, "{context}, then: {again:?}");
+            herd.check(&again.signed, &context);
+        }
+    }
+    assert!(killed >= 15, "{what} was killed {killed} times only");
+    println!("{what} was killed at {killed} steps");
+}
+
+fn no_path(_: &Herd) -> Option<std::path::PathBuf> {
+    None
+}
+
+#[test]
+fn a_start_that_adopts_a_copied_folder_and_sweeps_an_unfinished_one() {
+    let mut herd = Herd::new();
+    herd.take_in(&Herd::of(&[9]), 9);
+    std::fs::create_dir(herd.folder_of(8).with_extension("creating")).unwrap();
+    herd.lose_index();
+    kill_at_each_step(&herd, "start", 0, no_path, |_| {});
+}
+
+#[test]
+fn creating_a_bucket() {
+    kill_at_each_step(&Herd::new(), "create", 7, no_path, |herd| {
+        let ids: BTreeSet<_> = herd.ids();
+        assert!(ids.is_superset(&[1, 2, 3].into()) && ids.is_subset(&[1, 2, 3, 7].into()));
+    });
+}
+
+#[test]
+fn putting_and_signing_a_leaf() {
+    kill_at_each_step(&Herd::new(), "put", 2, no_path, |_| {});
+}
+
+#[test]
+fn deleting_a_bucket() {
+    let herd = Herd::new().without_promises_of(2);
+    kill_at_each_step(&herd, "delete", 2, no_path, |herd| {
+        let trash = std::fs::read_dir(herd.base().join("trash")).unwrap();
+        assert_eq!(trash.count(), 0, "what was deleted is removed");
+    });
+}
+
+#[test]
+fn pruning_a_bucket() {
+    kill_at_each_step(&Herd::new(), "prune", 2, no_path, |herd| {
+        // The old tree or the new one, and never something between.
+        let newest = herd.newest_of(2);
+        let whole = (0, 5) == newest;
+        assert!(whole || (2, 3) == newest, "{newest:?}");
+    });
+}
+
+#[test]
+fn releasing_what_was_pruned() {
+    let herd = Herd::new();
+    assert!(keep(&herd.base(), "prune", 2, None, None).done);
+    let herd = herd.without_promises_of(2);
+    kill_at_each_step(&herd, "release", 2, no_path, |_| {});
+}
+
+#[test]
+fn exporting_a_bucket() {
+    let to = |herd: &Herd| Some(herd.outside("exported"));
+    kill_at_each_step(&Herd::new(), "export", 2, to, |herd| {
+        // Half an export must not pass for one.
+        let exported = herd.outside("exported");
+        if exported.exists() {
+            let other = Herd::of(&[1]);
+            let imported = keep(&other.base(), "import", 0, Some(&exported), None);
+            assert!(imported.done, "{imported:?}");
+        }
+    });
+}
+
+#[test]
+fn importing_a_bucket() {
+    let other = Herd::of(&[9]);
+    let exported = other.outside("exported");
+    assert!(keep(&other.base(), "export", 9, Some(&exported), None).done);
+    let from = |_: &Herd| Some(exported.clone());
+    kill_at_each_step(&Herd::new(), "import", 0, from, |herd| {
+        if herd.folder_of(9).exists() {
+            let mut whole = herd.copied();
+            whole.expect_of(&other, 9);
+            whole.check(&[], "imported");
+        }
+    });
+}

@@ -1,0 +1,225 @@
+//! What is wrong with one bucket is told of that bucket, to the hash, and the
+//! others are imported.
+
+use crate::support::{Scene, bytes, entry};
+use crate::writer::{CHUNK, ERAS, Era, Writer};
+use cairn_node_ext::{
+    Access, Bucket, BucketConfig, LegacyError, LegacySource, LegacyStatus, Shared,
+};
+use cairn_primitives::{BucketId, H256};
+use rocksdb::{DB, Options};
+
+/// Two buckets, of which bucket 2 alone has the second content. Gives that
+/// content's data root and the hash of its second chunk.
+fn two_buckets(writer: &Writer) -> (H256, H256) {
+    let shared = bytes(1, 3 * CHUNK);
+    let own = bytes(2, 3 * CHUNK + 5);
+    let shared = (writer.content(&shared), shared.len() as u64);
+    let own_leaf = (writer.content(&own), own.len() as u64);
+    writer.bucket(1, 0, 0, &[shared, shared]);
+    writer.bucket(2, 0, 0, &[shared, own_leaf]);
+    (own_leaf.0, writer.chunk(&own[CHUNK..2 * CHUNK]))
+}
+
+/// Has bucket 2 refused with all of `words`, and bucket 1 imported.
+fn refused(scene: &Scene, words: &[&str]) {
+    let report = scene.import();
+    let refused = entry(&report, 2);
+    assert_eq!(refused.status, LegacyStatus::Refused);
+    let reason = refused.reason.as_deref().unwrap();
+    for word in words {
+        assert!(reason.contains(word), "no {word:?} in {reason:?}");
+    }
+    assert_eq!(entry(&report, 1).status, LegacyStatus::Imported);
+    assert_eq!((report.summary.refused, report.summary.imported), (1, 1));
+    assert!(report.has_findings());
+    // Nothing of it is left, not even half.
+    assert_eq!(scene.bucket_folders(), ["0000000000000001"]);
+    scene.open(1, Access::ReadOnly);
+}
+
+#[test]
+fn a_flipped_bit_in_any_node_refuses_the_buckets_that_have_it() {
+    for era in ERAS {
+        for what in ["chunk", "root"] {
+            let mut names = (H256::zero(), H256::zero());
+            let scene = Scene::new(era, |writer| {
+                names = two_buckets(writer);
+                let node = if what == "chunk" { names.1 } else { names.0 };
+                let mut value = writer.get("nodes", node.as_bytes()).unwrap();
+                // Within the bytes of a chunk, or of a left child.
+                value[20] ^= 1;
+                writer.put("nodes", node.as_bytes(), &value);
+            });
+            let (root, chunk) = names;
+            let at_fault = if what == "chunk" { chunk } else { root };
+            let root = format!("{root:?}");
+            let mut words = vec!["leaf 1 ", root.as_str()];
+            let at_fault = format!("{at_fault:?}");
+            words.push(&at_fault);
+            // The older eras keep a node's children twice, and these differ now.
+            if what == "chunk" || matches!(era, Era::C | Era::D) {
+                words.push("does not hash to it");
+            } else {
+                words.push("its bytes are not those of its two children");
+            }
+            refused(&scene, &words);
+        }
+    }
+}
+
+#[test]
+fn a_missing_chunk_or_node_refuses_the_bucket_by_its_hash() {
+    for era in ERAS {
+        let mut chunk = H256::zero();
+        let scene = Scene::new(era, |writer| {
+            chunk = two_buckets(writer).1;
+            writer.delete("nodes", chunk.as_bytes());
+        });
+        refused(&scene, &["leaf 1 ", &format!("{chunk:?} is missing")]);
+    }
+}
+
+#[test]
+fn a_node_that_cannot_be_read_refuses_the_bucket() {
+    for era in ERAS {
+        let scene = Scene::new(era, |writer| {
+            let (root, _) = two_buckets(writer);
+            let mut value = writer.get("nodes", root.as_bytes()).unwrap();
+            value.push(0);
+            writer.put("nodes", root.as_bytes(), &value);
+        });
+        refused(&scene, &["leaf 1 ", "goes on after its last field"]);
+    }
+}
+
+#[test]
+fn a_root_that_the_leaves_do_not_give_refuses_the_bucket() {
+    for era in ERAS {
+        let scene = Scene::new(era, |writer| {
+            two_buckets(writer);
+            let shared = bytes(1, 3 * CHUNK);
+            let leaf = (writer.content(&shared), shared.len() as u64);
+            let mut state = writer.bucket(2, 0, 0, &[leaf, leaf]);
+            state.leaves[0].total_size += 1;
+            writer.state(2, &state);
+        });
+        refused(&scene, &["its leaves give the root"]);
+    }
+}
+
+#[test]
+fn a_state_that_is_cut_short_refuses_the_bucket() {
+    for era in ERAS {
+        let scene = Scene::new(era, |writer| {
+            two_buckets(writer);
+            let key = 2u64.to_le_bytes();
+            let mut value = writer.get("buckets", &key).unwrap();
+            value.pop();
+            writer.put("buckets", &key, &value);
+            // The era must not be told by the damaged one.
+            writer.put("buckets", b"no id", &value);
+        });
+        refused(&scene, &["its state cannot be read", "ends before"]);
+        assert_eq!(scene.import().summary.unreadable_keys, 1);
+    }
+}
+
+#[test]
+fn a_tree_past_the_end_of_sequences_refuses_the_bucket() {
+    let scene = Scene::new(Era::C, |writer| {
+        two_buckets(writer);
+        let leaf = (writer.content(b"x"), 1);
+        writer.bucket(2, u64::MAX - 1, 0, &[leaf, leaf]);
+    });
+    refused(&scene, &["more leaves than sequences"]);
+}
+
+/// A tree of 70 levels over one chunk.
+#[test]
+fn a_tree_that_is_too_deep_refuses_the_bucket() {
+    for era in ERAS {
+        let scene = Scene::new(era, |writer| {
+            two_buckets(writer);
+            let deep = (0..70).fold(writer.chunk(b"x"), |below, _| {
+                writer.interior(H256::zero(), below)
+            });
+            writer.bucket(2, 0, 0, &[(deep, 1)]);
+        });
+        refused(&scene, &["leaf 0 ", "more than 64 levels deep"]);
+    }
+}
+
+#[test]
+fn a_bucket_whose_id_is_taken_is_refused_and_the_other_left_as_it_was() {
+    let scene = Scene::new(Era::B, |writer| {
+        two_buckets(writer);
+    });
+    let place = scene.bucket_path(2);
+    let shared = Shared::default();
+    let bucket = Bucket::create(&place, BucketId(2), BucketConfig::default(), &shared).unwrap();
+    bucket.close().unwrap();
+    let before = crate::listing(&place);
+    let report = scene.import();
+    assert_eq!(entry(&report, 2).status, LegacyStatus::Refused);
+    let reason = entry(&report, 2).reason.clone().unwrap();
+    assert!(reason.contains("holds another bucket"), "{reason}");
+    assert_eq!(entry(&report, 1).status, LegacyStatus::Imported);
+    assert!(before == crate::listing(&place));
+
+    // Nor is something taken away that does not open.
+    std::fs::remove_file(place.join("CURRENT")).unwrap();
+    let before = crate::listing(&place);
+    let reason = entry(&scene.import(), 2).reason.clone().unwrap();
+    assert!(reason.contains("does not open"), "{reason}");
+    assert!(before == crate::listing(&place));
+}
+
+#[test]
+fn what_is_no_providers_database_is_said_to_be_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = LegacySource::open(&folder.path().join("absent")).unwrap_err();
+    assert!(error.to_string().contains("holds no RocksDB"), "{error}");
+
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    drop(DB::open_cf(&options, folder.path(), ["nodes"]).unwrap());
+    let before = crate::listing(folder.path());
+    let error = LegacySource::open(folder.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("no column family buckets"),
+        "{error}"
+    );
+    assert!(before == crate::listing(folder.path()));
+}
+
+#[test]
+fn a_format_version_that_nobody_wrote_is_refused() {
+    let scene = Scene::new(Era::C, |writer| {
+        writer.metadata("format_version", &3u32.to_le_bytes());
+    });
+    let error = LegacySource::open(&scene.source()).unwrap_err();
+    assert!(
+        matches!(error, LegacyError::UnknownVersion { .. }),
+        "{error}"
+    );
+    scene.write(Era::C, |writer| writer.metadata("format_version", &[1]));
+    let error = LegacySource::open(&scene.source()).unwrap_err();
+    assert!(
+        error.to_string().contains("format version is 01"),
+        "{error}"
+    );
+}
+
+#[test]
+fn buckets_in_no_known_encoding_are_refused_as_a_whole() {
+    let scene = Scene::new(Era::B, |writer| {
+        writer.put("buckets", &1u64.to_le_bytes(), b"something else");
+    });
+    let error = LegacySource::open(&scene.source()).unwrap_err();
+    assert!(
+        matches!(error, LegacyError::UnknownEncoding { .. }),
+        "{error}"
+    );
+}

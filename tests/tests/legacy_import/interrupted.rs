@@ -1,0 +1,110 @@
+//! An import that ends anywhere: what is in its place is whole, and running it
+//! again makes the rest.
+
+use crate::held::helper;
+use crate::support::{Scene, bytes, listing};
+use crate::writer::{CHUNK, Era, State, Writer};
+use cairn_node_ext::{Access, LegacyImport, LegacyMode, LegacySource, Shared, fsck};
+use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Three buckets, whose import has some 20 steps.
+fn three_buckets(writer: &Writer) -> Vec<(u64, State)> {
+    let big = bytes(1, 3 * CHUNK + 1);
+    let big = (writer.content(&big), big.len() as u64);
+    let small = |seed| (writer.content(&bytes(seed, 99)), 99);
+    let leaves: Vec<_> = (0..7).map(small).chain([big]).collect();
+    [(1, &leaves[..]), (2, &leaves[5..]), (3, &leaves[..1])]
+        .map(|(id, leaves)| (id, writer.bucket(id, 10 * id, 0, leaves)))
+        .to_vec()
+}
+
+fn scene() -> (Scene, Vec<(u64, State)>) {
+    let mut states = vec![];
+    let scene = Scene::new(Era::C, |writer| states = three_buckets(writer));
+    (scene, states)
+}
+
+/// Every bucket that is in its place is whole. Gives how many are.
+fn check_whole(scene: &Scene, states: &[(u64, State)]) -> usize {
+    let mut whole = 0;
+    for (id, state) in states {
+        if scene.bucket_path(*id).exists() {
+            let bucket = scene.open(*id, Access::ReadOnly);
+            assert_eq!(bucket.commitment().mmr_root, state.mmr_root);
+            assert!(fsck(&bucket, |_| {}).unwrap().is_clean());
+            whole += 1;
+        }
+    }
+    whole
+}
+
+fn finishes(scene: &Scene, states: &[(u64, State)], already_there: usize) {
+    let report = scene.import();
+    assert!(!report.has_findings(), "{:?}", report.buckets);
+    assert_eq!(report.summary.already_there, already_there as u64);
+    assert_eq!(check_whole(scene, states), states.len());
+    // And nothing beside them.
+    assert_eq!(scene.bucket_folders().len(), states.len());
+}
+
+/// Runs an import that panics at its `step`-th step. Whether it came that far.
+fn panics_at(scene: &Scene, step: u64) -> bool {
+    let source = LegacySource::open(&scene.source()).unwrap();
+    let import = LegacyImport::new(&source, &scene.base(), LegacyMode::Import);
+    let mut steps = 0;
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        import.all(&Shared::default(), |_, _| {
+            assert_ne!(steps, step, "as the test wants it");
+            steps += 1;
+        })
+    }));
+    ended.is_err()
+}
+
+#[test]
+fn an_import_that_fails_at_any_step_is_finished_by_the_next() {
+    let mut step = 0;
+    loop {
+        let (scene, states) = scene();
+        let interrupted = panics_at(&scene, step);
+        let whole = check_whole(&scene, &states);
+        finishes(&scene, &states, whole);
+        if !interrupted {
+            break;
+        }
+        step += 1;
+    }
+    assert!(step > 15, "{step} steps are too few to mean anything");
+}
+
+#[test]
+fn a_folder_that_was_left_half_built_is_begun_anew() {
+    let (scene, states) = scene();
+    let left = scene.base().join("buckets/0000000000000002.importing");
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("CURRENT"), b"MANIFEST-000009\n").unwrap();
+    std::fs::write(left.join("000012.sst"), b"half").unwrap();
+    finishes(&scene, &states, 0);
+}
+
+/// Killed as a power switch would, after each of its first steps.
+#[test]
+fn an_import_that_is_killed_is_finished_by_the_next() {
+    for lines in [0, 1, 4, 8, 9, 10, 13, 14] {
+        let (scene, states) = scene();
+        let mut child = helper("import", &[scene.source(), scene.base()]);
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let steps = said.by_ref().filter(|line| {
+            let line = line.as_ref().unwrap();
+            line.starts_with("step ")
+        });
+        assert_eq!(steps.take(lines).count(), lines);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let whole = check_whole(&scene, &states);
+        let source = listing(&scene.source());
+        finishes(&scene, &states, whole);
+        assert!(source == listing(&scene.source()));
+    }
+}

@@ -1,0 +1,275 @@
+//! Content that the chain cannot verify: it is kept, read back and flagged; its
+//! leaf is proven, and a challenge to a chunk of it is refused by name.
+
+use crate::support::{Scene, bytes, entry};
+use crate::writer::{CHUNK, ERAS, Era, Writer};
+use cairn_node_ext::{
+    Access, At, Bucket, CommitError, Durability, Flaw, LegacyMode, LegacyStatus, NewLeaf,
+    ProveError, fsck,
+};
+use cairn_primitives::challenge::ChunkLocation;
+use cairn_primitives::{ChunkIndex, H256, LeafIndex};
+
+/// A tree that is not as it should be.
+struct Odd {
+    root: H256,
+    data_size: u64,
+    content: Vec<u8>,
+    flaw: Flaw,
+}
+
+fn odd(root: H256, flaw: Flaw, parts: &[&[u8]]) -> Odd {
+    let content = parts.concat();
+    Odd {
+        root,
+        data_size: content.len() as u64,
+        content,
+        flaw,
+    }
+}
+
+/// One of each flaw, and some in several ways.
+fn odd_trees(writer: &Writer) -> Vec<Odd> {
+    let zero = H256::zero();
+    let full = |seed| bytes(seed, CHUNK);
+    let (a, b, c) = (full(1), full(2), full(3));
+    let [ha, hb, hc] = [&a, &b, &c].map(|bytes| writer.chunk(bytes));
+    let (short, long) = (bytes(4, 100), bytes(5, CHUNK + 1));
+    let (hs, hl) = (writer.chunk(&short), writer.chunk(&long));
+    let empty = writer.chunk(&[]);
+    let ab = writer.interior(ha, hb);
+    let join = |left, right| writer.interior(left, right);
+    let mut all = vec![
+        odd(hl, Flaw::ChunkTooLong, &[&long]),
+        odd(join(hl, ha), Flaw::ChunkTooLong, &[&long, &a]),
+        odd(join(hs, ha), Flaw::ChunkNotFull, &[&short, &a]),
+        odd(
+            join(join(hs, hs), join(hs, hs)),
+            Flaw::ChunkNotFull,
+            &[&short, &short, &short, &short],
+        ),
+        // Three chunks, whose last was not padded to a pair.
+        odd(join(ab, hc), Flaw::NotPadded, &[&a, &b, &c]),
+        odd(join(ab, join(hs, zero)), Flaw::NotPadded, &[]),
+        odd(join(ab, zero), Flaw::NotPadded, &[&a, &b]),
+        odd(join(zero, ha), Flaw::NotPadded, &[&a]),
+        odd(join(ab, join(zero, zero)), Flaw::NotPadded, &[&a, &b]),
+        odd(join(ha, empty), Flaw::EmptyChunk, &[&a]),
+        odd(ab, Flaw::SizeDiffers, &[&a, &b]),
+        odd(hs, Flaw::SizeDiffers, &[&short]),
+        odd(zero, Flaw::NotPadded, &[]),
+    ];
+    // This one is as it should be, and only its neighbours are not.
+    let padded = all.remove(5);
+    assert_eq!(padded.content, b"");
+    for odd in &mut all {
+        if odd.flaw == Flaw::SizeDiffers {
+            odd.data_size += 1;
+        }
+    }
+    all
+}
+
+/// Bucket 5 with all odd trees and one good leaf at its end.
+fn scene_of_odd(era: Era) -> (Scene, Vec<Odd>, Vec<u8>) {
+    let mut all = vec![];
+    let good = bytes(1, 2 * CHUNK + 7);
+    let scene = Scene::new(era, |writer| {
+        all = odd_trees(writer);
+        // Each once more: what is known already is flagged as well.
+        all.extend(odd_trees(writer));
+        let mut leaves: Vec<_> = all.iter().map(|odd| (odd.root, odd.data_size)).collect();
+        leaves.push((writer.content(&good), good.len() as u64));
+        writer.bucket(5, 1000, 0, &leaves);
+        writer.bucket(6, 0, 0, &leaves[leaves.len() - 1..]);
+    });
+    (scene, all, good)
+}
+
+fn read(bucket: &Bucket, leaf: usize) -> Vec<u8> {
+    let mut content = vec![];
+    let view = bucket.view(At::Newest).unwrap();
+    let length = view
+        .read_content(LeafIndex(leaf as u64), &mut content)
+        .unwrap();
+    assert_eq!(length, content.len() as u64);
+    content
+}
+
+#[test]
+fn content_that_cannot_be_proven_is_imported_and_flagged_by_leaf() {
+    for era in ERAS {
+        let (scene, all, _) = scene_of_odd(era);
+        let dry = scene.run(LegacyMode::DryRun);
+        let report = scene.import();
+        assert!(report.has_findings());
+        assert_eq!(entry(&dry, 5).unprovable, entry(&report, 5).unprovable);
+        assert_eq!(entry(&dry, 5).used_bytes, entry(&report, 5).used_bytes);
+        // Whoever only sees the last run of several is to know of it as well.
+        let again = scene.import();
+        assert_eq!(entry(&again, 5).status, LegacyStatus::AlreadyThere);
+        assert_eq!(entry(&again, 5).unprovable, entry(&report, 5).unprovable);
+        let report = entry(&report, 5);
+        assert_eq!(report.status, LegacyStatus::Imported);
+        assert_eq!(report.unprovable.len(), all.len());
+        for (index, (flagged, odd)) in report.unprovable.iter().zip(&all).enumerate() {
+            assert_eq!(flagged.leaf_index, index as u64);
+            assert_eq!(flagged.data_root, format!("{:?}", odd.root));
+            assert_eq!(
+                flagged.reason,
+                odd.flaw.to_string(),
+                "leaf {index} of {era:?}"
+            );
+        }
+        // Three full chunks, one short, one long, one that is empty, and the
+        // good leaf's second and third.
+        let expected = 3 * CHUNK + 100 + (CHUNK + 1);
+        let good = bytes(1, 2 * CHUNK + 7).len() - CHUNK;
+        assert_eq!(report.used_bytes, (expected + good) as u64);
+    }
+}
+
+#[test]
+fn flagged_content_is_read_back_and_its_leaf_proven_but_no_chunk_answered_for() {
+    for era in ERAS {
+        let (scene, all, good) = scene_of_odd(era);
+        scene.import();
+        let bucket = scene.open(5, Access::ReadOnly);
+        for (index, odd) in all.iter().enumerate() {
+            assert!(
+                read(&bucket, index) == odd.content,
+                "leaf {index} of {era:?}"
+            );
+            let leaf_index = LeafIndex(index as u64);
+            let view = bucket.view(At::Newest).unwrap();
+            let (_, proof) = view.mmr_proof(leaf_index).unwrap();
+            assert_eq!(proof.leaf.data_root, odd.root);
+            let chunk_index = ChunkIndex(odd.data_size.saturating_sub(1) / CHUNK as u64);
+            let location = ChunkLocation {
+                leaf_index,
+                chunk_index,
+            };
+            match view.answer(location) {
+                Err(ProveError::Unprovable { leaf, flaw, .. }) => {
+                    assert_eq!((leaf, flaw), (leaf_index, odd.flaw));
+                }
+                other => panic!("leaf {index} of {era:?}: {other:?}"),
+            }
+        }
+        // A good leaf beside them answers, though its chunks are theirs too.
+        assert!(read(&bucket, all.len()) == good);
+        let location = ChunkLocation {
+            leaf_index: LeafIndex(all.len() as u64),
+            chunk_index: ChunkIndex(2),
+        };
+        let view = bucket.view(At::Newest).unwrap();
+        assert_eq!(view.answer(location).unwrap().chunk_data, good[2 * CHUNK..]);
+    }
+}
+
+#[test]
+fn fsck_knows_what_is_flagged_and_takes_it_for_no_finding() {
+    for era in ERAS {
+        let (scene, all, _) = scene_of_odd(era);
+        scene.import();
+        let report = fsck(&scene.open(5, Access::ReadOnly), |_| {}).unwrap();
+        assert!(report.is_clean(), "{:?}", report.findings);
+        assert_eq!(report.unprovable_leaves, all.len() as u64);
+        assert_eq!(report.leaves, all.len() as u64 + 1);
+        let report = fsck(&scene.open(6, Access::ReadOnly), |_| {}).unwrap();
+        assert_eq!((report.is_clean(), report.unprovable_leaves), (true, 0));
+    }
+}
+
+#[test]
+fn i1_nothing_is_committed_over_content_that_cannot_be_proven() {
+    for era in ERAS {
+        let (scene, all, _) = scene_of_odd(era);
+        scene.import();
+        let bucket = scene.open(5, Access::ReadWrite);
+        for odd in &all {
+            let leaf = NewLeaf {
+                data_root: odd.root,
+                data_size: odd.data_size,
+            };
+            match bucket.commit(&[leaf], Durability::Synced) {
+                Err(
+                    CommitError::UnknownDataRoot { .. }
+                    | CommitError::SizeMismatch { .. }
+                    | CommitError::NotARoot { .. },
+                ) => {}
+                other => panic!("{:?}: {other:?}", odd.flaw),
+            }
+        }
+    }
+}
+
+/// Under the plain profile, 64 bytes of content and a node may have one hash,
+/// and the source keeps whichever was written last.
+#[test]
+fn a_chunk_and_a_node_of_one_hash_are_told_apart_by_the_leafs_size() {
+    for era in [Era::A, Era::B, Era::C] {
+        for last in ["chunk", "node"] {
+            let content = bytes(1, CHUNK + 5);
+            let halves = [&content[..CHUNK], &content[CHUNK..]];
+            let mut as_chunk = vec![];
+            let scene = Scene::new(era, |writer| {
+                let root = writer.content(&content);
+                as_chunk = halves.map(|half| writer.chunk(half).0).concat();
+                assert_eq!(writer.chunk(&as_chunk), root);
+                if last == "node" {
+                    writer.content(&content);
+                }
+                let beside = [bytes(2, CHUNK), as_chunk.clone()].concat();
+                let beside = (
+                    writer.interior(writer.chunk(&bytes(2, CHUNK)), root),
+                    beside,
+                );
+                let leaves = [
+                    (root, 64),
+                    (root, content.len() as u64),
+                    (beside.0, beside.1.len() as u64),
+                ];
+                writer.bucket(5, 0, 0, &leaves);
+            });
+            let report = scene.import();
+            assert!(
+                !report.has_findings(),
+                "{era:?} {last}: {:?}",
+                report.buckets
+            );
+            let bucket = scene.open(5, Access::ReadOnly);
+            assert_eq!(read(&bucket, 0), as_chunk);
+            assert!(read(&bucket, 1) == content);
+            assert_eq!(read(&bucket, 2)[CHUNK..], as_chunk);
+            let report = fsck(&bucket, |_| {}).unwrap();
+            assert!(report.is_clean(), "{:?}", report.findings);
+        }
+    }
+}
+
+/// 2^40 chunks of which one is distinct, in a good tree and in an odd one: what
+/// is in the bucket is not walked again.
+#[test]
+fn a_tree_that_repeats_itself_takes_no_longer_than_its_distinct_nodes() {
+    for era in ERAS {
+        let scene = Scene::new(era, |writer| {
+            let double = |from| (0..40).fold(from, |below, _| writer.interior(below, below));
+            let good = double(writer.chunk(&bytes(1, CHUNK)));
+            let odd = double(writer.chunk(b"x"));
+            writer.bucket(5, 0, 0, &[(good, 1 << 58), (odd, 1 << 40)]);
+        });
+        let report = scene.import();
+        let report = entry(&report, 5);
+        assert_eq!(report.status, LegacyStatus::Imported);
+        assert_eq!(report.unprovable.len(), 1);
+        assert_eq!(report.used_bytes, CHUNK as u64 + 1);
+        let bucket = scene.open(5, Access::ReadOnly);
+        let location = ChunkLocation {
+            leaf_index: LeafIndex(0),
+            chunk_index: ChunkIndex(0x12_3456_7890),
+        };
+        let view = bucket.view(At::Newest).unwrap();
+        assert_eq!(view.answer(location).unwrap().chunk_data.len(), CHUNK);
+    }
+}
