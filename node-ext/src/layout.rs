@@ -40,6 +40,8 @@ pub(crate) const TRASH_DIR: &str = "trash";
 pub(crate) const KEYSTORE_DIR: &str = "keystore";
 /// The folder within the base path that says how far scrubs have come.
 pub(crate) const SCRUB_DIR: &str = "scrub";
+/// In [`SCRUB_DIR`]: how far the round through all buckets has come.
+pub(crate) const SCRUB_ROUND_FILE: &str = "round";
 /// The file whose lock says that a process works on the base path.
 pub(crate) const LOCK_FILE: &str = "LOCK";
 

@@ -54,6 +54,7 @@ mod index;
 mod keystore;
 mod layout;
 mod legacy;
+mod metrics;
 mod pool;
 mod provider;
 mod salvage;
@@ -84,7 +85,9 @@ pub use pool::{
     Allowance, Budget, BudgetError, BudgetRequest, DESCRIPTORS_BESIDES_FILES, PoolStatistics,
     Priority, RESERVED_DESCRIPTORS, USUAL_WAIT, Wanted,
 };
-pub use provider::{Fault, Lease, Provider, ProviderError, ProviderOptions};
+pub use provider::{
+    Fault, Lease, Provider, ProviderError, ProviderOptions, ScrubPlan, ScrubStatistics,
+};
 pub use salvage::Salvaged;
 pub use scrub::{Pace, Scrub, ScrubFinding, ScrubPoint, StepReport};
 pub use signing::{KEY_TYPE, SignError, SignedCommitment, Signer};

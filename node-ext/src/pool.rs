@@ -35,7 +35,7 @@ use dirty::DirtyBuckets;
 use guards::{EndsClosed, Place};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use slots::{Handle, ReserveStep, Slots, Step};
-use statistics::{Counters, Source, add_time, count};
+use statistics::{Counters, add_time, count};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
@@ -158,13 +158,13 @@ impl<H: Home> Pool<H> {
                         count(&self.counters.hits);
                     }
                     place.leave(&mut table);
-                    return Ok(self.lease_of(&mut table, id, wanted.access, held.0));
+                    return Ok(self.lease_of(&mut table, id, wanted, held.0));
                 }
                 Step::Open => {
                     place.leave(&mut table);
                     drop(table);
                     count(&self.counters.misses);
-                    return self.open(id, wanted.access);
+                    return self.open(id, wanted);
                 }
                 Step::Close(victim, held) => {
                     drop(table);
@@ -220,9 +220,10 @@ impl<H: Home> Pool<H> {
         self: &Arc<Self>,
         table: &mut Table<H>,
         id: BucketId,
-        access: Access,
+        wanted: Wanted,
         open: Arc<H::Open>,
     ) -> PoolLease<H> {
+        let access = wanted.access;
         if access == Access::ReadWrite {
             table.dirty.written(id);
         }
@@ -230,7 +231,7 @@ impl<H: Home> Pool<H> {
             pool: self.clone(),
             id,
             access,
-            used: true,
+            used: wanted.priority != Priority::Background,
             open: Some(open),
         }
     }
@@ -250,7 +251,7 @@ impl<H: Home> Pool<H> {
     fn open(
         self: &Arc<Self>,
         id: BucketId,
-        access: Access,
+        wanted: Wanted,
     ) -> Result<PoolLease<H>, LeaseError<H::Error>> {
         // However opening ends, those who wait for it must be told.
         let mut ends = EndsClosed {
@@ -258,7 +259,7 @@ impl<H: Home> Pool<H> {
             id: Some(id),
         };
         let begun = Instant::now();
-        let opened = self.home.open(id, access);
+        let opened = self.home.open(id, wanted.access);
         add_time(&self.counters.opening_us, begun.elapsed());
         match opened {
             Ok(open) => {
@@ -266,8 +267,11 @@ impl<H: Home> Pool<H> {
                 ends.id = None;
                 let open = Arc::new(open);
                 let mut table = self.table.lock();
-                table.slots.opened(id, Held(open.clone()), access);
-                Ok(self.lease_of(&mut table, id, access, open))
+                let Wanted {
+                    access, priority, ..
+                } = wanted;
+                table.slots.opened(id, Held(open.clone()), access, priority);
+                Ok(self.lease_of(&mut table, id, wanted, open))
             }
             Err(error) => {
                 count(&self.counters.failed_to_open);
@@ -395,8 +399,7 @@ impl<H: Home> Pool<H> {
         H: 'static,
     {
         let pool = self.clone();
-        let source: Source = Arc::new(move || pool.statistics());
-        statistics::register_all(&source, registry)
+        statistics::register_all(Arc::new(move || pool.statistics()), registry)
     }
 }
 

@@ -6,7 +6,7 @@
 //!           ├─ summary, page ──► index, or the open bucket
 //!           ├─ create, delete ─► folders
 //!           └─ in the background: learn what is new, flush what is old,
-//!              write the index behind, empty the trash
+//!              write the index behind, empty the trash, scrub
 //! ```
 //!
 //! Calls block, and belong on threads that may;
@@ -19,12 +19,14 @@ mod learn;
 mod lease;
 mod ledger;
 mod life;
+mod scrubbing;
 #[cfg(test)]
 mod tests;
 mod trash;
 
 pub use error::ProviderError;
 pub use lease::{Fault, Lease};
+pub use scrubbing::{ScrubPlan, ScrubStatistics};
 
 use crate::base_path::BasePath;
 use crate::bucket::{Answer, At, Committed, NewLeaf};
@@ -40,6 +42,7 @@ use cairn_primitives::{BucketId, H256};
 use home::{BucketFolders, HomeError};
 use ledger::Ledger;
 use parking_lot::{Condvar, Mutex};
+use scrubbing::Scrubbing;
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,6 +62,9 @@ pub struct ProviderOptions {
     /// Learn of buckets when they are asked for, and not all at the start: for
     /// a command that needs one of them.
     pub on_demand: bool,
+    /// How all buckets are read again in the background; `None` for not at all,
+    /// as for a command that is soon done.
+    pub scrub: Option<ScrubPlan>,
 }
 
 /// What all threads of a provider share.
@@ -67,6 +73,7 @@ struct Inner {
     budget: Budget,
     ledger: Arc<Ledger>,
     pool: Arc<Pool<BucketFolders>>,
+    scrubbing: Arc<Scrubbing>,
     work: Mutex<Work>,
     changed: Condvar,
 }
@@ -116,10 +123,14 @@ impl Provider {
     /// what to raise; [`ProviderError::BasePath`] unless it was taken for writing.
     pub fn open(base: BasePath, options: ProviderOptions) -> Result<Self, ProviderError> {
         let budget = Budget::plan(options.budget, Allowance::of_process())?;
-        Self::open_within(base, budget, options.on_demand)
+        Self::open_within(base, budget, options)
     }
 
-    fn open_within(base: BasePath, budget: Budget, on_demand: bool) -> Result<Self, ProviderError> {
+    fn open_within(
+        base: BasePath,
+        budget: Budget,
+        options: ProviderOptions,
+    ) -> Result<Self, ProviderError> {
         base.check_writable()?;
         let trash_path = base.path().join(TRASH_DIR);
         std::fs::create_dir_all(&trash_path).map_err(io("make", &trash_path))?;
@@ -139,8 +150,16 @@ impl Provider {
             pool: Arc::new(Pool::new(home, budget.max_open, write_buffer)),
             ledger,
             base,
+            scrubbing: Arc::new(Scrubbing {
+                plan: options.scrub,
+                ..Scrubbing::default()
+            }),
             work: Mutex::new(Work {
-                to_learn: if on_demand { Vec::new() } else { to_learn },
+                to_learn: if options.on_demand {
+                    Vec::new()
+                } else {
+                    to_learn
+                },
                 trash,
                 ..Work::default()
             }),
@@ -314,13 +333,19 @@ impl Provider {
         self.inner.pool.statistics()
     }
 
-    /// Registers what the pool counts with a node's registry.
+    /// What was read again in the background.
+    pub fn scrubbed(&self) -> ScrubStatistics {
+        *self.inner.scrubbing.done.lock()
+    }
+
+    /// Registers what the pool and the scrub count with a node's registry.
     ///
     /// # Errors
     ///
     /// [`PrometheusError`] where it is registered already.
     pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
-        self.inner.pool.register(registry)
+        self.inner.pool.register(registry)?;
+        self.inner.scrubbing.register(registry)
     }
 
     /// Waits until all buckets are known.
@@ -361,11 +386,12 @@ impl Drop for Provider {
 impl Inner {
     fn start_threads(inner: &Arc<Self>) -> Result<Vec<JoinHandle<()>>, ProviderError> {
         type Duty = fn(&Arc<Inner>);
-        let duties: [(&str, Duty); 4] = [
+        let duties: [(&str, Duty); 5] = [
             ("cairn-flush", |inner| inner.pool.keep_flushed()),
             ("cairn-index", |inner| inner.keep_index_written()),
             ("cairn-learn", |inner| inner.keep_learning()),
             ("cairn-trash", |inner| inner.keep_emptying()),
+            ("cairn-scrub", |inner| inner.keep_scrubbing()),
         ];
         duties
             .into_iter()

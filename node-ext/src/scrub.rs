@@ -1,6 +1,7 @@
 //! Reading all of a bucket again, a little at a time, beside whatever else it
 //! does: every chunk's bytes against its hash and length, every interior node
-//! against its children, every leaf against its node.
+//! against its children, and of every tree that is proven from, retired ones
+//! too, each leaf and node against what it is the hash of.
 //!
 //! A step goes on where the last one ended, in the order of keys, and leaves a
 //! [`ScrubPoint`] that can be kept across restarts: nothing is read twice or
@@ -9,18 +10,21 @@
 
 mod kept;
 mod pace;
+mod round;
+mod stands;
 #[cfg(test)]
 mod tests;
 
 pub use pace::Pace;
+pub(crate) use round::ScrubRound;
 
-use crate::bucket::Bucket;
 use crate::bucket::records::{NodeVerdict, Surveyed, successor};
-use crate::engine::{EngineError, Read};
-use crate::layout::{self, InteriorValue};
-use cairn_primitives::mmr::leaf_position;
-use cairn_primitives::{H256, LeafIndex, MmrLeaf, Sequence};
+use crate::bucket::{Bucket, RetiredTree};
+use crate::engine::EngineError;
+use crate::layout::InteriorValue;
+use cairn_primitives::{H256, LeafCount, LeafIndex, Sequence};
 use codec::{Decode, Encode, Input, Output};
+use stands::StandsWith;
 
 /// What a record costs besides a chunk's bytes, in bytes.
 const RECORD_BYTES: u64 = 100;
@@ -44,16 +48,17 @@ pub struct ScrubPoint {
 enum Place {
     Chunk(H256),
     Node(H256),
-    Leaf(Sequence),
+    /// A leaf of the tree of this name, with the nodes that arose with it.
+    Leaf(Sequence, LeafIndex),
 }
 
-/// One byte for the kind, then the hash or sequence.
+/// One byte for the kind, then the hash, or the tree and the leaf.
 impl Encode for Place {
     fn encode_to<O: Output + ?Sized>(&self, output: &mut O) {
         match self {
             Self::Chunk(hash) => (0u8, hash).encode_to(output),
             Self::Node(hash) => (1u8, hash).encode_to(output),
-            Self::Leaf(sequence) => (2u8, sequence).encode_to(output),
+            Self::Leaf(tree, index) => (2u8, tree, index).encode_to(output),
         }
     }
 }
@@ -63,7 +68,9 @@ impl Decode for Place {
         match u8::decode(input)? {
             0 => H256::decode(input).map(Self::Chunk),
             1 => H256::decode(input).map(Self::Node),
-            2 => Sequence::decode(input).map(Self::Leaf),
+            2 => {
+                <(Sequence, LeafIndex)>::decode(input).map(|(tree, index)| Self::Leaf(tree, index))
+            }
             _ => Err("no such kind of record".into()),
         }
     }
@@ -152,10 +159,11 @@ impl Step<'_> {
     /// Checks from `place` on. Returns where the budget ended, if it did before
     /// the round.
     fn go_on(&mut self, place: Place) -> Result<Option<Place>, EngineError> {
-        let (chunks, nodes, leaf) = match place {
-            Place::Chunk(from) => (Some(from), Some(H256::zero()), Sequence(0)),
-            Place::Node(from) => (None, Some(from), Sequence(0)),
-            Place::Leaf(from) => (None, None, from),
+        let start = (Sequence(0), LeafIndex(0));
+        let (chunks, nodes, (tree, leaf)) = match place {
+            Place::Chunk(from) => (Some(from), Some(H256::zero()), start),
+            Place::Node(from) => (None, Some(from), start),
+            Place::Leaf(tree, from) => (None, None, (tree, from)),
         };
         let (bucket, zero) = (self.bucket, H256::zero());
         if let Some(from) = chunks {
@@ -169,10 +177,11 @@ impl Step<'_> {
             let records = bucket.stored_nodes(from);
             let stopped = self.survey(records, "node of a chunk tree", Self::node);
             if let Some(next) = stopped {
-                return Ok(Some(next.map_or(Place::Leaf(Sequence(0)), Place::Node)));
+                let first_leaf = Place::Leaf(start.0, start.1);
+                return Ok(Some(next.map_or(first_leaf, Place::Node)));
             }
         }
-        Ok(self.leaves(leaf)?.map(Place::Leaf))
+        self.trees(tree, leaf)
     }
 
     /// Spends on one record. Returns whether anything is left.
@@ -254,46 +263,88 @@ impl Step<'_> {
         (0, checked)
     }
 
-    /// Checks the newest tree's leaves. Returns the first that is left.
-    fn leaves(&mut self, from: Sequence) -> Result<Option<Sequence>, EngineError> {
-        let tip = self.bucket.newest_tip();
-        let (tree, count) = (tip.tree, tip.frontier.count().get());
-        // What a prune has dropped meanwhile is not here to be checked.
-        let mut next = from.0.saturating_sub(tree.0);
-        while next < count {
-            let end = next.saturating_add(LEAVES_AT_ONCE).min(count);
-            let keys: Vec<_> = (next..end)
-                .map(LeafIndex)
-                .flat_map(|index| {
-                    let sequence = Sequence(tree.0.saturating_add(index.0));
-                    let node = layout::node_key(tree, leaf_position(index));
-                    [layout::leaf_key(sequence), node]
-                })
-                .collect();
-            let mut records = self.bucket.tree_records(&keys)?.into_iter();
-            while let (Some(leaf), Some(node)) = (records.next(), records.next()) {
-                if let Err(fault) = self.leaf(leaf, node) {
-                    self.find(format!("leaf {next}"), fault);
-                }
-                next = next.saturating_add(1);
-                if !self.spend(0) && next < count {
-                    return Ok(Some(Sequence(tree.0.saturating_add(next))));
-                }
+    /// Checks the trees that are proven from, from a leaf of one on. Returns the
+    /// first leaf that is left.
+    fn trees(&mut self, from: Sequence, leaf: LeafIndex) -> Result<Option<Place>, EngineError> {
+        for (tree, count) in self.kept_trees() {
+            let first = match tree.cmp(&from) {
+                std::cmp::Ordering::Less => continue,
+                std::cmp::Ordering::Equal => leaf,
+                std::cmp::Ordering::Greater => LeafIndex(0),
+            };
+            if let Some(next) = self.leaves(tree, count, first)? {
+                return Ok(Some(Place::Leaf(tree, next)));
             }
         }
         Ok(None)
     }
 
-    fn leaf(&self, leaf: Read, node: Read) -> Result<(), String> {
-        let read = |read: Read, lost: &str| match read {
-            Ok(value) => value.ok_or_else(|| lost.to_owned()),
-            Err(error) => Err(error.to_string()),
+    /// The trees that are proven from, in the order of their names.
+    fn kept_trees(&mut self) -> Vec<(Sequence, LeafCount)> {
+        // Read first: a tree that is newest now and retired afterwards is in both.
+        let tip = self.bucket.newest_tip();
+        let newest = (tip.tree, tip.frontier.count());
+        let mut trees = match self.bucket.retired() {
+            Ok(retired) => retired
+                .into_iter()
+                .filter(|tree| !tree.releasing)
+                .map(|tree| (tree.commitment.start_seq, tree.commitment.leaf_count))
+                .collect(),
+            Err(error) => {
+                self.find("retired trees".into(), error);
+                vec![]
+            }
         };
-        let (leaf, node) = (read(leaf, "it is lost")?, read(node, "its node is lost")?);
-        let leaf = MmrLeaf::decode(&mut &leaf[..]).map_err(|_| "it cannot be read")?;
-        if self.bucket.profile().leaf(&leaf).as_bytes() != node {
-            return Err("it does not hash to its node".into());
+        trees.retain(|(tree, _)| *tree != newest.0);
+        trees.push(newest);
+        trees.sort_unstable();
+        trees
+    }
+
+    /// Whether a tree that was kept is kept still: what is released goes.
+    fn is_kept(&self, tree: Sequence) -> bool {
+        let is_it = |retired: &RetiredTree| retired.commitment.start_seq == tree;
+        self.bucket.newest_tip().tree == tree
+            || self.bucket.retired().map_or(true, |retired| {
+                retired.iter().any(|one| is_it(one) && !one.releasing)
+            })
+    }
+
+    /// Checks the leaves of a tree, with the nodes above them, from `from` on.
+    /// Returns the first leaf that is left.
+    fn leaves(
+        &mut self,
+        tree: Sequence,
+        count: LeafCount,
+        from: LeafIndex,
+    ) -> Result<Option<LeafIndex>, EngineError> {
+        let mut next = from.0;
+        while next < count.get() {
+            let end = next.saturating_add(LEAVES_AT_ONCE).min(count.get());
+            let stands = |index: u64| StandsWith::new(tree, LeafIndex(index));
+            let keys: Vec<_> = (next..end).flat_map(|index| stands(index).keys()).collect();
+            let mut records = self.bucket.tree_records(&keys)?.into_iter();
+            for index in next..end {
+                let stands = stands(index);
+                let read = records.by_ref().take(stands.keys().count()).collect();
+                let faults = stands.faults(self.bucket.profile(), read);
+                if !faults.is_empty() && !self.is_kept(tree) {
+                    return Ok(None);
+                }
+                for (place, fault) in faults {
+                    self.find(place, fault);
+                }
+                let mut is_left = self.spend(0);
+                for _ in &stands.above {
+                    is_left = self.spend(0);
+                }
+                let after = index.saturating_add(1);
+                if !is_left && after < count.get() {
+                    return Ok(Some(LeafIndex(after)));
+                }
+            }
+            next = end;
         }
-        Ok(())
+        Ok(None)
     }
 }

@@ -42,6 +42,7 @@ impl ProviderArgs {
         let options = ProviderOptions {
             budget: self.budget(),
             on_demand,
+            scrub: None,
         };
         Ok(Provider::open(base, options)?)
     }

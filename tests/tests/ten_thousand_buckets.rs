@@ -6,7 +6,8 @@
 //! with ten thousand for five minutes.
 
 use cairn_node_ext::{
-    At, BasePath, BucketConfig, BudgetRequest, NewLeaf, Provider, ProviderOptions, Wanted,
+    At, BasePath, BucketConfig, BudgetRequest, NewLeaf, Provider, ProviderOptions, ScrubPlan,
+    Wanted,
 };
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, HashingProfile, LeafIndex, MmrLeaf};
@@ -77,6 +78,11 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
             memory_bytes: Some(MEMORY),
         },
         on_demand: false,
+        // Rounds without an end.
+        scrub: Some(ScrubPlan {
+            every: Duration::ZERO,
+            ..ScrubPlan::default()
+        }),
     };
     let base = BasePath::create(folder.path()).unwrap();
     let provider = Provider::open(base, options).unwrap();

@@ -16,8 +16,11 @@ use std::sync::Arc;
 pub enum Priority {
     /// A stake hangs on it: answers to challenges.
     Challenge,
-    /// Everything else.
+    /// Everything else that somebody waits for.
     Usual,
+    /// What nobody waits for. A bucket that is opened for it alone is the first
+    /// to be closed, and others lose no place to it.
+    Background,
 }
 
 /// An open database, as the table sees it.
@@ -73,6 +76,8 @@ struct Slot<H> {
     leases: u32,
     /// Those who wait to write while it is open for reading.
     writers_waiting: u32,
+    /// It was opened in the background, and nobody else has had it.
+    for_nobody: bool,
     /// A lease ended in a panic.
     panicked: bool,
     /// Somebody waits to have it closed for themselves.
@@ -86,6 +91,7 @@ impl<H> Slot<H> {
             state,
             leases: 0,
             writers_waiting: 0,
+            for_nobody: false,
             panicked: false,
             reserving: false,
             changed: Arc::default(),
@@ -142,11 +148,14 @@ impl<H: Handle> Slots<H> {
         // Readers that keep coming must not keep a writer out; an answer to a
         // challenge may pass, since it is short and a stake hangs on it.
         let steps_aside = slot.writers_waiting > 0
-            && priority == Priority::Usual
+            && priority != Priority::Challenge
             && opened_for == Access::ReadOnly;
         if !reopen && !steps_aside {
             slot.leases = slot.leases.saturating_add(1);
-            self.idle.pop(&id);
+            if priority != Priority::Background {
+                slot.for_nobody = false;
+                self.idle.pop(&id);
+            }
             return Step::Use(handle);
         }
         if slot.leases > 0 || !reopen {
@@ -179,8 +188,9 @@ impl<H: Handle> Slots<H> {
     }
 
     /// The bucket was opened, and whoever opened it holds it.
-    pub(super) fn opened(&mut self, id: BucketId, handle: H, access: Access) {
+    pub(super) fn opened(&mut self, id: BucketId, handle: H, access: Access, priority: Priority) {
         if let Some(slot) = self.slots.get_mut(&id) {
+            slot.for_nobody = priority == Priority::Background;
             slot.state = State::Open { handle, access };
             slot.leases = 1;
             slot.changed.notify_all();
@@ -210,6 +220,9 @@ impl<H: Handle> Slots<H> {
             if slot.leases == 0 {
                 if used || !self.idle.contains(&id) {
                     self.idle.put(id, ());
+                }
+                if slot.for_nobody {
+                    self.idle.demote(&id);
                 }
                 slot.changed.notify_all();
             }

@@ -1,11 +1,9 @@
 //! What the pool counts, for operators and their dashboards.
 
-use std::sync::Arc;
+use crate::metrics::{Reading, Readings, Source};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use substrate_prometheus_endpoint::{
-    MetricSource, Opts, PrometheusError, Registry, SourcedCounter, SourcedGauge, register,
-};
+use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
 /// Counts of a pool, all since it was made but for the last five, which are of
 /// now.
@@ -91,28 +89,12 @@ impl Counters {
     }
 }
 
-/// Somebody who can be asked for a pool's statistics.
-pub(super) type Source = Arc<dyn Fn() -> PoolStatistics + Send + Sync>;
-
-/// One number of the statistics, as Prometheus asks for it.
-#[derive(Clone)]
-struct Reading {
-    source: Source,
-    of: fn(&PoolStatistics) -> u64,
-}
-
-impl MetricSource for Reading {
-    type N = u64;
-
-    fn collect(&self, mut set: impl FnMut(&[&str], u64)) {
-        set(&[], (self.of)(&(self.source)()));
-    }
-}
-
 /// Registers the statistics under the names that `cairn_pool_` begins.
-pub(super) fn register_all(source: &Source, registry: &Registry) -> Result<(), PrometheusError> {
-    type Of = fn(&PoolStatistics) -> u64;
-    let counters: [(&str, &str, Of); 11] = [
+pub(super) fn register_all(
+    source: Source<PoolStatistics>,
+    registry: &Registry,
+) -> Result<(), PrometheusError> {
+    let counters: [Reading<PoolStatistics>; 11] = [
         ("hits_total", "Leases of a bucket that was open", |s| s.hits),
         (
             "misses_total",
@@ -145,7 +127,7 @@ pub(super) fn register_all(source: &Source, registry: &Registry) -> Result<(), P
         }),
         ("panics_total", "Leases that ended in a panic", |s| s.panics),
     ];
-    let gauges: [(&str, &str, Of); 5] = [
+    let gauges: [Reading<PoolStatistics>; 5] = [
         ("open", "Databases open, or on their way in or out", |s| {
             s.open
         }),
@@ -158,22 +140,11 @@ pub(super) fn register_all(source: &Source, registry: &Registry) -> Result<(), P
             s.unflushed_bytes
         }),
     ];
-    let options = |name: &str, help: &str| Opts::new(format!("cairn_pool_{name}"), help);
-    let reading = |of| Reading {
-        source: source.clone(),
-        of,
+    let readings = Readings {
+        prefix: "cairn_pool_",
+        source,
+        registry,
     };
-    for (name, help, of) in counters {
-        register(
-            SourcedCounter::new(&options(name, help), reading(of))?,
-            registry,
-        )?;
-    }
-    for (name, help, of) in gauges {
-        register(
-            SourcedGauge::new(&options(name, help), reading(of))?,
-            registry,
-        )?;
-    }
-    Ok(())
+    readings.counters(&counters)?;
+    readings.gauges(&gauges)
 }

@@ -215,6 +215,33 @@ fn upkeep_is_no_reason_to_keep_a_bucket_open_for_longer() {
 }
 
 #[test]
+fn what_is_read_in_the_background_costs_nobody_a_place() {
+    let pool = pool(3);
+    let background = |id| pool.lease(BucketId(id), Wanted::background()).unwrap();
+    for id in [1, 2] {
+        drop(read(&pool, id));
+    }
+    // One after the other, in the one slot that is left.
+    for id in [7, 8, 9] {
+        drop(background(id));
+        assert!(is_open(&pool, 1) && is_open(&pool, 2), "{id}");
+    }
+    // One that is open for others keeps the place that it had.
+    drop(background(1));
+    drop(read(&pool, 3));
+    assert!(!is_open(&pool, 9) && is_open(&pool, 1));
+    drop(read(&pool, 4));
+    assert!(!is_open(&pool, 1) && is_open(&pool, 2) && is_open(&pool, 3));
+    // One that others want too is theirs.
+    drop(background(5));
+    assert!(!is_open(&pool, 2));
+    drop(read(&pool, 5));
+    drop(background(5));
+    drop(read(&pool, 6));
+    assert!(!is_open(&pool, 3) && is_open(&pool, 4) && is_open(&pool, 5));
+}
+
+#[test]
 fn an_answer_to_a_challenge_goes_before_all_who_wait_already() {
     let pool = pool(1);
     let held = read(&pool, 1);
@@ -233,6 +260,7 @@ fn an_answer_to_a_challenge_goes_before_all_who_wait_already() {
                 std::thread::yield_now();
             }
         };
+        queue("background", 5, Wanted::background());
         queue("first reader", 2, Wanted::read());
         queue("second reader", 3, Wanted::read());
         queue("challenge", 4, Wanted::challenge());
@@ -240,7 +268,8 @@ fn an_answer_to_a_challenge_goes_before_all_who_wait_already() {
     });
     drop(sender);
     let order: Vec<_> = order.into_iter().collect();
-    assert_eq!(order, ["challenge", "first reader", "second reader"]);
+    let expected = ["challenge", "first reader", "second reader", "background"];
+    assert_eq!(order, expected);
 }
 
 #[test]

@@ -45,6 +45,14 @@ impl Wanted {
         }
     }
 
+    /// To read what nobody waits for: after all others.
+    pub const fn background() -> Self {
+        Self {
+            priority: Priority::Background,
+            ..Self::read()
+        }
+    }
+
     /// The same, with another time to wait.
     pub const fn within(self, wait: Duration) -> Self {
         Self { wait, ..self }

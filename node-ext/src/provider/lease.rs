@@ -2,6 +2,7 @@
 
 use super::home::{BucketFolders, is_damage};
 use crate::bucket::Bucket;
+use crate::engine::EngineError;
 use crate::error::{CommitError, IngestError, ProveError};
 use crate::pool::PoolLease;
 use std::ops::Deref;
@@ -52,6 +53,12 @@ pub trait Fault: std::error::Error {
     fn tells_of_damage(&self) -> bool;
 }
 
+impl Fault for EngineError {
+    fn tells_of_damage(&self) -> bool {
+        is_damage(self)
+    }
+}
+
 impl Fault for ProveError {
     fn tells_of_damage(&self) -> bool {
         match self {
@@ -59,7 +66,7 @@ impl Fault for ProveError {
             | Self::MissingLeaf { .. }
             | Self::MissingContent { .. }
             | Self::Unsound { .. } => true,
-            Self::Engine(error) => is_damage(error),
+            Self::Engine(error) => error.tells_of_damage(),
             _ => false,
         }
     }
@@ -69,7 +76,7 @@ impl Fault for CommitError {
     fn tells_of_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,
-            Self::Engine(error) => is_damage(error),
+            Self::Engine(error) => error.tells_of_damage(),
             _ => false,
         }
     }
@@ -79,7 +86,7 @@ impl Fault for IngestError {
     fn tells_of_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,
-            Self::Engine(error) => is_damage(error),
+            Self::Engine(error) => error.tells_of_damage(),
             _ => false,
         }
     }

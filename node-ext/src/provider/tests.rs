@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 mod faults;
 mod life;
+mod scrubbing;
 
 const BUDGET: Budget = Budget {
     max_open: 4,
@@ -35,8 +36,16 @@ fn start(path: &Path) -> Provider {
 }
 
 fn start_on_demand(path: &Path, on_demand: bool) -> Provider {
+    let options = ProviderOptions {
+        on_demand,
+        ..ProviderOptions::default()
+    };
+    start_with(path, options)
+}
+
+fn start_with(path: &Path, options: ProviderOptions) -> Provider {
     let base = BasePath::create(path).unwrap();
-    Provider::open_within(base, BUDGET, on_demand).unwrap()
+    Provider::open_within(base, BUDGET, options).unwrap()
 }
 
 fn signer() -> Signer {

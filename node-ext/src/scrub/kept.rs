@@ -1,17 +1,18 @@
 //! How far scrubs have come, kept in the base path: a small file for each bucket
-//! that a round is under way in. One that is lost costs a round from the start.
+//! that is being read, and one for the round through all of them. One that is
+//! lost costs time and nothing else.
 
-use super::ScrubPoint;
+use super::{ScrubPoint, ScrubRound};
 use crate::base_path::{BasePath, BasePathError, io};
-use crate::layout::{SCRUB_DIR, bucket_dir_name};
+use crate::layout::{SCRUB_DIR, SCRUB_ROUND_FILE, bucket_dir_name};
 use cairn_primitives::BucketId;
-use codec::{DecodeAll, Encode};
+use codec::{Decode, DecodeAll, Encode};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The version of what such a file holds.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// More than such a file can have, in bytes.
 const MAX_BYTES: u64 = 256;
 /// What a file ends with that is not finished.
@@ -24,19 +25,7 @@ impl BasePath {
     ///
     /// [`BasePathError::Io`]; a file that cannot be made sense of is none.
     pub fn scrub_point(&self, bucket: BucketId) -> Result<Option<ScrubPoint>, BasePathError> {
-        let path = self.point_path(bucket);
-        let mut bytes = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
-        match read {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(io("read", &path, source)),
-        }
-        let point = parse(&bytes);
-        if point.is_none() {
-            tracing::warn!(path = %path.display(), "not a point of a scrub; it begins anew");
-        }
-        Ok(point)
+        read(&self.point_path(bucket))
     }
 
     /// Keeps where the scrub of a bucket has come to, or forgets it when the
@@ -61,14 +50,44 @@ impl BasePath {
         kept.map_err(|source| io("keep", &path, source))
     }
 
+    /// How far the last round through all buckets has come, if it is known.
+    pub(crate) fn scrub_round(&self) -> Result<Option<ScrubRound>, BasePathError> {
+        read(&self.round_path())
+    }
+
+    /// Keeps how far a round through all buckets has come.
+    pub(crate) fn keep_scrub_round(&self, round: &ScrubRound) -> Result<(), BasePathError> {
+        let path = self.round_path();
+        replace(&path, &(VERSION, round).encode()).map_err(|source| io("keep", &path, source))
+    }
+
+    fn round_path(&self) -> PathBuf {
+        self.path().join(SCRUB_DIR).join(SCRUB_ROUND_FILE)
+    }
+
     fn point_path(&self, bucket: BucketId) -> PathBuf {
         self.path().join(SCRUB_DIR).join(bucket_dir_name(bucket))
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<ScrubPoint> {
-    let (version, point) = <(u8, ScrubPoint)>::decode_all(&mut &*bytes).ok()?;
-    (version == VERSION).then_some(point)
+fn read<K: Decode>(path: &Path) -> Result<Option<K>, BasePathError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(io("read", path, source)),
+    }
+    let kept = parse(&bytes);
+    if kept.is_none() {
+        tracing::warn!(path = %path.display(), "not what a scrub keeps; it begins anew");
+    }
+    Ok(kept)
+}
+
+fn parse<K: Decode>(bytes: &[u8]) -> Option<K> {
+    let (version, kept) = <(u8, K)>::decode_all(&mut &*bytes).ok()?;
+    (version == VERSION).then_some(kept)
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -89,8 +108,9 @@ mod tests {
     use super::*;
     use crate::engine::Access;
     use crate::scrub::{Place, START};
-    use cairn_primitives::{H256, Sequence};
+    use cairn_primitives::{H256, LeafIndex, Sequence};
     use proptest::prelude::*;
+    use std::time::Duration;
 
     #[test]
     fn a_point_is_kept_until_the_round_is_over() {
@@ -102,7 +122,7 @@ mod tests {
         for next in [
             Place::Chunk(H256::repeat_byte(1)),
             Place::Node(H256::zero()),
-            Place::Leaf(Sequence(9)),
+            Place::Leaf(Sequence(9), LeafIndex(7)),
         ] {
             let point = ScrubPoint { next, ..START };
             base.keep_scrub_point(id, Some(&point)).unwrap();
@@ -112,6 +132,12 @@ mod tests {
         base.keep_scrub_point(id, None).unwrap();
         base.keep_scrub_point(id, None).unwrap();
         assert_eq!(base.scrub_point(id).unwrap(), None);
+
+        assert_eq!(base.scrub_round().unwrap(), None);
+        let mut round = ScrubRound::beginning(Duration::from_secs(9));
+        round.pass(id);
+        base.keep_scrub_round(&round).unwrap();
+        assert_eq!(base.scrub_round().unwrap(), Some(round));
 
         let path = base.point_path(id);
         let whole = (VERSION, START).encode();
@@ -136,15 +162,26 @@ mod tests {
             findings: 3,
         };
         let numbers = "010000000000000002000000000000000300000000000000";
-        let expected = format!("0101{}{numbers}", "ab".repeat(32));
+        let expected = format!("0201{}{numbers}", "ab".repeat(32));
         assert_eq!(hex::encode((VERSION, point).encode()), expected);
+        let mut round = ScrubRound::beginning(Duration::from_millis(0x0102));
+        let expected = "020201000000000000010000000000000000";
+        assert_eq!(hex::encode((VERSION, round).encode()), expected);
+        round.end();
+        assert_eq!(
+            hex::encode((VERSION, round).encode()),
+            "02020100000000000000"
+        );
     }
 
     proptest! {
         #[test]
         fn decode_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
-            if let Some(point) = parse(&bytes) {
-                prop_assert_eq!((VERSION, point).encode(), bytes);
+            if let Some(point) = parse::<ScrubPoint>(&bytes) {
+                prop_assert_eq!((VERSION, point).encode(), &bytes[..]);
+            }
+            if let Some(round) = parse::<ScrubRound>(&bytes) {
+                prop_assert_eq!((VERSION, round).encode(), bytes);
             }
         }
     }

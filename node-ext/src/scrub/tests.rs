@@ -4,8 +4,10 @@
 use super::*;
 use crate::bucket::{BucketConfig, NewLeaf};
 use crate::engine::{Access, Batch, DamagedLog, Durability, Engine, Family, Shared};
+use crate::layout;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
-use cairn_primitives::{BucketId, HashingProfile};
+use cairn_primitives::mmr::leaf_position;
+use cairn_primitives::{BucketId, HashingProfile, Position};
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +18,11 @@ struct Fixture {
     bucket: Option<Bucket>,
 }
 
-/// Chunks, interior nodes and leaves of the fixture's bucket.
-const RECORDS: u64 = 33 + 3 + 31;
+/// Leaves of the fixture's bucket, and the nodes above them.
+const LEAVES: u64 = 31;
+const ABOVE: u64 = LEAVES - 5;
+/// Chunks, interior nodes, leaves and nodes of the fixture's bucket.
+const RECORDS: u64 = 33 + 3 + LEAVES + ABOVE;
 
 impl Fixture {
     fn new() -> Self {
@@ -92,7 +97,10 @@ fn sum(steps: &[StepReport], of: impl Fn(&StepReport) -> u64) -> u64 {
 fn a_round_reads_every_record_once_however_it_is_stopped_and_resumed() {
     let fixture = Fixture::new();
     let usage = fixture.bucket().usage();
-    assert_eq!(usage.chunks + usage.interior_nodes + 31, RECORDS);
+    assert_eq!(
+        usage.chunks + usage.interior_nodes + LEAVES + ABOVE,
+        RECORDS
+    );
     let mut steps_before = u64::MAX;
     for budget in [0, 150, 1_000, 300_000, u64::MAX] {
         let steps = round(fixture.bucket(), budget, |_| {});
@@ -151,6 +159,12 @@ fn every_chunk_that_was_flipped_is_found_and_no_other() {
     assert_eq!(last.findings, 4);
 }
 
+/// The record of leaf 4.
+fn fixture_leaf() -> Vec<u8> {
+    let fixture = Fixture::new();
+    fixture.bucket().leaf(LeafIndex(4)).unwrap().encode()
+}
+
 #[test]
 fn lost_and_changed_records_of_each_kind_are_found() {
     let plain = HashingProfile::Plain;
@@ -163,8 +177,9 @@ fn lost_and_changed_records_of_each_kind_are_found() {
         plain.node(&full[2], &H256::zero()),
     );
     type Change<'c> = &'c dyn Fn(&mut Batch<'_>);
-    let node = layout::node_key(Sequence(0), leaf_position(LeafIndex(4)));
-    let cases: [(&str, Change<'_>); 8] = [
+    let node = |position| layout::node_key(Sequence(0), position);
+    let of_leaf = node(leaf_position(LeafIndex(4)));
+    let cases: [(&str, Change<'_>); 10] = [
         ("chunk", &|batch| {
             batch.delete(Family::Content, layout::chunk_key(&chunk))
         }),
@@ -190,7 +205,16 @@ fn lost_and_changed_records_of_each_kind_are_found() {
         ("leaf 4", &|batch| {
             batch.put(Family::Tree, layout::leaf_key(Sequence(4)), &[1; 48])
         }),
-        ("leaf 4", &|batch| batch.delete(Family::Tree, node)),
+        ("leaf 4", &|batch| batch.delete(Family::Tree, of_leaf)),
+        ("leaf 4", &|batch| {
+            let mut long = fixture_leaf();
+            long.push(0);
+            batch.put(Family::Tree, layout::leaf_key(Sequence(4)), &long)
+        }),
+        // Of leaves 0 and 1.
+        ("node 2", &|batch| {
+            batch.delete(Family::Tree, node(Position(2)))
+        }),
     ];
     for (number, (place, change)) in cases.into_iter().enumerate() {
         let mut fixture = Fixture::new();
@@ -203,6 +227,59 @@ fn lost_and_changed_records_of_each_kind_are_found() {
             "{number}: {found:?}"
         );
     }
+}
+
+fn places(steps: &[StepReport]) -> Vec<&str> {
+    let findings = steps.iter().flat_map(|step| &step.findings);
+    findings.map(|found| found.place.as_str()).collect()
+}
+
+#[test]
+fn a_retired_tree_is_read_until_it_is_released() {
+    let mut fixture = Fixture::new();
+    fixture.bucket().prune(Sequence(12), None).unwrap();
+    // 19 leaves have three peaks.
+    let records = RECORDS + 19 + (19 - 3);
+    for budget in [0, 150, 1_000, u64::MAX] {
+        let steps = round(fixture.bucket(), budget, |_| {});
+        assert_eq!(places(&steps), Vec::<&str>::new());
+        assert_eq!(sum(&steps, |step| step.records), records, "{budget}");
+    }
+
+    let node = |tree, at| layout::node_key(Sequence(tree), Position(at));
+    fixture.tamper(|batch| {
+        batch.put(Family::Tree, node(0, 2), &[1; 32]);
+        batch.delete(Family::Tree, layout::leaf_key(Sequence(7)));
+        batch.delete(Family::Tree, node(12, 5));
+    });
+    let steps = round(fixture.bucket(), 300, |_| {});
+    assert_eq!(
+        places(&steps),
+        ["node 2", "node 6", "leaf 7", "node 5 of the tree from 12"]
+    );
+
+    // In the middle of the old tree, and then it is released.
+    let in_old_tree = |steps: &[StepReport]| {
+        let point = steps[steps.len() - 1].point;
+        matches!(point, Some(ScrubPoint { next: Place::Leaf(tree, _), .. }) if tree == Sequence(0))
+    };
+    let mut steps = vec![];
+    let mut scrub = Scrub::new(None);
+    while steps.is_empty() || !in_old_tree(&steps) {
+        steps.push(scrub.step(fixture.bucket(), 0).unwrap());
+    }
+    assert!(places(&steps).is_empty());
+    fixture.bucket().release(Sequence(0)).unwrap();
+    let last = scrub.step(fixture.bucket(), u64::MAX).unwrap();
+    assert_eq!(places(&[last]), ["node 5 of the tree from 12"]);
+    let mut stale = Step {
+        bucket: fixture.bucket(),
+        left: u64::MAX,
+        report: StepReport::default(),
+    };
+    let count = LeafCount::new(31).unwrap();
+    let read = stale.leaves(Sequence(0), count, LeafIndex(0)).unwrap();
+    assert_eq!((read, stale.report.findings), (None, vec![]));
 }
 
 /// A source that ends in a failure, so that its upload is taken back.

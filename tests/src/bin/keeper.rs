@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             max_open: Some(4),
             memory_bytes: Some(64 << 20),
         },
-        on_demand: false,
+        ..ProviderOptions::default()
     };
     let provider = Provider::open(BasePath::create(Path::new(base))?, options)?;
     provider.wait_until_known();

@@ -56,7 +56,7 @@ pub fn start(base: &Path) -> Provider {
             max_open: Some(4),
             memory_bytes: Some(64 << 20),
         },
-        on_demand: false,
+        ..ProviderOptions::default()
     };
     let provider = Provider::open(BasePath::create(base).unwrap(), options).unwrap();
     provider.wait_until_known();

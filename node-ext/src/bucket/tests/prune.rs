@@ -26,6 +26,8 @@ struct Chronicle {
     /// The trees that can be proven from by their start, with their leaf counts.
     trees: BTreeMap<u64, u64>,
     current: u64,
+    /// Leaves before this one were released: what is stored since is not theirs.
+    released_to: u64,
     signed: Vec<Commitment>,
     /// Chunks and nodes that should be stored.
     stored: BTreeSet<Stored>,
@@ -73,6 +75,7 @@ impl Chronicle {
             contents: vec![],
             trees: BTreeMap::from([(0, 0)]),
             current: 0,
+            released_to: 0,
             signed: vec![],
             stored: BTreeSet::new(),
         }
@@ -169,8 +172,9 @@ impl Chronicle {
                 .map(|content| tree_of(self.profile(), content));
             trees.flat_map(|(stored, _)| stored).collect()
         };
-        let (dropped, kept) = self.contents.split_at(first_kept);
-        let (dropped, mut needed) = (reached(dropped), reached(kept));
+        let dropped = reached(&self.contents[self.released_to as usize..first_kept]);
+        let mut needed = reached(&self.contents[first_kept..]);
+        self.released_to = first_kept as u64;
         // Of uploads that were not committed, what has a node that nobody drops.
         for (hash, node) in self.bucket().each_node().unwrap().map(Result::unwrap) {
             if !dropped.contains(&Stored::Node(hash)) {

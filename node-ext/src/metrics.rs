@@ -1,0 +1,71 @@
+//! Counts as Prometheus asks for them: read from what is counted anyway, when
+//! somebody asks.
+
+use std::sync::Arc;
+use substrate_prometheus_endpoint::{
+    MetricSource, Opts, PrometheusError, Registry, SourcedCounter, SourcedGauge, register,
+};
+
+/// Somebody who can be asked for statistics.
+pub(crate) type Source<S> = Arc<dyn Fn() -> S + Send + Sync>;
+
+/// One number of the statistics: its name, what it is, and where it is.
+pub(crate) type Reading<S> = (&'static str, &'static str, fn(&S) -> u64);
+
+struct Sourced<S> {
+    source: Source<S>,
+    of: fn(&S) -> u64,
+}
+
+impl<S> Clone for Sourced<S> {
+    fn clone(&self) -> Self {
+        Self {
+            source: self.source.clone(),
+            of: self.of,
+        }
+    }
+}
+
+impl<S: 'static> MetricSource for Sourced<S> {
+    type N = u64;
+
+    fn collect(&self, mut set: impl FnMut(&[&str], u64)) {
+        set(&[], (self.of)(&(self.source)()));
+    }
+}
+
+/// Where readings of one kind of statistics are registered.
+pub(crate) struct Readings<'r, S> {
+    /// What each of their names begins with.
+    pub(crate) prefix: &'static str,
+    pub(crate) source: Source<S>,
+    pub(crate) registry: &'r Registry,
+}
+
+impl<S: 'static> Readings<'_, S> {
+    /// Registers what only grows.
+    pub(crate) fn counters(&self, readings: &[Reading<S>]) -> Result<(), PrometheusError> {
+        for reading in readings {
+            let (options, sourced) = self.sourced(reading);
+            register(SourcedCounter::new(&options, sourced)?, self.registry)?;
+        }
+        Ok(())
+    }
+
+    /// Registers what is of now.
+    pub(crate) fn gauges(&self, readings: &[Reading<S>]) -> Result<(), PrometheusError> {
+        for reading in readings {
+            let (options, sourced) = self.sourced(reading);
+            register(SourcedGauge::new(&options, sourced)?, self.registry)?;
+        }
+        Ok(())
+    }
+
+    fn sourced(&self, (name, help, of): &Reading<S>) -> (Opts, Sourced<S>) {
+        let sourced = Sourced {
+            source: self.source.clone(),
+            of: *of,
+        };
+        (Opts::new(format!("{}{name}", self.prefix), *help), sourced)
+    }
+}
