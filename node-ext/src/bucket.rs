@@ -32,7 +32,7 @@ pub(crate) use content::ContentChange;
 pub use ingest::Ingested;
 pub use prove::{Answer, At, View};
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
-pub use prune::Pruned;
+pub use prune::{Authorisation, Pruned};
 pub use read::Promise;
 pub use release::Released;
 pub use retired::RetiredTree;

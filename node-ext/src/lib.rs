@@ -64,8 +64,8 @@ mod transfer;
 
 pub use base_path::{BasePath, BasePathError};
 pub use bucket::{
-    Answer, At, Bucket, BucketConfig, Committed, Ingested, NewLeaf, Promise, Pruned, Released,
-    RetiredTree, SpAncestryProof, SpLeavesProof, View,
+    Answer, At, Authorisation, Bucket, BucketConfig, Committed, Ingested, NewLeaf, Promise, Pruned,
+    Released, RetiredTree, SpAncestryProof, SpLeavesProof, View,
 };
 pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Resources, Shared};
 pub use error::{

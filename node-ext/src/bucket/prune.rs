@@ -13,7 +13,7 @@ use crate::engine::{Durability, Family};
 use crate::error::PruneError;
 use crate::layout::{self, Deletion, RetiredRecord};
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::{Commitment, CommitmentPayload, H256, Position, Sequence};
+use cairn_primitives::{Commitment, CommitmentPayload, H256, LeafCount, Position, Sequence};
 use codec::Encode;
 use regrowth::Regrowth;
 use sp_core::{Pair, sr25519};
@@ -21,6 +21,17 @@ use std::sync::Arc;
 
 /// Leaves that may be left to add when commits are held back.
 const LEAVES_HELD_BACK: u64 = 4096;
+
+/// Who authorised a prune, and over which root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorisation {
+    /// The admin's signature.
+    pub deletion: Deletion,
+    /// Leaves of the new tree when it had the root that was signed, as
+    /// [`Bucket::pruned`] gave them. What is committed after them is in the new
+    /// tree too: the chain asks for a root of it, and not for its newest.
+    pub leaf_count: LeafCount,
+}
 
 /// What a prune came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,8 +52,8 @@ impl Tip {
 }
 
 impl Bucket {
-    /// The tree that [`Bucket::prune`] would give, whose root an admin signs to
-    /// authorise it.
+    /// The tree that [`Bucket::prune`] would give now, whose root an admin signs
+    /// to authorise it; see [`Authorisation`].
     ///
     /// # Errors
     ///
@@ -51,7 +62,7 @@ impl Bucket {
     pub fn pruned(&self, before: Sequence) -> Result<Commitment, PruneError> {
         let tip = self.tip();
         self.check_cut(&tip, before)?;
-        let mut regrowth = Regrowth::new(self, before);
+        let mut regrowth = Regrowth::new(self, before, None);
         regrowth.grow_to(tip.end(), |_| Ok(()))?;
         Ok(regrowth.commitment())
     }
@@ -59,7 +70,7 @@ impl Bucket {
     /// Drops the leaves before a sequence: a new tree starts there. All that
     /// was signed can be proven as before, until the old tree is released.
     ///
-    /// With an authorisation, the new tree must be the one that the admin
+    /// With an authorisation, the new tree must have had the root that the admin
     /// signed. Without one the prune is the operator's own, and no answer to a
     /// challenge of what it drops but a proof.
     ///
@@ -69,13 +80,13 @@ impl Bucket {
     pub fn prune(
         &self,
         before: Sequence,
-        authorisation: Option<Deletion>,
+        authorisation: Option<Authorisation>,
     ) -> Result<Pruned, PruneError> {
         self.usable()?;
         let _alone = self.shortening.lock();
         self.check_cut(&self.tip(), before)?;
-        if let Some(Deletion { signature, .. }) = &authorisation {
-            self.sr25519(signature)?;
+        if let Some(authorisation) = &authorisation {
+            self.sr25519(&authorisation.deletion.signature)?;
         }
         let pruned = self.prune_alone(before, authorisation);
         if pruned.is_err() && self.usable().is_ok() {
@@ -106,18 +117,17 @@ impl Bucket {
     fn prune_alone(
         &self,
         before: Sequence,
-        authorisation: Option<Deletion>,
+        authorisation: Option<Authorisation>,
     ) -> Result<Pruned, PruneError> {
-        let mut regrowth = Regrowth::new(self, before);
+        let signed_at = authorisation.as_ref().map(|given| given.leaf_count);
+        let mut regrowth = Regrowth::new(self, before, signed_at);
         let mut end = self.tip().end();
         let mut signed_root = None;
         loop {
             regrowth.grow_to(end, |nodes| self.write_unreferenced(before, nodes))?;
-            if signed_root.is_none() {
+            if let Some(authorisation) = authorisation.as_ref().filter(|_| signed_root.is_none()) {
                 // What nobody authorised is not worth going on for.
-                let root = regrowth.frontier().root();
-                self.check_authorised(authorisation.as_ref(), before, root)?;
-                signed_root = Some(root);
+                signed_root = Some(self.authorised(authorisation, before, &regrowth)?);
             }
             let now = self.tip().end();
             if now.0.saturating_sub(end.0) <= LEAVES_HELD_BACK {
@@ -125,7 +135,6 @@ impl Bucket {
             }
             end = now;
         }
-        let signed_root = signed_root.filter(|_| authorisation.is_some());
 
         let _held_back = self.committing.write();
         // A commit may have failed meanwhile.
@@ -137,15 +146,6 @@ impl Bucket {
             Ok(())
         })?;
         let commitment = regrowth.commitment();
-        let new_root = commitment.mmr_root;
-        if let Some(signed_root) = signed_root.filter(|signed| *signed != new_root) {
-            return Err(PruneError::Outgrown {
-                bucket: self.id,
-                before,
-                new_root,
-                signed_root,
-            });
-        }
         if regrowth
             .total_size()
             .is_some_and(|size| size != tip.total_size)
@@ -157,14 +157,14 @@ impl Bucket {
             count: tip.frontier.count(),
             root: tip.root,
             new_start_seq: before,
-            new_root,
-            deletion: authorisation,
+            new_root: signed_root.unwrap_or(commitment.mmr_root),
+            deletion: authorisation.map(|given| given.deletion),
             releasing: false,
         };
         let next = Tip {
             tree: before,
             frontier: regrowth.frontier().clone(),
-            root: new_root,
+            root: commitment.mmr_root,
             total_size: tip.total_size,
         };
         let state = next.record(self.id, self.config).encode();
@@ -189,25 +189,31 @@ impl Bucket {
         }
     }
 
-    fn check_authorised(
+    /// The root that was signed, if it was that of the new tree.
+    fn authorised(
         &self,
-        authorisation: Option<&Deletion>,
+        authorisation: &Authorisation,
         before: Sequence,
-        new_root: H256,
-    ) -> Result<(), PruneError> {
-        let Some(Deletion { admin, signature }) = authorisation else {
-            return Ok(());
-        };
+        regrowth: &Regrowth<'_>,
+    ) -> Result<H256, PruneError> {
+        let Deletion { admin, signature } = &authorisation.deletion;
+        let signed_root = regrowth.root_asked_for().ok_or(PruneError::NotGrown {
+            bucket: self.id,
+            before,
+            leaf_count: regrowth.frontier().count(),
+            signed_at: authorisation.leaf_count,
+        })?;
         let signature = self.sr25519(signature)?;
-        let deletion = Commitment::deletion(new_root, before);
+        let deletion = Commitment::deletion(signed_root, before);
         let payload = CommitmentPayload::new(self.id, deletion).encode();
         if sr25519::Pair::verify(&signature, payload, &sr25519::Public::from_raw(admin.0)) {
-            return Ok(());
+            return Ok(signed_root);
         }
         Err(PruneError::Unauthorised {
             bucket: self.id,
             before,
-            new_root,
+            leaf_count: authorisation.leaf_count,
+            new_root: signed_root,
         })
     }
 

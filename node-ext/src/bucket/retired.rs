@@ -14,7 +14,8 @@ pub struct RetiredTree {
     pub commitment: Commitment,
     /// Where the tree starts that took its place.
     pub new_start_seq: Sequence,
-    /// The root that that one had then, which the admin signed.
+    /// The root of that one that the admin signed; where nobody did, the one that
+    /// it had then.
     pub new_root: H256,
     /// Who authorised the prune; `None` when it was the operator's own.
     pub deletion: Option<Deletion>,

@@ -2,7 +2,7 @@
 
 use super::{ProveError, Unusable};
 use crate::engine::EngineError;
-use cairn_primitives::{BucketId, H256, Sequence};
+use cairn_primitives::{BucketId, H256, LeafCount, Sequence};
 
 /// Why a bucket was not pruned. It is as it was before, but after a failure of
 /// the database, when it is poisoned.
@@ -46,32 +46,34 @@ pub enum PruneError {
     /// The signature does not authorise this.
     #[error(
         "the signature is not the admin's over the deletion of what bucket {bucket} has before \
-         sequence {before}, with the new root {new_root:?}. If leaves were committed since it was \
-         signed, the root has changed: compute it anew, and have that signed"
+         sequence {before}, with the root {new_root:?} that the new tree has at {leaf_count} \
+         leaves. Give the leaf count that it had when that was signed, or have this root signed"
     )]
     Unauthorised {
         /// The bucket.
         bucket: BucketId,
         /// Where the new tree was to start.
         before: Sequence,
+        /// The leaf count that the authorisation names.
+        leaf_count: LeafCount,
         /// The root that was to be signed.
         new_root: H256,
     },
-    /// The signature did authorise this when the call began.
+    /// The new tree never had the leaf count that the authorisation names.
     #[error(
-        "leaves were committed to bucket {bucket} while it was being pruned to sequence {before}: \
-         the new root is {new_root:?} now, and not {signed_root:?} as the admin signed. Have the \
-         new one signed"
+        "the admin's signature is said to be over a tree of {signed_at} leaves, and bucket \
+         {bucket} has {leaf_count} from sequence {before} on: give the leaf count that the new \
+         tree had when it was signed"
     )]
-    Outgrown {
+    NotGrown {
         /// The bucket.
         bucket: BucketId,
         /// Where the new tree was to start.
         before: Sequence,
-        /// The root as it would be.
-        new_root: H256,
-        /// The root that the admin signed.
-        signed_root: H256,
+        /// Leaves that the new tree would have.
+        leaf_count: LeafCount,
+        /// The leaf count that the authorisation names.
+        signed_at: LeafCount,
     },
     /// A surviving leaf cannot be read, or does not follow on the one before.
     #[error(transparent)]

@@ -40,7 +40,8 @@ pub(crate) struct RetiredRecord {
     /// Its leaves and root when it ended.
     pub(crate) count: LeafCount,
     pub(crate) root: H256,
-    /// The tree that took its place, and that one's root at that moment.
+    /// The tree that took its place, and the root of that one that the admin
+    /// signed, or else that it had then.
     pub(crate) new_start_seq: Sequence,
     pub(crate) new_root: H256,
     pub(crate) deletion: Option<Deletion>,

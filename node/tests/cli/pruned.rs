@@ -33,16 +33,27 @@ fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_r
         provider.run([&prune[..], &args].concat())
     };
     signed_by(hex([7; 64])).fails(FAILED, &["not the admin's", &new_root]);
-    signed_by(hex(admin.sign(&payload).0)).succeeds();
+    // The client goes on while the admin signs.
+    let file = provider.file("file", &bytes(4, 100_000));
+    roots.push(text_of(&provider.put("1", &file)[0], "mmr_root"));
+    let signature = hex(admin.sign(&payload).0);
+    signed_by(signature.clone()).fails(FAILED, &["at 2 leaves", "leaf count"]);
+    let at = |leaves: &str| {
+        let by = ["--admin", &by, "--signature", &signature];
+        provider.run([&prune[..], &by, &["--leaf-count", leaves]].concat())
+    };
+    at("3").fails(FAILED, &["a tree of 3 leaves", "has 2 from sequence 3"]);
+    at("1").succeeds();
 
     let info = &provider.json(["bucket", "info", "1"])[0];
-    assert_eq!(text_of(info, "mmr_root"), new_root);
+    assert_eq!(info["leaf_count"], 2);
     let retired = &info["retired"][0];
-    assert_eq!(text_of(retired, "mmr_root"), roots[3]);
+    assert_eq!(text_of(retired, "mmr_root"), roots[4]);
     assert_eq!(text_of(retired, "admin"), by);
+    assert_eq!(text_of(retired, "new_root"), new_root);
     let told = provider.run(["bucket", "info", "1"]).succeeds().text();
     assert!(
-        told.contains("4 leaves from sequence 0, pruned to 3 by"),
+        told.contains("5 leaves from sequence 0, pruned to 3 by"),
         "{told}"
     );
 
@@ -59,7 +70,7 @@ fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_r
         (&gone["leaves"], &gone["bytes"]),
         (&3.into(), &300_000.into())
     );
-    let prove = ["prove", "1", "--root", &roots[3], "--leaf", "0"];
+    let prove = ["prove", "1", "--root", &roots[4], "--leaf", "0"];
     provider
         .run(prove)
         .fails(FAILED, &["never signed the root"]);

@@ -6,7 +6,7 @@ use crate::engine::Family;
 use crate::error::{ProveError, PruneError};
 use crate::layout;
 use cairn_primitives::mmr::Frontier;
-use cairn_primitives::{Commitment, H256, MmrLeaf, Position, Sequence};
+use cairn_primitives::{Commitment, H256, LeafCount, MmrLeaf, Position, Sequence};
 use codec::Decode;
 
 /// Leaves whose nodes are handed out together; in tests few, so that they can
@@ -20,16 +20,36 @@ pub(super) struct Regrowth<'b> {
     frontier: Frontier,
     /// `total_size` of the last leaf.
     total_size: Option<u64>,
+    /// The leaf count of which the root is asked for, and that root.
+    asked_for: Option<(LeafCount, Option<H256>)>,
 }
 
 impl<'b> Regrowth<'b> {
-    pub(super) fn new(bucket: &'b Bucket, tree: Sequence) -> Self {
-        Self {
+    /// A tree without leaves; what root it has at the leaf count `asked_for` is
+    /// kept when it gets there.
+    pub(super) fn new(bucket: &'b Bucket, tree: Sequence, asked_for: Option<LeafCount>) -> Self {
+        let mut regrowth = Self {
             bucket,
             tree,
             frontier: Frontier::empty(bucket.config.profile),
             total_size: None,
+            asked_for: asked_for.map(|count| (count, None)),
+        };
+        regrowth.keep_root();
+        regrowth
+    }
+
+    fn keep_root(&mut self) {
+        if let Some((count, root)) = &mut self.asked_for
+            && *count == self.frontier.count()
+        {
+            *root = Some(self.frontier.root());
         }
+    }
+
+    /// The root at the leaf count that was asked for, once it was reached.
+    pub(super) fn root_asked_for(&self) -> Option<H256> {
+        self.asked_for.and_then(|(_, root)| root)
     }
 
     pub(super) fn frontier(&self) -> &Frontier {
@@ -109,6 +129,7 @@ impl<'b> Regrowth<'b> {
             .append(hash, |position, hash| nodes.push((position, hash)))
             .ok_or_else(|| self.unsound("it has more leaves than a tree may have"))?;
         self.total_size = Some(leaf.total_size);
+        self.keep_root();
         Ok(())
     }
 }

@@ -290,12 +290,17 @@ fn admin() -> sr25519::Pair {
     sr25519::Pair::from_seed(&[7; 32])
 }
 
-/// An admin's signature over the deletion of what is before a sequence.
-fn deletion(new_root: H256, before: u64) -> Deletion {
-    let commitment = Commitment::deletion(new_root, Sequence(before));
+/// An admin's signature over the deletion of what is before a tree's start, when
+/// the tree is as it says.
+fn authorised(new: Commitment) -> Authorisation {
+    let commitment = Commitment::deletion(new.mmr_root, new.start_seq);
     let payload = CommitmentPayload::new(BucketId(7), commitment).encode();
-    Deletion {
+    let deletion = Deletion {
         admin: AccountId(admin().public().0),
         signature: MultiSignature::Sr25519(admin().sign(&payload).0),
+    };
+    Authorisation {
+        deletion,
+        leaf_count: new.leaf_count,
     }
 }

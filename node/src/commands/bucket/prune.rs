@@ -6,9 +6,9 @@ use crate::args::Globals;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hex_text::{bytes32, bytes64, to_hex};
-use cairn_node_ext::{Access, Deletion, Pruned, Shared};
+use cairn_node_ext::{Access, Authorisation, Bucket, Deletion, Pruned, Shared};
 use cairn_primitives::challenge::{AccountId, MultiSignature};
-use cairn_primitives::{BucketId, Commitment, CommitmentPayload, Sequence};
+use cairn_primitives::{BucketId, Commitment, CommitmentPayload, LeafCount, Sequence};
 use clap::Args;
 use codec::Encode;
 use serde::Serialize;
@@ -30,6 +30,9 @@ pub(crate) struct PruneArgs {
     /// The admin's sr25519 signature over the payload that --dry-run shows
     #[arg(long, value_name = "HEX", value_parser = bytes64, requires = "admin")]
     signature: Option<[u8; 64]>,
+    /// Leaves of the new tree when that was shown [default: those that it has now]
+    #[arg(long, value_name = "LEAVES", requires = "signature")]
+    leaf_count: Option<u64>,
     /// Prune without an admin's authorisation: no answer to a challenge then says that a leaf was
     /// deleted
     #[arg(long, conflicts_with = "dry_run", required_unless_present_any = ["admin", "dry_run"])]
@@ -75,7 +78,9 @@ impl fmt::Display for NewTree {
             write!(
                 f,
                 "bucket {bucket} would have {leaves} from sequence {from}, and the root {root}\n\
-                 to authorise it, an admin signs these bytes as they are: {payload}"
+                 to authorise it, an admin signs these bytes as they are: {payload}\n\
+                 and the signature is given with --leaf-count {}, whatever is committed meanwhile",
+                self.leaf_count
             )?;
         }
         if let Some(retired) = self.retired_tree {
@@ -106,13 +111,7 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<(), Failure> {
             ..NewTree::new(id, commitment)
         });
     }
-    let authorisation = args
-        .admin
-        .zip(args.signature)
-        .map(|(admin, signature)| Deletion {
-            admin: AccountId(admin),
-            signature: MultiSignature::Sr25519(signature),
-        });
+    let authorisation = authorisation(args, &bucket)?;
     let Pruned {
         retired,
         commitment,
@@ -122,4 +121,23 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<(), Failure> {
         retired_tree: Some(retired.commitment.start_seq.0),
         ..NewTree::new(id, commitment)
     })
+}
+
+fn authorisation(args: &PruneArgs, bucket: &Bucket) -> Result<Option<Authorisation>, Failure> {
+    let Some((admin, signature)) = args.admin.zip(args.signature) else {
+        return Ok(None);
+    };
+    let deletion = Deletion {
+        admin: AccountId(admin),
+        signature: MultiSignature::Sr25519(signature),
+    };
+    let leaf_count = match args.leaf_count {
+        Some(leaf_count) => LeafCount::new(leaf_count)
+            .ok_or_else(|| Failure::Refused(format!("no tree has {leaf_count} leaves")))?,
+        None => bucket.pruned(Sequence(args.before))?.leaf_count,
+    };
+    Ok(Some(Authorisation {
+        deletion,
+        leaf_count,
+    }))
 }

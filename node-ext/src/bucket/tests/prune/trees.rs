@@ -87,11 +87,18 @@ fn i11_an_empty_tree_whose_sizes_are_not_those_of_the_leaf_before_it_is_not_open
 fn the_admins_signed_deletion_is_kept_with_the_tree_that_it_ended() {
     let mut chronicle = Chronicle::new(HashingProfile::Tagged);
     chronicle.sign_each(&[&[1], &[2], &[3]]);
-    let new_root = chronicle.bucket().pruned(Sequence(2)).unwrap().mmr_root;
-    let deletion = deletion(new_root, 2);
-    let authorised = Some(deletion.clone());
-    let pruned = chronicle.bucket().prune(Sequence(2), authorised).unwrap();
+    let signed = chronicle.bucket().pruned(Sequence(2)).unwrap();
+    let new_root = signed.mmr_root;
+    let authorised = authorised(signed);
+    let deletion = authorised.deletion.clone();
+    // Leaves that were committed since are in the new tree as well.
+    chronicle.sign_each(&[&[8], &[9]]);
+    let pruned = chronicle
+        .bucket()
+        .prune(Sequence(2), Some(authorised))
+        .unwrap();
     chronicle.note_pruned(2);
+    assert_eq!(pruned.commitment, chronicle.replayed(2, 3));
     // More leaves come, and what the admin signed is still what was then.
     chronicle.sign_each(&[&[4]]);
     chronicle.fixture.reopen();
@@ -131,36 +138,65 @@ fn a_prune_that_nobody_may_make_changes_nothing() {
         ),
         "{refused}"
     );
-    let right = bucket.pruned(Sequence(3)).unwrap().mmr_root;
-    let by_another = Deletion {
-        admin: AccountId([1; 32]),
-        ..deletion(right, 3)
+    let right = bucket.pruned(Sequence(3)).unwrap();
+    let by = |admin| Deletion {
+        admin,
+        ..authorised(right).deletion
     };
-    for wrong in [deletion(H256::zero(), 3), deletion(right, 4), by_another] {
+    let wrong = [
+        authorised(Commitment {
+            mmr_root: H256::zero(),
+            ..right
+        })
+        .deletion,
+        authorised(Commitment {
+            start_seq: Sequence(4),
+            ..right
+        })
+        .deletion,
+        by(AccountId([1; 32])),
+    ];
+    for deletion in wrong {
+        let wrong = Authorisation {
+            deletion,
+            ..authorised(right)
+        };
         let refused = prune(3, Some(wrong));
         let PruneError::Unauthorised { new_root, .. } = refused else {
             panic!("{refused}");
         };
-        assert_eq!(new_root, right);
+        assert_eq!(new_root, right.mmr_root);
     }
-    let of_another_kind = Deletion {
-        signature: MultiSignature::Ed25519([0; 64]),
-        ..deletion(right, 3)
+    // Over another moment of the tree than it says, and over one that never was.
+    for leaf_count in [0, 5, 7] {
+        let wrong = Authorisation {
+            leaf_count: count(leaf_count),
+            ..authorised(right)
+        };
+        let refused = prune(3, Some(wrong));
+        let is_as_expected = match &refused {
+            PruneError::Unauthorised { leaf_count: at, .. } => at.get() == leaf_count,
+            PruneError::NotGrown {
+                leaf_count: has,
+                signed_at,
+                ..
+            } => (has.get(), signed_at.get()) == (6, 7) && leaf_count == 7,
+            _ => false,
+        };
+        assert!(is_as_expected, "{refused}");
+    }
+    let of_another_kind = Authorisation {
+        deletion: Deletion {
+            signature: MultiSignature::Ed25519([0; 64]),
+            ..authorised(right).deletion
+        },
+        ..authorised(right)
     };
     let refused = prune(3, Some(of_another_kind));
     assert!(
         matches!(refused, PruneError::SignatureKind { .. }),
         "{refused}"
     );
-    assert_eq!(chronicle.fixture.records(), before);
-
-    // What was signed is outgrown by a commit.
-    let outgrown = deletion(right, 3);
-    chronicle.sign_each(&[&[2]]);
-    let before = chronicle.fixture.records();
-    let refused = chronicle.bucket().prune(Sequence(3), Some(outgrown));
-    let refused = refused.unwrap_err();
-    assert!(refused.to_string().contains("committed since"), "{refused}");
     assert_eq!(chronicle.fixture.records(), before);
     chronicle.check();
 
@@ -274,4 +310,21 @@ fn the_upper_nodes_of_the_new_tree_are_kept_in_memory_as_those_of_the_old_one_we
     };
     let (first, second) = (keys_asked(), keys_asked());
     assert!(second < first, "{first}, and then {second}");
+}
+
+#[test]
+fn an_admin_may_authorise_that_all_goes() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.sign_each(&[&[1], &[2]]);
+    let nothing = chronicle.bucket().pruned(Sequence(2)).unwrap();
+    assert_eq!(nothing.leaf_count, LeafCount::ZERO);
+    chronicle.sign_each(&[&[3]]);
+    let pruned = chronicle
+        .bucket()
+        .prune(Sequence(2), Some(authorised(nothing)))
+        .unwrap();
+    chronicle.note_pruned(2);
+    assert_eq!(pruned.commitment, chronicle.replayed(2, 1));
+    assert_eq!(pruned.retired.new_root, H256::zero());
+    chronicle.check();
 }

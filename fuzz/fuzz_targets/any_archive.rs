@@ -1,0 +1,29 @@
+//! Any bytes at all, as the manifest of an exported bucket and as an archive of
+//! one: reading must not panic, leave anything behind, or adopt what does not
+//! come with a manifest that is true.
+#![no_main]
+
+use cairn_node_ext::{Check, Manifest, Shared, Source, import_bucket};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(manifest) = Manifest::parse(bytes) {
+        let sizes = manifest.files().iter().map(|file| file.size());
+        assert_eq!(manifest.bytes(), sizes.sum::<u64>());
+        assert!(manifest.files().iter().all(|file| !file.name().contains('/')));
+    }
+    // A folder in memory, where there is one: TMPDIR says where.
+    let folder = tempfile::tempdir().expect("a folder for buckets");
+    let source = Source::Archive(&mut &bytes[..]);
+    let imported = import_bucket(
+        source,
+        folder.path(),
+        Check::Full,
+        &Shared::default(),
+        &mut |_| {},
+    );
+    let left = std::fs::read_dir(folder.path())
+        .expect("the folder of buckets")
+        .count();
+    assert_eq!(left, usize::from(imported.is_ok()));
+});
