@@ -15,6 +15,7 @@
 mod error;
 mod files;
 mod home;
+mod inner;
 mod learn;
 mod lease;
 mod ledger;
@@ -30,29 +31,24 @@ pub use scrubbing::{ScrubPlan, ScrubStatistics};
 
 use crate::base_path::BasePath;
 use crate::bucket::{Answer, At, Committed, NewLeaf};
-use crate::engine::{Access, Shared};
+use crate::engine::Shared;
 use crate::index::{BucketRecord, DedupReport, Index, Standing};
 use crate::keystore::KeyFolder;
 use crate::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
-use crate::pool::{Allowance, Budget, BudgetRequest, LeaseError, Pool, PoolStatistics, Wanted};
+use crate::pool::{Allowance, Budget, BudgetRequest, Pool, PoolStatistics, Wanted};
 use crate::signing::{SignedCommitment, Signer};
 use crate::transfer::remove_unfinished;
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, H256};
-use home::{BucketFolders, HomeError};
+use home::BucketFolders;
+use inner::{Inner, Work};
 use ledger::Ledger;
 use parking_lot::{Condvar, Mutex};
 use scrubbing::Scrubbing;
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
-
-/// How often the index is written behind the buckets. What is lost with the
-/// process is learned again at the next start.
-const INDEX_EVERY: Duration = Duration::from_millis(500);
 
 /// How a provider is started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,28 +61,6 @@ pub struct ProviderOptions {
     /// How all buckets are read again in the background; `None` for not at all,
     /// as for a command that is soon done.
     pub scrub: Option<ScrubPlan>,
-}
-
-/// What all threads of a provider share.
-struct Inner {
-    base: BasePath,
-    budget: Budget,
-    ledger: Arc<Ledger>,
-    pool: Arc<Pool<BucketFolders>>,
-    scrubbing: Arc<Scrubbing>,
-    work: Mutex<Work>,
-    changed: Condvar,
-}
-
-/// What is left to do in the background.
-#[derive(Default)]
-struct Work {
-    stopping: bool,
-    /// Buckets of which it is not known what they are.
-    to_learn: Vec<BucketId>,
-    learning: bool,
-    trash: Vec<trash::Discarded>,
-    emptying: bool,
 }
 
 /// A base path at work. Dropping it waits for what it does in the background.
@@ -380,95 +354,5 @@ impl Drop for Provider {
         }
         self.inner.pool.close_idle();
         self.inner.write_index();
-    }
-}
-
-impl Inner {
-    fn start_threads(inner: &Arc<Self>) -> Result<Vec<JoinHandle<()>>, ProviderError> {
-        type Duty = fn(&Arc<Inner>);
-        let duties: [(&str, Duty); 5] = [
-            ("cairn-flush", |inner| inner.pool.keep_flushed()),
-            ("cairn-index", |inner| inner.keep_index_written()),
-            ("cairn-learn", |inner| inner.keep_learning()),
-            ("cairn-trash", |inner| inner.keep_emptying()),
-            ("cairn-scrub", |inner| inner.keep_scrubbing()),
-        ];
-        duties
-            .into_iter()
-            .map(|(name, duty)| {
-                let inner = inner.clone();
-                std::thread::Builder::new()
-                    .name(name.into())
-                    .spawn(move || duty(&inner))
-                    .map_err(io("start a thread for", Path::new(name)))
-            })
-            .collect()
-    }
-
-    fn lease(&self, id: BucketId, wanted: Wanted) -> Result<Lease, ProviderError> {
-        if wanted.access == Access::ReadWrite
-            && let Some(reason) = self.ledger.quarantined(id)
-        {
-            return Err(ProviderError::Quarantined { bucket: id, reason });
-        }
-        let leased = self.pool.lease(id, wanted);
-        let inner = leased.map_err(|error| self.refused(id, error))?;
-        Ok(Lease { inner })
-    }
-
-    fn no_such_bucket(&self, bucket: BucketId) -> ProviderError {
-        let path = self.base.path().to_owned();
-        ProviderError::NoSuchBucket { bucket, path }
-    }
-
-    fn refused(&self, bucket: BucketId, error: LeaseError<HomeError>) -> ProviderError {
-        match error {
-            LeaseError::Timeout { waited } => ProviderError::Busy {
-                bucket,
-                waited,
-                cap: self.budget.max_open,
-            },
-            LeaseError::Reserved => ProviderError::Reserved { bucket },
-            LeaseError::Open(HomeError::Absent) => self.no_such_bucket(bucket),
-            LeaseError::Open(HomeError::Open(source)) => ProviderError::Open { bucket, source },
-            LeaseError::Open(HomeError::Create(error)) => error.into(),
-            LeaseError::Open(error @ HomeError::Behind { .. }) => ProviderError::Behind {
-                bucket,
-                reason: error.to_string(),
-            },
-        }
-    }
-
-    /// The buckets after `after` that have a folder or a record, in order.
-    fn ids_after(&self, after: Option<BucketId>) -> Result<Vec<BucketId>, ProviderError> {
-        let mut ids: HashSet<_> = self.base.buckets()?.into_iter().collect();
-        ids.extend(self.ledger.all_quarantined().into_iter().map(|(id, _)| id));
-        ids.extend(self.ledger.lost());
-        let mut ids: Vec<_> = ids
-            .into_iter()
-            .filter(|id| after.is_none_or(|after| *id > after))
-            .collect();
-        ids.sort_unstable();
-        Ok(ids)
-    }
-
-    fn keep_index_written(&self) {
-        let mut work = self.work.lock();
-        while !work.stopping {
-            self.changed.wait_for(&mut work, INDEX_EVERY);
-            parking_lot::MutexGuard::unlocked(&mut work, || self.write_index());
-        }
-    }
-
-    fn write_index(&self) {
-        for id in self.ledger.take_touched() {
-            // One that is closed was noted when it was.
-            if let Some(lease) = self.pool.lease_if_written(id) {
-                let before = self.ledger.record(id);
-                let record = BucketRecord::of(&lease, before.as_ref());
-                self.ledger.note(id, record, lease.take_changes());
-            }
-        }
-        self.ledger.write();
     }
 }

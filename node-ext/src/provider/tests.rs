@@ -3,12 +3,13 @@
 
 use super::*;
 use crate::bucket::{BucketConfig, Ingested};
-use crate::engine::Resources;
+use crate::engine::{Access, Resources};
 use crate::pool::Priority;
 use cairn_primitives::{ChunkIndex, HashingProfile, LeafIndex};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::PathBuf;
+use std::time::Duration;
 use tempfile::TempDir;
 
 mod faults;

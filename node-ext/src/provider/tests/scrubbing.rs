@@ -1,5 +1,6 @@
 //! What a provider reads again in the background, and what it makes of it.
 
+use super::super::inner::INDEX_EVERY;
 use super::*;
 use crate::layout;
 use crate::scrub::{Scrub, ScrubRound};

@@ -1,0 +1,136 @@
+//! What all threads of a provider share, and what each of them does.
+
+use super::home::{BucketFolders, HomeError};
+use super::ledger::Ledger;
+use super::scrubbing::Scrubbing;
+use super::{Lease, ProviderError, io, trash};
+use crate::base_path::BasePath;
+use crate::engine::Access;
+use crate::index::BucketRecord;
+use crate::pool::{Budget, LeaseError, Pool, Wanted};
+use cairn_primitives::BucketId;
+use parking_lot::{Condvar, Mutex};
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often the index is written behind the buckets. What is lost with the
+/// process is learned again at the next start.
+pub(super) const INDEX_EVERY: Duration = Duration::from_millis(500);
+
+/// What all threads of a provider share.
+pub(super) struct Inner {
+    pub(super) base: BasePath,
+    pub(super) budget: Budget,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) pool: Arc<Pool<BucketFolders>>,
+    pub(super) scrubbing: Arc<Scrubbing>,
+    pub(super) work: Mutex<Work>,
+    pub(super) changed: Condvar,
+}
+
+/// What is left to do in the background.
+#[derive(Default)]
+pub(super) struct Work {
+    pub(super) stopping: bool,
+    /// Buckets of which it is not known what they are.
+    pub(super) to_learn: Vec<BucketId>,
+    pub(super) learning: bool,
+    pub(super) trash: Vec<trash::Discarded>,
+    pub(super) emptying: bool,
+}
+
+impl Inner {
+    pub(super) fn start_threads(inner: &Arc<Self>) -> Result<Vec<JoinHandle<()>>, ProviderError> {
+        type Duty = fn(&Arc<Inner>);
+        let duties: [(&str, Duty); 5] = [
+            ("cairn-flush", |inner| inner.pool.keep_flushed()),
+            ("cairn-index", |inner| inner.keep_index_written()),
+            ("cairn-learn", |inner| inner.keep_learning()),
+            ("cairn-trash", |inner| inner.keep_emptying()),
+            ("cairn-scrub", |inner| inner.keep_scrubbing()),
+        ];
+        duties
+            .into_iter()
+            .map(|(name, duty)| {
+                let inner = inner.clone();
+                std::thread::Builder::new()
+                    .name(name.into())
+                    .spawn(move || duty(&inner))
+                    .map_err(io("start a thread for", Path::new(name)))
+            })
+            .collect()
+    }
+
+    pub(super) fn lease(&self, id: BucketId, wanted: Wanted) -> Result<Lease, ProviderError> {
+        if wanted.access == Access::ReadWrite
+            && let Some(reason) = self.ledger.quarantined(id)
+        {
+            return Err(ProviderError::Quarantined { bucket: id, reason });
+        }
+        let leased = self.pool.lease(id, wanted);
+        let inner = leased.map_err(|error| self.refused(id, error))?;
+        Ok(Lease { inner })
+    }
+
+    pub(super) fn no_such_bucket(&self, bucket: BucketId) -> ProviderError {
+        let path = self.base.path().to_owned();
+        ProviderError::NoSuchBucket { bucket, path }
+    }
+
+    pub(super) fn refused(&self, bucket: BucketId, error: LeaseError<HomeError>) -> ProviderError {
+        match error {
+            LeaseError::Timeout { waited } => ProviderError::Busy {
+                bucket,
+                waited,
+                cap: self.budget.max_open,
+            },
+            LeaseError::Reserved => ProviderError::Reserved { bucket },
+            LeaseError::Open(HomeError::Absent) => self.no_such_bucket(bucket),
+            LeaseError::Open(HomeError::Open(source)) => ProviderError::Open { bucket, source },
+            LeaseError::Open(HomeError::Create(error)) => error.into(),
+            LeaseError::Open(error @ HomeError::Behind { .. }) => ProviderError::Behind {
+                bucket,
+                reason: error.to_string(),
+            },
+        }
+    }
+
+    /// The buckets after `after` that have a folder or a record, in order.
+    pub(super) fn ids_after(
+        &self,
+        after: Option<BucketId>,
+    ) -> Result<Vec<BucketId>, ProviderError> {
+        let mut ids: HashSet<_> = self.base.buckets()?.into_iter().collect();
+        ids.extend(self.ledger.all_quarantined().into_iter().map(|(id, _)| id));
+        ids.extend(self.ledger.lost());
+        let mut ids: Vec<_> = ids
+            .into_iter()
+            .filter(|id| after.is_none_or(|after| *id > after))
+            .collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn keep_index_written(&self) {
+        let mut work = self.work.lock();
+        while !work.stopping {
+            self.changed.wait_for(&mut work, INDEX_EVERY);
+            parking_lot::MutexGuard::unlocked(&mut work, || self.write_index());
+        }
+    }
+
+    pub(super) fn write_index(&self) {
+        for id in self.ledger.take_touched() {
+            // One that is closed was noted when it was.
+            if let Some(lease) = self.pool.lease_if_written(id) {
+                let before = self.ledger.record(id);
+                let record = BucketRecord::of(&lease, before.as_ref());
+                self.ledger.note(id, record, lease.take_changes());
+            }
+        }
+        self.ledger.write();
+    }
+}
