@@ -25,6 +25,7 @@ mod retired;
 #[cfg(test)]
 mod tests;
 mod unshaped;
+mod uploads;
 
 pub(crate) use build::{Builder, KeepBytes};
 pub use commit::{Committed, NewLeaf};
@@ -45,7 +46,7 @@ use crate::layout::{self, StateRecord, Usage};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafIndex, MmrLeaf, Sequence};
 use codec::Encode;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, RwLock};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -142,6 +143,8 @@ pub struct Bucket {
     /// Held by a prune or a release, of which there is one at a time.
     shortening: Mutex<()>,
     content: Mutex<content::ContentState>,
+    /// Rung when an upload ends, for a release that waits for it.
+    upload_ended: Condvar,
     /// The last commitment that was promised since the bucket was opened.
     promised: Mutex<Option<Promise>>,
     poison: OnceLock<String>,
@@ -296,6 +299,7 @@ impl Bucket {
             committing: RwLock::new(()),
             shortening: Mutex::new(()),
             content: Mutex::new(content::ContentState::new(usage)),
+            upload_ended: Condvar::new(),
             promised: Mutex::new(None),
             poison: OnceLock::new(),
         }

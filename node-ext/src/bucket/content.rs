@@ -9,6 +9,7 @@
 //! content claim it too, and nodes and commits of others do not build on it.
 
 use super::Bucket;
+use super::uploads::Uploads;
 use crate::engine::{Batch, Durability, EngineError, Family};
 use crate::error::IngestError;
 use crate::layout::{self, InteriorValue, Usage};
@@ -35,8 +36,7 @@ pub(super) struct ContentState {
     /// Which chunks came and went since somebody last asked, in order, where
     /// somebody wants to know.
     changes: Option<Vec<ContentChange>>,
-    /// Uploads that have begun and not ended.
-    pub(super) uploads: u32,
+    pub(super) uploads: Uploads,
     /// While content is being released: what uploads have found or stored since
     /// that began, and will build on.
     pub(super) relied_on: Option<HashSet<ContentKey>>,
@@ -58,7 +58,7 @@ impl ContentState {
             claims: HashMap::new(),
             unlogged: false,
             changes: None,
-            uploads: 0,
+            uploads: Uploads::default(),
             relied_on: None,
         }
     }

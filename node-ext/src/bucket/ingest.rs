@@ -5,6 +5,7 @@
 
 use super::Bucket;
 use super::content::{ContentKey, ContentState};
+use super::uploads::UploadMark;
 use crate::error::IngestError;
 use crate::layout;
 use cairn_primitives::H256;
@@ -109,6 +110,7 @@ impl Bucket {
 /// Content on its way in, and what to take back should it fail.
 struct Upload<'b> {
     bucket: &'b Bucket,
+    mark: UploadMark,
     tree: Option<TreeBuilder>,
     /// What this upload stored, or shares with another unfinished one.
     claimed: Vec<ContentKey>,
@@ -119,11 +121,10 @@ struct Upload<'b> {
 impl<'b> Upload<'b> {
     fn new(bucket: &'b Bucket) -> Self {
         let tree = Some(TreeBuilder::new(bucket.config.profile));
-        let mut content = bucket.content.lock();
-        content.uploads = content.uploads.saturating_add(1);
-        drop(content);
+        let mark = bucket.content.lock().uploads.begin();
         Self {
             bucket,
+            mark,
             tree,
             claimed: Vec::new(),
             chunks: 0,
@@ -247,8 +248,8 @@ impl Drop for Upload<'_> {
         if !self.claimed.is_empty() {
             self.take_back();
         }
-        let mut content = self.bucket.content.lock();
-        content.uploads = content.uploads.saturating_sub(1);
+        self.bucket.content.lock().uploads.end(self.mark);
+        self.bucket.upload_ended.notify_all();
     }
 }
 

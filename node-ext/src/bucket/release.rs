@@ -14,10 +14,14 @@ use crate::error::ReleaseError;
 use crate::layout::{self, RetiredRecord, Usage};
 use cairn_primitives::Sequence;
 use codec::Encode;
+use std::time::Duration;
 
 /// Promises that are removed in one write; in tests each by itself, so that
 /// they can interrupt a release anywhere.
 const PROMISES_AT_ONCE: usize = if cfg!(test) { 1 } else { 4096 };
+
+/// How long a release waits for uploads to end that began before it.
+const USUAL_WAIT: Duration = Duration::from_secs(30);
 
 /// What a release came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +42,23 @@ impl Bucket {
     /// For when the chain takes no challenge against the tree any more: none
     /// can be answered with a proof from then on. Content that was uploaded and
     /// is not committed yet goes as well where a leaf that goes has the same.
+    /// Uploads that are under way are waited for, up to 30 seconds.
     ///
     /// # Errors
     ///
     /// [`ReleaseError`]. Once the release has begun, the same call goes on with
     /// it; see [`RetiredTree::releasing`].
     pub fn release(&self, tree: Sequence) -> Result<Released, ReleaseError> {
+        self.release_within(tree, USUAL_WAIT)
+    }
+
+    /// The same, with another time to wait for uploads to end that began before
+    /// the call; those that begin since do not hold it up.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bucket::release`].
+    pub fn release_within(&self, tree: Sequence, wait: Duration) -> Result<Released, ReleaseError> {
         self.usable()?;
         let _alone = self.shortening.lock();
         let bucket = self.id;
@@ -55,7 +70,7 @@ impl Bucket {
             .retired_record(tree)?
             .ok_or(ReleaseError::NoSuchTree { bucket, tree })?;
         // Before anything has changed, where it may be refused.
-        let sweep = sweep::Sweep::begin(self)?;
+        let sweep = sweep::Sweep::begin(self, wait)?;
         let record = self.mark_releasing(tree, record)?;
         let mut kept: Vec<_> = self
             .retired()?

@@ -30,10 +30,6 @@ const MIN_BLOB: u64 = 1 << 10;
 /// The table of a database's open files is in one piece: a bucket has few, and
 /// RocksDB's 64 pieces are memory that each open bucket would take.
 const TABLE_CACHE_SHARD_BITS: i32 = 0;
-/// What is gathered before it is written to a file, in bytes. The log, the list
-/// of files and RocksDB's own log each keep so much for as long as a bucket is
-/// open; what is larger, as a chunk is, is written without being gathered.
-const FILE_BUFFER: u64 = 8 << 10;
 /// Write-ahead log that may be left to replay, in bytes.
 const MAX_WAL: u64 = 64 << 20;
 /// RocksDB's own log files that are kept, of 1,000 by default.
@@ -158,7 +154,6 @@ pub(super) fn options(shared: &Shared, log: DamagedLog) -> Options {
     options.set_max_open_files(open_files);
     options.set_write_buffer_manager(&shared.write_buffers);
     options.set_max_file_opening_threads(1);
-    options.set_writable_file_max_buffer_size(FILE_BUFFER);
     options.set_table_cache_num_shard_bits(TABLE_CACHE_SHARD_BITS);
     options.set_keep_log_file_num(KEPT_LOGS);
     options.set_log_level(LogLevel::Warn);

@@ -3,6 +3,7 @@
 use super::{ProveError, Unusable};
 use crate::engine::EngineError;
 use cairn_primitives::{BucketId, H256, LeafCount, Sequence};
+use std::time::Duration;
 
 /// Why a bucket was not pruned. It is as it was before, but after a failure of
 /// the database, when it is poisoned.
@@ -111,15 +112,18 @@ pub enum ReleaseError {
         /// The tree.
         tree: Sequence,
     },
-    /// Uploads that have begun may rely on what would be removed.
+    /// Uploads that had begun may rely on what would be removed.
     #[error(
-        "bucket {bucket} is taking uploads ({uploads}): nothing is released until they end; try again"
+        "bucket {bucket} is taking uploads that began before its release ({uploads}), and they \
+         have not ended in {waited:?}: nothing was released; try again, or give it more time"
     )]
     Busy {
         /// The bucket.
         bucket: BucketId,
         /// How many go on.
         uploads: u32,
+        /// How long they were waited for.
+        waited: Duration,
     },
     /// What the bucket keeps cannot be read, so that nobody knows what of its
     /// content must stay.

@@ -17,6 +17,9 @@ use substrate_prometheus_endpoint::{PrometheusError, Registry};
 const USUAL_RATE: NonZeroU64 = NonZeroU64::new(8 << 20).unwrap();
 /// What storage clusters take for their deep scrubs.
 const USUAL_PERIOD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// A round through nothing is over at once, and the next one is not to follow
+/// without a pause.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
 /// What opening a bucket counts for, in bytes: thousands of small ones are
 /// otherwise opened as fast as it goes.
 const OPENING_BYTES: u64 = 256 << 10;
@@ -160,7 +163,8 @@ impl Walk<'_> {
         let mut round = match kept {
             Some(round) if !round.is_over() => round,
             Some(round) => {
-                self.inner.pause(round.due_in(plan.every, now))?;
+                let every = plan.every.max(SHORTEST_PERIOD);
+                self.inner.pause(round.due_in(every, now))?;
                 ScrubRound::beginning(since_epoch())
             }
             None => ScrubRound::beginning(now),

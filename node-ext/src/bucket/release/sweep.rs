@@ -9,8 +9,8 @@
 //!    refer to that came since: leaves of commits, and all that uploads have
 //!    found here or stored.
 //!
-//! Uploads that began before the sweep have found what nobody noted, so it does
-//! not begin while there are any.
+//! Uploads that began before the sweep have found what nobody noted, so it waits
+//! for those to end.
 
 use super::list::{SweepList, root_of};
 use crate::bucket::Bucket;
@@ -22,6 +22,7 @@ use cairn_primitives::{MmrLeaf, Sequence};
 use codec::Decode;
 use parking_lot::RwLockWriteGuard;
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 /// Records that are removed while commits and uploads wait; in tests few, so
 /// that they can interrupt a sweep anywhere.
@@ -50,15 +51,36 @@ impl Drop for Sweep<'_> {
 }
 
 impl<'b> Sweep<'b> {
-    pub(in crate::bucket) fn begin(bucket: &'b Bucket) -> Result<Self, ReleaseError> {
+    /// Waits until all uploads have ended that began before, up to `wait`.
+    pub(in crate::bucket) fn begin(
+        bucket: &'b Bucket,
+        wait: Duration,
+    ) -> Result<Self, ReleaseError> {
+        let deadline = Instant::now().checked_add(wait);
         let mut content = bucket.content.lock();
-        if content.uploads > 0 {
-            return Err(ReleaseError::Busy {
-                bucket: bucket.id,
-                uploads: content.uploads,
-            });
-        }
         content.relied_on = Some(HashSet::new());
+        content.uploads.release_begins();
+        let mut is_late = false;
+        while content.uploads.before_release() > 0 {
+            if is_late {
+                content.relied_on = None;
+                return Err(ReleaseError::Busy {
+                    bucket: bucket.id,
+                    uploads: content.uploads.before_release(),
+                    waited: wait,
+                });
+            }
+            is_late = match deadline {
+                Some(deadline) => bucket
+                    .upload_ended
+                    .wait_until(&mut content, deadline)
+                    .timed_out(),
+                None => {
+                    bucket.upload_ended.wait(&mut content);
+                    false
+                }
+            };
+        }
         drop(content);
         Ok(Self {
             bucket,

@@ -5,6 +5,8 @@ use super::*;
 use crate::bucket::release::sweep::Sweep;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
+use std::sync::mpsc;
+use std::time::Duration;
 
 fn bytes_on_disk(bucket: &Bucket) -> u64 {
     let files = std::fs::read_dir(bucket.path()).unwrap();
@@ -80,7 +82,9 @@ fn i1_nothing_is_released_under_an_upload_that_has_begun() {
     let bucket = chronicle.bucket();
     let before = chronicle.fixture.records();
     let try_release = || {
-        let refused = bucket.release(Sequence(0)).unwrap_err();
+        let refused = bucket
+            .release_within(Sequence(0), Duration::ZERO)
+            .unwrap_err();
         assert!(
             matches!(refused, ReleaseError::Busy { uploads: 1, .. }),
             "{refused}"
@@ -98,6 +102,61 @@ fn i1_nothing_is_released_under_an_upload_that_has_begun() {
     chronicle.check();
 }
 
+#[test]
+fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
+    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    chronicle.commit(&[&[1, 2], &[3]], true);
+    chronicle.prune(1);
+    let bucket = chronicle.bucket();
+    let content = bytes_of(&[1, 2]);
+    std::thread::scope(|scope| {
+        // An upload that has found the first chunk before the release begins.
+        let (go_on, wait) = mpsc::channel();
+        let early = scope.spawn({
+            let content = &content;
+            move || {
+                let (found, rest) = content.split_at(CHUNK_BYTES + 1);
+                let waits = First(Some(move || wait.recv().unwrap()), rest);
+                bucket.ingest(found.chain(waits)).unwrap()
+            }
+        });
+        // Its reader is a chunk ahead of it; it has begun when it is counted.
+        let begun = || bucket.content.lock().uploads.under_way();
+        while begun() == 0 {
+            std::thread::yield_now();
+        }
+        let releasing = scope.spawn(|| bucket.release_within(Sequence(0), Duration::MAX));
+        while bucket.content.lock().uploads.before_release() == 0 {
+            std::thread::yield_now();
+        }
+        // One that begins afterwards, and outlasts the release.
+        let (released, wait) = mpsc::channel();
+        let late = scope.spawn({
+            let content = &content;
+            move || {
+                let waits = First(Some(move || wait.recv().unwrap()), content);
+                bucket.ingest(waits).unwrap()
+            }
+        });
+        while begun() < 2 {
+            std::thread::yield_now();
+        }
+        assert!(!releasing.is_finished());
+        go_on.send(()).unwrap();
+        let early = early.join().unwrap();
+        releasing.join().unwrap().unwrap();
+        assert!(!late.is_finished());
+        released.send(()).unwrap();
+        assert_eq!(late.join().unwrap().data_root, early.data_root);
+        let leaf = NewLeaf {
+            data_root: early.data_root,
+            data_size: early.data_size,
+        };
+        bucket.commit(&[leaf], Durability::Buffered).unwrap();
+    });
+    assert!(fsck(bucket, |_| {}).unwrap().is_clean());
+}
+
 const GOING: &[u8] = &[1, 2, 3, 4, 5];
 
 /// Something comes between the beginning of a sweep and its removals. What is
@@ -108,7 +167,7 @@ fn sweep_while(comes: impl FnOnce(&Bucket), stays: &[&[u8]], and: &[Stored]) {
     chronicle.commit(&[GOING, &[9]], true);
     chronicle.prune(1);
     let bucket = chronicle.bucket();
-    let sweep = Sweep::begin(bucket).unwrap();
+    let sweep = Sweep::begin(bucket, Duration::ZERO).unwrap();
     let record = bucket.retired_record(Sequence(0)).unwrap().unwrap();
     bucket.mark_releasing(Sequence(0), record).unwrap();
     comes(bucket);

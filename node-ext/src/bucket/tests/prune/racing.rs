@@ -178,10 +178,8 @@ fn i1_uploads_and_commits_that_race_releases_are_whole() {
             }
             let tree = bucket.tip().tree;
             bucket.prune(bucket.tip().end(), None).unwrap();
-            while let Err(error) = bucket.release(tree) {
-                assert!(matches!(error, ReleaseError::Busy { .. }), "{error}");
-                std::thread::yield_now();
-            }
+            // However many uploads follow one another.
+            bucket.release(tree).unwrap();
         }
         drop(ends);
     });
