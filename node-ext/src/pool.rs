@@ -147,6 +147,8 @@ impl<H: Home> Pool<H> {
             ticket: None,
         };
         let mut missed = false;
+        // The counts say what those feel who wait.
+        let counts = wanted.priority != Priority::Background;
         let mut table = self.table.lock();
         loop {
             let step = table
@@ -154,7 +156,7 @@ impl<H: Home> Pool<H> {
                 .ask(id, wanted.access, wanted.priority, place.ticket());
             match step {
                 Step::Use(held) => {
-                    if !missed {
+                    if counts && !missed {
                         count(&self.counters.hits);
                     }
                     place.leave(&mut table);
@@ -163,7 +165,9 @@ impl<H: Home> Pool<H> {
                 Step::Open => {
                     place.leave(&mut table);
                     drop(table);
-                    count(&self.counters.misses);
+                    if counts {
+                        count(&self.counters.misses);
+                    }
                     return self.open(id, wanted);
                 }
                 Step::Close(victim, held) => {
@@ -190,14 +194,14 @@ impl<H: Home> Pool<H> {
                         table.slots.wait_to_write(id, false);
                     }
                     if !on_time {
-                        return self.late(&mut place, table, begun);
+                        return self.late(&mut place, table, begun, counts);
                     }
                 }
                 Step::WaitForRoom => {
                     missed = true;
                     let turn = place.take(&mut table, wanted.priority);
                     if !wait(&turn, &mut table, deadline) {
-                        return self.late(&mut place, table, begun);
+                        return self.late(&mut place, table, begun, counts);
                     }
                 }
             }
@@ -209,9 +213,12 @@ impl<H: Home> Pool<H> {
         place: &mut Place<'_, H>,
         mut table: MutexGuard<'_, Table<H>>,
         begun: Instant,
+        counts: bool,
     ) -> Result<PoolLease<H>, LeaseError<H::Error>> {
         place.leave(&mut table);
-        count(&self.counters.timeouts);
+        if counts {
+            count(&self.counters.timeouts);
+        }
         let waited = begun.elapsed();
         Err(LeaseError::Timeout { waited })
     }

@@ -6,7 +6,11 @@
 //! A step goes on where the last one ended, in the order of keys, and leaves a
 //! [`ScrubPoint`] that can be kept across restarts: nothing is read twice or
 //! passed over, whatever came or went meanwhile. What arrives behind the point
-//! is read in the next round. A scrub finds; `fsck` says what can be done.
+//! is read in the next round.
+//!
+//! A scrub finds; `fsck` says what can be done, and checks besides what one
+//! pass in the order of keys does not see: whether each leaf's content is here
+//! at all, what the chain could never verify, and what was signed.
 
 mod kept;
 mod pace;
@@ -18,9 +22,10 @@ mod tests;
 pub use pace::Pace;
 pub(crate) use round::ScrubRound;
 
-use crate::bucket::records::{NodeVerdict, Surveyed, successor};
+use crate::bucket::records::{NodeVerdict, RecordFault, Surveyed, successor};
 use crate::bucket::{Bucket, RetiredTree};
 use crate::engine::EngineError;
+use crate::error::ProveError;
 use crate::layout::InteriorValue;
 use cairn_primitives::{H256, LeafCount, LeafIndex, Sequence};
 use codec::{Decode, Encode, Input, Output};
@@ -90,6 +95,8 @@ pub struct ScrubFinding {
     pub place: String,
     /// What is wrong with it.
     pub fault: String,
+    /// Whether it is damaged; otherwise it could only not be read now.
+    pub is_damage: bool,
 }
 
 /// What a step came to.
@@ -193,9 +200,12 @@ impl Step<'_> {
         self.left > 0
     }
 
-    fn find(&mut self, place: String, fault: impl ToString) {
-        let fault = fault.to_string();
-        self.report.findings.push(ScrubFinding { place, fault });
+    fn find(&mut self, place: String, fault: RecordFault) {
+        self.report.findings.push(ScrubFinding {
+            place,
+            is_damage: fault.is_damage(),
+            fault: fault.to_string(),
+        });
     }
 
     /// Checks records of one kind. Where the budget ends before they do, returns
@@ -204,7 +214,7 @@ impl Step<'_> {
         &mut self,
         records: impl Iterator<Item = Surveyed<T>>,
         kind: &str,
-        check: impl Fn(&mut Self, &H256, Option<T>) -> (u64, Result<(), String>),
+        check: impl Fn(&mut Self, &H256, Option<T>) -> (u64, Result<(), RecordFault>),
     ) -> Option<Option<H256>> {
         for record in records {
             match record {
@@ -219,14 +229,14 @@ impl Step<'_> {
                 }
                 Surveyed::Gap { from, to, error } => {
                     let to = to.map_or_else(|| "the end".into(), |to| format!("{to:?}"));
-                    self.find(format!("each {kind} from {from:?} to {to}"), error);
+                    self.find(format!("each {kind} from {from:?} to {to}"), error.into());
                 }
             }
         }
         None
     }
 
-    fn chunk(&mut self, hash: &H256, stored: Option<u32>) -> (u64, Result<(), String>) {
+    fn chunk(&mut self, hash: &H256, stored: Option<u32>) -> (u64, Result<(), RecordFault>) {
         let bytes = stored.unwrap_or(0).into();
         let sound = match self.bucket.sound_chunk(hash) {
             Ok(length) => Ok(length),
@@ -238,16 +248,20 @@ impl Step<'_> {
         };
         let checked = match (sound, stored) {
             (Ok(length), Some(stored)) if length == stored => Ok(()),
-            (Ok(length), Some(stored)) => Err(format!(
-                "{length} bytes are stored, and {stored} are recorded"
-            )),
+            (Ok(length), Some(stored)) => {
+                Err(format!("{length} bytes are stored, and {stored} are recorded").into())
+            }
             (Ok(_), None) => Err("its length cannot be read".into()),
             (Err(fault), _) => Err(fault),
         };
         (bytes, checked)
     }
 
-    fn node(&mut self, hash: &H256, value: Option<InteriorValue>) -> (u64, Result<(), String>) {
+    fn node(
+        &mut self,
+        hash: &H256,
+        value: Option<InteriorValue>,
+    ) -> (u64, Result<(), RecordFault>) {
         let Some(value) = value else {
             return (0, Err("it cannot be read".into()));
         };
@@ -257,7 +271,7 @@ impl Step<'_> {
         let checked = match self.bucket.judge_node(hash, &value) {
             None | Some(NodeVerdict::Sound) => Ok(()),
             Some(NodeVerdict::Shape) => Err("its children have another shape than it says".into()),
-            Some(NodeVerdict::Child(child)) => Err(format!("its child {child:?} is lost")),
+            Some(NodeVerdict::Child(child)) => Err(format!("its child {child:?} is lost").into()),
             Some(NodeVerdict::Faulty(fault)) => Err(fault),
         };
         (0, checked)
@@ -291,7 +305,11 @@ impl Step<'_> {
                 .map(|tree| (tree.commitment.start_seq, tree.commitment.leaf_count))
                 .collect(),
             Err(error) => {
-                self.find("retired trees".into(), error);
+                let fault = match error {
+                    ProveError::Engine(error) => error.into(),
+                    error => error.to_string().into(),
+                };
+                self.find("retired trees".into(), fault);
                 vec![]
             }
         };

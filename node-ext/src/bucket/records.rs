@@ -21,6 +21,40 @@ pub(crate) enum Surveyed<T> {
     },
 }
 
+/// What is wrong with a record.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RecordFault {
+    /// The database could not read it.
+    #[error(transparent)]
+    Unread(#[from] EngineError),
+    /// It is lost, or is not what it must be.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl RecordFault {
+    /// Whether what is on disk is not what was written; otherwise it could only
+    /// not be read now.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Unread(error) => error.is_damage(),
+            Self::Wrong(_) => true,
+        }
+    }
+}
+
+impl From<&str> for RecordFault {
+    fn from(fault: &str) -> Self {
+        Self::Wrong(fault.into())
+    }
+}
+
+impl From<String> for RecordFault {
+    fn from(fault: String) -> Self {
+        Self::Wrong(fault)
+    }
+}
+
 /// What an interior node is found to be.
 pub(crate) enum NodeVerdict {
     /// Its children are here, in the shape that it says.
@@ -30,7 +64,7 @@ pub(crate) enum NodeVerdict {
     /// One of its children is not here, or its record cannot be read.
     Child(H256),
     /// Its children are here, and make no node that can be proven.
-    Faulty(String),
+    Faulty(RecordFault),
 }
 
 impl Bucket {
@@ -73,11 +107,10 @@ impl Bucket {
 
     /// The length of a chunk whose bytes are here and hash to it; otherwise
     /// what is wrong with them.
-    pub(crate) fn sound_chunk(&self, hash: &H256) -> Result<u32, String> {
+    pub(crate) fn sound_chunk(&self, hash: &H256) -> Result<u32, RecordFault> {
         let bytes = self
             .engine
-            .get_uncached(Family::Content, &layout::chunk_key(hash))
-            .map_err(|error| error.to_string())?
+            .get_uncached(Family::Content, &layout::chunk_key(hash))?
             .ok_or("its bytes are lost")?;
         if self.config.profile.chunk(&bytes) != *hash {
             return Err("its bytes do not hash to it".into());
@@ -88,7 +121,7 @@ impl Bucket {
     /// The same of a chunk that failed its check, while nobody stores content or
     /// takes it back; `None` where it is not here. One that uploads take back
     /// and store again by turns is found to be whole or gone.
-    pub(crate) fn sound_chunk_at_rest(&self, hash: &H256) -> Option<Result<u32, String>> {
+    pub(crate) fn sound_chunk_at_rest(&self, hash: &H256) -> Option<Result<u32, RecordFault>> {
         let key = layout::chunk_length_key(hash);
         let _content = self.content.lock();
         let length = self.engine.get_uncached(Family::Content, &key);
@@ -111,11 +144,10 @@ impl Bucket {
     }
 
     /// An interior node whose children hash to it; otherwise what is wrong.
-    pub(crate) fn sound_interior(&self, hash: &H256) -> Result<InteriorValue, String> {
+    pub(crate) fn sound_interior(&self, hash: &H256) -> Result<InteriorValue, RecordFault> {
         let value = self
             .engine
-            .get_uncached(Family::Content, &layout::interior_key(hash))
-            .map_err(|error| error.to_string())?
+            .get_uncached(Family::Content, &layout::interior_key(hash))?
             .ok_or("it is lost")?;
         let value = InteriorValue::parse(&value).ok_or("it cannot be read")?;
         if self.config.profile.node(&value.left, &value.right) != *hash {
@@ -143,7 +175,8 @@ impl Bucket {
             Ok(None) => NodeVerdict::Faulty("there is nothing but padding under it".into()),
             Err(IngestError::MissingChild { child, .. }) => NodeVerdict::Child(child),
             Err(IngestError::Damaged { hash: child, .. }) => NodeVerdict::Child(child),
-            Err(error) => NodeVerdict::Faulty(error.to_string()),
+            Err(IngestError::Engine(error)) => NodeVerdict::Faulty(error.into()),
+            Err(error) => NodeVerdict::Faulty(error.to_string().into()),
         };
         let stays = self.engine.get_uncached(Family::Content, &key);
         (!matches!(stays, Ok(None))).then_some(verdict)

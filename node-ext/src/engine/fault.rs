@@ -46,6 +46,11 @@ fn advice(kind: FaultKind) -> &'static str {
 }
 
 impl EngineError {
+    /// Whether what is on disk is not what was written.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self.kind, FaultKind::Corrupt | FaultKind::Absent)
+    }
+
     pub(super) fn new(doing: &'static str, path: &Path, error: &rocksdb::Error) -> Self {
         let message = error.to_string();
         let kind = if error.kind() == rocksdb::ErrorKind::Corruption {

@@ -172,6 +172,7 @@ impl Check<'_> {
             return Err(fault.clone());
         }
         let checked = self.bucket.sound_chunk(hash);
+        let checked = checked.map_err(|fault| fault.to_string());
         match &checked {
             Ok(length) => drop(self.content.reached.insert(*hash, *length)),
             Err(fault) => drop(self.content.lost_chunks.insert(*hash, fault.clone())),
@@ -181,6 +182,7 @@ impl Check<'_> {
 
     fn node_of(&mut self, hash: &H256, shape: Subtree) -> Result<InteriorValue, String> {
         let checked = self.bucket.sound_interior(hash);
+        let checked = checked.map_err(|fault| fault.to_string());
         if let Err(fault) = &checked {
             self.content.want(*hash, Some(shape), fault);
         }

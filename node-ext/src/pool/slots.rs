@@ -18,8 +18,8 @@ pub enum Priority {
     Challenge,
     /// Everything else that somebody waits for.
     Usual,
-    /// What nobody waits for. A bucket that is opened for it alone is the first
-    /// to be closed, and others lose no place to it.
+    /// What nobody waits for. It takes a place where all are taken, and no more
+    /// than one: a bucket that is opened for it alone is the first to be closed.
     Background,
 }
 

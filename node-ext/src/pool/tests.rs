@@ -215,7 +215,7 @@ fn upkeep_is_no_reason_to_keep_a_bucket_open_for_longer() {
 }
 
 #[test]
-fn what_is_read_in_the_background_costs_nobody_a_place() {
+fn what_is_read_in_the_background_takes_one_place_and_gives_that_back_first() {
     let pool = pool(3);
     let background = |id| pool.lease(BucketId(id), Wanted::background()).unwrap();
     for id in [1, 2] {

@@ -4,7 +4,7 @@
 use super::files::files_of;
 use super::ledger::Ledger;
 use crate::bucket::{Bucket, BucketConfig};
-use crate::engine::{Access, EngineError, FaultKind, Shared};
+use crate::engine::{Access, Shared};
 use crate::error::{CreateError, OpenError};
 use crate::index::BucketRecord;
 use crate::layout::bucket_dir_name;
@@ -42,16 +42,11 @@ impl HomeError {
     /// Whether the bucket itself is at fault, and not what it stands on.
     pub(super) fn is_the_buckets(&self) -> bool {
         match self {
-            Self::Open(OpenError::Engine(error)) => is_damage(error),
+            Self::Open(OpenError::Engine(error)) => error.is_damage(),
             Self::Open(_) | Self::Behind { .. } => true,
             Self::Absent | Self::Create(_) => false,
         }
     }
-}
-
-/// Whether a failure tells of damage on disk.
-pub(super) fn is_damage(error: &EngineError) -> bool {
-    matches!(error.kind, FaultKind::Corrupt | FaultKind::Absent)
 }
 
 /// The folders of buckets, and what is known of them.

@@ -1,6 +1,6 @@
 //! A bucket that somebody works with, and what a failure in their hands means.
 
-use super::home::{BucketFolders, is_damage};
+use super::home::BucketFolders;
 use crate::bucket::Bucket;
 use crate::engine::EngineError;
 use crate::error::{CommitError, IngestError, ProveError};
@@ -55,7 +55,7 @@ pub trait Fault: std::error::Error {
 
 impl Fault for EngineError {
     fn tells_of_damage(&self) -> bool {
-        is_damage(self)
+        self.is_damage()
     }
 }
 

@@ -67,7 +67,16 @@ impl Ledger {
         })
     }
 
-    pub(crate) fn note(&self, id: BucketId, record: BucketRecord, changes: Vec<ContentChange>) {
+    pub(crate) fn note(&self, id: BucketId, mut record: BucketRecord, changes: Vec<ContentChange>) {
+        // Held until it is noted: what was found meanwhile must not be unsaid by
+        // what was read before.
+        let quarantined = self.quarantined.lock();
+        if let Some(reason) = quarantined.get(&id)
+            && record.standing == Standing::Sound
+        {
+            record.standing = Standing::Quarantined(reason.clone());
+            record.files = None;
+        }
         let mut pending = self.pending.lock();
         let noted = pending.notes.remove(&id);
         let mut all = noted.map(|note| note.changes).unwrap_or_default();
@@ -267,5 +276,21 @@ mod tests {
             let written = ledger.index().record(BucketId(id)).unwrap().unwrap();
             assert_eq!(written, record(2_997 + id));
         }
+    }
+
+    #[test]
+    fn i7_a_bucket_that_was_set_apart_meanwhile_is_not_noted_as_sound() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::new(Index::open(&folder.path().join("index")).unwrap());
+        let (id, reason) = (BucketId(1), "a chunk is lost");
+        // Read before, and noted afterwards.
+        let record = BucketRecord::unknown(Standing::Sound);
+        ledger.quarantine(id, reason.into());
+        ledger.note(id, record.clone(), Vec::new());
+        let standing = Standing::Quarantined(reason.into());
+        assert_eq!(ledger.record(id).unwrap().standing, standing);
+        ledger.forget(id);
+        ledger.note(id, record.clone(), Vec::new());
+        assert_eq!(ledger.record(id), Some(record));
     }
 }

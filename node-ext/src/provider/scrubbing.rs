@@ -4,7 +4,7 @@
 use super::{Inner, ProviderError};
 use crate::metrics::{Reading, Readings};
 use crate::pool::Wanted;
-use crate::scrub::{Pace, Scrub, ScrubRound, StepReport};
+use crate::scrub::{Pace, Scrub, ScrubPoint, ScrubRound, StepReport};
 use cairn_primitives::BucketId;
 use parking_lot::Mutex;
 use std::num::NonZeroU64;
@@ -29,6 +29,8 @@ const RECORD_BYTES: u64 = 100;
 const KEEP_EVERY: Duration = Duration::from_secs(10);
 /// How long to wait for a bucket at a time, so that a stop need not.
 const WAIT_AT_ONCE: Duration = Duration::from_millis(500);
+/// How often to wait so for one bucket: a minute in all.
+const MOST_TRIES: u32 = 120;
 /// How long to leave the disk alone when it could not be asked which buckets
 /// there are.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(60);
@@ -114,6 +116,8 @@ struct Walk<'i> {
     inner: &'i Arc<Inner>,
     pace: Pace,
     started: Instant,
+    /// The last round. What is kept of it on disk may be older.
+    last: Option<ScrubRound>,
     kept: Instant,
 }
 
@@ -127,6 +131,7 @@ impl Inner {
             inner: self,
             pace: Pace::new(Some(plan.bytes_per_second), Duration::ZERO),
             started,
+            last: None,
             kept: started,
         };
         while walk.round(plan).is_ok() {}
@@ -154,21 +159,7 @@ impl Inner {
 impl Walk<'_> {
     /// Waits until a round is due, or one is to be ended, and ends it.
     fn round(&mut self, plan: ScrubPlan) -> Result<(), Stopping> {
-        let base = &self.inner.base;
-        let kept = base.scrub_round().unwrap_or_else(|error| {
-            tracing::warn!(%error, "it is not known when the last scrub was; a round begins");
-            None
-        });
-        let now = since_epoch();
-        let mut round = match kept {
-            Some(round) if !round.is_over() => round,
-            Some(round) => {
-                let every = plan.every.max(SHORTEST_PERIOD);
-                self.inner.pause(round.due_in(every, now))?;
-                ScrubRound::beginning(since_epoch())
-            }
-            None => ScrubRound::beginning(now),
-        };
+        let (mut round, resumes_at) = self.due_round(plan)?;
         let ids = match self.inner.ids_after(None) {
             Ok(ids) => ids,
             Err(error) => {
@@ -181,63 +172,93 @@ impl Walk<'_> {
                 continue;
             }
             round.next = Some(id);
-            let ended = self.bucket(id);
-            if ended.is_ok() {
-                round.pass(id);
+            if let Err(stopping) = self.bucket(id, &round, resumes_at == Some(id)) {
+                self.keep(&round);
+                return Err(stopping);
             }
-            if ended.is_err() || self.is_time_to_keep() {
+            round.pass(id);
+            if self.is_time_to_keep() {
                 self.keep(&round);
             }
-            ended?;
         }
         round.end();
         self.keep(&round);
+        self.last = Some(round);
         self.count(|done| done.rounds = done.rounds.saturating_add(1));
         // Whoever waits for a round to end.
         self.inner.changed.notify_all();
         Ok(())
     }
 
-    /// Reads a bucket to its end, or as far as it can be.
-    fn bucket(&mut self, id: BucketId) -> Result<(), Stopping> {
-        let resumed = self.inner.base.scrub_point(id).unwrap_or_else(|error| {
-            tracing::warn!(bucket = %id, %error, "its scrub begins anew");
+    /// The round that is to be gone through, once it is due; and the bucket that
+    /// an earlier process was stopped in.
+    fn due_round(&self, plan: ScrubPlan) -> Result<(ScrubRound, Option<BucketId>), Stopping> {
+        let read = || self.inner.base.scrub_round();
+        let last = self.last.map_or_else(read, |last| Ok(Some(last)));
+        let last = last.unwrap_or_else(|error| {
+            tracing::warn!(%error, "it is not known when the last scrub was; a round begins");
             None
         });
+        match last {
+            Some(round) if !round.is_over() => return Ok((round, round.next)),
+            Some(round) => {
+                let every = plan.every.max(SHORTEST_PERIOD);
+                self.inner.pause(round.due_in(every, since_epoch()))?;
+            }
+            None => {}
+        }
+        Ok((ScrubRound::beginning(since_epoch()), None))
+    }
+
+    /// Reads a bucket to its end, or as far as it can be.
+    fn bucket(&mut self, id: BucketId, round: &ScrubRound, resumes: bool) -> Result<(), Stopping> {
+        let resumed = if resumes { self.kept_point(id) } else { None };
+        if resumed.is_none() {
+            // Of another round, or of another bucket of this id.
+            self.keep_point(id, None);
+        }
         let mut is_kept = resumed.is_some();
         let mut scrub = Scrub::new(resumed);
         self.wait_after(OPENING_BYTES)?;
-        loop {
-            let step = match self.step(id, &mut scrub)? {
-                Some(step) => step,
-                // It cannot be read, which was said, or is gone.
-                None => return Ok(()),
-            };
+        while let Some(step) = self.step(id, &mut scrub)? {
             let Some(point) = step.point else {
-                if is_kept {
-                    self.keep_point(id, None);
-                }
                 self.count(|done| done.buckets = done.buckets.saturating_add(1));
-                return Ok(());
+                break;
             };
             let cost = step.records.saturating_mul(RECORD_BYTES);
             let paused = self.wait_after(step.bytes.saturating_add(cost));
             if paused.is_err() || self.is_time_to_keep() {
                 is_kept = true;
+                self.keep(round);
                 self.keep_point(id, Some(&point));
             }
             paused?;
         }
+        if is_kept {
+            self.keep_point(id, None);
+        }
+        Ok(())
+    }
+
+    fn kept_point(&self, id: BucketId) -> Option<ScrubPoint> {
+        self.inner.base.scrub_point(id).unwrap_or_else(|error| {
+            tracing::warn!(bucket = %id, %error, "its scrub begins anew");
+            None
+        })
     }
 
     /// Checks what one step may. `None` where the bucket cannot be had.
     fn step(&self, id: BucketId, scrub: &mut Scrub) -> Result<Option<StepReport>, Stopping> {
         let wanted = Wanted::background().within(WAIT_AT_ONCE);
+        let mut tries = 0_u32;
         let lease = loop {
             match self.inner.lease(id, wanted) {
                 Ok(lease) => break lease,
-                // Others come first.
-                Err(ProviderError::Busy { .. }) => self.inner.pause(Duration::ZERO)?,
+                // Others come first, but one bucket does not hold up the rest.
+                Err(ProviderError::Busy { .. }) if tries < MOST_TRIES => {
+                    tries = tries.saturating_add(1);
+                    self.inner.pause(Duration::ZERO)?;
+                }
                 Err(ProviderError::NoSuchBucket { .. } | ProviderError::Reserved { .. }) => {
                     return Ok(None);
                 }
@@ -258,7 +279,8 @@ impl Walk<'_> {
         for found in &step.findings {
             tracing::error!(bucket = %id, place = %found.place, fault = %found.fault, "found by a scrub");
         }
-        if let Some(first) = step.findings.first()
+        // What could only not be read now is no reason to stop its writers.
+        if let Some(first) = step.findings.iter().find(|found| found.is_damage)
             && self.inner.ledger.quarantined(id).is_none()
         {
             let reason = format!("a scrub found that of {}, {}", first.place, first.fault);
@@ -290,7 +312,7 @@ impl Walk<'_> {
         }
     }
 
-    fn keep_point(&self, id: BucketId, point: Option<&crate::scrub::ScrubPoint>) {
+    fn keep_point(&self, id: BucketId, point: Option<&ScrubPoint>) {
         if let Err(error) = self.inner.base.keep_scrub_point(id, point) {
             tracing::warn!(bucket = %id, %error, "it is not kept how far the scrub has come");
         }

@@ -1,6 +1,7 @@
 //! What arises with a leaf: its record, its node, and the nodes above it whose
 //! last leaf it is; and whether each is the hash of what it says it is.
 
+use crate::bucket::records::RecordFault;
 use crate::engine::Read;
 use crate::layout::{self, TreeKey};
 use cairn_primitives::mmr::{Node, leaf_position};
@@ -60,7 +61,11 @@ impl StandsWith {
     }
 
     /// What is not as it must be of what was read: which record, and why.
-    pub(super) fn faults(&self, profile: HashingProfile, read: Vec<Read>) -> Vec<(String, String)> {
+    pub(super) fn faults(
+        &self,
+        profile: HashingProfile,
+        read: Vec<Read>,
+    ) -> Vec<(String, RecordFault)> {
         let mut read = read.into_iter();
         let mut next = || read.next().unwrap_or(Ok(None));
         let mut faults = vec![];
@@ -80,7 +85,7 @@ impl StandsWith {
     }
 }
 
-fn check_leaf(profile: HashingProfile, leaf: Read, node: Read) -> Result<(), String> {
+fn check_leaf(profile: HashingProfile, leaf: Read, node: Read) -> Result<(), RecordFault> {
     let (leaf, node) = (
         present(leaf, "it is lost")?,
         present(node, "its node is lost")?,
@@ -92,7 +97,12 @@ fn check_leaf(profile: HashingProfile, leaf: Read, node: Read) -> Result<(), Str
     Ok(())
 }
 
-fn check_above(profile: HashingProfile, node: Read, left: Read, right: Read) -> Result<(), String> {
+fn check_above(
+    profile: HashingProfile,
+    node: Read,
+    left: Read,
+    right: Read,
+) -> Result<(), RecordFault> {
     let node = present(node, "it is lost")?;
     // A child that is lost or unreadable is a finding of its own.
     let (Some(left), Some(right)) = (digest(left), digest(right)) else {
@@ -104,9 +114,8 @@ fn check_above(profile: HashingProfile, node: Read, left: Read, right: Read) -> 
     Ok(())
 }
 
-fn present(read: Read, lost: &str) -> Result<Vec<u8>, String> {
-    read.map_err(|error| error.to_string())?
-        .ok_or_else(|| lost.to_owned())
+fn present(read: Read, lost: &str) -> Result<Vec<u8>, RecordFault> {
+    read?.ok_or_else(|| lost.into())
 }
 
 fn digest(read: Read) -> Option<H256> {

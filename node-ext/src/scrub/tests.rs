@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::bucket::{BucketConfig, NewLeaf};
-use crate::engine::{Access, Batch, DamagedLog, Durability, Engine, Family, Shared};
+use crate::engine::{Access, Batch, DamagedLog, Durability, Engine, Family, FaultKind, Shared};
 use crate::layout;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::mmr::leaf_position;
@@ -358,7 +358,7 @@ fn what_was_taken_back_after_it_was_listed_is_no_finding() {
     };
     let profile = HashingProfile::Plain;
     let gone = profile.chunk(b"taken back");
-    assert_eq!(step.chunk(&gone, Some(10)), (10, Ok(())));
+    assert!(matches!(step.chunk(&gone, Some(10)), (10, Ok(()))));
     let (left, right) = (gone, gone);
     let subtree = cairn_primitives::chunk_tree::Subtree::from_parts(1, 2, 2 << 18);
     let value = InteriorValue {
@@ -367,7 +367,28 @@ fn what_was_taken_back_after_it_was_listed_is_no_finding() {
         subtree: subtree.unwrap(),
     };
     let node = profile.node(&left, &right);
-    assert_eq!(step.node(&node, Some(value)), (0, Ok(())));
+    assert!(matches!(step.node(&node, Some(value)), (0, Ok(()))));
+}
+
+#[test]
+fn what_could_only_not_be_read_is_told_from_damage() {
+    let fixture = Fixture::new();
+    let mut step = Step {
+        bucket: fixture.bucket(),
+        left: 1,
+        report: StepReport::default(),
+    };
+    let unread = |kind| EngineError {
+        doing: "read",
+        path: "/bucket".into(),
+        kind,
+        message: "too many open files".into(),
+    };
+    step.find("chunk".into(), unread(FaultKind::Other).into());
+    step.find("chunk".into(), unread(FaultKind::Corrupt).into());
+    step.find("chunk".into(), "its bytes are lost".into());
+    let found: Vec<_> = step.report.findings.iter().map(|f| f.is_damage).collect();
+    assert_eq!(found, [false, true, true]);
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn scrub(
             .map_err(|error| Failure::Failed(error.to_string()))?;
         round.add(&step);
         bar.set_position(round.bytes);
-        for ScrubFinding { place, fault } in &step.findings {
+        for ScrubFinding { place, fault, .. } in &step.findings {
             bar.suspend(|| tell(output, id, place, fault))?;
         }
         keeper.keep(step.point.as_ref());

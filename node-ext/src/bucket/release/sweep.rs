@@ -42,6 +42,9 @@ pub(in crate::bucket) struct Sweep<'b> {
     list: SweepList<'b>,
     /// All leaves before this one have been taken into account.
     kept_to: Sequence,
+    /// What uploads have come to rely on since the sweep began, for each list
+    /// that it goes through.
+    relied_on: HashSet<ContentKey>,
 }
 
 impl Drop for Sweep<'_> {
@@ -86,6 +89,7 @@ impl<'b> Sweep<'b> {
             bucket,
             list: SweepList::new(bucket),
             kept_to: Sequence(0),
+            relied_on: HashSet::new(),
         })
     }
 
@@ -121,6 +125,9 @@ impl<'b> Sweep<'b> {
         self.keep_new_leaves()?;
         self.list.keep_what_others_need()?;
         self.list.keep_unprovable()?;
+        for key in &self.relied_on {
+            self.list.keep_key(key)?;
+        }
         let mut from = layout::LIST_COMPLETE_KEY.to_vec();
         while let Some(last) = self.remove_some(&from, swept)? {
             from = last.to_vec();
@@ -154,6 +161,7 @@ impl<'b> Sweep<'b> {
         let relied_on = content.relied_on.as_mut().map(std::mem::take);
         for key in relied_on.unwrap_or_default() {
             self.list.keep_key(&key)?;
+            self.relied_on.insert(key);
         }
         self.list.write_pending(&mut content)?;
 

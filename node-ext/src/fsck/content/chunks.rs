@@ -25,7 +25,7 @@ impl Check<'_> {
                     Ok(*length)
                 }
                 None => match self.content.lost_chunks.get(&hash) {
-                    Some(fault) => Err(fault.clone()),
+                    Some(fault) => Err(fault.clone().into()),
                     None => self.bucket.sound_chunk(&hash),
                 },
             };
@@ -55,7 +55,7 @@ impl Check<'_> {
                     right
                 }
                 Err(fault) => {
-                    self.content.lost_chunks.insert(hash, fault);
+                    self.content.lost_chunks.insert(hash, fault.to_string());
                     self.content.is_uncounted |= stored.is_none();
                     stored.unwrap_or(0)
                 }

@@ -157,6 +157,57 @@ fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
     assert!(fsck(bucket, |_| {}).unwrap().is_clean());
 }
 
+#[test]
+fn i1_what_an_upload_found_stays_through_both_lists_of_a_release_that_was_interrupted() {
+    let going = vec![1; CHUNK_BYTES];
+    let half_released = |writes| {
+        let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+        let leaves = [&going[..], b"stays"].map(|content| fixture.ingest(content));
+        fixture
+            .bucket()
+            .commit(&leaves, Durability::Buffered)
+            .unwrap();
+        fixture.bucket().prune(Sequence(1), None).unwrap();
+        fixture.bucket().engine.probe.fail_after(writes);
+        fixture.bucket().release(Sequence(0)).unwrap_err();
+        fixture.reopen();
+        fixture
+    };
+    let has_list = |fixture: &Fixture| {
+        let complete = layout::LIST_COMPLETE_KEY;
+        let found = fixture.bucket().engine.get(Family::Content, complete);
+        found.unwrap().is_some()
+    };
+    let fixture = (0..).map(half_released).find(has_list).unwrap();
+    let bucket = fixture.bucket();
+    let found = layout::chunk_length_key(&HashingProfile::Plain.chunk(&going));
+    let sweep = Sweep::begin(bucket, Duration::ZERO).unwrap();
+    let (go_on, wait) = mpsc::channel();
+    let stored = std::thread::scope(|scope| {
+        let upload = scope.spawn(|| {
+            let waits = First(Some(move || wait.recv().unwrap()), b"its other chunk");
+            bucket.ingest(going.chain(waits)).unwrap()
+        });
+        let relies = || {
+            let content = bucket.content.lock();
+            content.relied_on.as_ref().unwrap().contains(&found)
+        };
+        while !relies() {
+            std::thread::yield_now();
+        }
+        sweep.remove_before(Sequence(1)).unwrap();
+        go_on.send(()).unwrap();
+        upload.join().unwrap()
+    });
+    let leaf = NewLeaf {
+        data_root: stored.data_root,
+        data_size: stored.data_size,
+    };
+    bucket.commit(&[leaf], Durability::Buffered).unwrap();
+    let report = fsck(bucket, |_| {}).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+}
+
 const GOING: &[u8] = &[1, 2, 3, 4, 5];
 
 /// Something comes between the beginning of a sweep and its removals. What is
