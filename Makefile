@@ -64,7 +64,7 @@ test: deps
 
 soak: deps
 	CAIRN_SOAK_BUCKETS=10000 CAIRN_SOAK_SECONDS=300 \
-		cargo test $(CARGO_FLAGS) -p cairn-tests --test ten_thousand_buckets -- --nocapture
+		cargo test --workspace $(CARGO_FLAGS) --test ten_thousand_buckets -- --nocapture
 
 bench: deps
 	cargo run $(CARGO_FLAGS) -p cairn-benches -- $(if $(QUICK),--quick) --out benches/REPORT.md

@@ -155,9 +155,10 @@ impl Budget {
             .memory_bytes
             .unwrap_or_else(|| USUAL_MEMORY.min(allowance.memory_bytes / 4));
         let asked = request.max_open.map(u64::from);
-        // Of each eighth: three for blocks, one for what is not flushed, two for
-        // open buckets and their upper nodes; and two for what the allocator
-        // keeps while buckets come and go, which the soak shows to be needed.
+        // Of eight parts: two and a half for blocks, one for what is not flushed,
+        // two for open buckets and their upper nodes; and two and a half for what
+        // the allocator keeps while buckets come and go, of which the soak shows
+        // that two are needed.
         let eighth = memory_bytes.saturating_sub(MEMORY_OF_INDEX) / 8;
         let for_open = eighth.saturating_mul(2);
         let fit_in_memory =
@@ -204,7 +205,7 @@ impl Budget {
             descriptors: allowance.descriptors,
             memory_bytes,
             resources: Resources {
-                cache_bytes: bytes(eighth.saturating_mul(3)),
+                cache_bytes: bytes(eighth.saturating_mul(5) / 2),
                 write_buffer_bytes: bytes(eighth),
                 open_files,
                 kept_nodes: bytes(kept_nodes),
