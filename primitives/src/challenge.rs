@@ -9,11 +9,14 @@ use crate::chunk_tree::CHUNK_BYTES;
 use crate::ids::{ChunkIndex, LeafIndex, Sequence};
 use crate::proof::{MerkleProof, MmrProof};
 use alloc::vec::Vec;
-use codec::{Compact, Decode, Encode, Error, Input, MaxEncodedLen};
+use codec::{Compact, Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
 use primitive_types::H256;
 
 /// Which chunk of which leaf is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, MaxEncodedLen)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct ChunkLocation {
     /// The leaf, counted from the challenged commitment's `start_seq`.
     pub leaf_index: LeafIndex,
@@ -24,8 +27,20 @@ pub struct ChunkLocation {
 
 /// A challenge's name on chain.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, MaxEncodedLen,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
 )]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct ChallengeId {
     /// The last anchor block at which an answer is taken.
     pub deadline: u32,
@@ -34,11 +49,15 @@ pub struct ChallengeId {
 }
 
 /// An account: 32 raw bytes, as `AccountId32` is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, MaxEncodedLen)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct AccountId(pub [u8; 32]);
 
 /// A signature by one of the chain's schemes, encoded as `sp_runtime` does.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub enum MultiSignature {
     /// Ed25519.
     #[codec(index = 0)]
@@ -56,6 +75,7 @@ pub enum MultiSignature {
 
 /// An answer to a challenge.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub enum ChallengeResponse {
     /// Here is the chunk, and how it leads to the challenged root.
     #[codec(index = 0)]
@@ -83,6 +103,8 @@ pub enum ChallengeResponse {
     #[codec(index = 2)]
     Superseded,
 }
+
+impl DecodeWithMemTracking for ChallengeResponse {}
 
 impl Decode for ChallengeResponse {
     fn decode<I: Input>(input: &mut I) -> Result<Self, Error> {
@@ -120,7 +142,10 @@ fn decode_chunk<I: Input>(input: &mut I) -> Result<Vec<u8>, Error> {
 }
 
 /// Why a provider lost its stake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub enum SlashReason {
     /// No answer by the deadline.
     Timeout,
@@ -133,7 +158,10 @@ pub enum SlashReason {
 }
 
 /// What a member may do in a bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub enum Role {
     /// Manages members and authorises deletions.
     Admin,

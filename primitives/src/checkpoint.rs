@@ -5,7 +5,7 @@ use crate::hash::blake2_256;
 use crate::ids::BucketId;
 use crate::proof::decode_bounded;
 use alloc::vec::Vec;
-use codec::{Decode, Encode, Error, Input, MaxEncodedLen};
+use codec::{Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
 
 /// The most bytes of signer bits that decode. The chain has at most 5 primary
 /// providers a bucket, and this leaves room for 256.
@@ -17,6 +17,7 @@ pub const REPLICA_PRIMES: [u32; 6] = [3, 7, 11, 23, 47, 113];
 
 /// A bucket's last checkpoint, as the chain keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct BucketSnapshot {
     /// What was promised.
     pub commitment: Commitment,
@@ -35,6 +36,18 @@ impl BucketSnapshot {
     }
 }
 
+impl DecodeWithMemTracking for BucketSnapshot {}
+
+impl MaxEncodedLen for BucketSnapshot {
+    /// Of a snapshot that decodes: with [`MAX_SIGNER_BYTES`] after a length of one byte.
+    fn max_encoded_len() -> usize {
+        Commitment::max_encoded_len()
+            .saturating_add(u32::max_encoded_len())
+            .saturating_add(1)
+            .saturating_add(MAX_SIGNER_BYTES)
+    }
+}
+
 impl Decode for BucketSnapshot {
     fn decode<I: Input>(input: &mut I) -> Result<Self, Error> {
         Ok(Self {
@@ -50,7 +63,10 @@ impl Decode for BucketSnapshot {
 }
 
 /// What primary providers sign for a provider-initiated checkpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct CheckpointProposal {
     /// [`PAYLOAD_VERSION`].
     pub version: u8,

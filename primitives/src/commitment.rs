@@ -1,7 +1,7 @@
 //! What a provider signs: a promise to hold the leaves under one root.
 
 use crate::ids::{BucketId, LeafCount, LeafIndex, Sequence};
-use codec::{Decode, Encode, MaxEncodedLen};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use primitive_types::H256;
 
 /// The version byte that the chain expects in what is signed.
@@ -9,7 +9,10 @@ pub const PAYLOAD_VERSION: u8 = 1;
 
 /// A bucket's MMR at one leaf count; covers the sequences
 /// `start_seq .. start_seq + leaf_count`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, MaxEncodedLen)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct Commitment {
     /// Root of the MMR, or 32 zero bytes without leaves.
     pub mmr_root: H256,
@@ -38,7 +41,10 @@ impl Commitment {
 
 /// A commitment bound to its bucket. Its raw SCALE bytes are what is signed:
 /// neither hashed first nor wrapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct CommitmentPayload {
     /// [`PAYLOAD_VERSION`].
     pub version: u8,

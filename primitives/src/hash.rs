@@ -9,7 +9,7 @@
 
 use crate::leaf::MmrLeaf;
 use blake2b_simd::Params;
-use codec::{Decode, Encode, MaxEncodedLen};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::fmt;
 use primitive_types::H256;
 
@@ -20,7 +20,20 @@ const TAG_BAG: u8 = 0x02;
 
 /// How a bucket hashes. Fixed for a bucket's life, since a root that was signed
 /// cannot be converted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Encode, Decode, MaxEncodedLen)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    MaxEncodedLen,
+)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub enum HashingProfile {
     /// What the deployed pallet verifies.
     #[default]

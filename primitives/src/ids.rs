@@ -1,7 +1,7 @@
 //! Numbers that must not be mistaken for one another: each a type of its own,
 //! with no silent conversion between them.
 
-use codec::{Decode, Encode, Error, Input, MaxEncodedLen};
+use codec::{Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
 use core::fmt;
 
 /// The most leaves that a tree may have: 2^62.
@@ -15,8 +15,9 @@ macro_rules! number {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode,
-            MaxEncodedLen,
+            DecodeWithMemTracking, MaxEncodedLen,
         )]
+        #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
         pub struct $name(pub u64);
 
         impl fmt::Display for $name {
@@ -67,6 +68,7 @@ impl Sequence {
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, MaxEncodedLen,
 )]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct LeafCount(u64);
 
 impl LeafCount {
@@ -113,6 +115,8 @@ impl fmt::Display for LeafCount {
         fmt::Display::fmt(&self.0, f)
     }
 }
+
+impl DecodeWithMemTracking for LeafCount {}
 
 impl Decode for LeafCount {
     fn decode<I: Input>(input: &mut I) -> Result<Self, Error> {

@@ -1,13 +1,16 @@
 //! A leaf of a bucket's MMR: one committed piece of content.
 
-use codec::{Decode, Encode, MaxEncodedLen};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use primitive_types::H256;
 
 /// The length of an encoded [`MmrLeaf`].
 pub const LEAF_BYTES: usize = 48;
 
 /// One committed piece of content, as the chain encodes it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
+)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct MmrLeaf {
     /// Root of the content's chunk tree.
     pub data_root: H256,

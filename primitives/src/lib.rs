@@ -65,7 +65,10 @@ mod hash;
 mod ids;
 mod leaf;
 pub mod mmr;
+pub mod onchain;
 mod proof;
+#[cfg(feature = "runtime-api")]
+pub mod runtime_api;
 pub mod sp_mmr;
 pub mod verify;
 

@@ -3,7 +3,7 @@
 
 use crate::leaf::MmrLeaf;
 use alloc::vec::Vec;
-use codec::{Compact, Decode, Encode, Error, Input};
+use codec::{Compact, Decode, DecodeWithMemTracking, Encode, Error, Input};
 use primitive_types::H256;
 
 /// The most levels that a path may have. A chunk tree has at most 46, since
@@ -15,6 +15,7 @@ pub const MAX_PEAKS: usize = 64;
 
 /// A path from a leaf of a binary tree to its root.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct MerkleProof {
     /// The sibling at each level, leaf to root; at most [`MAX_PATH`] decode.
     pub siblings: Vec<H256>,
@@ -24,6 +25,7 @@ pub struct MerkleProof {
 
 /// A leaf's proof within an MMR.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct MmrProof {
     /// All peaks, left to right; at most [`MAX_PEAKS`] decode.
     pub peaks: Vec<H256>,
@@ -47,6 +49,8 @@ pub(crate) fn decode_bounded<T: Decode, I: Input>(
     (0..length).map(|_| T::decode(input)).collect()
 }
 
+impl DecodeWithMemTracking for MerkleProof {}
+
 impl Decode for MerkleProof {
     fn decode<I: Input>(input: &mut I) -> Result<Self, Error> {
         Ok(Self {
@@ -55,6 +59,8 @@ impl Decode for MerkleProof {
         })
     }
 }
+
+impl DecodeWithMemTracking for MmrProof {}
 
 impl Decode for MmrProof {
     fn decode<I: Input>(input: &mut I) -> Result<Self, Error> {

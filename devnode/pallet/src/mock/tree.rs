@@ -1,0 +1,127 @@
+//! A bucket's tree with all its content, and the honest answers from it.
+
+use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
+use cairn_primitives::mmr::{Frontier, LeafRoute};
+use cairn_primitives::{
+    ChunkIndex, Commitment, H256, HashingProfile, LeafCount, LeafIndex, MerkleProof, MmrLeaf,
+    MmrProof, Position, Sequence,
+};
+use codec::Encode;
+
+pub(crate) fn at(leaf_index: u64, chunk_index: u64) -> ChunkLocation {
+    ChunkLocation {
+        leaf_index: LeafIndex(leaf_index),
+        chunk_index: ChunkIndex(chunk_index),
+    }
+}
+
+/// A bucket's tree with all content, built naively. Leaf `k` has `k % 5 + 1`
+/// chunks of a few bytes, which the chain's rules take.
+pub(crate) struct Tree {
+    profile: HashingProfile,
+    start_seq: Sequence,
+    leaves: Vec<(MmrLeaf, Vec<Vec<u8>>)>,
+    nodes: Vec<H256>,
+    frontier: Frontier,
+}
+
+impl Tree {
+    pub(crate) fn new(leaves: u64) -> Self {
+        Self::starting_at(HashingProfile::Plain, 0, leaves)
+    }
+
+    pub(crate) fn starting_at(profile: HashingProfile, start_seq: u64, leaves: u64) -> Self {
+        let mut tree = Self {
+            profile,
+            start_seq: Sequence(start_seq),
+            leaves: Vec::new(),
+            nodes: Vec::new(),
+            frontier: Frontier::empty(profile),
+        };
+        for sequence in start_seq..start_seq + leaves {
+            let chunks = (0..=sequence % 5).map(|chunk| (sequence, chunk).encode());
+            tree.push(chunks.collect());
+        }
+        tree
+    }
+
+    pub(crate) fn push(&mut self, chunks: Vec<Vec<u8>>) {
+        let before = self.leaves.last().map_or(0, |(leaf, _)| leaf.total_size);
+        let data_size = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+        let leaf = MmrLeaf {
+            data_root: self.levels(&chunks).last().unwrap()[0],
+            data_size,
+            total_size: before + data_size,
+        };
+        let nodes = &mut self.nodes;
+        self.frontier
+            .append(self.profile.leaf(&leaf), |_, hash| nodes.push(hash))
+            .unwrap();
+        self.leaves.push((leaf, chunks));
+    }
+
+    /// The chunk tree's levels, from the padded chunks up.
+    fn levels(&self, chunks: &[Vec<u8>]) -> Vec<Vec<H256>> {
+        let mut level: Vec<_> = chunks.iter().map(|c| self.profile.chunk(c)).collect();
+        level.resize(chunks.len().next_power_of_two(), H256::zero());
+        let mut levels = vec![level];
+        while levels.last().unwrap().len() > 1 {
+            let pairs = levels.last().unwrap().chunks(2);
+            levels.push(
+                pairs
+                    .map(|two| self.profile.node(&two[0], &two[1]))
+                    .collect(),
+            );
+        }
+        levels
+    }
+
+    pub(crate) fn commitment(&self) -> Commitment {
+        Commitment {
+            mmr_root: self.frontier.root(),
+            start_seq: self.start_seq,
+            leaf_count: self.frontier.count(),
+        }
+    }
+
+    pub(crate) fn mmr_proof(&self, index: u64) -> MmrProof {
+        let route = LeafRoute::new(LeafIndex(index), self.count()).unwrap();
+        let node = |position: &Position| self.nodes[position.0 as usize];
+        MmrProof {
+            peaks: route.peaks.iter().map(node).collect(),
+            leaf: self.leaves[index as usize].0,
+            leaf_proof: MerkleProof {
+                siblings: route.siblings.iter().map(node).collect(),
+                path: route.path,
+            },
+        }
+    }
+
+    pub(crate) fn count(&self) -> LeafCount {
+        self.frontier.count()
+    }
+
+    /// Slots of a leaf's padded chunk tree that hold a chunk.
+    pub(crate) fn chunks(&self, index: u64) -> u64 {
+        self.leaves[index as usize].1.len() as u64
+    }
+
+    /// The honest answer, a chunk's index past the padded size read as the chain does.
+    pub(crate) fn answer(&self, location: ChunkLocation) -> ChallengeResponse {
+        let index = location.leaf_index.0;
+        let (_, chunks) = &self.leaves[index as usize];
+        let levels = self.levels(chunks);
+        let slot = location.chunk_index.0 as usize % levels[0].len();
+        let mut chunk_proof = MerkleProof::default();
+        for (height, level) in levels[..levels.len() - 1].iter().enumerate() {
+            let place = slot >> height;
+            chunk_proof.siblings.push(level[place ^ 1]);
+            chunk_proof.path.push(place & 1 == 1);
+        }
+        ChallengeResponse::Proof {
+            chunk_data: chunks[slot].clone(),
+            mmr_proof: self.mmr_proof(index),
+            chunk_proof,
+        }
+    }
+}

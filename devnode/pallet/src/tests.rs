@@ -1,0 +1,12 @@
+//! Each rule with what it takes and what it refuses.
+
+mod agreements;
+mod answers;
+mod challenges;
+mod checkpoints;
+mod claims;
+mod deadlines;
+mod queries;
+mod rules;
+mod schemes;
+mod windows;

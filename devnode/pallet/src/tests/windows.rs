@@ -1,0 +1,149 @@
+//! Checkpoints that providers bring by themselves, one for each window.
+
+use crate::mock::*;
+use crate::{Error, NextBucket};
+use cairn_primitives::checkpoint::{CheckpointProposal, leader};
+use cairn_primitives::onchain::CheckpointWindow;
+use cairn_primitives::{BucketId, Commitment, CommitmentPayload};
+use frame_support::{assert_noop, assert_ok};
+
+const WINDOW: CheckpointWindow = CheckpointWindow {
+    interval: 20,
+    grace: 5,
+};
+/// The window that tests start in, at its first block.
+const FIRST: u64 = (START / WINDOW.interval) as u64;
+
+fn proposal(commitment: Commitment, window: u64) -> CheckpointProposal {
+    CheckpointProposal::new(BucketId(0), commitment, window)
+}
+
+fn bring(name: &str, window: u64) -> frame_support::dispatch::DispatchResult {
+    let commitment = Tree::new(5).commitment();
+    let signatures = signatures(&[0, 1], &proposal(commitment, window));
+    StorageProvider::provider_checkpoint(signed(name), BucketId(0), commitment, window, signatures)
+}
+
+/// The leader of a window among three, and one that is not.
+fn leader_and_other(window: u64) -> (&'static str, &'static str) {
+    let place = leader(BucketId(0), window, 3).unwrap() as usize;
+    (PROVIDERS[place], PROVIDERS[(place + 1) % 3])
+}
+
+#[test]
+fn only_the_leader_brings_it_in_the_grace_period_and_any_primary_after_it() {
+    new_test_ext().execute_with(|| {
+        bucket(3, 2, Some(WINDOW));
+        let (leader, other) = leader_and_other(FIRST);
+        assert_noop!(bring(other, FIRST), Error::<Test>::NotLeader);
+        next_block(START + WINDOW.grace - 1);
+        assert_noop!(bring(other, FIRST), Error::<Test>::NotLeader);
+        assert_ok!(bring(leader, FIRST));
+
+        let (_, other) = leader_and_other(FIRST + 1);
+        next_block(START + WINDOW.interval + WINDOW.grace);
+        assert_noop!(bring(PROVIDERS[3], FIRST + 1), Error::<Test>::NotPrimary);
+        assert_ok!(bring(other, FIRST + 1));
+    });
+}
+
+#[test]
+fn a_window_takes_one_checkpoint() {
+    new_test_ext().execute_with(|| {
+        let id = bucket(3, 2, Some(WINDOW));
+        let (leader, other) = leader_and_other(FIRST);
+        assert_ok!(bring(leader, FIRST));
+        assert_eq!(
+            StorageProvider::bucket_info(id).unwrap().last_window,
+            Some(FIRST)
+        );
+        next_block(START + WINDOW.grace);
+        assert_noop!(bring(other, FIRST), Error::<Test>::WindowTaken);
+        // One that anybody brings is not of a window.
+        checkpoint(id, Tree::new(6).commitment(), &[0, 1]);
+    });
+}
+
+#[test]
+fn a_window_that_the_anchor_block_is_not_in_is_refused() {
+    new_test_ext().execute_with(|| {
+        bucket(3, 2, Some(WINDOW));
+        next_block(START + WINDOW.interval - 1);
+        for window in [FIRST - 1, FIRST + 1] {
+            let (leader, _) = leader_and_other(window);
+            assert_noop!(bring(leader, window), Error::<Test>::WrongWindow);
+        }
+        assert_ok!(bring(PROVIDERS[0], FIRST));
+    });
+}
+
+#[test]
+fn the_signatures_are_over_the_proposal_of_this_window_and_as_many_as_must_be() {
+    new_test_ext().execute_with(|| {
+        let id = bucket(3, 2, Some(WINDOW));
+        let (leader, _) = leader_and_other(FIRST);
+        let commitment = Tree::new(5).commitment();
+        let bring = |signatures| {
+            StorageProvider::provider_checkpoint(signed(leader), id, commitment, FIRST, signatures)
+        };
+        let payload = CommitmentPayload::new(id, commitment);
+        let bad = Error::<Test>::BadSignature;
+        assert_noop!(bring(signatures(&[0, 1], &payload)), bad);
+        let later = proposal(commitment, FIRST + 1);
+        assert_noop!(
+            bring(signatures(&[0, 1], &later)),
+            Error::<Test>::BadSignature
+        );
+        let now = proposal(commitment, FIRST);
+        assert_noop!(
+            bring(signatures(&[2], &now)),
+            Error::<Test>::TooFewSignatures
+        );
+        assert_ok!(bring(signatures(&[2, 1], &now)));
+        let snapshot = StorageProvider::bucket_info(id).unwrap().snapshot.unwrap();
+        assert_eq!(snapshot.primary_signers, vec![0b110]);
+    });
+}
+
+#[test]
+fn a_frozen_bucket_takes_none_below_it_in_a_window_either() {
+    new_test_ext().execute_with(|| {
+        let id = bucket(3, 2, Some(WINDOW));
+        let later = Tree::starting_at(OLD.profile, 5, 3).commitment();
+        checkpoint(id, later, &[0, 1]);
+        assert_ok!(StorageProvider::freeze_bucket(signed(ADMIN), id));
+        let (leader, _) = leader_and_other(FIRST);
+        assert_noop!(bring(leader, FIRST), Error::<Test>::BelowFrozen);
+    });
+}
+
+#[test]
+fn a_bucket_without_windows_takes_none_in_one() {
+    new_test_ext().execute_with(|| {
+        bucket(3, 2, None);
+        assert_noop!(bring(PROVIDERS[0], FIRST), Error::<Test>::NoWindows);
+    });
+}
+
+#[test]
+fn a_window_without_length_or_with_a_longer_grace_is_refused() {
+    new_test_ext().execute_with(|| {
+        for (interval, grace) in [(0, 0), (5, 6)] {
+            let window = Some(CheckpointWindow { interval, grace });
+            assert_noop!(
+                StorageProvider::create_bucket(signed(ADMIN), 1, window),
+                Error::<Test>::BadWindow
+            );
+        }
+        assert_eq!(NextBucket::<Test>::get(), 0);
+        let always_the_leader = Some(CheckpointWindow {
+            interval: 5,
+            grace: 5,
+        });
+        assert_ok!(StorageProvider::create_bucket(
+            signed(ADMIN),
+            1,
+            always_the_leader
+        ));
+    });
+}
