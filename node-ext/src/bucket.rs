@@ -12,6 +12,7 @@ mod ingest;
 mod listing;
 mod lookup;
 mod node_cache;
+mod promise;
 mod prove;
 mod prove_sp;
 mod prune;
@@ -36,7 +37,7 @@ pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use prune::{Authorisation, Pruned};
 pub use read::Promise;
 pub use release::Released;
-pub use retired::RetiredTree;
+pub use retired::{AuthorisedDeletion, RetiredTree};
 
 use crate::engine::{
     Access, DamagedLog, Durability, Engine, EngineError, Family, ReadCounts, Shared,

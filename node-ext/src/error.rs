@@ -1,8 +1,10 @@
 //! What can go wrong with a bucket, by operation: each type holds only what
 //! its call can meet, and each message says what to do where something can be.
 
+mod promise;
 mod prune;
 
+pub(crate) use promise::PromiseError;
 pub use prune::{PruneError, ReleaseError};
 
 use crate::engine::EngineError;

@@ -1,18 +1,20 @@
 //! The Global Index: what is known of every bucket without opening it, and how
 //! often each content is held.
 //!
-//! All of it but the nonce is a cache of what the buckets say (I6): it is
+//! All of it but the nonce and the duties is a cache of what the buckets say (I6): it is
 //! written behind them, never on the way of a commit, and learned anew from a
 //! bucket whose files are not those that its record was made of. An index that
 //! is lost, damaged or of another format is put aside and made anew.
 
 mod content;
+mod duties;
 mod record;
 #[cfg(test)]
 mod tests;
 
 pub use content::DedupReport;
 pub(crate) use content::LearnError;
+pub(crate) use duties::{DutyKind, PAST_OF_WINDOWS};
 pub use record::{BucketRecord, Standing};
 
 use crate::bucket::ContentChange;
@@ -70,6 +72,8 @@ pub(crate) struct Index {
     /// Held while notes are taken and written, so that what was seen first is
     /// written first.
     totals: Mutex<Totals>,
+    /// Whether it was made just now: what was in hand before is not known.
+    is_new: bool,
 }
 
 fn bucket_key(id: BucketId) -> [u8; 8] {
@@ -111,21 +115,29 @@ impl Index {
 
     fn open_existing(path: &Path) -> Result<Self, IndexError> {
         let db = IndexDb::open(path)?;
-        match db.get(Table::Meta, FORMAT_KEY)? {
-            Some(format) if format == INDEX_FORMAT.encode() => {}
+        let is_new = match db.get(Table::Meta, FORMAT_KEY)? {
+            Some(format) if format == INDEX_FORMAT.encode() => false,
             Some(_) => return Err(damaged("its format is another")),
             None => {
                 let mut batch = db.batch();
                 batch.put(Table::Meta, FORMAT_KEY, &INDEX_FORMAT.encode());
+                let (key, unknown) = duties::unknown_past();
+                batch.put(Table::Duties, &key, &unknown);
                 db.write(batch, true)?;
+                true
             }
-        }
+        };
         let totals = match db.get(Table::Meta, TOTALS_KEY)? {
             Some(value) => Totals::decode_all(&mut &*value).map_err(|_| damaged("its totals"))?,
             None => Totals::default(),
         };
         let totals = Mutex::new(totals);
-        Ok(Self { db, totals })
+        Ok(Self { db, totals, is_new })
+    }
+
+    /// Whether it was made just now: what was in hand before is not known.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// What is written of a bucket.

@@ -10,8 +10,9 @@ mod unshaped;
 
 pub use retired::Deletion;
 pub(crate) use retired::{
-    LIST_COMPLETE_KEY, LISTED, LISTED_END, RETIRED, RetiredRecord, all_nodes, listed_key, nodes_of,
-    parse_listed_key, parse_retired_key, retired_key,
+    DELETIONS, DeletionValue, LIST_COMPLETE_KEY, LISTED, LISTED_END, RETIRED, RetiredRecord,
+    all_nodes, deletion_key, listed_key, nodes_of, parse_deletion_key, parse_listed_key,
+    parse_retired_key, retired_key,
 };
 pub use unshaped::Flaw;
 pub(crate) use unshaped::{

@@ -47,8 +47,10 @@
 mod aside;
 mod base_path;
 mod bucket;
+pub mod chain;
 mod engine;
 mod error;
+mod extension;
 mod fsck;
 mod index;
 mod keystore;
@@ -58,20 +60,22 @@ mod metrics;
 mod pool;
 mod provider;
 mod salvage;
+pub mod schedule;
 mod scrub;
 mod signing;
 mod transfer;
 
 pub use base_path::{BasePath, BasePathError};
 pub use bucket::{
-    Answer, At, Authorisation, Bucket, BucketConfig, Committed, Ingested, NewLeaf, Promise, Pruned,
-    Released, RetiredTree, SpAncestryProof, SpLeavesProof, View,
+    Answer, At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, Committed, Ingested,
+    NewLeaf, Promise, Pruned, Released, RetiredTree, SpAncestryProof, SpLeavesProof, View,
 };
 pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Resources, Shared};
 pub use error::{
     CommitError, CreateError, IngestError, OpenError, ProveError, PruneError, ReleaseError,
     Unusable,
 };
+pub use extension::{Extension, ExtensionConfig, ExtensionError, ExtensionHandle};
 pub use fsck::repair::{RepairError, Repaired, repair};
 pub use fsck::{Checked, Finding, FsckReport, Remedy, fsck};
 pub use index::{BucketRecord, DedupReport, IndexError, Standing};

@@ -110,7 +110,11 @@ impl Provider {
         std::fs::create_dir_all(&trash_path).map_err(io("make", &trash_path))?;
         remove_unfinished(&base.buckets_path())?;
         let trash = trash::left_in(&trash_path)?;
-        let ledger = Arc::new(Ledger::new(Index::open(&base.path().join(INDEX_DIR))?));
+        let index = Index::open(&base.path().join(INDEX_DIR))?;
+        if index.is_new() && base.buckets()?.is_empty() {
+            index.has_no_past()?;
+        }
+        let ledger = Arc::new(Ledger::new(index));
         let home = BucketFolders {
             folder: base.path().join(BUCKETS_DIR),
             shared: Shared::new(budget.resources),
@@ -300,6 +304,11 @@ impl Provider {
     /// Notes all that buckets have done so far.
     pub fn write_index(&self) {
         self.inner.write_index();
+    }
+
+    /// The Global Index, for what the schedulers keep in it.
+    pub(crate) fn index(&self) -> &Index {
+        self.inner.ledger.index()
     }
 
     /// What the pool counts.

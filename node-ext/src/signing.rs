@@ -93,17 +93,23 @@ impl Signer {
         commitment: Commitment,
     ) -> Result<SignedCommitment, SignError> {
         let payload = CommitmentPayload::new(bucket, commitment);
-        let bytes = payload.encode();
-        let signature = match &self.secret {
-            Secret::Keystore(keystore) => keystore
-                .sr25519_sign(KEY_TYPE, &self.public, &bytes)?
-                .ok_or(SignError::NoKey(self.public.0))?,
-            Secret::Pair(pair) => pair.sign(&bytes),
-        };
+        let signature = self.sign_bytes(&payload.encode())?;
         Ok(SignedCommitment {
             payload,
             signer: self.public.0,
-            signature: MultiSignature::Sr25519(signature.0),
+            signature,
         })
+    }
+
+    /// Signs bytes as they are: of a payload or a proposal whose promise is
+    /// durable (I4), or of an extrinsic, and of nothing else.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Result<MultiSignature, SignError> {
+        let signature = match &self.secret {
+            Secret::Keystore(keystore) => keystore
+                .sr25519_sign(KEY_TYPE, &self.public, bytes)?
+                .ok_or(SignError::NoKey(self.public.0))?,
+            Secret::Pair(pair) => pair.sign(bytes),
+        };
+        Ok(MultiSignature::Sr25519(signature.0))
     }
 }

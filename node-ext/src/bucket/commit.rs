@@ -175,8 +175,8 @@ impl Bucket {
                 signed_ms,
             })
         });
-        if promised.is_some() {
-            *self.promised.lock() = promised;
+        if let Some(promise) = promised {
+            self.keep_promised(promise);
         }
     }
 
@@ -339,7 +339,7 @@ fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError>
 }
 
 /// Milliseconds since the Unix epoch; 0 on a clock before it.
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

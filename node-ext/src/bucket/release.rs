@@ -11,7 +11,7 @@ pub(super) mod sweep;
 use super::{Bucket, RetiredTree};
 use crate::engine::{Batch, Durability, EngineError, Family};
 use crate::error::ReleaseError;
-use crate::layout::{self, RetiredRecord, Usage};
+use crate::layout::{self, DeletionValue, RetiredRecord, Usage};
 use cairn_primitives::Sequence;
 use codec::Encode;
 use std::time::Duration;
@@ -40,7 +40,8 @@ impl Bucket {
     /// give the bytes back, which takes as long as writing all that is left.
     ///
     /// For when the chain takes no challenge against the tree any more: none
-    /// can be answered with a proof from then on. Content that was uploaded and
+    /// can be answered with a proof from then on, and where an admin authorised
+    /// the prune, their word is kept to answer with instead. Content that was uploaded and
     /// is not committed yet goes as well where a leaf that goes has the same.
     /// Uploads that are under way are waited for, up to 30 seconds.
     ///
@@ -89,6 +90,13 @@ impl Bucket {
         self.engine.give_back(Family::Content)?;
         let mut batch = self.engine.batch();
         batch.delete(Family::Tree, layout::retired_key(tree));
+        if let Some(deletion) = record.deletion.clone() {
+            // The chain may still ask for what is gone, and takes this for an answer.
+            let new_root = record.new_root;
+            let kept = DeletionValue { new_root, deletion };
+            let key = layout::deletion_key(record.new_start_seq);
+            batch.put(Family::Tree, key, &kept.encode());
+        }
         self.write_shortened(batch, Durability::Synced)?;
         Ok(Released {
             tree: RetiredTree::new(tree, record),

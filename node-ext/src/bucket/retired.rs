@@ -4,7 +4,7 @@
 use super::Bucket;
 use crate::engine::Family;
 use crate::error::ProveError;
-use crate::layout::{self, Deletion, RetiredRecord};
+use crate::layout::{self, Deletion, DeletionValue, RetiredRecord};
 use cairn_primitives::{Commitment, H256, Sequence};
 
 /// A tree that a prune has ended.
@@ -21,6 +21,18 @@ pub struct RetiredTree {
     pub deletion: Option<Deletion>,
     /// Whether its release has begun, so that nothing is proven from it.
     pub releasing: bool,
+}
+
+/// An admin's word that all leaves before a sequence are deleted: what a
+/// challenged provider shows the chain instead of one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorisedDeletion {
+    /// The sequence of the first survivor.
+    pub new_start_seq: Sequence,
+    /// The root over the survivors that the admin signed.
+    pub new_root: H256,
+    /// The admin and the signature.
+    pub deletion: Deletion,
 }
 
 impl RetiredTree {
@@ -56,6 +68,36 @@ impl Bucket {
                     .ok_or_else(|| self.unsound("the record of a retired tree cannot be read"))
             })
             .collect()
+    }
+
+    /// All deletions that an admin authorised, those of trees that are long
+    /// released included, the newest first: it covers what the others do.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] when a record cannot be read.
+    pub fn deletions(&self) -> Result<Vec<AuthorisedDeletion>, ProveError> {
+        let of_tree = |tree: RetiredTree| {
+            tree.deletion.map(|deletion| AuthorisedDeletion {
+                new_start_seq: tree.new_start_seq,
+                new_root: tree.new_root,
+                deletion,
+            })
+        };
+        let mut deletions: Vec<_> = self.retired()?.into_iter().filter_map(of_tree).collect();
+        for entry in self.engine.scan(Family::Tree, layout::DELETIONS)? {
+            let (key, value) = entry?;
+            let (new_start_seq, kept) = layout::parse_deletion_key(&key)
+                .zip(DeletionValue::parse(&value))
+                .ok_or_else(|| self.unsound("the record of a deletion cannot be read"))?;
+            deletions.push(AuthorisedDeletion {
+                new_start_seq,
+                new_root: kept.new_root,
+                deletion: kept.deletion,
+            });
+        }
+        deletions.sort_by_key(|deletion| std::cmp::Reverse(deletion.new_start_seq));
+        Ok(deletions)
     }
 
     pub(super) fn retired_record(

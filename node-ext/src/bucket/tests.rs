@@ -15,6 +15,7 @@ mod built;
 mod content;
 mod faults;
 mod interrupted;
+mod promise;
 mod prune;
 mod tree;
 

@@ -1,4 +1,4 @@
-//! The Global Index's database: four tables of small records.
+//! The Global Index's database: five tables of small records.
 
 use super::options::index_options;
 use super::{EngineError, Entry};
@@ -17,17 +17,26 @@ pub(crate) enum Table {
     Content,
     /// Which contents a bucket holds.
     Held,
+    /// What is in hand with the chain.
+    Duties,
     /// What is said of the index itself.
     Meta,
 }
 
 impl Table {
-    const ALL: [Self; 4] = [Self::Buckets, Self::Content, Self::Held, Self::Meta];
+    const ALL: [Self; 5] = [
+        Self::Buckets,
+        Self::Content,
+        Self::Duties,
+        Self::Held,
+        Self::Meta,
+    ];
 
     const fn family(self) -> &'static str {
         match self {
             Self::Buckets => "buckets",
             Self::Content => "content",
+            Self::Duties => "duties",
             Self::Held => "held",
             Self::Meta => "meta",
         }

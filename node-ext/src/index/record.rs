@@ -58,7 +58,7 @@ impl BucketRecord {
             peaks,
             total_size,
             usage: bucket.usage(),
-            signed: promised.or_else(|| before.and_then(|before| before.signed)),
+            signed: Promise::greater(before.and_then(|before| before.signed), promised),
             standing: match before.map(|before| &before.standing) {
                 Some(Standing::Quarantined(reason)) => Standing::Quarantined(reason.clone()),
                 // Its folder is back.

@@ -56,6 +56,39 @@ impl RetiredRecord {
     }
 }
 
+/// What all keys of deletions begin with that outlive their trees.
+pub(crate) const DELETIONS: &[u8] = b"a";
+
+/// Key of the deletion of all leaves before a sequence, which outlives the tree
+/// that it ended.
+pub(crate) fn deletion_key(new_start_seq: Sequence) -> [u8; 9] {
+    let mut key = [b'a'; 9];
+    key[1..].copy_from_slice(&new_start_seq.0.to_be_bytes());
+    key
+}
+
+/// The sequence that the key of a deletion names.
+pub(crate) fn parse_deletion_key(key: &[u8]) -> Option<Sequence> {
+    let (tag, start) = key.split_first()?;
+    let start = u64::from_be_bytes(start.try_into().ok()?);
+    (*tag == b'a').then_some(Sequence(start))
+}
+
+/// What is kept of an admin's deletion when its tree is gone, SCALE.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct DeletionValue {
+    /// The root that the admin signed.
+    pub(crate) new_root: H256,
+    pub(crate) deletion: Deletion,
+}
+
+impl DeletionValue {
+    pub(crate) fn parse(mut value: &[u8]) -> Option<Self> {
+        let kept = Self::decode(&mut value).ok()?;
+        value.is_empty().then_some(kept)
+    }
+}
+
 /// What all keys of a tree's nodes begin with, and the first key past them;
 /// `None` for a tree that starts at the last number.
 pub(crate) fn nodes_of(tree: Sequence) -> Option<(TreeKey, TreeKey)> {
@@ -154,6 +187,32 @@ mod tests {
             parse_retired_key(&retired_key(Sequence(258))),
             Some(Sequence(258))
         );
+    }
+
+    #[test]
+    fn a_deletion_that_outlives_its_tree_stands_as_the_format_says() {
+        let kept = DeletionValue {
+            new_root: H256::repeat_byte(3),
+            deletion: Deletion {
+                admin: AccountId([4; 32]),
+                signature: MultiSignature::Sr25519([5; 64]),
+            },
+        };
+        let expected = [
+            &"03".repeat(32)[..],
+            &"04".repeat(32),
+            "01",
+            &"05".repeat(64),
+        ];
+        let bytes = kept.encode();
+        assert_eq!(hex::encode(&bytes), expected.concat());
+        assert_eq!(DeletionValue::parse(&bytes), Some(kept));
+        assert_eq!(DeletionValue::parse(&bytes[..bytes.len() - 1]), None);
+        assert_eq!(DeletionValue::parse(&[&bytes[..], &[0]].concat()), None);
+        let key = deletion_key(Sequence(258));
+        assert_eq!(hex::encode(key), "610000000000000102");
+        assert_eq!(parse_deletion_key(&key), Some(Sequence(258)));
+        assert_eq!(parse_deletion_key(&retired_key(Sequence(258))), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::home::BucketFolders;
 use crate::bucket::Bucket;
 use crate::engine::EngineError;
-use crate::error::{CommitError, IngestError, ProveError};
+use crate::error::{CommitError, IngestError, PromiseError, ProveError};
 use crate::pool::PoolLease;
 use std::ops::Deref;
 
@@ -76,6 +76,16 @@ impl Fault for CommitError {
     fn tells_of_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } => true,
+            Self::Engine(error) => error.tells_of_damage(),
+            _ => false,
+        }
+    }
+}
+
+impl Fault for PromiseError {
+    fn tells_of_damage(&self) -> bool {
+        match self {
+            Self::Prove(error) => error.tells_of_damage(),
             Self::Engine(error) => error.tells_of_damage(),
             _ => false,
         }

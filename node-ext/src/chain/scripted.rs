@@ -1,0 +1,298 @@
+//! A chain in memory that does as a test says, block by block.
+//!
+//! It forks, lags, loses transactions or includes them twice, jumps anchor
+//! blocks, and is not reached for a while; it judges as the pallet does
+//! ([`pallet`]) and keeps the account: what became of each challenge on each
+//! fork, how many answers reached it, and each wrong one that was ever handed
+//! over. Nothing in it happens by itself and nothing waits, so that a run is
+//! the same each time.
+//!
+//! ```text
+//! ScriptedChain ─► client(account) ─► dyn ChainClient
+//!       │ add_block, retract, finalize_to, drop_pool, ..
+//!       └ finalized().open, resolved, buckets ..   seen().wrong ..
+//! ```
+
+mod bucket;
+mod client;
+mod pallet;
+mod pool;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use bucket::MemoryBucket;
+pub(crate) use client::ScriptedClient;
+pub(crate) use pallet::{Ask, Pallet, Resolution};
+pub(crate) use pool::Seen;
+
+use super::Head;
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::{Limits, Outcome};
+use cairn_primitives::{H256, HashingProfile, blake2_256};
+use codec::Encode;
+use parking_lot::Mutex;
+use pool::{Call, Pool};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What the pallet of a scripted chain holds a provider to, unless a test says
+/// otherwise: deadlines that a test reaches.
+pub(crate) const LIMITS: Limits = Limits {
+    chunk_bytes: 262_144,
+    primary_providers: 5,
+    challenges_per_deadline: 1_000,
+    challenge_period: 40,
+    profile: HashingProfile::Plain,
+    strict_leaf_binding: false,
+};
+
+/// How many blocks behind the finalized one are still answered for.
+const KEPT: u32 = 64;
+
+/// What a block takes of the pool's transactions: as much as a real one has for
+/// normal dispatch, in bytes.
+const BLOCK_BYTES: usize = 3_750_000;
+
+/// How a block is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Anchor blocks that pass.
+    pub(crate) anchors: u32,
+    /// The most transactions that it takes.
+    pub(crate) most: usize,
+    /// Whether each submission is included twice.
+    pub(crate) twice: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            anchors: 1,
+            most: usize::MAX,
+            twice: false,
+        }
+    }
+}
+
+struct Block {
+    head: Head,
+    parent: H256,
+    state: Arc<Pallet>,
+    /// Transactions, in the order in which they were included.
+    included: Vec<H256>,
+    outcomes: Vec<Outcome>,
+}
+
+struct Inner {
+    blocks: HashMap<H256, Block>,
+    best: H256,
+    finalized: H256,
+    pool: Pool,
+    forks: u64,
+    clients: Vec<Arc<Mutex<client::Connection>>>,
+    offers_judging: bool,
+}
+
+/// The chain; its clones are the same one.
+#[derive(Clone)]
+pub(crate) struct ScriptedChain {
+    inner: Arc<Mutex<Inner>>,
+}
+
+impl ScriptedChain {
+    /// A chain whose first block is finalized, at anchor block 1.
+    pub(crate) fn new(limits: Limits) -> Self {
+        let head = Head {
+            hash: blake2_256(b"genesis"),
+            number: 0,
+            anchor: 1,
+        };
+        let genesis = Block {
+            head,
+            parent: H256::zero(),
+            state: Arc::new(Pallet::new(limits, head.anchor)),
+            included: Vec::new(),
+            outcomes: Vec::new(),
+        };
+        let inner = Inner {
+            blocks: HashMap::from([(head.hash, genesis)]),
+            best: head.hash,
+            finalized: head.hash,
+            pool: Pool::default(),
+            forks: 0,
+            clients: Vec::new(),
+            offers_judging: true,
+        };
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+        }
+    }
+
+    /// The chain as an account sees it.
+    pub(crate) fn client(&self, account: AccountId) -> Arc<ScriptedClient> {
+        let client = ScriptedClient::new(self.inner.clone(), account);
+        self.inner.lock().clients.push(client.connection());
+        Arc::new(client)
+    }
+
+    /// Whether it judges answers beforehand; it does, unless told not to.
+    pub(crate) fn offer_judging(&self, offers: bool) {
+        self.inner.lock().offers_judging = offers;
+    }
+
+    /// Changes the state in the next block: what users, sudo and other pallets
+    /// would do. It is done again after a reorganisation.
+    pub(crate) fn edit(&self, change: impl Fn(&mut Pallet) + Send + Sync + 'static) {
+        self.inner
+            .lock()
+            .pool
+            .push_call(Call::Edit(Arc::new(change)));
+    }
+
+    /// Challenges a provider in the next block.
+    pub(crate) fn challenge(&self, ask: Ask) {
+        self.inner.lock().pool.push_call(Call::Challenge(ask));
+    }
+
+    /// One block, one anchor block, all that waits.
+    pub(crate) fn add_block(&self) -> Head {
+        self.add_block_by(Plan::default())
+    }
+
+    pub(crate) fn add_block_by(&self, plan: Plan) -> Head {
+        self.inner.lock().add_block(plan)
+    }
+
+    /// One block that is finalized at once.
+    pub(crate) fn advance(&self) -> Head {
+        let head = self.add_block();
+        self.finalize_to(head.number);
+        head
+    }
+
+    /// Goes back from the best block, as far as none is finalized; what was
+    /// included waits again. Returns how many blocks are gone.
+    pub(crate) fn retract(&self, depth: u32) -> u32 {
+        self.inner.lock().retract(depth)
+    }
+
+    /// Finalizes the best chain up to a number. Only the last head is told of.
+    pub(crate) fn finalize_to(&self, number: u32) {
+        self.inner.lock().finalize_to(number);
+    }
+
+    /// What happens to transactions; see [`Pool`].
+    pub(crate) fn with_pool<T>(&self, with: impl FnOnce(&mut Pool) -> T) -> T {
+        with(&mut self.inner.lock().pool)
+    }
+
+    /// The best block.
+    pub(crate) fn best_head(&self) -> Head {
+        self.inner.lock().best().head
+    }
+
+    /// The last finalized block.
+    pub(crate) fn finalized_head(&self) -> Head {
+        self.inner.lock().finalized().head
+    }
+
+    /// The state of the best block.
+    pub(crate) fn best(&self) -> Arc<Pallet> {
+        self.inner.lock().best().state.clone()
+    }
+
+    /// The state of the last finalized block.
+    pub(crate) fn finalized(&self) -> Arc<Pallet> {
+        self.inner.lock().finalized().state.clone()
+    }
+
+    /// What was ever handed over and included, on whatever fork.
+    pub(crate) fn seen(&self) -> Seen {
+        self.inner.lock().pool.seen.clone()
+    }
+}
+
+impl Inner {
+    fn best(&self) -> &Block {
+        &self.blocks[&self.best]
+    }
+
+    fn finalized(&self) -> &Block {
+        &self.blocks[&self.finalized]
+    }
+
+    fn add_block(&mut self, plan: Plan) -> Head {
+        let parent = self.best().head;
+        self.forks += 1;
+        let number = parent.number + 1;
+        let head = Head {
+            hash: blake2_256(&(number, self.forks).encode()),
+            number,
+            anchor: parent.anchor + plan.anchors,
+        };
+        let mut state = self.best().state.clone();
+        let mut outcomes = Arc::make_mut(&mut state).begin_block(head.anchor);
+        let included = self.pool.take_for(number, plan.most, BLOCK_BYTES);
+        for hash in &included {
+            let is_twice = plan.twice && self.pool.is_submission(hash);
+            for _ in 0..=u8::from(is_twice) {
+                let state = Arc::make_mut(&mut state);
+                outcomes.extend(self.pool.execute(*hash, state));
+            }
+            self.pool.tell_included(*hash, head.hash);
+        }
+        let block = Block {
+            head,
+            parent: parent.hash,
+            state,
+            included,
+            outcomes,
+        };
+        self.blocks.insert(head.hash, block);
+        self.best = head.hash;
+        self.pool.expire(number);
+        head
+    }
+
+    fn retract(&mut self, depth: u32) -> u32 {
+        let mut gone = 0;
+        while gone < depth && self.best != self.finalized {
+            let block = &self.blocks[&self.best];
+            let (parent, included) = (block.parent, block.included.clone());
+            for hash in included.into_iter().rev() {
+                self.pool.take_back(hash, self.best);
+            }
+            self.best = parent;
+            gone += 1;
+        }
+        self.pool.now = self.best().head.number;
+        gone
+    }
+
+    fn finalize_to(&mut self, number: u32) {
+        let mut path = vec![];
+        let mut at = self.best;
+        while at != self.finalized {
+            let block = &self.blocks[&at];
+            if block.head.number <= number {
+                path.push(at);
+            }
+            at = block.parent;
+        }
+        for hash in path.iter().rev() {
+            for transaction in self.blocks[hash].included.clone() {
+                self.pool.tell_finalized(transaction, *hash);
+            }
+            self.finalized = *hash;
+        }
+        if path.is_empty() {
+            return;
+        }
+        let head = self.finalized().head;
+        let oldest = head.number.saturating_sub(KEPT);
+        self.blocks.retain(|_, block| block.head.number >= oldest);
+        for client in &self.clients {
+            client.lock().tell(head);
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The transactions of a scripted chain: those that wait, what each became, and
+//! what was ever seen of them.
+
+use super::pallet::{Ask, Pallet};
+use crate::chain::{ChainError, Progress, Submission, Ticket};
+use cairn_primitives::challenge::{AccountId, ChallengeId};
+use cairn_primitives::onchain::{Outcome, ResponseRefusal};
+use cairn_primitives::{BucketId, H256, blake2_256};
+use codec::Encode;
+use futures::StreamExt;
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// What a pool holds before it takes no more, in bytes.
+const POOL_BYTES: usize = 20 << 20;
+
+/// A change that a test makes.
+pub(super) type Edit = Arc<dyn Fn(&mut Pallet) + Send + Sync>;
+
+#[derive(Clone)]
+pub(super) enum Call {
+    Submission { by: AccountId, what: Submission },
+    Challenge(Ask),
+    Edit(Edit),
+}
+
+struct Transaction {
+    call: Call,
+    bytes: usize,
+    watcher: Option<UnboundedSender<Progress>>,
+    /// The first block that may include it, and the last.
+    from: u32,
+    to: u32,
+}
+
+/// What was ever seen of submissions, on whatever fork.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// Answers that the pool took, by challenge.
+    pub(crate) handed: BTreeMap<ChallengeId, u32>,
+    /// Answers that a block included, by challenge.
+    pub(crate) reached: BTreeMap<ChallengeId, u32>,
+    /// Answers that would have cost the stake, as they were handed over or included.
+    pub(crate) wrong: Vec<(ChallengeId, ResponseRefusal)>,
+    /// The most bytes of one account's that ever waited.
+    pub(crate) most_bytes: usize,
+    /// Checkpoints that were handed over.
+    pub(crate) checkpoints: Vec<(AccountId, BucketId, Option<u64>)>,
+    /// Checkpoints that a block included and the pallet refused.
+    pub(crate) refused_checkpoints: Vec<(BucketId, &'static str)>,
+}
+
+/// The pool, and how it treats what it gets.
+#[derive(Default)]
+pub(crate) struct Pool {
+    waiting: VecDeque<H256>,
+    transactions: HashMap<H256, Transaction>,
+    count: u64,
+    /// The best block's number.
+    pub(super) now: u32,
+    /// Blocks that pass before a transaction that comes is included.
+    pub(crate) delay: u32,
+    /// Blocks that a transaction lives for; 0 for ever.
+    pub(crate) longevity: u32,
+    /// How many of the next transactions are not taken.
+    pub(crate) rejecting: u32,
+    pub(super) seen: Seen,
+}
+
+impl Pool {
+    fn push(&mut self, transaction: Transaction) -> H256 {
+        self.count += 1;
+        let hash = blake2_256(&("transaction", self.count).encode());
+        self.transactions.insert(hash, transaction);
+        self.waiting.push_back(hash);
+        hash
+    }
+
+    pub(super) fn push_call(&mut self, call: Call) {
+        self.push(Transaction {
+            call,
+            bytes: 0,
+            watcher: None,
+            from: 0,
+            to: u32::MAX,
+        });
+    }
+
+    /// Bytes of submissions that wait.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |hash| self.transactions.get(hash).map_or(0, |found| found.bytes);
+        self.waiting.iter().map(of).sum()
+    }
+
+    /// Submissions that wait.
+    pub(crate) fn submissions(&self) -> Vec<H256> {
+        let waiting = self.waiting.iter().copied();
+        waiting.filter(|hash| self.is_submission(hash)).collect()
+    }
+
+    pub(super) fn is_submission(&self, hash: &H256) -> bool {
+        matches!(self.transactions[hash].call, Call::Submission { .. })
+    }
+
+    pub(super) fn submit(
+        &mut self,
+        by: AccountId,
+        what: Submission,
+        best: &Pallet,
+    ) -> Result<Ticket, ChainError> {
+        if self.rejecting > 0 {
+            self.rejecting -= 1;
+            return Err(ChainError::NotTaken("as the test has it".into()));
+        }
+        let bytes = size_of(&what);
+        if self.bytes() + bytes > POOL_BYTES {
+            return Err(ChainError::NotTaken("the pool is full".into()));
+        }
+        match &what {
+            Submission::Response { id, response } => {
+                *self.seen.handed.entry(*id).or_default() += 1;
+                let judged = best.judge(by, *id, response);
+                if let Err(refusal @ ResponseRefusal::Slashable(_)) = judged {
+                    self.seen.wrong.push((*id, refusal));
+                }
+            }
+            Submission::Checkpoint { bucket, window, .. } => {
+                self.seen.checkpoints.push((by, *bucket, *window));
+            }
+        }
+        let (sender, progress) = unbounded();
+        let to = match self.longevity {
+            0 => u32::MAX,
+            blocks => self.now + blocks,
+        };
+        let hash = self.push(Transaction {
+            call: Call::Submission { by, what },
+            bytes,
+            watcher: Some(sender),
+            from: self.now + 1 + self.delay,
+            to,
+        });
+        self.seen.most_bytes = self.seen.most_bytes.max(self.bytes());
+        Ok(Ticket {
+            hash,
+            progress: progress.boxed(),
+        })
+    }
+
+    /// What a block takes, in order.
+    pub(super) fn take_for(&mut self, number: u32, most: usize, mut room: usize) -> Vec<H256> {
+        let (mut taken, mut left) = (vec![], VecDeque::new());
+        let mut submissions = 0;
+        for hash in std::mem::take(&mut self.waiting) {
+            let transaction = &self.transactions[&hash];
+            let is_ours = matches!(transaction.call, Call::Submission { .. });
+            let fits = transaction.bytes <= room && transaction.from <= number;
+            if fits && (!is_ours || submissions < most) {
+                room -= transaction.bytes;
+                submissions += usize::from(is_ours);
+                taken.push(hash);
+            } else {
+                left.push_back(hash);
+            }
+        }
+        self.waiting = left;
+        taken
+    }
+
+    pub(super) fn execute(&mut self, hash: H256, state: &mut Pallet) -> Option<Outcome> {
+        match self.transactions[&hash].call.clone() {
+            Call::Challenge(ask) => {
+                state.challenge(&ask);
+                None
+            }
+            Call::Edit(edit) => {
+                edit(state);
+                None
+            }
+            Call::Submission { by, what } => self.execute_submission(by, what, state),
+        }
+    }
+
+    fn execute_submission(
+        &mut self,
+        by: AccountId,
+        what: Submission,
+        state: &mut Pallet,
+    ) -> Option<Outcome> {
+        match what {
+            Submission::Response { id, response } => {
+                *self.seen.reached.entry(id).or_default() += 1;
+                let outcome = state.respond(by, id, &response).ok();
+                if let Some(Outcome::Slashed { reason, .. }) = outcome {
+                    let refusal = ResponseRefusal::Slashable(reason);
+                    self.seen.wrong.push((id, refusal));
+                }
+                outcome
+            }
+            Submission::Checkpoint {
+                bucket,
+                commitment,
+                window,
+                signatures,
+            } => match state.checkpoint(by, bucket, commitment, window, &signatures) {
+                Ok(outcome) => Some(outcome),
+                Err(reason) => {
+                    self.seen.refused_checkpoints.push((bucket, reason));
+                    None
+                }
+            },
+        }
+    }
+
+    fn tell(&mut self, hash: H256, progress: Progress) {
+        if let Some(Transaction {
+            watcher: Some(watcher),
+            ..
+        }) = self.transactions.get(&hash)
+        {
+            // Whoever has gone is not told.
+            let _ = watcher.unbounded_send(progress);
+        }
+    }
+
+    pub(super) fn tell_included(&mut self, hash: H256, block: H256) {
+        self.tell(hash, Progress::InBlock(block));
+    }
+
+    pub(super) fn tell_finalized(&mut self, hash: H256, block: H256) {
+        self.tell(hash, Progress::Finalized(block));
+        self.transactions.remove(&hash);
+    }
+
+    /// What a block had included waits again, before all else.
+    pub(super) fn take_back(&mut self, hash: H256, block: H256) {
+        self.tell(hash, Progress::Retracted(block));
+        self.waiting.push_front(hash);
+    }
+
+    /// Takes out what has outlived its time.
+    pub(super) fn expire(&mut self, number: u32) {
+        self.now = number;
+        let outlived: HashSet<_> = (self.waiting.iter().copied())
+            .filter(|hash| self.transactions[hash].to <= number)
+            .collect();
+        self.drop_those(&outlived, Some("outlived its time"));
+    }
+
+    /// Takes submissions out that wait; with a reason, those who watch are told
+    /// it, and otherwise their streams stay silent for ever.
+    pub(crate) fn drop_those(&mut self, doomed: &HashSet<H256>, reason: Option<&str>) {
+        self.waiting.retain(|hash| !doomed.contains(hash));
+        for hash in doomed {
+            if let Some(reason) = reason {
+                self.tell(*hash, Progress::Gone(reason.into()));
+                self.transactions.remove(hash);
+            }
+        }
+    }
+
+    /// Takes all submissions out that wait.
+    pub(crate) fn drop_all(&mut self, reason: Option<&str>) {
+        let all = self.submissions().into_iter().collect();
+        self.drop_those(&all, reason);
+    }
+
+    /// Those of an account learn no more of what becomes of theirs.
+    pub(super) fn cut_off(&mut self, account: AccountId) {
+        for transaction in self.transactions.values_mut() {
+            if matches!(&transaction.call, Call::Submission { by, .. } if *by == account) {
+                transaction.watcher = None;
+            }
+        }
+    }
+}
+
+fn size_of(what: &Submission) -> usize {
+    // What signing adds to a call.
+    const ENVELOPE: usize = 150;
+    ENVELOPE
+        + match what {
+            Submission::Response { response, .. } => response.encoded_size(),
+            Submission::Checkpoint { signatures, .. } => signatures.encoded_size(),
+        }
+}

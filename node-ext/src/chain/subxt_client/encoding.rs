@@ -1,0 +1,218 @@
+//! Whether two descriptions of types, ours and a chain's, give the same bytes.
+//!
+//! Names, paths and nesting are nobody's business here: a newtype encodes as
+//! what it wraps, and a struct as its fields in a row. Variants that only one
+//! side knows are let pass: they matter when one is met, and then decoding, or
+//! the chain, refuses it.
+
+use scale_info::form::PortableForm;
+use scale_info::{PortableRegistry, TypeDef};
+use std::collections::HashSet;
+
+/// The most types that are looked into for one value. Ours are some sixty deep
+/// and wide together; a description without an end is refused.
+const MAX_VISITS: usize = 4096;
+
+/// Compares types of ours with a chain's.
+pub(super) struct Comparison<'t> {
+    ours: &'t PortableRegistry,
+    theirs: &'t PortableRegistry,
+    /// Pairs that are found alike, or are being looked into.
+    seen: HashSet<(u32, u32)>,
+}
+
+impl<'t> Comparison<'t> {
+    pub(super) fn new(ours: &'t PortableRegistry, theirs: &'t PortableRegistry) -> Self {
+        Self {
+            ours,
+            theirs,
+            seen: HashSet::new(),
+        }
+    }
+
+    /// Whether values of these types, one after the other, encode alike.
+    pub(super) fn all(&mut self, ours: &[u32], theirs: &[u32]) -> Result<(), String> {
+        let ours = parts(self.ours, ours)?;
+        let theirs = parts(self.theirs, theirs)?;
+        if ours.len() != theirs.len() {
+            return Err(format!(
+                "the chain has {} values where Cairn has {}",
+                theirs.len(),
+                ours.len()
+            ));
+        }
+        for (place, (our, their)) in ours.into_iter().zip(theirs).enumerate() {
+            if self.seen.insert((our, their)) {
+                self.one(our, their)
+                    .map_err(|why| format!("value {place}: {why}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, our: u32, their: u32) -> Result<(), String> {
+        match (def(self.ours, our)?, def(self.theirs, their)?) {
+            (TypeDef::Primitive(ours), TypeDef::Primitive(theirs)) if ours == theirs => Ok(()),
+            (TypeDef::Sequence(ours), TypeDef::Sequence(theirs)) => {
+                self.all(&[ours.type_param.id], &[theirs.type_param.id])
+            }
+            (TypeDef::Array(ours), TypeDef::Array(theirs)) if ours.len == theirs.len => {
+                self.all(&[ours.type_param.id], &[theirs.type_param.id])
+            }
+            (TypeDef::Compact(ours), TypeDef::Compact(theirs)) => {
+                self.all(&[ours.type_param.id], &[theirs.type_param.id])
+            }
+            (TypeDef::Variant(ours), TypeDef::Variant(theirs)) => {
+                let mut shared = false;
+                for our in &ours.variants {
+                    let of_index = theirs.variants.iter().find(|v| v.index == our.index);
+                    let Some(their) = of_index else { continue };
+                    shared = true;
+                    let ours: Vec<u32> = our.fields.iter().map(|field| field.ty.id).collect();
+                    let theirs: Vec<u32> = their.fields.iter().map(|field| field.ty.id).collect();
+                    self.all(&ours, &theirs)
+                        .map_err(|why| format!("variant {}: {why}", our.name))?;
+                }
+                match shared || ours.variants.is_empty() && theirs.variants.is_empty() {
+                    true => Ok(()),
+                    false => Err("no variant is shared".to_owned()),
+                }
+            }
+            (ours, theirs) => Err(format!(
+                "the chain has {} where Cairn has {}",
+                named(theirs),
+                named(ours)
+            )),
+        }
+    }
+}
+
+fn def(registry: &PortableRegistry, id: u32) -> Result<&TypeDef<PortableForm>, String> {
+    registry
+        .resolve(id)
+        .map(|ty| &ty.type_def)
+        .ok_or_else(|| format!("type {id} is not described"))
+}
+
+/// The types whose values follow each other in the bytes of these.
+fn parts(registry: &PortableRegistry, ids: &[u32]) -> Result<Vec<u32>, String> {
+    let mut parts = Vec::new();
+    let mut visits: usize = 0;
+    // The next to look at is the last.
+    let mut waiting: Vec<u32> = ids.iter().rev().copied().collect();
+    while let Some(id) = waiting.pop() {
+        visits = visits.saturating_add(1);
+        if visits > MAX_VISITS || waiting.len() > MAX_VISITS {
+            return Err(format!("more than {MAX_VISITS} types describe one value"));
+        }
+        match def(registry, id)? {
+            TypeDef::Composite(composite) => {
+                waiting.extend(composite.fields.iter().rev().map(|field| field.ty.id));
+            }
+            TypeDef::Tuple(tuple) => {
+                waiting.extend(tuple.fields.iter().rev().map(|field| field.id));
+            }
+            _ => parts.push(id),
+        }
+    }
+    Ok(parts)
+}
+
+/// A kind of type, in words.
+fn named(def: &TypeDef<PortableForm>) -> String {
+    match def {
+        TypeDef::Primitive(primitive) => format!("{primitive:?}").to_lowercase(),
+        TypeDef::Sequence(_) => "a sequence".to_owned(),
+        TypeDef::Array(array) => format!("an array of {}", array.len),
+        TypeDef::Compact(_) => "a compact number".to_owned(),
+        TypeDef::Variant(_) => "an enum".to_owned(),
+        TypeDef::BitSequence(_) => "a sequence of bits".to_owned(),
+        TypeDef::Composite(_) | TypeDef::Tuple(_) => "a struct".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scale_info::{
+        Field, Path, PortableRegistryBuilder, Registry, Type, TypeDefComposite, TypeInfo, meta_type,
+    };
+
+    fn compare<A: TypeInfo + 'static, B: TypeInfo + 'static>() -> Result<(), String> {
+        let (mut ours, mut theirs) = (Registry::new(), Registry::new());
+        // So that the same type has another id there.
+        theirs.register_type(&meta_type::<Option<u128>>());
+        let our = ours.register_type(&meta_type::<A>()).id;
+        let their = theirs.register_type(&meta_type::<B>()).id;
+        Comparison::new(&ours.into(), &theirs.into()).all(&[our], &[their])
+    }
+
+    #[derive(TypeInfo)]
+    struct Wrapped(#[expect(dead_code, reason = "it is only described")] u64);
+
+    #[derive(TypeInfo)]
+    #[expect(dead_code, reason = "it is only described")]
+    struct Nested {
+        head: (Wrapped, u8),
+        rest: Vec<Wrapped>,
+    }
+
+    #[derive(TypeInfo)]
+    #[expect(dead_code, reason = "it is only described")]
+    enum Newer {
+        #[codec(index = 0)]
+        One,
+        #[codec(index = 1)]
+        Some(u64),
+        #[codec(index = 7)]
+        Late(String),
+    }
+
+    #[derive(TypeInfo)]
+    #[expect(dead_code, reason = "it is only described")]
+    enum Endless {
+        Leaf,
+        Node(Vec<Endless>),
+    }
+
+    #[test]
+    fn what_encodes_alike_is_alike_whatever_its_name() {
+        assert_eq!(compare::<Wrapped, u64>(), Ok(()));
+        assert_eq!(compare::<Nested, (u64, (u8, Vec<u64>))>(), Ok(()));
+        assert_eq!(compare::<Option<Wrapped>, Newer>(), Ok(()));
+        assert_eq!(compare::<Endless, Endless>(), Ok(()));
+        assert_eq!(compare::<(), ((), ())>(), Ok(()));
+    }
+
+    #[test]
+    fn what_encodes_otherwise_is_told_by_its_place() {
+        assert_eq!(
+            compare::<Nested, (u64, (u8, Vec<u32>))>().unwrap_err(),
+            "value 2: value 0: the chain has u32 where Cairn has u64"
+        );
+        assert!(compare::<[u8; 32], [u8; 33]>().is_err());
+        assert!(compare::<u64, codec::Compact<u64>>().is_err());
+        assert!(compare::<Option<u32>, Newer>().is_err());
+        assert_eq!(
+            compare::<(u8, u8), u8>().unwrap_err(),
+            "the chain has 1 values where Cairn has 2"
+        );
+    }
+
+    #[test]
+    fn a_description_without_an_end_is_refused() {
+        // A struct that holds itself, which no compiler takes, and a node may send.
+        let field = || Field::new(None, 0.into(), None, Vec::new());
+        let composite = TypeDefComposite::new([field(), field()]);
+        let mut builder = PortableRegistryBuilder::new();
+        builder.register_type(Type::new(
+            Path::default(),
+            Vec::new(),
+            composite,
+            Vec::new(),
+        ));
+        let theirs = builder.finish();
+        assert!(parts(&theirs, &[0]).is_err());
+        assert!(parts(&theirs, &[1]).is_err());
+    }
+}

@@ -1,0 +1,54 @@
+//! What a node tells of an extrinsic, in the seam's words.
+
+use super::nonces::HeldNonce;
+use crate::chain::Progress;
+use cairn_primitives::H256;
+use futures::stream::{BoxStream, StreamExt, unfold};
+use subxt::rpcs::client::RpcSubscription;
+use subxt::rpcs::methods::legacy::TransactionStatus;
+
+/// What is heard of an extrinsic after it was handed over.
+pub(super) type Statuses = RpcSubscription<TransactionStatus<H256>>;
+
+/// Follows an extrinsic to its end, and holds its nonce until then.
+pub(super) fn follow(statuses: Statuses, nonce: HeldNonce) -> BoxStream<'static, Progress> {
+    unfold(Some((statuses, nonce)), |following| async move {
+        let (mut statuses, nonce) = following?;
+        loop {
+            match told(statuses.next().await?.ok()?) {
+                Told::Nothing => {}
+                Told::Lost => return None,
+                Told::Progress(progress) => return Some((progress, Some((statuses, nonce)))),
+                Told::Last(progress) => return Some((progress, None)),
+            }
+        }
+    })
+    .boxed()
+}
+
+/// What one status says.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    /// Nothing that matters here.
+    Nothing,
+    /// That nothing more will be heard.
+    Lost,
+    Progress(Progress),
+    Last(Progress),
+}
+
+fn told(status: TransactionStatus<H256>) -> Told {
+    use TransactionStatus as Status;
+    let gone = |why: &str| Told::Last(Progress::Gone(why.to_owned()));
+    match status {
+        Status::Future | Status::Ready | Status::Broadcast(_) => Told::Nothing,
+        Status::InBlock(block) => Told::Progress(Progress::InBlock(block)),
+        Status::Retracted(block) => Told::Progress(Progress::Retracted(block)),
+        Status::Finalized(block) => Told::Last(Progress::Finalized(block)),
+        // It is in a block, and the pool has stopped waiting for finality.
+        Status::FinalityTimeout(_) => Told::Lost,
+        Status::Usurped(by) => gone(&format!("extrinsic {by:?} took its nonce")),
+        Status::Dropped => gone("the pool was full and dropped it"),
+        Status::Invalid => gone("it is not valid any more"),
+    }
+}

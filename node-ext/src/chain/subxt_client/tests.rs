@@ -1,0 +1,276 @@
+//! A remote node in memory: what is asked of it, what is signed for it, and
+//! what becomes of both when it goes, comes back or changes.
+
+mod metadata;
+mod node;
+mod submitting;
+
+use super::*;
+use crate::keystore::KeyFolder;
+use cairn_primitives::challenge::{ChunkLocation, SlashReason};
+use cairn_primitives::{ChunkIndex, LeafIndex, Sequence};
+use metadata::Made;
+use node::FakeNode;
+
+/// Never waited for, but where a test is about just that.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) fn signer() -> Signer {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = KeyFolder::new(folder.path().join("keystore"));
+    keys.insert("//Alice").unwrap();
+    keys.signer(None).unwrap()
+}
+
+async fn connect(node: &FakeNode) -> Result<SubxtClient, ChainError> {
+    SubxtClient::connect_by(Box::new(node.clone()), signer(), LIMIT).await
+}
+
+async fn connected(node: &FakeNode) -> SubxtClient {
+    connect(node).await.unwrap()
+}
+
+pub(super) fn challenge(client: &SubxtClient) -> OpenChallenge {
+    OpenChallenge {
+        id: ChallengeId {
+            deadline: 500,
+            index: 3,
+        },
+        bucket_id: BucketId(7),
+        provider: client.account(),
+        challenger: AccountId([2; 32]),
+        mmr_root: H256::repeat_byte(9),
+        start_seq: Sequence(0),
+        leaf_count: None,
+        location: ChunkLocation {
+            leaf_index: LeafIndex(1),
+            chunk_index: ChunkIndex(2),
+        },
+        asked_at: 90,
+    }
+}
+
+#[tokio::test]
+async fn a_question_is_asked_at_its_block_and_answered_in_our_types() {
+    let node = FakeNode::new(Made::default());
+    node.makes(3);
+    let client = connected(&node).await;
+    let open = vec![challenge(&client)];
+    node.answers("open_challenges", &open);
+    let at = node.hash(2);
+    assert_eq!(client.open_challenges(at).await.unwrap(), open);
+    assert_eq!(
+        node.asked("open_challenges"),
+        [(client.account().encode(), at)]
+    );
+    node.answers("bucket", &None::<BucketInfo>);
+    assert_eq!(client.bucket(at, BucketId(7)).await.unwrap(), None);
+    assert_eq!(node.asked("bucket"), [(7u64.encode(), at)]);
+}
+
+#[tokio::test]
+async fn a_runtime_without_the_pallet_is_refused_with_all_that_is_missing() {
+    let node = FakeNode::new(Made {
+        without_pallet: true,
+        ..Made::default()
+    });
+    let error = connect(&node).await.unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, ChainError::Unsupported(_)), "{text}");
+    for missing in [
+        "there is no runtime API StorageProviderApi",
+        "there is no pallet StorageProvider",
+    ] {
+        assert_eq!(text.matches(missing).count(), 1, "{missing} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_runtime_whose_calls_take_other_arguments_is_refused_by_the_calls_names() {
+    let node = FakeNode::new(Made {
+        with_other_calls: true,
+        ..Made::default()
+    });
+    let text = connect(&node).await.unwrap_err().to_string();
+    for fault in [
+        "StorageProvider.respond_to_challenge takes other arguments",
+        "StorageProvider.checkpoint takes other arguments",
+        "there is no call StorageProvider.provider_checkpoint",
+    ] {
+        assert!(text.contains(fault), "{fault} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_another_form_is_refused_and_never_read_in_part() {
+    let node = FakeNode::new(Made::default());
+    let client = connected(&node).await;
+    let at = node.hash(0);
+    for bytes in [vec![4], [vec![0], vec![1]].concat(), vec![0xff; 40]] {
+        node.answers_bytes("StorageProviderApi_open_challenges", bytes);
+        let error = client.open_challenges(at).await.unwrap_err();
+        assert!(matches!(error, ChainError::Unsupported(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_block_that_is_not_kept_any_more_is_told_from_a_node_that_is_gone() {
+    let node = FakeNode::new(Made::default());
+    let client = connected(&node).await;
+    node.answers("outcomes", &Vec::<Outcome>::new());
+    let error = client.outcomes(H256::repeat_byte(1)).await.unwrap_err();
+    assert!(matches!(error, ChainError::NoSuchBlock { .. }), "{error}");
+    assert!(error.is_passing());
+    node.goes_down();
+    let error = client.outcomes(node.hash(0)).await.unwrap_err();
+    assert!(matches!(error, ChainError::Unreachable(_)), "{error}");
+    node.comes_back();
+    assert!(client.outcomes(node.hash(0)).await.is_ok());
+    assert_eq!(node.dialled(), 2);
+}
+
+#[tokio::test]
+async fn a_node_that_gives_no_answer_is_waited_for_no_longer_than_the_limit() {
+    let node = FakeNode::new(Made::default());
+    let limit = Duration::from_millis(20);
+    let client = SubxtClient::connect_by(Box::new(node.clone()), signer(), LIMIT).await;
+    let client = SubxtClient {
+        answer_within: limit,
+        ..client.unwrap()
+    };
+    node.falls_silent();
+    let id = challenge(&client).id;
+    let response = ChallengeResponse::Superseded;
+    let submission = Submission::Response {
+        id,
+        response: Box::new(response.clone()),
+    };
+    for error in [
+        client.limits(node.hash(0)).await.unwrap_err(),
+        client.judge(id, &response).await.unwrap_err(),
+        client.submit(submission).await.unwrap_err(),
+        client.finalized_heads().await.err().unwrap(),
+    ] {
+        assert!(error.to_string().contains("no answer within 0.02 s"));
+        assert!(error.is_passing());
+    }
+}
+
+#[tokio::test]
+async fn a_chain_that_judges_is_asked_at_its_best_block_and_others_are_not() {
+    let node = FakeNode::new(Made::default());
+    node.makes(2);
+    let client = connected(&node).await;
+    let id = challenge(&client).id;
+    let response = ChallengeResponse::Superseded;
+    let wrong = ResponseRefusal::Slashable(SlashReason::InvalidSupersededClaim);
+    for (answer, verdict) in [
+        (Ok(()), Verdict::Accepted),
+        (Err(wrong), Verdict::Refused(wrong)),
+    ] {
+        node.answers("judge_response", &answer);
+        assert_eq!(client.judge(id, &response).await.unwrap(), verdict);
+    }
+    let arguments = (client.account(), id, &response).encode();
+    assert_eq!(node.asked("judge_response")[0], (arguments, node.hash(2)));
+
+    let older = FakeNode::new(Made {
+        without_judge: true,
+        ..Made::default()
+    });
+    let client = connected(&older).await;
+    let verdict = client.judge(id, &response).await.unwrap();
+    assert_eq!(verdict, Verdict::NotOffered);
+    assert!(older.asked("judge_response").is_empty());
+}
+
+#[tokio::test]
+async fn finalized_heads_begin_with_the_present_one_and_skip_to_the_newest() {
+    let node = FakeNode::new(Made::default());
+    node.makes(9);
+    node.finalizes(2);
+    let client = connected(&node).await;
+    let mut heads = client.finalized_heads().await.unwrap();
+    let head = |number, hash, anchor| Head {
+        hash,
+        number,
+        anchor,
+    };
+    assert_eq!(heads.next().await, Some(head(2, node.hash(2), 100)));
+    node.answers("anchor_block", &150u32);
+    node.finalizes(3);
+    node.finalizes(4);
+    node.finalizes(6);
+    assert_eq!(heads.next().await, Some(head(6, node.hash(6), 150)));
+    // What was told already is not told again.
+    node.finalizes(5);
+    node.finalizes(6);
+    node.finalizes(7);
+    assert_eq!(heads.next().await.unwrap().number, 7);
+}
+
+#[tokio::test]
+async fn heads_end_when_the_node_is_lost_and_asking_again_connects_again() {
+    let node = FakeNode::new(Made::default());
+    node.makes(3);
+    let client = connected(&node).await;
+    let mut heads = client.finalized_heads().await.unwrap();
+    heads.next().await.unwrap();
+    node.goes_down();
+    assert_eq!(heads.next().await, None);
+    let error = client.finalized_heads().await.err().unwrap();
+    assert!(error.to_string().contains("connection refused"), "{error}");
+    node.comes_back();
+    node.finalizes(3);
+    let mut heads = client.finalized_heads().await.unwrap();
+    assert_eq!(heads.next().await.unwrap().number, 3);
+    assert_eq!(node.dialled(), 2);
+}
+
+#[tokio::test]
+async fn another_chain_at_the_same_address_is_refused() {
+    let node = FakeNode::new(Made::default());
+    let client = connected(&node).await;
+    assert_eq!(client.genesis(), Some(node.hash(0)));
+    node.goes_down();
+    node.becomes_another_chain();
+    node.comes_back();
+    let error = client.limits(node.hash(0)).await.unwrap_err();
+    assert!(matches!(error, ChainError::Unsupported(_)), "{error}");
+    assert!(error.to_string().contains("and now one that begins with"));
+}
+
+#[tokio::test]
+async fn a_new_runtime_is_read_once_and_what_it_still_offers_is_used() {
+    let node = FakeNode::new(Made::default());
+    node.makes(3);
+    let client = connected(&node).await;
+    let mut heads = client.finalized_heads().await.unwrap();
+    heads.next().await.unwrap();
+    assert_eq!(node.loaded(), 1);
+    node.upgrades_to(
+        2,
+        Made {
+            with_other_calls: true,
+            ..Made::default()
+        },
+    );
+    for number in 1..4 {
+        node.finalizes(number);
+        heads.next().await.unwrap();
+    }
+    assert_eq!(node.loaded(), 2);
+    node.answers("buckets_of", &vec![BucketId(1)]);
+    assert_eq!(
+        client.buckets(node.hash(3)).await.unwrap(),
+        vec![BucketId(1)]
+    );
+    // An answer in another encoding might be taken for a wrong one.
+    let submission = Submission::Response {
+        id: challenge(&client).id,
+        response: Box::new(ChallengeResponse::Superseded),
+    };
+    let error = client.submit(submission).await.unwrap_err();
+    assert!(matches!(error, ChainError::Unsupported(_)), "{error}");
+    assert!(node.submitted().is_empty());
+}

@@ -1,0 +1,24 @@
+//! What keeps a provider's stake safe: challenges answered before their
+//! deadline, and checkpoints that bring the chain up to what was promised.
+
+mod challenges;
+mod checkpoint_rules;
+mod checkpoints;
+mod cosign;
+mod heads;
+mod retention;
+#[cfg(test)]
+mod village;
+
+pub use challenges::{
+    BYTES_IN_FLIGHT, CRITICAL_PART, ChallengeBoard, ChallengeConfig, ChallengeConfigError,
+    ChallengeDuty, ChallengeError, ChallengeScheduler, ChallengeStatistics, IN_FLIGHT,
+    RECONNECT_FIRST, RECONNECT_MOST, RESUBMIT_AFTER, Stage, TICK, WARN_PART,
+};
+pub use checkpoint_rules::Stopped;
+pub use checkpoints::{
+    CheckpointBoard, CheckpointConfig, CheckpointConfigError, CheckpointError, CheckpointScheduler,
+    CheckpointStage, CheckpointStatistics,
+};
+pub use cosign::{Ask, CheckpointRequest, CosignError, Cosigners, Countersigner, Holding, Refusal};
+pub use retention::{Kept, Retention, RetentionBoard, RetentionConfig, RetentionStatistics};

@@ -1,0 +1,150 @@
+//! Challenges answered before their deadline: one future for a node's task
+//! manager.
+//!
+//! ```text
+//! finalized head ─► scan ─► Book ─► job: prove, check twice, ask the chain, submit
+//!                            ▲                                        │
+//!                            └──── in a block, retracted, gone, final ◄┘
+//! ```
+//!
+//! The [`book`] decides; what is here asks, waits and tells it. A stop at any
+//! moment loses nothing: the next start has the duties that were kept, and the
+//! first scan says what is open.
+
+mod answer;
+mod book;
+mod config;
+mod driver;
+mod duty;
+mod prover;
+mod statistics;
+#[cfg(test)]
+mod tests;
+
+pub use book::{ChallengeDuty, Stage};
+pub use config::{
+    BYTES_IN_FLIGHT, CRITICAL_PART, ChallengeConfig, ChallengeConfigError, IN_FLIGHT,
+    RECONNECT_FIRST, RECONNECT_MOST, RESUBMIT_AFTER, TICK, WARN_PART,
+};
+pub use statistics::ChallengeStatistics;
+
+use crate::chain::ChainClient;
+use crate::index::IndexError;
+use crate::provider::Provider;
+use answer::Prover;
+use book::Book;
+use driver::{Delay, Driver};
+use duty::{DutyLog, IndexLog};
+use parking_lot::Mutex;
+use prover::ProviderProver;
+use std::future::Future;
+use std::sync::Arc;
+use substrate_prometheus_endpoint::{PrometheusError, Registry};
+
+/// Why challenges are not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ChallengeError {
+    /// The configuration is none.
+    #[error(transparent)]
+    Config(#[from] ChallengeConfigError),
+    /// The duties in hand cannot be read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+/// Answers the challenges against one account.
+pub struct ChallengeScheduler {
+    parts: Parts,
+    book: Arc<Mutex<Book>>,
+}
+
+/// What a scheduler works with.
+#[derive(Clone)]
+struct Parts {
+    chain: Arc<dyn ChainClient>,
+    prover: Arc<dyn Prover>,
+    log: Arc<dyn DutyLog>,
+    delay: Delay,
+    config: config::Checked,
+}
+
+impl ChallengeScheduler {
+    /// A scheduler over a chain and a provider, with the duties that an earlier
+    /// process had in hand. Reads the index, which blocks shortly.
+    ///
+    /// # Errors
+    ///
+    /// [`ChallengeError`], with what to change.
+    pub fn new(
+        chain: Arc<dyn ChainClient>,
+        provider: Arc<Provider>,
+        config: ChallengeConfig,
+    ) -> Result<Self, ChallengeError> {
+        let config = config.validate()?;
+        let log = IndexLog::new(provider.clone());
+        let kept = log.load()?;
+        let book = Book::new(config, chain.account(), kept);
+        let parts = Parts {
+            chain,
+            prover: Arc::new(ProviderProver::new(provider)),
+            log: Arc::new(log),
+            delay: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
+            config,
+        };
+        Ok(Self::of_parts(parts, book))
+    }
+
+    fn of_parts(parts: Parts, book: Book) -> Self {
+        let book = Arc::new(Mutex::new(book));
+        Self { parts, book }
+    }
+
+    /// What can be asked while it runs.
+    pub fn board(&self) -> ChallengeBoard {
+        ChallengeBoard {
+            book: self.book.clone(),
+        }
+    }
+
+    /// Answers until `shutdown` is done. Must run within a tokio runtime.
+    ///
+    /// May be stopped at any moment, by `shutdown` or by dropping it.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        Driver::new(self.parts, self.book).run(shutdown).await;
+    }
+}
+
+/// What is known of the challenges in hand; its clones show the same.
+#[derive(Clone)]
+pub struct ChallengeBoard {
+    book: Arc<Mutex<Book>>,
+}
+
+impl ChallengeBoard {
+    /// The open challenges, the nearest deadline first.
+    pub fn duties(&self) -> Vec<ChallengeDuty> {
+        self.book.lock().duties()
+    }
+
+    /// Those that somebody must see to.
+    pub fn alarms(&self) -> Vec<ChallengeDuty> {
+        let mut duties = self.duties();
+        duties.retain(|duty| duty.alarm.is_some());
+        duties
+    }
+
+    /// What was counted.
+    pub fn statistics(&self) -> ChallengeStatistics {
+        self.book.lock().statistics()
+    }
+
+    /// Registers what is counted with a node's registry.
+    ///
+    /// # Errors
+    ///
+    /// [`PrometheusError`] where it is registered already.
+    pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
+        let board = self.clone();
+        statistics::register_all(Arc::new(move || board.statistics()), registry)
+    }
+}

@@ -1,0 +1,524 @@
+//! The book of challenges: what is open, how far each answer has come, and what
+//! to do next. No disk, no chain and no clock: what happened is told to it.
+//!
+//! ```text
+//!               ┌──────── trouble ────────┐
+//!               ▼                         │
+//! scan ──► Waiting ──► Making ──► Handed: Pool ⇄ Block ─► Final
+//!             ▲                     │               │
+//!             └─ dropped, overdue ──┴── not taken ──┘      scan without it ──► gone
+//! ```
+//!
+//! - It is ordered by deadline, and nothing with a later one is begun before.
+//! - What is open is what the last scan of a finalized block said, and nothing
+//!   else adds or removes a challenge.
+//! - Time is anchor blocks, and *moments*: one for each scan, and one for each
+//!   while that passed without any.
+
+mod entry;
+mod news;
+#[cfg(test)]
+mod tests;
+
+pub(super) use entry::Turn;
+pub use entry::{ChallengeDuty, Stage};
+pub(super) use news::News;
+
+use super::config::{BYTES_BESIDE_CHUNK, Checked};
+use super::duty::{Change, Duty};
+use super::statistics::ChallengeStatistics;
+use crate::chain::{Head, Progress};
+use cairn_primitives::H256;
+use cairn_primitives::challenge::{AccountId, ChallengeId};
+use cairn_primitives::onchain::{Limits, OpenChallenge, Outcome};
+use entry::{Entry, Handed, Moment, Place, Work};
+use news::{Fate, Level};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// What the chain said of one finalized block.
+#[derive(Clone, Debug)]
+pub(super) struct Scan {
+    pub(super) head: Head,
+    pub(super) limits: Limits,
+    /// All open challenges against the account.
+    pub(super) open: Vec<OpenChallenge>,
+    /// Challenges that the account has lost so far.
+    pub(super) lost: u64,
+    /// What became of challenges in that very block.
+    pub(super) outcomes: Vec<Outcome>,
+}
+
+/// A challenge to work on now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Job {
+    pub(super) challenge: OpenChallenge,
+    pub(super) turn: Turn,
+    /// The finalized block by which the chain's state is judged.
+    pub(super) head: Head,
+    pub(super) limits: Limits,
+    /// Whether the deadline is so near that any answer will do.
+    pub(super) is_near: bool,
+}
+
+/// Why a job came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Somebody must act: no answer holds, as things are.
+    Alarm(String),
+    /// It may work the next time.
+    Passing(String),
+    /// The chain has no such open challenge in its best block: an answer is on
+    /// its way to finality.
+    Answered,
+}
+
+/// The book.
+pub(super) struct Book {
+    config: Checked,
+    account: AccountId,
+    entries: BTreeMap<ChallengeId, Entry>,
+    /// The last scan's block, with what the chain held providers to there.
+    at: Option<(Head, Limits)>,
+    /// Whether the chain is reached.
+    is_connected: bool,
+    /// Challenges that the account had lost, as of the last scan.
+    lost: Option<u64>,
+    now: Moment,
+    turns: u64,
+    /// What is to be written.
+    dirty: BTreeSet<ChallengeId>,
+    news: Vec<News>,
+    counts: ChallengeStatistics,
+}
+
+/// 1 / `part` of the time that the chain gives, and one anchor block at least.
+fn margin(limits: &Limits, part: u32) -> u32 {
+    limits
+        .challenge_period
+        .checked_div(part)
+        .unwrap_or(0)
+        .max(1)
+}
+
+/// How often in a row something may fail before its pauses grow no more: the
+/// longest is of so many powers of two moments.
+const MOST_DOUBLINGS: u32 = 3;
+
+/// What fails so often in a row is no passing trouble: somebody must know.
+const MOST_PASSING: u32 = 5;
+
+fn pause(failures: u32) -> u64 {
+    1 << failures.saturating_sub(1).min(MOST_DOUBLINGS)
+}
+
+impl Book {
+    /// A book with the duties that an earlier process had in hand.
+    pub(super) fn new(config: Checked, account: AccountId, kept: Vec<Duty>) -> Self {
+        // Another account's, which had this base path before, are not ours to tell of.
+        let (ours, others): (Vec<_>, Vec<_>) = kept
+            .into_iter()
+            .partition(|duty| duty.challenge.provider == account);
+        let entries = ours
+            .into_iter()
+            .map(|duty| (duty.challenge.id, Entry::restored(duty)))
+            .collect();
+        let dirty = others.iter().map(|duty| duty.challenge.id).collect();
+        Self {
+            config,
+            account,
+            entries,
+            at: None,
+            is_connected: false,
+            lost: None,
+            now: Moment(0),
+            turns: 0,
+            dirty,
+            news: Vec::new(),
+            counts: ChallengeStatistics::default(),
+        }
+    }
+
+    /// The chain is reached, or is not. Where it is not, nothing is begun.
+    pub(super) fn connected(&mut self, is_connected: bool) {
+        self.is_connected = is_connected;
+    }
+
+    /// A while has passed without a block.
+    pub(super) fn pass(&mut self) {
+        self.now = self.now.after(1);
+    }
+
+    /// Takes what the chain says of a finalized block.
+    pub(super) fn scanned(&mut self, scan: Scan) {
+        let Scan {
+            head,
+            limits,
+            open,
+            lost,
+            outcomes,
+        } = scan;
+        self.pass();
+        let before = self.at.replace((head, limits));
+        let is_new_block = before.is_none_or(|(before, _)| before.number < head.number);
+        self.learn(&outcomes);
+        let ours = self.account;
+        let open: BTreeMap<_, _> = open
+            .into_iter()
+            .filter(|challenge| challenge.provider == ours)
+            .map(|challenge| (challenge.id, challenge))
+            .collect();
+        self.settle(&open, head, lost);
+        self.lost = Some(lost);
+        for (id, challenge) in open {
+            let known = self.entries.get(&id);
+            // The same name for another one: the chain was made anew.
+            if known.is_none_or(|entry| entry.challenge != challenge) {
+                self.entries.insert(id, Entry::new(challenge));
+                self.dirty.insert(id);
+                self.counts.asked = self.counts.asked.saturating_add(1);
+                let left = id.deadline.saturating_sub(head.anchor);
+                self.news.push(News::Asked { challenge, left });
+            }
+        }
+        self.look_after(head, limits, is_new_block);
+    }
+
+    /// What became of challenges in a finalized block.
+    pub(super) fn learn(&mut self, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            let (id, provider, fate) = match *outcome {
+                Outcome::Defended { id, provider } => (id, provider, Fate::Defended),
+                Outcome::Slashed {
+                    id,
+                    provider,
+                    reason,
+                } => (id, provider, Fate::Lost(Some(reason))),
+                Outcome::Checkpointed { .. } => continue,
+            };
+            if let Some(entry) = self.entries.get_mut(&id)
+                && provider == self.account
+            {
+                entry.fate = Some(fate);
+            }
+        }
+    }
+
+    /// Lets go of what is open no more, and says what became of it.
+    fn settle(&mut self, open: &BTreeMap<ChallengeId, OpenChallenge>, head: Head, lost: u64) {
+        let is_open = |id: &ChallengeId, entry: &Entry| open.get(id) == Some(&entry.challenge);
+        let gone: Vec<_> = (self.entries.iter())
+            .filter(|(id, entry)| !is_open(id, entry))
+            .map(|(id, entry)| (*id, entry.fate))
+            .collect();
+        let told = |fate: &Option<Fate>| matches!(fate, Some(Fate::Lost(_)));
+        let told = gone.iter().filter(|(_, fate)| told(fate)).count();
+        let mut untold = self.lost.map(|before| {
+            let risen = lost.saturating_sub(before);
+            risen.saturating_sub(u64::try_from(told).unwrap_or(u64::MAX))
+        });
+        for (id, fate) in gone {
+            let Some(entry) = self.entries.remove(&id) else {
+                continue;
+            };
+            self.dirty.insert(id);
+            // Before its deadline a challenge goes by an answer only.
+            let is_overdue = id.deadline < head.anchor;
+            let fate = fate.unwrap_or_else(|| match &mut untold {
+                Some(untold) if *untold > 0 && is_overdue => {
+                    *untold = untold.saturating_sub(1);
+                    Fate::Lost(None)
+                }
+                None if is_overdue => Fate::Unseen,
+                _ => Fate::Defended,
+            });
+            let count = match fate {
+                Fate::Defended => &mut self.counts.defended,
+                Fate::Lost(_) => &mut self.counts.lost,
+                Fate::Unseen => &mut self.counts.unseen,
+            };
+            *count = count.saturating_add(1);
+            let attempts = entry.attempts;
+            let challenge = entry.challenge;
+            self.news.push(News::Settled {
+                challenge,
+                fate,
+                attempts,
+            });
+        }
+    }
+
+    /// Tries again what has waited for too long, and warns of what is due soon.
+    fn look_after(&mut self, head: Head, limits: Limits, is_new_block: bool) {
+        let critical = margin(&limits, self.config.critical_part);
+        let warn = margin(&limits, self.config.warn_part);
+        for (id, entry) in &mut self.entries {
+            let resubmit_after = self.config.resubmit_after;
+            if let Some(why) = entry.is_stuck(head.anchor, is_new_block, resubmit_after) {
+                entry.work = Work::Waiting { from: self.now };
+                self.dirty.insert(*id);
+                let challenge = entry.challenge;
+                self.news.push(News::Again { challenge, why });
+            }
+            let left = id.deadline.saturating_sub(head.anchor);
+            let level = match left {
+                _ if entry.is_in_a_block() => Level::Calm,
+                left if left <= critical => Level::Critical,
+                left if left <= warn => Level::Warning,
+                _ => Level::Calm,
+            };
+            if level > entry.level {
+                self.news.push(News::Near {
+                    challenge: entry.challenge,
+                    left,
+                    level,
+                    alarm: entry.alarm.clone(),
+                });
+            }
+            entry.level = level;
+        }
+    }
+
+    /// What to begin now: the nearest deadlines first, as much as may be in
+    /// flight. What is critical may take a quarter more.
+    pub(super) fn jobs(&mut self) -> Vec<Job> {
+        let Some((head, limits)) = self.at.filter(|_| self.is_connected) else {
+            return Vec::new();
+        };
+        let (mut count, mut bytes) = self.in_flight();
+        let critical = margin(&limits, self.config.critical_part);
+        let one = usize::try_from(limits.chunk_bytes)
+            .unwrap_or(usize::MAX)
+            .saturating_add(BYTES_BESIDE_CHUNK);
+        let (now, mut turns, mut jobs) = (self.now, self.turns, Vec::new());
+        let with_reserve = |bound: usize, is_near: bool| match is_near {
+            true => bound.saturating_add(bound.div_ceil(4)),
+            false => bound,
+        };
+        for (id, entry) in &mut self.entries {
+            let is_due = matches!(entry.work, Work::Waiting { from } if from <= now);
+            let Some(left) = id.deadline.checked_sub(head.anchor).filter(|_| is_due) else {
+                continue;
+            };
+            let is_near = left <= critical;
+            let most = with_reserve(self.config.in_flight, is_near);
+            let most_bytes = with_reserve(self.config.bytes_in_flight, is_near);
+            // One goes whatever its size: the chain's chunks may be longer.
+            let has_room = bytes.saturating_add(one) <= most_bytes || count == 0;
+            if count >= most || !has_room {
+                break;
+            }
+            (count, bytes) = (count.saturating_add(1), bytes.saturating_add(one));
+            turns = turns.saturating_add(1);
+            let turn = Turn(turns);
+            entry.work = Work::Making { turn, bytes: one };
+            jobs.push(Job {
+                challenge: entry.challenge,
+                turn,
+                head,
+                limits,
+                is_near,
+            });
+        }
+        self.turns = turns;
+        jobs
+    }
+
+    /// Answers that are being made or wait in the pool, and their bytes.
+    fn in_flight(&self) -> (usize, usize) {
+        let in_flight = self.entries.values().filter_map(Entry::bytes_in_flight);
+        in_flight.fold((0, 0), |(count, bytes): (usize, usize), more| {
+            (count.saturating_add(1), bytes.saturating_add(more))
+        })
+    }
+
+    /// Whether a job's answer is still wanted.
+    pub(super) fn is_wanted(&self, id: ChallengeId, turn: Turn) -> bool {
+        self.entries
+            .get(&id)
+            .is_some_and(|entry| entry.is_at_work(turn))
+    }
+
+    /// A job's answer was handed over, and takes so many bytes. Whether it is
+    /// to be followed.
+    pub(super) fn handed(
+        &mut self,
+        id: ChallengeId,
+        turn: Turn,
+        extrinsic: H256,
+        bytes: usize,
+    ) -> bool {
+        let anchor = self.at.map_or(0, |(head, _)| head.anchor);
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        if !entry.is_at_work(turn) {
+            return false;
+        }
+        entry.work = Work::Handed(Handed {
+            turn,
+            extrinsic,
+            anchor,
+            bytes,
+            place: Place::Pool,
+        });
+        let count = match entry.attempts {
+            0 => &mut self.counts.answered,
+            _ => &mut self.counts.resubmitted,
+        };
+        *count = count.saturating_add(1);
+        entry.attempts = entry.attempts.saturating_add(1);
+        entry.failures = 0;
+        entry.alarm = None;
+        self.dirty.insert(id);
+        self.news.push(News::Handed {
+            challenge: entry.challenge,
+            extrinsic,
+            attempt: entry.attempts,
+            left: id.deadline.saturating_sub(anchor),
+        });
+        true
+    }
+
+    /// A job came to nothing.
+    pub(super) fn failed(&mut self, id: ChallengeId, turn: Turn, trouble: Trouble) {
+        let left = self
+            .at
+            .map_or(0, |(head, _)| id.deadline.saturating_sub(head.anchor));
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        if !entry.is_at_work(turn) {
+            return;
+        }
+        entry.failures = entry.failures.saturating_add(1);
+        let pause = match entry.level {
+            Level::Critical => 1,
+            _ => pause(entry.failures),
+        };
+        let from = self.now.after(pause);
+        entry.work = Work::Waiting { from };
+        let challenge = entry.challenge;
+        match trouble {
+            Trouble::Answered => {
+                if entry.alarm.take().is_some() {
+                    self.dirty.insert(id);
+                }
+            }
+            Trouble::Passing(reason) if entry.failures < MOST_PASSING => {
+                self.news.push(News::Trouble {
+                    challenge,
+                    left,
+                    reason,
+                });
+            }
+            Trouble::Passing(reason) | Trouble::Alarm(reason) => {
+                if entry.alarm.as_ref() != Some(&reason) {
+                    entry.alarm = Some(reason.clone());
+                    self.dirty.insert(id);
+                    self.news.push(News::Alarm {
+                        challenge,
+                        left,
+                        reason,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What became of an extrinsic. Whether a finalized block includes it, whose
+    /// outcomes are then worth asking for.
+    pub(super) fn progressed(&mut self, id: ChallengeId, turn: Turn, progress: &Progress) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        let Work::Handed(handed) = &mut entry.work else {
+            return matches!(progress, Progress::Finalized(_));
+        };
+        let challenge = entry.challenge;
+        match progress {
+            Progress::Finalized(_) => {
+                handed.place = Place::FINAL;
+                return true;
+            }
+            Progress::InBlock(block) if !handed.is_final() => {
+                handed.place = Place::Block(*block);
+            }
+            Progress::Retracted(block) if handed.place == Place::Block(*block) => {
+                handed.place = Place::Pool;
+                self.news.push(News::Retracted { challenge });
+            }
+            Progress::Gone(reason) if handed.turn == turn && !handed.is_final() => {
+                // At once the first time; a pool that goes on dropping is not
+                // fed without a pause.
+                let pause = match entry.drops {
+                    0 => 0,
+                    drops => pause(drops),
+                };
+                entry.drops = entry.drops.saturating_add(1);
+                let from = self.now.after(pause);
+                entry.work = Work::Waiting { from };
+                self.dirty.insert(id);
+                let why = reason.clone();
+                self.news.push(News::Again { challenge, why });
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// An extrinsic's stream ended without saying what became of it.
+    pub(super) fn lost_sight(&mut self, id: ChallengeId, turn: Turn) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && let Work::Handed(handed) = &mut entry.work
+            && handed.turn == turn
+            && !handed.is_final()
+        {
+            handed.place = Place::Unknown;
+        }
+    }
+
+    /// What is to be written since it was last asked.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let duty = |id: &ChallengeId| self.entries.get(id).map(Entry::duty);
+        dirty.iter().map(|id| (*id, duty(id))).collect()
+    }
+
+    /// Changes that were not written are to be.
+    pub(super) fn not_written(&mut self, ids: HashSet<ChallengeId>) {
+        self.dirty.extend(ids);
+    }
+
+    /// What is to be told since it was last asked.
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// All duties, by deadline.
+    pub(super) fn duties(&self) -> Vec<ChallengeDuty> {
+        let anchor = self.at.map(|(head, _)| head.anchor);
+        let duties = self.entries.values();
+        duties.map(|entry| entry.as_duty(anchor)).collect()
+    }
+
+    /// What was counted, and what is of now.
+    pub(super) fn statistics(&self) -> ChallengeStatistics {
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let (in_flight, bytes_in_flight) = self.in_flight();
+        let alarmed = |entry: &&Entry| entry.alarm.is_some() || entry.level == Level::Critical;
+        let nearest = self.entries.values().find(|entry| !entry.is_in_a_block());
+        let (anchor, period) = self.at.map_or((0, 0), |(head, limits)| {
+            (head.anchor, limits.challenge_period)
+        });
+        let left = nearest.map(|entry| entry.challenge.id.deadline.saturating_sub(anchor));
+        ChallengeStatistics {
+            open: count(self.entries.len()),
+            in_flight: count(in_flight),
+            bytes_in_flight: count(bytes_in_flight),
+            alarmed: count(self.entries.values().filter(alarmed).count()),
+            nearest: left.unwrap_or(period).into(),
+            anchor: anchor.into(),
+            ..self.counts
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! The loop around the book: asks the chain, starts jobs, follows what was
+//! handed over, keeps the duties, and tells the book what came of each.
+
+use super::Parts;
+use super::answer;
+use super::book::{Book, Job, Scan, Trouble, Turn};
+use super::duty::Change;
+use crate::chain::{ChainError, Head, Progress, Submission, Ticket};
+use cairn_primitives::challenge::ChallengeId;
+use cairn_primitives::onchain::Outcome;
+use codec::Encode;
+use futures::future::BoxFuture;
+use futures::stream::{BoxStream, Fuse, FuturesUnordered, SelectAll};
+use futures::{FutureExt, StreamExt, future, select_biased, stream};
+use parking_lot::Mutex;
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Waits for a time; in tests, of a clock that they turn.
+pub(super) type Delay = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// What signing adds to a response, for the account of bytes in flight.
+const SIGNING_BYTES: usize = 256;
+
+/// For so long an extrinsic is followed. Finality is a matter of minutes; from
+/// then on the book's patience alone decides.
+const FOLLOWED: Duration = Duration::from_secs(2 * 3_600);
+
+/// Something that has come about.
+enum Event {
+    /// The chain was asked for its heads.
+    Connected(Result<BoxStream<'static, Head>, ChainError>),
+    /// It is time to ask again.
+    Reconnect,
+    /// A finalized block was asked about, over the connection of that number.
+    Scanned(u64, Head, Result<Scan, ChainError>),
+    /// An answer was handed over, with its size, or was not.
+    Answered(Job, Result<(Ticket, usize), Trouble>),
+    /// What a finalized block with an answer of ours came to.
+    Outcomes(Result<Vec<Outcome>, ChainError>),
+    /// Changes were written, or were not.
+    Written(HashSet<ChallengeId>, Result<(), String>),
+    /// A while has passed.
+    Tick,
+}
+
+/// What became of an extrinsic; `None` where its stream ends.
+type Step = (ChallengeId, Turn, Option<Progress>);
+
+/// The loop's state beside the book.
+pub(super) struct Driver {
+    parts: Parts,
+    book: Arc<Mutex<Book>>,
+    /// All that somebody waits for.
+    work: FuturesUnordered<BoxFuture<'static, Event>>,
+    followed: SelectAll<BoxStream<'static, Step>>,
+    heads: Fuse<BoxStream<'static, Head>>,
+    /// Counts connections, so that what comes over one that is lost is not taken
+    /// for news.
+    connection: u64,
+    /// Attempts to connect since the last scan.
+    attempts: u32,
+    /// The newest head that is not scanned.
+    to_scan: Option<Head>,
+    /// One whose scan failed.
+    not_scanned: Option<Head>,
+    is_scanning: bool,
+    is_writing: bool,
+    /// Whether a scan has come since the last tick.
+    is_fresh: bool,
+}
+
+impl Driver {
+    pub(super) fn new(parts: Parts, book: Arc<Mutex<Book>>) -> Self {
+        Self {
+            parts,
+            book,
+            work: FuturesUnordered::new(),
+            followed: SelectAll::new(),
+            heads: none(),
+            connection: 0,
+            attempts: 0,
+            to_scan: None,
+            not_scanned: None,
+            is_scanning: false,
+            is_writing: false,
+            is_fresh: false,
+        }
+    }
+
+    pub(super) async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+        let shutdown = shutdown.fuse();
+        futures::pin_mut!(shutdown);
+        self.connect();
+        self.wait(self.parts.config.tick, Event::Tick);
+        loop {
+            select_biased! {
+                () = shutdown => return,
+                head = self.heads.next() => match head {
+                    Some(head) => self.to_scan = Some(head),
+                    None => self.disconnected("its stream of blocks has ended"),
+                },
+                (id, turn, progress) = self.followed.select_next_some() => {
+                    self.progressed(id, turn, progress);
+                }
+                event = self.work.select_next_some() => self.came(event),
+            }
+            self.go_on();
+        }
+    }
+
+    fn wait(&self, time: Duration, event: Event) {
+        let delay = (self.parts.delay)(time);
+        self.work.push(delay.map(|()| event).boxed());
+    }
+
+    fn connect(&self) {
+        let chain = self.parts.chain.clone();
+        let asked = async move { Event::Connected(chain.finalized_heads().await) };
+        self.work.push(asked.boxed());
+    }
+
+    /// The chain is lost, or not reached: it is asked again after a while.
+    fn disconnected(&mut self, reason: &str) {
+        self.heads = none();
+        self.connection = self.connection.saturating_add(1);
+        (self.to_scan, self.not_scanned, self.is_scanning) = (None, None, false);
+        let mut book = self.book.lock();
+        book.connected(false);
+        let of_now = book.statistics();
+        drop(book);
+        let config = &self.parts.config;
+        // Doubled each time, up to the most.
+        let doubled = 1u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
+        let pause = config.reconnect_first.saturating_mul(doubled);
+        let pause = pause.min(config.reconnect_most);
+        self.attempts = self.attempts.saturating_add(1);
+        if of_now.open == 0 {
+            tracing::warn!(
+                reason,
+                ?pause,
+                "the chain is not reached, and is asked again"
+            );
+        } else {
+            tracing::error!(
+                reason,
+                ?pause,
+                open = of_now.open,
+                nearest_deadline = of_now.anchor.saturating_add(of_now.nearest),
+                anchor = of_now.anchor,
+                "the chain is not reached while challenges are open: check the node and the \
+                 connection to it before the nearest deadline"
+            );
+        }
+        self.wait(pause, Event::Reconnect);
+    }
+
+    fn came(&mut self, event: Event) {
+        match event {
+            Event::Connected(Ok(heads)) => {
+                self.heads = heads.fuse();
+                self.book.lock().connected(true);
+            }
+            Event::Connected(Err(error)) => self.disconnected(&error.to_string()),
+            Event::Reconnect => self.connect(),
+            Event::Scanned(connection, head, scan) if connection == self.connection => {
+                self.is_scanning = false;
+                match scan {
+                    Ok(scan) => {
+                        self.not_scanned = None;
+                        (self.attempts, self.is_fresh) = (0, true);
+                        self.book.lock().scanned(scan);
+                    }
+                    Err(error) => {
+                        self.not_scanned = Some(head);
+                        tracing::warn!(%error, "the open challenges cannot be read, and are asked for again");
+                    }
+                }
+            }
+            Event::Scanned(..) => {}
+            Event::Answered(job, result) => self.answered(job, result),
+            Event::Outcomes(Ok(outcomes)) => self.book.lock().learn(&outcomes),
+            // The scans tell without it, only less precisely.
+            Event::Outcomes(Err(error)) => {
+                tracing::debug!(%error, "what became of an answer cannot be read");
+            }
+            Event::Written(ids, written) => {
+                self.is_writing = false;
+                if let Err(error) = written {
+                    tracing::error!(
+                        error,
+                        "the duties in hand cannot be kept; the chain has them"
+                    );
+                    self.book.lock().not_written(ids);
+                }
+            }
+            Event::Tick => {
+                if !std::mem::take(&mut self.is_fresh) {
+                    self.book.lock().pass();
+                    // No newer block has made up for a scan that failed.
+                    self.to_scan = self.to_scan.or(self.not_scanned.take());
+                }
+                self.wait(self.parts.config.tick, Event::Tick);
+            }
+        }
+    }
+
+    fn answered(&mut self, job: Job, result: Result<(Ticket, usize), Trouble>) {
+        let (id, turn) = (job.challenge.id, job.turn);
+        match result {
+            Ok((ticket, bytes)) => {
+                self.book.lock().handed(id, turn, ticket.hash, bytes);
+                // Also where it is wanted no more: a block may include it.
+                let over = (self.parts.delay)(FOLLOWED);
+                let steps = ticket.progress.take_until(over).map(Some);
+                let steps = steps.chain(stream::once(future::ready(None)));
+                let steps = steps.map(move |progress| (id, turn, progress));
+                self.followed.push(steps.boxed());
+            }
+            Err(trouble) => self.book.lock().failed(id, turn, trouble),
+        }
+    }
+
+    fn progressed(&mut self, id: ChallengeId, turn: Turn, progress: Option<Progress>) {
+        let mut book = self.book.lock();
+        let Some(progress) = progress else {
+            return book.lost_sight(id, turn);
+        };
+        if book.progressed(id, turn, &progress)
+            && let Progress::Finalized(block) = progress
+        {
+            let chain = self.parts.chain.clone();
+            let asked = async move { Event::Outcomes(chain.outcomes(block).await) };
+            self.work.push(asked.boxed());
+        }
+    }
+
+    /// Starts whatever may be started by now.
+    fn go_on(&mut self) {
+        if let Some(head) = self.to_scan.take_if(|_| !self.is_scanning) {
+            self.is_scanning = true;
+            let scanned = scan(self.parts.clone(), head);
+            let connection = self.connection;
+            let event = scanned.map(move |scan| Event::Scanned(connection, head, scan));
+            self.work.push(event.boxed());
+        }
+        let mut book = self.book.lock();
+        for job in book.jobs() {
+            let answered = answer(self.parts.clone(), self.book.clone(), job);
+            let event = answered.map(move |result| Event::Answered(job, result));
+            self.work.push(event.boxed());
+        }
+        for news in book.take_news() {
+            news.log();
+        }
+        if !self.is_writing {
+            let changes = book.take_changes();
+            if !changes.is_empty() {
+                self.is_writing = true;
+                self.work.push(write(self.parts.clone(), changes).boxed());
+            }
+        }
+    }
+}
+
+fn none() -> Fuse<BoxStream<'static, Head>> {
+    stream::pending().boxed().fuse()
+}
+
+async fn write(parts: Parts, changes: Vec<Change>) -> Event {
+    let ids = changes.iter().map(|(id, _)| *id).collect();
+    Event::Written(ids, parts.log.write(changes).await)
+}
+
+/// All that the book asks of a finalized block.
+async fn scan(parts: Parts, head: Head) -> Result<Scan, ChainError> {
+    let (chain, at) = (&parts.chain, head.hash);
+    let (limits, open, provider, outcomes) = futures::try_join!(
+        chain.limits(at),
+        chain.open_challenges(at),
+        chain.provider(at),
+        chain.outcomes(at),
+    )?;
+    Ok(Scan {
+        head,
+        limits,
+        open,
+        lost: provider.map_or(0, |provider| provider.lost),
+        outcomes,
+    })
+}
+
+/// Makes an answer and hands it over.
+async fn answer(
+    parts: Parts,
+    book: Arc<Mutex<Book>>,
+    job: Job,
+) -> Result<(Ticket, usize), Trouble> {
+    let chain = &*parts.chain;
+    let response = answer::choose(&*parts.prover, chain, &job).await?;
+    answer::ask_chain(chain, &job.challenge, &response).await?;
+    let id = job.challenge.id;
+    if !book.lock().is_wanted(id, job.turn) {
+        return Err(Trouble::Answered);
+    }
+    let bytes = response.encoded_size().saturating_add(SIGNING_BYTES);
+    let response = Box::new(response);
+    let submission = Submission::Response { id, response };
+    let ticket = chain.submit(submission).await;
+    Ok((ticket.map_err(answer::of_chain)?, bytes))
+}

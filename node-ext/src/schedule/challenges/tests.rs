@@ -1,0 +1,7 @@
+//! The scheduler against a scripted chain: single scenes, random weather, and
+//! real buckets on disk.
+
+mod play;
+mod provider;
+mod scenes;
+mod weather;

@@ -1,0 +1,438 @@
+//! A stage for the scheduler: a scripted chain, buckets in memory, a clock that
+//! the test turns, and a process that can be killed and started again.
+//!
+//! Everything runs on one thread and stops when nothing can go on, so that a
+//! test knows when the scheduler has done all it will.
+
+use crate::bucket::{Answer, AuthorisedDeletion};
+use crate::chain::scripted::{Ask, MemoryBucket, ScriptedChain, ScriptedClient};
+use crate::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use crate::schedule::challenges::answer::{NoProof, Prover};
+use crate::schedule::challenges::book::Book;
+use crate::schedule::challenges::driver::Delay;
+use crate::schedule::challenges::duty::{Change, Duty, DutyLog};
+use crate::schedule::challenges::{ChallengeBoard, ChallengeConfig, ChallengeScheduler, Parts};
+use async_trait::async_trait;
+use cairn_primitives::challenge::{
+    AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, Role,
+};
+use cairn_primitives::onchain::{
+    BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, ProviderInfo,
+};
+use cairn_primitives::{
+    BucketId, ChunkIndex, Commitment, CommitmentPayload, H256, LeafIndex, Sequence,
+};
+use codec::Encode;
+use futures::channel::oneshot;
+use futures::executor::LocalPool;
+use futures::future::{AbortHandle, Abortable, BoxFuture};
+use futures::stream::BoxStream;
+use futures::task::LocalSpawnExt;
+use futures::{FutureExt, future};
+use parking_lot::Mutex;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sp_core::{Pair, sr25519};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const OURS: AccountId = AccountId([1; 32]);
+/// A block's time.
+pub(super) const BLOCK: Duration = Duration::from_secs(6);
+
+/// A clock that stands still until it is turned.
+pub(super) struct Clock {
+    now: Duration,
+    waiting: Vec<(Duration, oneshot::Sender<()>)>,
+    rng: ChaCha8Rng,
+    /// The longest that a call or a proof takes; drawn anew each time.
+    pub(super) latency: Duration,
+}
+
+pub(super) type SharedClock = Arc<Mutex<Clock>>;
+
+fn delayed(clock: &SharedClock, time: Duration) -> BoxFuture<'static, ()> {
+    if time.is_zero() {
+        return future::ready(()).boxed();
+    }
+    let (sender, over) = oneshot::channel();
+    let mut clock = clock.lock();
+    let at = clock.now + time;
+    clock.waiting.push((at, sender));
+    over.map(|_| ()).boxed()
+}
+
+/// What somebody else does takes its time.
+fn some_time(clock: &SharedClock) -> BoxFuture<'static, ()> {
+    let time = {
+        let mut clock = clock.lock();
+        let most = u64::try_from(clock.latency.as_millis()).unwrap();
+        Duration::from_millis(match most {
+            0 => 0,
+            most => clock.rng.gen_range(0..=most),
+        })
+    };
+    delayed(clock, time)
+}
+
+/// Buckets in memory that answer, or fail as they are told.
+pub(super) struct MemoryProver {
+    clock: SharedClock,
+    pub(super) buckets: Mutex<BTreeMap<BucketId, MemoryBucket>>,
+    pub(super) faults: Mutex<BTreeMap<BucketId, NoProof>>,
+    pub(super) deletions: Mutex<Vec<AuthorisedDeletion>>,
+    /// Whether answers are spoiled on their way.
+    pub(super) lies: Mutex<bool>,
+    pub(super) proofs: Mutex<u32>,
+}
+
+#[async_trait]
+impl Prover for MemoryProver {
+    async fn prove(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof> {
+        some_time(&self.clock).await;
+        *self.proofs.lock() += 1;
+        let id = challenge.bucket_id;
+        if let Some(fault) = self.faults.lock().get(&id) {
+            return Err(fault.clone());
+        }
+        let buckets = self.buckets.lock();
+        let bucket = buckets
+            .get(&id)
+            .ok_or(NoProof::Impossible("no such bucket".into()))?;
+        let answer = bucket.answer(challenge.mmr_root, challenge.start_seq, challenge.location);
+        let mut answer = answer.ok_or(NoProof::Impossible("no proof of that".into()))?;
+        if *self.lies.lock() {
+            answer.chunk_data[0] ^= 1;
+        }
+        Ok(answer)
+    }
+
+    async fn deletions(&self, _bucket: BucketId) -> Vec<AuthorisedDeletion> {
+        self.deletions.lock().clone()
+    }
+}
+
+/// What a process keeps on disk.
+pub(super) struct MemoryLog {
+    clock: SharedClock,
+    pub(super) kept: Mutex<BTreeMap<ChallengeId, Duty>>,
+    pub(super) failing: Mutex<u32>,
+}
+
+#[async_trait]
+impl DutyLog for MemoryLog {
+    async fn write(&self, changes: Vec<Change>) -> Result<(), String> {
+        some_time(&self.clock).await;
+        {
+            let mut failing = self.failing.lock();
+            if *failing > 0 {
+                *failing -= 1;
+                return Err("the disk is full".into());
+            }
+        }
+        let mut kept = self.kept.lock();
+        for (id, duty) in changes {
+            match duty {
+                Some(duty) => drop(kept.insert(id, duty)),
+                None => drop(kept.remove(&id)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A chain whose calls take their time.
+struct Slow {
+    clock: SharedClock,
+    client: Arc<ScriptedClient>,
+}
+
+#[async_trait]
+impl ChainClient for Slow {
+    fn account(&self) -> AccountId {
+        self.client.account()
+    }
+
+    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
+        some_time(&self.clock).await;
+        self.client.finalized_heads().await
+    }
+
+    async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
+        self.client.limits(at).await
+    }
+
+    async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
+        self.client.provider(at).await
+    }
+
+    async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
+        some_time(&self.clock).await;
+        self.client.open_challenges(at).await
+    }
+
+    async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
+        some_time(&self.clock).await;
+        self.client.bucket(at, bucket).await
+    }
+
+    async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
+        self.client.buckets(at).await
+    }
+
+    async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
+        some_time(&self.clock).await;
+        self.client.outcomes(at).await
+    }
+
+    async fn judge(
+        &self,
+        id: ChallengeId,
+        response: &ChallengeResponse,
+    ) -> Result<Verdict, ChainError> {
+        some_time(&self.clock).await;
+        self.client.judge(id, response).await
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
+        some_time(&self.clock).await;
+        let ticket = self.client.submit(submission).await;
+        // Handed over, and the one who did may be killed before it knows.
+        some_time(&self.clock).await;
+        ticket
+    }
+}
+
+/// The stage.
+pub(super) struct Play {
+    pub(super) chain: ScriptedChain,
+    pub(super) client: Arc<ScriptedClient>,
+    pub(super) prover: Arc<MemoryProver>,
+    pub(super) log: Arc<MemoryLog>,
+    pub(super) clock: SharedClock,
+    pub(super) config: ChallengeConfig,
+    pool: LocalPool,
+    process: Option<(AbortHandle, ChallengeBoard)>,
+}
+
+impl Play {
+    /// A chain that knows the provider; nothing runs yet.
+    pub(super) fn new(limits: Limits, seed: u64) -> Self {
+        let chain = ScriptedChain::new(limits);
+        chain.edit(|pallet| {
+            let info = ProviderInfo {
+                key: MultiSigner::Sr25519(OURS.0),
+                endpoint: vec![],
+                stake: 1_000,
+                defended: 0,
+                lost: 0,
+            };
+            pallet.providers.insert(OURS.0, info);
+        });
+        chain.advance();
+        let clock = Arc::new(Mutex::new(Clock {
+            now: Duration::ZERO,
+            waiting: vec![],
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            latency: Duration::ZERO,
+        }));
+        let prover = MemoryProver {
+            clock: clock.clone(),
+            buckets: Mutex::default(),
+            faults: Mutex::default(),
+            deletions: Mutex::default(),
+            lies: Mutex::default(),
+            proofs: Mutex::default(),
+        };
+        let log = MemoryLog {
+            clock: clock.clone(),
+            kept: Mutex::default(),
+            failing: Mutex::default(),
+        };
+        Self {
+            client: chain.client(OURS),
+            chain,
+            prover: Arc::new(prover),
+            log: Arc::new(log),
+            clock,
+            config: ChallengeConfig::default(),
+            pool: LocalPool::new(),
+            process: None,
+        }
+    }
+
+    /// A bucket with so many small leaves, of which the chain knows the admin.
+    pub(super) fn add_bucket(&self, id: BucketId, leaves: u8) {
+        let profile = self.chain.best().limits.profile;
+        let mut bucket = MemoryBucket::new(profile);
+        for leaf in 0..leaves {
+            bucket.commit(vec![leaf, id.0.to_le_bytes()[0]]);
+        }
+        self.prover.buckets.lock().insert(id, bucket);
+        self.chain.edit(move |pallet| {
+            let info = BucketInfo {
+                members: vec![(AccountId(admin().public().0), Role::Admin)],
+                min_providers: 0,
+                primary_providers: vec![],
+                frozen_start_seq: None,
+                snapshot: None,
+                historical_roots: vec![],
+                window: None,
+                last_window: None,
+            };
+            pallet.buckets.insert(id, info);
+        });
+    }
+
+    pub(super) fn commitment(&self, id: BucketId) -> Commitment {
+        self.prover.buckets.lock()[&id].commitment()
+    }
+
+    /// Challenges a chunk of a commitment, due after `period` anchor blocks
+    /// where that is not the usual time.
+    pub(super) fn ask(
+        &self,
+        bucket: BucketId,
+        commitment: Commitment,
+        location: ChunkLocation,
+        period: Option<u32>,
+    ) {
+        self.chain.challenge(Ask {
+            provider: OURS,
+            challenger: AccountId([9; 32]),
+            bucket,
+            commitment,
+            location,
+            period,
+        });
+    }
+
+    /// Starts the process; what was kept is what it knows.
+    pub(super) fn start(&mut self) {
+        let config = self.config.validate().unwrap();
+        let clock = self.clock.clone();
+        let delay: Delay = Arc::new(move |time| delayed(&clock, time));
+        let parts = Parts {
+            chain: Arc::new(Slow {
+                clock: self.clock.clone(),
+                client: self.client.clone(),
+            }),
+            prover: self.prover.clone(),
+            log: self.log.clone(),
+            delay,
+            config,
+        };
+        let kept = self.log.kept.lock().values().cloned().collect();
+        let scheduler = ChallengeScheduler::of_parts(parts, Book::new(config, OURS, kept));
+        let board = scheduler.board();
+        let (handle, registration) = AbortHandle::new_pair();
+        let running = Abortable::new(scheduler.run(future::pending()), registration);
+        let running = running.map(|_| ());
+        self.pool.spawner().spawn_local(running).unwrap();
+        self.process = Some((handle, board));
+        self.settle();
+    }
+
+    /// Kills the process where it stands.
+    pub(super) fn kill(&mut self) {
+        if let Some((handle, _)) = self.process.take() {
+            handle.abort();
+        }
+        self.settle();
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    pub(super) fn board(&self) -> &ChallengeBoard {
+        &self.process.as_ref().unwrap().1
+    }
+
+    /// Lets everything happen that can without time passing.
+    pub(super) fn settle(&mut self) {
+        self.pool.run_until_stalled();
+    }
+
+    /// Lets time pass, each thing at its moment.
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.settle();
+        let until = self.clock.lock().now + time;
+        loop {
+            let mut clock = self.clock.lock();
+            let next = clock.waiting.iter().map(|(at, _)| *at).min();
+            let Some(at) = next.filter(|at| *at <= until) else {
+                clock.now = until;
+                return;
+            };
+            clock.now = at;
+            let (over, waiting) = std::mem::take(&mut clock.waiting)
+                .into_iter()
+                .partition(|(due, _)| *due <= at);
+            clock.waiting = waiting;
+            drop(clock);
+            for (_, sender) in over {
+                let _ = sender.send(());
+            }
+            self.settle();
+        }
+    }
+
+    /// One block that is final at once, and its time.
+    pub(super) fn block(&mut self) -> Head {
+        let head = self.chain.advance();
+        self.pass(BLOCK);
+        head
+    }
+
+    pub(super) fn blocks(&mut self, number: u32) {
+        for _ in 0..number {
+            self.block();
+        }
+    }
+
+    /// Challenges that were answered well, by the chain's own account.
+    pub(super) fn defended(&self) -> u64 {
+        self.chain.finalized().providers[&OURS.0].defended
+    }
+
+    /// Challenges that were lost, by the chain's own account.
+    pub(super) fn lost(&self) -> u64 {
+        self.chain.finalized().providers[&OURS.0].lost
+    }
+
+    /// Fails the test if anything wrong was ever handed over.
+    pub(super) fn assert_nothing_wrong(&self) {
+        assert_eq!(self.chain.seen().wrong, []);
+    }
+}
+
+pub(super) fn at(leaf: u64) -> ChunkLocation {
+    ChunkLocation {
+        leaf_index: LeafIndex(leaf),
+        chunk_index: ChunkIndex(0),
+    }
+}
+
+pub(super) fn admin() -> sr25519::Pair {
+    sr25519::Pair::from_seed(&[7; 32])
+}
+
+/// An admin's word that the leaves before `start` are deleted.
+pub(super) fn deletion(
+    bucket: BucketId,
+    root: H256,
+    start: Sequence,
+    by: &sr25519::Pair,
+) -> AuthorisedDeletion {
+    let payload = CommitmentPayload::new(bucket, Commitment::deletion(root, start)).encode();
+    AuthorisedDeletion {
+        new_start_seq: start,
+        new_root: root,
+        deletion: crate::layout::Deletion {
+            admin: AccountId(by.public().0),
+            signature: MultiSignature::Sr25519(by.sign(&payload).0),
+        },
+    }
+}

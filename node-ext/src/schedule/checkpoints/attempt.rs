@@ -1,0 +1,215 @@
+//! One attempt: find out what the others hold, choose what enough can sign,
+//! sign it, gather their signatures, and hand the checkpoint to the chain.
+
+use super::Shared;
+use crate::bucket::At;
+use crate::chain::{ChainError, Head, Submission, Ticket};
+use crate::pool::Wanted;
+use crate::provider::ProviderError;
+use crate::schedule::checkpoint_rules::{Choice, choose, is_news};
+use crate::schedule::cosign::{Ask, CheckpointRequest, CosignError, Holding, Refusal, verify};
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::{BucketInfo, PrimaryProvider, PrimarySignature};
+use cairn_primitives::{BucketId, Commitment, LeafCount};
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+
+/// What is attempted.
+pub(super) struct Job {
+    pub(super) id: BucketId,
+    pub(super) head: Head,
+    /// The bucket at that head.
+    pub(super) info: BucketInfo,
+    /// Our place among its primary providers.
+    pub(super) place: usize,
+    pub(super) window: Option<u64>,
+}
+
+/// A checkpoint that the chain has been handed.
+pub(super) struct Submitted {
+    pub(super) commitment: Commitment,
+    pub(super) signers: usize,
+    pub(super) ticket: Ticket,
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// We do not sign.
+    #[error("it is not signed here: {0}")]
+    NotSigned(#[from] Refusal),
+    /// So many cannot sign anything new together.
+    #[error(
+        "{least} primary providers have to sign, and cannot sign anything new together: see which \
+         of them do not answer, or have other leaves"
+    )]
+    NothingInCommon { least: u32 },
+    /// Too few signed.
+    #[error("{have} signatures were had, and {least} are needed")]
+    Short { have: usize, least: u32 },
+    /// What is to be signed is not here any more.
+    #[error(transparent)]
+    Local(#[from] ProviderError),
+    /// The chain does not take it.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+}
+
+type Asking<'j, T> = BoxFuture<'j, Result<T, CosignError>>;
+/// What a provider at a place has answered.
+type Answer<'j, T> = (u32, &'j PrimaryProvider, Option<T>);
+
+impl Shared {
+    pub(super) async fn attempt(&self, job: &Job) -> Result<Submitted, Failure> {
+        self.board.count(|counts| counts.attempts += 1);
+        let least = job.info.min_providers.max(1);
+        let commitment = self.common(job, least).await?;
+        let request = CheckpointRequest::new(job.id, commitment, job.window);
+        // From here on we are held to it, whatever becomes of the checkpoint.
+        let own = self.desk.sign_at(job.head, &job.info, request).await?;
+        let place = u32::try_from(job.place).unwrap_or(u32::MAX);
+        let ask = Ask {
+            request,
+            asker: self.account,
+            signature: own.clone(),
+        };
+        let mut signatures = vec![(place, own)];
+        signatures.extend(self.gather(job, &ask).await);
+        signatures.sort_unstable_by_key(|(place, _)| *place);
+        let have = signatures.len();
+        if u32::try_from(have).is_ok_and(|have| have < least) {
+            return Err(Failure::Short { have, least });
+        }
+        let submission = Submission::Checkpoint {
+            bucket: job.id,
+            commitment,
+            window: job.window,
+            signatures,
+        };
+        let ticket = self.chain.submit(submission).await?;
+        Ok(Submitted {
+            commitment,
+            signers: have,
+            ticket,
+        })
+    }
+
+    /// The most that enough of the primary providers can sign.
+    async fn common(&self, job: &Job, least: u32) -> Result<Commitment, Failure> {
+        let own = self.desk.holding(job.id, job.window).await?;
+        let others = self.holdings(job).await;
+        let nothing = Failure::NothingInCommon { least };
+        let commitment = match choose(&own, &others, least).ok_or(nothing)? {
+            Choice::Signed(commitment) => commitment,
+            Choice::Count(count) => self.commitment_at(job.id, count).await?,
+        };
+        if is_news(&commitment, job.info.snapshot.as_ref()) {
+            Ok(commitment)
+        } else {
+            Err(Failure::NothingInCommon { least })
+        }
+    }
+
+    async fn holdings(&self, job: &Job) -> Vec<Holding> {
+        let mut asked = self.ask_each(job, |primary| {
+            self.cosigners.holding(primary, job.id, job.window)
+        });
+        let mut holdings = Vec::new();
+        while let Some((_, _, answer)) = asked.next().await {
+            holdings.extend(answer);
+        }
+        holdings
+    }
+
+    /// The signatures of others that hold, each provider's once.
+    async fn gather(&self, job: &Job, ask: &Ask) -> Vec<PrimarySignature> {
+        let message = ask.request.signed_bytes();
+        let mut asked = self.ask_each(job, |primary| self.cosigners.cosign(primary, ask));
+        let mut signatures = Vec::new();
+        while let Some((place, primary, answer)) = asked.next().await {
+            let (Some(signature), Some(key)) = (answer, &primary.key) else {
+                continue;
+            };
+            match verify(key, &message, &signature) {
+                Ok(()) => {
+                    self.board.count(|counts| counts.cosigned += 1);
+                    signatures.push((place, signature));
+                }
+                Err(error) => {
+                    self.board.count(|counts| counts.forged += 1);
+                    let (bucket, by) = (job.id, name(&primary.account));
+                    tracing::warn!(
+                        %bucket, %by, %error,
+                        "another provider's signature for a checkpoint is left out"
+                    );
+                }
+            }
+        }
+        signatures
+    }
+
+    /// Asks all other primary providers at once, each account once, and each
+    /// within the limit. Those without a key are passed over: nothing that they
+    /// sign counts.
+    fn ask_each<'j, T: Send + 'j>(
+        &'j self,
+        job: &'j Job,
+        ask: impl Fn(&'j PrimaryProvider) -> Asking<'j, T>,
+    ) -> FuturesUnordered<BoxFuture<'j, Answer<'j, T>>> {
+        let mut seen = vec![self.account];
+        let asked = FuturesUnordered::new();
+        for (place, primary) in (0u32..).zip(&job.info.primary_providers) {
+            if primary.key.is_some() && !seen.contains(&primary.account) {
+                seen.push(primary.account);
+                let answer = self.within_limit(job.id, primary, ask(primary));
+                asked.push(answer.map(move |answer| (place, primary, answer)).boxed());
+            }
+        }
+        asked
+    }
+
+    async fn within_limit<T>(
+        &self,
+        bucket: BucketId,
+        primary: &PrimaryProvider,
+        asking: Asking<'_, T>,
+    ) -> Option<T> {
+        let answer = tokio::time::timeout(self.plan.limit, asking).await;
+        let answer = answer.unwrap_or_else(|_| {
+            Err(CosignError::Unreachable {
+                endpoint: String::from_utf8_lossy(&primary.endpoint).into_owned(),
+                reason: format!("no answer within {:.1?}", self.plan.limit),
+            })
+        });
+        let unanswered = |error: &CosignError| {
+            self.board.count(|counts| counts.unanswered += 1);
+            let by = name(&primary.account);
+            tracing::warn!(%bucket, %by, %error, "another provider does not sign");
+        };
+        answer.inspect_err(unanswered).ok()
+    }
+
+    async fn commitment_at(
+        &self,
+        id: BucketId,
+        count: LeafCount,
+    ) -> Result<Commitment, ProviderError> {
+        let provider = self.provider.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let lease = provider.lease(id, Wanted::read())?;
+            let view = lease.view(At::LeafCount(count));
+            let commitment = view.and_then(|view| view.commitment());
+            Ok(lease.watch(commitment)?)
+        });
+        // Ended by the runtime's own end, or by a panic.
+        found
+            .await
+            .unwrap_or(Err(ProviderError::Reserved { bucket: id }))
+    }
+}
+
+/// An account for the log.
+fn name(account: &AccountId) -> String {
+    hex::encode(account.0)
+}

@@ -1,0 +1,84 @@
+//! What the buckets here say of themselves, asked on threads that may wait for
+//! a disk.
+
+use super::Shared;
+use crate::bucket::At;
+use crate::index::Standing;
+use crate::pool::Wanted;
+use crate::provider::ProviderError;
+use crate::schedule::checkpoint_rules::{Local, Stopped, end};
+use cairn_primitives::{BucketId, Commitment, LeafIndex};
+use std::sync::Arc;
+
+impl Shared {
+    /// The buckets as they stand here. One that cannot be asked now is left out
+    /// this time.
+    pub(super) async fn locals(
+        self: &Arc<Self>,
+        ids: Vec<BucketId>,
+    ) -> Vec<(BucketId, Result<Local, Option<Stopped>>)> {
+        let shared = self.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            ids.into_iter().map(|id| (id, shared.local(id))).collect()
+        });
+        looked.await.unwrap_or_default()
+    }
+
+    fn local(&self, id: BucketId) -> Result<Local, Option<Stopped>> {
+        match self.provider.summary(id) {
+            Ok(record) => match record.standing {
+                Standing::Sound => Ok(Local {
+                    id,
+                    commitment: record.commitment,
+                    total_size: record.total_size,
+                }),
+                Standing::Quarantined(_) => Err(Some(Stopped::Quarantined)),
+                Standing::Lost => Err(Some(Stopped::Missing)),
+            },
+            Err(ProviderError::NoSuchBucket { .. } | ProviderError::Lost { .. }) => {
+                Err(Some(Stopped::Missing))
+            }
+            Err(
+                ProviderError::Quarantined { .. }
+                | ProviderError::Open { .. }
+                | ProviderError::Behind { .. },
+            ) => Err(Some(Stopped::Quarantined)),
+            Err(error) => {
+                tracing::warn!(bucket = %id, %error, "a bucket is not looked at");
+                Err(None)
+            }
+        }
+    }
+
+    /// Bytes of all leaves up to the last one of each commitment, where that
+    /// leaf is in the current tree.
+    pub(super) async fn sizes(
+        self: &Arc<Self>,
+        of: Vec<(BucketId, Commitment)>,
+    ) -> Vec<(BucketId, Commitment, Option<u64>)> {
+        if of.is_empty() {
+            return Vec::new();
+        }
+        let shared = self.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            of.into_iter()
+                .map(|(id, last)| (id, last, shared.size_at(id, &last)))
+                .collect()
+        });
+        read.await.unwrap_or_default()
+    }
+
+    /// Bytes of all leaves up to a commitment's last, where that leaf is in the
+    /// current tree.
+    fn size_at(&self, id: BucketId, commitment: &Commitment) -> Option<u64> {
+        let last = end(commitment).checked_sub(1)?;
+        let lease = self.provider.lease(id, Wanted::background()).ok()?;
+        let view = lease.view(At::Newest).ok()?;
+        let index = last.checked_sub(view.tree().0).map(LeafIndex)?;
+        if !view.count().holds(index) {
+            return None;
+        }
+        let leaf = lease.watch(view.leaf(index));
+        leaf.ok().map(|leaf| leaf.total_size)
+    }
+}

@@ -1,0 +1,288 @@
+//! The desk: the one place where anything is signed for a checkpoint, for this
+//! provider's own and for those of others.
+//!
+//! What it signs is a durable promise first (I4), and for a window one
+//! commitment only, which is durable as well before the signature exists. So a
+//! process that ends anywhere has signed what it knows of.
+
+use super::verify::verify;
+use super::windows::{Turn, Windows};
+use super::{Ask, CheckpointRequest, Holding, Refusal};
+use crate::chain::{ChainClient, ChainError, Head};
+use crate::error::PromiseError;
+use crate::index::{IndexError, Standing};
+use crate::pool::Wanted;
+use crate::provider::{Provider, ProviderError};
+use crate::signing::Signer;
+use cairn_primitives::BucketId;
+use cairn_primitives::PAYLOAD_VERSION;
+use cairn_primitives::challenge::MultiSignature;
+use cairn_primitives::onchain::{BucketInfo, MultiSigner};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Signs for checkpoints what this provider holds, whoever asks among the
+/// primary providers of a bucket.
+pub struct Countersigner {
+    chain: Arc<dyn ChainClient>,
+    provider: Arc<Provider>,
+    signer: Signer,
+    windows: Windows,
+    head: Mutex<Option<Head>>,
+    signed: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl std::fmt::Debug for Countersigner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Countersigner")
+            .field("head", &*self.head.lock())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Countersigner {
+    /// A desk that signs with a key, which must be the one that is registered
+    /// on chain for the account.
+    ///
+    /// It signs nothing until it has been told of a finalized block; see
+    /// [`Countersigner::saw`].
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError`] when what was signed before cannot be read.
+    pub fn new(
+        chain: Arc<dyn ChainClient>,
+        provider: Arc<Provider>,
+        signer: Signer,
+    ) -> Result<Self, IndexError> {
+        let windows = Windows::open(provider.index())?;
+        Ok(Self {
+            chain,
+            provider,
+            signer,
+            windows,
+            head: Mutex::new(None),
+            signed: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        })
+    }
+
+    /// Tells the desk of the last finalized block, which it judges windows and
+    /// agreements by.
+    pub fn saw(&self, head: Head) {
+        if let Err(error) = self.windows.saw(self.provider.index(), head.anchor) {
+            tracing::error!(%error, "the index cannot be written; nothing is signed for windows");
+        }
+        *self.head.lock() = Some(head);
+    }
+
+    /// What this provider could sign of a bucket; with a window, also what it
+    /// has signed for that one.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] where it would sign nothing.
+    pub async fn holding(
+        self: &Arc<Self>,
+        bucket: BucketId,
+        window: Option<u64>,
+    ) -> Result<Holding, Refusal> {
+        let desk = self.clone();
+        blocking(bucket, move || desk.holding_now(bucket, window)).await
+    }
+
+    fn holding_now(&self, bucket: BucketId, window: Option<u64>) -> Result<Holding, Refusal> {
+        let record = self.provider.summary(bucket);
+        let record = record.map_err(|error| refused_by(bucket, &error))?;
+        match record.standing {
+            Standing::Sound => {}
+            Standing::Quarantined(_) => return Err(Refusal::Quarantined),
+            Standing::Lost => return Err(Refusal::NoSuchBucket),
+        }
+        let signed = window.map(|window| {
+            let signed = self.windows.signed(self.provider.index(), bucket, window);
+            signed.map_err(|error| unable(bucket, &error))
+        });
+        Ok(Holding {
+            start_seq: record.commitment.start_seq,
+            leaf_count: record.commitment.leaf_count,
+            signed: signed.transpose()?.flatten(),
+        })
+    }
+
+    /// Signs what another primary provider asks for, if this one holds it.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]; then no signature exists.
+    pub async fn countersign(self: &Arc<Self>, ask: &Ask) -> Result<MultiSignature, Refusal> {
+        let signed = self.countersign_checked(ask).await;
+        let counter = match &signed {
+            Ok(_) => &self.signed,
+            Err(refusal) => {
+                let (bucket, asker) = (ask.request.bucket(), hex::encode(ask.asker.0));
+                tracing::info!(%bucket, %asker, %refusal, "a signature is refused");
+                &self.refused
+            }
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        signed
+    }
+
+    async fn countersign_checked(self: &Arc<Self>, ask: &Ask) -> Result<MultiSignature, Refusal> {
+        let (head, info) = self.look_up(ask.request.bucket()).await?;
+        let is_asker =
+            |key: &MultiSigner| verify(key, &ask.request.signed_bytes(), &ask.signature).is_ok();
+        info.primary_providers
+            .iter()
+            .filter(|primary| primary.account == ask.asker)
+            .find_map(|primary| primary.key.as_ref())
+            .filter(|key| is_asker(key))
+            .ok_or(Refusal::Stranger)?;
+        self.sign_at(head, &info, ask.request).await
+    }
+
+    /// Signs for this provider's own checkpoint, by the same rules.
+    pub(crate) async fn sign_at(
+        self: &Arc<Self>,
+        head: Head,
+        info: &BucketInfo,
+        request: CheckpointRequest,
+    ) -> Result<MultiSignature, Refusal> {
+        let turn = self.judge(head, info, &request)?;
+        let desk = self.clone();
+        let bucket = request.bucket();
+        blocking(bucket, move || desk.promise_and_sign(&request, turn)).await
+    }
+
+    /// How often this provider has signed for others, and refused to.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.signed), read(&self.refused))
+    }
+
+    async fn look_up(&self, bucket: BucketId) -> Result<(Head, BucketInfo), Refusal> {
+        let head = self.head.lock().ok_or(Refusal::NotReady)?;
+        let info = self.chain.bucket(head.hash, bucket).await;
+        let info = info.map_err(|error: ChainError| unable(bucket, &error))?;
+        Ok((head, info.ok_or(Refusal::NotPrimary)?))
+    }
+
+    /// Whether the chain, as of a finalized block, has a use for the signature,
+    /// and its account would not be held to what it has no part in.
+    fn judge(
+        &self,
+        head: Head,
+        info: &BucketInfo,
+        request: &CheckpointRequest,
+    ) -> Result<Option<Turn>, Refusal> {
+        let (version, commitment) = (request.version(), request.commitment());
+        if version != PAYLOAD_VERSION {
+            return Err(Refusal::Version { version });
+        }
+        let account = self.chain.account();
+        let primary = info
+            .primary_providers
+            .iter()
+            .find(|primary| primary.account == account)
+            .ok_or(Refusal::NotPrimary)?;
+        if primary.key != Some(MultiSigner::Sr25519(self.signer.public())) {
+            return Err(Refusal::OtherKey);
+        }
+        if primary
+            .agreement
+            .is_none_or(|agreement| agreement.expires_at < head.anchor)
+        {
+            return Err(Refusal::Ended);
+        }
+        if let Some(start_seq) = info.frozen_start_seq
+            && commitment.start_seq < start_seq
+        {
+            return Err(Refusal::Frozen { start_seq });
+        }
+        if commitment.leaf_count.get() == 0 {
+            return Err(Refusal::Empty);
+        }
+        let Some(window) = request.window() else {
+            return Ok(None);
+        };
+        let windows = info.window.ok_or(Refusal::NoWindows)?;
+        let current = windows.window_of(head.anchor).ok_or(Refusal::NoWindows)?;
+        // The asker may have seen a block more.
+        if window != current && Some(window) != current.checked_add(1) {
+            return Err(Refusal::OtherWindow { current });
+        }
+        let interval = windows.interval;
+        Ok(Some(Turn {
+            window,
+            current,
+            interval,
+        }))
+    }
+
+    fn promise_and_sign(
+        &self,
+        request: &CheckpointRequest,
+        turn: Option<Turn>,
+    ) -> Result<MultiSignature, Refusal> {
+        let (bucket, commitment) = (request.bucket(), request.commitment());
+        let leased = self.provider.lease(bucket, Wanted::write());
+        let lease = leased.map_err(|error| refused_by(bucket, &error))?;
+        let promised = lease.watch(lease.promise(commitment));
+        promised.map_err(|error| not_promised(bucket, &error))?;
+        drop(lease);
+        if let Some(turn) = turn {
+            let index = self.provider.index();
+            let taken = self.windows.take(index, (bucket, commitment), turn);
+            taken.map_err(|error| unable(bucket, &error))??;
+        }
+        let signature = self.signer.sign_bytes(&request.signed_bytes());
+        signature.map_err(|error| unable(bucket, &error))
+    }
+}
+
+/// Runs what waits for a disk on a thread that may.
+async fn blocking<T: Send + 'static>(
+    bucket: BucketId,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(unable(bucket, &error)),
+    }
+}
+
+fn unable(bucket: BucketId, error: &dyn std::error::Error) -> Refusal {
+    tracing::error!(%bucket, %error, "a checkpoint is not signed");
+    Refusal::Unable
+}
+
+fn refused_by(bucket: BucketId, error: &ProviderError) -> Refusal {
+    match error {
+        ProviderError::NoSuchBucket { .. } | ProviderError::Lost { .. } => Refusal::NoSuchBucket,
+        ProviderError::Quarantined { .. }
+        | ProviderError::Behind { .. }
+        | ProviderError::Open { .. } => {
+            tracing::error!(%bucket, %error, "a checkpoint is not signed");
+            Refusal::Quarantined
+        }
+        error => unable(bucket, error),
+    }
+}
+
+fn not_promised(bucket: BucketId, error: &PromiseError) -> Refusal {
+    match *error {
+        PromiseError::Empty { .. } => Refusal::Empty,
+        PromiseError::OtherTree { tree, .. } => Refusal::OtherTree { start_seq: tree },
+        PromiseError::Behind { have, .. } => Refusal::Behind { leaf_count: have },
+        PromiseError::OtherRoot { .. } => Refusal::OtherRoot,
+        PromiseError::Unusable(_) | PromiseError::Prove(_) | PromiseError::Engine(_) => {
+            unable(bucket, error)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
