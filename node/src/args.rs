@@ -2,7 +2,7 @@
 //! commands there are. What a command takes is told beside it.
 
 use crate::commands::{
-    bucket, drill, fsck, get, import_legacy, key, prove, put, scrub, status, verify,
+    bucket, drill, fsck, get, import_legacy, key, prove, put, run, scrub, status, verify,
 };
 use crate::failure::{EXIT_CODES, Failure};
 use crate::home;
@@ -55,9 +55,18 @@ impl Globals {
     }
 }
 
+impl Command {
+    /// Whether it goes on until it is stopped, so that its log is what tells of it.
+    pub(crate) const fn is_service(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Provide: answer the chain's challenges, bring checkpoints, and serve the RPC
+    Run(run::RunArgs),
     /// Make, bring or list the keys that commitments are signed with
     #[command(subcommand)]
     Key(key::KeyCommand),

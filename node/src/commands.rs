@@ -8,6 +8,7 @@ pub(crate) mod import_legacy;
 pub(crate) mod key;
 pub(crate) mod prove;
 pub(crate) mod put;
+pub(crate) mod run;
 pub(crate) mod scrub;
 pub(crate) mod status;
 pub(crate) mod verify;
@@ -19,6 +20,7 @@ use crate::failure::Failure;
 pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
     match &cli.command {
+        Command::Run(args) => run::run(args, globals),
         Command::Key(command) => key::run(command, globals),
         Command::Bucket(command) => bucket::run(command, globals),
         Command::Put(args) => put::run(args, globals),

@@ -1,11 +1,13 @@
 //! How a command ends when it does not succeed: the sentence for the operator,
 //! and the exit code for the script.
 
+use cairn_node_ext::chain::ChainError;
 use cairn_node_ext::{
     BasePathError, CommitError, IngestError, KeyError, ProveError, ProviderError, PruneError,
     ReleaseError, TransferError,
 };
 use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -48,6 +50,13 @@ pub(crate) enum Failure {
     Prune(#[from] PruneError),
     #[error(transparent)]
     Release(#[from] ReleaseError),
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("cannot listen at {address}: {source}; name another port with --rpc-port")]
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
     #[error("cannot store {path}: {source}")]
     Ingest { path: PathBuf, source: IngestError },
     #[error("cannot {doing} {path}: {source}")]

@@ -17,17 +17,19 @@ mod output;
 mod progress;
 mod proof_file;
 mod provider_args;
+mod schedule_args;
 mod state_args;
 mod walk;
 
 use args::Cli;
 use clap::Parser;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging(cli.globals.verbose);
+    start_logging(cli.globals.verbose, cli.command.is_service());
     match commands::run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -38,9 +40,11 @@ fn main() -> ExitCode {
 }
 
 /// Logs to stderr. Silent unless asked for, since each failure is reported by
-/// the command that met it.
-fn start_logging(verbose: u8) {
+/// the command that met it; but for a service, which nobody watches.
+fn start_logging(verbose: u8, service: bool) {
     let wanted = match verbose {
+        // Of others, only what asks for an operator.
+        0 if service => "warn,cairn=info,cairn_node_ext=info,cairn_rpc=info",
         0 => "off",
         1 => "info",
         2 => "debug",
@@ -50,5 +54,7 @@ fn start_logging(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Colours are for eyes, and not for files.
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
 }

@@ -3,7 +3,7 @@
 use crate::amount;
 use crate::args::Globals;
 use crate::failure::Failure;
-use cairn_node_ext::{BasePath, BudgetRequest, Provider, ProviderOptions};
+use cairn_node_ext::{BasePath, BudgetRequest, Provider, ProviderOptions, ScrubPlan};
 use clap::Args;
 
 /// Bounds of a provider; without them, what fits in what the process is allowed.
@@ -31,6 +31,17 @@ impl ProviderArgs {
         let provider = self.open(globals, false)?;
         provider.wait_until_known();
         Ok(provider)
+    }
+
+    /// Puts a base path to work for as long as the process lives: buckets are
+    /// learned of in the background, and read again without end.
+    pub(crate) fn serve(self, base: BasePath) -> Result<Provider, Failure> {
+        let options = ProviderOptions {
+            budget: self.budget(),
+            on_demand: false,
+            scrub: Some(ScrubPlan::default()),
+        };
+        Ok(Provider::open(base, options)?)
     }
 
     fn open(self, globals: &Globals, on_demand: bool) -> Result<Provider, Failure> {

@@ -20,6 +20,8 @@ mod repair;
 #[cfg(test)]
 mod round_trip;
 #[cfg(test)]
+mod run;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod transfer;

@@ -1,0 +1,38 @@
+//! Flags that say when checkpoints are brought.
+
+use cairn_node_ext::ExtensionConfig;
+use cairn_node_ext::schedule::CheckpointConfig;
+use clap::Args;
+
+/// When checkpoints are brought.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Checkpoints")]
+pub(crate) struct ScheduleArgs {
+    /// Bring one when so many leaves are new since the last
+    #[arg(long, value_name = "LEAVES", default_value_t = CheckpointConfig::default().leaves)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_leaves: u64,
+    /// Bring one when so many bytes are new since the last
+    #[arg(long, value_name = "BYTES", default_value_t = CheckpointConfig::default().bytes)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    checkpoint_bytes: u64,
+    /// Bring one when the last is so many anchor blocks old and anything is new
+    #[arg(long, value_name = "BLOCKS", default_value_t = CheckpointConfig::default().age)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    checkpoint_age: u32,
+}
+
+impl ScheduleArgs {
+    /// The schedulers' configuration.
+    pub(crate) fn config(self) -> ExtensionConfig {
+        ExtensionConfig {
+            checkpoints: CheckpointConfig {
+                leaves: self.checkpoint_leaves,
+                bytes: self.checkpoint_bytes,
+                age: self.checkpoint_age,
+                ..CheckpointConfig::default()
+            },
+            ..ExtensionConfig::default()
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What keeps the standalone provider from starting is told in one sentence,
+//! before anything is opened or listened to.
+
+use crate::support::{FAILED, Provider, USAGE};
+use cairn_node_ext::{Access, BasePath};
+use std::net::TcpListener;
+
+/// Where nobody listens: the port was free a moment ago, and is let go.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("ws://{}", listener.local_addr().unwrap())
+}
+
+fn with_port_of_its_own(chain: &str) -> [&str; 5] {
+    ["run", "--chain", chain, "--rpc-port", "0"]
+}
+
+#[test]
+fn a_chain_that_is_no_websocket_makes_no_sense() {
+    let provider = Provider::new();
+    for url in ["http://127.0.0.1:9944", "127.0.0.1:9944", "ws://", ""] {
+        provider
+            .run(with_port_of_its_own(url))
+            .fails(USAGE, &["a node's WebSocket is needed"]);
+    }
+    provider.run(["run"]).fails(USAGE, &["--chain"]);
+}
+
+#[test]
+fn a_node_that_is_not_reached_is_named() {
+    let url = nobody();
+    Provider::new()
+        .run(with_port_of_its_own(&url))
+        .fails(FAILED, &["the chain is not reached", &url]);
+}
+
+#[test]
+fn without_a_key_or_with_another_one_nothing_is_asked_of_the_chain() {
+    let bare = Provider::bare();
+    bare.run(["bucket", "create", "1"]).succeeds();
+    bare.run(with_port_of_its_own(&nobody()))
+        .fails(FAILED, &["there is no key in", "cairn key generate"]);
+
+    let provider = Provider::new();
+    let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+    let mut args = with_port_of_its_own(&nobody()).map(str::to_owned).to_vec();
+    args.extend(["--account".to_owned(), alice.to_owned()]);
+    provider.run(&args).fails(
+        FAILED,
+        &["there is no key d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d"],
+    );
+    *args.last_mut().unwrap() = "//Alice".to_owned();
+    provider
+        .run(&args)
+        .fails(USAGE, &["neither an SS58 address nor a public key"]);
+}
+
+#[test]
+fn a_base_path_that_is_not_there_is_not_made() {
+    let provider = Provider::bare();
+    provider
+        .run(with_port_of_its_own(&nobody()))
+        .fails(FAILED, &["there is no base path"]);
+    assert!(!provider.base_path().exists());
+}
+
+#[test]
+fn a_base_path_that_another_process_has_is_left_to_it() {
+    let provider = Provider::with_bucket("1");
+    let held = BasePath::open(provider.base_path(), Access::ReadWrite).unwrap();
+    provider
+        .run(with_port_of_its_own(&nobody()))
+        .fails(FAILED, &["locked by another process"]);
+    drop(held);
+}

@@ -1,0 +1,363 @@
+//! One provider asks another for its signature, over a socket.
+
+use super::*;
+use crate::ProviderRpc;
+use crate::error::UNDECODABLE;
+use cairn_node_ext::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_node_ext::schedule::{CheckpointRequest, Countersigner, Refusal};
+use cairn_node_ext::{
+    BasePath, BucketConfig, Extension, ExtensionConfig, NewLeaf, Provider, ProviderOptions,
+    SignedCommitment, Signer, Wanted,
+};
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
+use cairn_primitives::onchain::{
+    Agreement, BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, ProviderInfo,
+};
+use cairn_primitives::{Commitment, H256, LeafCount};
+use futures::stream::BoxStream;
+use jsonrpsee::RpcModule;
+use jsonrpsee::server::{Server, ServerHandle};
+use tempfile::TempDir;
+
+const BUCKET: BucketId = BucketId(7);
+
+/// A chain that knows one bucket, and is asked for nothing else.
+struct OneBucket {
+    account: AccountId,
+    info: BucketInfo,
+}
+
+fn elsewhere<T>() -> Result<T, ChainError> {
+    Err(ChainError::Unreachable(
+        "this test asks for a bucket".into(),
+    ))
+}
+
+#[async_trait]
+impl ChainClient for OneBucket {
+    fn account(&self) -> AccountId {
+        self.account
+    }
+    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
+        elsewhere()
+    }
+    async fn limits(&self, _at: H256) -> Result<Limits, ChainError> {
+        elsewhere()
+    }
+    async fn provider(&self, _at: H256) -> Result<Option<ProviderInfo>, ChainError> {
+        elsewhere()
+    }
+    async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
+        elsewhere()
+    }
+    async fn bucket(&self, _at: H256, id: BucketId) -> Result<Option<BucketInfo>, ChainError> {
+        Ok((id == BUCKET).then(|| self.info.clone()))
+    }
+    async fn buckets(&self, _at: H256) -> Result<Vec<BucketId>, ChainError> {
+        elsewhere()
+    }
+    async fn outcomes(&self, _at: H256) -> Result<Vec<Outcome>, ChainError> {
+        elsewhere()
+    }
+    async fn judge(
+        &self,
+        _id: ChallengeId,
+        _response: &ChallengeResponse,
+    ) -> Result<Verdict, ChainError> {
+        elsewhere()
+    }
+    async fn submit(&self, _submission: Submission) -> Result<Ticket, ChainError> {
+        elsewhere()
+    }
+}
+
+/// A provider on disk, with three leaves in its bucket.
+struct House {
+    provider: Arc<Provider>,
+    signer: Signer,
+    signed: SignedCommitment,
+    _folder: TempDir,
+}
+
+impl House {
+    fn of(suri: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let base = BasePath::create(folder.path().join("base")).unwrap();
+        base.keys().insert(suri).unwrap();
+        let signer = base.keys().signer(None).unwrap();
+        let provider = Provider::open(base, ProviderOptions::default()).unwrap();
+        provider
+            .create_bucket(BUCKET, BucketConfig::default())
+            .unwrap();
+        let mut signed = None;
+        for content in ["one", "two", "three"] {
+            let lease = provider.lease(BUCKET, Wanted::write()).unwrap();
+            let content = lease.ingest(content.as_bytes()).unwrap();
+            drop(lease);
+            let leaf = NewLeaf {
+                data_root: content.data_root,
+                data_size: content.data_size,
+            };
+            signed = Some(provider.commit_signed(BUCKET, &[leaf], &signer).unwrap().1);
+        }
+        Self {
+            provider: Arc::new(provider),
+            signer,
+            signed: signed.unwrap(),
+            _folder: folder,
+        }
+    }
+
+    fn account(&self) -> AccountId {
+        AccountId(self.signer.public())
+    }
+
+    fn commitment(&self) -> Commitment {
+        self.signed.payload.commitment
+    }
+
+    fn primary(&self, endpoint: &str) -> PrimaryProvider {
+        PrimaryProvider {
+            account: self.account(),
+            key: Some(MultiSigner::Sr25519(self.signer.public())),
+            endpoint: endpoint.as_bytes().to_vec(),
+            agreement: Some(Agreement {
+                max_bytes: 1 << 30,
+                expires_at: 1000,
+            }),
+        }
+    }
+}
+
+/// Two providers of one bucket, of which the second is served.
+struct Two {
+    asker: House,
+    asked: PrimaryProvider,
+    desk: Arc<Countersigner>,
+    server: ServerHandle,
+}
+
+impl Two {
+    async fn meet() -> Self {
+        let [asker, other] = ["//Alice", "//Bob"].map(House::of);
+        let info = BucketInfo {
+            members: Vec::new(),
+            min_providers: 2,
+            primary_providers: vec![asker.primary(""), other.primary("")],
+            frozen_start_seq: None,
+            snapshot: None,
+            historical_roots: Vec::new(),
+            window: None,
+            last_window: None,
+        };
+        let chain = Arc::new(OneBucket {
+            account: other.account(),
+            info,
+        });
+        let extension = Extension::new(
+            chain,
+            other.provider.clone(),
+            other.signer.clone(),
+            Arc::new(RpcCosigners::default()),
+            ExtensionConfig::default(),
+        );
+        let handle = extension.unwrap().handle();
+        let desk = handle.desk.clone();
+        let (url, server) = serve(ProviderRpc::new(handle).into_module()).await;
+        Self {
+            asker,
+            asked: other.primary(&url),
+            desk,
+            server,
+        }
+    }
+
+    async fn client(&self) -> WsClient {
+        let url = std::str::from_utf8(&self.asked.endpoint).unwrap();
+        WsClientBuilder::new().build(url).await.unwrap()
+    }
+
+    fn see_a_block(&self) {
+        self.desk.saw(Head {
+            hash: H256::zero(),
+            number: 1,
+            anchor: 1,
+        });
+    }
+
+    /// What the asker asks for, with its own signature.
+    fn ask(&self) -> Ask {
+        Ask {
+            request: CheckpointRequest::new(BUCKET, self.asker.commitment(), None),
+            asker: self.asker.account(),
+            signature: self.asker.signed.signature.clone(),
+        }
+    }
+}
+
+async fn serve<M: Send + Sync + 'static>(module: RpcModule<M>) -> (String, ServerHandle) {
+    let server = Server::builder().build("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", server.local_addr().unwrap());
+    (url, server.start(module))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signature_over_the_same_commitment_comes_back_and_holds() {
+    let two = Two::meet().await;
+    two.see_a_block();
+    let cosigners = RpcCosigners::default();
+    let holding = cosigners.holding(&two.asked, BUCKET, None).await.unwrap();
+    let commitment = two.asker.commitment();
+    assert_eq!(holding.start_seq, commitment.start_seq);
+    assert_eq!(holding.leaf_count, commitment.leaf_count);
+    let signature = cosigners.cosign(&two.asked, &two.ask()).await.unwrap();
+    let Some(MultiSigner::Sr25519(signer)) = two.asked.key else {
+        panic!("the key is sr25519")
+    };
+    let signed = SignedCommitment {
+        payload: two.asker.signed.payload,
+        signer,
+        signature,
+    };
+    assert!(signed.is_valid());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_is_told_who_answers_and_nothing_of_the_machine() {
+    let two = Two::meet().await;
+    let client = two.client().await;
+    let status = client.status().await.unwrap();
+    assert_eq!(status.account, H256(two.asked.account.0));
+    assert_eq!(status.quarantined, [0u64; 0]);
+    assert_eq!(client.challenges().await.unwrap(), []);
+    let said = serde_json::to_string(&status).unwrap();
+    assert!(!said.contains('/'), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_are_no_ask_are_refused_by_a_code_of_their_own() {
+    let two = Two::meet().await;
+    let client = two.client().await;
+    for bytes in [vec![], vec![9], [two.ask().encode(), vec![0]].concat()] {
+        match client.sign_checkpoint(Bytes(bytes)).await {
+            Err(ClientError::Call(error)) => assert_eq!(error.code(), UNDECODABLE, "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_comes_back_as_it_was_given() {
+    let two = Two::meet().await;
+    let cosigners = RpcCosigners::default();
+    let refused = |ask: Ask| {
+        let (cosigners, asked) = (&cosigners, &two.asked);
+        async move {
+            match cosigners.cosign(asked, &ask).await {
+                Err(CosignError::Refused(refusal)) => refusal,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    assert_eq!(refused(two.ask()).await, Refusal::NotReady);
+    two.see_a_block();
+    let mut stranger = two.ask();
+    stranger.asker = AccountId([9; 32]);
+    assert_eq!(refused(stranger).await, Refusal::Stranger);
+    let unknown = cosigners.holding(&two.asked, BucketId(8), None).await;
+    assert_eq!(unknown, Err(CosignError::Refused(Refusal::NoSuchBucket)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_was_restarted_is_connected_to_again() {
+    let two = Two::meet().await;
+    let cosigners = RpcCosigners::default();
+    let holding = cosigners.holding(&two.asked, BUCKET, None).await.unwrap();
+    assert_eq!(holding.leaf_count, LeafCount::new(3).unwrap());
+    let address = String::from_utf8(two.asked.endpoint.clone()).unwrap();
+    two.server.stop().unwrap();
+    two.server.stopped().await;
+    let mut module = RpcModule::new(());
+    module
+        .register_method(
+            "provider_holding",
+            |_, (), _| serde_json::json!({"startSeq": 0, "leafCount": u64::MAX, "signed": null}),
+        )
+        .unwrap();
+    let server = Server::builder()
+        .build(address.trim_start_matches("ws://"))
+        .await
+        .unwrap();
+    let _handle = server.start(module);
+    // The first question reaches it, and what it says now is nonsense.
+    let nonsense = cosigners.holding(&two.asked, BUCKET, None).await;
+    assert!(
+        matches!(nonsense, Err(CosignError::Malformed(_))),
+        "{nonsense:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_silent_or_speaks_without_end_costs_no_more_than_the_limits() {
+    let mut module = RpcModule::new(());
+    module
+        .register_async_method("provider_holding", |_, _, _| async {
+            std::future::pending::<u8>().await
+        })
+        .unwrap();
+    module
+        .register_method("provider_signCheckpoint", |_, (), _| "0x".repeat(100_000))
+        .unwrap();
+    let (url, _handle) = serve(module).await;
+    let cosigners = RpcCosigners::new(CosignerLimits {
+        within: Duration::from_millis(200),
+        ..CosignerLimits::default()
+    });
+    let primary = House::of("//Bob").primary(&url);
+    let silent = cosigners.holding(&primary, BUCKET, None).await.unwrap_err();
+    // The connection's own limit and ours are the same: either may be the first.
+    assert!(
+        matches!(silent, CosignError::Unreachable { .. }),
+        "{silent}"
+    );
+    let ask = Ask {
+        request: CheckpointRequest::new(BUCKET, Commitment::deletion(H256::zero(), 0.into()), None),
+        asker: AccountId([1; 32]),
+        signature: MultiSignature::Sr25519([0; 64]),
+    };
+    let endless = cosigners.cosign(&primary, &ask).await.unwrap_err();
+    assert!(
+        matches!(endless, CosignError::Unreachable { .. }),
+        "{endless}"
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_none_is_told_of_without_a_connection() {
+    let cosigners = RpcCosigners::default();
+    for endpoint in ["", "a.example", "ftp://a.example", "ws://127.0.0.1:1"] {
+        let primary = PrimaryProvider {
+            account: AccountId([1; 32]),
+            key: None,
+            endpoint: endpoint.as_bytes().to_vec(),
+            agreement: None,
+        };
+        let error = cosigners.holding(&primary, BUCKET, None).await.unwrap_err();
+        let named = format!("{endpoint:?}");
+        assert!(error.to_string().contains(&named), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_is_gone_is_not_reached() {
+    let two = Two::meet().await;
+    let cosigners = RpcCosigners::default();
+    cosigners.holding(&two.asked, BUCKET, None).await.unwrap();
+    two.server.stop().unwrap();
+    two.server.stopped().await;
+    let gone = cosigners.holding(&two.asked, BUCKET, None).await;
+    assert!(
+        matches!(gone, Err(CosignError::Unreachable { .. })),
+        "{gone:?}"
+    );
+}

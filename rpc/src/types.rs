@@ -1,0 +1,207 @@
+//! What methods give, as readable JSON.
+
+use cairn_node_ext::schedule::{ChallengeDuty, Holding, Stage};
+use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
+use serde::{Deserialize, Serialize};
+
+/// A commitment, to be read and not to be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommitmentInfo {
+    /// Root of the MMR.
+    pub mmr_root: H256,
+    /// Sequence of the tree's first leaf.
+    pub start_seq: u64,
+    /// Leaves under the root.
+    pub leaf_count: u64,
+}
+
+impl From<Commitment> for CommitmentInfo {
+    fn from(commitment: Commitment) -> Self {
+        Self {
+            mmr_root: commitment.mmr_root,
+            start_seq: commitment.start_seq.0,
+            leaf_count: commitment.leaf_count.get(),
+        }
+    }
+}
+
+impl CommitmentInfo {
+    /// The commitment; `None` where no tree has so many leaves.
+    pub fn commitment(&self) -> Option<Commitment> {
+        Some(Commitment {
+            mmr_root: self.mmr_root,
+            start_seq: Sequence(self.start_seq),
+            leaf_count: LeafCount::new(self.leaf_count)?,
+        })
+    }
+}
+
+/// What a provider could sign of a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldingInfo {
+    /// Its current tree.
+    pub start_seq: u64,
+    /// Leaves of that tree that it has.
+    pub leaf_count: u64,
+    /// What it has signed for the window that it was asked about.
+    pub signed: Option<CommitmentInfo>,
+}
+
+impl From<Holding> for HoldingInfo {
+    fn from(holding: Holding) -> Self {
+        Self {
+            start_seq: holding.start_seq.0,
+            leaf_count: holding.leaf_count.get(),
+            signed: holding.signed.map(Into::into),
+        }
+    }
+}
+
+impl HoldingInfo {
+    /// The holding; `None` where no tree has so many leaves.
+    pub fn holding(&self) -> Option<Holding> {
+        let signed = match &self.signed {
+            Some(signed) => Some(signed.commitment()?),
+            None => None,
+        };
+        Some(Holding {
+            start_seq: Sequence(self.start_seq),
+            leaf_count: LeafCount::new(self.leaf_count)?,
+            signed,
+        })
+    }
+}
+
+/// Who answers, and what needs its operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderStatus {
+    /// Cairn's version.
+    pub version: String,
+    /// The provider's account.
+    pub account: H256,
+    /// Buckets that are open now.
+    pub open_buckets: u64,
+    /// Buckets that have failed a check. They are not written to any more.
+    pub quarantined: Vec<u64>,
+}
+
+/// An open challenge against the provider, and how far its answer has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChallengeInfo {
+    /// The last anchor block at which an answer is taken.
+    pub deadline: u32,
+    /// Its number among those of the same deadline.
+    pub index: u16,
+    /// The bucket that is asked about.
+    pub bucket: u64,
+    /// The root that was signed and must be answered for.
+    pub mmr_root: H256,
+    /// The leaf, counted from the challenged commitment's `start_seq`.
+    pub leaf_index: u64,
+    /// The chunk of that leaf.
+    pub chunk_index: u64,
+    /// Anchor blocks until the deadline, as of the last finalized block.
+    pub blocks_left: Option<u32>,
+    /// How far its answer has come.
+    pub stage: ChallengeStage,
+    /// The extrinsic that was handed to the chain last, if it may still be included.
+    pub extrinsic: Option<H256>,
+    /// Answers that were handed to the chain so far.
+    pub attempts: u32,
+    /// Whether the provider's operator must act; its log says why.
+    pub needs_operator: bool,
+}
+
+/// How far the answer to a challenge has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChallengeStage {
+    /// It waits to be worked on.
+    Waiting,
+    /// It is being made.
+    AtWork,
+    /// The chain's pool has it.
+    Submitted,
+    /// A block includes it that is not final yet.
+    InBlock,
+    /// A finalized block includes it.
+    Finalized,
+}
+
+impl From<ChallengeDuty> for ChallengeInfo {
+    fn from(duty: ChallengeDuty) -> Self {
+        let challenge = duty.challenge;
+        Self {
+            deadline: challenge.id.deadline,
+            index: challenge.id.index,
+            bucket: challenge.bucket_id.0,
+            mmr_root: challenge.mmr_root,
+            leaf_index: challenge.location.leaf_index.0,
+            chunk_index: challenge.location.chunk_index.0,
+            blocks_left: duty.left,
+            stage: match duty.stage {
+                Stage::Waiting => ChallengeStage::Waiting,
+                Stage::AtWork => ChallengeStage::AtWork,
+                Stage::Submitted => ChallengeStage::Submitted,
+                Stage::InBlock => ChallengeStage::InBlock,
+                Stage::Finalized => ChallengeStage::Finalized,
+            },
+            extrinsic: duty.extrinsic,
+            attempts: duty.attempts,
+            needs_operator: duty.alarm.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn json_is_in_camel_case_with_the_numbers_as_numbers() {
+        let signed = CommitmentInfo {
+            mmr_root: H256::repeat_byte(7),
+            start_seq: 3,
+            leaf_count: 5,
+        };
+        let info = HoldingInfo {
+            start_seq: 3,
+            leaf_count: 9,
+            signed: Some(signed),
+        };
+        let expected = json!({
+            "startSeq": 3,
+            "leafCount": 9,
+            "signed": {
+                "mmrRoot": format!("0x{}", "07".repeat(32)),
+                "startSeq": 3,
+                "leafCount": 5,
+            },
+        });
+        assert_eq!(serde_json::to_value(info).unwrap(), expected);
+        assert_eq!(HoldingInfo::from(info.holding().unwrap()), info);
+    }
+
+    #[test]
+    fn a_count_that_no_tree_has_is_no_holding() {
+        let mut info = HoldingInfo {
+            start_seq: 0,
+            leaf_count: u64::MAX,
+            signed: None,
+        };
+        assert_eq!(info.holding(), None);
+        info.leaf_count = 1;
+        assert!(info.holding().is_some());
+        info.signed = Some(CommitmentInfo {
+            mmr_root: H256::zero(),
+            start_seq: 0,
+            leaf_count: u64::MAX,
+        });
+        assert_eq!(info.holding(), None);
+    }
+}
