@@ -21,6 +21,21 @@ has_libclang() {
     return 1
 }
 
+# Whether the Rust at work can compile for the target that runtimes run on.
+has_wasm_target() {
+    local sysroot
+    sysroot=$(rustc --print sysroot 2>/dev/null) && [ -d "$sysroot/lib/rustlib/wasm32v1-none" ]
+}
+
+# Whether Debian's Rust is there, with the sources of core and alloc.
+has_debian_rust() {
+    local sysroot
+    [ -x /usr/bin/cargo ] && sysroot=$(/usr/bin/rustc --print sysroot 2>/dev/null) &&
+        [ -f "$sysroot/lib/rustlib/src/rust/library/Cargo.lock" ]
+}
+
+has_openssl() { pkg-config --exists openssl 2>/dev/null; }
+
 # Whether a lock file of this repository names a crate.
 locks() { grep -qsx "name = \"$1\"" Cargo.lock ./*/Cargo.lock; }
 
@@ -44,6 +59,17 @@ find_missing() {
     fi
     if locks prost-build && ! has protoc; then
         need protobuf-compiler "compiles the message formats of Substrate's network crates"
+    fi
+    if locks openssl-sys && ! has_openssl; then
+        need libssl-dev "the network crates' OpenSSL, which takes minutes to compile from source"
+    fi
+    if ! has_wasm_target && [ -z "${CAIRN_WASM:-}" ]; then
+        if ! has_debian_rust; then
+            need rustc-web "a Rust that compiles the chain's runtime to WASM, since \`rustc\` has no wasm32v1-none"
+            need cargo-web 'its cargo'
+            need rust-web-src 'the sources of core and alloc, which it compiles for that target'
+        fi
+        has wasm-ld || need lld 'links the WASM'
     fi
 }
 

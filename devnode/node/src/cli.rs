@@ -1,0 +1,190 @@
+//! The command line.
+
+use crate::light::{LightConfig, LightNode};
+use crate::provider::ProviderOptions;
+use crate::sealing::Sealing;
+use crate::service::{self, Options};
+use crate::{NodeError, chain_spec};
+use cairn_devnode_runtime::genesis;
+use cairn_node_ext::ExtensionConfig;
+use cairn_node_ext::schedule::CheckpointConfig;
+use clap::{Args, Parser, Subcommand};
+use sc_cli::{KeySubcommand, RunCmd, SubstrateCli};
+use sc_service::ChainSpec;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A small Substrate node that loads Cairn, for development and tests.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// A node on disk (RocksDB), with networking.
+    ///
+    /// `--chain old` judges as the deployed pallet does, `--chain strict` binds each
+    /// leaf to its index.
+    Run(Box<Run>),
+    /// A chain in memory, without network, until it is interrupted.
+    Light(Light),
+    /// Keys, and the node's keystore.
+    #[command(subcommand)]
+    Key(KeySubcommand),
+}
+
+#[derive(Debug, Args)]
+struct Run {
+    #[command(flatten)]
+    substrate: RunCmd,
+    #[command(flatten)]
+    ours: Ours,
+}
+
+#[derive(Debug, Args)]
+struct Light {
+    /// The rules that providers are judged by: old or strict.
+    #[arg(long, default_value = "old")]
+    rules: String,
+    /// How many blocks after a challenge its answer is due.
+    #[arg(long)]
+    challenge_period: Option<u32>,
+    /// The port of the RPC on loopback; 0 takes any that is free.
+    #[arg(long, default_value_t = 9944)]
+    rpc_port: u16,
+    #[command(flatten)]
+    ours: Ours,
+}
+
+/// What this node takes beside what every Substrate node does.
+#[derive(Debug, Args)]
+struct Ours {
+    /// Seal a block after every so many milliseconds; 0 seals none but by RPC
+    /// `engine_createBlock`.
+    #[arg(long, default_value_t = 6_000)]
+    block_ms: u64,
+    /// Load Cairn, with its buckets in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    cairn: Option<PathBuf>,
+    /// The secret of the storage provider's account, to be put into the keystore;
+    /// without it, the keystore's one key of type `stor` is taken.
+    #[arg(long, requires = "cairn")]
+    suri: Option<String>,
+    /// Bring a checkpoint when so many leaves are new since the last.
+    #[arg(long, requires = "cairn", value_name = "LEAVES")]
+    #[arg(default_value_t = CheckpointConfig::default().leaves)]
+    cairn_checkpoint_leaves: u64,
+}
+
+impl Ours {
+    fn schedule(&self) -> ExtensionConfig {
+        ExtensionConfig {
+            checkpoints: CheckpointConfig {
+                leaves: self.cairn_checkpoint_leaves,
+                ..CheckpointConfig::default()
+            },
+            ..ExtensionConfig::default()
+        }
+    }
+
+    fn options(&self) -> Options {
+        let suri = self.suri.clone();
+        Options {
+            sealing: match self.block_ms {
+                0 => Sealing::ByHand,
+                interval => Sealing::Every(Duration::from_millis(interval)),
+            },
+            provider: self.cairn.clone().map(|base_path| ProviderOptions {
+                base_path,
+                suri,
+                schedule: self.schedule(),
+            }),
+        }
+    }
+}
+
+/// Runs what the command line asks for.
+pub fn main() -> Result<(), NodeError> {
+    let cli = Cli::from_args();
+    match &cli.command {
+        Command::Run(run) => {
+            let options = run.ours.options();
+            cli.create_runner(&run.substrate)?
+                .run_node_until_exit(
+                    |config| async move { Ok(service::start(config, &options)?.tasks) },
+                )
+        }
+        Command::Light(light) => run_light(light),
+        Command::Key(key) => Ok(key.run(&cli)?),
+    }
+}
+
+fn run_light(light: &Light) -> Result<(), NodeError> {
+    let config = light.config()?;
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = tokio::runtime::Runtime::new().map_err(NodeError::other)?;
+    runtime.block_on(async {
+        let mut node = LightNode::start(config).await?;
+        println!("{}", node.rpc_url());
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted.map_err(NodeError::other)?,
+            error = node.failed() => return Err(error),
+        }
+        node.stop().await
+    })
+}
+
+impl Light {
+    fn config(&self) -> Result<LightConfig, NodeError> {
+        let mut rules = genesis::rules(&self.rules)
+            .ok_or_else(|| NodeError::NoSuchChain(self.rules.clone()))?;
+        if let Some(period) = self.challenge_period {
+            rules.challenge_period = period;
+        }
+        let Options { sealing, provider } = self.ours.options();
+        Ok(LightConfig {
+            rules,
+            sealing,
+            rpc_port: self.rpc_port,
+            provider,
+        })
+    }
+}
+
+impl SubstrateCli for Cli {
+    fn impl_name() -> String {
+        "Cairn development node".into()
+    }
+
+    fn impl_version() -> String {
+        env!("CARGO_PKG_VERSION").into()
+    }
+
+    fn description() -> String {
+        env!("CARGO_PKG_DESCRIPTION").into()
+    }
+
+    fn author() -> String {
+        "the authors of Cairn".into()
+    }
+
+    fn support_url() -> String {
+        "the repository that it was built from".into()
+    }
+
+    fn copyright_start_year() -> i32 {
+        2026
+    }
+
+    fn load_spec(&self, id: &str) -> Result<Box<dyn ChainSpec>, String> {
+        chain_spec::named(id).map_err(|e| e.to_string())
+    }
+}

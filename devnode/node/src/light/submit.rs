@@ -1,0 +1,208 @@
+//! Extrinsics of development accounts, followed into a block.
+
+use super::LightNode;
+use crate::NodeError;
+use crate::sealing::Sealing;
+use cairn_devnode_runtime::frame_system::{self, Phase};
+use cairn_devnode_runtime::{
+    AccountId, Address, BlockNumber, Hash, Nonce, RuntimeCall, RuntimeError, RuntimeEvent,
+    Signature, SignedPayload, UncheckedExtrinsic, VERSION, extension,
+};
+use codec::{Decode, Encode};
+use futures::StreamExt;
+use sc_client_api::{BlockBackend, BlockchainEvents};
+use sc_transaction_pool_api::{TransactionPool, TransactionSource};
+use sp_api::ProvideRuntimeApi;
+use sp_blockchain::HeaderBackend;
+use sp_core::{Pair, sr25519};
+use sp_runtime::OpaqueExtrinsic;
+use sp_runtime::generic::Era;
+use sp_runtime::traits::{BlakeTwo256, Hash as _};
+use substrate_frame_rpc_system::AccountNonceApi;
+
+/// Blocks in which an extrinsic that the pool took must appear: many, since a short
+/// interval makes blocks faster than a busy machine's pool follows them.
+const PATIENCE: u32 = 200;
+
+/// An extrinsic that the pool has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HandedIn {
+    /// Its hash.
+    pub extrinsic: Hash,
+    /// The number of the block that was the last one then: it is in none up to there.
+    pub after: BlockNumber,
+}
+
+/// An extrinsic in a finalized block.
+#[derive(Clone, Debug)]
+pub struct Included {
+    /// The block.
+    pub block: Hash,
+    /// The block's number.
+    pub number: BlockNumber,
+    /// What the extrinsic caused, in order.
+    pub events: Vec<RuntimeEvent>,
+}
+
+impl Included {
+    /// Why the call failed, if it did.
+    pub fn failure(&self) -> Option<String> {
+        self.events.iter().find_map(|event| match event {
+            RuntimeEvent::System(frame_system::Event::ExtrinsicFailed {
+                dispatch_error, ..
+            }) => Some(match RuntimeError::from_dispatch_error(*dispatch_error) {
+                Some(error) => format!("{error:?}"),
+                None => format!("{dispatch_error:?}"),
+            }),
+            _ => None,
+        })
+    }
+}
+
+impl LightNode {
+    /// Signs a call, hands it to the pool, and waits until a finalized block includes
+    /// it, which is sealed for it where blocks are sealed by hand. A call that fails is
+    /// an error.
+    pub async fn submit_signed(
+        &self,
+        pair: &sr25519::Pair,
+        call: impl Into<RuntimeCall>,
+    ) -> Result<Included, NodeError> {
+        let handed_in = self.hand_in(pair, call).await?;
+        let included = self.included(handed_in).await?;
+        match included.failure() {
+            None => Ok(included),
+            Some(reason) => Err(NodeError::Dispatch {
+                block: included.block,
+                reason,
+            }),
+        }
+    }
+
+    /// Signs a call and hands it to the pool.
+    pub async fn hand_in(
+        &self,
+        pair: &sr25519::Pair,
+        call: impl Into<RuntimeCall>,
+    ) -> Result<HandedIn, NodeError> {
+        let account = AccountId::from(pair.public());
+        let nonce = self.take_nonce(&account)?;
+        let extrinsic = self.sign(pair, nonce, call.into())?;
+        let taken = self.hand_in_signed(extrinsic).await;
+        if taken.is_err() {
+            // The number was not used: ask the chain again.
+            self.nonces.lock().remove(&account);
+        }
+        taken
+    }
+
+    /// Hands an extrinsic that is signed already to the pool.
+    pub async fn hand_in_signed(&self, extrinsic: OpaqueExtrinsic) -> Result<HandedIn, NodeError> {
+        let best = self.client().info();
+        let extrinsic = self
+            .pool()
+            .submit_one(best.best_hash, TransactionSource::Local, extrinsic)
+            .await
+            .map_err(|e| NodeError::Pool(e.to_string()))?;
+        Ok(HandedIn {
+            extrinsic,
+            after: best.best_number,
+        })
+    }
+
+    /// Waits until a finalized block includes an extrinsic; where blocks are sealed by
+    /// hand, seals them.
+    pub async fn included(&self, handed_in: HandedIn) -> Result<Included, NodeError> {
+        let mut notices = self.client().finality_notification_stream();
+        let mut looked_at = handed_in.after;
+        let last = looked_at.saturating_add(PATIENCE);
+        loop {
+            let finalized = self.client().info().finalized_number;
+            while looked_at < finalized {
+                looked_at = looked_at.saturating_add(1);
+                if let Some(included) = self.find(looked_at, handed_in.extrinsic)? {
+                    return Ok(included);
+                }
+            }
+            if looked_at >= last {
+                return Err(NodeError::NotIncluded {
+                    extrinsic: handed_in.extrinsic,
+                    blocks: PATIENCE,
+                });
+            }
+            match self.sealing {
+                Sealing::ByHand => drop(self.seal(1).await?),
+                Sealing::Every(_) => drop(notices.next().await.ok_or(NodeError::SealerGone)?),
+            }
+        }
+    }
+
+    /// An extrinsic in a block of the best chain, if the block includes it.
+    fn find(&self, number: BlockNumber, extrinsic: Hash) -> Result<Option<Included>, NodeError> {
+        let Some(block) = self.client().hash(number)? else {
+            return Ok(None);
+        };
+        let body = self.client().block_body(block)?.unwrap_or_default();
+        let place = body
+            .iter()
+            .position(|included| BlakeTwo256::hash_of(included) == extrinsic)
+            .and_then(|place| u32::try_from(place).ok());
+        let Some(place) = place else { return Ok(None) };
+        let events = self.events(block)?.into_iter();
+        let caused = events.filter(|record| record.phase == Phase::ApplyExtrinsic(place));
+        Ok(Some(Included {
+            block,
+            number,
+            events: caused.map(|record| record.event).collect(),
+        }))
+    }
+
+    /// The next number of an account, counting what is under way from here.
+    fn take_nonce(&self, account: &AccountId) -> Result<Nonce, NodeError> {
+        let best = self.client().info().best_hash;
+        let on_chain = self
+            .client()
+            .runtime_api()
+            .account_nonce(best, account.clone())?;
+        let mut nonces = self.nonces.lock();
+        let next = nonces.entry(account.clone()).or_default();
+        let nonce = on_chain.max(*next);
+        *next = nonce.saturating_add(1);
+        Ok(nonce)
+    }
+
+    /// Signs a call, for as long as the chain lives.
+    fn sign(
+        &self,
+        pair: &sr25519::Pair,
+        nonce: Nonce,
+        call: RuntimeCall,
+    ) -> Result<OpaqueExtrinsic, NodeError> {
+        let genesis = self.client().info().genesis_hash;
+        let implicit = (
+            (),
+            VERSION.spec_version,
+            VERSION.transaction_version,
+            genesis,
+            genesis,
+            (),
+            (),
+            (),
+        );
+        let extension = extension(Era::Immortal, nonce);
+        let payload = SignedPayload::from_raw(call, extension, implicit);
+        let signature = payload.using_encoded(|bytes| pair.sign(bytes));
+        let (call, extension, _) = payload.deconstruct();
+        let extrinsic = UncheckedExtrinsic::new_signed(
+            call,
+            Address::Id(pair.public().into()),
+            Signature::Sr25519(signature),
+            extension,
+        );
+        OpaqueExtrinsic::decode(&mut extrinsic.encode().as_slice()).map_err(|e| NodeError::Decode {
+            what: "the extrinsic that was just made, on top",
+            block: genesis,
+            reason: e.to_string(),
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Who makes blocks, and when: this node, by an interval or when it is told to. A
+//! block is final as soon as it is made.
+
+use crate::NodeError;
+use crate::service::{FullBackend, FullClient, FullPool};
+use cairn_devnode_runtime::{BlockPeriod, Hash, OpaqueBlock};
+use futures::channel::{mpsc, oneshot};
+use futures::{SinkExt, TryFutureExt};
+use sc_consensus_manual_seal::{EngineCommand, ManualSealParams, run_manual_seal};
+use sc_service::TaskManager;
+use sp_blockchain::HeaderBackend;
+use std::sync::Arc;
+use std::time::Duration;
+use substrate_prometheus_endpoint::Registry;
+
+/// 1 January 2026, in milliseconds of Unix time.
+const CHAIN_BEGINS: u64 = 1_767_225_600_000;
+/// Orders that may wait for the one block that is being made.
+const WAITING_ORDERS: usize = 1_000;
+
+/// When blocks are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealing {
+    /// When somebody asks for one: [`Sealer::seal`], or RPC `engine_createBlock`.
+    ByHand,
+    /// One after each interval, and when somebody asks.
+    Every(Duration),
+}
+
+/// Orders blocks.
+#[derive(Clone, Debug)]
+pub struct Sealer {
+    orders: mpsc::Sender<EngineCommand<Hash>>,
+}
+
+impl Sealer {
+    /// Seals one block, empty if there is nothing to include, and finalizes it.
+    pub async fn seal(&self) -> Result<Hash, NodeError> {
+        let (sender, done) = oneshot::channel();
+        let order = EngineCommand::SealNewBlock {
+            create_empty: true,
+            finalize: true,
+            parent_hash: None,
+            sender: Some(sender),
+        };
+        let mut orders = self.orders.clone();
+        orders
+            .send(order)
+            .map_err(|_| NodeError::SealerGone)
+            .await?;
+        let created = done.map_err(|_| NodeError::SealerGone).await??;
+        Ok(created.hash)
+    }
+
+    /// The way in for RPC.
+    pub(crate) fn orders(&self) -> mpsc::Sender<EngineCommand<Hash>> {
+        self.orders.clone()
+    }
+}
+
+/// Starts making blocks.
+pub(crate) fn start(
+    sealing: Sealing,
+    tasks: &TaskManager,
+    client: &Arc<FullClient>,
+    backend: &Arc<FullBackend>,
+    pool: &Arc<FullPool>,
+    registry: Option<&Registry>,
+) -> Sealer {
+    let (orders, commands_stream) = mpsc::channel(WAITING_ORDERS);
+    let env = sc_basic_authorship::ProposerFactory::new(
+        tasks.spawn_handle(),
+        client.clone(),
+        pool.clone(),
+        registry,
+        None,
+    );
+    let clock = client.clone();
+    let seal = run_manual_seal(ManualSealParams {
+        block_import: client.clone(),
+        env,
+        client: client.clone(),
+        pool: pool.clone(),
+        commands_stream,
+        select_chain: sc_consensus::LongestChain::<FullBackend, OpaqueBlock>::new(backend.clone()),
+        consensus_data_provider: None,
+        create_inherent_data_providers: move |parent: Hash, ()| {
+            let time = time_after(&clock, parent);
+            async move { Ok(sp_timestamp::InherentDataProvider::new(time?.into())) }
+        },
+    });
+    let essential = tasks.spawn_essential_handle();
+    essential.spawn_blocking("sealing", Some("sealing"), seal);
+
+    let sealer = Sealer { orders };
+    if let Sealing::Every(interval) = sealing {
+        let sealer = sealer.clone();
+        essential.spawn("sealing-interval", Some("sealing"), tick(sealer, interval));
+    }
+    sealer
+}
+
+/// A block each interval. One that fails is reported, and the next is tried.
+async fn tick(sealer: Sealer, interval: Duration) {
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + interval, interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match sealer.seal().await {
+            Ok(_) => {}
+            Err(NodeError::SealerGone) => return,
+            Err(error) => tracing::error!("{error}; trying again in {interval:?}"),
+        }
+    }
+}
+
+/// The chain's time, in milliseconds, at the block after a given one: by the number of
+/// blocks alone, so that a chain that is sealed quickly is not at odds with the clock.
+fn time_after(
+    client: &FullClient,
+    parent: Hash,
+) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
+    let number = client
+        .number(parent)?
+        .ok_or_else(|| format!("block {parent:?}, to be built on, is not known"))?;
+    let elapsed = BlockPeriod::get().saturating_mul(u64::from(number).saturating_add(1));
+    Ok(CHAIN_BEGINS.saturating_add(elapsed))
+}

@@ -1,0 +1,197 @@
+//! The node's parts, put together: the same for `run` and for `light`.
+
+use crate::provider::ProviderOptions;
+use crate::sealing::{self, Sealer, Sealing};
+use crate::{NodeError, rpc};
+use cairn_devnode_runtime::{OpaqueBlock, RuntimeApi};
+use cairn_node_ext::chain::SubstrateClient;
+use cairn_node_ext::{Extension, ExtensionHandle, Signer};
+use cairn_primitives::challenge::AccountId;
+use cairn_rpc::{ProviderRpc, RpcCosigners};
+use jsonrpsee::RpcModule;
+use sc_network::config::FullNetworkConfiguration;
+use sc_network::{NetworkBackend, NetworkWorker};
+use sc_service::{BuildNetworkParams, Configuration, RpcHandlers, SpawnTasksParams, TaskManager};
+use sp_core::sr25519;
+use sp_keystore::KeystorePtr;
+use sp_runtime::traits::Block as BlockT;
+use std::sync::{Arc, OnceLock};
+use substrate_prometheus_endpoint::Registry;
+
+/// What executes the runtime's WASM.
+pub type Executor = sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>;
+/// The chain, as the node has it.
+pub type FullClient = sc_service::TFullClient<OpaqueBlock, RuntimeApi, Executor>;
+/// Where the chain is kept.
+pub type FullBackend = sc_service::TFullBackend<OpaqueBlock>;
+/// Extrinsics that wait for a block.
+pub type FullPool = sc_transaction_pool::TransactionPoolHandle<OpaqueBlock, FullClient>;
+
+type Network = NetworkWorker<OpaqueBlock, <OpaqueBlock as BlockT>::Hash>;
+
+/// What this node is asked to do beside what every Substrate node is asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// When blocks are made.
+    pub(crate) sealing: Sealing,
+    /// The storage provider to load, if any.
+    pub(crate) provider: Option<ProviderOptions>,
+}
+
+/// A running node. It stops when its tasks are dropped.
+pub(crate) struct Node {
+    /// The chain.
+    pub(crate) client: Arc<FullClient>,
+    /// Extrinsics that wait for a block.
+    pub(crate) pool: Arc<FullPool>,
+    /// The node's keys.
+    pub(crate) keystore: KeystorePtr,
+    /// What it counts.
+    pub(crate) registry: Registry,
+    /// Orders blocks.
+    pub(crate) sealer: Sealer,
+    /// Its RPC.
+    pub(crate) rpc: RpcHandlers,
+    /// The storage provider that it has loaded, if any.
+    pub(crate) cairn: Option<ExtensionHandle>,
+    /// All that it does.
+    pub(crate) tasks: TaskManager,
+}
+
+/// Starts a node.
+pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, NodeError> {
+    let (client, backend, keystores, mut tasks) = sc_service::new_full_parts::<
+        OpaqueBlock,
+        RuntimeApi,
+        _,
+    >(&config, None, executor(), Vec::new())?;
+    let client = Arc::new(client);
+    let keystore = keystores.keystore();
+    let counted = config.prometheus_registry().cloned();
+    let pool = Arc::new(
+        sc_transaction_pool::Builder::new(
+            tasks.spawn_essential_handle(),
+            client.clone(),
+            config.role.is_authority().into(),
+        )
+        .with_options(config.transaction_pool.clone())
+        .with_prometheus(counted.as_ref())
+        .build(),
+    );
+    let sealer = sealing::start(
+        options.sealing,
+        &tasks,
+        &client,
+        &backend,
+        &pool,
+        counted.as_ref(),
+    );
+    let registry = counted.clone().unwrap_or_default();
+    let import_queue = sc_consensus_manual_seal::import_queue(
+        Box::new(client.clone()),
+        &tasks.spawn_essential_handle(),
+        counted.as_ref(),
+    );
+    let (network, system_rpc_tx, tx_handler_controller, sync_service, _) =
+        sc_service::build_network(BuildNetworkParams {
+            net_config: FullNetworkConfiguration::<_, _, Network>::new(
+                &config.network,
+                counted.clone(),
+            ),
+            config: &config,
+            client: client.clone(),
+            transaction_pool: pool.clone(),
+            spawn_handle: tasks.spawn_handle(),
+            spawn_essential_handle: tasks.spawn_essential_handle(),
+            import_queue,
+            block_announce_validator_builder: None,
+            warp_sync_config: None,
+            block_relay: None,
+            metrics: Network::register_notification_metrics(counted.as_ref()),
+            gap_sync_body_policy: None,
+        })?;
+
+    let mut extension = RpcModule::new(());
+    let mut handle = None;
+    // ---- Loading Cairn ----
+    if let Some(options) = &options.provider {
+        let account = options.account(&keystore)?;
+        let key = sr25519::Public::from_raw(account.clone().into());
+        let chain = SubstrateClient::new(
+            client.clone(),
+            pool.clone(),
+            keystore.clone(),
+            AccountId(account.into()),
+        );
+        let cairn = Extension::new(
+            Arc::new(chain),
+            Arc::new(options.open()?),
+            Signer::new(keystore.clone(), key),
+            Arc::new(RpcCosigners::default()),
+            options.schedule,
+        )
+        .map_err(NodeError::cairn)?;
+        cairn
+            .register_metrics(&registry)
+            .map_err(NodeError::cairn)?;
+        handle = Some(cairn.handle());
+        extension
+            .merge(ProviderRpc::new(cairn.handle()).into_module())
+            .map_err(NodeError::cairn)?;
+        tasks.spawn_essential_handle().spawn(
+            "cairn",
+            Some("storage"),
+            cairn.run(std::future::pending()),
+        );
+    }
+    // ---- end ----
+
+    let rpc_builder = {
+        let (client, pool, sealer) = (client.clone(), pool.clone(), sealer.clone());
+        #[expect(
+            clippy::result_large_err,
+            reason = "the error that Substrate wants of it"
+        )]
+        Box::new(move |_| rpc::module(&client, &pool, &sealer, &extension))
+    };
+    let rpc = sc_service::spawn_tasks(SpawnTasksParams {
+        config,
+        client: client.clone(),
+        backend,
+        task_manager: &mut tasks,
+        keystore: keystore.clone(),
+        transaction_pool: pool.clone(),
+        rpc_builder,
+        network,
+        system_rpc_tx,
+        tx_handler_controller,
+        sync_service,
+        telemetry: None,
+        tracing_execute_block: None,
+    })?;
+    Ok(Node {
+        client,
+        pool,
+        keystore,
+        registry,
+        sealer,
+        rpc,
+        cairn: handle,
+        tasks,
+    })
+}
+
+/// One for all chains of a process, since each would compile the same runtime, and
+/// that is most of a start.
+fn executor() -> Executor {
+    /// Calls at the same time that find an instance of the runtime ready.
+    const INSTANCES: usize = 16;
+    static EXECUTOR: OnceLock<Executor> = OnceLock::new();
+    EXECUTOR
+        .get_or_init(|| {
+            Executor::builder()
+                .with_max_runtime_instances(INSTANCES)
+                .build()
+        })
+        .clone()
+}

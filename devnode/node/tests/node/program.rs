@@ -1,0 +1,96 @@
+//! The program: on disk, with RocksDB, until it is interrupted.
+
+use crate::rpc::ask;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A running program, killed if the test ends before it does.
+struct Program {
+    child: Child,
+    url: String,
+}
+
+impl Program {
+    fn run(base: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cairn-devnode"))
+            .args(["run", "--chain", "strict", "--block-ms", "50"])
+            .args(["--rpc-port", "0", "--listen-addr", "/ip4/127.0.0.1/tcp/0"])
+            .args(["--no-prometheus", "--no-telemetry", "--no-mdns"])
+            .arg("--base-path")
+            .arg(base)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let (sender, port) = std::sync::mpsc::channel();
+        // Read to the end, since a program whose log is not read stops.
+        std::thread::spawn(move || {
+            for line in log.lines().map_while(Result::ok) {
+                eprintln!("    {line}");
+                // "Running JSON-RPC server: addr=127.0.0.1:40123,[::1]:40124"
+                if let Some((_, rest)) = line.split_once("JSON-RPC server: addr=127.0.0.1:") {
+                    let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+                    let _ = sender.send(port);
+                }
+            }
+        });
+        let port = port.recv().expect("the node ended before its RPC began");
+        let url = format!("ws://127.0.0.1:{port}");
+        Self { child, url }
+    }
+
+    fn ask(&self, method: &str, params: Value) -> Value {
+        ask(&self.url, method, params).unwrap()
+    }
+
+    /// The number of the finalized head.
+    fn finalized(&self) -> u64 {
+        let hash = self.ask("chain_getFinalizedHead", json!([]));
+        let header = self.ask("chain_getHeader", json!([hash]));
+        let number = header["number"].as_str().unwrap();
+        u64::from_str_radix(number.trim_start_matches("0x"), 16).unwrap()
+    }
+
+    /// Asks until the chain is as long as that.
+    fn grows_to(&self, number: u64) {
+        while self.finalized() < number {
+            self.ask("engine_createBlock", json!([true, true]));
+        }
+    }
+
+    fn interrupt(mut self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn it_keeps_its_chain_in_rocksdb_and_goes_on_after_an_interrupt() {
+    let folder = tempfile::tempdir().unwrap();
+
+    let program = Program::run(folder.path());
+    let health = program.ask("system_health", json!([]));
+    assert_eq!(health["isSyncing"], json!(false));
+    program.grows_to(5);
+    let before = program.finalized();
+    program.interrupt();
+    // A file that every RocksDB has.
+    let current = folder.path().join("chains/strict/db/full/CURRENT");
+    assert!(current.is_file(), "{} is missing", current.display());
+
+    let program = Program::run(folder.path());
+    assert!(program.finalized() >= before);
+    program.grows_to(before + 3);
+    program.interrupt();
+}

@@ -1,0 +1,151 @@
+//! Compiles this crate a second time, to the WASM that the chain executes.
+//!
+//! By the Rust at work, if it has the target `wasm32v1-none` (`rustup target add`);
+//! otherwise by Debian's, which has the sources of `core` and `alloc` to compile for
+//! it (packages `rustc-web cargo-web rust-web-src lld`). Two variables tell otherwise:
+//! `CAIRN_WASM=file` takes a runtime that is compiled already, and `CAIRN_SKIP_WASM=1`
+//! leaves it out, for those who only check the code.
+//!
+//! The file is not compressed: that is worth its while on a chain that lives, and
+//! would compile zstd for this script.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const PACKAGE: &str = "cairn-devnode-runtime";
+const TARGET: &str = "wasm32v1-none";
+/// What the compiled runtime is made of.
+const SOURCES: [&str; 9] = [
+    "build.rs",
+    "src",
+    "Cargo.toml",
+    "../pallet/src",
+    "../pallet/Cargo.toml",
+    "../../primitives/src",
+    "../../primitives/Cargo.toml",
+    "../../Cargo.toml",
+    "../../Cargo.lock",
+];
+/// The host gives memory and a table of functions, and looks for the heap's start.
+const RUSTFLAGS: &str = "-Clink-arg=--export-table -Clink-arg=--import-memory \
+     -Clink-arg=--export=__heap_base --cfg substrate_runtime";
+
+fn main() -> Result<(), String> {
+    // In the compilation to WASM itself there is nothing to embed.
+    if env::var_os("CARGO_FEATURE_STD").is_none() {
+        return Ok(());
+    }
+    for path in SOURCES {
+        println!("cargo:rerun-if-changed={path}");
+    }
+    for variable in ["CAIRN_WASM", "CAIRN_SKIP_WASM"] {
+        println!("cargo:rerun-if-env-changed={variable}");
+    }
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let embedded = if env::var_os("CAIRN_SKIP_WASM").is_some() {
+        "None".to_owned()
+    } else {
+        let built = match env::var_os("CAIRN_WASM") {
+            Some(file) => PathBuf::from(file),
+            None => compile(&out)?,
+        };
+        let kept = out.join("runtime.wasm");
+        fs::copy(&built, &kept).map_err(|e| format!("cannot copy {}: {e}", built.display()))?;
+        format!("Some(include_bytes!({kept:?}))")
+    };
+    let source = format!(
+        "/// The runtime as WASM; none where the build was told to leave it out.\n\
+         pub const WASM_BINARY: Option<&[u8]> = {embedded};\n"
+    );
+    fs::write(out.join("wasm.rs"), source).map_err(|e| format!("cannot write wasm.rs: {e}"))
+}
+
+/// Compiles the runtime and says where it is.
+fn compile(out: &Path) -> Result<PathBuf, String> {
+    // <target>/<profile>/build/<package>/out: kept beside the profiles, so that
+    // whatever changes outside of the runtime, it is not compiled from nothing.
+    let folder = out.ancestors().nth(4).ok_or("OUT_DIR is not cargo's")?;
+    let folder = folder.join("wasm");
+    let mut cargo = if has_target()? {
+        let mut cargo = Command::new(variable("CARGO")?);
+        forget_the_outer_build(&mut cargo);
+        cargo.env("RUSTC", variable("RUSTC")?);
+        cargo
+    } else if Path::new("/usr/bin/rustc").exists() && Path::new("/usr/bin/cargo").exists() {
+        let mut cargo = Command::new("/usr/bin/cargo");
+        forget_the_outer_build(&mut cargo);
+        // Compiling the standard library is not yet a stable feature of cargo.
+        cargo
+            .env("RUSTC", "/usr/bin/rustc")
+            .env("RUSTC_BOOTSTRAP", "1");
+        cargo.env("CARGO_TARGET_WASM32V1_NONE_LINKER", "wasm-ld");
+        cargo
+    } else {
+        return Err(format!(
+            "no Rust here can compile for {TARGET}; run `rustup target add {TARGET}`, or on \
+             Debian `apt-get install rustc-web cargo-web rust-web-src lld`, or set CAIRN_WASM \
+             to a runtime that is compiled already"
+        ));
+    };
+    cargo.args(["rustc", "--locked", "-p", PACKAGE, "--lib"]);
+    cargo.args(["--crate-type", "cdylib", "--no-default-features"]);
+    cargo.args(["--profile", "wasm", "--target", TARGET]);
+    if cargo.get_program() == "/usr/bin/cargo" {
+        cargo.arg("-Zbuild-std=core,alloc");
+    }
+    cargo
+        .env("CARGO_TARGET_DIR", &folder)
+        .env("RUSTFLAGS", RUSTFLAGS);
+    let status = cargo
+        .status()
+        .map_err(|e| format!("cannot start {cargo:?}: {e}"))?;
+    if !status.success() {
+        return Err(format!(
+            "the runtime was not compiled, see above; by {cargo:?}"
+        ));
+    }
+    let name = PACKAGE.replace('-', "_");
+    Ok(folder
+        .join(TARGET)
+        .join("wasm")
+        .join(format!("{name}.wasm")))
+}
+
+/// Whether the Rust at work has the target's libraries.
+fn has_target() -> Result<bool, String> {
+    let rustc = variable("RUSTC")?;
+    let told = Command::new(&rustc)
+        .args(["--print", "sysroot"])
+        .output()
+        .map_err(|e| format!("cannot ask {rustc} for its folder: {e}"))?;
+    let sysroot = String::from_utf8_lossy(&told.stdout).trim().to_owned();
+    Ok(Path::new(&sysroot)
+        .join("lib/rustlib")
+        .join(TARGET)
+        .is_dir())
+}
+
+/// What was set for the outer build is not for this one; where crates come from is.
+fn forget_the_outer_build(cargo: &mut Command) {
+    const KEPT: [&str; 6] = [
+        "CARGO_HOME",
+        "CARGO_NET_",
+        "CARGO_HTTP_",
+        "CARGO_REGISTR",
+        "CARGO_SOURCE_",
+        "RUSTUP_HOME",
+    ];
+    for (name, _) in env::vars_os() {
+        let Some(name) = name.to_str() else { continue };
+        let ours = name.starts_with("CARGO") || name.starts_with("RUST");
+        if ours && !KEPT.iter().any(|kept| name.starts_with(kept)) {
+            cargo.env_remove(name);
+        }
+    }
+}
+
+fn variable(name: &str) -> Result<String, String> {
+    env::var(name).map_err(|_| format!("cargo did not set {name}; build with cargo"))
+}

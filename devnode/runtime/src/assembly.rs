@@ -1,0 +1,54 @@
+//! The pallets, put together.
+
+#![expect(missing_docs, reason = "what the macro writes beside the runtime")]
+
+mod apis;
+
+pub use apis::RuntimeApi;
+
+pub(crate) use apis::RUNTIME_API_VERSIONS;
+
+use alloc::vec::Vec;
+
+#[frame_support::runtime]
+mod runtime {
+    /// The runtime.
+    #[runtime::runtime]
+    #[runtime::derive(
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeFreezeReason,
+        RuntimeHoldReason,
+        RuntimeSlashReason,
+        RuntimeLockId,
+        RuntimeTask,
+        RuntimeViewFunction
+    )]
+    pub struct Runtime;
+
+    /// Blocks, accounts and events.
+    #[runtime::pallet_index(0)]
+    pub type System = frame_system;
+
+    /// The chain's clock.
+    #[runtime::pallet_index(1)]
+    pub type Timestamp = pallet_timestamp;
+
+    /// Amounts, free and held.
+    #[runtime::pallet_index(2)]
+    pub type Balances = pallet_balances;
+
+    /// Fees.
+    #[runtime::pallet_index(3)]
+    pub type TransactionPayment = pallet_transaction_payment;
+
+    /// Root for a developer.
+    #[runtime::pallet_index(4)]
+    pub type Sudo = pallet_sudo;
+
+    /// The judge of storage providers.
+    #[runtime::pallet_index(5)]
+    pub type StorageProvider = pallet_storage_provider;
+}
