@@ -61,12 +61,37 @@ for folder in "${folders[@]}"; do
     [ "$roots" -gt 0 ] || fail "$folder has neither src/lib.rs nor src/main.rs"
 done
 
+# The versions of a crate that a package's binary links.
+linked() {
+    cargo tree --locked -p "$1" -e normal,build --prefix none -f '{p}' |
+        sed -n "s/^\($2 v[^ ]*\).*/\1/p" | sort -u
+}
+
 # Two would be two copies of the same C++ symbols, and none would mean that this
-# check looks at the wrong thing.
-rocksdbs=$(cargo tree --locked -p cairn -e normal,build --prefix none -f '{p}' |
-    sed -n 's/^\(librocksdb-sys v[^ ]*\).*/\1/p' | sort -u)
-count=$(grep -c . <<<"$rocksdbs" || true)
-[ "$count" -eq 1 ] || fail "the binary links $count librocksdb-sys, not one" "$rocksdbs"
+# check looks at the wrong thing. The node has its own backend on RocksDB.
+for binary in cairn cairn-devnode; do
+    rocksdbs=$(linked "$binary" librocksdb-sys)
+    count=$(grep -c . <<<"$rocksdbs" || true)
+    [ "$count" -eq 1 ] || fail "$binary links $count librocksdb-sys, not one" "$rocksdbs"
+done
+
+# A node merges RPC modules of one jsonrpsee, and its chain is not reached by
+# subxt. The standalone provider has that, without its newer jsonrpsee.
+for binary in cairn cairn-devnode; do
+    jsonrpsees=$(linked "$binary" jsonrpsee)
+    case "$jsonrpsees" in
+    'jsonrpsee v0.24.'*) [ "$(grep -c . <<<"$jsonrpsees")" -eq 1 ] ;;
+    *) false ;;
+    esac || fail "$binary links another jsonrpsee than 0.24" "$jsonrpsees"
+done
+subxts=$(linked cairn-devnode subxt)
+[ -z "$subxts" ] || fail 'a node that loads Cairn links subxt' "$subxts"
+
+# Substrate's client crates come under another licence: the standalone provider
+# does without them.
+clients=$(cargo tree --locked -p cairn -e normal,build --prefix none -f '{p}' |
+    sed -n 's/^\(sc-[a-z-]* v[^ ]*\).*/\1/p' | sort -u)
+[ -z "$clients" ] || fail 'the standalone provider links client crates of Substrate' "$clients"
 
 [ "$failed" -eq 0 ] || exit 1
-echo "fences hold: ${#folders[@]} crates, rocksdb behind node-ext/src/engine, one $rocksdbs"
+echo "fences hold: ${#folders[@]} crates, rocksdb behind node-ext/src/engine, one $rocksdbs, one $jsonrpsees"

@@ -1,5 +1,6 @@
 //! The workloads, by the ids that the report gives them.
 
+mod burst;
 mod cold;
 mod commit;
 mod dedup;
@@ -76,6 +77,9 @@ pub(crate) enum Workload {
     /// What isolation costs in bytes.
     #[value(name = "W11")]
     Dedup,
+    /// A thousand challenges at once.
+    #[value(name = "W12")]
+    Burst,
     /// Killed, and started again.
     #[value(name = "W13")]
     Restart,
@@ -97,6 +101,7 @@ impl Workload {
             Self::Deletion => "W8",
             Self::Ingest => "W9",
             Self::Prune => "W10",
+            Self::Burst => "W12",
             Self::Dedup => "W11",
             Self::Restart => "W13",
             Self::Import => "W15",
@@ -116,6 +121,7 @@ impl Workload {
             Self::Ingest => ingest::run(setup),
             Self::Prune => prune::run(setup),
             Self::Dedup => dedup::run(setup),
+            Self::Burst => burst::run(setup),
             Self::Restart => restart::run(setup),
             Self::Import => import::run(setup),
         }

@@ -7,7 +7,8 @@
 )]
 
 use cairn_node_ext::{
-    At, BasePath, BucketConfig, BudgetRequest, NewLeaf, Provider, ProviderOptions, Wanted, fsck,
+    At, BasePath, BasePathError, BucketConfig, BudgetRequest, NewLeaf, Provider, ProviderOptions,
+    Wanted, fsck,
 };
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafIndex};
@@ -58,10 +59,25 @@ pub fn start(base: &Path) -> Provider {
         },
         ..ProviderOptions::default()
     };
-    let provider = Provider::open(BasePath::create(base).unwrap(), options).unwrap();
+    let provider = Provider::open(take(base), options).unwrap();
     provider.wait_until_known();
     provider.wait_until_trash_is_empty();
     provider
+}
+
+/// Takes a base path. A process that another test starts at this moment shares this
+/// one's lock from its fork to its exec, so a lock is waited for.
+fn take(base: &Path) -> BasePath {
+    let begun = std::time::Instant::now();
+    loop {
+        match BasePath::create(base) {
+            Ok(taken) => return taken,
+            Err(BasePathError::Locked { .. }) if begun.elapsed().as_secs() < 30 => {
+                std::thread::yield_now();
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// Copies a folder with all that is in it.

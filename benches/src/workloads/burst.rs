@@ -1,0 +1,243 @@
+//! W12: a thousand challenges due at one deadline, on a real chain, while
+//! clients upload.
+
+mod chain;
+
+use super::Setup;
+use crate::Fallible;
+use crate::data::random_bytes;
+use crate::figures::{Bound, Section, Table, Target};
+use cairn_node_ext::{BasePath, BucketConfig, NewLeaf, Provider, Shared, SignedCommitment, Signer};
+use cairn_primitives::BucketId;
+use chain::Chain;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Leaves of each bucket.
+const LEAVES: u64 = 24;
+/// Threads that upload all the while.
+const CLIENTS: u64 = 2;
+/// Bytes of each upload.
+const UPLOAD: usize = 64 << 10;
+/// How often a block is made. A chain's six seconds would measure the chain.
+const BLOCK: Duration = Duration::from_millis(300);
+/// The provider's secret.
+const SURI: &str = "//Charlie";
+
+/// What one burst came to.
+struct Measured {
+    challenges: usize,
+    /// Blocks that the challenges are in, each with a deadline of its own.
+    deadlines: u32,
+    /// From the block of the challenges until the last was answered in one.
+    last: Duration,
+    /// Anchor blocks after the challenge, for each answer, in order.
+    waits: Vec<u32>,
+    uploads: u64,
+    /// Answers in a block after one that is due later.
+    out_of_order: usize,
+    lost: u64,
+}
+
+pub(super) fn run(setup: &Setup) -> Fallible<Section> {
+    let buckets = setup.choose(40, 200);
+    let challenges = setup.choose(200, 1_000);
+    let chunk = setup.choose(16 << 10, 64 << 10);
+    let folder = setup.scratch("burst")?;
+    let promises = furnish(folder.path(), buckets, chunk)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let measured = runtime.block_on(measure(folder.path(), &promises, challenges))?;
+    report(&measured, buckets, chunk)
+}
+
+/// Buckets with signed leaves, made before the node takes their folder.
+fn furnish(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<SignedCommitment>> {
+    let base = BasePath::create(folder)?;
+    base.keys().insert(SURI)?;
+    let signer = base.keys().signer(None)?;
+    let shared = Shared::default();
+    let mut promises = Vec::new();
+    for id in 0..buckets {
+        let bucket = base.create_bucket(BucketId(id), BucketConfig::default(), &shared)?;
+        let mut leaves = Vec::new();
+        for leaf in 0..LEAVES {
+            let stream = id.saturating_mul(LEAVES).saturating_add(leaf);
+            let stored = bucket.ingest(&random_bytes(stream, chunk)[..])?;
+            leaves.push(NewLeaf {
+                data_root: stored.data_root,
+                data_size: stored.data_size,
+            });
+        }
+        promises.push(bucket.commit_signed(&leaves, &signer)?.1);
+        bucket.close()?;
+    }
+    Ok(promises)
+}
+
+async fn measure(
+    folder: &Path,
+    promises: &[SignedCommitment],
+    challenges: usize,
+) -> Fallible<Measured> {
+    let chain = Chain::open(folder, SURI, promises.len()).await?;
+    let uploading = Uploading::start(chain.provider()?, promises.len())?;
+    let mut random = ChaCha8Rng::seed_from_u64(12);
+    let places = (0..challenges).map(|_| {
+        let bucket = random.gen_range(0..promises.len());
+        (bucket, random.gen_range(0..LEAVES))
+    });
+    let (asked_at, asked_until) = chain.ask(promises, places.collect()).await?;
+    let begun = Instant::now();
+    let mut ticks = tokio::time::interval(BLOCK);
+    while chain.open_challenges()? > 0 {
+        ticks.tick().await;
+        chain.seal().await?;
+    }
+    let last = begun.elapsed();
+    let uploads = uploading.stop()?;
+    let answered = chain.answered(asked_at)?;
+    let lost = chain.lost()?;
+    chain.close().await?;
+    let mut latest = 0;
+    let mut out_of_order = 0;
+    for (_, deadline) in &answered {
+        if *deadline < latest {
+            out_of_order += 1;
+        }
+        latest = latest.max(*deadline);
+    }
+    Ok(Measured {
+        challenges,
+        deadlines: asked_until.saturating_sub(asked_at).saturating_add(1),
+        last,
+        waits: answered.into_iter().map(|(wait, _)| wait).collect(),
+        uploads,
+        out_of_order,
+        lost,
+    })
+}
+
+/// Clients that store and commit until they are stopped.
+struct Uploading {
+    over: Arc<AtomicBool>,
+    threads: Vec<std::thread::JoinHandle<Fallible<()>>>,
+    done: Arc<AtomicU64>,
+}
+
+impl Uploading {
+    fn start(provider: Arc<Provider>, buckets: usize) -> Fallible<Self> {
+        let over = Arc::new(AtomicBool::new(false));
+        let done = Arc::new(AtomicU64::new(0));
+        let buckets = u64::try_from(buckets)?;
+        let threads = (0..CLIENTS).map(|client| {
+            let (over, done, provider) = (over.clone(), done.clone(), provider.clone());
+            std::thread::spawn(move || {
+                let signer = provider.keys().signer(None)?;
+                let mut random = ChaCha8Rng::seed_from_u64(client);
+                while !over.load(Ordering::Relaxed) {
+                    let bucket = BucketId(random.gen_range(0..buckets));
+                    upload(&provider, bucket, &signer, random.r#gen())?;
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(())
+            })
+        });
+        Ok(Self {
+            threads: threads.collect(),
+            over,
+            done,
+        })
+    }
+
+    fn stop(self) -> Fallible<u64> {
+        self.over.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().map_err(|_| "a client panicked")??;
+        }
+        Ok(self.done.load(Ordering::Relaxed))
+    }
+}
+
+fn upload(provider: &Provider, bucket: BucketId, signer: &Signer, stream: u64) -> Fallible<()> {
+    let stored = {
+        let lease = provider.lease(bucket, cairn_node_ext::Wanted::write())?;
+        lease.watch(lease.ingest(&random_bytes(stream, UPLOAD)[..]))?
+    };
+    let leaf = NewLeaf {
+        data_root: stored.data_root,
+        data_size: stored.data_size,
+    };
+    provider.commit_signed(bucket, &[leaf], signer)?;
+    Ok(())
+}
+
+fn report(measured: &Measured, buckets: u64, chunk: usize) -> Fallible<Section> {
+    let waits = &measured.waits;
+    let at = |part: usize| {
+        let place = waits.len().saturating_sub(1).saturating_mul(part) / 100;
+        waits.get(place).copied().unwrap_or_default()
+    };
+    let mut table = Table::new(
+        "From the block that has the last challenge:",
+        [
+            "challenges",
+            "last answer in a block",
+            "p50",
+            "p99",
+            "most",
+            "uploads meanwhile",
+        ],
+    );
+    table.row([
+        measured.challenges.to_string(),
+        measured.deadlines.to_string(),
+        format!("{:.2} s", measured.last.as_secs_f64()),
+        format!("{} blocks", at(50)),
+        format!("{} blocks", at(99)),
+        format!("{} blocks", at(100)),
+        measured.uploads.to_string(),
+    ]);
+    let missing = measured.challenges.saturating_sub(waits.len());
+    let unanswered = u64::try_from(missing)?.saturating_add(measured.lost);
+    Ok(Section {
+        id: "W12",
+        title: "A burst of challenges",
+        method: format!(
+            "{} challenges of signed commitments handed to the pool at once, over \
+             {buckets} buckets of {LEAVES} leaves of {} KiB, none of them open. A light node in this \
+             process judges in WASM and has loaded Cairn; a block every {} ms. {CLIENTS} clients store \
+             and commit {} KiB at a time in the same buckets all the while.",
+            measured.challenges,
+            chunk >> 10,
+            BLOCK.as_millis(),
+            UPLOAD >> 10
+        ),
+        targets: vec![
+            Target {
+                aim: "challenges that were not defended",
+                bound: Bound::AtMost(0.0),
+                measured: unanswered as f64,
+                unit: "",
+            },
+            Target {
+                aim: "answers in a block after one that is due later",
+                bound: Bound::AtMost(0.0),
+                measured: measured.out_of_order as f64,
+                unit: "",
+            },
+        ],
+        tables: vec![table],
+        plots: vec![],
+        remarks: vec![
+            "A block holds some 3.75 MB of extrinsics: what an answer takes of that bounds how many \
+             are in one."
+                .into(),
+        ],
+    })
+}

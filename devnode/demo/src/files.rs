@@ -1,0 +1,52 @@
+//! Which files are stored, and in which bucket.
+
+use crate::error::DemoError;
+use std::path::{Path, PathBuf};
+
+/// Files below a folder, sorted, at most so many and of so many bytes together.
+/// Links are not followed, and empty files are content like any other.
+pub(crate) fn below(
+    folder: &Path,
+    most_files: usize,
+    most_bytes: u64,
+) -> Result<Vec<PathBuf>, DemoError> {
+    let mut found = Vec::new();
+    let mut bytes = 0u64;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let fault = |source| DemoError::Io {
+            doing: "list",
+            path: folder.clone(),
+            source,
+        };
+        let entries = std::fs::read_dir(&folder).map_err(fault)?;
+        let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(fault)?;
+        entries.sort_by_key(std::fs::DirEntry::path);
+        for entry in entries {
+            let kind = entry.file_type().map_err(fault)?;
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if kind.is_dir() && !hidden {
+                folders.push(entry.path());
+            } else if kind.is_file() {
+                let length = entry.metadata().map_err(fault)?.len();
+                if found.len() < most_files && bytes.saturating_add(length) <= most_bytes {
+                    bytes = bytes.saturating_add(length);
+                    found.push(entry.path());
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Deals files out to so many buckets.
+pub(crate) fn deal(files: Vec<PathBuf>, buckets: usize) -> Vec<Vec<PathBuf>> {
+    let mut hands = vec![Vec::new(); buckets];
+    let mut turn = (0..buckets).cycle();
+    for file in files {
+        if let Some(hand) = turn.next().and_then(|bucket| hands.get_mut(bucket)) {
+            hand.push(file);
+        }
+    }
+    hands
+}

@@ -1,0 +1,200 @@
+//! Who takes part, and what they agree on chain.
+
+use super::stage::Running;
+use crate::chain::{Chain, account};
+use crate::error::DemoError;
+use crate::liar::key_of;
+use cairn_devnode_runtime::{Runtime, RuntimeEvent};
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::{BucketId, H256};
+use pallet_storage_provider::{Call, Event};
+use sp_core::{Pair, sr25519};
+use std::time::{Duration, Instant};
+
+/// What each provider puts at stake, in the chain's smallest unit.
+pub(super) const STAKE: u128 = 1_000_000_000_000;
+
+/// What a provider agrees to keep, in bytes.
+const QUOTA: u64 = 1 << 34;
+
+/// The last anchor block of the agreements.
+const EXPIRES_AT: u32 = 10_000_000;
+
+/// How long something on chain is waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How often the chain is asked whether it has come about.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The accounts.
+pub(super) struct Cast {
+    /// Owns the buckets, and asks.
+    admin: sr25519::Pair,
+    /// The provider in the node.
+    loaded: sr25519::Pair,
+    /// The provider by itself.
+    standalone: sr25519::Pair,
+    liar: sr25519::Pair,
+}
+
+impl Cast {
+    pub(super) fn new() -> Result<Self, DemoError> {
+        let named = |suri| {
+            sr25519::Pair::from_string(suri, None)
+                .map_err(|error| DemoError::Wrong(error.to_string()))
+        };
+        Ok(Self {
+            admin: named("//Alice")?,
+            loaded: named("//Charlie")?,
+            standalone: named("//Dave")?,
+            liar: named("//Eve")?,
+        })
+    }
+
+    pub(super) fn admin(&self) -> &sr25519::Pair {
+        &self.admin
+    }
+
+    pub(super) fn liar(&self) -> &sr25519::Pair {
+        &self.liar
+    }
+
+    /// The providers that keep their word, in the order of their houses.
+    pub(super) fn honest(&self) -> [AccountId; 2] {
+        [account(&self.loaded), account(&self.standalone)]
+    }
+
+    /// Registers the providers, makes the buckets and agrees on them.
+    pub(super) async fn agree(
+        &self,
+        chain: &Chain,
+        running: &Running,
+        buckets: usize,
+    ) -> Result<(), DemoError> {
+        for (who, endpoint) in [
+            (&self.loaded, running.node_url()),
+            (&self.standalone, running.standalone_url()),
+        ] {
+            self.register(chain, who, endpoint).await?;
+        }
+        for place in 0..buckets {
+            let bucket = self.bucket(chain, 2).await?;
+            if usize::try_from(bucket.0) != Ok(place) {
+                return Err(DemoError::Wrong(format!(
+                    "the chain made bucket {bucket} and not {place}: is it a fresh one?"
+                )));
+            }
+            self.agree_on(chain, bucket, &[&self.loaded, &self.standalone])
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Has the liar agree on a bucket of its own.
+    pub(super) async fn agree_with_the_liar(&self, chain: &Chain) -> Result<BucketId, DemoError> {
+        self.register(chain, &self.liar, "ws://127.0.0.1:1".into())
+            .await?;
+        let bucket = self.bucket(chain, 1).await?;
+        self.agree_on(chain, bucket, &[&self.liar]).await?;
+        Ok(bucket)
+    }
+
+    async fn register(
+        &self,
+        chain: &Chain,
+        who: &sr25519::Pair,
+        endpoint: String,
+    ) -> Result<(), DemoError> {
+        let call = Call::<Runtime>::register_provider {
+            key: key_of(who),
+            endpoint: endpoint.into_bytes(),
+            stake: STAKE,
+        };
+        chain.submit(who, "register_provider", call).await?;
+        Ok(())
+    }
+
+    async fn bucket(&self, chain: &Chain, min_providers: u32) -> Result<BucketId, DemoError> {
+        let call = Call::<Runtime>::create_bucket {
+            min_providers,
+            window: None,
+        };
+        let made = chain.submit(&self.admin, "create_bucket", call).await?;
+        made.events
+            .iter()
+            .find_map(|event| match event {
+                RuntimeEvent::StorageProvider(Event::BucketCreated { bucket_id, .. }) => {
+                    Some(*bucket_id)
+                }
+                _ => None,
+            })
+            .ok_or_else(|| DemoError::Wrong("a bucket was made and has no name".into()))
+    }
+
+    async fn agree_on(
+        &self,
+        chain: &Chain,
+        bucket: BucketId,
+        providers: &[&sr25519::Pair],
+    ) -> Result<(), DemoError> {
+        for provider in providers {
+            let request = Call::<Runtime>::request_agreement {
+                bucket,
+                provider: provider.public().into(),
+                max_bytes: QUOTA,
+                expires_at: EXPIRES_AT,
+            };
+            chain
+                .submit(&self.admin, "request_agreement", request)
+                .await?;
+            let accept = Call::<Runtime>::accept_agreement { bucket };
+            chain.submit(provider, "accept_agreement", accept).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the chain has these roots as checkpoints with both
+    /// signatures; returns how many.
+    pub(super) async fn await_checkpoints(
+        &self,
+        chain: &Chain,
+        running: &mut Running,
+        roots: &[(BucketId, H256)],
+    ) -> Result<usize, DemoError> {
+        for (bucket, root) in roots {
+            let what = format!("a checkpoint of bucket {bucket} at {root:?} signed by both");
+            until(&what, running, async || {
+                let info = chain.bucket(*bucket).await?;
+                let places = self.honest().map(|who| info.place_of(&who));
+                Ok(info.snapshot.is_some_and(|snapshot| {
+                    snapshot.commitment.mmr_root == *root
+                        && places
+                            .iter()
+                            .all(|place| place.is_some_and(|place| snapshot.signed_by(place)))
+                }))
+            })
+            .await?;
+        }
+        Ok(roots.len())
+    }
+}
+
+/// Waits until something holds, while everybody who runs goes on running.
+pub(super) async fn until(
+    what: &str,
+    running: &mut Running,
+    holds: impl AsyncFn() -> Result<bool, DemoError>,
+) -> Result<(), DemoError> {
+    let begun = Instant::now();
+    while !holds().await? {
+        running.check()?;
+        if begun.elapsed() > PATIENCE {
+            return Err(DemoError::Late {
+                what: format!("{what}\n{}", running.last_words()),
+                seconds: PATIENCE.as_secs(),
+            });
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}

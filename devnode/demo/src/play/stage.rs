@@ -1,0 +1,322 @@
+//! Where everything is, and the programs that run.
+
+use super::Play;
+use crate::chain::{Chain, account};
+use crate::error::DemoError;
+use crate::process::{self, free_port};
+use crate::promises::Promises;
+use cairn_primitives::{BucketId, H256};
+use serde::Deserialize;
+use sp_core::{Pair, sr25519};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a program may take until it answers.
+const STARTING: Duration = Duration::from_secs(90);
+
+/// Files in each commit: several signed roots for each bucket.
+const COMMIT_EVERY: &str = "7";
+
+/// Leaves that are new at most until a checkpoint is brought: nobody wants to wait
+/// for hours here.
+const CHECKPOINT_LEAVES: &str = "1";
+
+/// The folder of everything, and how often blocks are made.
+pub(super) struct Stage {
+    cairn: PathBuf,
+    devnode: PathBuf,
+    folder: PathBuf,
+    block_ms: String,
+    /// `old` or `strict`.
+    rules: &'static str,
+}
+
+/// A provider's base path, and what it has signed.
+pub(super) struct House {
+    cairn: PathBuf,
+    base: PathBuf,
+    suri: String,
+    promises: Vec<Promises>,
+}
+
+#[derive(Deserialize)]
+struct ToSign {
+    payload: String,
+    leaf_count: u64,
+}
+
+fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> DemoError {
+    let path = path.to_owned();
+    move |source| DemoError::Io {
+        doing,
+        path,
+        source,
+    }
+}
+
+fn text(path: &Path) -> Result<&str, DemoError> {
+    path.to_str()
+        .ok_or_else(|| DemoError::Wrong(format!("{} is not UTF-8", path.display())))
+}
+
+impl Stage {
+    pub(super) fn new(play: &Play) -> Result<Self, DemoError> {
+        std::fs::create_dir_all(&play.folder).map_err(io("make", &play.folder))?;
+        Ok(Self {
+            cairn: play.cairn.clone(),
+            devnode: play.devnode.clone(),
+            folder: play.folder.clone(),
+            block_ms: play.scale.block_ms.to_string(),
+            rules: if play.scale.strict { "strict" } else { "old" },
+        })
+    }
+
+    pub(super) fn house(&self, name: &str) -> Result<House, DemoError> {
+        Ok(House {
+            cairn: self.cairn.clone(),
+            base: self.folder.join(name),
+            suri: String::new(),
+            promises: Vec::new(),
+        })
+    }
+
+    /// Starts the node, and then the provider that follows it.
+    pub(super) async fn open(&self, houses: &[House; 2]) -> Result<Running, DemoError> {
+        let mut running = Running {
+            node: None,
+            standalone: None,
+            node_port: free_port()?,
+            standalone_port: free_port()?,
+        };
+        running.return_all(self, houses).await?;
+        Ok(running)
+    }
+
+    fn start_node(&self, house: &House, port: u16) -> Result<process::Running, DemoError> {
+        let chain = self.folder.join("chain");
+        let port = port.to_string();
+        let args = [
+            "run",
+            "--base-path",
+            text(&chain)?,
+            "--rpc-port",
+            &port,
+            "--block-ms",
+            &self.block_ms,
+            "--chain",
+            self.rules,
+            "--cairn",
+            text(&house.base)?,
+            "--suri",
+            &house.suri,
+            "--cairn-checkpoint-leaves",
+            CHECKPOINT_LEAVES,
+        ];
+        let log = self.folder.join("node.log");
+        process::Running::start("the node", &self.devnode, &args, &log)
+    }
+
+    fn start_standalone(
+        &self,
+        house: &House,
+        node_url: &str,
+        port: u16,
+    ) -> Result<process::Running, DemoError> {
+        let port = port.to_string();
+        let args = [
+            "--base-path",
+            text(&house.base)?,
+            "run",
+            "--chain",
+            node_url,
+            "--rpc-port",
+            &port,
+            "--checkpoint-leaves",
+            CHECKPOINT_LEAVES,
+        ];
+        let log = self.folder.join("standalone.log");
+        process::Running::start("the standalone provider", &self.cairn, &args, &log)
+    }
+}
+
+impl House {
+    fn run(&self, args: &[&str], input: &str) -> Result<String, DemoError> {
+        let args = [&["--base-path", text(&self.base)?, "--json"], args].concat();
+        process::run(&self.cairn, &args, input)
+    }
+
+    /// Brings the key, makes the buckets and stores the files.
+    pub(super) fn furnish(&mut self, suri: &str, hands: &[Vec<PathBuf>]) -> Result<(), DemoError> {
+        std::fs::create_dir_all(&self.base).map_err(io("make", &self.base))?;
+        self.suri = suri.into();
+        self.run(&["key", "insert"], suri)?;
+        for bucket in 0..hands.len() {
+            self.run(&["bucket", "create", &bucket.to_string()], "")?;
+            self.promises.push(Promises::default());
+        }
+        self.store(hands)
+    }
+
+    /// Stores files in the buckets.
+    pub(super) fn store(&mut self, hands: &[Vec<PathBuf>]) -> Result<(), DemoError> {
+        for (bucket, hand) in hands.iter().enumerate() {
+            let mut list = String::new();
+            for file in hand {
+                list.push_str(text(file)?);
+                list.push('\n');
+            }
+            let id = bucket.to_string();
+            let args = [
+                "put",
+                &id,
+                "--commit-every",
+                COMMIT_EVERY,
+                "--files-from",
+                "-",
+            ];
+            let printed = self.run(&args, &list)?;
+            if let Some(promises) = self.promises.get_mut(bucket) {
+                promises.add(&printed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the first third of each bucket, as the admin signs.
+    pub(super) fn prune(&mut self, admin: &sr25519::Pair) -> Result<(), DemoError> {
+        for (bucket, promises) in self.promises.iter().enumerate() {
+            let before = (promises.leaves() / 3).to_string();
+            let id = bucket.to_string();
+            let shown = self.run(
+                &["bucket", "prune", &id, "--before", &before, "--dry-run"],
+                "",
+            )?;
+            let to_sign: ToSign = serde_json::from_str(shown.trim())
+                .map_err(|error| DemoError::Unreadable(error.to_string()))?;
+            let payload = hex::decode(to_sign.payload.trim_start_matches("0x"))
+                .map_err(|error| DemoError::Unreadable(error.to_string()))?;
+            let signature = hex::encode(admin.sign(&payload).0);
+            let admin = hex::encode(account(admin).0);
+            let leaf_count = to_sign.leaf_count.to_string();
+            self.run(
+                &[
+                    "bucket",
+                    "prune",
+                    &id,
+                    "--before",
+                    &before,
+                    "--admin",
+                    &admin,
+                    "--signature",
+                    &signature,
+                    "--leaf-count",
+                    &leaf_count,
+                ],
+                "",
+            )?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn promises(&self, bucket: BucketId) -> Result<&Promises, DemoError> {
+        usize::try_from(bucket.0)
+            .ok()
+            .and_then(|place| self.promises.get(place))
+            .ok_or_else(|| DemoError::Wrong(format!("there is no bucket {bucket}")))
+    }
+
+    /// The newest root that was signed of each bucket.
+    pub(super) fn newest_roots(&self) -> Vec<(BucketId, H256)> {
+        (0..)
+            .map(BucketId)
+            .zip(&self.promises)
+            .filter_map(|(bucket, promises)| Some((bucket, promises.newest()?)))
+            .collect()
+    }
+}
+
+/// The programs that run.
+pub(super) struct Running {
+    node: Option<process::Running>,
+    standalone: Option<process::Running>,
+    node_port: u16,
+    standalone_port: u16,
+}
+
+impl Running {
+    pub(super) fn node_url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.node_port)
+    }
+
+    pub(super) fn standalone_url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.standalone_port)
+    }
+
+    /// Fails if one of them has ended by itself.
+    pub(super) fn check(&mut self) -> Result<(), DemoError> {
+        for program in [&mut self.node, &mut self.standalone].into_iter().flatten() {
+            program.check()?;
+        }
+        Ok(())
+    }
+
+    /// What they said last.
+    pub(super) fn last_words(&self) -> String {
+        [&self.node, &self.standalone]
+            .into_iter()
+            .flatten()
+            .map(process::Running::last_words)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    /// A connection to the node, as soon as it answers.
+    pub(super) async fn chain(&mut self) -> Result<Chain, DemoError> {
+        let begun = Instant::now();
+        loop {
+            match Chain::connect(&self.node_url()).await {
+                Ok(chain) => return Ok(chain),
+                Err(error) if begun.elapsed() > STARTING => return Err(error),
+                Err(_) => {}
+            }
+            self.check()?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub(super) fn kill_standalone(&mut self) -> Result<(), DemoError> {
+        self.standalone
+            .take()
+            .map_or(Ok(()), process::Running::kill)
+    }
+
+    pub(super) fn stop_node(&mut self) -> Result<(), DemoError> {
+        self.node.take().map_or(Ok(()), process::Running::stop)
+    }
+
+    /// Starts those that do not run, the node first.
+    pub(super) async fn return_all(
+        &mut self,
+        stage: &Stage,
+        houses: &[House; 2],
+    ) -> Result<(), DemoError> {
+        let [loaded, alone] = houses;
+        if self.node.is_none() {
+            self.node = Some(stage.start_node(loaded, self.node_port)?);
+        }
+        self.chain().await?;
+        if self.standalone.is_none() {
+            let port = self.standalone_port;
+            self.standalone = Some(stage.start_standalone(alone, &self.node_url(), port)?);
+        }
+        Ok(())
+    }
+
+    /// Stops both, the provider first.
+    pub(super) fn stop_all(mut self) -> Result<(), DemoError> {
+        self.standalone
+            .take()
+            .map_or(Ok(()), process::Running::stop)?;
+        self.stop_node()
+    }
+}

@@ -1,0 +1,160 @@
+//! The programs that take part, each a process that can be killed.
+
+use crate::error::DemoError;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a program may take to stop when asked.
+const STOPPING: Duration = Duration::from_secs(30);
+
+/// How much of a log is shown when something fails, in bytes.
+const LAST_WORDS: usize = 4000;
+
+fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> DemoError {
+    let path = path.to_owned();
+    move |source| DemoError::Io {
+        doing,
+        path,
+        source,
+    }
+}
+
+/// Runs a program to its end, and returns what it said.
+pub(crate) fn run(program: &Path, args: &[&str], input: &str) -> Result<String, DemoError> {
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(io("start", program))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read it has ended, and says why below.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output().map_err(io("wait for", program))?;
+    if !output.status.success() {
+        return Err(DemoError::Process {
+            program: format!("{} {}", program.display(), args.join(" ")),
+            what: format!("ended with {}", output.status),
+            last_words: String::from_utf8_lossy(&output.stderr).into_owned(),
+        });
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A program at work, killed when this is dropped.
+pub(crate) struct Running {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts a program, which logs to the end of `log`.
+    pub(crate) fn start(
+        name: &str,
+        program: &Path,
+        args: &[&str],
+        log: &Path,
+    ) -> Result<Self, DemoError> {
+        let open = || {
+            File::options()
+                .create(true)
+                .append(true)
+                .open(log)
+                .map_err(io("write", log))
+        };
+        let child = Command::new(program)
+            .args(args)
+            .env("RUST_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(open()?)
+            .stderr(open()?)
+            .spawn()
+            .map_err(io("start", program))?;
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log: log.to_owned(),
+        })
+    }
+
+    /// Fails if it has ended by itself.
+    pub(crate) fn check(&mut self) -> Result<(), DemoError> {
+        match self.child.try_wait().map_err(io("ask for", &self.log))? {
+            None => Ok(()),
+            Some(status) => Err(self.failed(format!("ended by itself, with {status}"))),
+        }
+    }
+
+    /// What it said last.
+    pub(crate) fn last_words(&self) -> String {
+        format!("{}:\n{}", self.name, last_words(&self.log))
+    }
+
+    fn failed(&self, what: String) -> DemoError {
+        DemoError::Process {
+            program: self.name.clone(),
+            what,
+            last_words: last_words(&self.log),
+        }
+    }
+
+    /// Kills it as a power cut would.
+    pub(crate) fn kill(mut self) -> Result<(), DemoError> {
+        self.child.kill().map_err(io("kill", &self.log))?;
+        self.child.wait().map_err(io("wait for", &self.log))?;
+        Ok(())
+    }
+
+    /// Asks it to stop, and fails unless it does so well.
+    pub(crate) fn stop(mut self) -> Result<(), DemoError> {
+        self.check()?;
+        let id = i32::try_from(self.child.id()).ok();
+        if let Some(pid) = id.and_then(rustix::process::Pid::from_raw) {
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM)
+                .map_err(|error| io("stop", &self.log)(error.into()))?;
+        }
+        let begun = Instant::now();
+        loop {
+            match self.child.try_wait().map_err(io("wait for", &self.log))? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => {
+                    return Err(self.failed(format!("was asked to stop, and ended with {status}")));
+                }
+                None if begun.elapsed() > STOPPING => {
+                    return Err(self.failed("does not stop".into()));
+                }
+                None => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, or is to end now.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The end of a log.
+fn last_words(log: &Path) -> String {
+    let text = std::fs::read(log).unwrap_or_default();
+    let from = text.len().saturating_sub(LAST_WORDS);
+    String::from_utf8_lossy(text.get(from..).unwrap_or_default()).into_owned()
+}
+
+/// A port that nobody listens at now.
+pub(crate) fn free_port() -> Result<u16, DemoError> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0));
+    let port = listener.and_then(|listener| listener.local_addr());
+    Ok(port
+        .map_err(io("find a port on", Path::new("127.0.0.1")))?
+        .port())
+}

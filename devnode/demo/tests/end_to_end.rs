@@ -1,0 +1,40 @@
+//! The demo, shorter: a node on disk that loads Cairn, a provider by itself, real
+//! files, checkpoints signed by both, challenges, a prune while a provider is
+//! dead, and a liar. What the chain says in the end is what counts.
+
+use cairn_demo::{Play, Scale};
+use cairn_primitives::challenge::SlashReason;
+use std::path::Path;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_providers_defend_every_challenge_and_the_liar_is_slashed() {
+    // The programs are built beside this one, with every other of the workspace.
+    let programs = Path::new(env!("CARGO_BIN_EXE_cairn-demo"))
+        .parent()
+        .unwrap();
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().unwrap();
+    let play = Play {
+        cairn: programs.join("cairn"),
+        devnode: programs.join("cairn-devnode"),
+        folder: folder.path().join("play"),
+        files: repository.join("node-ext"),
+        scale: Scale {
+            most_files: 120,
+            most_bytes: 10_000_000,
+            challenges: 12,
+            block_ms: 400,
+            strict: true,
+        },
+        seed: 7,
+        say: Box::new(|what| println!("{what}")),
+    };
+    let summary = play.play().await.unwrap();
+    assert_eq!((summary.asked, summary.defended, summary.lost), (12, 12, 0));
+    assert!(summary.stake_untouched);
+    // Three buckets, before the prune and after.
+    assert_eq!(summary.checkpointed, 6);
+    assert_eq!(summary.waits.len(), 12);
+    assert_eq!(summary.liar.0, SlashReason::InvalidProof);
+    assert!(summary.liar.1 > 0);
+}

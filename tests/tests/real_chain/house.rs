@@ -1,0 +1,72 @@
+//! Buckets of random shapes, made before the node takes their folder.
+
+use cairn_node_ext::{BasePath, BucketConfig, NewLeaf, Shared, SignedCommitment};
+use cairn_primitives::chunk_tree::CHUNK_BYTES;
+use cairn_primitives::{BucketId, Sequence};
+use rand::{Rng, RngCore};
+use std::path::Path;
+
+/// The secret of the provider's account and key.
+pub(crate) const SURI: &str = "//Charlie";
+
+/// All that was signed of one bucket, and the lengths of its leaves by sequence.
+pub(crate) struct Promises {
+    pub(crate) signed: Vec<SignedCommitment>,
+    pub(crate) sizes: Vec<usize>,
+}
+
+/// Makes so many buckets, of ids from 0; each second one is pruned half way.
+pub(crate) fn furnish(folder: &Path, buckets: u64, random: &mut impl RngCore) -> Vec<Promises> {
+    let base = BasePath::create(folder).unwrap();
+    base.keys().insert(SURI).unwrap();
+    let signer = base.keys().signer(None).unwrap();
+    (0..buckets)
+        .map(|id| {
+            let shared = Shared::default();
+            let bucket = base
+                .create_bucket(BucketId(id), BucketConfig::default(), &shared)
+                .unwrap();
+            let mut promises = Promises {
+                signed: Vec::new(),
+                sizes: Vec::new(),
+            };
+            let commits = random.gen_range(4..12);
+            for commit in 0..commits {
+                let leaves: Vec<_> = (0..random.gen_range(1..6))
+                    .map(|_| {
+                        let content = content(random);
+                        promises.sizes.push(content.len());
+                        let stored = bucket.ingest(&content[..]).unwrap();
+                        NewLeaf {
+                            data_root: stored.data_root,
+                            data_size: stored.data_size,
+                        }
+                    })
+                    .collect();
+                let (_, signed) = bucket.commit_signed(&leaves, &signer).unwrap();
+                promises.signed.push(signed);
+                if commit == commits / 2 && id % 2 == 1 {
+                    let before = Sequence(promises.sizes.len() as u64 / 2);
+                    if before.0 > 0 {
+                        bucket.prune(before, None).unwrap();
+                    }
+                }
+            }
+            bucket.close().unwrap();
+            promises
+        })
+        .collect()
+}
+
+/// Content of a length where something changes, or of any.
+fn content(random: &mut impl RngCore) -> Vec<u8> {
+    let length = match random.gen_range(0..6) {
+        0 => random.gen_range(0..2),
+        1 => CHUNK_BYTES - 1 + random.gen_range(0..3usize),
+        2 => CHUNK_BYTES * random.gen_range(2..5usize) + random.gen_range(0..2usize),
+        _ => random.gen_range(2..60_000),
+    };
+    let mut bytes = vec![0; length];
+    random.fill_bytes(&mut bytes);
+    bytes
+}

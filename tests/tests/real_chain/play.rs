@@ -1,0 +1,230 @@
+//! What is done on the chain, and what the chain says.
+
+use crate::house::{Promises, SURI};
+use cairn_devnode::{LightConfig, LightNode, ProviderOptions, Sealing};
+use cairn_devnode_runtime::{Runtime, RuntimeCall, UncheckedExtrinsic};
+use cairn_primitives::challenge::{AccountId, ChallengeResponse, ChunkLocation};
+use cairn_primitives::chunk_tree::CHUNK_BYTES;
+use cairn_primitives::onchain::{MultiSigner, ProviderInfo};
+use cairn_primitives::runtime_api::StorageProviderApi;
+use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
+use codec::{Decode, Encode};
+use pallet_storage_provider::{Call, Rules};
+use rand::{Rng, RngCore};
+use sc_client_api::BlockBackend;
+use sp_api::ProvideRuntimeApi;
+use sp_blockchain::HeaderBackend;
+use sp_core::{Pair, sr25519};
+use std::path::Path;
+use std::time::Duration;
+
+/// What the provider puts at stake.
+pub(crate) const STAKE: u128 = 1_000_000_000_000;
+
+/// The kinds of answers that the chain was given.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answers {
+    pub(crate) proofs: u32,
+    pub(crate) others: u32,
+}
+
+/// A node that has loaded Cairn, and those who ask it.
+pub(crate) struct Stage {
+    node: LightNode,
+    admin: sr25519::Pair,
+    provider: sr25519::Pair,
+}
+
+fn pair(suri: &str) -> sr25519::Pair {
+    sr25519::Pair::from_string(suri, None).unwrap()
+}
+
+fn account(pair: &sr25519::Pair) -> AccountId {
+    AccountId(pair.public().0)
+}
+
+impl Stage {
+    /// A node over a folder of buckets, all of which are agreed on and have
+    /// their newest commitment as checkpoint.
+    pub(crate) async fn open(rules: Rules, folder: &Path, promises: &[Promises]) -> Self {
+        let node = LightNode::start(LightConfig {
+            rules,
+            sealing: Sealing::ByHand,
+            rpc_port: 0,
+            provider: Some(ProviderOptions {
+                base_path: folder.to_owned(),
+                suri: Some(SURI.into()),
+                ..Default::default()
+            }),
+        })
+        .await
+        .unwrap();
+        let stage = Self {
+            node,
+            admin: pair("//Alice"),
+            provider: pair(SURI),
+        };
+        stage
+            .submit(
+                &stage.provider,
+                Call::register_provider {
+                    key: MultiSigner::Sr25519(stage.provider.public().0),
+                    endpoint: b"ws://127.0.0.1:9".to_vec(),
+                    stake: STAKE,
+                },
+            )
+            .await;
+        for (id, promises) in (0..).map(BucketId).zip(promises) {
+            stage.agree(id, promises).await;
+        }
+        stage
+    }
+
+    async fn agree(&self, bucket: BucketId, promises: &Promises) {
+        let create = Call::create_bucket {
+            min_providers: 1,
+            window: None,
+        };
+        self.submit(&self.admin, create).await;
+        let request = Call::request_agreement {
+            bucket,
+            provider: self.provider.public().into(),
+            max_bytes: u64::MAX,
+            expires_at: u32::MAX,
+        };
+        self.submit(&self.admin, request).await;
+        self.submit(&self.provider, Call::accept_agreement { bucket })
+            .await;
+        let newest = promises.signed.last().unwrap();
+        let checkpoint = Call::checkpoint {
+            bucket,
+            commitment: newest.payload.commitment,
+            signatures: vec![(0, newest.signature.clone())],
+        };
+        self.submit(&self.admin, checkpoint).await;
+    }
+
+    async fn submit(&self, who: &sr25519::Pair, call: Call<Runtime>) {
+        self.node
+            .submit_signed(who, RuntimeCall::from(call))
+            .await
+            .unwrap();
+    }
+
+    /// Asks so many challenges, all of which are in one block; returns how many
+    /// the chain took.
+    pub(crate) async fn ask(
+        &self,
+        count: u32,
+        promises: &[Promises],
+        random: &mut impl RngCore,
+    ) -> u32 {
+        let mut handed_in = Vec::new();
+        for turn in 0..count {
+            let place = random.gen_range(0..promises.len());
+            let promises = &promises[place];
+            let bucket = BucketId(place as u64);
+            let provider = self.provider.public().into();
+            let call = if turn % 2 == 0 {
+                let newest = promises.signed.last().unwrap();
+                Call::<Runtime>::challenge_checkpoint {
+                    bucket,
+                    provider,
+                    location: location(promises, newest, random),
+                }
+            } else {
+                let signed = &promises.signed[random.gen_range(0..promises.signed.len())];
+                Call::challenge_offchain {
+                    bucket,
+                    provider,
+                    commitment: signed.payload.commitment,
+                    location: location(promises, signed, random),
+                    signature: signed.signature.clone(),
+                }
+            };
+            let taken = self.node.hand_in(&self.admin, RuntimeCall::from(call));
+            handed_in.push(taken.await.unwrap());
+        }
+        let mut asked = 0;
+        for handed_in in handed_in {
+            let included = self.node.included(handed_in).await.unwrap();
+            assert_eq!(included.failure(), None);
+            asked += 1;
+        }
+        asked
+    }
+
+    /// Seals blocks until no challenge is open, at most so many.
+    pub(crate) async fn seal_until_answered(&self, most: u32) {
+        for _ in 0..most {
+            let at = self.node.finalized();
+            let api = self.node.client().runtime_api();
+            let open = api.open_challenges(at, account(&self.provider)).unwrap();
+            if open.is_empty() {
+                return;
+            }
+            // The provider answers while blocks are made, as it would anywhere;
+            // a block that comes before the answers has none of them.
+            self.node.seal(1).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        panic!("challenges are open after {most} blocks");
+    }
+
+    /// The provider, as the chain has it.
+    pub(crate) fn provider(&self) -> ProviderInfo {
+        let at = self.node.finalized();
+        let api = self.node.client().runtime_api();
+        api.provider(at, account(&self.provider)).unwrap().unwrap()
+    }
+
+    /// What the answers in all blocks were.
+    pub(crate) async fn answers(&self) -> Answers {
+        let client = self.node.client();
+        let mut answers = Answers {
+            proofs: 0,
+            others: 0,
+        };
+        for number in 1..=client.info().finalized_number {
+            let block = client.hash(number).unwrap().unwrap();
+            for extrinsic in client.block_body(block).unwrap().unwrap() {
+                let extrinsic = UncheckedExtrinsic::decode(&mut &extrinsic.encode()[..]).unwrap();
+                if let RuntimeCall::StorageProvider(Call::respond_to_challenge {
+                    response, ..
+                }) = extrinsic.function
+                {
+                    match response {
+                        ChallengeResponse::Proof { .. } => answers.proofs += 1,
+                        _ => answers.others += 1,
+                    }
+                }
+            }
+        }
+        answers
+    }
+
+    pub(crate) async fn close(self) {
+        self.node.stop().await.unwrap();
+    }
+}
+
+/// A chunk that a commitment promises. Some indices name their slot as the
+/// chain reads it, past the padded size.
+fn location(
+    promises: &Promises,
+    signed: &cairn_node_ext::SignedCommitment,
+    random: &mut impl RngCore,
+) -> ChunkLocation {
+    let commitment = signed.payload.commitment;
+    let leaf = random.gen_range(0..commitment.leaf_count.get());
+    let size = promises.sizes[(commitment.start_seq.0 + leaf) as usize];
+    let chunks = size.div_ceil(CHUNK_BYTES).max(1) as u64;
+    let mut chunk = random.gen_range(0..chunks);
+    if random.gen_range(0..10) == 0 {
+        chunk += chunks.next_power_of_two() * random.gen_range(1..1000u64);
+    }
+    ChunkLocation {
+        leaf_index: LeafIndex(leaf),
+        chunk_index: ChunkIndex(chunk),
+    }
+}
