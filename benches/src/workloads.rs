@@ -101,8 +101,8 @@ impl Workload {
             Self::Deletion => "W8",
             Self::Ingest => "W9",
             Self::Prune => "W10",
-            Self::Burst => "W12",
             Self::Dedup => "W11",
+            Self::Burst => "W12",
             Self::Restart => "W13",
             Self::Import => "W15",
         }
