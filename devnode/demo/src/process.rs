@@ -129,6 +129,7 @@ impl Running {
                 None if begun.elapsed() > STOPPING => {
                     return Err(self.failed("does not stop".into()));
                 }
+                // The standard library waits for a process without an end only.
                 None => std::thread::sleep(Duration::from_millis(50)),
             }
         }

@@ -11,16 +11,6 @@
 //! to load Cairn is marked in `service.rs`.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        reason = "a test that panics is a test that fails"
-    )
-)]
 
 mod chain_spec;
 pub mod cli;

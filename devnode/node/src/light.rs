@@ -178,6 +178,7 @@ async fn ended(tasks: TaskRegistry) -> Result<(), NodeError> {
         if running().is_empty() {
             return Ok(());
         }
+        // Substrate's register of tasks can be read, and tells of no change.
         tokio::time::sleep(BETWEEN).await;
     }
     Err(NodeError::StillRunning(running().join(", ")))

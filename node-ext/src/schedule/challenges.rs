@@ -88,6 +88,7 @@ impl ChallengeScheduler {
             chain,
             prover: Arc::new(ProviderProver::new(provider)),
             log: Arc::new(log),
+            // Pauses before a chain that is lost is asked again; a test turns its own clock.
             delay: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
             config,
         };

@@ -62,6 +62,7 @@ impl Heads {
 
     async fn connect(&mut self) {
         if let Some(at) = self.ask_at {
+            // A chain that is lost tells of nothing: it is asked, and not without a pause.
             tokio::time::sleep_until(at).await;
         }
         let heads = self.chain.finalized_heads().await;

@@ -9,14 +9,19 @@ use cairn_primitives::onchain::{MultiSigner, ProviderInfo};
 use cairn_primitives::runtime_api::StorageProviderApi;
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
 use codec::{Decode, Encode};
+use futures::StreamExt;
 use pallet_storage_provider::{Call, Rules};
 use rand::{Rng, RngCore};
 use sc_client_api::BlockBackend;
+use sc_transaction_pool_api::TransactionPool;
 use sp_api::ProvideRuntimeApi;
 use sp_blockchain::HeaderBackend;
 use sp_core::{Pair, sr25519};
 use std::path::Path;
 use std::time::Duration;
+
+/// How long an answer may take to come to the pool: far longer than it does.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the provider puts at stake.
 pub(crate) const STAKE: u128 = 1_000_000_000_000;
@@ -156,6 +161,7 @@ impl Stage {
 
     /// Seals blocks until no challenge is open, at most so many.
     pub(crate) async fn seal_until_answered(&self, most: u32) {
+        let mut imports = self.node.pool().import_notification_stream();
         for _ in 0..most {
             let at = self.node.finalized();
             let api = self.node.client().runtime_api();
@@ -163,10 +169,12 @@ impl Stage {
             if open.is_empty() {
                 return;
             }
-            // The provider answers while blocks are made, as it would anywhere;
-            // a block that comes before the answers has none of them.
+            // A block without an answer would be one of those that are counted.
+            if self.node.pool().status().ready == 0 {
+                let import = tokio::time::timeout(PATIENCE, imports.next()).await;
+                import.expect("no answer comes").unwrap();
+            }
             self.node.seal(1).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(200)).await;
         }
         panic!("challenges are open after {most} blocks");
     }

@@ -194,6 +194,7 @@ pub(super) async fn until(
                 seconds: PATIENCE.as_secs(),
             });
         }
+        // Much of it comes about in other processes, which tell nobody here of it.
         tokio::time::sleep(LOOK_EVERY).await;
     }
     Ok(())

@@ -280,6 +280,7 @@ impl Running {
                 Err(_) => {}
             }
             self.check()?;
+            // A program that does not listen yet cannot be waited on.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }

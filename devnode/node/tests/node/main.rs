@@ -1,12 +1,11 @@
 //! The node as its users have it: in this process, and as a program of its own.
 
 #![forbid(unsafe_code)]
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
-    reason = "a test that panics is a test that fails"
+    reason = "what the tests share fails as they do, by a panic"
 )]
 
 mod light;
