@@ -1,11 +1,13 @@
 //! The book against a naive one: whatever happens in whatever order, what it
 //! begins is what a plain list of what is open, sorted by deadline, would have.
 
+use super::fate::MOST_PASSING;
 use super::*;
+use crate::chain::Progress;
 use crate::chain::scripted::LIMITS;
 use crate::schedule::challenges::config::ChallengeConfig;
 use cairn_primitives::challenge::{ChunkLocation, SlashReason};
-use cairn_primitives::{BucketId, ChunkIndex, LeafIndex, Sequence};
+use cairn_primitives::{BucketId, ChunkIndex, H256, LeafIndex, Sequence};
 use proptest::prelude::*;
 
 const OURS: AccountId = AccountId([1; 32]);

@@ -1,0 +1,177 @@
+//! What became of a job, and of the answer that it handed over.
+
+use super::entry::{Handed, Place, Turn, Work};
+use super::news::{Level, News};
+use super::{Book, Trouble};
+use crate::chain::Progress;
+use cairn_primitives::H256;
+use cairn_primitives::challenge::ChallengeId;
+
+/// How often in a row something may fail before its pauses grow no more: the
+/// longest is of so many powers of two moments.
+pub(super) const MOST_DOUBLINGS: u32 = 3;
+
+/// What fails so often in a row is no passing trouble: somebody must know.
+pub(super) const MOST_PASSING: u32 = 5;
+
+fn pause(failures: u32) -> u64 {
+    1 << failures.saturating_sub(1).min(MOST_DOUBLINGS)
+}
+
+impl Book {
+    /// Whether a job's answer is still wanted.
+    pub(in crate::schedule::challenges) fn is_wanted(&self, id: ChallengeId, turn: Turn) -> bool {
+        self.entries
+            .get(&id)
+            .is_some_and(|entry| entry.is_at_work(turn))
+    }
+
+    /// A job's answer was handed over, and takes so many bytes. Whether it is
+    /// to be followed.
+    pub(in crate::schedule::challenges) fn handed(
+        &mut self,
+        id: ChallengeId,
+        turn: Turn,
+        extrinsic: H256,
+        bytes: usize,
+    ) -> bool {
+        let anchor = self.at.map_or(0, |(head, _)| head.anchor);
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        if !entry.is_at_work(turn) {
+            return false;
+        }
+        entry.work = Work::Handed(Handed {
+            turn,
+            extrinsic,
+            anchor,
+            bytes,
+            place: Place::Pool,
+        });
+        let count = match entry.attempts {
+            0 => &mut self.counts.answered,
+            _ => &mut self.counts.resubmitted,
+        };
+        *count = count.saturating_add(1);
+        entry.attempts = entry.attempts.saturating_add(1);
+        entry.failures = 0;
+        entry.alarm = None;
+        self.dirty.insert(id);
+        self.news.push(News::Handed {
+            challenge: entry.challenge,
+            extrinsic,
+            attempt: entry.attempts,
+            left: id.deadline.saturating_sub(anchor),
+        });
+        true
+    }
+
+    /// A job came to nothing.
+    pub(in crate::schedule::challenges) fn failed(
+        &mut self,
+        id: ChallengeId,
+        turn: Turn,
+        trouble: Trouble,
+    ) {
+        let left = self
+            .at
+            .map_or(0, |(head, _)| id.deadline.saturating_sub(head.anchor));
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        if !entry.is_at_work(turn) {
+            return;
+        }
+        entry.failures = entry.failures.saturating_add(1);
+        let pause = match entry.level {
+            Level::Critical => 1,
+            _ => pause(entry.failures),
+        };
+        let from = self.now.after(pause);
+        entry.work = Work::Waiting { from };
+        let challenge = entry.challenge;
+        match trouble {
+            Trouble::Answered => {
+                if entry.alarm.take().is_some() {
+                    self.dirty.insert(id);
+                }
+            }
+            Trouble::Passing(reason) if entry.failures < MOST_PASSING => {
+                self.news.push(News::Trouble {
+                    challenge,
+                    left,
+                    reason,
+                });
+            }
+            Trouble::Passing(reason) | Trouble::Alarm(reason) => {
+                if entry.alarm.as_ref() != Some(&reason) {
+                    entry.alarm = Some(reason.clone());
+                    self.dirty.insert(id);
+                    self.news.push(News::Alarm {
+                        challenge,
+                        left,
+                        reason,
+                    });
+                }
+            }
+        }
+    }
+
+    /// What became of an extrinsic. Whether a finalized block includes it, whose
+    /// outcomes are then worth asking for.
+    pub(in crate::schedule::challenges) fn progressed(
+        &mut self,
+        id: ChallengeId,
+        turn: Turn,
+        progress: &Progress,
+    ) -> bool {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return false;
+        };
+        let Work::Handed(handed) = &mut entry.work else {
+            return matches!(progress, Progress::Finalized(_));
+        };
+        let challenge = entry.challenge;
+        match progress {
+            Progress::Finalized(_) => {
+                handed.place = Place::FINAL;
+                return true;
+            }
+            Progress::InBlock(block) if !handed.is_final() => {
+                handed.place = Place::Block(*block);
+            }
+            Progress::Retracted(block) if handed.place == Place::Block(*block) => {
+                handed.place = Place::Pool;
+                self.news.push(News::Retracted { challenge });
+            }
+            Progress::Gone(reason) if handed.turn == turn && !handed.is_final() => {
+                // At once the first time; a pool that goes on dropping is not
+                // fed without a pause.
+                let pause = match entry.drops {
+                    0 => 0,
+                    drops => pause(drops),
+                };
+                entry.drops = entry.drops.saturating_add(1);
+                let from = self.now.after(pause);
+                entry.work = Work::Waiting { from };
+                self.dirty.insert(id);
+                let why = reason.clone();
+                self.news.push(News::Again { challenge, why });
+            }
+            _ => {}
+        }
+        false
+    }
+
+    /// An extrinsic's stream ended without saying what became of it.
+    pub(in crate::schedule::challenges) fn lost_sight(&mut self, id: ChallengeId, turn: Turn) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && let Work::Handed(handed) = &mut entry.work
+            && handed.turn == turn
+            && !handed.is_final()
+        {
+            handed.place = Place::Unknown;
+        }
+    }
+}
