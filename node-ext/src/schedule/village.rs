@@ -16,7 +16,7 @@ use crate::signing::Signer;
 use async_trait::async_trait;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::onchain::{
-    Agreement, BucketInfo, CheckpointWindow, MultiSigner, PrimaryProvider, ProviderInfo,
+    Agreement, BucketInfo, CheckpointWindow, MultiSigner, PrimaryProvider,
 };
 use cairn_primitives::{BucketId, Commitment};
 use parking_lot::Mutex;
@@ -227,14 +227,7 @@ impl Village {
         };
         chain.edit(move |pallet| {
             for primary in &info.primary_providers {
-                let provider = ProviderInfo {
-                    key: primary.key.unwrap(),
-                    endpoint: vec![],
-                    stake: 1_000,
-                    defended: 0,
-                    lost: 0,
-                };
-                pallet.providers.insert(primary.account.0, provider);
+                pallet.register(primary.account, primary.key.unwrap());
             }
             pallet.buckets.insert(ID, info.clone());
         });

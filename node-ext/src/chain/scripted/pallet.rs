@@ -1,4 +1,4 @@
-//! The storage pallet's rules as WIRE.md has them, over plain maps.
+//! The deployed pallet's rules, and the stricter one's, over plain maps.
 
 use cairn_primitives::challenge::{
     AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, SlashReason,
@@ -57,6 +57,18 @@ impl Pallet {
             open: BTreeMap::new(),
             resolved: BTreeMap::new(),
         }
+    }
+
+    /// Registers a provider that has lost nothing yet.
+    pub(crate) fn register(&mut self, account: AccountId, key: MultiSigner) {
+        let info = ProviderInfo {
+            key,
+            endpoint: vec![],
+            stake: 1_000,
+            defended: 0,
+            lost: 0,
+        };
+        self.providers.insert(account.0, info);
     }
 
     /// Slashes for what was due before this anchor block.

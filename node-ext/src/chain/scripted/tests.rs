@@ -7,7 +7,7 @@ use cairn_primitives::challenge::{
 };
 use cairn_primitives::checkpoint::{CheckpointProposal, leader};
 use cairn_primitives::onchain::{
-    BucketInfo, CheckpointWindow, MultiSigner, PrimaryProvider, ProviderInfo, ResponseRefusal,
+    BucketInfo, CheckpointWindow, MultiSigner, PrimaryProvider, ResponseRefusal,
 };
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, CommitmentPayload, LeafIndex, Sequence};
 use futures::executor::block_on;
@@ -19,16 +19,6 @@ const ID: BucketId = BucketId(7);
 
 fn key(seed: &str) -> sr25519::Pair {
     sr25519::Pair::from_string(seed, None).unwrap()
-}
-
-fn provider(pair: &sr25519::Pair) -> ProviderInfo {
-    ProviderInfo {
-        key: MultiSigner::Sr25519(pair.public().0),
-        endpoint: vec![],
-        stake: 1_000,
-        defended: 0,
-        lost: 0,
-    }
 }
 
 fn bucket_with(primaries: &[(AccountId, sr25519::Pair)]) -> BucketInfo {
@@ -59,7 +49,7 @@ fn challenged(limits: Limits) -> (ScriptedChain, MemoryBucket, ChallengeId) {
         bucket.commit(content.to_vec());
     }
     chain.edit(|pallet| {
-        pallet.providers.insert(OURS.0, provider(&key("//Alice")));
+        pallet.register(OURS, MultiSigner::Sr25519(key("//Alice").public().0));
         pallet.buckets.insert(ID, bucket_with(&[]));
     });
     chain.challenge(Ask {

@@ -220,16 +220,7 @@ impl Play {
     /// A chain that knows the provider; nothing runs yet.
     pub(super) fn new(limits: Limits, seed: u64) -> Self {
         let chain = ScriptedChain::new(limits);
-        chain.edit(|pallet| {
-            let info = ProviderInfo {
-                key: MultiSigner::Sr25519(OURS.0),
-                endpoint: vec![],
-                stake: 1_000,
-                defended: 0,
-                lost: 0,
-            };
-            pallet.providers.insert(OURS.0, info);
-        });
+        chain.edit(|pallet| pallet.register(OURS, MultiSigner::Sr25519(OURS.0)));
         chain.advance();
         let clock = Arc::new(Mutex::new(Clock {
             now: Duration::ZERO,

@@ -14,7 +14,7 @@ use crate::schedule::challenges::{
 use crate::signing::Signer;
 use cairn_primitives::challenge::{AccountId, ChunkLocation, MultiSignature, Role};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
-use cairn_primitives::onchain::{BucketInfo, Limits, MultiSigner, ProviderInfo};
+use cairn_primitives::onchain::{BucketInfo, Limits, MultiSigner};
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, CommitmentPayload, LeafIndex, Sequence};
 use codec::Encode;
 use futures::channel::oneshot;
@@ -51,16 +51,7 @@ impl Real {
         let signer = provider.keys().signer(None).unwrap();
         let chain = ScriptedChain::new(limits);
         let key = MultiSigner::Sr25519(signer.public());
-        chain.edit(move |pallet| {
-            let info = ProviderInfo {
-                key,
-                endpoint: vec![],
-                stake: 1_000,
-                defended: 0,
-                lost: 0,
-            };
-            pallet.providers.insert(OURS.0, info);
-        });
+        chain.edit(move |pallet| pallet.register(OURS, key));
         chain.advance();
         Self {
             folder,
