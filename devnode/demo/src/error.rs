@@ -1,6 +1,6 @@
 //! Why the play stopped.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why the play stopped.
 #[derive(Debug, thiserror::Error)]
@@ -50,4 +50,14 @@ pub enum DemoError {
     /// What was shown is not what should have been.
     #[error("{0}")]
     Wrong(String),
+}
+
+/// What failed with a file or process, for `map_err`.
+pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> DemoError {
+    let path = path.to_owned();
+    move |source| DemoError::Io {
+        doing,
+        path,
+        source,
+    }
 }

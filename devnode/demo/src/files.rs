@@ -1,6 +1,6 @@
 //! Which files are stored, and in which bucket.
 
-use crate::error::DemoError;
+use crate::error::{DemoError, io};
 use std::path::{Path, PathBuf};
 
 /// Files below a folder, sorted, at most so many and of so many bytes together.
@@ -14,21 +14,20 @@ pub(crate) fn below(
     let mut bytes = 0u64;
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        let fault = |source| DemoError::Io {
-            doing: "list",
-            path: folder.clone(),
-            source,
-        };
-        let entries = std::fs::read_dir(&folder).map_err(fault)?;
-        let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(fault)?;
+        let entries = std::fs::read_dir(&folder).map_err(io("list", &folder))?;
+        let entries = entries.collect::<Result<Vec<_>, _>>();
+        let mut entries = entries.map_err(io("list", &folder))?;
         entries.sort_by_key(std::fs::DirEntry::path);
         for entry in entries {
-            let kind = entry.file_type().map_err(fault)?;
+            let kind = entry.file_type().map_err(io("ask for", &entry.path()))?;
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             if kind.is_dir() && !hidden {
                 folders.push(entry.path());
             } else if kind.is_file() {
-                let length = entry.metadata().map_err(fault)?.len();
+                let length = entry
+                    .metadata()
+                    .map_err(io("ask for", &entry.path()))?
+                    .len();
                 if found.len() < most_files && bytes.saturating_add(length) <= most_bytes {
                     bytes = bytes.saturating_add(length);
                     found.push(entry.path());

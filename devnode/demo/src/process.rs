@@ -1,6 +1,6 @@
 //! The programs that take part, each a process that can be killed.
 
-use crate::error::DemoError;
+use crate::error::{DemoError, io};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,6 @@ const STOPPING: Duration = Duration::from_secs(30);
 
 /// How much of a log is shown when something fails, in bytes.
 const LAST_WORDS: usize = 4000;
-
-fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> DemoError {
-    let path = path.to_owned();
-    move |source| DemoError::Io {
-        doing,
-        path,
-        source,
-    }
-}
 
 /// Runs a program to its end, and returns what it said.
 pub(crate) fn run(program: &Path, args: &[&str], input: &str) -> Result<String, DemoError> {

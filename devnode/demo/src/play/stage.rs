@@ -2,7 +2,7 @@
 
 use super::Play;
 use crate::chain::{Chain, account};
-use crate::error::DemoError;
+use crate::error::{DemoError, io};
 use crate::process::{self, free_port};
 use crate::promises::Promises;
 use cairn_primitives::{BucketId, H256};
@@ -43,15 +43,6 @@ pub(super) struct House {
 struct ToSign {
     payload: String,
     leaf_count: u64,
-}
-
-fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> DemoError {
-    let path = path.to_owned();
-    move |source| DemoError::Io {
-        doing,
-        path,
-        source,
-    }
 }
 
 fn text(path: &Path) -> Result<&str, DemoError> {
