@@ -24,13 +24,13 @@ async fn all_are_answered_by_proof(rules: &str, seed: u64) {
     for batch in 0..CHALLENGES / 50 {
         let asked = stage.ask(50, &promises, &mut random).await;
         assert_eq!(asked, 50, "batch {batch}");
-        stage.seal_until_answered(60).await;
+        stage.await_answers().await;
     }
     let info = stage.provider();
     assert_eq!((info.defended, info.lost), (u64::from(CHALLENGES), 0));
     assert_eq!(info.stake, play::STAKE);
     assert_eq!(
-        stage.answers().await,
+        stage.answers(),
         play::Answers {
             proofs: 200,
             others: 0

@@ -2,7 +2,8 @@
 
 use crate::house::{Promises, SURI};
 use cairn_devnode::{LightConfig, LightNode, ProviderOptions, Sealing};
-use cairn_devnode_runtime::{Runtime, RuntimeCall, UncheckedExtrinsic};
+use cairn_devnode_runtime::frame_system::Phase;
+use cairn_devnode_runtime::{Runtime, RuntimeCall, RuntimeEvent, UncheckedExtrinsic};
 use cairn_primitives::challenge::{AccountId, ChallengeResponse, ChunkLocation};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::onchain::{MultiSigner, ProviderInfo};
@@ -10,23 +11,26 @@ use cairn_primitives::runtime_api::StorageProviderApi;
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
 use codec::{Decode, Encode};
 use futures::StreamExt;
-use pallet_storage_provider::{Call, Rules};
+use pallet_storage_provider::{Call, Event, Rules};
 use rand::{Rng, RngCore};
-use sc_client_api::BlockBackend;
-use sc_transaction_pool_api::TransactionPool;
+use sc_client_api::{BlockBackend, BlockchainEvents};
 use sp_api::ProvideRuntimeApi;
 use sp_blockchain::HeaderBackend;
 use sp_core::{Pair, sr25519};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long an answer may take to come to the pool: far longer than it does.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long fifty answers may take to be final: far longer than they do.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often a block is made. Much faster, and blocks go by before the provider has
+/// looked at one, as on no chain.
+const BLOCK: Duration = Duration::from_millis(200);
 
 /// What the provider puts at stake.
 pub(crate) const STAKE: u128 = 1_000_000_000_000;
 
-/// The kinds of answers that the chain was given.
+/// The kinds of answers that the chain took.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answers {
     pub(crate) proofs: u32,
@@ -54,7 +58,7 @@ impl Stage {
     pub(crate) async fn open(rules: Rules, folder: &Path, promises: &[Promises]) -> Self {
         let node = LightNode::start(LightConfig {
             rules,
-            sealing: Sealing::ByHand,
+            sealing: Sealing::Every(BLOCK),
             rpc_port: 0,
             provider: Some(ProviderOptions {
                 base_path: folder.to_owned(),
@@ -116,8 +120,7 @@ impl Stage {
             .unwrap();
     }
 
-    /// Asks so many challenges, all of which are in one block; returns how many
-    /// the chain took.
+    /// Asks so many challenges at once; returns how many the chain took.
     pub(crate) async fn ask(
         &self,
         count: u32,
@@ -159,24 +162,24 @@ impl Stage {
         asked
     }
 
-    /// Seals blocks until no challenge is open, at most so many.
-    pub(crate) async fn seal_until_answered(&self, most: u32) {
-        let mut imports = self.node.pool().import_notification_stream();
-        for _ in 0..most {
-            let at = self.node.finalized();
-            let api = self.node.client().runtime_api();
-            let open = api.open_challenges(at, account(&self.provider)).unwrap();
-            if open.is_empty() {
-                return;
+    /// Waits until a finalized block has no challenge open.
+    pub(crate) async fn await_answers(&self) {
+        let client = self.node.client();
+        // Listened to before the chain is asked, so that no block is missed.
+        let mut finalized = client.finality_notification_stream();
+        let answered = async {
+            loop {
+                let at = self.node.finalized();
+                let api = client.runtime_api();
+                let open = api.open_challenges(at, account(&self.provider)).unwrap();
+                if open.is_empty() {
+                    return;
+                }
+                finalized.next().await.unwrap();
             }
-            // A block without an answer would be one of those that are counted.
-            if self.node.pool().status().ready == 0 {
-                let import = tokio::time::timeout(PATIENCE, imports.next()).await;
-                import.expect("no answer comes").unwrap();
-            }
-            self.node.seal(1).await.unwrap();
-        }
-        panic!("challenges are open after {most} blocks");
+        };
+        let in_time = tokio::time::timeout(PATIENCE, answered).await;
+        in_time.expect("challenges stay open");
     }
 
     /// The provider, as the chain has it.
@@ -186,8 +189,8 @@ impl Stage {
         api.provider(at, account(&self.provider)).unwrap().unwrap()
     }
 
-    /// What the answers in all blocks were.
-    pub(crate) async fn answers(&self) -> Answers {
+    /// What the answers were that took effect, in all blocks.
+    pub(crate) fn answers(&self) -> Answers {
         let client = self.node.client();
         let mut answers = Answers {
             proofs: 0,
@@ -195,13 +198,14 @@ impl Stage {
         };
         for number in 1..=client.info().finalized_number {
             let block = client.hash(number).unwrap().unwrap();
-            for extrinsic in client.block_body(block).unwrap().unwrap() {
-                let extrinsic = UncheckedExtrinsic::decode(&mut &extrinsic.encode()[..]).unwrap();
-                if let RuntimeCall::StorageProvider(Call::respond_to_challenge {
-                    response, ..
-                }) = extrinsic.function
+            let body = client.block_body(block).unwrap().unwrap();
+            for record in self.node.events(block).unwrap() {
+                if let (
+                    Phase::ApplyExtrinsic(place),
+                    RuntimeEvent::StorageProvider(Event::ChallengeDefended { .. }),
+                ) = (record.phase, record.event)
                 {
-                    match response {
+                    match response(&body[place as usize].encode()) {
                         ChallengeResponse::Proof { .. } => answers.proofs += 1,
                         _ => answers.others += 1,
                     }
@@ -213,6 +217,15 @@ impl Stage {
 
     pub(crate) async fn close(self) {
         self.node.stop().await.unwrap();
+    }
+}
+
+/// The answer that an extrinsic is.
+fn response(extrinsic: &[u8]) -> ChallengeResponse {
+    let extrinsic = UncheckedExtrinsic::decode(&mut &*extrinsic).unwrap();
+    match extrinsic.function {
+        RuntimeCall::StorageProvider(Call::respond_to_challenge { response, .. }) => response,
+        call => panic!("{call:?} is no answer"),
     }
 }
 
