@@ -130,7 +130,12 @@ impl BasePath {
 
     /// The provider's keys.
     pub fn keys(&self) -> KeyFolder {
-        KeyFolder::new(self.path.join(KEYSTORE_DIR))
+        Self::keys_in(&self.path)
+    }
+
+    /// The keys in a base path that another process may hold.
+    pub fn keys_in(path: &Path) -> KeyFolder {
+        KeyFolder::new(path.join(KEYSTORE_DIR))
     }
 
     /// The buckets whose folders are there, in the order of their ids.

@@ -8,6 +8,7 @@
 mod build;
 mod commit;
 mod content;
+mod fetch;
 mod ingest;
 mod listing;
 mod lookup;
@@ -31,6 +32,7 @@ mod uploads;
 pub(crate) use build::{Builder, KeepBytes};
 pub use commit::{Committed, NewLeaf};
 pub(crate) use content::ContentChange;
+pub use fetch::Content;
 pub use ingest::Ingested;
 pub use prove::{Answer, At, View};
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
@@ -148,8 +150,22 @@ pub struct Bucket {
     upload_ended: Condvar,
     /// The last commitment that was promised since the bucket was opened.
     promised: Mutex<Option<Promise>>,
+    /// Who is told of what happens here, if anybody.
+    announce: OnceLock<Announce>,
     poison: OnceLock<String>,
 }
+
+/// What a bucket tells of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum BucketNews {
+    /// A commitment is durable, and may be signed.
+    Promised(Promise),
+    /// A write has failed, so that the bucket takes no more.
+    WriteFailed,
+}
+
+/// Told of it on the thread where it happens: it must not block.
+pub(crate) type Announce = Arc<dyn Fn(BucketId, BucketNews) + Send + Sync>;
 
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -302,6 +318,7 @@ impl Bucket {
             content: Mutex::new(content::ContentState::new(usage)),
             upload_ended: Condvar::new(),
             promised: Mutex::new(None),
+            announce: OnceLock::new(),
             poison: OnceLock::new(),
         }
     }
@@ -398,10 +415,24 @@ impl Bucket {
         }
     }
 
+    /// Has somebody told of what happens here from now on.
+    pub(crate) fn announce_to(&self, announce: Announce) {
+        // A bucket is opened for one provider, which asks once.
+        let _ = self.announce.set(announce);
+    }
+
+    fn tell(&self, news: BucketNews) {
+        if let Some(announce) = self.announce.get() {
+            announce(self.id, news);
+        }
+    }
+
     /// Notes that a write failed, so that its outcome is unknown (I9).
     fn poisoned_by<E: std::fmt::Display>(&self, error: E) -> E {
         // The first failure is the one to report.
-        let _ = self.poison.set(error.to_string());
+        if self.poison.set(error.to_string()).is_ok() {
+            self.tell(BucketNews::WriteFailed);
+        }
         tracing::error!(bucket = %self.id, %error, "a write failed; the bucket takes no more");
         error
     }

@@ -5,6 +5,7 @@ mod promise;
 mod prune;
 
 pub(crate) use promise::PromiseError;
+pub use promise::SignAgainError;
 pub use prune::{PruneError, ReleaseError};
 
 use crate::engine::EngineError;

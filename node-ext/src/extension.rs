@@ -61,6 +61,8 @@ pub struct ExtensionHandle {
     pub account: AccountId,
     /// Its buckets.
     pub provider: Arc<Provider>,
+    /// What its commitments are signed with.
+    pub signer: Signer,
     /// What signs for other primary providers, to be served to them.
     pub desk: Arc<Countersigner>,
     /// How the challenges stand.
@@ -91,7 +93,7 @@ impl Extension {
         let checkpoints = CheckpointScheduler::new(
             chain.clone(),
             provider.clone(),
-            signer,
+            signer.clone(),
             cosigners,
             config.checkpoints,
         )?;
@@ -99,6 +101,7 @@ impl Extension {
         let handle = ExtensionHandle {
             account: chain.account(),
             provider,
+            signer,
             desk: checkpoints.desk(),
             challenges: challenges.board(),
             checkpoints: checkpoints.board(),

@@ -67,13 +67,14 @@ mod transfer;
 
 pub use base_path::{BasePath, BasePathError};
 pub use bucket::{
-    Answer, At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, Committed, Ingested,
-    NewLeaf, Promise, Pruned, Released, RetiredTree, SpAncestryProof, SpLeavesProof, View,
+    Answer, At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, Committed, Content,
+    Ingested, NewLeaf, Promise, Pruned, Released, RetiredTree, SpAncestryProof, SpLeavesProof,
+    View,
 };
 pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Resources, Shared};
 pub use error::{
     CommitError, CreateError, IngestError, OpenError, ProveError, PruneError, ReleaseError,
-    Unusable,
+    SignAgainError, Unusable,
 };
 pub use extension::{Extension, ExtensionConfig, ExtensionError, ExtensionHandle};
 pub use fsck::repair::{RepairError, Repaired, repair};

@@ -12,6 +12,7 @@
 //! Calls block, and belong on threads that may;
 //! [`Provider::lease_from_async`] is for those that may not.
 
+mod counts;
 mod error;
 mod files;
 mod home;
@@ -21,6 +22,7 @@ mod lease;
 mod ledger;
 mod life;
 mod scrubbing;
+mod sign;
 #[cfg(test)]
 mod tests;
 mod trash;
@@ -30,7 +32,7 @@ pub use lease::{Fault, Lease};
 pub use scrubbing::{ScrubPlan, ScrubStatistics};
 
 use crate::base_path::BasePath;
-use crate::bucket::{Answer, At, Committed, NewLeaf};
+use crate::bucket::{Answer, At, Committed, NewLeaf, Promise};
 use crate::engine::Shared;
 use crate::index::{BucketRecord, DedupReport, Index, Standing};
 use crate::keystore::KeyFolder;
@@ -40,6 +42,7 @@ use crate::signing::{SignedCommitment, Signer};
 use crate::transfer::remove_unfinished;
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, H256};
+use counts::Counts;
 use home::BucketFolders;
 use inner::{Inner, Work};
 use ledger::Ledger;
@@ -49,6 +52,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
+use tokio::sync::broadcast;
 
 /// How a provider is started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,11 +119,16 @@ impl Provider {
             index.has_no_past()?;
         }
         let ledger = Arc::new(Ledger::new(index));
+        let counts = Arc::new(Counts::default());
         let home = BucketFolders {
             folder: base.path().join(BUCKETS_DIR),
             shared: Shared::new(budget.resources),
             ledger: ledger.clone(),
             making: Mutex::default(),
+            announce: Arc::new({
+                let counts = counts.clone();
+                move |id, news| counts.note(id, news)
+            }),
         };
         let write_buffer = u64::try_from(budget.resources.write_buffer_bytes).unwrap_or(u64::MAX);
         let to_learn = learn::compare(&base, &ledger, &trash)?;
@@ -132,6 +141,7 @@ impl Provider {
                 plan: options.scrub,
                 ..Scrubbing::default()
             }),
+            counts,
             work: Mutex::new(Work {
                 to_learn: if options.on_demand {
                     Vec::new()
@@ -222,6 +232,12 @@ impl Provider {
     ) -> Result<(Committed, SignedCommitment), ProviderError> {
         let lease = self.lease(id, Wanted::write())?;
         Ok(lease.watch(lease.commit_signed(leaves, signer))?)
+    }
+
+    /// Every commitment that is promised from now on, by whatever call, once it
+    /// is durable. Who falls behind misses some, and is told so.
+    pub fn promises(&self) -> broadcast::Receiver<(BucketId, Promise)> {
+        self.inner.counts.promises()
     }
 
     /// What is known of a bucket: from the bucket if it is being written, and
@@ -321,13 +337,14 @@ impl Provider {
         *self.inner.scrubbing.done.lock()
     }
 
-    /// Registers what the pool and the scrub count with a node's registry.
+    /// Registers what the pool, the buckets and the scrub count with a node's registry.
     ///
     /// # Errors
     ///
     /// [`PrometheusError`] where it is registered already.
     pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
         self.inner.pool.register(registry)?;
+        counts::register(&self.inner, registry)?;
         self.inner.scrubbing.register(registry)
     }
 

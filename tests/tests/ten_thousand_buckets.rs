@@ -76,6 +76,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
         budget: BudgetRequest {
             max_open: Some(POOL),
             memory_bytes: Some(MEMORY),
+            ..BudgetRequest::default()
         },
         on_demand: false,
         // Rounds without an end.

@@ -28,7 +28,7 @@ impl CairnStore {
         let signer = base.keys().signer(None)?;
         let budget = BudgetRequest {
             max_open: Some(max_open),
-            memory_bytes: None,
+            ..BudgetRequest::default()
         };
         let options = ProviderOptions {
             budget,

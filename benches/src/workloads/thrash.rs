@@ -207,7 +207,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     }
     let request = BudgetRequest {
         max_open: Some(u32::try_from(pool)?),
-        memory_bytes: None,
+        ..BudgetRequest::default()
     };
     let of_bucket = Budget::plan(request, allowance)?.descriptors_per_bucket;
     let budget = pool

@@ -2,11 +2,12 @@
 //! leaf: for a checkpoint that others propose.
 
 use super::commit::now_ms;
-use super::{At, Bucket, Promise};
+use super::{At, Bucket, BucketNews, Promise};
 use crate::engine::{Durability, Family};
-use crate::error::PromiseError;
+use crate::error::{PromiseError, ProveError, SignAgainError};
 use crate::layout::{self, PromiseValue};
-use cairn_primitives::Commitment;
+use crate::signing::{SignedCommitment, Signer};
+use cairn_primitives::{Commitment, LeafCount};
 
 impl Bucket {
     /// Makes a commitment durable as a promise, with all that it promises, so
@@ -62,10 +63,43 @@ impl Bucket {
         Ok(())
     }
 
-    /// Keeps in memory what was promised, unless more was.
+    /// Signs again what was signed before of the current tree at a leaf count,
+    /// so that its promise is durable (I4). Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SignAgainError`]; then no signature exists.
+    pub fn sign_again(
+        &self,
+        count: LeafCount,
+        signer: &Signer,
+    ) -> Result<SignedCommitment, SignAgainError> {
+        let bucket = self.id;
+        let commitment = self.view(At::LeafCount(count))?.commitment()?;
+        let Commitment {
+            mmr_root,
+            start_seq,
+            ..
+        } = commitment;
+        let promised = match self.promised_view(mmr_root, Some(start_seq)) {
+            Ok(view) => view.count() == count,
+            Err(ProveError::UnknownRoot { .. }) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if !promised {
+            return Err(SignAgainError::NotSigned { bucket, count });
+        }
+        let signed = signer.sign(bucket, commitment);
+        signed.map_err(|reason| SignAgainError::Sign { bucket, reason })
+    }
+
+    /// Keeps in memory what was promised, unless more was, and tells of it.
     pub(super) fn keep_promised(&self, promise: Promise) {
-        let mut promised = self.promised.lock();
-        *promised = Promise::greater(*promised, Some(promise));
+        {
+            let mut promised = self.promised.lock();
+            *promised = Promise::greater(*promised, Some(promise));
+        }
+        self.tell(BucketNews::Promised(promise));
     }
 }
 

@@ -108,7 +108,11 @@ impl Bucket {
         }
     }
 
-    fn promised_view(&self, root: H256, tree: Option<Sequence>) -> Result<View<'_>, ProveError> {
+    pub(super) fn promised_view(
+        &self,
+        root: H256,
+        tree: Option<Sequence>,
+    ) -> Result<View<'_>, ProveError> {
         let prefix = layout::promise_prefix(&root);
         let mut found = None;
         for entry in self.engine.scan(Family::Tree, &prefix)? {
@@ -207,6 +211,16 @@ impl View<'_> {
     pub fn commitment(&self) -> Result<Commitment, ProveError> {
         let positions = mmr::peak_positions(self.count);
         self.commitment_over(&self.nodes(&positions)?)
+    }
+
+    /// The same with the peaks, left to right.
+    ///
+    /// # Errors
+    ///
+    /// As [`View::commitment`].
+    pub fn peaks(&self) -> Result<(Commitment, Vec<H256>), ProveError> {
+        let peaks = self.nodes(&mmr::peak_positions(self.count))?;
+        Ok((self.commitment_over(&peaks)?, peaks))
     }
 
     fn commitment_over(&self, peaks: &[H256]) -> Result<Commitment, ProveError> {

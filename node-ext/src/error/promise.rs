@@ -2,6 +2,7 @@
 
 use super::{ProveError, Unusable};
 use crate::engine::EngineError;
+use crate::signing::SignError;
 use cairn_primitives::{BucketId, LeafCount, Sequence};
 
 /// Why a commitment was not promised. Nothing may be signed then.
@@ -55,4 +56,30 @@ pub(crate) enum PromiseError {
     /// The database failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+/// Why nothing was signed again.
+#[derive(Debug, thiserror::Error)]
+pub enum SignAgainError {
+    /// It was never signed.
+    #[error(
+        "bucket {bucket} has signed nothing at {count} leaves, and signs again only what it has"
+    )]
+    NotSigned {
+        /// The bucket.
+        bucket: BucketId,
+        /// The leaf count that was asked for.
+        count: LeafCount,
+    },
+    /// There is no such state, or it cannot be read.
+    #[error(transparent)]
+    Prove(#[from] ProveError),
+    /// The keystore refuses.
+    #[error("what bucket {bucket} has signed is not signed again: {reason}")]
+    Sign {
+        /// The bucket.
+        bucket: BucketId,
+        /// Why.
+        reason: SignError,
+    },
 }

@@ -46,6 +46,9 @@ pub struct BudgetRequest {
     pub max_open: Option<u32>,
     /// Memory for caches, unflushed writes and open buckets, in bytes.
     pub memory_bytes: Option<u64>,
+    /// Connections that may be open at once, each a descriptor, besides those of
+    /// [`RESERVED_DESCRIPTORS`].
+    pub connections: u32,
 }
 
 /// What the process is allowed.
@@ -149,7 +152,8 @@ impl Budget {
     /// [`BudgetError`], saying what to raise, where what was asked for, or the
     /// least that is of use, does not fit.
     pub fn plan(request: BudgetRequest, allowance: Allowance) -> Result<Self, BudgetError> {
-        let free = allowance.descriptors.saturating_sub(RESERVED_DESCRIPTORS);
+        let reserved = RESERVED_DESCRIPTORS.saturating_add(request.connections.into());
+        let free = allowance.descriptors.saturating_sub(reserved);
         let least_each = DESCRIPTORS_BESIDES_FILES.saturating_add(LEAST_OPEN_FILES.into());
         let memory_bytes = request
             .memory_bytes
@@ -173,9 +177,7 @@ impl Budget {
         if free / buckets < least_each {
             return Err(BudgetError::Descriptors {
                 have: allowance.descriptors,
-                needed: buckets
-                    .saturating_mul(least_each)
-                    .saturating_add(RESERVED_DESCRIPTORS),
+                needed: buckets.saturating_mul(least_each).saturating_add(reserved),
                 buckets,
                 asked: asked.is_some(),
             });
@@ -245,7 +247,7 @@ mod tests {
     fn what_is_asked_for_is_given_or_refused_and_never_quietly_less() {
         let ask = |max_open| BudgetRequest {
             max_open: Some(max_open),
-            memory_bytes: None,
+            ..BudgetRequest::default()
         };
         assert_eq!(Budget::plan(ask(1000), ROOMY).unwrap().max_open, 1000);
         let refused = Budget::plan(ask(1000), with_descriptors(1024)).unwrap_err();
@@ -256,6 +258,7 @@ mod tests {
         let poor = BudgetRequest {
             max_open: Some(1000),
             memory_bytes: Some(64 << 20),
+            ..BudgetRequest::default()
         };
         let refused = Budget::plan(poor, ROOMY).unwrap_err();
         assert!(matches!(refused, BudgetError::Memory { .. }), "{refused}");
@@ -269,13 +272,16 @@ mod tests {
             memory_bytes in 0u64..(64 << 30),
             max_open in proptest::option::of(0u32..5_000),
             asked_bytes in proptest::option::of(0u64..(8 << 30)),
+            connections in 0u32..2_000,
         ) {
-            let request = BudgetRequest { max_open, memory_bytes: asked_bytes };
+            let request = BudgetRequest { max_open, memory_bytes: asked_bytes, connections };
             let allowance = Allowance { descriptors, memory_bytes };
             if let Ok(budget) = Budget::plan(request, allowance) {
                 let buckets = u64::from(budget.max_open);
                 prop_assert!(buckets > 0);
-                let taken = buckets * budget.descriptors_per_bucket + RESERVED_DESCRIPTORS;
+                let taken = buckets * budget.descriptors_per_bucket
+                    + RESERVED_DESCRIPTORS
+                    + u64::from(connections);
                 prop_assert!(taken <= descriptors);
                 let given = budget.resources;
                 let arenas = buckets * ARENAS_OF_BUCKET;

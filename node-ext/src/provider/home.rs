@@ -3,7 +3,7 @@
 
 use super::files::files_of;
 use super::ledger::Ledger;
-use crate::bucket::{Bucket, BucketConfig};
+use crate::bucket::{Announce, Bucket, BucketConfig};
 use crate::engine::{Access, Shared};
 use crate::error::{CreateError, OpenError};
 use crate::index::BucketRecord;
@@ -56,6 +56,8 @@ pub(crate) struct BucketFolders {
     pub(super) ledger: Arc<Ledger>,
     /// Buckets that are being made, with what they are made with.
     pub(super) making: Mutex<HashMap<BucketId, BucketConfig>>,
+    /// Told of what happens in every bucket.
+    pub(super) announce: Announce,
 }
 
 impl BucketFolders {
@@ -115,6 +117,7 @@ impl Home for BucketFolders {
         match self.open_folder(id, access) {
             Ok(bucket) => {
                 bucket.remember_changes();
+                bucket.announce_to(self.announce.clone());
                 Ok(bucket)
             }
             Err(error) => {

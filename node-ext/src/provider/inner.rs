@@ -1,5 +1,6 @@
 //! What all threads of a provider share, and what each of them does.
 
+use super::counts::Counts;
 use super::home::{BucketFolders, HomeError};
 use super::ledger::Ledger;
 use super::scrubbing::Scrubbing;
@@ -27,6 +28,7 @@ pub(super) struct Inner {
     pub(super) ledger: Arc<Ledger>,
     pub(super) pool: Arc<Pool<BucketFolders>>,
     pub(super) scrubbing: Arc<Scrubbing>,
+    pub(super) counts: Arc<Counts>,
     pub(super) work: Mutex<Work>,
     pub(super) changed: Condvar,
 }

@@ -3,7 +3,7 @@
 use super::home::BucketFolders;
 use crate::bucket::Bucket;
 use crate::engine::EngineError;
-use crate::error::{CommitError, IngestError, PromiseError, ProveError};
+use crate::error::{CommitError, IngestError, PromiseError, ProveError, SignAgainError};
 use crate::pool::PoolLease;
 use std::ops::Deref;
 
@@ -88,6 +88,15 @@ impl Fault for PromiseError {
             Self::Prove(error) => error.tells_of_damage(),
             Self::Engine(error) => error.tells_of_damage(),
             _ => false,
+        }
+    }
+}
+
+impl Fault for SignAgainError {
+    fn tells_of_damage(&self) -> bool {
+        match self {
+            Self::Prove(error) => error.tells_of_damage(),
+            Self::NotSigned { .. } | Self::Sign { .. } => false,
         }
     }
 }

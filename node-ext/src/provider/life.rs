@@ -76,7 +76,24 @@ impl Provider {
     ///
     /// [`ProviderError`]; the bucket is then still there.
     pub fn delete_bucket(&self, id: BucketId) -> Result<(), ProviderError> {
+        self.delete_bucket_if(id, |_| true).map(drop)
+    }
+
+    /// The same if `may` says so of what is known of the bucket, at a moment
+    /// from which nobody works with it any more. Returns whether it was removed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::delete_bucket`].
+    pub fn delete_bucket_if(
+        &self,
+        id: BucketId,
+        may: impl FnOnce(Option<&BucketRecord>) -> bool,
+    ) -> Result<bool, ProviderError> {
         let reservation = self.reserve(id, Wanted::write().wait)?;
+        if !may(self.inner.ledger.record(id).as_ref()) {
+            return Ok(false);
+        }
         let path = self.inner.pool.home().path(id);
         if path.is_dir() {
             let trash = self.inner.base.path().join(TRASH_DIR);
@@ -94,7 +111,7 @@ impl Provider {
             return Err(self.inner.no_such_bucket(id));
         }
         drop(reservation);
-        Ok(())
+        Ok(true)
     }
 
     /// Copies a bucket as it is now to a folder or an archive, while it goes on.

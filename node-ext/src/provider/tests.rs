@@ -15,6 +15,7 @@ use tempfile::TempDir;
 mod faults;
 mod life;
 mod scrubbing;
+mod signing;
 
 const BUDGET: Budget = Budget {
     max_open: 4,

@@ -33,6 +33,8 @@ use crate::index::IndexError;
 use crate::provider::Provider;
 use answer::Prover;
 use book::Book;
+use cairn_primitives::challenge::ChunkLocation;
+use cairn_primitives::{BucketId, H256};
 use driver::{Delay, Driver};
 use duty::{DutyLog, IndexLog};
 use parking_lot::Mutex;
@@ -40,6 +42,7 @@ use prover::ProviderProver;
 use std::future::Future;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
+use tokio::sync::watch;
 
 /// Why challenges are not answered.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +59,7 @@ pub enum ChallengeError {
 pub struct ChallengeScheduler {
     parts: Parts,
     book: Arc<Mutex<Book>>,
+    events: watch::Sender<()>,
 }
 
 /// What a scheduler works with.
@@ -97,13 +101,19 @@ impl ChallengeScheduler {
 
     fn of_parts(parts: Parts, book: Book) -> Self {
         let book = Arc::new(Mutex::new(book));
-        Self { parts, book }
+        let events = watch::Sender::new(());
+        Self {
+            parts,
+            book,
+            events,
+        }
     }
 
     /// What can be asked while it runs.
     pub fn board(&self) -> ChallengeBoard {
         ChallengeBoard {
             book: self.book.clone(),
+            events: self.events.subscribe(),
         }
     }
 
@@ -111,7 +121,9 @@ impl ChallengeScheduler {
     ///
     /// May be stopped at any moment, by `shutdown` or by dropping it.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        Driver::new(self.parts, self.book).run(shutdown).await;
+        Driver::new(self.parts, self.book, self.events)
+            .run(shutdown)
+            .await;
     }
 }
 
@@ -119,6 +131,7 @@ impl ChallengeScheduler {
 #[derive(Clone)]
 pub struct ChallengeBoard {
     book: Arc<Mutex<Book>>,
+    events: watch::Receiver<()>,
 }
 
 impl ChallengeBoard {
@@ -132,6 +145,33 @@ impl ChallengeBoard {
         let mut duties = self.duties();
         duties.retain(|duty| duty.alarm.is_some());
         duties
+    }
+
+    /// The deadline of an open challenge that asks just this, the nearest if
+    /// several do.
+    pub fn deadline_of(
+        &self,
+        bucket: BucketId,
+        root: &H256,
+        location: ChunkLocation,
+    ) -> Option<u32> {
+        self.book.lock().deadline_of(bucket, root, location)
+    }
+
+    /// Whether any challenge to a bucket is open.
+    pub fn is_asked_about(&self, bucket: BucketId) -> bool {
+        self.book.lock().is_asked_about(bucket)
+    }
+
+    /// Whether the chain is reached, and a finalized block has been read.
+    pub fn follows_the_chain(&self) -> bool {
+        self.book.lock().follows_the_chain()
+    }
+
+    /// Marks a moment at which something may have changed; ends by itself when
+    /// the scheduler does.
+    pub fn events(&self) -> watch::Receiver<()> {
+        self.events.clone()
     }
 
     /// What was counted.

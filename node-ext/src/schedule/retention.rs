@@ -198,7 +198,8 @@ impl Retention {
         counts.kept = number(kept.len());
         counts.ended_buckets = number(ended.len());
         drop(counts);
-        self.told = ended;
+        self.told.clone_from(&ended);
+        *self.board.ended.lock() = ended;
         *self.board.kept.lock() = kept;
         Ok(())
     }

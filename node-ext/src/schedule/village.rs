@@ -137,6 +137,7 @@ pub(crate) fn open(path: &Path) -> Arc<Provider> {
     let budget = BudgetRequest {
         max_open: Some(4),
         memory_bytes: Some(128 << 20),
+        ..BudgetRequest::default()
     };
     let options = ProviderOptions {
         budget,

@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         budget: BudgetRequest {
             max_open: Some(4),
             memory_bytes: Some(64 << 20),
+            ..BudgetRequest::default()
         },
         ..ProviderOptions::default()
     };

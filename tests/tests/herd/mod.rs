@@ -56,6 +56,7 @@ pub fn start(base: &Path) -> Provider {
         budget: BudgetRequest {
             max_open: Some(4),
             memory_bytes: Some(64 << 20),
+            ..BudgetRequest::default()
         },
         ..ProviderOptions::default()
     };

@@ -29,8 +29,9 @@ use super::config::{BYTES_BESIDE_CHUNK, Checked};
 use super::duty::{Change, Duty};
 use super::statistics::ChallengeStatistics;
 use crate::chain::Head;
-use cairn_primitives::challenge::{AccountId, ChallengeId};
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation};
 use cairn_primitives::onchain::{Limits, OpenChallenge, Outcome};
+use cairn_primitives::{BucketId, H256};
 use entry::{Entry, Moment, Work};
 use news::{Fate, Level};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -342,6 +343,33 @@ impl Book {
         let anchor = self.at.map(|(head, _)| head.anchor);
         let duties = self.entries.values();
         duties.map(|entry| entry.as_duty(anchor)).collect()
+    }
+
+    /// The nearest deadline of those that ask for a chunk under a root.
+    pub(super) fn deadline_of(
+        &self,
+        bucket: BucketId,
+        root: &H256,
+        location: ChunkLocation,
+    ) -> Option<u32> {
+        let asks = |entry: &Entry| {
+            let challenge = &entry.challenge;
+            (challenge.bucket_id, challenge.location) == (bucket, location)
+                && challenge.mmr_root == *root
+        };
+        let mut entries = self.entries.iter();
+        let (id, _) = entries.find(|(_, entry)| asks(entry))?;
+        Some(id.deadline)
+    }
+
+    pub(super) fn is_asked_about(&self, bucket: BucketId) -> bool {
+        let mut entries = self.entries.values();
+        entries.any(|entry| entry.challenge.bucket_id == bucket)
+    }
+
+    /// Whether the chain is reached, and has told of a finalized block.
+    pub(super) fn follows_the_chain(&self) -> bool {
+        self.is_connected && self.at.is_some()
     }
 
     /// What was counted, and what is of now.

@@ -17,6 +17,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Waits for a time; in tests, of a clock that they turn.
 pub(super) type Delay = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
@@ -53,6 +54,8 @@ type Step = (ChallengeId, Turn, Option<Progress>);
 pub(super) struct Driver {
     parts: Parts,
     book: Arc<Mutex<Book>>,
+    /// Marked after each event.
+    events: watch::Sender<()>,
     /// All that somebody waits for.
     work: FuturesUnordered<BoxFuture<'static, Event>>,
     followed: SelectAll<BoxStream<'static, Step>>,
@@ -73,10 +76,11 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(parts: Parts, book: Arc<Mutex<Book>>) -> Self {
+    pub(super) fn new(parts: Parts, book: Arc<Mutex<Book>>, events: watch::Sender<()>) -> Self {
         Self {
             parts,
             book,
+            events,
             work: FuturesUnordered::new(),
             followed: SelectAll::new(),
             heads: none(),
@@ -108,6 +112,7 @@ impl Driver {
                 event = self.work.select_next_some() => self.came(event),
             }
             self.go_on();
+            self.events.send_replace(());
         }
     }
 

@@ -112,6 +112,18 @@ impl Countersigner {
         })
     }
 
+    /// What the chain has of a bucket in the last finalized block.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotReady`] before the first one, and [`Refusal::Unable`] where
+    /// the chain does not answer.
+    pub async fn on_chain(&self, bucket: BucketId) -> Result<Option<BucketInfo>, Refusal> {
+        let head = self.head.lock().ok_or(Refusal::NotReady)?;
+        let info = self.chain.bucket(head.hash, bucket).await;
+        info.map_err(|error: ChainError| unable(bucket, &error))
+    }
+
     /// Signs what another primary provider asks for, if this one holds it.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::rules::Kept;
 use crate::metrics::{Reading, Readings};
 use cairn_primitives::{BucketId, Sequence};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
@@ -29,6 +29,7 @@ pub struct RetentionStatistics {
 pub struct RetentionBoard {
     pub(super) counts: Mutex<RetentionStatistics>,
     pub(super) kept: Mutex<BTreeMap<(BucketId, Sequence), Kept>>,
+    pub(super) ended: Mutex<HashSet<BucketId>>,
 }
 
 impl RetentionBoard {
@@ -41,6 +42,12 @@ impl RetentionBoard {
     pub fn kept(&self) -> Vec<((BucketId, Sequence), Kept)> {
         let kept = self.kept.lock();
         kept.iter().map(|(tree, why)| (*tree, *why)).collect()
+    }
+
+    /// Whether the agreement with a bucket is over, and the time for challenges
+    /// after it, as of the last look: nothing of it can be asked for any more.
+    pub fn has_ended(&self, bucket: BucketId) -> bool {
+        self.ended.lock().contains(&bucket)
     }
 
     /// Registers what is counted with a node's registry.

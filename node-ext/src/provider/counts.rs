@@ -1,0 +1,101 @@
+//! What is counted of all buckets together, and of what goes wrong with them.
+
+use super::inner::Inner;
+use crate::bucket::{BucketNews, Promise};
+use crate::metrics::{Reading, Readings};
+use cairn_primitives::BucketId;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use substrate_prometheus_endpoint::{PrometheusError, Registry};
+use tokio::sync::broadcast;
+
+/// Promises that whoever listens may be behind, until it is told only that it
+/// has missed some.
+const PROMISES_AHEAD: usize = 1_024;
+
+/// Counts of all buckets of a provider.
+pub(super) struct Counts {
+    promised: AtomicU64,
+    failed_writes: AtomicU64,
+    promises: broadcast::Sender<(BucketId, Promise)>,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            promised: AtomicU64::new(0),
+            failed_writes: AtomicU64::new(0),
+            promises: broadcast::Sender::new(PROMISES_AHEAD),
+        }
+    }
+}
+
+/// The counts as of now.
+#[derive(Clone, Copy, Debug, Default)]
+struct OfNow {
+    promised: u64,
+    failed_writes: u64,
+    quarantined: u64,
+}
+
+impl Counts {
+    /// Notes what a bucket tells of.
+    pub(super) fn note(&self, id: BucketId, news: BucketNews) {
+        match news {
+            BucketNews::Promised(promise) => {
+                self.promised.fetch_add(1, Ordering::Relaxed);
+                // Nobody may be listening.
+                let _ = self.promises.send((id, promise));
+            }
+            BucketNews::WriteFailed => {
+                self.failed_writes.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub(super) fn promises(&self) -> broadcast::Receiver<(BucketId, Promise)> {
+        self.promises.subscribe()
+    }
+}
+
+/// Registers the counts under the names that `cairn_buckets_` begins.
+pub(super) fn register(inner: &Arc<Inner>, registry: &Registry) -> Result<(), PrometheusError> {
+    let counters: [Reading<OfNow>; 2] = [
+        (
+            "promised_total",
+            "Commitments made durable to be signed",
+            |c| c.promised,
+        ),
+        (
+            "failed_writes_total",
+            "Writes or syncs that failed; the bucket takes no more until it is reopened",
+            |c| c.failed_writes,
+        ),
+    ];
+    let gauges: [Reading<OfNow>; 1] = [(
+        "quarantined",
+        "Buckets that have failed a check and take no writes",
+        |c| c.quarantined,
+    )];
+    // A registry outlives the provider, whose end closes its buckets.
+    let inner = Arc::downgrade(inner);
+    let readings = Readings {
+        prefix: "cairn_buckets_",
+        source: Arc::new(move || of_now(&inner)),
+        registry,
+    };
+    readings.counters(&counters)?;
+    readings.gauges(&gauges)
+}
+
+fn of_now(inner: &Weak<Inner>) -> OfNow {
+    let Some(inner) = inner.upgrade() else {
+        return OfNow::default();
+    };
+    let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    OfNow {
+        promised: of(&inner.counts.promised),
+        failed_writes: of(&inner.counts.failed_writes),
+        quarantined: u64::try_from(inner.ledger.all_quarantined().len()).unwrap_or(u64::MAX),
+    }
+}
