@@ -7,6 +7,7 @@ use crate::commands::{
 use crate::failure::{EXIT_CODES, Failure};
 use crate::home;
 use crate::output::Output;
+use crate::remote;
 use cairn_node_ext::{Access, BasePath};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -28,6 +29,10 @@ pub(crate) struct Globals {
     /// Folder with the buckets and keys [default: $XDG_DATA_HOME/cairn or ~/.local/share/cairn]
     #[arg(long, global = true, value_name = "DIR", env = "CAIRN_BASE_PATH")]
     pub(crate) base_path: Option<PathBuf>,
+    /// Ask a provider that runs, over its RPC: ws://127.0.0.1:9955 [default: CAIRN_RPC, or the
+    /// provider that has the base path locked]
+    #[arg(long, global = true, value_name = "URL", value_parser = remote::url)]
+    pub(crate) rpc: Option<String>,
     /// Answer in JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -56,9 +61,28 @@ impl Globals {
 }
 
 impl Command {
-    /// Whether it goes on until it is stopped, so that its log is what tells of it.
-    pub(crate) const fn is_service(&self) -> bool {
-        matches!(self, Self::Run(_))
+    /// Whether a provider that runs can do it.
+    pub(crate) const fn takes_rpc(&self) -> bool {
+        match self {
+            Self::Status(_) | Self::Put(_) | Self::Get(_) | Self::Prove(_) => true,
+            Self::Bucket(command) => command.takes_rpc(),
+            Self::Run(_)
+            | Self::Key(_)
+            | Self::Verify(_)
+            | Self::ChallengeDrill(_)
+            | Self::Fsck(_)
+            | Self::ImportLegacy(_)
+            | Self::Scrub(_) => false,
+        }
+    }
+
+    /// How the log is written of one that goes on until it is stopped, so that its
+    /// log is what tells of it.
+    pub(crate) const fn log_format(&self) -> Option<run::LogFormat> {
+        match self {
+            Self::Run(args) => Some(args.log_format()),
+            _ => None,
+        }
     }
 }
 
@@ -66,7 +90,7 @@ impl Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Provide: answer the chain's challenges, bring checkpoints, and serve the RPC
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Make, bring or list the keys that commitments are signed with
     #[command(subcommand)]
     Key(key::KeyCommand),

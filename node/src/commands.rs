@@ -14,11 +14,18 @@ pub(crate) mod status;
 pub(crate) mod verify;
 
 use crate::args::{Cli, Command};
+use crate::backend::TAKE_RPC;
 use crate::failure::Failure;
 
 /// Does what the command line says.
 pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
+    if globals.rpc.is_some() && !cli.command.takes_rpc() {
+        return Err(Failure::Usage(format!(
+            "only {TAKE_RPC} take --rpc: everything else works on a base path whose provider is \
+             stopped"
+        )));
+    }
     match &cli.command {
         Command::Run(args) => run::run(args, globals),
         Command::Key(command) => key::run(command, globals),

@@ -1,6 +1,7 @@
 //! How a command ends when it does not succeed: the sentence for the operator,
 //! and the exit code for the script.
 
+use crate::remote::RemoteError;
 use cairn_node_ext::chain::ChainError;
 use cairn_node_ext::{
     BasePathError, CommitError, IngestError, KeyError, ProveError, ProviderError, PruneError,
@@ -52,8 +53,19 @@ pub(crate) enum Failure {
     Release(#[from] ReleaseError),
     #[error(transparent)]
     Chain(#[from] ChainError),
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error("cannot store {path}: {source}")]
+    Upload { path: PathBuf, source: RemoteError },
     #[error("cannot listen at {address}: {source}; name another port with --rpc-port")]
     Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error(
+        "cannot show metrics at {address}: {source}; name another port with --prometheus-port, or say --no-prometheus"
+    )]
+    ListenForMetrics {
         address: SocketAddr,
         source: io::Error,
     },
@@ -111,8 +123,9 @@ impl Failure {
         ExitCode::from(match self {
             closed if closed.is_closed_pipe() => CLOSED_PIPE,
             Self::Usage(_) => USAGE,
-            Self::Refused(_) => REFUSED,
+            Self::Refused(_) | Self::Remote(RemoteError::Untrue { .. }) => REFUSED,
             Self::Transfer(error) if error.is_refusal() => REFUSED,
+            Self::Stopped { cause, .. } => return cause.exit_code(),
             _ => FAILED,
         })
     }

@@ -4,8 +4,10 @@
 
 mod amount;
 mod args;
+mod backend;
 mod bucket_args;
 mod commands;
+mod config_file;
 mod failure;
 mod hashing;
 mod hex_text;
@@ -17,20 +19,31 @@ mod output;
 mod progress;
 mod proof_file;
 mod provider_args;
+mod remote;
+mod rpc_args;
 mod schedule_args;
 mod state_args;
 mod walk;
 
 use args::Cli;
 use clap::Parser;
+use commands::run::LogFormat;
+use failure::Failure;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    start_logging(cli.globals.verbose, cli.command.is_service());
-    match commands::run(&cli) {
+    let cli = match config_file::expand(std::env::args_os().collect()) {
+        Ok(args) => Cli::parse_from(args),
+        Err(failure) => return ended(Err(failure)),
+    };
+    start_logging(&cli);
+    ended(commands::run(&cli))
+}
+
+fn ended(command: Result<(), Failure>) -> ExitCode {
+    match command {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             failure.report();
@@ -41,20 +54,24 @@ fn main() -> ExitCode {
 
 /// Logs to stderr. Silent unless asked for, since each failure is reported by
 /// the command that met it; but for a service, which nobody watches.
-fn start_logging(verbose: u8, service: bool) {
-    let wanted = match verbose {
+fn start_logging(cli: &Cli) {
+    let service = cli.command.log_format();
+    let wanted = match cli.globals.verbose {
         // Of others, only what asks for an operator.
-        0 if service => "warn,cairn=info,cairn_node_ext=info,cairn_rpc=info",
+        0 if service.is_some() => "warn,cairn=info,cairn_node_ext=info,cairn_rpc=info",
         0 => "off",
         1 => "info",
         2 => "debug",
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(wanted));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         // Colours are for eyes, and not for files.
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    match service {
+        Some(LogFormat::Json) => log.json().flatten_event(true).init(),
+        Some(LogFormat::Text) | None => log.init(),
+    }
 }

@@ -1,7 +1,6 @@
 //! What a provider may take, as it is said on the command line.
 
 use crate::amount;
-use crate::args::Globals;
 use crate::failure::Failure;
 use cairn_node_ext::{BasePath, BudgetRequest, Provider, ProviderOptions, ScrubPlan};
 use clap::Args;
@@ -19,39 +18,41 @@ pub(crate) struct ProviderArgs {
 }
 
 impl ProviderArgs {
-    fn budget(self) -> BudgetRequest {
+    fn budget(self, connections: u32) -> BudgetRequest {
         BudgetRequest {
             max_open: self.max_open,
             memory_bytes: self.memory,
+            connections,
         }
     }
 
-    /// Puts the base path to work, and waits until all its buckets are known.
-    pub(crate) fn start(self, globals: &Globals) -> Result<Provider, Failure> {
-        let provider = self.open(globals, false)?;
+    /// Whether none is given.
+    pub(crate) const fn is_usual(self) -> bool {
+        self.max_open.is_none() && self.memory.is_none()
+    }
+
+    /// Puts a base path to work, and waits until all its buckets are known.
+    pub(crate) fn start(self, base: BasePath) -> Result<Provider, Failure> {
+        let provider = self.open_on(base, false)?;
         provider.wait_until_known();
         Ok(provider)
     }
 
     /// Puts a base path to work for as long as the process lives: buckets are
-    /// learned of in the background, and read again without end.
-    pub(crate) fn serve(self, base: BasePath) -> Result<Provider, Failure> {
+    /// learned of in the background, and read again without end. So many
+    /// connections have descriptors set aside.
+    pub(crate) fn serve(self, base: BasePath, connections: u32) -> Result<Provider, Failure> {
         let options = ProviderOptions {
-            budget: self.budget(),
+            budget: self.budget(connections),
             on_demand: false,
             scrub: Some(ScrubPlan::default()),
         };
         Ok(Provider::open(base, options)?)
     }
 
-    fn open(self, globals: &Globals, on_demand: bool) -> Result<Provider, Failure> {
-        let base = globals.open(cairn_node_ext::Access::ReadWrite)?;
-        self.open_on(base, on_demand)
-    }
-
     fn open_on(self, base: BasePath, on_demand: bool) -> Result<Provider, Failure> {
         let options = ProviderOptions {
-            budget: self.budget(),
+            budget: self.budget(0),
             on_demand,
             scrub: None,
         };
@@ -59,12 +60,7 @@ impl ProviderArgs {
     }
 }
 
-/// Puts a base path that is held already to work, for one thing.
+/// Puts a base path to work for one thing.
 pub(crate) fn start_on(base: BasePath) -> Result<Provider, Failure> {
     ProviderArgs::default().open_on(base, true)
-}
-
-/// Puts the base path to work for one bucket or few.
-pub(crate) fn start_for_one(globals: &Globals) -> Result<Provider, Failure> {
-    ProviderArgs::default().open(globals, true)
 }

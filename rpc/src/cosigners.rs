@@ -7,6 +7,7 @@ mod tests;
 
 use crate::api::ProviderApiClient;
 use crate::error::refusal_in;
+use crate::types::Uint;
 use async_trait::async_trait;
 use cairn_node_ext::schedule::{Ask, CosignError, Cosigners, Holding};
 use cairn_primitives::BucketId;
@@ -190,8 +191,8 @@ impl Cosigners for RpcCosigners {
         bucket: BucketId,
         window: Option<u64>,
     ) -> Result<Holding, CosignError> {
-        let question =
-            |client: Arc<WsClient>| async move { client.holding(bucket.0, window).await };
+        let (id, window) = (Uint(bucket.0), window.map(Uint));
+        let question = |client: Arc<WsClient>| async move { client.holding(id, window).await };
         let info = self.ask(from, question).await?;
         info.holding()
             .ok_or_else(|| CosignError::Malformed("it tells of a leaf count above 2^62".into()))

@@ -1,72 +1,146 @@
 //! The methods, over what a running provider can be asked.
+//!
+//! Nothing here blocks an async thread: what reads or writes a bucket goes
+//! through its lane to a thread that may.
 
-use crate::api::ProviderApiServer;
+mod bucket;
+mod news;
+mod provider;
+mod proving;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use crate::api::{BucketApiServer, BucketStoreApiServer, ProviderApiServer};
 use crate::error::Error;
-use crate::types::{ChallengeInfo, HoldingInfo, ProviderStatus};
-use cairn_node_ext::ExtensionHandle;
-use cairn_node_ext::schedule::Ask;
-use cairn_primitives::{BucketId, H256};
-use codec::{DecodeAll, Encode};
-use jsonrpsee::RpcModule;
-use jsonrpsee::core::async_trait;
-use sp_core::Bytes;
+use crate::lanes::{Lanes, Work};
+use crate::limits::Limits;
+use crate::policy::Policy;
+use crate::types::Uint;
+use cairn_node_ext::{ExtensionHandle, Fault, Lease, Wanted};
+use cairn_primitives::BucketId;
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::{Extensions, RpcModule};
+use std::time::Duration;
+use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// Serves a provider that runs. [`ProviderApiServer::into_rpc`] gives the module
-/// that a node merges.
+/// Serves a provider that runs.
 #[derive(Clone)]
 pub struct ProviderRpc {
-    provider: ExtensionHandle,
+    handle: ExtensionHandle,
+    limits: Limits,
+    policy: Policy,
+    lanes: Lanes,
 }
 
 impl ProviderRpc {
-    /// Serves what a running provider can be asked.
-    pub const fn new(provider: ExtensionHandle) -> Self {
-        Self { provider }
+    /// Serves what a running provider can be asked, within limits; who may call
+    /// unsafe methods is the policy's to say.
+    pub fn new(handle: ExtensionHandle, limits: Limits, policy: Policy) -> Self {
+        Self {
+            handle,
+            limits,
+            policy,
+            lanes: Lanes::new(&limits),
+        }
     }
 
     /// The module that a node merges, whatever its context.
-    pub fn into_module(self) -> RpcModule<()> {
-        self.into_rpc().remove_context()
+    ///
+    /// # Errors
+    ///
+    /// None that comes about: no two of its methods have one name.
+    pub fn into_rpc(self) -> Result<RpcModule<()>, RegisterMethodError> {
+        let mut module = RpcModule::new(());
+        module.merge(BucketApiServer::into_rpc(self.clone()))?;
+        module.merge(BucketStoreApiServer::into_rpc(self.clone()))?;
+        module.merge(ProviderApiServer::into_rpc(self))?;
+        Ok(module)
+    }
+
+    /// Registers what is counted of requests with a node's registry.
+    ///
+    /// # Errors
+    ///
+    /// [`PrometheusError`] where it is registered already.
+    pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
+        self.lanes.register(registry)
+    }
+
+    /// Takes nothing more; what is being done is ended.
+    pub fn stop(&self) {
+        self.lanes.stop();
+    }
+
+    /// Whether the provider follows its chain, and takes requests.
+    pub fn is_ready(&self) -> bool {
+        self.handle.challenges.follows_the_chain() && !self.lanes.is_stopping()
+    }
+
+    fn check_unsafe(&self, extensions: &Extensions) -> Result<(), Error> {
+        if self.policy.allows_unsafe(extensions) {
+            return Ok(());
+        }
+        Err(Error::Unsafe)
+    }
+
+    /// Reads a bucket.
+    async fn read<T: Send + 'static>(
+        &self,
+        bucket: Uint,
+        job: impl FnOnce(&Lease) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.with_bucket(Work::Read, Wanted::read(), bucket, job)
+            .await
+    }
+
+    /// Changes a bucket.
+    async fn write<T: Send + 'static>(
+        &self,
+        bucket: Uint,
+        job: impl FnOnce(&Lease) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.with_bucket(Work::Write, Wanted::write(), bucket, job)
+            .await
+    }
+
+    async fn with_bucket<T: Send + 'static>(
+        &self,
+        work: Work,
+        wanted: Wanted,
+        bucket: Uint,
+        job: impl FnOnce(&Lease) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let provider = self.handle.provider.clone();
+        let leased = move |left: Duration| {
+            let lease = provider.lease(BucketId(bucket.0), wanted.within(left))?;
+            job(&lease)
+        };
+        self.lanes.run(work, "working on a bucket", leased).await
     }
 }
 
 impl std::fmt::Debug for ProviderRpc {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ProviderRpc")
-            .field("account", &self.provider.account)
+            .field("account", &self.handle.account)
+            .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
 }
 
-#[async_trait]
-impl ProviderApiServer for ProviderRpc {
-    async fn status(&self) -> Result<ProviderStatus, Error> {
-        // Reasons of quarantine name files, which are nobody else's business.
-        let quarantined = self.provider.provider.quarantined();
-        Ok(ProviderStatus {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            account: H256(self.provider.account.0),
-            open_buckets: self.provider.provider.statistics().open,
-            quarantined: quarantined.iter().map(|(bucket, _)| bucket.0).collect(),
-        })
-    }
+/// What a bucket answers, with the bucket set apart where it tells of damage.
+fn watched<T, E>(lease: &Lease, result: Result<T, E>) -> Result<T, Error>
+where
+    E: Fault + Into<Error>,
+{
+    lease.watch(result).map_err(Into::into)
+}
 
-    async fn challenges(&self) -> Result<Vec<ChallengeInfo>, Error> {
-        let duties = self.provider.challenges.duties();
-        Ok(duties.into_iter().map(Into::into).collect())
-    }
-
-    async fn holding(&self, bucket: u64, window: Option<u64>) -> Result<HoldingInfo, Error> {
-        let holding = self.provider.desk.holding(BucketId(bucket), window).await?;
-        Ok(holding.into())
-    }
-
-    async fn sign_checkpoint(&self, ask: Bytes) -> Result<Bytes, Error> {
-        let ask = Ask::decode_all(&mut ask.0.as_slice()).map_err(|_| Error::Undecodable {
-            parameter: "ask",
-            ty: "Ask",
-        })?;
-        let signature = self.provider.desk.countersign(&ask).await?;
-        Ok(Bytes(signature.encode()))
+/// Refuses a list that is longer than one request may have.
+fn check_length<T>(parameter: &str, list: &[T], most: u32) -> Result<(), Error> {
+    match u32::try_from(list.len()) {
+        Ok(length) if length <= most => Ok(()),
+        _ => Err(Error::too_many(parameter, list.len(), most)),
     }
 }

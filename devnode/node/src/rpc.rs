@@ -3,10 +3,20 @@
 
 use crate::sealing::Sealer;
 use crate::service::{FullClient, FullPool};
+use cairn_rpc::Policy;
 use jsonrpsee::RpcModule;
 use sc_consensus_manual_seal::rpc::{ManualSeal, ManualSealApiServer};
+use sc_rpc_api::DenyUnsafe;
 use std::sync::Arc;
 use substrate_frame_rpc_system::{System, SystemApiServer};
+
+/// Who may call what changes buckets: as the node itself says of each request.
+pub(crate) fn node_policy() -> Policy {
+    Policy::of(|extensions| {
+        let denied = extensions.get::<DenyUnsafe>();
+        denied.is_some_and(|denied| denied.check_if_safe().is_ok())
+    })
+}
 
 /// What the RPC server is given. It asks more than once: for the network, and for
 /// this process.

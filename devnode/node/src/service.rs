@@ -1,13 +1,14 @@
 //! The node's parts, put together: the same for `run` and for `light`.
 
 use crate::provider::ProviderOptions;
+use crate::rpc::node_policy;
 use crate::sealing::{self, Sealer, Sealing};
 use crate::{NodeError, rpc};
 use cairn_devnode_runtime::{OpaqueBlock, RuntimeApi};
 use cairn_node_ext::chain::SubstrateClient;
 use cairn_node_ext::{Extension, ExtensionHandle, Signer};
 use cairn_primitives::challenge::AccountId;
-use cairn_rpc::{ProviderRpc, RpcCosigners};
+use cairn_rpc::{Limits, ProviderRpc, RpcCosigners};
 use jsonrpsee::RpcModule;
 use sc_network::config::FullNetworkConfiguration;
 use sc_network::{NetworkBackend, NetworkWorker};
@@ -135,8 +136,12 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
             .register_metrics(&registry)
             .map_err(NodeError::cairn)?;
         handle = Some(cairn.handle());
+        let served = ProviderRpc::new(cairn.handle(), Limits::default(), node_policy());
+        served
+            .register_metrics(&registry)
+            .map_err(NodeError::cairn)?;
         extension
-            .merge(ProviderRpc::new(cairn.handle()).into_module())
+            .merge(served.into_rpc().map_err(NodeError::cairn)?)
             .map_err(NodeError::cairn)?;
         tasks.spawn_essential_handle().spawn(
             "cairn",

@@ -76,7 +76,8 @@ impl Provider {
     ///
     /// [`ProviderError`]; the bucket is then still there.
     pub fn delete_bucket(&self, id: BucketId) -> Result<(), ProviderError> {
-        self.delete_bucket_if(id, |_| true).map(drop)
+        let reservation = self.reserve(id, Wanted::write().wait)?;
+        self.discard(id, reservation)
     }
 
     /// The same if `may` says so of what is known of the bucket, at a moment
@@ -90,10 +91,23 @@ impl Provider {
         id: BucketId,
         may: impl FnOnce(Option<&BucketRecord>) -> bool,
     ) -> Result<bool, ProviderError> {
-        let reservation = self.reserve(id, Wanted::write().wait)?;
+        // Closed as any other, which notes what was signed last.
+        let pool = &self.inner.pool;
+        let reservation = pool.reserve(id, Wanted::write().wait, false);
+        let reservation = reservation.map_err(|error| self.inner.refused(id, error))?;
         if !may(self.inner.ledger.record(id).as_ref()) {
             return Ok(false);
         }
+        self.discard(id, reservation)?;
+        Ok(true)
+    }
+
+    /// Removes a bucket that nobody else can have.
+    fn discard(
+        &self,
+        id: BucketId,
+        reservation: Reservation<BucketFolders>,
+    ) -> Result<(), ProviderError> {
         let path = self.inner.pool.home().path(id);
         if path.is_dir() {
             let trash = self.inner.base.path().join(TRASH_DIR);
@@ -111,7 +125,7 @@ impl Provider {
             return Err(self.inner.no_such_bucket(id));
         }
         drop(reservation);
-        Ok(true)
+        Ok(())
     }
 
     /// Copies a bucket as it is now to a folder or an archive, while it goes on.

@@ -2,18 +2,20 @@
 
 use crate::amount;
 use crate::args::Globals;
+use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::progress;
-use cairn_node_ext::{Access, Shared};
-use cairn_primitives::LeafIndex;
+use crate::remote::Client;
+use cairn_node_ext::{Access, BasePath, Shared};
+use cairn_primitives::{LeafIndex, MmrLeaf};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to read, and where to.
 #[derive(Args, Debug)]
@@ -30,6 +32,17 @@ struct Written {
     data_size: u64,
 }
 
+impl Written {
+    fn new(file: &Path, index: LeafIndex, leaf: &MmrLeaf) -> Self {
+        Self {
+            file: file.to_owned(),
+            leaf_index: index.0,
+            data_root: to_hex(leaf.data_root),
+            data_size: leaf.data_size,
+        }
+    }
+}
+
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, size) = (self.file.display(), amount::human(self.data_size));
@@ -43,12 +56,17 @@ pub(crate) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
             "with --json the content needs a file of its own: name it with -o".into(),
         ));
     }
-    let bucket = globals
-        .open(Access::ReadOnly)?
-        .open_bucket(args.of.bucket, &Shared::default())?;
-    let view = bucket.view(args.of.state.at()?)?;
-    let index = LeafIndex(args.of.leaf);
-    let Some(path) = &args.of.output else {
+    match globals.backend(Access::ReadOnly)? {
+        Backend::Local(base) => get_here(&args.of, globals, &base),
+        Backend::Remote(remote) => get_there(&args.of, globals, &remote.client),
+    }
+}
+
+fn get_here(of: &LeafArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
+    let bucket = base.open_bucket(of.bucket, &Shared::default())?;
+    let view = bucket.view(of.state.at()?)?;
+    let index = LeafIndex(of.leaf);
+    let Some(path) = &of.output else {
         let mut stdout = std::io::stdout().lock();
         view.read_content(index, &mut stdout)?;
         return stdout.flush().map_err(Failure::Output);
@@ -60,10 +78,31 @@ pub(crate) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
     bar.finish_and_clear();
     read?;
     file.finish()?;
-    globals.output().answer(&Written {
-        file: path.clone(),
-        leaf_index: args.of.leaf,
-        data_root: to_hex(leaf.data_root),
-        data_size: leaf.data_size,
-    })
+    globals.output().answer(&Written::new(path, index, &leaf))
+}
+
+fn get_there(of: &LeafArgs, globals: &Globals, client: &Client) -> Result<(), Failure> {
+    let at = of.state.at()?;
+    let index = LeafIndex(of.leaf);
+    let profile = client.bucket(of.bucket)?.hashing.into();
+    let (_, proof) = client.leaf(of.bucket, profile, index, at)?;
+    let leaf = proof.leaf;
+    let Some(path) = &of.output else {
+        let mut stdout = std::io::stdout().lock();
+        client.content(of.bucket, profile, &leaf, &mut |chunk| {
+            stdout.write_all(chunk).map_err(Failure::Output)
+        })?;
+        return stdout.flush().map_err(Failure::Output);
+    };
+    let mut file = OutFile::create(path)?;
+    let bar = progress::of_bytes(leaf.data_size);
+    let mut sink = bar.wrap_write(&mut file);
+    let read = client.content(of.bucket, profile, &leaf, &mut |chunk| {
+        let written = sink.write_all(chunk);
+        written.map_err(|source| Failure::file("write", path, source))
+    });
+    bar.finish_and_clear();
+    read?;
+    file.finish()?;
+    globals.output().answer(&Written::new(path, index, &leaf))
 }

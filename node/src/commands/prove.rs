@@ -2,11 +2,13 @@
 //! that anybody can judge.
 
 use crate::args::Globals;
+use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::proof_file::ProofFile;
-use cairn_node_ext::{Access, Shared};
+use crate::remote::Client;
+use cairn_node_ext::{Access, At, BasePath, Shared};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{ChunkIndex, LeafIndex};
 use clap::Args;
@@ -47,24 +49,10 @@ impl fmt::Display for Written {
 }
 
 pub(crate) fn run(args: &ProveArgs, globals: &Globals) -> Result<(), Failure> {
-    let bucket = globals
-        .open(Access::ReadOnly)?
-        .open_bucket(args.of.bucket, &Shared::default())?;
-    let view = bucket.view(args.of.state.at()?)?;
-    let profile = bucket.config().profile;
-    let leaf_index = LeafIndex(args.of.leaf);
-    let proof = match args.chunk.map(ChunkIndex) {
-        Some(chunk_index) => {
-            let location = ChunkLocation {
-                leaf_index,
-                chunk_index,
-            };
-            ProofFile::of_answer(args.of.bucket, profile, view.answer(location)?)
-        }
-        None => {
-            let (commitment, proof) = view.mmr_proof(leaf_index)?;
-            ProofFile::of_leaf(args.of.bucket, profile, commitment, leaf_index, &proof)
-        }
+    let at = args.of.state.at()?;
+    let proof = match globals.backend(Access::ReadOnly)? {
+        Backend::Local(base) => proof_here(args, at, &base)?,
+        Backend::Remote(remote) => proof_there(args, at, &remote.client)?,
     };
     let mut text = if globals.json && args.of.output.is_none() {
         serde_json::to_string(&proof)
@@ -91,4 +79,56 @@ pub(crate) fn run(args: &ProveArgs, globals: &Globals) -> Result<(), Failure> {
         leaf_index: args.of.leaf,
         chunk_index: args.chunk,
     })
+}
+
+impl ProveArgs {
+    fn leaf(&self) -> LeafIndex {
+        LeafIndex(self.of.leaf)
+    }
+
+    /// The challenge to answer, if it is one.
+    fn challenge(&self) -> Option<ChunkLocation> {
+        let leaf_index = self.leaf();
+        let chunk_index = self.chunk.map(ChunkIndex);
+        chunk_index.map(|chunk_index| ChunkLocation {
+            leaf_index,
+            chunk_index,
+        })
+    }
+}
+
+fn proof_here(args: &ProveArgs, at: At, base: &BasePath) -> Result<ProofFile, Failure> {
+    let id = args.of.bucket;
+    let bucket = base.open_bucket(id, &Shared::default())?;
+    let view = bucket.view(at)?;
+    let profile = bucket.config().profile;
+    if let Some(location) = args.challenge() {
+        return Ok(ProofFile::of_answer(id, profile, view.answer(location)?));
+    }
+    let (commitment, proof) = view.mmr_proof(args.leaf())?;
+    Ok(ProofFile::of_leaf(
+        id,
+        profile,
+        commitment,
+        args.leaf(),
+        &proof,
+    ))
+}
+
+/// The same from a provider. What does not pass is not written.
+fn proof_there(args: &ProveArgs, at: At, client: &Client) -> Result<ProofFile, Failure> {
+    let id = args.of.bucket;
+    let profile = client.bucket(id)?.hashing.into();
+    if let Some(location) = args.challenge() {
+        let answer = client.answer(id, profile, location, at)?;
+        return Ok(ProofFile::of_answer(id, profile, answer));
+    }
+    let (commitment, proof) = client.leaf(id, profile, args.leaf(), at)?;
+    Ok(ProofFile::of_leaf(
+        id,
+        profile,
+        commitment,
+        args.leaf(),
+        &proof,
+    ))
 }

@@ -1,17 +1,23 @@
 //! `cairn put`: files become leaves, and leaves a signed promise.
 
+mod destination;
 mod report;
 mod upload;
 
 use crate::args::Globals;
+use crate::backend::{Backend, Remote};
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hex_text;
 use crate::progress;
-use crate::walk::{Skipped, walk};
-use cairn_node_ext::{Access, Shared};
+use crate::remote::RemoteUpload;
+use crate::walk::{Skipped, Walk, walk};
+use cairn_node_ext::{Access, BasePath, Shared};
 use cairn_primitives::BucketId;
+use cairn_rpc::Limits;
 use clap::Args;
+use destination::{Destination, Here};
+use report::Tally;
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -41,9 +47,46 @@ pub(crate) struct PutArgs {
 }
 
 pub(crate) fn run(args: &PutArgs, globals: &Globals) -> Result<(), Failure> {
-    let base = globals.open(Access::ReadWrite)?;
+    match globals.backend(Access::ReadWrite)? {
+        Backend::Local(base) => put_here(args, globals, &base),
+        Backend::Remote(remote) => put_there(args, globals, &remote),
+    }
+}
+
+fn put_here(args: &PutArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
     let signer = base.keys().signer(args.key)?;
     let bucket = base.open_bucket(args.bucket, &Shared::default())?;
+    let walk = found(args)?;
+    let ended = upload(Here::new(&bucket, &signer), &walk, args, globals);
+    // So that the next command has nothing to replay.
+    let closed = bucket.close();
+    globals.output().text(ended?)?;
+    Ok(closed?)
+}
+
+fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), Failure> {
+    if args.key.is_some() {
+        return Err(Failure::Usage(
+            "a provider that runs signs with its own key: leave --key out, or stop it first".into(),
+        ));
+    }
+    let most = Limits::default().leaves;
+    if args.commit_every.get() > usize::try_from(most).unwrap_or(usize::MAX) {
+        return Err(Failure::Usage(format!(
+            "a provider that runs takes at most {most} files in a commit: say so with --commit-every"
+        )));
+    }
+    let client = &remote.client;
+    let profile = client.bucket(args.bucket)?.hashing.into();
+    let walk = found(args)?;
+    let destination = RemoteUpload::new(client, args.bucket, profile);
+    globals
+        .output()
+        .text(upload(destination, &walk, args, globals)?)
+}
+
+/// The files that are meant, of which there is one at least.
+fn found(args: &PutArgs) -> Result<Walk, Failure> {
     let mut roots = args.paths.clone();
     if let Some(list) = &args.files_from {
         roots.extend(listed(list)?);
@@ -55,18 +98,21 @@ pub(crate) fn run(args: &PutArgs, globals: &Globals) -> Result<(), Failure> {
             "there is nothing to store: no file was found in what was named".into(),
         ));
     }
-    let total = found
-        .files
-        .iter()
-        .fold(0u64, |sum, file| sum.saturating_add(file.length));
-    let bar = progress::of_bytes(total);
-    let upload = Upload::new(&bucket, &signer, globals.output(), bar.clone());
-    let ended = upload.run(&found.files, args.commit_every);
+    Ok(found)
+}
+
+fn upload(
+    destination: impl Destination,
+    walk: &Walk,
+    args: &PutArgs,
+    globals: &Globals,
+) -> Result<Tally, Failure> {
+    let lengths = walk.files.iter().map(|file| file.length);
+    let bar = progress::of_bytes(lengths.fold(0u64, u64::saturating_add));
+    let upload = Upload::new(destination, globals.output(), bar.clone());
+    let ended = upload.run(&walk.files, args.commit_every);
     bar.finish_and_clear();
-    // So that the next command has nothing to replay.
-    let closed = bucket.close();
-    globals.output().text(ended?)?;
-    Ok(closed?)
+    ended
 }
 
 /// The paths in a list, one a line.

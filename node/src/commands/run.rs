@@ -2,13 +2,15 @@
 //!
 //! Starting goes from what costs least to what costs most, so that what is
 //! wrong is told at once: the command line, the base path and the key, the
-//! chain, the port, and then all buckets. Stopping goes the other way: the
+//! ports, the chain, and then all buckets. Stopping goes the other way: the
 //! schedulers and the RPC end what they are at, and then the buckets are closed.
 
+pub(crate) mod address_file;
 mod assembly;
 mod following;
 mod introduction;
 mod listener;
+mod metrics;
 mod stop;
 
 use crate::args::Globals;
@@ -16,44 +18,68 @@ use crate::failure::Failure;
 use crate::hex_text;
 use crate::output::Output;
 use crate::provider_args::ProviderArgs;
+use crate::rpc_args::{MetricsArgs, RpcArgs};
 use crate::schedule_args::ScheduleArgs;
+use address_file::AddressFile;
 use assembly::{Assembly, Parts, Running};
 use cairn_node_ext::chain::SubxtClient;
 use cairn_node_ext::{Access, BasePath, Signer};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use following::Following;
-use introduction::Introduction;
+use introduction::{Introduction, Serving};
 use listener::Listener;
 use sp_core::crypto::Ss58Codec;
 use sp_core::sr25519;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use stop::Stopping;
 
-/// Where the RPC listens. Substrate nodes take 9944, and the provider runs
-/// beside one more often than not.
-const RPC_PORT: u16 = 9955;
 /// How long a stop may take until what is under way is left as after a kill.
 /// Service managers allow 90 seconds or less; closing buckets is to fit in too.
 const DRAINING: Duration = Duration::from_secs(20);
 
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// An object a line, for programs.
+    Json,
+}
+
 /// What to follow, and where to serve.
 #[derive(Args, Debug)]
+#[command(args_override_self = true)]
 pub(crate) struct RunArgs {
+    /// A TOML file with these flags by their names, as `rpc-port = 9955`; flags given here win
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The chain: WebSocket of a node that follows it, as ws://127.0.0.1:9944
     #[arg(long, value_name = "URL", value_parser = chain_url)]
     chain: String,
-    /// Port of the RPC, which listens on loopback; 0 for any that is free
-    #[arg(long, value_name = "PORT", default_value_t = RPC_PORT)]
-    rpc_port: u16,
     /// The provider's account: its public key in hex or SS58 [default: the only key there is]
     #[arg(long, visible_alias = "key", value_name = "KEY", value_parser = account)]
     account: Option<[u8; 32]>,
+    /// How the log is written to stderr
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
     #[command(flatten)]
     provider: ProviderArgs,
     #[command(flatten)]
+    rpc: RpcArgs,
+    #[command(flatten)]
+    metrics: MetricsArgs,
+    #[command(flatten)]
     schedule: ScheduleArgs,
+}
+
+impl RunArgs {
+    /// How the log is written.
+    pub(crate) const fn log_format(&self) -> LogFormat {
+        self.log_format
+    }
 }
 
 /// A URL that a node may be reached at.
@@ -79,6 +105,10 @@ fn account(text: &str) -> Result<[u8; 32], String> {
 }
 
 pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
+    if let Some(config) = &args.config {
+        tracing::debug!(config = %config.display(), "flags are taken from a file too");
+    }
+    let address = args.rpc.address()?;
     let base = globals.open(Access::ReadWrite)?;
     let signer = base.keys().signer(args.account)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -86,7 +116,7 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
         .thread_name("cairn")
         .build()
         .map_err(|error| Failure::Failed(format!("threads cannot be started: {error}")))?;
-    let ended = runtime.block_on(provide(args, base, signer, globals.output()));
+    let ended = runtime.block_on(provide(args, address, base, signer, globals.output()));
     // What blocks past this is left, as a kill would leave it.
     runtime.shutdown_timeout(DRAINING);
     ended
@@ -94,6 +124,7 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
 
 async fn provide(
     args: &RunArgs,
+    address: SocketAddr,
     base: BasePath,
     signer: Signer,
     output: Output,
@@ -102,31 +133,59 @@ async fn provide(
     let found = tokio::select! {
         biased;
         () = stopping.told() => return Ok(()),
-        found = find(args, &signer) => found?,
+        found = find(args, address, &signer) => found?,
     };
     let Found {
         chain,
         listener,
+        metrics,
         following,
     } = found;
-    let opening = args.provider;
-    let provider = blocking("opening the base path", move || opening.serve(base)).await?;
+    let (opening, connections) = (args.provider, args.rpc.connections());
+    let provider = blocking("opening the base path", move || {
+        opening.serve(base, connections)
+    })
+    .await?;
     let provider = Arc::new(provider);
+    let registry = match metrics {
+        Some(_) => Some(metrics::registry(following.genesis())?),
+        None => None,
+    };
 
     let parts = Parts {
         chain,
         provider: provider.clone(),
         signer,
         config: args.schedule.config(),
+        limits: args.rpc.limits(),
+        registry: registry.clone(),
     };
-    let Assembly { extension, module } =
-        blocking("reading the index", move || assembly::assemble(parts)).await?;
-    let served = listener.serve(module)?;
-    output.answer(&Introduction::new(&provider, following, served.address()))?;
+    let Assembly {
+        extension,
+        rpc,
+        metrics: counts,
+    } = blocking("reading the index", move || assembly::assemble(parts)).await?;
+    let mut config = args.rpc.listener();
+    config.metrics = counts;
+    let at = Serving {
+        rpc: listener.address(),
+        config: &config,
+        metrics,
+    };
+    let introduction = Introduction::new(&provider, following, &at);
+    let served = listener.serve(rpc, config)?;
+    if let Some((address, registry)) = metrics.zip(registry) {
+        metrics::show(address, registry);
+    }
+    let address_file = AddressFile::write(provider.path(), served.address())?;
+    output.answer(&introduction)?;
 
     let running = Running::start(extension, &stopping);
     let ended = running.until_stopped(&stopping, DRAINING).await;
-    served.stop(DRAINING).await;
+    drop(address_file);
+    if !served.stop(DRAINING).await {
+        tracing::warn!("clients of the RPC are left without their answers");
+    }
     tracing::info!("closing the buckets");
     // The last one that holds it closes the buckets, which waits for the disk.
     blocking("closing the buckets", move || {
@@ -141,14 +200,21 @@ async fn provide(
 struct Found {
     chain: Arc<SubxtClient>,
     listener: Listener,
+    metrics: Option<SocketAddr>,
     following: Following,
 }
 
-async fn find(args: &RunArgs, signer: &Signer) -> Result<Found, Failure> {
+async fn find(args: &RunArgs, address: SocketAddr, signer: &Signer) -> Result<Found, Failure> {
+    // Before the chain is asked, which may take its time.
+    let listener = listener::listen(address).await?;
+    let metrics = match args.metrics.address() {
+        Some(address) => Some(metrics::reserve(address).await?),
+        None => None,
+    };
     let chain = Arc::new(SubxtClient::connect(&args.chain, signer.clone()).await?);
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.rpc_port));
     Ok(Found {
-        listener: listener::listen(address).await?,
+        listener,
+        metrics,
         following: Following::of(&args.chain, &chain, signer).await?,
         chain,
     })

@@ -3,10 +3,14 @@
 
 use crate::amount;
 use crate::args::Globals;
+use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::hex_text::to_hex;
 use crate::provider_args::ProviderArgs;
-use cairn_node_ext::{BucketRecord, Provider, Standing};
+use crate::remote::Client;
+use cairn_node_ext::{Access, BucketRecord, Provider, Standing};
 use cairn_primitives::BucketId;
+use cairn_rpc::{BucketInfo, BucketStanding, ProviderApiClient, ProviderHealth, ProviderStatus};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -14,6 +18,9 @@ use std::path::PathBuf;
 
 /// Buckets that are asked about at once.
 const PAGE: usize = 1000;
+/// What is told of a bucket that is lost.
+const FOLDER_IS_GONE: &str =
+    "its folder is gone: put it back, or delete the bucket if that was meant";
 
 /// What to work with.
 #[derive(Args, Debug)]
@@ -29,19 +36,71 @@ struct Trouble {
     trouble: String,
 }
 
+/// What a provider says of itself while it runs.
+#[derive(Serialize)]
+struct Running {
+    url: String,
+    version: String,
+    account: String,
+    open_buckets: u64,
+    follows_chain: bool,
+    open_challenges: u64,
+    /// Those of them that need the operator.
+    alarmed_challenges: u64,
+}
+
+impl Running {
+    fn new(client: &Client, status: &ProviderStatus, health: &ProviderHealth) -> Self {
+        Self {
+            url: client.url().to_owned(),
+            version: status.version.clone(),
+            account: to_hex(status.account),
+            open_buckets: status.open_buckets.0,
+            follows_chain: health.follows_chain,
+            open_challenges: health.open_challenges.0,
+            alarmed_challenges: health.alarmed_challenges.0,
+        }
+    }
+}
+
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            url,
+            version,
+            account,
+            ..
+        } = self;
+        writeln!(f, "provider      {account}, version {version}, at {url}")?;
+        let follows = match self.follows_chain {
+            true => "followed",
+            false => "not followed",
+        };
+        writeln!(
+            f,
+            "chain         {follows}, {}, of which {} need the operator",
+            amount::counted(self.open_challenges, "open challenge"),
+            self.alarmed_challenges
+        )
+    }
+}
+
+/// How all stands; what a provider does not tell over its RPC is none.
 #[derive(Serialize)]
 struct Status {
-    base_path: PathBuf,
-    max_open: u32,
-    descriptors: u64,
-    descriptors_per_bucket: u64,
-    memory_bytes: u64,
+    base_path: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    running: Option<Running>,
+    max_open: u64,
+    descriptors: Option<u64>,
+    descriptors_per_bucket: Option<u64>,
+    memory_bytes: Option<u64>,
     buckets: u64,
     leaves: u64,
     chunks: u64,
     bytes: u64,
-    distinct_chunks: u64,
-    distinct_bytes: u64,
+    distinct_chunks: Option<u64>,
+    distinct_bytes: Option<u64>,
     nonce: Option<u64>,
     troubles: Vec<Trouble>,
 }
@@ -51,17 +110,18 @@ impl Status {
         let budget = provider.budget();
         let dedup = provider.dedup();
         let mut status = Self {
-            base_path: provider.path().to_owned(),
-            max_open: budget.max_open,
-            descriptors: budget.descriptors,
-            descriptors_per_bucket: budget.descriptors_per_bucket,
-            memory_bytes: budget.memory_bytes,
+            base_path: Some(provider.path().to_owned()),
+            running: None,
+            max_open: budget.max_open.into(),
+            descriptors: Some(budget.descriptors),
+            descriptors_per_bucket: Some(budget.descriptors_per_bucket),
+            memory_bytes: Some(budget.memory_bytes),
             buckets: 0,
             leaves: 0,
             chunks: dedup.chunks,
             bytes: dedup.bytes,
-            distinct_chunks: dedup.distinct_chunks,
-            distinct_bytes: dedup.distinct_bytes,
+            distinct_chunks: Some(dedup.distinct_chunks),
+            distinct_bytes: Some(dedup.distinct_bytes),
             nonce: provider.nonce()?,
             troubles: Vec::new(),
         };
@@ -76,6 +136,47 @@ impl Status {
         }
     }
 
+    fn of_running(client: &Client) -> Result<Self, Failure> {
+        let told = client.ask(|rpc| async move { rpc.status().await })?;
+        let health = client.ask(|rpc| async move { rpc.health().await })?;
+        let mut status = Self {
+            base_path: None,
+            running: Some(Running::new(client, &told, &health)),
+            max_open: told.max_open_buckets.0,
+            descriptors: None,
+            descriptors_per_bucket: None,
+            memory_bytes: None,
+            buckets: 0,
+            leaves: 0,
+            chunks: 0,
+            bytes: 0,
+            distinct_chunks: None,
+            distinct_bytes: None,
+            nonce: None,
+            troubles: Vec::new(),
+        };
+        client.for_each_bucket(|info| {
+            status.add_told(info);
+            Ok(())
+        })?;
+        Ok(status)
+    }
+
+    fn add_told(&mut self, info: &BucketInfo) {
+        self.buckets = self.buckets.saturating_add(1);
+        self.leaves = self.leaves.saturating_add(info.commitment.leaf_count.0);
+        self.chunks = self.chunks.saturating_add(info.chunks.0);
+        self.bytes = self.bytes.saturating_add(info.used_bytes.0);
+        let trouble = match info.standing {
+            BucketStanding::Sound => return,
+            BucketStanding::Quarantined => {
+                "it has failed a check, which the provider's log tells of"
+            }
+            BucketStanding::Lost => FOLDER_IS_GONE,
+        };
+        self.trouble(info.bucket.0, trouble.to_owned());
+    }
+
     fn add(&mut self, id: BucketId, record: &BucketRecord) {
         self.buckets = self.buckets.saturating_add(1);
         let leaves = record.commitment.leaf_count.get();
@@ -83,40 +184,54 @@ impl Status {
         let trouble = match &record.standing {
             Standing::Sound => return,
             Standing::Quarantined(reason) => reason.clone(),
-            Standing::Lost => {
-                "its folder is gone: put it back, or delete the bucket if that was meant".into()
-            }
+            Standing::Lost => FOLDER_IS_GONE.into(),
         };
-        let bucket = id.0;
+        self.trouble(id.0, trouble);
+    }
+
+    fn trouble(&mut self, bucket: u64, trouble: String) {
         self.troubles.push(Trouble { bucket, trouble });
     }
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (bytes, distinct) = (self.bytes, self.distinct_bytes);
-        writeln!(f, "base path     {}", self.base_path.display())?;
-        writeln!(
-            f,
-            "open at once  {} of {}, at {} descriptors each of {} allowed",
-            self.max_open,
-            amount::counted(self.buckets, "bucket"),
-            self.descriptors_per_bucket,
-            self.descriptors
-        )?;
-        writeln!(f, "memory        {}", amount::human(self.memory_bytes))?;
-        writeln!(
+        if let Some(path) = &self.base_path {
+            writeln!(f, "base path     {}", path.display())?;
+        }
+        let buckets = amount::counted(self.buckets, "bucket");
+        let most = self.max_open;
+        match &self.running {
+            Some(running) => {
+                let open = running.open_buckets;
+                write!(f, "{running}")?;
+                writeln!(
+                    f,
+                    "open          {open} of {buckets}, at most {most} at once"
+                )?;
+            }
+            None => write!(f, "open at once  {most} of {buckets}")?,
+        }
+        if let (Some(each), Some(all)) = (self.descriptors_per_bucket, self.descriptors) {
+            writeln!(f, ", at {each} descriptors each of {all} allowed")?;
+        }
+        if let Some(bytes) = self.memory_bytes {
+            writeln!(f, "memory        {}", amount::human(bytes))?;
+        }
+        write!(
             f,
             "stored        {} in {}, {}",
-            amount::human(bytes),
+            amount::human(self.bytes),
             amount::counted(self.chunks, "chunk"),
             amount::counted_as(self.leaves, "leaf", "leaves")
         )?;
-        write!(
-            f,
-            "shared        {} of it would be stored once by buckets that share",
-            amount::human(bytes.saturating_sub(distinct))
-        )?;
+        if let Some(distinct) = self.distinct_bytes {
+            write!(
+                f,
+                "\nshared        {} of it would be stored once by buckets that share",
+                amount::human(self.bytes.saturating_sub(distinct))
+            )?;
+        }
         if let Some(nonce) = self.nonce {
             write!(f, "\nnonce         {nonce}")?;
         }
@@ -127,8 +242,16 @@ impl fmt::Display for Status {
 }
 
 pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), Failure> {
-    let provider = args.provider.start(globals)?;
-    let status = Status::of(&provider)?;
+    let status = match globals.backend(Access::ReadWrite)? {
+        Backend::Local(base) => Status::of(&args.provider.start(base)?)?,
+        Backend::Remote(_) if !args.provider.is_usual() => {
+            return Err(Failure::Usage(
+                "a provider that runs has its --max-open and --memory already: leave them out"
+                    .into(),
+            ));
+        }
+        Backend::Remote(remote) => Status::of_running(&remote.client)?,
+    };
     globals.output().answer(&status)?;
     match status.troubles.len() {
         0 => Ok(()),

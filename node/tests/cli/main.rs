@@ -16,6 +16,8 @@ mod pruned;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod remote;
+#[cfg(test)]
 mod repair;
 #[cfg(test)]
 mod round_trip;

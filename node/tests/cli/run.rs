@@ -11,8 +11,18 @@ fn nobody() -> String {
     format!("ws://{}", listener.local_addr().unwrap())
 }
 
-fn with_port_of_its_own(chain: &str) -> [&str; 5] {
-    ["run", "--chain", chain, "--rpc-port", "0"]
+fn with_ports_of_its_own(chain: &str) -> [&str; 7] {
+    let ports = ["--rpc-port", "0", "--prometheus-port", "0"];
+    let [rpc, rpc_port, metrics, metrics_port] = ports;
+    [
+        "run",
+        "--chain",
+        chain,
+        rpc,
+        rpc_port,
+        metrics,
+        metrics_port,
+    ]
 }
 
 #[test]
@@ -20,7 +30,7 @@ fn a_chain_that_is_no_websocket_makes_no_sense() {
     let provider = Provider::new();
     for url in ["http://127.0.0.1:9944", "127.0.0.1:9944", "ws://", ""] {
         provider
-            .run(with_port_of_its_own(url))
+            .run(with_ports_of_its_own(url))
             .fails(USAGE, &["a node's WebSocket is needed"]);
     }
     provider.run(["run"]).fails(USAGE, &["--chain"]);
@@ -30,7 +40,7 @@ fn a_chain_that_is_no_websocket_makes_no_sense() {
 fn a_node_that_is_not_reached_is_named() {
     let url = nobody();
     Provider::new()
-        .run(with_port_of_its_own(&url))
+        .run(with_ports_of_its_own(&url))
         .fails(FAILED, &["the chain is not reached", &url]);
 }
 
@@ -38,12 +48,12 @@ fn a_node_that_is_not_reached_is_named() {
 fn without_a_key_or_with_another_one_nothing_is_asked_of_the_chain() {
     let bare = Provider::bare();
     bare.run(["bucket", "create", "1"]).succeeds();
-    bare.run(with_port_of_its_own(&nobody()))
+    bare.run(with_ports_of_its_own(&nobody()))
         .fails(FAILED, &["there is no key in", "cairn key generate"]);
 
     let provider = Provider::new();
     let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-    let mut args = with_port_of_its_own(&nobody()).map(str::to_owned).to_vec();
+    let mut args = with_ports_of_its_own(&nobody()).map(str::to_owned).to_vec();
     args.extend(["--account".to_owned(), alice.to_owned()]);
     provider.run(&args).fails(
         FAILED,
@@ -59,7 +69,7 @@ fn without_a_key_or_with_another_one_nothing_is_asked_of_the_chain() {
 fn a_base_path_that_is_not_there_is_not_made() {
     let provider = Provider::bare();
     provider
-        .run(with_port_of_its_own(&nobody()))
+        .run(with_ports_of_its_own(&nobody()))
         .fails(FAILED, &["there is no base path"]);
     assert!(!provider.base_path().exists());
 }
@@ -69,7 +79,7 @@ fn a_base_path_that_another_process_has_is_left_to_it() {
     let provider = Provider::with_bucket("1");
     let held = BasePath::open(provider.base_path(), Access::ReadWrite).unwrap();
     provider
-        .run(with_port_of_its_own(&nobody()))
+        .run(with_ports_of_its_own(&nobody()))
         .fails(FAILED, &["locked by another process"]);
     drop(held);
 }

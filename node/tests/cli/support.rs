@@ -15,7 +15,13 @@ pub(crate) const REFUSED: i32 = 3;
 /// The program, with nothing of the user's environment in it.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
-    for variable in ["HOME", "XDG_DATA_HOME", "CAIRN_BASE_PATH", "RUST_LOG"] {
+    for variable in [
+        "HOME",
+        "XDG_DATA_HOME",
+        "CAIRN_BASE_PATH",
+        "CAIRN_RPC",
+        "RUST_LOG",
+    ] {
         command.env_remove(variable);
     }
     command

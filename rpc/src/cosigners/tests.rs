@@ -1,133 +1,16 @@
 //! One provider asks another for its signature, over a socket.
 
 use super::*;
-use crate::ProviderRpc;
-use crate::error::UNDECODABLE;
-use cairn_node_ext::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use crate::error::Code;
+use crate::house::{BUCKET, House, OneBucket, module};
+use cairn_node_ext::chain::Head;
 use cairn_node_ext::schedule::{CheckpointRequest, Countersigner, Refusal};
-use cairn_node_ext::{
-    BasePath, BucketConfig, Extension, ExtensionConfig, NewLeaf, Provider, ProviderOptions,
-    SignedCommitment, Signer, Wanted,
-};
-use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{
-    Agreement, BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, ProviderInfo,
-};
+use cairn_node_ext::{Extension, ExtensionConfig, SignedCommitment};
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::{BucketInfo, MultiSigner};
 use cairn_primitives::{Commitment, H256, LeafCount};
-use futures::stream::BoxStream;
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
-use tempfile::TempDir;
-
-const BUCKET: BucketId = BucketId(7);
-
-/// A chain that knows one bucket, and is asked for nothing else.
-struct OneBucket {
-    account: AccountId,
-    info: BucketInfo,
-}
-
-fn elsewhere<T>() -> Result<T, ChainError> {
-    Err(ChainError::Unreachable(
-        "this test asks for a bucket".into(),
-    ))
-}
-
-#[async_trait]
-impl ChainClient for OneBucket {
-    fn account(&self) -> AccountId {
-        self.account
-    }
-    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        elsewhere()
-    }
-    async fn limits(&self, _at: H256) -> Result<Limits, ChainError> {
-        elsewhere()
-    }
-    async fn provider(&self, _at: H256) -> Result<Option<ProviderInfo>, ChainError> {
-        elsewhere()
-    }
-    async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        elsewhere()
-    }
-    async fn bucket(&self, _at: H256, id: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        Ok((id == BUCKET).then(|| self.info.clone()))
-    }
-    async fn buckets(&self, _at: H256) -> Result<Vec<BucketId>, ChainError> {
-        elsewhere()
-    }
-    async fn outcomes(&self, _at: H256) -> Result<Vec<Outcome>, ChainError> {
-        elsewhere()
-    }
-    async fn judge(
-        &self,
-        _id: ChallengeId,
-        _response: &ChallengeResponse,
-    ) -> Result<Verdict, ChainError> {
-        elsewhere()
-    }
-    async fn submit(&self, _submission: Submission) -> Result<Ticket, ChainError> {
-        elsewhere()
-    }
-}
-
-/// A provider on disk, with three leaves in its bucket.
-struct House {
-    provider: Arc<Provider>,
-    signer: Signer,
-    signed: SignedCommitment,
-    _folder: TempDir,
-}
-
-impl House {
-    fn of(suri: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let base = BasePath::create(folder.path().join("base")).unwrap();
-        base.keys().insert(suri).unwrap();
-        let signer = base.keys().signer(None).unwrap();
-        let provider = Provider::open(base, ProviderOptions::default()).unwrap();
-        provider
-            .create_bucket(BUCKET, BucketConfig::default())
-            .unwrap();
-        let mut signed = None;
-        for content in ["one", "two", "three"] {
-            let lease = provider.lease(BUCKET, Wanted::write()).unwrap();
-            let content = lease.ingest(content.as_bytes()).unwrap();
-            drop(lease);
-            let leaf = NewLeaf {
-                data_root: content.data_root,
-                data_size: content.data_size,
-            };
-            signed = Some(provider.commit_signed(BUCKET, &[leaf], &signer).unwrap().1);
-        }
-        Self {
-            provider: Arc::new(provider),
-            signer,
-            signed: signed.unwrap(),
-            _folder: folder,
-        }
-    }
-
-    fn account(&self) -> AccountId {
-        AccountId(self.signer.public())
-    }
-
-    fn commitment(&self) -> Commitment {
-        self.signed.payload.commitment
-    }
-
-    fn primary(&self, endpoint: &str) -> PrimaryProvider {
-        PrimaryProvider {
-            account: self.account(),
-            key: Some(MultiSigner::Sr25519(self.signer.public())),
-            endpoint: endpoint.as_bytes().to_vec(),
-            agreement: Some(Agreement {
-                max_bytes: 1 << 30,
-                expires_at: 1000,
-            }),
-        }
-    }
-}
 
 /// Two providers of one bucket, of which the second is served.
 struct Two {
@@ -163,7 +46,7 @@ impl Two {
         );
         let handle = extension.unwrap().handle();
         let desk = handle.desk.clone();
-        let (url, server) = serve(ProviderRpc::new(handle).into_module()).await;
+        let (url, server) = serve(module(handle)).await;
         Self {
             asker,
             asked: other.primary(&url),
@@ -228,7 +111,7 @@ async fn a_stranger_is_told_who_answers_and_nothing_of_the_machine() {
     let client = two.client().await;
     let status = client.status().await.unwrap();
     assert_eq!(status.account, H256(two.asked.account.0));
-    assert_eq!(status.quarantined, [0u64; 0]);
+    assert_eq!(status.quarantined, []);
     assert_eq!(client.challenges().await.unwrap(), []);
     let said = serde_json::to_string(&status).unwrap();
     assert!(!said.contains('/'), "{said}");
@@ -240,7 +123,9 @@ async fn bytes_that_are_no_ask_are_refused_by_a_code_of_their_own() {
     let client = two.client().await;
     for bytes in [vec![], vec![9], [two.ask().encode(), vec![0]].concat()] {
         match client.sign_checkpoint(Bytes(bytes)).await {
-            Err(ClientError::Call(error)) => assert_eq!(error.code(), UNDECODABLE, "{error}"),
+            Err(ClientError::Call(error)) => {
+                assert_eq!(error.code(), Code::Undecodable.number(), "{error}")
+            }
             other => panic!("{other:?}"),
         }
     }

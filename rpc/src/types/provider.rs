@@ -1,50 +1,18 @@
-//! What methods give, as readable JSON.
+//! The provider as a whole: what it could sign, and what is asked of it.
 
+use super::{CommitmentInfo, Uint};
 use cairn_node_ext::schedule::{ChallengeDuty, Holding, Stage};
-use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
+use cairn_primitives::{H256, LeafCount, Sequence};
 use serde::{Deserialize, Serialize};
-
-/// A commitment, to be read and not to be signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CommitmentInfo {
-    /// Root of the MMR.
-    pub mmr_root: H256,
-    /// Sequence of the tree's first leaf.
-    pub start_seq: u64,
-    /// Leaves under the root.
-    pub leaf_count: u64,
-}
-
-impl From<Commitment> for CommitmentInfo {
-    fn from(commitment: Commitment) -> Self {
-        Self {
-            mmr_root: commitment.mmr_root,
-            start_seq: commitment.start_seq.0,
-            leaf_count: commitment.leaf_count.get(),
-        }
-    }
-}
-
-impl CommitmentInfo {
-    /// The commitment; `None` where no tree has so many leaves.
-    pub fn commitment(&self) -> Option<Commitment> {
-        Some(Commitment {
-            mmr_root: self.mmr_root,
-            start_seq: Sequence(self.start_seq),
-            leaf_count: LeafCount::new(self.leaf_count)?,
-        })
-    }
-}
 
 /// What a provider could sign of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldingInfo {
     /// Its current tree.
-    pub start_seq: u64,
+    pub start_seq: Uint,
     /// Leaves of that tree that it has.
-    pub leaf_count: u64,
+    pub leaf_count: Uint,
     /// What it has signed for the window that it was asked about.
     pub signed: Option<CommitmentInfo>,
 }
@@ -52,8 +20,8 @@ pub struct HoldingInfo {
 impl From<Holding> for HoldingInfo {
     fn from(holding: Holding) -> Self {
         Self {
-            start_seq: holding.start_seq.0,
-            leaf_count: holding.leaf_count.get(),
+            start_seq: Uint(holding.start_seq.0),
+            leaf_count: Uint(holding.leaf_count.get()),
             signed: holding.signed.map(Into::into),
         }
     }
@@ -67,8 +35,8 @@ impl HoldingInfo {
             None => None,
         };
         Some(Holding {
-            start_seq: Sequence(self.start_seq),
-            leaf_count: LeafCount::new(self.leaf_count)?,
+            start_seq: Sequence(self.start_seq.0),
+            leaf_count: LeafCount::new(self.leaf_count.0)?,
             signed,
         })
     }
@@ -83,9 +51,56 @@ pub struct ProviderStatus {
     /// The provider's account.
     pub account: H256,
     /// Buckets that are open now.
-    pub open_buckets: u64,
+    pub open_buckets: Uint,
+    /// Buckets that may be open at once.
+    pub max_open_buckets: Uint,
     /// Buckets that have failed a check. They are not written to any more.
-    pub quarantined: Vec<u64>,
+    pub quarantined: Vec<Uint>,
+}
+
+/// Whether the provider does what its stake depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProviderHealth {
+    /// Whether it follows its chain and takes requests.
+    pub is_ready: bool,
+    /// Whether the chain is reached, and a finalized block has been read.
+    pub follows_chain: bool,
+    /// The last finalized anchor block that was read; 0 before the first.
+    pub anchor: Uint,
+    /// Challenges that are open.
+    pub open_challenges: Uint,
+    /// Open challenges that the operator must see to.
+    pub alarmed_challenges: Uint,
+    /// Anchor blocks until the nearest deadline that no block has an answer for;
+    /// a challenge's whole time where there is none.
+    pub nearest_deadline: Uint,
+    /// Buckets that have failed a check.
+    pub quarantined_buckets: Uint,
+    /// Requests that wait for their turn.
+    pub waiting_requests: Uint,
+}
+
+/// What has come of an open challenge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChallengeNews {
+    /// What happened.
+    pub change: ChallengeChange,
+    /// The challenge as it is now; where it has closed, as it was told of last.
+    pub challenge: ChallengeInfo,
+}
+
+/// What happened to a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChallengeChange {
+    /// It is open: new, or known when the subscription began.
+    Open,
+    /// Its answer has come further, or fallen back.
+    Progress,
+    /// The chain has it no more.
+    Closed,
 }
 
 /// An open challenge against the provider, and how far its answer has come.
@@ -97,13 +112,13 @@ pub struct ChallengeInfo {
     /// Its number among those of the same deadline.
     pub index: u16,
     /// The bucket that is asked about.
-    pub bucket: u64,
+    pub bucket: Uint,
     /// The root that was signed and must be answered for.
     pub mmr_root: H256,
     /// The leaf, counted from the challenged commitment's `start_seq`.
-    pub leaf_index: u64,
+    pub leaf_index: Uint,
     /// The chunk of that leaf.
-    pub chunk_index: u64,
+    pub chunk_index: Uint,
     /// Anchor blocks until the deadline, as of the last finalized block.
     pub blocks_left: Option<u32>,
     /// How far its answer has come.
@@ -138,10 +153,10 @@ impl From<ChallengeDuty> for ChallengeInfo {
         Self {
             deadline: challenge.id.deadline,
             index: challenge.id.index,
-            bucket: challenge.bucket_id.0,
+            bucket: Uint(challenge.bucket_id.0),
             mmr_root: challenge.mmr_root,
-            leaf_index: challenge.location.leaf_index.0,
-            chunk_index: challenge.location.chunk_index.0,
+            leaf_index: Uint(challenge.location.leaf_index.0),
+            chunk_index: Uint(challenge.location.chunk_index.0),
             blocks_left: duty.left,
             stage: match duty.stage {
                 Stage::Waiting => ChallengeStage::Waiting,
@@ -166,12 +181,12 @@ mod tests {
     fn json_is_in_camel_case_with_the_numbers_as_numbers() {
         let signed = CommitmentInfo {
             mmr_root: H256::repeat_byte(7),
-            start_seq: 3,
-            leaf_count: 5,
+            start_seq: Uint(3),
+            leaf_count: Uint(5),
         };
         let info = HoldingInfo {
-            start_seq: 3,
-            leaf_count: 9,
+            start_seq: Uint(3),
+            leaf_count: Uint(9),
             signed: Some(signed),
         };
         let expected = json!({
@@ -190,17 +205,17 @@ mod tests {
     #[test]
     fn a_count_that_no_tree_has_is_no_holding() {
         let mut info = HoldingInfo {
-            start_seq: 0,
-            leaf_count: u64::MAX,
+            start_seq: Uint(0),
+            leaf_count: Uint(u64::MAX),
             signed: None,
         };
         assert_eq!(info.holding(), None);
-        info.leaf_count = 1;
+        info.leaf_count = Uint(1);
         assert!(info.holding().is_some());
         info.signed = Some(CommitmentInfo {
             mmr_root: H256::zero(),
-            start_seq: 0,
-            leaf_count: u64::MAX,
+            start_seq: Uint(0),
+            leaf_count: Uint(u64::MAX),
         });
         assert_eq!(info.holding(), None);
     }

@@ -122,6 +122,8 @@ impl Stage {
             node_url,
             "--rpc-port",
             &port,
+            "--prometheus-port",
+            "0",
             "--checkpoint-leaves",
             CHECKPOINT_LEAVES,
         ];

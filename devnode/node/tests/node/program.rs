@@ -1,6 +1,6 @@
 //! The program: on disk, with RocksDB, until it is interrupted.
 
-use crate::rpc::ask;
+use crate::rpc::{ask, ask_in_vain};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -15,12 +15,17 @@ struct Program {
 
 impl Program {
     fn run(base: &Path) -> Self {
+        Self::run_with(base, &[])
+    }
+
+    fn run_with(base: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cairn-devnode"))
             .args(["run", "--chain", "strict", "--block-ms", "50"])
             .args(["--rpc-port", "0", "--listen-addr", "/ip4/127.0.0.1/tcp/0"])
             .args(["--no-prometheus", "--no-telemetry", "--no-mdns"])
             .arg("--base-path")
             .arg(base)
+            .args(more)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -92,5 +97,27 @@ fn it_keeps_its_chain_in_rocksdb_and_goes_on_after_an_interrupt() {
     let program = Program::run(folder.path());
     assert!(program.finalized() >= before);
     program.grows_to(before + 3);
+    program.interrupt();
+}
+
+#[test]
+fn what_changes_buckets_is_for_whom_the_node_itself_lets_call_unsafe_methods() {
+    let folder = tempfile::tempdir().unwrap();
+    let buckets = folder.path().join("buckets");
+    let cairn = ["--cairn", buckets.to_str().unwrap(), "--suri", "//Charlie"];
+    let chain = folder.path().join("chain");
+
+    let program = Program::run_with(&chain, &cairn);
+    let made = program.ask("bucket_create", json!([7]));
+    assert_eq!(made["bucket"], json!(7));
+    program.interrupt();
+
+    let safe = [&cairn[..], &["--rpc-methods", "safe"]].concat();
+    let program = Program::run_with(&chain, &safe);
+    let refused = ask_in_vain(&program.url, "bucket_create", json!([8])).unwrap();
+    // As Substrate says it of its own.
+    assert_eq!(refused["code"], json!(-32601), "{refused}");
+    let listed = program.ask("bucket_list", json!([]));
+    assert_eq!(listed["buckets"].as_array().unwrap().len(), 1);
     program.interrupt();
 }

@@ -7,6 +7,15 @@ use std::time::Duration;
 
 /// The result that a node at a `ws://` address gives; none where it does not answer.
 pub(crate) fn ask(url: &str, method: &str, params: Value) -> Option<Value> {
+    answer(url, method, params)?.get("result").cloned()
+}
+
+/// The error that it gives.
+pub(crate) fn ask_in_vain(url: &str, method: &str, params: Value) -> Option<Value> {
+    answer(url, method, params)?.get("error").cloned()
+}
+
+fn answer(url: &str, method: &str, params: Value) -> Option<Value> {
     let address = url
         .strip_prefix("ws://")
         .expect("the address of a WebSocket");
@@ -25,6 +34,5 @@ pub(crate) fn ask(url: &str, method: &str, params: Value) -> Option<Value> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (_, body) = answer.split_once("\r\n\r\n")?;
-    let answer: Value = serde_json::from_str(body).ok()?;
-    answer.get("result").cloned()
+    serde_json::from_str(body).ok()
 }

@@ -2,12 +2,14 @@
 
 use crate::amount;
 use crate::args::Globals;
+use crate::backend::{Backend, Remote};
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use crate::progress::TransferBars;
-use cairn_node_ext::{Access, Exported, Form, Shared};
+use cairn_node_ext::{Access, BasePath, Exported, Form, Shared};
 use cairn_primitives::BucketId;
+use cairn_rpc::{BucketStoreApiClient, ExportForm, Uint};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -37,8 +39,9 @@ pub(crate) struct ExportArgs {
 struct Summary {
     bucket: u64,
     destination: PathBuf,
-    files: usize,
-    linked_files: usize,
+    files: u64,
+    /// Files that are links and not copies, as far as that is known.
+    linked_files: Option<usize>,
     bytes: u64,
     leaf_count: u64,
     start_seq: u64,
@@ -54,7 +57,7 @@ impl fmt::Display for Summary {
             self.bucket,
             amount::counted_as(self.leaf_count, "leaf", "leaves"),
             amount::human(self.bytes),
-            amount::counted(u64::try_from(self.files).unwrap_or(u64::MAX), "file"),
+            amount::counted(self.files, "file"),
             self.destination.display(),
             self.mmr_root,
             self.notice,
@@ -69,10 +72,46 @@ pub(super) fn run(args: &ExportArgs, globals: &Globals) -> Result<(), Failure> {
             "with --json the archive needs a file of its own: name it, with --archive".into(),
         ));
     }
+    match globals.backend(Access::ReadWrite)? {
+        Backend::Local(base) => export_here(args, globals, &base),
+        Backend::Remote(_) if to_stdout => Err(Failure::Usage(
+            "a provider that runs copies a bucket to a path of its own machine: name one, or stop \
+             it first"
+                .into(),
+        )),
+        Backend::Remote(remote) => globals.output().answer(&export_there(args, &remote)?),
+    }
+}
+
+/// The provider copies the bucket, and it stays where the provider is.
+fn export_there(args: &ExportArgs, remote: &Remote) -> Result<Summary, Failure> {
+    let path = remote.path(&args.destination)?;
+    let form = match args.archive {
+        true => ExportForm::Archive,
+        false => ExportForm::Folder,
+    };
+    let client = &remote.client;
+    let exported = client.order(|rpc| {
+        let path = path.clone();
+        async move { rpc.export(Uint(args.id.0), path, Some(form)).await }
+    })?;
+    Ok(Summary {
+        bucket: args.id.0,
+        destination: exported.path,
+        files: exported.files.0,
+        linked_files: None,
+        bytes: exported.bytes.0,
+        leaf_count: exported.commitment.leaf_count.0,
+        start_seq: exported.commitment.start_seq.0,
+        mmr_root: to_hex(exported.commitment.mmr_root),
+        notice: NOTICE,
+    })
+}
+
+fn export_here(args: &ExportArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
+    let to_stdout = args.destination == Path::new("-");
     let shared = Shared::default();
-    let bucket = globals
-        .open(Access::ReadWrite)?
-        .open_bucket(args.id, &shared)?;
+    let bucket = base.open_bucket(args.id, &shared)?;
     let mut bars = TransferBars::default();
     let mut show = |progress| bars.show(progress);
     let exported = if to_stdout {
@@ -106,8 +145,8 @@ fn summary(exported: Exported, destination: &Path) -> Summary {
     Summary {
         bucket: manifest.bucket.0,
         destination: destination.to_owned(),
-        files: manifest.files().len(),
-        linked_files,
+        files: u64::try_from(manifest.files().len()).unwrap_or(u64::MAX),
+        linked_files: Some(linked_files),
         bytes: manifest.bytes(),
         leaf_count: manifest.commitment.leaf_count.get(),
         start_seq: manifest.commitment.start_seq.0,

@@ -3,15 +3,19 @@
 
 use crate::amount;
 use crate::args::Globals;
+use crate::backend::Backend;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hex_text::{bytes32, bytes64, to_hex};
-use cairn_node_ext::{Access, Authorisation, Bucket, Deletion, Pruned, Shared};
+use crate::remote::Client;
+use cairn_node_ext::{Access, Authorisation, BasePath, Bucket, Deletion, Pruned, Shared};
 use cairn_primitives::challenge::{AccountId, MultiSignature};
-use cairn_primitives::{BucketId, Commitment, CommitmentPayload, LeafCount, Sequence};
+use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256, LeafCount, Sequence};
+use cairn_rpc::{BucketStoreApiClient, PruneAuthorisation, Uint};
 use clap::Args;
 use codec::Encode;
 use serde::Serialize;
+use sp_core::Bytes;
 use std::fmt;
 
 /// What to prune, and who says so.
@@ -96,17 +100,25 @@ impl fmt::Display for NewTree {
 }
 
 pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<(), Failure> {
-    let (id, before) = (args.id, Sequence(args.before));
     let access = match args.dry_run {
         true => Access::ReadOnly,
         false => Access::ReadWrite,
     };
-    let bucket = globals.open(access)?.open_bucket(id, &Shared::default())?;
+    let tree = match globals.backend(access)? {
+        Backend::Local(base) => prune_here(args, &base)?,
+        Backend::Remote(remote) => prune_there(args, &remote.client)?,
+    };
+    globals.output().answer(&tree)
+}
+
+fn prune_here(args: &PruneArgs, base: &BasePath) -> Result<NewTree, Failure> {
+    let (id, before) = (args.id, Sequence(args.before));
+    let bucket = base.open_bucket(id, &Shared::default())?;
     if args.dry_run {
         let commitment = bucket.pruned(before)?;
         let deletion = Commitment::deletion(commitment.mmr_root, before);
         let payload = CommitmentPayload::new(id, deletion).encode();
-        return globals.output().answer(&NewTree {
+        return Ok(NewTree {
             payload: Some(to_hex(payload)),
             ..NewTree::new(id, commitment)
         });
@@ -117,9 +129,47 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<(), Failure> {
         commitment,
     } = bucket.prune(before, authorisation)?;
     bucket.close()?;
-    globals.output().answer(&NewTree {
+    Ok(NewTree {
         retired_tree: Some(retired.commitment.start_seq.0),
         ..NewTree::new(id, commitment)
+    })
+}
+
+fn prune_there(args: &PruneArgs, client: &Client) -> Result<NewTree, Failure> {
+    let (id, before) = (args.id, Sequence(args.before));
+    if args.dry_run {
+        let deletion = client.deletion_payload(id, before)?;
+        return Ok(NewTree {
+            payload: Some(to_hex(deletion.bytes)),
+            ..NewTree::new(id, deletion.commitment)
+        });
+    }
+    let Some((admin, signature)) = args.admin.zip(args.signature) else {
+        return Err(Failure::Usage(
+            "a provider that runs prunes by an admin's signature alone: stop it first to prune \
+             --unsigned"
+                .into(),
+        ));
+    };
+    let leaf_count = match args.leaf_count {
+        Some(leaf_count) => leaf_count,
+        None => {
+            let deletion = client.deletion_payload(id, before)?;
+            deletion.commitment.leaf_count.get()
+        }
+    };
+    let authorisation = PruneAuthorisation {
+        admin: H256(admin),
+        signature: Bytes(MultiSignature::Sr25519(signature).encode()),
+        leaf_count: Uint(leaf_count),
+    };
+    let pruned = client.order(|rpc| {
+        let authorisation = authorisation.clone();
+        async move { rpc.prune(Uint(id.0), Uint(before.0), authorisation).await }
+    })?;
+    Ok(NewTree {
+        retired_tree: Some(pruned.retired.start_seq.0),
+        ..NewTree::new(id, client.commitment(&pruned.commitment)?)
     })
 }
 

@@ -1,10 +1,14 @@
 //! `cairn bucket delete` and `accept`: what an operator decides of a whole bucket.
 
 use crate::args::Globals;
+use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
-use crate::provider_args::start_for_one;
+use crate::provider_args::start_on;
+use crate::remote::Client;
+use cairn_node_ext::{Access, BasePath};
 use cairn_primitives::BucketId;
+use cairn_rpc::{BucketStoreApiClient, Uint};
 use serde::Serialize;
 use std::fmt;
 
@@ -21,7 +25,26 @@ impl fmt::Display for Deleted {
 
 /// Removes a bucket; what was signed of it is asked about first.
 pub(super) fn delete(id: BucketId, even_signed: bool, globals: &Globals) -> Result<(), Failure> {
-    let provider = start_for_one(globals)?;
+    match globals.backend(Access::ReadWrite)? {
+        Backend::Local(base) => delete_here(id, even_signed, base)?,
+        Backend::Remote(_) if even_signed => {
+            return Err(Failure::Usage(
+                "a provider that runs keeps what it has signed for as long as it can be challenged: \
+                 stop it first to delete --even-signed"
+                    .into(),
+            ));
+        }
+        Backend::Remote(remote) => delete_there(id, &remote.client)?,
+    }
+    globals.output().answer(&Deleted { deleted: id.0 })
+}
+
+fn delete_there(id: BucketId, client: &Client) -> Result<(), Failure> {
+    Ok(client.order(|rpc| async move { rpc.delete(Uint(id.0)).await })?)
+}
+
+fn delete_here(id: BucketId, even_signed: bool, base: BasePath) -> Result<(), Failure> {
+    let provider = start_on(base)?;
     // One that cannot be read may have been signed too.
     let record = provider.summary(id);
     let promises = match &record {
@@ -38,7 +61,7 @@ pub(super) fn delete(id: BucketId, even_signed: bool, globals: &Globals) -> Resu
     provider.delete_bucket(id)?;
     // A command that returned at once would leave the rest to the next start.
     provider.wait_until_trash_is_empty();
-    globals.output().answer(&Deleted { deleted: id.0 })
+    Ok(())
 }
 
 #[derive(Serialize)]
@@ -60,7 +83,7 @@ impl fmt::Display for Accepted {
 
 /// Takes a bucket out of quarantine, if it opens.
 pub(super) fn accept(id: BucketId, globals: &Globals) -> Result<(), Failure> {
-    let record = start_for_one(globals)?.accept(id)?;
+    let record = start_on(globals.open(Access::ReadWrite)?)?.accept(id)?;
     globals.output().answer(&Accepted {
         accepted: id.0,
         leaf_count: record.commitment.leaf_count.get(),

@@ -102,15 +102,22 @@ pub(super) struct Tally {
     pub(super) new_bytes: u64,
     pub(super) took: Duration,
     pub(super) last_root: Option<String>,
+    /// Whether one more commit may have been made.
+    pub(super) is_unsure: bool,
 }
 
 impl Tally {
     /// What stays when an upload ends early.
     pub(super) fn stays(&self) -> String {
+        let unsure = match self.is_unsure {
+            true => "; whether one more commit was made, `cairn bucket info` tells",
+            false => "",
+        };
         match &self.last_root {
+            None if self.is_unsure => format!("no commit is known to have been made{unsure}"),
             None => "nothing was committed, and the bucket has the leaves that it had".into(),
             Some(root) => format!(
-                "what was committed before stays: {} in {}, the last with root {root}",
+                "what was committed before stays: {} in {}, the last with root {root}{unsure}",
                 amount::counted(self.files, "file"),
                 amount::counted(self.commits, "commit"),
             ),

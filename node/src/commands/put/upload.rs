@@ -1,14 +1,15 @@
 //! One upload: each file is stored, and every so many are committed together.
 //!
-//! An upload that ends early leaves no content that is stored and not
-//! committed: what a failed file stored is taken back, and the files before it
-//! are committed first.
+//! What an upload that ends early has stored and not committed is of no use to
+//! anybody, so the files before one that fails are committed first.
 
+use super::destination::Destination;
 use super::report::{SignedCommit, StoredFile, Tally};
 use crate::failure::Failure;
+use crate::hex_text::to_hex;
 use crate::output::Output;
 use crate::walk::Found;
-use cairn_node_ext::{Bucket, Ingested, NewLeaf, Signer};
+use cairn_node_ext::NewLeaf;
 use indicatif::ProgressBar;
 use std::fs::File;
 use std::num::NonZeroUsize;
@@ -16,27 +17,20 @@ use std::path::Path;
 use std::time::Instant;
 
 /// An upload under way.
-pub(super) struct Upload<'a> {
-    bucket: &'a Bucket,
-    signer: &'a Signer,
+pub(super) struct Upload<'a, D> {
+    destination: D,
     output: Output,
     bar: ProgressBar,
     /// Stored, and not committed yet.
-    pending: Vec<(&'a Path, Ingested)>,
+    pending: Vec<(&'a Path, NewLeaf)>,
     tally: Tally,
     since: Instant,
 }
 
-impl<'a> Upload<'a> {
-    pub(super) fn new(
-        bucket: &'a Bucket,
-        signer: &'a Signer,
-        output: Output,
-        bar: ProgressBar,
-    ) -> Self {
+impl<'a, D: Destination> Upload<'a, D> {
+    pub(super) fn new(destination: D, output: Output, bar: ProgressBar) -> Self {
         Self {
-            bucket,
-            signer,
+            destination,
             output,
             bar,
             pending: Vec::new(),
@@ -56,21 +50,21 @@ impl<'a> Upload<'a> {
                 self.tally.took = self.since.elapsed();
                 Ok(self.tally)
             }
-            Err(cause) => Err(Failure::Stopped {
-                cause: Box::new(cause),
-                stays: self.tally.stays(),
-            }),
+            Err(cause) => {
+                // The first failure is the one to report; the tally says
+                // whether this commit succeeded.
+                let _ = self.commit();
+                Err(Failure::Stopped {
+                    cause: Box::new(cause),
+                    stays: self.tally.stays(),
+                })
+            }
         }
     }
 
     fn store_all(&mut self, files: &'a [Found], commit_every: NonZeroUsize) -> Result<(), Failure> {
         for file in files {
-            if let Err(cause) = self.store(&file.path) {
-                // The first failure is the one to report; the tally says
-                // whether this commit succeeded.
-                let _ = self.commit();
-                return Err(cause);
-            }
+            self.store(&file.path)?;
             if self.pending.len() >= commit_every.get() {
                 self.commit()?;
             }
@@ -81,13 +75,8 @@ impl<'a> Upload<'a> {
     fn store(&mut self, path: &'a Path) -> Result<(), Failure> {
         self.bar.set_message(path.display().to_string());
         let file = File::open(path).map_err(|source| Failure::file("read", path, source))?;
-        let content = self.bar.wrap_read(file);
-        let stored = self.bucket.ingest(content);
-        let stored = stored.map_err(|source| Failure::Ingest {
-            path: path.to_owned(),
-            source,
-        })?;
-        self.pending.push((path, stored));
+        let leaf = self.destination.store(path, self.bar.wrap_read(file))?;
+        self.pending.push((path, leaf));
         Ok(())
     }
 
@@ -95,33 +84,39 @@ impl<'a> Upload<'a> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let pending = std::mem::take(&mut self.pending);
-        let leaves: Vec<_> = pending
-            .iter()
-            .map(|(_, stored)| NewLeaf {
-                data_root: stored.data_root,
-                data_size: stored.data_size,
-            })
-            .collect();
+        let new_bytes = self.destination.settle()?;
+        let mut pending = std::mem::take(&mut self.pending);
+        // Those behind one that failed are not there.
+        pending.truncate(new_bytes.len());
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let leaves: Vec<_> = pending.iter().map(|(_, leaf)| *leaf).collect();
         let start = Instant::now();
-        let (committed, signed) = self.bucket.commit_signed(&leaves, self.signer)?;
+        let committed = self.destination.commit(&leaves);
+        self.tally.is_unsure = match &committed {
+            Err(Failure::Remote(error)) => error.leaves_unsure(),
+            _ => false,
+        };
+        let (first_leaf, signed) = committed?;
         let took = start.elapsed();
         let mut files = Vec::with_capacity(pending.len());
-        for (leaf_index, (path, stored)) in (committed.first_leaf.0..).zip(pending) {
-            self.tally.bytes = self.tally.bytes.saturating_add(stored.data_size);
-            self.tally.new_bytes = self.tally.new_bytes.saturating_add(stored.new_bytes);
+        let stored = pending.into_iter().zip(new_bytes);
+        for (leaf_index, ((path, leaf), new_bytes)) in (first_leaf.0..).zip(stored) {
+            self.tally.bytes = self.tally.bytes.saturating_add(leaf.data_size);
+            self.tally.new_bytes = self.tally.new_bytes.saturating_add(new_bytes);
             self.tally.files = self.tally.files.saturating_add(1);
             files.push(StoredFile {
                 path: path.to_string_lossy().into_owned(),
                 leaf_index,
-                data_root: crate::hex_text::to_hex(stored.data_root),
-                data_size: stored.data_size,
-                new_bytes: stored.new_bytes,
+                data_root: to_hex(leaf.data_root),
+                data_size: leaf.data_size,
+                new_bytes,
             });
         }
-        let hashing = self.bucket.config().profile.into();
+        let hashing = self.destination.hashing().into();
         self.tally.commits = self.tally.commits.saturating_add(1);
-        self.tally.last_root = Some(crate::hex_text::to_hex(committed.commitment.mmr_root));
+        self.tally.last_root = Some(to_hex(signed.payload.commitment.mmr_root));
         let commit = SignedCommit::new(hashing, &signed, took, files);
         self.bar.suspend(|| self.output.answer(&commit))
     }

@@ -1,14 +1,15 @@
 //! All parts of a provider that run, put together: the same extension that a
 //! node loads, over a remote chain.
 
+use super::metrics::failed;
 use super::stop::Stopping;
 use crate::failure::Failure;
 use cairn_node_ext::chain::ChainClient;
 use cairn_node_ext::{Extension, ExtensionConfig, Provider, Signer};
-use cairn_rpc::{ProviderRpc, RpcCosigners};
-use jsonrpsee::RpcModule;
+use cairn_rpc::{Limits, Policy, ProviderRpc, RpcCosigners, RpcMetrics};
 use std::sync::Arc;
 use std::time::Duration;
+use substrate_prometheus_endpoint::Registry;
 use tokio::task::{JoinError, JoinHandle};
 
 /// What the parts are made of.
@@ -17,12 +18,15 @@ pub(super) struct Parts {
     pub(super) provider: Arc<Provider>,
     pub(super) signer: Signer,
     pub(super) config: ExtensionConfig,
+    pub(super) limits: Limits,
+    pub(super) registry: Option<Registry>,
 }
 
 /// What is to run, and what is served of it.
 pub(super) struct Assembly {
     pub(super) extension: Extension,
-    pub(super) module: RpcModule<()>,
+    pub(super) rpc: ProviderRpc,
+    pub(super) metrics: Option<RpcMetrics>,
 }
 
 /// Puts the parts together. Reads the index, which blocks shortly.
@@ -35,8 +39,20 @@ pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
         parts.config,
     )
     .map_err(|error| Failure::Failed(error.to_string()))?;
-    let module = ProviderRpc::new(extension.handle()).into_module();
-    Ok(Assembly { extension, module })
+    let rpc = ProviderRpc::new(extension.handle(), parts.limits, Policy::default());
+    let mut metrics = None;
+    if let Some(registry) = &parts.registry {
+        let counted = extension.register_metrics(registry);
+        counted
+            .and_then(|()| rpc.register_metrics(registry))
+            .map_err(failed)?;
+        metrics = Some(RpcMetrics::register(registry).map_err(failed)?);
+    }
+    Ok(Assembly {
+        extension,
+        rpc,
+        metrics,
+    })
 }
 
 /// What runs.

@@ -78,6 +78,11 @@ impl Following {
         Ok(following)
     }
 
+    /// The chain's genesis hash in hex.
+    pub(super) fn genesis(&self) -> Option<&str> {
+        self.genesis.as_deref()
+    }
+
     /// Warns of what will keep the provider from its work.
     fn warn(&self) {
         match &self.registered {

@@ -1,12 +1,21 @@
 //! What is printed at start: all that an operator wants to know of what runs.
 
+use super::address_file;
 use super::following::Following;
 use crate::amount;
 use cairn_node_ext::Provider;
+use cairn_rpc::{DenyUnsafe, ListenerConfig};
 use serde::Serialize;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// Where it is reached, and how.
+pub(super) struct Serving<'s> {
+    pub(super) rpc: SocketAddr,
+    pub(super) config: &'s ListenerConfig,
+    pub(super) metrics: Option<SocketAddr>,
+}
 
 /// A provider that runs.
 #[derive(Serialize)]
@@ -17,20 +26,32 @@ pub(super) struct Introduction {
     descriptors: u64,
     memory_bytes: u64,
     rpc: String,
+    rpc_methods: &'static str,
+    rpc_connections: u32,
+    metrics: Option<String>,
     #[serde(flatten)]
     following: Following,
 }
 
 impl Introduction {
-    pub(super) fn new(provider: &Provider, following: Following, rpc: SocketAddr) -> Self {
+    pub(super) fn new(provider: &Provider, following: Following, served: &Serving<'_>) -> Self {
         let budget = provider.budget();
+        let unsafe_methods = served.config.methods.at(&served.rpc);
         Self {
             version: env!("CARGO_PKG_VERSION"),
             base_path: provider.path().to_owned(),
             max_open: budget.max_open,
             descriptors: budget.descriptors,
             memory_bytes: budget.memory_bytes,
-            rpc: format!("ws://{rpc}"),
+            rpc: address_file::url(served.rpc),
+            rpc_methods: match unsafe_methods {
+                DenyUnsafe::Yes => "safe",
+                DenyUnsafe::No => "unsafe",
+            },
+            rpc_connections: served.config.limits.connections.get(),
+            metrics: served
+                .metrics
+                .map(|address| format!("http://{address}/metrics")),
             following,
         }
     }
@@ -47,7 +68,18 @@ impl fmt::Display for Introduction {
             self.descriptors
         )?;
         writeln!(f, "memory        {}", amount::human(self.memory_bytes))?;
-        writeln!(f, "RPC           {}", self.rpc)?;
+        let methods = match self.rpc_methods {
+            "safe" => "without the methods that change buckets",
+            _ => "with the methods that change buckets",
+        };
+        let connections = amount::counted(self.rpc_connections.into(), "connection");
+        writeln!(
+            f,
+            "RPC           {}, {methods}, at most {connections}",
+            self.rpc
+        )?;
+        let metrics = self.metrics.as_deref().unwrap_or("none");
+        writeln!(f, "metrics       {metrics}")?;
         self.following.fmt(f)
     }
 }

@@ -1,0 +1,130 @@
+//! `cairn bucket info`: all there is to know of one bucket.
+
+use super::release;
+use super::summary::Summary;
+use crate::amount;
+use crate::args::Globals;
+use crate::backend::Backend;
+use crate::failure::Failure;
+use crate::hex_text::to_hex;
+use crate::remote::Client;
+use cairn_node_ext::{Access, BasePath, Shared};
+use cairn_primitives::{BucketId, HashingProfile};
+use cairn_rpc::{AtState, BucketApiClient, Uint};
+use indicatif::{HumanCount, HumanDuration};
+use serde::Serialize;
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A bucket in full; what a provider does not tell over its RPC is none.
+#[derive(Serialize)]
+struct Info {
+    #[serde(flatten)]
+    summary: Summary,
+    peaks: Vec<String>,
+    signed_roots: Option<u64>,
+    last_signed_ms: Option<u64>,
+    retired: Option<Vec<release::Retired>>,
+}
+
+pub(super) fn run(id: BucketId, globals: &Globals) -> Result<(), Failure> {
+    let info = match globals.backend(Access::ReadOnly)? {
+        Backend::Local(base) => info_here(id, &base)?,
+        Backend::Remote(remote) => info_there(id, &remote.client)?,
+    };
+    globals.output().answer(&info)
+}
+
+fn info_here(id: BucketId, base: &BasePath) -> Result<Info, Failure> {
+    let bucket = base.open_bucket(id, &Shared::default())?;
+    let (mut signed_roots, mut last_signed_ms) = (0u64, None);
+    for promise in bucket.promises()? {
+        signed_roots = signed_roots.saturating_add(1);
+        last_signed_ms = last_signed_ms.max(Some(promise?.signed_ms));
+    }
+    Ok(Info {
+        summary: Summary::of(&bucket),
+        peaks: bucket.peaks().iter().map(to_hex).collect(),
+        signed_roots: Some(signed_roots),
+        last_signed_ms,
+        retired: Some(bucket.retired()?.iter().map(Into::into).collect()),
+    })
+}
+
+fn info_there(id: BucketId, client: &Client) -> Result<Info, Failure> {
+    let bucket = client.bucket(id)?;
+    // Of that very state, whatever is committed meanwhile.
+    let at = Some(AtState::of_leaf_count(bucket.commitment.leaf_count.0));
+    let peaks = client.ask(|rpc| async move { rpc.peaks(Uint(id.0), at).await })?;
+    Ok(Info {
+        summary: (&bucket).into(),
+        peaks: peaks.peaks.iter().map(to_hex).collect(),
+        signed_roots: None,
+        last_signed_ms: bucket.signed.map(|signed| signed.signed_ms.0),
+        retired: None,
+    })
+}
+
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary {
+            bucket,
+            path,
+            hashing,
+            used_bytes,
+            used_chunks,
+            start_seq,
+            leaf_count,
+            total_size,
+            mmr_root,
+            ..
+        } = &self.summary;
+        let hashing = HashingProfile::from(*hashing);
+        let (used, quota) = (amount::human(*used_bytes), self.summary.quota_text());
+        writeln!(f, "bucket        {bucket}")?;
+        if let Some(path) = path {
+            writeln!(f, "folder        {}", path.display())?;
+        }
+        writeln!(f, "hashing       {hashing}")?;
+        writeln!(
+            f,
+            "stored        {used} in {}, {quota}",
+            amount::counted(*used_chunks, "chunk")
+        )?;
+        writeln!(
+            f,
+            "committed     {} in {} from sequence {start_seq}",
+            amount::human(*total_size),
+            amount::counted_as(*leaf_count, "leaf", "leaves")
+        )?;
+        writeln!(f, "root          {mmr_root}")?;
+        for (place, peak) in self.peaks.iter().enumerate() {
+            writeln!(f, "{:<13} {peak}", if place == 0 { "peaks" } else { "" })?;
+        }
+        let ago = |signed_ms| HumanDuration(age(signed_ms));
+        match (self.signed_roots, self.last_signed_ms) {
+            (Some(roots), None) => write!(f, "signed roots  {}", HumanCount(roots))?,
+            (Some(roots), Some(last)) => {
+                let (roots, last) = (HumanCount(roots), ago(last));
+                write!(f, "signed roots  {roots}, the last {last} ago")?;
+            }
+            (None, Some(last)) => write!(f, "signed        {} ago", ago(last))?,
+            (None, None) => write!(f, "signed        never")?,
+        }
+        for (place, tree) in self.retired.iter().flatten().enumerate() {
+            write!(
+                f,
+                "\n{:<13} {tree}",
+                if place == 0 { "retired" } else { "" }
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// How long ago a moment was, in milliseconds since the Unix epoch.
+fn age(moment_ms: u64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let moment = Duration::from_millis(moment_ms);
+    now.unwrap_or_default().saturating_sub(moment)
+}

@@ -1,0 +1,100 @@
+//! `cairn bucket list`: each bucket in a line, and those that cannot be opened.
+
+use super::summary::Summary;
+use crate::args::Globals;
+use crate::backend::Backend;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::remote::Client;
+use cairn_node_ext::{Access, BasePath, Shared};
+use cairn_rpc::BucketStanding;
+use serde::Serialize;
+use std::fmt;
+
+/// A bucket that cannot be opened.
+#[derive(Serialize)]
+struct Unopened {
+    bucket: u64,
+    error: String,
+}
+
+impl fmt::Display for Unopened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}  cannot be opened: {}", self.bucket, self.error)
+    }
+}
+
+/// How many were listed, and how many of them cannot be opened.
+#[derive(Default)]
+struct Listed {
+    buckets: u64,
+    unopened: u64,
+}
+
+impl Listed {
+    fn tell(&mut self, output: Output, opened: Result<Summary, Unopened>) -> Result<(), Failure> {
+        self.buckets = self.buckets.saturating_add(1);
+        match opened {
+            Ok(summary) => output.answer(&summary),
+            Err(unopened) => {
+                self.unopened = self.unopened.saturating_add(1);
+                output.answer(&unopened)
+            }
+        }
+    }
+}
+
+pub(super) fn run(globals: &Globals) -> Result<(), Failure> {
+    let output = globals.output();
+    let (listed, place) = match globals.backend(Access::ReadOnly)? {
+        Backend::Local(base) => (list_here(output, &base)?, base.path().display().to_string()),
+        Backend::Remote(remote) => {
+            let client = &remote.client;
+            (list_there(output, client)?, client.url().to_owned())
+        }
+    };
+    if listed.buckets == 0 {
+        output.text(format_args!(
+            "there are no buckets in {place}; make one with `cairn bucket create`"
+        ))?;
+    }
+    match listed.unopened {
+        0 => Ok(()),
+        unopened => Err(Failure::Failed(format!(
+            "buckets that cannot be opened: {unopened} of {}",
+            listed.buckets
+        ))),
+    }
+}
+
+fn list_here(output: Output, base: &BasePath) -> Result<Listed, Failure> {
+    let shared = Shared::default();
+    let mut listed = Listed::default();
+    for id in base.buckets()? {
+        // One bucket's fault says nothing of the others.
+        let opened = base.open_bucket(id, &shared);
+        let opened = opened.map(|bucket| Summary::of(&bucket));
+        let opened = opened.map_err(|error| Unopened {
+            bucket: id.0,
+            error: error.to_string(),
+        });
+        listed.tell(output, opened)?;
+    }
+    Ok(listed)
+}
+
+fn list_there(output: Output, client: &Client) -> Result<Listed, Failure> {
+    let mut listed = Listed::default();
+    client.for_each_bucket(|info| {
+        let opened = match info.standing {
+            BucketStanding::Lost => Err(Unopened {
+                bucket: info.bucket.0,
+                error: "its folder is gone".to_owned(),
+            }),
+            // What has failed a check is read as before.
+            BucketStanding::Sound | BucketStanding::Quarantined => Ok(info.into()),
+        };
+        listed.tell(output, opened)
+    })?;
+    Ok(listed)
+}

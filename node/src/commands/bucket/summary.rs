@@ -1,0 +1,90 @@
+//! A bucket as `cairn bucket create` and `list` show it: in one line.
+
+use crate::amount;
+use crate::hashing::Hashing;
+use crate::hex_text::to_hex;
+use cairn_node_ext::Bucket;
+use cairn_primitives::HashingProfile;
+use cairn_rpc::BucketInfo;
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+/// A bucket in one line.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    pub(super) bucket: u64,
+    /// Where it is, if it is one of this base path.
+    pub(super) path: Option<PathBuf>,
+    pub(super) hashing: Hashing,
+    pub(super) quota_bytes: Option<u64>,
+    pub(super) used_bytes: u64,
+    pub(super) used_chunks: u64,
+    pub(super) start_seq: u64,
+    pub(super) leaf_count: u64,
+    pub(super) total_size: u64,
+    pub(super) mmr_root: String,
+}
+
+impl Summary {
+    pub(super) fn of(bucket: &Bucket) -> Self {
+        let (config, usage) = (bucket.config(), bucket.usage());
+        let commitment = bucket.commitment();
+        Self {
+            bucket: bucket.id().0,
+            path: Some(bucket.path().to_owned()),
+            hashing: config.profile.into(),
+            quota_bytes: quota(config.max_bytes),
+            used_bytes: usage.bytes,
+            used_chunks: usage.chunks,
+            start_seq: commitment.start_seq.0,
+            leaf_count: commitment.leaf_count.get(),
+            total_size: bucket.total_size(),
+            mmr_root: to_hex(commitment.mmr_root),
+        }
+    }
+
+    pub(super) fn quota_text(&self) -> String {
+        self.quota_bytes.map_or_else(
+            || "no quota".into(),
+            |quota| format!("quota {}", amount::human(quota)),
+        )
+    }
+}
+
+impl From<&BucketInfo> for Summary {
+    fn from(info: &BucketInfo) -> Self {
+        let commitment = &info.commitment;
+        Self {
+            bucket: info.bucket.0,
+            path: None,
+            hashing: HashingProfile::from(info.hashing).into(),
+            quota_bytes: quota(info.max_bytes.0),
+            used_bytes: info.used_bytes.0,
+            used_chunks: info.chunks.0,
+            start_seq: commitment.start_seq.0,
+            leaf_count: commitment.leaf_count.0,
+            total_size: info.total_size.0,
+            mmr_root: to_hex(commitment.mmr_root),
+        }
+    }
+}
+
+fn quota(max_bytes: u64) -> Option<u64> {
+    (max_bytes != u64::MAX).then_some(max_bytes)
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}  {}  {}  {} stored, {}  {}",
+            self.bucket,
+            HashingProfile::from(self.hashing),
+            amount::counted_as(self.leaf_count, "leaf", "leaves"),
+            amount::human(self.used_bytes),
+            self.quota_text(),
+            self.mmr_root,
+        )
+    }
+}

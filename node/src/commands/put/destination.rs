@@ -1,0 +1,90 @@
+//! Where an upload goes: a bucket that is open here, or one of a provider that
+//! runs.
+
+use crate::failure::Failure;
+use crate::remote::RemoteUpload;
+use cairn_node_ext::{Bucket, IngestError, NewLeaf, SignedCommitment, Signer};
+use cairn_primitives::{HashingProfile, LeafIndex};
+use std::io::Read;
+use std::path::Path;
+
+/// Where an upload goes.
+pub(super) trait Destination {
+    /// How the bucket hashes.
+    fn hashing(&self) -> HashingProfile;
+
+    /// Takes a file's content.
+    fn store(&mut self, path: &Path, content: impl Read + Send) -> Result<NewLeaf, Failure>;
+
+    /// Has the content of all files that were taken since the last time in the
+    /// bucket, and tells how much of each was not there before. After a failure,
+    /// of those files that stood before the one that failed.
+    fn settle(&mut self) -> Result<Vec<u64>, Failure>;
+
+    /// Commits what is settled: the first leaf, and what was signed.
+    fn commit(&mut self, leaves: &[NewLeaf]) -> Result<(LeafIndex, SignedCommitment), Failure>;
+}
+
+/// A bucket that is open here. What a failed file stored is taken back.
+pub(super) struct Here<'a> {
+    bucket: &'a Bucket,
+    signer: &'a Signer,
+    new_bytes: Vec<u64>,
+}
+
+impl<'a> Here<'a> {
+    pub(super) const fn new(bucket: &'a Bucket, signer: &'a Signer) -> Self {
+        let new_bytes = Vec::new();
+        Self {
+            bucket,
+            signer,
+            new_bytes,
+        }
+    }
+}
+
+impl Destination for Here<'_> {
+    fn hashing(&self) -> HashingProfile {
+        self.bucket.config().profile
+    }
+
+    fn store(&mut self, path: &Path, content: impl Read + Send) -> Result<NewLeaf, Failure> {
+        let fault = |source: IngestError| Failure::Ingest {
+            path: path.to_owned(),
+            source,
+        };
+        let stored = self.bucket.ingest(content).map_err(fault)?;
+        self.new_bytes.push(stored.new_bytes);
+        Ok(NewLeaf {
+            data_root: stored.data_root,
+            data_size: stored.data_size,
+        })
+    }
+
+    fn settle(&mut self) -> Result<Vec<u64>, Failure> {
+        Ok(std::mem::take(&mut self.new_bytes))
+    }
+
+    fn commit(&mut self, leaves: &[NewLeaf]) -> Result<(LeafIndex, SignedCommitment), Failure> {
+        let (committed, signed) = self.bucket.commit_signed(leaves, self.signer)?;
+        Ok((committed.first_leaf, signed))
+    }
+}
+
+impl Destination for RemoteUpload<'_> {
+    fn hashing(&self) -> HashingProfile {
+        self.profile()
+    }
+
+    fn store(&mut self, path: &Path, content: impl Read + Send) -> Result<NewLeaf, Failure> {
+        RemoteUpload::store(self, path, content)
+    }
+
+    fn settle(&mut self) -> Result<Vec<u64>, Failure> {
+        RemoteUpload::settle(self)
+    }
+
+    fn commit(&mut self, leaves: &[NewLeaf]) -> Result<(LeafIndex, SignedCommitment), Failure> {
+        RemoteUpload::commit(self, leaves)
+    }
+}

@@ -1,0 +1,68 @@
+//! Where a running provider is reached, in a file of its base path: commands
+//! find it there when the base path is locked.
+
+use crate::failure::Failure;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// The file's name.
+const NAME: &str = "rpc-address";
+/// More than a URL of a socket's address takes.
+const MAX_BYTES: u64 = 256;
+
+/// The file, until it is dropped.
+pub(super) struct AddressFile(PathBuf);
+
+impl AddressFile {
+    /// Writes it. A file of a process that was killed is written over.
+    pub(super) fn write(base: &Path, address: SocketAddr) -> Result<Self, Failure> {
+        let path = base.join(NAME);
+        std::fs::write(&path, format!("{}\n", url(address)))
+            .map_err(|source| Failure::file("write", &path, source))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for AddressFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            tracing::warn!(path = %self.0.display(), %error, "the address of the RPC is left behind");
+        }
+    }
+}
+
+/// How this machine reaches a listener.
+pub(super) fn url(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("ws://{}", SocketAddr::new(ip, address.port()))
+}
+
+/// The address that a running provider has left in its base path.
+pub(crate) fn read(base: &Path) -> Option<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let file = std::fs::File::open(base.join(NAME)).ok()?;
+    file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
+    let url = text.trim();
+    url.starts_with("ws://").then(|| url.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_while_the_provider_runs_and_not_afterwards() {
+        let base = tempfile::tempdir().unwrap();
+        assert_eq!(read(base.path()), None);
+        let file = AddressFile::write(base.path(), "0.0.0.0:77".parse().unwrap()).unwrap();
+        assert_eq!(read(base.path()).unwrap(), "ws://127.0.0.1:77");
+        drop(file);
+        assert_eq!(read(base.path()), None);
+        std::fs::write(base.path().join(NAME), [0xff; 400]).unwrap();
+        assert_eq!(read(base.path()), None);
+    }
+}

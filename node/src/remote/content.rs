@@ -1,0 +1,223 @@
+//! A leaf's content from a provider: its chunk tree from the root down, every
+//! node checked against the hash that the one above it has for it.
+//!
+//! ```text
+//! data root ─► nodes ─► … ─► some chunks at once ─► written in order
+//! ```
+//!
+//! Memory does not grow with the content: there are a few chunks, and as many
+//! nodes as stand beside the way to them.
+
+use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT, RemoteError};
+use crate::failure::Failure;
+use cairn_primitives::chunk_tree::{self, padding};
+use cairn_primitives::{BucketId, ChunkIndex, H256, HashingProfile, MmrLeaf};
+use cairn_rpc::{BucketApiClient, FetchedNodes, NodeContent, Uint};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// Chunks that are asked for in one request: what an answer of 1.5 MiB holds.
+const IN_ANSWER: usize = 6;
+/// Chunks that are in memory at once.
+const CHUNKS_AT_ONCE: usize = 24;
+/// Interior nodes that are asked for at once.
+const NODES_AT_ONCE: usize = 64;
+
+/// A node that is still to visit.
+#[derive(Clone, Copy)]
+struct Ahead {
+    hash: H256,
+    /// Levels above the chunks.
+    height: u32,
+    /// The first chunk under it.
+    first: u64,
+}
+
+impl Client {
+    /// Hands the content of a leaf to `write`, chunk by chunk, each once it is
+    /// seen to be what the leaf's data root is of.
+    pub(crate) fn content(
+        &self,
+        bucket: BucketId,
+        profile: HashingProfile,
+        leaf: &MmrLeaf,
+        write: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let root = Ahead {
+            hash: leaf.data_root,
+            height: chunk_tree::depth(leaf.data_size),
+            first: 0,
+        };
+        let walk = Walk {
+            client: self,
+            bucket,
+            profile,
+            size: leaf.data_size,
+        };
+        let mut ahead = VecDeque::from([root]);
+        while let Some(next) = ahead.front() {
+            if next.height > 0 {
+                walk.expand(&mut ahead)?;
+                continue;
+            }
+            let is_chunk = |node: &&Ahead| node.height == 0;
+            let run = ahead.iter().take_while(is_chunk).take(CHUNKS_AT_ONCE);
+            let chunks: Vec<_> = ahead.drain(..run.count()).collect();
+            let content = walk.fetch(&chunks)?;
+            for chunk in &chunks {
+                write(&walk.chunk(chunk, &content)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Walk<'c> {
+    client: &'c Client,
+    bucket: BucketId,
+    profile: HashingProfile,
+    size: u64,
+}
+
+impl Walk<'_> {
+    /// Puts the children of the leftmost interior nodes in their places.
+    fn expand(&self, ahead: &mut VecDeque<Ahead>) -> Result<(), RemoteError> {
+        let is_interior = |node: &&Ahead| node.height > 0;
+        let leftmost = ahead.iter().filter(is_interior).take(NODES_AT_ONCE);
+        let content = self.fetch(&leftmost.copied().collect::<Vec<_>>())?;
+        let mut expanded = VecDeque::with_capacity(ahead.len().saturating_add(NODES_AT_ONCE));
+        for node in ahead.drain(..) {
+            match (node.height.checked_sub(1), content.get(&node.hash)) {
+                (Some(below), Some(content)) => {
+                    let children = self.children(&node, content)?;
+                    let half = 1u64.checked_shl(below).unwrap_or(u64::MAX);
+                    let firsts = [node.first, node.first.saturating_add(half)];
+                    for (hash, first) in children.into_iter().zip(firsts) {
+                        let child = Ahead {
+                            hash,
+                            height: below,
+                            first,
+                        };
+                        if self.holds_content(&child)? {
+                            expanded.push_back(child);
+                        }
+                    }
+                }
+                _ => expanded.push_back(node),
+            }
+        }
+        *ahead = expanded;
+        Ok(())
+    }
+
+    /// Whether there is content under a node, or nothing but padding.
+    fn holds_content(&self, node: &Ahead) -> Result<bool, RemoteError> {
+        if node.first < chunk_tree::chunk_count(self.size) {
+            return Ok(true);
+        }
+        if node.hash == padding(self.profile, node.height) {
+            return Ok(false);
+        }
+        let reason = format!("its chunk tree is not one of {} bytes", self.size);
+        Err(self.client.untrue(reason))
+    }
+
+    fn children(&self, node: &Ahead, content: &NodeContent) -> Result<[H256; 2], RemoteError> {
+        let children = match content {
+            NodeContent::Node(children) => Some(*children),
+            // With plain hashing, a chunk of two hashes and a node are the same.
+            NodeContent::Chunk(bytes) => match bytes.0.split_at_checked(32) {
+                Some((left, right)) if right.len() == 32 => {
+                    Some([H256::from_slice(left), H256::from_slice(right)])
+                }
+                _ => None,
+            },
+        };
+        children
+            .filter(|[left, right]| self.profile.node(left, right) == node.hash)
+            .ok_or_else(|| self.another(node))
+    }
+
+    /// A chunk's bytes.
+    fn chunk(
+        &self,
+        chunk: &Ahead,
+        content: &HashMap<H256, NodeContent>,
+    ) -> Result<Vec<u8>, RemoteError> {
+        let bytes = match content.get(&chunk.hash) {
+            Some(NodeContent::Chunk(bytes)) => Some(bytes.0.clone()),
+            Some(NodeContent::Node([left, right])) => Some([left.0, right.0].concat()),
+            None => None,
+        };
+        let length = chunk_tree::chunk_len(ChunkIndex(chunk.first), self.size);
+        bytes
+            .filter(|bytes| self.profile.chunk(bytes) == chunk.hash && Some(bytes.len()) == length)
+            .ok_or_else(|| self.another(chunk))
+    }
+
+    fn another(&self, node: &Ahead) -> RemoteError {
+        let hash = node.hash;
+        self.client
+            .untrue(format!("what it has for {hash:?} is something else"))
+    }
+
+    /// What the provider has for some nodes, as it says.
+    fn fetch(&self, nodes: &[Ahead]) -> Result<HashMap<H256, NodeContent>, RemoteError> {
+        let mut seen = HashSet::new();
+        let hashes: Vec<_> = nodes
+            .iter()
+            .filter(|node| seen.insert(node.hash))
+            .map(|node| (node.hash, node.height))
+            .collect();
+        // Of chunks an answer holds few, of nodes all that are asked for.
+        let at_once = match hashes.first() {
+            Some((_, 0)) => IN_ANSWER,
+            _ => NODES_AT_ONCE,
+        };
+        let connection = &self.client.connection;
+        let groups = hashes
+            .chunks(at_once)
+            .map(|group| group.iter().map(|(hash, _)| *hash).collect::<Vec<_>>());
+        let fetched = stream::iter(groups)
+            .map(|group| connection.fetch(self.bucket, group))
+            .buffer_unordered(IN_FLIGHT)
+            .try_concat();
+        self.client.wait(fetched)
+    }
+}
+
+impl Connection {
+    /// What there is of each of these hashes, asked for until all is there.
+    async fn fetch(
+        &self,
+        bucket: BucketId,
+        mut hashes: Vec<H256>,
+    ) -> Result<HashMap<H256, NodeContent>, RemoteError> {
+        let mut found = HashMap::with_capacity(hashes.len());
+        while !hashes.is_empty() {
+            let question = |rpc: Arc<_>| {
+                let hashes = hashes.clone();
+                async move { BucketApiClient::fetch_nodes(&*rpc, Uint(bucket.0), hashes).await }
+            };
+            let FetchedNodes { nodes, missing, .. } = self.ask(ANSWER_WITHIN, question).await?;
+            if let Some(hash) = missing.first() {
+                let reason = format!("of the leaf's content it does not have {hash:?}");
+                return Err(self.untrue(reason));
+            }
+            let asked = hashes.len();
+            let mut nodes: HashMap<_, _> = nodes.into_iter().collect();
+            hashes.retain(|hash| match nodes.remove(hash) {
+                Some(content) => {
+                    found.insert(*hash, content);
+                    false
+                }
+                None => true,
+            });
+            if hashes.len() == asked {
+                return Err(self.untrue("it gives nothing of the content that was asked for"));
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,110 @@
+//! Proofs from a provider, judged by both rules before they are used.
+
+use super::{Client, RemoteError};
+use crate::failure::Failure;
+use crate::judge::{self, Judgement};
+use cairn_node_ext::{Answer, At};
+use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
+use cairn_primitives::{BucketId, Commitment, HashingProfile, LeafIndex, MmrProof};
+use cairn_rpc::{AtState, BucketApiClient, Uint};
+use codec::DecodeAll;
+
+impl Client {
+    /// Proves a leaf of a state.
+    pub(crate) fn leaf(
+        &self,
+        bucket: BucketId,
+        profile: HashingProfile,
+        index: LeafIndex,
+        at: At,
+    ) -> Result<(Commitment, MmrProof), Failure> {
+        let state = state(at);
+        let info = self
+            .ask(|rpc| async move { rpc.mmr_proof(Uint(bucket.0), Uint(index.0), state).await })?;
+        let commitment = self.commitment(&info.commitment)?;
+        self.check_state(at, &commitment)?;
+        let scale = &info.scale.0;
+        self.check(&judge::leaf(profile, scale, index, &commitment))?;
+        let proof = MmrProof::decode_all(&mut scale.as_slice());
+        let proof = proof.map_err(|_| self.untrue("its proof cannot be decoded"))?;
+        Ok((commitment, proof))
+    }
+
+    /// The whole answer to a challenge.
+    pub(crate) fn answer(
+        &self,
+        bucket: BucketId,
+        profile: HashingProfile,
+        location: ChunkLocation,
+        at: At,
+    ) -> Result<Answer, Failure> {
+        let (leaf, chunk) = (Uint(location.leaf_index.0), Uint(location.chunk_index.0));
+        let state = state(at);
+        let info = self.ask(|rpc| async move {
+            rpc.challenge_response(Uint(bucket.0), leaf, chunk, state)
+                .await
+        })?;
+        let commitment = self.commitment(&info.commitment)?;
+        self.check_state(at, &commitment)?;
+        let scale = &info.response.0;
+        let judgement = judge::answer(profile, scale, location, &commitment);
+        self.check(&judgement)?;
+        let response = ChallengeResponse::decode_all(&mut scale.as_slice());
+        let (
+            Ok(ChallengeResponse::Proof {
+                chunk_data,
+                mmr_proof,
+                chunk_proof,
+            }),
+            Some(slot),
+        ) = (response, judgement.slot)
+        else {
+            return Err(self.untrue("its answer is no proof").into());
+        };
+        Ok(Answer {
+            commitment,
+            location,
+            slot,
+            chunk_data,
+            mmr_proof,
+            chunk_proof,
+        })
+    }
+
+    fn check(&self, judgement: &Judgement) -> Result<(), RemoteError> {
+        match judgement.strict.as_ref().and(judgement.chain.as_ref()) {
+            Ok(()) => Ok(()),
+            Err(reason) => Err(self.untrue(reason)),
+        }
+    }
+
+    /// Whether a proof is about the state that was asked for: one of another
+    /// state is as good as none, however sound.
+    fn check_state(&self, at: At, commitment: &Commitment) -> Result<(), RemoteError> {
+        let is_asked_for = match at {
+            At::Newest => true,
+            At::Root(root) => commitment.mmr_root == root,
+            At::RootOf { root, tree } => {
+                commitment.mmr_root == root && commitment.start_seq == tree
+            }
+            At::LeafCount(count) => commitment.leaf_count == count,
+        };
+        if is_asked_for {
+            return Ok(());
+        }
+        Err(self.untrue("it is about another state of the bucket than was asked for"))
+    }
+}
+
+/// A state, as the RPC names it.
+fn state(at: At) -> Option<AtState> {
+    match at {
+        At::Newest => None,
+        At::Root(root) => Some(AtState::of_root(root)),
+        At::RootOf { root, tree } => Some(AtState {
+            start_seq: Some(Uint(tree.0)),
+            ..AtState::of_root(root)
+        }),
+        At::LeafCount(count) => Some(AtState::of_leaf_count(count.get())),
+    }
+}

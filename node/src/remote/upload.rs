@@ -1,0 +1,333 @@
+//! Content on its way to a provider: cut and hashed here, and sent as far as the
+//! provider does not have it.
+//!
+//! ```text
+//! file ─► chunks and nodes ─► some MiB of them ─► which are missing? ─► put, children first
+//! ```
+//!
+//! Memory does not grow with the content: what was cut waits until it is worth a
+//! question, and small files share one.
+
+use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT, RemoteError};
+use crate::failure::Failure;
+use cairn_node_ext::{IngestError, NewLeaf, SignedCommitment};
+use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentRoot, InteriorNode, TreeBuilder};
+use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};
+use cairn_rpc::{BucketApiClient, BucketStoreApiClient, Uint};
+use futures::stream::{self, StreamExt};
+use sp_core::Bytes;
+use std::collections::HashSet;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes of chunks that wait at most: 64 chunks, which are worth the questions
+/// that go before and after them.
+const WAITING_BYTES: usize = 16 << 20;
+/// Chunks and nodes that wait at most: half of what one question may ask about.
+const WAITING_PIECES: usize = 4_096;
+/// The length of a chunk that plain hashing does not tell from a node.
+const NODE_BYTES: usize = 64;
+
+/// Files under way to one bucket.
+pub(crate) struct RemoteUpload<'c> {
+    client: &'c Client,
+    bucket: BucketId,
+    profile: HashingProfile,
+    /// Stored or waiting, and not settled yet.
+    files: Vec<File>,
+    waiting: Vec<Piece>,
+    waiting_bytes: usize,
+}
+
+struct File {
+    path: PathBuf,
+    new_bytes: u64,
+}
+
+/// A part of a file's chunk tree.
+struct Piece {
+    /// Which of the files it is of.
+    file: usize,
+    hash: H256,
+    content: Content,
+}
+
+enum Content {
+    Chunk(Vec<u8>),
+    Node {
+        left: H256,
+        right: H256,
+        height: u32,
+    },
+}
+
+impl Piece {
+    fn height(&self) -> u32 {
+        match self.content {
+            Content::Chunk(_) => 0,
+            Content::Node { height, .. } => height,
+        }
+    }
+
+    /// Whether that something of this hash is there says nothing: with plain
+    /// hashing it may be a node where a chunk is meant, or the other way round.
+    fn is_ambiguous(&self, profile: HashingProfile) -> bool {
+        let may_be_either = match &self.content {
+            Content::Chunk(bytes) => bytes.len() == NODE_BYTES,
+            Content::Node { .. } => true,
+        };
+        profile == HashingProfile::Plain && may_be_either
+    }
+}
+
+/// What kept a file from being stored.
+struct Unsent {
+    file: usize,
+    error: RemoteError,
+}
+
+impl<'c> RemoteUpload<'c> {
+    pub(crate) fn new(client: &'c Client, bucket: BucketId, profile: HashingProfile) -> Self {
+        Self {
+            client,
+            bucket,
+            profile,
+            files: Vec::new(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+        }
+    }
+
+    /// How the bucket hashes.
+    pub(crate) const fn profile(&self) -> HashingProfile {
+        self.profile
+    }
+
+    /// Takes a file's content. It may be sent later, but it is there once
+    /// [`RemoteUpload::settle`] has succeeded.
+    pub(crate) fn store(
+        &mut self,
+        path: &Path,
+        mut content: impl Read,
+    ) -> Result<NewLeaf, Failure> {
+        let file = self.files.len();
+        self.files.push(File {
+            path: path.to_owned(),
+            new_bytes: 0,
+        });
+        let cut = self.cut(file, &mut content);
+        // What stood before it in line may have failed already.
+        if cut.is_err() {
+            self.forget_from(file);
+        }
+        cut
+    }
+
+    fn cut(&mut self, file: usize, content: &mut impl Read) -> Result<NewLeaf, Failure> {
+        let fault = |path: &Path, source| Failure::Ingest {
+            path: path.to_owned(),
+            source,
+        };
+        let path = self.path_of(file);
+        let mut tree = TreeBuilder::new(self.profile);
+        let mut has_chunks = false;
+        loop {
+            let bytes =
+                read_chunk(content).map_err(|error| fault(&path, IngestError::Source(error)))?;
+            // Empty content is one empty chunk.
+            if bytes.is_empty() && has_chunks {
+                break;
+            }
+            has_chunks = true;
+            let (hash, length) = (self.profile.chunk(&bytes), bytes.len());
+            self.wait(file, hash, Content::Chunk(bytes));
+            let mut nodes = Vec::new();
+            tree.push(hash, length, |node| nodes.push(node))
+                .map_err(|reason| fault(&path, IngestError::Shape { hash, reason }))?;
+            self.wait_nodes(file, &nodes);
+            if self.waiting_bytes >= WAITING_BYTES || self.waiting.len() >= WAITING_PIECES {
+                self.send()?;
+            }
+            if length < CHUNK_BYTES {
+                break;
+            }
+        }
+        let mut nodes = Vec::new();
+        let root = tree.finish(|node| nodes.push(node));
+        self.wait_nodes(file, &nodes);
+        let Some(ContentRoot { root, subtree }) = root else {
+            let nothing = ErrorKind::UnexpectedEof.into();
+            return Err(fault(&path, IngestError::Source(nothing)));
+        };
+        Ok(NewLeaf {
+            data_root: root,
+            data_size: subtree.bytes(),
+        })
+    }
+
+    fn path_of(&self, file: usize) -> PathBuf {
+        let path = self.files.get(file).map(|file| file.path.clone());
+        path.unwrap_or_default()
+    }
+
+    fn wait(&mut self, file: usize, hash: H256, content: Content) {
+        if let Content::Chunk(bytes) = &content {
+            self.waiting_bytes = self.waiting_bytes.saturating_add(bytes.len());
+        }
+        self.waiting.push(Piece {
+            file,
+            hash,
+            content,
+        });
+    }
+
+    fn wait_nodes(&mut self, file: usize, nodes: &[InteriorNode]) {
+        for node in nodes {
+            let content = Content::Node {
+                left: node.left,
+                right: node.right,
+                height: node.subtree.height(),
+            };
+            self.wait(file, node.hash, content);
+        }
+    }
+
+    /// Sends what waits, and tells of each file how many bytes of it were new.
+    /// After a failure, of those that stood before the one that failed.
+    pub(crate) fn settle(&mut self) -> Result<Vec<u64>, Failure> {
+        self.send()?;
+        let files = std::mem::take(&mut self.files);
+        Ok(files.iter().map(|file| file.new_bytes).collect())
+    }
+
+    /// Has what is settled committed.
+    pub(crate) fn commit(
+        &self,
+        leaves: &[NewLeaf],
+    ) -> Result<(LeafIndex, SignedCommitment), Failure> {
+        Ok(self.client.commit(self.bucket, leaves)?)
+    }
+
+    /// Lets go of a file that failed, and of those after it. What the provider
+    /// has of them already stays there: it takes back nothing of what it was sent
+    /// piece by piece.
+    fn forget_from(&mut self, file: usize) {
+        self.files.truncate(file);
+        self.waiting.retain(|piece| piece.file < file);
+        let lengths = self.waiting.iter().map(|piece| match &piece.content {
+            Content::Chunk(bytes) => bytes.len(),
+            Content::Node { .. } => 0,
+        });
+        self.waiting_bytes = lengths.fold(0, usize::saturating_add);
+    }
+
+    fn send(&mut self) -> Result<(), Failure> {
+        let client = self.client;
+        if let Err(Unsent { file, error }) = client.wait(self.send_waiting()) {
+            let path = self.path_of(file);
+            self.forget_from(file);
+            return Err(Failure::Upload {
+                path,
+                source: error,
+            });
+        }
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+        Ok(())
+    }
+
+    async fn send_waiting(&mut self) -> Result<(), Unsent> {
+        let Self {
+            client,
+            bucket,
+            profile,
+            files,
+            waiting,
+            ..
+        } = self;
+        let (connection, bucket) = (&client.connection, Uint(bucket.0));
+        let to_send = to_send(connection, bucket, *profile, waiting).await?;
+        let highest = to_send.iter().map(|piece| piece.height()).max();
+        // No node is above another of its height, so those may go together.
+        for height in 0..=highest.unwrap_or(0) {
+            let level = to_send.iter().filter(|piece| piece.height() == height);
+            let mut sent = stream::iter(level)
+                .map(|piece| async move { (piece, put(connection, bucket, piece).await) })
+                .buffered(IN_FLIGHT);
+            while let Some((piece, put)) = sent.next().await {
+                let new_bytes = put.map_err(|error| Unsent {
+                    file: piece.file,
+                    error,
+                })?;
+                if let Some(file) = files.get_mut(piece.file) {
+                    file.new_bytes = file.new_bytes.saturating_add(new_bytes);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Those pieces that the provider has to be sent, each once.
+async fn to_send<'p>(
+    connection: &Connection,
+    bucket: Uint,
+    profile: HashingProfile,
+    waiting: &'p [Piece],
+) -> Result<Vec<&'p Piece>, Unsent> {
+    let mut seen = HashSet::new();
+    let distinct: Vec<_> = waiting
+        .iter()
+        .filter(|piece| seen.insert((piece.hash, piece.height())))
+        .collect();
+    let unclear = distinct
+        .iter()
+        .filter(|piece| !piece.is_ambiguous(profile))
+        .map(|piece| piece.hash);
+    let hashes: Vec<_> = unclear.collect();
+    let mut missing = HashSet::new();
+    if let Some(first) = waiting.first().filter(|_| !hashes.is_empty()) {
+        let question = |rpc: Arc<_>| {
+            let hashes = hashes.clone();
+            async move { BucketApiClient::exists(&*rpc, bucket, hashes).await }
+        };
+        let answer = connection.ask(ANSWER_WITHIN, question).await;
+        let file = first.file;
+        missing.extend(answer.map_err(|error| Unsent { file, error })?);
+    }
+    let is_to_send = |piece: &&Piece| piece.is_ambiguous(profile) || missing.contains(&piece.hash);
+    Ok(distinct.into_iter().filter(is_to_send).collect())
+}
+
+/// Has one piece stored; the bytes that are new with it.
+async fn put(connection: &Connection, bucket: Uint, piece: &Piece) -> Result<u64, RemoteError> {
+    let hash = piece.hash;
+    match &piece.content {
+        Content::Chunk(bytes) => {
+            let question = |rpc: Arc<_>| {
+                let data = Bytes(bytes.clone());
+                async move { BucketStoreApiClient::put_chunk(&*rpc, bucket, hash, data).await }
+            };
+            let is_new = connection.ask(ANSWER_WITHIN, question).await?;
+            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            Ok(if is_new { length } else { 0 })
+        }
+        Content::Node { left, right, .. } => {
+            let (left, right) = (*left, *right);
+            let question = |rpc: Arc<_>| async move {
+                BucketStoreApiClient::put_node(&*rpc, bucket, hash, left, right).await
+            };
+            connection.ask(ANSWER_WITHIN, question).await?;
+            Ok(0)
+        }
+    }
+}
+
+/// Reads up to one chunk, short only at the end of the source.
+fn read_chunk(source: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(CHUNK_BYTES).unwrap_or(u64::MAX);
+    source.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,212 @@
+//! Flags of the RPC and the metrics, named as Substrate nodes name theirs.
+
+use crate::failure::Failure;
+use cairn_rpc::{ConnectionLimits, LaneLimits, Limits, ListenerConfig, Origins, RpcMethods};
+use clap::Args;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// Where the RPC listens. Substrate nodes take 9944, and the provider runs
+/// beside one more often than not.
+const RPC_PORT: u16 = 9955;
+/// Where the metrics are. Substrate nodes take 9615.
+const PROMETHEUS_PORT: u16 = 9625;
+
+/// The RPC: where it listens, who may ask, and how much.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "RPC")]
+pub(crate) struct RpcArgs {
+    /// Port of the RPC, WebSocket and HTTP; 0 for any that is free
+    #[arg(long, value_name = "PORT", default_value_t = RPC_PORT)]
+    rpc_port: u16,
+    /// Listen on all interfaces, and not on loopback alone
+    #[arg(long)]
+    rpc_external: bool,
+    /// The same, with unsafe methods for everybody if --rpc-methods says so
+    #[arg(long)]
+    unsafe_rpc_external: bool,
+    /// Which methods may be called: all (unsafe), all but those that change buckets (safe), or all
+    /// by this machine alone (auto)
+    #[arg(long, value_name = "auto|safe|unsafe", default_value = "auto")]
+    rpc_methods: RpcMethods,
+    /// Websites that may ask by a browser, separated by commas; or `all` [default: localhost and
+    /// https://polkadot.js.org]
+    #[arg(long, value_name = "ORIGINS")]
+    rpc_cors: Option<Origins>,
+    /// Connections at once; who comes after them is hung up on
+    #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().connections)]
+    rpc_max_connections: NonZeroU32,
+    /// The largest request, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().request_bytes >> 20)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
+    rpc_max_request_size: u32,
+    /// The largest answer, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().response_bytes >> 20)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
+    rpc_max_response_size: u32,
+    /// Requests in one batch; 0 for no batches
+    #[arg(long, value_name = "LEN", default_value_t = ConnectionLimits::default().batch)]
+    rpc_max_batch_request_len: u32,
+    /// Subscriptions of one connection
+    #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().subscriptions)]
+    rpc_max_subscriptions_per_connection: u32,
+    /// Requests of one connection that are done at once
+    #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().in_flight)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
+    rpc_max_requests_per_connection: u32,
+    /// Requests of one connection in a minute; who asks faster waits
+    #[arg(long, value_name = "CALLS", default_value_t = ConnectionLimits::default().per_minute)]
+    rpc_rate_limit: NonZeroU32,
+    /// Answers of one connection that it has not read, in MiB: it is not heard until it reads on
+    #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().unread_bytes >> 20)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1024))]
+    rpc_max_unread_per_connection: u64,
+    /// The same of all connections: beyond it only challenges are answered, and the connection
+    /// that holds most is closed
+    #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().all_unread_bytes >> 20)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    rpc_max_unread: u64,
+    /// Seconds that a connection may be without a byte; a WebSocket answers pings
+    #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::default().idle.as_secs())]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    rpc_idle_timeout: u64,
+    /// Seconds that a request may take, with its waiting
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().request_time.as_secs())]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    rpc_request_timeout: u64,
+    /// Proofs and reads that are done at once, besides answers to open challenges
+    #[arg(long, value_name = "COUNT", default_value_t = Limits::default().reads.at_once)]
+    rpc_max_proofs: NonZeroU32,
+    /// Uploads and commits that are done at once
+    #[arg(long, value_name = "COUNT", default_value_t = Limits::default().writes.at_once)]
+    rpc_max_writes: NonZeroU32,
+}
+
+impl RpcArgs {
+    /// Where to listen.
+    ///
+    /// # Errors
+    ///
+    /// Where everybody could change buckets without that being meant.
+    pub(crate) fn address(&self) -> Result<SocketAddr, Failure> {
+        if self.rpc_external && !self.unsafe_rpc_external && self.rpc_methods == RpcMethods::Unsafe
+        {
+            return Err(Failure::Usage(
+                "with --rpc-external and --rpc-methods unsafe, everybody could change and delete \
+                 buckets: leave one of them out, or say --unsafe-rpc-external if that is meant"
+                    .to_owned(),
+            ));
+        }
+        let all = self.rpc_external || self.unsafe_rpc_external;
+        Ok(SocketAddr::from((interface(all), self.rpc_port)))
+    }
+
+    /// Connections at once, each of which takes a descriptor.
+    pub(crate) const fn connections(&self) -> u32 {
+        self.rpc_max_connections.get()
+    }
+
+    /// What is done at once, and what one request may ask for.
+    pub(crate) fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let lane = |usual: LaneLimits, at_once| LaneLimits { at_once, ..usual };
+        Limits {
+            request_time: Duration::from_secs(self.rpc_request_timeout),
+            reads: lane(usual.reads, self.rpc_max_proofs),
+            writes: lane(usual.writes, self.rpc_max_writes),
+            ..usual
+        }
+    }
+
+    /// How the listener serves.
+    pub(crate) fn listener(&self) -> ListenerConfig {
+        ListenerConfig {
+            limits: ConnectionLimits {
+                connections: self.rpc_max_connections,
+                request_bytes: self.rpc_max_request_size << 20,
+                response_bytes: self.rpc_max_response_size << 20,
+                batch: self.rpc_max_batch_request_len,
+                subscriptions: self.rpc_max_subscriptions_per_connection,
+                in_flight: self.rpc_max_requests_per_connection,
+                per_minute: self.rpc_rate_limit,
+                unread_bytes: self.rpc_max_unread_per_connection << 20,
+                all_unread_bytes: self.rpc_max_unread << 20,
+                idle: Duration::from_secs(self.rpc_idle_timeout),
+                ..ConnectionLimits::default()
+            },
+            methods: self.rpc_methods,
+            origins: self.rpc_cors.clone().unwrap_or_default(),
+            metrics: None,
+        }
+    }
+}
+
+/// The metrics.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Metrics")]
+pub(crate) struct MetricsArgs {
+    /// Port of the metrics for Prometheus; 0 for any that is free
+    #[arg(long, value_name = "PORT", default_value_t = PROMETHEUS_PORT)]
+    prometheus_port: u16,
+    /// Show the metrics on all interfaces, and not on loopback alone
+    #[arg(long)]
+    prometheus_external: bool,
+    /// Show no metrics
+    #[arg(long)]
+    no_prometheus: bool,
+}
+
+impl MetricsArgs {
+    /// Where to show the metrics, if anywhere.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        let address = SocketAddr::from((interface(self.prometheus_external), self.prometheus_port));
+        (!self.no_prometheus).then_some(address)
+    }
+}
+
+const fn interface(all: bool) -> IpAddr {
+    IpAddr::V4(if all {
+        Ipv4Addr::UNSPECIFIED
+    } else {
+        Ipv4Addr::LOCALHOST
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Both {
+        #[command(flatten)]
+        rpc: RpcArgs,
+        #[command(flatten)]
+        metrics: MetricsArgs,
+    }
+
+    fn parsed(args: &[&str]) -> Both {
+        Both::parse_from([&["cairn"], args].concat())
+    }
+
+    #[test]
+    fn without_a_flag_the_limits_are_those_of_the_library() {
+        let Both { rpc, metrics } = parsed(&[]);
+        assert_eq!(rpc.limits(), Limits::default());
+        assert_eq!(rpc.listener().limits, ConnectionLimits::default());
+        assert_eq!(rpc.address().unwrap(), "127.0.0.1:9955".parse().unwrap());
+        assert_eq!(metrics.address(), Some("127.0.0.1:9625".parse().unwrap()));
+    }
+
+    #[test]
+    fn everybody_changes_buckets_only_where_that_is_said_twice() {
+        let external = parsed(&["--rpc-external", "--rpc-port", "1"]).rpc;
+        assert_eq!(external.address().unwrap(), "0.0.0.0:1".parse().unwrap());
+        let open = parsed(&["--rpc-external", "--rpc-methods", "unsafe"]).rpc;
+        assert!(matches!(open.address(), Err(Failure::Usage(_))));
+        let meant = parsed(&["--unsafe-rpc-external", "--rpc-methods", "unsafe"]).rpc;
+        assert!(meant.address().is_ok());
+        assert_eq!(parsed(&["--no-prometheus"]).metrics.address(), None);
+    }
+}

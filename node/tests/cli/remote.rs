@@ -1,0 +1,382 @@
+//! The same commands, done by a provider that runs: by its address, or because
+//! it has the base path.
+
+mod by_lock;
+mod house;
+mod lies;
+
+use crate::support::{FAILED, Provider, USAGE, bytes, text_of, verify};
+use cairn_rpc::RpcMethods;
+use house::{House, admin, at};
+use serde_json::Value;
+use sp_core::Pair;
+use std::net::TcpListener;
+use std::path::PathBuf;
+
+const CHUNK: usize = 262_144;
+
+/// Where nobody listens: the port was free a moment ago, and is let go.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("ws://{}", listener.local_addr().unwrap())
+}
+
+/// Files around every edge of cutting, one of them twice.
+fn files(beside: &Provider) -> (PathBuf, Vec<Vec<u8>>) {
+    let twice = bytes(3, 5 * CHUNK + 1);
+    let zeros = vec![0; 3 * CHUNK];
+    let contents = [
+        ("a-empty", Vec::new()),
+        ("b-tiny", bytes(1, 3)),
+        ("c-node-sized", bytes(2, 64)),
+        ("d-large", twice.clone()),
+        ("e-one-chunk", bytes(4, CHUNK)),
+        ("f-larger", bytes(5, 70 * CHUNK + 12_345)),
+        ("g-again", twice),
+        ("h-zeros", zeros),
+    ];
+    let mut folder = PathBuf::new();
+    for (name, content) in &contents {
+        folder = beside.file(&format!("files/{name}"), content);
+        folder.pop();
+    }
+    (folder, contents.map(|(_, content)| content).into())
+}
+
+/// What is the same whoever stores and signs.
+fn without_signatures(mut commits: Vec<Value>) -> Vec<Value> {
+    for commit in &mut commits {
+        let fields = commit.as_object_mut().unwrap();
+        for field in ["signer", "signature", "commit_micros"] {
+            fields.remove(field).unwrap();
+        }
+    }
+    commits
+}
+
+fn goes_in_and_comes_back(hashing: &str) {
+    let house = House::new();
+    let local = Provider::new();
+    let create = ["bucket", "create", "7", "--hashing", hashing];
+    house.run(create).succeeds();
+    local.run(create).succeeds();
+    let (folder, contents) = files(&local);
+    let put = ["put", "7", folder.to_str().unwrap(), "--commit-every", "3"];
+    let commits = house.json(put);
+    assert_eq!(commits.len(), 3);
+    let expected = local.json(put);
+    assert_eq!(
+        without_signatures(commits.clone()),
+        without_signatures(expected)
+    );
+
+    let newest = commits.last().unwrap();
+    let root = text_of(newest, "mmr_root");
+    let got = local.file("got", b"");
+    for (leaf, content) in contents.iter().enumerate() {
+        let leaf = leaf.to_string();
+        let get = ["get", "7", "--leaf", &leaf];
+        assert!(house.run(get).succeeds().stdout == *content, "leaf {leaf}");
+        let to = ["-o", got.to_str().unwrap()];
+        let written = house.json([&get[..], &to].concat());
+        assert_eq!(written, local.json([&get[..], &to].concat()));
+        assert!(std::fs::read(&got).unwrap() == *content, "leaf {leaf}");
+    }
+    let got = house.run(["get", "7", "--leaf", "5", "--root", &root]);
+    assert!(got.succeeds().stdout == contents[5]);
+
+    for args in [
+        &["prove", "7", "--leaf", "4"][..],
+        &["prove", "7", "--leaf", "5", "--chunk", "70"],
+        // The chain reads it as slot 1.
+        &["prove", "7", "--leaf", "3", "--chunk", "9"],
+        &["prove", "7", "--leaf", "0", "--leaf-count", "6"],
+    ] {
+        let proof = house.run(args).succeeds().stdout;
+        assert_eq!(proof, local.run(args).succeeds().stdout, "{args:?}");
+        verify(&proof, &[]).succeeds();
+    }
+    let earlier = text_of(&commits[0], "mmr_root");
+    let prove = [
+        "prove", "7", "--leaf", "1", "--chunk", "0", "--root", &earlier,
+    ];
+    let proof = house.run(prove).succeeds().stdout;
+    verify(&proof, &["--root", &earlier]).succeeds();
+
+    // All of it is there already.
+    let again = house.json(put);
+    for commit in &again {
+        for file in commit["files"].as_array().unwrap() {
+            assert_eq!(file["new_bytes"], 0, "{file}");
+        }
+    }
+}
+
+#[test]
+fn what_is_put_is_what_a_local_put_makes_and_comes_back_with_plain_hashing() {
+    goes_in_and_comes_back("plain");
+}
+
+#[test]
+fn what_is_put_is_what_a_local_put_makes_and_comes_back_with_tagged_hashing() {
+    goes_in_and_comes_back("tagged");
+}
+
+#[test]
+fn a_chunk_that_reads_like_a_node_stands_in_nobodys_way() {
+    let house = House::new();
+    let large = bytes(1, 2 * CHUNK);
+    let hashes = large
+        .chunks(CHUNK)
+        .flat_map(|chunk| cairn_primitives::HashingProfile::Plain.chunk(chunk).0);
+    let like_a_node: Vec<u8> = hashes.collect();
+    for order in [["large", "like a node"], ["like a node", "large"]] {
+        house.run(["bucket", "create", "8"]).succeeds();
+        for name in order {
+            let content = if name == "large" {
+                &large
+            } else {
+                &like_a_node
+            };
+            let file = house.provider.file(name, content);
+            house.json(["put", "8", file.to_str().unwrap()]);
+        }
+        for (leaf, name) in order.iter().enumerate() {
+            let got = house.run(["get", "8", "--leaf", &leaf.to_string()]);
+            let content = if *name == "large" {
+                &large
+            } else {
+                &like_a_node
+            };
+            assert!(got.succeeds().stdout == *content, "{name} of {order:?}");
+        }
+        // A fresh one for the other order.
+        house.forget("8");
+    }
+}
+
+#[test]
+fn buckets_are_made_listed_told_of_and_deleted() {
+    let house = House::new();
+    let told = house.run(["bucket", "list"]).succeeds().text();
+    assert!(told.contains("there are no buckets in ws://"), "{told}");
+    let made = house.json([
+        "bucket",
+        "create",
+        "5",
+        "--quota",
+        "1MiB",
+        "--hashing",
+        "tagged",
+    ]);
+    assert_eq!(made[0]["quota_bytes"], 1 << 20);
+    assert_eq!(made[0]["hashing"], "tagged");
+    house.run(["bucket", "create", "6"]).succeeds();
+    house
+        .run(["bucket", "create", "6"])
+        .fails(FAILED, &["there is a bucket 6 already", "12070"]);
+
+    let empty = house.json(["bucket", "info", "6"]).remove(0);
+    assert_eq!(
+        (&empty["leaf_count"], &empty["last_signed_ms"]),
+        (&0.into(), &Value::Null)
+    );
+    let file = house.provider.file("file", b"content");
+    let commit = house.json(["put", "5", file.to_str().unwrap()]).remove(0);
+    let info = house.json(["bucket", "info", "5"]).remove(0);
+    for field in ["mmr_root", "start_seq", "leaf_count", "hashing"] {
+        assert_eq!(info[field], commit[field]);
+    }
+    assert_eq!(info["peaks"][0], commit["mmr_root"]);
+    assert_eq!(info["used_bytes"], 7);
+    assert!(info["last_signed_ms"].is_u64());
+    let told = house.run(["bucket", "info", "5"]).succeeds().text();
+    assert!(
+        told.contains("signed ") && !told.contains("folder"),
+        "{told}"
+    );
+    let listed = house.json(["bucket", "list"]);
+    let ids: Vec<_> = listed.iter().map(|bucket| &bucket["bucket"]).collect();
+    assert_eq!(ids, [5, 6]);
+    assert_eq!(listed[0]["mmr_root"], commit["mmr_root"]);
+
+    let status = house.json(["status"]).remove(0);
+    assert_eq!(
+        (&status["buckets"], &status["leaves"]),
+        (&2.into(), &1.into())
+    );
+    assert_eq!(status["running"]["account"], commit["signer"]);
+    let told = house.run(["status"]).succeeds().text();
+    assert!(told.contains("not followed, 0 open challenges"), "{told}");
+
+    let deleted = house.json(["bucket", "delete", "6"]).remove(0);
+    assert_eq!(deleted["deleted"], 6);
+    house
+        .run(["bucket", "delete", "5"])
+        .fails(FAILED, &["bucket 5 is not deleted", "12071"]);
+    house
+        .run(["bucket", "delete", "5", "--even-signed"])
+        .fails(USAGE, &["stop it first"]);
+    assert_eq!(house.json(["bucket", "list"]).len(), 1);
+}
+
+#[test]
+fn a_bucket_or_leaf_that_is_not_there_is_told_with_its_code() {
+    let house = House::new();
+    house.run(["bucket", "create", "1"]).succeeds();
+    let file = house.provider.file("file", b"content");
+    let file = file.to_str().unwrap();
+    for args in [
+        &["put", "9", file][..],
+        &["get", "9", "--leaf", "0"],
+        &["prove", "9", "--leaf", "0"],
+        &["bucket", "info", "9"],
+        &["bucket", "delete", "9"],
+    ] {
+        let url = house.url();
+        let words = ["the provider has no bucket 9", "12020", &url];
+        house.run(args).fails(FAILED, &words);
+    }
+    house.json(["put", "1", file]);
+    let leaf = house.run(["get", "1", "--leaf", "3"]);
+    leaf.fails(FAILED, &["no leaf 3", "12033"]);
+}
+
+#[test]
+fn where_nobody_listens_the_address_is_named() {
+    let url = nobody();
+    at(&url, ["bucket", "list"]).fails(FAILED, &["is not reached", &url]);
+    let mut command = crate::support::program();
+    command
+        .args(["status", "--base-path", "/nowhere"])
+        .env("CAIRN_RPC", &url);
+    crate::support::Ended::of(command, b"").fails(FAILED, &["is not reached", &url]);
+}
+
+#[test]
+fn a_provider_that_takes_no_changes_says_who_can_allow_them() {
+    let house = House::with(RpcMethods::Safe);
+    house.make("1");
+    let file = house.provider.file("file", b"content");
+    let file = file.to_str().unwrap();
+    let allow = ["has to allow it with --rpc-methods", "RPC call is unsafe"];
+    house.run(["put", "1", file]).fails(FAILED, &allow);
+    house.run(["bucket", "create", "2"]).fails(FAILED, &allow);
+    house.run(["bucket", "delete", "1"]).fails(FAILED, &allow);
+    assert_eq!(house.json(["bucket", "list"]).len(), 1);
+}
+
+#[test]
+fn files_before_one_that_does_not_fit_are_committed() {
+    let house = House::new();
+    house
+        .run(["bucket", "create", "1", "--quota", "600KiB"])
+        .succeeds();
+    let files = [
+        house.provider.file("a", &bytes(1, 400_000)),
+        house.provider.file("b", &bytes(2, 600_000)),
+        house.provider.file("c", &bytes(3, 10)),
+    ];
+    let names = files.each_ref().map(|file| file.to_str().unwrap());
+    let ended = house.run([&["put", "1"], &names[..]].concat());
+    let words = [
+        names[1],
+        "is full",
+        "12040",
+        "what was committed before stays: 1 file in 1 commit",
+    ];
+    ended.fails(FAILED, &words);
+    let info = house.json(["bucket", "info", "1"]).remove(0);
+    assert_eq!(
+        (&info["leaf_count"], &info["total_size"]),
+        (&1.into(), &400_000.into())
+    );
+
+    let missing = files[0].with_file_name("missing");
+    let ended = house.run(["put", "1", names[2], missing.to_str().unwrap()]);
+    ended.fails(FAILED, &["missing"]);
+}
+
+#[test]
+fn an_admin_prunes_with_a_signature_over_what_a_dry_run_shows() {
+    let house = House::new();
+    house.run(["bucket", "create", "1"]).succeeds();
+    let files = [1, 2, 3].map(|seed| house.provider.file(&format!("{seed}"), &bytes(seed, 1000)));
+    for file in &files {
+        house.json(["put", "1", file.to_str().unwrap()]);
+    }
+    let prune = ["bucket", "prune", "1", "--before", "2"];
+    let shown = house.json([&prune[..], &["--dry-run"]].concat()).remove(0);
+    let payload = hex::decode(&text_of(&shown, "payload")[2..]).unwrap();
+    let by = hex::encode(admin().public().0);
+    let signature = hex::encode(admin().sign(&payload).0);
+    house
+        .run([&prune[..], &["--unsigned"]].concat())
+        .fails(USAGE, &["an admin's signature alone"]);
+    let other = hex::encode([9; 32]);
+    house
+        .run([&prune[..], &["--admin", &other, "--signature", &signature]].concat())
+        .fails(FAILED, &["no admin of bucket 1", "12065"]);
+    let signed = ["--admin", &by, "--signature", &signature];
+    let pruned = house.json([&prune[..], &signed].concat()).remove(0);
+    assert_eq!(pruned["mmr_root"], shown["mmr_root"]);
+    assert_eq!(
+        (&pruned["start_seq"], &pruned["retired_tree"]),
+        (&2.into(), &0.into())
+    );
+}
+
+#[test]
+fn a_bucket_is_copied_out_on_the_providers_machine_and_can_be_imported() {
+    let house = House::new();
+    house.run(["bucket", "create", "1"]).succeeds();
+    let file = house.provider.file("file", &bytes(1, 400_000));
+    let commit = house.json(["put", "1", file.to_str().unwrap()]).remove(0);
+    let archive = file.with_file_name("archive");
+    let archive = archive.to_str().unwrap();
+    let export = ["bucket", "export", "1"];
+    for relative in ["archive", "-"] {
+        let ended = house.run([&export[..], &[relative, "--archive"]].concat());
+        ended.fails(USAGE, &["machine"]);
+    }
+    let exported = house
+        .json([&export[..], &[archive, "--archive"]].concat())
+        .remove(0);
+    assert_eq!(exported["mmr_root"], commit["mmr_root"]);
+    assert_eq!(exported["destination"], archive);
+    house
+        .run([&export[..], &[archive]].concat())
+        .fails(FAILED, &[archive, "12002"]);
+    let receiver = Provider::bare();
+    let imported = receiver.json(["bucket", "import", archive]).remove(0);
+    assert_eq!(imported["mmr_root"], commit["mmr_root"]);
+}
+
+#[test]
+fn what_no_provider_can_be_asked_for_makes_no_sense_with_its_address() {
+    let url = nobody();
+    for args in [
+        &["fsck", "1"][..],
+        &["scrub", "--all"],
+        &["key", "list"],
+        &["challenge-drill", "1"],
+        &["bucket", "accept", "1"],
+        &["bucket", "release", "1", "--tree", "0"],
+        &["bucket", "import", "somewhere"],
+    ] {
+        at(&url, args).fails(USAGE, &["only put, get, prove, status and bucket list"]);
+    }
+    at("http://127.0.0.1:1", ["status"]).fails(USAGE, &["a provider's WebSocket is needed"]);
+    let house = House::new();
+    house.run(["bucket", "create", "1"]).succeeds();
+    let file = house.provider.file("file", b"content");
+    let put = ["put", "1", file.to_str().unwrap()];
+    let key = "11".repeat(32);
+    for wrong in [["--key", &key], ["--commit-every", "9000"]] {
+        let ended = house.run([&put[..], &wrong].concat());
+        ended.fails(USAGE, &["a provider that runs", wrong[0]]);
+    }
+    house
+        .run(["status", "--max-open", "9"])
+        .fails(USAGE, &["--max-open"]);
+}

@@ -1,0 +1,79 @@
+//! Without an address, the provider is asked that has the base path locked.
+
+use super::house::House;
+use super::nobody;
+use crate::support::{Ended, FAILED, bytes};
+use cairn_rpc::RpcMethods;
+
+#[test]
+fn a_provider_that_has_the_base_path_is_asked_instead() {
+    let house = House::with(RpcMethods::Auto);
+    let provider = &house.provider;
+    house.leave_address(&house.url());
+    provider.run(["bucket", "create", "1"]).succeeds();
+    let content = bytes(1, 600_000);
+    let file = provider.file("file", &content);
+    let commit = provider.put("1", &file).remove(0);
+    assert_eq!(commit["leaf_count"], 1);
+    let got = provider.run(["get", "1", "--leaf", "0"]).succeeds();
+    assert!(got.stdout == content);
+    let proof = provider.run(["prove", "1", "--leaf", "0", "--chunk", "2"]);
+    crate::support::verify(&proof.succeeds().stdout, &[]).succeeds();
+    assert_eq!(
+        provider.json(["bucket", "list"])[0]["mmr_root"],
+        commit["mmr_root"]
+    );
+    assert_eq!(provider.json(["bucket", "info", "1"])[0]["leaf_count"], 1);
+    assert_eq!(provider.json(["status"])[0]["running"]["url"], house.url());
+
+    let told = provider.run(["-v", "bucket", "list"]).succeeds().stderr;
+    assert!(
+        told.contains("the base path is locked: its provider is asked"),
+        "{told}"
+    );
+
+    // The provider is on this machine, so a path is found from here.
+    let mut export = provider.command(["bucket", "export", "1", "copy"]);
+    export.current_dir(file.parent().unwrap());
+    Ended::of(export, b"").succeeds();
+    assert!(file.with_file_name("copy").is_dir());
+}
+
+#[test]
+fn what_no_provider_can_be_asked_for_waits_until_it_is_stopped() {
+    let house = House::new();
+    let provider = &house.provider;
+    house.leave_address(&house.url());
+    provider.run(["bucket", "create", "1"]).succeeds();
+    for args in [
+        &["fsck", "1"][..],
+        &["scrub", "--all"],
+        &["key", "generate"],
+        &["challenge-drill", "1"],
+        &["bucket", "accept", "1"],
+        &["bucket", "release", "1", "--tree", "0"],
+    ] {
+        let locked = ["locked by another process: stop that one first"];
+        provider.run(args).fails(FAILED, &locked);
+    }
+}
+
+#[test]
+fn an_address_where_nobody_or_another_provider_answers_is_not_the_one_that_is_meant() {
+    let house = House::new();
+    let provider = &house.provider;
+    let url = nobody();
+    house.leave_address(&url);
+    let locked = "locked by another process";
+    provider
+        .run(["bucket", "list"])
+        .fails(FAILED, &[locked, "is not reached", &url]);
+
+    let other = House::new();
+    other.run(["bucket", "create", "1"]).succeeds();
+    house.leave_address(&other.url());
+    provider
+        .run(["bucket", "delete", "1"])
+        .fails(FAILED, &[locked, "another provider answers", &other.url()]);
+    assert_eq!(other.json(["bucket", "list"]).len(), 1);
+}

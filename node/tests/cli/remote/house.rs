@@ -1,0 +1,223 @@
+//! A provider that runs within the test, over a chain that knows its buckets'
+//! admin and is asked for nothing else.
+
+use crate::support::{Ended, Provider};
+use async_trait::async_trait;
+use cairn_node_ext::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_node_ext::{
+    BasePath, BucketConfig, Extension, ExtensionConfig, ExtensionHandle, ProviderOptions,
+};
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role};
+use cairn_primitives::onchain::{BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo};
+use cairn_primitives::{BucketId, H256};
+use cairn_rpc::{ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods, Served, serve};
+use futures::stream::BoxStream;
+use jsonrpsee::RpcModule;
+use jsonrpsee::server::{Server, ServerHandle};
+use serde_json::{Value, json};
+use sp_core::{Pair, sr25519};
+use std::ffi::OsStr;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+
+/// The admin of all buckets.
+pub(super) fn admin() -> sr25519::Pair {
+    sr25519::Pair::from_seed(&[1; 32])
+}
+
+struct Chain {
+    account: AccountId,
+}
+
+fn elsewhere<T>() -> Result<T, ChainError> {
+    Err(ChainError::Unreachable(
+        "these tests ask for buckets".into(),
+    ))
+}
+
+#[async_trait]
+impl ChainClient for Chain {
+    fn account(&self) -> AccountId {
+        self.account
+    }
+    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
+        elsewhere()
+    }
+    async fn limits(&self, _at: H256) -> Result<Limits, ChainError> {
+        elsewhere()
+    }
+    async fn provider(&self, _at: H256) -> Result<Option<ProviderInfo>, ChainError> {
+        elsewhere()
+    }
+    async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
+        elsewhere()
+    }
+    async fn bucket(&self, _at: H256, _id: BucketId) -> Result<Option<BucketInfo>, ChainError> {
+        Ok(Some(BucketInfo {
+            members: vec![(AccountId(admin().public().0), Role::Admin)],
+            min_providers: 1,
+            primary_providers: Vec::new(),
+            frozen_start_seq: None,
+            snapshot: None,
+            historical_roots: Vec::new(),
+            window: None,
+            last_window: None,
+        }))
+    }
+    async fn buckets(&self, _at: H256) -> Result<Vec<BucketId>, ChainError> {
+        elsewhere()
+    }
+    async fn outcomes(&self, _at: H256) -> Result<Vec<Outcome>, ChainError> {
+        elsewhere()
+    }
+    async fn judge(
+        &self,
+        _id: ChallengeId,
+        _response: &ChallengeResponse,
+    ) -> Result<Verdict, ChainError> {
+        elsewhere()
+    }
+    async fn submit(&self, _submission: Submission) -> Result<Ticket, ChainError> {
+        elsewhere()
+    }
+}
+
+/// A base path that is put to work, and served.
+pub(super) struct House {
+    runtime: Runtime,
+    served: Served,
+    handle: ExtensionHandle,
+    /// What the program works with, whose base path is locked.
+    pub(super) provider: Provider,
+}
+
+impl House {
+    pub(super) fn new() -> Self {
+        Self::with(RpcMethods::Auto)
+    }
+
+    pub(super) fn with(methods: RpcMethods) -> Self {
+        Self::of(Provider::new(), methods)
+    }
+
+    /// Puts a base path to work that has a key.
+    pub(super) fn of(provider: Provider, methods: RpcMethods) -> Self {
+        let base = BasePath::create(provider.base_path()).unwrap();
+        let signer = base.keys().signer(None).unwrap();
+        let account = AccountId(signer.public());
+        let opened = cairn_node_ext::Provider::open(base, ProviderOptions::default()).unwrap();
+        opened.wait_until_known();
+        let extension = Extension::new(
+            Arc::new(Chain { account }),
+            Arc::new(opened),
+            signer,
+            Arc::new(RpcCosigners::default()),
+            ExtensionConfig::default(),
+        );
+        let handle = extension.unwrap().handle();
+        handle.desk.saw(Head {
+            hash: H256::zero(),
+            number: 1,
+            anchor: 1,
+        });
+        let limits = cairn_rpc::Limits::default();
+        let rpc = ProviderRpc::new(handle.clone(), limits, Policy::default());
+        let config = ListenerConfig {
+            methods,
+            ..ListenerConfig::default()
+        };
+        let runtime = Runtime::new().unwrap();
+        let served = runtime.block_on(async {
+            let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            serve(socket, rpc, config).unwrap()
+        });
+        Self {
+            runtime,
+            served,
+            handle,
+            provider,
+        }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("ws://{}", self.served.address())
+    }
+
+    /// Leaves the address in the base path, as the program does that runs a provider.
+    pub(super) fn leave_address(&self, url: &str) {
+        let file = self.provider.base_path().join("rpc-address");
+        std::fs::write(file, format!("{url}\n")).unwrap();
+    }
+
+    /// Runs the program with the provider's address, and another base path.
+    pub(super) fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Ended {
+        at(&self.url(), args)
+    }
+
+    pub(super) fn json<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Vec<Value> {
+        let args = args.into_iter().map(|arg| arg.as_ref().to_owned());
+        self.run(args.chain(["--json".into()])).succeeds().json()
+    }
+
+    /// Makes a bucket without the RPC.
+    pub(super) fn make(&self, id: &str) {
+        let id = BucketId(id.parse().unwrap());
+        let config = BucketConfig::default();
+        self.handle.provider.create_bucket(id, config).unwrap();
+    }
+
+    /// Deletes a bucket without the RPC, whatever was signed of it.
+    pub(super) fn forget(&self, id: &str) {
+        let id = BucketId(id.parse().unwrap());
+        self.handle.provider.delete_bucket(id).unwrap();
+    }
+
+    /// Serves the same provider so that it lies in what a method answers.
+    pub(super) fn liar(&self, about: &'static str, lie: fn(&mut Value)) -> Liar {
+        let limits = cairn_rpc::Limits::default();
+        let rpc = ProviderRpc::new(self.handle.clone(), limits, Policy::of(|_| true));
+        let honest = rpc.into_rpc().unwrap();
+        let names: Vec<_> = honest.method_names().collect();
+        let mut module = RpcModule::new(honest);
+        for name in names {
+            let answer = move |params: jsonrpsee::types::Params<'static>,
+                               honest: Arc<RpcModule<()>>,
+                               _: jsonrpsee::Extensions| async move {
+                let params: Value = params.parse()?;
+                let request =
+                    json!({ "jsonrpc": "2.0", "id": 0, "method": name, "params": params });
+                let answered = honest.raw_json_request(&request.to_string(), 1).await;
+                let mut answered: Value = serde_json::from_str(&answered.unwrap().0).unwrap();
+                if let Some(error) = answered.get("error") {
+                    return Err(serde_json::from_value(error.clone()).unwrap());
+                }
+                let mut result = answered["result"].take();
+                if name == about {
+                    lie(&mut result);
+                }
+                Ok::<_, jsonrpsee::types::ErrorObjectOwned>(result)
+            };
+            module.register_async_method(name, answer).unwrap();
+        }
+        let (url, _server) = self.runtime.block_on(async {
+            let server = Server::builder().build("127.0.0.1:0").await.unwrap();
+            let url = format!("ws://{}", server.local_addr().unwrap());
+            (url, server.start(module))
+        });
+        Liar { url, _server }
+    }
+}
+
+/// A provider that does not say what is.
+pub(super) struct Liar {
+    pub(super) url: String,
+    _server: ServerHandle,
+}
+
+/// Runs the program with a provider's address, and without a base path.
+pub(super) fn at<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(url: &str, args: I) -> Ended {
+    let mut command = crate::support::program();
+    command.args(["--base-path", "/nowhere/at/all", "--rpc", url]);
+    command.args(args);
+    Ended::of(command, b"")
+}

@@ -1,0 +1,75 @@
+//! The methods about the provider as a whole.
+
+use super::{ProviderRpc, news};
+use crate::api::ProviderApiServer;
+use crate::error::Error;
+use crate::lanes::Work;
+use crate::types::{ChallengeInfo, HoldingInfo, ProviderHealth, ProviderStatus, Uint};
+use cairn_node_ext::schedule::Ask;
+use cairn_primitives::{BucketId, H256};
+use codec::{DecodeAll, Encode};
+use jsonrpsee::PendingSubscriptionSink;
+use jsonrpsee::core::{SubscriptionResult, async_trait};
+use sp_core::Bytes;
+
+#[async_trait]
+impl ProviderApiServer for ProviderRpc {
+    async fn status(&self) -> Result<ProviderStatus, Error> {
+        let provider = &self.handle.provider;
+        // Reasons of quarantine name files, which are nobody else's business.
+        let quarantined = provider.quarantined();
+        Ok(ProviderStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            account: H256(self.handle.account.0),
+            open_buckets: Uint(provider.statistics().open),
+            max_open_buckets: Uint(provider.budget().max_open.into()),
+            quarantined: quarantined
+                .iter()
+                .map(|(bucket, _)| Uint(bucket.0))
+                .collect(),
+        })
+    }
+
+    async fn health(&self) -> Result<ProviderHealth, Error> {
+        let challenges = self.handle.challenges.statistics();
+        let quarantined = self.handle.provider.quarantined().len();
+        Ok(ProviderHealth {
+            is_ready: self.is_ready(),
+            follows_chain: self.handle.challenges.follows_the_chain(),
+            anchor: Uint(challenges.anchor),
+            open_challenges: Uint(challenges.open),
+            alarmed_challenges: Uint(challenges.alarmed),
+            nearest_deadline: Uint(challenges.nearest),
+            quarantined_buckets: Uint(u64::try_from(quarantined).unwrap_or(u64::MAX)),
+            waiting_requests: Uint(self.lanes.waiting()),
+        })
+    }
+
+    async fn challenges(&self) -> Result<Vec<ChallengeInfo>, Error> {
+        let duties = self.handle.challenges.duties();
+        Ok(duties.into_iter().map(Into::into).collect())
+    }
+
+    async fn holding(&self, bucket: Uint, window: Option<Uint>) -> Result<HoldingInfo, Error> {
+        let window = window.map(|window| window.0);
+        let asked = async {
+            let holding = self.handle.desk.holding(BucketId(bucket.0), window).await?;
+            Ok(holding.into())
+        };
+        self.lanes.wait(Work::Signature, asked).await
+    }
+
+    async fn sign_checkpoint(&self, ask: Bytes) -> Result<Bytes, Error> {
+        let ask =
+            Ask::decode_all(&mut ask.0.as_slice()).map_err(|_| Error::undecodable("ask", "Ask"))?;
+        let asked = async {
+            let signature = self.handle.desk.countersign(&ask).await?;
+            Ok(Bytes(signature.encode()))
+        };
+        self.lanes.wait(Work::Signature, asked).await
+    }
+
+    async fn subscribe_challenges(&self, pending: PendingSubscriptionSink) -> SubscriptionResult {
+        news::of_challenges(pending, self.handle.challenges.clone()).await
+    }
+}

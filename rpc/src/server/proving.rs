@@ -1,0 +1,197 @@
+//! Proofs, as the methods give them.
+
+use super::watched;
+use crate::error::{Code, Error};
+use crate::types::{
+    AncestryProof, ChallengeResponseInfo, ChunkProofInfo, LeafInfo, LeavesProof, MmrProofInfo,
+    PeaksInfo, RuleVerdict, Uint,
+};
+use cairn_node_ext::{Answer, At, Lease, View};
+use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
+use cairn_primitives::sp_mmr::{self, LeafProof};
+use cairn_primitives::{HashingProfile, LeafCount, LeafIndex, MmrLeaf, chain_rule, verify};
+use codec::{DecodeAll, Encode};
+use sp_core::Bytes;
+
+pub(super) fn peaks(lease: &Lease, at: At) -> Result<PeaksInfo, Error> {
+    let view = watched(lease, lease.view(at))?;
+    let (commitment, peaks) = watched(lease, view.peaks())?;
+    let is_plain = lease.config().profile == HashingProfile::Plain;
+    Ok(PeaksInfo {
+        commitment: commitment.into(),
+        pallet_mmr_root: is_plain.then(|| sp_mmr::bag(&peaks)),
+        peaks,
+    })
+}
+
+fn leaf_info(view: &View<'_>, index: LeafIndex, leaf: &MmrLeaf) -> LeafInfo {
+    // The view has the leaf, so its sequence is below 2^64.
+    let sequence = view.tree().of_leaf(index).unwrap_or(view.tree());
+    LeafInfo::new(index, sequence, leaf)
+}
+
+pub(super) fn leaf(lease: &Lease, at: At, index: LeafIndex) -> Result<LeafInfo, Error> {
+    let view = watched(lease, lease.view(at))?;
+    let leaf = watched(lease, view.leaf(index))?;
+    Ok(leaf_info(&view, index, &leaf))
+}
+
+pub(super) fn mmr_proof(lease: &Lease, at: At, index: LeafIndex) -> Result<MmrProofInfo, Error> {
+    let view = watched(lease, lease.view(at))?;
+    let (commitment, proof) = watched(lease, view.mmr_proof(index))?;
+    Ok(MmrProofInfo {
+        commitment: commitment.into(),
+        leaf: leaf_info(&view, index, &proof.leaf),
+        leaf_proof: (&proof.leaf_proof).into(),
+        scale: Bytes(proof.encode()),
+        peaks: proof.peaks,
+    })
+}
+
+pub(super) fn chunk_proof(
+    lease: &Lease,
+    at: At,
+    location: ChunkLocation,
+) -> Result<ChunkProofInfo, Error> {
+    let view = watched(lease, lease.view(at))?;
+    let answer = watched(lease, view.answer(location))?;
+    Ok(ChunkProofInfo {
+        commitment: answer.commitment.into(),
+        leaf: leaf_info(&view, location.leaf_index, &answer.mmr_proof.leaf),
+        slot: Uint(answer.slot.0),
+        chunk_hash: lease.config().profile.chunk(&answer.chunk_data),
+        chunk_proof: (&answer.chunk_proof).into(),
+        scale: Bytes(answer.chunk_proof.encode()),
+    })
+}
+
+pub(super) fn challenge_response(
+    lease: &Lease,
+    at: At,
+    location: ChunkLocation,
+) -> Result<ChallengeResponseInfo, Error> {
+    let view = watched(lease, lease.view(at))?;
+    let answer = watched(lease, view.answer(location))?;
+    let (commitment, slot) = (answer.commitment.into(), Uint(answer.slot.0));
+    let (chain_rule, strict_rule) = judged(lease.config().profile, &answer);
+    Ok(ChallengeResponseInfo {
+        commitment,
+        slot,
+        chain_rule,
+        strict_rule,
+        response: Bytes(ChallengeResponse::encode(&answer.into_response())),
+    })
+}
+
+/// What the two rules say. An answer that leaves the bucket has passed both; this
+/// is what says so to whoever asks, from the very bytes.
+fn judged(profile: HashingProfile, answer: &Answer) -> (RuleVerdict, RuleVerdict) {
+    let Answer {
+        commitment,
+        location,
+        slot,
+        chunk_data,
+        mmr_proof,
+        chunk_proof,
+    } = answer;
+    let chain_rule = chain_rule::proof_response(
+        profile,
+        chunk_data,
+        mmr_proof,
+        chunk_proof,
+        location.chunk_index,
+        &commitment.mmr_root,
+    );
+    let at_slot = ChunkLocation {
+        chunk_index: *slot,
+        ..*location
+    };
+    let strict = verify::answer(
+        profile,
+        chunk_data,
+        mmr_proof,
+        chunk_proof,
+        &at_slot,
+        commitment,
+    );
+    (chain_rule.into(), strict.into())
+}
+
+pub(super) fn leaves_proof(
+    lease: &Lease,
+    at: At,
+    indices: &[LeafIndex],
+) -> Result<LeavesProof, Error> {
+    let view = watched(lease, lease.view(at))?;
+    let commitment = watched(lease, view.commitment())?;
+    let proof = watched(lease, view.sp_leaves_proof(indices))?;
+    // A leaf of theirs is bytes of a length that its reader knows, so each is
+    // wrapped into bytes that have it.
+    let leaves: Vec<Vec<u8>> = proof.leaves.iter().map(Encode::encode).collect();
+    Ok(LeavesProof {
+        block_hash: commitment.mmr_root,
+        leaves: Bytes(leaves.encode()),
+        proof: Bytes(proof.proof.encode()),
+    })
+}
+
+pub(super) fn ancestry_proof(
+    lease: &Lease,
+    at: At,
+    prev: LeafCount,
+) -> Result<AncestryProof, Error> {
+    let view = watched(lease, lease.view(at))?;
+    let proof = watched(lease, view.sp_ancestry_proof(prev))?;
+    Ok(proof.proof.into())
+}
+
+/// A proof to be judged, decoded.
+pub(super) struct ToJudge {
+    leaves: Vec<MmrLeaf>,
+    proof: LeafProof,
+}
+
+impl ToJudge {
+    pub(super) fn decode(given: &LeavesProof) -> Result<Self, Error> {
+        let undecodable = |parameter, ty| move |_| Error::undecodable(parameter, ty);
+        let proof = LeafProof::decode_all(&mut given.proof.0.as_slice())
+            .map_err(undecodable("proof.proof", "LeafProof"))?;
+        let wrong = undecodable("proof.leaves", "vector of leaves");
+        let leaves = decode_leaves(&given.leaves.0).map_err(wrong)?;
+        Ok(Self { leaves, proof })
+    }
+}
+
+fn decode_leaves(bytes: &[u8]) -> Result<Vec<MmrLeaf>, codec::Error> {
+    let wrapped = Vec::<Vec<u8>>::decode_all(&mut &*bytes)?;
+    let leaves = wrapped
+        .iter()
+        .map(|leaf| MmrLeaf::decode_all(&mut leaf.as_slice()));
+    leaves.collect()
+}
+
+pub(super) fn judge(lease: &Lease, at: At, given: &ToJudge) -> Result<bool, Error> {
+    let profile = lease.config().profile;
+    if profile != HashingProfile::Plain {
+        let error = cairn_node_ext::ProveError::NoSecondDialect { bucket: lease.id() };
+        return Err(error.into());
+    }
+    let view = watched(lease, lease.view(at))?;
+    let refused = |reason: &dyn std::fmt::Display| {
+        Error::coded(
+            Code::ProofRefused,
+            format!("the proof does not hold: {reason}"),
+        )
+    };
+    // A root does not bind its leaf count, so it has to be compared.
+    let (proven, have) = (given.proof.leaf_count, view.count());
+    if proven != have.get() {
+        let reason = format!("it is over {proven} leaves, and the state has {have}");
+        return Err(refused(&reason));
+    }
+    let (_, peaks) = watched(lease, view.peaks())?;
+    let hashes: Vec<_> = given.leaves.iter().map(|leaf| profile.leaf(leaf)).collect();
+    let judged = sp_mmr::verify_leaves(&given.proof, &hashes, &sp_mmr::bag(&peaks));
+    judged.map_err(|reason| refused(&reason))?;
+    Ok(true)
+}

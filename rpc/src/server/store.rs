@@ -1,0 +1,268 @@
+//! The methods that change buckets. Each asks first whether it may.
+
+use super::{ProviderRpc, check_length, watched};
+use crate::api::BucketStoreApiServer;
+use crate::error::{Code, Error};
+use crate::lanes::Work;
+use crate::types::{
+    BucketInfo, CommittedInfo, DeletionInfo, ExportForm, ExportInfo, LeafToCommit, NewBucket,
+    PruneAuthorisation, PrunedInfo, Uint,
+};
+use cairn_node_ext::{
+    Authorisation, BucketConfig, BucketRecord, Deletion, Form, Lease, NewLeaf, ProviderError,
+    TransferError,
+};
+use cairn_primitives::challenge::{AccountId, MultiSignature};
+use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256, LeafCount, Sequence};
+use codec::{DecodeAll, Encode};
+use jsonrpsee::Extensions;
+use jsonrpsee::core::async_trait;
+use sp_core::Bytes;
+use std::path::PathBuf;
+
+impl ProviderRpc {
+    /// Whether an account may have leaves deleted, by what the chain says. An
+    /// answer to a challenge that shows another's signature is slashed.
+    async fn check_admin(&self, bucket: BucketId, admin: &AccountId) -> Result<(), Error> {
+        let on_chain = async { Ok(self.handle.desk.on_chain(bucket).await?) };
+        let info = self.lanes.wait(Work::Signature, on_chain).await?;
+        if info.is_some_and(|info| info.is_admin(admin)) {
+            return Ok(());
+        }
+        let message = format!(
+            "by the last finalized block the account is no admin of bucket {bucket}, whose \
+             signature the chain would take"
+        );
+        Err(Error::coded(Code::NotAdmin, message))
+    }
+
+    /// Whether nothing of a bucket can be asked for.
+    fn check_unpromised(&self, bucket: BucketId) -> Result<(), Error> {
+        let still = |why| still_promised(bucket, why);
+        if self.handle.challenges.is_asked_about(bucket) {
+            return Err(still("a challenge to it is open"));
+        }
+        if self.handle.retention.has_ended(bucket) {
+            return Ok(());
+        }
+        match self.handle.provider.summary(bucket) {
+            Ok(record) if record.signed.is_none() => Ok(()),
+            Err(error @ ProviderError::NoSuchBucket { .. }) => Err(error.into()),
+            // One that cannot be read may have been signed too.
+            Ok(_) | Err(_) => Err(still(UNTIL_ENDED)),
+        }
+    }
+}
+
+#[async_trait]
+impl BucketStoreApiServer for ProviderRpc {
+    async fn create(
+        &self,
+        extensions: &Extensions,
+        bucket: Uint,
+        config: Option<NewBucket>,
+    ) -> Result<BucketInfo, Error> {
+        self.check_unsafe(extensions)?;
+        let NewBucket { hashing, max_bytes } = config.unwrap_or_default();
+        let usual = BucketConfig::default();
+        let config = BucketConfig {
+            profile: hashing.map_or(usual.profile, Into::into),
+            max_bytes: max_bytes.map_or(usual.max_bytes, |most| most.0),
+        };
+        let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
+        let job = move |_| {
+            provider.create_bucket(id, config)?;
+            Ok(BucketInfo::new(id, &provider.summary(id)?))
+        };
+        self.lanes.run(Work::Write, "making a bucket", job).await
+    }
+
+    async fn put_chunk(
+        &self,
+        extensions: &Extensions,
+        bucket: Uint,
+        hash: H256,
+        data: Bytes,
+    ) -> Result<bool, Error> {
+        self.check_unsafe(extensions)?;
+        self.write(bucket, move |lease| {
+            watched(lease, lease.put_chunk(hash, &data.0))
+        })
+        .await
+    }
+
+    async fn put_node(
+        &self,
+        extensions: &Extensions,
+        bucket: Uint,
+        hash: H256,
+        left: H256,
+        right: H256,
+    ) -> Result<bool, Error> {
+        self.check_unsafe(extensions)?;
+        self.write(bucket, move |lease| {
+            watched(lease, lease.put_node(hash, left, right))
+        })
+        .await
+    }
+
+    async fn commit(
+        &self,
+        extensions: &Extensions,
+        bucket: Uint,
+        leaves: Vec<LeafToCommit>,
+    ) -> Result<CommittedInfo, Error> {
+        self.check_unsafe(extensions)?;
+        check_length("leaves", &leaves, self.limits.leaves)?;
+        if leaves.is_empty() {
+            let message = format!("there is nothing to commit to bucket {bucket}");
+            return Err(Error::coded(Code::NothingToCommit, message));
+        }
+        let leaves: Vec<_> = leaves
+            .iter()
+            .map(|leaf| NewLeaf {
+                data_root: leaf.data_root,
+                data_size: leaf.data_size.0,
+            })
+            .collect();
+        let signer = self.handle.signer.clone();
+        let job = move |lease: &Lease| {
+            let (committed, signed) = watched(lease, lease.commit_signed(&leaves, &signer))?;
+            Ok(CommittedInfo {
+                first_leaf: Uint(committed.first_leaf.0),
+                signed: signed.into(),
+            })
+        };
+        self.write(bucket, job).await
+    }
+
+    async fn deletion_payload(
+        &self,
+        extensions: &Extensions,
+        bucket: Uint,
+        before_seq: Uint,
+    ) -> Result<DeletionInfo, Error> {
+        self.check_unsafe(extensions)?;
+        let before = Sequence(before_seq.0);
+        let job = move |lease: &Lease| {
+            let commitment = lease.pruned(before)?;
+            let deletion = Commitment::deletion(commitment.mmr_root, before);
+            let payload = CommitmentPayload::new(lease.id(), deletion);
+            Ok(DeletionInfo {
+                commitment: commitment.into(),
+                payload: Bytes(payload.encode()),
+            })
+        };
+        self.read(bucket, job).await
+    }
+
+    async fn prune(
+        &self,
+        extensions: &Extensions,
+        bucket: Uint,
+        before_seq: Uint,
+        authorisation: PruneAuthorisation,
+    ) -> Result<PrunedInfo, Error> {
+        self.check_unsafe(extensions)?;
+        let undecodable = |_| Error::undecodable("authorisation.signature", "MultiSignature");
+        let signature = MultiSignature::decode_all(&mut authorisation.signature.0.as_slice())
+            .map_err(undecodable)?;
+        let leaf_count = LeafCount::new(authorisation.leaf_count.0).ok_or_else(|| {
+            Error::invalid(
+                "authorisation.leafCount",
+                "no tree has more than 2^62 leaves",
+            )
+        })?;
+        let admin = AccountId(authorisation.admin.0);
+        self.check_admin(BucketId(bucket.0), &admin).await?;
+        let authorisation = Authorisation {
+            deletion: Deletion { admin, signature },
+            leaf_count,
+        };
+        let before = Sequence(before_seq.0);
+        let job = move |lease: &Lease| {
+            let pruned = lease.prune(before, Some(authorisation))?;
+            Ok(PrunedInfo {
+                retired: pruned.retired.commitment.into(),
+                commitment: pruned.commitment.into(),
+            })
+        };
+        self.write(bucket, job).await
+    }
+
+    async fn delete(&self, extensions: &Extensions, bucket: Uint) -> Result<(), Error> {
+        self.check_unsafe(extensions)?;
+        let (this, id) = (self.clone(), BucketId(bucket.0));
+        let job = move |_| {
+            this.check_unpromised(id)?;
+            // Asked again when nobody can sign any more.
+            let has_ended = this.handle.retention.has_ended(id);
+            let may = |record: Option<&BucketRecord>| {
+                has_ended || record.is_none_or(|record| record.signed.is_none())
+            };
+            if this.handle.provider.delete_bucket_if(id, may)? {
+                return Ok(());
+            }
+            Err(still_promised(id, UNTIL_ENDED))
+        };
+        self.lanes.run(Work::Write, "deleting a bucket", job).await
+    }
+
+    async fn export(
+        &self,
+        extensions: &Extensions,
+        bucket: Uint,
+        path: String,
+        form: Option<ExportForm>,
+    ) -> Result<ExportInfo, Error> {
+        self.check_unsafe(extensions)?;
+        let path = PathBuf::from(path);
+        if !path.is_absolute() {
+            let reason = "a path on the provider's machine begins with /";
+            return Err(Error::invalid("path", reason));
+        }
+        let form = match form.unwrap_or(ExportForm::Folder) {
+            ExportForm::Folder => Form::Folder,
+            ExportForm::Archive => Form::Archive,
+        };
+        let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
+        let job = move |_| {
+            let exported = provider.export_bucket(id, &path, form, &mut |_| {});
+            let exported = exported.map_err(|error| not_exported(&path, error))?;
+            let manifest = &exported.manifest;
+            Ok(ExportInfo {
+                commitment: manifest.commitment.into(),
+                files: Uint(u64::try_from(manifest.files().len()).unwrap_or(u64::MAX)),
+                bytes: Uint(manifest.bytes()),
+                path,
+            })
+        };
+        self.lanes.run(Work::Write, "copying a bucket", job).await
+    }
+}
+
+/// Why a bucket that was signed is kept.
+const UNTIL_ENDED: &str = "what was signed of it can be challenged until its agreement and the \
+                           time for challenges are over";
+
+fn still_promised(bucket: BucketId, why: &str) -> Error {
+    let message = format!(
+        "bucket {bucket} is not deleted: {why}. The stake hangs on it; with the provider stopped, \
+         `cairn bucket delete --even-signed` deletes it all the same"
+    );
+    Error::coded(Code::StillPromised, message)
+}
+
+/// Told in full: whoever may have files written may know why they are not.
+fn not_exported(path: &std::path::Path, error: ProviderError) -> Error {
+    match error {
+        ProviderError::Transfer(
+            error @ (TransferError::Exists { .. } | TransferError::NoName { .. }),
+        ) => Error::invalid("path", &error.to_string()),
+        ProviderError::Transfer(error) => {
+            let message = format!("nothing was copied to {}: {error}", path.display());
+            Error::coded(Code::NotExported, message)
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,303 @@
+//! Whatever is asked of any method is answered, with a result or an error that
+//! the table has; and never changes what was signed.
+
+use crate::error::{Code, code_in};
+use crate::house::{BUCKET, House, OneBucket};
+use crate::{DenyUnsafe, Limits, Policy, ProviderRpc, RpcCosigners};
+use cairn_node_ext::schedule::{Ask, CheckpointRequest};
+use cairn_node_ext::{Extension, ExtensionConfig};
+use cairn_primitives::challenge::MultiSignature;
+use cairn_primitives::onchain::BucketInfo;
+use codec::Encode;
+use jsonrpsee::types::ErrorObjectOwned;
+use jsonrpsee::{Extensions, RpcModule};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// A provider whose methods are called without a socket.
+struct Asked {
+    house: House,
+    module: RpcModule<()>,
+    tokio: tokio::runtime::Runtime,
+    _exports: tempfile::TempDir,
+    exports: String,
+}
+
+impl Asked {
+    fn new() -> Self {
+        let house = House::of("//Alice");
+        let info = BucketInfo {
+            members: Vec::new(),
+            min_providers: 1,
+            primary_providers: vec![house.primary("")],
+            frozen_start_seq: None,
+            snapshot: None,
+            historical_roots: Vec::new(),
+            window: None,
+            last_window: None,
+        };
+        let chain = Arc::new(OneBucket {
+            account: house.account(),
+            info,
+        });
+        let extension = Extension::new(
+            chain,
+            house.provider.clone(),
+            house.signer.clone(),
+            Arc::new(RpcCosigners::default()),
+            ExtensionConfig::default(),
+        );
+        // Who asks without a listener is trusted here.
+        let policy = Policy::of(|_| true);
+        let handle = extension.unwrap().handle();
+        let rpc = ProviderRpc::new(handle, Limits::default(), policy);
+        let exports = tempfile::tempdir().unwrap();
+        Self {
+            house,
+            module: rpc.into_rpc().unwrap(),
+            tokio: tokio::runtime::Runtime::new().unwrap(),
+            exports: exports.path().to_str().unwrap().to_owned(),
+            _exports: exports,
+        }
+    }
+
+    /// Asks; the result or the error.
+    fn ask(&self, method: &str, params: &Value) -> Result<Value, ErrorObjectOwned> {
+        let request =
+            json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+        let asked = self.module.raw_json_request(&request, 64);
+        let (answer, _) = self.tokio.block_on(asked).unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        match answer.get("error") {
+            Some(error) => Err(serde_json::from_value(error.clone()).unwrap()),
+            None => Ok(answer["result"].clone()),
+        }
+    }
+}
+
+/// Every method but those that end a subscription, which take its id.
+const METHODS: [&str; 29] = [
+    "bucket_list",
+    "bucket_info",
+    "bucket_commitment",
+    "bucket_checkpointSignature",
+    "bucket_peaks",
+    "bucket_leaf",
+    "bucket_mmrProof",
+    "bucket_chunkProof",
+    "bucket_challengeResponse",
+    "bucket_generateProof",
+    "bucket_ancestryProof",
+    "bucket_verifyProof",
+    "bucket_exists",
+    "bucket_fetchNodes",
+    "bucket_subscribeCommitments",
+    "bucket_create",
+    "bucket_putChunk",
+    "bucket_putNode",
+    "bucket_commit",
+    "bucket_deletionPayload",
+    "bucket_prune",
+    "bucket_delete",
+    "bucket_export",
+    "provider_status",
+    "provider_health",
+    "provider_challenges",
+    "provider_holding",
+    "provider_signCheckpoint",
+    "provider_subscribeChallenges",
+];
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 6, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..6).prop_map(Value::from),
+            vec((".{0,8}", inner), 0..4).prop_map(|entries| {
+                Value::Object(entries.into_iter().collect::<Map<_, _>>())
+            }),
+        ]
+    })
+}
+
+fn any_number() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        3 => Just(json!(BUCKET.0)),
+        2 => (0u64..5).prop_map(Value::from),
+        1 => any::<u64>().prop_map(|number| json!(crate::Uint(number))),
+        1 => Just(json!(crate::Uint(u64::MAX))),
+    ]
+}
+
+fn any_hex() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        vec(any::<u8>(), 32..=32),
+        vec(any::<u8>(), 0..200),
+        // SCALE that begins as it should.
+        vec(prop_oneof![Just(0u8), Just(1), Just(4), Just(8), any::<u8>()], 0..120),
+    ]
+    .prop_map(|bytes| json!(sp_core::Bytes(bytes)))
+}
+
+/// What may stand where a parameter does: mostly of a kind that some parameter has.
+fn any_parameter() -> impl Strategy<Value = Value> {
+    let number = any_number().boxed();
+    let hex = any_hex().boxed();
+    prop_oneof![
+        4 => number.clone(),
+        3 => hex.clone(),
+        1 => Just(Value::Null),
+        1 => vec(prop_oneof![number.clone(), hex.clone()], 0..5).prop_map(Value::from),
+        1 => (hex.clone(), number.clone()).prop_map(|(root, seq)| {
+            json!({ "root": root, "startSeq": seq })
+        }),
+        1 => number.clone().prop_map(|count| json!({ "leafCount": count })),
+        1 => (hex.clone(), hex.clone(), hex.clone()).prop_map(|(hash, leaves, proof)| {
+            json!({ "blockHash": hash, "leaves": leaves, "proof": proof })
+        }),
+        1 => (hex.clone(), hex.clone(), number.clone()).prop_map(|(admin, signature, count)| {
+            json!({ "admin": admin, "signature": signature, "leafCount": count })
+        }),
+        1 => (hex, number).prop_map(|(root, size)| json!([{ "dataRoot": root, "dataSize": size }])),
+        2 => any_json(),
+    ]
+}
+
+#[test]
+fn every_method_is_named_here() {
+    let asked = Asked::new();
+    let mut methods: Vec<_> = asked.module.method_names().collect();
+    methods.retain(|method| !method.contains("_unsubscribe"));
+    methods.sort_unstable();
+    let mut named = METHODS.to_vec();
+    named.sort_unstable();
+    assert_eq!(methods, named);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4))]
+
+    /// Many questions to one provider, which takes some time to make.
+    #[test]
+    fn whatever_is_asked_is_answered_from_the_table_and_what_was_signed_stays(
+        questions in vec((0..METHODS.len(), vec(any_parameter(), 0..5)), 500),
+    ) {
+        let asked = Asked::new();
+        let signed = asked.house.commitment();
+        for (method, params) in questions {
+            let method = METHODS[method];
+            let mut params = Value::from(params);
+            if method == "bucket_export" {
+                // What it would write must not be found among somebody's files.
+                params = json!([params[0], format!("{}/{}", asked.exports, params[1].as_str().unwrap_or("x")), params[2]]);
+            }
+            let Err(error) = asked.ask(method, &params) else {
+                continue;
+            };
+            let is_refusal = (crate::error::REFUSED..12_200).contains(&error.code());
+            let is_known = code_in(&error).is_some() || error.code() == -32_602 || is_refusal;
+            prop_assert!(is_known, "{} {}: {}", method, params, error);
+            // Nothing has failed here: no panic, no damage, no disk.
+            let code = code_in(&error);
+            let is_fault = matches!(code, Some(Code::Failed | Code::Damaged | Code::Quarantined));
+            prop_assert!(!is_fault, "{} {}: {}", method, params, error);
+        }
+        let at = json!([BUCKET.0, 0, 0, { "root": signed.mmr_root }]);
+        let answer = asked.ask("bucket_challengeResponse", &at).unwrap();
+        prop_assert_eq!(&answer["strictRule"]["accepted"], &json!(true));
+    }
+
+    /// The bytes of an ask that is right, bent anywhere: it is refused, or it is
+    /// for another thing and its signature does not hold.
+    #[test]
+    fn an_ask_that_is_bent_gets_no_signature(at in 0usize..400, bit in 0u8..8) {
+        let asked = Asked::new();
+        let request = CheckpointRequest::Commitment(cairn_primitives::CommitmentPayload::new(
+            BUCKET,
+            asked.house.commitment(),
+        ));
+        let ask = Ask {
+            request,
+            asker: asked.house.account(),
+            signature: MultiSignature::Sr25519([1; 64]),
+        };
+        let mut bytes = ask.encode();
+        let at = at % bytes.len();
+        bytes[at] ^= 1 << bit;
+        let refused = asked.ask("provider_signCheckpoint", &json!([sp_core::Bytes(bytes)]));
+        prop_assert!(refused.is_err());
+    }
+}
+
+#[test]
+fn what_changes_buckets_asks_the_policy_first() {
+    let house = House::of("//Alice");
+    let chain = Arc::new(OneBucket {
+        account: house.account(),
+        info: BucketInfo {
+            members: Vec::new(),
+            min_providers: 1,
+            primary_providers: Vec::new(),
+            frozen_start_seq: None,
+            snapshot: None,
+            historical_roots: Vec::new(),
+            window: None,
+            last_window: None,
+        },
+    });
+    let extension = Extension::new(
+        chain,
+        house.provider.clone(),
+        house.signer.clone(),
+        Arc::new(RpcCosigners::default()),
+        ExtensionConfig::default(),
+    );
+    let rpc = ProviderRpc::new(
+        extension.unwrap().handle(),
+        Limits::default(),
+        Policy::default(),
+    );
+    let hash = json!(house.commitment().mmr_root);
+    let authorisation = json!({ "admin": hash, "signature": "0x", "leafCount": 1 });
+    let unsafe_ones = [
+        ("bucket_create", json!([9])),
+        ("bucket_putChunk", json!([BUCKET.0, hash, "0x00"])),
+        ("bucket_putNode", json!([BUCKET.0, hash, hash, hash])),
+        ("bucket_commit", json!([BUCKET.0, []])),
+        ("bucket_deletionPayload", json!([BUCKET.0, 1])),
+        ("bucket_prune", json!([BUCKET.0, 1, authorisation])),
+        ("bucket_delete", json!([BUCKET.0])),
+        ("bucket_export", json!([BUCKET.0, "/nowhere/at/all"])),
+    ];
+    let tokio = tokio::runtime::Runtime::new().unwrap();
+    let codes = |denied: Option<DenyUnsafe>| {
+        let mut extensions = Extensions::new();
+        if let Some(denied) = denied {
+            extensions.insert(denied);
+        }
+        let mut module = rpc.clone().into_rpc().unwrap();
+        *module.extensions_mut() = extensions;
+        let code = |(method, params): &(&str, Value)| {
+            let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+            let request = request.to_string();
+            let (answer, _) = tokio.block_on(module.raw_json_request(&request, 1)).unwrap();
+            let answer: Value = serde_json::from_str(&answer).unwrap();
+            answer["error"]["code"].as_i64()
+        };
+        unsafe_ones.iter().map(code).collect::<Vec<_>>()
+    };
+    for denied in [None, Some(DenyUnsafe::Yes)] {
+        assert_eq!(codes(denied), vec![Some(-32_601); unsafe_ones.len()]);
+    }
+    let let_through = codes(Some(DenyUnsafe::No));
+    assert!(!let_through.contains(&Some(-32_601)), "{let_through:?}");
+}

@@ -1,0 +1,19 @@
+//! The standalone provider, as a process of its own beside a real chain: what it
+//! serves, whom, and what it withstands.
+
+#[path = "standalone/attacks.rs"]
+mod attacks;
+#[path = "standalone/operation.rs"]
+mod operation;
+#[path = "standalone/process.rs"]
+mod process;
+#[path = "standalone/second_dialect.rs"]
+mod second_dialect;
+#[path = "standalone/siege.rs"]
+mod siege;
+#[path = "standalone/stage.rs"]
+mod stage;
+#[path = "standalone/subscriptions.rs"]
+mod subscriptions;
+#[path = "standalone/wire.rs"]
+mod wire;

@@ -1,0 +1,176 @@
+//! What a provider is attacked with.
+
+use crate::wire::{Client, frame};
+use serde_json::{Value, json};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Connections that say nothing: as many of them as this process may hold at
+/// once, and the rest one after the other.
+pub(crate) fn silent_connections(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+    const HELD: usize = 600;
+    let mut held = Vec::new();
+    for number in 0..count {
+        // One that is refused is what the provider is for.
+        if let Ok(stream) = TcpStream::connect(address) {
+            if held.len() < HELD {
+                held.push(stream);
+            } else {
+                held[number % HELD] = stream;
+            }
+        }
+    }
+    held
+}
+
+/// Asks the same many times, as long as it is taken, and reads no answer.
+pub(crate) fn ask_and_never_read(
+    address: SocketAddr,
+    request: &str,
+    times: usize,
+) -> Option<Client> {
+    let mut client = Client::connect(address)?;
+    let frames = frame(request).repeat(times.min(1_000));
+    for _ in 0..times.div_ceil(1_000) {
+        if !client.push(&frames, Duration::from_millis(200)) {
+            break;
+        }
+    }
+    Some(client)
+}
+
+/// Sends a text over a connection of its own; the answer, if there is one.
+pub(crate) fn ask_once(address: SocketAddr, text: &str) -> Option<String> {
+    let mut client = Client::connect(address)?;
+    client.send(text)?;
+    client.receive()
+}
+
+/// Texts that are no requests.
+pub(crate) fn malformed() -> Vec<String> {
+    let deep = |open: &str, close: &str, levels: usize| open.repeat(levels) + &close.repeat(levels);
+    let request = |params: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"bucket_list","params":{params}}}"#)
+    };
+    vec![
+        String::new(),
+        " ".repeat(1 << 20),
+        "null".into(),
+        "{}".into(),
+        "[]".into(),
+        "{\"jsonrpc\":\"2.0\"".into(),
+        "\u{0}\u{1}\u{2}".into(),
+        "[1,2,3]".into(),
+        request("\"text\""),
+        request("{\"after\":{}}"),
+        request(r#"[-1]"#),
+        request(r#"["0xzz"]"#),
+        request(r#"[1e400]"#),
+        request(&deep("[", "]", 100_000)),
+        deep("[", "]", 500_000),
+        deep("{\"a\":", "}", 100_000),
+        r#"{"jsonrpc":"2.0","id":1,"method":"bucket_nothing"}"#.into(),
+        r#"{"jsonrpc":"1.0","id":{"a":1},"method":"bucket_list"}"#.into(),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#,
+            "m".repeat(1 << 20)
+        ),
+        format!(
+            r#"{{"jsonrpc":"2.0","id":"{}","method":"x"}}"#,
+            "i".repeat(1 << 19)
+        ),
+        // Above what a request may have.
+        request(&format!("[\"{}\"]", "a".repeat(5 << 20))),
+    ]
+}
+
+/// Requests that are understood, and ask for what is not there or too much.
+pub(crate) fn extremes(bucket: u64) -> Vec<(&'static str, Value)> {
+    let most = "0xffffffffffffffff";
+    let root = format!("0x{}", "ab".repeat(32));
+    let mut all = Vec::new();
+    for of in [json!(most), json!(4_711)] {
+        all.extend([
+            ("bucket_info", json!([of])),
+            ("bucket_commitment", json!([of])),
+            ("bucket_checkpointSignature", json!([of, 1])),
+            ("bucket_peaks", json!([of])),
+            ("bucket_leaf", json!([of, 0])),
+            ("bucket_mmrProof", json!([of, 0])),
+            ("bucket_chunkProof", json!([of, 0, 0])),
+            ("bucket_challengeResponse", json!([of, 0, 0])),
+            ("bucket_generateProof", json!([of, [0]])),
+            ("bucket_ancestryProof", json!([of, 1])),
+            ("bucket_exists", json!([of, [root]])),
+            ("bucket_fetchNodes", json!([of, [root]])),
+            ("bucket_putNode", json!([of, root, root, root])),
+            ("bucket_putChunk", json!([of, root, "0x00"])),
+            (
+                "bucket_commit",
+                json!([of, [{ "dataRoot": root, "dataSize": most }]]),
+            ),
+            ("bucket_deletionPayload", json!([of, most])),
+            ("bucket_delete", json!([of])),
+            ("bucket_subscribeCommitments", json!([of])),
+            ("provider_holding", json!([of, most])),
+        ]);
+    }
+    let indices: Vec<u64> = (0..100_000).collect();
+    let hashes = vec![&root; 20_000];
+    all.extend([
+        ("bucket_list", json!([null, u32::MAX])),
+        ("bucket_checkpointSignature", json!([bucket, most])),
+        ("bucket_checkpointSignature", json!([bucket, 0])),
+        ("bucket_peaks", json!([bucket, { "leafCount": most }])),
+        ("bucket_peaks", json!([bucket, { "leafCount": 1u64 << 61 }])),
+        (
+            "bucket_peaks",
+            json!([bucket, { "root": root, "startSeq": most }]),
+        ),
+        ("bucket_leaf", json!([bucket, most])),
+        ("bucket_mmrProof", json!([bucket, most])),
+        ("bucket_chunkProof", json!([bucket, most, most])),
+        ("bucket_challengeResponse", json!([bucket, most, 0])),
+        (
+            "bucket_challengeResponse",
+            json!([bucket, 0, 0, { "root": root }]),
+        ),
+        ("bucket_generateProof", json!([bucket, [most]])),
+        ("bucket_generateProof", json!([bucket, []])),
+        ("bucket_generateProof", json!([bucket, indices])),
+        ("bucket_ancestryProof", json!([bucket, most])),
+        ("bucket_exists", json!([bucket, hashes])),
+        ("bucket_fetchNodes", json!([bucket, hashes])),
+        (
+            "bucket_verifyProof",
+            json!([bucket, { "blockHash": root, "leaves": "0x", "proof": "0x" }]),
+        ),
+        (
+            "bucket_putChunk",
+            json!([bucket, root, format!("0x{}", "00".repeat(262_145))]),
+        ),
+        ("bucket_putNode", json!([bucket, root, root, root])),
+        (
+            "bucket_commit",
+            json!([bucket, [{ "dataRoot": root, "dataSize": most }]]),
+        ),
+        ("bucket_commit", json!([bucket, []])),
+        ("bucket_create", json!([bucket])),
+        ("bucket_delete", json!([bucket])),
+        ("bucket_deletionPayload", json!([bucket, most])),
+        (
+            "bucket_prune",
+            json!([bucket, most, {
+                "admin": root, "signature": "0x", "leafCount": most,
+            }]),
+        ),
+        ("bucket_export", json!([bucket, "relative"])),
+        ("provider_signCheckpoint", json!(["0xff"])),
+    ]);
+    all
+}
+
+/// One message of many requests.
+pub(crate) fn batch_bomb(request: String, times: usize) -> String {
+    format!("[{}]", vec![request; times].join(","))
+}

@@ -1,0 +1,132 @@
+//! The provider as a process: started, asked what it takes, and killed.
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
+
+/// What the process is given for caches, unflushed writes and open buckets.
+const MEMORY_MIB: u64 = 96;
+/// The answers that clients may leave unread.
+const UNREAD_MIB: u64 = 24;
+/// What a provider takes beside those: its code, its threads, the chain's
+/// metadata, and requests on their way in.
+const BESIDE_MIB: u64 = 64;
+const CONNECTIONS: u64 = 64;
+const MAX_OPEN: u64 = 4;
+
+/// A provider, killed when this is dropped.
+pub(crate) struct Provider {
+    child: Child,
+    log: Option<JoinHandle<Vec<String>>>,
+    /// What it has said at its start.
+    pub(crate) introduction: Value,
+    /// Where its RPC listens.
+    pub(crate) address: SocketAddr,
+}
+
+/// The program, which is built beside the tests.
+fn program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let built = test.ancestors().nth(2).unwrap().join("cairn");
+    assert!(
+        built.is_file(),
+        "{} is not built: test the workspace",
+        built.display()
+    );
+    built
+}
+
+impl Provider {
+    /// Starts it over a base path with more flags, and waits until it serves.
+    pub(crate) fn start(base: &Path, chain: &str, more: &[String]) -> Self {
+        let own = [
+            ["--chain", chain],
+            ["--rpc-port", "0"],
+            ["--prometheus-port", "0"],
+            ["--memory", &format!("{MEMORY_MIB}MiB")],
+            ["--max-open", &MAX_OPEN.to_string()],
+            ["--rpc-max-connections", &CONNECTIONS.to_string()],
+            ["--rpc-max-unread", &UNREAD_MIB.to_string()],
+            ["--rpc-max-unread-per-connection", "4"],
+        ];
+        let mut child = Command::new(program())
+            .arg("--base-path")
+            .arg(base)
+            .args(["--json", "run"])
+            .args(own.as_flattened())
+            .args(more)
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        // Read to the end, since a program whose log is not read stops.
+        let log = std::thread::spawn(move || log.lines().map_while(Result::ok).collect());
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let Ok(introduction) = serde_json::from_str::<Value>(&line) else {
+            let log: Vec<String> = log.join().unwrap();
+            panic!("the provider did not start: {line:?}: {log:?}");
+        };
+        let rpc = introduction["rpc"].as_str().unwrap();
+        let address = rpc.strip_prefix("ws://").unwrap().parse().unwrap();
+        Self {
+            child,
+            log: Some(log),
+            introduction,
+            address,
+        }
+    }
+
+    /// Asks it to stop as a service manager does; what it has logged.
+    pub(crate) fn stop(mut self) -> Vec<String> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        let log = self.log.take().unwrap().join().unwrap();
+        assert!(status.success(), "{status}: {log:?}");
+        log
+    }
+
+    /// Kills it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// That it lives, and has taken no more than it was given.
+    pub(crate) fn check_budget(&self) {
+        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
+        let status =
+            std::fs::read_to_string(process.join("status")).expect("the provider has ended");
+        let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let high = high.unwrap_or_else(|| panic!("no memory: has it ended? {status}"));
+        let kib: u64 = high.trim().trim_end_matches(" kB").parse().unwrap();
+        eprintln!("the provider has taken {} MiB", kib >> 10);
+        let allowed = MEMORY_MIB + UNREAD_MIB + BESIDE_MIB;
+        assert!(
+            kib >> 10 <= allowed,
+            "it took {} MiB of {allowed}",
+            kib >> 10
+        );
+        let open = std::fs::read_dir(process.join("fd")).unwrap().count() as u64;
+        let of_buckets = MAX_OPEN * 80;
+        let reserved = cairn_node_ext::RESERVED_DESCRIPTORS + CONNECTIONS;
+        assert!(
+            open <= of_buckets + reserved,
+            "it has {open} descriptors open"
+        );
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,157 @@
+//! Under siege: asked wrongly, too much, and without end. It stays within its
+//! memory and its descriptors, and the answer to an open challenge comes meanwhile.
+
+use crate::attacks;
+use crate::stage::{BUCKET, Stage};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Attacks while an open challenge is asked about over a connection of its own,
+/// each time with success.
+fn while_a_challenge_is_asked_about(stage: &Stage, attack: impl FnOnce(&Stage)) {
+    let (mut challenger, challenge) = (stage.connect(), stage.challenge());
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            loop {
+                // Looked at before, so that it is asked at least once.
+                let is_over = over.load(Ordering::SeqCst);
+                let answer = challenger.ask("bucket_challengeResponse", challenge.clone());
+                let accepted = &answer["result"]["strictRule"]["accepted"];
+                assert_eq!(accepted, &json!(true), "{answer}");
+                if is_over {
+                    return;
+                }
+            }
+        });
+        let _ends = Ends(&over);
+        attack(stage);
+    });
+    stage.check_budget();
+}
+
+/// Lets the challenger end, however the attack does.
+struct Ends<'e>(&'e AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn ten_thousand_connections() {
+    let stage = Stage::new(&[]);
+    while_a_challenge_is_asked_about(&stage, |stage| {
+        let sockets = attacks::silent_connections(stage.address(), 10_000);
+        stage.check_budget();
+        // There is room for who has something to say.
+        let mut late = stage.connect_patiently();
+        let health = late.ask("provider_health", json!([]));
+        assert_eq!(health["result"]["isReady"], json!(true), "{health}");
+        drop(sockets);
+    });
+}
+
+#[test]
+fn readers_that_do_not_read() {
+    let stage = Stage::new(&[]);
+    while_a_challenge_is_asked_about(&stage, |stage| {
+        let slow: Vec<_> = (0..60)
+            .map(|_| attacks::ask_and_never_read(stage.address(), &stage.large_request(), 400))
+            .collect();
+        stage.check_budget();
+        drop(slow);
+        // Small ones, for which nothing is read but much is asked.
+        let many: Vec<_> = (0..20)
+            .map(|_| attacks::ask_and_never_read(stage.address(), "{\"x\":", 200_000))
+            .collect();
+        stage.check_budget();
+        drop(many);
+    });
+}
+
+#[test]
+fn subscriptions_that_are_never_read() {
+    let stage = Stage::new(&[]);
+    let subscribe = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "bucket_subscribeCommitments", "params": [],
+    });
+    while_a_challenge_is_asked_about(&stage, |stage| {
+        let deaf: Vec<_> = (0..40)
+            .map(|_| attacks::ask_and_never_read(stage.address(), &subscribe.to_string(), 30))
+            .collect();
+        let mut writer = stage.connect();
+        for number in 0..300u64 {
+            stage.commit(&mut writer, &number.to_le_bytes());
+        }
+        stage.check_budget();
+        drop(deaf);
+    });
+}
+
+#[test]
+fn requests_that_make_no_sense() {
+    let stage = Stage::new(&[]);
+    while_a_challenge_is_asked_about(&stage, |stage| {
+        for text in attacks::malformed() {
+            // Each is answered with an error or hung up on, and never more.
+            if let Some(answer) = attacks::ask_once(stage.address(), &text) {
+                let answer: Value = serde_json::from_str(&answer).unwrap();
+                let errors = match &answer {
+                    Value::Array(answers) => answers.clone(),
+                    single => vec![single.clone()],
+                };
+                for error in errors {
+                    assert!(error["error"]["code"].is_i64(), "{error}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn lists_without_end_and_numbers_at_their_ends() {
+    let stage = Stage::new(&[]);
+    while_a_challenge_is_asked_about(&stage, |stage| {
+        let mut client = stage.connect();
+        for (method, params) in attacks::extremes(BUCKET) {
+            let answer = client.ask(method, params.clone());
+            let code = answer["error"]["code"].as_i64();
+            let code = code.unwrap_or_else(|| panic!("{method} {params}: {answer}"));
+            let is_ours = (12_001..12_200).contains(&code) || code == -32_602;
+            assert!(is_ours && code != 12_013, "{method}: {answer}");
+            let message = answer["error"]["message"].as_str().unwrap();
+            assert!(
+                !message.contains(stage.folder()),
+                "tells of the machine: {message}"
+            );
+        }
+        let batch = attacks::batch_bomb(stage.large_request(), 64);
+        attacks::ask_once(stage.address(), &batch);
+        attacks::ask_once(
+            stage.address(),
+            &attacks::batch_bomb(stage.large_request(), 4_000),
+        );
+    });
+}
+
+#[test]
+fn killed_under_load_nothing_that_was_acknowledged_is_gone() {
+    let mut stage = Stage::new(&[]);
+    for round in 0..3u64 {
+        let acknowledged = stage.commit_until_killed(round);
+        assert!(!acknowledged.is_empty());
+        stage.restart();
+        let mut client = stage.connect();
+        for (leaf_count, root) in acknowledged {
+            let at = json!({ "root": root });
+            let leaf = json!([BUCKET, leaf_count - 1, at]);
+            let answer = client.ask("bucket_mmrProof", leaf);
+            let commitment = &answer["result"]["commitment"];
+            assert_eq!(commitment["mmrRoot"], root, "{answer}");
+            assert_eq!(commitment["leafCount"], json!(leaf_count), "{answer}");
+        }
+    }
+    stage.check_budget();
+}

@@ -1,0 +1,272 @@
+//! A chain, a provider beside it, and a challenge that stays open: no block is
+//! made that could take its answer.
+
+use crate::process::Provider;
+use crate::wire::Client;
+use cairn_devnode::{LightConfig, LightNode};
+use cairn_devnode_runtime::{Runtime, RuntimeCall, genesis};
+use cairn_node_ext::{BasePath, BucketConfig, NewLeaf, Shared, SignedCommitment};
+use cairn_primitives::challenge::{AccountId, ChunkLocation};
+use cairn_primitives::chunk_tree::CHUNK_BYTES;
+use cairn_primitives::onchain::MultiSigner;
+use cairn_primitives::{BucketId, ChunkIndex, H256, HashingProfile, LeafIndex};
+use pallet_storage_provider::Call;
+use serde_json::{Value, json};
+use sp_core::{Pair, sr25519};
+use std::net::SocketAddr;
+use std::path::Path;
+use tempfile::TempDir;
+use tokio::runtime::Runtime as Tokio;
+
+/// The one bucket, which has the first id that the chain gives.
+pub(crate) const BUCKET: u64 = 0;
+/// The code of a provider that is stopping.
+const STOPPING: i32 = 12_012;
+const SURI: &str = "//Charlie";
+
+/// The stage.
+pub(crate) struct Stage {
+    folder: TempDir,
+    signed: SignedCommitment,
+    flags: Vec<String>,
+    provider: Option<Provider>,
+    node: Option<LightNode>,
+    tokio: Tokio,
+}
+
+fn pair(suri: &str) -> sr25519::Pair {
+    sr25519::Pair::from_string(suri, None).unwrap()
+}
+
+/// A bucket with one leaf of two chunks, and one of a few bytes.
+fn furnish(folder: &TempDir) -> SignedCommitment {
+    let base = BasePath::create(folder.path()).unwrap();
+    base.keys().insert(SURI).unwrap();
+    let signer = base.keys().signer(None).unwrap();
+    let (id, config) = (BucketId(BUCKET), BucketConfig::default());
+    let bucket = base.create_bucket(id, config, &Shared::default()).unwrap();
+    let contents = [vec![7; CHUNK_BYTES + 1], b"few".to_vec()];
+    let leaves = contents.map(|content| {
+        let stored = bucket.ingest(&content[..]).unwrap();
+        NewLeaf {
+            data_root: stored.data_root,
+            data_size: stored.data_size,
+        }
+    });
+    let (_, signed) = bucket.commit_signed(&leaves, &signer).unwrap();
+    bucket.close().unwrap();
+    signed
+}
+
+impl Stage {
+    /// A provider that is started with more flags than those of every test.
+    pub(crate) fn new(flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let signed = furnish(&folder);
+        let tokio = Tokio::new().unwrap();
+        let node = tokio.block_on(challenged(&signed));
+        let mut stage = Self {
+            folder,
+            signed,
+            flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
+            provider: None,
+            node: Some(node),
+            tokio,
+        };
+        stage.restart();
+        stage
+    }
+
+    /// Starts the provider, and waits until it knows of the challenge.
+    pub(crate) fn restart(&mut self) {
+        let chain = self.node.as_ref().unwrap().rpc_url();
+        self.provider = Some(Provider::start(self.folder.path(), &chain, &self.flags));
+        let mut client = self.connect();
+        client
+            .send(&request("provider_subscribeChallenges", json!([])))
+            .unwrap();
+        while !client.receive().unwrap().contains("\"change\":\"open\"") {}
+    }
+
+    /// The root that the provider has signed, of two leaves.
+    pub(crate) fn signed_root(&self) -> H256 {
+        self.signed.payload.commitment.mmr_root
+    }
+
+    /// Asks the provider to stop; what it has logged.
+    pub(crate) fn stop(&mut self) -> Vec<String> {
+        self.provider.take().unwrap().stop()
+    }
+
+    pub(crate) fn provider(&self) -> &Provider {
+        self.provider.as_ref().unwrap()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.provider().address
+    }
+
+    /// Where the provider keeps everything, which is nobody else's business.
+    pub(crate) fn folder(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
+    pub(crate) fn base_path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Makes a block with what the pool has for it.
+    pub(crate) fn make_block(&self) {
+        let node = self.node.as_ref().unwrap();
+        self.tokio.block_on(node.seal(1)).unwrap();
+    }
+
+    pub(crate) fn check_budget(&self) {
+        self.provider().check_budget();
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.address()).expect("the provider hung up")
+    }
+
+    /// Connects as soon as there is a place.
+    pub(crate) fn connect_patiently(&self) -> Client {
+        std::iter::repeat_with(|| Client::connect(self.address()))
+            .flatten()
+            .next()
+            .unwrap()
+    }
+
+    /// What the open challenge asks, as parameters.
+    pub(crate) fn challenge(&self) -> Value {
+        let root = self.signed_root();
+        json!([BUCKET, 0, 0, { "root": root }])
+    }
+
+    /// A request whose answer has half a megabyte.
+    pub(crate) fn large_request(&self) -> String {
+        let root = self.signed_root();
+        // The same bytes, and not what the chain asks about.
+        let params = json!([BUCKET, 0, 2, { "root": root }]);
+        request("bucket_challengeResponse", params)
+    }
+
+    /// Stores and commits content; what was acknowledged, if it was.
+    pub(crate) fn try_commit(client: &mut Client, content: &[u8]) -> Option<(u64, Value)> {
+        let hash = HashingProfile::Plain.chunk(content);
+        let data = format!("0x{}", hex::encode(content));
+        client.try_ask("bucket_putChunk", json!([BUCKET, hash, data]))?;
+        let leaf = json!({ "dataRoot": hash, "dataSize": content.len() });
+        let answer = client.try_ask("bucket_commit", json!([BUCKET, [leaf]]))?;
+        if answer["error"]["code"] == json!(STOPPING) {
+            return None;
+        }
+        let commitment = &answer["result"]["signed"]["commitment"];
+        let leaf_count = commitment["leafCount"].as_u64();
+        let leaf_count = leaf_count.unwrap_or_else(|| panic!("no commit: {answer}"));
+        Some((leaf_count, commitment["mmrRoot"].clone()))
+    }
+
+    pub(crate) fn commit(&self, client: &mut Client, content: &[u8]) {
+        Self::try_commit(client, content).expect("the provider hung up");
+    }
+
+    /// Commits over several connections until the provider is killed; what was
+    /// acknowledged before that.
+    pub(crate) fn commit_until_killed(&mut self, round: u64) -> Vec<(u64, Value)> {
+        const WRITERS: u64 = 4;
+        let clients: Vec<_> = (0..WRITERS).map(|_| self.connect()).collect();
+        let provider = self.provider.take().unwrap();
+        let (acknowledging, acknowledged) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            for (writer, mut client) in (0u64..).zip(clients) {
+                let acknowledging = acknowledging.clone();
+                scope.spawn(move || {
+                    for number in 0u64.. {
+                        let content = [round, writer, number].map(u64::to_le_bytes).concat();
+                        match Self::try_commit(&mut client, &content) {
+                            Some(commitment) => acknowledging.send(commitment).unwrap(),
+                            None => return,
+                        }
+                    }
+                });
+            }
+            drop(acknowledging);
+            let mut all: Vec<_> = acknowledged.iter().take(100).collect();
+            provider.kill();
+            all.extend(acknowledged.iter());
+            all
+        })
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.provider = None;
+        if let Some(node) = self.node.take() {
+            let _ = self.tokio.block_on(node.stop());
+        }
+    }
+}
+
+fn request(method: &str, params: Value) -> String {
+    json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }).to_string()
+}
+
+/// A chain on which the provider has one open challenge, and no block comes.
+async fn challenged(signed: &SignedCommitment) -> LightNode {
+    let config = LightConfig {
+        rules: genesis::rules("strict").unwrap(),
+        ..LightConfig::default()
+    };
+    let node = LightNode::start(config).await.unwrap();
+    let (admin, provider) = (pair("//Alice"), pair(SURI));
+    let account = AccountId(provider.public().0);
+    let bucket = BucketId(BUCKET);
+    let calls: [(&sr25519::Pair, Call<Runtime>); 5] = [
+        (
+            &provider,
+            Call::register_provider {
+                key: MultiSigner::Sr25519(account.0),
+                endpoint: b"ws://127.0.0.1:9".to_vec(),
+                stake: 1_000_000_000_000,
+            },
+        ),
+        (
+            &admin,
+            Call::create_bucket {
+                min_providers: 1,
+                window: None,
+            },
+        ),
+        (
+            &admin,
+            Call::request_agreement {
+                bucket,
+                provider: provider.public().into(),
+                max_bytes: u64::MAX,
+                expires_at: u32::MAX,
+            },
+        ),
+        (&provider, Call::accept_agreement { bucket }),
+        (
+            &admin,
+            Call::challenge_offchain {
+                bucket,
+                provider: provider.public().into(),
+                commitment: signed.payload.commitment,
+                location: ChunkLocation {
+                    leaf_index: LeafIndex(0),
+                    chunk_index: ChunkIndex(0),
+                },
+                signature: signed.signature.clone(),
+            },
+        ),
+    ];
+    for (who, call) in calls {
+        node.submit_signed(who, RuntimeCall::from(call))
+            .await
+            .unwrap();
+    }
+    node
+}

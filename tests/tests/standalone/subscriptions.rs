@@ -1,0 +1,73 @@
+//! News as they come.
+
+use crate::stage::{BUCKET, Stage};
+use crate::wire::Client;
+use serde_json::{Value, json};
+
+/// Subscribes; the subscription's id.
+fn subscribe(client: &mut Client, method: &str, params: Value) -> Value {
+    let answer = client.ask(method, params);
+    assert!(answer["result"].is_string(), "{answer}");
+    answer["result"].clone()
+}
+
+/// The next news of a subscription.
+fn news(client: &mut Client, method: &str, id: &Value) -> Value {
+    loop {
+        let text = client.receive().expect("the provider hung up");
+        let message: Value = serde_json::from_str(&text).unwrap();
+        if message["method"] == json!(method) && message["params"]["subscription"] == *id {
+            return message["params"]["result"].clone();
+        }
+    }
+}
+
+#[test]
+fn each_commitment_is_told_once_it_is_durable_and_the_newest_of_many() {
+    let stage = Stage::new(&[]);
+    let (mut reader, mut writer) = (stage.connect(), stage.connect());
+    let id = subscribe(&mut reader, "bucket_subscribeCommitments", json!([BUCKET]));
+    let method = "bucket_signedCommitment";
+    stage.commit(&mut writer, b"one");
+    let told = news(&mut reader, method, &id);
+    assert_eq!(told["bucket"], json!(BUCKET));
+    assert_eq!(told["commitment"]["leafCount"], json!(3));
+    let newest = writer.ask("bucket_commitment", json!([BUCKET]));
+    assert_eq!(told["commitment"], newest["result"]["commitment"]);
+
+    for number in 0..50u64 {
+        stage.commit(&mut writer, &number.to_le_bytes());
+    }
+    let mut before = 3;
+    while before < 53 {
+        let told = news(&mut reader, method, &id)["commitment"]["leafCount"].as_u64();
+        assert!(told > Some(before), "{told:?} after {before}");
+        before = told.unwrap();
+    }
+    let ended = reader.ask("bucket_unsubscribeCommitments", json!([id]));
+    assert_eq!(ended["result"], json!(true));
+    let unknown = reader.ask("bucket_subscribeCommitments", json!([4_711]));
+    assert_eq!(unknown["error"]["code"], json!(12_020), "{unknown}");
+}
+
+#[test]
+fn a_challenge_that_is_open_is_told_of_until_the_chain_has_it_no_more() {
+    let stage = Stage::new(&[]);
+    let mut reader = stage.connect();
+    let id = subscribe(&mut reader, "provider_subscribeChallenges", json!([]));
+    let method = "provider_challengeNews";
+    let opened = news(&mut reader, method, &id);
+    assert_eq!(opened["change"], json!("open"));
+    assert_eq!(opened["challenge"]["bucket"], json!(BUCKET));
+    assert_eq!(opened["challenge"]["mmrRoot"], json!(stage.signed_root()));
+    // Blocks take the answer, which is in the pool by now or soon.
+    while {
+        stage.make_block();
+        reader.ask("provider_challenges", json!([]))["result"] != json!([])
+    } {}
+    let last = std::iter::repeat_with(|| news(&mut reader, method, &id))
+        .find(|news| news["change"] != json!("progress"))
+        .unwrap();
+    assert_eq!(last["change"], json!("closed"));
+    assert_eq!(last["challenge"]["bucket"], json!(BUCKET));
+}
