@@ -122,9 +122,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 24, 6, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..6).prop_map(Value::from),
-            vec((".{0,8}", inner), 0..4).prop_map(|entries| {
-                Value::Object(entries.into_iter().collect::<Map<_, _>>())
-            }),
+            vec((".{0,8}", inner), 0..4)
+                .prop_map(|entries| { Value::Object(entries.into_iter().collect::<Map<_, _>>()) }),
         ]
     })
 }
@@ -143,7 +142,10 @@ fn any_hex() -> impl Strategy<Value = Value> {
         vec(any::<u8>(), 32..=32),
         vec(any::<u8>(), 0..200),
         // SCALE that begins as it should.
-        vec(prop_oneof![Just(0u8), Just(1), Just(4), Just(8), any::<u8>()], 0..120),
+        vec(
+            prop_oneof![Just(0u8), Just(1), Just(4), Just(8), any::<u8>()],
+            0..120
+        ),
     ]
     .prop_map(|bytes| json!(sp_core::Bytes(bytes)))
 }
@@ -289,7 +291,9 @@ fn what_changes_buckets_asks_the_policy_first() {
         let code = |(method, params): &(&str, Value)| {
             let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
             let request = request.to_string();
-            let (answer, _) = tokio.block_on(module.raw_json_request(&request, 1)).unwrap();
+            let (answer, _) = tokio
+                .block_on(module.raw_json_request(&request, 1))
+                .unwrap();
             let answer: Value = serde_json::from_str(&answer).unwrap();
             answer["error"]["code"].as_i64()
         };

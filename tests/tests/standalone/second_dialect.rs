@@ -20,7 +20,10 @@ fn mmr_rpcs_types_decode_the_proofs_and_the_pallet_takes_them() {
 
     let given = client.ask("bucket_generateProof", json!([BUCKET, [0, 3, 4]]));
     let proof: LeavesProof<H256> = serde_json::from_value(given["result"].clone()).unwrap();
-    assert_eq!(json!(proof.block_hash), peaks["result"]["commitment"]["mmrRoot"]);
+    assert_eq!(
+        json!(proof.block_hash),
+        peaks["result"]["commitment"]["mmrRoot"]
+    );
     // As a client of theirs does it.
     let leaves = Vec::<EncodableOpaqueLeaf>::decode(&mut &proof.leaves.0[..]).unwrap();
     let decoded = LeafProof::<H256>::decode(&mut &proof.proof.0[..]).unwrap();
