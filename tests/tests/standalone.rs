@@ -7,6 +7,8 @@ mod attacks;
 mod operation;
 #[path = "standalone/process.rs"]
 mod process;
+#[path = "standalone/reference/mod.rs"]
+mod reference;
 #[path = "standalone/second_dialect.rs"]
 mod second_dialect;
 #[path = "standalone/siege.rs"]

@@ -34,7 +34,7 @@ pub(crate) struct Stage {
     tokio: Tokio,
 }
 
-fn pair(suri: &str) -> sr25519::Pair {
+pub(crate) fn pair(suri: &str) -> sr25519::Pair {
     sr25519::Pair::from_string(suri, None).unwrap()
 }
 

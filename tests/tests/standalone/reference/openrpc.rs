@@ -1,0 +1,93 @@
+//! The reference for programs: an OpenRPC document.
+
+use super::examples::Example;
+use super::schema;
+use super::source::{Api, Field, Method};
+use cairn_rpc::error::{Code, REFUSED};
+use serde_json::{Value, json};
+
+pub(crate) fn document(api: &Api, examples: &[Example]) -> String {
+    let methods: Vec<_> = api
+        .methods
+        .iter()
+        .map(|method| {
+            let example = examples
+                .iter()
+                .find(|example| example.method == method.name);
+            of_method(method, example.unwrap())
+        })
+        .collect();
+    let document = json!({
+        "openrpc": "1.3.2",
+        "info": {
+            "title": "Cairn",
+            "description": "What a storage provider is asked for: commitments, proofs and answers \
+                            to challenges.",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "Apache-2.0" },
+        },
+        "servers": [{ "name": "standalone provider", "url": "ws://127.0.0.1:9955" }],
+        "methods": methods,
+        "components": { "schemas": schema::all(api) },
+        "x-errors": errors(api),
+    });
+    let mut text = serde_json::to_string_pretty(&document).unwrap();
+    text.push('\n');
+    text
+}
+
+fn of_method(method: &Method, example: &Example) -> Value {
+    let (summary, rest) = method.doc.split_once(". ").unwrap_or((&method.doc, ""));
+    let mut described = json!({
+        "name": method.name,
+        "summary": summary.trim_end_matches('.'),
+        "paramStructure": "either",
+        "params": method.params.iter().map(of_param).collect::<Vec<_>>(),
+        "result": { "name": "result", "schema": schema::of(&method.result) },
+        "examples": [{
+            "name": method.name,
+            "params": example
+                .params
+                .iter()
+                .map(|(name, value)| json!({ "name": name, "value": value }))
+                .collect::<Vec<_>>(),
+            "result": { "name": "result", "value": example.result },
+        }],
+    });
+    if !rest.is_empty() {
+        described["description"] = json!(method.doc);
+    }
+    if method.is_unsafe {
+        described["tags"] = json!([{
+            "name": "unsafe",
+            "description": "Refused with -32601 unless the operator lets it be called.",
+        }]);
+    }
+    if let Some(subscription) = &method.subscription {
+        described["tags"] = json!([{ "name": "subscription" }]);
+        described["x-notification"] = json!({
+            "name": subscription.notification,
+            "schema": schema::of(&subscription.item),
+            "example": example.news,
+        });
+        described["x-unsubscribe"] = json!(subscription.unsubscribe);
+    }
+    described
+}
+
+fn of_param(field: &Field) -> Value {
+    json!({ "name": field.name, "required": !field.is_optional, "schema": schema::of(&field.ty) })
+}
+
+fn errors(api: &Api) -> Vec<Value> {
+    let own = Code::ALL
+        .iter()
+        .map(|code| (code.number(), code.meaning().to_owned()));
+    let refusals = api
+        .refusals
+        .iter()
+        .map(|(index, why)| (REFUSED + i32::from(*index), why.clone()));
+    own.chain(refusals)
+        .map(|(code, meaning)| json!({ "code": code, "message": meaning }))
+        .collect()
+}
