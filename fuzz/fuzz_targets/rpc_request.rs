@@ -1,0 +1,115 @@
+//! Any bytes at all as a request to any method, and as the parameters of one, to a
+//! provider with one bucket: no panic, no code that the table does not have, and
+//! what was signed stays provable.
+#![no_main]
+
+mod one_bucket;
+
+use cairn_node_ext::{
+    BasePath, BucketConfig, Extension, ExtensionConfig, NewLeaf, Provider, ProviderOptions, Wanted,
+};
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::{BucketId, H256};
+use cairn_rpc::error::{Code, REFUSED};
+use cairn_rpc::{Limits, Policy, ProviderRpc, RpcCosigners};
+use jsonrpsee::RpcModule;
+use libfuzzer_sys::fuzz_target;
+use one_bucket::OneBucket;
+use serde_json::Value;
+use std::sync::{Arc, LazyLock};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const BUCKET: BucketId = BucketId(7);
+
+/// What is asked: made once, since that takes longer than a question.
+struct Asked {
+    module: RpcModule<()>,
+    methods: Vec<&'static str>,
+    root: H256,
+    tokio: Runtime,
+    _folder: TempDir,
+}
+
+static ASKED: LazyLock<Asked> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a folder for buckets");
+    let base = BasePath::create(folder.path()).expect("a base path");
+    base.keys().insert("//Alice").expect("a key");
+    let signer = base.keys().signer(None).expect("a signer");
+    let provider = Provider::open(base, ProviderOptions::default()).expect("a provider");
+    provider.create_bucket(BUCKET, BucketConfig::default()).expect("a bucket");
+    let lease = provider.lease(BUCKET, Wanted::write()).expect("its bucket");
+    let content = lease.ingest(&[7; 300_000][..]).expect("content");
+    let leaf = NewLeaf {
+        data_root: content.data_root,
+        data_size: content.data_size,
+    };
+    let (_, signed) = lease.commit_signed(&[leaf], &signer).expect("a commitment");
+    drop(lease);
+    let chain = Arc::new(OneBucket {
+        account: AccountId(signer.public()),
+        bucket: BUCKET,
+        key: signer.public(),
+    });
+    let extension = Extension::new(
+        chain,
+        Arc::new(provider),
+        signer,
+        Arc::new(RpcCosigners::default()),
+        ExtensionConfig::default(),
+    );
+    let handle = extension.expect("an extension").handle();
+    let rpc = ProviderRpc::new(handle, Limits::default(), Policy::of(|_| true));
+    let module = rpc.into_rpc().expect("a module");
+    // What writes files where it is told is not let loose, and a subscription
+    // needs somebody to read it.
+    let is_asked = |name: &&str| *name != "bucket_export" && !name.contains("ubscribe");
+    Asked {
+        methods: module.method_names().filter(is_asked).collect(),
+        module,
+        root: signed.payload.commitment.mmr_root,
+        tokio: Runtime::new().expect("threads"),
+        _folder: folder,
+    }
+});
+
+impl Asked {
+    fn ask(&self, request: &str) -> Option<Value> {
+        let asked = self.module.raw_json_request(request, 16);
+        let (answer, _) = self.tokio.block_on(asked).ok()?;
+        Some(serde_json::from_str(&answer).expect("an answer is JSON"))
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let asked = &*ASKED;
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if !text.contains("bucket_export") && !text.contains("ubscribe") {
+        asked.ask(text);
+    }
+    let Some((first, params)) = text.split_at_checked(1) else {
+        return;
+    };
+    let place = usize::from(first.as_bytes()[0]) % asked.methods.len();
+    let method = asked.methods[place];
+    let request = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+    if let Some(answer) = asked.ask(&request)
+        && let Some(code) = answer["error"]["code"].as_i64()
+    {
+        let code = i32::try_from(code).expect("a code is of 32 bits");
+        let is_ours = Code::ALL.iter().any(|known| known.number() == code);
+        let is_refusal = (REFUSED..REFUSED + 100).contains(&code);
+        let is_json_rpcs = (-32_700..=-32_600).contains(&code);
+        assert!(is_ours || is_refusal || is_json_rpcs, "{request}: {answer}");
+        let is_fault = code == Code::Failed.number() || code == Code::Damaged.number();
+        assert!(!is_fault, "{request}: {answer}");
+    }
+    let root = asked.root;
+    let challenge = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"bucket_mmrProof","params":[7,0,{{"root":"{root:?}"}}]}}"#
+    );
+    let answer = asked.ask(&challenge).expect("an answer");
+    assert!(answer["result"]["peaks"].is_array(), "after {request}: {answer}");
+});
