@@ -34,7 +34,7 @@ pub(crate) struct RpcArgs {
     /// https://polkadot.js.org]
     #[arg(long, value_name = "ORIGINS")]
     rpc_cors: Option<Origins>,
-    /// Connections at once; who comes after them is hung up on
+    /// Connections at once; who comes after them takes the place of one that is silent, if any is
     #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().connections)]
     rpc_max_connections: NonZeroU32,
     /// The largest request, in MiB

@@ -17,5 +17,7 @@ mod siege;
 mod stage;
 #[path = "standalone/subscriptions.rs"]
 mod subscriptions;
+#[path = "standalone/watching.rs"]
+mod watching;
 #[path = "standalone/wire.rs"]
 mod wire;

@@ -17,7 +17,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Messages that are not answered, for each request that may be done at once:
-/// those that are no requests are answered too, outside of the gate.
+/// those that are no requests are answered too, outside of the gate. Requests
+/// without an id never are, by JSON-RPC's rules; whoever sends only those is not
+/// heard after so many, and ends as one that is idle.
 const UNANSWERED: u64 = 4;
 /// What an answer is taken to have until it is known: a chunk with its proof.
 const TO_COME: u64 = 600 << 10;

@@ -46,8 +46,10 @@ impl ProviderApiServer for ProviderRpc {
     }
 
     async fn challenges(&self) -> Result<Vec<ChallengeInfo>, Error> {
-        let duties = self.handle.challenges.duties();
-        Ok(duties.into_iter().map(Into::into).collect())
+        // There may be a thousand of them, for whoever asks how often.
+        let board = &self.handle.challenges;
+        let listed = async { Ok(board.duties().into_iter().map(Into::into).collect()) };
+        self.lanes.wait(Work::Read, listed).await
     }
 
     async fn holding(&self, bucket: Uint, window: Option<Uint>) -> Result<HoldingInfo, Error> {

@@ -197,7 +197,7 @@ impl Herd {
     }
 
     pub fn ids(&self) -> BTreeSet<u64> {
-        let base = BasePath::create(self.base()).unwrap();
+        let base = take(&self.base());
         base.buckets().unwrap().into_iter().map(|id| id.0).collect()
     }
 

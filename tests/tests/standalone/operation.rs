@@ -44,10 +44,7 @@ fn health_metrics_and_websites() {
     let (status, _) = http(address, "POST /", &[json, website], &request);
     assert_eq!(status, 403);
 
-    let metrics = stage.provider().introduction["metrics"].as_str().unwrap();
-    let metrics = metrics.strip_prefix("http://").unwrap();
-    let at = metrics.strip_suffix("/metrics").unwrap().parse().unwrap();
-    let (status, text) = http(at, "GET /metrics", &[], "");
+    let (status, text) = http(stage.metrics(), "GET /metrics", &[], "");
     assert_eq!(status, 200);
     for line in [
         "substrate_cairn_challenges_open{chain=\"0x",

@@ -29,7 +29,7 @@ pub(crate) struct Provider {
 }
 
 /// The program, which is built beside the tests.
-fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.ancestors().nth(2).unwrap().join("cairn");
     assert!(
@@ -41,8 +41,24 @@ fn program() -> PathBuf {
 }
 
 impl Provider {
-    /// Starts it over a base path with more flags, and waits until it serves.
+    /// Starts it over a base path with more flags, and waits until it serves. A
+    /// process that another test starts at this moment shares the lock that this
+    /// one had, from its fork to its exec: then it is tried again.
     pub(crate) fn start(base: &Path, chain: &str, more: &[String]) -> Self {
+        const TRIES: u32 = 50;
+        let is_locked = |line: &String| line.contains("locked by another process");
+        for _ in 0..TRIES {
+            match Self::try_start(base, chain, more) {
+                Ok(provider) => return provider,
+                Err(log) if log.iter().any(is_locked) => {}
+                Err(log) => panic!("the provider did not start: {log:?}"),
+            }
+        }
+        panic!("the base path stays locked");
+    }
+
+    /// The same; what it has logged where it does not serve.
+    fn try_start(base: &Path, chain: &str, more: &[String]) -> Result<Self, Vec<String>> {
         let own = [
             ["--chain", chain],
             ["--rpc-port", "0"],
@@ -71,17 +87,17 @@ impl Provider {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
         let Ok(introduction) = serde_json::from_str::<Value>(&line) else {
-            let log: Vec<String> = log.join().unwrap();
-            panic!("the provider did not start: {line:?}: {log:?}");
+            child.wait().unwrap();
+            return Err(log.join().unwrap());
         };
         let rpc = introduction["rpc"].as_str().unwrap();
         let address = rpc.strip_prefix("ws://").unwrap().parse().unwrap();
-        Self {
+        Ok(Self {
             child,
             log: Some(log),
             introduction,
             address,
-        }
+        })
     }
 
     /// Asks it to stop as a service manager does; what it has logged.

@@ -121,6 +121,13 @@ impl Stage {
         self.tokio.block_on(node.seal(1)).unwrap();
     }
 
+    /// Where it shows its metrics.
+    pub(crate) fn metrics(&self) -> SocketAddr {
+        let url = self.provider().introduction["metrics"].as_str().unwrap();
+        let address = url.strip_prefix("http://").unwrap();
+        address.strip_suffix("/metrics").unwrap().parse().unwrap()
+    }
+
     pub(crate) fn check_budget(&self) {
         self.provider().check_budget();
     }
