@@ -11,6 +11,7 @@ use cairn_devnode_runtime::{
 use codec::{Decode, Encode};
 use futures::StreamExt;
 use sc_client_api::{BlockBackend, BlockchainEvents};
+use sc_transaction_pool_api::error::{Error as PoolError, IntoPoolError};
 use sc_transaction_pool_api::{TransactionPool, TransactionSource};
 use sp_api::ProvideRuntimeApi;
 use sp_blockchain::HeaderBackend;
@@ -99,13 +100,22 @@ impl LightNode {
     /// Hands an extrinsic that is signed already to the pool.
     pub async fn hand_in_signed(&self, extrinsic: OpaqueExtrinsic) -> Result<HandedIn, NodeError> {
         let best = self.client().info();
-        let extrinsic = self
+        let hash = self.pool().hash_of(&extrinsic);
+        let source = TransactionSource::Local;
+        let taken = self
             .pool()
-            .submit_one(best.best_hash, TransactionSource::Local, extrinsic)
-            .await
-            .map_err(|e| NodeError::Pool(e.to_string()))?;
+            .submit_one(best.best_hash, source, extrinsic)
+            .await;
+        let taken = match taken.map_err(IntoPoolError::into_pool_error) {
+            Ok(_) => Ok(()),
+            // A block that came at this moment has had the pool take it before.
+            Err(Ok(PoolError::AlreadyImported(_))) => Ok(()),
+            Err(Ok(error)) => Err(error.to_string()),
+            Err(Err(error)) => Err(error.to_string()),
+        };
+        taken.map_err(NodeError::Pool)?;
         Ok(HandedIn {
-            extrinsic,
+            extrinsic: hash,
             after: best.best_number,
         })
     }

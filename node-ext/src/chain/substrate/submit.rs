@@ -7,7 +7,7 @@ use cairn_primitives::challenge::AccountId;
 use cairn_primitives::runtime_api::StorageProviderApi;
 use codec::Encode;
 use futures::stream::StreamExt;
-use sc_transaction_pool_api::error::IntoPoolError;
+use sc_transaction_pool_api::error::{Error as PoolError, IntoPoolError};
 use sc_transaction_pool_api::{
     InPoolTransaction, TransactionPool, TransactionSource, TransactionStatus,
 };
@@ -40,8 +40,19 @@ where
         let watched = self
             .pool
             .submit_and_watch(at, TransactionSource::Local, extrinsic)
-            .await
-            .map_err(|error| ChainError::NotTaken(reason(error)))?;
+            .await;
+        let watched = match watched.map_err(IntoPoolError::into_pool_error) {
+            Ok(watched) => watched,
+            // It was signed just now, so it is this very one: a block that came at
+            // this moment has had the pool take it a second time. It is there, and
+            // nobody tells what becomes of it.
+            Err(Ok(PoolError::AlreadyImported(_))) => {
+                let progress = futures::stream::empty().boxed();
+                return Ok(Ticket { hash, progress });
+            }
+            Err(Ok(error)) => return Err(ChainError::NotTaken(error.to_string())),
+            Err(Err(error)) => return Err(ChainError::NotTaken(error.to_string())),
+        };
         let progress = watched.filter_map(|status| async move { progress(status) });
         // Whoever is told the end of it is told nothing more.
         let ended = futures::stream::unfold(Some(Box::pin(progress)), |progress| async move {
@@ -101,13 +112,6 @@ fn after_those_in_the_pool<P: TransactionPool>(pool: &P, account: AccountId, non
             nonce
         }
     })
-}
-
-fn reason<E: IntoPoolError + std::fmt::Display>(error: E) -> String {
-    match error.into_pool_error() {
-        Ok(error) => error.to_string(),
-        Err(error) => error.to_string(),
-    }
 }
 
 fn progress<Hash>(status: TransactionStatus<Hash, H256>) -> Option<Progress> {
