@@ -14,6 +14,7 @@ mod many;
 mod proof;
 mod prune;
 mod restart;
+mod rpc;
 mod thrash;
 
 use crate::Fallible;
@@ -83,6 +84,9 @@ pub(crate) enum Workload {
     /// Killed, and started again.
     #[value(name = "W13")]
     Restart,
+    /// Asked over a WebSocket.
+    #[value(name = "W14")]
+    Rpc,
     /// Taking over what today's provider holds.
     #[value(name = "W15")]
     Import,
@@ -104,6 +108,7 @@ impl Workload {
             Self::Dedup => "W11",
             Self::Burst => "W12",
             Self::Restart => "W13",
+            Self::Rpc => "W14",
             Self::Import => "W15",
         }
     }
@@ -123,6 +128,7 @@ impl Workload {
             Self::Dedup => dedup::run(setup),
             Self::Burst => burst::run(setup),
             Self::Restart => restart::run(setup),
+            Self::Rpc => rpc::run(setup),
             Self::Import => import::run(setup),
         }
     }

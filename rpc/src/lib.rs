@@ -42,7 +42,7 @@ pub use api::{
 pub use cosigners::{CosignerLimits, RpcCosigners};
 pub use limits::{ConnectionLimits, LaneLimits, Limits};
 #[cfg(feature = "listener")]
-pub use listener::{ListenerConfig, Origins, RpcMetrics, ServeError, Served, serve};
+pub use listener::{ListenerConfig, Origins, RpcMetrics, ServeError, Served, serve, serve_with};
 pub use policy::{DenyUnsafe, Policy, RpcMethods};
 pub use server::ProviderRpc;
 pub use types::*;

@@ -26,6 +26,7 @@ use crate::policy::{DenyUnsafe, RpcMethods};
 use crate::server::ProviderRpc;
 use crowd::Crowd;
 use gate::{GateLayer, Pace};
+use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::server::middleware::rpc::RpcServiceBuilder;
 use jsonrpsee::server::ws::is_upgrade_request;
@@ -85,8 +86,23 @@ pub fn serve(
     rpc: ProviderRpc,
     config: ListenerConfig,
 ) -> Result<Served, ServeError> {
+    serve_with(socket, rpc, RpcModule::new(()), config)
+}
+
+/// The same with methods of somebody's own beside the provider's.
+///
+/// # Errors
+///
+/// The socket's own, and [`ServeError::Methods`] where two have one name.
+pub fn serve_with(
+    socket: TcpListener,
+    rpc: ProviderRpc,
+    more: RpcModule<()>,
+    config: ListenerConfig,
+) -> Result<Served, ServeError> {
     let address = socket.local_addr()?;
-    let methods = rpc.clone().into_rpc()?;
+    let mut methods = rpc.clone().into_rpc()?;
+    methods.merge(more)?;
     if let Some(metrics) = &config.metrics {
         metrics.knows(methods.method_names());
     }

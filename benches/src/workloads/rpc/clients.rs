@@ -1,0 +1,109 @@
+//! Clients that ask one thing after the other, over as many connections as wanted.
+
+use crate::Fallible;
+use crate::stats::Samples;
+use jsonrpsee::core::client::ClientT;
+use jsonrpsee::core::params::ArrayParams;
+use jsonrpsee::core::traits::ToRpcParams;
+use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// One connection.
+pub(super) struct Client(WsClient);
+
+/// Parameters in order, as JSON.
+struct Params(Value);
+
+impl ToRpcParams for Params {
+    fn to_rpc_params(self) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+        serde_json::value::to_raw_value(&self.0).map(Some)
+    }
+}
+
+impl Client {
+    pub(super) async fn connect(url: &str) -> Fallible<Self> {
+        let client = WsClientBuilder::new()
+            .max_response_size(16 << 20)
+            .request_timeout(Duration::from_secs(120));
+        Ok(Self(client.build(url).await?))
+    }
+
+    /// Asks, and gives the bytes of the answer unread.
+    pub(super) async fn ask(&self, method: &str, params: Value) -> Fallible<Box<RawValue>> {
+        Ok(self.0.request(method, Params(params)).await?)
+    }
+
+    /// The same without parameters.
+    pub(super) async fn ask_plainly(&self, method: &str) -> Fallible<Box<RawValue>> {
+        Ok(self.0.request(method, ArrayParams::new()).await?)
+    }
+}
+
+/// What came of asking for a while.
+#[derive(Default)]
+pub(super) struct Asked {
+    pub(super) times: Samples,
+    pub(super) bytes: usize,
+    pub(super) lasted: Duration,
+}
+
+impl Asked {
+    pub(super) fn rate(&self) -> f64 {
+        self.times.len() as f64 / self.lasted.as_secs_f64()
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.times.append(other.times);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.lasted = self.lasted.saturating_add(other.lasted);
+    }
+}
+
+/// Asks over all connections at once for so long, each what `question` says for
+/// its next number.
+pub(super) async fn ask_for(
+    clients: &[Client],
+    lasting: Duration,
+    question: impl Fn(u64) -> (&'static str, Value) + Send + Sync,
+) -> Fallible<Asked> {
+    let since = Instant::now();
+    let asking = (0u64..).zip(clients).map(|(place, client)| {
+        let question = &question;
+        async move {
+            let mut asked = Asked::default();
+            // Numbers of its own, far from those of the others.
+            let mut number = place << 40;
+            while since.elapsed() < lasting {
+                let (method, params) = question(number);
+                let start = Instant::now();
+                let answer = match params {
+                    Value::Null => client.ask_plainly(method).await?,
+                    params => client.ask(method, params).await?,
+                };
+                asked.times.push(start.elapsed().as_secs_f64() * 1e9);
+                asked.bytes = asked.bytes.saturating_add(answer.get().len());
+                number = number.saturating_add(1);
+            }
+            Fallible::Ok(asked)
+        }
+    });
+    let mut all = Asked::default();
+    for asked in futures::future::try_join_all(asking).await? {
+        all.add(asked);
+    }
+    all.lasted = since.elapsed();
+    Ok(all)
+}
+
+/// Connections of one kind.
+pub(super) async fn connect(url: &str, count: usize) -> Fallible<Vec<Client>> {
+    let connecting = (0..count).map(|_| Client::connect(url));
+    futures::future::try_join_all(connecting).await
+}
+
+/// The parameters of a proof of a leaf.
+pub(super) fn leaf(bucket: u64, leaf: u64) -> Value {
+    json!([bucket, leaf])
+}

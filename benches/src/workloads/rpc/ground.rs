@@ -1,0 +1,140 @@
+//! A provider on disk, behind its listener.
+
+use super::chain::StillChain;
+use crate::Fallible;
+use crate::data::random_bytes;
+use cairn_node_ext::{
+    BasePath, BucketConfig, Extension, ExtensionConfig, NewLeaf, Provider, ProviderOptions,
+    SignedCommitment, Signer, Wanted,
+};
+use cairn_primitives::BucketId;
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::OpenChallenge;
+use cairn_rpc::{
+    ConnectionLimits, Limits, ListenerConfig, Policy, ProviderRpc, RpcCosigners, Served, serve_with,
+};
+use jsonrpsee::RpcModule;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// The server's threads: as many as the machine has cores that it was planned for.
+const THREADS: usize = 2;
+
+/// A provider that is not served yet.
+pub(super) struct Ground {
+    folder: TempDir,
+    provider: Arc<Provider>,
+    signer: Signer,
+}
+
+/// A provider that is served.
+pub(super) struct Serving {
+    served: Served,
+    extension: tokio::task::JoinHandle<()>,
+    /// The provider's own, so that its work is not the clients'.
+    runtime: Runtime,
+    _folder: TempDir,
+}
+
+impl Ground {
+    pub(super) fn new(folder: TempDir) -> Fallible<Self> {
+        let base = BasePath::create(folder.path())?;
+        base.keys().insert("//Alice")?;
+        let signer = base.keys().signer(None)?;
+        let provider = Arc::new(Provider::open(base, ProviderOptions::default())?);
+        Ok(Self {
+            folder,
+            provider,
+            signer,
+        })
+    }
+
+    pub(super) fn account(&self) -> AccountId {
+        AccountId(self.signer.public())
+    }
+
+    /// A bucket of so many leaves, all with one content of so many bytes.
+    pub(super) fn bucket(
+        &self,
+        id: u64,
+        leaves: usize,
+        content: usize,
+    ) -> Fallible<(NewLeaf, SignedCommitment)> {
+        let id = BucketId(id);
+        self.provider.create_bucket(id, BucketConfig::default())?;
+        let lease = self.provider.lease(id, Wanted::write())?;
+        let stored = lease.ingest(&random_bytes(id.0, content)[..])?;
+        let leaf = NewLeaf {
+            data_root: stored.data_root,
+            data_size: stored.data_size,
+        };
+        let (_, signed) = lease.commit_signed(&vec![leaf; leaves], &self.signer)?;
+        Ok((leaf, signed))
+    }
+
+    /// Serves it, over a chain with these challenges.
+    pub(super) fn serve(self, open: Vec<OpenChallenge>, more: RpcModule<()>) -> Fallible<Serving> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .enable_all()
+            .build()?;
+        let challenges = open.len();
+        let chain = StillChain {
+            account: self.account(),
+            open,
+        };
+        let extension = Extension::new(
+            Arc::new(chain),
+            self.provider,
+            self.signer,
+            Arc::new(RpcCosigners::default()),
+            ExtensionConfig::default(),
+        )?;
+        let handle = extension.handle();
+        let rpc = ProviderRpc::new(handle.clone(), Limits::default(), Policy::default());
+        let limits = ConnectionLimits {
+            per_minute: NonZeroU32::MAX,
+            ..ConnectionLimits::default()
+        };
+        let config = ListenerConfig {
+            limits,
+            ..ListenerConfig::default()
+        };
+        let started = runtime.block_on(async {
+            let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
+            let running = tokio::spawn(extension.run(std::future::pending()));
+            let mut events = handle.challenges.events();
+            while handle.challenges.duties().len() < challenges {
+                events.changed().await?;
+            }
+            Fallible::Ok((serve_with(socket, rpc, more, config)?, running))
+        });
+        let (served, extension) = started?;
+        Ok(Serving {
+            served,
+            extension,
+            runtime,
+            _folder: self.folder,
+        })
+    }
+}
+
+impl Serving {
+    pub(super) fn url(&self) -> String {
+        format!("ws://{}", self.served.address())
+    }
+
+    pub(super) fn stop(self) -> Fallible<()> {
+        let within = Duration::from_secs(10);
+        let stopped = self.runtime.block_on(self.served.stop(within));
+        self.extension.abort();
+        self.runtime.shutdown_timeout(within);
+        if stopped {
+            return Ok(());
+        }
+        Err("the listener does not stop".into())
+    }
+}
