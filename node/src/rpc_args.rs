@@ -30,8 +30,8 @@ pub(crate) struct RpcArgs {
     /// by this machine alone (auto)
     #[arg(long, value_name = "auto|safe|unsafe", default_value = "auto")]
     rpc_methods: RpcMethods,
-    /// Websites that may ask by a browser, separated by commas; or `all` [default: localhost and
-    /// https://polkadot.js.org]
+    /// Websites that may ask by a browser, separated by commas; or `all` [default: those of this
+    /// machine, and polkadot.js.org over https]
     #[arg(long, value_name = "ORIGINS")]
     rpc_cors: Option<Origins>,
     /// Connections at once; who comes after them takes the place of one that is silent, if any is
