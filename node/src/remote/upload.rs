@@ -248,13 +248,14 @@ impl<'c> RemoteUpload<'c> {
         } = self;
         let (connection, bucket) = (&client.connection, Uint(bucket.0));
         let to_send = to_send(connection, bucket, *profile, waiting).await?;
+        let together = together(connection, bucket, &to_send).await?;
         let highest = to_send.iter().map(|piece| piece.height()).max();
         // No node is above another of its height, so those may go together.
         for height in 0..=highest.unwrap_or(0) {
             let level = to_send.iter().filter(|piece| piece.height() == height);
             let mut sent = stream::iter(level)
                 .map(|piece| async move { (piece, put(connection, bucket, piece).await) })
-                .buffered(IN_FLIGHT);
+                .buffered(together);
             while let Some((piece, put)) = sent.next().await {
                 let new_bytes = put.map_err(|error| Unsent {
                     file: piece.file,
@@ -298,6 +299,32 @@ async fn to_send<'p>(
     }
     let is_to_send = |piece: &&Piece| piece.is_ambiguous(profile) || missing.contains(&piece.hash);
     Ok(distinct.into_iter().filter(is_to_send).collect())
+}
+
+/// How many pieces may be in flight. Where not all of them fit, each has to be there
+/// before the next: a later file must not take the room of one before it.
+async fn together(
+    connection: &Connection,
+    bucket: Uint,
+    to_send: &[&Piece],
+) -> Result<usize, Unsent> {
+    let Some(first) = to_send.first() else {
+        return Ok(IN_FLIGHT);
+    };
+    let question = |rpc: Arc<_>| async move { BucketApiClient::info(&*rpc, bucket).await };
+    let info = connection.ask(ANSWER_WITHIN, question).await;
+    let file = first.file;
+    let info = info.map_err(|error| Unsent { file, error })?;
+    let lengths = to_send.iter().map(|piece| match &piece.content {
+        Content::Chunk(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        Content::Node { .. } => 0,
+    });
+    let after = lengths.fold(info.used_bytes.0, u64::saturating_add);
+    Ok(if after <= info.max_bytes.0 {
+        IN_FLIGHT
+    } else {
+        1
+    })
 }
 
 /// Has one piece stored; the bytes that are new with it.
