@@ -106,7 +106,8 @@ impl Bucket {
 impl Promise {
     /// Of two promises of one bucket the one that needs more of it; the second
     /// of two that need the same.
-    pub(crate) fn greater(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+    #[must_use]
+    pub fn greater(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         let reach = |promise: &Self| {
             let commitment = promise.commitment;
             (commitment.start_seq, commitment.leaf_count)

@@ -67,7 +67,10 @@ fn keep(
     promise: Promise,
 ) {
     if wanted.is_none_or(|wanted| wanted == id) {
-        newest.insert(id, promise);
+        // What is signed for a checkpoint may have fewer leaves than what was
+        // signed before it.
+        let known = newest.remove(&id);
+        newest.extend(Promise::greater(known, Some(promise)).map(|greater| (id, greater)));
     }
 }
 
@@ -148,7 +151,33 @@ fn changes<K: Ord + Copy>(
 mod tests {
     use super::*;
     use crate::types::{ChallengeStage, Uint};
-    use cairn_primitives::H256;
+    use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
+
+    #[test]
+    fn of_what_is_waiting_the_newest_stays_also_when_older_is_signed_after_it() {
+        let promise = |start_seq, count| Promise {
+            commitment: Commitment {
+                mmr_root: H256::repeat_byte(9),
+                start_seq: Sequence(start_seq),
+                leaf_count: LeafCount::new(count).unwrap(),
+            },
+            signed_ms: 1,
+        };
+        let (one, two, other) = (BucketId(1), BucketId(2), BucketId(3));
+        let mut newest = BTreeMap::new();
+        for (id, promise) in [
+            (one, promise(0, 5)),
+            (one, promise(0, 7)),
+            (one, promise(0, 6)),
+            (two, promise(0, 9)),
+            (two, promise(4, 2)),
+            (other, promise(0, 99)),
+        ] {
+            keep(&mut newest, (id == other).then_some(one), id, promise);
+        }
+        let expected = [(one, promise(0, 7)), (two, promise(4, 2))];
+        assert_eq!(newest, BTreeMap::from(expected));
+    }
 
     fn challenge(index: u16, stage: ChallengeStage, blocks_left: u32) -> ChallengeInfo {
         ChallengeInfo {

@@ -38,7 +38,8 @@ impl Client {
             .then_some(Self { stream, id: 0 })
     }
 
-    /// Asks, and waits for the answer, whatever it is.
+    /// Asks, and waits for the answer, whatever it is. News of a subscription
+    /// that come before it are lost.
     pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
         self.try_ask(method, params).expect("the provider hung up")
     }

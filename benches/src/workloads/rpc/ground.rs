@@ -79,6 +79,7 @@ impl Ground {
     pub(super) fn serve(self, open: Vec<OpenChallenge>, more: RpcModule<()>) -> Fallible<Serving> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
+            .thread_name("provider")
             .enable_all()
             .build()?;
         let challenges = open.len();
