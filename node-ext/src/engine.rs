@@ -19,7 +19,9 @@ pub use options::{Resources, Shared};
 
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
 use options::{families, options};
-use rocksdb::{ColumnFamily, DBWithThreadMode, SingleThreaded, WriteBatch, WriteOptions};
+use rocksdb::{
+    ColumnFamily, DBWithThreadMode, ReadOptions, ReadTier, SingleThreaded, WriteBatch, WriteOptions,
+};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,6 +41,16 @@ pub enum Access {
     ReadOnly,
     /// For everything.
     ReadWrite,
+}
+
+/// How far a read may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// To the disk.
+    Disk,
+    /// To what the database has in memory: what is not there is a failure, and
+    /// nothing waits for a disk.
+    Memory,
 }
 
 /// What a write promises when it returns.
@@ -208,6 +220,28 @@ impl Engine {
                 value
                     .map(|found| found.map(|bytes| parse(&bytes)))
                     .map_err(self.fault("reading a bucket"))
+            })
+            .collect()
+    }
+
+    /// The same from what the database has in memory; fails where one of them
+    /// is not there. Nothing waits for a disk.
+    pub(crate) fn get_many_at_hand<K: AsRef<[u8]>, T>(
+        &self,
+        family: Family,
+        keys: &[K],
+        parse: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<Option<T>>, EngineError> {
+        let handle = self.family(family)?;
+        let mut options = ReadOptions::default();
+        options.set_read_tier(ReadTier::BlockCache);
+        // One by one: the batched read goes to disk whatever the tier.
+        keys.iter()
+            .map(|key| {
+                self.db
+                    .get_pinned_cf_opt(handle, key, &options)
+                    .map(|found| found.map(|bytes| parse(&bytes)))
+                    .map_err(self.fault("reading a bucket from memory"))
             })
             .collect()
     }

@@ -243,6 +243,15 @@ impl<H: Home> Pool<H> {
         }
     }
 
+    /// The bucket for reading, if it is open and nothing is in the way. Waits for
+    /// nothing.
+    pub(crate) fn lease_if_open(self: &Arc<Self>, id: BucketId) -> Option<PoolLease<H>> {
+        let mut table = self.table.lock();
+        let held = table.slots.use_if_open(id)?;
+        count(&self.counters.hits);
+        Some(self.lease_of(&mut table, id, Wanted::read(), held.0))
+    }
+
     /// The bucket if it is open for writing, whatever the queue.
     pub(crate) fn lease_if_written(self: &Arc<Self>, id: BucketId) -> Option<PoolLease<H>> {
         let held = self.table.lock().slots.use_if_written(id)?;

@@ -203,6 +203,14 @@ impl Provider {
         }
     }
 
+    /// A bucket to read, where it is open and there is nothing to wait for: for a
+    /// thread that must not block. Within [`Bucket::view_at_hand`](
+    /// crate::Bucket::view_at_hand) it may be read there as well.
+    pub fn lease_at_hand(&self, id: BucketId) -> Option<Lease> {
+        let inner = self.inner.pool.lease_if_open(id)?;
+        Some(Lease { inner })
+    }
+
     /// Answers a challenge, before all that is not one.
     ///
     /// # Errors

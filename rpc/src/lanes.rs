@@ -6,12 +6,15 @@
 //!               │ none free: wait, the nearest deadline first
 //!               └ too many wait: "busy"
 //! ```
+//!
+//! What is all in memory is done where it was asked for, in a place of its lane.
 
 mod lane;
 
 use crate::error::Error;
 use crate::limits::Limits;
-use lane::{Lane, NoPlace, Place};
+pub(crate) use lane::Place;
+use lane::{Lane, NoPlace};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -115,6 +118,14 @@ impl Lanes {
             Err(NoPlace::Full) => Err(Error::busy(name, RETRY_AFTER)),
             Err(NoPlace::Late) => Err(Error::too_late(self.inner.request_time)),
         }
+    }
+
+    /// A place where one is free, for work that neither blocks nor waits.
+    pub(crate) fn place_at_hand(&self, work: Work) -> Option<Place> {
+        if self.is_stopping() {
+            return None;
+        }
+        self.lane(work).0.enter_at_once()
     }
 
     /// Does work that may block, where it may. It is told how long it may take.

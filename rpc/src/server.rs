@@ -1,7 +1,7 @@
 //! The methods, over what a running provider can be asked.
 //!
 //! Nothing here blocks an async thread: what reads or writes a bucket goes
-//! through its lane to a thread that may.
+//! through its lane to a thread that may, unless all of it is in memory.
 
 mod bucket;
 mod news;
@@ -17,7 +17,7 @@ use crate::lanes::{Lanes, Work};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::types::Uint;
-use cairn_node_ext::{ExtensionHandle, Fault, Lease, Wanted};
+use cairn_node_ext::{At, ExtensionHandle, Fault, Lease, ProveError, View, Wanted};
 use cairn_primitives::BucketId;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::{Extensions, RpcModule};
@@ -92,6 +92,36 @@ impl ProviderRpc {
     ) -> Result<T, Error> {
         self.with_bucket(Work::Read, Wanted::read(), bucket, job)
             .await
+    }
+
+    /// Reads one state of a bucket: at once where all of it is in memory, since
+    /// the way to a thread that may block and back takes about as long.
+    async fn view<T: Send + 'static>(
+        &self,
+        bucket: Uint,
+        at: At,
+        of: impl Fn(&View<'_>) -> Result<T, ProveError> + Send + 'static,
+    ) -> Result<T, Error> {
+        if let Some(done) = self.at_hand(bucket, at, &of) {
+            return Ok(done);
+        }
+        self.read(bucket, move |lease| {
+            watched(lease, lease.view(at).and_then(|view| of(&view)))
+        })
+        .await
+    }
+
+    /// Nothing where it has to be waited for, or fails: then that is found out,
+    /// and told of, where waiting is allowed.
+    fn at_hand<T>(
+        &self,
+        bucket: Uint,
+        at: At,
+        of: impl Fn(&View<'_>) -> Result<T, ProveError>,
+    ) -> Option<T> {
+        let _place = self.lanes.place_at_hand(Work::Read)?;
+        let lease = self.handle.provider.lease_at_hand(BucketId(bucket.0))?;
+        of(&lease.view_at_hand(at)?).ok()
     }
 
     /// Changes a bucket.

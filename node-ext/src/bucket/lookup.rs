@@ -1,7 +1,7 @@
 //! Reading nodes and leaves of a tree, all that a proof needs in one batch.
 
 use super::View;
-use crate::engine::Family;
+use crate::engine::{Family, Reach};
 use crate::error::ProveError;
 use crate::layout;
 use cairn_primitives::{H256, LEAF_BYTES, MmrLeaf, Position, Sequence};
@@ -57,10 +57,14 @@ impl View<'_> {
         let node_keys = positions.iter().map(|at| layout::node_key(tree, *at));
         let leaf_keys = sequences.iter().map(|at| layout::leaf_key(*at));
         let keys: Vec<_> = node_keys.chain(leaf_keys).collect();
-        let mut records = bucket
-            .engine
-            .get_many(Family::Tree, &keys, Record::parse)?
-            .into_iter();
+        let records = match self.reach {
+            Reach::Disk => bucket.engine.get_many(Family::Tree, &keys, Record::parse),
+            Reach::Memory => {
+                let parse = Record::parse;
+                bucket.engine.get_many_at_hand(Family::Tree, &keys, parse)
+            }
+        };
+        let mut records = records?.into_iter();
         let unreadable = |what: String, record| match record {
             Record::Unreadable { length } => bucket.unsound(format!("{what} has {length} bytes")),
             _ => bucket.unsound(format!("{what} is another kind of record")),

@@ -8,14 +8,14 @@
 
 use super::Bucket;
 use super::lookup::ProofRecords;
-use crate::engine::Family;
+use crate::engine::{Family, Reach};
 use crate::error::ProveError;
 use crate::layout::{self, InteriorValue, PromiseValue};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::mmr::{self, LeafRoute};
 use cairn_primitives::{
-    ChunkIndex, Commitment, H256, LeafCount, LeafIndex, MerkleProof, MmrLeaf, MmrProof, Sequence,
-    chain_rule, chunk_tree, verify,
+    ChunkIndex, Commitment, H256, HashingProfile, LeafCount, LeafIndex, MerkleProof, MmrLeaf,
+    MmrProof, Sequence, chain_rule, chunk_tree, verify,
 };
 
 /// Which state of a bucket a proof is for.
@@ -37,6 +37,12 @@ pub enum At {
     },
 }
 
+/// A root that is not the newest: what was signed says where it was.
+struct Elsewhere {
+    root: H256,
+    tree: Option<Sequence>,
+}
+
 /// A bucket as it was at one leaf count.
 #[derive(Clone, Copy)]
 pub struct View<'b> {
@@ -45,6 +51,7 @@ pub struct View<'b> {
     pub(super) count: LeafCount,
     /// What the peaks must bag to, where that is known before they are read.
     root: Option<H256>,
+    pub(super) reach: Reach,
 }
 
 /// A challenge's answer, with what it was checked against.
@@ -83,29 +90,49 @@ impl Bucket {
     /// [`ProveError::UnknownRoot`], [`ProveError::NoSuchCount`], or the
     /// database's failure.
     pub fn view(&self, at: At) -> Result<View<'_>, ProveError> {
+        match self.view_of_tip(at, Reach::Disk)? {
+            Ok(view) => Ok(view),
+            Err(Elsewhere { root, tree }) => self.promised_view(root, tree),
+        }
+    }
+
+    /// The same for threads that must not block, where nothing has to be read to
+    /// find it. Within it nodes and leaves come from memory only: a proof that
+    /// would have to wait for a disk fails. Content is read as ever.
+    pub fn view_at_hand(&self, at: At) -> Option<View<'_>> {
+        self.view_of_tip(at, Reach::Memory).ok()?.ok()
+    }
+
+    /// A state that the tip tells of, which is any but those behind older roots.
+    fn view_of_tip(&self, at: At, reach: Reach) -> Result<Result<View<'_>, Elsewhere>, ProveError> {
         let tip = self.tip();
         let have = tip.frontier.count();
-        let at_tip = |count, root| View {
+        let count = match at {
+            At::Newest => have,
+            At::LeafCount(count) if count <= have => count,
+            At::LeafCount(asked) => {
+                let bucket = self.id;
+                return Err(ProveError::NoSuchCount {
+                    bucket,
+                    asked,
+                    have,
+                });
+            }
+            At::Root(root) if root == tip.root => have,
+            At::Root(root) => return Ok(Err(Elsewhere { root, tree: None })),
+            At::RootOf { root, tree } if root == tip.root && tree == tip.tree => have,
+            At::RootOf { root, tree } => {
+                let tree = Some(tree);
+                return Ok(Err(Elsewhere { root, tree }));
+            }
+        };
+        Ok(Ok(View {
             bucket: self,
             tree: tip.tree,
             count,
-            root,
-        };
-        match at {
-            At::Newest => Ok(at_tip(have, Some(tip.root))),
-            At::LeafCount(asked) if asked > have => Err(ProveError::NoSuchCount {
-                bucket: self.id,
-                asked,
-                have,
-            }),
-            At::LeafCount(count) => Ok(at_tip(count, (count == have).then_some(tip.root))),
-            At::Root(root) if root == tip.root => Ok(at_tip(have, Some(root))),
-            At::Root(root) => self.promised_view(root, None),
-            At::RootOf { root, tree } if root == tip.root && tree == tip.tree => {
-                Ok(at_tip(have, Some(root)))
-            }
-            At::RootOf { root, tree } => self.promised_view(root, Some(tree)),
-        }
+            root: (count == have).then_some(tip.root),
+            reach,
+        }))
     }
 
     pub(super) fn promised_view(
@@ -134,6 +161,7 @@ impl Bucket {
             tree,
             count,
             root: Some(root),
+            reach: Reach::Disk,
         })
     }
 
@@ -196,6 +224,11 @@ impl View<'_> {
     /// Leaves in this state.
     pub fn count(&self) -> LeafCount {
         self.count
+    }
+
+    /// How the bucket hashes.
+    pub fn profile(&self) -> HashingProfile {
+        self.bucket.config.profile
     }
 
     /// The sequence of the first leaf of the tree that this is a state of.

@@ -313,6 +313,23 @@ impl<H: Handle> Slots<H> {
         }
     }
 
+    /// A bucket's handle, if it is open and there is nothing to wait for.
+    pub(super) fn use_if_open(&mut self, id: BucketId) -> Option<H> {
+        let slot = self.slots.get(&id)?;
+        let State::Open { handle, .. } = &slot.state else {
+            return None;
+        };
+        let has_to_wait = slot.reserving || slot.writers_waiting > 0;
+        if has_to_wait || slot.panicked || handle.is_spoiled() {
+            return None;
+        }
+        // With nothing in its way this is what is asked for, and no other step.
+        match self.ask(id, Access::ReadOnly, Priority::Usual, None) {
+            Step::Use(handle) => Some(handle),
+            _ => None,
+        }
+    }
+
     /// A bucket's handle, if it is open for writing, for upkeep: a lease like any
     /// other, but that the bucket keeps its place among the idle ones.
     pub(super) fn use_if_written(&mut self, id: BucketId) -> Option<H> {

@@ -376,6 +376,33 @@ fn whoever_reserves_a_bucket_waits_for_its_leases_and_keeps_others_out() {
 }
 
 #[test]
+fn what_is_at_hand_is_open_and_nobody_waits_for_it() {
+    let pool = pool(2);
+    let at_hand = |id| pool.lease_if_open(BucketId(id));
+    assert!(at_hand(1).is_none(), "nothing is opened for it");
+    let reader = read(&pool, 1);
+    assert_eq!(at_hand(1).map(|lease| lease.id), Some(BucketId(1)));
+    assert_eq!(pool.statistics().leased, 1);
+    std::thread::scope(|scope| {
+        // Opened for reading, it has to be closed for whoever wants to write.
+        let writer = scope.spawn(|| drop(write(&pool, 1)));
+        while at_hand(1).is_some() {
+            std::thread::yield_now();
+        }
+        drop(reader);
+        writer.join().unwrap();
+    });
+    let spoiled = write(&pool, 1);
+    assert!(at_hand(1).is_some());
+    spoiled.spoiled.store(true, Ordering::SeqCst);
+    assert!(at_hand(1).is_none(), "it has to be opened anew");
+    drop(spoiled);
+    let _reservation = pool.reserve(BucketId(1), SOON, false).ok().unwrap();
+    assert!(at_hand(1).is_none());
+    assert_eq!(pool.home.opened.load(Ordering::SeqCst), 2);
+}
+
+#[test]
 fn the_oldest_unflushed_data_is_written_out_first_and_no_more_than_needed() {
     let pool = pool(8);
     for id in 1..=6 {

@@ -46,7 +46,7 @@ struct State {
 
 /// A place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// None once it was handed on.
     lane: Option<Arc<Lane>>,
 }
@@ -106,15 +106,27 @@ impl Lane {
         }
     }
 
+    /// A place, if one is free now.
+    pub(super) fn enter_at_once(self: &Arc<Self>) -> Option<Place> {
+        self.take(&mut self.state.lock())
+    }
+
+    fn take(self: &Arc<Self>, state: &mut State) -> Option<Place> {
+        if state.taken >= self.limits.at_once.get() {
+            return None;
+        }
+        state.taken = state.taken.saturating_add(1);
+        let lane = Some(self.clone());
+        Some(Place { lane })
+    }
+
     fn take_or_queue(
         self: &Arc<Self>,
         order: u32,
     ) -> Result<Result<Place, oneshot::Receiver<Place>>, NoPlace> {
         let mut state = self.state.lock();
-        if state.taken < self.limits.at_once.get() {
-            state.taken = state.taken.saturating_add(1);
-            let lane = Some(self.clone());
-            return Ok(Ok(Place { lane }));
+        if let Some(place) = self.take(&mut state) {
+            return Ok(Ok(place));
         }
         let turn = (order, state.came);
         state.came = state.came.saturating_add(1);

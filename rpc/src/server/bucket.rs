@@ -120,8 +120,7 @@ impl BucketApiServer for ProviderRpc {
 
     async fn peaks(&self, bucket: Uint, at: Option<AtState>) -> Result<PeaksInfo, Error> {
         let at = state(at)?;
-        self.read(bucket, move |lease| proving::peaks(lease, at))
-            .await
+        self.view(bucket, at, proving::peaks).await
     }
 
     async fn leaf(
@@ -131,7 +130,7 @@ impl BucketApiServer for ProviderRpc {
         at: Option<AtState>,
     ) -> Result<LeafInfo, Error> {
         let (at, index) = (state(at)?, LeafIndex(leaf_index.0));
-        self.read(bucket, move |lease| proving::leaf(lease, at, index))
+        self.view(bucket, at, move |view| proving::leaf(view, index))
             .await
     }
 
@@ -142,7 +141,7 @@ impl BucketApiServer for ProviderRpc {
         at: Option<AtState>,
     ) -> Result<MmrProofInfo, Error> {
         let (at, index) = (state(at)?, LeafIndex(leaf_index.0));
-        self.read(bucket, move |lease| proving::mmr_proof(lease, at, index))
+        self.view(bucket, at, move |view| proving::mmr_proof(view, index))
             .await
     }
 

@@ -6,17 +6,16 @@ use crate::types::{
     AncestryProof, ChallengeResponseInfo, ChunkProofInfo, LeafInfo, LeavesProof, MmrProofInfo,
     PeaksInfo, RuleVerdict, Uint,
 };
-use cairn_node_ext::{Answer, At, Lease, View};
+use cairn_node_ext::{Answer, At, Lease, ProveError, View};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::sp_mmr::{self, LeafProof};
 use cairn_primitives::{HashingProfile, LeafCount, LeafIndex, MmrLeaf, chain_rule, verify};
 use codec::{DecodeAll, Encode};
 use sp_core::Bytes;
 
-pub(super) fn peaks(lease: &Lease, at: At) -> Result<PeaksInfo, Error> {
-    let view = watched(lease, lease.view(at))?;
-    let (commitment, peaks) = watched(lease, view.peaks())?;
-    let is_plain = lease.config().profile == HashingProfile::Plain;
+pub(super) fn peaks(view: &View<'_>) -> Result<PeaksInfo, ProveError> {
+    let (commitment, peaks) = view.peaks()?;
+    let is_plain = view.profile() == HashingProfile::Plain;
     Ok(PeaksInfo {
         commitment: commitment.into(),
         pallet_mmr_root: is_plain.then(|| sp_mmr::bag(&peaks)),
@@ -30,18 +29,16 @@ fn leaf_info(view: &View<'_>, index: LeafIndex, leaf: &MmrLeaf) -> LeafInfo {
     LeafInfo::new(index, sequence, leaf)
 }
 
-pub(super) fn leaf(lease: &Lease, at: At, index: LeafIndex) -> Result<LeafInfo, Error> {
-    let view = watched(lease, lease.view(at))?;
-    let leaf = watched(lease, view.leaf(index))?;
-    Ok(leaf_info(&view, index, &leaf))
+pub(super) fn leaf(view: &View<'_>, index: LeafIndex) -> Result<LeafInfo, ProveError> {
+    let leaf = view.leaf(index)?;
+    Ok(leaf_info(view, index, &leaf))
 }
 
-pub(super) fn mmr_proof(lease: &Lease, at: At, index: LeafIndex) -> Result<MmrProofInfo, Error> {
-    let view = watched(lease, lease.view(at))?;
-    let (commitment, proof) = watched(lease, view.mmr_proof(index))?;
+pub(super) fn mmr_proof(view: &View<'_>, index: LeafIndex) -> Result<MmrProofInfo, ProveError> {
+    let (commitment, proof) = view.mmr_proof(index)?;
     Ok(MmrProofInfo {
         commitment: commitment.into(),
-        leaf: leaf_info(&view, index, &proof.leaf),
+        leaf: leaf_info(view, index, &proof.leaf),
         leaf_proof: (&proof.leaf_proof).into(),
         scale: Bytes(proof.encode()),
         peaks: proof.peaks,
@@ -173,7 +170,7 @@ fn decode_leaves(bytes: &[u8]) -> Result<Vec<MmrLeaf>, codec::Error> {
 pub(super) fn judge(lease: &Lease, at: At, given: &ToJudge) -> Result<bool, Error> {
     let profile = lease.config().profile;
     if profile != HashingProfile::Plain {
-        let error = cairn_node_ext::ProveError::NoSecondDialect { bucket: lease.id() };
+        let error = ProveError::NoSecondDialect { bucket: lease.id() };
         return Err(error.into());
     }
     let view = watched(lease, lease.view(at))?;

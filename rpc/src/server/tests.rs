@@ -241,6 +241,52 @@ proptest! {
 }
 
 #[test]
+fn proofs_from_memory_wait_for_no_thread_and_others_do() {
+    let asked = Asked::new();
+    let threads = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    // The one thread that may block is taken.
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let taken = threads.spawn_blocking(move || held.recv());
+    let from_memory = [
+        ("bucket_mmrProof", json!([BUCKET.0, 0])),
+        ("bucket_mmrProof", json!([BUCKET.0, 0, { "leafCount": 1 }])),
+        ("bucket_leaf", json!([BUCKET.0, 0])),
+        ("bucket_peaks", json!([BUCKET.0])),
+    ];
+    let ask = |(method, params): &(&str, Value)| {
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let module = asked.module.clone();
+        async move {
+            let asked = module.raw_json_request(&request.to_string(), 1).await;
+            serde_json::from_str::<Value>(&asked.unwrap().0).unwrap()
+        }
+    };
+    threads.block_on(async {
+        for what in &from_memory {
+            let answer = ask(what).await;
+            assert!(answer["result"].is_object(), "{answer}");
+        }
+        // A leaf that is not there is looked for again where errors are told of,
+        // and content is never read here.
+        for what in [
+            ("bucket_mmrProof", json!([BUCKET.0, 9])),
+            ("bucket_chunkProof", json!([BUCKET.0, 0, 0])),
+        ] {
+            let waits = tokio::time::timeout(std::time::Duration::from_millis(50), ask(&what));
+            assert!(waits.await.is_err(), "{what:?}");
+        }
+        drop(hold);
+        let _ = taken.await;
+        let answer = ask(&("bucket_mmrProof", json!([BUCKET.0, 9]))).await;
+        assert_eq!(answer["error"]["code"], json!(Code::NoSuchLeaf.number()));
+    });
+}
+
+#[test]
 fn what_changes_buckets_asks_the_policy_first() {
     let house = House::of("//Alice");
     let chain = Arc::new(OneBucket {

@@ -1,6 +1,7 @@
 //! Commits, signatures and proofs, against the replay of all leaves.
 
 use super::*;
+use crate::provider::Fault;
 use cairn_primitives::{chain_rule, sp_mmr};
 use proptest::prelude::*;
 
@@ -74,6 +75,52 @@ fn check_second_dialect(fixture: &Fixture, view: &View<'_>, n: u64) {
         (sp_root(prev), sp_root(n))
     );
     sp_mmr::verify_ancestry(&ancestry.proof, &sp_root(prev), &sp_root(n)).unwrap();
+}
+
+#[test]
+fn from_memory_there_is_the_same_proof_or_none() {
+    for profile in PROFILES {
+        let mut fixture = Fixture::of_profile(profile);
+        fixture.commit(1_000);
+        fixture.commit(1_234);
+        let older = fixture.replayed(1_000).mmr_root;
+        let proof = |fixture: &Fixture, at, index| {
+            let view = fixture.bucket().view_at_hand(at)?;
+            view.mmr_proof(LeafIndex(index)).ok()
+        };
+        let states = [
+            At::Newest,
+            At::LeafCount(count(2_234)),
+            At::LeafCount(count(1_001)),
+        ];
+        let check = |fixture: &Fixture, at, index| {
+            let view = fixture.bucket().view(at).unwrap();
+            let expected = view.mmr_proof(LeafIndex(index)).unwrap();
+            assert_eq!(proof(fixture, at, index), Some(expected));
+        };
+        for at in states {
+            check(&fixture, at, 17);
+        }
+        // What was signed is looked for on disk, and there is no other state.
+        assert!(fixture.bucket().view_at_hand(At::Root(older)).is_none());
+        let none = At::LeafCount(count(2_235));
+        assert!(fixture.bucket().view_at_hand(none).is_none());
+        assert!(proof(&fixture, At::Newest, 2_234).is_none());
+
+        // All of it on disk and nothing of it read: the nodes are not here until
+        // somebody has waited for them, and nothing is taken for damage.
+        fixture.bucket().flush().unwrap();
+        fixture.reopen();
+        let refused = fixture.bucket().view_at_hand(At::Newest).unwrap();
+        let refused = refused.mmr_proof(LeafIndex(17)).unwrap_err();
+        assert!(
+            matches!(refused, ProveError::Engine(_)) && !refused.tells_of_damage(),
+            "{refused}"
+        );
+        for at in states {
+            check(&fixture, at, 17);
+        }
+    }
 }
 
 #[test]
