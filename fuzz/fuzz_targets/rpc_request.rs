@@ -3,18 +3,17 @@
 //! what was signed stays provable.
 #![no_main]
 
-mod one_bucket;
-
+use cairn_node_ext::chain::StillChain;
 use cairn_node_ext::{
     BasePath, BucketConfig, Extension, ExtensionConfig, NewLeaf, Provider, ProviderOptions, Wanted,
 };
 use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::{MultiSigner, PrimaryProvider};
 use cairn_primitives::{BucketId, H256};
 use cairn_rpc::error::{Code, REFUSED};
 use cairn_rpc::{Limits, Policy, ProviderRpc, RpcCosigners};
 use jsonrpsee::RpcModule;
 use libfuzzer_sys::fuzz_target;
-use one_bucket::OneBucket;
 use serde_json::Value;
 use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
@@ -46,13 +45,16 @@ static ASKED: LazyLock<Asked> = LazyLock::new(|| {
     };
     let (_, signed) = lease.commit_signed(&[leaf], &signer).expect("a commitment");
     drop(lease);
-    let chain = Arc::new(OneBucket {
-        account: AccountId(signer.public()),
-        bucket: BUCKET,
-        key: signer.public(),
-    });
+    let account = AccountId(signer.public());
+    let itself = PrimaryProvider {
+        account,
+        key: Some(MultiSigner::Sr25519(signer.public())),
+        endpoint: Vec::new(),
+        agreement: None,
+    };
+    let chain = StillChain::new(account).with_bucket(BUCKET, Some(account), vec![itself]);
     let extension = Extension::new(
-        chain,
+        Arc::new(chain),
         Arc::new(provider),
         signer,
         Arc::new(RpcCosigners::default()),

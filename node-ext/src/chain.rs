@@ -4,17 +4,22 @@
 //! Whoever implements it answers for a named block, so that what is decided
 //! together was true together. Three do: a node's own client (feature
 //! `substrate`), a remote node (feature `subxt`), and a scripted chain that
-//! tests are played on.
+//! tests are played on. For those of other crates one that stands still is
+//! enough (feature `still-chain`).
 
 mod error;
 #[cfg(test)]
 pub(crate) mod scripted;
+#[cfg(feature = "still-chain")]
+mod still;
 #[cfg(feature = "substrate")]
 mod substrate;
 #[cfg(feature = "subxt")]
 mod subxt_client;
 
 pub use error::ChainError;
+#[cfg(feature = "still-chain")]
+pub use still::StillChain;
 #[cfg(feature = "substrate")]
 pub use substrate::SubstrateClient;
 #[cfg(feature = "subxt")]

@@ -1,75 +1,19 @@
-//! A provider on disk, and a chain that knows its one bucket: what the tests of
-//! this crate are played on.
+//! A provider on disk with one bucket: what the tests of this crate are played on.
 
 use crate::{Limits, Policy, ProviderRpc};
-use async_trait::async_trait;
-use cairn_node_ext::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
 use cairn_node_ext::{
     BasePath, BucketConfig, ExtensionHandle, NewLeaf, Provider, ProviderOptions, SignedCommitment,
     Signer, Wanted,
 };
-use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{
-    Agreement, BucketInfo, MultiSigner, OpenChallenge, Outcome, PrimaryProvider, ProviderInfo,
-};
-use cairn_primitives::{BucketId, Commitment, H256};
-use futures::stream::BoxStream;
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::{Agreement, MultiSigner, PrimaryProvider};
+use cairn_primitives::{BucketId, Commitment};
 use jsonrpsee::RpcModule;
 use std::sync::Arc;
 use tempfile::TempDir;
 
 /// The bucket.
 pub(crate) const BUCKET: BucketId = BucketId(7);
-
-/// A chain that knows one bucket, and is asked for nothing else.
-pub(crate) struct OneBucket {
-    pub(crate) account: AccountId,
-    pub(crate) info: BucketInfo,
-}
-
-fn elsewhere<T>() -> Result<T, ChainError> {
-    Err(ChainError::Unreachable(
-        "this test asks for a bucket".into(),
-    ))
-}
-
-#[async_trait]
-impl ChainClient for OneBucket {
-    fn account(&self) -> AccountId {
-        self.account
-    }
-    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        elsewhere()
-    }
-    async fn limits(&self, _at: H256) -> Result<cairn_primitives::onchain::Limits, ChainError> {
-        elsewhere()
-    }
-    async fn provider(&self, _at: H256) -> Result<Option<ProviderInfo>, ChainError> {
-        elsewhere()
-    }
-    async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        elsewhere()
-    }
-    async fn bucket(&self, _at: H256, id: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        Ok((id == BUCKET).then(|| self.info.clone()))
-    }
-    async fn buckets(&self, _at: H256) -> Result<Vec<BucketId>, ChainError> {
-        elsewhere()
-    }
-    async fn outcomes(&self, _at: H256) -> Result<Vec<Outcome>, ChainError> {
-        elsewhere()
-    }
-    async fn judge(
-        &self,
-        _id: ChallengeId,
-        _response: &ChallengeResponse,
-    ) -> Result<Verdict, ChainError> {
-        elsewhere()
-    }
-    async fn submit(&self, _submission: Submission) -> Result<Ticket, ChainError> {
-        elsewhere()
-    }
-}
 
 /// What is served of a provider.
 pub(crate) fn module(handle: ExtensionHandle) -> RpcModule<()> {

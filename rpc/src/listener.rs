@@ -303,7 +303,8 @@ impl Desk {
             let version = "HTTP/1.1 is spoken here".to_owned();
             return Ok(told(hyper::StatusCode::HTTP_VERSION_NOT_SUPPORTED, version));
         }
-        if is_upgrade_request(&request) {
+        let is_upgrade = is_upgrade_request(&request);
+        if is_upgrade {
             if !valve.becomes_websocket() {
                 let late = "a WebSocket is opened by the first request of a connection".to_owned();
                 return Ok(told(hyper::StatusCode::BAD_REQUEST, late));
@@ -320,7 +321,7 @@ impl Desk {
         request.extensions_mut().insert(self.deny_unsafe);
         let gate = GateLayer::new(
             &self.config.limits,
-            valve,
+            valve.clone(),
             pace,
             self.config.metrics.clone(),
         );
@@ -333,6 +334,9 @@ impl Desk {
             .build(self.methods.clone(), self.stop.clone());
         // Of one certain type, since the compiler does not find it out by itself.
         let answered = tower::Service::call(&mut service, request).await;
+        if !is_upgrade {
+            valve.is_done();
+        }
         answered.map_err(io::Error::other)
     }
 

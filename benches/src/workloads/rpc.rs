@@ -2,7 +2,6 @@
 //! same size on the same server; and W7 and W12 once more, over the wire.
 
 mod burst;
-mod chain;
 mod clients;
 mod echo;
 mod ground;

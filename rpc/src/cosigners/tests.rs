@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::error::Code;
-use crate::house::{BUCKET, House, OneBucket, module};
-use cairn_node_ext::chain::Head;
+use crate::house::{BUCKET, House, module};
+use cairn_node_ext::chain::{Head, StillChain};
 use cairn_node_ext::schedule::{CheckpointRequest, Countersigner, Refusal};
 use cairn_node_ext::{Extension, ExtensionConfig, SignedCommitment};
 use cairn_primitives::challenge::AccountId;
-use cairn_primitives::onchain::{BucketInfo, MultiSigner};
+use cairn_primitives::onchain::MultiSigner;
 use cairn_primitives::{Commitment, H256, LeafCount};
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
@@ -23,22 +23,10 @@ struct Two {
 impl Two {
     async fn meet() -> Self {
         let [asker, other] = ["//Alice", "//Bob"].map(House::of);
-        let info = BucketInfo {
-            members: Vec::new(),
-            min_providers: 2,
-            primary_providers: vec![asker.primary(""), other.primary("")],
-            frozen_start_seq: None,
-            snapshot: None,
-            historical_roots: Vec::new(),
-            window: None,
-            last_window: None,
-        };
-        let chain = Arc::new(OneBucket {
-            account: other.account(),
-            info,
-        });
+        let both = vec![asker.primary(""), other.primary("")];
+        let chain = StillChain::new(other.account());
         let extension = Extension::new(
-            chain,
+            Arc::new(chain.with_bucket(BUCKET, None, both)),
             other.provider.clone(),
             other.signer.clone(),
             Arc::new(RpcCosigners::default()),

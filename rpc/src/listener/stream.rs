@@ -171,6 +171,38 @@ mod tests {
         assert_eq!(ours.read_u8().await.unwrap(), 0x81);
     }
 
+    #[tokio::test]
+    async fn messages_that_come_with_the_request_for_a_websocket_are_counted() {
+        let crowd = Crowd::new(64 << 20);
+        let (mut ours, valve, mut theirs) = valved(&crowd);
+        let first = [&b"\r\n\r\n"[..], &[0x81, 1, b'x'].repeat(8), b"y"].concat();
+        theirs.write_all(&first).await.unwrap();
+        let mut read = vec![0; first.len() - 1];
+        ours.read_exact(&mut read).await.unwrap();
+        assert!(valve.becomes_websocket());
+        assert!(ours.read_u8().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn what_has_come_of_a_request_over_http_is_held_until_it_is_answered() {
+        let crowd = Crowd::new(100);
+        let (mut ours, valve, mut theirs) = valved(&crowd);
+        let (_other, modest, _) = valved(&crowd);
+        valve.is_asked();
+        for (done, held) in [(true, 0), (false, 60)] {
+            theirs.write_all(&[b'a'; 60]).await.unwrap();
+            ours.read_exact(&mut [0; 60]).await.unwrap();
+            assert_eq!(valve.held(), 60);
+            if done {
+                valve.is_done();
+            }
+            assert_eq!(valve.held(), held);
+        }
+        // Half a request that never becomes a whole one is in others' way.
+        modest.answered(41, false);
+        assert!(valve.is_closed() && !modest.is_closed());
+    }
+
     #[test]
     fn only_the_first_request_may_open_a_websocket() {
         let crowd = Crowd::new(64 << 20);
@@ -241,7 +273,8 @@ mod tests {
         theirs.write_all(b"a").await.unwrap();
         assert_eq!(modest.read_u8().await.unwrap(), b'a');
         drop((greedy, greedy_valve));
-        modest_valve.answered(110, false);
+        // With the byte that was read.
+        modest_valve.answered(109, false);
         assert!(!modest_valve.is_closed());
         assert_eq!(modest_valve.held(), 150);
     }

@@ -51,7 +51,11 @@ struct Account {
     outgoing: Frames,
     /// Messages that were read and are not answered.
     unanswered: u64,
-    /// Their bytes, and those of one that is being read.
+    /// The same, as long as it is not known whether they are messages: what comes
+    /// in one piece with the request for a WebSocket are.
+    early: u64,
+    /// Their bytes, and those of one that is being read; of a request over HTTP
+    /// what has come of it.
     requests: u64,
     /// Bytes of answers that are to come, or are not sent.
     answers: u64,
@@ -97,7 +101,9 @@ impl Valve {
     /// first byte: only the first request of a connection may open a WebSocket.
     pub(super) fn becomes_websocket(&self) -> bool {
         let is_first = !self.asked.swap(true, Ordering::Relaxed);
+        let mut account = self.account.lock();
         self.websocket.store(is_first, Ordering::Relaxed);
+        account.unanswered = std::mem::take(&mut account.early);
         is_first
     }
 
@@ -105,7 +111,16 @@ impl Valve {
     /// is answered.
     pub(super) fn is_asked(&self) {
         self.asked.store(true, Ordering::Relaxed);
-        self.account.lock().nothing_is_left();
+        let mut account = self.account.lock();
+        account.nothing_is_left();
+        self.settle(&mut account);
+    }
+
+    /// Notes that what was asked over HTTP is answered, and held no more.
+    pub(super) fn is_done(&self) {
+        let mut account = self.account.lock();
+        account.requests = 0;
+        self.settle(&mut account);
     }
 
     /// Counts a request, if there may be one more. Those that were read in one
@@ -174,11 +189,12 @@ impl Valve {
         *self.heard.lock() = Instant::now();
         let mut account = self.account.lock();
         let messages = account.incoming.pass(bytes);
-        if !self.websocket.load(Ordering::Relaxed) {
-            return;
-        }
+        let counted = match self.websocket.load(Ordering::Relaxed) {
+            true => &mut account.unanswered,
+            false => &mut account.early,
+        };
+        *counted = counted.saturating_add(messages);
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        account.unanswered = account.unanswered.saturating_add(messages);
         account.requests = account.requests.saturating_add(length);
         self.settle(&mut account);
         drop(account);

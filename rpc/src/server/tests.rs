@@ -2,12 +2,12 @@
 //! the table has; and never changes what was signed.
 
 use crate::error::{Code, code_in};
-use crate::house::{BUCKET, House, OneBucket};
+use crate::house::{BUCKET, House};
 use crate::{DenyUnsafe, Limits, Policy, ProviderRpc, RpcCosigners};
+use cairn_node_ext::chain::StillChain;
 use cairn_node_ext::schedule::{Ask, CheckpointRequest};
 use cairn_node_ext::{Extension, ExtensionConfig};
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::onchain::BucketInfo;
 use codec::Encode;
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::{Extensions, RpcModule};
@@ -28,22 +28,9 @@ struct Asked {
 impl Asked {
     fn new() -> Self {
         let house = House::of("//Alice");
-        let info = BucketInfo {
-            members: Vec::new(),
-            min_providers: 1,
-            primary_providers: vec![house.primary("")],
-            frozen_start_seq: None,
-            snapshot: None,
-            historical_roots: Vec::new(),
-            window: None,
-            last_window: None,
-        };
-        let chain = Arc::new(OneBucket {
-            account: house.account(),
-            info,
-        });
+        let chain = StillChain::new(house.account());
         let extension = Extension::new(
-            chain,
+            Arc::new(chain.with_bucket(BUCKET, None, vec![house.primary("")])),
             house.provider.clone(),
             house.signer.clone(),
             Arc::new(RpcCosigners::default()),
@@ -289,21 +276,9 @@ fn proofs_from_memory_wait_for_no_thread_and_others_do() {
 #[test]
 fn what_changes_buckets_asks_the_policy_first() {
     let house = House::of("//Alice");
-    let chain = Arc::new(OneBucket {
-        account: house.account(),
-        info: BucketInfo {
-            members: Vec::new(),
-            min_providers: 1,
-            primary_providers: Vec::new(),
-            frozen_start_seq: None,
-            snapshot: None,
-            historical_roots: Vec::new(),
-            window: None,
-            last_window: None,
-        },
-    });
+    let chain = StillChain::new(house.account());
     let extension = Extension::new(
-        chain,
+        Arc::new(chain.with_bucket(BUCKET, None, Vec::new())),
         house.provider.clone(),
         house.signer.clone(),
         Arc::new(RpcCosigners::default()),

@@ -2,6 +2,7 @@
 
 use crate::wire::{Client, frame};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -37,6 +38,42 @@ pub(crate) fn ask_and_never_read(
         }
     }
     Some(client)
+}
+
+/// Sends all of a request over HTTP but its last byte.
+pub(crate) fn all_but_the_last_byte(address: SocketAddr, length: usize) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream
+        .set_write_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    let body = format!("{{\"{}", "x".repeat(length - 3));
+    stream.write_all((head + &body).as_bytes()).ok()?;
+    Some(stream)
+}
+
+/// Waits until nothing that was sent to an address of this machine is unread.
+pub(crate) fn wait_until_read(address: SocketAddr) {
+    let port = format!(":{:04X}", address.port());
+    loop {
+        let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        // Of each: a number, the local and the other address, the state, and the
+        // bytes that are unsent and unread.
+        let is_unread = |line: &str| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            let is_here = fields.get(1).is_some_and(|local| local.ends_with(&port));
+            is_here
+                && !fields
+                    .get(4)
+                    .is_some_and(|bytes| bytes.ends_with(":00000000"))
+        };
+        if !sockets.lines().any(is_unread) {
+            return;
+        }
+    }
 }
 
 /// Sends a text over a connection of its own; the answer, if there is one.

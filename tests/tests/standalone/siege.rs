@@ -72,6 +72,19 @@ fn readers_that_do_not_read() {
 }
 
 #[test]
+fn requests_that_never_end() {
+    let stage = Stage::new(&[]);
+    while_a_challenge_is_asked_about(&stage, |stage| {
+        let halves: Vec<_> = (0..60)
+            .map(|_| attacks::all_but_the_last_byte(stage.address(), 2 << 20))
+            .collect();
+        attacks::wait_until_read(stage.address());
+        stage.check_budget();
+        drop(halves);
+    });
+}
+
+#[test]
 fn subscriptions_that_are_never_read() {
     let stage = Stage::new(&[]);
     let subscribe = json!({

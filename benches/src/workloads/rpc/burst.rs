@@ -1,7 +1,6 @@
 //! W12 over the wire: as many open challenges as may be due at one deadline, each
 //! asked for by a challenger, while clients upload.
 
-use super::chain::PERIOD;
 use super::clients::{Asked, ask_for, connect};
 use super::ground::Ground;
 use crate::Fallible;
@@ -9,6 +8,7 @@ use crate::data::{below, random, random_bytes};
 use crate::figures::{Bound, Section, Table, Target};
 use crate::stats::{Samples, Summary, duration};
 use crate::workloads::Setup;
+use cairn_node_ext::chain::StillChain;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation};
 use cairn_primitives::onchain::OpenChallenge;
 use cairn_primitives::{BucketId, ChunkIndex, HashingProfile, LeafIndex};
@@ -98,7 +98,7 @@ fn burst(setup: &Setup, buckets: u64, challenges: u16, is_open: bool) -> Fallibl
         let commitment = promised.payload.commitment;
         asked.push(OpenChallenge {
             id: ChallengeId {
-                deadline: PERIOD,
+                deadline: StillChain::PERIOD,
                 index,
             },
             bucket_id: BucketId(bucket),

@@ -1,8 +1,8 @@
 //! A provider on disk, behind its listener.
 
-use super::chain::StillChain;
 use crate::Fallible;
 use crate::data::random_bytes;
+use cairn_node_ext::chain::StillChain;
 use cairn_node_ext::{
     BasePath, BucketConfig, Extension, ExtensionConfig, NewLeaf, Provider, ProviderOptions,
     SignedCommitment, Signer, Wanted,
@@ -84,8 +84,8 @@ impl Ground {
             .build()?;
         let challenges = open.len();
         let chain = StillChain {
-            account: self.account(),
             open,
+            ..StillChain::new(self.account())
         };
         let extension = Extension::new(
             Arc::new(chain),

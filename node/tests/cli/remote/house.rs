@@ -2,16 +2,13 @@
 //! admin and is asked for nothing else.
 
 use crate::support::{Ended, Provider};
-use async_trait::async_trait;
-use cairn_node_ext::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_node_ext::chain::{Head, StillChain};
 use cairn_node_ext::{
     BasePath, BucketConfig, Extension, ExtensionConfig, ExtensionHandle, ProviderOptions,
 };
-use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role};
-use cairn_primitives::onchain::{BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo};
+use cairn_primitives::challenge::AccountId;
 use cairn_primitives::{BucketId, H256};
 use cairn_rpc::{ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods, Served, serve};
-use futures::stream::BoxStream;
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
 use serde_json::{Value, json};
@@ -25,61 +22,12 @@ pub(super) fn admin() -> sr25519::Pair {
     sr25519::Pair::from_seed(&[1; 32])
 }
 
-struct Chain {
-    account: AccountId,
-}
-
-fn elsewhere<T>() -> Result<T, ChainError> {
-    Err(ChainError::Unreachable(
-        "these tests ask for buckets".into(),
-    ))
-}
-
-#[async_trait]
-impl ChainClient for Chain {
-    fn account(&self) -> AccountId {
-        self.account
-    }
-    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        elsewhere()
-    }
-    async fn limits(&self, _at: H256) -> Result<Limits, ChainError> {
-        elsewhere()
-    }
-    async fn provider(&self, _at: H256) -> Result<Option<ProviderInfo>, ChainError> {
-        elsewhere()
-    }
-    async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        elsewhere()
-    }
-    async fn bucket(&self, _at: H256, _id: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        Ok(Some(BucketInfo {
-            members: vec![(AccountId(admin().public().0), Role::Admin)],
-            min_providers: 1,
-            primary_providers: Vec::new(),
-            frozen_start_seq: None,
-            snapshot: None,
-            historical_roots: Vec::new(),
-            window: None,
-            last_window: None,
-        }))
-    }
-    async fn buckets(&self, _at: H256) -> Result<Vec<BucketId>, ChainError> {
-        elsewhere()
-    }
-    async fn outcomes(&self, _at: H256) -> Result<Vec<Outcome>, ChainError> {
-        elsewhere()
-    }
-    async fn judge(
-        &self,
-        _id: ChallengeId,
-        _response: &ChallengeResponse,
-    ) -> Result<Verdict, ChainError> {
-        elsewhere()
-    }
-    async fn submit(&self, _submission: Submission) -> Result<Ticket, ChainError> {
-        elsewhere()
-    }
+/// A chain that knows of all buckets that are made here.
+fn chain(account: AccountId) -> StillChain {
+    let admin = AccountId(admin().public().0);
+    (0..10).fold(StillChain::new(account), |chain, id| {
+        chain.with_bucket(BucketId(id), Some(admin), Vec::new())
+    })
 }
 
 /// A base path that is put to work, and served.
@@ -108,7 +56,7 @@ impl House {
         let opened = cairn_node_ext::Provider::open(base, ProviderOptions::default()).unwrap();
         opened.wait_until_known();
         let extension = Extension::new(
-            Arc::new(Chain { account }),
+            Arc::new(chain(account)),
             Arc::new(opened),
             signer,
             Arc::new(RpcCosigners::default()),
