@@ -3,8 +3,8 @@
 use crate::light::{LightConfig, LightNode};
 use crate::provider::ProviderOptions;
 use crate::sealing::Sealing;
-use crate::service::{self, Options};
-use crate::{NodeError, chain_spec};
+use crate::service::Options;
+use crate::{NodeError, chain_spec, running};
 use cairn_devnode_runtime::genesis;
 use cairn_node_ext::ExtensionConfig;
 use cairn_node_ext::schedule::CheckpointConfig;
@@ -109,13 +109,7 @@ impl Ours {
 pub fn main() -> Result<(), NodeError> {
     let cli = Cli::from_args();
     match &cli.command {
-        Command::Run(run) => {
-            let options = run.ours.options();
-            cli.create_runner(&run.substrate)?
-                .run_node_until_exit(
-                    |config| async move { Ok(service::start(config, &options)?.tasks) },
-                )
-        }
+        Command::Run(run) => running::until_interrupted(&cli, &run.substrate, &run.ours.options()),
         Command::Light(light) => run_light(light),
         Command::Key(key) => Ok(key.run(&cli)?),
     }

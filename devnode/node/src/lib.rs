@@ -18,6 +18,7 @@ mod error;
 mod light;
 mod provider;
 mod rpc;
+mod running;
 mod sealing;
 mod service;
 

@@ -10,18 +10,16 @@ pub use submit::{HandedIn, Included};
 use crate::provider::{self, ProviderOptions};
 use crate::sealing::{Sealer, Sealing};
 use crate::service::{self, FullClient, FullPool, Node, Options};
-use crate::{NodeError, chain_spec};
+use crate::{NodeError, chain_spec, running};
 use cairn_devnode_runtime::pallet_storage_provider::Rules;
 use cairn_devnode_runtime::{AccountId, Hash, Nonce};
 use cairn_node_ext::ExtensionHandle;
 use parking_lot::Mutex;
 use sc_network::multiaddr::Protocol;
-use sc_service::TaskRegistry;
 use sc_transaction_pool_api::TransactionPool;
 use sp_keystore::KeystorePtr;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 use substrate_prometheus_endpoint::Registry;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -160,28 +158,8 @@ impl LightNode {
     /// Stops the node, and waits until all that it does has ended, so that what it
     /// held (a provider's folder, say) can be opened again.
     pub async fn stop(self) -> Result<(), NodeError> {
-        ended(self.node.tasks.into_task_registry()).await
+        running::ended(self.node.tasks.into_task_registry()).await
     }
-}
-
-/// Waits until the tasks have ended, which is soon after they were told to.
-async fn ended(tasks: TaskRegistry) -> Result<(), NodeError> {
-    const LOOKS: u32 = 3_000;
-    const BETWEEN: Duration = Duration::from_millis(10);
-    // The pool has a thread that lives as long as anybody has the pool.
-    let running = || {
-        let tasks = tasks.running_tasks();
-        let names = tasks.keys().filter(|task| task.group != "transaction-pool");
-        names.map(|task| task.name).collect::<Vec<_>>()
-    };
-    for _ in 0..LOOKS {
-        if running().is_empty() {
-            return Ok(());
-        }
-        // Substrate's register of tasks can be read, and tells of no change.
-        tokio::time::sleep(BETWEEN).await;
-    }
-    Err(NodeError::StillRunning(running().join(", ")))
 }
 
 impl std::fmt::Debug for LightNode {

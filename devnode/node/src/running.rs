@@ -1,0 +1,59 @@
+//! Runs a node until it is interrupted.
+//!
+//! In the place of `sc_cli`'s runner, which shuts the tokio runtime down as soon as
+//! its tasks are told to end. One that is polled in between finds no clock and
+//! panics, which ends a process that was asked to stop as one that has failed.
+
+use crate::NodeError;
+use crate::service::{self, Node, Options};
+use futures::FutureExt;
+use sc_cli::{CliConfiguration, RunCmd, Signals, SubstrateCli, build_runtime, print_node_infos};
+use sc_service::TaskRegistry;
+use std::time::Duration;
+
+/// How long what blocks has to end, as for every Substrate node.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// Runs a node until an interrupt, or until it fails.
+pub(crate) fn until_interrupted<C: SubstrateCli>(
+    cli: &C,
+    command: &RunCmd,
+    options: &Options,
+) -> Result<(), NodeError> {
+    let runtime = build_runtime().map_err(NodeError::other)?;
+    // Early, so that none is missed.
+    let signals = runtime.block_on(async { Signals::capture() })?;
+    let config = command.create_configuration(cli, runtime.handle().clone())?;
+    command.init(&C::support_url(), &C::impl_version(), |_| {})?;
+    print_node_infos::<C>(&config);
+
+    let ran = runtime.block_on(async {
+        // What else there is of the node is its tasks' from here on.
+        let Node { mut tasks, .. } = service::start(config, options)?;
+        let ran = signals.run_until_signal(tasks.future().fuse()).await;
+        ended(tasks.into_task_registry()).await?;
+        Ok::<_, NodeError>(ran)
+    });
+    runtime.shutdown_timeout(WITHIN);
+    Ok(ran??)
+}
+
+/// Waits until the tasks have ended, which is soon after they were told to.
+pub(crate) async fn ended(tasks: TaskRegistry) -> Result<(), NodeError> {
+    const LOOKS: u32 = 3_000;
+    const BETWEEN: Duration = Duration::from_millis(10);
+    // The pool has a thread that lives as long as anybody has the pool.
+    let running = || {
+        let tasks = tasks.running_tasks();
+        let names = tasks.keys().filter(|task| task.group != "transaction-pool");
+        names.map(|task| task.name).collect::<Vec<_>>()
+    };
+    for _ in 0..LOOKS {
+        if running().is_empty() {
+            return Ok(());
+        }
+        // Substrate's register of tasks can be read, and tells of no change.
+        tokio::time::sleep(BETWEEN).await;
+    }
+    Err(NodeError::StillRunning(running().join(", ")))
+}
