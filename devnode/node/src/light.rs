@@ -20,8 +20,12 @@ use sc_transaction_pool_api::TransactionPool;
 use sp_keystore::KeystorePtr;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 use substrate_prometheus_endpoint::Registry;
 use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// How long the pool may take to learn of a block: far longer than it does.
+const FOR_POOL: Duration = Duration::from_secs(20);
 
 /// How a chain is to be.
 #[derive(Clone, Debug)]
@@ -93,8 +97,8 @@ impl LightNode {
         }
         if blocks > 0 && self.sealing == Sealing::ByHand {
             // What is handed in while the pool still learns of the block would miss
-            // the next one.
-            drop(self.pool().ready_at(head).await);
+            // the next one. A block that it has passed over is never told of.
+            drop(self.pool().ready_at_with_timeout(head, FOR_POOL).await);
         }
         Ok(head)
     }
