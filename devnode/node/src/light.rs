@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use sc_network::multiaddr::Protocol;
 use sc_transaction_pool_api::TransactionPool;
 use sp_keystore::KeystorePtr;
+use sp_runtime::OpaqueExtrinsic;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub struct LightNode {
     node: Node,
     sealing: Sealing,
     nonces: Mutex<HashMap<AccountId, Nonce>>,
+    /// What was handed in and is not known to be in a block.
+    under_way: Mutex<HashMap<Hash, OpaqueExtrinsic>>,
 }
 
 impl LightNode {
@@ -85,6 +88,7 @@ impl LightNode {
             node,
             sealing,
             nonces: Mutex::new(HashMap::new()),
+            under_way: Mutex::new(HashMap::new()),
         })
     }
 

@@ -25,6 +25,10 @@ use substrate_frame_rpc_system::AccountNonceApi;
 /// interval makes blocks faster than a busy machine's pool follows them.
 const PATIENCE: u32 = 200;
 
+/// Blocks after which one that is in none of them is handed in again: the pool may
+/// have dropped it, as it was taken while a block came.
+const AGAIN_AFTER: u32 = 25;
+
 /// An extrinsic that the pool has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandedIn {
@@ -104,7 +108,7 @@ impl LightNode {
         let source = TransactionSource::Local;
         let taken = self
             .pool()
-            .submit_one(best.best_hash, source, extrinsic)
+            .submit_one(best.best_hash, source, extrinsic.clone())
             .await;
         let taken = match taken.map_err(IntoPoolError::into_pool_error) {
             Ok(_) => Ok(()),
@@ -114,6 +118,7 @@ impl LightNode {
             Err(Err(error)) => Err(error.to_string()),
         };
         taken.map_err(NodeError::Pool)?;
+        self.under_way.lock().insert(hash, extrinsic);
         Ok(HandedIn {
             extrinsic: hash,
             after: best.best_number,
@@ -126,12 +131,22 @@ impl LightNode {
         let mut notices = self.client().finality_notification_stream();
         let mut looked_at = handed_in.after;
         let last = looked_at.saturating_add(PATIENCE);
+        let mut again_at = looked_at.saturating_add(AGAIN_AFTER);
         loop {
             let finalized = self.client().info().finalized_number;
             while looked_at < finalized {
                 looked_at = looked_at.saturating_add(1);
                 if let Some(included) = self.find(looked_at, handed_in.extrinsic)? {
+                    self.under_way.lock().remove(&handed_in.extrinsic);
                     return Ok(included);
+                }
+            }
+            if looked_at >= again_at {
+                again_at = looked_at.saturating_add(AGAIN_AFTER);
+                let lost = self.under_way.lock().get(&handed_in.extrinsic).cloned();
+                if let Some(extrinsic) = lost {
+                    // One that the pool still has is refused, and loses nothing.
+                    let _ = self.hand_in_signed(extrinsic).await;
                 }
             }
             if looked_at >= last {
