@@ -184,6 +184,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_asked_over_http_is_no_message_of_a_websocket_that_is_refused() {
+        let crowd = Crowd::new(64 << 20);
+        let (mut ours, valve, mut theirs) = valved(&crowd);
+        valve.is_asked();
+        // A body that would be messages, if it were frames.
+        let body = [&b"\r\n\r\n"[..], &[0x81, 1, b'x'].repeat(9)].concat();
+        theirs.write_all(&body).await.unwrap();
+        ours.read_exact(&mut vec![0; body.len()]).await.unwrap();
+        assert!(!valve.becomes_websocket());
+        theirs.write_all(b"z").await.unwrap();
+        assert_eq!(ours.read_u8().now_or_never().unwrap().unwrap(), b'z');
+    }
+
+    #[tokio::test]
     async fn what_has_come_of_a_request_over_http_is_held_until_it_is_answered() {
         let crowd = Crowd::new(100);
         let (mut ours, valve, mut theirs) = valved(&crowd);

@@ -101,9 +101,11 @@ impl Valve {
     /// first byte: only the first request of a connection may open a WebSocket.
     pub(super) fn becomes_websocket(&self) -> bool {
         let is_first = !self.asked.swap(true, Ordering::Relaxed);
-        let mut account = self.account.lock();
-        self.websocket.store(is_first, Ordering::Relaxed);
-        account.unanswered = std::mem::take(&mut account.early);
+        if is_first {
+            let mut account = self.account.lock();
+            self.websocket.store(true, Ordering::Relaxed);
+            account.unanswered = std::mem::take(&mut account.early);
+        }
         is_first
     }
 
