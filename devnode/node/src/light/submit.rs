@@ -145,7 +145,7 @@ impl LightNode {
                 again_at = looked_at.saturating_add(AGAIN_AFTER);
                 let lost = self.under_way.lock().get(&handed_in.extrinsic).cloned();
                 if let Some(extrinsic) = lost {
-                    // One that the pool still has is refused, and loses nothing.
+                    // One that the pool still has stays as it is.
                     let _ = self.hand_in_signed(extrinsic).await;
                 }
             }
