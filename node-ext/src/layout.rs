@@ -82,15 +82,19 @@ pub(crate) fn parse_trash_dir_name(name: &str) -> Option<(BucketId, u32)> {
 pub(crate) const CREATING: &str = ".creating";
 /// What the folder of a bucket that is being brought in ends with.
 pub(crate) const IMPORTING: &str = ".importing";
+/// A bucket on its way in of which it is not known which it is.
+pub(crate) const UNNAMED: &str = "unnamed";
 /// What the folder of a bucket that is being copied out ends with.
 pub(crate) const EXPORTING: &str = ".exporting";
 
 /// Whether something in the folder of buckets is of nobody's once the process
 /// that was at it has ended.
 pub(crate) fn is_unfinished(name: &str) -> bool {
-    [CREATING, IMPORTING, EXPORTING]
+    let of_bucket = [CREATING, IMPORTING, EXPORTING]
         .iter()
-        .any(|end| name.ends_with(end))
+        .filter_map(|end| name.strip_suffix(end))
+        .any(|bucket| parse_bucket_dir_name(bucket).is_some());
+    of_bucket || name.strip_suffix(IMPORTING) == Some(UNNAMED)
 }
 
 fn hash_key(tag: u8, hash: &H256) -> [u8; 33] {

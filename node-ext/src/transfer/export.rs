@@ -4,8 +4,8 @@
 //!    the files that never change: nothing large is copied while uploads wait.
 //! 2. Its files are hashed, and it is opened, which proves that it can be, and
 //!    says its commitment: that is the manifest.
-//! 3. What was asked for is made in `<destination>.exporting`, made durable, and
-//!    gets its name as the last step.
+//! 3. What was asked for is made in a folder `<destination>.exporting`, made durable,
+//!    and gets its name as the last step.
 
 use super::error::TransferError;
 use super::files::{self, Hashed, open_regular, pour};
@@ -14,7 +14,9 @@ use super::staging::{Staging, parent};
 use super::{DATABASE_DIR, MANIFEST_NAME, Meter, Progress, Step, archive};
 use crate::bucket::Bucket;
 use crate::engine::{Access, Shared};
+use std::fs::DirBuilder;
 use std::io::{Cursor, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// What an export is made as.
@@ -153,7 +155,8 @@ impl Copy {
     ) -> Result<usize, TransferError> {
         let database = folder.join(DATABASE_DIR);
         for made in [folder, &database] {
-            std::fs::create_dir(made).map_err(TransferError::io("make", made))?;
+            let private = DirBuilder::new().mode(0o700).create(made);
+            private.map_err(TransferError::io("make", made))?;
         }
         let mut meter = Meter::new(Step::Copying, self.manifest.bytes(), progress);
         let mut linked = 0usize;

@@ -8,6 +8,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Bytes that are read at a time.
@@ -101,8 +102,10 @@ pub(super) fn write_new(
     file.sync_all().map_err(&fault)
 }
 
+/// Makes a file for its owner alone: it has what clients store.
 pub(super) fn create_new(path: &Path) -> Result<File, TransferError> {
-    let created = OpenOptions::new().write(true).create_new(true).open(path);
+    let mut options = OpenOptions::new();
+    let created = options.write(true).create_new(true).mode(0o600).open(path);
     created.map_err(TransferError::io("make", path))
 }
 

@@ -2,17 +2,24 @@
 //! says so, and gone when it does not become whole.
 
 use super::error::TransferError;
-use super::files::{rename_new, sync_folder};
-use super::{DATABASE_DIR, MANIFEST_NAME};
-use crate::layout::{EXPORTING, IMPORTING, bucket_dir_name, is_unfinished};
+use super::files::{create_new, open_regular, rename_new, sync_folder};
+use crate::layout::{EXPORTING, IMPORTING, UNNAMED, bucket_dir_name, is_unfinished};
 use cairn_primitives::BucketId;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
+use std::fs::{DirBuilder, File};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// A bucket on its way in of which it is not known which it is.
-const UNNAMED: &str = "unnamed";
+/// A file in the folder of an unfinished export: without it the folder is
+/// somebody else's, whatever its name. Whoever works there has it locked.
+const MARK: &str = "cairn-unfinished-export";
+/// What is in that file.
+const MARK_TEXT: &[u8] =
+    b"Made by an export of Cairn that has not ended. The next one removes it.\n";
+/// What an export makes, in its folder, until it gets its own name.
+const COPY: &str = "copy";
 
 /// What this process works in: what is there and not in here was left behind by
 /// one that ended, since one process at a time works in a base path.
@@ -21,7 +28,14 @@ static IN_USE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// A place to make something in. Dropped without being published, it is gone
 /// with all that is in it.
 pub(super) struct Staging {
+    /// What is removed at the end.
     path: PathBuf,
+    /// Where it is made: there, or in it.
+    work: PathBuf,
+    /// Whether what is at `path` is of this process.
+    is_ours: bool,
+    /// Held locked for other processes to see.
+    _mark: Option<File>,
 }
 
 impl Staging {
@@ -39,45 +53,62 @@ impl Staging {
         Self::folder(buckets.join(name + IMPORTING))
     }
 
+    /// A folder within a folder of buckets, where such names are Cairn's alone.
     fn folder(path: PathBuf) -> Result<Self, TransferError> {
-        let staging = Self::claim(path)?;
-        staging.clear()?;
+        let mut staging = Self::claim(path)?;
+        staging.is_ours = true;
         let path = &staging.path;
+        remove(path).map_err(TransferError::io("remove", path))?;
         std::fs::create_dir(path).map_err(TransferError::io("make", path))?;
         Ok(staging)
     }
 
     /// A place for an export, beside where it is to be. What an earlier one
-    /// left there is removed; what does not look like that is not.
+    /// left there is removed, and nothing else is: not even what looks like it.
     pub(super) fn outgoing(destination: &Path) -> Result<Self, TransferError> {
-        let path = named_beside(destination, EXPORTING)?;
-        if !is_unfinished_export(&path) {
-            return Err(TransferError::Exists { path });
+        let mut staging = Self::claim(named_beside(destination, EXPORTING)?)?;
+        let path = staging.path.clone();
+        if is_left_over(&path) {
+            remove(&path).map_err(TransferError::io("remove", &path))?;
         }
-        let staging = Self::claim(path)?;
-        staging.clear()?;
+        // Others have no business with what clients store.
+        let made = DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => TransferError::Exists { path: path.clone() },
+            _ => TransferError::io("make", &path)(error),
+        })?;
+        staging.is_ours = true;
+        staging.work = path.join(COPY);
+        let mark = path.join(MARK);
+        let fault = TransferError::io("make", &mark);
+        let mut file = create_new(&mark)?;
+        file.lock()
+            .and_then(|()| file.write_all(MARK_TEXT))
+            .map_err(fault)?;
+        staging._mark = Some(file);
         Ok(staging)
     }
 
     fn claim(path: PathBuf) -> Result<Self, TransferError> {
-        if IN_USE.lock().insert(path.clone()) {
-            Ok(Self { path })
-        } else {
-            Err(TransferError::Busy { path })
+        if !IN_USE.lock().insert(path.clone()) {
+            return Err(TransferError::Busy { path });
         }
+        Ok(Self {
+            work: path.clone(),
+            path,
+            is_ours: false,
+            _mark: None,
+        })
     }
 
+    /// Where it is to be made.
     pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    fn clear(&self) -> Result<(), TransferError> {
-        remove(&self.path).map_err(TransferError::io("remove", &self.path))
+        &self.work
     }
 
     /// Gives what was made its own name, durably, unless that is taken.
     pub(super) fn publish(self, to: &Path) -> Result<(), TransferError> {
-        rename_new(&self.path, to).map_err(|error| match error.kind() {
+        rename_new(&self.work, to).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty => TransferError::Exists {
                 path: to.to_owned(),
             },
@@ -89,8 +120,10 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // After it was published there is nothing of this name.
-        if let Err(error) = remove(&self.path) {
+        // After it was published little or nothing is left.
+        if self.is_ours
+            && let Err(error) = remove(&self.path)
+        {
             tracing::warn!(path = %self.path.display(), %error, "could not remove what is not needed");
         }
         IN_USE.lock().remove(&self.path);
@@ -140,22 +173,19 @@ fn named_beside(path: &Path, suffix: &str) -> Result<PathBuf, TransferError> {
     Ok(parent(path).join(name))
 }
 
-/// Whether there is nothing, or nothing but what an export makes.
-fn is_unfinished_export(path: &Path) -> bool {
-    let Ok(there) = std::fs::symlink_metadata(path) else {
-        return true;
+/// Whether an export of ours left it behind, of a process that has ended.
+fn is_left_over(path: &Path) -> bool {
+    let is_folder = std::fs::symlink_metadata(path).is_ok_and(|there| there.is_dir());
+    let Some(mark) = is_folder
+        .then(|| open_regular(&path.join(MARK)).ok())
+        .flatten()
+    else {
+        return false;
     };
-    if !there.is_dir() {
-        return there.is_file();
-    }
-    std::fs::read_dir(path).is_ok_and(|mut entries| {
-        entries.all(|entry| {
-            entry.is_ok_and(|entry| {
-                let name = entry.file_name();
-                name == MANIFEST_NAME || name == DATABASE_DIR
-            })
-        })
-    })
+    let mut text = Vec::new();
+    let most = u64::try_from(MARK_TEXT.len()).unwrap_or(u64::MAX);
+    let read = (&mark).take(most.saturating_add(1)).read_to_end(&mut text);
+    read.is_ok() && text == MARK_TEXT && mark.try_lock().is_ok()
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {
@@ -167,5 +197,18 @@ fn remove(path: &Path) -> std::io::Result<()> {
     match removed {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+impl Staging {
+    /// Leaves all where it is, without its lock.
+    pub(super) fn as_if_killed(mut self) {
+        self.is_ours = false;
+    }
+
+    /// As if another process had it.
+    pub(super) fn forget_in_this_process(&self) {
+        IN_USE.lock().remove(&self.path);
     }
 }

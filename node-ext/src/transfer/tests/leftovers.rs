@@ -1,5 +1,6 @@
 //! What a process leaves that ended on the way, and what a failure does not.
 
+use super::super::staging::Staging;
 use super::*;
 use std::io::Write;
 
@@ -12,7 +13,11 @@ fn left_behind(path: &Path) {
 fn what_an_export_left_behind_is_removed_by_the_next() {
     for form in [Form::Folder, Form::Archive] {
         let fixture = Fixture::new();
-        left_behind(&fixture.folder.path().join("out.exporting"));
+        // As a process leaves it that is killed: its lock is gone with it.
+        let left = Staging::outgoing(&fixture.out()).unwrap();
+        left_behind(left.path());
+        left.as_if_killed();
+        assert!(fixture.folder.path().join("out.exporting").is_dir());
         let beside = format!("{}.exporting", bucket_dir_name(ID));
         left_behind(&fixture.here().join(&beside));
         fixture.export(form);
@@ -20,6 +25,81 @@ fn what_an_export_left_behind_is_removed_by_the_next() {
         assert_eq!(names(fixture.folder.path()), ["here", "out", "there"]);
         fixture.import(&fixture.out()).unwrap();
     }
+}
+
+/// What stands in the place of an export's folder, and is not of an export.
+fn stands_in_the_way(put: impl Fn(&Path)) {
+    for form in [Form::Folder, Form::Archive] {
+        let fixture = Fixture::new();
+        let theirs = fixture.folder.path().join("out.exporting");
+        put(&theirs);
+        let shared = Shared::default();
+        let bucket = fixture.bucket();
+        let refused = bucket.export_to(&fixture.out(), form, &shared, &mut no_progress);
+        let named = matches!(&refused, Err(TransferError::Exists { path }) if *path == theirs);
+        assert!(named, "{refused:?}");
+        assert!(std::fs::symlink_metadata(&theirs).is_ok(), "it is gone");
+        assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
+    }
+}
+
+#[test]
+fn l7_nothing_is_removed_for_an_export_that_no_export_has_made() {
+    stands_in_the_way(|path| std::fs::write(path, "a user's own notes").unwrap());
+    stands_in_the_way(|path| std::fs::create_dir(path).unwrap());
+    stands_in_the_way(|path| std::os::unix::fs::symlink("/nowhere", path).unwrap());
+    // With the very names that an export makes, or an empty mark.
+    stands_in_the_way(left_behind);
+    stands_in_the_way(|path| {
+        std::fs::create_dir(path).unwrap();
+        std::fs::write(path.join("cairn-unfinished-export"), "").unwrap();
+    });
+}
+
+#[test]
+fn l7_what_another_process_is_exporting_is_left_to_it() {
+    let fixture = Fixture::new();
+    let theirs = Staging::outgoing(&fixture.out()).unwrap();
+    left_behind(theirs.path());
+    theirs.forget_in_this_process();
+    let shared = Shared::default();
+    let bucket = fixture.bucket();
+    let refused = bucket.export_to(&fixture.out(), Form::Folder, &shared, &mut no_progress);
+    assert!(
+        matches!(refused, Err(TransferError::Exists { .. })),
+        "{refused:?}"
+    );
+    assert!(theirs.path().is_dir());
+}
+
+#[test]
+fn l7_at_the_start_only_folders_that_are_named_for_a_bucket_go() {
+    let fixture = Fixture::new();
+    for name in [
+        "notes.exporting",
+        "7.importing",
+        "backup.creating",
+        "0000000000000007.txt.exporting",
+    ] {
+        left_behind(&fixture.here().join(name));
+    }
+    assert_eq!(
+        remove_unfinished(&fixture.here()).unwrap(),
+        [] as [PathBuf; 0]
+    );
+}
+
+#[test]
+fn s7b_what_is_exported_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let fixture = Fixture::new();
+    fixture.export(Form::Archive);
+    assert_eq!(mode(&fixture.out()), 0o600);
+    let fixture = Fixture::new();
+    fixture.export(Form::Folder);
+    assert_eq!(mode(&fixture.out()), 0o700);
+    assert_eq!(mode(&fixture.out().join(MANIFEST_NAME)), 0o600);
 }
 
 #[test]
