@@ -229,10 +229,7 @@ pub(crate) fn choose(own: &Holding, others: &[Holding], least: u32) -> Option<Ch
     let in_our_tree = |holding: &&Holding| holding.start_seq == own.start_seq;
     let all = || std::iter::once(own).chain(others.iter().filter(in_our_tree));
     let can_sign = |commitment: &Commitment| {
-        let can = |holding: &&Holding| match &holding.signed {
-            Some(signed) => signed == commitment,
-            None => holding.leaf_count >= commitment.leaf_count,
-        };
+        let can = |holding: &&Holding| holding.can_sign(commitment);
         all().filter(can).count() >= least
     };
     let signed = all()

@@ -76,6 +76,8 @@ struct Known {
     not_before: u32,
     attempting: bool,
     in_flight: Option<InFlight>,
+    /// Those who said that they could sign what was chosen last, and did not.
+    left_out: Vec<AccountId>,
 }
 
 type Attempted = (BucketId, Option<u64>, Result<Submitted, Failure>);

@@ -108,6 +108,18 @@ pub struct Holding {
     pub signed: Option<Commitment>,
 }
 
+impl Holding {
+    /// Whether whoever holds this could sign a commitment of that tree.
+    pub(crate) fn can_sign(&self, commitment: &Commitment) -> bool {
+        match &self.signed {
+            Some(signed) => signed == commitment,
+            None => {
+                self.start_seq == commitment.start_seq && self.leaf_count >= commitment.leaf_count
+            }
+        }
+    }
+}
+
 /// Why a provider does not sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
 pub enum Refusal {

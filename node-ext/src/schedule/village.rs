@@ -4,6 +4,7 @@
 use super::checkpoints::CheckpointScheduler;
 use super::{
     Ask, CheckpointConfig, CheckpointRequest, CosignError, Cosigners, Countersigner, Holding,
+    Refusal,
 };
 use crate::base_path::BasePath;
 use crate::bucket::{BucketConfig, NewLeaf};
@@ -39,6 +40,8 @@ pub(crate) struct Wire {
     pub(crate) down: Mutex<HashSet<[u8; 32]>>,
     /// Those that never answer.
     pub(crate) silent: Mutex<HashSet<[u8; 32]>>,
+    /// What some say that they hold, whatever they do. They sign nothing.
+    pub(crate) lying: Mutex<HashMap<[u8; 32], Holding>>,
     /// Those whose signatures are of something else.
     pub(crate) forging: Mutex<HashSet<[u8; 32]>>,
     /// Everything that was signed: who, and what.
@@ -80,6 +83,9 @@ impl Cosigners for Wire {
         bucket: BucketId,
         window: Option<u64>,
     ) -> Result<Holding, CosignError> {
+        if let Some(lie) = self.lying.lock().get(&from.account.0) {
+            return Ok(*lie);
+        }
         Ok(self.desk(from).await?.holding(bucket, window).await?)
     }
 
@@ -89,6 +95,9 @@ impl Cosigners for Wire {
         ask: &Ask,
     ) -> Result<MultiSignature, CosignError> {
         self.signed.lock().push((ask.asker, ask.request));
+        if self.lying.lock().contains_key(&from.account.0) {
+            return Err(Refusal::Unable.into());
+        }
         let signature = self.desk(from).await?.countersign(ask).await?;
         self.signed.lock().push((from.account, ask.request));
         if self.forging.lock().contains(&from.account.0) {

@@ -24,6 +24,8 @@ pub(super) struct Job {
     /// Our place among its primary providers.
     pub(super) place: usize,
     pub(super) window: Option<u64>,
+    /// Those whose word is not gone by: they said that they could sign, and did not.
+    pub(super) left_out: Vec<AccountId>,
 }
 
 /// A checkpoint that the chain has been handed.
@@ -47,7 +49,12 @@ pub(super) enum Failure {
     NothingInCommon { least: u32 },
     /// Too few signed.
     #[error("{have} signatures were had, and {least} are needed")]
-    Short { have: usize, least: u32 },
+    Short {
+        have: usize,
+        least: u32,
+        /// Those who had said that they could sign this, and did not.
+        unsigned: Vec<AccountId>,
+    },
     /// What is to be signed is not here any more.
     #[error(transparent)]
     Local(#[from] ProviderError),
@@ -64,7 +71,7 @@ impl Shared {
     pub(super) async fn attempt(&self, job: &Job) -> Result<Submitted, Failure> {
         self.board.count(|counts| counts.attempts += 1);
         let least = job.info.min_providers.max(1);
-        let commitment = self.common(job, least).await?;
+        let (commitment, willing) = self.common(job, least).await?;
         let request = CheckpointRequest::new(job.id, commitment, job.window);
         // From here on we are held to it, whatever becomes of the checkpoint.
         let own = self.desk.sign_at(job.head, &job.info, request).await?;
@@ -79,7 +86,17 @@ impl Shared {
         signatures.sort_unstable_by_key(|(place, _)| *place);
         let have = signatures.len();
         if u32::try_from(have).is_ok_and(|have| have < least) {
-            return Err(Failure::Short { have, least });
+            let place_of = |account: &AccountId| job.info.place_of(account);
+            let has_signed = |account: &AccountId| {
+                let place = place_of(account).and_then(|place| u32::try_from(place).ok());
+                signatures.iter().any(|(signer, _)| Some(*signer) == place)
+            };
+            let unsigned = willing.into_iter().filter(|one| !has_signed(one));
+            return Err(Failure::Short {
+                have,
+                least,
+                unsigned: unsigned.collect(),
+            });
         }
         let submission = Submission::Checkpoint {
             bucket: job.id,
@@ -95,29 +112,79 @@ impl Shared {
         })
     }
 
-    /// The most that enough of the primary providers can sign.
-    async fn common(&self, job: &Job, least: u32) -> Result<Commitment, Failure> {
+    /// The most that enough of the primary providers can sign, and which of the
+    /// others say that they can.
+    async fn common(&self, job: &Job, least: u32) -> Result<(Commitment, Vec<AccountId>), Failure> {
         let own = self.desk.holding(job.id, job.window).await?;
-        let others = self.holdings(job).await;
-        let nothing = Failure::NothingInCommon { least };
-        let commitment = match choose(&own, &others, least).ok_or(nothing)? {
-            Choice::Signed(commitment) => commitment,
-            Choice::Count(count) => self.commitment_at(job.id, count).await?,
-        };
-        if is_news(&commitment, job.info.snapshot.as_ref()) {
-            Ok(commitment)
-        } else {
-            Err(Failure::NothingInCommon { least })
+        let mut told = Vec::new();
+        for (account, holding) in self.holdings(job).await {
+            if self.may_be(job, &own, &holding).await? {
+                told.push((account, holding));
+            } else {
+                let (bucket, by) = (job.id, name(&account));
+                tracing::warn!(
+                    %bucket, %by, "another provider says that it has signed what cannot be: its \
+                     answer is left out"
+                );
+            }
         }
+        let trusted: Vec<_> = told
+            .iter()
+            .filter(|(account, _)| !job.left_out.contains(account))
+            .copied()
+            .collect();
+        // Where too few are left, all of them again.
+        for told in [&trusted, &told] {
+            let others: Vec<_> = told.iter().map(|(_, holding)| *holding).collect();
+            let commitment = match choose(&own, &others, least) {
+                None => continue,
+                Some(Choice::Signed(commitment)) => commitment,
+                Some(Choice::Count(count)) => self.commitment_at(job.id, count).await?,
+            };
+            if is_news(&commitment, job.info.snapshot.as_ref()) {
+                let willing = told
+                    .iter()
+                    .filter(|(_, holding)| holding.can_sign(&commitment));
+                return Ok((commitment, willing.map(|(account, _)| *account).collect()));
+            }
+        }
+        Err(Failure::NothingInCommon { least })
     }
 
-    async fn holdings(&self, job: &Job) -> Vec<Holding> {
+    /// Whether what another says that it holds may be so, as far as that is seen from
+    /// here: nobody has signed for a window that they were not asked about, and what
+    /// was signed of our tree is a root of it. Whoever says otherwise would have this
+    /// provider choose what it never signs itself.
+    async fn may_be(
+        &self,
+        job: &Job,
+        own: &Holding,
+        other: &Holding,
+    ) -> Result<bool, ProviderError> {
+        let Some(signed) = other.signed else {
+            return Ok(true);
+        };
+        if job.window.is_none() {
+            return Ok(false);
+        }
+        let is_of_ours = signed.start_seq == own.start_seq && signed.leaf_count <= own.leaf_count;
+        if !is_of_ours || own.signed == Some(signed) {
+            // Chosen only where it is what was signed here.
+            return Ok(true);
+        }
+        if signed.leaf_count.get() == 0 {
+            return Ok(false);
+        }
+        Ok(self.commitment_at(job.id, signed.leaf_count).await? == signed)
+    }
+
+    async fn holdings(&self, job: &Job) -> Vec<(AccountId, Holding)> {
         let mut asked = self.ask_each(job, |primary| {
             self.cosigners.holding(primary, job.id, job.window)
         });
         let mut holdings = Vec::new();
-        while let Some((_, _, answer)) = asked.next().await {
-            holdings.extend(answer);
+        while let Some((_, primary, answer)) = asked.next().await {
+            holdings.extend(answer.map(|holding| (primary.account, holding)));
         }
         holdings
     }

@@ -73,6 +73,7 @@ impl CheckpointScheduler {
         known.attempting = false;
         match attempted {
             Ok(submitted) => {
+                known.left_out.clear();
                 self.submissions = self.submissions.saturating_add(1);
                 let (number, commitment) = (self.submissions, submitted.commitment);
                 known.in_flight = Some(InFlight {
@@ -94,6 +95,10 @@ impl CheckpointScheduler {
                 self.follows.push(followed.boxed());
             }
             Err(failure) => {
+                if let Failure::Short { unsigned, .. } = &failure {
+                    known.left_out.retain(|one| !unsigned.contains(one));
+                    known.left_out.extend(unsigned);
+                }
                 if matches!(
                     failure,
                     Failure::Short { .. } | Failure::NothingInCommon { .. }

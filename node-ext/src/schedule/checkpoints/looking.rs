@@ -168,12 +168,14 @@ impl CheckpointScheduler {
             .map(|known| self.decide(known, &info, local));
         match due {
             Some(Ok(Due::Now(window))) if asked_at == head.anchor => {
+                let left_out = self.known.get(&id).map(|known| known.left_out.clone());
                 let job = Job {
                     id,
                     head,
                     info,
                     place,
                     window,
+                    left_out: left_out.unwrap_or_default(),
                 };
                 self.begin(job);
             }

@@ -10,6 +10,7 @@ use cairn_primitives::checkpoint::leader;
 use cairn_primitives::onchain::CheckpointWindow;
 use std::time::Duration;
 
+mod liars;
 mod losses;
 mod seeds;
 mod windows;
