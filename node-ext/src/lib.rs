@@ -91,7 +91,7 @@ pub use pool::{
     Priority, RESERVED_DESCRIPTORS, USUAL_WAIT, Wanted,
 };
 pub use provider::{
-    Fault, Lease, Provider, ProviderError, ProviderOptions, ScrubPlan, ScrubStatistics,
+    Fault, Lease, Noted, Provider, ProviderError, ProviderOptions, ScrubPlan, ScrubStatistics,
 };
 pub use salvage::Salvaged;
 pub use scrub::{Pace, Scrub, ScrubFinding, ScrubPoint, StepReport};

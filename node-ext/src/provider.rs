@@ -67,6 +67,18 @@ pub struct ProviderOptions {
     pub scrub: Option<ScrubPlan>,
 }
 
+/// What is noted of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The bucket.
+    pub id: BucketId,
+    /// What is noted of it.
+    pub record: BucketRecord,
+    /// Whether it is so. If not, nobody has looked at it since its files changed
+    /// or were found.
+    pub is_current: bool,
+}
+
 /// A base path at work. Dropping it waits for what it does in the background.
 pub struct Provider {
     inner: Arc<Inner>,
@@ -284,6 +296,30 @@ impl Provider {
             }
         });
         Ok(summarised.take(limit).collect())
+    }
+
+    /// What is noted of the buckets after `after`, in the order of their ids, at
+    /// most `limit` of them. None is opened for it, so that it costs the same
+    /// whoever asks, and however soon after the start.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::BasePath`] when the folder of buckets cannot be read.
+    pub fn noted(
+        &self,
+        after: Option<BucketId>,
+        limit: usize,
+    ) -> Result<Vec<Noted>, ProviderError> {
+        let ids = self.inner.ids_after(after)?;
+        let noted = ids.into_iter().take(limit);
+        Ok(noted.map(|id| self.inner.noted(id)).collect())
+    }
+
+    /// What is noted of one bucket, without opening it; nothing where there is none.
+    pub fn noted_of(&self, id: BucketId) -> Option<Noted> {
+        let noted = self.inner.noted(id);
+        let is_nowhere = !noted.is_current && !self.inner.pool.home().path(id).is_dir();
+        (!is_nowhere).then_some(noted)
     }
 
     /// Buckets in quarantine, and what each has failed.

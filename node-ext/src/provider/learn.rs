@@ -4,7 +4,7 @@
 use super::files::files_of;
 use super::ledger::Ledger;
 use super::trash::Discarded;
-use super::{Inner, ProviderError};
+use super::{Inner, Noted, ProviderError};
 use crate::base_path::BasePath;
 use crate::bucket::{Bucket, Promise};
 use crate::engine::Access;
@@ -92,6 +92,26 @@ impl Inner {
             // What it was is all there is to tell.
             Some(record) if record.standing != Standing::Sound => Ok(record),
             _ => self.learn(id),
+        }
+    }
+
+    /// What is known of a bucket without opening it.
+    pub(super) fn noted(&self, id: BucketId) -> Noted {
+        let noted = |record, is_current| Noted {
+            id,
+            record,
+            is_current,
+        };
+        let before = self.ledger.record(id);
+        if let Some(lease) = self.pool.lease_if_written(id) {
+            return noted(BucketRecord::of(&lease, before.as_ref()), true);
+        }
+        match before {
+            Some(record) => {
+                let is_current = self.ledger.is_known(id) || record.standing != Standing::Sound;
+                noted(record, is_current)
+            }
+            None => noted(BucketRecord::unknown(Standing::Sound), false),
         }
     }
 

@@ -162,6 +162,33 @@ fn cold_buckets_are_known_without_being_opened_and_listed_in_pages() {
 }
 
 #[test]
+fn l11_a_list_opens_nothing_not_even_what_nobody_has_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = start(folder.path());
+    fill(&provider, 9);
+    let all = records(&provider);
+    drop(provider);
+    // As after a loss of the index, before anything is learned of again.
+    std::fs::remove_dir_all(folder.path().join("index")).unwrap();
+
+    let provider = start_on_demand(folder.path(), true);
+    let noted = provider.noted(None, 5).unwrap();
+    let ids: Vec<_> = noted.iter().map(|noted| noted.id.0).collect();
+    assert_eq!(ids, [1, 2, 3, 4, 5]);
+    assert!(noted.iter().all(|noted| !noted.is_current), "{noted:?}");
+    assert_eq!(provider.statistics().opened, 0, "nothing was opened for it");
+
+    // One that was asked about is known, and so is one that is written.
+    provider.summary(BucketId(7)).unwrap();
+    let signed = put(&provider, 8, b"more");
+    let noted = provider.noted(Some(BucketId(6)), 9).unwrap();
+    let current: Vec<_> = noted.iter().map(|noted| noted.is_current).collect();
+    assert_eq!(current, [true, true, false]);
+    assert_eq!(noted[0].record.commitment, all[6].1.commitment);
+    assert_eq!(noted[1].record.commitment, signed.payload.commitment);
+}
+
+#[test]
 fn a_bucket_that_is_written_is_told_of_as_it_is_now() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());

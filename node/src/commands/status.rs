@@ -168,7 +168,7 @@ impl Status {
         self.chunks = self.chunks.saturating_add(info.chunks.0);
         self.bytes = self.bytes.saturating_add(info.used_bytes.0);
         let trouble = match info.standing {
-            BucketStanding::Sound => return,
+            BucketStanding::Sound | BucketStanding::Learning => return,
             BucketStanding::Quarantined => {
                 "it has failed a check, which the provider's log tells of"
             }

@@ -17,7 +17,8 @@ use jsonrpsee::proc_macros::rpc;
 #[rpc(client, server, namespace = "bucket")]
 pub trait BucketApi {
     /// The buckets after `after`, in the order of their ids, at most `limit` of
-    /// them (100 without it).
+    /// them (100 without it). None is opened for it: one that was not looked at since
+    /// the provider's start is listed as `learning`.
     #[method(name = "list")]
     async fn list(&self, after: Option<Uint>, limit: Option<u32>) -> Result<BucketPage, Error>;
 

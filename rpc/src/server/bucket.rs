@@ -80,14 +80,17 @@ impl BucketApiServer for ProviderRpc {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let after = after.map(|after| BucketId(after.0));
             // One more tells whether there is a next page.
-            let mut page = provider.page(after, limit.saturating_add(1))?;
+            let mut page = provider.noted(after, limit.saturating_add(1))?;
             let has_more = page.len() > limit;
             page.truncate(limit);
-            let last = page.last().map(|(id, _)| Uint(id.0));
+            let last = page.last().map(|noted| Uint(noted.id.0));
             Ok(BucketPage {
                 buckets: page
                     .iter()
-                    .map(|(id, record)| BucketInfo::new(*id, record))
+                    .map(|noted| match noted.is_current {
+                        true => BucketInfo::new(noted.id, &noted.record),
+                        false => BucketInfo::learning(noted.id, &noted.record),
+                    })
                     .collect(),
                 next: last.filter(|_| has_more),
             })

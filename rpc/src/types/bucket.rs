@@ -80,6 +80,9 @@ pub enum BucketStanding {
     Quarantined,
     /// Its folder is gone.
     Lost,
+    /// It is still to be looked at since the provider's start: what is said of it is
+    /// what was noted before, if anything was. `bucket_info` looks at once.
+    Learning,
 }
 
 /// A commitment that was signed, and when.
@@ -139,6 +142,14 @@ pub struct BucketInfo {
 }
 
 impl BucketInfo {
+    /// What was noted of a bucket, where nobody has looked at it yet.
+    pub(crate) fn learning(bucket: BucketId, record: &BucketRecord) -> Self {
+        Self {
+            standing: BucketStanding::Learning,
+            ..Self::new(bucket, record)
+        }
+    }
+
     pub(crate) fn new(bucket: BucketId, record: &BucketRecord) -> Self {
         Self {
             bucket: Uint(bucket.0),

@@ -8,19 +8,26 @@
 use super::verify::verify;
 use super::windows::{Turn, Windows};
 use super::{Ask, CheckpointRequest, Holding, Refusal};
+use crate::bucket::At;
 use crate::chain::{ChainClient, ChainError, Head};
 use crate::error::PromiseError;
 use crate::index::{IndexError, Standing};
 use crate::pool::Wanted;
-use crate::provider::{Provider, ProviderError};
+use crate::provider::{Noted, Provider, ProviderError};
 use crate::signing::Signer;
-use cairn_primitives::BucketId;
 use cairn_primitives::PAYLOAD_VERSION;
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::onchain::{BucketInfo, MultiSigner};
+use cairn_primitives::{BucketId, Commitment, H256};
+use lru::LruCache;
 use parking_lot::Mutex;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Buckets of which is kept what the chain tells: as many as one account is asked
+/// to sign for at one head. Each takes some hundred bytes.
+const TOLD: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 
 /// Signs for checkpoints what this provider holds, whoever asks among the
 /// primary providers of a bucket.
@@ -30,6 +37,8 @@ pub struct Countersigner {
     signer: Signer,
     windows: Windows,
     head: Mutex<Option<Head>>,
+    /// What the chain has told of buckets as of one head.
+    told: Mutex<Told>,
     signed: AtomicU64,
     refused: AtomicU64,
 }
@@ -64,6 +73,10 @@ impl Countersigner {
             signer,
             windows,
             head: Mutex::new(None),
+            told: Mutex::new(Told {
+                at: None,
+                buckets: LruCache::new(TOLD),
+            }),
             signed: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         })
@@ -93,21 +106,36 @@ impl Countersigner {
         blocking(bucket, move || desk.holding_now(bucket, window)).await
     }
 
-    fn holding_now(&self, bucket: BucketId, window: Option<u64>) -> Result<Holding, Refusal> {
-        let record = self.provider.summary(bucket);
-        let record = record.map_err(|error| refused_by(bucket, &error))?;
+    /// The newest commitment, of a bucket that is here and sound. Never by learning
+    /// all of it: strangers ask.
+    fn newest(&self, bucket: BucketId) -> Result<Commitment, Refusal> {
+        let noted = self.provider.noted_of(bucket);
+        let Noted {
+            record, is_current, ..
+        } = noted.ok_or(Refusal::NoSuchBucket)?;
         match record.standing {
-            Standing::Sound => {}
-            Standing::Quarantined(_) => return Err(Refusal::Quarantined),
-            Standing::Lost => return Err(Refusal::NoSuchBucket),
+            Standing::Quarantined(_) => Err(Refusal::Quarantined),
+            Standing::Lost => Err(Refusal::NoSuchBucket),
+            Standing::Sound if is_current => Ok(record.commitment),
+            Standing::Sound => {
+                let lease = self.provider.lease(bucket, Wanted::read());
+                let lease = lease.map_err(|error| refused_by(bucket, &error))?;
+                let commitment = lease.view(At::Newest).and_then(|view| view.commitment());
+                let commitment = lease.watch(commitment).map_err(ProviderError::from);
+                commitment.map_err(|error| refused_by(bucket, &error))
+            }
         }
+    }
+
+    fn holding_now(&self, bucket: BucketId, window: Option<u64>) -> Result<Holding, Refusal> {
+        let commitment = self.newest(bucket)?;
         let signed = window.map(|window| {
             let signed = self.windows.signed(self.provider.index(), bucket, window);
             signed.map_err(|error| unable(bucket, &error))
         });
         Ok(Holding {
-            start_seq: record.commitment.start_seq,
-            leaf_count: record.commitment.leaf_count,
+            start_seq: commitment.start_seq,
+            leaf_count: commitment.leaf_count,
             signed: signed.transpose()?.flatten(),
         })
     }
@@ -120,8 +148,19 @@ impl Countersigner {
     /// the chain does not answer.
     pub async fn on_chain(&self, bucket: BucketId) -> Result<Option<BucketInfo>, Refusal> {
         let head = self.head.lock().ok_or(Refusal::NotReady)?;
+        self.told(head, bucket).await
+    }
+
+    /// What the chain has of a bucket at a head. It is asked once for each, whoever
+    /// asks here how often: a finalized block does not change.
+    async fn told(&self, head: Head, bucket: BucketId) -> Result<Option<BucketInfo>, Refusal> {
+        if let Some(info) = self.told.lock().get(head, bucket) {
+            return Ok(info);
+        }
         let info = self.chain.bucket(head.hash, bucket).await;
-        info.map_err(|error: ChainError| unable(bucket, &error))
+        let info = info.map_err(|error: ChainError| unable(bucket, &error))?;
+        self.told.lock().keep(head, bucket, info.clone());
+        Ok(info)
     }
 
     /// Signs what another primary provider asks for, if this one holds it.
@@ -143,7 +182,15 @@ impl Countersigner {
         signed
     }
 
+    /// What costs least is asked first: whether it can be signed at all, by what is
+    /// known here, and only then the chain whether the asker is one to sign for.
     async fn countersign_checked(self: &Arc<Self>, ask: &Ask) -> Result<MultiSignature, Refusal> {
+        if self.head.lock().is_none() {
+            return Err(Refusal::NotReady);
+        }
+        check_form(&ask.request)?;
+        let (desk, request) = (self.clone(), ask.request);
+        blocking(request.bucket(), move || desk.check_held(&request)).await?;
         let (head, info) = self.look_up(ask.request.bucket()).await?;
         let is_asker =
             |key: &MultiSigner| verify(key, &ask.request.signed_bytes(), &ask.signature).is_ok();
@@ -177,9 +224,24 @@ impl Countersigner {
 
     async fn look_up(&self, bucket: BucketId) -> Result<(Head, BucketInfo), Refusal> {
         let head = self.head.lock().ok_or(Refusal::NotReady)?;
-        let info = self.chain.bucket(head.hash, bucket).await;
-        let info = info.map_err(|error: ChainError| unable(bucket, &error))?;
+        let info = self.told(head, bucket).await?;
         Ok((head, info.ok_or(Refusal::NotPrimary)?))
+    }
+
+    /// Whether it is held here, as far as that is seen without its roots.
+    fn check_held(&self, request: &CheckpointRequest) -> Result<(), Refusal> {
+        let (asked, newest) = (request.commitment(), self.newest(request.bucket())?);
+        if asked.start_seq != newest.start_seq {
+            return Err(Refusal::OtherTree {
+                start_seq: newest.start_seq,
+            });
+        }
+        if asked.leaf_count > newest.leaf_count {
+            return Err(Refusal::Behind {
+                leaf_count: newest.leaf_count,
+            });
+        }
+        Ok(())
     }
 
     /// Whether the chain, as of a finalized block, has a use for the signature,
@@ -190,10 +252,8 @@ impl Countersigner {
         info: &BucketInfo,
         request: &CheckpointRequest,
     ) -> Result<Option<Turn>, Refusal> {
-        let (version, commitment) = (request.version(), request.commitment());
-        if version != PAYLOAD_VERSION {
-            return Err(Refusal::Version { version });
-        }
+        check_form(request)?;
+        let commitment = request.commitment();
         let account = self.chain.account();
         let primary = info
             .primary_providers
@@ -213,9 +273,6 @@ impl Countersigner {
             && commitment.start_seq < start_seq
         {
             return Err(Refusal::Frozen { start_seq });
-        }
-        if commitment.leaf_count.get() == 0 {
-            return Err(Refusal::Empty);
         }
         let Some(window) = request.window() else {
             return Ok(None);
@@ -253,6 +310,41 @@ impl Countersigner {
         let signature = self.signer.sign_bytes(&request.signed_bytes());
         signature.map_err(|error| unable(bucket, &error))
     }
+}
+
+/// What the chain has told of buckets as of one head.
+struct Told {
+    at: Option<H256>,
+    buckets: LruCache<BucketId, Option<BucketInfo>>,
+}
+
+impl Told {
+    fn get(&mut self, head: Head, bucket: BucketId) -> Option<Option<BucketInfo>> {
+        let is_of_it = self.at == Some(head.hash);
+        is_of_it
+            .then(|| self.buckets.get(&bucket).cloned())
+            .flatten()
+    }
+
+    fn keep(&mut self, head: Head, bucket: BucketId, info: Option<BucketInfo>) {
+        if self.at != Some(head.hash) {
+            self.at = Some(head.hash);
+            self.buckets.clear();
+        }
+        self.buckets.put(bucket, info);
+    }
+}
+
+/// What nobody signs, whatever is held.
+fn check_form(request: &CheckpointRequest) -> Result<(), Refusal> {
+    let version = request.version();
+    if version != PAYLOAD_VERSION {
+        return Err(Refusal::Version { version });
+    }
+    if request.commitment().leaf_count.get() == 0 {
+        return Err(Refusal::Empty);
+    }
+    Ok(())
 }
 
 /// Runs what waits for a disk on a thread that may.

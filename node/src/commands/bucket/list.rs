@@ -92,7 +92,9 @@ fn list_there(output: Output, client: &Client) -> Result<Listed, Failure> {
                 error: "its folder is gone".to_owned(),
             }),
             // What has failed a check is read as before.
-            BucketStanding::Sound | BucketStanding::Quarantined => Ok(info.into()),
+            BucketStanding::Sound | BucketStanding::Quarantined | BucketStanding::Learning => {
+                Ok(info.into())
+            }
         };
         listed.tell(output, opened)
     })?;

@@ -6,7 +6,7 @@ use crate::schedule::CheckpointConfig;
 use crate::schedule::village::{EXPIRES, ID, Village, commit};
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::onchain::CheckpointWindow;
-use cairn_primitives::{ChunkIndex, Commitment, H256, LeafCount, LeafIndex, Sequence};
+use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafCount, LeafIndex, Sequence};
 
 const WINDOW: CheckpointWindow = CheckpointWindow {
     interval: 10,
@@ -256,4 +256,88 @@ async fn a_desk_that_has_seen_nothing_and_a_bucket_that_is_set_apart_sign_nothin
     );
     let holding = neighbour.desk().holding(ID, None).await;
     assert_eq!(holding, Err(Refusal::Quarantined));
+}
+
+#[tokio::test]
+async fn s11_the_chain_is_not_asked_for_what_is_not_signed_whoever_asks() {
+    let village = village(None).await;
+    let held = at_count(&village, 3);
+    // Who asks the chain now hears of it.
+    village.neighbours[1].client.disconnect();
+    let desk = village.neighbours[1].desk();
+    let of = |bucket, commitment| ask(&village, CheckpointRequest::new(bucket, commitment, None));
+    let elsewhere = of(BucketId(4_711), held);
+    let other_tree = Commitment {
+        start_seq: Sequence(9),
+        ..held
+    };
+    let ahead = Commitment {
+        leaf_count: LeafCount::new(4).unwrap(),
+        ..held
+    };
+    let empty = Commitment::deletion(held.mmr_root, Sequence(0));
+    for (asked, refusal) in [
+        (elsewhere, Refusal::NoSuchBucket),
+        (of(ID, empty), Refusal::Empty),
+        (
+            of(ID, other_tree),
+            Refusal::OtherTree {
+                start_seq: Sequence(0),
+            },
+        ),
+        (
+            of(ID, ahead),
+            Refusal::Behind {
+                leaf_count: held.leaf_count,
+            },
+        ),
+    ] {
+        assert_eq!(desk.countersign(&asked).await, Err(refusal));
+    }
+    assert_eq!(desk.countersign(&of(ID, held)).await, Err(Refusal::Unable));
+}
+
+#[tokio::test]
+async fn s11_the_chain_is_asked_once_for_a_bucket_at_a_head() {
+    let village = village(None).await;
+    let (older, newest) = (at_count(&village, 2), at_count(&village, 3));
+    sign(&village, older, None).await.unwrap();
+    village.neighbours[1].client.disconnect();
+    sign(&village, newest, None).await.unwrap();
+    // What is told of one block is not gone by at the next.
+    village.edit(|info| {
+        info.primary_providers.remove(0);
+    });
+    village.chain.advance();
+    village.neighbours[1]
+        .desk()
+        .saw(village.chain.finalized_head());
+    assert_eq!(sign(&village, newest, None).await, Err(Refusal::Unable));
+    village.neighbours[1].client.connect();
+    assert_eq!(sign(&village, newest, None).await, Err(Refusal::Stranger));
+}
+
+#[tokio::test]
+async fn s11_a_bucket_that_is_not_known_yet_is_told_of_without_reading_all_of_it() {
+    let mut village = village(None).await;
+    let held = village.neighbours[1].commitment();
+    village.kill(1);
+    let path = village.neighbours[1].path().to_owned();
+    std::fs::remove_dir_all(path.join("index")).unwrap();
+    let options = crate::provider::ProviderOptions {
+        on_demand: true,
+        ..Default::default()
+    };
+    let base = crate::base_path::BasePath::open(&path, crate::engine::Access::ReadWrite).unwrap();
+    let provider = Arc::new(Provider::open(base, options).unwrap());
+    let neighbour = &village.neighbours[1];
+    let desk = Countersigner::new(
+        neighbour.client.clone(),
+        provider.clone(),
+        neighbour.signer.clone(),
+    );
+    let holding = Arc::new(desk.unwrap()).holding(ID, None).await.unwrap();
+    assert_eq!(holding.leaf_count, held.leaf_count);
+    let noted = provider.noted_of(ID).unwrap();
+    assert!(!noted.is_current, "it was learned for a stranger");
 }
