@@ -58,6 +58,7 @@ mod layout;
 mod legacy;
 mod metrics;
 mod pool;
+mod printable;
 mod provider;
 mod salvage;
 pub mod schedule;
@@ -90,6 +91,7 @@ pub use pool::{
     Allowance, Budget, BudgetError, BudgetRequest, DESCRIPTORS_BESIDES_FILES, PoolStatistics,
     Priority, RESERVED_DESCRIPTORS, USUAL_WAIT, Wanted,
 };
+pub use printable::{is_unprintable, printable, printable_lines};
 pub use provider::{
     Fault, Lease, Noted, Provider, ProviderError, ProviderOptions, ScrubPlan, ScrubStatistics,
 };

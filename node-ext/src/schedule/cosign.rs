@@ -17,6 +17,7 @@ mod windows;
 pub use desk::Countersigner;
 pub(crate) use verify::verify;
 
+use crate::printable::printable;
 use async_trait::async_trait;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::checkpoint::CheckpointProposal;
@@ -238,7 +239,10 @@ pub enum CosignError {
     #[error("it refuses: {0}")]
     Refused(#[from] Refusal),
     /// It is not reached, or not in time.
-    #[error("it is not reached at {endpoint:?} ({reason}): is it running, and its endpoint right?")]
+    #[error(
+        "it is not reached at \"{}\" ({}): is it running, and its endpoint right?",
+        printable(.endpoint), printable(.reason)
+    )]
     Unreachable {
         /// Where it was sought.
         endpoint: String,
@@ -246,7 +250,10 @@ pub enum CosignError {
         reason: String,
     },
     /// What it says is not understood.
-    #[error("its answer is not understood ({0}): is it a Cairn of about the same version?")]
+    #[error(
+        "its answer is not understood ({}): is it a Cairn of about the same version?",
+        printable(.0)
+    )]
     Malformed(String),
 }
 

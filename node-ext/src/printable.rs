@@ -1,0 +1,91 @@
+//! What others say, made fit for a log and a terminal: on one line, bounded, and
+//! without characters that do something instead of being shown.
+
+use std::fmt::Write;
+
+/// What is shown of one text of somebody else's, in characters.
+const MOST: usize = 300;
+
+/// Whether a character does something to a terminal, or to how a line reads,
+/// instead of being shown: control characters, line ends of all kinds, and what
+/// changes the direction of a text or hides.
+pub fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// A text of somebody else's on one line, cut where it is long: what cannot be
+/// printed is escaped as Rust escapes it.
+pub fn printable(text: &str) -> String {
+    let mut printable = escaped(text.chars().take(MOST));
+    if text.chars().nth(MOST).is_some() {
+        printable.push_str("… (cut)");
+    }
+    printable
+}
+
+/// The same of a text that is ours but for parts: all of it, with its lines.
+pub fn printable_lines(text: &str) -> String {
+    let lines = text.split('\n').map(|line| escaped(line.chars()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn escaped(characters: impl Iterator<Item = char>) -> String {
+    let mut printable = String::new();
+    for character in characters {
+        // Writing to a text does not fail.
+        let _ = match is_unprintable(character) {
+            true => write!(printable, "{}", character.escape_default()),
+            false => printable.write_char(character),
+        };
+    }
+    printable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn l2_a_line_of_somebody_elses_stays_one_line_and_moves_no_cursor() {
+        let said =
+            "no\n2026 ERROR A CHALLENGE IS LOST\r\u{1b}[2J\u{9b}31m\u{202e}abc\u{2028}d\te\0";
+        let shown = printable(said);
+        assert_eq!(
+            shown,
+            "no\\n2026 ERROR A CHALLENGE IS LOST\\r\\u{1b}[2J\\u{9b}31m\\u{202e}abc\\u{2028}d\\te\\u{0}"
+        );
+        assert_eq!(
+            printable("grün, 漢字 and \"quotes\""),
+            "grün, 漢字 and \"quotes\""
+        );
+        let long = printable(&"\n".repeat(100_000));
+        assert!(long.len() < 700 && long.ends_with("… (cut)"), "{long}");
+        let lines = printable_lines("one\ntwo\u{1b}[0m\n");
+        assert_eq!(lines, "one\ntwo\\u{1b}[0m\n");
+    }
+
+    proptest! {
+        #[test]
+        fn l2_whatever_is_said_is_printed_within_bounds(said in ".*|\\PC*|[\u{0}-\u{2100}]*") {
+            let shown = printable(&said);
+            prop_assert!(!shown.chars().any(is_unprintable));
+            prop_assert!(shown.chars().count() <= MOST * 10 + 7);
+            if said.chars().count() <= MOST && !said.chars().any(is_unprintable) {
+                prop_assert_eq!(shown, said);
+            }
+        }
+    }
+}

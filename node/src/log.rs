@@ -1,0 +1,155 @@
+//! The log, on stderr. What others say is in it, so each event stays on its line
+//! and nothing in it reaches a terminal as a command: the library that writes it
+//! is of a version that leaves that to us (RUSTSEC-2025-0055).
+
+use crate::commands::run::LogFormat;
+use cairn_node_ext::is_unprintable;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
+use tracing::Subscriber;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::{DefaultFields, Writer};
+use tracing_subscriber::fmt::{FormatFields, MakeWriter};
+
+/// What writes events as lines for people or objects for programs.
+pub(crate) fn subscriber<W>(
+    format: LogFormat,
+    filter: EnvFilter,
+    colours: bool,
+    writer: W,
+) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours);
+    match format {
+        LogFormat::Text => Box::new(log.fmt_fields(OnOneLine).with_writer(writer).finish()),
+        LogFormat::Json => {
+            let writer = Escaping(writer);
+            Box::new(log.json().flatten_event(true).with_writer(writer).finish())
+        }
+    }
+}
+
+/// An event's fields, its message among them, without what cannot be printed. All
+/// else on a line is of the program itself.
+struct OnOneLine;
+
+impl<'w> FormatFields<'w> for OnOneLine {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut text = String::new();
+        DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
+        for character in text.chars() {
+            match is_unprintable(character) {
+                true => write!(writer, "{}", character.escape_default())?,
+                false => writer.write_char(character)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes objects of JSON. Their strings have the usual control characters escaped,
+/// and here the rest of what cannot be printed.
+struct Escaping<W>(W);
+
+impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Escaping<W> {
+    type Writer = Escaping<W::Writer>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        Escaping(self.0.make_writer())
+    }
+}
+
+impl<W: Write> Write for Escaping<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut line = String::with_capacity(bytes.len());
+        for character in String::from_utf8_lossy(bytes).chars() {
+            if character == '\n' || !is_unprintable(character) {
+                line.push(character);
+                continue;
+            }
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a text does not fail.
+                let _ = write!(line, "\\u{unit:04x}");
+            }
+        }
+        self.0.write_all(line.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use std::sync::{Arc, Mutex};
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const SAID: &str = "no\n2026-11-30 ERROR cairn_node_ext: A CHALLENGE IS LOST, and the stake \
+                        with it\r\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}end";
+
+    fn logged(format: LogFormat, colours: bool) -> String {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let filter = EnvFilter::new("info");
+        let subscriber = subscriber(format, filter, colours, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("asked", of = %SAID);
+            let _within = span.enter();
+            tracing::warn!(error = %SAID, debug = ?SAID, text = SAID, "a peer says {SAID}");
+        });
+        let bytes = kept.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn l2_a_peers_line_end_and_escape_are_shown_and_not_obeyed() {
+        let log = logged(LogFormat::Text, false);
+        assert_eq!(log.matches('\n').count(), 1, "{log:?}");
+        let line = log.strip_suffix('\n').unwrap();
+        assert!(!line.chars().any(is_unprintable), "{line:?}");
+        assert!(
+            line.contains("\\n2026-11-30 ERROR") && line.contains("\\u{1b}[2J"),
+            "{line}"
+        );
+        // Colours are the program's own, and nothing else is of what was said.
+        let log = logged(LogFormat::Text, true);
+        assert_eq!(log.matches('\n').count(), 1, "{log:?}");
+        assert!(
+            !log.contains("\u{1b}[2J") && !log.contains('\u{7}'),
+            "{log:?}"
+        );
+    }
+
+    #[test]
+    fn l2_an_object_has_what_a_peer_said_exactly_and_on_one_line() {
+        let log = logged(LogFormat::Json, false);
+        assert_eq!(log.matches('\n').count(), 1, "{log:?}");
+        assert!(!log.trim_end().chars().any(is_unprintable), "{log:?}");
+        let event: Value = serde_json::from_str(&log).unwrap();
+        assert_eq!(event["error"], SAID);
+        assert_eq!(event["message"], format!("a peer says {SAID}"));
+    }
+}
