@@ -2,6 +2,7 @@
 //! endpoint, kept while it stands.
 
 mod endpoint;
+mod reach;
 #[cfg(test)]
 mod tests;
 
@@ -19,11 +20,13 @@ use jsonrpsee::core::ClientError;
 use jsonrpsee::ws_client::{WsClient, WsClientBuilder};
 use lru::LruCache;
 use parking_lot::Mutex;
+use reach::ReachError;
 use sp_core::Bytes;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
+use url::Url;
 
 /// What asking another provider may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,10 @@ pub struct CosignerLimits {
     pub connections: NonZeroUsize,
     /// The largest answer in bytes. The largest that is right has some hundred.
     pub answer_bytes: u32,
+    /// Whether endpoints may lead to addresses that are not public, as within one
+    /// network or on one machine: they do not, unless an operator says so, since
+    /// whoever registers one has this provider connect to it.
+    pub allow_private: bool,
 }
 
 impl Default for CosignerLimits {
@@ -46,6 +53,7 @@ impl Default for CosignerLimits {
             within: Duration::from_secs(10),
             connections: NonZeroUsize::MIN.saturating_add(63),
             answer_bytes: 16 << 10,
+            allow_private: false,
         }
     }
 }
@@ -141,12 +149,15 @@ impl RpcCosigners {
         if let Some(client) = held.as_ref().filter(|client| client.is_connected()) {
             return Ok(client.clone());
         }
+        let transport = |error: ReachError| ClientError::Transport(error.into());
+        let parsed = Url::parse(url).map_err(|error| transport(error.into()))?;
+        let wire = reach::connect(&parsed, self.limits.allow_private);
+        // Over a connection of ours nothing is redirected.
         let client = WsClientBuilder::new()
             .max_response_size(self.limits.answer_bytes)
-            .max_redirections(1)
             .connection_timeout(self.limits.within)
             .request_timeout(self.limits.within)
-            .build(url)
+            .build_with_stream(url, wire.await.map_err(transport)?)
             .await?;
         let client = Arc::new(client);
         *held = Some(client.clone());

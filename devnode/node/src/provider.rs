@@ -3,6 +3,7 @@
 use crate::NodeError;
 use cairn_devnode_runtime::{AccountId, KEY_TYPE};
 use cairn_node_ext::{BasePath, ExtensionConfig, Provider, ScrubPlan};
+use cairn_rpc::CosignerLimits;
 use sp_core::Pair;
 use sp_keystore::KeystorePtr;
 use std::path::PathBuf;
@@ -29,6 +30,15 @@ impl ProviderOptions {
             ..Default::default()
         };
         Provider::open(base, options).map_err(NodeError::cairn)
+    }
+
+    /// How the other primary providers are asked: on a chain for development they
+    /// are on one machine, where elsewhere nobody is looked for.
+    pub(crate) fn cosigners(&self) -> CosignerLimits {
+        CosignerLimits {
+            allow_private: true,
+            ..CosignerLimits::default()
+        }
     }
 
     /// The provider's account, whose key is in the keystore from now on.

@@ -128,7 +128,7 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
             Arc::new(chain),
             Arc::new(options.open()?),
             Signer::new(keystore.clone(), key),
-            Arc::new(RpcCosigners::default()),
+            Arc::new(RpcCosigners::new(options.cosigners())),
             options.schedule,
         )
         .map_err(NodeError::cairn)?;

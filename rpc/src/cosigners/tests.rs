@@ -12,6 +12,14 @@ use cairn_primitives::{Commitment, H256, LeafCount};
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
 
+/// What is asked on one machine.
+fn nearby() -> RpcCosigners {
+    RpcCosigners::new(CosignerLimits {
+        allow_private: true,
+        ..CosignerLimits::default()
+    })
+}
+
 /// Two providers of one bucket, of which the second is served.
 struct Two {
     asker: House,
@@ -76,7 +84,7 @@ async fn serve<M: Send + Sync + 'static>(module: RpcModule<M>) -> (String, Serve
 async fn a_signature_over_the_same_commitment_comes_back_and_holds() {
     let two = Two::meet().await;
     two.see_a_block();
-    let cosigners = RpcCosigners::default();
+    let cosigners = nearby();
     let holding = cosigners.holding(&two.asked, BUCKET, None).await.unwrap();
     let commitment = two.asker.commitment();
     assert_eq!(holding.start_seq, commitment.start_seq);
@@ -122,7 +130,7 @@ async fn bytes_that_are_no_ask_are_refused_by_a_code_of_their_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_comes_back_as_it_was_given() {
     let two = Two::meet().await;
-    let cosigners = RpcCosigners::default();
+    let cosigners = nearby();
     let refused = |ask: Ask| {
         let (cosigners, asked) = (&cosigners, &two.asked);
         async move {
@@ -144,7 +152,7 @@ async fn a_refusal_comes_back_as_it_was_given() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_was_restarted_is_connected_to_again() {
     let two = Two::meet().await;
-    let cosigners = RpcCosigners::default();
+    let cosigners = nearby();
     let holding = cosigners.holding(&two.asked, BUCKET, None).await.unwrap();
     assert_eq!(holding.leaf_count, LeafCount::new(3).unwrap());
     let address = String::from_utf8(two.asked.endpoint.clone()).unwrap();
@@ -184,6 +192,7 @@ async fn who_is_silent_or_speaks_without_end_costs_no_more_than_the_limits() {
     let (url, _handle) = serve(module).await;
     let cosigners = RpcCosigners::new(CosignerLimits {
         within: Duration::from_millis(200),
+        allow_private: true,
         ..CosignerLimits::default()
     });
     let primary = House::of("//Bob").primary(&url);
@@ -207,7 +216,7 @@ async fn who_is_silent_or_speaks_without_end_costs_no_more_than_the_limits() {
 
 #[tokio::test]
 async fn an_endpoint_that_is_none_is_told_of_without_a_connection() {
-    let cosigners = RpcCosigners::default();
+    let cosigners = nearby();
     for endpoint in ["", "a.example", "ftp://a.example", "ws://127.0.0.1:1"] {
         let primary = PrimaryProvider {
             account: AccountId([1; 32]),
@@ -224,7 +233,7 @@ async fn an_endpoint_that_is_none_is_told_of_without_a_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_gone_is_not_reached() {
     let two = Two::meet().await;
-    let cosigners = RpcCosigners::default();
+    let cosigners = nearby();
     cosigners.holding(&two.asked, BUCKET, None).await.unwrap();
     two.server.stop().unwrap();
     two.server.stopped().await;
@@ -232,5 +241,71 @@ async fn a_provider_that_is_gone_is_not_reached() {
     assert!(
         matches!(gone, Err(CosignError::Unreachable { .. })),
         "{gone:?}"
+    );
+}
+
+/// Answers a WebSocket's request with other headers, and tells what it was sent.
+async fn answers_with(answer: String) -> (String, tokio::task::JoinHandle<String>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", listener.local_addr().unwrap());
+    let answering = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 4_096];
+        let read = stream.read(&mut request).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        request.truncate(read);
+        String::from_utf8_lossy(&request).into_owned()
+    });
+    (url, answering)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l4_a_redirection_leads_nowhere() {
+    let inner = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = inner.local_addr().unwrap();
+    let answer = format!("HTTP/1.1 302 Found\r\nLocation: ws://{to}/secret\r\n\r\n");
+    let (url, _answering) = answers_with(answer).await;
+    let primary = House::of("//Bob").primary(&url);
+    let error = nearby().holding(&primary, BUCKET, None).await.unwrap_err();
+    assert!(matches!(error, CosignError::Unreachable { .. }), "{error}");
+    let accepted = tokio::time::timeout(Duration::from_millis(100), inner.accept());
+    assert!(accepted.await.is_err(), "it was followed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l4_without_the_operators_word_this_machine_is_not_asked() {
+    let two = Two::meet().await;
+    let usual = RpcCosigners::default();
+    let refused = usual.holding(&two.asked, BUCKET, None).await.unwrap_err();
+    let told = refused.to_string();
+    assert!(told.contains("no public address"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn l2_a_peers_words_are_on_one_line_and_short() {
+    let said = format!(
+        "no\n2026 ERROR A CHALLENGE IS LOST \u{1b}[2J{}",
+        "x".repeat(9_000)
+    );
+    let mut module = RpcModule::new(());
+    let told = said.clone();
+    module
+        .register_method("provider_holding", move |_, (), _| {
+            Err::<u8, _>(jsonrpsee::types::ErrorObjectOwned::owned(
+                1,
+                told.clone(),
+                None::<()>,
+            ))
+        })
+        .unwrap();
+    let (url, _handle) = serve(module).await;
+    let primary = House::of("//Bob").primary(&url);
+    let error = nearby().holding(&primary, BUCKET, None).await.unwrap_err();
+    assert!(matches!(error, CosignError::Malformed(_)), "{error:?}");
+    let shown = error.to_string();
+    assert!(
+        !shown.contains(['\n', '\u{1b}']) && shown.len() < 600,
+        "{shown:?}"
     );
 }
