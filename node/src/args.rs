@@ -1,6 +1,7 @@
 //! The command line as a whole: what holds for every command, and which
 //! commands there are. What a command takes is told beside it.
 
+use crate::commands::run::account;
 use crate::commands::{
     bucket, drill, fsck, get, import_legacy, key, prove, put, run, scrub, status, verify,
 };
@@ -33,6 +34,14 @@ pub(crate) struct Globals {
     /// provider that has the base path locked]
     #[arg(long, global = true, value_name = "URL", value_parser = remote::url)]
     pub(crate) rpc: Option<String>,
+    /// The token that changes need over the RPC, in a file: the one to show, and for `run` one to
+    /// take beside that in its base path [default: that of the base path whose provider is asked]
+    #[arg(long, global = true, value_name = "FILE", env = "CAIRN_RPC_TOKEN_FILE")]
+    pub(crate) rpc_token_file: Option<PathBuf>,
+    /// The key that the provider at --rpc is to sign with, as the chain has it: in hex or SS58
+    /// [default: the base path's keys, where its provider is asked]
+    #[arg(long, global = true, value_name = "KEY", value_parser = account)]
+    pub(crate) provider: Option<[u8; 32]>,
     /// Answer in JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,

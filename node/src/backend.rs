@@ -4,7 +4,9 @@
 use crate::args::Globals;
 use crate::commands::run::address_file;
 use crate::failure::Failure;
+use crate::home;
 use crate::remote::{self, Client};
+use crate::token_file;
 use cairn_node_ext::{Access, BasePath, BasePathError};
 use std::path::{Path, PathBuf};
 
@@ -28,6 +30,8 @@ pub(crate) struct Remote {
     pub(crate) client: Client,
     /// Whether it has the base path, and so is on this machine.
     is_here: bool,
+    /// The keys of which one is to have signed what it signs, where they are known.
+    signers: Option<Vec<[u8; 32]>>,
 }
 
 impl Globals {
@@ -44,15 +48,36 @@ impl Globals {
 
     fn choose(&self, take: impl FnOnce() -> Result<BasePath, Failure>) -> Result<Backend, Failure> {
         if let Some(url) = self.named()? {
-            let client = Client::connect(&url)?;
-            let is_here = false;
-            return Ok(Backend::Remote(Remote { client, is_here }));
+            return self.there(&url).map(Backend::Remote);
         }
         match take() {
             Ok(base) => Ok(Backend::Local(base)),
             Err(Failure::BasePath(BasePathError::Locked { path })) => holder(path),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// The provider at an address that was named. Where it is the one that the base
+    /// path's own provider has left, so are the token and the keys.
+    fn there(&self, url: &str) -> Result<Remote, Failure> {
+        let base = home::base_path(self.base_path.as_ref()).ok();
+        let own = base.filter(|base| address_file::read(base).as_deref() == Some(url));
+        let token = match (&self.rpc_token_file, &own) {
+            (Some(file), _) => Some(token_file::read(file)?),
+            (None, Some(base)) => token_file::left_in(base),
+            (None, None) => None,
+        };
+        let client = Client::connect(url, token.as_ref())?;
+        let signers = match (self.provider, own) {
+            (Some(key), _) => Some(vec![key]),
+            (None, Some(base)) => BasePath::keys_in(&base).list().ok(),
+            (None, None) => None,
+        };
+        Ok(Remote {
+            client,
+            is_here: false,
+            signers: signers.filter(|keys| !keys.is_empty()),
+        })
     }
 
     /// The provider that is to be asked by the flag or the environment.
@@ -79,21 +104,23 @@ fn holder(path: PathBuf) -> Result<Backend, Failure> {
     };
     tracing::info!(base_path = %path.display(), %url, "the base path is locked: its provider is asked");
     match reach(&path, &url) {
-        Ok(client) => {
-            let is_here = true;
-            Ok(Backend::Remote(Remote { client, is_here }))
-        }
+        Ok(remote) => Ok(Backend::Remote(remote)),
         Err(failure) => Err(Failure::Failed(format!("{locked}; {failure}"))),
     }
 }
 
 /// Reaches the provider that has left its address. One that was killed leaves it
 /// too, and another's may listen there since: that one is not meant.
-fn reach(path: &Path, url: &str) -> Result<Client, Failure> {
-    let client = Client::connect(url)?;
+fn reach(path: &Path, url: &str) -> Result<Remote, Failure> {
+    let token = token_file::left_in(path);
+    let client = Client::connect(url, token.as_ref())?;
     let keys = BasePath::keys_in(path).list()?;
     if client.is_one_of(&keys)? {
-        return Ok(client);
+        return Ok(Remote {
+            client,
+            is_here: true,
+            signers: Some(keys),
+        });
     }
     Err(Failure::Failed(format!(
         "another provider answers at {url}, where the one of this base path was last"
@@ -101,6 +128,18 @@ fn reach(path: &Path, url: &str) -> Result<Client, Failure> {
 }
 
 impl Remote {
+    /// The keys of which one is to have signed. A promise of anybody is worth
+    /// nothing: no chain takes it from another key than the provider's.
+    pub(crate) fn signers(&self) -> Result<&[[u8; 32]], Failure> {
+        self.signers.as_deref().ok_or_else(|| {
+            Failure::Usage(
+                "whose signature the promise needs is not known: name the provider's key with \
+                 --provider, as the chain has it"
+                    .to_owned(),
+            )
+        })
+    }
+
     /// A path on the provider's machine. What is meant from a folder of this
     /// machine is found there only if they are one.
     pub(crate) fn path(&self, path: &Path) -> Result<String, Failure> {

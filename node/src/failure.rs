@@ -5,7 +5,7 @@ use crate::remote::RemoteError;
 use cairn_node_ext::chain::ChainError;
 use cairn_node_ext::{
     BasePathError, CommitError, IngestError, KeyError, ProveError, ProviderError, PruneError,
-    ReleaseError, TransferError,
+    ReleaseError, TransferError, printable_lines,
 };
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -115,7 +115,8 @@ impl Failure {
     pub(crate) fn report(&self) {
         if !self.is_closed_pipe() {
             // Where stderr fails too, the exit code still speaks.
-            let _ = writeln!(io::stderr(), "cairn: {self}");
+            let told = printable_lines(&self.to_string());
+            let _ = writeln!(io::stderr(), "cairn: {told}");
         }
     }
 

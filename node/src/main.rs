@@ -14,6 +14,7 @@ mod hex_text;
 mod home;
 mod judge;
 mod leaf_args;
+mod log;
 mod out_file;
 mod output;
 mod progress;
@@ -23,6 +24,7 @@ mod remote;
 mod rpc_args;
 mod schedule_args;
 mod state_args;
+mod token_file;
 mod walk;
 
 use args::Cli;
@@ -32,6 +34,7 @@ use failure::Failure;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let cli = match config_file::expand(std::env::args_os().collect()) {
@@ -65,13 +68,8 @@ fn start_logging(cli: &Cli) {
         _ => "trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(wanted));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // Colours are for eyes, and not for files.
-        .with_ansi(std::io::stderr().is_terminal());
-    match service {
-        Some(LogFormat::Json) => log.json().flatten_event(true).init(),
-        Some(LogFormat::Text) | None => log.init(),
-    }
+    let format = service.unwrap_or(LogFormat::Text);
+    // Colours are for eyes, and not for files.
+    let colours = std::io::stderr().is_terminal();
+    log::subscriber(format, filter, colours, std::io::stderr).init();
 }

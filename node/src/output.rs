@@ -3,6 +3,7 @@
 //! pipe knows of it as soon as it is true.
 
 use crate::failure::Failure;
+use cairn_node_ext::printable_lines;
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::Write;
@@ -27,7 +28,7 @@ impl Output {
         if self.json {
             self.object(answer)
         } else {
-            write_line(&answer.to_string())
+            write_line(&printable_lines(&answer.to_string()))
         }
     }
 
@@ -36,7 +37,7 @@ impl Output {
         if self.json {
             Ok(())
         } else {
-            write_line(&text.to_string())
+            write_line(&printable_lines(&text.to_string()))
         }
     }
 

@@ -15,9 +15,12 @@ pub(crate) use upload::RemoteUpload;
 
 use crate::failure::Failure;
 use cairn_primitives::BucketId;
-use cairn_rpc::{BucketApiClient, BucketInfo, BucketPage, ProviderApiClient, Uint};
+use cairn_rpc::{
+    BucketApiClient, BucketInfo, BucketPage, BucketStanding, ProviderApiClient, Token, Uint,
+};
 use jsonrpsee::core::ClientError;
-use jsonrpsee::ws_client::{PingConfig, WsClient, WsClientBuilder};
+use jsonrpsee::ws_client::{HeaderMap, HeaderValue, PingConfig, WsClient, WsClientBuilder};
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -37,6 +40,8 @@ const ANSWER_BYTES: u32 = 16 << 20;
 const IN_FLIGHT: usize = 8;
 /// How long one question is asked again where all places are taken, in all.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// One try, at the address itself: what the library counts are tries.
+const NO_REDIRECTION: usize = 1;
 /// The most buckets in a page that a provider gives.
 const PAGE: u32 = 1_000;
 
@@ -52,6 +57,30 @@ pub(crate) fn url(text: &str) -> Result<String, String> {
     }
 }
 
+/// Whether what goes to a URL can be read by nobody on the way.
+fn is_private(url: &str) -> bool {
+    let Some(plain) = url.strip_prefix("ws://") else {
+        return true;
+    };
+    let authority = plain.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
+        host.strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    })
+}
+
+fn warn_of_listeners(url: &str) {
+    if !is_private(url) {
+        // What cannot be told is no reason to do less.
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: the token goes to {url} for everybody on the way to read: wss:// or a \
+             tunnel keeps it secret"
+        );
+    }
+}
+
 /// A provider that is reached.
 pub(crate) struct Client {
     connection: Connection,
@@ -61,7 +90,16 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn connect(url: &str) -> Result<Self, Failure> {
+    pub(crate) fn connect(url: &str, token: Option<&Token>) -> Result<Self, Failure> {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            warn_of_listeners(url);
+            let value = HeaderValue::from_str(&token.header());
+            let mut value =
+                value.map_err(|_| Failure::Failed("the token does not fit a header".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert("authorization", value);
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("cairn-rpc")
@@ -70,7 +108,9 @@ impl Client {
             .map_err(|error| Failure::Failed(format!("a thread cannot be started: {error}")))?;
         let connected = WsClientBuilder::new()
             .max_response_size(ANSWER_BYTES)
-            .max_redirections(1)
+            // Nobody is to send the token, or what is stored, anywhere else.
+            .max_redirections(NO_REDIRECTION)
+            .set_headers(headers)
             .connection_timeout(CONNECT_WITHIN)
             // Each question has a time of its own.
             .request_timeout(WORK_WITHIN)
@@ -144,7 +184,17 @@ impl Client {
                 BucketApiClient::list(&*rpc, after, Some(PAGE)).await
             };
             let BucketPage { buckets, next } = self.ask(page)?;
-            buckets.iter().try_for_each(&mut each)?;
+            for noted in &buckets {
+                match noted.standing {
+                    // It is looked at when it is asked about by itself.
+                    BucketStanding::Learning => match self.bucket(BucketId(noted.bucket.0)) {
+                        Ok(info) => each(&info)?,
+                        Err(RemoteError::Refused { .. }) => each(noted)?,
+                        Err(error) => return Err(error.into()),
+                    },
+                    _ => each(noted)?,
+                }
+            }
             match next {
                 None => return Ok(()),
                 next if next > after => after = next,
@@ -213,6 +263,28 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_read_by_nobody_on_the_way_with_tls_or_on_this_machine() {
+        for url in [
+            "wss://a.example",
+            "ws://localhost",
+            "ws://127.0.0.1:9955/x",
+            "ws://[::1]:1",
+        ] {
+            assert!(is_private(url), "{url}");
+        }
+        for url in [
+            "ws://a.example:9955",
+            "ws://localhost.a.example",
+            "ws://127.0.0.1.a.example",
+            "ws://localhost@a.example",
+            "ws://127.0.0.10",
+            "ws://10.0.0.1",
+        ] {
+            assert!(!is_private(url), "{url}");
+        }
+    }
 
     #[test]
     fn a_provider_is_reached_by_websocket_alone() {

@@ -1,10 +1,13 @@
 //! Flags of the RPC and the metrics, named as Substrate nodes name theirs.
 
 use crate::failure::Failure;
-use cairn_rpc::{ConnectionLimits, LaneLimits, Limits, ListenerConfig, Origins, RpcMethods};
+use cairn_rpc::{
+    ConnectionLimits, ExportFolder, LaneLimits, Limits, ListenerConfig, Origins, RpcMethods,
+};
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the RPC listens. Substrate nodes take 9944, and the provider runs
@@ -26,17 +29,24 @@ pub(crate) struct RpcArgs {
     /// The same, with unsafe methods for everybody if --rpc-methods says so
     #[arg(long)]
     unsafe_rpc_external: bool,
-    /// Which methods may be called: all (unsafe), all but those that change buckets (safe), or all
-    /// by this machine alone (auto)
+    /// Who may call what changes buckets: nobody (safe), whoever shows the token (auto), or also
+    /// whoever reaches the listener without a proxy (unsafe)
     #[arg(long, value_name = "auto|safe|unsafe", default_value = "auto")]
     rpc_methods: RpcMethods,
-    /// Websites that may ask by a browser, separated by commas; or `all` [default: those of this
-    /// machine, and polkadot.js.org over https]
+    /// Websites that may ask by a browser, separated by commas; or `all`. Those that are named here
+    /// may change buckets too, as --rpc-methods says [default: those of this machine, and
+    /// polkadot.js.org over https, none of which may]
     #[arg(long, value_name = "ORIGINS")]
     rpc_cors: Option<Origins>,
     /// Connections at once; who comes after them takes the place of one that is silent, if any is
     #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().connections)]
     rpc_max_connections: NonZeroU32,
+    /// The same of one address, or of one IPv6 network of 64 bits; this machine is not counted
+    #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().per_address)]
+    rpc_max_connections_per_address: NonZeroU32,
+    /// The one folder that `bucket_export` may make copies of buckets in; without it, none
+    #[arg(long, value_name = "DIR")]
+    export_dir: Option<PathBuf>,
     /// The largest request, in MiB
     #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().request_bytes >> 20)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -102,6 +112,29 @@ impl RpcArgs {
         Ok(SocketAddr::from((interface(all), self.rpc_port)))
     }
 
+    /// The folder for copies of buckets, if there is one. It is not in the base
+    /// path, where a copy would be taken for a bucket of the provider's own.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not there, or there.
+    pub(crate) fn exports(&self, base: &Path) -> Result<Option<ExportFolder>, Failure> {
+        let Some(path) = &self.export_dir else {
+            return Ok(None);
+        };
+        let folder = ExportFolder::open(path);
+        let folder = folder.map_err(|source| Failure::file("use --export-dir", path, source))?;
+        let base = std::fs::canonicalize(base);
+        let base = base.map_err(|source| Failure::file("use --export-dir", path, source))?;
+        if folder.path().starts_with(base) {
+            return Err(Failure::Usage(format!(
+                "--export-dir {} is in the base path, which is the provider's alone: name another",
+                path.display()
+            )));
+        }
+        Ok(Some(folder))
+    }
+
     /// Connections at once, each of which takes a descriptor.
     pub(crate) const fn connections(&self) -> u32 {
         self.rpc_max_connections.get()
@@ -124,6 +157,7 @@ impl RpcArgs {
         ListenerConfig {
             limits: ConnectionLimits {
                 connections: self.rpc_max_connections,
+                per_address: self.rpc_max_connections_per_address,
                 request_bytes: self.rpc_max_request_size << 20,
                 response_bytes: self.rpc_max_response_size << 20,
                 batch: self.rpc_max_batch_request_len,
@@ -136,6 +170,7 @@ impl RpcArgs {
                 ..ConnectionLimits::default()
             },
             methods: self.rpc_methods,
+            tokens: Vec::new(),
             origins: self.rpc_cors.clone().unwrap_or_default(),
             metrics: None,
         }
@@ -197,6 +232,26 @@ mod tests {
         assert_eq!(rpc.listener().limits, ConnectionLimits::default());
         assert_eq!(rpc.address().unwrap(), "127.0.0.1:9955".parse().unwrap());
         assert_eq!(metrics.address(), Some("127.0.0.1:9625".parse().unwrap()));
+    }
+
+    #[test]
+    fn s7b_copies_of_buckets_go_to_the_folder_that_is_named_and_not_into_the_base_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let (base, exports) = (at("base"), at("exports"));
+        std::fs::create_dir_all(at("base/buckets")).unwrap();
+        std::fs::create_dir(&exports).unwrap();
+        let of = |flags: &[&str]| parsed(flags).rpc.exports(Path::new(&base));
+        assert!(of(&[]).unwrap().is_none());
+        assert!(of(&["--export-dir", &exports]).unwrap().is_some());
+        for wrong in [
+            at("none"),
+            base.clone(),
+            at("base/buckets"),
+            at("exports/../base"),
+        ] {
+            assert!(of(&["--export-dir", &wrong]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

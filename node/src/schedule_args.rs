@@ -2,6 +2,7 @@
 
 use cairn_node_ext::ExtensionConfig;
 use cairn_node_ext::schedule::CheckpointConfig;
+use cairn_rpc::CosignerLimits;
 use clap::Args;
 
 /// When checkpoints are brought.
@@ -20,9 +21,21 @@ pub(crate) struct ScheduleArgs {
     #[arg(long, value_name = "BLOCKS", default_value_t = CheckpointConfig::default().age)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_age: u32,
+    /// Ask other primary providers also at private addresses and on this machine, if they have
+    /// registered such: within a network of one's own, or for development
+    #[arg(long)]
+    allow_private_endpoints: bool,
 }
 
 impl ScheduleArgs {
+    /// How the other primary providers are asked.
+    pub(crate) fn cosigners(self) -> CosignerLimits {
+        CosignerLimits {
+            allow_private: self.allow_private_endpoints,
+            ..CosignerLimits::default()
+        }
+    }
+
     /// The schedulers' configuration.
     pub(crate) fn config(self) -> ExtensionConfig {
         ExtensionConfig {

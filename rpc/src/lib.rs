@@ -25,6 +25,7 @@
 mod api;
 mod cosigners;
 pub mod error;
+mod exports;
 #[cfg(test)]
 mod house;
 mod lanes;
@@ -33,6 +34,7 @@ mod limits;
 mod listener;
 mod policy;
 mod server;
+mod token;
 mod types;
 
 pub use api::{
@@ -40,9 +42,14 @@ pub use api::{
     ProviderApiClient, ProviderApiServer,
 };
 pub use cosigners::{CosignerLimits, RpcCosigners};
+pub use exports::ExportFolder;
 pub use limits::{ConnectionLimits, LaneLimits, Limits};
 #[cfg(feature = "listener")]
-pub use listener::{ListenerConfig, Origins, RpcMetrics, ServeError, Served, serve, serve_with};
+pub use listener::{
+    ListenerConfig, Origins, RpcMetrics, ServeError, Served, Watched, serve, serve_watch,
+    serve_with,
+};
 pub use policy::{DenyUnsafe, Policy, RpcMethods};
 pub use server::ProviderRpc;
+pub use token::Token;
 pub use types::*;

@@ -78,9 +78,14 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Connections at once: 100, as Substrate nodes allow; each is a descriptor.
-    /// Who comes after them takes the place of one that asks nothing or has been
-    /// silent for long, and is hung up on where there is none.
+    /// Who comes after them takes the place of one of whoever has most, or of one
+    /// that asks nothing or has been silent for long, and is hung up on where there
+    /// is none.
     pub connections: NonZeroU32,
+    /// Connections of one address at once, or of one IPv6 network of 64 bits: 32, a
+    /// third of all, which is more than a household has in use. This machine's own
+    /// are not counted: a proxy on it speaks for many.
+    pub per_address: NonZeroU32,
     /// The largest request in bytes: 2 MiB. A chunk takes half a MiB in hex.
     pub request_bytes: u32,
     /// The largest answer in bytes: 4 MiB.
@@ -112,6 +117,7 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             connections: NonZeroU32::MIN.saturating_add(99),
+            per_address: NonZeroU32::MIN.saturating_add(31),
             request_bytes: 2 << 20,
             response_bytes: 4 << 20,
             batch: 64,

@@ -10,20 +10,25 @@
 //! end waits for itself ([`gate`]), and when all of them take too much it is the
 //! greediest that is closed ([`crowd`]).
 
+mod caller;
 mod crowd;
 mod frames;
 mod gate;
 mod metrics;
 mod origin;
+mod source;
 mod stream;
 mod valve;
+mod watch;
 
 pub use metrics::RpcMetrics;
 pub use origin::Origins;
+pub use watch::{Watched, serve_watch};
 
 use crate::limits::ConnectionLimits;
-use crate::policy::{DenyUnsafe, RpcMethods};
+use crate::policy::RpcMethods;
 use crate::server::ProviderRpc;
+use crate::token::Token;
 use crowd::Crowd;
 use gate::{GateLayer, Pace};
 use jsonrpsee::RpcModule;
@@ -35,6 +40,7 @@ use jsonrpsee::server::{
     RandomStringIdProvider, Server, ServerHandle, StopHandle, TowerServiceBuilder,
     serve_with_graceful_shutdown, stop_channel,
 };
+use source::Source;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,6 +68,8 @@ pub struct ListenerConfig {
     pub limits: ConnectionLimits,
     /// Who may call unsafe methods.
     pub methods: RpcMethods,
+    /// Each of them shows a request to be the operator's.
+    pub tokens: Vec<Token>,
     /// Which websites may ask, by a browser that opens them.
     pub origins: Origins,
     /// Where requests are counted, if anywhere.
@@ -129,7 +137,6 @@ pub fn serve_with(
     let desk = Arc::new(Desk {
         services,
         methods: methods.into(),
-        deny_unsafe: config.methods.at(&address),
         is_loopback: address.ip().is_loopback(),
         places: Arc::new(Semaphore::new(
             usize::try_from(limits.connections.get())
@@ -183,7 +190,6 @@ impl Served {
 struct Desk {
     services: TowerServiceBuilder<Identity, Identity>,
     methods: Methods,
-    deny_unsafe: DenyUnsafe,
     is_loopback: bool,
     places: Arc<Semaphore>,
     /// For those who wait until a place is made for them.
@@ -203,7 +209,7 @@ impl Desk {
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.take(stream),
+                Ok((stream, peer)) => self.take(stream, Source::of(peer.ip())),
                 Err(error) => {
                     tracing::warn!(%error, "a connection to the RPC cannot be taken");
                     tokio::time::sleep(REST).await;
@@ -214,26 +220,38 @@ impl Desk {
 
     /// Serves a connection if there is a place for it, or can be made, and hangs
     /// up if not.
-    fn take(self: &Arc<Self>, stream: TcpStream) {
+    fn take(self: &Arc<Self>, stream: TcpStream, source: Source) {
+        let limits = &self.config.limits;
+        if !self.crowd.admits(source, limits.per_address.get()) {
+            return self.turn_away();
+        }
         if let Ok(place) = self.places.clone().try_acquire_owned() {
-            tokio::spawn(self.clone().serve(stream, place));
+            // Counted before the next one is looked at.
+            let valve = Valve::new(limits, self.crowd.clone(), source);
+            tokio::spawn(self.clone().serve(stream, valve, place));
             return;
         }
         match self.porch.clone().try_acquire_owned() {
-            Ok(waiting) if self.crowd.make_place() => {
-                tokio::spawn(self.clone().wait(stream, waiting));
+            Ok(waiting) if self.crowd.make_place(source) => {
+                tokio::spawn(self.clone().wait(stream, source, waiting));
             }
             _ => self.turn_away(),
         }
     }
 
     /// Waits for a place that is being made.
-    async fn wait(self: Arc<Self>, stream: TcpStream, waiting: OwnedSemaphorePermit) {
+    async fn wait(
+        self: Arc<Self>,
+        stream: TcpStream,
+        source: Source,
+        waiting: OwnedSemaphorePermit,
+    ) {
         let place = self.places.clone().acquire_owned();
         match tokio::time::timeout(FOR_A_PLACE, place).await {
             Ok(Ok(place)) => {
                 drop(waiting);
-                self.serve(stream, place).await;
+                let valve = Valve::new(&self.config.limits, self.crowd.clone(), source);
+                self.serve(stream, valve, place).await;
             }
             _ => self.turn_away(),
         }
@@ -245,14 +263,18 @@ impl Desk {
         }
     }
 
-    async fn serve(self: Arc<Self>, stream: TcpStream, place: OwnedSemaphorePermit) {
+    async fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        valve: Arc<Valve>,
+        place: OwnedSemaphorePermit,
+    ) {
         if let Some(metrics) = &self.config.metrics {
             metrics.opened();
         }
         // Answers are whole messages: waiting for more of them helps nobody.
         let _ = stream.set_nodelay(true);
         let limits = &self.config.limits;
-        let valve = Valve::new(limits, self.crowd.clone());
         let on_close = Closing {
             metrics: self.config.metrics.clone(),
             _place: place,
@@ -303,6 +325,14 @@ impl Desk {
             let version = "HTTP/1.1 is spoken here".to_owned();
             return Ok(told(hyper::StatusCode::HTTP_VERSION_NOT_SUPPORTED, version));
         }
+        let ListenerConfig {
+            methods,
+            tokens,
+            origins,
+            ..
+        } = &self.config;
+        let caller = caller::of(request.headers(), tokens, origins);
+        let deny_unsafe = methods.of(self.is_loopback, caller);
         let is_upgrade = is_upgrade_request(&request);
         if is_upgrade {
             if !valve.becomes_websocket() {
@@ -313,12 +343,12 @@ impl Desk {
             valve.is_asked();
         }
         if request.method() == hyper::Method::GET
-            && let Some(health) = self.health(request.uri().path())
+            && let Some(health) = watch::health(&self.rpc, request.uri().path())
         {
             return Ok(health);
         }
         let mut request: HttpRequest<_> = request;
-        request.extensions_mut().insert(self.deny_unsafe);
+        request.extensions_mut().insert(deny_unsafe);
         let gate = GateLayer::new(
             &self.config.limits,
             valve.clone(),
@@ -338,19 +368,6 @@ impl Desk {
             valve.is_done();
         }
         answered.map_err(io::Error::other)
-    }
-
-    /// For who looks after processes: alive is who answers, ready who follows
-    /// its chain.
-    fn health(&self, path: &str) -> Option<HttpResponse> {
-        let is_ready = self.rpc.is_ready();
-        let status = match path {
-            "/health" => hyper::StatusCode::OK,
-            "/health/readiness" if is_ready => hyper::StatusCode::OK,
-            "/health/readiness" => hyper::StatusCode::SERVICE_UNAVAILABLE,
-            _ => return None,
-        };
-        Some(told(status, format!("{{\"isReady\":{is_ready}}}")))
     }
 }
 

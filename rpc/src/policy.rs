@@ -1,12 +1,22 @@
 //! Who may call unsafe methods: what changes buckets, and what writes to the
-//! provider's disk. The convention is that of `sc-rpc-api`.
+//! provider's disk. The convention is that of `sc-rpc-api`, but for one thing: to
+//! come from this machine is not enough, since a proxy on it does, and whoever
+//! else is on it.
+//!
+//! | `--rpc-methods` | the listener is | who may                                   |
+//! |-----------------|-----------------|-------------------------------------------|
+//! | `safe`          | anywhere        | nobody                                    |
+//! | `auto`          | anywhere        | whoever has the token                     |
+//! | `unsafe`        | on loopback     | these, and whoever comes without a proxy  |
+//! | `unsafe`        | reached by all  | everybody                                 |
+//!
+//! A website may never, unless the operator has named its origin.
 
 use jsonrpsee::Extensions;
-use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Whether unsafe methods are refused, of one listener. The standalone provider's
+/// Whether unsafe methods are refused, of one request. The standalone provider's
 /// listener puts it beside each request, as a Substrate node does with its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DenyUnsafe {
@@ -19,12 +29,13 @@ pub enum DenyUnsafe {
 /// What `--rpc-methods` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RpcMethods {
-    /// Unsafe methods where only this machine reaches the listener.
+    /// Unsafe methods for whoever has the token.
     #[default]
     Auto,
     /// No unsafe methods.
     Safe,
-    /// All methods, for whoever reaches the listener.
+    /// All methods, for whoever reaches the listener without a proxy; through
+    /// one as well, where the listener is not on loopback.
     Unsafe,
 }
 
@@ -41,15 +52,28 @@ impl FromStr for RpcMethods {
     }
 }
 
+/// What a request says of who makes it.
+#[cfg(any(feature = "listener", test))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) has_token: bool,
+    /// A proxy has handed it on.
+    pub(crate) is_forwarded: bool,
+    /// A website makes it that the operator has not named.
+    pub(crate) is_foreign: bool,
+}
+
+#[cfg(any(feature = "listener", test))]
 impl RpcMethods {
-    /// What holds at a listener. By its own address and not by its clients': one
-    /// that others reach too may have a proxy before it.
-    pub fn at(self, listener: &SocketAddr) -> DenyUnsafe {
-        match self {
-            Self::Unsafe => DenyUnsafe::No,
-            Self::Auto if listener.ip().is_loopback() => DenyUnsafe::No,
-            Self::Auto | Self::Safe => DenyUnsafe::Yes,
-        }
+    /// What holds for a request at a listener. Its address alone lets nobody.
+    pub(crate) fn of(self, on_loopback: bool, caller: Caller) -> DenyUnsafe {
+        let may = !caller.is_foreign
+            && match self {
+                Self::Safe => false,
+                Self::Auto => caller.has_token,
+                Self::Unsafe => caller.has_token || !on_loopback || !caller.is_forwarded,
+            };
+        if may { DenyUnsafe::No } else { DenyUnsafe::Yes }
     }
 }
 
@@ -87,27 +111,65 @@ impl Default for Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use RpcMethods::{Auto, Safe, Unsafe};
+
+    const PLAIN: Caller = Caller {
+        has_token: false,
+        is_forwarded: false,
+        is_foreign: false,
+    };
+    const FORWARDED: Caller = Caller {
+        is_forwarded: true,
+        ..PLAIN
+    };
+
+    fn may(methods: RpcMethods, on_loopback: bool, caller: Caller) -> bool {
+        methods.of(on_loopback, caller) == DenyUnsafe::No
+    }
 
     #[test]
-    fn unsafe_methods_are_for_loopback_alone_unless_somebody_says_otherwise() {
-        let at = |address: &str, methods: &str| {
-            let methods: RpcMethods = methods.parse().unwrap();
-            methods.at(&address.parse().unwrap())
-        };
-        for address in ["127.0.0.1:9955", "127.9.9.9:1", "[::1]:9955"] {
-            assert_eq!(at(address, "auto"), DenyUnsafe::No, "{address}");
+    fn s7a_what_a_proxy_hands_on_is_never_taken_for_the_operators() {
+        for on_loopback in [true, false] {
+            assert!(!may(Auto, on_loopback, FORWARDED));
+            assert!(!may(Safe, on_loopback, FORWARDED));
         }
-        for address in [
-            "0.0.0.0:9955",
-            "10.0.0.1:9955",
-            "[::]:9955",
-            "[2001:db8::1]:1",
-        ] {
-            assert_eq!(at(address, "auto"), DenyUnsafe::Yes, "{address}");
-            assert_eq!(at(address, "unsafe"), DenyUnsafe::No, "{address}");
+        assert!(!may(Unsafe, true, FORWARDED));
+        // Said twice on the command line, and meant for everybody.
+        assert!(may(Unsafe, false, FORWARDED));
+    }
+
+    #[test]
+    fn s7c_an_address_lets_nobody_and_the_token_does() {
+        for on_loopback in [true, false] {
+            assert!(!may(Auto, on_loopback, PLAIN));
+            for caller in [PLAIN, FORWARDED] {
+                let with_token = Caller {
+                    has_token: true,
+                    ..caller
+                };
+                assert!(may(Auto, on_loopback, with_token));
+                assert!(may(Unsafe, on_loopback, with_token));
+                assert!(!may(Safe, on_loopback, with_token));
+            }
         }
-        assert_eq!(at("127.0.0.1:1", "safe"), DenyUnsafe::Yes);
-        assert!("Auto".parse::<RpcMethods>().is_err());
+        assert!(may(Unsafe, true, PLAIN));
+        for wrong in ["Auto", "", "all"] {
+            assert!(wrong.parse::<RpcMethods>().is_err());
+        }
+    }
+
+    #[test]
+    fn s7c_a_website_that_nobody_has_named_may_not_whatever_it_has() {
+        for methods in [Auto, Safe, Unsafe] {
+            for on_loopback in [true, false] {
+                let caller = Caller {
+                    has_token: true,
+                    is_foreign: true,
+                    ..PLAIN
+                };
+                assert!(!may(methods, on_loopback, caller));
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod tests;
 
 use crate::api::{BucketApiServer, BucketStoreApiServer, ProviderApiServer};
 use crate::error::Error;
+use crate::exports::ExportFolder;
 use crate::lanes::{Lanes, Work};
 use crate::limits::Limits;
 use crate::policy::Policy;
@@ -31,6 +32,7 @@ pub struct ProviderRpc {
     limits: Limits,
     policy: Policy,
     lanes: Lanes,
+    exports: Option<ExportFolder>,
 }
 
 impl ProviderRpc {
@@ -42,7 +44,15 @@ impl ProviderRpc {
             limits,
             policy,
             lanes: Lanes::new(&limits),
+            exports: None,
         }
+    }
+
+    /// Lets buckets be copied out into a folder. Without one they are not.
+    #[must_use]
+    pub fn with_exports(mut self, folder: ExportFolder) -> Self {
+        self.exports = Some(folder);
+        self
     }
 
     /// The module that a node merges, whatever its context.

@@ -76,10 +76,10 @@ fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), F
             "a provider that runs takes at most {most} files in a commit: say so with --commit-every"
         )));
     }
-    let client = &remote.client;
+    let (client, signers) = (&remote.client, remote.signers()?);
     let profile = client.bucket(args.bucket)?.hashing.into();
     let walk = found(args)?;
-    let destination = RemoteUpload::new(client, args.bucket, profile);
+    let destination = RemoteUpload::new(client, args.bucket, profile, signers);
     globals
         .output()
         .text(upload(destination, &walk, args, globals)?)

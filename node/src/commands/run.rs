@@ -20,14 +20,17 @@ use crate::output::Output;
 use crate::provider_args::ProviderArgs;
 use crate::rpc_args::{MetricsArgs, RpcArgs};
 use crate::schedule_args::ScheduleArgs;
+use crate::token_file::{self, TokenFile};
 use address_file::AddressFile;
 use assembly::{Assembly, Parts, Running};
 use cairn_node_ext::chain::SubxtClient;
 use cairn_node_ext::{Access, BasePath, Signer};
+use cairn_rpc::{ExportFolder, Token};
 use clap::{Args, ValueEnum};
 use following::Following;
 use introduction::{Introduction, Serving};
 use listener::Listener;
+use metrics::MetricsPort;
 use sp_core::crypto::Ss58Codec;
 use sp_core::sr25519;
 use std::net::SocketAddr;
@@ -95,7 +98,7 @@ fn chain_url(text: &str) -> Result<String, String> {
 }
 
 /// A public key as chains and tools write it.
-fn account(text: &str) -> Result<[u8; 32], String> {
+pub(crate) fn account(text: &str) -> Result<[u8; 32], String> {
     let text = text.trim();
     match sr25519::Public::from_ss58check(text) {
         Ok(public) => Ok(public.0),
@@ -109,22 +112,41 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
         tracing::debug!(config = %config.display(), "flags are taken from a file too");
     }
     let address = args.rpc.address()?;
+    let kept = globals.rpc_token_file.as_deref();
+    let tokens: Vec<_> = kept
+        .map(token_file::read)
+        .transpose()?
+        .into_iter()
+        .collect();
     let base = globals.open(Access::ReadWrite)?;
+    let exports = args.rpc.exports(base.path())?;
     let signer = base.keys().signer(args.account)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("cairn")
         .build()
         .map_err(|error| Failure::Failed(format!("threads cannot be started: {error}")))?;
-    let ended = runtime.block_on(provide(args, address, base, signer, globals.output()));
+    let doors = Doors {
+        address,
+        tokens,
+        exports,
+    };
+    let ended = runtime.block_on(provide(args, doors, base, signer, globals.output()));
     // What blocks past this is left, as a kill would leave it.
     runtime.shutdown_timeout(DRAINING);
     ended
 }
 
+/// Who is let in where, as the command line says.
+struct Doors {
+    address: SocketAddr,
+    tokens: Vec<Token>,
+    exports: Option<ExportFolder>,
+}
+
 async fn provide(
     args: &RunArgs,
-    address: SocketAddr,
+    doors: Doors,
     base: BasePath,
     signer: Signer,
     output: Output,
@@ -133,7 +155,7 @@ async fn provide(
     let found = tokio::select! {
         biased;
         () = stopping.told() => return Ok(()),
-        found = find(args, address, &signer) => found?,
+        found = find(args, doors.address, &signer) => found?,
     };
     let Found {
         chain,
@@ -158,6 +180,8 @@ async fn provide(
         signer,
         config: args.schedule.config(),
         limits: args.rpc.limits(),
+        cosigners: args.schedule.cosigners(),
+        exports: doors.exports,
         registry: registry.clone(),
     };
     let Assembly {
@@ -167,22 +191,27 @@ async fn provide(
     } = blocking("reading the index", move || assembly::assemble(parts)).await?;
     let mut config = args.rpc.listener();
     config.metrics = counts;
+    config.tokens = doors.tokens;
+    let token_file = or_warn(TokenFile::make(provider.path())).map(|(file, token)| {
+        config.tokens.push(token);
+        file
+    });
     let at = Serving {
         rpc: listener.address(),
         config: &config,
-        metrics,
+        metrics: metrics.as_ref().map(MetricsPort::address),
     };
     let introduction = Introduction::new(&provider, following, &at);
-    let served = listener.serve(rpc, config)?;
-    if let Some((address, registry)) = metrics.zip(registry) {
-        metrics::show(address, registry);
+    if let Some((port, registry)) = metrics.zip(registry) {
+        port.show(rpc.clone(), registry);
     }
-    let address_file = AddressFile::write(provider.path(), served.address())?;
+    let served = listener.serve(rpc, config)?;
+    let address_file = or_warn(AddressFile::write(provider.path(), served.address()));
     output.answer(&introduction)?;
 
     let running = Running::start(extension, &stopping);
     let ended = running.until_stopped(&stopping, DRAINING).await;
-    drop(address_file);
+    drop((address_file, token_file));
     if !served.stop(DRAINING).await {
         tracing::warn!("clients of the RPC are left without their answers");
     }
@@ -196,11 +225,20 @@ async fn provide(
     ended
 }
 
+/// What commands on this machine find the provider by, if it can be written: one
+/// that answers challenges without it is better than none, as on a full disk.
+fn or_warn<T>(written: Result<T, Failure>) -> Option<T> {
+    let unwritten = |error: &Failure| {
+        tracing::warn!(%error, "commands on this machine do not find the provider by themselves");
+    };
+    written.inspect_err(unwritten).ok()
+}
+
 /// What was found of the world outside, before any bucket is touched.
 struct Found {
     chain: Arc<SubxtClient>,
     listener: Listener,
-    metrics: Option<SocketAddr>,
+    metrics: Option<MetricsPort>,
     following: Following,
 }
 
@@ -208,7 +246,7 @@ async fn find(args: &RunArgs, address: SocketAddr, signer: &Signer) -> Result<Fo
     // Before the chain is asked, which may take its time.
     let listener = listener::listen(address).await?;
     let metrics = match args.metrics.address() {
-        Some(address) => Some(metrics::reserve(address).await?),
+        Some(address) => Some(metrics::listen(address).await?),
         None => None,
     };
     let chain = Arc::new(SubxtClient::connect(&args.chain, signer.clone()).await?);

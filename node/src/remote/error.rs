@@ -1,5 +1,6 @@
 //! Why a provider gave no answer, or none that can be used.
 
+use cairn_node_ext::printable;
 use cairn_rpc::error::{Code, ErrorData, code_in};
 use jsonrpsee::core::ClientError;
 use jsonrpsee::types::ErrorObject;
@@ -23,8 +24,9 @@ pub(crate) enum RemoteError {
         code: i32,
     },
     #[error(
-        "the provider at {url} does not let its buckets be changed over this address ({message}, \
-         code {code}): its operator has to allow it with --rpc-methods"
+        "the provider at {url} does not let its buckets be changed ({message}, code {code}): this \
+         needs its token, which --rpc-token-file names (a provider that runs has it as rpc-token \
+         in its base path), and an operator who has not said --rpc-methods safe"
     )]
     Unsafe {
         url: String,
@@ -50,11 +52,11 @@ impl RemoteError {
             ClientError::Call(error) => Self::refused(url, &error),
             ClientError::ParseError(error) => Self::Unreadable {
                 url,
-                reason: error.to_string(),
+                reason: printable(&error.to_string()),
             },
             error => Self::Unreached {
                 url,
-                reason: error.to_string(),
+                reason: printable(&error.to_string()),
             },
         }
     }
@@ -73,7 +75,8 @@ impl RemoteError {
     }
 
     fn refused(url: String, error: &ErrorObject<'_>) -> Self {
-        let (message, code) = (error.message().to_owned(), error.code());
+        // Of somebody else's choosing, and shown to people.
+        let (message, code) = (printable(error.message()), error.code());
         match code {
             // Substrate has one code for what is not allowed and what is not there.
             METHOD_NOT_FOUND_CODE if message.contains("unsafe") => {
@@ -129,6 +132,15 @@ mod tests {
         ));
         let error = told(12_020, "the provider has no bucket 7").to_string();
         assert!(error.contains("no bucket 7 (code 12020)"), "{error}");
+    }
+
+    #[test]
+    fn l2_what_a_provider_says_is_shown_on_one_line_and_moves_no_cursor() {
+        for code in [-32_601, 12_020, 0] {
+            let said = "unsafe\n\u{1b}[2Jcairn: all is well";
+            let shown = RemoteError::told("ws://there", call(code, said, None)).to_string();
+            assert!(!shown.contains(['\n', '\u{1b}']), "{shown:?}");
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Proofs from a provider, judged by both rules before they are used.
 
-use super::{Client, RemoteError};
+use super::{ANSWER_WITHIN, Client, IN_FLIGHT, RemoteError};
 use crate::failure::Failure;
 use crate::judge::{self, Judgement};
-use cairn_node_ext::{Answer, At};
+use cairn_node_ext::{Answer, At, NewLeaf};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::{BucketId, Commitment, HashingProfile, LeafIndex, MmrProof};
 use cairn_rpc::{AtState, BucketApiClient, Uint};
 use codec::DecodeAll;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jsonrpsee::ws_client::WsClient;
+use std::sync::Arc;
 
 impl Client {
     /// Proves a leaf of a state.
@@ -69,6 +72,44 @@ impl Client {
             mmr_proof,
             chunk_proof,
         })
+    }
+
+    /// Has a state prove that it has leaves, by both rules, before anybody is told
+    /// that they are stored.
+    pub(super) fn check_leaves(
+        &self,
+        (bucket, profile): (BucketId, HashingProfile),
+        first: u64,
+        leaves: &[NewLeaf],
+        commitment: &Commitment,
+    ) -> Result<(), RemoteError> {
+        let at = state(At::RootOf {
+            root: commitment.mmr_root,
+            tree: commitment.start_seq,
+        });
+        let connection = &self.connection;
+        let proven = (first..).zip(leaves).map(|(index, leaf)| async move {
+            let question = |rpc: Arc<WsClient>| async move {
+                rpc.mmr_proof(Uint(bucket.0), Uint(index), at).await
+            };
+            let scale = connection.ask(ANSWER_WITHIN, question).await?.scale.0;
+            self.check(&judge::leaf(profile, &scale, LeafIndex(index), commitment))?;
+            let proof = MmrProof::decode_all(&mut scale.as_slice());
+            let is_it = proof.is_ok_and(|proof| {
+                (proof.leaf.data_root, proof.leaf.data_size) == (leaf.data_root, leaf.data_size)
+            });
+            match is_it {
+                true => Ok(()),
+                false => Err(self.untrue(format!(
+                    "leaf {index} of what it has signed is not what it was given"
+                ))),
+            }
+        });
+        self.wait(
+            stream::iter(proven)
+                .buffer_unordered(IN_FLIGHT)
+                .try_collect(),
+        )
     }
 
     fn check(&self, judgement: &Judgement) -> Result<(), RemoteError> {

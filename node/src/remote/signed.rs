@@ -4,7 +4,9 @@ use super::{Client, RemoteError};
 use crate::failure::Failure;
 use cairn_node_ext::{NewLeaf, SignedCommitment};
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::{BucketId, Commitment, CommitmentPayload, LeafIndex, Sequence};
+use cairn_primitives::{
+    BucketId, Commitment, CommitmentPayload, HashingProfile, LeafIndex, Sequence,
+};
 use cairn_rpc::{
     BucketStoreApiClient, CommitmentInfo, CommittedInfo, LeafToCommit, SignedCommitmentInfo, Uint,
 };
@@ -20,11 +22,14 @@ pub(crate) struct DeletionPayload {
 
 impl Client {
     /// Has content committed as leaves. The commitment that comes back is of this
-    /// bucket, covers the leaves, and is signed.
+    /// bucket, is signed by one of `signers`, and has each of the leaves in it, of
+    /// which the provider gives proofs.
     pub(crate) fn commit(
         &self,
         bucket: BucketId,
+        profile: HashingProfile,
         leaves: &[NewLeaf],
+        signers: &[[u8; 32]],
     ) -> Result<(LeafIndex, SignedCommitment), RemoteError> {
         let to_commit: Vec<_> = leaves
             .iter()
@@ -47,6 +52,15 @@ impl Client {
                 "it has signed for {covered} leaves, which leaves out some of those it was given"
             )));
         }
+        if !signers.contains(&signed.signer) {
+            return Err(self.untrue(format!(
+                "it is signed by 0x{}, and not by the provider's key, so that no chain would hold \
+                 the provider to it",
+                hex::encode(signed.signer)
+            )));
+        }
+        let commitment = signed.payload.commitment;
+        self.check_leaves((bucket, profile), first_leaf.0, leaves, &commitment)?;
         Ok((LeafIndex(first_leaf.0), signed))
     }
 

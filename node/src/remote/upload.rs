@@ -34,6 +34,8 @@ pub(crate) struct RemoteUpload<'c> {
     client: &'c Client,
     bucket: BucketId,
     profile: HashingProfile,
+    /// The keys of which one is to have signed.
+    signers: &'c [[u8; 32]],
     /// Stored or waiting, and not settled yet.
     files: Vec<File>,
     waiting: Vec<Piece>,
@@ -88,11 +90,18 @@ struct Unsent {
 }
 
 impl<'c> RemoteUpload<'c> {
-    pub(crate) fn new(client: &'c Client, bucket: BucketId, profile: HashingProfile) -> Self {
+    /// An upload to a provider that is to sign with one of `signers`.
+    pub(crate) fn new(
+        client: &'c Client,
+        bucket: BucketId,
+        profile: HashingProfile,
+        signers: &'c [[u8; 32]],
+    ) -> Self {
         Self {
             client,
             bucket,
             profile,
+            signers,
             files: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
@@ -206,7 +215,10 @@ impl<'c> RemoteUpload<'c> {
         &self,
         leaves: &[NewLeaf],
     ) -> Result<(LeafIndex, SignedCommitment), Failure> {
-        Ok(self.client.commit(self.bucket, leaves)?)
+        let committed = self
+            .client
+            .commit(self.bucket, self.profile, leaves, self.signers);
+        Ok(committed?)
     }
 
     /// Lets go of a file that failed, and of those after it. What the provider

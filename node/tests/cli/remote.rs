@@ -11,6 +11,7 @@ use house::{House, admin, at};
 use serde_json::Value;
 use sp_core::Pair;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 const CHUNK: usize = 262_144;
@@ -259,11 +260,41 @@ fn a_provider_that_takes_no_changes_says_who_can_allow_them() {
     house.make("1");
     let file = house.provider.file("file", b"content");
     let file = file.to_str().unwrap();
-    let allow = ["has to allow it with --rpc-methods", "RPC call is unsafe"];
+    let allow = [
+        "--rpc-token-file",
+        "--rpc-methods safe",
+        "RPC call is unsafe",
+    ];
     house.run(["put", "1", file]).fails(FAILED, &allow);
     house.run(["bucket", "create", "2"]).fails(FAILED, &allow);
     house.run(["bucket", "delete", "1"]).fails(FAILED, &allow);
     assert_eq!(house.json(["bucket", "list"]).len(), 1);
+}
+
+#[test]
+fn s7c_a_change_over_an_address_alone_is_refused_with_what_it_needs() {
+    let house = House::new();
+    house.make("1");
+    let file = house.provider.file("file", b"content");
+    let put = ["put", "1", file.to_str().unwrap(), "--provider", &house.key];
+    let needs = ["needs its token", "--rpc-token-file", "rpc-token"];
+    at(&house.url(), put).fails(FAILED, &needs);
+    at(&house.url(), ["bucket", "create", "2"]).fails(FAILED, &needs);
+    at(&house.url(), ["bucket", "list"]).succeeds();
+    // The base path whose address it is has the token and the keys too.
+    house.leave_address(&house.url());
+    let mut command = house.provider.command(["--rpc", &house.url(), "put", "1"]);
+    command.arg(&file);
+    crate::support::Ended::of(command, b"").succeeds();
+    // A token that others can read is none.
+    let token = house.token_file();
+    std::fs::set_permissions(&token, PermissionsExt::from_mode(0o644)).unwrap();
+    let named = ["--rpc-token-file", token.to_str().unwrap()];
+    at(
+        &house.url(),
+        [&named[..], &["bucket", "create", "2"]].concat(),
+    )
+    .fails(FAILED, &["is not secret", "chmod 600"]);
 }
 
 #[test]

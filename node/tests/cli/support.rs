@@ -20,6 +20,7 @@ pub(crate) fn program() -> Command {
         "XDG_DATA_HOME",
         "CAIRN_BASE_PATH",
         "CAIRN_RPC",
+        "CAIRN_RPC_TOKEN_FILE",
         "RUST_LOG",
     ] {
         command.env_remove(variable);

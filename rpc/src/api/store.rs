@@ -65,7 +65,8 @@ pub trait BucketStoreApi {
     async fn delete(&self, bucket: Uint) -> Result<(), Error>;
 
     /// Copies a bucket as it is now to a folder or an archive on the provider's
-    /// machine, at a path where nothing is.
+    /// machine: under a name that nothing has, in the one folder that its operator
+    /// has named for that with `--export-dir`.
     #[method(name = "export", with_extensions)]
     async fn export(
         &self,

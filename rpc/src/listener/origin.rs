@@ -2,31 +2,30 @@
 //! and what they ask then comes from loopback.
 
 use hyper::HeaderMap;
-use hyper::header::{HOST, ORIGIN};
+use hyper::header::{HOST, HeaderName, ORIGIN};
 use std::str::FromStr;
 
 /// Origins that may ask, as browsers name them. Whoever is no browser names none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Origins {
+    /// This machine's own and the Polkadot-JS app, as for Substrate nodes. None of
+    /// them may call unsafe methods: nobody has named them.
+    #[default]
+    Usual,
     /// All.
     All,
     /// These; one that ends with `:*` is meant with any port.
     These(Vec<String>),
 }
 
-impl Default for Origins {
-    /// This machine's own and the Polkadot-JS app, as for Substrate nodes.
-    fn default() -> Self {
-        let usual = [
-            "http://localhost:*",
-            "http://127.0.0.1:*",
-            "https://localhost:*",
-            "https://127.0.0.1:*",
-            "https://polkadot.js.org",
-        ];
-        Self::These(usual.map(str::to_owned).to_vec())
-    }
-}
+/// The origins that may ask where the operator has named none.
+const USUAL: [&str; 5] = [
+    "http://localhost:*",
+    "http://127.0.0.1:*",
+    "https://localhost:*",
+    "https://127.0.0.1:*",
+    "https://polkadot.js.org",
+];
 
 impl FromStr for Origins {
     type Err = String;
@@ -49,26 +48,40 @@ impl FromStr for Origins {
 impl Origins {
     /// Whether a request may be answered, by its headers.
     pub(super) fn check(&self, headers: &HeaderMap, is_loopback: bool) -> Result<(), &'static str> {
-        let Self::These(allowed) = self else {
+        if *self == Self::All {
             return Ok(());
-        };
-        let text = |name| {
-            headers
-                .get(name)
-                .map(|value| value.to_str().unwrap_or_default())
-        };
+        }
         // A name of somebody else's that was made to lead here.
-        if is_loopback && text(HOST).is_some_and(|host| !is_this_machine(host)) {
+        if is_loopback && text(headers, HOST).is_some_and(|host| !is_this_machine(host)) {
             return Err("the host is not this machine, at which the RPC listens");
         }
-        let is_allowed = |origin: &str| allowed.iter().any(|allowed| matches(allowed, origin));
-        match text(ORIGIN) {
-            Some(origin) if !is_allowed(origin) => {
+        match text(headers, ORIGIN) {
+            Some(origin) if !self.has(origin) => {
                 Err("this origin may not ask here: the operator may allow it with --rpc-cors")
             }
             _ => Ok(()),
         }
     }
+
+    /// Whether a website makes the request that the operator has not named. What
+    /// may ask without being named may not change buckets.
+    pub(super) fn is_foreign(&self, headers: &HeaderMap) -> bool {
+        text(headers, ORIGIN).is_some_and(|origin| *self == Self::Usual || !self.has(origin))
+    }
+
+    fn has(&self, origin: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Usual => USUAL.iter().any(|allowed| matches(allowed, origin)),
+            Self::These(allowed) => allowed.iter().any(|allowed| matches(allowed, origin)),
+        }
+    }
+}
+
+/// A header's text; what is no text is like none that is allowed.
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let value = headers.get(name);
+    value.map(|value| value.to_str().unwrap_or_default())
 }
 
 fn matches(allowed: &str, origin: &str) -> bool {
@@ -137,6 +150,24 @@ mod tests {
                 .check(&headers("evil.example", Some("null")), true)
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn s7c_an_origin_changes_buckets_only_where_the_operator_has_named_it() {
+        let here = "127.0.0.1:9955";
+        let app = "https://polkadot.js.org";
+        let local = "http://localhost:3000";
+        for origin in [app, local, "https://evil.example", "null"] {
+            assert!(
+                Origins::Usual.is_foreign(&headers(here, Some(origin))),
+                "{origin}"
+            );
+        }
+        let named: Origins = app.parse().unwrap();
+        assert!(!named.is_foreign(&headers(here, Some(app))));
+        assert!(named.is_foreign(&headers(here, Some(local))));
+        assert!(!Origins::All.is_foreign(&headers(here, Some("null"))));
+        assert!(!Origins::Usual.is_foreign(&headers(here, None)));
     }
 
     #[test]

@@ -106,6 +106,7 @@ impl<S: AsyncRead + AsyncWrite, C: Unpin> AsyncWrite for Valved<S, C> {
 #[cfg(test)]
 mod tests {
     use super::super::crowd::Crowd;
+    use super::super::source::Source;
     use super::*;
     use crate::limits::ConnectionLimits;
     use futures::FutureExt;
@@ -123,9 +124,13 @@ mod tests {
         }
     }
 
+    fn somewhere() -> Source {
+        Source::of("192.0.2.1".parse().unwrap())
+    }
+
     fn valved(crowd: &Arc<Crowd>) -> (Valved<DuplexStream, ()>, Arc<Valve>, DuplexStream) {
         let (ours, theirs) = duplex(64);
-        let valve = Valve::new(&limits(), crowd.clone());
+        let valve = Valve::new(&limits(), crowd.clone(), somewhere());
         let idle = Duration::from_secs(120);
         (Valved::new(ours, valve.clone(), idle, ()), valve, theirs)
     }
@@ -220,10 +225,10 @@ mod tests {
     #[test]
     fn only_the_first_request_may_open_a_websocket() {
         let crowd = Crowd::new(64 << 20);
-        let asked = Valve::new(&limits(), crowd.clone());
+        let asked = Valve::new(&limits(), crowd.clone(), somewhere());
         asked.is_asked();
         assert!(!asked.becomes_websocket());
-        let fresh = Valve::new(&limits(), crowd);
+        let fresh = Valve::new(&limits(), crowd, somewhere());
         assert!(fresh.becomes_websocket());
         assert!(!fresh.becomes_websocket());
     }
@@ -299,19 +304,19 @@ mod tests {
         let (mut talks, talking, mut theirs) = valved(&crowd);
         let (_waits, silent, _other) = valved(&crowd);
         talking.is_asked();
-        assert!(!crowd.make_place(), "none of them is old enough");
+        assert!(!crowd.make_place(somewhere()), "none of them is old enough");
         tokio::time::advance(Duration::from_secs(3)).await;
-        assert!(crowd.make_place());
+        assert!(crowd.make_place(somewhere()));
         assert!(silent.is_closed() && !talking.is_closed());
-        assert!(!crowd.make_place());
+        assert!(!crowd.make_place(somewhere()));
         // Bytes are a sign of life, whatever they are.
         tokio::time::advance(Duration::from_secs(40)).await;
         theirs.write_all(b"pong").await.unwrap();
         assert_eq!(talks.read_u8().await.unwrap(), b'p');
         tokio::time::advance(Duration::from_secs(44)).await;
-        assert!(!crowd.make_place());
+        assert!(!crowd.make_place(somewhere()));
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert!(crowd.make_place());
+        assert!(crowd.make_place(somewhere()));
         assert!(talking.is_closed());
     }
 }

@@ -7,6 +7,7 @@
 
 use super::crowd::Crowd;
 use super::frames::Frames;
+use super::source::Source;
 use crate::limits::ConnectionLimits;
 use futures::task::AtomicWaker;
 use parking_lot::Mutex;
@@ -30,6 +31,7 @@ const FOR_ROOM: Duration = Duration::from_secs(5);
 /// What one connection has in hand.
 pub(super) struct Valve {
     limits: ConnectionLimits,
+    source: Source,
     in_flight: AtomicU32,
     account: Mutex<Account>,
     /// Told when something was given back.
@@ -38,6 +40,8 @@ pub(super) struct Valve {
     asked: AtomicBool,
     /// When something came from the client last.
     heard: Mutex<Instant>,
+    /// When it asked something last, or came: pongs are no use of it.
+    used: Mutex<Instant>,
     /// Whether it is a WebSocket: a request over HTTP waits for its answer.
     websocket: AtomicBool,
     pub(super) reader: AtomicWaker,
@@ -79,15 +83,17 @@ impl Account {
 pub(super) struct InFlight(Arc<Valve>);
 
 impl Valve {
-    pub(super) fn new(limits: &ConnectionLimits, crowd: Arc<Crowd>) -> Arc<Self> {
+    pub(super) fn new(limits: &ConnectionLimits, crowd: Arc<Crowd>, source: Source) -> Arc<Self> {
         let valve = Arc::new(Self {
             limits: *limits,
+            source,
             in_flight: AtomicU32::new(0),
             account: Mutex::default(),
             room: Notify::new(),
             closed: AtomicBool::new(false),
             asked: AtomicBool::new(false),
             heard: Mutex::new(Instant::now()),
+            used: Mutex::new(Instant::now()),
             websocket: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
@@ -113,6 +119,7 @@ impl Valve {
     /// is answered.
     pub(super) fn is_asked(&self) {
         self.asked.store(true, Ordering::Relaxed);
+        *self.used.lock() = Instant::now();
         let mut account = self.account.lock();
         account.nothing_is_left();
         self.settle(&mut account);
@@ -128,6 +135,7 @@ impl Valve {
     /// Counts a request, if there may be one more. Those that were read in one
     /// piece with the last that may be are the ones to hear that there may not.
     pub(super) fn enter(self: &Arc<Self>) -> Option<InFlight> {
+        *self.used.lock() = Instant::now();
         let may = |now: u32| (now < self.limits.in_flight).then(|| now.saturating_add(1));
         let entered = self
             .in_flight
@@ -257,6 +265,15 @@ impl Valve {
 
     pub(super) fn has_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Where it comes from.
+    pub(super) fn source(&self) -> Source {
+        self.source
+    }
+
+    pub(super) fn used(&self) -> Instant {
+        *self.used.lock()
     }
 
     pub(super) fn heard(&self) -> Instant {

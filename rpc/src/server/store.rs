@@ -18,7 +18,6 @@ use codec::{DecodeAll, Encode};
 use jsonrpsee::Extensions;
 use jsonrpsee::core::async_trait;
 use sp_core::Bytes;
-use std::path::PathBuf;
 
 impl ProviderRpc {
     /// Whether an account may have leaves deleted, by what the chain says. An
@@ -216,11 +215,10 @@ impl BucketStoreApiServer for ProviderRpc {
         form: Option<ExportForm>,
     ) -> Result<ExportInfo, Error> {
         self.check_unsafe(extensions)?;
-        let path = PathBuf::from(path);
-        if !path.is_absolute() {
-            let reason = "a path on the provider's machine begins with /";
-            return Err(Error::invalid("path", reason));
-        }
+        let folder = self.exports.as_ref().ok_or_else(no_exports)?;
+        let path = folder
+            .place(&path)
+            .map_err(|reason| Error::invalid("path", &reason))?;
         let form = match form.unwrap_or(ExportForm::Folder) {
             ExportForm::Folder => Form::Folder,
             ExportForm::Archive => Form::Archive,
@@ -251,6 +249,12 @@ fn still_promised(bucket: BucketId, why: &str) -> Error {
          `cairn bucket delete --even-signed` deletes it all the same"
     );
     Error::coded(Code::StillPromised, message)
+}
+
+fn no_exports() -> Error {
+    let message = "the provider's operator has named no folder for copies of buckets: it takes \
+                   `cairn run --export-dir`, or `cairn bucket export` with the provider stopped";
+    Error::coded(Code::NotExported, message)
 }
 
 /// Told in full: whoever may have files written may know why they are not.

@@ -2,28 +2,260 @@
 //! whom the listener serves, and the end.
 
 use crate::stage::{BUCKET, Stage};
-use crate::wire::http;
+use crate::wire::{Client, http};
 use serde_json::{Value, json};
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+
+const REFUSED: i64 = -32_601;
+
+/// Asks for a bucket over HTTP, with headers; the code of the error, if it is one.
+fn asks_for_a_bucket(stage: &Stage, bucket: u64, headers: &[(&str, &str)]) -> Option<i64> {
+    let request = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "bucket_create",
+        "params": [bucket, { "hashing": "tagged", "maxBytes": 0 }],
+    });
+    let json = [("Content-Type", "application/json")];
+    let headers = [&json[..], headers].concat();
+    let (status, body) = http(stage.address(), "POST /", &headers, &request.to_string());
+    assert_eq!(status, 200, "{body}");
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    let code = answer["error"]["code"].as_i64();
+    assert!(
+        code.is_some() || answer["result"]["bucket"] == json!(bucket),
+        "{answer}"
+    );
+    code
+}
+
+/// As a proxy hands a stranger's request on.
+const PROXIED: [&[(&str, &str)]; 5] = [
+    &[("X-Forwarded-For", "203.0.113.9")],
+    &[("Forwarded", "for=203.0.113.9;proto=https")],
+    &[("Via", "1.1 proxy")],
+    &[("X-Real-IP", "203.0.113.9")],
+    &[
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-For", "127.0.0.1"),
+    ],
+];
 
 #[test]
-fn methods_that_change_buckets_are_refused_where_others_reach_the_listener() {
-    let stage = Stage::new(&["--rpc-external"]);
-    assert_eq!(stage.provider().introduction["rpc_methods"], json!("safe"));
-    let mut client = stage.connect();
-    let refused = client.ask("bucket_create", json!([8]));
-    // As Substrate says it.
-    assert_eq!(refused["error"]["code"], json!(-32_601), "{refused}");
+fn s7a_a_request_that_came_through_a_proxy_is_never_taken_for_the_operators() {
+    for flags in [
+        &[][..],
+        &["--rpc-methods", "unsafe"],
+        &["--rpc-methods", "safe"],
+    ] {
+        let stage = Stage::new(flags);
+        for (number, headers) in (20..).zip(PROXIED) {
+            assert_eq!(
+                asks_for_a_bucket(&stage, number, headers),
+                Some(REFUSED),
+                "{headers:?}"
+            );
+        }
+    }
+    // Whoever has the token has it wherever they are.
+    let stage = Stage::new(&[]);
+    let token = stage.authorization();
+    let headers = [PROXIED[0], &[("Authorization", token.as_str())]].concat();
+    assert_eq!(asks_for_a_bucket(&stage, 30, &headers), None);
+}
+
+#[test]
+fn s7c_what_changes_buckets_takes_the_token_and_no_address() {
+    let stage = Stage::new(&[]);
+    assert_eq!(stage.provider().introduction["rpc_methods"], json!("token"));
+    let token = stage.authorization();
+    let wrong = format!("Bearer {}", "0".repeat(64));
+    let none: [&[(&str, &str)]; 4] = [
+        &[],
+        &[("Authorization", &wrong)],
+        &[("Authorization", &token[..token.len() - 1])],
+        &[
+            ("Authorization", &token),
+            ("Origin", "https://polkadot.js.org"),
+        ],
+    ];
+    for headers in none {
+        assert_eq!(
+            asks_for_a_bucket(&stage, 8, headers),
+            Some(REFUSED),
+            "{headers:?}"
+        );
+    }
+    assert_eq!(
+        asks_for_a_bucket(&stage, 8, &[("Authorization", &token)]),
+        None
+    );
+    // Over a WebSocket as well, and what is refused is refused as Substrate does.
+    let mut stranger = Client::connect(stage.address()).unwrap();
+    let refused = stranger.ask("bucket_create", json!([9]));
+    assert_eq!(refused["error"]["code"], json!(REFUSED), "{refused}");
     let unsafe_too = "RPC call is unsafe to be called externally";
     assert_eq!(refused["error"]["message"], json!(unsafe_too));
-    let listed = client.ask("bucket_list", json!([]));
-    assert_eq!(listed["result"]["buckets"].as_array().unwrap().len(), 1);
+    let listed = stranger.ask("bucket_list", json!([]));
+    assert_eq!(listed["result"]["buckets"].as_array().unwrap().len(), 2);
+    let made = stage.connect().ask("bucket_create", json!([9]));
+    assert_eq!(made["result"]["bucket"], json!(9), "{made}");
+}
 
+#[test]
+fn s7c_the_token_is_for_its_owner_alone_new_at_each_start_and_gone_at_the_end() {
+    let mut stage = Stage::new(&[]);
+    let file = stage.base_path().join("rpc-token");
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let first = stage.authorization();
+    stage.stop();
+    assert!(!file.exists());
+    stage.restart();
+    assert_ne!(first, stage.authorization());
+    let stale = [("Authorization", first.as_str())];
+    assert_eq!(asks_for_a_bucket(&stage, 8, &stale), Some(REFUSED));
+}
+
+#[test]
+fn s7c_a_token_that_the_operator_keeps_is_taken_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let kept = "kept-by-the-operator-for-another-machine";
+    std::fs::write(&file, kept).unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    let stage = Stage::new(&["--rpc-token-file", file.to_str().unwrap()]);
+    let kept = format!("Bearer {kept}");
+    for (number, token) in [(8, &kept), (9, &stage.authorization())] {
+        assert_eq!(
+            asks_for_a_bucket(&stage, number, &[("Authorization", token)]),
+            None
+        );
+    }
+}
+
+#[test]
+fn s7b_a_bucket_is_copied_to_the_folder_that_the_operator_named_and_nowhere_else() {
+    let stage = Stage::new(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let planted = folder.path().join(".ssh/authorized_keys");
+    std::fs::create_dir(planted.parent().unwrap()).unwrap();
+    let export = |stage: &Stage, path: &str| {
+        let params = json!([BUCKET, path, "archive"]);
+        stage.connect().ask("bucket_export", params)
+    };
+    let refused = export(&stage, planted.to_str().unwrap());
+    assert_eq!(refused["error"]["code"], json!(12_072), "{refused}");
+    drop(stage);
+
+    let exports = folder.path().join("exports");
+    std::fs::create_dir(&exports).unwrap();
+    let link = exports.join("link");
+    std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+    let stage = Stage::new(&["--export-dir", exports.to_str().unwrap()]);
+    let here = exports.display();
+    for outside in [
+        planted.display().to_string(),
+        format!("{here}/../.ssh/authorized_keys"),
+        format!("{here}/link/.ssh/authorized_keys"),
+        "../.ssh/authorized_keys".to_owned(),
+        "link/key".to_owned(),
+        // It is there already, and leads elsewhere.
+        "link".to_owned(),
+    ] {
+        let refused = export(&stage, &outside);
+        assert_eq!(
+            refused["error"]["code"],
+            json!(12_002),
+            "{outside}: {refused}"
+        );
+    }
+    assert!(!planted.exists());
+    let made = export(&stage, "bucket.tar");
+    let made = made["result"]["path"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{made}"));
+    let metadata = std::fs::metadata(made).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+    assert!(
+        std::fs::canonicalize(&exports)
+            .unwrap()
+            .join("bucket.tar")
+            .is_file()
+    );
+}
+
+#[test]
+fn methods_that_change_buckets_are_for_everybody_where_that_is_said_twice() {
+    let outside = Stage::new(&["--rpc-external"]);
+    assert_eq!(asks_for_a_bucket(&outside, 8, &[]), Some(REFUSED));
     let open = Stage::new(&["--unsafe-rpc-external", "--rpc-methods", "unsafe"]);
-    let made = open.connect().ask("bucket_create", json!([8]));
-    assert_eq!(made["result"]["bucket"], json!(8), "{made}");
+    assert_eq!(asks_for_a_bucket(&open, 8, &[]), None);
+    assert_eq!(asks_for_a_bucket(&open, 9, PROXIED[0]), None);
+    // By a process on this machine, which says that nobody else gets here.
+    let here = Stage::new(&["--rpc-methods", "unsafe"]);
+    assert_eq!(asks_for_a_bucket(&here, 8, &[]), None);
     let closed = Stage::new(&["--rpc-methods", "safe"]);
-    let refused = closed.connect().ask("bucket_create", json!([8]));
-    assert_eq!(refused["error"]["code"], json!(-32_601), "{refused}");
+    let token = closed.authorization();
+    assert_eq!(
+        asks_for_a_bucket(&closed, 8, &[("Authorization", &token)]),
+        Some(REFUSED)
+    );
+}
+
+#[test]
+fn s11_a_full_crowd_keeps_neither_others_nor_whoever_watches_out() {
+    let stage = Stage::new(&[]);
+    let address = stage.address();
+    // One host has every place, and answers each ping.
+    let crowd: Vec<_> = std::iter::repeat_with(|| Client::connect(address))
+        .map_while(|client| {
+            let mut client = client?;
+            client.ask("provider_status", json!([]));
+            Some(client)
+        })
+        .take(64)
+        .collect();
+    // One may be a connection that is just being closed.
+    assert!(crowd.len() > 60, "{}", crowd.len());
+    let (status, _) = http(stage.metrics(), "GET /health", &[], "");
+    assert_eq!(status, 200);
+    let (status, body) = http(stage.metrics(), "GET /health/readiness", &[], "");
+    assert_eq!((status, body.as_str()), (200, r#"{"isReady":true}"#));
+    let (status, text) = http(stage.metrics(), "GET /metrics", &[], "");
+    assert_eq!(status, 200);
+    assert!(text.contains("substrate_cairn_challenges_open"));
+    let (status, _) = http(stage.metrics(), "GET /", &[], "");
+    assert_eq!(status, 404);
+
+    // Another host, which this machine plays by another of its addresses.
+    let from = SocketAddr::from(([127, 0, 0, 2], 0));
+    let tokio = tokio::runtime::Runtime::new().unwrap();
+    let other = || {
+        let stream = tokio.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(from).unwrap();
+            socket.connect(address).await.unwrap().into_std().unwrap()
+        });
+        stream.set_nonblocking(false).unwrap();
+        Client::over(stream, &[]).expect("it is kept out")
+    };
+    let mut others = [other(), other(), other()];
+    for client in &mut others {
+        let status = client.ask("provider_health", json!([]));
+        assert_eq!(status["result"]["isReady"], json!(true), "{status}");
+    }
+    drop(crowd);
+}
+
+#[test]
+fn s11_who_holds_connections_for_the_metrics_makes_place_for_who_asks() {
+    let stage = Stage::new(&[]);
+    let silent: Vec<_> = (0..100)
+        .map(|_| TcpStream::connect(stage.metrics()).unwrap())
+        .collect();
+    let (status, _) = http(stage.metrics(), "GET /health", &[], "");
+    assert_eq!(status, 200);
+    drop(silent);
 }
 
 #[test]

@@ -132,13 +132,25 @@ impl Stage {
         self.provider().check_budget();
     }
 
+    /// Connects as whoever may read the base path.
     pub(crate) fn connect(&self) -> Client {
-        Client::connect(self.address()).expect("the provider hung up")
+        self.try_connect().expect("the provider hung up")
+    }
+
+    fn try_connect(&self) -> Option<Client> {
+        let authorization = self.authorization();
+        Client::connect_with(self.address(), &[("Authorization", &authorization)])
+    }
+
+    /// The header with the token that the provider has left.
+    pub(crate) fn authorization(&self) -> String {
+        let token = std::fs::read_to_string(self.base_path().join("rpc-token")).unwrap();
+        format!("Bearer {}", token.trim())
     }
 
     /// Connects as soon as there is a place.
     pub(crate) fn connect_patiently(&self) -> Client {
-        std::iter::repeat_with(|| Client::connect(self.address()))
+        std::iter::repeat_with(|| self.try_connect())
             .flatten()
             .next()
             .unwrap()

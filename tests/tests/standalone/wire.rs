@@ -18,14 +18,28 @@ pub(crate) struct Client {
 impl Client {
     /// Connects; `None` where it is hung up on.
     pub(crate) fn connect(address: SocketAddr) -> Option<Self> {
-        let mut stream = TcpStream::connect(address).ok()?;
+        Self::connect_with(address, &[])
+    }
+
+    /// The same with headers.
+    pub(crate) fn connect_with(address: SocketAddr, headers: &[(&str, &str)]) -> Option<Self> {
+        Self::over(TcpStream::connect(address).ok()?, headers)
+    }
+
+    /// The same over a socket that is connected.
+    pub(crate) fn over(mut stream: TcpStream, headers: &[(&str, &str)]) -> Option<Self> {
+        let address = stream.peer_addr().ok()?;
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         stream.set_nodelay(true).ok()?;
         // The key is the RFC's own example; nobody but proxies cares for it.
         write!(
             stream,
             "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n"
         )
         .ok()?;
         let mut head = Vec::new();

@@ -11,7 +11,8 @@ use cairn_primitives::BucketId;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::OpenChallenge;
 use cairn_rpc::{
-    ConnectionLimits, Limits, ListenerConfig, Policy, ProviderRpc, RpcCosigners, Served, serve_with,
+    ConnectionLimits, Limits, ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods,
+    Served, serve_with,
 };
 use jsonrpsee::RpcModule;
 use std::num::NonZeroU32;
@@ -102,6 +103,8 @@ impl Ground {
         };
         let config = ListenerConfig {
             limits,
+            // Nobody but this process reaches it.
+            methods: RpcMethods::Unsafe,
             ..ListenerConfig::default()
         };
         let started = runtime.block_on(async {

@@ -126,6 +126,7 @@ impl Stage {
             "0",
             "--checkpoint-leaves",
             CHECKPOINT_LEAVES,
+            "--allow-private-endpoints",
         ];
         let log = self.folder.join("standalone.log");
         process::Running::start("the standalone provider", &self.cairn, &args, &log)

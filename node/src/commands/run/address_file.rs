@@ -2,6 +2,7 @@
 //! find it there when the base path is locked.
 
 use crate::failure::Failure;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -14,11 +15,20 @@ const MAX_BYTES: u64 = 256;
 pub(super) struct AddressFile(PathBuf);
 
 impl AddressFile {
-    /// Writes it. A file of a process that was killed is written over.
+    /// Writes it. A file of a process that was killed is replaced, and what a link
+    /// of its name leads to is not touched.
     pub(super) fn write(base: &Path, address: SocketAddr) -> Result<Self, Failure> {
         let path = base.join(NAME);
-        std::fs::write(&path, format!("{}\n", url(address)))
-            .map_err(|source| Failure::file("write", &path, source))?;
+        let unfinished = base.join(format!("{NAME}.new"));
+        let fault = |source| Failure::file("write", &path, source);
+        match std::fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(fault(error)),
+            _ => {}
+        }
+        std::fs::File::create_new(&unfinished)
+            .and_then(|mut file| writeln!(file, "{}", url(address)))
+            .and_then(|()| std::fs::rename(&unfinished, &path))
+            .map_err(fault)?;
         Ok(Self(path))
     }
 }
@@ -55,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_found_while_the_provider_runs_and_not_afterwards() {
+    fn l7_the_address_is_found_while_the_provider_runs_and_not_afterwards() {
         let base = tempfile::tempdir().unwrap();
         assert_eq!(read(base.path()), None);
         let file = AddressFile::write(base.path(), "0.0.0.0:77".parse().unwrap()).unwrap();
@@ -63,6 +73,18 @@ mod tests {
         drop(file);
         assert_eq!(read(base.path()), None);
         std::fs::write(base.path().join(NAME), [0xff; 400]).unwrap();
+        assert_eq!(read(base.path()), None);
+        // Whatever a link leads to is not the provider's to write.
+        let notes = base.path().join("notes");
+        std::fs::write(&notes, "mine").unwrap();
+        for name in [NAME, "rpc-address.new"] {
+            let _ = std::fs::remove_file(base.path().join(name));
+            std::os::unix::fs::symlink(&notes, base.path().join(name)).unwrap();
+        }
+        let file = AddressFile::write(base.path(), "127.0.0.1:78".parse().unwrap()).unwrap();
+        assert_eq!(read(base.path()).unwrap(), "ws://127.0.0.1:78");
+        drop(file);
+        assert_eq!(std::fs::read_to_string(&notes).unwrap(), "mine");
         assert_eq!(read(base.path()), None);
     }
 }

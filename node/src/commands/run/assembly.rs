@@ -6,7 +6,9 @@ use super::stop::Stopping;
 use crate::failure::Failure;
 use cairn_node_ext::chain::ChainClient;
 use cairn_node_ext::{Extension, ExtensionConfig, Provider, Signer};
-use cairn_rpc::{Limits, Policy, ProviderRpc, RpcCosigners, RpcMetrics};
+use cairn_rpc::{
+    CosignerLimits, ExportFolder, Limits, Policy, ProviderRpc, RpcCosigners, RpcMetrics,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use substrate_prometheus_endpoint::Registry;
@@ -19,6 +21,8 @@ pub(super) struct Parts {
     pub(super) signer: Signer,
     pub(super) config: ExtensionConfig,
     pub(super) limits: Limits,
+    pub(super) cosigners: CosignerLimits,
+    pub(super) exports: Option<ExportFolder>,
     pub(super) registry: Option<Registry>,
 }
 
@@ -35,11 +39,14 @@ pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
         parts.chain,
         parts.provider,
         parts.signer,
-        Arc::new(RpcCosigners::default()),
+        Arc::new(RpcCosigners::new(parts.cosigners)),
         parts.config,
     )
     .map_err(|error| Failure::Failed(error.to_string()))?;
-    let rpc = ProviderRpc::new(extension.handle(), parts.limits, Policy::default());
+    let mut rpc = ProviderRpc::new(extension.handle(), parts.limits, Policy::default());
+    if let Some(folder) = parts.exports {
+        rpc = rpc.with_exports(folder);
+    }
     let mut metrics = None;
     if let Some(registry) = &parts.registry {
         let counted = extension.register_metrics(registry);

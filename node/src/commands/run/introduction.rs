@@ -4,7 +4,7 @@ use super::address_file;
 use super::following::Following;
 use crate::amount;
 use cairn_node_ext::Provider;
-use cairn_rpc::{DenyUnsafe, ListenerConfig};
+use cairn_rpc::{ListenerConfig, RpcMethods};
 use serde::Serialize;
 use std::fmt;
 use std::net::SocketAddr;
@@ -36,7 +36,6 @@ pub(super) struct Introduction {
 impl Introduction {
     pub(super) fn new(provider: &Provider, following: Following, served: &Serving<'_>) -> Self {
         let budget = provider.budget();
-        let unsafe_methods = served.config.methods.at(&served.rpc);
         Self {
             version: env!("CARGO_PKG_VERSION"),
             base_path: provider.path().to_owned(),
@@ -44,9 +43,10 @@ impl Introduction {
             descriptors: budget.descriptors,
             memory_bytes: budget.memory_bytes,
             rpc: address_file::url(served.rpc),
-            rpc_methods: match unsafe_methods {
-                DenyUnsafe::Yes => "safe",
-                DenyUnsafe::No => "unsafe",
+            rpc_methods: match served.config.methods {
+                RpcMethods::Safe => "safe",
+                RpcMethods::Auto => "token",
+                RpcMethods::Unsafe => "unsafe",
             },
             rpc_connections: served.config.limits.connections.get(),
             metrics: served
@@ -70,7 +70,8 @@ impl fmt::Display for Introduction {
         writeln!(f, "memory        {}", amount::human(self.memory_bytes))?;
         let methods = match self.rpc_methods {
             "safe" => "without the methods that change buckets",
-            _ => "with the methods that change buckets",
+            "token" => "where buckets are changed with the token alone",
+            _ => "where whoever reaches it without a proxy changes buckets",
         };
         let connections = amount::counted(self.rpc_connections.into(), "connection");
         writeln!(

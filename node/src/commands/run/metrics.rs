@@ -1,12 +1,12 @@
-//! The metrics, on a port of their own, in the shape of a Substrate node's: the
+//! The metrics, and the health beside them, on a port of their own, in the shape of a Substrate node's: the
 //! same prefix and the chain as a label, so that one dashboard shows both.
 
 use crate::failure::Failure;
+use cairn_rpc::{ProviderRpc, Watched};
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use substrate_prometheus_endpoint::{
-    Gauge, Opts, PrometheusError, Registry, U64, init_prometheus, register,
-};
+use substrate_prometheus_endpoint::{Gauge, Opts, PrometheusError, Registry, U64, register};
+use tokio::net::TcpListener;
 
 /// Where everything is counted.
 pub(super) fn registry(chain: Option<&str>) -> Result<Registry, Failure> {
@@ -23,22 +23,46 @@ pub(super) fn failed(error: PrometheusError) -> Failure {
     Failure::Failed(format!("the metrics cannot be counted: {error}"))
 }
 
-/// Takes a port for the metrics, and tells which it is.
-pub(super) async fn reserve(address: SocketAddr) -> Result<SocketAddr, Failure> {
-    let refused = |source| Failure::ListenForMetrics { address, source };
-    let socket = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(refused)?;
-    // The library takes the port itself, right after this.
-    socket.local_addr().map_err(refused)
+/// A port that is taken, and shows nothing yet. It is never let go: whoever took it
+/// in between would show what they like.
+pub(super) struct MetricsPort {
+    socket: TcpListener,
+    address: SocketAddr,
 }
 
-/// Shows the metrics until the process ends. A provider without metrics does its
-/// work, so that the end of them is no end of it.
-pub(super) fn show(address: SocketAddr, registry: Registry) {
-    tokio::spawn(async move {
-        if let Err(error) = init_prometheus(address, registry).await {
-            tracing::error!(%address, %error, "the metrics are not shown any more");
-        }
-    });
+/// Takes a port for the metrics.
+pub(super) async fn listen(address: SocketAddr) -> Result<MetricsPort, Failure> {
+    let refused = |source| Failure::ListenForMetrics { address, source };
+    let socket = TcpListener::bind(address).await.map_err(refused)?;
+    let address = socket.local_addr().map_err(refused)?;
+    Ok(MetricsPort { socket, address })
+}
+
+impl MetricsPort {
+    /// Where it listens.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Shows metrics and health until the process ends.
+    pub(super) fn show(self, rpc: ProviderRpc, registry: Registry) {
+        cairn_rpc::serve_watch(self.socket, Watched { rpc, registry });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn l14_the_port_is_taken_once_and_kept() {
+        let port = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        // Nobody else gets it before it is shown.
+        let address = port.address();
+        assert!(matches!(
+            listen(address).await,
+            Err(Failure::ListenForMetrics { .. })
+        ));
+        assert!(TcpListener::bind(address).await.is_err());
+    }
 }

@@ -8,14 +8,21 @@ use cairn_node_ext::{
 };
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::{BucketId, H256};
-use cairn_rpc::{ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods, Served, serve};
+use cairn_rpc::{
+    ExportFolder, ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods, Served, serve,
+};
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
 use serde_json::{Value, json};
 use sp_core::{Pair, sr25519};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
+
+/// What the provider takes for its operator's.
+const TOKEN: &str = "00112233445566778899aabbccddeeff";
 
 /// The admin of all buckets.
 pub(super) fn admin() -> sr25519::Pair {
@@ -37,6 +44,8 @@ pub(super) struct House {
     handle: ExtensionHandle,
     /// What the program works with, whose base path is locked.
     pub(super) provider: Provider,
+    /// The provider's key.
+    pub(super) key: String,
 }
 
 impl House {
@@ -69,9 +78,12 @@ impl House {
             anchor: 1,
         });
         let limits = cairn_rpc::Limits::default();
+        let exports = ExportFolder::open(provider.base_path().parent().unwrap()).unwrap();
         let rpc = ProviderRpc::new(handle.clone(), limits, Policy::default());
+        let rpc = rpc.with_exports(exports);
         let config = ListenerConfig {
             methods,
+            tokens: vec![TOKEN.parse().unwrap()],
             ..ListenerConfig::default()
         };
         let runtime = Runtime::new().unwrap();
@@ -82,24 +94,51 @@ impl House {
         Self {
             runtime,
             served,
+            key: hex::encode(handle.account.0),
             handle,
             provider,
         }
+    }
+
+    /// The file with the token.
+    pub(super) fn token_file(&self) -> PathBuf {
+        let file = self.provider.file("token", TOKEN.as_bytes());
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        file
     }
 
     pub(super) fn url(&self) -> String {
         format!("ws://{}", self.served.address())
     }
 
-    /// Leaves the address in the base path, as the program does that runs a provider.
+    /// Leaves the address and the token in the base path, as the program does that
+    /// runs a provider.
     pub(super) fn leave_address(&self, url: &str) {
-        let file = self.provider.base_path().join("rpc-address");
-        std::fs::write(file, format!("{url}\n")).unwrap();
+        let base = self.provider.base_path();
+        std::fs::write(base.join("rpc-address"), format!("{url}\n")).unwrap();
+        std::fs::copy(self.token_file(), base.join("rpc-token")).unwrap();
     }
 
-    /// Runs the program with the provider's address, and another base path.
+    /// Runs the program with the provider's address, token and key, and another base
+    /// path.
     pub(super) fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Ended {
-        at(&self.url(), args)
+        self.run_at(&self.url(), args)
+    }
+
+    /// The same at another address.
+    pub(super) fn run_at<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
+        &self,
+        url: &str,
+        args: I,
+    ) -> Ended {
+        let own: [OsString; 4] = [
+            "--provider".into(),
+            self.key.clone().into(),
+            "--rpc-token-file".into(),
+            self.token_file().into_os_string(),
+        ];
+        let args = args.into_iter().map(|arg| arg.as_ref().to_owned());
+        at(url, own.into_iter().chain(args))
     }
 
     pub(super) fn json<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Vec<Value> {

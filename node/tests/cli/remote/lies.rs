@@ -1,8 +1,11 @@
 //! A provider that says what is not so is found out, and nothing is written.
 
 use super::house::{House, at};
-use crate::support::{REFUSED, bytes};
+use crate::support::{REFUSED, USAGE, bytes};
+use cairn_primitives::challenge::MultiSignature;
+use codec::Encode;
 use serde_json::Value;
+use sp_core::{Pair, sr25519};
 
 /// A provider with a leaf of two chunks.
 fn house() -> House {
@@ -30,7 +33,7 @@ fn a_commitment_whose_signature_or_payload_is_another_is_refused() {
     let liar = house.liar("bucket_commit", |told| {
         change(&mut told["signed"]["signature"])
     });
-    let ended = at(&liar.url, put);
+    let ended = house.run_at(&liar.url, put);
     ended.fails(
         REFUSED,
         &[
@@ -42,11 +45,58 @@ fn a_commitment_whose_signature_or_payload_is_another_is_refused() {
     let liar = house.liar("bucket_commit", |told| {
         change(&mut told["signed"]["payload"])
     });
-    at(&liar.url, put).fails(REFUSED, &["not the commitment of bucket 1"]);
+    house
+        .run_at(&liar.url, put)
+        .fails(REFUSED, &["not the commitment of bucket 1"]);
     let liar = house.liar("bucket_commit", |told| told["firstLeaf"] = 7.into());
-    at(&liar.url, put).fails(REFUSED, &["leaves out some"]);
+    house
+        .run_at(&liar.url, put)
+        .fails(REFUSED, &["leaves out some"]);
     let liar = house.liar("bucket_info", |told| told["bucket"] = 2.into());
-    at(&liar.url, put).fails(REFUSED, &["bucket 2 and not of 1"]);
+    house
+        .run_at(&liar.url, put)
+        .fails(REFUSED, &["bucket 2 and not of 1"]);
+}
+
+#[test]
+fn s14_a_promise_that_another_key_has_signed_is_refused() {
+    let house = house();
+    let file = house.provider.file("more", b"content");
+    let put = ["put", "1", file.to_str().unwrap()];
+    // Whoever sits between signs what the provider has signed, with their own key.
+    let liar = house.liar("bucket_commit", |told| {
+        let stranger = sr25519::Pair::from_seed(&[9; 32]);
+        let signed = &mut told["signed"];
+        let payload = hex::decode(&signed["payload"].as_str().unwrap()[2..]).unwrap();
+        let signature = MultiSignature::Sr25519(stranger.sign(&payload).0).encode();
+        signed["signature"] = format!("0x{}", hex::encode(signature)).into();
+        signed["signer"] = format!("0x{}", hex::encode(stranger.public().0)).into();
+    });
+    let words = [
+        "not by the provider's key",
+        "whether one more commit was made",
+    ];
+    house.run_at(&liar.url, put).fails(REFUSED, &words);
+    // Without a key to compare with, nobody is asked for a promise.
+    at(&liar.url, put).fails(USAGE, &["--provider"]);
+    // The base path of the provider says which keys are its own.
+    house.leave_address(&liar.url);
+    house.provider.run(put).fails(REFUSED, &words);
+}
+
+#[test]
+fn s14_what_was_given_is_proven_under_the_signed_root_before_it_is_called_stored() {
+    let house = house();
+    let file = house.provider.file("more", b"content");
+    let put = ["put", "1", file.to_str().unwrap()];
+    let liar = house.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
+    let ended = house.run_at(&liar.url, put);
+    assert_eq!(ended.text(), "");
+    ended.fails(REFUSED, &["does not hold"]);
+    // A leaf of the same tree that is another, with a proof that is right.
+    let liar = house.liar("bucket_commit", |told| told["firstLeaf"] = 0.into());
+    let ended = house.run_at(&liar.url, put);
+    ended.fails(REFUSED, &["leaf 0", "is not what it was given"]);
 }
 
 #[test]
@@ -70,14 +120,20 @@ fn content_that_is_not_of_the_leaf_is_refused() {
     };
     for lie in [other_chunk, other_node] {
         let liar = house.liar("bucket_fetchNodes", lie);
-        at(&liar.url, get).fails(REFUSED, &["is something else"]);
+        house
+            .run_at(&liar.url, get)
+            .fails(REFUSED, &["is something else"]);
     }
     let liar = house.liar("bucket_fetchNodes", |told| {
         told["nodes"] = Value::Array(vec![])
     });
-    at(&liar.url, get).fails(REFUSED, &["nothing of the content"]);
+    house
+        .run_at(&liar.url, get)
+        .fails(REFUSED, &["nothing of the content"]);
     let liar = house.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
-    at(&liar.url, get).fails(REFUSED, &["does not hold"]);
+    house
+        .run_at(&liar.url, get)
+        .fails(REFUSED, &["does not hold"]);
     assert_eq!(std::fs::read(&out).unwrap(), b"what was there");
 }
 
@@ -91,16 +147,22 @@ fn proofs_that_do_not_pass_or_are_of_another_state_are_not_written() {
     let prove = ["prove", "1", "--leaf", "0", "-o", out.to_str().unwrap()];
     let chunk = [&prove[..], &["--chunk", "1"]].concat();
     let liar = house.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
-    at(&liar.url, prove).fails(REFUSED, &["does not hold"]);
+    house
+        .run_at(&liar.url, prove)
+        .fails(REFUSED, &["does not hold"]);
     let liar = house.liar("bucket_challengeResponse", |told| {
         change(&mut told["response"])
     });
-    at(&liar.url, &chunk).fails(REFUSED, &["does not hold"]);
+    house
+        .run_at(&liar.url, &chunk)
+        .fails(REFUSED, &["does not hold"]);
     let liar = house.liar("bucket_challengeResponse", |told| {
         change(&mut told["commitment"]["mmrRoot"]);
     });
     let asked = [&chunk[..], &["--root", root]].concat();
-    at(&liar.url, asked).fails(REFUSED, &["another state"]);
+    house
+        .run_at(&liar.url, asked)
+        .fails(REFUSED, &["another state"]);
     assert!(!out.exists());
 }
 
@@ -113,7 +175,7 @@ fn bytes_to_sign_that_say_something_else_are_not_shown() {
     let liar = house.liar("bucket_deletionPayload", |told| {
         change(&mut told["payload"])
     });
-    let ended = at(&liar.url, prune);
+    let ended = house.run_at(&liar.url, prune);
     assert_eq!(ended.text(), "");
     ended.fails(REFUSED, &["do not say that these leaves are deleted"]);
 }

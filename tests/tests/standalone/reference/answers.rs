@@ -78,8 +78,8 @@ impl Asking<'_> {
 /// The answers of a provider with one bucket, of two leaves that were signed and
 /// more that are added on the way.
 pub(crate) fn of(api: &Api) -> Vec<Example> {
-    let stage = Stage::new(&[]);
     let exports = tempfile::tempdir().unwrap();
+    let stage = Stage::new(&["--export-dir", exports.path().to_str().unwrap()]);
     let mut asking = Asking {
         api,
         client: stage.connect(),

@@ -19,8 +19,12 @@ number. Where a method takes `at`, it is about that state of the bucket: the one
 `root` that was signed, or the current tree at a `leafCount`; without it, the newest.
 
 Methods that are marked *unsafe* change buckets. They are refused with -32601 unless the
-operator lets them be called: by default whoever is on the provider's own machine may, and
-nobody else.
+request shows the provider's token, in a header `Authorization: Bearer TOKEN` of the
+WebSocket or of the request over HTTP. The token is in the provider's base path, as
+`rpc-token`; the operator may keep another, or let more callers or none change buckets
+([operating.md](operating.md)). Within a Substrate node they are refused where the node
+refuses unsafe methods. A page of a website may not call them, unless the operator has named
+its origin.
 
 [openrpc.json](openrpc.json) says the same for programs. In the examples long hex is cut.
 ";
