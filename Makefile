@@ -32,6 +32,9 @@ export OPENSSL_NO_VENDOR
 # demo and the benchmarks. Overflow checks stay on in it; see Cargo.toml.
 CARGO_FLAGS := --locked --release
 
+# What holds the dependencies to deny.toml.
+CARGO_DENY := ^0.20
+
 # A folder to store, for `make demo`; without it, the toolchain's documentation.
 FILES ?=
 export FILES
@@ -40,7 +43,7 @@ DEMO_DIR ?=
 # Any value makes `make bench` short.
 QUICK ?=
 
-.PHONY: help deps demo test soak bench lint
+.PHONY: help deps tools demo test soak bench lint advisories
 
 help:
 	@echo 'make demo    build all, and show two providers at work on a real chain'
@@ -51,7 +54,9 @@ help:
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
 	@echo 'make lint    formatting, fences between crates, clippy, documentation, licences'
+	@echo 'make advisories  what is known today of faults in the dependencies; gates nothing'
 	@echo 'make deps    install what the build needs besides Rust (the others do this first)'
+	@echo 'make tools   install cargo-deny, where it is missing (lint and advisories do this)'
 	@echo
 	@echo 'Artifacts go to $(CARGO_TARGET_DIR); set CARGO_TARGET_DIR to change that.'
 
@@ -64,6 +69,13 @@ demo: deps
 	cargo test --workspace --no-run $(CARGO_FLAGS)
 	scripts/demo.sh $(if $(DEMO_DIR),"$(DEMO_DIR)")
 
+# Where it is missing only. In a target directory of its own: the build's has other
+# features of the same crates. Tests do without it.
+tools: deps
+	@command -v cargo-deny >/dev/null || \
+		cargo install --locked --target-dir '$(CARGO_TARGET_DIR)/tools' \
+			--version '$(CARGO_DENY)' cargo-deny
+
 test: deps
 	scripts/check-no-std.sh
 	cargo test --workspace $(CARGO_FLAGS)
@@ -75,17 +87,18 @@ soak: deps
 bench: deps
 	cargo run $(CARGO_FLAGS) -p cairn-benches -- $(if $(QUICK),--quick) --out benches/REPORT.md
 
-# The quick checks come first. cargo-deny is not asked for advisories: what they
-# say depends on the day, and what a gate says must not.
+# The quick checks come first. cargo-deny is not asked for advisories here: what
+# they say depends on the day, and what a gate says must not.
 lint: deps
 	cargo fmt --all --check
 	scripts/check-fences.sh
 	scripts/check-readme.sh
 	cargo clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(CARGO_FLAGS)
-	@if command -v cargo-deny >/dev/null; then \
-		echo 'cargo deny --locked check --hide-inclusion-graph bans licenses sources'; \
-		cargo deny --locked check --hide-inclusion-graph bans licenses sources; \
-	else \
-		echo 'cargo-deny is not installed: licences and bans were not checked'; \
-	fi
+	$(MAKE) tools
+	cargo deny --locked check --hide-inclusion-graph bans licenses sources
+
+# Asks the database of advisories, which not every machine reaches: it fails where
+# there is something to read, and nothing else hangs on it.
+advisories: tools
+	cargo deny --locked check --hide-inclusion-graph advisories
