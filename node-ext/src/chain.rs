@@ -124,6 +124,13 @@ pub trait ChainClient: Send + Sync + 'static {
     /// lost; asking again connects again.
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError>;
 
+    /// The best block, which need not become final.
+    async fn best_head(&self) -> Result<Head, ChainError> {
+        Err(ChainError::Unsupported(
+            "of its best block it does not tell".into(),
+        ))
+    }
+
     /// What the chain holds a provider to.
     async fn limits(&self, at: H256) -> Result<Limits, ChainError>;
 
@@ -155,4 +162,10 @@ pub trait ChainClient: Send + Sync + 'static {
     /// The same submission handed over twice must not take effect twice; the
     /// pallet sees to that, since it takes one answer for a challenge.
     async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError>;
+
+    /// The same where little time is left: with a tip, if the operator has
+    /// allowed one and the chain takes it.
+    async fn submit_urgently(&self, submission: Submission) -> Result<Ticket, ChainError> {
+        self.submit(submission).await
+    }
 }

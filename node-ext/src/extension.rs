@@ -7,22 +7,29 @@
 //! Signer ──────┤       └─ handle        └─ retention
 //! Cosigners ───┘            └─► the RPC
 //! ```
+//!
+//! The stake hangs on challenges alone, so they depend on nothing else: each is a
+//! task of its own, and only the end of answering is the end of all.
 
 use crate::chain::ChainClient;
 use crate::provider::Provider;
 use crate::schedule::{
     ChallengeBoard, ChallengeConfig, ChallengeError, ChallengeScheduler, CheckpointBoard,
     CheckpointConfig, CheckpointError, CheckpointScheduler, Cosigners, Countersigner, Retention,
-    RetentionBoard, RetentionConfig,
+    RetentionBoard, RetentionConfig, broke_off,
 };
 use crate::signing::Signer;
 use cairn_primitives::challenge::AccountId;
 use futures::FutureExt;
-use futures::future::FusedFuture;
+use futures::channel::oneshot;
+use futures::future::{BoxFuture, Shared};
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
+use tokio::task::JoinSet;
 
 /// How the schedulers work.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,6 +104,8 @@ impl Extension {
             cosigners,
             config.checkpoints,
         )?;
+        let asked = challenges.board();
+        let checkpoints = checkpoints.hurrying(move |bucket| asked.wants_a_checkpoint(bucket));
         let retention = Retention::new(chain.clone(), provider.clone(), config.retention);
         let handle = ExtensionHandle {
             account: chain.account(),
@@ -133,38 +142,114 @@ impl Extension {
         self.handle.retention.register_metrics(registry)
     }
 
+    /// The same, which asks a second node for each challenge before an answer to
+    /// it is handed over.
+    #[must_use]
+    pub fn with_second_chain(mut self, second: Arc<dyn ChainClient>) -> Self {
+        self.challenges = self.challenges.with_second_chain(second);
+        self
+    }
+
     /// Runs until `shutdown` is done. Must run within a tokio runtime.
     ///
-    /// Meant for an essential task: if it ends before that, a part of it has
-    /// failed, and half a provider loses its stake without a word. May be
-    /// dropped at any moment.
+    /// Answering challenges is a task of its own: what else ends or breaks off
+    /// is told, and begun again after a pause, and does not end it. If this ends
+    /// before `shutdown`, challenges are not answered any more: it is meant for
+    /// an essential task. May be dropped at any moment.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let shutdown = shutdown.shared();
-        let mut challenges = pin!(self.challenges.run(shutdown.clone()).fuse());
-        let mut checkpoints = pin!(self.checkpoints.run(shutdown.clone()).fuse());
-        let mut retention = pin!(self.retention.run(shutdown.clone()).fuse());
-        let ended = futures::select! {
-            () = challenges => "answering challenges",
-            () = checkpoints => "bringing checkpoints",
-            () = retention => "keeping retired trees",
-        };
-        if shutdown.peek().is_none() && shutdown.clone().now_or_never().is_none() {
-            tracing::error!("{ended} has ended by itself, and the provider with it");
-            return;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = stopped.map(drop).boxed().shared();
+        // Dropped with this, they end.
+        let mut parts = JoinSet::new();
+        let answering = parts.spawn(self.challenges.run(stopped.clone())).id();
+        parts.spawn(keep(self.checkpoints, stopped.clone()));
+        parts.spawn(keep(self.retention, stopped));
+        let mut shutdown = pin!(shutdown.fuse());
+        loop {
+            let mut next = pin!(parts.join_next_with_id().fuse());
+            let ended = futures::select_biased! {
+                () = shutdown => break,
+                ended = next => ended,
+            };
+            match ended {
+                Some(Ok((id, ()))) if id != answering => {}
+                Some(Err(error)) if error.id() != answering => {
+                    tracing::error!(%error, "a scheduler is gone; challenges are answered all the same");
+                }
+                _ => {
+                    tracing::error!(
+                        "answering challenges has ended by itself, and the provider with it"
+                    );
+                    return;
+                }
+            }
         }
+        drop(stop);
         // Each ends what it is at.
-        futures::future::join3(
-            until_done(challenges),
-            until_done(checkpoints),
-            until_done(retention),
-        )
-        .await;
+        while parts.join_next().await.is_some() {}
     }
 }
 
-/// Waits for a part, unless it is done already.
-async fn until_done(part: Pin<&mut impl FusedFuture<Output = ()>>) {
-    if !part.is_terminated() {
-        part.await;
+/// Told to all parts when it is time to stop.
+type Stopped = Shared<BoxFuture<'static, ()>>;
+
+/// Before a part that has ended by itself is begun again, at first and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// A part that a provider may go without for a while.
+trait Part: Send + 'static {
+    /// What it does.
+    const WHAT: &'static str;
+
+    /// Does it until it is time to stop. After it broke off, anew.
+    fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send;
+}
+
+impl Part for CheckpointScheduler {
+    const WHAT: &'static str = "bringing checkpoints";
+
+    fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send {
+        self.run(stopped)
     }
 }
+
+impl Part for Retention {
+    const WHAT: &'static str = "keeping retired trees";
+
+    fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send {
+        self.run(stopped)
+    }
+}
+
+/// Runs a part, and begins it again where it ends by itself.
+async fn keep<P: Part>(mut part: P, stopped: Stopped) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let ran = AssertUnwindSafe(part.go_on(stopped.clone()));
+        let ended = ran.catch_unwind().await;
+        if stopped.clone().now_or_never().is_some() {
+            return;
+        }
+        let reason = match ended {
+            Ok(()) => "it ended".to_owned(),
+            Err(panic) => broke_off(&*panic),
+        };
+        tracing::error!(
+            what = P::WHAT,
+            reason,
+            ?pause,
+            "A PART OF THE PROVIDER HAS ENDED BY ITSELF, a fault of Cairn: report it. Challenges \
+             are answered all the same, and it is begun again"
+        );
+        let mut over = pin!(tokio::time::sleep(pause).fuse());
+        futures::select_biased! {
+            () = stopped.clone() => return,
+            () = over => {}
+        }
+        pause = LONGEST_PAUSE.min(pause.saturating_mul(2));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -113,8 +113,34 @@ impl Index {
         }
     }
 
+    /// An index in memory, with what one that cannot be opened for writing says
+    /// of buckets and duties, as far as that can be read. `folder` is one that
+    /// is there, and nothing is written in it.
+    pub(crate) fn in_memory(folder: &Path, path: &Path) -> Result<Self, IndexError> {
+        let db = IndexDb::in_memory(folder)?;
+        match IndexDb::open_reading(path) {
+            Ok(old) => {
+                for table in [Table::Meta, Table::Duties, Table::Buckets] {
+                    copy(&old, &db, table)?;
+                }
+                let mut batch = db.batch();
+                // What buckets hold is not copied, and not counted.
+                batch.delete(Table::Meta, TOTALS_KEY);
+                db.write(batch, false)?;
+            }
+            Err(error) => tracing::error!(
+                %error,
+                "the index cannot be read either: what it knew of buckets is not known"
+            ),
+        }
+        Self::over(db)
+    }
+
     fn open_existing(path: &Path) -> Result<Self, IndexError> {
-        let db = IndexDb::open(path)?;
+        Self::over(IndexDb::open(path)?)
+    }
+
+    fn over(db: IndexDb) -> Result<Self, IndexError> {
         let is_new = match db.get(Table::Meta, FORMAT_KEY)? {
             Some(format) if format == INDEX_FORMAT.encode() => false,
             Some(_) => return Err(damaged("its format is another")),
@@ -253,6 +279,16 @@ impl Index {
     fn put_totals(batch: &mut IndexBatch<'_>, totals: Totals) {
         batch.put(Table::Meta, TOTALS_KEY, &totals.encode());
     }
+}
+
+fn copy(from: &IndexDb, to: &IndexDb, table: Table) -> Result<(), IndexError> {
+    for entry in from.scan_from(table, &[])? {
+        let (key, value) = entry?;
+        let mut batch = to.batch();
+        batch.put(table, &key, &value);
+        to.write(batch, false)?;
+    }
+    Ok(())
 }
 
 fn parse_record(id: BucketId, value: &[u8]) -> Result<BucketRecord, IndexError> {

@@ -62,6 +62,10 @@ pub struct ProviderOptions {
     /// Learn of buckets when they are asked for, and not all at the start: for
     /// a command that needs one of them.
     pub on_demand: bool,
+    /// Come up also where the index cannot be opened for writing, as on a full
+    /// disk: then challenges are answered and content is read, and nothing is
+    /// written or signed.
+    pub answer_at_least: bool,
     /// How all buckets are read again in the background; `None` for not at all,
     /// as for a command that is soon done.
     pub scrub: Option<ScrubPlan>,
@@ -122,14 +126,20 @@ impl Provider {
         options: ProviderOptions,
     ) -> Result<Self, ProviderError> {
         base.check_writable()?;
-        let trash_path = base.path().join(TRASH_DIR);
-        std::fs::create_dir_all(&trash_path).map_err(io("make", &trash_path))?;
-        remove_unfinished(&base.buckets_path())?;
-        let trash = trash::left_in(&trash_path)?;
-        let index = Index::open(&base.path().join(INDEX_DIR))?;
-        if index.is_new() && base.buckets()?.is_empty() {
-            index.has_no_past()?;
-        }
+        let (index, trash, writes_nothing) = match Self::index_and_trash(&base) {
+            Ok((index, trash)) => (index, trash, None),
+            Err(error) if options.answer_at_least => {
+                let reason = error.to_string();
+                tracing::error!(
+                    reason,
+                    "NOTHING IS WRITTEN OR SIGNED, since the base path cannot be written to: make \
+                     room, and start the provider again. Challenges are answered meanwhile"
+                );
+                let index = Index::in_memory(base.path(), &base.path().join(INDEX_DIR))?;
+                (index, Vec::new(), Some(reason))
+            }
+            Err(error) => return Err(error),
+        };
         let ledger = Arc::new(Ledger::new(index));
         let counts = Arc::new(Counts::default());
         let home = BucketFolders {
@@ -144,7 +154,12 @@ impl Provider {
         };
         let write_buffer = u64::try_from(budget.resources.write_buffer_bytes).unwrap_or(u64::MAX);
         let to_learn = learn::compare(&base, &ledger, &trash)?;
+        let to_learn = match options.on_demand || writes_nothing.is_some() {
+            true => Vec::new(),
+            false => to_learn,
+        };
         let inner = Arc::new(Inner {
+            writes_nothing,
             budget,
             pool: Arc::new(Pool::new(home, budget.max_open, write_buffer)),
             ledger,
@@ -155,11 +170,7 @@ impl Provider {
             }),
             counts,
             work: Mutex::new(Work {
-                to_learn: if options.on_demand {
-                    Vec::new()
-                } else {
-                    to_learn
-                },
+                to_learn,
                 trash,
                 ..Work::default()
             }),
@@ -167,6 +178,25 @@ impl Provider {
         });
         let threads = Inner::start_threads(&inner)?;
         Ok(Self { inner, threads })
+    }
+
+    /// Finishes what an earlier process left, and opens the index.
+    fn index_and_trash(base: &BasePath) -> Result<(Index, Vec<trash::Discarded>), ProviderError> {
+        let trash_path = base.path().join(TRASH_DIR);
+        std::fs::create_dir_all(&trash_path).map_err(io("make", &trash_path))?;
+        remove_unfinished(&base.buckets_path())?;
+        let trash = trash::left_in(&trash_path)?;
+        let index = Index::open(&base.path().join(INDEX_DIR))?;
+        if index.is_new() && base.buckets()?.is_empty() {
+            index.has_no_past()?;
+        }
+        Ok((index, trash))
+    }
+
+    /// Why nothing is written and nothing signed, where that is so: see
+    /// [`ProviderOptions::answer_at_least`].
+    pub fn writes_nothing(&self) -> Option<&str> {
+        self.inner.writes_nothing.as_deref()
     }
 
     /// What it may take.

@@ -8,12 +8,14 @@ mod cosign;
 mod heads;
 mod retention;
 #[cfg(test)]
-mod village;
+pub(crate) mod village;
 
+pub(crate) use challenges::broke_off;
 pub use challenges::{
-    BYTES_IN_FLIGHT, CRITICAL_PART, ChallengeBoard, ChallengeConfig, ChallengeConfigError,
-    ChallengeDuty, ChallengeError, ChallengeScheduler, ChallengeStatistics, IN_FLIGHT,
-    RECONNECT_FIRST, RECONNECT_MOST, RESUBMIT_AFTER, Stage, TICK, WARN_PART,
+    BYTES_IN_FLIGHT, CLAIM_WITHIN, CRITICAL_PART, ChallengeBoard, ChallengeConfig,
+    ChallengeConfigError, ChallengeDuty, ChallengeError, ChallengeScheduler, ChallengeStatistics,
+    IN_FLIGHT, NotFollowed, RECONNECT_FIRST, RECONNECT_MOST, RESUBMIT_AFTER, STALE_AFTER, Stage,
+    TICK, WARN_PART,
 };
 pub use checkpoint_rules::Stopped;
 pub use checkpoints::{

@@ -45,6 +45,7 @@ impl ProviderArgs {
         let options = ProviderOptions {
             budget: self.budget(connections),
             on_demand: false,
+            answer_at_least: true,
             scrub: Some(ScrubPlan::default()),
         };
         Ok(Provider::open(base, options)?)
@@ -54,6 +55,7 @@ impl ProviderArgs {
         let options = ProviderOptions {
             budget: self.budget(0),
             on_demand,
+            answer_at_least: false,
             scrub: None,
         };
         Ok(Provider::open(base, options)?)

@@ -1,11 +1,12 @@
-//! Flags that say when checkpoints are brought.
+//! Flags that say when checkpoints are brought, and when a challenge is
+//! answered without a proof.
 
 use cairn_node_ext::ExtensionConfig;
-use cairn_node_ext::schedule::CheckpointConfig;
+use cairn_node_ext::schedule::{ChallengeConfig, CheckpointConfig};
 use cairn_rpc::CosignerLimits;
 use clap::Args;
 
-/// When checkpoints are brought.
+/// When checkpoints are brought, and challenges answered without a proof.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Checkpoints")]
 pub(crate) struct ScheduleArgs {
@@ -25,6 +26,15 @@ pub(crate) struct ScheduleArgs {
     /// registered such: within a network of one's own, or for development
     #[arg(long)]
     allow_private_endpoints: bool,
+    /// Answer without a proof, by a deletion or a newer snapshot, with at most so many anchor
+    /// blocks left
+    #[arg(long, value_name = "BLOCKS", default_value_t = ChallengeConfig::default().claim_within)]
+    #[arg(value_parser = clap::value_parser!(u32).range(4..), help_heading = "Challenges")]
+    claim_within: u32,
+    /// Do so also where others can undo such an answer before a block has it: then it loses the
+    /// stake, as silence would
+    #[arg(long, help_heading = "Challenges")]
+    claim_at_risk: bool,
 }
 
 impl ScheduleArgs {
@@ -39,6 +49,11 @@ impl ScheduleArgs {
     /// The schedulers' configuration.
     pub(crate) fn config(self) -> ExtensionConfig {
         ExtensionConfig {
+            challenges: ChallengeConfig {
+                claim_within: self.claim_within,
+                claim_at_risk: self.claim_at_risk,
+                ..ChallengeConfig::default()
+            },
             checkpoints: CheckpointConfig {
                 leaves: self.checkpoint_leaves,
                 bytes: self.checkpoint_bytes,

@@ -82,9 +82,19 @@ impl ProviderRpc {
         self.lanes.stop();
     }
 
+    /// Why the provider is not ready, where it does not follow its chain or
+    /// takes no requests. Anybody may know.
+    pub fn not_ready(&self) -> Option<String> {
+        if self.lanes.is_stopping() {
+            return Some("the provider is stopping".to_owned());
+        }
+        let reason = self.handle.challenges.not_followed()?;
+        Some(reason.to_string())
+    }
+
     /// Whether the provider follows its chain, and takes requests.
     pub fn is_ready(&self) -> bool {
-        self.handle.challenges.follows_the_chain() && !self.lanes.is_stopping()
+        self.not_ready().is_none()
     }
 
     fn check_unsafe(&self, extensions: &Extensions) -> Result<(), Error> {

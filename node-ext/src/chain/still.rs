@@ -12,6 +12,13 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use std::collections::BTreeMap;
 
+/// Its only block.
+const HEAD: Head = Head {
+    hash: H256::repeat_byte(1),
+    number: 1,
+    anchor: 1,
+};
+
 /// A chain with one block, which is finalized. What is handed in does not reach
 /// it, and it judges no answer beforehand.
 #[derive(Clone, Debug)]
@@ -72,12 +79,11 @@ impl ChainClient for StillChain {
     }
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        let head = Head {
-            hash: H256::repeat_byte(1),
-            number: 1,
-            anchor: 1,
-        };
-        Ok(stream::iter([head]).chain(stream::pending()).boxed())
+        Ok(stream::iter([HEAD]).chain(stream::pending()).boxed())
+    }
+
+    async fn best_head(&self) -> Result<Head, ChainError> {
+        Ok(HEAD)
     }
 
     async fn limits(&self, _at: H256) -> Result<Limits, ChainError> {

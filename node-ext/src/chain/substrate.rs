@@ -170,6 +170,10 @@ where
         Ok(futures::stream::iter([first]).chain(later).boxed())
     }
 
+    async fn best_head(&self) -> Result<Head, ChainError> {
+        self.head(self.client.info().best_hash).await
+    }
+
     async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
         self.ask(at, move |api| api.limits(at)).await
     }

@@ -16,6 +16,7 @@ mod link;
 mod nonces;
 mod offers;
 mod progress;
+mod rows;
 mod runtime;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use futures::stream::{BoxStream, StreamExt, once, unfold};
 use link::{Header, Link, fault};
 use nonces::Nonces;
 use offers::{API, JUDGE};
+use rows::Rows;
 use std::future::{Future, ready};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -63,6 +65,8 @@ pub struct SubxtClient {
     link: tokio::sync::Mutex<Option<Arc<Link>>>,
     /// The chain that was met first.
     genesis: OnceLock<H256>,
+    /// What an extrinsic bids beside its fee where little time is left.
+    urgent_tip: u128,
     nonces: Nonces,
     /// Held from choosing a nonce until the pool has it, so that an extrinsic
     /// that is refused leaves no gap below others.
@@ -78,38 +82,69 @@ impl std::fmt::Debug for SubxtClient {
 }
 
 impl SubxtClient {
-    /// Connects to a node's WebSocket, `ws://` or `wss://`, as the account
-    /// whose key the signer holds.
-    ///
-    /// # Errors
-    ///
-    /// [`ChainError::Unreachable`], or [`ChainError::Unsupported`] with all
-    /// that the chain's runtime lacks.
-    pub async fn connect(url: &str, signer: Signer) -> Result<Self, ChainError> {
+    /// A node's WebSocket, `ws://` or `wss://`, as the account whose key the
+    /// signer holds. It is connected to when it is asked for something.
+    pub fn new(url: &str, signer: Signer) -> Self {
         let dial = WsDial {
             url: url.to_owned(),
             answer_within: ANSWER_WITHIN,
         };
-        Self::connect_by(Box::new(dial), signer, ANSWER_WITHIN).await
+        Self::by(Box::new(dial), signer, ANSWER_WITHIN)
     }
 
-    async fn connect_by(
-        dial: Box<dyn Dial>,
-        signer: Signer,
-        answer_within: Duration,
-    ) -> Result<Self, ChainError> {
-        let client = Self {
+    /// The same, connected.
+    ///
+    /// # Errors
+    ///
+    /// As [`SubxtClient::reach`].
+    pub async fn connect(url: &str, signer: Signer) -> Result<Self, ChainError> {
+        let client = Self::new(url, signer);
+        client.reach().await?;
+        Ok(client)
+    }
+
+    /// The same, with so much more for whoever makes blocks, in the chain's
+    /// smallest unit, where little time is left.
+    #[must_use]
+    pub const fn with_urgent_tip(mut self, tip: u128) -> Self {
+        self.urgent_tip = tip;
+        self
+    }
+
+    /// Connects, if it is not connected. What a runtime lacks of what answering
+    /// challenges does not take is told in the log.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Unreachable`], or [`ChainError::Unsupported`] with all of
+    /// what answering takes that the chain's runtime lacks.
+    pub async fn reach(&self) -> Result<(), ChainError> {
+        let link = self.within(self.link()).await?;
+        link.latest().offers_answering()
+    }
+
+    fn by(dial: Box<dyn Dial>, signer: Signer, answer_within: Duration) -> Self {
+        Self {
             account: AccountId(signer.public()),
             signer,
             dial,
             answer_within,
             link: tokio::sync::Mutex::default(),
             genesis: OnceLock::new(),
+            urgent_tip: 0,
             nonces: Nonces::default(),
             submitting: tokio::sync::Mutex::default(),
-        };
-        let link = client.within(client.link()).await?;
-        link.latest().offers_all()?;
+        }
+    }
+
+    #[cfg(test)]
+    async fn connect_by(
+        dial: Box<dyn Dial>,
+        signer: Signer,
+        answer_within: Duration,
+    ) -> Result<Self, ChainError> {
+        let client = Self::by(dial, signer, answer_within);
+        client.reach().await?;
         Ok(client)
     }
 
@@ -135,6 +170,7 @@ impl SubxtClient {
                 link.genesis
             )));
         }
+        link::tell_missing(&link.latest());
         *held = Some(link.clone());
         Ok(link)
     }
@@ -164,7 +200,7 @@ impl SubxtClient {
         .await
     }
 
-    async fn submit_call(&self, call: &Call) -> Result<Ticket, ChainError> {
+    async fn submit_call(&self, call: &Call, tip: u128) -> Result<Ticket, ChainError> {
         let _turn = self.submitting.lock().await;
         let link = self.link().await?;
         let (runtime, mut standing) = link.standing(self.account).await?;
@@ -173,7 +209,7 @@ impl SubxtClient {
         loop {
             let nonce = self.nonces.take(next);
             standing.nonce = nonce.get();
-            let extrinsic = runtime.sign(call, &self.signer, &standing)?;
+            let extrinsic = runtime.sign(call, &self.signer, &standing, tip)?;
             let handed = link
                 .methods
                 .author_submit_and_watch_extrinsic(&extrinsic.bytes)
@@ -269,6 +305,16 @@ impl ChainClient for SubxtClient {
         Ok(once(ready(present)).chain(later).boxed())
     }
 
+    async fn best_head(&self) -> Result<Head, ChainError> {
+        self.within(async {
+            let link = self.link().await?;
+            let hash = link.best().await?;
+            let header = link.header(hash).await?;
+            head_of(&link, hash, &header).await
+        })
+        .await
+    }
+
     async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
         self.ask(at, "limits", ()).await
     }
@@ -278,7 +324,8 @@ impl ChainClient for SubxtClient {
     }
 
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        self.ask(at, "open_challenges", self.account).await
+        let rows: Rows = self.ask(at, "open_challenges", self.account).await?;
+        Ok(rows.into())
     }
 
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
@@ -313,6 +360,11 @@ impl ChainClient for SubxtClient {
 
     async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
         let call = Call::of(&submission);
-        self.within(self.submit_call(&call)).await
+        self.within(self.submit_call(&call, 0)).await
+    }
+
+    async fn submit_urgently(&self, submission: Submission) -> Result<Ticket, ChainError> {
+        let call = Call::of(&submission);
+        self.within(self.submit_call(&call, self.urgent_tip)).await
     }
 }

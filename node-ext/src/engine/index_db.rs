@@ -3,8 +3,8 @@
 use super::options::index_options;
 use super::{EngineError, Entry};
 use rocksdb::{
-    ColumnFamilyDescriptor, DBWithThreadMode, Direction, IteratorMode, SingleThreaded, WriteBatch,
-    WriteOptions,
+    ColumnFamilyDescriptor, DBWithThreadMode, Direction, Env, IteratorMode, SingleThreaded,
+    WriteBatch, WriteOptions,
 };
 use std::path::{Path, PathBuf};
 
@@ -69,19 +69,49 @@ impl IndexBatch<'_> {
     }
 }
 
+fn families() -> impl Iterator<Item = ColumnFamilyDescriptor> {
+    Table::ALL
+        .map(|table| ColumnFamilyDescriptor::new(table.family(), index_options()))
+        .into_iter()
+        // RocksDB has one of this name in any case.
+        .chain([ColumnFamilyDescriptor::new("default", index_options())])
+}
+
 impl IndexDb {
     /// Opens the index in `path`, making it where it is not there.
     pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
         let mut options = index_options();
         options.create_if_missing(true);
         options.create_missing_column_families(true);
-        let families = Table::ALL
-            .map(|table| ColumnFamilyDescriptor::new(table.family(), index_options()))
-            .into_iter()
-            // RocksDB has one of this name in any case.
-            .chain([ColumnFamilyDescriptor::new("default", index_options())]);
-        let db = DBWithThreadMode::open_cf_descriptors(&options, path, families)
+        let db = DBWithThreadMode::open_cf_descriptors(&options, path, families())
             .map_err(|error| EngineError::new("opening the index", path, &error))?;
+        Self::opened(db, path)
+    }
+
+    /// Opens the index in `path` for reading alone, which writes nothing.
+    pub(crate) fn open_reading(path: &Path) -> Result<Self, EngineError> {
+        let options = index_options();
+        let opened =
+            DBWithThreadMode::open_cf_descriptors_read_only(&options, path, families(), false);
+        let db = opened
+            .map_err(|error| EngineError::new("opening the index for reading", path, &error))?;
+        Self::opened(db, path)
+    }
+
+    /// Makes an index in memory, which writes nothing. It goes by the name of a
+    /// folder that is there.
+    pub(crate) fn in_memory(folder: &Path) -> Result<Self, EngineError> {
+        let fault =
+            |error: rocksdb::Error| EngineError::new("making an index in memory", folder, &error);
+        let mut options = index_options();
+        options.set_env(&Env::mem_env().map_err(fault)?);
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        let db = DBWithThreadMode::open_cf_descriptors(&options, folder, families());
+        Self::opened(db.map_err(fault)?, folder)
+    }
+
+    fn opened(db: DBWithThreadMode<SingleThreaded>, path: &Path) -> Result<Self, EngineError> {
         let path = path.to_owned();
         let opened = Self { db, path };
         for table in Table::ALL {

@@ -57,6 +57,15 @@ pub enum ProviderError {
         /// The bucket.
         bucket: BucketId,
     },
+    /// The provider came up to answer challenges, and for nothing else.
+    #[error(
+        "nothing is written or signed, since the base path could not be written to when the \
+         provider was started ({reason}): make room, and start it again"
+    )]
+    WritesNothing {
+        /// What failed at the start.
+        reason: String,
+    },
     /// It failed a check, and takes no writes.
     #[error(
         "bucket {bucket} is in quarantine and takes no writes: {reason}. Keep a copy, and see what \

@@ -23,6 +23,8 @@ pub(super) const INDEX_EVERY: Duration = Duration::from_millis(500);
 
 /// What all threads of a provider share.
 pub(super) struct Inner {
+    /// Why nothing is written, where that is so.
+    pub(super) writes_nothing: Option<String>,
     pub(super) base: BasePath,
     pub(super) budget: Budget,
     pub(super) ledger: Arc<Ledger>,
@@ -66,7 +68,18 @@ impl Inner {
             .collect()
     }
 
+    /// Whether the base path can be written to at all.
+    pub(super) fn check_writes(&self) -> Result<(), ProviderError> {
+        match self.writes_nothing.clone() {
+            None => Ok(()),
+            Some(reason) => Err(ProviderError::WritesNothing { reason }),
+        }
+    }
+
     pub(super) fn lease(&self, id: BucketId, wanted: Wanted) -> Result<Lease, ProviderError> {
+        if wanted.access == Access::ReadWrite {
+            self.check_writes()?;
+        }
         if wanted.access == Access::ReadWrite
             && let Some(reason) = self.ledger.quarantined(id)
         {

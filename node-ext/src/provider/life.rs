@@ -55,6 +55,7 @@ impl Provider {
     /// As [`Provider::lease`]: where it still does not open, it stays where it was.
     pub fn accept(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
         let (inner, ledger) = (&self.inner, &self.inner.ledger);
+        inner.check_writes()?;
         if !inner.pool.home().path(id).is_dir() {
             return Err(inner.no_such_bucket(id));
         }
@@ -108,6 +109,7 @@ impl Provider {
         id: BucketId,
         reservation: Reservation<BucketFolders>,
     ) -> Result<(), ProviderError> {
+        self.inner.check_writes()?;
         let path = self.inner.pool.home().path(id);
         if path.is_dir() {
             let trash = self.inner.base.path().join(TRASH_DIR);
@@ -156,6 +158,7 @@ impl Provider {
         check: Check,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Imported, ProviderError> {
+        self.inner.check_writes()?;
         let (buckets, home) = (self.inner.base.buckets_path(), self.inner.pool.home());
         let imported = import_bucket(source, &buckets, check, &home.shared, progress)?;
         self.inner.learn(imported.bucket)?;

@@ -13,18 +13,21 @@
 
 mod answer;
 mod book;
+mod claim;
 mod config;
 mod driver;
 mod duty;
 mod prover;
+mod scan;
+mod second;
 mod statistics;
 #[cfg(test)]
 mod tests;
 
-pub use book::{ChallengeDuty, Stage};
+pub use book::{ChallengeDuty, NotFollowed, Stage};
 pub use config::{
-    BYTES_IN_FLIGHT, CRITICAL_PART, ChallengeConfig, ChallengeConfigError, IN_FLIGHT,
-    RECONNECT_FIRST, RECONNECT_MOST, RESUBMIT_AFTER, TICK, WARN_PART,
+    BYTES_IN_FLIGHT, CLAIM_WITHIN, CRITICAL_PART, ChallengeConfig, ChallengeConfigError, IN_FLIGHT,
+    RECONNECT_FIRST, RECONNECT_MOST, RESUBMIT_AFTER, STALE_AFTER, TICK, WARN_PART,
 };
 pub use statistics::ChallengeStatistics;
 
@@ -37,9 +40,13 @@ use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, H256};
 use driver::{Delay, Driver};
 use duty::{DutyLog, IndexLog};
+use futures::FutureExt;
 use parking_lot::Mutex;
 use prover::ProviderProver;
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::sync::watch;
@@ -66,6 +73,8 @@ pub struct ChallengeScheduler {
 #[derive(Clone)]
 struct Parts {
     chain: Arc<dyn ChainClient>,
+    /// Asked before an answer is handed over, where there is one.
+    second: Option<Arc<dyn ChainClient>>,
     prover: Arc<dyn Prover>,
     log: Arc<dyn DutyLog>,
     delay: Delay,
@@ -90,6 +99,7 @@ impl ChallengeScheduler {
         let book = Book::new(config, chain.account(), kept);
         let parts = Parts {
             chain,
+            second: None,
             prover: Arc::new(ProviderProver::new(provider)),
             log: Arc::new(log),
             // Pauses before a chain that is lost is asked again; a test turns its own clock.
@@ -117,14 +127,48 @@ impl ChallengeScheduler {
         }
     }
 
-    /// Answers until `shutdown` is done. Must run within a tokio runtime.
+    /// The same, which asks a second node for each challenge before an answer
+    /// is handed over.
+    #[must_use]
+    pub fn with_second_chain(mut self, second: Arc<dyn ChainClient>) -> Self {
+        self.parts.second = Some(second);
+        self
+    }
+
+    /// Answers until `shutdown` is done, and for nothing else: what breaks off
+    /// is begun again. Must run within a tokio runtime.
     ///
     /// May be stopped at any moment, by `shutdown` or by dropping it.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        Driver::new(self.parts, self.book, self.events)
-            .run(shutdown)
-            .await;
+        let mut shutdown = pin!(shutdown.fuse());
+        loop {
+            let Self {
+                parts,
+                book,
+                events,
+            } = &self;
+            let driver = Driver::new(parts.clone(), book.clone(), events.clone());
+            let ended = AssertUnwindSafe(driver.run(&mut shutdown)).catch_unwind();
+            let Err(panic) = ended.await else { return };
+            tracing::error!(
+                reason = broke_off(&*panic),
+                "ANSWERING CHALLENGES BROKE OFF, a fault of Cairn: report it. It is begun again"
+            );
+            book.lock().broke_off();
+            let mut pause = (parts.delay)(parts.config.reconnect_first).fuse();
+            futures::select_biased! {
+                () = shutdown => return,
+                () = pause => {}
+            }
+        }
     }
+}
+
+/// What a panic said.
+pub(crate) fn broke_off(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("it broke off: {}", said.unwrap_or("it did not say why"))
 }
 
 /// What is known of the challenges in hand; its clones show the same.
@@ -163,9 +207,21 @@ impl ChallengeBoard {
         self.book.lock().is_asked_about(bucket)
     }
 
-    /// Whether the chain is reached, and a finalized block has been read.
+    /// Whether the chain is reached, and a new finalized block has been read not
+    /// long ago.
     pub fn follows_the_chain(&self) -> bool {
-        self.book.lock().follows_the_chain()
+        self.not_followed().is_none()
+    }
+
+    /// Why the chain is not followed, where it is not.
+    pub fn not_followed(&self) -> Option<NotFollowed> {
+        self.book.lock().not_followed()
+    }
+
+    /// Whether a challenge to a bucket is open that no proof can answer: then
+    /// another checkpoint of it is wanted at once.
+    pub fn wants_a_checkpoint(&self, bucket: BucketId) -> bool {
+        self.book.lock().wants_a_checkpoint(bucket)
     }
 
     /// Marks a moment at which something may have changed; ends by itself when

@@ -108,6 +108,8 @@ pub(crate) struct Question<'q> {
     pub(crate) anchor: u32,
     /// The anchor block at which growth or age was first seen to be enough.
     pub(crate) due_since: Option<u32>,
+    /// Whether one is wanted at once, whatever is new.
+    pub(crate) is_hurried: bool,
 }
 
 impl Question<'_> {
@@ -129,6 +131,9 @@ impl Question<'_> {
             // The chain knows nothing of the bucket yet.
             return None;
         };
+        if self.is_hurried {
+            return None;
+        }
         let local = &self.local.commitment;
         let leaves = end(local).saturating_sub(end(&snapshot.commitment));
         let bytes = self

@@ -21,7 +21,7 @@ pub use status::{CheckpointBoard, CheckpointStage, CheckpointStatistics};
 
 use super::cosign::{Cosigners, Countersigner};
 use super::heads::Heads;
-use crate::chain::{ChainClient, Progress};
+use crate::chain::{ChainClient, ChainError, Progress};
 use crate::index::IndexError;
 use crate::provider::Provider;
 use crate::signing::Signer;
@@ -92,6 +92,10 @@ pub struct CheckpointScheduler {
     attempts: FuturesUnordered<BoxFuture<'static, Attempted>>,
     follows: SelectAll<BoxStream<'static, Followed>>,
     submissions: u64,
+    /// Whether a checkpoint of a bucket is wanted at once.
+    is_hurried: Box<dyn Fn(BucketId) -> bool + Send + Sync>,
+    /// Why the last look at the chain came to nothing.
+    told: Option<ChainError>,
 }
 
 impl std::fmt::Debug for CheckpointScheduler {
@@ -138,7 +142,20 @@ impl CheckpointScheduler {
             attempts: FuturesUnordered::new(),
             follows: SelectAll::new(),
             submissions: 0,
+            is_hurried: Box::new(|_| false),
+            told: None,
         })
+    }
+
+    /// The same, which does not wait for more to be new where it is told that a
+    /// checkpoint of a bucket is wanted.
+    #[must_use]
+    pub fn hurrying(
+        mut self,
+        is_hurried: impl Fn(BucketId) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.is_hurried = Box::new(is_hurried);
+        self
     }
 
     /// What signs for the others, to be served to them.
@@ -154,7 +171,12 @@ impl CheckpointScheduler {
     /// Brings checkpoints until `shutdown` is there. What is under way then is
     /// dropped: nothing but what was signed has to be known afterwards, and that
     /// is durable.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+    ///
+    /// May be called again after it broke off, and then knows nothing of before.
+    pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
+        self.known.clear();
+        self.attempts = FuturesUnordered::new();
+        self.follows = SelectAll::new();
         let mut shutdown = pin!(shutdown.fuse());
         let mut heads = Heads::of(self.shared.chain.clone(), "checkpoints");
         loop {

@@ -126,7 +126,7 @@ impl Retention {
 
     /// Looks after retired trees until `shutdown` is there. A release that is
     /// under way then ends by itself, or goes on at the next start.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+    pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
         let mut heads = Heads::of(self.chain.clone(), "retention");
         loop {
@@ -156,6 +156,13 @@ impl Retention {
             }
             Err(error) => {
                 tracing::warn!(%error, "retired trees are not looked at; it is tried again");
+                // Nothing is lost by waiting, and what does not pass is not told
+                // at every block.
+                if let Failure::Chain(error) = error
+                    && !error.is_passing()
+                {
+                    self.next_at = head.anchor.saturating_add(self.config.every);
+                }
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Starting goes from what costs least to what costs most, so that what is
 //! wrong is told at once: the command line, the base path and the key, the
-//! ports, the chain, and then all buckets. Stopping goes the other way: the
+//! ports, the chain, and then all buckets. A chain that is away is waited for
+//! while everything else runs. Stopping goes the other way: the
 //! schedulers and the RPC end what they are at, and then the buckets are closed.
 
 pub(crate) mod address_file;
@@ -62,6 +63,13 @@ pub(crate) struct RunArgs {
     /// The chain: WebSocket of a node that follows it, as ws://127.0.0.1:9944
     #[arg(long, value_name = "URL", value_parser = chain_url)]
     chain: String,
+    /// Another node of the same chain, which is asked for a challenge before it is answered
+    #[arg(long, value_name = "URL", value_parser = chain_url)]
+    second_chain: Option<String>,
+    /// What an answer bids for its place in a block when its deadline is near, beside the fee, in
+    /// the chain's smallest unit
+    #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
+    urgent_tip: u128,
     /// The provider's account: its public key in hex or SS58 [default: the only key there is]
     #[arg(long, visible_alias = "key", value_name = "KEY", value_parser = account)]
     account: Option<[u8; 32]>,
@@ -174,8 +182,14 @@ async fn provide(
         None => None,
     };
 
+    if following.is_away() {
+        following::tell_when_it_comes(args.chain.clone(), chain.clone(), signer.clone());
+    }
+    let second = args.second_chain.as_deref();
+    let second = second.map(|url| Arc::new(SubxtClient::new(url, signer.clone())) as Arc<_>);
     let parts = Parts {
         chain,
+        second,
         provider: provider.clone(),
         signer,
         config: args.schedule.config(),
@@ -249,7 +263,8 @@ async fn find(args: &RunArgs, address: SocketAddr, signer: &Signer) -> Result<Fo
         Some(address) => Some(metrics::listen(address).await?),
         None => None,
     };
-    let chain = Arc::new(SubxtClient::connect(&args.chain, signer.clone()).await?);
+    let chain = SubxtClient::new(&args.chain, signer.clone()).with_urgent_tip(args.urgent_tip);
+    let chain = Arc::new(chain);
     Ok(Found {
         listener,
         metrics,

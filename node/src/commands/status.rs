@@ -44,6 +44,8 @@ struct Running {
     account: String,
     open_buckets: u64,
     follows_chain: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_ready_because: Option<String>,
     open_challenges: u64,
     /// Those of them that need the operator.
     alarmed_challenges: u64,
@@ -57,6 +59,7 @@ impl Running {
             account: to_hex(status.account),
             open_buckets: status.open_buckets.0,
             follows_chain: health.follows_chain,
+            not_ready_because: health.not_ready_because.clone(),
             open_challenges: health.open_challenges.0,
             alarmed_challenges: health.alarmed_challenges.0,
         }
@@ -72,9 +75,10 @@ impl fmt::Display for Running {
             ..
         } = self;
         writeln!(f, "provider      {account}, version {version}, at {url}")?;
-        let follows = match self.follows_chain {
-            true => "followed",
-            false => "not followed",
+        let follows = match (&self.not_ready_because, self.follows_chain) {
+            (Some(reason), _) => format!("NOT READY: {reason}"),
+            (None, true) => "followed".to_owned(),
+            (None, false) => "not followed".to_owned(),
         };
         writeln!(
             f,

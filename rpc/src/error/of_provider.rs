@@ -40,6 +40,10 @@ impl From<ProviderError> for Error {
                     "bucket {bucket} has failed a check, and takes no writes until it is mended"
                 ),
             ),
+            ProviderError::WritesNothing { .. } => Self::failed(
+                "writing, which it has not been able to since its start",
+                &error,
+            ),
             ProviderError::Busy { .. } => Self::busy("open buckets", SOON),
             ProviderError::Reserved { bucket } => Self::coded(
                 Code::Reserved,

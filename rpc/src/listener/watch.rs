@@ -86,14 +86,18 @@ fn answer(watched: &Watched, path: &str) -> Option<HttpResponse> {
 /// For who looks after processes: alive is who answers, ready who follows
 /// its chain.
 pub(super) fn health(rpc: &ProviderRpc, path: &str) -> Option<HttpResponse> {
-    let is_ready = rpc.is_ready();
+    let not_ready = rpc.not_ready();
     let status = match path {
         "/health" => StatusCode::OK,
-        "/health/readiness" if is_ready => StatusCode::OK,
+        "/health/readiness" if not_ready.is_none() => StatusCode::OK,
         "/health/readiness" => StatusCode::SERVICE_UNAVAILABLE,
         _ => return None,
     };
-    Some(told(status, format!("{{\"isReady\":{is_ready}}}")))
+    let body = match not_ready {
+        None => serde_json::json!({ "isReady": true }),
+        Some(reason) => serde_json::json!({ "isReady": false, "reason": reason }),
+    };
+    Some(told(status, body.to_string()))
 }
 
 fn metrics(registry: &Registry) -> HttpResponse {

@@ -192,6 +192,7 @@ mod tests {
             extrinsic: None,
             attempts: 0,
             needs_operator: false,
+            is_unprovable: false,
         }
     }
 

@@ -33,8 +33,10 @@ impl ProviderApiServer for ProviderRpc {
     async fn health(&self) -> Result<ProviderHealth, Error> {
         let challenges = self.handle.challenges.statistics();
         let quarantined = self.handle.provider.quarantined().len();
+        let not_ready_because = self.not_ready();
         Ok(ProviderHealth {
-            is_ready: self.is_ready(),
+            is_ready: not_ready_because.is_none(),
+            not_ready_because,
             follows_chain: self.handle.challenges.follows_the_chain(),
             anchor: Uint(challenges.anchor),
             open_challenges: Uint(challenges.open),

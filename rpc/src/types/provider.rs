@@ -64,7 +64,10 @@ pub struct ProviderStatus {
 pub struct ProviderHealth {
     /// Whether it follows its chain and takes requests.
     pub is_ready: bool,
-    /// Whether the chain is reached, and a finalized block has been read.
+    /// Why it is not, where it is not.
+    #[serde(default)]
+    pub not_ready_because: Option<String>,
+    /// Whether the chain is reached, and a new finalized block has been read not long ago.
     pub follows_chain: bool,
     /// The last finalized anchor block that was read; 0 before the first.
     pub anchor: Uint,
@@ -129,6 +132,9 @@ pub struct ChallengeInfo {
     pub attempts: u32,
     /// Whether the provider's operator must act; its log says why.
     pub needs_operator: bool,
+    /// Whether no proof can ever answer it, as for a slot that only pads a leaf's chunk tree.
+    #[serde(default)]
+    pub is_unprovable: bool,
 }
 
 /// How far the answer to a challenge has come.
@@ -168,6 +174,7 @@ impl From<ChallengeDuty> for ChallengeInfo {
             extrinsic: duty.extrinsic,
             attempts: duty.attempts,
             needs_operator: duty.alarm.is_some(),
+            is_unprovable: duty.is_unprovable,
         }
     }
 }

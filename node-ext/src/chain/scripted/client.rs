@@ -12,6 +12,7 @@ use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::stream::BoxStream;
 use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Whether the chain is reached, and who listens to it.
@@ -20,6 +21,10 @@ pub(super) struct Connection {
     has_key: bool,
     /// How many of the next calls fail.
     failing: u32,
+    /// What the runtime does not offer.
+    lacking: HashSet<&'static str>,
+    /// Calls that break off.
+    breaking: HashSet<&'static str>,
     listeners: Vec<UnboundedSender<Head>>,
 }
 
@@ -43,6 +48,8 @@ impl ScriptedClient {
             is_up: true,
             has_key: true,
             failing: 0,
+            lacking: HashSet::new(),
+            breaking: HashSet::new(),
             listeners: Vec::new(),
         };
         Self {
@@ -73,6 +80,28 @@ impl ScriptedClient {
     /// So many of the next calls fail, and no stream ends.
     pub(crate) fn fail_next(&self, calls: u32) {
         self.connection.lock().failing = calls;
+    }
+
+    /// The runtime does not offer these methods any more, and all others.
+    pub(crate) fn lack(&self, methods: &[&'static str]) {
+        self.connection.lock().lacking = methods.iter().copied().collect();
+    }
+
+    /// Whoever calls these methods breaks off.
+    pub(crate) fn break_off(&self, methods: &[&'static str]) {
+        self.connection.lock().breaking = methods.iter().copied().collect();
+    }
+
+    fn offers(&self, method: &str) -> Result<(), ChainError> {
+        let connection = self.connection.lock();
+        let breaks_off = connection.breaking.contains(method);
+        let lacks = connection.lacking.contains(method);
+        drop(connection);
+        assert!(!breaks_off, "{method} breaks off, as the test has it");
+        match lacks {
+            true => Err(ChainError::Unsupported(format!("there is no {method}"))),
+            false => Ok(()),
+        }
     }
 
     /// Whether the keystore has the account's key; it does, unless told otherwise.
@@ -118,17 +147,25 @@ impl ChainClient for ScriptedClient {
         Ok(heads.boxed())
     }
 
+    async fn best_head(&self) -> Result<Head, ChainError> {
+        self.reach()?;
+        Ok(self.chain.lock().best().head)
+    }
+
     async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
+        self.offers("limits")?;
         self.at(at, |block| block.state.limits)
     }
 
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
+        self.offers("provider")?;
         self.at(at, |block| {
             block.state.providers.get(&self.account.0).cloned()
         })
     }
 
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
+        self.offers("open_challenges")?;
         self.at(at, |block| {
             let open = block.state.open.values();
             open.filter(|challenge| challenge.provider == self.account)
@@ -142,6 +179,7 @@ impl ChainClient for ScriptedClient {
     }
 
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
+        self.offers("buckets")?;
         self.at(at, |block| {
             let buckets = block.state.buckets.iter();
             buckets
@@ -152,6 +190,7 @@ impl ChainClient for ScriptedClient {
     }
 
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
+        self.offers("outcomes")?;
         self.at(at, |block| block.outcomes.clone())
     }
 

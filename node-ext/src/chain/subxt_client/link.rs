@@ -84,10 +84,7 @@ impl Link {
             spec_version = runtime.spec_version,
             "the chain has a new runtime"
         );
-        if let Err(error) = runtime.offers_all() {
-            // What it still offers is used: challenges do not wait for an update.
-            tracing::error!(%error, "update Cairn: it does not fit the chain's new runtime");
-        }
+        tell_missing(&runtime);
         if versions.len() >= VERSIONS {
             versions.remove(0);
         }
@@ -161,6 +158,23 @@ impl Link {
             }
             answer => answer.map_err(fault),
         }
+    }
+}
+
+/// Tells what a runtime lacks. What it still offers is used: challenges do not
+/// wait for an update.
+pub(super) fn tell_missing(runtime: &Runtime) {
+    if let Err(error) = runtime.offers_answering() {
+        tracing::error!(
+            %error,
+            "CHALLENGES CANNOT BE ANSWERED: update Cairn, it does not fit the chain's runtime"
+        );
+    } else if let Err(error) = runtime.offers_all() {
+        tracing::error!(
+            %error,
+            "update Cairn: it does not fit the chain's runtime. Challenges are answered, and what \
+             else needs these stands still"
+        );
     }
 }
 

@@ -17,6 +17,13 @@ pub(super) const API: &str = "StorageProviderApi";
 pub(super) const PALLET: &str = "StorageProvider";
 /// The method that may be missing: without it, nobody judges beforehand.
 pub(super) const JUDGE: &str = "judge_response";
+/// What challenges cannot be answered without.
+pub(super) const ANSWERING: [&str; 4] = [
+    "anchor_block",
+    "limits",
+    "open_challenges",
+    "respond_to_challenge",
+];
 
 /// What a method of the API takes and gives.
 fn methods() -> Vec<(&'static str, Vec<MetaType>, MetaType)> {

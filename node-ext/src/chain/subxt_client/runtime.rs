@@ -2,7 +2,7 @@
 //! made for it.
 
 use super::call::Call;
-use super::offers::{self, JUDGE};
+use super::offers::{self, ANSWERING, JUDGE};
 use crate::chain::ChainError;
 use crate::signing::{SignError, Signer};
 use cairn_primitives::{H256, challenge};
@@ -77,9 +77,18 @@ impl Runtime {
         }
     }
 
-    /// Whether it has all that a provider cannot do without.
+    /// Whether it has all that answering challenges takes.
+    pub(super) fn offers_answering(&self) -> Result<(), ChainError> {
+        self.offers_those(|name| ANSWERING.contains(&name))
+    }
+
+    /// Whether it has all that a provider does with a chain.
     pub(super) fn offers_all(&self) -> Result<(), ChainError> {
-        let needed = self.faults.iter().filter(|(name, _)| **name != JUDGE);
+        self.offers_those(|name| name != JUDGE)
+    }
+
+    fn offers_those(&self, is_needed: impl Fn(&str) -> bool) -> Result<(), ChainError> {
+        let needed = self.faults.iter().filter(|(name, _)| is_needed(name));
         let mut faults: Vec<&str> = needed.map(|(_, fault)| fault.as_str()).collect();
         // Where a whole API is missing, each of its methods says so.
         faults.sort_unstable();
@@ -95,12 +104,14 @@ impl Runtime {
         self.client.hasher().hash(&header.encode())
     }
 
-    /// Makes an extrinsic of a call, signed.
+    /// Makes an extrinsic of a call, signed. A tip is for chains whose
+    /// extensions have one.
     pub(super) fn sign(
         &self,
         call: &Call,
         signer: &Signer,
         standing: &Standing,
+        tip: u128,
     ) -> Result<Extrinsic, ChainError> {
         self.offers(call.name)?;
         let unsupported = |error: subxt::error::ExtrinsicError| {
@@ -109,6 +120,7 @@ impl Runtime {
         let (number, hash) = standing.birth;
         let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new()
             .nonce(standing.nonce)
+            .tip(tip)
             .mortal_from_unchecked(MORTAL_FOR, number, hash)
             .build();
         let transactions = self.client.tx();

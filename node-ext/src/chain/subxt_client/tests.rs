@@ -86,19 +86,102 @@ async fn a_runtime_without_the_pallet_is_refused_with_all_that_is_missing() {
 }
 
 #[tokio::test]
-async fn a_runtime_whose_calls_take_other_arguments_is_refused_by_the_calls_names() {
+async fn a_runtime_that_takes_another_answer_is_refused_by_the_calls_name() {
     let node = FakeNode::new(Made {
         with_other_calls: true,
         ..Made::default()
     });
     let text = connect(&node).await.unwrap_err().to_string();
-    for fault in [
-        "StorageProvider.respond_to_challenge takes other arguments",
-        "StorageProvider.checkpoint takes other arguments",
-        "there is no call StorageProvider.provider_checkpoint",
-    ] {
-        assert!(text.contains(fault), "{fault} in {text}");
+    let fault = "StorageProvider.respond_to_challenge takes other arguments";
+    assert!(text.contains(fault), "{fault} in {text}");
+    // What answering does not take is no reason.
+    assert!(!text.contains("checkpoint"), "{text}");
+}
+
+#[tokio::test]
+async fn s5_a_runtime_that_lacks_what_answering_does_not_take_is_connected_to() {
+    let made = Made {
+        without_windows: true,
+        without: &["outcomes", "bucket", "buckets_of"],
+        with_more_of_providers: true,
+        ..Made::default()
+    };
+    let node = FakeNode::new(made);
+    let client = connected(&node).await;
+    let at = node.hash(0);
+    let open = vec![challenge(&client)];
+    node.answers("open_challenges", &open);
+    assert_eq!(client.open_challenges(at).await.unwrap(), open);
+    // What is there in another form is not read.
+    let error = client.provider(at).await.unwrap_err();
+    assert!(matches!(error, ChainError::Unsupported(_)), "{error}");
+    let submission = Submission::Response {
+        id: open[0].id,
+        response: Box::new(ChallengeResponse::Superseded),
+    };
+    client.submit(submission).await.unwrap();
+    assert_eq!(node.submitted().len(), 1);
+}
+
+#[tokio::test]
+async fn s5_each_thing_that_answering_takes_is_needed() {
+    for needed in ["anchor_block", "limits", "open_challenges"] {
+        let without: &'static [&'static str] = Box::leak(Box::new([needed]));
+        let node = FakeNode::new(Made {
+            without,
+            ..Made::default()
+        });
+        let text = connect(&node).await.unwrap_err().to_string();
+        assert!(text.contains(needed), "{text}");
     }
+}
+
+#[tokio::test]
+async fn s5_a_row_that_makes_no_sense_does_not_hide_the_others() {
+    let node = FakeNode::new(Made::default());
+    let client = connected(&node).await;
+    let first = OpenChallenge {
+        leaf_count: cairn_primitives::LeafCount::new(5),
+        ..challenge(&client)
+    };
+    let mut bytes = vec![first, first].encode();
+    // The last field but two of the first row: more leaves than any tree has.
+    let row = first.encode().len();
+    let behind = 16 + 4;
+    bytes[1 + row - behind - 1] = 0xff;
+    node.answers_bytes("StorageProviderApi_open_challenges", bytes);
+    let open = client.open_challenges(node.hash(0)).await.unwrap();
+    let without = OpenChallenge {
+        leaf_count: None,
+        ..first
+    };
+    assert_eq!(open, [without, first]);
+}
+
+#[tokio::test]
+async fn s12_the_best_block_is_told_with_its_anchor() {
+    let node = FakeNode::new(Made::default());
+    node.makes(9);
+    node.finalizes(2);
+    let client = connected(&node).await;
+    let best = Head {
+        hash: node.hash(9),
+        number: 9,
+        anchor: 100,
+    };
+    assert_eq!(client.best_head().await.unwrap(), best);
+}
+
+#[tokio::test]
+async fn a_client_is_made_of_a_node_that_is_away_and_connects_when_it_comes() {
+    let node = FakeNode::new(Made::default());
+    node.goes_down();
+    let client = SubxtClient::by(Box::new(node.clone()), signer(), LIMIT);
+    assert!(client.reach().await.unwrap_err().is_passing());
+    assert_eq!(client.genesis(), None);
+    node.comes_back();
+    client.reach().await.unwrap();
+    assert_eq!(client.genesis(), Some(node.hash(0)));
 }
 
 #[tokio::test]

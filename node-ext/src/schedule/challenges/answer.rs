@@ -2,24 +2,20 @@
 //!
 //! 1. A proof, at the challenged root. It is judged here against the very
 //!    challenge, by the chain's rule and by ours, whoever made it.
-//! 2. Where a proof is impossible for good, or the deadline is near and it still
-//!    fails: an admin's deletion of the leaf, and then a newer snapshot over it;
-//!    each only if the chain's state at the finalized head says that it holds.
+//! 2. In the last blocks before the deadline, where there is still none, an
+//!    admin's deletion of the leaf or a newer snapshot over it, by the rules of
+//!    [`claim`].
 //! 3. Otherwise an alarm. A wrong answer is slashed at once, silence only at the
 //!    deadline, so nothing is ever guessed.
 
 use super::book::{Job, Trouble};
+use super::claim::{self, Claim, Step, Terms};
 use crate::bucket::{Answer, AuthorisedDeletion};
 use crate::chain::{ChainClient, ChainError, Verdict};
-use crate::layout::Deletion;
 use async_trait::async_trait;
-use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation, MultiSignature};
-use cairn_primitives::onchain::{BucketInfo, Limits, OpenChallenge, ResponseRefusal};
-use cairn_primitives::{
-    BucketId, Commitment, CommitmentPayload, H256, Sequence, chain_rule, chunk_tree, verify,
-};
-use codec::Encode;
-use sp_core::{Pair, sr25519};
+use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
+use cairn_primitives::onchain::{Limits, OpenChallenge, ResponseRefusal};
+use cairn_primitives::{BucketId, chain_rule, chunk_tree, verify};
 
 /// Why there is no proof.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,9 +26,13 @@ pub(super) enum NoProof {
     /// Somebody must mend the bucket first.
     #[error("{0}")]
     Failing(String),
-    /// There is none, and never will be.
+    /// There is none in what is here; a backup may have it.
     #[error("{0}")]
     Impossible(String),
+    /// There is none, whatever anybody brings: the chain asks for what is not
+    /// the content of any chunk, or in a shape that it cannot verify.
+    #[error("{0}")]
+    Never(String),
 }
 
 /// Who makes proofs, and knows what was deleted.
@@ -60,30 +60,76 @@ pub(super) async fn choose(
         },
         Err(no_proof) => no_proof,
     };
-    if job.is_near || matches!(no_proof, NoProof::Impossible(_)) {
-        let other = instead_of_proof(prover, chain, job).await;
-        if let Some(response) = other.map_err(of_chain)? {
-            return Ok(response);
-        }
+    let claims = match job.claims.is_time {
+        true => claims(prover, chain, job).await.map_err(of_chain)?,
+        false => Vec::new(),
+    };
+    match claim::step(&no_proof, job.claims, claims) {
+        Step::Give(claim) => Ok(claim.response),
+        step => Err(without_answer(no_proof, &step, job.claims)),
     }
-    Err(match no_proof {
-        NoProof::Passing(reason) => Trouble::Passing(reason),
-        NoProof::Failing(reason) => Trouble::Alarm(reason),
-        NoProof::Impossible(reason) => Trouble::Alarm(format!(
+}
+
+/// All that holds by the chain's state in its best block, on top of which an
+/// answer would be included.
+async fn claims(
+    prover: &dyn Prover,
+    chain: &dyn ChainClient,
+    job: &Job,
+) -> Result<Vec<Claim>, ChainError> {
+    let id = job.challenge.bucket_id;
+    let at = chain.best_head().await.unwrap_or(job.head);
+    let Some(bucket) = chain.bucket(at.hash, id).await? else {
+        return Ok(Vec::new());
+    };
+    let deletions = prover.deletions(id).await;
+    Ok(claim::all(&job.challenge, &bucket, deletions))
+}
+
+/// What an operator is told where nothing is handed over.
+fn without_answer(no_proof: NoProof, step: &Step, terms: Terms) -> Trouble {
+    let held = match step {
+        Step::Held(claim) => claim.risk.map(|risk| (claim.name(), risk)),
+        Step::Wait | Step::Nothing | Step::Give(_) => None,
+    };
+    match (no_proof, held) {
+        (NoProof::Never(reason), _) => Trouble::Never(reason),
+        (NoProof::Passing(reason), None) => Trouble::Passing(reason),
+        (NoProof::Failing(reason), None) => Trouble::Alarm(reason),
+        (NoProof::Impossible(reason), None) if terms.is_time => Trouble::Alarm(format!(
             "{reason}; and neither a deletion that an admin signed nor a newer snapshot answers \
              for it"
         )),
-    })
+        (NoProof::Impossible(reason), None) => Trouble::Alarm(format!(
+            "{reason}; a proof is tried again at each block, and other answers only in the last \
+             blocks before the deadline"
+        )),
+        (
+            NoProof::Passing(reason) | NoProof::Failing(reason) | NoProof::Impossible(reason),
+            Some((name, risk)),
+        ) => Trouble::Alarm(format!(
+            "{reason}; {name} would answer for it just now, and is held back: {risk}, which would \
+             cost the stake at once. `--claim-at-risk` gives it all the same"
+        )),
+    }
 }
 
 /// What the chain itself says of an answer beforehand, where it can be asked.
+/// What is no proof is not given without its word.
 pub(super) async fn ask_chain(
     chain: &dyn ChainClient,
     challenge: &OpenChallenge,
     response: &ChallengeResponse,
 ) -> Result<(), Trouble> {
+    let is_proof = matches!(response, ChallengeResponse::Proof { .. });
     match chain.judge(challenge.id, response).await {
-        Ok(Verdict::Accepted | Verdict::NotOffered) => Ok(()),
+        Ok(Verdict::Accepted) => Ok(()),
+        Ok(Verdict::NotOffered) if is_proof => Ok(()),
+        Ok(Verdict::NotOffered) => Err(Trouble::Alarm(
+            "there is no proof, and what else would answer is held back: the chain does not judge \
+             answers beforehand"
+                .into(),
+        )),
         Ok(Verdict::Refused(ResponseRefusal::NoSuchChallenge)) => Err(Trouble::Answered),
         Ok(Verdict::Refused(ResponseRefusal::Slashable(reason))) => Err(Trouble::Alarm(format!(
             "the answer passes the rules that are known here, and the chain would slash for it \
@@ -161,69 +207,4 @@ pub(super) fn checked(
     )
     .map_err(|refusal| format!("the strict rule refuses the proof: {refusal}"))?;
     Ok(answer.into_response())
-}
-
-/// Another answer than a proof, if one holds by the chain's state at the
-/// finalized head. The admin's word first: a snapshot may be replaced by one
-/// that does not hold the leaf.
-async fn instead_of_proof(
-    prover: &dyn Prover,
-    chain: &dyn ChainClient,
-    job: &Job,
-) -> Result<Option<ChallengeResponse>, ChainError> {
-    let challenge = &job.challenge;
-    let bucket = chain.bucket(job.head.hash, challenge.bucket_id).await?;
-    let Some((bucket, sequence)) = bucket.zip(challenge.sequence()) else {
-        return Ok(None);
-    };
-    let deletions = prover.deletions(challenge.bucket_id).await;
-    let deleted = deletions
-        .into_iter()
-        .find(|deletion| holds(deletion, challenge.bucket_id, &bucket, sequence));
-    if let Some(AuthorisedDeletion {
-        new_start_seq,
-        new_root,
-        deletion,
-    }) = deleted
-    {
-        return Ok(Some(ChallengeResponse::Deleted {
-            new_mmr_root: new_root,
-            new_start_seq,
-            admin: deletion.admin,
-            admin_signature: deletion.signature,
-        }));
-    }
-    let is_superseded = bucket.supersedes(&challenge.mmr_root, sequence);
-    Ok(is_superseded.then_some(ChallengeResponse::Superseded))
-}
-
-/// Whether the chain would take a deletion for an answer about a sequence.
-fn holds(
-    deletion: &AuthorisedDeletion,
-    id: BucketId,
-    bucket: &BucketInfo,
-    sequence: Sequence,
-) -> bool {
-    let AuthorisedDeletion {
-        new_start_seq,
-        new_root,
-        deletion,
-    } = deletion;
-    sequence < *new_start_seq
-        && bucket.is_admin(&deletion.admin)
-        && is_signed(deletion, id, *new_root, *new_start_seq)
-}
-
-/// Whether an admin's signature is theirs over this deletion. Only sr25519 is
-/// checked, as where deletions are taken.
-fn is_signed(deletion: &Deletion, id: BucketId, root: H256, start: Sequence) -> bool {
-    let MultiSignature::Sr25519(signature) = &deletion.signature else {
-        return false;
-    };
-    let payload = CommitmentPayload::new(id, Commitment::deletion(root, start)).encode();
-    sr25519::Pair::verify(
-        &sr25519::Signature::from_raw(*signature),
-        payload,
-        &sr25519::Public::from_raw(deletion.admin.0),
-    )
 }

@@ -13,26 +13,30 @@
 //! - What is open is what the last scan of a finalized block said, and nothing
 //!   else adds or removes a challenge.
 //! - Time is anchor blocks, and *moments*: one for each scan, and one for each
-//!   while that passed without any.
+//!   while that passed without any. How near a deadline is, the best block says;
+//!   what is open, a finalized one.
 
 mod entry;
 mod fate;
 mod news;
+mod sight;
 #[cfg(test)]
 mod tests;
 
 pub(super) use entry::Turn;
 pub use entry::{ChallengeDuty, Stage};
 pub(super) use news::News;
+pub use sight::NotFollowed;
 
-use super::config::{BYTES_BESIDE_CHUNK, Checked};
+use super::claim::Terms;
+use super::config::{BYTES_BESIDE_CHUNK, CLAIM_PART, Checked};
 use super::duty::{Change, Duty};
 use super::statistics::ChallengeStatistics;
 use crate::chain::Head;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation};
 use cairn_primitives::onchain::{Limits, OpenChallenge, Outcome};
 use cairn_primitives::{BucketId, H256};
-use entry::{Entry, Moment, Work};
+use entry::{Entry, Moment, Seen, Work};
 use news::{Fate, Level};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -40,11 +44,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 #[derive(Clone, Debug)]
 pub(super) struct Scan {
     pub(super) head: Head,
+    /// The best block's anchor block, which deadlines are met or missed by.
+    pub(super) best_anchor: u32,
     pub(super) limits: Limits,
     /// All open challenges against the account.
     pub(super) open: Vec<OpenChallenge>,
-    /// Challenges that the account has lost so far.
-    pub(super) lost: u64,
+    /// Challenges that the account has lost so far, where the chain says.
+    pub(super) lost: Option<u64>,
     /// What became of challenges in that very block.
     pub(super) outcomes: Vec<Outcome>,
 }
@@ -57,8 +63,10 @@ pub(super) struct Job {
     /// The finalized block by which the chain's state is judged.
     pub(super) head: Head,
     pub(super) limits: Limits,
-    /// Whether the deadline is so near that any answer will do.
+    /// Whether the deadline is near.
     pub(super) is_near: bool,
+    /// When another answer than a proof may be given.
+    pub(super) claims: Terms,
 }
 
 /// Why a job came to nothing.
@@ -66,6 +74,8 @@ pub(super) struct Job {
 pub(super) enum Trouble {
     /// Somebody must act: no answer holds, as things are.
     Alarm(String),
+    /// The same, and no proof can ever come.
+    Never(String),
     /// It may work the next time.
     Passing(String),
     /// The chain has no such open challenge in its best block: an answer is on
@@ -80,8 +90,16 @@ pub(super) struct Book {
     entries: BTreeMap<ChallengeId, Entry>,
     /// The last scan's block, with what the chain held providers to there.
     at: Option<(Head, Limits)>,
+    /// The anchor block of the best block, as it was heard of last.
+    newest_anchor: u32,
     /// Whether the chain is reached.
     is_connected: bool,
+    /// Whether the last scan failed.
+    is_blind: bool,
+    /// Whiles that have passed since a new block was scanned.
+    quiet: u32,
+    /// Challenges that the best block has and no finalized one yet.
+    unsettled: BTreeMap<ChallengeId, OpenChallenge>,
     /// Challenges that the account had lost, as of the last scan.
     lost: Option<u64>,
     now: Moment,
@@ -118,7 +136,11 @@ impl Book {
             account,
             entries,
             at: None,
+            newest_anchor: 0,
             is_connected: false,
+            is_blind: false,
+            quiet: 0,
+            unsettled: BTreeMap::new(),
             lost: None,
             now: Moment(0),
             turns: 0,
@@ -138,10 +160,20 @@ impl Book {
         self.now = self.now.after(1);
     }
 
+    /// What was being made is not made any more, and what was handed over not
+    /// followed, since who did so broke off.
+    pub(super) fn broke_off(&mut self) {
+        for (id, entry) in &mut self.entries {
+            entry.broke_off(self.now);
+            self.dirty.insert(*id);
+        }
+    }
+
     /// Takes what the chain says of a finalized block.
     pub(super) fn scanned(&mut self, scan: Scan) {
         let Scan {
             head,
+            best_anchor,
             limits,
             open,
             lost,
@@ -150,6 +182,11 @@ impl Book {
         self.pass();
         let before = self.at.replace((head, limits));
         let is_new_block = before.is_none_or(|(before, _)| before.number < head.number);
+        self.is_blind = false;
+        if is_new_block {
+            self.quiet = 0;
+        }
+        self.newest_anchor = best_anchor.max(head.anchor);
         self.learn(&outcomes);
         let ours = self.account;
         let open: BTreeMap<_, _> = open
@@ -158,7 +195,8 @@ impl Book {
             .map(|challenge| (challenge.id, challenge))
             .collect();
         self.settle(&open, head, lost);
-        self.lost = Some(lost);
+        self.lost = lost.or(self.lost);
+        self.unsettled.retain(|id, _| !open.contains_key(id));
         for (id, challenge) in open {
             let known = self.entries.get(&id);
             // The same name for another one: the chain was made anew.
@@ -166,7 +204,7 @@ impl Book {
                 self.entries.insert(id, Entry::new(challenge));
                 self.dirty.insert(id);
                 self.counts.asked = self.counts.asked.saturating_add(1);
-                let left = id.deadline.saturating_sub(head.anchor);
+                let left = self.left(id);
                 self.news.push(News::Asked { challenge, left });
             }
         }
@@ -194,7 +232,12 @@ impl Book {
     }
 
     /// Lets go of what is open no more, and says what became of it.
-    fn settle(&mut self, open: &BTreeMap<ChallengeId, OpenChallenge>, head: Head, lost: u64) {
+    fn settle(
+        &mut self,
+        open: &BTreeMap<ChallengeId, OpenChallenge>,
+        head: Head,
+        lost: Option<u64>,
+    ) {
         let is_open = |id: &ChallengeId, entry: &Entry| open.get(id) == Some(&entry.challenge);
         let gone: Vec<_> = (self.entries.iter())
             .filter(|(id, entry)| !is_open(id, entry))
@@ -202,7 +245,7 @@ impl Book {
             .collect();
         let told = |fate: &Option<Fate>| matches!(fate, Some(Fate::Lost(_)));
         let told = gone.iter().filter(|(_, fate)| told(fate)).count();
-        let mut untold = self.lost.map(|before| {
+        let mut untold = self.lost.zip(lost).map(|(before, lost)| {
             let risen = lost.saturating_sub(before);
             risen.saturating_sub(u64::try_from(told).unwrap_or(u64::MAX))
         });
@@ -241,15 +284,28 @@ impl Book {
     fn look_after(&mut self, head: Head, limits: Limits, is_new_block: bool) {
         let critical = margin(&limits, self.config.critical_part);
         let warn = margin(&limits, self.config.warn_part);
+        let (newest, now) = (self.newest_anchor, self.now);
+        let hurry = self.claim_within(&limits).max(critical);
+        let seen = Seen {
+            finalized: head.anchor,
+            newest,
+            is_new_block,
+        };
         for (id, entry) in &mut self.entries {
             let resubmit_after = self.config.resubmit_after;
-            if let Some(why) = entry.is_stuck(head.anchor, is_new_block, resubmit_after) {
-                entry.work = Work::Waiting { from: self.now };
+            if let Some(why) = entry.is_stuck(seen, resubmit_after) {
+                entry.work = Work::Waiting { from: now };
                 self.dirty.insert(*id);
                 let challenge = entry.challenge;
                 self.news.push(News::Again { challenge, why });
             }
-            let left = id.deadline.saturating_sub(head.anchor);
+            let left = id.deadline.saturating_sub(newest);
+            // What waits for longer than until now was not in such a hurry.
+            if left <= hurry
+                && let Work::Waiting { from } = &mut entry.work
+            {
+                *from = now.min(*from);
+            }
             let level = match left {
                 _ if entry.is_in_a_block() => Level::Calm,
                 left if left <= critical => Level::Critical,
@@ -276,6 +332,8 @@ impl Book {
         };
         let (mut count, mut bytes) = self.in_flight();
         let critical = margin(&limits, self.config.critical_part);
+        let claim_within = self.claim_within(&limits);
+        let (newest, at_risk) = (self.newest_anchor, self.config.claim_at_risk);
         let one = usize::try_from(limits.chunk_bytes)
             .unwrap_or(usize::MAX)
             .saturating_add(BYTES_BESIDE_CHUNK);
@@ -286,9 +344,11 @@ impl Book {
         };
         for (id, entry) in &mut self.entries {
             let is_due = matches!(entry.work, Work::Waiting { from } if from <= now);
-            let Some(left) = id.deadline.checked_sub(head.anchor).filter(|_| is_due) else {
+            // Over is what a finalized block says is over; that it is near, any may say.
+            if !is_due || id.deadline < head.anchor {
                 continue;
-            };
+            }
+            let left = id.deadline.saturating_sub(newest);
             let is_near = left <= critical;
             let most = with_reserve(self.config.in_flight, is_near);
             let most_bytes = with_reserve(self.config.bytes_in_flight, is_near);
@@ -307,10 +367,29 @@ impl Book {
                 head,
                 limits,
                 is_near,
+                claims: Terms {
+                    is_time: left <= claim_within,
+                    at_risk,
+                },
             });
         }
         self.turns = turns;
         jobs
+    }
+
+    /// With so many anchor blocks left an answer that is no proof may be given.
+    fn claim_within(&self, limits: &Limits) -> u32 {
+        self.config.claim_within.min(margin(limits, CLAIM_PART))
+    }
+
+    /// What the chain held providers to at the last scan.
+    pub(super) fn limits(&self) -> Option<Limits> {
+        self.at.map(|(_, limits)| limits)
+    }
+
+    /// Anchor blocks until a deadline, by the newest block that was heard of.
+    fn left(&self, id: ChallengeId) -> u32 {
+        id.deadline.saturating_sub(self.newest_anchor)
     }
 
     /// Answers that are being made or wait in the pool, and their bytes.
@@ -340,7 +419,7 @@ impl Book {
 
     /// All duties, by deadline.
     pub(super) fn duties(&self) -> Vec<ChallengeDuty> {
-        let anchor = self.at.map(|(head, _)| head.anchor);
+        let anchor = self.at.map(|_| self.newest_anchor);
         let duties = self.entries.values();
         duties.map(|entry| entry.as_duty(anchor)).collect()
     }
@@ -362,14 +441,14 @@ impl Book {
         Some(id.deadline)
     }
 
+    pub(super) fn wants_a_checkpoint(&self, bucket: BucketId) -> bool {
+        let mut entries = self.entries.values();
+        entries.any(|entry| entry.is_unprovable && entry.challenge.bucket_id == bucket)
+    }
+
     pub(super) fn is_asked_about(&self, bucket: BucketId) -> bool {
         let mut entries = self.entries.values();
         entries.any(|entry| entry.challenge.bucket_id == bucket)
-    }
-
-    /// Whether the chain is reached, and has told of a finalized block.
-    pub(super) fn follows_the_chain(&self) -> bool {
-        self.is_connected && self.at.is_some()
     }
 
     /// What was counted, and what is of now.
@@ -381,9 +460,10 @@ impl Book {
         let (anchor, period) = self.at.map_or((0, 0), |(head, limits)| {
             (head.anchor, limits.challenge_period)
         });
-        let left = nearest.map(|entry| entry.challenge.id.deadline.saturating_sub(anchor));
+        let left = nearest.map(|entry| self.left(entry.challenge.id));
         ChallengeStatistics {
             open: count(self.entries.len()),
+            unsettled: count(self.unsettled.len()),
             in_flight: count(in_flight),
             bytes_in_flight: count(bytes_in_flight),
             alarmed: count(self.entries.values().filter(alarmed).count()),

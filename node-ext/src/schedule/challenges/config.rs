@@ -24,9 +24,25 @@ pub const RESUBMIT_AFTER: u32 = 8;
 /// of 48 hours is time for somebody to come to work.
 pub const WARN_PART: u32 = 2;
 
-/// And is critical when 1 / this is left: 6 of 48 hours, in which another
-/// answer than a proof is looked for as well.
+/// And is critical when 1 / this is left: 6 of 48 hours.
 pub const CRITICAL_PART: u32 = 8;
+
+/// With so many anchor blocks left an answer that is no proof may be given. An
+/// answer is included within two blocks; where the pool is busy it is handed
+/// over again after half of what was left, so that 20 leave three tries, at 20,
+/// 10 and 5. Anchors may jump by four or five in a block where they are a relay
+/// chain's: even then there are two. More would give up time in which a proof
+/// may still come.
+pub const CLAIM_WITHIN: u32 = 20;
+
+/// Where the time for an answer is short, as on chains for development, no more
+/// than 1 / this of it.
+pub(super) const CLAIM_PART: u32 = 4;
+
+/// After so long without a new finalized block that was read, the chain is not
+/// followed: 30 blocks. Finality lags by a few, and stands still by more only
+/// where something is wrong.
+pub const STALE_AFTER: Duration = Duration::from_secs(180);
 
 /// Before a chain that was lost is asked again, at first: as long as a node
 /// takes to restart a connection.
@@ -52,6 +68,15 @@ pub struct ChallengeConfig {
     pub warn_part: u32,
     /// See [`CRITICAL_PART`].
     pub critical_part: u32,
+    /// See [`CLAIM_WITHIN`].
+    pub claim_within: u32,
+    /// Whether an answer that is no proof is given, in the last blocks, also
+    /// where others can change what it stands on before a block includes it.
+    /// Then it costs the stake as silence would; and a proof that comes after it
+    /// comes too late.
+    pub claim_at_risk: bool,
+    /// See [`STALE_AFTER`].
+    pub stale_after: Duration,
     /// See [`RECONNECT_FIRST`].
     pub reconnect_first: Duration,
     /// See [`RECONNECT_MOST`].
@@ -68,6 +93,9 @@ impl Default for ChallengeConfig {
             resubmit_after: RESUBMIT_AFTER,
             warn_part: WARN_PART,
             critical_part: CRITICAL_PART,
+            claim_within: CLAIM_WITHIN,
+            claim_at_risk: false,
+            stale_after: STALE_AFTER,
             reconnect_first: RECONNECT_FIRST,
             reconnect_most: RECONNECT_MOST,
             tick: TICK,
@@ -105,13 +133,26 @@ pub enum ChallengeConfigError {
         /// What was given for the alarm.
         critical: u32,
     },
+    /// A second try would find no block.
+    #[error(
+        "claim_within ({given}) leaves no room for a second try: give {least} anchor blocks \
+         or more",
+        least = LEAST_CLAIM_WITHIN
+    )]
+    ClaimWithin {
+        /// What was given.
+        given: u32,
+    },
     /// It would ask without a pause.
     #[error(
         "the pauses must be above zero, and reconnect_first no longer than reconnect_most: give \
-         both and tick a longer time"
+         both, tick and stale_after a longer time"
     )]
     Pauses,
 }
+
+/// Two tries, of two blocks each until one is included.
+const LEAST_CLAIM_WITHIN: u32 = 4;
 
 /// A configuration that has been checked.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +187,12 @@ impl ChallengeConfig {
                 critical: self.critical_part,
             });
         }
-        let shortest = self.reconnect_first.min(self.tick);
+        if self.claim_within < LEAST_CLAIM_WITHIN {
+            return Err(ChallengeConfigError::ClaimWithin {
+                given: self.claim_within,
+            });
+        }
+        let shortest = self.reconnect_first.min(self.tick).min(self.stale_after);
         if shortest.is_zero() || self.reconnect_first > self.reconnect_most {
             return Err(ChallengeConfigError::Pauses);
         }
@@ -180,6 +226,10 @@ mod tests {
                 ..usual
             },
             ChallengeConfig {
+                claim_within: 3,
+                ..usual
+            },
+            ChallengeConfig {
                 tick: Duration::ZERO,
                 ..usual
             },
@@ -196,6 +246,7 @@ mod tests {
             "do not hold one answer of 270336",
             "resubmit_after",
             "warn_part (9)",
+            "claim_within (3)",
             "tick",
             "reconnect_first",
         ]) {

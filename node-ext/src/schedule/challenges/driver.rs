@@ -1,13 +1,13 @@
 //! The loop around the book: asks the chain, starts jobs, follows what was
 //! handed over, keeps the duties, and tells the book what came of each.
 
-use super::Parts;
-use super::answer;
 use super::book::{Book, Job, Scan, Trouble, Turn};
 use super::duty::Change;
+use super::scan::{Failing, Missing, scan};
+use super::{Parts, answer, broke_off, second};
 use crate::chain::{ChainError, Head, Progress, Submission, Ticket};
 use cairn_primitives::challenge::ChallengeId;
-use cairn_primitives::onchain::Outcome;
+use cairn_primitives::onchain::{OpenChallenge, Outcome};
 use codec::Encode;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, Fuse, FuturesUnordered, SelectAll};
@@ -15,6 +15,7 @@ use futures::{FutureExt, StreamExt, future, select_biased, stream};
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -36,7 +37,9 @@ enum Event {
     /// It is time to ask again.
     Reconnect,
     /// A finalized block was asked about, over the connection of that number.
-    Scanned(u64, Head, Result<Scan, ChainError>),
+    Scanned(u64, Head, Result<(Scan, Vec<Missing>), ChainError>),
+    /// The best block was asked about, while none becomes final.
+    Glimpsed(u64, Result<(Head, Vec<OpenChallenge>), ChainError>),
     /// An answer was handed over, with its size, or was not.
     Answered(Job, Result<(Ticket, usize), Trouble>),
     /// What a finalized block with an answer of ours came to.
@@ -71,8 +74,13 @@ pub(super) struct Driver {
     not_scanned: Option<Head>,
     is_scanning: bool,
     is_writing: bool,
+    /// Whether writing is not known to fail just now.
+    may_write: bool,
     /// Whether a scan has come since the last tick.
     is_fresh: bool,
+    is_glimpsing: bool,
+    /// What scans go without.
+    failing: Failing,
 }
 
 impl Driver {
@@ -90,7 +98,10 @@ impl Driver {
             not_scanned: None,
             is_scanning: false,
             is_writing: false,
+            may_write: true,
             is_fresh: false,
+            is_glimpsing: false,
+            failing: Failing::default(),
         }
     }
 
@@ -132,6 +143,7 @@ impl Driver {
         self.heads = none();
         self.connection = self.connection.saturating_add(1);
         (self.to_scan, self.not_scanned, self.is_scanning) = (None, None, false);
+        self.is_glimpsing = false;
         let mut book = self.book.lock();
         book.connected(false);
         let of_now = book.statistics();
@@ -173,18 +185,26 @@ impl Driver {
             Event::Scanned(connection, head, scan) if connection == self.connection => {
                 self.is_scanning = false;
                 match scan {
-                    Ok(scan) => {
+                    Ok((scan, missing)) => {
                         self.not_scanned = None;
                         (self.attempts, self.is_fresh) = (0, true);
+                        self.failing.note(missing);
                         self.book.lock().scanned(scan);
                     }
                     Err(error) => {
                         self.not_scanned = Some(head);
-                        tracing::warn!(%error, "the open challenges cannot be read, and are asked for again");
+                        self.not_seen(&error);
                     }
                 }
             }
-            Event::Scanned(..) => {}
+            Event::Glimpsed(connection, best) if connection == self.connection => {
+                self.is_glimpsing = false;
+                match best {
+                    Ok((best, open)) => self.book.lock().glimpsed(best, open),
+                    Err(error) => tracing::debug!(%error, "the best block cannot be read"),
+                }
+            }
+            Event::Scanned(..) | Event::Glimpsed(..) => {}
             Event::Answered(job, result) => self.answered(job, result),
             Event::Outcomes(Ok(outcomes)) => self.book.lock().learn(&outcomes),
             // The scans tell without it, only less precisely.
@@ -199,9 +219,13 @@ impl Driver {
                         "the duties in hand cannot be kept; the chain has them"
                     );
                     self.book.lock().not_written(ids);
+                    // A full disk is not asked without a pause.
+                    self.may_write = false;
                 }
             }
             Event::Tick => {
+                self.may_write = true;
+                self.looked_at_the_clock();
                 if !std::mem::take(&mut self.is_fresh) {
                     self.book.lock().pass();
                     // No newer block has made up for a scan that failed.
@@ -209,6 +233,57 @@ impl Driver {
                 }
                 self.wait(self.parts.config.tick, Event::Tick);
             }
+        }
+    }
+
+    /// The open challenges cannot be read.
+    fn not_seen(&self, error: &ChainError) {
+        let mut book = self.book.lock();
+        book.not_scanned();
+        let of_now = book.statistics();
+        drop(book);
+        if of_now.open == 0 {
+            tracing::warn!(%error, "the open challenges cannot be read, and are asked for again");
+        } else {
+            tracing::error!(
+                %error,
+                open = of_now.open,
+                nearest = of_now.nearest,
+                "the open challenges cannot be read while some are open: check the node, and that \
+                 Cairn is as new as the chain's runtime; they are asked for again"
+            );
+        }
+    }
+
+    /// A while has passed: whether the chain is followed is told once.
+    fn looked_at_the_clock(&mut self) {
+        let mut book = self.book.lock();
+        let before = book.not_followed();
+        book.tick();
+        let (now, is_quiet) = (book.not_followed(), book.is_quiet());
+        let of_now = book.statistics();
+        drop(book);
+        if let (None, Some(reason)) = (before, now) {
+            if of_now.open == 0 {
+                tracing::warn!(%reason, "the chain is not followed");
+            } else {
+                tracing::error!(
+                    %reason,
+                    open = of_now.open,
+                    nearest = of_now.nearest,
+                    "THE CHAIN IS NOT FOLLOWED while challenges are open: check the node and its peers"
+                );
+            }
+        }
+        if is_quiet && !self.is_glimpsing {
+            self.is_glimpsing = true;
+            let (chain, connection) = (self.parts.chain.clone(), self.connection);
+            let glimpsed = async move {
+                let best = chain.best_head().await?;
+                Ok((best, chain.open_challenges(best.hash).await?))
+            };
+            let event = glimpsed.map(move |best| Event::Glimpsed(connection, best));
+            self.work.push(event.boxed());
         }
     }
 
@@ -246,7 +321,8 @@ impl Driver {
     fn go_on(&mut self) {
         if let Some(head) = self.to_scan.take_if(|_| !self.is_scanning) {
             self.is_scanning = true;
-            let scanned = scan(self.parts.clone(), head);
+            let limits = self.book.lock().limits();
+            let scanned = scan(self.parts.chain.clone(), head, limits);
             let connection = self.connection;
             let event = scanned.map(move |scan| Event::Scanned(connection, head, scan));
             self.work.push(event.boxed());
@@ -254,13 +330,17 @@ impl Driver {
         let mut book = self.book.lock();
         for job in book.jobs() {
             let answered = answer(self.parts.clone(), self.book.clone(), job);
+            // One that breaks off is that challenge's trouble, and no other's.
+            let answered = AssertUnwindSafe(answered).catch_unwind().map(|ended| {
+                ended.unwrap_or_else(|panic| Err(Trouble::Passing(broke_off(&*panic))))
+            });
             let event = answered.map(move |result| Event::Answered(job, result));
             self.work.push(event.boxed());
         }
         for news in book.take_news() {
             news.log();
         }
-        if !self.is_writing {
+        if self.may_write && !self.is_writing {
             let changes = book.take_changes();
             if !changes.is_empty() {
                 self.is_writing = true;
@@ -279,24 +359,6 @@ async fn write(parts: Parts, changes: Vec<Change>) -> Event {
     Event::Written(ids, parts.log.write(changes).await)
 }
 
-/// All that the book asks of a finalized block.
-async fn scan(parts: Parts, head: Head) -> Result<Scan, ChainError> {
-    let (chain, at) = (&parts.chain, head.hash);
-    let (limits, open, provider, outcomes) = futures::try_join!(
-        chain.limits(at),
-        chain.open_challenges(at),
-        chain.provider(at),
-        chain.outcomes(at),
-    )?;
-    Ok(Scan {
-        head,
-        limits,
-        open,
-        lost: provider.map_or(0, |provider| provider.lost),
-        outcomes,
-    })
-}
-
 /// Makes an answer and hands it over.
 async fn answer(
     parts: Parts,
@@ -306,6 +368,9 @@ async fn answer(
     let chain = &*parts.chain;
     let response = answer::choose(&*parts.prover, chain, &job).await?;
     answer::ask_chain(chain, &job.challenge, &response).await?;
+    if let Some(second) = &parts.second {
+        second::agrees(&**second, &job).await?;
+    }
     let id = job.challenge.id;
     if !book.lock().is_wanted(id, job.turn) {
         return Err(Trouble::Answered);
@@ -313,6 +378,9 @@ async fn answer(
     let bytes = response.encoded_size().saturating_add(SIGNING_BYTES);
     let response = Box::new(response);
     let submission = Submission::Response { id, response };
-    let ticket = chain.submit(submission).await;
+    let ticket = match job.is_near {
+        true => chain.submit_urgently(submission).await,
+        false => chain.submit(submission).await,
+    };
     Ok((ticket.map_err(answer::of_chain)?, bytes))
 }

@@ -37,7 +37,7 @@ pub(super) enum DutyState {
     Submitted {
         /// The extrinsic.
         extrinsic: H256,
-        /// The finalized anchor block of that moment.
+        /// The anchor block of the best block at that moment.
         anchor: u32,
     },
     /// It cannot be answered as things are.

@@ -70,6 +70,7 @@ impl From<ProviderError> for NoProof {
             | ProviderError::Behind { .. } => Self::Failing(reason),
             ProviderError::Busy { .. }
             | ProviderError::Reserved { .. }
+            | ProviderError::WritesNothing { .. }
             | ProviderError::Io { .. }
             | ProviderError::Index(_)
             | ProviderError::BasePath(_)
@@ -90,10 +91,10 @@ impl NoProof {
             | ProveError::Released { .. }
             | ProveError::NoSuchCount { .. }
             | ProveError::NoSuchLeaf { .. }
-            | ProveError::NoSuchChunk { .. }
-            | ProveError::Unprovable { .. }
             | ProveError::NoSecondDialect { .. }
             | ProveError::SpPlan { .. } => Self::Impossible(reason),
+            // A slot that only pads a chunk tree, and a tree of another shape.
+            ProveError::NoSuchChunk { .. } | ProveError::Unprovable { .. } => Self::Never(reason),
             ProveError::MissingNode { .. }
             | ProveError::MissingLeaf { .. }
             | ProveError::MissingContent { .. }

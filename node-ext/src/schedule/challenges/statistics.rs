@@ -3,7 +3,7 @@
 use crate::metrics::{Reading, Readings, Source};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// Counts of challenges, all since the process began but for the last six,
+/// Counts of challenges, all since the process began but for the last seven,
 /// which are of now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChallengeStatistics {
@@ -21,6 +21,9 @@ pub struct ChallengeStatistics {
     pub unseen: u64,
     /// Challenges that are open.
     pub open: u64,
+    /// Challenges that the best block has and no finalized one, as far as is
+    /// known while finality stands still. They are not answered yet.
+    pub unsettled: u64,
     /// Answers that are being made, or wait in the chain's pool.
     pub in_flight: u64,
     /// Their bytes.
@@ -59,8 +62,13 @@ pub(super) fn register_all(
             |s| s.unseen,
         ),
     ];
-    let gauges: [Reading<ChallengeStatistics>; 6] = [
+    let gauges: [Reading<ChallengeStatistics>; 7] = [
         ("open", "Challenges that are open", |s| s.open),
+        (
+            "unsettled",
+            "Challenges in the best block alone, while finality stands still",
+            |s| s.unsettled,
+        ),
         ("in_flight", "Answers being made, or in the pool", |s| {
             s.in_flight
         }),

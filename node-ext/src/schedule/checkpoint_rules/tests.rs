@@ -79,6 +79,7 @@ fn question<'q>(
         snapshot_size: None,
         anchor,
         due_since: None,
+        is_hurried: false,
     }
 }
 
@@ -335,4 +336,24 @@ fn holding() -> impl Strategy<Value = Holding> {
             .filter(|signed| *signed <= count)
             .map(|signed| commitment(start, signed)),
     })
+}
+
+#[test]
+fn s18_a_checkpoint_that_is_wanted_does_not_wait_for_more_to_be_new() {
+    let plan = plan();
+    let info = BucketInfo {
+        snapshot: Some(snapshot(0, 5, 20)),
+        ..info(1)
+    };
+    let (newer, same) = (local(0, 6), local(0, 5));
+    let due = |local, is_hurried| {
+        let asked = Question {
+            is_hurried,
+            ..question(&plan, &info, local, 21)
+        };
+        asked.decide()
+    };
+    assert_eq!(due(&newer, false), Due::From(120));
+    assert_eq!(due(&newer, true), Due::Now(None));
+    assert_eq!(due(&same, true), Due::Nothing);
 }

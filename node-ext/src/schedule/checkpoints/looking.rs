@@ -21,10 +21,18 @@ impl CheckpointScheduler {
         let ids = match self.shared.chain.buckets(head.hash).await {
             Ok(ids) => ids,
             Err(error) => {
-                tracing::warn!(%error, "the chain does not list the account's buckets");
+                // A runtime without it says so at every block.
+                if self.told.as_ref() != Some(&error) {
+                    tracing::error!(
+                        %error,
+                        "the chain does not list the account's buckets: no checkpoints are brought"
+                    );
+                    self.told = Some(error);
+                }
                 return;
             }
         };
+        self.told = None;
         self.known.retain(|id, _| ids.contains(id));
         self.shared.board.forget_all_but(&ids);
         let mut here = Vec::new();
@@ -61,6 +69,9 @@ impl CheckpointScheduler {
         if known.attempting {
             return false;
         }
+        if (self.is_hurried)(local.id) {
+            return true;
+        }
         let age = self.anchor.saturating_sub(*asked_at);
         if !is_news(&local.commitment, info.snapshot.as_ref()) {
             // The chain lets anybody bring an older checkpoint back.
@@ -94,6 +105,7 @@ impl CheckpointScheduler {
             snapshot_size: known.size.and_then(|(_, size)| size),
             anchor: self.anchor,
             due_since: known.due_since,
+            is_hurried: (self.is_hurried)(local.id),
         }
     }
 

@@ -355,7 +355,7 @@ async fn the_loop_brings_a_checkpoint_and_ends_when_told_to() {
     village.commit(1);
     let config = EAGER;
     let neighbour = &village.neighbours[0];
-    let scheduler = CheckpointScheduler::new(
+    let mut scheduler = CheckpointScheduler::new(
         neighbour.client.clone(),
         neighbour.provider().clone(),
         neighbour.signer.clone(),
@@ -365,7 +365,7 @@ async fn the_loop_brings_a_checkpoint_and_ends_when_told_to() {
     .unwrap();
     let board = scheduler.board();
     let (stop, stopped) = futures::channel::oneshot::channel::<()>();
-    let running = tokio::spawn(scheduler.run(stopped.map(drop)));
+    let running = tokio::spawn(async move { scheduler.run(stopped.map(drop)).await });
     while board.statistics().finalized == 0 {
         // What is handed over is in a block as soon as there is one.
         if !village

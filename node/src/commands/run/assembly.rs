@@ -17,6 +17,8 @@ use tokio::task::{JoinError, JoinHandle};
 /// What the parts are made of.
 pub(super) struct Parts {
     pub(super) chain: Arc<dyn ChainClient>,
+    /// Asked for each challenge before it is answered, where there is one.
+    pub(super) second: Option<Arc<dyn ChainClient>>,
     pub(super) provider: Arc<Provider>,
     pub(super) signer: Signer,
     pub(super) config: ExtensionConfig,
@@ -35,7 +37,7 @@ pub(super) struct Assembly {
 
 /// Puts the parts together. Reads the index, which blocks shortly.
 pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
-    let extension = Extension::new(
+    let mut extension = Extension::new(
         parts.chain,
         parts.provider,
         parts.signer,
@@ -43,6 +45,9 @@ pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
         parts.config,
     )
     .map_err(|error| Failure::Failed(error.to_string()))?;
+    if let Some(second) = parts.second {
+        extension = extension.with_second_chain(second);
+    }
     let mut rpc = ProviderRpc::new(extension.handle(), parts.limits, Policy::default());
     if let Some(folder) = parts.exports {
         rpc = rpc.with_exports(folder);

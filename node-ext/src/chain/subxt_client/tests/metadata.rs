@@ -81,6 +81,43 @@ pub(super) struct Made {
     pub(super) without_pallet: bool,
     /// Has calls with other arguments.
     pub(super) with_other_calls: bool,
+    /// Has the two calls that the deployed chain has come to, and no third.
+    pub(super) without_windows: bool,
+    /// Methods of the API that it does not have.
+    pub(super) without: &'static [&'static str],
+    /// Tells one thing more of a provider.
+    pub(super) with_more_of_providers: bool,
+    /// Takes tips.
+    pub(super) with_tips: bool,
+}
+
+/// A provider as a later runtime may tell of it.
+#[derive(TypeInfo)]
+#[expect(dead_code, reason = "it is only described")]
+struct LaterProviderInfo {
+    info: ProviderInfo,
+    reputation: u8,
+}
+
+/// The calls of a runtime without windows.
+#[expect(
+    dead_code,
+    non_camel_case_types,
+    reason = "the names are the chain's, and only described"
+)]
+#[derive(TypeInfo)]
+enum CallsWithoutWindows {
+    #[codec(index = 4)]
+    checkpoint {
+        bucket: u64,
+        commitment: ([u8; 32], u64, u64),
+        signatures: Vec<PrimarySignature>,
+    },
+    #[codec(index = 9)]
+    respond_to_challenge {
+        id: (u32, u16),
+        response: ChallengeResponse,
+    },
 }
 
 fn method(name: &'static str, inputs: &[MetaType], output: MetaType) -> RuntimeApiMethodMetadata {
@@ -102,10 +139,14 @@ fn method(name: &'static str, inputs: &[MetaType], output: MetaType) -> RuntimeA
 fn api(made: Made) -> RuntimeApiMetadata {
     let account = meta_type::<AccountId>();
     let bucket = meta_type::<BucketId>();
+    let provider = match made.with_more_of_providers {
+        true => meta_type::<Option<LaterProviderInfo>>(),
+        false => meta_type::<Option<ProviderInfo>>(),
+    };
     let mut methods = vec![
         method("anchor_block", &[], meta_type::<u32>()),
         method("limits", &[], meta_type::<Limits>()),
-        method("provider", &[account], meta_type::<Option<ProviderInfo>>()),
+        method("provider", &[account], provider),
         method(
             "open_challenges",
             &[account],
@@ -124,6 +165,7 @@ fn api(made: Made) -> RuntimeApiMetadata {
         let verdict = meta_type::<Result<(), ResponseRefusal>>();
         methods.push(method("judge_response", &answer, verdict));
     }
+    methods.retain(|method| !made.without.contains(&method.name));
     RuntimeApiMetadata {
         name: API,
         methods,
@@ -147,9 +189,16 @@ fn extension(
 
 /// The metadata's bytes.
 pub(super) fn metadata(made: Made) -> Vec<u8> {
-    let calls = match made.with_other_calls {
-        true => meta_type::<OtherCalls>(),
-        false => meta_type::<Calls>(),
+    let calls = match made {
+        Made {
+            with_other_calls: true,
+            ..
+        } => meta_type::<OtherCalls>(),
+        Made {
+            without_windows: true,
+            ..
+        } => meta_type::<CallsWithoutWindows>(),
+        _ => meta_type::<Calls>(),
     };
     let pallet = PalletMetadata::<MetaForm> {
         name: PALLET,
@@ -168,7 +217,7 @@ pub(super) fn metadata(made: Made) -> Vec<u8> {
         deprecation_info: ItemDeprecationInfo::NotDeprecated,
     };
     let nothing = meta_type::<()>();
-    let extensions = vec![
+    let mut extensions = vec![
         extension("CheckSpecVersion", nothing, meta_type::<u32>()),
         extension("CheckGenesis", nothing, meta_type::<H256>()),
         extension(
@@ -180,6 +229,10 @@ pub(super) fn metadata(made: Made) -> Vec<u8> {
         // As every runtime has one that nobody outside has heard of.
         extension("WeightReclaim", nothing, nothing),
     ];
+    if made.with_tips {
+        let tip = meta_type::<Compact<u128>>();
+        extensions.insert(4, extension("ChargeTransactionPayment", tip, nothing));
+    }
     let places = (0u32..).map(Compact).take(extensions.len()).collect();
     let extrinsic = ExtrinsicMetadata::<MetaForm> {
         versions: vec![4, 5],

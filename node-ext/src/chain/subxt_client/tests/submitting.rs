@@ -255,3 +255,24 @@ async fn a_lost_node_says_nothing_of_an_extrinsic() {
     node.goes_down();
     assert_eq!(lost.progress.collect::<Vec<_>>().await, []);
 }
+
+#[tokio::test]
+async fn l10_an_urgent_answer_bids_what_the_operator_allows_where_the_chain_takes_tips() {
+    for (with_tips, tip) in [(true, 0u128), (true, 70_000), (false, 70_000)] {
+        let node = FakeNode::new(Made {
+            with_tips,
+            ..Made::default()
+        });
+        let client = connected(&node).await.with_urgent_tip(tip);
+        client.submit(answer(&client, 1)).await.unwrap();
+        client.submit_urgently(answer(&client, 1)).await.unwrap();
+        for (extrinsic, bid) in node.submitted().iter().zip([0, tip]) {
+            let apart = apart(extrinsic);
+            let input = &mut apart.call.as_slice();
+            if with_tips {
+                assert_eq!(Compact::<u128>::decode(input).unwrap().0, bid);
+            }
+            assert_eq!(input[..2], [PALLET_INDEX, RESPOND_INDEX]);
+        }
+    }
+}

@@ -17,7 +17,7 @@ impl Moment {
 
 /// One time that a challenge was worked on; tells the results of one from those
 /// of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::schedule::challenges) struct Turn(pub(super) u64);
 
 /// Where an extrinsic is.
@@ -44,7 +44,7 @@ impl Place {
 pub(super) struct Handed {
     pub(super) turn: Turn,
     pub(super) extrinsic: H256,
-    /// The finalized anchor block of that moment.
+    /// The anchor block of the best block at that moment.
     pub(super) anchor: u32,
     pub(super) bytes: usize,
     pub(super) place: Place,
@@ -67,6 +67,15 @@ pub(super) enum Work {
     Handed(Handed),
 }
 
+/// The anchor blocks of the last finalized block and of the best one, and
+/// whether the former is new.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) finalized: u32,
+    pub(super) newest: u32,
+    pub(super) is_new_block: bool,
+}
+
 /// A challenge, and how far its answer has come.
 pub(super) struct Entry {
     pub(super) challenge: OpenChallenge,
@@ -80,6 +89,8 @@ pub(super) struct Entry {
     pub(super) level: Level,
     /// Why somebody must act.
     pub(super) alarm: Option<String>,
+    /// Whether no proof can ever come.
+    pub(super) is_unprovable: bool,
     /// What a finalized block said of it.
     pub(super) fate: Option<Fate>,
 }
@@ -94,6 +105,7 @@ impl Entry {
             drops: 0,
             level: Level::Calm,
             alarm: None,
+            is_unprovable: false,
             fate: None,
         }
     }
@@ -140,6 +152,15 @@ impl Entry {
         matches!(self.work, Work::Making { turn, .. } if turn == at)
     }
 
+    /// Nobody makes its answer any more, or follows it.
+    pub(super) fn broke_off(&mut self, now: Moment) {
+        match &mut self.work {
+            Work::Making { .. } => self.work = Work::Waiting { from: now },
+            Work::Handed(handed) if !handed.is_final() => handed.place = Place::Unknown,
+            Work::Handed(_) | Work::Waiting { .. } => {}
+        }
+    }
+
     pub(super) fn is_in_a_block(&self) -> bool {
         matches!(
             self.work,
@@ -162,12 +183,7 @@ impl Entry {
     /// Whether its answer has come to nothing, as a scan shows that still has
     /// the challenge, and how. A scan of a block that was scanned before says
     /// nothing new.
-    pub(super) fn is_stuck(
-        &mut self,
-        anchor: u32,
-        is_new_block: bool,
-        resubmit_after: u32,
-    ) -> Option<String> {
+    pub(super) fn is_stuck(&mut self, seen: Seen, resubmit_after: u32) -> Option<String> {
         let deadline = self.challenge.id.deadline;
         let Work::Handed(handed) = &mut self.work else {
             return None;
@@ -176,17 +192,20 @@ impl Entry {
         // the time that there was left: so there is always another one.
         let half = deadline.saturating_sub(handed.anchor) / 2;
         let doublings = self.attempts.saturating_sub(1).min(3);
-        let patience = match &mut handed.place {
+        let (patience, now) = match &mut handed.place {
             Place::Final { scans_left } => {
-                *scans_left = scans_left.saturating_sub(u8::from(is_new_block));
+                *scans_left = scans_left.saturating_sub(u8::from(seen.is_new_block));
                 let why = "a finalized block includes it, and the challenge is still open";
                 return (*scans_left == 0).then(|| why.into());
             }
-            Place::Pool | Place::Unknown => resubmit_after.saturating_mul(1 << doublings),
+            Place::Pool | Place::Unknown => {
+                let patience = resubmit_after.saturating_mul(1 << doublings);
+                (patience, seen.newest)
+            }
             // It only waits for finality.
-            Place::Block(_) => resubmit_after.saturating_mul(8),
+            Place::Block(_) => (resubmit_after.saturating_mul(8), seen.finalized),
         };
-        let waited = anchor.saturating_sub(handed.anchor);
+        let waited = now.saturating_sub(handed.anchor);
         let is_stuck = waited >= patience.min(half).max(1);
         is_stuck.then(|| format!("no finalized block has included it after {waited} anchor blocks"))
     }
@@ -223,6 +242,9 @@ pub struct ChallengeDuty {
     pub attempts: u32,
     /// Why somebody must act, where nothing else helps.
     pub alarm: Option<String>,
+    /// Whether no proof can ever come, as for a slot that only pads a tree: the
+    /// operator has to have another checkpoint brought.
+    pub is_unprovable: bool,
 }
 
 impl Entry {
@@ -246,6 +268,7 @@ impl Entry {
             stage,
             extrinsic,
             attempts: self.attempts,
+            is_unprovable: self.is_unprovable,
             alarm: self.alarm.clone().or_else(|| {
                 let is_critical = self.level == Level::Critical;
                 is_critical.then(|| "its deadline is near, and no block has its answer".into())

@@ -35,7 +35,7 @@ impl Book {
         extrinsic: H256,
         bytes: usize,
     ) -> bool {
-        let anchor = self.at.map_or(0, |(head, _)| head.anchor);
+        let anchor = self.newest_anchor;
         let Some(entry) = self.entries.get_mut(&id) else {
             return false;
         };
@@ -74,9 +74,7 @@ impl Book {
         turn: Turn,
         trouble: Trouble,
     ) {
-        let left = self
-            .at
-            .map_or(0, |(head, _)| id.deadline.saturating_sub(head.anchor));
+        let left = self.left(id);
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
@@ -84,8 +82,9 @@ impl Book {
             return;
         }
         entry.failures = entry.failures.saturating_add(1);
-        let pause = match entry.level {
-            Level::Critical => 1,
+        // What somebody has to mend may be mended at any block.
+        let pause = match (&trouble, entry.level) {
+            (_, Level::Critical) | (Trouble::Alarm(_), _) => 1,
             _ => pause(entry.failures),
         };
         let from = self.now.after(pause);
@@ -95,6 +94,18 @@ impl Book {
             Trouble::Answered => {
                 if entry.alarm.take().is_some() {
                     self.dirty.insert(id);
+                }
+            }
+            Trouble::Never(reason) => {
+                entry.is_unprovable = true;
+                if entry.alarm.as_ref() != Some(&reason) {
+                    entry.alarm = Some(reason.clone());
+                    self.dirty.insert(id);
+                    self.news.push(News::Unprovable {
+                        challenge,
+                        left,
+                        reason,
+                    });
                 }
             }
             Trouble::Passing(reason) if entry.failures < MOST_PASSING => {

@@ -53,6 +53,17 @@ pub(in crate::schedule::challenges) enum News {
         left: u32,
         reason: String,
     },
+    /// No proof can ever come.
+    Unprovable {
+        challenge: OpenChallenge,
+        left: u32,
+        reason: String,
+    },
+    /// The best block has it, and no finalized one does.
+    Unsettled {
+        challenge: OpenChallenge,
+        left: u32,
+    },
     Near {
         challenge: OpenChallenge,
         left: u32,
@@ -134,6 +145,27 @@ impl News {
                 reason,
                 "A CHALLENGE CANNOT BE ANSWERED: see to its bucket before the deadline, or the \
                  stake is lost; it is tried again until then"
+            ),
+            Self::Unprovable {
+                challenge,
+                left,
+                reason,
+            } => say!(
+                error,
+                challenge,
+                left,
+                reason,
+                "A CHALLENGE ASKS FOR WHAT NO BYTES CAN ANSWER, a fault of the chain's rules: have \
+                 any file stored in the bucket, so that a checkpoint of another root is brought; \
+                 in the last blocks before the deadline it is then claimed that this one is \
+                 superseded (docs/operating.md, \"Padding\")"
+            ),
+            Self::Unsettled { challenge, left } => say!(
+                error,
+                challenge,
+                left,
+                "a challenge is in the best block, and no block becomes final: it is answered when \
+                 its block is final; check the node and its peers"
             ),
             Self::Near {
                 challenge,

@@ -42,9 +42,10 @@ fn scan(anchor: u32, open: impl IntoIterator<Item = ChallengeId>) -> Scan {
             number: anchor,
             anchor,
         },
+        best_anchor: anchor,
         limits: LIMITS,
         open: open.into_iter().map(challenge).collect(),
-        lost: 0,
+        lost: Some(0),
         outcomes: vec![],
     }
 }
@@ -155,7 +156,7 @@ fn what_became_of_a_challenge_is_told_by_outcomes_then_the_account_then_the_dead
     let mut book = book(9);
     book.scanned(scan(1, ids.clone()));
     let mut last = scan(31, []);
-    last.lost = 2;
+    last.lost = Some(2);
     last.outcomes = vec![
         Outcome::Slashed {
             id: ids[3],

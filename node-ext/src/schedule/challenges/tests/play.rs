@@ -33,7 +33,7 @@ use parking_lot::Mutex;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sp_core::{Pair, sr25519};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +82,8 @@ pub(super) struct MemoryProver {
     pub(super) buckets: Mutex<BTreeMap<BucketId, MemoryBucket>>,
     pub(super) faults: Mutex<BTreeMap<BucketId, NoProof>>,
     pub(super) deletions: Mutex<Vec<AuthorisedDeletion>>,
+    /// Buckets whose proofs break off.
+    pub(super) breaking: Mutex<BTreeSet<BucketId>>,
     /// Whether answers are spoiled on their way.
     pub(super) lies: Mutex<bool>,
     pub(super) proofs: Mutex<u32>,
@@ -93,6 +95,7 @@ impl Prover for MemoryProver {
         some_time(&self.clock).await;
         *self.proofs.lock() += 1;
         let id = challenge.bucket_id;
+        assert!(!self.breaking.lock().contains(&id), "as the test has it");
         if let Some(fault) = self.faults.lock().get(&id) {
             return Err(fault.clone());
         }
@@ -100,8 +103,15 @@ impl Prover for MemoryProver {
         let bucket = buckets
             .get(&id)
             .ok_or(NoProof::Impossible("no such bucket".into()))?;
-        let answer = bucket.answer(challenge.mmr_root, challenge.start_seq, challenge.location);
-        let mut answer = answer.ok_or(NoProof::Impossible("no proof of that".into()))?;
+        let at = |location| bucket.answer(challenge.mmr_root, challenge.start_seq, location);
+        let first = ChunkLocation {
+            chunk_index: ChunkIndex(0),
+            ..challenge.location
+        };
+        let mut answer = at(challenge.location).ok_or_else(|| match at(first) {
+            Some(_) => NoProof::Never("it only pads the tree".into()),
+            None => NoProof::Impossible("no proof of that".into()),
+        })?;
         if *self.lies.lock() {
             answer.chunk_data[0] ^= 1;
         }
@@ -118,12 +128,21 @@ pub(super) struct MemoryLog {
     clock: SharedClock,
     pub(super) kept: Mutex<BTreeMap<ChallengeId, Duty>>,
     pub(super) failing: Mutex<u32>,
+    /// How many of the next writes break off.
+    pub(super) breaking: Mutex<u32>,
 }
 
 #[async_trait]
 impl DutyLog for MemoryLog {
     async fn write(&self, changes: Vec<Change>) -> Result<(), String> {
         some_time(&self.clock).await;
+        {
+            let mut breaking = self.breaking.lock();
+            if *breaking > 0 {
+                *breaking -= 1;
+                panic!("as the test has it");
+            }
+        }
         {
             let mut failing = self.failing.lock();
             if *failing > 0 {
@@ -157,6 +176,10 @@ impl ChainClient for Slow {
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         some_time(&self.clock).await;
         self.client.finalized_heads().await
+    }
+
+    async fn best_head(&self) -> Result<Head, ChainError> {
+        self.client.best_head().await
     }
 
     async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
@@ -212,6 +235,8 @@ pub(super) struct Play {
     pub(super) log: Arc<MemoryLog>,
     pub(super) clock: SharedClock,
     pub(super) config: ChallengeConfig,
+    /// A second node, where one is named.
+    pub(super) second: Option<Arc<dyn ChainClient>>,
     pool: LocalPool,
     process: Option<(AbortHandle, ChallengeBoard)>,
 }
@@ -233,6 +258,7 @@ impl Play {
             buckets: Mutex::default(),
             faults: Mutex::default(),
             deletions: Mutex::default(),
+            breaking: Mutex::default(),
             lies: Mutex::default(),
             proofs: Mutex::default(),
         };
@@ -240,6 +266,7 @@ impl Play {
             clock: clock.clone(),
             kept: Mutex::default(),
             failing: Mutex::default(),
+            breaking: Mutex::default(),
         };
         Self {
             client: chain.client(OURS),
@@ -248,6 +275,7 @@ impl Play {
             log: Arc::new(log),
             clock,
             config: ChallengeConfig::default(),
+            second: None,
             pool: LocalPool::new(),
             process: None,
         }
@@ -309,6 +337,7 @@ impl Play {
                 clock: self.clock.clone(),
                 client: self.client.clone(),
             }),
+            second: self.second.clone(),
             prover: self.prover.clone(),
             log: self.log.clone(),
             delay,

@@ -1,0 +1,87 @@
+//! One part's fault is not another's.
+
+use super::*;
+use crate::bucket::{BucketConfig, NewLeaf};
+use crate::chain::scripted::{Ask, LIMITS, ScriptedChain};
+use crate::pool::Wanted;
+use crate::schedule::village::{Wire, open, signer_of};
+use cairn_primitives::challenge::ChunkLocation;
+use cairn_primitives::onchain::MultiSigner;
+use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
+
+const ID: BucketId = BucketId(7);
+
+/// A provider with one leaf, all of whose parts run, and a challenge of it. The
+/// named methods break off whoever calls them, or are not there.
+async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = open(folder.path());
+    let signer = signer_of(folder.path(), "//Alice");
+    provider.create_bucket(ID, BucketConfig::default()).unwrap();
+    let signed = {
+        let lease = provider.lease(ID, Wanted::write()).unwrap();
+        let stored = lease.ingest(&b"content"[..]).unwrap();
+        let leaf = NewLeaf {
+            data_root: stored.data_root,
+            data_size: stored.data_size,
+        };
+        lease.commit_signed(&[leaf], &signer).unwrap().1
+    };
+    let account = AccountId(signer.public());
+    let chain = ScriptedChain::new(LIMITS);
+    chain.edit(move |pallet| pallet.register(account, MultiSigner::Sr25519(account.0)));
+    chain.advance();
+    let client = chain.client(account);
+    client.break_off(breaking);
+    client.lack(lacking);
+    let config = ExtensionConfig {
+        retention: RetentionConfig { every: 0 },
+        ..ExtensionConfig::default()
+    };
+    let wire = Arc::<Wire>::default();
+    let extension = Extension::new(client, provider.clone(), signer, wire, config).unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(extension.run(stopped.map(drop)));
+    chain.challenge(Ask {
+        provider: account,
+        challenger: AccountId([9; 32]),
+        bucket: ID,
+        commitment: signed.payload.commitment,
+        location: ChunkLocation {
+            leaf_index: LeafIndex(0),
+            chunk_index: ChunkIndex(0),
+        },
+        period: None,
+    });
+    // Time for the others to break off, and for the answer to come.
+    for _ in 0..30 {
+        let head = chain.advance();
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if chain.finalized().providers[&account.0].defended == 1 && head.number > 10 {
+            break;
+        }
+    }
+    let info = chain.finalized().providers[&account.0].clone();
+    assert_eq!(
+        (info.defended, info.lost),
+        (1, 0),
+        "{breaking:?} {lacking:?}"
+    );
+    assert!(!running.is_finished());
+    stop.send(()).unwrap();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s15_challenges_are_answered_while_checkpoints_and_retention_break_off() {
+    // Both ask which buckets are the account's, and answering does not.
+    defends(&["buckets"], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s5_challenges_are_answered_by_a_runtime_that_has_nothing_else() {
+    defends(&[], &["buckets", "provider", "outcomes"]).await;
+}
