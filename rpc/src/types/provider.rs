@@ -122,7 +122,7 @@ pub struct ChallengeInfo {
     pub leaf_index: Uint,
     /// The chunk of that leaf.
     pub chunk_index: Uint,
-    /// Anchor blocks until the deadline, as of the last finalized block.
+    /// Anchor blocks until the deadline, as of the best block that was heard of.
     pub blocks_left: Option<u32>,
     /// How far its answer has come.
     pub stage: ChallengeStage,

@@ -231,8 +231,8 @@ pub enum Stage {
 pub struct ChallengeDuty {
     /// The challenge.
     pub challenge: OpenChallenge,
-    /// Anchor blocks until its deadline, as of the last finalized block; none
-    /// before the first one of a process.
+    /// Anchor blocks until its deadline, as of the best block that was heard of;
+    /// none before the first finalized one of a process.
     pub left: Option<u32>,
     /// How far its answer has come.
     pub stage: Stage,
