@@ -300,6 +300,16 @@ impl Provider {
         self.inner.summary(id)
     }
 
+    /// The same for whoever asks: what nobody has looked at yet is opened, but not
+    /// read through, which takes as long as the bucket is large.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::lease`].
+    pub fn look(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
+        self.inner.look(id)
+    }
+
     /// What is known of the buckets after `after`, in the order of their ids, at
     /// most `limit` of them. One that cannot be opened is listed as such.
     ///

@@ -115,6 +115,20 @@ impl Inner {
         }
     }
 
+    /// What a bucket is, by opening it at most: what it holds is not read for it.
+    pub(super) fn look(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
+        let noted = self.noted(id);
+        if noted.is_current {
+            return Ok(noted.record);
+        }
+        let lease = self.lease(id, Wanted::read())?;
+        let before = self.ledger.record(id);
+        let mut record = BucketRecord::of(&lease, before.as_ref());
+        let newest = newest_promise(&lease);
+        record.signed = Promise::greater(lease.watch(newest)?, lease.last_promised());
+        Ok(record)
+    }
+
     /// Opens a bucket to note what it is and what it holds.
     pub(super) fn learn(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
         let path = self.pool.home().path(id);

@@ -178,7 +178,18 @@ fn l11_a_list_opens_nothing_not_even_what_nobody_has_looked_at() {
     assert!(noted.iter().all(|noted| !noted.is_current), "{noted:?}");
     assert_eq!(provider.statistics().opened, 0, "nothing was opened for it");
 
-    // One that was asked about is known, and so is one that is written.
+    // Who asks about one has it opened, and not read through.
+    let looked = provider.look(BucketId(7)).unwrap();
+    assert_eq!(looked.commitment, all[6].1.commitment);
+    assert_eq!(looked.signed, all[6].1.signed);
+    assert!(!provider.noted_of(BucketId(7)).unwrap().is_current);
+    assert!(provider.noted_of(BucketId(4_711)).is_none());
+    assert!(matches!(
+        provider.look(BucketId(4_711)),
+        Err(ProviderError::NoSuchBucket { .. })
+    ));
+
+    // One that was learned of is known, and so is one that is written.
     provider.summary(BucketId(7)).unwrap();
     let signed = put(&provider, 8, b"more");
     let noted = provider.noted(Some(BucketId(6)), 9).unwrap();

@@ -100,7 +100,7 @@ impl BucketApiServer for ProviderRpc {
 
     async fn info(&self, bucket: Uint) -> Result<BucketInfo, Error> {
         let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
-        let job = move |_| Ok(BucketInfo::new(id, &provider.summary(id)?));
+        let job = move |_| Ok(BucketInfo::new(id, &provider.look(id)?));
         self.lanes.run(Work::Read, "looking a bucket up", job).await
     }
 
@@ -255,7 +255,7 @@ impl BucketApiServer for ProviderRpc {
         // A subscription to what will never be would only be silent.
         if let Some(id) = bucket {
             let (summing, id) = (provider.clone(), id);
-            let known = move |_| Ok(summing.summary(id)?.standing == Standing::Lost);
+            let known = move |_| Ok(summing.look(id)?.standing == Standing::Lost);
             let known = self
                 .lanes
                 .run(Work::Read, "looking a bucket up", known)

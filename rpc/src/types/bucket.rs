@@ -81,7 +81,7 @@ pub enum BucketStanding {
     /// Its folder is gone.
     Lost,
     /// It is still to be looked at since the provider's start: what is said of it is
-    /// what was noted before, if anything was. `bucket_info` looks at once.
+    /// what was noted before, if anything was. `bucket_info` opens it.
     Learning,
 }
 
