@@ -27,7 +27,7 @@ use crate::bucket::recover::{self, Unverified};
 use crate::bucket::{Bucket, Promise};
 use crate::engine::{Access, DamagedLog, Shared};
 use crate::error::{OpenError, ProveError};
-use crate::layout::FlagValue;
+use crate::layout::{Child, FlagValue};
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
 use content::Content;
 use mend::{Mend, Mends};
@@ -151,6 +151,8 @@ struct Check<'b> {
     usage_is_lost: bool,
     /// Leaves whose content the chain cannot verify.
     flagged: BTreeMap<Sequence, FlagValue>,
+    /// What was found whole under them.
+    flagged_whole: HashSet<Child>,
 }
 
 impl<'b> Check<'b> {
@@ -162,6 +164,7 @@ impl<'b> Check<'b> {
             content: Content::default(),
             usage_is_lost: false,
             flagged: BTreeMap::new(),
+            flagged_whole: HashSet::new(),
         }
     }
 

@@ -140,15 +140,36 @@ impl View<'_> {
     pub(crate) fn for_each_flagged_chunk(
         &self,
         root: Child,
+        each: impl FnMut(&H256, &[u8]) -> Result<(), ProveError>,
+    ) -> Result<u64, ProveError> {
+        self.walk_flagged(root, &mut |_| true, each)
+    }
+
+    /// The same for what is under nodes of which `is_new` says so: a tree may
+    /// repeat itself, so that a walk through all of it has no end.
+    pub(crate) fn walk_flagged(
+        &self,
+        root: Child,
+        is_new: &mut dyn FnMut(Child) -> bool,
         mut each: impl FnMut(&H256, &[u8]) -> Result<(), ProveError>,
     ) -> Result<u64, ProveError> {
         let mut bytes_read = 0u64;
         let mut to_visit = vec![root];
-        while let Some(Child { kind, hash }) = to_visit.pop() {
+        while let Some(child) = to_visit.pop() {
+            if !is_new(child) {
+                continue;
+            }
+            let Child { kind, hash } = child;
             match kind {
                 Kind::Padding => {}
                 Kind::Node => {
                     let [left, right] = self.bucket.children(&hash)?;
+                    let found = self.bucket.config.profile.node(&left.hash, &right.hash);
+                    if found != hash {
+                        // It may be its own child, and without end.
+                        let fault = format!("the children of {hash:?} do not hash to it");
+                        return Err(self.bucket.unsound(fault));
+                    }
                     to_visit.extend([right, left]);
                 }
                 Kind::Chunk => {

@@ -3,6 +3,7 @@
 
 mod chunks;
 mod nodes;
+mod whole;
 
 use super::report::{NEEDS_ITS_CONTENT, NO_LEAF_IS_MADE_UP, Remedy};
 use super::{Check, Lost, shapes};
@@ -11,7 +12,9 @@ use crate::error::ProveError;
 use crate::layout::{InteriorValue, Usage};
 use cairn_primitives::chunk_tree::{Subtree, padding};
 use cairn_primitives::{H256, HashingProfile, LeafIndex, MmrLeaf};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use whole::{Met, Walked};
 
 /// Faults that are kept of one leaf's tree.
 const MAX_FAULTS: usize = 1000;
@@ -22,6 +25,8 @@ const MAX_FAULTS: usize = 1000;
 pub(super) struct Content {
     /// Chunks whose bytes were hashed on the way from a leaf, with their lengths.
     reached: HashMap<H256, u32>,
+    /// Parts of trees that were walked.
+    walked: Walked,
     /// Chunks whose bytes are lost or wrong.
     lost_chunks: BTreeMap<H256, String>,
     /// Chunks whose bytes are right and whose length is not.
@@ -30,6 +35,8 @@ pub(super) struct Content {
     wanted: BTreeMap<H256, Wanted>,
     /// Interior nodes that say another shape than their children.
     pub(super) suspects: BTreeMap<H256, InteriorValue>,
+    /// The shapes of suspects, by their hash and the levels that were looked at.
+    judged: RefCell<HashMap<(H256, u32), Option<Subtree>>>,
     rebuilt: HashSet<H256>,
     /// Findings about leaves, with what is wrong under each.
     leaves: Vec<(usize, Vec<H256>)>,
@@ -42,6 +49,14 @@ pub(super) struct Length {
     pub(super) right: u32,
     is_there: bool,
     fault: String,
+}
+
+/// A step of the walk through a leaf's tree.
+enum Step {
+    /// To look at what stands under a hash.
+    Look(H256, Subtree),
+    /// All under a node was looked at; so many things were wrong before.
+    Done(H256, Subtree, u64),
 }
 
 struct Wanted {
@@ -102,26 +117,52 @@ impl Check<'_> {
         let mut faults = Vec::new();
         let mut first = None;
         let mut is_another = false;
-        // Nodes still to visit; the leftmost on top.
-        let mut to_visit: Vec<_> = shapes::whole(leaf.data_size)
-            .map(|shape| (leaf.data_root, shape))
+        // Things that are wrong so far.
+        let mut wrong = 0u64;
+        self.content.walked.begin_leaf();
+        // What is still to do; the leftmost on top.
+        let mut to_do: Vec<_> = shapes::whole(leaf.data_size)
+            .map(|shape| Step::Look(leaf.data_root, shape))
             .into_iter()
             .collect();
-        while let Some((hash, shape)) = to_visit.pop() {
+        while let Some(step) = to_do.pop() {
+            let (hash, shape) = match step {
+                Step::Look(hash, shape) => (hash, shape),
+                Step::Done(hash, shape, before) => {
+                    let met = match wrong == before {
+                        true => Met::Whole,
+                        false => Met::Faulty,
+                    };
+                    self.content.walked.note(&hash, shape, met);
+                    continue;
+                }
+            };
+            match self.content.walked.met(&hash, shape) {
+                Some(Met::Whole) => {
+                    self.report.bytes = self.report.bytes.saturating_add(shape.bytes());
+                    continue;
+                }
+                Some(Met::Faulty) => continue,
+                None => {}
+            }
+            let mut differs = false;
             let visited = match shapes::halves(shape) {
                 None => self.chunk_of(&hash).map(|length| {
-                    is_another |= u64::from(length) != shape.bytes();
+                    differs = u64::from(length) != shape.bytes();
                     self.report.bytes = self.report.bytes.saturating_add(length.into());
                 }),
                 Some((left, right)) => self.node_of(&hash, shape).map(|node| {
                     let right_is_padding = node.right == padding(profile, left.height());
-                    is_another |= right_is_padding != right.is_none();
+                    differs = right_is_padding != right.is_none();
+                    to_do.push(Step::Done(hash, shape, wrong));
                     if !right_is_padding {
-                        to_visit.extend(right.map(|right| (node.right, right)));
+                        to_do.extend(right.map(|right| Step::Look(node.right, right)));
                     }
-                    to_visit.push((node.left, left));
+                    to_do.push(Step::Look(node.left, left));
                 }),
             };
+            is_another |= differs;
+            wrong = wrong.saturating_add(u64::from(differs || visited.is_err()));
             let is_root = hash == leaf.data_root;
             if let Err(fault) = visited {
                 if is_root && self.is_of_another_kind(&hash, shape) {

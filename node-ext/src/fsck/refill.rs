@@ -10,9 +10,10 @@ use crate::engine::{Batch, Durability, Engine, EngineError, Family};
 use crate::layout::{self, InteriorValue};
 use cairn_primitives::H256;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, InteriorNode, TreeBuilder};
+use rustix::fs::{Mode, OFlags};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Chunks that are written in one batch: 4 MiB.
@@ -181,7 +182,15 @@ impl Writer<'_> {
 
 /// Hands a file's chunks on, in order; of an empty file, one empty chunk.
 fn for_each_chunk(path: &Path, mut each: impl FnMut(&[u8])) -> std::io::Result<()> {
-    let mut file = File::open(path)?;
+    // A pipe that has taken the file's place would never end.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::new(
+            ErrorKind::InvalidInput,
+            "it is no file",
+        ));
+    }
     let limit = u64::try_from(CHUNK_BYTES).unwrap_or(u64::MAX);
     let mut bytes = Vec::with_capacity(CHUNK_BYTES);
     let mut is_first = true;

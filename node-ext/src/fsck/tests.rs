@@ -21,6 +21,7 @@ mod climbing;
 mod content;
 mod damage;
 mod lost;
+mod repeated;
 mod signed;
 
 const ID: BucketId = BucketId(7);

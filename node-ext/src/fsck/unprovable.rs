@@ -8,6 +8,7 @@ use crate::error::ProveError;
 use crate::layout::{Child, FlagValue, UnshapedValue};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{LeafIndex, MmrLeaf};
+use std::collections::HashSet;
 
 impl Check<'_> {
     /// Takes note of the leaves that are flagged.
@@ -39,12 +40,19 @@ impl Check<'_> {
             hash: leaf.data_root,
         };
         let mut reached = Vec::new();
+        // Until all of it is seen to be whole, it says nothing of another leaf.
+        let mut seen = HashSet::new();
         let checked = self.bucket.view(At::Newest).and_then(|view| {
-            view.for_each_flagged_chunk(root, |hash, bytes| {
+            let whole = &self.flagged_whole;
+            let mut is_new = |child| !whole.contains(&child) && seen.insert(child);
+            view.walk_flagged(root, &mut is_new, |hash, bytes| {
                 reached.push((*hash, bytes.len()));
                 Ok(())
             })
         });
+        if checked.is_ok() {
+            self.flagged_whole.extend(seen);
+        }
         for (hash, length) in reached {
             let bytes = u64::try_from(length).unwrap_or(u64::MAX);
             self.report.bytes = self.report.bytes.saturating_add(bytes);

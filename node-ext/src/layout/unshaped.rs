@@ -72,7 +72,7 @@ impl Flaw {
 }
 
 /// What a hash stands for. Under the plain profile it does not say so itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// Nothing.
     Padding,
@@ -158,7 +158,7 @@ pub(crate) enum UnshapedValue {
 }
 
 /// A child of such a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Child {
     pub(crate) kind: Kind,
     pub(crate) hash: H256,

@@ -98,7 +98,7 @@ impl Check<'_> {
             .collect();
         for (hash, value) in suspects {
             let place = format!("node {hash:?} of a chunk tree");
-            match self.joined_shape(&value, MAX_LEVELS) {
+            match self.joined_shape(&hash, &value, MAX_LEVELS) {
                 Some(subtree) if subtree == value.subtree => {}
                 Some(subtree) => {
                     let value = InteriorValue { subtree, ..value };
@@ -114,8 +114,20 @@ impl Check<'_> {
         }
     }
 
-    fn joined_shape(&self, value: &InteriorValue, levels: u32) -> Option<Subtree> {
+    /// The shape that a suspect's children give it. Kept once it is known: a
+    /// stranger's records may name one another over and over.
+    fn joined_shape(&self, hash: &H256, value: &InteriorValue, levels: u32) -> Option<Subtree> {
         let levels = levels.checked_sub(1)?;
+        let key = (*hash, levels);
+        if let Some(known) = self.content.judged.borrow().get(&key) {
+            return *known;
+        }
+        let joined = self.join_children(value, levels);
+        self.content.judged.borrow_mut().insert(key, joined);
+        joined
+    }
+
+    fn join_children(&self, value: &InteriorValue, levels: u32) -> Option<Subtree> {
         let profile = self.bucket.profile();
         let mut rights = None;
         for left in self.true_shapes(&value.left, levels) {
@@ -146,7 +158,7 @@ impl Check<'_> {
             .and_then(|length| Subtree::chunk(length).ok());
         let interior = value.and_then(|value| {
             if self.content.suspects.contains_key(hash) {
-                self.joined_shape(&value, levels)
+                self.joined_shape(hash, &value, levels)
             } else {
                 Some(value.subtree)
             }
