@@ -7,9 +7,11 @@ use crate::error::{CreateError, OpenError};
 use crate::fsck::repair::RepairError;
 use crate::keystore::KeyFolder;
 use crate::layout::{BUCKETS_DIR, KEYSTORE_DIR, LOCK_FILE, bucket_dir_name, parse_bucket_dir_name};
+use crate::space::DiskGuard;
 use cairn_primitives::BucketId;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Why a base path cannot be worked in.
@@ -68,6 +70,8 @@ pub enum BasePathError {
 pub struct BasePath {
     path: PathBuf,
     access: Access,
+    /// Bytes of the disk that are kept from clients, where not the usual ones.
+    reserve: Option<u64>,
     /// Holds the lock; absent on a disk that takes no writes, where nobody can
     /// change anything.
     _lock: Option<File>,
@@ -82,7 +86,12 @@ impl BasePath {
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, BasePathError> {
         let path = path.into();
         let buckets = path.join(BUCKETS_DIR);
-        std::fs::create_dir_all(&buckets).map_err(|source| io("make", &buckets, source))?;
+        // What clients store is nobody else's to read.
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&buckets);
+        made.map_err(|source| io("make", &buckets, source))?;
         // What is made in it must be found after a loss of power.
         File::open(&path)
             .and_then(|folder| folder.sync_all())
@@ -111,6 +120,7 @@ impl BasePath {
             Ok(()) => Ok(Self {
                 path,
                 access,
+                reserve: None,
                 _lock: lock,
             }),
             Err(TryLockError::WouldBlock) => Err(BasePathError::Locked { path }),
@@ -118,9 +128,25 @@ impl BasePath {
         }
     }
 
+    /// The same, with so many bytes of its disk kept from what clients bring;
+    /// without a number the usual ones, see [`DiskGuard::of_path`].
+    pub fn with_reserve(self, reserve: Option<u64>) -> Self {
+        Self { reserve, ..self }
+    }
+
+    /// What buckets of this base path share, with its disk guarded.
+    pub fn guarded(&self, shared: Shared) -> Shared {
+        shared.guarded_by(DiskGuard::of_path(&self.path, self.reserve))
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether others of this machine may look into it, by its mode.
+    pub fn is_open_to_others(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|path| path.mode() & 0o077 != 0)
     }
 
     /// The folder of all buckets.

@@ -6,6 +6,7 @@
 //! Proofs take neither: they read what is never changed.
 
 mod build;
+pub(crate) mod charge;
 mod commit;
 mod content;
 mod fetch;
@@ -30,6 +31,7 @@ mod unshaped;
 mod uploads;
 
 pub(crate) use build::{Builder, KeepBytes};
+pub use charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
 pub use commit::{Committed, NewLeaf};
 pub(crate) use content::ContentChange;
 pub use fetch::Content;
@@ -58,7 +60,8 @@ use std::sync::{Arc, OnceLock};
 pub struct BucketConfig {
     /// How it hashes, for its whole life.
     pub profile: HashingProfile,
-    /// Bytes of content that it may hold; each chunk is counted once.
+    /// Bytes that it may be charged: for content, each chunk once, and for each
+    /// record that it takes to keep content, leaves, trees and promises.
     pub max_bytes: u64,
 }
 
@@ -71,6 +74,9 @@ impl Default for BucketConfig {
         }
     }
 }
+
+/// What the files of an empty bucket take, in bytes.
+const EMPTY_BUCKET: u64 = 64 << 10;
 
 fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {
     move |source| CreateError::Folder {
@@ -146,6 +152,7 @@ pub struct Bucket {
     /// Held by a prune or a release, of which there is one at a time.
     shortening: Mutex<()>,
     content: Mutex<content::ContentState>,
+    charged: charge::Charged,
     /// Rung when an upload ends, for a release that waits for it.
     upload_ended: Condvar,
     /// The last commitment that was promised since the bucket was opened.
@@ -219,6 +226,7 @@ impl Bucket {
             std::fs::remove_dir_all(path).map_err(folder_fault(id, path))?;
         }
         std::fs::create_dir(path).map_err(folder_fault(id, path))?;
+        shared.admit(EMPTY_BUCKET)?;
         let engine = Engine::create(path, shared)?;
         let tip = Tip {
             tree: Sequence(0),
@@ -305,11 +313,14 @@ impl Bucket {
         usage: Usage,
         kept_nodes: usize,
     ) -> Self {
-        Self {
+        let charged = charge::Charged::default();
+        charged.content_is(usage);
+        let bucket = Self {
             id,
             config,
             access,
             engine,
+            charged,
             upper_nodes: node_cache::NodeCache::new(tip.tree, kept_nodes),
             tip: RwLock::new(Arc::new(tip)),
             commits: queue::Queue::default(),
@@ -320,7 +331,11 @@ impl Bucket {
             promised: Mutex::new(None),
             announce: OnceLock::new(),
             poison: OnceLock::new(),
+        };
+        if access == Access::ReadWrite {
+            bucket.count_retired();
         }
+        bucket
     }
 
     /// The bucket's name on chain.

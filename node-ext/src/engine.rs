@@ -98,6 +98,7 @@ impl Batch<'_> {
 pub(crate) struct Engine {
     db: Db,
     path: PathBuf,
+    shared: Shared,
     single: AtomicU64,
     batched: AtomicU64,
     batched_keys: AtomicU64,
@@ -118,6 +119,7 @@ impl Engine {
         Self::finish(
             Db::open_cf_descriptors(&options, path, families(shared)),
             path,
+            shared,
             "making a bucket",
         )
     }
@@ -135,18 +137,20 @@ impl Engine {
             Access::ReadWrite => Db::open_cf_descriptors(&options, path, families),
             Access::ReadOnly => Db::open_cf_descriptors_read_only(&options, path, families, false),
         };
-        Self::finish(opened, path, "opening a bucket")
+        Self::finish(opened, path, shared, "opening a bucket")
     }
 
     fn finish(
         opened: Result<Db, rocksdb::Error>,
         path: &Path,
+        shared: &Shared,
         doing: &'static str,
     ) -> Result<Self, EngineError> {
         let db = opened.map_err(|error| EngineError::new(doing, path, &error))?;
         let engine = Self {
             db,
             path: path.to_owned(),
+            shared: shared.clone(),
             single: AtomicU64::new(0),
             batched: AtomicU64::new(0),
             batched_keys: AtomicU64::new(0),
@@ -182,6 +186,11 @@ impl Engine {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What the database shares with the others of its process.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     pub(crate) fn read_counts(&self) -> ReadCounts {

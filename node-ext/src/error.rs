@@ -11,6 +11,7 @@ pub use prune::{PruneError, ReleaseError};
 use crate::engine::EngineError;
 use crate::layout::Flaw;
 use crate::signing::SignError;
+use crate::space::DiskReserved;
 use cairn_primitives::chunk_tree::ShapeError;
 use cairn_primitives::sp_mmr::PlanError;
 use cairn_primitives::verify::VerifyError;
@@ -38,6 +39,9 @@ pub enum CreateError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The disk is too full for another.
+    #[error(transparent)]
+    Reserved(#[from] DiskReserved),
     /// It was made, and does not open.
     #[error(transparent)]
     Open(OpenError),
@@ -122,18 +126,21 @@ pub enum IngestError {
     /// The quota does not allow it.
     #[error(
         "bucket {bucket} is full: {needed} bytes more would exceed its quota of {max} bytes, \
-         of which {used} are used"
+         of which {used} are used, what keeps content and leaves included"
     )]
     Quota {
         /// The bucket.
         bucket: BucketId,
-        /// Bytes that are not in the bucket yet.
+        /// Bytes that it would be charged more.
         needed: u64,
-        /// Bytes of content in the bucket.
+        /// Bytes that it is charged.
         used: u64,
         /// Bytes allowed.
         max: u64,
     },
+    /// The disk is too full for what clients bring.
+    #[error(transparent)]
+    Reserved(#[from] DiskReserved),
     /// The bytes are not those that the hash names.
     #[error("the content hashes to {found:?}, and not to {claimed:?} as was claimed")]
     HashMismatch {
@@ -235,6 +242,39 @@ pub enum CommitError {
         /// The bucket.
         bucket: BucketId,
     },
+    /// The quota does not allow it.
+    #[error(
+        "bucket {bucket} is full: {needed} bytes more for leaves would exceed its quota of {max} \
+         bytes, of which {used} are used, what keeps content and leaves included"
+    )]
+    Quota {
+        /// The bucket.
+        bucket: BucketId,
+        /// Bytes that it would be charged more.
+        needed: u64,
+        /// Bytes that it is charged.
+        used: u64,
+        /// Bytes allowed.
+        max: u64,
+    },
+    /// A leaf says a size that no content of the bucket may have.
+    #[error(
+        "the content of {data_root:?} has {data_size} bytes, and one leaf of bucket {bucket} may \
+         have {most} at most: content that repeats itself counts as often as it is there"
+    )]
+    LeafTooLarge {
+        /// The bucket.
+        bucket: BucketId,
+        /// The root that was to be committed.
+        data_root: H256,
+        /// Its size in bytes.
+        data_size: u64,
+        /// Bytes that a leaf may have.
+        most: u64,
+    },
+    /// The disk is too full for what clients bring.
+    #[error(transparent)]
+    Reserved(#[from] DiskReserved),
     /// What is stored for a data root cannot be read.
     #[error("what bucket {bucket} stores for {data_root:?} is damaged; run `cairn fsck`")]
     Damaged {

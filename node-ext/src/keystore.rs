@@ -5,7 +5,7 @@
 use crate::signing::{KEY_TYPE, Signer};
 use sp_core::{Pair, sr25519};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Why a key was not found or kept.
@@ -91,6 +91,18 @@ impl KeyFolder {
         Ok(keys)
     }
 
+    /// The keys whose files others of this machine may read or write, by their
+    /// modes.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::File`] when the folder cannot be read.
+    pub fn exposed(&self) -> Result<Vec<PathBuf>, KeyError> {
+        let files = self.list()?.into_iter().map(|key| file_name(&key));
+        let paths = files.map(|name| self.path.join(name));
+        Ok(paths.filter(|path| is_exposed(path)).collect())
+    }
+
     /// Makes a new key, and returns its public part.
     ///
     /// # Errors
@@ -137,6 +149,14 @@ impl KeyFolder {
             }
         };
         let file = self.path.join(file_name(&key));
+        if is_exposed(&file) {
+            // Not refused: a provider that does not sign loses what it guards.
+            tracing::warn!(
+                file = %file.display(),
+                "others of this machine may read or replace the key: chmod 600, and think of \
+                 registering another"
+            );
+        }
         let text =
             std::fs::read_to_string(&file).map_err(|source| self.fault("read", &file, source))?;
         let damaged = || KeyError::Damaged { path: file.clone() };
@@ -149,7 +169,12 @@ impl KeyFolder {
     }
 
     fn write(&self, public: [u8; 32], secret: &str) -> Result<[u8; 32], KeyError> {
-        std::fs::create_dir_all(&self.path)
+        // The keystore may be made before the base path that it is in.
+        let mut folders = std::fs::DirBuilder::new();
+        folders
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path)
             .map_err(|source| self.fault("make", &self.path, source))?;
         let file = self.path.join(file_name(&public));
         let unfinished = self.path.join(format!("{}.new", file_name(&public)));
@@ -179,6 +204,11 @@ impl KeyFolder {
             source,
         }
     }
+}
+
+/// Whether anybody but its owner may read or write a file.
+fn is_exposed(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|file| file.mode() & 0o077 != 0)
 }
 
 fn file_name(public: &[u8; 32]) -> String {
@@ -228,5 +258,24 @@ mod tests {
             keys.insert("no phrase"),
             Err(KeyError::NotASecret(_))
         ));
+    }
+
+    #[test]
+    fn l5_a_key_that_others_may_read_is_told_and_signs_all_the_same() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let keys = KeyFolder::new(folder.path().join("base/keystore"));
+        let key = keys.generate().unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!(mode(&folder.path().join("base")), 0o700);
+        assert_eq!(mode(&folder.path().join("base/keystore")), 0o700);
+        assert_eq!(keys.exposed().unwrap(), Vec::<PathBuf>::new());
+
+        let file = folder.path().join("base/keystore").join(file_name(&key));
+        for exposed in [0o640, 0o604, 0o660] {
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(exposed)).unwrap();
+            assert_eq!(keys.exposed().unwrap(), [file.clone()]);
+            assert_eq!(keys.signer(None).unwrap().public(), key);
+        }
     }
 }

@@ -64,13 +64,14 @@ mod salvage;
 pub mod schedule;
 mod scrub;
 mod signing;
+mod space;
 mod transfer;
 
 pub use base_path::{BasePath, BasePathError};
 pub use bucket::{
-    Answer, At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, Committed, Content,
-    Ingested, NewLeaf, Promise, Pruned, Released, RetiredTree, SpAncestryProof, SpLeavesProof,
-    View,
+    Answer, At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, CHUNK_RECORDS, Committed,
+    Content, Ingested, LEAF_RECORD, NODE_RECORD, NewLeaf, Promise, Pruned, Released, RetiredTree,
+    SpAncestryProof, SpLeavesProof, TREE_RECORDS, View,
 };
 pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Resources, Shared};
 pub use error::{
@@ -98,6 +99,7 @@ pub use provider::{
 pub use salvage::Salvaged;
 pub use scrub::{Pace, Scrub, ScrubFinding, ScrubPoint, StepReport};
 pub use signing::{KEY_TYPE, SignError, SignedCommitment, Signer};
+pub use space::{DiskFree, DiskGuard, DiskReading, DiskReserved, free_at};
 pub use transfer::{
     Check, Exported, Form, Imported, Manifest, ManifestFault, ManifestFile, Progress, Source, Step,
     TransferError, import_bucket, remove_unfinished,

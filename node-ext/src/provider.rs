@@ -39,6 +39,7 @@ use crate::keystore::KeyFolder;
 use crate::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
 use crate::pool::{Allowance, Budget, BudgetRequest, Pool, PoolStatistics, Wanted};
 use crate::signing::{SignedCommitment, Signer};
+use crate::space::DiskReading;
 use crate::transfer::remove_unfinished;
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, H256};
@@ -126,6 +127,14 @@ impl Provider {
         options: ProviderOptions,
     ) -> Result<Self, ProviderError> {
         base.check_writable()?;
+        if base.is_open_to_others() {
+            let path = base.path().display();
+            tracing::warn!(
+                %path,
+                "others of this machine may look into the base path, and read what clients store: \
+                 chmod 700 keeps it to its owner"
+            );
+        }
         let (index, trash, writes_nothing) = match Self::index_and_trash(&base) {
             Ok((index, trash)) => (index, trash, None),
             Err(error) if options.answer_at_least => {
@@ -144,7 +153,7 @@ impl Provider {
         let counts = Arc::new(Counts::default());
         let home = BucketFolders {
             folder: base.path().join(BUCKETS_DIR),
-            shared: Shared::new(budget.resources),
+            shared: base.guarded(Shared::new(budget.resources)),
             ledger: ledger.clone(),
             making: Mutex::default(),
             announce: Arc::new({
@@ -411,6 +420,11 @@ impl Provider {
         self.inner.ledger.index()
     }
 
+    /// How the disk of the base path stands.
+    pub fn disk(&self) -> DiskReading {
+        self.inner.disk()
+    }
+
     /// What the pool counts.
     pub fn statistics(&self) -> PoolStatistics {
         self.inner.pool.statistics()
@@ -421,7 +435,7 @@ impl Provider {
         *self.inner.scrubbing.done.lock()
     }
 
-    /// Registers what the pool, the buckets and the scrub count with a node's registry.
+    /// Registers what the pool, the buckets, the disk and the scrub count with a node's registry.
     ///
     /// # Errors
     ///
@@ -429,6 +443,7 @@ impl Provider {
     pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
         self.inner.pool.register(registry)?;
         counts::register(&self.inner, registry)?;
+        counts::register_disk(&self.inner, registry)?;
         self.inner.scrubbing.register(registry)
     }
 

@@ -1,6 +1,7 @@
 //! The command line as a whole: what holds for every command, and which
 //! commands there are. What a command takes is told beside it.
 
+use crate::amount;
 use crate::commands::run::account;
 use crate::commands::{
     bucket, drill, fsck, get, import_legacy, key, prove, put, run, scrub, status, verify,
@@ -42,6 +43,11 @@ pub(crate) struct Globals {
     /// [default: the base path's keys, where its provider is asked]
     #[arg(long, global = true, value_name = "KEY", value_parser = account)]
     pub(crate) provider: Option<[u8; 32]>,
+    /// Bytes of its disk that are kept free for promises, duties and answers, so that nothing is
+    /// stored, imported or exported into them: 2GiB [default: 1 GiB or a hundredth of the disk,
+    /// whichever is more, and at most a tenth]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = amount::bytes)]
+    pub(crate) disk_reserve: Option<u64>,
     /// Answer in JSON, one object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -57,15 +63,14 @@ impl Globals {
 
     /// Takes the base path as it is there.
     pub(crate) fn open(&self, access: Access) -> Result<BasePath, Failure> {
-        Ok(BasePath::open(
-            home::base_path(self.base_path.as_ref())?,
-            access,
-        )?)
+        let path = home::base_path(self.base_path.as_ref())?;
+        Ok(BasePath::open(path, access)?.with_reserve(self.disk_reserve))
     }
 
     /// Takes the base path for writing, and makes it where it is not there.
     pub(crate) fn create(&self) -> Result<BasePath, Failure> {
-        Ok(BasePath::create(home::base_path(self.base_path.as_ref())?)?)
+        let path = home::base_path(self.base_path.as_ref())?;
+        Ok(BasePath::create(path)?.with_reserve(self.disk_reserve))
     }
 }
 

@@ -141,6 +141,11 @@ impl Remote {
     }
 
     /// A path on the provider's machine. What is meant from a folder of this
+    /// Whether it has the base path that is meant here.
+    pub(crate) const fn is_here(&self) -> bool {
+        self.is_here
+    }
+
     /// machine is found there only if they are one.
     pub(crate) fn path(&self, path: &Path) -> Result<String, Failure> {
         let absolute = match path.is_absolute() {

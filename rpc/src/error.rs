@@ -80,6 +80,8 @@ codes! {
     Failed = 12_013,
     /// The connection asks more often than it may.
     TooOften = 12_014,
+    /// The provider's disk has no room but what it keeps for its promises: ask again later.
+    DiskReserved = 12_015,
 
     /// The provider has no such bucket.
     NoSuchBucket = 12_020,
@@ -132,6 +134,8 @@ codes! {
     Exhausted = 12_055,
     /// Only the newest commitment is signed for everybody, and what was signed before.
     NotSigned = 12_056,
+    /// The content is larger than that of one leaf may be.
+    LeafTooLarge = 12_057,
 
     /// No leaf stands before the sequence.
     NothingBefore = 12_060,
@@ -227,6 +231,14 @@ impl Error {
     pub(crate) fn too_often(retry_after: Duration) -> Self {
         let message = "this connection asks more often than it may: slow down".to_owned();
         Self::with_data(Code::TooOften, message, retry(retry_after))
+    }
+
+    /// Nothing is taken, so that what was signed can be kept. How full the disk is
+    /// is the operator's business.
+    pub(crate) fn disk_reserved(retry_after: Duration) -> Self {
+        let message = "the provider's disk has no room for more but what it keeps for its \
+                       promises: it takes content again once there is, so ask again later";
+        Self::with_data(Code::DiskReserved, message.to_owned(), retry(retry_after))
     }
 
     pub(crate) fn too_late(within: Duration) -> Self {

@@ -5,6 +5,7 @@
 //! its state is written last: until then there is no bucket to be found.
 
 use super::Tip;
+use super::charge::{self, NODE_RECORD};
 use super::commit::Additions;
 use super::{BucketConfig, folder_fault};
 use crate::engine::{Durability, Engine, EngineError, Family, Shared};
@@ -84,6 +85,7 @@ impl Builder {
         if self.engine.get(Family::Content, &key)?.is_some() {
             return Ok(());
         }
+        self.check_disk(length)?;
         let mut batch = self.engine.batch();
         if self.keep_bytes == KeepBytes::Yes {
             batch.put(Family::Content, layout::chunk_key(hash), bytes);
@@ -93,6 +95,13 @@ impl Builder {
         self.usage.bytes = self.usage.bytes.saturating_add(length);
         self.usage.chunks = self.usage.chunks.saturating_add(1);
         Ok(())
+    }
+
+    /// Whether what is kept for promises and answers stays free of it.
+    fn check_disk(&self, bytes: u64) -> Result<(), EngineError> {
+        let admitted = self.engine.shared().admit(bytes);
+        let doing = "bringing a bucket in";
+        admitted.map_err(|reserved| EngineError::reserved(doing, self.engine.path(), reserved))
     }
 
     /// Stores an interior node whose children are there, unless it is there.
@@ -114,6 +123,7 @@ impl Builder {
         if self.engine.get(Family::Content, &key)?.is_some() {
             return Ok(());
         }
+        self.check_disk(NODE_RECORD)?;
         let mut batch = self.engine.batch();
         batch.put(Family::Content, key, value);
         self.engine.write_unlogged(batch)?;
@@ -167,6 +177,8 @@ impl Builder {
             self.tip.root = self.tip.frontier.root();
             additions.promise(&self.tip, 0);
         }
+        let number = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+        self.check_disk(charge::of_leaves(number))?;
         let mut batch = self.engine.batch();
         additions.write(&mut batch);
         self.engine.write_unlogged(batch)?;

@@ -4,6 +4,7 @@
 //! Commits that arrive together share a batch (`queue`). Each still gets a
 //! commitment of its own, at its own leaf count, as if it had been alone.
 
+use super::charge::{self, OverQuota};
 use super::queue::{GroupError, Request, Ticket};
 use super::{Bucket, Promise, Tip};
 use crate::engine::{Durability, Family};
@@ -15,6 +16,11 @@ use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf, Positio
 use codec::Encode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// One leaf may use this part of the `total_size` that is left, as a power of
+/// two: 16 TiB in a new bucket. So much is never used up: to bring what a leaf
+/// may have below 1 GiB takes ten million leaves, which are charged 2.5 GB.
+const LEAF_PART_BITS: u32 = 20;
 
 /// Content to commit, all of which is in the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +92,15 @@ impl Bucket {
         self.usable()?;
         // What is found now must still be there when the leaves are written.
         let _committing = self.committing.read();
-        leaves
-            .iter()
-            .try_for_each(|leaf| self.check_content(leaf))?;
+        leaves.iter().try_for_each(|leaf| {
+            self.check_content(leaf)?;
+            self.check_size(leaf)
+        })?;
+        if !leaves.is_empty() {
+            // What is signed again needs no room that is worth speaking of.
+            let number = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+            self.engine.shared().admit(charge::of_leaves(number))?;
+        }
         self.flush_unlogged()?;
         let request = Request {
             leaves: leaves.to_vec(),
@@ -98,6 +110,12 @@ impl Bucket {
         self.run(request).map_err(|error| match error {
             GroupError::Exhausted => CommitError::Exhausted { bucket: self.id },
             GroupError::NothingToSign => CommitError::NothingToSign { bucket: self.id },
+            GroupError::Quota(OverQuota { used, needed }) => CommitError::Quota {
+                bucket: self.id,
+                needed,
+                used,
+                max: self.config.max_bytes,
+            },
             GroupError::Engine(error) => CommitError::Engine(error),
             GroupError::Poisoned(reason) => crate::error::Unusable::Poisoned {
                 bucket: self.id,
@@ -128,7 +146,7 @@ impl Bucket {
         let mut advanced = false;
         let mut nodes = Vec::new();
         for ticket in group {
-            match advance(&tip, &ticket.request) {
+            match self.advance(&tip, &ticket.request) {
                 Ok((next, additions)) => {
                     let commitment = next.commitment();
                     let first_leaf = tip.frontier.count().next_index();
@@ -165,6 +183,16 @@ impl Bucket {
         self.note_promised(&done);
         for (ticket, committed) in done {
             *ticket.outcome.lock() = Some(Ok(committed));
+        }
+    }
+
+    /// The tip after a request, and what it adds. Reads nothing from disk.
+    fn advance(&self, tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
+        let (next, additions) = advance(tip, request)?;
+        let leaves = u64::try_from(request.leaves.len()).unwrap_or(u64::MAX);
+        match self.over_quota_of(&next, leaves).filter(|_| leaves > 0) {
+            Some(over) => Err(GroupError::Quota(over)),
+            None => Ok((next, additions)),
         }
     }
 
@@ -220,6 +248,23 @@ impl Bucket {
             });
         }
         Ok(())
+    }
+
+    /// Whether a leaf leaves others their part of the numbers. Content that
+    /// repeats itself costs next to nothing, so that without a bound 64 leaves
+    /// would use up all of `total_size`, and the bucket would take no more.
+    fn check_size(&self, leaf: &NewLeaf) -> Result<(), CommitError> {
+        let left = u64::MAX.saturating_sub(self.tip().total_size);
+        let most = (left >> LEAF_PART_BITS).min(self.config.max_bytes);
+        if leaf.data_size <= most {
+            return Ok(());
+        }
+        Err(CommitError::LeafTooLarge {
+            bucket: self.id,
+            data_root: leaf.data_root,
+            data_size: leaf.data_size,
+            most,
+        })
     }
 
     fn stored_chunk(&self, hash: &H256) -> Result<Option<Subtree>, CommitError> {

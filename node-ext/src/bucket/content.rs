@@ -9,6 +9,7 @@
 //! content claim it too, and nodes and commits of others do not build on it.
 
 use super::Bucket;
+use super::charge::{CHUNK_RECORDS, NODE_RECORD, OverQuota};
 use super::uploads::Uploads;
 use crate::engine::{Batch, Durability, EngineError, Family};
 use crate::error::IngestError;
@@ -133,18 +134,9 @@ impl Bucket {
             hash: *hash,
             reason: too_long(),
         })?;
+        self.check_room(CHUNK_RECORDS.saturating_add(length.into()))?;
         let mut usage = content.usage;
-        let full = || IngestError::Quota {
-            bucket: self.id,
-            needed: length.into(),
-            used: usage.bytes,
-            max: self.config.max_bytes,
-        };
-        let used = usage.bytes.checked_add(length.into()).ok_or_else(full)?;
-        if used > self.config.max_bytes {
-            return Err(full());
-        }
-        usage.bytes = used;
+        usage.bytes = usage.bytes.saturating_add(length.into());
         usage.chunks = usage.chunks.saturating_add(1);
         let mut batch = self.engine.batch();
         batch.put(Family::Content, layout::chunk_key(hash), bytes);
@@ -152,6 +144,20 @@ impl Bucket {
         self.write_content(content, batch, usage)?;
         content.changed(*hash, Some(length));
         Ok(true)
+    }
+
+    /// Whether the quota and the disk have room for content that is charged so
+    /// many bytes.
+    fn check_room(&self, needed: u64) -> Result<(), IngestError> {
+        if let Some(OverQuota { used, needed }) = self.over_quota(needed) {
+            return Err(IngestError::Quota {
+                bucket: self.id,
+                needed,
+                used,
+                max: self.config.max_bytes,
+            });
+        }
+        Ok(self.engine.shared().admit(needed)?)
     }
 
     /// How often content was written since the bucket was opened: what was seen
@@ -198,6 +204,7 @@ impl Bucket {
             subtree,
         }
         .to_bytes();
+        self.check_room(NODE_RECORD)?;
         let mut usage = content.usage;
         usage.interior_nodes = usage.interior_nodes.saturating_add(1);
         let mut batch = self.engine.batch();
@@ -221,6 +228,7 @@ impl Bucket {
         };
         written.map_err(|error| self.poisoned_by(error))?;
         content.usage = usage;
+        self.charged.content_is(usage);
         content.writes = content.writes.saturating_add(1);
         Ok(())
     }

@@ -8,7 +8,7 @@
 
 mod regrowth;
 
-use super::{Bucket, RetiredTree, Tip};
+use super::{Bucket, RetiredTree, Tip, charge};
 use crate::engine::{Durability, Family};
 use crate::error::PruneError;
 use crate::layout::{self, Deletion, RetiredRecord};
@@ -84,7 +84,13 @@ impl Bucket {
     ) -> Result<Pruned, PruneError> {
         self.usable()?;
         let _alone = self.shortening.lock();
-        self.check_cut(&self.tip(), before)?;
+        let tip = self.tip();
+        self.check_cut(&tip, before)?;
+        // A prune gives room in the end, and takes some first: an admin's client
+        // may ask for one after another.
+        let survivors = tip.end().0.saturating_sub(before.0);
+        let nodes = survivors.saturating_mul(charge::TREE_RECORDS);
+        self.engine.shared().admit_into_reserve(nodes)?;
         if let Some(authorisation) = &authorisation {
             self.sr25519(&authorisation.deletion.signature)?;
         }
@@ -176,6 +182,7 @@ impl Bucket {
             .map_err(|error| self.poisoned_by(error))?;
         self.upper_nodes.restart(before);
         *self.tip.write() = Arc::new(next);
+        self.count_retired();
         Ok(Pruned {
             retired: RetiredTree::new(tip.tree, retired),
             commitment,

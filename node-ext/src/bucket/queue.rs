@@ -5,6 +5,7 @@
 //! each of its group gets an outcome.
 
 use super::Bucket;
+use super::charge::OverQuota;
 use super::commit::{Committed, NewLeaf};
 use crate::engine::{Durability, EngineError};
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -33,6 +34,7 @@ pub(super) type Outcome = Result<Committed, GroupError>;
 pub(super) enum GroupError {
     Exhausted,
     NothingToSign,
+    Quota(OverQuota),
     Engine(EngineError),
     Poisoned(String),
 }

@@ -98,6 +98,7 @@ impl Bucket {
             batch.put(Family::Tree, key, &kept.encode());
         }
         self.write_shortened(batch, Durability::Synced)?;
+        self.count_retired();
         Ok(Released {
             tree: RetiredTree::new(tree, record),
             leaves: swept.leaves,

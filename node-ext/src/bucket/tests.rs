@@ -12,6 +12,7 @@ use sp_keystore::Keystore;
 use tempfile::TempDir;
 
 mod built;
+mod charge;
 mod content;
 mod faults;
 mod interrupted;

@@ -1,5 +1,6 @@
 //! What the database's failures mean, and what to do about them.
 
+use crate::space::DiskReserved;
 use std::path::{Path, PathBuf};
 
 /// What kind of failure the database reports.
@@ -49,6 +50,16 @@ impl EngineError {
     /// Whether what is on disk is not what was written.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self.kind, FaultKind::Corrupt | FaultKind::Absent)
+    }
+
+    /// What is brought in would touch what is kept free of the disk.
+    pub(crate) fn reserved(doing: &'static str, path: &Path, reserved: DiskReserved) -> Self {
+        Self {
+            doing,
+            path: path.to_owned(),
+            kind: FaultKind::NoSpace,
+            message: reserved.to_string(),
+        }
     }
 
     pub(super) fn new(doing: &'static str, path: &Path, error: &rocksdb::Error) -> Self {

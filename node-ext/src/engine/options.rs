@@ -6,10 +6,12 @@
 
 use super::Family;
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
+use crate::space::{DiskGuard, DiskReading, DiskReserved};
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBRecoveryMode,
     LogLevel, Options, WriteBufferManager,
 };
+use std::sync::Arc;
 
 /// Memory that one bucket's unflushed leaves and nodes may take, in bytes:
 /// some thousands of commits.
@@ -82,6 +84,7 @@ pub struct Shared {
     open_files: u16,
     kept_nodes: usize,
     tuned: bool,
+    guard: Option<Arc<DiskGuard>>,
 }
 
 impl Shared {
@@ -98,7 +101,50 @@ impl Shared {
             open_files: resources.open_files,
             kept_nodes: resources.kept_nodes,
             tuned: true,
+            guard: None,
         }
+    }
+
+    /// The same, with the last part of a disk kept from what clients bring.
+    pub fn guarded_by(self, guard: DiskGuard) -> Self {
+        Self {
+            guard: Some(Arc::new(guard)),
+            ..self
+        }
+    }
+
+    /// Lets clients take some bytes more of the disk.
+    pub(crate) fn admit(&self, bytes: u64) -> Result<(), DiskReserved> {
+        match &self.guard {
+            Some(guard) => guard.admit(bytes, || self.unwritten()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether so much would fit on the disk, all of it.
+    pub(crate) fn would_fit(&self, bytes: u64) -> Result<(), DiskReserved> {
+        match &self.guard {
+            Some(guard) => guard.would_fit(bytes, self.unwritten()),
+            None => Ok(()),
+        }
+    }
+
+    /// Lets what gives room later take some of the reserve first.
+    pub(crate) fn admit_into_reserve(&self, bytes: u64) -> Result<(), DiskReserved> {
+        match &self.guard {
+            Some(guard) => guard.admit_into_reserve(bytes, self.unwritten()),
+            None => Ok(()),
+        }
+    }
+
+    /// How the disk stands; `None` where nothing of it is kept back.
+    pub(crate) fn disk(&self) -> Option<DiskReading> {
+        let guard = self.guard.as_ref()?;
+        Some(guard.reading(self.unwritten()))
+    }
+
+    fn unwritten(&self) -> u64 {
+        u64::try_from(self.unflushed_bytes()).unwrap_or(u64::MAX)
     }
 
     /// The same, for databases under RocksDB's own default options and outside

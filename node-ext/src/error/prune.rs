@@ -2,6 +2,7 @@
 
 use super::{ProveError, Unusable};
 use crate::engine::EngineError;
+use crate::space::DiskReserved;
 use cairn_primitives::{BucketId, H256, LeafCount, Sequence};
 use std::time::Duration;
 
@@ -76,6 +77,9 @@ pub enum PruneError {
         /// The leaf count that the authorisation names.
         signed_at: LeafCount,
     },
+    /// The disk is too full for the nodes of the new tree.
+    #[error(transparent)]
+    Reserved(#[from] DiskReserved),
     /// A surviving leaf cannot be read, or does not follow on the one before.
     #[error(transparent)]
     Leaf(ProveError),

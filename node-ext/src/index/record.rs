@@ -5,7 +5,7 @@
     reason = "the codec's derive casts each variant's index, which is given here"
 )]
 
-use crate::bucket::{Bucket, BucketConfig, Promise};
+use crate::bucket::{Bucket, BucketConfig, Promise, charge};
 use crate::layout::Usage;
 use cairn_primitives::{Commitment, H256, HashingProfile};
 use codec::{Decode, Encode};
@@ -66,6 +66,13 @@ impl BucketRecord {
             },
             files: None,
         }
+    }
+
+    /// Bytes that the bucket is charged, but for what its retired trees take; see
+    /// [`Bucket::charged_bytes`].
+    pub fn charged_bytes(&self) -> u64 {
+        let leaves = charge::of_leaves(self.commitment.leaf_count.get());
+        charge::of_content(self.usage).saturating_add(leaves)
     }
 
     /// A bucket of which nothing could be read.

@@ -1,7 +1,7 @@
 //! Why an import does not go on. What is wrong with one bucket is no error: it
 //! is that bucket's entry in the report, and the others are imported.
 
-use crate::engine::EngineError;
+use crate::engine::{EngineError, FaultKind};
 use crate::error::{CreateError, OpenError, ProveError};
 use cairn_primitives::{BucketId, H256};
 use std::path::{Path, PathBuf};
@@ -71,6 +71,11 @@ pub enum LegacyError {
 }
 
 impl LegacyError {
+    /// Whether the disk has no room.
+    pub(super) fn is_want_of_room(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.kind == FaultKind::NoSpace)
+    }
+
     pub(super) fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
         let path = path.to_owned();
         Self::Io {

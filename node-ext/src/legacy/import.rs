@@ -150,7 +150,13 @@ impl<'s> LegacyImport<'s> {
             keep_bytes: KeepBytes::Yes,
         };
         let built = work.build(&folder, shared, &mut progress, report);
-        if let Err(Failed::Refused(_)) = &built {
+        let is_of_no_use = match &built {
+            Ok(()) => false,
+            Err(Failed::Refused(_)) => true,
+            // It must not take the room whose want stopped it.
+            Err(Failed::Stopped(error)) => error.is_want_of_room(),
+        };
+        if is_of_no_use {
             // It is ours, and half a bucket is of no use to anybody.
             std::fs::remove_dir_all(&folder)
                 .map_err(|source| LegacyError::io("remove", &folder, source))?;

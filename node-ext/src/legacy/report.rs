@@ -3,6 +3,7 @@
 
 use super::decode::LegacyState;
 use super::source::LegacySource;
+use crate::bucket::charge;
 use crate::layout::{Flaw, Usage};
 use cairn_primitives::{BucketId, H256};
 use serde::Serialize;
@@ -167,7 +168,8 @@ impl LegacyBucketReport {
 
     pub(super) fn weigh(&mut self, usage: Usage) {
         self.used_bytes = usage.bytes;
-        self.over_quota = usage.bytes > self.max_bytes;
+        let charged = charge::of_content(usage).saturating_add(charge::of_leaves(self.leaves));
+        self.over_quota = charged > self.max_bytes;
     }
 
     /// Whether the operator has something to look at.

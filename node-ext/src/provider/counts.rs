@@ -3,6 +3,7 @@
 use super::inner::Inner;
 use crate::bucket::{BucketNews, Promise};
 use crate::metrics::{Reading, Readings};
+use crate::space::DiskReading;
 use cairn_primitives::BucketId;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -85,6 +86,38 @@ pub(super) fn register(inner: &Arc<Inner>, registry: &Registry) -> Result<(), Pr
         registry,
     };
     readings.counters(&counters)?;
+    readings.gauges(&gauges)
+}
+
+/// Registers how the disk stands, under the names that `cairn_disk_` begins.
+pub(super) fn register_disk(
+    inner: &Arc<Inner>,
+    registry: &Registry,
+) -> Result<(), PrometheusError> {
+    let gauges: [Reading<DiskReading>; 3] = [
+        (
+            "free_bytes",
+            "Bytes that are free on the disk of the base path",
+            |disk| disk.free,
+        ),
+        (
+            "reserve_bytes",
+            "Bytes that are kept for promises, duties and answers",
+            |disk| disk.reserve,
+        ),
+        (
+            "uploads_stopped",
+            "1 while nothing is taken from clients since the reserve would be touched",
+            |disk| disk.is_stopped.into(),
+        ),
+    ];
+    let inner = Arc::downgrade(inner);
+    let of_now = move || inner.upgrade().map(|inner| inner.disk());
+    let readings = Readings {
+        prefix: "cairn_disk_",
+        source: Arc::new(move || of_now().unwrap_or_default()),
+        registry,
+    };
     readings.gauges(&gauges)
 }
 

@@ -9,6 +9,7 @@ use crate::base_path::BasePath;
 use crate::engine::Access;
 use crate::index::BucketRecord;
 use crate::pool::{Budget, LeaseError, Pool, Wanted};
+use crate::space::DiskReading;
 use cairn_primitives::BucketId;
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashSet;
@@ -47,6 +48,11 @@ pub(super) struct Work {
 }
 
 impl Inner {
+    /// How the disk of the base path stands.
+    pub(super) fn disk(&self) -> DiskReading {
+        self.pool.home().shared.disk().unwrap_or_default()
+    }
+
     pub(super) fn start_threads(inner: &Arc<Self>) -> Result<Vec<JoinHandle<()>>, ProviderError> {
         type Duty = fn(&Arc<Inner>);
         let duties: [(&str, Duty); 5] = [

@@ -73,7 +73,7 @@ fn header(name: &str, size: u64) -> io::Result<Header> {
     let mut header = Header::new_gnu();
     header.set_path(name)?;
     header.set_size(size);
-    header.set_mode(0o644);
+    header.set_mode(0o600);
     header.set_entry_type(EntryType::Regular);
     header.set_cksum();
     Ok(header)

@@ -4,6 +4,7 @@
 use super::manifest::ManifestFault;
 use crate::engine::EngineError;
 use crate::error::{CommitError, OpenError, ProveError, Unusable};
+use crate::space::DiskReserved;
 use cairn_primitives::BucketId;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +82,9 @@ pub enum TransferError {
         /// Bytes that are free.
         free: u64,
     },
+    /// It would take of what is kept for promises and answers.
+    #[error(transparent)]
+    Reserved(#[from] DiskReserved),
     /// The source is neither an export nor a bucket's folder.
     #[error("{origin} is no exported bucket: {what}")]
     NotAnExport {

@@ -8,22 +8,19 @@
 //!    and gets its name as the last step.
 
 use super::error::TransferError;
-use super::files::{self, Hashed, open_regular, pour};
+use super::files::{self, Hashed, Room, Roomy, open_regular, pour, want_of_room};
 use super::manifest::{MAX_BYTES, Manifest, ManifestFault, ManifestFile, is_immutable};
 use super::staging::{Staging, parent};
 use super::{DATABASE_DIR, MANIFEST_NAME, Meter, Progress, Step, archive};
 use crate::bucket::Bucket;
 use crate::engine::{Access, Shared};
-use std::fs::DirBuilder;
 use std::io::{Cursor, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// What an export is made as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A folder with the manifest and the bucket's folder. On the bucket's own
-    /// file system, large files are shared with it by links.
+    /// A folder with the manifest and the bucket's folder.
     Folder,
     /// A tar archive, the manifest first.
     Archive,
@@ -34,8 +31,9 @@ pub enum Form {
 pub struct Exported {
     /// What was exported.
     pub manifest: Manifest,
-    /// Files that share their bytes with the bucket's own.
-    pub linked_files: usize,
+    /// Files that share their bytes with the bucket's own until either is written
+    /// to, on a file system that has such copies.
+    pub shared_files: usize,
 }
 
 impl Bucket {
@@ -60,17 +58,18 @@ impl Bucket {
         }
         let staging = Staging::outgoing(destination)?;
         let copy = Copy::of(self, shared, progress)?;
-        let linked_files = match form {
-            Form::Folder => copy.to_folder(staging.path(), progress)?,
+        let room = Room::at(destination, self.path(), shared);
+        let shared_files = match form {
+            Form::Folder => copy.to_folder(staging.path(), room, progress)?,
             Form::Archive => {
-                copy.to_archive_file(staging.path(), progress)?;
+                copy.to_archive_file(staging.path(), room, progress)?;
                 0
             }
         };
         staging.publish(destination)?;
         Ok(Exported {
             manifest: copy.manifest,
-            linked_files,
+            shared_files,
         })
     }
 
@@ -90,7 +89,7 @@ impl Bucket {
         copy.to_archive(sink, progress)?;
         Ok(Exported {
             manifest: copy.manifest,
-            linked_files: 0,
+            shared_files: 0,
         })
     }
 }
@@ -147,42 +146,47 @@ impl Copy {
     }
 
     /// Makes a folder of the manifest and the database. Gives how many files
-    /// were linked.
+    /// share their bytes with the bucket's.
+    ///
+    /// Nothing in it is a link to a file of the bucket: whoever edits the copy
+    /// would edit the bucket.
     fn to_folder(
         &self,
         folder: &Path,
+        room: Room<'_>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<usize, TransferError> {
         let database = folder.join(DATABASE_DIR);
         for made in [folder, &database] {
-            let private = DirBuilder::new().mode(0o700).create(made);
-            private.map_err(TransferError::io("make", made))?;
+            files::create_folder(made)?;
         }
         let mut meter = Meter::new(Step::Copying, self.manifest.bytes(), progress);
-        let mut linked = 0usize;
+        let mut shared = 0usize;
+        let mut left = self.manifest.bytes();
         for file in self.manifest.files() {
             let (from, to) = (self.path_of(file), database.join(file.name()));
-            // What may change is never shared, so that neither side can reach
-            // into the other. What cannot be linked, for whatever reason, is
-            // copied: if the reason is a fault, the copy meets it too.
-            if is_immutable(file.name()) && std::fs::hard_link(&from, &to).is_ok() {
-                linked = linked.saturating_add(1);
+            if is_immutable(file.name()) && files::share(&from, &to)? {
+                shared = shared.saturating_add(1);
                 meter.add(file.size());
             } else {
-                self.copy_file(file, &from, &to, |more| meter.add(more))?;
+                // Before much of the room is taken that uploads need.
+                room.would_fit(left)?;
+                self.copy_file(file, &from, &to, room, |more| meter.add(more))?;
             }
+            left = left.saturating_sub(file.size());
         }
         let manifest = folder.join(MANIFEST_NAME);
         let mut json = Cursor::new(self.manifest_json()?);
         files::write_new(
             &manifest,
             &mut json,
+            room,
             TransferError::io("write", &manifest),
             |_| {},
         )?;
         files::sync_folder(&database)?;
         files::sync_folder(folder)?;
-        Ok(linked)
+        Ok(shared)
     }
 
     fn copy_file(
@@ -190,21 +194,30 @@ impl Copy {
         file: &ManifestFile,
         from: &Path,
         to: &Path,
+        room: Room<'_>,
         copied: impl FnMut(u64),
     ) -> Result<(), TransferError> {
         let fault = TransferError::io("read", from);
         let mut source = Hashed::new(open_regular(from).map_err(&fault)?);
-        files::write_new(to, &mut source, &fault, copied)?;
+        files::write_new(to, &mut source, room, &fault, copied)?;
         source.check(file).map_err(|what| self.altered(file, what))
     }
 
     fn to_archive_file(
         &self,
         path: &Path,
+        room: Room<'_>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(), TransferError> {
-        let mut file = files::create_new(path)?;
-        self.to_archive(&mut file, progress)?;
+        room.would_fit(self.manifest.bytes())?;
+        let mut file = Roomy::new(files::create_new(path)?, room);
+        let written = self.to_archive(&mut file, progress);
+        written.map_err(|error| match error {
+            TransferError::Sink(sink) => {
+                want_of_room(&sink).map_or(TransferError::Sink(sink), TransferError::Reserved)
+            }
+            other => other,
+        })?;
         file.sync_all().map_err(TransferError::io("write", path))
     }
 

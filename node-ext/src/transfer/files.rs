@@ -3,12 +3,15 @@
 
 use super::error::TransferError;
 use super::manifest::ManifestFile;
+use super::staging::parent;
+use crate::engine::Shared;
+use crate::space::DiskReserved;
 use cairn_primitives::H256;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Bytes that are read at a time.
@@ -88,25 +91,120 @@ pub(super) fn pour(
     }
 }
 
-/// Writes what `source` has to a new file, durably.
+/// Writes what `source` has to a new file, durably, as long as there is room.
 pub(super) fn write_new(
     path: &Path,
     source: &mut impl Read,
+    room: Room<'_>,
     read_fault: impl Fn(io::Error) -> TransferError,
     poured: impl FnMut(u64),
 ) -> Result<(), TransferError> {
     let fault = TransferError::io("write", path);
     let mut file = create_new(path)?;
-    let sink = |bytes: &[u8]| file.write_all(bytes).map_err(&fault);
+    let sink = |bytes: &[u8]| {
+        room.admit(bytes.len())?;
+        file.write_all(bytes).map_err(&fault)
+    };
     pour(source, sink, read_fault, poured)?;
     file.sync_all().map_err(&fault)
 }
 
-/// Makes a file for its owner alone: it has what clients store.
+/// Makes a file that nobody but its owner may read: it has what clients store.
 pub(super) fn create_new(path: &Path) -> Result<File, TransferError> {
     let mut options = OpenOptions::new();
-    let created = options.write(true).create_new(true).mode(0o600).open(path);
+    options.write(true).create_new(true).mode(0o600);
+    let created = options.open(path);
     created.map_err(TransferError::io("make", path))
+}
+
+/// Makes a folder that nobody but its owner may look into.
+pub(super) fn create_folder(path: &Path) -> Result<(), TransferError> {
+    let made = DirBuilder::new().mode(0o700).create(path);
+    made.map_err(TransferError::io("make", path))
+}
+
+/// Makes a file that shares its bytes with another one, where the file system
+/// can give each its own when either is written to. Returns whether it could.
+pub(super) fn share(from: &Path, to: &Path) -> Result<bool, TransferError> {
+    let fault = TransferError::io("read", from);
+    let source = open_regular(from).map_err(fault)?;
+    let file = create_new(to)?;
+    if rustix::fs::ioctl_ficlone(&file, &source).is_err() {
+        drop(file);
+        std::fs::remove_file(to).map_err(TransferError::io("remove", to))?;
+        return Ok(false);
+    }
+    file.sync_all().map_err(TransferError::io("write", to))?;
+    Ok(true)
+}
+
+/// Whether what is copied may take more of the disk that it goes to.
+#[derive(Clone, Copy)]
+pub(super) struct Room<'s> {
+    /// Nothing is kept back of another disk than the base path's.
+    shared: Option<&'s Shared>,
+}
+
+impl<'s> Room<'s> {
+    /// Room on the disk of the base path.
+    pub(super) const fn of_base_path(shared: &'s Shared) -> Self {
+        let shared = Some(shared);
+        Self { shared }
+    }
+
+    /// Room for what is made beside `to` by a base path that has `bucket`.
+    pub(super) fn at(to: &Path, bucket: &Path, shared: &'s Shared) -> Self {
+        let disk = |path: &Path| std::fs::metadata(path).map(|path| path.dev());
+        let is_another = match (disk(&parent(to)), disk(bucket)) {
+            (Ok(to), Ok(bucket)) => to != bucket,
+            // Whatever keeps it from being found fails what is made there too.
+            _ => false,
+        };
+        let shared = (!is_another).then_some(shared);
+        Self { shared }
+    }
+
+    fn admit(self, bytes: usize) -> Result<(), DiskReserved> {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.shared.map_or(Ok(()), |shared| shared.admit(bytes))
+    }
+
+    /// Whether all of it would fit.
+    pub(super) fn would_fit(self, bytes: u64) -> Result<(), DiskReserved> {
+        self.shared.map_or(Ok(()), |shared| shared.would_fit(bytes))
+    }
+}
+
+/// A file that is written as long as there is room.
+pub(super) struct Roomy<'s> {
+    file: File,
+    room: Room<'s>,
+}
+
+impl<'s> Roomy<'s> {
+    pub(super) const fn new(file: File, room: Room<'s>) -> Self {
+        Self { file, room }
+    }
+
+    pub(super) fn sync_all(&self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+impl Write for Roomy<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.room.admit(bytes.len()).map_err(io::Error::other)?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// The want of room that kept a [`Roomy`] from being written, if it was that.
+pub(super) fn want_of_room(error: &io::Error) -> Option<DiskReserved> {
+    error.get_ref()?.downcast_ref().copied()
 }
 
 /// Opens a file that is a file: no link to one, nor a pipe that never ends.

@@ -14,6 +14,7 @@ use crate::bucket::Bucket;
 use crate::engine::{Access, Shared};
 use crate::fsck::{FsckReport, fsck};
 use crate::layout::bucket_dir_name;
+use crate::space::free_at;
 use cairn_primitives::{BucketId, Commitment};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -102,8 +103,7 @@ impl Import<'_> {
             }
         }
         let fault = TransferError::io("ask for the free space of", self.buckets);
-        let disk = rustix::fs::statvfs(self.buckets).map_err(|errno| fault(errno.into()))?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let free = free_at(self.buckets).map_err(fault)?.free;
         if needed > free {
             return Err(TransferError::NoRoom {
                 path: self.buckets.to_owned(),
@@ -111,6 +111,7 @@ impl Import<'_> {
                 free,
             });
         }
+        self.shared.would_fit(needed)?;
         Staging::incoming(self.buckets, bucket)
     }
 

@@ -2,7 +2,7 @@
 //! says so, and gone when it does not become whole.
 
 use super::error::TransferError;
-use super::files::{create_new, open_regular, rename_new, sync_folder};
+use super::files::{create_folder, create_new, open_regular, rename_new, sync_folder};
 use crate::layout::{EXPORTING, IMPORTING, UNNAMED, bucket_dir_name, is_unfinished};
 use cairn_primitives::BucketId;
 use parking_lot::Mutex;
@@ -57,9 +57,8 @@ impl Staging {
     fn folder(path: PathBuf) -> Result<Self, TransferError> {
         let mut staging = Self::claim(path)?;
         staging.is_ours = true;
-        let path = &staging.path;
-        remove(path).map_err(TransferError::io("remove", path))?;
-        std::fs::create_dir(path).map_err(TransferError::io("make", path))?;
+        remove(&staging.path).map_err(TransferError::io("remove", &staging.path))?;
+        create_folder(&staging.path)?;
         Ok(staging)
     }
 

@@ -33,8 +33,8 @@ pub(crate) enum BucketCommand {
         /// How it hashes, for its whole life
         #[arg(long, value_enum, default_value_t = Hashing::Plain)]
         hashing: Hashing,
-        /// The most content that it may hold, each chunk counted once: 4096, 10GiB [default: no
-        /// limit]
+        /// The most bytes that it may be charged, for content, each chunk once, and for the records
+        /// that keep it: 4096, 10GiB [default: no limit]
         #[arg(long, value_name = "SIZE", value_parser = amount::bytes)]
         quota: Option<u64>,
     },

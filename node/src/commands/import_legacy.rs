@@ -52,7 +52,12 @@ pub(crate) fn run(args: &ImportLegacyArgs, globals: &Globals) -> Result<(), Fail
     };
     let import = LegacyImport::new(&source, &base_path, mode);
     let mut report = LegacyReport::new(&source, args.dry_run);
-    let imported = import_buckets(args, globals, &source, &import, &mut report);
+    let shared = match &base {
+        Some(base) if !args.dry_run => base.guarded(Shared::default()),
+        // A dry run writes elsewhere.
+        _ => Shared::default(),
+    };
+    let imported = import_buckets(args, globals, &shared, &import, &source, &mut report);
     // What was done before a failure is done, and is to be known.
     if let Some((path, file)) = report_file {
         write_report(path, file, &report)?;
@@ -93,8 +98,9 @@ fn take_base_path(
 fn import_buckets(
     args: &ImportLegacyArgs,
     globals: &Globals,
-    source: &LegacySource,
+    shared: &Shared,
     import: &LegacyImport<'_>,
+    source: &LegacySource,
     report: &mut LegacyReport,
 ) -> Result<(), Failure> {
     let found = source.buckets().map_err(failed)?;
@@ -104,10 +110,9 @@ fn import_buckets(
     } else {
         chosen(&args.buckets)
     };
-    let shared = Shared::default();
     let bar = progress::of_items(0);
     for id in ids {
-        let done = import.bucket(id, &shared, |step| show(&bar, id, step));
+        let done = import.bucket(id, shared, |step| show(&bar, id, step));
         let done = done.map_err(|error| {
             bar.finish_and_clear();
             failed(error)

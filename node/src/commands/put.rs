@@ -55,7 +55,7 @@ pub(crate) fn run(args: &PutArgs, globals: &Globals) -> Result<(), Failure> {
 
 fn put_here(args: &PutArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
     let signer = base.keys().signer(args.key)?;
-    let bucket = base.open_bucket(args.bucket, &Shared::default())?;
+    let bucket = base.open_bucket(args.bucket, &base.guarded(Shared::default()))?;
     let walk = found(args)?;
     let ended = upload(Here::new(&bucket, &signer), &walk, args, globals);
     // So that the next command has nothing to replay.

@@ -6,9 +6,10 @@ use crate::args::Globals;
 use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
+use crate::home;
 use crate::provider_args::ProviderArgs;
 use crate::remote::Client;
-use cairn_node_ext::{Access, BucketRecord, Provider, Standing};
+use cairn_node_ext::{Access, BucketRecord, Provider, Standing, free_at};
 use cairn_primitives::BucketId;
 use cairn_rpc::{BucketInfo, BucketStanding, ProviderApiClient, ProviderHealth, ProviderStatus};
 use clap::Args;
@@ -99,6 +100,12 @@ struct Status {
     descriptors: Option<u64>,
     descriptors_per_bucket: Option<u64>,
     memory_bytes: Option<u64>,
+    /// Bytes that are free on the disk of the base path.
+    free_bytes: Option<u64>,
+    /// Bytes of those that are kept for promises, duties and answers.
+    reserve_bytes: Option<u64>,
+    /// Whether nothing is taken from clients, since those would be touched.
+    uploads_stopped: bool,
     buckets: u64,
     leaves: u64,
     chunks: u64,
@@ -113,6 +120,7 @@ impl Status {
     fn of(provider: &Provider) -> Result<Self, Failure> {
         let budget = provider.budget();
         let dedup = provider.dedup();
+        let disk = provider.disk();
         let mut status = Self {
             base_path: Some(provider.path().to_owned()),
             running: None,
@@ -120,6 +128,9 @@ impl Status {
             descriptors: Some(budget.descriptors),
             descriptors_per_bucket: Some(budget.descriptors_per_bucket),
             memory_bytes: Some(budget.memory_bytes),
+            free_bytes: Some(disk.free),
+            reserve_bytes: Some(disk.reserve),
+            uploads_stopped: disk.is_stopped,
             buckets: 0,
             leaves: 0,
             chunks: dedup.chunks,
@@ -150,6 +161,9 @@ impl Status {
             descriptors: None,
             descriptors_per_bucket: None,
             memory_bytes: None,
+            free_bytes: None,
+            reserve_bytes: None,
+            uploads_stopped: told.uploads_stopped,
             buckets: 0,
             leaves: 0,
             chunks: 0,
@@ -222,6 +236,20 @@ impl fmt::Display for Status {
         if let Some(bytes) = self.memory_bytes {
             writeln!(f, "memory        {}", amount::human(bytes))?;
         }
+        if let Some(free) = self.free_bytes {
+            write!(f, "disk          {} free", amount::human(free))?;
+            if let Some(reserve) = self.reserve_bytes {
+                let reserve = amount::human(reserve);
+                write!(f, ", of which {reserve} are kept for promises and answers")?;
+            }
+            writeln!(f)?;
+        }
+        if self.uploads_stopped {
+            writeln!(
+                f,
+                "uploads       stopped: the disk is too full; they go on when there is room"
+            )?;
+        }
         write!(
             f,
             "stored        {} in {}, {}",
@@ -254,7 +282,15 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), Failure> {
                     .into(),
             ));
         }
-        Backend::Remote(remote) => Status::of_running(&remote.client)?,
+        Backend::Remote(remote) => {
+            let mut status = Status::of_running(&remote.client)?;
+            if remote.is_here() {
+                // A provider tells nobody how full its disk is.
+                let path = home::base_path(globals.base_path.as_ref())?;
+                status.free_bytes = free_at(&path).ok().map(|disk| disk.free);
+            }
+            status
+        }
     };
     globals.output().answer(&status)?;
     match status.troubles.len() {

@@ -10,7 +10,7 @@
 
 use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT, RemoteError};
 use crate::failure::Failure;
-use cairn_node_ext::{IngestError, NewLeaf, SignedCommitment};
+use cairn_node_ext::{CHUNK_RECORDS, IngestError, NODE_RECORD, NewLeaf, SignedCommitment};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentRoot, InteriorNode, TreeBuilder};
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};
 use cairn_rpc::{BucketApiClient, BucketStoreApiClient, Uint};
@@ -327,11 +327,15 @@ async fn together(
     let info = connection.ask(ANSWER_WITHIN, question).await;
     let file = first.file;
     let info = info.map_err(|error| Unsent { file, error })?;
-    let lengths = to_send.iter().map(|piece| match &piece.content {
-        Content::Chunk(bytes) => u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-        Content::Node { .. } => 0,
+    let charges = to_send.iter().map(|piece| match &piece.content {
+        Content::Chunk(bytes) => u64::try_from(bytes.len())
+            .unwrap_or(u64::MAX)
+            .saturating_add(CHUNK_RECORDS),
+        Content::Node { .. } => NODE_RECORD,
     });
-    let after = lengths.fold(info.used_bytes.0, u64::saturating_add);
+    // One that does not tell it charges nothing but content.
+    let charged = info.charged_bytes.max(info.used_bytes).0;
+    let after = charges.fold(charged, u64::saturating_add);
     Ok(if after <= info.max_bytes.0 {
         IN_FLIGHT
     } else {

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod full_disk;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod legacy;

@@ -4,13 +4,16 @@
 use super::{Code, Error};
 use cairn_node_ext::{
     CommitError, CreateError, EngineError, IngestError, ProveError, ProviderError, PruneError,
-    SignAgainError, Unusable,
+    SignAgainError, TransferError, Unusable,
 };
 use std::time::Duration;
 
 /// When to ask again for what somebody else holds: a bucket is let go within
 /// milliseconds as a rule.
 const SOON: Duration = Duration::from_millis(500);
+
+/// When to ask again for room on a disk, which an operator has to make.
+const WHEN_THERE_IS_ROOM: Duration = Duration::from_secs(60);
 
 /// What is damaged is logged in full, and told without its whereabouts.
 fn damaged(what: &str, error: &dyn std::fmt::Display) -> Error {
@@ -53,6 +56,9 @@ impl From<ProviderError> for Error {
             ProviderError::Prove(error) => error.into(),
             ProviderError::Commit(error) => error.into(),
             ProviderError::Ingest(error) => error.into(),
+            ProviderError::Transfer(TransferError::Reserved(_)) => {
+                Self::disk_reserved(WHEN_THERE_IS_ROOM)
+            }
             ProviderError::Transfer(error) => Self::failed("copying a bucket", &error),
             ProviderError::Budget(_)
             | ProviderError::BasePath(_)
@@ -69,6 +75,7 @@ impl From<CreateError> for Error {
                 Code::BucketExists,
                 format!("there is a bucket {bucket} already"),
             ),
+            CreateError::Reserved(_) => Self::disk_reserved(WHEN_THERE_IS_ROOM),
             CreateError::Folder { .. } | CreateError::Open(_) | CreateError::Engine(_) => {
                 Self::failed("making a bucket", &error)
             }
@@ -105,6 +112,7 @@ impl From<IngestError> for Error {
     fn from(error: IngestError) -> Self {
         let code = match &error {
             IngestError::Quota { .. } => Code::Quota,
+            IngestError::Reserved(_) => return Self::disk_reserved(WHEN_THERE_IS_ROOM),
             IngestError::HashMismatch { .. } => Code::HashMismatch,
             IngestError::Shape { .. } => Code::Shape,
             IngestError::MissingChild { .. } => Code::MissingChild,
@@ -129,6 +137,9 @@ impl From<CommitError> for Error {
             CommitError::SizeMismatch { .. } => Code::SizeMismatch,
             CommitError::NotARoot { .. } => Code::NotARoot,
             CommitError::Exhausted { .. } => Code::Exhausted,
+            CommitError::Quota { .. } => Code::Quota,
+            CommitError::LeafTooLarge { .. } => Code::LeafTooLarge,
+            CommitError::Reserved(_) => return Self::disk_reserved(WHEN_THERE_IS_ROOM),
             CommitError::Damaged { bucket, .. } => {
                 return damaged(&format!("bucket {bucket} is damaged"), &error);
             }
@@ -162,6 +173,7 @@ impl From<PruneError> for Error {
             PruneError::SignatureKind { .. } => Code::SignatureKind,
             PruneError::Unauthorised { .. } => Code::Unauthorised,
             PruneError::NotGrown { .. } => Code::NotGrown,
+            PruneError::Reserved(_) => return Self::disk_reserved(WHEN_THERE_IS_ROOM),
             PruneError::Leaf(error) => return error.into(),
             PruneError::Unusable(unusable) => return unusable.into(),
             PruneError::Engine(_) => return Self::failed("pruning", &error),

@@ -27,6 +27,7 @@ impl ProviderApiServer for ProviderRpc {
                 .iter()
                 .map(|(bucket, _)| Uint(bucket.0))
                 .collect(),
+            uploads_stopped: provider.disk().is_stopped,
         })
     }
 

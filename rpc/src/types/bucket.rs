@@ -135,7 +135,11 @@ pub struct BucketInfo {
     pub total_size: Uint,
     /// Bytes of content that it holds, each chunk counted once.
     pub used_bytes: Uint,
-    /// Bytes that it may hold.
+    /// Bytes that it is charged, of those that it may be: its content and the
+    /// records that keep content and leaves, but for those of retired trees.
+    #[serde(default)]
+    pub charged_bytes: Uint,
+    /// Bytes that it may be charged.
     pub max_bytes: Uint,
     /// Chunks that it holds.
     pub chunks: Uint,
@@ -166,6 +170,7 @@ impl BucketInfo {
             }),
             total_size: Uint(record.total_size),
             used_bytes: Uint(record.usage.bytes),
+            charged_bytes: Uint(record.charged_bytes()),
             max_bytes: Uint(record.config.max_bytes),
             chunks: Uint(record.usage.chunks),
         }

@@ -56,6 +56,10 @@ pub struct ProviderStatus {
     pub max_open_buckets: Uint,
     /// Buckets that have failed a check. They are not written to any more.
     pub quarantined: Vec<Uint>,
+    /// Whether its disk has no room but what is kept for promises and answers, so
+    /// that nothing is taken from clients until there is more.
+    #[serde(default)]
+    pub uploads_stopped: bool,
 }
 
 /// Whether the provider does what its stake depends on.

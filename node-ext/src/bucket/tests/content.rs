@@ -1,6 +1,7 @@
 //! Content: stored once, refused whole, taken back when an upload fails.
 
 use super::*;
+use crate::bucket::charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
 use std::io::Read;
 
 fn quota(max_bytes: u64) -> Fixture {
@@ -249,17 +250,23 @@ fn i1_a_chunk_that_looks_like_a_node_is_committed_as_what_its_size_says() {
 
 #[test]
 fn a_full_quota_refuses_an_upload_whole_and_says_how_much_is_missing() {
-    let fixture = quota(2 * CHUNK_BYTES as u64);
+    // For two chunks and a leaf.
+    let chunks_only = 2 * (CHUNK_BYTES as u64 + CHUNK_RECORDS);
+    let max = chunks_only + LEAF_RECORD + TREE_RECORDS;
+    let fixture = quota(max);
     let kept = fixture.ingest(&vec![1; CHUNK_BYTES]);
     let before = fixture.records();
     // The first chunk is there already, the second fits, the third does not.
     let chunks = [vec![1; CHUNK_BYTES], vec![2; CHUNK_BYTES], vec![3; 1]];
     let error = fixture.bucket().ingest(&chunks.concat()[..]).unwrap_err();
-    let max = 2 * CHUNK_BYTES as u64;
-    assert!(
-        matches!(error, IngestError::Quota { needed: 1, used, max: m, .. } if used == max && m == max),
-        "{error}"
-    );
+    let quota = match error {
+        IngestError::Quota {
+            needed, used, max, ..
+        } => (needed, used, max),
+        other => panic!("{other}"),
+    };
+    let used = chunks_only + NODE_RECORD;
+    assert_eq!(quota, (1 + CHUNK_RECORDS, used, max));
     assert_eq!(fixture.records(), before);
     let hash = HashingProfile::Plain.chunk(&vec![4; CHUNK_BYTES]);
     fixture

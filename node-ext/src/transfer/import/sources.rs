@@ -5,7 +5,7 @@ use super::{Check, Import, Imported};
 use crate::layout::parse_bucket_dir_name;
 use crate::transfer::archive::Reader;
 use crate::transfer::error::TransferError;
-use crate::transfer::files::{self, Hashed, open_regular};
+use crate::transfer::files::{self, Hashed, Room, open_regular};
 use crate::transfer::manifest::{
     MAX_BYTES, Manifest, ManifestFault, ManifestFile, is_database_file,
 };
@@ -79,6 +79,7 @@ impl Import<'_> {
                 &mut archived.bytes,
                 fault,
                 &staging,
+                Room::of_base_path(self.shared),
                 &mut meter,
             )?;
         }
@@ -114,6 +115,7 @@ impl Import<'_> {
                 &mut source,
                 &fault,
                 &staging,
+                Room::of_base_path(self.shared),
                 &mut meter,
             )?;
         }
@@ -162,7 +164,8 @@ impl Import<'_> {
             let fault = TransferError::io("read", &from);
             let mut source = open_regular(&from).map_err(&fault)?;
             let to = staging.path().join(&name);
-            files::write_new(&to, &mut source, &fault, |more| meter.add(more))?;
+            let room = Room::of_base_path(self.shared);
+            files::write_new(&to, &mut source, room, &fault, |more| meter.add(more))?;
         }
         drop(held);
         self.adopt(staging, None, bytes)
@@ -208,12 +211,13 @@ fn take(
     source: &mut impl Read,
     read_fault: impl Fn(std::io::Error) -> TransferError,
     staging: &Staging,
+    room: Room<'_>,
     meter: &mut Meter<'_>,
 ) -> Result<(), TransferError> {
     // One byte more says that there is more.
     let mut source = Hashed::new(source.take(file.size().saturating_add(1)));
     let to = staging.path().join(file.name());
-    files::write_new(&to, &mut source, read_fault, |more| meter.add(more))?;
+    files::write_new(&to, &mut source, room, read_fault, |more| meter.add(more))?;
     source.check(file).map_err(|what| TransferError::Altered {
         origin: origin.into(),
         file: file.name().into(),

@@ -1,6 +1,7 @@
 //! Out and in again, in each form.
 
 use super::*;
+use crate::space::{DiskFree, DiskGuard};
 use std::os::unix::fs::MetadataExt;
 
 /// What both sides must agree on.
@@ -177,26 +178,111 @@ fn an_id_that_is_taken_while_the_import_goes_on_is_refused_at_the_last_step() {
 }
 
 #[test]
-fn an_export_shares_large_files_and_an_import_shares_nothing() {
-    let fixture = Fixture::new();
-    let exported = fixture.export(Form::Folder);
-    let links = |folder: &Path| -> Vec<(String, u64)> {
-        let of = |name: String| {
-            let links = folder.join(&name).metadata().unwrap().nlink();
-            (name, links)
-        };
-        names(folder).into_iter().map(of).collect()
-    };
-    let out = links(&fixture.out().join(DATABASE_DIR));
-    let shared = out.iter().filter(|(_, links)| *links == 2).count();
-    assert!(shared > 0 && shared == exported.linked_files, "{out:?}");
-    for (name, links) in &out {
-        assert!(manifest::is_immutable(name) || *links == 1, "{name}");
+fn l8_whoever_edits_an_exported_folder_edits_nothing_of_the_bucket() {
+    let mut fixture = Fixture::new();
+    fixture.export(Form::Folder);
+    let copy = fixture.out().join(DATABASE_DIR);
+    let mut written = 0;
+    for name in names(&copy) {
+        let path = copy.join(&name);
+        assert_eq!(path.metadata().unwrap().nlink(), 1, "{name}");
+        let length = std::fs::read(&path).unwrap().len();
+        std::fs::write(&path, vec![0; length]).unwrap();
+        written += usize::from(manifest::is_immutable(&name));
     }
+    assert!(written > 0);
+    let path = fixture.bucket().path().to_owned();
+    fixture.bucket = None;
+    let bucket = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap();
+    assert!(fsck(&bucket, |_| {}).unwrap().is_clean());
+    fixture.bucket = Some(bucket);
+}
+
+#[test]
+fn an_import_shares_nothing_with_its_source() {
+    let fixture = Fixture::new();
+    fixture.export(Form::Folder);
     let imported = fixture.import(&fixture.out()).unwrap();
-    for (name, links) in links(&imported.path) {
+    for name in names(&imported.path) {
+        let links = imported.path.join(&name).metadata().unwrap().nlink();
         assert_eq!(links, 1, "{name}");
     }
+}
+
+#[test]
+fn l5_what_is_exported_and_imported_is_its_owners_alone() {
+    let fixture = Fixture::new();
+    let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
+    for form in [Form::Folder, Form::Archive] {
+        fixture.export(form);
+        let out = fixture.out();
+        let mut to_visit = vec![out.clone()];
+        while let Some(path) = to_visit.pop() {
+            let is_folder = path.is_dir();
+            assert_eq!(
+                mode(&path),
+                if is_folder { 0o700 } else { 0o600 },
+                "{path:?}"
+            );
+            if is_folder {
+                to_visit.extend(names(&path).iter().map(|name| path.join(name)));
+            }
+        }
+        let imported = fixture.import(&out).unwrap();
+        assert_eq!(mode(&imported.path), 0o700);
+        fixture.forget();
+        match form {
+            Form::Folder => std::fs::remove_dir_all(&out).unwrap(),
+            Form::Archive => std::fs::remove_file(&out).unwrap(),
+        }
+    }
+}
+
+#[test]
+fn s10_below_the_reserve_nothing_is_exported_beside_the_bucket_or_imported() {
+    let fixture = Fixture::new();
+    let short = |reserve| {
+        let ask = || {
+            Ok(DiskFree {
+                free: 1 << 20,
+                total: 1 << 30,
+            })
+        };
+        Shared::default().guarded_by(DiskGuard::asking(ask, Some(reserve)))
+    };
+    let full = short(1 << 20);
+    for form in [Form::Folder, Form::Archive] {
+        let out = fixture.out();
+        let ended = fixture
+            .bucket()
+            .export_to(&out, form, &full, &mut no_progress);
+        match ended {
+            Err(TransferError::Reserved(_)) => {}
+            // A file system that shares the bytes of copies has taken none for them.
+            Ok(exported) => assert!(form == Form::Folder && exported.shared_files > 0),
+            Err(other) => panic!("{other}"),
+        }
+        if out.exists() {
+            std::fs::remove_dir_all(&out).unwrap();
+        }
+    }
+    assert_eq!(names(fixture.folder.path()), ["here", "there"]);
+
+    let archive = fixture.archive();
+    let import = |shared: &Shared| {
+        let source = Source::Archive(&mut &archive[..]);
+        import_bucket(
+            source,
+            &fixture.there(),
+            Check::Full,
+            shared,
+            &mut no_progress,
+        )
+    };
+    let refused = import(&full).unwrap_err();
+    assert!(matches!(refused, TransferError::Reserved(_)), "{refused}");
+    assert_eq!(names(&fixture.there()), Vec::<String>::new());
+    import(&short(1 << 10)).unwrap();
 }
 
 #[test]
@@ -213,7 +299,7 @@ fn on_another_file_system_files_are_copied() {
             .export_to(&out, form, &shared, &mut no_progress)
             .unwrap();
         let copied = is_another || form == Form::Archive;
-        assert_eq!(exported.linked_files == 0, copied);
+        assert!(exported.shared_files == 0 || !copied);
         let imported = fixture.import(&out).unwrap();
         check_arrived(&fixture, &imported);
         fixture.forget();

@@ -40,8 +40,8 @@ struct Summary {
     bucket: u64,
     destination: PathBuf,
     files: u64,
-    /// Files that are links and not copies, as far as that is known.
-    linked_files: Option<usize>,
+    /// Files that share their bytes with the bucket until either is written to, as far as known.
+    shared_files: Option<usize>,
     bytes: u64,
     leaf_count: u64,
     start_seq: u64,
@@ -99,7 +99,7 @@ fn export_there(args: &ExportArgs, remote: &Remote) -> Result<Summary, Failure> 
         bucket: args.id.0,
         destination: exported.path,
         files: exported.files.0,
-        linked_files: None,
+        shared_files: None,
         bytes: exported.bytes.0,
         leaf_count: exported.commitment.leaf_count.0,
         start_seq: exported.commitment.start_seq.0,
@@ -110,7 +110,7 @@ fn export_there(args: &ExportArgs, remote: &Remote) -> Result<Summary, Failure> 
 
 fn export_here(args: &ExportArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
     let to_stdout = args.destination == Path::new("-");
-    let shared = Shared::default();
+    let shared = base.guarded(Shared::default());
     let bucket = base.open_bucket(args.id, &shared)?;
     let mut bars = TransferBars::default();
     let mut show = |progress| bars.show(progress);
@@ -140,13 +140,13 @@ fn export_here(args: &ExportArgs, globals: &Globals, base: &BasePath) -> Result<
 fn summary(exported: Exported, destination: &Path) -> Summary {
     let Exported {
         manifest,
-        linked_files,
+        shared_files,
     } = exported;
     Summary {
         bucket: manifest.bucket.0,
         destination: destination.to_owned(),
         files: u64::try_from(manifest.files().len()).unwrap_or(u64::MAX),
-        linked_files: Some(linked_files),
+        shared_files: Some(shared_files),
         bytes: manifest.bytes(),
         leaf_count: manifest.commitment.leaf_count.get(),
         start_seq: manifest.commitment.start_seq.0,

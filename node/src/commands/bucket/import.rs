@@ -81,7 +81,7 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals) -> Result<(), Failure> {
         source,
         &base.buckets_path(),
         check,
-        &Shared::default(),
+        &base.guarded(Shared::default()),
         &mut show,
     );
     bars.clear();

@@ -73,6 +73,7 @@ impl fmt::Display for Info {
             hashing,
             used_bytes,
             used_chunks,
+            charged_bytes,
             start_seq,
             leaf_count,
             total_size,
@@ -88,8 +89,9 @@ impl fmt::Display for Info {
         writeln!(f, "hashing       {hashing}")?;
         writeln!(
             f,
-            "stored        {used} in {}, {quota}",
-            amount::counted(*used_chunks, "chunk")
+            "stored        {used} in {}, {} charged, {quota}",
+            amount::counted(*used_chunks, "chunk"),
+            amount::human(*charged_bytes)
         )?;
         writeln!(
             f,

@@ -113,7 +113,7 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<(), Failure> {
 
 fn prune_here(args: &PruneArgs, base: &BasePath) -> Result<NewTree, Failure> {
     let (id, before) = (args.id, Sequence(args.before));
-    let bucket = base.open_bucket(id, &Shared::default())?;
+    let bucket = base.open_bucket(id, &base.guarded(Shared::default()))?;
     if args.dry_run {
         let commitment = bucket.pruned(before)?;
         let deletion = Commitment::deletion(commitment.mmr_root, before);
