@@ -6,6 +6,7 @@ use crate::commands::run::address_file;
 use crate::failure::Failure;
 use crate::home;
 use crate::remote::{self, Client};
+use crate::shown::shown;
 use crate::token_file;
 use cairn_node_ext::{Access, BasePath, BasePathError};
 use std::path::{Path, PathBuf};
@@ -140,12 +141,12 @@ impl Remote {
         })
     }
 
-    /// A path on the provider's machine. What is meant from a folder of this
     /// Whether it has the base path that is meant here.
     pub(crate) const fn is_here(&self) -> bool {
         self.is_here
     }
 
+    /// A path on the provider's machine. What is meant from a folder of this
     /// machine is found there only if they are one.
     pub(crate) fn path(&self, path: &Path) -> Result<String, Failure> {
         let absolute = match path.is_absolute() {
@@ -154,7 +155,7 @@ impl Remote {
             false => {
                 return Err(Failure::Usage(format!(
                     "{} is to be a path on the provider's machine: begin it with /",
-                    path.display()
+                    shown(path)
                 )));
             }
         };
@@ -162,7 +163,7 @@ impl Remote {
         absolute.into_os_string().into_string().map_err(|path| {
             Failure::Usage(format!(
                 "{} cannot be told to the provider, since it is no Unicode",
-                path.display()
+                shown(Path::new(&path))
             ))
         })
     }

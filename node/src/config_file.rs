@@ -11,6 +11,7 @@
 
 use crate::args::Cli;
 use crate::failure::Failure;
+use crate::shown::shown;
 use clap::{ArgAction, CommandFactory};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -55,13 +56,13 @@ fn named(args: &[OsString]) -> Option<PathBuf> {
 fn flags_of(path: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| Failure::file("read the configuration", path, source))?;
-    let table: Table = text.parse().map_err(|error| {
-        Failure::Usage(format!("{} is no configuration: {error}", path.display()))
-    })?;
+    let table: Table = text
+        .parse()
+        .map_err(|error| Failure::Usage(format!("{} is no configuration: {error}", shown(path))))?;
     let known = known_flags();
     let mut flags = Vec::new();
     for (name, value) in table {
-        let wrong = |what: String| Failure::Usage(format!("{}: {name}: {what}", path.display()));
+        let wrong = |what: String| Failure::Usage(format!("{}: {name}: {what}", shown(path)));
         let Some((_, is_switch)) = known.iter().find(|(known, _)| *known == name) else {
             return Err(wrong(
                 "there is no such setting; they are the flags of `cairn run --help`, without \

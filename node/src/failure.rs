@@ -2,6 +2,8 @@
 //! and the exit code for the script.
 
 use crate::remote::RemoteError;
+use crate::shown::shown;
+use crate::watched_file::Changed;
 use cairn_node_ext::chain::ChainError;
 use cairn_node_ext::{
     BasePathError, CommitError, IngestError, KeyError, ProveError, ProviderError, PruneError,
@@ -55,7 +57,7 @@ pub(crate) enum Failure {
     Chain(#[from] ChainError),
     #[error(transparent)]
     Remote(#[from] RemoteError),
-    #[error("cannot store {path}: {source}")]
+    #[error("cannot store {}: {source}", shown(.path))]
     Upload { path: PathBuf, source: RemoteError },
     #[error("cannot listen at {address}: {source}; name another port with --rpc-port")]
     Listen {
@@ -69,9 +71,9 @@ pub(crate) enum Failure {
         address: SocketAddr,
         source: io::Error,
     },
-    #[error("cannot store {path}: {source}")]
+    #[error("cannot store {}: {source}", shown(.path))]
     Ingest { path: PathBuf, source: IngestError },
-    #[error("cannot {doing} {path}: {source}")]
+    #[error("cannot {doing} {}: {source}", shown(.path))]
     File {
         doing: &'static str,
         path: PathBuf,
@@ -96,6 +98,17 @@ impl Failure {
             doing,
             path: path.to_owned(),
             source,
+        }
+    }
+
+    /// Whether a file was another when it had been read.
+    pub(crate) fn is_changed_file(&self) -> bool {
+        match self {
+            Self::Ingest {
+                source: IngestError::Source(error),
+                ..
+            } => Changed::in_error(error).is_some(),
+            _ => false,
         }
     }
 

@@ -23,9 +23,11 @@ mod provider_args;
 mod remote;
 mod rpc_args;
 mod schedule_args;
+mod shown;
 mod state_args;
 mod token_file;
 mod walk;
+mod watched_file;
 
 use args::Cli;
 use clap::Parser;

@@ -2,6 +2,8 @@
 //! half of one for an answer.
 
 use crate::failure::Failure;
+use crate::shown::shown;
+use cairn_node_ext::free_at;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -49,6 +51,29 @@ impl OutFile {
             target,
             sink: Sink::Beside(temporary),
         })
+    }
+
+    /// The same for content of a known length: a leaf may say more than any disk
+    /// holds, and writing it out would take all that others need of this one.
+    pub(crate) fn create_for(path: &Path, length: u64) -> Result<Self, Failure> {
+        let file = Self::create(path)?;
+        if let Sink::Beside(_) = &file.sink {
+            let folder = file
+                .target
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            let free = free_at(folder.unwrap_or(Path::new(".")));
+            let free = free
+                .map_err(|source| Failure::file("write", path, source))?
+                .free;
+            if length > free {
+                return Err(Failure::Failed(format!(
+                    "{length} bytes do not fit where {} is to be, where {free} are free",
+                    shown(path)
+                )));
+            }
+        }
+        Ok(file)
     }
 
     /// Puts the file in its place.

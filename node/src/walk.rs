@@ -2,10 +2,16 @@
 //! in an order that is the same each time.
 
 use crate::failure::Failure;
+use crate::shown::shown;
+use crate::watched_file::WatchedFile;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::fmt;
-use std::fs::Metadata;
-use std::path::{Path, PathBuf};
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// A file to store.
 #[derive(Debug)]
@@ -13,6 +19,57 @@ pub(crate) struct Found {
     pub(crate) path: PathBuf,
     /// Its length when it was found; it may have another when it is read.
     pub(crate) length: u64,
+    /// The folder that was named and that it was found in, however deep; none
+    /// where it was named itself.
+    root: Option<Arc<Path>>,
+}
+
+impl Found {
+    /// Opens what was found, if it is a file still. Below a folder that was named
+    /// no link is followed, whoever has put one there since; and nothing is waited
+    /// for that never comes, as at a pipe.
+    pub(crate) fn open(&self) -> Result<WatchedFile, Failure> {
+        let opened = self.open_file();
+        let opened = opened.and_then(|file| WatchedFile::new(file, self.path.clone()));
+        opened.map_err(|source| Failure::file("read", &self.path, source))
+    }
+
+    fn open_file(&self) -> io::Result<File> {
+        const FILE: OFlags = OFlags::RDONLY
+            .union(OFlags::NONBLOCK)
+            .union(OFlags::CLOEXEC);
+        let opened = match &self.root {
+            None => openat(CWD, &self.path, FILE, Mode::empty())?,
+            Some(root) => {
+                let below = self.path.strip_prefix(root).map_err(io::Error::other)?;
+                let folder = OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY;
+                let mut at = openat(CWD, &**root, folder, Mode::empty())?;
+                let mut names = below.components().peekable();
+                while let Some(Component::Normal(name)) = names.next() {
+                    let kind = match names.peek() {
+                        Some(_) => folder,
+                        None => FILE,
+                    };
+                    let opened = openat(&at, name, kind | OFlags::NOFOLLOW, Mode::empty());
+                    at = opened.map_err(|errno| match errno {
+                        Errno::LOOP | Errno::NOTDIR => io::Error::new(
+                            ErrorKind::InvalidInput,
+                            "a link has taken its place since it was found",
+                        ),
+                        other => other.into(),
+                    })?;
+                }
+                at
+            }
+        };
+        let file = File::from(opened);
+        let metadata = file.metadata()?;
+        if metadata.is_file() {
+            return Ok(file);
+        }
+        let what = format!("it is {} by now", kind_of(&metadata));
+        Err(io::Error::new(ErrorKind::InvalidInput, what))
+    }
 }
 
 /// Something within a folder that holds no content to store.
@@ -24,7 +81,7 @@ pub(crate) struct Skipped {
 
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "skipped {}: it is {}", self.path.display(), self.kind)
+        write!(f, "skipped {}: it is {}", shown(&self.path), self.kind)
     }
 }
 
@@ -44,12 +101,13 @@ pub(crate) fn walk(roots: &[PathBuf]) -> Result<Walk, Failure> {
     for root in roots {
         let named =
             std::fs::metadata(root).map_err(|source| Failure::file("read", root, source))?;
+        let within: Arc<Path> = root.as_path().into();
         if named.is_dir() {
             to_visit.push_front(root.clone());
         } else if named.is_file() {
-            walk.add(root.clone(), &named);
+            walk.add(root.clone(), &named, None);
         } else {
-            let (path, kind) = (root.display(), kind_of(&named));
+            let (path, kind) = (shown(root), kind_of(&named));
             return Err(Failure::Failed(format!(
                 "cannot store {path}: it is {kind}, and only files and folders are stored"
             )));
@@ -57,7 +115,7 @@ pub(crate) fn walk(roots: &[PathBuf]) -> Result<Walk, Failure> {
         while let Some(folder) = to_visit.pop_front() {
             let (files, folders) = list(&folder, &mut walk.skipped)?;
             for (path, metadata) in files {
-                walk.add(path, &metadata);
+                walk.add(path, &metadata, Some(within.clone()));
             }
             for folder in folders.into_iter().rev() {
                 to_visit.push_front(folder);
@@ -68,9 +126,9 @@ pub(crate) fn walk(roots: &[PathBuf]) -> Result<Walk, Failure> {
 }
 
 impl Walk {
-    fn add(&mut self, path: PathBuf, metadata: &Metadata) {
+    fn add(&mut self, path: PathBuf, metadata: &Metadata, root: Option<Arc<Path>>) {
         let length = metadata.len();
-        self.files.push(Found { path, length });
+        self.files.push(Found { path, length, root });
     }
 }
 
@@ -104,7 +162,9 @@ fn list(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Listing, Failure> {
 fn kind_of(metadata: &Metadata) -> &'static str {
     use std::os::unix::fs::FileTypeExt;
     let kind = metadata.file_type();
-    if kind.is_symlink() {
+    if kind.is_dir() {
+        "a folder"
+    } else if kind.is_symlink() {
         "a symbolic link"
     } else if kind.is_fifo() {
         "a pipe"
@@ -149,5 +209,63 @@ mod tests {
         assert!(missing.contains("/not/there"), "{missing}");
         let device = walk(&["/dev/zero".into()]).unwrap_err().to_string();
         assert!(device.contains("/dev/zero: it is a device"), "{device}");
+    }
+
+    fn read(found: &Found) -> Result<String, String> {
+        use std::io::Read;
+        let mut file = found.open().map_err(|failure| failure.to_string())?;
+        let mut content = String::new();
+        file.read_to_string(&mut content)
+            .map_err(|error| error.to_string())?;
+        Ok(content)
+    }
+
+    #[test]
+    fn l6_what_was_walked_is_read_where_it_was_found_and_no_link_is_followed() {
+        use rustix::fs::{FileType, mknodat};
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "secret").unwrap();
+        let root = folder.path().join("root");
+        let make = || {
+            let _ = std::fs::remove_dir_all(&root);
+            std::fs::create_dir_all(root.join("sub")).unwrap();
+            std::fs::write(root.join("sub/file"), "content").unwrap();
+            walk(std::slice::from_ref(&root)).unwrap().files.remove(0)
+        };
+        let found = make();
+        assert_eq!(read(&found).unwrap(), "content");
+
+        // The file becomes a link.
+        let file = root.join("sub/file");
+        std::fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(&secret, &file).unwrap();
+        let refused = read(&found).unwrap_err();
+        assert!(refused.contains("a link has taken its place"), "{refused}");
+
+        // A folder on the way to it does.
+        let found = make();
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        std::fs::write(elsewhere.join("file"), "secret").unwrap();
+        std::fs::rename(root.join("sub"), folder.path().join("moved")).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, root.join("sub")).unwrap();
+        let refused = read(&found).unwrap_err();
+        assert!(refused.contains("a link has taken its place"), "{refused}");
+
+        // A pipe, which nobody writes to, is not waited for.
+        std::fs::remove_file(root.join("sub")).unwrap();
+        let found = make();
+        std::fs::remove_file(&file).unwrap();
+        let mode = Mode::from_raw_mode(0o600);
+        mknodat(CWD, &file, FileType::Fifo, mode, 0).unwrap();
+        let refused = read(&found).unwrap_err();
+        assert!(refused.contains("it is a pipe by now"), "{refused}");
+
+        // A link that is named itself is followed.
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&secret, &link).unwrap();
+        let named = walk(&[link]).unwrap();
+        assert_eq!(read(&named.files[0]).unwrap(), "secret");
     }
 }

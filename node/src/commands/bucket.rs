@@ -16,6 +16,7 @@ use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hashing::Hashing;
 use crate::remote::Client;
+use crate::shown::shown;
 use cairn_node_ext::{Access, BasePath, BucketConfig, Shared};
 use cairn_primitives::BucketId;
 use cairn_rpc::{BucketStoreApiClient, NewBucket, Uint};
@@ -141,8 +142,8 @@ fn create_here(
     config: BucketConfig,
     base: &BasePath,
 ) -> Result<(Summary, String), Failure> {
-    let bucket = base.create_bucket(id, config, &Shared::default())?;
-    let (summary, place) = (Summary::of(&bucket), bucket.path().display().to_string());
+    let bucket = base.create_bucket(id, config, &base.guarded(Shared::default()))?;
+    let (summary, place) = (Summary::of(&bucket), shown(bucket.path()).to_string());
     bucket.close()?;
     Ok((summary, place))
 }
@@ -173,6 +174,6 @@ fn salvage(id: BucketId, globals: &Globals) -> Result<(), Failure> {
     output.text(format_args!(
         "{summary}\nthis is what is left; the files as they were are in {}.\nCompare it with what was \
          signed before you sign anything more, and run `cairn fsck {id}`",
-        salvaged.kept_aside.display()
+        shown(&salvaged.kept_aside)
     ))
 }

@@ -9,6 +9,7 @@ use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::progress;
 use crate::remote::Client;
+use crate::shown::{json_path, shown};
 use cairn_node_ext::{Access, BasePath, Shared};
 use cairn_primitives::{LeafIndex, MmrLeaf};
 use clap::Args;
@@ -26,6 +27,7 @@ pub(crate) struct GetArgs {
 
 #[derive(Serialize)]
 struct Written {
+    #[serde(serialize_with = "json_path")]
     file: PathBuf,
     leaf_index: u64,
     data_root: String,
@@ -45,7 +47,7 @@ impl Written {
 
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (file, size) = (self.file.display(), amount::human(self.data_size));
+        let (file, size) = (shown(&self.file), amount::human(self.data_size));
         write!(f, "wrote {size} to {file}")
     }
 }
@@ -72,7 +74,7 @@ fn get_here(of: &LeafArgs, globals: &Globals, base: &BasePath) -> Result<(), Fai
         return stdout.flush().map_err(Failure::Output);
     };
     let leaf = view.leaf(index)?;
-    let mut file = OutFile::create(path)?;
+    let mut file = OutFile::create_for(path, leaf.data_size)?;
     let bar = progress::of_bytes(leaf.data_size);
     let read = view.read_content(index, &mut bar.wrap_write(&mut file));
     bar.finish_and_clear();
@@ -94,7 +96,7 @@ fn get_there(of: &LeafArgs, globals: &Globals, client: &Client) -> Result<(), Fa
         })?;
         return stdout.flush().map_err(Failure::Output);
     };
-    let mut file = OutFile::create(path)?;
+    let mut file = OutFile::create_for(path, leaf.data_size)?;
     let bar = progress::of_bytes(leaf.data_size);
     let mut sink = bar.wrap_write(&mut file);
     let read = client.content(of.bucket, profile, &leaf, &mut |chunk| {

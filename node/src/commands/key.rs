@@ -3,6 +3,7 @@
 use crate::args::Globals;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
+use crate::shown::{json_path, shown};
 use cairn_node_ext::Access;
 use clap::Subcommand;
 use serde::Serialize;
@@ -37,6 +38,7 @@ pub(crate) enum KeyCommand {
 struct Key {
     public: String,
     ss58: String,
+    #[serde(serialize_with = "json_path")]
     base_path: PathBuf,
 }
 
@@ -65,12 +67,21 @@ pub(crate) fn run(command: &KeyCommand, globals: &Globals) -> Result<(), Failure
         KeyCommand::List => {
             let base = globals.open(Access::ReadOnly)?;
             let keys = base.keys().list()?;
+            for exposed in base.keys().exposed()? {
+                // What cannot be told is no reason not to list the keys.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "others of this machine may read or replace the key in {}: chmod 600, and \
+                     think of registering another",
+                    shown(&exposed)
+                );
+            }
             (base, keys)
         }
     };
     let output = globals.output();
     if keys.is_empty() {
-        output.text(format_args!("there is no key in {}", base.path().display()))?;
+        output.text(format_args!("there is no key in {}", shown(base.path())))?;
     }
     for public in keys {
         output.answer(&Key {

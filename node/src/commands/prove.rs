@@ -8,6 +8,7 @@ use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::proof_file::ProofFile;
 use crate::remote::Client;
+use crate::shown::{json_path, shown};
 use cairn_node_ext::{Access, At, BasePath, Shared};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{ChunkIndex, LeafIndex};
@@ -30,6 +31,7 @@ pub(crate) struct ProveArgs {
 
 #[derive(Serialize)]
 struct Written {
+    #[serde(serialize_with = "json_path")]
     file: PathBuf,
     bucket: u64,
     mmr_root: String,
@@ -39,7 +41,7 @@ struct Written {
 
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.file.display();
+        let file = shown(&self.file);
         write!(
             f,
             "wrote {file}; judge it with `cairn verify {file} --root {}`",

@@ -60,8 +60,10 @@ fn put_here(args: &PutArgs, globals: &Globals, base: &BasePath) -> Result<(), Fa
     let ended = upload(Here::new(&bucket, &signer), &walk, args, globals);
     // So that the next command has nothing to replay.
     let closed = bucket.close();
-    globals.output().text(ended?)?;
-    Ok(closed?)
+    let tally = ended?;
+    globals.output().text(&tally)?;
+    closed?;
+    tally.all_stored()
 }
 
 fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), Failure> {
@@ -80,9 +82,9 @@ fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), F
     let profile = client.bucket(args.bucket)?.hashing.into();
     let walk = found(args)?;
     let destination = RemoteUpload::new(client, args.bucket, profile, signers);
-    globals
-        .output()
-        .text(upload(destination, &walk, args, globals)?)
+    let tally = upload(destination, &walk, args, globals)?;
+    globals.output().text(&tally)?;
+    tally.all_stored()
 }
 
 /// The files that are meant, of which there is one at least.

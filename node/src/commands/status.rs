@@ -9,6 +9,7 @@ use crate::hex_text::to_hex;
 use crate::home;
 use crate::provider_args::ProviderArgs;
 use crate::remote::Client;
+use crate::shown::{json_path, shown};
 use cairn_node_ext::{Access, BucketRecord, Provider, Standing, free_at};
 use cairn_primitives::BucketId;
 use cairn_rpc::{BucketInfo, BucketStanding, ProviderApiClient, ProviderHealth, ProviderStatus};
@@ -93,6 +94,7 @@ impl fmt::Display for Running {
 /// How all stands; what a provider does not tell over its RPC is none.
 #[derive(Serialize)]
 struct Status {
+    #[serde(serialize_with = "json_path")]
     base_path: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     running: Option<Running>,
@@ -215,7 +217,7 @@ impl Status {
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.base_path {
-            writeln!(f, "base path     {}", path.display())?;
+            writeln!(f, "base path     {}", shown(path))?;
         }
         let buckets = amount::counted(self.buckets, "bucket");
         let most = self.max_open;

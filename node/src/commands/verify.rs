@@ -7,6 +7,7 @@ use crate::hashing::Hashing;
 use crate::hex_text::{self, to_hex};
 use crate::judge::{self, Judgement, Verdict};
 use crate::proof_file::{Evidence, ProofFile};
+use crate::shown::shown;
 use crate::state_args::leaf_count;
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{ChunkIndex, Commitment, H256, LeafIndex};
@@ -92,7 +93,7 @@ impl fmt::Display for Report {
 }
 
 pub(crate) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), Failure> {
-    let name = args.file.display().to_string();
+    let name = shown(&args.file).to_string();
     let proof = if args.file == Path::new("-") {
         ProofFile::read(std::io::stdin().lock(), "stdin")?
     } else {

@@ -16,6 +16,8 @@ mod provider;
 #[cfg(test)]
 mod pruned;
 #[cfg(test)]
+mod put_files;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod remote;

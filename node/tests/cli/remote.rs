@@ -2,6 +2,7 @@
 //! it has the base path.
 
 mod by_lock;
+mod changed;
 mod house;
 mod lies;
 

@@ -7,6 +7,7 @@ use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use crate::progress::TransferBars;
+use crate::shown::{json_path, shown};
 use cairn_node_ext::{Access, BasePath, Exported, Form, Shared};
 use cairn_primitives::BucketId;
 use cairn_rpc::{BucketStoreApiClient, ExportForm, Uint};
@@ -38,6 +39,7 @@ pub(crate) struct ExportArgs {
 #[derive(Serialize)]
 struct Summary {
     bucket: u64,
+    #[serde(serialize_with = "json_path")]
     destination: PathBuf,
     files: u64,
     /// Files that share their bytes with the bucket until either is written to, as far as known.
@@ -58,7 +60,7 @@ impl fmt::Display for Summary {
             amount::counted_as(self.leaf_count, "leaf", "leaves"),
             amount::human(self.bytes),
             amount::counted(self.files, "file"),
-            self.destination.display(),
+            shown(&self.destination),
             self.mmr_root,
             self.notice,
         )

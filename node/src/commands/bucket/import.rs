@@ -7,6 +7,7 @@ use crate::args::Globals;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use crate::progress::TransferBars;
+use crate::shown::{json_path, shown};
 use cairn_node_ext::{Check, Imported, Shared, Source, import_bucket};
 use clap::Args;
 use serde::Serialize;
@@ -30,6 +31,7 @@ pub(crate) struct ImportArgs {
 #[derive(Serialize)]
 struct Summary {
     bucket: u64,
+    #[serde(serialize_with = "json_path")]
     path: PathBuf,
     bytes: u64,
     leaf_count: u64,
@@ -55,7 +57,7 @@ impl fmt::Display for Summary {
             self.bucket,
             amount::counted_as(self.leaf_count, "leaf", "leaves"),
             amount::human(self.bytes),
-            self.path.display(),
+            shown(&self.path),
             self.mmr_root,
             self.notice,
         )

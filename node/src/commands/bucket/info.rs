@@ -8,6 +8,7 @@ use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use crate::remote::Client;
+use crate::shown::shown;
 use cairn_node_ext::{Access, BasePath, Shared};
 use cairn_primitives::{BucketId, HashingProfile};
 use cairn_rpc::{AtState, BucketApiClient, Uint};
@@ -72,8 +73,8 @@ impl fmt::Display for Info {
             path,
             hashing,
             used_bytes,
-            used_chunks,
             charged_bytes,
+            used_chunks,
             start_seq,
             leaf_count,
             total_size,
@@ -84,7 +85,7 @@ impl fmt::Display for Info {
         let (used, quota) = (amount::human(*used_bytes), self.summary.quota_text());
         writeln!(f, "bucket        {bucket}")?;
         if let Some(path) = path {
-            writeln!(f, "folder        {}", path.display())?;
+            writeln!(f, "folder        {}", shown(path))?;
         }
         writeln!(f, "hashing       {hashing}")?;
         writeln!(

@@ -6,6 +6,7 @@ use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::remote::Client;
+use crate::shown::shown;
 use cairn_node_ext::{Access, BasePath, Shared};
 use cairn_rpc::BucketStanding;
 use serde::Serialize;
@@ -47,7 +48,7 @@ impl Listed {
 pub(super) fn run(globals: &Globals) -> Result<(), Failure> {
     let output = globals.output();
     let (listed, place) = match globals.backend(Access::ReadOnly)? {
-        Backend::Local(base) => (list_here(output, &base)?, base.path().display().to_string()),
+        Backend::Local(base) => (list_here(output, &base)?, shown(base.path()).to_string()),
         Backend::Remote(remote) => {
             let client = &remote.client;
             (list_there(output, client)?, client.url().to_owned())

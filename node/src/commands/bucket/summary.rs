@@ -3,6 +3,7 @@
 use crate::amount;
 use crate::hashing::Hashing;
 use crate::hex_text::to_hex;
+use crate::shown::json_path;
 use cairn_node_ext::Bucket;
 use cairn_primitives::HashingProfile;
 use cairn_rpc::BucketInfo;
@@ -15,14 +16,15 @@ use std::path::PathBuf;
 pub(super) struct Summary {
     pub(super) bucket: u64,
     /// Where it is, if it is one of this base path.
+    #[serde(serialize_with = "json_path")]
     pub(super) path: Option<PathBuf>,
     pub(super) hashing: Hashing,
     pub(super) quota_bytes: Option<u64>,
     pub(super) used_bytes: u64,
-    pub(super) used_chunks: u64,
-    pub(super) start_seq: u64,
     /// Of the quota: content, and the records that keep it and the leaves.
     pub(super) charged_bytes: u64,
+    pub(super) used_chunks: u64,
+    pub(super) start_seq: u64,
     pub(super) leaf_count: u64,
     pub(super) total_size: u64,
     pub(super) mmr_root: String,
@@ -38,9 +40,9 @@ impl Summary {
             hashing: config.profile.into(),
             quota_bytes: quota(config.max_bytes),
             used_bytes: usage.bytes,
+            charged_bytes: bucket.charged_bytes(),
             used_chunks: usage.chunks,
             start_seq: commitment.start_seq.0,
-            charged_bytes: bucket.charged_bytes(),
             leaf_count: commitment.leaf_count.get(),
             total_size: bucket.total_size(),
             mmr_root: to_hex(commitment.mmr_root),
@@ -64,9 +66,9 @@ impl From<&BucketInfo> for Summary {
             hashing: HashingProfile::from(info.hashing).into(),
             quota_bytes: quota(info.max_bytes.0),
             used_bytes: info.used_bytes.0,
+            charged_bytes: info.charged_bytes.0,
             used_chunks: info.chunks.0,
             start_seq: commitment.start_seq.0,
-            charged_bytes: info.charged_bytes.0,
             leaf_count: commitment.leaf_count.0,
             total_size: info.total_size.0,
             mmr_root: to_hex(commitment.mmr_root),

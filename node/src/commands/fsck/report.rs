@@ -1,6 +1,7 @@
 //! What came of checking or repairing a bucket, as it is shown.
 
 use crate::amount;
+use crate::shown::{json_path, shown};
 use cairn_node_ext::{Finding, FsckReport, Remedy, Repaired};
 use cairn_primitives::BucketId;
 use serde::Serialize;
@@ -52,6 +53,7 @@ struct Fault {
 struct Written {
     findings_before: u64,
     records: u64,
+    #[serde(serialize_with = "json_path")]
     kept_aside: Option<PathBuf>,
 }
 
@@ -158,7 +160,7 @@ impl fmt::Display for Written {
             "repaired: {} written, of {} before; the files as they were are in {}",
             amount::counted(self.records, "record"),
             amount::counted(self.findings_before, "finding"),
-            kept.display()
+            shown(kept)
         )
     }
 }

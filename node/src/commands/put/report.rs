@@ -2,24 +2,60 @@
 //! summary at the end.
 
 use crate::amount;
+use crate::failure::Failure;
 use crate::hashing::Hashing;
 use crate::hex_text::to_hex;
+use crate::shown::hex_unless_text;
 use cairn_node_ext::SignedCommitment;
 use cairn_primitives::challenge::MultiSignature;
 use codec::Encode;
 use serde::Serialize;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 /// A file that is a leaf now.
 #[derive(Serialize)]
 pub(super) struct StoredFile {
+    /// As people are shown it.
+    #[serde(skip)]
+    pub(super) shown: String,
+    /// As it is, where it is UTF-8; else with U+FFFD for what is not.
     pub(super) path: String,
+    /// Its bytes, where it is no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) path_hex: Option<String>,
     pub(super) leaf_index: u64,
     pub(super) data_root: String,
     pub(super) data_size: u64,
     /// Bytes that were not in the bucket before.
     pub(super) new_bytes: u64,
+}
+
+/// A file that is no leaf, since it was another when it had been read.
+#[derive(Serialize)]
+pub(super) struct PassedOver {
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_hex: Option<String>,
+    /// Why it was not stored.
+    error: String,
+}
+
+impl PassedOver {
+    pub(super) fn new(path: &Path, failure: &Failure) -> Self {
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            path_hex: hex_unless_text(path),
+            error: failure.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cairn: {}", self.error)
+    }
 }
 
 /// A commit that is durable and signed.
@@ -69,7 +105,7 @@ impl fmt::Display for SignedCommit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for file in &self.files {
             let StoredFile {
-                path,
+                shown,
                 leaf_index,
                 data_root,
                 data_size,
@@ -77,7 +113,7 @@ impl fmt::Display for SignedCommit {
             } = file;
             writeln!(
                 f,
-                "leaf {leaf_index}  {data_root}  {data_size} bytes  {path}"
+                "leaf {leaf_index}  {data_root}  {data_size} bytes  {shown}"
             )?;
         }
         writeln!(
@@ -100,6 +136,8 @@ pub(super) struct Tally {
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) new_bytes: u64,
+    /// Files that were not stored, since they changed while they were read.
+    pub(super) changed: u64,
     pub(super) took: Duration,
     pub(super) last_root: Option<String>,
     /// Whether one more commit may have been made.
@@ -107,6 +145,18 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    /// Fails where a file was not stored.
+    pub(super) fn all_stored(&self) -> Result<(), Failure> {
+        if self.changed == 0 {
+            return Ok(());
+        }
+        Err(Failure::Failed(format!(
+            "{} changed while being read and {} not stored; all others are",
+            amount::counted(self.changed, "file"),
+            if self.changed == 1 { "was" } else { "were" }
+        )))
+    }
+
     /// What stays when an upload ends early.
     pub(super) fn stays(&self) -> String {
         let unsure = match self.is_unsure {

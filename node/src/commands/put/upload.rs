@@ -4,14 +4,15 @@
 //! anybody, so the files before one that fails are committed first.
 
 use super::destination::Destination;
-use super::report::{SignedCommit, StoredFile, Tally};
+use super::report::{PassedOver, SignedCommit, StoredFile, Tally};
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use crate::output::Output;
+use crate::shown::{hex_unless_text, shown};
 use crate::walk::Found;
 use cairn_node_ext::NewLeaf;
 use indicatif::ProgressBar;
-use std::fs::File;
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
@@ -64,7 +65,10 @@ impl<'a, D: Destination> Upload<'a, D> {
 
     fn store_all(&mut self, files: &'a [Found], commit_every: NonZeroUsize) -> Result<(), Failure> {
         for file in files {
-            self.store(&file.path)?;
+            match self.store(file) {
+                Err(failure) if failure.is_changed_file() => self.pass_over(file, &failure)?,
+                stored => stored?,
+            }
             if self.pending.len() >= commit_every.get() {
                 self.commit()?;
             }
@@ -72,12 +76,28 @@ impl<'a, D: Destination> Upload<'a, D> {
         self.commit()
     }
 
-    fn store(&mut self, path: &'a Path) -> Result<(), Failure> {
-        self.bar.set_message(path.display().to_string());
-        let file = File::open(path).map_err(|source| Failure::file("read", path, source))?;
+    fn store(&mut self, found: &'a Found) -> Result<(), Failure> {
+        let path = &found.path;
+        self.bar.set_message(shown(path).to_string());
+        let file = found.open()?;
         let leaf = self.destination.store(path, self.bar.wrap_read(file))?;
         self.pending.push((path, leaf));
         Ok(())
+    }
+
+    /// Tells of a file that has changed while it was read, and goes on with the
+    /// others: of such a file nothing is committed.
+    fn pass_over(&mut self, found: &Found, failure: &Failure) -> Result<(), Failure> {
+        self.tally.changed = self.tally.changed.saturating_add(1);
+        let passed = PassedOver::new(&found.path, failure);
+        self.bar.suspend(|| {
+            if self.output.is_json() {
+                return self.output.answer(&passed);
+            }
+            // What cannot be told there is told by the exit code.
+            let _ = writeln!(std::io::stderr(), "{passed}");
+            Ok(())
+        })
     }
 
     fn commit(&mut self) -> Result<(), Failure> {
@@ -107,7 +127,9 @@ impl<'a, D: Destination> Upload<'a, D> {
             self.tally.new_bytes = self.tally.new_bytes.saturating_add(new_bytes);
             self.tally.files = self.tally.files.saturating_add(1);
             files.push(StoredFile {
+                shown: shown(path).to_string(),
                 path: path.to_string_lossy().into_owned(),
+                path_hex: hex_unless_text(path),
                 leaf_index,
                 data_root: to_hex(leaf.data_root),
                 data_size: leaf.data_size,

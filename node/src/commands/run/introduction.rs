@@ -3,6 +3,7 @@
 use super::address_file;
 use super::following::Following;
 use crate::amount;
+use crate::shown::{json_path, shown};
 use cairn_node_ext::Provider;
 use cairn_rpc::{ListenerConfig, RpcMethods};
 use serde::Serialize;
@@ -21,6 +22,7 @@ pub(super) struct Serving<'s> {
 #[derive(Serialize)]
 pub(super) struct Introduction {
     version: &'static str,
+    #[serde(serialize_with = "json_path")]
     base_path: PathBuf,
     max_open: u32,
     descriptors: u64,
@@ -60,7 +62,7 @@ impl Introduction {
 impl fmt::Display for Introduction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "cairn {}", self.version)?;
-        writeln!(f, "base path     {}", self.base_path.display())?;
+        writeln!(f, "base path     {}", shown(&self.base_path))?;
         writeln!(
             f,
             "open at once  {}, of {} descriptors allowed",

@@ -1,0 +1,115 @@
+//! Names of files as people are shown them: a name may hold line ends, codes
+//! that move a terminal's cursor, and bytes that are no text, and whoever made
+//! the file chose it.
+
+use crate::hex_text::to_hex;
+use cairn_node_ext::is_unprintable;
+use serde::Serializer;
+use std::fmt::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A path for people, in which nothing acts on a terminal or looks like another
+/// line: `\n`, `\u{1b}` and `\xff` for what is no plain text, and `\\` for a
+/// backslash, so that no two paths look the same.
+pub(crate) fn shown(path: &Path) -> Shown<'_> {
+    Shown(path.as_os_str().as_bytes())
+}
+
+/// See [`shown`].
+pub(crate) struct Shown<'p>(&'p [u8]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.0.utf8_chunks() {
+            for letter in part.valid().chars() {
+                match letter {
+                    '\\' => f.write_str("\\\\")?,
+                    _ if is_unprintable(letter) => write!(f, "{}", letter.escape_default())?,
+                    _ => f.write_char(letter)?,
+                }
+            }
+            for byte in part.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of a path in hex, where it is no UTF-8 so that JSON's text cannot
+/// hold it.
+pub(crate) fn hex_unless_text(path: &Path) -> Option<String> {
+    let is_text = path.to_str().is_some();
+    (!is_text).then(|| to_hex(path.as_os_str().as_bytes()))
+}
+
+/// A path as a text in JSON; where it is no UTF-8, with U+FFFD for what is not.
+/// For paths that whoever reads it has named.
+pub(crate) fn json_path<S: Serializer>(
+    path: &impl MaybePath,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match path.path() {
+        Some(path) => serializer.serialize_str(&path.to_string_lossy()),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// A path, or none.
+pub(crate) trait MaybePath {
+    fn path(&self) -> Option<&Path>;
+}
+
+impl MaybePath for PathBuf {
+    fn path(&self) -> Option<&Path> {
+        Some(self)
+    }
+}
+
+impl MaybePath for Option<PathBuf> {
+    fn path(&self) -> Option<&Path> {
+        self.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::ffi::OsStr;
+
+    fn named(name: &[u8]) -> &Path {
+        Path::new(OsStr::from_bytes(name))
+    }
+
+    #[test]
+    fn put_a_name_is_shown_without_what_acts_on_a_terminal() {
+        for (name, expected) in [
+            (&b"plain name.txt"[..], "plain name.txt"),
+            ("Grüße/日本".as_bytes(), "Grüße/日本"),
+            (b"a\nb", "a\\nb"),
+            (b"\x1b[2Jx", "\\u{1b}[2Jx"),
+            (b"a\\nb", "a\\\\nb"),
+            (b"\xff\xfe", "\\xff\\xfe"),
+            ("\u{202e}gpj.exe".as_bytes(), "\\u{202e}gpj.exe"),
+        ] {
+            assert_eq!(shown(named(name)).to_string(), expected);
+        }
+        assert_eq!(hex_unless_text(named(b"a\n")), None);
+        assert_eq!(hex_unless_text(named(b"\xffa")).as_deref(), Some("0xff61"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_names_look_the_same(
+            one in proptest::collection::vec(any::<u8>(), 0..12),
+            other in proptest::collection::vec(any::<u8>(), 0..12),
+        ) {
+            let (shown_one, shown_other) = (shown(named(&one)), shown(named(&other)));
+            let (shown_one, shown_other) = (shown_one.to_string(), shown_other.to_string());
+            prop_assert_eq!(shown_one == shown_other, one == other);
+            prop_assert!(!shown_one.chars().any(char::is_control));
+        }
+    }
+}

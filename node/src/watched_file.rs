@@ -1,0 +1,178 @@
+//! A file that is read from its beginning to its end, and seen to be the same
+//! file all the while: what was read of one that was cut, grew, was written to or
+//! replaced meanwhile is of no one moment, and is an error where it ends.
+//!
+//! A write that leaves the length as it was, within the clock tick of the file
+//! system in which the file was written to before, is not noticed.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+/// How a file has changed while it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Changed {
+    #[error(
+        "it ended after {read} bytes while it was read, and had {length} when it was opened: \
+         store it again when nobody writes to it"
+    )]
+    Cut { read: u64, length: u64 },
+    #[error(
+        "it has grown while it was read, from {length} bytes: store it again when nobody writes \
+         to it"
+    )]
+    Grown { length: u64 },
+    #[error("it was written to while it was read: store it again when nobody does")]
+    Written,
+    #[error("another file has taken its place while it was read: store it again")]
+    Replaced,
+}
+
+impl Changed {
+    /// How a file has changed, if that is what an error tells of.
+    pub(crate) fn in_error(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref().copied()
+    }
+}
+
+/// What tells one moment of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Moment {
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Moment {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+}
+
+/// A file that is watched while it is read.
+#[derive(Debug)]
+pub(crate) struct WatchedFile {
+    file: File,
+    path: PathBuf,
+    /// Which file it is: its disk, and its number there.
+    identity: (u64, u64),
+    at_start: Moment,
+    read: u64,
+}
+
+impl WatchedFile {
+    /// Watches a file that was just opened at `path`.
+    pub(crate) fn new(file: File, path: PathBuf) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self {
+            identity: (metadata.dev(), metadata.ino()),
+            at_start: Moment::of(&metadata),
+            file,
+            path,
+            read: 0,
+        })
+    }
+
+    /// At its end: whether it is what it was.
+    fn check(&self) -> io::Result<()> {
+        let length = self.at_start.length;
+        let now = Moment::of(&self.file.metadata()?);
+        let changed = if self.read < length {
+            let read = self.read;
+            Some(Changed::Cut { read, length })
+        } else if self.read > length || now.length > length {
+            Some(Changed::Grown { length })
+        } else if now != self.at_start {
+            Some(Changed::Written)
+        } else {
+            // What is gone from its place was whole when it went.
+            let there = std::fs::metadata(&self.path);
+            let is_another = there.is_ok_and(|there| (there.dev(), there.ino()) != self.identity);
+            is_another.then_some(Changed::Replaced)
+        };
+        changed.map_or(Ok(()), |changed| Err(io::Error::other(changed)))
+    }
+}
+
+impl Read for WatchedFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.read = self
+            .read
+            .saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        // One that grows as fast as it is read has no end.
+        if (read == 0 && !buffer.is_empty()) || self.read > self.at_start.length {
+            self.check()?;
+        }
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::OpenOptions;
+    use std::io::Write;
+    use std::path::Path;
+
+    /// Reads a file of ten bytes to its end, and has `meddle` with it after four.
+    fn read_while(meddle: impl FnOnce(&Path)) -> Result<Vec<u8>, Changed> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, b"0123456789").unwrap();
+        let mut file = WatchedFile::new(File::open(&path).unwrap(), path.clone()).unwrap();
+        let mut content = vec![0; 4];
+        file.read_exact(&mut content).unwrap();
+        meddle(&path);
+        match file.read_to_end(&mut content) {
+            Ok(_) => Ok(content),
+            Err(error) => Err(Changed::in_error(&error).expect("a change")),
+        }
+    }
+
+    #[test]
+    fn put_a_file_that_stays_as_it_is_is_read_whole() {
+        assert_eq!(read_while(|_| {}), Ok(b"0123456789".to_vec()));
+        let removed = read_while(|path| std::fs::remove_file(path).unwrap());
+        assert_eq!(removed, Ok(b"0123456789".to_vec()));
+    }
+
+    #[test]
+    fn put_a_file_that_is_cut_grows_is_written_to_or_replaced_is_told() {
+        let open = |path: &Path| OpenOptions::new().write(true).open(path).unwrap();
+        let cut = read_while(|path| open(path).set_len(6).unwrap());
+        assert_eq!(
+            cut,
+            Err(Changed::Cut {
+                read: 6,
+                length: 10
+            })
+        );
+        let cut_below = read_while(|path| open(path).set_len(2).unwrap());
+        assert_eq!(
+            cut_below,
+            Err(Changed::Cut {
+                read: 4,
+                length: 10
+            })
+        );
+        let grown = read_while(|path| {
+            let mut file = OpenOptions::new().append(true).open(path).unwrap();
+            file.write_all(b"more").unwrap();
+        });
+        assert_eq!(grown, Err(Changed::Grown { length: 10 }));
+        let written = read_while(|path| {
+            let then = std::time::SystemTime::UNIX_EPOCH;
+            open(path).set_modified(then).unwrap();
+        });
+        assert_eq!(written, Err(Changed::Written));
+        let replaced = read_while(|path| {
+            std::fs::write(path.with_extension("new"), b"another 10").unwrap();
+            std::fs::rename(path.with_extension("new"), path).unwrap();
+        });
+        assert_eq!(replaced, Err(Changed::Replaced));
+    }
+}

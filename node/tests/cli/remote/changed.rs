@@ -1,0 +1,27 @@
+//! Files that change while they are sent to a provider that runs.
+
+use super::house::House;
+use crate::support::{FAILED, bytes};
+
+/// A file that has more bytes than it says it has, as one that grows does.
+const GROWS: &str = "/proc/version";
+
+#[test]
+fn put_to_a_provider_that_runs_notices_such_files_too() {
+    let house = House::new();
+    house.run(["bucket", "create", "1"]).succeeds();
+    let file = house.provider.file("a", &bytes(1, 600_000));
+    let ended = house.run(["put", "1", GROWS, file.to_str().unwrap(), GROWS]);
+    assert_eq!(ended.code, Some(FAILED), "{ended:?}");
+    assert_eq!(ended.stderr.lines().count(), 3, "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("2 files changed while being read and were not stored")
+    );
+    let info = house.json(["bucket", "info", "1"]).remove(0);
+    assert_eq!(
+        (&info["leaf_count"], &info["total_size"]),
+        (&1.into(), &600_000.into())
+    );
+}
