@@ -92,9 +92,10 @@ impl Bucket {
         self.usable()?;
         // What is found now must still be there when the leaves are written.
         let _committing = self.committing.read();
+        let most = self.most_of_a_leaf();
         leaves.iter().try_for_each(|leaf| {
             self.check_content(leaf)?;
-            self.check_size(leaf)
+            self.check_size(leaf, most)
         })?;
         if !leaves.is_empty() {
             // What is signed again needs no room that is worth speaking of.
@@ -250,12 +251,16 @@ impl Bucket {
         Ok(())
     }
 
-    /// Whether a leaf leaves others their part of the numbers. Content that
-    /// repeats itself costs next to nothing, so that without a bound 64 leaves
-    /// would use up all of `total_size`, and the bucket would take no more.
-    fn check_size(&self, leaf: &NewLeaf) -> Result<(), CommitError> {
+    /// Bytes that one leaf may have, so that it leaves others their part of the
+    /// numbers. Content that repeats itself costs next to nothing: without a
+    /// bound 64 leaves would use up all of `total_size`, and the bucket would
+    /// take no more.
+    fn most_of_a_leaf(&self) -> u64 {
         let left = u64::MAX.saturating_sub(self.tip().total_size);
-        let most = (left >> LEAF_PART_BITS).min(self.config.max_bytes);
+        (left >> LEAF_PART_BITS).min(self.config.max_bytes)
+    }
+
+    fn check_size(&self, leaf: &NewLeaf, most: u64) -> Result<(), CommitError> {
         if leaf.data_size <= most {
             return Ok(());
         }
