@@ -11,7 +11,7 @@ pub const RESERVED_DESCRIPTORS: u64 = 96;
 /// Descriptors of a database besides its table and blob files: its lock, its
 /// own log, its manifest, its write-ahead log and two folders; and the outputs
 /// of a flush and of a compaction.
-pub const DESCRIPTORS_BESIDES_FILES: u64 = 9;
+pub const DESCRIPTORS_BESIDES_FILES: u64 = 10;
 
 /// Table and blob files that RocksDB keeps open of a database at least.
 const LEAST_OPEN_FILES: u16 = 10;

@@ -96,6 +96,11 @@ impl BucketFolders {
         if !path.is_dir() {
             return Err(HomeError::Absent);
         }
+        if access == Access::ReadWrite && !self.ledger.is_known(id) {
+            // To open for writing removes files that the database does not know
+            // of; not where it is the database that is behind.
+            Bucket::open(&path, Access::ReadOnly, &self.shared)?.check_journal()?;
+        }
         let bucket = Bucket::open(&path, access, &self.shared)?;
         if bucket.id() != id {
             return Err(HomeError::Open(OpenError::AnotherBucket {
