@@ -54,20 +54,26 @@ struct TailState {
     length: u64,
     number: u64,
     marks: Marks,
-    /// Records that are not handed to the system yet.
-    held: Vec<u8>,
+    /// Changes that are in no record yet: what is not synced was promised to
+    /// nobody.
+    held: Changes,
     /// Whether there is something that was not synced.
     is_dirty: bool,
 }
 
 impl TailState {
-    fn hand_over(&mut self) -> std::io::Result<()> {
-        if let Some(mut file) = self.file.as_deref() {
-            file.write_all(&self.held)?;
-        }
-        let held = u64::try_from(self.held.len()).unwrap_or(u64::MAX);
-        self.length = self.length.saturating_add(held);
-        self.held.clear();
+    /// Writes what is held as one record.
+    fn write_down(&mut self, salt: format::Salt) -> std::io::Result<()> {
+        let Some(mut file) = self.file.as_deref() else {
+            return Ok(());
+        };
+        let changes = std::mem::take(&mut self.held);
+        self.marks = self.marks.after(&changes);
+        let mut record = Vec::new();
+        format::write_record(&mut record, salt, self.number, self.marks, changes.bytes());
+        file.write_all(&record)?;
+        let more = u64::try_from(record.len()).unwrap_or(u64::MAX);
+        self.length = self.length.saturating_add(more);
         Ok(())
     }
 }
@@ -80,20 +86,25 @@ impl Journal {
 
     /// Adds what the database has by now. `number` is that of a write that has
     /// one. A failure ends the journal until the bucket is opened again, and is
-    /// no failure of the write: the database has it, durably.
-    pub(super) fn add(&self, changes: &Changes, number: Option<u64>, hold: bool) {
+    /// no failure of the write: the database has it.
+    pub(super) fn add(&self, changes: Changes, number: Option<u64>) {
         let mut state = self.tail.state.lock();
-        if state.file.is_none() {
-            return;
-        }
         state.number = number.unwrap_or(state.number);
-        state.marks = state.marks.after(changes);
-        let (number, marks) = (state.number, state.marks);
-        format::write_record(&mut state.held, self.salt, number, marks, changes.bytes());
-        if hold && state.held.len() < MOST_HELD {
-            return;
+        state.held.append(changes);
+        self.write_down(&mut state);
+    }
+
+    /// Adds the same in memory, until something is added that is not held.
+    pub(super) fn hold(&self, changes: Changes) {
+        let mut state = self.tail.state.lock();
+        state.held.append(changes);
+        if state.held.bytes().len() >= MOST_HELD {
+            self.write_down(&mut state);
         }
-        if let Err(error) = state.hand_over() {
+    }
+
+    fn write_down(&self, state: &mut TailState) {
+        if let Err(error) = state.write_down(self.salt) {
             state.file = None;
             tracing::error!(
                 path = %self.path.display(), %error,
@@ -106,9 +117,18 @@ impl Journal {
         }
     }
 
+    fn write_down_held(&self) -> std::io::Result<parking_lot::MutexGuard<'_, TailState>> {
+        let mut state = self.tail.state.lock();
+        if !state.held.is_empty() {
+            state.write_down(self.salt)?;
+            state.is_dirty = true;
+        }
+        Ok(state)
+    }
+
     /// Makes all of it durable.
     pub(super) fn sync(&self) -> std::io::Result<()> {
-        self.tail.state.lock().hand_over()?;
+        drop(self.write_down_held()?);
         self.tail.sync()
     }
 
@@ -119,15 +139,13 @@ impl Journal {
     ) -> Result<(), EngineError> {
         let fault = |error| io_fault(&self.path, &error);
         let (from, number, marks) = {
-            let mut state = self.tail.state.lock();
-            state.hand_over().map_err(fault)?;
+            let state = self.write_down_held().map_err(fault)?;
             (state.length, state.number, state.marks)
         };
         let mut filling = Filling::begin(&self.path, self.bucket, self.salt, number, marks)?;
         fill(&mut filling)?;
         let _order = self.order.lock();
-        let mut state = self.tail.state.lock();
-        state.hand_over().map_err(fault)?;
+        let mut state = self.write_down_held().map_err(fault)?;
         // What came meanwhile, in its order.
         let mut old = File::open(&self.path).map_err(fault)?;
         old.seek(SeekFrom::Start(from)).map_err(fault)?;
@@ -142,7 +160,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        if let Err(error) = self.tail.state.lock().hand_over() {
+        if let Err(error) = self.write_down_held() {
             tracing::warn!(path = %self.path.display(), %error, "the journal's end was not written");
         }
     }

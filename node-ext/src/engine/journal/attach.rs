@@ -206,7 +206,17 @@ impl Engine {
         let changes = std::mem::take(&mut batch.changes);
         if !changes.is_ordered {
             write(batch)?;
-            journal.add(&changes, None, false);
+            if changes.bytes().is_empty() {
+                journal.hold(changes);
+            } else {
+                journal.add(changes, None);
+            }
+            return Ok(());
+        }
+        if !synced {
+            // It has no number: whoever loses it has lost nothing that was promised.
+            write(batch)?;
+            journal.hold(changes);
             return Ok(());
         }
         let mut last = journal.next();
@@ -214,8 +224,7 @@ impl Engine {
         batch.put(Family::Tree, layout::JOURNAL_KEY, &number.to_be_bytes());
         write(batch)?;
         *last = number;
-        // What is not synced was promised to nobody, and may wait in memory.
-        journal.add(&changes, Some(number), !synced);
+        journal.add(changes, Some(number));
         Ok(())
     }
 }
@@ -237,7 +246,7 @@ impl Journal {
                 length,
                 number: moment.number,
                 marks: moment.marks,
-                held: Vec::new(),
+                held: Default::default(),
                 is_dirty: false,
             }),
         });

@@ -84,8 +84,8 @@ impl Marks {
 
     pub(super) fn after(self, changes: &Changes) -> Self {
         Self {
-            state: changes.state.unwrap_or(self.state),
-            usage: changes.usage.unwrap_or(self.usage),
+            state: changes.state.as_deref().map_or(self.state, digest),
+            usage: changes.usage.as_deref().map_or(self.usage, digest),
         }
     }
 }
@@ -131,29 +131,43 @@ pub(crate) struct Changes {
     bytes: Vec<u8>,
     /// Whether one of them is a change to the tree family, which has an order.
     pub(crate) is_ordered: bool,
-    state: Option<u64>,
-    usage: Option<u64>,
+    /// The last state and usage among them, as far as marks are of them.
+    state: Option<Vec<u8>>,
+    usage: Option<Vec<u8>>,
 }
 
 impl Changes {
+    /// Adds changes that came after these.
+    pub(super) fn append(&mut self, later: Self) {
+        if self.bytes.is_empty() {
+            self.bytes = later.bytes;
+        } else {
+            self.bytes.extend(later.bytes);
+        }
+        self.is_ordered |= later.is_ordered;
+        self.state = later.state.or_else(|| self.state.take());
+        self.usage = later.usage.or_else(|| self.usage.take());
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
+    /// Whether a journal has no part in them, by itself or by its marks.
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_empty() && self.usage.is_none()
     }
 
     /// Notes a write of a record, if it is one that a journal keeps.
     pub(crate) fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
         if family == Family::Content && key == layout::USAGE_KEY {
-            self.usage = Some(digest(value));
+            self.usage = Some(value.to_vec());
         }
         let Some(kept) = kept(family, key, value) else {
             return;
         };
         if family == Family::Tree && key == layout::STATE_KEY {
-            self.state = Some(digest(kept));
+            self.state = Some(kept.to_vec());
         }
         self.begin(PUT, family);
         self.part(key);

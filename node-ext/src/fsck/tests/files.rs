@@ -262,6 +262,37 @@ fn blob_files_are_listed_again_and_not_copied() {
     }
 }
 
+/// To make it anew takes as long as reading all of its records.
+#[test]
+fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
+    use std::os::unix::fs::MetadataExt;
+    let whole = Whole::new();
+    let (_folder, path) = whole.copy();
+    let shared = Shared::default();
+    let journal = || std::fs::metadata(path.join(JOURNAL_FILE)).unwrap();
+    // Left as a killed process leaves it, and closed.
+    let before = journal();
+    for content in [bytes(20, 5000), bytes(21, 5), bytes(22, 3 * CHUNK_BYTES)] {
+        let bucket = opened(&path).unwrap();
+        let ingested = bucket.ingest(&content[..]).unwrap();
+        let leaf = NewLeaf {
+            data_root: ingested.data_root,
+            data_size: ingested.data_size,
+        };
+        bucket.commit(&[leaf], Durability::Buffered).unwrap();
+        bucket.ingest(&bytes(23, 6000 + content.len())[..]).unwrap();
+        bucket.close().unwrap();
+    }
+    opened(&path).unwrap().close().unwrap();
+    assert_eq!(journal().ino(), before.ino());
+    assert!(journal().len() > before.len());
+    // What no record of it has is what it is made anew for.
+    std::fs::write(path.join(JOURNAL_FILE), "").unwrap();
+    drop(opened(&path).unwrap());
+    assert_ne!(journal().ino(), before.ino());
+    assert!(journal().len() > before.len());
+}
+
 /// What keeps nothing aside would not be there to look at.
 #[test]
 fn the_files_are_kept_as_they_were_before_a_repair() {
