@@ -268,7 +268,6 @@ fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
     use std::os::unix::fs::MetadataExt;
     let whole = Whole::new();
     let (_folder, path) = whole.copy();
-    let shared = Shared::default();
     let journal = || std::fs::metadata(path.join(JOURNAL_FILE)).unwrap();
     // Left as a killed process leaves it, and closed.
     let before = journal();
@@ -290,7 +289,7 @@ fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
     std::fs::write(path.join(JOURNAL_FILE), "").unwrap();
     drop(opened(&path).unwrap());
     assert_ne!(journal().ino(), before.ino());
-    assert!(journal().len() > before.len());
+    assert!(journal().len() > 0);
 }
 
 /// What keeps nothing aside would not be there to look at.
