@@ -4,14 +4,15 @@
 use crate::bucket::{Bucket, BucketConfig};
 use crate::engine::{Access, Shared};
 use crate::error::{CreateError, OpenError};
+use crate::folders::make_durably;
 use crate::fsck::repair::RepairError;
 use crate::keystore::KeyFolder;
 use crate::layout::{BUCKETS_DIR, KEYSTORE_DIR, LOCK_FILE, bucket_dir_name, parse_bucket_dir_name};
 use crate::space::DiskGuard;
 use cairn_primitives::BucketId;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Why a base path cannot be worked in.
@@ -86,16 +87,10 @@ impl BasePath {
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, BasePathError> {
         let path = path.into();
         let buckets = path.join(BUCKETS_DIR);
-        // What clients store is nobody else's to read.
-        let made = DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&buckets);
-        made.map_err(|source| io("make", &buckets, source))?;
-        // What is made in it must be found after a loss of power.
-        File::open(&path)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| io("sync", &path, source))?;
+        // What is made in them must be found after a loss of power.
+        for folder in [&path, &buckets] {
+            make_durably(folder).map_err(|source| io("make", folder, source))?;
+        }
         Self::open(path, Access::ReadWrite)
     }
 
@@ -208,11 +203,6 @@ impl BasePath {
     /// [`BasePathError::NoSuchBucket`], or [`BasePathError::Open`].
     pub fn open_bucket(&self, bucket: BucketId, shared: &Shared) -> Result<Bucket, BasePathError> {
         let path = self.existing_bucket_path(bucket)?;
-        if self.access == Access::ReadWrite {
-            // To open for writing removes files that the database does not know
-            // of; not where it is the database that is behind.
-            Bucket::open(&path, Access::ReadOnly, shared)?.check_journal()?;
-        }
         let opened = Bucket::open(&path, self.access, shared)?;
         if opened.id() != bucket {
             let found = opened.id();

@@ -23,7 +23,6 @@ mod queue;
 mod read;
 pub(crate) mod records;
 pub(crate) mod recover;
-pub(crate) mod regrow;
 mod release;
 mod retired;
 #[cfg(test)]
@@ -284,33 +283,24 @@ impl Bucket {
     pub(crate) fn flush(&self) -> Result<(), CommitError> {
         if self.access == Access::ReadWrite && self.poison.get().is_none() {
             self.flush_unlogged()?;
-            self.engine.flush(Family::Content)?;
-            self.engine.flush(Family::Tree)?;
-            if let Err(error) = self.engine.sync_journal() {
-                // The database has all of it, durably.
-                tracing::error!(bucket = %self.id, %error, "the second copy is not durable");
+            for family in [Family::Content, Family::Tree] {
+                let flushed = self.engine.flush(family);
+                flushed.map_err(|error| self.poisoned_by(error))?;
             }
         }
         Ok(())
     }
 
-    /// Fails where the bucket has lost writes that its journal has. For whoever
-    /// has opened it for reading and is about to open it for writing, which would
-    /// remove files that a list of files of before does not name.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError::Damaged`], or the failure of a read.
-    pub(crate) fn check_journal(&self) -> Result<(), OpenError> {
-        match self.engine.is_behind_journal()? {
-            None => Ok(()),
-            Some(behind) => Err(recover::behind_journal(self.path(), behind)),
-        }
-    }
-
     /// Memory that the bucket's unflushed entries take, in bytes.
     pub(crate) fn unflushed_bytes(&self) -> Result<u64, EngineError> {
         self.engine.unflushed_bytes()
+    }
+
+    /// Whether all that is read here survives the loss of power. What a process wrote that
+    /// was killed before its sync, or whose sync failed, is found in the log all the same:
+    /// opening for writing puts it into files and syncs those, opening for reading does not.
+    pub(crate) fn is_durable(&self) -> Result<bool, EngineError> {
+        Ok(self.access == Access::ReadWrite || self.engine.unflushed_bytes()? == 0)
     }
 
     /// The last commitment that was promised since the bucket was opened.

@@ -19,10 +19,11 @@ pub use record::{BucketRecord, Standing};
 
 use crate::bucket::ContentChange;
 use crate::engine::{EngineError, FaultKind, IndexBatch, IndexDb, Table};
+use crate::folders::sync_name;
 use cairn_primitives::BucketId;
 use codec::{DecodeAll, Encode};
 use content::Totals;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::path::{Path, PathBuf};
 
 /// The version of the index's keys and values.
@@ -48,6 +49,14 @@ pub enum IndexError {
     Damaged {
         /// Which record.
         what: String,
+    },
+    /// Its folder cannot be made durable, and what is noted in it could be lost.
+    #[error("cannot make the folder of the index at {path} durable: {source}")]
+    Unsynced {
+        /// The index.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
     },
     /// The folder cannot be put aside.
     #[error("cannot put the index at {path} aside: {source}")]
@@ -137,7 +146,13 @@ impl Index {
     }
 
     fn open_existing(path: &Path) -> Result<Self, IndexError> {
-        Self::over(IndexDb::open(path)?)
+        let db = IndexDb::open(path)?;
+        // Before anything is noted in it that must be found again.
+        sync_name(path).map_err(|source| IndexError::Unsynced {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::over(db)
     }
 
     fn over(db: IndexDb) -> Result<Self, IndexError> {
@@ -153,11 +168,7 @@ impl Index {
                 true
             }
         };
-        let totals = match db.get(Table::Meta, TOTALS_KEY)? {
-            Some(value) => Totals::decode_all(&mut &*value).map_err(|_| damaged("its totals"))?,
-            None => Totals::default(),
-        };
-        let totals = Mutex::new(totals);
+        let totals = Mutex::new(read_totals(&db)?);
         Ok(Self { db, totals, is_new })
     }
 
@@ -197,13 +208,23 @@ impl Index {
             .collect()
     }
 
+    /// The totals, as they are on disk: more may have been written than was heard of,
+    /// where a write has failed.
+    fn lock_totals(&self) -> Result<MutexGuard<'_, Totals>, IndexError> {
+        let mut totals = self.totals.lock();
+        if self.db.mend()? {
+            *totals = read_totals(&self.db)?;
+        }
+        Ok(totals)
+    }
+
     /// Takes notes and writes them, in one write for each bucket.
     pub(crate) fn write(
         &self,
         id: BucketId,
         note: impl FnOnce() -> Option<Note>,
     ) -> Result<(), IndexError> {
-        let mut totals = self.totals.lock();
+        let mut totals = self.lock_totals()?;
         let Some(Note { record, changes }) = note() else {
             return Ok(());
         };
@@ -233,13 +254,15 @@ impl Index {
         let _totals = self.totals.lock();
         let mut batch = self.db.batch();
         batch.delete(Table::Buckets, &bucket_key(id));
-        Ok(self.db.write(batch, false)?)
+        // Durably: another bucket may get its place, which is not to be taken for this
+        // one with its newest writes gone.
+        Ok(self.db.write(batch, true)?)
     }
 
     /// Forgets what a bucket held.
     pub(crate) fn forget_content(&self, id: BucketId) -> Result<(), IndexError> {
         loop {
-            let mut totals = self.totals.lock();
+            let mut totals = self.lock_totals()?;
             let held = self.held_from(id, None, AT_ONCE)?;
             let changes: Vec<_> = held
                 .iter()
@@ -276,7 +299,7 @@ impl Index {
         Ok(raised)
     }
 
-    fn put_totals(batch: &mut IndexBatch<'_>, totals: Totals) {
+    fn put_totals(batch: &mut IndexBatch, totals: Totals) {
         batch.put(Table::Meta, TOTALS_KEY, &totals.encode());
     }
 }
@@ -289,6 +312,13 @@ fn copy(from: &IndexDb, to: &IndexDb, table: Table) -> Result<(), IndexError> {
         to.write(batch, false)?;
     }
     Ok(())
+}
+
+fn read_totals(db: &IndexDb) -> Result<Totals, IndexError> {
+    match db.get(Table::Meta, TOTALS_KEY)? {
+        Some(value) => Totals::decode_all(&mut &*value).map_err(|_| damaged("its totals")),
+        None => Ok(Totals::default()),
+    }
 }
 
 fn parse_record(id: BucketId, value: &[u8]) -> Result<BucketRecord, IndexError> {

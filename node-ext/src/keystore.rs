@@ -2,10 +2,11 @@
 //! by type and public key, holding the secret as a JSON string. So that a key
 //! may be moved between a node and a standalone provider by copying a file.
 
+use crate::folders::make_durably;
 use crate::signing::{KEY_TYPE, Signer};
 use sp_core::{Pair, sr25519};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Why a key was not found or kept.
@@ -170,12 +171,7 @@ impl KeyFolder {
 
     fn write(&self, public: [u8; 32], secret: &str) -> Result<[u8; 32], KeyError> {
         // The keystore may be made before the base path that it is in.
-        let mut folders = std::fs::DirBuilder::new();
-        folders
-            .recursive(true)
-            .mode(0o700)
-            .create(&self.path)
-            .map_err(|source| self.fault("make", &self.path, source))?;
+        make_durably(&self.path).map_err(|source| self.fault("make", &self.path, source))?;
         let file = self.path.join(file_name(&public));
         let unfinished = self.path.join(format!("{}.new", file_name(&public)));
         let text = serde_json::Value::from(secret).to_string();

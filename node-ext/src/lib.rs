@@ -51,6 +51,7 @@ pub mod chain;
 mod engine;
 mod error;
 mod extension;
+mod folders;
 mod fsck;
 mod index;
 mod keystore;

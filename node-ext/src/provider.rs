@@ -34,6 +34,7 @@ pub use scrubbing::{ScrubPlan, ScrubStatistics};
 use crate::base_path::BasePath;
 use crate::bucket::{Answer, At, Committed, NewLeaf, Promise};
 use crate::engine::Shared;
+use crate::folders::make_durably;
 use crate::index::{BucketRecord, DedupReport, Index, Standing};
 use crate::keystore::KeyFolder;
 use crate::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
@@ -192,7 +193,7 @@ impl Provider {
     /// Finishes what an earlier process left, and opens the index.
     fn index_and_trash(base: &BasePath) -> Result<(Index, Vec<trash::Discarded>), ProviderError> {
         let trash_path = base.path().join(TRASH_DIR);
-        std::fs::create_dir_all(&trash_path).map_err(io("make", &trash_path))?;
+        make_durably(&trash_path).map_err(io("make", &trash_path))?;
         remove_unfinished(&base.buckets_path())?;
         let trash = trash::left_in(&trash_path)?;
         let index = Index::open(&base.path().join(INDEX_DIR))?;

@@ -4,9 +4,7 @@
 use crate::aside::keep_aside;
 use crate::base_path::{BasePath, BasePathError, io};
 use crate::bucket::Bucket;
-use crate::engine::{Access, Shared};
-use crate::error::OpenError;
-use crate::fsck::second_copy;
+use crate::engine::{Access, Shared, log_hole};
 use cairn_primitives::BucketId;
 use std::path::PathBuf;
 
@@ -42,13 +40,10 @@ impl BasePath {
         let path = self.existing_bucket_path(bucket)?;
         let kept_aside =
             keep_aside(&path, KEPT_ASIDE).map_err(|source| io("keep aside", &path, source))?;
-        let cut = Bucket::open_up_to_damage(&path, shared)?;
-        // What was behind the damage, as far as the second copy has it.
-        second_copy::after_damage(cut.database(), &kept_aside, bucket)
-            .map_err(OpenError::Engine)?;
-        drop(cut);
+        // RocksDB stops at what is damaged, and not at what is gone.
+        log_hole::cut(&path).map_err(|source| io("cut the log of", &path, source))?;
         Ok(Salvaged {
-            bucket: Bucket::open(&path, Access::ReadWrite, shared)?,
+            bucket: Bucket::open_up_to_damage(&path, shared)?,
             kept_aside,
         })
     }

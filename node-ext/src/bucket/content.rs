@@ -258,7 +258,13 @@ impl Bucket {
     pub(crate) fn checkpoint(&self, path: &Path) -> Result<(), EngineError> {
         let mut content = self.content.lock();
         self.flush_unlogged_in(&mut content)?;
-        self.engine.checkpoint(path)
+        self.engine.checkpoint(path).map_err(|error| {
+            // It may be where the copy goes to that failed, or what is copied.
+            match self.engine.has_failed() {
+                Ok(false) => error,
+                Ok(true) | Err(_) => self.poisoned_by(error),
+            }
+        })
     }
 
     /// Removes records of content in one write.

@@ -75,6 +75,9 @@ impl Bucket {
         signer: &Signer,
     ) -> Result<SignedCommitment, SignAgainError> {
         let bucket = self.id;
+        if !self.is_durable().map_err(ProveError::from)? {
+            return Err(SignAgainError::NotDurable { bucket });
+        }
         let commitment = self.view(At::LeafCount(count))?.commitment()?;
         let Commitment {
             mmr_root,

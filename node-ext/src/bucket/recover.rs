@@ -2,7 +2,8 @@
 //! (I11). Reads O(log n) records, whatever the bucket's size.
 
 use super::{Bucket, BucketConfig, Tip};
-use crate::engine::{Access, Behind, DamagedLog, Engine, EngineError, Family, FaultKind, Shared};
+use crate::engine::log_hole::{self, LogHole};
+use crate::engine::{Access, DamagedLog, Engine, EngineError, Family, FaultKind, Shared};
 use crate::error::OpenError;
 use crate::layout::{self, StateFault, StateRecord, Usage};
 use cairn_primitives::mmr::{Frontier, peak_positions};
@@ -33,6 +34,17 @@ pub(crate) fn open_unchecked(
             OpenError::Damaged { path, what }
         } else {
             OpenError::NotABucket { path }
+        });
+    }
+    // RocksDB would pass over it.
+    if let Some(LogHole { file, offset }) = log_hole::find(path).map_err(unreadable(path))? {
+        let file = file.file_name().unwrap_or_default().to_string_lossy();
+        return Err(OpenError::Damaged {
+            path: path.to_owned(),
+            what: format!(
+                "its log {file} has lost what stood at {offset}, and has more behind that; \
+                 `cairn bucket salvage` opens what is before it"
+            ),
         });
     }
     let engine =
@@ -86,25 +98,7 @@ pub(super) fn open(
     let unverified = open_unchecked(path, access, shared, log)?;
     let (state, usage) = (unverified.state()?, unverified.usage()?);
     check_records(&unverified.engine, &state)?;
-    // What is opened up to damage gets no journal: it is behind its own.
-    if access == Access::ReadWrite && log == DamagedLog::Refuse {
-        let behind = unverified.engine.attach_journal()?;
-        behind.map_or(Ok(()), |behind| Err(behind_journal(path, behind)))?;
-    }
     unverified.assume(state, usage)
-}
-
-/// Why a database that has lost writes is not opened: what was signed may be
-/// among them, and would be signed again with other leaves.
-pub(super) fn behind_journal(path: &Path, behind: Behind) -> OpenError {
-    let Behind { database, journal } = behind;
-    OpenError::Damaged {
-        path: path.to_owned(),
-        what: format!(
-            "the newest writes are gone: its journal has {journal}, and its database {database} of \
-             them; `cairn fsck --repair` puts them back"
-        ),
-    }
 }
 
 fn config_of(state: &StateRecord) -> BucketConfig {
@@ -160,6 +154,17 @@ fn classified(path: &Path, error: EngineError) -> OpenError {
         }
     } else {
         error.into()
+    }
+}
+
+fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError + '_ {
+    move |error| {
+        OpenError::Engine(EngineError {
+            doing: "reading the log of a bucket",
+            path: path.to_owned(),
+            kind: FaultKind::Other,
+            message: error.to_string(),
+        })
     }
 }
 

@@ -86,8 +86,10 @@ impl Bucket {
         let first_kept = kept.first().copied().unwrap_or(current);
         let swept = sweep.remove_before(first_kept)?;
         self.remove_leaves_before(first_kept)?;
-        self.engine.give_back(Family::Tree)?;
-        self.engine.give_back(Family::Content)?;
+        for family in [Family::Tree, Family::Content] {
+            let given_back = self.engine.give_back(family);
+            given_back.map_err(|error| self.poisoned_by(error))?;
+        }
         let mut batch = self.engine.batch();
         batch.delete(Family::Tree, layout::retired_key(tree));
         if let Some(deletion) = record.deletion.clone() {
@@ -99,10 +101,6 @@ impl Bucket {
         }
         self.write_shortened(batch, Durability::Synced)?;
         self.count_retired();
-        if let Err(error) = self.engine.renew_journal() {
-            // It has more than the bucket, and is made anew by a later release.
-            tracing::warn!(bucket = %self.id, %error, "the journal was not made shorter");
-        }
         Ok(Released {
             tree: RetiredTree::new(tree, record),
             leaves: swept.leaves,

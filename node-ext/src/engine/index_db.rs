@@ -2,11 +2,13 @@
 
 use super::options::index_options;
 use super::{EngineError, Entry};
+use parking_lot::RwLock;
 use rocksdb::{
     ColumnFamilyDescriptor, DBWithThreadMode, Direction, Env, IteratorMode, SingleThreaded,
     WriteBatch, WriteOptions,
 };
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A table of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,59 +45,107 @@ impl Table {
     }
 }
 
+type Db = DBWithThreadMode<SingleThreaded>;
+
+/// Entries that a scan reads at once.
+const AT_ONCE: usize = 1024;
+
 /// The open index.
+///
+/// After a failed write RocksDB takes no other, and what became of that one is not
+/// known (I9). The next write closes the database and opens it anew, which makes
+/// durable what is found in its log, or fails.
 pub(crate) struct IndexDb {
-    db: DBWithThreadMode<SingleThreaded>,
+    /// Nothing where it did not open anew.
+    db: RwLock<Option<Db>>,
     path: PathBuf,
+    /// Where it is; only one on disk can be opened anew.
+    place: Place,
+    /// A write has failed since it was opened.
+    has_failed: AtomicBool,
+    /// It was opened anew since somebody asked.
+    was_reopened: AtomicBool,
+}
+
+/// Where an index is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In its folder.
+    Disk,
+    /// In its folder, for reading.
+    Reading,
+    /// In memory, for as long as the process lives.
+    Memory,
 }
 
 /// Changes to the index that become one atomic write.
-pub(crate) struct IndexBatch<'d> {
-    db: &'d IndexDb,
-    writes: WriteBatch,
+#[derive(Default)]
+pub(crate) struct IndexBatch {
+    changes: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
 }
 
-impl IndexBatch<'_> {
+impl IndexBatch {
     pub(crate) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        if let Some(family) = self.db.db.cf_handle(table.family()) {
-            self.writes.put_cf(family, key, value);
-        }
+        self.changes
+            .push((table, key.to_vec(), Some(value.to_vec())));
     }
 
     pub(crate) fn delete(&mut self, table: Table, key: &[u8]) {
-        if let Some(family) = self.db.db.cf_handle(table.family()) {
-            self.writes.delete_cf(family, key);
-        }
+        self.changes.push((table, key.to_vec(), None));
     }
 }
 
+fn open_writable(path: &Path) -> Result<Db, EngineError> {
+    let mut options = index_options();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    checked(Db::open_cf_descriptors(&options, path, families()), path)
+}
+
+/// For reading what there is, where the disk takes no writes.
+fn open_readable(path: &Path) -> Result<Db, EngineError> {
+    let opened = Db::open_cf_descriptors_read_only(&index_options(), path, families(), false);
+    checked(opened, path)
+}
+
 fn families() -> impl Iterator<Item = ColumnFamilyDescriptor> {
-    Table::ALL
-        .map(|table| ColumnFamilyDescriptor::new(table.family(), index_options()))
-        .into_iter()
-        // RocksDB has one of this name in any case.
-        .chain([ColumnFamilyDescriptor::new("default", index_options())])
+    let names = Table::ALL.into_iter().map(Table::family);
+    // RocksDB has one of this name in any case.
+    names
+        .chain(["default"])
+        .map(|name| ColumnFamilyDescriptor::new(name, index_options()))
+}
+
+fn checked(opened: Result<Db, rocksdb::Error>, path: &Path) -> Result<Db, EngineError> {
+    let db = opened.map_err(|error| EngineError::new("opening the index", path, &error))?;
+    for table in Table::ALL {
+        family(&db, path, table)?;
+    }
+    Ok(db)
+}
+
+fn family<'d>(
+    db: &'d Db,
+    path: &Path,
+    table: Table,
+) -> Result<&'d rocksdb::ColumnFamily, EngineError> {
+    db.cf_handle(table.family()).ok_or_else(|| EngineError {
+        doing: "looking for a table of the index",
+        path: path.to_owned(),
+        kind: super::FaultKind::Corrupt,
+        message: format!("there is no table {}", table.family()),
+    })
 }
 
 impl IndexDb {
     /// Opens the index in `path`, making it where it is not there.
     pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
-        let mut options = index_options();
-        options.create_if_missing(true);
-        options.create_missing_column_families(true);
-        let db = DBWithThreadMode::open_cf_descriptors(&options, path, families())
-            .map_err(|error| EngineError::new("opening the index", path, &error))?;
-        Self::opened(db, path)
+        Ok(Self::opened(open_writable(path)?, path, Place::Disk))
     }
 
     /// Opens the index in `path` for reading alone, which writes nothing.
     pub(crate) fn open_reading(path: &Path) -> Result<Self, EngineError> {
-        let options = index_options();
-        let opened =
-            DBWithThreadMode::open_cf_descriptors_read_only(&options, path, families(), false);
-        let db = opened
-            .map_err(|error| EngineError::new("opening the index for reading", path, &error))?;
-        Self::opened(db, path)
+        Ok(Self::opened(open_readable(path)?, path, Place::Reading))
     }
 
     /// Makes an index in memory, which writes nothing. It goes by the name of a
@@ -107,64 +157,148 @@ impl IndexDb {
         options.set_env(&Env::mem_env().map_err(fault)?);
         options.create_if_missing(true);
         options.create_missing_column_families(true);
-        let db = DBWithThreadMode::open_cf_descriptors(&options, folder, families());
-        Self::opened(db.map_err(fault)?, folder)
+        let db = checked(
+            Db::open_cf_descriptors(&options, folder, families()),
+            folder,
+        )?;
+        Ok(Self::opened(db, folder, Place::Memory))
     }
 
-    fn opened(db: DBWithThreadMode<SingleThreaded>, path: &Path) -> Result<Self, EngineError> {
-        let path = path.to_owned();
-        let opened = Self { db, path };
-        for table in Table::ALL {
-            opened.family(table)?;
+    fn opened(db: Db, path: &Path, place: Place) -> Self {
+        Self {
+            db: RwLock::new(Some(db)),
+            path: path.to_owned(),
+            place,
+            has_failed: AtomicBool::new(false),
+            was_reopened: AtomicBool::new(false),
         }
-        Ok(opened)
-    }
-
-    fn family(&self, table: Table) -> Result<&rocksdb::ColumnFamily, EngineError> {
-        self.db
-            .cf_handle(table.family())
-            .ok_or_else(|| EngineError {
-                doing: "looking for a table of the index",
-                path: self.path.clone(),
-                kind: super::FaultKind::Corrupt,
-                message: format!("there is no table {}", table.family()),
-            })
     }
 
     fn fault(&self, doing: &'static str) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
         move |error| EngineError::new(doing, &self.path, &error)
     }
 
+    fn closed(&self) -> EngineError {
+        EngineError {
+            doing: "opening the index anew, since a write to it has failed,",
+            path: self.path.clone(),
+            kind: super::FaultKind::Other,
+            message: "it does not open; it is tried again".into(),
+        }
+    }
+
+    /// Opens the database anew where a write has failed. Returns whether it was, since
+    /// this was last asked: what was written before it failed is then found on disk,
+    /// and may be more than was heard of.
+    pub(crate) fn mend(&self) -> Result<bool, EngineError> {
+        self.be_writable()?;
+        Ok(self.was_reopened.swap(false, Ordering::SeqCst))
+    }
+
+    fn be_writable(&self) -> Result<(), EngineError> {
+        if self.has_failed.load(Ordering::SeqCst) {
+            let mut db = self.db.write();
+            // Unless another thread was first.
+            if self.has_failed.load(Ordering::SeqCst) {
+                return self.reopen(&mut db);
+            }
+        }
+        Ok(())
+    }
+
+    fn reopen(&self, db: &mut Option<Db>) -> Result<(), EngineError> {
+        // Two handles of one database do not go together (I8).
+        drop(db.take());
+        match open_writable(&self.path) {
+            Ok(opened) => {
+                *db = Some(opened);
+                self.was_reopened.store(true, Ordering::SeqCst);
+                self.has_failed.store(false, Ordering::SeqCst);
+                tracing::warn!(path = %self.path.display(), "the index was opened anew");
+                Ok(())
+            }
+            Err(error) => {
+                // What was written can be read meanwhile.
+                *db = open_readable(&self.path).ok();
+                Err(error)
+            }
+        }
+    }
+
     pub(crate) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        self.db
-            .get_cf(self.family(table)?, key)
+        let db = self.db.read();
+        let db = db.as_ref().ok_or_else(|| self.closed())?;
+        db.get_cf(family(db, &self.path, table)?, key)
             .map_err(self.fault("reading the index"))
     }
 
-    /// The entries of a table from the key `from` on, in the order of keys.
+    /// The entries of a table from the key `from` on, in the order of keys. Of those
+    /// that are written meanwhile some are seen.
     pub(crate) fn scan_from<'d>(
         &'d self,
         table: Table,
         from: &[u8],
     ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + use<'d>, EngineError> {
+        let mut read = self.some_from(table, from)?.into_iter();
+        let mut is_last = read.len() < AT_ONCE;
+        let mut last: Option<Box<[u8]>> = None;
+        Ok(std::iter::from_fn(move || {
+            if let Some((key, value)) = read.next() {
+                last = Some(key.clone());
+                return Some(Ok((key, value)));
+            }
+            let last_key = last.as_ref().filter(|_| !is_last)?;
+            // The next key that there can be.
+            let next = [last_key, &[0][..]].concat();
+            match self.some_from(table, &next) {
+                Ok(more) => {
+                    is_last = more.len() < AT_ONCE;
+                    read = more.into_iter();
+                    let (key, value) = read.next()?;
+                    last = Some(key.clone());
+                    Some(Ok((key, value)))
+                }
+                Err(error) => {
+                    is_last = true;
+                    Some(Err(error))
+                }
+            }
+        }))
+    }
+
+    fn some_from(&self, table: Table, from: &[u8]) -> Result<Vec<Entry>, EngineError> {
+        let db = self.db.read();
+        let db = db.as_ref().ok_or_else(|| self.closed())?;
         let from = IteratorMode::From(from, Direction::Forward);
-        let entries = self.db.iterator_cf(self.family(table)?, from);
-        Ok(entries.map(move |entry| entry.map_err(self.fault("scanning the index"))))
+        db.iterator_cf(family(db, &self.path, table)?, from)
+            .take(AT_ONCE)
+            .map(|entry| entry.map_err(self.fault("scanning the index")))
+            .collect()
     }
 
-    pub(crate) fn batch(&self) -> IndexBatch<'_> {
-        IndexBatch {
-            db: self,
-            writes: WriteBatch::default(),
+    pub(crate) fn batch(&self) -> IndexBatch {
+        IndexBatch::default()
+    }
+
+    /// Applies a batch, all of it or nothing. After a failure it is not known which.
+    pub(crate) fn write(&self, batch: IndexBatch, synced: bool) -> Result<(), EngineError> {
+        self.be_writable()?;
+        let db = self.db.read();
+        let db = db.as_ref().ok_or_else(|| self.closed())?;
+        let mut writes = WriteBatch::default();
+        for (table, key, value) in batch.changes {
+            let family = family(db, &self.path, table)?;
+            match value {
+                Some(value) => writes.put_cf(family, key, value),
+                None => writes.delete_cf(family, key),
+            }
         }
-    }
-
-    /// Applies a batch, all of it or nothing.
-    pub(crate) fn write(&self, batch: IndexBatch<'_>, synced: bool) -> Result<(), EngineError> {
         let mut options = WriteOptions::default();
         options.set_sync(synced);
-        self.db
-            .write_opt(batch.writes, &options)
-            .map_err(self.fault("writing to the index"))
+        db.write_opt(writes, &options).map_err(|error| {
+            let is_on_disk = self.place == Place::Disk;
+            self.has_failed.store(is_on_disk, Ordering::SeqCst);
+            self.fault("writing to the index")(error)
+        })
     }
 }

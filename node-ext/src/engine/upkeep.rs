@@ -8,16 +8,14 @@ use std::path::Path;
 
 /// Memory of a family that is not in files yet.
 const MEMTABLE_BYTES: &str = "rocksdb.cur-size-active-mem-table";
+/// Flushes and compactions of a database that have failed.
+const BACKGROUND_ERRORS: &str = "rocksdb.background-errors";
 /// Entries of a family that are not in files yet.
 const MEMTABLE_ENTRIES: &str = "rocksdb.num-entries-active-mem-table";
 
 impl Batch<'_> {
     /// Deletes all keys from `from` on and below `to`.
     pub(crate) fn delete_range<K: AsRef<[u8]>>(&mut self, family: Family, from: K, to: K) {
-        if self.engine.journal.get().is_some() {
-            self.changes
-                .delete_range(family, from.as_ref(), to.as_ref());
-        }
         if let Some(family) = self.engine.family_ref(family) {
             self.writes.delete_range_cf(family, from, to);
         }
@@ -43,6 +41,12 @@ impl Engine {
             .property_int_value_cf(handle, name)
             .map_err(self.fault("asking about a bucket"))?;
         Ok(value.unwrap_or(0))
+    }
+
+    /// Whether a flush or a compaction has failed, after which RocksDB may take no more
+    /// writes.
+    pub(crate) fn has_failed(&self) -> Result<bool, EngineError> {
+        Ok(self.property(Family::Tree, BACKGROUND_ERRORS)? > 0)
     }
 
     /// Makes a consistent copy in `path`, which must not be there, of files that
@@ -77,7 +81,7 @@ impl Engine {
             collect("false")?;
         }
         // A compaction that fails says so here only.
-        match self.property(family, "rocksdb.background-errors")? {
+        match self.property(family, BACKGROUND_ERRORS)? {
             0 => Ok(()),
             errors => Err(EngineError {
                 doing: "making room in a bucket",

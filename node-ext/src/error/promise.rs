@@ -71,6 +71,15 @@ pub enum SignAgainError {
         /// The leaf count that was asked for.
         count: LeafCount,
     },
+    /// What it has signed is read from a log that may not be on the disk.
+    #[error(
+        "what bucket {bucket} has signed is in a log that an earlier process may not have synced, \
+         and it cannot be opened for writing, which would: see to the disk first"
+    )]
+    NotDurable {
+        /// The bucket.
+        bucket: BucketId,
+    },
     /// There is no such state, or it cannot be read.
     #[error(transparent)]
     Prove(#[from] ProveError),

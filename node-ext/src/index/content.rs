@@ -83,7 +83,7 @@ impl Index {
     /// before the next is made. What is noted already is not counted again.
     pub(super) fn count(
         &self,
-        batch: &mut IndexBatch<'_>,
+        batch: &mut IndexBatch,
         mut totals: Totals,
         id: BucketId,
         changes: &[ContentChange],
@@ -167,7 +167,7 @@ impl Index {
     ) -> Result<Option<H256>, LearnError> {
         let id = bucket.id();
         // Nothing that is seen here may be overtaken by what is noted later.
-        let mut totals = self.totals.lock();
+        let mut totals = self.lock_totals()?;
         let mut stored = HashMap::new();
         let mut end = None;
         for chunk in bucket.each_chunk_after(after)?.take(AT_ONCE) {

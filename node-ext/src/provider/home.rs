@@ -4,7 +4,7 @@
 use super::files::files_of;
 use super::ledger::Ledger;
 use crate::bucket::{Announce, Bucket, BucketConfig};
-use crate::engine::{Access, Shared};
+use crate::engine::{Access, Shared, log_hole};
 use crate::error::{CreateError, OpenError};
 use crate::index::BucketRecord;
 use crate::layout::bucket_dir_name;
@@ -12,7 +12,7 @@ use crate::pool::Home;
 use cairn_primitives::{BucketId, LeafCount, Sequence};
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Why a bucket cannot be had from its folder.
@@ -96,10 +96,8 @@ impl BucketFolders {
         if !path.is_dir() {
             return Err(HomeError::Absent);
         }
-        if access == Access::ReadWrite && !self.ledger.is_known(id) {
-            // To open for writing removes files that the database does not know
-            // of; not where it is the database that is behind.
-            Bucket::open(&path, Access::ReadOnly, &self.shared)?.check_journal()?;
+        if access == Access::ReadOnly && has_logged(&path) {
+            make_durable(&path, id, &self.shared);
         }
         let bucket = Bucket::open(&path, access, &self.shared)?;
         if bucket.id() != id {
@@ -111,6 +109,20 @@ impl BucketFolders {
         }
         self.check_promised(&bucket)?;
         Ok(bucket)
+    }
+}
+
+/// Whether a bucket was not closed by who wrote to it last: closing leaves nothing in the log.
+fn has_logged(path: &Path) -> bool {
+    log_hole::logs_in(path).is_ok_and(|logs| !logs.is_empty())
+}
+
+/// Makes durable what is in a bucket's log: it can be read, and whoever wrote it may have
+/// ended before it was synced, so that nothing may be signed that stands on it. Where
+/// that fails, the bucket is read all the same; see [`Bucket::is_durable`].
+fn make_durable(path: &Path, id: BucketId, shared: &Shared) {
+    if let Err(error) = Bucket::open(path, Access::ReadWrite, shared) {
+        tracing::warn!(bucket = %id, %error, "what is in the bucket's log could not be made durable");
     }
 }
 

@@ -153,7 +153,10 @@ impl Inner {
             let before = self.ledger.record(id);
             let mut record = BucketRecord::of(&lease, before.as_ref());
             let newest = newest_promise(&lease);
-            record.signed = Promise::greater(lease.watch(newest)?, lease.last_promised());
+            let is_durable = lease.is_durable().map_err(ProveError::from);
+            if lease.watch(is_durable)? {
+                record.signed = Promise::greater(lease.watch(newest)?, lease.last_promised());
+            }
             // As long as it is leased for reading, nobody changes its files.
             let unchanged = files.is_some() && files == files_of(&path).ok();
             if unchanged && lease.access() == Access::ReadOnly {

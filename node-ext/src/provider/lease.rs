@@ -96,7 +96,7 @@ impl Fault for SignAgainError {
     fn tells_of_damage(&self) -> bool {
         match self {
             Self::Prove(error) => error.tells_of_damage(),
-            Self::NotSigned { .. } | Self::Sign { .. } => false,
+            Self::NotSigned { .. } | Self::NotDurable { .. } | Self::Sign { .. } => false,
         }
     }
 }

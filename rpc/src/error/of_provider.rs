@@ -160,7 +160,9 @@ impl From<SignAgainError> for Error {
                 Self::coded(Code::NotSigned, message)
             }
             SignAgainError::Prove(error) => error.into(),
-            SignAgainError::Sign { .. } => Self::failed("signing", &error),
+            SignAgainError::NotDurable { .. } | SignAgainError::Sign { .. } => {
+                Self::failed("signing", &error)
+            }
         }
     }
 }

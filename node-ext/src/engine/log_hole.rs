@@ -1,0 +1,204 @@
+//! Holes in a write-ahead log, which RocksDB passes over without a word.
+//!
+//! A log that was not synced to its end may lose any part of it with the power. RocksDB
+//! finds a record that is torn by its checksum. But where zeros stand in place of the
+//! beginning of a record, it takes the rest of that block of 32 KiB for unused, and goes
+//! on with the next: what was written first is lost then and what was written later is
+//! there, such as a node without the chunk under it. So each log is looked at before it
+//! is replayed: past the first zeros in place of a record there may be zeros only.
+
+use std::cmp::Ordering;
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, ErrorKind, Read, Result};
+use std::path::{Path, PathBuf};
+
+/// Bytes in which no record begins that does not end there, or goes on in the next.
+const BLOCK: usize = 32 << 10;
+/// Checksum 4, length 2, type 1; a block that has fewer bytes left ends with zeros.
+const HEADER: usize = 7;
+/// The least type that is of records with a longer header, which are not in use here.
+const LONGER_HEADERS: u8 = 5;
+
+/// Where zeros are that stand before something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogHole {
+    /// The log.
+    pub(crate) file: PathBuf,
+    /// Where the zeros begin, in bytes.
+    pub(crate) offset: u64,
+}
+
+/// The logs of a database that are not empty. One that was closed by its writer has none.
+pub(crate) fn logs_in(database: &Path) -> Result<Vec<PathBuf>> {
+    let mut logs = Vec::new();
+    for entry in std::fs::read_dir(database)? {
+        let entry = entry?;
+        let path = entry.path();
+        if path.extension().is_some_and(|end| end == "log") && entry.metadata()?.len() > 0 {
+            logs.push(path);
+        }
+    }
+    logs.sort_unstable();
+    Ok(logs)
+}
+
+/// The first hole in the logs of a database.
+pub(crate) fn find(database: &Path) -> Result<Option<LogHole>> {
+    for file in logs_in(database)? {
+        if let Some(offset) = hole_in(BufReader::with_capacity(BLOCK, File::open(&file)?))? {
+            return Ok(Some(LogHole { file, offset }));
+        }
+    }
+    Ok(None)
+}
+
+/// Cuts the logs at the first hole, durably, so that what is before it can be opened, and
+/// nothing of what is behind it comes with that.
+pub(crate) fn cut(database: &Path) -> Result<Option<LogHole>> {
+    let hole = find(database)?;
+    if let Some(LogHole { file, offset }) = &hole {
+        for log in logs_in(database)?.into_iter().rev() {
+            let length = match log.cmp(file) {
+                Ordering::Greater => 0,
+                Ordering::Equal => *offset,
+                Ordering::Less => break,
+            };
+            let log = OpenOptions::new().write(true).open(log)?;
+            log.set_len(length)?;
+            log.sync_all()?;
+        }
+    }
+    Ok(hole)
+}
+
+/// Where zeros begin in place of a record, with something else than zeros behind them.
+fn hole_in(mut log: impl Read) -> Result<Option<u64>> {
+    let mut block = vec![0; BLOCK];
+    let mut hole = None;
+    let mut begin = 0u64;
+    loop {
+        let length = fill(&mut log, &mut block)?;
+        let bytes = block.get(..length).unwrap_or_default();
+        let zeros_from = match hole {
+            None => unused_from(bytes),
+            Some(_) => Some(0),
+        };
+        if let Some(from) = zeros_from {
+            let rest = bytes.get(from..).unwrap_or_default();
+            let at = u64::try_from(from).unwrap_or(u64::MAX);
+            let hole = *hole.get_or_insert(begin.saturating_add(at));
+            if rest.iter().any(|byte| *byte != 0) {
+                return Ok(Some(hole));
+            }
+        }
+        if length < BLOCK {
+            return Ok(None);
+        }
+        begin = begin.saturating_add(u64::try_from(BLOCK).unwrap_or(u64::MAX));
+    }
+}
+
+/// Where in a block RocksDB stops looking for records; `None` where it is full of them,
+/// or has something that RocksDB reports by itself.
+fn unused_from(block: &[u8]) -> Option<usize> {
+    let mut at = 0usize;
+    loop {
+        let header = block.get(at..at.checked_add(HEADER)?)?;
+        let &[_, _, _, _, low, high, kind] = header else {
+            return None;
+        };
+        let length = usize::from(u16::from_le_bytes([low, high]));
+        match (kind, length) {
+            (0, 0) => return Some(at),
+            (kind, _) if kind >= LONGER_HEADERS => return None,
+            _ => at = at.checked_add(HEADER)?.checked_add(length)?,
+        }
+    }
+}
+
+/// Reads as much as there is, up to a whole block.
+fn fill(log: &mut impl Read, block: &mut [u8]) -> Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = block.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match log.read(rest) {
+            Ok(0) => break,
+            Ok(read) => filled = filled.saturating_add(read),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A record's fragment; its checksum is not looked at.
+    fn fragment(kind: u8, length: usize) -> Vec<u8> {
+        let [low, high] = u16::try_from(length).unwrap().to_le_bytes();
+        let mut bytes = vec![9, 9, 9, 9, low, high, kind];
+        bytes.extend(vec![7; length]);
+        bytes
+    }
+
+    /// A log of records of some lengths, as RocksDB writes it, and where each begins.
+    fn log_of(records: &[usize]) -> (Vec<u8>, Vec<usize>) {
+        let (mut log, mut begins) = (Vec::new(), Vec::new());
+        for record in records {
+            let (mut left, mut is_first) = (*record, true);
+            loop {
+                let in_block = BLOCK - log.len() % BLOCK;
+                if in_block < HEADER {
+                    log.extend(vec![0; in_block]);
+                    continue;
+                }
+                let length = left.min(in_block - HEADER);
+                let is_last = length == left;
+                let kind = match (is_first, is_last) {
+                    (true, true) => 1,
+                    (true, false) => 2,
+                    (false, false) => 3,
+                    (false, true) => 4,
+                };
+                if is_first {
+                    begins.push(log.len());
+                }
+                log.extend(fragment(kind, length));
+                (left, is_first) = (left - length, false);
+                if is_last {
+                    break;
+                }
+            }
+        }
+        (log, begins)
+    }
+
+    proptest! {
+        #[test]
+        fn a_hole_is_found_where_a_record_was_and_nowhere_else(
+            records in proptest::collection::vec(0usize..40_000, 1..12),
+            lost in any::<prop::sample::Index>(),
+            zeros in 0usize..80_000,
+        ) {
+            let (mut log, begins) = log_of(&records);
+            prop_assert_eq!(hole_in(&log[..]).unwrap(), None);
+            let mut tail = log.clone();
+            tail.extend(vec![0; zeros]);
+            prop_assert_eq!(hole_in(&tail[..]).unwrap(), None);
+
+            let begin = *lost.get(&begins);
+            let end = (begin + HEADER.max(zeros)).min(log.len());
+            log[begin..end].fill(0);
+            let is_hole = log[end..].iter().any(|byte| *byte != 0);
+            let expected = is_hole.then(|| u64::try_from(begin).unwrap());
+            prop_assert_eq!(hole_in(&log[..]).unwrap(), expected);
+        }
+
+        #[test]
+        fn look_at_any_bytes(log in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+            hole_in(&log[..]).unwrap();
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Folders that are found again after a loss of power: the name of a folder is safe once
+//! the folder that it is in was synced, and not before.
+
+use std::fs::{DirBuilder, File};
+use std::io::{ErrorKind, Result};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+/// Makes a folder, and those above it that are not there: what clients store is nobody
+/// else's to read.
+///
+/// One that is there is synced too: who made it may have ended before that.
+pub(crate) fn make_durably(path: &Path) -> Result<()> {
+    if !path.is_dir() {
+        if let Some(parent) = parent(path)
+            && !parent.is_dir()
+        {
+            make_durably(parent)?;
+        }
+        match DirBuilder::new().mode(0o700).create(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
+            made => made?,
+        }
+    }
+    sync_name(path)
+}
+
+/// Makes the name of a file or folder safe.
+pub(crate) fn sync_name(path: &Path) -> Result<()> {
+    let Some(parent) = parent(path) else {
+        return Ok(());
+    };
+    match File::open(parent).and_then(|folder| folder.sync_all()) {
+        // A folder above all that is ours, which we may pass and not look into.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
+}
+
+/// The folder that something is in; none for the root.
+fn parent(path: &Path) -> Option<&Path> {
+    let parent = path.parent()?;
+    Some(if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_are_made_down_to_the_last_and_may_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one/two/three");
+        make_durably(&path).unwrap();
+        make_durably(&path).unwrap();
+        assert!(path.is_dir());
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(make_durably(&file).is_err() && make_durably(&file.join("in")).is_err());
+        make_durably(Path::new(".")).unwrap();
+        make_durably(Path::new("/")).unwrap();
+    }
+}
