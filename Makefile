@@ -40,16 +40,22 @@ FILES ?=
 export FILES
 # Where the demo keeps its data; the script chooses when this is empty.
 DEMO_DIR ?=
+# How often the power fails in `make powercut`, and which cuts these are.
+CUTS ?= 1000
+SEED ?= 1
 # Any value makes `make bench` short.
 QUICK ?=
 
-.PHONY: help deps tools demo test soak bench lint advisories
+.PHONY: help deps tools demo test powercut soak bench lint advisories
 
 help:
 	@echo 'make demo    build all, and show two providers at work on a real chain'
 	@echo '             FILES=folder     store the files of this folder'
 	@echo '             DEMO_DIR=folder  keep the data of the demo here'
 	@echo 'make test    check the build without std, then run every test'
+	@echo 'make powercut  a thousand losses of power, and an error of the disk at each call'
+	@echo '             CUTS=number      how often the power fails'
+	@echo '             SEED=number      which cuts these are'
 	@echo 'make soak    ten thousand buckets under a pool of a hundred, for five minutes'
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
@@ -79,6 +85,10 @@ tools: deps
 test: deps
 	scripts/check-no-std.sh
 	cargo test --workspace $(CARGO_FLAGS)
+
+powercut: deps
+	CAIRN_CUTS=$(CUTS) CAIRN_SEED=$(SEED) CAIRN_FAULTS_EVERY=1 \
+		cargo test --workspace $(CARGO_FLAGS) --test power_cuts -- --nocapture
 
 soak: deps
 	CAIRN_SOAK_BUCKETS=10000 CAIRN_SOAK_SECONDS=300 \

@@ -1,0 +1,388 @@
+//! What a disk may hold after the power has failed.
+
+use super::history::{Change, Event, History, Inode, Live, Name, ROOT, write};
+use rand::Rng;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+/// What a file system promises of what was not synced; see [the module](super).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarantees {
+    /// Names change in their order.
+    Journaled,
+    /// Names of one folder change in their order.
+    Posix,
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Node {
+    /// A folder.
+    Folder(Tree),
+    /// A file's bytes.
+    File(Vec<u8>),
+}
+
+/// A folder with all that is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree(pub BTreeMap<Name, Node>);
+
+impl Tree {
+    /// Makes it in a folder that is there and empty.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn write_to(&self, folder: &Path) -> std::io::Result<()> {
+        for (name, node) in &self.0 {
+            let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name);
+            let path = folder.join(name);
+            match node {
+                Node::File(bytes) => std::fs::write(path, bytes)?,
+                Node::Folder(tree) => {
+                    std::fs::create_dir(&path)?;
+                    tree.write_to(&path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is in a folder of a file system, all of it synced.
+    pub fn of(live: &Live, history: &History) -> Self {
+        let folders = history.folders.iter().copied().collect();
+        let mut read = |inode| live.bytes.get(&inode).cloned().unwrap_or_default();
+        Self::gather(live, ROOT, &folders, &mut read)
+    }
+
+    fn gather(
+        live: &Live,
+        folder: Inode,
+        folders: &BTreeSet<Inode>,
+        read: &mut impl FnMut(Inode) -> Vec<u8>,
+    ) -> Self {
+        let names = live.names.get(&folder).into_iter().flatten();
+        let nodes = names.map(|(name, inode)| {
+            let node = if folders.contains(inode) {
+                Node::Folder(Self::gather(live, *inode, folders, read))
+            } else {
+                Node::File(read(*inode))
+            };
+            (name.clone(), node)
+        });
+        Self(nodes.collect())
+    }
+}
+
+/// How much of what was not synced is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Luck {
+    /// Nothing.
+    None,
+    /// All, as when only the process ends.
+    All,
+    /// Of each thing something else.
+    Mixed,
+}
+
+impl Luck {
+    /// Mostly mixed.
+    pub fn some(random: &mut impl Rng) -> Self {
+        match random.gen_range(0..10) {
+            0 | 1 => Self::None,
+            2 => Self::All,
+            _ => Self::Mixed,
+        }
+    }
+}
+
+/// Bytes that a disk writes all or none of.
+const SECTOR: usize = 512;
+/// Bytes that a system keeps in memory together.
+const PAGE: usize = 4096;
+
+/// What may be found when the power fails before the moment `cut`.
+pub fn after_cut(
+    history: &History,
+    cut: usize,
+    guarantees: Guarantees,
+    luck: Luck,
+    random: &mut impl Rng,
+) -> Tree {
+    let until = history.events.partition_point(|event| event.ended < cut);
+    let done = &history.events[..until];
+    let synced = Synced::of(done);
+    let mut disk = Live::default();
+    for change in surviving_names(done, &synced, guarantees, luck, random) {
+        disk.apply(change);
+    }
+    let mut writes: HashMap<Inode, Vec<&Event>> = HashMap::new();
+    for event in done {
+        if let Some(inode) = event.change.file() {
+            writes.entry(inode).or_default().push(event);
+        }
+    }
+    let folders = history.folders.iter().copied().collect();
+    let mut kept: HashMap<Inode, Vec<u8>> = HashMap::new();
+    // A file with two names has the same bytes under both.
+    let mut read = |inode| {
+        let found = kept.entry(inode).or_insert_with(|| {
+            let of_file = writes.get(&inode).map_or(&[][..], |writes| writes);
+            surviving_bytes(inode, of_file, &synced, guarantees, luck, random)
+        });
+        found.clone()
+    };
+    Tree::gather(&disk, ROOT, &folders, &mut read)
+}
+
+/// When the syncs of each file and folder began that have returned.
+struct Synced {
+    /// The last one without an error.
+    last: HashMap<Inode, usize>,
+    /// Those that failed, each with the moment before which all was safe then.
+    failed: HashMap<Inode, Vec<(usize, usize)>>,
+}
+
+impl Synced {
+    fn of(done: &[Event]) -> Self {
+        let mut last: HashMap<Inode, usize> = HashMap::new();
+        let mut failed: HashMap<Inode, Vec<_>> = HashMap::new();
+        for event in done {
+            match event.change {
+                Change::Sync { inode } => {
+                    let began = last.entry(inode).or_default();
+                    *began = event.began.max(*began);
+                }
+                Change::FailToSync { inode } => {
+                    let before = last.get(&inode).copied().unwrap_or(0);
+                    failed.entry(inode).or_default().push((before, event.ended));
+                }
+                _ => {}
+            }
+        }
+        Self { last, failed }
+    }
+
+    /// Whether something that was done to a file or folder is on the disk for certain.
+    fn holds(&self, inode: Inode, event: &Event) -> bool {
+        let last = self.last.get(&inode).copied().unwrap_or(0);
+        event.ended < last && !self.was_dropped(inode, event)
+    }
+
+    /// Whether a failed sync may have dropped it, so that no later one knows of it.
+    fn was_dropped(&self, inode: Inode, event: &Event) -> bool {
+        let failed = self.failed.get(&inode).map_or(&[][..], |failed| failed);
+        failed
+            .iter()
+            .any(|(from, until)| event.ended >= *from && event.ended < *until)
+    }
+
+    fn is_safe(&self, event: &Event) -> bool {
+        let mut folders = event.change.folders();
+        folders.any(|folder| self.holds(folder, event))
+    }
+}
+
+/// The changes of names that are on the disk, in their order.
+fn surviving_names<'h>(
+    done: &'h [Event],
+    synced: &Synced,
+    guarantees: Guarantees,
+    luck: Luck,
+    random: &mut impl Rng,
+) -> Vec<&'h Change> {
+    let changes: Vec<_> = done
+        .iter()
+        .filter(|event| event.change.folders().next().is_some())
+        .collect();
+    match guarantees {
+        Guarantees::Journaled => {
+            let all: Vec<_> = (0..changes.len()).collect();
+            let kept = prefix(&all, |at| synced.is_safe(changes[at]), luck, random);
+            changes
+                .iter()
+                .take(kept)
+                .map(|event| &event.change)
+                .collect()
+        }
+        Guarantees::Posix => {
+            let mut of_folder: BTreeMap<Inode, Vec<usize>> = BTreeMap::new();
+            for (at, event) in changes.iter().enumerate() {
+                for folder in event.change.folders() {
+                    let list = of_folder.entry(folder).or_default();
+                    if list.last() != Some(&at) {
+                        list.push(at);
+                    }
+                }
+            }
+            let mut kept = BTreeSet::new();
+            for list in of_folder.values() {
+                let is_safe = |at: usize| synced.is_safe(changes[at]);
+                kept.extend(&list[..prefix(list, is_safe, luck, random)]);
+            }
+            close(&of_folder, &mut kept);
+            kept.into_iter().map(|at| &changes[at].change).collect()
+        }
+    }
+}
+
+/// How many of the changes `list` are there: all up to the last safe one, and some
+/// of the others.
+fn prefix(
+    list: &[usize],
+    is_safe: impl Fn(usize) -> bool,
+    luck: Luck,
+    random: &mut impl Rng,
+) -> usize {
+    let safe = list.iter().rposition(|at| is_safe(*at));
+    let least = safe.map_or(0, |last| last + 1);
+    match luck {
+        Luck::None => least,
+        Luck::All => list.len(),
+        Luck::Mixed => match random.gen_range(0..4) {
+            0 => least,
+            1 => list.len(),
+            _ => random.gen_range(least..=list.len()),
+        },
+    }
+}
+
+/// A rename between two folders is there in both, with all before it in each.
+fn close(of_folder: &BTreeMap<Inode, Vec<usize>>, kept: &mut BTreeSet<usize>) {
+    loop {
+        let before = kept.len();
+        for list in of_folder.values() {
+            if let Some(last) = list.iter().rposition(|at| kept.contains(at)) {
+                kept.extend(&list[..=last]);
+            }
+        }
+        if kept.len() == before {
+            return;
+        }
+    }
+}
+
+/// What is on the disk of a file's bytes.
+fn surviving_bytes(
+    inode: Inode,
+    writes: &[&Event],
+    synced: &Synced,
+    guarantees: Guarantees,
+    luck: Luck,
+    random: &mut impl Rng,
+) -> Vec<u8> {
+    let safe = writes.iter().rposition(|event| synced.holds(inode, event));
+    let (safe, pending) = writes.split_at(safe.map_or(0, |last| last + 1));
+    let mut old = Vec::new();
+    for event in safe {
+        if synced.holds(inode, event) || is_lucky(luck, random) {
+            write(&mut old, &event.change);
+        }
+    }
+    if pending.is_empty() || luck == Luck::None {
+        return old;
+    }
+    let after = |count: usize| {
+        let mut bytes = old.clone();
+        let some = pending.iter().take(count);
+        some.for_each(|event| write(&mut bytes, &event.change));
+        bytes
+    };
+    if luck == Luck::All {
+        return after(pending.len());
+    }
+    match random.gen_range(0..6) {
+        0 => old,
+        1 => after(pending.len()),
+        2 => {
+            let count = random.gen_range(0..pending.len());
+            let mut bytes = after(count);
+            write_beginning(&mut bytes, &pending[count].change, random);
+            bytes
+        }
+        kind => {
+            let last = match random.gen_range(0..3) {
+                0 => random.gen_range(1..=pending.len()),
+                _ => pending.len(),
+            };
+            let middle = random.gen_range(0..=last);
+            let versions = [after(middle), after(last), old];
+            let unit = if kind == 3 { SECTOR } else { PAGE };
+            mixed(&versions, unit, guarantees, random)
+        }
+    }
+}
+
+/// Whether something is there that was lost once.
+fn is_lucky(luck: Luck, random: &mut impl Rng) -> bool {
+    match luck {
+        Luck::None => false,
+        Luck::All => true,
+        Luck::Mixed => random.gen_bool(0.5),
+    }
+}
+
+/// A write of which the disk got the first sectors.
+fn write_beginning(bytes: &mut Vec<u8>, change: &Change, random: &mut impl Rng) {
+    if let Change::Write {
+        inode,
+        offset,
+        bytes: written,
+    } = change
+    {
+        let end = offset + written.len();
+        let cut = random.gen_range(*offset..=end) / SECTOR * SECTOR;
+        let beginning = Change::Write {
+            inode: *inode,
+            offset: *offset,
+            bytes: written[..cut.saturating_sub(*offset)].to_vec(),
+        };
+        // Nothing of it does not make the file longer either.
+        if cut > *offset {
+            write(bytes, &beginning);
+        }
+    }
+}
+
+/// Each part of a file as it is in one of its versions, and as long as one of them
+/// is, or as its parts reach.
+fn mixed(
+    versions: &[Vec<u8>; 3],
+    unit: usize,
+    guarantees: Guarantees,
+    random: &mut impl Rng,
+) -> Vec<u8> {
+    let longest = versions.iter().map(Vec::len).max().unwrap_or(0);
+    let mut bytes = vec![0; longest];
+    let mut reach = 0;
+    // Parts are lost alone as well as in rows.
+    let mut sticks = random.gen_range(0..4);
+    let mut chosen: usize = random.gen_range(0..3);
+    for begin in (0..longest).step_by(unit) {
+        if sticks == 0 {
+            chosen = random.gen_range(0..3);
+            sticks = random.gen_range(0..8);
+        } else {
+            sticks -= 1;
+        }
+        let end = (begin + unit).min(longest);
+        let version = &versions[chosen];
+        let has = version.len().clamp(begin, end);
+        if has > begin {
+            bytes[begin..has].copy_from_slice(&version[begin..has]);
+            reach = has;
+        }
+        if guarantees == Guarantees::Posix && has < end && random.gen_bool(0.5) {
+            random.fill(&mut bytes[has..end]);
+        }
+    }
+    let shortest = versions.iter().map(Vec::len).min().unwrap_or(0);
+    let length = match random.gen_range(0..5) {
+        0 => versions[0].len(),
+        1 => versions[1].len(),
+        2 => versions[2].len(),
+        _ => reach.max(shortest),
+    };
+    bytes.truncate(length);
+    bytes
+}

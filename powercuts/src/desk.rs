@@ -1,0 +1,87 @@
+//! Signing for checkpoint windows, as another primary provider asks, over a chain
+//! that stands still.
+
+use cairn_node_ext::chain::{Head, StillChain};
+use cairn_node_ext::schedule::{Ask, CheckpointRequest, Countersigner};
+use cairn_node_ext::{IndexError, Provider, Signer};
+use cairn_primitives::challenge::{AccountId, MultiSignature};
+use cairn_primitives::onchain::{Agreement, CheckpointWindow, MultiSigner, PrimaryProvider};
+use cairn_primitives::{BucketId, Commitment, H256};
+use sp_core::{Pair, sr25519};
+use std::sync::Arc;
+
+/// Anchor blocks of a window.
+const INTERVAL: u32 = 10;
+
+/// What signs, and who asks it to.
+pub struct Desk {
+    runtime: tokio::runtime::Runtime,
+    desk: Arc<Countersigner>,
+    asker: sr25519::Pair,
+}
+
+impl Desk {
+    /// For the first few buckets of a provider, each of which it shares with another.
+    ///
+    /// # Errors
+    ///
+    /// [`IndexError`] when what was signed before cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no thread to be had.
+    pub fn new(provider: Arc<Provider>, signer: Signer) -> Result<Self, IndexError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .build()
+            .expect("a thread can be started");
+        let asker = sr25519::Pair::from_string("//Bob", None).expect("that is a secret");
+        let primary = |key: [u8; 32]| PrimaryProvider {
+            account: AccountId(key),
+            key: Some(MultiSigner::Sr25519(key)),
+            endpoint: Vec::new(),
+            agreement: Some(Agreement {
+                max_bytes: u64::MAX,
+                expires_at: u32::MAX,
+            }),
+        };
+        let own = signer.public();
+        let mut chain = StillChain::new(AccountId(own));
+        for id in 0..10 {
+            let primaries = vec![primary(own), primary(asker.public().0)];
+            chain = chain.with_bucket(BucketId(id), None, primaries);
+        }
+        for info in chain.buckets.values_mut() {
+            info.window = Some(CheckpointWindow {
+                interval: INTERVAL,
+                grace: 1,
+            });
+        }
+        let desk = Arc::new(Countersigner::new(Arc::new(chain), provider, signer)?);
+        Ok(Self {
+            runtime,
+            desk,
+            asker,
+        })
+    }
+
+    /// Whether a commitment was signed for a window, which is the present one.
+    pub fn sign(&self, bucket: BucketId, commitment: Commitment, window: u64) -> bool {
+        let anchor = u32::try_from(window)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(INTERVAL);
+        self.desk.saw(Head {
+            hash: H256::repeat_byte(1),
+            number: 1,
+            anchor,
+        });
+        let request = CheckpointRequest::new(bucket, commitment, Some(window));
+        let signature = self.asker.sign(&request.signed_bytes());
+        let ask = Ask {
+            request,
+            asker: AccountId(self.asker.public().0),
+            signature: MultiSignature::Sr25519(signature.0),
+        };
+        self.runtime.block_on(self.desk.countersign(&ask)).is_ok()
+    }
+}

@@ -1,0 +1,546 @@
+//! From calls to a history: which file each call means.
+
+use super::history::{Change, Event, History, Inode, Live, ROOT};
+use super::strace::{Call, ParseError, TRACED, parse};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+/// Why a history was not recorded.
+#[derive(Debug)]
+pub enum RecordError {
+    /// A trace is not understood.
+    Parse(ParseError),
+    /// A call does something of which the model knows nothing.
+    Unknown {
+        /// The call.
+        call: Call,
+        /// What is not known of it.
+        why: &'static str,
+    },
+    /// The process was not run, or its trace not read.
+    Run(std::io::Error),
+}
+
+impl std::fmt::Display for RecordError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Parse(error) => error.fmt(f),
+            Self::Unknown { call, why } => {
+                let arguments: Vec<_> = call
+                    .arguments
+                    .iter()
+                    .map(|argument| argument.chars().take(100).collect::<String>())
+                    .collect();
+                let (name, result) = (&call.name, call.result);
+                write!(f, "{name}({}) = {result}: {why}", arguments.join(", "))
+            }
+            Self::Run(error) => write!(f, "strace, which `make deps` installs: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RecordError {}
+
+/// A file that a process has open.
+#[derive(Clone, Debug)]
+struct Open {
+    inode: Inode,
+    /// Where the next write goes; shared by all descriptors of one opening.
+    offset: usize,
+    appends: bool,
+    reads: bool,
+}
+
+/// Writes down what processes do to a folder, one after the other.
+pub struct Recorder {
+    root: PathBuf,
+    history: History,
+    live: Live,
+    next_inode: Inode,
+    /// The moment at which the present process began.
+    began: usize,
+    descriptors: HashMap<i64, usize>,
+    opened: Vec<Open>,
+}
+
+impl Recorder {
+    /// Of a folder that is there and empty.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            history: History::default(),
+            live: Live::default(),
+            next_inode: ROOT + 1,
+            began: 0,
+            descriptors: HashMap::new(),
+            opened: Vec::new(),
+        }
+    }
+
+    /// What was recorded so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What the folder holds for those who work on it.
+    pub fn live(&self) -> &Live {
+        &self.live
+    }
+
+    /// Runs a process and writes down what it does. `injected` are further options for
+    /// `strace`, as for killing it somewhere. Returns how it ended.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`]; the history is then not whole.
+    pub fn run(
+        &mut self,
+        command: &[&std::ffi::OsStr],
+        injected: &[&str],
+        trace: &Path,
+    ) -> Result<ExitStatus, RecordError> {
+        let mut strace = Command::new("strace");
+        // Bytes are printed whole and in hex.
+        strace.args(["-f", "-qq", "-xx", "-s", "1000000000"]);
+        // Only the traced calls stop the process then, but none is killed at one.
+        if !injected.iter().any(|option| option.contains("signal")) {
+            strace.arg("--seccomp-bpf");
+        }
+        // It tampers with those calls only that it traces.
+        let tampered = injected.iter().filter_map(|option| {
+            let (call, _) = option.strip_prefix("inject=")?.split_once(':')?;
+            Some(format!(",{call}"))
+        });
+        let traced: String = std::iter::once(TRACED.to_owned()).chain(tampered).collect();
+        strace.arg("-o").arg(trace).args(["-e", &traced]);
+        strace.args(injected).args(command);
+        let ended = strace.stdout(std::process::Stdio::null()).status();
+        let ended = ended.map_err(RecordError::Run)?;
+        let text = std::fs::read_to_string(trace).map_err(RecordError::Run)?;
+        self.record(&parse(&text).map_err(RecordError::Parse)?)?;
+        Ok(ended)
+    }
+
+    /// Writes down what one process did.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError::Unknown`].
+    pub fn record(&mut self, calls: &[Call]) -> Result<(), RecordError> {
+        self.began = self.history.end();
+        self.descriptors.clear();
+        // A descriptor is free, and what was said is heard, before the call returns.
+        let is_said = |call: &Call| call.name == "write" && call.number(0) == Some(1);
+        let early = |call: &Call| call.name == "close" || is_said(call);
+        let moment = |call: &Call| if early(call) { call.began } else { call.ended };
+        let injected = calls.iter().filter(|call| call.is_injected);
+        let injected: Vec<_> = injected.map(|call| self.began + call.ended).collect();
+        self.history.injected.extend(injected);
+        let is_sync = |call: &Call| call.name == "fsync" || call.name == "fdatasync";
+        let counts = |call: &&Call| call.result >= 0 || is_sync(call);
+        let mut ordered: Vec<_> = calls.iter().filter(counts).collect();
+        ordered.sort_by_key(|call| moment(call));
+        for call in ordered {
+            self.call(call, moment(call))
+                .map_err(|why| RecordError::Unknown {
+                    call: call.clone(),
+                    why,
+                })?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, call: &Call, moment: usize, change: Change) {
+        self.live.apply(&change);
+        self.history.events.push(Event {
+            began: self.began + call.began,
+            ended: self.began + moment,
+            change,
+        });
+    }
+
+    fn call(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+        match call.name.as_str() {
+            "open" | "creat" => self.open(call, moment, None),
+            "openat" | "openat2" => self.open(call, moment, Some(0)),
+            "close" => {
+                self.descriptors.remove(&descriptor(call, 0)?);
+                Ok(())
+            }
+            "dup" | "dup2" | "dup3" => self.duplicate(call),
+            "fcntl" if call.has(1, "F_DUPFD") || call.has(1, "F_DUPFD_CLOEXEC") => {
+                self.duplicate(call)
+            }
+            "write" | "writev" if call.number(0) == Some(1) => self.said(call, moment),
+            "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" => self.write(call, moment),
+            "copy_file_range" => self.copy(call, moment),
+            "fsync" | "fdatasync" => self.sync(call, moment),
+            "ftruncate" => match self.open_file(call, 0)? {
+                Some(open) => {
+                    let (inode, length) = (open.inode, length(call, 1)?);
+                    self.set_length(call, moment, inode, length);
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            "truncate" => match self.place(call, None, 0)? {
+                Some((folder, name)) => {
+                    let inode = self.live.look_up(folder, &name).ok_or(NOT_THERE)?;
+                    let length = length(call, 1)?;
+                    self.set_length(call, moment, inode, length);
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            "fallocate" => self.allocate(call, moment),
+            _ => self.names(call, moment),
+        }
+    }
+
+    /// Calls that change names, and those that must not be.
+    fn names(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+        match call.name.as_str() {
+            "mkdir" => self.make_folder(call, moment, None),
+            "mkdirat" => self.make_folder(call, moment, Some(0)),
+            "unlink" | "rmdir" => self.unlink(call, moment, None),
+            "unlinkat" => self.unlink(call, moment, Some(0)),
+            "rename" => self.rename(call, moment, (None, 0), (None, 1)),
+            "renameat" | "renameat2" => self.rename(call, moment, (Some(0), 1), (Some(2), 3)),
+            "link" => self.link(call, moment, (None, 0), (None, 1)),
+            "linkat" => self.link(call, moment, (Some(0), 1), (Some(2), 3)),
+            "fcntl" | "read" | "pread64" => Ok(()),
+            "mmap" => {
+                let is_written = call.has(2, "PROT_WRITE") && call.has(3, "MAP_SHARED");
+                if is_written && self.open_file(call, 4)?.is_some() {
+                    return Err("a file that is written through memory");
+                }
+                Ok(())
+            }
+            "fork" | "vfork" => Err("another process"),
+            "io_uring_setup" => Err("calls that are not traced"),
+            "symlink" | "symlinkat" => match self.place(call, None, 1)? {
+                Some(_) => Err("a link by name"),
+                None => Ok(()),
+            },
+            _ => Err("a call that the model does not have"),
+        }
+    }
+
+    /// What a path means: a folder that is watched, and a name in it. Nothing where it
+    /// is outside.
+    fn place(
+        &self,
+        call: &Call,
+        at: Option<usize>,
+        path: usize,
+    ) -> Result<Option<(Inode, Vec<u8>)>, &'static str> {
+        use std::os::unix::ffi::OsStrExt;
+        let path = call.string(path).ok_or("no path")?;
+        let (mut folder, rest) = if path.starts_with(b"/") {
+            let root = self.root.as_os_str().as_bytes();
+            match path.strip_prefix(root) {
+                Some(rest) if rest.is_empty() || rest.starts_with(b"/") => (ROOT, rest),
+                _ => return Ok(None),
+            }
+        } else {
+            let at = at.map(|at| call.number(at)).and_then(|at| at);
+            match at.and_then(|at| self.descriptors.get(&at)) {
+                Some(opened) => (self.opened[*opened].inode, &path[..]),
+                None => return Ok(None),
+            }
+        };
+        let mut parts: Vec<_> = rest
+            .split(|byte| *byte == b'/')
+            .filter(|part| !part.is_empty() && *part != b".")
+            .collect();
+        if parts.contains(&&b".."[..]) {
+            return Err("a path upwards");
+        }
+        let name = parts.pop().unwrap_or_default().to_vec();
+        for part in parts {
+            folder = self.live.look_up(folder, part).ok_or(NOT_THERE)?;
+        }
+        Ok(Some((folder, name)))
+    }
+
+    fn open_file(&self, call: &Call, at: usize) -> Result<Option<&Open>, &'static str> {
+        let number = descriptor(call, at)?;
+        let opened = self.descriptors.get(&number);
+        Ok(opened.and_then(|opened| self.opened.get(*opened)))
+    }
+
+    fn open(&mut self, call: &Call, moment: usize, at: Option<usize>) -> Result<(), &'static str> {
+        let path = at.map_or(0, |at| at + 1);
+        let Some((folder, name)) = self.place(call, at, path)? else {
+            return Ok(());
+        };
+        let flags = path + 1;
+        let is = |flag: &str| call.has(flags, flag);
+        if is("O_TMPFILE") || is("O_DIRECT") {
+            return Err("a kind of opening that the model does not have");
+        }
+        let creates = call.name == "creat" || is("O_CREAT");
+        let truncates = call.name == "creat" || is("O_TRUNC");
+        let known = if name.is_empty() {
+            Some(folder)
+        } else {
+            self.live.look_up(folder, &name)
+        };
+        let inode = match known {
+            Some(inode) => inode,
+            None if creates => {
+                let inode = self.new_inode(false);
+                let change = Change::Link {
+                    folder,
+                    name,
+                    inode,
+                };
+                self.note(call, moment, change);
+                inode
+            }
+            None => return Err(NOT_THERE),
+        };
+        if truncates && known.is_some() {
+            self.set_length(call, moment, inode, 0);
+        }
+        self.descriptors.insert(call.result, self.opened.len());
+        self.opened.push(Open {
+            inode,
+            offset: 0,
+            appends: is("O_APPEND"),
+            reads: is("O_RDWR"),
+        });
+        Ok(())
+    }
+
+    fn new_inode(&mut self, is_folder: bool) -> Inode {
+        let inode = self.next_inode;
+        self.next_inode += 1;
+        if is_folder {
+            self.history.folders.push(inode);
+        }
+        inode
+    }
+
+    fn duplicate(&mut self, call: &Call) -> Result<(), &'static str> {
+        match self.descriptors.get(&descriptor(call, 0)?).copied() {
+            Some(opened) => self.descriptors.insert(call.result, opened),
+            None => self.descriptors.remove(&call.result),
+        };
+        Ok(())
+    }
+
+    fn said(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+        let bytes = if call.name == "write" {
+            call.string(1)
+        } else {
+            call.parts(1)
+        };
+        let text = String::from_utf8(bytes.ok_or("no bytes")?).map_err(|_| "no text was said")?;
+        for line in text.lines() {
+            self.note(call, moment, Change::Said(line.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+        let Some(open) = self.open_file(call, 0)?.cloned() else {
+            return Ok(());
+        };
+        let bytes = if call.name.contains('v') {
+            call.parts(1)
+        } else {
+            call.string(1)
+        };
+        let mut bytes = bytes.ok_or("bytes that are not printed whole")?;
+        let written = usize::try_from(call.result).map_err(|_| "an error")?;
+        if bytes.len() < written {
+            return Err("bytes that are not printed whole");
+        }
+        bytes.truncate(written);
+        let moves = !call.name.starts_with('p');
+        let offset = if open.appends {
+            self.live.bytes.get(&open.inode).map_or(0, Vec::len)
+        } else if moves {
+            if open.reads {
+                return Err("a file that is read and written at one place");
+            }
+            open.offset
+        } else {
+            let at = if call.name == "pwrite64" { 3 } else { 4 };
+            let at = call.size(at.min(call.arguments.len() - 1));
+            at.ok_or("no place to write at")?
+        };
+        if moves && let Some(opened) = self.descriptors.get(&descriptor(call, 0)?) {
+            self.opened[*opened].offset = offset + written;
+        }
+        if written > 0 {
+            let change = Change::Write {
+                inode: open.inode,
+                offset,
+                bytes,
+            };
+            self.note(call, moment, change);
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+        let Some(to) = self.open_file(call, 2)?.cloned() else {
+            return Ok(());
+        };
+        let from = self.open_file(call, 0)?.cloned();
+        let from = from.ok_or("bytes from a file that is not watched")?;
+        if call.arguments.get(1).map(String::as_str) != Some("NULL")
+            || call.arguments.get(3).map(String::as_str) != Some("NULL")
+        {
+            return Err("a copy from or to a place of its own");
+        }
+        let count = usize::try_from(call.result).map_err(|_| "an error")?;
+        let source = self.live.bytes.get(&from.inode);
+        let bytes = source.and_then(|bytes| bytes.get(from.offset..from.offset + count));
+        let bytes = bytes.ok_or("bytes that are not there")?.to_vec();
+        for (at, offset) in [(0, from.offset), (2, to.offset)] {
+            if let Some(opened) = self.descriptors.get(&descriptor(call, at)?) {
+                self.opened[*opened].offset = offset + count;
+            }
+        }
+        if count > 0 {
+            let change = Change::Write {
+                inode: to.inode,
+                offset: to.offset,
+                bytes,
+            };
+            self.note(call, moment, change);
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+        if let Some(open) = self.open_file(call, 0)? {
+            let inode = open.inode;
+            let change = if call.result < 0 {
+                Change::FailToSync { inode }
+            } else {
+                Change::Sync { inode }
+            };
+            self.note(call, moment, change);
+        }
+        Ok(())
+    }
+
+    fn set_length(&mut self, call: &Call, moment: usize, inode: Inode, length: usize) {
+        if self.live.bytes.get(&inode).map_or(0, Vec::len) != length {
+            self.note(call, moment, Change::SetLength { inode, length });
+        }
+    }
+
+    fn allocate(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+        let Some(open) = self.open_file(call, 0)? else {
+            return Ok(());
+        };
+        let inode = open.inode;
+        match call.arguments.get(1).map(String::as_str) {
+            // Room that is not to be seen.
+            Some("FALLOC_FL_KEEP_SIZE") => Ok(()),
+            Some("0") => {
+                let end = length(call, 2)? + length(call, 3)?;
+                let has = self.live.bytes.get(&inode).map_or(0, Vec::len);
+                self.set_length(call, moment, inode, end.max(has));
+                Ok(())
+            }
+            _ => Err("a kind of room that the model does not have"),
+        }
+    }
+
+    fn make_folder(
+        &mut self,
+        call: &Call,
+        moment: usize,
+        at: Option<usize>,
+    ) -> Result<(), &'static str> {
+        if let Some((folder, name)) = self.place(call, at, at.map_or(0, |at| at + 1))? {
+            let inode = self.new_inode(true);
+            let change = Change::Link {
+                folder,
+                name,
+                inode,
+            };
+            self.note(call, moment, change);
+        }
+        Ok(())
+    }
+
+    fn unlink(
+        &mut self,
+        call: &Call,
+        moment: usize,
+        at: Option<usize>,
+    ) -> Result<(), &'static str> {
+        if let Some((folder, name)) = self.place(call, at, at.map_or(0, |at| at + 1))? {
+            self.note(call, moment, Change::Unlink { folder, name });
+        }
+        Ok(())
+    }
+
+    fn rename(
+        &mut self,
+        call: &Call,
+        moment: usize,
+        (from_at, from): (Option<usize>, usize),
+        (to_at, to): (Option<usize>, usize),
+    ) -> Result<(), &'static str> {
+        if call.has(4, "RENAME_EXCHANGE") {
+            return Err("an exchange of names");
+        }
+        let places = (
+            self.place(call, from_at, from)?,
+            self.place(call, to_at, to)?,
+        );
+        let (from, to) = match places {
+            (None, None) => return Ok(()),
+            (Some(from), Some(to)) => (from, to),
+            _ => return Err("a rename from or to what is not watched"),
+        };
+        let inode = self.live.look_up(from.0, &from.1).ok_or(NOT_THERE)?;
+        self.note(call, moment, Change::Rename { from, to, inode });
+        Ok(())
+    }
+
+    fn link(
+        &mut self,
+        call: &Call,
+        moment: usize,
+        (from_at, from): (Option<usize>, usize),
+        (to_at, to): (Option<usize>, usize),
+    ) -> Result<(), &'static str> {
+        let places = (
+            self.place(call, from_at, from)?,
+            self.place(call, to_at, to)?,
+        );
+        let ((from, name), (folder, new)) = match places {
+            (None, None) => return Ok(()),
+            (Some(from), Some(to)) => (from, to),
+            _ => return Err("a link from or to what is not watched"),
+        };
+        let inode = self.live.look_up(from, &name).ok_or(NOT_THERE)?;
+        let change = Change::Link {
+            folder,
+            name: new,
+            inode,
+        };
+        self.note(call, moment, change);
+        Ok(())
+    }
+}
+
+const NOT_THERE: &str = "a file that the model does not have";
+
+fn descriptor(call: &Call, at: usize) -> Result<i64, &'static str> {
+    call.number(at).ok_or("no descriptor")
+}
+
+fn length(call: &Call, at: usize) -> Result<usize, &'static str> {
+    call.size(at).ok_or("no length")
+}

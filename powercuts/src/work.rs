@@ -1,0 +1,301 @@
+//! What the process that works on a provider says, and what it stores.
+
+use cairn_node_ext::{BudgetRequest, ProviderOptions};
+use cairn_primitives::{BucketId, Commitment, H256, LeafCount, Sequence};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::fmt;
+use std::str::FromStr;
+
+/// How a provider is started that has a few small buckets.
+pub fn options() -> ProviderOptions {
+    ProviderOptions {
+        budget: BudgetRequest {
+            max_open: Some(4),
+            memory_bytes: Some(64 << 20),
+            ..BudgetRequest::default()
+        },
+        ..ProviderOptions::default()
+    }
+}
+
+/// One thing that was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// The provider has its key.
+    Key,
+    /// An empty bucket is made, in a place that is free.
+    Creating(BucketId),
+    /// A bucket is there.
+    Created(BucketId),
+    /// A commitment was signed.
+    Signed(BucketId, Commitment),
+    /// A commitment is durable.
+    Committed(BucketId, Commitment),
+    /// A commitment was signed for a window.
+    Window(BucketId, u64, Commitment),
+    /// A tree begins here.
+    Pruned(BucketId, Sequence),
+    /// What was signed of a tree is not asked for any more.
+    Releasing(BucketId, Sequence),
+    /// A tree is gone.
+    Released(BucketId, Sequence),
+    /// An export is there, by its name.
+    Exported(BucketId, String),
+    /// Nothing of a bucket is asked for any more.
+    Deleting(BucketId),
+    /// A bucket is gone.
+    Deleted(BucketId),
+    /// An export is taken in.
+    Importing(BucketId, String),
+    /// A bucket is there again, as it was exported.
+    Imported(BucketId, String),
+    /// The provider's nonce is kept.
+    Nonce(u64),
+    /// A step has begun, by its number.
+    Began(u64),
+    /// It has failed.
+    Failed(u64),
+    /// All was done.
+    Done,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |commitment: &Commitment| {
+            let root = hex::encode(commitment.mmr_root);
+            format!(
+                "{root} {} {}",
+                commitment.start_seq.0,
+                commitment.leaf_count.get()
+            )
+        };
+        match self {
+            Self::Key => write!(f, "key"),
+            Self::Creating(id) => write!(f, "creating {}", id.0),
+            Self::Created(id) => write!(f, "created {}", id.0),
+            Self::Signed(id, commitment) => write!(f, "signed {} {}", id.0, of(commitment)),
+            Self::Committed(id, commitment) => write!(f, "committed {} {}", id.0, of(commitment)),
+            Self::Window(id, window, commitment) => {
+                write!(f, "window {} {window} {}", id.0, of(commitment))
+            }
+            Self::Pruned(id, tree) => write!(f, "pruned {} {}", id.0, tree.0),
+            Self::Releasing(id, tree) => write!(f, "releasing {} {}", id.0, tree.0),
+            Self::Released(id, tree) => write!(f, "released {} {}", id.0, tree.0),
+            Self::Exported(id, name) => write!(f, "exported {} {name}", id.0),
+            Self::Deleting(id) => write!(f, "deleting {}", id.0),
+            Self::Deleted(id) => write!(f, "deleted {}", id.0),
+            Self::Importing(id, name) => write!(f, "importing {} {name}", id.0),
+            Self::Imported(id, name) => write!(f, "imported {} {name}", id.0),
+            Self::Nonce(nonce) => write!(f, "nonce {nonce}"),
+            Self::Began(number) => write!(f, "began {number}"),
+            Self::Failed(number) => write!(f, "failed {number}"),
+            Self::Done => write!(f, "done"),
+        }
+    }
+}
+
+/// A line that the process does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotALine(pub String);
+
+impl FromStr for Line {
+    type Err = NotALine;
+
+    fn from_str(line: &str) -> Result<Self, NotALine> {
+        let words: Vec<_> = line.split(' ').collect();
+        let number = |word: &str| word.parse::<u64>().ok();
+        let read = || {
+            let id = words.get(1).and_then(|word| number(word)).map(BucketId);
+            Some(match words[..] {
+                ["key"] => Self::Key,
+                ["done"] => Self::Done,
+                ["began", step] => Self::Began(number(step)?),
+                ["failed", step] => Self::Failed(number(step)?),
+                ["nonce", nonce] => Self::Nonce(number(nonce)?),
+                ["creating", _] => Self::Creating(id?),
+                ["created", _] => Self::Created(id?),
+                ["deleting", _] => Self::Deleting(id?),
+                ["deleted", _] => Self::Deleted(id?),
+                ["signed", _, root, tree, count] => {
+                    Self::Signed(id?, commitment(root, tree, count)?)
+                }
+                ["committed", _, root, tree, count] => {
+                    Self::Committed(id?, commitment(root, tree, count)?)
+                }
+                ["window", _, window, root, tree, count] => {
+                    Self::Window(id?, number(window)?, commitment(root, tree, count)?)
+                }
+                ["pruned", _, tree] => Self::Pruned(id?, Sequence(number(tree)?)),
+                ["releasing", _, tree] => Self::Releasing(id?, Sequence(number(tree)?)),
+                ["released", _, tree] => Self::Released(id?, Sequence(number(tree)?)),
+                ["exported", _, name] => Self::Exported(id?, name.into()),
+                ["importing", _, name] => Self::Importing(id?, name.into()),
+                ["imported", _, name] => Self::Imported(id?, name.into()),
+                _ => return None,
+            })
+        };
+        read().ok_or_else(|| NotALine(line.into()))
+    }
+}
+
+fn commitment(root: &str, tree: &str, count: &str) -> Option<Commitment> {
+    Some(Commitment {
+        mmr_root: H256(hex::decode(root).ok()?.try_into().ok()?),
+        start_seq: Sequence(tree.parse().ok()?),
+        leaf_count: LeafCount::new(count.parse().ok()?)?,
+    })
+}
+
+/// One thing to do to a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Make a bucket unless it is there.
+    Create(BucketId),
+    /// Store contents, commit them and sign.
+    Sign(BucketId),
+    /// Store contents and commit them durably.
+    Commit(BucketId),
+    /// Store contents and commit them, not durably.
+    Buffer(BucketId),
+    /// Store contents.
+    Upload(BucketId),
+    /// Store content whose source fails at its end.
+    Fail(BucketId),
+    /// Sign the newest commitment if it was signed before.
+    SignAgain(BucketId),
+    /// Sign the newest commitment for a checkpoint window.
+    Window(BucketId),
+    /// Prune some leaves.
+    Prune(BucketId),
+    /// Release the oldest retired tree.
+    Release(BucketId),
+    /// Export.
+    Export(BucketId),
+    /// Export, delete and import.
+    Move(BucketId),
+    /// Delete.
+    Delete(BucketId),
+    /// Raise the provider's nonce.
+    Nonce,
+    /// Write the index.
+    WriteIndex,
+}
+
+type OfBucket = fn(BucketId) -> Step;
+
+const NAMES: [(&str, OfBucket); 13] = [
+    ("create", Step::Create),
+    ("sign", Step::Sign),
+    ("commit", Step::Commit),
+    ("buffer", Step::Buffer),
+    ("upload", Step::Upload),
+    ("fail", Step::Fail),
+    ("sign-again", Step::SignAgain),
+    ("window", Step::Window),
+    ("prune", Step::Prune),
+    ("release", Step::Release),
+    ("export", Step::Export),
+    ("move", Step::Move),
+    ("delete", Step::Delete),
+];
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Nonce => write!(f, "nonce"),
+            Self::WriteIndex => write!(f, "index"),
+            Self::Create(id)
+            | Self::Sign(id)
+            | Self::Commit(id)
+            | Self::Buffer(id)
+            | Self::Upload(id)
+            | Self::Fail(id)
+            | Self::SignAgain(id)
+            | Self::Window(id)
+            | Self::Prune(id)
+            | Self::Release(id)
+            | Self::Export(id)
+            | Self::Move(id)
+            | Self::Delete(id) => {
+                let named = NAMES.iter().find(|(_, step)| step(id) == *self);
+                write!(f, "{}:{}", named.map_or("", |(name, _)| name), id.0)
+            }
+        }
+    }
+}
+
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = || match text.split_once(':') {
+            None => match text {
+                "nonce" => Some(Self::Nonce),
+                "index" => Some(Self::WriteIndex),
+                _ => None,
+            },
+            Some((name, id)) => {
+                let (_, step) = NAMES.iter().find(|(known, _)| *known == name)?;
+                Some(step(BucketId(id.parse().ok()?)))
+            }
+        };
+        read().ok_or_else(|| format!("nobody knows how to {text}"))
+    }
+}
+
+impl Step {
+    /// Steps by random, over buckets 1 to `buckets`, which are made first where
+    /// they are not there.
+    pub fn some(random: &mut impl Rng, buckets: u64, count: usize) -> Vec<Self> {
+        let mut steps: Vec<_> = (1..=buckets).map(|id| Self::Create(BucketId(id))).collect();
+        let some = std::iter::repeat_with(|| {
+            let id = BucketId(random.gen_range(1..=buckets));
+            match random.gen_range(0..44) {
+                0..=13 => Self::Sign(id),
+                14..=16 => Self::Commit(id),
+                17..=19 => Self::Buffer(id),
+                20..=23 => Self::Upload(id),
+                24 | 25 => Self::Fail(id),
+                26..=28 => Self::SignAgain(id),
+                29..=31 => Self::Window(id),
+                32 | 33 => Self::Prune(id),
+                34 | 35 => Self::Release(id),
+                36 | 37 => Self::Export(id),
+                38 => Self::Move(id),
+                39 => Self::Delete(id),
+                40 | 41 => Self::Create(id),
+                42 => Self::Nonce,
+                _ => Self::WriteIndex,
+            }
+        });
+        steps.extend(some.take(count));
+        steps
+    }
+}
+
+/// What one leaf holds: mostly a few bytes, at times some chunks, and now and then
+/// more of them than a bucket logs.
+#[derive(Clone, Copy, Debug)]
+pub struct Content(u64);
+
+impl Content {
+    /// The content of a number.
+    pub const fn of(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// Its bytes, of which there is at least one.
+    pub fn bytes(self) -> Vec<u8> {
+        let mut random = ChaCha8Rng::seed_from_u64(self.0);
+        let length = match random.gen_range(0..60) {
+            0 => random.gen_range(4_300_000..5_000_000),
+            1..=4 => random.gen_range(200_000..900_000),
+            5..=15 => random.gen_range(2_000..40_000),
+            _ => random.gen_range(1..600),
+        };
+        let mut bytes = vec![0; length];
+        random.fill(&mut bytes[..]);
+        bytes
+    }
+}

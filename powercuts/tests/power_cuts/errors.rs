@@ -1,0 +1,155 @@
+//! The disk fails once, at each call in turn, while a provider works. Nothing that it
+//! said is lost, then or when the power fails at the end; and it goes on by itself.
+
+use crate::expected::Expected;
+use crate::play::{cut_at, folder, number_from, work};
+use cairn_powercuts::work::{Line, Step};
+use cairn_powercuts::{Change, Guarantees, Recorder};
+use cairn_primitives::BucketId;
+
+/// What is done, with one of everything.
+const STEPS: [Step; 15] = {
+    const ONE: BucketId = BucketId(1);
+    const TWO: BucketId = BucketId(2);
+    [
+        Step::Create(ONE),
+        Step::Sign(ONE),
+        Step::Window(ONE),
+        Step::Fail(ONE),
+        Step::Commit(ONE),
+        Step::Export(ONE),
+        Step::Prune(ONE),
+        Step::Sign(ONE),
+        Step::Create(TWO),
+        Step::Sign(TWO),
+        Step::Release(ONE),
+        Step::Move(ONE),
+        Step::Buffer(TWO),
+        Step::Delete(TWO),
+        Step::WriteIndex,
+    ]
+};
+
+/// What goes by itself once the fault is over.
+const AFTERWARDS: [Step; 5] = {
+    const ONE: BucketId = BucketId(1);
+    [
+        Step::Create(ONE),
+        Step::Sign(ONE),
+        Step::Window(ONE),
+        Step::SignAgain(ONE),
+        Step::Nonce,
+    ]
+};
+
+/// The number of the first step that must not fail once the fault is over.
+const ROUND_TWO: u64 = (STEPS.len() + AFTERWARDS.len()) as u64;
+
+/// Calls and errors, and of how many of the calls one fails in the usual runs.
+const FAULTS: [(&str, &str, usize); 13] = [
+    ("fsync", "EIO", 3),
+    ("fdatasync", "EIO", 3),
+    ("fsync", "ENOSPC", 17),
+    ("fdatasync", "ENOSPC", 11),
+    ("write", "EIO", 23),
+    ("write", "ENOSPC", 23),
+    ("rename", "EIO", 3),
+    ("renameat2", "EIO", 1),
+    ("mkdir", "ENOSPC", 1),
+    ("link", "EIO", 3),
+    ("unlink", "EIO", 13),
+    ("ftruncate", "EIO", 7),
+    ("pread64", "EIO", 23),
+];
+
+fn script() -> Vec<Step> {
+    let twice = AFTERWARDS.into_iter().chain(AFTERWARDS);
+    STEPS.into_iter().chain(twice).collect()
+}
+
+/// Fails one call. Returns whether there was one.
+fn fail(call: &str, error: &str, number: usize) -> bool {
+    let root = folder();
+    let mut recorder = Recorder::new(root.path());
+    let inject = format!("inject={call}:error={error}:when={number}");
+    work(&mut recorder, root.path(), 0, &script(), &["-e", &inject]);
+    let history = recorder.history();
+    // Each thread of the process fails at its own.
+    let Some(failed) = history.injected.last().copied() else {
+        return false;
+    };
+    let context = format!("{error} at {call} {number}");
+    let said = || history.said_before(history.end());
+    let expected = Expected::after(said());
+    // The process that went on was sound, if it came so far.
+    if said().last() == Some("done") {
+        let mut began = None;
+        for event in &history.events {
+            let Change::Said(line) = &event.change else {
+                continue;
+            };
+            match line.parse() {
+                Ok(Line::Began(step)) => began = Some((step, event.ended)),
+                // What failed in the background is told by the next call.
+                Ok(Line::Failed(step)) if step >= ROUND_TWO => {
+                    let (_, at) = began.unwrap();
+                    let what = script()[usize::try_from(step).unwrap()];
+                    assert!(at < failed, "{context}: afterwards, {what} failed");
+                }
+                _ => {}
+            }
+        }
+    }
+    for (seed, guarantees) in [(1, Guarantees::Journaled), (2, Guarantees::Posix)] {
+        if let Err(fault) = cut_at(history, history.end(), guarantees, None, seed, &context) {
+            panic!("{fault}");
+        }
+    }
+    expected
+        .check(root.path())
+        .unwrap_or_else(|fault| panic!("{context}: {fault}"));
+    true
+}
+
+fn fail_each(calls: &[&str]) {
+    let every = number_from("CAIRN_FAULTS_EVERY", 0);
+    for (call, error, usual) in FAULTS {
+        if !calls.contains(&call) {
+            continue;
+        }
+        let step = if every == 0 {
+            usual
+        } else {
+            usize::try_from(every).unwrap()
+        };
+        let mut count = 0;
+        for number in (1..).step_by(step) {
+            if !fail(call, error, number) {
+                break;
+            }
+            count += 1;
+        }
+        println!("{call} failed with {error} at {count} places");
+        assert!(count > 0, "there was no {call} to fail");
+    }
+}
+
+#[test]
+fn i9_a_sync_that_fails_loses_nothing_that_was_said() {
+    fail_each(&["fsync", "fdatasync"]);
+}
+
+#[test]
+fn i9_a_write_that_fails_loses_nothing_that_was_said() {
+    fail_each(&["write", "ftruncate"]);
+}
+
+#[test]
+fn i9_a_name_that_is_not_changed_loses_nothing_that_was_said() {
+    fail_each(&["rename", "renameat2", "mkdir", "link", "unlink"]);
+}
+
+#[test]
+fn a_read_that_fails_makes_nothing_false() {
+    fail_each(&["pread64"]);
+}
