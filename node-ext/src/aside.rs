@@ -44,9 +44,15 @@ fn free_name(bucket: &Path, ending: &str) -> Result<PathBuf> {
         .ok_or_else(|| ErrorKind::AlreadyExists.into())
 }
 
-fn copy_files(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder's files into another. Tables and blob files never change once
+/// they are written, and are shared.
+pub(crate) fn copy_files(from: &Path, to: &Path) -> Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
+        // What a repair of RocksDB's has put aside is of no use to the next.
+        if entry.file_type()?.is_dir() {
+            continue;
+        }
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         let is_immutable = |end: &std::ffi::OsStr| end == "sst" || end == "blob";
         if source.extension().is_some_and(is_immutable) {

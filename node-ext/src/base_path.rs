@@ -203,6 +203,11 @@ impl BasePath {
     /// [`BasePathError::NoSuchBucket`], or [`BasePathError::Open`].
     pub fn open_bucket(&self, bucket: BucketId, shared: &Shared) -> Result<Bucket, BasePathError> {
         let path = self.existing_bucket_path(bucket)?;
+        if self.access == Access::ReadWrite {
+            // To open for writing removes files that the database does not know
+            // of; not where it is the database that is behind.
+            Bucket::open(&path, Access::ReadOnly, shared)?.check_journal()?;
+        }
         let opened = Bucket::open(&path, self.access, shared)?;
         if opened.id() != bucket {
             let found = opened.id();

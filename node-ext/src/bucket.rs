@@ -23,6 +23,7 @@ mod queue;
 mod read;
 pub(crate) mod records;
 pub(crate) mod recover;
+pub(crate) mod regrow;
 mod release;
 mod retired;
 #[cfg(test)]
@@ -287,8 +288,26 @@ impl Bucket {
                 let flushed = self.engine.flush(family);
                 flushed.map_err(|error| self.poisoned_by(error))?;
             }
+            if let Err(error) = self.engine.sync_journal() {
+                // The database has all of it, durably.
+                tracing::error!(bucket = %self.id, %error, "the second copy is not durable");
+            }
         }
         Ok(())
+    }
+
+    /// Fails where the bucket has lost writes that its journal has. For whoever
+    /// has opened it for reading and is about to open it for writing, which would
+    /// remove files that a list of files of before does not name.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Damaged`], or the failure of a read.
+    pub(crate) fn check_journal(&self) -> Result<(), OpenError> {
+        match self.engine.is_behind_journal()? {
+            None => Ok(()),
+            Some(behind) => Err(recover::behind_journal(self.path(), behind)),
+        }
     }
 
     /// Memory that the bucket's unflushed entries take, in bytes.

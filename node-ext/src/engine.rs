@@ -1,9 +1,13 @@
 //! RocksDB, which nothing outside this folder names: how a bucket's database
 //! is opened, read and written.
 
+mod blob_log;
+mod checksum;
 mod fault;
+pub(crate) mod file_list;
 mod index_db;
 mod inspect;
+mod journal;
 mod legacy_db;
 pub(crate) mod log_hole;
 mod options;
@@ -11,19 +15,23 @@ mod options;
 mod probe;
 mod upkeep;
 
+pub(crate) use blob_log::BlobLog;
 pub use fault::{EngineError, FaultKind};
 pub(crate) use index_db::{IndexBatch, IndexDb, Table};
 pub(crate) use inspect::Read;
+pub(crate) use journal::{Behind, Change, JOURNAL_FILE, Reader as JournalReader, standing};
 pub(crate) use legacy_db::{LegacyDb, LegacyFamily};
 pub(crate) use options::DamagedLog;
 pub use options::{Resources, Shared};
 
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
+use journal::{Changes, Journal};
 use options::{families, options};
 use rocksdb::{
     ColumnFamily, DBWithThreadMode, ReadOptions, ReadTier, SingleThreaded, WriteBatch, WriteOptions,
 };
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 type Db = DBWithThreadMode<SingleThreaded>;
@@ -79,16 +87,24 @@ pub struct ReadCounts {
 pub(crate) struct Batch<'e> {
     engine: &'e Engine,
     writes: WriteBatch,
+    /// What of it the journal keeps.
+    changes: Changes,
 }
 
 impl Batch<'_> {
     pub(crate) fn put(&mut self, family: Family, key: impl AsRef<[u8]>, value: &[u8]) {
+        if self.engine.journal.get().is_some() {
+            self.changes.put(family, key.as_ref(), value);
+        }
         if let Some(family) = self.engine.family_ref(family) {
             self.writes.put_cf(family, key, value);
         }
     }
 
     pub(crate) fn delete(&mut self, family: Family, key: impl AsRef<[u8]>) {
+        if self.engine.journal.get().is_some() {
+            self.changes.delete(family, key.as_ref());
+        }
         if let Some(family) = self.engine.family_ref(family) {
             self.writes.delete_cf(family, key);
         }
@@ -100,6 +116,8 @@ pub(crate) struct Engine {
     db: Db,
     path: PathBuf,
     shared: Shared,
+    /// The second copy; of a bucket that is open for writing.
+    journal: OnceLock<Journal>,
     single: AtomicU64,
     batched: AtomicU64,
     batched_keys: AtomicU64,
@@ -152,6 +170,7 @@ impl Engine {
             db,
             path: path.to_owned(),
             shared: shared.clone(),
+            journal: OnceLock::new(),
             single: AtomicU64::new(0),
             batched: AtomicU64::new(0),
             batched_keys: AtomicU64::new(0),
@@ -270,6 +289,7 @@ impl Engine {
         Batch {
             engine: self,
             writes: WriteBatch::default(),
+            changes: Changes::default(),
         }
     }
 
@@ -281,7 +301,7 @@ impl Engine {
         options.disable_wal(true);
         #[cfg(test)]
         self.probe.write(&self.path, false)?;
-        self.write_with(batch, &options)
+        self.write_with(batch, &options, false)
     }
 
     /// Applies a batch, all of it or nothing.
@@ -298,13 +318,32 @@ impl Engine {
         options.set_sync(synced);
         #[cfg(test)]
         self.probe.write(&self.path, synced)?;
-        self.write_with(batch, &options)
+        self.write_with(batch, &options, synced)
     }
 
-    fn write_with(&self, batch: Batch<'_>, options: &WriteOptions) -> Result<(), EngineError> {
-        self.db
-            .write_opt(batch.writes, options)
-            .map_err(self.fault("writing to a bucket"))
+    fn write_with(
+        &self,
+        batch: Batch<'_>,
+        options: &WriteOptions,
+        synced: bool,
+    ) -> Result<(), EngineError> {
+        let write = |batch: Batch<'_>| {
+            self.db
+                .write_opt(batch.writes, options)
+                .map_err(self.fault("writing to a bucket"))
+        };
+        match self.journal.get() {
+            Some(journal) if !batch.changes.is_empty() => {
+                self.write_journaled(journal, batch, synced, write)
+            }
+            _ => write(batch),
+        }
+    }
+
+    /// Makes the journal durable, as far as it is written.
+    pub(crate) fn sync_journal(&self) -> Result<(), EngineError> {
+        let synced = self.journal.get().map_or(Ok(()), Journal::sync);
+        synced.map_err(|error| EngineError::of_file("syncing the journal", &self.path, &error))
     }
 
     /// Writes a family's memory out to files, durably.

@@ -9,11 +9,13 @@
 
 mod climb;
 mod content;
+mod files;
 mod lost_nodes;
 mod mend;
 mod refill;
 pub(crate) mod repair;
 mod report;
+pub(crate) mod second_copy;
 mod shapes;
 mod state;
 #[cfg(test)]
@@ -34,6 +36,9 @@ use mend::{Mend, Mends};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 pub(crate) use tree::TreeToCheck;
+
+/// Where a finding about the second copy is.
+const JOURNAL_PLACE: &str = "journal";
 
 /// What was signed of one tree, by leaf count.
 type Promised = BTreeMap<LeafCount, Vec<Commitment>>;
@@ -174,11 +179,23 @@ impl<'b> Check<'b> {
             let why = "the database cannot read it; see `cairn bucket salvage`";
             self.report.lost(place, error, why);
         }
+        self.journal();
         let lost = self.content.lost(self.bucket.profile());
         Diagnosis {
             report: self.report,
             mends: self.mends,
             lost,
+        }
+    }
+
+    /// What is wrong with the second copy of what no other record says, or with
+    /// the database by the word of that copy.
+    fn journal(&mut self) {
+        let fault = second_copy::journal_fault(self.bucket.database(), self.bucket.id());
+        let fault = fault.unwrap_or_else(|error| Some(error.to_string()));
+        if let Some(fault) = fault {
+            let from = "what the journal and the database have";
+            self.report.rebuild(JOURNAL_PLACE, fault, from);
         }
     }
 

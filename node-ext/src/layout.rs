@@ -50,6 +50,11 @@ pub(crate) const LOCK_FILE: &str = "LOCK";
 
 /// Where a bucket's state is, in [`TREE_FAMILY`].
 pub(crate) const STATE_KEY: &[u8] = b"s";
+/// The number of the last write that a bucket's journal has, in [`TREE_FAMILY`]:
+/// `u64`, big-endian.
+pub(crate) const JOURNAL_KEY: &[u8] = b"j";
+/// Chunks of fewer bytes are in tables, and larger ones in blob files.
+pub(crate) const SMALL_CHUNK: usize = 1 << 10;
 /// Where a bucket's usage is, in [`CONTENT_FAMILY`].
 pub(crate) const USAGE_KEY: &[u8] = b"u";
 
@@ -87,10 +92,13 @@ pub(crate) const UNNAMED: &str = "unnamed";
 /// What the folder of a bucket that is being copied out ends with.
 pub(crate) const EXPORTING: &str = ".exporting";
 
+/// What the copy of a bucket's folder ends with whose files are being repaired.
+pub(crate) const REPAIRING: &str = ".repairing";
+
 /// Whether something in the folder of buckets is of nobody's once the process
 /// that was at it has ended.
 pub(crate) fn is_unfinished(name: &str) -> bool {
-    let of_bucket = [CREATING, IMPORTING, EXPORTING]
+    let of_bucket = [CREATING, IMPORTING, EXPORTING, REPAIRING]
         .iter()
         .filter_map(|end| name.strip_suffix(end))
         .any(|bucket| parse_bucket_dir_name(bucket).is_some());

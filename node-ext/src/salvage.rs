@@ -5,6 +5,8 @@ use crate::aside::keep_aside;
 use crate::base_path::{BasePath, BasePathError, io};
 use crate::bucket::Bucket;
 use crate::engine::{Access, Shared, log_hole};
+use crate::error::OpenError;
+use crate::fsck::second_copy;
 use cairn_primitives::BucketId;
 use std::path::PathBuf;
 
@@ -42,8 +44,13 @@ impl BasePath {
             keep_aside(&path, KEPT_ASIDE).map_err(|source| io("keep aside", &path, source))?;
         // RocksDB stops at what is damaged, and not at what is gone.
         log_hole::cut(&path).map_err(|source| io("cut the log of", &path, source))?;
+        let cut = Bucket::open_up_to_damage(&path, shared)?;
+        // What was behind the damage, as far as the second copy has it.
+        second_copy::after_damage(cut.database(), &kept_aside, bucket)
+            .map_err(OpenError::Engine)?;
+        drop(cut);
         Ok(Salvaged {
-            bucket: Bucket::open_up_to_damage(&path, shared)?,
+            bucket: Bucket::open(&path, Access::ReadWrite, shared)?,
             kept_aside,
         })
     }

@@ -68,6 +68,11 @@ pub(crate) enum NodeVerdict {
 }
 
 impl Bucket {
+    /// The database, for those who compare it with its second copy.
+    pub(crate) fn database(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(crate) fn newest_tip(&self) -> Arc<Tip> {
         self.tip()
     }

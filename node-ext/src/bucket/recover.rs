@@ -3,7 +3,7 @@
 
 use super::{Bucket, BucketConfig, Tip};
 use crate::engine::log_hole::{self, LogHole};
-use crate::engine::{Access, DamagedLog, Engine, EngineError, Family, FaultKind, Shared};
+use crate::engine::{Access, Behind, DamagedLog, Engine, EngineError, Family, FaultKind, Shared};
 use crate::error::OpenError;
 use crate::layout::{self, StateFault, StateRecord, Usage};
 use cairn_primitives::mmr::{Frontier, peak_positions};
@@ -98,7 +98,25 @@ pub(super) fn open(
     let unverified = open_unchecked(path, access, shared, log)?;
     let (state, usage) = (unverified.state()?, unverified.usage()?);
     check_records(&unverified.engine, &state)?;
+    // What is opened up to damage gets no journal: it is behind its own.
+    if access == Access::ReadWrite && log == DamagedLog::Refuse {
+        let behind = unverified.engine.attach_journal()?;
+        behind.map_or(Ok(()), |behind| Err(behind_journal(path, behind)))?;
+    }
     unverified.assume(state, usage)
+}
+
+/// Why a database that has lost writes is not opened: what was signed may be
+/// among them, and would be signed again with other leaves.
+pub(super) fn behind_journal(path: &Path, behind: Behind) -> OpenError {
+    let Behind { database, journal } = behind;
+    OpenError::Damaged {
+        path: path.to_owned(),
+        what: format!(
+            "the newest writes are gone: its journal has {journal}, and its database {database} of \
+             them; `cairn fsck --repair` puts them back"
+        ),
+    }
 }
 
 fn config_of(state: &StateRecord) -> BucketConfig {

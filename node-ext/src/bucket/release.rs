@@ -101,6 +101,10 @@ impl Bucket {
         }
         self.write_shortened(batch, Durability::Synced)?;
         self.count_retired();
+        if let Err(error) = self.engine.renew_journal() {
+            // It has more than the bucket, and is made anew by a later release.
+            tracing::warn!(bucket = %self.id, %error, "the journal was not made shorter");
+        }
         Ok(Released {
             tree: RetiredTree::new(tree, record),
             leaves: swept.leaves,

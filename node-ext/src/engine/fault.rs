@@ -62,6 +62,24 @@ impl EngineError {
         }
     }
 
+    /// A failure of a file beside the database.
+    pub(crate) fn of_file(doing: &'static str, path: &Path, error: &std::io::Error) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::StorageFull => FaultKind::NoSpace,
+            std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
+                FaultKind::ReadOnlyDisk
+            }
+            std::io::ErrorKind::NotFound => FaultKind::Absent,
+            _ => FaultKind::Other,
+        };
+        Self {
+            doing,
+            path: path.to_owned(),
+            kind,
+            message: error.to_string(),
+        }
+    }
+
     pub(super) fn new(doing: &'static str, path: &Path, error: &rocksdb::Error) -> Self {
         let message = error.to_string();
         let kind = if error.kind() == rocksdb::ErrorKind::Corruption {

@@ -58,4 +58,24 @@ impl Engine {
                 Err(_) => true,
             }))
     }
+
+    /// All entries whose keys begin with `prefix`, the last first. Ends with the
+    /// first that cannot be read.
+    pub(crate) fn scan_back<'e>(
+        &'e self,
+        family: Family,
+        prefix: &'e [u8],
+    ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + use<'e>, EngineError> {
+        let handle = self.family(family)?;
+        // No key of a bucket is longer.
+        let last = [prefix, &[0xff; 64]].concat();
+        let from = IteratorMode::From(&last, Direction::Reverse);
+        let entries = self.db.iterator_cf_opt(handle, uncached(), from);
+        Ok(entries
+            .map(move |entry| entry.map_err(self.fault("scanning a bucket")))
+            .take_while(move |entry| match entry {
+                Ok((key, _)) => key.starts_with(prefix),
+                Err(_) => true,
+            }))
+    }
 }

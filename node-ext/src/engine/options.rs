@@ -5,7 +5,7 @@
 //! computed in the background is turned down; what guards the data is not.
 
 use super::Family;
-use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
+use crate::layout::{CONTENT_FAMILY, SMALL_CHUNK, TREE_FAMILY};
 use crate::space::{DiskGuard, DiskReading, DiskReserved};
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamilyDescriptor, DBRecoveryMode,
@@ -28,7 +28,7 @@ const ARENA_BLOCK: usize = 16 << 10;
 const MANIFEST_PREALLOCATION: usize = 4 << 10;
 /// Values from this size on live in blob files, so that compaction does not
 /// copy them: chunks do, keys and nodes do not.
-const MIN_BLOB: u64 = 1 << 10;
+const MIN_BLOB: u64 = SMALL_CHUNK as u64;
 /// The table of a database's open files is in one piece: a bucket has few, and
 /// RocksDB's 64 pieces are memory that each open bucket would take.
 const TABLE_CACHE_SHARD_BITS: i32 = 0;

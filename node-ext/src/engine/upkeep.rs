@@ -16,6 +16,10 @@ const MEMTABLE_ENTRIES: &str = "rocksdb.num-entries-active-mem-table";
 impl Batch<'_> {
     /// Deletes all keys from `from` on and below `to`.
     pub(crate) fn delete_range<K: AsRef<[u8]>>(&mut self, family: Family, from: K, to: K) {
+        if self.engine.journal.get().is_some() {
+            self.changes
+                .delete_range(family, from.as_ref(), to.as_ref());
+        }
         if let Some(family) = self.engine.family_ref(family) {
             self.writes.delete_range_cf(family, from, to);
         }

@@ -1,15 +1,18 @@
 //! Repairing a bucket: writing what a check has established, and checking again.
 //!
+//! First the files, where they make no database, then what the journal has and
+//! the database lost, then record after record.
+//!
 //! Nothing is written that other records, or the bytes of files, do not prove to
 //! have been there: no leaf, no root, no promise (I7). What was there is kept
 //! aside first. Each record that is written is right by itself, so that an end
 //! in between leaves a bucket of which less is wrong, and the next repair goes on.
 
 use super::refill::{self, RefillError};
-use super::{Checked, Diagnosis, FsckReport, diagnose};
+use super::{Checked, Diagnosis, FsckReport, JOURNAL_PLACE, diagnose, files, second_copy};
 use crate::aside::keep_aside;
 use crate::base_path::{BasePath, BasePathError};
-use crate::bucket::recover;
+use crate::bucket::recover::{self, Unverified};
 use crate::engine::{Access, DamagedLog, EngineError, Family, Shared};
 use crate::error::OpenError;
 use cairn_primitives::BucketId;
@@ -28,8 +31,8 @@ const MAX_ROUNDS: u32 = 64;
 pub enum RepairError {
     /// The database does not open.
     #[error(
-        "{0}; this is below what a repair can reach: `cairn bucket salvage` opens a bucket whose \
-         log is damaged, and a copy is needed where its other files are"
+        "{0}; this is below what a repair can reach: where its folder is the bucket's, a copy is \
+         needed"
     )]
     Open(#[from] OpenError),
     /// The files were not kept aside, and nothing was changed.
@@ -75,8 +78,9 @@ impl From<RefillError> for RepairError {
     }
 }
 
-/// Repairs the closed bucket in `path`, of which `bucket` is the name: from its
-/// own records, and from the files `sources`.
+/// Repairs the closed bucket in `path`, of which `bucket` is the name: its list
+/// of files, then its records from one another, from its journal and its blob
+/// files, and from the files `sources`.
 ///
 /// # Errors
 ///
@@ -88,66 +92,173 @@ pub fn repair(
     shared: &Shared,
     progress: &mut dyn FnMut(Checked),
 ) -> Result<Repaired, RepairError> {
-    let mut diagnosis = diagnose(path, bucket, shared, progress)?;
-    let mut repaired = Repaired {
-        before: diagnosis.report.clone(),
-        after: FsckReport::default(),
-        written: 0,
+    let mut repair = Repair {
+        path,
+        bucket,
+        shared,
         kept_aside: None,
+        written: 0,
+        least_number: 0,
     };
-    for _ in 0..MAX_ROUNDS {
-        let mends = diagnosis.mends.clone();
-        let is_refillable = !sources.is_empty() && !diagnosis.lost.is_nothing();
-        if mends.is_empty() && !is_refillable {
-            break;
+    let before = match diagnose(path, bucket, shared, progress) {
+        Ok(diagnosis) => Ok(diagnosis),
+        Err(error) if files::is_of_files(&error) => Err(of_files(&error)),
+        Err(error) => return Err(error.into()),
+    };
+    let (before, diagnosis) = match before {
+        Ok(found) if !files::names_a_table(&found.report) => {
+            let before = found.report.clone();
+            if !before.is_clean() {
+                repair.from_journal(false)?;
+                (before, diagnose(path, bucket, shared, progress)?)
+            } else {
+                (before, found)
+            }
         }
-        if repaired.kept_aside.is_none() {
-            let kept = keep_aside(path, KEPT_ASIDE);
-            repaired.kept_aside = Some(kept.map_err(|source| RepairError::KeepAside {
-                path: path.to_owned(),
-                source,
-            })?);
+        found => {
+            repair.files()?;
+            repair.from_journal(true)?;
+            let before = found.map_or_else(|report| report, |found| found.report);
+            (before, diagnose(path, bucket, shared, progress)?)
         }
-        let refilled = write(path, shared, &diagnosis, sources)?;
-        repaired.written = repaired.written.saturating_add(mends.len());
-        repaired.written = repaired.written.saturating_add(refilled);
-        diagnosis = diagnose(path, bucket, shared, progress)?;
-        // What does not change anything will not the next time.
-        if refilled == 0 && diagnosis.mends == mends {
-            break;
-        }
-        if refilled == 0 && diagnosis.mends.is_empty() {
-            break;
-        }
-    }
-    repaired.after = diagnosis.report;
-    if repaired.written == 0 {
+    };
+    let mut after = repair.records(diagnosis, sources, progress)?;
+    repair.settle(&mut after)?;
+    let (written, mut kept_aside) = (repair.written, repair.kept_aside);
+    if written == 0 {
         // The files have nothing that is lost here, and the copy is of no use.
-        if let Some(unneeded) = repaired.kept_aside.take() {
+        if let Some(unneeded) = kept_aside.take() {
             std::fs::remove_dir_all(&unneeded).map_err(|source| RepairError::KeepAside {
                 path: unneeded,
                 source,
             })?;
         }
     }
-    Ok(repaired)
+    Ok(Repaired {
+        before,
+        after,
+        written,
+        kept_aside,
+    })
 }
 
-/// Writes what is known to be right, durably. Returns the records that files gave.
-fn write(
-    path: &Path,
-    shared: &Shared,
-    diagnosis: &Diagnosis,
-    sources: &[PathBuf],
-) -> Result<u64, RepairError> {
-    let access = Access::ReadWrite;
-    let unverified = recover::open_unchecked(path, access, shared, DamagedLog::Refuse)?;
-    let engine = unverified.engine();
-    diagnosis.mends.clone().write(engine)?;
-    let refilled = refill::refill(engine, &diagnosis.lost, sources)?;
-    engine.flush(Family::Content)?;
-    engine.flush(Family::Tree)?;
-    Ok(refilled)
+/// What a check says of a bucket whose database does not open.
+pub(super) fn of_files(error: &OpenError) -> FsckReport {
+    let mut report = FsckReport::default();
+    report.rebuild("the bucket's files", error, "those of them that are left");
+    report
+}
+
+/// A repair under way.
+struct Repair<'r> {
+    path: &'r Path,
+    bucket: BucketId,
+    shared: &'r Shared,
+    kept_aside: Option<PathBuf>,
+    written: u64,
+    /// What the number of the journal's last write must not be below.
+    least_number: u64,
+}
+
+impl Repair<'_> {
+    /// The files as they were, kept before anything is changed.
+    fn kept(&mut self) -> Result<PathBuf, RepairError> {
+        if let Some(kept) = &self.kept_aside {
+            return Ok(kept.clone());
+        }
+        let kept = keep_aside(self.path, KEPT_ASIDE).map_err(|source| RepairError::KeepAside {
+            path: self.path.to_owned(),
+            source,
+        })?;
+        self.kept_aside = Some(kept.clone());
+        Ok(kept)
+    }
+
+    fn files(&mut self) -> Result<(), RepairError> {
+        let kept = self.kept()?;
+        files::restore(self.path, &kept, self.shared)?;
+        self.written = self.written.saturating_add(1);
+        Ok(())
+    }
+
+    fn open(&self) -> Result<Unverified, RepairError> {
+        let access = Access::ReadWrite;
+        Ok(recover::open_unchecked(
+            self.path,
+            access,
+            self.shared,
+            DamagedLog::Refuse,
+        )?)
+    }
+
+    fn from_journal(&mut self, regrow_all: bool) -> Result<(), RepairError> {
+        let kept = self.kept()?;
+        let unverified = self.open()?;
+        if let Err(error @ OpenError::Format { .. }) = unverified.state() {
+            return Err(error.into());
+        }
+        let put_back = second_copy::put_back(unverified.engine(), &kept, self.bucket, regrow_all)?;
+        self.written = self.written.saturating_add(put_back.written);
+        self.least_number = self.least_number.max(put_back.number);
+        Ok(())
+    }
+
+    /// Writes what each check has established, until nothing more comes of it.
+    fn records(
+        &mut self,
+        mut diagnosis: Diagnosis,
+        sources: &[PathBuf],
+        progress: &mut dyn FnMut(Checked),
+    ) -> Result<FsckReport, RepairError> {
+        for _ in 0..MAX_ROUNDS {
+            let mends = diagnosis.mends.clone();
+            if mends.is_empty() && diagnosis.lost.is_nothing() {
+                break;
+            }
+            let refilled = self.write(&diagnosis, sources)?;
+            self.written = self.written.saturating_add(mends.len());
+            self.written = self.written.saturating_add(refilled);
+            if mends.is_empty() && refilled == 0 {
+                break;
+            }
+            diagnosis = diagnose(self.path, self.bucket, self.shared, progress)?;
+            // What does not change anything will not the next time.
+            if refilled == 0 && diagnosis.mends == mends {
+                break;
+            }
+        }
+        Ok(diagnosis.report)
+    }
+
+    /// Writes what is known to be right, durably. Returns the records that
+    /// second copies and files gave.
+    fn write(&mut self, diagnosis: &Diagnosis, sources: &[PathBuf]) -> Result<u64, RepairError> {
+        let kept = self.kept()?;
+        let unverified = self.open()?;
+        let engine = unverified.engine();
+        diagnosis.mends.clone().write(engine)?;
+        let mut refilled = second_copy::refill(engine, &kept, self.bucket, &diagnosis.lost)?;
+        refilled = refilled.saturating_add(refill::refill(engine, &diagnosis.lost, sources)?);
+        engine.flush(Family::Content)?;
+        engine.flush(Family::Tree)?;
+        Ok(refilled)
+    }
+
+    /// Makes the journal one of the database's moment, where that has all of it.
+    fn settle(&mut self, after: &mut FsckReport) -> Result<(), RepairError> {
+        if self.kept_aside.is_none() {
+            return Ok(());
+        }
+        let unverified = self.open()?;
+        let engine = unverified.engine();
+        if unverified.state().is_ok() && second_copy::has_newest(engine, self.path, self.bucket)? {
+            engine.settle_journal(self.least_number)?;
+            if after.forget(JOURNAL_PLACE) {
+                self.written = self.written.saturating_add(1);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl BasePath {
@@ -165,7 +276,10 @@ impl BasePath {
         mut progress: impl FnMut(Checked),
     ) -> Result<FsckReport, BasePathError> {
         let path = self.existing_bucket_path(bucket)?;
-        Ok(diagnose(&path, bucket, shared, &mut progress)?.report)
+        match diagnose(&path, bucket, shared, &mut progress) {
+            Err(error) if files::is_of_files(&error) => Ok(of_files(&error)),
+            checked => Ok(checked?.report),
+        }
     }
 
     /// Repairs a bucket that nobody has open, after keeping its files aside; see

@@ -106,6 +106,14 @@ impl FsckReport {
         }
     }
 
+    /// Takes findings at a place off the report, which are put right. Returns
+    /// whether there were any.
+    pub(super) fn forget(&mut self, place: &str) -> bool {
+        let before = self.findings.len();
+        self.findings.retain(|finding| finding.place != place);
+        self.findings.len() < before
+    }
+
     fn find(&mut self, place: String, fault: String, remedy: Remedy) -> Option<usize> {
         if self.findings.len() >= MAX_FINDINGS {
             self.more_findings = self.more_findings.saturating_add(1);

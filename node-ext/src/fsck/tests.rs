@@ -4,7 +4,7 @@
 use super::repair::{Repaired, repair};
 use super::*;
 use crate::bucket::{At, BucketConfig, NewLeaf};
-use crate::engine::{Batch, Durability, Engine, Entry, Family};
+use crate::engine::{Batch, Durability, Engine, Entry, Family, JOURNAL_FILE};
 use crate::layout::{self, InteriorValue, StateRecord};
 use crate::signing::Signer;
 use cairn_primitives::challenge::ChunkLocation;
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 mod climbing;
 mod content;
 mod damage;
+mod files;
 mod lost;
 mod repeated;
 mod signed;
@@ -107,6 +108,10 @@ impl Fixture {
         std::fs::create_dir(&copy).unwrap();
         for entry in std::fs::read_dir(self.path()).unwrap() {
             let entry = entry.unwrap();
+            // Repairs are to do with what the records say of one another.
+            if entry.file_name() == JOURNAL_FILE {
+                continue;
+            }
             std::fs::copy(entry.path(), copy.join(entry.file_name())).unwrap();
         }
         Self {
@@ -134,6 +139,12 @@ impl Fixture {
         let mut batch = engine.batch();
         change(&mut batch);
         engine.write(batch, Durability::Synced).unwrap();
+    }
+
+    /// Has the disk forget what was overwritten and deleted, and the journal.
+    fn forget_second_copies(&self) {
+        let _ = std::fs::remove_file(self.path().join(JOURNAL_FILE));
+        self.engine().give_back(Family::Content).unwrap();
     }
 
     fn get(&self, family: Family, key: &[u8]) -> Vec<u8> {

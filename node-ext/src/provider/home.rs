@@ -99,6 +99,11 @@ impl BucketFolders {
         if access == Access::ReadOnly && has_logged(&path) {
             make_durable(&path, id, &self.shared);
         }
+        if access == Access::ReadWrite && !self.ledger.is_known(id) {
+            // To open for writing removes files that the database does not know
+            // of; not where it is the database that is behind.
+            Bucket::open(&path, Access::ReadOnly, &self.shared)?.check_journal()?;
+        }
         let bucket = Bucket::open(&path, access, &self.shared)?;
         if bucket.id() != id {
             return Err(HomeError::Open(OpenError::AnotherBucket {
@@ -121,7 +126,10 @@ fn has_logged(path: &Path) -> bool {
 /// ended before it was synced, so that nothing may be signed that stands on it. Where
 /// that fails, the bucket is read all the same; see [`Bucket::is_durable`].
 fn make_durable(path: &Path, id: BucketId, shared: &Shared) {
-    if let Err(error) = Bucket::open(path, Access::ReadWrite, shared) {
+    let looked = Bucket::open(path, Access::ReadOnly, shared);
+    let looked = looked.and_then(|bucket| bucket.check_journal());
+    let opened = looked.and_then(|()| Bucket::open(path, Access::ReadWrite, shared));
+    if let Err(error) = opened {
         tracing::warn!(bucket = %id, %error, "what is in the bucket's log could not be made durable");
     }
 }

@@ -209,7 +209,10 @@ fn buckets_are_made_listed_told_of_and_deleted() {
     );
     assert_eq!(status["running"]["account"], commit["signer"]);
     let told = house.run(["status"]).succeeds().text();
-    assert!(told.contains("not followed, 0 open challenges"), "{told}");
+    assert!(
+        told.contains("NOT READY: the chain is not reached, 0 open challenges"),
+        "{told}"
+    );
 
     let deleted = house.json(["bucket", "delete", "6"]).remove(0);
     assert_eq!(deleted["deleted"], 6);

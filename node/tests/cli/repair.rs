@@ -94,16 +94,37 @@ fn content_is_taken_from_files_by_a_repair_only() {
 }
 
 #[test]
-fn a_bucket_whose_database_does_not_open_says_what_else_there_is() {
+fn a_folder_that_holds_no_bucket_says_what_else_there_is() {
     let (provider, ..) = provider();
     let folder = provider.base_path().join("buckets/0000000000000001");
-    std::fs::remove_file(folder.join("CURRENT")).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::create_dir(&folder).unwrap();
     provider.run(["bucket", "create", "2"]).succeeds();
     let ended = provider.run(["fsck", "--all", "--repair"]);
     let text = ended.fails(REFUSED, &["1 of 2"]).text();
     assert!(text.contains("below what a repair can reach"), "{text}");
     assert!(text.contains("bucket 2: 0 leaves"), "{text}");
     assert!(!folder.with_extension("before-repair").exists());
+}
+
+#[test]
+fn a_bucket_whose_current_is_empty_is_told_to_be_repaired_and_is() {
+    let (provider, _, root, _) = provider();
+    let folder = provider.base_path().join("buckets/0000000000000001");
+    std::fs::write(folder.join("CURRENT"), "").unwrap();
+    let (code, found) = fsck(&provider, &[]);
+    assert_eq!(code, Some(REFUSED));
+    assert_eq!(found["findings"][0]["place"], "the bucket's files");
+    assert_eq!(found["findings"][0]["rebuildable"], true);
+    let (code, left) = fsck(&provider, &["--repair"]);
+    assert_eq!(code, Some(0), "{left}");
+    assert_eq!(
+        std::fs::read(folder.with_extension("before-repair").join("CURRENT")).unwrap(),
+        b""
+    );
+    provider
+        .run(["prove", "1", "--root", &root, "--leaf", "0", "--chunk", "0"])
+        .succeeds();
 }
 
 #[test]

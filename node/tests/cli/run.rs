@@ -3,7 +3,9 @@
 
 use crate::support::{FAILED, Provider, USAGE};
 use cairn_node_ext::{Access, BasePath};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 /// Where nobody listens: the port was free a moment ago, and is let go.
 fn nobody() -> String {
@@ -37,11 +39,26 @@ fn a_chain_that_is_no_websocket_makes_no_sense() {
 }
 
 #[test]
-fn a_node_that_is_not_reached_is_named() {
+fn a_node_that_is_not_reached_is_named_and_waited_for() {
     let url = nobody();
-    Provider::new()
-        .run(with_ports_of_its_own(&url))
-        .fails(FAILED, &["the chain is not reached", &url]);
+    let provider = Provider::new();
+    provider.run(["bucket", "create", "1"]).succeeds();
+    let mut command = provider.command(with_ports_of_its_own(&url));
+    let mut running = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(running.stdout.take().unwrap()).lines();
+    let named = said
+        .map_while(Result::ok)
+        .find(|line| line.contains("unknown: the chain is not reached") && line.contains(&url));
+    // It serves what it has meanwhile.
+    let listed = provider.run(["bucket", "list"]);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(named.is_some(), "it did not say what it waits for");
+    listed.succeeds();
 }
 
 #[test]

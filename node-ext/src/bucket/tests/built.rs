@@ -69,6 +69,8 @@ fn i2_i3_it_holds_the_very_records_that_commits_make() {
     for profile in PROFILES {
         let fixture = committed(profile);
         let mut expected = fixture.records();
+        // It has no journal yet.
+        expected.retain(|(key, _)| **key != *crate::layout::JOURNAL_KEY);
         // When it was signed is not known, and every root is promised.
         for (key, value) in &mut expected {
             if parse_promise_key(key).is_some() {

@@ -224,8 +224,13 @@ fn a_log_that_was_cut_in_its_last_record_loses_that_record_alone() {
     let (fixture, log) = signed_in_the_log();
     let bytes = std::fs::read(&log).unwrap();
     std::fs::write(&log, &bytes[..bytes.len() - 40]).unwrap();
-    let bucket = Bucket::open(&fixture.path(), Access::ReadWrite, &Shared::default()).unwrap();
-    assert_eq!(bucket.commitment(), fixture.replayed(4));
+    // The journal is written after the log, so a log that has less has lost it.
+    let open = || Bucket::open(&fixture.path(), Access::ReadWrite, &Shared::default());
+    let refused = open().unwrap_err().to_string();
+    assert!(refused.contains("the newest writes are gone"), "{refused}");
+    // Where the loss of power took the journal's end as well, nobody can tell.
+    std::fs::remove_file(fixture.path().join(crate::engine::JOURNAL_FILE)).unwrap();
+    assert_eq!(open().unwrap().commitment(), fixture.replayed(4));
 }
 
 #[test]
@@ -338,8 +343,15 @@ fn a_salvaged_bucket_is_kept_as_it_was_beside_what_is_left_of_it() {
     bytes[middle] ^= 0xff;
     std::fs::write(&log, &bytes).unwrap();
     base.open_bucket(BucketId(9), &shared).unwrap_err();
+    // What is behind the damage is in the journal, if there is one.
+    let copy = folder.path().join("copy");
+    crate::aside::keep_aside(&path, "-copy").unwrap();
+    std::fs::rename(folder.path().join("buckets/0000000000000009-copy"), &copy).unwrap();
+    std::fs::remove_file(copy.join(crate::engine::JOURNAL_FILE)).unwrap();
+    let cut = Bucket::open_up_to_damage(&copy, &shared).unwrap();
+    assert!(cut.commitment().leaf_count.get() < 5);
     let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap();
-    assert!(salvaged.bucket.commitment().leaf_count.get() < 5);
+    assert_eq!(salvaged.bucket.commitment().leaf_count.get(), 5);
     let kept = salvaged.kept_aside.join(log.file_name().unwrap());
     assert_eq!(std::fs::read(kept).unwrap(), bytes);
     assert_eq!(

@@ -29,6 +29,7 @@ fn content_that_is_lost_is_taken_from_files_and_nothing_else_of_them() {
             let child = whole.interior(&root).left;
             batch.delete(Family::Content, layout::interior_key(&child));
         });
+        fixture.forget_second_copies();
         let alone = fixture.copy();
         assert!(!alone.repair().after.is_clean());
 
@@ -53,6 +54,7 @@ fn content_that_is_lost_is_taken_from_files_and_nothing_else_of_them() {
 fn files_that_have_nothing_of_what_is_lost_leave_no_copy_behind() {
     let whole = Fixture::new(HashingProfile::Plain);
     whole.tamper(|batch| batch.delete(Family::Content, layout::chunk_key(&whole.data_root(0))));
+    whole.forget_second_copies();
     let source = file(&whole, "other", b"something else");
     let repaired = whole.repair_from(&[source]);
     assert_eq!((repaired.written, &repaired.kept_aside), (0, &None));

@@ -8,6 +8,7 @@ pub(super) type Change = Box<dyn Fn(&Fixture, &mut Batch<'_>)>;
 pub(super) fn damaged(whole: &Fixture, change: &Change) -> Fixture {
     let fixture = whole.copy();
     fixture.tamper(|batch| change(whole, batch));
+    fixture.forget_second_copies();
     assert_ne!(fixture.records(), fixture.whole, "nothing was changed");
     fixture
 }
@@ -353,6 +354,8 @@ fn a_state_that_is_lost_with_its_quota_says_so() {
     batch.delete(Family::Tree, layout::STATE_KEY);
     engine.write(batch, Durability::Synced).unwrap();
     drop(engine);
+    // Which would have it.
+    std::fs::remove_file(path.join(JOURNAL_FILE)).unwrap();
 
     let repaired = repair(&path, ID, &[], &shared, &mut |_| {}).unwrap();
     assert!(
@@ -386,12 +389,20 @@ fn another_bucket_and_another_format_are_not_repaired() {
     std::fs::remove_file(whole.path().join("CURRENT")).unwrap();
     let refused = repair(&whole.path(), ID, &[], &shared, &mut |_| {}).unwrap_err();
     assert!(
+        refused.to_string().contains("format version 9"),
+        "{refused}"
+    );
+    // A folder that holds no bucket is nobody's to make one of.
+    let empty = whole.folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let refused = repair(&empty, ID, &[], &shared, &mut |_| {}).unwrap_err();
+    assert!(
         refused
             .to_string()
             .contains("below what a repair can reach"),
         "{refused}"
     );
-    assert_eq!(std::fs::read_dir(whole.folder.path()).unwrap().count(), 1);
+    assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0);
 }
 
 #[test]
@@ -440,7 +451,7 @@ proptest! {
         }
         let fixture = WHOLE.with(Fixture::copy);
         // Leaves, chunks and promises are derived from nothing.
-        let is_derived = |key: &[u8]| !b"lcr".contains(&key[0]);
+        let is_derived = |key: &[u8]| !b"lcrj".contains(&key[0]);
         let derived: Vec<_> = fixture.whole.iter().filter(|(key, _)| is_derived(key)).collect();
         fixture.tamper(|batch| for (which, how, byte) in &damage {
             let (key, value) = which.get(&derived);

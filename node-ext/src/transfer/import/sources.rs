@@ -2,6 +2,7 @@
 //! the plain folder of a closed bucket.
 
 use super::{Check, Import, Imported};
+use crate::engine::JOURNAL_FILE;
 use crate::layout::parse_bucket_dir_name;
 use crate::transfer::archive::Reader;
 use crate::transfer::error::TransferError;
@@ -178,7 +179,7 @@ impl Import<'_> {
         for entry in std::fs::read_dir(path).map_err(&fault)? {
             let entry = entry.map_err(&fault)?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if is_database_file(&name) {
+            if is_database_file(&name) || name == JOURNAL_FILE {
                 bytes = bytes.saturating_add(entry.metadata().map_err(&fault)?.len());
                 files.push(name);
             } else if !is_made_anew(&name) {
@@ -231,6 +232,7 @@ fn is_made_anew(name: &str) -> bool {
         || name == "LOG"
         || name.starts_with("LOG.old.")
         || name.ends_with(".dbtmp")
+        || name.starts_with("JOURNAL.")
 }
 
 /// Keeps a database from being opened for writing; fails where it is.

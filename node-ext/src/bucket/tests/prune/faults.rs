@@ -56,6 +56,8 @@ fn i9_i10_a_prune_whose_writes_fail_leaves_the_old_tree_or_the_new_one_and_the_n
 fn without_times(chronicle: &mut Chronicle, expected: &[crate::engine::Entry], writes: u64) {
     let timeless = |entries: &[crate::engine::Entry]| -> Vec<crate::engine::Entry> {
         let mut entries = entries.to_vec();
+        // How many writes there were is another number where some have failed.
+        entries.retain(|(key, _)| **key != *layout::JOURNAL_KEY);
         for (key, value) in &mut entries {
             if key.starts_with(layout::PROMISES) {
                 value[8..].fill(0);

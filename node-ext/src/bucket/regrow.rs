@@ -1,0 +1,73 @@
+//! Growing a tree again over leaves that are stored, by commit's own functions:
+//! for a state that is lost, of which its root and leaf count are known.
+
+use super::Tip;
+use super::commit::Additions;
+use crate::engine::{Durability, Engine, EngineError, Family};
+use crate::layout::{self, StateRecord};
+use cairn_primitives::mmr::Frontier;
+use cairn_primitives::{H256, LeafIndex, MmrLeaf};
+use codec::{DecodeAll, Encode};
+
+/// Leaves that are read, and whose nodes are written, at once.
+const WINDOW: u64 = 1024;
+
+/// Writes the nodes of a tree, and then its state with its peaks, if the leaves
+/// that are stored come to its root; otherwise nothing. `target` has no peaks.
+pub(crate) fn regrow(engine: &Engine, target: &StateRecord) -> Result<bool, EngineError> {
+    // Nothing is written that is not known to be right.
+    let Some(grown) = grow(engine, target, |_| Ok(()))? else {
+        return Ok(false);
+    };
+    if grown.root != target.root || grown.total_size != target.total_size {
+        return Ok(false);
+    }
+    grow(engine, target, |additions| {
+        let mut batch = engine.batch();
+        additions.write(&mut batch);
+        engine.write(batch, Durability::Buffered)
+    })?;
+    let state = StateRecord {
+        peaks: grown.frontier.peaks().to_vec(),
+        ..target.clone()
+    };
+    let mut batch = engine.batch();
+    batch.put(Family::Tree, layout::STATE_KEY, &state.encode());
+    engine.write(batch, Durability::Synced)?;
+    Ok(true)
+}
+
+/// The tip over the tree's leaves; `None` where one of them is not here.
+fn grow(
+    engine: &Engine,
+    target: &StateRecord,
+    mut each: impl FnMut(&Additions) -> Result<(), EngineError>,
+) -> Result<Option<Tip>, EngineError> {
+    let mut tip = Tip {
+        tree: target.tree,
+        frontier: Frontier::empty(target.profile),
+        root: H256::zero(),
+        total_size: target.total_size,
+    };
+    let mut next = 0;
+    while next < target.count.get() {
+        let end = next.saturating_add(WINDOW).min(target.count.get());
+        let keys: Option<Vec<_>> = (next..end)
+            .map(|index| target.tree.of_leaf(LeafIndex(index)).map(layout::leaf_key))
+            .collect();
+        let Some(keys) = keys else { return Ok(None) };
+        let mut additions = Additions::to(&tip);
+        for read in engine.get_each_uncached(Family::Tree, &keys)? {
+            let leaf = read.ok().flatten();
+            let leaf = leaf.and_then(|bytes| MmrLeaf::decode_all(&mut &bytes[..]).ok());
+            let grown = leaf.and_then(|leaf| tip.append(&leaf, &mut additions));
+            if grown.is_none() {
+                return Ok(None);
+            }
+        }
+        each(&additions)?;
+        next = end;
+    }
+    tip.root = tip.frontier.root();
+    Ok(Some(tip))
+}

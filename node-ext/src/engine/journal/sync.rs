@@ -1,0 +1,53 @@
+//! Syncing journals behind the writes, on one thread for all of a process.
+
+use super::Tail;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+/// How long what was written may wait for its sync.
+const WITHIN: Duration = Duration::from_secs(1);
+
+impl Tail {
+    /// Makes what was handed to the system durable.
+    pub(super) fn sync(&self) -> std::io::Result<()> {
+        let file = {
+            let mut state = self.state.lock();
+            if !std::mem::take(&mut state.is_dirty) {
+                return Ok(());
+            }
+            state.file.clone()
+        };
+        // Outside the lock: writers do not wait for it.
+        file.map_or(Ok(()), |file| file.sync_data())
+    }
+}
+
+/// Has a journal synced within a second.
+pub(super) fn soon(tail: &Arc<Tail>) {
+    static QUEUE: OnceLock<Option<Sender<Weak<Tail>>>> = OnceLock::new();
+    let queue = QUEUE.get_or_init(|| {
+        let (sender, receiver) = channel();
+        let thread = std::thread::Builder::new().name("cairn-journal".into());
+        // Without the thread, closing a bucket syncs all the same.
+        thread.spawn(move || keep_syncing(&receiver)).ok()?;
+        Some(sender)
+    });
+    if let Some(queue) = queue {
+        // The thread lives as long as the process.
+        let _ = queue.send(Arc::downgrade(tail));
+    }
+}
+
+fn keep_syncing(queue: &Receiver<Weak<Tail>>) {
+    while let Ok(first) = queue.recv() {
+        std::thread::sleep(WITHIN);
+        for tail in std::iter::once(first).chain(queue.try_iter()) {
+            // One that is closed meanwhile was synced then.
+            let Some(tail) = tail.upgrade() else { continue };
+            if let Err(error) = tail.sync() {
+                tracing::error!(%error, "a journal could not be synced");
+            }
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! Putting back what the database has lost and its second copies have: the
+//! journal has leaves, promises and the inner nodes of content, and blob files
+//! have chunks, whether a table points at them or not.
+
+use super::Lost;
+use crate::bucket::regrow::regrow;
+use crate::engine::file_list::blob_files;
+use crate::engine::{
+    Batch, BlobLog, Change, Durability, Engine, EngineError, Family, JOURNAL_FILE, JournalReader,
+    standing,
+};
+use crate::layout::{self, InteriorValue, StateRecord};
+use cairn_primitives::chunk_tree::padding;
+use cairn_primitives::{BucketId, H256, HashingProfile};
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Records that are written in one batch.
+const BATCH: usize = 4096;
+/// Chunks that are written in one batch: 4 MiB.
+const CHUNK_BATCH: usize = 16;
+
+/// What a journal had that its database had not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PutBack {
+    /// Records that were written.
+    pub(super) written: u64,
+    /// The number of the journal's last write.
+    pub(super) number: u64,
+}
+
+fn fault(path: &Path) -> impl Fn(std::io::Error) -> EngineError + '_ {
+    move |error| EngineError::of_file("reading the journal", path, &error)
+}
+
+/// The journal of a bucket in a folder; `None` where there is none of it.
+fn journal(folder: &Path, bucket: BucketId) -> Result<Option<JournalReader<File>>, EngineError> {
+    let path = folder.join(JOURNAL_FILE);
+    let reader = match File::open(&path) {
+        Ok(file) => JournalReader::new(file),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => Err(error),
+    };
+    let reader = reader.map_err(fault(&path))?;
+    Ok((reader.bucket() == Some(bucket.0)).then_some(reader))
+}
+
+/// Why a journal is not the second copy of its database, if it is not.
+pub(super) fn journal_fault(
+    engine: &Engine,
+    bucket: BucketId,
+) -> Result<Option<String>, EngineError> {
+    let path = engine.path().join(JOURNAL_FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let Some(mut reader) = journal(engine.path(), bucket)? else {
+        return Ok(Some(
+            "it is not this bucket's, or its beginning is damaged".into(),
+        ));
+    };
+    let mut number = None;
+    while let Some(record) = reader.next().map_err(fault(&path))? {
+        number = Some(record.number);
+    }
+    let database = engine.number()?;
+    Ok(match number {
+        _ if reader.skipped() > 0 => Some(format!("{} bytes of it are damaged", reader.skipped())),
+        Some(number) if number > database => Some(format!(
+            "it has {number} writes, and the database {database}: the newest of the database are gone"
+        )),
+        // Behind the database is how an end of the process leaves it.
+        _ => None,
+    })
+}
+
+/// Puts leaves, promises, the state and what else stands in the journal back
+/// into the database that has lost it. Changes nothing that is not lost.
+pub(super) fn put_back(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    regrow_all: bool,
+) -> Result<PutBack, EngineError> {
+    let path = folder.join(JOURNAL_FILE);
+    let Some(mut reader) = journal(folder, bucket)? else {
+        return Ok(PutBack::default());
+    };
+    let file = File::open(&path).map_err(fault(&path))?;
+    let end = standing(&file, bucket.0).map_err(fault(&path))?;
+    let database = engine.number()?;
+    // Of an older journal it is not known what was deleted since.
+    let Some(end) = end.filter(|end| end.number >= database) else {
+        return Ok(PutBack::default());
+    };
+    let mut writer = Writer::new(engine, BATCH);
+    let mut state = None;
+    while let Some(record) = reader.next().map_err(fault(&path))? {
+        let is_newer = record.number > database;
+        for change in record.changes() {
+            match change {
+                Change::Put {
+                    family: Family::Tree,
+                    key,
+                    value,
+                } if key == layout::STATE_KEY => {
+                    state = Some(value.to_vec());
+                }
+                Change::Put { family, key, value } => {
+                    // Inner nodes and chunks are put back where a leaf needs them.
+                    let is_unshaped =
+                        family == Family::Content && key.starts_with(layout::UNSHAPED);
+                    if family == Family::Tree || is_unshaped {
+                        writer.put_lost(family, key, value, is_newer)?;
+                    }
+                }
+                Change::Delete { family, key } => writer.delete(family, key)?,
+                Change::DeleteRange { family, from, to } => {
+                    writer.delete_range(family, from, to)?
+                }
+            }
+        }
+    }
+    let mut written = writer.finish()?;
+    if let Some(state) = state.and_then(|state| without_peaks(&state)) {
+        let recorded = engine.get_uncached(Family::Tree, layout::STATE_KEY);
+        let recorded = recorded.ok().flatten();
+        let recorded = recorded.and_then(|state| StateRecord::parse(&state).ok());
+        let is_there = recorded.is_some_and(|recorded| {
+            let peaks = Vec::new();
+            StateRecord { peaks, ..recorded } == state
+        });
+        if (regrow_all || !is_there) && regrow(engine, &state)? {
+            written = written.saturating_add(1);
+        }
+    }
+    let number = end.number;
+    Ok(PutBack { written, number })
+}
+
+/// Puts back what was behind the damage in a log, and makes both copies one
+/// again, where the journal has all of it.
+pub(crate) fn after_damage(
+    engine: &Engine,
+    kept: &Path,
+    bucket: BucketId,
+) -> Result<(), EngineError> {
+    let put_back = put_back(engine, kept, bucket, false)?;
+    engine.flush(Family::Content)?;
+    engine.flush(Family::Tree)?;
+    if has_newest(engine, kept, bucket)? {
+        engine.settle_journal(put_back.number)?;
+    }
+    Ok(())
+}
+
+/// Whether the database's state is the newest that its journal has, or newer:
+/// otherwise the journal is the only one that has it, and stays as it is.
+pub(super) fn has_newest(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+) -> Result<bool, EngineError> {
+    let path = folder.join(JOURNAL_FILE);
+    let Some(mut reader) = journal(folder, bucket)? else {
+        return Ok(true);
+    };
+    let mut newest = None;
+    while let Some(record) = reader.next().map_err(fault(&path))? {
+        for change in record.changes() {
+            if let Change::Put {
+                family: Family::Tree,
+                key,
+                value,
+            } = change
+                && key == layout::STATE_KEY
+            {
+                newest = without_peaks(value);
+            }
+        }
+    }
+    let recorded = engine.get_uncached(Family::Tree, layout::STATE_KEY)?;
+    let recorded = recorded.and_then(|state| StateRecord::parse(&state).ok());
+    let place = |state: StateRecord| (state.tree, state.count);
+    Ok(recorded.map(place) >= newest.map(place))
+}
+
+/// A state as a journal has it.
+fn without_peaks(state: &[u8]) -> Option<StateRecord> {
+    StateRecord::parse(&[state, &[0]].concat()).ok()
+}
+
+/// Restores what is lost of content from the journal and the blob files in
+/// `folder`. Returns how many records were written.
+pub(super) fn refill(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    lost: &Lost,
+) -> Result<u64, EngineError> {
+    let mut wanted = lost.chunks.clone();
+    let mut written = 0u64;
+    if !lost.nodes.is_empty() {
+        written = written.saturating_add(nodes(engine, folder, bucket, lost, &mut wanted)?);
+    }
+    if wanted.is_empty() {
+        return Ok(written);
+    }
+    let small = small_chunks(engine, folder, bucket, lost.profile, &mut wanted)?;
+    written = written.saturating_add(small);
+    for path in blobs(folder)? {
+        if wanted.is_empty() {
+            break;
+        }
+        let from_blobs = chunks(engine, &path, lost.profile, &mut wanted)?;
+        written = written.saturating_add(from_blobs);
+    }
+    Ok(written)
+}
+
+fn blobs(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
+    blob_files(folder)
+        .map_err(|error| EngineError::of_file("looking for blob files", folder, &error))
+}
+
+/// Puts back lost nodes and all that is lost under them; adds to `wanted` the
+/// chunks that they name and that are not here.
+fn nodes(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    lost: &Lost,
+    wanted: &mut HashSet<H256>,
+) -> Result<u64, EngineError> {
+    let known = lost_nodes(engine, folder, bucket, lost)?;
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut to_visit: Vec<H256> = lost.nodes.iter().copied().collect();
+    while let Some(hash) = to_visit.pop() {
+        if !seen.insert(hash) {
+            continue;
+        }
+        let Some(value) = known.get(&hash) else {
+            continue;
+        };
+        found.push((hash, *value));
+        let height = value.subtree.height();
+        for child in [value.left, value.right] {
+            let is_padding = child == padding(lost.profile, height.saturating_sub(1));
+            if height > 1 {
+                to_visit.push(child);
+            } else if !is_padding && !has(engine, layout::chunk_length_key(&child)) {
+                wanted.insert(child);
+            }
+        }
+    }
+    // Children first, so that an end in between leaves whole subtrees.
+    found.sort_by_key(|(_, value)| value.subtree.height());
+    let mut writer = Writer::new(engine, BATCH);
+    for (hash, value) in found {
+        writer.put(
+            Family::Content,
+            &layout::interior_key(&hash),
+            &value.to_bytes(),
+        )?;
+    }
+    writer.finish()
+}
+
+fn has(engine: &Engine, key: [u8; 33]) -> bool {
+    matches!(engine.get_uncached(Family::Content, &key), Ok(Some(_)))
+}
+
+/// The nodes that the journal has and the database has not, or has wrong.
+fn lost_nodes(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    lost: &Lost,
+) -> Result<HashMap<H256, InteriorValue>, EngineError> {
+    let mut known = HashMap::new();
+    for_each_content(folder, bucket, layout::INTERIOR_NODES, |hash, bytes| {
+        let value = InteriorValue::parse(bytes);
+        let value = value.filter(|value| lost.profile.node(&value.left, &value.right) == hash);
+        if let Some(value) = value
+            && (lost.nodes.contains(&hash) || !has(engine, layout::interior_key(&hash)))
+        {
+            known.insert(hash, value);
+        }
+        Ok(())
+    })?;
+    Ok(known)
+}
+
+fn small_chunks(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    profile: HashingProfile,
+    wanted: &mut HashSet<H256>,
+) -> Result<u64, EngineError> {
+    let mut writer = Writer::new(engine, BATCH);
+    for_each_content(folder, bucket, layout::CHUNKS, |hash, bytes| {
+        if wanted.contains(&hash) && profile.chunk(bytes) == hash {
+            wanted.remove(&hash);
+            writer.chunk(&hash, bytes)?;
+        }
+        Ok(())
+    })?;
+    writer.finish()
+}
+
+/// Hands on the records of content of a kind that the journal has.
+fn for_each_content(
+    folder: &Path,
+    bucket: BucketId,
+    kind: &[u8],
+    mut each: impl FnMut(H256, &[u8]) -> Result<(), EngineError>,
+) -> Result<(), EngineError> {
+    let path = folder.join(JOURNAL_FILE);
+    let Some(mut reader) = journal(folder, bucket)? else {
+        return Ok(());
+    };
+    while let Some(record) = reader.next().map_err(fault(&path))? {
+        for change in record.changes() {
+            if let Change::Put {
+                family: Family::Content,
+                key,
+                value,
+            } = change
+                && key.starts_with(kind)
+                && let Some((_, hash)) = layout::parse_content_key(key)
+            {
+                each(hash, value)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies chunks that are wanted out of a blob file.
+fn chunks(
+    engine: &Engine,
+    path: &Path,
+    profile: HashingProfile,
+    wanted: &mut HashSet<H256>,
+) -> Result<u64, EngineError> {
+    let fault = |error| EngineError::of_file("reading a blob file", path, &error);
+    let mut log = BlobLog::new(File::open(path).map_err(fault)?).map_err(fault)?;
+    let mut writer = Writer::new(engine, CHUNK_BATCH);
+    while let Some(blob) = log.next().map_err(fault)? {
+        let Some((tag, hash)) = layout::parse_content_key(&blob.key) else {
+            continue;
+        };
+        if layout::CHUNKS != [tag] || !wanted.contains(&hash) {
+            continue;
+        }
+        let bytes = log.value(&blob).map_err(fault)?;
+        if let Some(bytes) = bytes.filter(|bytes| profile.chunk(bytes) == hash) {
+            wanted.remove(&hash);
+            writer.chunk(&hash, &bytes)?;
+        }
+    }
+    writer.finish()
+}
+
+/// Writes what was lost, durably, some records at a time.
+struct Writer<'e> {
+    engine: &'e Engine,
+    batch: Batch<'e>,
+    size: usize,
+    pending: usize,
+    written: u64,
+}
+
+impl<'e> Writer<'e> {
+    fn new(engine: &'e Engine, size: usize) -> Self {
+        Self {
+            engine,
+            batch: engine.batch(),
+            size,
+            pending: 0,
+            written: 0,
+        }
+    }
+
+    /// Writes a record that is not there; also over another, where the journal
+    /// is the newer.
+    fn put_lost(
+        &mut self,
+        family: Family,
+        key: &[u8],
+        value: &[u8],
+        is_newer: bool,
+    ) -> Result<(), EngineError> {
+        match self.engine.get_uncached(family, key) {
+            Ok(Some(stored)) if !is_newer || stored == value => Ok(()),
+            _ => self.put(family, key, value),
+        }
+    }
+
+    fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
+        self.batch.put(family, key, value);
+        self.added()
+    }
+
+    fn chunk(&mut self, hash: &H256, bytes: &[u8]) -> Result<(), EngineError> {
+        let Ok(length) = u32::try_from(bytes.len()) else {
+            return Ok(());
+        };
+        self.batch
+            .put(Family::Content, layout::chunk_key(hash), bytes);
+        let length = layout::chunk_length_value(length);
+        let key = layout::chunk_length_key(hash);
+        self.batch.put(Family::Content, key, &length);
+        self.added()
+    }
+
+    fn delete(&mut self, family: Family, key: &[u8]) -> Result<(), EngineError> {
+        // What it deletes may be in the batch.
+        self.write()?;
+        if matches!(self.engine.get_uncached(family, key), Ok(None)) {
+            return Ok(());
+        }
+        self.batch.delete(family, key);
+        self.added()
+    }
+
+    fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]) -> Result<(), EngineError> {
+        self.write()?;
+        let mut first = self.engine.scan_from(family, b"", from)?;
+        let is_any = match first.next() {
+            Some(Ok((key, _))) => &*key < to,
+            Some(Err(_)) => true,
+            None => false,
+        };
+        if is_any {
+            self.batch.delete_range(family, from, to);
+            return self.added();
+        }
+        Ok(())
+    }
+
+    fn added(&mut self) -> Result<(), EngineError> {
+        self.pending = self.pending.saturating_add(1);
+        if self.pending < self.size {
+            return Ok(());
+        }
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), EngineError> {
+        if self.pending == 0 {
+            return Ok(());
+        }
+        let pending = u64::try_from(self.pending).unwrap_or(u64::MAX);
+        self.written = self.written.saturating_add(pending);
+        self.pending = 0;
+        let batch = std::mem::replace(&mut self.batch, self.engine.batch());
+        self.engine.write(batch, Durability::Synced)
+    }
+
+    fn finish(mut self) -> Result<u64, EngineError> {
+        self.write()?;
+        Ok(self.written)
+    }
+}

@@ -1,0 +1,311 @@
+//! Any one file of a bucket's folder lost, emptied, cut, garbled, or replaced by
+//! an older one: nothing passes for whole that is not, and after one repair all
+//! that was promised can be proven, but for chunks that no other file has.
+
+use super::*;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// A bucket of several tables and blob files, with a tree that a prune ended and
+/// leaves that are in the log alone; left as a killed process leaves it.
+struct Whole {
+    folder: TempDir,
+    /// All that was signed, with the leaves of each tree.
+    signed: Vec<Commitment>,
+    leaves: Vec<MmrLeaf>,
+    newest: Commitment,
+}
+
+/// What is in the log alone of content that is no small chunk.
+const IN_THE_LOG: u64 = 9;
+
+impl Whole {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bucket");
+        let config = BucketConfig::default();
+        let bucket = Bucket::create(&path, ID, config, &Shared::default()).unwrap();
+        let (mut signed, mut leaves) = (vec![], vec![]);
+        let mut put = |bucket: &Bucket, content: &[u8]| {
+            let ingested = bucket.ingest(content).unwrap();
+            let leaf = NewLeaf {
+                data_root: ingested.data_root,
+                data_size: ingested.data_size,
+            };
+            let (committed, promise) = bucket.commit_signed(&[leaf], &signer()).unwrap();
+            leaves.push(bucket.leaf(committed.first_leaf).unwrap());
+            signed.push(promise.payload.commitment);
+        };
+        put(&bucket, &bytes(1, 20));
+        put(&bucket, &bytes(2, 2 * CHUNK_BYTES + 700));
+        bucket.flush().unwrap();
+        put(&bucket, &bytes(3, 5000));
+        put(&bucket, &bytes(4, 5 * CHUNK_BYTES));
+        bucket.flush().unwrap();
+        put(&bucket, &bytes(5, 900));
+        let older = folder.path().join("older");
+        std::fs::create_dir(&older).unwrap();
+        copy_plainly(&path, &older);
+        bucket.prune(Sequence(2), None).unwrap();
+        put(&bucket, &bytes(6, 3 * CHUNK_BYTES + 1));
+        bucket.flush().unwrap();
+        put(&bucket, &bytes(7, 64));
+        put(&bucket, &[]);
+        put(&bucket, &bytes(8, 333));
+        put(&bucket, &bytes(9, 5001));
+        put(&bucket, &bytes(10, 1));
+        let newest = bucket.commitment();
+        drop(bucket);
+        Self {
+            folder,
+            signed,
+            leaves,
+            newest,
+        }
+    }
+
+    fn copy(&self) -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bucket");
+        std::fs::create_dir(&path).unwrap();
+        copy_plainly(&self.folder.path().join("bucket"), &path);
+        (folder, path)
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path().join("bucket")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The leaves, by sequence, of which something cannot be answered that was
+    /// signed; the proof of a leaf itself must always be there.
+    fn unanswered(&self, path: &Path, what: &str) -> BTreeSet<u64> {
+        let bucket = Bucket::open(path, Access::ReadOnly, &Shared::default())
+            .unwrap_or_else(|error| panic!("{what}: {error}"));
+        let mut unanswered = BTreeSet::new();
+        for commitment in &self.signed {
+            let view = bucket
+                .view(At::Root(commitment.mmr_root))
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(view.commitment().unwrap(), *commitment, "{what}");
+            for index in 0..commitment.leaf_count.get() {
+                let leaf_index = LeafIndex(index);
+                let sequence = commitment.start_seq.0 + index;
+                view.mmr_proof(leaf_index)
+                    .unwrap_or_else(|error| panic!("{what}: leaf {index}: {error}"));
+                for chunk in 0..chunk_count(self.leaves[sequence as usize].data_size) {
+                    let chunk_index = ChunkIndex(chunk);
+                    let location = ChunkLocation {
+                        leaf_index,
+                        chunk_index,
+                    };
+                    if view.answer(location).is_err() {
+                        unanswered.insert(sequence);
+                    }
+                }
+            }
+        }
+        unanswered
+    }
+}
+
+/// Without links, so that damage to one is not damage to the other.
+fn copy_plainly(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Damage {
+    Lost,
+    Emptied,
+    Cut,
+    Garbled,
+    Older,
+}
+
+/// Damages a file, if it can be so.
+fn damage(whole: &Whole, path: &Path, name: &str, how: Damage) -> bool {
+    let file = path.join(name);
+    let bytes = std::fs::read(&file).unwrap();
+    let changed = match how {
+        Damage::Lost => {
+            std::fs::remove_file(&file).unwrap();
+            return true;
+        }
+        Damage::Emptied => vec![],
+        Damage::Cut => bytes[..bytes.len() / 2].to_vec(),
+        Damage::Garbled => {
+            let mut garbled = bytes.clone();
+            let length = garbled.len();
+            for place in [length / 3, length / 2, length / 2 + 1] {
+                if let Some(byte) = garbled.get_mut(place) {
+                    *byte ^= 0xa5;
+                }
+            }
+            garbled
+        }
+        Damage::Older => match std::fs::read(whole.folder.path().join("older").join(name)) {
+            Ok(older) => older,
+            Err(_) => return false,
+        },
+    };
+    std::fs::write(&file, &changed).unwrap();
+    changed != bytes
+}
+
+const ALL: [Damage; 5] = [
+    Damage::Lost,
+    Damage::Emptied,
+    Damage::Cut,
+    Damage::Garbled,
+    Damage::Older,
+];
+
+/// As a base path opens it for writing.
+fn opened(path: &Path) -> Result<Bucket, OpenError> {
+    let shared = Shared::default();
+    Bucket::open(path, Access::ReadOnly, &shared)?.check_journal()?;
+    Bucket::open(path, Access::ReadWrite, &shared)
+}
+
+#[test]
+fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_had() {
+    let whole = Whole::new();
+    let (_folder, path) = whole.copy();
+    assert_eq!(whole.unanswered(&path, "whole"), BTreeSet::new());
+    let mut rows = 0;
+    for name in whole.files() {
+        for how in ALL {
+            let what = format!("{name} {how:?}");
+            let (_folder, path) = whole.copy();
+            if !damage(&whole, &path, &name, how) {
+                continue;
+            }
+            rows += 1;
+            // Never taken for whole, with less than was signed.
+            let (_other, untouched) = whole.copy();
+            damage(&whole, &untouched, &name, how);
+            if let Ok(bucket) = opened(&untouched) {
+                assert_eq!(bucket.commitment(), whole.newest, "{what}");
+                drop(bucket);
+            }
+            let repaired = repair(&path, ID, &[], &Shared::default(), &mut |_| {})
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
+            let unanswered = whole.unanswered(&path, &what);
+            let findings = &repaired.after.findings;
+            let is_named = |leaf: &u64| {
+                // By its index in the tree that it is in.
+                let places = [
+                    format!("leaf {leaf}"),
+                    format!("leaf {}", leaf.wrapping_sub(2)),
+                ];
+                findings.iter().any(|found| places.contains(&found.place))
+            };
+            assert!(unanswered.iter().all(is_named), "{what}: {findings:#?}");
+            match name.rsplit('.').next() {
+                Some("blob") => {}
+                Some("log") => assert!(
+                    unanswered.iter().all(|leaf| *leaf == IN_THE_LOG),
+                    "{what}: {unanswered:?}"
+                ),
+                _ => {
+                    assert_eq!(unanswered, BTreeSet::new(), "{what}: {findings:#?}");
+                    assert!(repaired.after.is_clean(), "{what}: {findings:#?}");
+                }
+            }
+            let bucket = opened(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!(bucket.commitment(), whole.newest, "{what}");
+            // It goes on, and nothing is wrong with what it goes on with.
+            let ingested = bucket.ingest(&b"more"[..]).unwrap();
+            let leaf = NewLeaf {
+                data_root: ingested.data_root,
+                data_size: ingested.data_size,
+            };
+            bucket.commit_signed(&[leaf], &signer()).unwrap();
+            bucket.close().unwrap();
+            assert_eq!(whole.unanswered(&path, &what), unanswered, "{what}");
+        }
+    }
+    assert!(rows > 50, "{rows}");
+}
+
+/// A repair of the list of files copies no chunk: a large bucket would have no
+/// room for that, and no time.
+#[test]
+fn blob_files_are_listed_again_and_not_copied() {
+    let whole = Whole::new();
+    let blobs = |path: &Path| {
+        let entries = std::fs::read_dir(path).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names
+            .filter(|name| name.ends_with(".blob"))
+            .collect::<BTreeSet<_>>()
+    };
+    for lost in ["MANIFEST", "CURRENT"] {
+        let (_folder, path) = whole.copy();
+        let before = blobs(&path);
+        assert!(before.len() > 1);
+        let name = whole.files().into_iter();
+        let name = name.filter(|name| name.starts_with(lost)).last().unwrap();
+        std::fs::remove_file(path.join(name)).unwrap();
+        let repaired = repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
+        assert!(repaired.after.is_clean(), "{lost}: {:#?}", repaired.after);
+        // That of the list of files, and the tree that was grown again.
+        assert!(repaired.written <= 2, "{lost}: {}", repaired.written);
+        assert!(before.is_subset(&blobs(&path)), "{lost}");
+    }
+}
+
+/// To make it anew takes as long as reading all of its records.
+#[test]
+fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
+    use std::os::unix::fs::MetadataExt;
+    let whole = Whole::new();
+    let (_folder, path) = whole.copy();
+    let journal = || std::fs::metadata(path.join(JOURNAL_FILE)).unwrap();
+    // Left as a killed process leaves it, and closed.
+    let before = journal();
+    for content in [bytes(20, 5000), bytes(21, 5), bytes(22, 3 * CHUNK_BYTES)] {
+        let bucket = opened(&path).unwrap();
+        let ingested = bucket.ingest(&content[..]).unwrap();
+        let leaf = NewLeaf {
+            data_root: ingested.data_root,
+            data_size: ingested.data_size,
+        };
+        bucket.commit(&[leaf], Durability::Buffered).unwrap();
+        bucket.ingest(&bytes(23, 6000 + content.len())[..]).unwrap();
+        bucket.close().unwrap();
+    }
+    opened(&path).unwrap().close().unwrap();
+    assert_eq!(journal().ino(), before.ino());
+    assert!(journal().len() > before.len());
+    // What no record of it has is what it is made anew for.
+    std::fs::write(path.join(JOURNAL_FILE), "").unwrap();
+    drop(opened(&path).unwrap());
+    assert_ne!(journal().ino(), before.ino());
+    assert!(journal().len() > 0);
+}
+
+/// What keeps nothing aside would not be there to look at.
+#[test]
+fn the_files_are_kept_as_they_were_before_a_repair() {
+    let whole = Whole::new();
+    let (folder, path) = whole.copy();
+    std::fs::write(path.join("CURRENT"), "").unwrap();
+    let names = |path: &Path| {
+        let entries = std::fs::read_dir(path).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        names.collect::<BTreeSet<_>>()
+    };
+    let before = names(&path);
+    let repaired = repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
+    assert_eq!(names(&repaired.kept_aside.unwrap()), before);
+    let left: Vec<_> = names(folder.path()).into_iter().collect();
+    assert_eq!(left, ["bucket", "bucket.before-repair"]);
+}
