@@ -93,7 +93,7 @@ pub use pool::{
     Allowance, Budget, BudgetError, BudgetRequest, DESCRIPTORS_BESIDES_FILES, PoolStatistics,
     Priority, RESERVED_DESCRIPTORS, USUAL_WAIT, Wanted,
 };
-pub use printable::{is_unprintable, printable, printable_lines};
+pub use printable::{is_unprintable, printable, printable_json, printable_lines};
 pub use provider::{
     Fault, Lease, Noted, Provider, ProviderError, ProviderOptions, ScrubPlan, ScrubStatistics,
 };

@@ -41,6 +41,24 @@ pub fn printable_lines(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// The same of JSON, which escapes in its strings the usual control characters
+/// alone: what it says stays exactly what it was.
+pub fn printable_json(json: &str) -> String {
+    let mut printable = String::with_capacity(json.len());
+    for character in json.chars() {
+        // Between values it is whitespace.
+        if character == '\n' || !is_unprintable(character) {
+            printable.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a text does not fail.
+            let _ = write!(printable, "\\u{unit:04x}");
+        }
+    }
+    printable
+}
+
 fn escaped(characters: impl Iterator<Item = char>) -> String {
     let mut printable = String::new();
     for character in characters {
@@ -78,6 +96,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn l2_json_says_the_same_and_is_printed(said in ".*|[\u{0}-\u{e0080}]*") {
+            let json = printable_json(&serde_json::to_string(&said).unwrap());
+            prop_assert!(!json.chars().any(is_unprintable), "{:?}", json);
+            prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), said);
+        }
+
         #[test]
         fn l2_whatever_is_said_is_printed_within_bounds(said in ".*|\\PC*|[\u{0}-\u{2100}]*") {
             let shown = printable(&said);

@@ -3,8 +3,8 @@
 //! is of a version that leaves that to us (RUSTSEC-2025-0055).
 
 use crate::commands::run::LogFormat;
-use cairn_node_ext::is_unprintable;
-use std::fmt::{self, Write as _};
+use cairn_node_ext::{is_unprintable, printable_json};
+use std::fmt;
 use std::io::{self, Write};
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
@@ -66,17 +66,7 @@ impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Escaping<W> {
 
 impl<W: Write> Write for Escaping<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut line = String::with_capacity(bytes.len());
-        for character in String::from_utf8_lossy(bytes).chars() {
-            if character == '\n' || !is_unprintable(character) {
-                line.push(character);
-                continue;
-            }
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                // Writing to a text does not fail.
-                let _ = write!(line, "\\u{unit:04x}");
-            }
-        }
+        let line = printable_json(&String::from_utf8_lossy(bytes));
         self.0.write_all(line.as_bytes())?;
         Ok(bytes.len())
     }

@@ -3,7 +3,7 @@
 //! pipe knows of it as soon as it is true.
 
 use crate::failure::Failure;
-use cairn_node_ext::printable_lines;
+use cairn_node_ext::{printable_json, printable_lines};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::Write;
@@ -43,7 +43,7 @@ impl Output {
 
     fn object(self, object: &impl Serialize) -> Result<(), Failure> {
         let line = serde_json::to_string(object).map_err(|error| Failure::Output(error.into()))?;
-        write_line(&line)
+        write_line(&printable_json(&line))
     }
 }
 
