@@ -47,6 +47,10 @@ pub(crate) struct RpcArgs {
     /// The one folder that `bucket_export` may make copies of buckets in; without it, none
     #[arg(long, value_name = "DIR")]
     export_dir: Option<PathBuf>,
+    /// Commit also leaves whose number of chunks is no power of two: the chain lets anybody
+    /// challenge a slot that only pads their tree, which nobody can answer
+    #[arg(long)]
+    allow_padding: bool,
     /// The largest request, in MiB
     #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().request_bytes >> 20)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -94,6 +98,11 @@ pub(crate) struct RpcArgs {
 }
 
 impl RpcArgs {
+    /// Whether leaves with slots that nobody can answer for are taken.
+    pub(crate) const fn allows_padding(&self) -> bool {
+        self.allow_padding
+    }
+
     /// Where to listen.
     ///
     /// # Errors

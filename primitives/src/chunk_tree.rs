@@ -29,6 +29,38 @@ pub fn chunk_count(data_size: u64) -> u64 {
     data_size.div_ceil(CHUNK_SIZE).max(1)
 }
 
+/// Whether the tree of content of `data_size` bytes has slots that only pad it.
+///
+/// Such a slot has no preimage, and chains do not bound the index of a chunk that
+/// they ask for: whoever asks for one asks for what nobody can answer.
+pub fn has_padding(data_size: u64) -> bool {
+    !chunk_count(data_size).is_power_of_two()
+}
+
+/// The sizes of leaves that content of `data_size` bytes is cut into, in its
+/// order, so that none of their trees has padding: powers of two of chunks, the
+/// largest first. At most 46.
+pub fn without_padding(data_size: u64) -> impl Iterator<Item = u64> {
+    let mut left = Some(data_size);
+    core::iter::from_fn(move || {
+        let size = left?;
+        // Of the chunks that are left, as many as the highest bit says.
+        let whole = chunk_count(size).checked_ilog2().unwrap_or(0);
+        let whole = 1u64.checked_shl(whole).unwrap_or(u64::MAX);
+        let bytes = CHUNK_SIZE.saturating_mul(whole);
+        match size.checked_sub(bytes).filter(|rest| *rest > 0) {
+            None => {
+                left = None;
+                Some(size)
+            }
+            rest => {
+                left = rest;
+                Some(bytes)
+            }
+        }
+    })
+}
+
 /// The levels above the chunks: log2 of the padded number of chunks. The
 /// length of every proof within the tree.
 pub fn depth(data_size: u64) -> u32 {

@@ -33,6 +33,7 @@ pub struct ProviderRpc {
     policy: Policy,
     lanes: Lanes,
     exports: Option<ExportFolder>,
+    refuses_padding: bool,
 }
 
 impl ProviderRpc {
@@ -45,6 +46,7 @@ impl ProviderRpc {
             policy,
             lanes: Lanes::new(&limits),
             exports: None,
+            refuses_padding: false,
         }
     }
 
@@ -52,6 +54,14 @@ impl ProviderRpc {
     #[must_use]
     pub fn with_exports(mut self, folder: ExportFolder) -> Self {
         self.exports = Some(folder);
+        self
+    }
+
+    /// Takes no leaf whose chunk tree has slots that only pad it, since whoever
+    /// challenges one takes the stake.
+    #[must_use]
+    pub fn refusing_padding(mut self) -> Self {
+        self.refuses_padding = true;
         self
     }
 
@@ -88,8 +98,13 @@ impl ProviderRpc {
         if self.lanes.is_stopping() {
             return Some("the provider is stopping".to_owned());
         }
-        let reason = self.handle.challenges.not_followed()?;
-        Some(reason.to_string())
+        if let Some(reason) = self.handle.challenges.not_followed() {
+            return Some(reason.to_string());
+        }
+        // Why tells of files, which are nobody else's business.
+        let writes_nothing = self.handle.provider.writes_nothing()?;
+        tracing::debug!(writes_nothing, "asked whether it is ready");
+        Some("nothing is written or signed since its start: the log says why".to_owned())
     }
 
     /// Whether the provider follows its chain, and takes requests.

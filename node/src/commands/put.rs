@@ -1,6 +1,7 @@
 //! `cairn put`: files become leaves, and leaves a signed promise.
 
 mod destination;
+mod parts;
 mod report;
 mod upload;
 
@@ -17,6 +18,7 @@ use cairn_primitives::BucketId;
 use cairn_rpc::Limits;
 use clap::Args;
 use destination::{Destination, Here};
+use parts::Cutting;
 use report::Tally;
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
@@ -41,9 +43,22 @@ pub(crate) struct PutArgs {
     /// Files in each commit: one sync to disk and one signature for so many
     #[arg(long, value_name = "N", default_value = "100")]
     commit_every: NonZeroUsize,
+    /// Store each file as one leaf, also where its number of chunks is no power of two: the chain
+    /// lets anybody challenge a slot that only pads their tree, which nobody can answer
+    #[arg(long)]
+    one_leaf: bool,
     /// Public key to sign with, where there is more than one
     #[arg(long, value_name = "HEX", value_parser = hex_text::bytes32)]
     key: Option<[u8; 32]>,
+}
+
+impl PutArgs {
+    const fn cutting(&self) -> Cutting {
+        match self.one_leaf {
+            true => Cutting::OneLeaf,
+            false => Cutting::WithoutPadding,
+        }
+    }
 }
 
 pub(crate) fn run(args: &PutArgs, globals: &Globals) -> Result<(), Failure> {
@@ -72,8 +87,13 @@ fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), F
             "a provider that runs signs with its own key: leave --key out, or stop it first".into(),
         ));
     }
-    let most = Limits::default().leaves;
-    if args.commit_every.get() > usize::try_from(most).unwrap_or(usize::MAX) {
+    let leaves = usize::try_from(Limits::default().leaves).unwrap_or(usize::MAX);
+    // The last of them may be cut into so many.
+    let most = match args.cutting() {
+        Cutting::WithoutPadding => leaves.saturating_sub(parts::MOST),
+        Cutting::OneLeaf => leaves,
+    };
+    if args.commit_every.get() > most {
         return Err(Failure::Usage(format!(
             "a provider that runs takes at most {most} files in a commit: say so with --commit-every"
         )));
@@ -111,7 +131,7 @@ fn upload(
 ) -> Result<Tally, Failure> {
     let lengths = walk.files.iter().map(|file| file.length);
     let bar = progress::of_bytes(lengths.fold(0u64, u64::saturating_add));
-    let upload = Upload::new(destination, globals.output(), bar.clone());
+    let upload = Upload::new(destination, args.cutting(), globals.output(), bar.clone());
     let ended = upload.run(&walk.files, args.commit_every);
     bar.finish_and_clear();
     ended

@@ -196,6 +196,7 @@ async fn provide(
         limits: args.rpc.limits(),
         cosigners: args.schedule.cosigners(),
         exports: doors.exports,
+        allows_padding: args.rpc.allows_padding(),
         registry: registry.clone(),
     };
     let Assembly {

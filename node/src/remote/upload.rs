@@ -224,7 +224,8 @@ impl<'c> RemoteUpload<'c> {
     /// Lets go of a file that failed, and of those after it. What the provider
     /// has of them already stays there: it takes back nothing of what it was sent
     /// piece by piece.
-    fn forget_from(&mut self, file: usize) {
+    /// Forgets what was taken from the `file`-th on, and not settled yet.
+    pub(crate) fn forget_from(&mut self, file: usize) {
         self.files.truncate(file);
         self.waiting.retain(|piece| piece.file < file);
         let lengths = self.waiting.iter().map(|piece| match &piece.content {

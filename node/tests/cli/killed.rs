@@ -15,7 +15,15 @@ fn every_root_that_a_killed_upload_printed_is_proven_by_the_next_process() {
         }
         let folder = provider.file("files/500", b"the last").with_file_name("");
         let folder = folder.to_str().unwrap();
-        let mut command = provider.command(["put", "1", folder, "--commit-every", "2", "--json"]);
+        let mut command = provider.command([
+            "put",
+            "1",
+            folder,
+            "--commit-every",
+            "2",
+            "--one-leaf",
+            "--json",
+        ]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut commits: Vec<Value> = Vec::new();

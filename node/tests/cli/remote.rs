@@ -63,7 +63,8 @@ fn goes_in_and_comes_back(hashing: &str) {
     house.run(create).succeeds();
     local.run(create).succeeds();
     let (folder, contents) = files(&local);
-    let put = ["put", "7", folder.to_str().unwrap(), "--commit-every", "3"];
+    let folder = folder.to_str().unwrap();
+    let put = ["put", "7", folder, "--commit-every", "3", "--one-leaf"];
     let commits = house.json(put);
     assert_eq!(commits.len(), 3);
     let expected = local.json(put);

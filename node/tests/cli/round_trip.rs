@@ -1,7 +1,7 @@
 //! What goes in comes back, and is proven to whoever asks, under the newest
 //! root and under every one before.
 
-use crate::support::{Ended, Provider, bytes, text_of, verify};
+use crate::support::{Ended, FAILED, Provider, bytes, text_of, verify};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,7 +32,8 @@ fn round_trip(hashing: &str) {
     }
     let root = provider.file("files/large", &contents["large"]);
     let folder = root.parent().unwrap();
-    let put = ["put", "7", "--commit-every", "2", folder.to_str().unwrap()];
+    let named = folder.to_str().unwrap();
+    let put = ["put", "7", "--commit-every", "2", "--one-leaf", named];
     let commits = provider.json(put);
     assert_eq!(commits.len(), 3);
 
@@ -271,4 +272,36 @@ fn a_reader_that_goes_away_ends_the_program_without_a_word() {
         let ended = Ended::from(child.wait_with_output().unwrap());
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(141), ""));
     }
+}
+
+#[test]
+fn s18_a_file_is_cut_into_leaves_of_which_each_slot_can_be_proven() {
+    let provider = Provider::with_bucket("1");
+    let content = bytes(1, 6 * CHUNK + 12_345);
+    let file = provider.file("file", &content);
+    let put = ["put", "1", file.to_str().unwrap()];
+    let commit = provider.json(put).remove(0);
+    let files = commit["files"].as_array().unwrap();
+    let sizes: Vec<_> = files.iter().map(|leaf| &leaf["data_size"]).collect();
+    assert_eq!(sizes, [4 * CHUNK, 2 * CHUNK, 12_345]);
+    assert_eq!(files[1]["part"]["number"], 2);
+    assert_eq!(files[1]["part"]["of"], 3);
+    assert_eq!(files[1]["part"]["offset"], 4 * CHUNK);
+    let mut back = Vec::new();
+    for (leaf, slots) in [("0", 4), ("1", 2), ("2", 1)] {
+        let got = provider.run(["get", "1", "--leaf", leaf]).succeeds();
+        back.extend(got.stdout);
+        for chunk in 0..slots {
+            let chunk = chunk.to_string();
+            let prove = ["prove", "1", "--leaf", leaf, "--chunk", &chunk];
+            provider.run(prove).succeeds();
+        }
+    }
+    assert!(back == content);
+    // One leaf has slots that are none of its chunks.
+    let commit = provider.put("1", &file).remove(0);
+    assert_eq!(commit["files"].as_array().unwrap().len(), 1);
+    assert_eq!(commit["files"][0].get("part"), None);
+    let padding = ["prove", "1", "--leaf", "3", "--chunk", "7"];
+    provider.run(padding).fails(FAILED, &["pads the tree"]);
 }

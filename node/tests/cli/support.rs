@@ -85,7 +85,12 @@ impl Provider {
 
     /// Stores a path, and gives the commits.
     pub(crate) fn put(&self, bucket: &str, path: &Path) -> Vec<Value> {
-        self.json([OsStr::new("put"), bucket.as_ref(), path.as_ref()])
+        self.json([
+            OsStr::new("put"),
+            OsStr::new("--one-leaf"),
+            bucket.as_ref(),
+            path.as_ref(),
+        ])
     }
 }
 

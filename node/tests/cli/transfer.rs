@@ -114,7 +114,15 @@ fn a_bucket_that_another_process_writes_to_is_neither_copied_nor_exported() {
         sender.file(&format!("files/{file:03}"), &bytes(file, 100));
     }
     let folder = sender.file("files/500", b"the last").with_file_name("");
-    let mut put = sender.command(["put", "7", text(&folder), "--commit-every", "1", "--json"]);
+    let mut put = sender.command([
+        "put",
+        "7",
+        text(&folder),
+        "--commit-every",
+        "1",
+        "--one-leaf",
+        "--json",
+    ]);
     let mut put = put.stdout(Stdio::piped()).spawn().unwrap();
     // It has the bucket open, and cannot end before somebody reads on: what it
     // has to say is more than a pipe holds.

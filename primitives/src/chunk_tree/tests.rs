@@ -189,3 +189,38 @@ proptest! {
         }
     }
 }
+
+fn cut(data_size: u64) -> std::vec::Vec<u64> {
+    without_padding(data_size).collect()
+}
+
+#[test]
+fn s18_content_is_cut_into_leaves_of_powers_of_two_chunks() {
+    const C: u64 = CHUNK_BYTES as u64;
+    assert_eq!(cut(0), [0]);
+    assert_eq!(cut(1), [1]);
+    assert_eq!(cut(C), [C]);
+    assert_eq!(cut(2 * C - 1), [2 * C - 1]);
+    assert_eq!(cut(700_000), [2 * C, 700_000 - 2 * C]);
+    assert_eq!(cut(7 * C), [4 * C, 2 * C, C]);
+    assert_eq!(cut(6 * C + 1), [4 * C, 2 * C, 1]);
+    assert_eq!(cut(u64::MAX), [u64::MAX]);
+    assert!(has_padding(700_000) && !has_padding(600) && !has_padding(2 * C));
+}
+
+proptest! {
+    #[test]
+    fn s18_no_leaf_of_cut_content_has_padding_and_all_of_it_is_there(
+        data_size in prop_oneof![0..40 * CHUNK_BYTES as u64, any::<u64>()],
+    ) {
+        let leaves = cut(data_size);
+        prop_assert_eq!(leaves.iter().sum::<u64>(), data_size);
+        prop_assert_eq!(leaves.len() as u32, chunk_count(data_size).count_ones());
+        let (last, before) = leaves.split_last().unwrap();
+        prop_assert!(!has_padding(*last));
+        for leaf in before {
+            prop_assert!(!has_padding(*leaf) && leaf % CHUNK_BYTES as u64 == 0);
+        }
+        prop_assert_eq!(has_padding(data_size), leaves.len() > 1);
+    }
+}

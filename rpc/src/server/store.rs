@@ -13,7 +13,9 @@ use cairn_node_ext::{
     TransferError,
 };
 use cairn_primitives::challenge::{AccountId, MultiSignature};
-use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256, LeafCount, Sequence};
+use cairn_primitives::{
+    BucketId, Commitment, CommitmentPayload, H256, LeafCount, Sequence, chunk_tree,
+};
 use codec::{DecodeAll, Encode};
 use jsonrpsee::Extensions;
 use jsonrpsee::core::async_trait;
@@ -116,6 +118,9 @@ impl BucketStoreApiServer for ProviderRpc {
         if leaves.is_empty() {
             let message = format!("there is nothing to commit to bucket {bucket}");
             return Err(Error::coded(Code::NothingToCommit, message));
+        }
+        if self.refuses_padding {
+            leaves.iter().try_for_each(check_padding)?;
         }
         let leaves: Vec<_> = leaves
             .iter()
@@ -237,6 +242,27 @@ impl BucketStoreApiServer for ProviderRpc {
         };
         self.lanes.run(Work::Write, "copying a bucket", job).await
     }
+}
+
+/// Whether a leaf has no slot that only pads its chunk tree.
+fn check_padding(leaf: &LeafToCommit) -> Result<(), Error> {
+    let size = leaf.data_size.0;
+    if !chunk_tree::has_padding(size) {
+        return Ok(());
+    }
+    let parts: Vec<_> = chunk_tree::without_padding(size)
+        .map(|part| part.to_string())
+        .collect();
+    let message = format!(
+        "the chunks of {:?} are {}, no power of two: the chain lets anybody ask for a slot that \
+         only pads their tree, and nobody can answer. Commit its {size} bytes as {} leaves, of {} \
+         bytes",
+        leaf.data_root,
+        chunk_tree::chunk_count(size),
+        parts.len(),
+        parts.join(", ")
+    );
+    Err(Error::coded(Code::Shape, message))
 }
 
 /// Why a bucket that was signed is kept.

@@ -27,6 +27,10 @@ struct Asked {
 
 impl Asked {
     fn new() -> Self {
+        Self::with(|rpc| rpc)
+    }
+
+    fn with(set_up: impl FnOnce(ProviderRpc) -> ProviderRpc) -> Self {
         let house = House::of("//Alice");
         let chain = StillChain::new(house.account());
         let extension = Extension::new(
@@ -39,7 +43,7 @@ impl Asked {
         // Who asks without a listener is trusted here.
         let policy = Policy::of(|_| true);
         let handle = extension.unwrap().handle();
-        let rpc = ProviderRpc::new(handle, Limits::default(), policy);
+        let rpc = set_up(ProviderRpc::new(handle, Limits::default(), policy));
         let exports = tempfile::tempdir().unwrap();
         Self {
             house,
@@ -325,4 +329,26 @@ fn what_changes_buckets_asks_the_policy_first() {
     }
     let let_through = codes(Some(DenyUnsafe::No));
     assert!(!let_through.contains(&Some(-32_601)), "{let_through:?}");
+}
+
+#[test]
+fn s18_a_leaf_with_padding_is_refused_with_the_leaves_to_commit_instead() {
+    let commit = |asked: &Asked, size: u64| {
+        let root = format!("0x{}", "07".repeat(32));
+        let leaves = json!([{ "dataRoot": root, "dataSize": size }]);
+        let refused = asked.ask("bucket_commit", &json!([BUCKET.0, leaves]));
+        let error = refused.unwrap_err();
+        (error.code(), error.message().to_owned())
+    };
+    let careful = Asked::with(ProviderRpc::refusing_padding);
+    let (code, message) = commit(&careful, 700_000);
+    assert_eq!(code, Code::Shape as i32);
+    assert!(
+        message.contains("as 2 leaves, of 524288, 175712 bytes"),
+        "{message}"
+    );
+    // Nobody has that content; but it is not refused for its shape.
+    let unknown = Code::UnknownDataRoot as i32;
+    assert_eq!(commit(&careful, 600).0, unknown);
+    assert_eq!(commit(&Asked::new(), 700_000).0, unknown);
 }

@@ -16,6 +16,10 @@ pub(super) trait Destination {
     /// Takes a file's content.
     fn store(&mut self, path: &Path, content: impl Read + Send) -> Result<NewLeaf, Failure>;
 
+    /// Forgets what was stored since the last time that all was settled, but for
+    /// what came first, so many times.
+    fn keep(&mut self, stored: usize);
+
     /// Has the content of all files that were taken since the last time in the
     /// bucket, and tells how much of each was not there before. After a failure,
     /// of those files that stood before the one that failed.
@@ -61,6 +65,10 @@ impl Destination for Here<'_> {
         })
     }
 
+    fn keep(&mut self, stored: usize) {
+        self.new_bytes.truncate(stored);
+    }
+
     fn settle(&mut self) -> Result<Vec<u64>, Failure> {
         Ok(std::mem::take(&mut self.new_bytes))
     }
@@ -78,6 +86,10 @@ impl Destination for RemoteUpload<'_> {
 
     fn store(&mut self, path: &Path, content: impl Read + Send) -> Result<NewLeaf, Failure> {
         RemoteUpload::store(self, path, content)
+    }
+
+    fn keep(&mut self, stored: usize) {
+        self.forget_from(stored);
     }
 
     fn settle(&mut self) -> Result<Vec<u64>, Failure> {

@@ -1,6 +1,7 @@
 //! What `cairn put` says: a line for each commit, once it is durable, and a
 //! summary at the end.
 
+use super::parts::Part;
 use crate::amount;
 use crate::failure::Failure;
 use crate::hashing::Hashing;
@@ -14,7 +15,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-/// A file that is a leaf now.
+/// A file that is a leaf now, or a part of one.
 #[derive(Serialize)]
 pub(super) struct StoredFile {
     /// As people are shown it.
@@ -28,6 +29,9 @@ pub(super) struct StoredFile {
     pub(super) leaf_index: u64,
     pub(super) data_root: String,
     pub(super) data_size: u64,
+    /// Which part of the file it is, where that is several leaves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) part: Option<Part>,
     /// Bytes that were not in the bucket before.
     pub(super) new_bytes: u64,
 }
@@ -109,11 +113,13 @@ impl fmt::Display for SignedCommit {
                 leaf_index,
                 data_root,
                 data_size,
+                part,
                 ..
             } = file;
+            let part = part.map(|part| part.to_string()).unwrap_or_default();
             writeln!(
                 f,
-                "leaf {leaf_index}  {data_root}  {data_size} bytes  {shown}"
+                "leaf {leaf_index}  {data_root}  {data_size} bytes  {shown}{part}"
             )?;
         }
         writeln!(

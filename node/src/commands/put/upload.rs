@@ -4,6 +4,7 @@
 //! anybody, so the files before one that fails are committed first.
 
 use super::destination::Destination;
+use super::parts::{Cutting, Part};
 use super::report::{PassedOver, SignedCommit, StoredFile, Tally};
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
@@ -12,7 +13,7 @@ use crate::shown::{hex_unless_text, shown};
 use crate::walk::Found;
 use cairn_node_ext::NewLeaf;
 use indicatif::ProgressBar;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
@@ -23,14 +24,16 @@ pub(super) struct Upload<'a, D> {
     output: Output,
     bar: ProgressBar,
     /// Stored, and not committed yet.
-    pending: Vec<(&'a Path, NewLeaf)>,
+    pending: Vec<(&'a Path, NewLeaf, Part)>,
+    cutting: Cutting,
     tally: Tally,
     since: Instant,
 }
 
 impl<'a, D: Destination> Upload<'a, D> {
-    pub(super) fn new(destination: D, output: Output, bar: ProgressBar) -> Self {
+    pub(super) fn new(destination: D, cutting: Cutting, output: Output, bar: ProgressBar) -> Self {
         Self {
+            cutting,
             destination,
             output,
             bar,
@@ -77,11 +80,22 @@ impl<'a, D: Destination> Upload<'a, D> {
     }
 
     fn store(&mut self, found: &'a Found) -> Result<(), Failure> {
-        let path = &found.path;
+        let path = found.path.as_path();
         self.bar.set_message(shown(path).to_string());
         let file = found.open()?;
-        let leaf = self.destination.store(path, self.bar.wrap_read(file))?;
-        self.pending.push((path, leaf));
+        let mut content = self.bar.wrap_read(file);
+        let before = self.pending.len();
+        for part in self.cutting.parts(found.length) {
+            // The last goes to the end of the file, wherever that is by now.
+            let most = if part.is_last() { u64::MAX } else { part.bytes };
+            let stored = self.destination.store(path, (&mut content).take(most));
+            let leaf = stored.inspect_err(|_| {
+                // A file is committed as a whole.
+                self.destination.keep(before);
+                self.pending.truncate(before);
+            })?;
+            self.pending.push((path, leaf, part));
+        }
         Ok(())
     }
 
@@ -108,10 +122,13 @@ impl<'a, D: Destination> Upload<'a, D> {
         let mut pending = std::mem::take(&mut self.pending);
         // Those behind one that failed are not there.
         pending.truncate(new_bytes.len());
+        while pending.last().is_some_and(|(_, _, part)| !part.is_last()) {
+            pending.pop();
+        }
         if pending.is_empty() {
             return Ok(());
         }
-        let leaves: Vec<_> = pending.iter().map(|(_, leaf)| *leaf).collect();
+        let leaves: Vec<_> = pending.iter().map(|(_, leaf, _)| *leaf).collect();
         let start = Instant::now();
         let committed = self.destination.commit(&leaves);
         self.tally.is_unsure = match &committed {
@@ -122,10 +139,10 @@ impl<'a, D: Destination> Upload<'a, D> {
         let took = start.elapsed();
         let mut files = Vec::with_capacity(pending.len());
         let stored = pending.into_iter().zip(new_bytes);
-        for (leaf_index, ((path, leaf), new_bytes)) in (first_leaf.0..).zip(stored) {
+        for (leaf_index, ((path, leaf, part), new_bytes)) in (first_leaf.0..).zip(stored) {
             self.tally.bytes = self.tally.bytes.saturating_add(leaf.data_size);
             self.tally.new_bytes = self.tally.new_bytes.saturating_add(new_bytes);
-            self.tally.files = self.tally.files.saturating_add(1);
+            self.tally.files = self.tally.files.saturating_add(part.is_last().into());
             files.push(StoredFile {
                 shown: shown(path).to_string(),
                 path: path.to_string_lossy().into_owned(),
@@ -133,6 +150,7 @@ impl<'a, D: Destination> Upload<'a, D> {
                 leaf_index,
                 data_root: to_hex(leaf.data_root),
                 data_size: leaf.data_size,
+                part: part.of_several(),
                 new_bytes,
             });
         }

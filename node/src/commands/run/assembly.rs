@@ -25,6 +25,8 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) cosigners: CosignerLimits,
     pub(super) exports: Option<ExportFolder>,
+    /// Whether leaves are taken of which not all can be proven.
+    pub(super) allows_padding: bool,
     pub(super) registry: Option<Registry>,
 }
 
@@ -49,6 +51,9 @@ pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
         extension = extension.with_second_chain(second);
     }
     let mut rpc = ProviderRpc::new(extension.handle(), parts.limits, Policy::default());
+    if !parts.allows_padding {
+        rpc = rpc.refusing_padding();
+    }
     if let Some(folder) = parts.exports {
         rpc = rpc.with_exports(folder);
     }

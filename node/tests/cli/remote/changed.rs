@@ -10,7 +10,7 @@ const GROWS: &str = "/proc/version";
 fn put_to_a_provider_that_runs_notices_such_files_too() {
     let house = House::new();
     house.run(["bucket", "create", "1"]).succeeds();
-    let file = house.provider.file("a", &bytes(1, 600_000));
+    let file = house.provider.file("a", &bytes(1, 400_000));
     let ended = house.run(["put", "1", GROWS, file.to_str().unwrap(), GROWS]);
     assert_eq!(ended.code, Some(FAILED), "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 3, "{ended:?}");
@@ -22,6 +22,6 @@ fn put_to_a_provider_that_runs_notices_such_files_too() {
     let info = house.json(["bucket", "info", "1"]).remove(0);
     assert_eq!(
         (&info["leaf_count"], &info["total_size"]),
-        (&1.into(), &600_000.into())
+        (&1.into(), &400_000.into())
     );
 }
