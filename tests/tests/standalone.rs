@@ -1,6 +1,8 @@
 //! The standalone provider, as a process of its own beside a real chain: what it
 //! serves, whom, and what it withstands.
 
+#[path = "standalone/alone.rs"]
+mod alone;
 #[path = "standalone/attacks.rs"]
 mod attacks;
 #[path = "standalone/operation.rs"]

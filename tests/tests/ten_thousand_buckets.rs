@@ -79,6 +79,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
             ..BudgetRequest::default()
         },
         on_demand: false,
+        answer_at_least: false,
         // Rounds without an end.
         scrub: Some(ScrubPlan {
             every: Duration::ZERO,

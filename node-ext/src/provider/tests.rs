@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
+mod answering;
 mod disk;
 mod faults;
 mod life;

@@ -77,10 +77,12 @@ impl fmt::Display for Running {
             ..
         } = self;
         writeln!(f, "provider      {account}, version {version}, at {url}")?;
-        let follows = match (&self.not_ready_because, self.follows_chain) {
-            (Some(reason), _) => format!("NOT READY: {reason}"),
-            (None, true) => "followed".to_owned(),
-            (None, false) => "not followed".to_owned(),
+        if let Some(reason) = &self.not_ready_because {
+            writeln!(f, "NOT READY     {reason}")?;
+        }
+        let follows = match self.follows_chain {
+            true => "followed",
+            false => "not followed",
         };
         writeln!(
             f,

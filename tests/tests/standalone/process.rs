@@ -57,8 +57,27 @@ impl Provider {
         panic!("the base path stays locked");
     }
 
+    /// The same where no byte can be written to any file, as on a full disk.
+    pub(crate) fn start_without_room(base: &Path, chain: &str, more: &[String]) -> Self {
+        let mut shell = Command::new("sh");
+        // A write past the limit fails, and does not end the process.
+        let limited = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
+        shell.args(["-c", limited]).arg(program());
+        Self::try_start_by(shell, base, chain, more)
+            .unwrap_or_else(|log| panic!("the provider did not start: {log:?}"))
+    }
+
     /// The same; what it has logged where it does not serve.
     fn try_start(base: &Path, chain: &str, more: &[String]) -> Result<Self, Vec<String>> {
+        Self::try_start_by(Command::new(program()), base, chain, more)
+    }
+
+    fn try_start_by(
+        mut command: Command,
+        base: &Path,
+        chain: &str,
+        more: &[String],
+    ) -> Result<Self, Vec<String>> {
         let own = [
             ["--chain", chain],
             ["--rpc-port", "0"],
@@ -69,7 +88,7 @@ impl Provider {
             ["--rpc-max-unread", &UNREAD_MIB.to_string()],
             ["--rpc-max-unread-per-connection", "4"],
         ];
-        let mut child = Command::new(program())
+        let mut child = command
             .arg("--base-path")
             .arg(base)
             .args(["--json", "run"])

@@ -88,6 +88,24 @@ impl Stage {
         while !client.receive().unwrap().contains("\"change\":\"open\"") {}
     }
 
+    /// Starts the provider with a chain at another address, which may be away.
+    pub(crate) fn restart_at(&mut self, chain: &str) {
+        self.provider = None;
+        self.provider = Some(Provider::start(self.folder.path(), chain, &self.flags));
+    }
+
+    /// Starts the provider where no byte can be written.
+    pub(crate) fn restart_without_room(&mut self) {
+        self.provider = None;
+        let (folder, chain) = (self.folder.path(), self.chain());
+        self.provider = Some(Provider::start_without_room(folder, &chain, &self.flags));
+    }
+
+    /// Where the chain is reached.
+    pub(crate) fn chain(&self) -> String {
+        self.node.as_ref().unwrap().rpc_url()
+    }
+
     /// The root that the provider has signed, of two leaves.
     pub(crate) fn signed_root(&self) -> H256 {
         self.signed.payload.commitment.mmr_root

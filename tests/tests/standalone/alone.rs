@@ -1,0 +1,112 @@
+//! What a provider does where its chain is away, or its disk is full: it starts,
+//! serves what it has, says what is wrong, and answers as soon as it can.
+
+use crate::process::program;
+use crate::stage::{BUCKET, Stage};
+use crate::wire::{Client, http};
+use serde_json::{Value, json};
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+fn readiness(address: SocketAddr) -> (u16, Value) {
+    let (status, body) = http(address, "GET /health/readiness", &[], "");
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+/// Waits until something is so.
+fn until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Lets connections to an address through to another one, from now on.
+fn forward(from: TcpListener, to: String) {
+    std::thread::spawn(move || {
+        for near in from.incoming().map_while(Result::ok) {
+            let Ok(far) = TcpStream::connect(&to) else {
+                continue;
+            };
+            for (mut one, mut other) in [
+                (near.try_clone().unwrap(), far.try_clone().unwrap()),
+                (far, near),
+            ] {
+                std::thread::spawn(move || {
+                    let _ = io::copy(&mut one, &mut other);
+                    let _ = other.shutdown(std::net::Shutdown::Both);
+                });
+            }
+        }
+    });
+}
+
+/// How far the answer to the one open challenge has come.
+fn stage_of_answer(stage: &Stage) -> Value {
+    let mut client = Client::connect(stage.address()).unwrap();
+    let challenges = client.ask("provider_challenges", json!([]));
+    challenges["result"][0]["stage"].clone()
+}
+
+#[test]
+fn a_provider_whose_chain_is_away_starts_serves_says_so_and_follows_when_it_comes() {
+    let mut stage = Stage::new(&[]);
+    // An address that nobody listens at yet.
+    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = reserved.local_addr().unwrap();
+    drop(reserved);
+    stage.restart_at(&format!("ws://{address}"));
+    let introduction = &stage.provider().introduction;
+    assert!(introduction["away"].is_string(), "{introduction}");
+    assert_eq!(introduction["block"], Value::Null);
+    let (status, body) = readiness(stage.address());
+    assert_eq!(status, 503);
+    assert_eq!(body["reason"], json!("the chain is not reached"));
+    let (alive, _) = http(stage.address(), "GET /health", &[], "");
+    assert_eq!(alive, 200);
+    // What is stored is read and proven.
+    let mut client = Client::connect(stage.address()).unwrap();
+    let root = stage.signed_root();
+    let asked = json!([BUCKET, 1, 0, { "root": root }]);
+    let answer = client.ask("bucket_challengeResponse", asked);
+    assert!(answer["error"].is_null(), "{answer}");
+    let status = Command::new(program())
+        .arg("--base-path")
+        .arg(stage.base_path())
+        .arg("status")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(status.stdout).unwrap();
+    assert!(
+        told.contains("NOT READY     the chain is not reached"),
+        "{told}"
+    );
+
+    let node = stage.chain();
+    forward(
+        TcpListener::bind(address).unwrap(),
+        node.strip_prefix("ws://").unwrap().to_owned(),
+    );
+    until(|| readiness(stage.address()).0 == 200);
+    until(|| stage_of_answer(&stage) == json!("submitted"));
+}
+
+#[test]
+fn s10_restart_on_a_full_disk_a_provider_answers_and_says_that_it_takes_nothing() {
+    let mut stage = Stage::new(&[]);
+    stage.stop();
+    stage.restart_without_room();
+    until(|| stage_of_answer(&stage) == json!("submitted"));
+    let (status, body) = readiness(stage.address());
+    assert_eq!(status, 503);
+    let reason = body["reason"].as_str().unwrap();
+    assert!(reason.contains("nothing is written"), "{reason}");
+    stage.make_block();
+    until(|| stage_of_answer(&stage).is_null());
+    // With room again.
+    stage.stop();
+    stage.restart();
+    let mut client = stage.connect();
+    stage.commit(&mut client, b"it goes on");
+}
