@@ -28,11 +28,13 @@ mod release;
 mod retired;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod unshaped;
 mod uploads;
 
 pub(crate) use build::{Builder, KeepBytes};
 pub use charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
+pub(crate) use commit::now_ms;
 pub use commit::{Committed, NewLeaf};
 pub(crate) use content::ContentChange;
 pub use fetch::Content;
@@ -43,6 +45,7 @@ pub use prune::{Authorisation, Pruned};
 pub use read::Promise;
 pub use release::Released;
 pub use retired::{AuthorisedDeletion, RetiredTree};
+pub use tombstones::Tombstone;
 
 use crate::engine::{
     Access, DamagedLog, Durability, Engine, EngineError, Family, ReadCounts, Shared,

@@ -119,6 +119,9 @@ pub trait ChainClient: Send + Sync + 'static {
     /// The account that is asked about and submitted for.
     fn account(&self) -> AccountId;
 
+    /// The hash of the chain's first block, by which it is told from others.
+    async fn genesis(&self) -> Result<H256, ChainError>;
+
     /// The finalized heads from now on, the present one first. Blocks may be
     /// left out where several are finalized at once. It ends when the chain is
     /// lost; asking again connects again.

@@ -4,19 +4,20 @@
 //! ```text
 //! ChainClient ─┐                        ┌─ challenges
 //! Provider ────┼─► Extension ── run ────┼─ checkpoints
-//! Signer ──────┤       └─ handle        └─ retention
-//! Cosigners ───┘            └─► the RPC
+//! Signer ──────┤       └─ handle        ├─ promises
+//! Cosigners ───┘            └─► the RPC └─ retention
 //! ```
 //!
 //! The stake hangs on challenges alone, so they depend on nothing else: each is a
 //! task of its own, and only the end of answering is the end of all.
 
 use crate::chain::ChainClient;
-use crate::provider::Provider;
+use crate::provider::{OnOtherChain, Provider};
 use crate::schedule::{
     ChallengeBoard, ChallengeConfig, ChallengeError, ChallengeScheduler, CheckpointBoard,
-    CheckpointConfig, CheckpointError, CheckpointScheduler, Cosigners, Countersigner, Retention,
-    RetentionBoard, RetentionConfig, broke_off,
+    CheckpointConfig, CheckpointError, CheckpointScheduler, Cosigners, Countersigner, OwnChain,
+    PromiseBoard, PromiseConfig, PromiseWatch, Retention, RetentionBoard, RetentionConfig,
+    broke_off,
 };
 use crate::signing::Signer;
 use cairn_primitives::challenge::AccountId;
@@ -40,6 +41,10 @@ pub struct ExtensionConfig {
     pub checkpoints: CheckpointConfig,
     /// When trees that a prune has ended are looked at.
     pub retention: RetentionConfig,
+    /// When what the chain has of our signatures is compared with what is here.
+    pub promises: PromiseConfig,
+    /// What to do where the chain is another than the base path's own.
+    pub on_other_chain: OnOtherChain,
 }
 
 /// Why the schedulers do not start.
@@ -58,6 +63,7 @@ pub struct Extension {
     challenges: ChallengeScheduler,
     checkpoints: CheckpointScheduler,
     retention: Retention,
+    promises: PromiseWatch,
     handle: ExtensionHandle,
 }
 
@@ -78,6 +84,8 @@ pub struct ExtensionHandle {
     pub checkpoints: Arc<CheckpointBoard>,
     /// What is kept of retired trees, and why.
     pub retention: Arc<RetentionBoard>,
+    /// What the chain has of our signatures and is not here.
+    pub promises: Arc<PromiseBoard>,
 }
 
 impl Extension {
@@ -95,6 +103,8 @@ impl Extension {
         cosigners: Arc<dyn Cosigners>,
         config: ExtensionConfig,
     ) -> Result<Self, ExtensionError> {
+        let own = OwnChain::new(chain, provider.clone(), config.on_other_chain);
+        let chain: Arc<dyn ChainClient> = Arc::new(own);
         let challenges =
             ChallengeScheduler::new(chain.clone(), provider.clone(), config.challenges)?;
         let checkpoints = CheckpointScheduler::new(
@@ -107,6 +117,7 @@ impl Extension {
         let asked = challenges.board();
         let checkpoints = checkpoints.hurrying(move |bucket| asked.wants_a_checkpoint(bucket));
         let retention = Retention::new(chain.clone(), provider.clone(), config.retention);
+        let promises = PromiseWatch::new(chain.clone(), provider.clone(), config.promises);
         let handle = ExtensionHandle {
             account: chain.account(),
             provider,
@@ -115,11 +126,13 @@ impl Extension {
             challenges: challenges.board(),
             checkpoints: checkpoints.board(),
             retention: retention.board(),
+            promises: promises.board(),
         };
         Ok(Self {
             challenges,
             checkpoints,
             retention,
+            promises,
             handle,
         })
     }
@@ -139,14 +152,17 @@ impl Extension {
         self.handle.provider.register_metrics(registry)?;
         self.handle.challenges.register_metrics(registry)?;
         self.handle.checkpoints.register_metrics(registry)?;
-        self.handle.retention.register_metrics(registry)
+        self.handle.retention.register_metrics(registry)?;
+        self.handle.promises.register_metrics(registry)
     }
 
     /// The same, which asks a second node for each challenge before an answer to
     /// it is handed over.
     #[must_use]
     pub fn with_second_chain(mut self, second: Arc<dyn ChainClient>) -> Self {
-        self.challenges = self.challenges.with_second_chain(second);
+        let provider = self.handle.provider.clone();
+        let own = OwnChain::new(second, provider, OnOtherChain::Refuse);
+        self.challenges = self.challenges.with_second_chain(Arc::new(own));
         self
     }
 
@@ -163,6 +179,7 @@ impl Extension {
         let mut parts = JoinSet::new();
         let answering = parts.spawn(self.challenges.run(stopped.clone())).id();
         parts.spawn(keep(self.checkpoints, stopped.clone()));
+        parts.spawn(keep(self.promises, stopped.clone()));
         parts.spawn(keep(self.retention, stopped));
         let mut shutdown = pin!(shutdown.fuse());
         loop {
@@ -216,6 +233,14 @@ impl Part for CheckpointScheduler {
 
 impl Part for Retention {
     const WHAT: &'static str = "keeping retired trees";
+
+    fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send {
+        self.run(stopped)
+    }
+}
+
+impl Part for PromiseWatch {
+    const WHAT: &'static str = "comparing promises with the chain";
 
     fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send {
         self.run(stopped)

@@ -81,8 +81,6 @@ pub(crate) struct Index {
     /// Held while notes are taken and written, so that what was seen first is
     /// written first.
     totals: Mutex<Totals>,
-    /// Whether it was made just now: what was in hand before is not known.
-    is_new: bool,
 }
 
 fn bucket_key(id: BucketId) -> [u8; 8] {
@@ -156,8 +154,8 @@ impl Index {
     }
 
     fn over(db: IndexDb) -> Result<Self, IndexError> {
-        let is_new = match db.get(Table::Meta, FORMAT_KEY)? {
-            Some(format) if format == INDEX_FORMAT.encode() => false,
+        match db.get(Table::Meta, FORMAT_KEY)? {
+            Some(format) if format == INDEX_FORMAT.encode() => {}
             Some(_) => return Err(damaged("its format is another")),
             None => {
                 let mut batch = db.batch();
@@ -165,16 +163,10 @@ impl Index {
                 let (key, unknown) = duties::unknown_past();
                 batch.put(Table::Duties, &key, &unknown);
                 db.write(batch, true)?;
-                true
             }
-        };
+        }
         let totals = Mutex::new(read_totals(&db)?);
-        Ok(Self { db, totals, is_new })
-    }
-
-    /// Whether it was made just now: what was in hand before is not known.
-    pub(crate) fn is_new(&self) -> bool {
-        self.is_new
+        Ok(Self { db, totals })
     }
 
     /// What is written of a bucket.
@@ -297,6 +289,18 @@ impl Index {
         batch.put(Table::Meta, NONCE_KEY, &raised.encode());
         self.db.write(batch, true)?;
         Ok(raised)
+    }
+
+    /// What is said of the index as a whole under a key.
+    pub(crate) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        Ok(self.db.get(Table::Meta, key)?)
+    }
+
+    /// Keeps what is said of the index as a whole, durably.
+    pub(crate) fn keep_meta(&self, key: &[u8], value: &[u8]) -> Result<(), IndexError> {
+        let mut batch = self.db.batch();
+        batch.put(Table::Meta, key, value);
+        Ok(self.db.write(batch, true)?)
     }
 
     fn put_totals(batch: &mut IndexBatch, totals: Totals) {

@@ -11,8 +11,8 @@ mod unshaped;
 pub use retired::Deletion;
 pub(crate) use retired::{
     DELETIONS, DeletionValue, LIST_COMPLETE_KEY, LISTED, LISTED_END, RETIRED, RetiredRecord,
-    all_nodes, deletion_key, listed_key, nodes_of, parse_deletion_key, parse_listed_key,
-    parse_retired_key, retired_key,
+    TOMBSTONES, TombstoneValue, all_nodes, deletion_key, listed_key, nodes_of, parse_deletion_key,
+    parse_listed_key, parse_retired_key, parse_tombstone_key, retired_key, tombstone_key,
 };
 pub use unshaped::Flaw;
 pub(crate) use unshaped::{
@@ -45,6 +45,10 @@ pub(crate) const KEYSTORE_DIR: &str = "keystore";
 pub(crate) const SCRUB_DIR: &str = "scrub";
 /// In [`SCRUB_DIR`]: how far the round through all buckets has come.
 pub(crate) const SCRUB_ROUND_FILE: &str = "round";
+/// The file within the base path that says which chain it belongs to.
+pub(crate) const CHAIN_FILE: &str = "chain";
+/// The folder within the base path that says what was signed and let go.
+pub(crate) const TOMBSTONES_DIR: &str = "tombstones";
 /// The file whose lock says that a process works on the base path.
 pub(crate) const LOCK_FILE: &str = "LOCK";
 

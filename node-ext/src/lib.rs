@@ -72,7 +72,7 @@ pub use base_path::{BasePath, BasePathError};
 pub use bucket::{
     Answer, At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, CHUNK_RECORDS, Committed,
     Content, Ingested, LEAF_RECORD, NODE_RECORD, NewLeaf, Promise, Pruned, Released, RetiredTree,
-    SpAncestryProof, SpLeavesProof, TREE_RECORDS, View,
+    SpAncestryProof, SpLeavesProof, TREE_RECORDS, Tombstone, View,
 };
 pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Resources, Shared};
 pub use error::{
@@ -95,7 +95,8 @@ pub use pool::{
 };
 pub use printable::{is_unprintable, printable, printable_json, printable_lines};
 pub use provider::{
-    Fault, Lease, Noted, Provider, ProviderError, ProviderOptions, ScrubPlan, ScrubStatistics,
+    Fault, KnownSigned, Lease, LetGo, Noted, OnOtherChain, Provider, ProviderError,
+    ProviderOptions, ScrubPlan, ScrubStatistics, ToldBy, WouldLose,
 };
 pub use salvage::Salvaged;
 pub use scrub::{Pace, Scrub, ScrubFinding, ScrubPoint, StepReport};

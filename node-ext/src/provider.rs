@@ -21,15 +21,22 @@ mod learn;
 mod lease;
 mod ledger;
 mod life;
+mod on_chain;
+mod own_chain;
 mod scrubbing;
 mod sign;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod trash;
 
 pub use error::ProviderError;
 pub use lease::{Fault, Lease};
+pub(crate) use on_chain::Found;
+pub use on_chain::{KnownSigned, ToldBy, WouldLose};
+pub use own_chain::OnOtherChain;
 pub use scrubbing::{ScrubPlan, ScrubStatistics};
+pub use tombstones::LetGo;
 
 use crate::base_path::BasePath;
 use crate::bucket::{Answer, At, Committed, NewLeaf, Promise};
@@ -150,6 +157,7 @@ impl Provider {
             }
             Err(error) => return Err(error),
         };
+        let own_chain = own_chain::Kept::read(base.path(), &index)?;
         let ledger = Arc::new(Ledger::new(index));
         let counts = Arc::new(Counts::default());
         let home = BucketFolders {
@@ -173,6 +181,7 @@ impl Provider {
             budget,
             pool: Arc::new(Pool::new(home, budget.max_open, write_buffer)),
             ledger,
+            own_chain: Mutex::new(own_chain),
             base,
             scrubbing: Arc::new(Scrubbing {
                 plan: options.scrub,
@@ -197,9 +206,6 @@ impl Provider {
         remove_unfinished(&base.buckets_path())?;
         let trash = trash::left_in(&trash_path)?;
         let index = Index::open(&base.path().join(INDEX_DIR))?;
-        if index.is_new() && base.buckets()?.is_empty() {
-            index.has_no_past()?;
-        }
         Ok((index, trash))
     }
 

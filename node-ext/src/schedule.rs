@@ -6,6 +6,8 @@ mod checkpoint_rules;
 mod checkpoints;
 mod cosign;
 mod heads;
+mod own_chain;
+mod promises;
 mod retention;
 #[cfg(test)]
 pub(crate) mod village;
@@ -23,4 +25,10 @@ pub use checkpoints::{
     CheckpointStage, CheckpointStatistics,
 };
 pub use cosign::{Ask, CheckpointRequest, CosignError, Cosigners, Countersigner, Holding, Refusal};
-pub use retention::{Kept, Retention, RetentionBoard, RetentionConfig, RetentionStatistics};
+pub(crate) use own_chain::OwnChain;
+pub use promises::{
+    PromiseBoard, PromiseConfig, PromiseStatistics, PromiseTrouble, PromiseWatch,
+};
+pub use retention::{
+    Kept, NotJudged, Retention, RetentionBoard, RetentionConfig, RetentionStatistics,
+};

@@ -1,8 +1,8 @@
-//! Flags that say when checkpoints are brought, and when a challenge is
-//! answered without a proof.
+//! Flags that say which chain is followed, when checkpoints are brought, and when a
+//! challenge is answered without a proof.
 
-use cairn_node_ext::ExtensionConfig;
 use cairn_node_ext::schedule::{ChallengeConfig, CheckpointConfig};
+use cairn_node_ext::{ExtensionConfig, OnOtherChain};
 use cairn_rpc::CosignerLimits;
 use clap::Args;
 
@@ -35,6 +35,9 @@ pub(crate) struct ScheduleArgs {
     /// stake, as silence would
     #[arg(long, help_heading = "Challenges")]
     claim_at_risk: bool,
+    /// Follow another chain than the base path has followed so far, and forget what that one told
+    #[arg(long, help_heading = "Options")]
+    new_chain: bool,
 }
 
 impl ScheduleArgs {
@@ -59,6 +62,10 @@ impl ScheduleArgs {
                 bytes: self.checkpoint_bytes,
                 age: self.checkpoint_age,
                 ..CheckpointConfig::default()
+            },
+            on_other_chain: match self.new_chain {
+                true => OnOtherChain::Adopt,
+                false => OnOtherChain::Refuse,
             },
             ..ExtensionConfig::default()
         }

@@ -115,7 +115,8 @@ fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer()
             // Whatever it was is over for the next one.
             std::fs::remove_dir_all(&folder).unwrap();
             copy(&pristine, &folder);
-            start(&herd.base()).accept(BucketId(DAMAGED)).unwrap();
+            let provider = start(&herd.base());
+            provider.accept(BucketId(DAMAGED), false).unwrap();
         }
     }
     println!("found {found}, harmless {harmless}");

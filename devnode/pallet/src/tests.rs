@@ -1,5 +1,6 @@
 //! Each rule with what it takes and what it refuses.
 
+mod afterlife;
 mod agreements;
 mod answers;
 mod challenges;

@@ -389,7 +389,7 @@ fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError>
 }
 
 /// Milliseconds since the Unix epoch; 0 on a clock before it.
-pub(super) fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

@@ -5,7 +5,7 @@ use crate::engine::Family;
 use crate::error::ProveError;
 use crate::layout::{self, Child, PromiseValue};
 use cairn_primitives::chunk_tree;
-use cairn_primitives::{Commitment, H256, LeafIndex};
+use cairn_primitives::{Commitment, H256, LeafCount, LeafIndex, Sequence};
 use std::io::Write;
 
 /// A commitment that the provider has signed, and may be challenged for.
@@ -33,8 +33,33 @@ impl Bucket {
             .filter(|tree| tree.releasing)
             .map(|tree| tree.commitment.start_seq)
             .collect();
+        let promises = self.promises_of_all_trees()?;
+        Ok(promises.filter(move |promise| match promise {
+            Ok(promise) => !releasing.contains(&promise.commitment.start_seq),
+            Err(_) => true,
+        }))
+    }
+
+    /// For how many leaves a root of a tree was signed, if it was: one read.
+    pub(crate) fn promise_of(
+        &self,
+        tree: Sequence,
+        root: &H256,
+    ) -> Result<Option<LeafCount>, ProveError> {
+        let key = layout::promise_key(root, tree);
+        let Some(value) = self.engine.get(Family::Tree, &key)? else {
+            return Ok(None);
+        };
+        let value = PromiseValue::parse(&value)
+            .ok_or_else(|| self.unsound("a record of what was signed cannot be read"))?;
+        Ok(Some(value.count))
+    }
+
+    pub(super) fn promises_of_all_trees(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Promise, ProveError>>, ProveError> {
         let entries = self.engine.scan(Family::Tree, layout::PROMISES)?;
-        let promises = entries.map(|entry| {
+        Ok(entries.map(|entry| {
             let (key, value) = entry?;
             let parsed = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
             let ((mmr_root, start_seq), value) = parsed.ok_or_else(|| ProveError::Unsound {
@@ -50,10 +75,6 @@ impl Bucket {
                 commitment,
                 signed_ms: value.signed_ms,
             })
-        });
-        Ok(promises.filter(move |promise| match promise {
-            Ok(promise) => !releasing.contains(&promise.commitment.start_seq),
-            Err(_) => true,
         }))
     }
 }

@@ -2,17 +2,19 @@
 //! refers to with it.
 //!
 //! Marked first, durably, so that nothing is proven from what is half gone;
-//! then its promises, its nodes, the content (`sweep`), the leaves, the bytes on
+//! then its promises, each of which leaves a tombstone, its nodes, the content (`sweep`), the leaves, the bytes on
 //! disk, and its own record last. Interrupted anywhere, the next call goes on.
 
 mod list;
 pub(super) mod sweep;
 
-use super::{Bucket, RetiredTree};
+use super::{Bucket, RetiredTree, now_ms};
 use crate::engine::{Batch, Durability, EngineError, Family};
 use crate::error::ReleaseError;
-use crate::layout::{self, DeletionValue, RetiredRecord, Usage};
-use cairn_primitives::Sequence;
+use crate::layout::{
+    self, DeletionValue, PromiseValue, RetiredRecord, TombstoneValue, Usage,
+};
+use cairn_primitives::{H256, LeafCount, Sequence};
 use codec::Encode;
 use std::time::Duration;
 
@@ -139,19 +141,29 @@ impl Bucket {
         Ok(releasing)
     }
 
+    /// Puts a tombstone in the place of each promise of a tree.
     fn remove_promises(&self, tree: Sequence) -> Result<(), ReleaseError> {
+        let gone_ms = now_ms();
         let mut doomed = Vec::new();
-        let remove = |keys: &mut Vec<Box<[u8]>>| {
+        let remove = |promises: &mut Vec<(Box<[u8]>, H256, LeafCount)>| {
             let mut batch = self.engine.batch();
-            for key in keys.drain(..) {
+            for (key, root, count) in promises.drain(..) {
                 batch.delete(Family::Tree, key);
+                let tombstone = TombstoneValue { count, gone_ms };
+                let key = layout::tombstone_key(tree, &root);
+                batch.put(Family::Tree, key, &tombstone.to_bytes());
             }
             self.write_shortened(batch, Durability::Buffered)
         };
         for entry in self.engine.scan(Family::Tree, layout::PROMISES)? {
-            let (key, _) = entry?;
-            if layout::parse_promise_key(&key).is_some_and(|(_, of)| of == tree) {
-                doomed.push(key);
+            let (key, value) = entry?;
+            if let Some((root, of)) = layout::parse_promise_key(&key)
+                && of == tree
+            {
+                // That it was signed is known, though for how much may not be.
+                let promise = PromiseValue::parse(&value);
+                let count = promise.map(|promise| promise.count).unwrap_or_default();
+                doomed.push((key, root, count));
             }
             if doomed.len() == PROMISES_AT_ONCE {
                 remove(&mut doomed)?;

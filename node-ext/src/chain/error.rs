@@ -1,5 +1,7 @@
 //! Why a chain could not be asked.
 
+use cairn_primitives::H256;
+
 /// Why a chain did not answer, or did not take a submission.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
@@ -21,6 +23,17 @@ pub enum ChainError {
          and is Cairn as new as its runtime?"
     )]
     Unsupported(String),
+    /// It is another chain than the one that is followed.
+    #[error(
+        "the chain that begins with {found:?} is served here, and {expected:?} is the one that is \
+         followed: name a node of that chain"
+    )]
+    OtherChain {
+        /// The genesis hash of the chain that is followed.
+        expected: H256,
+        /// That of the one that was met.
+        found: H256,
+    },
     /// The key that signs for the account is not at hand.
     #[error(
         "the keystore has no key of type `stor` for account {account}: insert it with `cairn key \
@@ -40,7 +53,7 @@ impl ChainError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::NoSuchBlock { .. } | Self::NotTaken(_) => true,
-            Self::Unsupported(_) | Self::NoKey { .. } => false,
+            Self::Unsupported(_) | Self::OtherChain { .. } | Self::NoKey { .. } => false,
         }
     }
 }

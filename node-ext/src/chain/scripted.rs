@@ -89,6 +89,7 @@ struct Inner {
     finalized: H256,
     pool: Pool,
     forks: u64,
+    genesis: H256,
     clients: Vec<Arc<Mutex<client::Connection>>>,
     offers_judging: bool,
 }
@@ -120,12 +121,19 @@ impl ScriptedChain {
             finalized: head.hash,
             pool: Pool::default(),
             forks: 0,
+            genesis: head.hash,
             clients: Vec::new(),
             offers_judging: true,
         };
         Self {
             inner: Arc::new(Mutex::new(inner)),
         }
+    }
+
+    /// The same under another first block's hash: another chain.
+    pub(crate) fn with_genesis(self, genesis: H256) -> Self {
+        self.inner.lock().genesis = genesis;
+        self
     }
 
     /// The chain as an account sees it.

@@ -78,6 +78,10 @@ impl ChainClient for StillChain {
         self.account
     }
 
+    async fn genesis(&self) -> Result<H256, ChainError> {
+        Ok(H256::zero())
+    }
+
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         Ok(stream::iter([HEAD]).chain(stream::pending()).boxed())
     }

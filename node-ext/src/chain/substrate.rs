@@ -140,6 +140,10 @@ where
         self.account
     }
 
+    async fn genesis(&self) -> Result<H256, ChainError> {
+        Ok(self.client.info().genesis_hash)
+    }
+
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         // Listened to before the present head is looked up: nothing is missed.
         let notified = self.client.finality_notification_stream();

@@ -164,11 +164,10 @@ impl SubxtClient {
         let link = Arc::new(Link::open(self.dial.dial().await?).await?);
         let genesis = self.genesis.get_or_init(|| link.genesis);
         if *genesis != link.genesis {
-            return Err(ChainError::Unsupported(format!(
-                "the chain that begins with {genesis:?} was served here, and now one that begins \
-                 with {:?}",
-                link.genesis
-            )));
+            return Err(ChainError::OtherChain {
+                expected: *genesis,
+                found: link.genesis,
+            });
         }
         link::tell_missing(&link.latest());
         *held = Some(link.clone());
@@ -267,6 +266,11 @@ async fn head_of(link: &Link, hash: H256, header: &Header) -> Result<Head, Chain
 impl ChainClient for SubxtClient {
     fn account(&self) -> AccountId {
         self.account
+    }
+
+    async fn genesis(&self) -> Result<H256, ChainError> {
+        let link = self.within(self.link()).await?;
+        Ok(link.genesis)
     }
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {

@@ -35,7 +35,10 @@ async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
     client.break_off(breaking);
     client.lack(lacking);
     let config = ExtensionConfig {
-        retention: RetentionConfig { every: 0 },
+        retention: RetentionConfig {
+            every: 0,
+            ..RetentionConfig::default()
+        },
         ..ExtensionConfig::default()
     };
     let wire = Arc::<Wire>::default();

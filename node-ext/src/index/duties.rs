@@ -17,14 +17,24 @@ pub(crate) enum DutyKind {
     Window,
     /// A retired tree that waits for the chain's leave to go.
     Retention,
+    /// What the chain was last seen to have of this account's signatures.
+    Promised,
 }
 
 impl DutyKind {
+    const ALL: [Self; 4] = [
+        Self::Challenge,
+        Self::Window,
+        Self::Retention,
+        Self::Promised,
+    ];
+
     const fn tag(self) -> u8 {
         match self {
             Self::Challenge => b'c',
             Self::Window => b'w',
             Self::Retention => b'r',
+            Self::Promised => b'p',
         }
     }
 
@@ -65,7 +75,23 @@ impl Index {
         Ok(self.db.write(batch, true)?)
     }
 
-    /// Notes of an index that was made anew that nothing was signed before it.
+    /// Forgets all that only a chain has told, durably: as an index that was
+    /// made anew.
+    pub(crate) fn forget_chain(&self) -> Result<(), IndexError> {
+        let mut batch = self.db.batch();
+        for kind in DutyKind::ALL {
+            for (name, _) in self.duties(kind)? {
+                batch.delete(Table::Duties, &kind.key(&name));
+            }
+        }
+        let (key, unknown) = unknown_past();
+        batch.put(Table::Duties, &key, &unknown);
+        Ok(self.db.write(batch, true)?)
+    }
+
+    /// Notes of an index that nothing was signed for windows before it was made:
+    /// no base path can know that of its key by itself.
+    #[cfg(test)]
     pub(crate) fn has_no_past(&self) -> Result<(), IndexError> {
         self.write_duties(DutyKind::Window, &[(PAST_OF_WINDOWS.to_vec(), None)])
     }

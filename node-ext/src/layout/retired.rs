@@ -89,6 +89,51 @@ impl DeletionValue {
     }
 }
 
+/// What all keys of tombstones begin with.
+pub(crate) const TOMBSTONES: &[u8] = b"g";
+
+/// Key of what was signed and let go, by its tree and root.
+pub(crate) fn tombstone_key(tree: Sequence, root: &H256) -> [u8; 41] {
+    let mut key = [b'g'; 41];
+    key[1..9].copy_from_slice(&tree.0.to_be_bytes());
+    key[9..].copy_from_slice(root.as_bytes());
+    key
+}
+
+/// The tree and root that the key of a tombstone names.
+pub(crate) fn parse_tombstone_key(key: &[u8]) -> Option<(Sequence, H256)> {
+    let (tag, rest) = key.split_first()?;
+    let (tree, root) = rest.split_at_checked(8)?;
+    let tree = u64::from_be_bytes(tree.try_into().ok()?);
+    let root = <[u8; 32]>::try_from(root).ok()?;
+    (*tag == b'g').then_some((Sequence(tree), H256(root)))
+}
+
+/// A signed root that was let go: how many leaves it stood for, and when it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TombstoneValue {
+    pub(crate) count: LeafCount,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) gone_ms: u64,
+}
+
+impl TombstoneValue {
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        let mut value = [0; 16];
+        value[..8].copy_from_slice(&self.count.get().to_be_bytes());
+        value[8..].copy_from_slice(&self.gone_ms.to_be_bytes());
+        value
+    }
+
+    pub(crate) fn parse(value: &[u8]) -> Option<Self> {
+        let (count, gone) = value.split_at_checked(8)?;
+        Some(Self {
+            count: LeafCount::new(u64::from_be_bytes(count.try_into().ok()?))?,
+            gone_ms: u64::from_be_bytes(gone.try_into().ok()?),
+        })
+    }
+}
+
 /// What all keys of a tree's nodes begin with, and the first key past them;
 /// `None` for a tree that starts at the last number.
 pub(crate) fn nodes_of(tree: Sequence) -> Option<(TreeKey, TreeKey)> {

@@ -1,11 +1,12 @@
 //! Why a provider does not do what it was asked, in the words of whom to ask next.
 
+use super::on_chain::WouldLose;
 use crate::base_path::BasePathError;
 use crate::error::{CommitError, CreateError, IngestError, OpenError, ProveError};
 use crate::index::IndexError;
 use crate::pool::BudgetError;
 use crate::transfer::TransferError;
-use cairn_primitives::BucketId;
+use cairn_primitives::{BucketId, H256};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,6 +22,20 @@ pub enum ProviderError {
     /// The index cannot be used.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The chain is not the one that the base path belongs to.
+    #[error(
+        "{path} belongs to the chain that begins with {expected:?}, and the one that begins with \
+         {found:?} is served: name a node of the former, or say --new-chain if the base path is to \
+         follow the latter from now on"
+    )]
+    OtherChain {
+        /// The base path.
+        path: PathBuf,
+        /// The genesis hash of its own chain.
+        expected: H256,
+        /// That of the one that was met.
+        found: H256,
+    },
     /// There is no such bucket.
     #[error("there is no bucket {bucket} in {path}; `cairn bucket list` shows those that are")]
     NoSuchBucket {
@@ -92,6 +107,18 @@ pub enum ProviderError {
         bucket: BucketId,
         /// What is missing.
         reason: String,
+    },
+    /// It has not all that is known to have been signed.
+    #[error(
+        "bucket {bucket} is not taken as it is: {lost}. Whoever has a signature over that may \
+         challenge it, and the stake hangs on it: put a newer copy in its place, or say \
+         --even-behind if there is none"
+    )]
+    WouldLose {
+        /// The bucket.
+        bucket: BucketId,
+        /// What is here, and what is not.
+        lost: Box<WouldLose>,
     },
     /// It is not made.
     #[error(transparent)]

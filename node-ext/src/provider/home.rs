@@ -65,6 +65,18 @@ impl BucketFolders {
         self.folder.join(bucket_dir_name(id))
     }
 
+    /// A bucket as its folder has it, to be compared and never written, for who
+    /// has its place in the pool.
+    pub(super) fn open_as_it_is(&self, id: BucketId) -> Result<Bucket, HomeError> {
+        let path = self.path(id);
+        if !path.is_dir() {
+            return Err(HomeError::Absent);
+        }
+        let bucket = Bucket::open(&path, Access::ReadOnly, &self.shared)?;
+        check_name(&bucket, id, path)?;
+        Ok(bucket)
+    }
+
     /// A bucket that has lost what was signed must not sign anything else.
     fn check_promised(&self, bucket: &Bucket) -> Result<(), HomeError> {
         let record = self.ledger.record(bucket.id());
@@ -105,13 +117,7 @@ impl BucketFolders {
             Bucket::open(&path, Access::ReadOnly, &self.shared)?.check_journal()?;
         }
         let bucket = Bucket::open(&path, access, &self.shared)?;
-        if bucket.id() != id {
-            return Err(HomeError::Open(OpenError::AnotherBucket {
-                path,
-                expected: id,
-                found: bucket.id(),
-            }));
-        }
+        check_name(&bucket, id, path)?;
         self.check_promised(&bucket)?;
         Ok(bucket)
     }
@@ -132,6 +138,18 @@ fn make_durable(path: &Path, id: BucketId, shared: &Shared) {
     if let Err(error) = opened {
         tracing::warn!(bucket = %id, %error, "what is in the bucket's log could not be made durable");
     }
+}
+
+fn check_name(bucket: &Bucket, expected: BucketId, path: PathBuf) -> Result<(), HomeError> {
+    let found = bucket.id();
+    if found == expected {
+        return Ok(());
+    }
+    Err(HomeError::Open(OpenError::AnotherBucket {
+        path,
+        expected,
+        found,
+    }))
 }
 
 impl Home for BucketFolders {

@@ -4,7 +4,7 @@ use super::counts::Counts;
 use super::home::{BucketFolders, HomeError};
 use super::ledger::Ledger;
 use super::scrubbing::Scrubbing;
-use super::{Lease, ProviderError, io, trash};
+use super::{Lease, ProviderError, io, own_chain, trash};
 use crate::base_path::BasePath;
 use crate::engine::Access;
 use crate::index::BucketRecord;
@@ -29,6 +29,7 @@ pub(super) struct Inner {
     pub(super) base: BasePath,
     pub(super) budget: Budget,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) own_chain: Mutex<own_chain::Kept>,
     pub(super) pool: Arc<Pool<BucketFolders>>,
     pub(super) scrubbing: Arc<Scrubbing>,
     pub(super) counts: Arc<Counts>,

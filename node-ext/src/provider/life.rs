@@ -1,7 +1,9 @@
 //! A bucket's whole life: made, copied out, taken in, accepted as it is, removed.
 
 use super::home::BucketFolders;
-use super::{Provider, ProviderError, trash};
+use super::on_chain::{KnownSigned, ToldBy, WouldLose};
+use super::tombstones::LettingGo;
+use super::{Provider, ProviderError, tombstones, trash};
 use crate::bucket::BucketConfig;
 use crate::error::CreateError;
 use crate::index::BucketRecord;
@@ -47,19 +49,43 @@ impl Provider {
     }
 
     /// Takes a bucket as it is: out of quarantine, and without what the index
-    /// says was signed of it. For an operator who has repaired it, or knows
-    /// that it is not the newest copy.
+    /// says was signed of it. For an operator who has repaired it, or put
+    /// another copy in its place. It is compared first with all that is known to
+    /// have been signed: by the index, and by the chain when it was seen last.
     ///
     /// # Errors
     ///
-    /// As [`Provider::lease`]: where it still does not open, it stays where it was.
-    pub fn accept(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
+    /// [`ProviderError::WouldLose`] where something of that is not in it, unless
+    /// it is to be taken `even_behind`; then what is lost is noted as let go. As
+    /// [`Provider::lease`] where it still does not open. It stays where it was.
+    pub fn accept(
+        &self,
+        id: BucketId,
+        even_behind: bool,
+    ) -> Result<BucketRecord, ProviderError> {
         let (inner, ledger) = (&self.inner, &self.inner.ledger);
         inner.check_writes()?;
         if !inner.pool.home().path(id).is_dir() {
             return Err(inner.no_such_bucket(id));
         }
         let reservation = self.reserve(id, Wanted::read().wait)?;
+        let lost = self.would_lose(id)?;
+        if !lost.lost.is_empty() {
+            if !even_behind {
+                return Err(ProviderError::WouldLose {
+                    bucket: id,
+                    lost: Box::new(lost),
+                });
+            }
+            let commitments = lost.lost.iter().map(|lost| lost.commitment).collect();
+            let letting_go = LettingGo {
+                // Between what is known and what is here more may have been signed.
+                may_be_more: true,
+                commitments,
+                ..LettingGo::default()
+            };
+            tombstones::write(self.path(), id, &letting_go)?;
+        }
         let (before, reason) = (ledger.record(id), ledger.quarantined(id));
         ledger.forget(id);
         drop(reservation);
@@ -103,6 +129,53 @@ impl Provider {
         Ok(true)
     }
 
+    /// What is known to have been signed of a bucket and is not in its folder,
+    /// which nobody else can have meanwhile.
+    fn would_lose(&self, id: BucketId) -> Result<WouldLose, ProviderError> {
+        let home = self.inner.pool.home();
+        let bucket = home.open_as_it_is(id).map_err(|error| {
+            self.inner.refused(id, crate::pool::LeaseError::Open(error))
+        })?;
+        let mut signed = self.on_chain(id)?;
+        let noted = self.inner.ledger.record(id).and_then(|record| record.signed);
+        signed.extend(noted.map(|promise| KnownSigned {
+            commitment: promise.commitment,
+            told_by: ToldBy::Index,
+        }));
+        let mut lost = Vec::new();
+        for known in signed {
+            if !known.is_in(&bucket)? {
+                lost.push(known);
+            }
+        }
+        Ok(WouldLose {
+            have: bucket.commitment(),
+            lost,
+        })
+    }
+
+    /// Notes what was signed of a bucket that is about to go.
+    fn note_let_go(&self, id: BucketId) -> Result<(), ProviderError> {
+        let opened = self.inner.pool.home().open_as_it_is(id);
+        let read = opened.ok().and_then(|bucket| LettingGo::of(&bucket).ok());
+        let letting_go = match read {
+            Some(all) => all,
+            // What else knows of it.
+            None => {
+                let noted = self.inner.ledger.record(id).and_then(|record| record.signed);
+                let on_chain = self.on_chain(id)?.into_iter();
+                let mut commitments: Vec<_> = on_chain.map(|known| known.commitment).collect();
+                commitments.extend(noted.map(|promise| promise.commitment));
+                LettingGo {
+                    may_be_more: !commitments.is_empty() || self.inner.pool.home().path(id).is_dir(),
+                    commitments,
+                    ..LettingGo::default()
+                }
+            }
+        };
+        tombstones::write(self.path(), id, &letting_go)
+    }
+
     /// Removes a bucket that nobody else can have.
     fn discard(
         &self,
@@ -111,6 +184,9 @@ impl Provider {
     ) -> Result<(), ProviderError> {
         self.inner.check_writes()?;
         let path = self.inner.pool.home().path(id);
+        if path.is_dir() || self.inner.ledger.record(id).is_some() {
+            self.note_let_go(id)?;
+        }
         if path.is_dir() {
             let trash = self.inner.base.path().join(TRASH_DIR);
             let discarded = trash::discard(&path, &trash, id)?;

@@ -1,39 +1,42 @@
-//! Letting retired trees go when the chain says that nothing signed of them can
-//! be challenged any more (I10), and not before.
+//! Letting retired trees go when nothing signed of them can be asked for any
+//! more (I10), and not before.
 //!
 //! Slow on purpose: what it may release has waited for a challenge period of
-//! two days, and a release rewrites what is left of a bucket. A whole bucket is
-//! never removed here; whose agreement has ended is told of, and an operator
-//! deletes it.
+//! two days, by the chain's clock and by this provider's, and a release rewrites
+//! what is left of a bucket. A whole bucket is never removed here; one that
+//! nothing holds is told of, and an operator deletes it.
 
+mod asking;
 mod board;
-mod ended;
 mod rules;
 #[cfg(test)]
 mod tests;
 mod trees;
+mod waits;
 
+pub use asking::NotJudged;
 pub use board::{RetentionBoard, RetentionStatistics};
 pub use rules::Kept;
 
 use super::heads::Heads;
-use crate::chain::{ChainClient, ChainError, Head};
-use crate::index::IndexError;
-use crate::provider::{Provider, ProviderError};
-use cairn_primitives::challenge::AccountId;
-use cairn_primitives::onchain::{BucketInfo, OpenChallenge};
+use crate::chain::{ChainClient, Head};
+use crate::provider::Provider;
+use asking::{Asking, Judged, Look};
 use cairn_primitives::{BucketId, Sequence};
-use ended::Endings;
 use futures::FutureExt;
-use rules::{Agreed, ChainSays, Retired};
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use waits::Waits;
 
 /// Anchor blocks between two looks: an hour. Every look opens each bucket that
 /// is here, to see which trees it has retired.
 const USUAL_EVERY: u32 = 600;
+/// The challenge period of chains in production, 48 hours: a node that tells of
+/// a shorter one is not believed for it.
+const USUAL_WAIT: Duration = Duration::from_secs(48 * 60 * 60);
 /// Buckets whose ids are read at once.
 const PAGE: usize = 256;
 
@@ -43,52 +46,30 @@ pub struct RetentionConfig {
     /// Anchor blocks from one look at all buckets to the next; 0 for at every
     /// finalized block.
     pub every: u32,
+    /// How long nothing must have held a bucket, by time that this provider saw
+    /// pass, before anything of it goes; a challenge period of six seconds a
+    /// block where that is longer.
+    pub least_wait: Duration,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
-        Self { every: USUAL_EVERY }
+        Self {
+            every: USUAL_EVERY,
+            least_wait: USUAL_WAIT,
+        }
     }
-}
-
-/// Why a look was broken off. The next one looks again.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Chain(#[from] ChainError),
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-    #[error(transparent)]
-    Index(#[from] IndexError),
-    #[error("the work was broken off: {0}")]
-    BrokenOff(#[from] tokio::task::JoinError),
-}
-
-/// What is asked of the chain once for all buckets of a look.
-struct Look {
-    head: Head,
-    challenge_period: u32,
-    open: Vec<OpenChallenge>,
-    listed: HashSet<BucketId>,
-}
-
-/// What one bucket came to.
-#[derive(Default)]
-struct Seen {
-    kept: Vec<(Sequence, Kept)>,
-    may_go: Vec<Sequence>,
-    has_ended: bool,
 }
 
 /// Releases retired trees when the chain lets them go.
 pub struct Retention {
-    chain: Arc<dyn ChainClient>,
-    provider: Arc<Provider>,
+    asking: Arc<Asking>,
     config: RetentionConfig,
     board: Arc<RetentionBoard>,
-    endings: Arc<Endings>,
     next_at: u32,
-    /// Buckets that were told of as ended.
+    /// When all buckets were looked at last.
+    looked_at: Option<Instant>,
+    /// Buckets that were told of as free to be deleted.
     told: HashSet<BucketId>,
 }
 
@@ -108,13 +89,18 @@ impl Retention {
         provider: Arc<Provider>,
         config: RetentionConfig,
     ) -> Self {
-        Self {
+        let asking = Arc::new(Asking {
             chain,
             provider,
+            least_wait: config.least_wait,
+            head: Default::default(),
+        });
+        Self {
+            board: Arc::new(RetentionBoard::new(asking.clone())),
+            asking,
             config,
-            board: Arc::default(),
-            endings: Arc::default(),
             next_at: 0,
+            looked_at: None,
             told: HashSet::new(),
         }
     }
@@ -128,12 +114,12 @@ impl Retention {
     /// under way then ends by itself, or goes on at the next start.
     pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
-        let mut heads = Heads::of(self.chain.clone(), "retention");
+        let mut heads = Heads::of(self.asking.chain.clone(), "retention");
         loop {
             let mut looked = pin!(
                 async {
                     let head = heads.next().await;
-                    self.saw(head).await;
+                    self.saw(head, Instant::now()).await;
                 }
                 .fuse()
             );
@@ -145,12 +131,20 @@ impl Retention {
     }
 
     /// Looks at all buckets as of a finalized head, if it is time.
-    async fn saw(&mut self, head: Head) {
-        if head.anchor < self.next_at {
+    async fn saw(&mut self, head: Head, now: Instant) {
+        *self.asking.head.lock() = Some(head);
+        // A chain that seems to go back is looked at too: what it said before is
+        // not so.
+        let due = self.next_at.saturating_sub(self.config.every)..self.next_at;
+        if due.contains(&head.anchor) {
             return;
         }
-        match self.look(head).await {
+        let passed = self
+            .looked_at
+            .map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        match self.look(head, passed).await {
             Ok(()) => {
+                self.looked_at = Some(now);
                 self.next_at = head.anchor.saturating_add(self.config.every);
                 self.board.counts.lock().rounds += 1;
             }
@@ -158,7 +152,7 @@ impl Retention {
                 tracing::warn!(%error, "retired trees are not looked at; it is tried again");
                 // Nothing is lost by waiting, and what does not pass is not told
                 // at every block.
-                if let Failure::Chain(error) = error
+                if let NotJudged::Chain(error) = error
                     && !error.is_passing()
                 {
                     self.next_at = head.anchor.saturating_add(self.config.every);
@@ -167,37 +161,45 @@ impl Retention {
         }
     }
 
-    async fn look(&mut self, head: Head) -> Result<(), Failure> {
-        let look = Look {
-            head,
-            challenge_period: self.chain.limits(head.hash).await?.challenge_period,
-            open: self.chain.open_challenges(head.hash).await?,
-            listed: self.chain.buckets(head.hash).await?.into_iter().collect(),
-        };
+    async fn look(&mut self, head: Head, passed: Duration) -> Result<(), NotJudged> {
+        let look = self.asking.look(head).await?;
+        let mut waits = self
+            .asking
+            .blocking(|provider| Waits::read(provider.index()))
+            .await??;
         let mut kept = BTreeMap::new();
         let mut ended = HashSet::new();
+        let mut to_release = Vec::new();
         let mut after = None;
         loop {
-            let provider = self.provider.clone();
-            let page = tokio::task::spawn_blocking(move || provider.page(after, PAGE)).await??;
+            let page = self
+                .asking
+                .blocking(move |provider| provider.page(after, PAGE))
+                .await??;
             let Some((last, _)) = page.last() else { break };
             after = Some(*last);
             for (id, _) in page {
-                let seen = self.look_at(&look, id).await?;
-                kept.extend(seen.kept.into_iter().map(|(tree, why)| ((id, tree), why)));
-                if seen.has_ended {
+                let judged = self
+                    .look_at(&look, id, (head.anchor, passed), &mut waits)
+                    .await?;
+                kept.extend(judged.kept.into_iter().map(|(tree, why)| ((id, tree), why)));
+                if judged.may_be_deleted {
                     ended.insert(id);
                 }
-                for tree in seen.may_go {
-                    self.release(id, tree).await?;
-                }
+                to_release.extend(judged.may_go.into_iter().map(|tree| (id, tree)));
             }
+        }
+        self.asking
+            .blocking(move |provider| waits.write(provider.index()))
+            .await??;
+        for (id, tree) in to_release {
+            self.release(id, tree).await?;
         }
         for id in ended.difference(&self.told) {
             tracing::info!(
                 bucket = %id,
-                "the agreement with a bucket and the time for challenges are over: `cairn bucket \
-                 delete {id}` gives its bytes back"
+                "nothing holds a bucket any more, and the time for challenges is over: \
+                 `cairn bucket delete {id}` gives its bytes back. Do not agree to it again afterwards"
             );
         }
         let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
@@ -205,71 +207,49 @@ impl Retention {
         counts.kept = number(kept.len());
         counts.ended_buckets = number(ended.len());
         drop(counts);
-        self.told.clone_from(&ended);
-        *self.board.ended.lock() = ended;
+        self.told = ended;
         *self.board.kept.lock() = kept;
         Ok(())
     }
 
-    async fn look_at(&self, look: &Look, id: BucketId) -> Result<Seen, Failure> {
-        let info = self.chain.bucket(look.head.hash, id).await?;
-        let retired = match self.retired(id).await? {
-            Ok(retired) => retired,
-            Err(error) => {
-                tracing::warn!(bucket = %id, %error, "a bucket's retired trees are not looked at");
-                return Ok(Seen::default());
+    async fn look_at(
+        &self,
+        look: &Look,
+        id: BucketId,
+        (anchor, passed): (u32, Duration),
+        waits: &mut Waits,
+    ) -> Result<Judged, NotJudged> {
+        let info = self.asking.bucket(look, id).await?;
+        let says = look.says(info.as_ref(), id);
+        let is_free = says.is_free();
+        let free = waits.note(id, is_free.is_ok(), anchor, passed);
+        let judged = match is_free.and_then(|()| says.is_over(free)) {
+            // What was signed need not be read for that.
+            Err(why) => {
+                let retired = self.asking.retired(id).await?;
+                retired.map(|retired| Judged::all_kept(retired, why))
+            }
+            Ok(()) => {
+                let trees = self.asking.trees(id).await?;
+                trees.map(|trees| Judged::by_rule(&trees, |going| says.may_go(going, free)))
             }
         };
-        let says = look.says(info.as_ref(), self.chain.account(), id);
-        let ended = self.note_ending(id, says.agreed(), says.anchor).await?;
-        let mut seen = Seen {
-            has_ended: ended.is_some_and(|ended| {
-                info.is_some() && says.anchor > ended.saturating_add(says.challenge_period)
-            }),
-            ..Seen::default()
-        };
-        for (tree, is_going) in retired {
-            match says.may_go(&tree, ended) {
-                // Once begun, a release is ended: nothing is proven any more.
-                _ if is_going => seen.may_go.push(tree.tree),
-                Ok(()) => seen.may_go.push(tree.tree),
-                Err(why) => seen.kept.push((tree.tree, why)),
-            }
-        }
-        Ok(seen)
+        Ok(judged.unwrap_or_else(|error| {
+            tracing::warn!(bucket = %id, %error, "a bucket's retired trees are not looked at");
+            Judged::default()
+        }))
     }
 
-    /// The retired trees of a bucket with what was signed of each, and whether
-    /// its release has begun.
-    async fn retired(
-        &self,
-        id: BucketId,
-    ) -> Result<Result<Vec<(Retired, bool)>, ProviderError>, Failure> {
-        let provider = self.provider.clone();
-        Ok(tokio::task::spawn_blocking(move || trees::retired_of(&provider, id)).await?)
-    }
-
-    async fn note_ending(
-        &self,
-        id: BucketId,
-        agreed: Agreed,
-        anchor: u32,
-    ) -> Result<Option<u32>, Failure> {
-        let (provider, endings) = (self.provider.clone(), self.endings.clone());
-        let noted =
-            tokio::task::spawn_blocking(move || endings.note(provider.index(), id, agreed, anchor));
-        Ok(noted.await??)
-    }
-
-    async fn release(&self, id: BucketId, tree: Sequence) -> Result<(), Failure> {
-        let provider = self.provider.clone();
-        let released = tokio::task::spawn_blocking(move || trees::release(&provider, id, tree));
+    async fn release(&self, id: BucketId, tree: Sequence) -> Result<(), NotJudged> {
+        let released = self
+            .asking
+            .blocking(move |provider| trees::release(provider, id, tree));
         match released.await? {
             Ok(released) => {
                 self.board.counts.lock().released += 1;
                 tracing::info!(
                     bucket = %id, %tree, leaves = released.leaves, bytes = released.content.bytes,
-                    "a retired tree is released, since nothing of it can be challenged any more"
+                    "a retired tree is released, since nobody can bring a challenge of it about"
                 );
             }
             Err(error) => {
@@ -278,23 +258,5 @@ impl Retention {
             }
         }
         Ok(())
-    }
-}
-
-impl Look {
-    fn says<'l>(
-        &'l self,
-        info: Option<&'l BucketInfo>,
-        account: AccountId,
-        id: BucketId,
-    ) -> ChainSays<'l> {
-        ChainSays {
-            account,
-            anchor: self.head.anchor,
-            challenge_period: self.challenge_period,
-            open: &self.open,
-            info,
-            is_listed: self.listed.contains(&id),
-        }
     }
 }

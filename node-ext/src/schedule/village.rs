@@ -207,6 +207,7 @@ impl Village {
             let account = AccountId(signer.public());
             let provider = open(folder.path());
             provider.create_bucket(ID, BucketConfig::default()).unwrap();
+            provider.index().has_no_past().unwrap();
             drop(provider);
             primaries.push(PrimaryProvider {
                 account,

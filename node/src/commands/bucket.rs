@@ -48,20 +48,24 @@ pub(crate) enum BucketCommand {
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
     },
-    /// Remove a bucket with all that it holds
+    /// Remove a bucket with all that it holds. A provider that runs asks the chain first
     Delete {
         /// Its id on chain
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
-        /// Also if it holds what was signed, which can be challenged as long as its agreement lives
+        /// Also what was signed, whether or not it can be challenged: who does takes the stake
         #[arg(long)]
         even_signed: bool,
     },
-    /// Take a bucket out of quarantine as it is, repaired or known to be no longer whole
+    /// Take a bucket out of quarantine as it is, repaired or another copy, if it has all that is
+    /// known to have been signed of it
     Accept {
         /// Its id on chain
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
+        /// Also if it has not: whoever challenges what is missing takes the stake
+        #[arg(long)]
+        even_behind: bool,
     },
     /// Copy a bucket as it is now to a folder or an archive, for another provider to import
     Export(export::ExportArgs),
@@ -101,7 +105,7 @@ pub(crate) fn run(command: &BucketCommand, globals: &Globals) -> Result<(), Fail
         BucketCommand::Create { id, hashing, quota } => create(*id, *hashing, *quota, globals),
         BucketCommand::List => list::run(globals),
         BucketCommand::Delete { id, even_signed } => remove::delete(*id, *even_signed, globals),
-        BucketCommand::Accept { id } => remove::accept(*id, globals),
+        BucketCommand::Accept { id, even_behind } => remove::accept(*id, *even_behind, globals),
         BucketCommand::Info { id } => info::run(*id, globals),
         BucketCommand::Salvage { id } => salvage(*id, globals),
         BucketCommand::Export(args) => export::run(args, globals),

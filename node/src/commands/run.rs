@@ -172,8 +172,14 @@ async fn provide(
         following,
     } = found;
     let (opening, connections) = (args.provider, args.rpc.connections());
+    let (genesis, on_other) = (chain.genesis(), args.schedule.config().on_other_chain);
     let provider = blocking("opening the base path", move || {
-        opening.serve(base, connections)
+        let provider = opening.serve(base, connections)?;
+        // Told here and not only in the log, where it can be.
+        if let Some(genesis) = genesis {
+            provider.follow(genesis, on_other)?;
+        }
+        Ok(provider)
     })
     .await?;
     let provider = Arc::new(provider);

@@ -24,6 +24,13 @@ const PAGE: usize = 1000;
 const FOLDER_IS_GONE: &str =
     "its folder is gone: put it back, or delete the bucket if that was meant";
 
+/// What is told of a bucket that is less than the chain has a signature over.
+const PROMISE_IS_MISSING: &str = "the chain has this provider's signature over what is not here: \
+                                  bring the newest copy of its folder back, and see the log";
+/// What is told of a bucket of which something that was signed was let go.
+const HELD_TO_WHAT_IS_GONE: &str = "the chain holds this provider to it, and something that was \
+                                    signed of it was let go: see the log";
+
 /// What to work with.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -117,6 +124,8 @@ struct Status {
     distinct_chunks: Option<u64>,
     distinct_bytes: Option<u64>,
     nonce: Option<u64>,
+    /// Buckets of which something that was signed is noted as let go.
+    let_go: Option<Vec<u64>>,
     troubles: Vec<Trouble>,
 }
 
@@ -142,6 +151,7 @@ impl Status {
             distinct_chunks: Some(dedup.distinct_chunks),
             distinct_bytes: Some(dedup.distinct_bytes),
             nonce: provider.nonce()?,
+            let_go: Some(provider.buckets_let_go()?.iter().map(|id| id.0).collect()),
             troubles: Vec::new(),
         };
         let mut after = None;
@@ -175,8 +185,15 @@ impl Status {
             distinct_chunks: None,
             distinct_bytes: None,
             nonce: None,
+            let_go: None,
             troubles: Vec::new(),
         };
+        for bucket in &told.missing_promises {
+            status.trouble(bucket.0, PROMISE_IS_MISSING.to_owned());
+        }
+        for bucket in &told.let_go {
+            status.trouble(bucket.0, HELD_TO_WHAT_IS_GONE.to_owned());
+        }
         client.for_each_bucket(|info| {
             status.add_told(info);
             Ok(())
@@ -270,6 +287,13 @@ impl fmt::Display for Status {
         }
         if let Some(nonce) = self.nonce {
             write!(f, "\nnonce         {nonce}")?;
+        }
+        for bucket in self.let_go.iter().flatten() {
+            write!(
+                f,
+                "\nlet go        what was signed of bucket {bucket}: agree to it again only with a \
+                 copy that has it"
+            )?;
         }
         self.troubles
             .iter()

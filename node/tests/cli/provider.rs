@@ -87,3 +87,37 @@ fn a_bucket_that_was_signed_is_deleted_only_on_purpose() {
     let left = std::fs::read_dir(provider.base_path().join("trash")).unwrap();
     assert_eq!(left.count(), 0);
 }
+
+#[test]
+fn s6c_an_older_copy_is_not_accepted_and_what_it_lacks_is_named() {
+    let provider = Provider::with_bucket("1");
+    provider.put("1", &provider.file("one", &bytes(1, 1000)));
+    provider.run(["status"]).succeeds();
+    let folder = provider.base_path().join("buckets/0000000000000001");
+    let older = provider.base_path().join("older");
+    copy(&folder, &older);
+    let signed = provider.put("1", &provider.file("two", &bytes(2, 1000)));
+    provider.run(["status"]).succeeds();
+    std::fs::remove_dir_all(&folder).unwrap();
+    copy(&older, &folder);
+    provider.run(["status"]).fails(REFUSED, &["1 of 1"]);
+    let root = signed.last().unwrap()["mmr_root"].as_str().unwrap();
+    let lacks = ["1 leaves", root, "at 2 leaves", "--even-behind"];
+    provider.run(["bucket", "accept", "1"]).fails(FAILED, &lacks);
+    provider.run(["status"]).fails(REFUSED, &["1 of 1"]);
+    provider
+        .run(["bucket", "accept", "1", "--even-behind"])
+        .succeeds();
+    // It is not forgotten that it was signed.
+    let status = provider.json(["status"]).remove(0);
+    assert_eq!(status["let_go"], serde_json::json!([1]));
+    provider.run(["bucket", "accept", "1"]).succeeds();
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}

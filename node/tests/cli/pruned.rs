@@ -65,7 +65,10 @@ fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_r
         let proof = provider.run(prove).succeeds().stdout;
         verify(&proof, &["--root", root]).succeeds();
     }
-    let gone = &provider.json(["bucket", "release", "1", "--tree", "0"])[0];
+    provider
+        .run(["bucket", "release", "1", "--tree", "0"])
+        .fails(FAILED, &["cairn run", "--even-signed"]);
+    let gone = &provider.json(["bucket", "release", "1", "--tree", "0", "--even-signed"])[0];
     assert_eq!(
         (&gone["leaves"], &gone["bytes"]),
         (&3.into(), &300_000.into())
@@ -75,7 +78,7 @@ fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_r
         .run(prove)
         .fails(FAILED, &["never signed the root"]);
     provider.run(["fsck", "1"]).succeeds();
-    let release = ["bucket", "release", "1", "--tree"];
+    let release = ["bucket", "release", "1", "--even-signed", "--tree"];
     let of = |tree| provider.run([&release[..], &[tree]].concat());
     of("0").fails(FAILED, &["no retired tree from sequence 0"]);
     of("3").fails(FAILED, &["is the one that bucket 1 uses"]);

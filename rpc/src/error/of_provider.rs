@@ -63,6 +63,8 @@ impl From<ProviderError> for Error {
             ProviderError::Budget(_)
             | ProviderError::BasePath(_)
             | ProviderError::Index(_)
+            | ProviderError::OtherChain { .. }
+            | ProviderError::WouldLose { .. }
             | ProviderError::Io { .. } => Self::failed("looking after its buckets", &error),
         }
     }

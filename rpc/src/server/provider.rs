@@ -5,12 +5,21 @@ use crate::api::ProviderApiServer;
 use crate::error::Error;
 use crate::lanes::Work;
 use crate::types::{ChallengeInfo, HoldingInfo, ProviderHealth, ProviderStatus, Uint};
-use cairn_node_ext::schedule::Ask;
+use cairn_node_ext::schedule::{Ask, PromiseTrouble};
 use cairn_primitives::{BucketId, H256};
 use codec::{DecodeAll, Encode};
 use jsonrpsee::PendingSubscriptionSink;
 use jsonrpsee::core::{SubscriptionResult, async_trait};
 use sp_core::Bytes;
+
+impl ProviderRpc {
+    /// The buckets with a trouble of some kind.
+    fn troubled(&self, is_of_kind: impl Fn(&PromiseTrouble) -> bool) -> Vec<Uint> {
+        let troubles = self.handle.promises.troubles().into_iter();
+        let of_kind = troubles.filter(|(_, trouble)| is_of_kind(trouble));
+        of_kind.map(|(bucket, _)| Uint(bucket.0)).collect()
+    }
+}
 
 #[async_trait]
 impl ProviderApiServer for ProviderRpc {
@@ -28,6 +37,8 @@ impl ProviderApiServer for ProviderRpc {
                 .map(|(bucket, _)| Uint(bucket.0))
                 .collect(),
             uploads_stopped: provider.disk().is_stopped,
+            missing_promises: self.troubled(|trouble| *trouble != PromiseTrouble::LetGo),
+            let_go: self.troubled(|trouble| *trouble == PromiseTrouble::LetGo),
         })
     }
 
@@ -35,6 +46,7 @@ impl ProviderApiServer for ProviderRpc {
         let challenges = self.handle.challenges.statistics();
         let quarantined = self.handle.provider.quarantined().len();
         let not_ready_because = self.not_ready();
+        let broken = self.handle.promises.troubles().len();
         Ok(ProviderHealth {
             is_ready: not_ready_because.is_none(),
             not_ready_because,
@@ -44,6 +56,7 @@ impl ProviderApiServer for ProviderRpc {
             alarmed_challenges: Uint(challenges.alarmed),
             nearest_deadline: Uint(challenges.nearest),
             quarantined_buckets: Uint(u64::try_from(quarantined).unwrap_or(u64::MAX)),
+            broken_promises: Uint(u64::try_from(broken).unwrap_or(u64::MAX)),
             waiting_requests: Uint(self.lanes.waiting()),
         })
     }

@@ -37,20 +37,16 @@ impl ProviderRpc {
         Err(Error::coded(Code::NotAdmin, message))
     }
 
-    /// Whether nothing of a bucket can be asked for.
-    fn check_unpromised(&self, bucket: BucketId) -> Result<(), Error> {
-        let still = |why| still_promised(bucket, why);
+    /// Whether a bucket may be deleted with all that was signed of it, by what
+    /// the chain says now; otherwise why not.
+    async fn may_delete(&self, bucket: BucketId) -> Result<(), String> {
         if self.handle.challenges.is_asked_about(bucket) {
-            return Err(still("a challenge to it is open"));
+            return Err("a challenge to it is open".to_owned());
         }
-        if self.handle.retention.has_ended(bucket) {
-            return Ok(());
-        }
-        match self.handle.provider.summary(bucket) {
-            Ok(record) if record.signed.is_none() => Ok(()),
-            Err(error @ ProviderError::NoSuchBucket { .. }) => Err(error.into()),
-            // One that cannot be read may have been signed too.
-            Ok(_) | Err(_) => Err(still(UNTIL_ENDED)),
+        match self.handle.retention.may_delete(bucket).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(kept)) => Err(kept.to_string()),
+            Err(error) => Err(error.to_string()),
         }
     }
 }
@@ -197,17 +193,19 @@ impl BucketStoreApiServer for ProviderRpc {
     async fn delete(&self, extensions: &Extensions, bucket: Uint) -> Result<(), Error> {
         self.check_unsafe(extensions)?;
         let (this, id) = (self.clone(), BucketId(bucket.0));
+        let may_delete = self.may_delete(id).await;
         let job = move |_| {
-            this.check_unpromised(id)?;
+            let was_signed = this.handle.provider.was_signed(id)?;
             // Asked again when nobody can sign any more.
-            let has_ended = this.handle.retention.has_ended(id);
+            let is_unsigned = |record: &BucketRecord| !was_signed && record.signed.is_none();
             let may = |record: Option<&BucketRecord>| {
-                has_ended || record.is_none_or(|record| record.signed.is_none())
+                may_delete.is_ok() || record.is_some_and(is_unsigned)
             };
             if this.handle.provider.delete_bucket_if(id, may)? {
                 return Ok(());
             }
-            Err(still_promised(id, UNTIL_ENDED))
+            let why = may_delete.err().unwrap_or_default();
+            Err(still_promised(id, &why))
         };
         self.lanes.run(Work::Write, "deleting a bucket", job).await
     }
@@ -264,10 +262,6 @@ fn check_padding(leaf: &LeafToCommit) -> Result<(), Error> {
     );
     Err(Error::coded(Code::Shape, message))
 }
-
-/// Why a bucket that was signed is kept.
-const UNTIL_ENDED: &str = "what was signed of it can be challenged until its agreement and the \
-                           time for challenges are over";
 
 fn still_promised(bucket: BucketId, why: &str) -> Error {
     let message = format!(

@@ -60,6 +60,14 @@ pub struct ProviderStatus {
     /// that nothing is taken from clients until there is more.
     #[serde(default)]
     pub uploads_stopped: bool,
+    /// Buckets that lack something that the chain has this provider's signature
+    /// over.
+    #[serde(default)]
+    pub missing_promises: Vec<Uint>,
+    /// Buckets that the chain holds this provider to, and of which it has let
+    /// something go that it signed.
+    #[serde(default)]
+    pub let_go: Vec<Uint>,
 }
 
 /// Whether the provider does what its stake depends on.
@@ -84,6 +92,10 @@ pub struct ProviderHealth {
     pub nearest_deadline: Uint,
     /// Buckets that have failed a check.
     pub quarantined_buckets: Uint,
+    /// Buckets of which something is gone that the chain may hold this provider
+    /// to; `provider_status` names them.
+    #[serde(default)]
+    pub broken_promises: Uint,
     /// Requests that wait for their turn.
     pub waiting_requests: Uint,
 }

@@ -138,6 +138,11 @@ impl ChainClient for ScriptedClient {
         self.account
     }
 
+    async fn genesis(&self) -> Result<H256, ChainError> {
+        self.reach()?;
+        Ok(self.chain.lock().genesis)
+    }
+
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         self.reach()?;
         let (sender, heads) = unbounded();

@@ -311,7 +311,7 @@ async fn heads_end_when_the_node_is_lost_and_asking_again_connects_again() {
 }
 
 #[tokio::test]
-async fn another_chain_at_the_same_address_is_refused() {
+async fn s2_another_chain_at_the_same_address_is_refused() {
     let node = FakeNode::new(Made::default());
     let client = connected(&node).await;
     assert_eq!(client.genesis(), Some(node.hash(0)));
@@ -319,8 +319,12 @@ async fn another_chain_at_the_same_address_is_refused() {
     node.becomes_another_chain();
     node.comes_back();
     let error = client.limits(node.hash(0)).await.unwrap_err();
-    assert!(matches!(error, ChainError::Unsupported(_)), "{error}");
-    assert!(error.to_string().contains("and now one that begins with"));
+    let ChainError::OtherChain { expected, found } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(client.genesis(), Some(expected));
+    assert_ne!(found, expected);
+    assert!(ChainClient::genesis(&client).await.is_err());
 }
 
 #[tokio::test]

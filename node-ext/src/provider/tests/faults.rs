@@ -35,7 +35,7 @@ fn i7_a_damaged_bucket_is_set_apart_and_all_others_answer() {
     std::fs::write(&current, kept).unwrap();
     let provider = start(folder.path());
     assert!(provider.lease(BucketId(2), Wanted::write()).is_err());
-    provider.accept(BucketId(2)).unwrap();
+    provider.accept(BucketId(2), false).unwrap();
     assert_eq!(provider.quarantined(), []);
     put(&provider, 2, b"it goes on");
     answers(&provider, 2, &signed[1]);
@@ -90,7 +90,7 @@ fn a_bucket_that_has_lost_what_was_signed_signs_nothing_until_it_is_accepted() {
     );
     let refused = provider.lease(BucketId(1), Wanted::read()).unwrap_err();
     assert!(matches!(refused, ProviderError::Behind { .. }), "{refused}");
-    let record = provider.accept(BucketId(1)).unwrap();
+    let record = provider.accept(BucketId(1), true).unwrap();
     assert_eq!(record.commitment.leaf_count.get(), 2);
     put(&provider, 1, b"it goes on");
 }
@@ -106,7 +106,7 @@ fn a_bucket_that_does_not_open_is_not_accepted_and_what_was_signed_of_it_stays_k
     std::fs::remove_file(current).unwrap();
     for _ in 0..2 {
         let provider = start(folder.path());
-        assert!(provider.accept(BucketId(1)).is_err());
+        assert!(provider.accept(BucketId(1), true).is_err());
         assert_eq!(provider.quarantined().len(), 1);
         let record = provider.summary(BucketId(1)).unwrap();
         assert!(matches!(record.standing, Standing::Quarantined(_)));

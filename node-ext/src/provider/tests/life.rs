@@ -116,7 +116,7 @@ fn a_folder_that_was_removed_by_other_hands_is_told_of_until_somebody_deletes_th
             .create_bucket(BucketId(1), BucketConfig::default())
             .unwrap_err();
         assert!(matches!(refused, ProviderError::Lost { .. }), "{refused}");
-        assert!(provider.accept(BucketId(1)).is_err());
+        assert!(provider.accept(BucketId(1), true).is_err());
     }
     let provider = start(folder.path());
     provider.delete_bucket(BucketId(1)).unwrap();

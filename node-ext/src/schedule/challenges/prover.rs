@@ -73,6 +73,8 @@ impl From<ProviderError> for NoProof {
             | ProviderError::WritesNothing { .. }
             | ProviderError::Io { .. }
             | ProviderError::Index(_)
+            | ProviderError::OtherChain { .. }
+            | ProviderError::WouldLose { .. }
             | ProviderError::BasePath(_)
             | ProviderError::Budget(_)
             | ProviderError::Create(_)

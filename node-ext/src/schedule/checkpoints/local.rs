@@ -7,6 +7,7 @@ use crate::index::Standing;
 use crate::pool::Wanted;
 use crate::provider::ProviderError;
 use crate::schedule::checkpoint_rules::{Local, Stopped, end};
+use crate::schedule::promises::{PromiseTrouble, compare};
 use cairn_primitives::{BucketId, Commitment, LeafIndex};
 use std::sync::Arc;
 
@@ -48,6 +49,32 @@ impl Shared {
                 Err(None)
             }
         }
+    }
+
+    /// The buckets that lack what was signed of them by the chain's word, and
+    /// with `false` those of which that is not known.
+    pub(super) async fn behind(
+        self: &Arc<Self>,
+        signed: Vec<(BucketId, Commitment)>,
+    ) -> Vec<(BucketId, bool)> {
+        if signed.is_empty() {
+            return Vec::new();
+        }
+        let all: Vec<_> = signed.iter().map(|(id, _)| (*id, false)).collect();
+        let shared = self.clone();
+        let is_behind = move |(id, signed): (BucketId, Commitment)| {
+            match compare(&shared.provider, id, &[signed]) {
+                Ok(Some(PromiseTrouble::Missing { .. })) => Some((id, true)),
+                Ok(_) => None,
+                Err(error) => {
+                    tracing::warn!(bucket = %id, %error, "a bucket is not compared with the chain");
+                    Some((id, false))
+                }
+            }
+        };
+        let compared =
+            tokio::task::spawn_blocking(move || signed.into_iter().filter_map(is_behind).collect());
+        compared.await.unwrap_or(all)
     }
 
     /// Bytes of all leaves up to the last one of each commitment, where that

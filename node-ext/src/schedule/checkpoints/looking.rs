@@ -7,6 +7,7 @@ use crate::chain::Head;
 use crate::schedule::checkpoint_rules::{Due, Local, Question, Stopped, is_news, place};
 use cairn_primitives::BucketId;
 use cairn_primitives::onchain::BucketInfo;
+use crate::schedule::promises::signed_on_chain;
 use futures::{FutureExt, StreamExt};
 
 impl CheckpointScheduler {
@@ -48,7 +49,13 @@ impl CheckpointScheduler {
             .filter(|local| self.is_stale(local))
             .copied()
             .collect();
-        self.refresh(head, &stale).await;
+        // What could not be compared signs with the next block.
+        for (id, is_behind) in self.refresh(head, &stale).await {
+            here.retain(|local| local.id != id);
+            if is_behind {
+                self.stop(id, Stopped::Quarantined);
+            }
+        }
         for local in here {
             self.settle(&local);
             self.look_at(head, &local);
@@ -110,8 +117,9 @@ impl CheckpointScheduler {
     }
 
     /// Asks the chain what it holds of buckets, and the buckets what they had
-    /// at its last checkpoints.
-    async fn refresh(&mut self, head: Head, stale: &[Local]) {
+    /// at its last checkpoints. Returns those that lack what we signed of them by
+    /// the chain's word, and with `false` those of which that is not known.
+    async fn refresh(&mut self, head: Head, stale: &[Local]) -> Vec<(BucketId, bool)> {
         let shared = &self.shared;
         let ask = |local: &Local| {
             let (id, shared) = (local.id, shared.clone());
@@ -123,6 +131,7 @@ impl CheckpointScheduler {
             .collect()
             .await;
         let mut to_size = Vec::new();
+        let mut to_compare = Vec::new();
         for (id, answer) in answers {
             let known = self.known.entry(id).or_default();
             match answer {
@@ -133,6 +142,8 @@ impl CheckpointScheduler {
                         known.size = None;
                         to_size.extend(last.map(|last| (id, last)));
                     }
+                    let signed = signed_on_chain(&info, &self.shared.account);
+                    to_compare.extend(signed.map(|signed| (id, signed)));
                     known.info = Some((head.anchor, info));
                 }
                 Ok(None) => {
@@ -149,6 +160,7 @@ impl CheckpointScheduler {
                 known.size = Some((last, size));
             }
         }
+        self.shared.behind(to_compare).await
     }
 
     fn look_at(&mut self, head: Head, local: &Local) {

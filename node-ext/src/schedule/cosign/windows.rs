@@ -34,10 +34,10 @@ impl Signed {
     }
 }
 
-/// What an index that was made anew knows of windows before it.
+/// What an index knows of windows before it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Past {
-    /// All, since there were no buckets before it.
+    /// All.
     Known,
     /// Nothing, and no block has been seen since.
     Unknown,
@@ -45,36 +45,41 @@ enum Past {
     UnknownUntil(u32),
 }
 
+impl Past {
+    /// Read each time: it begins anew where the base path adopts another chain.
+    fn read(index: &Index) -> Result<Self, IndexError> {
+        Ok(match index.duty(DutyKind::Window, PAST_OF_WINDOWS)? {
+            None => Self::Known,
+            Some(value) => match Option::<u32>::decode_all(&mut &*value) {
+                Ok(Some(anchor)) => Self::UnknownUntil(anchor),
+                // One that cannot be read says as little.
+                Ok(None) | Err(_) => Self::Unknown,
+            },
+        })
+    }
+}
+
 /// The windows that were signed for, in the index.
 pub(super) struct Windows {
     /// Held from looking until what is to be signed is durable.
-    past: Mutex<Past>,
+    taking: Mutex<()>,
 }
 
 impl Windows {
     pub(super) fn open(index: &Index) -> Result<Self, IndexError> {
-        let past = match index.duty(DutyKind::Window, PAST_OF_WINDOWS)? {
-            None => Past::Known,
-            Some(value) => match Option::<u32>::decode_all(&mut &*value) {
-                Ok(Some(anchor)) => Past::UnknownUntil(anchor),
-                // One that cannot be read says as little.
-                Ok(None) | Err(_) => Past::Unknown,
-            },
-        };
-        let past = Mutex::new(past);
-        Ok(Self { past })
+        Past::read(index)?;
+        let taking = Mutex::default();
+        Ok(Self { taking })
     }
 
     /// Takes note of a finalized block's anchor block.
     pub(super) fn saw(&self, index: &Index, anchor: u32) -> Result<(), IndexError> {
-        let mut past = self.past.lock();
-        if *past != Past::Unknown {
+        let _taking = self.taking.lock();
+        if Past::read(index)? != Past::Unknown {
             return Ok(());
         }
         let change = (PAST_OF_WINDOWS.to_vec(), Some(Some(anchor).encode()));
-        index.write_duties(DutyKind::Window, &[change])?;
-        *past = Past::UnknownUntil(anchor);
-        Ok(())
+        index.write_duties(DutyKind::Window, &[change])
     }
 
     /// What was signed for a window.
@@ -100,8 +105,8 @@ impl Windows {
             interval,
         }: Turn,
     ) -> Result<Result<(), Refusal>, IndexError> {
-        let past = self.past.lock();
-        let known_from = match *past {
+        let _taking = self.taking.lock();
+        let known_from = match Past::read(index)? {
             Past::Known => 0,
             Past::Unknown => return Ok(Err(Refusal::NotReady)),
             Past::UnknownUntil(anchor) => anchor.checked_div(interval).map_or(u64::MAX, |first| {

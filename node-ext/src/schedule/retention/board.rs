@@ -1,10 +1,11 @@
 //! How retired trees stand, for operators.
 
+use super::asking::{Asking, NotJudged};
 use super::rules::Kept;
 use crate::metrics::{Reading, Readings};
 use cairn_primitives::{BucketId, Sequence};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
@@ -19,20 +20,35 @@ pub struct RetentionStatistics {
     pub failed: u64,
     /// Retired trees that stay, as of the last look.
     pub kept: u64,
-    /// Buckets whose agreement and challenge period are over, which an operator
-    /// may delete, as of the last look.
+    /// Buckets that nothing has held for long enough, which an operator may
+    /// delete, as of the last look.
     pub ended_buckets: u64,
 }
 
 /// How retired trees stand, to be read at any time.
-#[derive(Debug, Default)]
 pub struct RetentionBoard {
+    asking: Arc<Asking>,
     pub(super) counts: Mutex<RetentionStatistics>,
     pub(super) kept: Mutex<BTreeMap<(BucketId, Sequence), Kept>>,
-    pub(super) ended: Mutex<HashSet<BucketId>>,
+}
+
+impl std::fmt::Debug for RetentionBoard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RetentionBoard")
+            .field("counts", &*self.counts.lock())
+            .finish_non_exhaustive()
+    }
 }
 
 impl RetentionBoard {
+    pub(super) fn new(asking: Arc<Asking>) -> Self {
+        Self {
+            asking,
+            counts: Mutex::default(),
+            kept: Mutex::default(),
+        }
+    }
+
     /// What was counted.
     pub fn statistics(&self) -> RetentionStatistics {
         *self.counts.lock()
@@ -44,10 +60,15 @@ impl RetentionBoard {
         kept.iter().map(|(tree, why)| (*tree, *why)).collect()
     }
 
-    /// Whether the agreement with a bucket is over, and the time for challenges
-    /// after it, as of the last look: nothing of it can be asked for any more.
-    pub fn has_ended(&self, bucket: BucketId) -> bool {
-        self.ended.lock().contains(&bucket)
+    /// Whether a bucket may be deleted with all that was signed of it: the chain
+    /// is asked now, at the last finalized head. What stays is told with why.
+    ///
+    /// # Errors
+    ///
+    /// [`NotJudged`] where the chain does not answer or the disk fails; then
+    /// nothing may be deleted.
+    pub async fn may_delete(&self, bucket: BucketId) -> Result<Result<(), Kept>, NotJudged> {
+        self.asking.may_delete(bucket).await
     }
 
     /// Registers what is counted with a node's registry.

@@ -2,13 +2,15 @@
 
 use super::*;
 use crate::bucket::At;
-use crate::chain::scripted::LIMITS;
+use crate::chain::scripted::{Ask, LIMITS};
 use crate::pool::Wanted;
-use crate::schedule::CheckpointConfig;
+use crate::provider::OnOtherChain;
 use crate::schedule::village::{ID, Village, commit};
-use cairn_primitives::Commitment;
+use crate::schedule::{CheckpointConfig, PromiseConfig, PromiseTrouble, PromiseWatch};
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
-use cairn_primitives::{ChunkIndex, LeafIndex};
+use cairn_primitives::checkpoint::BucketSnapshot;
+use cairn_primitives::onchain::{Agreement, MultiSigner, PrimaryProvider};
+use cairn_primitives::{ChunkIndex, Commitment, H256, LeafIndex};
 use substrate_prometheus_endpoint::Registry;
 
 /// A provider whose bucket was pruned to sequence 2 of 4, with what was signed
@@ -21,13 +23,65 @@ fn pruned() -> (Village, Commitment, Retention) {
     let signed = lease.commit_signed(&[], &neighbour.signer).unwrap().1;
     lease.prune(Sequence(2), None).unwrap();
     drop(lease);
-    let config = RetentionConfig { every: 0 };
-    let retention = Retention::new(
+    let retention = retention_of(&village);
+    (village, signed.payload.commitment, retention)
+}
+
+/// One that looks at every head.
+fn retention_of(village: &Village) -> Retention {
+    let neighbour = &village.neighbours[0];
+    let config = RetentionConfig {
+        every: 0,
+        least_wait: Duration::ZERO,
+    };
+    Retention::new(
         neighbour.client.clone(),
         neighbour.provider().clone(),
         config,
-    );
-    (village, signed.payload.commitment, retention)
+    )
+}
+
+/// A clock that goes on by an anchor block's time with each that is read of it.
+struct Clock(Instant);
+
+impl Clock {
+    fn new() -> Self {
+        Self(Instant::now())
+    }
+
+    fn next(&mut self) -> Instant {
+        self.0 += Duration::from_secs(6);
+        self.0
+    }
+}
+
+/// A block, and a look at it.
+async fn block(village: &Village, retention: &mut Retention, clock: &mut Clock) -> Head {
+    let head = village.chain.advance();
+    retention.saw(head, clock.next()).await;
+    head
+}
+
+/// The account is no primary provider any more, and has no agreement.
+fn leave(village: &Village) {
+    village.edit(|info| info.primary_providers.clear());
+}
+
+/// An account that signed nothing takes the place.
+fn come_back(village: &Village, at: usize) {
+    let account = village.neighbours[at].account;
+    let key = MultiSigner::Sr25519(village.neighbours[at].signer.public());
+    village.edit(move |info| {
+        info.primary_providers.push(PrimaryProvider {
+            account,
+            key: Some(key),
+            endpoint: vec![],
+            agreement: Some(Agreement {
+                max_bytes: 0,
+                expires_at: 9_999,
+            }),
+        });
+    });
 }
 
 fn is_provable(village: &Village, signed: &Commitment) -> bool {
@@ -43,13 +97,10 @@ fn is_provable(village: &Village, signed: &Commitment) -> bool {
     answer.is_ok()
 }
 
-fn end_agreement(village: &Village, after: Option<u32>) {
+fn expire(village: &Village, after: u32) {
     village.edit(move |info| {
         let agreement = &mut info.primary_providers[0].agreement;
-        match after {
-            Some(after) => agreement.as_mut().unwrap().expires_at = after,
-            None => *agreement = None,
-        }
+        agreement.as_mut().unwrap().expires_at = after;
     });
 }
 
@@ -58,95 +109,219 @@ fn kept(retention: &Retention) -> Vec<Kept> {
     kept.into_iter().map(|(_, why)| why).collect()
 }
 
+fn location() -> ChunkLocation {
+    ChunkLocation {
+        leaf_index: LeafIndex(0),
+        chunk_index: ChunkIndex(0),
+    }
+}
+
+fn ask(village: &Village, commitment: Commitment) -> Ask {
+    Ask {
+        provider: village.neighbours[0].account,
+        challenger: AccountId([9; 32]),
+        bucket: ID,
+        commitment,
+        location: location(),
+        period: None,
+    }
+}
+
 #[tokio::test]
-async fn i10_a_retired_tree_is_proven_until_the_agreement_and_the_challenge_period_are_over() {
+async fn i10_a_retired_tree_is_proven_until_nothing_holds_it_and_the_challenge_period_is_over() {
     let (village, signed, mut retention) = pruned();
-    retention.saw(village.chain.advance()).await;
-    assert_eq!(kept(&retention), [Kept::AgreementLives]);
-    let ended = village.chain.finalized_head().anchor + 2;
-    end_agreement(&village, Some(ended));
-    let until = ended + LIMITS.challenge_period;
+    let mut clock = Clock::new();
+    block(&village, &mut retention, &mut clock).await;
+    assert_eq!(kept(&retention), [Kept::Primary]);
+    leave(&village);
+    let head = block(&village, &mut retention, &mut clock).await;
+    let until = head.anchor + LIMITS.challenge_period;
     while village.chain.finalized_head().anchor < until {
-        retention.saw(village.chain.advance()).await;
+        block(&village, &mut retention, &mut clock).await;
         assert!(is_provable(&village, &signed));
+        assert_ne!(retention.board.may_delete(ID).await.unwrap(), Ok(()));
     }
     assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
-    retention.saw(village.chain.advance()).await;
+    block(&village, &mut retention, &mut clock).await;
     assert!(!is_provable(&village, &signed));
     assert!(kept(&retention).is_empty());
     let counted = retention.board.statistics();
     assert_eq!((counted.released, counted.kept), (1, 0));
     // The bucket itself is an operator's to delete.
     assert_eq!(counted.ended_buckets, 1);
+    assert_eq!(retention.board.may_delete(ID).await.unwrap(), Ok(()));
     assert!(village.neighbours[0].provider().summary(ID).is_ok());
+}
+
+#[tokio::test]
+async fn s1a_a_bucket_whose_checkpoint_can_be_challenged_is_not_said_to_be_free() {
+    let (village, signed, mut retention) = pruned();
+    let mut clock = Clock::new();
+    // The agreement expires, nobody ends it, and the last checkpoint has our bit.
+    let newest = village.neighbours[0].commitment();
+    village.edit(move |info| {
+        info.snapshot = Some(BucketSnapshot {
+            commitment: newest,
+            checkpoint_block: 1,
+            primary_signers: vec![1],
+        });
+    });
+    let expires = village.chain.finalized_head().anchor + 2;
+    expire(&village, expires);
+    let over = expires + LIMITS.challenge_period + 20;
+    while village.chain.finalized_head().anchor < over {
+        block(&village, &mut retention, &mut clock).await;
+    }
+    let judged = retention.board.may_delete(ID).await.unwrap();
+    assert_eq!(judged, Err(Kept::Primary));
+    assert_eq!(retention.board.statistics().ended_buckets, 0);
+    assert!(is_provable(&village, &signed));
+    // Also when nobody is listed, as long as the checkpoint stands.
+    leave(&village);
+    for _ in 0..LIMITS.challenge_period + 20 {
+        block(&village, &mut retention, &mut clock).await;
+    }
+    let judged = retention.board.may_delete(ID).await.unwrap();
+    assert_eq!(judged, Err(Kept::Snapshot));
+}
+
+#[tokio::test]
+async fn s1b_an_old_checkpoint_that_is_brought_back_after_the_agreement_can_be_answered() {
+    let (village, signed, mut retention) = pruned();
+    let mut clock = Clock::new();
+    let newest = village.neighbours[0].commitment();
+    let snapshot = |commitment, bits| BucketSnapshot {
+        commitment,
+        checkpoint_block: 1,
+        primary_signers: vec![bits],
+    };
+    let new = snapshot(newest, 1);
+    village.edit(move |info| info.snapshot = Some(new.clone()));
+    let expires = village.chain.finalized_head().anchor + 2;
+    expire(&village, expires);
+    for _ in 0..2 * LIMITS.challenge_period {
+        block(&village, &mut retention, &mut clock).await;
+    }
+    // Anybody: `checkpoint` with the old signature, or `extend_checkpoint` of one
+    // that others signed.
+    for bits in [1, 0] {
+        let old = snapshot(signed, bits);
+        village.edit(move |info| info.snapshot = Some(old.clone()));
+        for _ in 0..LIMITS.challenge_period {
+            block(&village, &mut retention, &mut clock).await;
+        }
+        assert!(is_provable(&village, &signed), "{bits}");
+    }
+    assert_eq!(kept(&retention), [Kept::Primary]);
+}
+
+#[tokio::test]
+async fn s1c_what_is_let_go_leaves_tombstones_and_an_agreement_over_them_raises_the_alarm() {
+    let (village, signed, mut retention) = pruned();
+    let mut clock = Clock::new();
+    let neighbour = &village.neighbours[0];
+    let mut watch = PromiseWatch::new(
+        neighbour.client.clone(),
+        neighbour.provider().clone(),
+        PromiseConfig { every: 0 },
+    );
+    leave(&village);
+    for _ in 0..LIMITS.challenge_period + 2 {
+        let head = block(&village, &mut retention, &mut clock).await;
+        watch.saw(head).await;
+    }
+    assert!(!is_provable(&village, &signed));
+    assert_eq!(watch.board().troubles(), []);
+    let let_go = neighbour.provider().let_go(ID).unwrap();
+    let (roots, most) = let_go.trees[&signed.start_seq];
+    assert_eq!((roots, most), (1, signed.leaf_count));
+    // The account agrees to the bucket again, and all that it signed counts.
+    come_back(&village, 0);
+    watch.saw(village.chain.advance()).await;
+    assert_eq!(watch.board().troubles(), [(ID, PromiseTrouble::LetGo)]);
+    // It does once more when the bucket itself is gone.
+    neighbour.provider().delete_bucket(ID).unwrap();
+    let let_go = neighbour.provider().let_go(ID).unwrap();
+    assert_eq!(let_go.trees[&signed.start_seq].0, 1);
+    watch.saw(village.chain.advance()).await;
+    assert_eq!(watch.board().troubles(), [(ID, PromiseTrouble::LetGo)]);
+    leave(&village);
+    watch.saw(village.chain.advance()).await;
+    assert_eq!(watch.board().troubles(), []);
+}
+
+#[tokio::test]
+async fn s1c_a_challenge_that_names_what_was_let_go_raises_the_alarm() {
+    let (village, signed, mut retention) = pruned();
+    let mut clock = Clock::new();
+    leave(&village);
+    for _ in 0..LIMITS.challenge_period + 2 {
+        block(&village, &mut retention, &mut clock).await;
+    }
+    let neighbour = &village.neighbours[0];
+    let mut watch = PromiseWatch::new(
+        neighbour.client.clone(),
+        neighbour.provider().clone(),
+        PromiseConfig::default(),
+    );
+    watch.saw(village.chain.advance()).await;
+    village.chain.challenge(ask(&village, signed));
+    // With the next head, whenever all buckets are looked at.
+    watch.saw(village.chain.advance()).await;
+    assert_eq!(watch.board().troubles(), [(ID, PromiseTrouble::LetGo)]);
+    assert_eq!(watch.board().statistics().looks, 1);
 }
 
 #[tokio::test]
 async fn i10_an_open_challenge_keeps_its_tree_though_all_else_is_over() {
     let (village, signed, mut retention) = pruned();
-    let ended = village.chain.finalized_head().anchor + 2;
-    end_agreement(&village, Some(ended));
-    let ask = crate::chain::scripted::Ask {
-        provider: village.neighbours[0].account,
-        challenger: AccountId([9; 32]),
-        bucket: ID,
-        commitment: signed,
-        location: ChunkLocation {
-            leaf_index: LeafIndex(0),
-            chunk_index: ChunkIndex(0),
-        },
+    let mut clock = Clock::new();
+    village.chain.challenge(Ask {
         period: Some(LIMITS.challenge_period + 20),
-    };
-    village.chain.challenge(ask);
+        ..ask(&village, signed)
+    });
+    leave(&village);
     let deadline = village.chain.best_head().anchor + 1 + LIMITS.challenge_period + 20;
     while village.chain.finalized_head().anchor < deadline {
-        retention.saw(village.chain.advance()).await;
+        block(&village, &mut retention, &mut clock).await;
         assert!(is_provable(&village, &signed));
     }
     assert!(matches!(kept(&retention)[..], [Kept::Challenged(_)]));
 }
 
 #[tokio::test]
-async fn i10_an_agreement_that_is_told_of_no_more_counts_as_ended_when_that_was_first_seen() {
+async fn i10_the_time_that_nothing_holds_a_bucket_counts_on_over_a_restart() {
     let (village, signed, mut retention) = pruned();
-    end_agreement(&village, None);
-    let head = village.chain.advance();
-    retention.saw(head).await;
+    let mut clock = Clock::new();
+    leave(&village);
+    let head = block(&village, &mut retention, &mut clock).await;
     let until = head.anchor + LIMITS.challenge_period;
     assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
-    // Another process goes on from there.
-    let neighbour = &village.neighbours[0];
-    let mut retention = Retention::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
-        RetentionConfig { every: 0 },
-    );
-    while village.chain.finalized_head().anchor < until {
-        retention.saw(village.chain.advance()).await;
+    // Another process goes on from there: what passed between them does not count.
+    let mut retention = retention_of(&village);
+    while village.chain.finalized_head().anchor <= until {
+        block(&village, &mut retention, &mut clock).await;
         assert!(is_provable(&village, &signed));
     }
-    retention.saw(village.chain.advance()).await;
+    let left = Duration::from_secs(6);
+    assert_eq!(kept(&retention), [Kept::TooSoon { left }]);
+    block(&village, &mut retention, &mut clock).await;
     assert!(!is_provable(&village, &signed));
 }
 
 #[tokio::test]
-async fn an_agreement_that_is_renewed_begins_anew() {
+async fn a_place_or_an_agreement_that_is_renewed_begins_anew() {
     let (village, signed, mut retention) = pruned();
-    end_agreement(&village, None);
-    retention.saw(village.chain.advance()).await;
-    village.edit(|info| {
-        info.primary_providers[0].agreement = Some(cairn_primitives::onchain::Agreement {
-            max_bytes: 0,
-            expires_at: 9_999,
-        });
-    });
+    let mut clock = Clock::new();
+    leave(&village);
+    block(&village, &mut retention, &mut clock).await;
+    come_back(&village, 0);
     for _ in 0..LIMITS.challenge_period {
-        retention.saw(village.chain.advance()).await;
+        block(&village, &mut retention, &mut clock).await;
     }
-    assert_eq!(kept(&retention), [Kept::AgreementLives]);
-    end_agreement(&village, None);
-    let head = village.chain.advance();
-    retention.saw(head).await;
+    assert_eq!(kept(&retention), [Kept::Primary]);
+    leave(&village);
+    let head = block(&village, &mut retention, &mut clock).await;
     let until = head.anchor + LIMITS.challenge_period;
     assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
     assert!(is_provable(&village, &signed));
@@ -155,31 +330,116 @@ async fn an_agreement_that_is_renewed_begins_anew() {
 #[tokio::test]
 async fn i10_a_chain_that_knows_no_such_bucket_or_is_not_reached_lets_nothing_go() {
     let (village, signed, mut retention) = pruned();
+    let mut clock = Clock::new();
     village.chain.edit(|pallet| pallet.buckets.clear());
     for _ in 0..3 * LIMITS.challenge_period {
-        retention.saw(village.chain.advance()).await;
+        block(&village, &mut retention, &mut clock).await;
     }
     assert_eq!(kept(&retention), [Kept::NoSuchBucket]);
     village.neighbours[0].client.disconnect();
     let rounds = retention.board.statistics().rounds;
     for _ in 0..3 {
-        retention.saw(village.chain.advance()).await;
+        block(&village, &mut retention, &mut clock).await;
     }
     assert_eq!(retention.board.statistics().rounds, rounds);
+    assert!(retention.board.may_delete(ID).await.is_err());
     assert!(is_provable(&village, &signed));
+}
+
+#[tokio::test]
+async fn s2_a_chain_on_which_the_account_is_nobody_lets_nothing_go() {
+    let (village, signed, mut retention) = pruned();
+    let mut clock = Clock::new();
+    leave(&village);
+    // Somebody else's chain, with a bucket of the same id and a short period.
+    village.chain.edit(|pallet| {
+        pallet.providers.clear();
+        pallet.limits.challenge_period = 5;
+    });
+    for _ in 0..3 * LIMITS.challenge_period {
+        block(&village, &mut retention, &mut clock).await;
+    }
+    assert_eq!(kept(&retention), [Kept::NotRegistered]);
+    assert!(is_provable(&village, &signed));
+}
+
+#[tokio::test]
+async fn s2_one_head_of_a_node_that_lies_lets_nothing_go() {
+    let (village, signed, mut retention) = pruned();
+    let mut clock = Clock::new();
+    let provider = village.neighbours[0].provider().clone();
+    let genesis = H256::repeat_byte(1);
+    provider.follow(genesis, OnOtherChain::Refuse).unwrap();
+    block(&village, &mut retention, &mut clock).await;
+    // Nobody holds the bucket, a period is a block, and the year is another.
+    leave(&village);
+    village
+        .chain
+        .edit(|pallet| pallet.limits.challenge_period = 1);
+    let head = block(&village, &mut retention, &mut clock).await;
+    for anchor in [u32::MAX - 1, u32::MAX] {
+        let lie = Head { anchor, ..head };
+        retention.saw(lie, clock.next()).await;
+        assert!(is_provable(&village, &signed));
+    }
+    assert!(matches!(kept(&retention)[..], [Kept::TooSoon { .. }]));
+    // The chain that is true holds it, and what was noted is forgotten.
+    come_back(&village, 0);
+    block(&village, &mut retention, &mut clock).await;
+    assert_eq!(kept(&retention), [Kept::Primary]);
+    leave(&village);
+    let head = block(&village, &mut retention, &mut clock).await;
+    // By the longest period that it was seen to have.
+    let until = head.anchor + LIMITS.challenge_period;
+    assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
+}
+
+#[tokio::test]
+async fn s2_the_chains_clock_alone_lets_nothing_go_and_no_look_counts_for_days() {
+    let (village, signed, _) = pruned();
+    let neighbour = &village.neighbours[0];
+    let config = RetentionConfig {
+        every: 0,
+        ..RetentionConfig::default()
+    };
+    let mut retention = Retention::new(
+        neighbour.client.clone(),
+        neighbour.provider().clone(),
+        config,
+    );
+    let mut clock = Clock::new();
+    leave(&village);
+    for _ in 0..3 * LIMITS.challenge_period {
+        block(&village, &mut retention, &mut clock).await;
+    }
+    assert!(matches!(kept(&retention)[..], [Kept::TooSoon { .. }]));
+    // A node that was away for a month is not a month of looking.
+    let mut looks = 0;
+    while is_provable(&village, &signed) {
+        clock.0 += Duration::from_secs(30 * 24 * 60 * 60);
+        block(&village, &mut retention, &mut clock).await;
+        looks += 1;
+        assert!(looks < 20);
+    }
+    assert_eq!(looks, 8);
 }
 
 #[tokio::test]
 async fn looks_are_as_far_apart_as_they_are_said_to_be() {
     let (village, _, _) = pruned();
     let neighbour = &village.neighbours[0];
+    let config = RetentionConfig {
+        every: 10,
+        ..RetentionConfig::default()
+    };
     let mut retention = Retention::new(
         neighbour.client.clone(),
         neighbour.provider().clone(),
-        RetentionConfig { every: 10 },
+        config,
     );
+    let mut clock = Clock::new();
     for _ in 0..25 {
-        retention.saw(village.chain.advance()).await;
+        block(&village, &mut retention, &mut clock).await;
     }
     assert_eq!(retention.board.statistics().rounds, 3);
     let registry = Registry::new();

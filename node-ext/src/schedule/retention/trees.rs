@@ -1,6 +1,6 @@
-//! Retired trees on disk. All of it blocks.
+//! A bucket's trees on disk, as the rule wants them. All of it blocks.
 
-use super::rules::Retired;
+use super::rules::Going;
 use crate::bucket::{Released, RetiredTree};
 use crate::error::ReleaseError;
 use crate::pool::Wanted;
@@ -17,35 +17,60 @@ pub(super) enum NotReleased {
     Release(#[from] ReleaseError),
 }
 
-/// The retired trees of a bucket with what was signed of each, and whether its
-/// release has begun.
-pub(super) fn retired_of(
-    provider: &Provider,
-    id: BucketId,
-) -> Result<Vec<(Retired, bool)>, ProviderError> {
+/// A bucket with all of its trees.
+#[derive(Debug)]
+pub(super) struct Trees {
+    /// The retired ones, and whether the release of each has begun.
+    pub(super) retired: Vec<(Sequence, Going, bool)>,
+    /// All trees, the current one included.
+    pub(super) whole: Going,
+}
+
+/// The trees of a bucket with what was signed of each.
+pub(super) fn of(provider: &Provider, id: BucketId) -> Result<Trees, ProviderError> {
     let lease = provider.lease(id, Wanted::background())?;
-    let trees = lease.watch(lease.retired())?;
-    if trees.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut promised: BTreeMap<Sequence, HashSet<_>> = BTreeMap::new();
+    let mut whole = Going {
+        trees: HashSet::new(),
+        promised: HashSet::new(),
+    };
     for promise in lease.watch(lease.promises())? {
         let commitment = lease.watch(promise)?.commitment;
         let roots = promised.entry(commitment.start_seq).or_default();
         roots.insert(commitment.mmr_root);
+        whole.trees.insert(commitment.start_seq);
+        whole.promised.insert(commitment.mmr_root);
     }
-    let with_promises = |tree: RetiredTree| {
+    let newest = lease.commitment();
+    whole.trees.insert(newest.start_seq);
+    if newest.leaf_count.get() > 0 {
+        whole.promised.insert(newest.mmr_root);
+    }
+    let mut retired = Vec::new();
+    for tree in lease.watch(lease.retired())? {
         let start = tree.commitment.start_seq;
         let mut promised = promised.remove(&start).unwrap_or_default();
         promised.insert(tree.commitment.mmr_root);
-        let retired = Retired {
-            bucket: id,
-            tree: start,
+        whole.trees.insert(start);
+        whole.promised.insert(tree.commitment.mmr_root);
+        let going = Going {
+            trees: HashSet::from([start]),
             promised,
         };
-        (retired, tree.releasing)
-    };
-    Ok(trees.into_iter().map(with_promises).collect())
+        retired.push((start, going, tree.releasing));
+    }
+    Ok(Trees { retired, whole })
+}
+
+/// The retired trees of a bucket, and whether the release of each has begun.
+pub(super) fn retired_of(
+    provider: &Provider,
+    id: BucketId,
+) -> Result<Vec<(Sequence, bool)>, ProviderError> {
+    let lease = provider.lease(id, Wanted::background())?;
+    let retired = lease.watch(lease.retired())?;
+    let named = |tree: RetiredTree| (tree.commitment.start_seq, tree.releasing);
+    Ok(retired.into_iter().map(named).collect())
 }
 
 /// Releases a tree, which takes as long as writing all that is left of the bucket.

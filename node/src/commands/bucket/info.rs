@@ -26,6 +26,8 @@ struct Info {
     signed_roots: Option<u64>,
     last_signed_ms: Option<u64>,
     retired: Option<Vec<release::Retired>>,
+    /// Signed roots that were let go with the trees that they were of.
+    let_go: Option<u64>,
 }
 
 pub(super) fn run(id: BucketId, globals: &Globals) -> Result<(), Failure> {
@@ -43,7 +45,13 @@ fn info_here(id: BucketId, base: &BasePath) -> Result<Info, Failure> {
         signed_roots = signed_roots.saturating_add(1);
         last_signed_ms = last_signed_ms.max(Some(promise?.signed_ms));
     }
+    let mut let_go = 0u64;
+    for tombstone in bucket.tombstones()? {
+        tombstone?;
+        let_go = let_go.saturating_add(1);
+    }
     Ok(Info {
+        let_go: Some(let_go),
         summary: Summary::of(&bucket),
         peaks: bucket.peaks().iter().map(to_hex).collect(),
         signed_roots: Some(signed_roots),
@@ -63,6 +71,7 @@ fn info_there(id: BucketId, client: &Client) -> Result<Info, Failure> {
         signed_roots: None,
         last_signed_ms: bucket.signed.map(|signed| signed.signed_ms.0),
         retired: None,
+        let_go: None,
     })
 }
 
@@ -113,6 +122,10 @@ impl fmt::Display for Info {
             }
             (None, Some(last)) => write!(f, "signed        {} ago", ago(last))?,
             (None, None) => write!(f, "signed        never")?,
+        }
+        if let Some(roots) = self.let_go.filter(|roots| *roots > 0) {
+            let roots = amount::counted(roots, "signed root");
+            write!(f, "\nlet go        {roots}, which an agreement makes answerable again")?;
         }
         for (place, tree) in self.retired.iter().flatten().enumerate() {
             write!(

@@ -21,6 +21,9 @@ pub(crate) struct ReleaseArgs {
     /// The retired tree, by the sequence of its first leaf
     #[arg(long, value_name = "SEQ")]
     tree: u64,
+    /// Also what was signed, whether or not it can be challenged: who does takes the stake
+    #[arg(long)]
+    even_signed: bool,
 }
 
 /// What is gone.
@@ -50,15 +53,24 @@ impl fmt::Display for Gone {
 pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> {
     let base = globals.open(Access::ReadWrite)?;
     let bucket = base.open_bucket(args.id, &Shared::default())?;
+    let tree = Sequence(args.tree);
+    if !args.even_signed && bucket.was_signed_of(tree)? {
+        return Err(Failure::Failed(format!(
+            "something was signed of the tree of sequence {tree}, and only the chain can tell \
+             whether it can be asked for: `cairn run` asks the chain and releases the tree by \
+             itself when it may go. --even-signed releases it now, and whoever can challenge it \
+             then takes the whole stake"
+        )));
+    }
     let Released {
-        tree,
+        tree: released,
         leaves,
         content,
-    } = bucket.release(Sequence(args.tree))?;
+    } = bucket.release(tree)?;
     bucket.close()?;
     globals.output().answer(&Gone {
         bucket: args.id.0,
-        tree: tree.commitment.start_seq.0,
+        tree: released.commitment.start_seq.0,
         leaves,
         chunks: content.chunks,
         bytes: content.bytes,

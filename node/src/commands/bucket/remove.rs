@@ -45,17 +45,12 @@ fn delete_there(id: BucketId, client: &Client) -> Result<(), Failure> {
 
 fn delete_here(id: BucketId, even_signed: bool, base: BasePath) -> Result<(), Failure> {
     let provider = start_on(base)?;
-    // One that cannot be read may have been signed too.
-    let record = provider.summary(id);
-    let promises = match &record {
-        Ok(record) => record.signed.is_some(),
-        Err(cairn_node_ext::ProviderError::NoSuchBucket { .. }) => false,
-        Err(_) => true,
-    };
-    if promises && !even_signed {
+    if !even_signed && provider.was_signed(id)? {
         return Err(Failure::Failed(format!(
-            "bucket {id} holds what was signed, and can be challenged for it as long as its \
-             agreement lives: say --even-signed if that is over"
+            "bucket {id} holds what was signed, or cannot be read, and only the chain can tell \
+             whether it can be asked for: start `cairn run` and delete it through that provider, \
+             which asks the chain. --even-signed deletes it now, and whoever can challenge it then \
+             takes the whole stake"
         )));
     }
     provider.delete_bucket(id)?;
@@ -81,9 +76,10 @@ impl fmt::Display for Accepted {
     }
 }
 
-/// Takes a bucket out of quarantine, if it opens.
-pub(super) fn accept(id: BucketId, globals: &Globals) -> Result<(), Failure> {
-    let record = start_on(globals.open(Access::ReadWrite)?)?.accept(id)?;
+/// Takes a bucket out of quarantine, if it opens and has all that is known to
+/// have been signed, or is to be taken without.
+pub(super) fn accept(id: BucketId, even_behind: bool, globals: &Globals) -> Result<(), Failure> {
+    let record = start_on(globals.open(Access::ReadWrite)?)?.accept(id, even_behind)?;
     globals.output().answer(&Accepted {
         accepted: id.0,
         leaf_count: record.commitment.leaf_count.get(),

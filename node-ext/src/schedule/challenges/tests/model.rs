@@ -230,6 +230,10 @@ impl ChainClient for Asked<'static> {
         OURS
     }
 
+    async fn genesis(&self) -> Result<H256, ChainError> {
+        not_asked()
+    }
+
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         not_asked()
     }

@@ -173,6 +173,10 @@ impl ChainClient for Slow {
         self.client.account()
     }
 
+    async fn genesis(&self) -> Result<H256, ChainError> {
+        self.client.genesis().await
+    }
+
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         some_time(&self.clock).await;
         self.client.finalized_heads().await

@@ -1,4 +1,7 @@
-//! I10 as a table, and against a model of how a challenge comes about.
+//! I10 as a table, against a model of how a challenge comes about now, and
+//! (`played`) of what anybody may make of the chain's state later.
+
+mod played;
 
 use super::*;
 use cairn_primitives::challenge::ChunkLocation;
@@ -10,16 +13,17 @@ use proptest::prelude::*;
 const US: AccountId = AccountId([1; 32]);
 const ID: BucketId = BucketId(7);
 const PERIOD: u32 = 40;
+/// What a period comes to by this provider's clock.
+const WAIT: Duration = Duration::from_secs(6 * 41);
 
 fn root(of: u64) -> H256 {
     H256::from_low_u64_be(of)
 }
 
 /// A tree from sequence 0, of which the roots 1 to 3 were signed.
-fn retired() -> Retired {
-    Retired {
-        bucket: ID,
-        tree: Sequence(0),
+fn going() -> Going {
+    Going {
+        trees: HashSet::from([Sequence(0)]),
         promised: (1..=3).map(root).collect(),
     }
 }
@@ -36,14 +40,14 @@ fn primary(account: AccountId, expires_at: Option<u32>) -> PrimaryProvider {
     }
 }
 
-fn info(expires_at: Option<u32>) -> BucketInfo {
+/// A bucket of others, and of us where that is said.
+fn info(us: Option<PrimaryProvider>) -> BucketInfo {
+    let mut primary_providers = vec![primary(AccountId([2; 32]), Some(9_000))];
+    primary_providers.extend(us);
     BucketInfo {
         members: vec![],
         min_providers: 1,
-        primary_providers: vec![
-            primary(AccountId([2; 32]), Some(9_000)),
-            primary(US, expires_at),
-        ],
+        primary_providers,
         frozen_start_seq: None,
         snapshot: None,
         historical_roots: vec![],
@@ -86,198 +90,114 @@ fn challenge(bucket: BucketId, start: u64, of: u64) -> OpenChallenge {
 
 fn says<'c>(anchor: u32, info: Option<&'c BucketInfo>, open: &'c [OpenChallenge]) -> ChainSays<'c> {
     ChainSays {
+        bucket: ID,
         account: US,
+        is_registered: true,
         anchor,
         challenge_period: PERIOD,
+        least_wait: Duration::ZERO,
         open,
         info,
-        is_listed: true,
+        is_listed: false,
     }
 }
 
+fn since_100(passed: Duration) -> Option<Free> {
+    Some(Free { since: 100, passed })
+}
+
 #[test]
-fn i10_a_retired_tree_goes_when_nothing_can_challenge_it_and_stays_for_each_that_may() {
-    let ended = info(Some(100));
+fn i10_what_was_signed_goes_when_nobody_can_ask_for_it_and_stays_for_each_that_may() {
+    let free = info(None);
     let open = challenge(ID, 0, 1);
     let by_root = challenge(ID, 5, 2);
     let elsewhere = challenge(BucketId(8), 0, 1);
     let other_tree = challenge(ID, 5, 9);
     let with = |snapshot| BucketInfo {
         snapshot,
-        ..ended.clone()
+        ..free.clone()
     };
     let historical = |of| BucketInfo {
         historical_roots: vec![(3, 60, root(9)), (7, 28, root(of))],
-        ..ended.clone()
+        ..free.clone()
     };
-    let period = Kept::ChallengePeriod { until: 140 };
+    let listed = |expires| info(Some(primary(US, expires)));
     /// What is tried, the anchor block, what the chain says, and what follows.
-    type Case = (
-        &'static str,
+    type Case<'c> = (
+        &'c str,
         u32,
-        Option<BucketInfo>,
-        Vec<OpenChallenge>,
+        BucketInfo,
+        &'c [OpenChallenge],
         Result<(), Kept>,
     );
-    let cases: [Case; 19] = [
-        (
-            "alive",
-            99,
-            Some(ended.clone()),
-            vec![],
-            Err(Kept::AgreementLives),
-        ),
-        (
-            "its last block",
-            100,
-            Some(ended.clone()),
-            vec![],
-            Err(Kept::AgreementLives),
-        ),
-        ("just ended", 101, Some(ended.clone()), vec![], Err(period)),
-        (
-            "the period's last block",
-            140,
-            Some(ended.clone()),
-            vec![],
-            Err(period),
-        ),
-        ("all is over", 141, Some(ended.clone()), vec![], Ok(())),
-        ("no such bucket", 141, None, vec![], Err(Kept::NoSuchBucket)),
-        (
-            "challenged",
-            141,
-            Some(ended.clone()),
-            vec![open],
-            Err(Kept::Challenged(open.id)),
-        ),
-        (
-            "challenged by root",
-            141,
-            Some(ended.clone()),
-            vec![by_root],
-            Err(Kept::Challenged(by_root.id)),
-        ),
-        (
-            "another bucket's challenge",
-            141,
-            Some(ended.clone()),
-            vec![elsewhere],
-            Ok(()),
-        ),
-        (
-            "another tree's challenge",
-            141,
-            Some(ended.clone()),
-            vec![other_tree],
-            Ok(()),
-        ),
-        (
-            "our bit in a snapshot of it",
-            141,
-            Some(with(snapshot(0, 3, 0b10))),
-            vec![],
-            Err(Kept::Snapshot),
-        ),
-        (
-            "a snapshot of a root of it",
-            141,
-            Some(with(snapshot(5, 3, 0b10))),
-            vec![],
-            Err(Kept::Snapshot),
-        ),
-        (
-            "others' bit in a snapshot of it",
-            141,
-            Some(with(snapshot(0, 3, 0b01))),
-            vec![],
-            Ok(()),
-        ),
-        (
-            "a snapshot of another tree",
-            141,
-            Some(with(snapshot(5, 9, 0b11))),
-            vec![],
-            Ok(()),
-        ),
-        (
-            "a historical root",
-            141,
-            Some(historical(2)),
-            vec![],
-            Err(Kept::Historical),
-        ),
-        (
-            "another historical root",
-            141,
-            Some(historical(8)),
-            vec![],
-            Ok(()),
-        ),
-        (
-            "no agreement is kept",
-            140,
-            Some(info(None)),
-            vec![],
-            Err(Kept::ChallengePeriod { until: 140 }),
-        ),
-        ("nor for a period", 142, Some(info(None)), vec![], Ok(())),
-        (
-            "not a primary one, and listed",
-            900,
-            Some(BucketInfo {
-                primary_providers: vec![],
-                ..ended.clone()
-            }),
-            vec![],
-            Err(Kept::AgreementLives),
-        ),
+    let period = Kept::ChallengePeriod { until: 140 };
+    let cases: [Case<'_>; 15] = [
+        ("all is over", 141, free.clone(), &[], Ok(())),
+        ("the period's last block", 140, free.clone(), &[], Err(period)),
+        ("alive", 141, listed(Some(200)), &[], Err(Kept::Primary)),
+        ("s1a: expired, and listed", 900, listed(Some(100)), &[], Err(Kept::Primary)),
+        ("s1b: without an agreement, and listed", 900, listed(None), &[], Err(Kept::Primary)),
+        ("challenged", 141, free.clone(), &[open], Err(Kept::Challenged(open.id))),
+        ("challenged and listed", 141, listed(None), &[open], Err(Kept::Challenged(open.id))),
+        ("challenged by root", 141, free.clone(), &[by_root], Err(Kept::Challenged(by_root.id))),
+        ("another bucket's challenge", 141, free.clone(), &[elsewhere], Ok(())),
+        ("another tree's challenge", 141, free.clone(), &[other_tree], Err(Kept::Challenged(open.id))),
+        ("a snapshot of it", 141, with(snapshot(0, 9, 0b00)), &[], Err(Kept::Snapshot)),
+        ("a snapshot of a root of it", 141, with(snapshot(5, 3, 0b01)), &[], Err(Kept::Snapshot)),
+        ("a snapshot of another tree", 141, with(snapshot(5, 9, 0b11)), &[], Ok(())),
+        ("a historical root", 141, historical(2), &[], Err(Kept::Historical)),
+        ("another historical root", 141, historical(8), &[], Ok(())),
     ];
     for (what, anchor, info, open, expected) in cases {
-        // Where the chain does not say, it was seen to have ended at 101.
-        let seen = Some(if what == "no agreement is kept" {
-            100
-        } else {
-            101
-        });
-        let found = says(anchor, info.as_ref(), &open).may_go(&retired(), seen);
+        let says = says(anchor, Some(&info), open);
+        let found = says.may_go(&going(), since_100(WAIT));
         assert_eq!(found, expected, "{what}");
     }
-    // Not listed and not primary: the bit of nobody is taken for ours.
-    let unlisted = BucketInfo {
-        primary_providers: vec![],
-        ..with(snapshot(0, 3, 0b10))
+    let says = says(900, Some(&free), &[]);
+    let judge = |says: ChainSays<'_>, free| says.may_go(&going(), free);
+    assert_eq!(
+        judge(ChainSays { info: None, ..says }, since_100(WAIT)),
+        Err(Kept::NoSuchBucket)
+    );
+    let replica = ChainSays {
+        is_listed: true,
+        ..says
     };
-    let unlisted = ChainSays {
-        is_listed: false,
-        ..says(900, Some(&unlisted), &[])
+    assert_eq!(judge(replica, since_100(WAIT)), Err(Kept::AgreementLives));
+    let nobody = ChainSays {
+        is_registered: false,
+        ..says
     };
-    assert_eq!(unlisted.may_go(&retired(), Some(1)), Err(Kept::Snapshot));
-    // First seen just now.
-    let unlisted = ChainSays {
-        is_listed: false,
-        ..says(900, Some(&ended), &[])
+    assert_eq!(judge(nobody, since_100(WAIT)), Err(Kept::NotRegistered));
+    // Seen for the first time.
+    let until = 900 + PERIOD;
+    assert_eq!(judge(says, None), Err(Kept::ChallengePeriod { until }));
+    let second = Duration::from_secs(1);
+    assert_eq!(
+        judge(says, since_100(WAIT - second)),
+        Err(Kept::TooSoon { left: second })
+    );
+    let patient = ChainSays {
+        least_wait: 3 * WAIT,
+        ..says
     };
-    assert_eq!(unlisted.agreed(), Agreed::Ended(100));
+    assert_eq!(
+        judge(patient, since_100(WAIT)),
+        Err(Kept::TooSoon { left: 2 * WAIT })
+    );
 }
 
 fn any_info() -> impl Strategy<Value = BucketInfo> {
-    let expires = proptest::option::of(0u32..300);
+    let us = proptest::option::of(proptest::option::of(0u32..300));
     let shot = proptest::option::of((0u64..3, 0u64..6, 0u8..4));
     let historical = proptest::collection::vec((0u32..9, 0u32..9, 0u64..8), 0..3);
-    (expires, shot, historical, any::<bool>()).prop_map(|(expires, shot, historical, listed)| {
-        let mut all = info(expires);
-        if !listed {
-            all.primary_providers.pop();
-        }
-        BucketInfo {
-            snapshot: shot.and_then(|(start, of, signers)| snapshot(start, of, signers)),
-            historical_roots: historical
-                .into_iter()
-                .map(|(prime, quotient, of)| (prime, quotient, root(of)))
-                .collect(),
-            ..all
-        }
+    (us, shot, historical).prop_map(|(us, shot, historical)| BucketInfo {
+        snapshot: shot.and_then(|(start, of, signers)| snapshot(start, of, signers)),
+        historical_roots: historical
+            .into_iter()
+            .map(|(prime, quotient, of)| (prime, quotient, root(of)))
+            .collect(),
+        ..info(us.map(|expires| primary(US, expires)))
     })
 }
 
@@ -290,33 +210,35 @@ proptest! {
         info in any_info(),
         open in proptest::collection::vec((6u64..9, 0u64..3, 0u64..6), 0..3),
         is_listed in any::<bool>(),
-        ended in proptest::option::of(0u32..300),
+        is_registered in proptest::bool::weighted(0.9),
+        since in 0u32..300,
+        passed in 0u64..400,
     ) {
         let open: Vec<_> = open
             .into_iter()
             .map(|(bucket, start, of)| challenge(BucketId(bucket), start, of))
             .collect();
-        let retired = retired();
-        let says = ChainSays { is_listed, ..says(anchor, Some(&info), &open) };
-        if says.may_go(&retired, ended).is_err() {
+        let going = going();
+        let says = ChainSays { is_listed, is_registered, ..says(anchor, Some(&info), &open) };
+        let free = Free { since, passed: Duration::from_secs(passed) };
+        if says.may_go(&going, Some(free)).is_err() {
             return Ok(());
         }
-        let place = info.place_of(&US);
-        let agreement = place.and_then(|place| info.primary_providers[place].agreement);
-        // By what we signed, while our agreement lives.
-        prop_assert!(agreement.is_none_or(|agreement| agreement.expires_at < anchor));
-        prop_assert!(place.is_some() || !is_listed);
-        // By the last checkpoint.
-        let by_checkpoint = info.snapshot.as_ref().is_some_and(|snapshot| {
-            place.is_some_and(|place| snapshot.signed_by(place))
-                && (snapshot.commitment.start_seq == retired.tree
-                    || retired.promised.contains(&snapshot.commitment.mmr_root))
+        prop_assert!(is_registered);
+        // By what we signed: whether an agreement has expired or not, it is ended
+        // by somebody, and until then it may be renewed.
+        prop_assert!(info.place_of(&US).is_none());
+        prop_assert!(!is_listed);
+        // By the last checkpoint, or one that is extended.
+        let is_of_it = info.snapshot.as_ref().is_some_and(|snapshot| {
+            going.trees.contains(&snapshot.commitment.start_seq)
+                || going.promised.contains(&snapshot.commitment.mmr_root)
         });
-        prop_assert!(!by_checkpoint);
+        prop_assert!(!is_of_it);
         // By a replica's last sync.
-        prop_assert!(!info.historical_roots.iter().any(|(_, _, root)| retired.promised.contains(root)));
-        // And none that is open.
-        prop_assert!(!open.iter().any(|one| one.bucket_id == ID
-            && (one.start_seq == retired.tree || retired.promised.contains(&one.mmr_root))));
+        prop_assert!(!info.historical_roots.iter().any(|(_, _, root)| going.promised.contains(root)));
+        // None that is open, and none that came last of all.
+        prop_assert!(!open.iter().any(|one| one.bucket_id == ID));
+        prop_assert!(anchor > since + PERIOD && free.passed >= WAIT);
     }
 }

@@ -1,0 +1,191 @@
+//! What is asked of the chain and the disk to judge a bucket, by the loop that
+//! looks at all of them and by who wants to delete one now.
+
+use super::rules::{ChainSays, Going, Kept};
+use super::trees::{self, Trees};
+use super::waits::Waits;
+use crate::chain::{ChainClient, ChainError, Head};
+use crate::index::IndexError;
+use crate::provider::{Provider, ProviderError};
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::{BucketInfo, OpenChallenge};
+use cairn_primitives::{BucketId, Sequence};
+use parking_lot::Mutex;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why a bucket was not judged. The next look tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum NotJudged {
+    /// The chain did not answer.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The bucket could not be read.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The index could not be read or written.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The process is ending.
+    #[error("the work was broken off: {0}")]
+    BrokenOff(#[from] tokio::task::JoinError),
+}
+
+/// Chain and disk.
+pub(super) struct Asking {
+    pub(super) chain: Arc<dyn ChainClient>,
+    pub(super) provider: Arc<Provider>,
+    pub(super) least_wait: Duration,
+    /// The last finalized head that was seen.
+    pub(super) head: Mutex<Option<Head>>,
+}
+
+/// What the chain says once for all buckets.
+pub(super) struct Look {
+    head: Head,
+    account: AccountId,
+    is_registered: bool,
+    challenge_period: u32,
+    least_wait: Duration,
+    open: Vec<OpenChallenge>,
+    listed: HashSet<BucketId>,
+}
+
+impl Look {
+    pub(super) fn says<'l>(&'l self, info: Option<&'l BucketInfo>, id: BucketId) -> ChainSays<'l> {
+        ChainSays {
+            bucket: id,
+            account: self.account,
+            is_registered: self.is_registered,
+            anchor: self.head.anchor,
+            challenge_period: self.challenge_period,
+            least_wait: self.least_wait,
+            open: &self.open,
+            info,
+            is_listed: self.listed.contains(&id),
+        }
+    }
+}
+
+impl Asking {
+    /// Asks the chain what holds for all buckets at a head.
+    pub(super) async fn look(&self, head: Head) -> Result<Look, NotJudged> {
+        let chain = &self.chain;
+        let period = chain.limits(head.hash).await?.challenge_period;
+        let is_registered = chain.provider(head.hash).await?.is_some();
+        let open = chain.open_challenges(head.hash).await?;
+        let listed = chain.buckets(head.hash).await?.into_iter().collect();
+        // A chain on which the account is nobody may have any period.
+        let longest = self.blocking(move |provider| match is_registered {
+            true => provider.longest_period(period),
+            false => period,
+        });
+        Ok(Look {
+            head,
+            account: chain.account(),
+            is_registered,
+            challenge_period: longest.await?,
+            least_wait: self.least_wait,
+            open,
+            listed,
+        })
+    }
+
+    pub(super) async fn bucket(
+        &self,
+        look: &Look,
+        id: BucketId,
+    ) -> Result<Option<BucketInfo>, NotJudged> {
+        Ok(self.chain.bucket(look.head.hash, id).await?)
+    }
+
+    /// Whether a whole bucket may go, by the last finalized head.
+    pub(super) async fn may_delete(&self, id: BucketId) -> Result<Result<(), Kept>, NotJudged> {
+        let Some(head) = *self.head.lock() else {
+            return Ok(Err(Kept::NotAsked));
+        };
+        let look = self.look(head).await?;
+        let info = self.bucket(&look, id).await?;
+        let says = look.says(info.as_ref(), id);
+        if let Err(why) = says.is_free() {
+            return Ok(Err(why));
+        }
+        let free = self
+            .blocking(move |provider| Waits::last(provider.index(), id))
+            .await??;
+        if let Err(why) = says.is_over(free) {
+            return Ok(Err(why));
+        }
+        let trees = self.trees(id).await??;
+        Ok(says.may_go(&trees.whole, free))
+    }
+
+    /// The trees of a bucket with all that was signed of them.
+    pub(super) async fn trees(
+        &self,
+        id: BucketId,
+    ) -> Result<Result<Trees, ProviderError>, NotJudged> {
+        self.blocking(move |provider| trees::of(provider, id)).await
+    }
+
+    /// The retired trees of a bucket, and whether the release of each has begun.
+    pub(super) async fn retired(
+        &self,
+        id: BucketId,
+    ) -> Result<Result<Vec<(Sequence, bool)>, ProviderError>, NotJudged> {
+        self.blocking(move |provider| trees::retired_of(provider, id))
+            .await
+    }
+
+    /// Does what waits for a disk on a thread that may.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Provider) -> T + Send + 'static,
+    ) -> Result<T, NotJudged> {
+        let provider = self.provider.clone();
+        Ok(tokio::task::spawn_blocking(move || work(&provider)).await?)
+    }
+}
+
+/// What of a bucket may go, and why the rest stays.
+#[derive(Default)]
+pub(super) struct Judged {
+    pub(super) kept: Vec<(Sequence, Kept)>,
+    pub(super) may_go: Vec<Sequence>,
+    pub(super) may_be_deleted: bool,
+}
+
+impl Judged {
+    /// A bucket of which nothing may go, for one reason.
+    pub(super) fn all_kept(retired: Vec<(Sequence, bool)>, why: Kept) -> Self {
+        let mut judged = Self::default();
+        for (tree, is_going) in retired {
+            judged.add(tree, is_going, Err(why));
+        }
+        judged
+    }
+
+    pub(super) fn by_rule(
+        trees: &Trees,
+        mut may_go: impl FnMut(&Going) -> Result<(), Kept>,
+    ) -> Self {
+        let mut judged = Self {
+            may_be_deleted: may_go(&trees.whole).is_ok(),
+            ..Self::default()
+        };
+        for (tree, going, is_going) in &trees.retired {
+            judged.add(*tree, *is_going, may_go(going));
+        }
+        judged
+    }
+
+    fn add(&mut self, tree: Sequence, is_going: bool, may_go: Result<(), Kept>) {
+        match may_go {
+            // Once begun, a release is ended: nothing is proven any more.
+            _ if is_going => self.may_go.push(tree),
+            Ok(()) => self.may_go.push(tree),
+            Err(why) => self.kept.push((tree, why)),
+        }
+    }
+}
