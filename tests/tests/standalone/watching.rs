@@ -104,7 +104,13 @@ fn every_flag_on_the_page_is_one_that_the_program_takes() {
             .unwrap();
         String::from_utf8(shown.stdout).unwrap()
     };
-    let known = [&["run"][..], &["fsck"], &["key", "insert"]]
+    let known = [
+        &["run"][..],
+        &["fsck"],
+        &["key", "insert"],
+        &["bucket", "accept"],
+        &["bucket", "delete"],
+    ]
         .map(help)
         .concat();
     for (place, _) in read(PAGE).match_indices("--") {
