@@ -7,6 +7,7 @@
 
 use super::{Bucket, RetiredTree, Tip};
 use crate::engine::Access;
+use crate::error::PruneError;
 use crate::layout::Usage;
 use cairn_primitives::{LeafCount, Sequence};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -102,6 +103,26 @@ impl Bucket {
         let more = of_leaves(leaves);
         let all = self.charged.with(next.frontier.count().get());
         self.over(all.saturating_sub(more), more)
+    }
+
+    /// Whether the trees alone, with one more of so many leaves, would be charged
+    /// more than the quota. A prune is not held to the quota as what clients bring
+    /// is, since it is the way out of a full bucket; but neither may one prune
+    /// after another, none of them released, take all of a disk.
+    pub(super) fn check_trees(&self, survivors: u64) -> Result<(), PruneError> {
+        let now = self.tip().frontier.count().get();
+        let retired = self.charged.retired.load(Ordering::Relaxed);
+        let used = now.saturating_mul(TREE_RECORDS).saturating_add(retired);
+        let needed = survivors.saturating_mul(TREE_RECORDS);
+        match self.over(used, needed) {
+            None => Ok(()),
+            Some(OverQuota { used, needed }) => Err(PruneError::Quota {
+                bucket: self.id,
+                needed,
+                used,
+                max: self.config.max_bytes,
+            }),
+        }
     }
 
     fn over(&self, used: u64, needed: u64) -> Option<OverQuota> {

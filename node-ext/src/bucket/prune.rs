@@ -89,6 +89,7 @@ impl Bucket {
         // A prune gives room in the end, and takes some first: an admin's client
         // may ask for one after another.
         let survivors = tip.end().0.saturating_sub(before.0);
+        self.check_trees(survivors)?;
         let nodes = survivors.saturating_mul(charge::TREE_RECORDS);
         self.engine.shared().admit_into_reserve(nodes)?;
         if let Some(authorisation) = &authorisation {

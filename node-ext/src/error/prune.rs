@@ -77,6 +77,21 @@ pub enum PruneError {
         /// The leaf count that the authorisation names.
         signed_at: LeafCount,
     },
+    /// The trees that it keeps take all that it may take.
+    #[error(
+        "the trees of bucket {bucket} take {used} bytes, and {needed} more for another would \
+         exceed its quota of {max}: release those that were pruned first"
+    )]
+    Quota {
+        /// The bucket.
+        bucket: BucketId,
+        /// Bytes that the new tree would be charged.
+        needed: u64,
+        /// Bytes that all trees are charged.
+        used: u64,
+        /// Bytes allowed.
+        max: u64,
+    },
     /// The disk is too full for the nodes of the new tree.
     #[error(transparent)]
     Reserved(#[from] DiskReserved),

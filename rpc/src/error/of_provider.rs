@@ -177,6 +177,7 @@ impl From<PruneError> for Error {
             PruneError::SignatureKind { .. } => Code::SignatureKind,
             PruneError::Unauthorised { .. } => Code::Unauthorised,
             PruneError::NotGrown { .. } => Code::NotGrown,
+            PruneError::Quota { .. } => Code::Quota,
             PruneError::Reserved(_) => return Self::disk_reserved(WHEN_THERE_IS_ROOM),
             PruneError::Leaf(error) => return error.into(),
             PruneError::Unusable(unusable) => return unusable.into(),

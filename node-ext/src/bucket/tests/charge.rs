@@ -342,3 +342,26 @@ fn s10_a_prune_takes_no_more_than_half_of_the_reserve() {
     free.store(enough, Ordering::Relaxed);
     bucket.prune(Sequence(1_500), None).unwrap();
 }
+
+#[test]
+fn s10_one_prune_after_another_meets_the_quota_and_a_release_makes_room() {
+    let content: u64 = 100 * (CHUNK_RECORDS + 30);
+    let max = content + 100 * (LEAF_RECORD + TREE_RECORDS);
+    let mut fixture = with_quota(max);
+    fixture.commit(100);
+    let bucket = fixture.bucket();
+    // A full bucket can be pruned, which is the way to make room.
+    let refused = (1..100).find_map(|before| bucket.prune(Sequence(before), None).err());
+    let refused = refused.expect("endless");
+    assert!(
+        matches!(refused, crate::error::PruneError::Quota { max: most, .. } if most == max),
+        "{refused}"
+    );
+    let kept = bucket.retired().unwrap();
+    assert!(!kept.is_empty() && kept.len() < 4, "{}", kept.len());
+    for tree in kept {
+        bucket.release(tree.commitment.start_seq).unwrap();
+    }
+    let next = bucket.commitment().start_seq.0 + 1;
+    bucket.prune(Sequence(next), None).unwrap();
+}
