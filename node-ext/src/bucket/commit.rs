@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One leaf may use this part of the `total_size` that is left, as a power of
 /// two: 16 TiB in a new bucket. So much is never used up: to bring what a leaf
-/// may have below 1 GiB takes ten million leaves, which are charged 2.5 GB.
+/// may have below 1 GiB takes ten million leaves, which are charged 4.5 GB.
 const LEAF_PART_BITS: u32 = 20;
 
 /// Content to commit, all of which is in the bucket.
