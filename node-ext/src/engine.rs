@@ -14,6 +14,7 @@ mod options;
 #[cfg(test)]
 mod probe;
 mod upkeep;
+mod written;
 
 pub(crate) use blob_log::BlobLog;
 pub use fault::{EngineError, FaultKind};

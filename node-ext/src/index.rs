@@ -8,6 +8,8 @@
 
 mod content;
 mod duties;
+#[cfg(test)]
+mod lost_files;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -32,6 +34,8 @@ const INDEX_FORMAT: u32 = 1;
 const FORMAT_KEY: &[u8] = b"format";
 const NONCE_KEY: &[u8] = b"nonce";
 const TOTALS_KEY: &[u8] = b"totals";
+/// The number of synced writes, which the engine keeps.
+const WRITTEN_KEY: &[u8] = b"written";
 
 /// What is written at once, so that no write grows with a bucket.
 const AT_ONCE: usize = 4096;
@@ -115,9 +119,30 @@ impl Index {
                     %error, kept = %aside.display(),
                     "the index cannot be used, and is made anew from the buckets"
                 );
-                Self::open_existing(path)
+                let index = Self::open_existing(path)?;
+                index.take_over(&aside)?;
+                Ok(index)
             }
         }
+    }
+
+    /// Takes over what an index that was put aside says of the provider, as far
+    /// as that can be read. Its duties are not: some may be missing, and of an
+    /// index that is new nothing is signed that these might forbid.
+    fn take_over(&self, aside: &Path) -> Result<(), IndexError> {
+        let Ok(old) = IndexDb::open_reading(aside) else {
+            return Ok(());
+        };
+        let Ok(entries) = old.scan_from(Table::Meta, &[]) else {
+            return Ok(());
+        };
+        let mut batch = self.db.batch();
+        for (key, value) in entries.map_while(Result::ok) {
+            if ![FORMAT_KEY, TOTALS_KEY, WRITTEN_KEY].contains(&&*key) {
+                batch.put(Table::Meta, &key, &value);
+            }
+        }
+        Ok(self.db.write(batch, true)?)
     }
 
     /// An index in memory, with what one that cannot be opened for writing says

@@ -1,6 +1,7 @@
 //! The Global Index's database: five tables of small records.
 
 use super::options::index_options;
+use super::written::{self, Written};
 use super::{EngineError, Entry};
 use parking_lot::RwLock;
 use rocksdb::{
@@ -65,6 +66,8 @@ pub(crate) struct IndexDb {
     has_failed: AtomicBool,
     /// It was opened anew since somebody asked.
     was_reopened: AtomicBool,
+    /// Of one that is open for writing on a disk.
+    written: Option<Written>,
 }
 
 /// Where an index is.
@@ -140,7 +143,24 @@ fn family<'d>(
 impl IndexDb {
     /// Opens the index in `path`, making it where it is not there.
     pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
-        Ok(Self::opened(open_writable(path)?, path, Place::Disk))
+        let mut opened = Self::opened(open_writable(path)?, path, Place::Disk);
+        opened.check_readable()?;
+        let number = opened.get(Table::Meta, written::KEY)?;
+        let number = number.and_then(|number| number.try_into().ok());
+        let number = number.map_or(0, u64::from_le_bytes);
+        opened.written = Some(Written::open(path, number)?);
+        Ok(opened)
+    }
+
+    /// Fails where a table cannot be read whose rows are believed: not those of
+    /// content, which are many, and only count.
+    fn check_readable(&self) -> Result<(), EngineError> {
+        [Table::Meta, Table::Duties, Table::Buckets]
+            .into_iter()
+            .try_for_each(|table| {
+                let mut entries = self.scan_from(table, &[])?;
+                entries.try_for_each(|entry| entry.map(drop))
+            })
     }
 
     /// Opens the index in `path` for reading alone, which writes nothing.
@@ -171,6 +191,7 @@ impl IndexDb {
             place,
             has_failed: AtomicBool::new(false),
             was_reopened: AtomicBool::new(false),
+            written: None,
         }
     }
 
@@ -282,6 +303,17 @@ impl IndexDb {
 
     /// Applies a batch, all of it or nothing. After a failure it is not known which.
     pub(crate) fn write(&self, batch: IndexBatch, synced: bool) -> Result<(), EngineError> {
+        match &self.written {
+            Some(written) if synced => written.next(|number| {
+                let mut batch = batch;
+                batch.put(Table::Meta, written::KEY, &number.to_le_bytes());
+                self.write_as_it_is(batch, true)
+            }),
+            _ => self.write_as_it_is(batch, synced),
+        }
+    }
+
+    fn write_as_it_is(&self, batch: IndexBatch, synced: bool) -> Result<(), EngineError> {
         self.be_writable()?;
         let db = self.db.read();
         let db = db.as_ref().ok_or_else(|| self.closed())?;
