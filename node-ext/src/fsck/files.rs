@@ -134,6 +134,7 @@ const KINDS: &[(Family, &[u8])] = &[
     (Family::Tree, layout::PROMISES),
     (Family::Tree, layout::RETIRED),
     (Family::Tree, layout::DELETIONS),
+    (Family::Tree, layout::TOMBSTONES),
     (Family::Tree, layout::FLAGS),
     (Family::Content, layout::CHUNK_LENGTHS),
     (Family::Content, layout::INTERIOR_NODES),

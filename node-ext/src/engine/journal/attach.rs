@@ -163,6 +163,7 @@ impl Engine {
             layout::PROMISES,
             layout::RETIRED,
             layout::DELETIONS,
+            layout::TOMBSTONES,
             layout::FLAGS,
         ];
         for kind in kinds {

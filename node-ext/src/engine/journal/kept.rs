@@ -8,9 +8,9 @@ use crate::layout;
 const STATE_WITHOUT_PEAKS: usize = 77;
 
 /// Whether a key of the tree family is of a kind that is kept: the state,
-/// leaves, promises, retired trees, deletions, flags.
+/// leaves, promises, retired trees, deletions, tombstones, flags.
 pub(super) fn is_kept(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b's' | b'l' | b'r' | b't' | b'a' | b'f'))
+    matches!(key.first(), Some(b's' | b'l' | b'r' | b't' | b'a' | b'g' | b'f'))
 }
 
 /// What is kept of a record; `None` where nothing is.
