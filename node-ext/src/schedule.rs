@@ -26,9 +26,7 @@ pub use checkpoints::{
 };
 pub use cosign::{Ask, CheckpointRequest, CosignError, Cosigners, Countersigner, Holding, Refusal};
 pub(crate) use own_chain::OwnChain;
-pub use promises::{
-    PromiseBoard, PromiseConfig, PromiseStatistics, PromiseTrouble, PromiseWatch,
-};
+pub use promises::{PromiseBoard, PromiseConfig, PromiseStatistics, PromiseTrouble, PromiseWatch};
 pub use retention::{
     Kept, NotJudged, Retention, RetentionBoard, RetentionConfig, RetentionStatistics,
 };

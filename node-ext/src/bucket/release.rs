@@ -11,9 +11,7 @@ pub(super) mod sweep;
 use super::{Bucket, RetiredTree, now_ms};
 use crate::engine::{Batch, Durability, EngineError, Family};
 use crate::error::ReleaseError;
-use crate::layout::{
-    self, DeletionValue, PromiseValue, RetiredRecord, TombstoneValue, Usage,
-};
+use crate::layout::{self, DeletionValue, PromiseValue, RetiredRecord, TombstoneValue, Usage};
 use cairn_primitives::{H256, LeafCount, Sequence};
 use codec::Encode;
 use std::time::Duration;

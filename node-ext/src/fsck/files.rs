@@ -8,7 +8,7 @@ use super::report::FsckReport;
 use crate::aside::copy_files;
 use crate::bucket::recover::{self, Unverified};
 use crate::engine::{
-    Access, DamagedLog, Durability, Engine, EngineError, Family, Shared, file_list,
+    Access, DamagedLog, Durability, Engine, EngineError, Family, Shared, file_list, log_hole,
 };
 use crate::error::OpenError;
 use crate::layout::{self, REPAIRING};
@@ -48,6 +48,8 @@ pub(super) fn restore(path: &Path, kept: &Path, shared: &Shared) -> Result<(), E
     remove(&made).map_err(fault)?;
     std::fs::create_dir(&made).map_err(fault)?;
     copy_files(path, &made).map_err(fault)?;
+    // RocksDB passes over a hole in a log, and its repair does not come to an end there.
+    log_hole::cut(&made).map_err(fault)?;
     if !found_manifest(&made, shared).map_err(fault)? {
         file_list::remake(&made, shared)?;
         // A table that is damaged in part is gone as a whole; the rest of it can

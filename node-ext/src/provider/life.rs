@@ -58,11 +58,7 @@ impl Provider {
     /// [`ProviderError::WouldLose`] where something of that is not in it, unless
     /// it is to be taken `even_behind`; then what is lost is noted as let go. As
     /// [`Provider::lease`] where it still does not open. It stays where it was.
-    pub fn accept(
-        &self,
-        id: BucketId,
-        even_behind: bool,
-    ) -> Result<BucketRecord, ProviderError> {
+    pub fn accept(&self, id: BucketId, even_behind: bool) -> Result<BucketRecord, ProviderError> {
         let (inner, ledger) = (&self.inner, &self.inner.ledger);
         inner.check_writes()?;
         if !inner.pool.home().path(id).is_dir() {
@@ -101,7 +97,8 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`ProviderError`]; the bucket is then still there.
+    /// [`ProviderError`]; the bucket is then still there. But where a folder could not be
+    /// synced it is gone from its place, and a loss of power may bring it back.
     pub fn delete_bucket(&self, id: BucketId) -> Result<(), ProviderError> {
         let reservation = self.reserve(id, Wanted::write().wait)?;
         self.discard(id, reservation)
@@ -133,11 +130,15 @@ impl Provider {
     /// which nobody else can have meanwhile.
     fn would_lose(&self, id: BucketId) -> Result<WouldLose, ProviderError> {
         let home = self.inner.pool.home();
-        let bucket = home.open_as_it_is(id).map_err(|error| {
-            self.inner.refused(id, crate::pool::LeaseError::Open(error))
-        })?;
+        let bucket = home
+            .open_as_it_is(id)
+            .map_err(|error| self.inner.refused(id, crate::pool::LeaseError::Open(error)))?;
         let mut signed = self.on_chain(id)?;
-        let noted = self.inner.ledger.record(id).and_then(|record| record.signed);
+        let noted = self
+            .inner
+            .ledger
+            .record(id)
+            .and_then(|record| record.signed);
         signed.extend(noted.map(|promise| KnownSigned {
             commitment: promise.commitment,
             told_by: ToldBy::Index,
@@ -162,12 +163,17 @@ impl Provider {
             Some(all) => all,
             // What else knows of it.
             None => {
-                let noted = self.inner.ledger.record(id).and_then(|record| record.signed);
+                let noted = self
+                    .inner
+                    .ledger
+                    .record(id)
+                    .and_then(|record| record.signed);
                 let on_chain = self.on_chain(id)?.into_iter();
                 let mut commitments: Vec<_> = on_chain.map(|known| known.commitment).collect();
                 commitments.extend(noted.map(|promise| promise.commitment));
                 LettingGo {
-                    may_be_more: !commitments.is_empty() || self.inner.pool.home().path(id).is_dir(),
+                    may_be_more: !commitments.is_empty()
+                        || self.inner.pool.home().path(id).is_dir(),
                     commitments,
                     ..LettingGo::default()
                 }
@@ -189,8 +195,11 @@ impl Provider {
         }
         if path.is_dir() {
             let trash = self.inner.base.path().join(TRASH_DIR);
-            let discarded = trash::discard(&path, &trash, id)?;
+            let (discarded, synced) = trash::discard(&path, &trash, id)?;
             self.inner.ledger.forget(id);
+            // It may be in its place again after a loss of power, and whole then: its bytes
+            // go at the next start.
+            synced?;
             self.inner.work.lock().trash.push(discarded);
             self.inner.changed.notify_all();
             if let Err(error) = self.inner.base.keep_scrub_point(id, None) {

@@ -88,7 +88,10 @@ impl fmt::Display for KnownSigned {
 impl fmt::Display for WouldLose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (count, tree) = (self.have.leaf_count, self.have.start_seq);
-        write!(f, "it has {count} leaves from sequence {tree}, and not what was signed: ")?;
+        write!(
+            f,
+            "it has {count} leaves from sequence {tree}, and not what was signed: "
+        )?;
         for (place, lost) in self.lost.iter().enumerate() {
             let between = if place > 0 { "; " } else { "" };
             write!(f, "{between}{lost}")?;
@@ -129,7 +132,11 @@ impl Provider {
             commitment,
             told_by: ToldBy::Chain,
         };
-        Ok(commitments.unwrap_or_default().into_iter().map(known).collect())
+        Ok(commitments
+            .unwrap_or_default()
+            .into_iter()
+            .map(known)
+            .collect())
     }
 
     /// Keeps what the chain is seen to have of this account's signatures over a

@@ -140,11 +140,7 @@ impl Provider {
     /// The genesis hash of the chain that the base path belongs to, if it has
     /// ever followed one.
     pub fn own_genesis(&self) -> Option<H256> {
-        self.inner
-            .own_chain
-            .lock()
-            .chain
-            .map(|chain| chain.genesis)
+        self.inner.own_chain.lock().chain.map(|chain| chain.genesis)
     }
 
     /// Says that the chain with a genesis hash is to be followed. The first one

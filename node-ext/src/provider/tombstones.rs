@@ -85,7 +85,8 @@ pub(super) fn write(
     File::open(base)
         .and_then(|base| base.sync_all())
         .map_err(io("sync", base))?;
-    let row = |kept: &AuthorisedDeletion| (kept.new_start_seq, kept.new_root, kept.deletion.clone());
+    let row =
+        |kept: &AuthorisedDeletion| (kept.new_start_seq, kept.new_root, kept.deletion.clone());
     let rows: Vec<_> = letting_go.deletions.iter().map(row).collect();
     let path = free_path(&folder, bucket);
     let written = replace_by(&path, |file| {
@@ -149,8 +150,7 @@ fn read_file(
     }
     let mut deletions = Vec::new();
     for _ in 0..length {
-        let (new_start_seq, new_root, deletion) =
-            <(Sequence, H256, Deletion)>::decode(&mut file)?;
+        let (new_start_seq, new_root, deletion) = <(Sequence, H256, Deletion)>::decode(&mut file)?;
         deletions.push(AuthorisedDeletion {
             new_start_seq,
             new_root,

@@ -31,12 +31,12 @@ pub(super) fn left_in(trash: &Path) -> Result<Vec<Discarded>, ProviderError> {
     Ok(left)
 }
 
-/// Moves a closed bucket's folder into the trash, durably.
+/// Moves a closed bucket's folder into the trash. Says as well whether that is durable.
 pub(super) fn discard(
     bucket: &Path,
     trash: &Path,
     id: BucketId,
-) -> Result<Discarded, ProviderError> {
+) -> Result<(Discarded, Result<(), ProviderError>), ProviderError> {
     let mut nonce = 0;
     let path = loop {
         let path = trash.join(trash_dir_name(id, nonce));
@@ -54,12 +54,13 @@ pub(super) fn discard(
             Err(error) => return Err(io("move into the trash", bucket)(error)),
         }
     };
-    for folder in bucket.parent().into_iter().chain([trash]) {
+    let mut folders = bucket.parent().into_iter().chain([trash]);
+    let synced = folders.try_for_each(|folder| {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
-            .map_err(io("sync", folder))?;
-    }
-    Ok(Discarded { id, path })
+            .map_err(io("sync", folder))
+    });
+    Ok((Discarded { id, path }, synced))
 }
 
 impl Inner {

@@ -43,7 +43,11 @@ impl OwnChain {
         let followed = tokio::task::spawn_blocking(move || provider.follow(genesis, on_other));
         let compared = match followed.await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) if let ProviderError::OtherChain { expected, found, .. } = error => {
+            Ok(Err(error))
+                if let ProviderError::OtherChain {
+                    expected, found, ..
+                } = error =>
+            {
                 tracing::error!(%error, "ANOTHER CHAIN IS SERVED: nothing that it says is taken");
                 Err(ChainError::OtherChain { expected, found })
             }

@@ -195,7 +195,8 @@ impl PromiseWatch {
         if !looks_at_all {
             return self.compare_all(asked, &BTreeSet::new(), false).await;
         }
-        self.compare_all(asked.clone(), &BTreeSet::new(), false).await?;
+        self.compare_all(asked.clone(), &BTreeSet::new(), false)
+            .await?;
         let mut signed = asked;
         let mut held: BTreeSet<_> = self.chain.buckets(head.hash).await?.into_iter().collect();
         let provider = self.provider.clone();

@@ -103,7 +103,9 @@ fn s6c_an_older_copy_is_not_accepted_and_what_it_lacks_is_named() {
     provider.run(["status"]).fails(REFUSED, &["1 of 1"]);
     let root = signed.last().unwrap()["mmr_root"].as_str().unwrap();
     let lacks = ["1 leaves", root, "at 2 leaves", "--even-behind"];
-    provider.run(["bucket", "accept", "1"]).fails(FAILED, &lacks);
+    provider
+        .run(["bucket", "accept", "1"])
+        .fails(FAILED, &lacks);
     provider.run(["status"]).fails(REFUSED, &["1 of 1"]);
     provider
         .run(["bucket", "accept", "1", "--even-behind"])

@@ -143,7 +143,7 @@ impl Expected {
             mended += 1;
             provider = start(&base)?;
             provider
-                .accept(id)
+                .accept(id, false)
                 .map_err(|error| format!("accepting {id}: {error}"))?;
         }
         self.compare(&provider)?;

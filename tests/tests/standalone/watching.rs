@@ -111,8 +111,8 @@ fn every_flag_on_the_page_is_one_that_the_program_takes() {
         &["bucket", "accept"],
         &["bucket", "delete"],
     ]
-        .map(help)
-        .concat();
+    .map(help)
+    .concat();
     for (place, _) in read(PAGE).match_indices("--") {
         let text = read(PAGE);
         let rest = &text[place..];

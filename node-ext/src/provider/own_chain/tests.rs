@@ -138,8 +138,8 @@ fn s2_no_history_of_a_base_path_acts_on_one_chain_by_what_another_told() {
                 let known = kept.chain.map(|chain| chain.genesis.0[0]);
                 let followed = kept.follow(genesis(of), on_other, &index).unwrap();
                 let case = format!("{before:?}, follows {of}, {on_other:?}");
-                let refuses = known.is_some_and(|known| known != of)
-                    && on_other == OnOtherChain::Refuse;
+                let refuses =
+                    known.is_some_and(|known| known != of) && on_other == OnOtherChain::Refuse;
                 assert_eq!(followed.is_err(), refuses, "{case}");
                 let (in_file, in_index, rows) = get();
                 if followed.is_ok() {
@@ -148,7 +148,10 @@ fn s2_no_history_of_a_base_path_acts_on_one_chain_by_what_another_told() {
                     // Rows without any name over them are of who knows which
                     // chain: those of before the name was kept.
                     let is_named = before.0.is_some() || before.1.is_some();
-                    assert!(rows.is_none_or(|rows| rows == of || !is_named), "{case}: {rows:?}");
+                    assert!(
+                        rows.is_none_or(|rows| rows == of || !is_named),
+                        "{case}: {rows:?}"
+                    );
                     index.write_duties(DutyKind::Retention, &[row(of)]).unwrap();
                     after.push(get());
                 } else {

@@ -149,6 +149,14 @@ fn an_admins_deletion_is_kept_and_a_file_that_is_cut_says_that_there_may_be_more
         let (_, may_be_more, found) = read_all();
         assert!(may_be_more, "{end}");
         assert!(found < 2);
-        assert!(has(folder.path(), BucketId(8), Sequence(3), &commitment.mmr_root).is_ok());
+        assert!(
+            has(
+                folder.path(),
+                BucketId(8),
+                Sequence(3),
+                &commitment.mmr_root
+            )
+            .is_ok()
+        );
     }
 }

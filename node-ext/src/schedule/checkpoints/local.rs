@@ -62,14 +62,16 @@ impl Shared {
         }
         let all: Vec<_> = signed.iter().map(|(id, _)| (*id, false)).collect();
         let shared = self.clone();
-        let is_behind = move |(id, signed): (BucketId, Commitment)| {
-            match compare(&shared.provider, id, &[signed]) {
-                Ok(Some(PromiseTrouble::Missing { .. })) => Some((id, true)),
-                Ok(_) => None,
-                Err(error) => {
-                    tracing::warn!(bucket = %id, %error, "a bucket is not compared with the chain");
-                    Some((id, false))
-                }
+        let is_behind = move |(id, signed): (BucketId, Commitment)| match compare(
+            &shared.provider,
+            id,
+            &[signed],
+        ) {
+            Ok(Some(PromiseTrouble::Missing { .. })) => Some((id, true)),
+            Ok(_) => None,
+            Err(error) => {
+                tracing::warn!(bucket = %id, %error, "a bucket is not compared with the chain");
+                Some((id, false))
             }
         };
         let compared =

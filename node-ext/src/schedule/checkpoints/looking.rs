@@ -5,9 +5,9 @@ use super::attempt::Job;
 use super::{CheckpointScheduler, CheckpointStage, Known};
 use crate::chain::Head;
 use crate::schedule::checkpoint_rules::{Due, Local, Question, Stopped, is_news, place};
+use crate::schedule::promises::signed_on_chain;
 use cairn_primitives::BucketId;
 use cairn_primitives::onchain::BucketInfo;
-use crate::schedule::promises::signed_on_chain;
 use futures::{FutureExt, StreamExt};
 
 impl CheckpointScheduler {

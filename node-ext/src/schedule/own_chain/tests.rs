@@ -64,10 +64,16 @@ async fn s2_a_node_of_another_chain_that_takes_the_place_of_ours_is_not_followed
     assert!(heads.next().await.is_some());
     let _same_address = chain.with_genesis(blake2_256(b"another chain"));
     let refused = client.finalized_heads().await.err().unwrap();
-    assert!(matches!(refused, ChainError::OtherChain { .. }), "{refused}");
+    assert!(
+        matches!(refused, ChainError::OtherChain { .. }),
+        "{refused}"
+    );
     // Nothing else is asked of it either.
     let refused = client.buckets(H256::zero()).await.unwrap_err();
-    assert!(matches!(refused, ChainError::OtherChain { .. }), "{refused}");
+    assert!(
+        matches!(refused, ChainError::OtherChain { .. }),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

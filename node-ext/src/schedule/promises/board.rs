@@ -64,7 +64,10 @@ impl PromiseBoard {
     /// Buckets that need their operator, and why.
     pub fn troubles(&self) -> Vec<(BucketId, PromiseTrouble)> {
         let troubles = self.troubles.lock();
-        troubles.iter().map(|(id, trouble)| (*id, *trouble)).collect()
+        troubles
+            .iter()
+            .map(|(id, trouble)| (*id, *trouble))
+            .collect()
     }
 
     /// Whether all buckets were compared with the chain since the start.

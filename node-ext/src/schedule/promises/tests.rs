@@ -159,7 +159,9 @@ async fn s6a_the_quarantine_outlives_a_restart_and_ends_when_the_right_copy_is_a
     assert_eq!(lost.lost[0].commitment, signed);
     assert!(refused.to_string().contains("--even-behind"), "{refused}");
     assert!(provider.lease(ID, Wanted::write()).is_err());
-    while_stopped(&mut village, |path| restore(path, newer.path(), &["buckets"]));
+    while_stopped(&mut village, |path| {
+        restore(path, newer.path(), &["buckets"])
+    });
     let neighbour = &village.neighbours[0];
     neighbour.provider().accept(ID, false).unwrap();
     let mut watch = watch(neighbour);
@@ -212,7 +214,10 @@ async fn s6d_a_fork_with_more_leaves_is_found_by_the_chains_word() {
     assert_eq!(watch.board().troubles(), [(ID, missing)]);
     assert!(neighbour.provider().lease(ID, Wanted::write()).is_err());
     let refused = neighbour.provider().accept(ID, false).unwrap_err();
-    assert!(matches!(refused, ProviderError::WouldLose { .. }), "{refused}");
+    assert!(
+        matches!(refused, ProviderError::WouldLose { .. }),
+        "{refused}"
+    );
 }
 
 #[tokio::test]
@@ -264,7 +269,9 @@ async fn s6_a_root_that_is_here_and_not_noted_as_signed_is_noted() {
     watch.saw(village.chain.advance()).await;
     assert_eq!(watch.board().troubles(), []);
     let lease = neighbour.provider().lease(ID, Wanted::read()).unwrap();
-    let promised = lease.promise_of(signed.start_seq, &signed.mmr_root).unwrap();
+    let promised = lease
+        .promise_of(signed.start_seq, &signed.mmr_root)
+        .unwrap();
     assert_eq!(promised, Some(signed.leaf_count));
 }
 

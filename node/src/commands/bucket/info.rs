@@ -125,7 +125,10 @@ impl fmt::Display for Info {
         }
         if let Some(roots) = self.let_go.filter(|roots| *roots > 0) {
             let roots = amount::counted(roots, "signed root");
-            write!(f, "\nlet go        {roots}, which an agreement makes answerable again")?;
+            write!(
+                f,
+                "\nlet go        {roots}, which an agreement makes answerable again"
+            )?;
         }
         for (place, tree) in self.retired.iter().flatten().enumerate() {
             write!(

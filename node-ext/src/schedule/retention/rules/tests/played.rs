@@ -84,7 +84,11 @@ impl World {
             true => super::info(None),
             false => self.info(),
         };
-        let open: Vec<_> = self.challenged.into_iter().map(|_| challenge(ID, 0, OLD)).collect();
+        let open: Vec<_> = self
+            .challenged
+            .into_iter()
+            .map(|_| challenge(ID, 0, OLD))
+            .collect();
         let says = ChainSays {
             challenge_period: PERIOD,
             anchor: if is_lie { END + 100 } else { self.anchor },
