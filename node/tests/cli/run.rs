@@ -49,10 +49,12 @@ fn a_node_that_is_not_reached_is_named_and_waited_for() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let said = BufReader::new(running.stdout.take().unwrap()).lines();
-    let named = said
-        .map_while(Result::ok)
-        .find(|line| line.contains("unknown: the chain is not reached") && line.contains(&url));
+    // Kept until the end: a provider whose output is not wanted any more stops.
+    let mut said = BufReader::new(running.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let named =
+        said.find(|line| line.contains("unknown: the chain is not reached") && line.contains(&url));
     // It serves what it has meanwhile.
     let listed = provider.run(["bucket", "list"]);
     running.kill().unwrap();

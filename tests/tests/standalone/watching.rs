@@ -107,6 +107,7 @@ fn every_flag_on_the_page_is_one_that_the_program_takes() {
     let known = [
         &["run"][..],
         &["fsck"],
+        &["put"],
         &["key", "insert"],
         &["bucket", "accept"],
         &["bucket", "delete"],
