@@ -16,7 +16,7 @@ mod tests;
 
 pub use content::DedupReport;
 pub(crate) use content::LearnError;
-pub(crate) use duties::{DutyKind, PAST_OF_WINDOWS};
+pub(crate) use duties::{DutyKind, PAST_OF_WINDOWS, SEEN_FOR_WINDOWS};
 pub use record::{BucketRecord, Standing};
 
 use crate::bucket::ContentChange;

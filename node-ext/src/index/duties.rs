@@ -48,6 +48,10 @@ impl DutyKind {
 /// if any was.
 pub(crate) const PAST_OF_WINDOWS: &[u8] = b"";
 
+/// The name under which the duties of windows keep an anchor block that was seen
+/// lately: one that lies long before the next says that something is missing.
+pub(crate) const SEEN_FOR_WINDOWS: &[u8] = b"s";
+
 /// What an index says that was made anew: that what was signed before is not
 /// known.
 pub(super) fn unknown_past() -> (Vec<u8>, Vec<u8>) {

@@ -5,7 +5,7 @@
 //! nothing is signed any more.
 
 use super::Refusal;
-use crate::index::{DutyKind, Index, IndexError, PAST_OF_WINDOWS};
+use crate::index::{DutyKind, Index, IndexError, PAST_OF_WINDOWS, SEEN_FOR_WINDOWS};
 use cairn_primitives::{BucketId, Commitment};
 use codec::{DecodeAll, Encode};
 use parking_lot::Mutex;
@@ -14,6 +14,16 @@ use parking_lot::Mutex;
 /// nothing is signed by an index that was made anew: that one, and the next,
 /// which may have been signed for as well.
 const UNKNOWN_WINDOWS: u64 = 2;
+
+/// Anchor blocks after which it is noted again that the index has seen one: a
+/// synced row every two minutes.
+const NOTE_EVERY: u32 = 20;
+
+/// The most anchor blocks that may lie between the last one noted and one that is
+/// seen, for the index to know what was signed between: ten minutes. An index
+/// that was restored from an older copy has forgotten some of it, and so is
+/// taken for one that was made anew.
+const MOST_UNSEEN: u32 = 100;
 
 /// What was signed for one bucket's windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, codec::Encode, codec::Decode)]
@@ -35,7 +45,7 @@ impl Signed {
 }
 
 /// What an index knows of windows before it was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Past {
     /// All.
     Known,
@@ -45,17 +55,110 @@ enum Past {
     UnknownUntil(u32),
 }
 
-impl Past {
+/// What an index remembers, whichever bucket is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Memory {
+    past: Past,
+    /// An anchor block that was seen, the last that was noted.
+    seen: Option<u32>,
+}
+
+impl Memory {
     /// Read each time: it begins anew where the base path adopts another chain.
     fn read(index: &Index) -> Result<Self, IndexError> {
-        Ok(match index.duty(DutyKind::Window, PAST_OF_WINDOWS)? {
-            None => Self::Known,
+        let past = match index.duty(DutyKind::Window, PAST_OF_WINDOWS)? {
+            None => Past::Known,
             Some(value) => match Option::<u32>::decode_all(&mut &*value) {
-                Ok(Some(anchor)) => Self::UnknownUntil(anchor),
+                Ok(Some(anchor)) => Past::UnknownUntil(anchor),
                 // One that cannot be read says as little.
-                Ok(None) | Err(_) => Self::Unknown,
+                Ok(None) | Err(_) => Past::Unknown,
             },
-        })
+        };
+        let seen = index.duty(DutyKind::Window, SEEN_FOR_WINDOWS)?;
+        let seen = seen.and_then(|value| u32::decode_all(&mut &*value).ok());
+        Ok(Self { past, seen })
+    }
+
+    /// What is remembered once a finalized block has been seen.
+    const fn after(self, anchor: u32) -> Self {
+        let is_unseen = match self.seen {
+            Some(seen) => anchor.saturating_sub(seen) > MOST_UNSEEN,
+            None => false,
+        };
+        let past = match self.past {
+            Past::Unknown => Past::UnknownUntil(anchor),
+            _ if is_unseen => Past::UnknownUntil(anchor),
+            past => past,
+        };
+        let seen = match self.seen {
+            Some(seen) if anchor < seen.saturating_add(NOTE_EVERY) => seen,
+            _ => anchor,
+        };
+        Self {
+            past,
+            seen: Some(seen),
+        }
+    }
+
+    fn write(self, before: Self, index: &Index) -> Result<(), IndexError> {
+        let mut changes = Vec::new();
+        if let Past::UnknownUntil(anchor) = self.past
+            && self.past != before.past
+        {
+            changes.push((PAST_OF_WINDOWS.to_vec(), Some(Some(anchor).encode())));
+        }
+        if self.seen != before.seen {
+            let seen = self.seen.map(|seen| seen.encode());
+            changes.push((SEEN_FOR_WINDOWS.to_vec(), seen));
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        index.write_duties(DutyKind::Window, &changes)
+    }
+
+    /// What is to be written before `commitment` may be signed for a window;
+    /// nothing where it was written before.
+    fn taken(
+        self,
+        before: &Signed,
+        commitment: Commitment,
+        turn: Turn,
+    ) -> Result<Option<Signed>, Refusal> {
+        let Turn {
+            window,
+            current,
+            interval,
+        } = turn;
+        let known_from = match self.past {
+            Past::Known => 0,
+            Past::Unknown => return Err(Refusal::NotReady),
+            Past::UnknownUntil(anchor) => anchor.checked_div(interval).map_or(u64::MAX, |first| {
+                u64::from(first).saturating_add(UNKNOWN_WINDOWS)
+            }),
+        };
+        if window < before.floor {
+            return Err(Refusal::OtherWindow {
+                current: before.floor,
+            });
+        }
+        if window < known_from {
+            return Err(Refusal::UnknownPast { from: known_from });
+        }
+        match before.of(window) {
+            Some(signed) if signed == commitment => return Ok(None),
+            Some(signed) => return Err(Refusal::WindowTaken { signed }),
+            None => {}
+        }
+        let mut signed = before.clone();
+        signed.floor = signed.floor.max(current);
+        let floor = signed.floor;
+        signed.commitments.retain(|(window, _)| *window >= floor);
+        signed.commitments.push((window, commitment));
+        signed
+            .commitments
+            .sort_unstable_by_key(|(window, _)| *window);
+        Ok(Some(signed))
     }
 }
 
@@ -67,7 +170,7 @@ pub(super) struct Windows {
 
 impl Windows {
     pub(super) fn open(index: &Index) -> Result<Self, IndexError> {
-        Past::read(index)?;
+        Memory::read(index)?;
         let taking = Mutex::default();
         Ok(Self { taking })
     }
@@ -75,11 +178,8 @@ impl Windows {
     /// Takes note of a finalized block's anchor block.
     pub(super) fn saw(&self, index: &Index, anchor: u32) -> Result<(), IndexError> {
         let _taking = self.taking.lock();
-        if Past::read(index)? != Past::Unknown {
-            return Ok(());
-        }
-        let change = (PAST_OF_WINDOWS.to_vec(), Some(Some(anchor).encode()));
-        index.write_duties(DutyKind::Window, &[change])
+        let memory = Memory::read(index)?;
+        memory.after(anchor).write(memory, index)
     }
 
     /// What was signed for a window.
@@ -99,41 +199,15 @@ impl Windows {
         &self,
         index: &Index,
         (bucket, commitment): (BucketId, Commitment),
-        Turn {
-            window,
-            current,
-            interval,
-        }: Turn,
+        turn: Turn,
     ) -> Result<Result<(), Refusal>, IndexError> {
         let _taking = self.taking.lock();
-        let known_from = match Past::read(index)? {
-            Past::Known => 0,
-            Past::Unknown => return Ok(Err(Refusal::NotReady)),
-            Past::UnknownUntil(anchor) => anchor.checked_div(interval).map_or(u64::MAX, |first| {
-                u64::from(first).saturating_add(UNKNOWN_WINDOWS)
-            }),
+        let before = read(index, bucket)?;
+        let signed = match Memory::read(index)?.taken(&before, commitment, turn) {
+            Ok(Some(signed)) => signed,
+            Ok(None) => return Ok(Ok(())),
+            Err(refusal) => return Ok(Err(refusal)),
         };
-        if window < known_from {
-            return Ok(Err(Refusal::UnknownPast { from: known_from }));
-        }
-        let mut signed = read(index, bucket)?;
-        if window < signed.floor {
-            return Ok(Err(Refusal::OtherWindow {
-                current: signed.floor,
-            }));
-        }
-        match signed.of(window) {
-            Some(before) if before == commitment => return Ok(Ok(())),
-            Some(signed) => return Ok(Err(Refusal::WindowTaken { signed })),
-            None => {}
-        }
-        signed.floor = signed.floor.max(current);
-        let floor = signed.floor;
-        signed.commitments.retain(|(window, _)| *window >= floor);
-        signed.commitments.push((window, commitment));
-        signed
-            .commitments
-            .sort_unstable_by_key(|(window, _)| *window);
         let change = (name_of(bucket), Some(signed.encode()));
         index.write_duties(DutyKind::Window, &[change])?;
         Ok(Ok(()))
@@ -166,5 +240,7 @@ fn read(index: &Index, bucket: BucketId) -> Result<Signed, IndexError> {
     )
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;
