@@ -280,9 +280,27 @@ impl Provider {
         at: At,
         location: ChunkLocation,
     ) -> Result<Answer, ProviderError> {
-        let lease = self.lease(id, Wanted::challenge())?;
+        let lease = match self.lease(id, Wanted::challenge()) {
+            Ok(lease) => lease,
+            Err(error @ ProviderError::Behind { .. }) => {
+                return self.answer_as_it_is(id, at, location).ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
         let answered = lease.view(at).and_then(|view| view.answer(location));
         Ok(lease.watch(answered)?)
+    }
+
+    /// Answers from a bucket that is not what was signed last, and so is opened
+    /// for nothing else: what it has can be asked for all the same. Nobody has it
+    /// open, and it is closed again at once.
+    fn answer_as_it_is(&self, id: BucketId, at: At, location: ChunkLocation) -> Option<Answer> {
+        let bucket = self.inner.pool.home().open_as_it_is(id).ok()?;
+        let answered = bucket.view(at).and_then(|view| view.answer(location));
+        let tell = |error| {
+            tracing::warn!(bucket = %id, %error, "a bucket that is behind has not what is asked for");
+        };
+        answered.map_err(tell).ok()
     }
 
     /// Commits content as leaves and signs the commitment, durably.

@@ -95,6 +95,38 @@ fn a_bucket_that_has_lost_what_was_signed_signs_nothing_until_it_is_accepted() {
     put(&provider, 1, b"it goes on");
 }
 
+/// An older folder in a bucket's place still has what was signed before.
+#[test]
+fn l12_a_bucket_behind_its_signature_answers_for_what_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = start(folder.path());
+    fill(&provider, 1);
+    let signed = put(&provider, 1, b"in both copies");
+    drop(provider);
+    let older = folder.path().join("older");
+    copy(&folder_of(folder.path(), 1), &older);
+    let provider = start(folder.path());
+    let newer = put(&provider, 1, b"in the newer one alone");
+    drop(provider);
+    std::fs::remove_dir_all(folder_of(folder.path(), 1)).unwrap();
+    copy(&older, &folder_of(folder.path(), 1));
+
+    let provider = start(folder.path());
+    for _ in 0..2 {
+        answers(&provider, 1, &signed);
+        let at = At::Root(newer.payload.commitment.mmr_root);
+        let location = ChunkLocation {
+            leaf_index: LeafIndex(0),
+            chunk_index: ChunkIndex(0),
+        };
+        let refused = provider.answer(BucketId(1), at, location).unwrap_err();
+        assert!(matches!(refused, ProviderError::Behind { .. }), "{refused}");
+        let write = provider.lease(BucketId(1), Wanted::write());
+        assert!(write.is_err());
+        assert_eq!(provider.quarantined().len(), 1);
+    }
+}
+
 #[test]
 fn a_bucket_that_does_not_open_is_not_accepted_and_what_was_signed_of_it_stays_known() {
     let folder = tempfile::tempdir().unwrap();
