@@ -45,8 +45,11 @@ CUTS ?= 1000
 SEED ?= 1
 # Any value makes `make bench` short.
 QUICK ?=
+# How long `make game` plays, and the seed of its first game.
+SECONDS ?= 14400
+SEED ?= 1000000
 
-.PHONY: help deps tools demo test powercut soak bench lint advisories
+.PHONY: help deps tools demo test powercut soak game bench lint advisories
 
 help:
 	@echo 'make demo    build all, and show two providers at work on a real chain'
@@ -57,6 +60,9 @@ help:
 	@echo '             CUTS=number      how often the power fails'
 	@echo '             SEED=number      which cuts these are'
 	@echo 'make soak    ten thousand buckets under a pool of a hundred, for five minutes'
+	@echo 'make game    play against an opponent for the stake, for four hours'
+	@echo '             SECONDS=N        for so long'
+	@echo '             SEED=N           from this game on'
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
 	@echo 'make lint    formatting, fences between crates, clippy, documentation, licences'
@@ -93,6 +99,11 @@ powercut: deps
 soak: deps
 	CAIRN_SOAK_BUCKETS=10000 CAIRN_SOAK_SECONDS=300 \
 		cargo test --workspace $(CARGO_FLAGS) --test ten_thousand_buckets -- --nocapture
+
+# Built as for the tests, as the demo is.
+game: deps
+	cargo test --workspace --no-run $(CARGO_FLAGS)
+	$(CARGO_TARGET_DIR)/release/cairn-game --seconds $(SECONDS) --seed $(SEED)
 
 bench: deps
 	cargo run $(CARGO_FLAGS) -p cairn-benches -- $(if $(QUICK),--quick) --out benches/REPORT.md

@@ -26,11 +26,11 @@ if [ "${#folders[@]}" -eq 0 ] || [ "${#folders[@]}" -ne "${#names[@]}" ]; then
 fi
 
 # RocksDB is named by the engine alone, so that its types and its errors stay
-# behind one wall. The benchmarks are free: they measure it by itself. So are
-# tests in folders of their own, of which one writes other programs' databases.
+# behind one wall. The benchmarks are free: they measure it by itself. So is the
+# game, whose opponent forges buckets by it. So are tests in folders of their own, of which one writes other programs' databases.
 # Comments may speak of it.
 for folder in "${folders[@]}"; do
-    case "$folder" in benches) continue ;; esac
+    case "$folder" in benches | game) continue ;; esac
     found=$(grep -rnE --include='*.rs' \
         '(^|[^A-Za-z0-9_])((lib)?rocksdb(_sys)?::|(use|extern crate) +(::)?(lib)?rocksdb)' \
         "$folder/src" |

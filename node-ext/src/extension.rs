@@ -15,9 +15,9 @@ use crate::chain::ChainClient;
 use crate::provider::{OnOtherChain, Provider};
 use crate::schedule::{
     ChallengeBoard, ChallengeConfig, ChallengeError, ChallengeScheduler, CheckpointBoard,
-    CheckpointConfig, CheckpointError, CheckpointScheduler, Cosigners, Countersigner, OwnChain,
-    PromiseBoard, PromiseConfig, PromiseWatch, Retention, RetentionBoard, RetentionConfig,
-    broke_off,
+    CheckpointConfig, CheckpointError, CheckpointScheduler, Clock, Cosigners, Countersigner,
+    OwnChain, PromiseBoard, PromiseConfig, PromiseWatch, Retention, RetentionBoard,
+    RetentionConfig, broke_off,
 };
 use crate::signing::Signer;
 use cairn_primitives::challenge::AccountId;
@@ -163,6 +163,13 @@ impl Extension {
         let provider = self.handle.provider.clone();
         let own = OwnChain::new(second, provider, OnOtherChain::Refuse);
         self.challenges = self.challenges.with_second_chain(Arc::new(own));
+        self
+    }
+
+    /// The same, whose retention tells time by another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.retention = self.retention.with_clock(clock);
         self
     }
 

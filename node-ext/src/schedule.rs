@@ -28,5 +28,5 @@ pub use cosign::{Ask, CheckpointRequest, CosignError, Cosigners, Countersigner, 
 pub(crate) use own_chain::OwnChain;
 pub use promises::{PromiseBoard, PromiseConfig, PromiseStatistics, PromiseTrouble, PromiseWatch};
 pub use retention::{
-    Kept, NotJudged, Retention, RetentionBoard, RetentionConfig, RetentionStatistics,
+    Clock, Kept, NotJudged, Retention, RetentionBoard, RetentionConfig, RetentionStatistics,
 };

@@ -61,10 +61,14 @@ impl Default for RetentionConfig {
     }
 }
 
+/// Tells time that passes; a test turns its own.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
 /// Releases retired trees when the chain lets them go.
 pub struct Retention {
     asking: Arc<Asking>,
     config: RetentionConfig,
+    clock: Clock,
     board: Arc<RetentionBoard>,
     next_at: u32,
     /// When all buckets were looked at last.
@@ -99,10 +103,18 @@ impl Retention {
             board: Arc::new(RetentionBoard::new(asking.clone())),
             asking,
             config,
+            clock: Arc::new(Instant::now),
             next_at: 0,
             looked_at: None,
             told: HashSet::new(),
         }
+    }
+
+    /// The same, by another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// How it stands, to be read at any time.
@@ -119,7 +131,8 @@ impl Retention {
             let mut looked = pin!(
                 async {
                     let head = heads.next().await;
-                    self.saw(head, Instant::now()).await;
+                    let now = (self.clock)();
+                    self.saw(head, now).await;
                 }
                 .fuse()
             );

@@ -1,0 +1,392 @@
+//! A chain whose blocks the game makes: a pool, a best block, a finalized one,
+//! and a node that tells of them, late or not at all.
+
+use crate::runtime::{
+    Chainlet, RuntimeCall, STAKE, StorageProvider, Who, execute, genesis, reading,
+};
+use cairn_node_ext::chain::{Head, Progress, Submission, Ticket};
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
+use cairn_primitives::onchain::{
+    BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,
+};
+use cairn_primitives::{BucketId, H256, blake2_256};
+use codec::Encode;
+use futures::StreamExt;
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use futures::stream::BoxStream;
+use pallet_storage_provider::{Call, Pallet, Rules};
+use sp_core::storage::Storage;
+use sp_runtime::AccountId32;
+
+/// The anchor block of each chain's first block.
+pub(crate) const START: u32 = 1_000;
+
+/// A part of the runtime that a provider can do without, or a node fail to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Provider,
+    Outcomes,
+    Judge,
+    Bucket,
+    Buckets,
+    OpenChallenges,
+    Limits,
+    Submit,
+}
+
+/// A block, and the state after it.
+struct Block {
+    head: Head,
+    storage: Storage,
+    outcomes: Vec<Outcome>,
+    /// Those of our extrinsics that it includes.
+    included: Vec<usize>,
+}
+
+/// An extrinsic of the provider's.
+struct Extrinsic {
+    submission: Submission,
+    call: RuntimeCall,
+    /// Blocks that pass before it is included.
+    delay: u32,
+    block: Option<u32>,
+    is_final: bool,
+    watcher: UnboundedSender<Progress>,
+}
+
+/// How the node behaves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Node {
+    /// What the runtime does not offer any more.
+    pub(crate) unsupported: Vec<Part>,
+    /// What the node fails to tell, for so many blocks more.
+    pub(crate) failing: Vec<(Part, u32)>,
+    /// For so many blocks more it tells of no head.
+    pub(crate) lagging: u32,
+    /// For so many blocks more nothing is finalized.
+    pub(crate) stalling: u32,
+    /// Blocks that an extrinsic waits for from now on.
+    pub(crate) delay: u32,
+}
+
+/// A chain.
+pub(crate) struct Chain {
+    name: &'static str,
+    blocks: Vec<Block>,
+    finalized: usize,
+    told: usize,
+    extrinsics: Vec<Extrinsic>,
+    listeners: Vec<UnboundedSender<Head>>,
+    pub(crate) node: Node,
+    /// Calls of everybody else, for the next block.
+    waiting: Vec<(AccountId32, RuntimeCall)>,
+    forks: u32,
+}
+
+impl Chain {
+    pub(crate) fn new(name: &'static str, rules: Rules) -> Self {
+        let mut chain = Self {
+            name,
+            blocks: Vec::new(),
+            finalized: 0,
+            told: 0,
+            extrinsics: Vec::new(),
+            listeners: Vec::new(),
+            node: Node::default(),
+            waiting: Vec::new(),
+            forks: 0,
+        };
+        let storage = genesis(rules, START);
+        chain.push(START, storage, Vec::new(), Vec::new());
+        chain
+    }
+
+    /// Registers a provider, in the next block.
+    pub(crate) fn register(&mut self, who: Who) {
+        let call = Call::register_provider {
+            key: MultiSigner::Sr25519(who.account().0),
+            endpoint: b"ws://localhost:1".to_vec(),
+            stake: STAKE,
+        };
+        self.call(who, call);
+    }
+
+    /// Hands a call in for the next block, behind those that wait.
+    pub(crate) fn call(&mut self, who: Who, call: Call<Chainlet>) {
+        self.waiting
+            .push((who.id(), RuntimeCall::StorageProvider(call)));
+    }
+
+    fn push(
+        &mut self,
+        anchor: u32,
+        storage: Storage,
+        outcomes: Vec<Outcome>,
+        included: Vec<usize>,
+    ) {
+        let number = u32::try_from(self.blocks.len()).unwrap();
+        let hash = blake2_256(&(self.name, number, self.forks).encode());
+        let head = Head {
+            hash,
+            number,
+            anchor,
+        };
+        self.blocks.push(Block {
+            head,
+            storage,
+            outcomes,
+            included,
+        });
+    }
+
+    /// Makes a block, `step` anchor blocks after its parent, with what waits:
+    /// first the calls in `before`, which pay most, then the provider's, then
+    /// all others. Returns what became of the provider's, in words.
+    pub(crate) fn block(
+        &mut self,
+        step: u32,
+        before: Vec<(Who, Call<Chainlet>)>,
+    ) -> Vec<(Submission, Result<(), String>)> {
+        let parent = self.blocks.last().unwrap();
+        let (number, anchor) = (parent.head.number + 1, parent.head.anchor + step);
+        let mut storage = parent.storage.clone();
+        let mut calls: Vec<_> = before
+            .into_iter()
+            .map(|(who, call)| (who.id(), RuntimeCall::StorageProvider(call)))
+            .collect();
+        let first = calls.len();
+        let mut included = Vec::new();
+        for (index, extrinsic) in self.extrinsics.iter_mut().enumerate() {
+            if extrinsic.block.is_some() {
+                continue;
+            }
+            if extrinsic.delay > 0 {
+                extrinsic.delay -= 1;
+                continue;
+            }
+            included.push(index);
+        }
+        // Schedulers run side by side, and who was first is nobody's to say.
+        included.sort_by_key(|index| self.extrinsics[*index].call.encode());
+        for index in &included {
+            calls.push((Who::Us.id(), self.extrinsics[*index].call.clone()));
+        }
+        calls.append(&mut self.waiting);
+        let (results, events) = execute(&mut storage, number, anchor, calls);
+        let outcomes = events.iter().filter_map(Pallet::outcome_of).collect();
+        self.push(anchor, storage, outcomes, included.clone());
+        let hash = self.best().hash;
+        let mut became = Vec::new();
+        for (index, result) in included.into_iter().zip(&results[first..]) {
+            let extrinsic = &mut self.extrinsics[index];
+            extrinsic.block = Some(number);
+            let _ = extrinsic.watcher.unbounded_send(Progress::InBlock(hash));
+            became.push((extrinsic.submission.clone(), result.clone()));
+        }
+        for (_, left) in &mut self.node.failing {
+            *left = left.saturating_sub(1);
+        }
+        self.node.failing.retain(|(_, left)| *left > 0);
+        became
+    }
+
+    /// Finalizes all but the last `behind` blocks, and tells of it, unless the
+    /// node has trouble with either.
+    pub(crate) fn finalize(&mut self, behind: usize) {
+        if self.node.stalling > 0 {
+            self.node.stalling -= 1;
+        } else {
+            let to = (self.blocks.len() - 1).saturating_sub(behind);
+            while self.finalized < to {
+                self.finalized += 1;
+                let block = &self.blocks[self.finalized];
+                for index in &block.included {
+                    let extrinsic = &mut self.extrinsics[*index];
+                    extrinsic.is_final = true;
+                    let progress = Progress::Finalized(block.head.hash);
+                    let _ = extrinsic.watcher.unbounded_send(progress);
+                }
+            }
+        }
+        if self.node.lagging > 0 {
+            self.node.lagging -= 1;
+        } else if self.told < self.finalized {
+            self.told = self.finalized;
+            let head = self.told();
+            self.listeners
+                .retain(|listener| listener.unbounded_send(head).is_ok());
+        }
+    }
+
+    /// Takes the last blocks back, at most `depth` and none that is final. What
+    /// they held of the provider's waits again; what others had in them is gone.
+    pub(crate) fn reorg(&mut self, depth: usize) -> usize {
+        let depth = depth.min(self.blocks.len() - 1 - self.finalized);
+        for _ in 0..depth {
+            let block = self.blocks.pop().unwrap();
+            self.forks += 1;
+            for index in block.included {
+                let extrinsic = &mut self.extrinsics[index];
+                extrinsic.block = None;
+                let progress = Progress::Retracted(block.head.hash);
+                let _ = extrinsic.watcher.unbounded_send(progress);
+            }
+        }
+        depth
+    }
+
+    /// Drops all of the provider's extrinsics that are in no block.
+    pub(crate) fn drop_pool(&mut self) -> usize {
+        let before = self.extrinsics.len();
+        // Places are names here: those that go are only marked as done.
+        for extrinsic in &mut self.extrinsics {
+            if extrinsic.block.is_none() {
+                let reason = Progress::Gone("dropped".into());
+                let _ = extrinsic.watcher.unbounded_send(reason);
+                extrinsic.block = Some(u32::MAX);
+                extrinsic.is_final = true;
+            }
+        }
+        before
+    }
+
+    /// What of the provider's waits in the pool, for all to see.
+    pub(crate) fn pool(&self) -> impl Iterator<Item = &Submission> {
+        let waiting = self.extrinsics.iter().filter(|one| one.block.is_none());
+        waiting.map(|one| &one.submission)
+    }
+
+    /// Forgets who listens and who watches: the provider's process has ended.
+    pub(crate) fn forget_listeners(&mut self) {
+        self.listeners.clear();
+    }
+
+    pub(crate) fn best(&self) -> Head {
+        self.blocks.last().unwrap().head
+    }
+
+    /// The last finalized head that the node has told of.
+    pub(crate) fn told(&self) -> Head {
+        self.blocks[self.told].head
+    }
+
+    pub(crate) fn genesis(&self) -> H256 {
+        self.blocks[0].head.hash
+    }
+
+    pub(crate) fn heads(&mut self) -> BoxStream<'static, Head> {
+        let (sender, heads) = unbounded();
+        let _ = sender.unbounded_send(self.told());
+        self.listeners.push(sender);
+        heads.boxed()
+    }
+
+    fn on_best<R>(&self, read: impl FnOnce() -> R) -> R {
+        reading(&self.blocks.last().unwrap().storage, read)
+    }
+
+    /// The state after a block; `None` for one that is not there.
+    pub(crate) fn at<R>(&self, hash: H256, read: impl FnOnce() -> R) -> Option<R> {
+        let block = self.blocks.iter().rfind(|block| block.head.hash == hash)?;
+        Some(reading(&block.storage, read))
+    }
+
+    pub(crate) fn outcomes(&self, hash: H256) -> Option<Vec<Outcome>> {
+        let block = self.blocks.iter().rfind(|block| block.head.hash == hash)?;
+        Some(block.outcomes.clone())
+    }
+
+    /// All slashes up to the last finalized block.
+    pub(crate) fn slashes(&self) -> Vec<Outcome> {
+        let outcomes = self.blocks[..=self.finalized].iter();
+        let outcomes = outcomes.flat_map(|block| block.outcomes.iter().copied());
+        outcomes
+            .filter(|outcome| matches!(outcome, Outcome::Slashed { provider, .. } if *provider == Who::Us.account()))
+            .collect()
+    }
+
+    /// Our stake at the last finalized block.
+    pub(crate) fn stake(&self) -> Option<u128> {
+        let provider = reading(&self.blocks[self.finalized].storage, || {
+            StorageProvider::provider_info(Who::Us.account())
+        });
+        provider.map(|provider: ProviderInfo| provider.stake)
+    }
+
+    pub(crate) fn bucket(&self, bucket: BucketId) -> Option<BucketInfo> {
+        self.on_best(|| StorageProvider::bucket_info(bucket))
+    }
+
+    /// A bucket as of the last block that the node has told of.
+    pub(crate) fn bucket_as_told(&self, bucket: BucketId) -> Option<BucketInfo> {
+        reading(&self.blocks[self.told].storage, || {
+            StorageProvider::bucket_info(bucket)
+        })
+    }
+
+    pub(crate) fn open(&self) -> Vec<OpenChallenge> {
+        self.on_best(|| StorageProvider::open_challenges(Who::Us.account()))
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.on_best(StorageProvider::limits)
+    }
+
+    pub(crate) fn buckets(&self) -> u64 {
+        self.on_best(pallet_storage_provider::NextBucket::<Chainlet>::get)
+    }
+
+    /// How the best block would judge an answer.
+    pub(crate) fn judge(
+        &self,
+        account: AccountId,
+        id: ChallengeId,
+        response: &ChallengeResponse,
+    ) -> Result<(), ResponseRefusal> {
+        self.on_best(|| StorageProvider::judge_response(account, id, response))
+    }
+
+    pub(crate) fn submit(&mut self, submission: Submission) -> Ticket {
+        let call = match submission.clone() {
+            Submission::Response { id, response } => Call::respond_to_challenge {
+                id,
+                response: *response,
+            },
+            Submission::Checkpoint {
+                bucket,
+                commitment,
+                window: None,
+                signatures,
+            } => Call::checkpoint {
+                bucket,
+                commitment,
+                signatures,
+            },
+            Submission::Checkpoint {
+                bucket,
+                commitment,
+                window: Some(window),
+                signatures,
+            } => Call::provider_checkpoint {
+                bucket,
+                commitment,
+                window,
+                signatures,
+            },
+        };
+        let hash = blake2_256(&(self.name, "extrinsic", self.extrinsics.len() as u64).encode());
+        let (watcher, progress) = unbounded();
+        self.extrinsics.push(Extrinsic {
+            submission,
+            call: RuntimeCall::StorageProvider(call),
+            delay: self.node.delay,
+            block: None,
+            is_final: false,
+            watcher,
+        });
+        Ticket {
+            hash,
+            progress: progress.boxed(),
+        }
+    }
+}

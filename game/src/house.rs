@@ -1,0 +1,241 @@
+//! The provider at work: its base path, its schedulers, and the process that
+//! they run in, which the game stops, kills and starts.
+//!
+//! Everything is done on one thread, and what may block on one other, in the
+//! order in which it was handed in; so a script plays the same each time.
+
+use crate::accomplice::Accomplice;
+use crate::client::{Activity, Client};
+use crate::runtime::Who;
+use cairn_node_ext::schedule::{
+    ChallengeConfig, CheckpointConfig, Clock, PromiseConfig, RetentionConfig,
+};
+use cairn_node_ext::{
+    BasePath, BudgetRequest, Extension, ExtensionConfig, ExtensionHandle, KEY_TYPE, Provider,
+    ProviderOptions, Signer,
+};
+use sp_core::sr25519;
+use sp_keystore::Keystore;
+use sp_keystore::testing::MemoryKeystore;
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, yield_now};
+
+/// Times in a row that nothing must happen before all is taken to be done.
+const QUIET: u32 = 4;
+/// Longer than any game.
+const NEVER: Duration = Duration::from_secs(36_000);
+/// So often, something is taken to go on for ever.
+const MOST_ROUNDS: u32 = 20_000;
+
+/// A process of the provider's.
+pub(crate) struct House {
+    pub(crate) handle: ExtensionHandle,
+    pub(crate) signer: Signer,
+    task: JoinHandle<()>,
+    stop: Option<oneshot::Sender<()>>,
+    activity: Activity,
+}
+
+/// Counts how often a future is asked to go on.
+struct Counted<F> {
+    inner: Pin<Box<F>>,
+    activity: Activity,
+}
+
+impl<F: Future> Future for Counted<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.activity.fetch_add(1, Ordering::Relaxed);
+        self.inner.as_mut().poll(context)
+    }
+}
+
+/// A runtime of one thread, and one more for what blocks.
+pub(crate) fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap()
+}
+
+/// The provider's key, held in memory.
+pub(crate) fn signer() -> Signer {
+    let keystore = MemoryKeystore::new();
+    let (suri, public) = (
+        format!("0x{}", hex(&Who::Us.seed())),
+        sr25519::Public::from_raw(Who::Us.account().0),
+    );
+    keystore.insert(KEY_TYPE, &suri, &public.0).unwrap();
+    Signer::new(Arc::new(keystore), public)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the schedulers are told: all of it soon, since a game is short, and no
+/// timer that could fire within one.
+fn config() -> ExtensionConfig {
+    ExtensionConfig {
+        challenges: ChallengeConfig {
+            resubmit_after: 4,
+            stale_after: NEVER,
+            tick: NEVER,
+            ..ChallengeConfig::default()
+        },
+        checkpoints: CheckpointConfig {
+            leaves: 2,
+            age: 3,
+            stagger: 1,
+            retry: 2,
+            patience: 8,
+            refresh: 1,
+            limit: NEVER,
+            ..CheckpointConfig::default()
+        },
+        retention: RetentionConfig {
+            every: 0,
+            least_wait: Duration::ZERO,
+        },
+        promises: PromiseConfig { every: 2 },
+        ..ExtensionConfig::default()
+    }
+}
+
+impl House {
+    /// Starts the provider over a base path.
+    pub(crate) fn start(
+        runtime: &Runtime,
+        base: &Path,
+        chain: Client,
+        accomplice: Accomplice,
+        clock: Clock,
+    ) -> Result<Self, String> {
+        let base = BasePath::create(base).map_err(|error| error.to_string())?;
+        let options = ProviderOptions {
+            budget: BudgetRequest {
+                max_open: Some(4),
+                memory_bytes: Some(128 << 20),
+                connections: 0,
+            },
+            on_demand: false,
+            scrub: None,
+            ..ProviderOptions::default()
+        };
+        let provider = Provider::open(base, options).map_err(|error| error.to_string())?;
+        provider.wait_until_known();
+        let activity = chain.activity.clone();
+        let signer = signer();
+        let extension = Extension::new(
+            Arc::new(chain),
+            Arc::new(provider),
+            signer.clone(),
+            Arc::new(accomplice),
+            config(),
+        );
+        let extension = extension.map_err(|error| error.to_string())?;
+        let extension = extension.with_clock(clock);
+        let handle = extension.handle();
+        let (stop, stopped) = oneshot::channel();
+        let run = Counted {
+            inner: Box::pin(extension.run(async move { drop(stopped.await) })),
+            activity: activity.clone(),
+        };
+        let task = runtime.spawn(run);
+        Ok(Self {
+            handle,
+            signer,
+            task,
+            stop: Some(stop),
+            activity,
+        })
+    }
+
+    pub(crate) fn provider(&self) -> &Provider {
+        &self.handle.provider
+    }
+
+    /// Lets the provider work until there is nothing more to do, or for so many
+    /// steps. Whether it came to an end.
+    pub(crate) fn settle(&self, runtime: &Runtime, steps: Option<u32>) -> bool {
+        runtime.block_on(async {
+            let (mut quiet, mut rounds) = (0, 0);
+            while quiet < QUIET {
+                if steps.is_some_and(|steps| rounds >= steps) {
+                    return false;
+                }
+                let before = self.activity.load(Ordering::Relaxed);
+                yield_now().await;
+                // Behind all that was handed in before it.
+                tokio::task::spawn_blocking(|| ()).await.unwrap();
+                if steps.is_none() {
+                    yield_now().await;
+                    yield_now().await;
+                }
+                let now = self.activity.load(Ordering::Relaxed);
+                quiet = if before == now { quiet + 1 } else { 0 };
+                rounds += 1;
+                assert!(rounds < MOST_ROUNDS, "the schedulers never come to rest");
+            }
+            true
+        })
+    }
+
+    /// Whether the schedulers have ended by themselves.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Stops the schedulers, as a signal does, and then the rest.
+    pub(crate) fn stop(mut self, runtime: &Runtime) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        runtime.block_on(async {
+            if let Err(panic) = (&mut self.task).await {
+                std::panic::resume_unwind(panic.into_panic());
+            }
+        });
+        self.let_go(runtime);
+    }
+
+    /// Ends it without a word; what is on disk afterwards is not what a killed
+    /// process would have left, so that the caller has copied it before.
+    pub(crate) fn abort(mut self, runtime: &Runtime) {
+        self.task.abort();
+        runtime.block_on(async {
+            if let Err(ended) = (&mut self.task).await
+                && ended.is_panic()
+            {
+                std::panic::resume_unwind(ended.into_panic());
+            }
+        });
+        self.let_go(runtime);
+    }
+
+    fn let_go(self, runtime: &Runtime) {
+        let Self { handle, .. } = self;
+        let provider = Arc::downgrade(&handle.provider);
+        drop(handle);
+        runtime.block_on(async {
+            for _ in 0..1_000 {
+                yield_now().await;
+                tokio::task::spawn_blocking(|| ()).await.unwrap();
+                if provider.strong_count() == 0 {
+                    return;
+                }
+            }
+            panic!("somebody still holds the provider after its schedulers have ended");
+        });
+    }
+}

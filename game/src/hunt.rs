@@ -1,0 +1,251 @@
+//! Many games, one after the other in each of several threads, until one is
+//! lost or the time is over.
+
+use crate::moves::{Kind, Script};
+use crate::plans::script_of;
+use crate::shrink::shrink;
+use crate::verdict::{Played, Violation};
+use crate::world;
+use parking_lot::Mutex;
+use std::any::Any;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a hunt is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Hunt {
+    /// The seed of the first game; each further game has the next.
+    pub seed: u64,
+    /// How long to play.
+    pub time: Duration,
+    /// How long to shrink what was found.
+    pub shrinking: Duration,
+    /// Games at once.
+    pub threads: usize,
+    /// Go on after a game that was lost, and tell of each kind of loss once.
+    pub all: bool,
+}
+
+/// A game that was lost.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The seed of its script.
+    pub seed: u64,
+    /// The script, made short.
+    pub script: Script,
+    /// The game that the short script is.
+    pub played: Played,
+    /// How the provider failed.
+    pub violation: Violation,
+    /// How long it took to find.
+    pub after: Duration,
+}
+
+/// What a hunt came to.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Games that were played.
+    pub games: u64,
+    /// Moves in them.
+    pub moves: u64,
+    /// Blocks in them.
+    pub blocks: u64,
+    /// Challenges in them.
+    pub challenges: u64,
+    /// Signatures that were given.
+    pub signatures: u64,
+    /// Games that ended since the operator had destroyed what was promised.
+    pub void: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// Games that were lost, the first of each kind.
+    pub findings: Vec<Finding>,
+    /// How often each kind of loss was found.
+    pub kinds: BTreeMap<String, u64>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} games in {:.0?} ({} void), {} moves, {} blocks, {} challenges, {} signatures",
+            self.games,
+            self.took,
+            self.void,
+            self.moves,
+            self.blocks,
+            self.challenges,
+            self.signatures
+        )?;
+        if self.findings.is_empty() {
+            return write!(f, "; none was lost");
+        }
+        for found in &self.findings {
+            write!(f, "\n\n{found}")?;
+        }
+        for (kind, times) in self.kinds.iter().filter(|_| self.findings.len() > 1) {
+            write!(f, "\n{times:>5} times: {kind}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            seed,
+            after,
+            violation,
+            ..
+        } = self;
+        writeln!(f, "seed {seed} was lost after {after:.1?}: {violation}")?;
+        for line in &self.played.story {
+            write!(f, "\n{line}")?;
+        }
+        write!(
+            f,
+            "\n\nreplay it with:\n  cairn-game --replay '{}'",
+            self.script
+        )
+    }
+}
+
+impl Finding {
+    /// What tells one loss from another: how it ended, and by which moves.
+    fn kind(&self) -> String {
+        let moves = self.script.0.iter().map(|one| one.kind);
+        let moves = moves.filter(|kind| !matches!(kind, Kind::Put | Kind::Blocks));
+        let moves: BTreeSet<_> = moves.map(|kind| format!("{kind:?}")).collect();
+        let moves: Vec<_> = moves.into_iter().collect();
+        format!("{}: {}", self.violation.name(), moves.join(" "))
+    }
+}
+
+/// Plays a script. A panic is a loss too.
+pub fn replay(script: &Script) -> Played {
+    keep_panics();
+    let played = catch_unwind(AssertUnwindSafe(|| world::play(script)));
+    played.unwrap_or_else(|panic| Played {
+        violation: Some(Violation::Broken {
+            what: said(&*panic),
+        }),
+        moves: script.0.len(),
+        ..Played::default()
+    })
+}
+
+thread_local! {
+    /// What the last panic of a thread that plays said, and where.
+    static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Keeps what panics say, for those who play; all others say it as before.
+fn keep_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            LAST_PANIC.with(|last| *last.borrow_mut() = Some(info.to_string()));
+            let name = std::thread::current().name().map(str::to_owned);
+            if name.as_deref() != Some(PLAYER) {
+                before(info);
+            }
+        }));
+    });
+}
+
+/// The name of the threads that play.
+const PLAYER: &str = "game-player";
+
+fn said(panic: &(dyn Any + Send)) -> String {
+    if let Some(said) = LAST_PANIC.with(|last| last.borrow_mut().take()) {
+        return said;
+    }
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic").to_owned()
+}
+
+/// Plays games with seed after seed.
+pub fn hunt(of: Hunt) -> Report {
+    let began = Instant::now();
+    let next = AtomicU64::new(of.seed);
+    let is_over = AtomicBool::new(false);
+    let reports = Mutex::new(Report::default());
+    std::thread::scope(|scope| {
+        for _ in 0..of.threads.max(1) {
+            let play = || {
+                while began.elapsed() < of.time && !is_over.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let script = script_of(seed);
+                    let played = replay(&script);
+                    let mut report = reports.lock();
+                    report.count(&played);
+                    let Some(violation) = played.violation.clone() else {
+                        continue;
+                    };
+                    drop(report);
+                    if !of.all && is_over.swap(true, Ordering::Relaxed) {
+                        continue;
+                    }
+                    let after = began.elapsed();
+                    let found = shortened(seed, &script, played, violation, after, of.shrinking);
+                    let mut report = reports.lock();
+                    let times = report.kinds.entry(found.kind()).or_default();
+                    *times += 1;
+                    if *times == 1 {
+                        report.findings.push(found);
+                    }
+                }
+            };
+            let thread = std::thread::Builder::new().name(PLAYER.into());
+            thread.spawn_scoped(scope, play).unwrap();
+        }
+    });
+    let mut report = reports.into_inner();
+    report.took = began.elapsed();
+    report
+}
+
+impl Report {
+    fn count(&mut self, played: &Played) {
+        self.games += 1;
+        self.moves += played.moves as u64;
+        self.blocks += played.blocks;
+        self.challenges += played.challenges;
+        self.signatures += played.signatures as u64;
+        self.void += u64::from(played.void);
+    }
+}
+
+fn shortened(
+    seed: u64,
+    script: &Script,
+    played: Played,
+    violation: Violation,
+    after: Duration,
+    time: Duration,
+) -> Finding {
+    let is_bad = |script: &Script| {
+        let played = replay(script);
+        let is_like = |found: &Violation| found.is_like(&violation);
+        played
+            .violation
+            .as_ref()
+            .is_some_and(is_like)
+            .then_some(played)
+    };
+    let (script, played) = shrink(script, played, Instant::now() + time, &is_bad);
+    Finding {
+        seed,
+        script,
+        violation: played.violation.clone().unwrap_or(violation),
+        played,
+        after,
+    }
+}

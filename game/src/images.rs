@@ -1,0 +1,148 @@
+//! Copies of a base path, and what each of them holds of what was promised.
+
+use crate::book::{Key, Signed, key};
+use cairn_primitives::BucketId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The folder of buckets in a base path.
+pub(crate) const BUCKETS: &str = "buckets";
+/// The folder of the index in a base path.
+pub(crate) const INDEX: &str = "index";
+
+/// What one bucket's folder holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shelf {
+    /// What was promised of it, with all that it was promised of.
+    pub(crate) promises: BTreeSet<Key>,
+    /// Whether a file of it was damaged, so that nothing is sure to be there.
+    pub(crate) damaged: bool,
+}
+
+/// What a base path holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) buckets: BTreeMap<BucketId, Shelf>,
+    /// The newest promise of each bucket that the index knows of.
+    pub(crate) newest: BTreeMap<BucketId, Key>,
+    /// Windows that the index knows to be signed for.
+    pub(crate) windows: BTreeSet<(BucketId, u64)>,
+}
+
+impl Held {
+    pub(crate) fn holds(&self, bucket: BucketId, key: &Key) -> bool {
+        let shelf = self.buckets.get(&bucket);
+        shelf.is_some_and(|shelf| !shelf.damaged && shelf.promises.contains(key))
+    }
+
+    /// Something was signed, and is durable.
+    pub(crate) fn signed(&mut self, signed: &Signed) {
+        let key = key(&signed.commitment);
+        let shelf = self.buckets.entry(signed.bucket).or_default();
+        shelf.promises.insert(key);
+        self.newest.insert(signed.bucket, key);
+        if let Some(window) = signed.window {
+            self.windows.insert((signed.bucket, window));
+        }
+    }
+
+    /// The index is made anew from the buckets.
+    pub(crate) fn forget_index(&mut self) {
+        self.newest.clear();
+        self.windows.clear();
+    }
+}
+
+/// A copy of a base path.
+#[derive(Clone, Debug)]
+pub(crate) struct Image {
+    pub(crate) path: PathBuf,
+    pub(crate) held: Held,
+}
+
+/// A bucket's folder that was put aside.
+#[derive(Clone, Debug)]
+pub(crate) struct Aside {
+    pub(crate) path: PathBuf,
+    pub(crate) shelf: Shelf,
+}
+
+/// The folder of a bucket in a base path.
+pub(crate) fn folder(base: &Path, bucket: BucketId) -> PathBuf {
+    base.join(BUCKETS).join(format!("{:016x}", bucket.0))
+}
+
+/// Copies a folder with all that is in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            copy(&path, &target);
+        } else if let Err(error) = fs::copy(&path, &target) {
+            // RocksDB removes files that it is done with while others read on.
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{path:?}");
+        }
+    }
+}
+
+/// Puts a copy in the place of what is there.
+pub(crate) fn replace(place: &Path, copy_of: &Path) {
+    remove(place);
+    if copy_of.exists() {
+        copy(copy_of, place);
+    }
+}
+
+/// Removes a folder, if it is there.
+pub(crate) fn remove(path: &Path) {
+    if path.exists() {
+        fs::remove_dir_all(path).unwrap();
+    }
+}
+
+/// How a file is damaged.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Damage {
+    Lost,
+    Emptied,
+    CutShort,
+    Garbled,
+}
+
+/// Damages one file of a folder: of the kinds of files that there are, one by
+/// number. Returns what was done, in words.
+pub(crate) fn damage(folder: &Path, choice: u8, how: Damage) -> Option<String> {
+    let mut files: Vec<_> = fs::read_dir(folder).ok()?.flatten().collect();
+    files.retain(|file| file.file_type().is_ok_and(|kind| kind.is_file()));
+    files.sort_by_key(fs::DirEntry::file_name);
+    // Numbers in names differ from run to run; what a file is does not.
+    let kind_of = |name: &str| match name.rsplit_once('.') {
+        Some((_, ending)) => ending.to_owned(),
+        None => name.chars().take_while(char::is_ascii_uppercase).collect(),
+    };
+    let mut kinds = BTreeMap::new();
+    for file in files {
+        let name = file.file_name().into_string().ok()?;
+        kinds.insert(kind_of(&name), file.path());
+    }
+    kinds.remove("LOCK");
+    kinds.remove("LOG");
+    let (kind, path) = kinds.iter().nth(usize::from(choice) % kinds.len().max(1))?;
+    let mut bytes = fs::read(path).ok()?;
+    match how {
+        Damage::Lost => fs::remove_file(path).ok()?,
+        Damage::Emptied => fs::write(path, []).ok()?,
+        Damage::CutShort => fs::write(path, &bytes[..bytes.len() / 2]).ok()?,
+        Damage::Garbled => {
+            let middle = bytes.len() / 2;
+            for byte in bytes.iter_mut().skip(middle).take(16) {
+                *byte ^= 0x5a;
+            }
+            fs::write(path, bytes).ok()?;
+        }
+    }
+    Some(format!("a {kind} file: {how:?}"))
+}

@@ -1,0 +1,82 @@
+//! `cairn-game`: plays games until one is lost or the time is over, or plays one
+//! script again.
+
+#![forbid(unsafe_code)]
+
+use cairn_game::{Hunt, Script, hunt, replay, script_of};
+use std::process::ExitCode;
+use std::time::Duration;
+
+const HELP: &str = "\
+cairn-game [--seconds N] [--seed N] [--threads N] [--shrink SECONDS] [--all 1]
+cairn-game --replay 'SCRIPT'
+cairn-game --replay-seed N
+";
+
+struct Args {
+    hunt: Hunt,
+    replay: Option<Script>,
+}
+
+fn args() -> Result<Args, String> {
+    let mut args = std::env::args().skip(1);
+    let mut hunt = Hunt {
+        seed: 1,
+        time: Duration::from_secs(60),
+        shrinking: Duration::from_secs(120),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        all: false,
+    };
+    let mut replay = None;
+    while let Some(flag) = args.next() {
+        let value = args.next().ok_or_else(|| format!("{flag} wants a value"))?;
+        let number = || {
+            let parsed = value.parse::<u64>();
+            parsed.map_err(|error| format!("{flag} {value}: {error}"))
+        };
+        match flag.as_str() {
+            "--seconds" => hunt.time = Duration::from_secs(number()?),
+            "--shrink" => hunt.shrinking = Duration::from_secs(number()?),
+            "--seed" => hunt.seed = number()?,
+            "--threads" => hunt.threads = usize::try_from(number()?).unwrap_or(1),
+            "--all" => hunt.all = number()? > 0,
+            "--replay" => replay = Some(value.parse()?),
+            "--replay-seed" => replay = Some(script_of(number()?)),
+            _ => return Err(format!("there is no {flag}")),
+        }
+    }
+    Ok(Args { hunt, replay })
+}
+
+fn main() -> ExitCode {
+    let args = match args() {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("{error}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(script) = args.replay {
+        let played = replay(&script);
+        for line in &played.story {
+            println!("{line}");
+        }
+        return match played.violation {
+            Some(violation) => {
+                println!("\nlost: {violation}");
+                ExitCode::FAILURE
+            }
+            None => {
+                println!("\nnot lost{}", if played.void { " (void)" } else { "" });
+                ExitCode::SUCCESS
+            }
+        };
+    }
+    let report = hunt(args.hunt);
+    println!("{report}");
+    if !report.findings.is_empty() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}

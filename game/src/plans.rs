@@ -1,0 +1,226 @@
+//! How the opponent makes up a script: small plans, each a few moves that belong
+//! together, strung together at random with single moves between them.
+
+use crate::moves::{Kind, Move, Script};
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Moves of a script, at least and at most.
+const LENGTH: std::ops::RangeInclusive<usize> = 20..=60;
+
+/// Single moves, and how often each is made.
+const SINGLE: &[(Kind, u32)] = &[
+    (Kind::Put, 12),
+    (Kind::PutOffline, 3),
+    (Kind::PutUnsigned, 3),
+    (Kind::StrangerAsks, 4),
+    (Kind::Prune, 5),
+    (Kind::Keep, 2),
+    (Kind::Import, 2),
+    (Kind::Delete, 4),
+    (Kind::Open, 2),
+    (Kind::Agree, 4),
+    (Kind::AgreeToo, 3),
+    (Kind::End, 3),
+    (Kind::Member, 3),
+    (Kind::Freeze, 1),
+    (Kind::Blocks, 20),
+    (Kind::Outlast, 2),
+    (Kind::Bring, 6),
+    (Kind::Extend, 3),
+    (Kind::BringWindow, 3),
+    (Kind::AskSign, 6),
+    (Kind::ChallengeSnapshot, 6),
+    (Kind::ChallengeSigned, 8),
+    (Kind::Reorg, 3),
+    (Kind::Stall, 2),
+    (Kind::Lag, 2),
+    (Kind::Fail, 3),
+    (Kind::Remove, 1),
+    (Kind::Delay, 1),
+    (Kind::DropPool, 1),
+    (Kind::Crash, 4),
+    (Kind::Restart, 2),
+    (Kind::Backup, 4),
+    (Kind::Restore, 2),
+    (Kind::RestoreBucket, 2),
+    (Kind::RestoreIndex, 1),
+    (Kind::Detach, 2),
+    (Kind::Damage, 1),
+    (Kind::Accept, 2),
+    (Kind::Repair, 1),
+    (Kind::OtherChain, 1),
+];
+
+/// Plans: each kind with its arguments, where they matter.
+const PLANS: &[&[(Kind, Option<u8>, Option<u8>)]] = &[
+    // A bucket grows, and the chain hears of it.
+    &[(Kind::Put, None, None), (Kind::Blocks, Some(4), None)],
+    // It is cut and grows again.
+    &[
+        (Kind::Prune, None, None),
+        (Kind::Put, None, None),
+        (Kind::Blocks, Some(6), None),
+    ],
+    // Time goes by until nothing seems to be owed.
+    &[(Kind::Outlast, None, None), (Kind::Blocks, Some(3), None)],
+    // What was signed long ago is the checkpoint again, and is asked for.
+    &[
+        (Kind::Bring, None, None),
+        (Kind::Blocks, Some(0), None),
+        (Kind::ChallengeSnapshot, None, None),
+        (Kind::Blocks, Some(7), None),
+    ],
+    // The same by a new agreement.
+    &[
+        (Kind::Agree, None, None),
+        (Kind::Blocks, Some(1), None),
+        (Kind::ChallengeSigned, None, None),
+        (Kind::Blocks, Some(7), None),
+    ],
+    // Where the tool lets a bucket go, it goes, and is asked for.
+    &[
+        (Kind::Delete, None, None),
+        (Kind::ChallengeSnapshot, None, None),
+        (Kind::ChallengeSigned, None, None),
+        (Kind::Blocks, Some(7), None),
+    ],
+    // An older copy comes back behind what is on chain.
+    &[
+        (Kind::Backup, None, None),
+        (Kind::Put, None, None),
+        (Kind::Blocks, Some(6), None),
+        (Kind::Restore, None, None),
+        (Kind::Put, None, None),
+    ],
+    // The same for one bucket, which is then taken as it is.
+    &[
+        (Kind::Backup, None, None),
+        (Kind::Put, None, None),
+        (Kind::Blocks, Some(2), None),
+        (Kind::RestoreBucket, None, None),
+        (Kind::Accept, None, None),
+        (Kind::Put, None, None),
+    ],
+    // A disk is away when it is asked for.
+    &[
+        (Kind::Put, None, None),
+        (Kind::Blocks, Some(6), None),
+        (Kind::Detach, None, None),
+        (Kind::ChallengeSigned, None, None),
+        (Kind::Blocks, Some(7), None),
+    ],
+    // The wrong chain for a while.
+    &[
+        (Kind::OtherChain, None, None),
+        (Kind::ChallengeSigned, None, None),
+        (Kind::Blocks, Some(7), None),
+    ],
+    // A bucket from elsewhere, or of another hashing, under an agreement.
+    &[
+        (Kind::Open, None, None),
+        (Kind::Blocks, Some(0), None),
+        (Kind::Import, Some(255), None),
+        (Kind::Agree, Some(255), None),
+        (Kind::Blocks, Some(5), None),
+    ],
+    &[
+        (Kind::Open, None, None),
+        (Kind::Blocks, Some(0), None),
+        (Kind::Keep, Some(255), None),
+        (Kind::Agree, Some(255), None),
+        (Kind::Put, Some(255), None),
+        (Kind::Blocks, Some(5), None),
+    ],
+    // Two windows' worth of asking, around a loss of memory.
+    &[
+        (Kind::AgreeToo, None, None),
+        (Kind::Blocks, Some(1), None),
+        (Kind::AskSign, None, None),
+        (Kind::Put, None, None),
+        (Kind::AskSign, None, None),
+        (Kind::BringWindow, None, None),
+        (Kind::Blocks, Some(1), None),
+    ],
+];
+
+/// The script that a seed stands for.
+pub fn script_of(seed: u64) -> Script {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let length = random.gen_range(LENGTH);
+    let mut moves = Vec::new();
+    while moves.len() < length {
+        if random.gen_bool(0.45) {
+            // A story is told of one bucket.
+            let bucket = random.r#gen();
+            let plan = PLANS[random.gen_range(0..PLANS.len())];
+            for (kind, a, b) in plan {
+                let a = a.unwrap_or_else(|| match of_bucket(*kind) {
+                    true => bucket,
+                    false => random.r#gen(),
+                });
+                let b = b.unwrap_or_else(|| random.r#gen());
+                moves.push(Move::new(*kind, a, b));
+                if random.gen_bool(0.15) {
+                    moves.push(single(&mut random));
+                }
+            }
+        } else {
+            moves.push(single(&mut random));
+        }
+    }
+    Script(moves)
+}
+
+/// Whether a move's first argument names a bucket.
+const fn of_bucket(kind: Kind) -> bool {
+    use Kind::*;
+    matches!(
+        kind,
+        Put | PutOffline
+            | PutUnsigned
+            | StrangerAsks
+            | Prune
+            | Delete
+            | Agree
+            | AgreeToo
+            | End
+            | Member
+            | Freeze
+            | Outlast
+            | Extend
+            | ChallengeSnapshot
+            | RestoreBucket
+            | Accept
+            | Repair
+            | AskSign
+            | BringWindow
+    )
+}
+
+fn single(random: &mut ChaCha8Rng) -> Move {
+    let kind = SINGLE.choose_weighted(random, |(_, weight)| *weight);
+    let (kind, _) = kind.unwrap();
+    Move::new(*kind, random.r#gen(), random.r#gen())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_always_the_same_script_and_another_is_another() {
+        assert_eq!(script_of(7), script_of(7));
+        assert_ne!(script_of(7), script_of(8));
+    }
+
+    #[test]
+    fn every_move_is_made_by_some_script() {
+        let scripts = (0..200).flat_map(|seed| script_of(seed).0);
+        let made: Vec<_> = scripts.map(|one| one.kind).collect();
+        for kind in Kind::ALL {
+            assert!(made.contains(kind), "{kind:?} is never made");
+        }
+    }
+}

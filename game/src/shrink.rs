@@ -1,0 +1,90 @@
+//! Makes a script that ends badly as short as it can be made, ending as badly.
+
+use crate::moves::Script;
+use crate::verdict::Played;
+use std::time::Instant;
+
+/// Leaves moves out, larger parts first, and then makes their arguments small,
+/// for as long as `is_bad` says so of what is left; until `until` at most.
+pub(crate) fn shrink(
+    script: &Script,
+    played: Played,
+    until: Instant,
+    is_bad: &dyn Fn(&Script) -> Option<Played>,
+) -> (Script, Played) {
+    let mut best = (script.clone(), played);
+    // What comes after the end was not played.
+    best.0.0.truncate(best.1.moves);
+    loop {
+        let before = best.0.clone();
+        let mut part = (best.0.0.len() / 2).max(1);
+        loop {
+            let mut from = 0;
+            while from < best.0.0.len() {
+                if Instant::now() > until {
+                    return best;
+                }
+                let mut shorter = best.0.0.clone();
+                shorter.drain(from..(from + part).min(shorter.len()));
+                match is_bad(&Script(shorter.clone())) {
+                    Some(played) => best = (Script(shorter), played),
+                    None => from += part,
+                }
+            }
+            if part == 1 {
+                break;
+            }
+            part /= 2;
+        }
+        for place in 0..best.0.0.len() {
+            for (a, b) in [(true, true), (true, false), (false, true)] {
+                if Instant::now() > until {
+                    return best;
+                }
+                let mut simpler = best.0.0.clone();
+                let one = &mut simpler[place];
+                if (a && one.a == 0) || (b && one.b == 0) {
+                    continue;
+                }
+                (one.a, one.b) = (if a { 0 } else { one.a }, if b { 0 } else { one.b });
+                if let Some(played) = is_bad(&Script(simpler.clone())) {
+                    best = (Script(simpler), played);
+                }
+            }
+        }
+        if best.0 == before {
+            return best;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moves::{Kind, Move};
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_left_is_what_it_takes() {
+        let noise = |n| Move::new(Kind::Blocks, n, n);
+        let mut moves: Vec<_> = (0..40).map(noise).collect();
+        moves.insert(3, Move::new(Kind::Prune, 9, 9));
+        moves.insert(30, Move::new(Kind::Delete, 9, 9));
+        let script = Script(moves);
+        // Bad is what prunes before it deletes.
+        let is_bad = |script: &Script| {
+            let place = |kind| script.0.iter().position(|one| one.kind == kind);
+            let (pruned, deleted) = (place(Kind::Prune)?, place(Kind::Delete)?);
+            let moves = script.0.len();
+            (pruned < deleted).then(|| Played {
+                moves,
+                ..Played::default()
+            })
+        };
+        let played = is_bad(&script).unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        let (left, _) = shrink(&script, played, until, &is_bad);
+        let expected = [Move::new(Kind::Prune, 0, 0), Move::new(Kind::Delete, 0, 0)];
+        assert_eq!(left.0, expected);
+    }
+}

@@ -1,0 +1,201 @@
+//! What the operator's tools and the RPC do, by the calls that they are made of:
+//! nothing here is forced, and what a tool refuses is not done.
+
+use crate::house::House;
+use cairn_node_ext::{
+    Authorisation, BasePath, BucketConfig, BucketRecord, Check, Deletion, Durability, NewLeaf,
+    Provider, ProviderOptions, Shared, SignedCommitment, Signer, Source, Standing, Wanted,
+};
+use cairn_primitives::{BucketId, Commitment, LeafCount, Sequence};
+use std::path::Path;
+use tokio::runtime::Runtime;
+
+/// A refusal, in the tool's words.
+pub(crate) type Refused = String;
+
+fn said(error: impl std::fmt::Display) -> Refused {
+    error.to_string()
+}
+
+/// Leaves are uploaded and committed, and the commitment is signed: the RPC's
+/// `bucket_commit`.
+pub(crate) fn put(
+    house: &House,
+    bucket: BucketId,
+    contents: &[Vec<u8>],
+) -> Result<SignedCommitment, Refused> {
+    let leaves = upload(house.provider(), bucket, contents)?;
+    let committed = house
+        .provider()
+        .commit_signed(bucket, &leaves, &house.signer);
+    committed.map(|(_, signed)| signed).map_err(said)
+}
+
+fn upload(
+    provider: &Provider,
+    bucket: BucketId,
+    contents: &[Vec<u8>],
+) -> Result<Vec<NewLeaf>, Refused> {
+    let lease = provider.lease(bucket, Wanted::write()).map_err(said)?;
+    let ingested = contents.iter().map(|content| {
+        let ingested = lease.watch(lease.ingest(&**content)).map_err(said)?;
+        Ok(NewLeaf {
+            data_root: ingested.data_root,
+            data_size: ingested.data_size,
+        })
+    });
+    ingested.collect()
+}
+
+/// Leaves are committed, and nobody asks for a signature.
+pub(crate) fn put_unsigned(
+    house: &House,
+    bucket: BucketId,
+    contents: &[Vec<u8>],
+) -> Result<Commitment, Refused> {
+    let provider = house.provider();
+    let leaves = upload(provider, bucket, contents)?;
+    let lease = provider.lease(bucket, Wanted::write()).map_err(said)?;
+    let committed = lease.watch(lease.commit(&leaves, Durability::Synced));
+    committed.map(|done| done.commitment).map_err(said)
+}
+
+/// `cairn put` with the provider stopped.
+pub(crate) fn put_offline(
+    base: &Path,
+    signer: &Signer,
+    bucket: BucketId,
+    content: &[u8],
+) -> Result<SignedCommitment, Refused> {
+    let base = BasePath::create(base).map_err(said)?;
+    let options = ProviderOptions {
+        on_demand: true,
+        ..ProviderOptions::default()
+    };
+    let provider = Provider::open(base, options).map_err(said)?;
+    let leaves = upload(&provider, bucket, &[content.to_vec()])?;
+    let signed = provider.commit_signed(bucket, &leaves, signer);
+    signed.map(|(_, signed)| signed).map_err(said)
+}
+
+/// The newest commitment, signed, for whoever asks: the RPC's
+/// `bucket_commitment`.
+pub(crate) fn newest_signed(house: &House, bucket: BucketId) -> Result<SignedCommitment, Refused> {
+    let signed = house.provider().sign_again(bucket, &house.signer);
+    let nothing = || "nobody on the operator's side has signed it".to_owned();
+    signed.map_err(said)?.ok_or_else(nothing)
+}
+
+/// A prune, with an admin's word if there is one.
+pub(crate) fn prune(
+    house: &House,
+    bucket: BucketId,
+    before: Sequence,
+    admin: Option<impl FnOnce(Commitment) -> Deletion>,
+) -> Result<Commitment, Refused> {
+    let lease = house.provider().lease(bucket, Wanted::write());
+    let lease = lease.map_err(said)?;
+    let authorisation = match admin {
+        None => None,
+        Some(admin) => {
+            let after = lease.pruned(before).map_err(said)?;
+            let deletion = Commitment::deletion(after.mmr_root, before);
+            Some(Authorisation {
+                deletion: admin(deletion),
+                leaf_count: after.leaf_count,
+            })
+        }
+    };
+    let pruned = lease.prune(before, authorisation).map_err(said)?;
+    Ok(pruned.commitment)
+}
+
+/// `cairn bucket create`.
+pub(crate) fn create(house: &House, id: BucketId, config: BucketConfig) -> Result<(), Refused> {
+    house.provider().create_bucket(id, config).map_err(said)
+}
+
+/// `cairn bucket import`, with the full check.
+pub(crate) fn import(house: &House, folder: &Path) -> Result<Commitment, Refused> {
+    let imported = house
+        .provider()
+        .import_bucket(Source::Path(folder), Check::Full, &mut |_| {});
+    imported.map(|done| done.commitment).map_err(said)
+}
+
+/// The RPC's `bucket_delete`, by the same questions.
+pub(crate) fn delete(house: &House, runtime: &Runtime, id: BucketId) -> Result<(), Refused> {
+    if house.handle.challenges.is_asked_about(id) {
+        return Err("a challenge to it is open".into());
+    }
+    let may_delete = runtime.block_on(house.handle.retention.may_delete(id));
+    let may_delete = may_delete.map_err(said)?.map_err(said);
+    let was_signed = house.provider().was_signed(id).map_err(said)?;
+    let is_unsigned = |record: &BucketRecord| !was_signed && record.signed.is_none();
+    let may = |record: Option<&BucketRecord>| may_delete.is_ok() || record.is_some_and(is_unsigned);
+    match house.provider().delete_bucket_if(id, may) {
+        Ok(true) => Ok(()),
+        Ok(false) => may_delete,
+        Err(error) => Err(said(error)),
+    }
+}
+
+/// Whether the operator is told that something of a bucket was let go that was
+/// signed, so that it must not be agreed to again.
+pub(crate) fn has_let_go(house: &House, id: BucketId) -> bool {
+    let let_go = house.provider().let_go(id);
+    let_go.is_ok_and(|let_go| let_go.is_anything())
+}
+
+/// `cairn bucket accept`, without force.
+pub(crate) fn accept(house: &House, id: BucketId) -> Result<(), Refused> {
+    house.provider().accept(id, false).map(drop).map_err(said)
+}
+
+/// `cairn fsck --repair`, with the provider stopped.
+pub(crate) fn repair(base: &Path, id: BucketId) -> Result<bool, Refused> {
+    let base = BasePath::create(base).map_err(said)?;
+    let repaired = base.repair_bucket(id, &[], &Shared::default(), |_| {});
+    let repaired = repaired.map_err(said)?;
+    Ok(repaired.after.is_clean())
+}
+
+/// The newest commitment of a bucket, and whether it is sound.
+pub(crate) fn newest(house: &House, id: BucketId) -> Option<(Commitment, bool)> {
+    let record = house.provider().summary(id).ok()?;
+    Some((record.commitment, record.standing == Standing::Sound))
+}
+
+/// Leaves of a bucket's current tree.
+pub(crate) fn leaves(house: &House, id: BucketId) -> (Sequence, LeafCount) {
+    newest(house, id).map_or((Sequence(0), LeafCount::ZERO), |(newest, _)| {
+        (newest.start_seq, newest.leaf_count)
+    })
+}
+
+/// What the operator is told of a bucket that needs seeing to, by any of the
+/// boards; `None` where all is said to be well.
+pub(crate) fn alarm_about(house: &House, id: BucketId) -> Option<String> {
+    let challenged = house.handle.challenges.alarms().into_iter();
+    let mut challenged = challenged.filter(|duty| duty.challenge.bucket_id == id);
+    if let Some(duty) = challenged.next() {
+        return duty.alarm;
+    }
+    let quarantined = house.provider().quarantined().into_iter();
+    if let Some((_, reason)) = quarantined.into_iter().find(|(bucket, _)| *bucket == id) {
+        return Some(reason);
+    }
+    let troubles = house.handle.promises.troubles().into_iter();
+    if let Some((_, trouble)) = troubles.into_iter().find(|(bucket, _)| *bucket == id) {
+        return Some(trouble.to_string());
+    }
+    let stages = house.handle.checkpoints.buckets().into_iter();
+    let stage = stages.into_iter().find(|(bucket, _)| *bucket == id);
+    use cairn_node_ext::schedule::{CheckpointStage, Stopped};
+    match stage {
+        Some((_, CheckpointStage::Stopped(why @ (Stopped::Missing | Stopped::Quarantined)))) => {
+            Some(why.to_string())
+        }
+        _ => None,
+    }
+}

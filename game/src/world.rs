@@ -1,0 +1,653 @@
+//! A game: one provider, its operator, two chains, and everybody else, who are
+//! the opponent. Moves are made here one by one, and after each it is asked
+//! whether the provider has failed.
+
+mod clients;
+mod disk;
+mod extrinsics;
+mod node;
+mod operator;
+
+use crate::accomplice::Accomplice;
+use crate::book::{Book, Key, Signed, key};
+use crate::chain::Chain;
+use crate::client::{Activity, Client};
+use crate::house::{House, runtime};
+use crate::images::{Aside, Held, Image};
+use crate::moves::{Kind, Move, Script};
+use crate::runtime::{STAKE, Who};
+use crate::tool;
+use crate::verdict::{Played, Violation};
+use cairn_node_ext::At;
+use cairn_node_ext::chain::Submission;
+use cairn_primitives::challenge::{ChallengeId, ChallengeResponse, ChunkLocation, SlashReason};
+use cairn_primitives::onchain::{OpenChallenge, Outcome};
+use cairn_primitives::{
+    BucketId, ChunkIndex, Commitment, HashingProfile, LeafIndex, chain_rule, chunk_tree,
+};
+use pallet_storage_provider::Rules;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Anchor blocks in which a challenge is to be answered.
+pub(crate) const PERIOD: u32 = 24;
+/// The same on the other chain, which is somebody's for development.
+const OTHER_PERIOD: u32 = 5;
+/// Blocks from an alarm until the operator has come.
+const REACTION: u64 = 3;
+/// Seconds that an anchor block takes.
+const SECONDS_A_BLOCK: u64 = 6;
+/// Blocks behind the best one that finality is.
+const BEHIND: usize = 1;
+/// Looks at the chain after which it must have been said that something that the
+/// chain holds the provider to is not here.
+const PATIENCE: u32 = 4;
+/// Challenges that are asked when all moves are made.
+const LAST_QUESTIONS: usize = 12;
+/// Leaves of a commitment that are tried when it is signed.
+const LEAVES_TRIED: u64 = 24;
+
+/// A disk that is away.
+struct Detached {
+    path: PathBuf,
+    /// The bucket that it is of; `None` for the whole base path.
+    bucket: Option<BucketId>,
+    held: Held,
+}
+
+/// The game.
+pub(crate) struct World {
+    runtime: Runtime,
+    root: TempDir,
+    base: PathBuf,
+    chain: Arc<Mutex<Chain>>,
+    other: Arc<Mutex<Chain>>,
+    book: Arc<Mutex<Book>>,
+    mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
+    activity: Activity,
+    house: Option<House>,
+    /// What the base path holds.
+    held: Held,
+    backups: Vec<Image>,
+    aside: BTreeMap<BucketId, Vec<Aside>>,
+    detached: Option<Detached>,
+    /// Challenges that were open in some block.
+    asked: BTreeMap<ChallengeId, OpenChallenge>,
+    /// Since when the operator knows of trouble with a bucket.
+    alarmed: BTreeMap<BucketId, u64>,
+    /// Looks at the chain since which it holds us to something that is not here.
+    unsaid: BTreeMap<BucketId, u32>,
+    /// The last block that the node had told of when it was listened for alarms.
+    heard: u32,
+    blocks: u64,
+    /// The clock: when the game began, and seconds that have passed in it.
+    began: Instant,
+    passed: Arc<AtomicU64>,
+    /// Blocks of trouble with the node that may still come.
+    trouble: u32,
+    contents: u64,
+    copies: u64,
+    story: Vec<String>,
+    violation: Option<Violation>,
+    void: bool,
+}
+
+/// Plays a script to its end, or until the provider fails.
+pub(crate) fn play(script: &Script) -> Played {
+    let mut world = World::new();
+    let mut moves = 0;
+    for (number, one) in script.0.iter().enumerate() {
+        if world.is_over() {
+            break;
+        }
+        world.story.push(format!("{number:>3}  {one}"));
+        world.make(*one);
+        moves += 1;
+    }
+    world.ask_all();
+    let World {
+        story,
+        violation,
+        blocks,
+        asked,
+        void,
+        book,
+        house,
+        runtime,
+        ..
+    } = world;
+    if let Some(house) = house {
+        house.abort(&runtime);
+    }
+    let signatures = book.lock().all.len();
+    Played {
+        violation,
+        story,
+        moves,
+        blocks,
+        challenges: asked.len() as u64,
+        signatures,
+        void,
+    }
+}
+
+/// Where games keep their files: in memory, if there is a place.
+fn scratch() -> TempDir {
+    let builder = |prefix| tempfile::Builder::new().prefix(prefix).to_owned();
+    builder("cairn-game-")
+        .tempdir_in("/dev/shm")
+        .or_else(|_| builder("cairn-game-").tempdir())
+        .unwrap()
+}
+
+impl World {
+    fn new() -> Self {
+        let root = scratch();
+        let base = root.path().join("base");
+        let rules = |challenge_period| Rules {
+            challenge_period,
+            strict_leaf_binding: false,
+            profile: HashingProfile::Plain,
+        };
+        let mut chain = Chain::new("home", rules(PERIOD));
+        chain.register(Who::Us);
+        chain.register(Who::Accomplice);
+        let mut other = Chain::new("other", rules(OTHER_PERIOD));
+        for _ in 0..4 {
+            other.call(Who::Stranger, open_call(1, None));
+        }
+        other.block(1, Vec::new());
+        other.finalize(0);
+        let shared = |chain| Arc::new(Mutex::new(chain));
+        let mut world = Self {
+            runtime: runtime(),
+            base,
+            root,
+            chain: shared(chain),
+            other: shared(other),
+            book: Arc::default(),
+            mirror: Arc::default(),
+            activity: Arc::default(),
+            house: None,
+            held: Held::default(),
+            backups: Vec::new(),
+            aside: BTreeMap::new(),
+            detached: None,
+            asked: BTreeMap::new(),
+            alarmed: BTreeMap::new(),
+            unsaid: BTreeMap::new(),
+            heard: 0,
+            blocks: 0,
+            began: Instant::now(),
+            passed: Arc::default(),
+            trouble: 6,
+            contents: 0,
+            copies: 0,
+            story: Vec::new(),
+            violation: None,
+            void: false,
+        };
+        // Everybody begins with a bucket that is agreed on and has two leaves.
+        world.chain.lock().call(Who::Admin, open_call(1, None));
+        world.start();
+        world.block(1);
+        world.make(Move::new(Kind::Keep, 0, 0));
+        world.make(Move::new(Kind::Agree, 0, 3));
+        world.make(Move::new(Kind::Put, 0, 0));
+        world.block(1);
+        world
+    }
+
+    fn is_over(&self) -> bool {
+        self.violation.is_some() || self.void
+    }
+
+    /// Tells what happens.
+    fn tell(&mut self, what: impl Into<String>) {
+        self.story.push(format!("       {}", what.into()));
+    }
+
+    fn fail(&mut self, violation: Violation) {
+        if self.violation.is_none() && !self.void {
+            self.tell(format!("!! {violation}"));
+            self.violation = Some(violation);
+        }
+    }
+
+    /// A path that nobody has used.
+    fn scratch(&mut self, what: &str) -> PathBuf {
+        self.copies += 1;
+        self.root.path().join(format!("{what}-{}", self.copies))
+    }
+
+    /// The bucket on chain that a number names.
+    fn bucket(&self, number: u8) -> BucketId {
+        let buckets = self.chain.lock().buckets().max(1);
+        // The last one by the largest numbers.
+        BucketId(if number == u8::MAX {
+            buckets - 1
+        } else {
+            u64::from(number) % buckets
+        })
+    }
+
+    /// Starts the provider on its own chain.
+    fn start(&mut self) {
+        self.start_on(self.chain.clone());
+    }
+
+    fn start_on(&mut self, chain: Arc<Mutex<Chain>>) {
+        assert!(self.house.is_none(), "the provider runs already");
+        let client = Client {
+            chain,
+            book: self.book.clone(),
+            activity: self.activity.clone(),
+        };
+        let accomplice = || Accomplice {
+            book: self.book.clone(),
+            mirror: self.mirror.clone(),
+        };
+        let (began, passed) = (self.began, self.passed.clone());
+        let clock = move || began + Duration::from_secs(passed.load(Ordering::Relaxed));
+        let clock = Arc::new(clock);
+        match House::start(&self.runtime, &self.base, client, accomplice(), clock) {
+            Ok(house) => self.house = Some(house),
+            Err(error) => self.tell(format!("the provider does not start: {error}")),
+        }
+        self.settle();
+    }
+
+    /// Stops the provider, as an operator does.
+    fn stop(&mut self) {
+        if let Some(house) = self.house.take() {
+            house.stop(&self.runtime);
+        }
+        self.chain.lock().forget_listeners();
+        self.other.lock().forget_listeners();
+    }
+
+    /// Lets the provider do all that it can do now.
+    fn settle(&mut self) {
+        if let Some(house) = &self.house {
+            house.settle(&self.runtime, None);
+            if house.has_ended() {
+                let what = "the schedulers have ended by themselves".into();
+                self.fail(Violation::Broken { what });
+            }
+        }
+        self.note_signatures();
+        self.look_into_mirror();
+    }
+
+    /// What the accomplice is told of the provider's buckets.
+    fn look_into_mirror(&mut self) {
+        let Some(house) = &self.house else { return };
+        let buckets = self.chain.lock().buckets();
+        let newest = (0..buckets).map(BucketId).filter_map(|id| {
+            let (newest, _) = tool::newest(house, id)?;
+            Some((id, newest))
+        });
+        *self.mirror.lock() = newest.collect();
+    }
+
+    /// As much time passes as so many anchor blocks take.
+    fn pass(&self, blocks: u32) {
+        let seconds = u64::from(blocks) * SECONDS_A_BLOCK;
+        self.passed.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// A block, and all that comes of it.
+    fn block(&mut self, step: u32) {
+        self.blocks += 1;
+        if self.blocks.is_multiple_of(3) {
+            self.trouble = (self.trouble + 1).min(6);
+        }
+        self.pass(step);
+        let before = self.in_front_of_the_pool();
+        let became = self.chain.lock().block(step, before);
+        for (submission, result) in became {
+            let what = words(&submission);
+            match result {
+                Ok(()) => self.tell(format!("a block has {what}")),
+                Err(error) => self.tell(format!("a block has {what}, and refuses it: {error}")),
+            }
+        }
+        {
+            let mut chain = self.chain.lock();
+            for challenge in chain.open() {
+                self.asked.insert(challenge.id, challenge);
+            }
+            chain.finalize(BEHIND);
+        }
+        self.settle();
+        self.look();
+        self.react();
+    }
+
+    /// Whether the provider has failed by now.
+    fn look(&mut self) {
+        let false_submission = self.book.lock().false_submission;
+        if let Some(reason) = false_submission {
+            self.fail(Violation::FalseSubmission { reason });
+        }
+        let stake = self.chain.lock().stake();
+        if stake.is_some_and(|stake| stake != STAKE) {
+            self.slashed();
+        }
+        self.listen();
+    }
+
+    /// The stake is gone: whose fault it is.
+    fn slashed(&mut self) {
+        let chain = self.chain.lock();
+        let lost = chain
+            .slashes()
+            .into_iter()
+            .find_map(|outcome| match outcome {
+                Outcome::Slashed { id, reason, .. } => Some((self.asked.get(&id).copied(), reason)),
+                _ => None,
+            });
+        drop(chain);
+        let Some((Some(challenge), reason)) = lost else {
+            let what = "the stake is gone, and no challenge of it is known".into();
+            return self.fail(Violation::Broken { what });
+        };
+        let promised = (challenge.mmr_root, challenge.start_seq.0);
+        // A proof is never wrong; whatever else is tried for what is gone may be.
+        if reason != SlashReason::InvalidProof && !self.exists(challenge.bucket_id, &promised) {
+            self.tell("the stake is lost, with bytes that the operator's own hand had destroyed");
+            self.void = true;
+            return;
+        }
+        let challenge = format!(
+            "bucket {}, tree {}, leaf {} of root {:?}",
+            challenge.bucket_id,
+            challenge.start_seq,
+            challenge.location.leaf_index,
+            challenge.mmr_root
+        );
+        self.fail(Violation::StakeLost { reason, challenge });
+    }
+
+    /// Whether what was promised is in the base path, its newest backup, or put
+    /// aside by the operator.
+    fn exists(&self, bucket: BucketId, key: &Key) -> bool {
+        let in_backup = self.backups.last();
+        let aside = self.aside.get(&bucket).into_iter().flatten();
+        self.held.holds(bucket, key)
+            || in_backup.is_some_and(|image| image.held.holds(bucket, key))
+            || self
+                .detached
+                .as_ref()
+                .is_some_and(|away| away.held.holds(bucket, key))
+            || aside
+                .into_iter()
+                .any(|one| !one.shelf.damaged && one.shelf.promises.contains(key))
+    }
+
+    /// Looks at each signature that is new: whether it contradicts one that the
+    /// provider knows of, and whether it can be answered for.
+    fn note_signatures(&mut self) {
+        let new = self.book.lock().take_new();
+        for signed in new {
+            let before = {
+                let book = self.book.lock();
+                book.contradiction(&signed, |before| self.knows(before))
+                    .cloned()
+            };
+            self.held.signed(&signed);
+            if let Some(before) = before {
+                let what = format!("{} and {}", words_of(&before), words_of(&signed));
+                self.fail(Violation::Contradiction { what });
+            }
+            self.try_leaves(&signed);
+        }
+    }
+
+    /// Whether the provider could know that it signed something: by its folder,
+    /// its index, or its chain.
+    fn knows(&self, signed: &Signed) -> bool {
+        let (bucket, key) = (signed.bucket, key(&signed.commitment));
+        if let Some(window) = signed.window {
+            return self.held.windows.contains(&(bucket, window));
+        }
+        let on_chain = self.chain.lock().bucket_as_told(bucket);
+        let is_on_chain = on_chain.is_some_and(|info| {
+            let place = info.place_of(&Who::Us.account());
+            info.snapshot.is_some_and(|snapshot| {
+                snapshot.commitment == signed.commitment
+                    && place.is_some_and(|place| snapshot.signed_by(place))
+            })
+        });
+        let noted = self.held.newest.get(&bucket) == Some(&key);
+        self.held.holds(bucket, &key) || noted || is_on_chain
+    }
+
+    /// Whether each leaf of what was just signed can be answered.
+    fn try_leaves(&mut self, signed: &Signed) {
+        let shelf = self.held.buckets.get(&signed.bucket);
+        if shelf.is_some_and(|shelf| shelf.damaged) {
+            return;
+        }
+        let Some(house) = &self.house else { return };
+        let limits = self.chain.lock().limits();
+        let commitment = &signed.commitment;
+        let at = At::RootOf {
+            root: commitment.mmr_root,
+            tree: commitment.start_seq,
+        };
+        for leaf in 0..commitment.leaf_count.get().min(LEAVES_TRIED) {
+            let location = ChunkLocation {
+                leaf_index: LeafIndex(leaf),
+                chunk_index: ChunkIndex(0),
+            };
+            let answered = house.provider().answer(signed.bucket, at, location);
+            let checked = answered
+                .map_err(|error| error.to_string())
+                .and_then(|answer| {
+                    chain_rule::proof_response(
+                        limits.profile,
+                        &answer.chunk_data,
+                        &answer.mmr_proof,
+                        &answer.chunk_proof,
+                        chunk_tree::slot(location.chunk_index, answer.mmr_proof.leaf.data_size),
+                        &commitment.mmr_root,
+                    )
+                    .map_err(|refusal| refusal.to_string())
+                });
+            if let Err(why) = checked {
+                let what = format!("leaf {leaf} of {}: {why}", words_of(signed));
+                return self.fail(Violation::Unanswerable { what });
+            }
+        }
+    }
+
+    /// Whether the provider says so where the chain holds it to what is not here.
+    fn listen(&mut self) {
+        let Some(house) = &self.house else { return };
+        {
+            // What the node does not tell cannot be known.
+            let chain = self.chain.lock();
+            let told = chain.told().number;
+            if told == self.heard || !chain.node.failing.is_empty() {
+                return;
+            }
+            self.heard = told;
+        }
+        let buckets = self.chain.lock().buckets();
+        let mut silent = None;
+        for id in (0..buckets).map(BucketId) {
+            let info = self.chain.lock().bucket_as_told(id);
+            let snapshot = info.and_then(|info| {
+                let place = info.place_of(&Who::Us.account())?;
+                info.snapshot.filter(|snapshot| snapshot.signed_by(place))
+            });
+            let is_here = snapshot.as_ref().is_none_or(|snapshot| {
+                let shelf = self.held.buckets.get(&id);
+                shelf.is_some_and(|shelf| {
+                    shelf.damaged || shelf.promises.contains(&key(&snapshot.commitment))
+                })
+            });
+            if is_here || tool::alarm_about(house, id).is_some() {
+                self.unsaid.remove(&id);
+                continue;
+            }
+            let looks = self.unsaid.entry(id).or_default();
+            *looks += 1;
+            if *looks > PATIENCE {
+                silent = snapshot.map(|snapshot| (id, snapshot.commitment));
+            }
+        }
+        if let Some((id, commitment)) = silent {
+            let what = format!(
+                "the snapshot of bucket {id} has our bit, with {} leaves from {} that are not here",
+                commitment.leaf_count, commitment.start_seq
+            );
+            self.fail(Violation::Silence { what });
+        }
+    }
+
+    /// The last move of every game: what was ever signed is asked for, by any way
+    /// that the chain has, and time goes by.
+    fn ask_all(&mut self) {
+        if self.is_over() {
+            return;
+        }
+        self.story
+            .push("  -  all that was signed is asked for".into());
+        if self.house.is_none() {
+            self.start();
+        }
+        self.chain.lock().node.delay = 0;
+        let all = self.book.lock().commitments();
+        // The oldest and the newest, where they are many.
+        let places = match all.len() {
+            many if many > LAST_QUESTIONS => (0..LAST_QUESTIONS / 2)
+                .chain(many - LAST_QUESTIONS / 2..many)
+                .collect(),
+            few => (0..few).collect::<BTreeSet<_>>(),
+        };
+        for place in places {
+            if self.is_over() {
+                return;
+            }
+            self.challenge_signed(&all[place], 0);
+            self.bring(&all[place], true);
+            self.block(1);
+            self.challenge_snapshot(all[place].bucket, 0);
+        }
+        for _ in 0..PERIOD + 4 {
+            if self.is_over() {
+                return;
+            }
+            self.block(1);
+        }
+    }
+
+    fn make(&mut self, one: Move) {
+        let Move { kind, a, b } = one;
+        match kind {
+            Kind::Put => self.put(a, b),
+            Kind::PutOffline => self.put_offline(a),
+            Kind::PutUnsigned => self.put_unsigned(a),
+            Kind::StrangerAsks => self.stranger_asks(a),
+            Kind::Prune => self.prune(a, b),
+            Kind::Keep => self.keep(a, b),
+            Kind::Import => self.import(a, b),
+            Kind::Delete => self.delete(a),
+            Kind::Open => self.open(a, b),
+            Kind::Agree => self.agree(a, b),
+            Kind::AgreeToo => self.agree_too(a, b),
+            Kind::End => self.end(a, b),
+            Kind::Member => self.member(a, b),
+            Kind::Freeze => self.freeze(a),
+            Kind::Blocks => self.some_blocks(a, b),
+            Kind::Outlast => self.outlast(a, b),
+            Kind::Bring => self.bring_some(a, b),
+            Kind::Extend => self.extend(a),
+            Kind::BringWindow => self.bring_window(a),
+            Kind::AskSign => self.ask_sign(a, b),
+            Kind::ChallengeSnapshot => {
+                let bucket = self.bucket(a);
+                self.challenge_snapshot(bucket, b);
+            }
+            Kind::ChallengeSigned => self.challenge_some(a, b),
+            Kind::Reorg => self.reorg(a),
+            Kind::Stall => self.stall(a),
+            Kind::Lag => self.lag(a),
+            Kind::Fail => self.fail_to_tell(a, b),
+            Kind::Remove => self.remove_part(a),
+            Kind::Delay => self.delay(a),
+            Kind::DropPool => self.drop_pool(),
+            Kind::Crash => self.crash(a),
+            Kind::Restart => self.restart(),
+            Kind::Backup => self.backup(),
+            Kind::Restore => self.restore(a),
+            Kind::RestoreBucket => self.restore_bucket(a, b),
+            Kind::RestoreIndex => self.restore_index(a),
+            Kind::Detach => self.detach(a, b),
+            Kind::Damage => self.damage(a, b),
+            Kind::Accept => self.accept(a),
+            Kind::Repair => self.repair(a),
+            Kind::OtherChain => self.other_chain(a),
+        }
+    }
+}
+
+/// A bucket on chain, without windows or with.
+fn open_call(
+    min_providers: u32,
+    window: Option<cairn_primitives::onchain::CheckpointWindow>,
+) -> pallet_storage_provider::Call<crate::runtime::Chainlet> {
+    pallet_storage_provider::Call::create_bucket {
+        min_providers,
+        window,
+    }
+}
+
+/// A signature in words.
+fn words_of(signed: &Signed) -> String {
+    let Signed {
+        bucket,
+        commitment,
+        window,
+        ..
+    } = signed;
+    let window = window.map_or(String::new(), |window| format!(" for window {window}"));
+    format!(
+        "bucket {bucket}, {} leaves from {} under {:?}{window}",
+        commitment.leaf_count, commitment.start_seq, commitment.mmr_root
+    )
+}
+
+/// What was submitted, in words.
+fn words(submission: &Submission) -> String {
+    match submission {
+        Submission::Response { id, response } => {
+            let what = match **response {
+                ChallengeResponse::Proof { .. } => "a proof",
+                ChallengeResponse::Deleted { .. } => "`Deleted`",
+                ChallengeResponse::Superseded => "`Superseded`",
+            };
+            format!("{what} for the challenge due at {}", id.deadline)
+        }
+        Submission::Checkpoint {
+            bucket,
+            commitment,
+            window,
+            ..
+        } => {
+            let window = window.map_or(String::new(), |window| format!(" in window {window}"));
+            format!(
+                "our checkpoint of bucket {bucket}, {} leaves from {}{window}",
+                commitment.leaf_count, commitment.start_seq
+            )
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The operator: sees alarms, comes after a while, does what they say, and
+//! forces nothing.
+
+use super::{REACTION, World};
+use crate::book::Key;
+use crate::images::folder;
+use crate::tool;
+use cairn_primitives::BucketId;
+
+/// The most blocks that the provider runs on the other chain.
+const MOST_ELSEWHERE: u8 = 24;
+
+impl World {
+    /// What the operator does about the alarms that there are.
+    pub(super) fn react(&mut self) {
+        if self.is_over() {
+            return;
+        }
+        if self.house.is_none() {
+            self.tell("the operator starts the provider again");
+            self.start();
+            if self.house.is_none() {
+                self.not_to_be_started();
+            }
+        }
+        let buckets = self.chain.lock().buckets();
+        for id in (0..buckets).map(BucketId) {
+            let Some(house) = &self.house else { return };
+            if tool::alarm_about(house, id).is_none() {
+                self.alarmed.remove(&id);
+                continue;
+            }
+            let since = *self.alarmed.entry(id).or_insert(self.blocks);
+            if self.blocks.saturating_sub(since) >= REACTION {
+                self.alarmed.remove(&id);
+                self.see_to(id);
+            }
+        }
+    }
+
+    /// What a base path needs that does not open at all: its newest backup.
+    fn not_to_be_started(&mut self) {
+        let Some(image) = self.backups.last().cloned() else {
+            self.tell("nothing starts, and there is no backup");
+            self.void = true;
+            return;
+        };
+        crate::images::replace(&self.base, &image.path);
+        self.held = image.held;
+        self.tell("the operator puts the newest backup in its place");
+        self.start();
+        if self.house.is_none() {
+            self.void = true;
+        }
+    }
+
+    /// What open challenges of a bucket ask for.
+    fn asked_of(&self, id: BucketId) -> Vec<Key> {
+        let open = self.chain.lock().open();
+        let of_it = open
+            .into_iter()
+            .filter(|challenge| challenge.bucket_id == id);
+        of_it
+            .map(|challenge| (challenge.mmr_root, challenge.start_seq.0))
+            .collect()
+    }
+
+    /// There is trouble with a bucket, and the operator has come.
+    fn see_to(&mut self, id: BucketId) {
+        let is_away = |away: &super::Detached| away.bucket.is_none_or(|bucket| bucket == id);
+        if self.detached.as_ref().is_some_and(is_away) {
+            return self.attach();
+        }
+        let asked = self.asked_of(id);
+        let here = self.held.buckets.get(&id).cloned().unwrap_or_default();
+        let answers = |shelf: &crate::images::Shelf, key: &Key| {
+            !shelf.damaged && shelf.promises.contains(key)
+        };
+        // What is asked for and is not here decides; where nothing is asked for,
+        // a copy that has all that is here and more.
+        let missing: Vec<_> = asked.iter().filter(|key| !answers(&here, key)).collect();
+        let is_better = |shelf: &crate::images::Shelf| {
+            if shelf.damaged {
+                return false;
+            }
+            if !missing.is_empty() {
+                return missing.iter().any(|key| answers(shelf, key));
+            }
+            asked.is_empty()
+                && shelf.promises.is_superset(&here.promises)
+                && (here.damaged || shelf.promises.len() > here.promises.len())
+        };
+        let backup = self.backups.last().cloned();
+        let from_backup = backup.and_then(|image| {
+            let shelf = image
+                .held
+                .buckets
+                .get(&id)
+                .filter(|shelf| is_better(shelf))?;
+            Some((folder(&image.path, id), shelf.clone(), "the newest backup"))
+        });
+        let aside = self.aside.get(&id).into_iter().flatten().rev();
+        let from_aside = aside.into_iter().find(|one| is_better(&one.shelf));
+        let from_aside =
+            from_aside.map(|one| (one.path.clone(), one.shelf.clone(), "what was put aside"));
+        if let Some((path, shelf, what)) = from_backup.or(from_aside) {
+            self.tell(format!(
+                "the operator puts bucket {id} of {what} in its place"
+            ));
+            return self.swap_in(id, &path, shelf);
+        }
+        if here.damaged {
+            self.repair_now(id);
+        }
+        // The alarm says what `accept` is for; without force.
+        let Some(house) = &self.house else { return };
+        let is_apart = house
+            .provider()
+            .quarantined()
+            .iter()
+            .any(|(bucket, _)| *bucket == id);
+        if is_apart {
+            self.accept_now(id);
+        }
+    }
+
+    fn accept_now(&mut self, id: BucketId) {
+        let Some(house) = &self.house else { return };
+        match tool::accept(house, id) {
+            Ok(()) => self.tell(format!("bucket {id} is accepted as it is, without force")),
+            Err(refused) => self.tell(format!("bucket {id} is not accepted: {refused}")),
+        }
+        self.settle();
+    }
+
+    fn repair_now(&mut self, id: BucketId) {
+        self.stop();
+        match tool::repair(&self.base, id) {
+            Ok(true) => self.tell(format!("bucket {id} is repaired")),
+            Ok(false) => self.tell(format!("bucket {id} is not wholly repaired")),
+            Err(refused) => self.tell(format!("bucket {id} is not repaired: {refused}")),
+        }
+        self.start();
+    }
+
+    pub(super) fn accept(&mut self, a: u8) {
+        let id = self.bucket(a);
+        let Some(house) = &self.house else { return };
+        // Only where the tool has spoken of it.
+        if house
+            .provider()
+            .quarantined()
+            .iter()
+            .any(|(bucket, _)| *bucket == id)
+        {
+            self.accept_now(id);
+        }
+    }
+
+    pub(super) fn repair(&mut self, a: u8) {
+        let id = self.bucket(a);
+        if self.is_calm() {
+            self.repair_now(id);
+        }
+    }
+
+    /// The provider is run on another chain, where nobody knows it.
+    pub(super) fn other_chain(&mut self, a: u8) {
+        if !self.is_calm() {
+            return;
+        }
+        self.stop();
+        let blocks = 1 + a % MOST_ELSEWHERE;
+        self.tell(format!(
+            "the provider is run on another chain for {blocks} blocks"
+        ));
+        self.start_on(self.other.clone());
+        for _ in 0..blocks {
+            self.pass(1);
+            {
+                let mut other = self.other.lock();
+                other.block(1, Vec::new());
+                other.finalize(0);
+            }
+            self.settle();
+        }
+        self.stop();
+        self.start();
+    }
+}

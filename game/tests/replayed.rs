@@ -1,0 +1,13 @@
+//! A script is its whole game: played again, it is the same to the last word.
+
+use cairn_game::{replay, script_of};
+
+#[test]
+fn a_script_plays_the_same_each_time() {
+    for seed in 1..6 {
+        let script = script_of(seed);
+        let (once, again) = (replay(&script), replay(&script));
+        assert_eq!(once.story, again.story, "seed {seed}");
+        assert_eq!(once.violation, again.violation, "seed {seed}");
+    }
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Takes one fix out after the other, and says how long the game takes to find
+# each: a mutant that it does not find is a hole that it would not find either.
+#
+#   scripts/game-mutants.sh [NAME...]    those of game/mutants; all by default
+#   SECONDS_EACH=600                     how long to look for one
+#   SEED=1                               the seed of the first game
+#
+# Each is built in a working copy of its own, which is removed afterwards, and in
+# one target directory, so that little is compiled anew.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+seconds=${SECONDS_EACH:-600}
+seed=${SEED:-1}
+copy=$(mktemp -d)
+trap 'git worktree remove --force "$copy" 2>/dev/null || rm -rf "$copy"' EXIT
+
+names=("$@")
+if [ "${#names[@]}" -eq 0 ]; then
+    for patch in game/mutants/*.patch; do
+        names+=("$(basename "$patch" .patch)")
+    done
+fi
+
+git worktree add --detach --quiet "$copy" HEAD
+target=${CARGO_TARGET_DIR:-$HOME/.cache/cairn/target}
+missed=0
+for name in "${names[@]}"; do
+    patch=$PWD/game/mutants/$name.patch
+    git -C "$copy" checkout --quiet --force HEAD
+    if ! git -C "$copy" apply -C1 --recount "$patch"; then
+        echo "$name: the patch does not apply: make it anew"
+        missed=$((missed + 1))
+        continue
+    fi
+    (cd "$copy" && CARGO_TARGET_DIR=$target cargo test --quiet --locked --release -p cairn-game --no-run)
+    began=$(date +%s)
+    if found=$("$target/release/cairn-game" --seconds "$seconds" --seed "$seed" --shrink 30); then
+        echo "$name: NOT FOUND within $seconds s"
+        missed=$((missed + 1))
+    else
+        echo "$name: found within $(($(date +%s) - began)) s, shrinking included"
+        grep -E '^seed |--replay' <<<"$found" | sed 's/^ */    /'
+    fi
+done
+[ "$missed" -eq 0 ] || exit 1
