@@ -109,7 +109,7 @@ pub fn repair(
         Ok(found) if !files::names_a_table(&found.report) => {
             let before = found.report.clone();
             if !before.is_clean() {
-                repair.from_journal(false)?;
+                repair.put_back_lost(false)?;
                 (before, diagnose(path, bucket, shared, progress)?)
             } else {
                 (before, found)
@@ -117,7 +117,7 @@ pub fn repair(
         }
         found => {
             repair.files()?;
-            repair.from_journal(true)?;
+            repair.put_back_lost(true)?;
             let before = found.map_or_else(|report| report, |found| found.report);
             (before, diagnose(path, bucket, shared, progress)?)
         }
@@ -191,7 +191,7 @@ impl Repair<'_> {
         )?)
     }
 
-    fn from_journal(&mut self, regrow_all: bool) -> Result<(), RepairError> {
+    fn put_back_lost(&mut self, regrow_all: bool) -> Result<(), RepairError> {
         let kept = self.kept()?;
         let unverified = self.open()?;
         if let Err(error @ OpenError::Format { .. }) = unverified.state() {

@@ -23,7 +23,9 @@ fn whole(path: &Path, older: &Path) {
         let signed = (WINDOW.to_vec(), Some(vec![round]));
         index.write_duties(DutyKind::Window, &[signed]).unwrap();
         let of_round = (vec![round], Some(vec![1; 100]));
-        index.write_duties(DutyKind::Challenge, &[of_round]).unwrap();
+        index
+            .write_duties(DutyKind::Challenge, &[of_round])
+            .unwrap();
         index.raise_nonce(NONCE + u64::from(round) - 2).unwrap();
         if round == 1 {
             index.has_no_past().unwrap();
@@ -64,7 +66,11 @@ fn i6_l9_an_index_that_has_lost_a_file_has_all_its_duties_or_is_new() {
                 3 => {
                     let mut garbled = bytes.clone();
                     let middle = garbled.len() / 2;
-                    garbled.iter_mut().skip(middle).take(3).for_each(|byte| *byte ^= 0x5a);
+                    garbled
+                        .iter_mut()
+                        .skip(middle)
+                        .take(3)
+                        .for_each(|byte| *byte ^= 0x5a);
                     Some(garbled)
                 }
                 _ => std::fs::read(older.join(name)).ok().or(Some(bytes.clone())),

@@ -10,7 +10,10 @@ const STATE_WITHOUT_PEAKS: usize = 77;
 /// Whether a key of the tree family is of a kind that is kept: the state,
 /// leaves, promises, retired trees, deletions, tombstones, flags.
 pub(super) fn is_kept(key: &[u8]) -> bool {
-    matches!(key.first(), Some(b's' | b'l' | b'r' | b't' | b'a' | b'g' | b'f'))
+    matches!(
+        key.first(),
+        Some(b's' | b'l' | b'r' | b't' | b'a' | b'g' | b'f')
+    )
 }
 
 /// What is kept of a record; `None` where nothing is.

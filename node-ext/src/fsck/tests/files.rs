@@ -251,8 +251,8 @@ fn blob_files_are_listed_again_and_not_copied() {
         let (_folder, path) = whole.copy();
         let before = blobs(&path);
         assert!(before.len() > 1);
-        let name = whole.files().into_iter();
-        let name = name.filter(|name| name.starts_with(lost)).last().unwrap();
+        let mut name = whole.files().into_iter();
+        let name = name.rfind(|name| name.starts_with(lost)).unwrap();
         std::fs::remove_file(path.join(name)).unwrap();
         let repaired = repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
         assert!(repaired.after.is_clean(), "{lost}: {:#?}", repaired.after);
