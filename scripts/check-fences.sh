@@ -39,6 +39,13 @@ for folder in "${folders[@]}"; do
     [ -z "$found" ] || fail 'rocksdb is named outside node-ext/src/engine' "$found"
 done
 
+# Keys sign in one module, behind the gate. Tests sign as others do.
+found=$(grep -rnE --include='*.rs' 'sr25519_sign|[pP]air(\(\))?\.sign\(' node-ext/src rpc/src node/src |
+    grep -vE '^node-ext/src/signing\.rs:' |
+    grep -vE '^[^:]*(/tests?(\.rs|/)|/scripted|/village\.rs|/house\.rs)' |
+    grep -vE '^[^:]*:[0-9]+:[[:space:]]*//' || true)
+[ -z "$found" ] || fail 'a key signs outside node-ext/src/signing' "$found"
+
 # The primitives are what runtimes and verifiers use: they know of no other crate here.
 tree=$(cargo tree --locked -p cairn-primitives --all-features -e normal,build,dev --prefix none -f '{p}')
 for name in "${names[@]}"; do

@@ -39,6 +39,7 @@ pub use commit::{Committed, NewLeaf};
 pub(crate) use content::ContentChange;
 pub use fetch::Content;
 pub use ingest::Ingested;
+pub(crate) use promise::Promised;
 pub use prove::{Answer, At, View};
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use prune::{Authorisation, Pruned};
@@ -163,6 +164,8 @@ pub struct Bucket {
     promised: Mutex<Option<Promise>>,
     /// Who is told of what happens here, if anybody.
     announce: OnceLock<Announce>,
+    /// Flagged leaves of the tree that they were counted in.
+    flagged: RwLock<Option<(Sequence, u64)>>,
     poison: OnceLock<String>,
 }
 
@@ -361,6 +364,7 @@ impl Bucket {
             upload_ended: Condvar::new(),
             promised: Mutex::new(None),
             announce: OnceLock::new(),
+            flagged: RwLock::new(None),
             poison: OnceLock::new(),
         };
         if access == Access::ReadWrite {

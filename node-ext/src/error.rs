@@ -10,7 +10,7 @@ pub use prune::{PruneError, ReleaseError};
 
 use crate::engine::EngineError;
 use crate::layout::Flaw;
-use crate::signing::SignError;
+use crate::signing::{SignError, SigningRefused};
 use crate::space::DiskReserved;
 use cairn_primitives::chunk_tree::ShapeError;
 use cairn_primitives::sp_mmr::PlanError;
@@ -283,6 +283,9 @@ pub enum CommitError {
         /// The root.
         data_root: H256,
     },
+    /// Nothing is signed for the bucket.
+    #[error(transparent)]
+    Refused(#[from] SigningRefused),
     /// The bucket takes no writes.
     #[error(transparent)]
     Unusable(#[from] Unusable),

@@ -105,6 +105,7 @@ impl Extension {
     ) -> Result<Self, ExtensionError> {
         let own = OwnChain::new(chain, provider.clone(), config.on_other_chain);
         let chain: Arc<dyn ChainClient> = Arc::new(own);
+        provider.tell_unsigned();
         let challenges =
             ChallengeScheduler::new(chain.clone(), provider.clone(), config.challenges)?;
         let checkpoints = CheckpointScheduler::new(

@@ -11,6 +11,7 @@ mod duties;
 #[cfg(test)]
 mod lost_files;
 mod record;
+mod signing;
 #[cfg(test)]
 mod tests;
 

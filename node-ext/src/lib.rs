@@ -5,21 +5,23 @@
 //! count that the tree has had; nothing that is signed is ever rewritten.
 //!
 //! ```text
-//! BasePath ─► Bucket ─┬─ ingest, put_chunk, put_node ─► content, each chunk once
-//!    │                ├─ commit, commit_signed ───────► leaves and nodes, one batch, one fsync
-//!    └─ KeyFolder     └─ view(At) ─► mmr_proof, answer ► verified before it leaves
-//!          └─ Signer
+//! BasePath ─► Provider ─► Lease ─┬─ ingest, put_chunk, put_node ─► content, each chunk once
+//!    │                           ├─ commit, commit_signed ───────► leaves and nodes, one batch, one fsync
+//!    └─ KeyFolder                └─ view(At) ─► mmr_proof, answer ► verified before it leaves
+//!          └─ Signer ─► the gate: what may be signed
 //! ```
 //!
 //! ```
-//! use cairn_node_ext::{At, BasePath, BucketConfig, NewLeaf, Shared};
+//! use cairn_node_ext::{At, BasePath, BucketConfig, NewLeaf, Provider, ProviderOptions, Wanted};
 //! use cairn_primitives::{BucketId, ChunkIndex, LeafIndex, challenge::ChunkLocation};
 //!
 //! # let folder = tempfile::tempdir()?;
 //! let base = BasePath::create(folder.path())?;
 //! base.keys().insert("//Alice")?;
 //! let signer = base.keys().signer(None)?;
-//! let bucket = base.create_bucket(BucketId(7), BucketConfig::default(), &Shared::default())?;
+//! let provider = Provider::open(base, ProviderOptions::default())?;
+//! provider.create_bucket(BucketId(7), BucketConfig::default())?;
+//! let bucket = provider.lease(BucketId(7), Wanted::write())?;
 //!
 //! // A client's upload becomes a leaf, and the leaf a promise.
 //! let content = bucket.ingest(&b"three small words"[..])?;
@@ -100,9 +102,9 @@ pub use provider::{
 };
 pub use salvage::Salvaged;
 pub use scrub::{Pace, Scrub, ScrubFinding, ScrubPoint, StepReport};
-pub use signing::{KEY_TYPE, SignError, SignedCommitment, Signer};
+pub use signing::{KEY_TYPE, SignError, SignedCommitment, Signer, SigningRefused};
 pub use space::{DiskFree, DiskGuard, DiskReading, DiskReserved, free_at};
 pub use transfer::{
-    Check, Exported, Form, Imported, Manifest, ManifestFault, ManifestFile, Progress, Source, Step,
-    TransferError, import_bucket, remove_unfinished,
+    Check, Exported, Form, ImportRules, Imported, Manifest, ManifestFault, ManifestFile, Progress,
+    Source, Step, TransferError, Unprovable, import_bucket, remove_unfinished,
 };

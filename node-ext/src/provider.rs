@@ -42,11 +42,11 @@ use crate::base_path::BasePath;
 use crate::bucket::{Answer, At, Committed, NewLeaf, Promise};
 use crate::engine::Shared;
 use crate::folders::make_durably;
-use crate::index::{BucketRecord, DedupReport, Index, Standing};
+use crate::index::{BucketRecord, DedupReport, Index, IndexError, Standing};
 use crate::keystore::KeyFolder;
 use crate::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
 use crate::pool::{Allowance, Budget, BudgetRequest, Pool, PoolStatistics, Wanted};
-use crate::signing::{SignedCommitment, Signer};
+use crate::signing::{Gate, SignedCommitment, Signer};
 use crate::space::DiskReading;
 use crate::transfer::remove_unfinished;
 use cairn_primitives::challenge::ChunkLocation;
@@ -116,6 +116,18 @@ fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Provid
     }
 }
 
+/// The gate for signing, with what is kept for it. Where that cannot be read, less
+/// is signed, and challenges are answered all the same.
+fn gate_of(index: &Index) -> Gate {
+    fn read<T: Default>(read: Result<T, IndexError>) -> T {
+        read.unwrap_or_else(|error| {
+            tracing::error!(%error, "what is kept for signing cannot be read");
+            T::default()
+        })
+    }
+    Gate::new(read(index.chain_rules()), read(index.signed_unprovable()))
+}
+
 impl Provider {
     /// Puts a base path to work: finishes what an earlier process left, and
     /// learns in the background which buckets are not as the index has them.
@@ -158,12 +170,19 @@ impl Provider {
             Err(error) => return Err(error),
         };
         let own_chain = own_chain::Kept::read(base.path(), &index)?;
+        let gate = gate_of(&index);
+        if writes_nothing.is_some() {
+            let reason =
+                "the base path cannot be written to: make room, and start the provider again";
+            gate.turn_off("disk", reason.into());
+        }
         let ledger = Arc::new(Ledger::new(index));
         let counts = Arc::new(Counts::default());
         let home = BucketFolders {
             folder: base.path().join(BUCKETS_DIR),
             shared: base.guarded(Shared::new(budget.resources)),
             ledger: ledger.clone(),
+            gate,
             making: Mutex::default(),
             announce: Arc::new({
                 let counts = counts.clone();
@@ -307,7 +326,9 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// As [`Provider::lease`], and [`ProviderError::Commit`].
+    /// As [`Provider::lease`], and [`ProviderError::Commit`]; among those
+    /// [`CommitError::Refused`](crate::CommitError::Refused) where nothing is signed
+    /// for the bucket.
     pub fn commit_signed(
         &self,
         id: BucketId,

@@ -1,8 +1,32 @@
-//! The provider's key: what turns a durable commitment into a promise.
+//! The gate: the one place through which every signature of this provider
+//! passes, whoever asks for it.
+//!
+//! | who asks                                                   | by                              |
+//! |------------------------------------------------------------|---------------------------------|
+//! | `cairn put`, `bucket_commit`, a node's own code            | `Lease::commit_signed`, `Provider::commit_signed` |
+//! | the checkpoint scheduler, and other primary providers, at the desk | `Lease::permit`, for what `Bucket::promise` made durable |
+//! | `bucket_commitment`                                        | `Provider::sign_again`          |
+//! | `bucket_checkpointSignature`                               | `Lease::sign_again`             |
+//! | the remote chain, for extrinsics                           | `Signer::sign_extrinsic`, which refuses what could be a promise |
+//!
+//! Nothing else signs, and nothing else can: a key signs bytes within this module
+//! only; a [`Permit`] comes from the gate alone; and what it signs is a
+//! [`Promised`], which only the bucket makes, once the promise is durable (I4).
+//! A bucket that is opened by itself has no gate, and signs nothing.
 
+mod gate;
+mod refusal;
+mod rules;
+
+pub(crate) use gate::{Facts, Gate};
+pub use refusal::SigningRefused;
+pub(crate) use rules::ChainRules;
+
+use crate::bucket::Promised;
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::{BucketId, Commitment, CommitmentPayload};
-use codec::{Decode, Encode};
+use cairn_primitives::checkpoint::CheckpointProposal;
+use cairn_primitives::{BucketId, CommitmentPayload};
+use codec::{Decode, DecodeAll, Encode};
 use sp_core::crypto::KeyTypeId;
 use sp_core::{Pair, sr25519};
 use sp_keystore::KeystorePtr;
@@ -48,6 +72,9 @@ pub enum SignError {
     /// The keystore failed.
     #[error("the keystore failed to sign: {0}")]
     Keystore(#[from] sp_keystore::Error),
+    /// What was to be signed for an extrinsic could be taken for a commitment.
+    #[error("what was to be signed is no extrinsic: as a commitment it would be a promise")]
+    NotAnExtrinsic,
 }
 
 /// Signs with one key of a keystore, which the provider registered on chain.
@@ -85,25 +112,23 @@ impl Signer {
         self.public.0
     }
 
-    /// Signs a commitment. For those that are durable only (I4): see
-    /// [`Bucket::commit_signed`](crate::Bucket::commit_signed).
-    pub(crate) fn sign(
-        &self,
-        bucket: BucketId,
-        commitment: Commitment,
-    ) -> Result<SignedCommitment, SignError> {
-        let payload = CommitmentPayload::new(bucket, commitment);
-        let signature = self.sign_bytes(&payload.encode())?;
-        Ok(SignedCommitment {
-            payload,
-            signer: self.public.0,
-            signature,
-        })
+    /// Signs what stands for an extrinsic.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::NotAnExtrinsic`] for bytes that a chain would take for a
+    /// commitment or a proposal; and where the keystore fails.
+    pub(crate) fn sign_extrinsic(&self, payload: &[u8]) -> Result<MultiSignature, SignError> {
+        if CommitmentPayload::decode_all(&mut &*payload).is_ok()
+            || CheckpointProposal::decode_all(&mut &*payload).is_ok()
+        {
+            return Err(SignError::NotAnExtrinsic);
+        }
+        self.sign_bytes(payload)
     }
 
-    /// Signs bytes as they are: of a payload or a proposal whose promise is
-    /// durable (I4), or of an extrinsic, and of nothing else.
-    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Result<MultiSignature, SignError> {
+    /// Signs bytes as they are. For this module alone.
+    fn sign_bytes(&self, bytes: &[u8]) -> Result<MultiSignature, SignError> {
         let signature = match &self.secret {
             Secret::Keystore(keystore) => keystore
                 .sr25519_sign(KEY_TYPE, &self.public, bytes)?
@@ -111,5 +136,82 @@ impl Signer {
             Secret::Pair(pair) => pair.sign(bytes),
         };
         Ok(MultiSignature::Sr25519(signature.0))
+    }
+
+    /// Signs as somebody else would, for tests of what others send.
+    #[cfg(test)]
+    pub(crate) fn sign_as_another(&self, bytes: &[u8]) -> MultiSignature {
+        self.sign_bytes(bytes).unwrap()
+    }
+}
+
+/// Leave to sign for one bucket. Only the gate gives it.
+pub(crate) struct Permit<'s> {
+    bucket: BucketId,
+    signer: &'s Signer,
+}
+
+impl Permit<'_> {
+    /// Signs a commitment whose promise is durable (I4).
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] where the keystore fails.
+    pub(crate) fn sign(&self, promised: &Promised) -> Result<SignedCommitment, SignError> {
+        let payload = CommitmentPayload::new(self.bucket, promised.commitment());
+        let signature = self.signer.sign_bytes(&payload.encode())?;
+        Ok(SignedCommitment {
+            payload,
+            signer: self.signer.public.0,
+            signature,
+        })
+    }
+
+    /// Signs the same for a window of checkpoints.
+    ///
+    /// # Errors
+    ///
+    /// As [`Permit::sign`].
+    pub(crate) fn sign_for_window(
+        &self,
+        promised: &Promised,
+        window: u64,
+    ) -> Result<MultiSignature, SignError> {
+        let proposal = CheckpointProposal::new(self.bucket, promised.commitment(), window);
+        self.signer.sign_bytes(&proposal.encode())
+    }
+}
+
+#[cfg(test)]
+impl<'s> Permit<'s> {
+    /// Leave without a gate, for tests of what comes before the signature.
+    pub(crate) fn of_test(bucket: BucketId, signer: &'s Signer) -> Self {
+        Self { bucket, signer }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
+
+    #[test]
+    fn what_a_chain_could_take_for_a_promise_is_not_signed_as_an_extrinsic() {
+        let (pair, _) = sr25519::Pair::generate();
+        let signer = Signer::of_pair(pair);
+        let commitment = Commitment {
+            mmr_root: H256::repeat_byte(1),
+            start_seq: Sequence(0),
+            leaf_count: LeafCount::new(3).unwrap(),
+        };
+        let payload = CommitmentPayload::new(BucketId(7), commitment).encode();
+        let proposal = CheckpointProposal::new(BucketId(7), commitment, 9).encode();
+        for bytes in [payload, proposal] {
+            let refused = signer.sign_extrinsic(&bytes);
+            assert!(matches!(refused, Err(SignError::NotAnExtrinsic)));
+            let longer = [&bytes[..], &[0; 90]].concat();
+            assert!(signer.sign_extrinsic(&longer).is_ok());
+        }
+        assert!(signer.sign_extrinsic(&[0; 32]).is_ok(), "a hash of one");
     }
 }

@@ -17,7 +17,7 @@ mod tests;
 
 pub use error::TransferError;
 pub use export::{Exported, Form};
-pub use import::{Check, Imported, Source, import_bucket};
+pub use import::{Check, ImportRules, Imported, Source, Unprovable, import_bucket};
 pub use manifest::{Manifest, ManifestFault, ManifestFile};
 pub use staging::remove_unfinished;
 

@@ -138,7 +138,14 @@ impl Failure {
             closed if closed.is_closed_pipe() => CLOSED_PIPE,
             Self::Usage(_) => USAGE,
             Self::Refused(_) | Self::Remote(RemoteError::Untrue { .. }) => REFUSED,
-            Self::Transfer(error) if error.is_refusal() => REFUSED,
+            Self::Transfer(error) | Self::Provider(ProviderError::Transfer(error))
+                if error.is_refusal() =>
+            {
+                REFUSED
+            }
+            Self::Provider(ProviderError::Signing(_)) | Self::Commit(CommitError::Refused(_)) => {
+                REFUSED
+            }
             Self::Stopped { cause, .. } => return cause.exit_code(),
             _ => FAILED,
         })

@@ -132,10 +132,12 @@ codes! {
     NotARoot = 12_054,
     /// The bucket is at the end of its numbers.
     Exhausted = 12_055,
-    /// Only the newest commitment is signed for everybody, and what was signed before.
+    /// The provider has not signed that yet; only what it has is signed for everybody.
     NotSigned = 12_056,
     /// The content is larger than that of one leaf may be.
     LeafTooLarge = 12_057,
+    /// Nothing is signed for the bucket, for a reason that its operator has to see to.
+    SigningRefused = 12_058,
 
     /// No leaf stands before the sequence.
     NothingBefore = 12_060,

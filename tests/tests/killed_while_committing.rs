@@ -3,7 +3,7 @@
 //! asked, nothing that was acknowledged is gone, and every root that was ever
 //! signed can be proven.
 
-use cairn_node_ext::{Access, At, Bucket, KeyFolder, Shared, fsck};
+use cairn_node_ext::{Access, At, BasePath, Bucket, Shared, fsck};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentHasher};
 use cairn_primitives::{H256, HashingProfile, LeafCount, LeafIndex};
 use cairn_tests::content_of_leaf;
@@ -82,10 +82,8 @@ fn data_root(content: &[u8]) -> H256 {
 #[test]
 fn nothing_that_was_acknowledged_is_lost_and_everything_signed_can_be_proven() {
     let folder = tempfile::tempdir().unwrap();
-    KeyFolder::new(folder.path().join("keys"))
-        .generate()
-        .unwrap();
-    let path = folder.path().join("bucket");
+    BasePath::keys_in(folder.path()).generate().unwrap();
+    let path = folder.path().join("buckets/0000000000000007");
     let mut random = ChaCha8Rng::seed_from_u64(13371337);
     let mut said = Acknowledged::default();
     let mut seen = 0;

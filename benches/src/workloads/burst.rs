@@ -7,7 +7,9 @@ use super::Setup;
 use crate::Fallible;
 use crate::data::random_bytes;
 use crate::figures::{Bound, Section, Table, Target};
-use cairn_node_ext::{BasePath, BucketConfig, NewLeaf, Provider, Shared, SignedCommitment, Signer};
+use cairn_node_ext::{
+    BasePath, BucketConfig, NewLeaf, Provider, ProviderOptions, SignedCommitment, Signer, Wanted,
+};
 use cairn_primitives::BucketId;
 use chain::Chain;
 use rand::{Rng, SeedableRng};
@@ -61,10 +63,11 @@ fn furnish(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<SignedComm
     let base = BasePath::create(folder)?;
     base.keys().insert(SURI)?;
     let signer = base.keys().signer(None)?;
-    let shared = Shared::default();
+    let provider = Provider::open(base, ProviderOptions::default())?;
     let mut promises = Vec::new();
     for id in 0..buckets {
-        let bucket = base.create_bucket(BucketId(id), BucketConfig::default(), &shared)?;
+        provider.create_bucket(BucketId(id), BucketConfig::default())?;
+        let bucket = provider.lease(BucketId(id), Wanted::write())?;
         let mut leaves = Vec::new();
         for leaf in 0..LEAVES {
             let stream = id.saturating_mul(LEAVES).saturating_add(leaf);
@@ -75,7 +78,6 @@ fn furnish(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<SignedComm
             });
         }
         promises.push(bucket.commit_signed(&leaves, &signer)?.1);
-        bucket.close()?;
     }
     Ok(promises)
 }

@@ -6,11 +6,12 @@
 
 use super::charge::{self, OverQuota};
 use super::queue::{GroupError, Request, Ticket};
-use super::{Bucket, Promise, Tip};
+use super::{Bucket, Promise, Promised, Tip};
 use crate::engine::{Durability, Family};
 use crate::error::CommitError;
 use crate::layout::{self, InteriorValue, PromiseValue, TreeKey};
-use crate::signing::{SignedCommitment, Signer};
+#[cfg(test)]
+use crate::signing::{Permit, SignedCommitment, Signer};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
 use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf, Position, Sequence};
 use codec::Encode;
@@ -59,27 +60,35 @@ impl Bucket {
         self.enqueue(leaves, durability, None)
     }
 
-    /// Commits content as leaves, durably, and signs the commitment that this
-    /// very call made (I4). Without leaves, signs the newest commitment.
+    /// Commits content as leaves, durably, with the promise of the commitment
+    /// that this very call made, so that it may be signed (I4). Without leaves,
+    /// promises the newest commitment.
     ///
     /// # Errors
     ///
-    /// As [`Bucket::commit`]; [`CommitError::NothingToSign`] in an empty
-    /// bucket; [`CommitError::Sign`] when the keystore fails, which leaves the
-    /// leaves committed.
-    pub fn commit_signed(
+    /// As [`Bucket::commit`]; [`CommitError::NothingToSign`] in an empty bucket.
+    pub(crate) fn commit_promised(
+        &self,
+        leaves: &[NewLeaf],
+    ) -> Result<(Committed, Promised), CommitError> {
+        let committed = self.enqueue(leaves, Durability::Synced, Some(now_ms()))?;
+        // The batch with the promise is durable, so the signature may exist.
+        Ok((committed, Promised::durable(committed.commitment)))
+    }
+
+    /// Commits and signs without a gate, for tests of the bucket by itself.
+    #[cfg(test)]
+    pub(crate) fn commit_signed(
         &self,
         leaves: &[NewLeaf],
         signer: &Signer,
     ) -> Result<(Committed, SignedCommitment), CommitError> {
-        let committed = self.enqueue(leaves, Durability::Synced, Some(now_ms()))?;
-        // The batch with the promise is durable, so the signature may exist.
-        let signed = signer
-            .sign(self.id, committed.commitment)
-            .map_err(|reason| CommitError::Sign {
-                bucket: self.id,
-                reason,
-            })?;
+        let (committed, promised) = self.commit_promised(leaves)?;
+        let signed = Permit::of_test(self.id, signer).sign(&promised);
+        let signed = signed.map_err(|reason| CommitError::Sign {
+            bucket: self.id,
+            reason,
+        })?;
         Ok((committed, signed))
     }
 

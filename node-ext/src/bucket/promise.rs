@@ -6,8 +6,26 @@ use super::{At, Bucket, BucketNews, Promise};
 use crate::engine::{Durability, Family};
 use crate::error::{PromiseError, ProveError, SignAgainError};
 use crate::layout::{self, PromiseValue};
-use crate::signing::{SignedCommitment, Signer};
-use cairn_primitives::{Commitment, LeafCount};
+use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
+
+/// Promises that are written at once, so that no write grows with a bucket.
+const DISOWNED_AT_ONCE: usize = 4096;
+
+/// A commitment whose promise is durable, with all that it promises, so that it
+/// may be signed (I4). Only a bucket makes one, or what the index knows of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Promised(Commitment);
+
+impl Promised {
+    pub(super) const fn durable(commitment: Commitment) -> Self {
+        Self(commitment)
+    }
+
+    /// What is promised.
+    pub(crate) const fn commitment(&self) -> Commitment {
+        self.0
+    }
+}
 
 impl Bucket {
     /// Makes a commitment durable as a promise, with all that it promises, so
@@ -17,7 +35,7 @@ impl Bucket {
     /// # Errors
     ///
     /// [`PromiseError`]; then nothing is promised, and nothing may be signed.
-    pub(crate) fn promise(&self, commitment: Commitment) -> Result<(), PromiseError> {
+    pub(crate) fn promise(&self, commitment: Commitment) -> Result<Promised, PromiseError> {
         self.usable()?;
         let bucket = self.id;
         // The tree stays the current one until the promise is written: a retired
@@ -60,20 +78,17 @@ impl Bucket {
             commitment,
             signed_ms,
         });
-        Ok(())
+        Ok(Promised(commitment))
     }
 
-    /// Signs again what was signed before of the current tree at a leaf count,
-    /// so that its promise is durable (I4). Writes nothing.
+    /// What was signed here before, of the current tree at a leaf count: its
+    /// promise is durable. What an import brought along was signed by others, if
+    /// at all.
     ///
     /// # Errors
     ///
-    /// [`SignAgainError`]; then no signature exists.
-    pub fn sign_again(
-        &self,
-        count: LeafCount,
-        signer: &Signer,
-    ) -> Result<SignedCommitment, SignAgainError> {
+    /// [`SignAgainError`]; then nothing may be signed.
+    pub(crate) fn promised_at(&self, count: LeafCount) -> Result<Promised, SignAgainError> {
         let bucket = self.id;
         if !self.is_durable().map_err(ProveError::from)? {
             return Err(SignAgainError::NotDurable { bucket });
@@ -84,16 +99,65 @@ impl Bucket {
             start_seq,
             ..
         } = commitment;
-        let promised = match self.promised_view(mmr_root, Some(start_seq)) {
-            Ok(view) => view.count() == count,
-            Err(ProveError::UnknownRoot { .. }) => false,
-            Err(error) => return Err(error.into()),
-        };
-        if !promised {
+        let promise = self.promise_record(&mmr_root, start_seq)?;
+        if promise.is_none_or(|promise| promise.count != count || promise.signed_ms == 0) {
             return Err(SignAgainError::NotSigned { bucket, count });
         }
-        let signed = signer.sign(bucket, commitment);
-        signed.map_err(|reason| SignAgainError::Sign { bucket, reason })
+        Ok(Promised(commitment))
+    }
+
+    /// Signs again without a gate, for tests of the bucket by itself.
+    #[cfg(test)]
+    pub(crate) fn sign_again(
+        &self,
+        count: LeafCount,
+        signer: &crate::signing::Signer,
+    ) -> Result<crate::signing::SignedCommitment, SignAgainError> {
+        let promised = self.promised_at(count)?;
+        let signed = crate::signing::Permit::of_test(self.id, signer).sign(&promised);
+        signed.map_err(|reason| SignAgainError::Sign {
+            bucket: self.id,
+            reason,
+        })
+    }
+
+    /// The record of a root that was signed, by one read.
+    pub(crate) fn promise_record(
+        &self,
+        root: &H256,
+        tree: Sequence,
+    ) -> Result<Option<PromiseValue>, ProveError> {
+        let value = self
+            .engine
+            .get(Family::Tree, &layout::promise_key(root, tree))?;
+        let unreadable = || self.unsound("a record of what was signed cannot be read");
+        value
+            .map(|value| PromiseValue::parse(&value).ok_or_else(unreadable))
+            .transpose()
+    }
+
+    /// Notes of all that was promised that it was not signed here: of a bucket
+    /// that comes from elsewhere. What was signed stays provable all the same.
+    pub(crate) fn disown_promises(&self) -> Result<(), ProveError> {
+        let mut batch = self.engine.batch();
+        let mut batched = 0usize;
+        for entry in self.engine.scan(Family::Tree, layout::PROMISES)? {
+            let (key, value) = entry?;
+            let unreadable = || self.unsound("a record of what was signed cannot be read");
+            let value = PromiseValue::parse(&value).ok_or_else(unreadable)?;
+            let disowned = PromiseValue {
+                signed_ms: 0,
+                ..value
+            };
+            batch.put(Family::Tree, key, &disowned.to_bytes());
+            batched = batched.saturating_add(1);
+            if batched == DISOWNED_AT_ONCE {
+                let full = std::mem::replace(&mut batch, self.engine.batch());
+                self.engine.write(full, Durability::Buffered)?;
+                batched = 0;
+            }
+        }
+        Ok(self.engine.write(batch, Durability::Synced)?)
     }
 
     /// Keeps in memory what was promised, unless more was, and tells of it.
@@ -107,6 +171,12 @@ impl Bucket {
 }
 
 impl Promise {
+    /// The promise as what may be signed again, if it was signed here: what an
+    /// import brought along says no time.
+    pub(crate) fn made_here(self) -> Option<Promised> {
+        (self.signed_ms != 0).then_some(Promised(self.commitment))
+    }
+
     /// Of two promises of one bucket the one that needs more of it; the second
     /// of two that need the same.
     #[must_use]

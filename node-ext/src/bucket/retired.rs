@@ -113,6 +113,13 @@ impl Bucket {
             .transpose()
     }
 
+    /// Whether a tree is here, with what was signed of it: the current one, or one
+    /// that was pruned and that nobody has begun to release.
+    pub(crate) fn holds_tree(&self, tree: Sequence) -> Result<bool, ProveError> {
+        let retired = || self.retired_record(tree);
+        Ok(tree == self.tip().tree || retired()?.is_some_and(|record| !record.releasing))
+    }
+
     /// Whether what was signed of a tree is proven.
     pub(super) fn is_proven_from(&self, tree: Sequence) -> Result<bool, ProveError> {
         Ok(tree == self.tip().tree

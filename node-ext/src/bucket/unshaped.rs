@@ -6,7 +6,18 @@ use crate::engine::Family;
 use crate::error::ProveError;
 use crate::layout::{self, Child, FlagValue, Kind, UnshapedValue};
 use cairn_primitives::chunk_tree::padding;
-use cairn_primitives::{ChunkIndex, H256, LeafIndex, Sequence};
+use cairn_primitives::{ChunkIndex, H256, HashingProfile, LeafIndex, Sequence};
+
+/// Levels of padding that are known by their hashes: more than any tree has.
+const PADDINGS: u32 = 64;
+
+/// The hashes under which there is nothing but padding.
+fn paddings(profile: HashingProfile) -> Vec<H256> {
+    let from = padding(profile, 0);
+    std::iter::successors(Some(from), |below| Some(profile.node(below, below)))
+        .take(usize::try_from(PADDINGS).unwrap_or_default())
+        .collect()
+}
 
 impl Bucket {
     fn unshaped(&self, hash: &H256) -> Result<Option<UnshapedValue>, ProveError> {
@@ -79,12 +90,74 @@ impl Bucket {
 
     fn is_here(&self, child: Child) -> Result<bool, ProveError> {
         let shaped = match child.kind {
-            Kind::Padding => return Ok(true),
+            Kind::Padding => return Ok(paddings(self.config.profile).contains(&child.hash)),
             Kind::Chunk => layout::chunk_length_key(&child.hash),
             Kind::Node => layout::interior_key(&child.hash),
         };
         Ok(self.engine.get(Family::Content, &shaped)?.is_some()
             || self.unshaped(&child.hash)?.is_some())
+    }
+
+    /// What a flagged leaf's data root is, by what is here and not by what the
+    /// flag says, which tells only of two records of one hash which is meant.
+    /// `None` where nothing of it is here.
+    pub(crate) fn kind_of(&self, hash: &H256, flagged: Kind) -> Result<Option<Kind>, ProveError> {
+        if paddings(self.config.profile).contains(hash) {
+            return Ok(Some(Kind::Padding));
+        }
+        let has = |key: &[u8]| -> Result<bool, ProveError> {
+            Ok(self.engine.get(Family::Content, key)?.is_some())
+        };
+        let odd = self.unshaped(hash)?;
+        let is_node =
+            matches!(odd, Some(UnshapedValue::Node { .. })) || has(&layout::interior_key(hash))?;
+        let is_chunk = matches!(odd, Some(UnshapedValue::LongChunk { .. }))
+            || has(&layout::chunk_length_key(hash))?;
+        Ok(match (is_node, is_chunk) {
+            (true, true) => Some(match flagged {
+                Kind::Node => Kind::Node,
+                Kind::Chunk | Kind::Padding => Kind::Chunk,
+            }),
+            (true, false) => Some(Kind::Node),
+            (false, true) => Some(Kind::Chunk),
+            (false, false) => None,
+        })
+    }
+
+    /// How many leaves of the current tree are flagged. Counted once for a tree,
+    /// by a scan over the flags alone; from memory from then on.
+    pub(crate) fn flagged_leaves(&self) -> Result<u64, ProveError> {
+        let tree = self.tip().tree;
+        if let Some((of, leaves)) = *self.flagged.read()
+            && of == tree
+        {
+            return Ok(leaves);
+        }
+        let from = layout::flag_key(tree);
+        let flags = self.engine.scan_from(Family::Tree, layout::FLAGS, &from)?;
+        let mut leaves = 0u64;
+        for flag in flags {
+            flag?;
+            leaves = leaves.saturating_add(1);
+        }
+        *self.flagged.write() = Some((tree, leaves));
+        Ok(leaves)
+    }
+
+    /// Flagged leaves of any tree, and records of content that no provable tree
+    /// has: what only an import brings in.
+    pub(crate) fn imported_oddities(&self) -> Result<(u64, u64), ProveError> {
+        let count = |family, prefix| {
+            let mut entries = self.engine.scan(family, prefix)?;
+            entries.try_fold(0u64, |counted, entry| {
+                entry?;
+                Ok::<_, ProveError>(counted.saturating_add(1))
+            })
+        };
+        Ok((
+            count(Family::Tree, layout::FLAGS)?,
+            count(Family::Content, layout::UNSHAPED)?,
+        ))
     }
 
     /// Leaves that are flagged, in the order of their sequences.
@@ -154,6 +227,7 @@ impl View<'_> {
         mut each: impl FnMut(&H256, &[u8]) -> Result<(), ProveError>,
     ) -> Result<u64, ProveError> {
         let mut bytes_read = 0u64;
+        let paddings = paddings(self.bucket.config.profile);
         let mut to_visit = vec![root];
         while let Some(child) = to_visit.pop() {
             if !is_new(child) {
@@ -161,7 +235,12 @@ impl View<'_> {
             }
             let Child { kind, hash } = child;
             match kind {
-                Kind::Padding => {}
+                Kind::Padding if paddings.contains(&hash) => {}
+                // Something that is called padding and is not here.
+                Kind::Padding => {
+                    let bucket = self.bucket.id;
+                    return Err(ProveError::MissingContent { bucket, hash });
+                }
                 Kind::Node => {
                     let [left, right] = self.bucket.children(&hash)?;
                     let found = self.bucket.config.profile.node(&left.hash, &right.hash);

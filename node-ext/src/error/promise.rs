@@ -2,7 +2,7 @@
 
 use super::{ProveError, Unusable};
 use crate::engine::EngineError;
-use crate::signing::SignError;
+use crate::signing::{SignError, SigningRefused};
 use cairn_primitives::{BucketId, LeafCount, Sequence};
 
 /// Why a commitment was not promised. Nothing may be signed then.
@@ -80,6 +80,9 @@ pub enum SignAgainError {
         /// The bucket.
         bucket: BucketId,
     },
+    /// Nothing is signed for the bucket.
+    #[error(transparent)]
+    Refused(#[from] SigningRefused),
     /// There is no such state, or it cannot be read.
     #[error(transparent)]
     Prove(#[from] ProveError),

@@ -1,11 +1,12 @@
 //! Checking content that the chain cannot verify, which an import brought in:
-//! it must be what its hashes say, and no shape is asked of it.
+//! all of it must be here and be what its hashes say, whatever its flag says; and
+//! no shape is asked of it.
 
 use super::report::NEEDS_ITS_CONTENT;
 use super::{Check, tree::TreeToCheck};
 use crate::bucket::At;
 use crate::error::ProveError;
-use crate::layout::{Child, FlagValue, UnshapedValue};
+use crate::layout::{Child, FlagValue, Kind, UnshapedValue};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{LeafIndex, MmrLeaf};
 use std::collections::HashSet;
@@ -35,10 +36,26 @@ impl Check<'_> {
 
     /// Checks all that is under a flagged leaf.
     pub(super) fn flagged_content_of(&mut self, index: LeafIndex, leaf: &MmrLeaf, flag: FlagValue) {
-        let root = Child {
-            kind: flag.root,
-            hash: leaf.data_root,
+        let hash = leaf.data_root;
+        let kind = match self.bucket.kind_of(&hash, flag.root) {
+            // Of content with bytes in it, there is more than padding.
+            Ok(Some(Kind::Padding)) if leaf.data_size > 0 => {
+                Err("it is nothing but padding".into())
+            }
+            Ok(Some(kind)) => Ok(kind),
+            Ok(None) => Err("it is not here".into()),
+            Err(error) => Err(error.to_string()),
         };
+        let kind = match kind {
+            Ok(kind) => kind,
+            Err(fault) => {
+                let fault = format!("its content {hash:?}: {fault}");
+                self.report
+                    .lost(format!("leaf {index}"), fault, NEEDS_ITS_CONTENT);
+                return;
+            }
+        };
+        let root = Child { kind, hash };
         let mut reached = Vec::new();
         // Until all of it is seen to be whole, it says nothing of another leaf.
         let mut seen = HashSet::new();

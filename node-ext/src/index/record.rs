@@ -5,7 +5,7 @@
     reason = "the codec's derive casts each variant's index, which is given here"
 )]
 
-use crate::bucket::{Bucket, BucketConfig, Promise, charge};
+use crate::bucket::{Bucket, BucketConfig, Promise, Promised, charge};
 use crate::layout::Usage;
 use cairn_primitives::{Commitment, H256, HashingProfile};
 use codec::{Decode, Encode};
@@ -44,6 +44,9 @@ pub struct BucketRecord {
     /// What its files were when this was noted and the bucket was closed; none
     /// while it is open, or not all of it is noted.
     pub(crate) files: Option<u64>,
+    /// Leaves of its current tree that the chain cannot verify answers for; none
+    /// where they have not been counted.
+    pub(crate) flagged: Option<u64>,
 }
 
 impl BucketRecord {
@@ -65,6 +68,7 @@ impl BucketRecord {
                 Some(Standing::Sound | Standing::Lost) | None => Standing::Sound,
             },
             files: None,
+            flagged: bucket.flagged_leaves().ok(),
         }
     }
 
@@ -73,6 +77,20 @@ impl BucketRecord {
     pub fn charged_bytes(&self) -> u64 {
         let leaves = charge::of_leaves(self.commitment.leaf_count.get());
         charge::of_content(self.usage).saturating_add(leaves)
+    }
+
+    /// Leaves of its current tree that came with an import, in a shape that the
+    /// chain cannot verify; none where they have not been counted.
+    pub fn unprovable_leaves(&self) -> Option<u64> {
+        self.flagged
+    }
+
+    /// Its newest commitment, where that was signed here before, so that its
+    /// promise is durable.
+    pub(crate) fn promised_newest(&self) -> Option<Promised> {
+        let promise = self.signed?;
+        let is_newest = promise.commitment == self.commitment;
+        promise.made_here().filter(|_| is_newest)
     }
 
     /// A bucket of which nothing could be read.
@@ -90,11 +108,14 @@ impl BucketRecord {
             signed: None,
             standing,
             files: None,
+            flagged: None,
         }
     }
 }
 
-/// The record as it is written: SCALE, in the order of the fields.
+/// The record as it is written: SCALE, in the order of the fields. Behind them is
+/// how many leaves are flagged, a `u64`, where they have been counted: earlier
+/// versions did not.
 type Fields = (
     (HashingProfile, u64),
     (Commitment, Vec<H256>, u64),
@@ -112,12 +133,19 @@ impl Encode for BucketRecord {
         (self.config.profile, self.config.max_bytes).encode_to(output);
         (self.commitment, &self.peaks, self.total_size).encode_to(output);
         (self.usage, signed, &self.standing, self.files).encode_to(output);
+        if let Some(flagged) = self.flagged {
+            flagged.encode_to(output);
+        }
     }
 }
 
 impl Decode for BucketRecord {
     fn decode<I: codec::Input>(input: &mut I) -> Result<Self, codec::Error> {
         let (config, newest, usage, signed, standing, files) = Fields::decode(input)?;
+        let flagged = match input.remaining_len()? {
+            Some(0) => None,
+            _ => Some(u64::decode(input)?),
+        };
         let (profile, max_bytes) = config;
         let (commitment, peaks, total_size) = newest;
         Ok(Self {
@@ -132,6 +160,7 @@ impl Decode for BucketRecord {
             }),
             standing,
             files,
+            flagged,
         })
     }
 }

@@ -90,7 +90,14 @@ fn a_record_is_read_as_it_was_written() {
         }),
         ..BucketRecord::unknown(Standing::Quarantined("for a reason".into()))
     };
-    let bytes = record.encode();
-    assert_eq!(BucketRecord::decode_all(&mut &bytes[..]), Ok(record));
-    assert!(BucketRecord::decode_all(&mut &bytes[..bytes.len() - 1]).is_err());
+    // As an earlier version writes it, and as this one does.
+    for flagged in [None, Some(0), Some(3)] {
+        let record = BucketRecord {
+            flagged,
+            ..record.clone()
+        };
+        let bytes = record.encode();
+        assert_eq!(BucketRecord::decode_all(&mut &bytes[..]), Ok(record));
+        assert!(BucketRecord::decode_all(&mut &bytes[..bytes.len() - 1]).is_err());
+    }
 }

@@ -5,6 +5,7 @@ use crate::base_path::BasePathError;
 use crate::error::{CommitError, CreateError, IngestError, OpenError, ProveError};
 use crate::index::IndexError;
 use crate::pool::BudgetError;
+use crate::signing::SigningRefused;
 use crate::transfer::TransferError;
 use cairn_primitives::{BucketId, H256};
 use std::path::PathBuf;
@@ -120,6 +121,9 @@ pub enum ProviderError {
         /// What is here, and what is not.
         lost: Box<WouldLose>,
     },
+    /// Nothing is signed for it.
+    #[error(transparent)]
+    Signing(#[from] SigningRefused),
     /// It is not made.
     #[error(transparent)]
     Create(#[from] CreateError),

@@ -2,14 +2,16 @@
 //! and what the index knows of them.
 
 use super::files::files_of;
+use super::lease::Fault;
 use super::ledger::Ledger;
 use crate::bucket::{Announce, Bucket, BucketConfig};
 use crate::engine::{Access, Shared, log_hole};
-use crate::error::{CreateError, OpenError};
+use crate::error::{CreateError, OpenError, ProveError};
 use crate::index::BucketRecord;
 use crate::layout::bucket_dir_name;
 use crate::pool::Home;
-use cairn_primitives::{BucketId, LeafCount, Sequence};
+use crate::signing::Gate;
+use cairn_primitives::{BucketId, H256, LeafCount, Sequence};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,22 @@ pub(crate) enum HomeError {
         signed: LeafCount,
         signed_tree: Sequence,
     },
+    /// It has as many leaves as were signed, or more, and not those.
+    #[error(
+        "it has {have} leaves from sequence {tree}, and does not know the root {root:?} that was signed \
+         for {signed} leaves from sequence {signed_tree}: it is another copy, which went another way. \
+         Put the newest copy of its folder in its place, or take it as it is with `cairn bucket accept`"
+    )]
+    Forked {
+        have: LeafCount,
+        tree: Sequence,
+        signed: LeafCount,
+        signed_tree: Sequence,
+        root: H256,
+    },
+    /// Whether it has what was signed cannot be read.
+    #[error(transparent)]
+    Unread(#[from] ProveError),
 }
 
 impl HomeError {
@@ -43,7 +61,8 @@ impl HomeError {
     pub(super) fn is_the_buckets(&self) -> bool {
         match self {
             Self::Open(OpenError::Engine(error)) => error.is_damage(),
-            Self::Open(_) | Self::Behind { .. } => true,
+            Self::Open(_) | Self::Behind { .. } | Self::Forked { .. } => true,
+            Self::Unread(error) => error.tells_of_damage(),
             Self::Absent | Self::Create(_) => false,
         }
     }
@@ -54,6 +73,8 @@ pub(crate) struct BucketFolders {
     pub(super) folder: PathBuf,
     pub(super) shared: Shared,
     pub(super) ledger: Arc<Ledger>,
+    /// What is asked before anything is signed.
+    pub(super) gate: Gate,
     /// Buckets that are being made, with what they are made with.
     pub(super) making: Mutex<HashMap<BucketId, BucketConfig>>,
     /// Told of what happens in every bucket.
@@ -77,7 +98,9 @@ impl BucketFolders {
         Ok(bucket)
     }
 
-    /// A bucket that has lost what was signed must not sign anything else.
+    /// A bucket that has lost what was signed, or never had it, must not sign
+    /// anything else. One read: the record of the last root that was signed, which
+    /// counts alone do not show.
     fn check_promised(&self, bucket: &Bucket) -> Result<(), HomeError> {
         let record = self.ledger.record(bucket.id());
         let Some(signed) = record.and_then(|record| record.signed) else {
@@ -96,7 +119,19 @@ impl BucketFolders {
                 signed_tree: signed.start_seq,
             });
         }
-        Ok(())
+        let kept = bucket.promise_record(&signed.mmr_root, signed.start_seq)?;
+        let is_kept = kept.is_some_and(|kept| kept.count == signed.leaf_count);
+        if is_kept || !bucket.holds_tree(signed.start_seq)? {
+            // A tree that was pruned and released has taken its promises along.
+            return Ok(());
+        }
+        Err(HomeError::Forked {
+            have: newest.leaf_count,
+            tree: newest.start_seq,
+            signed: signed.leaf_count,
+            signed_tree: signed.start_seq,
+            root: signed.mmr_root,
+        })
     }
 
     fn open_folder(&self, id: BucketId, access: Access) -> Result<Bucket, HomeError> {
@@ -105,7 +140,8 @@ impl BucketFolders {
         if let Some(config) = making {
             return Ok(Bucket::create(&path, id, config, &self.shared)?);
         }
-        if !path.is_dir() {
+        // Something else in its place is told of as that.
+        if path.symlink_metadata().is_err() {
             return Err(HomeError::Absent);
         }
         if access == Access::ReadOnly && has_logged(&path) {

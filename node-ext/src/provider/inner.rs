@@ -113,10 +113,13 @@ impl Inner {
             LeaseError::Open(HomeError::Absent) => self.no_such_bucket(bucket),
             LeaseError::Open(HomeError::Open(source)) => ProviderError::Open { bucket, source },
             LeaseError::Open(HomeError::Create(error)) => error.into(),
-            LeaseError::Open(error @ HomeError::Behind { .. }) => ProviderError::Behind {
-                bucket,
-                reason: error.to_string(),
-            },
+            LeaseError::Open(HomeError::Unread(error)) => error.into(),
+            LeaseError::Open(error @ (HomeError::Behind { .. } | HomeError::Forked { .. })) => {
+                ProviderError::Behind {
+                    bucket,
+                    reason: error.to_string(),
+                }
+            }
         }
     }
 

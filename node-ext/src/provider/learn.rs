@@ -48,7 +48,9 @@ pub(super) fn compare(
                 continue;
             }
             let files = files_of(&folder.join(bucket_dir_name(id))).ok();
-            if record.files.is_some() && record.files == files {
+            // Earlier versions did not count flagged leaves.
+            let is_noted = record.files.is_some() && record.flagged.is_some();
+            if is_noted && record.files == files {
                 ledger.set_known(id, true);
             } else {
                 to_learn.push(id);
@@ -125,7 +127,12 @@ impl Inner {
         let before = self.ledger.record(id);
         let mut record = BucketRecord::of(&lease, before.as_ref());
         let newest = newest_promise(&lease);
-        record.signed = Promise::greater(lease.watch(newest)?, lease.last_promised());
+        // What may not be on the disk is not what was signed: it may be signed again.
+        let is_durable = lease.is_durable().map_err(ProveError::from);
+        if lease.watch(is_durable)? {
+            let newest = Promise::greater(lease.watch(newest)?, lease.last_promised());
+            record.signed = kept_promise(&lease, before.as_ref(), newest)?;
+        }
         Ok(record)
     }
 
@@ -155,7 +162,8 @@ impl Inner {
             let newest = newest_promise(&lease);
             let is_durable = lease.is_durable().map_err(ProveError::from);
             if lease.watch(is_durable)? {
-                record.signed = Promise::greater(lease.watch(newest)?, lease.last_promised());
+                let newest = Promise::greater(lease.watch(newest)?, lease.last_promised());
+                record.signed = kept_promise(&lease, before.as_ref(), newest)?;
             }
             // As long as it is leased for reading, nobody changes its files.
             let unchanged = files.is_some() && files == files_of(&path).ok();
@@ -164,8 +172,25 @@ impl Inner {
             }
             self.ledger.set_known(id, true);
             self.ledger.note(id, record.clone(), Vec::new());
+            self.tell_if_unsigned(id, &record);
             return Ok(record);
         }
+    }
+}
+
+/// What was signed last, by the index and by the bucket. A copy's own promises do
+/// not take the place of one that the index knows, as long as its tree is here:
+/// the bucket would not have opened without it.
+fn kept_promise(
+    bucket: &Bucket,
+    before: Option<&BucketRecord>,
+    newest: Option<Promise>,
+) -> Result<Option<Promise>, ProveError> {
+    match before.and_then(|before| before.signed) {
+        Some(known) if bucket.holds_tree(known.commitment.start_seq)? => {
+            Ok(Promise::greater(Some(known), newest))
+        }
+        _ => Ok(newest),
     }
 }
 

@@ -1,10 +1,12 @@
 //! A bucket that somebody works with, and what a failure in their hands means.
 
 use super::home::BucketFolders;
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Committed, NewLeaf};
 use crate::engine::EngineError;
 use crate::error::{CommitError, IngestError, PromiseError, ProveError, SignAgainError};
 use crate::pool::PoolLease;
+use crate::signing::{Facts, Permit, SignedCommitment, Signer, SigningRefused};
+use cairn_primitives::LeafCount;
 use std::ops::Deref;
 
 /// A bucket that is open, and stays so until this is dropped (I8).
@@ -44,6 +46,68 @@ impl Lease {
             ledger.quarantine(self.id(), error.to_string());
         }
         result
+    }
+
+    /// Leave to sign for the bucket, by the gate.
+    ///
+    /// # Errors
+    ///
+    /// [`SigningRefused`], with what to do.
+    pub(crate) fn permit<'s>(&self, signer: &'s Signer) -> Result<Permit<'s>, SigningRefused> {
+        let home = self.inner.pool().home();
+        let quarantine = home.ledger.quarantined(self.id());
+        home.gate.permit(&Facts::of(self, quarantine), signer)
+    }
+
+    /// Why nothing is signed for the bucket, where that is so: to be asked before
+    /// much is stored in it.
+    pub fn signing_refused(&self) -> Option<SigningRefused> {
+        let home = self.inner.pool().home();
+        let quarantine = home.ledger.quarantined(self.id());
+        home.gate.judge(&Facts::of(self, quarantine)).err()
+    }
+
+    /// Commits content as leaves, durably, and signs the commitment that this
+    /// very call made (I4). Without leaves, signs the newest commitment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bucket::commit`]; [`CommitError::Refused`] where nothing is signed for
+    /// the bucket, with nothing committed; [`CommitError::NothingToSign`] in an
+    /// empty bucket; [`CommitError::Sign`] when the keystore fails, which leaves
+    /// the leaves committed.
+    pub fn commit_signed(
+        &self,
+        leaves: &[NewLeaf],
+        signer: &Signer,
+    ) -> Result<(Committed, SignedCommitment), CommitError> {
+        let permit = self.permit(signer)?;
+        let (committed, promised) = self.commit_promised(leaves)?;
+        let signed = permit.sign(&promised);
+        let signed = signed.map_err(|reason| CommitError::Sign {
+            bucket: self.id(),
+            reason,
+        })?;
+        Ok((committed, signed))
+    }
+
+    /// Signs again what was signed here before of the current tree at a leaf
+    /// count, so that its promise is durable (I4). Writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SignAgainError`]; then no signature exists.
+    pub fn sign_again(
+        &self,
+        count: LeafCount,
+        signer: &Signer,
+    ) -> Result<SignedCommitment, SignAgainError> {
+        let permit = self.permit(signer)?;
+        let signed = permit.sign(&self.promised_at(count)?);
+        signed.map_err(|reason| SignAgainError::Sign {
+            bucket: self.id(),
+            reason,
+        })
     }
 }
 
@@ -96,7 +160,10 @@ impl Fault for SignAgainError {
     fn tells_of_damage(&self) -> bool {
         match self {
             Self::Prove(error) => error.tells_of_damage(),
-            Self::NotSigned { .. } | Self::NotDurable { .. } | Self::Sign { .. } => false,
+            Self::NotSigned { .. }
+            | Self::NotDurable { .. }
+            | Self::Sign { .. }
+            | Self::Refused(_) => false,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::error::CreateError;
 use crate::index::BucketRecord;
 use crate::layout::TRASH_DIR;
 use crate::pool::{Reservation, Wanted};
-use crate::transfer::{Check, Exported, Form, Imported, Progress, Source, import_bucket};
+use crate::transfer::{Exported, Form, ImportRules, Imported, Progress, Source, import_bucket};
 use cairn_primitives::BucketId;
 use std::path::Path;
 use std::time::Duration;
@@ -19,9 +19,11 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`ProviderError::Create`]; then there is none.
+    /// [`ProviderError::Create`]; [`ProviderError::Signing`] where nothing would
+    /// ever be signed for it, since the chain hashes otherwise. Then there is none.
     pub fn create_bucket(&self, id: BucketId, config: BucketConfig) -> Result<(), ProviderError> {
         let home = self.inner.pool.home();
+        home.gate.judge_hashing(id, config.profile)?;
         let path = home.path(id);
         let exists = || CreateError::Exists {
             bucket: id,
@@ -197,6 +199,10 @@ impl Provider {
             let trash = self.inner.base.path().join(TRASH_DIR);
             let (discarded, synced) = trash::discard(&path, &trash, id)?;
             self.inner.ledger.forget(id);
+            // Another bucket under its id is another matter.
+            if let Err(error) = self.inner.keep_unprovable(id, None) {
+                tracing::warn!(bucket = %id, %error, "what was allowed of a deleted bucket is still noted");
+            }
             // It may be in its place again after a loss of power, and whole then: its bytes
             // go at the next start.
             synced?;
@@ -236,16 +242,19 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`ProviderError::Transfer`]; all is then as it was.
+    /// [`ProviderError::Transfer`]; all is then as it was. Any other of one that is
+    /// here, and not what the index says was signed of it: it is then in quarantine.
     pub fn import_bucket(
         &self,
         source: Source<'_>,
-        check: Check,
+        check: impl Into<ImportRules>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Imported, ProviderError> {
         self.inner.check_writes()?;
         let (buckets, home) = (self.inner.base.buckets_path(), self.inner.pool.home());
         let imported = import_bucket(source, &buckets, check, &home.shared, progress)?;
+        // What was allowed of another bucket under its id does not hold for it.
+        self.inner.keep_unprovable(imported.bucket, None)?;
         self.inner.learn(imported.bucket)?;
         Ok(imported)
     }

@@ -204,7 +204,7 @@ impl Provider {
         );
         let lease = self.lease(id, Wanted::write())?;
         match lease.watch(lease.promise(*commitment)) {
-            Ok(()) => Ok(Found::Provable),
+            Ok(_) => Ok(Found::Provable),
             Err(error) => {
                 tracing::error!(bucket = %id, %error, "a signed root is not noted");
                 Ok(Found::Missing)

@@ -1,34 +1,171 @@
-//! Signing again what was signed before: no bucket is written for it, and a cold
-//! one is not even opened.
+//! The provider's side of the gate for signing: what it knows of its chain, what
+//! its operator has said, and signing again what was signed before, for which no
+//! bucket is written and a cold one is not even opened.
 
-use super::{Provider, ProviderError};
+use super::{Inner, Provider, ProviderError};
 use crate::error::CommitError;
-use crate::index::Standing;
-use crate::signing::{SignedCommitment, Signer};
-use cairn_primitives::BucketId;
+use crate::index::{BucketRecord, IndexError, Standing};
+use crate::signing::{ChainRules, Facts, SignedCommitment, Signer, SigningRefused};
+use cairn_primitives::onchain::Limits;
+use cairn_primitives::{BucketId, HashingProfile};
+
+/// Buckets whose records are read at once.
+const PAGE: usize = 1024;
 
 impl Provider {
-    /// Signs a bucket's newest commitment if it was signed before, so that its
-    /// promise is durable (I4); `None` if it was not, or the bucket is not sound.
-    /// See [`Bucket::commit_signed`](crate::Bucket::commit_signed) for the first
-    /// time.
+    /// Signs a bucket's newest commitment if it was signed here before, so that
+    /// its promise is durable (I4); `None` if it was not. The first signature of
+    /// a state is a writer's or the checkpoint scheduler's: see
+    /// [`Provider::commit_signed`].
     ///
     /// # Errors
     ///
-    /// As [`Provider::lease`], and [`ProviderError::Commit`] where the keystore
-    /// fails.
+    /// As [`Provider::lease`]; [`ProviderError::Signing`] where nothing is signed
+    /// for the bucket; and [`ProviderError::Commit`] where the keystore fails.
     pub fn sign_again(
         &self,
         id: BucketId,
         signer: &Signer,
     ) -> Result<Option<SignedCommitment>, ProviderError> {
-        let record = self.summary(id)?;
-        let promised = record.signed.map(|promise| promise.commitment);
-        if record.standing != Standing::Sound || promised != Some(record.commitment) {
-            return Ok(None);
+        let record = self.look(id)?;
+        if record.standing == Standing::Lost {
+            return Err(ProviderError::Lost { bucket: id });
         }
-        let signed = signer.sign(id, record.commitment);
+        let gate = &self.inner.pool.home().gate;
+        let permit = gate.permit(&Facts::of_record(id, &record), signer)?;
+        let Some(promised) = record.promised_newest() else {
+            return Ok(None);
+        };
+        let signed = permit.sign(&promised);
         let signed = signed.map_err(|reason| CommitError::Sign { bucket: id, reason })?;
         Ok(Some(signed))
+    }
+
+    /// Why nothing is signed for a bucket, where that is so.
+    pub fn signing_refused(&self, id: BucketId, record: &BucketRecord) -> Option<SigningRefused> {
+        self.inner.signing_refused(id, record)
+    }
+
+    /// Why nothing at all is signed, where that is so.
+    pub fn signing_off(&self) -> Option<String> {
+        self.inner.pool.home().gate.off()
+    }
+
+    /// Signs nothing any more, whoever asks, until [`Provider::resume_signing`]
+    /// is called with the same cause. The reason is shown to the operator and to
+    /// clients: it says what to do, and names no files.
+    pub fn stop_signing(&self, cause: &'static str, reason: impl Into<String>) {
+        let reason = reason.into();
+        tracing::error!(%reason, "signing is off");
+        self.inner.pool.home().gate.turn_off(cause, reason);
+    }
+
+    /// Takes back what `cause` had against signing.
+    pub fn resume_signing(&self, cause: &'static str) {
+        self.inner.pool.home().gate.turn_on(cause);
+    }
+
+    /// Takes note of what the chain holds a provider to, durably, and tells the
+    /// operator of the buckets that it can no longer sign for. Blocks where that
+    /// is new.
+    pub fn chain_says(&self, limits: &Limits) {
+        let rules = ChainRules::of_chain(limits);
+        if !self.inner.pool.home().gate.set_rules(rules) {
+            return;
+        }
+        if let Err(error) = self.index().keep_chain_rules(rules) {
+            tracing::error!(%error, "the chain's rules are not kept: a restart asks for them again");
+        }
+        self.tell_unsigned();
+    }
+
+    /// Takes the operator's word for how the chain of this base path hashes, as
+    /// long as the chain has not spoken itself. Returns what holds.
+    ///
+    /// # Errors
+    ///
+    /// [`ProviderError::Index`] where it cannot be kept.
+    pub fn assume_chain_hashing(
+        &self,
+        profile: HashingProfile,
+    ) -> Result<HashingProfile, ProviderError> {
+        let gate = &self.inner.pool.home().gate;
+        match gate.rules() {
+            Some(rules) if rules.by_chain => Ok(rules.profile),
+            _ => {
+                let rules = ChainRules::of_operator(profile);
+                self.index().keep_chain_rules(rules)?;
+                gate.set_rules(rules);
+                Ok(profile)
+            }
+        }
+    }
+
+    /// Lets a bucket be signed for although leaves of its current tree cannot be
+    /// proven, which may cost the stake; or takes that back. It holds for the
+    /// leaves that are there now. Returns how many they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::lease`].
+    pub fn sign_unprovable(&self, id: BucketId, allowed: bool) -> Result<u64, ProviderError> {
+        let lease = self.lease(id, crate::pool::Wanted::read())?;
+        let leaves = lease.watch(lease.flagged_leaves())?;
+        let kept = (allowed && leaves > 0).then_some(leaves);
+        self.inner.keep_unprovable(id, kept)?;
+        Ok(leaves)
+    }
+
+    /// Tells the operator of the buckets that nothing is signed for.
+    pub(crate) fn tell_unsigned(&self) {
+        let mut after = None;
+        loop {
+            let page = match self.index().page(after, PAGE) {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::error!(%error, "which buckets are signed for is not known");
+                    return;
+                }
+            };
+            let Some((last, _)) = page.last() else {
+                return;
+            };
+            after = Some(*last);
+            for (id, record) in page {
+                self.inner.tell_if_unsigned(id, &record);
+            }
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn signing_refused(
+        &self,
+        id: BucketId,
+        record: &BucketRecord,
+    ) -> Option<SigningRefused> {
+        let facts = Facts::of_record(id, record);
+        self.pool.home().gate.judge(&facts).err()
+    }
+
+    /// Tells the operator, if the bucket is sound and all the same not signed for.
+    pub(super) fn tell_if_unsigned(&self, id: BucketId, record: &BucketRecord) {
+        if record.standing != Standing::Sound || record.flagged.is_none() {
+            return;
+        }
+        if let Some(refused) = self.signing_refused(id, record) {
+            tracing::warn!(bucket = %id, reason = %refused, "a bucket is not signed for");
+        }
+    }
+
+    /// Keeps what the operator says of a bucket's unprovable leaves.
+    pub(super) fn keep_unprovable(
+        &self,
+        id: BucketId,
+        leaves: Option<u64>,
+    ) -> Result<(), IndexError> {
+        self.ledger.index().sign_unprovable(id, leaves)?;
+        self.pool.home().gate.allow_unprovable(id, leaves);
+        Ok(())
     }
 }

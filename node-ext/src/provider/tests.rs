@@ -15,6 +15,7 @@ use tempfile::TempDir;
 mod answering;
 mod disk;
 mod faults;
+mod gate;
 mod life;
 mod scrubbing;
 mod signing;

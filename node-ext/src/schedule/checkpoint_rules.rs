@@ -36,6 +36,9 @@ pub enum Stopped {
     /// It is set apart here.
     #[error("it is in quarantine here: see what `cairn fsck` finds")]
     Quarantined,
+    /// Nothing is signed for it here.
+    #[error("nothing is signed for it here: `cairn status` says why")]
+    NotSigned,
     /// It is not here.
     #[error("the chain holds this account to it, and it is not here: put its folder back")]
     Missing,

@@ -149,6 +149,20 @@ pub enum TransferError {
         /// The first of them.
         first: String,
     },
+    /// It has what the chain cannot verify, as only an import from elsewhere brings.
+    #[error(
+        "the bucket from {origin} was not adopted: {leaves} of its leaves are flagged as such that \
+         no challenge of them can be answered, and {nodes} of its records are of such content. With \
+         --allow-unprovable it is taken with them, and nothing is signed for it until you say so"
+    )]
+    Unprovable {
+        /// The source.
+        origin: String,
+        /// Flagged leaves.
+        leaves: u64,
+        /// Records of content that no provable tree has.
+        nodes: u64,
+    },
     /// The check could not be made.
     #[error("the bucket from {origin} was not adopted, since it could not be checked: {source}")]
     Unchecked {
@@ -194,6 +208,7 @@ impl TransferError {
                 | Self::Unsound { .. }
                 | Self::Contradicted { .. }
                 | Self::Findings { .. }
+                | Self::Unprovable { .. }
                 | Self::Unchecked { .. }
         )
     }

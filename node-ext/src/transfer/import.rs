@@ -12,6 +12,7 @@ use super::staging::Staging;
 use super::{Progress, Step};
 use crate::bucket::Bucket;
 use crate::engine::{Access, Shared};
+use crate::error::ProveError;
 use crate::fsck::{FsckReport, fsck};
 use crate::layout::bucket_dir_name;
 use crate::space::free_at;
@@ -37,6 +38,35 @@ pub enum Check {
     Quick,
 }
 
+/// Whether a bucket may bring leaves that the chain cannot verify answers for, or
+/// content that no provable tree has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unprovable {
+    /// It is refused with them: whoever made the bucket says what they are.
+    #[default]
+    Refuse,
+    /// It is taken with them, and not signed for on its own.
+    Take,
+}
+
+/// What is asked of a bucket before it is adopted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportRules {
+    /// What is checked.
+    pub check: Check,
+    /// Whether it may have what cannot be proven.
+    pub unprovable: Unprovable,
+}
+
+impl From<Check> for ImportRules {
+    fn from(check: Check) -> Self {
+        Self {
+            check,
+            unprovable: Unprovable::default(),
+        }
+    }
+}
+
 /// A bucket that was adopted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
@@ -50,6 +80,8 @@ pub struct Imported {
     pub bytes: u64,
     /// What the full check came to.
     pub report: Option<FsckReport>,
+    /// Its leaves that the chain cannot verify answers for.
+    pub unprovable_leaves: u64,
 }
 
 /// Copies a bucket into `buckets`, the folder of all buckets, and adopts it
@@ -65,7 +97,7 @@ pub struct Imported {
 pub fn import_bucket(
     source: Source<'_>,
     buckets: &Path,
-    check: Check,
+    check: impl Into<ImportRules>,
     shared: &Shared,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Imported, TransferError> {
@@ -75,7 +107,7 @@ pub fn import_bucket(
             Source::Archive(_) => "the archive".into(),
         },
         buckets,
-        check,
+        rules: check.into(),
         shared,
         progress,
     };
@@ -88,7 +120,7 @@ pub fn import_bucket(
 struct Import<'i> {
     origin: String,
     buckets: &'i Path,
-    check: Check,
+    rules: ImportRules,
     shared: &'i Shared,
     progress: &'i mut dyn FnMut(Progress),
 }
@@ -133,10 +165,16 @@ impl Import<'_> {
         if let Some(manifest) = manifest {
             self.compare(&bucket, manifest)?;
         }
-        let report = match self.check {
+        let unprovable_leaves = self.unprovable(&bucket)?;
+        let report = match self.rules.check {
             Check::Quick => None,
             Check::Full => Some(self.checked(&bucket)?),
         };
+        // Another key has signed what was signed of it: not for a stranger to ask
+        // again of this one. It stays provable.
+        bucket
+            .disown_promises()
+            .map_err(|source| self.unchecked(source))?;
         let (id, commitment) = (bucket.id(), bucket.commitment());
         // So that the first opening in its place has nothing to replay.
         bucket.close().map_err(|source| TransferError::Unclosed {
@@ -155,7 +193,30 @@ impl Import<'_> {
             commitment,
             bytes,
             report,
+            unprovable_leaves,
         })
+    }
+
+    /// Leaves that cannot be proven, if they may be there.
+    fn unprovable(&self, bucket: &Bucket) -> Result<u64, TransferError> {
+        let oddities = bucket.imported_oddities();
+        let (leaves, nodes) = oddities.map_err(|source| self.unchecked(source))?;
+        let is_odd = leaves > 0 || nodes > 0;
+        if is_odd && self.rules.unprovable == Unprovable::Refuse {
+            return Err(TransferError::Unprovable {
+                origin: self.origin.clone(),
+                leaves,
+                nodes,
+            });
+        }
+        Ok(leaves)
+    }
+
+    fn unchecked(&self, source: ProveError) -> TransferError {
+        TransferError::Unchecked {
+            origin: self.origin.clone(),
+            source,
+        }
     }
 
     fn compare(&self, bucket: &Bucket, manifest: &Manifest) -> Result<(), TransferError> {
@@ -225,10 +286,7 @@ impl Import<'_> {
             });
         };
         tell(0);
-        let report = fsck(bucket, tell).map_err(|source| TransferError::Unchecked {
-            origin: self.origin.clone(),
-            source,
-        })?;
+        let report = fsck(bucket, tell).map_err(|source| self.unchecked(source))?;
         let Some(first) = report.findings.first() else {
             return Ok(report);
         };

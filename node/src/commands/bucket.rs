@@ -8,6 +8,7 @@ mod prune;
 mod release;
 mod remove;
 mod summary;
+mod unprovable;
 
 use crate::amount;
 use crate::args::Globals;
@@ -15,10 +16,11 @@ use crate::backend::Backend;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hashing::Hashing;
+use crate::provider_args::start_on;
 use crate::remote::Client;
 use crate::shown::shown;
-use cairn_node_ext::{Access, BasePath, BucketConfig, Shared};
-use cairn_primitives::BucketId;
+use cairn_node_ext::{Access, BasePath, BucketConfig, Shared, Wanted};
+use cairn_primitives::{BucketId, HashingProfile};
 use cairn_rpc::{BucketStoreApiClient, NewBucket, Uint};
 use clap::Subcommand;
 use summary::Summary;
@@ -34,6 +36,10 @@ pub(crate) enum BucketCommand {
         /// How it hashes, for its whole life
         #[arg(long, value_enum, default_value_t = Hashing::Plain)]
         hashing: Hashing,
+        /// How the chain of this base path hashes, until it is seen: without this, only buckets
+        /// that hash plain are made and signed for before then
+        #[arg(long, value_name = "HASHING", value_enum)]
+        chain_hashing: Option<Hashing>,
         /// The most bytes that it may be charged, for content, each chunk once, and for the records
         /// that keep it: 4096, 10GiB [default: no limit]
         #[arg(long, value_name = "SIZE", value_parser = amount::bytes)]
@@ -67,6 +73,16 @@ pub(crate) enum BucketCommand {
         #[arg(long)]
         even_behind: bool,
     },
+    /// Sign for a bucket although it has leaves that cannot be proven, each of which may cost the
+    /// stake when it is challenged
+    SignUnprovable {
+        /// Its id on chain
+        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        id: BucketId,
+        /// Take it back: sign for it no more
+        #[arg(long)]
+        no_more: bool,
+    },
     /// Copy a bucket as it is now to a folder or an archive, for another provider to import
     Export(export::ExportArgs),
     /// Take over a bucket that was exported, or the folder of a closed one, once it has been checked
@@ -93,19 +109,27 @@ impl BucketCommand {
             | Self::Export(_)
             | Self::Prune(_)
             | Self::Info { .. } => true,
-            Self::Salvage { .. } | Self::Accept { .. } | Self::Import(_) | Self::Release(_) => {
-                false
-            }
+            Self::Salvage { .. }
+            | Self::Accept { .. }
+            | Self::SignUnprovable { .. }
+            | Self::Import(_)
+            | Self::Release(_) => false,
         }
     }
 }
 
 pub(crate) fn run(command: &BucketCommand, globals: &Globals) -> Result<(), Failure> {
     match command {
-        BucketCommand::Create { id, hashing, quota } => create(*id, *hashing, *quota, globals),
+        BucketCommand::Create {
+            id,
+            hashing,
+            chain_hashing,
+            quota,
+        } => create(*id, (*hashing, *chain_hashing), *quota, globals),
         BucketCommand::List => list::run(globals),
         BucketCommand::Delete { id, even_signed } => remove::delete(*id, *even_signed, globals),
         BucketCommand::Accept { id, even_behind } => remove::accept(*id, *even_behind, globals),
+        BucketCommand::SignUnprovable { id, no_more } => unprovable::run(*id, *no_more, globals),
         BucketCommand::Info { id } => info::run(*id, globals),
         BucketCommand::Salvage { id } => salvage(*id, globals),
         BucketCommand::Export(args) => export::run(args, globals),
@@ -117,7 +141,7 @@ pub(crate) fn run(command: &BucketCommand, globals: &Globals) -> Result<(), Fail
 
 fn create(
     id: BucketId,
-    hashing: Hashing,
+    (hashing, chain_hashing): (Hashing, Option<Hashing>),
     quota: Option<u64>,
     globals: &Globals,
 ) -> Result<(), Failure> {
@@ -126,7 +150,12 @@ fn create(
         max_bytes: quota.unwrap_or(BucketConfig::default().max_bytes),
     };
     let (summary, place) = match globals.backend_to_create()? {
-        Backend::Local(base) => create_here(id, config, &base)?,
+        Backend::Local(base) => create_here(id, config, chain_hashing, base)?,
+        Backend::Remote(_) if chain_hashing.is_some() => {
+            return Err(Failure::Usage(
+                "a provider that runs asks its chain: leave --chain-hashing out".into(),
+            ));
+        }
         Backend::Remote(remote) => create_there(id, config, &remote.client)?,
     };
     let output = globals.output();
@@ -144,12 +173,22 @@ fn create(
 fn create_here(
     id: BucketId,
     config: BucketConfig,
-    base: &BasePath,
+    chain_hashing: Option<Hashing>,
+    base: BasePath,
 ) -> Result<(Summary, String), Failure> {
-    let bucket = base.create_bucket(id, config, &base.guarded(Shared::default()))?;
-    let (summary, place) = (Summary::of(&bucket), shown(bucket.path()).to_string());
-    bucket.close()?;
-    Ok((summary, place))
+    let provider = start_on(base)?;
+    if let Some(said) = chain_hashing.map(HashingProfile::from) {
+        let holds = provider.assume_chain_hashing(said)?;
+        if holds != said {
+            return Err(Failure::Refused(format!(
+                "the chain of this base path has been seen, and hashes {holds}: leave \
+                 --chain-hashing out"
+            )));
+        }
+    }
+    provider.create_bucket(id, config)?;
+    let bucket = provider.lease(id, Wanted::read())?;
+    Ok((Summary::of(&bucket), shown(bucket.path()).to_string()))
 }
 
 fn create_there(
@@ -171,13 +210,20 @@ fn salvage(id: BucketId, globals: &Globals) -> Result<(), Failure> {
     let salvaged = base.salvage_bucket(id, &Shared::default())?;
     let summary = Summary::of(&salvaged.bucket);
     salvaged.bucket.close()?;
+    // By the front door, which knows what was signed: a bucket that has lost some
+    // of it is set apart, and signs nothing.
+    let provider = start_on(base)?;
+    let apart = match provider.lease(id, Wanted::write()) {
+        Ok(_) => String::new(),
+        Err(error) => format!("\n{error}"),
+    };
     let output = globals.output();
     if output.is_json() {
         return output.answer(&summary);
     }
     output.text(format_args!(
         "{summary}\nthis is what is left; the files as they were are in {}.\nCompare it with what was \
-         signed before you sign anything more, and run `cairn fsck {id}`",
+         signed before you sign anything more, and run `cairn fsck {id}`{apart}",
         shown(&salvaged.kept_aside)
     ))
 }

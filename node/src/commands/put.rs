@@ -11,9 +11,10 @@ use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hex_text;
 use crate::progress;
+use crate::provider_args::start_on;
 use crate::remote::RemoteUpload;
 use crate::walk::{Skipped, Walk, walk};
-use cairn_node_ext::{Access, BasePath, Shared};
+use cairn_node_ext::{Access, BasePath, Wanted};
 use cairn_primitives::BucketId;
 use cairn_rpc::Limits;
 use clap::Args;
@@ -63,21 +64,25 @@ impl PutArgs {
 
 pub(crate) fn run(args: &PutArgs, globals: &Globals) -> Result<(), Failure> {
     match globals.backend(Access::ReadWrite)? {
-        Backend::Local(base) => put_here(args, globals, &base),
+        Backend::Local(base) => put_here(args, globals, base),
         Backend::Remote(remote) => put_there(args, globals, &remote),
     }
 }
 
-fn put_here(args: &PutArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
+fn put_here(args: &PutArgs, globals: &Globals, base: BasePath) -> Result<(), Failure> {
     let signer = base.keys().signer(args.key)?;
-    let bucket = base.open_bucket(args.bucket, &base.guarded(Shared::default()))?;
+    let provider = start_on(base)?;
+    let bucket = provider.lease(args.bucket, Wanted::write())?;
+    if let Some(refused) = bucket.signing_refused() {
+        return Err(Failure::Refused(refused.to_string()));
+    }
     let walk = found(args)?;
     let ended = upload(Here::new(&bucket, &signer), &walk, args, globals);
+    drop(bucket);
     // So that the next command has nothing to replay.
-    let closed = bucket.close();
+    provider.close();
     let tally = ended?;
     globals.output().text(&tally)?;
-    closed?;
     tally.all_stored()
 }
 

@@ -10,7 +10,7 @@ use crate::home;
 use crate::provider_args::ProviderArgs;
 use crate::remote::Client;
 use crate::shown::{json_path, shown};
-use cairn_node_ext::{Access, BucketRecord, Provider, Standing, free_at};
+use cairn_node_ext::{Access, BucketRecord, Provider, SigningRefused, Standing, free_at};
 use cairn_primitives::BucketId;
 use cairn_rpc::{BucketInfo, BucketStanding, ProviderApiClient, ProviderHealth, ProviderStatus};
 use clap::Args;
@@ -55,6 +55,8 @@ struct Running {
     follows_chain: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_ready_because: Option<String>,
+    /// Why nothing at all is signed, where that is so.
+    signing_off: Option<String>,
     open_challenges: u64,
     /// Those of them that need the operator.
     alarmed_challenges: u64,
@@ -69,6 +71,7 @@ impl Running {
             open_buckets: status.open_buckets.0,
             follows_chain: health.follows_chain,
             not_ready_because: health.not_ready_because.clone(),
+            signing_off: health.signing_off.clone(),
             open_challenges: health.open_challenges.0,
             alarmed_challenges: health.alarmed_challenges.0,
         }
@@ -96,7 +99,11 @@ impl fmt::Display for Running {
             "chain         {follows}, {}, of which {} need the operator",
             amount::counted(self.open_challenges, "open challenge"),
             self.alarmed_challenges
-        )
+        )?;
+        match &self.signing_off {
+            Some(reason) => writeln!(f, "signing       off: {reason}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -126,6 +133,8 @@ struct Status {
     nonce: Option<u64>,
     /// Buckets of which something that was signed is noted as let go.
     let_go: Option<Vec<u64>>,
+    /// Leaves that the chain cannot verify answers for.
+    unprovable_leaves: u64,
     troubles: Vec<Trouble>,
 }
 
@@ -152,6 +161,7 @@ impl Status {
             distinct_bytes: Some(dedup.distinct_bytes),
             nonce: provider.nonce()?,
             let_go: Some(provider.buckets_let_go()?.iter().map(|id| id.0).collect()),
+            unprovable_leaves: 0,
             troubles: Vec::new(),
         };
         let mut after = None;
@@ -161,7 +171,10 @@ impl Status {
                 return Ok(status);
             };
             after = Some(*last);
-            page.iter().for_each(|(id, record)| status.add(*id, record));
+            for (id, record) in &page {
+                let refused = provider.signing_refused(*id, record);
+                status.add(*id, record, refused);
+            }
         }
     }
 
@@ -186,6 +199,7 @@ impl Status {
             distinct_bytes: None,
             nonce: None,
             let_go: None,
+            unprovable_leaves: 0,
             troubles: Vec::new(),
         };
         for bucket in &told.missing_promises {
@@ -206,24 +220,30 @@ impl Status {
         self.leaves = self.leaves.saturating_add(info.commitment.leaf_count.0);
         self.chunks = self.chunks.saturating_add(info.chunks.0);
         self.bytes = self.bytes.saturating_add(info.used_bytes.0);
-        let trouble = match info.standing {
-            BucketStanding::Sound | BucketStanding::Learning => return,
-            BucketStanding::Quarantined => {
+        let leaves = info.unprovable_leaves.map_or(0, |leaves| leaves.0);
+        self.unprovable_leaves = self.unprovable_leaves.saturating_add(leaves);
+        let trouble = match (info.standing, &info.not_signed) {
+            (BucketStanding::Sound, None) | (BucketStanding::Learning, _) => return,
+            (BucketStanding::Sound, Some(reason)) => reason.as_str(),
+            (BucketStanding::Quarantined, _) => {
                 "it has failed a check, which the provider's log tells of"
             }
-            BucketStanding::Lost => FOLDER_IS_GONE,
+            (BucketStanding::Lost, _) => FOLDER_IS_GONE,
         };
         self.trouble(info.bucket.0, trouble.to_owned());
     }
 
-    fn add(&mut self, id: BucketId, record: &BucketRecord) {
+    fn add(&mut self, id: BucketId, record: &BucketRecord, refused: Option<SigningRefused>) {
         self.buckets = self.buckets.saturating_add(1);
         let leaves = record.commitment.leaf_count.get();
         self.leaves = self.leaves.saturating_add(leaves);
-        let trouble = match &record.standing {
-            Standing::Sound => return,
-            Standing::Quarantined(reason) => reason.clone(),
-            Standing::Lost => FOLDER_IS_GONE.into(),
+        let unprovable = record.unprovable_leaves().unwrap_or_default();
+        self.unprovable_leaves = self.unprovable_leaves.saturating_add(unprovable);
+        let trouble = match (&record.standing, refused) {
+            (Standing::Sound, None) => return,
+            (Standing::Sound, Some(refused)) => refused.to_string(),
+            (Standing::Quarantined(reason), _) => reason.clone(),
+            (Standing::Lost, _) => FOLDER_IS_GONE.into(),
         };
         self.trouble(id.0, trouble);
     }
@@ -294,6 +314,10 @@ impl fmt::Display for Status {
                 "\nlet go        what was signed of bucket {bucket}: agree to it again only with a \
                  copy that has it"
             )?;
+        }
+        if self.unprovable_leaves > 0 {
+            let leaves = amount::counted_as(self.unprovable_leaves, "leaf", "leaves");
+            write!(f, "\nunprovable    {leaves}")?;
         }
         self.troubles
             .iter()

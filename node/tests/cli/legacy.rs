@@ -67,7 +67,10 @@ fn each_bucket_gets_an_answer_and_what_needs_a_look_is_told_by_the_exit_code() {
     );
     assert_eq!(files(&source), before);
     // Carried over, whatever became of the buckets, which are known now.
-    let status = &provider.json(["status"])[0];
+    let status = provider.run(["status", "--json"]);
+    let status = &status.fails(REFUSED, &["1 of 3"]).json()[0];
+    assert_eq!(status["unprovable_leaves"], 1);
+    assert_eq!(status["troubles"][0]["bucket"], 3);
     assert_eq!(
         (&status["nonce"], &status["buckets"]),
         (&json!(7), &json!(3))
@@ -80,12 +83,62 @@ fn each_bucket_gets_an_answer_and_what_needs_a_look_is_told_by_the_exit_code() {
     provider
         .run(["prove", "3", "--leaf", "1", "--chunk", "0"])
         .fails(FAILED, &["leaf 1 of bucket 3 cannot answer for chunk 0"]);
-    provider.run(["fsck", "--all"]).succeeds();
-    let status = &provider.json(["status"])[0];
+    let checked = provider.run(["fsck", "--all"]).succeeds().text();
+    assert!(
+        checked.contains("1 leaf that cannot be proven"),
+        "{checked}"
+    );
+    let status = provider.run(["status", "--json"]);
+    let status = &status.fails(REFUSED, &["1 of 3"]).json()[0];
     assert_eq!(
         (&status["nonce"], &status["buckets"]),
         (&json!(7), &json!(3))
     );
+}
+
+#[test]
+fn s3_what_was_imported_with_a_flagged_leaf_is_signed_only_on_the_operators_word() {
+    let provider = Provider::new();
+    let source = source(&provider);
+    let ended = provider.run(["import-legacy", text(&source)]);
+    assert_eq!(ended.code, Some(REFUSED), "{ended:?}");
+    let file = provider.file("file", b"content");
+    let put = ["put", "3", text(&file)];
+    let refused = provider.run(put);
+    refused.fails(
+        REFUSED,
+        &["nothing is signed for bucket 3", "sign-unprovable 3"],
+    );
+    // Others are.
+    provider.put("1", &file);
+    let said = provider.run(["bucket", "sign-unprovable", "3"]).succeeds();
+    assert!(
+        said.text().contains("1 leaf that cannot be proven"),
+        "{said:?}"
+    );
+    provider.put("3", &file);
+    provider.run(["status"]).succeeds();
+    provider
+        .run(["bucket", "sign-unprovable", "3", "--no-more"])
+        .succeeds();
+    provider.run(put).fails(REFUSED, &["nothing is signed"]);
+
+    // It moves to another provider only where that is asked for, unsigned again.
+    let out = provider.base_path().with_file_name("out");
+    provider
+        .run(["bucket", "export", "3", text(&out)])
+        .succeeds();
+    let other = Provider::new();
+    let import = ["bucket", "import", text(&out)];
+    for quick in [&["--quick"][..], &[]] {
+        let refused = other.run([&import[..], quick].concat());
+        refused.fails(REFUSED, &["1 of its leaves", "--allow-unprovable"]);
+    }
+    let taken = other.run([&import[..], &["--allow-unprovable"]].concat());
+    let taken = taken.succeeds().text();
+    assert!(taken.contains("unprovable 1 leaf"), "{taken}");
+    assert!(taken.contains("nothing is signed for bucket 3"), "{taken}");
+    other.run(put).fails(REFUSED, &["nothing is signed"]);
 }
 
 #[test]

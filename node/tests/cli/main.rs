@@ -8,6 +8,8 @@ mod bad_input;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod legacy;

@@ -60,8 +60,10 @@ fn goes_in_and_comes_back(hashing: &str) {
     let house = House::new();
     let local = Provider::new();
     let create = ["bucket", "create", "7", "--hashing", hashing];
+    house.follows(hashing);
     house.run(create).succeeds();
-    local.run(create).succeeds();
+    let said = ["--chain-hashing", hashing];
+    local.run([&create[..], &said].concat()).succeeds();
     let (folder, contents) = files(&local);
     let folder = folder.to_str().unwrap();
     let put = ["put", "7", folder, "--commit-every", "3", "--one-leaf"];
@@ -170,10 +172,10 @@ fn buckets_are_made_listed_told_of_and_deleted() {
         "--quota",
         "1MiB",
         "--hashing",
-        "tagged",
+        "plain",
     ]);
     assert_eq!(made[0]["quota_bytes"], 1 << 20);
-    assert_eq!(made[0]["hashing"], "tagged");
+    assert_eq!(made[0]["hashing"], "plain");
     house.run(["bucket", "create", "6"]).succeeds();
     house
         .run(["bucket", "create", "6"])

@@ -24,7 +24,15 @@ fn contents() -> BTreeMap<&'static str, Vec<u8>> {
 fn round_trip(hashing: &str) {
     let provider = Provider::new();
     provider
-        .run(["bucket", "create", "7", "--hashing", hashing])
+        .run([
+            "bucket",
+            "create",
+            "7",
+            "--hashing",
+            hashing,
+            "--chain-hashing",
+            hashing,
+        ])
         .succeeds();
     let contents = contents();
     for (name, content) in &contents {

@@ -26,13 +26,14 @@ pub trait BucketApi {
     #[method(name = "info")]
     async fn info(&self, bucket: Uint) -> Result<BucketInfo, Error>;
 
-    /// The newest commitment, durable and signed.
+    /// The newest commitment, durable and signed, if the provider has signed it
+    /// before: the first signature comes with a commit or a checkpoint.
     #[method(name = "commitment")]
     async fn commitment(&self, bucket: Uint) -> Result<SignedCommitmentInfo, Error>;
 
     /// The provider's signature for a client's checkpoint, over the commitment
-    /// that the current tree has at `leafCount` leaves. Signed are the newest
-    /// commitment and those that were signed before.
+    /// that the current tree has at `leafCount` leaves, if the provider has signed
+    /// it before.
     #[method(name = "checkpointSignature")]
     async fn checkpoint_signature(
         &self,

@@ -4,7 +4,7 @@
 use super::{Code, Error};
 use cairn_node_ext::{
     CommitError, CreateError, EngineError, IngestError, ProveError, ProviderError, PruneError,
-    SignAgainError, TransferError, Unusable,
+    SignAgainError, SigningRefused, TransferError, Unusable,
 };
 use std::time::Duration;
 
@@ -52,6 +52,7 @@ impl From<ProviderError> for Error {
                 Code::Reserved,
                 format!("bucket {bucket} is being made, removed or repaired: ask again later"),
             ),
+            ProviderError::Signing(refused) => refused.into(),
             ProviderError::Create(error) => error.into(),
             ProviderError::Prove(error) => error.into(),
             ProviderError::Commit(error) => error.into(),
@@ -145,6 +146,7 @@ impl From<CommitError> for Error {
             CommitError::Damaged { bucket, .. } => {
                 return damaged(&format!("bucket {bucket} is damaged"), &error);
             }
+            CommitError::Refused(refused) => return refused.clone().into(),
             CommitError::Unusable(unusable) => return unusable.clone().into(),
             CommitError::Sign { .. } | CommitError::Engine(_) => {
                 return Self::failed("committing", &error);
@@ -158,12 +160,35 @@ impl From<SignAgainError> for Error {
     fn from(error: SignAgainError) -> Self {
         match error {
             SignAgainError::NotSigned { .. } => {
-                let message = format!("{error}: ask for the newest commitment, or commit first");
+                let message =
+                    format!("{error}: commit first, or wait for the provider's next checkpoint");
                 Self::coded(Code::NotSigned, message)
             }
+            SignAgainError::Refused(refused) => refused.into(),
             SignAgainError::Prove(error) => error.into(),
             SignAgainError::NotDurable { .. } | SignAgainError::Sign { .. } => {
                 Self::failed("signing", &error)
+            }
+        }
+    }
+}
+
+impl From<SigningRefused> for Error {
+    fn from(refused: SigningRefused) -> Self {
+        match refused {
+            // What it has failed names files, which are nobody else's business.
+            SigningRefused::Quarantined { bucket, reason } => {
+                ProviderError::Quarantined { bucket, reason }.into()
+            }
+            SigningRefused::Unread { bucket, .. } => {
+                damaged(&format!("bucket {bucket} cannot be signed for"), &refused)
+            }
+            SigningRefused::Off { .. }
+            | SigningRefused::OtherHashing { .. }
+            | SigningRefused::UnknownHashing { .. }
+            | SigningRefused::ChunkLimit { .. }
+            | SigningRefused::Unprovable { .. } => {
+                Self::coded(Code::SigningRefused, refused.to_string())
             }
         }
     }

@@ -9,7 +9,9 @@ use crate::types::{
     FetchedNodes, LeafInfo, LeavesProof, MmrProofInfo, NodeContent, PeaksInfo,
     SignedCommitmentInfo, Uint,
 };
-use cairn_node_ext::{At, Content, Lease, Standing, Wanted};
+use cairn_node_ext::{
+    At, CommitError, Content, Lease, SignAgainError, SignedCommitment, Standing, Wanted,
+};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::sp_mmr::MAX_PROVEN_LEAVES;
 use cairn_primitives::{BucketId, ChunkIndex, H256, LeafCount, LeafIndex};
@@ -37,25 +39,17 @@ const fn location(leaf: Uint, chunk: Uint) -> ChunkLocation {
 }
 
 impl ProviderRpc {
-    /// The newest commitment, signed. The first signature of it costs a write,
-    /// which is one for each commit at most, whoever asks how often.
-    async fn newest_signed(&self, bucket: Uint) -> Result<SignedCommitmentInfo, Error> {
+    /// The newest commitment, signed again if it was signed here before; none if
+    /// not. A stranger has nothing signed for the first time: that may be a state
+    /// which nobody on the operator's side has looked at.
+    async fn newest_signed(&self, bucket: Uint) -> Result<Option<SignedCommitment>, Error> {
         let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
         let signer = self.handle.signer.clone();
         let again = move |_| Ok(provider.sign_again(id, &signer)?);
-        if let Some(signed) = self.lanes.run(Work::Read, "signing", again).await? {
-            return Ok(signed.into());
-        }
-        let signer = self.handle.signer.clone();
-        let job = move |lease: &Lease| {
-            let (_, signed) = watched(lease, lease.commit_signed(&[], &signer))?;
-            Ok(signed.into())
-        };
-        self.write(bucket, job).await
+        self.lanes.run(Work::Read, "signing", again).await
     }
 
-    /// What was signed before at a leaf count, signed again. Whoever could have
-    /// every count signed anew would fill the disk with promises.
+    /// What was signed before at a leaf count, signed again.
     async fn signed_again(
         &self,
         bucket: Uint,
@@ -88,8 +82,8 @@ impl BucketApiServer for ProviderRpc {
                 buckets: page
                     .iter()
                     .map(|noted| match noted.is_current {
-                        true => BucketInfo::new(noted.id, &noted.record),
-                        false => BucketInfo::learning(noted.id, &noted.record),
+                        true => BucketInfo::new(&provider, noted.id, &noted.record),
+                        false => BucketInfo::learning(&provider, noted.id, &noted.record),
                     })
                     .collect(),
                 next: last.filter(|_| has_more),
@@ -100,12 +94,24 @@ impl BucketApiServer for ProviderRpc {
 
     async fn info(&self, bucket: Uint) -> Result<BucketInfo, Error> {
         let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
-        let job = move |_| Ok(BucketInfo::new(id, &provider.look(id)?));
+        let job = move |_| Ok(BucketInfo::new(&provider, id, &provider.look(id)?));
         self.lanes.run(Work::Read, "looking a bucket up", job).await
     }
 
     async fn commitment(&self, bucket: Uint) -> Result<SignedCommitmentInfo, Error> {
-        self.newest_signed(bucket).await
+        if let Some(signed) = self.newest_signed(bucket).await? {
+            return Ok(signed.into());
+        }
+        let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
+        let summed = move |_| Ok(provider.look(id)?.commitment.leaf_count);
+        let count = self
+            .lanes
+            .run(Work::Read, "looking a bucket up", summed)
+            .await?;
+        if count == LeafCount::ZERO {
+            return Err(CommitError::NothingToSign { bucket: id }.into());
+        }
+        Err(SignAgainError::NotSigned { bucket: id, count }.into())
     }
 
     async fn checkpoint_signature(
@@ -114,11 +120,10 @@ impl BucketApiServer for ProviderRpc {
         leaf_count: Uint,
     ) -> Result<SignedCommitmentInfo, Error> {
         let count = count("leafCount", leaf_count)?;
-        let newest = self.newest_signed(bucket).await?;
-        if newest.commitment.leaf_count == leaf_count {
-            return Ok(newest);
+        match self.newest_signed(bucket).await? {
+            Some(newest) if newest.payload.commitment.leaf_count == count => Ok(newest.into()),
+            _ => self.signed_again(bucket, count).await,
         }
-        self.signed_again(bucket, count).await
     }
 
     async fn peaks(&self, bucket: Uint, at: Option<AtState>) -> Result<PeaksInfo, Error> {

@@ -57,6 +57,7 @@ impl ProviderApiServer for ProviderRpc {
             nearest_deadline: Uint(challenges.nearest),
             quarantined_buckets: Uint(u64::try_from(quarantined).unwrap_or(u64::MAX)),
             broken_promises: Uint(u64::try_from(broken).unwrap_or(u64::MAX)),
+            signing_off: self.handle.provider.signing_off(),
             waiting_requests: Uint(self.lanes.waiting()),
         })
     }

@@ -69,7 +69,7 @@ impl BucketStoreApiServer for ProviderRpc {
         let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
         let job = move |_| {
             provider.create_bucket(id, config)?;
-            Ok(BucketInfo::new(id, &provider.summary(id)?))
+            Ok(BucketInfo::new(&provider, id, &provider.summary(id)?))
         };
         self.lanes.run(Work::Write, "making a bucket", job).await
     }

@@ -6,8 +6,9 @@ use crate::house::{BUCKET, House};
 use crate::{DenyUnsafe, Limits, Policy, ProviderRpc, RpcCosigners};
 use cairn_node_ext::chain::StillChain;
 use cairn_node_ext::schedule::{Ask, CheckpointRequest};
-use cairn_node_ext::{Extension, ExtensionConfig};
+use cairn_node_ext::{Extension, ExtensionConfig, Wanted};
 use cairn_primitives::challenge::MultiSignature;
+use cairn_primitives::{HashingProfile, Sequence};
 use codec::Encode;
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::{Extensions, RpcModule};
@@ -229,6 +230,81 @@ proptest! {
         let refused = asked.ask("provider_signCheckpoint", &json!([sp_core::Bytes(bytes)]));
         prop_assert!(refused.is_err());
     }
+}
+
+#[test]
+fn s13_a_stranger_gets_no_first_signature_of_a_state() {
+    let asked = Asked::new();
+    let ask = |method, params: Value| asked.ask(method, &params);
+    let signed = ask("bucket_commitment", json!([BUCKET.0])).unwrap();
+    assert_eq!(signed["commitment"]["leafCount"], json!(3));
+    let lease = asked.house.provider.lease(BUCKET, Wanted::write()).unwrap();
+    lease.prune(Sequence(1), None).unwrap();
+    let promises = || lease.promises().unwrap().count();
+    let before = promises();
+    for (method, params) in [
+        ("bucket_commitment", json!([BUCKET.0])),
+        ("bucket_checkpointSignature", json!([BUCKET.0, 2])),
+        ("bucket_checkpointSignature", json!([BUCKET.0, 1])),
+    ] {
+        let refused = ask(method, params).unwrap_err();
+        assert_eq!(code_in(&refused), Some(Code::NotSigned), "{refused}");
+        assert!(refused.message().contains("commit first"), "{refused}");
+    }
+    assert_eq!(promises(), before, "nothing was promised for it");
+    // A writer's is the first, and is given again to anybody.
+    let (_, signed) = lease.commit_signed(&[], &asked.house.signer).unwrap();
+    drop(lease);
+    for (method, params) in [
+        ("bucket_commitment", json!([BUCKET.0])),
+        ("bucket_checkpointSignature", json!([BUCKET.0, 2])),
+    ] {
+        let again = ask(method, params).unwrap();
+        let root = json!(signed.payload.commitment.mmr_root);
+        assert_eq!(again["commitment"]["mmrRoot"], root);
+    }
+    ask("bucket_create", json!([8])).unwrap();
+    let empty = ask("bucket_commitment", json!([8])).unwrap_err();
+    assert_eq!(code_in(&empty), Some(Code::NothingToSign));
+}
+
+#[test]
+fn s4_a_bucket_that_the_chain_cannot_verify_is_not_made_and_the_reason_is_told() {
+    let asked = Asked::new();
+    let ask = |method, params: Value| asked.ask(method, &params);
+    let tagged = json!([8, { "hashing": "tagged" }]);
+    let refused = ask("bucket_create", tagged).unwrap_err();
+    assert_eq!(code_in(&refused), Some(Code::SigningRefused), "{refused}");
+    let missing = ask("bucket_info", json!([8])).unwrap_err();
+    assert_eq!(code_in(&missing), Some(Code::NoSuchBucket));
+    assert_eq!(
+        ask("bucket_info", json!([BUCKET.0])).unwrap()["notSigned"],
+        json!(null)
+    );
+
+    let provider = &asked.house.provider;
+    provider
+        .assume_chain_hashing(HashingProfile::Tagged)
+        .unwrap();
+    let told = ask("bucket_info", json!([BUCKET.0])).unwrap();
+    let reason = told["notSigned"].as_str().unwrap();
+    assert!(reason.contains("tagged hashing alone"), "{reason}");
+    let refused = ask("bucket_commitment", json!([BUCKET.0])).unwrap_err();
+    assert_eq!(code_in(&refused), Some(Code::SigningRefused), "{refused}");
+    provider
+        .assume_chain_hashing(HashingProfile::Plain)
+        .unwrap();
+
+    provider.stop_signing("test", "as the test has it");
+    let health = ask("provider_health", json!([])).unwrap();
+    assert_eq!(health["signingOff"], json!("as the test has it"));
+    let refused = ask("bucket_commitment", json!([BUCKET.0])).unwrap_err();
+    assert!(
+        refused.message().contains("as the test has it"),
+        "{refused}"
+    );
+    provider.resume_signing("test");
+    ask("bucket_commitment", json!([BUCKET.0])).unwrap();
 }
 
 #[test]

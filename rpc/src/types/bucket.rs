@@ -1,7 +1,7 @@
 //! A bucket and its commitments.
 
 use super::Uint;
-use cairn_node_ext::{BucketRecord, Promise, SignedCommitment, Standing};
+use cairn_node_ext::{BucketRecord, Promise, Provider, SignedCommitment, Standing};
 use cairn_primitives::{
     BucketId, Commitment, H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Sequence, chunk_tree,
 };
@@ -129,8 +129,14 @@ pub struct BucketInfo {
     pub hashing: Hashing,
     /// Its newest commitment, which need not be signed.
     pub commitment: CommitmentInfo,
-    /// The last commitment that was signed.
+    /// The last commitment that was signed; at the time 0, by others or not at all,
+    /// as an import brought it along.
     pub signed: Option<SignedInfo>,
+    /// Why nothing is signed for it, where it is sound and that is so.
+    pub not_signed: Option<String>,
+    /// Leaves of its tree that the chain cannot verify answers for, as an import
+    /// brought them along; none where they have not been counted.
+    pub unprovable_leaves: Option<Uint>,
     /// Sizes of all leaves that were ever committed, summed, in bytes.
     pub total_size: Uint,
     /// Bytes of content that it holds, each chunk counted once.
@@ -147,16 +153,25 @@ pub struct BucketInfo {
 
 impl BucketInfo {
     /// What was noted of a bucket, where nobody has looked at it yet.
-    pub(crate) fn learning(bucket: BucketId, record: &BucketRecord) -> Self {
+    pub(crate) fn learning(provider: &Provider, bucket: BucketId, record: &BucketRecord) -> Self {
         Self {
             standing: BucketStanding::Learning,
-            ..Self::new(bucket, record)
+            // What decides about it is not known yet.
+            not_signed: None,
+            ..Self::new(provider, bucket, record)
         }
     }
 
-    pub(crate) fn new(bucket: BucketId, record: &BucketRecord) -> Self {
+    pub(crate) fn new(provider: &Provider, bucket: BucketId, record: &BucketRecord) -> Self {
+        // Why a bucket is in quarantine is the operator's alone to know.
+        let is_sound = record.standing == Standing::Sound;
+        let refused = provider.signing_refused(bucket, record);
         Self {
             bucket: Uint(bucket.0),
+            not_signed: refused
+                .filter(|_| is_sound)
+                .map(|refused| refused.to_string()),
+            unprovable_leaves: record.unprovable_leaves().map(Uint),
             standing: match record.standing {
                 Standing::Sound => BucketStanding::Sound,
                 Standing::Quarantined(_) => BucketStanding::Quarantined,

@@ -96,6 +96,8 @@ pub struct ProviderHealth {
     /// to; `provider_status` names them.
     #[serde(default)]
     pub broken_promises: Uint,
+    /// Why nothing at all is signed, where that is so.
+    pub signing_off: Option<String>,
     /// Requests that wait for their turn.
     pub waiting_requests: Uint,
 }

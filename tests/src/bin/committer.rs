@@ -5,7 +5,8 @@
 #![forbid(unsafe_code)]
 
 use cairn_node_ext::{
-    Access, Bucket, BucketConfig, Durability, KeyFolder, NewLeaf, Shared, SignedCommitment,
+    BasePath, BucketConfig, Durability, NewLeaf, Provider, ProviderOptions, SignedCommitment,
+    Wanted,
 };
 use cairn_primitives::BucketId;
 use cairn_tests::content_of_leaf;
@@ -20,13 +21,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(arguments.next().ok_or("the folder is missing")?);
     let seed = arguments.next().ok_or("the seed is missing")?.parse()?;
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let (path, shared) = (folder.join("bucket"), Shared::default());
-    let bucket = if path.exists() {
-        Bucket::open(&path, Access::ReadWrite, &shared)?
-    } else {
-        Bucket::create(&path, BucketId(7), BucketConfig::default(), &shared)?
-    };
-    let signer = KeyFolder::new(folder.join("keys")).signer(None)?;
+    let id = BucketId(7);
+    let base = BasePath::create(folder)?;
+    let signer = base.keys().signer(None)?;
+    let is_there = base.buckets()?.contains(&id);
+    let provider = Provider::open(base, ProviderOptions::default())?;
+    if !is_there {
+        provider.create_bucket(id, BucketConfig::default())?;
+    }
+    let bucket = provider.lease(id, Wanted::write())?;
     let mut out = std::io::stdout().lock();
     loop {
         let next = bucket.commitment().leaf_count.get();

@@ -1,6 +1,8 @@
 //! Buckets of random shapes, made before the node takes their folder.
 
-use cairn_node_ext::{BasePath, BucketConfig, NewLeaf, Shared, SignedCommitment};
+use cairn_node_ext::{
+    BasePath, BucketConfig, NewLeaf, Provider, ProviderOptions, SignedCommitment, Wanted,
+};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, Sequence};
 use rand::{Rng, RngCore};
@@ -20,12 +22,13 @@ pub(crate) fn furnish(folder: &Path, buckets: u64, random: &mut impl RngCore) ->
     let base = BasePath::create(folder).unwrap();
     base.keys().insert(SURI).unwrap();
     let signer = base.keys().signer(None).unwrap();
+    let provider = Provider::open(base, ProviderOptions::default()).unwrap();
     (0..buckets)
         .map(|id| {
-            let shared = Shared::default();
-            let bucket = base
-                .create_bucket(BucketId(id), BucketConfig::default(), &shared)
-                .unwrap();
+            let id = BucketId(id);
+            provider.create_bucket(id, BucketConfig::default()).unwrap();
+            let bucket = provider.lease(id, Wanted::write()).unwrap();
+            let id = id.0;
             let mut promises = Promises {
                 signed: Vec::new(),
                 sizes: Vec::new(),
@@ -52,7 +55,6 @@ pub(crate) fn furnish(folder: &Path, buckets: u64, random: &mut impl RngCore) ->
                     }
                 }
             }
-            bucket.close().unwrap();
             promises
         })
         .collect()

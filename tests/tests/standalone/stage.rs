@@ -5,7 +5,9 @@ use crate::process::Provider;
 use crate::wire::Client;
 use cairn_devnode::{LightConfig, LightNode};
 use cairn_devnode_runtime::{Runtime, RuntimeCall, genesis};
-use cairn_node_ext::{BasePath, BucketConfig, NewLeaf, Shared, SignedCommitment};
+use cairn_node_ext::{
+    BasePath, BucketConfig, NewLeaf, Provider as Buckets, ProviderOptions, SignedCommitment, Wanted,
+};
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::onchain::MultiSigner;
@@ -44,7 +46,9 @@ fn furnish(folder: &TempDir) -> SignedCommitment {
     base.keys().insert(SURI).unwrap();
     let signer = base.keys().signer(None).unwrap();
     let (id, config) = (BucketId(BUCKET), BucketConfig::default());
-    let bucket = base.create_bucket(id, config, &Shared::default()).unwrap();
+    let buckets = Buckets::open(base, ProviderOptions::default()).unwrap();
+    buckets.create_bucket(id, config).unwrap();
+    let bucket = buckets.lease(id, Wanted::write()).unwrap();
     let contents = [vec![7; CHUNK_BYTES + 1], b"few".to_vec()];
     let leaves = contents.map(|content| {
         let stored = bucket.ingest(&content[..]).unwrap();
@@ -54,7 +58,6 @@ fn furnish(folder: &TempDir) -> SignedCommitment {
         }
     });
     let (_, signed) = bucket.commit_signed(&leaves, &signer).unwrap();
-    bucket.close().unwrap();
     signed
 }
 

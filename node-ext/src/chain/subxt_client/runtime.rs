@@ -144,7 +144,7 @@ fn signature(signer: &Signer, payload: &[u8]) -> Result<MultiSignature, ChainErr
     let no_key = |public| ChainError::NoKey {
         account: hex::encode(public),
     };
-    match signer.sign_bytes(payload) {
+    match signer.sign_extrinsic(payload) {
         Ok(challenge::MultiSignature::Sr25519(signature)) => Ok(MultiSignature::Sr25519(signature)),
         // No signer has a key of another scheme.
         Ok(_) => Err(no_key(signer.public())),

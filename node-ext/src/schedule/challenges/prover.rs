@@ -77,6 +77,7 @@ impl From<ProviderError> for NoProof {
             | ProviderError::WouldLose { .. }
             | ProviderError::BasePath(_)
             | ProviderError::Budget(_)
+            | ProviderError::Signing(_)
             | ProviderError::Create(_)
             | ProviderError::Commit(_)
             | ProviderError::Transfer(_)

@@ -28,6 +28,9 @@ impl Shared {
     fn local(&self, id: BucketId) -> Result<Local, Option<Stopped>> {
         match self.provider.summary(id) {
             Ok(record) => match record.standing {
+                Standing::Sound if self.provider.signing_refused(id, &record).is_some() => {
+                    Err(Some(Stopped::NotSigned))
+                }
                 Standing::Sound => Ok(Local {
                     id,
                     commitment: record.commitment,

@@ -15,7 +15,15 @@ impl CheckpointScheduler {
     pub(super) async fn saw(&mut self, head: Head) {
         self.anchor = head.anchor;
         let desk = self.shared.clone();
-        let told = tokio::task::spawn_blocking(move || desk.desk.saw(head)).await;
+        let limits = self.shared.chain.limits(head.hash).await;
+        let told = tokio::task::spawn_blocking(move || {
+            match limits {
+                Ok(limits) => desk.provider.chain_says(&limits),
+                Err(error) => tracing::warn!(%error, "the chain does not tell its limits"),
+            }
+            desk.desk.saw(head);
+        })
+        .await;
         if let Err(error) = told {
             tracing::error!(%error, "the desk was not told of a block");
         }
@@ -249,7 +257,7 @@ impl CheckpointScheduler {
             return;
         }
         match stopped {
-            Stopped::Quarantined | Stopped::Missing => tracing::error!(
+            Stopped::Quarantined | Stopped::NotSigned | Stopped::Missing => tracing::error!(
                 bucket = %id, reason = %stopped,
                 "no checkpoints of a bucket are brought; all others go on"
             ),

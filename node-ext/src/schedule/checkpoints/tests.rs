@@ -335,6 +335,56 @@ async fn a_frozen_an_ended_and_a_quarantined_bucket_get_no_checkpoint() {
 }
 
 #[tokio::test]
+async fn s4_no_checkpoint_is_brought_of_a_bucket_that_the_chain_cannot_verify() {
+    for chunk_bytes in [None, Some(262_143)] {
+        let mut village = Village::new(1, 1, None, EAGER);
+        village.commit(1);
+        village.chain.edit(move |pallet| match chunk_bytes {
+            Some(bytes) => pallet.limits.chunk_bytes = bytes,
+            None => pallet.limits.profile = cairn_primitives::HashingProfile::Tagged,
+        });
+        for _ in 0..4 {
+            village.block().await;
+        }
+        let stopped = CheckpointStage::Stopped(Stopped::NotSigned);
+        assert_eq!(stage(&mut village, 0), stopped);
+        assert_eq!(village.submitters(), [] as [usize; 0]);
+        let provider = village.neighbours[0].provider();
+        assert_eq!(provider.summary(ID).unwrap().signed, None);
+        let holding = village.neighbours[0].desk().holding(ID, None).await;
+        assert_eq!(holding, Err(crate::schedule::Refusal::Unable));
+        let lease = provider.lease(ID, crate::pool::Wanted::write()).unwrap();
+        let signed = lease.commit_signed(&[], &village.neighbours[0].signer);
+        let refused = signed.unwrap_err().to_string();
+        assert!(
+            refused.contains("nothing is signed for bucket"),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn s2_nothing_is_signed_for_anybody_while_signing_is_off() {
+    let mut village = Village::new(2, 1, None, EAGER);
+    let provider = village.neighbours[0].provider().clone();
+    provider.stop_signing("test", "as the test has it");
+    village.neighbours[1]
+        .provider()
+        .stop_signing("test", "as the test has it");
+    village.commit(1);
+    for _ in 0..4 {
+        village.block().await;
+    }
+    assert_eq!(village.submitters(), [] as [usize; 0]);
+    assert_eq!(provider.summary(ID).unwrap().signed, None);
+    provider.resume_signing("test");
+    for _ in 0..8 {
+        village.block().await;
+    }
+    assert_eq!(leaves(&village), Some(1));
+}
+
+#[tokio::test]
 async fn what_is_not_durable_is_not_signed() {
     let mut village = Village::new(1, 1, None, EAGER);
     village.commit(1);

@@ -1,5 +1,6 @@
 //! The desk: the one place where anything is signed for a checkpoint, for this
-//! provider's own and for those of others.
+//! provider's own and for those of others; by the gate, as everything that is
+//! signed (`signing`).
 //!
 //! What it signs is a durable promise first (I4), and for a window one
 //! commitment only, which is durable as well before the signature exists. So a
@@ -116,10 +117,16 @@ impl Countersigner {
         match record.standing {
             Standing::Quarantined(_) => Err(Refusal::Quarantined),
             Standing::Lost => Err(Refusal::NoSuchBucket),
-            Standing::Sound if is_current => Ok(record.commitment),
+            Standing::Sound if is_current => match self.provider.signing_refused(bucket, &record) {
+                None => Ok(record.commitment),
+                Some(_) => Err(Refusal::Unable),
+            },
             Standing::Sound => {
                 let lease = self.provider.lease(bucket, Wanted::read());
                 let lease = lease.map_err(|error| refused_by(bucket, &error))?;
+                if lease.signing_refused().is_some() {
+                    return Err(Refusal::Unable);
+                }
                 let commitment = lease.view(At::Newest).and_then(|view| view.commitment());
                 let commitment = lease.watch(commitment).map_err(ProviderError::from);
                 commitment.map_err(|error| refused_by(bucket, &error))
@@ -299,15 +306,20 @@ impl Countersigner {
         let (bucket, commitment) = (request.bucket(), request.commitment());
         let leased = self.provider.lease(bucket, Wanted::write());
         let lease = leased.map_err(|error| refused_by(bucket, &error))?;
+        let permit = lease.permit(&self.signer);
+        let permit = permit.map_err(|refused| unable(bucket, &refused))?;
         let promised = lease.watch(lease.promise(commitment));
-        promised.map_err(|error| not_promised(bucket, &error))?;
+        let promised = promised.map_err(|error| not_promised(bucket, &error))?;
         drop(lease);
         if let Some(turn) = turn {
             let index = self.provider.index();
             let taken = self.windows.take(index, (bucket, commitment), turn);
             taken.map_err(|error| unable(bucket, &error))??;
         }
-        let signature = self.signer.sign_bytes(&request.signed_bytes());
+        let signature = match request.window() {
+            None => permit.sign(&promised).map(|signed| signed.signature),
+            Some(window) => permit.sign_for_window(&promised, window),
+        };
         signature.map_err(|error| unable(bucket, &error))
     }
 }

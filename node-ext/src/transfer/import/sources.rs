@@ -149,7 +149,7 @@ impl Import<'_> {
             let what = format!("it has neither {MANIFEST_NAME} nor a bucket's database");
             return Err(self.not_an_export(what));
         }
-        if self.check == Check::Quick {
+        if self.rules.check == Check::Quick {
             return Err(TransferError::NothingToCompare {
                 origin: self.origin.clone(),
             });

@@ -2,7 +2,11 @@
 //! to reach where it should not. Nothing of it is adopted, and nothing stays.
 
 use super::*;
+use crate::bucket::{Builder as BucketBuilder, KeepBytes};
+use crate::error::SignAgainError;
+use crate::layout::{FlagValue, Flaw, Kind};
 use crate::transfer::manifest::ManifestFile;
+use cairn_primitives::{H256, MmrLeaf, Sequence};
 use proptest::prelude::*;
 use std::os::unix::fs::symlink;
 use tar::{Builder, EntryType, Header};
@@ -323,6 +327,101 @@ fn more_than_the_disk_has_room_for_is_refused_before_anything_is_copied() {
     let refused = fixture.import(&fixture.out()).unwrap_err();
     assert!(matches!(refused, TransferError::NoRoom { .. }), "{refused}");
     fixture.nothing_is_there();
+}
+
+/// A bucket as its author may make it: one leaf of a made-up root, with nothing of
+/// its content, and a flag that calls the root by this kind.
+fn of_nothing(path: &Path, kind: Kind, data_size: u64) {
+    let shared = Shared::default();
+    let config = BucketConfig::default();
+    let tree = Sequence(0);
+    let keep = KeepBytes::Yes;
+    let mut builder = BucketBuilder::begin(path, ID, config, tree, keep, &shared).unwrap();
+    let leaf = MmrLeaf {
+        data_root: H256::repeat_byte(7),
+        data_size,
+        total_size: data_size,
+    };
+    builder.append(&[leaf]).unwrap().unwrap();
+    let flaw = Flaw::NotPadded;
+    builder.flag(tree, FlagValue { root: kind, flaw }).unwrap();
+    builder.finish().unwrap();
+}
+
+#[test]
+fn s3_a_bucket_with_flags_is_refused_unless_it_is_asked_for() {
+    let fixture = Fixture::new();
+    let path = fixture.folder.path().join("odd");
+    of_nothing(&path, Kind::Padding, 700);
+    for check in [Check::Full, Check::Quick] {
+        // Without a manifest, only the full check is offered.
+        let refused = fixture.import_with(Source::Path(&path), check).unwrap_err();
+        match check {
+            Check::Full => assert!(
+                matches!(
+                    refused,
+                    TransferError::Unprovable {
+                        leaves: 1,
+                        nodes: 0,
+                        ..
+                    }
+                ),
+                "{refused}"
+            ),
+            Check::Quick => assert!(refused.to_string().contains("full check"), "{refused}"),
+        }
+        fixture.nothing_is_there();
+    }
+}
+
+#[test]
+fn s3_a_flag_hides_no_content_that_is_missing() {
+    let fixture = Fixture::new();
+    for (number, kind) in [Kind::Padding, Kind::Chunk, Kind::Node]
+        .into_iter()
+        .enumerate()
+    {
+        for data_size in [0, 1, 700] {
+            let path = fixture
+                .folder
+                .path()
+                .join(format!("odd {number} {data_size}"));
+            of_nothing(&path, kind, data_size);
+            let rules = ImportRules {
+                check: Check::Full,
+                unprovable: Unprovable::Take,
+            };
+            let shared = Shared::default();
+            let source = Source::Path(&path);
+            let came = import_bucket(source, &fixture.there(), rules, &shared, &mut no_progress);
+            let refused = came.unwrap_err();
+            assert!(
+                matches!(refused, TransferError::Findings { .. }),
+                "{refused}"
+            );
+            fixture.nothing_is_there();
+        }
+    }
+}
+
+#[test]
+fn s13_what_another_key_has_signed_is_not_signed_here_before_and_stays_provable() {
+    let fixture = Fixture::new();
+    fixture.export(Form::Folder);
+    fixture.import(&fixture.out()).unwrap();
+    let adopted = fixture.adopted();
+    let commitments = promised(&adopted);
+    assert_eq!(commitments, promised(fixture.bucket()));
+    proves(&adopted, &commitments);
+    for commitment in commitments {
+        let count = commitment.leaf_count;
+        assert!(fixture.bucket().promised_at(count).is_ok());
+        let refused = adopted.promised_at(count).unwrap_err();
+        assert!(
+            matches!(refused, SignAgainError::NotSigned { .. }),
+            "{refused}"
+        );
+    }
 }
 
 proptest! {

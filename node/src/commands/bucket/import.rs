@@ -7,8 +7,9 @@ use crate::args::Globals;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use crate::progress::TransferBars;
+use crate::provider_args::start_on;
 use crate::shown::{json_path, shown};
-use cairn_node_ext::{Check, Imported, Shared, Source, import_bucket};
+use cairn_node_ext::{Check, ImportRules, Imported, Source, Unprovable};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -25,6 +26,10 @@ pub(crate) struct ImportArgs {
     /// content: for an export of one's own
     #[arg(long)]
     quick: bool,
+    /// Also with leaves that are flagged as such that the chain cannot verify. Nothing is signed
+    /// for it then, until `cairn bucket sign-unprovable`
+    #[arg(long)]
+    allow_unprovable: bool,
 }
 
 /// What was imported.
@@ -39,6 +44,10 @@ struct Summary {
     mmr_root: String,
     /// Signed roots that were rebuilt, by the full check.
     signed_roots: Option<u64>,
+    /// Leaves that the chain cannot verify answers for.
+    unprovable_leaves: u64,
+    /// Why nothing is signed for it, where that is so.
+    not_signed: Option<String>,
     notice: &'static str,
 }
 
@@ -60,16 +69,29 @@ impl fmt::Display for Summary {
             shown(&self.path),
             self.mmr_root,
             self.notice,
-        )
+        )?;
+        if self.unprovable_leaves > 0 {
+            let leaves = amount::counted_as(self.unprovable_leaves, "leaf", "leaves");
+            write!(f, "\nunprovable {leaves}")?;
+        }
+        match &self.not_signed {
+            Some(reason) => write!(f, "\n{reason}"),
+            None => Ok(()),
+        }
     }
 }
 
 pub(super) fn run(args: &ImportArgs, globals: &Globals) -> Result<(), Failure> {
-    let base = globals.create()?;
-    let check = if args.quick {
-        Check::Quick
-    } else {
-        Check::Full
+    let provider = start_on(globals.create()?)?;
+    let rules = ImportRules {
+        check: match args.quick {
+            true => Check::Quick,
+            false => Check::Full,
+        },
+        unprovable: match args.allow_unprovable {
+            true => Unprovable::Take,
+            false => Unprovable::Refuse,
+        },
     };
     let mut stdin = std::io::stdin().lock();
     let source = if args.source == Path::new("-") {
@@ -79,13 +101,7 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals) -> Result<(), Failure> {
     };
     let mut bars = TransferBars::default();
     let mut show = |progress| bars.show(progress);
-    let imported = import_bucket(
-        source,
-        &base.buckets_path(),
-        check,
-        &base.guarded(Shared::default()),
-        &mut show,
-    );
+    let imported = provider.import_bucket(source, rules, &mut show);
     bars.clear();
     let Imported {
         bucket,
@@ -93,7 +109,10 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals) -> Result<(), Failure> {
         commitment,
         bytes,
         report,
+        unprovable_leaves,
     } = imported?;
+    let record = provider.summary(bucket)?;
+    let not_signed = provider.signing_refused(bucket, &record);
     globals.output().answer(&Summary {
         bucket: bucket.0,
         path,
@@ -102,6 +121,8 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals) -> Result<(), Failure> {
         start_seq: commitment.start_seq.0,
         mmr_root: to_hex(commitment.mmr_root),
         signed_roots: report.map(|report| report.signed_roots),
+        unprovable_leaves,
+        not_signed: not_signed.map(|refused| refused.to_string()),
         notice: NOTICE,
     })
 }

@@ -43,7 +43,9 @@ fn info_here(id: BucketId, base: &BasePath) -> Result<Info, Failure> {
     let (mut signed_roots, mut last_signed_ms) = (0u64, None);
     for promise in bucket.promises()? {
         signed_roots = signed_roots.saturating_add(1);
-        last_signed_ms = last_signed_ms.max(Some(promise?.signed_ms));
+        // What an import brought along says no time.
+        let signed_ms = Some(promise?.signed_ms).filter(|signed_ms| *signed_ms > 0);
+        last_signed_ms = last_signed_ms.max(signed_ms);
     }
     let mut let_go = 0u64;
     for tombstone in bucket.tombstones()? {

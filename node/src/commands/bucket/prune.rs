@@ -7,8 +7,9 @@ use crate::backend::Backend;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hex_text::{bytes32, bytes64, to_hex};
+use crate::provider_args::start_on;
 use crate::remote::Client;
-use cairn_node_ext::{Access, Authorisation, BasePath, Bucket, Deletion, Pruned, Shared};
+use cairn_node_ext::{Access, Authorisation, BasePath, Bucket, Deletion, Pruned, Shared, Wanted};
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256, LeafCount, Sequence};
 use cairn_rpc::{BucketStoreApiClient, PruneAuthorisation, Uint};
@@ -105,16 +106,16 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<(), Failure> {
         false => Access::ReadWrite,
     };
     let tree = match globals.backend(access)? {
-        Backend::Local(base) => prune_here(args, &base)?,
+        Backend::Local(base) => prune_here(args, base)?,
         Backend::Remote(remote) => prune_there(args, &remote.client)?,
     };
     globals.output().answer(&tree)
 }
 
-fn prune_here(args: &PruneArgs, base: &BasePath) -> Result<NewTree, Failure> {
+fn prune_here(args: &PruneArgs, base: BasePath) -> Result<NewTree, Failure> {
     let (id, before) = (args.id, Sequence(args.before));
-    let bucket = base.open_bucket(id, &base.guarded(Shared::default()))?;
     if args.dry_run {
+        let bucket = base.open_bucket(id, &Shared::default())?;
         let commitment = bucket.pruned(before)?;
         let deletion = Commitment::deletion(commitment.mmr_root, before);
         let payload = CommitmentPayload::new(id, deletion).encode();
@@ -123,12 +124,15 @@ fn prune_here(args: &PruneArgs, base: &BasePath) -> Result<NewTree, Failure> {
             ..NewTree::new(id, commitment)
         });
     }
+    let provider = start_on(base)?;
+    let bucket = provider.lease(id, Wanted::write())?;
     let authorisation = authorisation(args, &bucket)?;
     let Pruned {
         retired,
         commitment,
     } = bucket.prune(before, authorisation)?;
-    bucket.close()?;
+    drop(bucket);
+    provider.close();
     Ok(NewTree {
         retired_tree: Some(retired.commitment.start_seq.0),
         ..NewTree::new(id, commitment)

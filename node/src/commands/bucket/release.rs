@@ -6,7 +6,8 @@ use crate::args::Globals;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
-use cairn_node_ext::{Access, Released, RetiredTree, Shared};
+use crate::provider_args::start_on;
+use cairn_node_ext::{Access, Released, RetiredTree, Wanted};
 use cairn_primitives::{BucketId, Sequence};
 use clap::Args;
 use serde::Serialize;
@@ -51,8 +52,8 @@ impl fmt::Display for Gone {
 }
 
 pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> {
-    let base = globals.open(Access::ReadWrite)?;
-    let bucket = base.open_bucket(args.id, &Shared::default())?;
+    let provider = start_on(globals.open(Access::ReadWrite)?)?;
+    let bucket = provider.lease(args.id, Wanted::write())?;
     let tree = Sequence(args.tree);
     if !args.even_signed && bucket.was_signed_of(tree)? {
         return Err(Failure::Failed(format!(
@@ -67,7 +68,8 @@ pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> 
         leaves,
         content,
     } = bucket.release(tree)?;
-    bucket.close()?;
+    drop(bucket);
+    provider.close();
     globals.output().answer(&Gone {
         bucket: args.id.0,
         tree: released.commitment.start_seq.0,

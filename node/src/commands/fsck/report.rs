@@ -34,6 +34,9 @@ pub(super) struct Verdict {
     leaves: u64,
     bytes: u64,
     signed_roots: u64,
+    /// Leaves that the chain cannot verify answers for: as they were imported, and
+    /// no finding.
+    unprovable_leaves: u64,
     findings: Vec<Fault>,
     more_findings: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,6 +92,7 @@ impl Verdict {
             leaves: report.leaves,
             bytes: report.bytes,
             signed_roots: report.signed_roots,
+            unprovable_leaves: report.unprovable_leaves,
             findings: report.findings.iter().map(Fault::of).collect(),
             more_findings: report.more_findings,
             repaired: None,
@@ -122,6 +126,10 @@ impl fmt::Display for Verdict {
             amount::human(self.bytes),
             amount::counted(self.signed_roots, "signed root"),
         )?;
+        if self.unprovable_leaves > 0 {
+            let leaves = amount::counted_as(self.unprovable_leaves, "leaf", "leaves");
+            write!(f, "{leaves} that cannot be proven, ")?;
+        }
         if self.clean {
             f.write_str("all as promised")?;
         } else {

@@ -3,7 +3,7 @@
 
 use crate::failure::Failure;
 use crate::remote::RemoteUpload;
-use cairn_node_ext::{Bucket, IngestError, NewLeaf, SignedCommitment, Signer};
+use cairn_node_ext::{IngestError, Lease, NewLeaf, SignedCommitment, Signer};
 use cairn_primitives::{HashingProfile, LeafIndex};
 use std::io::Read;
 use std::path::Path;
@@ -31,13 +31,13 @@ pub(super) trait Destination {
 
 /// A bucket that is open here. What a failed file stored is taken back.
 pub(super) struct Here<'a> {
-    bucket: &'a Bucket,
+    bucket: &'a Lease,
     signer: &'a Signer,
     new_bytes: Vec<u64>,
 }
 
 impl<'a> Here<'a> {
-    pub(super) const fn new(bucket: &'a Bucket, signer: &'a Signer) -> Self {
+    pub(super) const fn new(bucket: &'a Lease, signer: &'a Signer) -> Self {
         let new_bytes = Vec::new();
         Self {
             bucket,
@@ -57,7 +57,8 @@ impl Destination for Here<'_> {
             path: path.to_owned(),
             source,
         };
-        let stored = self.bucket.ingest(content).map_err(fault)?;
+        let stored = self.bucket.watch(self.bucket.ingest(content));
+        let stored = stored.map_err(fault)?;
         self.new_bytes.push(stored.new_bytes);
         Ok(NewLeaf {
             data_root: stored.data_root,
@@ -74,7 +75,8 @@ impl Destination for Here<'_> {
     }
 
     fn commit(&mut self, leaves: &[NewLeaf]) -> Result<(LeafIndex, SignedCommitment), Failure> {
-        let (committed, signed) = self.bucket.commit_signed(leaves, self.signer)?;
+        let committed = self.bucket.commit_signed(leaves, self.signer);
+        let (committed, signed) = self.bucket.watch(committed)?;
         Ok((committed.first_leaf, signed))
     }
 }

@@ -7,7 +7,7 @@ use cairn_node_ext::{
     BasePath, BucketConfig, Extension, ExtensionConfig, ExtensionHandle, ProviderOptions,
 };
 use cairn_primitives::challenge::AccountId;
-use cairn_primitives::{BucketId, H256};
+use cairn_primitives::{BucketId, H256, HashingProfile};
 use cairn_rpc::{
     ExportFolder, ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods, Served, serve,
 };
@@ -144,6 +144,17 @@ impl House {
     pub(super) fn json<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Vec<Value> {
         let args = args.into_iter().map(|arg| arg.as_ref().to_owned());
         self.run(args.chain(["--json".into()])).succeeds().json()
+    }
+
+    /// Says how the chain hashes that the provider follows.
+    pub(super) fn follows(&self, hashing: &str) {
+        let profile = match hashing {
+            "plain" => HashingProfile::Plain,
+            "tagged" => HashingProfile::Tagged,
+            other => panic!("{other}"),
+        };
+        let provider = &self.handle.provider;
+        assert_eq!(provider.assume_chain_hashing(profile).unwrap(), profile);
     }
 
     /// Makes a bucket without the RPC.

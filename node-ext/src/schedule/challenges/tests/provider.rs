@@ -73,7 +73,9 @@ impl Real {
             profile: self.chain.best().limits.profile,
             ..BucketConfig::default()
         };
-        self.provider().create_bucket(id, config).unwrap();
+        let provider = self.provider();
+        provider.assume_chain_hashing(config.profile).unwrap();
+        provider.create_bucket(id, config).unwrap();
         let admin = AccountId(self.admin.public().0);
         self.chain.edit(move |pallet| {
             let info = BucketInfo {

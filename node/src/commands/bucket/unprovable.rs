@@ -1,0 +1,52 @@
+//! `cairn bucket sign-unprovable`: the operator's word that a bucket is signed for
+//! although leaves of it cannot answer a challenge.
+
+use crate::amount;
+use crate::args::Globals;
+use crate::failure::Failure;
+use crate::provider_args::start_on;
+use cairn_node_ext::Access;
+use cairn_primitives::BucketId;
+use serde::Serialize;
+use std::fmt;
+
+#[derive(Serialize)]
+struct Said {
+    bucket: u64,
+    unprovable_leaves: u64,
+    signed_for: bool,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            bucket,
+            unprovable_leaves,
+            signed_for,
+        } = *self;
+        let leaves = amount::counted_as(unprovable_leaves, "leaf", "leaves");
+        match (unprovable_leaves, signed_for) {
+            (0, _) => write!(f, "bucket {bucket} has no leaf that cannot be proven"),
+            (_, true) => write!(
+                f,
+                "bucket {bucket} is signed for from now on, with {leaves} that cannot be proven: a \
+                 challenge of one that was signed costs the stake"
+            ),
+            (_, false) => write!(
+                f,
+                "bucket {bucket} is not signed for any more: it has {leaves} that cannot be proven. \
+                 What was signed before stays signed"
+            ),
+        }
+    }
+}
+
+pub(super) fn run(id: BucketId, no_more: bool, globals: &Globals) -> Result<(), Failure> {
+    let provider = start_on(globals.open(Access::ReadWrite)?)?;
+    let unprovable_leaves = provider.sign_unprovable(id, !no_more)?;
+    globals.output().answer(&Said {
+        bucket: id.0,
+        unprovable_leaves,
+        signed_for: !no_more,
+    })
+}
