@@ -13,10 +13,14 @@
 //!    take it; a chain that does not judge gets none.
 //! 4. It is made only where nobody can undo it, as far as the chain's rules say:
 //!
-//! | claim | is undone by | and is safe |
+//! | claim | is undone by | and is given without being told to |
 //! |-------|--------------|-------------|
-//! | `Deleted` | another admin, who takes the signer off the members | where the signer is the only admin: the last one cannot be removed |
+//! | `Deleted` | another admin, who takes the signer off the members | where the signer is the only admin: nobody else can, and one who signed a deletion rarely turns on it |
 //! | `Superseded` | a checkpoint of the challenged commitment, or of any other that does not hold the leaf | where no checkpoint can be brought: fewer primary providers have a key than must sign |
+//!
+//! An only admin can still undo its own deletion: it makes a second admin, who
+//! takes the first off, both in front of the answer. Only the signer can do
+//! that, in the last blocks alone, when silence loses as well.
 //!
 //! For a checkpoint `min_providers` signatures of primary providers are enough,
 //! old ones as well as new ones, sent by anybody. Ours over the challenged
