@@ -13,7 +13,7 @@ const REFUSED: i64 = -32_601;
 fn asks_for_a_bucket(stage: &Stage, bucket: u64, headers: &[(&str, &str)]) -> Option<i64> {
     let request = json!({
         "jsonrpc": "2.0", "id": 1, "method": "bucket_create",
-        "params": [bucket, { "hashing": "tagged", "maxBytes": 0 }],
+        "params": [bucket, { "hashing": "plain", "maxBytes": 0 }],
     });
     let json = [("Content-Type", "application/json")];
     let headers = [&json[..], headers].concat();

@@ -110,7 +110,10 @@ fn every_flag_on_the_page_is_one_that_the_program_takes() {
         &["put"],
         &["key", "insert"],
         &["bucket", "accept"],
+        &["bucket", "create"],
         &["bucket", "delete"],
+        &["bucket", "import"],
+        &["bucket", "sign-unprovable"],
     ]
     .map(help)
     .concat();

@@ -338,7 +338,7 @@ fn a_state_that_is_lost_with_its_quota_says_so() {
     let path = folder.path().join("bucket");
     let config = BucketConfig {
         profile: HashingProfile::Tagged,
-        max_bytes: 1000,
+        max_bytes: 10_000,
     };
     let bucket = Bucket::create(&path, ID, config, &Shared::default()).unwrap();
     let content = bucket.ingest(&b"x"[..]).unwrap();
