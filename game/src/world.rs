@@ -210,7 +210,10 @@ impl World {
 
     /// Tells what happens.
     fn tell(&mut self, what: impl Into<String>) {
-        self.story.push(format!("       {}", what.into()));
+        // Where its files are is all that differs from one play to the next.
+        let folder = self.root.path().display().to_string();
+        let what = what.into().replace(&folder, "");
+        self.story.push(format!("       {what}"));
     }
 
     fn fail(&mut self, violation: Violation) {
@@ -435,9 +438,19 @@ impl World {
         if shelf.is_some_and(|shelf| shelf.damaged) {
             return;
         }
-        let Some(house) = &self.house else { return };
+        if let Err(why) = self.answers_all(signed.bucket, &signed.commitment) {
+            let what = format!("{}: {why}", words_of(signed));
+            self.fail(Violation::Unanswerable { what });
+        }
+    }
+
+    /// Whether each leaf of a commitment can be answered as the chain wants it,
+    /// or why one cannot. Where nothing runs, nothing is tried.
+    fn answers_all(&self, bucket: BucketId, commitment: &Commitment) -> Result<(), String> {
+        let Some(house) = &self.house else {
+            return Ok(());
+        };
         let limits = self.chain.lock().limits();
-        let commitment = &signed.commitment;
         let at = At::RootOf {
             root: commitment.mmr_root,
             tree: commitment.start_seq,
@@ -447,25 +460,20 @@ impl World {
                 leaf_index: LeafIndex(leaf),
                 chunk_index: ChunkIndex(0),
             };
-            let answered = house.provider().answer(signed.bucket, at, location);
-            let checked = answered
-                .map_err(|error| error.to_string())
-                .and_then(|answer| {
-                    chain_rule::proof_response(
-                        limits.profile,
-                        &answer.chunk_data,
-                        &answer.mmr_proof,
-                        &answer.chunk_proof,
-                        chunk_tree::slot(location.chunk_index, answer.mmr_proof.leaf.data_size),
-                        &commitment.mmr_root,
-                    )
-                    .map_err(|refusal| refusal.to_string())
-                });
-            if let Err(why) = checked {
-                let what = format!("leaf {leaf} of {}: {why}", words_of(signed));
-                return self.fail(Violation::Unanswerable { what });
-            }
+            let of_leaf = |why: String| format!("leaf {leaf}: {why}");
+            let answered = house.provider().answer(bucket, at, location);
+            let answer = answered.map_err(|error| of_leaf(error.to_string()))?;
+            chain_rule::proof_response(
+                limits.profile,
+                &answer.chunk_data,
+                &answer.mmr_proof,
+                &answer.chunk_proof,
+                chunk_tree::slot(location.chunk_index, answer.mmr_proof.leaf.data_size),
+                &commitment.mmr_root,
+            )
+            .map_err(|refusal| of_leaf(refusal.to_string()))?;
         }
+        Ok(())
     }
 
     /// Whether the provider says so where the chain holds it to what is not here.
@@ -505,6 +513,13 @@ impl World {
             }
         }
         if let Some((id, commitment)) = silent {
+            // A copy may have leaves that were signed only after it was made; then
+            // what was signed is noted again, by the chain's word.
+            if self.answers_all(id, &commitment).is_ok() {
+                let shelf = self.held.buckets.entry(id).or_default();
+                shelf.promises.insert(key(&commitment));
+                return;
+            }
             let what = format!(
                 "the snapshot of bucket {id} has our bit, with {} leaves from {} that are not here",
                 commitment.leaf_count, commitment.start_seq

@@ -60,9 +60,9 @@ impl Bucket {
         let copy = Copy::of(self, shared, progress)?;
         let room = Room::at(destination, self.path(), shared);
         let shared_files = match form {
-            Form::Folder => copy.to_folder(staging.path(), room, progress)?,
+            Form::Folder => copy.to_folder(staging.work_path(), room, progress)?,
             Form::Archive => {
-                copy.to_archive_file(staging.path(), room, progress)?;
+                copy.to_archive_file(staging.work_path(), room, progress)?;
                 0
             }
         };
@@ -108,7 +108,7 @@ impl Copy {
     ) -> Result<Self, TransferError> {
         bucket.usable()?;
         let staging = Staging::beside(bucket.path())?;
-        let path = staging.path().join(DATABASE_DIR);
+        let path = staging.work_path().join(DATABASE_DIR);
         bucket.checkpoint(&path)?;
         let origin = || path.display().to_string();
         let files = hashed_files(&path, progress)?;
@@ -126,7 +126,10 @@ impl Copy {
     }
 
     fn path_of(&self, file: &ManifestFile) -> PathBuf {
-        self.staging.path().join(DATABASE_DIR).join(file.name())
+        self.staging
+            .work_path()
+            .join(DATABASE_DIR)
+            .join(file.name())
     }
 
     /// The manifest, if whoever imports it will read so much.
@@ -140,7 +143,7 @@ impl Copy {
             return Ok(json);
         }
         Err(TransferError::Manifest {
-            origin: self.staging.path().display().to_string(),
+            origin: self.staging.work_path().display().to_string(),
             fault: ManifestFault::TooLong,
         })
     }
@@ -239,7 +242,7 @@ impl Copy {
 
     fn altered(&self, file: &ManifestFile, what: String) -> TransferError {
         TransferError::Altered {
-            origin: self.staging.path().display().to_string(),
+            origin: self.staging.work_path().display().to_string(),
             file: file.name().to_owned(),
             what,
         }

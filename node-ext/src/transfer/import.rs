@@ -154,9 +154,9 @@ impl Import<'_> {
         manifest: Option<&Manifest>,
         bytes: u64,
     ) -> Result<Imported, TransferError> {
-        files::sync_folder(staging.path())?;
+        files::sync_folder(staging.work_path())?;
         let bucket =
-            Bucket::open(staging.path(), Access::ReadWrite, self.shared).map_err(|fault| {
+            Bucket::open(staging.work_path(), Access::ReadWrite, self.shared).map_err(|fault| {
                 TransferError::Unsound {
                     origin: self.origin.clone(),
                     fault,
@@ -181,7 +181,7 @@ impl Import<'_> {
             origin: self.origin.clone(),
             source,
         })?;
-        files::sync_folder(staging.path())?;
+        files::sync_folder(staging.work_path())?;
         let path = self.buckets.join(bucket_dir_name(id));
         staging.publish(&path).map_err(|error| match error {
             TransferError::Exists { path } => TransferError::Taken { bucket: id, path },

@@ -101,7 +101,7 @@ impl Staging {
     }
 
     /// Where it is to be made.
-    pub(super) fn path(&self) -> &Path {
+    pub(super) fn work_path(&self) -> &Path {
         &self.work
     }
 
@@ -202,7 +202,7 @@ fn remove(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 impl Staging {
     /// Leaves all where it is, without its lock.
-    pub(super) fn as_if_killed(mut self) {
+    pub(super) fn leave_as_killed(mut self) {
         self.is_ours = false;
     }
 

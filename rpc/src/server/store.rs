@@ -196,6 +196,10 @@ impl BucketStoreApiServer for ProviderRpc {
         let may_delete = self.may_delete(id).await;
         let job = move |_| {
             let was_signed = this.handle.provider.was_signed(id)?;
+            // A refusal must not hold the bucket, even shortly: challenges of it go on.
+            if was_signed && let Err(why) = &may_delete {
+                return Err(still_promised(id, why));
+            }
             // Asked again when nobody can sign any more.
             let is_unsigned = |record: &BucketRecord| !was_signed && record.signed.is_none();
             let may = |record: Option<&BucketRecord>| {

@@ -164,7 +164,7 @@ impl Import<'_> {
             let from = path.join(&name);
             let fault = TransferError::io("read", &from);
             let mut source = open_regular(&from).map_err(&fault)?;
-            let to = staging.path().join(&name);
+            let to = staging.work_path().join(&name);
             let room = Room::of_base_path(self.shared);
             files::write_new(&to, &mut source, room, &fault, |more| meter.add(more))?;
         }
@@ -217,7 +217,7 @@ fn take(
 ) -> Result<(), TransferError> {
     // One byte more says that there is more.
     let mut source = Hashed::new(source.take(file.size().saturating_add(1)));
-    let to = staging.path().join(file.name());
+    let to = staging.work_path().join(file.name());
     files::write_new(&to, &mut source, room, read_fault, |more| meter.add(more))?;
     source.check(file).map_err(|what| TransferError::Altered {
         origin: origin.into(),

@@ -16,7 +16,7 @@ fn what_an_export_left_behind_is_removed_by_the_next() {
         // As a process leaves it that is killed: its lock is gone with it.
         let left = Staging::outgoing(&fixture.out()).unwrap();
         left_behind(left.path());
-        left.as_if_killed();
+        left.leave_as_killed();
         assert!(fixture.folder.path().join("out.exporting").is_dir());
         let beside = format!("{}.exporting", bucket_dir_name(ID));
         left_behind(&fixture.here().join(&beside));

@@ -1,0 +1,32 @@
+//! The game, for as long as `CAIRN_GAME_SECONDS` says, and for two minutes
+//! otherwise; from the game `CAIRN_GAME_SEED` on, and otherwise from the first.
+
+use cairn_game::{Hunt, hunt};
+use std::time::Duration;
+
+fn number(name: &str, usual: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(usual, |text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text} is no number"))
+    })
+}
+
+#[test]
+fn the_opponent_finds_nothing() {
+    let report = hunt(Hunt {
+        seed: number("CAIRN_GAME_SEED", 1),
+        time: Duration::from_secs(number("CAIRN_GAME_SECONDS", 120)),
+        shrinking: Duration::from_secs(120),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        all: false,
+    });
+    println!("{report}");
+    assert!(report.findings.is_empty(), "{report}");
+    // A game in which nothing happens finds nothing either.
+    assert!(report.games > 0 && report.challenges > report.games);
+    assert!(
+        report.void * 2 < report.games,
+        "most games come to nothing: {report}"
+    );
+}
