@@ -53,8 +53,11 @@ const SINGLE: &[(Kind, u32)] = &[
     (Kind::OtherChain, 1),
 ];
 
-/// Plans: each kind with its arguments, where they matter.
-const PLANS: &[&[(Kind, Option<u8>, Option<u8>)]] = &[
+/// A kind of move with its arguments, where they matter.
+type PlannedMove = (Kind, Option<u8>, Option<u8>);
+
+/// Plans, move by move.
+const PLANS: &[&[PlannedMove]] = &[
     // A bucket grows, and the chain hears of it.
     &[(Kind::Put, None, None), (Kind::Blocks, Some(4), None)],
     // It is cut and grows again.

@@ -24,7 +24,7 @@ impl World {
     }
 
     pub(super) fn open(&mut self, a: u8, b: u8) {
-        let (min, window) = (1 + u32::from(a % 4 == 3), b % 3 == 0);
+        let (min, window) = (1 + u32::from(a % 4 == 3), b.is_multiple_of(3));
         if self.chain.lock().buckets() >= 4 {
             return;
         }

@@ -15,7 +15,7 @@ fn what_an_export_left_behind_is_removed_by_the_next() {
         let fixture = Fixture::new();
         // As a process leaves it that is killed: its lock is gone with it.
         let left = Staging::outgoing(&fixture.out()).unwrap();
-        left_behind(left.path());
+        left_behind(left.work_path());
         left.leave_as_killed();
         assert!(fixture.folder.path().join("out.exporting").is_dir());
         let beside = format!("{}.exporting", bucket_dir_name(ID));
@@ -60,7 +60,7 @@ fn l7_nothing_is_removed_for_an_export_that_no_export_has_made() {
 fn l7_what_another_process_is_exporting_is_left_to_it() {
     let fixture = Fixture::new();
     let theirs = Staging::outgoing(&fixture.out()).unwrap();
-    left_behind(theirs.path());
+    left_behind(theirs.work_path());
     theirs.forget_in_this_process();
     let shared = Shared::default();
     let bucket = fixture.bucket();
@@ -69,7 +69,7 @@ fn l7_what_another_process_is_exporting_is_left_to_it() {
         matches!(refused, Err(TransferError::Exists { .. })),
         "{refused:?}"
     );
-    assert!(theirs.path().is_dir());
+    assert!(theirs.work_path().is_dir());
 }
 
 #[test]
