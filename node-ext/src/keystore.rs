@@ -270,7 +270,7 @@ mod tests {
         let file = folder.path().join("base/keystore").join(file_name(&key));
         for exposed in [0o640, 0o604, 0o660] {
             std::fs::set_permissions(&file, PermissionsExt::from_mode(exposed)).unwrap();
-            assert_eq!(keys.exposed().unwrap(), [file.clone()]);
+            assert_eq!(keys.exposed().unwrap(), std::slice::from_ref(&file));
             assert_eq!(keys.signer(None).unwrap().public(), key);
         }
     }
