@@ -243,8 +243,11 @@ impl Retention {
                 retired.map(|retired| Judged::all_kept(retired, why))
             }
             Ok(()) => {
+                let best = self.asking.is_free_in_best_block(id).await?;
                 let trees = self.asking.trees(id).await?;
-                trees.map(|trees| Judged::by_rule(&trees, |going| says.may_go(going, free)))
+                trees.map(|trees| {
+                    Judged::by_rule(&trees, |going| best.and_then(|()| says.may_go(going, free)))
+                })
             }
         };
         Ok(judged.unwrap_or_else(|error| {

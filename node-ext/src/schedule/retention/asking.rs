@@ -118,7 +118,28 @@ impl Asking {
             return Ok(Err(why));
         }
         let trees = self.trees(id).await??;
-        Ok(says.may_go(&trees.whole, free))
+        if let Err(why) = says.may_go(&trees.whole, free) {
+            return Ok(Err(why));
+        }
+        self.is_free_in_best_block(id).await
+    }
+
+    /// Whether nothing holds the account in the best block either. An agreement
+    /// that was made a moment ago is in no finalized block yet, and what is let
+    /// go now would be missing once it is.
+    pub(super) async fn is_free_in_best_block(
+        &self,
+        id: BucketId,
+    ) -> Result<Result<(), Kept>, NotJudged> {
+        let best = match self.chain.best_head().await {
+            Ok(best) => best,
+            // The finalized block is then all that is known.
+            Err(ChainError::Unsupported(_)) => return Ok(Ok(())),
+            Err(error) => return Err(error.into()),
+        };
+        let look = self.look(best).await?;
+        let info = self.bucket(&look, id).await?;
+        Ok(look.says(info.as_ref(), id).is_free())
     }
 
     /// The trees of a bucket with all that was signed of them.

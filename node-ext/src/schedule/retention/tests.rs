@@ -251,6 +251,29 @@ async fn s1c_what_is_let_go_leaves_tombstones_and_an_agreement_over_them_raises_
 }
 
 #[tokio::test]
+async fn s1c_an_agreement_that_only_the_best_block_has_holds_what_was_signed() {
+    let (village, signed, mut retention) = pruned();
+    let mut clock = Clock::new();
+    leave(&village);
+    let mut finalized = block(&village, &mut retention, &mut clock).await;
+    for _ in 0..LIMITS.challenge_period {
+        finalized = block(&village, &mut retention, &mut clock).await;
+    }
+    assert!(is_provable(&village, &signed));
+    // At the next finalized head it may go; the block after that has a new agreement.
+    let next = village.chain.add_block();
+    come_back(&village, 0);
+    village.chain.add_block();
+    village.chain.finalize_to(next.number);
+    assert_eq!(next.number, finalized.number + 1);
+    for _ in 0..3 {
+        retention.saw(next, clock.next()).await;
+    }
+    assert!(is_provable(&village, &signed));
+    assert_eq!(kept(&retention), [Kept::Primary]);
+}
+
+#[tokio::test]
 async fn s1c_a_challenge_that_names_what_was_let_go_raises_the_alarm() {
     let (village, signed, mut retention) = pruned();
     let mut clock = Clock::new();
