@@ -21,6 +21,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unpromised;
 mod unprovable;
 
 pub use report::{Finding, FsckReport, Remedy};

@@ -6,7 +6,7 @@ use super::commit::Additions;
 use crate::engine::{Durability, Engine, EngineError, Family};
 use crate::layout::{self, StateRecord};
 use cairn_primitives::mmr::Frontier;
-use cairn_primitives::{H256, LeafIndex, MmrLeaf};
+use cairn_primitives::{H256, LeafCount, LeafIndex, MmrLeaf};
 use codec::{DecodeAll, Encode};
 
 /// Leaves that are read, and whose nodes are written, at once.
@@ -35,6 +35,34 @@ pub(crate) fn regrow(engine: &Engine, target: &StateRecord) -> Result<bool, Engi
     batch.put(Family::Tree, layout::STATE_KEY, &state.encode());
     engine.write(batch, Durability::Synced)?;
     Ok(true)
+}
+
+/// The state that a tree had at fewer leaves than it has, from those that are
+/// stored; `None` where one of them is not here.
+pub(crate) fn at_count(
+    engine: &Engine,
+    state: &StateRecord,
+    count: LeafCount,
+) -> Result<Option<StateRecord>, EngineError> {
+    let first = state.tree.of_leaf(LeafIndex(0)).map(layout::leaf_key);
+    let first = first.map(|key| engine.get_uncached(Family::Tree, key.as_ref()));
+    let first = first.transpose()?.flatten();
+    let Some(first) = first.and_then(|leaf| MmrLeaf::decode_all(&mut &leaf[..]).ok()) else {
+        return Ok(None);
+    };
+    let target = StateRecord {
+        count,
+        // What stood before the tree's first leaf.
+        total_size: first.total_size.saturating_sub(first.data_size),
+        ..state.clone()
+    };
+    let grown = grow(engine, &target, |_| Ok(()))?;
+    Ok(grown.map(|grown| StateRecord {
+        total_size: grown.total_size,
+        root: grown.root,
+        peaks: grown.frontier.peaks().to_vec(),
+        ..target
+    }))
 }
 
 /// The tip over the tree's leaves; `None` where one of them is not here.

@@ -2,7 +2,7 @@
 //! journal has leaves, promises and the inner nodes of content, and blob files
 //! have chunks, whether a table points at them or not.
 
-use super::Lost;
+use super::{Lost, unpromised};
 use crate::bucket::regrow::regrow;
 use crate::engine::file_list::blob_files;
 use crate::engine::{
@@ -148,9 +148,11 @@ pub(crate) fn after_damage(
     bucket: BucketId,
 ) -> Result<(), EngineError> {
     let put_back = put_back(engine, kept, bucket, false)?;
+    let dropped = unpromised::drop_lost(engine, kept, bucket)?;
     engine.flush(Family::Content)?;
     engine.flush(Family::Tree)?;
-    if has_newest(engine, kept, bucket)? {
+    // What was dropped stands in the old journal alone, which is kept aside.
+    if dropped > 0 || has_newest(engine, kept, bucket)? {
         engine.settle_journal(put_back.number)?;
     }
     Ok(())

@@ -380,3 +380,46 @@ fn i1_no_content_changes_while_a_bucket_copies_itself() {
     assert!(is_held, "an upload could go on");
     assert!(bucket.content.try_lock().is_some());
 }
+
+#[test]
+fn i1_a_salvage_drops_leaves_that_nobody_was_promised_and_whose_content_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let base = crate::BasePath::create(folder.path()).unwrap();
+    let shared = Shared::default();
+    let bucket = base
+        .create_bucket(BucketId(9), BucketConfig::default(), &shared)
+        .unwrap();
+    let put = |content: &[u8]| {
+        let content = bucket.ingest(content).unwrap();
+        NewLeaf {
+            data_root: content.data_root,
+            data_size: content.data_size,
+        }
+    };
+    let promised = put(&[1; 3000]);
+    let (committed, _) = bucket.commit_signed(&[promised], &signer()).unwrap();
+    let large: Vec<u8> = (0..3 * CHUNK_BYTES).map(|at| (at >> 16) as u8).collect();
+    let (lost, later) = (put(&large), put(&[2; 3000]));
+    bucket.commit(&[lost, later], Durability::Synced).unwrap();
+    // The log was torn where one chunk stood.
+    let chunk = HashingProfile::Plain.chunk(&large[CHUNK_BYTES..2 * CHUNK_BYTES]);
+    let mut batch = bucket.engine.batch();
+    batch.delete(Family::Content, layout::chunk_key(&chunk));
+    batch.delete(Family::Content, layout::chunk_length_key(&chunk));
+    bucket.engine.write(batch, Durability::Synced).unwrap();
+    bucket.close().unwrap();
+
+    let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap().bucket;
+    assert_eq!(salvaged.commitment(), committed.commitment);
+    let report = crate::fsck::fsck(&salvaged, |_| {}).unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    // What is left of the content does not pass for all of it.
+    let refused = salvaged.commit(&[lost], Durability::Synced).unwrap_err();
+    assert!(
+        matches!(refused, CommitError::UnknownDataRoot { .. }),
+        "{refused}"
+    );
+    let again = salvaged.ingest(&large[..]).unwrap();
+    assert_eq!(again.data_root, lost.data_root);
+    salvaged.commit(&[lost], Durability::Synced).unwrap();
+}

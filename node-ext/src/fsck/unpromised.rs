@@ -1,0 +1,271 @@
+//! Leaves at the end of a tree that nobody was promised, and whose content went
+//! with a damaged log. A salvage drops them: kept, they would be signed with the
+//! next commitment, and could not be answered for.
+
+use super::Lost;
+use super::second_copy::refill;
+use crate::bucket::regrow;
+use crate::engine::{Durability, Engine, EngineError, Family};
+use crate::layout::{self, InteriorValue, PromiseValue, StateRecord, Usage};
+use cairn_primitives::chunk_tree::{CHUNK_BYTES, padding};
+use cairn_primitives::mmr::node_count;
+use cairn_primitives::{
+    BucketId, H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Position, Sequence,
+};
+use codec::{DecodeAll, Encode};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// The most levels that a chunk tree has: a bound for trees that hold themselves.
+const MAX_LEVELS: u32 = 64;
+
+/// Drops from the first leaf on that was not promised and whose content neither
+/// the database nor the files in `folder` have. Returns how many leaves.
+pub(super) fn drop_lost(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+) -> Result<u64, EngineError> {
+    let state = engine.get_uncached(Family::Tree, layout::STATE_KEY)?;
+    let Some(state) = state.and_then(|state| StateRecord::parse(&state).ok()) else {
+        return Ok(0);
+    };
+    let count = state.count.get();
+    let mut whole = promised(engine, state.tree)?.min(count);
+    while whole < count {
+        let leaf = leaf(engine, state.tree, whole)?;
+        let is_whole = match leaf {
+            Some(leaf) => is_whole(engine, folder, bucket, state.profile, &leaf)?,
+            None => false,
+        };
+        if !is_whole {
+            break;
+        }
+        whole = whole.saturating_add(1);
+    }
+    if whole == count {
+        return Ok(0);
+    }
+    let shorter = LeafCount::new(whole).map(|whole| regrow::at_count(engine, &state, whole));
+    let Some(shorter) = shorter.transpose()?.flatten() else {
+        return Ok(0);
+    };
+    let mut batch = engine.batch();
+    batch.put(Family::Tree, layout::STATE_KEY, &shorter.encode());
+    let mut dropped_leaves = HashSet::new();
+    for index in whole..count {
+        if let Some(sequence) = state.tree.of_leaf(LeafIndex(index)) {
+            dropped_leaves.insert(sequence);
+            batch.delete(Family::Tree, layout::leaf_key(sequence));
+        }
+    }
+    // A node whose content is gone would pass for content that is here.
+    let broken = broken_nodes(engine, state.profile, &dropped_leaves)?;
+    for hash in &broken {
+        batch.delete(Family::Content, layout::interior_key(hash));
+    }
+    batch.put(
+        Family::Content,
+        layout::USAGE_KEY,
+        &counted(engine, &broken)?.encode(),
+    );
+    for position in node_count(shorter.count)..node_count(state.count) {
+        let key = layout::node_key(state.tree, Position(position));
+        batch.delete(Family::Tree, key);
+    }
+    engine.write(batch, Durability::Synced)?;
+    let dropped = count.saturating_sub(whole);
+    tracing::warn!(
+        %bucket, dropped, left = whole,
+        "leaves that nobody was promised are dropped, since their content was lost with the log"
+    );
+    Ok(dropped)
+}
+
+/// How many leaves of a tree were promised.
+fn promised(engine: &Engine, tree: Sequence) -> Result<u64, EngineError> {
+    let mut most = 0;
+    for entry in engine.scan(Family::Tree, layout::PROMISES)? {
+        let (key, value) = entry?;
+        let of = layout::parse_promise_key(&key).map(|(_, of)| of);
+        if let Some(value) = PromiseValue::parse(&value).filter(|_| of == Some(tree)) {
+            most = most.max(value.count.get());
+        }
+    }
+    Ok(most)
+}
+
+fn leaf(engine: &Engine, tree: Sequence, index: u64) -> Result<Option<MmrLeaf>, EngineError> {
+    let Some(sequence) = tree.of_leaf(LeafIndex(index)) else {
+        return Ok(None);
+    };
+    let leaf = engine.get_uncached(Family::Tree, layout::leaf_key(sequence).as_ref())?;
+    Ok(leaf.and_then(|leaf| MmrLeaf::decode_all(&mut &leaf[..]).ok()))
+}
+
+/// The nodes under dropped leaves under which content is lost, but for those
+/// that other leaves have too: these still lead to what is left of it.
+fn broken_nodes(
+    engine: &Engine,
+    profile: HashingProfile,
+    dropped: &HashSet<Sequence>,
+) -> Result<HashSet<H256>, EngineError> {
+    let mut nodes = Nodes {
+        engine,
+        profile,
+        whole: HashMap::new(),
+    };
+    let (mut of_dropped, mut of_kept) = (Vec::new(), Vec::new());
+    for entry in engine.scan(Family::Tree, layout::LEAVES)? {
+        let (key, leaf) = entry?;
+        let sequence = key.get(1..9).and_then(|number| number.try_into().ok());
+        let sequence = sequence.map(|number| Sequence(u64::from_be_bytes(number)));
+        let leaf = MmrLeaf::decode_all(&mut &leaf[..]).ok();
+        let Some((sequence, leaf)) = sequence.zip(leaf) else {
+            continue;
+        };
+        match dropped.contains(&sequence) {
+            true => of_dropped.push(leaf.data_root),
+            false => of_kept.push(leaf.data_root),
+        }
+    }
+    for root in of_dropped {
+        nodes.is_whole(root, MAX_LEVELS)?;
+    }
+    let lost = |(hash, is_whole): (H256, bool)| (!is_whole).then_some(hash);
+    let mut broken: HashSet<H256> = nodes.whole.into_iter().filter_map(lost).collect();
+    if broken.is_empty() {
+        return Ok(broken);
+    }
+    let mut seen = HashSet::new();
+    let mut to_visit = of_kept;
+    while let Some(hash) = to_visit.pop() {
+        if !seen.insert(hash) {
+            continue;
+        }
+        broken.remove(&hash);
+        if let Some(value) = node(engine, &hash)?
+            && value.subtree.height() > 1
+        {
+            to_visit.extend([value.left, value.right]);
+        }
+    }
+    Ok(broken)
+}
+
+/// Nodes of chunk trees, and whether all that is under each is here.
+struct Nodes<'e> {
+    engine: &'e Engine,
+    profile: HashingProfile,
+    whole: HashMap<H256, bool>,
+}
+
+impl Nodes<'_> {
+    /// Whether all is here under a node that is; one that is not is not noted.
+    fn is_whole(&mut self, hash: H256, levels: u32) -> Result<bool, EngineError> {
+        if let Some(is_whole) = self.whole.get(&hash) {
+            return Ok(*is_whole);
+        }
+        let Some(value) = node(self.engine, &hash)?.filter(|_| levels > 0) else {
+            return Ok(false);
+        };
+        let height = value.subtree.height();
+        let mut is_whole = true;
+        for child in [value.left, value.right] {
+            is_whole &= if child == padding(self.profile, height.saturating_sub(1)) {
+                true
+            } else if height > 1 {
+                self.is_whole(child, levels.saturating_sub(1))?
+            } else {
+                let key = layout::chunk_length_key(&child);
+                self.engine.get_uncached(Family::Content, &key)?.is_some()
+            };
+        }
+        self.whole.insert(hash, is_whole);
+        Ok(is_whole)
+    }
+}
+
+fn node(engine: &Engine, hash: &H256) -> Result<Option<InteriorValue>, EngineError> {
+    let value = engine.get_uncached(Family::Content, &layout::interior_key(hash))?;
+    Ok(value.and_then(|value| InteriorValue::parse(&value)))
+}
+
+/// What is stored, without some nodes.
+fn counted(engine: &Engine, without: &HashSet<H256>) -> Result<Usage, EngineError> {
+    let mut usage = Usage::default();
+    for entry in engine.scan(Family::Content, layout::INTERIOR_NODES)? {
+        let (key, _) = entry?;
+        let hash = layout::parse_content_key(&key).map(|(_, hash)| hash);
+        if hash.is_none_or(|hash| !without.contains(&hash)) {
+            usage.interior_nodes = usage.interior_nodes.saturating_add(1);
+        }
+    }
+    for entry in engine.scan(Family::Content, layout::CHUNK_LENGTHS)? {
+        let (_, length) = entry?;
+        let length = layout::parse_chunk_length(&length).unwrap_or(0);
+        usage.chunks = usage.chunks.saturating_add(1);
+        usage.bytes = usage.bytes.saturating_add(length.into());
+    }
+    Ok(usage)
+}
+
+/// Whether all content under a leaf is here, or could be put back.
+fn is_whole(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    profile: HashingProfile,
+    leaf: &MmrLeaf,
+) -> Result<bool, EngineError> {
+    let lost = lost_under(engine, profile, leaf)?;
+    if lost.is_nothing() {
+        return Ok(true);
+    }
+    refill(engine, folder, bucket, &lost)?;
+    Ok(lost_under(engine, profile, leaf)?.is_nothing())
+}
+
+/// What is not here of the content under a leaf, as far down as nodes lead.
+fn lost_under(
+    engine: &Engine,
+    profile: HashingProfile,
+    leaf: &MmrLeaf,
+) -> Result<Lost, EngineError> {
+    let mut lost = Lost {
+        profile,
+        ..Lost::default()
+    };
+    let has = |key: &[u8]| engine.get_uncached(Family::Content, key);
+    let root = leaf.data_root;
+    let is_chunk = usize::try_from(leaf.data_size).is_ok_and(|size| size <= CHUNK_BYTES);
+    if is_chunk && has(&layout::chunk_length_key(&root))?.is_some() {
+        return Ok(lost);
+    }
+    let mut seen = HashSet::new();
+    let mut to_visit = vec![root];
+    while let Some(hash) = to_visit.pop() {
+        if !seen.insert(hash) {
+            continue;
+        }
+        let Some(value) = node(engine, &hash)? else {
+            match is_chunk && hash == root {
+                true => lost.chunks.insert(hash),
+                false => lost.nodes.insert(hash),
+            };
+            continue;
+        };
+        let height = value.subtree.height();
+        for child in [value.left, value.right] {
+            if child == padding(profile, height.saturating_sub(1)) {
+                continue;
+            }
+            if height > 1 {
+                to_visit.push(child);
+            } else if has(&layout::chunk_length_key(&child))?.is_none() {
+                lost.chunks.insert(child);
+            }
+        }
+    }
+    Ok(lost)
+}
