@@ -59,11 +59,11 @@ struct Extrinsic {
 pub(crate) struct Node {
     /// What the runtime does not offer any more.
     pub(crate) unsupported: Vec<Part>,
-    /// What the node fails to tell, for so many blocks more.
+    /// How many blocks more the node fails to tell of itself, and of which methods.
     pub(crate) failing: Vec<(Part, u32)>,
-    /// For so many blocks more it tells of no head.
+    /// How many blocks more it tells of no head.
     pub(crate) lagging: u32,
-    /// For so many blocks more nothing is finalized.
+    /// How many blocks more nothing is finalized.
     pub(crate) stalling: u32,
     /// Blocks that an extrinsic waits for from now on.
     pub(crate) delay: u32,

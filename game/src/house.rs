@@ -165,7 +165,7 @@ impl House {
         &self.handle.provider
     }
 
-    /// Lets the provider work until there is nothing more to do, or for so many
+    /// Lets the provider work until there is nothing more to do, or for this many
     /// steps. Whether it came to an end.
     pub(crate) fn settle(&self, runtime: &Runtime, steps: Option<u32>) -> bool {
         runtime.block_on(async {

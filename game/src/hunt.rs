@@ -16,7 +16,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What a hunt is given.
+/// The settings of a hunt.
 #[derive(Clone, Copy, Debug)]
 pub struct Hunt {
     /// The seed of the first game; each further game has the next.
@@ -46,7 +46,7 @@ pub struct Finding {
     pub after: Duration,
 }
 
-/// What a hunt came to.
+/// The result of a hunt.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Games that were played.

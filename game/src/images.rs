@@ -20,7 +20,7 @@ pub(crate) struct Shelf {
     pub(crate) damaged: bool,
 }
 
-/// What a base path holds.
+/// The contents of a base path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) buckets: BTreeMap<BucketId, Shelf>,

@@ -68,7 +68,7 @@ impl pallet_storage_provider::Config for Chainlet {
 
 /// What each account begins with.
 const BALANCE: u128 = 1_000_000_000;
-/// What a provider stands to lose.
+/// The stake of a provider.
 pub(crate) const STAKE: u128 = 500_000;
 
 /// Everybody on chain. All but [`Who::Us`] are the opponent's.

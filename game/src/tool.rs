@@ -78,7 +78,7 @@ pub(crate) fn put_offline(
     signed.map(|(_, signed)| signed).map_err(said)
 }
 
-/// The newest commitment, signed, for whoever asks: the RPC's
+/// The newest commitment, signed, for anyone who asks: the RPC's
 /// `bucket_commitment`.
 pub(crate) fn newest_signed(house: &House, bucket: BucketId) -> Result<SignedCommitment, Refused> {
     let signed = house.provider().sign_again(bucket, &house.signer);

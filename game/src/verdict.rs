@@ -1,4 +1,4 @@
-//! What a game came to.
+//! The result of a game.
 
 use cairn_primitives::challenge::SlashReason;
 use std::fmt;

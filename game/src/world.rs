@@ -299,7 +299,7 @@ impl World {
         *self.mirror.lock() = newest.collect();
     }
 
-    /// As much time passes as so many anchor blocks take.
+    /// As much time passes as this number of anchor blocks takes.
     fn pass(&self, blocks: u32) {
         let seconds = u64::from(blocks) * SECONDS_A_BLOCK;
         self.passed.fetch_add(seconds, Ordering::Relaxed);

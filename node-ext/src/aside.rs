@@ -49,7 +49,7 @@ fn free_name(bucket: &Path, ending: &str) -> Result<PathBuf> {
 pub(crate) fn copy_files(from: &Path, to: &Path) -> Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
-        // What a repair of RocksDB's has put aside is of no use to the next.
+        // Files that RocksDB's own repair has put aside are of no use to the next one.
         if entry.file_type()?.is_dir() {
             continue;
         }

@@ -11,7 +11,7 @@ use crate::layout::{BUCKETS_DIR, KEYSTORE_DIR, LOCK_FILE, bucket_dir_name, parse
 use crate::space::DiskGuard;
 use cairn_primitives::BucketId;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -123,7 +123,7 @@ impl BasePath {
         }
     }
 
-    /// The same, with so many bytes of its disk kept from what clients bring;
+    /// The same, with this many bytes of its disk kept from uploads;
     /// without a number the usual ones, see [`DiskGuard::of_path`].
     pub fn with_reserve(self, reserve: Option<u64>) -> Self {
         Self { reserve, ..self }
@@ -275,6 +275,17 @@ fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError>
             Ok(None)
         }
         Err(source) => Err(io("open", path, source)),
+    }
+}
+
+/// The first bytes of a file that has no more than some; `None` where there is none.
+pub(crate) fn read_small(path: &Path, most: u64) -> Result<Option<Vec<u8>>, BasePathError> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(io("read", path, source)),
     }
 }
 

@@ -302,7 +302,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Fails where the bucket has lost writes that its journal has. For whoever
+    /// Fails where the bucket has lost writes that its journal has. For anyone who
     /// has opened it for reading and is about to open it for writing, which would
     /// remove files that a list of files of before does not name.
     ///
@@ -321,7 +321,7 @@ impl Bucket {
         self.engine.unflushed_bytes()
     }
 
-    /// Whether all that is read here survives the loss of power. What a process wrote that
+    /// Whether all that is read here survives the loss of power. A record that a process wrote that
     /// was killed before its sync, or whose sync failed, is found in the log all the same:
     /// opening for writing puts it into files and syncs those, opening for reading does not.
     pub(crate) fn is_durable(&self) -> Result<bool, EngineError> {

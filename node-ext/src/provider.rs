@@ -355,7 +355,7 @@ impl Provider {
         self.inner.summary(id)
     }
 
-    /// The same for whoever asks: what nobody has looked at yet is opened, but not
+    /// The same for anyone who asks: what nobody has looked at yet is opened, but not
     /// read through, which takes as long as the bucket is large.
     ///
     /// # Errors
@@ -395,7 +395,7 @@ impl Provider {
 
     /// What is noted of the buckets after `after`, in the order of their ids, at
     /// most `limit` of them. None is opened for it, so that it costs the same
-    /// whoever asks, and however soon after the start.
+    /// no matter who asks, and however soon after the start.
     ///
     /// # Errors
     ///

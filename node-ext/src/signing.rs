@@ -1,5 +1,5 @@
 //! The gate: the one place through which every signature of this provider
-//! passes, whoever asks for it.
+//! passes, no matter who asks for it.
 //!
 //! | who asks                                                   | by                              |
 //! |------------------------------------------------------------|---------------------------------|

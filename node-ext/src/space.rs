@@ -31,7 +31,7 @@ const CREDIT_LASTS: Duration = Duration::from_secs(1);
 /// besides it: so that they do not stop and go with each file that comes and goes.
 const BESIDES: u64 = 16;
 
-/// What a disk has, in bytes.
+/// The room on a disk, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskFree {
     /// What may still be written.
@@ -143,7 +143,7 @@ impl DiskGuard {
         self.look(bytes, unwritten()).map(drop)
     }
 
-    /// Whether so much would fit, all of it, without touching the reserve. Stops
+    /// Whether this many bytes would fit without touching the reserve. Stops
     /// nobody else.
     pub(crate) fn would_fit(&self, bytes: u64, unwritten: u64) -> Result<(), DiskReserved> {
         self.leaves(bytes, unwritten, |reserve| reserve)
@@ -158,7 +158,7 @@ impl DiskGuard {
         self.leaves(bytes, unwritten, |reserve| reserve.div_ceil(2))
     }
 
-    /// Whether so much would leave what of the reserve is to be left.
+    /// Whether the reserve would keep its floor with this many bytes taken.
     fn leaves(
         &self,
         bytes: u64,

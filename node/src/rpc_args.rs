@@ -29,8 +29,8 @@ pub(crate) struct RpcArgs {
     /// The same, with unsafe methods for everybody if --rpc-methods says so
     #[arg(long)]
     unsafe_rpc_external: bool,
-    /// Who may call what changes buckets: nobody (safe), whoever shows the token (auto), or also
-    /// whoever reaches the listener without a proxy (unsafe)
+    /// Who may call what changes buckets: nobody (safe), anyone who shows the token (auto), or also
+    /// anyone who reaches the listener without a proxy (unsafe)
     #[arg(long, value_name = "auto|safe|unsafe", default_value = "auto")]
     rpc_methods: RpcMethods,
     /// Websites that may ask by a browser, separated by commas; or `all`. Those that are named here

@@ -26,7 +26,7 @@ pub(crate) struct ScheduleArgs {
     /// registered such: within a network of one's own, or for development
     #[arg(long)]
     allow_private_endpoints: bool,
-    /// Answer without a proof, by a deletion or a newer snapshot, with at most so many anchor
+    /// Answer without a proof, by a deletion or a newer snapshot, with at most this many anchor
     /// blocks left
     #[arg(long, value_name = "BLOCKS", default_value_t = ChallengeConfig::default().claim_within)]
     #[arg(value_parser = clap::value_parser!(u32).range(4..), help_heading = "Challenges")]

@@ -1,5 +1,5 @@
 //! Names of files as people are shown them: a name may hold line ends, codes
-//! that move a terminal's cursor, and bytes that are no text, and whoever made
+//! that move a terminal's cursor, and bytes that are no text, and the person who made
 //! the file chose it.
 
 use crate::hex_text::to_hex;
@@ -45,7 +45,7 @@ pub(crate) fn hex_unless_text(path: &Path) -> Option<String> {
 }
 
 /// A path as a text in JSON; where it is no UTF-8, with U+FFFD for what is not.
-/// For paths that whoever reads it has named.
+/// For paths that their reader has named.
 pub(crate) fn json_path<S: Serializer>(
     path: &impl MaybePath,
     serializer: S,

@@ -26,7 +26,7 @@ pub(crate) struct Found {
 
 impl Found {
     /// Opens what was found, if it is a file still. Below a folder that was named
-    /// no link is followed, whoever has put one there since; and nothing is waited
+    /// no link is followed, even one that was put there since; and nothing is waited
     /// for that never comes, as at a pipe.
     pub(crate) fn open(&self) -> Result<WatchedFile, Failure> {
         let opened = self.open_file();

@@ -1,11 +1,11 @@
-//! What a disk may hold after the power has failed.
+//! The states of a disk that are possible after a loss of power.
 
 use super::history::{Change, Event, History, Inode, Live, Name, ROOT, write};
 use rand::Rng;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-/// What a file system promises of what was not synced; see [the module](super).
+/// The promise of a file system about writes that were not synced; see [the module](super).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guarantees {
     /// Names change in their order.
@@ -14,7 +14,7 @@ pub enum Guarantees {
     Posix,
 }
 
-/// What a name stands for.
+/// The file or folder that a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
     /// A folder.

@@ -5,7 +5,7 @@
 //! system (`history`). For any moment of it, `cut` makes what the disk may hold
 //! when the power fails then, and a test opens that with the code that it tests.
 //!
-//! What a disk may hold is what one of two kinds of file systems promises:
+//! The possible states of a disk follow from the promise of one of two kinds of file systems:
 //!
 //! * [`Guarantees::Journaled`], as ext4, XFS and Btrfs keep it: changes of names take
 //!   effect in their order, so that those up to some moment are there. Those before

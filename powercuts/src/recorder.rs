@@ -227,7 +227,7 @@ impl Recorder {
         }
     }
 
-    /// What a path means: a folder that is watched, and a name in it. Nothing where it
+    /// The meaning of a path: a folder that is watched, and a name in it. Nothing where it
     /// is outside.
     fn place(
         &self,

@@ -32,7 +32,7 @@ pub fn chunk_count(data_size: u64) -> u64 {
 /// Whether the tree of content of `data_size` bytes has slots that only pad it.
 ///
 /// Such a slot has no preimage, and chains do not bound the index of a chunk that
-/// they ask for: whoever asks for one asks for what nobody can answer.
+/// they ask for: anyone who asks for one asks for what nobody can answer.
 pub fn has_padding(data_size: u64) -> bool {
     !chunk_count(data_size).is_power_of_two()
 }

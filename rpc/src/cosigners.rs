@@ -43,7 +43,7 @@ pub struct CosignerLimits {
     pub answer_bytes: u32,
     /// Whether endpoints may lead to addresses that are not public, as within one
     /// network or on one machine: they do not, unless an operator says so, since
-    /// whoever registers one has this provider connect to it.
+    /// anyone who registers one has this provider connect to it.
     pub allow_private: bool,
 }
 

@@ -78,7 +78,7 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Connections at once: 100, as Substrate nodes allow; each is a descriptor.
-    /// Who comes after them takes the place of one of whoever has most, or of one
+    /// Who comes after them takes the place of one of the source that has most, or of one
     /// that asks nothing or has been silent for long, and is hung up on where there
     /// is none.
     pub connections: NonZeroU32,

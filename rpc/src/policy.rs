@@ -1,13 +1,13 @@
 //! Who may call unsafe methods: what changes buckets, and what writes to the
 //! provider's disk. The convention is that of `sc-rpc-api`, but for one thing: to
-//! come from this machine is not enough, since a proxy on it does, and whoever
+//! come from this machine is not enough, since a proxy on it does, and anyone who
 //! else is on it.
 //!
 //! | `--rpc-methods` | the listener is | who may                                   |
 //! |-----------------|-----------------|-------------------------------------------|
 //! | `safe`          | anywhere        | nobody                                    |
-//! | `auto`          | anywhere        | whoever has the token                     |
-//! | `unsafe`        | on loopback     | these, and whoever comes without a proxy  |
+//! | `auto`          | anywhere        | anyone who has the token                     |
+//! | `unsafe`        | on loopback     | these, and anyone who comes without a proxy  |
 //! | `unsafe`        | reached by all  | everybody                                 |
 //!
 //! A website may never, unless the operator has named its origin.
@@ -29,12 +29,12 @@ pub enum DenyUnsafe {
 /// What `--rpc-methods` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RpcMethods {
-    /// Unsafe methods for whoever has the token.
+    /// Unsafe methods for anyone who has the token.
     #[default]
     Auto,
     /// No unsafe methods.
     Safe,
-    /// All methods, for whoever reaches the listener without a proxy; through
+    /// All methods, for anyone who reaches the listener without a proxy; through
     /// one as well, where the listener is not on loopback.
     Unsafe,
 }
@@ -52,7 +52,7 @@ impl FromStr for RpcMethods {
     }
 }
 
-/// What a request says of who makes it.
+/// The marks of a request's origin.
 #[cfg(any(feature = "listener", test))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Caller {

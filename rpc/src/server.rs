@@ -57,7 +57,7 @@ impl ProviderRpc {
         self
     }
 
-    /// Takes no leaf whose chunk tree has slots that only pad it, since whoever
+    /// Takes no leaf whose chunk tree has slots that only pad it, since anyone who
     /// challenges one takes the stake.
     #[must_use]
     pub fn refusing_padding(mut self) -> Self {

@@ -1,4 +1,4 @@
-//! The secret that shows a request to be the operator's: whoever has it may call
+//! The secret that shows a request to be the operator's: anyone who has it may call
 //! unsafe methods. An address shows nothing, since a proxy has one as well.
 
 use std::fmt;

@@ -21,7 +21,7 @@ impl World {
         }
     }
 
-    /// The process is killed after so many steps of what it is at.
+    /// The process is killed after this many steps of its work.
     pub(super) fn crash(&mut self, a: u8) {
         if !self.is_calm() {
             return;

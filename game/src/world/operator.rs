@@ -38,7 +38,7 @@ impl World {
         }
     }
 
-    /// What a base path needs that does not open at all: its newest backup.
+    /// Puts the newest backup in the place of a base path that does not open at all.
     fn not_to_be_started(&mut self) {
         let Some(image) = self.backups.last().cloned() else {
             self.tell("nothing starts, and there is no backup");

@@ -1,4 +1,4 @@
-//! What a bucket is charged for: not its content alone, but each record by which
+//! The charge of a bucket: not for its content alone, but for each record by which
 //! it is kept, so that nothing is free that a client can make without end.
 //!
 //! The charge is worked out from what is counted anyway, the usage and the leaf
@@ -109,7 +109,7 @@ impl Bucket {
         self.over(all.saturating_sub(more), more)
     }
 
-    /// Whether the trees alone, with one more of so many leaves, would be charged
+    /// Whether the trees alone, with one more of this many leaves, would be charged
     /// more than the quota. A prune is not held to the quota as what clients bring
     /// is, since it is the way out of a full bucket; but neither may one prune
     /// after another, none of them released, take all of a disk.

@@ -1,4 +1,4 @@
-//! What was signed and let go: that it was is never forgotten, since whoever has
+//! Tombstones of commitments that were signed and let go. They are kept for good, since anyone who has
 //! the signature can ask for it as soon as an agreement lives again.
 
 use super::Bucket;

@@ -98,7 +98,7 @@ impl Bucket {
             || self.unshaped(&child.hash)?.is_some())
     }
 
-    /// What a flagged leaf's data root is, by what is here and not by what the
+    /// The kind of a flagged leaf's data root, by the records here and not by what the
     /// flag says, which tells only of two records of one hash which is meant.
     /// `None` where nothing of it is here.
     pub(crate) fn kind_of(&self, hash: &H256, flagged: Kind) -> Result<Option<Kind>, ProveError> {

@@ -103,7 +103,7 @@ impl SubxtClient {
         Ok(client)
     }
 
-    /// The same, with so much more for whoever makes blocks, in the chain's
+    /// The same, with a tip for the author of the block, in the chain's
     /// smallest unit, where little time is left.
     #[must_use]
     pub const fn with_urgent_tip(mut self, tip: u128) -> Self {
@@ -111,7 +111,7 @@ impl SubxtClient {
         self
     }
 
-    /// Connects, if it is not connected. What a runtime lacks of what answering
+    /// Connects, if it is not connected. Whatever a runtime lacks of what answering
     /// challenges does not take is told in the log.
     ///
     /// # Errors

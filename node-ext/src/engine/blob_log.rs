@@ -30,7 +30,7 @@ pub(crate) struct Blob {
     checksum: u32,
 }
 
-/// What a finished blob file says of itself.
+/// The footer of a finished blob file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BlobTotals {
     /// Number of records.

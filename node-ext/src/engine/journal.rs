@@ -27,7 +27,7 @@ use std::sync::Arc;
 pub(crate) const JOURNAL_FILE: &str = "JOURNAL";
 /// A journal that is being made.
 const UNFINISHED: &str = "JOURNAL.new";
-/// What is not synced is held in memory up to so many bytes.
+/// The most bytes that are held in memory while they are not synced.
 const MOST_HELD: usize = 64 << 10;
 
 /// The journal of an open bucket.

@@ -121,7 +121,7 @@ impl Shared {
         }
     }
 
-    /// Whether so much would fit on the disk, all of it.
+    /// Whether this many bytes would fit on the disk, all of them.
     pub(crate) fn would_fit(&self, bytes: u64) -> Result<(), DiskReserved> {
         match &self.guard {
             Some(guard) => guard.would_fit(bytes, self.unwritten()),

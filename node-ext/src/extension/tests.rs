@@ -12,7 +12,7 @@ use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
 const ID: BucketId = BucketId(7);
 
 /// A provider with one leaf, all of whose parts run, and a challenge of it. The
-/// named methods break off whoever calls them, or are not there.
+/// named methods break off their caller, or are not there.
 async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
     let folder = tempfile::tempdir().unwrap();
     let provider = open(folder.path());
@@ -43,6 +43,7 @@ async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
     };
     let wire = Arc::<Wire>::default();
     let extension = Extension::new(client, provider.clone(), signer, wire, config).unwrap();
+    let mut events = extension.handle().challenges.events();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(extension.run(stopped.map(drop)));
     chain.challenge(Ask {
@@ -56,16 +57,16 @@ async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
         },
         period: None,
     });
-    // Time for the others to break off, and for the answer to come.
-    for _ in 0..30 {
-        let head = chain.advance();
-        for _ in 0..20 {
-            tokio::task::yield_now().await;
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        if chain.finalized().providers[&account.0].defended == 1 && head.number > 10 {
-            break;
-        }
+    // Each head is an event of the answering, which alone is not broken off. Ten
+    // heads are enough for the others to be begun again and to break off again;
+    // a challenge that is not answered is lost at its deadline.
+    let is_judged = || {
+        let info = chain.finalized().providers[&account.0].clone();
+        info.defended + info.lost > 0
+    };
+    while !is_judged() || chain.best_head().number <= 10 {
+        chain.advance();
+        events.changed().await.unwrap();
     }
     let info = chain.finalized().providers[&account.0].clone();
     assert_eq!(

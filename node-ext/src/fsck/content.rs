@@ -55,7 +55,7 @@ pub(super) struct Length {
 enum Step {
     /// To look at what stands under a hash.
     Look(H256, Subtree),
-    /// All under a node was looked at; so many things were wrong before.
+    /// All under a node was looked at; this is how many faults were known before.
     Done(H256, Subtree, u64),
 }
 

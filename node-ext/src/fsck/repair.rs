@@ -142,7 +142,7 @@ pub fn repair(
     })
 }
 
-/// What a check says of a bucket whose database does not open.
+/// The report of a bucket whose database does not open.
 pub(super) fn of_files(error: &OpenError) -> FsckReport {
     let mut report = FsckReport::default();
     report.rebuild("the bucket's files", error, "those of them that are left");

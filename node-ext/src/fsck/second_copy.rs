@@ -22,7 +22,7 @@ const BATCH: usize = 4096;
 /// Chunks that are written in one batch: 4 MiB.
 const CHUNK_BATCH: usize = 16;
 
-/// What a journal had that its database had not.
+/// Records that a journal had and its database had not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PutBack {
     /// Records that were written.

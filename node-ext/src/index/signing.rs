@@ -10,7 +10,7 @@ use codec::{DecodeAll, Encode};
 use std::collections::HashMap;
 
 const RULES_KEY: &[u8] = b"chain-rules";
-/// What the keys of buckets begin with that are signed for although so many of
+/// What the keys of buckets begin with that are signed for although a number of
 /// their leaves cannot be proven.
 const UNPROVABLE: &[u8] = b"sign-unprovable/";
 
@@ -36,7 +36,7 @@ impl Index {
         Ok(self.db.write(batch, true)?)
     }
 
-    /// Buckets that are signed for although so many of their leaves cannot be
+    /// Buckets that are signed for although this number of their leaves cannot be
     /// proven.
     pub(crate) fn signed_unprovable(&self) -> Result<HashMap<BucketId, u64>, IndexError> {
         let mut allowed = HashMap::new();
@@ -52,7 +52,7 @@ impl Index {
         Ok(allowed)
     }
 
-    /// Keeps that a bucket is signed for although so many of its leaves cannot
+    /// Keeps that a bucket is signed for although this number of its leaves cannot
     /// be proven; without a number, that it is not.
     pub(crate) fn sign_unprovable(
         &self,

@@ -111,7 +111,7 @@ pub enum ProviderError {
     },
     /// It has not all that is known to have been signed.
     #[error(
-        "bucket {bucket} is not taken as it is: {lost}. Whoever has a signature over that may \
+        "bucket {bucket} is not taken as it is: {lost}. Anyone who has a signature over that may \
          challenge it, and the stake hangs on it: put a newer copy in its place, or say \
          --even-behind if there is none"
     )]

@@ -164,7 +164,7 @@ fn has_logged(path: &Path) -> bool {
     log_hole::logs_in(path).is_ok_and(|logs| !logs.is_empty())
 }
 
-/// Makes durable what is in a bucket's log: it can be read, and whoever wrote it may have
+/// Makes durable what is in a bucket's log: it can be read, and the process that wrote it may have
 /// ended before it was synced, so that nothing may be signed that stands on it. Where
 /// that fails, the bucket is read all the same; see [`Bucket::is_durable`].
 fn make_durable(path: &Path, id: BucketId, shared: &Shared) {

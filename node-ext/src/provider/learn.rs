@@ -117,7 +117,7 @@ impl Inner {
         }
     }
 
-    /// What a bucket is, by opening it at most: what it holds is not read for it.
+    /// The record of a bucket, by opening it at most: its content is not read for it.
     pub(super) fn look(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
         let noted = self.noted(id);
         if noted.is_current {

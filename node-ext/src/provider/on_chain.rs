@@ -36,7 +36,7 @@ pub struct KnownSigned {
     pub told_by: ToldBy,
 }
 
-/// What a bucket's folder has, and what it has not.
+/// The leaves that a bucket's folder has, and the signed roots that it has not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WouldLose {
     /// The newest commitment that is here.

@@ -5,13 +5,13 @@
 //! chain says of bucket 7 is of another bucket 7, and must move nothing here.
 
 use super::{Provider, ProviderError};
-use crate::base_path::{BasePathError, io};
+use crate::base_path::{BasePathError, io, read_small};
 use crate::index::{Index, IndexError};
 use crate::layout::CHAIN_FILE;
 use cairn_primitives::H256;
 use codec::{Decode, DecodeAll, Encode};
 use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Read, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// The version of what the file holds.
@@ -181,13 +181,9 @@ impl Provider {
 }
 
 fn read(path: &Path) -> Result<Option<OwnChain>, BasePathError> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(io("read", path, source)),
-    }
+    let Some(bytes) = read_small(path, MAX_BYTES)? else {
+        return Ok(None);
+    };
     let kept = parse(&bytes);
     if kept.is_none() {
         tracing::error!(

@@ -51,7 +51,7 @@ impl Provider {
         self.inner.pool.home().gate.off()
     }
 
-    /// Signs nothing any more, whoever asks, until [`Provider::resume_signing`]
+    /// Signs nothing any more, no matter who asks, until [`Provider::resume_signing`]
     /// is called with the same cause. The reason is shown to the operator and to
     /// clients: it says what to do, and names no files.
     pub fn stop_signing(&self, cause: &'static str, reason: impl Into<String>) {

@@ -164,7 +164,7 @@ impl ChallengeScheduler {
     }
 }
 
-/// What a panic said.
+/// The message of a panic.
 pub(crate) fn broke_off(panic: &(dyn Any + Send)) -> String {
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

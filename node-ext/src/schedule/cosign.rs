@@ -110,7 +110,7 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Whether whoever holds this could sign a commitment of that tree.
+    /// Whether the provider that holds this could sign a commitment of that tree.
     pub(crate) fn can_sign(&self, commitment: &Commitment) -> bool {
         match &self.signed {
             Some(signed) => signed == commitment,

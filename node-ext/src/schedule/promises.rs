@@ -63,7 +63,7 @@ pub(crate) fn signed_on_chain(info: &BucketInfo, account: &AccountId) -> Option<
     snapshot.signed_by(place).then_some(snapshot.commitment)
 }
 
-/// What a challenge says was signed. Older chains do not tell for how many
+/// The commitment that a challenge says was signed. Older chains do not tell for how many
 /// leaves, which is 0 here.
 fn signed_in(challenge: &OpenChallenge) -> Commitment {
     Commitment {

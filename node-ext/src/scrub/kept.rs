@@ -3,12 +3,12 @@
 //! lost costs time and nothing else.
 
 use super::{ScrubPoint, ScrubRound};
-use crate::base_path::{BasePath, BasePathError, io};
+use crate::base_path::{BasePath, BasePathError, io, read_small};
 use crate::layout::{SCRUB_DIR, SCRUB_ROUND_FILE, bucket_dir_name};
 use cairn_primitives::BucketId;
 use codec::{Decode, DecodeAll, Encode};
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// The version of what such a file holds.
@@ -71,13 +71,9 @@ impl BasePath {
 }
 
 fn read<K: Decode>(path: &Path) -> Result<Option<K>, BasePathError> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(io("read", path, source)),
-    }
+    let Some(bytes) = read_small(path, MAX_BYTES)? else {
+        return Ok(None);
+    };
     let kept = parse(&bytes);
     if kept.is_none() {
         tracing::warn!(path = %path.display(), "not what a scrub keeps; it begins anew");

@@ -64,7 +64,7 @@ struct State {
     rules: Option<ChainRules>,
     /// Why signing is off as a whole, by who has turned it off.
     off: BTreeMap<&'static str, String>,
-    /// Buckets that the operator has signed for although so many of their leaves
+    /// Buckets that the operator has signed for although this number of their leaves
     /// cannot be proven.
     allowed: HashMap<BucketId, u64>,
 }
@@ -156,7 +156,7 @@ impl Gate {
         is_new
     }
 
-    /// Lets nothing through, whoever asks, until `cause` is taken back.
+    /// Lets nothing through, no matter who asks, until `cause` is taken back.
     pub(crate) fn turn_off(&self, cause: &'static str, reason: String) {
         self.state.write().off.insert(cause, reason);
     }
@@ -171,7 +171,7 @@ impl Gate {
         self.state.read().off.values().next().cloned()
     }
 
-    /// Lets a bucket through although so many of its leaves cannot be proven;
+    /// Lets a bucket through although this number of its leaves cannot be proven;
     /// without a number, no more.
     pub(crate) fn allow_unprovable(&self, bucket: BucketId, leaves: Option<u64>) {
         let allowed = &mut self.state.write().allowed;

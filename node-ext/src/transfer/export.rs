@@ -151,7 +151,7 @@ impl Copy {
     /// Makes a folder of the manifest and the database. Gives how many files
     /// share their bytes with the bucket's.
     ///
-    /// Nothing in it is a link to a file of the bucket: whoever edits the copy
+    /// Nothing in it is a link to a file of the bucket: anyone who edits the copy
     /// would edit the bucket.
     fn to_folder(
         &self,

@@ -42,7 +42,7 @@ pub enum Check {
 /// content that no provable tree has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unprovable {
-    /// It is refused with them: whoever made the bucket says what they are.
+    /// It is refused with them: they say only what the maker of the bucket says.
     #[default]
     Refuse,
     /// It is taken with them, and not signed for on its own.

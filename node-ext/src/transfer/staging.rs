@@ -13,7 +13,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A file in the folder of an unfinished export: without it the folder is
-/// somebody else's, whatever its name. Whoever works there has it locked.
+/// somebody else's, whatever its name. The process that works there has it locked.
 const MARK: &str = "cairn-unfinished-export";
 /// What is in that file.
 const MARK_TEXT: &[u8] =

@@ -69,7 +69,7 @@ pub(crate) enum BucketCommand {
         /// Its id on chain
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
-        /// Also if it has not: whoever challenges what is missing takes the stake
+        /// Also if it has not: anyone who challenges what is missing takes the stake
         #[arg(long)]
         even_behind: bool,
     },

@@ -93,7 +93,7 @@ fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), F
         ));
     }
     let leaves = usize::try_from(Limits::default().leaves).unwrap_or(usize::MAX);
-    // The last of them may be cut into so many.
+    // The last of them may be cut into several.
     let most = match args.cutting() {
         Cutting::WithoutPadding => leaves.saturating_sub(parts::MOST),
         Cutting::OneLeaf => leaves,

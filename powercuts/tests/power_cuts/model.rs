@@ -233,7 +233,7 @@ fn may_hold(done: &[Event], inode: Inode, bytes: &[u8], guarantees: Guarantees) 
         let end = (begin + SECTOR).min(bytes.len());
         let sector = &bytes[begin..end];
         let is_of = |version: &Vec<u8>| {
-            // What a version does not reach was never written, or is lost.
+            // Bytes past the end of a version were never written, or are lost.
             let has = version.len().clamp(begin, end);
             let rest = &sector[has - begin..];
             let is_rest = guarantees == Guarantees::Posix || rest.iter().all(|byte| *byte == 0);

@@ -18,7 +18,7 @@ use url::{Host, Url};
 /// Addresses of one name that are tried.
 const TRIED: usize = 4;
 
-/// What a connection goes over.
+/// The transport of a connection.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<W: AsyncRead + AsyncWrite + Send + Unpin> Wire for W {}

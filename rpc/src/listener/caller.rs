@@ -1,4 +1,4 @@
-//! What a request says of who makes it: whether it has the token, whether it came
+//! The marks of a request's origin: whether it has the token, whether it came
 //! through a proxy, and whether a website makes it.
 
 use super::origin::Origins;

@@ -74,7 +74,7 @@ impl Crowd {
         }
     }
 
-    /// Whether a source may have one more connection, with so many as the most that
+    /// Whether a source may have one more connection, where this number is the most that
     /// one may have: beyond them the one of its own goes that it has used least
     /// recently, if that is not in use.
     pub(super) fn admits(&self, source: Source, most: u32) -> bool {
@@ -100,7 +100,7 @@ impl Crowd {
         self.make_place_of_many(&open, source) || Self::make_place_of_idle(open)
     }
 
-    /// Closes the least recently used connection of whoever has most of them, if
+    /// Closes the least recently used connection of the source that has most of them, if
     /// that is more by two than the newcomer has: so that it is not taken back.
     fn make_place_of_many(&self, open: &[Arc<Valve>], source: Source) -> bool {
         let mut of: HashMap<Source, usize> = HashMap::new();
@@ -170,7 +170,7 @@ mod tests {
         few[0].read(b"pong");
         few[0].is_asked();
         assert!(!crowd.make_place(at("192.0.2.1")));
-        // Whoever has as many as others has no claim to theirs.
+        // A source that has as many as others has no claim to theirs.
         let equal = Crowd::new(1 << 20);
         let all: Vec<_> = (1..=5)
             .flat_map(|number| connect(&equal, &format!("192.0.2.{number}"), 1))

@@ -1,7 +1,7 @@
 //! The port for who looks after the provider: its metrics, and its health once more.
 //! However many crowd around the RPC, what watches the process does not take it for
 //! dead: nobody holds a connection here for long, and who comes takes the place of
-//! whoever came first.
+//! the first that came.
 
 use super::told;
 use crate::server::ProviderRpc;

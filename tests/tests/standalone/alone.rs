@@ -1,4 +1,4 @@
-//! What a provider does where its chain is away, or its disk is full: it starts,
+//! A provider whose chain is away, or whose disk is full: it starts,
 //! serves what it has, says what is wrong, and answers as soon as it can.
 
 use crate::process::program;
@@ -15,7 +15,8 @@ fn readiness(address: SocketAddr) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap())
 }
 
-/// Waits until something is so.
+/// Waits until something is so of a provider, which is another process and tells
+/// of it only when it is asked.
 fn until(is_so: impl Fn() -> bool) {
     while !is_so() {
         std::thread::sleep(Duration::from_millis(50));

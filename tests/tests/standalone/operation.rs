@@ -56,7 +56,7 @@ fn s7a_a_request_that_came_through_a_proxy_is_never_taken_for_the_operators() {
             );
         }
     }
-    // Whoever has the token has it wherever they are.
+    // Anyone who has the token has it wherever they are.
     let stage = Stage::new(&[]);
     let token = stage.authorization();
     let headers = [PROXIED[0], &[("Authorization", token.as_str())]].concat();

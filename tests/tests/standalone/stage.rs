@@ -153,7 +153,7 @@ impl Stage {
         self.provider().check_budget();
     }
 
-    /// Connects as whoever may read the base path.
+    /// Connects as anyone who may read the base path.
     pub(crate) fn connect(&self) -> Client {
         self.try_connect().expect("the provider hung up")
     }

@@ -1,5 +1,5 @@
 //! What may be asked for after an agreement has expired, or anew: each step is a
-//! legal call of somebody who is no provider. What a provider keeps is decided by
+//! legal call of somebody who is no provider. The rule over what to keep is decided by
 //! these.
 
 use crate::Error;

@@ -319,14 +319,18 @@ fn a_base_path_that_was_taken_for_reading_makes_no_bucket() {
     );
 }
 
-#[test]
-fn a_salvaged_bucket_is_kept_as_it_was_beside_what_is_left_of_it() {
+/// A bucket in a base path, where it can be salvaged.
+fn in_a_base_path() -> (tempfile::TempDir, crate::BasePath, Bucket, Shared) {
     let folder = tempfile::tempdir().unwrap();
     let base = crate::BasePath::create(folder.path()).unwrap();
     let shared = Shared::default();
-    let bucket = base
-        .create_bucket(BucketId(9), BucketConfig::default(), &shared)
-        .unwrap();
+    let bucket = base.create_bucket(BucketId(9), BucketConfig::default(), &shared);
+    (folder, base, bucket.unwrap(), shared)
+}
+
+#[test]
+fn a_salvaged_bucket_is_kept_as_it_was_beside_what_is_left_of_it() {
+    let (folder, base, bucket, shared) = in_a_base_path();
     for k in 0..5 {
         let content = bucket.ingest(&[k; 10][..]).unwrap();
         let leaf = NewLeaf {
@@ -383,12 +387,7 @@ fn i1_no_content_changes_while_a_bucket_copies_itself() {
 
 #[test]
 fn i1_a_salvage_drops_leaves_that_nobody_was_promised_and_whose_content_is_lost() {
-    let folder = tempfile::tempdir().unwrap();
-    let base = crate::BasePath::create(folder.path()).unwrap();
-    let shared = Shared::default();
-    let bucket = base
-        .create_bucket(BucketId(9), BucketConfig::default(), &shared)
-        .unwrap();
+    let (_folder, base, bucket, shared) = in_a_base_path();
     let put = |content: &[u8]| {
         let content = bucket.ingest(content).unwrap();
         NewLeaf {

@@ -87,7 +87,7 @@ impl ScriptedClient {
         self.connection.lock().lacking = methods.iter().copied().collect();
     }
 
-    /// Whoever calls these methods breaks off.
+    /// A caller of these methods breaks off.
     pub(crate) fn break_off(&self, methods: &[&'static str]) {
         self.connection.lock().breaking = methods.iter().copied().collect();
     }

@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a journal that is not one is renamed to, with a number behind it.
+/// The new name of a file that is no journal, with a number behind it.
 const UNUSABLE: &str = "JOURNAL.unusable";
 
 /// A database that has lost writes which its journal has.
@@ -215,7 +215,7 @@ impl Engine {
             return Ok(());
         }
         if !synced {
-            // It has no number: whoever loses it has lost nothing that was promised.
+            // It has no number: its loss is the loss of nothing that was promised.
             write(batch)?;
             journal.hold(changes);
             return Ok(());

@@ -41,6 +41,7 @@ pub(super) fn soon(tail: &Arc<Tail>) {
 
 fn keep_syncing(queue: &Receiver<Weak<Tail>>) {
     while let Ok(first) = queue.recv() {
+        // What is written meanwhile shares the sync, so that a commit costs none.
         std::thread::sleep(WITHIN);
         for tail in std::iter::once(first).chain(queue.try_iter()) {
             // One that is closed meanwhile was synced then.

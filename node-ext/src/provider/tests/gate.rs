@@ -1,4 +1,4 @@
-//! What is not signed, whoever asks: each rule of the gate over real buckets, and
+//! What is not signed, no matter who asks: each rule of the gate over real buckets, and
 //! what of it a restart knows.
 
 use super::*;
@@ -60,7 +60,7 @@ fn refusal(provider: &Provider) -> SigningRefused {
     refused
 }
 
-/// What was signed last is signed again for whoever asks.
+/// What was signed last is signed again for anyone who asks.
 #[track_caller]
 fn again(provider: &Provider, signed: &SignedCommitment) {
     let again = provider.sign_again(ID, &signer()).unwrap().unwrap();

@@ -377,7 +377,7 @@ impl Book {
         jobs
     }
 
-    /// With so many anchor blocks left an answer that is no proof may be given.
+    /// From this many anchor blocks before the deadline an answer without a proof may be given.
     fn claim_within(&self, limits: &Limits) -> u32 {
         self.config.claim_within.min(margin(limits, CLAIM_PART))
     }

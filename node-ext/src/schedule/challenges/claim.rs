@@ -3,7 +3,7 @@
 //!
 //! A proof stands on bytes that nobody can change. `Deleted` and `Superseded`
 //! stand on the bucket's state in the very block that includes the answer, and
-//! whoever sees the answer in the pool may change that state first, with a
+//! anyone who sees the answer in the pool may change that state first, with a
 //! higher tip. What no longer holds then costs the whole stake at once. So:
 //!
 //! 1. A proof is tried first, and again at each block until the deadline.
@@ -55,7 +55,7 @@ pub(super) enum Risk {
     #[error("another admin can take the one who signed the deletion off the bucket's members")]
     OtherAdmin,
     #[error(
-        "whoever holds {needed} signatures of primary providers can bring a checkpoint under which \
+        "anyone who holds {needed} signatures of primary providers can bring a checkpoint under which \
          it does not hold"
     )]
     OtherCheckpoint { needed: u32 },

@@ -27,7 +27,7 @@ pub const WARN_PART: u32 = 2;
 /// And is critical when 1 / this is left: 6 of 48 hours.
 pub const CRITICAL_PART: u32 = 8;
 
-/// With so many anchor blocks left an answer that is no proof may be given. An
+/// From this many anchor blocks before the deadline an answer without a proof may be given. An
 /// answer is included within two blocks; where the pool is busy it is handed
 /// over again after half of what was left, so that 20 leave three tries, at 20,
 /// 10 and 5. Anchors may jump by four or five in a block where they are a relay

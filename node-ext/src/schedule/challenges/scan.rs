@@ -10,7 +10,7 @@ use cairn_primitives::onchain::Limits;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What a scan went without, and why.
+/// The parts that a scan went without, and why.
 pub(super) type Missing = (&'static str, ChainError);
 
 /// All that the book asks of a finalized block. Limits that cannot be read are

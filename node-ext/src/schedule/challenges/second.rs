@@ -18,7 +18,7 @@ use super::book::{Job, Trouble};
 use crate::chain::{ChainClient, ChainError};
 use cairn_primitives::onchain::OpenChallenge;
 
-/// What a second node says of a challenge.
+/// The word of a second node about a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Word {
     Same,

@@ -153,7 +153,7 @@ impl Shared {
 
     /// Whether what another says that it holds may be so, as far as that is seen from
     /// here: nobody has signed for a window that they were not asked about, and what
-    /// was signed of our tree is a root of it. Whoever says otherwise would have this
+    /// was signed of our tree is a root of it. Anyone who says otherwise would have this
     /// provider choose what it never signs itself.
     async fn may_be(
         &self,

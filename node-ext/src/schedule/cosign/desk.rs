@@ -158,7 +158,7 @@ impl Countersigner {
         self.told(head, bucket).await
     }
 
-    /// What the chain has of a bucket at a head. It is asked once for each, whoever
+    /// What the chain has of a bucket at a head. It is asked once for each, no matter who
     /// asks here how often: a finalized block does not change.
     async fn told(&self, head: Head, bucket: BucketId) -> Result<Option<BucketInfo>, Refusal> {
         if let Some(info) = self.told.lock().get(head, bucket) {

@@ -164,7 +164,7 @@ impl Memory {
 
 /// The windows that were signed for, in the index.
 pub(super) struct Windows {
-    /// Held from looking until what is to be signed is durable.
+    /// Held from looking until the commitment that will be signed is durable.
     taking: Mutex<()>,
 }
 

@@ -36,7 +36,7 @@ pub enum PromiseTrouble {
     /// The account is held to a bucket of which it has let something go.
     #[error(
         "the chain holds this provider to the bucket, and something that was signed of it was let \
-         go here: whoever has such a signature can challenge it. Bring a copy back that has it, or \
+         go here: anyone who has such a signature can challenge it. Bring a copy back that has it, or \
          have the agreement ended"
     )]
     LetGo,

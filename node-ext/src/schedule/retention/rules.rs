@@ -4,7 +4,7 @@
 //!
 //! What counts is not only what the chain's state leads to, but what anybody may
 //! make of it. As long as an account is among a bucket's primary providers,
-//! whether or not its agreement has expired, whoever has an old signature may
+//! whether or not its agreement has expired, anyone who has an old signature may
 //! bring the old checkpoint back, or add the signature to the one that stands,
 //! and challenge it. An agreement makes all that was ever signed askable. Only
 //! where there is neither can nobody but the account itself bring a challenge
@@ -79,7 +79,7 @@ pub enum Kept {
     Challenged(ChallengeId),
     /// The account is a primary provider, whose old signatures make a checkpoint.
     #[error(
-        "the account is among the bucket's primary providers, and whoever has an old signature may \
+        "the account is among the bucket's primary providers, and anyone who has an old signature may \
          bring it to the chain: have the agreement ended there"
     )]
     Primary,

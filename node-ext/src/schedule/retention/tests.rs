@@ -29,11 +29,17 @@ fn pruned() -> (Village, Commitment, Retention) {
 
 /// One that looks at every head.
 fn retention_of(village: &Village) -> Retention {
+    retention_by(
+        village,
+        RetentionConfig {
+            every: 0,
+            least_wait: Duration::ZERO,
+        },
+    )
+}
+
+fn retention_by(village: &Village, config: RetentionConfig) -> Retention {
     let neighbour = &village.neighbours[0];
-    let config = RetentionConfig {
-        every: 0,
-        least_wait: Duration::ZERO,
-    };
     Retention::new(
         neighbour.client.clone(),
         neighbour.provider().clone(),
@@ -420,16 +426,11 @@ async fn s2_one_head_of_a_node_that_lies_lets_nothing_go() {
 #[tokio::test]
 async fn s2_the_chains_clock_alone_lets_nothing_go_and_no_look_counts_for_days() {
     let (village, signed, _) = pruned();
-    let neighbour = &village.neighbours[0];
     let config = RetentionConfig {
         every: 0,
         ..RetentionConfig::default()
     };
-    let mut retention = Retention::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
-        config,
-    );
+    let mut retention = retention_by(&village, config);
     let mut clock = Clock::new();
     leave(&village);
     for _ in 0..3 * LIMITS.challenge_period {
@@ -450,16 +451,11 @@ async fn s2_the_chains_clock_alone_lets_nothing_go_and_no_look_counts_for_days()
 #[tokio::test]
 async fn looks_are_as_far_apart_as_they_are_said_to_be() {
     let (village, _, _) = pruned();
-    let neighbour = &village.neighbours[0];
     let config = RetentionConfig {
         every: 10,
         ..RetentionConfig::default()
     };
-    let mut retention = Retention::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
-        config,
-    );
+    let mut retention = retention_by(&village, config);
     let mut clock = Clock::new();
     for _ in 0..25 {
         block(&village, &mut retention, &mut clock).await;

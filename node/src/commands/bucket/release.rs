@@ -59,7 +59,7 @@ pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> 
         return Err(Failure::Failed(format!(
             "something was signed of the tree of sequence {tree}, and only the chain can tell \
              whether it can be asked for: `cairn run` asks the chain and releases the tree by \
-             itself when it may go. --even-signed releases it now, and whoever can challenge it \
+             itself when it may go. --even-signed releases it now, and anyone who can challenge it \
              then takes the whole stake"
         )));
     }

@@ -49,7 +49,7 @@ fn delete_here(id: BucketId, even_signed: bool, base: BasePath) -> Result<(), Fa
         return Err(Failure::Failed(format!(
             "bucket {id} holds what was signed, or cannot be read, and only the chain can tell \
              whether it can be asked for: start `cairn run` and delete it through that provider, \
-             which asks the chain. --even-signed deletes it now, and whoever can challenge it then \
+             which asks the chain. --even-signed deletes it now, and anyone who can challenge it then \
              takes the whole stake"
         )));
     }

@@ -17,7 +17,7 @@ pub(super) trait Destination {
     fn store(&mut self, path: &Path, content: impl Read + Send) -> Result<NewLeaf, Failure>;
 
     /// Forgets what was stored since the last time that all was settled, but for
-    /// what came first, so many times.
+    /// what came first, this many times.
     fn keep(&mut self, stored: usize);
 
     /// Has the content of all files that were taken since the last time in the

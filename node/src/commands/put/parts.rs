@@ -1,4 +1,4 @@
-//! What a file is cut into: leaves of powers of two of chunks, whose trees have
+//! The parts that a file is cut into: leaves of powers of two of chunks, whose trees have
 //! no slot that nobody can answer for.
 
 use cairn_primitives::chunk_tree;

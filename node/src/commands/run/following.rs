@@ -66,7 +66,7 @@ impl Registered {
 }
 
 impl Following {
-    /// What a chain says, or that it is away. One that is there and is no chain
+    /// The answer of a chain, or that it is away. One that is there and is no chain
     /// for a provider is an error.
     pub(super) async fn of(
         url: &str,

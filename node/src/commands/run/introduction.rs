@@ -73,7 +73,7 @@ impl fmt::Display for Introduction {
         let methods = match self.rpc_methods {
             "safe" => "without the methods that change buckets",
             "token" => "where buckets are changed with the token alone",
-            _ => "where whoever reaches it without a proxy changes buckets",
+            _ => "where anyone who reaches it without a proxy changes buckets",
         };
         let connections = amount::counted(self.rpc_connections.into(), "connection");
         writeln!(

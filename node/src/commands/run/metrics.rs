@@ -23,7 +23,7 @@ pub(super) fn failed(error: PrometheusError) -> Failure {
     Failure::Failed(format!("the metrics cannot be counted: {error}"))
 }
 
-/// A port that is taken, and shows nothing yet. It is never let go: whoever took it
+/// A port that is taken, and shows nothing yet. It is never let go: another process that took it
 /// in between would show what they like.
 pub(super) struct MetricsPort {
     socket: TcpListener,

@@ -63,7 +63,7 @@ fn s14_a_promise_that_another_key_has_signed_is_refused() {
     let house = house();
     let file = house.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
-    // Whoever sits between signs what the provider has signed, with their own key.
+    // Anyone who sits between signs what the provider has signed, with their own key.
     let liar = house.liar("bucket_commit", |told| {
         let stranger = sr25519::Pair::from_seed(&[9; 32]);
         let signed = &mut told["signed"];

@@ -311,7 +311,7 @@ fn handed(known: &'static Known, world: World, state: State) -> Option<Kind> {
     answered.now_or_never().unwrap().ok()
 }
 
-/// What a challenger, with friends, may have done before the next block.
+/// The moves that a challenger, with friends, may have made before the next block.
 fn moved(world: World, state: State) -> Vec<State> {
     let mut all = vec![state];
     if world.can_checkpoint {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Anchor blocks in a window.
 const INTERVAL: u32 = 2 * MOST_UNSEEN;
-/// Anchor blocks from one block of the model to the next: so many that each is
+/// Anchor blocks from one block of the model to the next: enough that each is
 /// noted, and that one more than those is a gap.
 const STEP: u32 = MOST_UNSEEN;
 /// Blocks of the model, which are of three windows.

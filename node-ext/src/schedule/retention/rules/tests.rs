@@ -13,7 +13,7 @@ use proptest::prelude::*;
 const US: AccountId = AccountId([1; 32]);
 const ID: BucketId = BucketId(7);
 const PERIOD: u32 = 40;
-/// What a period comes to by this provider's clock.
+/// The length of a period by this provider's clock.
 const WAIT: Duration = Duration::from_secs(6 * 41);
 
 fn root(of: u64) -> H256 {
