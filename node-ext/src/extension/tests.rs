@@ -55,7 +55,8 @@ async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
             leaf_index: LeafIndex(0),
             chunk_index: ChunkIndex(0),
         },
-        period: None,
+        // A head may come before the answer to the last one is made.
+        period: Some(5_000),
     });
     // Each head is an event of the answering, which alone is not broken off. Ten
     // heads are enough for the others to be begun again and to break off again;
