@@ -18,6 +18,7 @@ mod faults;
 mod interrupted;
 mod promise;
 mod prune;
+mod salvage;
 mod tree;
 
 const PROFILES: [HashingProfile; 2] = [HashingProfile::Plain, HashingProfile::Tagged];

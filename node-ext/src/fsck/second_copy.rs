@@ -11,7 +11,7 @@ use crate::engine::{
 };
 use crate::layout::{self, InteriorValue, StateRecord};
 use cairn_primitives::chunk_tree::padding;
-use cairn_primitives::{BucketId, H256, HashingProfile};
+use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, Sequence};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::ErrorKind;
@@ -128,11 +128,16 @@ pub(super) fn put_back(
         let recorded = engine.get_uncached(Family::Tree, layout::STATE_KEY);
         let recorded = recorded.ok().flatten();
         let recorded = recorded.and_then(|state| StateRecord::parse(&state).ok());
-        let is_there = recorded.is_some_and(|recorded| {
-            let peaks = Vec::new();
-            StateRecord { peaks, ..recorded } == state
+        let recorded = recorded.map(|recorded| StateRecord {
+            peaks: Vec::new(),
+            ..recorded
         });
-        if (regrow_all || !is_there) && regrow(engine, &state)? {
+        let is_there = recorded.as_ref() == Some(&state);
+        // Commits that were not synced are in the database first: the journal's state
+        // may be an older one, past whose end there are leaves.
+        let newer = recorded.filter(|recorded| place(recorded) > place(&state));
+        let is_needed = regrow_all || (newer.is_none() && !is_there);
+        if is_needed && regrow(engine, &newer.unwrap_or(state))? {
             written = written.saturating_add(1);
         }
     }
@@ -185,8 +190,12 @@ pub(super) fn has_newest(
     }
     let recorded = engine.get_uncached(Family::Tree, layout::STATE_KEY)?;
     let recorded = recorded.and_then(|state| StateRecord::parse(&state).ok());
-    let place = |state: StateRecord| (state.tree, state.count);
-    Ok(recorded.map(place) >= newest.map(place))
+    Ok(recorded.as_ref().map(place) >= newest.as_ref().map(place))
+}
+
+/// How far a bucket has come by a state: it never goes back.
+fn place(state: &StateRecord) -> (Sequence, LeafCount) {
+    (state.tree, state.count)
 }
 
 /// A state as a journal has it.

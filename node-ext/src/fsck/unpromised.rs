@@ -6,7 +6,7 @@ use super::Lost;
 use super::second_copy::refill;
 use crate::bucket::regrow;
 use crate::engine::{Durability, Engine, EngineError, Family};
-use crate::layout::{self, InteriorValue, PromiseValue, StateRecord, Usage};
+use crate::layout::{self, InteriorValue, PromiseValue, RetiredRecord, StateRecord, Usage};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, padding};
 use cairn_primitives::mmr::node_count;
 use cairn_primitives::{
@@ -52,6 +52,10 @@ pub(super) fn drop_lost(
     };
     let mut batch = engine.batch();
     batch.put(Family::Tree, layout::STATE_KEY, &shorter.encode());
+    let end = Sequence(state.tree.0.saturating_add(whole));
+    for (tree, retired) in shorter_retired(engine, &state, end)? {
+        batch.put(Family::Tree, layout::retired_key(tree), &retired.encode());
+    }
     let mut dropped_leaves = HashSet::new();
     for index in whole..count {
         if let Some(sequence) = state.tree.of_leaf(LeafIndex(index)) {
@@ -82,17 +86,52 @@ pub(super) fn drop_lost(
     Ok(dropped)
 }
 
-/// How many leaves of a tree were promised.
+/// How many leaves of a tree were promised: with it, or with a tree before it that
+/// has them too.
 fn promised(engine: &Engine, tree: Sequence) -> Result<u64, EngineError> {
-    let mut most = 0;
+    let mut end = 0;
     for entry in engine.scan(Family::Tree, layout::PROMISES)? {
         let (key, value) = entry?;
         let of = layout::parse_promise_key(&key).map(|(_, of)| of);
-        if let Some(value) = PromiseValue::parse(&value).filter(|_| of == Some(tree)) {
-            most = most.max(value.count.get());
+        if let Some((of, value)) = of.zip(PromiseValue::parse(&value)) {
+            end = end.max(of.0.saturating_add(value.count.get()));
         }
     }
-    Ok(most)
+    Ok(end.saturating_sub(tree.0))
+}
+
+/// The retired trees that have leaves from a sequence on, as they are without those:
+/// nobody was promised what is lost of them either.
+fn shorter_retired(
+    engine: &Engine,
+    state: &StateRecord,
+    end: Sequence,
+) -> Result<Vec<(Sequence, RetiredRecord)>, EngineError> {
+    let mut shorter = Vec::new();
+    for entry in engine.scan(Family::Tree, layout::RETIRED)? {
+        let (key, value) = entry?;
+        let retired = layout::parse_retired_key(&key).zip(RetiredRecord::parse(&value));
+        let Some((tree, record)) = retired else {
+            continue;
+        };
+        let count = end.0.saturating_sub(tree.0);
+        let Some(count) = LeafCount::new(count).filter(|count| *count < record.count) else {
+            continue;
+        };
+        let of_tree = StateRecord {
+            tree,
+            ..state.clone()
+        };
+        if let Some(StateRecord { count, root, .. }) = regrow::at_count(engine, &of_tree, count)? {
+            let record = RetiredRecord {
+                count,
+                root,
+                ..record
+            };
+            shorter.push((tree, record));
+        }
+    }
+    Ok(shorter)
 }
 
 fn leaf(engine: &Engine, tree: Sequence, index: u64) -> Result<Option<MmrLeaf>, EngineError> {

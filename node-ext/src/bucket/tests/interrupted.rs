@@ -158,7 +158,7 @@ fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
 }
 
 /// The log of a closed bucket.
-fn log_of(path: &std::path::Path) -> PathBuf {
+pub(super) fn log_of(path: &std::path::Path) -> PathBuf {
     let files = std::fs::read_dir(path)
         .unwrap()
         .map(|entry| entry.unwrap().path());
@@ -319,52 +319,6 @@ fn a_base_path_that_was_taken_for_reading_makes_no_bucket() {
     );
 }
 
-/// A bucket in a base path, where it can be salvaged.
-fn in_a_base_path() -> (tempfile::TempDir, crate::BasePath, Bucket, Shared) {
-    let folder = tempfile::tempdir().unwrap();
-    let base = crate::BasePath::create(folder.path()).unwrap();
-    let shared = Shared::default();
-    let bucket = base.create_bucket(BucketId(9), BucketConfig::default(), &shared);
-    (folder, base, bucket.unwrap(), shared)
-}
-
-#[test]
-fn a_salvaged_bucket_is_kept_as_it_was_beside_what_is_left_of_it() {
-    let (folder, base, bucket, shared) = in_a_base_path();
-    for k in 0..5 {
-        let content = bucket.ingest(&[k; 10][..]).unwrap();
-        let leaf = NewLeaf {
-            data_root: content.data_root,
-            data_size: content.data_size,
-        };
-        bucket.commit_signed(&[leaf], &signer()).unwrap();
-    }
-    let path = bucket.path().to_owned();
-    drop(bucket);
-    let log = log_of(&path);
-    let mut bytes = std::fs::read(&log).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0xff;
-    std::fs::write(&log, &bytes).unwrap();
-    base.open_bucket(BucketId(9), &shared).unwrap_err();
-    // What is behind the damage is in the journal, if there is one.
-    let copy = folder.path().join("copy");
-    crate::aside::keep_aside(&path, "-copy").unwrap();
-    std::fs::rename(folder.path().join("buckets/0000000000000009-copy"), &copy).unwrap();
-    std::fs::remove_file(copy.join(crate::engine::JOURNAL_FILE)).unwrap();
-    let cut = Bucket::open_up_to_damage(&copy, &shared).unwrap();
-    assert!(cut.commitment().leaf_count.get() < 5);
-    let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap();
-    assert_eq!(salvaged.bucket.commitment().leaf_count.get(), 5);
-    let kept = salvaged.kept_aside.join(log.file_name().unwrap());
-    assert_eq!(std::fs::read(kept).unwrap(), bytes);
-    assert_eq!(
-        base.buckets().unwrap(),
-        [BucketId(9)],
-        "what is aside is no bucket"
-    );
-}
-
 #[test]
 fn i1_no_content_changes_while_a_bucket_copies_itself() {
     let fixture = Fixture::of_profile(HashingProfile::Plain);
@@ -383,42 +337,4 @@ fn i1_no_content_changes_while_a_bucket_copies_itself() {
     // content was written without one, after the files were listed.
     assert!(is_held, "an upload could go on");
     assert!(bucket.content.try_lock().is_some());
-}
-
-#[test]
-fn i1_a_salvage_drops_leaves_that_nobody_was_promised_and_whose_content_is_lost() {
-    let (_folder, base, bucket, shared) = in_a_base_path();
-    let put = |content: &[u8]| {
-        let content = bucket.ingest(content).unwrap();
-        NewLeaf {
-            data_root: content.data_root,
-            data_size: content.data_size,
-        }
-    };
-    let promised = put(&[1; 3000]);
-    let (committed, _) = bucket.commit_signed(&[promised], &signer()).unwrap();
-    let large: Vec<u8> = (0..3 * CHUNK_BYTES).map(|at| (at >> 16) as u8).collect();
-    let (lost, later) = (put(&large), put(&[2; 3000]));
-    bucket.commit(&[lost, later], Durability::Synced).unwrap();
-    // The log was torn where one chunk stood.
-    let chunk = HashingProfile::Plain.chunk(&large[CHUNK_BYTES..2 * CHUNK_BYTES]);
-    let mut batch = bucket.engine.batch();
-    batch.delete(Family::Content, layout::chunk_key(&chunk));
-    batch.delete(Family::Content, layout::chunk_length_key(&chunk));
-    bucket.engine.write(batch, Durability::Synced).unwrap();
-    bucket.close().unwrap();
-
-    let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap().bucket;
-    assert_eq!(salvaged.commitment(), committed.commitment);
-    let report = crate::fsck::fsck(&salvaged, |_| {}).unwrap();
-    assert!(report.is_clean(), "{:?}", report.findings);
-    // What is left of the content does not pass for all of it.
-    let refused = salvaged.commit(&[lost], Durability::Synced).unwrap_err();
-    assert!(
-        matches!(refused, CommitError::UnknownDataRoot { .. }),
-        "{refused}"
-    );
-    let again = salvaged.ingest(&large[..]).unwrap();
-    assert_eq!(again.data_root, lost.data_root);
-    salvaged.commit(&[lost], Durability::Synced).unwrap();
 }
