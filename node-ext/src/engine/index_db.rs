@@ -68,6 +68,9 @@ pub(crate) struct IndexDb {
     was_reopened: AtomicBool,
     /// Of one that is open for writing on a disk.
     written: Option<Written>,
+    /// Whether all writes are to fail.
+    #[cfg(test)]
+    pub(crate) fails: AtomicBool,
 }
 
 /// Where an index is.
@@ -192,6 +195,8 @@ impl IndexDb {
             has_failed: AtomicBool::new(false),
             was_reopened: AtomicBool::new(false),
             written: None,
+            #[cfg(test)]
+            fails: AtomicBool::new(false),
         }
     }
 
@@ -327,6 +332,16 @@ impl IndexDb {
         }
         let mut options = WriteOptions::default();
         options.set_sync(synced);
+        #[cfg(test)]
+        if self.fails.load(Ordering::SeqCst) {
+            self.has_failed.store(true, Ordering::SeqCst);
+            return Err(EngineError {
+                doing: "writing to the index",
+                path: self.path.clone(),
+                kind: super::FaultKind::Other,
+                message: "as the test has it".into(),
+            });
+        }
         db.write_opt(writes, &options).map_err(|error| {
             let is_on_disk = self.place == Place::Disk;
             self.has_failed.store(is_on_disk, Ordering::SeqCst);

@@ -6,6 +6,15 @@ use cairn_primitives::H256;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+impl Index {
+    /// Has all writes fail from now on, or succeed again.
+    pub(crate) fn fail_writes(&self, fail: bool) {
+        self.db
+            .fails
+            .store(fail, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
 fn length_of(hash: u8) -> u32 {
     u32::from(hash) * 10 + 1
 }

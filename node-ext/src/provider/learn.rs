@@ -41,7 +41,10 @@ pub(super) fn compare(
             }
             if !there.remove(&id) {
                 if trash.iter().any(|discarded| discarded.id == id) {
-                    ledger.forget(id);
+                    // Its place in the trash is kept until that is done.
+                    if let Err(error) = ledger.forget(id) {
+                        tracing::error!(bucket = %id, %error, "the index still lists a bucket that is gone");
+                    }
                 } else {
                     ledger.note_lost(id, record);
                 }

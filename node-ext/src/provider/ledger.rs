@@ -4,7 +4,7 @@
 //! and written behind, by a thread of their own; until then they are read here.
 
 use crate::bucket::ContentChange;
-use crate::index::{BucketRecord, Index, Note, Standing};
+use crate::index::{BucketRecord, Index, IndexError, Note, Standing};
 use cairn_primitives::BucketId;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -16,6 +16,8 @@ struct Pending {
     writing: HashMap<BucketId, BucketRecord>,
     /// Buckets that were written since their last note.
     touched: HashSet<BucketId>,
+    /// Buckets that are gone, and that the index may list still.
+    forgotten: HashSet<BucketId>,
 }
 
 /// The index, and what is on its way there.
@@ -25,6 +27,9 @@ pub(crate) struct Ledger {
     /// Held by whoever writes what is pending: of two at once, one would take
     /// the other's notes for written.
     writer: Mutex<()>,
+    /// Held by whoever removes a record from the index: of two at once, one would
+    /// remove what was written after the other.
+    forgetting: Mutex<()>,
     /// Buckets whose record and content are noted as they are.
     known: Mutex<HashSet<BucketId>>,
     /// Buckets that take no writes, and why.
@@ -39,6 +44,7 @@ impl Ledger {
             index,
             pending: Mutex::default(),
             writer: Mutex::default(),
+            forgetting: Mutex::default(),
             known: Mutex::default(),
             quarantined: Mutex::default(),
             lost: Mutex::default(),
@@ -59,6 +65,9 @@ impl Ledger {
             }
             if let Some(record) = pending.writing.get(&id) {
                 return Some(record.clone());
+            }
+            if pending.forgotten.contains(&id) {
+                return None;
             }
         }
         self.index.record(id).unwrap_or_else(|error| {
@@ -93,8 +102,10 @@ impl Ledger {
         std::mem::take(&mut self.pending.lock().touched)
     }
 
-    /// Forgets what is to be noted of a bucket that is gone, and what is noted.
-    pub(super) fn forget(&self, id: BucketId) {
+    /// Forgets what is to be noted of a bucket that is gone, and what is noted. Where
+    /// the index cannot be written it is forgotten in memory, and the index follows
+    /// as soon as it can: a process that ends before that has not forgotten it.
+    pub(super) fn forget(&self, id: BucketId) -> Result<(), IndexError> {
         self.known.lock().remove(&id);
         self.quarantined.lock().remove(&id);
         self.lost.lock().remove(&id);
@@ -102,25 +113,39 @@ impl Ledger {
         pending.notes.remove(&id);
         pending.writing.remove(&id);
         pending.touched.remove(&id);
+        pending.forgotten.insert(id);
         drop(pending);
-        if let Err(error) = self.index.forget_record(id) {
-            tracing::error!(bucket = %id, %error, "the index still lists a bucket that is gone");
-        }
+        self.settle(id)
     }
 
-    /// Knows again what was forgotten of a bucket that does not open after all.
+    /// Makes durable that a bucket is forgotten. Until then nothing else may be in its
+    /// place, which would be taken for it after a loss of power.
+    pub(super) fn settle(&self, id: BucketId) -> Result<(), IndexError> {
+        let _alone = self.forgetting.lock();
+        if self.pending.lock().forgotten.contains(&id) {
+            self.index.forget_record(id)?;
+            self.pending.lock().forgotten.remove(&id);
+        }
+        Ok(())
+    }
+
+    /// Knows again what was forgotten of a bucket that is not gone after all.
     pub(super) fn take_back(
         &self,
         id: BucketId,
         before: Option<BucketRecord>,
         reason: Option<String>,
     ) {
+        self.pending.lock().forgotten.remove(&id);
         if self.quarantined(id).is_none()
             && let Some(reason) = reason
         {
             self.restore_quarantine(id, reason);
         }
         if let Some(before) = before {
+            if before.standing == Standing::Lost {
+                self.lost.lock().insert(id);
+            }
             let standing = self.quarantined(id).map(Standing::Quarantined);
             let record = BucketRecord {
                 standing: standing.unwrap_or_else(|| before.standing.clone()),
@@ -134,9 +159,22 @@ impl Ledger {
     /// Writes what is to be noted. What cannot be written stays to be noted.
     pub(super) fn write(&self) {
         let _alone = self.writer.lock();
+        let forgotten: Vec<_> = self.pending.lock().forgotten.iter().copied().collect();
+        for id in forgotten {
+            if let Err(error) = self.settle(id) {
+                tracing::error!(
+                    bucket = %id, %error, "the index still lists a bucket that is gone; it is tried again"
+                );
+            }
+        }
         let notes = {
             let mut pending = self.pending.lock();
             let notes = std::mem::take(&mut pending.notes);
+            // What is to be forgotten is so before anything else is known of it.
+            let (later, notes): (HashMap<_, _>, HashMap<_, _>) = notes
+                .into_iter()
+                .partition(|(id, _)| pending.forgotten.contains(id));
+            pending.notes = later;
             let records = notes.iter().map(|(id, note)| (*id, note.record.clone()));
             pending.writing = records.collect();
             notes
@@ -289,7 +327,7 @@ mod tests {
         ledger.note(id, record.clone(), Vec::new());
         let standing = Standing::Quarantined(reason.into());
         assert_eq!(ledger.record(id).unwrap().standing, standing);
-        ledger.forget(id);
+        ledger.forget(id).unwrap();
         ledger.note(id, record.clone(), Vec::new());
         assert_eq!(ledger.record(id), Some(record));
     }

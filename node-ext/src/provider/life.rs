@@ -21,6 +21,7 @@ impl Provider {
     ///
     /// [`ProviderError::Create`]; [`ProviderError::Signing`] where nothing would
     /// ever be signed for it, since the chain hashes otherwise. Then there is none.
+    /// But where it was made and does not open, it is there, and empty.
     pub fn create_bucket(&self, id: BucketId, config: BucketConfig) -> Result<(), ProviderError> {
         let home = self.inner.pool.home();
         home.gate.judge_hashing(id, config.profile)?;
@@ -38,6 +39,7 @@ impl Provider {
             if self.inner.ledger.record(id).is_some() {
                 return Err(ProviderError::Lost { bucket: id });
             }
+            self.inner.ledger.settle(id)?;
             making.insert(id, config);
         }
         // Known from its first moment, whatever was known of one before it.
@@ -54,6 +56,7 @@ impl Provider {
     /// says was signed of it. For an operator who has repaired it, or put
     /// another copy in its place. It is compared first with all that is known to
     /// have been signed: by the index, and by the chain when it was seen last.
+    /// Returns when the index has forgotten what it said before, durably.
     ///
     /// # Errors
     ///
@@ -85,9 +88,9 @@ impl Provider {
             tombstones::write(self.path(), id, &letting_go)?;
         }
         let (before, reason) = (ledger.record(id), ledger.quarantined(id));
-        ledger.forget(id);
+        let forgotten = ledger.forget(id).map_err(ProviderError::from);
         drop(reservation);
-        let accepted = inner.learn(id);
+        let accepted = forgotten.and_then(|()| inner.learn(id));
         if accepted.is_err() {
             ledger.take_back(id, before, reason);
         }
@@ -101,6 +104,7 @@ impl Provider {
     ///
     /// [`ProviderError`]; the bucket is then still there. But where a folder could not be
     /// synced it is gone from its place, and a loss of power may bring it back.
+    /// [`ProviderError::Index`] of one that has lost its folder: it is still listed.
     pub fn delete_bucket(&self, id: BucketId) -> Result<(), ProviderError> {
         let reservation = self.reserve(id, Wanted::write().wait)?;
         self.discard(id, reservation)
@@ -198,7 +202,12 @@ impl Provider {
         if path.is_dir() {
             let trash = self.inner.base.path().join(TRASH_DIR);
             let (discarded, synced) = trash::discard(&path, &trash, id)?;
-            self.inner.ledger.forget(id);
+            // As long as the index lists it, its place in the trash says that it is gone.
+            if let Err(error) = self.inner.ledger.forget(id) {
+                tracing::error!(
+                    bucket = %id, %error, "the index still lists a bucket that is gone; it is tried again"
+                );
+            }
             // Another bucket under its id is another matter.
             if let Err(error) = self.inner.keep_unprovable(id, None) {
                 tracing::warn!(bucket = %id, %error, "what was allowed of a deleted bucket is still noted");
@@ -211,9 +220,12 @@ impl Provider {
             if let Err(error) = self.inner.base.keep_scrub_point(id, None) {
                 tracing::warn!(bucket = %id, %error, "the scrub of a deleted bucket is still noted");
             }
-        } else if self.inner.ledger.record(id).is_some() {
-            // Its folder was removed by other hands.
-            self.inner.ledger.forget(id);
+        } else if let Some(record) = self.inner.ledger.record(id) {
+            // Its folder was removed by other hands, and the index alone knows of it.
+            if let Err(error) = self.inner.ledger.forget(id) {
+                self.inner.ledger.take_back(id, Some(record), None);
+                return Err(error.into());
+            }
         } else {
             return Err(self.inner.no_such_bucket(id));
         }
@@ -253,6 +265,7 @@ impl Provider {
         self.inner.check_writes()?;
         let (buckets, home) = (self.inner.base.buckets_path(), self.inner.pool.home());
         let imported = import_bucket(source, &buckets, check, &home.shared, progress)?;
+        self.inner.ledger.settle(imported.bucket)?;
         // What was allowed of another bucket under its id does not hold for it.
         self.inner.keep_unprovable(imported.bucket, None)?;
         self.inner.learn(imported.bucket)?;

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 mod answering;
 mod disk;
 mod faults;
+mod forgetting;
 mod gate;
 mod life;
 mod scrubbing;

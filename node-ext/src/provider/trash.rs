@@ -63,6 +63,19 @@ pub(super) fn discard(
     Ok((Discarded { id, path }, synced))
 }
 
+/// Removes all that is in a folder.
+fn remove_within(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 impl Inner {
     pub(super) fn keep_emptying(self: &Arc<Self>) {
         let mut work = self.work.lock();
@@ -78,12 +91,16 @@ impl Inner {
         }
     }
 
-    /// Forgets what a deleted bucket held, and removes its files. Whatever
+    /// Forgets what a deleted bucket was and held, and removes its files. Whatever
     /// fails is tried again at the next start.
     fn remove(&self, discarded: &Discarded) {
         let Discarded { id, path } = discarded;
-        if let Err(error) = self.ledger.index().forget_content(*id) {
-            tracing::error!(bucket = %id, %error, "what a deleted bucket held is still counted");
+        let forgotten = self.ledger.settle(*id);
+        let forgotten = forgotten.and_then(|()| self.ledger.index().forget_content(*id));
+        if let Err(error) = &forgotten {
+            tracing::error!(
+                bucket = %id, %error, "the index still has something of a deleted bucket; the next start tries again"
+            );
         }
         // One that was made since then under the same name is counted anew.
         if self.pool.home().path(*id).is_dir() {
@@ -92,7 +109,12 @@ impl Inner {
                 tracing::error!(bucket = %id, %error, "the bucket is not known");
             }
         }
-        if let Err(error) = std::fs::remove_dir_all(path) {
+        let removed = match forgotten {
+            Ok(()) => std::fs::remove_dir_all(path),
+            // Its empty folder says then that it was deleted.
+            Err(_) => remove_within(path),
+        };
+        if let Err(error) = removed {
             let path = path.display();
             tracing::error!(bucket = %id, %path, %error, "a deleted bucket still takes space");
         }
