@@ -33,7 +33,7 @@ pub struct Expected {
     has_key: bool,
     nonce: Option<u64>,
     buckets: BTreeMap<BucketId, Bucket>,
-    /// Those of which nothing was begun since they were deleted.
+    /// Those that were deleted and neither made nor taken in since.
     gone: BTreeSet<BucketId>,
     windows: BTreeMap<(BucketId, u64), Commitment>,
     exports: BTreeMap<String, (BucketId, Bucket)>,
@@ -54,6 +54,7 @@ impl Expected {
             Line::Key => self.has_key = true,
             Line::Nonce(nonce) => self.nonce = self.nonce.max(Some(nonce)),
             Line::Creating(id) => {
+                self.gone.remove(&id);
                 let is_open = true;
                 let bucket = Bucket {
                     is_open,
@@ -91,7 +92,7 @@ impl Expected {
                 self.gone.insert(id);
             }
             Line::Importing(id, name) => {
-                self.gone.clear();
+                self.gone.remove(&id);
                 let (_, exported) = self.exports[&name].clone();
                 let (is_there, is_open) = (false, true);
                 let bucket = Bucket {
@@ -105,8 +106,7 @@ impl Expected {
                 let bucket = self.of(id);
                 (bucket.is_there, bucket.is_open) = (true, false);
             }
-            Line::Began(_) => self.gone.clear(),
-            Line::Released(..) | Line::Failed(_) | Line::Done => {}
+            Line::Began(_) | Line::Released(..) | Line::Failed(_) | Line::Done => {}
         }
     }
 
