@@ -3,8 +3,9 @@
 
 use crate::images::folder;
 use cairn_node_ext::{BasePath, BucketConfig, NewLeaf, Shared};
-use cairn_primitives::{BucketId, HashingProfile};
-use codec::Encode;
+use cairn_primitives::chunk_tree::CHUNK_BYTES;
+use cairn_primitives::{BucketId, H256, HashingProfile};
+use codec::{Decode, Encode};
 use rocksdb::{ColumnFamilyDescriptor, DB, IteratorMode, Options};
 use std::path::{Path, PathBuf};
 
@@ -17,10 +18,13 @@ pub(crate) enum Foreign {
     Hollow,
     /// It is hashed as this chain does not.
     Tagged,
+    /// Its leaf cannot be answered for and is flagged so, while all of its content is
+    /// here: a full check finds nothing wrong with it.
+    Flagged,
 }
 
 impl Foreign {
-    pub(crate) const ALL: [Self; 3] = [Self::Hollow, Self::Sound, Self::Tagged];
+    pub(crate) const ALL: [Self; 4] = [Self::Hollow, Self::Sound, Self::Tagged, Self::Flagged];
 }
 
 /// Makes such a bucket below `scratch`, and returns its folder.
@@ -35,27 +39,68 @@ pub(crate) fn make(scratch: &Path, id: BucketId, what: Foreign, content: &[u8]) 
     };
     let shared = Shared::default();
     let bucket = base.create_bucket(id, config, &shared).unwrap();
-    let content = bucket.ingest(content).unwrap();
+    let whole = two_chunks(content);
+    let stored = match what {
+        Foreign::Flagged => bucket.ingest(&names_of(&whole)[..]).unwrap(),
+        _ => bucket.ingest(content).unwrap(),
+    };
     let leaf = NewLeaf {
-        data_root: content.data_root,
-        data_size: content.data_size,
+        data_root: stored.data_root,
+        data_size: stored.data_size,
     };
     bucket
         .commit(&[leaf], cairn_node_ext::Durability::Synced)
         .unwrap();
+    if what == Foreign::Flagged {
+        let node = bucket.ingest(&whole[..]).unwrap().data_root;
+        assert_eq!(node, leaf.data_root);
+    }
     bucket.close().unwrap();
     let path = folder(scratch, id);
-    if what == Foreign::Hollow {
-        hollow(&path);
+    match what {
+        Foreign::Hollow => hollow(&path),
+        Foreign::Flagged => flag(&path, leaf.data_root),
+        Foreign::Sound | Foreign::Tagged => {}
     }
     path
 }
 
+/// Content of two chunks.
+fn two_chunks(content: &[u8]) -> Vec<u8> {
+    let mut whole = vec![7; CHUNK_BYTES];
+    whole.extend(content.iter().take(CHUNK_BYTES));
+    whole
+}
+
+/// The names of its two chunks. Plainly hashed, they are a chunk of the same name
+/// as the node over both.
+fn names_of(whole: &[u8]) -> Vec<u8> {
+    let chunks = whole.chunks(CHUNK_BYTES);
+    let names = chunks.map(|chunk| HashingProfile::Plain.chunk(chunk));
+    names.flat_map(|name| name.0).collect()
+}
+
+/// Takes the chunk out that the leaf is of, so that its data root is a node alone,
+/// under which all is here; and says that it has another length.
+fn flag(path: &Path, root: H256) {
+    let db = opened(path);
+    let content = db.cf_handle("content").unwrap();
+    for kind in [b'c', b'h'] {
+        db.delete_cf(content, [&[kind], root.as_bytes()].concat())
+            .unwrap();
+    }
+    let usage = db.get_cf(content, b"u").unwrap().unwrap();
+    let (bytes, chunks, nodes) = <(u64, u64, u64)>::decode(&mut &usage[..]).unwrap();
+    let usage = (bytes - 64, chunks - 1, nodes);
+    db.put_cf(content, b"u", usage.encode()).unwrap();
+    let (a_node, of_another_length) = (2, 5);
+    put_flag(&db, [a_node, of_another_length]);
+    close(&db);
+}
+
 /// Takes the content out, and says that there never was any.
 fn hollow(path: &Path) {
-    let families = ["default", "content"];
-    let families = families.map(|name| ColumnFamilyDescriptor::new(name, Options::default()));
-    let db = DB::open_cf_descriptors(&Options::default(), path, families).unwrap();
+    let db = opened(path);
     let content = db.cf_handle("content").unwrap();
     let keys = db.iterator_cf(content, IteratorMode::Start);
     for key in keys.map(|entry| entry.unwrap().0) {
@@ -65,10 +110,27 @@ fn hollow(path: &Path) {
     }
     db.put_cf(content, b"u", (0u64, 0u64, 0u64).encode())
         .unwrap();
+    let (padding, not_padded) = (0, 3);
+    put_flag(&db, [padding, not_padded]);
+    close(&db);
+}
+
+fn opened(path: &Path) -> DB {
+    let families = ["default", "content"];
+    let families = families.map(|name| ColumnFamilyDescriptor::new(name, Options::default()));
+    DB::open_cf_descriptors(&Options::default(), path, families).unwrap()
+}
+
+/// Flags the first leaf with the kind of its data root, and what is wrong with it.
+fn put_flag(db: &DB, flag: [u8; 2]) {
     let tree = db.cf_handle("default").unwrap();
-    let mut flag = [b'f'; 9];
-    flag[1..].copy_from_slice(&0u64.to_be_bytes());
-    db.put_cf(tree, flag, [0, 3]).unwrap();
-    db.flush_cf(tree).unwrap();
-    db.flush_cf(content).unwrap();
+    let mut key = [b'f'; 9];
+    key[1..].copy_from_slice(&0u64.to_be_bytes());
+    db.put_cf(tree, key, flag).unwrap();
+}
+
+fn close(db: &DB) {
+    for name in ["default", "content"] {
+        db.flush_cf(db.cf_handle(name).unwrap()).unwrap();
+    }
 }
