@@ -97,7 +97,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn l2_json_says_the_same_and_is_printed(said in ".*|[\u{0}-\u{e0080}]*") {
+        fn l2_json_says_the_same_and_is_printed(
+            said in ".*|[\u{0}-\u{e0080}]*|[\u{7f}\u{ad}\u{202e}\u{feff}\u{e0000}-\u{e007f}]*",
+        ) {
             let json = printable_json(&serde_json::to_string(&said).unwrap());
             prop_assert!(!json.chars().any(is_unprintable), "{:?}", json);
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), said);

@@ -292,6 +292,54 @@ fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
     assert!(journal().len() > 0);
 }
 
+/// Whoever opens it: the journal would be made anew, without what it alone has.
+#[test]
+fn l9_a_database_that_its_journal_is_ahead_of_is_not_opened_and_the_journal_stays() {
+    let whole = Whole::new();
+    let (_folder, path) = whole.copy();
+    let journal = std::fs::read(path.join(JOURNAL_FILE)).unwrap();
+    std::fs::remove_dir_all(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    copy_plainly(&whole.folder.path().join("older"), &path);
+    std::fs::write(path.join(JOURNAL_FILE), &journal).unwrap();
+    let refused = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap_err();
+    assert!(refused.to_string().contains("journal"), "{refused}");
+    assert!(opened(&path).is_err());
+    assert_eq!(std::fs::read(path.join(JOURNAL_FILE)).unwrap(), journal);
+    // With it nothing is lost but content that it does not keep.
+    repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
+    assert_eq!(opened(&path).unwrap().commitment(), whole.newest);
+}
+
+/// What follows a torn end would be behind what is no record.
+#[test]
+fn l9_a_torn_end_of_a_journal_is_cut_before_more_is_written() {
+    let whole = Whole::new();
+    let (_folder, path) = whole.copy();
+    let journal = || std::fs::read(path.join(JOURNAL_FILE)).unwrap();
+    opened(&path).unwrap().close().unwrap();
+    let before = journal();
+    std::fs::write(
+        path.join(JOURNAL_FILE),
+        [&before[..], b"jRec, torn"].concat(),
+    )
+    .unwrap();
+    let bucket = opened(&path).unwrap();
+    let ingested = bucket.ingest(&b"more"[..]).unwrap();
+    let leaf = NewLeaf {
+        data_root: ingested.data_root,
+        data_size: ingested.data_size,
+    };
+    bucket.commit_signed(&[leaf], &signer()).unwrap();
+    bucket.close().unwrap();
+    let after = journal();
+    assert!(after.starts_with(&before) && after.len() > before.len());
+    assert!(after[before.len()..].starts_with(b"jRec"));
+    assert!(!after.windows(6).any(|bytes| bytes == b", torn"));
+    let bucket = opened(&path).unwrap();
+    assert!(fsck(&bucket, |_| {}).unwrap().is_clean());
+}
+
 /// What keeps nothing aside would not be there to look at.
 #[test]
 fn the_files_are_kept_as_they_were_before_a_repair() {
