@@ -11,8 +11,8 @@ use cairn_node_ext::schedule::{
     ChallengeConfig, CheckpointConfig, Clock, PromiseConfig, RetentionConfig,
 };
 use cairn_node_ext::{
-    BasePath, BudgetRequest, Extension, ExtensionConfig, ExtensionHandle, KEY_TYPE, Provider,
-    ProviderOptions, Signer,
+    BasePath, BudgetRequest, Extension, ExtensionConfig, ExtensionHandle, KEY_TYPE, OnCopy,
+    Provider, ProviderOptions, Signer,
 };
 use sp_core::sr25519;
 use sp_keystore::Keystore;
@@ -120,6 +120,7 @@ impl House {
         chain: Client,
         accomplice: Accomplice,
         clock: Clock,
+        on_copy: OnCopy,
     ) -> Result<Self, String> {
         let base = BasePath::create(base).map_err(|error| error.to_string())?;
         let options = ProviderOptions {
@@ -128,6 +129,7 @@ impl House {
                 memory_bytes: Some(128 << 20),
                 connections: 0,
             },
+            on_copy,
             on_demand: false,
             scrub: None,
             ..ProviderOptions::default()

@@ -2,14 +2,19 @@
 
 use crate::book::{Key, Signed, key};
 use cairn_primitives::BucketId;
+use codec::Encode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// The folder of buckets in a base path.
 pub(crate) const BUCKETS: &str = "buckets";
 /// The folder of the index in a base path.
 pub(crate) const INDEX: &str = "index";
+/// The file by which a base path, and an index, is told from a copy.
+const LOCATION: &str = "location";
 
 /// What one bucket's folder holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,7 +32,7 @@ pub(crate) struct Held {
     /// The newest promise of each bucket that the index knows of.
     pub(crate) newest: BTreeMap<BucketId, Key>,
     /// Windows that the index knows to be signed for.
-    pub(crate) windows: BTreeSet<(BucketId, u64)>,
+    pub(crate) windows: BTreeSet<(BucketId, u64, Key)>,
 }
 
 impl Held {
@@ -43,7 +48,7 @@ impl Held {
         shelf.promises.insert(key);
         self.newest.insert(signed.bucket, key);
         if let Some(window) = signed.window {
-            self.windows.insert((signed.bucket, window));
+            self.windows.insert((signed.bucket, window, key));
         }
     }
 
@@ -85,6 +90,21 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             // RocksDB removes files that it is done with while others read on.
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{path:?}");
         }
+    }
+}
+
+/// Makes a copy of a base path the original, as far as the provider can tell: what
+/// a killed process leaves is copied here, and in the world it is not.
+pub(crate) fn make_original(base: &Path) {
+    for file in [base.join(INDEX).join(LOCATION), base.join(LOCATION)] {
+        let Ok(metadata) = file.metadata() else {
+            continue;
+        };
+        let created = metadata.created().ok();
+        let since = created.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+        let created = since.map(|since| u64::try_from(since.as_nanos()).unwrap());
+        // Written in place: the file stays what it is.
+        fs::write(file, (1u8, created, metadata.ino()).encode()).unwrap();
     }
 }
 

@@ -18,8 +18,8 @@ use crate::moves::{Kind, Move, Script};
 use crate::runtime::{STAKE, Who};
 use crate::tool;
 use crate::verdict::{Played, Violation};
-use cairn_node_ext::At;
 use cairn_node_ext::chain::Submission;
+use cairn_node_ext::{At, OnCopy};
 use cairn_primitives::challenge::{ChallengeId, ChallengeResponse, ChunkLocation, SlashReason};
 use cairn_primitives::onchain::{OpenChallenge, Outcome};
 use cairn_primitives::{
@@ -74,6 +74,8 @@ pub(crate) struct World {
     house: Option<House>,
     /// What the base path holds.
     held: Held,
+    /// Since when the base path is a copy that the operator has not accepted.
+    copied: Option<u64>,
     backups: Vec<Image>,
     aside: BTreeMap<BucketId, Vec<Aside>>,
     detached: Option<Detached>,
@@ -176,6 +178,7 @@ impl World {
             activity: Arc::default(),
             house: None,
             held: Held::default(),
+            copied: None,
             backups: Vec::new(),
             aside: BTreeMap::new(),
             detached: None,
@@ -242,10 +245,10 @@ impl World {
 
     /// Starts the provider on its own chain.
     fn start(&mut self) {
-        self.start_on(self.chain.clone());
+        self.start_on(self.chain.clone(), OnCopy::Refuse);
     }
 
-    fn start_on(&mut self, chain: Arc<Mutex<Chain>>) {
+    fn start_on(&mut self, chain: Arc<Mutex<Chain>>, on_copy: OnCopy) {
         assert!(self.house.is_none(), "the provider runs already");
         let client = Client {
             chain,
@@ -259,7 +262,14 @@ impl World {
         let (began, passed) = (self.began, self.passed.clone());
         let clock = move || began + Duration::from_secs(passed.load(Ordering::Relaxed));
         let clock = Arc::new(clock);
-        match House::start(&self.runtime, &self.base, client, accomplice(), clock) {
+        match House::start(
+            &self.runtime,
+            &self.base,
+            client,
+            accomplice(),
+            clock,
+            on_copy,
+        ) {
             Ok(house) => self.house = Some(house),
             Err(error) => self.tell(format!("the provider does not start: {error}")),
         }
@@ -271,6 +281,7 @@ impl World {
         if let Some(house) = self.house.take() {
             house.stop(&self.runtime);
         }
+        self.note_signatures();
         self.chain.lock().forget_listeners();
         self.other.lock().forget_listeners();
     }
@@ -399,6 +410,10 @@ impl World {
     fn note_signatures(&mut self) {
         let new = self.book.lock().take_new();
         for signed in new {
+            if self.copied.is_some() {
+                let what = format!("{} by a copy that nobody accepted", words_of(&signed));
+                self.fail(Violation::Contradiction { what });
+            }
             let before = {
                 let book = self.book.lock();
                 book.contradiction(&signed, |before| self.knows(before))
@@ -418,7 +433,7 @@ impl World {
     fn knows(&self, signed: &Signed) -> bool {
         let (bucket, key) = (signed.bucket, key(&signed.commitment));
         if let Some(window) = signed.window {
-            return self.held.windows.contains(&(bucket, window));
+            return self.held.windows.contains(&(bucket, window, key));
         }
         let on_chain = self.chain.lock().bucket_as_told(bucket);
         let is_on_chain = on_chain.is_some_and(|info| {

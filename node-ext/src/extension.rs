@@ -106,6 +106,7 @@ impl Extension {
         let own = OwnChain::new(chain, provider.clone(), config.on_other_chain);
         let chain: Arc<dyn ChainClient> = Arc::new(own);
         provider.tell_unsigned();
+        provider.sign_once_compared();
         let challenges =
             ChallengeScheduler::new(chain.clone(), provider.clone(), config.challenges)?;
         let checkpoints = CheckpointScheduler::new(

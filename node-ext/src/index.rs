@@ -37,6 +37,8 @@ const NONCE_KEY: &[u8] = b"nonce";
 const TOTALS_KEY: &[u8] = b"totals";
 /// The number of synced writes, which the engine keeps.
 const WRITTEN_KEY: &[u8] = b"written";
+/// Where `meta` says that it was noted where the base path and this index are.
+pub(crate) const LOCATION_KEY: &[u8] = b"location";
 
 /// What is written at once, so that no write grows with a bucket.
 const AT_ONCE: usize = 4096;
@@ -139,7 +141,7 @@ impl Index {
         };
         let mut batch = self.db.batch();
         for (key, value) in entries.map_while(Result::ok) {
-            if ![FORMAT_KEY, TOTALS_KEY, WRITTEN_KEY].contains(&&*key) {
+            if ![FORMAT_KEY, TOTALS_KEY, WRITTEN_KEY, LOCATION_KEY].contains(&&*key) {
                 batch.put(Table::Meta, &key, &value);
             }
         }

@@ -47,6 +47,9 @@ pub(crate) const SCRUB_DIR: &str = "scrub";
 pub(crate) const SCRUB_ROUND_FILE: &str = "round";
 /// The file within the base path that says which chain it belongs to.
 pub(crate) const CHAIN_FILE: &str = "chain";
+/// The file within the base path, and within [`INDEX_DIR`], that says when it was created
+/// itself, by which a copy is told.
+pub(crate) const LOCATION_FILE: &str = "location";
 /// The folder within the base path that says what was signed and let go.
 pub(crate) const TOMBSTONES_DIR: &str = "tombstones";
 /// The file whose lock says that a process works on the base path.

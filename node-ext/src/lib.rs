@@ -97,7 +97,7 @@ pub use pool::{
 };
 pub use printable::{is_unprintable, printable, printable_json, printable_lines};
 pub use provider::{
-    Fault, KnownSigned, Lease, LetGo, Noted, OnOtherChain, Provider, ProviderError,
+    Fault, KnownSigned, Lease, LetGo, Noted, OnCopy, OnOtherChain, Provider, ProviderError,
     ProviderOptions, ScrubPlan, ScrubStatistics, ToldBy, WouldLose,
 };
 pub use salvage::Salvaged;

@@ -21,6 +21,7 @@ mod learn;
 mod lease;
 mod ledger;
 mod life;
+mod location;
 mod on_chain;
 mod own_chain;
 mod scrubbing;
@@ -32,6 +33,7 @@ mod trash;
 
 pub use error::ProviderError;
 pub use lease::{Fault, Lease};
+pub use location::OnCopy;
 pub(crate) use on_chain::Found;
 pub use on_chain::{KnownSigned, ToldBy, WouldLose};
 pub use own_chain::OnOtherChain;
@@ -75,6 +77,8 @@ pub struct ProviderOptions {
     /// disk: then challenges are answered and content is read, and nothing is
     /// written or signed.
     pub answer_at_least: bool,
+    /// Whether a base path signs that is a copy of another.
+    pub on_copy: OnCopy,
     /// How all buckets are read again in the background; `None` for not at all,
     /// as for a command that is soon done.
     pub scrub: Option<ScrubPlan>,
@@ -175,6 +179,9 @@ impl Provider {
             let reason =
                 "the base path cannot be written to: make room, and start the provider again";
             gate.turn_off("disk", reason.into());
+        } else if let Some(reason) = location::check(base.path(), &index, options.on_copy)? {
+            tracing::error!(path = %base.path().display(), reason, "NOTHING IS SIGNED");
+            gate.turn_off("copy", reason.into());
         }
         let ledger = Arc::new(Ledger::new(index));
         let counts = Arc::new(Counts::default());

@@ -2,7 +2,7 @@
 
 use crate::amount;
 use crate::failure::Failure;
-use cairn_node_ext::{BasePath, BudgetRequest, Provider, ProviderOptions, ScrubPlan};
+use cairn_node_ext::{BasePath, BudgetRequest, OnCopy, Provider, ProviderOptions, ScrubPlan};
 use clap::Args;
 
 /// Bounds of a provider; without them, what fits in what the process is allowed.
@@ -41,11 +41,17 @@ impl ProviderArgs {
     /// Puts a base path to work for as long as the process lives: buckets are
     /// learned of in the background, and read again without end. So many
     /// connections have descriptors set aside.
-    pub(crate) fn serve(self, base: BasePath, connections: u32) -> Result<Provider, Failure> {
+    pub(crate) fn serve(
+        self,
+        base: BasePath,
+        connections: u32,
+        on_copy: OnCopy,
+    ) -> Result<Provider, Failure> {
         let options = ProviderOptions {
             budget: self.budget(connections),
             on_demand: false,
             answer_at_least: true,
+            on_copy,
             scrub: Some(ScrubPlan::default()),
         };
         Ok(Provider::open(base, options)?)
@@ -56,6 +62,7 @@ impl ProviderArgs {
             budget: self.budget(0),
             on_demand,
             answer_at_least: false,
+            on_copy: OnCopy::Refuse,
             scrub: None,
         };
         Ok(Provider::open(base, options)?)

@@ -2,7 +2,7 @@
 //! challenge is answered without a proof.
 
 use cairn_node_ext::schedule::{ChallengeConfig, CheckpointConfig};
-use cairn_node_ext::{ExtensionConfig, OnOtherChain};
+use cairn_node_ext::{ExtensionConfig, OnCopy, OnOtherChain};
 use cairn_rpc::CosignerLimits;
 use clap::Args;
 
@@ -38,6 +38,10 @@ pub(crate) struct ScheduleArgs {
     /// Follow another chain than the base path has followed so far, and forget what that one told
     #[arg(long, help_heading = "Options")]
     new_chain: bool,
+    /// Sign from a base path that is a copy: it is the newest one, and nothing else signs with its
+    /// key
+    #[arg(long, help_heading = "Options")]
+    accept_copy: bool,
 }
 
 impl ScheduleArgs {
@@ -46,6 +50,14 @@ impl ScheduleArgs {
         CosignerLimits {
             allow_private: self.allow_private_endpoints,
             ..CosignerLimits::default()
+        }
+    }
+
+    /// Whether a copy of a base path signs.
+    pub(crate) const fn on_copy(self) -> OnCopy {
+        match self.accept_copy {
+            true => OnCopy::Accept,
+            false => OnCopy::Refuse,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the process that works on a provider says, and what it stores.
 
-use cairn_node_ext::{BudgetRequest, ProviderOptions};
+use cairn_node_ext::{BudgetRequest, OnCopy, ProviderOptions};
 use cairn_primitives::{BucketId, Commitment, H256, LeafCount, Sequence};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -15,6 +15,8 @@ pub fn options() -> ProviderOptions {
             memory_bytes: Some(64 << 20),
             ..BudgetRequest::default()
         },
+        // What is left of a disk is put together in another folder.
+        on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     }
 }

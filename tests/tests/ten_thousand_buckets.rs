@@ -6,8 +6,8 @@
 //! with ten thousand for five minutes.
 
 use cairn_node_ext::{
-    At, BasePath, BucketConfig, BudgetRequest, NewLeaf, Provider, ProviderOptions, ScrubPlan,
-    Wanted,
+    At, BasePath, BucketConfig, BudgetRequest, NewLeaf, OnCopy, Provider, ProviderOptions,
+    ScrubPlan, Wanted,
 };
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, HashingProfile, LeafIndex, MmrLeaf};
@@ -78,6 +78,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
             memory_bytes: Some(MEMORY),
             ..BudgetRequest::default()
         },
+        on_copy: OnCopy::Refuse,
         on_demand: false,
         answer_at_least: false,
         // Rounds without an end.

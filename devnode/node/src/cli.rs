@@ -6,8 +6,8 @@ use crate::sealing::Sealing;
 use crate::service::Options;
 use crate::{NodeError, chain_spec, running};
 use cairn_devnode_runtime::genesis;
-use cairn_node_ext::ExtensionConfig;
 use cairn_node_ext::schedule::CheckpointConfig;
+use cairn_node_ext::{ExtensionConfig, OnCopy};
 use clap::{Args, Parser, Subcommand};
 use sc_cli::{KeySubcommand, RunCmd, SubstrateCli};
 use sc_service::ChainSpec;
@@ -76,6 +76,10 @@ struct Ours {
     #[arg(long, requires = "cairn", value_name = "LEAVES")]
     #[arg(default_value_t = CheckpointConfig::default().leaves)]
     cairn_checkpoint_leaves: u64,
+    /// Sign from a folder that is a copy: it is the newest one, and nothing else signs with its
+    /// key.
+    #[arg(long, requires = "cairn")]
+    cairn_accept_copy: bool,
 }
 
 impl Ours {
@@ -100,6 +104,10 @@ impl Ours {
                 base_path,
                 suri,
                 schedule: self.schedule(),
+                on_copy: match self.cairn_accept_copy {
+                    true => OnCopy::Accept,
+                    false => OnCopy::Refuse,
+                },
             }),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::NodeError;
 use cairn_devnode_runtime::{AccountId, KEY_TYPE};
-use cairn_node_ext::{BasePath, ExtensionConfig, Provider, ScrubPlan};
+use cairn_node_ext::{BasePath, ExtensionConfig, OnCopy, Provider, ScrubPlan};
 use cairn_rpc::CosignerLimits;
 use sp_core::Pair;
 use sp_keystore::KeystorePtr;
@@ -18,6 +18,8 @@ pub struct ProviderOptions {
     pub suri: Option<String>,
     /// How its schedulers work.
     pub schedule: ExtensionConfig,
+    /// Whether it signs from a folder that is a copy of another.
+    pub on_copy: OnCopy,
 }
 
 impl ProviderOptions {
@@ -26,6 +28,7 @@ impl ProviderOptions {
     pub(crate) fn open(&self) -> Result<Provider, NodeError> {
         let base = BasePath::create(&self.base_path).map_err(NodeError::cairn)?;
         let options = cairn_node_ext::ProviderOptions {
+            on_copy: self.on_copy,
             scrub: Some(ScrubPlan::default()),
             ..Default::default()
         };

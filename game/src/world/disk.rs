@@ -48,6 +48,9 @@ impl World {
         self.chain.lock().forget_listeners();
         images::replace(&self.base, &image.path);
         images::remove(&image.path);
+        if self.copied.is_none() {
+            images::make_original(&self.base);
+        }
         self.tell(format!("the process is killed after {steps} steps"));
         self.start();
         self.look();
@@ -84,6 +87,7 @@ impl World {
         self.stop();
         images::replace(&self.base, &image.path);
         self.held = image.held;
+        self.copied = Some(self.blocks);
         self.detached = None;
         self.tell("a backup takes the base path's place");
         self.start();
@@ -117,6 +121,7 @@ impl World {
                 images::replace(&self.base.join(INDEX), &image.path.join(INDEX));
                 self.held.newest = image.held.newest;
                 self.held.windows = image.held.windows;
+                self.copied = Some(self.blocks);
                 self.tell("the index of a backup takes the place of what is there");
             }
             None => {

@@ -5,6 +5,7 @@ use super::{REACTION, World};
 use crate::book::Key;
 use crate::images::folder;
 use crate::tool;
+use cairn_node_ext::OnCopy;
 use cairn_primitives::BucketId;
 
 /// The most blocks that the provider runs on the other chain.
@@ -22,6 +23,12 @@ impl World {
             if self.house.is_none() {
                 self.not_to_be_started();
             }
+        }
+        if self
+            .copied
+            .is_some_and(|since| self.blocks >= since + REACTION)
+        {
+            self.accept_copy();
         }
         let buckets = self.chain.lock().buckets();
         for id in (0..buckets).map(BucketId) {
@@ -47,11 +54,20 @@ impl World {
         };
         crate::images::replace(&self.base, &image.path);
         self.held = image.held;
+        self.copied = Some(self.blocks);
         self.tell("the operator puts the newest backup in its place");
         self.start();
         if self.house.is_none() {
             self.void = true;
         }
+    }
+
+    /// There is no newer copy, and nothing else runs.
+    fn accept_copy(&mut self) {
+        self.stop();
+        self.copied = None;
+        self.tell("the operator accepts the copy");
+        self.start_on(self.chain.clone(), OnCopy::Accept);
     }
 
     /// What open challenges of a bucket ask for.
@@ -174,7 +190,7 @@ impl World {
         self.tell(format!(
             "the provider is run on another chain for {blocks} blocks"
         ));
-        self.start_on(self.other.clone());
+        self.start_on(self.other.clone(), OnCopy::Refuse);
         for _ in 0..blocks {
             self.pass(1);
             {

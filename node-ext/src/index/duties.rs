@@ -93,6 +93,14 @@ impl Index {
         Ok(self.db.write(batch, true)?)
     }
 
+    /// Takes it to be unknown what was signed for windows, durably.
+    pub(crate) fn forget_windows(&self) -> Result<(), IndexError> {
+        let (key, unknown) = unknown_past();
+        let mut batch = self.db.batch();
+        batch.put(Table::Duties, &key, &unknown);
+        Ok(self.db.write(batch, true)?)
+    }
+
     /// Notes of an index that nothing was signed for windows before it was made:
     /// no base path can know that of its key by itself.
     #[cfg(test)]

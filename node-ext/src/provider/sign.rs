@@ -9,6 +9,8 @@ use crate::signing::{ChainRules, Facts, SignedCommitment, Signer, SigningRefused
 use cairn_primitives::onchain::Limits;
 use cairn_primitives::{BucketId, HashingProfile};
 
+/// Why nothing is signed before a first look at the chain.
+const UNCOMPARED: &str = "uncompared";
 /// Buckets whose records are read at once.
 const PAGE: usize = 1024;
 
@@ -63,6 +65,23 @@ impl Provider {
     /// Takes back what `cause` had against signing.
     pub fn resume_signing(&self, cause: &'static str) {
         self.inner.pool.home().gate.turn_on(cause);
+    }
+
+    /// Signs nothing until the chain has been compared with what is here: until then
+    /// even an empty base path may be one whose disk is not mounted.
+    pub(crate) fn sign_once_compared(&self) {
+        let reason = "what the chain has of this provider's signatures is being compared with what \
+                      is here: ask again once the provider has reached its node";
+        self.inner
+            .pool
+            .home()
+            .gate
+            .turn_off(UNCOMPARED, reason.into());
+    }
+
+    /// The chain has been compared with what is here.
+    pub(crate) fn is_compared(&self) {
+        self.resume_signing(UNCOMPARED);
     }
 
     /// Takes note of what the chain holds a provider to, durably, and tells the

@@ -44,6 +44,8 @@ fn start(path: &Path) -> Provider {
 fn start_on_demand(path: &Path, on_demand: bool) -> Provider {
     let options = ProviderOptions {
         on_demand,
+        // Copies are made to see what else notices them.
+        on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     };
     start_with(path, options)

@@ -167,6 +167,7 @@ impl PromiseWatch {
             Ok(()) if looks_at_all => {
                 self.next_at = head.anchor.saturating_add(self.config.every);
                 self.board.looked();
+                self.provider.is_compared();
             }
             Ok(()) => {}
             Err(error) => {
@@ -180,6 +181,10 @@ impl PromiseWatch {
                     && !error.is_passing()
                 {
                     self.next_at = head.anchor.saturating_add(self.config.every);
+                    // A runtime that does not tell will not do so later.
+                    if let ChainError::Unsupported(_) = error {
+                        self.provider.is_compared();
+                    }
                 }
             }
         }

@@ -12,7 +12,7 @@ use crate::chain::scripted::{LIMITS, ScriptedChain, ScriptedClient};
 use crate::engine::Durability;
 use crate::keystore::KeyFolder;
 use crate::pool::{BudgetRequest, Wanted};
-use crate::provider::{Provider, ProviderOptions};
+use crate::provider::{OnCopy, Provider, ProviderOptions};
 use crate::signing::Signer;
 use async_trait::async_trait;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
@@ -150,6 +150,8 @@ pub(crate) fn open(path: &Path) -> Arc<Provider> {
     };
     let options = ProviderOptions {
         budget,
+        // What a copy is kept from is shown elsewhere; here it is what the chain knows.
+        on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     };
     let base = BasePath::create(path).unwrap();

@@ -172,9 +172,10 @@ async fn provide(
         following,
     } = found;
     let (opening, connections) = (args.provider, args.rpc.connections());
+    let on_copy = args.schedule.on_copy();
     let (genesis, on_other) = (chain.genesis(), args.schedule.config().on_other_chain);
     let provider = blocking("opening the base path", move || {
-        let provider = opening.serve(base, connections)?;
+        let provider = opening.serve(base, connections, on_copy)?;
         // Told here and not only in the log, where it can be.
         if let Some(genesis) = genesis {
             provider.follow(genesis, on_other)?;

@@ -10,6 +10,7 @@ const AT_LEAST: ProviderOptions = ProviderOptions {
         memory_bytes: None,
         connections: 0,
     },
+    on_copy: OnCopy::Refuse,
     on_demand: false,
     answer_at_least: true,
     scrub: None,

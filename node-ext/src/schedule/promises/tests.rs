@@ -110,6 +110,27 @@ async fn s6a_a_base_path_that_was_restored_from_an_older_backup_signs_nothing() 
 }
 
 #[tokio::test]
+async fn s6_nothing_is_signed_before_the_first_comparison_with_the_chain() {
+    let village = village();
+    let neighbour = &village.neighbours[0];
+    let mut watch = watch(neighbour);
+    neighbour.provider().sign_once_compared();
+    commit(neighbour.provider(), 1);
+    let sign = || {
+        let lease = neighbour.provider().lease(ID, Wanted::write()).unwrap();
+        lease.commit_signed(&[], &neighbour.signer)
+    };
+    let refused = || sign().unwrap_err().to_string();
+    assert!(refused().contains("ask again"), "{}", refused());
+    neighbour.client.disconnect();
+    watch.saw(village.chain.advance()).await;
+    assert!(refused().contains("ask again"), "{}", refused());
+    neighbour.client.connect();
+    watch.saw(village.chain.advance()).await;
+    sign().unwrap();
+}
+
+#[tokio::test]
 async fn s6a_no_checkpoint_is_brought_of_a_bucket_that_is_behind_the_chain() {
     let (mut village, _) = restored();
     // News, by what is here: another third leaf, and a fourth.
