@@ -292,7 +292,8 @@ fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
     assert!(journal().len() > 0);
 }
 
-/// Whoever opens it: the journal would be made anew, without what it alone has.
+/// Also by a caller that did not ask first: the journal would be made anew, without
+/// the writes that it alone has.
 #[test]
 fn l9_a_database_that_its_journal_is_ahead_of_is_not_opened_and_the_journal_stays() {
     let whole = Whole::new();
