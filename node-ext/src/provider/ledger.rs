@@ -27,8 +27,8 @@ pub(crate) struct Ledger {
     /// Held by whoever writes what is pending: of two at once, one would take
     /// the other's notes for written.
     writer: Mutex<()>,
-    /// Held by whoever removes a record from the index: of two at once, one would
-    /// remove what was written after the other.
+    /// Held while a record is removed from the index: the second of two threads would
+    /// remove a newer one, written after the first.
     forgetting: Mutex<()>,
     /// Buckets whose record and content are noted as they are.
     known: Mutex<HashSet<BucketId>>,
@@ -102,9 +102,9 @@ impl Ledger {
         std::mem::take(&mut self.pending.lock().touched)
     }
 
-    /// Forgets what is to be noted of a bucket that is gone, and what is noted. Where
-    /// the index cannot be written it is forgotten in memory, and the index follows
-    /// as soon as it can: a process that ends before that has not forgotten it.
+    /// Forgets a bucket that is gone: its record, and all notes of it. Where the index
+    /// cannot be written it is forgotten in memory, and the index follows as soon as
+    /// it can: a process that ends before that has not forgotten it.
     pub(super) fn forget(&self, id: BucketId) -> Result<(), IndexError> {
         self.known.lock().remove(&id);
         self.quarantined.lock().remove(&id);
@@ -170,7 +170,7 @@ impl Ledger {
         let notes = {
             let mut pending = self.pending.lock();
             let notes = std::mem::take(&mut pending.notes);
-            // What is to be forgotten is so before anything else is known of it.
+            // A record is removed before anything else is noted of its bucket.
             let (later, notes): (HashMap<_, _>, HashMap<_, _>) = notes
                 .into_iter()
                 .partition(|(id, _)| pending.forgotten.contains(id));

@@ -91,7 +91,7 @@ impl Inner {
         }
     }
 
-    /// Forgets what a deleted bucket was and held, and removes its files. Whatever
+    /// Forgets a deleted bucket and its content, and removes its files. Each step that
     /// fails is tried again at the next start.
     fn remove(&self, discarded: &Discarded) {
         let Discarded { id, path } = discarded;
