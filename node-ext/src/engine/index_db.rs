@@ -1,5 +1,6 @@
 //! The Global Index's database: five tables of small records.
 
+use super::log_hole::{self, LogHole};
 use super::options::index_options;
 use super::written::{self, Written};
 use super::{EngineError, Entry};
@@ -101,7 +102,16 @@ impl IndexBatch {
     }
 }
 
+/// What is behind a hole in the log was not synced, or its loss is noticed by the number of
+/// synced writes.
 fn open_writable(path: &Path) -> Result<Db, EngineError> {
+    if path.is_dir() {
+        let cut = log_hole::cut(path);
+        let cut = cut.map_err(|error| EngineError::of_file("reading the log of", path, &error))?;
+        if let Some(LogHole { file, offset }) = cut {
+            tracing::warn!(log = %file.display(), offset, "the index's log was cut at its damage");
+        }
+    }
     let mut options = index_options();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
@@ -110,6 +120,16 @@ fn open_writable(path: &Path) -> Result<Db, EngineError> {
 
 /// For reading what there is, where the disk takes no writes.
 fn open_readable(path: &Path) -> Result<Db, EngineError> {
+    let hole = log_hole::find(path);
+    let hole = hole.map_err(|error| EngineError::of_file("reading the log of", path, &error))?;
+    if let Some(LogHole { file, offset }) = hole {
+        return Err(EngineError {
+            doing: "opening the index for reading",
+            path: path.to_owned(),
+            kind: super::FaultKind::Corrupt,
+            message: format!("its log {} is damaged at {offset}", file.display()),
+        });
+    }
     let opened = Db::open_cf_descriptors_read_only(&index_options(), path, families(), false);
     checked(opened, path)
 }

@@ -6,6 +6,10 @@
 //! on with the next: what was written first is lost then and what was written later is
 //! there, such as a node without the chunk under it. So each log is looked at before it
 //! is replayed: past the first zeros in place of a record there may be zeros only.
+//!
+//! Nor may there be a record of a kind that only recycled logs have, such as a torn end
+//! may look like: RocksDB's reader takes it for a bad one and does not go past it, so that
+//! the opening never returns (its issue 13333).
 
 use std::cmp::Ordering;
 use std::fs::{File, OpenOptions};
@@ -19,12 +23,15 @@ const HEADER: usize = 7;
 /// The least type that is of records with a longer header, which are not in use here.
 const LONGER_HEADERS: u8 = 5;
 
-/// Where zeros are that stand before something else.
+/// The kinds of records that RocksDB never gets past in a log that is not recycled.
+const RECYCLED: [u8; 6] = [5, 6, 7, 8, 11, 131];
+
+/// Where zeros are that stand before something else, or something that is no record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogHole {
     /// The log.
     pub(crate) file: PathBuf,
-    /// Where the zeros begin, in bytes.
+    /// Where that begins, in bytes.
     pub(crate) offset: u64,
 }
 
@@ -80,7 +87,14 @@ fn hole_in(mut log: impl Read) -> Result<Option<u64>> {
         let length = fill(&mut log, &mut block)?;
         let bytes = block.get(..length).unwrap_or_default();
         let zeros_from = match hole {
-            None => unused_from(bytes),
+            None => match end_of_records(bytes) {
+                Some(End::Recycled(at)) => {
+                    let at = u64::try_from(at).unwrap_or(u64::MAX);
+                    return Ok(Some(begin.saturating_add(at)));
+                }
+                Some(End::Zeros(at)) => Some(at),
+                None => None,
+            },
             Some(_) => Some(0),
         };
         if let Some(from) = zeros_from {
@@ -98,9 +112,17 @@ fn hole_in(mut log: impl Read) -> Result<Option<u64>> {
     }
 }
 
-/// Where in a block RocksDB stops looking for records; `None` where it is full of them,
-/// or has something that RocksDB reports by itself.
-fn unused_from(block: &[u8]) -> Option<usize> {
+/// Why records end within a block, and where.
+enum End {
+    /// RocksDB takes the rest of the block for unused.
+    Zeros(usize),
+    /// RocksDB never gets past it.
+    Recycled(usize),
+}
+
+/// Where the records of a block end; `None` where it is full of them, or has something
+/// that RocksDB reports by itself.
+fn end_of_records(block: &[u8]) -> Option<End> {
     let mut at = 0usize;
     loop {
         let header = block.get(at..at.checked_add(HEADER)?)?;
@@ -109,7 +131,8 @@ fn unused_from(block: &[u8]) -> Option<usize> {
         };
         let length = usize::from(u16::from_le_bytes([low, high]));
         match (kind, length) {
-            (0, 0) => return Some(at),
+            (0, 0) => return Some(End::Zeros(at)),
+            (kind, _) if RECYCLED.contains(&kind) => return Some(End::Recycled(at)),
             (kind, _) if kind >= LONGER_HEADERS => return None,
             _ => at = at.checked_add(HEADER)?.checked_add(length)?,
         }
@@ -194,6 +217,18 @@ mod tests {
             let is_hole = log[end..].iter().any(|byte| *byte != 0);
             let expected = is_hole.then(|| u64::try_from(begin).unwrap());
             prop_assert_eq!(hole_in(&log[..]).unwrap(), expected);
+        }
+
+        #[test]
+        fn i11_a_record_that_rocksdb_never_gets_past_is_found(
+            records in proptest::collection::vec(0usize..40_000, 1..12),
+            torn in any::<prop::sample::Index>(),
+            kind in prop::sample::select(RECYCLED.to_vec()),
+        ) {
+            let (mut log, begins) = log_of(&records);
+            let begin = *torn.get(&begins);
+            log[begin + HEADER - 1] = kind;
+            prop_assert_eq!(hole_in(&log[..]).unwrap(), Some(u64::try_from(begin).unwrap()));
         }
 
         #[test]

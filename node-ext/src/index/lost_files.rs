@@ -104,3 +104,20 @@ fn i6_l9_an_index_that_has_lost_a_file_has_all_its_duties_or_is_new() {
     }
     assert!(rows > 40 && made_anew > 10, "{rows} {made_anew}");
 }
+
+#[test]
+fn i6_an_index_whose_log_ends_in_what_rocksdb_never_gets_past_opens_with_all_it_had() {
+    for kind in [5, 6, 7, 8, 11, 131] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        Index::open(&path).unwrap().raise_nonce(NONCE).unwrap();
+        let logs = crate::engine::log_hole::logs_in(&path).unwrap();
+        let mut log = std::fs::read(&logs[0]).unwrap();
+        log.extend([1, 2, 3, 4, 32, 0, kind]);
+        log.extend([7; 64]);
+        std::fs::write(&logs[0], log).unwrap();
+        let index = Index::open(&path).unwrap();
+        assert_eq!(index.nonce().unwrap(), Some(NONCE));
+        assert!(!path.with_file_name("index.unusable-0").exists());
+    }
+}

@@ -178,3 +178,19 @@ fn i1_a_salvage_drops_what_is_lost_of_a_retired_tree_that_nobody_was_promised() 
     let retired = salvaged.retired().unwrap();
     assert_eq!(retired[0].commitment, signed.payload.commitment);
 }
+
+#[test]
+fn i11_a_log_that_ends_in_what_rocksdb_never_gets_past_is_refused_and_salvaged() {
+    let (_folder, base, bucket, shared) = in_a_base_path();
+    let leaves = [put(&bucket, &[1; 10])];
+    let (committed, _) = bucket.commit_signed(&leaves, &signer()).unwrap();
+    let log = log_of(bucket.path());
+    drop(bucket);
+    let mut bytes = std::fs::read(&log).unwrap();
+    bytes.extend([1, 2, 3, 4, 32, 0, 131]);
+    bytes.extend([7; 64]);
+    std::fs::write(&log, bytes).unwrap();
+    base.open_bucket(BucketId(9), &shared).unwrap_err();
+    let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap().bucket;
+    assert_eq!(salvaged.commitment(), committed.commitment);
+}
