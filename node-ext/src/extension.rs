@@ -106,7 +106,6 @@ impl Extension {
         let own = OwnChain::new(chain, provider.clone(), config.on_other_chain);
         let chain: Arc<dyn ChainClient> = Arc::new(own);
         provider.tell_unsigned();
-        provider.sign_once_compared();
         let challenges =
             ChallengeScheduler::new(chain.clone(), provider.clone(), config.challenges)?;
         let checkpoints = CheckpointScheduler::new(
@@ -175,13 +174,20 @@ impl Extension {
         self
     }
 
-    /// Runs until `shutdown` is done. Must run within a tokio runtime.
+    /// Runs until `shutdown` is done. Must run within a tokio runtime. From the call
+    /// on, and not from the first poll, nothing is signed until the chain has been
+    /// compared with what is here: call it before the RPC is served.
     ///
     /// Answering challenges is a task of its own: what else ends or breaks off
     /// is told, and begun again after a pause, and does not end it. If this ends
     /// before `shutdown`, challenges are not answered any more: it is meant for
     /// an essential task. May be dropped at any moment.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+    pub fn run(self, shutdown: impl Future<Output = ()> + Send) -> impl Future<Output = ()> + Send {
+        self.handle.provider.sign_once_compared();
+        self.run_until(shutdown)
+    }
+
+    async fn run_until(self, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = stopped.map(drop).boxed().shared();
         // Dropped with this, they end.

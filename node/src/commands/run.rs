@@ -224,6 +224,8 @@ async fn provide(
         metrics: metrics.as_ref().map(MetricsPort::address),
     };
     let introduction = Introduction::new(&provider, following, &at);
+    // Before anyone can ask for a signature.
+    let running = Running::start(extension, &stopping);
     if let Some((port, registry)) = metrics.zip(registry) {
         port.show(rpc.clone(), registry);
     }
@@ -231,7 +233,6 @@ async fn provide(
     let address_file = or_warn(AddressFile::write(provider.path(), served.address()));
     output.answer(&introduction)?;
 
-    let running = Running::start(extension, &stopping);
     let ended = running.until_stopped(&stopping, DRAINING).await;
     drop((address_file, token_file));
     if !served.stop(DRAINING).await {

@@ -79,7 +79,7 @@ impl Running {
     /// Starts the schedulers.
     pub(super) fn start(extension: Extension, stopping: &Stopping) -> Self {
         let stopping = stopping.clone();
-        Self::of(async move { extension.run(async move { stopping.told().await }).await })
+        Self::of(extension.run(async move { stopping.told().await }))
     }
 
     fn of(work: impl Future<Output = ()> + Send + 'static) -> Self {
