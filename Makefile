@@ -65,7 +65,7 @@ help:
 	@echo '             SEED=N           from this game on'
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
-	@echo 'make lint    formatting, fences between crates, clippy, documentation, licences'
+	@echo 'make lint    formatting, fences between crates, documents, clippy, licences'
 	@echo 'make advisories  what is known today of faults in the dependencies; gates nothing'
 	@echo 'make deps    install what the build needs besides Rust (the others do this first)'
 	@echo 'make tools   install cargo-deny, where it is missing (lint and advisories do this)'
@@ -114,6 +114,7 @@ lint: deps
 	cargo fmt --all --check
 	scripts/check-fences.sh
 	scripts/check-readme.sh
+	scripts/check-docs.sh
 	cargo clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(CARGO_FLAGS)
 	$(MAKE) tools
