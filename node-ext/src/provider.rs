@@ -34,7 +34,7 @@ mod trash;
 pub use error::ProviderError;
 pub use lease::{Fault, Lease};
 pub use location::OnCopy;
-pub(crate) use on_chain::Found;
+pub(crate) use on_chain::{Found, missing};
 pub use on_chain::{KnownSigned, ToldBy, WouldLose};
 pub use own_chain::OnOtherChain;
 pub use scrubbing::{ScrubPlan, ScrubStatistics};

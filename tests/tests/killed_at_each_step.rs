@@ -47,6 +47,7 @@ fn kill_at_each_step(
             if ended.done {
                 break;
             }
+            assert!(!ended.is_answer, "{what} is refused: {ended:?}");
             killed += 1;
             let context = format!("{what} killed at {call} {number}");
             herd.check(&ended.signed, &context);

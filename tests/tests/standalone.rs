@@ -1,6 +1,14 @@
 //! The standalone provider, as a process of its own beside a real chain: what it
 //! serves, whom, and what it withstands.
 
+use std::path::PathBuf;
+
+/// The working copy, which is asked for when a test runs: several may share one
+/// build.
+fn repository() -> PathBuf {
+    PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("..")
+}
+
 #[path = "standalone/alone.rs"]
 mod alone;
 #[path = "standalone/attacks.rs"]

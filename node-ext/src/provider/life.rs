@@ -21,7 +21,8 @@ impl Provider {
     ///
     /// [`ProviderError::Create`]; [`ProviderError::Signing`] where nothing would
     /// ever be signed for it, since the chain hashes otherwise. Then there is none.
-    /// But where it was made and does not open, it is there, and empty.
+    /// But where it was made and does not open, it is there, and empty; and in
+    /// quarantine where the chain was seen to have a signature over more.
     pub fn create_bucket(&self, id: BucketId, config: BucketConfig) -> Result<(), ProviderError> {
         let home = self.inner.pool.home();
         home.gate.judge_hashing(id, config.profile)?;
@@ -49,7 +50,8 @@ impl Provider {
         if made.is_err() {
             self.inner.ledger.set_known(id, false);
         }
-        made.map(drop)
+        made.map(drop)?;
+        self.compare_newcomer(id)
     }
 
     /// Takes a bucket as it is: out of quarantine, and without what the index
@@ -269,6 +271,7 @@ impl Provider {
         // What was allowed of another bucket under its id does not hold for it.
         self.inner.keep_unprovable(imported.bucket, None)?;
         self.inner.learn(imported.bucket)?;
+        self.compare_newcomer(imported.bucket)?;
         Ok(imported)
     }
 

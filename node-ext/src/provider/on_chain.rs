@@ -241,6 +241,19 @@ impl Provider {
         Ok(record.signed.is_some() || !is_readable || !self.on_chain(id)?.is_empty())
     }
 
+    /// Compares a bucket that was just made or imported with what the chain was seen
+    /// to have, and sets it apart where it has less: a client must not be faster
+    /// than the next look at the chain.
+    pub(super) fn compare_newcomer(&self, id: BucketId) -> Result<(), ProviderError> {
+        for KnownSigned { commitment, .. } in self.on_chain(id)? {
+            if self.find_signed(id, &commitment)? == Found::Missing {
+                self.set_apart(id, missing(&commitment));
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Sets a bucket apart that the chain holds this account to for more than is
     /// here: it signs nothing any more until an operator accepts it.
     pub(crate) fn set_apart(&self, id: BucketId, reason: String) {
@@ -250,6 +263,16 @@ impl Provider {
             ledger.write();
         }
     }
+}
+
+/// What an operator is told of a commitment that the chain has and that is not here.
+pub(crate) fn missing(commitment: &Commitment) -> String {
+    format!(
+        "the chain has this provider's signature over root {:?} of the tree from sequence {} at {} \
+         leaves, and that is not here: put the newest copy of the bucket's folder in its place, \
+         and take it with `cairn bucket accept`",
+        commitment.mmr_root, commitment.start_seq, commitment.leaf_count
+    )
 }
 
 fn name_of(bucket: BucketId) -> Vec<u8> {

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use cairn_node_ext::{
-    BasePath, BucketConfig, BudgetRequest, Check, Form, Ingested, NewLeaf, Provider,
+    BasePath, BucketConfig, BudgetRequest, Check, Form, Ingested, NewLeaf, OnCopy, Provider,
     ProviderOptions, Source, Wanted,
 };
 use cairn_primitives::{BucketId, Sequence};
@@ -30,6 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             memory_bytes: Some(64 << 20),
             ..BudgetRequest::default()
         },
+        // It works on copies, which are the newest.
+        on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     };
     let provider = Provider::open(BasePath::create(Path::new(base))?, options)?;

@@ -7,8 +7,8 @@
 )]
 
 use cairn_node_ext::{
-    At, BasePath, BasePathError, BucketConfig, BudgetRequest, NewLeaf, Provider, ProviderOptions,
-    Wanted, fsck,
+    At, BasePath, BasePathError, BucketConfig, BudgetRequest, NewLeaf, OnCopy, Provider,
+    ProviderOptions, Wanted, fsck,
 };
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafIndex};
@@ -58,6 +58,8 @@ pub fn start(base: &Path) -> Provider {
             memory_bytes: Some(64 << 20),
             ..BudgetRequest::default()
         },
+        // It works on copies, which are the newest.
+        on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     };
     let provider = Provider::open(take(base), options).unwrap();

@@ -414,3 +414,44 @@ fn a_bucket_whose_flagged_leaves_were_never_counted_is_learned_anew() {
     let learned = provider.summary(ID).unwrap();
     assert_eq!(learned.unprovable_leaves(), record.unprovable_leaves());
 }
+
+/// Why nothing may be written to a bucket.
+fn quarantine(provider: &Provider) -> String {
+    match provider.lease(ID, Wanted::write()) {
+        Err(ProviderError::Quarantined { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn s6b_a_bucket_that_the_chain_knows_is_not_begun_anew_before_the_next_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = start(&folder.path().join("one"));
+    provider.create_bucket(ID, BucketConfig::default()).unwrap();
+    let older = put(&provider, ID.0, b"first").payload.commitment;
+    let out = folder.path().join("older");
+    provider
+        .export_bucket(ID, &out, Form::Folder, &mut |_| {})
+        .unwrap();
+    let newer = put(&provider, ID.0, b"second").payload.commitment;
+    // A disk that is not mounted, and a chain that was seen meanwhile.
+    for (number, on_chain, is_known) in [(2, newer, true), (3, older, false)] {
+        let provider = start(&folder.path().join(number.to_string()));
+        provider.keep_on_chain(ID, &[on_chain]).unwrap();
+        provider
+            .import_bucket(
+                crate::transfer::Source::Path(&out),
+                Check::Full,
+                &mut |_| {},
+            )
+            .unwrap();
+        match is_known {
+            true => assert!(quarantine(&provider).contains("cairn bucket accept")),
+            false => drop(put(&provider, ID.0, b"another second")),
+        }
+    }
+    let provider = start(&folder.path().join("4"));
+    provider.keep_on_chain(ID, &[newer]).unwrap();
+    provider.create_bucket(ID, BucketConfig::default()).unwrap();
+    assert!(quarantine(&provider).contains("cairn bucket accept"));
+}

@@ -2,6 +2,7 @@
 //! operators.
 
 use crate::metrics::{Reading, Readings};
+use crate::provider::missing;
 use cairn_primitives::{BucketId, Commitment};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -13,12 +14,7 @@ use substrate_prometheus_endpoint::{PrometheusError, Registry};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PromiseTrouble {
     /// Something on chain bears this account's signature and is not in the bucket.
-    #[error(
-        "the chain has this provider's signature over root {:?} of the tree from sequence {} at {} \
-         leaves, and that is not here: put the newest copy of the bucket's folder in its place, \
-         and take it with `cairn bucket accept`",
-        .commitment.mmr_root, .commitment.start_seq, .commitment.leaf_count
-    )]
+    #[error("{}", missing(.commitment))]
     Missing {
         /// What was signed.
         commitment: Commitment,

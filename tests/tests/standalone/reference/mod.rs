@@ -12,14 +12,11 @@ mod schema;
 mod source;
 
 use source::Api;
-use std::path::Path;
 
 const WRITE: &str = "CAIRN_WRITE_DOCS";
 
 fn compare_or_write(name: &str, generated: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../docs")
-        .join(name);
+    let path = crate::repository().join("docs").join(name);
     if std::env::var_os(WRITE).is_some() {
         return std::fs::write(&path, generated).unwrap();
     }
@@ -37,7 +34,7 @@ fn compare_or_write(name: &str, generated: &str) {
 
 #[test]
 fn the_reference_is_what_the_source_and_a_real_provider_say() {
-    let api = Api::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    let api = Api::read(&crate::repository());
     let examples = answers::of(&api);
     for method in &api.methods {
         let example = examples
