@@ -79,6 +79,14 @@ for page in "${pages[@]}"; do
     done < <(links_of "$page")
 done
 
+# A semicolon ends a statement in a mermaid diagram, so that the rest of a text is a
+# syntax error, which nobody sees before a page is rendered.
+for page in "${pages[@]}"; do
+    while read -r line; do
+        fail "$page:$line: a semicolon in a diagram"
+    done < <(awk '/^```/ { inside = /mermaid/ } inside && /;/ { print NR }' "$page")
+done
+
 # Paths in code spans that begin with a folder of this repository. The changelog is
 # history: it may name files that are gone.
 folders=$(git ls-files | sed -n 's|/.*||p' | sort -u | paste -sd'|')
