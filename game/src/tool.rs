@@ -152,6 +152,12 @@ pub(crate) fn accept(house: &House, id: BucketId) -> Result<(), Refused> {
     house.provider().accept(id, false).map(drop).map_err(said)
 }
 
+/// Whether the provider signs nothing, since its base path is a copy.
+pub(crate) fn looks_copied(house: &House) -> bool {
+    let off = house.provider().signing_off();
+    off.is_some_and(|reason| reason.contains("--accept-copy"))
+}
+
 /// `cairn fsck --repair`, with the provider stopped.
 pub(crate) fn repair(base: &Path, id: BucketId) -> Result<bool, Refused> {
     let base = BasePath::create(base).map_err(said)?;

@@ -59,6 +59,7 @@ struct Detached {
     /// The bucket that it is of; `None` for the whole base path.
     bucket: Option<BucketId>,
     held: Held,
+    copied: Option<u64>,
 }
 
 /// The game.

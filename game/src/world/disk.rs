@@ -151,7 +151,9 @@ impl World {
         self.stop();
         std::fs::rename(&from, &path).unwrap();
         let held = self.held.clone();
+        let mut copied = None;
         if is_all {
+            copied = self.copied.take();
             self.held = Default::default();
             self.tell("the base path's disk is not mounted");
         } else {
@@ -159,13 +161,24 @@ impl World {
             self.tell(format!("the disk of bucket {id} is not mounted"));
         }
         let bucket = (!is_all).then_some(id);
-        self.detached = Some(Detached { path, bucket, held });
+        self.detached = Some(Detached {
+            path,
+            bucket,
+            held,
+            copied,
+        });
         self.start();
     }
 
     /// The disk is back.
     pub(super) fn attach(&mut self) {
-        let Some(Detached { path, bucket, held }) = self.detached.take() else {
+        let Some(Detached {
+            path,
+            bucket,
+            held,
+            copied,
+        }) = self.detached.take()
+        else {
             return;
         };
         self.stop();
@@ -174,6 +187,7 @@ impl World {
                 images::remove(&self.base);
                 std::fs::rename(&path, &self.base).unwrap();
                 self.held = held;
+                self.copied = copied;
                 self.tell("the operator mounts the base path's disk");
             }
             Some(id) => {

@@ -24,6 +24,12 @@ impl World {
                 self.not_to_be_started();
             }
         }
+        // A damaged file, too, may make it look like one.
+        if let Some(house) = &self.house
+            && tool::looks_copied(house)
+        {
+            self.copied.get_or_insert(self.blocks);
+        }
         if self
             .copied
             .is_some_and(|since| self.blocks >= since + REACTION)
