@@ -102,7 +102,10 @@ impl Lease {
         count: LeafCount,
         signer: &Signer,
     ) -> Result<SignedCommitment, SignAgainError> {
-        let permit = self.permit(signer)?;
+        let home = self.inner.pool().home();
+        let quarantine = home.ledger.quarantined(self.id());
+        let facts = Facts::of(self, quarantine);
+        let permit = home.gate.permit_again(&facts, signer)?;
         let signed = permit.sign(&self.promised_at(count)?);
         signed.map_err(|reason| SignAgainError::Sign {
             bucket: self.id(),

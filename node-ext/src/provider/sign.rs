@@ -9,8 +9,6 @@ use crate::signing::{ChainRules, Facts, SignedCommitment, Signer, SigningRefused
 use cairn_primitives::onchain::Limits;
 use cairn_primitives::{BucketId, HashingProfile};
 
-/// Why nothing is signed before a first look at the chain.
-const UNCOMPARED: &str = "uncompared";
 /// Buckets whose records are read at once.
 const PAGE: usize = 1024;
 
@@ -34,7 +32,7 @@ impl Provider {
             return Err(ProviderError::Lost { bucket: id });
         }
         let gate = &self.inner.pool.home().gate;
-        let permit = gate.permit(&Facts::of_record(id, &record), signer)?;
+        let permit = gate.permit_again(&Facts::of_record(id, &record), signer)?;
         let Some(promised) = record.promised_newest() else {
             return Ok(None);
         };
@@ -67,21 +65,15 @@ impl Provider {
         self.inner.pool.home().gate.turn_on(cause);
     }
 
-    /// Signs nothing until the chain has been compared with what is here: until then
+    /// Signs nothing new until the chain has been compared with what is here: until then
     /// even an empty base path may be one whose disk is not mounted.
     pub(crate) fn sign_once_compared(&self) {
-        let reason = "what the chain has of this provider's signatures is being compared with what \
-                      is here: ask again once the provider has reached its node";
-        self.inner
-            .pool
-            .home()
-            .gate
-            .turn_off(UNCOMPARED, reason.into());
+        self.inner.pool.home().gate.set_uncompared(true);
     }
 
     /// The chain has been compared with what is here.
     pub(crate) fn is_compared(&self) {
-        self.resume_signing(UNCOMPARED);
+        self.inner.pool.home().gate.set_uncompared(false);
     }
 
     /// Takes note of what the chain holds a provider to, durably, and tells the

@@ -14,6 +14,10 @@ use cairn_primitives::{BucketId, HashingProfile};
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap};
 
+/// Why nothing new is signed at first.
+const UNCOMPARED: &str = "what the chain has of this provider's signatures is being compared with \
+     what is here: ask again once the provider has reached its node";
+
 /// What decides about a bucket.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
@@ -62,6 +66,8 @@ pub(crate) struct Gate {
 #[derive(Debug, Default)]
 struct State {
     rules: Option<ChainRules>,
+    /// Whether the chain has still to be compared with what is here.
+    is_uncompared: bool,
     /// Why signing is off as a whole, by who has turned it off.
     off: BTreeMap<&'static str, String>,
     /// Buckets that the operator has signed for although this number of their leaves
@@ -88,6 +94,16 @@ impl Gate {
     ///
     /// [`SigningRefused`], with what to do.
     pub(crate) fn judge(&self, facts: &Facts) -> Result<(), SigningRefused> {
+        if self.state.read().is_uncompared {
+            let reason = UNCOMPARED.into();
+            return Err(SigningRefused::Off { reason });
+        }
+        self.judge_again(facts)
+    }
+
+    /// Whether what was signed of a bucket before may be signed again, which says
+    /// nothing new.
+    fn judge_again(&self, facts: &Facts) -> Result<(), SigningRefused> {
         let bucket = facts.bucket;
         let state = self.state.read();
         if let Some(reason) = state.off.values().next() {
@@ -143,6 +159,28 @@ impl Gate {
         })
     }
 
+    /// Leave to sign again what was signed of a bucket before, by the key of `signer`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gate::judge`], but for what the chain has still to be asked.
+    pub(crate) fn permit_again<'s>(
+        &self,
+        facts: &Facts,
+        signer: &'s Signer,
+    ) -> Result<Permit<'s>, SigningRefused> {
+        self.judge_again(facts)?;
+        Ok(Permit {
+            bucket: facts.bucket,
+            signer,
+        })
+    }
+
+    /// Lets nothing new through until the chain has been compared with what is here.
+    pub(crate) fn set_uncompared(&self, is_uncompared: bool) {
+        self.state.write().is_uncompared = is_uncompared;
+    }
+
     /// What is known of the chain.
     pub(crate) fn rules(&self) -> Option<ChainRules> {
         self.state.read().rules
@@ -168,7 +206,9 @@ impl Gate {
 
     /// Why signing is off as a whole, where it is.
     pub(crate) fn off(&self) -> Option<String> {
-        self.state.read().off.values().next().cloned()
+        let state = self.state.read();
+        let off = state.off.values().next().cloned();
+        off.or_else(|| state.is_uncompared.then(|| UNCOMPARED.into()))
     }
 
     /// Lets a bucket through although this number of its leaves cannot be proven;
@@ -240,6 +280,7 @@ mod tests {
             allowed in proptest::option::of(0u64..4),
             is_quarantined: bool,
             off in proptest::collection::btree_set(0usize..2, 0..3),
+            is_uncompared: bool,
         ) {
             let rules = rules.map(|(profile, chunk_bytes, by_chain)| ChainRules {
                 profile,
@@ -259,7 +300,11 @@ mod tests {
                     Some(rules) => rules.profile == profile && rules.chunk_bytes >= CHUNK,
                 }
                 && (unprovable == 0 || allowed.is_some_and(|allowed| allowed >= unprovable));
-            prop_assert_eq!(gate.judge(&facts).is_ok(), may);
+            gate.set_uncompared(is_uncompared);
+            prop_assert_eq!(gate.judge(&facts).is_ok(), may && !is_uncompared);
+            prop_assert_eq!(gate.judge_again(&facts).is_ok(), may);
+            prop_assert_eq!(gate.off().is_some(), is_uncompared || !off.is_empty());
+            gate.set_uncompared(false);
             for cause in off {
                 gate.turn_on(["one", "two"][cause]);
             }

@@ -197,7 +197,14 @@ impl Stage {
         let data = format!("0x{}", hex::encode(content));
         client.try_ask("bucket_putChunk", json!([BUCKET, hash, data]))?;
         let leaf = json!({ "dataRoot": hash, "dataSize": content.len() });
-        let answer = client.try_ask("bucket_commit", json!([BUCKET, [leaf]]))?;
+        // After a start, the chain is looked at first.
+        let answer = loop {
+            let answer = client.try_ask("bucket_commit", json!([BUCKET, [leaf.clone()]]))?;
+            let message = answer["error"]["message"].as_str().unwrap_or_default();
+            if !message.contains("being compared") {
+                break answer;
+            }
+        };
         if answer["error"]["code"] == json!(STOPPING) {
             return None;
         }

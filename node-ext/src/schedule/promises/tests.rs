@@ -114,14 +114,22 @@ async fn s6_nothing_is_signed_before_the_first_comparison_with_the_chain() {
     let village = village();
     let neighbour = &village.neighbours[0];
     let mut watch = watch(neighbour);
+    let before = self::sign(neighbour, 1);
     neighbour.provider().sign_once_compared();
-    commit(neighbour.provider(), 1);
+    commit(neighbour.provider(), 2);
     let sign = || {
         let lease = neighbour.provider().lease(ID, Wanted::write()).unwrap();
         lease.commit_signed(&[], &neighbour.signer)
     };
     let refused = || sign().unwrap_err().to_string();
     assert!(refused().contains("ask again"), "{}", refused());
+    // To say again what was said is nothing new.
+    let lease = neighbour.provider().lease(ID, Wanted::read()).unwrap();
+    let again = lease
+        .sign_again(before.leaf_count, &neighbour.signer)
+        .unwrap();
+    assert_eq!(again.payload.commitment, before);
+    drop(lease);
     neighbour.client.disconnect();
     watch.saw(village.chain.advance()).await;
     assert!(refused().contains("ask again"), "{}", refused());
