@@ -148,6 +148,7 @@ impl Inner {
     }
 
     pub(super) fn write_index(&self) {
+        let alone = self.ledger.ask_alone();
         for id in self.ledger.take_touched() {
             // One that is closed was noted when it was.
             if let Some(lease) = self.pool.lease_if_written(id) {
@@ -156,6 +157,7 @@ impl Inner {
                 self.ledger.note(id, record, lease.take_changes());
             }
         }
+        drop(alone);
         self.ledger.write();
     }
 }

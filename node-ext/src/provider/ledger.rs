@@ -27,6 +27,9 @@ pub(crate) struct Ledger {
     /// Held by whoever writes what is pending: of two at once, one would take
     /// the other's notes for written.
     writer: Mutex<()>,
+    /// Held while buckets are asked for what changed in them: another thread would
+    /// find nothing to note, and return before it is noted.
+    asking: Mutex<()>,
     /// Held while a record is removed from the index: the second of two threads would
     /// remove a newer one, written after the first.
     forgetting: Mutex<()>,
@@ -44,6 +47,7 @@ impl Ledger {
             index,
             pending: Mutex::default(),
             writer: Mutex::default(),
+            asking: Mutex::default(),
             forgetting: Mutex::default(),
             known: Mutex::default(),
             quarantined: Mutex::default(),
@@ -96,6 +100,11 @@ impl Ledger {
 
     pub(crate) fn touched(&self, id: BucketId) {
         self.pending.lock().touched.insert(id);
+    }
+
+    /// Taken before the buckets that were written since are asked what changed.
+    pub(super) fn ask_alone(&self) -> parking_lot::MutexGuard<'_, ()> {
+        self.asking.lock()
     }
 
     pub(super) fn take_touched(&self) -> HashSet<BucketId> {
