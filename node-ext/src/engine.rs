@@ -151,6 +151,7 @@ impl Engine {
         shared: &Shared,
         log: DamagedLog,
     ) -> Result<Self, EngineError> {
+        log_hole::check_manifest(path, "opening a bucket")?;
         let options = options(shared, log);
         let families = families(shared);
         let opened = match access {

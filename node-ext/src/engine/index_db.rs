@@ -106,10 +106,11 @@ impl IndexBatch {
 /// synced writes.
 fn open_writable(path: &Path) -> Result<Db, EngineError> {
     if path.is_dir() {
-        let cut = log_hole::cut(path);
+        let manifest = log_hole::cut_manifest(path);
+        let cut = manifest.and_then(|manifest| Ok([manifest, log_hole::cut(path)?]));
         let cut = cut.map_err(|error| EngineError::of_file("reading the log of", path, &error))?;
-        if let Some(LogHole { file, offset }) = cut {
-            tracing::warn!(log = %file.display(), offset, "the index's log was cut at its damage");
+        for LogHole { file, offset } in cut.into_iter().flatten() {
+            tracing::warn!(file = %file.display(), offset, "the index was cut at its damage");
         }
     }
     let mut options = index_options();
@@ -130,6 +131,7 @@ fn open_readable(path: &Path) -> Result<Db, EngineError> {
             message: format!("its log {} is damaged at {offset}", file.display()),
         });
     }
+    log_hole::check_manifest(path, "opening the index for reading")?;
     let opened = Db::open_cf_descriptors_read_only(&index_options(), path, families(), false);
     checked(opened, path)
 }

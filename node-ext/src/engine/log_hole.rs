@@ -9,11 +9,13 @@
 //!
 //! Nor may there be a record of a kind that only recycled logs have, such as a torn end
 //! may look like: RocksDB's reader takes it for a bad one and does not go past it, so that
-//! the opening never returns (its issue 13333).
+//! the opening never returns (its issue 13333). The same reader reads the manifest, which is
+//! looked at for that too.
 
+use super::{EngineError, FaultKind};
 use std::cmp::Ordering;
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, ErrorKind, Read, Result};
+use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Bytes in which no record begins that does not end there, or goes on in the next.
@@ -36,7 +38,7 @@ pub(crate) struct LogHole {
 }
 
 /// The logs of a database that are not empty. One that was closed by its writer has none.
-pub(crate) fn logs_in(database: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn logs_in(database: &Path) -> io::Result<Vec<PathBuf>> {
     let mut logs = Vec::new();
     for entry in std::fs::read_dir(database)? {
         let entry = entry?;
@@ -50,7 +52,7 @@ pub(crate) fn logs_in(database: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The first hole in the logs of a database.
-pub(crate) fn find(database: &Path) -> Result<Option<LogHole>> {
+pub(crate) fn find(database: &Path) -> io::Result<Option<LogHole>> {
     for file in logs_in(database)? {
         if let Some(offset) = hole_in(BufReader::with_capacity(BLOCK, File::open(&file)?))? {
             return Ok(Some(LogHole { file, offset }));
@@ -61,7 +63,7 @@ pub(crate) fn find(database: &Path) -> Result<Option<LogHole>> {
 
 /// Cuts the logs at the first hole, durably, so that what is before it can be opened, and
 /// nothing of what is behind it comes with that.
-pub(crate) fn cut(database: &Path) -> Result<Option<LogHole>> {
+pub(crate) fn cut(database: &Path) -> io::Result<Option<LogHole>> {
     let hole = find(database)?;
     if let Some(LogHole { file, offset }) = &hole {
         for log in logs_in(database)?.into_iter().rev() {
@@ -78,8 +80,66 @@ pub(crate) fn cut(database: &Path) -> Result<Option<LogHole>> {
     Ok(hole)
 }
 
+/// Where the manifest that `CURRENT` names has a record that RocksDB never gets past. Zeros are
+/// not looked for: each change of it is synced before it counts.
+fn find_in_manifest(database: &Path) -> io::Result<Option<LogHole>> {
+    let missing = |error: &io::Error| error.kind() == ErrorKind::NotFound;
+    let named = match std::fs::read_to_string(database.join("CURRENT")) {
+        // RocksDB makes it, or says that it is gone.
+        Err(error) if missing(&error) || error.kind() == ErrorKind::InvalidData => return Ok(None),
+        named => named?,
+    };
+    let file = database.join(named.trim_end());
+    let mut manifest = match File::open(&file) {
+        Err(error) if missing(&error) => return Ok(None),
+        manifest => manifest?,
+    };
+    let mut block = vec![0; BLOCK];
+    let mut begin = 0u64;
+    loop {
+        let length = fill(&mut manifest, &mut block)?;
+        let bytes = block.get(..length).unwrap_or_default();
+        if let Some(End::Recycled(at)) = end_of_records(bytes) {
+            let at = u64::try_from(at).unwrap_or(u64::MAX);
+            let offset = begin.saturating_add(at);
+            return Ok(Some(LogHole { file, offset }));
+        }
+        if length < BLOCK {
+            return Ok(None);
+        }
+        begin = begin.saturating_add(u64::try_from(BLOCK).unwrap_or(u64::MAX));
+    }
+}
+
+/// Cuts the manifest there, durably. What is behind it was never synced, or its loss is to be
+/// noticed by other means.
+pub(super) fn cut_manifest(database: &Path) -> io::Result<Option<LogHole>> {
+    let hole = find_in_manifest(database)?;
+    if let Some(LogHole { file, offset }) = &hole {
+        let manifest = OpenOptions::new().write(true).open(file)?;
+        manifest.set_len(*offset)?;
+        manifest.sync_all()?;
+    }
+    Ok(hole)
+}
+
+/// Refuses a database whose opening would never return.
+pub(super) fn check_manifest(database: &Path, doing: &'static str) -> Result<(), EngineError> {
+    let found = find_in_manifest(database);
+    let found =
+        found.map_err(|error| EngineError::of_file("reading the manifest of", database, &error))?;
+    found.map_or(Ok(()), |LogHole { file, offset }| {
+        Err(EngineError {
+            doing,
+            path: database.to_owned(),
+            kind: FaultKind::Corrupt,
+            message: format!("{} is damaged at {offset}", file.display()),
+        })
+    })
+}
+
 /// Where zeros begin in place of a record, with something else than zeros behind them.
-fn hole_in(mut log: impl Read) -> Result<Option<u64>> {
+fn hole_in(mut log: impl Read) -> io::Result<Option<u64>> {
     let mut block = vec![0; BLOCK];
     let mut hole = None;
     let mut begin = 0u64;
@@ -140,7 +200,7 @@ fn end_of_records(block: &[u8]) -> Option<End> {
 }
 
 /// Reads as much as there is, up to a whole block.
-fn fill(log: &mut impl Read, block: &mut [u8]) -> Result<usize> {
+fn fill(log: &mut impl Read, block: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = block.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match log.read(rest) {

@@ -121,3 +121,21 @@ fn i6_an_index_whose_log_ends_in_what_rocksdb_never_gets_past_opens_with_all_it_
         assert!(!path.with_file_name("index.unusable-0").exists());
     }
 }
+
+#[test]
+fn i6_an_index_whose_manifest_ends_in_what_rocksdb_never_gets_past_opens_with_all_it_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    Index::open(&path).unwrap().raise_nonce(NONCE).unwrap();
+    let named = std::fs::read_to_string(path.join("CURRENT")).unwrap();
+    let manifest = path.join(named.trim());
+    let mut bytes = std::fs::read(&manifest).unwrap();
+    bytes.extend([1, 2, 3, 4, 32, 0, 131]);
+    bytes.extend([7; 64]);
+    std::fs::write(&manifest, bytes).unwrap();
+    // For reading, nothing is cut.
+    assert!(crate::engine::IndexDb::open_reading(&path).is_err());
+    let index = Index::open(&path).unwrap();
+    assert_eq!(index.nonce().unwrap(), Some(NONCE));
+    assert!(!path.with_file_name("index.unusable-0").exists());
+}

@@ -194,3 +194,24 @@ fn i11_a_log_that_ends_in_what_rocksdb_never_gets_past_is_refused_and_salvaged()
     let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap().bucket;
     assert_eq!(salvaged.commitment(), committed.commitment);
 }
+
+#[test]
+fn i11_a_manifest_that_ends_in_what_rocksdb_never_gets_past_is_refused_and_repaired() {
+    let (_folder, base, bucket, shared) = in_a_base_path();
+    let leaves = [put(&bucket, &[1; 10])];
+    let (committed, _) = bucket.commit_signed(&leaves, &signer()).unwrap();
+    let path = bucket.path().to_owned();
+    bucket.close().unwrap();
+    let named = std::fs::read_to_string(path.join("CURRENT")).unwrap();
+    let manifest = path.join(named.trim());
+    let mut bytes = std::fs::read(&manifest).unwrap();
+    bytes.extend([1, 2, 3, 4, 32, 0, 131]);
+    bytes.extend([7; 64]);
+    std::fs::write(&manifest, bytes).unwrap();
+    let refused = base.open_bucket(BucketId(9), &shared).unwrap_err();
+    assert!(refused.to_string().contains("MANIFEST"), "{refused}");
+    let repaired = base.repair_bucket(BucketId(9), &[], &shared, |_| {});
+    assert!(repaired.unwrap().after.is_clean());
+    let bucket = base.open_bucket(BucketId(9), &shared).unwrap();
+    assert_eq!(bucket.commitment(), committed.commitment);
+}
