@@ -89,7 +89,12 @@ fn find_in_manifest(database: &Path) -> io::Result<Option<LogHole>> {
         Err(error) if missing(&error) || error.kind() == ErrorKind::InvalidData => return Ok(None),
         named => named?,
     };
-    let file = database.join(named.trim_end());
+    let name = named.trim_end();
+    // RocksDB tells by itself of another name.
+    if !name.starts_with("MANIFEST-") || name.contains('/') {
+        return Ok(None);
+    }
+    let file = database.join(name);
     let mut manifest = match File::open(&file) {
         Err(error) if missing(&error) => return Ok(None),
         manifest => manifest?,
