@@ -38,7 +38,7 @@ static ASKED: LazyLock<Asked> = LazyLock::new(|| {
     let provider = Provider::open(base, ProviderOptions::default()).expect("a provider");
     provider.create_bucket(BUCKET, BucketConfig::default()).expect("a bucket");
     let lease = provider.lease(BUCKET, Wanted::write()).expect("its bucket");
-    let content = lease.ingest(&[7; 300_000][..]).expect("content");
+    let content = lease.run(|bucket| bucket.ingest(&[7; 300_000][..])).expect("content");
     let leaf = NewLeaf {
         data_root: content.data_root,
         data_size: content.data_size,

@@ -38,7 +38,8 @@ fn upload(
 ) -> Result<Vec<NewLeaf>, Refused> {
     let lease = provider.lease(bucket, Wanted::write()).map_err(said)?;
     let ingested = contents.iter().map(|content| {
-        let ingested = lease.watch(lease.ingest(&**content)).map_err(said)?;
+        let ingested = lease.run(|bucket| bucket.ingest(&**content));
+        let ingested = ingested.map_err(said)?;
         Ok(NewLeaf {
             data_root: ingested.data_root,
             data_size: ingested.data_size,
@@ -56,7 +57,7 @@ pub(crate) fn put_unsigned(
     let provider = house.provider();
     let leaves = upload(provider, bucket, contents)?;
     let lease = provider.lease(bucket, Wanted::write()).map_err(said)?;
-    let committed = lease.watch(lease.commit(&leaves, Durability::Synced));
+    let committed = lease.run(|bucket| bucket.commit(&leaves, Durability::Synced));
     committed.map(|done| done.commitment).map_err(said)
 }
 
@@ -98,7 +99,7 @@ pub(crate) fn prune(
     let authorisation = match admin {
         None => None,
         Some(admin) => {
-            let after = lease.pruned(before).map_err(said)?;
+            let after = lease.run(|bucket| bucket.pruned(before)).map_err(said)?;
             let deletion = Commitment::deletion(after.mmr_root, before);
             Some(Authorisation {
                 deletion: admin(deletion),
@@ -106,8 +107,8 @@ pub(crate) fn prune(
             })
         }
     };
-    let pruned = lease.prune(before, authorisation).map_err(said)?;
-    Ok(pruned.commitment)
+    let pruned = lease.run(|bucket| bucket.prune(before, authorisation));
+    Ok(pruned.map_err(said)?.commitment)
 }
 
 /// `cairn bucket create`.

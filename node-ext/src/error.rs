@@ -1,9 +1,11 @@
 //! What can go wrong with a bucket, by operation: each type holds only what
 //! its call can meet, and each message says what to do where something can be.
 
+mod damage;
 mod promise;
 mod prune;
 
+pub use damage::IndicatesDamage;
 pub(crate) use promise::PromiseError;
 pub use promise::SignAgainError;
 pub use prune::{PruneError, ReleaseError};

@@ -24,7 +24,7 @@
 //! let bucket = provider.lease(BucketId(7), Wanted::write())?;
 //!
 //! // A client's upload becomes a leaf, and the leaf a promise.
-//! let content = bucket.ingest(&b"three small words"[..])?;
+//! let content = bucket.run(|bucket| bucket.ingest(&b"three small words"[..]))?;
 //! let leaf = NewLeaf { data_root: content.data_root, data_size: content.data_size };
 //! let (_, signed) = bucket.commit_signed(&[leaf], &signer)?;
 //! assert!(signed.is_valid());
@@ -32,7 +32,7 @@
 //! // Later, somebody challenges the root that was signed.
 //! let root = signed.payload.commitment.mmr_root;
 //! let location = ChunkLocation { leaf_index: LeafIndex(0), chunk_index: ChunkIndex(0) };
-//! let answer = bucket.view(At::Root(root))?.answer(location)?;
+//! let answer = bucket.run(|bucket| bucket.view(At::Root(root))?.answer(location))?;
 //! assert_eq!(answer.chunk_data, b"three small words");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -78,8 +78,8 @@ pub use bucket::{
 };
 pub use engine::{Access, Durability, EngineError, FaultKind, ReadCounts, Resources, Shared};
 pub use error::{
-    CommitError, CreateError, IngestError, OpenError, ProveError, PruneError, ReleaseError,
-    SignAgainError, Unusable,
+    CommitError, CreateError, IndicatesDamage, IngestError, OpenError, ProveError, PruneError,
+    ReleaseError, SignAgainError, Unusable,
 };
 pub use extension::{Extension, ExtensionConfig, ExtensionError, ExtensionHandle};
 pub use fsck::repair::{RepairError, Repaired, repair};
@@ -97,7 +97,7 @@ pub use pool::{
 };
 pub use printable::{is_unprintable, printable, printable_json, printable_lines};
 pub use provider::{
-    Fault, KnownSigned, Lease, LetGo, Noted, OnCopy, OnOtherChain, Provider, ProviderError,
+    KnownSigned, Lease, LetGo, Noted, OnCopy, OnOtherChain, Provider, ProviderError,
     ProviderOptions, ScrubPlan, ScrubStatistics, ToldBy, WouldLose,
 };
 pub use salvage::Salvaged;

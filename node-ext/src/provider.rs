@@ -32,7 +32,7 @@ mod tombstones;
 mod trash;
 
 pub use error::ProviderError;
-pub use lease::{Fault, Lease};
+pub use lease::Lease;
 pub use location::OnCopy;
 pub(crate) use on_chain::{Found, missing};
 pub use on_chain::{KnownSigned, ToldBy, WouldLose};
@@ -292,7 +292,7 @@ impl Provider {
     /// crate::Bucket::view_at_hand) it may be read there as well.
     pub fn lease_at_hand(&self, id: BucketId) -> Option<Lease> {
         let inner = self.inner.pool.lease_if_open(id)?;
-        Some(Lease { inner })
+        Some(Lease::new(inner))
     }
 
     /// Answers a challenge, before all that is not one.
@@ -313,8 +313,7 @@ impl Provider {
             }
             Err(error) => return Err(error),
         };
-        let answered = lease.view(at).and_then(|view| view.answer(location));
-        Ok(lease.watch(answered)?)
+        Ok(lease.run(|bucket| bucket.view(at)?.answer(location))?)
     }
 
     /// Answers from a bucket that is not what was signed last, and so is opened
@@ -343,7 +342,7 @@ impl Provider {
         signer: &Signer,
     ) -> Result<(Committed, SignedCommitment), ProviderError> {
         let lease = self.lease(id, Wanted::write())?;
-        Ok(lease.watch(lease.commit_signed(leaves, signer))?)
+        Ok(lease.commit_signed(leaves, signer)?)
     }
 
     /// Every commitment that is promised from now on, by whatever call, once it

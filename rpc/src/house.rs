@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// The bucket.
 pub(crate) const BUCKET: BucketId = BucketId(7);
 
+/// The content of the leaf that is damaged where one is.
+const DAMAGED: &[u8] = b"the content of a leaf that is damaged on disk later on";
+
 /// What is served of a provider.
 pub(crate) fn module(handle: ExtensionHandle) -> RpcModule<()> {
     ProviderRpc::new(handle, Limits::default(), Policy::default())
@@ -27,7 +30,7 @@ pub(crate) struct House {
     pub(crate) provider: Arc<Provider>,
     pub(crate) signer: Signer,
     pub(crate) signed: SignedCommitment,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl House {
@@ -43,7 +46,9 @@ impl House {
         let mut signed = None;
         for content in ["one", "two", "three"] {
             let lease = provider.lease(BUCKET, Wanted::write()).unwrap();
-            let content = lease.ingest(content.as_bytes()).unwrap();
+            let content = lease
+                .run(|bucket| bucket.ingest(content.as_bytes()))
+                .unwrap();
             drop(lease);
             let leaf = NewLeaf {
                 data_root: content.data_root,
@@ -55,7 +60,58 @@ impl House {
             provider: Arc::new(provider),
             signer,
             signed: signed.unwrap(),
-            _folder: folder,
+            folder,
+        }
+    }
+
+    /// Damages a leaf in the middle of the bucket, in a file, with all else in it whole.
+    pub(crate) fn with_a_damaged_leaf(self) -> Self {
+        let Self {
+            provider, signer, ..
+        } = self;
+        let commit = |content: &[u8], times: usize| {
+            let lease = provider.lease(BUCKET, Wanted::write()).unwrap();
+            let content = lease.run(|bucket| bucket.ingest(content)).unwrap();
+            drop(lease);
+            let leaf = NewLeaf {
+                data_root: content.data_root,
+                data_size: content.data_size,
+            };
+            let signed = provider.commit_signed(BUCKET, &vec![leaf; times], &signer);
+            (content.data_root, signed.unwrap().1)
+        };
+        commit(b"before it", 500);
+        let (damaged, _) = commit(DAMAGED, 1);
+        let (_, signed) = commit(b"behind it", 500);
+        drop(provider);
+        let buckets = self.folder.path().join("base/buckets");
+        let bucket = std::fs::read_dir(buckets).unwrap().next().unwrap();
+        let mut flipped = 0;
+        for file in std::fs::read_dir(bucket.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let mut bytes = std::fs::read(&path).unwrap();
+            let find = |sought: &[u8]| bytes.windows(sought.len()).position(|part| part == sought);
+            // Not where its content is kept, but where the tree is.
+            let is_table = path.extension().is_some_and(|end| end == "sst");
+            if let Some(at) = find(damaged.as_bytes())
+                && is_table
+                && find(DAMAGED).is_none()
+            {
+                bytes[at] ^= 1;
+                std::fs::write(&path, bytes).unwrap();
+                flipped += 1;
+            }
+        }
+        assert_eq!(flipped, 1);
+        let base = BasePath::create(self.folder.path().join("base")).unwrap();
+        let provider = Provider::open(base, ProviderOptions::default()).unwrap();
+        provider.wait_until_known();
+        assert_eq!(provider.quarantined(), []);
+        Self {
+            provider: Arc::new(provider),
+            signer,
+            signed,
+            folder: self.folder,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::lanes::{Lanes, Work};
 use crate::limits::Limits;
 use crate::policy::Policy;
 use crate::types::Uint;
-use cairn_node_ext::{At, ExtensionHandle, Fault, Lease, ProveError, View, Wanted};
+use cairn_node_ext::{At, ExtensionHandle, Lease, ProveError, View, Wanted};
 use cairn_primitives::BucketId;
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::{Extensions, RpcModule};
@@ -141,7 +141,7 @@ impl ProviderRpc {
             return Ok(done);
         }
         self.read(bucket, move |lease| {
-            watched(lease, lease.view(at).and_then(|view| of(&view)))
+            Ok(lease.run(|bucket| of(&bucket.view(at)?))?)
         })
         .await
     }
@@ -156,7 +156,8 @@ impl ProviderRpc {
     ) -> Option<T> {
         let _place = self.lanes.place_at_hand(Work::Read)?;
         let lease = self.handle.provider.lease_at_hand(BucketId(bucket.0))?;
-        of(&lease.view_at_hand(at)?).ok()
+        let done = lease.run(|bucket| bucket.view_at_hand(at).map(|view| of(&view)).transpose());
+        done.ok().flatten()
     }
 
     /// Changes a bucket.
@@ -192,14 +193,6 @@ impl std::fmt::Debug for ProviderRpc {
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// What a bucket answers, with the bucket set apart where it tells of damage.
-fn watched<T, E>(lease: &Lease, result: Result<T, E>) -> Result<T, Error>
-where
-    E: Fault + Into<Error>,
-{
-    lease.watch(result).map_err(Into::into)
 }
 
 /// Refuses a list that is longer than one request may have.

@@ -93,8 +93,8 @@ fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer()
             let provider = start(&herd.base());
             let asked = ask(&provider, DAMAGED, &signed[&DAMAGED]);
             let writable = provider.lease(BucketId(DAMAGED), Wanted::write());
-            let is_clean = writable.is_ok_and(|bucket| {
-                let report = fsck(&bucket, |_| {});
+            let is_clean = writable.is_ok_and(|lease| {
+                let report = lease.run(|bucket| fsck(bucket, |_| {}));
                 report.is_ok_and(|report| report.is_clean())
             });
             let is_found = !provider.quarantined().is_empty() || !is_clean;

@@ -136,23 +136,30 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
                         if random.gen_bool(0.5) {
                             let lease = provider.lease(BucketId(id), Wanted::write()).unwrap();
                             let number = numbers.fetch_add(1, Ordering::SeqCst);
-                            let stored = lease.ingest(&content(number)[..]).unwrap();
+                            let stored = lease
+                                .run(|bucket| bucket.ingest(&content(number)[..]))
+                                .unwrap();
                             let leaf = NewLeaf {
                                 data_root: stored.data_root,
                                 data_size: stored.data_size,
                             };
                             let committed = lease
-                                .commit(&[leaf], cairn_node_ext::Durability::Buffered)
+                                .run(|bucket| {
+                                    bucket.commit(&[leaf], cairn_node_ext::Durability::Buffered)
+                                })
                                 .unwrap();
                             let index = committed.first_leaf.0;
                             let before = model.lock().unwrap().insert(index, number);
                             assert_eq!(before, None);
                         } else {
                             let lease = provider.lease(BucketId(id), Wanted::read()).unwrap();
-                            let view = lease.view(At::Newest).unwrap();
-                            if let Some(last) = view.count().last_index() {
-                                let leaf = LeafIndex(random.gen_range(0..=last.0));
-                                view.mmr_proof(leaf).unwrap();
+                            let proven = lease.run(|bucket| {
+                                let view = bucket.view(At::Newest)?;
+                                let last = view.count().last_index();
+                                let leaf = last.map(|last| LeafIndex(random.gen_range(0..=last.0)));
+                                leaf.map(|leaf| view.mmr_proof(leaf)).transpose()
+                            });
+                            if proven.unwrap().is_some() {
                                 proofs.fetch_add(1, Ordering::SeqCst);
                             }
                         }

@@ -52,7 +52,7 @@ impl Store for CairnStore {
 
     fn put(&self, id: u64, content: &[u8]) -> Fallible<NewLeaf> {
         let lease = self.provider.lease(BucketId(id), Wanted::write())?;
-        let stored = lease.watch(lease.ingest(content))?;
+        let stored = lease.run(|bucket| bucket.ingest(content))?;
         Ok(NewLeaf {
             data_root: stored.data_root,
             data_size: stored.data_size,
@@ -61,14 +61,14 @@ impl Store for CairnStore {
 
     fn commit(&self, id: u64, leaves: &[NewLeaf], durability: Durability) -> Fallible<Commitment> {
         let lease = self.provider.lease(BucketId(id), Wanted::write())?;
-        let committed = lease.watch(lease.commit(leaves, durability))?;
+        let committed = lease.run(|bucket| bucket.commit(leaves, durability))?;
         Ok(committed.commitment)
     }
 
     fn prove(&self, id: u64, leaf: LeafIndex) -> Fallible<MmrProof> {
         let lease = self.provider.lease(BucketId(id), Wanted::challenge())?;
-        let proven = lease.view(At::Newest).and_then(|view| view.mmr_proof(leaf));
-        Ok(lease.watch(proven)?.1)
+        let proven = lease.run(|bucket| bucket.view(At::Newest)?.mmr_proof(leaf));
+        Ok(proven?.1)
     }
 
     fn sign(&self, id: u64, leaves: &[NewLeaf], _: &sr25519::Pair) -> Fallible<()> {

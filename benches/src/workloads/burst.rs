@@ -71,7 +71,7 @@ fn furnish(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<SignedComm
         let mut leaves = Vec::new();
         for leaf in 0..LEAVES {
             let stream = id.saturating_mul(LEAVES).saturating_add(leaf);
-            let stored = bucket.ingest(&random_bytes(stream, chunk)[..])?;
+            let stored = bucket.run(|bucket| bucket.ingest(&random_bytes(stream, chunk)[..]))?;
             leaves.push(NewLeaf {
                 data_root: stored.data_root,
                 data_size: stored.data_size,
@@ -169,7 +169,7 @@ impl Uploading {
 fn upload(provider: &Provider, bucket: BucketId, signer: &Signer, stream: u64) -> Fallible<()> {
     let stored = {
         let lease = provider.lease(bucket, cairn_node_ext::Wanted::write())?;
-        lease.watch(lease.ingest(&random_bytes(stream, UPLOAD)[..]))?
+        lease.run(|bucket| bucket.ingest(&random_bytes(stream, UPLOAD)[..]))?
     };
     let leaf = NewLeaf {
         data_root: stored.data_root,

@@ -100,15 +100,16 @@ fn start_again(
 /// Whether a commitment can still be answered for.
 fn is_there(store: &CairnStore, signed: &Signed) -> Fallible<bool> {
     let lease = store.provider.lease(signed.bucket, Wanted::challenge())?;
-    let Ok(view) = lease.view(At::Root(signed.root)) else {
+    let at = At::Root(signed.root);
+    if lease.run(|bucket| bucket.view(at).map(|_| ())).is_err() {
         return Ok(false);
-    };
+    }
     let leaf = LeafIndex(signed.count.get().saturating_sub(1));
     let commitment = Commitment {
         mmr_root: signed.root,
         start_seq: Sequence(0),
         leaf_count: signed.count,
     };
-    let (_, proof) = view.mmr_proof(leaf)?;
+    let (_, proof) = lease.run(|bucket| bucket.view(at)?.mmr_proof(leaf))?;
     Ok(check_proof(&proof, leaf, &commitment).is_ok())
 }

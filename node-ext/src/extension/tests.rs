@@ -20,7 +20,7 @@ async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     let signed = {
         let lease = provider.lease(ID, Wanted::write()).unwrap();
-        let stored = lease.ingest(&b"content"[..]).unwrap();
+        let stored = lease.run(|bucket| bucket.ingest(&b"content"[..])).unwrap();
         let leaf = NewLeaf {
             data_root: stored.data_root,
             data_size: stored.data_size,

@@ -7,6 +7,7 @@
 use super::{AT_ONCE, Index, IndexError, damaged};
 use crate::bucket::{Bucket, ContentChange};
 use crate::engine::{IndexBatch, Table};
+use crate::error::{IndicatesDamage, ProveError};
 use cairn_primitives::{BucketId, H256};
 use codec::{Decode, DecodeAll, Encode};
 use std::collections::HashMap;
@@ -217,5 +218,15 @@ pub(crate) enum LearnError {
     #[error(transparent)]
     Index(#[from] IndexError),
     #[error(transparent)]
-    Bucket(#[from] crate::error::ProveError),
+    Bucket(#[from] ProveError),
+}
+
+impl IndicatesDamage for LearnError {
+    fn indicates_damage(&self) -> bool {
+        match self {
+            // Of the index, and of no bucket.
+            Self::Index(_) => false,
+            Self::Bucket(error) => error.indicates_damage(),
+        }
+    }
 }

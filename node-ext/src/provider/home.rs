@@ -2,11 +2,10 @@
 //! and what the index knows of them.
 
 use super::files::files_of;
-use super::lease::Fault;
 use super::ledger::Ledger;
 use crate::bucket::{Announce, Bucket, BucketConfig};
 use crate::engine::{Access, Shared, log_hole};
-use crate::error::{CreateError, OpenError, ProveError};
+use crate::error::{CreateError, IndicatesDamage, OpenError, ProveError};
 use crate::index::BucketRecord;
 use crate::layout::bucket_dir_name;
 use crate::pool::Home;
@@ -60,9 +59,9 @@ impl HomeError {
     /// Whether the bucket itself is at fault, and not what it stands on.
     pub(super) fn is_the_buckets(&self) -> bool {
         match self {
-            Self::Open(OpenError::Engine(error)) => error.is_damage(),
-            Self::Open(_) | Self::Behind { .. } | Self::Forked { .. } => true,
-            Self::Unread(error) => error.tells_of_damage(),
+            Self::Open(error) => error.indicates_damage(),
+            Self::Behind { .. } | Self::Forked { .. } => true,
+            Self::Unread(error) => error.indicates_damage(),
             Self::Absent | Self::Create(_) => false,
         }
     }

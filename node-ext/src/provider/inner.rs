@@ -7,12 +7,12 @@ use super::scrubbing::Scrubbing;
 use super::{Lease, ProviderError, io, own_chain, trash};
 use crate::base_path::BasePath;
 use crate::engine::Access;
-use crate::index::BucketRecord;
 use crate::pool::{Budget, LeaseError, Pool, Wanted};
 use crate::space::DiskReading;
 use cairn_primitives::BucketId;
 use parking_lot::{Condvar, Mutex};
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -94,7 +94,13 @@ impl Inner {
         }
         let leased = self.pool.lease(id, wanted);
         let inner = leased.map_err(|error| self.refused(id, error))?;
-        Ok(Lease { inner })
+        Ok(Lease::new(inner))
+    }
+
+    /// A bucket that is open for writing.
+    pub(super) fn lease_if_written(&self, id: BucketId) -> Option<Lease> {
+        let inner = self.pool.lease_if_written(id)?;
+        Some(Lease::new(inner))
     }
 
     pub(super) fn no_such_bucket(&self, bucket: BucketId) -> ProviderError {
@@ -151,10 +157,11 @@ impl Inner {
         let alone = self.ledger.ask_alone();
         for id in self.ledger.take_touched() {
             // One that is closed was noted when it was.
-            if let Some(lease) = self.pool.lease_if_written(id) {
+            if let Some(lease) = self.lease_if_written(id) {
                 let before = self.ledger.record(id);
-                let record = BucketRecord::of(&lease, before.as_ref());
-                self.ledger.note(id, record, lease.take_changes());
+                let record = lease.record(before.as_ref());
+                let Ok(changes) = lease.run(|bucket| Ok::<_, Infallible>(bucket.take_changes()));
+                self.ledger.note(id, record, changes);
             }
         }
         drop(alone);

@@ -4,12 +4,12 @@
 use super::files::files_of;
 use super::ledger::Ledger;
 use super::trash::Discarded;
-use super::{Inner, Noted, ProviderError};
+use super::{Inner, Lease, Noted, ProviderError};
 use crate::base_path::BasePath;
 use crate::bucket::{Bucket, Promise};
 use crate::engine::Access;
 use crate::error::ProveError;
-use crate::index::{BucketRecord, Standing};
+use crate::index::{BucketRecord, LearnError, Standing};
 use crate::layout::{BUCKETS_DIR, bucket_dir_name};
 use crate::pool::Wanted;
 use cairn_primitives::BucketId;
@@ -88,9 +88,9 @@ impl Inner {
     }
 
     pub(super) fn summary(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
-        if let Some(lease) = self.pool.lease_if_written(id) {
+        if let Some(lease) = self.lease_if_written(id) {
             let before = self.ledger.record(id);
-            return Ok(BucketRecord::of(&lease, before.as_ref()));
+            return Ok(lease.record(before.as_ref()));
         }
         match self.ledger.record(id) {
             Some(record) if self.ledger.is_known(id) => Ok(record),
@@ -108,8 +108,8 @@ impl Inner {
             is_current,
         };
         let before = self.ledger.record(id);
-        if let Some(lease) = self.pool.lease_if_written(id) {
-            return noted(BucketRecord::of(&lease, before.as_ref()), true);
+        if let Some(lease) = self.lease_if_written(id) {
+            return noted(lease.record(before.as_ref()), true);
         }
         match before {
             Some(record) => {
@@ -128,15 +128,7 @@ impl Inner {
         }
         let lease = self.lease(id, Wanted::read())?;
         let before = self.ledger.record(id);
-        let mut record = BucketRecord::of(&lease, before.as_ref());
-        let newest = newest_promise(&lease);
-        // What may not be on the disk is not what was signed: it may be signed again.
-        let is_durable = lease.is_durable().map_err(ProveError::from);
-        if lease.watch(is_durable)? {
-            let newest = Promise::greater(lease.watch(newest)?, lease.last_promised());
-            record.signed = kept_promise(&lease, before.as_ref(), newest)?;
-        }
-        Ok(record)
+        Ok(record_of(&lease, before.as_ref())?)
     }
 
     /// Opens a bucket to note what it is and what it holds.
@@ -147,27 +139,17 @@ impl Inner {
         loop {
             // Given back in between, so that nobody waits for all of it.
             let lease = self.lease(id, Wanted::read())?;
-            let learned = self.ledger.index().learn_content(&lease, end);
+            let learned = lease.run(|bucket| self.ledger.index().learn_content(bucket, end));
             end = match learned {
                 Ok(end) => end,
-                Err(crate::index::LearnError::Index(error)) => return Err(error.into()),
-                Err(crate::index::LearnError::Bucket(error)) => {
-                    return Err(lease
-                        .watch::<(), _>(Err(error))
-                        .map_or_else(Into::into, |()| self.no_such_bucket(id)));
-                }
+                Err(LearnError::Index(error)) => return Err(error.into()),
+                Err(LearnError::Bucket(error)) => return Err(error.into()),
             };
             if end.is_some() {
                 continue;
             }
             let before = self.ledger.record(id);
-            let mut record = BucketRecord::of(&lease, before.as_ref());
-            let newest = newest_promise(&lease);
-            let is_durable = lease.is_durable().map_err(ProveError::from);
-            if lease.watch(is_durable)? {
-                let newest = Promise::greater(lease.watch(newest)?, lease.last_promised());
-                record.signed = kept_promise(&lease, before.as_ref(), newest)?;
-            }
+            let mut record = record_of(&lease, before.as_ref())?;
             // As long as it is leased for reading, nobody changes its files.
             let unchanged = files.is_some() && files == files_of(&path).ok();
             if unchanged && lease.access() == Access::ReadOnly {
@@ -195,6 +177,20 @@ fn kept_promise(
         }
         _ => Ok(newest),
     }
+}
+
+/// The record of a bucket, with what was signed last by its own promises.
+fn record_of(lease: &Lease, before: Option<&BucketRecord>) -> Result<BucketRecord, ProveError> {
+    let mut record = lease.record(before);
+    let newest = lease.run(newest_promise);
+    // What may not be on the disk is not what was signed: it may be signed again.
+    if lease.run(Bucket::is_durable)? {
+        record.signed = lease.run(|bucket| {
+            let newest = Promise::greater(newest?, bucket.last_promised());
+            kept_promise(bucket, before, newest)
+        })?;
+    }
+    Ok(record)
 }
 
 /// The promise for the most leaves of the newest tree.

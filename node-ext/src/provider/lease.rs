@@ -1,46 +1,53 @@
-//! A bucket that somebody works with, and what a failure in their hands means.
+//! A bucket that somebody works with. It is reached through one function, which
+//! sees each of its errors.
 
 use super::home::BucketFolders;
-use crate::bucket::{Bucket, Committed, NewLeaf};
-use crate::engine::EngineError;
-use crate::error::{CommitError, IngestError, PromiseError, ProveError, SignAgainError};
+use crate::bucket::{Bucket, BucketConfig, Committed, NewLeaf};
+use crate::engine::Access;
+use crate::error::{CommitError, IndicatesDamage, SignAgainError};
+use crate::index::BucketRecord;
 use crate::pool::PoolLease;
 use crate::signing::{Facts, Permit, SignedCommitment, Signer, SigningRefused};
-use cairn_primitives::LeafCount;
-use std::ops::Deref;
+use cairn_primitives::{BucketId, Commitment, LeafCount};
 
 /// A bucket that is open, and stays so until this is dropped (I8).
 ///
-/// Giving it back touches no disk. Pass what the bucket answers through
-/// [`Lease::watch`], so that one that shows damage is set apart.
+/// Giving it back touches no disk. The bucket is worked with in [`Lease::run`]
+/// alone, so that no error that indicates damage goes unnoticed (I7).
+///
+/// ```compile_fail,E0599
+/// fn read(lease: &cairn_node_ext::Lease) -> bool {
+///     lease.retired().is_ok()
+/// }
+/// ```
 pub struct Lease {
-    pub(super) inner: PoolLease<BucketFolders>,
-}
-
-impl Deref for Lease {
-    type Target = Bucket;
-
-    fn deref(&self) -> &Bucket {
-        &self.inner
-    }
+    inner: PoolLease<BucketFolders>,
 }
 
 impl std::fmt::Debug for Lease {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Lease").field(&**self).finish()
+        f.debug_tuple("Lease").field(&*self.inner).finish()
     }
 }
 
 impl Lease {
-    /// Hands a result on, and puts the bucket in quarantine where it is a
-    /// failure that tells of damage (I7).
+    pub(super) fn new(inner: PoolLease<BucketFolders>) -> Self {
+        Self { inner }
+    }
+
+    /// Works with the bucket, and puts it in quarantine where the error indicates
+    /// damage (I7). Nothing that borrows from the bucket gets out of `job`.
     ///
     /// # Errors
     ///
-    /// The result's own.
-    pub fn watch<T, E: Fault>(&self, result: Result<T, E>) -> Result<T, E> {
+    /// The job's own.
+    pub fn run<T, E: IndicatesDamage>(
+        &self,
+        job: impl FnOnce(&Bucket) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let result = job(&self.inner);
         if let Err(error) = &result
-            && error.tells_of_damage()
+            && error.indicates_damage()
         {
             let ledger = &self.inner.pool().home().ledger;
             ledger.quarantine(self.id(), error.to_string());
@@ -48,23 +55,54 @@ impl Lease {
         result
     }
 
-    /// Leave to sign for the bucket, by the gate.
+    /// The bucket's name on chain.
+    pub fn id(&self) -> BucketId {
+        self.inner.id()
+    }
+
+    /// What the bucket was made with.
+    pub fn config(&self) -> BucketConfig {
+        self.inner.config()
+    }
+
+    /// How the bucket was opened.
+    pub fn access(&self) -> Access {
+        self.inner.access()
+    }
+
+    /// The newest commitment, which need not be signed or durable.
+    pub fn commitment(&self) -> Commitment {
+        self.inner.commitment()
+    }
+
+    /// What the bucket says of itself, for the index.
+    pub(super) fn record(&self, before: Option<&BucketRecord>) -> BucketRecord {
+        // Counted here, to be seen where it fails: the record then has no count.
+        let _ = self.run(Bucket::flagged_leaves);
+        BucketRecord::of(&self.inner, before)
+    }
+
+    fn facts(&self) -> Facts {
+        let quarantine = self.inner.pool().home().ledger.quarantined(self.id());
+        let flagged = self.run(Bucket::flagged_leaves);
+        Facts::of(&self.inner, flagged, quarantine)
+    }
+
+    /// Permission to sign for the bucket, by the gate.
     ///
     /// # Errors
     ///
     /// [`SigningRefused`], with what to do.
     pub(crate) fn permit<'s>(&self, signer: &'s Signer) -> Result<Permit<'s>, SigningRefused> {
-        let home = self.inner.pool().home();
-        let quarantine = home.ledger.quarantined(self.id());
-        home.gate.permit(&Facts::of(self, quarantine), signer)
+        let gate = &self.inner.pool().home().gate;
+        gate.permit(&self.facts(), signer)
     }
 
     /// Why nothing is signed for the bucket, where that is so: to be asked before
     /// much is stored in it.
     pub fn signing_refused(&self) -> Option<SigningRefused> {
-        let home = self.inner.pool().home();
-        let quarantine = home.ledger.quarantined(self.id());
-        home.gate.judge(&Facts::of(self, quarantine)).err()
+        let gate = &self.inner.pool().home().gate;
+        gate.judge(&self.facts()).err()
     }
 
     /// Commits content as leaves, durably, and signs the commitment that this
@@ -82,7 +120,7 @@ impl Lease {
         signer: &Signer,
     ) -> Result<(Committed, SignedCommitment), CommitError> {
         let permit = self.permit(signer)?;
-        let (committed, promised) = self.commit_promised(leaves)?;
+        let (committed, promised) = self.run(|bucket| bucket.commit_promised(leaves))?;
         let signed = permit.sign(&promised);
         let signed = signed.map_err(|reason| CommitError::Sign {
             bucket: self.id(),
@@ -102,81 +140,12 @@ impl Lease {
         count: LeafCount,
         signer: &Signer,
     ) -> Result<SignedCommitment, SignAgainError> {
-        let home = self.inner.pool().home();
-        let quarantine = home.ledger.quarantined(self.id());
-        let facts = Facts::of(self, quarantine);
-        let permit = home.gate.permit_again(&facts, signer)?;
-        let signed = permit.sign(&self.promised_at(count)?);
+        let gate = &self.inner.pool().home().gate;
+        let permit = gate.permit_again(&self.facts(), signer)?;
+        let signed = permit.sign(&self.run(|bucket| bucket.promised_at(count))?);
         signed.map_err(|reason| SignAgainError::Sign {
             bucket: self.id(),
             reason,
         })
-    }
-}
-
-/// A failure that may tell of damage to the bucket that it comes from.
-pub trait Fault: std::error::Error {
-    /// Whether what is on disk is not what was written.
-    fn tells_of_damage(&self) -> bool;
-}
-
-impl Fault for EngineError {
-    fn tells_of_damage(&self) -> bool {
-        self.is_damage()
-    }
-}
-
-impl Fault for ProveError {
-    fn tells_of_damage(&self) -> bool {
-        match self {
-            Self::MissingNode { .. }
-            | Self::MissingLeaf { .. }
-            | Self::MissingContent { .. }
-            | Self::Unsound { .. } => true,
-            Self::Engine(error) => error.tells_of_damage(),
-            _ => false,
-        }
-    }
-}
-
-impl Fault for CommitError {
-    fn tells_of_damage(&self) -> bool {
-        match self {
-            Self::Damaged { .. } => true,
-            Self::Engine(error) => error.tells_of_damage(),
-            _ => false,
-        }
-    }
-}
-
-impl Fault for PromiseError {
-    fn tells_of_damage(&self) -> bool {
-        match self {
-            Self::Prove(error) => error.tells_of_damage(),
-            Self::Engine(error) => error.tells_of_damage(),
-            _ => false,
-        }
-    }
-}
-
-impl Fault for SignAgainError {
-    fn tells_of_damage(&self) -> bool {
-        match self {
-            Self::Prove(error) => error.tells_of_damage(),
-            Self::NotSigned { .. }
-            | Self::NotDurable { .. }
-            | Self::Sign { .. }
-            | Self::Refused(_) => false,
-        }
-    }
-}
-
-impl Fault for IngestError {
-    fn tells_of_damage(&self) -> bool {
-        match self {
-            Self::Damaged { .. } => true,
-            Self::Engine(error) => error.tells_of_damage(),
-            _ => false,
-        }
     }
 }

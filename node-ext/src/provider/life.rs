@@ -249,7 +249,7 @@ impl Provider {
     ) -> Result<Exported, ProviderError> {
         let lease = self.lease(id, Wanted::write())?;
         let shared = &self.inner.pool.home().shared;
-        Ok(lease.export_to(destination, form, shared, progress)?)
+        Ok(lease.run(|bucket| bucket.export_to(destination, form, shared, progress))?)
     }
 
     /// Takes a bucket in that was exported elsewhere, once it has been checked.

@@ -62,7 +62,7 @@ impl KnownSigned {
     /// Whether a bucket has it noted as signed, for the same leaf count, and its
     /// tree has the root.
     pub(super) fn is_in(&self, bucket: &Bucket) -> Result<bool, ProveError> {
-        is_provable(bucket, &self.commitment)
+        Ok(is_provable(bucket, &self.commitment)?.unwrap_or(false))
     }
 }
 
@@ -100,24 +100,29 @@ impl fmt::Display for WouldLose {
     }
 }
 
-fn is_provable(bucket: &Bucket, commitment: &Commitment) -> Result<bool, ProveError> {
+/// Whether a bucket proves what was signed. The inner error says why it does not,
+/// where that is gone or damaged.
+fn is_provable(
+    bucket: &Bucket,
+    commitment: &Commitment,
+) -> Result<Result<bool, ProveError>, ProveError> {
     let (root, tree) = (commitment.mmr_root, commitment.start_seq);
     let asked = commitment.leaf_count;
     let counted = bucket.promise_of(tree, &root)?;
     // An older chain does not tell how many leaves a challenged root stands for.
     if counted.is_none_or(|count| asked.get() > 0 && count != asked) {
-        return Ok(false);
+        return Ok(Ok(false));
     }
     let view = bucket.view(At::RootOf { root, tree });
     match view.and_then(|view| view.commitment()) {
-        Ok(found) => Ok(found.mmr_root == root),
+        Ok(found) => Ok(Ok(found.mmr_root == root)),
         Err(
-            ProveError::UnknownRoot { .. }
+            error @ (ProveError::UnknownRoot { .. }
             | ProveError::Released { .. }
             | ProveError::MissingNode { .. }
             | ProveError::MissingLeaf { .. }
-            | ProveError::Unsound { .. },
-        ) => Ok(false),
+            | ProveError::Unsound { .. }),
+        ) => Ok(Err(error)),
         Err(error) => Err(error),
     }
 }
@@ -181,18 +186,18 @@ impl Provider {
             }
             Err(error) => return Err(error),
         };
-        if lease.watch(is_provable(&lease, commitment))? {
+        let provable = lease.run(|bucket| is_provable(bucket, commitment))?;
+        if lease.run(|_| provable).unwrap_or(false) {
             return Ok(Found::Provable);
         }
-        let is_gone = lease.watch(lease.tombstone_of(tree, root))?.is_some();
-        if is_gone {
+        let gone = lease.run(|bucket| bucket.tombstone_of(tree, root))?;
+        if gone.is_some() {
             return let_go(true);
         }
-        let is_ours = |view: crate::bucket::View<'_>| {
-            view.commitment().is_ok_and(|found| found == *commitment)
-        };
         let at = At::LeafCount(commitment.leaf_count);
-        if commitment.leaf_count.get() == 0 || !lease.view(at).is_ok_and(is_ours) {
+        let there = || lease.run(|bucket| bucket.view(at)?.commitment());
+        let is_there = || there().is_ok_and(|found| found == *commitment);
+        if commitment.leaf_count.get() == 0 || !is_there() {
             return let_go(false);
         }
         drop(lease);
@@ -203,7 +208,7 @@ impl Provider {
              signed; it is from now on"
         );
         let lease = self.lease(id, Wanted::write())?;
-        match lease.watch(lease.promise(*commitment)) {
+        match lease.run(|bucket| bucket.promise(*commitment)) {
             Ok(_) => Ok(Found::Provable),
             Err(error) => {
                 tracing::error!(bucket = %id, %error, "a signed root is not noted");
@@ -219,7 +224,19 @@ impl Provider {
             return Ok(true);
         }
         match self.lease(id, Wanted::background()) {
-            Ok(lease) => Ok(lease.watch(lease.tombstones())?.next().is_some()),
+            Ok(lease) => {
+                let mut is_any = false;
+                let first = lease.run(|bucket| {
+                    let first = bucket.tombstones()?.next();
+                    is_any = first.is_some();
+                    first.transpose()
+                });
+                // A tombstone that cannot be read counts as one.
+                match first {
+                    Err(error) if !is_any => Err(error.into()),
+                    _ => Ok(is_any),
+                }
+            }
             Err(ProviderError::NoSuchBucket { .. } | ProviderError::Lost { .. }) => Ok(false),
             Err(error) => Err(error),
         }

@@ -268,7 +268,7 @@ impl Walk<'_> {
                 }
             }
         };
-        let step = match lease.watch(scrub.step(&lease, self.pace.step_bytes())) {
+        let step = match lease.run(|bucket| scrub.step(bucket, self.pace.step_bytes())) {
             Ok(step) => step,
             Err(error) => {
                 tracing::warn!(bucket = %id, %error, "the scrub of the bucket ends here");

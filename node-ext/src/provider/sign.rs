@@ -3,6 +3,7 @@
 //! bucket is written and a cold one is not even opened.
 
 use super::{Inner, Provider, ProviderError};
+use crate::bucket::Bucket;
 use crate::error::CommitError;
 use crate::index::{BucketRecord, IndexError, Standing};
 use crate::signing::{ChainRules, Facts, SignedCommitment, Signer, SigningRefused};
@@ -121,7 +122,7 @@ impl Provider {
     /// As [`Provider::lease`].
     pub fn sign_unprovable(&self, id: BucketId, allowed: bool) -> Result<u64, ProviderError> {
         let lease = self.lease(id, crate::pool::Wanted::read())?;
-        let leaves = lease.watch(lease.flagged_leaves())?;
+        let leaves = lease.run(Bucket::flagged_leaves)?;
         let kept = (allowed && leaves > 0).then_some(leaves);
         self.inner.keep_unprovable(id, kept)?;
         Ok(leaves)

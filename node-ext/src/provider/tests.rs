@@ -18,6 +18,7 @@ mod faults;
 mod forgetting;
 mod gate;
 mod life;
+mod noticed;
 mod scrubbing;
 mod signing;
 
@@ -75,7 +76,7 @@ fn put(provider: &Provider, id: u64, bytes: &[u8]) -> SignedCommitment {
         data_root,
         data_size,
         ..
-    } = lease.ingest(bytes).unwrap();
+    } = lease.run(|bucket| bucket.ingest(bytes)).unwrap();
     let leaf = NewLeaf {
         data_root,
         data_size,
@@ -292,7 +293,11 @@ fn content_that_an_upload_took_back_is_not_counted() {
     provider.write_index();
     let before = provider.dedup();
     let lease = provider.lease(BucketId(1), Wanted::write()).unwrap();
-    assert!(lease.ingest(Failing(2_000_000)).is_err());
+    assert!(
+        lease
+            .run(|bucket| bucket.ingest(Failing(2_000_000)))
+            .is_err()
+    );
     drop(lease);
     provider.write_index();
     assert_eq!(provider.dedup(), before);

@@ -183,11 +183,12 @@ impl Provider {
             all.may_be_more |= may_be_more;
         }
         match self.lease(id, crate::pool::Wanted::read()) {
-            Ok(lease) => {
-                for tombstone in lease.watch(lease.tombstones())? {
-                    all.add(&lease.watch(tombstone)?.commitment);
+            Ok(lease) => lease.run(|bucket| {
+                for tombstone in bucket.tombstones()? {
+                    all.add(&tombstone?.commitment);
                 }
-            }
+                Ok::<_, ProveError>(())
+            })?,
             Err(
                 ProviderError::NoSuchBucket { .. }
                 | ProviderError::Lost { .. }

@@ -9,8 +9,9 @@ use super::{
 use crate::base_path::BasePath;
 use crate::bucket::{BucketConfig, NewLeaf};
 use crate::chain::scripted::{LIMITS, ScriptedChain, ScriptedClient};
-use crate::engine::Durability;
+use crate::engine::{Access, DamagedLog, Durability, Engine, Family, Shared};
 use crate::keystore::KeyFolder;
+use crate::layout::{BUCKETS_DIR, bucket_dir_name};
 use crate::pool::{BudgetRequest, Wanted};
 use crate::provider::{OnCopy, Provider, ProviderOptions};
 use crate::signing::Signer;
@@ -168,12 +169,26 @@ pub(crate) fn signer_of(path: &Path, secret: &str) -> Signer {
 pub(crate) fn commit(provider: &Provider, number: u64) {
     let lease = provider.lease(ID, Wanted::write()).unwrap();
     let content = format!("the content of leaf {number}");
-    let stored = lease.ingest(content.as_bytes()).unwrap();
+    let stored = lease
+        .run(|bucket| bucket.ingest(content.as_bytes()))
+        .unwrap();
     let leaf = NewLeaf {
         data_root: stored.data_root,
         data_size: stored.data_size,
     };
-    lease.commit(&[leaf], Durability::Buffered).unwrap();
+    lease
+        .run(|bucket| bucket.commit(&[leaf], Durability::Buffered))
+        .unwrap();
+}
+
+/// Writes garbage over a record of a bucket's tree that nobody has open.
+pub(crate) fn overwrite(base: &Path, id: BucketId, key: impl AsRef<[u8]>) {
+    let path = base.join(BUCKETS_DIR).join(bucket_dir_name(id));
+    let (access, shared) = (Access::ReadWrite, Shared::default());
+    let engine = Engine::open(&path, access, &shared, DamagedLog::Refuse).unwrap();
+    let mut batch = engine.batch();
+    batch.put(Family::Tree, key, b"garbage");
+    engine.write(batch, Durability::Synced).unwrap();
 }
 
 /// The chain, the wire, and who lives there.

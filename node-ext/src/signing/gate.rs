@@ -8,6 +8,7 @@
 
 use super::{ChainRules, Permit, Signer, SigningRefused};
 use crate::bucket::Bucket;
+use crate::error::ProveError;
 use crate::index::{BucketRecord, Standing};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, HashingProfile};
@@ -29,9 +30,13 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Those of an open bucket, and what the provider knows against it.
-    pub(crate) fn of(bucket: &Bucket, quarantine: Option<String>) -> Self {
-        let flagged = bucket.flagged_leaves();
+    /// Those of an open bucket with this count of flagged leaves, and what the provider
+    /// knows against it.
+    pub(crate) fn of(
+        bucket: &Bucket,
+        flagged: Result<u64, ProveError>,
+        quarantine: Option<String>,
+    ) -> Self {
         Self {
             bucket: bucket.id(),
             profile: bucket.config().profile,

@@ -3,7 +3,7 @@
 
 use super::manifest::ManifestFault;
 use crate::engine::EngineError;
-use crate::error::{CommitError, OpenError, ProveError, Unusable};
+use crate::error::{CommitError, IndicatesDamage, OpenError, ProveError, Unusable};
 use crate::space::DiskReserved;
 use cairn_primitives::BucketId;
 use std::path::{Path, PathBuf};
@@ -211,5 +211,37 @@ impl TransferError {
                 | Self::Unprovable { .. }
                 | Self::Unchecked { .. }
         )
+    }
+}
+
+/// Of an export: what is wrong with the source of an import is no damage to any
+/// bucket that is here.
+impl IndicatesDamage for TransferError {
+    fn indicates_damage(&self) -> bool {
+        match self {
+            Self::Engine(error) => error.indicates_damage(),
+            // A copy has the bucket's own files.
+            Self::Unsound { fault, .. } => fault.indicates_damage(),
+            Self::Unchecked { source, .. } => source.indicates_damage(),
+            Self::Unclosed { source, .. } => source.indicates_damage(),
+            Self::Unusable(_)
+            | Self::Exists { .. }
+            | Self::NoName { .. }
+            | Self::Taken { .. }
+            | Self::Busy { .. }
+            | Self::SourceInUse { .. }
+            | Self::Io { .. }
+            | Self::Sink(_)
+            | Self::Archive { .. }
+            | Self::NoRoom { .. }
+            | Self::Reserved(_)
+            | Self::NotAnExport { .. }
+            | Self::Manifest { .. }
+            | Self::Altered { .. }
+            | Self::NothingToCompare { .. }
+            | Self::Contradicted { .. }
+            | Self::Findings { .. }
+            | Self::Unprovable { .. } => false,
+        }
     }
 }

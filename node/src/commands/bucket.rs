@@ -23,6 +23,7 @@ use cairn_node_ext::{Access, BasePath, BucketConfig, Shared, Wanted};
 use cairn_primitives::{BucketId, HashingProfile};
 use cairn_rpc::{BucketStoreApiClient, NewBucket, Uint};
 use clap::Subcommand;
+use std::convert::Infallible;
 use summary::Summary;
 
 /// What to do with buckets.
@@ -187,8 +188,12 @@ fn create_here(
         }
     }
     provider.create_bucket(id, config)?;
-    let bucket = provider.lease(id, Wanted::read())?;
-    Ok((Summary::of(&bucket), shown(bucket.path()).to_string()))
+    let lease = provider.lease(id, Wanted::read())?;
+    let Ok(made) = lease.run(|bucket| {
+        let place = shown(bucket.path()).to_string();
+        Ok::<_, Infallible>((Summary::of(bucket), place))
+    });
+    Ok(made)
 }
 
 fn create_there(

@@ -10,7 +10,8 @@
 #![forbid(unsafe_code)]
 
 use cairn_node_ext::{
-    BasePath, BucketConfig, Check, Durability, Form, NewLeaf, Provider, Signer, Source, Wanted,
+    BasePath, Bucket, BucketConfig, Check, Durability, Form, NewLeaf, Provider, Signer, Source,
+    Wanted,
 };
 use cairn_powercuts::desk::Desk;
 use cairn_powercuts::work::{Content, Line, Step, options};
@@ -116,7 +117,7 @@ impl Work {
         (0..count)
             .map(|of| {
                 let content = Content::of(number * 8 + of);
-                let stored = lease.ingest(&content.bytes()[..])?;
+                let stored = lease.run(|bucket| bucket.ingest(&content.bytes()[..]))?;
                 Ok(NewLeaf {
                     data_root: stored.data_root,
                     data_size: stored.data_size,
@@ -134,14 +135,14 @@ impl Work {
     fn commit(&self, id: BucketId, number: u64) -> Done {
         let leaves = self.leaves(id, number)?;
         let lease = self.provider.lease(id, Wanted::write())?;
-        let committed = lease.commit(&leaves, Durability::Synced)?;
+        let committed = lease.run(|bucket| bucket.commit(&leaves, Durability::Synced))?;
         say(Line::Committed(id, committed.commitment))
     }
 
     fn buffer(&self, id: BucketId, number: u64) -> Done {
         let leaves = self.leaves(id, number)?;
         let lease = self.provider.lease(id, Wanted::write())?;
-        lease.commit(&leaves, Durability::Buffered)?;
+        lease.run(|bucket| bucket.commit(&leaves, Durability::Buffered))?;
         Ok(())
     }
 
@@ -156,7 +157,7 @@ impl Work {
     fn fail_to_upload(&self, id: BucketId, number: u64) -> Done {
         let lease = self.provider.lease(id, Wanted::write())?;
         let content = Content::of(number * 8 + 7).bytes();
-        let cut = lease.ingest(content.chain(Cut));
+        let cut = lease.run(|bucket| bucket.ingest(content.chain(Cut)));
         if cut.is_ok() {
             return Err("an upload was taken that was cut".into());
         }
@@ -186,21 +187,18 @@ impl Work {
         }
         let before = start_seq.0 + 1 + number % (leaf_count.get() - 1);
         let lease = self.provider.lease(id, Wanted::write())?;
-        let pruned = lease.prune(Sequence(before), None)?;
+        let pruned = lease.run(|bucket| bucket.prune(Sequence(before), None))?;
         say(Line::Pruned(id, pruned.commitment.start_seq))
     }
 
     fn release(&self, id: BucketId) -> Done {
         let lease = self.provider.lease(id, Wanted::write())?;
-        let Some(tree) = lease
-            .retired()?
-            .first()
-            .map(|tree| tree.commitment.start_seq)
-        else {
+        let retired = lease.run(Bucket::retired)?;
+        let Some(tree) = retired.first().map(|tree| tree.commitment.start_seq) else {
             return Ok(());
         };
         say(Line::Releasing(id, tree))?;
-        lease.release(tree)?;
+        lease.run(|bucket| bucket.release(tree))?;
         say(Line::Released(id, tree))
     }
 

@@ -219,7 +219,7 @@ impl Expected {
             }
             let lease = provider.lease(id, Wanted::write());
             let lease = lease.map_err(|error| format!("bucket {id}, to go on: {error}"))?;
-            let stored = lease.ingest(&b"after the cut"[..]);
+            let stored = lease.run(|bucket| bucket.ingest(&b"after the cut"[..]));
             let stored = stored.map_err(|error| format!("bucket {id}, going on: {error}"))?;
             let leaf = NewLeaf {
                 data_root: stored.data_root,
@@ -266,10 +266,8 @@ impl Bucket {
         for commitment in &self.committed {
             if commitment.start_seq == newest.start_seq {
                 let at = At::LeafCount(commitment.leaf_count);
-                let view = lease
-                    .view(at)
-                    .map_err(|error| format!("{commitment:?}: {error}"))?;
-                let found = view.commitment().map_err(|error| error.to_string())?;
+                let found = lease.run(|bucket| bucket.view(at)?.commitment());
+                let found = found.map_err(|error| format!("{commitment:?}: {error}"))?;
                 if found != *commitment {
                     return Err(format!(
                         "{commitment:?} was committed and {found:?} is there"
@@ -287,7 +285,8 @@ impl Bucket {
                 self.tree, newest.start_seq
             ));
         }
-        let report = fsck(lease, |_| {}).map_err(|error| error.to_string())?;
+        let report = lease.run(|bucket| fsck(bucket, |_| {}));
+        let report = report.map_err(|error| error.to_string())?;
         if report.is_clean() {
             Ok(())
         } else {
@@ -303,13 +302,13 @@ fn proves(lease: &Lease, commitment: &Commitment) -> Result<(), Fault> {
         tree: commitment.start_seq,
     };
     let context = |error: &dyn std::fmt::Display| format!("{commitment:?} was signed: {error}");
-    let view = lease.view(at).map_err(|error| context(&error))?;
     for leaf in [0, commitment.leaf_count.get() - 1] {
         let location = ChunkLocation {
             leaf_index: LeafIndex(leaf),
             chunk_index: ChunkIndex(0),
         };
-        let answer = view.answer(location).map_err(|error| context(&error))?;
+        let answer = lease.run(|bucket| bucket.view(at)?.answer(location));
+        let answer = answer.map_err(|error| context(&error))?;
         if answer.commitment != *commitment {
             return Err(context(&format!("{:?} is proven", answer.commitment)));
         }

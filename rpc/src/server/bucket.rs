@@ -1,6 +1,6 @@
 //! The methods about buckets that anybody may call.
 
-use super::{ProviderRpc, check_length, news, proving, watched};
+use super::{ProviderRpc, check_length, news, proving};
 use crate::api::BucketApiServer;
 use crate::error::Error;
 use crate::lanes::Work;
@@ -56,7 +56,7 @@ impl ProviderRpc {
         count: LeafCount,
     ) -> Result<SignedCommitmentInfo, Error> {
         let signer = self.handle.signer.clone();
-        let job = move |lease: &Lease| Ok(watched(lease, lease.sign_again(count, &signer))?.into());
+        let job = move |lease: &Lease| Ok(lease.sign_again(count, &signer)?.into());
         self.read(bucket, job).await
     }
 }
@@ -234,7 +234,7 @@ impl BucketApiServer for ProviderRpc {
         let job = move |lease: &Lease| {
             let mut missing = Vec::new();
             for hash in hashes {
-                if !watched(lease, lease.contains(&hash))? {
+                if !lease.run(|bucket| bucket.contains(&hash))? {
                     missing.push(hash);
                 }
             }
@@ -284,7 +284,7 @@ fn fetch(lease: &Lease, hashes: Vec<H256>, most: u64) -> Result<FetchedNodes, Er
     };
     let mut bytes = 0u64;
     for hash in hashes {
-        let Some(length) = watched(lease, lease.length_of(&hash))? else {
+        let Some(length) = lease.run(|bucket| bucket.length_of(&hash))? else {
             fetched.missing.push(hash);
             continue;
         };
@@ -293,7 +293,7 @@ fn fetch(lease: &Lease, hashes: Vec<H256>, most: u64) -> Result<FetchedNodes, Er
             fetched.rest.push(hash);
             continue;
         }
-        match watched(lease, lease.fetch(&hash))? {
+        match lease.run(|bucket| bucket.fetch(&hash))? {
             Some(Content::Chunk(chunk)) => {
                 fetched.nodes.push((hash, NodeContent::Chunk(Bytes(chunk))));
             }

@@ -1,6 +1,5 @@
 //! Proofs, as the methods give them.
 
-use super::watched;
 use crate::error::{Code, Error};
 use crate::types::{
     AncestryProof, ChallengeResponseInfo, ChunkProofInfo, LeafInfo, LeavesProof, MmrProofInfo,
@@ -50,11 +49,15 @@ pub(super) fn chunk_proof(
     at: At,
     location: ChunkLocation,
 ) -> Result<ChunkProofInfo, Error> {
-    let view = watched(lease, lease.view(at))?;
-    let answer = watched(lease, view.answer(location))?;
+    let (answer, leaf) = lease.run(|bucket| {
+        let view = bucket.view(at)?;
+        let answer = view.answer(location)?;
+        let leaf = leaf_info(&view, location.leaf_index, &answer.mmr_proof.leaf);
+        Ok::<_, ProveError>((answer, leaf))
+    })?;
     Ok(ChunkProofInfo {
         commitment: answer.commitment.into(),
-        leaf: leaf_info(&view, location.leaf_index, &answer.mmr_proof.leaf),
+        leaf,
         slot: Uint(answer.slot.0),
         chunk_hash: lease.config().profile.chunk(&answer.chunk_data),
         chunk_proof: (&answer.chunk_proof).into(),
@@ -67,8 +70,7 @@ pub(super) fn challenge_response(
     at: At,
     location: ChunkLocation,
 ) -> Result<ChallengeResponseInfo, Error> {
-    let view = watched(lease, lease.view(at))?;
-    let answer = watched(lease, view.answer(location))?;
+    let answer = lease.run(|bucket| bucket.view(at)?.answer(location))?;
     let (commitment, slot) = (answer.commitment.into(), Uint(answer.slot.0));
     let (chain_rule, strict_rule) = judged(lease.config().profile, &answer);
     Ok(ChallengeResponseInfo {
@@ -119,9 +121,10 @@ pub(super) fn leaves_proof(
     at: At,
     indices: &[LeafIndex],
 ) -> Result<LeavesProof, Error> {
-    let view = watched(lease, lease.view(at))?;
-    let commitment = watched(lease, view.commitment())?;
-    let proof = watched(lease, view.sp_leaves_proof(indices))?;
+    let (commitment, proof) = lease.run(|bucket| {
+        let view = bucket.view(at)?;
+        Ok::<_, ProveError>((view.commitment()?, view.sp_leaves_proof(indices)?))
+    })?;
     // A leaf of theirs is bytes of a length that its reader knows, so each is
     // wrapped into bytes that have it.
     let leaves: Vec<Vec<u8>> = proof.leaves.iter().map(Encode::encode).collect();
@@ -137,8 +140,7 @@ pub(super) fn ancestry_proof(
     at: At,
     prev: LeafCount,
 ) -> Result<AncestryProof, Error> {
-    let view = watched(lease, lease.view(at))?;
-    let proof = watched(lease, view.sp_ancestry_proof(prev))?;
+    let proof = lease.run(|bucket| bucket.view(at)?.sp_ancestry_proof(prev))?;
     Ok(proof.proof.into())
 }
 
@@ -173,20 +175,24 @@ pub(super) fn judge(lease: &Lease, at: At, given: &ToJudge) -> Result<bool, Erro
         let error = ProveError::NoSecondDialect { bucket: lease.id() };
         return Err(error.into());
     }
-    let view = watched(lease, lease.view(at))?;
     let refused = |reason: &dyn std::fmt::Display| {
         Error::coded(
             Code::ProofRefused,
             format!("the proof does not hold: {reason}"),
         )
     };
-    // A root does not bind its leaf count, so it has to be compared.
-    let (proven, have) = (given.proof.leaf_count, view.count());
-    if proven != have.get() {
+    let proven = given.proof.leaf_count;
+    let (have, peaks) = lease.run(|bucket| {
+        let view = bucket.view(at)?;
+        // A root does not bind its leaf count, so it has to be compared.
+        let is_comparable = proven == view.count().get();
+        let peaks = is_comparable.then(|| view.peaks()).transpose()?;
+        Ok::<_, ProveError>((view.count(), peaks))
+    })?;
+    let Some((_, peaks)) = peaks else {
         let reason = format!("it is over {proven} leaves, and the state has {have}");
         return Err(refused(&reason));
-    }
-    let (_, peaks) = watched(lease, view.peaks())?;
+    };
     let hashes: Vec<_> = given.leaves.iter().map(|leaf| profile.leaf(leaf)).collect();
     let judged = sp_mmr::verify_leaves(&given.proof, &hashes, &sp_mmr::bag(&peaks));
     judged.map_err(|reason| refused(&reason))?;

@@ -1,6 +1,6 @@
 //! The methods that change buckets. Each asks first whether it may.
 
-use super::{ProviderRpc, check_length, watched};
+use super::{ProviderRpc, check_length};
 use crate::api::BucketStoreApiServer;
 use crate::error::{Code, Error};
 use crate::lanes::Work;
@@ -83,7 +83,7 @@ impl BucketStoreApiServer for ProviderRpc {
     ) -> Result<bool, Error> {
         self.check_unsafe(extensions)?;
         self.write(bucket, move |lease| {
-            watched(lease, lease.put_chunk(hash, &data.0))
+            Ok(lease.run(|bucket| bucket.put_chunk(hash, &data.0))?)
         })
         .await
     }
@@ -98,7 +98,7 @@ impl BucketStoreApiServer for ProviderRpc {
     ) -> Result<bool, Error> {
         self.check_unsafe(extensions)?;
         self.write(bucket, move |lease| {
-            watched(lease, lease.put_node(hash, left, right))
+            Ok(lease.run(|bucket| bucket.put_node(hash, left, right))?)
         })
         .await
     }
@@ -127,7 +127,7 @@ impl BucketStoreApiServer for ProviderRpc {
             .collect();
         let signer = self.handle.signer.clone();
         let job = move |lease: &Lease| {
-            let (committed, signed) = watched(lease, lease.commit_signed(&leaves, &signer))?;
+            let (committed, signed) = lease.commit_signed(&leaves, &signer)?;
             Ok(CommittedInfo {
                 first_leaf: Uint(committed.first_leaf.0),
                 signed: signed.into(),
@@ -145,7 +145,7 @@ impl BucketStoreApiServer for ProviderRpc {
         self.check_unsafe(extensions)?;
         let before = Sequence(before_seq.0);
         let job = move |lease: &Lease| {
-            let commitment = lease.pruned(before)?;
+            let commitment = lease.run(|bucket| bucket.pruned(before))?;
             let deletion = Commitment::deletion(commitment.mmr_root, before);
             let payload = CommitmentPayload::new(lease.id(), deletion);
             Ok(DeletionInfo {
@@ -181,7 +181,7 @@ impl BucketStoreApiServer for ProviderRpc {
         };
         let before = Sequence(before_seq.0);
         let job = move |lease: &Lease| {
-            let pruned = lease.prune(before, Some(authorisation))?;
+            let pruned = lease.run(|bucket| bucket.prune(before, Some(authorisation)))?;
             Ok(PrunedInfo {
                 retired: pruned.retired.commitment.into(),
                 commitment: pruned.commitment.into(),

@@ -4,11 +4,11 @@
 use crate::error::{Code, code_in};
 use crate::house::{BUCKET, House};
 use crate::{DenyUnsafe, Limits, Policy, ProviderRpc, RpcCosigners};
-use cairn_node_ext::chain::StillChain;
+use cairn_node_ext::chain::{Head, StillChain};
 use cairn_node_ext::schedule::{Ask, CheckpointRequest};
-use cairn_node_ext::{Extension, ExtensionConfig, Wanted};
+use cairn_node_ext::{Extension, ExtensionConfig, ProveError, Wanted};
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::{HashingProfile, Sequence};
+use cairn_primitives::{H256, HashingProfile, Sequence};
 use codec::Encode;
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::{Extensions, RpcModule};
@@ -32,10 +32,14 @@ impl Asked {
     }
 
     fn with(set_up: impl FnOnce(ProviderRpc) -> ProviderRpc) -> Self {
-        let house = House::of("//Alice");
+        Self::of(House::of("//Alice"), set_up)
+    }
+
+    fn of(house: House, set_up: impl FnOnce(ProviderRpc) -> ProviderRpc) -> Self {
         let chain = StillChain::new(house.account());
+        let admin = Some(house.account());
         let extension = Extension::new(
-            Arc::new(chain.with_bucket(BUCKET, None, vec![house.primary("")])),
+            Arc::new(chain.with_bucket(BUCKET, admin, vec![house.primary("")])),
             house.provider.clone(),
             house.signer.clone(),
             Arc::new(RpcCosigners::default()),
@@ -232,6 +236,36 @@ proptest! {
     }
 }
 
+/// A prune reads each leaf that stays, and so does the look at what it would leave.
+#[test]
+fn i7_a_prune_that_comes_upon_damage_sets_the_bucket_apart() {
+    let signature = MultiSignature::Sr25519([1; 64]).encode();
+    let admin = House::of("//Alice").account();
+    let authorisation = json!({
+        "admin": H256(admin.0),
+        "signature": sp_core::Bytes(signature),
+        "leafCount": 1,
+    });
+    for (method, params) in [
+        ("bucket_deletionPayload", json!([BUCKET.0, 1])),
+        ("bucket_prune", json!([BUCKET.0, 1, authorisation])),
+    ] {
+        let house = House::of("//Alice").with_a_damaged_leaf();
+        let asked = Asked::of(house, |rpc| {
+            rpc.handle.desk.saw(Head {
+                hash: H256::zero(),
+                number: 1,
+                anchor: 1,
+            });
+            rpc
+        });
+        let refused = asked.ask(method, &params).unwrap_err();
+        let apart = asked.house.provider.quarantined();
+        assert_eq!(apart.len(), 1, "{method}: {refused}");
+        assert_eq!(apart[0].0, BUCKET, "{method}: {refused}");
+    }
+}
+
 #[test]
 fn s13_a_stranger_gets_no_first_signature_of_a_state() {
     let asked = Asked::new();
@@ -239,8 +273,11 @@ fn s13_a_stranger_gets_no_first_signature_of_a_state() {
     let signed = ask("bucket_commitment", json!([BUCKET.0])).unwrap();
     assert_eq!(signed["commitment"]["leafCount"], json!(3));
     let lease = asked.house.provider.lease(BUCKET, Wanted::write()).unwrap();
-    lease.prune(Sequence(1), None).unwrap();
-    let promises = || lease.promises().unwrap().count();
+    lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
+    let promises = || {
+        let promises = lease.run(|bucket| Ok::<_, ProveError>(bucket.promises()?.count()));
+        promises.unwrap()
+    };
     let before = promises();
     for (method, params) in [
         ("bucket_commitment", json!([BUCKET.0])),

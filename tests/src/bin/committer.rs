@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let next = bucket.commitment().leaf_count.get();
         let leaves = (next..next + random.gen_range(1..5))
             .map(|k| {
-                let content = bucket.ingest(&content_of_leaf(k)[..])?;
+                let content = bucket.run(|bucket| bucket.ingest(&content_of_leaf(k)[..]))?;
                 Ok(NewLeaf {
                     data_root: content.data_root,
                     data_size: content.data_size,
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 } else {
                     Durability::Buffered
                 };
-                let committed = bucket.commit(&leaves, durability)?;
+                let committed = bucket.run(|bucket| bucket.commit(&leaves, durability))?;
                 writeln!(out, "committed {}", committed.commitment.leaf_count)?;
             }
         }

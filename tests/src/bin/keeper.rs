@@ -58,7 +58,7 @@ fn act(
                 data_root,
                 data_size,
                 ..
-            } = lease.ingest(&b"put by the keeper"[..])?;
+            } = lease.run(|bucket| bucket.ingest(&b"put by the keeper"[..]))?;
             let leaf = NewLeaf {
                 data_root,
                 data_size,
@@ -83,11 +83,11 @@ fn act_on_trees(
     match what {
         "prune" => {
             let lease = provider.lease(id, Wanted::write())?;
-            lease.prune(FIRST_KEPT, None)?;
+            lease.run(|bucket| bucket.prune(FIRST_KEPT, None))?;
         }
         "release" => {
             let lease = provider.lease(id, Wanted::write())?;
-            lease.release(Sequence(0))?;
+            lease.run(|bucket| bucket.release(Sequence(0)))?;
         }
         "export" => {
             provider.export_bucket(id, &path, Form::Folder, &mut |_| {})?;

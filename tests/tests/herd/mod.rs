@@ -156,7 +156,8 @@ impl Herd {
             provider.create_bucket(id, BucketConfig::default()).unwrap();
             let lease = provider.lease(id, Wanted::write()).unwrap();
             for leaf in 0..LEAVES {
-                let content = lease.ingest(&content(bucket, leaf)[..]).unwrap();
+                let content = content(bucket, leaf);
+                let content = lease.run(|bucket| bucket.ingest(&content[..])).unwrap();
                 let leaf = NewLeaf {
                     data_root: content.data_root,
                     data_size: content.data_size,
@@ -255,14 +256,15 @@ impl Herd {
                 assert!(id.0 > 3, "{context}: bucket {id} is {:?}", record.standing);
                 continue;
             };
-            let report = fsck(&lease, |_| {}).unwrap();
+            let report = lease.run(|bucket| fsck(bucket, |_| {})).unwrap();
             assert!(report.is_clean(), "{context}: {:?}", report.findings);
             assert_eq!(record.commitment, lease.commitment(), "{context}");
         }
         for root in also_signed {
             let signed_in = (1..=3).filter(|id| {
                 let lease = provider.lease(BucketId(*id), Wanted::read());
-                lease.is_ok_and(|lease| lease.view(At::Root(*root)).is_ok())
+                let at = At::Root(*root);
+                lease.is_ok_and(|lease| lease.run(|bucket| bucket.view(at).map(|_| ())).is_ok())
             });
             assert_eq!(signed_in.count(), 1, "{context}: {root:?} was signed");
         }

@@ -39,7 +39,7 @@ pub(crate) fn furnish(folder: &Path, buckets: u64, random: &mut impl RngCore) ->
                     .map(|_| {
                         let content = content(random);
                         promises.sizes.push(content.len());
-                        let stored = bucket.ingest(&content[..]).unwrap();
+                        let stored = bucket.run(|bucket| bucket.ingest(&content[..])).unwrap();
                         NewLeaf {
                             data_root: stored.data_root,
                             data_size: stored.data_size,
@@ -51,7 +51,7 @@ pub(crate) fn furnish(folder: &Path, buckets: u64, random: &mut impl RngCore) ->
                 if commit == commits / 2 && id % 2 == 1 {
                     let before = Sequence(promises.sizes.len() as u64 / 2);
                     if before.0 > 0 {
-                        bucket.prune(before, None).unwrap();
+                        bucket.run(|bucket| bucket.prune(before, None)).unwrap();
                     }
                 }
             }

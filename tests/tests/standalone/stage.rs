@@ -51,7 +51,7 @@ fn furnish(folder: &TempDir) -> SignedCommitment {
     let bucket = buckets.lease(id, Wanted::write()).unwrap();
     let contents = [vec![7; CHUNK_BYTES + 1], b"few".to_vec()];
     let leaves = contents.map(|content| {
-        let stored = bucket.ingest(&content[..]).unwrap();
+        let stored = bucket.run(|bucket| bucket.ingest(&content[..])).unwrap();
         NewLeaf {
             data_root: stored.data_root,
             data_size: stored.data_size,

@@ -67,7 +67,7 @@ impl Ground {
         let id = BucketId(id);
         self.provider.create_bucket(id, BucketConfig::default())?;
         let lease = self.provider.lease(id, Wanted::write())?;
-        let stored = lease.ingest(&random_bytes(id.0, content)[..])?;
+        let stored = lease.run(|bucket| bucket.ingest(&random_bytes(id.0, content)[..]))?;
         let leaf = NewLeaf {
             data_root: stored.data_root,
             data_size: stored.data_size,

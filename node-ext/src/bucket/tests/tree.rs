@@ -1,7 +1,7 @@
 //! Commits, signatures and proofs, against the replay of all leaves.
 
 use super::*;
-use crate::provider::Fault;
+use crate::error::IndicatesDamage;
 use cairn_primitives::{chain_rule, sp_mmr};
 use proptest::prelude::*;
 
@@ -114,7 +114,7 @@ fn from_memory_there_is_the_same_proof_or_none() {
         let refused = fixture.bucket().view_at_hand(At::Newest).unwrap();
         let refused = refused.mmr_proof(LeafIndex(17)).unwrap_err();
         assert!(
-            matches!(refused, ProveError::Engine(_)) && !refused.tells_of_damage(),
+            matches!(refused, ProveError::Engine(_)) && !refused.indicates_damage(),
             "{refused}"
         );
         for at in states {

@@ -31,7 +31,7 @@ fn s10_a_chunk_is_charged_for_its_rows_in_the_index_too() {
     for number in 0..CHUNKS {
         let bytes = number.to_be_bytes();
         let hash = HashingProfile::Plain.chunk(&bytes);
-        lease.put_chunk(hash, &bytes).unwrap();
+        lease.run(|bucket| bucket.put_chunk(hash, &bytes)).unwrap();
         if number % 10_000 == 0 {
             provider.write_index();
         }

@@ -48,13 +48,14 @@ fn i7_a_bucket_that_fails_in_use_takes_no_writes_and_still_proves_what_it_can() 
     fill(&provider, 2);
     let signed = put(&provider, 1, b"the last");
     let lease = provider.lease(BucketId(1), Wanted::read()).unwrap();
-    let view = lease.view(At::Newest).unwrap();
-    let damage: Result<(), _> = Err(lease.unsound("as the test has it"));
-    assert!(lease.watch(damage).is_err());
+    let damaged = lease.run(|bucket| Err::<(), _>(bucket.unsound("as the test has it")));
+    assert!(damaged.is_err());
     // A question that cannot be answered is no damage.
     let other = provider.lease(BucketId(2), Wanted::read()).unwrap();
-    assert!(other.watch(other.view(At::Root(H256::zero()))).is_err());
-    assert!(view.mmr_proof(LeafIndex(0)).is_ok());
+    let unknown = other.run(|bucket| bucket.view(At::Root(H256::zero()))?.commitment());
+    assert!(unknown.is_err());
+    let proven = lease.run(|bucket| bucket.view(At::Newest)?.mmr_proof(LeafIndex(0)));
+    assert!(proven.is_ok());
     drop((lease, other));
     let quarantined: Vec<_> = provider
         .quarantined()

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::bucket::{Builder, KeepBytes};
-use crate::error::{CommitError, SignAgainError};
+use crate::error::{CommitError, ProveError, SignAgainError};
 use crate::layout::{FlagValue, Flaw, Kind};
 use crate::signing::SigningRefused;
 use crate::transfer::{Check, Form};
@@ -22,7 +22,7 @@ fn limits(profile: HashingProfile, chunk_bytes: usize) -> Limits {
 }
 
 fn leaf_of(lease: &Lease, content: &[u8]) -> NewLeaf {
-    let stored = lease.ingest(content).unwrap();
+    let stored = lease.run(|bucket| bucket.ingest(content)).unwrap();
     NewLeaf {
         data_root: stored.data_root,
         data_size: stored.data_size,
@@ -33,7 +33,8 @@ fn leaf_of(lease: &Lease, content: &[u8]) -> NewLeaf {
 #[track_caller]
 fn refusal(provider: &Provider) -> SigningRefused {
     let lease = provider.lease(ID, Wanted::write()).unwrap();
-    let before = (lease.commitment(), lease.promises().unwrap().count());
+    let promises = || lease.run(|bucket| Ok::<_, ProveError>(bucket.promises()?.count()));
+    let before = (lease.commitment(), promises().unwrap());
     let leaf = leaf_of(&lease, b"never signed");
     let refused = match lease.commit_signed(&[leaf], &signer()) {
         Err(CommitError::Refused(refused)) => refused,
@@ -46,10 +47,7 @@ fn refusal(provider: &Provider) -> SigningRefused {
         other => panic!("{other:?}"),
     }
     // Nothing was committed or promised on the way.
-    assert_eq!(
-        (lease.commitment(), lease.promises().unwrap().count()),
-        before
-    );
+    assert_eq!((lease.commitment(), promises().unwrap()), before);
     drop(lease);
     match provider.sign_again(ID, &signer()) {
         Err(ProviderError::Signing(again)) => assert_eq!(again, refused),
@@ -139,7 +137,7 @@ fn s3_a_tree_without_the_flagged_leaf_is_signed_again() {
     let provider = start(folder.path());
     refusal(&provider);
     let lease = provider.lease(ID, Wanted::write()).unwrap();
-    lease.prune(Sequence(2), None).unwrap();
+    lease.run(|bucket| bucket.prune(Sequence(2), None)).unwrap();
     drop(lease);
     put(&provider, ID.0, b"all of it can be proven");
     let record = provider.summary(ID).unwrap();
@@ -229,8 +227,8 @@ fn s6b_whoever_has_a_bucket_open_gets_no_signature_once_it_is_in_quarantine() {
     fill(&provider, 1);
     let lease = provider.lease(ID, Wanted::write()).unwrap();
     let leaf = leaf_of(&lease, b"stored before");
-    let damage: Result<(), _> = Err(lease.unsound("as the test has it"));
-    assert!(lease.watch(damage).is_err());
+    let damaged = lease.run(|bucket| Err::<(), _>(bucket.unsound("as the test has it")));
+    assert!(damaged.is_err());
     let is_apart = |error: &CommitError| {
         matches!(
             error,
@@ -319,13 +317,13 @@ fn s6d_a_tree_that_was_pruned_and_released_is_no_fork() {
     let provider = start(folder.path());
     fill(&provider, 1);
     let lease = provider.lease(ID, Wanted::write()).unwrap();
-    lease.prune(Sequence(1), None).unwrap();
+    lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
     drop(lease);
     drop(provider);
     let provider = start(folder.path());
     assert_eq!(provider.quarantined(), []);
     let lease = provider.lease(ID, Wanted::write()).unwrap();
-    lease.release(Sequence(0)).unwrap();
+    lease.run(|bucket| bucket.release(Sequence(0))).unwrap();
     drop(lease);
     drop(provider);
     for _ in 0..2 {
@@ -342,7 +340,7 @@ fn s13_the_first_signature_of_a_state_is_a_writers() {
     fill(&provider, 1);
     assert!(provider.sign_again(ID, &signer()).unwrap().is_some());
     let lease = provider.lease(ID, Wanted::write()).unwrap();
-    lease.prune(Sequence(1), None).unwrap();
+    lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
     drop(lease);
     // The pruned tree is one that nobody has signed for.
     assert_eq!(provider.sign_again(ID, &signer()).unwrap(), None);

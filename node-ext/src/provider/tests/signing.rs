@@ -37,13 +37,13 @@ fn i4_only_what_was_signed_is_signed_again_and_a_cold_bucket_stays_closed() {
     assert_eq!(earlier.payload, first.payload);
     assert!(earlier.is_valid());
     // Committed, and not signed by anybody.
-    let content = lease.ingest(&b"three"[..]).unwrap();
+    let content = lease.run(|bucket| bucket.ingest(&b"three"[..])).unwrap();
     let leaf = NewLeaf {
         data_root: content.data_root,
         data_size: content.data_size,
     };
     lease
-        .commit(&[leaf], crate::engine::Durability::Synced)
+        .run(|bucket| bucket.commit(&[leaf], crate::engine::Durability::Synced))
         .unwrap();
     for unsigned in [count(3), LeafCount::ZERO] {
         let error = lease.sign_again(unsigned, &signer).unwrap_err();

@@ -23,7 +23,7 @@ fn signer(provider: &Provider) -> Signer {
 
 fn sign(provider: &Provider, content: &[u8]) -> Commitment {
     let lease = provider.lease(ID, Wanted::write()).unwrap();
-    let stored = lease.ingest(content).unwrap();
+    let stored = lease.run(|bucket| bucket.ingest(content)).unwrap();
     let leaf = NewLeaf {
         data_root: stored.data_root,
         data_size: stored.data_size,
@@ -41,8 +41,8 @@ fn s1c_what_was_signed_of_a_deleted_bucket_stays_known_though_the_index_is_lost(
         .map(|content| sign(&provider, content))
         .into();
     let lease = provider.lease(ID, Wanted::write()).unwrap();
-    lease.prune(Sequence(1), None).unwrap();
-    lease.release(Sequence(0)).unwrap();
+    lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
+    lease.run(|bucket| bucket.release(Sequence(0))).unwrap();
     drop(lease);
     let newest = sign(&provider, b"three");
     provider.delete_bucket(ID).unwrap();
@@ -76,14 +76,17 @@ fn s1c_a_release_keeps_its_tombstones_with_the_bucket() {
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     let signed = sign(&provider, b"one");
     let lease = provider.lease(ID, Wanted::write()).unwrap();
-    lease.prune(Sequence(1), None).unwrap();
-    assert_eq!(lease.tombstones().unwrap().count(), 0);
-    lease.release(Sequence(0)).unwrap();
+    lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
+    let tombstones = lease.run(|bucket| Ok::<_, ProveError>(bucket.tombstones()?.count()));
+    assert_eq!(tombstones.unwrap(), 0);
+    lease.run(|bucket| bucket.release(Sequence(0))).unwrap();
     drop(lease);
     drop(provider);
     let provider = open(folder.path());
     let lease = provider.lease(ID, Wanted::read()).unwrap();
-    let gone = lease.tombstone_of(Sequence(0), signed.mmr_root).unwrap();
+    let gone = lease
+        .run(|bucket| bucket.tombstone_of(Sequence(0), signed.mmr_root))
+        .unwrap();
     assert_eq!(gone.unwrap().commitment, signed);
     assert!(provider.has_let_go(ID).unwrap());
 }

@@ -1,7 +1,7 @@
 //! Proofs out of a provider's buckets, on threads that may block.
 
 use super::answer::{NoProof, Prover};
-use crate::bucket::{Answer, At, AuthorisedDeletion};
+use crate::bucket::{Answer, At, AuthorisedDeletion, Bucket};
 use crate::error::ProveError;
 use crate::pool::Wanted;
 use crate::provider::{Provider, ProviderError};
@@ -49,7 +49,7 @@ impl Prover for ProviderProver {
     async fn deletions(&self, bucket: BucketId) -> Vec<AuthorisedDeletion> {
         let read = self.ask(move |provider| {
             let lease = provider.lease(bucket, Wanted::challenge())?;
-            Ok(lease.watch(lease.deletions())?)
+            Ok(lease.run(Bucket::deletions)?)
         });
         read.await.unwrap_or_else(|error| {
             tracing::warn!(%bucket, %error, "what admins had deleted of a bucket cannot be read");

@@ -265,9 +265,8 @@ impl Shared {
         let provider = self.provider.clone();
         let found = tokio::task::spawn_blocking(move || {
             let lease = provider.lease(id, Wanted::read())?;
-            let view = lease.view(At::LeafCount(count));
-            let commitment = view.and_then(|view| view.commitment());
-            Ok(lease.watch(commitment)?)
+            let at = At::LeafCount(count);
+            Ok(lease.run(|bucket| bucket.view(at)?.commitment())?)
         });
         // Ended by the runtime's own end, or by a panic.
         found

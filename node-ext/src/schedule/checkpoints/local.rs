@@ -105,12 +105,12 @@ impl Shared {
     fn size_at(&self, id: BucketId, commitment: &Commitment) -> Option<u64> {
         let last = end(commitment).checked_sub(1)?;
         let lease = self.provider.lease(id, Wanted::background()).ok()?;
-        let view = lease.view(At::Newest).ok()?;
-        let index = last.checked_sub(view.tree().0).map(LeafIndex)?;
-        if !view.count().holds(index) {
-            return None;
-        }
-        let leaf = lease.watch(view.leaf(index));
-        leaf.ok().map(|leaf| leaf.total_size)
+        let leaf = lease.run(|bucket| {
+            let view = bucket.view(At::Newest)?;
+            let index = last.checked_sub(view.tree().0).map(LeafIndex);
+            let index = index.filter(|index| view.count().holds(*index));
+            index.map(|index| view.leaf(index)).transpose()
+        });
+        leaf.ok().flatten().map(|leaf| leaf.total_size)
     }
 }

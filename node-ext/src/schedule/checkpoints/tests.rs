@@ -289,7 +289,8 @@ async fn a_frozen_an_ended_and_a_quarantined_bucket_get_no_checkpoint() {
     let lease = village.neighbours[0]
         .provider()
         .lease(ID, crate::pool::Wanted::write());
-    lease.unwrap().prune(Sequence(1), None).unwrap();
+    let pruned = lease.unwrap().run(|bucket| bucket.prune(Sequence(1), None));
+    pruned.unwrap();
     village.block().await;
     village.block().await;
     assert_eq!(village.checkpointed().unwrap().start_seq, Sequence(1));
@@ -324,7 +325,7 @@ async fn a_frozen_an_ended_and_a_quarantined_bucket_get_no_checkpoint() {
         bucket: ID,
         hash: Default::default(),
     };
-    let _ = lease.unwrap().watch::<(), _>(Err(damage));
+    let _ = lease.unwrap().run::<(), _>(|_| Err(damage));
     village.block().await;
     assert_eq!(
         stage(&mut village, 0),
@@ -394,7 +395,8 @@ async fn what_is_not_durable_is_not_signed() {
         village.neighbours[0].commitment(),
     );
     let lease = provider.lease(ID, crate::pool::Wanted::read()).unwrap();
-    let promised: Vec<_> = lease.promises().unwrap().map(Result::unwrap).collect();
+    let promised = lease.run(|bucket| bucket.promises()?.collect::<Result<Vec<_>, _>>());
+    let promised = promised.unwrap();
     assert_eq!(promised.len(), 1);
     assert_eq!(promised[0].commitment, last);
 }

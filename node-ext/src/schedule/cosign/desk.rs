@@ -127,8 +127,8 @@ impl Countersigner {
                 if lease.signing_refused().is_some() {
                     return Err(Refusal::Unable);
                 }
-                let commitment = lease.view(At::Newest).and_then(|view| view.commitment());
-                let commitment = lease.watch(commitment).map_err(ProviderError::from);
+                let commitment = lease.run(|bucket| bucket.view(At::Newest)?.commitment());
+                let commitment = commitment.map_err(ProviderError::from);
                 commitment.map_err(|error| refused_by(bucket, &error))
             }
         }
@@ -308,7 +308,7 @@ impl Countersigner {
         let lease = leased.map_err(|error| refused_by(bucket, &error))?;
         let permit = lease.permit(&self.signer);
         let permit = permit.map_err(|refused| unable(bucket, &refused))?;
-        let promised = lease.watch(lease.promise(commitment));
+        let promised = lease.run(|bucket| bucket.promise(commitment));
         let promised = promised.map_err(|error| not_promised(bucket, &error))?;
         drop(lease);
         if let Some(turn) = turn {

@@ -273,7 +273,7 @@ async fn s6_what_is_not_ours_and_what_is_well_raises_no_alarm() {
         watch.saw(village.chain.advance()).await;
     }
     let lease = neighbour.provider().lease(ID, Wanted::write()).unwrap();
-    lease.prune(Sequence(1), None).unwrap();
+    lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
     drop(lease);
     watch.saw(village.chain.advance()).await;
     assert_eq!(watch.board().troubles(), []);
@@ -291,7 +291,7 @@ async fn s6_a_root_that_is_here_and_not_noted_as_signed_is_noted() {
     (1..=3).for_each(|number| commit(neighbour.provider(), number));
     let lease = neighbour.provider().lease(ID, Wanted::read()).unwrap();
     let at = crate::bucket::At::LeafCount(LeafCount::new(2).unwrap());
-    let signed = lease.view(at).unwrap().commitment().unwrap();
+    let signed = lease.run(|bucket| bucket.view(at)?.commitment()).unwrap();
     drop(lease);
     checkpoint(&village, signed, 1);
     let mut watch = watch(neighbour);
@@ -299,7 +299,7 @@ async fn s6_a_root_that_is_here_and_not_noted_as_signed_is_noted() {
     assert_eq!(watch.board().troubles(), []);
     let lease = neighbour.provider().lease(ID, Wanted::read()).unwrap();
     let promised = lease
-        .promise_of(signed.start_seq, &signed.mmr_root)
+        .run(|bucket| bucket.promise_of(signed.start_seq, &signed.mmr_root))
         .unwrap();
     assert_eq!(promised, Some(signed.leaf_count));
 }
@@ -376,9 +376,10 @@ fn a_view_that_lacks_a_node_is_no_proof() {
     assert_eq!(found(signed), Found::Provable);
     assert_eq!(found(unknown), Found::Missing);
     let lease = provider.lease(ID, Wanted::read()).unwrap();
-    let view = lease.view(crate::bucket::At::RootOf {
+    let at = crate::bucket::At::RootOf {
         root: unknown.mmr_root,
         tree: unknown.start_seq,
-    });
-    assert!(matches!(view.err(), Some(ProveError::UnknownRoot { .. })));
+    };
+    let found = lease.run(|bucket| bucket.view(at)?.commitment());
+    assert!(matches!(found, Err(ProveError::UnknownRoot { .. })));
 }

@@ -3,9 +3,10 @@
 use super::*;
 use crate::bucket::At;
 use crate::chain::scripted::{Ask, LIMITS};
+use crate::layout::leaf_key;
 use crate::pool::Wanted;
 use crate::provider::OnOtherChain;
-use crate::schedule::village::{ID, Village, commit};
+use crate::schedule::village::{ID, Village, commit, open, overwrite};
 use crate::schedule::{CheckpointConfig, PromiseConfig, PromiseTrouble, PromiseWatch};
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::checkpoint::BucketSnapshot;
@@ -21,7 +22,7 @@ fn pruned() -> (Village, Commitment, Retention) {
     (1..=4).for_each(|number| commit(neighbour.provider(), number));
     let lease = neighbour.provider().lease(ID, Wanted::write()).unwrap();
     let signed = lease.commit_signed(&[], &neighbour.signer).unwrap().1;
-    lease.prune(Sequence(2), None).unwrap();
+    lease.run(|bucket| bucket.prune(Sequence(2), None)).unwrap();
     drop(lease);
     let retention = retention_of(&village);
     (village, signed.payload.commitment, retention)
@@ -464,4 +465,20 @@ async fn looks_are_as_far_apart_as_they_are_said_to_be() {
     let registry = Registry::new();
     retention.board().register_metrics(&registry).unwrap();
     assert_eq!(registry.gather().len(), 5);
+}
+
+#[test]
+fn i7_a_release_that_comes_upon_damage_sets_the_bucket_apart() {
+    let (mut village, _, retention) = pruned();
+    drop(retention);
+    let path = village.neighbours[0].path().to_owned();
+    village.kill(0);
+    overwrite(&path, ID, leaf_key(Sequence(2)));
+    let provider = open(&path);
+    assert_eq!(provider.quarantined(), []);
+    trees::release(&provider, ID, Sequence(0)).unwrap_err();
+    let [(id, reason)] = &provider.quarantined()[..] else {
+        panic!("{:?}", provider.quarantined());
+    };
+    assert_eq!(*id, ID, "{reason}");
 }

@@ -1,8 +1,8 @@
 //! A bucket's trees on disk, as the rule wants them. All of it blocks.
 
 use super::rules::Going;
-use crate::bucket::{Released, RetiredTree};
-use crate::error::ReleaseError;
+use crate::bucket::{Bucket, Released, RetiredTree};
+use crate::error::{ProveError, ReleaseError};
 use crate::pool::Wanted;
 use crate::provider::{Provider, ProviderError};
 use cairn_primitives::{BucketId, Sequence};
@@ -29,25 +29,29 @@ pub(super) struct Trees {
 /// The trees of a bucket with what was signed of each.
 pub(super) fn of(provider: &Provider, id: BucketId) -> Result<Trees, ProviderError> {
     let lease = provider.lease(id, Wanted::background())?;
+    Ok(lease.run(trees_of)?)
+}
+
+fn trees_of(bucket: &Bucket) -> Result<Trees, ProveError> {
     let mut promised: BTreeMap<Sequence, HashSet<_>> = BTreeMap::new();
     let mut whole = Going {
         trees: HashSet::new(),
         promised: HashSet::new(),
     };
-    for promise in lease.watch(lease.promises())? {
-        let commitment = lease.watch(promise)?.commitment;
+    for promise in bucket.promises()? {
+        let commitment = promise?.commitment;
         let roots = promised.entry(commitment.start_seq).or_default();
         roots.insert(commitment.mmr_root);
         whole.trees.insert(commitment.start_seq);
         whole.promised.insert(commitment.mmr_root);
     }
-    let newest = lease.commitment();
+    let newest = bucket.commitment();
     whole.trees.insert(newest.start_seq);
     if newest.leaf_count.get() > 0 {
         whole.promised.insert(newest.mmr_root);
     }
     let mut retired = Vec::new();
-    for tree in lease.watch(lease.retired())? {
+    for tree in bucket.retired()? {
         let start = tree.commitment.start_seq;
         let mut promised = promised.remove(&start).unwrap_or_default();
         promised.insert(tree.commitment.mmr_root);
@@ -68,7 +72,7 @@ pub(super) fn retired_of(
     id: BucketId,
 ) -> Result<Vec<(Sequence, bool)>, ProviderError> {
     let lease = provider.lease(id, Wanted::background())?;
-    let retired = lease.watch(lease.retired())?;
+    let retired = lease.run(Bucket::retired)?;
     let named = |tree: RetiredTree| (tree.commitment.start_seq, tree.releasing);
     Ok(retired.into_iter().map(named).collect())
 }
@@ -80,5 +84,5 @@ pub(super) fn release(
     tree: Sequence,
 ) -> Result<Released, NotReleased> {
     let lease = provider.lease(id, Wanted::write())?;
-    Ok(lease.release(tree)?)
+    Ok(lease.run(|bucket| bucket.release(tree))?)
 }

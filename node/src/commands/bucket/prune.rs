@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::hex_text::{bytes32, bytes64, to_hex};
 use crate::provider_args::start_on;
 use crate::remote::Client;
-use cairn_node_ext::{Access, Authorisation, BasePath, Bucket, Deletion, Pruned, Shared, Wanted};
+use cairn_node_ext::{Access, Authorisation, BasePath, Deletion, Lease, Pruned, Shared, Wanted};
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256, LeafCount, Sequence};
 use cairn_rpc::{BucketStoreApiClient, PruneAuthorisation, Uint};
@@ -130,7 +130,7 @@ fn prune_here(args: &PruneArgs, base: BasePath) -> Result<NewTree, Failure> {
     let Pruned {
         retired,
         commitment,
-    } = bucket.prune(before, authorisation)?;
+    } = bucket.run(|bucket| bucket.prune(before, authorisation))?;
     drop(bucket);
     provider.close();
     Ok(NewTree {
@@ -177,7 +177,7 @@ fn prune_there(args: &PruneArgs, client: &Client) -> Result<NewTree, Failure> {
     })
 }
 
-fn authorisation(args: &PruneArgs, bucket: &Bucket) -> Result<Option<Authorisation>, Failure> {
+fn authorisation(args: &PruneArgs, bucket: &Lease) -> Result<Option<Authorisation>, Failure> {
     let Some((admin, signature)) = args.admin.zip(args.signature) else {
         return Ok(None);
     };
@@ -188,7 +188,10 @@ fn authorisation(args: &PruneArgs, bucket: &Bucket) -> Result<Option<Authorisati
     let leaf_count = match args.leaf_count {
         Some(leaf_count) => LeafCount::new(leaf_count)
             .ok_or_else(|| Failure::Refused(format!("no tree has {leaf_count} leaves")))?,
-        None => bucket.pruned(Sequence(args.before))?.leaf_count,
+        None => {
+            let pruned = bucket.run(|bucket| bucket.pruned(Sequence(args.before)));
+            pruned?.leaf_count
+        }
     };
     Ok(Some(Authorisation {
         deletion,

@@ -55,7 +55,7 @@ pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> 
     let provider = start_on(globals.open(Access::ReadWrite)?)?;
     let bucket = provider.lease(args.id, Wanted::write())?;
     let tree = Sequence(args.tree);
-    if !args.even_signed && bucket.was_signed_of(tree)? {
+    if !args.even_signed && bucket.run(|bucket| bucket.was_signed_of(tree))? {
         return Err(Failure::Failed(format!(
             "something was signed of the tree of sequence {tree}, and only the chain can tell \
              whether it can be asked for: `cairn run` asks the chain and releases the tree by \
@@ -67,7 +67,7 @@ pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> 
         tree: released,
         leaves,
         content,
-    } = bucket.release(tree)?;
+    } = bucket.run(|bucket| bucket.release(tree))?;
     drop(bucket);
     provider.close();
     globals.output().answer(&Gone {

@@ -57,7 +57,7 @@ impl Destination for Here<'_> {
             path: path.to_owned(),
             source,
         };
-        let stored = self.bucket.watch(self.bucket.ingest(content));
+        let stored = self.bucket.run(|bucket| bucket.ingest(content));
         let stored = stored.map_err(fault)?;
         self.new_bytes.push(stored.new_bytes);
         Ok(NewLeaf {
@@ -75,8 +75,7 @@ impl Destination for Here<'_> {
     }
 
     fn commit(&mut self, leaves: &[NewLeaf]) -> Result<(LeafIndex, SignedCommitment), Failure> {
-        let committed = self.bucket.commit_signed(leaves, self.signer);
-        let (committed, signed) = self.bucket.watch(committed)?;
+        let (committed, signed) = self.bucket.commit_signed(leaves, self.signer)?;
         Ok((committed.first_leaf, signed))
     }
 }

@@ -97,7 +97,7 @@ impl Real {
             .provider()
             .lease(BucketId(id), Wanted::write())
             .unwrap();
-        let stored = lease.ingest(content).unwrap();
+        let stored = lease.run(|bucket| bucket.ingest(content)).unwrap();
         let leaf = NewLeaf {
             data_root: stored.data_root,
             data_size: stored.data_size,
@@ -122,7 +122,7 @@ impl Real {
             .provider()
             .lease(BucketId(id), Wanted::write())
             .unwrap();
-        let new = lease.pruned(Sequence(before)).unwrap();
+        let new = lease.run(|bucket| bucket.pruned(Sequence(before))).unwrap();
         let deletion = Commitment::deletion(new.mmr_root, Sequence(before));
         let payload = CommitmentPayload::new(BucketId(id), deletion).encode();
         let authorisation = is_authorised.then(|| Authorisation {
@@ -132,7 +132,9 @@ impl Real {
             },
             leaf_count: new.leaf_count,
         });
-        lease.prune(Sequence(before), authorisation).unwrap();
+        lease
+            .run(|bucket| bucket.prune(Sequence(before), authorisation))
+            .unwrap();
     }
 
     fn release(&self, id: u64, tree: u64) {
@@ -140,7 +142,7 @@ impl Real {
             .provider()
             .lease(BucketId(id), Wanted::write())
             .unwrap();
-        lease.release(Sequence(tree)).unwrap();
+        lease.run(|bucket| bucket.release(Sequence(tree))).unwrap();
     }
 
     fn start(&mut self) {
@@ -330,8 +332,8 @@ async fn i7_a_bucket_in_quarantine_is_named_in_the_alarm_and_the_others_go_on() 
     // One whose files are damaged, and one that failed a check and still proves.
     real.restart(|real| std::fs::remove_file(real.folder_of(2).join("CURRENT")).unwrap());
     let lease = real.provider().lease(BucketId(3), Wanted::read()).unwrap();
-    let damage: Result<(), _> = Err(lease.unsound("as the test has it"));
-    assert!(lease.watch(damage).is_err());
+    let damaged = lease.run(|bucket| Err::<(), _>(bucket.unsound("as the test has it")));
+    assert!(damaged.is_err());
     drop(lease);
     assert_eq!(real.provider().quarantined().len(), 2);
     for (id, commitment) in (1..).zip(&promised) {

@@ -109,8 +109,8 @@ impl Story {
             let wanted = crate::pool::Wanted::read();
             let lease = neighbour.provider().lease(ID, wanted).unwrap();
             let at = crate::bucket::At::Root(last.mmr_root);
-            let view = lease.view(at).unwrap();
-            assert_eq!(view.commitment().unwrap(), last);
+            let found = lease.run(|bucket| bucket.view(at)?.commitment());
+            assert_eq!(found.unwrap(), last);
         }
     }
 

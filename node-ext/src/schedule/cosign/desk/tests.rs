@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::bucket::At;
+use crate::error::ProveError;
+use crate::provider::Lease;
 use crate::schedule::CheckpointConfig;
 use crate::schedule::village::{EXPIRES, ID, Village, commit};
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
@@ -43,15 +45,17 @@ fn ask(village: &Village, request: CheckpointRequest) -> Ask {
     }
 }
 
+fn promises_of(lease: &Lease) -> usize {
+    let promises = lease.run(|bucket| Ok::<_, ProveError>(bucket.promises()?.count()));
+    promises.unwrap()
+}
+
 fn at_count(village: &Village, count: u64) -> Commitment {
     let lease = village.neighbours[1].provider().lease(ID, Wanted::read());
     let count = LeafCount::new(count).unwrap();
     let lease = lease.unwrap();
-    lease
-        .view(At::LeafCount(count))
-        .unwrap()
-        .commitment()
-        .unwrap()
+    let found = lease.run(|bucket| bucket.view(At::LeafCount(count))?.commitment());
+    found.unwrap()
 }
 
 async fn sign(
@@ -146,7 +150,7 @@ async fn what_the_bucket_has_not_had_is_refused_with_what_it_has() {
     let empty = Commitment::deletion(held.mmr_root, Sequence(0));
     assert_eq!(sign(&village, empty, None).await, Err(Refusal::Empty));
     let lease = village.neighbours[1].provider().lease(ID, Wanted::read());
-    assert_eq!(lease.unwrap().promises().unwrap().count(), 0);
+    assert_eq!(promises_of(&lease.unwrap()), 0);
 }
 
 #[tokio::test]
@@ -205,7 +209,7 @@ async fn what_the_chain_has_no_use_for_is_refused() {
         let refused = sign(&village, commitment, Some(0)).await;
         assert_eq!(refused, Err(refusal));
         let lease = village.neighbours[1].provider().lease(ID, Wanted::read());
-        assert_eq!(lease.unwrap().promises().unwrap().count(), 0);
+        assert_eq!(promises_of(&lease.unwrap()), 0);
     }
 }
 
@@ -248,7 +252,7 @@ async fn a_desk_that_has_seen_nothing_and_a_bucket_that_is_set_apart_sign_nothin
         bucket: ID,
         hash: H256::zero(),
     };
-    let _ = lease.watch::<(), _>(Err(damage));
+    let _ = lease.run::<(), _>(|_| Err(damage));
     drop(lease);
     assert_eq!(
         sign(&village, commitment, None).await,
