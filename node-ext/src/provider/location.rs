@@ -72,7 +72,7 @@ impl Origin {
     }
 }
 
-/// What a file says of where it is.
+/// Whether a file is still where it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Here,

@@ -151,7 +151,7 @@ pub(crate) fn open(path: &Path) -> Arc<Provider> {
     };
     let options = ProviderOptions {
         budget,
-        // What a copy is kept from is shown elsewhere; here it is what the chain knows.
+        // These tests are about the chain's word; others show that a copy signs nothing.
         on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     };

@@ -57,7 +57,7 @@ fn nothing_inside_a_record_passes_for_one() {
     let mut torn = file(&[vec![1], forged.clone()]);
     torn.truncate(torn.len() - RECORD_TRAILER);
     assert_eq!(numbers(&torn).0, [0]);
-    // Whoever knows the salt could.
+    // Only the salt keeps others from it.
     let mut inside = vec![];
     write_record(&mut inside, salt(), 99, Marks::default(), b"");
     let mut torn = file(&[vec![1], inside]);
