@@ -1,19 +1,19 @@
-//! Keeping a bucket's files as they are, before something is done to the bucket
-//! that may prove to have been wrong.
+//! Backup copies of a bucket's folder, made before an operation that might turn
+//! out to be wrong.
 
 use std::fs::File;
 use std::io::{ErrorKind, Result};
 use std::path::{Path, PathBuf};
 
-/// What the folder ends with while it is being filled.
+/// Suffix of a backup folder while it is being filled.
 const UNFINISHED: &str = ".copying";
 
-/// Copies a closed bucket's folder to one beside it whose name ends with
-/// `ending`, and a number where that is taken: nobody removes it but the
-/// operator. Files of content never change once they are written, and are shared.
+/// Copies a closed bucket's folder to a sibling whose name ends with `ending`, and
+/// with a number if that name is taken. Only the operator removes it. Tables and
+/// blob files never change once they are written, and are hard-linked.
 pub(crate) fn keep_aside(bucket: &Path, ending: &str) -> Result<PathBuf> {
     let kept = free_name(bucket, ending)?;
-    // Under its name it is whole: one that was not finished is made anew.
+    // A folder under its final name is complete; an unfinished one is made again.
     let unfinished = with_ending(&kept, UNFINISHED);
     match std::fs::remove_dir_all(&unfinished) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -34,7 +34,7 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// The first name that nothing has.
+/// Returns the first name that is free.
 fn free_name(bucket: &Path, ending: &str) -> Result<PathBuf> {
     let numbered = (2..u32::MAX).map(|number| format!("{ending}-{number}"));
     std::iter::once(ending.to_owned())
@@ -44,12 +44,12 @@ fn free_name(bucket: &Path, ending: &str) -> Result<PathBuf> {
         .ok_or_else(|| ErrorKind::AlreadyExists.into())
 }
 
-/// Copies a folder's files into another. Tables and blob files never change once
-/// they are written, and are shared.
+/// Copies the files of a folder into another one, durably. Hard-links tables and
+/// blob files, since these never change once they are written.
 pub(crate) fn copy_files(from: &Path, to: &Path) -> Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
-        // Files that RocksDB's own repair has put aside are of no use to the next one.
+        // The next repair does not need the files that RocksDB's own repair set aside.
         if entry.file_type()?.is_dir() {
             continue;
         }
@@ -75,7 +75,7 @@ mod tests {
         let bucket = folder.path().join("bucket");
         std::fs::create_dir(&bucket).unwrap();
         std::fs::write(bucket.join("CURRENT"), "first").unwrap();
-        // Somebody was killed while keeping it.
+        // As left by a process that was killed during the copy.
         let unfinished = folder.path().join("bucket.before.copying");
         std::fs::create_dir(&unfinished).unwrap();
         std::fs::write(unfinished.join("half"), "").unwrap();

@@ -1,5 +1,5 @@
-//! The folder that a provider works in: who may work in it, which buckets are
-//! there, and where its keys are.
+//! The base path: the folder of one provider, with its lock, its buckets and its
+//! keys.
 
 use crate::bucket::{Bucket, BucketConfig};
 use crate::engine::{Access, Shared};
@@ -15,91 +15,91 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Why a base path cannot be worked in.
+/// Errors of using a base path.
 #[derive(Debug, thiserror::Error)]
 pub enum BasePathError {
-    /// It is not there.
-    #[error("there is no base path {path}: make a bucket in it first, with `cairn bucket create`")]
+    /// The base path does not exist.
+    #[error("there is no base path {path}")]
     Missing {
         /// The base path.
         path: PathBuf,
     },
-    /// Another process works in it.
-    #[error("{path} is locked by another process: stop that one first, or wait for it to end")]
+    /// Another process holds the lock of the base path.
+    #[error("{path} is locked by another process")]
     Locked {
         /// The base path.
         path: PathBuf,
     },
-    /// The system refuses.
+    /// An I/O error.
     #[error("cannot {doing} {path}: {source}")]
     Io {
-        /// What was attempted.
+        /// The operation that failed.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// It was taken for reading.
-    #[error("{path} was taken for reading only, so nothing can be made or changed in it")]
+    /// The base path was opened for reading only.
+    #[error("{path} was opened for reading only, so nothing in it can be changed")]
     ReadOnly {
         /// The base path.
         path: PathBuf,
     },
-    /// There is no such bucket.
-    #[error("there is no bucket {bucket} in {path}; `cairn bucket list` shows those that are")]
+    /// The base path has no such bucket.
+    #[error("there is no bucket {bucket} in {path}")]
     NoSuchBucket {
         /// The bucket.
         bucket: BucketId,
         /// The base path.
         path: PathBuf,
     },
-    /// The bucket is not opened.
+    /// The bucket could not be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The bucket is not made.
+    /// The bucket could not be created.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// The bucket is not repaired.
+    /// The bucket could not be repaired.
     #[error(transparent)]
     Repair(#[from] RepairError),
 }
 
-/// A base path, held for as long as this lives: by one process that writes, or
-/// by any number that read.
+/// A base path, locked while this value lives: by one process that writes, or by
+/// any number of processes that read.
 #[derive(Debug)]
 pub struct BasePath {
     path: PathBuf,
     access: Access,
-    /// Bytes of the disk that are kept from clients, where not the usual ones.
+    /// Bytes of the disk that clients cannot use; `None` for the default.
     reserve: Option<u64>,
-    /// Holds the lock; absent on a disk that takes no writes, where nobody can
-    /// change anything.
+    /// Holds the lock. `None` on a read-only file system, where nobody can change
+    /// anything.
     _lock: Option<File>,
 }
 
 impl BasePath {
-    /// Takes a base path for writing, making it where it is not there.
+    /// Opens a base path for writing, and creates it if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`BasePathError::Locked`] while another process works in it.
+    /// [`BasePathError::Locked`] while another process holds its lock.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self, BasePathError> {
         let path = path.into();
         let buckets = path.join(BUCKETS_DIR);
-        // What is made in them must be found after a loss of power.
+        // Entries made in these folders must survive a loss of power.
         for folder in [&path, &buckets] {
             make_durably(folder).map_err(|source| io("make", folder, source))?;
         }
         Self::open(path, Access::ReadWrite)
     }
 
-    /// Takes a base path that is there.
+    /// Opens an existing base path.
     ///
     /// # Errors
     ///
-    /// [`BasePathError::Missing`], or [`BasePathError::Locked`] while another
-    /// process works in it: for reading, one that writes.
+    /// [`BasePathError::Missing`]; [`BasePathError::Locked`] while another process
+    /// writes in it, or, to open it for writing, while any other process uses it.
     pub fn open(path: impl Into<PathBuf>, access: Access) -> Result<Self, BasePathError> {
         let path = path.into();
         if !path.join(BUCKETS_DIR).is_dir() {
@@ -123,43 +123,43 @@ impl BasePath {
         }
     }
 
-    /// The same, with this many bytes of its disk kept from uploads;
-    /// without a number the usual ones, see [`DiskGuard::of_path`].
+    /// Keeps this many bytes of the disk from uploads. `None` selects the default, see
+    /// [`DiskGuard::of_path`].
     pub fn with_reserve(self, reserve: Option<u64>) -> Self {
         Self { reserve, ..self }
     }
 
-    /// What buckets of this base path share, with its disk guarded.
+    /// Adds this base path's disk guard to the resources that its buckets share.
     pub fn guarded(&self, shared: Shared) -> Shared {
         shared.guarded_by(DiskGuard::of_path(&self.path, self.reserve))
     }
 
-    /// The folder itself.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether others of this machine may look into it, by its mode.
+    /// Returns whether the folder's mode gives other users of this machine any access.
     pub fn is_open_to_others(&self) -> bool {
         std::fs::metadata(&self.path).is_ok_and(|path| path.mode() & 0o077 != 0)
     }
 
-    /// The folder of all buckets.
+    /// Returns the folder of all buckets.
     pub fn buckets_path(&self) -> PathBuf {
         self.path.join(BUCKETS_DIR)
     }
 
-    /// The provider's keys.
+    /// Returns the provider's keys.
     pub fn keys(&self) -> KeyFolder {
         Self::keys_in(&self.path)
     }
 
-    /// The keys in a base path that another process may hold.
+    /// Returns the keys in a base path that another process may have locked.
     pub fn keys_in(path: &Path) -> KeyFolder {
         KeyFolder::new(path.join(KEYSTORE_DIR))
     }
 
-    /// The buckets whose folders are there, in the order of their ids.
+    /// Lists the buckets that have a folder, in ascending order of their ids.
     ///
     /// # Errors
     ///
@@ -176,7 +176,7 @@ impl BasePath {
         Ok(buckets)
     }
 
-    /// Makes a bucket, and opens it for writing.
+    /// Creates a bucket and opens it for writing.
     ///
     /// # Errors
     ///
@@ -196,7 +196,7 @@ impl BasePath {
         )?)
     }
 
-    /// Opens a bucket, as the base path was opened.
+    /// Opens a bucket with the access that the base path was opened with.
     ///
     /// # Errors
     ///
@@ -204,8 +204,8 @@ impl BasePath {
     pub fn open_bucket(&self, bucket: BucketId, shared: &Shared) -> Result<Bucket, BasePathError> {
         let path = self.existing_bucket_path(bucket)?;
         if self.access == Access::ReadWrite {
-            // To open for writing removes files that the database does not know
-            // of; not where it is the database that is behind.
+            // Opening for writing removes files that the database does not list. If
+            // the database lags behind its journal, those files may be needed.
             Bucket::open(&path, Access::ReadOnly, shared)?.check_journal()?;
         }
         let opened = Bucket::open(&path, self.access, shared)?;
@@ -221,7 +221,7 @@ impl BasePath {
         Ok(opened)
     }
 
-    /// Fails unless the base path was taken for writing.
+    /// Returns an error unless the base path was opened for writing.
     pub(crate) fn check_writable(&self) -> Result<(), BasePathError> {
         match self.access {
             Access::ReadWrite => Ok(()),
@@ -231,7 +231,7 @@ impl BasePath {
         }
     }
 
-    /// How the base path was taken.
+    /// Returns the access that the base path was opened with.
     pub(crate) fn access(&self) -> Access {
         self.access
     }
@@ -251,8 +251,8 @@ impl BasePath {
     }
 }
 
-/// Opens the lock's file. There is none to open for reading where it is not
-/// there and the disk takes no writes: then nobody can change anything.
+/// Opens the lock file. Returns `None` if the file is absent and the disk is
+/// read-only: nobody can change anything then.
 fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError> {
     if access == Access::ReadOnly {
         match File::open(path) {
@@ -278,7 +278,7 @@ fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError>
     }
 }
 
-/// The first bytes of a file that has no more than some; `None` where there is none.
+/// Reads at most the first `most` bytes of a file; `None` if there is no such file.
 pub(crate) fn read_small(path: &Path, most: u64) -> Result<Option<Vec<u8>>, BasePathError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));

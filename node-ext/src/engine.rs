@@ -1,5 +1,5 @@
-//! RocksDB, which nothing outside this folder names: how a bucket's database
-//! is opened, read and written.
+//! The RocksDB database of one bucket: opening, reading and writing. Nothing
+//! outside this folder names RocksDB.
 
 mod blob_log;
 mod checksum;
@@ -37,58 +37,58 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 type Db = DBWithThreadMode<SingleThreaded>;
 
-/// Which of the two families a key is in.
+/// A column family of a bucket's database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Tree,
     Content,
 }
 
-/// How a database is opened.
+/// The mode in which a database is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// For proofs and reading; takes no lock and writes nothing.
+    /// Proofs and reads only; takes no lock and writes nothing.
     ReadOnly,
-    /// For everything.
+    /// Reads and writes.
     ReadWrite,
 }
 
-/// How far a read may go.
+/// The lowest storage tier that a read may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// To the disk.
+    /// Reads may go to disk.
     Disk,
-    /// To what the database has in memory: what is not there is a failure, and
-    /// nothing waits for a disk.
+    /// Reads stay in memory. An entry that is not cached is an error, and nothing
+    /// waits for a disk.
     Memory,
 }
 
-/// What a write promises when it returns.
+/// The durability of a write when it returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// It survives the loss of power.
+    /// The write survives a loss of power.
     Synced,
-    /// It survives the end of the process, and becomes durable with the next
-    /// synced write, in order.
+    /// The write survives the end of the process but not a loss of power. It
+    /// becomes durable, in order, with the next synced write.
     Buffered,
 }
 
-/// How often a database was read, since it was opened.
+/// Numbers of reads of a database since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReadCounts {
     /// Reads of one key.
     pub single: u64,
-    /// Reads of many keys at once.
+    /// Reads of several keys at once.
     pub batched: u64,
-    /// Keys that were asked for in batches.
+    /// Keys read in batches.
     pub batched_keys: u64,
 }
 
-/// Changes that become one atomic write.
+/// Changes that are applied as one atomic write.
 pub(crate) struct Batch<'e> {
     engine: &'e Engine,
     writes: WriteBatch,
-    /// What of it the journal keeps.
+    /// The subset of the changes that the journal keeps.
     changes: Changes,
 }
 
@@ -112,12 +112,12 @@ impl Batch<'_> {
     }
 }
 
-/// One bucket's open database.
+/// The open database of one bucket.
 pub(crate) struct Engine {
     db: Db,
     path: PathBuf,
     shared: Shared,
-    /// The second copy; of a bucket that is open for writing.
+    /// The journal; set once the bucket is open for writing.
     journal: OnceLock<Journal>,
     single: AtomicU64,
     batched: AtomicU64,
@@ -130,7 +130,7 @@ pub(crate) struct Engine {
 pub(crate) type Entry = (Box<[u8]>, Box<[u8]>);
 
 impl Engine {
-    /// Makes a new database in `path`, which must not hold one.
+    /// Creates a database in `path`, which must not contain one.
     pub(crate) fn create(path: &Path, shared: &Shared) -> Result<Self, EngineError> {
         let mut options = options(shared, DamagedLog::Refuse);
         options.create_if_missing(true);
@@ -179,8 +179,8 @@ impl Engine {
             #[cfg(test)]
             probe: Default::default(),
         };
-        // Both were named when the database was opened; a handle that is not
-        // there would turn writes into nothing.
+        // Both families were named at opening. `Batch::put` ignores a family without
+        // a handle, so its absence must be an error here.
         engine.family(Family::Tree)?;
         engine.family(Family::Content)?;
         Ok(engine)
@@ -210,7 +210,7 @@ impl Engine {
         &self.path
     }
 
-    /// What the database shares with the others of its process.
+    /// Returns the resources that the databases of this process share.
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
@@ -223,7 +223,7 @@ impl Engine {
         }
     }
 
-    /// Reads one key into memory of its own.
+    /// Reads one key into an owned buffer.
     pub(crate) fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         self.single.fetch_add(1, Ordering::Relaxed);
         let handle = self.family(family)?;
@@ -232,8 +232,8 @@ impl Engine {
             .map_err(self.fault("reading a bucket"))
     }
 
-    /// Reads many keys of one family in one call, and makes something of each
-    /// value, in the order of `keys`.
+    /// Reads several keys of one family in one call and parses each value. The
+    /// results are in the order of `keys`.
     pub(crate) fn get_many<K: AsRef<[u8]>, T>(
         &self,
         family: Family,
@@ -255,8 +255,8 @@ impl Engine {
             .collect()
     }
 
-    /// The same from what the database has in memory; fails where one of them
-    /// is not there. Nothing waits for a disk.
+    /// Reads several keys like [`Engine::get_many`], but from memory only. Returns an
+    /// error if one of them is not cached, and never waits for a disk.
     pub(crate) fn get_many_at_hand<K: AsRef<[u8]>, T>(
         &self,
         family: Family,
@@ -266,7 +266,7 @@ impl Engine {
         let handle = self.family(family)?;
         let mut options = ReadOptions::default();
         options.set_read_tier(ReadTier::BlockCache);
-        // One by one: the batched read goes to disk whatever the tier.
+        // One by one: the batched read goes to disk regardless of the read tier.
         keys.iter()
             .map(|key| {
                 self.db
@@ -277,13 +277,13 @@ impl Engine {
             .collect()
     }
 
-    /// All entries from `prefix` on whose keys begin with it, in key order.
+    /// Scans all entries whose keys begin with `prefix`, in key order.
     pub(crate) fn scan<'e>(
         &'e self,
         family: Family,
         prefix: &'e [u8],
     ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + 'e, EngineError> {
-        // Passing over a bucket once must not push out what proofs need.
+        // One pass over a bucket must not evict the blocks that proofs need.
         self.scan_from(family, prefix, prefix)
     }
 
@@ -295,9 +295,9 @@ impl Engine {
         }
     }
 
-    /// Applies a batch, all of it or nothing, without logging it: it is lost
-    /// with the process until [`Engine::flush`] has returned. Half of what is
-    /// written to disk for content is the log.
+    /// Applies a batch atomically without the write-ahead log. A crash loses it until
+    /// [`Engine::flush`] has returned. For content the log would be half of the bytes
+    /// written to disk.
     pub(crate) fn write_unlogged(&self, batch: Batch<'_>) -> Result<(), EngineError> {
         let mut options = WriteOptions::default();
         options.disable_wal(true);
@@ -306,10 +306,10 @@ impl Engine {
         self.write_with(batch, &options, false)
     }
 
-    /// Applies a batch, all of it or nothing.
+    /// Applies a batch atomically.
     ///
-    /// After a failure the outcome is unknown: the caller must stop using the
-    /// handle and look at the disk anew.
+    /// After an error the outcome is unknown: the caller must drop this handle and
+    /// open the database again.
     pub(crate) fn write(
         &self,
         batch: Batch<'_>,
@@ -342,13 +342,13 @@ impl Engine {
         }
     }
 
-    /// Makes the journal durable, as far as it is written.
+    /// Makes durable what was written to the journal so far.
     pub(crate) fn sync_journal(&self) -> Result<(), EngineError> {
         let synced = self.journal.get().map_or(Ok(()), Journal::sync);
         synced.map_err(|error| EngineError::of_file("syncing the journal", &self.path, &error))
     }
 
-    /// Writes a family's memory out to files, durably.
+    /// Flushes a family's memtable to files, durably.
     pub(crate) fn flush(&self, family: Family) -> Result<(), EngineError> {
         let handle = self.family(family)?;
         self.db
@@ -356,7 +356,7 @@ impl Engine {
             .map_err(self.fault("flushing a bucket"))
     }
 
-    /// Makes all that was logged so far durable.
+    /// Makes durable everything in the write-ahead log.
     pub(crate) fn sync(&self) -> Result<(), EngineError> {
         self.db
             .flush_wal(true)

@@ -1,11 +1,11 @@
-//! Reading blob files without a database: each record has its key, its value
-//! and checksums of both, so that chunks are found again when the tables that
-//! pointed at them are lost.
+//! A reader of blob files that needs no database. Each record holds its key, its
+//! value and checksums of both, so chunks can be found even when the tables that
+//! pointed to them are lost.
 //!
 //! The format is RocksDB's (`db/blob/blob_log_format.h`, version 1; integers
-//! little-endian): a header of 30 bytes, records, and a footer of 32 bytes where
-//! the file was finished. A record is the key's length (8), the value's (8), an
-//! expiry (8), a checksum of these (4), one of key and value (4), key, value.
+//! little-endian): a header of 30 bytes, records, and, in a finished file, a footer
+//! of 32 bytes. A record is: key length (8), value length (8), expiry (8), checksum
+//! of these (4), checksum of key and value (4), key, value.
 
 use super::checksum::{masked, masked_of};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Result, Seek, SeekFrom};
@@ -15,16 +15,16 @@ const VERSION: u32 = 1;
 const HEADER_BYTES: u64 = 30;
 const FOOTER_BYTES: u64 = 32;
 const RECORD_HEADER_BYTES: u64 = 32;
-/// The longest key that a record is believed to have, in bytes; a bucket's have 33.
+/// The longest key accepted in a record, in bytes; a bucket's keys have 33.
 const MAX_KEY: u64 = 64;
-/// Bytes that are read at a time.
+/// Read buffer, in bytes.
 const BUFFER: usize = 64 << 10;
 
 /// One record of a blob file, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Blob {
     pub(crate) key: Vec<u8>,
-    /// Where the value stands, in bytes from the file's beginning.
+    /// Offset of the value in the file, in bytes.
     value_at: u64,
     value_length: u64,
     checksum: u32,
@@ -35,11 +35,11 @@ pub(crate) struct Blob {
 pub(crate) struct BlobTotals {
     /// Number of records.
     pub(crate) count: u64,
-    /// What the records take, with their headers and keys, in bytes.
+    /// Size of all records, with their headers and keys, in bytes.
     pub(crate) bytes: u64,
 }
 
-/// A blob file that is read from its beginning.
+/// A blob file, read from its beginning.
 pub(crate) struct BlobLog<R> {
     source: BufReader<R>,
     at: u64,
@@ -47,7 +47,7 @@ pub(crate) struct BlobLog<R> {
 }
 
 impl<R: Read + Seek> BlobLog<R> {
-    /// Begins to read. A damaged header is passed over.
+    /// Starts reading. The header may be damaged.
     pub(crate) fn new(mut source: R) -> Result<Self> {
         let length = source.seek(SeekFrom::End(0))?;
         Ok(Self {
@@ -57,8 +57,8 @@ impl<R: Read + Seek> BlobLog<R> {
         })
     }
 
-    /// The totals, if both the header and the footer are whole: RocksDB opens
-    /// no other blob file.
+    /// Returns the totals if both header and footer are intact. RocksDB opens no other
+    /// blob file.
     pub(crate) fn totals(&mut self) -> Result<Option<BlobTotals>> {
         let Some(bytes) = self.length.checked_sub(HEADER_BYTES + FOOTER_BYTES) else {
             return Ok(None);
@@ -73,8 +73,8 @@ impl<R: Read + Seek> BlobLog<R> {
         Ok(count.map(|count| BlobTotals { count, bytes }))
     }
 
-    /// The next record whose header and key can be read; `None` at the end. What
-    /// is damaged is passed over, up to the next record.
+    /// Returns the next record whose header and key can be read, skipping damage;
+    /// `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Blob>> {
         while self.at.saturating_add(RECORD_HEADER_BYTES) <= self.length {
             if let Some(blob) = self.record_at(self.at)? {
@@ -90,7 +90,7 @@ impl<R: Read + Seek> BlobLog<R> {
         Ok(None)
     }
 
-    /// A record's value; `None` where it is not the one that was written.
+    /// Reads a record's value; `None` if its checksum does not match.
     pub(crate) fn value(&mut self, blob: &Blob) -> Result<Option<Vec<u8>>> {
         self.source.seek(SeekFrom::Start(blob.value_at))?;
         let mut value = Vec::new();
@@ -130,8 +130,8 @@ impl<R: Read + Seek> BlobLog<R> {
         }))
     }
 
-    /// Where the next record may begin, from `from` on: where the length of a
-    /// bucket's key stands.
+    /// Returns the first offset, `from` or later, where a record may begin: where the
+    /// length of a bucket's key is found.
     fn next_candidate(&mut self, from: u64) -> Result<Option<u64>> {
         const KEY_LENGTH: [u8; 8] = 33u64.to_le_bytes();
         self.source.seek(SeekFrom::Start(from))?;
@@ -149,8 +149,8 @@ impl<R: Read + Seek> BlobLog<R> {
             let read = buffer.len();
             for byte in buffer {
                 at = at.saturating_add(1);
-                // The pattern's first byte is not in its rest, so that a failed
-                // match can begin anew at this byte and at no other.
+                // The pattern's first byte does not recur in it, so a failed match
+                // can only restart at this byte.
                 matched = if KEY_LENGTH.get(matched) == Some(byte) {
                     matched.saturating_add(1)
                 } else {
@@ -164,9 +164,9 @@ impl<R: Read + Seek> BlobLog<R> {
         }
     }
 
-    /// So many bytes from `at` on; zeros past the file's end.
+    /// Reads N bytes at `at`; zeros past the end of the file.
     fn array_at<const N: usize>(&mut self, at: u64) -> Result<[u8; N]> {
-        // Relative, so that what is buffered stays.
+        // Relative, to keep the buffer.
         let now = self.source.stream_position()?;
         let step = i64::try_from(i128::from(at) - i128::from(now));
         match step {

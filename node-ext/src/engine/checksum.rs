@@ -1,16 +1,16 @@
-//! The checksum that RocksDB's own files carry: CRC-32C, rotated and offset so
-//! that a checksum of what holds checksums is none of them.
+//! The checksum in RocksDB's own files: CRC-32C, rotated and offset ("masked") so
+//! that data which contains checksums does not checksum to one of them.
 
 use crc::{CRC_32_ISCSI, Crc, Table};
 
 static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 
-/// The checksum of some bytes, as it is stored.
+/// Returns the masked checksum of `bytes`, as RocksDB stores it.
 pub(crate) fn masked(bytes: &[u8]) -> u32 {
     masked_of(&[bytes])
 }
 
-/// The checksum of parts that follow one another, as it is stored.
+/// Returns the masked checksum of consecutive parts, as RocksDB stores it.
 pub(crate) fn masked_of(parts: &[&[u8]]) -> u32 {
     let mut digest = CRC.digest();
     parts.iter().for_each(|part| digest.update(part));

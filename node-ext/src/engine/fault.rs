@@ -1,58 +1,56 @@
-//! What the database's failures mean, and what to do about them.
+//! Errors of the database, classified.
 
 use crate::space::DiskReserved;
 use std::path::{Path, PathBuf};
 
-/// What kind of failure the database reports.
+/// The kind of failure that the database reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// Another process, or another handle of this one, has it open.
+    /// Another process, or another handle in this process, has the database open.
     Locked,
-    /// There is no database, or not a whole one.
+    /// There is no database, or it is incomplete.
     Absent,
-    /// The disk takes no writes.
+    /// The disk is read-only.
     ReadOnlyDisk,
     /// The disk is full.
     NoSpace,
-    /// What is on disk fails its checksums.
+    /// The data on disk fails its checksums.
     Corrupt,
     /// Anything else.
     Other,
 }
 
-/// A failure of the database under a bucket.
+/// An error of the database of a bucket or of the index.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{doing} at {path}: {message}{}", advice(*kind))]
 pub struct EngineError {
-    /// What was attempted.
+    /// The operation that failed.
     pub doing: &'static str,
-    /// Where.
+    /// The folder of the database.
     pub path: PathBuf,
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub kind: FaultKind,
-    /// RocksDB's own words.
+    /// RocksDB's message.
     pub message: String,
 }
 
 fn advice(kind: FaultKind) -> &'static str {
     match kind {
-        FaultKind::Locked => "; another process has it open: stop that one first",
-        FaultKind::ReadOnlyDisk => "; the disk takes no writes: remount it, or check permissions",
-        FaultKind::NoSpace => "; the disk is full: make room, then open the bucket again",
-        FaultKind::Corrupt => {
-            "; what is on disk is damaged: keep a copy; where it is the log, `cairn bucket salvage` opens what is before the damage"
-        }
+        FaultKind::Locked => "; another process has it open",
+        FaultKind::ReadOnlyDisk => "; the disk is read-only",
+        FaultKind::NoSpace => "; the disk is full",
+        FaultKind::Corrupt => "; the data on disk is damaged",
         FaultKind::Absent | FaultKind::Other => "",
     }
 }
 
 impl EngineError {
-    /// Whether what is on disk is not what was written.
+    /// Returns whether the data on disk differs from what was written.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(self.kind, FaultKind::Corrupt | FaultKind::Absent)
     }
 
-    /// What is brought in would touch what is kept free of the disk.
+    /// Makes the error of a write that would use the reserve of the disk.
     pub(crate) fn reserved(doing: &'static str, path: &Path, reserved: DiskReserved) -> Self {
         Self {
             doing,
@@ -62,7 +60,7 @@ impl EngineError {
         }
     }
 
-    /// A failure of a file beside the database.
+    /// Makes the error of a file next to the database.
     pub(crate) fn of_file(doing: &'static str, path: &Path, error: &std::io::Error) -> Self {
         let kind = match error.kind() {
             std::io::ErrorKind::StorageFull => FaultKind::NoSpace,

@@ -1,13 +1,12 @@
-//! A bucket's list of files: `CURRENT`, which names a manifest, and the manifest,
-//! which says which tables and blob files there are. Both can be made anew.
+//! Rebuilding a bucket's file list: `CURRENT`, which names a manifest, and the
+//! manifest, which lists the tables and blob files.
 //!
-//! RocksDB's own repair makes a manifest of the tables that it can read, and of
-//! the log, and leaves out two things that a bucket needs. Writes of a family
-//! of which no table is left are dropped: so a table of the content family is
-//! put beside the others first. And it lists no blob file, so that no chunk
-//! could be read, and the next opening would remove them all: so they are added
-//! to what it has written. Only for a copy of a bucket's folder, which nobody
-//! opens until it is whole.
+//! RocksDB's own repair makes a manifest from the tables and the log that it can
+//! read, but leaves out two things that a bucket needs. It drops logged writes to a
+//! family that has no table left, so a table of the content family is added first.
+//! And it lists no blob files: no chunk could be read, and the next opening would
+//! remove them all. They are added to the manifest afterwards. This is only for a
+//! copy of a bucket's folder, which nobody opens until it is complete.
 
 use super::blob_log::BlobLog;
 use super::checksum::masked_of;
@@ -18,23 +17,23 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// A key that no bucket has; it stands in the table of the content family that
-/// a repair begins with.
+/// A key that no bucket has, in the table of the content family that a repair
+/// starts with.
 const SEED_KEY: &[u8] = b"z";
-/// Where a repair makes that table, and what RocksDB's repair puts aside.
+/// Folder in which that table is made, and folder of files that RocksDB set aside.
 const SEED_DIR: &str = "seed";
 const PUT_ASIDE_DIR: &str = "lost";
 
-/// The block that a record of a manifest does not cross, in bytes.
+/// Block size of a manifest, in bytes; no record crosses the end of a block.
 const BLOCK: usize = 32 << 10;
 const RECORD_HEADER: usize = 7;
 
-/// A manifest's tags, from `db/version_edit.h`.
+/// Tags in a manifest, from `db/version_edit.h`.
 const TAG_COLUMN_FAMILY: u64 = 200;
 const TAG_COLUMN_FAMILY_ADD: u64 = 201;
 const TAG_BLOB_FILE_ADDITION: u64 = 400;
 
-/// The manifests of a folder, the newest first.
+/// Lists the manifests of a folder, newest first.
 pub(crate) fn manifests(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -63,11 +62,10 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-/// Makes the list of files anew, from the tables that can be read, the log and
-/// the blob files. What cannot be read of them is left out, and gone from the
-/// folder.
+/// Rebuilds the file list from the readable tables, the log and the blob files.
+/// Whatever cannot be read is left out, and removed from the folder.
 pub(crate) fn remake(folder: &Path, shared: &Shared) -> Result<(), EngineError> {
-    let doing = "making a bucket's list of files anew";
+    let doing = "rebuilding a bucket's file list";
     let fault = |error: std::io::Error| EngineError::of_file(doing, folder, &error);
     let put_aside = folder.join(PUT_ASIDE_DIR);
     seed(folder, shared)?;
@@ -85,9 +83,9 @@ pub(crate) fn remake(folder: &Path, shared: &Shared) -> Result<(), EngineError> 
     engine.flush(Family::Tree)
 }
 
-/// Puts a table of the content family beside the others.
+/// Adds a table of the content family to the folder.
 fn seed(folder: &Path, shared: &Shared) -> Result<(), EngineError> {
-    let doing = "beginning a bucket's list of files";
+    let doing = "preparing to rebuild a bucket's file list";
     let fault = |error: std::io::Error| EngineError::of_file(doing, folder, &error);
     let made = folder.join(SEED_DIR);
     if made.is_dir() {
@@ -110,7 +108,7 @@ fn seed(folder: &Path, shared: &Shared) -> Result<(), EngineError> {
     std::fs::remove_dir_all(&made).map_err(fault)
 }
 
-/// The numbers of a folder's files.
+/// Returns the numbers in the names of a folder's files.
 fn numbers(folder: &Path) -> std::io::Result<impl Iterator<Item = u64>> {
     let number = |entry: std::fs::DirEntry| {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -124,7 +122,7 @@ fn tables(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     files_ending(folder, "sst")
 }
 
-/// A folder's blob files.
+/// Lists a folder's blob files.
 pub(crate) fn blob_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     files_ending(folder, "blob")
 }
@@ -155,13 +153,13 @@ fn list_blob_files(folder: &Path) -> std::io::Result<()> {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let number = stem.and_then(|stem| stem.parse::<u64>().ok());
         let totals = BlobLog::new(File::open(&path)?)?.totals()?;
-        // One that was not finished is not listed; its chunks are copied.
+        // An unfinished file is not listed; its chunks are copied instead.
         if let Some((number, totals)) = number.zip(totals).filter(|(_, of)| of.count > 0) {
             varint(&mut additions, TAG_BLOB_FILE_ADDITION);
             varint(&mut additions, number);
             varint(&mut additions, totals.count);
             varint(&mut additions, totals.bytes);
-            // No name and value of a checksum, and the end of the fields.
+            // Empty checksum method and value, then the end of the fields.
             additions.extend([0, 0, 0]);
         }
     }
@@ -181,7 +179,7 @@ fn list_blob_files(folder: &Path) -> std::io::Result<()> {
     replace(&manifest, &write_records(&with_blobs))
 }
 
-/// The number of the family that a record of a manifest adds under this name.
+/// Returns the number of the family that a record of a manifest adds as `name`.
 fn added_family(record: &[u8], name: &str) -> Option<u64> {
     let length = u64::try_from(name.len()).ok()?;
     (1..=u64::from(u8::MAX)).find(|family| {
@@ -197,15 +195,14 @@ fn added_family(record: &[u8], name: &str) -> Option<u64> {
 
 fn varint(to: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        // Its lowest seven bits, which fit.
+        // The lowest seven bits, which fit.
         to.push(u8::try_from(value & 0x7f).unwrap_or(0) | 0x80);
         value >>= 7;
     }
     to.push(u8::try_from(value).unwrap_or(0));
 }
 
-/// The records of a file in the format of RocksDB's logs; `None` where one of
-/// them is damaged.
+/// Parses the records of a file in RocksDB's log format; `None` if one is damaged.
 fn read_records(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut records = Vec::new();
     let mut parts: Option<Vec<u8>> = None;
@@ -218,7 +215,7 @@ fn read_records(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
             let length = usize::from(u16::from_le_bytes(tail.get(..2)?.try_into().ok()?));
             let kind = *tail.get(2)?;
             if kind == 0 && length == 0 {
-                // What was preallocated and not written.
+                // Preallocated and never written.
                 break;
             }
             let (data, after) = after.split_at_checked(length)?;

@@ -15,15 +15,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A table of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Table {
-    /// What is known of each bucket.
+    /// One record for each bucket.
     Buckets,
-    /// How many buckets hold a content, and its size.
+    /// For each content, its size and the number of buckets that hold it.
     Content,
-    /// Which contents a bucket holds.
+    /// The contents that each bucket holds.
     Held,
-    /// What is in hand with the chain.
+    /// Obligations on chain.
     Duties,
-    /// What is said of the index itself.
+    /// Records about the index itself.
     Meta,
 }
 
@@ -49,43 +49,43 @@ impl Table {
 
 type Db = DBWithThreadMode<SingleThreaded>;
 
-/// Entries that a scan reads at once.
+/// Entries that a scan reads in one step.
 const AT_ONCE: usize = 1024;
 
 /// The open index.
 ///
-/// After a failed write RocksDB takes no other, and what became of that one is not
-/// known (I9). The next write closes the database and opens it anew, which makes
-/// durable what is found in its log, or fails.
+/// After a failed write RocksDB accepts no more writes, and the outcome of that one
+/// is unknown (I9). The next write reopens the database, which either makes durable
+/// what the log holds, or fails.
 pub(crate) struct IndexDb {
-    /// Nothing where it did not open anew.
+    /// `None` if it could not be reopened.
     db: RwLock<Option<Db>>,
     path: PathBuf,
-    /// Where it is; only one on disk can be opened anew.
+    /// Only an index on disk can be reopened.
     place: Place,
-    /// A write has failed since it was opened.
+    /// Set by a failed write until the database is reopened.
     has_failed: AtomicBool,
-    /// It was opened anew since somebody asked.
+    /// Set by a reopening until [`IndexDb::mend`] reports it.
     was_reopened: AtomicBool,
-    /// Of one that is open for writing on a disk.
+    /// The count of synced writes; only for an index that is open for writing on disk.
     written: Option<Written>,
-    /// Whether all writes are to fail.
+    /// Makes all writes fail.
     #[cfg(test)]
     pub(crate) fails: AtomicBool,
 }
 
-/// Where an index is.
+/// The storage and access of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// In its folder.
+    /// In its folder, for reading and writing.
     Disk,
-    /// In its folder, for reading.
+    /// In its folder, for reading only.
     Reading,
-    /// In memory, for as long as the process lives.
+    /// In memory, until the process ends.
     Memory,
 }
 
-/// Changes to the index that become one atomic write.
+/// Changes to the index that are applied as one atomic write.
 #[derive(Default)]
 pub(crate) struct IndexBatch {
     changes: Vec<(Table, Vec<u8>, Option<Vec<u8>>)>,
@@ -102,15 +102,15 @@ impl IndexBatch {
     }
 }
 
-/// What is behind a hole in the log was not synced, or its loss is noticed by the number of
-/// synced writes.
+/// Opens the index after cutting its log at the first damage. The part that is cut was
+/// never synced, or the count of synced writes shows that it is missing.
 fn open_writable(path: &Path) -> Result<Db, EngineError> {
     if path.is_dir() {
         let manifest = log_hole::cut_manifest(path);
         let cut = manifest.and_then(|manifest| Ok([manifest, log_hole::cut(path)?]));
         let cut = cut.map_err(|error| EngineError::of_file("reading the log of", path, &error))?;
         for LogHole { file, offset } in cut.into_iter().flatten() {
-            tracing::warn!(file = %file.display(), offset, "the index was cut at its damage");
+            tracing::warn!(file = %file.display(), offset, "the index was truncated at damage");
         }
     }
     let mut options = index_options();
@@ -119,7 +119,7 @@ fn open_writable(path: &Path) -> Result<Db, EngineError> {
     checked(Db::open_cf_descriptors(&options, path, families()), path)
 }
 
-/// For reading what there is, where the disk takes no writes.
+/// Opens the index for reading, as on a read-only disk.
 fn open_readable(path: &Path) -> Result<Db, EngineError> {
     let hole = log_hole::find(path);
     let hole = hole.map_err(|error| EngineError::of_file("reading the log of", path, &error))?;
@@ -138,7 +138,7 @@ fn open_readable(path: &Path) -> Result<Db, EngineError> {
 
 fn families() -> impl Iterator<Item = ColumnFamilyDescriptor> {
     let names = Table::ALL.into_iter().map(Table::family);
-    // RocksDB has one of this name in any case.
+    // RocksDB requires a family of this name.
     names
         .chain(["default"])
         .map(|name| ColumnFamilyDescriptor::new(name, index_options()))
@@ -166,7 +166,7 @@ fn family<'d>(
 }
 
 impl IndexDb {
-    /// Opens the index in `path`, making it where it is not there.
+    /// Opens the index in `path`, and creates it if it does not exist.
     pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
         let mut opened = Self::opened(open_writable(path)?, path, Place::Disk);
         opened.check_readable()?;
@@ -177,8 +177,8 @@ impl IndexDb {
         Ok(opened)
     }
 
-    /// Fails where a table cannot be read whose rows are believed: not those of
-    /// content, which are many, and only count.
+    /// Returns an error if a table whose rows are trusted cannot be read. The tables of
+    /// content are left out: they are large, and only count.
     fn check_readable(&self) -> Result<(), EngineError> {
         [Table::Meta, Table::Duties, Table::Buckets]
             .into_iter()
@@ -188,13 +188,13 @@ impl IndexDb {
             })
     }
 
-    /// Opens the index in `path` for reading alone, which writes nothing.
+    /// Opens the index in `path` for reading only; writes nothing.
     pub(crate) fn open_reading(path: &Path) -> Result<Self, EngineError> {
         Ok(Self::opened(open_readable(path)?, path, Place::Reading))
     }
 
-    /// Makes an index in memory, which writes nothing. It goes by the name of a
-    /// folder that is there.
+    /// Creates an index in memory, which writes nothing to disk. RocksDB needs the name
+    /// of an existing folder for it.
     pub(crate) fn in_memory(folder: &Path) -> Result<Self, EngineError> {
         let fault =
             |error: rocksdb::Error| EngineError::new("making an index in memory", folder, &error);
@@ -228,16 +228,16 @@ impl IndexDb {
 
     fn closed(&self) -> EngineError {
         EngineError {
-            doing: "opening the index anew, since a write to it has failed,",
+            doing: "reopening the index after a failed write",
             path: self.path.clone(),
             kind: super::FaultKind::Other,
-            message: "it does not open; it is tried again".into(),
+            message: "it could not be opened; the next access tries again".into(),
         }
     }
 
-    /// Opens the database anew where a write has failed. Returns whether it was, since
-    /// this was last asked: what was written before it failed is then found on disk,
-    /// and may be more than was heard of.
+    /// Reopens the database if a write has failed. Returns whether it was reopened since
+    /// the last call. In that case writes that were reported as failed may be found on
+    /// disk.
     pub(crate) fn mend(&self) -> Result<bool, EngineError> {
         self.be_writable()?;
         Ok(self.was_reopened.swap(false, Ordering::SeqCst))
@@ -246,7 +246,7 @@ impl IndexDb {
     fn be_writable(&self) -> Result<(), EngineError> {
         if self.has_failed.load(Ordering::SeqCst) {
             let mut db = self.db.write();
-            // Unless another thread was first.
+            // Unless another thread has reopened it.
             if self.has_failed.load(Ordering::SeqCst) {
                 return self.reopen(&mut db);
             }
@@ -255,18 +255,18 @@ impl IndexDb {
     }
 
     fn reopen(&self, db: &mut Option<Db>) -> Result<(), EngineError> {
-        // Two handles of one database do not go together (I8).
+        // One database must not have two handles (I8).
         drop(db.take());
         match open_writable(&self.path) {
             Ok(opened) => {
                 *db = Some(opened);
                 self.was_reopened.store(true, Ordering::SeqCst);
                 self.has_failed.store(false, Ordering::SeqCst);
-                tracing::warn!(path = %self.path.display(), "the index was opened anew");
+                tracing::warn!(path = %self.path.display(), "the index was reopened");
                 Ok(())
             }
             Err(error) => {
-                // What was written can be read meanwhile.
+                // Earlier writes stay readable meanwhile.
                 *db = open_readable(&self.path).ok();
                 Err(error)
             }
@@ -280,8 +280,8 @@ impl IndexDb {
             .map_err(self.fault("reading the index"))
     }
 
-    /// The entries of a table from the key `from` on, in the order of keys. Of those
-    /// that are written meanwhile some are seen.
+    /// Scans the entries of a table from the key `from` on, in key order. May see some of
+    /// the entries that are written meanwhile.
     pub(crate) fn scan_from<'d>(
         &'d self,
         table: Table,
@@ -296,7 +296,7 @@ impl IndexDb {
                 return Some(Ok((key, value)));
             }
             let last_key = last.as_ref().filter(|_| !is_last)?;
-            // The next key that there can be.
+            // The smallest key after the last one.
             let next = [last_key, &[0][..]].concat();
             match self.some_from(table, &next) {
                 Ok(more) => {
@@ -328,7 +328,7 @@ impl IndexDb {
         IndexBatch::default()
     }
 
-    /// Applies a batch, all of it or nothing. After a failure it is not known which.
+    /// Applies a batch atomically. After an error the outcome is unknown.
     pub(crate) fn write(&self, batch: IndexBatch, synced: bool) -> Result<(), EngineError> {
         match &self.written {
             Some(written) if synced => written.next(|number| {
@@ -361,7 +361,7 @@ impl IndexDb {
                 doing: "writing to the index",
                 path: self.path.clone(),
                 kind: super::FaultKind::Other,
-                message: "as the test has it".into(),
+                message: "a failure made by a test".into(),
             });
         }
         db.write_opt(writes, &options).map_err(|error| {

@@ -1,10 +1,10 @@
-//! Reading for those who look at all of a bucket once: past the cache, where
-//! what proofs need is to stay, and past what cannot be read.
+//! Reads for one pass over a whole bucket: they leave the block cache to the proofs
+//! and report each unreadable entry.
 
 use super::{Engine, EngineError, Entry, Family};
 use rocksdb::{Direction, IteratorMode, ReadOptions};
 
-/// What a key is found to hold.
+/// The result of reading one key.
 pub(crate) type Read = Result<Option<Vec<u8>>, EngineError>;
 
 fn uncached() -> ReadOptions {
@@ -14,7 +14,7 @@ fn uncached() -> ReadOptions {
 }
 
 impl Engine {
-    /// Reads one key, and leaves the cache as it is.
+    /// Reads one key without filling the cache.
     pub(crate) fn get_uncached(&self, family: Family, key: &[u8]) -> Read {
         let handle = self.family(family)?;
         self.db
@@ -22,8 +22,8 @@ impl Engine {
             .map_err(self.fault("reading a bucket"))
     }
 
-    /// Reads many keys of one family, each with a fault of its own, and leaves
-    /// the cache as it is.
+    /// Reads several keys of one family, each with its own result, without filling the
+    /// cache.
     pub(crate) fn get_each_uncached<K: AsRef<[u8]>>(
         &self,
         family: Family,
@@ -40,8 +40,8 @@ impl Engine {
             .collect())
     }
 
-    /// All entries whose keys begin with `prefix`, from `from` on, in key order.
-    /// Ends with the first that cannot be read.
+    /// Scans the entries whose keys begin with `prefix`, from the key `from` on, in key
+    /// order. Ends after the first error.
     pub(crate) fn scan_from<'e>(
         &'e self,
         family: Family,
@@ -59,8 +59,8 @@ impl Engine {
             }))
     }
 
-    /// All entries whose keys begin with `prefix`, the last first. Ends with the
-    /// first that cannot be read.
+    /// Scans the entries whose keys begin with `prefix` in reverse order. Ends after
+    /// the first error.
     pub(crate) fn scan_back<'e>(
         &'e self,
         family: Family,

@@ -1,11 +1,11 @@
-//! The journal: a second copy, in a file of its own, of the records of a bucket
-//! that no other record says.
+//! The journal of a bucket: a second copy, in its own file, of the records that
+//! cannot be derived from others.
 //!
-//! Written after the database has the same, so that it is never ahead of a
-//! database that has lost nothing; and not synced by the write itself, but
-//! within a second. A number in the database (`j`) and in each record of the
-//! journal, and marks of the state and the usage, say at an opening whether both
-//! are of one moment.
+//! Each write goes to the database first, so a database that has lost nothing is
+//! never behind its journal. A write does not sync the journal; that happens within
+//! a second. The number of the last write is in the database (`j`) and in each
+//! record of the journal. Together with marks of state and usage it shows, at
+//! opening, whether both are at the same write.
 
 mod attach;
 mod format;
@@ -25,9 +25,9 @@ use std::sync::Arc;
 
 /// The journal's name in a bucket's folder.
 pub(crate) const JOURNAL_FILE: &str = "JOURNAL";
-/// A journal that is being made.
+/// Name of a journal that is not complete yet.
 const UNFINISHED: &str = "JOURNAL.new";
-/// The most bytes that are held in memory while they are not synced.
+/// Upper bound on unsynced bytes in memory.
 const MOST_HELD: usize = 64 << 10;
 
 /// The journal of an open bucket.
@@ -35,13 +35,13 @@ pub(crate) struct Journal {
     path: PathBuf,
     bucket: u64,
     salt: format::Salt,
-    /// The number of the last write, held from before it reaches the database
-    /// until it is in the journal: so both have the same order.
+    /// The number of the last write. Locked from before the write reaches the database
+    /// until it is in the journal, so that both have the same order.
     order: Mutex<u64>,
     tail: Arc<Tail>,
 }
 
-/// The file's end, where all writers meet.
+/// The end of the file, which all writers share.
 #[derive(Default)]
 struct Tail {
     state: Mutex<TailState>,
@@ -49,20 +49,20 @@ struct Tail {
 
 #[derive(Default)]
 struct TailState {
-    /// `None` after a failed write: what follows would be behind a gap.
+    /// `None` after a failed write, since a later record would follow a gap.
     file: Option<Arc<File>>,
     length: u64,
     number: u64,
     marks: Marks,
-    /// Changes that are in no record yet: what is not synced was promised to
-    /// nobody.
+    /// Changes that are not in a record yet. Nobody was given a signature over
+    /// unsynced changes.
     held: Changes,
-    /// Whether there is something that was not synced.
+    /// Set while something is not synced yet.
     is_dirty: bool,
 }
 
 impl TailState {
-    /// Writes what is held as one record.
+    /// Writes the held changes as one record.
     fn write_down(&mut self, salt: format::Salt) -> std::io::Result<()> {
         let Some(mut file) = self.file.as_deref() else {
             return Ok(());
@@ -79,14 +79,14 @@ impl TailState {
 }
 
 impl Journal {
-    /// The number of the next write, and the right to make it.
+    /// Locks the order of writes. The guard holds the number of the last one.
     pub(super) fn next(&self) -> parking_lot::MutexGuard<'_, u64> {
         self.order.lock()
     }
 
-    /// Adds what the database has by now. `number` is that of a write that has
-    /// one. A failure ends the journal until the bucket is opened again, and is
-    /// no failure of the write: the database has it.
+    /// Appends changes that the database already has. `number` is the number of the
+    /// write, if it has one. A failure ends the journal until the bucket is opened
+    /// again, but is no error of the write, since the database has it.
     pub(super) fn add(&self, changes: Changes, number: Option<u64>) {
         let mut state = self.tail.state.lock();
         state.number = number.unwrap_or(state.number);
@@ -94,7 +94,7 @@ impl Journal {
         self.write_down(&mut state);
     }
 
-    /// Adds the same in memory, until something is added that is not held.
+    /// Keeps changes in memory until the next [`Journal::add`].
     pub(super) fn hold(&self, changes: Changes) {
         let mut state = self.tail.state.lock();
         state.held.append(changes);
@@ -108,7 +108,8 @@ impl Journal {
             state.file = None;
             tracing::error!(
                 path = %self.path.display(), %error,
-                "the journal takes no more; the bucket has no second copy of what comes until it is opened again"
+                "the journal is disabled until the bucket is opened again; \
+                 later changes have no second copy"
             );
             return;
         }
@@ -126,13 +127,13 @@ impl Journal {
         Ok(state)
     }
 
-    /// Makes all of it durable.
+    /// Makes the whole journal durable.
     pub(super) fn sync(&self) -> std::io::Result<()> {
         drop(self.write_down_held()?);
         self.tail.sync()
     }
 
-    /// Makes the journal anew from what the database has, while writes go on.
+    /// Rewrites the journal from the database while writes continue.
     pub(super) fn renew(
         &self,
         fill: impl FnOnce(&mut Filling) -> Result<(), EngineError>,
@@ -146,7 +147,7 @@ impl Journal {
         fill(&mut filling)?;
         let _order = self.order.lock();
         let mut state = self.write_down_held().map_err(fault)?;
-        // What came meanwhile, in its order.
+        // Records that were added meanwhile, in their order.
         let mut old = File::open(&self.path).map_err(fault)?;
         old.seek(SeekFrom::Start(from)).map_err(fault)?;
         let mut since = Vec::new();
@@ -161,7 +162,10 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         if let Err(error) = self.write_down_held() {
-            tracing::warn!(path = %self.path.display(), %error, "the journal's end was not written");
+            tracing::warn!(
+                path = %self.path.display(), %error,
+                "the end of the journal was not written"
+            );
         }
     }
 }
@@ -170,7 +174,7 @@ fn io_fault(path: &Path, error: &std::io::Error) -> EngineError {
     EngineError::of_file("writing the journal", path, error)
 }
 
-/// A journal that is being made beside the one that it takes the place of.
+/// A new journal that will replace the current one.
 pub(crate) struct Filling {
     path: PathBuf,
     unfinished: PathBuf,
@@ -215,7 +219,7 @@ impl Filling {
         Ok(())
     }
 
-    /// Adds a record of the database.
+    /// Appends a record of the database.
     pub(super) fn put(
         &mut self,
         family: super::Family,
@@ -237,9 +241,9 @@ impl Filling {
         self.write(&record)
     }
 
-    /// Gives it its name. Returns the file, to be written on, and its length.
+    /// Moves the file into place. Returns it, open for appending, and its length.
     fn finish(mut self, since: &[u8], sync: bool) -> Result<(File, u64), EngineError> {
-        // Also where there is nothing left: the last record says the number.
+        // Even if there are no changes left: the last record holds the number.
         self.write_changes()?;
         self.write(since)?;
         let fault = |error: std::io::Error| io_fault(&self.path, &error);

@@ -1,21 +1,21 @@
-//! The database of today's provider, to read from: nothing here writes, and
-//! RocksDB is told to open it in the one way that makes no file beside it.
+//! Read-only access to the database of the v0 provider. The read-only mode of
+//! RocksDB creates no files in its folder.
 
 use super::{EngineError, FaultKind};
 use rocksdb::{ColumnFamilyDescriptor, DBWithThreadMode, Options, ReadOptions, SingleThreaded};
 use std::path::{Path, PathBuf};
 
-/// Files that are kept open; the database may have thousands.
+/// Files kept open; the database may have thousands.
 const OPEN_FILES: i32 = 256;
 
-/// A family of the database.
+/// A column family of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LegacyFamily {
     /// Content hash to node.
     Nodes,
     /// Bucket id to state.
     Buckets,
-    /// Names to numbers, in newer ones only.
+    /// Names to numbers; only in newer versions.
     Metadata,
 }
 
@@ -38,8 +38,8 @@ pub(crate) struct LegacyDb {
 }
 
 impl LegacyDb {
-    /// Opens the database in `path` for reading, with those of the families
-    /// that it has.
+    /// Opens the database in `path` for reading, with those of the known families that
+    /// it has.
     pub(crate) fn open(path: &Path) -> Result<Self, EngineError> {
         let fault = |error| EngineError::new("opening a provider's database", path, &error);
         let mut options = Options::default();
@@ -56,7 +56,7 @@ impl LegacyDb {
         Ok(Self { db, path })
     }
 
-    /// Whether the database has the family.
+    /// Returns whether the database has the family.
     pub(crate) fn has(&self, family: LegacyFamily) -> bool {
         self.db.cf_handle(family.name()).is_some()
     }
@@ -84,8 +84,8 @@ impl LegacyDb {
             .map_err(self.fault())
     }
 
-    /// Hands each key of a family to `each`, and no value: those of buckets may
-    /// be large, and one of them at a time is enough.
+    /// Calls `each` with every key of a family, without the values: a bucket's value may
+    /// be large, and the caller reads them one at a time.
     pub(crate) fn for_each_key(
         &self,
         family: LegacyFamily,
@@ -99,7 +99,7 @@ impl LegacyDb {
             each(key);
             entries.next();
         }
-        // The end, or a failure that looks like one.
+        // At the end, or after an error, which looks the same.
         entries.status().map_err(self.fault())
     }
 }

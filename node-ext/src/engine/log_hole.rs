@@ -1,16 +1,15 @@
-//! Holes in a write-ahead log, which RocksDB passes over without a word.
+//! Finds holes in a write-ahead log, which RocksDB skips silently.
 //!
-//! A log that was not synced to its end may lose any part of it with the power. RocksDB
-//! finds a record that is torn by its checksum. But where zeros stand in place of the
-//! beginning of a record, it takes the rest of that block of 32 KiB for unused, and goes
-//! on with the next: what was written first is lost then and what was written later is
-//! there, such as a node without the chunk under it. So each log is looked at before it
-//! is replayed: past the first zeros in place of a record there may be zeros only.
+//! A loss of power may remove any unsynced part of a log. RocksDB detects a torn record
+//! by its checksum. But where it finds zeros instead of a record header, it treats the rest
+//! of that block of 32 KiB as unused and continues with the next block. Earlier writes are
+//! then lost while later ones are kept, such as a node without the chunk under it. So each
+//! log is checked before it is replayed: after the first zeros in place of a record, only
+//! zeros may follow.
 //!
-//! Nor may there be a record of a kind that only recycled logs have, such as a torn end
-//! may look like: RocksDB's reader takes it for a bad one and does not go past it, so that
-//! the opening never returns (its issue 13333). The same reader reads the manifest, which is
-//! looked at for that too.
+//! Nor may a log contain a record type that only recycled logs have. A torn end may look
+//! like one, and RocksDB's reader then loops on it forever (its issue 13333). The manifest
+//! is read by the same reader, and is checked for such types too.
 
 use super::{EngineError, FaultKind};
 use std::cmp::Ordering;
@@ -18,26 +17,27 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Bytes in which no record begins that does not end there, or goes on in the next.
+/// Block size of a log, in bytes; no fragment crosses the end of a block.
 const BLOCK: usize = 32 << 10;
-/// Checksum 4, length 2, type 1; a block that has fewer bytes left ends with zeros.
+/// Checksum 4, length 2, type 1; a block with fewer bytes left is padded with zeros.
 const HEADER: usize = 7;
-/// The least type that is of records with a longer header, which are not in use here.
+/// The lowest type with a longer header; Cairn writes none of these.
 const LONGER_HEADERS: u8 = 5;
 
-/// The kinds of records that RocksDB never gets past in a log that is not recycled.
+/// The record types that RocksDB's reader never gets past in a log that is not recycled.
 const RECYCLED: [u8; 6] = [5, 6, 7, 8, 11, 131];
 
-/// Where zeros are that stand before something else, or something that is no record.
+/// A place in a log or manifest where reading must stop: zeros before other data, or
+/// bytes that are no record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogHole {
-    /// The log.
+    /// The log or manifest.
     pub(crate) file: PathBuf,
-    /// Where that begins, in bytes.
+    /// Offset of the hole, in bytes.
     pub(crate) offset: u64,
 }
 
-/// The logs of a database that are not empty. One that was closed by its writer has none.
+/// Lists the non-empty logs of a database. A database that was closed cleanly has none.
 pub(crate) fn logs_in(database: &Path) -> io::Result<Vec<PathBuf>> {
     let mut logs = Vec::new();
     for entry in std::fs::read_dir(database)? {
@@ -51,7 +51,7 @@ pub(crate) fn logs_in(database: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(logs)
 }
 
-/// The first hole in the logs of a database.
+/// Finds the first hole in the logs of a database.
 pub(crate) fn find(database: &Path) -> io::Result<Option<LogHole>> {
     for file in logs_in(database)? {
         if let Some(offset) = hole_in(BufReader::with_capacity(BLOCK, File::open(&file)?))? {
@@ -61,8 +61,8 @@ pub(crate) fn find(database: &Path) -> io::Result<Option<LogHole>> {
     Ok(None)
 }
 
-/// Cuts the logs at the first hole, durably, so that what is before it can be opened, and
-/// nothing of what is behind it comes with that.
+/// Truncates the logs at the first hole, durably. What precedes it can then be opened,
+/// without anything that follows it.
 pub(crate) fn cut(database: &Path) -> io::Result<Option<LogHole>> {
     let hole = find(database)?;
     if let Some(LogHole { file, offset }) = &hole {
@@ -80,17 +80,17 @@ pub(crate) fn cut(database: &Path) -> io::Result<Option<LogHole>> {
     Ok(hole)
 }
 
-/// Where the manifest that `CURRENT` names has a record that RocksDB never gets past. Zeros are
-/// not looked for: each change of it is synced before it counts.
+/// Finds a record in the current manifest that RocksDB never gets past. Zeros need no check,
+/// since each change to the manifest is synced before it takes effect.
 fn find_in_manifest(database: &Path) -> io::Result<Option<LogHole>> {
     let missing = |error: &io::Error| error.kind() == ErrorKind::NotFound;
     let named = match std::fs::read_to_string(database.join("CURRENT")) {
-        // RocksDB makes it, or says that it is gone.
+        // RocksDB creates the file, or reports that it is missing.
         Err(error) if missing(&error) || error.kind() == ErrorKind::InvalidData => return Ok(None),
         named => named?,
     };
     let name = named.trim_end();
-    // RocksDB tells by itself of another name.
+    // RocksDB itself reports any other name.
     if !name.starts_with("MANIFEST-") || name.contains('/') {
         return Ok(None);
     }
@@ -116,8 +116,8 @@ fn find_in_manifest(database: &Path) -> io::Result<Option<LogHole>> {
     }
 }
 
-/// Cuts the manifest there, durably. What is behind it was never synced, or its loss is to be
-/// noticed by other means.
+/// Truncates the manifest at such a record, durably. What follows was never synced, or
+/// another check notices its loss.
 pub(super) fn cut_manifest(database: &Path) -> io::Result<Option<LogHole>> {
     let hole = find_in_manifest(database)?;
     if let Some(LogHole { file, offset }) = &hole {
@@ -128,7 +128,7 @@ pub(super) fn cut_manifest(database: &Path) -> io::Result<Option<LogHole>> {
     Ok(hole)
 }
 
-/// Refuses a database whose opening would never return.
+/// Returns an error for a database whose opening would never return.
 pub(super) fn check_manifest(database: &Path, doing: &'static str) -> Result<(), EngineError> {
     let found = find_in_manifest(database);
     let found =
@@ -143,7 +143,7 @@ pub(super) fn check_manifest(database: &Path, doing: &'static str) -> Result<(),
     })
 }
 
-/// Where zeros begin in place of a record, with something else than zeros behind them.
+/// Returns the offset of zeros that stand in place of a record with other data after them.
 fn hole_in(mut log: impl Read) -> io::Result<Option<u64>> {
     let mut block = vec![0; BLOCK];
     let mut hole = None;
@@ -177,16 +177,16 @@ fn hole_in(mut log: impl Read) -> io::Result<Option<u64>> {
     }
 }
 
-/// Why records end within a block, and where.
+/// The reason why records end within a block, and the offset.
 enum End {
-    /// RocksDB takes the rest of the block for unused.
+    /// RocksDB treats the rest of the block as unused.
     Zeros(usize),
-    /// RocksDB never gets past it.
+    /// RocksDB's reader never gets past it.
     Recycled(usize),
 }
 
-/// Where the records of a block end; `None` where it is full of them, or has something
-/// that RocksDB reports by itself.
+/// Returns where the records of a block end; `None` if they fill the block, or if it
+/// holds something that RocksDB reports itself.
 fn end_of_records(block: &[u8]) -> Option<End> {
     let mut at = 0usize;
     loop {
@@ -204,7 +204,7 @@ fn end_of_records(block: &[u8]) -> Option<End> {
     }
 }
 
-/// Reads as much as there is, up to a whole block.
+/// Fills `block` as far as the log has bytes left.
 fn fill(log: &mut impl Read, block: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = block.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -223,7 +223,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A record's fragment; its checksum is not looked at.
+    /// A record's fragment; its checksum is not checked.
     fn fragment(kind: u8, length: usize) -> Vec<u8> {
         let [low, high] = u16::try_from(length).unwrap().to_le_bytes();
         let mut bytes = vec![9, 9, 9, 9, low, high, kind];
@@ -231,7 +231,7 @@ mod tests {
         bytes
     }
 
-    /// A log of records of some lengths, as RocksDB writes it, and where each begins.
+    /// A log of records of the given lengths, as RocksDB writes it, and their offsets.
     fn log_of(records: &[usize]) -> (Vec<u8>, Vec<usize>) {
         let (mut log, mut begins) = (Vec::new(), Vec::new());
         for record in records {

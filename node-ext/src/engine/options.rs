@@ -1,8 +1,8 @@
-//! How a bucket's database is tuned.
+//! RocksDB options of a bucket's database and of the index.
 //!
-//! The defaults of RocksDB are for one large database. A bucket is small and
-//! has thousands of neighbours, so what is allocated up front, kept in logs or
-//! computed in the background is turned down; what guards the data is not.
+//! RocksDB's defaults suit one large database. A bucket is small and one of
+//! thousands, so buffers, logs and background work are reduced. The options that
+//! protect the data are not.
 
 use super::Family;
 use crate::layout::{CONTENT_FAMILY, SMALL_CHUNK, TREE_FAMILY};
@@ -13,59 +13,59 @@ use rocksdb::{
 };
 use std::sync::Arc;
 
-/// Memory that one bucket's unflushed leaves and nodes may take, in bytes:
-/// some thousands of commits.
+/// Memory for one bucket's unflushed leaves and nodes, in bytes: some thousands of
+/// commits.
 const TREE_WRITE_BUFFER: usize = 4 << 20;
-/// Memory that one bucket's unflushed chunks may take before they are written
-/// out in the background, in bytes: 32 chunks make one blob file.
+/// Memory for one bucket's unflushed chunks before they are flushed in the
+/// background, in bytes: 32 chunks make one blob file.
 const CONTENT_WRITE_BUFFER: usize = 8 << 20;
-/// Buffers of chunks, of which all but one are being written out.
+/// Write buffers for chunks; all but one may be in the process of being flushed.
 const CONTENT_WRITE_BUFFERS: i32 = 3;
-/// What a memtable takes when it gets its first entry, in bytes. RocksDB's own
-/// 1 MiB is what makes an idle open bucket heavy.
+/// Memory that a memtable takes for its first entry, in bytes. RocksDB's default of
+/// 1 MiB makes an idle open bucket heavy.
 const ARENA_BLOCK: usize = 16 << 10;
-/// RocksDB preallocates 4 MiB for a list of files that takes some hundred bytes.
+/// RocksDB preallocates 4 MiB for a manifest, which takes some hundred bytes.
 const MANIFEST_PREALLOCATION: usize = 4 << 10;
-/// Values from this size on live in blob files, so that compaction does not
-/// copy them: chunks do, keys and nodes do not.
+/// Values of this size and more go to blob files, so that compaction does not copy
+/// them. Chunks are, keys and nodes are not.
 const MIN_BLOB: u64 = SMALL_CHUNK as u64;
-/// The table of a database's open files is in one piece: a bucket has few, and
-/// RocksDB's 64 pieces are memory that each open bucket would take.
+/// One shard for the table cache: a bucket has few files, and RocksDB's default of
+/// 64 shards would take memory in each open bucket.
 const TABLE_CACHE_SHARD_BITS: i32 = 0;
-/// Write-ahead log that may be left to replay, in bytes.
+/// Upper bound on write-ahead log to replay, in bytes.
 const MAX_WAL: u64 = 64 << 20;
-/// RocksDB's own log files that are kept, of 1,000 by default.
+/// Number of RocksDB's info logs to keep; the default is 1,000.
 const KEPT_LOGS: usize = 1;
-/// One of 100 lookups of an absent key reads a block in vain.
+/// Bits per key: 1 of 100 lookups of an absent key reads a block in vain.
 const BLOOM_BITS: f64 = 10.0;
 
-/// What to do about a log that is damaged before its end.
+/// How to open a log that is damaged before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DamagedLog {
-    /// Do not open.
+    /// Return an error.
     Refuse,
-    /// Lose what is behind the damage.
+    /// Drop what follows the damage.
     CutAtDamage,
 }
 
-/// What all databases of a process may take together.
+/// Limits for all databases of a process together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
     /// Memory for blocks read from disk, in bytes.
     pub cache_bytes: usize,
-    /// Memory for what is not in files yet, in bytes. A database that writes
-    /// while there is more writes it out; see [`Shared::unflushed_bytes`].
+    /// Memory for unflushed writes, in bytes. A database that writes while more is in
+    /// use flushes; see [`Shared::unflushed_bytes`].
     pub write_buffer_bytes: usize,
-    /// Table and blob files that one database keeps open, at least 10; it takes
-    /// some 6 descriptors besides.
+    /// Table and blob files that one database keeps open, at least 10. It uses some 6
+    /// further descriptors.
     pub open_files: u16,
-    /// Upper nodes of its tree that one bucket keeps in memory; each takes some
-    /// 64 bytes.
+    /// Upper nodes of the tree that one bucket keeps in memory; each takes some 64
+    /// bytes.
     pub kept_nodes: usize,
 }
 
 impl Default for Resources {
-    /// For a few buckets at a time: 64 MiB each, 54 files, and 32,768 nodes.
+    /// Suits a few buckets: 64 MiB each, 54 files, and 32,768 nodes.
     fn default() -> Self {
         Self {
             cache_bytes: 64 << 20,
@@ -76,7 +76,7 @@ impl Default for Resources {
     }
 }
 
-/// What all databases of a process share.
+/// Resources that all databases of a process share.
 #[derive(Clone)]
 pub struct Shared {
     cache: Cache,
@@ -88,12 +88,12 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// One cache and one bound on unflushed writes for all buckets.
+    /// Makes one cache and one bound on unflushed writes for all buckets.
     pub fn new(resources: Resources) -> Self {
         Self {
             cache: Cache::new_lru_cache(resources.cache_bytes),
-            // Without stalls: a writer that waits for memory would wait for
-            // another bucket, and faults and load are to stay in theirs.
+            // Without stalls: a writer would wait for memory of another bucket, and
+            // faults and load must stay within their bucket.
             write_buffers: WriteBufferManager::new_write_buffer_manager(
                 resources.write_buffer_bytes,
                 false,
@@ -105,7 +105,7 @@ impl Shared {
         }
     }
 
-    /// The same, with the last part of a disk kept from what clients bring.
+    /// Keeps the reserve of a disk from clients' uploads.
     pub fn guarded_by(self, guard: DiskGuard) -> Self {
         Self {
             guard: Some(Arc::new(guard)),
@@ -113,7 +113,7 @@ impl Shared {
         }
     }
 
-    /// Lets clients take some bytes more of the disk.
+    /// Admits `bytes` more from clients, if that leaves the reserve of the disk free.
     pub(crate) fn admit(&self, bytes: u64) -> Result<(), DiskReserved> {
         match &self.guard {
             Some(guard) => guard.admit(bytes, || self.unwritten()),
@@ -121,7 +121,7 @@ impl Shared {
         }
     }
 
-    /// Whether this many bytes would fit on the disk, all of them.
+    /// Checks that `bytes` more would fit without using the reserve.
     pub(crate) fn would_fit(&self, bytes: u64) -> Result<(), DiskReserved> {
         match &self.guard {
             Some(guard) => guard.would_fit(bytes, self.unwritten()),
@@ -129,7 +129,7 @@ impl Shared {
         }
     }
 
-    /// Lets what gives room later take some of the reserve first.
+    /// Admits `bytes` that may use a part of the reserve, for work that frees space.
     pub(crate) fn admit_into_reserve(&self, bytes: u64) -> Result<(), DiskReserved> {
         match &self.guard {
             Some(guard) => guard.admit_into_reserve(bytes, self.unwritten()),
@@ -137,7 +137,7 @@ impl Shared {
         }
     }
 
-    /// How the disk stands; `None` where nothing of it is kept back.
+    /// Returns the state of the disk; `None` without a disk guard.
     pub(crate) fn disk(&self) -> Option<DiskReading> {
         let guard = self.guard.as_ref()?;
         Some(guard.reading(self.unwritten()))
@@ -147,8 +147,8 @@ impl Shared {
         u64::try_from(self.unflushed_bytes()).unwrap_or(u64::MAX)
     }
 
-    /// The same, for databases under RocksDB's own default options and outside
-    /// all bounds: for measuring what the tuning is worth, and for nothing else.
+    /// Makes databases use RocksDB's default options, outside all limits. Only for
+    /// benchmarks of the tuning.
     pub fn with_rocksdb_defaults(self) -> Self {
         Self {
             tuned: false,
@@ -156,17 +156,17 @@ impl Shared {
         }
     }
 
-    /// Upper nodes that one bucket keeps in memory.
+    /// Returns the number of upper nodes that one bucket keeps in memory.
     pub(crate) fn kept_nodes(&self) -> usize {
         self.kept_nodes
     }
 
-    /// Memory that unflushed writes of all buckets take, in bytes.
+    /// Returns the memory that unflushed writes of all buckets take, in bytes.
     pub fn unflushed_bytes(&self) -> usize {
         self.write_buffers.get_usage()
     }
 
-    /// Memory that blocks of all buckets take in the cache, in bytes.
+    /// Returns the memory that cached blocks of all buckets take, in bytes.
     pub fn cached_bytes(&self) -> usize {
         self.cache.get_usage()
     }
@@ -178,7 +178,7 @@ impl Default for Shared {
     }
 }
 
-/// RocksDB keeps 10 of `max_open_files` for itself.
+/// RocksDB reserves 10 of `max_open_files` for itself.
 const FILES_KEPT_BACK: i32 = 10;
 
 pub(super) fn options(shared: &Shared, log: DamagedLog) -> Options {
@@ -189,8 +189,8 @@ pub(super) fn options(shared: &Shared, log: DamagedLog) -> Options {
     tune_family(&mut options, shared, Family::Tree);
     options.set_paranoid_checks(true);
     options.set_wal_recovery_mode(match log {
-        // A tail that was not synced may be cut; damage before it is not to be
-        // passed over, since what was signed may be behind it.
+        // An unsynced tail may be cut. Damage before it must not be skipped, since
+        // signed data may follow it.
         DamagedLog::Refuse => DBRecoveryMode::TolerateCorruptedTailRecords,
         DamagedLog::CutAtDamage => DBRecoveryMode::PointInTime,
     });
@@ -209,15 +209,15 @@ pub(super) fn options(shared: &Shared, log: DamagedLog) -> Options {
     options
 }
 
-/// Memory of each of the index's tables for blocks, in bytes.
+/// Block cache of each of the index's tables, in bytes.
 const INDEX_CACHE: usize = 2 << 20;
-/// Memory of each of the index's tables for what is not flushed, in bytes.
+/// Write buffer of each of the index's tables, in bytes.
 const INDEX_WRITE_BUFFER: usize = 2 << 20;
-/// Files that the index keeps open; within what the budget reserves.
+/// Files that the index keeps open; the budget accounts for them.
 const INDEX_OPEN_FILES: i32 = 30;
 
-/// How the index is tuned, and each of its tables. It has no part in what the
-/// buckets share, so that it is there when they have used that up.
+/// Returns the options of the index and of each of its tables. They do not use the
+/// buckets' shared resources, so the index still works when these are used up.
 pub(super) fn index_options() -> Options {
     let mut options = Options::default();
     let mut table = BlockBasedOptions::default();

@@ -1,5 +1,5 @@
-//! Taking up a bucket's journal at its opening, and making it where it is not
-//! there, or not of the database's moment.
+//! Attaching a bucket's journal when the bucket is opened, and rewriting it if it
+//! is absent or at another write than the database.
 
 use super::format::{self, Marks, Salt, Standing};
 use super::{Filling, JOURNAL_FILE, Journal, Tail, TailState, io_fault};
@@ -11,19 +11,19 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The new name of a file that is no journal, with a number behind it.
+/// New name for a file that is not a journal of this bucket; a number follows.
 const UNUSABLE: &str = "JOURNAL.unusable";
 
 /// A database that has lost writes which its journal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Behind {
-    /// Writes that the database has.
+    /// Number of the last write in the database.
     pub(crate) database: u64,
-    /// Writes that the journal has.
+    /// Number of the last write in the journal.
     pub(crate) journal: u64,
 }
 
-/// What the database says of the moment that it is of.
+/// The write that the database is at.
 struct Moment {
     bucket: u64,
     number: u64,
@@ -31,9 +31,9 @@ struct Moment {
 }
 
 impl Engine {
-    /// Takes the journal up, so that it gets what is written from now on; makes
-    /// it anew where it is not of the same moment. A journal that cannot be had
-    /// is no failure: the bucket then has no second copy.
+    /// Attaches the journal, so that it gets all later writes. Rewrites it if it is at
+    /// another write than the database. A journal that cannot be opened is no error:
+    /// the bucket then has no second copy.
     pub(crate) fn attach_journal(&self) -> Result<Option<Behind>, EngineError> {
         let Some(moment) = self.moment()? else {
             return Ok(None);
@@ -44,13 +44,17 @@ impl Engine {
             // One engine takes one journal up.
             Ok(Ok(journal)) => drop(self.journal.set(journal)),
             Err(error) => {
-                tracing::error!(%error, "the bucket has no second copy of its leaves and promises");
+                tracing::error!(
+                    %error,
+                    "the bucket has no second copy of its leaves and signed roots"
+                );
             }
         }
         Ok(None)
     }
 
-    /// Whether the database has lost writes that its journal has. Changes nothing.
+    /// Returns the lag if the database has lost writes that its journal has. Changes
+    /// nothing.
     pub(crate) fn is_behind_journal(&self) -> Result<Option<Behind>, EngineError> {
         let path = self.path.join(JOURNAL_FILE);
         let Some(moment) = self.moment()? else {
@@ -65,7 +69,7 @@ impl Engine {
         Ok(standing.and_then(|standing| moment.behind(&standing)))
     }
 
-    /// Makes the journal anew from the database, without what is deleted.
+    /// Rewrites the journal from the database, without deleted records.
     pub(crate) fn renew_journal(&self) -> Result<(), EngineError> {
         match self.journal.get() {
             Some(journal) => journal.renew(|filling| self.fill(filling)),
@@ -73,8 +77,8 @@ impl Engine {
         }
     }
 
-    /// Makes the journal of a database that no longer is of the moment that its
-    /// journal is of, but has all of it. `least` is a number that no write had.
+    /// Writes a new journal for a database that has everything its journal had but is at
+    /// another write. `least` is a number that no write had yet.
     pub(crate) fn settle_journal(&self, least: u64) -> Result<(), EngineError> {
         let number = self.number()?.max(least);
         let mut batch = self.batch();
@@ -87,14 +91,14 @@ impl Engine {
         Ok(())
     }
 
-    /// The number of the last write that the journal was to have.
+    /// Returns the number of the last write that the journal should have.
     pub(crate) fn number(&self) -> Result<u64, EngineError> {
         let number = self.get_uncached(Family::Tree, layout::JOURNAL_KEY)?;
         let number = number.and_then(|number| number.try_into().ok());
         Ok(number.map_or(0, u64::from_be_bytes))
     }
 
-    /// `None` of what is no bucket yet.
+    /// Returns `None` if the database holds no bucket yet.
     fn moment(&self) -> Result<Option<Moment>, EngineError> {
         let Some(state) = self.get_uncached(Family::Tree, layout::STATE_KEY)? else {
             return Ok(None);
@@ -134,7 +138,7 @@ impl Engine {
         if standing.number != moment.number || standing.marks != moment.marks {
             return self.made(path, moment, false).map(Ok);
         }
-        // A torn end is what a loss of power leaves.
+        // A loss of power leaves a torn end.
         if file.metadata().map_err(fault)?.len() != standing.whole {
             file.set_len(standing.whole).map_err(fault)?;
         }
@@ -155,7 +159,7 @@ impl Engine {
         Ok(Journal::new(path, moment, salt, file))
     }
 
-    /// Every record that a journal keeps.
+    /// Copies every record that a journal keeps.
     fn fill(&self, filling: &mut Filling) -> Result<(), EngineError> {
         let kinds = [
             layout::STATE_KEY,
@@ -178,7 +182,7 @@ impl Engine {
                 filling.put(Family::Content, &key, &value)?;
             }
         }
-        // By their lengths, so that no larger one is read.
+        // By the recorded lengths, so that no large chunk is read.
         for entry in self.scan(Family::Content, layout::CHUNK_LENGTHS)? {
             let (key, length) = entry?;
             let length = layout::parse_chunk_length(&length);
@@ -196,7 +200,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes a batch of which the journal keeps something.
+    /// Writes a batch of which the journal keeps a part.
     pub(in crate::engine) fn write_journaled(
         &self,
         journal: &Journal,
@@ -215,7 +219,7 @@ impl Engine {
             return Ok(());
         }
         if !synced {
-            // It has no number: its loss is the loss of nothing that was promised.
+            // It has no number: nothing signed is lost with it.
             write(batch)?;
             journal.hold(changes);
             return Ok(());
@@ -261,12 +265,15 @@ impl Journal {
     }
 }
 
-/// Gives what is no journal of this bucket another name; nobody but the operator
-/// removes it.
+/// Renames a file that is not a journal of this bucket. Only the operator removes
+/// it.
 fn keep_unusable(path: &Path) -> std::io::Result<()> {
     let names = (1..u32::MAX).map(|number| path.with_file_name(format!("{UNUSABLE}-{number}")));
     let free = names.into_iter().find(|name| !name.exists());
     let free = free.ok_or(std::io::Error::from(ErrorKind::AlreadyExists))?;
-    tracing::warn!(path = %path.display(), kept = %free.display(), "a journal is not the bucket's, and is made anew");
+    tracing::warn!(
+        path = %path.display(), kept = %free.display(),
+        "the journal does not belong to the bucket, and is rewritten"
+    );
     std::fs::rename(path, free)
 }

@@ -1,4 +1,4 @@
-//! The journal's bytes, written and read. `docs/format.md` describes them.
+//! The bytes of a journal, written and read. `docs/format.md` describes them.
 
 use super::kept::{is_kept, kept};
 use crate::engine::Family;
@@ -11,20 +11,20 @@ use std::os::unix::fs::FileExt;
 /// The first bytes of a journal, before the bucket's id and the salt.
 const FILE_MAGIC: [u8; 8] = *b"cairnjn1";
 const FILE_HEADER: usize = 32;
-/// The first bytes of a record, by which one is found again behind damage.
+/// The first bytes of a record, used to find the next one after damage.
 const MAGIC: [u8; 4] = *b"jRec";
 /// Magic, length of the changes, number, two marks.
 const RECORD_HEADER: usize = 32;
 /// Checksum, length of the whole record.
 const RECORD_TRAILER: usize = 12;
-/// The longest record that is believed, in bytes; a commit's have far less.
+/// The longest record accepted, in bytes; a commit's record is far shorter.
 const MAX_RECORD: usize = 256 << 20;
-/// Bytes that are read at a time.
+/// Read buffer, in bytes.
 const BUFFER: usize = 256 << 10;
 
-/// What the checksums of one journal are keyed with. Clients' small chunks stand
-/// in it: without a salt that they do not know, one might hold what passes for a
-/// record, and be taken for one where the record around it is torn.
+/// The key of a journal's checksums. The journal contains clients' small chunks.
+/// Without a salt that clients do not know, a chunk could contain a forged record,
+/// which would be accepted when the real record around it is torn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Salt([u8; 16]);
 
@@ -56,7 +56,7 @@ pub(super) fn header(bucket: u64, salt: Salt) -> [u8; FILE_HEADER] {
     header
 }
 
-/// The bucket and the salt that a header names.
+/// Parses the bucket and the salt from a header.
 fn parse_header(header: &[u8]) -> Option<(u64, Salt)> {
     let salt = header.get(16..FILE_HEADER)?.try_into().ok()?;
     let bucket = u64_at(header, FILE_MAGIC.len())?;
@@ -65,7 +65,7 @@ fn parse_header(header: &[u8]) -> Option<(u64, Salt)> {
         .then_some((bucket, Salt(salt)))
 }
 
-/// What tells two states of a bucket apart, and two usages.
+/// Digests that tell two states of a bucket apart, and two usages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
     state: u64,
@@ -73,7 +73,7 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// The marks of the records as they are stored.
+    /// Makes the marks of the two records as they are stored.
     pub(crate) fn of(state: Option<&[u8]>, usage: Option<&[u8]>) -> Self {
         let of_state = |state| kept(Family::Tree, layout::STATE_KEY, state);
         Self {
@@ -99,7 +99,7 @@ fn digest_of(params: &blake2b_simd::Params, bytes: &[u8]) -> u64 {
     digest.as_bytes().try_into().map_or(0, u64::from_le_bytes)
 }
 
-/// One change, as it was written down.
+/// One change in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change<'c> {
     Put {
@@ -111,7 +111,7 @@ pub(crate) enum Change<'c> {
         family: Family,
         key: &'c [u8],
     },
-    /// From a key on, and below another.
+    /// Deletes the keys from `from` on and below `to`.
     DeleteRange {
         family: Family,
         from: &'c [u8],
@@ -125,19 +125,19 @@ const DELETE_RANGE: u8 = 2;
 /// Added to the kind of a change to the content family.
 const OF_CONTENT: u8 = 16;
 
-/// The changes of one write that a journal keeps.
+/// The changes of one write that the journal keeps.
 #[derive(Default)]
 pub(crate) struct Changes {
     bytes: Vec<u8>,
-    /// Whether one of them is a change to the tree family, which has an order.
+    /// Set if a change is to the tree family, whose writes have an order.
     pub(crate) is_ordered: bool,
-    /// The last state and usage among them, as far as marks are of them.
+    /// The last state and usage among the changes, for the marks.
     state: Option<Vec<u8>>,
     usage: Option<Vec<u8>>,
 }
 
 impl Changes {
-    /// Adds changes that came after these.
+    /// Appends changes that were made after these.
     pub(super) fn append(&mut self, later: Self) {
         if self.bytes.is_empty() {
             self.bytes = later.bytes;
@@ -153,12 +153,12 @@ impl Changes {
         &self.bytes
     }
 
-    /// Whether a journal has no part in them, by itself or by its marks.
+    /// Returns whether neither the journal nor its marks are affected.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty() && self.usage.is_none()
     }
 
-    /// Notes a write of a record, if it is one that a journal keeps.
+    /// Records a write, if the journal keeps records of its kind.
     pub(crate) fn put(&mut self, family: Family, key: &[u8], value: &[u8]) {
         if family == Family::Content && key == layout::USAGE_KEY {
             self.usage = Some(value.to_vec());
@@ -199,7 +199,7 @@ impl Changes {
         self.bytes.push(kind.saturating_add(of));
     }
 
-    /// Nothing that is kept has 64 KiB.
+    /// Nothing that the journal keeps reaches 64 KiB.
     fn part(&mut self, bytes: &[u8]) {
         let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
         self.bytes.extend(length.to_le_bytes());
@@ -215,7 +215,7 @@ pub(super) fn write_record(
     changes: &[u8],
 ) {
     let begin = to.len();
-    // A write of more would be refused by the database.
+    // The database would refuse a longer write.
     let length = u32::try_from(changes.len()).unwrap_or(u32::MAX);
     to.extend(MAGIC);
     to.extend(length.to_le_bytes());
@@ -229,7 +229,7 @@ pub(super) fn write_record(
     to.extend(u32::try_from(whole).unwrap_or(u32::MAX).to_le_bytes());
 }
 
-/// A record that was read.
+/// A record read from a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) number: u64,
@@ -238,13 +238,13 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// What was changed, in order. Ends where the bytes make no sense.
+    /// Returns the changes in order. Ends at the first that cannot be parsed.
     pub(crate) fn changes(&self) -> impl Iterator<Item = Change<'_>> {
         let mut rest = self.changes.as_slice();
         std::iter::from_fn(move || take_change(&mut rest))
     }
 
-    /// The record that `bytes` begin with, and its length.
+    /// Parses the record that `bytes` begins with. Returns it and its length.
     fn parse(bytes: &[u8], salt: Salt) -> Option<(Self, usize)> {
         let length = usize::try_from(u32_at(bytes, 4)?).ok()?;
         let end = RECORD_HEADER.checked_add(length)?;
@@ -306,19 +306,19 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.try_into().ok()?))
 }
 
-/// Reads a journal from its beginning, passing over what is damaged.
+/// Reads a journal from its beginning and skips damaged parts.
 pub(crate) struct Reader<R> {
     source: R,
-    /// What is read and not taken yet, from `at` of the file on.
+    /// Bytes read and not consumed yet.
     held: Vec<u8>,
     start: usize,
     at: u64,
     is_at_end: bool,
-    /// The bucket and salt; `None` where the beginning is damaged, and no record
-    /// can be told from what is none.
+    /// The bucket and salt. `None` if the header is damaged; then no record can be
+    /// verified.
     of: Option<(u64, Salt)>,
     skipped: u64,
-    /// Where the last whole record ends.
+    /// End of the last intact record.
     whole: u64,
 }
 
@@ -341,17 +341,17 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
-    /// The bucket that the journal is of; `None` where its beginning is damaged.
+    /// Returns the journal's bucket; `None` if the header is damaged.
     pub(crate) fn bucket(&self) -> Option<u64> {
         self.of.map(|(bucket, _)| bucket)
     }
 
-    /// Bytes that were passed over, a torn end not counted.
+    /// Returns the number of skipped bytes, without a torn end.
     pub(crate) fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// Where the last whole record ended that was read, in bytes.
+    /// Returns where the last intact record ended, in bytes.
     pub(crate) fn whole(&self) -> u64 {
         self.whole
     }
@@ -366,7 +366,7 @@ impl<R: Read> Reader<R> {
         self.at = self.at.saturating_add(bytes);
     }
 
-    /// Reads until this many bytes are there, or the file ends.
+    /// Reads until this many bytes are buffered, or the file ends.
     fn fill(&mut self, wanted: usize) -> Result<()> {
         while !self.is_at_end && self.rest().len() < wanted {
             self.held.drain(..self.start);
@@ -378,7 +378,7 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// The next whole record; `None` at the end.
+    /// Returns the next intact record; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Record>> {
         let Some((_, salt)) = self.of else {
             return Ok(None);
@@ -404,7 +404,7 @@ impl<R: Read> Reader<R> {
                     return Ok(Some(record));
                 }
             }
-            // Damage: on to where a record may begin.
+            // Damage: skip to where a record may begin.
             let after = self.rest().get(1..).unwrap_or_default();
             let found = after.windows(MAGIC.len()).position(|at| at == MAGIC);
             let passed = found.unwrap_or_else(|| after.len().saturating_sub(MAGIC.len()));
@@ -419,13 +419,13 @@ pub(crate) struct Standing {
     pub(crate) number: u64,
     pub(crate) marks: Marks,
     pub(super) salt: Salt,
-    /// Where the last whole record ends, in bytes.
+    /// Where the last intact record ends, in bytes.
     pub(crate) whole: u64,
 }
 
-/// What the end of a journal of a bucket says: by its last record, where that is
-/// whole, or else by all of them. `None` where it is not a journal of the
-/// bucket, or has no record.
+/// Reads the last state of a bucket's journal: from the last record, or, if that one
+/// is damaged, from a pass over all records. `None` if the file is not a journal of
+/// this bucket, or has no record.
 pub(crate) fn standing(file: &File, bucket: u64) -> Result<Option<Standing>> {
     let length = file.metadata()?.len();
     let mut begun = [0; FILE_HEADER];

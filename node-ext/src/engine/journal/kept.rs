@@ -1,14 +1,14 @@
-//! Which records a bucket's journal keeps: those that no other record says, and
-//! that are not in blob files.
+//! Selects the records that the journal keeps: those that cannot be derived from
+//! others and are not in blob files.
 
 use crate::engine::Family;
 use crate::layout;
 
-/// Bytes of a state before its peaks, which its leaves give.
+/// Bytes of a state before its peaks, which can be computed from the leaves.
 const STATE_WITHOUT_PEAKS: usize = 77;
 
-/// Whether a key of the tree family is of a kind that is kept: the state,
-/// leaves, promises, retired trees, deletions, tombstones, flags.
+/// Returns whether the journal keeps this kind of key of the tree family: the state,
+/// leaves, signed roots, retired trees, deletions, tombstones, flags.
 pub(super) fn is_kept(key: &[u8]) -> bool {
     matches!(
         key.first(),
@@ -16,7 +16,7 @@ pub(super) fn is_kept(key: &[u8]) -> bool {
     )
 }
 
-/// What is kept of a record; `None` where nothing is.
+/// Returns the part of a record that the journal keeps, if any.
 pub(super) fn kept<'v>(family: Family, key: &[u8], value: &'v [u8]) -> Option<&'v [u8]> {
     match (family, key.first()) {
         (Family::Tree, Some(b's')) => Some(value.get(..STATE_WITHOUT_PEAKS).unwrap_or(value)),

@@ -1,15 +1,15 @@
-//! Syncing journals behind the writes, on one thread for all of a process.
+//! Background syncing of all journals of a process, on one thread.
 
 use super::Tail;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-/// How long what was written may wait for its sync.
+/// The longest time between a write and its sync.
 const WITHIN: Duration = Duration::from_secs(1);
 
 impl Tail {
-    /// Makes what was handed to the system durable.
+    /// Makes durable what was handed to the operating system.
     pub(super) fn sync(&self) -> std::io::Result<()> {
         let file = {
             let mut state = self.state.lock();
@@ -23,13 +23,13 @@ impl Tail {
     }
 }
 
-/// Has a journal synced within a second.
+/// Schedules a sync of a journal within [`WITHIN`].
 pub(super) fn soon(tail: &Arc<Tail>) {
     static QUEUE: OnceLock<Option<Sender<Weak<Tail>>>> = OnceLock::new();
     let queue = QUEUE.get_or_init(|| {
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new().name("cairn-journal".into());
-        // Without the thread, closing a bucket syncs all the same.
+        // Without the thread, a journal is synced when its bucket is closed.
         thread.spawn(move || keep_syncing(&receiver)).ok()?;
         Some(sender)
     });
@@ -41,10 +41,10 @@ pub(super) fn soon(tail: &Arc<Tail>) {
 
 fn keep_syncing(queue: &Receiver<Weak<Tail>>) {
     while let Ok(first) = queue.recv() {
-        // What is written meanwhile shares the sync, so that a commit costs none.
+        // Writes made meanwhile share the sync, so that a commit costs no sync.
         std::thread::sleep(WITHIN);
         for tail in std::iter::once(first).chain(queue.try_iter()) {
-            // One that is closed meanwhile was synced then.
+            // A journal that was closed meanwhile has been synced.
             let Some(tail) = tail.upgrade() else { continue };
             if let Err(error) = tail.sync() {
                 tracing::error!(%error, "a journal could not be synced");

@@ -1,4 +1,4 @@
-//! A journal's bytes: whole, torn, and with anything changed.
+//! The bytes of a journal: intact, torn, and with any part changed.
 
 use super::*;
 use proptest::prelude::*;
@@ -49,7 +49,7 @@ fn a_damaged_record_hides_no_other_and_a_torn_end_none() {
     }
 }
 
-/// A client's chunk that holds a record, in a record that is torn.
+/// A client's chunk contains a record, and the record around it is torn.
 #[test]
 fn nothing_inside_a_record_passes_for_one() {
     let mut forged = vec![];
@@ -57,7 +57,7 @@ fn nothing_inside_a_record_passes_for_one() {
     let mut torn = file(&[vec![1], forged.clone()]);
     torn.truncate(torn.len() - RECORD_TRAILER);
     assert_eq!(numbers(&torn).0, [0]);
-    // Only the salt keeps others from it.
+    // Only the salt prevents clients from doing the same.
     let mut inside = vec![];
     write_record(&mut inside, salt(), 99, Marks::default(), b"");
     let mut torn = file(&[vec![1], inside]);
