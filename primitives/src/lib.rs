@@ -61,6 +61,7 @@ pub mod challenge;
 pub mod checkpoint;
 pub mod chunk_tree;
 mod commitment;
+pub mod cosign;
 mod hash;
 mod ids;
 mod leaf;
@@ -70,6 +71,7 @@ mod proof;
 #[cfg(feature = "runtime-api")]
 pub mod runtime_api;
 pub mod sp_mmr;
+mod state_ref;
 pub mod verify;
 
 pub use commitment::{Commitment, CommitmentPayload, PAYLOAD_VERSION};
@@ -78,3 +80,4 @@ pub use ids::{BucketId, ChunkIndex, LeafCount, LeafIndex, MAX_LEAF_COUNT, Positi
 pub use leaf::{LEAF_BYTES, MmrLeaf};
 pub use primitive_types::H256;
 pub use proof::{MAX_PATH, MAX_PEAKS, MerkleProof, MmrProof};
+pub use state_ref::StateRef;

@@ -6,6 +6,8 @@
 //! one leaf count, and none leaves without having passed the strict verifier,
 //! and for a challenge the chain's own rule as well (I5, I12).
 
+pub use cairn_primitives::StateRef as At;
+
 use super::Bucket;
 use super::lookup::ProofRecords;
 use crate::engine::{Family, Reach};
@@ -17,25 +19,6 @@ use cairn_primitives::{
     ChunkIndex, Commitment, H256, HashingProfile, LeafCount, LeafIndex, MerkleProof, MmrLeaf,
     MmrProof, Sequence, chain_rule, chunk_tree, verify,
 };
-
-/// Which state of a bucket a proof is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// The newest.
-    Newest,
-    /// The current tree when it had so many leaves.
-    LeafCount(LeafCount),
-    /// The newest root, or any that was ever signed. Where two trees have had
-    /// one root, the newer one.
-    Root(H256),
-    /// A signed root of a certain tree.
-    RootOf {
-        /// The root.
-        root: H256,
-        /// The tree's `start_seq`.
-        tree: Sequence,
-    },
-}
 
 /// A root that is not the newest: what was signed says where it was.
 struct Elsewhere {

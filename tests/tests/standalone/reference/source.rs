@@ -82,7 +82,7 @@ impl Api {
             .filter_map(type_of)
             .collect();
         types.sort_by(|one, other| one.name.cmp(&other.name));
-        let refusals = file("node-ext/src/schedule/cosign.rs");
+        let refusals = file("primitives/src/cosign.rs");
         Self {
             methods,
             types,
