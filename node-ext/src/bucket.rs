@@ -39,7 +39,6 @@ pub use commit::{Committed, NewLeaf};
 pub(crate) use content::ContentChange;
 pub use fetch::Content;
 pub use ingest::Ingested;
-pub(crate) use promise::Promised;
 pub use prove::{Answer, At, View};
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use prune::{Authorisation, Pruned};

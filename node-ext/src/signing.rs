@@ -11,7 +11,7 @@
 //!
 //! Nothing else signs, and nothing else can: a key signs bytes within this module
 //! only; a [`Permit`] comes from the gate alone; and what it signs is a
-//! [`Promised`], which only the bucket makes, once the promise is durable (I4).
+//! [`DurableCommitment`], which only the bucket makes, once its record is synced (I4).
 //! A bucket that is opened by itself has no gate, and signs nothing.
 
 mod gate;
@@ -22,10 +22,9 @@ pub(crate) use gate::{Facts, Gate};
 pub use refusal::SigningRefused;
 pub(crate) use rules::ChainRules;
 
-use crate::bucket::Promised;
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::checkpoint::CheckpointProposal;
-use cairn_primitives::{BucketId, CommitmentPayload};
+use cairn_primitives::{BucketId, Commitment, CommitmentPayload};
 use codec::{Decode, DecodeAll, Encode};
 use sp_core::crypto::KeyTypeId;
 use sp_core::{Pair, sr25519};
@@ -137,11 +136,23 @@ impl Signer {
         };
         Ok(MultiSignature::Sr25519(signature.0))
     }
+}
 
-    /// Signs as somebody else would, for tests of what others send.
-    #[cfg(test)]
-    pub(crate) fn sign_as_another(&self, bytes: &[u8]) -> MultiSignature {
-        self.sign_bytes(bytes).unwrap()
+/// A commitment whose record is durable, with all that it commits to, so that it
+/// may be signed (I4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DurableCommitment(Commitment);
+
+impl DurableCommitment {
+    /// Says that the record of a commitment has been synced. Only the bucket knows
+    /// that, so only the bucket calls this.
+    pub(crate) const fn recorded(commitment: Commitment) -> Self {
+        Self(commitment)
+    }
+
+    /// The commitment.
+    pub(crate) const fn commitment(&self) -> Commitment {
+        self.0
     }
 }
 
@@ -157,7 +168,7 @@ impl Permit<'_> {
     /// # Errors
     ///
     /// [`SignError`] where the keystore fails.
-    pub(crate) fn sign(&self, promised: &Promised) -> Result<SignedCommitment, SignError> {
+    pub(crate) fn sign(&self, promised: &DurableCommitment) -> Result<SignedCommitment, SignError> {
         let payload = CommitmentPayload::new(self.bucket, promised.commitment());
         let signature = self.signer.sign_bytes(&payload.encode())?;
         Ok(SignedCommitment {
@@ -174,7 +185,7 @@ impl Permit<'_> {
     /// As [`Permit::sign`].
     pub(crate) fn sign_for_window(
         &self,
-        promised: &Promised,
+        promised: &DurableCommitment,
         window: u64,
     ) -> Result<MultiSignature, SignError> {
         let proposal = CheckpointProposal::new(self.bucket, promised.commitment(), window);
@@ -183,17 +194,9 @@ impl Permit<'_> {
 }
 
 #[cfg(test)]
-impl<'s> Permit<'s> {
-    /// Leave without a gate, for tests of what comes before the signature.
-    pub(crate) fn of_test(bucket: BucketId, signer: &'s Signer) -> Self {
-        Self { bucket, signer }
-    }
-}
-
-#[cfg(test)]
 mod tests {
     use super::*;
-    use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
+    use cairn_primitives::{H256, LeafCount, Sequence};
 
     #[test]
     fn what_a_chain_could_take_for_a_promise_is_not_signed_as_an_extrinsic() {

@@ -5,13 +5,15 @@
 //! commitment of its own, at its own leaf count, as if it had been alone.
 
 use super::charge::{self, OverQuota};
+use super::promise::durable;
 use super::queue::{GroupError, Request, Ticket};
-use super::{Bucket, Promise, Promised, Tip};
+use super::{Bucket, Promise, Tip};
 use crate::engine::{Durability, Family};
 use crate::error::CommitError;
 use crate::layout::{self, InteriorValue, PromiseValue, TreeKey};
+use crate::signing::DurableCommitment;
 #[cfg(test)]
-use crate::signing::{Permit, SignedCommitment, Signer};
+use crate::signing::{SignedCommitment, Signer};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
 use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf, Position, Sequence};
 use codec::Encode;
@@ -70,10 +72,10 @@ impl Bucket {
     pub(crate) fn commit_promised(
         &self,
         leaves: &[NewLeaf],
-    ) -> Result<(Committed, Promised), CommitError> {
+    ) -> Result<(Committed, DurableCommitment), CommitError> {
         let committed = self.enqueue(leaves, Durability::Synced, Some(now_ms()))?;
         // The batch with the promise is durable, so the signature may exist.
-        Ok((committed, Promised::durable(committed.commitment)))
+        Ok((committed, durable(committed.commitment)))
     }
 
     /// Commits and signs without a gate, for tests of the bucket by itself.
@@ -84,7 +86,7 @@ impl Bucket {
         signer: &Signer,
     ) -> Result<(Committed, SignedCommitment), CommitError> {
         let (committed, promised) = self.commit_promised(leaves)?;
-        let signed = Permit::of_test(self.id, signer).sign(&promised);
+        let signed = super::tests::permit(self.id, signer).sign(&promised);
         let signed = signed.map_err(|reason| CommitError::Sign {
             bucket: self.id,
             reason,

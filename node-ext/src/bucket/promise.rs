@@ -6,25 +6,15 @@ use super::{At, Bucket, BucketNews, Promise};
 use crate::engine::{Durability, Family};
 use crate::error::{PromiseError, ProveError, SignAgainError};
 use crate::layout::{self, PromiseValue};
+use crate::signing::DurableCommitment;
 use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
 
 /// Promises that are written at once, so that no write grows with a bucket.
 const DISOWNED_AT_ONCE: usize = 4096;
 
-/// A commitment whose promise is durable, with all that it promises, so that it
-/// may be signed (I4). Only a bucket makes one, or what the index knows of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Promised(Commitment);
-
-impl Promised {
-    pub(super) const fn durable(commitment: Commitment) -> Self {
-        Self(commitment)
-    }
-
-    /// What is promised.
-    pub(crate) const fn commitment(&self) -> Commitment {
-        self.0
-    }
+/// Says of a commitment that its record is synced, so that it may be signed (I4).
+pub(super) const fn durable(commitment: Commitment) -> DurableCommitment {
+    DurableCommitment::recorded(commitment)
 }
 
 impl Bucket {
@@ -35,7 +25,10 @@ impl Bucket {
     /// # Errors
     ///
     /// [`PromiseError`]; then nothing is promised, and nothing may be signed.
-    pub(crate) fn promise(&self, commitment: Commitment) -> Result<Promised, PromiseError> {
+    pub(crate) fn promise(
+        &self,
+        commitment: Commitment,
+    ) -> Result<DurableCommitment, PromiseError> {
         self.usable()?;
         let bucket = self.id;
         // The tree stays the current one until the promise is written: a retired
@@ -78,7 +71,7 @@ impl Bucket {
             commitment,
             signed_ms,
         });
-        Ok(Promised(commitment))
+        Ok(durable(commitment))
     }
 
     /// What was signed here before, of the current tree at a leaf count: its
@@ -88,7 +81,10 @@ impl Bucket {
     /// # Errors
     ///
     /// [`SignAgainError`]; then nothing may be signed.
-    pub(crate) fn promised_at(&self, count: LeafCount) -> Result<Promised, SignAgainError> {
+    pub(crate) fn promised_at(
+        &self,
+        count: LeafCount,
+    ) -> Result<DurableCommitment, SignAgainError> {
         let bucket = self.id;
         if !self.is_durable().map_err(ProveError::from)? {
             return Err(SignAgainError::NotDurable { bucket });
@@ -103,7 +99,7 @@ impl Bucket {
         if promise.is_none_or(|promise| promise.count != count || promise.signed_ms == 0) {
             return Err(SignAgainError::NotSigned { bucket, count });
         }
-        Ok(Promised(commitment))
+        Ok(durable(commitment))
     }
 
     /// Signs again without a gate, for tests of the bucket by itself.
@@ -114,7 +110,7 @@ impl Bucket {
         signer: &crate::signing::Signer,
     ) -> Result<crate::signing::SignedCommitment, SignAgainError> {
         let promised = self.promised_at(count)?;
-        let signed = crate::signing::Permit::of_test(self.id, signer).sign(&promised);
+        let signed = super::tests::permit(self.id, signer).sign(&promised);
         signed.map_err(|reason| SignAgainError::Sign {
             bucket: self.id,
             reason,
@@ -173,8 +169,8 @@ impl Bucket {
 impl Promise {
     /// The promise as what may be signed again, if it was signed here: what an
     /// import brought along says no time.
-    pub(crate) fn made_here(self) -> Option<Promised> {
-        (self.signed_ms != 0).then_some(Promised(self.commitment))
+    pub(crate) fn made_here(self) -> Option<DurableCommitment> {
+        (self.signed_ms != 0).then(|| durable(self.commitment))
     }
 
     /// Of two promises of one bucket the one that needs more of it; the second

@@ -4,11 +4,12 @@
 use super::*;
 use crate::engine::FaultKind;
 use crate::error::{CommitError, IngestError};
-use crate::signing::Signer;
+use crate::signing::{Facts, Gate, Permit, Signer};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentHasher, ShapeError, padding};
 use cairn_primitives::{ChunkIndex, LeafCount, Position, mmr, verify};
 use sp_keystore::Keystore;
+use std::collections::HashMap;
 use tempfile::TempDir;
 
 mod built;
@@ -33,6 +34,13 @@ fn signer() -> Signer {
         .sr25519_generate_new(crate::signing::KEY_TYPE, Some("//Alice"))
         .unwrap();
     Signer::new(Arc::new(keystore), public)
+}
+
+/// Leave to sign for a bucket that is opened by itself, as its provider would give.
+pub(super) fn permit(id: BucketId, signer: &Signer) -> Permit<'_> {
+    let gate = Gate::new(None, HashMap::new());
+    let facts = Facts::new(id, HashingProfile::Plain, Ok(0), None);
+    gate.permit(&facts, signer).unwrap()
 }
 
 /// A bucket in a folder of its own, with the leaves that it should have.

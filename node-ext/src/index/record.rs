@@ -5,8 +5,9 @@
     reason = "the codec's derive casts each variant's index, which is given here"
 )]
 
-use crate::bucket::{Bucket, BucketConfig, Promise, Promised, charge};
+use crate::bucket::{Bucket, BucketConfig, Promise, charge};
 use crate::layout::Usage;
+use crate::signing::DurableCommitment;
 use cairn_primitives::{Commitment, H256, HashingProfile};
 use codec::{Decode, Encode};
 
@@ -87,7 +88,7 @@ impl BucketRecord {
 
     /// Its newest commitment, where that was signed here before, so that its
     /// promise is durable.
-    pub(crate) fn promised_newest(&self) -> Option<Promised> {
+    pub(crate) fn promised_newest(&self) -> Option<DurableCommitment> {
         let promise = self.signed?;
         let is_newest = promise.commitment == self.commitment;
         promise.made_here().filter(|_| is_newest)

@@ -85,7 +85,8 @@ impl Lease {
     fn facts(&self) -> Facts {
         let quarantine = self.inner.pool().home().ledger.quarantined(self.id());
         let flagged = self.run(Bucket::flagged_leaves);
-        Facts::of(&self.inner, flagged, quarantine)
+        let flagged = flagged.map_err(|error| error.to_string());
+        Facts::new(self.id(), self.config().profile, flagged, quarantine)
     }
 
     /// Permission to sign for the bucket, by the gate.

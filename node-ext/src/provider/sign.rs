@@ -33,7 +33,7 @@ impl Provider {
             return Err(ProviderError::Lost { bucket: id });
         }
         let gate = &self.inner.pool.home().gate;
-        let permit = gate.permit_again(&Facts::of_record(id, &record), signer)?;
+        let permit = gate.permit_again(&facts_of(id, &record), signer)?;
         let Some(promised) = record.promised_newest() else {
             return Ok(None);
         };
@@ -150,13 +150,25 @@ impl Provider {
     }
 }
 
+/// What the gate asks of a bucket, as the index has it.
+fn facts_of(bucket: BucketId, record: &BucketRecord) -> Facts {
+    let quarantine = match &record.standing {
+        Standing::Sound => None,
+        Standing::Quarantined(reason) => Some(reason.clone()),
+        Standing::Lost => Some("its folder is gone".into()),
+    };
+    let unknown = "they have not been counted yet: ask again later";
+    let unprovable = record.flagged.ok_or_else(|| unknown.into());
+    Facts::new(bucket, record.config.profile, unprovable, quarantine)
+}
+
 impl Inner {
     pub(super) fn signing_refused(
         &self,
         id: BucketId,
         record: &BucketRecord,
     ) -> Option<SigningRefused> {
-        let facts = Facts::of_record(id, record);
+        let facts = facts_of(id, record);
         self.pool.home().gate.judge(&facts).err()
     }
 

@@ -22,6 +22,7 @@ use cairn_primitives::onchain::{
 };
 use cairn_primitives::{BucketId, Commitment};
 use parking_lot::Mutex;
+use sp_core::{Pair, sr25519};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -114,10 +115,17 @@ pub(crate) struct Neighbour {
     pub(crate) account: AccountId,
     pub(crate) client: Arc<ScriptedClient>,
     pub(crate) signer: Signer,
+    secret: &'static str,
     alive: Option<(Arc<Provider>, CheckpointScheduler)>,
 }
 
 impl Neighbour {
+    /// Signs bytes with the key alone, as a provider without a gate would.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> MultiSignature {
+        let pair = sr25519::Pair::from_string(self.secret, None).unwrap();
+        MultiSignature::Sr25519(pair.sign(bytes).0)
+    }
+
     pub(crate) fn provider(&self) -> &Arc<Provider> {
         &self.alive.as_ref().unwrap().0
     }
@@ -237,6 +245,7 @@ impl Village {
             });
             village.neighbours.push(Neighbour {
                 folder,
+                secret: name,
                 account,
                 client: chain.client(account),
                 signer,

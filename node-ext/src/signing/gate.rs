@@ -7,9 +7,6 @@
 //! counts.
 
 use super::{ChainRules, Permit, Signer, SigningRefused};
-use crate::bucket::Bucket;
-use crate::error::ProveError;
-use crate::index::{BucketRecord, Standing};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, HashingProfile};
 use parking_lot::RwLock;
@@ -30,40 +27,26 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Those of an open bucket with this count of flagged leaves, and what the provider
-    /// knows against it.
-    pub(crate) fn of(
-        bucket: &Bucket,
-        flagged: Result<u64, ProveError>,
+    /// Those of a bucket: how it hashes, how many leaves of its current tree the chain
+    /// cannot verify answers for (or why they could not be counted), and why the bucket
+    /// is in quarantine, where it is.
+    pub(crate) const fn new(
+        bucket: BucketId,
+        profile: HashingProfile,
+        unprovable: Result<u64, String>,
         quarantine: Option<String>,
     ) -> Self {
         Self {
-            bucket: bucket.id(),
-            profile: bucket.config().profile,
-            unprovable: flagged.map_err(|error| error.to_string()),
-            quarantine,
-        }
-    }
-
-    /// Those of a bucket as the index has it.
-    pub(crate) fn of_record(bucket: BucketId, record: &BucketRecord) -> Self {
-        let quarantine = match &record.standing {
-            Standing::Sound => None,
-            Standing::Quarantined(reason) => Some(reason.clone()),
-            Standing::Lost => Some("its folder is gone".into()),
-        };
-        let unknown = "they have not been counted yet: ask again later";
-        Self {
             bucket,
-            profile: record.config.profile,
-            unprovable: record.flagged.ok_or_else(|| unknown.into()),
+            profile,
+            unprovable,
             quarantine,
         }
     }
 }
 
 /// Decides for one provider what is signed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gate {
     state: RwLock<State>,
 }
@@ -81,7 +64,8 @@ struct State {
 }
 
 impl Gate {
-    /// A gate that knows what an earlier process has kept.
+    /// A gate that knows what an earlier process has kept. Only the provider makes
+    /// one: a second gate would sign past the first.
     pub(crate) fn new(rules: Option<ChainRules>, allowed: HashMap<BucketId, u64>) -> Self {
         let state = State {
             rules,
@@ -319,7 +303,7 @@ mod tests {
 
     #[test]
     fn each_refusal_says_what_to_do() {
-        let gate = Gate::default();
+        let gate = Gate::new(None, HashMap::new());
         let refused = |facts: &Facts| gate.judge(facts).unwrap_err().to_string();
         let tagged = facts(HashingProfile::Tagged, 0, None);
         assert!(refused(&tagged).contains("--chain-hashing"));

@@ -41,7 +41,7 @@ fn ask(village: &Village, request: CheckpointRequest) -> Ask {
     Ask {
         request,
         asker: asker.account,
-        signature: asker.signer.sign_as_another(&request.signed_bytes()),
+        signature: asker.sign_bytes(&request.signed_bytes()),
     }
 }
 
