@@ -1,5 +1,4 @@
-//! All that runs of a provider, as one future: for a node's task manager, or
-//! for a process of its own.
+//! A provider and its workers as one future, for a node's task manager or a process of its own.
 //!
 //! ```text
 //! ChainClient ─┐                        ┌─ challenges
@@ -8,8 +7,8 @@
 //! Cosigners ───┘            └─► the RPC └─ retention
 //! ```
 //!
-//! The stake hangs on challenges alone, so they depend on nothing else: each is a
-//! task of its own, and only the end of answering is the end of all.
+//! The stake depends on challenges alone, so they depend on no other worker: each worker is its own
+//! task, and only the end of the challenge worker ends the extension.
 
 use crate::chain::ChainClient;
 use crate::provider::{OnOtherChain, Provider};
@@ -32,33 +31,33 @@ use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::task::JoinSet;
 
-/// How the schedulers work.
+/// The configuration of all workers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ExtensionConfig {
     /// How challenges are answered.
     pub challenges: ChallengeConfig,
-    /// When checkpoints are brought.
+    /// When checkpoints are submitted.
     pub checkpoints: CheckpointConfig,
-    /// When trees that a prune has ended are looked at.
+    /// When retired trees are examined.
     pub retention: RetentionConfig,
-    /// When what the chain has of our signatures is compared with what is here.
+    /// When our signatures on chain are compared with what this provider holds.
     pub promises: PromiseConfig,
-    /// What to do where the chain is another than the base path's own.
+    /// How to proceed if the chain is not the one that the base path belongs to.
     pub on_other_chain: OnOtherChain,
 }
 
-/// Why the schedulers do not start.
+/// Errors that keep the workers from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum ExtensionError {
-    /// The one that answers challenges.
+    /// The challenge scheduler cannot start.
     #[error("challenges cannot be answered: {0}")]
     Challenges(#[from] ChallengeError),
-    /// The one that brings checkpoints.
-    #[error("checkpoints cannot be brought: {0}")]
+    /// The checkpoint scheduler cannot start.
+    #[error("checkpoints cannot be submitted: {0}")]
     Checkpoints(#[from] CheckpointError),
 }
 
-/// A provider with its schedulers, ready to run.
+/// A provider with its workers, ready to run.
 pub struct Extension {
     challenges: ChallengeScheduler,
     checkpoints: CheckpointScheduler,
@@ -67,35 +66,34 @@ pub struct Extension {
     handle: ExtensionHandle,
 }
 
-/// What of a running provider can be asked; its clones show the same.
+/// A view of a running provider. Clones share the same state.
 #[derive(Clone)]
 pub struct ExtensionHandle {
     /// The provider's account on chain.
     pub account: AccountId,
-    /// Its buckets.
+    /// The provider, which owns the buckets.
     pub provider: Arc<Provider>,
-    /// What its commitments are signed with.
+    /// The key that signs commitments.
     pub signer: Signer,
-    /// What signs for other primary providers, to be served to them.
+    /// The countersigner, which answers other primary providers over the RPC.
     pub desk: Arc<Countersigner>,
-    /// How the challenges stand.
+    /// The state of the challenges.
     pub challenges: ChallengeBoard,
-    /// How the checkpoints stand.
+    /// The state of the checkpoints.
     pub checkpoints: Arc<CheckpointBoard>,
-    /// What is kept of retired trees, and why.
+    /// The retired trees that are kept, and the reasons.
     pub retention: Arc<RetentionBoard>,
-    /// What the chain has of our signatures and is not here.
+    /// Signatures of ours that the chain has and this provider cannot account for.
     pub promises: Arc<PromiseBoard>,
 }
 
 impl Extension {
-    /// A provider's schedulers over a chain. The signer's key must be the one
-    /// that the chain has registered for the account. Reads the index, which
-    /// blocks shortly.
+    /// Creates the workers of a provider over a chain. The signer's key must be the one that the
+    /// chain has registered for the account. Reads the index, which blocks briefly.
     ///
     /// # Errors
     ///
-    /// [`ExtensionError`], with what to change.
+    /// [`ExtensionError`] if a worker's configuration is invalid or the index cannot be read.
     pub fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
@@ -138,17 +136,16 @@ impl Extension {
         })
     }
 
-    /// What can be asked while it runs.
+    /// Returns a handle for queries while the extension runs.
     pub fn handle(&self) -> ExtensionHandle {
         self.handle.clone()
     }
 
-    /// Registers all that is counted, the pool and the scrub included, with a
-    /// node's registry.
+    /// Registers the metrics of all workers, of the pool and of the scrub.
     ///
     /// # Errors
     ///
-    /// [`PrometheusError`] where it is registered already.
+    /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
         self.handle.provider.register_metrics(registry)?;
         self.handle.challenges.register_metrics(registry)?;
@@ -157,8 +154,7 @@ impl Extension {
         self.handle.promises.register_metrics(registry)
     }
 
-    /// The same, which asks a second node for each challenge before an answer to
-    /// it is handed over.
+    /// Asks a second node about each challenge before an answer to it is submitted.
     #[must_use]
     pub fn with_second_chain(mut self, second: Arc<dyn ChainClient>) -> Self {
         let provider = self.handle.provider.clone();
@@ -167,21 +163,20 @@ impl Extension {
         self
     }
 
-    /// The same, whose retention tells time by another clock.
+    /// Makes retention use the given clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.retention = self.retention.with_clock(clock);
         self
     }
 
-    /// Runs until `shutdown` is done. Must run within a tokio runtime. From the call
-    /// on, and not from the first poll, nothing is signed until the chain has been
-    /// compared with what is here: call it before the RPC is served.
+    /// Runs until `shutdown` completes. Must run within a tokio runtime. From this call on, not
+    /// from the first poll, nothing is signed until the chain has been compared with the disk: call
+    /// it before the RPC is served.
     ///
-    /// Answering challenges is a task of its own: what else ends or breaks off
-    /// is told, and begun again after a pause, and does not end it. If this ends
-    /// before `shutdown`, challenges are not answered any more: it is meant for
-    /// an essential task. May be dropped at any moment.
+    /// Challenges are answered in a task of their own. Any other worker that ends or panics is
+    /// logged and restarted after a pause. If this future ends before `shutdown`, challenges are no
+    /// longer answered: spawn it as an essential task. It may be dropped at any time.
     pub fn run(self, shutdown: impl Future<Output = ()> + Send) -> impl Future<Output = ()> + Send {
         self.handle.provider.sign_once_compared();
         self.run_until(shutdown)
@@ -190,7 +185,7 @@ impl Extension {
     async fn run_until(self, shutdown: impl Future<Output = ()> + Send) {
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = stopped.map(drop).boxed().shared();
-        // Dropped with this, they end.
+        // Dropping the set aborts the tasks.
         let mut parts = JoinSet::new();
         let answering = parts.spawn(self.challenges.run(stopped.clone())).id();
         parts.spawn(keep(self.checkpoints, stopped.clone()));
@@ -206,40 +201,40 @@ impl Extension {
             match ended {
                 Some(Ok((id, ()))) if id != answering => {}
                 Some(Err(error)) if error.id() != answering => {
-                    tracing::error!(%error, "a scheduler is gone; challenges are answered all the same");
+                    tracing::error!(%error, "a worker has stopped; challenges are still answered");
                 }
                 _ => {
                     tracing::error!(
-                        "answering challenges has ended by itself, and the provider with it"
+                        "the challenge worker has stopped by itself, and the provider with it"
                     );
                     return;
                 }
             }
         }
         drop(stop);
-        // Each ends what it is at.
+        // Let every worker finish its current step.
         while parts.join_next().await.is_some() {}
     }
 }
 
-/// Told to all parts when it is time to stop.
+/// Completes when all workers must stop.
 type Stopped = Shared<BoxFuture<'static, ()>>;
 
-/// Before a part that has ended by itself is begun again, at first and at most.
+/// The pauses before a worker that stopped by itself is restarted: the first and the longest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// A part that a provider may go without for a while.
+/// A worker without which challenges are still answered.
 trait Part: Send + 'static {
-    /// What it does.
+    /// Its task, for the log.
     const WHAT: &'static str;
 
-    /// Does it until it is time to stop. After it broke off, anew.
+    /// Runs until `stopped` completes. May be called again after a panic.
     fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send;
 }
 
 impl Part for CheckpointScheduler {
-    const WHAT: &'static str = "bringing checkpoints";
+    const WHAT: &'static str = "submitting checkpoints";
 
     fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send {
         self.run(stopped)
@@ -255,14 +250,14 @@ impl Part for Retention {
 }
 
 impl Part for PromiseWatch {
-    const WHAT: &'static str = "comparing promises with the chain";
+    const WHAT: &'static str = "comparing the chain with the disk";
 
     fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send {
         self.run(stopped)
     }
 }
 
-/// Runs a part, and begins it again where it ends by itself.
+/// Runs a worker and restarts it whenever it stops by itself.
 async fn keep<P: Part>(mut part: P, stopped: Stopped) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -272,15 +267,15 @@ async fn keep<P: Part>(mut part: P, stopped: Stopped) {
             return;
         }
         let reason = match ended {
-            Ok(()) => "it ended".to_owned(),
+            Ok(()) => "it returned".to_owned(),
             Err(panic) => broke_off(&*panic),
         };
         tracing::error!(
             what = P::WHAT,
             reason,
             ?pause,
-            "A PART OF THE PROVIDER HAS ENDED BY ITSELF, a fault of Cairn: report it. Challenges \
-             are answered all the same, and it is begun again"
+            "A WORKER HAS STOPPED BY ITSELF, a bug in Cairn: report it. Challenges are still \
+             answered, and the worker is restarted"
         );
         let mut over = pin!(tokio::time::sleep(pause).fuse());
         futures::select_biased! {

@@ -1,5 +1,5 @@
-//! What keeps a provider's stake safe: challenges answered before their
-//! deadline, and checkpoints that bring the chain up to what was promised.
+//! The workers that protect a provider's stake: they answer challenges before the deadline, keep
+//! checkpoints up to date, compare the chain with the disk, and decide what may be deleted.
 
 mod challenges;
 mod checkpoint_rules;

@@ -1,4 +1,4 @@
-//! One part's fault is not another's.
+//! A worker that fails does not stop the others.
 
 use super::*;
 use crate::bucket::{BucketConfig, NewLeaf};
@@ -11,8 +11,8 @@ use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
 
 const ID: BucketId = BucketId(7);
 
-/// A provider with one leaf, all of whose parts run, and a challenge of it. The
-/// named methods break off their caller, or are not there.
+/// Runs all workers of a provider with one leaf, and challenges that leaf. The client's `breaking`
+/// methods panic; its `lacking` methods are unsupported.
 async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
     let folder = tempfile::tempdir().unwrap();
     let provider = open(folder.path());
@@ -55,12 +55,12 @@ async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
             leaf_index: LeafIndex(0),
             chunk_index: ChunkIndex(0),
         },
-        // A head may come before the answer to the last one is made.
+        // A head may arrive before the answer to the previous one is made.
         period: Some(5_000),
     });
-    // Each head is an event of the answering, which alone is not broken off. Ten
-    // heads are enough for the others to be begun again and to break off again;
-    // a challenge that is not answered is lost at its deadline.
+    // Each head is an event of the challenge worker, the only one that does not panic. Ten heads
+    // suffice for the others to be restarted and to panic again. A challenge that is not answered
+    // is lost at its deadline.
     let is_judged = || {
         let info = chain.finalized().providers[&account.0].clone();
         info.defended + info.lost > 0
@@ -82,7 +82,7 @@ async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s15_challenges_are_answered_while_checkpoints_and_retention_break_off() {
-    // Both ask which buckets are the account's, and answering does not.
+    // Both query the account's buckets; the challenge worker does not.
     defends(&["buckets"], &[]).await;
 }
 

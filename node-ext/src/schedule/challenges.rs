@@ -1,5 +1,4 @@
-//! Challenges answered before their deadline: one future for a node's task
-//! manager.
+//! The challenge worker: one future that answers challenges before their deadline.
 //!
 //! ```text
 //! finalized head ─► scan ─► Book ─► job: prove, check twice, ask the chain, submit
@@ -7,9 +6,9 @@
 //!                            └──── in a block, retracted, gone, final ◄┘
 //! ```
 //!
-//! The [`book`] decides; what is here asks, waits and tells it. A stop at any
-//! moment loses nothing: the next start has the duties that were kept, and the
-//! first scan says what is open.
+//! The [`book`] decides; this module queries, waits and reports results to it. A stop at any time
+//! loses nothing: the next start restores the recorded duties, and the first scan reads what is
+//! open.
 
 mod answer;
 mod book;
@@ -51,29 +50,29 @@ use std::sync::Arc;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::sync::watch;
 
-/// Why challenges are not answered.
+/// Errors that keep the challenge worker from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum ChallengeError {
-    /// The configuration is none.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ChallengeConfigError),
-    /// The duties in hand cannot be read.
+    /// The recorded duties cannot be read.
     #[error(transparent)]
     Index(#[from] IndexError),
 }
 
-/// Answers the challenges against one account.
+/// The worker that answers the challenges against one account.
 pub struct ChallengeScheduler {
     parts: Parts,
     book: Arc<Mutex<Book>>,
     events: watch::Sender<()>,
 }
 
-/// What a scheduler works with.
+/// The dependencies of a scheduler.
 #[derive(Clone)]
 struct Parts {
     chain: Arc<dyn ChainClient>,
-    /// Asked before an answer is handed over, where there is one.
+    /// A second node to ask before an answer is submitted, if one is configured.
     second: Option<Arc<dyn ChainClient>>,
     prover: Arc<dyn Prover>,
     log: Arc<dyn DutyLog>,
@@ -82,12 +81,12 @@ struct Parts {
 }
 
 impl ChallengeScheduler {
-    /// A scheduler over a chain and a provider, with the duties that an earlier
-    /// process had in hand. Reads the index, which blocks shortly.
+    /// Creates a scheduler over a chain and a provider, with the duties that an earlier process
+    /// recorded. Reads the index, which blocks briefly.
     ///
     /// # Errors
     ///
-    /// [`ChallengeError`], with what to change.
+    /// [`ChallengeError`] if the configuration is invalid or the index cannot be read.
     pub fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
@@ -102,7 +101,7 @@ impl ChallengeScheduler {
             second: None,
             prover: Arc::new(ProviderProver::new(provider)),
             log: Arc::new(log),
-            // Pauses before a chain that is lost is asked again; a test turns its own clock.
+            // Wall-clock delays between reconnects; tests inject their own clock.
             delay: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
             config,
         };
@@ -119,7 +118,7 @@ impl ChallengeScheduler {
         }
     }
 
-    /// What can be asked while it runs.
+    /// Returns a handle for queries while the scheduler runs.
     pub fn board(&self) -> ChallengeBoard {
         ChallengeBoard {
             book: self.book.clone(),
@@ -127,18 +126,17 @@ impl ChallengeScheduler {
         }
     }
 
-    /// The same, which asks a second node for each challenge before an answer
-    /// is handed over.
+    /// Asks a second node about each challenge before an answer is submitted.
     #[must_use]
     pub fn with_second_chain(mut self, second: Arc<dyn ChainClient>) -> Self {
         self.parts.second = Some(second);
         self
     }
 
-    /// Answers until `shutdown` is done, and for nothing else: what breaks off
-    /// is begun again. Must run within a tokio runtime.
+    /// Answers challenges until `shutdown` completes; restarts after a panic. Must run within a
+    /// tokio runtime.
     ///
-    /// May be stopped at any moment, by `shutdown` or by dropping it.
+    /// May be stopped at any time, by `shutdown` or by dropping the future.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
         loop {
@@ -152,7 +150,7 @@ impl ChallengeScheduler {
             let Err(panic) = ended.await else { return };
             tracing::error!(
                 reason = broke_off(&*panic),
-                "ANSWERING CHALLENGES BROKE OFF, a fault of Cairn: report it. It is begun again"
+                "THE CHALLENGE WORKER PANICKED, a bug in Cairn: report it. It is restarted"
             );
             book.lock().broke_off();
             let mut pause = (parts.delay)(parts.config.reconnect_first).fuse();
@@ -164,14 +162,14 @@ impl ChallengeScheduler {
     }
 }
 
-/// The message of a panic.
+/// Returns the message of a panic.
 pub(crate) fn broke_off(panic: &(dyn Any + Send)) -> String {
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("it broke off: {}", said.unwrap_or("it did not say why"))
+    format!("it panicked: {}", said.unwrap_or("no message"))
 }
 
-/// What is known of the challenges in hand; its clones show the same.
+/// A view of the open challenges. Clones share the same state.
 #[derive(Clone)]
 pub struct ChallengeBoard {
     book: Arc<Mutex<Book>>,
@@ -179,20 +177,20 @@ pub struct ChallengeBoard {
 }
 
 impl ChallengeBoard {
-    /// The open challenges, the nearest deadline first.
+    /// Returns the open challenges, nearest deadline first.
     pub fn duties(&self) -> Vec<ChallengeDuty> {
         self.book.lock().duties()
     }
 
-    /// Those that somebody must see to.
+    /// Returns the open challenges that need an operator.
     pub fn alarms(&self) -> Vec<ChallengeDuty> {
         let mut duties = self.duties();
         duties.retain(|duty| duty.alarm.is_some());
         duties
     }
 
-    /// The deadline of an open challenge that asks just this, the nearest if
-    /// several do.
+    /// Returns the deadline of an open challenge of this chunk under this root; the nearest if
+    /// there are several.
     pub fn deadline_of(
         &self,
         bucket: BucketId,
@@ -202,44 +200,43 @@ impl ChallengeBoard {
         self.book.lock().deadline_of(bucket, root, location)
     }
 
-    /// Whether any challenge to a bucket is open.
+    /// Returns true if any challenge of the bucket is open.
     pub fn is_asked_about(&self, bucket: BucketId) -> bool {
         self.book.lock().is_asked_about(bucket)
     }
 
-    /// Whether the chain is reached, and a new finalized block has been read not
-    /// long ago.
+    /// Returns true if the chain is reachable and a new finalized block was read recently.
     pub fn follows_the_chain(&self) -> bool {
         self.not_followed().is_none()
     }
 
-    /// Why the chain is not followed, where it is not.
+    /// Returns the reason why the chain is not followed, or `None` if it is.
     pub fn not_followed(&self) -> Option<NotFollowed> {
         self.book.lock().not_followed()
     }
 
-    /// Whether a challenge to a bucket is open that no proof can answer: then
-    /// another checkpoint of it is wanted at once.
+    /// Returns true if an open challenge of the bucket can never be answered by a proof: then the
+    /// bucket needs another checkpoint at once.
     pub fn wants_a_checkpoint(&self, bucket: BucketId) -> bool {
         self.book.lock().wants_a_checkpoint(bucket)
     }
 
-    /// Marks a moment at which something may have changed; ends by itself when
-    /// the scheduler does.
+    /// Returns a receiver that is notified whenever something may have changed, and that closes
+    /// when the scheduler ends.
     pub fn events(&self) -> watch::Receiver<()> {
         self.events.clone()
     }
 
-    /// What was counted.
+    /// Returns the current statistics.
     pub fn statistics(&self) -> ChallengeStatistics {
         self.book.lock().statistics()
     }
 
-    /// Registers what is counted with a node's registry.
+    /// Registers the metrics with a node's registry.
     ///
     /// # Errors
     ///
-    /// [`PrometheusError`] where it is registered already.
+    /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
         let board = self.clone();
         statistics::register_all(Arc::new(move || board.statistics()), registry)

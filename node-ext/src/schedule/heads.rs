@@ -1,4 +1,4 @@
-//! Finalized heads without an end: where the chain is lost, it is asked again.
+//! An endless stream of finalized heads that reconnects when the chain is lost.
 
 use crate::chain::{ChainClient, Head};
 use futures::stream::BoxStream;
@@ -7,15 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long to wait before a chain that was lost is asked again, at first and
-/// at most: half a block, and five.
+/// The pauses before reconnecting, at first and at most: half a block, and five.
 const FIRST_PAUSE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The finalized heads of a chain, the newest each time.
+/// The finalized heads of a chain. Heads that queue up are skipped but for the newest.
 pub(crate) struct Heads {
     chain: Arc<dyn ChainClient>,
-    /// Who follows, for the log.
+    /// The name of the worker that follows, for the log.
     what: &'static str,
     stream: Option<BoxStream<'static, Head>>,
     pause: Duration,
@@ -33,8 +32,8 @@ impl Heads {
         }
     }
 
-    /// The next head, and of several that are ready the last. May be dropped
-    /// and called again; nothing is lost.
+    /// Returns the next head, or the newest of several that are ready. Cancel-safe: no head is lost
+    /// if the future is dropped.
     pub(crate) async fn next(&mut self) -> Head {
         loop {
             let Some(stream) = &mut self.stream else {
@@ -52,7 +51,7 @@ impl Heads {
                 None => {
                     tracing::warn!(
                         what = self.what,
-                        "the chain is lost; it is asked again until it answers"
+                        "the stream of finalized heads has ended; reconnecting"
                     );
                     self.stream = None;
                 }
@@ -62,7 +61,7 @@ impl Heads {
 
     async fn connect(&mut self) {
         if let Some(at) = self.ask_at {
-            // A chain that is lost tells of nothing: it is asked, and not without a pause.
+            // A lost chain sends nothing, so it is polled, with a pause in between.
             tokio::time::sleep_until(at).await;
         }
         let heads = self.chain.finalized_heads().await;
@@ -71,7 +70,7 @@ impl Heads {
         match heads {
             Ok(stream) => self.stream = Some(stream),
             Err(error) => {
-                tracing::warn!(what = self.what, %error, "the chain does not give its blocks");
+                tracing::warn!(what = self.what, %error, "finalized heads cannot be subscribed to");
             }
         }
     }

@@ -1,8 +1,7 @@
-//! The chain that the base path belongs to, and no other: each time the chain is
-//! reached anew, its genesis is compared before anything that it says is taken.
+//! A chain client that serves only the chain that the base path belongs to: on each new connection
+//! it compares the genesis hash before it passes anything on.
 //!
-//! One room for all schedulers, so that none of them can be the one that does
-//! not ask.
+//! All workers share it, so that none of them can skip the comparison.
 
 use crate::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
 use crate::provider::{OnOtherChain, Provider, ProviderError};
@@ -14,12 +13,12 @@ use futures::stream::BoxStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A chain, for as long as it is the base path's own.
+/// A chain client that fails while the chain is not the base path's own.
 pub(crate) struct OwnChain {
     chain: Arc<dyn ChainClient>,
     provider: Arc<Provider>,
     on_other: OnOtherChain,
-    /// Whether the chain was compared since it was reached last.
+    /// Set once the genesis of the current connection has been compared.
     is_own: AtomicBool,
 }
 
@@ -48,10 +47,10 @@ impl OwnChain {
                     expected, found, ..
                 } = error =>
             {
-                tracing::error!(%error, "ANOTHER CHAIN IS SERVED: nothing that it says is taken");
+                tracing::error!(%error, "THE NODE SERVES ANOTHER CHAIN: its answers are not used");
                 Err(ChainError::OtherChain { expected, found })
             }
-            // The disk's fault or the runtime's end: tried again.
+            // A disk error, or the runtime's shutdown: worth another try.
             Ok(Err(error)) => Err(ChainError::Unreachable(error.to_string())),
             Err(error) => Err(ChainError::Unreachable(error.to_string())),
         };
@@ -59,7 +58,7 @@ impl OwnChain {
         compared
     }
 
-    /// The chain, once it is known to be the base path's own.
+    /// Returns the chain once it is known to be the base path's own.
     async fn own(&self) -> Result<&dyn ChainClient, ChainError> {
         if !self.is_own.load(Ordering::Acquire) {
             self.compare().await?;
@@ -79,7 +78,7 @@ impl ChainClient for OwnChain {
     }
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        // A node may have been put in another's place meanwhile.
+        // Another node may serve this address meanwhile.
         self.compare().await?;
         self.chain.finalized_heads().await
     }

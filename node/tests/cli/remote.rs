@@ -213,7 +213,7 @@ fn buckets_are_made_listed_told_of_and_deleted() {
     assert_eq!(status["running"]["account"], commit["signer"]);
     let told = house.run(["status"]).succeeds().text();
     assert!(
-        told.contains("NOT READY     the chain is not reached")
+        told.contains("NOT READY     the chain is not reachable")
             && told.contains("not followed, 0 open challenges"),
         "{told}"
     );

@@ -63,7 +63,7 @@ fn a_provider_whose_chain_is_away_starts_serves_says_so_and_follows_when_it_come
     assert_eq!(introduction["block"], Value::Null);
     let (status, body) = readiness(stage.address());
     assert_eq!(status, 503);
-    assert_eq!(body["reason"], json!("the chain is not reached"));
+    assert_eq!(body["reason"], json!("the chain is not reachable"));
     let (alive, _) = http(stage.address(), "GET /health", &[], "");
     assert_eq!(alive, 200);
     // What is stored is read and proven.
@@ -80,7 +80,7 @@ fn a_provider_whose_chain_is_away_starts_serves_says_so_and_follows_when_it_come
         .unwrap();
     let told = String::from_utf8(status.stdout).unwrap();
     assert!(
-        told.contains("NOT READY     the chain is not reached"),
+        told.contains("NOT READY     the chain is not reachable"),
         "{told}"
     );
 
@@ -105,7 +105,7 @@ fn s10_restart_on_a_full_disk_a_provider_answers_and_says_that_it_takes_nothing(
         assert_eq!(status, 503);
         let reason = body["reason"].as_str().unwrap();
         assert!(
-            reason.contains("nothing is written") || reason.contains("not reached"),
+            reason.contains("nothing is written") || reason.contains("not reach"),
             "{reason}"
         );
         reason.contains("nothing is written")

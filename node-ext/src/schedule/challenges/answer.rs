@@ -1,12 +1,11 @@
-//! Choosing the answer whose predicate holds, and nothing else (I5).
+//! Chooses an answer that the chain will accept, and no other (I5).
 //!
-//! 1. A proof, at the challenged root. It is judged here against the very
-//!    challenge, by the chain's rule and by ours, whoever made it.
-//! 2. In the last blocks before the deadline, where there is still none, an
-//!    admin's deletion of the leaf or a newer snapshot over it, by the rules of
-//!    [`claim`].
-//! 3. Otherwise an alarm. A wrong answer is slashed at once, silence only at the
-//!    deadline, so nothing is ever guessed.
+//! 1. A proof at the challenged root. Whoever made it, it is judged here against the very
+//!    challenge, by the chain's rule and by the strict one.
+//! 2. In the last blocks before the deadline, if there is still no proof, an admin's deletion of
+//!    the leaf or a newer snapshot over it, by the rules of [`claim`].
+//! 3. Otherwise an alarm. A wrong answer is slashed at once, silence only at the deadline, so
+//!    nothing is ever guessed.
 
 use super::book::{Job, Trouble};
 use super::claim::{self, Claim, Step, Terms};
@@ -17,36 +16,36 @@ use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::onchain::{Limits, OpenChallenge, ResponseRefusal};
 use cairn_primitives::{BucketId, chain_rule, chunk_tree, verify};
 
-/// Why there is no proof.
+/// Reasons for the lack of a proof.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum NoProof {
-    /// Asking again may help, with nothing done: busy, or a passing fault.
+    /// A transient failure, such as a busy bucket: trying again may help.
     #[error("{0}")]
     Passing(String),
-    /// Somebody must mend the bucket first.
+    /// The bucket must be repaired first.
     #[error("{0}")]
     Failing(String),
-    /// There is none in what is here; a backup may have it.
+    /// This provider's data has no proof; a backup may have it.
     #[error("{0}")]
     Impossible(String),
-    /// There is none, whatever anybody brings: the chain asks for what is not
-    /// the content of any chunk, or in a shape that it cannot verify.
+    /// No data can prove it: the challenge is of a padding slot, or of a tree whose shape the chain
+    /// cannot verify.
     #[error("{0}")]
     Never(String),
 }
 
-/// Who makes proofs, and knows what was deleted.
+/// A source of proofs and of authorised deletions.
 #[async_trait]
 pub(super) trait Prover: Send + Sync + 'static {
-    /// The proof that a challenge asks for.
+    /// Makes the proof that a challenge asks for.
     async fn prove(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof>;
 
-    /// The deletions that admins authorised of a bucket, the newest first; none
-    /// where it cannot be asked.
+    /// Returns the deletions that admins of a bucket authorised, newest first; none if they cannot
+    /// be read.
     async fn deletions(&self, bucket: BucketId) -> Vec<AuthorisedDeletion>;
 }
 
-/// The answer that holds, or why there is none.
+/// Returns the response to submit, or the reason for submitting none.
 pub(super) async fn choose(
     prover: &dyn Prover,
     chain: &dyn ChainClient,
@@ -70,8 +69,8 @@ pub(super) async fn choose(
     }
 }
 
-/// All that holds by the chain's state in its best block, on top of which an
-/// answer would be included.
+/// Returns the claims that are valid in the best block's state, on top of which an answer would be
+/// included.
 async fn claims(
     prover: &dyn Prover,
     chain: &dyn ChainClient,
@@ -86,7 +85,7 @@ async fn claims(
     Ok(claim::all(&job.challenge, &bucket, deletions))
 }
 
-/// What an operator is told where nothing is handed over.
+/// Explains to an operator why nothing is submitted.
 fn without_answer(no_proof: NoProof, step: &Step, terms: Terms) -> Trouble {
     let held = match step {
         Step::Held(claim) => claim.risk.map(|risk| (claim.name(), risk)),
@@ -97,25 +96,24 @@ fn without_answer(no_proof: NoProof, step: &Step, terms: Terms) -> Trouble {
         (NoProof::Passing(reason), None) => Trouble::Passing(reason),
         (NoProof::Failing(reason), None) => Trouble::Alarm(reason),
         (NoProof::Impossible(reason), None) if terms.is_time => Trouble::Alarm(format!(
-            "{reason}; and neither a deletion that an admin signed nor a newer snapshot answers \
-             for it"
+            "{reason}; and neither a deletion signed by an admin nor a newer snapshot answers it"
         )),
         (NoProof::Impossible(reason), None) => Trouble::Alarm(format!(
-            "{reason}; a proof is tried again at each block, and other answers only in the last \
-             blocks before the deadline"
+            "{reason}; a proof is tried again at each block, other answers only in the last blocks \
+             before the deadline"
         )),
         (
             NoProof::Passing(reason) | NoProof::Failing(reason) | NoProof::Impossible(reason),
             Some((name, risk)),
         ) => Trouble::Alarm(format!(
-            "{reason}; {name} would answer for it just now, and is held back: {risk}, which would \
-             cost the stake at once. `--claim-at-risk` gives it all the same"
+            "{reason}; {name} would answer it now, but is held back: {risk}, which would cost the \
+             stake at once. `--claim-at-risk` submits it nevertheless"
         )),
     }
 }
 
-/// What the chain itself says of an answer beforehand, where it can be asked.
-/// What is no proof is not given without its word.
+/// Lets the chain judge an answer beforehand, if it offers that. A claim is not submitted without
+/// the chain's verdict.
 pub(super) async fn ask_chain(
     chain: &dyn ChainClient,
     challenge: &OpenChallenge,
@@ -126,20 +124,20 @@ pub(super) async fn ask_chain(
         Ok(Verdict::Accepted) => Ok(()),
         Ok(Verdict::NotOffered) if is_proof => Ok(()),
         Ok(Verdict::NotOffered) => Err(Trouble::Alarm(
-            "there is no proof, and what else would answer is held back: the chain does not judge \
-             answers beforehand"
+            "there is no proof, and other answers are held back: the chain does not judge answers \
+             beforehand"
                 .into(),
         )),
         Ok(Verdict::Refused(ResponseRefusal::NoSuchChallenge)) => Err(Trouble::Answered),
         Ok(Verdict::Refused(ResponseRefusal::Slashable(reason))) => Err(Trouble::Alarm(format!(
-            "the answer passes the rules that are known here, and the chain would slash for it \
+            "the answer passes all rules known to Cairn, but the chain would slash for it \
              ({reason:?}), so it is held back: is Cairn as new as the chain's runtime?"
         ))),
         Err(error) => Err(of_chain(error)),
     }
 }
 
-/// What a chain's failure means for a challenge.
+/// Converts a chain error: transient errors are retried, others raise an alarm.
 pub(super) fn of_chain(error: ChainError) -> Trouble {
     if error.is_passing() {
         Trouble::Passing(error.to_string())
@@ -148,8 +146,8 @@ pub(super) fn of_chain(error: ChainError) -> Trouble {
     }
 }
 
-/// A proof as it goes to the chain, if it is the one that this very challenge
-/// asks for; otherwise what is wrong with it.
+/// Returns the response if the proof is the one that this very challenge asks for; otherwise the
+/// reason why it is not.
 pub(super) fn checked(
     answer: Answer,
     challenge: &OpenChallenge,
@@ -163,7 +161,7 @@ pub(super) fn checked(
             .is_none_or(|count| count == promised.leaf_count);
     if !is_the_asked_one {
         return Err(format!(
-            "the proof is for {} leaves from sequence {} under {:?}, and the challenge is of \
+            "the proof is for {} leaves from sequence {} under {:?}, but the challenge is of \
              another commitment ({:?} leaves from sequence {} under {:?})",
             promised.leaf_count,
             promised.start_seq,
@@ -176,7 +174,7 @@ pub(super) fn checked(
     let bound = usize::try_from(limits.chunk_bytes).unwrap_or(usize::MAX);
     if answer.chunk_data.len() > bound {
         return Err(format!(
-            "the chunk has {} bytes, and the chain takes {bound}",
+            "the chunk has {} bytes, but the chain accepts at most {bound}",
             answer.chunk_data.len()
         ));
     }
@@ -190,8 +188,8 @@ pub(super) fn checked(
         &challenge.mmr_root,
     )
     .map_err(|refusal| format!("the chain's rule refuses the proof: {refusal}"))?;
-    // An index past the padded tree means a slot within it, and that slot is
-    // what the strict rule is asked about.
+    // An index past the padded tree wraps to a slot within it; the strict rule is asked about that
+    // slot.
     let data_size = answer.mmr_proof.leaf.data_size;
     let location = ChunkLocation {
         chunk_index: chunk_tree::slot(asked.chunk_index, data_size),

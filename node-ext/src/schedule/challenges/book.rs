@@ -1,5 +1,5 @@
-//! The book of challenges: what is open, how far each answer has come, and what
-//! to do next. No disk, no chain and no clock: what happened is told to it.
+//! The state machine of all open challenges: what is open, how far each answer has come, and what
+//! to do next. It uses no disk, no chain and no clock; callers report what happened.
 //!
 //! ```text
 //!               ┌──────── trouble ────────┐
@@ -9,12 +9,12 @@
 //!             └─ dropped, overdue ──┴── not taken ──┘      scan without it ──► gone
 //! ```
 //!
-//! - It is ordered by deadline, and nothing with a later one is begun before.
-//! - What is open is what the last scan of a finalized block said, and nothing
-//!   else adds or removes a challenge.
-//! - Time is anchor blocks, and *moments*: one for each scan, and one for each
-//!   while that passed without any. How near a deadline is, the best block says;
-//!   what is open, a finalized one.
+//! - Challenges are ordered by deadline. No job starts while one with a nearer deadline waits.
+//! - The last scan of a finalized block says what is open; nothing else adds or removes a
+//!   challenge.
+//! - Time is counted in anchor blocks and in *ticks*: one tick for each scan, and one for each
+//!   interval without a scan. The best block says how near a deadline is; a finalized block says
+//!   what is open.
 
 mod entry;
 mod fate;
@@ -40,18 +40,18 @@ use entry::{Entry, Moment, Seen, Work};
 use news::{Fate, Level};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// What the chain said of one finalized block.
+/// The chain's state as read at one finalized block.
 #[derive(Clone, Debug)]
 pub(super) struct Scan {
     pub(super) head: Head,
-    /// The best block's anchor block, which deadlines are met or missed by.
+    /// The best block's anchor block; deadlines are judged by it.
     pub(super) best_anchor: u32,
     pub(super) limits: Limits,
     /// All open challenges against the account.
     pub(super) open: Vec<OpenChallenge>,
-    /// Challenges that the account has lost so far, where the chain says.
+    /// The number of challenges that the account has lost so far, if the chain says it.
     pub(super) lost: Option<u64>,
-    /// What became of challenges in that very block.
+    /// The challenges that ended in that block.
     pub(super) outcomes: Vec<Outcome>,
 }
 
@@ -60,57 +60,56 @@ pub(super) struct Scan {
 pub(super) struct Job {
     pub(super) challenge: OpenChallenge,
     pub(super) turn: Turn,
-    /// The finalized block by which the chain's state is judged.
+    /// The finalized block at which the chain's state is read.
     pub(super) head: Head,
     pub(super) limits: Limits,
-    /// Whether the deadline is near.
+    /// True if the deadline is critically near.
     pub(super) is_near: bool,
-    /// When another answer than a proof may be given.
+    /// The conditions under which a claim may be submitted.
     pub(super) claims: Terms,
 }
 
-/// Why a job came to nothing.
+/// The reason why a job submitted nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// Somebody must act: no answer holds, as things are.
+    /// No answer is valid as things are; an operator must act.
     Alarm(String),
-    /// The same, and no proof can ever come.
+    /// As `Alarm`, and no proof can ever exist.
     Never(String),
-    /// It may work the next time.
+    /// A transient failure; the next attempt may succeed.
     Passing(String),
-    /// The chain has no such open challenge in its best block: an answer is on
-    /// its way to finality.
+    /// The best block no longer has the challenge: an answer is on its way to finality.
     Answered,
 }
 
-/// The book.
+/// Tracks all open challenges against one account.
 pub(super) struct Book {
     config: Checked,
     account: AccountId,
     entries: BTreeMap<ChallengeId, Entry>,
-    /// The last scan's block, with what the chain held providers to there.
+    /// The last scanned block, with the chain's limits there.
     at: Option<(Head, Limits)>,
-    /// The anchor block of the best block, as it was heard of last.
+    /// The anchor block of the newest known best block.
     newest_anchor: u32,
-    /// Whether the chain is reached.
+    /// True while the chain is reachable.
     is_connected: bool,
-    /// Whether the last scan failed.
+    /// True if the last scan failed.
     is_blind: bool,
-    /// Whiles that have passed since a new block was scanned.
+    /// Ticks of the clock since a new block was scanned.
     quiet: u32,
-    /// Challenges that the best block has and no finalized one yet.
+    /// Challenges that are in the best block and in no finalized one yet.
     unsettled: BTreeMap<ChallengeId, OpenChallenge>,
-    /// Challenges that the account had lost, as of the last scan.
+    /// The account's number of lost challenges at the last scan.
     lost: Option<u64>,
     now: Moment,
     turns: u64,
-    /// What is to be written.
+    /// The duties that must be written.
     dirty: BTreeSet<ChallengeId>,
     news: Vec<News>,
     counts: ChallengeStatistics,
 }
 
-/// 1 / `part` of the time that the chain gives, and one anchor block at least.
+/// Returns 1 / `part` of the challenge period, at least one anchor block.
 fn margin(limits: &Limits, part: u32) -> u32 {
     limits
         .challenge_period
@@ -120,9 +119,9 @@ fn margin(limits: &Limits, part: u32) -> u32 {
 }
 
 impl Book {
-    /// A book with the duties that an earlier process had in hand.
+    /// Creates a tracker with the duties that an earlier process recorded.
     pub(super) fn new(config: Checked, account: AccountId, kept: Vec<Duty>) -> Self {
-        // Another account's, which had this base path before, are not ours to tell of.
+        // Duties of another account that used this base path before are dropped without a report.
         let (ours, others): (Vec<_>, Vec<_>) = kept
             .into_iter()
             .partition(|duty| duty.challenge.provider == account);
@@ -150,18 +149,18 @@ impl Book {
         }
     }
 
-    /// The chain is reached, or is not. Where it is not, nothing is begun.
+    /// Sets the connection state; no job starts while disconnected.
     pub(super) fn connected(&mut self, is_connected: bool) {
         self.is_connected = is_connected;
     }
 
-    /// A while has passed without a block.
+    /// Advances time by one tick, without a block.
     pub(super) fn pass(&mut self) {
         self.now = self.now.after(1);
     }
 
-    /// What was being made is not made any more, and what was handed over not
-    /// followed, since who did so broke off.
+    /// Resets jobs and followed extrinsics after a panic of the driver, which made and followed
+    /// them.
     pub(super) fn broke_off(&mut self) {
         for (id, entry) in &mut self.entries {
             entry.broke_off(self.now);
@@ -169,7 +168,7 @@ impl Book {
         }
     }
 
-    /// Takes what the chain says of a finalized block.
+    /// Applies the chain's state at a finalized block.
     pub(super) fn scanned(&mut self, scan: Scan) {
         let Scan {
             head,
@@ -199,7 +198,7 @@ impl Book {
         self.unsettled.retain(|id, _| !open.contains_key(id));
         for (id, challenge) in open {
             let known = self.entries.get(&id);
-            // The same name for another one: the chain was made anew.
+            // A different challenge under the same id: the chain was restarted from genesis.
             if known.is_none_or(|entry| entry.challenge != challenge) {
                 self.entries.insert(id, Entry::new(challenge));
                 self.dirty.insert(id);
@@ -211,7 +210,7 @@ impl Book {
         self.look_after(head, limits, is_new_block);
     }
 
-    /// What became of challenges in a finalized block.
+    /// Records how challenges ended in a finalized block.
     pub(super) fn learn(&mut self, outcomes: &[Outcome]) {
         for outcome in outcomes {
             let (id, provider, fate) = match *outcome {
@@ -231,7 +230,7 @@ impl Book {
         }
     }
 
-    /// Lets go of what is open no more, and says what became of it.
+    /// Removes the challenges that are no longer open, and reports how each ended.
     fn settle(
         &mut self,
         open: &BTreeMap<ChallengeId, OpenChallenge>,
@@ -254,7 +253,7 @@ impl Book {
                 continue;
             };
             self.dirty.insert(id);
-            // Before its deadline a challenge goes by an answer only.
+            // Before the deadline only an answer ends a challenge.
             let is_overdue = id.deadline < head.anchor;
             let fate = fate.unwrap_or_else(|| match &mut untold {
                 Some(untold) if *untold > 0 && is_overdue => {
@@ -280,7 +279,7 @@ impl Book {
         }
     }
 
-    /// Tries again what has waited for too long, and warns of what is due soon.
+    /// Reschedules overdue answers, and warns of near deadlines.
     fn look_after(&mut self, head: Head, limits: Limits, is_new_block: bool) {
         let critical = margin(&limits, self.config.critical_part);
         let warn = margin(&limits, self.config.warn_part);
@@ -300,7 +299,7 @@ impl Book {
                 self.news.push(News::Again { challenge, why });
             }
             let left = id.deadline.saturating_sub(newest);
-            // What waits for longer than until now was not in such a hurry.
+            // A longer pause was set when the deadline was farther away.
             if left <= hurry
                 && let Work::Waiting { from } = &mut entry.work
             {
@@ -324,8 +323,8 @@ impl Book {
         }
     }
 
-    /// What to begin now: the nearest deadlines first, as much as may be in
-    /// flight. What is critical may take a quarter more.
+    /// Starts jobs, nearest deadlines first, within the in-flight bounds. Critical ones may exceed
+    /// these by a quarter.
     pub(super) fn jobs(&mut self) -> Vec<Job> {
         let Some((head, limits)) = self.at.filter(|_| self.is_connected) else {
             return Vec::new();
@@ -344,7 +343,8 @@ impl Book {
         };
         for (id, entry) in &mut self.entries {
             let is_due = matches!(entry.work, Work::Waiting { from } if from <= now);
-            // Over is what a finalized block says is over; that it is near, any may say.
+            // Only a finalized block decides that a deadline has passed; any block may show that it
+            // is near.
             if !is_due || id.deadline < head.anchor {
                 continue;
             }
@@ -352,7 +352,7 @@ impl Book {
             let is_near = left <= critical;
             let most = with_reserve(self.config.in_flight, is_near);
             let most_bytes = with_reserve(self.config.bytes_in_flight, is_near);
-            // One goes whatever its size: the chain's chunks may be longer.
+            // One job may always run, whatever its size: the chain's chunks may be longer.
             let has_room = bytes.saturating_add(one) <= most_bytes || count == 0;
             if count >= most || !has_room {
                 break;
@@ -377,22 +377,22 @@ impl Book {
         jobs
     }
 
-    /// From this many anchor blocks before the deadline an answer without a proof may be given.
+    /// Returns how many anchor blocks before the deadline claims may be submitted.
     fn claim_within(&self, limits: &Limits) -> u32 {
         self.config.claim_within.min(margin(limits, CLAIM_PART))
     }
 
-    /// What the chain held providers to at the last scan.
+    /// Returns the chain's limits at the last scan.
     pub(super) fn limits(&self) -> Option<Limits> {
         self.at.map(|(_, limits)| limits)
     }
 
-    /// Anchor blocks until a deadline, by the newest block that was heard of.
+    /// Returns the anchor blocks until a deadline, by the newest known block.
     fn left(&self, id: ChallengeId) -> u32 {
         id.deadline.saturating_sub(self.newest_anchor)
     }
 
-    /// Answers that are being made or wait in the pool, and their bytes.
+    /// Returns the number and total bytes of the answers that are being made or wait in the pool.
     fn in_flight(&self) -> (usize, usize) {
         let in_flight = self.entries.values().filter_map(Entry::bytes_in_flight);
         in_flight.fold((0, 0), |(count, bytes): (usize, usize), more| {
@@ -400,31 +400,31 @@ impl Book {
         })
     }
 
-    /// What is to be written since it was last asked.
+    /// Takes the changes to write since the last call.
     pub(super) fn take_changes(&mut self) -> Vec<Change> {
         let dirty = std::mem::take(&mut self.dirty);
         let duty = |id: &ChallengeId| self.entries.get(id).map(Entry::duty);
         dirty.iter().map(|id| (*id, duty(id))).collect()
     }
 
-    /// Changes that were not written are to be.
+    /// Marks changes as still to be written.
     pub(super) fn not_written(&mut self, ids: HashSet<ChallengeId>) {
         self.dirty.extend(ids);
     }
 
-    /// What is to be told since it was last asked.
+    /// Takes the events since the last call.
     pub(super) fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
     }
 
-    /// All duties, by deadline.
+    /// Returns all duties, by deadline.
     pub(super) fn duties(&self) -> Vec<ChallengeDuty> {
         let anchor = self.at.map(|_| self.newest_anchor);
         let duties = self.entries.values();
         duties.map(|entry| entry.as_duty(anchor)).collect()
     }
 
-    /// The nearest deadline of those that ask for a chunk under a root.
+    /// Returns the nearest deadline of the challenges of a chunk under a root.
     pub(super) fn deadline_of(
         &self,
         bucket: BucketId,
@@ -451,7 +451,7 @@ impl Book {
         entries.any(|entry| entry.challenge.bucket_id == bucket)
     }
 
-    /// What was counted, and what is of now.
+    /// Returns the counters and the current gauges.
     pub(super) fn statistics(&self) -> ChallengeStatistics {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (in_flight, bytes_in_flight) = self.in_flight();

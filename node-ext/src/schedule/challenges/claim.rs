@@ -1,44 +1,41 @@
-//! The two answers that are no proof, and when they may be given. Pure: all
-//! that is looked at is handed in.
+//! The rules for claims: the two answers that are no proof, and when they may be submitted. Pure.
 //!
-//! A proof stands on bytes that nobody can change. `Deleted` and `Superseded`
-//! stand on the bucket's state in the very block that includes the answer, and
-//! anyone who sees the answer in the pool may change that state first, with a
-//! higher tip. What no longer holds then costs the whole stake at once. So:
+//! A proof depends on bytes that nobody can change. `Deleted` and `Superseded` depend on the
+//! bucket's state in the very block that includes the answer, and anyone who sees the answer in the
+//! pool may change that state first, with a higher tip. A claim that no longer holds costs the
+//! whole stake at once. So:
 //!
 //! 1. A proof is tried first, and again at each block until the deadline.
-//! 2. A claim is made in the last blocks only: before that it could lose what a
-//!    disk that is mounted, or a backup, still saves.
-//! 3. It is made only where the chain itself judged it beforehand and would
-//!    take it; a chain that does not judge gets none.
-//! 4. It is made only where nobody can undo it, as far as the chain's rules say:
+//! 2. A claim is submitted in the last blocks only: an earlier one could lose what mounting a disk
+//!    or restoring a backup would still save.
+//! 3. It is submitted only if the chain itself judged it beforehand and would accept it; a chain
+//!    that does not judge gets none.
+//! 4. It is submitted only if nobody can undo it under the chain's rules:
 //!
-//! | claim | is undone by | and is given without being told to |
+//! | claim | is undone by | and is submitted without the operator's consent |
 //! |-------|--------------|-------------|
-//! | `Deleted` | another admin, who takes the signer off the members | where the signer is the only admin: nobody else can, and one who signed a deletion rarely turns on it |
-//! | `Superseded` | a checkpoint of the challenged commitment, or of any other that does not hold the leaf | where no checkpoint can be brought: fewer primary providers have a key than must sign |
+//! | `Deleted` | another admin, who takes the signer off the members | if the signer is the only admin: nobody else can, and a signer of a deletion rarely revokes it |
+//! | `Superseded` | a checkpoint of the challenged commitment, or of any other that does not hold the leaf | if no checkpoint can be submitted: fewer primary providers have a key than must sign |
 //!
-//! An only admin can still undo its own deletion: it makes a second admin, who
-//! takes the first off, both in front of the answer. Only the signer can do
-//! that, in the last blocks alone, when silence loses as well.
+//! A sole admin can still undo its own deletion: it makes a second admin, who removes the first,
+//! both in front of the answer. Only the signer can do that, and only in the last blocks, when
+//! silence loses as well.
 //!
-//! For a checkpoint `min_providers` signatures of primary providers are enough,
-//! old ones as well as new ones, sent by anybody. Ours over the challenged
-//! commitment exists, or there would be no challenge; those of the others have
-//! to be assumed, since clients collect them all, and since a provider may sign
-//! whatever it likes. A frozen bucket keeps out what starts before it is frozen,
-//! and so perhaps the challenged commitment, but not a shorter one of the frozen
-//! tree, which does not hold the leaf. `extend_checkpoint` adds signers, and
-//! changes neither root nor range. What admins and new primary providers do
-//! together is beyond any rule: they can always bring another checkpoint. That
-//! leaves next to nothing for `Superseded`.
+//! A checkpoint needs `min_providers` signatures of primary providers; old ones count as well as
+//! new ones, and anybody may send them. Ours over the challenged commitment exists, or there would
+//! be no challenge. Those of the others have to be assumed, since clients collect them all, and
+//! since a provider may sign whatever it likes. A frozen bucket rejects commitments that start
+//! before the freeze, and so perhaps the challenged one, but not a shorter one of the frozen tree,
+//! which does not hold the leaf. `extend_checkpoint` adds signers and changes neither root nor
+//! range. No rule covers admins who conspire with new primary providers: they can always submit
+//! another checkpoint. That leaves next to nothing for `Superseded`.
 //!
-//! 5. Where they can undo it, the claim is a gamble: lost if the challenger
-//!    watches the pool, won if not. Silence loses in any case, but only at the
-//!    deadline, and a proof may come until then. So the gamble is the operator's
-//!    ([`ChallengeConfig::claim_at_risk`](super::ChallengeConfig::claim_at_risk)).
-//!    Where no proof can ever come, as for a slot that only pads a tree, there
-//!    is nothing to wait for, and it is taken without asking.
+//! 5. If they can undo it, the claim is a gamble: lost if the challenger watches the pool, won if
+//!    not. Silence loses in any case, but only at the deadline, and a proof may come until then. So
+//!    the gamble is the operator's
+//!    ([`ChallengeConfig::claim_at_risk`](super::ChallengeConfig::claim_at_risk)). If no proof can
+//!    ever come, as for a padding slot, there is nothing to wait for, and the claim is submitted
+//!    without consent.
 
 use super::answer::NoProof;
 use crate::bucket::AuthorisedDeletion;
@@ -49,19 +46,19 @@ use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256, Sequence};
 use codec::Encode;
 use sp_core::{Pair, sr25519};
 
-/// How others can undo what a claim stands on.
+/// How others can undo the state that a claim depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Risk {
-    #[error("another admin can take the one who signed the deletion off the bucket's members")]
+    #[error("another admin can remove the signer of the deletion from the bucket's members")]
     OtherAdmin,
     #[error(
-        "anyone who holds {needed} signatures of primary providers can bring a checkpoint under which \
+        "anyone with {needed} signatures of primary providers can submit a checkpoint under which \
          it does not hold"
     )]
     OtherCheckpoint { needed: u32 },
 }
 
-/// An answer that holds by a bucket's state, and by nothing else.
+/// An answer whose validity depends on the bucket's on-chain state alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
     pub(super) response: ChallengeResponse,
@@ -69,7 +66,7 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// As operators read it.
+    /// Returns the name for log messages.
     pub(super) const fn name(&self) -> &'static str {
         match self.response {
             ChallengeResponse::Superseded => "a newer snapshot (`Superseded`)",
@@ -78,36 +75,36 @@ impl Claim {
     }
 }
 
-/// When claims may be made.
+/// The conditions for submitting claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Terms {
-    /// Whether the last blocks have begun.
+    /// True in the last blocks before the deadline.
     pub(super) is_time: bool,
-    /// Whether the operator takes the risk that others undo one.
+    /// True if the operator accepts that others may undo a claim.
     pub(super) at_risk: bool,
 }
 
-/// What is to be done without a proof.
+/// The decision when there is no proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Nothing yet.
+    /// Wait: the last blocks have not begun.
     Wait,
-    /// There is no answer.
+    /// No claim is valid.
     Nothing,
-    /// There is one, and others can undo it.
+    /// A claim is valid, but held back because others can undo it.
     Held(Claim),
-    /// To be given, if the chain would take it.
+    /// Submit the claim if the chain would accept it.
     Give(Claim),
 }
 
-/// What is to be done without a proof, with what holds by the chain's state.
+/// Decides what to do without a proof, given the claims that are valid on chain.
 pub(super) fn step(no_proof: &NoProof, terms: Terms, claims: Vec<Claim>) -> Step {
     if !terms.is_time {
         return Step::Wait;
     }
     let takes_risk = terms.at_risk || matches!(no_proof, NoProof::Never(_));
-    // One that stands before one that does not, and else the admin's word: a
-    // snapshot is easier to replace.
+    // Prefer a claim without risk; among equals the deletion, since a snapshot is easier to
+    // replace.
     match claims.into_iter().min_by_key(|claim| claim.risk.is_some()) {
         None => Step::Nothing,
         Some(claim) if claim.risk.is_none() || takes_risk => Step::Give(claim),
@@ -115,7 +112,7 @@ pub(super) fn step(no_proof: &NoProof, terms: Terms, claims: Vec<Claim>) -> Step
     }
 }
 
-/// All claims that hold by a bucket's state.
+/// Returns all claims that are valid under a bucket's on-chain state.
 pub(super) fn all(
     challenge: &OpenChallenge,
     bucket: &BucketInfo,
@@ -159,7 +156,7 @@ fn admins(bucket: &BucketInfo) -> usize {
         .count()
 }
 
-/// Whether any checkpoint of the bucket can be brought.
+/// Returns the risk of another checkpoint, if enough primary providers have a key to sign one.
 fn another_checkpoint(bucket: &BucketInfo) -> Option<Risk> {
     let primaries = bucket.primary_providers.iter();
     let able = primaries.filter(|primary| primary.key.is_some()).count();
@@ -168,7 +165,7 @@ fn another_checkpoint(bucket: &BucketInfo) -> Option<Risk> {
     can.then_some(Risk::OtherCheckpoint { needed })
 }
 
-/// Whether the chain would take a deletion for an answer about a sequence.
+/// Returns true if the chain would accept a deletion as the answer about a sequence.
 fn holds(
     deletion: &AuthorisedDeletion,
     id: BucketId,
@@ -185,8 +182,8 @@ fn holds(
         && is_signed(deletion, id, *new_root, *new_start_seq)
 }
 
-/// Whether an admin's signature is theirs over this deletion. Only sr25519 is
-/// checked, as where deletions are taken.
+/// Returns true if the admin's signature over this deletion is valid. Only sr25519 is checked, as
+/// it is when deletions are accepted.
 fn is_signed(deletion: &Deletion, id: BucketId, root: H256, start: Sequence) -> bool {
     let MultiSignature::Sr25519(signature) = &deletion.signature else {
         return false;

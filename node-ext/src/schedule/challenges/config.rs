@@ -1,61 +1,56 @@
-//! How challenges are answered: the defaults with their reasons, and the one
-//! place where they are checked.
+//! The configuration of the challenge worker: defaults with their reasons, and their validation.
 
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use std::time::Duration;
 
-/// Answers that are being made, or wait in the chain's pool, at once. A block
-/// takes about 14 full answers; so this keeps the pool ahead of two blocks.
+/// The maximum number of answers that are being made or wait in the pool. A block takes about 14
+/// full answers, so this keeps the pool two blocks ahead.
 pub const IN_FLIGHT: usize = 32;
 
-/// The most bytes of answers that are being made, or wait in the chain's pool:
-/// half of the 20 MB that a usual pool holds for everybody.
+/// The maximum bytes of answers that are being made or wait in the pool: half of the 20 MB that a
+/// usual pool holds for everybody.
 pub const BYTES_IN_FLIGHT: usize = 10 << 20;
 
-/// What an answer may take beside its chunk: peaks, two paths of at most 64
-/// siblings, the leaf, and what signing adds.
+/// The maximum bytes of an answer without its chunk: peaks, two paths of at most 64 siblings, the
+/// leaf, and the signature.
 pub(super) const BYTES_BESIDE_CHUNK: usize = 8 << 10;
 
-/// After so many anchor blocks an answer that is in no block is handed over
-/// again. An inclusion takes one or two, and finality about three more.
+/// After this many anchor blocks an answer that is in no block is submitted again. Inclusion takes
+/// one or two, and finality about three more.
 pub const RESUBMIT_AFTER: u32 = 8;
 
-/// An unanswered challenge is warned of when 1 / this of its time is left: half
-/// of 48 hours is time for somebody to come to work.
+/// A warning is logged when 1 / this of an unanswered challenge's time is left: half of 48 hours is
+/// time for an operator to come to work.
 pub const WARN_PART: u32 = 2;
 
-/// And is critical when 1 / this is left: 6 of 48 hours.
+/// The challenge becomes critical when 1 / this of its time is left: 6 of 48 hours.
 pub const CRITICAL_PART: u32 = 8;
 
-/// From this many anchor blocks before the deadline an answer without a proof may be given. An
-/// answer is included within two blocks; where the pool is busy it is handed
-/// over again after half of what was left, so that 20 leave three tries, at 20,
-/// 10 and 5. Anchors may jump by four or five in a block where they are a relay
-/// chain's: even then there are two. More would give up time in which a proof
-/// may still come.
+/// From this many anchor blocks before the deadline a claim may be submitted. An answer is included
+/// within two blocks. If the pool is busy it is submitted again after half of the remaining time,
+/// so 20 leave three tries, at 20, 10 and 5. A relay chain's anchors may jump by four or five in a
+/// block: even then there are two tries. A larger value would give up time in which a proof may
+/// still come.
 pub const CLAIM_WITHIN: u32 = 20;
 
-/// Where the time for an answer is short, as on chains for development, no more
-/// than 1 / this of it.
+/// At most 1 / this of the challenge period, where the period is short, as on development chains.
 pub(super) const CLAIM_PART: u32 = 4;
 
-/// After so long without a new finalized block that was read, the chain is not
-/// followed: 30 blocks. Finality lags by a few, and stands still by more only
-/// where something is wrong.
+/// Without a new finalized block for this long, the chain counts as not followed: 30 blocks.
+/// Finality lags by a few blocks; a longer gap means that something is wrong.
 pub const STALE_AFTER: Duration = Duration::from_secs(180);
 
-/// Before a chain that was lost is asked again, at first: as long as a node
-/// takes to restart a connection.
+/// The first pause before reconnecting: as long as a node takes to restart a connection.
 pub const RECONNECT_FIRST: Duration = Duration::from_millis(500);
 
-/// And at most: five blocks.
+/// The longest pause before reconnecting: five blocks.
 pub const RECONNECT_MOST: Duration = Duration::from_secs(30);
 
-/// What waits to be tried again is, after this long, where no block comes to
-/// say that time passes: one block's usual time.
+/// The interval at which waiting challenges are retried if no block shows that time passes: one
+/// block's usual time.
 pub const TICK: Duration = Duration::from_secs(6);
 
-/// How challenges are answered.
+/// The configuration of the challenge worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChallengeConfig {
     /// See [`IN_FLIGHT`].
@@ -70,9 +65,8 @@ pub struct ChallengeConfig {
     pub critical_part: u32,
     /// See [`CLAIM_WITHIN`].
     pub claim_within: u32,
-    /// Whether an answer that is no proof is given, in the last blocks, also
-    /// where others can change what it stands on before a block includes it.
-    /// Then it costs the stake as silence would; and a proof that comes after it
+    /// Submits a claim in the last blocks even if others can change the state that it depends on
+    /// before a block includes it. Such a claim costs the stake as silence would, and a later proof
     /// comes too late.
     pub claim_at_risk: bool,
     /// See [`STALE_AFTER`].
@@ -103,58 +97,56 @@ impl Default for ChallengeConfig {
     }
 }
 
-/// Why challenges cannot be answered so.
+/// Errors in a [`ChallengeConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChallengeConfigError {
-    /// Nothing would ever be answered.
+    /// No challenge would ever be answered.
     #[error("at least one answer must be allowed in flight: raise in_flight from 0")]
     NoneInFlight,
     /// A full answer would not fit.
-    #[error(
-        "{given} bytes in flight do not hold one answer of {needed}: raise bytes_in_flight to that"
-    )]
+    #[error("bytes_in_flight ({given}) does not fit one answer of {needed} bytes")]
     BytesInFlight {
-        /// What was given.
+        /// The configured value.
         given: usize,
-        /// What one answer may take.
+        /// The maximum bytes of one answer.
         needed: usize,
     },
-    /// The same answer would be handed over in each block.
+    /// The same answer would be submitted in each block.
     #[error("resubmit_after must be at least 1 anchor block")]
     ResubmitAtOnce,
-    /// A part of nothing.
+    /// The warning would come after the alarm, or never.
     #[error(
-        "warn_part ({warn}) must be at least 1 and no greater than critical_part ({critical}): the \
-         warning comes before the alarm"
+        "warn_part ({warn}) must be at least 1 and at most critical_part ({critical}): the warning \
+         comes before the alarm"
     )]
     Margins {
-        /// What was given for the warning.
+        /// The configured part for the warning.
         warn: u32,
-        /// What was given for the alarm.
+        /// The configured part for the alarm.
         critical: u32,
     },
-    /// A second try would find no block.
+    /// A second try would have no block left.
     #[error(
-        "claim_within ({given}) leaves no room for a second try: give {least} anchor blocks \
-         or more",
+        "claim_within ({given}) leaves no time for a second try: it must be at least {least} \
+         anchor blocks",
         least = LEAST_CLAIM_WITHIN
     )]
     ClaimWithin {
-        /// What was given.
+        /// The configured value.
         given: u32,
     },
-    /// It would ask without a pause.
+    /// The worker would poll without a pause.
     #[error(
-        "the pauses must be above zero, and reconnect_first no longer than reconnect_most: give \
-         both, tick and stale_after a longer time"
+        "reconnect_first, tick and stale_after must be above zero, and reconnect_first at most \
+         reconnect_most"
     )]
     Pauses,
 }
 
-/// Two tries, of two blocks each until one is included.
+/// Two tries of two blocks each until inclusion.
 const LEAST_CLAIM_WITHIN: u32 = 4;
 
-/// A configuration that has been checked.
+/// A validated configuration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Checked(ChallengeConfig);
 
@@ -243,7 +235,7 @@ mod tests {
             .into();
         for (reason, named) in reasons.iter().zip([
             "in_flight",
-            "do not hold one answer of 270336",
+            "one answer of 270336",
             "resubmit_after",
             "warn_part (9)",
             "claim_within (3)",

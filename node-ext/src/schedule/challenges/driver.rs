@@ -1,5 +1,5 @@
-//! The loop around the book: asks the chain, starts jobs, follows what was
-//! handed over, keeps the duties, and tells the book what came of each.
+//! The driver: an event loop that queries the chain, starts jobs, follows submitted extrinsics,
+//! records duties, and reports every result to the [`Book`].
 
 use super::book::{Book, Job, Scan, Trouble, Turn};
 use super::duty::Change;
@@ -20,66 +20,65 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Waits for a time; in tests, of a clock that they turn.
+/// Sleeps for a time; tests inject their own clock.
 pub(super) type Delay = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// What signing adds to a response, for the account of bytes in flight.
+/// Bytes that signing adds to a response, for the bound on bytes in flight.
 const SIGNING_BYTES: usize = 256;
 
-/// For so long an extrinsic is followed. Finality is a matter of minutes; from
-/// then on the book's patience alone decides.
+/// The longest time to follow an extrinsic. Finality takes minutes; after this time the
+/// resubmission delay alone decides.
 const FOLLOWED: Duration = Duration::from_secs(2 * 3_600);
 
-/// Something that has come about.
+/// An event of the loop.
 enum Event {
-    /// The chain was asked for its heads.
+    /// The subscription to finalized heads was made, or failed.
     Connected(Result<BoxStream<'static, Head>, ChainError>),
-    /// It is time to ask again.
+    /// The pause before reconnecting is over.
     Reconnect,
-    /// A finalized block was asked about, over the connection of that number.
+    /// A scan of a finalized block ended, on the connection of that number.
     Scanned(u64, Head, Result<(Scan, Vec<Missing>), ChainError>),
-    /// The best block was asked about, while none becomes final.
+    /// A read of the best block ended, while finality stands still.
     Glimpsed(u64, Result<(Head, Vec<OpenChallenge>), ChainError>),
-    /// An answer was handed over, with its size, or was not.
+    /// A job ended: with a ticket and the answer's size, or with an error.
     Answered(Job, Result<(Ticket, usize), Trouble>),
-    /// What a finalized block with an answer of ours came to.
+    /// The outcomes in a finalized block that includes an answer of ours.
     Outcomes(Result<Vec<Outcome>, ChainError>),
-    /// Changes were written, or were not.
+    /// A write of duties ended.
     Written(HashSet<ChallengeId>, Result<(), String>),
-    /// A while has passed.
+    /// The tick interval has passed.
     Tick,
 }
 
-/// What became of an extrinsic; `None` where its stream ends.
+/// The progress of an extrinsic; `None` at the end of its stream.
 type Step = (ChallengeId, Turn, Option<Progress>);
 
-/// The loop's state beside the book.
+/// The state of the loop; decisions are the book's.
 pub(super) struct Driver {
     parts: Parts,
     book: Arc<Mutex<Book>>,
-    /// Marked after each event.
+    /// Notified after each event.
     events: watch::Sender<()>,
-    /// All that somebody waits for.
+    /// All pending futures.
     work: FuturesUnordered<BoxFuture<'static, Event>>,
     followed: SelectAll<BoxStream<'static, Step>>,
     heads: Fuse<BoxStream<'static, Head>>,
-    /// Counts connections, so that what comes over one that is lost is not taken
-    /// for news.
+    /// Counts connections, so that late results of a lost one are ignored.
     connection: u64,
     /// Attempts to connect since the last scan.
     attempts: u32,
-    /// The newest head that is not scanned.
+    /// The newest head to scan.
     to_scan: Option<Head>,
-    /// One whose scan failed.
+    /// A head whose scan failed.
     not_scanned: Option<Head>,
     is_scanning: bool,
     is_writing: bool,
-    /// Whether writing is not known to fail just now.
+    /// False after a failed write, until the next tick.
     may_write: bool,
-    /// Whether a scan has come since the last tick.
+    /// True if a scan has ended since the last tick.
     is_fresh: bool,
     is_glimpsing: bool,
-    /// What scans go without.
+    /// The queries that currently fail in scans.
     failing: Failing,
 }
 
@@ -138,7 +137,7 @@ impl Driver {
         self.work.push(asked.boxed());
     }
 
-    /// The chain is lost, or not reached: it is asked again after a while.
+    /// Handles a lost or failed connection: reconnects after a pause.
     fn disconnected(&mut self, reason: &str) {
         self.heads = none();
         self.connection = self.connection.saturating_add(1);
@@ -149,17 +148,13 @@ impl Driver {
         let of_now = book.statistics();
         drop(book);
         let config = &self.parts.config;
-        // Doubled each time, up to the most.
+        // Exponential backoff up to the maximum.
         let doubled = 1u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
         let pause = config.reconnect_first.saturating_mul(doubled);
         let pause = pause.min(config.reconnect_most);
         self.attempts = self.attempts.saturating_add(1);
         if of_now.open == 0 {
-            tracing::warn!(
-                reason,
-                ?pause,
-                "the chain is not reached, and is asked again"
-            );
+            tracing::warn!(reason, ?pause, "the chain is not reachable; reconnecting");
         } else {
             tracing::error!(
                 reason,
@@ -167,7 +162,7 @@ impl Driver {
                 open = of_now.open,
                 nearest_deadline = of_now.anchor.saturating_add(of_now.nearest),
                 anchor = of_now.anchor,
-                "the chain is not reached while challenges are open: check the node and the \
+                "the chain is not reachable while challenges are open: check the node and the \
                  connection to it before the nearest deadline"
             );
         }
@@ -207,19 +202,19 @@ impl Driver {
             Event::Scanned(..) | Event::Glimpsed(..) => {}
             Event::Answered(job, result) => self.answered(job, result),
             Event::Outcomes(Ok(outcomes)) => self.book.lock().learn(&outcomes),
-            // The scans tell without it, only less precisely.
+            // Scans find it out as well, only less precisely.
             Event::Outcomes(Err(error)) => {
-                tracing::debug!(%error, "what became of an answer cannot be read");
+                tracing::debug!(%error, "the outcomes of a block cannot be read");
             }
             Event::Written(ids, written) => {
                 self.is_writing = false;
                 if let Err(error) = written {
                     tracing::error!(
                         error,
-                        "the duties in hand cannot be kept; the chain has them"
+                        "the duties cannot be written to the index; the chain still has them"
                     );
                     self.book.lock().not_written(ids);
-                    // A full disk is not asked without a pause.
+                    // Do not retry on a full disk without a pause.
                     self.may_write = false;
                 }
             }
@@ -228,7 +223,7 @@ impl Driver {
                 self.looked_at_the_clock();
                 if !std::mem::take(&mut self.is_fresh) {
                     self.book.lock().pass();
-                    // No newer block has made up for a scan that failed.
+                    // No newer block has replaced a scan that failed.
                     self.to_scan = self.to_scan.or(self.not_scanned.take());
                 }
                 self.wait(self.parts.config.tick, Event::Tick);
@@ -236,26 +231,26 @@ impl Driver {
         }
     }
 
-    /// The open challenges cannot be read.
+    /// Reports that the open challenges cannot be read.
     fn not_seen(&self, error: &ChainError) {
         let mut book = self.book.lock();
         book.not_scanned();
         let of_now = book.statistics();
         drop(book);
         if of_now.open == 0 {
-            tracing::warn!(%error, "the open challenges cannot be read, and are asked for again");
+            tracing::warn!(%error, "the open challenges cannot be read; trying again");
         } else {
             tracing::error!(
                 %error,
                 open = of_now.open,
                 nearest = of_now.nearest,
                 "the open challenges cannot be read while some are open: check the node, and that \
-                 Cairn is as new as the chain's runtime; they are asked for again"
+                 Cairn is as new as the chain's runtime; trying again"
             );
         }
     }
 
-    /// A while has passed: whether the chain is followed is told once.
+    /// Advances the clock, and reports once if the chain is no longer followed.
     fn looked_at_the_clock(&mut self) {
         let mut book = self.book.lock();
         let before = book.not_followed();
@@ -292,7 +287,7 @@ impl Driver {
         match result {
             Ok((ticket, bytes)) => {
                 self.book.lock().handed(id, turn, ticket.hash, bytes);
-                // Also where it is wanted no more: a block may include it.
+                // Even if it is no longer wanted: a block may still include it.
                 let over = (self.parts.delay)(FOLLOWED);
                 let steps = ticket.progress.take_until(over).map(Some);
                 let steps = steps.chain(stream::once(future::ready(None)));
@@ -317,7 +312,7 @@ impl Driver {
         }
     }
 
-    /// Starts whatever may be started by now.
+    /// Starts all work that can start now.
     fn go_on(&mut self) {
         if let Some(head) = self.to_scan.take_if(|_| !self.is_scanning) {
             self.is_scanning = true;
@@ -330,7 +325,7 @@ impl Driver {
         let mut book = self.book.lock();
         for job in book.jobs() {
             let answered = answer(self.parts.clone(), self.book.clone(), job);
-            // One that breaks off is that challenge's trouble, and no other's.
+            // A panic affects only its own challenge.
             let answered = AssertUnwindSafe(answered).catch_unwind().map(|ended| {
                 ended.unwrap_or_else(|panic| Err(Trouble::Passing(broke_off(&*panic))))
             });
@@ -359,7 +354,7 @@ async fn write(parts: Parts, changes: Vec<Change>) -> Event {
     Event::Written(ids, parts.log.write(changes).await)
 }
 
-/// Makes an answer and hands it over.
+/// Makes an answer and submits it.
 async fn answer(
     parts: Parts,
     book: Arc<Mutex<Book>>,

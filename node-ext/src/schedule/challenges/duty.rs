@@ -1,9 +1,8 @@
-//! The duty that a challenge lays on its provider, as it is kept over a restart.
+//! The record of an open challenge that survives a restart.
 //!
-//! What is open is the chain's to say, at each scan. The rows add what the chain
-//! does not know: what was handed over and when, and why somebody was alarmed.
-//! So a row that cannot be read is dropped, and the next scan tells of its
-//! challenge again.
+//! Each scan reads from the chain what is open. The rows add what the chain does not know: what was
+//! submitted and when, and the reason of an alarm. An unreadable row is dropped, and the next scan
+//! finds its challenge again.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -19,41 +18,41 @@ use cairn_primitives::onchain::OpenChallenge;
 use codec::{Decode, DecodeAll, Encode};
 use std::sync::Arc;
 
-/// The longest row that is decoded: a challenge takes 150 bytes, and a
-/// character of a reason up to 4.
+/// The maximum length of a row: a challenge takes 150 bytes, and each character of a reason up to
+/// 4.
 const ROW_BYTES: usize = 2_048;
 
-/// The characters that are kept of a reason: it is for who asks after a restart.
+/// The maximum number of characters of a stored reason, which is shown after a restart.
 const REASON_LENGTH: usize = 400;
 
-/// How far a duty has come.
+/// The progress of a duty.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) enum DutyState {
-    /// The chain has told of it.
+    /// The challenge was read from the chain.
     #[codec(index = 0)]
     Seen,
-    /// An answer was handed over.
+    /// An answer was submitted.
     #[codec(index = 1)]
     Submitted {
-        /// The extrinsic.
+        /// The extrinsic's hash.
         extrinsic: H256,
-        /// The anchor block of the best block at that moment.
+        /// The best block's anchor block at submission.
         anchor: u32,
     },
-    /// It cannot be answered as things are.
+    /// The challenge cannot be answered as things are.
     #[codec(index = 2)]
     Alarmed {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// A challenge that is to be answered, and what was done about it.
+/// An open challenge and the progress of its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Duty {
     pub(super) challenge: OpenChallenge,
     pub(super) state: DutyState,
-    /// Answers that were handed over so far.
+    /// The number of answers submitted so far.
     pub(super) attempts: u32,
 }
 
@@ -68,18 +67,18 @@ impl Duty {
 
     fn parse(name: &[u8], row: &[u8]) -> Result<Self, &'static str> {
         if row.len() > ROW_BYTES {
-            return Err("it is longer than any row");
+            return Err("it exceeds the maximum length");
         }
         let duty = Self::decode_all(&mut &*row).map_err(|_| "it cannot be decoded")?;
         if name_of(duty.challenge.id) == name {
             Ok(duty)
         } else {
-            Err("it is another challenge's than its name says")
+            Err("its key names another challenge")
         }
     }
 }
 
-/// A duty's name in the index: by deadline, as they are due.
+/// Returns the key of a duty in the index, which sorts by deadline.
 fn name_of(id: ChallengeId) -> [u8; 6] {
     let mut name = [0; 6];
     name[..4].copy_from_slice(&id.deadline.to_be_bytes());
@@ -87,17 +86,17 @@ fn name_of(id: ChallengeId) -> [u8; 6] {
     name
 }
 
-/// A change to what is kept; without a duty, it is gone.
+/// A change to a stored duty; `None` removes it.
 pub(super) type Change = (ChallengeId, Option<Duty>);
 
-/// Where duties are kept.
+/// The storage of duties.
 #[async_trait]
 pub(super) trait DutyLog: Send + Sync + 'static {
-    /// Writes changes, all or none, durably.
+    /// Writes changes atomically and durably.
     async fn write(&self, changes: Vec<Change>) -> Result<(), String>;
 }
 
-/// Duties in the Global Index.
+/// Stores duties in the Global Index.
 pub(super) struct IndexLog {
     provider: Arc<Provider>,
 }
@@ -107,7 +106,7 @@ impl IndexLog {
         Self { provider }
     }
 
-    /// What is kept. Rows that cannot be read are removed.
+    /// Reads the stored duties and removes unreadable rows.
     pub(super) fn load(&self) -> Result<Vec<Duty>, IndexError> {
         let index = self.provider.index();
         let (mut duties, mut damaged) = (Vec::new(), Vec::new());
@@ -117,7 +116,8 @@ impl IndexLog {
                 Err(fault) => {
                     tracing::warn!(
                         name = %hex::encode(&name), fault,
-                        "the row of a challenge cannot be read, and is dropped: the chain is asked"
+                        "dropping the unreadable row of a challenge; the next scan reads it from \
+                         the chain"
                     );
                     damaged.push((name, None));
                 }

@@ -1,4 +1,4 @@
-//! Proofs out of a provider's buckets, on threads that may block.
+//! Makes proofs from a provider's buckets on blocking threads.
 
 use super::answer::{NoProof, Prover};
 use crate::bucket::{Answer, At, AuthorisedDeletion, Bucket};
@@ -10,7 +10,7 @@ use cairn_primitives::BucketId;
 use cairn_primitives::onchain::OpenChallenge;
 use std::sync::Arc;
 
-/// A provider that is asked for proofs.
+/// The [`Prover`] over a provider's buckets.
 pub(super) struct ProviderProver {
     provider: Arc<Provider>,
 }
@@ -20,7 +20,7 @@ impl ProviderProver {
         Self { provider }
     }
 
-    /// Asks the provider where waiting and reading disturb nobody.
+    /// Runs a query on a blocking thread.
     async fn ask<T: Send + 'static>(
         &self,
         what: impl FnOnce(&Provider) -> Result<T, ProviderError> + Send + 'static,
@@ -41,7 +41,7 @@ impl Prover for ProviderProver {
             root: challenge.mmr_root,
             tree: challenge.start_seq,
         };
-        // Quarantine stops writes; a proof is tried, and verified as any other.
+        // Quarantine stops writes only; a proof is still tried, and verified as usual.
         self.ask(move |provider| provider.answer(id, at, location))
             .await
     }
@@ -52,7 +52,7 @@ impl Prover for ProviderProver {
             Ok(lease.run(Bucket::deletions)?)
         });
         read.await.unwrap_or_else(|error| {
-            tracing::warn!(%bucket, %error, "what admins had deleted of a bucket cannot be read");
+            tracing::warn!(%bucket, %error, "the deletions that admins authorised cannot be read");
             Vec::new()
         })
     }
@@ -96,7 +96,7 @@ impl NoProof {
             | ProveError::NoSuchLeaf { .. }
             | ProveError::NoSecondDialect { .. }
             | ProveError::SpPlan { .. } => Self::Impossible(reason),
-            // A slot that only pads a chunk tree, and a tree of another shape.
+            // A padding slot, and a tree whose shape the chain cannot verify.
             ProveError::NoSuchChunk { .. } | ProveError::Unprovable { .. } => Self::Never(reason),
             ProveError::MissingNode { .. }
             | ProveError::MissingLeaf { .. }

@@ -1,8 +1,8 @@
-//! What is asked of one finalized block.
+//! Reads from one finalized block what the tracker needs.
 //!
-//! Answering takes the open challenges, and what the chain holds providers to.
-//! The rest tells better what became of them, and is gone without: a runtime
-//! that has changed it, or has it no more, must not hide a challenge.
+//! Answering needs the open challenges and the chain's limits. Everything else only explains better
+//! how challenges ended, and is optional: a runtime that changed or removed it must not hide a
+//! challenge.
 
 use super::book::Scan;
 use crate::chain::{ChainClient, ChainError, Head};
@@ -10,11 +10,10 @@ use cairn_primitives::onchain::Limits;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The parts that a scan went without, and why.
+/// A query that failed in a scan, with the error.
 pub(super) type Missing = (&'static str, ChainError);
 
-/// All that the book asks of a finalized block. Limits that cannot be read are
-/// taken to be those of the block before.
+/// Reads a finalized block. If its limits cannot be read, those of the previous block are assumed.
 pub(super) async fn scan(
     chain: Arc<dyn ChainClient>,
     head: Head,
@@ -33,14 +32,14 @@ pub(super) async fn scan(
     let limits = match (limits, known) {
         (Ok(limits), _) => limits,
         (Err(error), Some(known)) => {
-            missing.push(("what the chain holds providers to", error));
+            missing.push(("limits", error));
             known
         }
         (Err(error), None) => return Err(error),
     };
-    let provider = or_missing(provider, "the provider's own row", &mut missing);
-    let outcomes = or_missing(outcomes, "what became of challenges", &mut missing);
-    let best = or_missing(best, "the best block", &mut missing);
+    let provider = or_missing(provider, "provider", &mut missing);
+    let outcomes = or_missing(outcomes, "outcomes", &mut missing);
+    let best = or_missing(best, "best head", &mut missing);
     let lost = provider.map(|provider| provider.map_or(0, |provider| provider.lost));
     let scan = Scan {
         head,
@@ -61,14 +60,14 @@ fn or_missing<T>(
     asked.map_err(|error| missing.push((what, error))).ok()
 }
 
-/// What scans go without for now, so that each is told once.
+/// The queries that currently fail in scans, so that each is reported once.
 #[derive(Default)]
 pub(super) struct Failing(BTreeMap<&'static str, ChainError>);
 
 impl Failing {
-    /// Takes what the last scan went without.
+    /// Applies the failed queries of the last scan.
     pub(super) fn note(&mut self, missing: Vec<Missing>) {
-        // What passes is not worth a line: the next scan has it.
+        // A transient failure is not worth a line: the next scan makes up for it.
         let missing: BTreeMap<_, _> = missing
             .into_iter()
             .filter(|(_, error)| !error.is_passing())
@@ -77,13 +76,13 @@ impl Failing {
             if !self.0.contains_key(what) {
                 tracing::error!(
                     what, %error,
-                    "the chain does not tell all that is asked; challenges are answered without"
+                    "the chain does not answer a query; challenges are answered without it"
                 );
             }
         }
         for what in self.0.keys() {
             if !missing.contains_key(what) {
-                tracing::info!(what, "the chain tells again what it did not");
+                tracing::info!(what, "the chain answers the query again");
             }
         }
         self.0 = missing;

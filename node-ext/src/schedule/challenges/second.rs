@@ -1,24 +1,22 @@
-//! A second node's word for a challenge, before an answer to it is handed over.
+//! Confirms a challenge with a second node before an answer is submitted.
 //!
-//! The node that is asked for challenges could name the leaf of another one: a
-//! proof of that leaf is true, and a wrong answer, which costs the stake at
-//! once. So where a second node is named it has to know the same challenge. What
-//! it does not, waits, and is told:
+//! The first node could name another challenge's leaf: a proof of that leaf is valid, but a wrong
+//! answer, which costs the stake at once. So a configured second node must know the same challenge.
+//! Otherwise the answer waits, and the operator is warned:
 //!
-//! - A second node that is not reached, or does not know of the challenge,
-//!   holds an answer up until the deadline is near, and no longer: a node that
-//!   is down must not cost the stake, and an answer to a challenge that there
-//!   is not costs a fee only.
-//! - One that has another challenge under that name holds it up until the last
-//!   blocks. Then one of the two lies, and silence loses for certain. The first
-//!   is believed: it is to be the operator's own, and the answer goes to it.
+//! - A second node that is unreachable, or does not know the challenge, delays an answer until the
+//!   deadline is near, and no longer: a node that is down must not cost the stake, and an answer to
+//!   a challenge that does not exist costs a fee only.
+//! - A second node that has another challenge under that id delays the answer until the last
+//!   blocks. Then one of the two lies, and silence loses for certain. The first is believed: it
+//!   should be the operator's own, and the answer goes to it.
 
 use super::answer::of_chain;
 use super::book::{Job, Trouble};
 use crate::chain::{ChainClient, ChainError};
 use cairn_primitives::onchain::OpenChallenge;
 
-/// The word of a second node about a challenge.
+/// A second node's view of a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Word {
     Same,
@@ -27,7 +25,7 @@ enum Word {
     Silent(ChainError),
 }
 
-/// Whether an answer may be handed over, as far as the second node goes.
+/// Returns an error if the second node holds the answer back.
 pub(super) async fn agrees(second: &dyn ChainClient, job: &Job) -> Result<(), Trouble> {
     let word = ask(second, &job.challenge).await;
     let (is_near, is_last) = (job.is_near, job.claims.is_time);
@@ -40,28 +38,30 @@ pub(super) async fn agrees(second: &dyn ChainClient, job: &Job) -> Result<(), Tr
     if goes {
         tracing::error!(
             %bucket, deadline = id.deadline, index = id.index, second = ?word,
-            "the second node does not agree to a challenge, whose deadline is near: it is answered \
-             by the first one's word"
+            "the second node does not confirm a challenge whose deadline is near; answering as the \
+             first node says"
         );
         return Ok(());
     }
     Err(match word {
         Word::Other => Trouble::Alarm(
-            "the second node has another challenge of this name, so that one of the two lies: it \
-             is not answered before the last blocks. Find out which of them is on the chain"
+            "the second node has another challenge under this id, so one of the two nodes lies: it \
+             is not answered before the last blocks. Find out which challenge is on the chain"
                 .into(),
         ),
         Word::Silent(error) => match of_chain(error) {
             Trouble::Passing(reason) => {
-                Trouble::Passing(format!("the second node is asked first: {reason}"))
+                Trouble::Passing(format!("the second node must confirm it first: {reason}"))
             }
             _ => Trouble::Alarm(
-                "the second node cannot tell of challenges, and is asked first: name another one"
+                "the second node must confirm it first, but cannot list challenges: configure \
+                 another node"
                     .into(),
             ),
         },
         Word::Same | Word::Unknown => Trouble::Passing(
-            "the second node does not know of this challenge, and is asked first: is it in sync?"
+            "the second node must confirm it first, but does not know this challenge: is it in \
+             sync?"
                 .into(),
         ),
     })

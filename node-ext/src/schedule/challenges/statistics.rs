@@ -1,85 +1,81 @@
-//! What answering challenges comes to, for operators and their dashboards.
+//! Statistics of challenges, for operators and dashboards.
 
 use crate::metrics::{Reading, Readings, Source};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// Counts of challenges, all since the process began but for the last seven,
-/// which are of now.
+/// Statistics of challenges: counters since the process began, and seven gauges at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChallengeStatistics {
-    /// Challenges that the chain told of.
+    /// Challenges seen on chain.
     pub asked: u64,
-    /// Challenges for which an answer was handed over.
+    /// Challenges for which an answer was submitted.
     pub answered: u64,
-    /// Answers that were handed over again.
+    /// Answers that were submitted again.
     pub resubmitted: u64,
-    /// Challenges that were answered well.
+    /// Challenges that were defended.
     pub defended: u64,
     /// Challenges that were lost.
     pub lost: u64,
-    /// Challenges whose deadline passed while the process was away.
+    /// Challenges whose deadline passed while the provider did not run.
     pub unseen: u64,
-    /// Challenges that are open.
+    /// Open challenges.
     pub open: u64,
-    /// Challenges that the best block has and no finalized one, as far as is
-    /// known while finality stands still. They are not answered yet.
+    /// Challenges in the best block alone, while finality stands still. They are not answered yet.
     pub unsettled: u64,
-    /// Answers that are being made, or wait in the chain's pool.
+    /// Answers that are being made or wait in the pool.
     pub in_flight: u64,
-    /// Their bytes.
+    /// Total bytes of those answers.
     pub bytes_in_flight: u64,
-    /// Open challenges that somebody must see to.
+    /// Open challenges that need an operator.
     pub alarmed: u64,
-    /// Anchor blocks until the nearest deadline for which no block has an
-    /// answer; a challenge's whole time where there is none.
+    /// Anchor blocks until the nearest deadline without an answer in a block; the challenge period
+    /// if there is none.
     pub nearest: u64,
     /// The last finalized anchor block.
     pub anchor: u64,
 }
 
-/// Registers the statistics under the names that `cairn_challenges_` begins.
+/// Registers the statistics under names that begin with `cairn_challenges_`.
 pub(super) fn register_all(
     source: Source<ChallengeStatistics>,
     registry: &Registry,
 ) -> Result<(), PrometheusError> {
     let counters: [Reading<ChallengeStatistics>; 6] = [
-        ("asked_total", "Challenges that the chain told of", |s| {
-            s.asked
-        }),
+        ("asked_total", "Challenges seen on chain", |s| s.asked),
         (
             "answered_total",
-            "Challenges for which an answer was handed over",
+            "Challenges for which an answer was submitted",
             |s| s.answered,
         ),
-        ("resubmitted_total", "Answers handed over again", |s| {
+        ("resubmitted_total", "Answers submitted again", |s| {
             s.resubmitted
         }),
-        ("defended_total", "Challenges answered well", |s| s.defended),
+        ("defended_total", "Challenges defended", |s| s.defended),
         ("lost_total", "Challenges lost", |s| s.lost),
         (
             "unseen_total",
-            "Challenges whose deadline passed while the process was away",
+            "Challenges whose deadline passed while the provider did not run",
             |s| s.unseen,
         ),
     ];
     let gauges: [Reading<ChallengeStatistics>; 7] = [
-        ("open", "Challenges that are open", |s| s.open),
+        ("open", "Open challenges", |s| s.open),
         (
             "unsettled",
             "Challenges in the best block alone, while finality stands still",
             |s| s.unsettled,
         ),
-        ("in_flight", "Answers being made, or in the pool", |s| {
+        ("in_flight", "Answers being made or in the pool", |s| {
             s.in_flight
         }),
-        ("bytes_in_flight", "Bytes of those answers", |s| {
-            s.bytes_in_flight
-        }),
         (
-            "alarmed",
-            "Open challenges that somebody must see to",
-            |s| s.alarmed,
+            "bytes_in_flight",
+            "Bytes of answers being made or in the pool",
+            |s| s.bytes_in_flight,
         ),
+        ("alarmed", "Open challenges that need an operator", |s| {
+            s.alarmed
+        }),
         (
             "nearest_deadline_anchors",
             "Anchor blocks until the nearest deadline without an answer in a block",

@@ -1,5 +1,5 @@
-//! The scheduler against a scripted chain: single scenes, random weather, and
-//! real buckets on disk.
+//! Tests of the scheduler against a simulated chain: single scenarios, random faults, and real
+//! buckets on disk.
 
 mod alone;
 mod answers;

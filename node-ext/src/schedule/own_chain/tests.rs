@@ -1,4 +1,4 @@
-//! A base path that meets another chain than its own.
+//! A base path whose node serves another chain.
 
 use super::*;
 use crate::chain::scripted::{LIMITS, ScriptedChain};
@@ -29,7 +29,7 @@ async fn s2_a_base_path_refuses_another_chain_and_names_both() {
     drop(client);
     drop(provider);
 
-    // Over a restart, and whatever is asked first.
+    // The refusal survives a restart and covers every method.
     let provider = open(folder.path());
     let wrong = own(&other(), &provider, OnOtherChain::Refuse);
     let found = wrong.genesis().await.unwrap();
@@ -68,7 +68,7 @@ async fn s2_a_node_of_another_chain_that_takes_the_place_of_ours_is_not_followed
         matches!(refused, ChainError::OtherChain { .. }),
         "{refused}"
     );
-    // Nothing else is asked of it either.
+    // No other query is passed on either.
     let refused = client.buckets(H256::zero()).await.unwrap_err();
     assert!(
         matches!(refused, ChainError::OtherChain { .. }),
@@ -96,11 +96,11 @@ async fn s2_a_base_path_that_adopts_another_chain_forgets_what_the_old_one_told(
     for kind in [DutyKind::Challenge, DutyKind::Retention] {
         assert_eq!(index.duties(kind).unwrap(), []);
     }
-    // What was signed for the new chain's windows is not known.
+    // The signatures for the new chain's windows are unknown.
     let past = index.duties(DutyKind::Window).unwrap();
     assert_eq!(past, [(vec![], vec![0])]);
     assert_eq!(provider.longest_period(40), 40);
-    // Told to adopt its own chain again, it forgets nothing.
+    // Adopting its own chain again forgets nothing.
     let row = (b"7".to_vec(), Some(vec![1]));
     index.write_duties(DutyKind::Window, &[row]).unwrap();
     drop(client.finalized_heads().await.unwrap());

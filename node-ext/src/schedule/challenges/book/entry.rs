@@ -1,11 +1,11 @@
-//! One challenge in the book.
+//! One tracked challenge and the state of its answer.
 
 use super::news::{Fate, Level};
 use crate::schedule::challenges::duty::{Duty, DutyState};
 use cairn_primitives::H256;
 use cairn_primitives::onchain::OpenChallenge;
 
-/// A point in the course of events: they are counted, not timed.
+/// A point in logical time: events are counted, no clock is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment(pub(super) u64);
 
@@ -15,36 +15,35 @@ impl Moment {
     }
 }
 
-/// One time that a challenge was worked on; tells the results of one from those
-/// of another.
+/// Identifies one attempt at an answer, so that late results of another are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::schedule::challenges) struct Turn(pub(super) u64);
 
-/// Where an extrinsic is.
+/// The location of a submitted extrinsic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// In the pool, as far as is known.
+    /// In the pool, as far as known.
     Pool,
     /// In a block that is not final.
     Block(H256),
-    /// In a finalized block. After scans of so many more blocks with the
-    /// challenge still open, the answer has not taken effect.
+    /// In a finalized block. If the challenge is still open after `scans_left` more scanned blocks,
+    /// the answer had no effect.
     Final { scans_left: u8 },
-    /// Nobody says.
+    /// Not tracked any more.
     Unknown,
 }
 
 impl Place {
-    /// The scan that is under way may be of a block before that one.
+    /// Two, since a running scan may be of an earlier block.
     pub(super) const FINAL: Self = Self::Final { scans_left: 2 };
 }
 
-/// An answer that was handed over.
+/// A submitted answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Handed {
     pub(super) turn: Turn,
     pub(super) extrinsic: H256,
-    /// The anchor block of the best block at that moment.
+    /// The best block's anchor block at submission.
     pub(super) anchor: u32,
     pub(super) bytes: usize,
     pub(super) place: Place,
@@ -56,19 +55,19 @@ impl Handed {
     }
 }
 
-/// What is being done about a challenge.
+/// The state of the work on a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Work {
-    /// Nothing until a moment has come.
+    /// Idle until `from`.
     Waiting { from: Moment },
-    /// Somebody makes an answer; these bytes are set aside for it.
+    /// A job is making an answer; `bytes` are reserved for it.
     Making { turn: Turn, bytes: usize },
-    /// An answer was handed over.
+    /// An answer was submitted.
     Handed(Handed),
 }
 
-/// The anchor blocks of the last finalized block and of the best one, and
-/// whether the former is new.
+/// The anchor blocks of the last finalized and the best block; `is_new_block` is true if the
+/// finalized one was not scanned before.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     pub(super) finalized: u32,
@@ -76,22 +75,22 @@ pub(super) struct Seen {
     pub(super) is_new_block: bool,
 }
 
-/// A challenge, and how far its answer has come.
+/// A challenge and the progress of its answer.
 pub(super) struct Entry {
     pub(super) challenge: OpenChallenge,
     pub(super) work: Work,
-    /// Answers that were handed over.
+    /// The number of submitted answers.
     pub(super) attempts: u32,
-    /// Jobs that came to nothing since the last one that did not.
+    /// Failed jobs since the last successful one.
     pub(super) failures: u32,
-    /// Answers that the pool dropped.
+    /// The number of answers that the pool dropped.
     pub(super) drops: u32,
     pub(super) level: Level,
-    /// Why somebody must act.
+    /// The reason why an operator must act.
     pub(super) alarm: Option<String>,
-    /// Whether no proof can ever come.
+    /// True if no proof can ever exist.
     pub(super) is_unprovable: bool,
-    /// What a finalized block said of it.
+    /// How it ended, as read from a finalized block.
     pub(super) fate: Option<Fate>,
 }
 
@@ -110,7 +109,7 @@ impl Entry {
         }
     }
 
-    /// As an earlier process left it.
+    /// Restores an entry from the duty that an earlier process recorded.
     pub(super) fn restored(duty: Duty) -> Self {
         let work = match duty.state {
             DutyState::Submitted { extrinsic, anchor } => Work::Handed(Handed {
@@ -152,7 +151,7 @@ impl Entry {
         matches!(self.work, Work::Making { turn, .. } if turn == at)
     }
 
-    /// Nobody makes its answer any more, or follows it.
+    /// Resets the work after its driver panicked.
     pub(super) fn broke_off(&mut self, now: Moment) {
         match &mut self.work {
             Work::Making { .. } => self.work = Work::Waiting { from: now },
@@ -171,7 +170,7 @@ impl Entry {
         )
     }
 
-    /// What it takes of the pool, where it takes any.
+    /// Returns the bytes that it occupies of the in-flight bound, if any.
     pub(super) fn bytes_in_flight(&self) -> Option<usize> {
         match self.work {
             Work::Making { bytes, .. } => Some(bytes),
@@ -180,16 +179,15 @@ impl Entry {
         }
     }
 
-    /// Whether its answer has come to nothing, as a scan shows that still has
-    /// the challenge, and how. A scan of a block that was scanned before says
-    /// nothing new.
+    /// Returns the reason why the submitted answer must be regarded as failed, given a scan that
+    /// still lists the challenge. A repeated scan of the same block adds no evidence.
     pub(super) fn is_stuck(&mut self, seen: Seen, resubmit_after: u32) -> Option<String> {
         let deadline = self.challenge.id.deadline;
         let Work::Handed(handed) = &mut self.work else {
             return None;
         };
-        // Each further attempt waits longer, and none for more than half of
-        // the time that there was left: so there is always another one.
+        // Each further attempt waits longer, but never more than half of the remaining time: so
+        // there is always another one.
         let half = deadline.saturating_sub(handed.anchor) / 2;
         let doublings = self.attempts.saturating_sub(1).min(3);
         let (patience, now) = match &mut handed.place {
@@ -202,7 +200,7 @@ impl Entry {
                 let patience = resubmit_after.saturating_mul(1 << doublings);
                 (patience, seen.newest)
             }
-            // It only waits for finality.
+            // Only finality is missing.
             Place::Block(_) => (resubmit_after.saturating_mul(8), seen.finalized),
         };
         let waited = now.saturating_sub(handed.anchor);
@@ -211,39 +209,39 @@ impl Entry {
     }
 }
 
-/// How far the answer to a challenge has come.
+/// The progress of the answer to a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It waits to be worked on.
+    /// No work on it is running.
     Waiting,
-    /// It is being made.
+    /// The answer is being made.
     AtWork,
-    /// It was handed to the chain's pool, and is not known to be in a block.
+    /// The answer was submitted to the pool and is not known to be in a block.
     Submitted,
-    /// A block includes it that is not final yet.
+    /// A block that is not final yet includes the answer.
     InBlock,
-    /// A finalized block includes it, and no scan has been without it yet.
+    /// A finalized block includes the answer; a scan has yet to confirm that the challenge is gone.
     Finalized,
 }
 
-/// A challenge that is open, and what was done about it.
+/// An open challenge and the progress of its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChallengeDuty {
     /// The challenge.
     pub challenge: OpenChallenge,
-    /// Anchor blocks until its deadline, as of the best block that was heard of;
-    /// none before the first finalized one of a process.
+    /// Anchor blocks until its deadline, as of the newest known best block; `None` before the first
+    /// finalized block of a process.
     pub left: Option<u32>,
-    /// How far its answer has come.
+    /// The progress of the answer.
     pub stage: Stage,
-    /// The last extrinsic that was handed over, if it still may do.
+    /// The last submitted extrinsic, unless it has failed.
     pub extrinsic: Option<H256>,
-    /// Answers that were handed over so far.
+    /// The number of answers submitted so far.
     pub attempts: u32,
-    /// Why somebody must act, where nothing else helps.
+    /// The reason why an operator must act, if one must.
     pub alarm: Option<String>,
-    /// Whether no proof can ever come, as for a slot that only pads a tree: the
-    /// operator has to have another checkpoint brought.
+    /// True if no proof can ever exist, as for a padding slot: the operator must have another
+    /// checkpoint submitted.
     pub is_unprovable: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What became of a job, and of the answer that it handed over.
+//! The outcome of jobs and of the extrinsics that they submit.
 
 use super::entry::{Handed, Place, Turn, Work};
 use super::news::{Level, News};
@@ -7,11 +7,11 @@ use crate::chain::Progress;
 use cairn_primitives::H256;
 use cairn_primitives::challenge::ChallengeId;
 
-/// How often in a row something may fail before its pauses grow no more: the
-/// longest is of so many powers of two moments.
+/// After this many failures in a row the pauses stop growing: the longest is 2 to this power, in
+/// ticks.
 pub(super) const MOST_DOUBLINGS: u32 = 3;
 
-/// What fails so often in a row is no passing trouble: somebody must know.
+/// A transient failure that repeats this often in a row raises an alarm.
 pub(super) const MOST_PASSING: u32 = 5;
 
 fn pause(failures: u32) -> u64 {
@@ -19,15 +19,15 @@ fn pause(failures: u32) -> u64 {
 }
 
 impl Book {
-    /// Whether a job's answer is still wanted.
+    /// Returns true if the answer of this attempt is still wanted.
     pub(in crate::schedule::challenges) fn is_wanted(&self, id: ChallengeId, turn: Turn) -> bool {
         self.entries
             .get(&id)
             .is_some_and(|entry| entry.is_at_work(turn))
     }
 
-    /// A job's answer was handed over, and takes so many bytes. Whether it is
-    /// to be followed.
+    /// Records that a job submitted an answer of `bytes` bytes. Returns true if the attempt is
+    /// current.
     pub(in crate::schedule::challenges) fn handed(
         &mut self,
         id: ChallengeId,
@@ -67,7 +67,7 @@ impl Book {
         true
     }
 
-    /// A job came to nothing.
+    /// Records that a job has failed.
     pub(in crate::schedule::challenges) fn failed(
         &mut self,
         id: ChallengeId,
@@ -82,7 +82,7 @@ impl Book {
             return;
         }
         entry.failures = entry.failures.saturating_add(1);
-        // What somebody has to mend may be mended at any block.
+        // An operator may repair the cause at any block.
         let pause = match (&trouble, entry.level) {
             (_, Level::Critical) | (Trouble::Alarm(_), _) => 1,
             _ => pause(entry.failures),
@@ -129,8 +129,8 @@ impl Book {
         }
     }
 
-    /// What became of an extrinsic. Whether a finalized block includes it, whose
-    /// outcomes are then worth asking for.
+    /// Applies the progress of an extrinsic. Returns true if a finalized block includes it, whose
+    /// outcomes are then worth reading.
     pub(in crate::schedule::challenges) fn progressed(
         &mut self,
         id: ChallengeId,
@@ -157,8 +157,7 @@ impl Book {
                 self.news.push(News::Retracted { challenge });
             }
             Progress::Gone(reason) if handed.turn == turn && !handed.is_final() => {
-                // At once the first time; a pool that goes on dropping is not
-                // fed without a pause.
+                // Retry at once the first time, but not without a pause if the pool keeps dropping.
                 let pause = match entry.drops {
                     0 => 0,
                     drops => pause(drops),
@@ -175,7 +174,7 @@ impl Book {
         false
     }
 
-    /// An extrinsic's stream ended without saying what became of it.
+    /// Records that an extrinsic's stream ended without a final status.
     pub(in crate::schedule::challenges) fn lost_sight(&mut self, id: ChallengeId, turn: Turn) {
         if let Some(entry) = self.entries.get_mut(&id)
             && let Work::Handed(handed) = &mut entry.work

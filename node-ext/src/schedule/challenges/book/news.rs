@@ -1,10 +1,10 @@
-//! What the book has to tell, and how an operator reads it.
+//! The events of challenges, and their log lines.
 
 use cairn_primitives::H256;
 use cairn_primitives::challenge::SlashReason;
 use cairn_primitives::onchain::OpenChallenge;
 
-/// How near a deadline is that nothing in a block meets.
+/// How urgent a challenge is whose answer is in no block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::schedule::challenges) enum Level {
     Calm,
@@ -12,18 +12,18 @@ pub(in crate::schedule::challenges) enum Level {
     Critical,
 }
 
-/// What became of a challenge.
+/// How a challenge ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::schedule::challenges) enum Fate {
-    /// It was answered well.
+    /// The chain accepted the answer.
     Defended,
-    /// It was lost; the reason where the chain was heard to say it.
+    /// The challenge was lost; with the reason, if the chain's event was read.
     Lost(Option<SlashReason>),
-    /// Its deadline passed while nobody here was looking.
+    /// The deadline passed while the provider did not run or could not read the chain.
     Unseen,
 }
 
-/// Something to tell.
+/// Something that an operator should read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::schedule::challenges) enum News {
     Asked {
@@ -53,13 +53,13 @@ pub(in crate::schedule::challenges) enum News {
         left: u32,
         reason: String,
     },
-    /// No proof can ever come.
+    /// No proof can ever exist.
     Unprovable {
         challenge: OpenChallenge,
         left: u32,
         reason: String,
     },
-    /// The best block has it, and no finalized one does.
+    /// The challenge is in the best block and in no finalized one.
     Unsettled {
         challenge: OpenChallenge,
         left: u32,
@@ -77,8 +77,7 @@ pub(in crate::schedule::challenges) enum News {
     },
 }
 
-/// The fields that every line about a challenge has, so that they can be
-/// searched for, and then what is said.
+/// Logs with the fields that every line about a challenge has, so that they can be searched for.
 macro_rules! say {
     ($level:ident, $challenge:expr, $($rest:tt)*) => {
         tracing::$level!(
@@ -93,11 +92,11 @@ macro_rules! say {
 }
 
 impl News {
-    /// Writes it to the log.
+    /// Writes the event to the log.
     pub(in crate::schedule::challenges) fn log(&self) {
         match self {
             Self::Asked { challenge, left } => {
-                say!(info, challenge, left, "a challenge is to be answered");
+                say!(info, challenge, left, "new challenge");
             }
             Self::Handed {
                 challenge,
@@ -110,18 +109,18 @@ impl News {
                 ?extrinsic,
                 attempt,
                 left,
-                "the answer to a challenge is handed over"
+                "submitted an answer to a challenge"
             ),
             Self::Retracted { challenge } => say!(
                 warn,
                 challenge,
-                "the block with the answer to a challenge is retracted; the answer is watched"
+                "the block with the answer to a challenge was retracted; still tracking the answer"
             ),
             Self::Again { challenge, why } => say!(
                 warn,
                 challenge,
                 why,
-                "the answer to a challenge has not arrived, and is handed over again"
+                "the answer to a challenge was not included; submitting it again"
             ),
             Self::Trouble {
                 challenge,
@@ -132,7 +131,7 @@ impl News {
                 challenge,
                 left,
                 reason,
-                "a challenge cannot be answered just now, and is tried again"
+                "a challenge cannot be answered at present; trying again"
             ),
             Self::Alarm {
                 challenge,
@@ -143,8 +142,8 @@ impl News {
                 challenge,
                 left,
                 reason,
-                "A CHALLENGE CANNOT BE ANSWERED: see to its bucket before the deadline, or the \
-                 stake is lost; it is tried again until then"
+                "A CHALLENGE CANNOT BE ANSWERED: repair its bucket before the deadline, or the \
+                 stake is lost; retrying until then"
             ),
             Self::Unprovable {
                 challenge,
@@ -155,16 +154,16 @@ impl News {
                 challenge,
                 left,
                 reason,
-                "A CHALLENGE ASKS FOR WHAT NO BYTES CAN ANSWER, a fault of the chain's rules: have \
-                 any file stored in the bucket, so that a checkpoint of another root is brought; \
-                 in the last blocks before the deadline it is then claimed that this one is \
-                 superseded (docs/operating.md, \"Padding\")"
+                "A CHALLENGE CANNOT BE ANSWERED BY ANY PROOF, a defect of the chain's rules: store \
+                 any file in the bucket, so that a checkpoint of another root is submitted; in the \
+                 last blocks before the deadline this root is then claimed to be superseded \
+                 (docs/operating.md, \"Padding\")"
             ),
             Self::Unsettled { challenge, left } => say!(
                 error,
                 challenge,
                 left,
-                "a challenge is in the best block, and no block becomes final: it is answered when \
+                "a challenge is in the best block, but finality stands still: it is answered once \
                  its block is final; check the node and its peers"
             ),
             Self::Near {
@@ -177,7 +176,7 @@ impl News {
                 challenge,
                 left,
                 alarm,
-                "A DEADLINE IS NEAR and no block has the answer: check the bucket, the node's \
+                "A DEADLINE IS NEAR and no block includes the answer: check the bucket, the node's \
                  peers and its transaction pool"
             ),
             Self::Near {
@@ -190,13 +189,13 @@ impl News {
                 challenge,
                 left,
                 alarm,
-                "a challenge has waited long, and no block has its answer"
+                "a challenge has been open for long, and no block includes its answer"
             ),
             Self::Settled {
                 challenge,
                 fate: Fate::Defended,
                 attempts,
-            } => say!(info, challenge, attempts, "a challenge is defended"),
+            } => say!(info, challenge, attempts, "challenge defended"),
             Self::Settled {
                 challenge,
                 fate: Fate::Lost(reason),
@@ -206,7 +205,7 @@ impl News {
                 challenge,
                 ?reason,
                 attempts,
-                "A CHALLENGE IS LOST, and the stake with it"
+                "CHALLENGE LOST, and the stake with it"
             ),
             Self::Settled {
                 challenge,
@@ -216,8 +215,8 @@ impl News {
                 warn,
                 challenge,
                 attempts,
-                "a challenge's deadline has passed unseen: look at the provider's account on chain \
-                 whether it was lost"
+                "a challenge's deadline passed unobserved: check the provider's account on chain \
+                 for a loss"
             ),
         }
     }

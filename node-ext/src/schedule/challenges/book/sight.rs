@@ -1,4 +1,4 @@
-//! How well the chain is seen: whether what the book says is of now.
+//! Freshness: whether the tracked state is up to date with the chain.
 
 use super::{Book, News};
 use crate::chain::Head;
@@ -6,34 +6,34 @@ use cairn_primitives::challenge::ChallengeId;
 use cairn_primitives::onchain::OpenChallenge;
 use std::collections::BTreeMap;
 
-/// Why the chain is not followed. Tells nothing of how it is reached, since
-/// strangers may ask.
+/// Reasons why the chain is not followed. The texts reveal nothing about the connection, since
+/// strangers may read them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotFollowed {
-    /// There is no connection to it.
-    #[error("the chain is not reached")]
+    /// There is no connection to the chain.
+    #[error("the chain is not reachable")]
     NotReached,
-    /// It is reached, and its open challenges are not read.
+    /// The chain is reachable, but its open challenges cannot be read.
     #[error("the chain's open challenges cannot be read")]
     NotRead,
-    /// It is reached, and no finalized block of it was read yet.
+    /// The chain is reachable, but no finalized block has been read yet.
     #[error("no finalized block of the chain has been read yet")]
     NoBlock,
-    /// No block of it has become final for a while.
+    /// No new block has become final for a while.
     #[error("no new block of the chain has become final for {seconds} s")]
     StandsStill {
-        /// How long, at least.
+        /// The elapsed time in seconds, at least.
         seconds: u64,
     },
 }
 
 impl Book {
-    /// A while of the clock has passed.
+    /// Counts one tick of the clock.
     pub(in crate::schedule::challenges) fn tick(&mut self) {
         self.quiet = self.quiet.saturating_add(1);
     }
 
-    /// A finalized block cannot be read.
+    /// Records that a scan has failed.
     pub(in crate::schedule::challenges) fn not_scanned(&mut self) {
         self.is_blind = true;
     }
@@ -45,7 +45,7 @@ impl Book {
         let seconds = quiet.as_secs();
         match self.at {
             _ if !self.is_connected => Some(NotFollowed::NotReached),
-            // One that fails is made up for by the next.
+            // The next scan usually makes up for a failed one.
             _ if self.is_blind && quiet >= config.tick.saturating_mul(2) => {
                 Some(NotFollowed::NotRead)
             }
@@ -55,17 +55,17 @@ impl Book {
         }
     }
 
-    /// Whether finality has not come on for so long that the best block is to be
-    /// looked at as well.
+    /// Returns true if finality has stood still long enough that the best block must be read as
+    /// well.
     pub(in crate::schedule::challenges) fn is_quiet(&self) -> bool {
         const WHILES: u32 = 3;
         self.is_connected && self.at.is_some() && self.quiet >= WHILES
     }
 
-    /// What the best block says while finality stands still. It tells how near
-    /// deadlines are, and of challenges that are to come. Those are told of, and
-    /// not answered before they are final: on another fork the same name may be
-    /// another challenge's, for which the answer would be a wrong one.
+    /// Applies the best block while finality stands still. It tells how near deadlines are, and
+    /// which challenges are coming. These are reported, but not answered before they are final: on
+    /// another fork the same id may name another challenge, for which the answer would be wrong and
+    /// slashed.
     pub(in crate::schedule::challenges) fn glimpsed(
         &mut self,
         best: Head,
@@ -87,7 +87,7 @@ impl Book {
             }
         }
         self.unsettled = unsettled;
-        // Deadlines come nearer also where no finalized block says so.
+        // Deadlines approach even if no finalized block says so.
         if let Some((head, limits)) = self.at {
             self.look_after(head, limits, false);
         }

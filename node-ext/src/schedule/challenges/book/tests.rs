@@ -1,5 +1,5 @@
-//! The book against a naive one: whatever happens in whatever order, what it
-//! begins is what a plain list of what is open, sorted by deadline, would have.
+//! The tracker against a naive model: after any sequence of events it starts the same jobs as a
+//! plain list of the open challenges, sorted by deadline.
 
 use super::fate::MOST_PASSING;
 use super::*;
@@ -11,7 +11,7 @@ use cairn_primitives::{BucketId, ChunkIndex, H256, LeafIndex, Sequence};
 use proptest::prelude::*;
 
 const OURS: AccountId = AccountId([1; 32]);
-/// Bytes that are set aside for an answer that is being made.
+/// Bytes that are reserved for an answer in the making.
 const ONE: usize = 262_144 + BYTES_BESIDE_CHUNK;
 
 fn id(deadline: u32, index: u16) -> ChallengeId {
@@ -127,7 +127,7 @@ fn a_result_of_an_earlier_turn_changes_nothing() {
     book.failed(id(30, 0), first, Trouble::Alarm("no".into()));
     assert!(book.is_wanted(id(30, 0), second) && !book.is_wanted(id(30, 0), first));
     assert!(book.handed(id(30, 0), second, H256::zero(), 1));
-    // The first one's extrinsic is dropped, and the second one's is there.
+    // The first extrinsic is dropped; the second is still in the pool.
     let gone = Progress::Gone("usurped".into());
     book.progressed(id(30, 0), first, &gone);
     assert_eq!(book.duties()[0].stage, Stage::Submitted);
@@ -143,7 +143,7 @@ fn an_answer_that_is_final_and_has_no_effect_is_made_again() {
     book.handed(id(30, 0), turn, H256::zero(), 1);
     let block = H256::repeat_byte(1);
     assert!(book.progressed(id(30, 0), turn, &Progress::Finalized(block)));
-    // That scan may be of the block before.
+    // That scan may be of an earlier block.
     book.scanned(scan(2, [id(30, 0)]));
     assert_eq!(book.jobs(), []);
     book.scanned(scan(3, [id(30, 0)]));
@@ -178,7 +178,7 @@ fn what_became_of_a_challenge_is_told_by_outcomes_then_the_account_then_the_dead
         })
         .collect();
     let slashed = Fate::Lost(Some(SlashReason::Timeout));
-    // The account has one more than the outcomes say.
+    // The account lost one more than the outcomes say.
     assert_eq!(
         told,
         [
@@ -216,7 +216,7 @@ fn an_operator_is_warned_at_half_of_the_time_and_again_at_an_eighth_and_once_eac
         (5, Level::Critical),
     ];
     assert_eq!(levels, expected);
-    // Overdue, and the chain has not swept it: nothing more is begun.
+    // Overdue, but not yet swept by the chain: no job starts.
     book.scanned(scan(41, [id(40, 0)]));
     assert_eq!(book.jobs(), []);
 }
@@ -277,7 +277,7 @@ fn a_chain_that_was_made_anew_under_the_same_names_is_believed() {
 
 #[derive(Clone, Debug)]
 enum Move {
-    /// Anchor blocks pass, challenges come, and some of those that are open go.
+    /// Anchor blocks pass, challenges arrive, and some of the open ones end.
     Scan {
         anchors: u32,
         come: u8,
@@ -285,7 +285,7 @@ enum Move {
     },
     Pass,
     Connected(bool),
-    /// The n-th of those at work ends: handed over with so many bytes, or not.
+    /// The n-th running job ends: it submits an answer of N bytes, or fails.
     Handed {
         which: usize,
         bytes: usize,
@@ -294,7 +294,7 @@ enum Move {
         which: usize,
         alarm: bool,
     },
-    /// The n-th of those that were handed over goes on.
+    /// The n-th submitted answer progresses.
     Step {
         which: usize,
         step: u8,
@@ -316,8 +316,8 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(one, 1..120)
 }
 
-/// What the naive one knows: for each open challenge, the turn that is at work
-/// or was handed over, whether it waits for a later moment, and its bytes.
+/// The naive model's state: for each open challenge the attempt that is running or submitted,
+/// whether it waits for a later tick, and its bytes.
 #[derive(Default)]
 struct Naive {
     open: BTreeMap<ChallengeId, State>,
@@ -327,7 +327,7 @@ struct Naive {
 
 #[derive(Clone, Copy, PartialEq)]
 enum State {
-    /// Nothing is done, and it may or may not be time.
+    /// Idle; it may or may not be due.
     Idle,
     AtWork(Turn),
     Pool(Turn, usize),
@@ -418,8 +418,8 @@ proptest! {
                     }
                 }
             }
-            // Where an answer is now is the book's to say; the naive one copies
-            // the place, and judges what follows from it.
+            // The tracker alone knows where an answer is now; the model copies it and checks the
+            // consequences.
             for duty in book.duties() {
                 let id = duty.challenge.id;
                 let bytes = book.entries[&id].bytes_in_flight();
@@ -460,8 +460,8 @@ proptest! {
                 let most = if is_near { 3 * ONE + (3 * ONE).div_ceil(4) } else { 3 * ONE };
                 prop_assert!(bytes <= most || count_before == 0);
             }
-            // What is not begun has a later deadline than all that is, waits for
-            // its moment, or has no room.
+            // A challenge that is not started has a later deadline than all that are, waits for a
+            // later tick, or finds no capacity.
             if let Some(last) = jobs.last() {
                 let waiting = naive.open.iter().filter(|(_, state)| **state == State::Idle);
                 for (id, _) in waiting {
@@ -484,7 +484,7 @@ proptest! {
                     None => drop(kept.remove(&id)),
                 }
             }
-            // A process that begins now knows of each, and what was handed over.
+            // A process that starts now restores each, and the submitted extrinsics.
             let kept_ids: Vec<_> = kept.keys().copied().collect();
             let open: Vec<_> = naive.open.keys().copied().collect();
             prop_assert_eq!(kept_ids, open);

@@ -1,5 +1,5 @@
-//! Answering depends on nothing else: what is missing, breaks off or stands
-//! still beside it, and what is told of that.
+//! Answering needs no other part: missing queries, panics and stalled finality around it, and how
+//! they are reported.
 
 use super::play::*;
 use super::scenes::{ID, OTHER, challenged, number, play};
@@ -45,10 +45,7 @@ fn s15_a_proof_that_breaks_off_is_that_challenges_trouble_alone() {
     play.blocks(30);
     assert_eq!((play.defended(), play.lost()), (1, 0));
     let alarm = play.board().alarms()[0].alarm.clone().unwrap();
-    assert!(
-        alarm.contains("it broke off: as the test has it"),
-        "{alarm}"
-    );
+    assert!(alarm.contains("it panicked: as the test has it"), "{alarm}");
     play.prover.breaking.lock().clear();
     play.blocks(9);
     assert_eq!((play.defended(), play.lost()), (2, 0));
@@ -76,7 +73,7 @@ fn s12_a_chain_whose_finality_stands_still_is_not_followed() {
     for block in 1..=40 {
         play.chain.add_block();
         play.pass(BLOCK);
-        // 30 blocks of six seconds.
+        // 30 blocks of six seconds each.
         assert_eq!(play.board().follows_the_chain(), block < 30, "{block}");
     }
     let reason = play.board().not_followed().unwrap().to_string();
@@ -114,7 +111,7 @@ fn s12_what_only_the_best_block_has_is_told_and_not_answered() {
         0,
         "another fork may have another of its name"
     );
-    // Its block is final.
+    // Its block becomes final.
     play.blocks(2);
     let counted = play.board().statistics();
     assert_eq!((counted.unsettled, counted.defended), (0, 1));
@@ -135,8 +132,8 @@ fn s12_how_near_a_deadline_is_the_best_block_says() {
     assert!((20..=22).contains(&left), "{left}");
 }
 
-/// A second node that has another challenge under the first one's names, made
-/// by the same steps; or none.
+/// A second node that has another challenge under the first node's ids, made by the same steps; or
+/// none.
 fn another_chain(leaf: Option<u64>, play: &Play) -> ScriptedChain {
     let chain = ScriptedChain::new(LIMITS);
     while chain.best_head().anchor < play.chain.best_head().anchor {
@@ -177,11 +174,11 @@ fn s16_a_second_node_that_agrees_changes_nothing() {
 fn s16_where_a_second_node_has_another_challenge_of_that_name_the_answer_waits() {
     let (mut play, _other) = with_second(Some(3));
     play.ask(ID, play.commitment(ID), at(0), None);
-    // Until the last ten blocks.
+    // It waits until the last ten blocks.
     play.blocks(30);
     assert_eq!(number(&play).0, 0);
     let alarm = play.board().alarms()[0].alarm.clone().unwrap();
-    assert!(alarm.contains("another challenge of this name"), "{alarm}");
+    assert!(alarm.contains("another challenge under this id"), "{alarm}");
     play.blocks(5);
     assert_eq!((play.defended(), play.lost()), (1, 0));
 }

@@ -1,4 +1,4 @@
-//! Which answer is given, and when none is: one scene each.
+//! The choice of the answer, and the cases without one: one scenario each.
 
 use super::play::*;
 use super::scenes::{ID, OTHER, number, play};
@@ -23,7 +23,7 @@ fn a_bucket_that_fails_raises_the_alarm_at_once_and_the_others_go_on() {
     assert!(matches!(state, DutyState::Alarmed { .. }));
     play.blocks(10);
     assert_eq!(play.defended(), 1);
-    // Its operator puts it right before the deadline.
+    // The operator repairs it before the deadline.
     play.prover.faults.lock().clear();
     play.blocks(10);
     assert_eq!((play.defended(), play.lost()), (2, 0));
@@ -41,7 +41,7 @@ fn i5_a_wrong_proof_is_never_handed_over_whoever_made_it() {
         assert_eq!(number(&play).0, 0);
         let alarm = play.board().alarms()[0].alarm.clone().unwrap();
         assert!(alarm.contains("rule refuses"), "{alarm}");
-        // Whoever spoils it stops.
+        // The corruption stops.
         *play.prover.lies.lock() = false;
         play.blocks(8);
         assert_eq!((play.defended(), play.lost()), (1, 0));
@@ -61,7 +61,7 @@ fn i5_a_deletion_is_an_answer_only_if_an_admin_of_the_chain_signed_it_for_the_le
         (good, true),
         (deletion(ID, root, Sequence(1), &mallory), false),
         (deletion(OTHER, root, Sequence(1), &admin()), false),
-        // The leaf survives that one.
+        // The leaf survives that deletion.
         (deletion(ID, root, Sequence(0), &admin()), false),
         (other_root, false),
     ];
@@ -82,7 +82,7 @@ fn i5_a_deletion_is_an_answer_only_if_an_admin_of_the_chain_signed_it_for_the_le
 
 #[test]
 fn a_chain_that_would_slash_what_we_take_for_right_is_not_answered() {
-    // The chain hashes in another way than it said.
+    // The chain hashes differently from what it declared.
     let mut play = play();
     play.ask(ID, play.commitment(ID), at(0), None);
     let head = play.chain.add_block();

@@ -1,6 +1,6 @@
-//! The answers that are no proof: when they are given, and when they are not.
+//! Claims: when they are submitted, and when not.
 //!
-//! The chain here gives 40 anchor blocks, so that the last ones are 10.
+//! The challenge period here is 40 anchor blocks, so the last blocks are 10.
 
 use super::play::*;
 use super::scenes::{ID, OTHER, number, play};
@@ -12,11 +12,10 @@ use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::onchain::{MultiSigner, PrimaryProvider};
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, LeafIndex, Sequence};
 
-/// Anchor blocks from a challenge to the first at which a claim may be made.
+/// Anchor blocks from a challenge to the first block in which a claim may be submitted.
 const UNTIL_LAST: u32 = 30;
 
-/// Has the bucket's newest commitment as its snapshot, which others can replace
-/// or cannot.
+/// Sets a commitment as the bucket's snapshot, which others can or cannot replace.
 fn snapshot(play: &Play, id: BucketId, commitment: Commitment, is_replaceable: bool) {
     play.chain.edit(move |pallet| {
         let bucket = pallet.buckets.get_mut(&id).unwrap();
@@ -38,7 +37,7 @@ fn snapshot(play: &Play, id: BucketId, commitment: Commitment, is_replaceable: b
     });
 }
 
-/// An older commitment, which a newer snapshot covers.
+/// Returns an older commitment that a newer snapshot covers.
 fn superseded(play: &Play, is_replaceable: bool) -> Commitment {
     let old = play.commitment(ID);
     let newer = {
@@ -68,7 +67,7 @@ fn s8_nothing_but_a_proof_is_handed_over_before_the_last_blocks() {
         let old = superseded(&play, false);
         lose(&play, &fault);
         play.ask(ID, old, at(0), None);
-        // With all of its time left, and one by one from there.
+        // From the full period on, block by block.
         for _ in 0..UNTIL_LAST {
             play.block();
             assert_eq!(number(&play).0, 0, "{fault:?}");
@@ -88,7 +87,7 @@ fn s8_a_bucket_that_comes_back_is_proven_at_the_next_block() {
     play.ask(ID, old, at(0), None);
     play.blocks(20);
     assert_eq!(number(&play).0, 0);
-    // Its disk is mounted, with a third of the time gone by.
+    // Its disk is mounted with half of the time left.
     play.prover.faults.lock().clear();
     play.blocks(2);
     assert_eq!((play.defended(), play.lost()), (1, 0));
@@ -129,7 +128,7 @@ fn s8_a_deletion_is_held_back_where_another_admin_can_undo_it() {
             let bucket = pallet.buckets.get_mut(&ID).unwrap();
             let other = (AccountId([5; 32]), Role::Admin);
             bucket.members.extend((0..others).map(|_| other));
-            // Who only writes undoes nothing.
+            // A writer cannot undo it.
             bucket.members.push((AccountId([6; 32]), Role::Writer));
         });
         lose(&play, &faults()[0]);
@@ -171,7 +170,7 @@ fn s8_a_claim_is_judged_again_before_each_time_that_it_is_handed_over() {
     play.chain.with_pool(|pool| pool.delay = 40);
     play.block();
     assert_eq!(number(&play).0, 1);
-    // The pool loses it, and a checkpoint of the challenged root is there by then.
+    // The pool drops it, and by then there is a checkpoint of the challenged root.
     snapshot(&play, ID, old, false);
     play.chain.with_pool(|pool| {
         pool.drop_all(Some("dropped"));
@@ -182,7 +181,7 @@ fn s8_a_claim_is_judged_again_before_each_time_that_it_is_handed_over() {
     play.assert_nothing_wrong();
 }
 
-/// A leaf of three chunks, of which the fourth slot only pads the tree.
+/// Commits a leaf of three chunks, whose fourth slot is padding.
 fn padded(play: &Play) -> Commitment {
     let mut buckets = play.prover.buckets.lock();
     let bucket = buckets.get_mut(&ID).unwrap();
@@ -200,7 +199,7 @@ fn slot(chunk: u64) -> ChunkLocation {
 fn s18_a_padding_slot_is_alarmed_at_once_and_never_guessed() {
     let mut play = play();
     let commitment = padded(&play);
-    // Slots 0 to 2 are content, and 6 means 2; 3 and 7 are padding.
+    // Slots 0 to 2 are content, and 6 wraps to 2; 3 and 7 are padding.
     for chunk in [0, 2, 3, 6, 7] {
         play.ask(ID, commitment, slot(chunk), Some(20));
     }
@@ -220,7 +219,7 @@ fn s18_a_padding_slot_is_alarmed_at_once_and_never_guessed() {
 
 #[test]
 fn s18_a_padding_slot_is_answered_in_the_last_blocks_by_another_checkpoint() {
-    // Others can replace it, and as no proof can ever come, nothing is lost by it.
+    // Others can replace it, but since no proof can ever exist, nothing is lost by trying.
     for is_replaceable in [false, true] {
         let mut play = play();
         let commitment = padded(&play);
@@ -228,7 +227,7 @@ fn s18_a_padding_slot_is_answered_in_the_last_blocks_by_another_checkpoint() {
         play.ask(ID, commitment, slot(3), None);
         play.blocks(5);
         assert!(play.board().alarms()[0].is_unprovable);
-        // A leaf more, and a checkpoint of it.
+        // One more leaf, and a checkpoint of it.
         let newer = {
             let mut buckets = play.prover.buckets.lock();
             buckets.get_mut(&ID).unwrap().commit(vec![1])

@@ -1,8 +1,8 @@
-//! A stage for the scheduler: a scripted chain, buckets in memory, a clock that
-//! the test turns, and a process that can be killed and started again.
+//! The test harness of the scheduler: a simulated chain, buckets in memory, a clock that the test
+//! advances, and a process that can be killed and restarted.
 //!
-//! Everything runs on one thread and stops when nothing can go on, so that a
-//! test knows when the scheduler has done all it will.
+//! Everything runs on one thread until nothing can proceed, so a test knows when the scheduler is
+//! idle.
 
 use crate::bucket::{Answer, AuthorisedDeletion};
 use crate::chain::scripted::{Ask, MemoryBucket, ScriptedChain, ScriptedClient};
@@ -38,15 +38,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const OURS: AccountId = AccountId([1; 32]);
-/// A block's time.
+/// The block time.
 pub(super) const BLOCK: Duration = Duration::from_secs(6);
 
-/// A clock that stands still until it is turned.
+/// A clock that only the test advances.
 pub(super) struct Clock {
     now: Duration,
     waiting: Vec<(Duration, oneshot::Sender<()>)>,
     rng: ChaCha8Rng,
-    /// The longest that a call or a proof takes; drawn anew each time.
+    /// The maximum duration of a call or a proof; the actual one is random.
     pub(super) latency: Duration,
 }
 
@@ -63,7 +63,7 @@ fn delayed(clock: &SharedClock, time: Duration) -> BoxFuture<'static, ()> {
     over.map(|_| ()).boxed()
 }
 
-/// What somebody else does takes its time.
+/// Sleeps for a random time up to the latency.
 fn some_time(clock: &SharedClock) -> BoxFuture<'static, ()> {
     let time = {
         let mut clock = clock.lock();
@@ -76,15 +76,15 @@ fn some_time(clock: &SharedClock) -> BoxFuture<'static, ()> {
     delayed(clock, time)
 }
 
-/// Buckets in memory that answer, or fail as they are told.
+/// Buckets in memory that answer, or fail as instructed.
 pub(super) struct MemoryProver {
     clock: SharedClock,
     pub(super) buckets: Mutex<BTreeMap<BucketId, MemoryBucket>>,
     pub(super) faults: Mutex<BTreeMap<BucketId, NoProof>>,
     pub(super) deletions: Mutex<Vec<AuthorisedDeletion>>,
-    /// Buckets whose proofs break off.
+    /// Buckets whose proofs panic.
     pub(super) breaking: Mutex<BTreeSet<BucketId>>,
-    /// Whether answers are spoiled on their way.
+    /// If true, answers are corrupted.
     pub(super) lies: Mutex<bool>,
     pub(super) proofs: Mutex<u32>,
 }
@@ -123,12 +123,12 @@ impl Prover for MemoryProver {
     }
 }
 
-/// What a process keeps on disk.
+/// The duties that the process stores.
 pub(super) struct MemoryLog {
     clock: SharedClock,
     pub(super) kept: Mutex<BTreeMap<ChallengeId, Duty>>,
     pub(super) failing: Mutex<u32>,
-    /// How many of the next writes break off.
+    /// The number of next writes that panic.
     pub(super) breaking: Mutex<u32>,
 }
 
@@ -161,7 +161,7 @@ impl DutyLog for MemoryLog {
     }
 }
 
-/// A chain whose calls take their time.
+/// A chain client whose calls take time.
 struct Slow {
     clock: SharedClock,
     client: Arc<ScriptedClient>,
@@ -225,13 +225,13 @@ impl ChainClient for Slow {
     async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
         some_time(&self.clock).await;
         let ticket = self.client.submit(submission).await;
-        // Handed over, and the one who did may be killed before it knows.
+        // Submitted, but the process may be killed before it knows.
         some_time(&self.clock).await;
         ticket
     }
 }
 
-/// The stage.
+/// The test harness.
 pub(super) struct Play {
     pub(super) chain: ScriptedChain,
     pub(super) client: Arc<ScriptedClient>,
@@ -239,14 +239,14 @@ pub(super) struct Play {
     pub(super) log: Arc<MemoryLog>,
     pub(super) clock: SharedClock,
     pub(super) config: ChallengeConfig,
-    /// A second node, where one is named.
+    /// The second node, if one is configured.
     pub(super) second: Option<Arc<dyn ChainClient>>,
     pool: LocalPool,
     process: Option<(AbortHandle, ChallengeBoard)>,
 }
 
 impl Play {
-    /// A chain that knows the provider; nothing runs yet.
+    /// Creates a chain that knows the provider; nothing runs yet.
     pub(super) fn new(limits: Limits, seed: u64) -> Self {
         let chain = ScriptedChain::new(limits);
         chain.edit(|pallet| pallet.register(OURS, MultiSigner::Sr25519(OURS.0)));
@@ -285,7 +285,7 @@ impl Play {
         }
     }
 
-    /// A bucket with so many small leaves, of which the chain knows the admin.
+    /// Adds a bucket with N small leaves, whose admin the chain knows.
     pub(super) fn add_bucket(&self, id: BucketId, leaves: u8) {
         let profile = self.chain.best().limits.profile;
         let mut bucket = MemoryBucket::new(profile);
@@ -312,8 +312,8 @@ impl Play {
         self.prover.buckets.lock()[&id].commitment()
     }
 
-    /// Challenges a chunk of a commitment, due after `period` anchor blocks
-    /// where that is not the usual time.
+    /// Challenges a chunk of a commitment; due after `period` anchor blocks, or after the chain's
+    /// default.
     pub(super) fn ask(
         &self,
         bucket: BucketId,
@@ -331,7 +331,7 @@ impl Play {
         });
     }
 
-    /// Starts the process; what was kept is what it knows.
+    /// Starts the process with the stored duties.
     pub(super) fn start(&mut self) {
         let config = self.config.validate().unwrap();
         let clock = self.clock.clone();
@@ -358,7 +358,7 @@ impl Play {
         self.settle();
     }
 
-    /// Kills the process where it stands.
+    /// Kills the process at its current point.
     pub(super) fn kill(&mut self) {
         if let Some((handle, _)) = self.process.take() {
             handle.abort();
@@ -374,12 +374,12 @@ impl Play {
         &self.process.as_ref().unwrap().1
     }
 
-    /// Lets everything happen that can without time passing.
+    /// Runs everything that can run without time passing.
     pub(super) fn settle(&mut self) {
         self.pool.run_until_stalled();
     }
 
-    /// Lets time pass, each thing at its moment.
+    /// Advances time and fires each timer in order.
     pub(super) fn pass(&mut self, time: Duration) {
         self.settle();
         let until = self.clock.lock().now + time;
@@ -403,7 +403,7 @@ impl Play {
         }
     }
 
-    /// One block that is final at once, and its time.
+    /// Adds a block that is final at once, and advances time by a block.
     pub(super) fn block(&mut self) -> Head {
         let head = self.chain.advance();
         self.pass(BLOCK);
@@ -416,17 +416,17 @@ impl Play {
         }
     }
 
-    /// Challenges that were answered well, by the chain's own account.
+    /// Returns the number of defended challenges, by the chain's state.
     pub(super) fn defended(&self) -> u64 {
         self.chain.finalized().providers[&OURS.0].defended
     }
 
-    /// Challenges that were lost, by the chain's own account.
+    /// Returns the number of lost challenges, by the chain's state.
     pub(super) fn lost(&self) -> u64 {
         self.chain.finalized().providers[&OURS.0].lost
     }
 
-    /// Fails the test if anything wrong was ever handed over.
+    /// Fails the test if a wrong answer was ever submitted.
     pub(super) fn assert_nothing_wrong(&self) {
         assert_eq!(self.chain.seen().wrong, []);
     }
@@ -443,7 +443,7 @@ pub(super) fn admin() -> sr25519::Pair {
     sr25519::Pair::from_seed(&[7; 32])
 }
 
-/// An admin's word that the leaves before `start` are deleted.
+/// Signs an admin's deletion of the leaves before `start`.
 pub(super) fn deletion(
     bucket: BucketId,
     root: H256,

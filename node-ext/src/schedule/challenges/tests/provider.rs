@@ -1,4 +1,4 @@
-//! Real buckets on disk, and the scheduler as a node runs it.
+//! The scheduler with real buckets on disk, as a node runs it.
 
 use super::play::{OURS, at};
 use crate::base_path::BasePath;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-/// A provider on disk, a chain that knows it, and the scheduler between them.
+/// A provider on disk, a chain that knows it, and the scheduler.
 struct Real {
     folder: TempDir,
     provider: Option<Arc<Provider>>,
@@ -163,13 +163,13 @@ impl Real {
         let (stop, task, _) = self.running.take().unwrap();
         stop.send(()).unwrap();
         task.await.unwrap();
-        // What was begun on other threads ends there.
+        // Work on other threads finishes there.
         while Arc::strong_count(self.provider()) > 1 {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Starts the provider anew, with its folders as `between` leaves them.
+    /// Restarts the provider, after `between` has changed its folders.
     fn restart(&mut self, between: impl FnOnce(&Self)) {
         self.provider = None;
         between(self);
@@ -180,8 +180,7 @@ impl Real {
         &self.running.as_ref().unwrap().2
     }
 
-    /// Waits until the scheduler has seen the newest block and nothing more is
-    /// to be done about it.
+    /// Waits until the scheduler has processed the newest block.
     async fn rest(&self) {
         let anchor = u64::from(self.chain.finalized_head().anchor);
         let is_at_rest = |board: &ChallengeBoard| {
@@ -222,7 +221,7 @@ impl Real {
         index.duties(DutyKind::Challenge).unwrap().len()
     }
 
-    /// Waits until so many duties are kept: they are written behind.
+    /// Waits until N duties are stored: they are written asynchronously.
     async fn keeps(&self, number: usize) {
         while self.kept() != number {
             tokio::task::yield_now().await;
@@ -254,7 +253,7 @@ async fn real_challenges_of_old_and_new_roots_are_answered_by_both_rules_over_a_
                 promised.push((id, commitment));
             }
         }
-        // Slot 0 is always content; an index past the tree means it as well.
+        // Slot 0 is always content; an index past the tree wraps to it.
         let mut ask = |real: &Real| {
             let (id, commitment) = promised[rng.gen_range(0..promised.len())];
             let location = ChunkLocation {
@@ -270,7 +269,7 @@ async fn real_challenges_of_old_and_new_roots_are_answered_by_both_rules_over_a_
         assert_eq!(real.board().statistics().answered, 20);
         real.keeps(20).await;
         real.stop().await;
-        // The node's pool is lost with it.
+        // The node's pool is lost as well.
         real.chain.with_pool(|pool| pool.drop_all(None));
         real.restart(|_| ());
         (0..20).for_each(|_| ask(&real));
@@ -302,12 +301,12 @@ async fn what_was_pruned_is_proven_and_what_was_released_is_answered_with_the_ad
         real.ask(1, old, at(0));
         real.ask(1, newer, at(1));
         real.blocks(2).await;
-        assert_eq!(real.account(), (2, 0), "a word is for the last blocks");
+        assert_eq!(real.account(), (2, 0), "a deletion is for the last blocks");
         if is_authorised {
             real.blocks(32).await;
             assert_eq!(real.account(), (3, 0));
             assert_eq!(real.board().alarms(), []);
-            // The word outlives the next prune's tree as well.
+            // The deletion survives the next prune as well.
             real.prune(1, 3, false);
             real.release(1, 2);
             real.ask(1, old, at(0));
@@ -329,7 +328,7 @@ async fn i7_a_bucket_in_quarantine_is_named_in_the_alarm_and_the_others_go_on() 
         real.add_bucket(id);
         promised.push(real.put(id, &content(id, 5_000)));
     }
-    // One whose files are damaged, and one that failed a check and still proves.
+    // One bucket with damaged files, and one that failed a check but still proves.
     real.restart(|real| std::fs::remove_file(real.folder_of(2).join("CURRENT")).unwrap());
     let lease = real.provider().lease(BucketId(3), Wanted::read()).unwrap();
     let damaged = lease.run(|bucket| Err::<(), _>(bucket.unsound("as the test has it")));

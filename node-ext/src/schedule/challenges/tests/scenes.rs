@@ -1,4 +1,4 @@
-//! One scene each: what a chain and a process may go through.
+//! Single scenarios of a chain and a process.
 
 use super::play::*;
 use crate::chain::scripted::{LIMITS, Plan};
@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(super) const ID: BucketId = BucketId(7);
 pub(super) const OTHER: BucketId = BucketId(8);
 
-/// Two buckets of five leaves, and a process that runs.
+/// Starts a process with two buckets of five leaves.
 pub(super) fn play() -> Play {
     let mut play = Play::new(LIMITS, 0);
     play.add_bucket(ID, 5);
@@ -23,7 +23,7 @@ pub(super) fn play() -> Play {
     play
 }
 
-/// One challenge of the first leaf at the newest root, seen by the process.
+/// Challenges the first leaf at the newest root and lets the process see it.
 pub(super) fn challenged(play: &mut Play, period: Option<u32>) {
     play.ask(ID, play.commitment(ID), at(0), period);
     play.chain.advance();
@@ -101,7 +101,7 @@ fn a_reorganisation_that_loses_the_answer_brings_it_again() {
     assert_eq!(play.chain.retract(9), 1);
     play.settle();
     assert_eq!(play.board().duties()[0].stage, Stage::Submitted);
-    // What the fork had included is lost with it, and nobody says so.
+    // The fork's transactions are lost with it, and nobody reports it.
     play.chain.with_pool(|pool| pool.drop_all(None));
     play.blocks(12);
     assert!(play.chain.best_head().number > scheduled);
@@ -237,7 +237,7 @@ fn an_anchor_that_jumps_by_fifty_hurries_what_is_left() {
     play.chain.with_pool(|pool| pool.delay = 30);
     play.ask(ID, play.commitment(ID), at(0), None);
     play.block();
-    // In the pool, and late; then 50 anchor blocks pass in one.
+    // In the pool, and late; then 50 anchor blocks pass in one block.
     play.chain.with_pool(|pool| pool.delay = 0);
     let head = play.chain.add_block_by(Plan {
         anchors: 50,
@@ -251,8 +251,8 @@ fn an_anchor_that_jumps_by_fifty_hurries_what_is_left() {
 
 #[test]
 fn a_restart_in_the_middle_of_each_state_answers_once() {
-    // A kill after each tenth of a second on the way: calls take their time, a
-    // block comes after six seconds, and is final after nine.
+    // Kill after each tenth of a second on the way: calls take time, a block arrives after six
+    // seconds and is final after nine.
     let mut stages = vec![];
     for tenths in 0..150 {
         let mut play = Play::new(LIMITS, tenths);
@@ -312,7 +312,7 @@ fn an_answer_that_finality_is_long_in_reaching_is_not_sent_again() {
     play.block();
     play.ask(ID, play.commitment(ID), at(0), None);
     let asked = play.block();
-    // The best chain is 50 blocks ahead, and finality follows one by one.
+    // The best chain is 50 blocks ahead, and finality follows block by block.
     for ahead in 1..=80 {
         let head = play.chain.add_block();
         if ahead > 50 {
@@ -344,7 +344,7 @@ fn where_no_block_comes_what_failed_is_tried_again_all_the_same() {
     play.chain.with_pool(|pool| pool.rejecting = 3);
     challenged(&mut play, None);
     assert_eq!(number(&play).0, 0);
-    // Blocks are made, and none is final.
+    // Blocks are made, but none becomes final.
     for _ in 0..12 {
         play.chain.add_block();
         play.pass(BLOCK);

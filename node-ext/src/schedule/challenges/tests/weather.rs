@@ -1,7 +1,7 @@
-//! Random weather, from a seed: the chain forks, lags, loses and doubles
-//! transactions, jumps anchor blocks and is not reached; buckets fail; the
-//! process is killed. It turns fair when a deadline comes so near that nobody
-//! could do anything against more of it, and what can be answered must be.
+//! Random faults from a seed: the chain forks, lags, loses and duplicates transactions, jumps
+//! anchor blocks and disconnects; buckets fail; the process is killed. Faults stop when a deadline
+//! is so near that nobody could cope with more, and every answerable challenge must then be
+//! defended.
 
 use super::play::*;
 use crate::chain::scripted::{LIMITS, Plan, Resolution};
@@ -15,15 +15,15 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// Seeds of a usual run; `CAIRN_SEEDS` asks for another number.
+/// Seeds of a default run; `CAIRN_SEEDS` overrides the number.
 const SEEDS: u64 = 2_000;
 
-/// With so many anchor blocks left the weather is fair: what was lost without a
-/// word is noticed after half of them, a node that is back is asked within five,
-/// finality lags by four, and slow calls take three.
+/// Faults stop this many anchor blocks before a deadline: a silently lost answer is noticed after
+/// half of them, a node that is back is queried within five, finality lags by four, and slow calls
+/// take three.
 const FAIR_FROM: u32 = 40;
 
-/// However bad the weather, no challenge is answered so often.
+/// The maximum number of answers to one challenge under any faults.
 const MOST_ATTEMPTS: u32 = 25;
 
 fn seeds() -> u64 {
@@ -36,12 +36,12 @@ struct Run {
     play: Play,
     rng: ChaCha8Rng,
     lag: u32,
-    /// Commitments that can be challenged, with a leaf count each.
+    /// Signed commitments, which can be challenged.
     promised: Vec<(BucketId, Commitment)>,
     asked: u64,
-    /// Roots that nobody ever signed.
+    /// Roots that were never signed.
     unknown: HashSet<H256>,
-    /// Blocks until the chain is reached again.
+    /// Blocks until the chain is reachable again.
     away: u32,
 }
 
@@ -80,7 +80,7 @@ impl Run {
         let (leaves, rng) = (self.rng.gen_range(1..20), &mut self.rng);
         self.play.add_bucket(id, leaves);
         if rng.gen_bool(0.5) {
-            // Where a proof is impossible for a while, this answers for some leaves.
+            // While a proof is impossible, this answers for some leaves.
             let start = Sequence(rng.gen_range(0..=u64::from(leaves)));
             let deletion = deletion(id, H256::zero(), start, &admin());
             self.play.prover.deletions.lock().push(deletion);
@@ -108,8 +108,7 @@ impl Run {
         self.asked += 1;
     }
 
-    /// A challenge of what was never signed, in a bucket that never was: there is
-    /// no answer.
+    /// Challenges a root that was never signed, in a bucket that never existed: there is no answer.
     fn ask_unknown(&mut self) {
         let commitment = Commitment {
             mmr_root: H256(self.rng.r#gen()),
@@ -120,7 +119,7 @@ impl Run {
         self.play.ask(BucketId(99), commitment, at(3), None);
     }
 
-    /// Anchor blocks until the nearest deadline that can be met.
+    /// Returns the anchor blocks until the nearest deadline of an answerable challenge.
     fn nearest(&self) -> u32 {
         let best = self.play.chain.best();
         let open = best.open.values();
@@ -178,14 +177,14 @@ impl Run {
                 play.prover.faults.lock().insert(id, fault);
             }
             12 if play.is_running() => {
-                // Somewhere in the middle of what it is doing.
+                // At a random point of its work.
                 play.settle();
                 play.pass(Duration::from_millis(rng.gen_range(0..5_000)));
                 play.kill();
             }
             13 => {
-                // A checkpoint over the first tree, to which another answer is
-                // that it supersedes the older roots.
+                // A checkpoint over the first tree, which also makes `Superseded` an answer for its
+                // older roots.
                 let first = |(of, promised): &&(BucketId, Commitment)| {
                     *of == id && promised.start_seq == Sequence(0)
                 };
@@ -200,7 +199,7 @@ impl Run {
         plan
     }
 
-    /// All that can be is as it should be.
+    /// Ends all faults.
     fn clear_up(&mut self) {
         self.away = 0;
         self.play.client.connect();
@@ -258,7 +257,7 @@ impl Run {
         }
         self.play.blocks(10);
         let seen = self.play.chain.seen();
-        assert_eq!(seen.wrong, [], "something wrong was handed over");
+        assert_eq!(seen.wrong, [], "a wrong answer was submitted");
         let state = self.play.chain.finalized();
         let unanswered = Resolution::Slashed(SlashReason::Timeout);
         let (mut defended, mut lost) = (0, 0);
@@ -295,6 +294,6 @@ fn i5_in_any_weather_all_that_can_be_answered_is_and_nothing_wrong_is_handed_ove
             }
             run.finish();
         });
-        assert!(run.is_ok(), "in the weather of CAIRN_SEED={seed}");
+        assert!(run.is_ok(), "with the faults of CAIRN_SEED={seed}");
     }
 }
