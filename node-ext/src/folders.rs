@@ -1,15 +1,15 @@
-//! Folders that are found again after a loss of power: the name of a folder is safe once
-//! the folder that it is in was synced, and not before.
+//! Creating folders durably. The name of a new folder survives a loss of power only
+//! after its parent folder was synced.
 
 use std::fs::{DirBuilder, File};
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-/// Makes a folder, and those above it that are not there: what clients store is nobody
-/// else's to read.
+/// Creates a folder and its missing parents, with access for the owner only, since
+/// it will hold clients' data.
 ///
-/// One that is there is synced too: who made it may have ended before that.
+/// Also syncs the name of an existing folder: its creator may have ended before that.
 pub(crate) fn make_durably(path: &Path) -> Result<()> {
     if !path.is_dir() {
         if let Some(parent) = parent(path)
@@ -25,19 +25,19 @@ pub(crate) fn make_durably(path: &Path) -> Result<()> {
     sync_name(path)
 }
 
-/// Makes the name of a file or folder safe.
+/// Makes the name of a file or folder durable.
 pub(crate) fn sync_name(path: &Path) -> Result<()> {
     let Some(parent) = parent(path) else {
         return Ok(());
     };
     match File::open(parent).and_then(|folder| folder.sync_all()) {
-        // A folder above all that is ours, which we may pass and not look into.
+        // A folder above ours that we may pass through but not open.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
         synced => synced,
     }
 }
 
-/// The folder that something is in; none for the root.
+/// Returns the parent folder; `None` for the root.
 fn parent(path: &Path) -> Option<&Path> {
     let parent = path.parent()?;
     Some(if parent.as_os_str().is_empty() {

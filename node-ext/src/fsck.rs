@@ -1,11 +1,10 @@
-//! Checking a bucket as an outsider would: every root rebuilt from the leaves,
-//! every leaf's tree from the bytes of its chunks, and compared with what is
-//! stored and what was signed; then every record that a later commit would
-//! rely on.
+//! Checks a bucket from its content up: rebuilds each leaf's tree from the bytes of
+//! its chunks and each root from the leaves, compares them with the stored records
+//! and the signed roots, then checks every record that later commits rely on.
 //!
-//! A finding does not stop the check, so that one damaged chunk does not hide
-//! another; and each says whether what is wrong can be rebuilt. What can is
-//! known by then, and `repair` does nothing but write it.
+//! A finding does not stop the check, so one damaged chunk does not hide another.
+//! Each finding says whether it can be rebuilt. The check collects the records to
+//! write, and `repair` only writes them.
 
 mod climb;
 mod content;
@@ -38,44 +37,44 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 pub(crate) use tree::TreeToCheck;
 
-/// Where a finding about the second copy is.
+/// The place of a finding about the journal.
 const JOURNAL_PLACE: &str = "journal";
 
-/// What was signed of one tree, by leaf count.
+/// The signed roots of one tree, by leaf count.
 type Promised = BTreeMap<LeafCount, Vec<Commitment>>;
 
-/// Checks all leaves of a bucket's trees, all roots that were signed of
-/// them, and all records of content. Calls `progress` with the number of leaves
-/// done after each.
+/// Checks all leaves of a bucket's trees, all signed roots of these trees, and all
+/// records of content. Calls `progress` after each leaf with the number of leaves
+/// checked.
 ///
 /// # Errors
 ///
-/// A failure of the database that prevents reading what was signed; anything
-/// else is a finding.
+/// Returns the database's error if the signed roots cannot be read. Everything else
+/// is a finding.
 pub fn fsck(bucket: &Bucket, mut progress: impl FnMut(u64)) -> Result<FsckReport, ProveError> {
     let mut check = Check::new(bucket);
     check.all(&mut |done| progress(done.leaves))?;
     Ok(check.report)
 }
 
-/// How far a check has come.
+/// Progress of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Leaves whose content was checked.
     pub leaves: u64,
-    /// Leaves that there are.
+    /// Leaves in total.
     pub of: u64,
 }
 
-/// What a check came to, with what would put it right.
+/// The result of a check, with the records that a repair would write.
 pub(crate) struct Diagnosis {
     pub(crate) report: FsckReport,
     pub(crate) mends: Mends,
-    /// What is lost for good, unless somebody has the content.
+    /// Content that cannot be rebuilt, only restored from copies or files.
     pub(crate) lost: Lost,
 }
 
-/// Content that is named here and not here.
+/// Content that the bucket refers to and does not have.
 #[derive(Default)]
 pub(crate) struct Lost {
     profile: HashingProfile,
@@ -89,7 +88,7 @@ impl Lost {
     }
 }
 
-/// Checks the bucket in `path`, which may not open, without changing anything.
+/// Checks the bucket in `path`, even if it does not open. Changes nothing.
 pub(crate) fn diagnose(
     path: &Path,
     named: BucketId,
@@ -153,11 +152,11 @@ struct Check<'b> {
     report: FsckReport,
     mends: Mends,
     content: Content,
-    /// Whether the bucket's usage is not what its record says, for want of one.
+    /// Set if the usage record is missing or unreadable.
     usage_is_lost: bool,
-    /// Leaves whose content the chain cannot verify.
+    /// Leaves that the chain cannot verify answers for.
     flagged: BTreeMap<Sequence, FlagValue>,
-    /// What was found whole under them.
+    /// Content that was found intact under these leaves.
     flagged_whole: HashSet<Child>,
 }
 
@@ -175,9 +174,9 @@ impl<'b> Check<'b> {
     }
 
     fn diagnosis(mut self, progress: &mut dyn FnMut(Checked)) -> Diagnosis {
-        let place = "what was signed";
+        let place = "signed roots";
         if let Err(error) = self.all(progress) {
-            let why = "the database cannot read it; see `cairn bucket salvage`";
+            let why = "the database cannot read it";
             self.report.lost(place, error, why);
         }
         self.journal();
@@ -189,13 +188,13 @@ impl<'b> Check<'b> {
         }
     }
 
-    /// What is wrong with the second copy of what no other record says, or with
-    /// the database by the word of that copy.
+    /// Reports damage to the journal, or a database that has lost writes which the
+    /// journal has.
     fn journal(&mut self) {
         let fault = second_copy::journal_fault(self.bucket.database(), self.bucket.id());
         let fault = fault.unwrap_or_else(|error| Some(error.to_string()));
         if let Some(fault) = fault {
-            let from = "what the journal and the database have";
+            let from = "the journal and the database";
             self.report.rebuild(JOURNAL_PLACE, fault, from);
         }
     }
@@ -203,7 +202,7 @@ impl<'b> Check<'b> {
     fn all(&mut self, progress: &mut dyn FnMut(Checked)) -> Result<(), ProveError> {
         self.flags()?;
         let retired = self.bucket.retired()?;
-        // Of one that is being released, some is gone already.
+        // A tree that is being released is already incomplete.
         let kept = retired.iter().filter(|tree| !tree.releasing);
         let trees: Vec<_> = kept
             .map(TreeToCheck::retired)
@@ -216,7 +215,7 @@ impl<'b> Check<'b> {
         self.records()
     }
 
-    /// What was signed of a tree, as far as that can be read.
+    /// Reads the signed roots of a tree, as far as they are readable.
     fn promised(&mut self, tree: Sequence) -> Result<Promised, ProveError> {
         let mut promised = Promised::new();
         for promise in self.bucket.promises()? {
@@ -227,15 +226,15 @@ impl<'b> Check<'b> {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    let why = "no promise is ever made up";
-                    self.report.lost("what was signed", error, why);
+                    let why = "a signed root cannot be derived from other records";
+                    self.report.lost("signed roots", error, why);
                 }
             }
         }
         Ok(promised)
     }
 
-    /// Notes a finding with what puts it right.
+    /// Adds a finding and the write that repairs it.
     fn rebuild(&mut self, place: String, fault: impl ToString, from: &'static str, mend: Mend) {
         self.report.rebuild(place, fault, from);
         self.mends.add(mend);

@@ -6,8 +6,8 @@ use crate::shown::shown;
 use crate::watched_file::Changed;
 use cairn_node_ext::chain::ChainError;
 use cairn_node_ext::{
-    BasePathError, CommitError, IngestError, KeyError, ProveError, ProviderError, PruneError,
-    ReleaseError, TransferError, printable_lines,
+    BasePathError, CommitError, FaultKind, IngestError, KeyError, OpenError, ProveError,
+    ProviderError, PruneError, ReleaseError, TransferError, printable_lines,
 };
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ Exit codes:
 pub(crate) enum Failure {
     #[error("{0}{advice}", advice = base_path_advice(.0))]
     BasePath(#[from] BasePathError),
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = provider_advice(.0))]
     Provider(#[from] ProviderError),
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -152,8 +152,22 @@ impl Failure {
     }
 }
 
+fn provider_advice(error: &ProviderError) -> &'static str {
+    match error {
+        ProviderError::BasePath(error) => base_path_advice(error),
+        ProviderError::Open { source, .. } => open_advice(source),
+        _ => "",
+    }
+}
+
 fn base_path_advice(error: &BasePathError) -> &'static str {
     match error {
+        BasePathError::Missing { .. } => {
+            "; create a bucket in it first, with `cairn bucket create`"
+        }
+        BasePathError::Locked { .. } => "; stop that process first, or wait for it to end",
+        BasePathError::NoSuchBucket { .. } => "; `cairn bucket list` shows the buckets that exist",
+        BasePathError::Open(error) => open_advice(error),
         BasePathError::Io { source, .. }
             if matches!(
                 source.kind(),
@@ -163,5 +177,20 @@ fn base_path_advice(error: &BasePathError) -> &'static str {
             "; this needs a folder that takes writes, which --base-path may name"
         }
         _ => "",
+    }
+}
+
+fn open_advice(error: &OpenError) -> &'static str {
+    let OpenError::Engine(error) = error else {
+        return "";
+    };
+    match error.kind {
+        FaultKind::Locked => "; stop that process first",
+        FaultKind::ReadOnlyDisk => "; remount it, or check permissions",
+        FaultKind::NoSpace => "; make room, then open the bucket again",
+        FaultKind::Corrupt => {
+            "; keep a copy; if its log is damaged, `cairn bucket salvage` opens what precedes it"
+        }
+        FaultKind::Absent | FaultKind::Other => "",
     }
 }

@@ -1,4 +1,4 @@
-//! What tests see of writes and copies, and how they make them fail or wait.
+//! A test probe: counts writes, and makes writes fail or copies wait.
 
 use super::{EngineError, FaultKind};
 use parking_lot::Mutex;
@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 
-/// Counts writes by kind, and fails those past a number.
+/// Counts writes by kind, and fails those after a given number.
 #[derive(Default)]
 pub(crate) struct WriteProbe {
     written: AtomicU64,
     synced: AtomicU64,
-    /// Writes that still succeed, plus one; 0 for no end.
+    /// Writes that still succeed, plus one; 0 for no limit.
     left: AtomicU64,
-    /// Where a copy waits twice before it begins.
+    /// Barrier at which a copy waits twice before it begins.
     copies: Mutex<Option<Arc<Barrier>>>,
 }
 
@@ -23,12 +23,12 @@ impl WriteProbe {
         self.left.store(number + 1, Ordering::SeqCst);
     }
 
-    /// Makes copies wait at `barrier` before they begin, and once more there.
+    /// Makes copies wait at `barrier` twice before they begin.
     pub(crate) fn hold_copies(&self, barrier: &Arc<Barrier>) {
         *self.copies.lock() = Some(barrier.clone());
     }
 
-    /// Waits where a test wants a copy to wait.
+    /// Waits at the barrier of [`WriteProbe::hold_copies`], if any.
     pub(super) fn copy(&self) {
         let barrier = self.copies.lock().clone();
         if let Some(barrier) = barrier {
@@ -42,7 +42,7 @@ impl WriteProbe {
         self.left.store(0, Ordering::SeqCst);
     }
 
-    /// Writes so far, and how many of them were synced.
+    /// Returns the numbers of all writes and of synced writes so far.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (
             self.written.load(Ordering::SeqCst),
@@ -50,7 +50,7 @@ impl WriteProbe {
         )
     }
 
-    /// Notes a write, or fails it.
+    /// Counts a write, or fails it.
     pub(super) fn write(&self, path: &Path, synced: bool) -> Result<(), EngineError> {
         let left = self.left.load(Ordering::SeqCst);
         if left == 1 {

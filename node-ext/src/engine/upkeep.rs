@@ -1,20 +1,20 @@
-//! What a database is asked for besides reading and writing: what it holds in
-//! memory, a copy of itself, and the bytes of what was deleted.
+//! Maintenance of a bucket's database: memory use, background errors, checkpoints,
+//! range deletion and compaction.
 
 use super::{Batch, Engine, EngineError, Family, FaultKind};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{BottommostLevelCompaction, CompactOptions};
 use std::path::Path;
 
-/// Memory of a family that is not in files yet.
+/// Property: bytes in a family's active memtable.
 const MEMTABLE_BYTES: &str = "rocksdb.cur-size-active-mem-table";
-/// Flushes and compactions of a database that have failed.
+/// Property: number of failed flushes and compactions.
 const BACKGROUND_ERRORS: &str = "rocksdb.background-errors";
-/// Entries of a family that are not in files yet.
+/// Property: number of entries in a family's active memtable.
 const MEMTABLE_ENTRIES: &str = "rocksdb.num-entries-active-mem-table";
 
 impl Batch<'_> {
-    /// Deletes all keys from `from` on and below `to`.
+    /// Deletes the keys from `from` on and below `to`.
     pub(crate) fn delete_range<K: AsRef<[u8]>>(&mut self, family: Family, from: K, to: K) {
         if self.engine.journal.get().is_some() {
             self.changes
@@ -27,7 +27,7 @@ impl Batch<'_> {
 }
 
 impl Engine {
-    /// Memory that unflushed entries take, in bytes; 0 when there are none.
+    /// Returns the memory of unflushed entries, in bytes; 0 if there are none.
     pub(crate) fn unflushed_bytes(&self) -> Result<u64, EngineError> {
         let mut bytes = 0u64;
         for family in [Family::Tree, Family::Content] {
@@ -43,18 +43,18 @@ impl Engine {
         let value = self
             .db
             .property_int_value_cf(handle, name)
-            .map_err(self.fault("asking about a bucket"))?;
+            .map_err(self.fault("reading a property of a bucket"))?;
         Ok(value.unwrap_or(0))
     }
 
-    /// Whether a flush or a compaction has failed, after which RocksDB may take no more
-    /// writes.
+    /// Returns whether a flush or a compaction has failed. RocksDB may then accept no
+    /// more writes.
     pub(crate) fn has_failed(&self) -> Result<bool, EngineError> {
         Ok(self.property(Family::Tree, BACKGROUND_ERRORS)? > 0)
     }
 
-    /// Makes a consistent copy in `path`, which must not be there, of files that
-    /// are shared with this database where they never change.
+    /// Makes a consistent copy in `path`, which must not exist. Immutable files are
+    /// hard-linked.
     pub(crate) fn checkpoint(&self, path: &Path) -> Result<(), EngineError> {
         #[cfg(test)]
         self.probe.copy();
@@ -63,8 +63,8 @@ impl Engine {
             .map_err(self.fault("copying a bucket"))
     }
 
-    /// Rewrites a family without what was deleted, so that the disk gets the
-    /// bytes back. Takes as long as reading and writing all that is left of it.
+    /// Compacts a family, to return the space of deleted records to the file system.
+    /// Reads and writes everything that is left in the family.
     pub(crate) fn give_back(&self, family: Family) -> Result<(), EngineError> {
         let handle = self.family(family)?;
         self.flush(family)?;
@@ -72,7 +72,7 @@ impl Engine {
             let cutoff = ("blob_garbage_collection_age_cutoff", "1.0");
             self.db
                 .set_options_cf(handle, &[("enable_blob_garbage_collection", on), cutoff])
-                .map_err(self.fault("making room in a bucket"))
+                .map_err(self.fault("compacting a bucket"))
         };
         let mut options = CompactOptions::default();
         options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
@@ -84,11 +84,11 @@ impl Engine {
         if family == Family::Content {
             collect("false")?;
         }
-        // A compaction that fails says so here only.
+        // RocksDB reports a failed compaction only in this property.
         match self.property(family, BACKGROUND_ERRORS)? {
             0 => Ok(()),
             errors => Err(EngineError {
-                doing: "making room in a bucket",
+                doing: "compacting a bucket",
                 path: self.path.clone(),
                 kind: FaultKind::Other,
                 message: format!("RocksDB counts {errors} background errors; see its LOG"),

@@ -1,9 +1,9 @@
-//! The number of the index's synced writes, in a file beside its database, so
-//! that a database which has lost some of them is noticed: what is signed for
-//! windows stands nowhere else.
+//! The number of the index's synced writes, in a file next to its database. It
+//! reveals a database that has lost writes: signatures for windows are recorded
+//! nowhere else.
 //!
-//! The number is in the database too, in the same write, and reaches the file
-//! after it; so the file is never ahead of a database that has lost nothing.
+//! Each synced write also stores the number in the database, before it reaches the
+//! file. So the file is never ahead of a database that has lost nothing.
 
 use super::{EngineError, FaultKind};
 use parking_lot::Mutex;
@@ -11,9 +11,9 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// The file's name in the index's folder.
+/// Name of the file in the index's folder.
 const FILE: &str = "WRITTEN";
-/// Where the number stands in the database, in the table `meta`.
+/// Key of the number in the table `meta`.
 pub(super) const KEY: &[u8] = b"written";
 
 /// The count of synced writes of an open index.
@@ -23,7 +23,7 @@ pub(super) struct Written {
 }
 
 impl Written {
-    /// Compares the file with what the database has, and goes on from there.
+    /// Compares the file with the database's number and continues from there.
     pub(super) fn open(folder: &Path, database: u64) -> Result<Self, EngineError> {
         let path = folder.join(FILE);
         let doing = "counting the writes of the index";
@@ -40,7 +40,7 @@ impl Written {
                 doing: "opening the index",
                 path: folder.to_owned(),
                 kind: FaultKind::Corrupt,
-                message: format!("it had {counted} synced writes, and has {database} of them"),
+                message: format!("it had {counted} synced writes, and now has {database} of them"),
             });
         }
         file.write_all_at(&bytes(database), 0).map_err(fault)?;
@@ -48,7 +48,7 @@ impl Written {
         Ok(Self { file, number })
     }
 
-    /// Has `write` write the next number with what it writes, durably.
+    /// Runs `write` with the next number, which it must write durably.
     pub(super) fn next(
         &self,
         write: impl FnOnce(u64) -> Result<(), EngineError>,
@@ -58,14 +58,14 @@ impl Written {
         write(next)?;
         *number = next;
         if let Err(error) = self.file.write_all_at(&bytes(next), 0) {
-            // The write is durable; a loss of it would not be noticed.
-            tracing::error!(%error, "the index's count of writes is not kept");
+            // The write is durable, but its later loss would go unnoticed.
+            tracing::error!(%error, "the index's count of writes was not written");
         }
         Ok(())
     }
 }
 
-/// The number, and its complement, by which half a write is told.
+/// Encodes the number and its complement, which reveals a torn write.
 fn bytes(number: u64) -> [u8; 16] {
     let mut bytes = [0; 16];
     let (one, other) = bytes.split_at_mut(8);

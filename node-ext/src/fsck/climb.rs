@@ -1,81 +1,81 @@
-//! A tree from its leaves up, where some leaves and nodes are lost or wrong.
+//! Reconstructs a tree from its leaves, where some leaves and nodes are lost or wrong.
 //!
-//! Each subtree is carried with what its root may have been: what its leaves
-//! give, and what is stored. Where both are one, as nearly everywhere, there is
-//! nothing else to carry. Where they differ, a root that is known from above
-//! tells which was right, since no two nodes have one hash; and then what was
-//! lost below it is known too. Pure: reads nothing, and invents no leaf (I7).
+//! Each subtree carries the candidates for its root: the hash computed from its leaves,
+//! and the stored one. Nearly everywhere the two are equal, and there is one candidate.
+//! Where they differ, a known root above decides which one was right, since no two nodes
+//! have the same hash; then the lost nodes below it are known too. Pure: reads nothing,
+//! and invents no leaf (I7).
 
 use cairn_primitives::mmr::{self, leaf_position};
 use cairn_primitives::{H256, HashingProfile, LeafIndex, Position};
 
-/// What a subtree's root may have been. More would say that so much is lost
-/// that the rest cannot be told apart.
+/// Upper bound on the candidates for a subtree's root. With more, too much is lost to
+/// tell them apart.
 const MAX_GUESSES: usize = 8;
 
-/// Ways to put peaks together that are tried.
+/// Upper bound on the combinations of peaks that are tried.
 const MAX_COMBINATIONS: u32 = 4096;
 
-/// What is wrong with the record of a node.
+/// A defect of a node's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NodeFault {
-    /// It is not there.
+    /// There is no record.
     Missing,
-    /// It is not 32 bytes long.
+    /// The record is not 32 bytes long.
     Unreadable,
-    /// The database cannot read it.
+    /// The database cannot read the record.
     Database(String),
-    /// It is another than what is under it gives.
+    /// The record differs from the hash of what is under it.
     Other,
 }
 
-/// What comes of knowing the root.
+/// A conclusion from the known root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Discovery {
-    /// A node that is lost or wrong, and what belongs there.
+    /// A lost or wrong node, with its right hash.
     Node {
         position: Position,
         hash: H256,
         fault: NodeFault,
     },
-    /// A node that is lost or wrong, and nothing says what belongs there.
+    /// A lost or wrong node whose right hash is unknown.
     LostNode {
         position: Position,
         fault: NodeFault,
     },
-    /// A leaf that is not the one over which the tree was built.
+    /// A leaf that is not the one that the tree was built over.
     ChangedLeaf { index: LeafIndex },
-    /// A node that is right over others of which one is not.
+    /// A right node, with something lost or changed under it.
     Unexplained { position: Position },
 }
 
 #[derive(Clone)]
 struct Guess {
     hash: H256,
-    /// What follows if it is right.
+    /// The conclusions if this candidate is right.
     discoveries: Vec<Discovery>,
 }
 
 struct Subtree {
     position: Position,
     guesses: Vec<Guess>,
-    /// What there is to say if no guess is right.
+    /// The conclusions if no candidate is right.
     otherwise: Vec<Discovery>,
 }
 
-/// What a node's record holds.
+/// A node as its record holds it.
 pub(crate) type Stored = Result<H256, NodeFault>;
 
-/// The right edge of a tree, with what its peaks may have been.
+/// The reconstruction of a tree: its peaks so far, with the candidates for each.
 pub(crate) struct Climb {
     profile: HashingProfile,
     leaves: u64,
     peaks: Vec<Subtree>,
 }
 
-/// What a climb came to.
+/// The result of a reconstruction.
 pub(crate) struct Summit {
-    /// Whether the root was reached.
+    /// Set if the root was reached.
     pub(crate) reached: bool,
     pub(crate) discoveries: Vec<Discovery>,
 }
@@ -89,15 +89,15 @@ impl Climb {
         }
     }
 
-    /// The positions of the nodes that arise with the next leaf after `leaves`.
+    /// Returns the positions of the nodes that the next leaf after `leaves` completes.
     pub(crate) fn positions_with(leaves: u64) -> impl Iterator<Item = Position> {
         let first = leaf_position(LeafIndex(leaves)).0;
         let merges = leaves.trailing_ones();
         (0..=u64::from(merges)).map(move |height| Position(first.saturating_add(height)))
     }
 
-    /// Adds the next leaf, by the hash of its record where there is one, with
-    /// what is stored at [`Climb::positions_with`].
+    /// Appends the next leaf, by the hash of its record if there is one, with the stored
+    /// nodes at [`Climb::positions_with`].
     pub(crate) fn append(
         &mut self,
         leaf: Option<H256>,
@@ -151,7 +151,7 @@ impl Climb {
         }
     }
 
-    /// What the node over two subtrees may have been.
+    /// Returns the candidates for the parent of two subtrees.
     fn pairs(&self, lefts: Vec<Guess>, rights: Vec<Guess>) -> Vec<Guess> {
         let over = |left: Guess, right: Guess| {
             let mut discoveries = left.discoveries;
@@ -162,7 +162,7 @@ impl Climb {
             }
         };
         if lefts.len() == 1 && rights.len() == 1 {
-            // As nearly everywhere: nothing is copied.
+            // The usual case, without a copy.
             let pairs = lefts.into_iter().zip(rights);
             return pairs.map(|(left, right)| over(left, right)).collect();
         }
@@ -172,7 +172,7 @@ impl Climb {
             .collect()
     }
 
-    /// The peaks, if they can have come to this root.
+    /// Returns the peaks that bag to this root, if any combination does.
     pub(crate) fn peaks_of(&self, root: &H256) -> Option<Vec<H256>> {
         let choices: Vec<_> = self.peaks.iter().map(|peak| peak.guesses.len()).collect();
         if choices.contains(&0) {
@@ -193,7 +193,7 @@ impl Climb {
         None
     }
 
-    /// What is wrong in the tree, whose root is known, and perhaps its peaks.
+    /// Returns the defects of the tree, given its root and, if known, its peaks.
     pub(crate) fn settle(self, root: &H256, known: Option<&[H256]>) -> Summit {
         let peaks = known.map(<[H256]>::to_vec).or_else(|| self.peaks_of(root));
         let peaks = peaks.filter(|peaks| peaks.len() == self.peaks.len());
@@ -215,7 +215,7 @@ impl Climb {
                 summit.discoveries.extend(right.discoveries);
                 continue;
             }
-            // The peak is known, and nothing that is under it.
+            // The peak is known, but nothing under it is.
             summit.reached = false;
             let mut fault = NodeFault::Other;
             for discovery in subtree.otherwise {
@@ -263,8 +263,8 @@ fn over_leaf(
                     fault: fault.clone(),
                 }],
             }));
-            // Without its leaf, which is reported by itself, a node is as good
-            // as any.
+            // Without its leaf, whose loss is reported separately, any node is
+            // acceptable.
             let changed = leaf.map(|_| Discovery::ChangedLeaf { index });
             if leaf.is_some() || stored.is_err() {
                 otherwise.push(Discovery::LostNode { position, fault });
@@ -282,7 +282,7 @@ fn over_leaf(
     }
 }
 
-/// Adds to each guess that what is stored in its place is not it.
+/// Adds to each candidate the conclusion that the stored node is wrong.
 fn replace(guesses: &mut [Guess], position: Position, fault: &NodeFault) {
     for guess in guesses {
         guess.discoveries.push(Discovery::Node {
@@ -293,7 +293,7 @@ fn replace(guesses: &mut [Guess], position: Position, fault: &NodeFault) {
     }
 }
 
-/// The next combination, counting like an odometer; `false` after the last.
+/// Advances to the next combination, like an odometer; `false` after the last.
 fn advance(chosen: &mut [usize], choices: &[usize]) -> bool {
     for (digit, choices) in chosen.iter_mut().zip(choices) {
         *digit = digit.saturating_add(1);

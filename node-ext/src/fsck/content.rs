@@ -1,5 +1,5 @@
-//! Checking content: every leaf's tree down to the bytes of its chunks, then
-//! what later uploads and commits rely on, whether a leaf refers to it or not.
+//! Checks content: each leaf's tree down to the bytes of its chunks, then all other
+//! records that later uploads and commits rely on.
 
 mod chunks;
 mod nodes;
@@ -16,32 +16,32 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use whole::{Met, Walked};
 
-/// Faults that are kept of one leaf's tree.
+/// Upper bound on the recorded faults of one leaf's tree.
 const MAX_FAULTS: usize = 1000;
 
-/// What is known of a bucket's content so far. Memory grows with the number of
+/// The results of the check of content so far. Memory grows with the number of
 /// chunks, some 50 bytes for each, and with the damage.
 #[derive(Default)]
 pub(super) struct Content {
-    /// Chunks whose bytes were hashed on the way from a leaf, with their lengths.
+    /// Chunks that were hashed while walking from a leaf, with their lengths.
     reached: HashMap<H256, u32>,
-    /// Parts of trees that were walked.
+    /// Subtrees that were walked.
     walked: Walked,
-    /// Chunks whose bytes are lost or wrong.
+    /// Chunks with lost or wrong bytes.
     lost_chunks: BTreeMap<H256, String>,
-    /// Chunks whose bytes are right and whose length is not.
+    /// Intact chunks with a wrong or missing length.
     pub(super) lengths: BTreeMap<H256, Length>,
-    /// Interior nodes that are lost or wrong.
+    /// Lost or wrong interior nodes.
     wanted: BTreeMap<H256, Wanted>,
-    /// Interior nodes that say another shape than their children.
+    /// Interior nodes whose recorded shape differs from that of their children.
     pub(super) suspects: BTreeMap<H256, InteriorValue>,
-    /// The shapes of suspects, by their hash and the levels that were looked at.
+    /// The shapes computed for suspects, by hash and remaining levels.
     judged: RefCell<HashMap<(H256, u32), Option<Subtree>>>,
     rebuilt: HashSet<H256>,
-    /// Findings about leaves, with what is wrong under each.
+    /// Findings about leaves, with the faulty hashes under each.
     leaves: Vec<(usize, Vec<H256>)>,
     counted: Usage,
-    /// Whether there is content that cannot be counted.
+    /// Set if some content cannot be counted.
     is_uncounted: bool,
 }
 
@@ -51,25 +51,25 @@ pub(super) struct Length {
     fault: String,
 }
 
-/// A step of the walk through a leaf's tree.
+/// A step in the walk through a leaf's tree.
 enum Step {
-    /// To look at what stands under a hash.
+    /// Visit a node.
     Look(H256, Subtree),
-    /// All under a node was looked at; this is how many faults were known before.
+    /// All under a node was visited; holds the number of faults before that.
     Done(H256, Subtree, u64),
 }
 
 struct Wanted {
-    /// As a node or leaf above it says.
+    /// The shape that a node or leaf above it requires.
     shape: Option<Subtree>,
-    /// As its own record says, which may be wrong.
+    /// The shape in its own record, which may be wrong.
     hint: Option<Subtree>,
     is_there: bool,
     fault: String,
 }
 
 impl Content {
-    /// What only its content can bring back.
+    /// Returns the content that only its bytes can restore.
     pub(super) fn lost(&self, profile: HashingProfile) -> Lost {
         let nodes = self
             .wanted
@@ -82,7 +82,7 @@ impl Content {
         }
     }
 
-    /// A chunk's bytes were hashed on the way from a leaf.
+    /// Records a chunk that was hashed while walking from a leaf.
     pub(super) fn has_reached(&mut self, hash: H256, length: u32) {
         self.reached.insert(hash, length);
     }
@@ -111,16 +111,16 @@ impl Content {
 }
 
 impl Check<'_> {
-    /// Checks all that is under a leaf.
+    /// Checks all content under a leaf.
     pub(super) fn content_of(&mut self, index: LeafIndex, leaf: &MmrLeaf) {
         let profile = self.bucket.profile();
         let mut faults = Vec::new();
         let mut first = None;
         let mut is_another = false;
-        // Things that are wrong so far.
+        // Number of faults so far.
         let mut wrong = 0u64;
         self.content.walked.begin_leaf();
-        // What is still to do; the leftmost on top.
+        // Remaining steps; the leftmost is on top.
         let mut to_do: Vec<_> = shapes::whole(leaf.data_size)
             .map(|shape| Step::Look(leaf.data_root, shape))
             .into_iter()
@@ -182,13 +182,13 @@ impl Check<'_> {
             self.content.leaves.extend(finding);
         }
         if is_another {
-            let fault = "its content gives another leaf than the stored one";
+            let fault = "its content does not match the stored leaf";
             self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
         }
     }
 
-    /// Whether a data root, under which there is nothing of the kind that its
-    /// size says, stands for something all the same.
+    /// Returns whether a data root, whose size says chunk or node, is stored as the
+    /// other of the two.
     fn is_of_another_kind(&mut self, root: &H256, shape: Subtree) -> bool {
         if shape.height() == 0 {
             let is_another = self.bucket.sound_interior(root).is_ok();
@@ -230,7 +230,7 @@ impl Check<'_> {
         checked
     }
 
-    /// Checks every record of content, and looks for what is lost among them.
+    /// Checks all records of content, and searches them for lost nodes.
     pub(super) fn records(&mut self) -> Result<(), ProveError> {
         let (writes, recorded) = (self.bucket.content_writes(), self.bucket.usage());
         self.chunk_records();
@@ -250,19 +250,19 @@ impl Check<'_> {
     fn gap(&mut self, kind: &str, from: H256, to: Option<H256>, error: &EngineError) {
         let to = to.map_or_else(|| "the end".into(), |to| format!("{to:?}"));
         let place = format!("{kind} from {from:?} to {to}");
-        let why = "their file is damaged, which no record in it can mend";
+        let why = "their file is damaged, and rewriting a record does not repair a file";
         self.report.lost(place, error, why);
         self.content.is_uncounted = true;
     }
 
-    /// A leaf is whole again when all that was wrong under it is.
+    /// Marks a leaf as rebuildable if all faults under it are.
     fn amend_leaves(&mut self) {
         for (finding, faults) in &self.content.leaves {
             if faults
                 .iter()
                 .all(|hash| self.content.rebuilt.contains(hash))
             {
-                let from = "what is under it";
+                let from = "the content under it";
                 self.report.amend(*finding, Remedy::Rebuild { from });
             }
         }

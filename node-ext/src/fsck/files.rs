@@ -1,8 +1,8 @@
-//! Below the records: making a database again of files that do not open.
+//! Repairs below the records: rebuilds a database from files that do not open.
 //!
-//! All is done to a copy of the folder, whose tables and blob files are the same
-//! by links, and which takes the folder's place in one step: what opens a list
-//! of files that is not whole would remove the files that it does not name.
+//! All work is done on a copy of the folder, with hard links to its tables and blob
+//! files, which then replaces the folder in one step. In place it would be dangerous:
+//! RocksDB removes the files that an incomplete file list does not name.
 
 use super::report::FsckReport;
 use crate::aside::copy_files;
@@ -17,11 +17,11 @@ use rustix::io::Errno;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// Records that are written in one batch.
+/// Records in one write batch.
 const BATCH: usize = 4096;
 
-/// Whether what keeps a bucket from being opened is that its files make no
-/// database, or one that has lost some of them.
+/// Returns whether a bucket does not open because its files form no database, or one
+/// that has lost files.
 pub(super) fn is_of_files(error: &OpenError) -> bool {
     match error {
         OpenError::Damaged { .. } => true,
@@ -30,7 +30,7 @@ pub(super) fn is_of_files(error: &OpenError) -> bool {
     }
 }
 
-/// Whether a check came upon a table that cannot be read: RocksDB names it.
+/// Returns whether a check found an unreadable table: RocksDB names it.
 pub(super) fn names_a_table(report: &FsckReport) -> bool {
     let findings = &report.findings;
     findings
@@ -38,22 +38,21 @@ pub(super) fn names_a_table(report: &FsckReport) -> bool {
         .any(|finding| finding.fault.contains(".sst"))
 }
 
-/// Makes a database of the bucket's files, without the tables that cannot be
-/// read. `kept` is the folder as it was, `shared` what databases share.
+/// Rebuilds a database from the bucket's files without the unreadable tables. `kept`
+/// is the backup of the folder.
 pub(super) fn restore(path: &Path, kept: &Path, shared: &Shared) -> Result<(), EngineError> {
-    let fault = |error: std::io::Error| {
-        EngineError::of_file("putting a bucket's files together", path, &error)
-    };
+    let fault =
+        |error: std::io::Error| EngineError::of_file("restoring a bucket's files", path, &error);
     let made = staging(path);
     remove(&made).map_err(fault)?;
     std::fs::create_dir(&made).map_err(fault)?;
     copy_files(path, &made).map_err(fault)?;
-    // RocksDB passes over a hole in a log, and its repair does not come to an end there.
+    // RocksDB skips a hole in a log, and its repair never returns there.
     log_hole::cut(&made).map_err(fault)?;
     if !found_manifest(&made, shared).map_err(fault)? {
         file_list::remake(&made, shared)?;
-        // A table that is damaged in part is gone as a whole; the rest of it can
-        // be read as long as the old list of files is.
+        // A partly damaged table was dropped as a whole. The rest of it can be
+        // read through the old file list.
         let access = Access::ReadOnly;
         if let Ok(old) = recover::open_unchecked(kept, access, shared, DamagedLog::CutAtDamage) {
             let access = Access::ReadWrite;
@@ -83,10 +82,10 @@ fn remove(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Gives each of two folders the other's name.
+/// Exchanges the names of two folders.
 fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
     match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
-        // Not every file system can.
+        // Not all file systems support an exchange.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             let mut away = one.as_os_str().to_owned();
             away.push(REPAIRING);
@@ -100,8 +99,8 @@ fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
         .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-/// Whether a manifest that is here makes a whole database, whatever `CURRENT`
-/// says: then `CURRENT` names it.
+/// Finds a manifest that describes a complete database, and makes `CURRENT` name it.
+/// Returns whether there is one.
 fn found_manifest(folder: &Path, shared: &Shared) -> std::io::Result<bool> {
     for manifest in file_list::manifests(folder)? {
         file_list::point_at(folder, &manifest)?;
@@ -128,7 +127,7 @@ fn is_whole(opened: &Unverified) -> bool {
             .all(|(family, kind)| reads(*family, *kind).is_ok())
 }
 
-/// Every kind of record that stands in tables.
+/// All kinds of records that are stored in tables.
 const KINDS: &[(Family, &[u8])] = &[
     (Family::Tree, layout::STATE_KEY),
     (Family::Tree, layout::LEAVES),
@@ -144,7 +143,7 @@ const KINDS: &[(Family, &[u8])] = &[
     (Family::Content, layout::LISTED),
 ];
 
-/// Writes what the old database can read and the new one has not.
+/// Writes the records that the old database can read and the new one lacks.
 fn merge(old: &Engine, new: &Engine) -> Result<(), EngineError> {
     let mut batch = new.batch();
     let mut pending = 0usize;
@@ -164,7 +163,7 @@ fn merge(old: &Engine, new: &Engine) -> Result<(), EngineError> {
         )
     };
     for (family, kind) in KINDS {
-        // Up to the damage, and from the end back to it.
+        // Forward up to the damage, then backward from the end to it.
         let forward = old.scan(*family, kind)?.map_while(Result::ok);
         for (key, value) in forward.chain(old.scan_back(*family, kind)?.map_while(Result::ok)) {
             copy(*family, &key, &value)?;
@@ -176,7 +175,7 @@ fn merge(old: &Engine, new: &Engine) -> Result<(), EngineError> {
     new.write(batch, Durability::Synced)
 }
 
-/// Copies a chunk that stands in a table; larger ones are in blob files.
+/// Copies a chunk that is stored in a table; larger ones are in blob files.
 fn small_chunk(
     old: &Engine,
     key: &[u8],

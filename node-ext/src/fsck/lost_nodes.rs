@@ -1,12 +1,11 @@
-//! Finding the children of interior nodes that are lost: two stored records of
-//! the shapes that must stand under the node, whose hashes together come to its.
+//! Finds the children of lost interior nodes: two stored records of the shapes that
+//! belong under the node, whose hashes combine to the node's hash.
 //!
-//! No two pairs have one hash, so what is found is what was there. The shapes
-//! leave few records to try, and of those the ones that no stored node refers to
-//! are tried first: they are what a lost node leaves behind. Where nodes of
-//! several levels are lost together, what may have stood between is put together
-//! from such orphans. All of it is bounded, since a large bucket has more pairs
-//! than can be tried.
+//! No two pairs have the same hash, so a match is the lost node. The shapes leave few
+//! records to try. Those that no stored node refers to (orphans) are tried first,
+//! since a lost node leaves its children as orphans. Where nodes of several levels are
+//! lost, candidates for the lower ones are built from orphans. The search is bounded,
+//! since a large bucket has too many pairs.
 
 use super::{Check, shapes};
 use crate::bucket::records::Surveyed;
@@ -15,20 +14,20 @@ use cairn_primitives::chunk_tree::{Subtree, padding};
 use cairn_primitives::{H256, HashingProfile};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Pairs that are hashed for nodes of one shape, some seconds' worth.
+/// Upper bound on the pairs hashed for one shape; takes some seconds.
 const MAX_PAIRS: usize = 1 << 24;
-/// Nodes that may have stood between that are held in memory.
+/// Upper bound on the candidate nodes held in memory.
 const MAX_BETWEEN: usize = 1 << 20;
 
-/// A shape, as a key.
+/// A shape as a map key.
 type Shape = (u32, u64, u64);
 
 fn key(shape: &Subtree) -> Shape {
     (shape.height(), shape.chunks(), shape.bytes())
 }
 
-/// The nodes of `wanted` that can be rebuilt, and those between that are lost
-/// with them.
+/// Returns the nodes of `wanted` that can be rebuilt, and the lost nodes between them
+/// and stored records.
 pub(super) fn find(
     check: &Check<'_>,
     wanted: &BTreeMap<H256, Subtree>,
@@ -54,7 +53,7 @@ pub(super) fn find(
     search.found
 }
 
-/// Stored records of the shapes that matter.
+/// Stored records of the shapes under wanted nodes.
 #[derive(Default)]
 struct Stored {
     orphans: HashMap<Shape, Vec<H256>>,
@@ -74,7 +73,7 @@ impl Stored {
             else {
                 continue;
             };
-            // What a wrong record refers to says nothing.
+            // The children in a wrong record are meaningless.
             if wanted.contains_key(&hash) {
                 continue;
             }
@@ -115,7 +114,7 @@ impl Stored {
     }
 }
 
-/// All shapes that stand somewhere under these.
+/// Returns all shapes that occur under these nodes.
 fn shapes_under<'s>(nodes: impl Iterator<Item = &'s Subtree>) -> HashSet<Shape> {
     let mut shapes = HashSet::new();
     let mut to_visit: Vec<Subtree> = nodes.copied().collect();
@@ -189,7 +188,7 @@ impl Search {
         }
     }
 
-    /// Puts together what may have stood between orphans and the node.
+    /// Builds candidates for the nodes between orphans and the wanted nodes.
     fn between(&mut self, shape: Subtree, targets: &HashSet<H256>) {
         let mut between = Between {
             profile: self.profile,
@@ -204,7 +203,7 @@ impl Search {
         let mut to_take: Vec<H256> = candidates;
         to_take.retain(|hash| targets.contains(hash));
         while let Some(hash) = to_take.pop() {
-            // What is stored was not made.
+            // Stored records were not built here.
             if let Some(value) = made.get(&hash) {
                 self.found.insert(hash, *value);
                 to_take.extend([value.left, value.right]);
@@ -216,14 +215,14 @@ impl Search {
 struct Between<'s> {
     profile: HashingProfile,
     orphans: &'s HashMap<Shape, Vec<H256>>,
-    /// By shape, all that may have been a node of it.
+    /// All candidates for nodes, by shape.
     candidates: HashMap<Shape, Vec<H256>>,
     made: HashMap<H256, InteriorValue>,
 }
 
 impl Between<'_> {
-    /// All that may have been a node of this shape; `None` when that is too much.
-    /// Of what is wanted itself nothing else is kept.
+    /// Returns all candidates for nodes of this shape; `None` if there are too many.
+    /// With `targets`, keeps only those.
     fn candidates(&mut self, shape: Subtree, targets: &HashSet<H256>) -> Option<Vec<H256>> {
         let (left, right) = shapes::halves(shape)?;
         let lefts = self.nodes_of(left)?;

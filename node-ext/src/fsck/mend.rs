@@ -1,18 +1,18 @@
-//! What a repair writes: records whose content the check has established.
+//! The writes of a repair: records whose right content the check has established.
 
 use crate::engine::{Durability, Engine, EngineError, Family};
 use crate::layout::{self, InteriorValue, StateRecord, Usage};
 use cairn_primitives::{H256, Position, Sequence};
 use codec::Encode;
 
-/// Mends that one round holds in memory; what is past them is found again in
-/// the next.
+/// Upper bound on the writes held in one round; the next round finds the others
+/// again.
 const MAX_MENDS: usize = 1 << 20;
 
-/// Records that are written in one batch, some 100 bytes each.
+/// Records in one write batch, some 100 bytes each.
 const BATCH: usize = 4096;
 
-/// A record as it must be.
+/// A record to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mend {
     State(Box<StateRecord>),
@@ -33,8 +33,8 @@ pub(crate) enum Mend {
 }
 
 impl Mend {
-    /// Where a mend stands among others: what is relied on before what relies
-    /// on it, so that an end in between leaves no node without its children.
+    /// Sort key: a record comes after those that it relies on, so that an interrupted
+    /// repair leaves no node without its children.
     fn order(&self) -> u64 {
         match self {
             Self::Node { .. } => 0,
@@ -71,7 +71,7 @@ impl Mend {
     }
 }
 
-/// What a check has established that must be written.
+/// The records that a check has established and a repair must write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mends(Vec<Mend>);
 
@@ -90,8 +90,8 @@ impl Mends {
         u64::try_from(self.0.len()).unwrap_or(u64::MAX)
     }
 
-    /// Writes all of it, durably, in batches that each leave the bucket better
-    /// than it was: after an end in between, the next repair finds the rest.
+    /// Writes all records durably, in batches that each leave the bucket better than
+    /// before. After an interruption the next repair finds the rest.
     pub(super) fn write(mut self, engine: &Engine) -> Result<(), EngineError> {
         self.0.sort_by_key(Mend::order);
         self.0.chunks(BATCH).try_for_each(|mends| {
@@ -101,7 +101,7 @@ impl Mends {
         })
     }
 
-    /// Writes as much as an end in between leaves.
+    /// Writes the first `number` records, as an interrupted repair does.
     #[cfg(test)]
     pub(super) fn write_first(&self, number: u64, engine: &Engine) {
         let mut some = self.clone();

@@ -1,9 +1,9 @@
-//! Taking lost content from files that hold it: what a client still has, or
-//! another copy of the bucket gave out.
+//! Restores lost content from files that contain it: a client's own, or an export of
+//! another copy of the bucket.
 //!
-//! A file is cut and hashed as an upload would be. Whatever it has that hashes
-//! to something that is named here and lost, it gives back; nothing else of it
-//! is stored. Under a node that is lost, all is, for what the node names.
+//! A file is cut and hashed as in an upload. Only its chunks and nodes whose hashes the
+//! bucket refers to and has lost are stored. Under a lost node everything is, since it
+//! is unknown which of it the bucket has.
 
 use super::Lost;
 use crate::engine::{Batch, Durability, Engine, EngineError, Family};
@@ -16,10 +16,10 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-/// Chunks that are written in one batch: 4 MiB.
+/// Chunks in one write batch: 4 MiB.
 const BATCH: usize = 16;
 
-/// Why nothing more was taken from files.
+/// Errors of restoring content from files.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RefillError {
     #[error("cannot read {path}: {source}")]
@@ -31,7 +31,7 @@ pub(super) enum RefillError {
     Engine(#[from] EngineError),
 }
 
-/// Restores what is lost from files. Returns how many records were written.
+/// Restores lost content from files. Returns the number of records written.
 pub(super) fn refill(
     engine: &Engine,
     lost: &Lost,
@@ -51,7 +51,7 @@ pub(super) fn refill(
     Ok(written)
 }
 
-/// What a file has that is lost here.
+/// The lost content that a file contains.
 struct Needed {
     chunks: HashSet<H256>,
     /// Children before parents.
@@ -59,7 +59,7 @@ struct Needed {
 }
 
 impl Needed {
-    /// Looks for what is lost in a file; `None` where it has nothing of it.
+    /// Searches a file for lost content; `None` if it contains none.
     fn in_file(lost: &Lost, path: &Path) -> std::io::Result<Option<Self>> {
         let mut tree = TreeBuilder::new(lost.profile);
         let mut nodes = Vec::new();
@@ -73,7 +73,7 @@ impl Needed {
             let pushed = tree.push(hash, bytes.len(), |node| nodes.push(node));
             cut = cut.and(pushed);
         })?;
-        // A file that changed while it was read has no tree.
+        // A file that changed during reading has no tree.
         if cut.is_ok() {
             tree.finish(|node| nodes.push(node));
         }
@@ -88,7 +88,7 @@ impl Needed {
             }
             match by_hash.get(&hash) {
                 Some(node) => to_visit.extend([node.left, node.right]),
-                // A chunk, or padding, which no chunk hashes to.
+                // A chunk, or padding, which is no chunk's hash.
                 None => drop(chunks.insert(hash)),
             }
         }
@@ -180,15 +180,16 @@ impl Writer<'_> {
     }
 }
 
-/// Hands a file's chunks on, in order; of an empty file, one empty chunk.
+/// Calls `each` with the chunks of a file, in order; with one empty chunk for an
+/// empty file.
 fn for_each_chunk(path: &Path, mut each: impl FnMut(&[u8])) -> std::io::Result<()> {
-    // A pipe that has taken the file's place would never end.
+    // A pipe in the place of the file would block the open.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if !file.metadata()?.is_file() {
         return Err(std::io::Error::new(
             ErrorKind::InvalidInput,
-            "it is no file",
+            "it is not a regular file",
         ));
     }
     let limit = u64::try_from(CHUNK_BYTES).unwrap_or(u64::MAX);

@@ -1,12 +1,12 @@
-//! Repairing a bucket: writing what a check has established, and checking again.
+//! Repairs a bucket: writes what a check has established, and checks again.
 //!
-//! First the files, where they make no database, then what the journal has and
-//! the database lost, then record after record.
+//! First the files, if they form no database; then records that the journal has and the
+//! database lost; then records derived from others.
 //!
-//! Nothing is written that other records, or the bytes of files, do not prove to
-//! have been there: no leaf, no root, no promise (I7). What was there is kept
-//! aside first. Each record that is written is right by itself, so that an end
-//! in between leaves a bucket of which less is wrong, and the next repair goes on.
+//! Nothing is written unless other records, or the bytes of files, prove that it was
+//! there: no leaf, no root, no signed root is invented (I7). The folder is backed up
+//! first. Each record written is right by itself, so an interrupted repair leaves fewer
+//! faults, and the next one continues.
 
 use super::refill::{self, RefillError};
 use super::{Checked, Diagnosis, FsckReport, JOURNAL_PLACE, diagnose, files, second_copy};
@@ -18,37 +18,34 @@ use crate::error::OpenError;
 use cairn_primitives::BucketId;
 use std::path::{Path, PathBuf};
 
-/// What the folder with the bucket as it was ends with.
+/// Suffix of the backup folder.
 const KEPT_ASIDE: &str = ".before-repair";
 
-/// Rounds of checking and writing: what one brings back may name what the next
-/// is to look for, level by level of a chunk tree.
+/// Upper bound on rounds of checking and writing. Content restored in one round may
+/// refer to content for the next, one level of a chunk tree at a time.
 const MAX_ROUNDS: u32 = 64;
 
-/// Why a bucket was not repaired, or not to the end. What was written until
-/// then is right; the repair can be run again.
+/// Errors of a repair. Records written before the error are right, and the repair can
+/// be run again.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
     /// The database does not open.
-    #[error(
-        "{0}; this is below what a repair can reach: where its folder is the bucket's, a copy is \
-         needed"
-    )]
+    #[error("{0}; a repair cannot restore this, and only a copy of the bucket can")]
     Open(#[from] OpenError),
-    /// The files were not kept aside, and nothing was changed.
-    #[error("cannot keep {path} aside: {source}; nothing was changed")]
+    /// The backup failed, and nothing was changed.
+    #[error("cannot back up {path}: {source}; nothing was changed")]
     KeepAside {
         /// The bucket's folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// A file that content was to be taken from.
-    #[error("cannot read {path}: {source}; what other files gave until then is restored")]
+    /// A file to take content from could not be read.
+    #[error("cannot read {path}: {source}; content from the files before it was restored")]
     Source {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
     /// The database failed.
@@ -56,16 +53,16 @@ pub enum RepairError {
     Engine(#[from] EngineError),
 }
 
-/// What a repair came to.
+/// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repaired {
-    /// What was wrong.
+    /// The report before the repair.
     pub before: FsckReport,
-    /// What is left of it.
+    /// The report after the repair.
     pub after: FsckReport,
-    /// Records that were written.
+    /// Number of records written.
     pub written: u64,
-    /// The bucket's files as they were; `None` when nothing was to be changed.
+    /// The backup of the bucket's folder; `None` if nothing was changed.
     pub kept_aside: Option<PathBuf>,
 }
 
@@ -78,9 +75,8 @@ impl From<RefillError> for RepairError {
     }
 }
 
-/// Repairs the closed bucket in `path`, of which `bucket` is the name: its list
-/// of files, then its records from one another, from its journal and its blob
-/// files, and from the files `sources`.
+/// Repairs the closed bucket `bucket` in `path`: its file list, then its records from one
+/// another, from its journal and blob files, and from the files `sources`.
 ///
 /// # Errors
 ///
@@ -126,7 +122,7 @@ pub fn repair(
     repair.settle(&mut after)?;
     let (written, mut kept_aside) = (repair.written, repair.kept_aside);
     if written == 0 {
-        // The files have nothing that is lost here, and the copy is of no use.
+        // The files contain nothing that is lost, so the backup is not needed.
         if let Some(unneeded) = kept_aside.take() {
             std::fs::remove_dir_all(&unneeded).map_err(|source| RepairError::KeepAside {
                 path: unneeded,
@@ -142,26 +138,26 @@ pub fn repair(
     })
 }
 
-/// The report of a bucket whose database does not open.
+/// Makes the report of a bucket whose database does not open.
 pub(super) fn of_files(error: &OpenError) -> FsckReport {
     let mut report = FsckReport::default();
-    report.rebuild("the bucket's files", error, "those of them that are left");
+    report.rebuild("the bucket's files", error, "the files that are left");
     report
 }
 
-/// A repair under way.
+/// A repair in progress.
 struct Repair<'r> {
     path: &'r Path,
     bucket: BucketId,
     shared: &'r Shared,
     kept_aside: Option<PathBuf>,
     written: u64,
-    /// What the number of the journal's last write must not be below.
+    /// The number of the journal's last write must be at least this.
     least_number: u64,
 }
 
 impl Repair<'_> {
-    /// The files as they were, kept before anything is changed.
+    /// Backs up the folder before the first change. Returns the backup.
     fn kept(&mut self) -> Result<PathBuf, RepairError> {
         if let Some(kept) = &self.kept_aside {
             return Ok(kept.clone());
@@ -203,7 +199,7 @@ impl Repair<'_> {
         Ok(())
     }
 
-    /// Writes what each check has established, until nothing more comes of it.
+    /// Writes the results of each check until nothing more can be repaired.
     fn records(
         &mut self,
         mut diagnosis: Diagnosis,
@@ -222,7 +218,7 @@ impl Repair<'_> {
                 break;
             }
             diagnosis = diagnose(self.path, self.bucket, self.shared, progress)?;
-            // What does not change anything will not the next time.
+            // A write that changed nothing will not the next time.
             if refilled == 0 && diagnosis.mends == mends {
                 break;
             }
@@ -230,8 +226,8 @@ impl Repair<'_> {
         Ok(diagnosis.report)
     }
 
-    /// Writes what is known to be right, durably. Returns the records that
-    /// second copies and files gave.
+    /// Writes what the check has established, durably. Returns the number of records
+    /// restored from second copies and files.
     fn write(&mut self, diagnosis: &Diagnosis, sources: &[PathBuf]) -> Result<u64, RepairError> {
         let kept = self.kept()?;
         let unverified = self.open()?;
@@ -244,7 +240,7 @@ impl Repair<'_> {
         Ok(refilled)
     }
 
-    /// Makes the journal one of the database's moment, where that has all of it.
+    /// Rewrites the journal, if the database has everything that is in it.
     fn settle(&mut self, after: &mut FsckReport) -> Result<(), RepairError> {
         if self.kept_aside.is_none() {
             return Ok(());
@@ -262,13 +258,13 @@ impl Repair<'_> {
 }
 
 impl BasePath {
-    /// Checks a bucket as [`fsck`](super::fsck) does, also one that does not
-    /// open, and says of each finding whether it can be rebuilt. Changes nothing.
+    /// Checks a bucket like [`fsck`](super::fsck), even if it does not open. Changes
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// [`BasePathError::NoSuchBucket`], or [`BasePathError::Open`] where the
-    /// database itself does not open.
+    /// [`BasePathError::NoSuchBucket`], or [`BasePathError::Open`] if there is no
+    /// database to check.
     pub fn check_bucket(
         &self,
         bucket: BucketId,
@@ -282,7 +278,7 @@ impl BasePath {
         }
     }
 
-    /// Repairs a bucket that nobody has open, after keeping its files aside; see
+    /// Repairs a bucket that nobody has open, after a backup of its folder; see
     /// [`repair`].
     ///
     /// # Errors

@@ -1,39 +1,39 @@
-//! What a check came to, and what there is to do about it.
+//! The report of a check: findings, and what can be done about each.
 
 use std::fmt;
 
-/// Findings that are kept; one lost node near the root breaks a proof for
-/// every leaf.
+/// Upper bound on stored findings; one lost node near the root affects the proofs of
+/// all leaves.
 const MAX_FINDINGS: usize = 1000;
 
-/// Why leaves are never made up, for findings that are about one.
-pub(super) const NO_LEAF_IS_MADE_UP: &str = "no leaf is ever made up";
-/// What there is to do about lost content.
+/// The reason not to rebuild a lost leaf.
+pub(super) const NO_LEAF_IS_MADE_UP: &str = "a leaf cannot be derived from other records";
+/// Remedy for lost content.
 pub(super) const NEEDS_ITS_CONTENT: &str =
-    "its bytes are needed; `cairn fsck --repair --from` takes them from files";
+    "its bytes are needed; `--repair --from` takes them from files";
 
-/// Something that is not as it was promised.
+/// A defect that a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where: a leaf, a node, a root.
+    /// The record: a leaf, a node, a root.
     pub place: String,
-    /// What is wrong there.
+    /// The defect.
     pub fault: String,
-    /// What can be done about it.
+    /// The possible remedy.
     pub remedy: Remedy,
 }
 
-/// What can be done about a finding.
+/// The remedy for a finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// A repair rebuilds it from other records, which say beyond doubt what it was.
+    /// A repair rebuilds the record from others, which determine it.
     Rebuild {
-        /// Those records.
+        /// The other records.
         from: &'static str,
     },
-    /// It stays as it is.
+    /// A repair cannot change it.
     None {
-        /// Why, and what else there is to do.
+        /// The reason, and other remedies.
         why: String,
     },
 }
@@ -47,39 +47,39 @@ impl fmt::Display for Remedy {
     }
 }
 
-/// What a check came to.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FsckReport {
     /// Leaves whose content was read and hashed.
     pub leaves: u64,
-    /// Bytes of content that were found to hash as promised.
+    /// Bytes of content with the right hashes.
     pub bytes: u64,
-    /// Signed roots that were rebuilt.
+    /// Number of signed roots rebuilt.
     pub signed_roots: u64,
-    /// Chunks and interior nodes that were checked as records.
+    /// Chunks and interior nodes checked as records.
     pub records: u64,
-    /// Leaves whose content came with an import, in a shape that the chain
-    /// cannot verify; it is as it was committed, and no finding.
+    /// Leaves from an import whose content the chain cannot verify. They are as they
+    /// were committed, and are no findings.
     pub unprovable_leaves: u64,
-    /// What is wrong, in the order of discovery: at most 1,000.
+    /// The findings in order of discovery: at most 1,000.
     pub findings: Vec<Finding>,
-    /// Findings past those.
+    /// Number of further findings.
     pub more_findings: u64,
 }
 
 impl FsckReport {
-    /// Whether everything is as it was promised.
+    /// Returns whether there are no findings.
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty()
     }
 
-    /// Findings, of those that are kept, that a repair would put right.
+    /// Returns how many of the stored findings a repair would resolve.
     pub fn rebuildable(&self) -> usize {
         let rebuilt = |finding: &&Finding| matches!(finding.remedy, Remedy::Rebuild { .. });
         self.findings.iter().filter(rebuilt).count()
     }
 
-    /// Notes what stays as it is. Returns the finding's place among those kept.
+    /// Adds a finding that cannot be rebuilt. Returns its index among the stored ones.
     pub(crate) fn lost(
         &mut self,
         place: impl Into<String>,
@@ -99,15 +99,15 @@ impl FsckReport {
         self.find(place.into(), fault.to_string(), Remedy::Rebuild { from })
     }
 
-    /// Notes what a finding's remedy has turned out to be.
+    /// Replaces the remedy of a finding.
     pub(super) fn amend(&mut self, finding: usize, remedy: Remedy) {
         if let Some(finding) = self.findings.get_mut(finding) {
             finding.remedy = remedy;
         }
     }
 
-    /// Takes findings at a place off the report, which are put right. Returns
-    /// whether there were any.
+    /// Removes the findings at a place, which has been repaired. Returns whether there
+    /// were any.
     pub(super) fn forget(&mut self, place: &str) -> bool {
         let before = self.findings.len();
         self.findings.retain(|finding| finding.place != place);

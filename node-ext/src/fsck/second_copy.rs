@@ -1,6 +1,6 @@
-//! Putting back what the database has lost and its second copies have: the
-//! journal has leaves, promises and the inner nodes of content, and blob files
-//! have chunks, whether a table points at them or not.
+//! Restores what the database has lost from its second copies: leaves, signed roots and
+//! interior nodes from the journal, and chunks from blob files, even from those that no
+//! table points to.
 
 use super::{Lost, unpromised};
 use crate::bucket::regrow::regrow;
@@ -17,15 +17,15 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// Records that are written in one batch.
+/// Records in one write batch.
 const BATCH: usize = 4096;
-/// Chunks that are written in one batch: 4 MiB.
+/// Chunks in one write batch: 4 MiB.
 const CHUNK_BATCH: usize = 16;
 
-/// Records that a journal had and its database had not.
+/// The result of restoring records from a journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct PutBack {
-    /// Records that were written.
+    /// Number of records written.
     pub(super) written: u64,
     /// The number of the journal's last write.
     pub(super) number: u64,
@@ -35,7 +35,7 @@ fn fault(path: &Path) -> impl Fn(std::io::Error) -> EngineError + '_ {
     move |error| EngineError::of_file("reading the journal", path, &error)
 }
 
-/// The journal of a bucket in a folder; `None` where there is none of it.
+/// Opens the journal of a bucket in a folder; `None` if there is none of this bucket.
 fn journal(folder: &Path, bucket: BucketId) -> Result<Option<JournalReader<File>>, EngineError> {
     let path = folder.join(JOURNAL_FILE);
     let reader = match File::open(&path) {
@@ -47,7 +47,7 @@ fn journal(folder: &Path, bucket: BucketId) -> Result<Option<JournalReader<File>
     Ok((reader.bucket() == Some(bucket.0)).then_some(reader))
 }
 
-/// Why a journal is not the second copy of its database, if it is not.
+/// Returns the reason why a journal is not a second copy of its database, if any.
 pub(super) fn journal_fault(
     engine: &Engine,
     bucket: BucketId,
@@ -58,7 +58,7 @@ pub(super) fn journal_fault(
     }
     let Some(mut reader) = journal(engine.path(), bucket)? else {
         return Ok(Some(
-            "it is not this bucket's, or its beginning is damaged".into(),
+            "it belongs to another bucket, or its header is damaged".into(),
         ));
     };
     let mut number = None;
@@ -69,15 +69,15 @@ pub(super) fn journal_fault(
     Ok(match number {
         _ if reader.skipped() > 0 => Some(format!("{} bytes of it are damaged", reader.skipped())),
         Some(number) if number > database => Some(format!(
-            "it has {number} writes, and the database {database}: the newest of the database are gone"
+            "it has {number} writes, and the database has lost those after {database}"
         )),
-        // Behind the database is how an end of the process leaves it.
+        // A journal behind its database is normal after a crash.
         _ => None,
     })
 }
 
-/// Puts leaves, promises, the state and what else stands in the journal back
-/// into the database that has lost it. Changes nothing that is not lost.
+/// Writes leaves, signed roots, the state and other records of the journal back into the
+/// database that has lost them. Changes nothing else.
 pub(super) fn put_back(
     engine: &Engine,
     folder: &Path,
@@ -91,7 +91,7 @@ pub(super) fn put_back(
     let file = File::open(&path).map_err(fault(&path))?;
     let end = standing(&file, bucket.0).map_err(fault(&path))?;
     let database = engine.number()?;
-    // Of an older journal it is not known what was deleted since.
+    // An older journal does not show what was deleted since.
     let Some(end) = end.filter(|end| end.number >= database) else {
         return Ok(PutBack::default());
     };
@@ -109,7 +109,7 @@ pub(super) fn put_back(
                     state = Some(value.to_vec());
                 }
                 Change::Put { family, key, value } => {
-                    // Inner nodes and chunks are put back where a leaf needs them.
+                    // Interior nodes and chunks are restored only where a leaf needs them.
                     let is_unshaped =
                         family == Family::Content && key.starts_with(layout::UNSHAPED);
                     if family == Family::Tree || is_unshaped {
@@ -133,8 +133,8 @@ pub(super) fn put_back(
             ..recorded
         });
         let is_there = recorded.as_ref() == Some(&state);
-        // Commits that were not synced are in the database first: the journal's state
-        // may be an older one, past whose end there are leaves.
+        // Unsynced commits reach the database first. The journal's state may then be
+        // older, with leaves past its end.
         let newer = recorded.filter(|recorded| place(recorded) > place(&state));
         let is_needed = regrow_all || (newer.is_none() && !is_there);
         if is_needed && regrow(engine, &newer.unwrap_or(state))? {
@@ -145,8 +145,8 @@ pub(super) fn put_back(
     Ok(PutBack { written, number })
 }
 
-/// Puts back what was behind the damage in a log, and makes both copies one
-/// again, where the journal has all of it.
+/// Restores what followed the damage in a log. Then rewrites the journal, if the
+/// database has everything that is in it.
 pub(crate) fn after_damage(
     engine: &Engine,
     kept: &Path,
@@ -156,15 +156,15 @@ pub(crate) fn after_damage(
     let dropped = unpromised::drop_lost(engine, kept, bucket)?;
     engine.flush(Family::Content)?;
     engine.flush(Family::Tree)?;
-    // What was dropped stands in the old journal alone, which is kept aside.
+    // Dropped leaves are only in the old journal, which is in the backup.
     if dropped > 0 || has_newest(engine, kept, bucket)? {
         engine.settle_journal(put_back.number)?;
     }
     Ok(())
 }
 
-/// Whether the database's state is the newest that its journal has, or newer:
-/// otherwise the journal is the only one that has it, and stays as it is.
+/// Returns whether the database's state is at least as new as the journal's. Otherwise the
+/// journal holds the only copy of the newest state and must not be changed.
 pub(super) fn has_newest(
     engine: &Engine,
     folder: &Path,
@@ -193,18 +193,18 @@ pub(super) fn has_newest(
     Ok(recorded.as_ref().map(place) >= newest.as_ref().map(place))
 }
 
-/// How far a bucket has come by a state: it never goes back.
+/// Returns how far a bucket has advanced in a state. It never goes back.
 fn place(state: &StateRecord) -> (Sequence, LeafCount) {
     (state.tree, state.count)
 }
 
-/// A state as a journal has it.
+/// Parses a state as a journal stores it, without peaks.
 fn without_peaks(state: &[u8]) -> Option<StateRecord> {
     StateRecord::parse(&[state, &[0]].concat()).ok()
 }
 
-/// Restores what is lost of content from the journal and the blob files in
-/// `folder`. Returns how many records were written.
+/// Restores lost content from the journal and the blob files in `folder`. Returns the
+/// number of records written.
 pub(super) fn refill(
     engine: &Engine,
     folder: &Path,
@@ -236,8 +236,8 @@ fn blobs(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
         .map_err(|error| EngineError::of_file("looking for blob files", folder, &error))
 }
 
-/// Puts back lost nodes and all that is lost under them; adds to `wanted` the
-/// chunks that they name and that are not here.
+/// Restores lost nodes and the lost nodes under them. Adds to `wanted` the lost chunks
+/// under them.
 fn nodes(
     engine: &Engine,
     folder: &Path,
@@ -267,7 +267,7 @@ fn nodes(
             }
         }
     }
-    // Children first, so that an end in between leaves whole subtrees.
+    // Children first, so that an interruption leaves complete subtrees.
     found.sort_by_key(|(_, value)| value.subtree.height());
     let mut writer = Writer::new(engine, BATCH);
     for (hash, value) in found {
@@ -284,7 +284,7 @@ fn has(engine: &Engine, key: [u8; 33]) -> bool {
     matches!(engine.get_uncached(Family::Content, &key), Ok(Some(_)))
 }
 
-/// The nodes that the journal has and the database has not, or has wrong.
+/// Returns the nodes that the journal has and that the database lacks or has wrong.
 fn lost_nodes(
     engine: &Engine,
     folder: &Path,
@@ -323,7 +323,7 @@ fn small_chunks(
     writer.finish()
 }
 
-/// Hands on the records of content of a kind that the journal has.
+/// Calls `each` with the journal's records of content of one kind.
 fn for_each_content(
     folder: &Path,
     bucket: BucketId,
@@ -351,7 +351,7 @@ fn for_each_content(
     Ok(())
 }
 
-/// Copies chunks that are wanted out of a blob file.
+/// Copies wanted chunks out of a blob file.
 fn chunks(
     engine: &Engine,
     path: &Path,
@@ -377,7 +377,7 @@ fn chunks(
     writer.finish()
 }
 
-/// Writes what was lost, durably, some records at a time.
+/// Writes restored records durably, in batches.
 struct Writer<'e> {
     engine: &'e Engine,
     batch: Batch<'e>,
@@ -397,8 +397,7 @@ impl<'e> Writer<'e> {
         }
     }
 
-    /// Writes a record that is not there; also over another, where the journal
-    /// is the newer.
+    /// Writes a record if it is missing, or if the journal is newer and has another value.
     fn put_lost(
         &mut self,
         family: Family,
@@ -430,7 +429,7 @@ impl<'e> Writer<'e> {
     }
 
     fn delete(&mut self, family: Family, key: &[u8]) -> Result<(), EngineError> {
-        // What it deletes may be in the batch.
+        // The record to delete may be in the batch.
         self.write()?;
         if matches!(self.engine.get_uncached(family, key), Ok(None)) {
             return Ok(());

@@ -1,14 +1,14 @@
-//! The shapes that the nodes of a chunk tree must have, from those above them.
+//! The shapes that nodes of a chunk tree must have, derived from the nodes above.
 
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree, chunk_count, depth};
 
-/// The shape of content as a whole.
+/// Returns the shape of a whole content of this size.
 pub(super) fn whole(data_size: u64) -> Option<Subtree> {
     Subtree::from_parts(depth(data_size), chunk_count(data_size), data_size)
 }
 
-/// The shapes of a node's two children, of which the right one may be padding.
-/// `None` for a chunk, which has none.
+/// Returns the shapes of a node's two children; `None` in place of the right one for
+/// padding. `None` for a chunk, which has no children.
 pub(super) fn halves(node: Subtree) -> Option<(Subtree, Option<Subtree>)> {
     let height = node.height().checked_sub(1)?;
     let full = 1u64.checked_shl(height)?;

@@ -1,10 +1,10 @@
-//! What a bucket's state must be, where its record is lost or does not fit.
+//! Establishes a bucket's state if its record is lost or inconsistent.
 //!
-//! The record is believed where its own peaks come to its root, and the last
-//! leaf is the one that it speaks of. Otherwise it is made anew from the leaves,
-//! and only if all that are here, to the last, come to a root that was signed or
-//! that the record itself names. Nothing else says that there were not more of
-//! them: fewer leaves than were committed must never pass as all.
+//! The record is trusted if its peaks bag to its root, and the last leaf matches it.
+//! Otherwise the state is rebuilt from the leaves, but only if all leaves that are
+//! here, to the last, give a root that was signed or that the record itself names.
+//! Nothing else shows that there were no more leaves: fewer leaves than were committed
+//! must never pass as all.
 
 use super::climb::{Climb, NodeFault};
 use super::mend::{Mend, Mends};
@@ -19,10 +19,10 @@ use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, MmrLeaf, Posit
 use std::collections::{BTreeMap, BTreeSet};
 
 const PLACE: &str = "state";
-/// Leaves whose records are read at once.
+/// Leaves whose records are read in one step.
 const WINDOW: u64 = 256;
 
-/// The state of an unopened bucket: as it is recorded, or as it must be.
+/// Returns the state of an unopened bucket, as recorded or rebuilt.
 pub(super) fn establish(
     unverified: &Unverified,
     named: BucketId,
@@ -49,18 +49,18 @@ pub(super) fn establish(
         let fault = if recorded.is_some() {
             fault
         } else {
-            format!("{fault}; its quota is lost with it, and becomes none")
+            format!("{fault}; its quota is lost too, and the bucket will have none")
         };
-        report.rebuild(PLACE, fault, "leaves that come to a known root");
+        report.rebuild(PLACE, fault, "leaves that give a known root");
         mends.add(Mend::State(Box::new(state.clone())));
         return Ok(Some(state));
     }
     let why = format!(
-        "the leaves that are here do not come to a root that was signed or stated, and \
+        "the leaves that are here give no signed or recorded root, and \
          {NO_LEAF_IS_MADE_UP}"
     );
     report.lost(PLACE, fault, why);
-    // The rest of it can be checked against a state that is whole in itself.
+    // The other records can be checked against a state that is consistent in itself.
     Ok(recorded.filter(is_whole))
 }
 
@@ -69,13 +69,13 @@ fn is_whole(state: &StateRecord) -> bool {
     peaks == Ok(state.count.get().count_ones()) && bag(state.profile, &state.peaks) == state.root
 }
 
-/// Why a state is not to be believed, by itself and by the leaves at its end.
+/// Returns the reason not to trust a state, judged by itself and by its last leaf.
 fn fault_of(engine: &Engine, state: &StateRecord) -> Result<Option<String>, EngineError> {
     if !is_whole(state) {
-        return Ok(Some("its peaks do not come to its root".into()));
+        return Ok(Some("its peaks do not bag to its root".into()));
     }
     let Some(end) = state.tree.of_leaf(state.count.next_index()) else {
-        return Ok(Some("its sequences run past their range".into()));
+        return Ok(Some("its sequences exceed their range".into()));
     };
     if engine
         .get(Family::Tree, layout::leaf_key(end).as_ref())?
@@ -85,14 +85,14 @@ fn fault_of(engine: &Engine, state: &StateRecord) -> Result<Option<String>, Engi
     }
     let Some(last) = state.count.last_index() else {
         let is_off = state.tree.0 == 0 && state.total_size != 0;
-        return Ok(is_off.then(|| "it has a size and no leaves".into()));
+        return Ok(is_off.then(|| "it has a total size but no leaves".into()));
     };
     let leaf = read_window(engine, state.tree, last.0, last.0.saturating_add(1))?;
     Ok(match leaf.leaves.first() {
         Some((LeafRecord::Leaf(leaf), _)) if leaf.total_size != state.total_size => {
-            Some("its last leaf is not the one it speaks of".into())
+            Some("its last leaf has another total size".into())
         }
-        // A lost leaf is a fault of its own, and not of the state.
+        // A lost leaf is a separate finding, not a fault of the state.
         _ => None,
     })
 }
@@ -102,12 +102,12 @@ fn read_window(engine: &Engine, tree: Sequence, from: u64, to: u64) -> Result<Wi
     Window::read(tree, from, to, read)
 }
 
-/// The making of a state from leaves.
+/// The rebuilding of a state from leaves.
 struct Rebuild<'e> {
     engine: &'e Engine,
     named: BucketId,
     recorded: Option<&'e StateRecord>,
-    /// Roots that were signed, by tree and leaf count.
+    /// Signed roots, by tree and leaf count.
     signed: BTreeMap<(Sequence, u64), Vec<H256>>,
 }
 
@@ -144,7 +144,7 @@ impl<'e> Rebuild<'e> {
             Some(state) => vec![state.profile],
             None => vec![HashingProfile::Plain, HashingProfile::Tagged],
         };
-        // The newest tree is the one that the bucket goes on with.
+        // The newest tree is the current one.
         let Some(tree) = trees.last().copied() else {
             return Ok(None);
         };
@@ -160,7 +160,7 @@ impl<'e> Rebuild<'e> {
         Ok(None)
     }
 
-    /// Leaves of a tree that are here, or of which at least the node is.
+    /// Counts the leading leaves of a tree of which the leaf or at least its node is here.
     fn leaves_of(&self, tree: Sequence) -> Result<u64, EngineError> {
         let mut leaves = 0u64;
         loop {
@@ -176,7 +176,7 @@ impl<'e> Rebuild<'e> {
         }
     }
 
-    /// Whether there are or were leaves past so many, or a newer tree.
+    /// Returns whether there are or were more leaves, or a newer tree.
     fn is_beyond(&self, tree: Sequence, leaves: u64) -> Result<bool, EngineError> {
         let signed = self.signed.keys();
         if signed
@@ -225,8 +225,8 @@ impl<'e> Rebuild<'e> {
         }))
     }
 
-    /// Climbs over all leaves. The last one says the size of all, and so is
-    /// believed only if its own record comes to the root.
+    /// Reconstructs the tree over all leaves. The last leaf gives the total size, so it is
+    /// trusted only if its own record leads to the root.
     fn climb(
         &self,
         profile: HashingProfile,

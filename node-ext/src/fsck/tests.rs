@@ -1,5 +1,5 @@
-//! Damage of every kind to one bucket: found, told whether it can be rebuilt,
-//! and then rebuilt to the very bytes, or left exactly as it is.
+//! Damage of every kind to one bucket: it is found, reported as rebuildable or not, and
+//! then rebuilt to the exact bytes, or left exactly as it is.
 
 use super::repair::{Repaired, repair};
 use super::*;
@@ -101,14 +101,14 @@ impl Fixture {
         fixture
     }
 
-    /// The same bucket once more, in a folder of its own.
+    /// Copies the bucket into a folder of its own.
     fn copy(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let copy = folder.path().join("bucket");
         std::fs::create_dir(&copy).unwrap();
         for entry in std::fs::read_dir(self.path()).unwrap() {
             let entry = entry.unwrap();
-            // Repairs are to do with what the records say of one another.
+            // These tests are about rebuilding records from one another.
             if entry.file_name() == JOURNAL_FILE {
                 continue;
             }
@@ -133,7 +133,7 @@ impl Fixture {
         Engine::open(&self.path(), access, &shared, DamagedLog::Refuse).unwrap()
     }
 
-    /// Changes records behind the bucket's back.
+    /// Changes records directly in the database.
     fn tamper(&self, change: impl FnOnce(&mut Batch<'_>)) {
         let engine = self.engine();
         let mut batch = engine.batch();
@@ -141,7 +141,7 @@ impl Fixture {
         engine.write(batch, Durability::Synced).unwrap();
     }
 
-    /// Has the disk forget what was overwritten and deleted, and the journal.
+    /// Compacts away overwritten and deleted records, and removes the journal.
     fn forget_second_copies(&self) {
         let _ = std::fs::remove_file(self.path().join(JOURNAL_FILE));
         self.engine().give_back(Family::Content).unwrap();
@@ -173,7 +173,7 @@ impl Fixture {
         self.repair_from(&[])
     }
 
-    /// Everything that was signed can be proven, in full.
+    /// Checks that every signed root can be proven in full.
     fn answers_for_all_that_was_signed(&self) {
         let bucket = Bucket::open(&self.path(), Access::ReadOnly, &Shared::default()).unwrap();
         for commitment in &self.signed {

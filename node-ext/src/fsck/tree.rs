@@ -1,4 +1,4 @@
-//! Checking one tree: its nodes and what was signed of it, from its leaves.
+//! Checks one tree: its nodes and signed roots, from its leaves.
 
 use super::climb::{Climb, Discovery, NodeFault, Stored};
 use super::mend::Mend;
@@ -10,7 +10,7 @@ use crate::layout;
 use cairn_primitives::{H256, LEAF_BYTES, LeafCount, LeafIndex, MmrLeaf, Position, Sequence};
 use codec::Decode;
 
-/// Leaves whose records are read at once.
+/// Leaves whose records are read in one step.
 const WINDOW: u64 = 256;
 
 const LEAVES: &str = "its leaves";
@@ -22,15 +22,15 @@ pub(crate) struct TreeToCheck {
     pub(crate) tree: Sequence,
     pub(crate) count: LeafCount,
     pub(crate) root: H256,
-    /// Its peaks, where something else says them than the nodes themselves.
+    /// Its peaks, if they are recorded apart from the nodes.
     pub(crate) peaks: Option<Vec<H256>>,
-    /// Leaves from this sequence on are in a newer tree too, with which their
-    /// content is checked. The newest tree has no end.
+    /// Leaves from this sequence on are also in a newer tree, which checks their content.
+    /// `None` for the newest tree.
     pub(crate) content_to: Option<Sequence>,
 }
 
 impl TreeToCheck {
-    /// The tree that a bucket goes on with.
+    /// Makes the current tree of a bucket.
     pub(crate) fn newest(bucket: &Bucket) -> Self {
         let tip = bucket.newest_tip();
         Self {
@@ -42,7 +42,7 @@ impl TreeToCheck {
         }
     }
 
-    /// One that a prune has ended.
+    /// Makes a tree that a prune has retired.
     pub(super) fn retired(tree: &RetiredTree) -> Self {
         let ended = tree.commitment;
         Self {
@@ -55,13 +55,13 @@ impl TreeToCheck {
     }
 }
 
-/// A leaf as its record says it.
+/// The record of a leaf.
 pub(super) enum LeafRecord {
     Leaf(MmrLeaf),
     Lost(String),
 }
 
-/// Records of some leaves and of the nodes that arise with them.
+/// Records of some leaves and of the nodes that these leaves complete.
 pub(super) struct Window {
     pub(super) leaves: Vec<(LeafRecord, Vec<(Position, Stored)>)>,
 }
@@ -120,8 +120,7 @@ fn parse_node(read: Read) -> Stored {
 }
 
 impl Check<'_> {
-    /// Checks a tree's leaves, their content, its nodes, and the roots that
-    /// were signed of it.
+    /// Checks a tree's leaves, their content, its nodes, and its signed roots.
     pub(super) fn tree(
         &mut self,
         tree: &TreeToCheck,
@@ -157,21 +156,21 @@ impl Check<'_> {
             }
         }
         self.settle(tree, climb);
-        // What was signed since the check began is past the view, and sound
-        // or not, this check has not seen it.
+        // Roots signed since the check began are newer than its view of the tree, so
+        // this check says nothing about them.
         let newest = self.bucket.commitment().leaf_count;
         for (count, commitments) in promised {
             if count <= tree.count || count > newest || tree.content_to.is_some() {
                 for commitment in commitments {
                     let place = format!("signed root {:?}", commitment.mmr_root);
-                    let fault = format!("there are not the {count} leaves that it speaks of");
+                    let fault = format!("it covers {count} leaves, and there are fewer");
                     self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
                 }
             }
         }
     }
 
-    /// The hash of a leaf as it is stored, with its content checked.
+    /// Checks a leaf and its content. Returns the hash of its record.
     fn leaf(
         &mut self,
         tree: &TreeToCheck,
@@ -191,7 +190,7 @@ impl Check<'_> {
         let total_before = match before {
             Some(before) => Some(before.total_size),
             None if index.0 == 0 && tree.tree.0 == 0 => Some(0),
-            // It goes on from sizes that are not here.
+            // The sizes continue from leaves that are not in this tree.
             None => None,
         };
         let total = total_before.map(|before| before.saturating_add(leaf.data_size));
@@ -218,13 +217,13 @@ impl Check<'_> {
             self.report.signed_roots = self.report.signed_roots.saturating_add(1);
             if climb.peaks_of(&commitment.mmr_root).is_none() {
                 let place = format!("signed root {:?}", commitment.mmr_root);
-                let fault = format!("the first {leaves} leaves have another");
+                let fault = format!("the first {leaves} leaves have another root");
                 self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
             }
         }
     }
 
-    /// Compares what is stored with what the root proves to have been stored.
+    /// Compares the stored nodes with those that follow from the root.
     fn settle(&mut self, tree: &TreeToCheck, climb: Climb) {
         let summit = climb.settle(&tree.root, tree.peaks.as_deref());
         let of_tree = match tree.content_to {
@@ -233,7 +232,7 @@ impl Check<'_> {
         };
         if !summit.reached && tree.count != LeafCount::ZERO {
             let place = format!("newest root{of_tree}");
-            let fault = "the leaves give another";
+            let fault = "the leaves give another root";
             self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
         }
         for discovery in summit.discoveries {
@@ -250,7 +249,7 @@ impl Check<'_> {
             } => {
                 let place = format!("node {position}{of_tree}");
                 if let NodeFault::Database(error) = fault {
-                    let why = "its file is damaged, which no record in it can mend";
+                    let why = "its file is damaged, and rewriting a record does not repair a file";
                     self.report.lost(place, error, why);
                     return;
                 }
@@ -267,13 +266,13 @@ impl Check<'_> {
                 self.report.lost(place, described(&fault), why);
             }
             Discovery::ChangedLeaf { index } => {
-                let fault = "it is not the one over which the tree was built";
+                let fault = "it is not the leaf that the tree was built over";
                 let place = format!("leaf {index}{of_tree}");
                 self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
             }
             Discovery::Unexplained { position } => {
                 let place = format!("node {position}{of_tree}");
-                let fault = "it is right, and what is under it is lost or changed";
+                let fault = "it is right, but something under it is lost or changed";
                 self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
             }
         }
@@ -284,7 +283,7 @@ fn described(fault: &NodeFault) -> String {
     match fault {
         NodeFault::Missing => "it is lost".into(),
         NodeFault::Unreadable => "it cannot be read".into(),
-        NodeFault::Other => "it is not the one that its leaves give".into(),
+        NodeFault::Other => "it differs from what its leaves give".into(),
         NodeFault::Database(error) => error.clone(),
     }
 }

@@ -1,6 +1,6 @@
-//! Leaves at the end of a tree that nobody was promised, and whose content went
-//! with a damaged log. A salvage drops them: kept, they would be signed with the
-//! next commitment, and could not be answered for.
+//! Drops the unsigned leaves at the end of a tree whose content was lost with a damaged
+//! log. If they stayed, the next commitment would cover them, and a challenge of them
+//! could not be answered.
 
 use super::Lost;
 use super::second_copy::refill;
@@ -16,11 +16,11 @@ use codec::{DecodeAll, Encode};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-/// The most levels that a chunk tree has: a bound for trees that hold themselves.
+/// Upper bound on the levels of a chunk tree, for trees that contain themselves.
 const MAX_LEVELS: u32 = 64;
 
-/// Drops from the first leaf on that was not promised and whose content neither
-/// the database nor the files in `folder` have. Returns how many leaves.
+/// Drops the leaves from the first unsigned one whose content is neither in the database
+/// nor in the files in `folder`. Returns the number of dropped leaves.
 pub(super) fn drop_lost(
     engine: &Engine,
     folder: &Path,
@@ -63,7 +63,7 @@ pub(super) fn drop_lost(
             batch.delete(Family::Tree, layout::leaf_key(sequence));
         }
     }
-    // A node whose content is gone would pass for content that is here.
+    // A node without its content would pass for stored content.
     let broken = broken_nodes(engine, state.profile, &dropped_leaves)?;
     for hash in &broken {
         batch.delete(Family::Content, layout::interior_key(hash));
@@ -81,13 +81,13 @@ pub(super) fn drop_lost(
     let dropped = count.saturating_sub(whole);
     tracing::warn!(
         %bucket, dropped, left = whole,
-        "leaves that nobody was promised are dropped, since their content was lost with the log"
+        "unsigned leaves were dropped, because their content was lost with the log"
     );
     Ok(dropped)
 }
 
-/// How many leaves of a tree were promised: with it, or with a tree before it that
-/// has them too.
+/// Returns how many leaves of a tree were signed, with this tree or with an earlier one
+/// that contains them.
 fn promised(engine: &Engine, tree: Sequence) -> Result<u64, EngineError> {
     let mut end = 0;
     for entry in engine.scan(Family::Tree, layout::PROMISES)? {
@@ -100,8 +100,8 @@ fn promised(engine: &Engine, tree: Sequence) -> Result<u64, EngineError> {
     Ok(end.saturating_sub(tree.0))
 }
 
-/// The retired trees that have leaves from a sequence on, as they are without those:
-/// nobody was promised what is lost of them either.
+/// Returns the retired trees with leaves past `end`, shortened to end there. The leaves
+/// that they lose were not signed either.
 fn shorter_retired(
     engine: &Engine,
     state: &StateRecord,
@@ -142,8 +142,8 @@ fn leaf(engine: &Engine, tree: Sequence, index: u64) -> Result<Option<MmrLeaf>, 
     Ok(leaf.and_then(|leaf| MmrLeaf::decode_all(&mut &leaf[..]).ok()))
 }
 
-/// The nodes under dropped leaves under which content is lost, but for those
-/// that other leaves have too: these still lead to what is left of it.
+/// Returns the nodes under dropped leaves that have lost content, except nodes that other
+/// leaves share, since these still lead to the rest of their content.
 fn broken_nodes(
     engine: &Engine,
     profile: HashingProfile,
@@ -192,7 +192,7 @@ fn broken_nodes(
     Ok(broken)
 }
 
-/// Nodes of chunk trees, and whether all that is under each is here.
+/// Nodes of chunk trees, with a flag for complete content.
 struct Nodes<'e> {
     engine: &'e Engine,
     profile: HashingProfile,
@@ -200,7 +200,7 @@ struct Nodes<'e> {
 }
 
 impl Nodes<'_> {
-    /// Whether all is here under a node that is; one that is not is not noted.
+    /// Returns whether all content under a stored node is here. Absent nodes are not recorded.
     fn is_whole(&mut self, hash: H256, levels: u32) -> Result<bool, EngineError> {
         if let Some(is_whole) = self.whole.get(&hash) {
             return Ok(*is_whole);
@@ -230,7 +230,7 @@ fn node(engine: &Engine, hash: &H256) -> Result<Option<InteriorValue>, EngineErr
     Ok(value.and_then(|value| InteriorValue::parse(&value)))
 }
 
-/// What is stored, without some nodes.
+/// Counts the stored content without some nodes.
 fn counted(engine: &Engine, without: &HashSet<H256>) -> Result<Usage, EngineError> {
     let mut usage = Usage::default();
     for entry in engine.scan(Family::Content, layout::INTERIOR_NODES)? {
@@ -249,7 +249,7 @@ fn counted(engine: &Engine, without: &HashSet<H256>) -> Result<Usage, EngineErro
     Ok(usage)
 }
 
-/// Whether all content under a leaf is here, or could be put back.
+/// Returns whether all content under a leaf is here, after restoring what can be.
 fn is_whole(
     engine: &Engine,
     folder: &Path,
@@ -265,7 +265,7 @@ fn is_whole(
     Ok(lost_under(engine, profile, leaf)?.is_nothing())
 }
 
-/// What is not here of the content under a leaf, as far down as nodes lead.
+/// Returns the content that is missing under a leaf, as far as the nodes lead.
 fn lost_under(
     engine: &Engine,
     profile: HashingProfile,

@@ -1,6 +1,5 @@
-//! Checking content that the chain cannot verify, which an import brought in:
-//! all of it must be here and be what its hashes say, whatever its flag says; and
-//! no shape is asked of it.
+//! Checks imported content that the chain cannot verify: all of it must be stored and
+//! match its hashes, whatever its flag says. Its shape is not checked.
 
 use super::report::NEEDS_ITS_CONTENT;
 use super::{Check, tree::TreeToCheck};
@@ -12,13 +11,13 @@ use cairn_primitives::{LeafIndex, MmrLeaf};
 use std::collections::HashSet;
 
 impl Check<'_> {
-    /// Takes note of the leaves that are flagged.
+    /// Reads the flags of leaves.
     pub(super) fn flags(&mut self) -> Result<(), ProveError> {
         for flag in self.bucket.flags()? {
             match flag {
                 Ok((sequence, flag)) => drop(self.flagged.insert(sequence, flag)),
                 Err(error) => {
-                    let why = "it says what only the import knew";
+                    let why = "only the import knew which leaves to flag";
                     self.report.lost("flagged leaves", error, why);
                 }
             }
@@ -28,17 +27,17 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// What flags a leaf, if anything does.
+    /// Returns the flag of a leaf, if it has one.
     pub(super) fn flag_of(&self, tree: &TreeToCheck, index: LeafIndex) -> Option<FlagValue> {
         let sequence = tree.tree.of_leaf(index)?;
         self.flagged.get(&sequence).copied()
     }
 
-    /// Checks all that is under a flagged leaf.
+    /// Checks all content under a flagged leaf.
     pub(super) fn flagged_content_of(&mut self, index: LeafIndex, leaf: &MmrLeaf, flag: FlagValue) {
         let hash = leaf.data_root;
         let kind = match self.bucket.kind_of(&hash, flag.root) {
-            // Of content with bytes in it, there is more than padding.
+            // Content with bytes consists of more than padding.
             Ok(Some(Kind::Padding)) if leaf.data_size > 0 => {
                 Err("it is nothing but padding".into())
             }
@@ -57,7 +56,7 @@ impl Check<'_> {
         };
         let root = Child { kind, hash };
         let mut reached = Vec::new();
-        // Until all of it is seen to be whole, it says nothing of another leaf.
+        // Until all of it was found intact, it must not count for another leaf.
         let mut seen = HashSet::new();
         let checked = self.bucket.view(At::Newest).and_then(|view| {
             let whole = &self.flagged_whole;
@@ -85,7 +84,7 @@ impl Check<'_> {
         }
     }
 
-    /// Checks and counts every record of such content.
+    /// Checks and counts the records of such content.
     pub(super) fn unshaped_records(&mut self) -> Result<(), ProveError> {
         for record in self.bucket.stored_unshaped()? {
             let (hash, value) = record?;

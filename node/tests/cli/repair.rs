@@ -102,7 +102,7 @@ fn a_folder_that_holds_no_bucket_says_what_else_there_is() {
     provider.run(["bucket", "create", "2"]).succeeds();
     let ended = provider.run(["fsck", "--all", "--repair"]);
     let text = ended.fails(REFUSED, &["1 of 2"]).text();
-    assert!(text.contains("below what a repair can reach"), "{text}");
+    assert!(text.contains("a repair cannot restore this"), "{text}");
     assert!(text.contains("bucket 2: 0 leaves"), "{text}");
     assert!(!folder.with_extension("before-repair").exists());
 }

@@ -31,9 +31,9 @@ struct Moment {
 }
 
 impl Engine {
-    /// Attaches the journal, so that it gets all later writes. Rewrites it if it is at
-    /// another write than the database. A journal that cannot be opened is no error:
-    /// the bucket then has no second copy.
+    /// Attaches the journal, so that it gets all later writes. Rewrites it if it does not
+    /// match the database. A journal that cannot be opened is no error: the bucket then
+    /// has no second copy.
     pub(crate) fn attach_journal(&self) -> Result<Option<Behind>, EngineError> {
         let Some(moment) = self.moment()? else {
             return Ok(None);

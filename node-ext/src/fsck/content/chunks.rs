@@ -1,4 +1,4 @@
-//! The records of chunks, and the count of all content.
+//! Checks the records of chunks, and the recorded usage of all content.
 
 use super::{Check, Length};
 use crate::bucket::records::Surveyed;
@@ -31,7 +31,7 @@ impl Check<'_> {
             };
             let checked = match checked {
                 Ok(right) => Ok(right),
-                // An upload may have taken it back since it was listed.
+                // A cancelled upload may have removed it since it was listed.
                 Err(_) => match self.bucket.sound_chunk_at_rest(&hash) {
                     None => continue,
                     Some(again) => again,
@@ -73,7 +73,7 @@ impl Check<'_> {
         }
     }
 
-    /// Notes that a chunk, whose bytes are here, has no length.
+    /// Records that an intact chunk has no length record.
     pub(super) fn length_if_lost(&mut self, hash: &H256, right: u32) {
         if !self.content.lengths.contains_key(hash) && !self.bucket.has_length(hash) {
             let fault = "its length is lost".into();
@@ -112,8 +112,8 @@ impl Check<'_> {
                 usage.bytes = usage.bytes.saturating_add((*right).into());
             }
         }
-        // Uploads that go on meanwhile change what there is to count, also those
-        // that take back what they store, so that the usage is as it was.
+        // Uploads meanwhile change the count, including those that are cancelled and
+        // leave the usage as it was.
         if writes != self.bucket.content_writes() {
             return;
         }
@@ -135,15 +135,15 @@ impl Check<'_> {
             return;
         }
         let fault = if is_recorded {
-            format!("it says {recorded:?}, and there is {counted:?}")
+            format!("it is recorded as {recorded:?}, and a count gives {counted:?}")
         } else {
             "its record is lost or cannot be read".into()
         };
         self.rebuild("usage".into(), fault, "a recount", Mend::Usage(counted));
     }
 
-    /// Looks for chunks that nothing refers to and whose length is lost: their
-    /// bytes are all that is left of them.
+    /// Finds unreferenced chunks without a length record; only their bytes are left of
+    /// them.
     fn chunks_without_length(&mut self) {
         let mut found = Vec::new();
         for chunk in self.bucket.stored_bytes() {
@@ -153,7 +153,7 @@ impl Check<'_> {
             if self.content.lengths.contains_key(&hash) || self.bucket.has_length(&hash) {
                 continue;
             }
-            // A longer one is no chunk of a tree that can be proven.
+            // A longer one is not a chunk of a provable tree.
             if let Ok(length) = self.bucket.sound_chunk(&hash)
                 && usize::try_from(length).is_ok_and(|length| length <= CHUNK_BYTES)
             {

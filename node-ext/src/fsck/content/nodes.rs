@@ -1,5 +1,5 @@
-//! The records of interior nodes: whether their children are here, in the shape
-//! that they say, and which of those that are not can be found again.
+//! Checks the records of interior nodes: their children and shapes. Searches for
+//! lost ones.
 
 use super::{Check, Wanted};
 use crate::bucket::records::{NodeVerdict, Surveyed};
@@ -60,13 +60,13 @@ impl Check<'_> {
             self.content.want(child, shape, "it is lost");
             return;
         }
-        // Whose bytes are lost is noted by the look at it.
+        // The check of its bytes reports a lost chunk.
         if let Ok(right) = self.chunk_of(&child) {
             self.length_if_lost(&child, right);
         }
     }
 
-    /// A node whose own record is unreadable is named by those above it.
+    /// Takes the shapes of unreadable nodes from their parents' records.
     pub(super) fn shapes_of_wanted(&mut self) {
         let is_unknown = |wanted: &Wanted| wanted.shape.is_none();
         if !self.content.wanted.values().any(is_unknown) {
@@ -87,8 +87,7 @@ impl Check<'_> {
         }
     }
 
-    /// Of nodes that do not say the shape of their children, those are wrong
-    /// whose children do not have it once theirs are known.
+    /// Compares the shape of each suspect with the one computed from its children.
     pub(super) fn judge_suspects(&mut self) {
         let suspects: Vec<_> = self
             .content
@@ -102,20 +101,20 @@ impl Check<'_> {
                 Some(subtree) if subtree == value.subtree => {}
                 Some(subtree) => {
                     let value = InteriorValue { subtree, ..value };
-                    let fault = "its children have another shape than it says";
+                    let fault = "its recorded shape differs from that of its children";
                     self.content.rebuilt.insert(hash);
                     self.rebuild(place, fault, "its children", Mend::Interior { hash, value });
                 }
                 None => {
-                    let fault = "its children make no tree that can be proven";
+                    let fault = "its children form no provable tree";
                     self.report.lost(place, fault, NEEDS_ITS_CONTENT);
                 }
             }
         }
     }
 
-    /// The shape that a suspect's children give it. Kept once it is known: a
-    /// stranger's records may name one another over and over.
+    /// Computes the shape of a suspect from its children. The result is kept, since
+    /// records in a foreign archive may refer to one another many times.
     fn joined_shape(&self, hash: &H256, value: &InteriorValue, levels: u32) -> Option<Subtree> {
         let levels = levels.checked_sub(1)?;
         let key = (*hash, levels);
@@ -143,8 +142,8 @@ impl Check<'_> {
         None
     }
 
-    /// What a hash stands for, as a chunk and as an interior node, as far as
-    /// that is known by now.
+    /// Returns the shapes that a hash may have, as a chunk and as an interior node, as
+    /// far as they are known.
     pub(in crate::fsck) fn true_shapes(&self, hash: &H256, levels: u32) -> Vec<Subtree> {
         let (length, value) = self.bucket.stored_shapes(hash);
         let length = self
@@ -193,7 +192,7 @@ impl Check<'_> {
             self.content.rebuilt.insert(hash);
             let place = format!("node {hash:?} of a chunk tree");
             let mend = Mend::Interior { hash, value };
-            self.rebuild(place, fault, "what is under it", mend);
+            self.rebuild(place, fault, "the content under it", mend);
         }
         self.content.wanted = wanted;
     }

@@ -1,47 +1,46 @@
-//! Which parts of chunk trees have been walked: a tree of forty nodes, each
-//! with the one below it on both sides, has a million million chunks, and a walk
-//! through all of them has no end.
+//! Remembers which subtrees of chunk trees were walked. A tree of 40 nodes, each with
+//! the one below it on both sides, has 2^40 chunks; without this memory a walk would
+//! not end.
 //!
-//! Kept are eight bytes for a node, under a key that nobody knows beforehand,
-//! and for nodes from a height on alone: one of sixteen. What is below is walked
-//! again, which takes some steps and no more. That is less than a seventh of what
-//! those nodes take on disk, so that no tree is too large for it that was not
-//! too large to be stored.
+//! It keeps 8 bytes per node, under a secret key, and only for nodes of a minimum
+//! height: one of 16. Lower nodes are walked again, which takes few steps. That is
+//! less than a seventh of what these nodes take on disk, so each tree that could be
+//! stored can be checked.
 
 use cairn_primitives::H256;
 use cairn_primitives::chunk_tree::Subtree;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-/// The height from which nodes are remembered.
+/// The lowest height of a node that is remembered.
 const REMEMBERED_FROM: u32 = 4;
 
-/// Nodes under which all was seen to be right, or not to be.
+/// The nodes that were walked, by the result.
 #[derive(Default)]
 pub(super) struct Walked {
     keys: RandomState,
-    /// Under these, in these shapes, all is whole.
+    /// Subtrees, by root and shape, that are intact.
     whole: HashSet<u64>,
-    /// Under these something is wrong, and noted for the leaf that is walked.
+    /// Subtrees with faults that are recorded for the current leaf.
     faulty: HashSet<u64>,
 }
 
-/// How a node was when it was met before.
+/// The result of an earlier walk through a subtree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Met {
-    /// All under it is whole.
+    /// All under the node is intact.
     Whole,
-    /// What is wrong under it has been noted for this leaf.
+    /// The faults under the node are recorded for this leaf.
     Faulty,
 }
 
 impl Walked {
-    /// A leaf's walk begins: what is wrong is noted for each leaf by itself.
+    /// Begins the walk of a leaf. Faults are recorded for each leaf separately.
     pub(super) fn begin_leaf(&mut self) {
         self.faulty.clear();
     }
 
-    /// How a node was, if it was met in this shape.
+    /// Returns the result of an earlier walk through this node in this shape, if any.
     pub(super) fn met(&self, hash: &H256, shape: Subtree) -> Option<Met> {
         let key = self.key(hash, shape)?;
         if self.whole.contains(&key) {
@@ -51,7 +50,7 @@ impl Walked {
         }
     }
 
-    /// Notes how all is under a node.
+    /// Records the result of the walk through a node.
     pub(super) fn note(&mut self, hash: &H256, shape: Subtree, met: Met) {
         let Some(key) = self.key(hash, shape) else {
             return;

@@ -1,4 +1,4 @@
-//! The climb against a plain list of all nodes.
+//! The reconstruction of a tree, compared with a plain list of all nodes.
 
 use crate::fsck::climb::{Climb, Discovery, NodeFault};
 use cairn_primitives::mmr::Frontier;
@@ -34,7 +34,7 @@ fn tree(leaves: u64) -> Tree {
     }
 }
 
-/// Climbs over what is left of a tree.
+/// Reconstructs a tree from the leaves and nodes that are left.
 fn climb(leaves: &[Option<H256>], nodes: &BTreeMap<Position, H256>) -> Climb {
     let mut climb = Climb::new(PROFILE);
     for (index, leaf) in leaves.iter().enumerate() {
@@ -99,7 +99,7 @@ proptest! {
         let climb = climb(&all, &nodes);
         let root = tree.frontier.root();
         let peaks = with_peaks.then(|| tree.frontier.peaks());
-        // Beside many damaged peaks the known ones are needed.
+        // With many damaged peaks, the known ones are needed.
         prop_assume!(with_peaks || climb.peaks_of(&root).is_some());
         let summit = climb.settle(&root, peaks);
         prop_assert!(summit.reached);
@@ -143,12 +143,12 @@ proptest! {
                     told.insert(*position);
                 }
                 Discovery::LostNode { position, .. } => drop(told.insert(*position)),
-                // Beside a lost leaf, whose node is as good as any.
+                // With a lost leaf, any node in its place is acceptable.
                 Discovery::Unexplained { .. } => is_unexplained = true,
                 Discovery::ChangedLeaf { .. } => {}
             }
         }
-        // No damage to a node goes by in silence.
+        // All damage to nodes is reported.
         for at in positions.iter().filter(|at| nodes.get(at) != tree.nodes.get(at)) {
             prop_assert!(told.contains(at) || is_unexplained || !summit.reached, "{} in {:?}", at, summit.discoveries);
         }

@@ -1,4 +1,4 @@
-//! Lost content, from files that hold it.
+//! Lost content, restored from files that contain it.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn content_that_is_lost_is_taken_from_files_and_nothing_else_of_them() {
                 batch.delete(Family::Content, layout::chunk_length_key(&hash));
             }
             batch.delete(Family::Content, layout::chunk_key(&whole.data_root(2)));
-            // More of a tree than can be guessed: its root and a node under it.
+            // More of a tree than the search can find: its root and a node under it.
             let root = whole.data_root(4);
             batch.delete(Family::Content, layout::interior_key(&root));
             let child = whole.interior(&root).left;
@@ -106,7 +106,7 @@ fn a_check_goes_on_past_the_part_of_a_file_that_cannot_be_read() {
     let size = |path: &PathBuf| std::fs::metadata(path).unwrap().len();
     let largest = tables.filter(is_table).max_by_key(size).unwrap();
     let mut bytes = std::fs::read(&largest).unwrap();
-    // Within the lengths of chunks, which stand behind their few bytes.
+    // Among the lengths of chunks, after their small values.
     let at = bytes.len() * 6 / 10;
     bytes[at] ^= 1;
     std::fs::write(&largest, bytes).unwrap();
@@ -123,8 +123,8 @@ fn a_check_goes_on_past_the_part_of_a_file_that_cannot_be_read() {
         found.records < clean.records && found.records > clean.records * 9 / 10,
         "{found:?}"
     );
-    // What cannot be counted is not counted anew.
+    // Content that cannot be counted is not recounted.
     assert_eq!(found.rebuildable(), 0, "{found:?}");
-    // Seven leaves and all that was signed are as they were.
+    // The seven leaves and all signed roots are as they were.
     assert_eq!((found.leaves, found.signed_roots), (7, 6));
 }

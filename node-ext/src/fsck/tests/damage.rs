@@ -1,10 +1,10 @@
-//! Each kind of record that others say, lost or changed.
+//! Each kind of derivable record, lost or changed.
 
 use super::*;
 
 pub(super) type Change = Box<dyn Fn(&Fixture, &mut Batch<'_>)>;
 
-/// Changes a bucket whose records are read before it is opened for changing.
+/// Makes a change to a bucket whose records are read before it is opened for that.
 pub(super) fn damaged(whole: &Fixture, change: &Change) -> Fixture {
     let fixture = whole.copy();
     fixture.tamper(|batch| change(whole, batch));
@@ -71,7 +71,7 @@ fn shape(height: u32, chunks: u64, bytes: u64) -> Subtree {
     Subtree::from_parts(height, chunks, bytes).unwrap()
 }
 
-/// What can be rebuilt, with where the check must find it.
+/// Rebuildable damage, with the place where the check must find it.
 fn rebuildable() -> Vec<(&'static str, Change)> {
     const CHUNK: u64 = CHUNK_BYTES as u64;
     vec![
@@ -104,7 +104,7 @@ fn rebuildable() -> Vec<(&'static str, Change)> {
         (
             "state",
             Box::new(|whole, batch| {
-                // Whole in itself, and of another time.
+                // Consistent in itself, but of another moment.
                 let at = &whole.signed[4];
                 let mut frontier = cairn_primitives::mmr::Frontier::empty(whole.profile);
                 for leaf in &whole.leaves[..5] {
@@ -286,7 +286,7 @@ fn i7_what_can_be_rebuilt_is_rebuilt_to_the_very_bytes() {
                     .any(|found| found.place.starts_with(place)),
                 "{name}"
             );
-            // What else one finding hides is found in the next round.
+            // A finding hidden by another one is found in the next round.
             assert!(found.rebuildable() > 0, "{name}");
             assert_eq!(
                 fixture.records(),
@@ -299,7 +299,7 @@ fn i7_what_can_be_rebuilt_is_rebuilt_to_the_very_bytes() {
             assert!(repaired.after.is_clean(), "{name}\n{:#?}", repaired.after);
             assert!(fixture.records() == fixture.whole, "{name}");
             fixture.answers_for_all_that_was_signed();
-            // What was there is aside, as it was.
+            // The backup holds the damaged bucket.
             let aside = repaired.kept_aside.unwrap();
             assert_eq!(aside, fixture.folder.path().join("bucket.before-repair"));
             std::fs::rename(fixture.path(), fixture.folder.path().join("repaired")).unwrap();
@@ -324,7 +324,7 @@ fn i7_what_can_be_rebuilt_alone_is_called_that_and_nothing_else_is() {
     let lost = report(delete(Family::Tree, leaf(2)));
     assert_eq!(
         remedies(&lost),
-        ["leaf 2: cannot be rebuilt: no leaf is ever made up"]
+        ["leaf 2: cannot be rebuilt: a leaf cannot be derived from other records"]
     );
     let lost = report(Box::new(|whole, batch| {
         batch.delete(Family::Content, layout::interior_key(&whole.data_root(3)));
@@ -354,7 +354,7 @@ fn a_state_that_is_lost_with_its_quota_says_so() {
     batch.delete(Family::Tree, layout::STATE_KEY);
     engine.write(batch, Durability::Synced).unwrap();
     drop(engine);
-    // Which would have it.
+    // The journal still has the quota.
     std::fs::remove_file(path.join(JOURNAL_FILE)).unwrap();
 
     let repaired = repair(&path, ID, &[], &shared, &mut |_| {}).unwrap();
@@ -392,14 +392,12 @@ fn another_bucket_and_another_format_are_not_repaired() {
         refused.to_string().contains("format version 9"),
         "{refused}"
     );
-    // A folder that holds no bucket is nobody's to make one of.
+    // A folder without a bucket is not made into one.
     let empty = whole.folder.path().join("empty");
     std::fs::create_dir(&empty).unwrap();
     let refused = repair(&empty, ID, &[], &shared, &mut |_| {}).unwrap_err();
     assert!(
-        refused
-            .to_string()
-            .contains("below what a repair can reach"),
+        refused.to_string().contains("a repair cannot restore this"),
         "{refused}"
     );
     assert_eq!(std::fs::read_dir(&empty).unwrap().count(), 0);
@@ -431,9 +429,9 @@ fn after_an_end_anywhere_within_a_repair_the_next_one_finishes_it() {
     }
 }
 
-/// The places in a value that follow from other records. A state's format
-/// version, bucket, profile, quota, tree and leaf count are its own to say: that
-/// there were no more leaves than are here is never concluded from their absence.
+/// Returns the byte positions in a value that follow from other records. A state's format
+/// version, bucket, profile, quota, tree and leaf count do not: the absence of leaves
+/// never shows that there were none.
 fn derived_bytes(key: &[u8], length: usize) -> Vec<usize> {
     let from = if key == layout::STATE_KEY { 37 } else { 0 };
     (from..length).collect()
@@ -450,7 +448,7 @@ proptest! {
             static WHOLE: Fixture = Fixture::new(HashingProfile::Tagged);
         }
         let fixture = WHOLE.with(Fixture::copy);
-        // Leaves, chunks and promises are derived from nothing.
+        // Leaves, chunks and signed roots are derived from nothing.
         let is_derived = |key: &[u8]| !b"lcrj".contains(&key[0]);
         let derived: Vec<_> = fixture.whole.iter().filter(|(key, _)| is_derived(key)).collect();
         fixture.tamper(|batch| for (which, how, byte) in &damage {

@@ -1,22 +1,22 @@
-//! Any one file of a bucket's folder lost, emptied, cut, garbled, or replaced by
-//! an older one: nothing passes for whole that is not, and after one repair all
-//! that was promised can be proven, but for chunks that no other file has.
+//! Any one file of a bucket's folder lost, emptied, cut, garbled, or replaced by an older
+//! one: nothing incomplete passes for complete, and after one repair all signed roots can
+//! be proven, except for chunks that no other file has.
 
 use super::*;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// A bucket of several tables and blob files, with a tree that a prune ended and
-/// leaves that are in the log alone; left as a killed process leaves it.
+/// A bucket of several tables and blob files, with a retired tree and with leaves that
+/// are only in the log; left as by a killed process.
 struct Whole {
     folder: TempDir,
-    /// All that was signed, with the leaves of each tree.
+    /// All signed commitments, with the leaves of each tree.
     signed: Vec<Commitment>,
     leaves: Vec<MmrLeaf>,
     newest: Commitment,
 }
 
-/// What is in the log alone of content that is no small chunk.
+/// Sequences of leaves whose content is only in the log and in no small chunk.
 const IN_THE_LOG: u64 = 9;
 
 impl Whole {
@@ -80,8 +80,8 @@ impl Whole {
         names
     }
 
-    /// The leaves, by sequence, of which something cannot be answered that was
-    /// signed; the proof of a leaf itself must always be there.
+    /// Returns the sequences of leaves with a signed part that cannot be proven. The proof of
+    /// a leaf itself must always succeed.
     fn unanswered(&self, path: &Path, what: &str) -> BTreeSet<u64> {
         let bucket = Bucket::open(path, Access::ReadOnly, &Shared::default())
             .unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -112,7 +112,7 @@ impl Whole {
     }
 }
 
-/// Without links, so that damage to one is not damage to the other.
+/// Copies without links, so that damage to one copy does not affect the other.
 fn copy_plainly(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
@@ -129,7 +129,7 @@ enum Damage {
     Older,
 }
 
-/// Damages a file, if it can be so.
+/// Damages a file, if this kind of damage is possible.
 fn damage(whole: &Whole, path: &Path, name: &str, how: Damage) -> bool {
     let file = path.join(name);
     let bytes = std::fs::read(&file).unwrap();
@@ -167,7 +167,7 @@ const ALL: [Damage; 5] = [
     Damage::Older,
 ];
 
-/// As a base path opens it for writing.
+/// Opens a bucket for writing, like a base path does.
 fn opened(path: &Path) -> Result<Bucket, OpenError> {
     let shared = Shared::default();
     Bucket::open(path, Access::ReadOnly, &shared)?.check_journal()?;
@@ -188,7 +188,7 @@ fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_h
                 continue;
             }
             rows += 1;
-            // Never taken for whole, with less than was signed.
+            // It never opens with less than was signed.
             let (_other, untouched) = whole.copy();
             damage(&whole, &untouched, &name, how);
             if let Ok(bucket) = opened(&untouched) {
@@ -200,7 +200,7 @@ fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_h
             let unanswered = whole.unanswered(&path, &what);
             let findings = &repaired.after.findings;
             let is_named = |leaf: &u64| {
-                // By its index in the tree that it is in.
+                // By its index in its tree.
                 let places = [
                     format!("leaf {leaf}"),
                     format!("leaf {}", leaf.wrapping_sub(2)),
@@ -221,7 +221,7 @@ fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_h
             }
             let bucket = opened(&path).unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!(bucket.commitment(), whole.newest, "{what}");
-            // It goes on, and nothing is wrong with what it goes on with.
+            // The bucket continues, and all that it adds is sound.
             let ingested = bucket.ingest(&b"more"[..]).unwrap();
             let leaf = NewLeaf {
                 data_root: ingested.data_root,
@@ -235,8 +235,8 @@ fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_h
     assert!(rows > 50, "{rows}");
 }
 
-/// A repair of the list of files copies no chunk: a large bucket would have no
-/// room for that, and no time.
+/// A repair of the file list copies no chunks: a large bucket would lack the space and
+/// the time.
 #[test]
 fn blob_files_are_listed_again_and_not_copied() {
     let whole = Whole::new();
@@ -256,20 +256,20 @@ fn blob_files_are_listed_again_and_not_copied() {
         std::fs::remove_file(path.join(name)).unwrap();
         let repaired = repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
         assert!(repaired.after.is_clean(), "{lost}: {:#?}", repaired.after);
-        // That of the list of files, and the tree that was grown again.
+        // The writes of the file list and of the rebuilt tree.
         assert!(repaired.written <= 2, "{lost}: {}", repaired.written);
         assert!(before.is_subset(&blobs(&path)), "{lost}");
     }
 }
 
-/// To make it anew takes as long as reading all of its records.
+/// To rewrite the journal takes as long as reading all of its records.
 #[test]
 fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
     use std::os::unix::fs::MetadataExt;
     let whole = Whole::new();
     let (_folder, path) = whole.copy();
     let journal = || std::fs::metadata(path.join(JOURNAL_FILE)).unwrap();
-    // Left as a killed process leaves it, and closed.
+    // Left as by a killed process, and closed.
     let before = journal();
     for content in [bytes(20, 5000), bytes(21, 5), bytes(22, 3 * CHUNK_BYTES)] {
         let bucket = opened(&path).unwrap();
@@ -285,15 +285,15 @@ fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
     opened(&path).unwrap().close().unwrap();
     assert_eq!(journal().ino(), before.ino());
     assert!(journal().len() > before.len());
-    // What no record of it has is what it is made anew for.
+    // A damaged journal is rewritten.
     std::fs::write(path.join(JOURNAL_FILE), "").unwrap();
     drop(opened(&path).unwrap());
     assert_ne!(journal().ino(), before.ino());
     assert!(journal().len() > 0);
 }
 
-/// Also by a caller that did not ask first: the journal would be made anew, without
-/// the writes that it alone has.
+/// Also for a caller that does not check first: the journal would be rewritten without the
+/// writes that it alone has.
 #[test]
 fn l9_a_database_that_its_journal_is_ahead_of_is_not_opened_and_the_journal_stays() {
     let whole = Whole::new();
@@ -307,12 +307,12 @@ fn l9_a_database_that_its_journal_is_ahead_of_is_not_opened_and_the_journal_stay
     assert!(refused.to_string().contains("journal"), "{refused}");
     assert!(opened(&path).is_err());
     assert_eq!(std::fs::read(path.join(JOURNAL_FILE)).unwrap(), journal);
-    // With it nothing is lost but content that it does not keep.
+    // With the journal, only content that it does not keep is lost.
     repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
     assert_eq!(opened(&path).unwrap().commitment(), whole.newest);
 }
 
-/// What follows a torn end would be behind what is no record.
+/// Records after a torn end would be unreadable.
 #[test]
 fn l9_a_torn_end_of_a_journal_is_cut_before_more_is_written() {
     let whole = Whole::new();
@@ -341,7 +341,7 @@ fn l9_a_torn_end_of_a_journal_is_cut_before_more_is_written() {
     assert!(fsck(&bucket, |_| {}).unwrap().is_clean());
 }
 
-/// What keeps nothing aside would not be there to look at.
+/// A test that needs the backup for inspection.
 #[test]
 fn the_files_are_kept_as_they_were_before_a_repair() {
     let whole = Whole::new();

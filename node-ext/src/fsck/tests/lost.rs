@@ -1,9 +1,9 @@
-//! Records that nothing else says, lost or changed.
+//! Records that cannot be derived from others, lost or changed.
 
 use super::damage::{Change, damaged, delete, put};
 use super::*;
 
-/// What nothing can bring back, with where the check must find it.
+/// Damage that cannot be rebuilt, with the place where the check must find it.
 fn unrebuildable() -> Vec<(&'static str, Change)> {
     vec![
         ("leaf 2", delete(Family::Tree, leaf(2))),
@@ -70,13 +70,13 @@ fn unrebuildable() -> Vec<(&'static str, Change)> {
             }),
         ),
         (
-            "what was signed",
+            "signed roots",
             Box::new(|whole, batch| {
                 let key = layout::promise_key(&whole.signed[2].mmr_root, Sequence(0));
                 batch.put(Family::Tree, key, b"junk");
             }),
         ),
-        // Leaves were signed that are not here: a state of fewer would hide it.
+        // Signed leaves are missing, which a state with fewer leaves would hide.
         (
             "state",
             Box::new(|_, batch| {
@@ -85,7 +85,7 @@ fn unrebuildable() -> Vec<(&'static str, Change)> {
                 batch.delete(Family::Tree, node(10));
             }),
         ),
-        // The last leaf's own record says the size of all.
+        // The last leaf's record gives the total size.
         (
             "state",
             Box::new(|_, batch| {
@@ -104,7 +104,7 @@ fn unrebuildable() -> Vec<(&'static str, Change)> {
                 batch.put(Family::Tree, leaf(6), &changed.encode());
             }),
         ),
-        // A newer tree, of which nothing was signed.
+        // A newer tree, without a signed root.
         (
             "state",
             Box::new(|_, batch| {
@@ -179,7 +179,7 @@ fn i7_beside_a_lost_leaf_what_the_root_proves_is_rebuilt_all_the_same() {
             whole.get(Family::Tree, key.as_ref())
         );
     }
-    // The bucket opens, and proves what is whole.
+    // The bucket opens, and proves what is intact.
     let bucket = Bucket::open(&fixture.path(), Access::ReadOnly, &Shared::default()).unwrap();
     let view = bucket.view(At::Newest).unwrap();
     for index in [0, 2, 3, 5, 6] {

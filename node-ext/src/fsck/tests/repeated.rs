@@ -1,6 +1,6 @@
-//! Trees that repeat themselves: forty nodes over one chunk, each with the one
-//! below it on both sides, are a million million chunks. Whatever walks through
-//! such a tree must end; these tests do not, where something walks through all.
+//! Trees that repeat themselves: 40 nodes over one chunk, each with the one below it on
+//! both sides, have 2^40 chunks. Each walk through such a tree must end. If one visits
+//! every chunk, these tests do not end.
 
 use super::*;
 use crate::bucket::{Builder, KeepBytes};
@@ -63,7 +63,7 @@ fn get(path: &Path, key: &[u8]) -> Option<Vec<u8>> {
     engine.get(Family::Content, key).unwrap()
 }
 
-/// Changes records behind the bucket's back.
+/// Changes records directly in the database.
 fn tamper(path: &Path, change: impl FnOnce(&mut Batch<'_>)) {
     let shared = Shared::default();
     let engine = Engine::open(path, Access::ReadWrite, &shared, DamagedLog::Refuse).unwrap();
@@ -94,7 +94,7 @@ fn s9_what_is_wrong_in_such_a_tree_is_found_and_mended_and_told_of_each_leaf() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
     let end = vec![1; CHUNK_BYTES];
-    // The same leaf twice, and one beside it.
+    // The same leaf twice, and another one.
     let ends = [end.clone(), end.clone(), vec![2; CHUNK_BYTES]];
     let trees = deep(&path, profile, &ends);
     let lost = layout::interior_key(&trees[0][20]);
@@ -125,7 +125,7 @@ fn s9_shapes_that_are_wrong_from_the_chunk_up_are_judged_once_each() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
     let trees = deep(&path, profile, &[vec![1; CHUNK_BYTES]]);
-    // A stranger's archive may say anything of shapes.
+    // A foreign archive may claim any shapes.
     let wrong = Subtree::from_parts(1, 2, CHUNK_BYTES as u64 + 1).unwrap();
     tamper(&path, |batch| {
         for below in trees[0].windows(2) {
@@ -185,7 +185,7 @@ fn s9_flagged_content_that_repeats_itself_or_is_its_own_child_is_walked_once() {
     let report = fsck(&open(&path), |_| {}).unwrap();
     assert!(report.is_clean(), "{report:?}");
 
-    // In a stranger's archive a node may say that it is above itself.
+    // In a foreign archive a node may claim to be its own child.
     tamper(&path, |batch| {
         let node = UnshapedValue::Node {
             flaw: Flaw::ChunkNotFull,

@@ -1,4 +1,4 @@
-//! One tree at a time, also one that the bucket does not go on with.
+//! The check of a single tree, also of one that is not the current tree.
 
 use super::*;
 
@@ -32,12 +32,12 @@ fn a_tree_is_checked_at_a_root_that_was_signed_with_nothing_else_known() {
 
     let fixture = whole.copy();
     fixture.tamper(|batch| {
-        // Of the tree at five leaves, a node and a peak; of a later one, another.
+        // Of the tree at five leaves, a node and a peak; of a later tree, another node.
         for at in [2, 6, 10] {
             batch.delete(Family::Tree, node(at));
         }
     });
-    // The peak of the newest state is mended first, so that the bucket opens.
+    // The peak of the newest state is repaired first, so that the bucket opens.
     let peaks = [6, 10].map(|at| (node(at), whole.get(Family::Tree, node(at).as_ref())));
     fixture.tamper(|batch| {
         for (key, value) in &peaks {

@@ -53,7 +53,7 @@ fn what_no_provider_can_be_asked_for_waits_until_it_is_stopped() {
         &["bucket", "accept", "1"],
         &["bucket", "release", "1", "--tree", "0"],
     ] {
-        let locked = ["locked by another process: stop that one first"];
+        let locked = ["locked by another process; stop that process first"];
         provider.run(args).fails(FAILED, &locked);
     }
 }
