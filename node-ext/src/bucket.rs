@@ -1,9 +1,10 @@
-//! One bucket: its own database, its own tree, its own faults.
+//! One bucket: its database, its tree and its content.
 //!
-//! What may be read at any time is the [`Tip`], replaced as a whole by the one
-//! function that advances it (`commit`). Content is guarded by a lock of its
-//! own (`content`), so that an upload holds up a commit for one chunk at most.
-//! Proofs take neither: they read what is never changed.
+//! # Locks
+//!
+//! Readers use the [`Tip`], which commits and prunes replace as a whole. Content
+//! has a lock of its own (`content`), so that an upload delays a commit by one chunk
+//! at most. Proofs take no lock: they read records that never change.
 
 mod build;
 pub(crate) mod charge;
@@ -59,18 +60,18 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// What a bucket is made with.
+/// The configuration of a bucket, fixed when it is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BucketConfig {
-    /// How it hashes, for its whole life.
+    /// The hashing profile.
     pub profile: HashingProfile,
-    /// Bytes that it may be charged: for content, each chunk once, and for each
-    /// record that it takes to keep content, leaves, trees and promises.
+    /// The quota: the bytes that the bucket may be charged for content, each chunk
+    /// once, and for the records of content, leaves, trees and signed roots.
     pub max_bytes: u64,
 }
 
 impl Default for BucketConfig {
-    /// The deployed pallet's hashing, and no quota.
+    /// Plain hashing, which the deployed pallet verifies, and no quota.
     fn default() -> Self {
         Self {
             profile: HashingProfile::Plain,
@@ -79,7 +80,7 @@ impl Default for BucketConfig {
     }
 }
 
-/// What the files of an empty bucket take, in bytes.
+/// Disk space of an empty bucket, in bytes.
 const EMPTY_BUCKET: u64 = 64 << 10;
 
 fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {
@@ -96,7 +97,7 @@ fn unfinished_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Renames a folder, so that it is found under its new name after a loss of power.
+/// Renames a folder durably: after a power loss it has the new name.
 pub(crate) fn move_durably(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::rename(from, to)?;
     match to.parent() {
@@ -105,10 +106,10 @@ pub(crate) fn move_durably(from: &Path, to: &Path) -> std::io::Result<()> {
     }
 }
 
-/// The newest state: everything that a commit changes, in one piece.
+/// The newest state of a bucket: everything that a commit changes.
 #[derive(Clone, Debug)]
 pub(crate) struct Tip {
-    /// The current tree, named by the sequence of its first leaf.
+    /// The current tree, identified by the sequence of its first leaf.
     pub(crate) tree: Sequence,
     pub(crate) frontier: Frontier,
     pub(crate) root: H256,
@@ -140,7 +141,7 @@ impl Tip {
     }
 }
 
-/// An open bucket. All of it may be used from many threads.
+/// An open bucket, which threads may share.
 pub struct Bucket {
     id: BucketId,
     config: BucketConfig,
@@ -149,35 +150,35 @@ pub struct Bucket {
     tip: RwLock<Arc<Tip>>,
     upper_nodes: node_cache::NodeCache,
     commits: queue::Queue,
-    /// Held together by commits, from looking for their content until they are
-    /// written. Held alone by what must not happen in between: the change to
-    /// another tree, and each removal of content that was committed.
+    /// Commits share it from the check of their content until they are written. A
+    /// change of the tree and a removal of committed content take it exclusively.
     committing: RwLock<()>,
-    /// Held by a prune or a release, of which there is one at a time.
+    /// Lets one prune or release run at a time.
     shortening: Mutex<()>,
     content: Mutex<content::ContentState>,
     charged: charge::Charged,
-    /// Rung when an upload ends, for a release that waits for it.
+    /// Notified when an upload ends, for a release that waits for it.
     upload_ended: Condvar,
-    /// The last commitment that was promised since the bucket was opened.
+    /// The most advanced signed root recorded since the bucket was opened.
     promised: Mutex<Option<Promise>>,
-    /// Who is told of what happens here, if anybody.
+    /// Called at each of the bucket's events.
     announce: OnceLock<Announce>,
-    /// Flagged leaves of the tree that they were counted in.
+    /// A tree, and how many flagged leaves it has from its start on.
     flagged: RwLock<Option<(Sequence, u64)>>,
     poison: OnceLock<String>,
 }
 
-/// What a bucket tells of.
+/// An event of a bucket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum BucketNews {
-    /// A commitment is durable, and may be signed.
+    /// A signed root was recorded durably.
     Promised(Promise),
-    /// A write has failed, so that the bucket takes no more.
+    /// A write failed, so that the bucket takes no more writes.
     WriteFailed,
 }
 
-/// Told of it on the thread where it happens: it must not block.
+/// A listener for a bucket's events. It runs on the thread that causes the event, and
+/// must not block.
 pub(crate) type Announce = Arc<dyn Fn(BucketId, BucketNews) + Send + Sync>;
 
 impl std::fmt::Debug for Bucket {
@@ -191,12 +192,12 @@ impl std::fmt::Debug for Bucket {
 }
 
 impl Bucket {
-    /// Makes an empty bucket in the folder `path`, which must not be there,
+    /// Creates an empty bucket in the folder `path`, which must not exist yet,
     /// and opens it for writing.
     ///
     /// # Errors
     ///
-    /// [`CreateError`]; then no folder is left.
+    /// [`CreateError`]; no folder is left then.
     pub fn create(
         path: &Path,
         id: BucketId,
@@ -209,13 +210,13 @@ impl Bucket {
                 path: path.to_owned(),
             });
         }
-        // Made beside its place and moved there when it is whole: a process
-        // that ends on the way leaves no bucket that cannot be opened.
+        // Created under another name and renamed once complete: a process that ends
+        // before leaves no bucket that cannot be opened.
         let unfinished = unfinished_path(path);
         let made = Self::create_in(&unfinished, id, config, shared)
             .and_then(|()| move_durably(&unfinished, path).map_err(folder_fault(id, path)));
         if let Err(error) = made {
-            // The folder is ours and holds nothing that was promised.
+            // The folder was created here and holds nothing that was signed.
             let _ = std::fs::remove_dir_all(&unfinished);
             return Err(error);
         }
@@ -254,19 +255,19 @@ impl Bucket {
         Ok(engine.write(batch, Durability::Synced)?)
     }
 
-    /// Opens the bucket in the folder `path`, checking that its state, its
-    /// peaks and its root agree (I11).
+    /// Opens the bucket in the folder `path`. Checks that its state, peaks and
+    /// root agree (I11).
     ///
     /// # Errors
     ///
-    /// [`OpenError`]; a bucket that fails its checks is not opened.
+    /// [`OpenError`]; a bucket that fails the checks is not opened.
     pub fn open(path: &Path, access: Access, shared: &Shared) -> Result<Self, OpenError> {
         recover::open(path, access, shared, DamagedLog::Refuse)
     }
 
-    /// Opens a bucket whose log is damaged, up to the damage, for writing.
-    /// What is behind it is lost from the bucket: copy the folder first, and
-    /// compare what was signed with what is left.
+    /// Opens a bucket for writing, up to the damage in its log. The bucket loses
+    /// everything after the damage: copy the folder first, and compare the signed
+    /// roots with the leaves that are left.
     ///
     /// # Errors
     ///
@@ -275,17 +276,17 @@ impl Bucket {
         recover::open(path, Access::ReadWrite, shared, DamagedLog::CutAtDamage)
     }
 
-    /// Writes out what is in memory and closes the bucket, so that the next
-    /// opening has nothing to replay.
+    /// Flushes the memtables and closes the bucket, so that the next opening has
+    /// nothing to replay.
     ///
     /// # Errors
     ///
-    /// The database's failure; what was synced is safe all the same.
+    /// The database's failure; synced writes are durable all the same.
     pub fn close(self) -> Result<(), CommitError> {
         self.flush()
     }
 
-    /// Writes out what is in memory, so that it takes none.
+    /// Flushes the memtables, which frees their memory.
     pub(crate) fn flush(&self) -> Result<(), CommitError> {
         if self.access == Access::ReadWrite && self.poison.get().is_none() {
             self.flush_unlogged()?;
@@ -294,16 +295,16 @@ impl Bucket {
                 flushed.map_err(|error| self.poisoned_by(error))?;
             }
             if let Err(error) = self.engine.sync_journal() {
-                // The database has all of it, durably.
-                tracing::error!(bucket = %self.id, %error, "the second copy is not durable");
+                // The database itself is durable.
+                tracing::error!(bucket = %self.id, %error, "the journal is not durable");
             }
         }
         Ok(())
     }
 
-    /// Fails where the bucket has lost writes that its journal has. For anyone who
-    /// has opened it for reading and is about to open it for writing, which would
-    /// remove files that a list of files of before does not name.
+    /// Fails if the bucket has lost writes that its journal still has. A caller that
+    /// has opened it for reading checks this before opening it for writing, since that
+    /// removes files that an older file list does not name.
     ///
     /// # Errors
     ///
@@ -315,24 +316,24 @@ impl Bucket {
         }
     }
 
-    /// Memory that the bucket's unflushed entries take, in bytes.
+    /// Returns the memory of the bucket's unflushed entries, in bytes.
     pub(crate) fn unflushed_bytes(&self) -> Result<u64, EngineError> {
         self.engine.unflushed_bytes()
     }
 
-    /// Whether all that is read here survives the loss of power. A record that a process wrote that
-    /// was killed before its sync, or whose sync failed, is found in the log all the same:
-    /// opening for writing puts it into files and syncs those, opening for reading does not.
+    /// Returns whether all records read here survive a power loss. The log may hold records
+    /// that a killed process wrote without a sync, or whose sync failed. Opening for writing
+    /// puts them into files and syncs those; opening for reading does not.
     pub(crate) fn is_durable(&self) -> Result<bool, EngineError> {
         Ok(self.access == Access::ReadWrite || self.engine.unflushed_bytes()? == 0)
     }
 
-    /// The last commitment that was promised since the bucket was opened.
+    /// Returns the most advanced signed root recorded since the bucket was opened.
     pub(crate) fn last_promised(&self) -> Option<Promise> {
         *self.promised.lock()
     }
 
-    /// Whether a write failed, so that the bucket takes no more (I9).
+    /// Returns whether a write failed, so that the bucket takes no more (I9).
     pub fn is_poisoned(&self) -> bool {
         self.poison.get().is_some()
     }
@@ -372,17 +373,17 @@ impl Bucket {
         bucket
     }
 
-    /// The bucket's name on chain.
+    /// The bucket's id on chain.
     pub fn id(&self) -> BucketId {
         self.id
     }
 
-    /// What the bucket was made with.
+    /// The bucket's configuration.
     pub fn config(&self) -> BucketConfig {
         self.config
     }
 
-    /// How the bucket was opened.
+    /// The mode in which the bucket is open.
     pub fn access(&self) -> Access {
         self.access
     }
@@ -402,38 +403,38 @@ impl Bucket {
         self.tip().frontier.peaks().to_vec()
     }
 
-    /// `data_size` summed over all leaves that were ever committed, in bytes.
+    /// The sum of `data_size` over all leaves ever committed, in bytes.
     pub fn total_size(&self) -> u64 {
         self.tip().total_size
     }
 
-    /// The newest commitment, its peaks and the total size, all of one moment.
+    /// The newest commitment, its peaks and the total size, all of the same state.
     pub(crate) fn newest(&self) -> (Commitment, Vec<H256>, u64) {
         let tip = self.tip();
         let peaks = tip.frontier.peaks().to_vec();
         (tip.commitment(), peaks, tip.total_size)
     }
 
-    /// What the bucket's content takes.
+    /// The size of the bucket's content.
     pub fn usage(&self) -> Usage {
         self.content.lock().usage()
     }
 
-    /// How often the database was read since the bucket was opened.
+    /// Counts of the database reads since the bucket was opened.
     pub fn read_counts(&self) -> ReadCounts {
         self.engine.read_counts()
     }
 
-    /// The leaf `index` of the newest tree.
+    /// Returns the leaf `index` of the newest tree.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] when there is none, or it is gone from disk.
+    /// [`ProveError`] if the tree has no such leaf, or it is missing on disk.
     pub fn leaf(&self, index: LeafIndex) -> Result<MmrLeaf, ProveError> {
         self.view(At::Newest)?.leaf(index)
     }
 
-    /// Makes all that was written so far durable.
+    /// Makes all previous writes durable.
     ///
     /// # Errors
     ///
@@ -450,7 +451,7 @@ impl Bucket {
         self.tip.read().clone()
     }
 
-    /// Fails where writes are not possible, or not to be trusted (I9).
+    /// Fails if the bucket is read-only or poisoned (I9).
     pub(crate) fn usable(&self) -> Result<(), Unusable> {
         if self.access == Access::ReadOnly {
             return Err(Unusable::ReadOnly { bucket: self.id });
@@ -464,9 +465,9 @@ impl Bucket {
         }
     }
 
-    /// Has somebody told of what happens here from now on.
+    /// Sets the listener for the bucket's events.
     pub(crate) fn announce_to(&self, announce: Announce) {
-        // A bucket is opened for one provider, which asks once.
+        // A bucket is opened for one provider, which sets it once.
         let _ = self.announce.set(announce);
     }
 
@@ -476,7 +477,7 @@ impl Bucket {
         }
     }
 
-    /// Notes that a write failed, so that its outcome is unknown (I9).
+    /// Records that a write failed, so that its outcome is unknown (I9).
     fn poisoned_by<E: std::fmt::Display>(&self, error: E) -> E {
         // The first failure is the one to report.
         if self.poison.set(error.to_string()).is_ok() {

@@ -1,5 +1,5 @@
-//! What can go wrong with a bucket, by operation: each type holds only what
-//! its call can meet, and each message says what to do where something can be.
+//! Errors of a bucket, one type per operation: each holds only the cases that
+//! its operation can meet.
 
 mod damage;
 mod promise;
@@ -20,10 +20,10 @@ use cairn_primitives::verify::VerifyError;
 use cairn_primitives::{BucketId, ChunkIndex, H256, LeafCount, LeafIndex, Position, Sequence};
 use std::path::PathBuf;
 
-/// Why a bucket was not made. Nothing is left behind.
+/// An error creating a bucket. Nothing is left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// There is something in its place.
+    /// The path exists already.
     #[error("bucket {bucket} is already there, at {path}")]
     Exists {
         /// The bucket.
@@ -31,20 +31,20 @@ pub enum CreateError {
         /// Its folder.
         path: PathBuf,
     },
-    /// Its folder cannot be made.
-    #[error("cannot make the folder {path} for bucket {bucket}: {source}")]
+    /// The folder cannot be created.
+    #[error("cannot create the folder {path} for bucket {bucket}: {source}")]
     Folder {
         /// The bucket.
         bucket: BucketId,
         /// Its folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// The disk is too full for another.
+    /// Only the reserve is left of the disk.
     #[error(transparent)]
     Reserved(#[from] DiskReserved),
-    /// It was made, and does not open.
+    /// The bucket was created, but cannot be opened.
     #[error(transparent)]
     Open(OpenError),
     /// The database failed.
@@ -52,44 +52,44 @@ pub enum CreateError {
     Engine(#[from] EngineError),
 }
 
-/// Why a bucket was not opened. What is on disk is left as it was.
+/// An error opening a bucket. Its files stay as they were.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The path is not there, or is no bucket's folder.
+    /// The path does not exist, or is not a bucket's folder.
     #[error("{path} is not a bucket: it holds no bucket database; see `cairn bucket list`")]
     NotABucket {
-        /// What was to be opened.
+        /// The path.
         path: PathBuf,
     },
     /// The folder holds another bucket.
     #[error("{path} holds bucket {found}, where bucket {expected} was expected; was it renamed?")]
     AnotherBucket {
-        /// What was opened.
+        /// The folder.
         path: PathBuf,
-        /// The bucket that was asked for.
+        /// The requested bucket.
         expected: BucketId,
-        /// The bucket that is there.
+        /// The bucket in the folder.
         found: BucketId,
     },
-    /// A later Cairn wrote it.
+    /// A later version of Cairn wrote it.
     #[error(
-        "{path} has format version {found}, and this program reads version {known}: \
+        "{path} has format version {found}, but this program reads version {known}: \
          use the program that wrote it, or a newer one"
     )]
     Format {
-        /// What was opened.
+        /// The folder.
         path: PathBuf,
-        /// The version that is there.
+        /// The version on disk.
         found: u32,
-        /// The version that is known here.
+        /// The supported version.
         known: u32,
     },
     /// State, peaks, leaves and root do not agree.
     #[error("{path} is damaged: {what}; keep a copy, and run `cairn fsck`")]
     Damaged {
-        /// What was opened.
+        /// The folder.
         path: PathBuf,
-        /// What does not agree.
+        /// The disagreement.
         what: String,
     },
     /// The database failed.
@@ -97,13 +97,13 @@ pub enum OpenError {
     Engine(#[from] EngineError),
 }
 
-/// Why a bucket takes no writes.
+/// The reason that a bucket takes no writes.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Unusable {
-    /// An earlier write or sync failed, so that nobody knows what is on disk.
+    /// An earlier write or sync failed, so that the state on disk is unknown.
     #[error(
-        "bucket {bucket} takes nothing more, since a write to it failed ({reason}): \
-         open it again, which checks what is on disk"
+        "bucket {bucket} takes no more writes, since one failed ({reason}): \
+         reopen it to check the state on disk"
     )]
     Poisoned {
         /// The bucket.
@@ -111,7 +111,7 @@ pub enum Unusable {
         /// The failure.
         reason: String,
     },
-    /// It was opened for reading.
+    /// The bucket is open for reading.
     #[error("bucket {bucket} is open for reading only")]
     ReadOnly {
         /// The bucket.
@@ -119,47 +119,47 @@ pub enum Unusable {
     },
 }
 
-/// Why content was not stored. The bucket is as it was before.
+/// An error storing content. The bucket is as it was before.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The content could not be read.
     #[error("cannot read the content: {0}")]
     Source(std::io::Error),
-    /// The quota does not allow it.
+    /// The content does not fit into the bucket's quota.
     #[error(
-        "bucket {bucket} is full: {needed} bytes more would exceed its quota of {max} bytes, \
-         of which {used} are used, what keeps content and leaves included"
+        "bucket {bucket} is full: {needed} more bytes would exceed its quota of {max} bytes, \
+         of which {used} are used, including the records that keep content and leaves"
     )]
     Quota {
         /// The bucket.
         bucket: BucketId,
-        /// Bytes that it would be charged more.
+        /// Bytes that the content would be charged.
         needed: u64,
-        /// Bytes that it is charged.
+        /// Bytes that the bucket is charged.
         used: u64,
-        /// Bytes allowed.
+        /// The quota, in bytes.
         max: u64,
     },
-    /// The disk is too full for what clients bring.
+    /// Only the reserve is left of the disk.
     #[error(transparent)]
     Reserved(#[from] DiskReserved),
-    /// The bytes are not those that the hash names.
-    #[error("the content hashes to {found:?}, and not to {claimed:?} as was claimed")]
+    /// The bytes do not have the claimed hash.
+    #[error("the content hashes to {found:?}, not to {claimed:?} as claimed")]
     HashMismatch {
-        /// The hash that came with it.
+        /// The claimed hash.
         claimed: H256,
-        /// The hash that it has.
+        /// The computed hash.
         found: H256,
     },
-    /// The chain could not verify a tree with this node in it.
+    /// The chain could not verify a tree that contains this chunk or node.
     #[error("{hash:?} cannot be proven to the chain: {reason}")]
     Shape {
         /// The chunk or node.
         hash: H256,
-        /// What is wrong with it.
+        /// The rule that it breaks.
         reason: ShapeError,
     },
-    /// A node came before its children.
+    /// A node arrived before its children.
     #[error(
         "node {node:?} refers to {child:?}, which bucket {bucket} does not hold: send it first"
     )]
@@ -168,11 +168,11 @@ pub enum IngestError {
         bucket: BucketId,
         /// The node that was sent.
         node: H256,
-        /// What it refers to.
+        /// The missing child.
         child: H256,
     },
-    /// What is stored under a hash cannot be read.
-    #[error("what bucket {bucket} stores for {hash:?} is damaged; run `cairn fsck`")]
+    /// A stored record cannot be read.
+    #[error("the record of {hash:?} in bucket {bucket} is damaged; run `cairn fsck`")]
     Damaged {
         /// The bucket.
         bucket: BucketId,
@@ -187,8 +187,8 @@ pub enum IngestError {
     Engine(#[from] EngineError),
 }
 
-/// Why nothing was committed or signed. The bucket is as it was before, but
-/// after a failure of the database, when it is poisoned.
+/// An error committing or signing. The bucket is as it was before, except after
+/// a failure of the database, which poisons it.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// No leaf was given.
@@ -197,14 +197,14 @@ pub enum CommitError {
         /// The bucket.
         bucket: BucketId,
     },
-    /// A bucket without leaves promises nothing. Its payload would have a leaf
-    /// count of 0, which is how an admin authorises a deletion.
+    /// The bucket has no leaves. Its payload would have a leaf count of 0, which
+    /// is how an admin authorises a deletion.
     #[error("bucket {bucket} has no leaves: there is nothing to sign")]
     NothingToSign {
         /// The bucket.
         bucket: BucketId,
     },
-    /// No content under this root.
+    /// The bucket holds no content with this root.
     #[error(
         "bucket {bucket} holds no content with the data root {data_root:?}: \
          upload all of its chunks and nodes first"
@@ -212,17 +212,17 @@ pub enum CommitError {
     UnknownDataRoot {
         /// The bucket.
         bucket: BucketId,
-        /// The root that was to be committed.
+        /// The data root to commit.
         data_root: H256,
     },
     /// The content has another size.
-    #[error("the content of {data_root:?} has {found} bytes, and not {claimed} as was claimed")]
+    #[error("the content of {data_root:?} has {found} bytes, not {claimed} as claimed")]
     SizeMismatch {
-        /// The root that was to be committed.
+        /// The data root to commit.
         data_root: H256,
-        /// The size that came with it.
+        /// The claimed size, in bytes.
         claimed: u64,
-        /// The size that it has.
+        /// The stored size, in bytes.
         found: u64,
     },
     /// The tree has padding above its content, as a part of a larger tree has.
@@ -231,72 +231,72 @@ pub enum CommitError {
          so the chain could not verify it as a data root"
     )]
     NotARoot {
-        /// The root that was to be committed.
+        /// The data root to commit.
         data_root: H256,
-        /// Levels above its chunks.
+        /// Levels above the chunks.
         height: u32,
-        /// Its chunks.
+        /// The number of chunks.
         chunks: u64,
     },
-    /// A leaf count or a total size past its range.
-    #[error("bucket {bucket} is at the end of its numbers and takes no more leaves")]
+    /// The leaf count or the total size would leave its range.
+    #[error("bucket {bucket} takes no more leaves: a leaf count or size would leave its range")]
     Exhausted {
         /// The bucket.
         bucket: BucketId,
     },
-    /// The quota does not allow it.
+    /// The leaves do not fit into the bucket's quota.
     #[error(
-        "bucket {bucket} is full: {needed} bytes more for leaves would exceed its quota of {max} \
-         bytes, of which {used} are used, what keeps content and leaves included"
+        "bucket {bucket} is full: {needed} more bytes for leaves would exceed its quota of {max} \
+         bytes, of which {used} are used, including the records that keep content and leaves"
     )]
     Quota {
         /// The bucket.
         bucket: BucketId,
-        /// Bytes that it would be charged more.
+        /// Bytes that the leaves would be charged.
         needed: u64,
-        /// Bytes that it is charged.
+        /// Bytes that the bucket is charged.
         used: u64,
-        /// Bytes allowed.
+        /// The quota, in bytes.
         max: u64,
     },
-    /// A leaf says a size that no content of the bucket may have.
+    /// A leaf is larger than any leaf of the bucket may be.
     #[error(
-        "the content of {data_root:?} has {data_size} bytes, and one leaf of bucket {bucket} may \
-         have {most} at most: content that repeats itself counts as often as it is there"
+        "the content of {data_root:?} has {data_size} bytes, but a leaf of bucket {bucket} may \
+         have at most {most}; repeated content counts each time"
     )]
     LeafTooLarge {
         /// The bucket.
         bucket: BucketId,
-        /// The root that was to be committed.
+        /// The data root to commit.
         data_root: H256,
-        /// Its size in bytes.
+        /// Its size, in bytes.
         data_size: u64,
-        /// Bytes that a leaf may have.
+        /// The largest size of a leaf, in bytes.
         most: u64,
     },
-    /// The disk is too full for what clients bring.
+    /// Only the reserve is left of the disk.
     #[error(transparent)]
     Reserved(#[from] DiskReserved),
-    /// What is stored for a data root cannot be read.
-    #[error("what bucket {bucket} stores for {data_root:?} is damaged; run `cairn fsck`")]
+    /// The stored record of a data root cannot be read.
+    #[error("the record of {data_root:?} in bucket {bucket} is damaged; run `cairn fsck`")]
     Damaged {
         /// The bucket.
         bucket: BucketId,
-        /// The root.
+        /// The data root.
         data_root: H256,
     },
-    /// Nothing is signed for the bucket.
+    /// The gate does not let the provider sign for the bucket.
     #[error(transparent)]
     Refused(#[from] SigningRefused),
     /// The bucket takes no writes.
     #[error(transparent)]
     Unusable(#[from] Unusable),
-    /// The leaves are committed and durable, but the promise was not signed.
-    #[error("bucket {bucket} has committed, and the commitment is not signed: {reason}")]
+    /// The leaves are committed and durable, but the commitment is not signed.
+    #[error("bucket {bucket} has committed, but the commitment is not signed: {reason}")]
     Sign {
         /// The bucket.
         bucket: BucketId,
-        /// Why the keystore refused.
+        /// The keystore's error.
         reason: SignError,
     },
     /// The database failed.
@@ -304,21 +304,21 @@ pub enum CommitError {
     Engine(#[from] EngineError),
 }
 
-/// Why something was not proven or read.
+/// An error proving or reading.
 #[derive(Debug, thiserror::Error)]
 pub enum ProveError {
-    /// The root is neither the newest nor one that was signed here.
+    /// The root is neither the newest root nor a signed one.
     #[error("bucket {bucket} never signed the root {root:?}, and it is not its newest")]
     UnknownRoot {
         /// The bucket.
         bucket: BucketId,
-        /// The root that was asked for.
+        /// The requested root.
         root: H256,
     },
-    /// The tree was pruned, and has been released since.
+    /// The tree was pruned and has since been released.
     #[error(
-        "bucket {bucket} has released the tree from sequence {tree}: what was signed of it is \
-         not proven any more"
+        "bucket {bucket} has released the tree from sequence {tree}: its signed roots can no \
+         longer be proven"
     )]
     Released {
         /// The bucket.
@@ -326,24 +326,24 @@ pub enum ProveError {
         /// The tree.
         tree: Sequence,
     },
-    /// The tree was never that long.
+    /// The tree never had this leaf count.
     #[error("bucket {bucket} has {have} leaves, and never had {asked}")]
     NoSuchCount {
         /// The bucket.
         bucket: BucketId,
-        /// The leaf count that was asked for.
+        /// The requested leaf count.
         asked: LeafCount,
         /// The newest leaf count.
         have: LeafCount,
     },
-    /// The tree has no such leaf at that count.
-    #[error("bucket {bucket} has no leaf {index} among the {count} that were asked about")]
+    /// The tree has no such leaf at the requested leaf count.
+    #[error("bucket {bucket} has no leaf {index} among the {count} of the requested state")]
     NoSuchLeaf {
         /// The bucket.
         bucket: BucketId,
-        /// The leaf that was asked for.
+        /// The requested leaf.
         index: LeafIndex,
-        /// The leaf count that was asked about.
+        /// The requested leaf count.
         count: LeafCount,
     },
     /// The content has no such chunk, or only padding there.
@@ -353,25 +353,25 @@ pub enum ProveError {
         bucket: BucketId,
         /// The leaf.
         leaf: LeafIndex,
-        /// The chunk that was asked for.
+        /// The requested chunk.
         chunk: ChunkIndex,
-        /// What stands there instead.
+        /// The rule that excludes the chunk.
         reason: VerifyError,
     },
-    /// The leaf's content came with an import, in a shape that the chain cannot
-    /// verify. It can be read, and the leaf proven.
+    /// The leaf's content was imported, in a shape that the chain cannot verify.
+    /// The content can be read and the leaf proven.
     #[error("leaf {leaf} of bucket {bucket} cannot answer for chunk {chunk}: {flaw}")]
     Unprovable {
         /// The bucket.
         bucket: BucketId,
         /// The leaf.
         leaf: LeafIndex,
-        /// The chunk that was asked for.
+        /// The requested chunk.
         chunk: ChunkIndex,
-        /// What is wrong with the content.
+        /// The defect of the content's shape.
         flaw: Flaw,
     },
-    /// A node is gone from disk.
+    /// A node is missing on disk.
     #[error("bucket {bucket} has lost node {position} of tree {tree}; run `cairn fsck`")]
     MissingNode {
         /// The bucket.
@@ -381,7 +381,7 @@ pub enum ProveError {
         /// The node.
         position: Position,
     },
-    /// A leaf is gone from disk.
+    /// A leaf is missing on disk.
     #[error("bucket {bucket} has lost the leaf with sequence {sequence}; run `cairn fsck`")]
     MissingLeaf {
         /// The bucket.
@@ -389,7 +389,7 @@ pub enum ProveError {
         /// The leaf.
         sequence: Sequence,
     },
-    /// Content is gone from disk.
+    /// Content is missing on disk.
     #[error("bucket {bucket} has lost the content {hash:?}; run `cairn fsck`")]
     MissingContent {
         /// The bucket.
@@ -397,31 +397,29 @@ pub enum ProveError {
         /// The chunk or interior node.
         hash: H256,
     },
-    /// What is on disk makes no proof that passes.
-    #[error(
-        "bucket {bucket} is damaged: the proof that it gives fails ({reason}); run `cairn fsck`"
-    )]
+    /// A record on disk is damaged, or a proof from the records does not verify.
+    #[error("bucket {bucket} is damaged: {reason}; run `cairn fsck`")]
     Unsound {
         /// The bucket.
         bucket: BucketId,
-        /// The rule that it breaks.
+        /// The fault that was found.
         reason: String,
     },
-    /// The second dialect hashes as the plain profile does.
-    #[error("bucket {bucket} hashes tagged, and pallet-mmr's proofs exist for plain hashing only")]
+    /// `pallet-mmr` proofs exist for the plain hashing profile only.
+    #[error("bucket {bucket} uses tagged hashing, but pallet-mmr proofs need plain hashing")]
     NoSecondDialect {
         /// The bucket.
         bucket: BucketId,
     },
-    /// The second dialect has no proof of that.
-    #[error("bucket {bucket} has no such proof in pallet-mmr's dialect: {reason}")]
+    /// No `pallet-mmr` proof of the request exists.
+    #[error("bucket {bucket} has no such pallet-mmr proof: {reason}")]
     SpPlan {
         /// The bucket.
         bucket: BucketId,
-        /// What was asked wrongly.
+        /// The fault of the request.
         reason: PlanError,
     },
-    /// The reader of the content failed.
+    /// The sink of the content failed.
     #[error("cannot write the content out: {0}")]
     Sink(std::io::Error),
     /// The database failed.

@@ -1,5 +1,5 @@
-//! Opening a bucket whose log is damaged, at the price of what is behind the
-//! damage; and keeping all of it aside first, since that may be a promise.
+//! Salvage: opens a bucket whose log is damaged, up to the damage. The bucket's
+//! files are backed up first, since the part after the damage may have signed roots.
 
 use crate::aside::keep_aside;
 use crate::base_path::{BasePath, BasePathError, io};
@@ -10,25 +10,25 @@ use crate::fsck::second_copy;
 use cairn_primitives::BucketId;
 use std::path::PathBuf;
 
-/// What the folder with the bucket as it was ends with.
+/// Suffix of the folder with the backup.
 const KEPT_ASIDE: &str = ".before-salvage";
 
 /// A bucket that was opened up to the damage in its log.
 #[derive(Debug)]
 pub struct Salvaged {
-    /// The bucket, as far as its log is whole.
+    /// The bucket up to the damage, with those later records that its second copies had.
     pub bucket: Bucket,
-    /// The bucket's files as they were.
+    /// The folder with the bucket's files as they were.
     pub kept_aside: PathBuf,
 }
 
 impl BasePath {
-    /// Opens a bucket up to the damage in its log, for writing, after keeping
-    /// its files aside.
+    /// Opens a bucket for writing, up to the damage in its log. Backs up the
+    /// bucket's files first.
     ///
     /// # Errors
     ///
-    /// [`BasePathError`]; nothing is changed unless the files were kept.
+    /// [`BasePathError`]; nothing is changed before the backup is complete.
     pub fn salvage_bucket(
         &self,
         bucket: BucketId,
@@ -41,11 +41,11 @@ impl BasePath {
         }
         let path = self.existing_bucket_path(bucket)?;
         let kept_aside =
-            keep_aside(&path, KEPT_ASIDE).map_err(|source| io("keep aside", &path, source))?;
-        // RocksDB stops at what is damaged, and not at what is gone.
+            keep_aside(&path, KEPT_ASIDE).map_err(|source| io("back up", &path, source))?;
+        // RocksDB stops at a damaged record, but not at a hole in the log.
         log_hole::cut(&path).map_err(|source| io("cut the log of", &path, source))?;
         let cut = Bucket::open_up_to_damage(&path, shared)?;
-        // What was behind the damage, as far as the second copy has it.
+        // The journal and the blob files may have what followed the damage.
         second_copy::after_damage(cut.database(), &kept_aside, bucket)
             .map_err(OpenError::Engine)?;
         drop(cut);

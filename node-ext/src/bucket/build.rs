@@ -1,8 +1,8 @@
-//! A bucket in the making, from leaves and content that were kept elsewhere.
+//! Builds a bucket from leaves and content that come from elsewhere.
 //!
-//! What it comes to is what commits of the same leaves would have made, by the
-//! same functions. It is built in a folder that nobody opens, without a log, and
-//! its state is written last: until then there is no bucket to be found.
+//! Its records equal those that commits of the same leaves would have written, and
+//! come from the same functions. It is built without a log, in a folder that nothing
+//! opens, and its state is written last: until then the folder is no bucket.
 
 use super::Tip;
 use super::charge::{self, NODE_RECORD};
@@ -17,15 +17,15 @@ use cairn_primitives::{BucketId, H256, MmrLeaf, Sequence};
 use codec::Encode;
 use std::path::Path;
 
-/// Whether the bytes of chunks are kept.
+/// Selects whether a build stores the bytes of chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeepBytes {
     Yes,
-    /// All but the bytes, to learn what a bucket would come to.
+    /// Store all records but the bytes, for a dry run.
     No,
 }
 
-/// A bucket in the making.
+/// A bucket under construction.
 pub(crate) struct Builder {
     pub(super) engine: Engine,
     id: BucketId,
@@ -36,7 +36,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Begins anew in the folder `path`, whatever is there.
+    /// Starts in an empty folder `path`. Removes what is there.
     pub(crate) fn begin(
         path: &Path,
         id: BucketId,
@@ -68,8 +68,8 @@ impl Builder {
         self.usage
     }
 
-    /// Stores a chunk unless it is there; its bytes are those of its hash. One
-    /// above the chain's limit is stored as what no provable tree has.
+    /// Stores a chunk unless it is stored already; `bytes` must have the hash. A chunk
+    /// above the chain's limit is stored as content that the chain cannot verify.
     pub(crate) fn chunk(&mut self, hash: &H256, bytes: &[u8]) -> Result<(), EngineError> {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let (key, value) = match u32::try_from(bytes.len()) {
@@ -97,14 +97,14 @@ impl Builder {
         Ok(())
     }
 
-    /// Whether what is kept for promises and answers stays free of it.
+    /// Checks that `bytes` more leave the disk's reserve free.
     fn check_disk(&self, bytes: u64) -> Result<(), EngineError> {
         let admitted = self.engine.shared().admit(bytes);
-        let doing = "bringing a bucket in";
+        let doing = "importing a bucket";
         admitted.map_err(|reserved| EngineError::reserved(doing, self.engine.path(), reserved))
     }
 
-    /// Stores an interior node whose children are there, unless it is there.
+    /// Stores an interior node unless it is stored already; its children must be stored.
     pub(crate) fn interior(&mut self, node: &InteriorNode) -> Result<(), EngineError> {
         let value = InteriorValue {
             left: node.left,
@@ -114,7 +114,7 @@ impl Builder {
         self.node(layout::interior_key(&node.hash), &value.to_bytes())
     }
 
-    /// Stores a node that no provable tree has, unless it is there.
+    /// Stores a node that the chain cannot verify, unless it is stored already.
     pub(crate) fn unshaped(&mut self, hash: &H256, node: UnshapedValue) -> Result<(), EngineError> {
         self.node(layout::unshaped_key(hash), &node.to_bytes())
     }
@@ -131,7 +131,7 @@ impl Builder {
         Ok(())
     }
 
-    /// A chunk that is there, and can be part of a provable tree.
+    /// Returns the shape of a stored chunk that can be part of a provable tree.
     pub(crate) fn stored_chunk(&self, hash: &H256) -> Result<Option<Subtree>, EngineError> {
         let key = layout::chunk_length_key(hash);
         let value = self.engine.get(Family::Content, &key)?;
@@ -141,14 +141,14 @@ impl Builder {
         }))
     }
 
-    /// An interior node that is there, and can be part of a provable tree.
+    /// Returns the shape of a stored interior node that can be part of a provable tree.
     pub(crate) fn stored_interior(&self, hash: &H256) -> Result<Option<Subtree>, EngineError> {
         let key = layout::interior_key(hash);
         let value = self.engine.get(Family::Content, &key)?;
         Ok(value.and_then(|value| InteriorValue::parse(&value).map(|value| value.subtree)))
     }
 
-    /// What is wrong with a node that is there, and that no provable tree has.
+    /// Returns the defect of a stored chunk or node that the chain cannot verify.
     pub(crate) fn stored_flaw(&self, hash: &H256) -> Result<Option<Flaw>, EngineError> {
         let key = layout::unshaped_key(hash);
         let value = self.engine.get(Family::Content, &key)?;
@@ -165,9 +165,9 @@ impl Builder {
         self.engine.write_unlogged(batch)
     }
 
-    /// Appends leaves as they are, and promises the root after each: which of
-    /// them were signed is not known, and any of them may be challenged (I10).
-    /// `None` where the tree's numbers end.
+    /// Appends leaves, and records the root after each as signed: it is unknown which
+    /// of them were signed, and any of them may be challenged (I10). Returns `None` if a
+    /// number would leave its range.
     pub(crate) fn append(&mut self, leaves: &[MmrLeaf]) -> Result<Option<()>, EngineError> {
         let mut additions = Additions::to(&self.tip);
         for leaf in leaves {
@@ -185,7 +185,7 @@ impl Builder {
         Ok(Some(()))
     }
 
-    /// Makes all of it durable, the state last.
+    /// Makes all records durable, the state last.
     pub(crate) fn finish(self) -> Result<(), EngineError> {
         self.engine.flush(Family::Content)?;
         self.engine.flush(Family::Tree)?;

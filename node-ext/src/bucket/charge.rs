@@ -1,9 +1,8 @@
-//! The charge of a bucket: not for its content alone, but for each record by which
-//! it is kept, so that nothing is free that a client can make without end.
+//! The charge of a bucket against its quota. It covers each record as well as the
+//! content, so that a client cannot create unlimited records for free.
 //!
-//! The charge is worked out from what is counted anyway, the usage and the leaf
-//! counts of all trees, so that it needs no record of its own and a recount of
-//! those is a recount of it.
+//! The charge is computed from the usage and the leaf counts of all trees. It needs no
+//! record of its own, and a recount of those corrects it too.
 
 use super::{Bucket, RetiredTree, Tip};
 use crate::engine::Access;
@@ -12,36 +11,35 @@ use crate::layout::Usage;
 use cairn_primitives::{LeafCount, Sequence};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What is charged for each chunk besides its bytes: the records `c` and `h`
-/// with their places in the blob file, the filter and the index, and the two
-/// rows of the Global Index; and what the journal keeps of a chunk below 1 KiB,
-/// which is all of it. The usage does not say which chunks those are.
-/// Measured, as the others: see `docs/format.md`.
+/// Charge for a chunk besides its bytes, in bytes: the records `c` and `h` with their
+/// entries in the blob file, filter and index, and the two rows of the Global Index.
+/// It includes the journal's copy of a chunk below 1 KiB, since the usage does not
+/// count those chunks apart. Measured, like the others: see `docs/format.md`.
 pub const CHUNK_RECORDS: u64 = 1_280;
-/// What is charged for an interior node: the record `i`, here and in the journal.
+/// Charge for an interior node, in bytes: the record `i`, here and in the journal.
 pub const NODE_RECORD: u64 = 320;
-/// What is charged for a leaf: the record `l`, here and in the journal, with the
-/// state that the journal has of each commit.
+/// Charge for a leaf, in bytes: the record `l`, here and in the journal, with the
+/// journal's state record of each commit.
 pub const LEAF_RECORD: u64 = 192;
-/// What is charged for a leaf in each tree that has it: two nodes at most, and
-/// one promise at most, since each leaf count of a tree has one root; and the
-/// promise in the journal.
+/// Charge for a leaf in each tree that has it, in bytes: at most two nodes and one
+/// signed root, since each leaf count of a tree has one root; and the journal's copy of
+/// the signed root.
 pub const TREE_RECORDS: u64 = 256;
 
-/// What content is charged.
+/// Returns the charge for content, in bytes.
 pub(crate) fn of_content(usage: Usage) -> u64 {
     let chunks = usage.chunks.saturating_mul(CHUNK_RECORDS);
     let nodes = usage.interior_nodes.saturating_mul(NODE_RECORD);
     usage.bytes.saturating_add(chunks).saturating_add(nodes)
 }
 
-/// What the leaves of the newest tree are charged.
+/// Returns the charge for leaves of the newest tree, in bytes.
 pub(crate) fn of_leaves(leaves: u64) -> u64 {
     leaves.saturating_mul(LEAF_RECORD.saturating_add(TREE_RECORDS))
 }
 
-/// What retired trees are charged besides: their nodes and promises, and the
-/// leaves that the newest tree does not have.
+/// Returns the additional charge for retired trees, in bytes: their nodes and signed
+/// roots, and the leaves that the newest tree does not have.
 fn of_retired(retired: &[RetiredTree], newest: Sequence) -> u64 {
     let in_trees = retired
         .iter()
@@ -55,7 +53,8 @@ fn of_retired(retired: &[RetiredTree], newest: Sequence) -> u64 {
     in_trees.saturating_mul(TREE_RECORDS).saturating_add(leaves)
 }
 
-/// What is charged and changes seldom, or under another lock than it is asked in.
+/// The parts of the charge that change seldom, or under another lock than they are
+/// read under.
 #[derive(Debug, Default)]
 pub(super) struct Charged {
     content: AtomicU64,
@@ -76,43 +75,40 @@ impl Charged {
 }
 
 impl Bucket {
-    /// Bytes that the bucket is charged, of its quota: its content, each chunk
-    /// once, and each record that it takes to keep content, leaves, trees and
-    /// promises.
+    /// Returns the bytes charged against the quota: for content, each chunk once, and
+    /// for the records of content, leaves, trees and signed roots.
     pub fn charged_bytes(&self) -> u64 {
         if self.access == Access::ReadOnly {
-            // Nothing is written by it, so that nobody has counted.
+            // Opening for reading does not count the retired trees.
             self.count_retired();
         }
         self.charged.with(self.tip().frontier.count().get())
     }
 
-    /// Counts what retired trees are charged, when there are others than before.
+    /// Recomputes the charge for retired trees, after they have changed.
     pub(super) fn count_retired(&self) {
-        // What cannot be read is for `fsck` to say, and no reason not to open.
+        // A record that cannot be read is reported by fsck, and must not prevent opening.
         let retired = self.retired().unwrap_or_default();
         let charge = of_retired(&retired, self.tip().tree);
         self.charged.retired.store(charge, Ordering::Relaxed);
     }
 
-    /// What would be charged with some bytes more; `None` where the quota allows
-    /// them.
+    /// Returns the excess if `more` bytes would exceed the quota, otherwise `None`.
     pub(super) fn over_quota(&self, more: u64) -> Option<OverQuota> {
         let used = self.charged.with(self.tip().frontier.count().get());
         self.over(used, more)
     }
 
-    /// The same, for the leaves of a tip that is to come.
+    /// Does the same for the last `leaves` leaves of a tip that is not written yet.
     pub(super) fn over_quota_of(&self, next: &Tip, leaves: u64) -> Option<OverQuota> {
         let more = of_leaves(leaves);
         let all = self.charged.with(next.frontier.count().get());
         self.over(all.saturating_sub(more), more)
     }
 
-    /// Whether the trees alone, with one more of this many leaves, would be charged
-    /// more than the quota. A prune is not held to the quota as what clients bring
-    /// is, since it is the way out of a full bucket; but neither may one prune
-    /// after another, none of them released, take all of a disk.
+    /// Checks that the trees alone, with one more of `survivors` leaves, fit into the
+    /// quota. A prune may exceed the rest of the quota, since it is the way out of a full
+    /// bucket; but repeated prunes without a release must not fill the disk.
     pub(super) fn check_trees(&self, survivors: u64) -> Result<(), PruneError> {
         let now = self.tip().frontier.count().get();
         let retired = self.charged.retired.load(Ordering::Relaxed);
@@ -137,7 +133,7 @@ impl Bucket {
     }
 }
 
-/// What does not fit.
+/// A charge that exceeds the quota, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OverQuota {
     pub(super) used: u64,

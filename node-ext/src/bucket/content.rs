@@ -1,12 +1,13 @@
-//! What the content lock guards: which content is here, what it takes, and
-//! what of it unfinished uploads may still take back.
+//! The state under the content lock: stored content, its size, and the claims of
+//! unfinished uploads.
 //!
-//! A node is stored only after its children, with the shape of what is under
-//! it; so that a stored node means a whole, provable subtree, and a commit
-//! needs to look at the root alone (I1).
+//! A node is stored only after its children, with the shape of its subtree. So a
+//! stored node implies a complete, provable subtree, and a commit needs to check the
+//! root alone (I1).
 //!
-//! What an unfinished upload stores is *claimed*: other uploads of the same
-//! content claim it too, and nodes and commits of others do not build on it.
+//! An unfinished upload *claims* the content that it stores, and removes it again if
+//! it fails. Other uploads of the same content claim it too; other nodes and commits
+//! do not build on it.
 
 use super::Bucket;
 use super::charge::{CHUNK_RECORDS, NODE_RECORD, OverQuota};
@@ -23,31 +24,31 @@ use std::path::Path;
 /// A key in the content family, without the tag of a chunk's bytes.
 pub(super) type ContentKey = [u8; 33];
 
-/// What the content lock guards.
+/// The state under the content lock.
 pub(super) struct ContentState {
     usage: Usage,
-    /// How often content was written since the bucket was opened.
+    /// Writes of content since the bucket was opened.
     writes: u64,
-    /// For each key that unfinished uploads have stored, how many claim it.
+    /// The number of unfinished uploads that claim a key.
     pub(super) claims: HashMap<ContentKey, u32>,
-    /// Whether content was written without a log and may not be on disk yet.
-    /// Until it is, no content is logged, so that what a crash leaves is always
-    /// the beginning of what was written; and nothing is committed.
+    /// Whether content was written without a log and may not be durable. Until a
+    /// flush, no content is logged, so that a crash always leaves a prefix of the
+    /// writes; and nothing is committed.
     unlogged: bool,
-    /// Which chunks came and went since somebody last asked, in order, where
-    /// somebody wants to know.
+    /// Chunks stored and removed since the last [`Bucket::take_changes`], in order;
+    /// `None` until [`Bucket::remember_changes`].
     changes: Option<Vec<ContentChange>>,
     pub(super) uploads: Uploads,
-    /// While content is being released: what uploads have found or stored since
-    /// that began, and will build on.
+    /// During a release: content that uploads have found or stored since it began,
+    /// and may build on.
     pub(super) relied_on: Option<HashSet<ContentKey>>,
 }
 
-/// A chunk that came or went.
+/// A chunk that was stored or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContentChange {
     pub(crate) hash: H256,
-    /// Its length in bytes; `None` when it went.
+    /// Its length in bytes; `None` if it was removed.
     pub(crate) length: Option<u32>,
 }
 
@@ -64,7 +65,7 @@ impl ContentState {
         }
     }
 
-    /// Notes that somebody has found or stored content, and may build on it.
+    /// Records that an upload has found or stored content, and may build on it.
     fn rely_on(&mut self, key: &ContentKey) {
         if let Some(relied_on) = &mut self.relied_on {
             relied_on.insert(*key);
@@ -99,13 +100,13 @@ impl Bucket {
         self.engine.get(Family::Content, key)
     }
 
-    /// Reads a record of content that no unfinished upload may take back.
+    /// Reads a record of content, unless an unfinished upload claims it.
     pub(super) fn settled(&self, key: &ContentKey) -> Result<Option<Vec<u8>>, EngineError> {
         self.settled_in(&self.content.lock(), key)
     }
 
-    /// Whether the bucket holds a chunk or interior node of this hash, which
-    /// no unfinished upload may take back.
+    /// Returns whether the bucket holds a chunk or interior node of this hash that
+    /// no unfinished upload claims.
     ///
     /// # Errors
     ///
@@ -115,7 +116,7 @@ impl Bucket {
             || self.settled(&layout::interior_key(hash))?.is_some())
     }
 
-    /// Stores a chunk unless it is there, in the content lock.
+    /// Stores a chunk unless it is stored already. Returns whether it is new.
     pub(super) fn store_chunk(
         &self,
         content: &mut ContentState,
@@ -146,8 +147,7 @@ impl Bucket {
         Ok(true)
     }
 
-    /// Whether the quota and the disk have room for content that is charged so
-    /// many bytes.
+    /// Checks that the quota and the disk have room for content charged `needed` bytes.
     fn check_room(&self, needed: u64) -> Result<(), IngestError> {
         if let Some(OverQuota { used, needed }) = self.over_quota(needed) {
             return Err(IngestError::Quota {
@@ -160,18 +160,18 @@ impl Bucket {
         Ok(self.engine.shared().admit(needed)?)
     }
 
-    /// How often content was written since the bucket was opened: what was seen
-    /// of it is of one moment if that is as it was before.
+    /// Returns the number of content writes since the bucket was opened. If it is the
+    /// same before and after a read, the read saw one state.
     pub(crate) fn content_writes(&self) -> u64 {
         self.content.lock().writes
     }
 
-    /// Has the bucket remember which chunks come and go.
+    /// Starts recording which chunks are stored and removed.
     pub(crate) fn remember_changes(&self) {
         self.content.lock().changes.get_or_insert_with(Vec::new);
     }
 
-    /// Which chunks came and went since the last call, in order.
+    /// Takes the chunks stored and removed since the last call, in order.
     pub(crate) fn take_changes(&self) -> Vec<ContentChange> {
         let mut content = self.content.lock();
         content
@@ -181,7 +181,7 @@ impl Bucket {
             .unwrap_or_default()
     }
 
-    /// Stores an interior node unless it is there, in the content lock.
+    /// Stores an interior node unless it is stored already. Returns whether it is new.
     pub(super) fn store_interior(
         &self,
         content: &mut ContentState,
@@ -213,7 +213,7 @@ impl Bucket {
         Ok(true)
     }
 
-    /// Writes changes of the content family, with the usage after them.
+    /// Writes changes to the content family together with the resulting usage.
     pub(super) fn write_content(
         &self,
         content: &mut ContentState,
@@ -233,7 +233,7 @@ impl Bucket {
         Ok(())
     }
 
-    /// Makes content that was not logged durable, so that leaves may refer to it.
+    /// Makes unlogged content durable, so that leaves may refer to it.
     pub(super) fn flush_unlogged(&self) -> Result<(), EngineError> {
         self.flush_unlogged_in(&mut self.content.lock())
     }
@@ -248,18 +248,17 @@ impl Bucket {
         Ok(())
     }
 
-    /// Makes a copy of the database in `path`, which must not be there: all that
-    /// was committed and stored when this was called, and a beginning of what
-    /// came meanwhile.
+    /// Copies the database to `path`, which must not exist yet: everything committed
+    /// and stored before the call, and a prefix of the writes during it.
     ///
-    /// Holds up uploads, and commits that begin meanwhile: the copy lists the
-    /// files first and copies the log afterwards. A leaf that is only in the log
-    /// must not come with it while its content, written without a log, does not.
+    /// Blocks uploads, and commits that begin during the call. The copy lists the files
+    /// first and copies the log afterwards. Otherwise it could hold a leaf from the log
+    /// without its content, which was written without a log.
     pub(crate) fn checkpoint(&self, path: &Path) -> Result<(), EngineError> {
         let mut content = self.content.lock();
         self.flush_unlogged_in(&mut content)?;
         self.engine.checkpoint(path).map_err(|error| {
-            // It may be where the copy goes to that failed, or what is copied.
+            // The target of the copy may have failed, or this database.
             match self.engine.has_failed() {
                 Ok(false) => error,
                 Ok(true) | Err(_) => self.poisoned_by(error),
@@ -267,7 +266,7 @@ impl Bucket {
         })
     }
 
-    /// Removes records of content in one write.
+    /// Removes content records in one write.
     pub(super) fn remove_content(
         &self,
         content: &mut ContentState,
@@ -276,7 +275,7 @@ impl Bucket {
         self.remove_content_with(content, keys, self.engine.batch())
     }
 
-    /// Removes records of content in one write with what is in `batch`.
+    /// Removes content records in one write together with the contents of `batch`.
     pub(super) fn remove_content_with(
         &self,
         content: &mut ContentState,

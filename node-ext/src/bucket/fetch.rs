@@ -1,15 +1,14 @@
-//! Content by its hash, for whoever copies a bucket piece by piece or looks for
-//! what is left to upload.
+//! Reads content by its hash, for a client that copies a bucket or resumes an upload.
 
 use super::Bucket;
 use crate::error::ProveError;
 use crate::layout::{self, InteriorValue};
 use cairn_primitives::H256;
 
-/// What a bucket holds under a hash.
+/// The content that a bucket holds under a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A chunk's bytes, which hash to it.
+    /// The bytes of a chunk.
     Chunk(Vec<u8>),
     /// An interior node of a chunk tree.
     Node {
@@ -21,13 +20,13 @@ pub enum Content {
 }
 
 impl Bucket {
-    /// The length in bytes of what [`Bucket::fetch`] would give for a hash; that
-    /// of its children's hashes for a node. `None` for what is not here, or may
-    /// be taken back by an unfinished upload.
+    /// Returns the length in bytes of what [`Bucket::fetch`] would return for a hash; for
+    /// a node, the length of its children's hashes. `None` if it is not stored, or an
+    /// unfinished upload claims it.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] where the record cannot be read.
+    /// [`ProveError`] if the record cannot be read.
     pub fn length_of(&self, hash: &H256) -> Result<Option<u64>, ProveError> {
         if let Some(length) = self.settled(&layout::chunk_length_key(hash))? {
             let length = layout::parse_chunk_length(&length);
@@ -38,12 +37,12 @@ impl Bucket {
         Ok(node.map(|_| 64))
     }
 
-    /// What is here under a hash, checked against it: the chunk where there is
-    /// one, and otherwise the interior node.
+    /// Returns the content stored under a hash, once checked against it: a chunk if there
+    /// is one, otherwise an interior node.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] where it cannot be read, or hashes to something else.
+    /// [`ProveError`] if it cannot be read, or has another hash.
     pub fn fetch(&self, hash: &H256) -> Result<Option<Content>, ProveError> {
         if self.settled(&layout::chunk_length_key(hash))?.is_some() {
             let bytes = self.chunk_bytes(hash)?;
@@ -63,7 +62,7 @@ impl Bucket {
             return Ok(());
         }
         Err(self.unsound(format!(
-            "what is stored for {expected:?} hashes to {found:?}"
+            "the content stored for {expected:?} hashes to {found:?}"
         )))
     }
 }

@@ -1,7 +1,7 @@
-//! Storing content from a reader, in memory that does not grow with it.
+//! Stores content from a reader, in bounded memory.
 //!
-//! An upload that fails takes back what it stored: all of it, or what nobody
-//! else has come to need.
+//! An upload that fails removes the content that it stored, except content that
+//! something else needs by then.
 
 use super::Bucket;
 use super::content::{ContentKey, ContentState};
@@ -13,29 +13,29 @@ use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentRoot, InteriorNode, TreeB
 use std::io::Read;
 use std::sync::mpsc;
 
-/// Hashed chunks that may wait to be stored, while the next one is being read
-/// and hashed on a thread of its own.
+/// Hashed chunks that may wait to be stored while another thread reads and hashes the
+/// next one.
 const CHUNKS_AHEAD: usize = 4;
 
-/// Chunks of an upload that are logged as they come. The rest is written once
-/// and not twice, and made durable when the upload ends; which costs a few
-/// syncs, and so is not worth it for less.
+/// Chunks of an upload that are logged. Later chunks are written once instead of twice
+/// and made durable at the end of the upload, which costs a few syncs and so does not
+/// pay for small uploads.
 const LOGGED_CHUNKS: u64 = 16;
 
-/// Records that a failed upload takes back in one write; in tests each by
-/// itself, so that they can interrupt it anywhere.
+/// Records that a failed upload removes in one write; in tests one, so that they can
+/// interrupt it anywhere.
 const REMOVED_AT_ONCE: usize = if cfg!(test) { 1 } else { 1024 };
 
-/// What an upload came to.
+/// The result of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ingested {
     /// Root of the content's chunk tree.
     pub data_root: H256,
     /// Length of the content, in bytes.
     pub data_size: u64,
-    /// Chunks of the content.
+    /// The number of chunks.
     pub chunks: u64,
-    /// Bytes that were not in the bucket before.
+    /// Length of the chunks that were new to the bucket, in bytes.
     pub new_bytes: u64,
 }
 
@@ -46,14 +46,14 @@ struct HashedChunk {
 }
 
 impl Bucket {
-    /// Stores content from `source` to its end: cut, hashed and made a tree.
+    /// Reads content from `source` to its end, and stores its chunks and their tree.
     ///
-    /// Memory does not grow with the content, but for some 100 bytes for each
-    /// new chunk that would have to be taken back.
+    /// Memory grows by about 100 bytes for each new chunk, which would have to be removed
+    /// after a failure.
     ///
     /// # Errors
     ///
-    /// [`IngestError`]; what this call stored is then gone again.
+    /// [`IngestError`]; the content that this call stored is removed again.
     pub fn ingest<R: Read + Send>(&self, mut source: R) -> Result<Ingested, IngestError> {
         self.usable()?;
         let mut upload = Upload::new(self);
@@ -63,7 +63,7 @@ impl Bucket {
             Ok(bytes) if bytes.len() < CHUNK_BYTES => upload.push(self.hashed(bytes)),
             Ok(bytes) => self.ingest_ahead(bytes, source, &mut upload),
         };
-        // Dropped without being settled, an upload takes back what it stored.
+        // An upload that is dropped before `settle` removes what it stored.
         let ingested = stored.and_then(|()| upload.finish())?;
         upload.settle();
         Ok(ingested)
@@ -82,7 +82,7 @@ impl Bucket {
                 let mut bytes = first;
                 loop {
                     let full = bytes.len() == CHUNK_BYTES;
-                    // The receiver is gone when storing failed.
+                    // The receiver is dropped when storing fails.
                     if sender.send(Ok(self.hashed(bytes))).is_err() || !full {
                         return;
                     }
@@ -107,12 +107,12 @@ impl Bucket {
     }
 }
 
-/// Content on its way in, and what to take back should it fail.
+/// An upload under way, and the content to remove if it fails.
 struct Upload<'b> {
     bucket: &'b Bucket,
     mark: UploadMark,
     tree: Option<TreeBuilder>,
-    /// What this upload stored, or shares with another unfinished one.
+    /// Keys that this upload stored, or shares with another unfinished upload.
     claimed: Vec<ContentKey>,
     chunks: u64,
     new_bytes: u64,
@@ -171,7 +171,7 @@ impl<'b> Upload<'b> {
         })
     }
 
-    /// Claims what this upload stored, and what another unfinished one did.
+    /// Claims a key that is new, or that another unfinished upload claims.
     fn claim(&mut self, content: &mut ContentState, key: ContentKey, new: bool) {
         if new || content.claims.contains_key(&key) {
             let claims = content.claims.entry(key).or_default();
@@ -204,7 +204,7 @@ impl<'b> Upload<'b> {
         })
     }
 
-    /// Makes all that was claimed everybody's.
+    /// Ends all claims on this upload's keys: the content stays.
     fn settle(&mut self) {
         let mut content = self.bucket.content.lock();
         for key in self.claimed.drain(..) {
@@ -212,16 +212,16 @@ impl<'b> Upload<'b> {
         }
     }
 
-    /// Removes what this upload stored and nobody else needs: nodes before
-    /// their children, so that whatever interrupts it leaves whole subtrees.
+    /// Removes content that only this upload claims, nodes before their children, so that
+    /// an interruption leaves complete subtrees.
     fn take_back(&mut self) {
         let bucket = self.bucket;
         let mut content = bucket.content.lock();
         let mut unneeded = Vec::new();
-        // Backwards, a key is let go where it was first claimed, which was
-        // before any node above it arose.
+        // In reverse order a key's claims end at its first claim, which precedes the
+        // claims of all nodes above it.
         for key in self.claimed.drain(..).rev() {
-            // Not claimed any more: another upload has settled it.
+            // Without a claim: another upload has settled it.
             let Some(claims) = content.claims.get_mut(&key) else {
                 continue;
             };
@@ -238,7 +238,7 @@ impl<'b> Upload<'b> {
             .chunks(REMOVED_AT_ONCE)
             .try_for_each(|keys| bucket.remove_content(&mut content, keys));
         if let Err(error) = removed {
-            tracing::error!(bucket = %bucket.id, %error, "could not take back a failed upload");
+            tracing::error!(bucket = %bucket.id, %error, "cannot remove a failed upload");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Content record by record, for those who need all of it: the first that
-//! cannot be read ends it.
+//! Iterates over the content records. Unlike the scans in `records`, these end at the
+//! first record that the database cannot read.
 
 use super::Bucket;
 use crate::engine::{EngineError, Entry, Family};
@@ -8,8 +8,8 @@ use crate::layout::{self, InteriorValue};
 use cairn_primitives::H256;
 
 impl Bucket {
-    /// Every chunk by its hash and length, after that of the hash `after`, in the
-    /// order of hashes; `None` for a length that cannot be read.
+    /// Iterates over the chunks after the hash `after`, in the order of hashes, with their
+    /// lengths; `None` for a length that cannot be parsed.
     pub(crate) fn each_chunk_after(
         &self,
         after: Option<H256>,
@@ -27,7 +27,7 @@ impl Bucket {
         }))
     }
 
-    /// Every interior node by its hash; `None` for one that cannot be read.
+    /// Iterates over the interior nodes by hash; `None` for a value that cannot be parsed.
     pub(crate) fn each_node(
         &self,
     ) -> Result<

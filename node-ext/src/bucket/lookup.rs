@@ -1,4 +1,4 @@
-//! Reading nodes and leaves of a tree, all that a proof needs in one batch.
+//! Reads the nodes and leaves that a proof needs, in one batch.
 
 use super::View;
 use crate::engine::{Family, Reach};
@@ -7,7 +7,7 @@ use crate::layout;
 use cairn_primitives::{H256, LEAF_BYTES, MmrLeaf, Position, Sequence};
 use codec::Decode;
 
-/// A record of a tree, by its length.
+/// A record of a tree, told apart by its length.
 enum Record {
     Node(H256),
     Leaf(MmrLeaf),
@@ -27,18 +27,17 @@ impl Record {
     }
 }
 
-/// What proves a leaf.
+/// The records that prove a leaf.
 pub(super) struct ProofRecords {
-    /// In the order of the positions that were asked for.
+    /// In the order of the requested positions.
     pub(super) nodes: Vec<H256>,
     pub(super) leaf: MmrLeaf,
-    /// Those of the nodes that were read, and were not in memory.
+    /// The nodes that were not cached and so were read.
     pub(super) from_disk: Vec<(Position, H256)>,
 }
 
 impl View<'_> {
-    /// Nodes of the tree and leaves of the bucket as they are stored, not
-    /// verified against anything.
+    /// Reads nodes of the tree and leaves of the bucket, without verifying them.
     pub(super) fn look_up(
         &self,
         positions: &[Position],
@@ -106,8 +105,7 @@ impl View<'_> {
         Ok((nodes, leaves))
     }
 
-    /// What proves a leaf: the nodes, of which the upper ones may be in
-    /// memory, and the leaf.
+    /// Reads a leaf and the nodes of its proof, of which the upper ones may be cached.
     pub(super) fn look_up_proof(
         &self,
         positions: &[Position],
@@ -122,7 +120,7 @@ impl View<'_> {
             .filter_map(is_missing)
             .collect();
         let (nodes, leaves) = self.look_up(&missing, &[sequence])?;
-        // As many were read as were missing.
+        // Each missing node was read.
         let gaps = found.iter_mut().filter(|node| node.is_none());
         gaps.zip(&nodes).for_each(|(gap, node)| *gap = Some(*node));
         let bucket = self.bucket.id;
@@ -137,15 +135,15 @@ impl View<'_> {
         })
     }
 
-    /// Keeps in memory what was read for a proof, once the proof has passed:
-    /// what was read wrongly must not stay.
+    /// Caches nodes that were read for a proof, once the proof has verified: a node
+    /// that was read wrongly must not stay.
     pub(super) fn keep_verified(&self, from_disk: Vec<(Position, H256)>) {
         self.bucket
             .upper_nodes
             .keep(self.tree, from_disk.into_iter());
     }
 
-    /// Nodes of the tree as they are stored.
+    /// Reads nodes of the tree, without verifying them.
     pub(crate) fn nodes(&self, positions: &[Position]) -> Result<Vec<H256>, ProveError> {
         Ok(self.look_up(positions, &[])?.0)
     }

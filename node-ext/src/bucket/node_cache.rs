@@ -1,31 +1,31 @@
-//! The upper nodes of a bucket's tree, in memory.
+//! A cache of the upper nodes of a bucket's tree.
 //!
-//! Every proof needs them, they are few, and they never change (I2), so what is
-//! kept is never stale. What a proof reads besides stands together on disk.
-//! Nothing is believed that comes from here: a proof is verified before it
-//! leaves (I12), and a check of the disk does not ask here.
+//! Every proof needs upper nodes. They are few and never change (I2), so the cache is
+//! never stale. The lower nodes of a proof are adjacent on disk. The cache is not
+//! trusted: a proof is verified before it is returned (I12), and checks of the disk
+//! bypass it.
 
 use cairn_primitives::{H256, Position, Sequence, mmr};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 
-/// The lowest level that is kept: below it a node is in the block of its leaf's
+/// The lowest cached level: a node below it is in the same block as its leaf's
 /// neighbours.
 const LOWEST_LEVEL: u32 = 4;
 
 #[derive(Debug)]
 struct Kept {
     tree: Sequence,
-    /// Nodes of this height and above are kept.
+    /// Nodes of this height and above are cached.
     from_level: u32,
     nodes: HashMap<Position, H256>,
 }
 
-/// Upper nodes of one tree, as far as they were met.
+/// The upper nodes of one tree, cached when they are first used.
 #[derive(Debug)]
 pub(super) struct NodeCache {
     kept: RwLock<Kept>,
-    /// A tree with more nodes than this keeps only its higher levels.
+    /// Capacity. When the cache would exceed it, it drops its lowest level.
     max_nodes: usize,
 }
 
@@ -42,7 +42,7 @@ impl NodeCache {
         }
     }
 
-    /// Forgets all nodes, and keeps those of another tree from now on.
+    /// Drops all nodes, and caches those of another tree from now on.
     pub(super) fn restart(&self, tree: Sequence) {
         *self.kept.write() = Kept {
             tree,
@@ -51,7 +51,7 @@ impl NodeCache {
         };
     }
 
-    /// For each position, the node that stands there, where it is kept.
+    /// Returns the cached node at each position, if any.
     pub(super) fn find(&self, tree: Sequence, positions: &[Position]) -> Vec<Option<H256>> {
         let kept = self.kept.read();
         if kept.tree != tree || kept.nodes.is_empty() {
@@ -63,7 +63,7 @@ impl NodeCache {
             .collect()
     }
 
-    /// Keeps those nodes that are high enough.
+    /// Caches the nodes that are high enough, if they are of the cached tree.
     pub(super) fn keep(&self, tree: Sequence, nodes: impl Iterator<Item = (Position, H256)>) {
         let (from_level, kept_tree) = {
             let kept = self.kept.read();
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(
             cache.find(Sequence(1), &[peak]),
             vec![None],
-            "another tree's"
+            "a node of another tree"
         );
     }
 

@@ -1,5 +1,5 @@
-//! Promising a commitment that the current tree has, or has had, without a new
-//! leaf: for a checkpoint that others propose.
+//! Records a commitment as signed without a new leaf: one that the current tree has or
+//! has had, for a checkpoint that another provider proposes.
 
 use super::commit::now_ms;
 use super::{At, Bucket, BucketNews, Promise};
@@ -9,30 +9,29 @@ use crate::layout::{self, PromiseValue};
 use crate::signing::DurableCommitment;
 use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
 
-/// Promises that are written at once, so that no write grows with a bucket.
+/// Records that are written at once, so that no write grows with the bucket.
 const DISOWNED_AT_ONCE: usize = 4096;
 
-/// Says of a commitment that its record is synced, so that it may be signed (I4).
+/// Marks a commitment whose record is synced, so that it may be signed (I4).
 pub(super) const fn durable(commitment: Commitment) -> DurableCommitment {
     DurableCommitment::recorded(commitment)
 }
 
 impl Bucket {
-    /// Makes a commitment durable as a promise, with all that it promises, so
-    /// that it may be signed (I4): one that the current tree has at its leaf
-    /// count.
+    /// Records a commitment durably as signed, with its leaves, so that it may be
+    /// signed (I4). The current tree must have it at the commitment's leaf count.
     ///
     /// # Errors
     ///
-    /// [`PromiseError`]; then nothing is promised, and nothing may be signed.
+    /// [`PromiseError`]; then nothing is recorded, and nothing may be signed.
     pub(crate) fn promise(
         &self,
         commitment: Commitment,
     ) -> Result<DurableCommitment, PromiseError> {
         self.usable()?;
         let bucket = self.id;
-        // The tree stays the current one until the promise is written: a retired
-        // one may be released meanwhile.
+        // The tree must stay the current one until the record is written: a retired
+        // tree could be released meanwhile.
         let _committing = self.committing.read();
         let tip = self.tip();
         let (count, have) = (commitment.leaf_count, tip.frontier.count());
@@ -63,8 +62,8 @@ impl Bucket {
         let key = layout::promise_key(&commitment.mmr_root, commitment.start_seq);
         let value = PromiseValue { count, signed_ms };
         batch.put(Family::Tree, key, &value.to_bytes());
-        // All that was written before to the one log is synced with it: also
-        // leaves that were committed without a sync.
+        // This also syncs all earlier writes of the one log, including leaves that were
+        // committed without a sync.
         let written = self.engine.write(batch, Durability::Synced);
         written.map_err(|error| self.poisoned_by(error))?;
         self.keep_promised(Promise {
@@ -74,9 +73,9 @@ impl Bucket {
         Ok(durable(commitment))
     }
 
-    /// What was signed here before, of the current tree at a leaf count: its
-    /// promise is durable. What an import brought along was signed by others, if
-    /// at all.
+    /// Returns the commitment that was signed here before, of the current tree at a leaf
+    /// count. Its record must be durable. Roots that an import brought were signed
+    /// elsewhere, if at all, and do not count.
     ///
     /// # Errors
     ///
@@ -117,7 +116,7 @@ impl Bucket {
         })
     }
 
-    /// The record of a root that was signed, by one read.
+    /// Returns the record of a signed root, in one read.
     pub(crate) fn promise_record(
         &self,
         root: &H256,
@@ -132,8 +131,8 @@ impl Bucket {
             .transpose()
     }
 
-    /// Notes of all that was promised that it was not signed here: of a bucket
-    /// that comes from elsewhere. What was signed stays provable all the same.
+    /// Marks all signed roots as not signed here, in a bucket that comes from elsewhere.
+    /// They stay provable.
     pub(crate) fn disown_promises(&self) -> Result<(), ProveError> {
         let mut batch = self.engine.batch();
         let mut batched = 0usize;
@@ -156,7 +155,7 @@ impl Bucket {
         Ok(self.engine.write(batch, Durability::Synced)?)
     }
 
-    /// Keeps in memory what was promised, unless more was, and tells of it.
+    /// Updates the most advanced signed root in memory, and announces the new one.
     pub(super) fn keep_promised(&self, promise: Promise) {
         {
             let mut promised = self.promised.lock();
@@ -167,14 +166,14 @@ impl Bucket {
 }
 
 impl Promise {
-    /// The promise as what may be signed again, if it was signed here: what an
-    /// import brought along says no time.
+    /// Returns the commitment to sign again, if it was signed here: a root that an import
+    /// brought has no time.
     pub(crate) fn made_here(self) -> Option<DurableCommitment> {
         (self.signed_ms != 0).then(|| durable(self.commitment))
     }
 
-    /// Of two promises of one bucket the one that needs more of it; the second
-    /// of two that need the same.
+    /// Returns the more advanced of two signed roots of a bucket, by tree and then by
+    /// leaf count; `other` if they are equal.
     #[must_use]
     pub fn greater(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         let reach = |promise: &Self| {

@@ -1,5 +1,5 @@
-//! Proving in the second dialect, that of `pallet-mmr`: from the same nodes,
-//! for one leaf or many, and between two leaf counts.
+//! Proofs in the format of `pallet-mmr`, from the same stored nodes: of leaves, and
+//! that one state extends another.
 
 use super::View;
 use crate::error::ProveError;
@@ -8,10 +8,10 @@ use cairn_primitives::{
     H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Position, Sequence, mmr,
 };
 
-/// Leaves with their proof, as `pallet_mmr::verify_leaves_proof` takes it.
+/// Leaves with their proof, for `pallet_mmr::verify_leaves_proof`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpLeavesProof {
-    /// The root in the second dialect, which is not the signed one.
+    /// The root as `pallet-mmr` computes it, which is not the signed root.
     pub root: H256,
     /// The leaves, in the order of `proof.leaf_indices`.
     pub leaves: Vec<MmrLeaf>,
@@ -19,19 +19,18 @@ pub struct SpLeavesProof {
     pub proof: LeafProof,
 }
 
-/// That one state is the beginning of another, as
-/// `pallet_mmr::verify_ancestry_proof` takes it.
+/// A proof that one state extends another, for `pallet_mmr::verify_ancestry_proof`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpAncestryProof {
-    /// The earlier state's root in the second dialect.
+    /// The earlier state's root as `pallet-mmr` computes it.
     pub prev_root: H256,
-    /// The later state's root in the second dialect.
+    /// The later state's root as `pallet-mmr` computes it.
     pub root: H256,
     /// The proof.
     pub proof: AncestryProof,
 }
 
-/// What was read for a proof.
+/// The records read for a proof.
 struct Planned {
     items: Vec<H256>,
     peaks: Vec<H256>,
@@ -39,12 +38,13 @@ struct Planned {
 }
 
 impl View<'_> {
-    /// Proves leaves in the second dialect, in one batched read.
+    /// Proves leaves in the format of `pallet-mmr`, in one batched read.
     ///
     /// # Errors
     ///
-    /// [`ProveError::NoSecondDialect`] unless the bucket hashes `Plain`;
-    /// [`ProveError::SpPlan`] for leaves that are not there or too many.
+    /// [`ProveError::NoSecondDialect`] unless the profile is
+    /// [`HashingProfile::Plain`]; [`ProveError::SpPlan`] for too many leaves, or leaves
+    /// that do not exist.
     pub fn sp_leaves_proof(&self, indices: &[LeafIndex]) -> Result<SpLeavesProof, ProveError> {
         self.check_dialect()?;
         let bucket = self.bucket;
@@ -79,8 +79,8 @@ impl View<'_> {
         })
     }
 
-    /// Proves that this state, when it had `prev` leaves, was the beginning of
-    /// what it is, in one batched read.
+    /// Proves in one batched read that this state extends the state of the same
+    /// tree at `prev` leaves.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl View<'_> {
         }
     }
 
-    /// What a plan asks for, the peaks, and leaves, in one batch.
+    /// Reads a plan's positions, the peaks and the leaves in one batch.
     fn planned(
         &self,
         positions: &[Position],

@@ -1,10 +1,10 @@
-//! Pruning: a new tree over the leaves from a sequence on, as the chain re-roots
-//! its MMR. The old tree stays, with all that was signed of it (I10), until it
+//! Prunes a bucket: starts a new tree over the leaves from a sequence on, as the
+//! chain re-roots its MMR. The old tree stays with its signed roots (I10) until it
 //! is released.
 //!
-//! The nodes of the new tree are written first, while commits go on, and nobody
-//! refers to them. Then, with commits held back, one batch makes it the current
-//! tree. What an interrupted prune leaves is what the next one writes again.
+//! The nodes of the new tree are written first, while commits continue; nothing
+//! refers to them yet. Then, with commits blocked, one batch makes the new tree the
+//! current one. The next prune overwrites the nodes that an interrupted one left.
 
 mod regrowth;
 
@@ -19,46 +19,46 @@ use regrowth::Regrowth;
 use sp_core::{Pair, sr25519};
 use std::sync::Arc;
 
-/// Leaves that may be left to add when commits are held back.
+/// The most leaves that may be left to add before commits are blocked.
 const LEAVES_HELD_BACK: u64 = 4096;
 
-/// Who authorised a prune, and over which root.
+/// An admin's authorisation of a prune.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorisation {
-    /// The admin's signature.
+    /// The admin, and the signature over the deletion.
     pub deletion: Deletion,
-    /// Leaves of the new tree when it had the root that was signed, as
-    /// [`Bucket::pruned`] gave them. What is committed after them is in the new
-    /// tree too: the chain asks for a root of it, and not for its newest.
+    /// The new tree's leaf count at the signed root, as [`Bucket::pruned`] returned it.
+    /// The new tree also has the leaves committed since: the chain asks for any of its
+    /// roots, not for the newest.
     pub leaf_count: LeafCount,
 }
 
-/// What a prune came to.
+/// The result of a prune.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pruned {
-    /// The tree that it ended.
+    /// The old tree.
     pub retired: RetiredTree,
-    /// The tree that took its place.
+    /// The commitment to the new tree.
     pub commitment: Commitment,
 }
 
 impl Tip {
     /// The sequence of the next leaf.
     pub(super) fn end(&self) -> Sequence {
-        // A commit leaves room for the sequence after the last.
+        // Commits leave room for the sequence after the last leaf.
         let end = self.tree.of_leaf(self.frontier.count().next_index());
         end.unwrap_or(Sequence(u64::MAX))
     }
 }
 
 impl Bucket {
-    /// The tree that [`Bucket::prune`] would give now, whose root an admin signs
-    /// to authorise it; see [`Authorisation`].
+    /// Computes the commitment to the tree that [`Bucket::prune`] would start now. An
+    /// admin signs its root to authorise the prune; see [`Authorisation`].
     ///
     /// # Errors
     ///
-    /// [`PruneError`] when there is nothing before the sequence, it is past the
-    /// end, or a leaf cannot be read.
+    /// [`PruneError`] if no leaf is before the sequence, the sequence is past the end,
+    /// or a leaf cannot be read.
     pub fn pruned(&self, before: Sequence) -> Result<Commitment, PruneError> {
         let tip = self.tip();
         self.check_cut(&tip, before)?;
@@ -67,16 +67,15 @@ impl Bucket {
         Ok(regrowth.commitment())
     }
 
-    /// Drops the leaves before a sequence: a new tree starts there. All that
-    /// was signed can be proven as before, until the old tree is released.
+    /// Drops the leaves before a sequence: a new tree starts there. Signed roots of
+    /// the old tree can be proven until it is released.
     ///
     /// With an authorisation, the new tree must have had the root that the admin
-    /// signed. Without one the prune is the operator's own, and no answer to a
-    /// challenge of what it drops but a proof.
+    /// signed. Without one, only a proof answers a challenge of a dropped leaf.
     ///
     /// # Errors
     ///
-    /// [`PruneError`], with nothing changed but after a failure of the database.
+    /// [`PruneError`]; nothing is changed, except after a failure of the database.
     pub fn prune(
         &self,
         before: Sequence,
@@ -86,8 +85,8 @@ impl Bucket {
         let _alone = self.shortening.lock();
         let tip = self.tip();
         self.check_cut(&tip, before)?;
-        // A prune gives room in the end, and takes some first: an admin's client
-        // may ask for one after another.
+        // A prune needs room before its release frees any, and a client may request
+        // one after another.
         let survivors = tip.end().0.saturating_sub(before.0);
         self.check_trees(survivors)?;
         let nodes = survivors.saturating_mul(charge::TREE_RECORDS);
@@ -133,7 +132,7 @@ impl Bucket {
         loop {
             regrowth.grow_to(end, |nodes| self.write_unreferenced(before, nodes))?;
             if let Some(authorisation) = authorisation.as_ref().filter(|_| signed_root.is_none()) {
-                // What nobody authorised is not worth going on for.
+                // Checked as soon as it can be: without it the rest is wasted work.
                 signed_root = Some(self.authorised(authorisation, before, &regrowth)?);
             }
             let now = self.tip().end();
@@ -157,7 +156,7 @@ impl Bucket {
             .total_size()
             .is_some_and(|size| size != tip.total_size)
         {
-            let fault = "its last leaf is not the one its state speaks of";
+            let fault = "its last leaf does not have its state's total size";
             return Err(PruneError::Leaf(self.unsound(fault)));
         }
         let retired = RetiredRecord {
@@ -197,7 +196,7 @@ impl Bucket {
         }
     }
 
-    /// The root that was signed, if it was that of the new tree.
+    /// Verifies the authorisation, and returns the root that the admin signed.
     fn authorised(
         &self,
         authorisation: &Authorisation,
@@ -225,7 +224,7 @@ impl Bucket {
         })
     }
 
-    /// Writes nodes of a tree that is not the current one yet.
+    /// Writes nodes of a tree that is not the current tree yet.
     fn write_unreferenced(
         &self,
         tree: Sequence,
@@ -239,7 +238,7 @@ impl Bucket {
             .map_err(|error| self.poisoned_by(error).into())
     }
 
-    /// Removes the nodes of a tree that did not become the current one.
+    /// Removes the nodes of a tree that did not become the current tree.
     fn abandon(&self, tree: Sequence) -> Result<(), PruneError> {
         let Some((from, to)) = layout::nodes_of(tree) else {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Storing what a client sends node by node: each named by its hash, children
-//! before parents, and nothing that the chain could not verify.
+//! Uploads of single chunks and nodes. Each is named by its hash, children come
+//! before parents, and nothing is stored that the chain could not verify.
 
 use super::Bucket;
 use super::content::{ContentKey, ContentState};
@@ -9,16 +9,16 @@ use crate::layout::{self, InteriorValue};
 use cairn_primitives::H256;
 use cairn_primitives::chunk_tree::{InteriorNode, Subtree, padding};
 
-/// How a record of content is read.
+/// Reads a record of content by its key.
 pub(super) type ReadContent<'r> = dyn Fn(&ContentKey) -> Result<Option<Vec<u8>>, EngineError> + 'r;
 
 impl Bucket {
-    /// Stores one chunk that a client names by its hash. Returns whether it is
-    /// new here.
+    /// Stores a chunk under the hash that a client claims for it. Returns whether
+    /// it is new to the bucket.
     ///
     /// # Errors
     ///
-    /// [`IngestError`], with nothing changed.
+    /// [`IngestError`]; nothing is changed then.
     pub fn put_chunk(&self, claimed: H256, bytes: &[u8]) -> Result<bool, IngestError> {
         self.usable()?;
         let shape = |reason| IngestError::Shape {
@@ -31,17 +31,18 @@ impl Bucket {
             return Err(IngestError::HashMismatch { claimed, found });
         }
         let mut content = self.content.lock();
-        // What an unfinished upload stored stays now, whatever becomes of it.
+        // From now on the chunk stays, even if an unfinished upload stored it and fails.
         content.claims.remove(&layout::chunk_length_key(&claimed));
         self.store_chunk(&mut content, &claimed, bytes)
     }
 
-    /// Stores one interior node that a client names by its hash. Both children
-    /// must be in the bucket, or be padding. Returns whether it is new here.
+    /// Stores an interior node under the hash that a client claims for it. Each child
+    /// must be in the bucket or be padding. Returns whether the node is new to the
+    /// bucket.
     ///
     /// # Errors
     ///
-    /// [`IngestError`], with nothing changed.
+    /// [`IngestError`]; nothing is changed then.
     pub fn put_node(&self, claimed: H256, left: H256, right: H256) -> Result<bool, IngestError> {
         self.usable()?;
         let profile = self.config.profile;
@@ -53,8 +54,8 @@ impl Bucket {
         let Some(subtree) = self.joined(&content, claimed, left, right)? else {
             return Ok(false);
         };
-        // What an unfinished upload stored stays now, whatever becomes of it:
-        // all that is under it is here to stay.
+        // From now on the node stays, even if an unfinished upload stored it and
+        // fails: everything under it stays too.
         content.claims.remove(&layout::interior_key(&claimed));
         let node = InteriorNode {
             hash: claimed,
@@ -65,8 +66,8 @@ impl Bucket {
         self.store_interior(&mut content, &node)
     }
 
-    /// The shape of a node over two children; `None` over nothing but padding,
-    /// which needs no storing.
+    /// Returns the shape of a node over two children; `None` if both are padding,
+    /// since such a node is not stored.
     pub(super) fn joined(
         &self,
         content: &ContentState,
@@ -77,7 +78,7 @@ impl Bucket {
         self.joined_of(&|key| self.settled_in(content, key), node, left, right)
     }
 
-    /// The same, over records that `read` reads.
+    /// Does the same as [`Bucket::joined`] over the records that `read` returns.
     pub(super) fn joined_of(
         &self,
         read: &ReadContent<'_>,
@@ -95,8 +96,8 @@ impl Bucket {
         if left == right && (0..u64::BITS).any(|height| is_padding(&left, height)) {
             return Ok(None);
         }
-        // A child may be a chunk, an interior node, or, under the plain profile
-        // and with 64 bytes, either: take what makes a tree.
+        // Under the plain profile a chunk of 64 bytes and an interior node can share a
+        // hash: take the reading that makes a valid tree.
         let lefts = self.subtrees(read, &left)?;
         if lefts.is_empty() {
             return Err(missing(left));
@@ -118,7 +119,7 @@ impl Bucket {
         Err(refusal)
     }
 
-    /// What is known of a hash, as a chunk and as an interior node.
+    /// Returns the shapes stored under a hash: as a chunk, as an interior node, or both.
     fn subtrees(&self, read: &ReadContent<'_>, hash: &H256) -> Result<Vec<Subtree>, IngestError> {
         let damaged = || IngestError::Damaged {
             bucket: self.id,

@@ -1,4 +1,4 @@
-//! Reading content back, and what was promised.
+//! Reads content, and the records of signed roots.
 
 use super::{Bucket, View};
 use crate::engine::Family;
@@ -8,22 +8,24 @@ use cairn_primitives::chunk_tree;
 use cairn_primitives::{Commitment, H256, LeafCount, LeafIndex, Sequence};
 use std::io::Write;
 
-/// A commitment that the provider has signed, and may be challenged for.
+/// A signed root: a commitment recorded durably so that the provider may sign it,
+/// and be challenged for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Promise {
-    /// What was signed.
+    /// The commitment.
     pub commitment: Commitment,
-    /// When, in milliseconds since the Unix epoch; the last time, if often.
+    /// Time of the last such record, in milliseconds since the Unix epoch; 0 if an
+    /// import brought the root.
     pub signed_ms: u64,
 }
 
 impl Bucket {
-    /// Every commitment that was signed here, in the order of their roots, but
-    /// for those of trees that are being released.
+    /// Iterates over the signed roots in the order of their hashes, without those of
+    /// trees that are being released.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] with the first record that cannot be read.
+    /// [`ProveError`] for the first record that cannot be read.
     pub fn promises(
         &self,
     ) -> Result<impl Iterator<Item = Result<Promise, ProveError>>, ProveError> {
@@ -40,7 +42,7 @@ impl Bucket {
         }))
     }
 
-    /// For how many leaves a root of a tree was signed, if it was: one read.
+    /// Returns the leaf count at which a root of a tree was signed, if it was, in one read.
     pub(crate) fn promise_of(
         &self,
         tree: Sequence,
@@ -80,20 +82,20 @@ impl Bucket {
 }
 
 impl View<'_> {
-    /// Writes the content of a leaf to `sink`, chunk by chunk, each checked
-    /// against its hash before it is written. Returns its length in bytes.
+    /// Writes the content of a leaf to `sink`, and returns its length in bytes. Checks
+    /// each chunk against its hash before it is written.
     ///
     /// # Errors
     ///
-    /// [`ProveError`]; what was written until then is chunks of the leaf's
-    /// tree, as it is stored.
+    /// [`ProveError`]; the chunks written until then passed their checks.
     pub fn read_content(&self, index: LeafIndex, sink: &mut impl Write) -> Result<u64, ProveError> {
         self.for_each_chunk(index, |_, chunk| {
             sink.write_all(chunk).map_err(ProveError::Sink)
         })
     }
 
-    /// Hands each chunk of a leaf to `each`, in order, checked against its hash.
+    /// Hands each chunk of a leaf to `each`, in order, once checked against its hash.
+    /// Returns the content's length in bytes.
     pub(crate) fn for_each_chunk(
         &self,
         index: LeafIndex,
@@ -115,7 +117,7 @@ impl View<'_> {
         }
         let chunks = chunk_tree::chunk_count(leaf.data_size);
         let mut next = 0u64;
-        // Nodes still to visit, with their heights; the leftmost on top.
+        // Nodes to visit, with their heights; the leftmost on top.
         let mut to_visit = vec![(leaf.data_root, chunk_tree::depth(leaf.data_size))];
         while let Some((hash, height)) = to_visit.pop() {
             if next >= chunks {

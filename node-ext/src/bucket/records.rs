@@ -1,5 +1,4 @@
-//! The records as they are stored, for those who check a bucket and for those
-//! who put back what is missing of it.
+//! Access to stored records for checks and repairs of a bucket.
 
 use super::content::ContentKey;
 use super::{Bucket, Tip};
@@ -9,11 +8,11 @@ use crate::layout::{self, InteriorValue, TreeKey};
 use cairn_primitives::{H256, HashingProfile};
 use std::sync::Arc;
 
-/// What there is under one kind of key, in the order of hashes.
+/// An item of a scan over one kind of record, in the order of hashes.
 pub(crate) enum Surveyed<T> {
-    /// A record; `None` for one that cannot be parsed.
+    /// A record; `None` if its value cannot be parsed.
     Record { hash: H256, value: Option<T> },
-    /// Where the database cannot read; it goes on at `to`, if anywhere.
+    /// A range that the database cannot read. The scan continues at `to`, if anywhere.
     Gap {
         from: H256,
         to: Option<H256>,
@@ -21,20 +20,19 @@ pub(crate) enum Surveyed<T> {
     },
 }
 
-/// What is wrong with a record.
+/// A fault of a record.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordFault {
     /// The database could not read it.
     #[error(transparent)]
     Unread(#[from] EngineError),
-    /// It is lost, or is not what it must be.
+    /// The record is missing or wrong.
     #[error("{0}")]
     Wrong(String),
 }
 
 impl RecordFault {
-    /// Whether what is on disk is not what was written; otherwise it could only
-    /// not be read now.
+    /// Returns whether the record is damaged; otherwise it only could not be read now.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Unread(error) => error.is_damage(),
@@ -55,20 +53,21 @@ impl From<String> for RecordFault {
     }
 }
 
-/// What an interior node is found to be.
+/// The result of checking an interior node.
 pub(crate) enum NodeVerdict {
-    /// Its children are here, in the shape that it says.
+    /// Its children are stored and have the recorded shape.
     Sound,
-    /// Its children are here, in another shape.
+    /// Its children are stored, but have another shape.
     Shape,
-    /// One of its children is not here, or its record cannot be read.
+    /// A child is not stored, or its record cannot be read.
     Child(H256),
-    /// Its children are here, and make no node that can be proven.
+    /// The check failed for another reason, such as children that the chain could not
+    /// verify.
     Faulty(RecordFault),
 }
 
 impl Bucket {
-    /// The database, for those who compare it with its second copy.
+    /// The database, to compare it with its second copies.
     pub(crate) fn database(&self) -> &Engine {
         &self.engine
     }
@@ -77,12 +76,12 @@ impl Bucket {
         self.tip()
     }
 
-    /// Records of leaves and nodes, each with a fault of its own.
+    /// Reads records of leaves and nodes; each may fail on its own.
     pub(crate) fn tree_records(&self, keys: &[TreeKey]) -> Result<Vec<Read>, EngineError> {
         self.engine.get_each_uncached(Family::Tree, keys)
     }
 
-    /// Every chunk by its hash and length, from `from` on.
+    /// Iterates over the chunks by hash, with their lengths, from `from` on.
     pub(crate) fn stored_chunks(&self, from: H256) -> impl Iterator<Item = Surveyed<u32>> + '_ {
         survey(
             &self.engine,
@@ -92,7 +91,7 @@ impl Bucket {
         )
     }
 
-    /// Every interior node by its hash, from `from` on.
+    /// Iterates over the interior nodes by hash, from `from` on.
     pub(crate) fn stored_nodes(
         &self,
         from: H256,
@@ -105,13 +104,12 @@ impl Bucket {
         )
     }
 
-    /// Every chunk whose bytes are here, whether its length is or not.
+    /// Iterates over the chunks whose bytes are stored, with or without a length.
     pub(crate) fn stored_bytes(&self) -> impl Iterator<Item = Surveyed<()>> + '_ {
         survey(&self.engine, layout::CHUNKS, H256::zero(), |_| Some(()))
     }
 
-    /// The length of a chunk whose bytes are here and hash to it; otherwise
-    /// what is wrong with them.
+    /// Returns a chunk's length if its bytes have its hash.
     pub(crate) fn sound_chunk(&self, hash: &H256) -> Result<u32, RecordFault> {
         let bytes = self
             .engine
@@ -123,9 +121,9 @@ impl Bucket {
         u32::try_from(bytes.len()).map_err(|_| "it is longer than any chunk".into())
     }
 
-    /// The same of a chunk that failed its check, while nobody stores content or
-    /// takes it back; `None` where it is not here. One that uploads take back
-    /// and store again by turns is found to be whole or gone.
+    /// Repeats the check of [`Bucket::sound_chunk`] under the content lock; `None` if the
+    /// chunk is not stored. So a chunk that uploads alternately store and remove is found
+    /// either complete or missing.
     pub(crate) fn sound_chunk_at_rest(&self, hash: &H256) -> Option<Result<u32, RecordFault>> {
         let key = layout::chunk_length_key(hash);
         let _content = self.content.lock();
@@ -133,22 +131,22 @@ impl Bucket {
         (!matches!(length, Ok(None))).then(|| self.sound_chunk(hash))
     }
 
-    /// A chunk's length as it is stored; `None` where it is not, or unreadable.
+    /// Returns a chunk's stored length; `None` if it is missing or unreadable.
     pub(crate) fn stored_length(&self, hash: &H256) -> Option<u32> {
         let key = layout::chunk_length_key(hash);
         let value = self.engine.get_uncached(Family::Content, &key).ok()??;
         layout::parse_chunk_length(&value)
     }
 
-    /// Whether there is a record of this chunk's length, of any kind.
+    /// Returns whether the chunk has a length record, readable or not.
     pub(crate) fn has_length(&self, hash: &H256) -> bool {
         let key = layout::chunk_length_key(hash);
-        // Under the lock, in which uploads store and take back.
+        // Uploads store and remove content under this lock.
         let _content = self.content.lock();
         !matches!(self.engine.get_uncached(Family::Content, &key), Ok(None))
     }
 
-    /// An interior node whose children hash to it; otherwise what is wrong.
+    /// Returns an interior node if its children hash to it.
     pub(crate) fn sound_interior(&self, hash: &H256) -> Result<InteriorValue, RecordFault> {
         let value = self
             .engine
@@ -161,9 +159,8 @@ impl Bucket {
         Ok(value)
     }
 
-    /// Whether a node is that of its children, which are here, in the shape
-    /// that it says. `None` where an upload has not settled it, or has taken
-    /// it back since.
+    /// Checks that a node's children are stored and have the recorded shape. Returns
+    /// `None` if an unfinished upload claims the node, or has removed it since.
     pub(crate) fn judge_node(&self, hash: &H256, value: &InteriorValue) -> Option<NodeVerdict> {
         let content = self.content.lock();
         let key = layout::interior_key(hash);
@@ -187,7 +184,7 @@ impl Bucket {
         (!matches!(stays, Ok(None))).then_some(verdict)
     }
 
-    /// What a hash may stand for, as a chunk and as an interior node.
+    /// Returns what is stored under a hash: a chunk's length, and a sound interior node.
     pub(crate) fn stored_shapes(&self, hash: &H256) -> (Option<u32>, Option<InteriorValue>) {
         (self.stored_length(hash), self.sound_interior(hash).ok())
     }
@@ -199,15 +196,15 @@ impl Bucket {
 
 type Entries<'e> = Box<dyn Iterator<Item = Result<Entry, EngineError>> + 'e>;
 
-/// All records of one kind, going on behind what cannot be read.
+/// A scan over all records of one kind that continues after unreadable ranges.
 struct Survey<'e, P> {
     engine: &'e Engine,
     kind: &'static [u8],
     parse: P,
-    /// Where to go on; nowhere at the end.
+    /// The next hash to read; `None` at the end.
     next: Option<H256>,
     entries: Option<Entries<'e>>,
-    /// An entry that was read behind a gap, which is told of first.
+    /// An entry that was read after a gap, held until the gap has been returned.
     held: Option<Entry>,
 }
 
@@ -228,7 +225,7 @@ fn survey<'e, T, P: Fn(&[u8]) -> Option<T>>(
 }
 
 impl<P> Survey<'_, P> {
-    /// The next entry, wherever that is.
+    /// Reads the next entry at or after `from`.
     fn read(&mut self, from: &H256) -> Result<Option<Entry>, EngineError> {
         let mut entries = match self.entries.take() {
             Some(entries) => entries,
@@ -258,7 +255,7 @@ impl<T, P: Fn(&[u8]) -> Option<T>> Iterator for Survey<'_, P> {
             match self.read(&from) {
                 Ok(entry) => break entry,
                 Err(error) => {
-                    // Where it can be read again is not known: ever farther off.
+                    // The end of the unreadable range is unknown: leap ever farther.
                     gap.get_or_insert((from, error));
                     self.next = leap(&from, step);
                     step = step.saturating_mul(2);
@@ -282,12 +279,11 @@ impl<T, P: Fn(&[u8]) -> Option<T>> Iterator for Survey<'_, P> {
     }
 }
 
-/// Of the 2^32 places that a hash's first bytes can name, those that are passed
-/// over at first where nothing can be read: hardly more than a block holds, in a
-/// family of a million records.
+/// The first leap over an unreadable range, in the 2^32 values of a hash's first four
+/// bytes: hardly more than a block, in a family of a million records.
 const FIRST_LEAP: u32 = 1 << 16;
 
-/// The hash after this one.
+/// Returns the next higher hash; `None` after the last.
 pub(crate) fn successor(hash: &H256) -> Option<H256> {
     let mut next = *hash;
     for byte in next.as_bytes_mut().iter_mut().rev() {
@@ -300,7 +296,8 @@ pub(crate) fn successor(hash: &H256) -> Option<H256> {
     None
 }
 
-/// A hash so many places farther on.
+/// Returns the hash `places` farther on, counted in the first four bytes; `None` past
+/// the last.
 fn leap(hash: &H256, places: u32) -> Option<H256> {
     let (first, _) = hash.as_bytes().split_first_chunk::<4>()?;
     let first = u32::from_be_bytes(*first).checked_add(places)?;

@@ -1,5 +1,4 @@
-//! Opening: a bucket is what its records say together, or it is not opened
-//! (I11). Reads O(log n) records, whatever the bucket's size.
+//! Opens a bucket, if its records agree (I11). Reads O(log n) records for n leaves.
 
 use super::{Bucket, BucketConfig, Tip};
 use crate::engine::log_hole::{self, LogHole};
@@ -11,8 +10,8 @@ use cairn_primitives::{MmrLeaf, Sequence};
 use codec::{Decode, DecodeAll};
 use std::path::Path;
 
-/// A bucket's database that is open, and of which nothing else is known: for
-/// those who repair what keeps a bucket from being opened, and nobody besides.
+/// An open database of a bucket whose records are unverified. Only repairs of a bucket
+/// that cannot be opened use it.
 pub(crate) struct Unverified {
     engine: Engine,
     access: Access,
@@ -26,17 +25,17 @@ pub(crate) fn open_unchecked(
     shared: &Shared,
     log: DamagedLog,
 ) -> Result<Unverified, OpenError> {
-    // RocksDB would make a database of what is not one.
+    // RocksDB would create a database in any other folder.
     if !path.join("CURRENT").is_file() {
         let path = path.to_owned();
         return Err(if holds_database_files(&path) {
-            let what = "the file CURRENT is gone".into();
+            let what = "the file CURRENT is missing".into();
             OpenError::Damaged { path, what }
         } else {
             OpenError::NotABucket { path }
         });
     }
-    // RocksDB would pass over it.
+    // RocksDB would skip the hole.
     if let Some(LogHole { file, offset }) = log_hole::find(path).map_err(unreadable(path))? {
         let file = file.file_name().unwrap_or_default().to_string_lossy();
         return Err(OpenError::Damaged {
@@ -62,18 +61,18 @@ impl Unverified {
         &self.engine
     }
 
-    /// The state as it is written, which may fit nothing else.
+    /// The state record, unverified.
     pub(crate) fn state(&self) -> Result<StateRecord, OpenError> {
         read_state(&self.engine)
     }
 
-    /// The usage as it is written.
+    /// The usage record, unverified.
     pub(crate) fn usage(&self) -> Result<Usage, OpenError> {
         read_usage(&self.engine)
     }
 
-    /// The bucket that this is if `state` is its state: with peaks that come to
-    /// its root, which need not be those on disk.
+    /// Returns the bucket with `state` as its state. The state's peaks must have its root;
+    /// they need not be the peaks on disk.
     pub(crate) fn assume(self, state: StateRecord, usage: Usage) -> Result<Bucket, OpenError> {
         let (id, config) = (state.bucket, config_of(&state));
         let tip = stated_tip(&self.engine, state)?;
@@ -98,7 +97,7 @@ pub(super) fn open(
     let unverified = open_unchecked(path, access, shared, log)?;
     let (state, usage) = (unverified.state()?, unverified.usage()?);
     check_records(&unverified.engine, &state)?;
-    // What is opened up to damage gets no journal: it is behind its own.
+    // A bucket opened up to damage is behind its journal, so it gets none.
     if access == Access::ReadWrite && log == DamagedLog::Refuse {
         let behind = unverified.engine.attach_journal()?;
         behind.map_or(Ok(()), |behind| Err(behind_journal(path, behind)))?;
@@ -106,8 +105,8 @@ pub(super) fn open(
     unverified.assume(state, usage)
 }
 
-/// Why a database that has lost writes is not opened: what was signed may be
-/// among them, and would be signed again with other leaves.
+/// Returns the error for a database that has lost writes. Signed roots may be among
+/// them, and the provider would sign again with other leaves.
 pub(super) fn behind_journal(path: &Path, behind: Behind) -> OpenError {
     let Behind { database, journal } = behind;
     OpenError::Damaged {
@@ -126,17 +125,17 @@ fn config_of(state: &StateRecord) -> BucketConfig {
     }
 }
 
-/// The state as a tip, once its own peaks have been seen to come to its root.
+/// Turns a state into a tip, after checking its peaks against its root.
 fn stated_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
     let frontier =
         Frontier::from_peaks(state.profile, state.count, state.peaks).ok_or_else(|| {
             damaged(
                 engine,
-                "its state has another number of peaks than its count",
+                "the number of peaks in its state does not fit its leaf count",
             )
         })?;
     if frontier.root() != state.root {
-        return Err(damaged(engine, "its peaks do not come to its root"));
+        return Err(damaged(engine, "its bagged peaks do not match its root"));
     }
     Ok(Tip {
         tree: state.tree,
@@ -146,7 +145,7 @@ fn stated_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
     })
 }
 
-/// Whether a folder holds parts of a database.
+/// Returns whether a folder holds files of a database.
 fn holds_database_files(path: &Path) -> bool {
     let is_part = |name: &str| {
         name.starts_with("MANIFEST-")
@@ -160,7 +159,7 @@ fn holds_database_files(path: &Path) -> bool {
         .any(|entry| entry.file_name().to_str().is_some_and(is_part))
 }
 
-/// A database of somebody else's is no bucket, and not a damaged one.
+/// Tells another program's database from a damaged bucket.
 fn classified(path: &Path, error: EngineError) -> OpenError {
     let path = path.to_owned();
     if error.message.contains("Column family not found") || error.message.contains("comparator") {
@@ -213,8 +212,8 @@ fn read_usage(engine: &Engine) -> Result<Usage, OpenError> {
         .map_err(|_| damaged(engine, "its usage record cannot be read"))
 }
 
-/// Whether the peaks on disk, the last leaf and the absence of a next one agree
-/// with the state.
+/// Checks that the peaks on disk and the last leaf agree with the state, and that no leaf
+/// follows.
 fn check_records(engine: &Engine, state: &StateRecord) -> Result<(), OpenError> {
     let mut keys: Vec<_> = peak_positions(state.count)
         .into_iter()
@@ -222,14 +221,14 @@ fn check_records(engine: &Engine, state: &StateRecord) -> Result<(), OpenError> 
         .collect();
     let peaks = keys.len();
     let end = state.tree.of_leaf(state.count.next_index());
-    let end = end.ok_or_else(|| damaged(engine, "its sequences run past their range"))?;
+    let end = end.ok_or_else(|| damaged(engine, "its sequences leave their range"))?;
     keys.push(layout::leaf_key(end));
     let last = state
         .count
         .last_index()
         .and_then(|index| state.tree.of_leaf(index));
-    // A tree that a prune left without leaves goes on from one that it dropped,
-    // which is there until it is released.
+    // A tree that a prune left empty continues the sizes of the last dropped leaf, which
+    // is stored until its release.
     let dropped = state.tree.0.checked_sub(1).map(Sequence);
     keys.extend(last.or(dropped).map(layout::leaf_key));
     let found = engine.get_many(Family::Tree, &keys, <[u8]>::to_vec)?;
@@ -239,7 +238,7 @@ fn check_records(engine: &Engine, state: &StateRecord) -> Result<(), OpenError> 
         if found.as_deref() != Some(stated.as_bytes()) {
             return Err(damaged(
                 engine,
-                format!("peak {place} is not the one its state names"),
+                format!("peak {place} differs from its state"),
             ));
         }
     }
@@ -252,11 +251,11 @@ fn check_records(engine: &Engine, state: &StateRecord) -> Result<(), OpenError> 
         if leaf.map(|leaf| leaf.total_size) != Some(state.total_size) {
             return Err(damaged(
                 engine,
-                "its last leaf is not the one its state speaks of",
+                "its last leaf does not have its state's total size",
             ));
         }
     } else if state.tree.0 == 0 && state.total_size != 0 {
-        return Err(damaged(engine, "it has a size and no leaves"));
+        return Err(damaged(engine, "it has a total size, but no leaves"));
     }
     Ok(())
 }

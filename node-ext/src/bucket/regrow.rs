@@ -1,5 +1,5 @@
-//! Growing a tree again over leaves that are stored, by commit's own functions:
-//! for a state that is lost, of which its root and leaf count are known.
+//! Rebuilds a lost state from stored leaves, given its root and leaf count. The
+//! nodes come from the functions that commits use.
 
 use super::Tip;
 use super::commit::Additions;
@@ -9,13 +9,14 @@ use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{H256, LeafCount, LeafIndex, MmrLeaf};
 use codec::{DecodeAll, Encode};
 
-/// Leaves that are read, and whose nodes are written, at once.
+/// Number of leaves that are read, and whose nodes are written, at once.
 const WINDOW: u64 = 1024;
 
-/// Writes the nodes of a tree, and then its state with its peaks, if the leaves
-/// that are stored come to its root; otherwise nothing. `target` has no peaks.
+/// Writes the nodes of a tree and then its state with its peaks, if the stored leaves
+/// have the root of `target`; otherwise writes nothing and returns false. `target` has
+/// no peaks.
 pub(crate) fn regrow(engine: &Engine, target: &StateRecord) -> Result<bool, EngineError> {
-    // Nothing is written that is not known to be right.
+    // The first pass only computes the root: nothing unverified is written.
     let Some(grown) = grow(engine, target, |_| Ok(()))? else {
         return Ok(false);
     };
@@ -37,8 +38,8 @@ pub(crate) fn regrow(engine: &Engine, target: &StateRecord) -> Result<bool, Engi
     Ok(true)
 }
 
-/// The state that a tree had at fewer leaves than it has, from those that are
-/// stored; `None` where one of them is not here.
+/// Computes the earlier state of a tree at `count` leaves from the stored leaves;
+/// `None` if one of them is missing.
 pub(crate) fn at_count(
     engine: &Engine,
     state: &StateRecord,
@@ -52,7 +53,7 @@ pub(crate) fn at_count(
     };
     let target = StateRecord {
         count,
-        // What stood before the tree's first leaf.
+        // The total size before the tree's first leaf.
         total_size: first.total_size.saturating_sub(first.data_size),
         ..state.clone()
     };
@@ -65,7 +66,8 @@ pub(crate) fn at_count(
     }))
 }
 
-/// The tip over the tree's leaves; `None` where one of them is not here.
+/// Computes the tip over the leaves of `target`, and hands the additions of each
+/// [`WINDOW`] to `each`; `None` if a leaf is missing.
 fn grow(
     engine: &Engine,
     target: &StateRecord,

@@ -1,9 +1,10 @@
-//! Releasing: a retired tree goes from disk, and the content that nothing else
-//! refers to with it.
+//! Releases a retired tree: removes it from disk, with the content that nothing else
+//! refers to.
 //!
-//! Marked first, durably, so that nothing is proven from what is half gone;
-//! then its promises, each of which leaves a tombstone, its nodes, the content (`sweep`), the leaves, the bytes on
-//! disk, and its own record last. Interrupted anywhere, the next call goes on.
+//! A durable mark comes first, so that nothing is proven from a tree that is partly
+//! removed. Then go its signed roots, each replaced by a tombstone, its nodes, the
+//! content (`sweep`), the leaves, the bytes on disk, and last its own record. After an
+//! interruption anywhere, the next call completes the release.
 
 mod list;
 pub(super) mod sweep;
@@ -16,45 +17,45 @@ use cairn_primitives::{H256, LeafCount, Sequence};
 use codec::Encode;
 use std::time::Duration;
 
-/// Promises that are removed in one write; in tests each by itself, so that
-/// they can interrupt a release anywhere.
+/// Signed roots that are removed in one write; in tests one, so that they can
+/// interrupt a release anywhere.
 const PROMISES_AT_ONCE: usize = if cfg!(test) { 1 } else { 4096 };
 
-/// How long a release waits for uploads to end that began before it.
+/// How long a release waits for uploads that began before it.
 const USUAL_WAIT: Duration = Duration::from_secs(30);
 
-/// What a release came to.
+/// The result of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Released {
-    /// The tree that is gone.
+    /// The released tree.
     pub tree: RetiredTree,
-    /// Leaves that are gone, which no other tree has.
+    /// The number of removed leaves.
     pub leaves: u64,
-    /// Content that is gone, which no other leaf has.
+    /// The removed content.
     pub content: Usage,
 }
 
 impl Bucket {
-    /// Removes a retired tree, what was signed of it, its leaves that no other
-    /// tree has, and their content that no other leaf has; and has the disk
-    /// give the bytes back, which takes as long as writing all that is left.
+    /// Removes a retired tree: its signed roots, the leaves that no other tree has, and
+    /// their content that no other leaf has. Then frees the disk space, which takes as
+    /// long as rewriting the remaining data.
     ///
-    /// For when the chain takes no challenge against the tree any more: none
-    /// can be answered with a proof from then on, and where an admin authorised
-    /// the prune, their word is kept to answer with instead. Content that was uploaded and
-    /// is not committed yet goes as well where a leaf that goes has the same.
-    /// Uploads that are under way are waited for, up to 30 seconds.
+    /// Call it once the chain accepts no challenge against the tree: afterwards no
+    /// challenge can be answered with a proof. If an admin authorised the prune, that
+    /// deletion is kept as an answer. Uploaded content that is not committed yet is
+    /// removed too if a removed leaf has the same content. Waits up to 30 seconds for
+    /// uploads that are under way.
     ///
     /// # Errors
     ///
-    /// [`ReleaseError`]. Once the release has begun, the same call goes on with
-    /// it; see [`RetiredTree::releasing`].
+    /// [`ReleaseError`]. A release that has begun is completed by the same call; see
+    /// [`RetiredTree::releasing`].
     pub fn release(&self, tree: Sequence) -> Result<Released, ReleaseError> {
         self.release_within(tree, USUAL_WAIT)
     }
 
-    /// The same, with another time to wait for uploads to end that began before
-    /// the call; those that begin since do not hold it up.
+    /// Does the same as [`Bucket::release`], but waits up to `wait` for the uploads that
+    /// began before the call. Later uploads do not delay it.
     ///
     /// # Errors
     ///
@@ -70,7 +71,7 @@ impl Bucket {
         let record = self
             .retired_record(tree)?
             .ok_or(ReleaseError::NoSuchTree { bucket, tree })?;
-        // Before anything has changed, where it may be refused.
+        // This may fail, so it comes before any change.
         let sweep = sweep::Sweep::begin(self, wait)?;
         let record = self.mark_releasing(tree, record)?;
         let mut kept: Vec<_> = self
@@ -93,7 +94,7 @@ impl Bucket {
         let mut batch = self.engine.batch();
         batch.delete(Family::Tree, layout::retired_key(tree));
         if let Some(deletion) = record.deletion.clone() {
-            // The chain may still ask for what is gone, and takes this for an answer.
+            // The chain accepts the deletion as an answer to a challenge of a removed leaf.
             let new_root = record.new_root;
             let kept = DeletionValue { new_root, deletion };
             let key = layout::deletion_key(record.new_start_seq);
@@ -102,8 +103,8 @@ impl Bucket {
         self.write_shortened(batch, Durability::Synced)?;
         self.count_retired();
         if let Err(error) = self.engine.renew_journal() {
-            // It has more than the bucket, and is made anew by a later release.
-            tracing::warn!(bucket = %self.id, %error, "the journal was not made shorter");
+            // It only has records too many; a later release renews it.
+            tracing::warn!(bucket = %self.id, %error, "the journal was not shortened");
         }
         Ok(Released {
             tree: RetiredTree::new(tree, record),
@@ -122,7 +123,7 @@ impl Bucket {
         written.map_err(|error: EngineError| self.poisoned_by(error).into())
     }
 
-    /// From here on nothing is proven from the tree.
+    /// Marks a tree durably: nothing is proven from it any more.
     pub(super) fn mark_releasing(
         &self,
         tree: Sequence,
@@ -139,7 +140,7 @@ impl Bucket {
         Ok(releasing)
     }
 
-    /// Puts a tombstone in the place of each promise of a tree.
+    /// Replaces each signed root of a tree by a tombstone.
     fn remove_promises(&self, tree: Sequence) -> Result<(), ReleaseError> {
         let gone_ms = now_ms();
         let mut doomed = Vec::new();
@@ -158,7 +159,7 @@ impl Bucket {
             if let Some((root, of)) = layout::parse_promise_key(&key)
                 && of == tree
             {
-                // That it was signed is known, though for how much may not be.
+                // An unreadable value still shows that the root was signed.
                 let promise = PromiseValue::parse(&value);
                 let count = promise.map(|promise| promise.count).unwrap_or_default();
                 doomed.push((key, root, count));
@@ -173,8 +174,8 @@ impl Bucket {
         remove(&mut doomed)
     }
 
-    /// Removes all nodes but those of some trees, which are given in order:
-    /// also those that a prune has left which did not end.
+    /// Removes all nodes except those of the trees `kept`, given in order. This also
+    /// removes the nodes that an interrupted prune has left.
     fn remove_nodes_but_of(&self, kept: &[Sequence]) -> Result<(), ReleaseError> {
         let mut batch = self.engine.batch();
         let (mut from, end) = layout::all_nodes();

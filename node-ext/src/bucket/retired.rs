@@ -1,5 +1,5 @@
-//! Trees that a prune has ended. They stay on disk, and what was signed of
-//! them is proven (I10), until they are released.
+//! Retired trees. Until their release they stay on disk, and their signed roots can be
+//! proven (I10).
 
 use super::Bucket;
 use crate::engine::Family;
@@ -10,26 +10,26 @@ use cairn_primitives::{Commitment, H256, Sequence};
 /// A tree that a prune has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetiredTree {
-    /// The tree when it ended.
+    /// The last commitment to the tree.
     pub commitment: Commitment,
-    /// Where the tree starts that took its place.
+    /// The start of the tree that replaced it.
     pub new_start_seq: Sequence,
-    /// The root of that one that the admin signed; where nobody did, the one that
-    /// it had then.
+    /// The root of the new tree that the admin signed; without an admin's signature, the
+    /// root that the new tree had at the prune.
     pub new_root: H256,
-    /// Who authorised the prune; `None` when it was the operator's own.
+    /// The admin's authorisation of the prune; `None` if it had none.
     pub deletion: Option<Deletion>,
-    /// Whether its release has begun, so that nothing is proven from it.
+    /// Whether its release has begun. Nothing is proven from it then.
     pub releasing: bool,
 }
 
-/// An admin's word that all leaves before a sequence are deleted: what a
-/// challenged provider shows the chain instead of one of them.
+/// An admin's signed deletion of all leaves before a sequence. It answers a challenge of
+/// one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthorisedDeletion {
-    /// The sequence of the first survivor.
+    /// The sequence of the first remaining leaf.
     pub new_start_seq: Sequence,
-    /// The root over the survivors that the admin signed.
+    /// The root over the remaining leaves that the admin signed.
     pub new_root: H256,
     /// The admin and the signature.
     pub deletion: Deletion,
@@ -52,11 +52,11 @@ impl RetiredTree {
 }
 
 impl Bucket {
-    /// The trees that were pruned and are not released, oldest first.
+    /// Returns the retired trees that are not fully released, oldest first.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] when a record cannot be read.
+    /// [`ProveError`] if a record cannot be read.
     pub fn retired(&self) -> Result<Vec<RetiredTree>, ProveError> {
         let entries = self.engine.scan(Family::Tree, layout::RETIRED)?;
         entries
@@ -70,12 +70,12 @@ impl Bucket {
             .collect()
     }
 
-    /// All deletions that an admin authorised, those of trees that are long
-    /// released included, the newest first: it covers what the others do.
+    /// Returns all deletions that an admin authorised, also of released trees, newest
+    /// first: the newest covers the others.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] when a record cannot be read.
+    /// [`ProveError`] if a record cannot be read.
     pub fn deletions(&self) -> Result<Vec<AuthorisedDeletion>, ProveError> {
         let of_tree = |tree: RetiredTree| {
             tree.deletion.map(|deletion| AuthorisedDeletion {
@@ -113,14 +113,14 @@ impl Bucket {
             .transpose()
     }
 
-    /// Whether a tree is here, with what was signed of it: the current one, or one
-    /// that was pruned and that nobody has begun to release.
+    /// Returns whether the bucket holds a tree with its signed roots: the current tree, or
+    /// a retired one whose release has not begun.
     pub(crate) fn holds_tree(&self, tree: Sequence) -> Result<bool, ProveError> {
         let retired = || self.retired_record(tree);
         Ok(tree == self.tip().tree || retired()?.is_some_and(|record| !record.releasing))
     }
 
-    /// Whether what was signed of a tree is proven.
+    /// Returns whether signed roots of a tree can be proven.
     pub(super) fn is_proven_from(&self, tree: Sequence) -> Result<bool, ProveError> {
         Ok(tree == self.tip().tree
             || self
@@ -128,8 +128,8 @@ impl Bucket {
                 .is_none_or(|record| !record.releasing))
     }
 
-    /// What is not there is no loss where its tree has been released, which may
-    /// happen while a proof is being made.
+    /// Turns the error for a missing record into [`ProveError::Released`] if the tree has
+    /// been released, which may happen during a proof.
     pub(super) fn missing_from(&self, tree: Sequence, error: ProveError) -> ProveError {
         let is_missing = matches!(
             error,

@@ -1,5 +1,5 @@
-//! Tombstones of commitments that were signed and let go. They are kept for good, since anyone who has
-//! the signature can ask for it as soon as an agreement lives again.
+//! Tombstones of signed roots that can no longer be proven. They are kept for good: a
+//! holder of the signature can challenge as soon as the bucket has an agreement again.
 
 use super::Bucket;
 use crate::engine::Family;
@@ -7,22 +7,22 @@ use crate::error::ProveError;
 use crate::layout::{self, TombstoneValue};
 use cairn_primitives::{Commitment, H256, Sequence};
 
-/// A commitment that was signed and can be proven no more, by an operator's or
-/// by retention's decision.
+/// A commitment that was signed and, by decision of the operator or of retention, can no
+/// longer be proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tombstone {
-    /// What was signed. A leaf count of 0 says that it is not known.
+    /// The commitment. A leaf count of 0 means that the count is unknown.
     pub commitment: Commitment,
-    /// When it was let go, in milliseconds since the Unix epoch.
+    /// Time of the release, in milliseconds since the Unix epoch.
     pub gone_ms: u64,
 }
 
 impl Bucket {
-    /// What was signed here and let go, tree by tree, in the order of roots.
+    /// Iterates over the tombstones, in the order of trees and then of roots.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] with the first record that cannot be read.
+    /// [`ProveError`] for the first record that cannot be read.
     pub fn tombstones(
         &self,
     ) -> Result<impl Iterator<Item = Result<Tombstone, ProveError>>, ProveError> {
@@ -32,15 +32,15 @@ impl Bucket {
             layout::parse_tombstone_key(&key)
                 .zip(TombstoneValue::parse(&value))
                 .map(|((tree, root), value)| tombstone(tree, root, value))
-                .ok_or_else(|| self.unsound("the record of what was let go cannot be read"))
+                .ok_or_else(|| self.unsound("a tombstone cannot be read"))
         }))
     }
 
-    /// Whether anything is signed of a tree that is still here.
+    /// Returns whether a tree has signed roots and is not being released.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] with the first record that cannot be read.
+    /// [`ProveError`] for the first record that cannot be read.
     pub fn was_signed_of(&self, tree: Sequence) -> Result<bool, ProveError> {
         for promise in self.promises()? {
             if promise?.commitment.start_seq == tree {
@@ -50,7 +50,7 @@ impl Bucket {
         Ok(false)
     }
 
-    /// All that was ever signed here, whatever has become of it.
+    /// Returns all commitments ever signed, including those with tombstones.
     pub(crate) fn signed_ever(&self) -> Result<Vec<Commitment>, ProveError> {
         let mut all = Vec::new();
         for promise in self.promises_of_all_trees()? {
@@ -62,11 +62,11 @@ impl Bucket {
         Ok(all)
     }
 
-    /// The tombstone of a root of a tree, if it was let go.
+    /// Returns the tombstone of a root of a tree, if it has one.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] when the record cannot be read.
+    /// [`ProveError`] if the record cannot be read.
     pub fn tombstone_of(
         &self,
         tree: Sequence,
@@ -77,7 +77,7 @@ impl Bucket {
             return Ok(None);
         };
         let value = TombstoneValue::parse(&value)
-            .ok_or_else(|| self.unsound("the record of what was let go cannot be read"))?;
+            .ok_or_else(|| self.unsound("a tombstone cannot be read"))?;
         Ok(Some(tombstone(tree, root, value)))
     }
 }

@@ -1,5 +1,5 @@
-//! Content that the chain cannot verify, which only an import brings in: read
-//! back as it is, refused by name in answers, and checked record by record.
+//! Content of a shape that the chain cannot verify; only an import brings it. It can be
+//! read and checked, but a challenge of it cannot be answered.
 
 use super::{Bucket, View};
 use crate::engine::Family;
@@ -8,10 +8,10 @@ use crate::layout::{self, Child, FlagValue, Kind, UnshapedValue};
 use cairn_primitives::chunk_tree::padding;
 use cairn_primitives::{ChunkIndex, H256, HashingProfile, LeafIndex, Sequence};
 
-/// Levels of padding that are known by their hashes: more than any tree has.
+/// Levels of padding whose hashes are computed: more than any tree has.
 const PADDINGS: u32 = 64;
 
-/// The hashes under which there is nothing but padding.
+/// Returns the hashes of padding, one for each level.
 fn paddings(profile: HashingProfile) -> Vec<H256> {
     let from = padding(profile, 0);
     std::iter::successors(Some(from), |below| Some(profile.node(below, below)))
@@ -30,7 +30,7 @@ impl Bucket {
         value.map(Some).ok_or_else(unreadable)
     }
 
-    /// A node's children, and what they are.
+    /// Returns a node's children with their kinds.
     fn children(&self, hash: &H256) -> Result<[Child; 2], ProveError> {
         if let Some(UnshapedValue::Node { left, right, .. }) = self.unshaped(hash)? {
             return Ok([left, right]);
@@ -47,8 +47,8 @@ impl Bucket {
         Ok([child(kind, node.left), child(right, node.right)])
     }
 
-    /// Every chunk or node that no provable tree has, by its hash; `None` for
-    /// one that cannot be read.
+    /// Iterates over the chunks and nodes that the chain cannot verify, by hash; `None`
+    /// for a value that cannot be parsed.
     pub(crate) fn stored_unshaped(
         &self,
     ) -> Result<
@@ -58,8 +58,8 @@ impl Bucket {
         self.content_records(layout::UNSHAPED, UnshapedValue::parse)
     }
 
-    /// Whether such a chunk's bytes are those of its hash, or such a node that
-    /// of its children, which are here.
+    /// Checks such a chunk's bytes against its hash; or that such a node's children hash
+    /// to it and are stored.
     pub(crate) fn check_unshaped(
         &self,
         hash: &H256,
@@ -98,9 +98,9 @@ impl Bucket {
             || self.unshaped(&child.hash)?.is_some())
     }
 
-    /// The kind of a flagged leaf's data root, by the records here and not by what the
-    /// flag says, which tells only of two records of one hash which is meant.
-    /// `None` where nothing of it is here.
+    /// Returns the kind of a flagged leaf's data root by its stored records; `None` if
+    /// there are none. The flag's kind `flagged` only decides between a chunk and a node
+    /// of the same hash.
     pub(crate) fn kind_of(&self, hash: &H256, flagged: Kind) -> Result<Option<Kind>, ProveError> {
         if paddings(self.config.profile).contains(hash) {
             return Ok(Some(Kind::Padding));
@@ -124,8 +124,8 @@ impl Bucket {
         })
     }
 
-    /// How many leaves of the current tree are flagged. Counted once for a tree,
-    /// by a scan over the flags alone; from memory from then on.
+    /// Returns the number of flagged leaves of the current tree. It is counted once for
+    /// each tree, by a scan over the flags, and then kept in memory.
     pub(crate) fn flagged_leaves(&self) -> Result<u64, ProveError> {
         let tree = self.tip().tree;
         if let Some((of, leaves)) = *self.flagged.read()
@@ -144,8 +144,8 @@ impl Bucket {
         Ok(leaves)
     }
 
-    /// Flagged leaves of any tree, and records of content that no provable tree
-    /// has: what only an import brings in.
+    /// Counts the flagged leaves of all trees, and the records of content that the chain
+    /// cannot verify. Only an import brings either.
     pub(crate) fn imported_oddities(&self) -> Result<(u64, u64), ProveError> {
         let count = |family, prefix| {
             let mut entries = self.engine.scan(family, prefix)?;
@@ -160,7 +160,7 @@ impl Bucket {
         ))
     }
 
-    /// Leaves that are flagged, in the order of their sequences.
+    /// Iterates over the flagged leaves, in the order of their sequences.
     pub(crate) fn flags(
         &self,
     ) -> Result<impl Iterator<Item = Result<(Sequence, FlagValue), ProveError>> + '_, ProveError>
@@ -175,8 +175,8 @@ impl Bucket {
 }
 
 impl View<'_> {
-    /// What flags a leaf whose content the chain cannot verify; `None` for any
-    /// other.
+    /// Returns the flag of a leaf whose content the chain cannot verify; `None` for
+    /// other leaves.
     pub(crate) fn flag(&self, index: LeafIndex) -> Result<Option<FlagValue>, ProveError> {
         let bucket = self.bucket;
         let key = layout::flag_key(self.sequence(index)?);
@@ -188,9 +188,9 @@ impl View<'_> {
         flag.map(Some).ok_or_else(unreadable)
     }
 
-    /// Why there is no answer: the leaf's flag where it has one, else the
-    /// failure itself. Looked for after a failure only, so that answers for
-    /// other leaves read nothing more.
+    /// Replaces the error of an answer by [`ProveError::Unprovable`] if the leaf is
+    /// flagged. Flags are read after a failure only, so that successful answers need no
+    /// further read.
     pub(super) fn blame(
         &self,
         leaf: LeafIndex,
@@ -208,8 +208,8 @@ impl View<'_> {
         }
     }
 
-    /// Hands each chunk of flagged content to `each`, in order, checked against
-    /// its hash. Returns the bytes of all.
+    /// Hands each chunk of flagged content to `each`, in order, once checked against its
+    /// hash. Returns their total length in bytes.
     pub(crate) fn for_each_flagged_chunk(
         &self,
         root: Child,
@@ -218,8 +218,8 @@ impl View<'_> {
         self.walk_flagged(root, &mut |_| true, each)
     }
 
-    /// The same for what is under nodes of which `is_new` says so: a tree may
-    /// repeat itself, so that a walk through all of it has no end.
+    /// Does the same as [`View::for_each_flagged_chunk`] for the children and nodes that
+    /// `is_new` accepts. Trees may repeat subtrees so often that a full walk never ends.
     pub(crate) fn walk_flagged(
         &self,
         root: Child,
@@ -236,7 +236,7 @@ impl View<'_> {
             let Child { kind, hash } = child;
             match kind {
                 Kind::Padding if paddings.contains(&hash) => {}
-                // Something that is called padding and is not here.
+                // It is recorded as padding, but is not.
                 Kind::Padding => {
                     let bucket = self.bucket.id;
                     return Err(ProveError::MissingContent { bucket, hash });
@@ -245,7 +245,7 @@ impl View<'_> {
                     let [left, right] = self.bucket.children(&hash)?;
                     let found = self.bucket.config.profile.node(&left.hash, &right.hash);
                     if found != hash {
-                        // It may be its own child, and without end.
+                        // It may be its own child: the walk would never end.
                         let fault = format!("the children of {hash:?} do not hash to it");
                         return Err(self.bucket.unsound(fault));
                     }

@@ -1,17 +1,17 @@
-//! Which uploads are under way: those that began before a release rely on
-//! content that nobody noted, and are waited for; those that began since do not
-//! hold it up, however many follow one another.
+//! Counts the uploads under way. A release waits for uploads that began before it,
+//! since the content that they rely on was not recorded. Later uploads do not delay it,
+//! even if there is always one.
 
-/// Uploads that have begun and not ended.
+/// Counts of the uploads under way.
 #[derive(Debug, Default)]
 pub(super) struct Uploads {
-    /// Releases that have begun.
+    /// The number of releases that have begun.
     releases: u64,
     before_the_newest: u32,
     since: u32,
 }
 
-/// An upload under way, by the releases that had begun before it.
+/// An upload under way, with the number of releases that began before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct UploadMark(u64);
 
@@ -30,7 +30,7 @@ impl Uploads {
         *count = count.saturating_sub(1);
     }
 
-    /// From here on what uploads rely on is noted.
+    /// Records that a release begins: uploads under way now began before it.
     pub(super) fn release_begins(&mut self) {
         self.releases = self.releases.saturating_add(1);
         self.before_the_newest = self.before_the_newest.saturating_add(self.since);
@@ -42,7 +42,7 @@ impl Uploads {
         self.before_the_newest.saturating_add(self.since)
     }
 
-    /// Uploads that began before the newest release.
+    /// The number of uploads under way that began before the newest release.
     pub(super) fn before_release(&self) -> u32 {
         self.before_the_newest
     }

@@ -1,4 +1,4 @@
-//! Which errors tell of damage to a bucket.
+//! Classifies the errors of bucket operations: which of them indicate damage.
 
 use super::{
     CommitError, IngestError, OpenError, PromiseError, ProveError, PruneError, ReleaseError,
@@ -7,13 +7,13 @@ use super::{
 use crate::engine::EngineError;
 use std::convert::Infallible;
 
-/// An error of a bucket's operation, which may tell of damage to the bucket (I7).
+/// An error of a bucket operation, which may indicate damage to the bucket (I7).
 ///
-/// [`Lease::run`](crate::Lease::run) takes no other errors, so each of a bucket's
-/// operations has one. Implementations name every variant: a new one is judged when
-/// it is written.
+/// [`Lease::run`](crate::Lease::run) takes no other errors, so every bucket operation
+/// returns one. Implementations list every variant, so that a new variant has to be
+/// classified.
 pub trait IndicatesDamage: std::error::Error {
-    /// Whether what is on disk is not what was written.
+    /// Returns whether the data on disk differs from the data that was written.
     fn indicates_damage(&self) -> bool;
 }
 

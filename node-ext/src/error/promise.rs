@@ -1,46 +1,44 @@
-//! Why a commitment was not promised.
+//! Errors of recording a commitment as signed, and of signing one again.
 
 use super::{ProveError, Unusable};
 use crate::engine::EngineError;
 use crate::signing::{SignError, SigningRefused};
 use cairn_primitives::{BucketId, LeafCount, Sequence};
 
-/// Why a commitment was not promised. Nothing may be signed then.
+/// An error recording a commitment as signed. Nothing may be signed then.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PromiseError {
-    /// A commitment to no leaves, which is how a deletion is authorised.
+    /// The commitment has no leaves, which is how a deletion is authorised.
     #[error("a commitment of bucket {bucket} without leaves is never signed")]
     Empty {
         /// The bucket.
         bucket: BucketId,
     },
-    /// The current tree is another.
+    /// The commitment is for a tree that is not the current one.
     #[error(
-        "bucket {bucket} has a tree from sequence {tree}, and is asked to sign for one from \
-         {asked}: prune it as the others have been, or wait until they are"
+        "the tree of bucket {bucket} starts at sequence {tree}, not at {asked} as the commitment \
+         to sign: prune it as the other providers have, or wait until they have"
     )]
     OtherTree {
         /// The bucket.
         bucket: BucketId,
-        /// The tree that was to be signed for.
+        /// The commitment's tree.
         asked: Sequence,
         /// The current tree.
         tree: Sequence,
     },
-    /// The tree has not grown so far.
-    #[error("bucket {bucket} has {have} leaves, and is asked to sign for {asked}")]
+    /// The commitment has more leaves than the tree.
+    #[error("bucket {bucket} has {have} leaves, but the commitment to sign has {asked}")]
     Behind {
         /// The bucket.
         bucket: BucketId,
-        /// The leaf count that was to be signed for.
+        /// The commitment's leaf count.
         asked: LeafCount,
         /// The newest leaf count.
         have: LeafCount,
     },
-    /// The tree had another root.
-    #[error(
-        "bucket {bucket} had another root at {count} leaves than the one that it is asked to sign"
-    )]
+    /// The tree had another root at this leaf count.
+    #[error("bucket {bucket} had another root at {count} leaves than the commitment to sign")]
     OtherRoot {
         /// The bucket.
         bucket: BucketId,
@@ -50,7 +48,7 @@ pub(crate) enum PromiseError {
     /// The bucket takes no writes.
     #[error(transparent)]
     Unusable(#[from] Unusable),
-    /// Its peaks cannot be read.
+    /// The tree's peaks cannot be read.
     #[error(transparent)]
     Prove(#[from] ProveError),
     /// The database failed.
@@ -58,40 +56,38 @@ pub(crate) enum PromiseError {
     Engine(#[from] EngineError),
 }
 
-/// Why nothing was signed again.
+/// An error signing a commitment again.
 #[derive(Debug, thiserror::Error)]
 pub enum SignAgainError {
-    /// It was never signed.
-    #[error(
-        "bucket {bucket} has signed nothing at {count} leaves, and signs again only what it has"
-    )]
+    /// No commitment was signed at this leaf count.
+    #[error("bucket {bucket} signed no commitment at {count} leaves that it could sign again")]
     NotSigned {
         /// The bucket.
         bucket: BucketId,
-        /// The leaf count that was asked for.
+        /// The requested leaf count.
         count: LeafCount,
     },
-    /// What it has signed is read from a log that may not be on the disk.
+    /// The record of the signed root comes from a log that may not be synced.
     #[error(
-        "what bucket {bucket} has signed is in a log that an earlier process may not have synced, \
-         and it cannot be opened for writing, which would: see to the disk first"
+        "the signed roots of bucket {bucket} are in a log that may not be synced; opening the \
+         bucket for writing would sync it, but failed: check the disk"
     )]
     NotDurable {
         /// The bucket.
         bucket: BucketId,
     },
-    /// Nothing is signed for the bucket.
+    /// The gate does not let the provider sign for the bucket.
     #[error(transparent)]
     Refused(#[from] SigningRefused),
-    /// There is no such state, or it cannot be read.
+    /// The state does not exist or cannot be read.
     #[error(transparent)]
     Prove(#[from] ProveError),
-    /// The keystore refuses.
-    #[error("what bucket {bucket} has signed is not signed again: {reason}")]
+    /// The keystore failed to sign.
+    #[error("cannot sign again for bucket {bucket}: {reason}")]
     Sign {
         /// The bucket.
         bucket: BucketId,
-        /// Why.
+        /// The keystore's error.
         reason: SignError,
     },
 }

@@ -1,4 +1,4 @@
-//! Why a bucket was not pruned, or a retired tree not released.
+//! Errors of pruning a bucket, and of releasing a retired tree.
 
 use super::{ProveError, Unusable};
 use crate::engine::EngineError;
@@ -6,11 +6,11 @@ use crate::space::DiskReserved;
 use cairn_primitives::{BucketId, H256, LeafCount, Sequence};
 use std::time::Duration;
 
-/// Why a bucket was not pruned. It is as it was before, but after a failure of
-/// the database, when it is poisoned.
+/// An error pruning a bucket. The bucket is as it was before, except after a
+/// failure of the database, which poisons it.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
-    /// No leaf stands before the sequence.
+    /// The tree has no leaf before the sequence.
     #[error(
         "bucket {bucket} has no leaf before sequence {before}: its tree starts at {start}, so \
          there is nothing to prune"
@@ -18,69 +18,65 @@ pub enum PruneError {
     NothingBefore {
         /// The bucket.
         bucket: BucketId,
-        /// Where the new tree was to start.
+        /// The start of the requested tree.
         before: Sequence,
-        /// Where the current one starts.
+        /// The start of the current tree.
         start: Sequence,
     },
     /// The sequence is past the bucket's leaves.
-    #[error(
-        "bucket {bucket} cannot be pruned to sequence {before}: its leaves end before {end}, \
-         which is the last that it can be pruned to"
-    )]
+    #[error("bucket {bucket} cannot be pruned to sequence {before}: the last possible is {end}")]
     PastTheEnd {
         /// The bucket.
         bucket: BucketId,
-        /// Where the new tree was to start.
+        /// The start of the requested tree.
         before: Sequence,
         /// The sequence of the next leaf.
         end: Sequence,
     },
-    /// The signature is of a kind that is not checked here.
+    /// The signature is not an sr25519 signature.
     #[error(
-        "the admin's signature for the prune of bucket {bucket} is not an sr25519 one, which is \
-         the only kind that is checked here"
+        "the admin's signature for the prune of bucket {bucket} is not an sr25519 signature, \
+         the only supported kind"
     )]
     SignatureKind {
         /// The bucket.
         bucket: BucketId,
     },
-    /// The signature does not authorise this.
+    /// The signature does not authorise this deletion.
     #[error(
-        "the signature is not the admin's over the deletion of what bucket {bucket} has before \
-         sequence {before}, with the root {new_root:?} that the new tree has at {leaf_count} \
-         leaves. Give the leaf count that it had when that was signed, or have this root signed"
+        "the signature is not the admin's over the deletion of bucket {bucket}'s leaves before \
+         sequence {before} with the root {new_root:?}, which the new tree has at {leaf_count} \
+         leaves: give the leaf count at which the admin signed, or have this root signed"
     )]
     Unauthorised {
         /// The bucket.
         bucket: BucketId,
-        /// Where the new tree was to start.
+        /// The start of the requested tree.
         before: Sequence,
-        /// The leaf count that the authorisation names.
+        /// The leaf count in the authorisation.
         leaf_count: LeafCount,
-        /// The root that was to be signed.
+        /// The new tree's root at that leaf count.
         new_root: H256,
     },
-    /// The new tree never had the leaf count that the authorisation names.
+    /// The new tree never had the leaf count in the authorisation.
     #[error(
-        "the admin's signature is said to be over a tree of {signed_at} leaves, and bucket \
-         {bucket} has {leaf_count} from sequence {before} on: give the leaf count that the new \
-         tree had when it was signed"
+        "the authorisation names {signed_at} leaves, but bucket {bucket} has {leaf_count} from \
+         sequence {before} on: give the new tree's leaf count at which the admin signed"
     )]
     NotGrown {
         /// The bucket.
         bucket: BucketId,
-        /// Where the new tree was to start.
+        /// The start of the requested tree.
         before: Sequence,
-        /// Leaves that the new tree would have.
+        /// The number of leaves of the new tree.
         leaf_count: LeafCount,
-        /// The leaf count that the authorisation names.
+        /// The leaf count in the authorisation.
         signed_at: LeafCount,
     },
-    /// The trees that it keeps take all that it may take.
+    /// The bucket's trees alone would exceed its quota.
     #[error(
-        "the trees of bucket {bucket} take {used} bytes, and {needed} more for another would \
-         exceed its quota of {max}: release those that were pruned first"
+        "the trees of bucket {bucket} take {used} bytes, and {needed} more for another tree \
+         would exceed its quota of {max}: release retired trees first"
     )]
     Quota {
         /// The bucket.
@@ -89,13 +85,13 @@ pub enum PruneError {
         needed: u64,
         /// Bytes that all trees are charged.
         used: u64,
-        /// Bytes allowed.
+        /// The quota, in bytes.
         max: u64,
     },
-    /// The disk is too full for the nodes of the new tree.
+    /// The disk has too little room for the nodes of the new tree.
     #[error(transparent)]
     Reserved(#[from] DiskReserved),
-    /// A surviving leaf cannot be read, or does not follow on the one before.
+    /// A remaining leaf cannot be read, or its sizes do not follow from the leaf before.
     #[error(transparent)]
     Leaf(ProveError),
     /// The bucket takes no writes.
@@ -106,14 +102,14 @@ pub enum PruneError {
     Engine(#[from] EngineError),
 }
 
-/// Why a retired tree was not released, or not in full. After an error the
-/// same call goes on where this one ended.
+/// An error releasing a retired tree. A release that has begun is completed by
+/// the same call.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
-    /// It is the tree that is in use.
+    /// The tree is the current tree.
     #[error(
-        "the tree from sequence {tree} is the one that bucket {bucket} uses: prune the bucket \
-         first, which retires it"
+        "the tree from sequence {tree} is the current tree of bucket {bucket}: only a prune \
+         retires it"
     )]
     Current {
         /// The bucket.
@@ -121,7 +117,7 @@ pub enum ReleaseError {
         /// The tree.
         tree: Sequence,
     },
-    /// There is no such tree, or none any more.
+    /// The bucket has no such tree, or no longer has it.
     #[error(
         "bucket {bucket} has no retired tree from sequence {tree}: see `cairn bucket info {bucket}`"
     )]
@@ -131,21 +127,21 @@ pub enum ReleaseError {
         /// The tree.
         tree: Sequence,
     },
-    /// Uploads that had begun may rely on what would be removed.
+    /// Uploads that are under way may rely on content that would be removed.
     #[error(
-        "bucket {bucket} is taking uploads that began before its release ({uploads}), and they \
-         have not ended in {waited:?}: nothing was released; try again, or give it more time"
+        "{uploads} uploads to bucket {bucket} that began before the release did not end within \
+         {waited:?}: nothing was released; try again, or wait longer"
     )]
     Busy {
         /// The bucket.
         bucket: BucketId,
-        /// How many go on.
+        /// The number of uploads still under way.
         uploads: u32,
-        /// How long they were waited for.
+        /// The time waited for them.
         waited: Duration,
     },
-    /// What the bucket keeps cannot be read, so that nobody knows what of its
-    /// content must stay.
+    /// The bucket's records cannot be read, so that it is unknown which content
+    /// must stay.
     #[error(transparent)]
     Read(#[from] ProveError),
     /// The bucket takes no writes.

@@ -1,5 +1,5 @@
-//! The tree that a prune would give: the surviving leaves, hashed anew from
-//! position 0, in memory that does not grow with them.
+//! Computes the new tree of a prune: hashes the remaining leaves again from position 0,
+//! in bounded memory.
 
 use crate::bucket::Bucket;
 use crate::engine::Family;
@@ -9,24 +9,24 @@ use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{Commitment, H256, LeafCount, MmrLeaf, Position, Sequence};
 use codec::Decode;
 
-/// Leaves whose nodes are handed out together; in tests few, so that they can
-/// interrupt a prune anywhere.
+/// Leaves whose nodes are emitted together; in tests few, so that they can interrupt a
+/// prune anywhere.
 const LEAVES_AT_ONCE: u64 = if cfg!(test) { 4 } else { 4096 };
 
-/// A tree over the leaves from a sequence on, as far as it has grown.
+/// A tree over the leaves from a sequence on, as far as it is built.
 pub(super) struct Regrowth<'b> {
     bucket: &'b Bucket,
     tree: Sequence,
     frontier: Frontier,
     /// `total_size` of the last leaf.
     total_size: Option<u64>,
-    /// The leaf count of which the root is asked for, and that root.
+    /// A leaf count whose root is requested, and that root once it is reached.
     asked_for: Option<(LeafCount, Option<H256>)>,
 }
 
 impl<'b> Regrowth<'b> {
-    /// A tree without leaves; what root it has at the leaf count `asked_for` is
-    /// kept when it gets there.
+    /// Creates a tree without leaves. It keeps the root that it will have at the leaf
+    /// count `asked_for`.
     pub(super) fn new(bucket: &'b Bucket, tree: Sequence, asked_for: Option<LeafCount>) -> Self {
         let mut regrowth = Self {
             bucket,
@@ -47,7 +47,7 @@ impl<'b> Regrowth<'b> {
         }
     }
 
-    /// The root at the leaf count that was asked for, once it was reached.
+    /// The root at the requested leaf count, once it is reached.
     pub(super) fn root_asked_for(&self) -> Option<H256> {
         self.asked_for.and_then(|(_, root)| root)
     }
@@ -71,14 +71,14 @@ impl<'b> Regrowth<'b> {
     /// The sequence of the next leaf.
     fn next(&self) -> Result<Sequence, PruneError> {
         let next = self.tree.of_leaf(self.frontier.count().next_index());
-        next.ok_or_else(|| self.unsound("its sequences run past their range"))
+        next.ok_or_else(|| self.unsound("its sequences leave their range"))
     }
 
     fn unsound(&self, reason: &str) -> PruneError {
         PruneError::Leaf(self.bucket.unsound(reason))
     }
 
-    /// Adds the leaves before `end`, and hands out the nodes that arise.
+    /// Appends the leaves before `end`, and emits the nodes that they complete.
     pub(super) fn grow_to(
         &mut self,
         end: Sequence,
@@ -122,7 +122,7 @@ impl<'b> Regrowth<'b> {
             .total_size
             .is_none_or(|before| before.checked_add(leaf.data_size) == Some(leaf.total_size));
         if !follows {
-            return Err(self.unsound("a leaf does not go on from the sizes before it"));
+            return Err(self.unsound("a leaf's total size does not continue from the leaf before"));
         }
         let hash = self.frontier.profile().leaf(&leaf);
         self.frontier

@@ -1,10 +1,10 @@
-//! The list of content that a release is about to remove: on disk, so that a
-//! release that is interrupted half-way knows what is left to remove, and takes
-//! no memory for it.
+//! The list of content that a release removes. It is on disk, so that it needs no memory
+//! and an interrupted release can be completed.
 //!
-//! What must stay is taken off the list. Once [`SweepList::keep_what_others_need`]
-//! has run, and as long as [`SweepList::keep`] is told of all that comes to be
-//! needed: where a node is stored and not listed, nothing under it is listed.
+//! Content that must stay is taken off the list. Invariant: after
+//! [`SweepList::keep_what_others_need`], and as long as [`SweepList::keep`] is called
+//! for all newly needed content, nothing under a stored node that is not listed is
+//! listed.
 
 use crate::bucket::Bucket;
 use crate::bucket::content::{ContentKey, ContentState};
@@ -16,14 +16,14 @@ use cairn_primitives::{H256, MmrLeaf};
 use codec::Decode;
 use std::collections::HashMap;
 
-/// Changes of the list that are written at once; in tests few, so that they
-/// can interrupt a release anywhere.
+/// Changes of the list that are written at once; in tests few, so that they can
+/// interrupt a release anywhere.
 const CHANGES_AT_ONCE: usize = if cfg!(test) { 2 } else { 1024 };
 
-/// A node or chunk by its hash, and its height above the chunks.
+/// The hash of a chunk or node, and its height above the chunks.
 pub(super) type Place = (H256, u8);
 
-/// The place of a leaf's data root.
+/// Returns the hash and height of a leaf's data root.
 pub(super) fn root_of(leaf: &MmrLeaf) -> Place {
     let depth = chunk_tree::depth(leaf.data_size);
     (leaf.data_root, u8::try_from(depth).unwrap_or(u8::MAX))
@@ -40,10 +40,10 @@ fn listed_key_of(place: Place) -> [u8; 35] {
     layout::listed_key(place.1, &key_of(place))
 }
 
-/// Changes of the list that are not written yet.
+/// The list, with changes that are not written yet.
 pub(super) struct SweepList<'b> {
     bucket: &'b Bucket,
-    /// Whether each is put on the list or taken off.
+    /// For each changed key, whether it is put on the list or taken off.
     pending: HashMap<[u8; 35], bool>,
 }
 
@@ -55,7 +55,7 @@ impl<'b> SweepList<'b> {
         }
     }
 
-    /// Whether an earlier release has completed the list, and not the removal.
+    /// Returns whether an earlier release has completed the list, but not the removal.
     pub(super) fn is_complete(&self) -> Result<bool, ReleaseError> {
         let engine = &self.bucket.engine;
         Ok(engine
@@ -74,7 +74,7 @@ impl<'b> SweepList<'b> {
         Ok(self.bucket.write_content(&mut content, batch, usage)?)
     }
 
-    /// Says that all is listed that a release may remove.
+    /// Marks the list as complete.
     pub(super) fn complete(&mut self) -> Result<(), ReleaseError> {
         let mut content = self.bucket.content.lock();
         self.write_pending(&mut content)?;
@@ -91,7 +91,7 @@ impl<'b> SweepList<'b> {
         }
     }
 
-    /// What stands right under a node; nothing where the node is not stored.
+    /// Returns the children of a node; none if the node is not stored.
     fn children(&self, (hash, height): Place) -> Result<Vec<Place>, ReleaseError> {
         let Some(below) = height.checked_sub(1) else {
             return Ok(Vec::new());
@@ -103,7 +103,7 @@ impl<'b> SweepList<'b> {
         }
     }
 
-    /// Lists all that is stored under a place, and itself.
+    /// Puts a chunk or node on the list, with all content under it.
     pub(super) fn list(&mut self, place: Place) -> Result<(), ReleaseError> {
         let mut to_visit = vec![place];
         while let Some(place) = to_visit.pop() {
@@ -118,12 +118,12 @@ impl<'b> SweepList<'b> {
         Ok(())
     }
 
-    /// Takes a place off the list, and all that is under it.
+    /// Takes a chunk or node off the list, with all content under it.
     pub(super) fn keep(&mut self, place: Place) -> Result<(), ReleaseError> {
         let mut to_visit = vec![place];
         while let Some(place) = to_visit.pop() {
             let listed = listed_key_of(place);
-            // Of what is not listed, nothing below is.
+            // Nothing is listed under a node that is not listed.
             if self.is_listed(&listed)? {
                 to_visit.extend(self.children(place)?);
                 self.pending.insert(listed, false);
@@ -132,7 +132,7 @@ impl<'b> SweepList<'b> {
         Ok(())
     }
 
-    /// Keeps what somebody has found or stored, by its key.
+    /// Keeps content by its key.
     pub(super) fn keep_key(&mut self, key: &ContentKey) -> Result<(), ReleaseError> {
         let Some((tag, hash)) = layout::parse_content_key(key) else {
             return Ok(());
@@ -142,13 +142,13 @@ impl<'b> SweepList<'b> {
         }
         match self.bucket.interior(&hash) {
             Ok(node) => self.keep_node(hash, &node),
-            // Taken back since.
+            // Its upload has failed and removed it since.
             Err(ProveError::MissingContent { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Keeps a node that is stored, which may be new over what is listed.
+    /// Keeps a stored node, which may be new above listed content.
     fn keep_node(&mut self, hash: H256, node: &InteriorValue) -> Result<(), ReleaseError> {
         let height = u8::try_from(node.subtree.height()).unwrap_or(u8::MAX);
         self.keep((hash, height))?;
@@ -161,8 +161,8 @@ impl<'b> SweepList<'b> {
         self.keep((node.right, below))
     }
 
-    /// Keeps what is under every node that is not listed itself: uploads that
-    /// nobody has committed yet share it with what goes.
+    /// Keeps all content under nodes that are not listed themselves: uncommitted
+    /// uploads share it with the removed leaves.
     pub(super) fn keep_what_others_need(&mut self) -> Result<(), ReleaseError> {
         let bucket = self.bucket;
         for node in bucket.each_node()? {
@@ -180,9 +180,9 @@ impl<'b> SweepList<'b> {
         Ok(())
     }
 
-    /// Keeps all that stands under nodes of no provable shape, and the roots of
-    /// flagged leaves: where they stand says nothing of what is under them, so
-    /// none of it is ever removed.
+    /// Keeps all content under nodes that the chain cannot verify, and the roots of
+    /// flagged leaves. Their height says nothing about the content under them, so it is
+    /// never removed.
     pub(super) fn keep_unprovable(&mut self) -> Result<(), ReleaseError> {
         let bucket = self.bucket;
         for node in bucket.stored_unshaped()? {
@@ -218,7 +218,7 @@ impl<'b> SweepList<'b> {
         self.write_pending(&mut self.bucket.content.lock())
     }
 
-    /// Writes what has changed, in the content lock.
+    /// Writes the pending changes.
     pub(super) fn write_pending(&mut self, content: &mut ContentState) -> Result<(), ReleaseError> {
         self.bucket.usable()?;
         if self.pending.is_empty() {

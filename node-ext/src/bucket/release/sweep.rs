@@ -1,16 +1,15 @@
-//! Removing the content of leaves that go, but for what anything else needs.
+//! Removes the content of removed leaves, except content that is needed elsewhere.
 //!
-//! 1. What the leaves refer to is listed on disk (`list`).
-//! 2. What leaves that stay refer to is taken off the list, and what is under
-//!    any node that is not listed.
-//! 3. What is listed is removed in batches, the highest nodes first, so that an
-//!    end in between leaves whole subtrees only (I1). For each batch commits
-//!    and uploads are held back, and first is taken off the list what those
-//!    refer to that came since: leaves of commits, and all that uploads have
-//!    found here or stored.
+//! 1. The content of the removed leaves is listed on disk (`list`).
+//! 2. The content of remaining leaves is taken off the list, and all content under a
+//!    node that is not listed.
+//! 3. The listed content is removed in batches, the highest nodes first, so that an
+//!    interruption leaves complete subtrees only (I1). Commits and uploads are blocked
+//!    during a batch. Before each batch, content of newly committed leaves and content
+//!    that uploads have found or stored is taken off the list.
 //!
-//! Uploads that began before the sweep have found what nobody noted, so it waits
-//! for those to end.
+//! The content that uploads found before the sweep was not recorded, so the sweep waits
+//! for those uploads to end.
 
 use super::list::{SweepList, root_of};
 use crate::bucket::Bucket;
@@ -24,26 +23,27 @@ use parking_lot::RwLockWriteGuard;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// Records that are removed while commits and uploads wait; in tests few, so
+/// Records that are removed while commits and uploads are blocked; in tests few, so
 /// that they can interrupt a sweep anywhere.
 const REMOVED_AT_ONCE: usize = if cfg!(test) { 2 } else { 1024 };
 
-/// What a sweep removed.
+/// The result of a sweep.
 #[derive(Debug, Default)]
 pub(in crate::bucket) struct Swept {
-    /// Leaves whose content it was.
+    /// The number of leaves whose content was removed.
     pub(in crate::bucket) leaves: u64,
     pub(in crate::bucket) content: Usage,
 }
 
-/// A sweep under way: what uploads rely on is noted as long as it is there.
+/// A sweep under way. As long as it exists, the bucket records the content that uploads
+/// rely on.
 pub(in crate::bucket) struct Sweep<'b> {
     bucket: &'b Bucket,
     list: SweepList<'b>,
-    /// All leaves before this one have been taken into account.
+    /// The content of all leaves before this one has been taken off the list.
     kept_to: Sequence,
-    /// What uploads have come to rely on since the sweep began, for each list
-    /// that it goes through.
+    /// Content that uploads rely on since the sweep began, to be taken off every list
+    /// that the sweep uses.
     relied_on: HashSet<ContentKey>,
 }
 
@@ -54,7 +54,7 @@ impl Drop for Sweep<'_> {
 }
 
 impl<'b> Sweep<'b> {
-    /// Waits until all uploads have ended that began before, up to `wait`.
+    /// Begins a sweep once all uploads that began before have ended; waits up to `wait`.
     pub(in crate::bucket) fn begin(
         bucket: &'b Bucket,
         wait: Duration,
@@ -93,14 +93,14 @@ impl<'b> Sweep<'b> {
         })
     }
 
-    /// Removes the content of the leaves before `first_kept`, durably.
+    /// Removes the content of the leaves before `first_kept` durably.
     pub(in crate::bucket) fn remove_before(
         mut self,
         first_kept: Sequence,
     ) -> Result<Swept, ReleaseError> {
         let mut swept = Swept::default();
-        // One that was interrupted has removed nodes whose children are found
-        // by its list alone.
+        // An interrupted sweep may have removed nodes: only its list still finds their
+        // children.
         if self.list.is_complete()? {
             self.remove_listed(first_kept, &mut swept)?;
         }
@@ -135,7 +135,7 @@ impl<'b> Sweep<'b> {
         self.list.clear()
     }
 
-    /// Keeps the content of leaves that were committed since it was last asked.
+    /// Keeps the content of leaves committed since the last call.
     fn keep_new_leaves(&mut self) -> Result<(), ReleaseError> {
         let end = self.bucket.tip().end();
         let list = &mut self.list;
@@ -147,8 +147,8 @@ impl<'b> Sweep<'b> {
         Ok(())
     }
 
-    /// Removes some of what is listed past the key `from`; gives the last of
-    /// their keys, or `None` at the end.
+    /// Removes a batch of the listed content after the key `from`. Returns the batch's
+    /// last key, or `None` at the end of the list.
     fn remove_some(
         &mut self,
         from: &[u8],
@@ -184,7 +184,7 @@ impl<'b> Sweep<'b> {
         bucket.remove_content_with(&mut content, &stored, batch)?;
         swept.add(before, content.usage());
         drop(content);
-        // Those who waited go before the next batch.
+        // Commits that waited run before the next batch.
         RwLockWriteGuard::unlock_fair(held_back);
         Ok(Some(last))
     }
@@ -206,7 +206,7 @@ impl Swept {
 }
 
 impl Bucket {
-    /// The first keys of the list past `from`.
+    /// Returns the first `number` keys of the list after `from`.
     fn listed_after(&self, from: &[u8], number: usize) -> Result<Vec<[u8; 35]>, ReleaseError> {
         self.engine
             .scan_from(Family::Content, layout::LISTED, from)?
@@ -220,8 +220,7 @@ impl Bucket {
             .collect()
     }
 
-    /// Hands each leaf that is stored from one sequence on and before another
-    /// to `each`.
+    /// Hands each stored leaf from `from` up to, but not including, `to` to `each`.
     fn for_each_leaf(
         &self,
         from: Sequence,
