@@ -56,7 +56,7 @@ pub enum CreateError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The path does not exist, or is not a bucket's folder.
-    #[error("{path} is not a bucket: it holds no bucket database; see `cairn bucket list`")]
+    #[error("{path} is not a bucket: it holds no bucket database")]
     NotABucket {
         /// The path.
         path: PathBuf,
@@ -85,7 +85,7 @@ pub enum OpenError {
         known: u32,
     },
     /// State, peaks, leaves and root do not agree.
-    #[error("{path} is damaged: {what}; keep a copy, and run `cairn fsck`")]
+    #[error("{path} is damaged: {what}")]
     Damaged {
         /// The folder.
         path: PathBuf,
@@ -172,7 +172,7 @@ pub enum IngestError {
         child: H256,
     },
     /// A stored record cannot be read.
-    #[error("the record of {hash:?} in bucket {bucket} is damaged; run `cairn fsck`")]
+    #[error("the record of {hash:?} in bucket {bucket} is damaged")]
     Damaged {
         /// The bucket.
         bucket: BucketId,
@@ -278,7 +278,7 @@ pub enum CommitError {
     #[error(transparent)]
     Reserved(#[from] DiskReserved),
     /// The stored record of a data root cannot be read.
-    #[error("the record of {data_root:?} in bucket {bucket} is damaged; run `cairn fsck`")]
+    #[error("the record of {data_root:?} in bucket {bucket} is damaged")]
     Damaged {
         /// The bucket.
         bucket: BucketId,
@@ -372,7 +372,7 @@ pub enum ProveError {
         flaw: Flaw,
     },
     /// A node is missing on disk.
-    #[error("bucket {bucket} has lost node {position} of tree {tree}; run `cairn fsck`")]
+    #[error("bucket {bucket} has lost node {position} of tree {tree}")]
     MissingNode {
         /// The bucket.
         bucket: BucketId,
@@ -382,7 +382,7 @@ pub enum ProveError {
         position: Position,
     },
     /// A leaf is missing on disk.
-    #[error("bucket {bucket} has lost the leaf with sequence {sequence}; run `cairn fsck`")]
+    #[error("bucket {bucket} has lost the leaf with sequence {sequence}")]
     MissingLeaf {
         /// The bucket.
         bucket: BucketId,
@@ -390,7 +390,7 @@ pub enum ProveError {
         sequence: Sequence,
     },
     /// Content is missing on disk.
-    #[error("bucket {bucket} has lost the content {hash:?}; run `cairn fsck`")]
+    #[error("bucket {bucket} has lost the content {hash:?}")]
     MissingContent {
         /// The bucket.
         bucket: BucketId,
@@ -398,7 +398,7 @@ pub enum ProveError {
         hash: H256,
     },
     /// A record on disk is damaged, or a proof from the records does not verify.
-    #[error("bucket {bucket} is damaged: {reason}; run `cairn fsck`")]
+    #[error("bucket {bucket} is damaged: {reason}")]
     Unsound {
         /// The bucket.
         bucket: BucketId,

@@ -6,8 +6,8 @@ use crate::shown::shown;
 use crate::watched_file::Changed;
 use cairn_node_ext::chain::ChainError;
 use cairn_node_ext::{
-    BasePathError, CommitError, FaultKind, IngestError, KeyError, OpenError, ProveError,
-    ProviderError, PruneError, ReleaseError, TransferError, printable_lines,
+    BasePathError, CommitError, FaultKind, IndicatesDamage, IngestError, KeyError, OpenError,
+    ProveError, ProviderError, PruneError, ReleaseError, TransferError, printable_lines,
 };
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -43,15 +43,15 @@ pub(crate) enum Failure {
     Provider(#[from] ProviderError),
     #[error(transparent)]
     Key(#[from] KeyError),
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = damage_advice(.0))]
     Prove(#[from] ProveError),
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = damage_advice(.0))]
     Commit(#[from] CommitError),
     #[error(transparent)]
     Transfer(#[from] TransferError),
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = damage_advice(.0))]
     Prune(#[from] PruneError),
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = release_advice(.0))]
     Release(#[from] ReleaseError),
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -71,7 +71,7 @@ pub(crate) enum Failure {
         address: SocketAddr,
         source: io::Error,
     },
-    #[error("cannot store {}: {source}", shown(.path))]
+    #[error("cannot store {}: {source}{}", shown(.path), damage_advice(.source))]
     Ingest { path: PathBuf, source: IngestError },
     #[error("cannot {doing} {}: {source}", shown(.path))]
     File {
@@ -156,6 +156,9 @@ fn provider_advice(error: &ProviderError) -> &'static str {
     match error {
         ProviderError::BasePath(error) => base_path_advice(error),
         ProviderError::Open { source, .. } => open_advice(source),
+        ProviderError::Prove(error) => damage_advice(error),
+        ProviderError::Commit(error) => damage_advice(error),
+        ProviderError::Ingest(error) => damage_advice(error),
         _ => "",
     }
 }
@@ -181,8 +184,16 @@ fn base_path_advice(error: &BasePathError) -> &'static str {
 }
 
 fn open_advice(error: &OpenError) -> &'static str {
-    let OpenError::Engine(error) = error else {
-        return "";
+    let error = match error {
+        OpenError::NotABucket { .. } => {
+            return "; `cairn bucket list` shows the buckets that exist";
+        }
+        OpenError::Damaged { .. } => {
+            return "; keep a copy, and run `cairn fsck`, or `cairn bucket salvage` if its log is \
+                    damaged";
+        }
+        OpenError::AnotherBucket { .. } | OpenError::Format { .. } => return "",
+        OpenError::Engine(error) => error,
     };
     match error.kind {
         FaultKind::Locked => "; stop that process first",
@@ -192,5 +203,20 @@ fn open_advice(error: &OpenError) -> &'static str {
             "; keep a copy; if its log is damaged, `cairn bucket salvage` opens what precedes it"
         }
         FaultKind::Absent | FaultKind::Other => "",
+    }
+}
+
+fn release_advice(error: &ReleaseError) -> &'static str {
+    match error {
+        ReleaseError::NoSuchTree { .. } => "; `cairn bucket info` shows the retired trees",
+        error => damage_advice(error),
+    }
+}
+
+fn damage_advice(error: &impl IndicatesDamage) -> &'static str {
+    if error.indicates_damage() {
+        "; keep a copy, and run `cairn fsck`"
+    } else {
+        ""
     }
 }

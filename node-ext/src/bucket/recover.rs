@@ -40,10 +40,7 @@ pub(crate) fn open_unchecked(
         let file = file.file_name().unwrap_or_default().to_string_lossy();
         return Err(OpenError::Damaged {
             path: path.to_owned(),
-            what: format!(
-                "its log {file} has lost what stood at {offset}, and has more behind that; \
-                 `cairn bucket salvage` opens what is before it"
-            ),
+            what: format!("its log {file} has a hole at {offset}, with records after it"),
         });
     }
     let engine =
@@ -112,8 +109,8 @@ pub(super) fn behind_journal(path: &Path, behind: Behind) -> OpenError {
     OpenError::Damaged {
         path: path.to_owned(),
         what: format!(
-            "the newest writes are gone: its journal has {journal}, and its database {database} of \
-             them; `cairn fsck --repair` puts them back"
+            "the newest writes are gone: its journal has {journal} writes, its database only \
+             {database}"
         ),
     }
 }

@@ -118,9 +118,7 @@ pub enum ReleaseError {
         tree: Sequence,
     },
     /// The bucket has no such tree, or no longer has it.
-    #[error(
-        "bucket {bucket} has no retired tree from sequence {tree}: see `cairn bucket info {bucket}`"
-    )]
+    #[error("bucket {bucket} has no retired tree from sequence {tree}")]
     NoSuchTree {
         /// The bucket.
         bucket: BucketId,
