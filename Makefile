@@ -49,7 +49,7 @@ QUICK ?=
 SECONDS ?= 14400
 SEED ?= 1000000
 
-.PHONY: help deps tools demo test powercut soak game bench lint advisories
+.PHONY: help deps tools demo test powercut soak game bench lint loops advisories
 
 help:
 	@echo 'make demo    build all, and show two providers at work on a real chain'
@@ -66,6 +66,7 @@ help:
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
 	@echo 'make lint    formatting, fences between crates, documents, clippy, licences'
+	@echo 'make loops   import loops between the modules of each crate'
 	@echo 'make advisories  what is known today of faults in the dependencies; gates nothing'
 	@echo 'make deps    install what the build needs besides Rust (the others do this first)'
 	@echo 'make tools   install cargo-deny, where it is missing (lint and advisories do this)'
@@ -119,6 +120,10 @@ lint: deps
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(CARGO_FLAGS)
 	$(MAKE) tools
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
+
+# Compiles a handful of crates: neither RocksDB nor Substrate.
+loops:
+	cargo run --quiet $(CARGO_FLAGS) -p cairn-xtask -- loops
 
 # Asks the database of advisories, which not every machine reaches: it fails where
 # there is something to read, and nothing else hangs on it.

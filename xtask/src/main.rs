@@ -1,0 +1,53 @@
+//! Checks of this repository's structure that neither the compiler nor clippy makes.
+//!
+//! `cargo run -p cairn-xtask -- COMMAND`, from any folder of the workspace. A command exits with 1
+//! when the check fails and with 2 when it cannot be made.
+//!
+//! It is not part of what operators run: no crate depends on it.
+#![forbid(unsafe_code)]
+
+mod cfg;
+mod cycles;
+mod loops;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::error::Error;
+use std::process::ExitCode;
+
+/// The command line.
+#[derive(Parser)]
+#[command(
+    name = "cairn-xtask",
+    about = "Checks the structure of this repository"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The checks.
+#[derive(Subcommand)]
+enum Command {
+    /// Find import loops between the source files of each crate
+    Loops,
+}
+
+fn main() -> ExitCode {
+    let result: Result<bool, Box<dyn Error>> = match Cli::parse().command {
+        Command::Loops => loops::run().map_err(Into::into),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut source = error.source();
+            while let Some(cause) = source {
+                eprintln!("  because: {cause}");
+                source = cause.source();
+            }
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The packages of the workspace, as `cargo metadata` lists them.
+
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The part of `cargo metadata` that the checks use.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Workspace {
+    /// Folder of the workspace's `Cargo.toml`, absolute.
+    #[serde(rename = "workspace_root")]
+    pub(crate) root: PathBuf,
+    /// The members.
+    pub(crate) packages: Vec<Package>,
+}
+
+/// A member of the workspace.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Package {
+    /// Name on crates.io.
+    pub(crate) name: String,
+    /// Libraries, binaries, tests and so on.
+    pub(crate) targets: Vec<Target>,
+}
+
+/// One compilation unit of a package.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Target {
+    /// `lib`, `bin`, `test`, `bench`, `example`, `custom-build`, …
+    pub(crate) kind: Vec<String>,
+    /// Root file, absolute.
+    pub(crate) src_path: PathBuf,
+}
+
+impl Target {
+    /// Returns whether this is a folder of integration tests.
+    pub(crate) fn is_test(&self) -> bool {
+        self.kind.iter().any(|kind| kind == "test")
+    }
+}
+
+/// `cargo metadata` gave no list of packages.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkspaceError {
+    /// The program did not start.
+    #[error("cargo did not start")]
+    Start(#[source] std::io::Error),
+    /// The program failed.
+    #[error("cargo metadata failed: {0}")]
+    Failed(String),
+    /// Its output is not what this version of the format has.
+    #[error("the output of cargo metadata cannot be read")]
+    Format(#[source] serde_json::Error),
+}
+
+impl Workspace {
+    /// Asks cargo for the workspace of the current folder.
+    ///
+    /// # Errors
+    /// If cargo does not start, fails, or answers in another format.
+    pub(crate) fn load() -> Result<Self, WorkspaceError> {
+        let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+            .args(["metadata", "--locked", "--no-deps", "--format-version", "1"])
+            .output()
+            .map_err(WorkspaceError::Start)?;
+        if !output.status.success() {
+            let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(WorkspaceError::Failed(reason));
+        }
+        serde_json::from_slice(&output.stdout).map_err(WorkspaceError::Format)
+    }
+}
