@@ -31,7 +31,7 @@ pub(super) struct ContentState {
     writes: u64,
     /// The number of unfinished uploads that claim a key.
     pub(super) claims: HashMap<ContentKey, u32>,
-    /// Whether content was written without a log and may not be durable. Until a
+    /// Set while content that was written without a log may not be durable. Until a
     /// flush, no content is logged, so that a crash always leaves a prefix of the
     /// writes; and nothing is committed.
     unlogged: bool,

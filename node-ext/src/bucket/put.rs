@@ -102,8 +102,8 @@ impl Bucket {
         if lefts.is_empty() {
             return Err(missing(left));
         }
-        if let Some(beside) = lefts.iter().find(|tree| is_padding(&right, tree.height())) {
-            return beside.join(None).map(Some).map_err(shape);
+        if let Some(padded) = lefts.iter().find(|tree| is_padding(&right, tree.height())) {
+            return padded.join(None).map(Some).map_err(shape);
         }
         let rights = self.subtrees(read, &right)?;
         let pairs = lefts

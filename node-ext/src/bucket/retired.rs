@@ -19,7 +19,7 @@ pub struct RetiredTree {
     pub new_root: H256,
     /// The admin's authorisation of the prune; `None` if it had none.
     pub deletion: Option<Deletion>,
-    /// Whether its release has begun. Nothing is proven from it then.
+    /// Set once its release has begun: nothing is proven from it then.
     pub releasing: bool,
 }
 

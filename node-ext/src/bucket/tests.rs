@@ -1,5 +1,5 @@
-//! A bucket's invariants, each by name. The model is a plain list of leaves,
-//! whose roots come from replaying all of them.
+//! Tests of a bucket, named after the invariants. The model is a list of leaves; its
+//! roots come from a replay of all of them.
 
 use super::*;
 use crate::engine::FaultKind;
@@ -43,7 +43,7 @@ pub(super) fn permit(id: BucketId, signer: &Signer) -> Permit<'_> {
     gate.permit(&facts, signer).unwrap()
 }
 
-/// A bucket in a folder of its own, with the leaves that it should have.
+/// A bucket in its own folder, with its expected leaves.
 struct Fixture {
     folder: TempDir,
     bucket: Option<Bucket>,
@@ -85,7 +85,7 @@ impl Fixture {
             Some(Bucket::open(&self.path(), Access::ReadWrite, &Shared::default()).unwrap());
     }
 
-    /// Content of its own for each number.
+    /// Distinct content for each number.
     fn content(number: u64) -> Vec<u8> {
         format!("the content of leaf {number}").into_bytes()
     }
@@ -98,7 +98,7 @@ impl Fixture {
         }
     }
 
-    /// Stores the content of the next leaves, as they are to be committed.
+    /// Stores the content of the next leaves, and returns the leaves to commit.
     fn next(&self, number: u64) -> Vec<NewLeaf> {
         let from = self.leaves.len() as u64;
         (from..from + number)
@@ -148,7 +148,7 @@ impl Fixture {
         );
     }
 
-    /// All records of the database, but for those that only count reads.
+    /// All records of the database.
     fn records(&self) -> Vec<crate::engine::Entry> {
         let all = |family| {
             self.bucket()
@@ -168,7 +168,7 @@ fn at(leaf: u64, chunk: u64) -> ChunkLocation {
     }
 }
 
-/// Where a check has found something.
+/// The places of a report's findings.
 fn places(report: &crate::fsck::FsckReport) -> Vec<&str> {
     report
         .findings

@@ -1,5 +1,5 @@
-//! A bucket that is built from what was kept elsewhere is the one that commits
-//! would have made, and there is none until all of it is there.
+//! Builds of imported buckets: the result equals that of commits, and there is no bucket
+//! before the last write.
 
 use super::*;
 use crate::bucket::{Builder, KeepBytes};
@@ -69,9 +69,9 @@ fn i2_i3_it_holds_the_very_records_that_commits_make() {
     for profile in PROFILES {
         let fixture = committed(profile);
         let mut expected = fixture.records();
-        // It has no journal yet.
+        // The build has no journal yet.
         expected.retain(|(key, _)| **key != *crate::layout::JOURNAL_KEY);
-        // When it was signed is not known, and every root is promised.
+        // A build records every root as signed, without a time.
         for (key, value) in &mut expected {
             if parse_promise_key(key).is_some() {
                 value[8..].fill(0);
@@ -111,8 +111,8 @@ fn there_is_no_bucket_until_its_last_write() {
     Bucket::open(&path, Access::ReadOnly, &Shared::default()).unwrap();
 }
 
-/// A leaf that goes and a flagged one that stays share a chunk, which is under
-/// no node that says what is under it.
+/// A removed leaf and a remaining flagged leaf share a chunk. The flagged leaf's node
+/// has no shape.
 #[test]
 fn i1_a_release_keeps_what_stands_under_nodes_of_no_provable_shape() {
     use crate::layout::{Child, FlagValue, Flaw, Kind, UnshapedValue};
@@ -164,7 +164,7 @@ fn i1_a_release_keeps_what_stands_under_nodes_of_no_provable_shape() {
     let report = crate::fsck::fsck(&bucket, |_| {}).unwrap();
     assert!(report.is_clean(), "{:?}", report.findings);
 
-    // Nor is it in the way once the flagged leaf goes too.
+    // It does not prevent a release of the flagged leaf either.
     bucket.prune(Sequence(2), None).unwrap();
     bucket.release(Sequence(1)).unwrap();
     let report = crate::fsck::fsck(&bucket, |_| {}).unwrap();

@@ -1,6 +1,5 @@
-//! Nothing that a client can make without end is free: each record is charged
-//! at least the bytes that it takes, and what goes is given back. And nothing
-//! that a client brings takes the last of the disk.
+//! Quotas and the disk's reserve. Each record is charged at least the bytes that it
+//! takes, a release gives its charge back, and clients cannot use the reserve.
 
 use super::*;
 use crate::bucket::charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
@@ -43,7 +42,7 @@ fn s10_the_empty_chunk_and_endless_empty_leaves_meet_the_quota() {
     assert_eq!(commits, (max - CHUNK_RECORDS) / each);
     let charged = bucket.charged_bytes();
     assert!(charged <= max && charged + each > max, "{charged}");
-    // What fits still fits, and what was promised is signed as before.
+    // A request that fits is still accepted, and the newest root can be signed again.
     bucket.commit(&[empty], Durability::Buffered).unwrap();
     bucket.commit_signed(&[], &signer()).unwrap();
 }
@@ -72,7 +71,7 @@ fn s10_chunks_without_length_and_nodes_over_few_chunks_meet_the_quota() {
         bucket.put_chunk(hash, &bytes).unwrap();
         hash
     });
-    // From two chunks, four nodes of height one, sixteen above them, and so on.
+    // Two chunks give four nodes of height one, those give sixteen, and so on.
     let mut level = vec![a, b];
     let mut nodes = 0u64;
     'full: loop {
@@ -114,7 +113,7 @@ fn s9_no_few_leaves_use_up_the_numbers_of_a_bucket() {
         let above = profile.node(&node, &node);
         bucket.put_node(above, node, node).unwrap();
         (node, data_size) = (above, data_size * 2);
-        // 16 TiB, of which a million would be needed.
+        // 16 TiB; a million such leaves would exhaust the total size.
         match commit(node, data_size) {
             Ok(_) => assert!(data_size < 1 << 44),
             Err(CommitError::LeafTooLarge { most, .. }) => assert!(data_size > most),
@@ -124,7 +123,7 @@ fn s9_no_few_leaves_use_up_the_numbers_of_a_bucket() {
     assert!(bucket.total_size() < 1 << 45);
     bucket.commit(&fixture.next(1), Durability::Synced).unwrap();
 
-    // No leaf is larger than all that a bucket may hold.
+    // No leaf is larger than the quota.
     let fixture = with_quota(CHUNK_BYTES as u64 + 10_000);
     let content = vec![7; 2 * CHUNK_BYTES];
     let leaf = fixture.ingest(&content);
@@ -132,7 +131,7 @@ fn s9_no_few_leaves_use_up_the_numbers_of_a_bucket() {
     assert!(matches!(refused, Err(CommitError::LeafTooLarge { .. })));
 }
 
-/// Bytes that nothing makes smaller.
+/// Incompressible bytes.
 fn noise(seed: u64, length: usize) -> Vec<u8> {
     let blocks = (0u64..).flat_map(|block| {
         let seed = [seed.to_be_bytes(), block.to_be_bytes()].concat();
@@ -141,7 +140,7 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
     blocks.take(length).collect()
 }
 
-/// Bytes of all files of a folder.
+/// The total size of a folder's files, in bytes.
 fn bytes_in(folder: &Path) -> u64 {
     let files = std::fs::read_dir(folder).unwrap();
     files
@@ -149,8 +148,7 @@ fn bytes_in(folder: &Path) -> u64 {
         .sum()
 }
 
-/// A closed bucket that `fill` has filled: what it takes on disk and what it is
-/// charged.
+/// Builds a bucket with `fill`. Returns its size on disk and its charge, in bytes.
 fn weighed(fill: impl FnOnce(&mut Builder)) -> (u64, u64) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
@@ -195,7 +193,7 @@ fn s10_each_kind_of_record_is_charged_what_it_takes_on_disk() {
             total_size: seed + 1,
         };
         let leaves: Vec<_> = (0..RECORDS).map(leaf).collect();
-        // With a promise for each.
+        // Each leaf adds a signed root.
         for leaves in leaves.chunks(1024) {
             builder.append(leaves).unwrap().unwrap();
         }
@@ -255,7 +253,7 @@ fn s10_what_is_kept_a_second_time_beside_the_database_is_charged_too() {
         }
     };
     let node = |bucket: &Bucket, number: u64| {
-        // Two full chunks, and a level of nodes above them after another.
+        // Two full chunks, and level after level of nodes above them.
         let profile = HashingProfile::Plain;
         let bytes = [vec![1; CHUNK_BYTES], vec![2; CHUNK_BYTES]];
         let ends = bytes.each_ref().map(|bytes| profile.chunk(bytes));
@@ -326,7 +324,7 @@ fn s10_a_retired_tree_is_charged_until_it_is_released() {
     assert_eq!(read_only.charged_bytes(), fixture.bucket().charged_bytes());
 }
 
-/// A disk that has what it is told to have, of which 1 MiB is kept back.
+/// A simulated disk with a settable free space and a reserve of 1 MiB.
 fn told_disk(free: u64) -> (Arc<AtomicU64>, Shared) {
     let free = Arc::new(AtomicU64::new(free));
     let told = free.clone();
@@ -377,10 +375,10 @@ fn s10_below_the_reserve_clients_bring_nothing_and_what_is_owed_is_done() {
     assert!(matches!(another, Err(CreateError::Reserved(_))));
     assert!(!folder.path().join("another").exists());
 
-    // What is there already is taken again: it costs nothing.
+    // Stored content is accepted again: it costs nothing.
     assert!(!bucket.put_chunk(hash, &chunk).unwrap());
-    // And all that was promised is kept: signed again, promised for checkpoints,
-    // proven, and let go.
+    // Signed roots are served all the same: signed again, recorded for checkpoints,
+    // proven and released.
     let commitment = signed.payload.commitment;
     bucket.commit_signed(&[], &signer).unwrap();
     bucket.promise(commitment).unwrap();
@@ -394,7 +392,7 @@ fn s10_below_the_reserve_clients_bring_nothing_and_what_is_owed_is_done() {
     bucket.prune(Sequence(1), None).unwrap();
     bucket.release(Sequence(0)).unwrap();
 
-    // With room it goes on, without anybody's doing.
+    // Once there is room, uploads are accepted again.
     free.store(2 << 20, Ordering::Relaxed);
     bucket.ingest(&b"more"[..]).unwrap();
     bucket.put_node(node, hash, hash).unwrap();
@@ -420,7 +418,7 @@ fn s10_a_prune_takes_no_more_than_half_of_the_reserve() {
         "{refused}"
     );
     assert_eq!(bucket.retired().unwrap(), vec![]);
-    // What is dropped makes the new tree small, and the prune possible.
+    // A prune that drops more leaves needs less room for the new tree.
     let unwritten = u64::try_from(shared.unflushed_bytes()).unwrap();
     let enough = (1 << 19) + 500 * TREE_RECORDS + unwritten + (64 << 10);
     free.store(enough, Ordering::Relaxed);
@@ -434,7 +432,7 @@ fn s10_one_prune_after_another_meets_the_quota_and_a_release_makes_room() {
     let mut fixture = with_quota(max);
     fixture.commit(100);
     let bucket = fixture.bucket();
-    // A full bucket can be pruned, which is the way to make room.
+    // A full bucket can be pruned: that is the way to make room.
     let refused = (1..100).find_map(|before| bucket.prune(Sequence(before), None).err());
     let refused = refused.expect("endless");
     assert!(

@@ -1,4 +1,4 @@
-//! Content: stored once, refused whole, taken back when an upload fails.
+//! Content: it is stored once, refused as a whole, and removed when its upload fails.
 
 use super::*;
 use crate::bucket::charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
@@ -82,7 +82,7 @@ fn duplicate_content_is_stored_once_and_its_bytes_are_counted_once() {
     assert_eq!((usage.bytes, usage.chunks), (content.len() as u64, 3));
     let again = fixture.bucket().ingest(&content[..]).unwrap();
     assert_eq!((again.new_bytes, again.data_root), (0, first.data_root));
-    // Two of its chunks within other content, one of them twice.
+    // Other content with two of its chunks, one of them twice.
     let other = [&content[..CHUNK_BYTES], &content[..2 * CHUNK_BYTES]].concat();
     assert_eq!(fixture.bucket().ingest(&other[..]).unwrap().new_bytes, 0);
     assert_eq!(fixture.bucket().usage().bytes, usage.bytes);
@@ -122,7 +122,7 @@ fn i1_a_tree_that_a_client_sends_node_by_node_is_committed_once_it_is_whole() {
         bucket.put_node(root, ab, cz).unwrap();
         let wrong = refused_commit(&fixture, root, size - 1);
         assert!(matches!(wrong, CommitError::SizeMismatch { found, .. } if found == size));
-        // Padding above content is a part of a tree, and no root of its own.
+        // A node with padding above its content is part of a tree, but no data root.
         let part = refused_commit(&fixture, cz, 64);
         assert!(
             matches!(
@@ -143,7 +143,7 @@ fn i1_a_tree_that_a_client_sends_node_by_node_is_committed_once_it_is_whole() {
         bucket.commit(&[leaf], Durability::Synced).unwrap();
         let answer = bucket.view(At::Newest).unwrap().answer(at(0, 2)).unwrap();
         assert_eq!(answer.chunk_data, chunks[2]);
-        // The same by upload has the same root.
+        // An upload of the same content has the same root.
         assert_eq!(bucket.ingest(&chunks.concat()[..]).unwrap().data_root, root);
     }
 }
@@ -194,20 +194,20 @@ fn i1_trees_that_cannot_be_proven_are_refused_when_their_first_wrong_node_arrive
     );
     let error = bucket.put_node(ab, b, a).unwrap_err();
     assert!(matches!(error, IngestError::HashMismatch { .. }));
-    // An empty chunk after a full one: fixed cutting would not leave it.
+    // An empty chunk after a full one: cutting at a fixed length never leaves one.
     let empty = profile.chunk(b"");
     assert_eq!(fixture.records(), before);
     bucket.put_chunk(empty, b"").unwrap();
     let before = fixture.records();
     assert_eq!(refused(a, empty), ShapeError::EmptyChunk);
-    // Zero is padding on the right; on the left it is nothing at all.
+    // A zero hash is padding on the right only.
     let zero = H256::zero();
     let error = bucket
         .put_node(profile.node(&zero, &a), zero, a)
         .unwrap_err();
     assert!(matches!(error, IngestError::MissingChild { child, .. } if child == zero));
     assert_eq!(fixture.records(), before);
-    // Nothing but padding needs no storing.
+    // A node of padding only is not stored.
     let one = padding(profile, 1);
     assert!(!bucket.put_node(padding(profile, 2), one, one).unwrap());
     assert_eq!(fixture.records(), before);
@@ -217,7 +217,7 @@ fn i1_trees_that_cannot_be_proven_are_refused_when_their_first_wrong_node_arrive
     ));
 }
 
-/// Under the plain profile, 64 bytes of two hashes are a chunk and a node at once.
+/// Under the plain profile, the 64 bytes of two hashes are a chunk and a node at once.
 #[test]
 fn i1_a_chunk_that_looks_like_a_node_is_committed_as_what_its_size_says() {
     let fixture = Fixture::of_profile(HashingProfile::Plain);
@@ -241,22 +241,22 @@ fn i1_a_chunk_that_looks_like_a_node_is_committed_as_what_its_size_says() {
     assert_eq!(view.answer(at(0, 0)).unwrap().chunk_data, as_chunk);
     assert_eq!(view.answer(at(1, 0)).unwrap().chunk_data, chunks[0]);
     assert_eq!(view.answer(at(1, 1)).unwrap().chunk_data, chunks[1]);
-    // Both as the left child of a padded parent.
+    // Either reading as the left child of a padded parent.
     let above = profile.node(&node, &padding(profile, 1));
     assert!(bucket.put_node(above, node, padding(profile, 1)).unwrap());
-    let beside = profile.node(&node, &H256::zero());
-    assert!(bucket.put_node(beside, node, H256::zero()).unwrap());
+    let padded = profile.node(&node, &H256::zero());
+    assert!(bucket.put_node(padded, node, H256::zero()).unwrap());
 }
 
 #[test]
 fn a_full_quota_refuses_an_upload_whole_and_says_how_much_is_missing() {
-    // For two chunks and a leaf.
+    // Room for two chunks and a leaf.
     let chunks_only = 2 * (CHUNK_BYTES as u64 + CHUNK_RECORDS);
     let max = chunks_only + LEAF_RECORD + TREE_RECORDS;
     let fixture = quota(max);
     let kept = fixture.ingest(&vec![1; CHUNK_BYTES]);
     let before = fixture.records();
-    // The first chunk is there already, the second fits, the third does not.
+    // The first chunk is stored already, the second fits, the third does not.
     let chunks = [vec![1; CHUNK_BYTES], vec![2; CHUNK_BYTES], vec![3; 1]];
     let error = fixture.bucket().ingest(&chunks.concat()[..]).unwrap_err();
     let quota = match error {
@@ -310,7 +310,7 @@ fn an_upload_whose_source_fails_is_taken_back() {
     }
 }
 
-/// A source that waits, in the middle of an upload, until it is told to fail or to end.
+/// A source that waits in the middle of an upload for a message to fail or to end.
 struct Halting {
     rest: Vec<u8>,
     reached: Option<std::sync::mpsc::Sender<()>>,
@@ -349,8 +349,8 @@ fn a_failing_upload_takes_nothing_from_another_of_the_same_content() {
     std::thread::scope(|scope| {
         let failing = scope.spawn(|| bucket.ingest(halting));
         has_reached.recv().unwrap();
-        // The second chunk may still be on its way in; the first is there, and
-        // is nobody's to build on yet.
+        // The second chunk may not be stored yet. The first is stored, but claimed by the
+        // unfinished upload.
         let shared = bucket.ingest(&content[..]).unwrap();
         let sent = HashingProfile::Plain.chunk(&chunks[0]);
         bucket.put_chunk(sent, &chunks[0]).unwrap();

@@ -1,4 +1,4 @@
-//! Failures: of writes, of what is on disk, and of what is opened.
+//! Failed writes, damaged records, and folders that cannot be opened.
 
 use super::*;
 use crate::error::OpenError;
@@ -8,7 +8,7 @@ fn open(fixture: &Fixture, access: Access) -> Result<Bucket, OpenError> {
     Bucket::open(&fixture.path(), access, &Shared::default())
 }
 
-/// Changes records behind the bucket's back, with it closed.
+/// Closes the bucket and changes its records.
 fn tamper(fixture: &mut Fixture, change: impl FnOnce(&mut crate::engine::Batch<'_>)) {
     fixture.bucket = None;
     let engine = Engine::open(
@@ -35,7 +35,7 @@ fn i9_after_a_failed_write_nothing_more_is_accepted_until_a_reopen_has_looked() 
         .commit(&new, Durability::Synced)
         .unwrap_err();
     assert!(matches!(first, CommitError::Engine(_)), "{first}");
-    // The disk is well again, and still nobody knows what is on it.
+    // Writes would succeed again, but the state on disk is unknown.
     probe.heal();
     let again = fixture
         .bucket()
@@ -56,7 +56,7 @@ fn i9_after_a_failed_write_nothing_more_is_accepted_until_a_reopen_has_looked() 
     );
     fixture.bucket().commit_signed(&[], &signer()).unwrap_err();
     fixture.bucket().sync().unwrap_err();
-    // What was committed can be proven meanwhile.
+    // Committed leaves can still be proven.
     fixture
         .bucket()
         .view(At::Newest)
@@ -129,7 +129,7 @@ fn i11_state_peaks_leaves_and_root_that_disagree_are_not_opened() {
         batch.delete(Family::Content, layout::USAGE_KEY)
     });
 
-    // The state of another time, whole in itself.
+    // An older state, consistent in itself.
     let mut fixture = fresh();
     let state = fixture
         .bucket()
@@ -167,7 +167,7 @@ fn a_format_that_is_not_known_is_refused_by_its_number() {
 fn i11_i12_a_lost_or_changed_node_is_an_error_and_never_a_shorter_proof() {
     let mut fixture = Fixture::of_profile(HashingProfile::Plain);
     fixture.commit(8);
-    // The parent of leaves 0 and 1 stands at 2, leaf 2 at 3.
+    // Position 2 is the parent of leaves 0 and 1, position 3 is leaf 2.
     let node = |position| layout::node_key(Sequence(0), Position(position));
     tamper(&mut fixture, |batch| {
         batch.delete(Family::Tree, node(2));
@@ -211,7 +211,7 @@ fn i11_i12_a_lost_or_changed_node_is_an_error_and_never_a_shorter_proof() {
     );
 }
 
-/// Peaks and root agree here, so that nothing but the proof's own check can tell.
+/// Peaks and root agree here, so that only the check of the proof finds the damage.
 #[test]
 fn i12_a_proof_through_a_changed_node_or_of_a_changed_leaf_never_leaves() {
     let mut fixture = Fixture::of_profile(HashingProfile::Plain);
@@ -305,7 +305,7 @@ fn fsck_rebuilds_every_signed_root_from_the_bytes_of_the_chunks() {
                 .sum::<u64>()
         );
 
-        // More content than is accounted for.
+        // A chunk that the usage does not count.
         let key = layout::chunk_length_key(&H256::repeat_byte(3));
         tamper(&mut fixture, |batch| {
             batch.put(Family::Content, key, &[0, 0, 0, 1])
@@ -320,7 +320,7 @@ fn fsck_rebuilds_every_signed_root_from_the_bytes_of_the_chunks() {
         assert_eq!(places, ["chunk", "usage"]);
         tamper(&mut fixture, |batch| batch.delete(Family::Content, key));
 
-        // A promise that was never made good.
+        // A signed root that no stored tree has.
         let root = H256::repeat_byte(9);
         let key = layout::promise_key(&root, Sequence(0));
         let value = layout::PromiseValue {
@@ -417,7 +417,7 @@ fn a_bucket_that_was_not_finished_being_made_is_made_anew() {
     );
 }
 
-/// Bytes that the file system holds for a folder, as `du` counts them.
+/// Bytes that the file system allocates for a folder, as `du` counts them.
 fn allocated(path: &std::path::Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let own = std::fs::metadata(path).unwrap().blocks() * 512;

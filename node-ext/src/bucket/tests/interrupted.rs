@@ -1,5 +1,5 @@
-//! What is cut short: uploads in the middle, taking one back in the middle,
-//! and logs, by a loss of power or by damage.
+//! Interruptions: of uploads, of the removal of failed uploads, and of logs, by a power
+//! loss or by damage.
 
 use super::*;
 use crate::error::OpenError;
@@ -7,7 +7,7 @@ use crate::fsck::fsck;
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
-/// A source that does something at its end, and then fails.
+/// A source that runs a function at its end, and then fails.
 struct Then<F: FnMut()> {
     bytes: Cursor<Vec<u8>>,
     then: F,
@@ -37,7 +37,7 @@ fn wait_for_nodes(bucket: &Bucket, number: u64) {
 
 #[test]
 fn i1_taking_an_upload_back_may_end_anywhere_and_leaves_no_node_without_its_children() {
-    // In the second, the first chunk comes again after a node over it arose.
+    // In the second content, the first chunk repeats after a node above it is stored.
     for chunks in [vec![1, 2], vec![1, 2, 1, 3]] {
         let nodes = chunks.len() as u64 - 1;
         for writes in 0..9 {
@@ -60,7 +60,7 @@ fn i1_taking_an_upload_back_may_end_anywhere_and_leaves_no_node_without_its_chil
                 "after {writes} writes: {:?}",
                 report.findings
             );
-            // The same again is whole.
+            // The same content, uploaded again, is complete.
             let leaf = fixture.ingest(&content);
             fixture
                 .bucket()
@@ -129,12 +129,12 @@ fn content_that_was_not_logged_is_durable_before_a_leaf_refers_to_it() {
         (0..30).flat_map(chunk).collect(),
         fixture.folder.path().join("killed"),
     );
-    // While an upload goes on without a log, a small one ends and is committed.
+    // While a large upload is not logged, a small one ends and is committed.
     let then = || {
         wait_for_nodes(bucket, 26);
         let small = fixture.ingest(b"small");
         bucket.commit(&[small], Durability::Synced).unwrap();
-        // The files as they are now are what a kill would leave.
+        // A kill would leave the files as they are now.
         copy_folder(bucket.path(), &killed);
     };
     bucket
@@ -168,7 +168,7 @@ pub(super) fn log_of(path: &std::path::Path) -> PathBuf {
     files.into_iter().find(is_log).unwrap()
 }
 
-/// Five signed leaves in a log that was never written out, the bucket closed.
+/// A closed bucket with five signed leaves in a log that was never flushed.
 fn signed_in_the_log() -> (Fixture, PathBuf) {
     let mut fixture = Fixture::of_profile(HashingProfile::Plain);
     for _ in 0..5 {
@@ -199,7 +199,7 @@ fn i11_a_log_that_is_damaged_before_its_end_is_not_passed_over() {
         damaged,
         "the log is left as it was"
     );
-    // Mended, all of it is there.
+    // With its bytes restored, the log has all leaves.
     std::fs::write(&log, &whole).unwrap();
     fixture.reopen();
     fixture.check_newest();
@@ -224,11 +224,11 @@ fn a_log_that_was_cut_in_its_last_record_loses_that_record_alone() {
     let (fixture, log) = signed_in_the_log();
     let bytes = std::fs::read(&log).unwrap();
     std::fs::write(&log, &bytes[..bytes.len() - 40]).unwrap();
-    // The journal is written after the log, so a log that has less has lost it.
+    // The journal is written after the log, so a log with less has lost records.
     let open = || Bucket::open(&fixture.path(), Access::ReadWrite, &Shared::default());
     let refused = open().unwrap_err().to_string();
     assert!(refused.contains("the newest writes are gone"), "{refused}");
-    // Where the loss of power took the journal's end as well, nobody can tell.
+    // If the journal has lost its end too, the loss cannot be noticed.
     std::fs::remove_file(fixture.path().join(crate::engine::JOURNAL_FILE)).unwrap();
     assert_eq!(open().unwrap().commitment(), fixture.replayed(4));
 }
@@ -333,8 +333,8 @@ fn i1_no_content_changes_while_a_bucket_copies_itself() {
         copying.join().unwrap().unwrap();
         is_held
     });
-    // Otherwise, in one of some hundred copies, a leaf comes with the log whose
-    // content was written without one, after the files were listed.
+    // Otherwise, about one in a hundred copies has a leaf in its log whose content was
+    // written unlogged after the files were listed.
     assert!(is_held, "an upload could go on");
     assert!(bucket.content.try_lock().is_some());
 }

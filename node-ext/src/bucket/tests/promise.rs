@@ -1,9 +1,9 @@
-//! Promising what the current tree has had, without a new leaf.
+//! Recording commitments as signed, without a new leaf.
 
 use super::*;
 use crate::error::PromiseError;
 
-/// What a process leaves that ends at this moment.
+/// The bucket as a process killed now would leave it.
 fn killed(fixture: &Fixture) -> (TempDir, Bucket) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
@@ -22,7 +22,7 @@ fn killed(fixture: &Fixture) -> (TempDir, Bucket) {
 fn i4_what_is_promised_at_an_older_leaf_count_is_durable_and_proven_after_a_kill() {
     for profile in PROFILES {
         let mut fixture = Fixture::of_profile(profile);
-        // Leaves that were never synced by themselves.
+        // Leaves that no sync of their own has made durable.
         fixture.commit(6);
         let (older, newest) = (fixture.replayed(5), fixture.replayed(6));
         let (writes, synced) = fixture.bucket().engine.probe.counts();
@@ -74,7 +74,7 @@ fn what_the_tree_has_not_had_is_not_promised() {
     };
     assert!(matches!(refused(empty), PromiseError::Empty { .. }));
     assert_eq!(bucket.promises().unwrap().count(), 0);
-    // A tree that was pruned may be released at any time.
+    // A retired tree may be released at any time.
     bucket.prune(Sequence(1), None).unwrap();
     assert!(matches!(refused(held), PromiseError::OtherTree { .. }));
     assert_eq!(bucket.promises().unwrap().count(), 0);

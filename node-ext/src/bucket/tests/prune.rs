@@ -1,5 +1,5 @@
-//! Pruning and releasing: what was signed stays provable until it is released,
-//! and what is left is what a plain model of the bucket's history has.
+//! Prunes and releases, compared with a model of the bucket's history. Signed roots stay
+//! provable until their release.
 
 use super::*;
 use crate::error::{OpenError, PruneError, ReleaseError};
@@ -18,15 +18,15 @@ mod history;
 mod racing;
 mod trees;
 
-/// A bucket with all that was ever committed to it and signed.
+/// A bucket with the history of its commits and signatures.
 struct Chronicle {
     fixture: Fixture,
-    /// Full chunks of each leaf's content by their filling, and a short last one.
+    /// The content of each leaf, by the fill bytes of its chunks; the last one is short.
     contents: Vec<Vec<u8>>,
-    /// The trees that can be proven from by their start, with their leaf counts.
+    /// The leaf counts of the trees that can be proven, by start.
     trees: BTreeMap<u64, u64>,
     current: u64,
-    /// Leaves before this one were released: what is stored since is not theirs.
+    /// Leaves before this one were released, with their content.
     released_to: u64,
     signed: Vec<Commitment>,
     /// Chunks and nodes that should be stored.
@@ -40,7 +40,7 @@ enum Stored {
     Node(H256),
 }
 
-/// Content by the filling of its chunks, of which the last is short.
+/// Content by the fill bytes of its chunks, of which the last is short.
 fn bytes_of(content: &[u8]) -> Vec<u8> {
     let (last, full) = content.split_last().unwrap();
     let mut bytes: Vec<u8> = full
@@ -51,7 +51,7 @@ fn bytes_of(content: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The tree of content: what it stores, and its interior nodes.
+/// The tree of content: its chunks and nodes, and the interior nodes in full.
 fn tree_of(profile: HashingProfile, content: &[u8]) -> (BTreeSet<Stored>, Vec<InteriorNode>) {
     let (mut stored, mut nodes) = (BTreeSet::new(), vec![]);
     let mut builder = TreeBuilder::new(profile);
@@ -93,7 +93,7 @@ impl Chronicle {
         self.contents.len() as u64
     }
 
-    /// The commitment to the first leaves of a tree, by replay of them.
+    /// The commitment to the first leaves of a tree, by replaying them.
     fn replayed(&self, tree: u64, leaves: u64) -> Commitment {
         let mut frontier = Frontier::empty(self.profile());
         for leaf in &self.fixture.leaves[tree as usize..(tree + leaves) as usize] {
@@ -162,7 +162,7 @@ impl Chronicle {
         self.signed.retain(|signed| signed.start_seq.0 != tree);
     }
 
-    /// The content that a release of a tree should leave.
+    /// Updates the model by a release of a tree.
     fn note_released(&mut self, tree: u64) {
         self.forget_tree(tree);
         let first_kept = *self.trees.keys().next().unwrap() as usize;
@@ -175,7 +175,7 @@ impl Chronicle {
         let dropped = reached(&self.contents[self.released_to as usize..first_kept]);
         let mut needed = reached(&self.contents[first_kept..]);
         self.released_to = first_kept as u64;
-        // Of uploads that were not committed, what has a node that nobody drops.
+        // Uncommitted uploads keep the content under nodes that are not removed.
         for (hash, node) in self.bucket().each_node().unwrap().map(Result::unwrap) {
             if !dropped.contains(&Stored::Node(hash)) {
                 self.add_all_under(node.unwrap(), &mut needed);
@@ -211,7 +211,7 @@ impl Chronicle {
         released
     }
 
-    /// Everything that can be seen of the bucket is as the history has it.
+    /// Compares the bucket with the model.
     fn check(&self) {
         self.check_proofs();
         let mut found = BTreeSet::new();
@@ -236,7 +236,7 @@ impl Chronicle {
         assert!(report.is_clean(), "{:?}", report.findings);
     }
 
-    /// All that was signed and not released is proven, and what is current.
+    /// Checks that all signed roots that are not released are proven, and the newest state.
     fn check_proofs(&self) {
         let bucket = self.bucket();
         let leaves = self.end() - self.current;
@@ -290,8 +290,7 @@ fn admin() -> sr25519::Pair {
     sr25519::Pair::from_seed(&[7; 32])
 }
 
-/// An admin's signature over the deletion of what is before a tree's start, when
-/// the tree is as it says.
+/// An admin's signed deletion of the leaves before the start of the tree `new`.
 fn authorised(new: Commitment) -> Authorisation {
     let commitment = Commitment::deletion(new.mmr_root, new.start_seq);
     let payload = CommitmentPayload::new(BucketId(7), commitment).encode();

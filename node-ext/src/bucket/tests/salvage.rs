@@ -1,11 +1,11 @@
-//! Salvaging a bucket: it is kept as it was, goes back to nothing that it has left
-//! behind, and drops nothing that somebody was promised.
+//! Salvage of a bucket: the original is backed up, no earlier state comes back, and no
+//! signed leaf is dropped.
 
 use super::interrupted::log_of;
 use super::*;
 use crate::fsck::fsck;
 
-/// A bucket in a base path, where it can be salvaged.
+/// A bucket in a base path, which a salvage needs.
 fn in_a_base_path() -> (tempfile::TempDir, crate::BasePath, Bucket, Shared) {
     let folder = tempfile::tempdir().unwrap();
     let base = crate::BasePath::create(folder.path()).unwrap();
@@ -33,7 +33,7 @@ fn a_salvaged_bucket_is_kept_as_it_was_beside_what_is_left_of_it() {
     bytes[middle] ^= 0xff;
     std::fs::write(&log, &bytes).unwrap();
     base.open_bucket(BucketId(9), &shared).unwrap_err();
-    // What is behind the damage is in the journal, if there is one.
+    // The journal, if there is one, has the records after the damage.
     let copy = folder.path().join("copy");
     crate::aside::keep_aside(&path, "-copy").unwrap();
     std::fs::rename(folder.path().join("buckets/0000000000000009-copy"), &copy).unwrap();
@@ -47,11 +47,11 @@ fn a_salvaged_bucket_is_kept_as_it_was_beside_what_is_left_of_it() {
     assert_eq!(
         base.buckets().unwrap(),
         [BucketId(9)],
-        "what is aside is no bucket"
+        "a backup is not a bucket"
     );
 }
 
-/// Stores content of some bytes, and gives the leaf that it becomes.
+/// Stores content, and returns its leaf.
 fn put(bucket: &Bucket, content: &[u8]) -> NewLeaf {
     let content = bucket.ingest(content).unwrap();
     NewLeaf {
@@ -60,7 +60,7 @@ fn put(bucket: &Bucket, content: &[u8]) -> NewLeaf {
     }
 }
 
-/// A chunk is gone, as where the log was torn.
+/// Removes a chunk, as a torn log would.
 fn lose(bucket: &Bucket, chunk: &[u8]) {
     let chunk = HashingProfile::Plain.chunk(chunk);
     let mut batch = bucket.engine.batch();
@@ -84,7 +84,7 @@ fn i1_a_salvage_drops_leaves_that_nobody_was_promised_and_whose_content_is_lost(
     assert_eq!(salvaged.commitment(), committed.commitment);
     let report = crate::fsck::fsck(&salvaged, |_| {}).unwrap();
     assert!(report.is_clean(), "{:?}", report.findings);
-    // What is left of the content does not pass for all of it.
+    // The rest of the content cannot be committed as a whole.
     let refused = salvaged.commit(&[lost], Durability::Synced).unwrap_err();
     assert!(
         matches!(refused, CommitError::UnknownDataRoot { .. }),
@@ -103,11 +103,11 @@ fn i2_what_the_journal_does_not_have_yet_is_not_taken_back_by_a_mend() {
         bucket.commit_signed(&signed, &signer()).unwrap();
         let journal = bucket.path().join(crate::engine::JOURNAL_FILE);
         let older = std::fs::read(&journal).unwrap();
-        // Not synced: it comes to the journal with the next one that is.
+        // Not synced: the journal gets it with the next synced write.
         let leaves = [put(&bucket, &[2; 10]), put(&bucket, &[3; 10])];
         let newest = bucket.commit(&leaves, Durability::Buffered).unwrap();
         if how == "repair" {
-            // Something for it to do.
+            // A defect for it to repair.
             let mut batch = bucket.engine.batch();
             batch.delete(Family::Tree, layout::node_key(Sequence(0), Position(1)));
             bucket.engine.write(batch, Durability::Synced).unwrap();
@@ -142,7 +142,7 @@ fn i10_a_salvage_keeps_leaves_that_were_promised_in_a_tree_that_is_retired() {
     ];
     let (_, signed) = bucket.commit_signed(&leaves, &signer()).unwrap();
     let pruned = bucket.prune(Sequence(1), None).unwrap();
-    // The content of one of them is lost; that of the one behind it is not.
+    // The content of one leaf is lost; that of the leaf after it is not.
     lose(&bucket, &large[..CHUNK_BYTES]);
     bucket.close().unwrap();
 

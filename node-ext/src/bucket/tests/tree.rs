@@ -1,4 +1,4 @@
-//! Commits, signatures and proofs, against the replay of all leaves.
+//! Commits, signatures and proofs, compared with a replay of all leaves.
 
 use super::*;
 use crate::error::IndicatesDamage;
@@ -101,14 +101,14 @@ fn from_memory_there_is_the_same_proof_or_none() {
         for at in states {
             check(&fixture, at, 17);
         }
-        // What was signed is looked for on disk, and there is no other state.
+        // Signed roots are looked up on disk, and other states do not exist.
         assert!(fixture.bucket().view_at_hand(At::Root(older)).is_none());
         let none = At::LeafCount(count(2_235));
         assert!(fixture.bucket().view_at_hand(none).is_none());
         assert!(proof(&fixture, At::Newest, 2_234).is_none());
 
-        // All of it on disk and nothing of it read: the nodes are not here until
-        // somebody has waited for them, and nothing is taken for damage.
+        // All of it is on disk and none of it read. Nodes are not cached until a blocking
+        // read, and their absence is not damage.
         fixture.bucket().flush().unwrap();
         fixture.reopen();
         let refused = fixture.bucket().view_at_hand(At::Newest).unwrap();
@@ -132,7 +132,7 @@ fn a_commit_reads_no_node_and_a_proof_makes_one_batched_read_at_every_size_to_40
         let before = bucket.read_counts();
         bucket.commit(&[leaf], Durability::Buffered).unwrap();
         let after = bucket.read_counts();
-        // Whether the content is here is one read; of nodes and leaves, none.
+        // The check of the content is one read; nodes and leaves need none.
         assert_eq!(after.single - before.single, 1, "{n} leaves");
         assert_eq!(after.batched, before.batched, "{n} leaves");
 
@@ -197,8 +197,8 @@ fn i3_a_commit_is_one_write_so_a_failed_one_changes_nothing_at_all() {
     fixture.check_newest();
 }
 
-/// A keystore's signature comes from `sp_keystore`, so what is seen here is
-/// that the one write before it was synced, and held the promise.
+/// The signature comes from `sp_keystore`, so this test can only see that the one write
+/// before it was synced and held the signed root.
 #[test]
 fn i4_the_write_before_a_signature_is_synced() {
     let fixture = Fixture::of_profile(HashingProfile::Plain);
@@ -236,7 +236,7 @@ fn i4_what_is_signed_is_durable_recorded_and_what_the_same_call_committed() {
             .collect();
         assert!(promised.contains(&committed.commitment));
     }
-    // Without leaves, the newest is signed; the record is there before the signature.
+    // Without leaves the newest state is signed, and recorded before that.
     fixture.commit(4);
     let failing = Signer::new(
         Arc::new(sp_keystore::testing::MemoryKeystore::new()),
@@ -279,7 +279,7 @@ fn an_empty_bucket_has_nothing_to_sign_since_that_would_authorise_a_deletion() {
     );
 }
 
-/// Those who wake late must not be taken for those whose writer has failed.
+/// A caller that wakes late must not be taken for one whose writer has failed.
 #[test]
 fn many_threads_that_commit_without_a_pause_leave_the_bucket_well() {
     let fixture = Fixture::of_profile(HashingProfile::Plain);
@@ -358,7 +358,7 @@ fn i5_i12_a_challenge_is_answered_at_the_root_that_it_names_and_checked_by_both_
         let old = old.payload.commitment;
         assert_ne!(old.mmr_root, fixture.bucket().commitment().mmr_root);
         let view = fixture.bucket().view(At::Root(old.mmr_root)).unwrap();
-        // Slots 0 to 2 have content, and on a padded size of 4, 5 means 1.
+        // Slots 0 to 2 have content. The tree has 4 slots, so index 5 means slot 1.
         for (chunk, slot) in [(0, 0), (1, 1), (2, 2), (5, 1), (u64::MAX - 1, 2)] {
             let answer = view.answer(at(0, chunk)).unwrap();
             assert_eq!((answer.slot, answer.commitment), (ChunkIndex(slot), old));

@@ -1,5 +1,5 @@
-//! What becomes of content: what is shared stays, the rest gives its bytes
-//! back, and what comes meanwhile is whole.
+//! The content of a release: shared content stays, other content frees its bytes, and
+//! concurrent uploads are complete.
 
 use super::*;
 use crate::bucket::release::sweep::Sweep;
@@ -62,7 +62,7 @@ fn whoever_follows_the_content_hears_of_what_goes() {
     assert_eq!(chronicle.bucket().take_changes(), vec![gone]);
 }
 
-/// A source that does something before its bytes are read.
+/// A source that runs a function before its bytes are read.
 struct First<'a, F: FnMut()>(Option<F>, &'a [u8]);
 
 impl<F: FnMut()> Read for First<'_, F> {
@@ -93,7 +93,7 @@ fn i1_nothing_is_released_under_an_upload_that_has_begun() {
     };
     let content = bytes_of(&[1, 2]);
     bucket.ingest(First(Some(try_release), &content)).unwrap();
-    // Also one that fails has ended.
+    // A failed upload has ended too.
     let panics = || panic!("a reader made by a test");
     let source = First(Some(panics), &content);
     let upload = std::panic::AssertUnwindSafe(|| drop(bucket.ingest(source)));
@@ -120,7 +120,7 @@ fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
                 bucket.ingest(found.chain(waits)).unwrap()
             }
         });
-        // Its reader is a chunk ahead of it; it has begun when it is counted.
+        // Its reader is a chunk ahead; the count shows that the upload has begun.
         let begun = || bucket.content.lock().uploads.under_way();
         while begun() == 0 {
             std::thread::yield_now();
@@ -129,7 +129,7 @@ fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
         while bucket.content.lock().uploads.before_release() == 0 {
             std::thread::yield_now();
         }
-        // One that begins afterwards, and outlasts the release.
+        // An upload that begins afterwards and outlasts the release.
         let (released, wait) = mpsc::channel();
         let late = scope.spawn({
             let content = &content;
@@ -210,8 +210,8 @@ fn i1_what_an_upload_found_stays_through_both_lists_of_a_release_that_was_interr
 
 const GOING: &[u8] = &[1, 2, 3, 4, 5];
 
-/// Something comes between the beginning of a sweep and its removals. What is
-/// stored then is what it needs, whole, and nothing else of what goes.
+/// Runs `comes` between the beginning of a sweep and its removals. Checks that afterwards
+/// exactly the content that must stay is stored.
 fn sweep_while(comes: impl FnOnce(&Bucket), stays: &[&[u8]], and: &[Stored]) {
     let profile = HashingProfile::Plain;
     let mut chronicle = Chronicle::new(profile);
@@ -272,7 +272,7 @@ fn i1_what_a_client_builds_on_while_content_is_released_stays_for_it() {
     sweep_while(put, &[], &[&chunks[..], &[Stored::Node(above)]].concat());
     let put = |bucket: &Bucket| {
         let found = bucket.put_chunk(one, &vec![1; CHUNK_BYTES]).unwrap();
-        assert!(!found, "it was here");
+        assert!(!found, "it was stored");
     };
     sweep_while(put, &[], &chunks[..1]);
 }
@@ -294,7 +294,7 @@ fn a_release_that_waits_for_a_commit_to_be_written_keeps_its_content() {
     chronicle.prune(1);
     let bucket = chronicle.bucket();
     std::thread::scope(|scope| {
-        // As a commit that has found its content, and is not written yet.
+        // Stands for a commit that has checked its content and is not written yet.
         let committing = bucket.committing.read();
         let (_, before) = (
             bucket.check_content(&leaf_of(GOING)).unwrap(),
@@ -304,7 +304,7 @@ fn a_release_that_waits_for_a_commit_to_be_written_keeps_its_content() {
         while bucket.committing.try_read().is_some() {
             std::thread::yield_now();
         }
-        assert_eq!(bucket.usage(), before, "nothing goes before it is written");
+        assert_eq!(bucket.usage(), before, "nothing goes before the write");
         let request = crate::bucket::queue::Request {
             leaves: vec![leaf_of(GOING)],
             durability: Durability::Buffered,

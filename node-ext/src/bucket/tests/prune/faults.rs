@@ -1,9 +1,9 @@
-//! Writes that fail, at every step.
+//! Failed writes at every step of a prune and of a release.
 
 use super::*;
 
-/// A bucket with content that is shared in every way: by leaves that stay, by
-/// leaves that go, and by an upload that nobody has committed.
+/// A bucket with content shared by remaining leaves, removed leaves and an uncommitted
+/// upload.
 fn shared_history(profile: HashingProfile) -> Chronicle {
     let mut chronicle = Chronicle::new(profile);
     chronicle.sign_each(&[
@@ -52,11 +52,11 @@ fn i9_i10_a_prune_whose_writes_fail_leaves_the_old_tree_or_the_new_one_and_the_n
     assert!(failed >= 2, "nodes first, then the switch: {failed}");
 }
 
-/// Compares all records but for the moments of signing and letting go.
+/// Compares all records, without the times of signing and of release.
 fn without_times(chronicle: &mut Chronicle, expected: &[crate::engine::Entry], writes: u64) {
     let timeless = |entries: &[crate::engine::Entry]| -> Vec<crate::engine::Entry> {
         let mut entries = entries.to_vec();
-        // How many writes there were is another number where some have failed.
+        // The number of writes differs when some have failed.
         entries.retain(|(key, _)| **key != *layout::JOURNAL_KEY);
         for (key, value) in &mut entries {
             let is_timed = [layout::PROMISES, layout::TOMBSTONES]
@@ -98,8 +98,8 @@ fn i10_what_an_unfinished_prune_left_is_what_the_next_one_writes() {
     assert!(left.iter().all(|node| whole.contains(node)));
     chronicle.check();
 
-    // What is left of one that is not tried again goes with the next release,
-    // whether the current tree starts after it or before.
+    // The next release removes the nodes of a prune that is not tried again, whether the
+    // current tree starts after it or before.
     for other in [1, 3] {
         let mut chronicle = shared_history(HashingProfile::Plain);
         chronicle.bucket().engine.probe.fail_after(1);
@@ -150,12 +150,12 @@ fn i1_i9_i10_a_release_whose_writes_fail_is_completed_by_the_next_one() {
             chronicle.check();
             without_times(&mut chronicle, &expected, writes);
         }
-        assert!(failed > 20, "every step has writes of its own: {failed}");
+        assert!(failed > 20, "every step writes: {failed}");
     }
 }
 
-/// Half a release: what is not being released is proven, and what is stored is
-/// whole and counted.
+/// Checks a bucket with an interrupted release: other trees are proven, and the stored
+/// content is complete and counted.
 fn check_interrupted(chronicle: &mut Chronicle, writes: u64) {
     let retired = chronicle.bucket().retired().unwrap();
     let releasing = retired.iter().any(|tree| tree.releasing);
@@ -187,8 +187,8 @@ fn a_release_that_was_interrupted_may_be_followed_by_anything() {
             break;
         }
         chronicle.fixture.reopen();
-        // The same content comes again, another tree is retired and released,
-        // and only then does somebody think of the first.
+        // The same content is uploaded again, and another tree is retired and released
+        // before the first release is completed.
         chronicle.sign_each(&[&[1, 2, 3, 4, 9], &[1, 2]]);
         chronicle.prune(3);
         chronicle.bucket().release(Sequence(2)).unwrap();

@@ -1,4 +1,4 @@
-//! Any history, against the model.
+//! Random histories, compared with the model.
 
 use super::*;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ enum Step {
         signed: bool,
     },
     Upload(Vec<u8>),
-    /// To a place between the start and the end.
+    /// Prunes to a sequence between the start and the end.
     Prune(proptest::sample::Index),
     Release(proptest::sample::Index),
     Reopen,

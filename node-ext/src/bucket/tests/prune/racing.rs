@@ -3,7 +3,7 @@
 use super::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends the loops of other threads, however the test ends.
+/// Ends the loops of other threads when the test ends, also by a panic.
 struct Ends<'a>(&'a AtomicBool);
 
 impl Drop for Ends<'_> {
@@ -34,8 +34,7 @@ fn commits_that_race_a_prune_are_in_the_old_tree_or_in_the_new_one_and_none_is_l
             })
             .collect();
         for round in 1..=20u64 {
-            // Once there is something before it to drop, which the last prune may
-            // have left nothing of.
+            // Wait for a leaf to drop: the last prune may have left none.
             let before = loop {
                 let tip = bucket.tip();
                 let before = Sequence(tip.end().0 - round % 7);
@@ -53,7 +52,7 @@ fn commits_that_race_a_prune_are_in_the_old_tree_or_in_the_new_one_and_none_is_l
             .flat_map(|thread| thread.join().unwrap())
             .collect()
     });
-    // Each has a sequence of its own, and together they have all.
+    // The leaves have distinct sequences, without a gap.
     let sequence = |made: &Committed| {
         let tree = made.commitment.start_seq;
         tree.of_leaf(made.first_leaf).unwrap().0
@@ -61,7 +60,7 @@ fn commits_that_race_a_prune_are_in_the_old_tree_or_in_the_new_one_and_none_is_l
     made.sort_by_key(sequence);
     let sequences: Vec<_> = made.iter().map(sequence).collect();
     assert_eq!(sequences, (1..bucket.tip().end().0).collect::<Vec<_>>());
-    // And the commitment of its tree as it was.
+    // Each got the commitment of its tree at its leaf count.
     let mut frontier = Frontier::empty(HashingProfile::Plain);
     let mut tree = Sequence(0);
     let leaf_at = |sequence: u64| MmrLeaf {
@@ -92,8 +91,8 @@ fn an_admins_signature_stands_whatever_is_committed_meanwhile() {
     let leaf = fixture.ingest(b"the same each time");
     bucket.commit(&[leaf; 40], Durability::Buffered).unwrap();
     let signed = bucket.pruned(Sequence(20)).unwrap();
-    // Holding the queue back here holds the prune back too, once it has checked
-    // what was signed.
+    // Blocking commits here also blocks the prune, after it has checked the
+    // signature.
     let pruned = std::thread::scope(|scope| {
         let committing = bucket.committing.read();
         let before = bucket.engine.probe.counts().0;
@@ -135,7 +134,7 @@ fn an_admins_signature_stands_whatever_is_committed_meanwhile() {
     assert!(fsck(bucket, |_| {}).unwrap().is_clean());
 }
 
-/// Whether somebody waits to hold commits back.
+/// Returns whether a prune waits to block commits.
 fn is_waited_for(bucket: &Bucket) -> bool {
     bucket.committing.try_read().is_none()
 }
@@ -165,7 +164,7 @@ fn i1_uploads_and_commits_that_race_releases_are_whole() {
                     };
                     match bucket.commit_signed(&[leaf], &signer()) {
                         Ok(_) => {}
-                        // It went with a leaf that had the same.
+                        // It was removed with a leaf of the same content.
                         Err(CommitError::UnknownDataRoot { .. }) => {}
                         Err(error) => panic!("{error}"),
                     }
@@ -178,7 +177,7 @@ fn i1_uploads_and_commits_that_race_releases_are_whole() {
             }
             let tree = bucket.tip().tree;
             bucket.prune(bucket.tip().end(), None).unwrap();
-            // However many uploads follow one another.
+            // Uploads that follow one another without a pause do not delay it.
             bucket.release(tree).unwrap();
         }
         drop(ends);

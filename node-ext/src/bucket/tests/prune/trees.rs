@@ -1,5 +1,5 @@
-//! Trees that come and go: what each proves, what a prune asks for, and what a
-//! bucket says of those that it has ended.
+//! Trees of a bucket: their proofs, the conditions of a prune, and the records of retired
+//! trees.
 
 use super::*;
 
@@ -54,7 +54,7 @@ fn a_tree_that_is_pruned_to_its_end_is_empty_signs_nothing_and_goes_on_with_its_
     chronicle.sign_each(&[&[4]]);
     assert_eq!(chronicle.bucket().total_size(), 20);
     chronicle.check();
-    // The leaf that an empty tree goes on from is gone with its tree.
+    // The leaf whose sizes an empty tree continues was removed with its tree.
     chronicle.prune(4);
     chronicle.release(0);
     chronicle.release(3);
@@ -91,7 +91,7 @@ fn the_admins_signed_deletion_is_kept_with_the_tree_that_it_ended() {
     let new_root = signed.mmr_root;
     let authorised = authorised(signed);
     let deletion = authorised.deletion.clone();
-    // Leaves that were committed since are in the new tree as well.
+    // Leaves committed since are in the new tree too.
     chronicle.sign_each(&[&[8], &[9]]);
     let pruned = chronicle
         .bucket()
@@ -99,7 +99,7 @@ fn the_admins_signed_deletion_is_kept_with_the_tree_that_it_ended() {
         .unwrap();
     chronicle.note_pruned(2);
     assert_eq!(pruned.commitment, chronicle.replayed(2, 3));
-    // More leaves come, and what the admin signed is still what was then.
+    // With more leaves, the admin's signature is still over the earlier root.
     chronicle.sign_each(&[&[4]]);
     chronicle.fixture.reopen();
     let retired = chronicle.bucket().retired().unwrap();
@@ -167,7 +167,7 @@ fn a_prune_that_nobody_may_make_changes_nothing() {
         };
         assert_eq!(new_root, right.mmr_root);
     }
-    // Over another moment of the tree than it says, and over one that never was.
+    // Signatures over another state than the leaf count names, and over one that never was.
     for leaf_count in [0, 5, 7] {
         let wrong = Authorisation {
             leaf_count: count(leaf_count),
@@ -213,7 +213,7 @@ fn a_prune_that_nobody_may_make_changes_nothing() {
         refused,
         ReleaseError::Unusable(Unusable::ReadOnly { .. })
     ));
-    // What would come of it can be asked all the same.
+    // The resulting tree can be computed all the same.
     read_only.pruned(Sequence(3)).unwrap();
 }
 
