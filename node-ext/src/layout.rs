@@ -1,5 +1,5 @@
-//! Every name, key and value on disk, built and parsed side by side.
-//! `docs/format.md` describes the same bytes for those who read them elsewhere.
+//! All names, keys and values on disk, each with its builder and its parser.
+//! `docs/format.md` describes the same bytes for other implementations.
 //!
 //! Numbers in keys are `u64`, big-endian, so that keys sort as numbers do.
 
@@ -24,8 +24,8 @@ use cairn_primitives::mmr;
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, Position, Sequence};
 use codec::{Compact, Decode, Encode, Input};
 
-/// The version of what this file describes. A bucket of another version is
-/// refused, never guessed at.
+/// The format version that this file describes. A bucket of any other version is
+/// rejected.
 pub(crate) const FORMAT_VERSION: u32 = 1;
 
 /// The column family of leaves, nodes, signed roots and the state.
@@ -41,48 +41,48 @@ pub(crate) const INDEX_DIR: &str = "index";
 pub(crate) const TRASH_DIR: &str = "trash";
 /// The folder of the provider's keys within the base path.
 pub(crate) const KEYSTORE_DIR: &str = "keystore";
-/// The folder within the base path that says how far scrubs have come.
+/// The folder within the base path for the positions of scrubs.
 pub(crate) const SCRUB_DIR: &str = "scrub";
-/// In [`SCRUB_DIR`]: how far the round through all buckets has come.
+/// The file in [`SCRUB_DIR`] for the progress of the pass over all buckets.
 pub(crate) const SCRUB_ROUND_FILE: &str = "round";
-/// The file within the base path that says which chain it belongs to.
+/// The file within the base path that names the chain it belongs to.
 pub(crate) const CHAIN_FILE: &str = "chain";
-/// The file within the base path, and within [`INDEX_DIR`], that says when it was created
-/// itself, by which a copy is told.
+/// The file within the base path, and within [`INDEX_DIR`], that holds its own creation
+/// time. A copy of it has another creation time, which reveals a copied folder.
 pub(crate) const LOCATION_FILE: &str = "location";
-/// The folder within the base path that says what was signed and let go.
+/// The folder within the base path for the tombstones of signed roots.
 pub(crate) const TOMBSTONES_DIR: &str = "tombstones";
-/// The file whose lock says that a process works on the base path.
+/// The file within the base path that the process using it has locked.
 pub(crate) const LOCK_FILE: &str = "LOCK";
 
-/// Where a bucket's state is, in [`TREE_FAMILY`].
+/// Key of the bucket's state, in [`TREE_FAMILY`].
 pub(crate) const STATE_KEY: &[u8] = b"s";
-/// The number of the last write that a bucket's journal has, in [`TREE_FAMILY`]:
+/// Key of the number of the last write in a bucket's journal, in [`TREE_FAMILY`]:
 /// `u64`, big-endian.
 pub(crate) const JOURNAL_KEY: &[u8] = b"j";
-/// Chunks of fewer bytes are in tables, and larger ones in blob files.
+/// Chunks shorter than this, in bytes, are in tables; longer ones are in blob files.
 pub(crate) const SMALL_CHUNK: usize = 1 << 10;
-/// Where a bucket's usage is, in [`CONTENT_FAMILY`].
+/// Key of the bucket's usage, in [`CONTENT_FAMILY`].
 pub(crate) const USAGE_KEY: &[u8] = b"u";
 
-/// The name of a bucket's folder: its id in 16 hex digits.
+/// Returns the name of a bucket's folder: its id in 16 hex digits.
 pub(crate) fn bucket_dir_name(id: BucketId) -> String {
     format!("{:016x}", id.0)
 }
 
-/// The bucket that a folder is named for; `None` for any other name.
+/// Parses the name of a bucket's folder; `None` for any other name.
 pub(crate) fn parse_bucket_dir_name(name: &str) -> Option<BucketId> {
     let id = u64::from_str_radix(name, 16).map(BucketId).ok()?;
     (bucket_dir_name(id) == name).then_some(id)
 }
 
-/// The name of a deleted bucket's folder; the nonce tells it from others that
-/// were deleted under the same id.
+/// Returns the name of a deleted bucket's folder. The nonce distinguishes it from
+/// others that were deleted under the same id.
 pub(crate) fn trash_dir_name(id: BucketId, nonce: u32) -> String {
     format!("{}-{nonce:08x}", bucket_dir_name(id))
 }
 
-/// The bucket and nonce that a folder in the trash is named for.
+/// Parses the name of a folder in the trash.
 pub(crate) fn parse_trash_dir_name(name: &str) -> Option<(BucketId, u32)> {
     let (id, nonce) = name.split_once('-')?;
     let id = parse_bucket_dir_name(id)?;
@@ -90,20 +90,20 @@ pub(crate) fn parse_trash_dir_name(name: &str) -> Option<(BucketId, u32)> {
     (trash_dir_name(id, nonce) == name).then_some((id, nonce))
 }
 
-/// What the folder of a bucket that is being made ends with.
+/// Suffix of the folder of a bucket that is being created.
 pub(crate) const CREATING: &str = ".creating";
-/// What the folder of a bucket that is being brought in ends with.
+/// Suffix of the folder of a bucket that is being imported.
 pub(crate) const IMPORTING: &str = ".importing";
-/// A bucket on its way in of which it is not known which it is.
+/// Name for an imported bucket while its id is unknown.
 pub(crate) const UNNAMED: &str = "unnamed";
-/// What the folder of a bucket that is being copied out ends with.
+/// Suffix of the folder of a bucket that is being exported.
 pub(crate) const EXPORTING: &str = ".exporting";
 
-/// What the copy of a bucket's folder ends with whose files are being repaired.
+/// Suffix of the working copy of a bucket's folder during a repair.
 pub(crate) const REPAIRING: &str = ".repairing";
 
-/// Whether something in the folder of buckets is of nobody's once the process
-/// that was at it has ended.
+/// Returns whether an entry in the folder of buckets is unfinished work, which is
+/// useless once its process has ended.
 pub(crate) fn is_unfinished(name: &str) -> bool {
     let of_bucket = [CREATING, IMPORTING, EXPORTING, REPAIRING]
         .iter()
@@ -118,7 +118,7 @@ fn hash_key(tag: u8, hash: &H256) -> [u8; 33] {
     key
 }
 
-/// Key of a leaf, by its sequence in the bucket.
+/// Returns the key of a leaf, by its sequence in the bucket.
 pub(crate) fn leaf_key(sequence: Sequence) -> TreeKey {
     let mut key = [0; 18];
     key[0] = b'l';
@@ -126,17 +126,17 @@ pub(crate) fn leaf_key(sequence: Sequence) -> TreeKey {
     TreeKey { key, length: 9 }
 }
 
-/// What all keys of leaves begin with.
+/// Prefix of the keys of leaves.
 pub(crate) const LEAVES: &[u8] = b"l";
 
-/// Levels of nodes that stand together on disk.
+/// Levels of nodes that are stored together.
 ///
-/// A proof needs one node of each level. In the order of positions, those of
-/// the higher levels are far from one another, each in a block of its own; by
-/// bands of levels, the nodes of one way up are in few blocks.
+/// A proof needs one node of each level. In the order of positions, nodes of the
+/// higher levels are far apart, each in a block of its own. Sorted by bands of levels,
+/// the nodes of one proof are in few blocks.
 const BAND_LEVELS: u32 = 6;
 
-/// Key of a node, by its tree, the band that it is in, and its position.
+/// Returns the key of a node, by its tree, band and position.
 pub(crate) fn node_key(tree: Sequence, position: Position) -> TreeKey {
     let band = u8::try_from(mmr::height(position) / BAND_LEVELS).unwrap_or(u8::MAX);
     let mut key = [0; 18];
@@ -147,8 +147,7 @@ pub(crate) fn node_key(tree: Sequence, position: Position) -> TreeKey {
     TreeKey { key, length: 18 }
 }
 
-/// A key of a leaf or a node, so that many can be asked for without an
-/// allocation for each.
+/// A key of a leaf or node without a heap allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TreeKey {
     key: [u8; 18],
@@ -161,8 +160,8 @@ impl AsRef<[u8]> for TreeKey {
     }
 }
 
-/// Key of what was promised by signing `root`, by its tree: two trees may have
-/// one root, since content without bytes leaves a leaf's `total_size` as it was.
+/// Returns the key of a signed root. It includes the tree, since two trees may have
+/// the same root: a leaf of empty content leaves `total_size` unchanged.
 pub(crate) fn promise_key(root: &H256, tree: Sequence) -> [u8; 41] {
     let mut key = [0; 41];
     key[..33].copy_from_slice(&hash_key(b'r', root));
@@ -170,15 +169,15 @@ pub(crate) fn promise_key(root: &H256, tree: Sequence) -> [u8; 41] {
     key
 }
 
-/// What all keys of promises for `root` begin with.
+/// Returns the prefix of the keys for one root.
 pub(crate) fn promise_prefix(root: &H256) -> [u8; 33] {
     hash_key(b'r', root)
 }
 
-/// What all keys of promises begin with.
+/// Prefix of the keys of signed roots.
 pub(crate) const PROMISES: &[u8] = b"r";
 
-/// The root and tree that a promise's key names.
+/// Parses the root and tree from the key of a signed root.
 pub(crate) fn parse_promise_key(key: &[u8]) -> Option<(H256, Sequence)> {
     let (tag, rest) = key.split_first()?;
     let (root, tree) = rest.split_at_checked(32)?;
@@ -186,31 +185,32 @@ pub(crate) fn parse_promise_key(key: &[u8]) -> Option<(H256, Sequence)> {
     (*tag == b'r').then(|| (H256::from_slice(root), Sequence(tree)))
 }
 
-/// Key of a chunk's bytes.
+/// Returns the key of a chunk's bytes.
 pub(crate) fn chunk_key(hash: &H256) -> [u8; 33] {
     hash_key(b'c', hash)
 }
 
-/// Key of a chunk's length, kept apart so that asking for it reads no content.
+/// Returns the key of a chunk's length. It is a separate record so that reading it
+/// reads no content.
 pub(crate) fn chunk_length_key(hash: &H256) -> [u8; 33] {
     hash_key(b'h', hash)
 }
 
-/// What all keys of nodes begin with.
+/// Prefix of the keys of nodes.
 pub(crate) const NODES: &[u8] = b"n";
-/// What all keys of chunks' bytes begin with.
+/// Prefix of the keys of chunks' bytes.
 pub(crate) const CHUNKS: &[u8] = b"c";
-/// What all keys of chunks' lengths begin with.
+/// Prefix of the keys of chunks' lengths.
 pub(crate) const CHUNK_LENGTHS: &[u8] = b"h";
-/// What all keys of interior nodes begin with.
+/// Prefix of the keys of interior nodes.
 pub(crate) const INTERIOR_NODES: &[u8] = b"i";
 
-/// Key of an interior node of a chunk tree.
+/// Returns the key of an interior node of a chunk tree.
 pub(crate) fn interior_key(hash: &H256) -> [u8; 33] {
     hash_key(b'i', hash)
 }
 
-/// The tag and hash of a key in [`CONTENT_FAMILY`].
+/// Parses the tag and hash from a key in [`CONTENT_FAMILY`].
 pub(crate) fn parse_content_key(key: &[u8]) -> Option<(u8, H256)> {
     let (tag, hash) = key.split_first()?;
     <[u8; 32]>::try_from(hash)
@@ -218,17 +218,17 @@ pub(crate) fn parse_content_key(key: &[u8]) -> Option<(u8, H256)> {
         .map(|hash| (*tag, H256(hash)))
 }
 
-/// A chunk's length as it is stored: `u32`, big-endian.
+/// Encodes a chunk's length: `u32`, big-endian.
 pub(crate) fn chunk_length_value(length: u32) -> [u8; 4] {
     length.to_be_bytes()
 }
 
-/// A chunk's length as it was stored.
+/// Parses a chunk's length.
 pub(crate) fn parse_chunk_length(value: &[u8]) -> Option<u32> {
     value.try_into().ok().map(u32::from_be_bytes)
 }
 
-/// An interior node as it is stored: both children, and the shape under it.
+/// The record of an interior node: both children, and the shape of its subtree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InteriorValue {
     pub(crate) left: H256,
@@ -237,8 +237,8 @@ pub(crate) struct InteriorValue {
 }
 
 impl InteriorValue {
-    /// left ++ right ++ height ++ chunks ++ bytes: 32, 32, 4, 8 and 8 bytes,
-    /// the numbers big-endian.
+    /// Encodes left, right, height, chunks and bytes in 32, 32, 4, 8 and 8 bytes, with
+    /// big-endian numbers.
     pub(crate) fn to_bytes(self) -> [u8; 84] {
         let mut value = [0; 84];
         value[..32].copy_from_slice(self.left.as_bytes());
@@ -266,11 +266,11 @@ impl InteriorValue {
     }
 }
 
-/// What was promised by a signature: where the root stands, and when it was signed.
+/// The record of a signed root: its leaf count, and the time of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PromiseValue {
     pub(crate) count: LeafCount,
-    /// Milliseconds since the Unix epoch, of the newest signature.
+    /// Time of the newest signature, in milliseconds since the Unix epoch.
     pub(crate) signed_ms: u64,
 }
 
@@ -291,7 +291,7 @@ impl PromiseValue {
     }
 }
 
-/// A bucket's state, SCALE, changed by every commit.
+/// A bucket's state, in SCALE; every commit changes it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub(crate) struct StateRecord {
     pub(crate) format: u32,
@@ -302,11 +302,11 @@ pub(crate) struct StateRecord {
     pub(crate) count: LeafCount,
     pub(crate) total_size: u64,
     pub(crate) root: H256,
-    /// Left to right; one for each set bit of `count`.
+    /// From left to right; one for each set bit of `count`.
     pub(crate) peaks: Vec<H256>,
 }
 
-/// Why a state record cannot be read.
+/// The reasons why a state record cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum StateFault {
     Format { found: u32 },
@@ -354,7 +354,7 @@ fn decode_peaks(input: &mut &[u8]) -> Result<Vec<H256>, codec::Error> {
     (0..length).map(|_| H256::decode(input)).collect()
 }
 
-/// What a bucket's content takes: each chunk counted once.
+/// The storage used by a bucket's content. Each chunk is counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Usage {
     /// Bytes of all chunks.

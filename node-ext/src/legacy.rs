@@ -1,5 +1,5 @@
-//! Importing the database of today's provider: one for all buckets, in four
-//! encodings, with nodes that buckets share.
+//! Imports the database of the v0 provider: one database for all buckets, in one of
+//! four encodings, with nodes that buckets share.
 //!
 //! ```text
 //! LegacySource ─► state ─► root recomputed ─► each leaf's tree walked, every hash checked ─┐
@@ -7,9 +7,9 @@
 //! LegacyReport ◄─ moved into its place ◄─ opened and compared ◄─ leaves, nodes, roots ◄─ Builder
 //! ```
 //!
-//! The source is only read. A bucket whose content is not whole is refused, with
-//! the hash that is at fault, and the others are imported. A leaf is never
-//! rewritten; one whose content the chain could not verify is kept and flagged.
+//! The source is only read. A bucket with incomplete content is refused, with the hash at
+//! fault, and the others are imported. A leaf is never rewritten. A leaf whose content the
+//! chain cannot verify is imported and flagged.
 
 mod decode;
 mod era;

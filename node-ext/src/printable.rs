@@ -1,14 +1,14 @@
-//! What others say, made fit for a log and a terminal: on one line, bounded, and
-//! without characters that do something instead of being shown.
+//! Makes foreign text safe for logs and terminals: on one line, of bounded length,
+//! without control characters.
 
 use std::fmt::Write;
 
-/// What is shown of one text of somebody else's, in characters.
+/// Upper bound on a printed foreign text, in characters.
 const MOST: usize = 300;
 
-/// Whether a character does something to a terminal, or to how a line reads,
-/// instead of being shown: control characters, line ends of all kinds, and what
-/// changes the direction of a text or hides.
+/// Returns whether a character affects a terminal or the reading of a line instead of
+/// being shown: control characters, line ends of all kinds, invisible characters, and
+/// changes of text direction.
 pub fn is_unprintable(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -25,8 +25,8 @@ pub fn is_unprintable(character: char) -> bool {
         )
 }
 
-/// A text of somebody else's on one line, cut where it is long: what cannot be
-/// printed is escaped as Rust escapes it.
+/// Returns a foreign text on one line, truncated if it is long. Unprintable characters are
+/// escaped as in Rust.
 pub fn printable(text: &str) -> String {
     let mut printable = escaped(text.chars().take(MOST));
     if text.chars().nth(MOST).is_some() {
@@ -35,18 +35,18 @@ pub fn printable(text: &str) -> String {
     printable
 }
 
-/// The same of a text that is ours but for parts: all of it, with its lines.
+/// Escapes a text that is partly foreign, without truncation, and keeps its lines.
 pub fn printable_lines(text: &str) -> String {
     let lines = text.split('\n').map(|line| escaped(line.chars()));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The same of JSON, which escapes in its strings the usual control characters
-/// alone: what it says stays exactly what it was.
+/// Escapes the unprintable characters in JSON, whose own escapes cover only the usual
+/// control characters. The meaning does not change.
 pub fn printable_json(json: &str) -> String {
     let mut printable = String::with_capacity(json.len());
     for character in json.chars() {
-        // Between values it is whitespace.
+        // Between values a line end is whitespace.
         if character == '\n' || !is_unprintable(character) {
             printable.push(character);
             continue;

@@ -1,16 +1,14 @@
-//! Reading all of a bucket again, a little at a time, beside whatever else it
-//! does: every chunk's bytes against its hash and length, every interior node
-//! against its children, and of every tree that is proven from, retired ones
-//! too, each leaf and node against what it is the hash of.
+//! Reads a bucket again in the background, a little at a time: every chunk's bytes
+//! against hash and length, every interior node against its children, and, in each tree
+//! that proofs are made from, every leaf and node against its hash.
 //!
-//! A step goes on where the last one ended, in the order of keys, and leaves a
-//! [`ScrubPoint`] that can be kept across restarts: nothing is read twice or
-//! passed over, whatever came or went meanwhile. What arrives behind the point
-//! is read in the next round.
+//! A step continues where the last one ended, in key order, and returns a [`ScrubPoint`]
+//! that survives restarts. Nothing is read twice or skipped, whatever is added or removed
+//! meanwhile. Records added before the point are read in the next round.
 //!
-//! A scrub finds; `fsck` says what can be done, and checks besides what one
-//! pass in the order of keys does not see: whether each leaf's content is here
-//! at all, what the chain could never verify, and what was signed.
+//! A scrub only finds damage. `fsck` says what can be repaired, and also checks what one
+//! pass in key order cannot: that each leaf's content is complete, content that the chain
+//! cannot verify, and signed roots.
 
 mod kept;
 mod pace;
@@ -31,33 +29,33 @@ use cairn_primitives::{H256, LeafCount, LeafIndex, Sequence};
 use codec::{Decode, Encode, Input, Output};
 use stands::StandsWith;
 
-/// What a record costs besides a chunk's bytes, in bytes.
+/// Cost of a record besides a chunk's bytes, in bytes.
 const RECORD_BYTES: u64 = 100;
-/// Leaves that are read at once.
+/// Leaves read in one step.
 const LEAVES_AT_ONCE: u64 = 256;
 
-/// Where a scrub goes on, with what it came to so far.
+/// The position at which a scrub continues, with its counts so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ScrubPoint {
     next: Place,
-    /// Records that were checked since the round began.
+    /// Records checked since the round began.
     pub records: u64,
-    /// Bytes of chunks that were checked since the round began.
+    /// Bytes of chunks checked since the round began.
     pub bytes: u64,
     /// Findings since the round began.
     pub findings: u64,
 }
 
-/// The first record that was not checked: at this key or after it.
+/// The first key that was not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Chunk(H256),
     Node(H256),
-    /// A leaf of the tree of this name, with the nodes that arose with it.
+    /// A leaf of the given tree, with the nodes that it completes.
     Leaf(Sequence, LeafIndex),
 }
 
-/// One byte for the kind, then the hash, or the tree and the leaf.
+/// Encodes one byte for the kind, then the hash, or the tree and the leaf.
 impl Encode for Place {
     fn encode_to<O: Output + ?Sized>(&self, output: &mut O) {
         match self {
@@ -88,39 +86,39 @@ const START: ScrubPoint = ScrubPoint {
     findings: 0,
 };
 
-/// Something that is not as its hash says.
+/// A record that does not match its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScrubFinding {
-    /// Which record.
+    /// The record.
     pub place: String,
-    /// What is wrong with it.
+    /// The fault.
     pub fault: String,
-    /// Whether it is damaged; otherwise it could only not be read now.
+    /// Set for damage; otherwise the record only could not be read now.
     pub is_damage: bool,
 }
 
-/// What a step came to.
+/// The result of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepReport {
-    /// Records that this step checked.
+    /// Records checked in this step.
     pub records: u64,
-    /// Bytes of chunks that this step checked.
+    /// Bytes of chunks checked in this step.
     pub bytes: u64,
-    /// What it found.
+    /// The findings of this step.
     pub findings: Vec<ScrubFinding>,
-    /// Where to go on; `None` when the round is over.
+    /// The point to continue from; `None` when the round is complete.
     pub point: Option<ScrubPoint>,
 }
 
 /// One round through a bucket.
 #[derive(Clone, Copy, Debug)]
 pub struct Scrub {
-    /// `None` when the round is over.
+    /// `None` when the round is complete.
     point: Option<ScrubPoint>,
 }
 
 impl Scrub {
-    /// A round from the start, or from where an earlier one was stopped.
+    /// Starts a round from the beginning, or from where an earlier one was stopped.
     pub fn new(resume: Option<ScrubPoint>) -> Self {
         Self {
             point: Some(resume.unwrap_or(START)),
@@ -131,8 +129,8 @@ impl Scrub {
     ///
     /// # Errors
     ///
-    /// The database's failure where leaves are; what cannot be read of content
-    /// is a finding. The next step begins where this one did.
+    /// The database's error if leaves cannot be read; unreadable content is a finding. The
+    /// next step starts where this one did.
     pub fn step(&mut self, bucket: &Bucket, budget_bytes: u64) -> Result<StepReport, EngineError> {
         let Some(point) = self.point else {
             return Ok(StepReport::default());
@@ -163,8 +161,8 @@ struct Step<'b> {
 }
 
 impl Step<'_> {
-    /// Checks from `place` on. Returns where the budget ended, if it did before
-    /// the round.
+    /// Checks from `place` on. Returns where the budget ran out, or `None` at the end of the
+    /// round.
     fn go_on(&mut self, place: Place) -> Result<Option<Place>, EngineError> {
         let start = (Sequence(0), LeafIndex(0));
         let (chunks, nodes, (tree, leaf)) = match place {
@@ -191,7 +189,7 @@ impl Step<'_> {
         self.trees(tree, leaf)
     }
 
-    /// Spends on one record. Returns whether anything is left.
+    /// Spends the cost of one record. Returns whether any budget is left.
     fn spend(&mut self, bytes: u64) -> bool {
         self.report.records = self.report.records.saturating_add(1);
         self.report.bytes = self.report.bytes.saturating_add(bytes);
@@ -208,8 +206,8 @@ impl Step<'_> {
         });
     }
 
-    /// Checks records of one kind. Where the budget ends before they do, returns
-    /// the first hash that is left, if there can be one.
+    /// Checks records of one kind. If the budget runs out first, returns the next hash, if
+    /// there can be one.
     fn survey<T>(
         &mut self,
         records: impl Iterator<Item = Surveyed<T>>,
@@ -240,7 +238,7 @@ impl Step<'_> {
         let bytes = stored.unwrap_or(0).into();
         let sound = match self.bucket.sound_chunk(hash) {
             Ok(length) => Ok(length),
-            // A failed upload may have taken it back since it was listed.
+            // A failed upload may have removed it since it was listed.
             Err(_) => match self.bucket.sound_chunk_at_rest(hash) {
                 None => return (bytes, Ok(())),
                 Some(again) => again,
@@ -270,15 +268,17 @@ impl Step<'_> {
         }
         let checked = match self.bucket.judge_node(hash, &value) {
             None | Some(NodeVerdict::Sound) => Ok(()),
-            Some(NodeVerdict::Shape) => Err("its children have another shape than it says".into()),
+            Some(NodeVerdict::Shape) => {
+                Err("its recorded shape differs from that of its children".into())
+            }
             Some(NodeVerdict::Child(child)) => Err(format!("its child {child:?} is lost").into()),
             Some(NodeVerdict::Faulty(fault)) => Err(fault),
         };
         (0, checked)
     }
 
-    /// Checks the trees that are proven from, from a leaf of one on. Returns the
-    /// first leaf that is left.
+    /// Checks the trees that proofs are made from, starting at a leaf. Returns the first
+    /// unchecked leaf.
     fn trees(&mut self, from: Sequence, leaf: LeafIndex) -> Result<Option<Place>, EngineError> {
         for (tree, count) in self.kept_trees() {
             let first = match tree.cmp(&from) {
@@ -293,9 +293,9 @@ impl Step<'_> {
         Ok(None)
     }
 
-    /// The trees that are proven from, in the order of their names.
+    /// Returns the trees that proofs are made from, in ascending order.
     fn kept_trees(&mut self) -> Vec<(Sequence, LeafCount)> {
-        // Read first: a tree that is newest now and retired afterwards is in both.
+        // Read first: a tree that is newest now and retired afterwards is in both lists.
         let tip = self.bucket.newest_tip();
         let newest = (tip.tree, tip.frontier.count());
         let mut trees = match self.bucket.retired() {
@@ -319,7 +319,7 @@ impl Step<'_> {
         trees
     }
 
-    /// Whether a tree that was kept is kept still: what is released goes.
+    /// Returns whether a tree is still kept: a release may have removed it.
     fn is_kept(&self, tree: Sequence) -> bool {
         let is_it = |retired: &RetiredTree| retired.commitment.start_seq == tree;
         self.bucket.newest_tip().tree == tree
@@ -328,8 +328,8 @@ impl Step<'_> {
             })
     }
 
-    /// Checks the leaves of a tree, with the nodes above them, from `from` on.
-    /// Returns the first leaf that is left.
+    /// Checks the leaves of a tree from `from` on, with the nodes that they complete.
+    /// Returns the first unchecked leaf.
     fn leaves(
         &mut self,
         tree: Sequence,

@@ -1,81 +1,81 @@
-//! The free space of a disk, of which clients may not take the last part.
+//! Guards the free space of a disk: clients cannot use the last part of it.
 //!
-//! Promises, duties, windows and answers need little room, at moments that
-//! others choose: a provider that cannot write them loses its stake. So all that
-//! clients and operators bring stops before a *reserve* of free space is
-//! touched, and goes on by itself when there is room again.
+//! Signed roots, duties, windows and answers need little space, at moments that others
+//! choose. A provider that cannot write them loses its stake. So everything that clients
+//! and operators bring stops before it uses a *reserve* of free space, and resumes when
+//! there is space again.
 //!
-//! The disk is not asked for each chunk. A look at it gives credit, which is
-//! used up by what is taken, and lapses after a second, since others write to
-//! the same disk. What is in memory and not in files yet counts as taken.
+//! The disk is not queried for each chunk. A query grants credit, which writes use up, and
+//! which expires after a second, since other programs write to the same disk. Unflushed
+//! memory counts as used.
 
 use parking_lot::Mutex;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The usual reserve, in bytes: room for a compaction of a large tree, for
-/// some hundred logs of buckets, and for years of duties and promises.
+/// Default reserve, in bytes: enough to compact a large tree, for some hundred logs of
+/// buckets, and for years of duties and signed roots.
 const USUAL_RESERVE: u64 = 1 << 30;
-/// The usual reserve is at least this part of the disk, since large disks have
+/// The default reserve is at least this fraction (1/n) of the disk, since large disks have
 /// large buckets.
 const USUAL_PART: u64 = 100;
-/// The usual reserve is at most this part of the disk: a small one is to be of
-/// use too.
+/// The default reserve is at most this fraction (1/n) of the disk, to leave a small disk
+/// usable.
 const MOST_PART: u64 = 10;
-/// Bytes that are taken before the disk is asked again.
+/// Bytes that are written before the disk is queried again.
 const CREDIT: u64 = 64 << 20;
-/// How long credit lasts.
+/// Lifetime of credit.
 const CREDIT_LASTS: Duration = Duration::from_secs(1);
-/// Once uploads have stopped, they go on when this part of the reserve is free
-/// besides it: so that they do not stop and go with each file that comes and goes.
+/// Uploads that were stopped resume when the reserve and this fraction (1/n) of it are
+/// free, so that they do not stop and resume with each small change.
 const BESIDES: u64 = 16;
 
-/// The room on a disk, in bytes.
+/// The space on a disk, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskFree {
-    /// What may still be written.
+    /// Free space available to this process.
     pub free: u64,
-    /// What it holds in all.
+    /// Total size of the disk.
     pub total: u64,
 }
 
-/// The reserve would be touched.
+/// The error of a write that would use the reserve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the disk is too full: {free} bytes are free, and {reserve} of them are kept for promises, \
-     duties and answers. Nothing more is taken until there is room, and then it goes on by itself"
+    "the disk is too full: {free} bytes are free, and {reserve} bytes are reserved for \
+     signatures, duties and answers; uploads resume when there is space"
 )]
 pub struct DiskReserved {
-    /// Bytes that were to be written.
+    /// Bytes to be written.
     pub needed: u64,
-    /// Bytes that are free.
+    /// Free bytes.
     pub free: u64,
-    /// Bytes that are kept back.
+    /// Reserved bytes.
     pub reserve: u64,
 }
 
-/// How a disk stands, in bytes.
+/// The state of a disk, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiskReading {
-    /// What may still be written.
+    /// Free space.
     pub free: u64,
-    /// What is kept back from clients.
+    /// Space reserved from clients.
     pub reserve: u64,
-    /// Whether nothing more is taken from clients.
+    /// Set while writes of clients are rejected.
     pub is_stopped: bool,
 }
 
 type Ask = dyn Fn() -> std::io::Result<DiskFree> + Send + Sync;
 
-/// What keeps clients from the last part of a disk.
+/// The guard of a disk's reserve.
 pub struct DiskGuard {
     ask: Box<Ask>,
     reserve: Option<u64>,
     most_credit: u64,
-    /// Bytes that may be taken before the disk is asked again.
+    /// Bytes that may be written before the disk is queried again.
     credit: AtomicU64,
-    /// When the credit lapses, in milliseconds since `since`.
+    /// When the credit expires, in milliseconds since `since`.
     lapses_ms: AtomicU64,
     since: Instant,
     is_stopped: Mutex<bool>,
@@ -90,15 +90,14 @@ impl std::fmt::Debug for DiskGuard {
 }
 
 impl DiskGuard {
-    /// Guards the disk that `path` is on. Without a reserve in bytes, the usual
-    /// one: 1 GiB or a hundredth of the disk, whichever is more, and at most a
-    /// tenth of it.
+    /// Guards the disk that `path` is on. `reserve` is in bytes; `None` selects the default:
+    /// 1 GiB or 1/100 of the disk, whichever is more, and at most 1/10 of it.
     pub fn of_path(path: &Path, reserve: Option<u64>) -> Self {
         let path = path.to_owned();
         Self::asking(move || free_at(&path), reserve)
     }
 
-    /// Guards a disk that is asked by `ask`.
+    /// Guards a disk whose free space `ask` returns.
     pub fn asking(
         ask: impl Fn() -> std::io::Result<DiskFree> + Send + Sync + 'static,
         reserve: Option<u64>,
@@ -114,7 +113,7 @@ impl DiskGuard {
         }
     }
 
-    /// The same, asking each time.
+    /// Makes every admission query the disk.
     #[cfg(test)]
     pub(crate) fn without_credit(self) -> Self {
         Self {
@@ -123,8 +122,8 @@ impl DiskGuard {
         }
     }
 
-    /// Lets clients take some bytes more, where they leave the reserve alone.
-    /// `unwritten` says how many bytes are on their way to the disk already.
+    /// Admits `bytes` more from clients, if that leaves the reserve free. `unwritten` returns
+    /// the number of bytes that are not flushed yet.
     pub(crate) fn admit(
         &self,
         bytes: u64,
@@ -143,13 +142,12 @@ impl DiskGuard {
         self.look(bytes, unwritten()).map(drop)
     }
 
-    /// Whether this many bytes would fit without touching the reserve. Stops
-    /// nobody else.
+    /// Checks that `bytes` more would leave the reserve free. Does not affect other writers.
     pub(crate) fn would_fit(&self, bytes: u64, unwritten: u64) -> Result<(), DiskReserved> {
         self.leaves(bytes, unwritten, |reserve| reserve)
     }
 
-    /// Lets what gives room later take some of the reserve first: up to half.
+    /// Admits `bytes` that may use half of the reserve, for work that frees space later.
     pub(crate) fn admit_into_reserve(
         &self,
         bytes: u64,
@@ -158,7 +156,7 @@ impl DiskGuard {
         self.leaves(bytes, unwritten, |reserve| reserve.div_ceil(2))
     }
 
-    /// Whether the reserve would keep its floor with this many bytes taken.
+    /// Checks that `bytes` more would leave the given part of the reserve free.
     fn leaves(
         &self,
         bytes: u64,
@@ -179,14 +177,14 @@ impl DiskGuard {
         })
     }
 
-    /// How the disk stands now.
+    /// Returns the current state of the disk.
     pub(crate) fn reading(&self, unwritten: u64) -> DiskReading {
         let Some((free, reserve)) = self.asked() else {
             return DiskReading::default();
         };
         let room = room(free, reserve, unwritten);
         let mut is_stopped = self.is_stopped.lock();
-        // With nothing left the next upload would find out.
+        // Stop now if the next upload would be rejected.
         self.judge(&mut is_stopped, room, 1, free, reserve);
         DiskReading {
             free,
@@ -195,10 +193,10 @@ impl DiskGuard {
         }
     }
 
-    /// Looks at the disk, and gives new credit.
+    /// Queries the disk, and grants new credit.
     fn look(&self, bytes: u64, unwritten: u64) -> Result<(), DiskReserved> {
         let mut is_stopped = self.is_stopped.lock();
-        // Where the disk cannot be asked, a write will tell what is wrong.
+        // If the disk cannot be queried, the write itself reports the fault.
         let Some((free, reserve)) = self.asked() else {
             return Ok(());
         };
@@ -220,28 +218,28 @@ impl DiskGuard {
         Ok(())
     }
 
-    /// Stops and goes on, and tells the operator of either once.
+    /// Stops or resumes uploads, and logs each change once.
     fn judge(&self, is_stopped: &mut bool, room: u64, bytes: u64, free: u64, reserve: u64) {
         if !*is_stopped && room < bytes {
             *is_stopped = true;
             tracing::error!(
                 free,
                 reserve,
-                "the disk is too full: nothing more is taken from clients, so that promises, \
-                 duties and answers have room; make room, and it goes on by itself"
+                "the disk is too full: uploads stop, so that signatures, duties and answers \
+                 have space; they resume when there is space"
             );
         } else if *is_stopped && room >= bytes.max(reserve.saturating_div(BESIDES)) {
             *is_stopped = false;
-            tracing::info!(free, reserve, "the disk has room: clients are served again");
+            tracing::info!(free, reserve, "the disk has space again: uploads resume");
         }
     }
 
-    /// Free bytes, and those kept back; `None` where the disk cannot be asked.
+    /// Returns free and reserved bytes; `None` if the disk cannot be queried.
     fn asked(&self) -> Option<(u64, u64)> {
         match (self.ask)() {
             Ok(DiskFree { free, total }) => Some((free, self.reserve_of(total))),
             Err(error) => {
-                tracing::warn!(%error, "the disk cannot be asked for its free space");
+                tracing::warn!(%error, "the free space of the disk cannot be queried");
                 None
             }
         }
@@ -263,15 +261,15 @@ fn room(free: u64, reserve: u64, unwritten: u64) -> u64 {
     free.saturating_sub(reserve).saturating_sub(unwritten)
 }
 
-/// What the disk that a path is on has.
+/// Returns the space of the disk that a path is on.
 ///
 /// # Errors
 ///
-/// The system's.
+/// The operating system's error.
 pub fn free_at(path: &Path) -> std::io::Result<DiskFree> {
     let disk = rustix::fs::statvfs(path)?;
     Ok(DiskFree {
-        // What is kept for root is not there for a provider.
+        // Blocks reserved for root are not available to a provider.
         free: disk.f_bavail.saturating_mul(disk.f_frsize),
         total: disk.f_blocks.saturating_mul(disk.f_frsize),
     })
@@ -286,7 +284,7 @@ mod tests {
     const MIB: u64 = 1 << 20;
     const TOTAL: u64 = 100 * MIB;
 
-    /// A disk that has what it is told to have.
+    /// A disk with a settable amount of free space.
     fn disk(free: u64, reserve: Option<u64>) -> (Arc<AtomicU64>, DiskGuard) {
         let free = Arc::new(AtomicU64::new(free));
         let told = free.clone();
@@ -309,7 +307,7 @@ mod tests {
         let refused = guard.admit(4097, || 0).unwrap_err();
         assert_eq!((refused.free, refused.reserve), (all, 16 * MIB));
         assert!(guard.reading(0).is_stopped);
-        // As long as there is hardly more than the reserve, also for what would fit.
+        // While little more than the reserve is free, even a write that would fit is rejected.
         free.store(16 * MIB + 1, Ordering::Relaxed);
         assert!(guard.admit(1, || 0).is_err());
         free.store(17 * MIB, Ordering::Relaxed);
@@ -347,7 +345,7 @@ mod tests {
         ] {
             assert_eq!(guard.reserve_of(total), reserve, "{total}");
         }
-        // A disk that cannot be asked is no reason to refuse.
+        // A failed query does not cause a rejection.
         assert_eq!(guard.admit(u64::MAX, || 0), Ok(()));
     }
 
@@ -361,8 +359,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is asked for, and however much credit is out: all that was
-        /// taken together leaves the reserve, when nobody else writes.
+        /// In any order of requests and credit, the sum of all admitted bytes leaves the reserve
+        /// free, if nobody else writes.
         #[test]
         fn s10_no_order_of_uploads_touches_the_reserve(
             start in 0u64..200 * MIB,

@@ -1,9 +1,8 @@
-//! Moving buckets: out of a provider that goes on working, as a folder or one
-//! archive with a manifest, and into another, which adopts only what it has
-//! proven.
+//! Moves buckets: exports one from a running provider, as a folder or an archive with a
+//! manifest, and imports one into another provider, which adopts only what it has verified.
 //!
-//! Two providers that go on signing for one bucket promise different things,
-//! and are slashed for it: what moves is the bucket, and the other one must stop.
+//! Two providers that both sign for one bucket sign contradicting commitments, and are
+//! slashed. So after a move, the first one must stop.
 
 mod archive;
 mod error;
@@ -21,34 +20,34 @@ pub use import::{Check, ImportRules, Imported, Source, Unprovable, import_bucket
 pub use manifest::{Manifest, ManifestFault, ManifestFile};
 pub use staging::remove_unfinished;
 
-/// The manifest's name, in a folder and in an archive.
+/// Name of the manifest, in a folder and in an archive.
 const MANIFEST_NAME: &str = "manifest.json";
-/// The database's folder, beside the manifest.
+/// Name of the database's folder, next to the manifest.
 const DATABASE_DIR: &str = "bucket";
 
-/// What an export or import is doing.
+/// A step of an export or import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Hashing what is to be exported, counted in bytes.
+    /// Hashing files to export; counted in bytes.
     Hashing,
-    /// Copying files, counted in bytes.
+    /// Copying files; counted in bytes.
     Copying,
-    /// Rebuilding roots from content, counted in leaves.
+    /// Rebuilding roots from content; counted in leaves.
     Checking,
 }
 
-/// How far a step has come.
+/// The progress of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The step.
     pub step: Step,
-    /// What is done of it.
+    /// Amount done.
     pub done: u64,
-    /// What there is to do; 0 where nobody knows.
+    /// Total amount; 0 if unknown.
     pub total: u64,
 }
 
-/// Counts what a step has done, and tells it.
+/// Counts and reports the progress of a step.
 struct Meter<'p> {
     now: Progress,
     tell: &'p mut dyn FnMut(Progress),

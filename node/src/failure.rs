@@ -47,7 +47,7 @@ pub(crate) enum Failure {
     Prove(#[from] ProveError),
     #[error("{0}{advice}", advice = damage_advice(.0))]
     Commit(#[from] CommitError),
-    #[error(transparent)]
+    #[error("{0}{advice}", advice = transfer_advice(.0))]
     Transfer(#[from] TransferError),
     #[error("{0}{advice}", advice = damage_advice(.0))]
     Prune(#[from] PruneError),
@@ -159,6 +159,7 @@ fn provider_advice(error: &ProviderError) -> &'static str {
         ProviderError::Prove(error) => damage_advice(error),
         ProviderError::Commit(error) => damage_advice(error),
         ProviderError::Ingest(error) => damage_advice(error),
+        ProviderError::Transfer(error) => transfer_advice(error),
         _ => "",
     }
 }
@@ -178,6 +179,21 @@ fn base_path_advice(error: &BasePathError) -> &'static str {
             ) =>
         {
             "; this needs a folder that takes writes, which --base-path may name"
+        }
+        _ => "",
+    }
+}
+
+fn transfer_advice(error: &TransferError) -> &'static str {
+    match error {
+        TransferError::Exists { .. } => "; name another destination",
+        TransferError::Busy { .. } => "; wait for it to end",
+        TransferError::SourceInUse { .. } => "; stop that process, or let it export the bucket",
+        TransferError::NoRoom { .. } => "; make room first",
+        TransferError::Altered { .. } => "; export the bucket again",
+        TransferError::Unprovable { .. } => {
+            "; with --allow-unprovable it is imported with them, and not signed for until you \
+             allow that too"
         }
         _ => "",
     }

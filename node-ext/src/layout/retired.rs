@@ -1,51 +1,51 @@
-//! What a prune leaves behind on disk: the record of the tree that it ended,
-//! and the list of content that a release is about to remove.
+//! Records that a prune leaves: retired trees, deletions, tombstones, and the list
+//! of content that a release will remove.
 
 use super::TreeKey;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::{H256, LeafCount, Sequence};
 use codec::{Decode, Encode};
 
-/// An admin's authorisation of a prune: what a challenged provider shows the
-/// chain instead of a leaf.
+/// An admin's authorisation of a prune. A challenged provider submits it in place of
+/// a proof.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Deletion {
     /// An admin of the bucket.
     pub admin: AccountId,
-    /// Theirs, over the payload of
+    /// The admin's signature over the payload of
     /// [`Commitment::deletion`](cairn_primitives::Commitment::deletion).
     pub signature: MultiSignature,
 }
 
-/// What all keys of retired trees begin with.
+/// Prefix of the keys of retired trees.
 pub(crate) const RETIRED: &[u8] = b"t";
 
-/// Key of a retired tree's record.
+/// Returns the key of a retired tree's record.
 pub(crate) fn retired_key(tree: Sequence) -> [u8; 9] {
     let mut key = [b't'; 9];
     key[1..].copy_from_slice(&tree.0.to_be_bytes());
     key
 }
 
-/// The tree that the key of a record names.
+/// Parses the tree from the key of a retired tree.
 pub(crate) fn parse_retired_key(key: &[u8]) -> Option<Sequence> {
     let (tag, tree) = key.split_first()?;
     let tree = u64::from_be_bytes(tree.try_into().ok()?);
     (*tag == b't').then_some(Sequence(tree))
 }
 
-/// A tree that a prune ended, SCALE.
+/// A tree that a prune retired, in SCALE.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct RetiredRecord {
-    /// Its leaves and root when it ended.
+    /// Its leaf count and root when it was retired.
     pub(crate) count: LeafCount,
     pub(crate) root: H256,
-    /// The tree that took its place, and the root of that one that the admin
-    /// signed, or else that it had then.
+    /// The tree that replaced it, and that tree's root: the one that the admin signed,
+    /// or otherwise the one that it had then.
     pub(crate) new_start_seq: Sequence,
     pub(crate) new_root: H256,
     pub(crate) deletion: Option<Deletion>,
-    /// Whether it is being removed, and is not proven from any more.
+    /// Set while it is being removed; then nothing is proven from it.
     pub(crate) releasing: bool,
 }
 
@@ -56,25 +56,25 @@ impl RetiredRecord {
     }
 }
 
-/// What all keys of deletions begin with that outlive their trees.
+/// Prefix of the keys of deletions that outlive their trees.
 pub(crate) const DELETIONS: &[u8] = b"a";
 
-/// Key of the deletion of all leaves before a sequence, which outlives the tree
-/// that it ended.
+/// Returns the key of the deletion of all leaves before a sequence. It outlives the
+/// tree that the prune retired.
 pub(crate) fn deletion_key(new_start_seq: Sequence) -> [u8; 9] {
     let mut key = [b'a'; 9];
     key[1..].copy_from_slice(&new_start_seq.0.to_be_bytes());
     key
 }
 
-/// The sequence that the key of a deletion names.
+/// Parses the sequence from the key of a deletion.
 pub(crate) fn parse_deletion_key(key: &[u8]) -> Option<Sequence> {
     let (tag, start) = key.split_first()?;
     let start = u64::from_be_bytes(start.try_into().ok()?);
     (*tag == b'a').then_some(Sequence(start))
 }
 
-/// What is kept of an admin's deletion when its tree is gone, SCALE.
+/// An admin's deletion whose tree is gone, in SCALE.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct DeletionValue {
     /// The root that the admin signed.
@@ -89,10 +89,10 @@ impl DeletionValue {
     }
 }
 
-/// What all keys of tombstones begin with.
+/// Prefix of the keys of tombstones.
 pub(crate) const TOMBSTONES: &[u8] = b"g";
 
-/// Key of what was signed and let go, by its tree and root.
+/// Returns the key of a tombstone, by tree and root.
 pub(crate) fn tombstone_key(tree: Sequence, root: &H256) -> [u8; 41] {
     let mut key = [b'g'; 41];
     key[1..9].copy_from_slice(&tree.0.to_be_bytes());
@@ -100,7 +100,7 @@ pub(crate) fn tombstone_key(tree: Sequence, root: &H256) -> [u8; 41] {
     key
 }
 
-/// The tree and root that the key of a tombstone names.
+/// Parses the tree and root from the key of a tombstone.
 pub(crate) fn parse_tombstone_key(key: &[u8]) -> Option<(Sequence, H256)> {
     let (tag, rest) = key.split_first()?;
     let (tree, root) = rest.split_at_checked(8)?;
@@ -109,7 +109,7 @@ pub(crate) fn parse_tombstone_key(key: &[u8]) -> Option<(Sequence, H256)> {
     (*tag == b'g').then_some((Sequence(tree), H256(root)))
 }
 
-/// A signed root that was let go: how many leaves it stood for, and when it went.
+/// The tombstone of a signed root: its leaf count, and when it was released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TombstoneValue {
     pub(crate) count: LeafCount,
@@ -134,8 +134,8 @@ impl TombstoneValue {
     }
 }
 
-/// What all keys of a tree's nodes begin with, and the first key past them;
-/// `None` for a tree that starts at the last number.
+/// Returns the prefix of the keys of a tree's nodes, and the first key after them;
+/// `None` for a tree that starts at the highest number.
 pub(crate) fn nodes_of(tree: Sequence) -> Option<(TreeKey, TreeKey)> {
     Some((
         nodes_from(tree),
@@ -143,7 +143,7 @@ pub(crate) fn nodes_of(tree: Sequence) -> Option<(TreeKey, TreeKey)> {
     ))
 }
 
-/// The first key of any tree's nodes, and the first past them all.
+/// Returns the first key of any tree's nodes, and the first key after all of them.
 pub(crate) fn all_nodes() -> (TreeKey, TreeKey) {
     let mut end = [0; 18];
     end[0] = b'n'.saturating_add(1);
@@ -161,15 +161,15 @@ fn nodes_from(tree: Sequence) -> TreeKey {
     TreeKey { key, length: 9 }
 }
 
-/// What all keys of the list of content to remove begin with.
+/// Prefix of the keys in the list of content to remove.
 pub(crate) const LISTED: &[u8] = b"d";
-/// The first key past the list.
+/// The first key after the list.
 pub(crate) const LISTED_END: &[u8] = b"e";
-/// Says that the list is complete, so that what it names may be removed.
+/// Marks the list as complete, so that the content in it may be removed.
 pub(crate) const LIST_COMPLETE_KEY: &[u8] = b"d";
 
-/// Key of the list for a record of content at a height above the chunks: the
-/// highest come first, so that a node is removed before what is under it.
+/// Returns the key in the list for a record of content at a height above the chunks.
+/// The highest sort first, so that a node is removed before its children.
 pub(crate) fn listed_key(height: u8, key: &[u8; 33]) -> [u8; 35] {
     let mut listed = [b'd'; 35];
     listed[1] = u8::MAX ^ height;
@@ -177,7 +177,7 @@ pub(crate) fn listed_key(height: u8, key: &[u8; 33]) -> [u8; 35] {
     listed
 }
 
-/// The height and key of content that a key of the list names.
+/// Parses the height and key of content from a key in the list.
 pub(crate) fn parse_listed_key(listed: &[u8]) -> Option<(u8, [u8; 33])> {
     let (tag, rest) = listed.split_first()?;
     let (height, key) = rest.split_first()?;
@@ -191,7 +191,7 @@ mod tests {
     use crate::layout::{chunk_length_key, interior_key, node_key};
     use cairn_primitives::Position;
 
-    /// Pinned, so that a change of format cannot pass unnoticed.
+    /// Pinned, so that a change of format does not go unnoticed.
     #[test]
     fn a_retired_trees_record_stands_as_the_format_says() {
         let deletion = Deletion {

@@ -1,4 +1,4 @@
-//! Names, keys and values stand as `docs/format.md` says, byte for byte.
+//! Names, keys and values, compared with `docs/format.md` byte for byte.
 
 use super::*;
 use proptest::prelude::*;
@@ -44,7 +44,7 @@ fn keys_stand_as_the_format_says() {
     assert_eq!(parse_content_key(USAGE_KEY), None);
 }
 
-/// Pinned, so that a change of format cannot pass unnoticed.
+/// Pinned, so that a change of format does not go unnoticed.
 #[test]
 fn a_state_record_stands_as_the_format_says() {
     let record = StateRecord {
@@ -109,7 +109,7 @@ proptest! {
         let _ = parse_bucket_dir_name(&String::from_utf8_lossy(&bytes));
     }
 
-    /// A record cut short anywhere is refused, never read as a shorter one.
+    /// A truncated record is rejected and never parsed as a shorter one.
     #[test]
     fn a_cut_state_is_refused(peaks in 0usize..5, cut: proptest::sample::Index) {
         let record = StateRecord {

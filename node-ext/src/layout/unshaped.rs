@@ -1,38 +1,38 @@
-//! Records of content that the chain cannot verify, which only an import from
-//! elsewhere brings in: it is kept and read back, and never built upon.
+//! Records of content that the chain cannot verify. Only an import writes them. They
+//! are kept and read, and nothing else refers to them.
 //!
-//! | family    | key          | value                                               |
-//! |-----------|--------------|-----------------------------------------------------|
-//! | `default` | `f` sequence | a leaf of such content: kind of its root, its flaw  |
-//! | `content` | `x` hash     | a node: its flaw, kind and hash of each child; or a chunk above the limit: its length |
+//! | family    | key          | value                                                |
+//! |-----------|--------------|------------------------------------------------------|
+//! | `default` | `f` sequence | flag of a leaf: kind of its root, its defect         |
+//! | `content` | `x` hash     | a node: its defect, kind and hash of each child; or a chunk above the limit: its length |
 
 use super::hash_key;
 use cairn_primitives::chunk_tree::ShapeError;
 use cairn_primitives::{H256, Sequence};
 
-/// Why the chain cannot verify answers for a leaf's content.
+/// A defect that keeps the chain from verifying answers for a leaf's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// A chunk above the chain's limit.
     ChunkTooLong,
-    /// A chunk that is not full, with more content behind it.
+    /// A chunk that is not full and not the last.
     ChunkNotFull,
     /// A tree that is not padded to a power of two, or deeper than its chunks need.
     NotPadded,
-    /// An empty chunk beside others.
+    /// An empty chunk among others.
     EmptyChunk,
-    /// Content of another length than the leaf says.
+    /// Content whose length differs from that in the leaf.
     SizeDiffers,
 }
 
 impl std::fmt::Display for Flaw {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::ChunkTooLong => "a chunk is above the chain's limit of 262144 bytes",
+            Self::ChunkTooLong => "a chunk exceeds the chain's limit of 262144 bytes",
             Self::ChunkNotFull => "a chunk before the last is shorter than 262144 bytes",
-            Self::NotPadded => "its tree is not padded as the chain needs",
-            Self::EmptyChunk => "it has an empty chunk beside others",
-            Self::SizeDiffers => "its content has another length than the leaf says",
+            Self::NotPadded => "its tree is not padded as the chain requires",
+            Self::EmptyChunk => "it has an empty chunk among others",
+            Self::SizeDiffers => "its length differs from that in the leaf",
         })
     }
 }
@@ -71,14 +71,14 @@ impl Flaw {
     }
 }
 
-/// What a hash stands for. Under the plain profile it does not say so itself.
+/// The kind of record under a hash. Under the plain profile the hash does not show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
-    /// Nothing.
+    /// Padding, without a record.
     Padding,
     /// A chunk.
     Chunk,
-    /// An interior node, shaped or not.
+    /// An interior node, of provable shape or not.
     Node,
 }
 
@@ -97,27 +97,27 @@ impl Kind {
     }
 }
 
-/// Key of what flags a leaf, by its sequence.
+/// Returns the key of a leaf's flag, by its sequence.
 pub(crate) fn flag_key(sequence: Sequence) -> [u8; 9] {
     let mut key = [b'f'; 9];
     key[1..].copy_from_slice(&sequence.0.to_be_bytes());
     key
 }
 
-/// The sequence of the leaf that a key's flag is of.
+/// Parses the leaf's sequence from the key of a flag.
 pub(crate) fn parse_flag_key(key: &[u8]) -> Option<Sequence> {
     let (tag, sequence) = key.split_first()?;
     let sequence = u64::from_be_bytes(sequence.try_into().ok()?);
     (*tag == b'f').then_some(Sequence(sequence))
 }
 
-/// What all keys of flags begin with.
+/// Prefix of the keys of flags.
 pub(crate) const FLAGS: &[u8] = b"f";
 
-/// What flags a leaf.
+/// The flag of a leaf whose content the chain cannot verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FlagValue {
-    /// What the leaf's data root is.
+    /// The kind of the leaf's data root.
     pub(crate) root: Kind,
     pub(crate) flaw: Flaw,
 }
@@ -136,20 +136,20 @@ impl FlagValue {
     }
 }
 
-/// Key of a chunk or node that no provable tree has.
+/// Returns the key of a chunk or node that occurs in no provable tree.
 pub(crate) fn unshaped_key(hash: &H256) -> [u8; 33] {
     hash_key(b'x', hash)
 }
 
-/// What all keys of such chunks and nodes begin with.
+/// Prefix of the keys of such chunks and nodes.
 pub(crate) const UNSHAPED: &[u8] = b"x";
 
-/// A chunk or node that no provable tree has.
+/// A chunk or node that occurs in no provable tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UnshapedValue {
-    /// A chunk above the limit, whose bytes are where those of all chunks are.
+    /// A chunk above the limit; its bytes are stored like those of any chunk.
     LongChunk { length: u64 },
-    /// A node, with what is wrong under it and what its children are.
+    /// A node, with a defect under it and the kinds of its children.
     Node {
         flaw: Flaw,
         left: Child,

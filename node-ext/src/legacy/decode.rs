@@ -1,14 +1,14 @@
-//! What today's provider wrote for a bucket and for a node, in SCALE and in
-//! bincode 1, read to its last byte.
+//! Decodes the v0 provider's values for a bucket and a node, in SCALE and in bincode 1.
+//! Each value must be consumed to its last byte.
 //!
-//! A length is believed only as far as there are bytes behind it, so that no
-//! value makes a reader take more memory than a small multiple of its own.
+//! A length is accepted only if enough bytes follow it, so a value can make the decoder
+//! allocate only a small multiple of its own size.
 
 use super::era::LegacyEra;
 use cairn_primitives::{H256, MmrLeaf};
 use codec::{Compact, Decode};
 
-/// A bucket, as it was stored.
+/// The state of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LegacyState {
     pub(crate) mmr_root: H256,
@@ -18,33 +18,33 @@ pub(crate) struct LegacyState {
     pub(crate) max_bytes: u64,
 }
 
-/// A node of a chunk tree, as it was stored.
+/// A node of a chunk tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LegacyNode<'b> {
     Chunk(&'b [u8]),
     Interior { left: H256, right: H256 },
 }
 
-/// Why bytes are not what they should be.
+/// Errors of decoding a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DecodeError {
     #[error("it ends before its last field")]
     Short,
-    #[error("it goes on after its last field")]
+    #[error("it has bytes after its last field")]
     Surplus,
-    #[error("one of its lengths is not written as this era writes lengths")]
+    #[error("one of its lengths is not encoded as in this era")]
     Length,
     #[error("one of its hashes is not 0x and 64 lower-case hex digits")]
     HashText,
-    #[error("one of its tags is {0}, which nothing here has")]
+    #[error("one of its tags is {0}, which is unknown")]
     Tag(u8),
     #[error("it has {0} children, where an interior node has two")]
     Children(usize),
-    #[error("its bytes are not those of its two children")]
+    #[error("its bytes differ from those of its two children")]
     ChildrenDiffer,
 }
 
-/// Reads a bucket's state.
+/// Decodes a bucket's state.
 pub(crate) fn state(era: LegacyEra, value: &[u8]) -> Result<LegacyState, DecodeError> {
     let mut rest = Rest::new(era, value);
     let mmr_root = rest.hash()?;
@@ -69,7 +69,7 @@ pub(crate) fn state(era: LegacyEra, value: &[u8]) -> Result<LegacyState, DecodeE
     Ok(state)
 }
 
-/// Reads a node.
+/// Decodes a node.
 pub(crate) fn node(era: LegacyEra, value: &[u8]) -> Result<LegacyNode<'_>, DecodeError> {
     let mut rest = Rest::new(era, value);
     let node = match era {
@@ -87,7 +87,7 @@ pub(crate) fn node(era: LegacyEra, value: &[u8]) -> Result<LegacyNode<'_>, Decod
     Ok(node)
 }
 
-/// The older kind: bytes, and children or none.
+/// Decodes a node of the older eras: bytes, and children or none.
 fn stored_node<'b>(rest: &mut Rest<'b>) -> Result<LegacyNode<'b>, DecodeError> {
     let data = rest.bytes()?;
     match rest.byte()? {
@@ -108,12 +108,12 @@ fn stored_node<'b>(rest: &mut Rest<'b>) -> Result<LegacyNode<'b>, DecodeError> {
     }
 }
 
-/// How lengths and hashes are written.
+/// The encoding of lengths and hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Encoding {
-    /// Compact lengths, 32 bytes for a hash.
+    /// Compact lengths; a hash is 32 bytes.
     Scale,
-    /// Lengths of 8 bytes; a hash is text with its length.
+    /// Lengths of 8 bytes; a hash is text, preceded by its length.
     Bincode,
 }
 
@@ -126,7 +126,7 @@ impl Encoding {
     }
 }
 
-/// The bytes that are still to be read.
+/// The bytes that are not decoded yet.
 struct Rest<'b> {
     bytes: &'b [u8],
     encoding: Encoding,
@@ -159,7 +159,7 @@ impl<'b> Rest<'b> {
         Ok(u64::from_le_bytes(bytes))
     }
 
-    /// The number of items that follow, of `item_bytes` each.
+    /// Decodes the number of items that follow, of `item_bytes` each.
     fn length(&mut self, item_bytes: usize) -> Result<usize, DecodeError> {
         let length = match self.encoding {
             Encoding::Bincode => self.number()?,

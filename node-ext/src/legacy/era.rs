@@ -1,10 +1,10 @@
-//! The four eras of today's provider database: which one a database is of, and
-//! how it encodes and hashes.
+//! The four eras of the v0 provider's database: how to recognise each, and how it
+//! encodes and hashes.
 
 use super::decode;
 use cairn_primitives::HashingProfile;
 
-/// When a provider database was written, which says how it is to be read.
+/// The version of a v0 provider's database, which determines its encoding and hashing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyEra {
     /// No format version; states and nodes in bincode 1.
@@ -13,16 +13,16 @@ pub enum LegacyEra {
     B,
     /// Format version 1: nodes are an enum.
     C,
-    /// Format version 2: hashed with tags.
+    /// Format version 2: tagged hashing.
     D,
 }
 
-/// How a bucket's value of era A begins: the root as text of 66 bytes, `0x`
-/// first.
+/// Start of a bucket's value in era A: the root as text of 66 bytes, which starts with
+/// `0x`.
 const TEXT_ROOT: &[u8] = &[66, 0, 0, 0, 0, 0, 0, 0, b'0', b'x'];
 
 impl LegacyEra {
-    /// The era of a format version; `None` for one that nobody has written.
+    /// Returns the era of a format version; `None` for an unknown version.
     pub(crate) fn of_version(version: u32) -> Option<Self> {
         match version {
             1 => Some(Self::C),
@@ -31,8 +31,8 @@ impl LegacyEra {
         }
     }
 
-    /// The era of a database without a format version, as one bucket's value
-    /// tells it; `None` where it tells nothing.
+    /// Recognises the era of a database without a format version from the value of one
+    /// bucket; `None` if the value is of neither era.
     pub(crate) fn of_value(value: &[u8]) -> Option<Self> {
         if value.starts_with(TEXT_ROOT) {
             Some(Self::A)
@@ -41,7 +41,7 @@ impl LegacyEra {
         }
     }
 
-    /// How it hashes.
+    /// Returns the hashing profile of the era.
     pub fn profile(self) -> HashingProfile {
         match self {
             Self::A | Self::B | Self::C => HashingProfile::Plain,
@@ -49,7 +49,7 @@ impl LegacyEra {
         }
     }
 
-    /// Its letter.
+    /// Returns the letter of the era.
     pub const fn letter(self) -> char {
         match self {
             Self::A => 'A',

@@ -1,77 +1,70 @@
-//! Why an import does not go on. What is wrong with one bucket is no error: it
-//! is that bucket's entry in the report, and the others are imported.
+//! Errors of an import. A fault in one bucket is not an error: it is reported in that
+//! bucket's entry, and the other buckets are imported.
 
 use crate::engine::{EngineError, FaultKind};
 use crate::error::{CreateError, OpenError, ProveError};
 use cairn_primitives::{BucketId, H256};
 use std::path::{Path, PathBuf};
 
-/// Why nothing can be imported, or nothing more.
+/// Errors that stop an import as a whole.
 #[derive(Debug, thiserror::Error)]
 pub enum LegacyError {
-    /// It is not a provider's database.
-    #[error(
-        "{path} is not the database of a provider: {what}; name the folder that holds its CURRENT file"
-    )]
+    /// The source is not the database of a v0 provider.
+    #[error("{path} is not the database of a provider: {what}")]
     NotALegacyDatabase {
-        /// What was to be imported.
+        /// The source.
         path: PathBuf,
-        /// What is missing.
+        /// The reason.
         what: String,
     },
     /// The provider is running.
-    #[error(
-        "{path} is in use by another process: stop that provider first, so that nothing is \
-         committed to it while it is imported"
-    )]
+    #[error("{path} is in use by another process, which might commit to it during the import")]
     InUse {
-        /// What was to be imported.
+        /// The source.
         path: PathBuf,
     },
-    /// A provider wrote it that nobody knows of.
-    #[error("{path} says that its format version is {found}, and versions 1 and 2 are known")]
+    /// The format version is unknown.
+    #[error("{path} has format version {found}; only versions 1 and 2 are known")]
     UnknownVersion {
-        /// What was to be imported.
+        /// The source.
         path: PathBuf,
-        /// What it says: a number, or bytes that are none.
+        /// The version: a number, or the bytes in hex if they are not one.
         found: String,
     },
-    /// None of its buckets can be read.
-    #[error(
-        "{path} has no format version, and none of its buckets is in an encoding that is known"
-    )]
+    /// None of the buckets can be decoded.
+    #[error("{path} has no format version, and none of its buckets is in a known encoding")]
     UnknownEncoding {
-        /// What was to be imported.
+        /// The source.
         path: PathBuf,
     },
-    /// The system refuses.
+    /// An I/O error.
     #[error("cannot {doing} {path}: {source}")]
     Io {
-        /// What was attempted.
+        /// The operation that failed.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// The bucket that was built does not open, or is another one.
-    #[error("bucket {bucket} was built and is not right, so it was not put in its place: {reason}")]
+    /// The imported bucket does not open, or differs from the source.
+    #[error("bucket {bucket} was built with a fault, so it was not moved into place: {reason}")]
     Unsound {
         /// The bucket.
         bucket: BucketId,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// The bucket's database cannot be made.
+    /// The bucket's database could not be created.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// A database failed: the source as a whole, or the bucket that is built.
+    /// The source, or the database of the new bucket, failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }
 
 impl LegacyError {
-    /// Whether the disk has no room.
+    /// Returns whether the disk is full.
     pub(super) fn is_want_of_room(&self) -> bool {
         matches!(self, Self::Engine(error) if error.kind == FaultKind::NoSpace)
     }
@@ -86,29 +79,29 @@ impl LegacyError {
     }
 }
 
-/// Why a leaf's content cannot be imported.
+/// The reasons why a leaf's content cannot be imported.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(super) enum ContentFault {
     #[error("{0:?} is missing")]
     Missing(H256),
-    #[error("what is stored for {0:?} does not hash to it")]
+    #[error("the node stored for {0:?} does not hash to it")]
     WrongHash(H256),
-    #[error("what is stored for {hash:?} cannot be read: {reason}")]
+    #[error("the node stored for {hash:?} cannot be read: {reason}")]
     Unreadable { hash: H256, reason: String },
     #[error("its tree is more than 64 levels deep at {0:?}")]
     TooDeep(H256),
 }
 
-/// Why a bucket is refused, and nothing of it imported.
+/// The reasons why a bucket is refused. Nothing of it is imported then.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("the source has no such bucket")]
     Absent,
     #[error("its state cannot be read: {0}")]
     State(String),
-    #[error("its leaves give the root {found:?}, and not {stated:?} as it says")]
+    #[error("its leaves give the root {found:?}, but it says {stated:?}")]
     Root { stated: H256, found: H256 },
-    #[error("it has more leaves than sequences are left after {0}")]
+    #[error("it has more leaves than there are sequences after {0}")]
     Exhausted(u64),
     #[error("leaf {index} with data root {data_root:?}: {fault}")]
     Content {
@@ -117,16 +110,16 @@ pub(super) enum Refusal {
         fault: ContentFault,
     },
     #[error(
-        "{path} holds another bucket of this id, at root {root:?} with {count} leaves; it was left \
-         as it is"
+        "{path} holds another bucket with this id, at root {root:?} with {count} leaves; it was \
+         not changed"
     )]
     Taken {
         path: PathBuf,
         root: H256,
         count: u64,
     },
-    #[error("there is something of this id already, which does not open: {0}")]
+    #[error("there already is a folder for this id, which does not open as a bucket: {0}")]
     TakenUnread(OpenError),
-    #[error("it is there already, and does not say which of its leaves are flagged: {0}")]
+    #[error("it already exists, but its flagged leaves cannot be read: {0}")]
     TakenUnsound(ProveError),
 }

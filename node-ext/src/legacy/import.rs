@@ -1,9 +1,8 @@
-//! Importing: each bucket by itself, built beside its place, opened to see that
-//! it is right, and only then moved there.
+//! Imports buckets, each separately: builds it in a folder next to its final place, opens
+//! it for verification, and only then moves it into place.
 //!
-//! An import that ends anywhere leaves buckets that are whole and `.importing`
-//! folders that are nobody's. Running it again begins those anew and passes over
-//! the others.
+//! An interrupted import leaves complete buckets and `.importing` folders. Running it again
+//! discards these folders and skips the complete buckets.
 
 use super::decode::LegacyState;
 use super::error::{LegacyError, Refusal};
@@ -18,39 +17,39 @@ use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, LeafCount, Sequence};
 use std::path::{Path, PathBuf};
 
-/// What the folder of a bucket that is being imported ends with.
+/// Suffix of the folder of a bucket that is being imported.
 const UNFINISHED: &str = "importing";
 
-/// Leaves that are written in one batch.
+/// Leaves in one write batch.
 const LEAVES_AT_ONCE: usize = 1024;
 
-/// Whether anything is written.
+/// The mode of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyMode {
-    /// Buckets are made.
+    /// Buckets are created.
     Import,
-    /// All is read and checked, and only a scratch folder elsewhere written to.
+    /// Everything is read and checked; only a temporary folder is written to.
     DryRun,
 }
 
-/// How far a bucket is.
+/// Progress of a bucket's import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LegacyStep {
-    /// The content of so many leaves was read and stored.
+    /// Content of leaves was read and stored.
     Content {
         /// Leaves done.
         done: u64,
         /// Leaves in all.
         of: u64,
     },
-    /// So many leaves were appended to the tree.
+    /// Leaves were appended to the tree.
     Tree {
         /// Leaves done.
         done: u64,
         /// Leaves in all.
         of: u64,
     },
-    /// It is whole, and about to be moved into its place.
+    /// The bucket is complete and about to be moved into place.
     Built,
 }
 
@@ -63,8 +62,8 @@ pub struct LegacyImport<'s> {
 }
 
 impl<'s> LegacyImport<'s> {
-    /// An import into the buckets of a base path, which whoever calls holds. In
-    /// a dry run it need not be there.
+    /// Prepares an import into the buckets of a base path, which the caller must have open for
+    /// writing. In a dry run it need not exist.
     pub fn new(source: &'s LegacySource, base_path: &Path, mode: LegacyMode) -> Self {
         Self {
             source,
@@ -92,11 +91,11 @@ impl<'s> LegacyImport<'s> {
         Ok(report)
     }
 
-    /// Imports one bucket. What is wrong with it is told in its report.
+    /// Imports one bucket. Faults in it are recorded in its report.
     ///
     /// # Errors
     ///
-    /// [`LegacyError`], of what would stop the others too.
+    /// [`LegacyError`] for failures that would stop the other buckets too.
     pub fn bucket(
         &self,
         id: BucketId,
@@ -153,11 +152,11 @@ impl<'s> LegacyImport<'s> {
         let is_of_no_use = match &built {
             Ok(()) => false,
             Err(Failed::Refused(_)) => true,
-            // It must not take the room whose want stopped it.
+            // The partial bucket must not occupy the space that is lacking.
             Err(Failed::Stopped(error)) => error.is_want_of_room(),
         };
         if is_of_no_use {
-            // It is ours, and half a bucket is of no use to anybody.
+            // This import made the folder, and a partial bucket is useless.
             std::fs::remove_dir_all(&folder)
                 .map_err(|source| LegacyError::io("remove", &folder, source))?;
         }
@@ -170,7 +169,7 @@ impl<'s> LegacyImport<'s> {
     }
 }
 
-/// Why a bucket was not imported.
+/// The reasons why a bucket was not imported.
 enum Failed {
     Refused(Refusal),
     Stopped(LegacyError),
@@ -188,7 +187,7 @@ impl<E: Into<LegacyError>> From<E> for Failed {
     }
 }
 
-/// Whether a bucket's leaves give the root that it says.
+/// Checks that a bucket's leaves give its stated root.
 fn check_root(source: &LegacySource, state: &LegacyState) -> Result<(), Refusal> {
     let exhausted = || Refusal::Exhausted(state.start_seq);
     let profile = source.era().profile();
@@ -206,8 +205,7 @@ fn check_root(source: &LegacySource, state: &LegacyState) -> Result<(), Refusal>
     }
 }
 
-/// Opens a bucket that is there, when it holds the leaves to be imported: they
-/// may have become more since.
+/// Opens an existing bucket if it has the leaves to be imported. It may have more by now.
 fn open_if_same(
     place: &Path,
     id: BucketId,
@@ -236,7 +234,7 @@ fn open_if_same(
     })
 }
 
-/// Notes which leaves an earlier import has flagged.
+/// Records the leaves that an earlier import flagged.
 fn note_flags(
     there: &Bucket,
     state: &LegacyState,
@@ -254,7 +252,7 @@ fn note_flags(
     Ok(())
 }
 
-/// One bucket to be built.
+/// The import of one bucket.
 struct Work<'w> {
     source: &'w LegacySource,
     id: BucketId,
@@ -332,8 +330,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Opens what was built, which compares its records, and compares it with
-    /// what was to be built.
+    /// Opens the imported bucket, which compares its records, and compares it with the
+    /// source.
     fn check(&self, folder: &Path, shared: &Shared) -> Result<(), LegacyError> {
         let unsound = |reason: String| LegacyError::Unsound {
             bucket: self.id,
@@ -349,6 +347,6 @@ impl Work<'_> {
             && usize::try_from(commitment.leaf_count.get()) == Ok(self.state.leaves.len());
         is_right
             .then_some(())
-            .ok_or_else(|| unsound(format!("it came to {commitment:?}")))
+            .ok_or_else(|| unsound(format!("its commitment is {commitment:?}")))
     }
 }

@@ -1,5 +1,5 @@
-//! What an import came to, for people and for programs: an entry for each
-//! bucket, and the whole.
+//! The report of an import, for people and programs: an entry for each bucket, and a
+//! summary.
 
 use super::decode::LegacyState;
 use super::source::LegacySource;
@@ -8,48 +8,48 @@ use crate::layout::{Flaw, Usage};
 use cairn_primitives::{BucketId, H256};
 use serde::Serialize;
 
-/// Unprovable leaves that are named one by one.
+/// Upper bound on unprovable leaves that are listed.
 const NAMED_LEAVES: usize = 1000;
 
-/// What became of a bucket.
+/// The outcome for a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LegacyStatus {
-    /// It is in its place now.
+    /// It was imported.
     Imported,
-    /// Nothing was written, and it would be imported.
+    /// It can be imported; nothing was written.
     Importable,
-    /// It was there already, with the same leaves at the least.
+    /// It exists already, with at least the same leaves.
     AlreadyThere,
     /// Nothing of it was imported.
     Refused,
 }
 
-/// A leaf that was imported, and whose content the chain cannot verify.
+/// An imported leaf whose content the chain cannot verify.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnprovableLeaf {
     /// Its index in its tree.
     pub leaf_index: u64,
-    /// Its data root, as `0x` and hex.
+    /// Its data root as `0x` and hex digits.
     pub data_root: String,
-    /// What is wrong with its content.
+    /// The defect of its content.
     pub reason: String,
 }
 
-/// What became of a bucket, and what it is.
+/// The outcome for a bucket, and its figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LegacyBucketReport {
     /// Its id.
     pub bucket: u64,
-    /// What became of it.
+    /// The outcome.
     pub status: LegacyStatus,
-    /// Why it was refused.
+    /// The reason for a refusal.
     pub reason: Option<String>,
     /// The source's era.
     pub era: char,
-    /// How it hashes.
+    /// The hashing profile.
     pub hashing: String,
-    /// Its root as `0x` and hex; none where its state cannot be read.
+    /// Its root as `0x` and hex digits; `None` if its state cannot be read.
     pub mmr_root: Option<String>,
     /// Sequence of its first leaf.
     pub start_seq: u64,
@@ -57,47 +57,47 @@ pub struct LegacyBucketReport {
     pub leaves: u64,
     /// `data_size` summed over its leaves, in bytes.
     pub data_bytes: u64,
-    /// Bytes of its chunks, each counted once, as they were found.
+    /// Bytes of its chunks as counted by the import, each chunk once.
     pub used_bytes: u64,
-    /// What the source says of that, which is too little.
+    /// The same according to the source, which is too low.
     pub old_used_bytes: u64,
-    /// Its quota, in bytes, as it was.
+    /// Its quota in the source, in bytes.
     pub max_bytes: u64,
-    /// Whether its content is above its quota, so that it takes no more.
+    /// Set if its content exceeds its quota, so that it accepts no more.
     pub over_quota: bool,
-    /// Leaves whose `total_size` does not follow from the leaf before; they are
-    /// imported as they are.
+    /// Leaves whose `total_size` does not follow from the leaf before. They are imported
+    /// unchanged.
     pub uneven_sizes: u64,
-    /// Leaves that were imported and cannot be proven to the chain: the first 1,000.
+    /// Imported leaves that cannot be proven to the chain: the first 1,000.
     pub unprovable: Vec<UnprovableLeaf>,
-    /// Such leaves past those.
+    /// Number of further such leaves.
     pub more_unprovable: u64,
 }
 
-/// What became of all of it.
+/// The summary of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LegacySummary {
     /// The source's folder.
     pub source: String,
     /// Its era.
     pub era: char,
-    /// How its buckets hash.
+    /// The hashing profile of its buckets.
     pub hashing: String,
-    /// Whether nothing was to be written.
+    /// Set in a dry run, which writes nothing.
     pub dry_run: bool,
-    /// The last nonce that the provider used; the next must be above it.
+    /// The last nonce that the provider used; the next one must be higher.
     pub nonce_counter: Option<u64>,
-    /// Keys of the source that are no bucket's.
+    /// Keys of the source that are not bucket ids.
     pub unreadable_keys: u64,
-    /// Buckets that were looked at.
+    /// Buckets that were processed.
     pub buckets: u64,
-    /// Buckets that were imported, or would be.
+    /// Buckets that were imported, or could be.
     pub imported: u64,
-    /// Buckets that were there already.
+    /// Buckets that existed already.
     pub already_there: u64,
     /// Buckets that were refused.
     pub refused: u64,
-    /// Buckets that were imported with leaves that cannot be proven.
+    /// Buckets that were imported with unprovable leaves.
     pub flagged: u64,
     /// Leaves of imported buckets.
     pub leaves: u64,
@@ -105,12 +105,12 @@ pub struct LegacySummary {
     pub used_bytes: u64,
 }
 
-/// The whole report.
+/// The report of an import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LegacyReport {
-    /// The whole.
+    /// The summary.
     pub summary: LegacySummary,
-    /// Each bucket.
+    /// The entry of each bucket.
     pub buckets: Vec<LegacyBucketReport>,
 }
 
@@ -136,14 +136,14 @@ impl LegacyBucketReport {
         }
     }
 
-    /// Notes what the source says of the bucket.
+    /// Records the bucket's state in the source.
     pub(super) fn describe(&mut self, state: &LegacyState) {
         self.mmr_root = Some(hex_of(&state.mmr_root));
         self.start_seq = state.start_seq;
         self.leaves = u64::try_from(state.leaves.len()).unwrap_or(u64::MAX);
         self.old_used_bytes = state.used_bytes;
         self.max_bytes = state.max_bytes;
-        // After a prune, the sizes go on from leaves that are gone.
+        // After a prune, the sizes continue from leaves that are gone.
         let mut before = (state.start_seq == 0).then_some(0u64);
         for leaf in &state.leaves {
             self.data_bytes = self.data_bytes.saturating_add(leaf.data_size);
@@ -172,14 +172,14 @@ impl LegacyBucketReport {
         self.over_quota = charged > self.max_bytes;
     }
 
-    /// Whether the operator has something to look at.
+    /// Returns whether the bucket needs the operator's attention.
     pub fn has_findings(&self) -> bool {
         self.status == LegacyStatus::Refused || !self.unprovable.is_empty()
     }
 }
 
 impl LegacyReport {
-    /// A report on nothing so far.
+    /// Makes an empty report.
     pub fn new(source: &LegacySource, dry_run: bool) -> Self {
         Self {
             summary: LegacySummary {
@@ -201,7 +201,7 @@ impl LegacyReport {
         }
     }
 
-    /// Adds a bucket.
+    /// Adds a bucket's entry and counts it.
     pub fn add(&mut self, bucket: LegacyBucketReport) {
         let summary = &mut self.summary;
         let count = |number: &mut u64| *number = number.saturating_add(1);
@@ -221,7 +221,7 @@ impl LegacyReport {
         self.buckets.push(bucket);
     }
 
-    /// Whether the operator has something to look at.
+    /// Returns whether anything needs the operator's attention.
     pub fn has_findings(&self) -> bool {
         self.summary.unreadable_keys > 0 || self.buckets.iter().any(|bucket| bucket.has_findings())
     }

@@ -1,5 +1,5 @@
-//! The database to import from: opened for reading, of a known era, and held so
-//! that no provider starts on it meanwhile.
+//! The source of an import: a v0 provider's database, opened for reading and locked so
+//! that no provider opens it meanwhile.
 
 use super::decode::{self, LegacyState};
 use super::era::LegacyEra;
@@ -16,13 +16,13 @@ use std::path::{Path, PathBuf};
 const FORMAT_VERSION: &[u8] = b"format_version";
 const NONCE_COUNTER: &[u8] = b"nonce_counter";
 
-/// The database of today's provider, open for reading.
+/// The database of a v0 provider, open for reading.
 pub struct LegacySource {
     path: PathBuf,
     db: LegacyDb,
     era: LegacyEra,
     nonce_counter: Option<u64>,
-    /// Held as long as this lives; absent where the database has none.
+    /// Locked while this value lives; `None` if the database has no lock file.
     _lock: Option<File>,
 }
 
@@ -35,29 +35,29 @@ impl std::fmt::Debug for LegacySource {
     }
 }
 
-/// What the source has by way of buckets.
+/// The buckets of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LegacyBuckets {
-    /// Those whose keys are ids, in the order of ids.
+    /// Buckets whose keys are ids, in ascending order.
     pub ids: Vec<BucketId>,
-    /// Keys that are no ids, and are passed over.
+    /// Number of other keys, which are skipped.
     pub unreadable_keys: u64,
 }
 
 impl LegacySource {
-    /// Opens the database in `path`, of which nothing is changed.
+    /// Opens the database in `path` without changing it.
     ///
     /// # Errors
     ///
     /// [`LegacyError::InUse`] while its provider runs;
-    /// [`LegacyError::NotALegacyDatabase`], or that its era is not known.
+    /// [`LegacyError::NotALegacyDatabase`], or an error for an unknown era.
     pub fn open(path: &Path) -> Result<Self, LegacyError> {
         let not_legacy = |what: &str| LegacyError::NotALegacyDatabase {
             path: path.to_owned(),
             what: what.into(),
         };
         if !path.join("CURRENT").is_file() {
-            return Err(not_legacy("it holds no RocksDB database"));
+            return Err(not_legacy("it has no file CURRENT"));
         }
         let lock = hold(path)?;
         let db = LegacyDb::open(path)?;
@@ -82,26 +82,26 @@ impl LegacySource {
         })
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// When it was written.
+    /// Returns the era of the database.
     pub fn era(&self) -> LegacyEra {
         self.era
     }
 
-    /// The last nonce that the provider used, where it kept one.
+    /// Returns the last nonce that the provider used, if it recorded one.
     pub fn nonce_counter(&self) -> Option<u64> {
         self.nonce_counter
     }
 
-    /// Its buckets.
+    /// Lists the buckets.
     ///
     /// # Errors
     ///
-    /// The database's failure.
+    /// The database's error.
     pub fn buckets(&self) -> Result<LegacyBuckets, LegacyError> {
         Ok(buckets_of(&self.db)?)
     }
@@ -120,8 +120,8 @@ impl Nodes for LegacySource {
     }
 }
 
-/// Takes the database's own lock, shared: that a provider holds it is learned,
-/// and none can take it as long as it is held here. Nothing is written for it.
+/// Takes a shared lock on the database's lock file. This fails while a provider holds it,
+/// and keeps one from starting. It writes nothing.
 fn hold(path: &Path) -> Result<Option<File>, LegacyError> {
     let lock_path = path.join("LOCK");
     let lock = match File::open(&lock_path) {
@@ -164,7 +164,7 @@ fn era_of(path: &Path, db: &LegacyDb) -> Result<LegacyEra, LegacyError> {
         }
     }
     if ids.is_empty() {
-        // There is nothing in it to be read one way or the other.
+        // There is nothing to decode.
         return Ok(LegacyEra::B);
     }
     Err(LegacyError::UnknownEncoding { path: path() })

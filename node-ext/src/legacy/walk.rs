@@ -1,11 +1,11 @@
-//! From a data root down through the source's nodes, and up again into a bucket:
-//! every hash is checked, and nothing is stored before its children.
+//! Copies the content under a data root from the source into a bucket. Every hash is
+//! checked, and no node is stored before its children.
 //!
-//! A tree is first read as its size says it is, which is the only way to tell a
-//! chunk of 64 bytes from a node under the plain profile. Where that fails, it
-//! is read as it is stored; what then is whole but not of the padded shape is
-//! kept, and the leaf flagged. What is in the bucket already is not read again,
-//! so that a tree which repeats itself takes no longer than its distinct nodes.
+//! A tree is first read in the shape that its size implies: under the plain profile,
+//! nothing else distinguishes a chunk of 64 bytes from a node. If that fails, it is read in
+//! its stored shape. If it is then complete but not padded, it is kept and the leaf is
+//! flagged. Nodes that are in the bucket already are not read again, so a tree that repeats
+//! itself takes no longer than its distinct nodes.
 
 use super::decode::{self, LegacyNode};
 use super::era::LegacyEra;
@@ -16,20 +16,20 @@ use crate::layout::{Child, FlagValue, Flaw, Kind, UnshapedValue};
 use cairn_primitives::chunk_tree::{self, InteriorNode, ShapeError, Subtree, padding};
 use cairn_primitives::{ChunkIndex, H256, HashingProfile, MmrLeaf, Sequence};
 
-/// Levels that a tree may have when it is not padded.
+/// Upper bound on the levels of a tree that is not padded.
 const MAX_LEVELS: u32 = 64;
 
-/// Where nodes are read from.
+/// A source of nodes.
 pub(super) trait Nodes {
-    /// The value stored for a hash.
+    /// Returns the value stored for a hash.
     fn node(&self, hash: &H256) -> Result<Option<Vec<u8>>, EngineError>;
 }
 
-/// Why a leaf's content was not brought in.
+/// The reasons why a leaf's content was not copied.
 pub(super) enum Stop {
-    /// It is not whole.
+    /// The content is incomplete or wrong.
     Fault(ContentFault),
-    /// The bucket that is built cannot be written to.
+    /// The new bucket's database failed.
     Target(EngineError),
 }
 
@@ -45,11 +45,11 @@ impl From<ContentFault> for Stop {
     }
 }
 
-/// Why a tree could not be read as its size says.
+/// The reasons why a tree cannot be read in the shape that its size implies.
 enum Misfit {
-    /// It is another, or not whole.
+    /// It has another shape, or is incomplete.
     Other,
-    /// The bucket that is built cannot be written to.
+    /// The new bucket's database failed.
     Target(EngineError),
 }
 
@@ -60,7 +60,7 @@ impl From<EngineError> for Misfit {
 }
 
 impl From<ContentFault> for Misfit {
-    /// It may be of what was never there: of a chunk that was taken for a node.
+    /// The fault may concern a node that never existed, if a chunk was taken for a node.
     fn from(_: ContentFault) -> Self {
         Self::Other
     }
@@ -72,7 +72,7 @@ impl From<ShapeError> for Misfit {
     }
 }
 
-/// What a node turned out to be, when it was read as it is stored.
+/// A node that was read in its stored shape.
 #[derive(Clone, Copy)]
 enum Found {
     Padding,
@@ -96,19 +96,19 @@ impl Found {
     }
 }
 
-/// Where a node of a padded tree stands.
+/// The position of a node in a padded tree.
 #[derive(Clone, Copy)]
 struct Place {
     /// Levels above the chunks.
     height: u32,
-    /// The first of the chunks under it.
+    /// The first chunk under it.
     slot: u64,
-    /// Bytes under the whole tree.
+    /// Bytes of the whole content.
     data_size: u64,
 }
 
 impl Place {
-    /// The places of the two children; `None` for a chunk.
+    /// Returns the positions of the two children; `None` for a chunk.
     fn children(self) -> Option<(Self, Self)> {
         let height = self.height.checked_sub(1)?;
         let left = Self { height, ..self };
@@ -118,13 +118,13 @@ impl Place {
     }
 }
 
-/// A walk from the source into a bucket.
+/// A walk that copies content from the source into a bucket.
 pub(super) struct Walk<'w, N> {
     nodes: &'w N,
     era: LegacyEra,
     profile: HashingProfile,
     into: &'w mut Builder,
-    /// The hashes of nothing but padding, by height.
+    /// The hashes of subtrees of padding, by height.
     paddings: Vec<H256>,
 }
 
@@ -142,8 +142,8 @@ impl<'w, N: Nodes> Walk<'w, N> {
         }
     }
 
-    /// Brings a leaf's content in. Gives what flags the leaf, where the chain
-    /// cannot verify its content.
+    /// Copies a leaf's content. Returns the leaf's flag if the chain cannot verify the
+    /// content.
     pub(super) fn leaf(&mut self, leaf: &MmrLeaf) -> Result<Option<FlagValue>, Stop> {
         let root = Place {
             height: chunk_tree::depth(leaf.data_size),
@@ -171,7 +171,7 @@ impl<'w, N: Nodes> Walk<'w, N> {
         Ok(Some(FlagValue { root, flaw }))
     }
 
-    /// Flags a leaf whose content was brought in.
+    /// Flags a leaf whose content was copied.
     pub(super) fn flag(&mut self, leaf: Sequence, flag: FlagValue) -> Result<(), EngineError> {
         self.into.flag(leaf, flag)
     }
@@ -185,7 +185,7 @@ impl<'w, N: Nodes> Walk<'w, N> {
         decode::node(self.era, value).map_err(unreadable(hash))
     }
 
-    /// Brings in a node that holds content, at its place.
+    /// Copies a node at its position in a padded tree.
     fn sized(&mut self, hash: &H256, place: Place) -> Result<Subtree, Misfit> {
         let Some((left_place, right_place)) = place.children() else {
             return self.sized_chunk(hash, place);
@@ -249,8 +249,8 @@ impl<'w, N: Nodes> Walk<'w, N> {
             }
             LegacyNode::Interior { .. } => return Err(Misfit::Other),
         };
-        // Before anything is stored: what is read as its size says and is not so
-        // may be no chunk at all.
+        // Before anything is stored: a value of the wrong length may be no chunk at
+        // all.
         if bytes.len() != expected {
             return Err(Misfit::Other);
         }
@@ -260,7 +260,7 @@ impl<'w, N: Nodes> Walk<'w, N> {
         Ok(subtree)
     }
 
-    /// Brings in a node as it is stored, whatever its shape.
+    /// Copies a node in its stored shape.
     fn stored(&mut self, hash: &H256, levels: u32) -> Result<Found, Stop> {
         if hash.is_zero() || self.paddings.contains(hash) {
             return Ok(Found::Padding);
@@ -312,7 +312,7 @@ impl<'w, N: Nodes> Walk<'w, N> {
         Ok(Found::new(Kind::Node, shape))
     }
 
-    /// The shape of a node over two children, where a padded tree has such a node.
+    /// Returns the shape of a node over two children, if a padded tree can have such a node.
     fn joined(&self, left: Found, right: Found, right_hash: &H256) -> Result<Subtree, Flaw> {
         let joined = match (left, right) {
             (Found::Odd { flaw, .. }, _) | (_, Found::Odd { flaw, .. }) => return Err(flaw),

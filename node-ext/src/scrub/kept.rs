@@ -1,6 +1,5 @@
-//! How far scrubs have come, kept in the base path: a small file for each bucket
-//! that is being read, and one for the round through all of them. One that is
-//! lost costs time and nothing else.
+//! The positions of scrubs, in files of the base path: one for each bucket that is
+//! being read, and one for the pass over all buckets. Losing one only costs time.
 
 use super::{ScrubPoint, ScrubRound};
 use crate::base_path::{BasePath, BasePathError, io, read_small};
@@ -11,29 +10,28 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// The version of what such a file holds.
+/// Version of these files.
 const VERSION: u8 = 2;
-/// More than such a file can have, in bytes.
+/// Upper bound on the size of such a file, in bytes.
 const MAX_BYTES: u64 = 256;
-/// What a file ends with that is not finished.
+/// Extension of a file that is not complete yet.
 const UNFINISHED: &str = "new";
 
 impl BasePath {
-    /// Where the scrub of a bucket was stopped, if it was.
+    /// Returns the position at which the scrub of a bucket was stopped, if it was.
     ///
     /// # Errors
     ///
-    /// [`BasePathError::Io`]; a file that cannot be made sense of is none.
+    /// [`BasePathError::Io`]. An unreadable file counts as absent.
     pub fn scrub_point(&self, bucket: BucketId) -> Result<Option<ScrubPoint>, BasePathError> {
         read(&self.point_path(bucket))
     }
 
-    /// Keeps where the scrub of a bucket has come to, or forgets it when the
-    /// round is over.
+    /// Saves the position of a bucket's scrub, or removes it when the round is complete.
     ///
     /// # Errors
     ///
-    /// [`BasePathError::Io`]; the point that was kept before is kept still.
+    /// [`BasePathError::Io`]. The position saved before is kept then.
     pub fn keep_scrub_point(
         &self,
         bucket: BucketId,
@@ -50,12 +48,12 @@ impl BasePath {
         kept.map_err(|source| io("keep", &path, source))
     }
 
-    /// How far the last round through all buckets has come, if it is known.
+    /// Returns the progress of the last pass over all buckets, if it is known.
     pub(crate) fn scrub_round(&self) -> Result<Option<ScrubRound>, BasePathError> {
         read(&self.round_path())
     }
 
-    /// Keeps how far a round through all buckets has come.
+    /// Saves the progress of a pass over all buckets.
     pub(crate) fn keep_scrub_round(&self, round: &ScrubRound) -> Result<(), BasePathError> {
         let path = self.round_path();
         replace(&path, &(VERSION, round).encode()).map_err(|source| io("keep", &path, source))
@@ -76,7 +74,7 @@ fn read<K: Decode>(path: &Path) -> Result<Option<K>, BasePathError> {
     };
     let kept = parse(&bytes);
     if kept.is_none() {
-        tracing::warn!(path = %path.display(), "not what a scrub keeps; it begins anew");
+        tracing::warn!(path = %path.display(), "a scrub's saved position is unreadable");
     }
     Ok(kept)
 }
@@ -148,7 +146,7 @@ mod tests {
         }
     }
 
-    /// Pinned, so that a change of format cannot pass unnoticed.
+    /// Pinned, so that a change of format does not go unnoticed.
     #[test]
     fn a_point_stands_as_the_format_says() {
         let point = ScrubPoint {

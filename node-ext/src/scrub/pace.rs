@@ -1,26 +1,26 @@
-//! How fast a scrub may go, by a clock that is handed in.
+//! The rate limit of a scrub. The caller passes in the time.
 
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-/// What a scrub may make up for when it was held up: after an hour without a
-/// turn, it must not take the disk for an hour.
+/// How much lost time a scrub may catch up on. After an hour without a turn, it must not
+/// occupy the disk for an hour.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
-/// Bytes of a step that nothing holds back: some tenths of a second.
+/// Bytes of a step without a limit; takes some tenths of a second.
 const LARGEST_STEP: u64 = 64 << 20;
 
-/// A bound on bytes a second.
+/// A limit in bytes per second.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     bytes_per_second: Option<NonZeroU64>,
-    /// When what was read so far will have been due.
+    /// The time at which the bytes read so far are within the limit.
     due: Duration,
 }
 
 impl Pace {
-    /// So many bytes a second, or as fast as it goes, from `now` on.
+    /// Makes a limit in bytes per second that starts at `now`; `None` for no limit.
     pub const fn new(bytes_per_second: Option<NonZeroU64>, now: Duration) -> Self {
         Self {
             bytes_per_second,
@@ -28,7 +28,7 @@ impl Pace {
         }
     }
 
-    /// Bytes for the next step: a quarter of a second's, and at least a chunk.
+    /// Returns the bytes for the next step: a quarter of a second's, and at least a chunk.
     pub fn step_bytes(&self) -> u64 {
         let smallest = u64::try_from(CHUNK_BYTES).unwrap_or(LARGEST_STEP);
         self.bytes_per_second.map_or(LARGEST_STEP, |rate| {
@@ -36,8 +36,7 @@ impl Pace {
         })
     }
 
-    /// Notes that `bytes` were read by `now`. Returns how long to wait before
-    /// the next step.
+    /// Records that `bytes` were read by `now`. Returns how long to wait before the next step.
     pub fn wait_after(&mut self, bytes: u64, now: Duration) -> Duration {
         let Some(rate) = self.bytes_per_second else {
             return Duration::ZERO;
@@ -72,7 +71,7 @@ mod tests {
         assert_eq!(pace.step_bytes(), 1 << 18);
         assert_eq!(pace.wait_after(3 << 20, seconds(101)), seconds(2));
         assert_eq!(pace.wait_after(1 << 20, seconds(103)), seconds(1));
-        // Held up for an hour, it makes up for a second.
+        // After an hour's pause, it catches up on one second.
         assert_eq!(pace.wait_after(4 << 20, seconds(3700)), seconds(3));
     }
 
@@ -84,7 +83,7 @@ mod tests {
         ) {
             let mut now = Duration::from_secs(7);
             let mut pace = Pace::new(NonZeroU64::new(rate), now);
-            // When each step began and ended, and what it read.
+            // Start, end and bytes of each step.
             let mut read: Vec<(Duration, Duration, u64)> = vec![];
             for (bytes, took) in steps {
                 let began = now;
@@ -94,7 +93,7 @@ mod tests {
             }
             for first in 0..read.len() {
                 for last in first..read.len() {
-                    // The last step has not been waited for.
+                    // Nothing has waited for the last step.
                     let bytes: u64 = read[first..last].iter().map(|(_, _, bytes)| bytes).sum();
                     let stretch = read[last].0 - read[first].0 + CATCH_UP;
                     let most = stretch.as_nanos() * u128::from(rate) / 1_000_000_000;

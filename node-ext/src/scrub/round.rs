@@ -1,16 +1,16 @@
-//! A round through all buckets: when it began, and how far it has come. Pure;
-//! what time it is is handed in.
+//! A scrub's pass over all buckets: its start and its progress. Pure: the caller passes in
+//! the time.
 
 use cairn_primitives::BucketId;
 use codec::{Decode, Encode};
 use std::time::Duration;
 
-/// A round through all buckets, in the order of their ids.
+/// A pass over all buckets, in ascending order of their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct ScrubRound {
-    /// By Unix time, in milliseconds.
+    /// Start of the pass, in milliseconds of Unix time.
     began_ms: u64,
-    /// The first bucket that is not read to its end; `None` when all are.
+    /// The first bucket that is not fully read; `None` if all are.
     pub(crate) next: Option<BucketId>,
 }
 
@@ -26,12 +26,12 @@ impl ScrubRound {
         self.next.is_none()
     }
 
-    /// Whether a bucket was read in this round.
+    /// Returns whether a bucket was read in this pass.
     pub(crate) fn has_passed(&self, id: BucketId) -> bool {
         self.next.is_none_or(|next| id < next)
     }
 
-    /// A bucket was read.
+    /// Records that a bucket was read.
     pub(crate) fn pass(&mut self, id: BucketId) {
         self.next = id.0.checked_add(1).map(BucketId);
     }
@@ -40,8 +40,8 @@ impl ScrubRound {
         self.next = None;
     }
 
-    /// How long to wait until the next round, one of which is to begin in each
-    /// period; not longer than that, whatever has become of the clock.
+    /// Returns the time until the next pass, which starts once per period. Never longer than a
+    /// period, even if the clock was set back.
     pub(crate) fn due_in(&self, every: Duration, now: Duration) -> Duration {
         let due = Duration::from_millis(self.began_ms).saturating_add(every);
         due.saturating_sub(now).min(every)
@@ -66,7 +66,7 @@ mod tests {
             (began + HOUR / 4, HOUR * 3 / 4),
             (began + HOUR, Duration::ZERO),
             (began + HOUR * 99, Duration::ZERO),
-            // Set back by a year.
+            // The clock is set back by a year.
             (Duration::ZERO, HOUR),
         ] {
             assert_eq!(round.due_in(HOUR, now), wait, "{now:?}");

@@ -1,5 +1,5 @@
-//! What arises with a leaf: its record, its node, and the nodes above it whose
-//! last leaf it is; and whether each is the hash of what it says it is.
+//! The nodes that a leaf completes: its own, and those above whose last leaf it is.
+//! Checks each record against its hash.
 
 use crate::bucket::records::RecordFault;
 use crate::engine::Read;
@@ -8,18 +8,18 @@ use cairn_primitives::mmr::{Node, leaf_position};
 use cairn_primitives::{H256, HashingProfile, LeafIndex, MmrLeaf, Position, Sequence};
 use codec::DecodeAll;
 
-/// A node above leaves, and its children.
+/// A node above the leaves, and its children.
 pub(super) struct Above {
     node: Position,
     left: Position,
     right: Position,
 }
 
-/// A leaf, and the nodes that arose with it.
+/// A leaf, with the nodes that it completes.
 pub(super) struct StandsWith {
     tree: Sequence,
     index: LeafIndex,
-    /// From the lowest up.
+    /// From the lowest to the highest.
     pub(super) above: Vec<Above>,
 }
 
@@ -39,7 +39,7 @@ impl StandsWith {
         Self { tree, index, above }
     }
 
-    /// What to read, in the order in which it is judged.
+    /// Returns the keys to read, in the order that [`Self::faults`] expects.
     pub(super) fn keys(&self) -> impl Iterator<Item = TreeKey> + use<> {
         let tree = self.tree;
         let leaf = layout::leaf_key(self.sequence());
@@ -60,7 +60,7 @@ impl StandsWith {
         Sequence(self.tree.0.saturating_add(self.index.0))
     }
 
-    /// What is not as it must be of what was read: which record, and why.
+    /// Checks the records read. Returns each faulty record with its fault.
     pub(super) fn faults(
         &self,
         profile: HashingProfile,
@@ -104,7 +104,7 @@ fn check_above(
     right: Read,
 ) -> Result<(), RecordFault> {
     let node = present(node, "it is lost")?;
-    // A child that is lost or unreadable is a finding of its own.
+    // A lost or unreadable child is a separate finding.
     let (Some(left), Some(right)) = (digest(left), digest(right)) else {
         return Ok(());
     };

@@ -1,5 +1,4 @@
-//! A round reads everything once, finds all that is wrong, and can be stopped
-//! anywhere.
+//! A round reads everything once, finds all damage, and can be stopped anywhere.
 
 use super::*;
 use crate::bucket::{BucketConfig, NewLeaf};
@@ -71,14 +70,14 @@ impl Fixture {
     }
 }
 
-/// Steps to the end of a round, each in a scrub of its own, as after a restart.
+/// Steps to the end of a round, with a new scrub for each step, as after restarts.
 fn round(bucket: &Bucket, budget: u64, mut between: impl FnMut(u64)) -> Vec<StepReport> {
     let mut steps = vec![];
     let mut point = None;
     loop {
         let report = Scrub::new(point).step(bucket, budget).unwrap();
         point = report.point.map(|point| {
-            // As a file or the index would keep it.
+            // Encoded and decoded, as in a file.
             ScrubPoint::decode(&mut &point.encode()[..]).unwrap()
         });
         steps.push(report);
@@ -258,7 +257,7 @@ fn a_retired_tree_is_read_until_it_is_released() {
         ["node 2", "node 6", "leaf 7", "node 5 of the tree from 12"]
     );
 
-    // In the middle of the old tree, and then it is released.
+    // In the middle of the old tree, which is then released.
     let in_old_tree = |steps: &[StepReport]| {
         let point = steps[steps.len() - 1].point;
         matches!(point, Some(ScrubPoint { next: Place::Leaf(tree, _), .. }) if tree == Sequence(0))
@@ -282,7 +281,7 @@ fn a_retired_tree_is_read_until_it_is_released() {
     assert_eq!((read, stale.report.findings), (None, vec![]));
 }
 
-/// A source that ends in a failure, so that its upload is taken back.
+/// A source that ends with an error, so that its upload is undone.
 struct Failing(usize);
 
 impl std::io::Read for Failing {
@@ -304,7 +303,7 @@ fn what_comes_and_goes_meanwhile_is_no_finding_and_loses_nothing() {
     fixture.bucket = None;
     let bucket = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap();
     let steps = round(&bucket, 2_000, |step| {
-        // The record at the point may be one that is taken back here.
+        // The record at the point may be one that is removed here.
         bucket
             .ingest(Failing(3 * CHUNK_BYTES + step as usize))
             .unwrap_err();
@@ -317,7 +316,7 @@ fn what_comes_and_goes_meanwhile_is_no_finding_and_loses_nothing() {
     );
     assert!(sum(&steps, |step| step.records) >= RECORDS);
 
-    /// Lets the uploads end, also when what is checked meanwhile fails.
+    /// Ends the uploads, also when a check fails meanwhile.
     struct Stops<'s>(&'s AtomicBool);
     impl Drop for Stops<'_> {
         fn drop(&mut self) {
@@ -413,7 +412,7 @@ fn a_scrub_leaves_the_cache_to_others() {
     let path = fixture.folder.path().join("bucket");
     let bucket = Bucket::open(&path, Access::ReadOnly, &shared).unwrap();
     round(&bucket, u64::MAX, |_| {});
-    // Indexes and filters are there by now, and no leaf, node or content.
+    // Indexes and filters are cached by now, but no leaf, node or content.
     let view = bucket.view(crate::bucket::At::Newest).unwrap();
     for is_proof in [true, false] {
         let cached = shared.cached_bytes();

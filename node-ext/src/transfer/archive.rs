@@ -1,8 +1,8 @@
-//! The archive: plain tar, `manifest.json` first, then `bucket/<file>` for each
-//! file in the manifest's order. Written and read in bounded memory.
+//! The archive: plain tar, with `manifest.json` first, then `bucket/<file>` for each file
+//! in the order of the manifest. Written and read in bounded memory.
 //!
-//! What is read comes from anywhere: of tar's many kinds of entries, files with
-//! these very names are taken, and the folder itself, which other writers add.
+//! An archive to read is untrusted. Of tar's many kinds of entries, only regular files
+//! with these names are accepted, and the folder itself, which other writers add.
 
 use super::error::TransferError;
 use super::files::{Hashed, open_regular};
@@ -12,7 +12,7 @@ use std::io::{self, BufWriter, Cursor, ErrorKind, Read, Write};
 use std::path::Path;
 use tar::{Builder, Entries, Entry, EntryType, Header};
 
-/// Bytes that are gathered before they are written.
+/// Write buffer, in bytes.
 const WRITE_AT_ONCE: usize = 256 << 10;
 
 /// An archive being written.
@@ -35,8 +35,8 @@ impl<W: Write> Writer<W> {
             .map_err(TransferError::Sink)
     }
 
-    /// Adds a file from `path`. Within, what differs if it is not the one that
-    /// the manifest has; the archive is then spoilt.
+    /// Adds a file from `path`. The inner error tells how it differs from the manifest; the
+    /// archive is then unusable.
     pub(super) fn file(
         &mut self,
         file: &ManifestFile,
@@ -49,7 +49,7 @@ impl<W: Write> Writer<W> {
         let mut unread = None;
         let mut source = Hashed::new(open_regular(path).map_err(&read_fault)?);
         let metered = Metered {
-            // More than the header says would be read as the next entry.
+            // A longer file would run into the next entry.
             inner: Read::by_ref(&mut source).take(file.size()),
             meter,
             unread: &mut unread,
@@ -68,7 +68,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// A header that says nothing of who made the archive, and when.
+/// Makes a header without owner and time.
 fn header(name: &str, size: u64) -> io::Result<Header> {
     let mut header = Header::new_gnu();
     header.set_path(name)?;
@@ -79,8 +79,8 @@ fn header(name: &str, size: u64) -> io::Result<Header> {
     Ok(header)
 }
 
-/// Counts what is read, and keeps the reason when it cannot be: whoever writes
-/// the archive does not say which side failed.
+/// Counts the bytes read and keeps a read error: the tar writer does not tell which side
+/// failed.
 struct Metered<'m, 'p, R> {
     inner: R,
     meter: &'m mut Meter<'p>,
@@ -117,7 +117,7 @@ pub(super) struct ArchivedFile<'a, R: Read> {
 }
 
 impl<'a, R: Read> Reader<'a, R> {
-    /// Reads the manifest, which comes first.
+    /// Reads the manifest, which is the first entry.
     pub(super) fn open(
         archive: &'a mut tar::Archive<R>,
         origin: &'a str,
@@ -126,8 +126,8 @@ impl<'a, R: Read> Reader<'a, R> {
             origin: origin.into(),
             source,
         };
-        // Raw, since tar's extensions are entries that are read into memory
-        // whole, however long they are; no name here needs them.
+        // Raw, since the tar reader reads extension entries into memory whole, at any
+        // length. No name here needs them.
         let entries = archive.entries().map_err(fault)?.raw(true);
         let mut reader = Self { entries, origin };
         let first = match reader.entries.next() {
@@ -155,7 +155,7 @@ impl<'a, R: Read> Reader<'a, R> {
         Ok((reader, manifest))
     }
 
-    /// The next file of the database; `None` at the archive's end.
+    /// Returns the next file of the database; `None` at the end of the archive.
     pub(super) fn next_file(&mut self) -> Result<Option<ArchivedFile<'a, R>>, TransferError> {
         loop {
             let Some(entry) = self.entries.next() else {
@@ -174,20 +174,21 @@ impl<'a, R: Read> Reader<'a, R> {
                 .and_then(|rest| rest.strip_prefix('/'))
                 .map(str::to_owned);
             let Some(name) = name else {
-                let what = format!("it has {path:?}, which is no file of a bucket's database");
+                let what =
+                    format!("it contains {path:?}, which is not a file of a bucket's database");
                 return Err(self.surprise(what));
             };
             return Ok(Some(ArchivedFile { name, bytes: entry }));
         }
     }
 
-    /// The name of an entry that is a plain file.
+    /// Returns the name of an entry, which must be a regular file.
     fn file_name(&self, entry: &Entry<'_, R>) -> Result<String, TransferError> {
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if entry.header().entry_type() == EntryType::Regular {
             return Ok(name);
         }
-        Err(self.surprise(format!("its entry {name:?} is no plain file")))
+        Err(self.surprise(format!("its entry {name:?} is not a regular file")))
     }
 
     fn surprise(&self, what: impl Into<String>) -> TransferError {

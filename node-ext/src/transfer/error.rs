@@ -1,5 +1,5 @@
-//! Why a bucket was not moved. Whatever it is, nothing was adopted, the source
-//! is as it was, and what was half done is gone again.
+//! Errors of exports and imports. After any of them nothing was adopted, the source is
+//! unchanged, and partial results are removed.
 
 use super::manifest::ManifestFault;
 use crate::engine::EngineError;
@@ -8,152 +8,152 @@ use crate::space::DiskReserved;
 use cairn_primitives::BucketId;
 use std::path::{Path, PathBuf};
 
-/// Why a bucket was not exported or imported.
+/// Errors of an export or import.
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
-    /// It is not open for writing, or a write to it failed.
-    #[error("{0}; an export needs a bucket that takes writes")]
+    /// The bucket is not open for writing, or a write to it failed.
+    #[error("{0}; only a writable bucket can be exported")]
     Unusable(#[from] Unusable),
     /// The database failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// There is something in the place of the export.
-    #[error("{path} is already there: name a destination that is not")]
+    /// The destination exists.
+    #[error("{path} is already there")]
     Exists {
         /// The destination.
         path: PathBuf,
     },
-    /// The destination ends without a name.
-    #[error("{path} does not end with the name of a file or folder to make")]
+    /// The destination has no file name.
+    #[error("{path} does not end with the name of a file or folder")]
     NoName {
         /// The destination.
         path: PathBuf,
     },
-    /// The bucket is here already.
-    #[error("bucket {bucket} is already here, at {path}, and stays as it is")]
+    /// A bucket with this id exists.
+    #[error("bucket {bucket} is already here, at {path}, and was not changed")]
     Taken {
         /// The bucket.
         bucket: BucketId,
         /// Its folder.
         path: PathBuf,
     },
-    /// Another export or import of the same bucket is under way.
-    #[error("another export or import works in {path}: wait for it to end")]
+    /// Another export or import of the same bucket is in progress.
+    #[error("another export or import is in progress in {path}")]
     Busy {
-        /// Where it works.
+        /// Its working folder.
         path: PathBuf,
     },
-    /// The source is open elsewhere.
-    #[error(
-        "{path} is open for writing in another process, so that a copy of it would be of no one moment: stop that process, or let it export the bucket"
-    )]
+    /// Another process has the source open for writing.
+    #[error("{path} is open for writing in another process, so a copy of it would be inconsistent")]
     SourceInUse {
         /// The source.
         path: PathBuf,
     },
-    /// The system refuses.
+    /// An I/O error.
     #[error("cannot {doing} {path}: {source}")]
     Io {
-        /// What was attempted.
+        /// The operation that failed.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// Whoever takes the archive does not.
+    /// The archive cannot be written.
     #[error("cannot write the archive: {0}")]
     Sink(std::io::Error),
-    /// The archive cannot be read on.
+    /// The archive cannot be read.
     #[error("cannot read {origin} as an archive: {source}")]
     Archive {
         /// Where the archive comes from.
         origin: String,
-        /// The reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// The disk is too small.
-    #[error("{needed} bytes do not fit into {path}, where {free} are free: make room first")]
+    /// The disk has too little space.
+    #[error("{needed} bytes do not fit into {path}, where {free} bytes are free")]
     NoRoom {
         /// The folder of buckets.
         path: PathBuf,
-        /// Bytes that the bucket takes.
+        /// Size of the bucket, in bytes.
         needed: u64,
-        /// Bytes that are free.
+        /// Free bytes.
         free: u64,
     },
-    /// It would take of what is kept for promises and answers.
+    /// The write would use the reserve of the disk.
     #[error(transparent)]
     Reserved(#[from] DiskReserved),
     /// The source is neither an export nor a bucket's folder.
-    #[error("{origin} is no exported bucket: {what}")]
+    #[error("{origin} is not an exported bucket: {what}")]
     NotAnExport {
         /// The source.
         origin: String,
-        /// What was found there.
+        /// The reason.
         what: String,
     },
-    /// The manifest cannot be taken at its word.
-    #[error("the manifest of {origin} cannot be used: {fault}")]
+    /// The manifest is invalid.
+    #[error("the manifest of {origin} is invalid: {fault}")]
     Manifest {
         /// The source.
         origin: String,
-        /// What is wrong with it.
+        /// The reason.
         fault: ManifestFault,
     },
-    /// A file is not the one that the manifest describes.
-    #[error("{file} of {origin} is not what was exported: {what}; export the bucket again")]
+    /// A file differs from the manifest.
+    #[error("{file} of {origin} is not what was exported: {what}")]
     Altered {
         /// The source.
         origin: String,
         /// The file's name.
         file: String,
-        /// What differs.
+        /// The difference.
         what: String,
     },
-    /// Without a manifest only a whole check can tell.
-    #[error("{origin} has no manifest to compare its files with: import it with the full check")]
+    /// Without a manifest, only the full check can verify a bucket.
+    #[error("{origin} has no manifest to compare its files with; it needs the full check")]
     NothingToCompare {
         /// The source.
         origin: String,
     },
-    /// What was copied does not open.
+    /// The copy does not open.
     #[error("the bucket from {origin} was not adopted: {fault}")]
     Unsound {
         /// The source.
         origin: String,
-        /// Why it does not open.
+        /// The reason.
         fault: OpenError,
     },
-    /// What was copied is another bucket, or the bucket at another moment.
+    /// The copy is another bucket, or at another commitment, than the manifest says.
     #[error(
         "the bucket from {origin} was not adopted: its {what} is {found}, and the manifest says {stated}"
     )]
     Contradicted {
         /// The source.
         origin: String,
-        /// What differs.
+        /// The property that differs.
         what: &'static str,
-        /// As the database has it.
+        /// Its value in the database.
         found: String,
-        /// As the manifest has it.
+        /// Its value in the manifest.
         stated: String,
     },
-    /// It does not hold what it promised.
-    #[error("the bucket from {origin} was not adopted, since it does not hold what was promised: {first}{}", others(*findings))]
+    /// The full check has findings.
+    #[error(
+        "the bucket from {origin} was not adopted, since its check has findings: {first}{}",
+        others(*findings)
+    )]
     Findings {
         /// The source.
         origin: String,
-        /// How many findings there are.
+        /// Number of findings.
         findings: u64,
-        /// The first of them.
+        /// The first finding.
         first: String,
     },
-    /// It has what the chain cannot verify, as only an import from elsewhere brings.
+    /// The bucket has content that the chain cannot verify. Only imports bring such content.
     #[error(
-        "the bucket from {origin} was not adopted: {leaves} of its leaves are flagged as such that \
-         no challenge of them can be answered, and {nodes} of its records are of such content. With \
-         --allow-unprovable it is taken with them, and nothing is signed for it until you say so"
+        "the bucket from {origin} was not adopted: {leaves} of its leaves are flagged, so that no \
+         challenge of them can be answered, and {nodes} of its records are of such content"
     )]
     Unprovable {
         /// The source.
@@ -163,7 +163,7 @@ pub enum TransferError {
         /// Records of content that no provable tree has.
         nodes: u64,
     },
-    /// The check could not be made.
+    /// The check failed.
     #[error("the bucket from {origin} was not adopted, since it could not be checked: {source}")]
     Unchecked {
         /// The source.
@@ -171,7 +171,7 @@ pub enum TransferError {
         /// The reason.
         source: ProveError,
     },
-    /// What was checked could not be closed.
+    /// The copy could not be closed after its check.
     #[error("the bucket from {origin} was not adopted, since it could not be closed: {source}")]
     Unclosed {
         /// The source.
@@ -184,7 +184,7 @@ pub enum TransferError {
 fn others(findings: u64) -> String {
     match findings.saturating_sub(1) {
         0 => String::new(),
-        more => format!(" (findings besides: {more})"),
+        more => format!(" (further findings: {more})"),
     }
 }
 
@@ -200,7 +200,7 @@ impl TransferError {
         }
     }
 
-    /// Whether the source was read and found wanting, rather than not read.
+    /// Returns whether the source was read and rejected, rather than unreadable.
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
@@ -214,13 +214,13 @@ impl TransferError {
     }
 }
 
-/// Of an export: what is wrong with the source of an import is no damage to any
-/// bucket that is here.
+/// Applies to exports: a fault in the source of an import is no damage to a bucket of
+/// this provider.
 impl IndicatesDamage for TransferError {
     fn indicates_damage(&self) -> bool {
         match self {
             Self::Engine(error) => error.indicates_damage(),
-            // A copy has the bucket's own files.
+            // The copy consists of the bucket's own files.
             Self::Unsound { fault, .. } => fault.indicates_damage(),
             Self::Unchecked { source, .. } => source.indicates_damage(),
             Self::Unclosed { source, .. } => source.indicates_damage(),

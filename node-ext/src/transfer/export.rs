@@ -1,11 +1,11 @@
-//! Export: a copy of one moment of a bucket that goes on working.
+//! Exports a consistent copy of a bucket in use.
 //!
-//! 1. The database copies itself to `<bucket>.exporting` beside it, by links to
-//!    the files that never change: nothing large is copied while uploads wait.
-//! 2. Its files are hashed, and it is opened, which proves that it can be, and
-//!    says its commitment: that is the manifest.
-//! 3. What was asked for is made in a folder `<destination>.exporting`, made durable,
-//!    and gets its name as the last step.
+//! 1. The database makes a checkpoint in `<bucket>.exporting` next to it, with hard links
+//!    to immutable files. Nothing large is copied while uploads wait.
+//! 2. The files are hashed. The copy is opened, which verifies it and gives its
+//!    commitment. This makes the manifest.
+//! 3. The export is written to a folder `<destination>.exporting`, made durable, and renamed
+//!    to its final name as the last step.
 
 use super::error::TransferError;
 use super::files::{self, Hashed, Room, Roomy, open_regular, pour, want_of_room};
@@ -17,33 +17,33 @@ use crate::engine::{Access, Shared};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-/// What an export is made as.
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A folder with the manifest and the bucket's folder.
     Folder,
-    /// A tar archive, the manifest first.
+    /// A tar archive, with the manifest first.
     Archive,
 }
 
-/// What an export came to.
+/// The result of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
-    /// What was exported.
+    /// The manifest of the export.
     pub manifest: Manifest,
-    /// Files that share their bytes with the bucket's own until either is written
-    /// to, on a file system that has such copies.
+    /// Files that share their blocks with the bucket's own until either is written to, on a
+    /// file system with reflinks.
     pub shared_files: usize,
 }
 
 impl Bucket {
-    /// Exports the bucket as it is now, while it goes on being used: all that
-    /// was committed and stored before this call, and a beginning of what comes
-    /// meanwhile. Uploads and commits wait while files are linked.
+    /// Exports the bucket while it stays in use: everything committed and stored before this
+    /// call, and possibly some of what is added meanwhile. Uploads and commits wait while
+    /// files are linked.
     ///
     /// # Errors
     ///
-    /// [`TransferError`]; then nothing is at the destination.
+    /// [`TransferError`]; the destination does not exist then.
     pub fn export_to(
         &self,
         destination: &Path,
@@ -73,12 +73,12 @@ impl Bucket {
         })
     }
 
-    /// Exports the bucket, as [`Bucket::export_to`] does, as an archive into
-    /// `sink`. An archive that was cut short is refused by whoever imports it.
+    /// Exports the bucket like [`Bucket::export_to`], as an archive into `sink`. An import
+    /// rejects a truncated archive.
     ///
     /// # Errors
     ///
-    /// [`TransferError`]; the archive is then not whole.
+    /// [`TransferError`]; the archive is then incomplete.
     pub fn export_into(
         &self,
         sink: &mut dyn Write,
@@ -94,7 +94,7 @@ impl Bucket {
     }
 }
 
-/// A copy of one moment, which goes when this does.
+/// A consistent copy of the bucket, removed on drop.
 struct Copy {
     staging: Staging,
     manifest: Manifest,
@@ -132,7 +132,7 @@ impl Copy {
             .join(file.name())
     }
 
-    /// The manifest, if whoever imports it will read so much.
+    /// Encodes the manifest, if an import will accept its size.
     fn manifest_json(&self) -> Result<Vec<u8>, TransferError> {
         let fault = TransferError::io("write", Path::new(MANIFEST_NAME));
         let json = self
@@ -148,11 +148,11 @@ impl Copy {
         })
     }
 
-    /// Makes a folder of the manifest and the database. Gives how many files
-    /// share their bytes with the bucket's.
+    /// Writes a folder with the manifest and the database. Returns how many files share
+    /// their blocks with the bucket's.
     ///
-    /// Nothing in it is a link to a file of the bucket: anyone who edits the copy
-    /// would edit the bucket.
+    /// It contains no hard links to the bucket's files, since a change to such a copy would
+    /// change the bucket.
     fn to_folder(
         &self,
         folder: &Path,
@@ -172,7 +172,7 @@ impl Copy {
                 shared = shared.saturating_add(1);
                 meter.add(file.size());
             } else {
-                // Before much of the room is taken that uploads need.
+                // Check before using up space that uploads need.
                 room.would_fit(left)?;
                 self.copy_file(file, &from, &to, room, |more| meter.add(more))?;
             }
@@ -249,7 +249,7 @@ impl Copy {
     }
 }
 
-/// Every file of the copy, by name.
+/// Hashes every file of the copy, in the order of names.
 fn hashed_files(
     folder: &Path,
     progress: &mut dyn FnMut(Progress),

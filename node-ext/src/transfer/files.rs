@@ -1,5 +1,5 @@
-//! Files on their way: opened without following links, hashed as they are read,
-//! and durable when they are said to be there.
+//! File operations for transfers: opening without following links, hashing while reading,
+//! and writing durably.
 
 use super::error::TransferError;
 use super::manifest::ManifestFile;
@@ -14,10 +14,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Bytes that are read at a time.
+/// Read buffer, in bytes.
 const BUFFER: usize = 256 << 10;
 
-/// A reader that knows the hash and length of what was read through it.
+/// A reader that hashes and counts the bytes read through it.
 pub(super) struct Hashed<R> {
     inner: R,
     state: blake2b_simd::State,
@@ -34,7 +34,7 @@ impl<R: Read> Hashed<R> {
         }
     }
 
-    /// The length and hash of what was read.
+    /// Returns the length and hash of the bytes read.
     pub(super) fn finish(self) -> (u64, H256) {
         let mut hash = H256::zero();
         let digest = self.state.finalize();
@@ -44,7 +44,7 @@ impl<R: Read> Hashed<R> {
         (self.length, hash)
     }
 
-    /// Whether what was read is the file, or else what differs.
+    /// Compares the bytes read with a file of the manifest. The error tells the difference.
     pub(super) fn check(self, file: &ManifestFile) -> Result<(), String> {
         let (length, hash) = self.finish();
         if length > file.size() {
@@ -54,7 +54,7 @@ impl<R: Read> Hashed<R> {
             return Err(format!("it ends after {length} bytes of {}", file.size()));
         }
         if hash != file.hash() {
-            return Err("its bytes have another hash".into());
+            return Err("its hash differs".into());
         }
         Ok(())
     }
@@ -70,8 +70,8 @@ impl<R: Read> Read for Hashed<R> {
     }
 }
 
-/// Hands what `source` has to `sink` in bounded memory, and counts it.
-/// Which of the two failed is told apart.
+/// Copies from `source` to `sink` in bounded memory, and counts the bytes. The two sides
+/// have separate errors.
 pub(super) fn pour(
     source: &mut impl Read,
     mut sink: impl FnMut(&[u8]) -> Result<(), TransferError>,
@@ -91,7 +91,7 @@ pub(super) fn pour(
     }
 }
 
-/// Writes what `source` has to a new file, durably, as long as there is room.
+/// Writes a new file from `source`, durably, as long as the disk has space.
 pub(super) fn write_new(
     path: &Path,
     source: &mut impl Read,
@@ -109,7 +109,7 @@ pub(super) fn write_new(
     file.sync_all().map_err(&fault)
 }
 
-/// Makes a file that nobody but its owner may read: it has what clients store.
+/// Creates a file that only its owner may read, since it holds clients' data.
 pub(super) fn create_new(path: &Path) -> Result<File, TransferError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
@@ -117,14 +117,13 @@ pub(super) fn create_new(path: &Path) -> Result<File, TransferError> {
     created.map_err(TransferError::io("make", path))
 }
 
-/// Makes a folder that nobody but its owner may look into.
+/// Creates a folder that only its owner may read.
 pub(super) fn create_folder(path: &Path) -> Result<(), TransferError> {
     let made = DirBuilder::new().mode(0o700).create(path);
     made.map_err(TransferError::io("make", path))
 }
 
-/// Makes a file that shares its bytes with another one, where the file system
-/// can give each its own when either is written to. Returns whether it could.
+/// Makes a reflink copy of a file, if the file system supports it. Returns whether it does.
 pub(super) fn share(from: &Path, to: &Path) -> Result<bool, TransferError> {
     let fault = TransferError::io("read", from);
     let source = open_regular(from).map_err(fault)?;
@@ -138,26 +137,26 @@ pub(super) fn share(from: &Path, to: &Path) -> Result<bool, TransferError> {
     Ok(true)
 }
 
-/// Whether what is copied may take more of the disk that it goes to.
+/// The space that copied files may use on the destination's disk.
 #[derive(Clone, Copy)]
 pub(super) struct Room<'s> {
-    /// Nothing is kept back of another disk than the base path's.
+    /// The base path's disk guard; `None` on another disk, which has no reserve.
     shared: Option<&'s Shared>,
 }
 
 impl<'s> Room<'s> {
-    /// Room on the disk of the base path.
+    /// Space on the disk of the base path.
     pub(super) const fn of_base_path(shared: &'s Shared) -> Self {
         let shared = Some(shared);
         Self { shared }
     }
 
-    /// Room for what is made beside `to` by a base path that has `bucket`.
+    /// Space for a file next to `to`, for a base path that contains `bucket`.
     pub(super) fn at(to: &Path, bucket: &Path, shared: &'s Shared) -> Self {
         let disk = |path: &Path| std::fs::metadata(path).map(|path| path.dev());
         let is_another = match (disk(&parent(to)), disk(bucket)) {
             (Ok(to), Ok(bucket)) => to != bucket,
-            // Whatever keeps it from being found fails what is made there too.
+            // If a path cannot be found, the write to it fails too.
             _ => false,
         };
         let shared = (!is_another).then_some(shared);
@@ -169,13 +168,13 @@ impl<'s> Room<'s> {
         self.shared.map_or(Ok(()), |shared| shared.admit(bytes))
     }
 
-    /// Whether all of it would fit.
+    /// Checks that all of it would fit.
     pub(super) fn would_fit(self, bytes: u64) -> Result<(), DiskReserved> {
         self.shared.map_or(Ok(()), |shared| shared.would_fit(bytes))
     }
 }
 
-/// A file that is written as long as there is room.
+/// A file that is written as long as the disk has space.
 pub(super) struct Roomy<'s> {
     file: File,
     room: Room<'s>,
@@ -202,12 +201,12 @@ impl Write for Roomy<'_> {
     }
 }
 
-/// The want of room that kept a [`Roomy`] from being written, if it was that.
+/// Returns the lack of space that stopped a [`Roomy`], if that was the error.
 pub(super) fn want_of_room(error: &io::Error) -> Option<DiskReserved> {
     error.get_ref()?.downcast_ref().copied()
 }
 
-/// Opens a file that is a file: no link to one, nor a pipe that never ends.
+/// Opens a regular file. Rejects links, and pipes, which may never end.
 pub(super) fn open_regular(path: &Path) -> Result<File, io::Error> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
@@ -218,23 +217,26 @@ pub(super) fn open_regular(path: &Path) -> Result<File, io::Error> {
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
-        Err(io::Error::new(ErrorKind::InvalidInput, "it is no file"))
+        Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "it is not a regular file",
+        ))
     }
 }
 
-/// Makes what is in a folder under its name durable, whatever it is.
+/// Makes the entries of a folder durable.
 pub(super) fn sync_folder(path: &Path) -> Result<(), TransferError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(TransferError::io("sync", path))
 }
 
-/// Renames, where nothing has the new name.
+/// Renames, unless the new name is taken.
 pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // Not every file system can. A folder with something in it is not
-        // replaced by a plain rename either.
+        // Not all file systems support it. A plain rename does not replace a non-empty folder
+        // either.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             if std::fs::symlink_metadata(to).is_ok() {
                 return Err(ErrorKind::AlreadyExists.into());

@@ -1,7 +1,7 @@
-//! Import: what comes from elsewhere is copied beside its place, compared with
-//! its manifest, opened and checked there, and adopted as the last step.
+//! Imports a bucket: copies it to a folder next to its final place, compares it with its
+//! manifest, opens and checks it there, and moves it into place as the last step.
 //!
-//! A bucket's folder without a manifest is taken too, if nobody has it open.
+//! Also accepts a bucket's folder without a manifest, if no process has it open.
 
 mod sources;
 
@@ -20,7 +20,7 @@ use cairn_primitives::{BucketId, Commitment};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Where a bucket comes from.
+/// The source of an import.
 pub enum Source<'s> {
     /// An exported folder, an archive in a file, or the folder of a closed bucket.
     Path(&'s Path),
@@ -28,33 +28,33 @@ pub enum Source<'s> {
     Archive(&'s mut dyn Read),
 }
 
-/// What is checked before a bucket is adopted.
+/// The checks before a bucket is adopted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// All that `cairn fsck` checks: nothing is adopted that cannot be proven.
+    /// All checks of `fsck`: nothing is adopted that cannot be proven.
     Full,
-    /// The hashes of all files, and what opening checks. For an export of one's
-    /// own, since whoever writes the manifest says what the hashes are.
+    /// The hashes of all files, and the checks of opening. Only for one's own exports, since
+    /// the author of a manifest determines the hashes.
     Quick,
 }
 
-/// Whether a bucket may bring leaves that the chain cannot verify answers for, or
-/// content that no provable tree has.
+/// How to treat leaves whose content the chain cannot verify, and other content that
+/// occurs in no provable tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unprovable {
-    /// It is refused with them: they say only what the maker of the bucket says.
+    /// Reject the bucket: its flags are only the author's claim.
     #[default]
     Refuse,
-    /// It is taken with them, and not signed for on its own.
+    /// Adopt the bucket, but sign nothing for it without the operator's consent.
     Take,
 }
 
-/// What is asked of a bucket before it is adopted.
+/// The conditions for adopting a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportRules {
-    /// What is checked.
+    /// The checks to make.
     pub check: Check,
-    /// Whether it may have what cannot be proven.
+    /// How to treat content that cannot be proven.
     pub unprovable: Unprovable,
 }
 
@@ -67,7 +67,7 @@ impl From<Check> for ImportRules {
     }
 }
 
-/// A bucket that was adopted.
+/// An adopted bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
     /// The bucket.
@@ -76,20 +76,20 @@ pub struct Imported {
     pub path: PathBuf,
     /// Its newest commitment.
     pub commitment: Commitment,
-    /// What its files took where they came from, in bytes.
+    /// Size of its files in the source, in bytes.
     pub bytes: u64,
-    /// What the full check came to.
+    /// The report of the full check.
     pub report: Option<FsckReport>,
-    /// Its leaves that the chain cannot verify answers for.
+    /// Its leaves whose content the chain cannot verify.
     pub unprovable_leaves: u64,
 }
 
-/// Copies a bucket into `buckets`, the folder of all buckets, and adopts it
-/// there once it has been checked. The source is only read.
+/// Copies a bucket into `buckets`, the folder of all buckets, and adopts it after the
+/// checks. Only reads the source.
 ///
-/// Only for whoever holds the base path for writing. The database's files are
-/// read by RocksDB, which finds faults and is not made to withstand malice:
-/// import what comes from somebody whom you trust so far.
+/// The caller must have the base path open for writing. RocksDB, which reads the copied
+/// database files, detects faults but is not hardened against malicious files. Import only
+/// from sources that you trust that far.
 ///
 /// # Errors
 ///
@@ -126,7 +126,7 @@ struct Import<'i> {
 }
 
 impl Import<'_> {
-    /// A place for a bucket that is not here, on a disk that has room for it.
+    /// Makes a staging folder for a new bucket, if the disk has space for it.
     fn stage(&self, bucket: Option<BucketId>, needed: u64) -> Result<Staging, TransferError> {
         if let Some(bucket) = bucket {
             let path = self.buckets.join(bucket_dir_name(bucket));
@@ -147,7 +147,7 @@ impl Import<'_> {
         Staging::incoming(self.buckets, bucket)
     }
 
-    /// Opens and checks what was copied, and gives it its place.
+    /// Opens and checks the copy, and moves it into place.
     fn adopt(
         &mut self,
         staging: Staging,
@@ -170,13 +170,13 @@ impl Import<'_> {
             Check::Quick => None,
             Check::Full => Some(self.checked(&bucket)?),
         };
-        // Another key has signed what was signed of it: not for a stranger to ask
-        // again of this one. It stays provable.
+        // Its roots were signed with another key. Clients must not make this provider
+        // repeat these signatures. They stay provable.
         bucket
             .disown_promises()
             .map_err(|source| self.unchecked(source))?;
         let (id, commitment) = (bucket.id(), bucket.commitment());
-        // So that the first opening in its place has nothing to replay.
+        // Then the first opening in place has nothing to replay.
         bucket.close().map_err(|source| TransferError::Unclosed {
             origin: self.origin.clone(),
             source,
@@ -197,7 +197,7 @@ impl Import<'_> {
         })
     }
 
-    /// Leaves that cannot be proven, if they may be there.
+    /// Counts the unprovable leaves, and rejects them unless they are allowed.
     fn unprovable(&self, bucket: &Bucket) -> Result<u64, TransferError> {
         let oddities = bucket.imported_oddities();
         let (leaves, nodes) = oddities.map_err(|source| self.unchecked(source))?;

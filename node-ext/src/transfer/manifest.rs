@@ -1,54 +1,54 @@
-//! The manifest: which bucket an export holds, at which commitment, and every
-//! file by size and hash. It comes from anywhere, and is read within bounds.
+//! The manifest of an export: bucket, commitment, and the size and hash of every file. It
+//! is untrusted, and is read within bounds.
 
 use crate::bucket::BucketConfig;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// What `format` says in every manifest.
+/// Value of `format` in every manifest.
 const FORMAT: &str = "cairn-bucket";
-/// The version of the fields below.
+/// Version of the fields below.
 const VERSION: u32 = 1;
-/// The most bytes of a manifest that are read. A file takes some 140, and a
-/// blob file holds 8 MiB and comes with a table: room for a bucket of 1.8 TiB.
+/// The largest manifest that is read, in bytes. A file takes some 140 bytes, and a blob
+/// file holds 8 MiB and comes with a table: enough for a bucket of 1.8 TiB.
 pub(super) const MAX_BYTES: u64 = 64 << 20;
-/// The longest name of a file: `MANIFEST-`, and what a u64 takes.
+/// The longest name of a file: `MANIFEST-` and a `u64`.
 const MAX_NAME: usize = 9 + 20;
-/// What whoever opens the file by hand should know.
+/// A warning to people who read the manifest.
 const NOTICE: &str = "Only one provider may go on signing for this bucket: two that do \
     promise different things, and are slashed for it.";
 
-/// Why a manifest is refused.
+/// The reasons why a manifest is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestFault {
-    /// Not JSON, or not with these fields.
+    /// It is not JSON, or has other fields.
     #[error("{0}")]
     Unreadable(String),
-    /// Too long to be read.
+    /// It is too long.
     #[error("it has more than {MAX_BYTES} bytes")]
     TooLong,
-    /// Something else altogether.
+    /// It is of another format.
     #[error("its format is {0:?}, where {FORMAT:?} was expected")]
     Format(String),
-    /// A later Cairn wrote it.
-    #[error("it has version {0}, and this program reads version {VERSION}: use a newer program")]
+    /// A later version of Cairn wrote it.
+    #[error("it has version {0}, and this program reads version {VERSION}")]
     Version(u32),
-    /// A file that no bucket's database has, or that leads elsewhere.
-    #[error("{0:?} is no name of a file of a bucket's database")]
+    /// A file name that does not occur in a bucket's database, such as one with a path.
+    #[error("{0:?} is not the name of a file of a bucket's database")]
     Name(String),
-    /// One file twice.
+    /// A file is listed twice.
     #[error("it lists {0} twice")]
     Twice(String),
-    /// More leaves than any tree has.
-    #[error("it speaks of {0} leaves, more than a tree can have")]
+    /// More leaves than a tree can have.
+    #[error("it has {0} leaves, more than a tree can have")]
     LeafCount(u64),
-    /// The files together have no size.
-    #[error("its files are larger together than can be counted")]
+    /// The total size of the files overflows.
+    #[error("the total size of its files is too large")]
     Size,
 }
 
-/// A file of the database, as it was exported.
+/// A file of the database, as exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestFile {
     name: String,
@@ -57,7 +57,7 @@ pub struct ManifestFile {
 }
 
 impl ManifestFile {
-    /// A file, if a database can have one of this name.
+    /// Makes a file, if its name can occur in a database.
     pub(super) fn new(name: &str, size: u64, hash: H256) -> Result<Self, ManifestFault> {
         if !is_database_file(name) {
             return Err(ManifestFault::Name(
@@ -71,23 +71,23 @@ impl ManifestFile {
         })
     }
 
-    /// Its name, which is nothing but a name.
+    /// Returns its name, which contains no path.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its length, in bytes.
+    /// Returns its length, in bytes.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Its `blake2_256`.
+    /// Returns its `blake2_256`.
     pub fn hash(&self) -> H256 {
         self.hash
     }
 }
 
-/// Whether RocksDB gives this name to a file that belongs to what it stores.
+/// Returns whether RocksDB gives this name to a file with stored data.
 pub(super) fn is_database_file(name: &str) -> bool {
     let is_number = |text: &str| {
         !text.is_empty() && name.len() <= MAX_NAME && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -103,24 +103,24 @@ pub(super) fn is_database_file(name: &str) -> bool {
     matches!(name, "CURRENT" | "IDENTITY") || numbered.into_iter().any(is_number)
 }
 
-/// Whether a file is never changed once it is there, so that it may be shared.
+/// Returns whether such a file never changes, so that it may be shared.
 pub(super) fn is_immutable(name: &str) -> bool {
     name.ends_with(".sst") || name.ends_with(".blob")
 }
 
-/// What an export holds. Of a file's names and sizes it is known that they make
-/// sense; whether they are true is seen when the files are read.
+/// The manifest of an export. The names and sizes of its files are plausible; reading the
+/// files shows whether they are true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// The bucket.
     pub bucket: BucketId,
-    /// What it was made with.
+    /// Its configuration.
     pub config: BucketConfig,
     /// Its newest commitment.
     pub commitment: Commitment,
-    /// `data_size` summed over all leaves that were ever committed.
+    /// `data_size` summed over all leaves ever committed.
     pub total_size: u64,
-    /// What its content takes, in bytes.
+    /// Storage used by its content, in bytes.
     pub used_bytes: u64,
     files: Vec<ManifestFile>,
     bytes: u64,
@@ -143,7 +143,7 @@ impl Manifest {
         .counted()
     }
 
-    /// The manifest, once its files are each there once and can be summed up.
+    /// Checks that no file is listed twice, and sums up the sizes.
     fn counted(mut self) -> Result<Self, ManifestFault> {
         let mut names = BTreeSet::new();
         self.bytes = 0;
@@ -157,22 +157,22 @@ impl Manifest {
         Ok(self)
     }
 
-    /// The files, in the order in which an archive has them.
+    /// Returns the files, in the order of the archive.
     pub fn files(&self) -> &[ManifestFile] {
         &self.files
     }
 
-    /// What the files take together, in bytes.
+    /// Returns the total size of the files, in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Reads a manifest.
+    /// Parses a manifest.
     ///
     /// # Errors
     ///
-    /// [`ManifestFault`], for anything but a manifest of this version whose
-    /// files could be those of a database.
+    /// [`ManifestFault`], unless it is a manifest of this version whose files could be those
+    /// of a database.
     pub fn parse(json: &[u8]) -> Result<Self, ManifestFault> {
         if u64::try_from(json.len()).is_ok_and(|length| length > MAX_BYTES) {
             return Err(ManifestFault::TooLong);
@@ -198,7 +198,7 @@ impl Manifest {
     }
 }
 
-/// What every version of a manifest has.
+/// The fields that all versions have.
 #[derive(Deserialize)]
 struct Kind {
     format: String,
@@ -243,7 +243,7 @@ enum Hashing {
     Tagged,
 }
 
-/// 32 bytes as `0x` and 64 digits.
+/// 32 bytes as `0x` and 64 hex digits.
 #[derive(Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[derive(Clone, Copy)]

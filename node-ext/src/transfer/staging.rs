@@ -1,5 +1,5 @@
-//! Where what is not whole yet is made: beside its place, under a name that
-//! says so, and gone when it does not become whole.
+//! Working folders for unfinished exports and imports, next to the final place. Each has a
+//! telling name, and is removed unless its contents are published.
 
 use super::error::TransferError;
 use super::files::{create_folder, create_new, open_regular, rename_new, sync_folder};
@@ -12,39 +12,38 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-/// A file in the folder of an unfinished export: without it the folder is
-/// somebody else's, whatever its name. The process that works there has it locked.
+/// Marks the folder of an unfinished export; without it, a folder of the same name belongs
+/// to somebody else. The exporting process has it locked.
 const MARK: &str = "cairn-unfinished-export";
-/// What is in that file.
+/// Content of that file.
 const MARK_TEXT: &[u8] =
     b"Made by an export of Cairn that has not ended. The next one removes it.\n";
-/// What an export makes, in its folder, until it gets its own name.
+/// Name of the export within its folder until it is published.
 const COPY: &str = "copy";
 
-/// What this process works in: what is there and not in here was left behind by
-/// one that ended, since one process at a time works in a base path.
+/// The working folders of this process. Any other was left by a process that has ended,
+/// since only one process at a time uses a base path.
 static IN_USE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// A place to make something in. Dropped without being published, it is gone
-/// with all that is in it.
+/// A working folder. It is removed on drop, with its contents, unless they were published.
 pub(super) struct Staging {
-    /// What is removed at the end.
+    /// The folder to remove at the end.
     path: PathBuf,
-    /// Where it is made: there, or in it.
+    /// Where the result is made: the folder, or a file or folder in it.
     work: PathBuf,
-    /// Whether what is at `path` is of this process.
+    /// Set once this process has created `path`.
     is_ours: bool,
-    /// Held locked for other processes to see.
+    /// Holds the lock that other processes check.
     _mark: Option<File>,
 }
 
 impl Staging {
-    /// A folder beside a bucket's own, for a copy that is to leave from there.
+    /// Makes a folder next to a bucket's own, for a checkpoint to export.
     pub(super) fn beside(bucket: &Path) -> Result<Self, TransferError> {
         Self::folder(named_beside(bucket, EXPORTING)?)
     }
 
-    /// A folder for a bucket that comes in.
+    /// Makes a folder for a bucket to import.
     pub(super) fn incoming(
         buckets: &Path,
         bucket: Option<BucketId>,
@@ -53,7 +52,7 @@ impl Staging {
         Self::folder(buckets.join(name + IMPORTING))
     }
 
-    /// A folder within a folder of buckets, where such names are Cairn's alone.
+    /// Makes a folder within a folder of buckets, where only Cairn uses such names.
     fn folder(path: PathBuf) -> Result<Self, TransferError> {
         let mut staging = Self::claim(path)?;
         staging.is_ours = true;
@@ -62,15 +61,15 @@ impl Staging {
         Ok(staging)
     }
 
-    /// A place for an export, beside where it is to be. What an earlier one
-    /// left there is removed, and nothing else is: not even what looks like it.
+    /// Makes a folder for an export, next to the destination. Removes what an earlier export
+    /// left there, and nothing else, however similar.
     pub(super) fn outgoing(destination: &Path) -> Result<Self, TransferError> {
         let mut staging = Self::claim(named_beside(destination, EXPORTING)?)?;
         let path = staging.path.clone();
         if is_left_over(&path) {
             remove(&path).map_err(TransferError::io("remove", &path))?;
         }
-        // Others have no business with what clients store.
+        // Only the owner may read clients' data.
         let made = DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => TransferError::Exists { path: path.clone() },
@@ -100,12 +99,12 @@ impl Staging {
         })
     }
 
-    /// Where it is to be made.
+    /// Returns where to make the result.
     pub(super) fn work_path(&self) -> &Path {
         &self.work
     }
 
-    /// Gives what was made its own name, durably, unless that is taken.
+    /// Renames the result to its final name, durably, unless that is taken.
     pub(super) fn publish(self, to: &Path) -> Result<(), TransferError> {
         rename_new(&self.work, to).map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty => TransferError::Exists {
@@ -119,24 +118,24 @@ impl Staging {
 
 impl Drop for Staging {
     fn drop(&mut self) {
-        // After it was published little or nothing is left.
+        // After publication, little or nothing is left.
         if self.is_ours
             && let Err(error) = remove(&self.path)
         {
-            tracing::warn!(path = %self.path.display(), %error, "could not remove what is not needed");
+            tracing::warn!(path = %self.path.display(), %error, "cannot remove a working folder");
         }
         IN_USE.lock().remove(&self.path);
     }
 }
 
-/// Removes what making, exporting and importing left in a folder of buckets when
-/// their process ended. Gives what was removed.
+/// Removes what interrupted creations, exports and imports left in a folder of buckets.
+/// Returns the removed paths.
 ///
-/// Only for whoever holds the base path for writing.
+/// The caller must have the base path open for writing.
 ///
 /// # Errors
 ///
-/// The system's, with what it refused to read or remove.
+/// An I/O error, with the path that could not be read or removed.
 pub fn remove_unfinished(buckets: &Path) -> Result<Vec<PathBuf>, TransferError> {
     let read_fault = TransferError::io("read", buckets);
     let mut removed = Vec::new();
@@ -153,7 +152,7 @@ pub fn remove_unfinished(buckets: &Path) -> Result<Vec<PathBuf>, TransferError> 
     Ok(removed)
 }
 
-/// The folder that something is in.
+/// Returns the parent folder, `.` for a bare name.
 pub(super) fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -172,7 +171,7 @@ fn named_beside(path: &Path, suffix: &str) -> Result<PathBuf, TransferError> {
     Ok(parent(path).join(name))
 }
 
-/// Whether an export of ours left it behind, of a process that has ended.
+/// Returns whether an export of a process that has ended left this folder.
 fn is_left_over(path: &Path) -> bool {
     let is_folder = std::fs::symlink_metadata(path).is_ok_and(|there| there.is_dir());
     let Some(mark) = is_folder
@@ -201,12 +200,12 @@ fn remove(path: &Path) -> std::io::Result<()> {
 
 #[cfg(test)]
 impl Staging {
-    /// Leaves all where it is, without its lock.
+    /// Drops without removing anything, as a killed process does.
     pub(super) fn leave_as_killed(mut self) {
         self.is_ours = false;
     }
 
-    /// As if another process had it.
+    /// Makes this process treat the folder as another process's.
     pub(super) fn forget_in_this_process(&self) {
         IN_USE.lock().remove(&self.path);
     }

@@ -1,5 +1,5 @@
-//! Buckets that move: what was promised where they come from is proven where
-//! they arrive, and what does not arrive whole does not arrive.
+//! Moving buckets: everything signed at the source is proven at the destination, and an
+//! incomplete bucket is not adopted.
 
 use super::*;
 use crate::bucket::{At, Bucket, BucketConfig, NewLeaf};
@@ -30,7 +30,7 @@ fn signer() -> Signer {
     Signer::new(Arc::new(keystore), public)
 }
 
-/// Bytes that differ by `seed`, and from chunk to chunk.
+/// Bytes that differ by `seed` and from chunk to chunk.
 fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let next = || {
@@ -55,7 +55,7 @@ fn stored(bucket: &Bucket, content: &[u8]) -> NewLeaf {
 
 fn no_progress(_: Progress) {}
 
-/// The way out and the way in, each a provider's folder of buckets.
+/// Source and destination, each a provider's folder of buckets.
 struct Fixture {
     folder: TempDir,
     bucket: Option<Bucket>,
@@ -79,7 +79,7 @@ impl Fixture {
         }
     }
 
-    /// With three leaves, one of them of two chunks, each signed.
+    /// A fixture with three leaves, one of two chunks, each signed.
     fn new() -> Self {
         let fixture = Self::empty(HashingProfile::Plain);
         for (seed, length) in [(1, 5_000), (2, CHUNK_BYTES + 1), (3, 10)] {
@@ -139,7 +139,7 @@ impl Fixture {
         Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap()
     }
 
-    /// Removes what was adopted, so that it may come again.
+    /// Removes the adopted bucket, so that it can be imported again.
     fn forget(&self) {
         std::fs::remove_dir_all(self.there().join(bucket_dir_name(ID))).unwrap();
     }
@@ -150,7 +150,7 @@ impl Fixture {
     }
 }
 
-/// What is in a folder, by name.
+/// Lists the names in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -160,7 +160,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// All files of a folder, with what is in them.
+/// Reads all files of a folder.
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let read = |name: String| {
         let bytes = std::fs::read(folder.join(&name)).unwrap();

@@ -151,5 +151,10 @@ fn write_report(path: &Path, mut file: OutFile, report: &LegacyReport) -> Result
 }
 
 fn failed(error: LegacyError) -> Failure {
-    Failure::Failed(error.to_string())
+    let advice = match error {
+        LegacyError::NotALegacyDatabase { .. } => "; name the folder that holds its CURRENT file",
+        LegacyError::InUse { .. } => "; stop that provider first",
+        _ => "",
+    };
+    Failure::Failed(format!("{error}{advice}"))
 }

@@ -88,7 +88,7 @@ fn s10_a_real_disk_is_never_filled_to_the_last_by_what_clients_bring() {
     }
     let words = [
         "the disk is too full",
-        "kept for promises",
+        "reserved for signatures",
         "nothing was committed",
     ];
     refused.unwrap().fails(FAILED, &words);

@@ -178,8 +178,8 @@ fn what_was_altered_or_is_something_else_is_refused_and_leaves_nothing() {
     let middle = archive.len() / 2;
     import(&archive[..middle]).fails(REFUSED, &["the archive", "ends after"]);
     archive[middle] ^= 1;
-    import(&archive).fails(REFUSED, &["another hash", "export the bucket again"]);
-    import(b"").fails(FAILED, &["no exported bucket", "empty"]);
+    import(&archive).fails(REFUSED, &["hash differs", "export the bucket again"]);
+    import(b"").fails(FAILED, &["not an exported bucket", "empty"]);
     import(&bytes(1, 5_000)).fails(FAILED, &["cannot read the archive"]);
     let folder = sender.file("files/file", b"").with_file_name("");
     let other = receiver.run(["bucket", "import", text(&folder)]);

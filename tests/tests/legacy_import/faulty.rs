@@ -61,7 +61,7 @@ fn a_flipped_bit_in_any_node_refuses_the_buckets_that_have_it() {
             if what == "chunk" || matches!(era, Era::C | Era::D) {
                 words.push("does not hash to it");
             } else {
-                words.push("its bytes are not those of its two children");
+                words.push("its bytes differ from those of its two children");
             }
             refused(&scene, &words);
         }
@@ -89,7 +89,7 @@ fn a_node_that_cannot_be_read_refuses_the_bucket() {
             value.push(0);
             writer.put("nodes", root.as_bytes(), &value);
         });
-        refused(&scene, &["leaf 1 ", "goes on after its last field"]);
+        refused(&scene, &["leaf 1 ", "has bytes after its last field"]);
     }
 }
 
@@ -132,7 +132,7 @@ fn a_tree_past_the_end_of_sequences_refuses_the_bucket() {
         let leaf = (writer.content(b"x"), 1);
         writer.bucket(2, u64::MAX - 1, 0, &[leaf, leaf]);
     });
-    refused(&scene, &["more leaves than sequences"]);
+    refused(&scene, &["more leaves than there are sequences"]);
 }
 
 /// A tree of 70 levels over one chunk.
@@ -179,7 +179,7 @@ fn a_bucket_whose_id_is_taken_is_refused_and_the_other_left_as_it_was() {
 fn what_is_no_providers_database_is_said_to_be_none() {
     let folder = tempfile::tempdir().unwrap();
     let error = LegacySource::open(&folder.path().join("absent")).unwrap_err();
-    assert!(error.to_string().contains("holds no RocksDB"), "{error}");
+    assert!(error.to_string().contains("no file CURRENT"), "{error}");
 
     let mut options = Options::default();
     options.create_if_missing(true);

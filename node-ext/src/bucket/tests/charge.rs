@@ -362,7 +362,7 @@ fn s10_below_the_reserve_clients_bring_nothing_and_what_is_owed_is_done() {
     let refused = bucket.ingest(&b"more"[..]).unwrap_err();
     assert!(is_reserved(&refused), "{refused}");
     assert!(
-        refused.to_string().contains("kept for promises"),
+        refused.to_string().contains("reserved for signatures"),
         "{refused}"
     );
     let more = profile.chunk(b"more");

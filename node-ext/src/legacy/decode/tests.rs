@@ -1,4 +1,4 @@
-//! Each era's bytes, written out by hand, and any bytes at all.
+//! The bytes of each era, written out by hand, and arbitrary bytes.
 
 use super::*;
 use LegacyEra::{A, B, C, D};
@@ -130,8 +130,8 @@ fn any_era() -> impl Strategy<Value = LegacyEra> {
 }
 
 proptest! {
-    /// What decodes is what its encoding says, and nothing else: the same bytes
-    /// come out again.
+    /// A value that decodes means what its encoding says: encoding it again gives the same
+    /// bytes.
     #[test]
     fn decode_any_bytes(era in any_era(), bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         if let Ok(state) = state(era, &bytes) {
@@ -169,8 +169,8 @@ proptest! {
         prop_assert!(node(era, &value).is_err());
     }
 
-    /// The same with one byte changed in something that decodes: it is refused,
-    /// or read as the other thing that it says.
+    /// A valid value with one byte changed is rejected, or decodes to the other value that
+    /// it then encodes.
     #[test]
     fn a_changed_byte_is_refused_or_means_what_it_says(
         era in any_era(),

@@ -1,5 +1,5 @@
-//! The three things that a bucket comes in: an archive, an exported folder, and
-//! the plain folder of a closed bucket.
+//! The three kinds of sources: an archive, an exported folder, and the plain folder of a
+//! closed bucket.
 
 use super::{Check, Import, Imported};
 use crate::engine::JOURNAL_FILE;
@@ -19,7 +19,7 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
-/// Bytes of an archive that are read ahead.
+/// Read-ahead buffer for an archive, in bytes.
 const READ_AHEAD: usize = 256 << 10;
 /// The file that RocksDB locks while a database is open for writing.
 const DATABASE_LOCK: &str = "LOCK";
@@ -39,7 +39,7 @@ impl Import<'_> {
         }
     }
 
-    /// A folder of this provider's own buckets is here already, and may be open.
+    /// Rejects a folder of this provider's own buckets: it is here already, and may be open.
     fn refuse_own(&self, source: &Path) -> Result<(), TransferError> {
         let fault = TransferError::io("read", source);
         let source = source.canonicalize().map_err(&fault)?;
@@ -64,7 +64,7 @@ impl Import<'_> {
         while let Some(mut archived) = reader.next_file()? {
             let name = archived.name;
             let file = missing.remove(name.as_str()).ok_or_else(|| {
-                let what = format!("it has {name:?} once more than its manifest lists it");
+                let what = format!("it contains {name:?} more often than its manifest lists it");
                 TransferError::NotAnExport {
                     origin: origin.clone(),
                     what,
@@ -88,7 +88,7 @@ impl Import<'_> {
             return Err(TransferError::Altered {
                 origin,
                 file: (*name).into(),
-                what: "it is not there".into(),
+                what: "it is missing".into(),
             });
         }
         self.adopt(staging, Some(&manifest), manifest.bytes())
@@ -133,7 +133,7 @@ impl Import<'_> {
             let name = entry.map_err(&fault)?.file_name();
             if !name.to_str().is_some_and(&listed) {
                 let what = format!(
-                    "{} holds {name:?}, which its manifest does not list; if the bucket was \
+                    "{} contains {name:?}, which its manifest does not list; if the bucket was \
                      opened there, import {DATABASE_DIR} by itself",
                     folder.display()
                 );
@@ -143,7 +143,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// The plain folder of a bucket that nobody has open.
+    /// Imports the plain folder of a bucket that no process has open.
     fn bare_folder(&mut self, path: &Path) -> Result<Imported, TransferError> {
         if !path.join("CURRENT").is_file() {
             let what = format!("it has neither {MANIFEST_NAME} nor a bucket's database");
@@ -154,7 +154,7 @@ impl Import<'_> {
                 origin: self.origin.clone(),
             });
         }
-        // Held until all is copied, so that nobody begins to write meanwhile.
+        // Held until all is copied, so that no process opens it for writing meanwhile.
         let held = hold_closed(path)?;
         let (files, bytes) = self.bare_files(path)?;
         let named = path.file_name().and_then(|name| name.to_str());
@@ -172,7 +172,7 @@ impl Import<'_> {
         self.adopt(staging, None, bytes)
     }
 
-    /// The files that make up the database, and what they take.
+    /// Lists the files of the database, with their total size in bytes.
     fn bare_files(&self, path: &Path) -> Result<(Vec<String>, u64), TransferError> {
         let fault = TransferError::io("read", path);
         let (mut files, mut bytes) = (Vec::new(), 0u64);
@@ -183,7 +183,8 @@ impl Import<'_> {
                 bytes = bytes.saturating_add(entry.metadata().map_err(&fault)?.len());
                 files.push(name);
             } else if !is_made_anew(&name) {
-                let what = format!("it holds {name:?}, which is no file of a bucket's database");
+                let what =
+                    format!("it contains {name:?}, which is not a file of a bucket's database");
                 return Err(self.not_an_export(what));
             }
         }
@@ -205,7 +206,7 @@ impl Import<'_> {
     }
 }
 
-/// Copies one file, which must be the one that the manifest describes.
+/// Copies one file, which must match the manifest.
 fn take(
     origin: &str,
     file: &ManifestFile,
@@ -215,7 +216,7 @@ fn take(
     room: Room<'_>,
     meter: &mut Meter<'_>,
 ) -> Result<(), TransferError> {
-    // One byte more says that there is more.
+    // One more byte would reveal a longer file.
     let mut source = Hashed::new(source.take(file.size().saturating_add(1)));
     let to = staging.work_path().join(file.name());
     files::write_new(&to, &mut source, room, read_fault, |more| meter.add(more))?;
@@ -226,7 +227,7 @@ fn take(
     })
 }
 
-/// What RocksDB makes anew where it is not there, or did not finish making.
+/// Returns whether RocksDB creates this file when it is missing, or left it unfinished.
 fn is_made_anew(name: &str) -> bool {
     name == DATABASE_LOCK
         || name == "LOG"
@@ -235,10 +236,10 @@ fn is_made_anew(name: &str) -> bool {
         || name.starts_with("JOURNAL.")
 }
 
-/// Keeps a database from being opened for writing; fails where it is.
+/// Keeps other processes from opening a database for writing; fails if one has it open.
 ///
-/// The lock is the process's own: it says nothing of what this process has
-/// open itself, which is in its own folder of buckets and nowhere else.
+/// The lock belongs to the process, so it does not reveal what this process itself has open.
+/// That is only in its own folder of buckets.
 fn hold_closed(database: &Path) -> Result<Option<File>, TransferError> {
     let path = database.join(DATABASE_LOCK);
     let fault = TransferError::io("lock", &path);

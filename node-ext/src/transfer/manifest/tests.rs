@@ -1,4 +1,4 @@
-//! A manifest is read back as it was written, and nothing else is read.
+//! A manifest is read back as it was written, and anything else is rejected.
 
 use super::*;
 use proptest::prelude::*;

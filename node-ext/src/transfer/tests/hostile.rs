@@ -1,5 +1,5 @@
-//! What does not arrive whole, or was never whole: altered, cut short, or made
-//! to reach where it should not. Nothing of it is adopted, and nothing stays.
+//! Sources that are altered, truncated, incomplete, or made to write elsewhere. None is
+//! adopted, and nothing is left behind.
 
 use super::*;
 use crate::bucket::{Builder as BucketBuilder, KeepBytes};
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use std::os::unix::fs::symlink;
 use tar::{Builder, EntryType, Header};
 
-/// Places in a file of this length: both ends, and some between.
+/// Offsets in a file of this length: both ends, and some between.
 fn places(length: usize) -> impl Iterator<Item = usize> {
     let step = (length / 6).max(1);
     (0..length)
@@ -20,7 +20,7 @@ fn places(length: usize) -> impl Iterator<Item = usize> {
         .chain(length.checked_sub(length / 50 + 1))
 }
 
-/// Adopted or not, nothing was adopted wrong.
+/// Checks that a bucket was rejected, or adopted without a fault.
 #[track_caller]
 fn refused_or_harmless(fixture: &Fixture, came: Result<Imported, TransferError>, what: &str) {
     if let Err(error) = came {
@@ -89,7 +89,7 @@ fn a_byte_flipped_in_any_file_under_a_manifest_to_match_is_never_adopted_wrong()
     assert!(refused > 20, "{refused}");
 }
 
-/// The manifest with another hash for one file.
+/// Encodes the manifest with another hash for one file.
 fn forged(exported: &Manifest, name: &str, bytes: &[u8]) -> String {
     let json = String::from_utf8(exported.to_json().unwrap()).unwrap();
     let file = exported.files().iter().find(|file| file.name() == name);
@@ -163,13 +163,13 @@ fn an_archive_that_is_cut_anywhere_is_refused() {
         assert!(refused.is_err(), "{length} of {}", archive.len());
         fixture.nothing_is_there();
     }
-    // After the last file's block, there is nothing but the mark of the end.
+    // After the last file's block, only the end mark follows.
     let blocks = end.next_multiple_of(512);
     assert_eq!(archive.len(), blocks + 2 * 512);
     fixture.import_archive(&archive[..blocks]).unwrap();
 }
 
-/// Where the bytes of the last file end.
+/// Returns where the bytes of the last file end.
 fn end_of_last_file(archive: &[u8]) -> usize {
     let mut archive = tar::Archive::new(archive);
     let ends = archive.entries().unwrap().map(|entry| {
@@ -194,7 +194,7 @@ fn entries(archive: &[u8]) -> Entries {
     entries.collect()
 }
 
-/// An archive of any entries, whatever their names.
+/// Makes an archive of arbitrary entries and names.
 fn packed(entries: &Entries) -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     for (name, kind, bytes) in entries {
@@ -233,21 +233,30 @@ fn entries_that_no_export_has_are_refused_and_reach_nowhere() {
         (file("../evil"), "evil"),
         (file("/tmp/evil"), "evil"),
         (file("bucket/000099.sst"), "000099.sst"),
-        (file("bucket/"), "once more"),
+        (file("bucket/"), "more often"),
         (file("bucket"), "\"bucket\""),
         (file("manifest.json"), "manifest.json"),
         (file("readme"), "readme"),
-        (of("bucket/CURRENT", EntryType::Symlink), "no plain file"),
-        (of("bucket/CURRENT", EntryType::Link), "no plain file"),
-        (of("bucket/CURRENT", EntryType::Char), "no plain file"),
-        (of("bucket/CURRENT", EntryType::Block), "no plain file"),
-        (of("bucket/CURRENT", EntryType::Fifo), "no plain file"),
-        (of("bucket/CURRENT", EntryType::GNUSparse), "no plain file"),
-        (of("bucket/CURRENT", EntryType::Directory), "no plain file"),
-        (of("x", EntryType::GNULongName), "no plain file"),
-        (of("x", EntryType::XHeader), "no plain file"),
-        (of("x", EntryType::XGlobalHeader), "no plain file"),
-        (of("bucket/sub", EntryType::Directory), "no plain file"),
+        (
+            of("bucket/CURRENT", EntryType::Symlink),
+            "not a regular file",
+        ),
+        (of("bucket/CURRENT", EntryType::Link), "not a regular file"),
+        (of("bucket/CURRENT", EntryType::Char), "not a regular file"),
+        (of("bucket/CURRENT", EntryType::Block), "not a regular file"),
+        (of("bucket/CURRENT", EntryType::Fifo), "not a regular file"),
+        (
+            of("bucket/CURRENT", EntryType::GNUSparse),
+            "not a regular file",
+        ),
+        (
+            of("bucket/CURRENT", EntryType::Directory),
+            "not a regular file",
+        ),
+        (of("x", EntryType::GNULongName), "not a regular file"),
+        (of("x", EntryType::XHeader), "not a regular file"),
+        (of("x", EntryType::XGlobalHeader), "not a regular file"),
+        (of("bucket/sub", EntryType::Directory), "not a regular file"),
     ] {
         for place in [1, sound.len()] {
             let mut entries = sound.clone();
@@ -262,13 +271,13 @@ fn entries_that_no_export_has_are_refused_and_reach_nowhere() {
         change(&mut entries);
         hostile.push((entries, why));
     };
-    altered(&|e| e.push(e[current].clone()), "once more");
+    altered(&|e| e.push(e[current].clone()), "more often");
     altered(&|e| e[current].2.push(b'x'), "more than");
     altered(&|e| e[current].2.truncate(3), "ends after");
-    altered(&|e| drop(e.remove(current)), "not there");
+    altered(&|e| drop(e.remove(current)), "is missing");
     altered(&|e| e.swap(0, 1), "first file");
     altered(&|e| drop(e.remove(0)), "first file");
-    altered(&|e| e[0].1 = EntryType::Symlink, "no plain file");
+    altered(&|e| e[0].1 = EntryType::Symlink, "not a regular file");
     altered(&|e| e.clear(), "empty");
     for (entries, why) in hostile {
         let error = fixture.import_archive(&packed(&entries)).unwrap_err();
@@ -329,8 +338,8 @@ fn more_than_the_disk_has_room_for_is_refused_before_anything_is_copied() {
     fixture.nothing_is_there();
 }
 
-/// A bucket as its author may make it: one leaf of a made-up root, with nothing of
-/// its content, and a flag that calls the root by this kind.
+/// Makes a bucket as a malicious author may: one leaf of an invented root without content,
+/// and a flag that gives the root this kind.
 fn of_nothing(path: &Path, kind: Kind, data_size: u64) {
     let shared = Shared::default();
     let config = BucketConfig::default();
@@ -354,7 +363,7 @@ fn s3_a_bucket_with_flags_is_refused_unless_it_is_asked_for() {
     let path = fixture.folder.path().join("odd");
     of_nothing(&path, Kind::Padding, 700);
     for check in [Check::Full, Check::Quick] {
-        // Without a manifest, only the full check is offered.
+        // Without a manifest, only the full check is possible.
         let refused = fixture.import_with(Source::Path(&path), check).unwrap_err();
         match check {
             Check::Full => assert!(
@@ -448,7 +457,7 @@ fn an_archive_altered_at_random_is_never_adopted_wrong() {
         .run(&changes, |changes| {
             let mut archive = sound.clone();
             for (place, byte) in changes {
-                // Most of it is content: half the time, one of the headers.
+                // Most of it is content; in half of the cases, alter a header.
                 let length = if byte % 2 == 0 { archive.len() } else { 8_192 };
                 archive[place.index(length)] = byte;
             }

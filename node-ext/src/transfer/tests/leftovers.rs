@@ -1,4 +1,4 @@
-//! What a process leaves that ended on the way, and what a failure does not.
+//! Leftovers of interrupted processes and of failures.
 
 use super::super::staging::Staging;
 use super::*;
@@ -13,7 +13,7 @@ fn left_behind(path: &Path) {
 fn what_an_export_left_behind_is_removed_by_the_next() {
     for form in [Form::Folder, Form::Archive] {
         let fixture = Fixture::new();
-        // As a process leaves it that is killed: its lock is gone with it.
+        // As left by a killed process, whose lock is gone.
         let left = Staging::outgoing(&fixture.out()).unwrap();
         left_behind(left.work_path());
         left.leave_as_killed();
@@ -27,7 +27,7 @@ fn what_an_export_left_behind_is_removed_by_the_next() {
     }
 }
 
-/// What stands in the place of an export's folder, and is not of an export.
+/// Checks that an export does not remove a foreign folder in the place of its own.
 fn stands_in_the_way(put: impl Fn(&Path)) {
     for form in [Form::Folder, Form::Archive] {
         let fixture = Fixture::new();
@@ -48,7 +48,7 @@ fn l7_nothing_is_removed_for_an_export_that_no_export_has_made() {
     stands_in_the_way(|path| std::fs::write(path, "a user's own notes").unwrap());
     stands_in_the_way(|path| std::fs::create_dir(path).unwrap());
     stands_in_the_way(|path| std::os::unix::fs::symlink("/nowhere", path).unwrap());
-    // With the very names that an export makes, or an empty mark.
+    // With the names that an export uses, or an empty mark.
     stands_in_the_way(left_behind);
     stands_in_the_way(|path| {
         std::fs::create_dir(path).unwrap();
@@ -190,7 +190,7 @@ fn two_at_a_time_do_not_meet_and_the_sweep_passes_over_both() {
     assert_eq!(names(fixture.folder.path()), ["here", "out", "there"]);
 }
 
-/// Takes so many bytes, and no more.
+/// A sink that takes a given number of bytes and then fails.
 struct Full {
     left: usize,
 }
@@ -231,7 +231,7 @@ fn an_export_that_fails_leaves_nothing() {
     }
     assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
     assert_eq!(names(fixture.folder.path()), ["here", "there"]);
-    // The bucket goes on.
+    // The bucket stays usable.
     let leaf = stored(fixture.bucket(), b"more");
     fixture.bucket().commit_signed(&[leaf], &signer()).unwrap();
 }

@@ -1,11 +1,11 @@
-//! Export of a bucket that others write to meanwhile.
+//! Exports of a bucket that is written to meanwhile.
 
 use super::*;
 use parking_lot::Mutex;
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// An upload so long that the rest of it is not logged.
+/// An upload long enough that the end of it is not logged.
 const UNLOGGED_CHUNKS: usize = 20;
 
 #[test]
@@ -60,7 +60,7 @@ fn all_that_was_signed_before_an_export_began_is_proven_from_the_copy() {
     assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
 }
 
-/// Content during whose upload something is done, after so many bytes.
+/// Content that runs a closure after a given number of bytes.
 struct Interrupted<F> {
     content: std::io::Cursor<Vec<u8>>,
     at: u64,
@@ -97,7 +97,7 @@ fn content_that_was_not_logged_and_half_an_upload_are_sound_in_the_copy() {
     let usage = usage.unwrap();
     assert!(usage.chunks > 16, "{usage:?}: the upload was not that far");
     assert!(usage.chunks < fixture.bucket().usage().chunks);
-    // The copy takes the rest.
+    // The copy accepts the rest.
     let adopted = fixture.adopted();
     assert_eq!(adopted.commitment(), committed);
     stored(&adopted, &bytes(9, 2 * UNLOGGED_CHUNKS * CHUNK_BYTES));

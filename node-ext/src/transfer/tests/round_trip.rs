@@ -1,10 +1,10 @@
-//! Out and in again, in each form.
+//! Export and import, in each format.
 
 use super::*;
 use crate::space::{DiskFree, DiskGuard};
 use std::os::unix::fs::MetadataExt;
 
-/// What both sides must agree on.
+/// Checks that source and destination agree.
 fn check_arrived(fixture: &Fixture, imported: &Imported) {
     let adopted = fixture.adopted();
     let bucket = fixture.bucket();
@@ -20,7 +20,7 @@ fn check_arrived(fixture: &Fixture, imported: &Imported) {
     assert_eq!(promised(&adopted), promised(bucket));
     proves(&adopted, &promised(bucket));
     assert!(fsck(&adopted, |_| {}).unwrap().is_clean());
-    // It goes on where it was.
+    // The bucket continues where it was.
     let leaf = stored(&adopted, b"one more");
     adopted.commit_signed(&[leaf], &signer()).unwrap();
 }
@@ -64,7 +64,7 @@ fn an_empty_bucket_and_one_of_tagged_hashing_arrive_too() {
 fn the_plain_folder_of_a_closed_bucket_arrives_and_is_left_as_it_was() {
     let mut fixture = Fixture::new();
     let path = fixture.bucket().path().to_owned();
-    // Not closed in order: the log has all of it.
+    // Not closed: the log has all of it.
     fixture.bucket = None;
     let before = contents(&path);
     assert!(before.keys().any(|name| name.ends_with(".log")));
@@ -258,7 +258,7 @@ fn s10_below_the_reserve_nothing_is_exported_beside_the_bucket_or_imported() {
             .export_to(&out, form, &full, &mut no_progress);
         match ended {
             Err(TransferError::Reserved(_)) => {}
-            // A file system that shares the bytes of copies has taken none for them.
+            // A file system with reflinks has used no space for them.
             Ok(exported) => assert!(form == Form::Folder && exported.shared_files > 0),
             Err(other) => panic!("{other}"),
         }
