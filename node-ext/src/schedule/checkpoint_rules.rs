@@ -1,5 +1,5 @@
-//! Whether a checkpoint is due, whose turn it is, and what enough providers can
-//! sign. Pure: all that it looks at is handed in.
+//! The rules for checkpoints: when one is due, whose turn it is, and what enough providers can
+//! sign. Pure.
 
 use super::checkpoints::Plan;
 use super::cosign::Holding;
@@ -8,55 +8,58 @@ use cairn_primitives::checkpoint::{BucketSnapshot, leader};
 use cairn_primitives::onchain::{BucketInfo, CheckpointWindow};
 use cairn_primitives::{BucketId, Commitment, LeafCount, Sequence};
 
-/// A bucket as it stands here.
+/// The state of a bucket on this provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Local {
     pub(crate) id: BucketId,
-    /// Its newest commitment.
+    /// The newest commitment.
     pub(crate) commitment: Commitment,
-    /// Bytes of all leaves that were ever committed.
+    /// The bytes of all leaves ever committed.
     pub(crate) total_size: u64,
 }
 
-/// Why no checkpoint of a bucket is brought.
+/// Reasons why no checkpoint of a bucket is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Stopped {
-    /// The chain does not list us among its primary providers.
-    #[error("this account is no primary provider of it any more")]
+    /// The chain does not list this account among the primary providers.
+    #[error("this account is not a primary provider of the bucket")]
     NotPrimary,
-    /// Our agreement is over, or none is kept.
-    #[error("the agreement with it has ended")]
+    /// The account's agreement has expired, or there is none.
+    #[error("the agreement for the bucket has ended")]
     Ended,
-    /// It is frozen, and our tree starts before that.
-    #[error("the chain has frozen it at sequence {0}, and its tree here starts before that")]
+    /// The bucket is frozen, and its tree here starts before the freeze.
+    #[error(
+        "the chain has frozen the bucket at sequence {0}, but its tree here starts before \
+             that"
+    )]
     Frozen(Sequence),
-    /// The chain has no such bucket.
-    #[error("the chain has no such bucket any more")]
+    /// The chain does not know the bucket.
+    #[error("the chain does not know the bucket")]
     Gone,
-    /// It is set apart here.
-    #[error("it is in quarantine here: see what `cairn fsck` finds")]
+    /// The bucket is in quarantine.
+    #[error("the bucket is in quarantine")]
     Quarantined,
-    /// Nothing is signed for it here.
-    #[error("nothing is signed for it here: `cairn status` says why")]
+    /// This provider signs nothing for the bucket.
+    #[error("this provider signs nothing for the bucket")]
     NotSigned,
-    /// It is not here.
-    #[error("the chain holds this account to it, and it is not here: put its folder back")]
+    /// The bucket's folder is missing.
+    #[error("the chain holds this account to the bucket, but its folder is missing")]
     Missing,
 }
 
-/// When a checkpoint is to be brought.
+/// When a checkpoint is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Nothing is new.
+    /// There is nothing new.
     Nothing,
-    /// Not before this anchor block, as far as is known now.
+    /// Not before this anchor block, as far as known.
     From(u32),
-    /// Now, and in this window if there are windows.
+    /// Now; in this window, if the chain has windows.
     Now(Option<u64>),
 }
 
-/// Our place among the primary providers, if the chain has a use for what we
-/// sign of the bucket.
+/// Returns our position among the primary providers, if the chain would accept our signature for
+/// the bucket.
 pub(crate) fn place(
     info: &BucketInfo,
     account: &AccountId,
@@ -75,14 +78,14 @@ pub(crate) fn place(
     }
 }
 
-/// The sequence after a commitment's last leaf.
+/// Returns the sequence after a commitment's last leaf.
 pub(crate) fn end(commitment: &Commitment) -> u64 {
     let (start, count) = (commitment.start_seq.0, commitment.leaf_count.get());
     start.saturating_add(count)
 }
 
-/// Whether a commitment says more than the last checkpoint: it starts and ends
-/// no earlier, and one of the two later.
+/// Returns true if a commitment advances the last checkpoint: it starts and ends no earlier, and
+/// one of the two is later.
 pub(crate) fn is_news(commitment: &Commitment, snapshot: Option<&BucketSnapshot>) -> bool {
     if commitment.leaf_count.get() == 0 {
         return false;
@@ -98,25 +101,25 @@ pub(crate) fn is_news(commitment: &Commitment, snapshot: Option<&BucketSnapshot>
     starts.is_ge() && ends.is_ge() && (starts.is_gt() || ends.is_gt())
 }
 
-/// What the decision about one bucket looks at.
+/// The inputs of the decision about one bucket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question<'q> {
     pub(crate) plan: &'q Plan,
     pub(crate) info: &'q BucketInfo,
-    /// Our place among the primary providers.
+    /// Our position among the primary providers.
     pub(crate) place: usize,
     pub(crate) local: &'q Local,
-    /// Bytes of all leaves up to the last checkpoint's, where that is known.
+    /// The bytes of all leaves up to the last checkpoint's, if known.
     pub(crate) snapshot_size: Option<u64>,
     pub(crate) anchor: u32,
-    /// The anchor block at which growth or age was first seen to be enough.
+    /// The anchor block at which growth or age first sufficed.
     pub(crate) due_since: Option<u32>,
-    /// Whether one is wanted at once, whatever is new.
+    /// True if a checkpoint is wanted at once, however little is new.
     pub(crate) is_hurried: bool,
 }
 
 impl Question<'_> {
-    /// When a checkpoint is to be brought by us.
+    /// Decides when we submit a checkpoint.
     pub(crate) fn decide(&self) -> Due {
         if !is_news(&self.local.commitment, self.info.snapshot.as_ref()) {
             return Due::Nothing;
@@ -127,11 +130,11 @@ impl Question<'_> {
         }
     }
 
-    /// Whether enough has grown, or for long enough; if not, when it will be
-    /// for long enough. In windows every one is to have a checkpoint.
+    /// Returns the anchor block at which age will suffice, or `None` if growth or age suffices
+    /// already. Does not apply to windows, each of which should have a checkpoint.
     pub(crate) fn ripens(&self) -> Option<u32> {
         let Some(snapshot) = &self.info.snapshot else {
-            // The chain knows nothing of the bucket yet.
+            // The bucket has no checkpoint yet.
             return None;
         };
         if self.is_hurried {
@@ -154,7 +157,7 @@ impl Question<'_> {
             return Due::From(of_age);
         }
         let since = self.due_since.unwrap_or(self.anchor);
-        // Who goes first changes from one checkpoint to the next.
+        // The first turn rotates with each checkpoint.
         let turn = self.info.snapshot.as_ref();
         let turn = turn.map_or(0, |snapshot| snapshot.checkpoint_block);
         let wait = self.rank(turn.into()).saturating_mul(self.plan.stagger);
@@ -173,7 +176,7 @@ impl Question<'_> {
         let wait = match self.rank(current) {
             0 => 0,
             rank => {
-                // All have a turn before the window ends, however short it is.
+                // Everybody has a turn before the window ends, however short it is.
                 let after_grace = window.interval.saturating_sub(window.grace);
                 let turns = after_grace.checked_div(self.primaries()).unwrap_or(0);
                 let stagger = self.plan.stagger.min(turns);
@@ -196,7 +199,7 @@ impl Question<'_> {
         u32::try_from(self.info.primary_providers.len()).unwrap_or(u32::MAX)
     }
 
-    /// How many go before us: none before the leader, and from there on in the
+    /// Returns how many providers have a turn before us: the leader first, then the others in the
     /// order of the chain's list.
     fn rank(&self, turn: u64) -> u32 {
         let primaries = self.primaries();
@@ -212,12 +215,12 @@ impl Question<'_> {
     }
 }
 
-/// What enough providers can sign.
+/// A commitment that enough providers can sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
     /// The current tree at this leaf count.
     Count(LeafCount),
-    /// What some have signed for the window already.
+    /// A commitment that some have already signed for the window.
     Signed(Commitment),
 }
 
@@ -230,8 +233,8 @@ impl Choice {
     }
 }
 
-/// The most that at least `least` providers can sign, us among them; `None`
-/// where so many cannot sign anything together.
+/// Returns the largest commitment that at least `least` providers can sign, us among them, or
+/// `None` if they have none in common.
 pub(crate) fn choose(own: &Holding, others: &[Holding], least: u32) -> Option<Choice> {
     let least = usize::try_from(least).unwrap_or(usize::MAX).max(1);
     let in_our_tree = |holding: &&Holding| holding.start_seq == own.start_seq;
@@ -256,7 +259,7 @@ pub(crate) fn choose(own: &Holding, others: &[Holding], least: u32) -> Option<Ch
         .get(least.saturating_sub(1))
         .filter(|count| own.signed.is_none() && count.get() > 0)
         .map(|count| Choice::Count(*count));
-    // Of two that say the same, what is signed already.
+    // Among equals prefer the one that is signed already.
     free.into_iter().chain(signed).max_by_key(Choice::count)
 }
 

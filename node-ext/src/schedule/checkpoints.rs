@@ -1,10 +1,9 @@
-//! Bringing checkpoints: when enough is new or has been new for long enough,
-//! and in each window where the chain has windows, by whoever's turn it is.
+//! The checkpoint worker: submits checkpoints when enough is new or has been new for long enough,
+//! and in each window if the chain has windows, in turn with the other primary providers.
 //!
-//! What is signed is durable before (`cosign::desk`). What becomes of an
-//! extrinsic is told by the finalized state; what the chain's pool says of it
-//! only tells when to try again. So nothing here has to outlive the process but
-//! what was signed, which the desk keeps.
+//! A promise is durable before its signature exists (`cosign::desk`). The finalized state says
+//! whether a checkpoint was taken; the pool's reports only decide when to retry. So nothing here
+//! has to survive the process except what was signed, which the countersigner stores.
 
 mod attempt;
 mod config;
@@ -39,18 +38,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// Why there is no checkpoint scheduler.
+/// Errors that keep the checkpoint worker from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
-    /// Its configuration makes no sense.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] CheckpointConfigError),
-    /// What was signed before cannot be read.
+    /// The record of earlier signatures cannot be read.
     #[error(transparent)]
     Index(#[from] IndexError),
 }
 
-/// What attempts share with the scheduler.
+/// The state that attempts share with the scheduler.
 struct Shared {
     chain: Arc<dyn ChainClient>,
     provider: Arc<Provider>,
@@ -59,32 +58,32 @@ struct Shared {
     board: Arc<CheckpointBoard>,
     account: AccountId,
     plan: Plan,
-    /// Attempts that may be made at once.
+    /// Bounds the attempts that run at once.
     turns: Semaphore,
 }
 
-/// What is known of one bucket.
+/// The scheduler's state of one bucket.
 #[derive(Default)]
 struct Known {
-    /// What the chain said of it, and at which anchor block.
+    /// The bucket's on-chain state, with the anchor block at which it was read.
     info: Option<(u32, BucketInfo)>,
-    /// Bytes up to the last checkpoint, for the checkpoint that was asked about.
+    /// A checkpoint, with the bytes of all leaves up to it if known.
     size: Option<(Commitment, Option<u64>)>,
-    /// When growth or age was first seen to be enough.
+    /// The anchor block at which growth or age first sufficed.
     due_since: Option<u32>,
-    /// When the next attempt may be made.
+    /// The anchor block from which the next attempt may start.
     not_before: u32,
     attempting: bool,
     in_flight: Option<InFlight>,
-    /// Those who said that they could sign what was chosen last, and did not.
+    /// Providers that said they could sign the last choice, but did not.
     left_out: Vec<AccountId>,
 }
 
 type Attempted = (BucketId, Option<u64>, Result<Submitted, Failure>);
-/// What became of the extrinsic with a number of our own.
+/// The progress of the submission with this number.
 type Followed = (BucketId, u64, Progress);
 
-/// Brings checkpoints of an account's buckets to its chain.
+/// Submits checkpoints of an account's buckets to its chain.
 pub struct CheckpointScheduler {
     shared: Arc<Shared>,
     known: HashMap<BucketId, Known>,
@@ -92,9 +91,9 @@ pub struct CheckpointScheduler {
     attempts: FuturesUnordered<BoxFuture<'static, Attempted>>,
     follows: SelectAll<BoxStream<'static, Followed>>,
     submissions: u64,
-    /// Whether a checkpoint of a bucket is wanted at once.
+    /// Returns true if a bucket needs a checkpoint at once.
     is_hurried: Box<dyn Fn(BucketId) -> bool + Send + Sync>,
-    /// Why the last look at the chain came to nothing.
+    /// The error of the last query of the account's buckets, so that it is logged once.
     told: Option<ChainError>,
 }
 
@@ -108,12 +107,12 @@ impl std::fmt::Debug for CheckpointScheduler {
 }
 
 impl CheckpointScheduler {
-    /// A scheduler that signs with a key, which must be the one that is
-    /// registered for the chain's account.
+    /// Creates a scheduler. The signer's key must be the one that is registered for the chain's
+    /// account.
     ///
     /// # Errors
     ///
-    /// [`CheckpointError`].
+    /// [`CheckpointError`] if the configuration is invalid or the index cannot be read.
     pub fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
@@ -147,8 +146,8 @@ impl CheckpointScheduler {
         })
     }
 
-    /// The same, which does not wait for more to be new where it is told that a
-    /// checkpoint of a bucket is wanted.
+    /// Submits a checkpoint of a bucket at once, however little is new, while `is_hurried` returns
+    /// true for it.
     #[must_use]
     pub fn hurrying(
         mut self,
@@ -158,21 +157,20 @@ impl CheckpointScheduler {
         self
     }
 
-    /// What signs for the others, to be served to them.
+    /// Returns the countersigner, which answers other primary providers.
     pub fn desk(&self) -> Arc<Countersigner> {
         self.shared.desk.clone()
     }
 
-    /// How it stands, to be read at any time.
+    /// Returns a view of the worker's state.
     pub fn board(&self) -> Arc<CheckpointBoard> {
         self.shared.board.clone()
     }
 
-    /// Brings checkpoints until `shutdown` is there. What is under way then is
-    /// dropped: nothing but what was signed has to be known afterwards, and that
-    /// is durable.
+    /// Submits checkpoints until `shutdown` completes. Pending work is then dropped: only what was
+    /// signed matters afterwards, and that is durable.
     ///
-    /// May be called again after it broke off, and then knows nothing of before.
+    /// May be called again after a panic; it then starts without earlier state.
     pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         self.known.clear();
         self.attempts = FuturesUnordered::new();

@@ -1,9 +1,8 @@
-//! Signing together: what one primary provider asks of another for a
-//! checkpoint, and how the other may say no.
+//! Joint signing: how one primary provider asks another for a checkpoint signature.
 //!
-//! The asker finds out what the others hold, chooses what enough of them can
-//! sign, signs it first, and asks them with its own signature in hand, so that
-//! nobody but a primary provider has anything signed.
+//! The asker queries what the others hold, chooses what enough of them can sign, signs it first,
+//! and sends its own signature with each request, so that only primary providers have anything
+//! signed.
 
 mod desk;
 mod verify;
@@ -19,38 +18,38 @@ use cairn_primitives::BucketId;
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::onchain::PrimaryProvider;
 
-/// Why another provider's signature was not had.
+/// Errors when asking another provider for a signature.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CosignError {
-    /// It says no.
-    #[error("it refuses: {0}")]
+    /// The provider refuses.
+    #[error("the provider refuses: {0}")]
     Refused(#[from] Refusal),
-    /// It is not reached, or not in time.
+    /// The provider is unreachable or too slow.
     #[error(
-        "it is not reached at \"{}\" ({}): is it running, and its endpoint right?",
+        "the provider is unreachable at \"{}\" ({}): is it running, and is its endpoint right?",
         printable(.endpoint), printable(.reason)
     )]
     Unreachable {
-        /// Where it was sought.
+        /// The endpoint that was tried.
         endpoint: String,
-        /// What went wrong.
+        /// The reason.
         reason: String,
     },
-    /// What it says is not understood.
+    /// The answer cannot be decoded.
     #[error(
-        "its answer is not understood ({}): is it a Cairn of about the same version?",
+        "the provider's answer cannot be decoded ({}): does it run a compatible version of Cairn?",
         printable(.0)
     )]
     Malformed(String),
 }
 
-/// The other primary providers, each reached at the endpoint that it registered.
+/// A client to the other primary providers, at the endpoints that they registered.
 ///
-/// What they answer is not trusted: whoever asks verifies each signature.
+/// Answers are not trusted: the caller verifies each signature.
 #[async_trait]
 pub trait Cosigners: Send + Sync + 'static {
-    /// What a provider could sign of a bucket; with a window, also what it has
-    /// signed for that one. See [`Countersigner::holding`].
+    /// Queries what a provider could sign of a bucket and, given a window, what it has signed for
+    /// that one. See [`Countersigner::holding`].
     async fn holding(
         &self,
         from: &PrimaryProvider,
@@ -58,7 +57,7 @@ pub trait Cosigners: Send + Sync + 'static {
         window: Option<u64>,
     ) -> Result<Holding, CosignError>;
 
-    /// A provider's signature over [`CheckpointRequest::signed_bytes`]. See
+    /// Requests a provider's signature over [`CheckpointRequest::signed_bytes`]. See
     /// [`Countersigner::countersign`].
     async fn cosign(
         &self,

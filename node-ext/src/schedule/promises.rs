@@ -1,11 +1,11 @@
-//! Comparing what the chain has of this account's signatures with what is here.
+//! The signed-root worker: compares this account's signatures on chain with what this provider
+//! holds.
 //!
-//! A base path that was restored from an older backup knows nothing of what it
-//! signed since, and would sign on: only the chain can tell. So at the first
-//! finalized head, and often from then on, every root on chain that bears this
-//! account's signature must be noted here as signed, and its tree must have it.
-//! What is not is told to the operator, and its bucket signs nothing any more.
-//! Whatever else runs or does not: this needs the chain and the index alone.
+//! A base path that was restored from an older backup does not know what it signed since, and would
+//! sign on: only the chain can tell. So at the first finalized head, and often after it, every root
+//! on chain with this account's signature must be recorded here as signed, and its tree must have
+//! it. A bucket that lacks one is reported to the operator and signs nothing more. This worker
+//! needs only the chain and the index, whatever else runs.
 
 mod board;
 #[cfg(test)]
@@ -25,15 +25,14 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
-/// Anchor blocks between two looks at all buckets: ten minutes. Challenges are
-/// looked at with every head.
+/// Anchor blocks between comparisons of all buckets: ten minutes. Challenges are compared at every
+/// head.
 const USUAL_EVERY: u32 = 100;
 
-/// How the chain's word is compared with what is here.
+/// The configuration of the signed-root worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PromiseConfig {
-    /// Anchor blocks from one look at all buckets to the next; 0 for at every
-    /// finalized block.
+    /// Anchor blocks between comparisons of all buckets; 0 compares at every finalized block.
     pub every: u32,
 }
 
@@ -43,28 +42,27 @@ impl Default for PromiseConfig {
     }
 }
 
-/// Why a look was broken off. The next head looks again.
+/// Errors that abort a comparison. It is retried at the next head.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
     Chain(#[from] ChainError),
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    #[error("the work was broken off: {0}")]
+    #[error("the comparison was aborted: {0}")]
     BrokenOff(#[from] tokio::task::JoinError),
 }
 
-/// What the chain has of an account's signatures over a bucket: the checkpoint
-/// that stands, if the account's bit is set in it. Those behind historical roots
-/// are not told apart from others'.
+/// Returns the current checkpoint if the account's bit is set in it. Signatures behind historical
+/// roots cannot be told apart from others'.
 pub(crate) fn signed_on_chain(info: &BucketInfo, account: &AccountId) -> Option<Commitment> {
     let place = info.place_of(account)?;
     let snapshot = info.snapshot.as_ref()?;
     snapshot.signed_by(place).then_some(snapshot.commitment)
 }
 
-/// The commitment that a challenge says was signed. Older chains do not tell for how many
-/// leaves, which is 0 here.
+/// Returns the commitment that a challenge says was signed. Older chains do not tell the leaf
+/// count; it is then 0.
 fn signed_in(challenge: &OpenChallenge) -> Commitment {
     Commitment {
         mmr_root: challenge.mmr_root,
@@ -73,8 +71,7 @@ fn signed_in(challenge: &OpenChallenge) -> Commitment {
     }
 }
 
-/// Compares one bucket with what the chain has of our signatures over it, and
-/// sets it apart where it has less. Blocks.
+/// Compares one bucket with our signatures on chain, and quarantines it if it lacks one. Blocks.
 pub(crate) fn compare(
     provider: &Provider,
     id: BucketId,
@@ -84,7 +81,7 @@ pub(crate) fn compare(
     for commitment in provider.keep_on_chain(id, on_chain)? {
         match provider.find_signed(id, &commitment)? {
             Found::Provable => {}
-            // Of no account as long as the chain does not ask for it.
+            // Irrelevant while the chain does not have it.
             Found::LetGo if on_chain.contains(&commitment) => {
                 trouble.get_or_insert(PromiseTrouble::LetGo);
             }
@@ -100,13 +97,13 @@ pub(crate) fn compare(
     Ok(trouble)
 }
 
-/// Compares the chain's word with what is here, and tells of what is not.
+/// The worker that compares our signatures on chain with what this provider holds.
 pub struct PromiseWatch {
     chain: Arc<dyn ChainClient>,
     provider: Arc<Provider>,
     config: PromiseConfig,
     board: Arc<PromiseBoard>,
-    /// When all buckets are looked at next.
+    /// The anchor block of the next comparison of all buckets.
     next_at: u32,
 }
 
@@ -120,7 +117,7 @@ impl std::fmt::Debug for PromiseWatch {
 }
 
 impl PromiseWatch {
-    /// A watch over a provider's buckets, by what a chain says.
+    /// Creates the worker for a provider and a chain.
     pub fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
@@ -135,12 +132,12 @@ impl PromiseWatch {
         }
     }
 
-    /// How it stands, to be read at any time.
+    /// Returns a view of the worker's state.
     pub fn board(&self) -> Arc<PromiseBoard> {
         self.board.clone()
     }
 
-    /// Compares until `shutdown` is there.
+    /// Compares until `shutdown` completes.
     pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
         let mut heads = Heads::of(self.chain.clone(), "promises");
@@ -160,7 +157,7 @@ impl PromiseWatch {
     }
 
     pub(crate) async fn saw(&mut self, head: Head) {
-        // A chain that seems to go back is looked at too.
+        // Also compares if the chain seems to go back.
         let rest = self.next_at.saturating_sub(self.config.every)..self.next_at;
         let looks_at_all = !rest.contains(&head.anchor);
         match self.look(head, looks_at_all).await {
@@ -173,15 +170,14 @@ impl PromiseWatch {
             Err(error) => {
                 tracing::warn!(
                     %error,
-                    "what the chain has of this provider's signatures is not all compared; it is \
-                     tried again"
+                    "not all signatures on chain could be compared; trying again"
                 );
-                // What does not pass is not told at every block.
+                // A permanent error is not logged at every block.
                 if let Failure::Chain(error) = error
                     && !error.is_passing()
                 {
                     self.next_at = head.anchor.saturating_add(self.config.every);
-                    // A runtime that does not tell will not do so later.
+                    // A runtime without the query will not gain it.
                     if let ChainError::Unsupported(_) = error {
                         self.provider.is_compared();
                     }
@@ -191,7 +187,7 @@ impl PromiseWatch {
     }
 
     async fn look(&self, head: Head, looks_at_all: bool) -> Result<(), Failure> {
-        // These first, whatever else a runtime does not offer.
+        // Challenges first, even if the runtime lacks the other queries.
         let mut asked: BTreeMap<BucketId, Vec<Commitment>> = BTreeMap::new();
         for challenge in self.chain.open_challenges(head.hash).await? {
             let of_bucket = asked.entry(challenge.bucket_id).or_default();
@@ -216,7 +212,7 @@ impl PromiseWatch {
                 held.insert(id);
             }
             let of_bucket = signed.entry(id).or_default();
-            // First, since what is kept begins with the newest checkpoint.
+            // First, since the stored list begins with the newest checkpoint.
             of_bucket.splice(..0, signed_on_chain(&info, &account));
         }
         self.compare_all(signed, &held, true).await
@@ -244,9 +240,10 @@ impl PromiseWatch {
             match compared.await? {
                 Ok(trouble) if is_of_all || trouble.is_some() => self.board.stands(id, trouble),
                 Ok(_) => {}
-                // Busy, or unreadable: the latter has been set apart.
+                // Busy or unreadable; in the latter case it is already in quarantine.
                 Err::<_, ProviderError>(error) => {
-                    tracing::warn!(bucket = %id, %error, "a bucket is not compared with the chain");
+                    tracing::warn!(bucket = %id, %error, "a bucket cannot be compared with the \
+                        chain");
                 }
             }
         }

@@ -1,10 +1,9 @@
-//! Letting retired trees go when nothing signed of them can be asked for any
+//! The retention worker: releases retired trees once nothing signed of them can be challenged any
 //! more (I10), and not before.
 //!
-//! Slow on purpose: what it may release has waited for a challenge period of
-//! two days, by the chain's clock and by this provider's, and a release rewrites
-//! what is left of a bucket. A whole bucket is never removed here; one that
-//! nothing holds is told of, and an operator deletes it.
+//! It is slow on purpose: it waits for a challenge period of two days, by the chain's clock and by
+//! this provider's, and a release rewrites the rest of a bucket. It never removes a whole bucket;
+//! it reports one that nothing holds, and an operator deletes it.
 
 mod asking;
 mod board;
@@ -31,24 +30,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use waits::Waits;
 
-/// Anchor blocks between two looks: an hour. Every look opens each bucket that
-/// is here, to see which trees it has retired.
+/// Anchor blocks between passes: an hour. Each pass opens every bucket to see which trees it has
+/// retired.
 const USUAL_EVERY: u32 = 600;
-/// The challenge period of chains in production, 48 hours: a node that tells of
-/// a shorter one is not believed for it.
+/// The challenge period of production chains, 48 hours: a shorter one is not believed.
 const USUAL_WAIT: Duration = Duration::from_secs(48 * 60 * 60);
-/// Buckets whose ids are read at once.
+/// The number of bucket ids that are read at once.
 const PAGE: usize = 256;
 
-/// How retired trees are let go.
+/// The configuration of the retention worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetentionConfig {
-    /// Anchor blocks from one look at all buckets to the next; 0 for at every
-    /// finalized block.
+    /// Anchor blocks between passes over all buckets; 0 runs one at every finalized block.
     pub every: u32,
-    /// How long nothing must have held a bucket, by time that this provider saw
-    /// pass, before anything of it goes; a challenge period of six seconds a
-    /// block where that is longer.
+    /// The minimum time for which nothing must have held a bucket before anything of it is
+    /// released, as measured by this provider; a longer challenge period, at six seconds a block,
+    /// takes precedence.
     pub least_wait: Duration,
 }
 
@@ -61,19 +58,19 @@ impl Default for RetentionConfig {
     }
 }
 
-/// Tells time that passes; a test turns its own.
+/// A monotonic clock; tests inject their own.
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
-/// Releases retired trees when the chain lets them go.
+/// The worker that releases retired trees when the chain allows it.
 pub struct Retention {
     asking: Arc<Asking>,
     config: RetentionConfig,
     clock: Clock,
     board: Arc<RetentionBoard>,
     next_at: u32,
-    /// When all buckets were looked at last.
+    /// The time of the last pass.
     looked_at: Option<Instant>,
-    /// Buckets that were told of as free to be deleted.
+    /// Buckets that were reported as free to delete.
     told: HashSet<BucketId>,
 }
 
@@ -87,7 +84,7 @@ impl std::fmt::Debug for Retention {
 }
 
 impl Retention {
-    /// Retention over a provider's buckets, by what a chain says.
+    /// Creates the worker for a provider and a chain.
     pub fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
@@ -110,20 +107,20 @@ impl Retention {
         }
     }
 
-    /// The same, by another clock.
+    /// Uses the given clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// How it stands, to be read at any time.
+    /// Returns a view of the worker's state.
     pub fn board(&self) -> Arc<RetentionBoard> {
         self.board.clone()
     }
 
-    /// Looks after retired trees until `shutdown` is there. A release that is
-    /// under way then ends by itself, or goes on at the next start.
+    /// Releases retired trees until `shutdown` completes. A release that is running then completes
+    /// by itself, or continues at the next start.
     pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
         let mut heads = Heads::of(self.asking.chain.clone(), "retention");
@@ -143,11 +140,10 @@ impl Retention {
         }
     }
 
-    /// Looks at all buckets as of a finalized head, if it is time.
+    /// Runs a pass at a finalized head, if one is due.
     async fn saw(&mut self, head: Head, now: Instant) {
         *self.asking.head.lock() = Some(head);
-        // A chain that seems to go back is looked at too: what it said before is
-        // not so.
+        // Also runs if the chain seems to go back: what it said before no longer holds.
         let due = self.next_at.saturating_sub(self.config.every)..self.next_at;
         if due.contains(&head.anchor) {
             return;
@@ -162,9 +158,8 @@ impl Retention {
                 self.board.counts.lock().rounds += 1;
             }
             Err(error) => {
-                tracing::warn!(%error, "retired trees are not looked at; it is tried again");
-                // Nothing is lost by waiting, and what does not pass is not told
-                // at every block.
+                tracing::warn!(%error, "the retention pass failed; trying again");
+                // Waiting loses nothing, and a permanent error is not logged at every block.
                 if let NotJudged::Chain(error) = error
                     && !error.is_passing()
                 {
@@ -211,8 +206,8 @@ impl Retention {
         for id in ended.difference(&self.told) {
             tracing::info!(
                 bucket = %id,
-                "nothing holds a bucket any more, and the time for challenges is over: \
-                 `cairn bucket delete {id}` gives its bytes back. Do not agree to it again afterwards"
+                "nothing holds a bucket any more, and the challenge period is over: it may be \
+                 deleted. Do not make another agreement for it after that"
             );
         }
         let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
@@ -237,7 +232,7 @@ impl Retention {
         let is_free = says.is_free();
         let free = waits.note(id, is_free.is_ok(), anchor, passed);
         let judged = match is_free.and_then(|()| says.is_over(free)) {
-            // What was signed need not be read for that.
+            // The signed roots need not be read for that.
             Err(why) => {
                 let retired = self.asking.retired(id).await?;
                 retired.map(|retired| Judged::all_kept(retired, why))
@@ -251,7 +246,7 @@ impl Retention {
             }
         };
         Ok(judged.unwrap_or_else(|error| {
-            tracing::warn!(bucket = %id, %error, "a bucket's retired trees are not looked at");
+            tracing::warn!(bucket = %id, %error, "a bucket's retired trees cannot be examined");
             Judged::default()
         }))
     }
@@ -265,12 +260,13 @@ impl Retention {
                 self.board.counts.lock().released += 1;
                 tracing::info!(
                     bucket = %id, %tree, leaves = released.leaves, bytes = released.content.bytes,
-                    "a retired tree is released, since nobody can bring a challenge of it about"
+                    "released a retired tree, since nobody can challenge it any more"
                 );
             }
             Err(error) => {
                 self.board.counts.lock().failed += 1;
-                tracing::warn!(bucket = %id, %tree, %error, "a retired tree is not released yet");
+                tracing::warn!(bucket = %id, %tree, %error, "a retired tree could not be released; \
+                    trying again");
             }
         }
         Ok(())

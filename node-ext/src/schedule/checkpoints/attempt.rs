@@ -1,5 +1,5 @@
-//! One attempt: find out what the others hold, choose what enough can sign,
-//! sign it, gather their signatures, and hand the checkpoint to the chain.
+//! One attempt at a checkpoint: query what the others hold, choose what enough can sign, sign it,
+//! gather their signatures, and submit.
 
 use super::Shared;
 use crate::bucket::At;
@@ -15,56 +15,56 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 
-/// What is attempted.
+/// The checkpoint to attempt.
 pub(super) struct Job {
     pub(super) id: BucketId,
     pub(super) head: Head,
-    /// The bucket at that head.
+    /// The bucket's on-chain state at that head.
     pub(super) info: BucketInfo,
-    /// Our place among its primary providers.
+    /// Our position among its primary providers.
     pub(super) place: usize,
     pub(super) window: Option<u64>,
-    /// Those whose word is not gone by: they said that they could sign, and did not.
+    /// Providers to leave out: they said that they could sign, but did not.
     pub(super) left_out: Vec<AccountId>,
 }
 
-/// A checkpoint that the chain has been handed.
+/// A submitted checkpoint.
 pub(super) struct Submitted {
     pub(super) commitment: Commitment,
     pub(super) signers: usize,
     pub(super) ticket: Ticket,
 }
 
-/// Why there is none.
+/// The reason why an attempt submitted nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// We do not sign.
-    #[error("it is not signed here: {0}")]
+    /// This provider does not sign it.
+    #[error("this provider does not sign it: {0}")]
     NotSigned(#[from] Refusal),
-    /// So many cannot sign anything new together.
+    /// Too few providers have anything new in common.
     #[error(
-        "{least} primary providers have to sign, and cannot sign anything new together: see which \
-         of them do not answer, or have other leaves"
+        "{least} primary providers must sign, but that many have nothing new in common: see which \
+         of them do not answer or have other leaves"
     )]
     NothingInCommon { least: u32 },
-    /// Too few signed.
-    #[error("{have} signatures were had, and {least} are needed")]
+    /// Too few providers signed.
+    #[error("got {have} of {least} signatures")]
     Short {
         have: usize,
         least: u32,
-        /// Those who had said that they could sign this, and did not.
+        /// Providers that said they could sign this, but did not.
         unsigned: Vec<AccountId>,
     },
-    /// What is to be signed is not here any more.
+    /// The bucket can no longer be read.
     #[error(transparent)]
     Local(#[from] ProviderError),
-    /// The chain does not take it.
+    /// The chain rejected the extrinsic.
     #[error(transparent)]
     Chain(#[from] ChainError),
 }
 
 type Asking<'j, T> = BoxFuture<'j, Result<T, CosignError>>;
-/// What a provider at a place has answered.
+/// The answer of the provider at a position.
 type Answer<'j, T> = (u32, &'j PrimaryProvider, Option<T>);
 
 impl Shared {
@@ -73,7 +73,7 @@ impl Shared {
         let least = job.info.min_providers.max(1);
         let (commitment, willing) = self.common(job, least).await?;
         let request = CheckpointRequest::new(job.id, commitment, job.window);
-        // From here on we are held to it, whatever becomes of the checkpoint.
+        // From here on the signature binds us, even if the checkpoint fails.
         let own = self.desk.sign_at(job.head, &job.info, request).await?;
         let place = u32::try_from(job.place).unwrap_or(u32::MAX);
         let ask = Ask {
@@ -112,7 +112,7 @@ impl Shared {
         })
     }
 
-    /// The most that enough of the primary providers can sign, and which of the
+    /// Returns the largest commitment that enough primary providers can sign, and which of the
     /// others say that they can.
     async fn common(&self, job: &Job, least: u32) -> Result<(Commitment, Vec<AccountId>), Failure> {
         let own = self.desk.holding(job.id, job.window).await?;
@@ -123,8 +123,8 @@ impl Shared {
             } else {
                 let (bucket, by) = (job.id, name(&account));
                 tracing::warn!(
-                    %bucket, %by, "another provider says that it has signed what cannot be: its \
-                     answer is left out"
+                    %bucket, %by, "ignoring another provider's answer: what it claims to have \
+                        signed is impossible"
                 );
             }
         }
@@ -133,7 +133,7 @@ impl Shared {
             .filter(|(account, _)| !job.left_out.contains(account))
             .copied()
             .collect();
-        // Where too few are left, all of them again.
+        // If too few are left, consider all of them.
         for told in [&trusted, &told] {
             let others: Vec<_> = told.iter().map(|(_, holding)| *holding).collect();
             let commitment = match choose(&own, &others, least) {
@@ -151,10 +151,10 @@ impl Shared {
         Err(Failure::NothingInCommon { least })
     }
 
-    /// Whether what another says that it holds may be so, as far as that is seen from
-    /// here: nobody has signed for a window that they were not asked about, and what
-    /// was signed of our tree is a root of it. Anyone who says otherwise would have this
-    /// provider choose what it never signs itself.
+    /// Returns false if another provider's statement is impossible, as far as this provider can
+    /// tell: nobody has signed for a window that was not asked about, and whatever was signed of
+    /// our tree is a root of it. A false statement would make this provider choose what it never
+    /// signs itself.
     async fn may_be(
         &self,
         job: &Job,
@@ -169,7 +169,7 @@ impl Shared {
         }
         let is_of_ours = signed.start_seq == own.start_seq && signed.leaf_count <= own.leaf_count;
         if !is_of_ours || own.signed == Some(signed) {
-            // Chosen only where it is what was signed here.
+            // It is chosen only if it equals what this provider signed.
             return Ok(true);
         }
         if signed.leaf_count.get() == 0 {
@@ -189,7 +189,7 @@ impl Shared {
         holdings
     }
 
-    /// The signatures of others that hold, each provider's once.
+    /// Returns the valid signatures of others, one for each provider.
     async fn gather(&self, job: &Job, ask: &Ask) -> Vec<PrimarySignature> {
         let message = ask.request.signed_bytes();
         let mut asked = self.ask_each(job, |primary| self.cosigners.cosign(primary, ask));
@@ -208,7 +208,7 @@ impl Shared {
                     let (bucket, by) = (job.id, name(&primary.account));
                     tracing::warn!(
                         %bucket, %by, %error,
-                        "another provider's signature for a checkpoint is left out"
+                        "ignoring another provider's signature for a checkpoint"
                     );
                 }
             }
@@ -216,9 +216,8 @@ impl Shared {
         signatures
     }
 
-    /// Asks all other primary providers at once, each account once, and each
-    /// within the limit. Those without a key are passed over: nothing that they
-    /// sign counts.
+    /// Queries all other primary providers at once, each account once and within the time limit.
+    /// Those without a key are skipped: their signatures would not count.
     fn ask_each<'j, T: Send + 'j>(
         &'j self,
         job: &'j Job,
@@ -252,7 +251,7 @@ impl Shared {
         let unanswered = |error: &CosignError| {
             self.board.count(|counts| counts.unanswered += 1);
             let by = name(&primary.account);
-            tracing::warn!(%bucket, %by, %error, "another provider does not sign");
+            tracing::warn!(%bucket, %by, %error, "another provider did not sign");
         };
         answer.inspect_err(unanswered).ok()
     }
@@ -268,14 +267,14 @@ impl Shared {
             let at = At::LeafCount(count);
             Ok(lease.run(|bucket| bucket.view(at)?.commitment())?)
         });
-        // Ended by the runtime's own end, or by a panic.
+        // The task ended by shutdown or by a panic.
         found
             .await
             .unwrap_or(Err(ProviderError::Reserved { bucket: id }))
     }
 }
 
-/// An account for the log.
+/// Formats an account for the log.
 fn name(account: &AccountId) -> String {
     hex::encode(account.0)
 }

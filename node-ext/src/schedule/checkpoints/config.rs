@@ -1,53 +1,50 @@
-//! When checkpoints are brought, and what an attempt may take.
+//! The configuration of the checkpoint worker: defaults with their reasons, and their validation.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Leaves that the chain may not know of: what a challenge by checkpoint cannot
-/// reach yet.
+/// New leaves that are not checkpointed at most: a challenge by checkpoint cannot reach them yet.
 const USUAL_LEAVES: u64 = 256;
-/// Bytes that the chain may not know of: 1 GiB.
+/// New bytes that are not checkpointed at most: 1 GiB.
 const USUAL_BYTES: u64 = 1 << 30;
-/// Anchor blocks until something new is on chain at the latest: an hour.
+/// Anchor blocks until anything new is checkpointed at the latest: an hour.
 const USUAL_AGE: u32 = 600;
-/// Anchor blocks that each provider leaves to the one before it: half a minute,
-/// in which an extrinsic is included and finalized.
+/// Anchor blocks that each provider waits for the one before it: half a minute, in which an
+/// extrinsic is included and finalized.
 const USUAL_STAGGER: u32 = 5;
-/// Anchor blocks until an attempt that failed is made again.
+/// Anchor blocks until a failed attempt is retried.
 const USUAL_RETRY: u32 = 5;
-/// Anchor blocks until an extrinsic of which nothing is heard counts as lost:
-/// as long as one signed for an era of 64 blocks can be included.
+/// Anchor blocks until an extrinsic without news counts as lost: as long as one with an era of 64
+/// blocks can be included.
 const USUAL_PATIENCE: u32 = 64;
-/// Anchor blocks for which it is taken that the chain's rules for a bucket
-/// stay as they are, while nothing is due.
+/// Anchor blocks for which a bucket's on-chain state is cached while nothing is due.
 const USUAL_REFRESH: u32 = 10;
-/// How long each of the others may take to answer: less than two blocks, and
-/// enough to open a cold bucket.
+/// The time that each other provider has to answer: less than two blocks, and enough to open a cold
+/// bucket.
 const USUAL_LIMIT: Duration = Duration::from_secs(10);
-/// Attempts at once: each waits for others most of the time.
+/// The maximum number of concurrent attempts: each mostly waits for others.
 const USUAL_CONCURRENCY: usize = 8;
 
-/// When checkpoints are brought, and what an attempt may take. Ages and waits
-/// are in anchor blocks.
+/// The configuration of the checkpoint worker. Ages and waits are in anchor blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckpointConfig {
-    /// Bring one when so many leaves are new since the last.
+    /// Submit a checkpoint after this many new leaves.
     pub leaves: u64,
-    /// Bring one when so many bytes are new since the last.
+    /// Submit a checkpoint after this many new bytes.
     pub bytes: u64,
-    /// Bring one when the last is so old and anything is new.
+    /// Submit a checkpoint when the last is this old and anything is new.
     pub age: u32,
-    /// How long each provider waits for the one before it.
+    /// The wait of each provider for the one before it.
     pub stagger: u32,
-    /// How long after a failure to try again.
+    /// The pause after a failure.
     pub retry: u32,
-    /// How long to wait for an extrinsic of which nothing is heard.
+    /// The wait until an extrinsic without news counts as lost.
     pub patience: u32,
-    /// How long what the chain said of a bucket is good while nothing is due.
+    /// How long a bucket's on-chain state is cached while nothing is due.
     pub refresh: u32,
-    /// How long each of the other providers may take to answer.
+    /// The time that each other provider has to answer.
     pub limit: Duration,
-    /// Attempts at once.
+    /// The maximum number of concurrent attempts.
     pub concurrency: usize,
 }
 
@@ -67,15 +64,15 @@ impl Default for CheckpointConfig {
     }
 }
 
-/// Why a configuration is refused.
+/// Errors in a [`CheckpointConfig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointConfigError {
-    /// A number that must not be 0 is.
-    #[error("the checkpoints' `{0}` is 0, and has to be 1 or more")]
+    /// A value that must not be 0.
+    #[error("the checkpoint setting `{0}` is 0; it must be at least 1")]
     Zero(&'static str),
 }
 
-/// A configuration that makes sense.
+/// A validated configuration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) leaves: u64,
@@ -90,11 +87,11 @@ pub(crate) struct Plan {
 }
 
 impl CheckpointConfig {
-    /// The configuration as the scheduler takes it.
+    /// Validates the configuration.
     ///
     /// # Errors
     ///
-    /// [`CheckpointConfigError`] with the first number that makes no sense.
+    /// [`CheckpointConfigError`] with the first value that is 0.
     pub(crate) fn validate(self) -> Result<Plan, CheckpointConfigError> {
         use CheckpointConfigError::Zero;
         let numbers = [

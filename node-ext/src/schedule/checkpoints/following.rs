@@ -1,5 +1,5 @@
-//! What becomes of attempts and of what they submitted: confirmed by the
-//! finalized state, and made again where the chain has lost it.
+//! Tracks submitted checkpoints: the finalized state confirms them, and lost ones are submitted
+//! again.
 
 use super::{Attempted, CheckpointScheduler, CheckpointStage, Failure, Followed};
 use crate::chain::Progress;
@@ -9,31 +9,31 @@ use cairn_primitives::onchain::BucketInfo;
 use cairn_primitives::{BucketId, Commitment};
 use futures::StreamExt;
 
-/// Heads that are looked at after an extrinsic was said to be final, before the
-/// state is taken to say that the chain refused it: one may be older than that.
+/// Heads to examine after an extrinsic is reported final, before the state proves that the chain
+/// refused it: one head may be older than that.
 const HEADS_AFTER_FINAL: u32 = 2;
 
-/// A checkpoint on its way.
+/// A submitted checkpoint that is not confirmed yet.
 pub(super) struct InFlight {
-    /// Of our own count, to tell it from one that was given up.
+    /// A number of our own, to tell it from one that was given up.
     number: u64,
     commitment: Commitment,
     window: Option<u64>,
-    /// The anchor block at which it was handed over.
+    /// The anchor block of the submission.
     since: u32,
-    /// Heads that were seen since it was said to be final.
+    /// Heads since it was reported final.
     final_for: Option<u32>,
 }
 
-/// How one that is on its way stands by the finalized state.
+/// A submission's state, judged by the finalized chain state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Pending,
-    /// It is the last checkpoint.
+    /// The chain's last checkpoint is this one.
     Taken,
-    /// The last checkpoint says as much or more, and is not ours.
+    /// The last checkpoint covers as much or more, and is not ours.
     Overtaken,
-    /// It will not be taken, for this reason.
+    /// The chain will not take it, for this reason.
     Lost(&'static str),
 }
 
@@ -52,11 +52,11 @@ impl InFlight {
                 .final_for
                 .is_some_and(|heads| heads >= HEADS_AFTER_FINAL) =>
             {
-                Verdict::Lost("the chain has included and refused it")
+                Verdict::Lost("the chain included and refused it")
             }
-            _ if self.window.is_some_and(is_over) => Verdict::Lost("its window is over"),
+            _ if self.window.is_some_and(is_over) => Verdict::Lost("its window has ended"),
             _ if anchor.saturating_sub(self.since) >= patience => {
-                Verdict::Lost("nothing was heard of it")
+                Verdict::Lost("there was no news of it")
             }
             _ => Verdict::Pending,
         }
@@ -64,7 +64,7 @@ impl InFlight {
 }
 
 impl CheckpointScheduler {
-    /// Takes note of how an attempt has ended.
+    /// Handles the end of an attempt.
     pub(super) fn attempted(&mut self, (id, window, attempted): Attempted) {
         let (shared, anchor) = (self.shared.clone(), self.anchor);
         let Some(known) = self.known.get_mut(&id) else {
@@ -88,7 +88,7 @@ impl CheckpointScheduler {
                 tracing::info!(
                     bucket = %id, leaves = %commitment.leaf_count, start = %commitment.start_seq,
                     ?window, signers = submitted.signers, extrinsic = ?submitted.ticket.hash,
-                    "a checkpoint is on its way"
+                    "submitted a checkpoint"
                 );
                 let progress = submitted.ticket.progress;
                 let followed = progress.map(move |progress| (id, number, progress));
@@ -110,7 +110,7 @@ impl CheckpointScheduler {
         }
     }
 
-    /// Takes note of what became of an extrinsic.
+    /// Handles the progress of an extrinsic.
     pub(super) fn followed(&mut self, (id, number, progress): Followed) {
         let in_flight = self.known.get_mut(&id).and_then(|known| {
             let in_flight = known.in_flight.as_mut();
@@ -129,12 +129,12 @@ impl CheckpointScheduler {
             Progress::Finalized(_) => in_flight.final_for = Some(0),
             Progress::Gone(reason) => {
                 self.shared.board.count(|counts| counts.lost += 1);
-                self.try_again(id, format!("the chain has dropped it: {reason}"));
+                self.try_again(id, format!("the chain dropped it: {reason}"));
             }
         }
     }
 
-    /// Compares what is on its way with the finalized state.
+    /// Compares a pending submission with the finalized state.
     pub(super) fn settle(&mut self, local: &Local) {
         let (id, anchor, patience) = (local.id, self.anchor, self.shared.plan.patience);
         let Some(known) = self.known.get_mut(&id) else {
@@ -160,7 +160,7 @@ impl CheckpointScheduler {
             }
             Verdict::Overtaken => {
                 known.in_flight = None;
-                tracing::info!(bucket = %id, "another provider's checkpoint says as much");
+                tracing::info!(bucket = %id, "another provider's checkpoint covers as much");
             }
             Verdict::Lost(reason) => {
                 self.shared.board.count(|counts| counts.lost += 1);
@@ -175,7 +175,7 @@ impl CheckpointScheduler {
             known.in_flight = None;
             known.not_before = again_at;
         }
-        tracing::warn!(bucket = %id, %reason, again_at, "a checkpoint is not brought yet");
+        tracing::warn!(bucket = %id, %reason, again_at, "a checkpoint failed; trying again later");
         let stage = CheckpointStage::Failed { reason, again_at };
         self.shared.board.stands(id, stage);
     }

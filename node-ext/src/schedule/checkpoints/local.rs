@@ -1,5 +1,4 @@
-//! What the buckets here say of themselves, asked on threads that may wait for
-//! a disk.
+//! Reads the state of local buckets on blocking threads.
 
 use super::Shared;
 use crate::bucket::At;
@@ -12,8 +11,8 @@ use cairn_primitives::{BucketId, Commitment, LeafIndex};
 use std::sync::Arc;
 
 impl Shared {
-    /// The buckets as they stand here. One that cannot be asked now is left out
-    /// this time.
+    /// Returns the local state of the buckets. A bucket that cannot be read now is left out this
+    /// time.
     pub(super) async fn locals(
         self: &Arc<Self>,
         ids: Vec<BucketId>,
@@ -48,14 +47,14 @@ impl Shared {
                 | ProviderError::Behind { .. },
             ) => Err(Some(Stopped::Quarantined)),
             Err(error) => {
-                tracing::warn!(bucket = %id, %error, "a bucket is not looked at");
+                tracing::warn!(bucket = %id, %error, "a bucket's state cannot be read");
                 Err(None)
             }
         }
     }
 
-    /// The buckets that lack what was signed of them by the chain's word, and
-    /// with `false` those of which that is not known.
+    /// Returns the buckets that lack something we signed according to the chain (`true`), and those
+    /// that could not be compared (`false`).
     pub(super) async fn behind(
         self: &Arc<Self>,
         signed: Vec<(BucketId, Commitment)>,
@@ -73,7 +72,7 @@ impl Shared {
             Ok(Some(PromiseTrouble::Missing { .. })) => Some((id, true)),
             Ok(_) => None,
             Err(error) => {
-                tracing::warn!(bucket = %id, %error, "a bucket is not compared with the chain");
+                tracing::warn!(bucket = %id, %error, "a bucket cannot be compared with the chain");
                 Some((id, false))
             }
         };
@@ -82,8 +81,8 @@ impl Shared {
         compared.await.unwrap_or(all)
     }
 
-    /// Bytes of all leaves up to the last one of each commitment, where that
-    /// leaf is in the current tree.
+    /// Returns the bytes of all leaves up to the last one of each commitment, if that leaf is in
+    /// the current tree.
     pub(super) async fn sizes(
         self: &Arc<Self>,
         of: Vec<(BucketId, Commitment)>,
@@ -100,8 +99,8 @@ impl Shared {
         read.await.unwrap_or_default()
     }
 
-    /// Bytes of all leaves up to a commitment's last, where that leaf is in the
-    /// current tree.
+    /// Returns the bytes of all leaves up to a commitment's last, if that leaf is in the current
+    /// tree.
     fn size_at(&self, id: BucketId, commitment: &Commitment) -> Option<u64> {
         let last = end(commitment).checked_sub(1)?;
         let lease = self.provider.lease(id, Wanted::background()).ok()?;

@@ -1,5 +1,5 @@
-//! A look at all buckets as of one finalized head: what each is here and on
-//! chain, and whose checkpoint is begun.
+//! Evaluates all buckets at one finalized head: compares this provider with the chain, and starts
+//! the checkpoints that are due.
 
 use super::attempt::Job;
 use super::{CheckpointScheduler, CheckpointStage, Known};
@@ -11,7 +11,7 @@ use cairn_primitives::onchain::BucketInfo;
 use futures::{FutureExt, StreamExt};
 
 impl CheckpointScheduler {
-    /// Looks at all buckets as of a finalized head, and begins what is due.
+    /// Evaluates all buckets at a finalized head, and starts what is due.
     pub(super) async fn saw(&mut self, head: Head) {
         self.anchor = head.anchor;
         let desk = self.shared.clone();
@@ -19,22 +19,22 @@ impl CheckpointScheduler {
         let told = tokio::task::spawn_blocking(move || {
             match limits {
                 Ok(limits) => desk.provider.chain_says(&limits),
-                Err(error) => tracing::warn!(%error, "the chain does not tell its limits"),
+                Err(error) => tracing::warn!(%error, "the chain's limits cannot be read"),
             }
             desk.desk.saw(head);
         })
         .await;
         if let Err(error) = told {
-            tracing::error!(%error, "the desk was not told of a block");
+            tracing::error!(%error, "the countersigner could not process a finalized head");
         }
         let ids = match self.shared.chain.buckets(head.hash).await {
             Ok(ids) => ids,
             Err(error) => {
-                // A runtime without it says so at every block.
+                // A runtime without this query fails at every block.
                 if self.told.as_ref() != Some(&error) {
                     tracing::error!(
                         %error,
-                        "the chain does not list the account's buckets: no checkpoints are brought"
+                        "the account's buckets cannot be listed: no checkpoints are submitted"
                     );
                     self.told = Some(error);
                 }
@@ -57,7 +57,7 @@ impl CheckpointScheduler {
             .filter(|local| self.is_stale(local))
             .copied()
             .collect();
-        // What could not be compared signs with the next block.
+        // A bucket that could not be compared waits for the next block.
         for (id, is_behind) in self.refresh(head, &stale).await {
             here.retain(|local| local.id != id);
             if is_behind {
@@ -70,7 +70,7 @@ impl CheckpointScheduler {
         }
     }
 
-    /// Whether the chain is to be asked again before anything is decided.
+    /// Returns true if the chain must be queried again before a decision.
     fn is_stale(&self, local: &Local) -> bool {
         let Some(known) = self.known.get(&local.id) else {
             return true;
@@ -89,7 +89,7 @@ impl CheckpointScheduler {
         }
         let age = self.anchor.saturating_sub(*asked_at);
         if !is_news(&local.commitment, info.snapshot.as_ref()) {
-            // The chain lets anybody bring an older checkpoint back.
+            // The chain lets anybody submit an older checkpoint again.
             return age >= self.shared.plan.age;
         }
         age >= self.shared.plan.refresh
@@ -124,9 +124,9 @@ impl CheckpointScheduler {
         }
     }
 
-    /// Asks the chain what it holds of buckets, and the buckets what they had
-    /// at its last checkpoints. Returns those that lack what we signed of them by
-    /// the chain's word, and with `false` those of which that is not known.
+    /// Reads the on-chain state of buckets, and the size of each at its last checkpoint. Returns
+    /// the buckets that lack something we signed according to the chain (`true`), and those that
+    /// could not be compared (`false`).
     async fn refresh(&mut self, head: Head, stale: &[Local]) -> Vec<(BucketId, bool)> {
         let shared = &self.shared;
         let ask = |local: &Local| {
@@ -159,7 +159,8 @@ impl CheckpointScheduler {
                     self.stop(id, Stopped::Gone);
                 }
                 Err(error) => {
-                    tracing::warn!(bucket = %id, %error, "the chain does not tell of a bucket");
+                    tracing::warn!(bucket = %id, %error, "a bucket's on-chain state cannot be \
+                        read");
                 }
             }
         }
@@ -211,7 +212,7 @@ impl CheckpointScheduler {
                 };
                 self.begin(job);
             }
-            // The chain did not answer just now.
+            // The chain did not answer this time.
             Some(Ok(Due::Now(_))) | None => {}
             Some(Ok(Due::Nothing)) => {
                 self.shared.board.stands(id, CheckpointStage::UpToDate);
@@ -226,7 +227,7 @@ impl CheckpointScheduler {
             .known
             .get(&id)
             .is_some_and(|known| known.not_before == until);
-        // Why it failed is worth more than until when it waits.
+        // The reason of the failure is worth more than the time of the retry.
         if !failed {
             self.shared
                 .board
@@ -241,7 +242,7 @@ impl CheckpointScheduler {
         self.shared.board.stands(job.id, CheckpointStage::Gathering);
         let shared = self.shared.clone();
         let attempt = async move {
-            // Never closed.
+            // The semaphore is never closed.
             let _turn = shared.turns.acquire().await;
             (job.id, job.window, shared.attempt(&job).await)
         };
@@ -259,11 +260,11 @@ impl CheckpointScheduler {
         match stopped {
             Stopped::Quarantined | Stopped::NotSigned | Stopped::Missing => tracing::error!(
                 bucket = %id, reason = %stopped,
-                "no checkpoints of a bucket are brought; all others go on"
+                "no checkpoints of a bucket are submitted; other buckets are not affected"
             ),
             _ => tracing::warn!(
                 bucket = %id, reason = %stopped,
-                "no checkpoints of a bucket are brought any more"
+                "no more checkpoints of a bucket are submitted"
             ),
         }
     }
@@ -271,7 +272,7 @@ impl CheckpointScheduler {
 
 #[cfg(test)]
 impl CheckpointScheduler {
-    /// One look at a head, and all that comes of it at once.
+    /// Evaluates one head and completes all attempts that follow.
     pub(crate) async fn look_once(&mut self, head: Head) {
         while let Some(Some(followed)) = self.follows.next().now_or_never() {
             self.followed(followed);

@@ -1,5 +1,4 @@
-//! How checkpoints stand, for operators: counts for all, and a line for each
-//! bucket.
+//! The state of checkpoints, for operators: overall counts, and a stage for each bucket.
 
 use crate::metrics::{Reading, Readings};
 use crate::schedule::checkpoint_rules::Stopped;
@@ -10,59 +9,58 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// How the checkpoint of one bucket stands.
+/// The stage of one bucket's checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckpointStage {
-    /// The chain knows all that is here.
+    /// The chain has everything that is here.
     UpToDate,
-    /// Something is new, and not due for us before this anchor block, as far as
-    /// is known.
+    /// Something is new, but not due for us before this anchor block, as far as known.
     Waiting(u32),
-    /// The others are being asked.
+    /// Other providers are being asked to sign.
     Gathering,
-    /// It is on its way to the chain, since this anchor block.
+    /// Submitted to the chain at this anchor block.
     Submitted(u32),
-    /// It failed, and is tried again at an anchor block.
+    /// The attempt failed and is retried at an anchor block.
     Failed {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// From when on it is tried again.
+        /// The anchor block of the retry.
         again_at: u32,
     },
-    /// None is brought, for this reason.
+    /// No checkpoint is submitted, for this reason.
     Stopped(Stopped),
 }
 
-/// What the checkpoint scheduler and the desk counted since the start.
+/// Statistics of the checkpoint worker and the countersigner since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CheckpointStatistics {
-    /// Attempts: the others were asked.
+    /// Attempts, in which other providers were asked.
     pub attempts: u64,
-    /// Attempts for which too few providers could sign or signed.
+    /// Attempts in which too few providers could sign or signed.
     pub short: u64,
-    /// Extrinsics that were handed to the chain.
+    /// Submitted extrinsics.
     pub submitted: u64,
-    /// Of those, which the finalized state shows.
+    /// Submitted checkpoints that the finalized state shows.
     pub finalized: u64,
-    /// Of those, which the chain has dropped, refused or not been heard of.
+    /// Submitted checkpoints that the chain dropped, refused or never included.
     pub lost: u64,
-    /// Signatures of others that were had and count.
+    /// Valid signatures from others.
     pub cosigned: u64,
-    /// Signatures of others that were had and do not hold.
+    /// Invalid signatures from others.
     pub forged: u64,
-    /// Asks that others refused, or did not answer in time.
+    /// Requests that others refused or did not answer in time.
     pub unanswered: u64,
-    /// Signatures that were given to others.
+    /// Signatures given to others.
     pub countersigned: u64,
-    /// Signatures that were refused to others.
+    /// Signatures refused to others.
     pub refused: u64,
-    /// Buckets with something new that the chain does not know of.
+    /// Buckets with something new that is not checkpointed.
     pub behind: u64,
-    /// Buckets of which no checkpoint is brought although there might be.
+    /// Buckets whose checkpoints are blocked.
     pub stopped: u64,
 }
 
-/// Where the scheduler writes how it stands, and others read it.
+/// The state of the checkpoint worker: written by it, read by others.
 #[derive(Debug)]
 pub struct CheckpointBoard {
     desk: Arc<Countersigner>,
@@ -79,7 +77,7 @@ impl CheckpointBoard {
         }
     }
 
-    /// What was counted, and how many buckets stand how.
+    /// Returns the current statistics.
     pub fn statistics(&self) -> CheckpointStatistics {
         let (countersigned, refused) = self.desk.counts();
         let stages = self.stages.lock();
@@ -101,7 +99,7 @@ impl CheckpointBoard {
         }
     }
 
-    /// How each bucket of the account stands.
+    /// Returns the stage of each bucket of the account.
     pub fn buckets(&self) -> Vec<(BucketId, CheckpointStage)> {
         let stages = self.stages.lock();
         stages
@@ -114,7 +112,7 @@ impl CheckpointBoard {
         change(&mut self.counts.lock());
     }
 
-    /// Notes how a bucket stands, and says whether that is new.
+    /// Sets a bucket's stage. Returns true if it has changed.
     pub(super) fn stands(&self, id: BucketId, stage: CheckpointStage) -> bool {
         let before = self.stages.lock().insert(id, stage.clone());
         before != Some(stage)
@@ -124,23 +122,27 @@ impl CheckpointBoard {
         self.stages.lock().retain(|id, _| ids.contains(id));
     }
 
-    /// Registers what is counted with a node's registry.
+    /// Registers the metrics with a node's registry.
     ///
     /// # Errors
     ///
-    /// [`PrometheusError`] where it is registered already.
+    /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
         let counters: [Reading<CheckpointStatistics>; 10] = [
             ("attempts_total", "Attempts at a checkpoint", |s| s.attempts),
-            ("short_total", "Attempts that too few could sign", |s| {
-                s.short
-            }),
-            ("submitted_total", "Checkpoints handed to the chain", |s| {
-                s.submitted
-            }),
+            (
+                "short_total",
+                "Attempts that too few providers could sign",
+                |s| s.short,
+            ),
+            (
+                "submitted_total",
+                "Checkpoints submitted to the chain",
+                |s| s.submitted,
+            ),
             (
                 "finalized_total",
-                "Checkpoints that the finalized state shows",
+                "Checkpoints confirmed by the finalized state",
                 |s| s.finalized,
             ),
             (
@@ -148,17 +150,15 @@ impl CheckpointBoard {
                 "Checkpoints that the chain dropped, refused or never included",
                 |s| s.lost,
             ),
-            ("cosigned_total", "Signatures of others that count", |s| {
+            ("cosigned_total", "Valid signatures from others", |s| {
                 s.cosigned
             }),
-            (
-                "forged_total",
-                "Signatures of others that do not hold",
-                |s| s.forged,
-            ),
+            ("forged_total", "Invalid signatures from others", |s| {
+                s.forged
+            }),
             (
                 "unanswered_total",
-                "Asks that others refused or did not answer",
+                "Requests that others refused or did not answer",
                 |s| s.unanswered,
             ),
             ("countersigned_total", "Signatures given to others", |s| {
@@ -173,12 +173,12 @@ impl CheckpointBoard {
         let gauges: [Reading<CheckpointStatistics>; 2] = [
             (
                 "buckets_behind",
-                "Buckets with what the chain does not know of",
+                "Buckets with something new that is not checkpointed",
                 |s| s.behind,
             ),
             (
                 "buckets_stopped",
-                "Buckets of which no checkpoint is brought, for a reason in the log",
+                "Buckets whose checkpoints are blocked, for a reason in the log",
                 |s| s.stopped,
             ),
         ];

@@ -267,7 +267,7 @@ async fn providers_whose_leaves_differ_checkpoint_nothing_together() {
     let CheckpointStage::Failed { reason, .. } = stage(&mut village, 0) else {
         panic!("{:?}", stage(&mut village, 0));
     };
-    assert!(reason.contains("1 signatures were had"), "{reason}");
+    assert!(reason.contains("got 1 of"), "{reason}");
 }
 
 #[tokio::test]

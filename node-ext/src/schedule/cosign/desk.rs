@@ -1,10 +1,8 @@
-//! The desk: the one place where anything is signed for a checkpoint, for this
-//! provider's own and for those of others; by the gate, as everything that is
-//! signed (`signing`).
+//! The countersigner: the one place that signs for checkpoints, this provider's own and those of
+//! others, always through the signing gate (`signing`).
 //!
-//! What it signs is a durable promise first (I4), and for a window one
-//! commitment only, which is durable as well before the signature exists. So a
-//! process that ends anywhere has signed what it knows of.
+//! Before a signature exists, the promise is durable (I4), and so is the single commitment for a
+//! window. So a process that is killed anywhere has a record of all that it signed.
 
 use super::verify::verify;
 use super::windows::{Turn, Windows};
@@ -26,19 +24,18 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Buckets of which is kept what the chain tells: as many as one account is asked
-/// to sign for at one head. Each takes some hundred bytes.
+/// The number of buckets whose on-chain state is cached: as many as one account is asked to sign
+/// for at one head. Each takes some hundred bytes.
 const TOLD: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 
-/// Signs for checkpoints what this provider holds, whoever asks among the
-/// primary providers of a bucket.
+/// Signs for checkpoints what this provider holds, for any primary provider of a bucket that asks.
 pub struct Countersigner {
     chain: Arc<dyn ChainClient>,
     provider: Arc<Provider>,
     signer: Signer,
     windows: Windows,
     head: Mutex<Option<Head>>,
-    /// What the chain has told of buckets as of one head.
+    /// The cached on-chain state of buckets.
     told: Mutex<Told>,
     signed: AtomicU64,
     refused: AtomicU64,
@@ -53,15 +50,14 @@ impl std::fmt::Debug for Countersigner {
 }
 
 impl Countersigner {
-    /// A desk that signs with a key, which must be the one that is registered
-    /// on chain for the account.
+    /// Creates a countersigner. The signer's key must be the one that is registered on chain for
+    /// the account.
     ///
-    /// It signs nothing until it has been told of a finalized block; see
-    /// [`Countersigner::saw`].
+    /// It signs nothing before the first call of [`Countersigner::saw`].
     ///
     /// # Errors
     ///
-    /// [`IndexError`] when what was signed before cannot be read.
+    /// [`IndexError`] if the record of earlier signatures cannot be read.
     pub fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
@@ -83,8 +79,7 @@ impl Countersigner {
         })
     }
 
-    /// Tells the desk of the last finalized block, which it judges windows and
-    /// agreements by.
+    /// Sets the last finalized block, by which windows and agreements are judged.
     pub fn saw(&self, head: Head) {
         if let Err(error) = self.windows.saw(self.provider.index(), head.anchor) {
             tracing::error!(%error, "the index cannot be written; nothing is signed for windows");
@@ -92,12 +87,12 @@ impl Countersigner {
         *self.head.lock() = Some(head);
     }
 
-    /// What this provider could sign of a bucket; with a window, also what it
-    /// has signed for that one.
+    /// Returns what this provider could sign of a bucket and, given a window, what it has signed
+    /// for that one.
     ///
     /// # Errors
     ///
-    /// [`Refusal`] where it would sign nothing.
+    /// [`Refusal`] if it would sign nothing.
     pub async fn holding(
         self: &Arc<Self>,
         bucket: BucketId,
@@ -107,8 +102,8 @@ impl Countersigner {
         blocking(bucket, move || desk.holding_now(bucket, window)).await
     }
 
-    /// The newest commitment, of a bucket that is here and sound. Never by learning
-    /// all of it: strangers ask.
+    /// Returns the newest commitment of a sound bucket. Never reindexes the bucket for it:
+    /// strangers ask.
     fn newest(&self, bucket: BucketId) -> Result<Commitment, Refusal> {
         let noted = self.provider.noted_of(bucket);
         let Noted {
@@ -147,19 +142,19 @@ impl Countersigner {
         })
     }
 
-    /// What the chain has of a bucket in the last finalized block.
+    /// Returns a bucket's on-chain state in the last finalized block.
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotReady`] before the first one, and [`Refusal::Unable`] where
-    /// the chain does not answer.
+    /// [`Refusal::NotReady`] before the first finalized block, and [`Refusal::Unable`] if the chain
+    /// does not answer.
     pub async fn on_chain(&self, bucket: BucketId) -> Result<Option<BucketInfo>, Refusal> {
         let head = self.head.lock().ok_or(Refusal::NotReady)?;
         self.told(head, bucket).await
     }
 
-    /// What the chain has of a bucket at a head. It is asked once for each, no matter who
-    /// asks here how often: a finalized block does not change.
+    /// Returns a bucket's on-chain state at a head. The chain is queried once for each, however
+    /// often callers ask: a finalized block does not change.
     async fn told(&self, head: Head, bucket: BucketId) -> Result<Option<BucketInfo>, Refusal> {
         if let Some(info) = self.told.lock().get(head, bucket) {
             return Ok(info);
@@ -170,18 +165,18 @@ impl Countersigner {
         Ok(info)
     }
 
-    /// Signs what another primary provider asks for, if this one holds it.
+    /// Signs a request of another primary provider, if this one holds the commitment.
     ///
     /// # Errors
     ///
-    /// [`Refusal`]; then no signature exists.
+    /// [`Refusal`], in which case no signature exists.
     pub async fn countersign(self: &Arc<Self>, ask: &Ask) -> Result<MultiSignature, Refusal> {
         let signed = self.countersign_checked(ask).await;
         let counter = match &signed {
             Ok(_) => &self.signed,
             Err(refusal) => {
                 let (bucket, asker) = (ask.request.bucket(), hex::encode(ask.asker.0));
-                tracing::info!(%bucket, %asker, %refusal, "a signature is refused");
+                tracing::info!(%bucket, %asker, %refusal, "refused to sign for a checkpoint");
                 &self.refused
             }
         };
@@ -189,8 +184,8 @@ impl Countersigner {
         signed
     }
 
-    /// What costs least is asked first: whether it can be signed at all, by what is
-    /// known here, and only then the chain whether the asker is one to sign for.
+    /// Cheap checks come first: whether it can be signed at all, by local knowledge; only then is
+    /// the chain queried about the asker.
     async fn countersign_checked(self: &Arc<Self>, ask: &Ask) -> Result<MultiSignature, Refusal> {
         if self.head.lock().is_none() {
             return Err(Refusal::NotReady);
@@ -210,7 +205,7 @@ impl Countersigner {
         self.sign_at(head, &info, ask.request).await
     }
 
-    /// Signs for this provider's own checkpoint, by the same rules.
+    /// Signs for this provider's own checkpoint, under the same rules.
     pub(crate) async fn sign_at(
         self: &Arc<Self>,
         head: Head,
@@ -223,7 +218,7 @@ impl Countersigner {
         blocking(bucket, move || desk.promise_and_sign(&request, turn)).await
     }
 
-    /// How often this provider has signed for others, and refused to.
+    /// Returns how often this provider has signed for others, and how often it has refused.
     pub(crate) fn counts(&self) -> (u64, u64) {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (read(&self.signed), read(&self.refused))
@@ -235,7 +230,7 @@ impl Countersigner {
         Ok((head, info.ok_or(Refusal::NotPrimary)?))
     }
 
-    /// Whether it is held here, as far as that is seen without its roots.
+    /// Checks that the commitment is held here, as far as that can be told without reading roots.
     fn check_held(&self, request: &CheckpointRequest) -> Result<(), Refusal> {
         let (asked, newest) = (request.commitment(), self.newest(request.bucket())?);
         if asked.start_seq != newest.start_seq {
@@ -251,8 +246,8 @@ impl Countersigner {
         Ok(())
     }
 
-    /// Whether the chain, as of a finalized block, has a use for the signature,
-    /// and its account would not be held to what it has no part in.
+    /// Checks at a finalized block that the chain would accept the signature, and that it would not
+    /// bind the account to a bucket that it has no part in.
     fn judge(
         &self,
         head: Head,
@@ -286,7 +281,7 @@ impl Countersigner {
         };
         let windows = info.window.ok_or(Refusal::NoWindows)?;
         let current = windows.window_of(head.anchor).ok_or(Refusal::NoWindows)?;
-        // The asker may have seen a block more.
+        // The asker may be one block ahead.
         if window != current && Some(window) != current.checked_add(1) {
             return Err(Refusal::OtherWindow { current });
         }
@@ -324,7 +319,7 @@ impl Countersigner {
     }
 }
 
-/// What the chain has told of buckets as of one head.
+/// A cache of buckets' on-chain state at one head.
 struct Told {
     at: Option<H256>,
     buckets: LruCache<BucketId, Option<BucketInfo>>,
@@ -347,7 +342,7 @@ impl Told {
     }
 }
 
-/// What nobody signs, whatever is held.
+/// Rejects requests that nobody signs.
 fn check_form(request: &CheckpointRequest) -> Result<(), Refusal> {
     let version = request.version();
     if version != PAYLOAD_VERSION {
@@ -359,7 +354,7 @@ fn check_form(request: &CheckpointRequest) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Runs what waits for a disk on a thread that may.
+/// Runs disk work on a blocking thread.
 async fn blocking<T: Send + 'static>(
     bucket: BucketId,
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
@@ -371,7 +366,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 fn unable(bucket: BucketId, error: &dyn std::error::Error) -> Refusal {
-    tracing::error!(%bucket, %error, "a checkpoint is not signed");
+    tracing::error!(%bucket, %error, "a checkpoint was not signed");
     Refusal::Unable
 }
 
@@ -381,7 +376,7 @@ fn refused_by(bucket: BucketId, error: &ProviderError) -> Refusal {
         ProviderError::Quarantined { .. }
         | ProviderError::Behind { .. }
         | ProviderError::Open { .. } => {
-            tracing::error!(%bucket, %error, "a checkpoint is not signed");
+            tracing::error!(%bucket, %error, "a checkpoint was not signed");
             Refusal::Quarantined
         }
         error => unable(bucket, error),

@@ -1,18 +1,17 @@
-//! Whether a signature is the one that the chain would take, by the key that
-//! the chain names.
+//! Verifies signatures against on-chain keys, as the chain does.
 
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::onchain::MultiSigner;
 use sp_core::{Pair, ecdsa, ed25519, sr25519};
 
-/// Why a signature does not count.
+/// Reasons why a signature does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unverified {
-    /// It is by another scheme than the key.
-    #[error("the signature is by another scheme than the registered key")]
+    /// The signature and the key are of different schemes.
+    #[error("the signature and the registered key are of different schemes")]
     OtherScheme,
-    /// It does not hold.
-    #[error("the signature does not hold for the registered key")]
+    /// The signature is invalid.
+    #[error("the signature is invalid for the registered key")]
     Forged,
 }
 

@@ -1,8 +1,7 @@
-//! What was signed for checkpoint windows: one commitment each, kept durably
-//! before the signature exists, so that no restart signs another.
+//! The durable record of what was signed for checkpoint windows: a single commitment for each,
+//! written before the signature exists, so that no restart signs another.
 //!
-//! Of a bucket, windows that are over are kept as one number, below which
-//! nothing is signed any more.
+//! The windows of a bucket that have ended are kept as one number, below which nothing is signed.
 
 use super::Refusal;
 use crate::index::{DutyKind, Index, IndexError, PAST_OF_WINDOWS, SEEN_FOR_WINDOWS};
@@ -10,27 +9,25 @@ use cairn_primitives::{BucketId, Commitment};
 use codec::{DecodeAll, Encode};
 use parking_lot::Mutex;
 
-/// Windows at and after the one of the first block that was seen for which
-/// nothing is signed by an index that was made anew: that one, and the next,
-/// which may have been signed for as well.
+/// How many windows a new index does not sign for: that of the first block that it saw, and the
+/// next, for which an earlier index may have signed as well.
 const UNKNOWN_WINDOWS: u64 = 2;
 
-/// Anchor blocks after which it is noted again that the index has seen one: a
-/// synced row every two minutes.
+/// The interval, in anchor blocks, at which the last seen block is recorded: a synced row every two
+/// minutes.
 const NOTE_EVERY: u32 = 20;
 
-/// The most anchor blocks that may lie between the last one noted and one that is
-/// seen, for the index to know what was signed between: ten minutes. An index
-/// that was restored from an older copy has forgotten some of it, and so is
-/// taken for one that was made anew.
+/// The maximum gap, in anchor blocks, between the last recorded block and a new one: ten minutes.
+/// Beyond it the index may have been restored from an older copy that has forgotten signatures, and
+/// so is treated as a new one.
 const MOST_UNSEEN: u32 = 100;
 
-/// What was signed for one bucket's windows.
+/// The signatures for one bucket's windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, codec::Encode, codec::Decode)]
 struct Signed {
     /// Nothing is signed for windows before this one.
     floor: u64,
-    /// In the order of windows.
+    /// Sorted by window.
     commitments: Vec<(u64, Commitment)>,
 }
 
@@ -44,33 +41,33 @@ impl Signed {
     }
 }
 
-/// What an index knows of windows before it was made.
+/// How much an index knows of signatures for windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Past {
-    /// All.
+    /// All of them.
     Known,
-    /// Nothing, and no block has been seen since.
+    /// Nothing, and it has seen no block yet.
     Unknown,
-    /// Nothing, and the first block that was seen since had this anchor block.
+    /// Nothing from before its first block, which had this anchor block.
     UnknownUntil(u32),
 }
 
-/// What an index remembers, whichever bucket is asked about.
+/// The index's rows that concern all buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Memory {
     past: Past,
-    /// An anchor block that was seen, the last that was noted.
+    /// The last recorded anchor block.
     seen: Option<u32>,
 }
 
 impl Memory {
-    /// Read each time: it begins anew where the base path adopts another chain.
+    /// Read each time, since it is reset when the base path adopts another chain.
     fn read(index: &Index) -> Result<Self, IndexError> {
         let past = match index.duty(DutyKind::Window, PAST_OF_WINDOWS)? {
             None => Past::Known,
             Some(value) => match Option::<u32>::decode_all(&mut &*value) {
                 Ok(Some(anchor)) => Past::UnknownUntil(anchor),
-                // One that cannot be read says as little.
+                // An unreadable row counts as unknown.
                 Ok(None) | Err(_) => Past::Unknown,
             },
         };
@@ -79,7 +76,7 @@ impl Memory {
         Ok(Self { past, seen })
     }
 
-    /// What is remembered once a finalized block has been seen.
+    /// Returns the state after a finalized block.
     const fn after(self, anchor: u32) -> Self {
         let is_unseen = match self.seen {
             Some(seen) => anchor.saturating_sub(seen) > MOST_UNSEEN,
@@ -117,8 +114,8 @@ impl Memory {
         index.write_duties(DutyKind::Window, &changes)
     }
 
-    /// What is to be written before `commitment` may be signed for a window;
-    /// nothing where it was written before.
+    /// Returns the record to write before `commitment` may be signed for a window, or `None` if it
+    /// is already written.
     fn taken(
         self,
         before: &Signed,
@@ -162,9 +159,9 @@ impl Memory {
     }
 }
 
-/// The windows that were signed for, in the index.
+/// The record of signed windows in the index.
 pub(super) struct Windows {
-    /// Held from looking until the commitment that will be signed is durable.
+    /// Held from the lookup until the commitment that will be signed is durable.
     taking: Mutex<()>,
 }
 
@@ -175,14 +172,14 @@ impl Windows {
         Ok(Self { taking })
     }
 
-    /// Takes note of a finalized block's anchor block.
+    /// Records a finalized block's anchor block.
     pub(super) fn saw(&self, index: &Index, anchor: u32) -> Result<(), IndexError> {
         let _taking = self.taking.lock();
         let memory = Memory::read(index)?;
         memory.after(anchor).write(memory, index)
     }
 
-    /// What was signed for a window.
+    /// Returns what was signed for a window.
     pub(super) fn signed(
         &self,
         index: &Index,
@@ -192,9 +189,7 @@ impl Windows {
         Ok(read(index, bucket)?.of(window))
     }
 
-    /// Makes it durable that `commitment` and nothing else is signed for
-    /// `window`, of `interval` anchor blocks each, which is the `current` one
-    /// or a later one.
+    /// Records durably that only `commitment` is signed for the window of `turn`.
     pub(super) fn take(
         &self,
         index: &Index,
@@ -214,7 +209,7 @@ impl Windows {
     }
 }
 
-/// A window that is to be signed for, and when.
+/// A window to sign for, and the current time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Turn {
     pub(super) window: u64,
@@ -234,7 +229,7 @@ fn read(index: &Index, bucket: BucketId) -> Result<Signed, IndexError> {
         || Ok(Signed::default()),
         |value| {
             Signed::decode_all(&mut &*value).map_err(|_| IndexError::Damaged {
-                what: format!("what was signed for windows of bucket {bucket}"),
+                what: format!("the signed windows of bucket {bucket}"),
             })
         },
     )

@@ -1,5 +1,4 @@
-//! What the chain has of this account's signatures and is not here, for
-//! operators.
+//! The state of the signed-root worker, for operators.
 
 use crate::metrics::{Reading, Readings};
 use crate::provider::missing;
@@ -10,46 +9,46 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// Why the stake hangs on a bucket that the provider cannot answer for.
+/// Reasons why the stake is at risk by a bucket that the provider cannot answer for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PromiseTrouble {
-    /// Something on chain bears this account's signature and is not in the bucket.
+    /// The bucket lacks something that has this account's signature on chain.
     #[error("{}", missing(.commitment))]
     Missing {
-        /// What was signed.
+        /// The signed commitment.
         commitment: Commitment,
     },
-    /// The bucket is not here at all.
+    /// The bucket's folder is missing.
     #[error(
         "the chain has this provider's signature over root {:?} of the tree from sequence {} at {} \
-         leaves, and the bucket is not here: bring its folder back",
+         leaves, but the bucket is missing: restore its folder",
         .commitment.mmr_root, .commitment.start_seq, .commitment.leaf_count
     )]
     NoBucket {
-        /// What was signed.
+        /// The signed commitment.
         commitment: Commitment,
     },
-    /// The account is held to a bucket of which it has let something go.
+    /// The account is bound to a bucket that it has released something signed of.
     #[error(
-        "the chain holds this provider to the bucket, and something that was signed of it was let \
-         go here: anyone who has such a signature can challenge it. Bring a copy back that has it, or \
-         have the agreement ended"
+        "the chain holds this provider to the bucket, but something signed of it was released \
+         here: anyone with such a signature can challenge it. Restore a copy that has it, or have \
+         the agreement ended"
     )]
     LetGo,
 }
 
-/// What was counted.
+/// Statistics of the signed-root worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PromiseStatistics {
-    /// Looks at all buckets since the start.
+    /// Comparisons of all buckets since the start.
     pub looks: u64,
-    /// Buckets that lack what bears this account's signature on chain.
+    /// Buckets that lack something with this account's signature on chain.
     pub missing: u64,
-    /// Buckets that the account is held to and has let something go of.
+    /// Buckets that the account is bound to and has released something signed of.
     pub let_go: u64,
 }
 
-/// How the promises stand, to be read at any time.
+/// A view of the signed-root worker's state.
 #[derive(Debug, Default)]
 pub struct PromiseBoard {
     looks: AtomicU64,
@@ -57,7 +56,7 @@ pub struct PromiseBoard {
 }
 
 impl PromiseBoard {
-    /// Buckets that need their operator, and why.
+    /// Returns the buckets that need an operator, with the reasons.
     pub fn troubles(&self) -> Vec<(BucketId, PromiseTrouble)> {
         let troubles = self.troubles.lock();
         troubles
@@ -66,12 +65,12 @@ impl PromiseBoard {
             .collect()
     }
 
-    /// Whether all buckets were compared with the chain since the start.
+    /// Returns true if all buckets were compared with the chain since the start.
     pub fn has_looked(&self) -> bool {
         self.looks.load(Ordering::Acquire) > 0
     }
 
-    /// What was counted.
+    /// Returns the current statistics.
     pub fn statistics(&self) -> PromiseStatistics {
         let troubles = self.troubles.lock();
         let number = |of: fn(&PromiseTrouble) -> bool| {
@@ -89,12 +88,12 @@ impl PromiseBoard {
         self.looks.fetch_add(1, Ordering::Release);
     }
 
-    /// Forgets buckets that the chain holds this account to no more.
+    /// Removes buckets for which `stays` returns false.
     pub(super) fn forget_all_but(&self, stays: impl Fn(&BucketId) -> bool) {
         self.troubles.lock().retain(|id, _| stays(id));
     }
 
-    /// Notes how a bucket stands, and tells of it once.
+    /// Sets a bucket's state, and logs a change once.
     pub(super) fn stands(&self, id: BucketId, trouble: Option<PromiseTrouble>) {
         let mut troubles = self.troubles.lock();
         let before = match trouble {
@@ -104,20 +103,21 @@ impl PromiseBoard {
         drop(troubles);
         match trouble {
             Some(trouble) if before != Some(trouble) => {
-                tracing::error!(bucket = %id, %trouble, "A PROMISE CANNOT BE KEPT");
+                tracing::error!(bucket = %id, %trouble, "A SIGNED ROOT CANNOT BE PROVEN");
             }
             None if before.is_some() => {
-                tracing::info!(bucket = %id, "all that the chain has a signature over is here again");
+                tracing::info!(bucket = %id, "a bucket has everything that is signed on chain \
+                    again");
             }
             _ => {}
         }
     }
 
-    /// Registers what is counted with a node's registry.
+    /// Registers the metrics with a node's registry.
     ///
     /// # Errors
     ///
-    /// [`PrometheusError`] where it is registered already.
+    /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
         let counters: [Reading<PromiseStatistics>; 1] = [(
             "looks_total",
@@ -127,12 +127,12 @@ impl PromiseBoard {
         let gauges: [Reading<PromiseStatistics>; 2] = [
             (
                 "missing",
-                "Buckets that lack what bears this account's signature on chain",
+                "Buckets that lack something with this account's signature on chain",
                 |s| s.missing,
             ),
             (
                 "let_go",
-                "Buckets that the account is held to and has let something go of",
+                "Buckets under agreement that something signed was released of",
                 |s| s.let_go,
             ),
         ];

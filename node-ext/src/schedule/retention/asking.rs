@@ -1,5 +1,5 @@
-//! What is asked of the chain and the disk to judge a bucket, by the loop that
-//! looks at all of them and by who wants to delete one now.
+//! Queries the chain and the disk to judge a bucket, for the periodic pass and for a caller who
+//! wants to delete one now.
 
 use super::rules::{ChainSays, Going, Kept};
 use super::trees::{self, Trees};
@@ -15,33 +15,33 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why a bucket was not judged. The next look tries again.
+/// Errors that keep a bucket from being judged. The next pass tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum NotJudged {
-    /// The chain did not answer.
+    /// A query of the chain failed.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The bucket could not be read.
+    /// The bucket cannot be read.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// The index could not be read or written.
+    /// The index cannot be read or written.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The process is ending.
-    #[error("the work was broken off: {0}")]
+    /// The runtime is shutting down, or the task panicked.
+    #[error("the task was aborted: {0}")]
     BrokenOff(#[from] tokio::task::JoinError),
 }
 
-/// Chain and disk.
+/// Access to chain and disk.
 pub(super) struct Asking {
     pub(super) chain: Arc<dyn ChainClient>,
     pub(super) provider: Arc<Provider>,
     pub(super) least_wait: Duration,
-    /// The last finalized head that was seen.
+    /// The last finalized head.
     pub(super) head: Mutex<Option<Head>>,
 }
 
-/// What the chain says once for all buckets.
+/// The on-chain state that concerns all buckets.
 pub(super) struct Look {
     head: Head,
     account: AccountId,
@@ -69,14 +69,14 @@ impl Look {
 }
 
 impl Asking {
-    /// Asks the chain what holds for all buckets at a head.
+    /// Reads the on-chain state that concerns all buckets at a head.
     pub(super) async fn look(&self, head: Head) -> Result<Look, NotJudged> {
         let chain = &self.chain;
         let period = chain.limits(head.hash).await?.challenge_period;
         let is_registered = chain.provider(head.hash).await?.is_some();
         let open = chain.open_challenges(head.hash).await?;
         let listed = chain.buckets(head.hash).await?.into_iter().collect();
-        // A chain on which the account is nobody may have any period.
+        // The period of a chain on which the account is not registered is not remembered.
         let longest = self.blocking(move |provider| match is_registered {
             true => provider.longest_period(period),
             false => period,
@@ -100,7 +100,7 @@ impl Asking {
         Ok(self.chain.bucket(look.head.hash, id).await?)
     }
 
-    /// Whether a whole bucket may go, by the last finalized head.
+    /// Decides whether a whole bucket may be deleted, at the last finalized head.
     pub(super) async fn may_delete(&self, id: BucketId) -> Result<Result<(), Kept>, NotJudged> {
         let Some(head) = *self.head.lock() else {
             return Ok(Err(Kept::NotAsked));
@@ -124,16 +124,15 @@ impl Asking {
         self.is_free_in_best_block(id).await
     }
 
-    /// Whether nothing holds the account in the best block either. An agreement
-    /// that was made a moment ago is in no finalized block yet, and what is let
-    /// go now would be missing once it is.
+    /// Checks that nothing holds the account in the best block either. A new agreement is in no
+    /// finalized block yet, and what is released now would be missing once it is final.
     pub(super) async fn is_free_in_best_block(
         &self,
         id: BucketId,
     ) -> Result<Result<(), Kept>, NotJudged> {
         let best = match self.chain.best_head().await {
             Ok(best) => best,
-            // The finalized block is then all that is known.
+            // Then only the finalized block is known.
             Err(ChainError::Unsupported(_)) => return Ok(Ok(())),
             Err(error) => return Err(error.into()),
         };
@@ -142,7 +141,7 @@ impl Asking {
         Ok(look.says(info.as_ref(), id).is_free())
     }
 
-    /// The trees of a bucket with all that was signed of them.
+    /// Returns the trees of a bucket with all their signed roots.
     pub(super) async fn trees(
         &self,
         id: BucketId,
@@ -150,7 +149,7 @@ impl Asking {
         self.blocking(move |provider| trees::of(provider, id)).await
     }
 
-    /// The retired trees of a bucket, and whether the release of each has begun.
+    /// Returns the retired trees of a bucket, and whether the release of each has begun.
     pub(super) async fn retired(
         &self,
         id: BucketId,
@@ -159,7 +158,7 @@ impl Asking {
             .await
     }
 
-    /// Does what waits for a disk on a thread that may.
+    /// Runs disk work on a blocking thread.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Provider) -> T + Send + 'static,
@@ -169,7 +168,7 @@ impl Asking {
     }
 }
 
-/// What of a bucket may go, and why the rest stays.
+/// The verdict on a bucket: what may be released, and why the rest stays.
 #[derive(Default)]
 pub(super) struct Judged {
     pub(super) kept: Vec<(Sequence, Kept)>,
@@ -178,7 +177,7 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// A bucket of which nothing may go, for one reason.
+    /// Keeps all trees for one reason.
     pub(super) fn all_kept(retired: Vec<(Sequence, bool)>, why: Kept) -> Self {
         let mut judged = Self::default();
         for (tree, is_going) in retired {
@@ -203,7 +202,7 @@ impl Judged {
 
     fn add(&mut self, tree: Sequence, is_going: bool, may_go: Result<(), Kept>) {
         match may_go {
-            // Once begun, a release is ended: nothing is proven any more.
+            // A release that has begun is completed: the tree is no longer proven from.
             _ if is_going => self.may_go.push(tree),
             Ok(()) => self.may_go.push(tree),
             Err(why) => self.kept.push((tree, why)),

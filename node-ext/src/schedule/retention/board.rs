@@ -1,4 +1,4 @@
-//! How retired trees stand, for operators.
+//! The state of the retention worker, for operators.
 
 use super::asking::{Asking, NotJudged};
 use super::rules::Kept;
@@ -9,23 +9,23 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// What retention has counted since the start.
+/// Statistics of retention since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RetentionStatistics {
-    /// Looks at all buckets.
+    /// Passes over all buckets.
     pub rounds: u64,
-    /// Trees that were released.
+    /// Released trees.
     pub released: u64,
-    /// Releases that failed, and are tried again.
+    /// Failed releases, which are retried.
     pub failed: u64,
-    /// Retired trees that stay, as of the last look.
+    /// Retired trees that are kept, as of the last pass.
     pub kept: u64,
-    /// Buckets that nothing has held for long enough, which an operator may
-    /// delete, as of the last look.
+    /// Buckets that an operator may delete, since nothing has held them for long enough, as of the
+    /// last pass.
     pub ended_buckets: u64,
 }
 
-/// How retired trees stand, to be read at any time.
+/// A view of the retention worker's state.
 pub struct RetentionBoard {
     asking: Arc<Asking>,
     pub(super) counts: Mutex<RetentionStatistics>,
@@ -49,44 +49,43 @@ impl RetentionBoard {
         }
     }
 
-    /// What was counted.
+    /// Returns the current statistics.
     pub fn statistics(&self) -> RetentionStatistics {
         *self.counts.lock()
     }
 
-    /// The retired trees that stay, by bucket and `start_seq`, and why.
+    /// Returns the retired trees that are kept, by bucket and `start_seq`, with the reasons.
     pub fn kept(&self) -> Vec<((BucketId, Sequence), Kept)> {
         let kept = self.kept.lock();
         kept.iter().map(|(tree, why)| (*tree, *why)).collect()
     }
 
-    /// Whether a bucket may be deleted with all that was signed of it: the chain
-    /// is asked now, at the last finalized head. What stays is told with why.
+    /// Decides whether a bucket may be deleted with all that was signed of it, by querying the
+    /// chain now, at the last finalized head. `Ok(Err(_))` says why it must stay.
     ///
     /// # Errors
     ///
-    /// [`NotJudged`] where the chain does not answer or the disk fails; then
-    /// nothing may be deleted.
+    /// [`NotJudged`] if the chain does not answer or the disk fails; then nothing may be deleted.
     pub async fn may_delete(&self, bucket: BucketId) -> Result<Result<(), Kept>, NotJudged> {
         self.asking.may_delete(bucket).await
     }
 
-    /// Registers what is counted with a node's registry.
+    /// Registers the metrics with a node's registry.
     ///
     /// # Errors
     ///
-    /// [`PrometheusError`] where it is registered already.
+    /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
         let counters: [Reading<RetentionStatistics>; 3] = [
-            ("rounds_total", "Looks at all buckets", |s| s.rounds),
+            ("rounds_total", "Passes over all buckets", |s| s.rounds),
             ("released_total", "Retired trees released", |s| s.released),
             ("failed_total", "Releases that failed", |s| s.failed),
         ];
         let gauges: [Reading<RetentionStatistics>; 2] = [
-            ("kept", "Retired trees that stay", |s| s.kept),
+            ("kept", "Retired trees that are kept", |s| s.kept),
             (
                 "ended_buckets",
-                "Buckets that nothing holds any more and an operator may delete",
+                "Buckets that nothing holds and an operator may delete",
                 |s| s.ended_buckets,
             ),
         ];

@@ -1,18 +1,17 @@
-//! Whether something that was signed can still be asked for (I10): the one rule
-//! by which retired trees are released and whole buckets may be deleted. Pure:
-//! what the chain says is handed in, all of one finalized block.
+//! The rule for deletion: whether something signed can still be challenged (I10). It decides which
+//! retired trees are released and which buckets may be deleted. Pure: its input is the chain's
+//! state at one finalized block.
 //!
-//! What counts is not only what the chain's state leads to, but what anybody may
-//! make of it. As long as an account is among a bucket's primary providers,
-//! whether or not its agreement has expired, anyone who has an old signature may
-//! bring the old checkpoint back, or add the signature to the one that stands,
-//! and challenge it. An agreement makes all that was ever signed askable. Only
-//! where there is neither can nobody but the account itself bring a challenge
-//! about, by agreeing again; then tombstones raise the alarm.
+//! The rule asks not only what the chain's state leads to, but what anybody may make of it. As long
+//! as an account is among a bucket's primary providers, even with an expired agreement, anyone with
+//! an old signature may submit the old checkpoint again, or add the signature to the current one,
+//! and challenge it. An agreement exposes all that was ever signed. Only without both can nobody
+//! but the account itself enable a challenge, by another agreement; then tombstones raise the
+//! alarm.
 //!
-//! A node may lie and a clock may jump, so what must pass is waited for twice:
-//! a challenge period by the chain's anchor blocks, and as much of time that
-//! this provider saw pass. Where the chain says nothing, all stays.
+//! A node may lie and a clock may jump, so the wait is measured twice: a challenge period in the
+//! chain's anchor blocks, and as much in time that this provider measured. If the chain says
+//! nothing, everything is kept.
 
 use cairn_primitives::challenge::{AccountId, ChallengeId};
 use cairn_primitives::onchain::{BucketInfo, OpenChallenge};
@@ -20,71 +19,72 @@ use cairn_primitives::{BucketId, H256, Sequence};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// How long an anchor block takes, by which periods are told in time.
+/// The duration of an anchor block, to convert periods to time.
 const ANCHOR_BLOCK: Duration = Duration::from_secs(6);
 
-/// What is to go: one retired tree, or all trees of a bucket.
+/// A candidate for deletion: one retired tree, or all trees of a bucket.
 #[derive(Clone, Debug)]
 pub(crate) struct Going {
     pub(crate) trees: HashSet<Sequence>,
-    /// Every root of them that was signed.
+    /// Every signed root of these trees.
     pub(crate) promised: HashSet<H256>,
 }
 
-/// What the chain says at one finalized block.
+/// The chain's state at one finalized block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ChainSays<'c> {
     pub(crate) bucket: BucketId,
     pub(crate) account: AccountId,
-    /// Whether the account is a registered provider.
+    /// True if the account is a registered provider.
     pub(crate) is_registered: bool,
     pub(crate) anchor: u32,
-    /// The longest time, in anchor blocks, that the chain was ever seen to give
-    /// for an answer.
+    /// The longest challenge period, in anchor blocks, ever seen on the chain.
     pub(crate) challenge_period: u32,
-    /// The least time that is waited whatever the chain says of its period.
+    /// The minimum wait, whatever the chain's period is.
     pub(crate) least_wait: Duration,
     /// All open challenges against the account.
     pub(crate) open: &'c [OpenChallenge],
-    /// The bucket, if there is one.
+    /// The bucket's on-chain state, if it exists.
     pub(crate) info: Option<&'c BucketInfo>,
-    /// Whether the chain lists the bucket as one that the account has an
-    /// agreement with, of whatever kind.
+    /// True if the chain lists any agreement of the account for the bucket.
     pub(crate) is_listed: bool,
 }
 
-/// Since when nothing has held an account to a bucket.
+/// The time since which nothing has held an account to a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Free {
-    /// The anchor block at which that was first seen.
+    /// The anchor block at which this was first seen.
     pub(crate) since: u32,
-    /// How much time this provider has seen pass since.
+    /// The time since, as measured by this provider.
     pub(crate) passed: Duration,
 }
 
-/// Why something that was signed stays.
+/// Reasons for keeping something that was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Kept {
-    /// Nothing has been seen of the chain yet.
-    #[error("the chain has not been asked yet")]
+    /// No finalized block has been read yet.
+    #[error("no finalized block has been read yet")]
     NotAsked,
-    /// The account is nobody on this chain, which says nothing of its promises.
-    #[error("the account is no registered provider of this chain, which says nothing of it")]
+    /// The account is not a registered provider, so this chain says nothing about its promises.
+    #[error(
+        "the account is not a registered provider of this chain, which therefore says nothing \
+             about it"
+    )]
     NotRegistered,
-    /// The chain has no such bucket, so that it says nothing of it.
-    #[error("the chain knows no such bucket, and says nothing of it")]
+    /// The chain does not know the bucket, so it says nothing about it.
+    #[error("the chain does not know the bucket, and so says nothing about it")]
     NoSuchBucket,
     /// A challenge of the bucket is open.
-    #[error("a challenge of the bucket is open, which is due at anchor block {}", .0.deadline)]
+    #[error("a challenge of the bucket is open, due at anchor block {}", .0.deadline)]
     Challenged(ChallengeId),
-    /// The account is a primary provider, whose old signatures make a checkpoint.
+    /// The account is a primary provider, whose old signatures can make a checkpoint.
     #[error(
-        "the account is among the bucket's primary providers, and anyone who has an old signature may \
-         bring it to the chain: have the agreement ended there"
+        "the account is among the bucket's primary providers, and anyone with an old signature may \
+         submit it: have the agreement ended on chain"
     )]
     Primary,
-    /// All that was signed can be challenged while an agreement lives.
-    #[error("an agreement lives, and with it all that was signed can be challenged")]
+    /// While an agreement exists, all that was signed can be challenged.
+    #[error("an agreement exists, and with it all that was signed can be challenged")]
     AgreementLives,
     /// The last checkpoint is of it.
     #[error("the last checkpoint on chain is of it")]
@@ -92,34 +92,37 @@ pub enum Kept {
     /// The chain keeps one of its roots for replicas.
     #[error("the chain keeps one of its roots for replicas")]
     Historical,
-    /// Nothing holds it any more, and a challenge may have come last of all.
-    #[error("a challenge may have come last of all: it stays until anchor block {until} is over")]
+    /// Nothing holds it any more, but a challenge may have been made at the last moment.
+    #[error(
+        "a challenge may have been made at the last moment: it is kept until after anchor \
+             block {until}"
+    )]
     ChallengePeriod {
-        /// The last anchor block at which it stays.
+        /// The last anchor block at which it is kept.
         until: u32,
     },
-    /// The chain's clock says that it may go, and this provider's does not.
+    /// The chain's clock allows the deletion, but this provider's does not yet.
     #[error(
-        "by this provider's own clock too little time has passed: it stays for {} hours more of \
+        "too little time has passed by this provider's own clock: it is kept for {} more hours of \
          running",
         .left.as_secs().div_ceil(3600)
     )]
     TooSoon {
-        /// What is to pass yet, while the provider runs and follows the chain.
+        /// The remaining time, during which the provider must run and follow the chain.
         left: Duration,
     },
 }
 
 impl ChainSays<'_> {
-    /// What holds the account to the bucket, so that whatever it signed can be
-    /// asked for; nothing where only an agreement of its own could.
+    /// Checks that nothing holds the account to the bucket, so that only another agreement of its
+    /// own could expose what it signed.
     ///
     /// # Errors
     ///
-    /// [`Kept`] with what holds it, or what is not known.
+    /// [`Kept`] with the reason, or with the missing knowledge.
     pub(crate) fn is_free(&self) -> Result<(), Kept> {
-        // First of all, since somebody is to answer it. Whichever tree it names:
-        // where one can come, more can.
+        // First, since it must be answered, whichever tree it names: if one challenge is possible,
+        // more are.
         let names = |challenge: &&OpenChallenge| challenge.bucket_id == self.bucket;
         if let Some(challenge) = self.open.iter().find(names) {
             return Err(Kept::Challenged(challenge.id));
@@ -137,19 +140,19 @@ impl ChainSays<'_> {
         Ok(())
     }
 
-    /// Whether something may go: where nothing has held the account since
-    /// `free`, as far as this provider has seen.
+    /// Checks that something may be deleted, if nothing has held the account since `free`, as far
+    /// as this provider has seen.
     ///
     /// # Errors
     ///
-    /// [`Kept`] with what may still bring a challenge.
+    /// [`Kept`] with the way in which a challenge is still possible.
     pub(crate) fn may_go(&self, going: &Going, free: Option<Free>) -> Result<(), Kept> {
         let is_of_it = |tree: &Sequence, root: &H256| {
             going.trees.contains(tree) || going.promised.contains(root)
         };
         self.is_free()?;
         if let Some(info) = self.info {
-            // With our bit or without: a bit is added by who has the signature.
+            // With or without our bit: anyone with the signature can add the bit.
             let snapshot = info.snapshot.as_ref().map(|snapshot| snapshot.commitment);
             if snapshot.is_some_and(|last| is_of_it(&last.start_seq, &last.mmr_root)) {
                 return Err(Kept::Snapshot);
@@ -162,12 +165,11 @@ impl ChainSays<'_> {
         self.is_over(free)
     }
 
-    /// Whether enough has passed, by both clocks, since nothing has held the
-    /// account.
+    /// Checks that enough time has passed, by both clocks, since nothing has held the account.
     ///
     /// # Errors
     ///
-    /// [`Kept`] with what has to pass yet.
+    /// [`Kept`] with the remaining time.
     pub(crate) fn is_over(&self, free: Option<Free>) -> Result<(), Kept> {
         let free = free.unwrap_or(Free {
             since: self.anchor,
@@ -177,7 +179,7 @@ impl ChainSays<'_> {
         if self.anchor <= until {
             return Err(Kept::ChallengePeriod { until });
         }
-        // An answer is taken in the deadline's own block, which is to be over too.
+        // An answer is accepted in the deadline block itself, which must be over too.
         let blocks = self.challenge_period.saturating_add(1);
         let period = ANCHOR_BLOCK.saturating_mul(blocks);
         let left = period.max(self.least_wait).saturating_sub(free.passed);

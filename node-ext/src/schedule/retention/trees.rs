@@ -1,4 +1,4 @@
-//! A bucket's trees on disk, as the rule wants them. All of it blocks.
+//! Reads and releases a bucket's trees on disk. Everything here blocks.
 
 use super::rules::Going;
 use crate::bucket::{Bucket, Released, RetiredTree};
@@ -8,7 +8,7 @@ use crate::provider::{Provider, ProviderError};
 use cairn_primitives::{BucketId, Sequence};
 use std::collections::{BTreeMap, HashSet};
 
-/// Why a tree was not released.
+/// Errors when releasing a tree.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotReleased {
     #[error(transparent)]
@@ -20,13 +20,13 @@ pub(super) enum NotReleased {
 /// A bucket with all of its trees.
 #[derive(Debug)]
 pub(super) struct Trees {
-    /// The retired ones, and whether the release of each has begun.
+    /// The retired trees, and whether the release of each has begun.
     pub(super) retired: Vec<(Sequence, Going, bool)>,
     /// All trees, the current one included.
     pub(super) whole: Going,
 }
 
-/// The trees of a bucket with what was signed of each.
+/// Returns the trees of a bucket with the signed roots of each.
 pub(super) fn of(provider: &Provider, id: BucketId) -> Result<Trees, ProviderError> {
     let lease = provider.lease(id, Wanted::background())?;
     Ok(lease.run(trees_of)?)
@@ -66,7 +66,7 @@ fn trees_of(bucket: &Bucket) -> Result<Trees, ProveError> {
     Ok(Trees { retired, whole })
 }
 
-/// The retired trees of a bucket, and whether the release of each has begun.
+/// Returns the retired trees of a bucket, and whether the release of each has begun.
 pub(super) fn retired_of(
     provider: &Provider,
     id: BucketId,
@@ -77,7 +77,7 @@ pub(super) fn retired_of(
     Ok(retired.into_iter().map(named).collect())
 }
 
-/// Releases a tree, which takes as long as writing all that is left of the bucket.
+/// Releases a tree, which takes as long as rewriting the rest of the bucket.
 pub(super) fn release(
     provider: &Provider,
     id: BucketId,

@@ -1,10 +1,9 @@
-//! How long nothing has held the account to a bucket, kept over restarts: by the
-//! chain's anchor blocks, and by time that this provider saw pass.
+//! The record, across restarts, of how long nothing has held the account to a bucket: in the
+//! chain's anchor blocks, and in time that this provider measured.
 //!
-//! Time counts from one look to the next, by a clock that nobody sets, and only
-//! while the provider runs: a wall clock that jumps, or a head of a node that
-//! lies, lets nothing go. Each look counts for a bounded time, so that one look
-//! after a long silence is not taken for having watched.
+//! Time counts from one pass to the next, by a monotonic clock, and only while the provider runs: a
+//! wall clock that jumps, or a lying node, releases nothing. Each pass counts for a bounded time,
+//! so that one pass after a long silence does not count as continuous observation.
 
 use super::rules::Free;
 use crate::index::{DutyKind, Index, IndexError};
@@ -13,22 +12,22 @@ use codec::{Decode, DecodeAll, Encode};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The most time that one look counts for: six usual looks.
+/// The maximum time that one pass counts for: six default intervals.
 const MOST_BETWEEN_LOOKS: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// What is kept of a bucket that nothing holds, SCALE.
+/// The row of a bucket that nothing holds, in SCALE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 struct Kept {
     since: u32,
     passed_ms: u64,
 }
 
-/// What is kept of all buckets, and what one look has come to.
+/// The rows of all buckets, and the changes of one pass.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
-    /// None for a row that cannot be read.
+    /// `None` for an unreadable row.
     rows: BTreeMap<Vec<u8>, Option<Kept>>,
-    /// To be written in one go.
+    /// Written in one batch.
     changes: BTreeMap<Vec<u8>, Option<Kept>>,
 }
 
@@ -42,8 +41,8 @@ impl Waits {
         })
     }
 
-    /// Notes at an anchor block whether nothing holds a bucket, where `passed`
-    /// is the time since the last look. Returns since when that is so.
+    /// Records at an anchor block whether a bucket is free, where `passed` is the time since the
+    /// last pass. Returns since when it is free, or `None` if it is not.
     pub(super) fn note(
         &mut self,
         bucket: BucketId,
@@ -61,13 +60,13 @@ impl Waits {
         after
     }
 
-    /// What was kept of a bucket at the last look.
+    /// Reads the record of a bucket at the last pass.
     pub(super) fn last(index: &Index, bucket: BucketId) -> Result<Option<Free>, IndexError> {
         let row = index.duty(DutyKind::Retention, &name_of(bucket))?;
         Ok(row.as_deref().and_then(parse).map(Kept::free))
     }
 
-    /// Writes what was noted, durably.
+    /// Writes the changes durably.
     pub(super) fn write(self, index: &Index) -> Result<(), IndexError> {
         if self.changes.is_empty() {
             return Ok(());
@@ -78,15 +77,14 @@ impl Waits {
     }
 }
 
-/// How long nothing has held a bucket that nothing holds at an anchor block.
+/// Advances the record of a bucket that is free at an anchor block.
 pub(super) fn wait(before: Option<Free>, anchor: u32, passed: Duration) -> Free {
     match before {
         Some(free) if free.since <= anchor => Free {
             passed: free.passed.saturating_add(passed.min(MOST_BETWEEN_LOOKS)),
             ..free
         },
-        // Where the chain is before the block at which it began, that block was
-        // another chain's.
+        // If the chain is before the recorded block, that block was another chain's.
         Some(_) | None => Free {
             since: anchor,
             passed: Duration::ZERO,
