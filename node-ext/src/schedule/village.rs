@@ -1,5 +1,5 @@
-//! Providers that keep the same buckets and sign for one another, on a scripted
-//! chain: what the schedulers' tests are played on.
+//! A network of providers that share buckets and sign for each other, over a simulated chain: the
+//! fixture of the workers' tests.
 
 use super::checkpoints::CheckpointScheduler;
 use super::{
@@ -28,25 +28,25 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// The bucket that all of them keep.
+/// The bucket that all providers keep.
 pub(crate) const ID: BucketId = BucketId(7);
 
 /// The last anchor block of all agreements, unless a test says otherwise.
 pub(crate) const EXPIRES: u32 = 100_000;
 
-/// The others' desks without a wire, and what went over it.
+/// An in-memory transport between countersigners that records all requests.
 #[derive(Default)]
 pub(crate) struct Wire {
     desks: Mutex<HashMap<[u8; 32], Arc<Countersigner>>>,
-    /// Those that are not reached.
+    /// Unreachable providers.
     pub(crate) down: Mutex<HashSet<[u8; 32]>>,
-    /// Those that never answer.
+    /// Providers that never answer.
     pub(crate) silent: Mutex<HashSet<[u8; 32]>>,
-    /// What some say that they hold, whatever they do. They sign nothing.
+    /// Providers that always claim to hold this, and sign nothing.
     pub(crate) lying: Mutex<HashMap<[u8; 32], Holding>>,
-    /// Those whose signatures are of something else.
+    /// Providers whose signatures are invalid.
     pub(crate) forging: Mutex<HashSet<[u8; 32]>>,
-    /// Everything that was signed: who, and what.
+    /// Everything that was signed, by account.
     pub(crate) signed: Mutex<Vec<(AccountId, CheckpointRequest)>>,
 }
 
@@ -64,7 +64,7 @@ impl Wire {
             })
     }
 
-    /// That nobody has ever signed two commitments for one window.
+    /// Asserts that nobody ever signed two commitments for one window.
     pub(crate) fn check_one_for_a_window(&self) {
         let mut of: HashMap<_, Commitment> = HashMap::new();
         for (account, request) in self.signed.lock().iter() {
@@ -109,7 +109,7 @@ impl Cosigners for Wire {
     }
 }
 
-/// A provider with its scheduler, as long as it is alive.
+/// A provider with its checkpoint scheduler, which can be killed.
 pub(crate) struct Neighbour {
     folder: TempDir,
     pub(crate) account: AccountId,
@@ -120,7 +120,7 @@ pub(crate) struct Neighbour {
 }
 
 impl Neighbour {
-    /// Signs bytes with the key alone, as a provider without a gate would.
+    /// Signs bytes with the bare key, without the gate.
     pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> MultiSignature {
         let pair = sr25519::Pair::from_string(self.secret, None).unwrap();
         MultiSignature::Sr25519(pair.sign(bytes).0)
@@ -159,7 +159,7 @@ pub(crate) fn open(path: &Path) -> Arc<Provider> {
     };
     let options = ProviderOptions {
         budget,
-        // These tests are about the chain's word; others show that a copy signs nothing.
+        // These tests are about the chain; others show that a copy signs nothing.
         on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     };
@@ -173,7 +173,7 @@ pub(crate) fn signer_of(path: &Path, secret: &str) -> Signer {
     keys.signer(None).unwrap()
 }
 
-/// Commits a leaf with content of its own for each number.
+/// Commits a leaf with distinct content for each number.
 pub(crate) fn commit(provider: &Provider, number: u64) {
     let lease = provider.lease(ID, Wanted::write()).unwrap();
     let content = format!("the content of leaf {number}");
@@ -189,7 +189,7 @@ pub(crate) fn commit(provider: &Provider, number: u64) {
         .unwrap();
 }
 
-/// Writes garbage over a record of a bucket's tree that nobody has open.
+/// Overwrites a record of a closed bucket's tree with garbage.
 pub(crate) fn overwrite(base: &Path, id: BucketId, key: impl AsRef<[u8]>) {
     let path = base.join(BUCKETS_DIR).join(bucket_dir_name(id));
     let (access, shared) = (Access::ReadWrite, Shared::default());
@@ -199,7 +199,7 @@ pub(crate) fn overwrite(base: &Path, id: BucketId, key: impl AsRef<[u8]>) {
     engine.write(batch, Durability::Synced).unwrap();
 }
 
-/// The chain, the wire, and who lives there.
+/// The chain, the transport, and the providers.
 pub(crate) struct Village {
     pub(crate) chain: ScriptedChain,
     pub(crate) wire: Arc<Wire>,
@@ -208,7 +208,7 @@ pub(crate) struct Village {
 }
 
 impl Village {
-    /// So many providers, of which `least` have to sign.
+    /// Creates N providers, of which `least` must sign.
     pub(crate) fn new(
         number: usize,
         least: u32,
@@ -273,7 +273,7 @@ impl Village {
         village
     }
 
-    /// Starts a provider that is not alive.
+    /// Starts a stopped provider.
     pub(crate) fn start(&mut self, who: usize) {
         let neighbour = &mut self.neighbours[who];
         let provider = open(neighbour.path());
@@ -290,14 +290,14 @@ impl Village {
         neighbour.alive = Some((provider, scheduler));
     }
 
-    /// Ends a provider where it stands.
+    /// Kills a provider.
     pub(crate) fn kill(&mut self, who: usize) {
         let account = self.neighbours[who].account.0;
         self.wire.desks.lock().remove(&account);
         self.neighbours[who].alive = None;
     }
 
-    /// Commits a leaf at those who are alive.
+    /// Commits a leaf at every running provider.
     pub(crate) fn commit(&self, number: u64) {
         for neighbour in &self.neighbours {
             if neighbour.is_alive() {
@@ -306,8 +306,7 @@ impl Village {
         }
     }
 
-    /// Lets all who are alive look at the last finalized block, and end what
-    /// they begin.
+    /// Lets every running provider evaluate the last finalized block and complete its attempts.
     pub(crate) async fn look(&mut self) {
         let head = self.chain.finalized_head();
         for neighbour in self.neighbours.iter().filter(|one| one.is_alive()) {
@@ -319,36 +318,36 @@ impl Village {
         self.wire.check_one_for_a_window();
     }
 
-    /// A block that is final at once, and a look at it.
+    /// Adds a block that is final at once, and evaluates it.
     pub(crate) async fn block(&mut self) {
         self.chain.advance();
         self.look().await;
     }
 
-    /// Blocks until an anchor block.
+    /// Adds blocks up to an anchor block.
     pub(crate) async fn blocks_to(&mut self, anchor: u32) {
         while self.chain.finalized_head().anchor < anchor {
             self.block().await;
         }
     }
 
-    /// Changes the bucket on chain with the next block.
+    /// Edits the bucket on chain with the next block.
     pub(crate) fn edit(&self, change: impl Fn(&mut BucketInfo) + Send + Sync + 'static) {
         self.chain
             .edit(move |pallet| change(pallet.buckets.get_mut(&ID).unwrap()));
     }
 
-    /// The bucket by the last finalized block.
+    /// Returns the bucket at the last finalized block.
     pub(crate) fn info(&self) -> BucketInfo {
         self.chain.finalized().buckets[&ID].clone()
     }
 
-    /// The last checkpoint by the last finalized block.
+    /// Returns the last checkpoint at the last finalized block.
     pub(crate) fn checkpointed(&self) -> Option<Commitment> {
         self.info().snapshot.map(|snapshot| snapshot.commitment)
     }
 
-    /// Who handed checkpoints over so far, by their places.
+    /// Returns the positions of the providers that submitted checkpoints so far.
     pub(crate) fn submitters(&self) -> Vec<usize> {
         let seen = self.chain.seen();
         let place = |account: &AccountId| {

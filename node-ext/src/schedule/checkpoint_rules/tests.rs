@@ -1,4 +1,4 @@
-//! The rules by tables, and by what must hold of any numbers.
+//! The rules as tables and as properties.
 
 use super::*;
 use crate::schedule::CheckpointConfig;
@@ -91,9 +91,9 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
         ..info(1)
     };
     let cases = [
-        // Nothing here, nothing on chain.
+        // Nothing here and nothing on chain.
         (local(0, 0), None, None, 1, Due::Nothing),
-        // The chain knows nothing of it.
+        // The chain has no checkpoint of it.
         (local(0, 1), None, None, 1, Due::Now(None)),
         (
             local(0, 5),
@@ -148,7 +148,7 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
             21,
             Due::From(120),
         ),
-        // Pruned, with what the last checkpoint had.
+        // Pruned, with the end of the last checkpoint.
         (
             local(3, 2),
             Some(snapshot(0, 5, 20)),
@@ -164,7 +164,7 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
             120,
             Due::Nothing,
         ),
-        // The others have pruned, and we have not.
+        // The others have pruned, but we have not.
         (
             local(0, 9),
             Some(snapshot(3, 2, 20)),
@@ -226,13 +226,13 @@ fn a_window_has_one_checkpoint_and_the_next_waits_for_its_start() {
     let due = |anchor| question(&plan, &windowed, &local, anchor).decide();
     assert_eq!(due(79), Due::From(80));
     assert_eq!(due(80), Due::Now(Some(4)));
-    // A window that the chain has already seen on another fork.
+    // A window that the chain saw already, on another fork.
     assert_eq!(due(40), Due::From(60));
 }
 
 proptest! {
-    /// All providers take the same one for the leader, and all others follow
-    /// one after the other within the window.
+    /// All providers agree on the leader, and the others follow one after the other within the
+    /// window.
     #[test]
     fn providers_agree_on_who_leads_a_window_and_on_who_follows(
         bucket in any::<u64>(),
@@ -262,14 +262,14 @@ proptest! {
             } else {
                 prop_assert_eq!(first, None);
             }
-            // Until its turn, each is told when that is.
+            // Until its turn, each learns when that is.
             if let Some(first) = first && first > start {
                 prop_assert_eq!(due(start), Due::From(first));
             }
         }
     }
 
-    /// Outside of windows too, each waits for those before it.
+    /// Without windows, too, each waits for those before it.
     #[test]
     fn outside_of_windows_providers_go_one_after_the_other(
         bucket in any::<u64>(),
@@ -292,7 +292,7 @@ proptest! {
         prop_assert_eq!(turns, expected);
     }
 
-    /// What is chosen can be signed by enough, and nothing more could be.
+    /// Enough providers can sign the choice, and none could sign more.
     #[test]
     fn the_most_that_enough_can_sign_is_chosen(
         own in holding(),

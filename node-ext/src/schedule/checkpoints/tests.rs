@@ -1,5 +1,5 @@
-//! Providers that bring checkpoints to a scripted chain: when one is due, whose
-//! turn it is, what is lost on the way, and what never happens.
+//! Providers that submit checkpoints to a simulated chain: when one is due, whose turn it is, what
+//! gets lost on the way, and what never happens.
 
 use super::*;
 use crate::schedule::Stopped;
@@ -15,7 +15,7 @@ mod losses;
 mod seeds;
 mod windows;
 
-/// Due at once with whatever is new, and tried again with every block.
+/// Due at once with anything new, and retried at every block.
 const EAGER: CheckpointConfig = CheckpointConfig {
     leaves: 1,
     bytes: u64::MAX,
@@ -50,7 +50,7 @@ async fn growth_brings_a_checkpoint_and_less_does_not() {
     let mut village = Village::new(1, 1, None, config);
     village.block().await;
     assert_eq!(stage(&mut village, 0), CheckpointStage::UpToDate);
-    // The first, since the chain knows nothing.
+    // The first is due at once, since the chain has none.
     village.commit(1);
     village.block().await;
     village.block().await;
@@ -90,7 +90,7 @@ async fn bytes_bring_a_checkpoint_too() {
     village.commit(1);
     village.block().await;
     village.block().await;
-    // Of 21 bytes each.
+    // Each leaf has 21 bytes.
     for (number, expected) in [(2, 1), (3, 1), (4, 4)] {
         village.commit(number);
         for _ in 0..3 {
@@ -243,7 +243,7 @@ async fn where_others_lag_what_enough_of_them_have_is_checkpointed() {
         village.block().await;
     }
     assert_eq!(leaves(&village), Some(3));
-    // They catch up.
+    // The others catch up.
     for leaf in 2..=5 {
         commit(village.neighbours[2].provider(), leaf);
     }
@@ -285,7 +285,7 @@ async fn a_frozen_an_ended_and_a_quarantined_bucket_get_no_checkpoint() {
         stage(&mut village, 0),
         CheckpointStage::Stopped(Stopped::Frozen(Sequence(1)))
     );
-    // Pruned to where it is frozen, it goes on.
+    // Pruned to the freeze, it continues.
     let lease = village.neighbours[0]
         .provider()
         .lease(ID, crate::pool::Wanted::write());
@@ -419,7 +419,7 @@ async fn the_loop_brings_a_checkpoint_and_ends_when_told_to() {
     let (stop, stopped) = futures::channel::oneshot::channel::<()>();
     let running = tokio::spawn(async move { scheduler.run(stopped.map(drop)).await });
     while board.statistics().finalized == 0 {
-        // What is handed over is in a block as soon as there is one.
+        // A submission is in the next block.
         if !village
             .chain
             .with_pool(|pool| pool.submissions().is_empty())

@@ -1,4 +1,4 @@
-//! A chain that has our signature over more than is here.
+//! A chain that has our signature over more than this provider holds.
 
 use super::*;
 use crate::chain::scripted::{Ask, LIMITS};
@@ -25,7 +25,7 @@ fn watch(neighbour: &Neighbour) -> PromiseWatch {
     )
 }
 
-/// The chain has a checkpoint with some primaries' signatures.
+/// Puts a checkpoint with some primaries' signatures on chain.
 fn checkpoint(village: &Village, commitment: Commitment, bits: u8) {
     village.edit(move |info| {
         info.snapshot = Some(BucketSnapshot {
@@ -57,7 +57,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Does something while the provider is stopped, with the folder of its base path.
+/// Calls `act` with the base path while the provider is stopped.
 fn while_stopped(village: &mut Village, act: impl FnOnce(&Path)) {
     let path = village.neighbours[0].path().to_owned();
     village.kill(0);
@@ -65,8 +65,8 @@ fn while_stopped(village: &mut Village, act: impl FnOnce(&Path)) {
     village.start(0);
 }
 
-/// A provider whose whole base path is restored from a backup that was made when
-/// it had two leaves; it signed three, and the chain has them.
+/// A provider whose whole base path was restored from a backup with two leaves; it signed three,
+/// and the chain has them.
 fn restored() -> (Village, Commitment) {
     let mut village = village();
     (1..=2).for_each(|number| _ = sign(&village.neighbours[0], number));
@@ -99,7 +99,7 @@ async fn s6a_a_base_path_that_was_restored_from_an_older_backup_signs_nothing() 
         panic!("{refused:?}");
     };
     assert!(reason.contains("cairn bucket accept"), "{reason}");
-    // What is there is proven as before.
+    // The existing leaves are still proven.
     assert!(neighbour.provider().lease(ID, Wanted::challenge()).is_ok());
     let registry = Registry::new();
     watch.board().register_metrics(&registry).unwrap();
@@ -123,7 +123,7 @@ async fn s6_nothing_is_signed_before_the_first_comparison_with_the_chain() {
     };
     let refused = || sign().unwrap_err().to_string();
     assert!(refused().contains("ask again"), "{}", refused());
-    // To say again what was said is nothing new.
+    // Repeating an earlier signature is allowed.
     let lease = neighbour.provider().lease(ID, Wanted::read()).unwrap();
     let again = lease
         .sign_again(before.leaf_count, &neighbour.signer)
@@ -141,7 +141,7 @@ async fn s6_nothing_is_signed_before_the_first_comparison_with_the_chain() {
 #[tokio::test]
 async fn s6a_no_checkpoint_is_brought_of_a_bucket_that_is_behind_the_chain() {
     let (mut village, _) = restored();
-    // News, by what is here: another third leaf, and a fourth.
+    // New leaves by local knowledge: another third leaf, and a fourth.
     for number in [33, 44] {
         commit(village.neighbours[0].provider(), number);
     }
@@ -180,7 +180,7 @@ async fn s6a_the_quarantine_outlives_a_restart_and_ends_when_the_right_copy_is_a
     while_stopped(&mut village, |_| {});
     let provider = village.neighbours[0].provider();
     assert!(provider.lease(ID, Wanted::write()).is_err());
-    // S6c: the older copy is not taken for the right one, and says what it lacks.
+    // S6c: the older copy is not accepted as the right one, and says what it lacks.
     let refused = provider.accept(ID, false).unwrap_err();
     let ProviderError::WouldLose { lost, .. } = &refused else {
         panic!("{refused}");
@@ -210,8 +210,7 @@ async fn s6c_a_bucket_that_is_accepted_behind_is_told_of_for_as_long_as_the_chai
     let let_go = neighbour.provider().let_go(ID).unwrap();
     assert_eq!(let_go.trees[&signed.start_seq], (1, signed.leaf_count));
     assert!(let_go.may_be_more);
-    // It is the operator's word that it signs on, and no secret that it may cost
-    // the stake.
+    // The operator decided that it signs on, and it stays visible that this may cost the stake.
     watch.saw(village.chain.advance()).await;
     assert_eq!(watch.board().troubles(), [(ID, PromiseTrouble::LetGo)]);
     assert!(neighbour.provider().lease(ID, Wanted::write()).is_ok());
@@ -226,8 +225,8 @@ async fn s6d_a_fork_with_more_leaves_is_found_by_the_chains_word() {
     let signed = sign(&village.neighbours[0], 2);
     checkpoint(&village, signed, 1);
     village.chain.advance();
-    // Another provider's copy, in which other leaves came second and third; the
-    // index is lost, so that nothing here knows better.
+    // Another provider's copy, with a different second and third leaf; the index is lost, so
+    // nothing local shows it.
     while_stopped(&mut village, |path| {
         for part in ["buckets", "index"] {
             std::fs::remove_dir_all(path.join(part)).unwrap();
@@ -259,13 +258,12 @@ async fn s6_what_is_not_ours_and_what_is_well_raises_no_alarm() {
         start_seq: Sequence(0),
         leaf_count: LeafCount::new(9).unwrap(),
     };
-    // Listed without having signed anything; a checkpoint that others signed;
-    // historical roots of theirs.
+    // Listed without any signature; a checkpoint that others signed; historical roots of theirs.
     watch.saw(village.chain.advance()).await;
     checkpoint(&village, other, 0b10);
     village.edit(move |info| info.historical_roots = vec![(3, 1, other.mmr_root)]);
     watch.saw(village.chain.advance()).await;
-    // Our own, the newest and an older one, before and after a prune.
+    // Our own signatures, the newest and an older one, before and after a prune.
     let older = sign(neighbour, 1);
     let newer = sign(neighbour, 2);
     for commitment in [newer, older] {
@@ -278,7 +276,7 @@ async fn s6_what_is_not_ours_and_what_is_well_raises_no_alarm() {
     watch.saw(village.chain.advance()).await;
     assert_eq!(watch.board().troubles(), []);
     assert_eq!(neighbour.provider().quarantined(), []);
-    // A chain that does not answer says nothing.
+    // A chain that does not answer proves nothing.
     neighbour.client.disconnect();
     watch.saw(village.chain.advance()).await;
     assert_eq!(watch.board().troubles(), []);
@@ -310,7 +308,7 @@ async fn s6a_a_bucket_that_is_not_here_is_told_of_and_is_not_begun_anew() {
     let signed = sign(&village.neighbours[0], 1);
     checkpoint(&village, signed, 1);
     village.chain.advance();
-    // A disk that is not mounted.
+    // As with a disk that is not mounted.
     while_stopped(&mut village, |path| {
         for part in ["buckets", "index"] {
             std::fs::remove_dir_all(path.join(part)).unwrap();

@@ -1,4 +1,4 @@
-//! Retired trees on disk, and a chain that lets them go.
+//! Retired trees on disk, and a chain that stops holding them.
 
 use super::*;
 use crate::bucket::At;
@@ -14,8 +14,8 @@ use cairn_primitives::onchain::{Agreement, MultiSigner, PrimaryProvider};
 use cairn_primitives::{ChunkIndex, Commitment, H256, LeafIndex};
 use substrate_prometheus_endpoint::Registry;
 
-/// A provider whose bucket was pruned to sequence 2 of 4, with what was signed
-/// of the old tree.
+/// Creates a provider whose bucket was pruned to sequence 2 of 4, with the signed root of the old
+/// tree.
 fn pruned() -> (Village, Commitment, Retention) {
     let village = Village::new(1, 1, None, CheckpointConfig::default());
     let neighbour = &village.neighbours[0];
@@ -28,7 +28,7 @@ fn pruned() -> (Village, Commitment, Retention) {
     (village, signed.payload.commitment, retention)
 }
 
-/// One that looks at every head.
+/// A retention that runs a pass at every head.
 fn retention_of(village: &Village) -> Retention {
     retention_by(
         village,
@@ -48,7 +48,7 @@ fn retention_by(village: &Village, config: RetentionConfig) -> Retention {
     )
 }
 
-/// A clock that goes on by an anchor block's time with each that is read of it.
+/// A clock that advances by an anchor block's time at each reading.
 struct Clock(Instant);
 
 impl Clock {
@@ -62,19 +62,19 @@ impl Clock {
     }
 }
 
-/// A block, and a look at it.
+/// Adds a block and runs a pass.
 async fn block(village: &Village, retention: &mut Retention, clock: &mut Clock) -> Head {
     let head = village.chain.advance();
     retention.saw(head, clock.next()).await;
     head
 }
 
-/// The account is no primary provider any more, and has no agreement.
+/// Removes the account from the primary providers, with its agreement.
 fn leave(village: &Village) {
     village.edit(|info| info.primary_providers.clear());
 }
 
-/// An account that signed nothing takes the place.
+/// Adds the account again, as one that signed nothing.
 fn come_back(village: &Village, at: usize) {
     let account = village.neighbours[at].account;
     let key = MultiSigner::Sr25519(village.neighbours[at].signer.public());
@@ -154,7 +154,7 @@ async fn i10_a_retired_tree_is_proven_until_nothing_holds_it_and_the_challenge_p
     assert!(kept(&retention).is_empty());
     let counted = retention.board.statistics();
     assert_eq!((counted.released, counted.kept), (1, 0));
-    // The bucket itself is an operator's to delete.
+    // Only an operator may delete the bucket itself.
     assert_eq!(counted.ended_buckets, 1);
     assert_eq!(retention.board.may_delete(ID).await.unwrap(), Ok(()));
     assert!(village.neighbours[0].provider().summary(ID).is_ok());
@@ -183,7 +183,7 @@ async fn s1a_a_bucket_whose_checkpoint_can_be_challenged_is_not_said_to_be_free(
     assert_eq!(judged, Err(Kept::Primary));
     assert_eq!(retention.board.statistics().ended_buckets, 0);
     assert!(is_provable(&village, &signed));
-    // Also when nobody is listed, as long as the checkpoint stands.
+    // The same if nobody is listed, as long as the checkpoint stands.
     leave(&village);
     for _ in 0..LIMITS.challenge_period + 20 {
         block(&village, &mut retention, &mut clock).await;
@@ -209,8 +209,8 @@ async fn s1b_an_old_checkpoint_that_is_brought_back_after_the_agreement_can_be_a
     for _ in 0..2 * LIMITS.challenge_period {
         block(&village, &mut retention, &mut clock).await;
     }
-    // Anybody: `checkpoint` with the old signature, or `extend_checkpoint` of one
-    // that others signed.
+    // Anybody may do it: `checkpoint` with the old signature, or `extend_checkpoint` of one that
+    // others signed.
     for bits in [1, 0] {
         let old = snapshot(signed, bits);
         village.edit(move |info| info.snapshot = Some(old.clone()));
@@ -242,11 +242,11 @@ async fn s1c_what_is_let_go_leaves_tombstones_and_an_agreement_over_them_raises_
     let let_go = neighbour.provider().let_go(ID).unwrap();
     let (roots, most) = let_go.trees[&signed.start_seq];
     assert_eq!((roots, most), (1, signed.leaf_count));
-    // The account agrees to the bucket again, and all that it signed counts.
+    // The account agrees to the bucket again, which exposes all that it signed.
     come_back(&village, 0);
     watch.saw(village.chain.advance()).await;
     assert_eq!(watch.board().troubles(), [(ID, PromiseTrouble::LetGo)]);
-    // It does once more when the bucket itself is gone.
+    // It alarms again when the bucket itself is gone.
     neighbour.provider().delete_bucket(ID).unwrap();
     let let_go = neighbour.provider().let_go(ID).unwrap();
     assert_eq!(let_go.trees[&signed.start_seq].0, 1);
@@ -267,7 +267,7 @@ async fn s1c_an_agreement_that_only_the_best_block_has_holds_what_was_signed() {
         finalized = block(&village, &mut retention, &mut clock).await;
     }
     assert!(is_provable(&village, &signed));
-    // At the next finalized head it may go; the block after that has a new agreement.
+    // At the next finalized head it may be released; the block after that has a new agreement.
     let next = village.chain.add_block();
     come_back(&village, 0);
     village.chain.add_block();
@@ -296,7 +296,7 @@ async fn s1c_a_challenge_that_names_what_was_let_go_raises_the_alarm() {
     );
     watch.saw(village.chain.advance()).await;
     village.chain.challenge(ask(&village, signed));
-    // With the next head, whenever all buckets are looked at.
+    // At the next head, independent of the pass over all buckets.
     watch.saw(village.chain.advance()).await;
     assert_eq!(watch.board().troubles(), [(ID, PromiseTrouble::LetGo)]);
     assert_eq!(watch.board().statistics().looks, 1);
@@ -327,7 +327,7 @@ async fn i10_the_time_that_nothing_holds_a_bucket_counts_on_over_a_restart() {
     let head = block(&village, &mut retention, &mut clock).await;
     let until = head.anchor + LIMITS.challenge_period;
     assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
-    // Another process goes on from there: what passed between them does not count.
+    // Another process continues from there: the time in between does not count.
     let mut retention = retention_of(&village);
     while village.chain.finalized_head().anchor <= until {
         block(&village, &mut retention, &mut clock).await;
@@ -381,7 +381,7 @@ async fn s2_a_chain_on_which_the_account_is_nobody_lets_nothing_go() {
     let (village, signed, mut retention) = pruned();
     let mut clock = Clock::new();
     leave(&village);
-    // Somebody else's chain, with a bucket of the same id and a short period.
+    // Another chain, with a bucket of the same id and a short period.
     village.chain.edit(|pallet| {
         pallet.providers.clear();
         pallet.limits.challenge_period = 5;
@@ -401,7 +401,7 @@ async fn s2_one_head_of_a_node_that_lies_lets_nothing_go() {
     let genesis = H256::repeat_byte(1);
     provider.follow(genesis, OnOtherChain::Refuse).unwrap();
     block(&village, &mut retention, &mut clock).await;
-    // Nobody holds the bucket, a period is a block, and the year is another.
+    // It shows that nothing holds the bucket, a period of one block, and a head a year ahead.
     leave(&village);
     village
         .chain
@@ -413,13 +413,13 @@ async fn s2_one_head_of_a_node_that_lies_lets_nothing_go() {
         assert!(is_provable(&village, &signed));
     }
     assert!(matches!(kept(&retention)[..], [Kept::TooSoon { .. }]));
-    // The chain that is true holds it, and what was noted is forgotten.
+    // The real chain holds it, and the record is reset.
     come_back(&village, 0);
     block(&village, &mut retention, &mut clock).await;
     assert_eq!(kept(&retention), [Kept::Primary]);
     leave(&village);
     let head = block(&village, &mut retention, &mut clock).await;
-    // By the longest period that it was seen to have.
+    // The longest period ever seen applies.
     let until = head.anchor + LIMITS.challenge_period;
     assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
 }
@@ -438,7 +438,7 @@ async fn s2_the_chains_clock_alone_lets_nothing_go_and_no_look_counts_for_days()
         block(&village, &mut retention, &mut clock).await;
     }
     assert!(matches!(kept(&retention)[..], [Kept::TooSoon { .. }]));
-    // A node that was away for a month is not a month of looking.
+    // A month without a node does not count as a month of observation.
     let mut looks = 0;
     while is_provable(&village, &signed) {
         clock.0 += Duration::from_secs(30 * 24 * 60 * 60);

@@ -1,11 +1,11 @@
-//! A primary provider that lies of what it holds and signs nothing: the others
-//! bring their checkpoints all the same.
+//! A primary provider that lies about what it holds and signs nothing: the others submit their
+//! checkpoints nevertheless.
 
 use super::*;
 use crate::schedule::Holding;
 use cairn_primitives::{Commitment, H256};
 
-/// A provider of five leaves, and a neighbour who tells of them what it likes.
+/// A provider with five leaves, and another that makes false statements about them.
 fn with_a_liar(
     number: usize,
     least: u32,
@@ -33,7 +33,7 @@ fn made_up(holding: &Holding) -> Commitment {
     }
 }
 
-/// Nobody but the liar is alive in its place: it neither signs nor submits.
+/// Only the liar stands in its position: it neither signs nor submits.
 async fn blocks(village: &mut Village, number: usize) {
     village.kill(village.neighbours.len() - 1);
     for _ in 0..number {
@@ -69,7 +69,7 @@ async fn s17_nor_does_one_for_a_window() {
 
 #[tokio::test]
 async fn s17_who_says_that_it_can_sign_and_does_not_is_done_without() {
-    // One more is honest, and has fewer leaves.
+    // A third provider is honest and has fewer leaves.
     let mut village = Village::new(3, 2, None, EAGER);
     (1..=3).for_each(|number| village.commit(number));
     (4..=5).for_each(|number| commit(village.neighbours[0].provider(), number));
@@ -82,7 +82,7 @@ async fn s17_who_says_that_it_can_sign_and_does_not_is_done_without() {
     let liar = village.neighbours[2].account.0;
     village.wire.lying.lock().insert(liar, lie);
     village.kill(2);
-    // The other honest one answers, and brings nothing by itself.
+    // The other honest one answers, but submits nothing itself.
     for _ in 0..12 {
         village.chain.advance();
         let head = village.chain.finalized_head();
@@ -90,7 +90,7 @@ async fn s17_who_says_that_it_can_sign_and_does_not_is_done_without() {
         village.neighbours[0].scheduler().look_once(head).await;
     }
     assert_eq!(village.submitters(), [0]);
-    // What the two honest ones have in common.
+    // The common state of the two honest ones.
     assert_eq!(leaves(&village), Some(3));
     let snapshot = village.info().snapshot.unwrap();
     assert!(snapshot.signed_by(0) && snapshot.signed_by(1) && !snapshot.signed_by(2));

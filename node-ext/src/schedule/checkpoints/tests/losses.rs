@@ -1,5 +1,4 @@
-//! Extrinsics that are lost, dropped, retracted or refused: the checkpoint comes
-//! all the same.
+//! Extrinsics that are lost, dropped, retracted or refused: the checkpoint succeeds nevertheless.
 
 use super::*;
 
@@ -53,8 +52,8 @@ async fn a_reorganisation_takes_a_checkpoint_back_and_it_is_brought_again() {
     village.commit(1);
     village.block().await;
     for _ in 0..2 {
-        // In a block that is not final, which is retracted with it; and this time
-        // the pool has forgotten it.
+        // In a block that is not final, which is retracted with it; this time the pool has
+        // forgotten it.
         village.chain.add_block();
         village.look().await;
         assert_eq!(village.chain.retract(1), 1);
@@ -102,7 +101,7 @@ async fn a_checkpoint_that_the_chain_includes_and_refuses_is_known_to_be_lost() 
     village.chain.with_pool(|pool| pool.delay = 2);
     village.block().await;
     assert_eq!(village.submitters(), [0]);
-    // Between its being handed over and its inclusion.
+    // Between its submission and its inclusion.
     village.edit(|info| info.frozen_start_seq = Some(Sequence(9)));
     for _ in 0..6 {
         village.block().await;

@@ -1,6 +1,5 @@
-//! Whatever happens, in whatever order: nobody signs two commitments for one
-//! window, what is on chain is what the providers have, and when all is quiet
-//! again the chain is brought up to date.
+//! Random sequences of events: nobody signs two commitments for one window, the chain has only
+//! states of the providers, and after the faults end the chain is brought up to date.
 
 use super::*;
 use crate::chain::scripted::Plan;
@@ -11,14 +10,14 @@ const WINDOW: CheckpointWindow = CheckpointWindow {
     interval: 8,
     grace: 3,
 };
-/// Opening and closing databases takes most of the time.
+/// Few seeds, since opening and closing databases takes most of the time.
 const SEEDS: u64 = 24;
 const STEPS: usize = 60;
 
 struct Story {
     village: Village,
     random: ChaCha8Rng,
-    /// Leaves that each provider has.
+    /// The number of leaves of each provider.
     have: Vec<u64>,
 }
 
@@ -96,7 +95,7 @@ impl Story {
         self.check();
     }
 
-    /// What is on chain is a state that somebody has had.
+    /// The chain's checkpoint is a state that some provider has had.
     fn check(&self) {
         let Some(last) = self.village.checkpointed() else {
             return;

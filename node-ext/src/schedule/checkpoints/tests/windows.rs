@@ -1,5 +1,4 @@
-//! Windows: one leader, one commitment each, and somebody else where the leader
-//! is gone.
+//! Windows: one leader, one commitment each, and a substitute for an absent leader.
 
 use super::*;
 
@@ -12,7 +11,7 @@ fn leader_of(window: u64, primaries: u32) -> usize {
     usize::try_from(leader(ID, window, primaries).unwrap()).unwrap()
 }
 
-/// Blocks to the start of the next window that a provider leads.
+/// Adds blocks up to the start of the next window that a provider leads.
 async fn to_a_window_of(village: &mut Village, who: usize) -> u64 {
     let primaries = u32::try_from(village.neighbours.len()).unwrap();
     let current = WINDOW.window_of(village.chain.finalized_head().anchor);
@@ -77,7 +76,7 @@ async fn i4_a_leader_killed_between_signing_and_submitting_signs_the_same_again(
     let window = to_a_window_of(&mut village, 0).await;
     village.commit(1);
     village.commit(2);
-    // The pool does not take it: all has been signed, and nothing is submitted.
+    // The pool rejects it: everything is signed, but nothing submitted.
     village.chain.with_pool(|pool| pool.rejecting = 1);
     village.block().await;
     let first = village.neighbours[0].commitment();
@@ -86,7 +85,7 @@ async fn i4_a_leader_killed_between_signing_and_submitting_signs_the_same_again(
     village.kill(1);
     village.start(0);
     village.start(1);
-    // More has come in meanwhile.
+    // More leaves have arrived meanwhile.
     village.commit(3);
     village.block().await;
     village.block().await;
@@ -99,7 +98,7 @@ async fn i4_a_leader_killed_between_signing_and_submitting_signs_the_same_again(
             .all(|(_, request)| request.commitment() == first)
     );
     assert!(signed.len() >= 4);
-    // What is new has the next window.
+    // The new leaves go to the next window.
     village
         .blocks_to(u32::try_from(window + 1).unwrap() * WINDOW.interval + 2 * WINDOW.grace)
         .await;
@@ -118,7 +117,7 @@ async fn what_the_killed_leader_had_signed_by_another_is_what_the_other_brings()
     village.commit(2);
     let start = u32::try_from(window).unwrap() * WINDOW.interval;
     village.blocks_to(start + WINDOW.grace + 4).await;
-    // Both others have signed for one leaf, and cannot sign for two.
+    // Both others have signed for one leaf, and so cannot sign for two.
     assert_eq!(village.checkpointed(), Some(first));
     assert_eq!(village.info().last_window, Some(window));
 }
@@ -152,7 +151,7 @@ async fn a_checkpoint_that_misses_its_window_is_given_up_and_the_next_has_its_ow
     let window = to_a_window_of(&mut village, 0).await;
     village.commit(1);
     village.block().await;
-    // It is lost without a word.
+    // It is lost silently.
     village.chain.with_pool(|pool| pool.drop_all(None));
     let next = u32::try_from(window + 1).unwrap() * WINDOW.interval;
     village.blocks_to(next - 1).await;

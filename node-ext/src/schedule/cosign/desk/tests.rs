@@ -1,4 +1,4 @@
-//! What the desk signs, and what it refuses, each for its own reason.
+//! What the countersigner signs, and each reason for a refusal.
 
 use super::*;
 use crate::bucket::At;
@@ -15,7 +15,7 @@ const WINDOW: CheckpointWindow = CheckpointWindow {
     grace: 3,
 };
 
-/// Two providers with three leaves each, who have seen a block.
+/// Creates two providers with three leaves each, which have seen a block.
 async fn village(window: Option<CheckpointWindow>) -> Village {
     let config = CheckpointConfig {
         leaves: u64::MAX,
@@ -35,7 +35,7 @@ fn saw(village: &Village) {
     }
 }
 
-/// What the first provider asks, with its own signature.
+/// Returns the first provider's request, with its own signature.
 fn ask(village: &Village, request: CheckpointRequest) -> Ask {
     let asker = &village.neighbours[0];
     Ask {
@@ -76,7 +76,7 @@ async fn i4_what_the_desk_signs_is_proven_by_a_process_that_ended_right_after() 
     let message = CheckpointRequest::new(ID, older, None).signed_bytes();
     assert_eq!(verify(&key, &message, &signature), Ok(()));
 
-    // As the process leaves its files at this moment.
+    // A copy of the files as the process leaves them now.
     let folder = tempfile::tempdir().unwrap();
     copy(village.neighbours[1].path(), folder.path());
     let provider = crate::schedule::village::open(folder.path());
@@ -116,7 +116,7 @@ async fn i4_of_two_commitments_for_one_window_the_second_is_refused_with_the_fir
         signed: Some(older),
     };
     assert_eq!(holding, Ok(expected));
-    // The next window is another, and outside of windows there is no such rule.
+    // The next window is free, and without windows there is no such rule.
     sign(&village, newest, Some(1)).await.unwrap();
     sign(&village, newest, None).await.unwrap();
 }
@@ -266,7 +266,7 @@ async fn a_desk_that_has_seen_nothing_and_a_bucket_that_is_set_apart_sign_nothin
 async fn s11_the_chain_is_not_asked_for_what_is_not_signed_whoever_asks() {
     let village = village(None).await;
     let held = at_count(&village, 3);
-    // Who asks the chain now hears of it.
+    // From here on any query of the chain fails.
     village.neighbours[1].client.disconnect();
     let desk = village.neighbours[1].desk();
     let of = |bucket, commitment| ask(&village, CheckpointRequest::new(bucket, commitment, None));
@@ -308,7 +308,7 @@ async fn s11_the_chain_is_asked_once_for_a_bucket_at_a_head() {
     sign(&village, older, None).await.unwrap();
     village.neighbours[1].client.disconnect();
     sign(&village, newest, None).await.unwrap();
-    // What is told of one block is not gone by at the next.
+    // A cached state is not used at the next block.
     village.edit(|info| {
         info.primary_providers.remove(0);
     });

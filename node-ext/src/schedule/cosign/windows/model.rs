@@ -1,11 +1,9 @@
-//! Every order in which a few windows can be signed for, blocks seen, processes
-//! killed, and indexes lost or restored: all of them are tried, and in none are
-//! two commitments signed for one window.
+//! An exhaustive search over a few windows: blocks seen, signatures, killed processes, and indexes
+//! lost or restored, in every order. In none are two commitments signed for one window.
 //!
-//! The rules are those that sign; only the rows are kept in a value here. A node
-//! may tell of blocks before those that it told of, and an index may be lost or
-//! restored, but not one after the other: then nothing that is here, or told,
-//! shows that anything is missing.
+//! The rules are the real ones; only the rows are kept in memory. A node may report blocks before
+//! those that it reported earlier, and an index may be lost or restored, but not one after the
+//! other: then nothing shows that anything is missing.
 
 use super::*;
 use cairn_primitives::{H256, LeafCount, Sequence};
@@ -13,12 +11,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Anchor blocks in a window.
 const INTERVAL: u32 = 2 * MOST_UNSEEN;
-/// Anchor blocks from one block of the model to the next: enough that each is
-/// noted, and that one more than those is a gap.
+/// Anchor blocks between blocks of the model: enough that each is recorded, and that one more would
+/// be a gap.
 const STEP: u32 = MOST_UNSEEN;
-/// Blocks of the model, which are of three windows.
+/// Blocks of the model, which span three windows.
 const BLOCKS: u32 = 5;
-/// Blocks that a node lags by at most, each as many anchor blocks as a gap.
+/// The maximum lag of a node in blocks, each as many anchor blocks as a gap.
 const LAG: u32 = 2;
 /// Commitments that may be signed.
 const COMMITMENTS: u64 = 2;
@@ -31,7 +29,7 @@ fn commitment(count: u64) -> Commitment {
     }
 }
 
-/// What an index keeps on disk.
+/// The rows of an index on disk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rows {
     memory: Memory,
@@ -68,38 +66,36 @@ impl Rows {
 /// A state of the model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct State {
-    /// The last finalized block, and the one that the process was told of last.
+    /// The last finalized block, and the block that the process last heard of.
     block: u32,
     told: Option<u32>,
-    /// The last of all that any process was told of.
+    /// The newest block that any process heard of.
     newest_told: u32,
     has_forgotten: bool,
     rows: Rows,
     /// A copy of the index that was made earlier.
     copy: Option<Rows>,
-    /// What was signed for each window, in everybody's hands.
+    /// Everything ever signed for each window.
     given: BTreeMap<u64, BTreeSet<u64>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// The chain goes on.
+    /// The chain adds a block.
     Block,
-    /// The process is told of a block: the last one, or one before it, by a node
-    /// that lags.
+    /// The process hears of a block: the last one, or an earlier one from a node that lags.
     Told(u32),
-    /// The process signs for the window of the block that it was told of, or the
-    /// next.
+    /// The process signs for the window of the block that it heard of, or the next.
     Sign { is_next: bool, count: u64 },
-    /// It is killed between what is durable and the signature.
+    /// It is killed between the durable record and the signature.
     SignAndDie { is_next: bool, count: u64 },
-    /// It is killed and started.
+    /// It is killed and restarted.
     Restart,
-    /// The index is lost, and made anew.
+    /// The index is lost and recreated.
     Lose,
     /// The index is copied.
     Copy,
-    /// The copy takes its place.
+    /// The copy replaces the index.
     Restore,
 }
 
@@ -126,7 +122,7 @@ impl State {
             false => self.block.saturating_sub(LAG),
         };
         events.extend((oldest..=self.block).map(Event::Told));
-        // Which of them is the first does not matter.
+        // The order of these two does not matter.
         let is_first = self.given.is_empty() && self.rows.taken.is_empty();
         for count in 1..=if is_first { 1 } else { COMMITMENTS } {
             for is_next in [false, true] {
@@ -140,8 +136,8 @@ impl State {
         events
     }
 
-    /// The state after an event; `None` where it changes nothing. A copy that is
-    /// restored within `young` anchor blocks of what it has seen is let be.
+    /// Returns the state after an event, or `None` if nothing changes. A copy is not restored
+    /// within `young` anchor blocks of what it has seen.
     fn after(&self, event: Event, young: u32) -> Option<Self> {
         let mut next = self.clone();
         match event {
@@ -188,7 +184,7 @@ impl State {
                 next.told = None;
             }
         }
-        // Of windows that no process can be told of any more nothing follows.
+        // Nothing depends any more on windows that no process can hear of.
         let oldest = next.block.saturating_sub(LAG).min(next.newest_told);
         let oldest = u64::from(oldest * STEP / INTERVAL);
         next.given
@@ -201,8 +197,8 @@ impl State {
     }
 }
 
-/// Tries every order of events, and returns how many states there are, and the
-/// events on the way to one with a contradiction, if there is one.
+/// Tries every order of events. Returns the number of states, and the events that lead to a
+/// contradiction, if any.
 fn explore(young: u32) -> (usize, Option<Vec<Event>>) {
     let first = State::new(Past::Known);
     let mut came: BTreeMap<State, Option<(State, Event)>> = BTreeMap::new();
@@ -241,8 +237,7 @@ fn i4_no_order_of_crashes_losses_and_restored_copies_signs_twice_for_a_window() 
     );
 }
 
-/// What the rule does not do, so that nobody thinks it does: and that the search
-/// can find anything.
+/// Shows a limit of the rule, and that the search can find a contradiction.
 #[test]
 fn a_copy_that_is_restored_within_minutes_is_not_told_from_the_index() {
     let (_, way) = explore(0);

@@ -1,4 +1,4 @@
-//! One commitment for a window, whatever comes in between.
+//! One commitment for each window, whatever happens in between.
 
 use super::*;
 use cairn_primitives::{H256, LeafCount, Sequence};
@@ -23,7 +23,7 @@ fn turn(window: u64, current: u64) -> Turn {
     }
 }
 
-/// An index that knows all that was ever signed, since nothing was.
+/// An index that knows all that was ever signed: nothing.
 fn index_without_past() -> (TempDir, Index) {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(&folder.path().join("index")).unwrap();
@@ -58,7 +58,7 @@ fn i4_a_window_is_taken_once_and_stays_so_over_a_restart() {
     let signed = |window| windows.signed(&index, ID, window).unwrap();
     assert_eq!(signed(6), Some(commitment(4)));
     assert_eq!(signed(7), None);
-    // Another bucket's windows are its own.
+    // Another bucket has windows of its own.
     let other = windows.take(&index, (BucketId(8), commitment(5)), turn(6, 6));
     assert_eq!(other.unwrap(), Ok(()));
 }
@@ -71,7 +71,7 @@ fn i4_a_window_that_is_over_is_never_signed_for_though_the_chain_seems_to_go_bac
         let taken = windows.take(&index, (ID, commitment(window)), turn(window, window));
         assert_eq!(taken.unwrap(), Ok(()));
     }
-    // A node that starts from an old state shows an old block as final.
+    // A node that restarts from an old state shows an old block as final.
     let again = windows.take(&index, (ID, commitment(9)), turn(5, 5));
     assert_eq!(again.unwrap(), Err(Refusal::OtherWindow { current: 7 }));
 }

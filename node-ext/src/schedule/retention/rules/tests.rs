@@ -1,5 +1,5 @@
-//! I10 as a table, against a model of how a challenge comes about now, and
-//! (`played`) of what anybody may make of the chain's state later.
+//! I10 as a table, against a model of the ways to a challenge now, and (`played`) of what anybody
+//! can do to the chain's state later.
 
 mod played;
 
@@ -13,14 +13,14 @@ use proptest::prelude::*;
 const US: AccountId = AccountId([1; 32]);
 const ID: BucketId = BucketId(7);
 const PERIOD: u32 = 40;
-/// The length of a period by this provider's clock.
+/// The duration of a period by this provider's clock.
 const WAIT: Duration = Duration::from_secs(6 * 41);
 
 fn root(of: u64) -> H256 {
     H256::from_low_u64_be(of)
 }
 
-/// A tree from sequence 0, of which the roots 1 to 3 were signed.
+/// A tree from sequence 0, whose roots 1 to 3 were signed.
 fn going() -> Going {
     Going {
         trees: HashSet::from([Sequence(0)]),
@@ -40,7 +40,7 @@ fn primary(account: AccountId, expires_at: Option<u32>) -> PrimaryProvider {
     }
 }
 
-/// A bucket of others, and of us where that is said.
+/// Creates a bucket of other providers, and optionally of us.
 fn info(us: Option<PrimaryProvider>) -> BucketInfo {
     let mut primary_providers = vec![primary(AccountId([2; 32]), Some(9_000))];
     primary_providers.extend(us);
@@ -122,7 +122,7 @@ fn i10_what_was_signed_goes_when_nobody_can_ask_for_it_and_stays_for_each_that_m
         ..free.clone()
     };
     let listed = |expires| info(Some(primary(US, expires)));
-    /// What is tried, the anchor block, what the chain says, and what follows.
+    /// The name, the anchor block, the chain's state, and the expected result.
     type Case<'c> = (
         &'c str,
         u32,
@@ -241,7 +241,7 @@ fn i10_what_was_signed_goes_when_nobody_can_ask_for_it_and_stays_for_each_that_m
         ..says
     };
     assert_eq!(judge(nobody, since_100(WAIT)), Err(Kept::NotRegistered));
-    // Seen for the first time.
+    // The first observation.
     let until = 900 + PERIOD;
     assert_eq!(judge(says, None), Err(Kept::ChallengePeriod { until }));
     let second = Duration::from_secs(1);
@@ -274,8 +274,8 @@ fn any_info() -> impl Strategy<Value = BucketInfo> {
 }
 
 proptest! {
-    /// Whatever the chain says: when a tree may go, none of the ways by which a
-    /// challenge comes leads to it, and none was open for it.
+    /// For any chain state: if a tree may be released, no way to a challenge leads to it, and none
+    /// was open for it.
     #[test]
     fn i10_no_tree_goes_that_a_challenge_can_name(
         anchor in 0u32..400,
@@ -297,11 +297,11 @@ proptest! {
             return Ok(());
         }
         prop_assert!(is_registered);
-        // By what we signed: whether an agreement has expired or not, it is ended
-        // by somebody, and until then it may be renewed.
+        // By our signatures: an agreement, even an expired one, stays until somebody ends it, and
+        // may be renewed until then.
         prop_assert!(info.place_of(&US).is_none());
         prop_assert!(!is_listed);
-        // By the last checkpoint, or one that is extended.
+        // By the last checkpoint, or an extended one.
         let is_of_it = info.snapshot.as_ref().is_some_and(|snapshot| {
             going.trees.contains(&snapshot.commitment.start_seq)
                 || going.promised.contains(&snapshot.commitment.mmr_root)
@@ -309,7 +309,7 @@ proptest! {
         prop_assert!(!is_of_it);
         // By a replica's last sync.
         prop_assert!(!info.historical_roots.iter().any(|(_, _, root)| going.promised.contains(root)));
-        // None that is open, and none that came last of all.
+        // No challenge is open, and none was made at the last moment.
         prop_assert!(!open.iter().any(|one| one.bucket_id == ID));
         prop_assert!(anchor > since + PERIOD && free.passed >= WAIT);
     }

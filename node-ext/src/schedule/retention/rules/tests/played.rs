@@ -1,24 +1,22 @@
-//! What is let go stays out of everybody's reach, whatever anybody does to the
-//! chain afterwards: all of a small world, searched breadth first.
+//! What is released stays out of everybody's reach, whatever anybody does to the chain afterwards:
+//! a breadth-first search of a small world.
 //!
-//! The world is one bucket with an old tree, which was pruned, and a newer one.
-//! Others do all that the pallet lets them, in any order: bring the old
-//! checkpoint back, add our old signature to one without it, challenge by the
-//! checkpoint or by the signature, ask us to agree, end what has expired or not,
-//! and let blocks pass. We agree when we are asked, as long as nothing was let
-//! go; and we look, and release when the rule says so. A node lies to us for less
-//! than the time that is to pass; only to what we agreed to since we last heard the
-//! truth nobody can hold a node that lies.
+//! The world is one bucket with an old, pruned tree and a newer one. Others do anything that the
+//! pallet permits, in any order: submit the old checkpoint again, add our old signature to one
+//! without it, challenge by checkpoint or by signature, ask us for an agreement, end one, expired
+//! or not, and let blocks pass. We agree when asked, as long as nothing was released; and we run
+//! passes, and release when the rule says so. A node lies to us for less time than the wait, and
+//! not about an agreement that we made since we last heard the truth: no rule can detect that.
 
 use super::*;
 use crate::schedule::retention::waits::wait;
 use std::collections::VecDeque;
 
-/// Anchor blocks in which a challenge is to be answered.
+/// The challenge period in anchor blocks.
 const PERIOD: u32 = 2;
 /// The last anchor block of the world: time to agree, expire, end, and wait twice.
 const END: u32 = 11;
-/// Blocks that an agreement holds.
+/// The duration of an agreement in blocks.
 const TERM: u32 = 2;
 const OLD: u64 = 1;
 const NEW: u64 = 9;
@@ -26,25 +24,25 @@ const NEW: u64 = 9;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct World {
     anchor: u32,
-    /// The last block of our agreement, with which we are a primary provider.
+    /// The last block of our agreement, which makes us a primary provider.
     agreed: Option<u32>,
-    /// Whether the checkpoint is of the old tree, and whether it has our bit.
+    /// The checkpoint: whether it is of the old tree, and whether it has our bit.
     snapshot: Option<(bool, bool)>,
     /// The deadline of a challenge of the old tree.
     challenged: Option<u32>,
-    /// What we have noted of the bucket.
+    /// Our record of the bucket.
     free: Option<(u32, u64)>,
-    /// Blocks since we looked last.
+    /// Blocks since our last pass.
     unseen: u32,
-    /// Blocks for which a node may lie to us yet.
+    /// Blocks for which a node may still lie to us.
     lies: u32,
-    /// Whether we have agreed since we heard the truth last.
+    /// True if we have agreed since we last heard the truth.
     has_agreed: bool,
     is_gone: bool,
 }
 
 impl World {
-    /// All signed what there is, and the agreement lives.
+    /// The start: everybody has signed everything, and the agreement is active.
     fn new() -> Self {
         Self {
             anchor: 1,
@@ -69,16 +67,15 @@ impl World {
         }
     }
 
-    /// The ways by which a challenge of the old tree comes about, by the pallet's
-    /// rules and not by ours.
+    /// Returns true if the old tree can be challenged, by the pallet's rules and not by ours.
     fn can_be_challenged(&self) -> bool {
         let by_checkpoint = self.agreed.is_some() && self.snapshot == Some((true, true));
         let by_signature = self.agreed.is_some_and(|expires| self.anchor <= expires);
         by_checkpoint || by_signature
     }
 
-    /// Looks at the chain, or at what a node that lies makes of it, and releases
-    /// what may go.
+    /// Runs a pass over the chain's state, or over what a lying node shows, and releases what may
+    /// go.
     fn look(&self, is_lie: bool) -> Self {
         let info = match is_lie {
             true => super::info(None),
@@ -113,26 +110,26 @@ impl World {
         }
     }
 
-    /// A block passes.
+    /// Adds a block.
     fn block(&self) -> Self {
         let anchor = self.anchor + 1;
         Self {
             anchor,
             unseen: self.unseen + 1,
-            // Answered, or the stake is gone, which is not asked here.
+            // Either answered, or the stake is gone; not the subject here.
             challenged: self.challenged.filter(|deadline| *deadline >= anchor),
             ..*self
         }
     }
 
-    /// All that may come next.
+    /// Returns all possible next worlds.
     fn next(&self) -> Vec<Self> {
         let mut next = vec![self.look(false)];
         if self.anchor < END {
             next.push(self.block());
         }
         if self.lies > 0 && !self.has_agreed && self.anchor < END {
-            // It lies for a block.
+            // The node lies for a block.
             let lied = self.look(true);
             next.push(lied);
             next.push(Self {
@@ -140,7 +137,7 @@ impl World {
                 ..lied.block()
             });
         }
-        // `checkpoint`: whichever tree, with our old signature or without it.
+        // `checkpoint`: of either tree, with our old signature or without it.
         for is_old in [true, false] {
             for bit in [true, false] {
                 let bit = bit && self.agreed.is_some();
@@ -157,7 +154,7 @@ impl World {
                 ..*self
             });
         }
-        // `end_agreement`, by an admin at any time; the bits go with the place.
+        // `end_agreement`, by an admin at any time; the bits go with the position.
         if self.agreed.is_some() {
             next.push(Self {
                 agreed: None,
@@ -165,7 +162,7 @@ impl World {
                 ..*self
             });
         }
-        // `accept_agreement` is our own, and over tombstones there is an alarm.
+        // `accept_agreement` is our own call, and tombstones raise an alarm.
         if !self.is_gone {
             next.push(Self {
                 agreed: Some(self.anchor + TERM),
@@ -200,6 +197,6 @@ fn i10_what_is_let_go_is_never_asked_for_whatever_anybody_does_to_the_chain() {
             }
         }
     }
-    // The rule lets go of something, or it would be no rule.
+    // The rule must release something, or it would be useless.
     assert!(gone > 0, "of {} worlds none has let go", seen.len());
 }
