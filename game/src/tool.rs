@@ -156,7 +156,7 @@ pub(crate) fn accept(house: &House, id: BucketId) -> Result<(), Refused> {
 /// Whether the provider signs nothing, since its base path is a copy.
 pub(crate) fn looks_copied(house: &House) -> bool {
     let off = house.provider().signing_off();
-    off.is_some_and(|reason| reason.contains("--accept-copy"))
+    off.is_some_and(|reason| reason.contains("this is a copy"))
 }
 
 /// `cairn fsck --repair`, with the provider stopped.

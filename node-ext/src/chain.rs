@@ -1,11 +1,10 @@
-//! The seam to a chain: all that the schedulers ask of one, and nothing of how
-//! it is reached.
+//! The interface to a chain: everything that the schedulers need from one, independent
+//! of how it is reached.
 //!
-//! Whoever implements it answers for a named block, so that what is decided
-//! together was true together. Three do: a node's own client (feature
-//! `substrate`), a remote node (feature `subxt`), and a scripted chain that
-//! tests are played on. For those of other crates one that stands still is
-//! enough (feature `still-chain`).
+//! Queries name a block, so that values used in one decision belong to one state. The
+//! implementations are a node's own client (feature `substrate`), a remote node (feature
+//! `subxt`), a simulated chain for this crate's tests, and a static one for the tests of
+//! other crates (feature `still-chain`).
 
 mod error;
 #[cfg(test)]
@@ -33,7 +32,7 @@ use cairn_primitives::onchain::{
 use cairn_primitives::{BucketId, Commitment, H256};
 use futures::stream::BoxStream;
 
-/// A block, with the anchor block that deadlines count in.
+/// A block, with its anchor block, in which deadlines are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The block's hash.
@@ -44,7 +43,7 @@ pub struct Head {
     pub anchor: u32,
 }
 
-/// What a provider submits, as an extrinsic signed by its account.
+/// A submission of a provider, as an extrinsic signed by its account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Submission {
     /// The answer to a challenge.
@@ -58,28 +57,29 @@ pub enum Submission {
     Checkpoint {
         /// The bucket.
         bucket: BucketId,
-        /// What is promised.
+        /// The commitment.
         commitment: Commitment,
-        /// The window that it is for; outside of windows, none.
+        /// The checkpoint window; `None` outside of windows.
         window: Option<u64>,
-        /// By their places among the primary providers, each place once.
+        /// The signatures with their signers' indices among the primary providers, each
+        /// index once.
         signatures: Vec<PrimarySignature>,
     },
 }
 
-/// What becomes of a submitted extrinsic. The last of these ends the stream, as
-/// does losing the chain, which says nothing of the extrinsic.
+/// A status of a submitted extrinsic. A final one ends the stream. So does losing the
+/// connection, which says nothing about the extrinsic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// A block of this hash includes it; it may still be retracted.
     InBlock(H256),
-    /// The block that had included it is not of the best chain any more.
+    /// The block that included it left the best chain.
     Retracted(H256),
-    /// A finalized block of this hash includes it. How it was judged is told by
-    /// the block's outcomes and state. The last.
+    /// A finalized block of this hash includes it. The block's outcomes and state show
+    /// the result. Final.
     Finalized(H256),
-    /// It will not be included, for the reason given: dropped, invalid, or
-    /// outlived. The last.
+    /// It will not be included, for this reason: it was dropped, is invalid, or has
+    /// expired. Final.
     Gone(String),
 }
 
@@ -87,7 +87,7 @@ pub enum Progress {
 pub struct Ticket {
     /// The extrinsic's hash.
     pub hash: H256,
-    /// What becomes of it.
+    /// Its status from now on.
     pub progress: BoxStream<'static, Progress>,
 }
 
@@ -99,75 +99,76 @@ impl std::fmt::Debug for Ticket {
     }
 }
 
-/// How a chain that is asked beforehand would judge a response.
+/// The result of a dry run of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It would take it.
+    /// The chain would accept the response.
     Accepted,
-    /// It would not.
+    /// The chain would refuse it.
     Refused(ResponseRefusal),
-    /// It cannot be asked.
+    /// The chain offers no dry run.
     NotOffered,
 }
 
 /// A chain with a storage pallet, for one provider's account.
 ///
-/// No method blocks its thread, and each ends within a time of the
-/// implementation's own, with an error if need be.
+/// No method blocks its thread. Each implementation has a timeout of its own, after
+/// which a method returns an error.
 #[async_trait]
 pub trait ChainClient: Send + Sync + 'static {
-    /// The account that is asked about and submitted for.
+    /// Returns the account for which this client queries and submits.
     fn account(&self) -> AccountId;
 
-    /// The hash of the chain's first block, by which it is told from others.
+    /// Returns the hash of the chain's first block, which identifies the chain.
     async fn genesis(&self) -> Result<H256, ChainError>;
 
-    /// The finalized heads from now on, the present one first. Blocks may be
-    /// left out where several are finalized at once. It ends when the chain is
-    /// lost; asking again connects again.
+    /// Subscribes to finalized heads, starting with the current one. Blocks may be left
+    /// out if several are finalized at once. The stream ends when the connection is
+    /// lost; another call reconnects.
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError>;
 
-    /// The best block, which need not become final.
+    /// Returns the best block, which need not become final.
     async fn best_head(&self) -> Result<Head, ChainError> {
         Err(ChainError::Unsupported(
-            "of its best block it does not tell".into(),
+            "it does not report its best block".into(),
         ))
     }
 
-    /// What the chain holds a provider to.
+    /// Returns the chain's limits for providers.
     async fn limits(&self, at: H256) -> Result<Limits, ChainError>;
 
-    /// The provider itself, as the chain knows it.
+    /// Returns the account's provider record, if it is registered.
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError>;
 
-    /// All open challenges against the account, in the order of their deadlines.
+    /// Returns all open challenges against the account, in the order of their deadlines.
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError>;
 
-    /// A bucket.
+    /// Returns a bucket.
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError>;
 
-    /// The buckets that the account has an agreement with, or is primary in.
+    /// Returns the buckets for which the account has an agreement or is a primary
+    /// provider.
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError>;
 
-    /// What became of challenges and checkpoints in one block.
+    /// Returns the outcomes of challenges and checkpoints in one block.
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError>;
 
-    /// How the chain would judge a response in its best block.
+    /// Makes a dry run of a response in the best block.
     async fn judge(
         &self,
         id: ChallengeId,
         response: &ChallengeResponse,
     ) -> Result<Verdict, ChainError>;
 
-    /// Signs a submission for the account and hands it to the chain's pool. To
-    /// have been handed over is all that success means.
+    /// Signs a submission for the account and submits it to the transaction pool. Success
+    /// means only that the pool took it.
     ///
-    /// The same submission handed over twice must not take effect twice; the
-    /// pallet sees to that, since it takes one answer for a challenge.
+    /// A submission that is submitted twice must not take effect twice. The pallet
+    /// ensures that for responses: it accepts one answer for a challenge.
     async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError>;
 
-    /// The same where little time is left: with a tip, if the operator has
-    /// allowed one and the chain takes it.
+    /// Submits as [`ChainClient::submit`] when little time is left: with a tip, if the
+    /// operator allows one and the chain supports it.
     async fn submit_urgently(&self, submission: Submission) -> Result<Ticket, ChainError> {
         self.submit(submission).await
     }

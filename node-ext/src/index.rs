@@ -1,10 +1,10 @@
-//! The Global Index: what is known of every bucket without opening it, and how
-//! often each content is held.
+//! The Global Index: a record of every bucket, readable without opening it, and a count
+//! of the buckets that hold each chunk.
 //!
-//! All of it but the nonce and the duties is a cache of what the buckets say (I6): it is
-//! written behind them, never on the way of a commit, and learned anew from a
-//! bucket whose files are not those that its record was made of. An index that
-//! is lost, damaged or of another format is put aside and made anew.
+//! All of it except the nonce and the duties is a cache of the buckets (I6). It is
+//! written in the background, never during a commit, and rebuilt from a bucket whose
+//! files differ from those that its record was made of. An index that is damaged or
+//! has another format is moved to a backup folder and created again.
 
 mod content;
 mod duties;
@@ -35,58 +35,58 @@ const INDEX_FORMAT: u32 = 1;
 const FORMAT_KEY: &[u8] = b"format";
 const NONCE_KEY: &[u8] = b"nonce";
 const TOTALS_KEY: &[u8] = b"totals";
-/// The number of synced writes, which the engine keeps.
+/// The number of synced writes, which the engine maintains.
 const WRITTEN_KEY: &[u8] = b"written";
-/// Where `meta` says that it was noted where the base path and this index are.
+/// The row in `meta` which says that the location files were written.
 pub(crate) const LOCATION_KEY: &[u8] = b"location";
 
-/// What is written at once, so that no write grows with a bucket.
+/// The most rows in one write, so that no write grows with a bucket.
 const AT_ONCE: usize = 4096;
 
-/// Why the index cannot be used.
+/// An error of the index.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
-    /// The database under it failed.
+    /// The underlying database failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// A record cannot be read.
+    /// A record cannot be decoded.
     #[error(
-        "the index has a record that cannot be read, {what}: remove the folder of the index, and it is made anew"
+        "the index has a damaged record ({what}): if its folder is removed, the index is rebuilt"
     )]
     Damaged {
-        /// Which record.
+        /// The record.
         what: String,
     },
-    /// Its folder cannot be made durable, and what is noted in it could be lost.
-    #[error("cannot make the folder of the index at {path} durable: {source}")]
+    /// The index's folder cannot be synced, so a note in it could be lost.
+    #[error("cannot sync the folder of the index at {path}: {source}")]
     Unsynced {
         /// The index.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// The folder cannot be put aside.
-    #[error("cannot put the index at {path} aside: {source}")]
+    /// The folder cannot be moved to a backup.
+    #[error("cannot move the index at {path} to a backup folder: {source}")]
     Folder {
         /// The index.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
 }
 
-/// What is to be noted of one bucket.
+/// A note about one bucket, to be written to the index.
 #[derive(Clone, Debug)]
 pub(crate) struct Note {
     pub(crate) record: BucketRecord,
     pub(crate) changes: Vec<ContentChange>,
 }
 
-/// The open index.
+/// The open Global Index.
 pub(crate) struct Index {
     db: IndexDb,
-    /// Held while notes are taken and written, so that what was seen first is
-    /// written first.
+    /// Held while notes are taken and written, so that they are written in the order in
+    /// which they were taken.
     totals: Mutex<Totals>,
 }
 
@@ -105,12 +105,12 @@ fn damaged(what: impl Into<String>) -> IndexError {
 }
 
 impl Index {
-    /// Opens the index in `path`. One that cannot be used is put aside, and a
-    /// new one is made.
+    /// Opens the index in `path`. Moves one that cannot be used to a backup folder, and
+    /// creates a new one.
     pub(crate) fn open(path: &Path) -> Result<Self, IndexError> {
         match Self::open_existing(path) {
             Ok(index) => Ok(index),
-            // Somebody else's fault, which a new index would not mend.
+            // Not the index's fault: a new one would fail the same way.
             Err(IndexError::Engine(error))
                 if !matches!(error.kind, FaultKind::Corrupt | FaultKind::Absent) =>
             {
@@ -120,7 +120,7 @@ impl Index {
                 let aside = put_aside(path)?;
                 tracing::warn!(
                     %error, kept = %aside.display(),
-                    "the index cannot be used, and is made anew from the buckets"
+                    "the index cannot be used and is rebuilt from the buckets"
                 );
                 let index = Self::open_existing(path)?;
                 index.take_over(&aside)?;
@@ -129,9 +129,9 @@ impl Index {
         }
     }
 
-    /// Takes over what an index that was put aside says of the provider, as far
-    /// as that can be read. Its duties are not: some may be missing, and of an
-    /// index that is new nothing is signed that these might forbid.
+    /// Copies the rows about the provider from the backup of an unusable index, as far
+    /// as they can be read. Duties are not copied, since some may be missing: with a
+    /// new index the provider signs nothing that a lost duty might forbid.
     fn take_over(&self, aside: &Path) -> Result<(), IndexError> {
         let Ok(old) = IndexDb::open_reading(aside) else {
             return Ok(());
@@ -148,9 +148,9 @@ impl Index {
         Ok(self.db.write(batch, true)?)
     }
 
-    /// An index in memory, with what one that cannot be opened for writing says
-    /// of buckets and duties, as far as that can be read. `folder` is one that
-    /// is there, and nothing is written in it.
+    /// Creates an index in memory from one that cannot be opened for writing, with its
+    /// buckets and duties as far as they can be read. `folder` must exist; nothing is
+    /// written to it.
     pub(crate) fn in_memory(folder: &Path, path: &Path) -> Result<Self, IndexError> {
         let db = IndexDb::in_memory(folder)?;
         match IndexDb::open_reading(path) {
@@ -159,13 +159,13 @@ impl Index {
                     copy(&old, &db, table)?;
                 }
                 let mut batch = db.batch();
-                // What buckets hold is not copied, and not counted.
+                // The content of buckets is not copied, so its totals are not either.
                 batch.delete(Table::Meta, TOTALS_KEY);
                 db.write(batch, false)?;
             }
             Err(error) => tracing::error!(
                 %error,
-                "the index cannot be read either: what it knew of buckets is not known"
+                "the index cannot be read either: its records of buckets are not available"
             ),
         }
         Self::over(db)
@@ -173,7 +173,7 @@ impl Index {
 
     fn open_existing(path: &Path) -> Result<Self, IndexError> {
         let db = IndexDb::open(path)?;
-        // Before anything is noted in it that must be found again.
+        // Before anything is noted in it that must survive.
         sync_name(path).map_err(|source| IndexError::Unsynced {
             path: path.to_owned(),
             source,
@@ -184,7 +184,7 @@ impl Index {
     fn over(db: IndexDb) -> Result<Self, IndexError> {
         match db.get(Table::Meta, FORMAT_KEY)? {
             Some(format) if format == INDEX_FORMAT.encode() => {}
-            Some(_) => return Err(damaged("its format is another")),
+            Some(_) => return Err(damaged("its format differs")),
             None => {
                 let mut batch = db.batch();
                 batch.put(Table::Meta, FORMAT_KEY, &INDEX_FORMAT.encode());
@@ -197,7 +197,7 @@ impl Index {
         Ok(Self { db, totals })
     }
 
-    /// What is written of a bucket.
+    /// Returns the record of a bucket.
     pub(crate) fn record(&self, id: BucketId) -> Result<Option<BucketRecord>, IndexError> {
         self.db
             .get(Table::Buckets, &bucket_key(id))?
@@ -205,8 +205,8 @@ impl Index {
             .transpose()
     }
 
-    /// What is written of the buckets after `after`, in the order of their ids,
-    /// at most `limit` of them.
+    /// Returns the records of at most `limit` buckets after `after`, in the order of
+    /// their ids.
     pub(crate) fn page(
         &self,
         after: Option<BucketId>,
@@ -228,8 +228,8 @@ impl Index {
             .collect()
     }
 
-    /// The totals, as they are on disk: more may have been written than was heard of,
-    /// where a write has failed.
+    /// Locks the totals, and reads them from disk after a failed write, which may have
+    /// taken effect all the same.
     fn lock_totals(&self) -> Result<MutexGuard<'_, Totals>, IndexError> {
         let mut totals = self.totals.lock();
         if self.db.mend()? {
@@ -238,7 +238,7 @@ impl Index {
         Ok(totals)
     }
 
-    /// Takes notes and writes them, in one write for each bucket.
+    /// Takes a note about a bucket and writes it. `note` runs under the lock.
     pub(crate) fn write(
         &self,
         id: BucketId,
@@ -250,7 +250,7 @@ impl Index {
         };
         let record = record.encode();
         let mut parts = changes.chunks(AT_ONCE).peekable();
-        // The record last: it says that all before it is there.
+        // The record comes last: it says that all changes before it are written.
         while let Some(part) = parts.next() {
             let mut batch = self.db.batch();
             let after = self.count(&mut batch, *totals, id, part)?;
@@ -268,18 +268,18 @@ impl Index {
         Ok(())
     }
 
-    /// Forgets what a bucket was; see [`Index::forget_content`] for the rest.
+    /// Removes the record of a bucket; [`Index::forget_content`] removes the rest.
     pub(crate) fn forget_record(&self, id: BucketId) -> Result<(), IndexError> {
-        // In turn with whoever is writing it.
+        // Not while another thread writes it.
         let _totals = self.totals.lock();
         let mut batch = self.db.batch();
         batch.delete(Table::Buckets, &bucket_key(id));
-        // Durably: another bucket may get its place, which is not to be taken for this
-        // one with its newest writes gone.
+        // Durably: another bucket may take its place, and must not be mistaken for this
+        // one with its newest writes missing.
         Ok(self.db.write(batch, true)?)
     }
 
-    /// Forgets what a bucket held.
+    /// Removes the content rows of a bucket.
     pub(crate) fn forget_content(&self, id: BucketId) -> Result<(), IndexError> {
         loop {
             let mut totals = self.lock_totals()?;
@@ -301,7 +301,7 @@ impl Index {
         }
     }
 
-    /// The provider's nonce, which is not the buckets' to tell.
+    /// Returns the provider's nonce, which no bucket knows.
     pub(crate) fn nonce(&self) -> Result<Option<u64>, IndexError> {
         self.db
             .get(Table::Meta, NONCE_KEY)?
@@ -309,7 +309,8 @@ impl Index {
             .transpose()
     }
 
-    /// Keeps the provider's nonce, durably. It never goes back.
+    /// Advances the provider's nonce, durably, unless a greater one is kept. Returns the
+    /// kept nonce.
     pub(crate) fn raise_nonce(&self, nonce: u64) -> Result<u64, IndexError> {
         let _one_at_a_time = self.totals.lock();
         let raised = self.nonce()?.map_or(nonce, |kept| kept.max(nonce));
@@ -319,12 +320,12 @@ impl Index {
         Ok(raised)
     }
 
-    /// What is said of the index as a whole under a key.
+    /// Returns a row of the `meta` table.
     pub(crate) fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
         Ok(self.db.get(Table::Meta, key)?)
     }
 
-    /// Keeps what is said of the index as a whole, durably.
+    /// Writes a row of the `meta` table, durably.
     pub(crate) fn keep_meta(&self, key: &[u8], value: &[u8]) -> Result<(), IndexError> {
         let mut batch = self.db.batch();
         batch.put(Table::Meta, key, value);
@@ -357,7 +358,7 @@ fn parse_record(id: BucketId, value: &[u8]) -> Result<BucketRecord, IndexError> 
     BucketRecord::decode_all(&mut &*value).map_err(|_| damaged(format!("that of bucket {id}")))
 }
 
-/// Renames the index's folder to a name that is free.
+/// Renames the index's folder to a free backup name.
 fn put_aside(path: &Path) -> Result<PathBuf, IndexError> {
     let fault = |source| IndexError::Folder {
         path: path.to_owned(),

@@ -1,6 +1,6 @@
-//! Keys on disk, in the files that Substrate nodes use: one for each key, named
-//! by type and public key, holding the secret as a JSON string. So that a key
-//! may be moved between a node and a standalone provider by copying a file.
+//! Keys on disk, in the files that Substrate nodes use: one file for each key, named
+//! by type and public key, with the secret as a JSON string. A key moves between a
+//! node and a standalone provider by copying its file.
 
 use crate::folders::make_durably;
 use crate::signing::{KEY_TYPE, Signer};
@@ -9,48 +9,45 @@ use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Why a key was not found or kept.
+/// An error of reading, writing or choosing a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The folder or a file in it failed.
+    /// A file operation on the folder or a file in it failed.
     #[error("cannot {doing} {path}: {source}")]
     File {
-        /// What was attempted.
+        /// The attempted operation.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// A file's content is not the key that its name says.
-    #[error("{path} does not hold the secret of the key that it is named for")]
+    /// A file does not contain the key that its name says.
+    #[error("{path} does not contain the secret of the key in its name")]
     Damaged {
         /// The file.
         path: PathBuf,
     },
-    /// The text names no secret.
-    #[error("that is no secret phrase, seed or derivation path: {0}")]
+    /// The text is not a secret.
+    #[error("not a secret phrase, seed or derivation path: {0}")]
     NotASecret(String),
-    /// There is no key to sign with.
-    #[error(
-        "there is no key in {path}: make one with `cairn key generate`, \
-         or bring the registered one with `cairn key insert`"
-    )]
+    /// The keystore has no key to sign with.
+    #[error("there is no key in {path}")]
     None {
         /// The keystore.
         path: PathBuf,
     },
-    /// More than one key, and none was named.
+    /// The keystore has several keys, and none was named.
     #[error(
-        "{path} has {} keys; name the registered one with --key: {}", .keys.len(), .keys.join(", ")
+        "{path} has {} keys, and none of them is chosen: {}", .keys.len(), .keys.join(", ")
     )]
     Ambiguous {
         /// The keystore.
         path: PathBuf,
-        /// Their public keys, in hex.
+        /// The public keys, in hex.
         keys: Vec<String>,
     },
-    /// The named key is not there.
+    /// The keystore lacks the named key.
     #[error("there is no key {key} in {path}")]
     NoSuchKey {
         /// The keystore.
@@ -67,12 +64,12 @@ pub struct KeyFolder {
 }
 
 impl KeyFolder {
-    /// The keys in `path`, which need not be there yet.
+    /// Creates a handle on the keys in `path`, which need not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// The public keys of the provider's type, in the order of their bytes.
+    /// Lists the public keys of the provider's key type, sorted by their bytes.
     ///
     /// # Errors
     ///
@@ -92,8 +89,8 @@ impl KeyFolder {
         Ok(keys)
     }
 
-    /// The keys whose files others of this machine may read or write, by their
-    /// modes.
+    /// Lists the key files that other users of this machine may read or write, by
+    /// their modes.
     ///
     /// # Errors
     ///
@@ -104,7 +101,7 @@ impl KeyFolder {
         Ok(paths.filter(|path| is_exposed(path)).collect())
     }
 
-    /// Makes a new key, and returns its public part.
+    /// Generates and stores a key. Returns its public key.
     ///
     /// # Errors
     ///
@@ -114,8 +111,8 @@ impl KeyFolder {
         self.write(pair.public().0, &phrase)
     }
 
-    /// Keeps the key of a secret: a phrase, a `0x` seed, or either with a
-    /// derivation path, as Substrate's tools take it.
+    /// Stores the key of a secret: a phrase, a `0x` seed, or either with a derivation
+    /// path, as Substrate's tools take it. Returns its public key.
     ///
     /// # Errors
     ///
@@ -126,7 +123,7 @@ impl KeyFolder {
         self.write(pair.public().0, secret)
     }
 
-    /// A signer with the key `public`, or with the only key there is.
+    /// Returns a signer with the key `public`, or with the only key if none is named.
     ///
     /// # Errors
     ///
@@ -151,11 +148,11 @@ impl KeyFolder {
         };
         let file = self.path.join(file_name(&key));
         if is_exposed(&file) {
-            // Not refused: a provider that does not sign loses what it guards.
+            // Not refused: a provider that does not sign loses its stake.
             tracing::warn!(
                 file = %file.display(),
-                "others of this machine may read or replace the key: chmod 600, and think of \
-                 registering another"
+                "other users of this machine may read or replace the key: set its mode to 600 and \
+                 consider registering another key"
             );
         }
         let text =
@@ -170,17 +167,17 @@ impl KeyFolder {
     }
 
     fn write(&self, public: [u8; 32], secret: &str) -> Result<[u8; 32], KeyError> {
-        // The keystore may be made before the base path that it is in.
+        // The keystore may be created before the base path that contains it.
         make_durably(&self.path).map_err(|source| self.fault("make", &self.path, source))?;
         let file = self.path.join(file_name(&public));
         let unfinished = self.path.join(format!("{}.new", file_name(&public)));
         let text = serde_json::Value::from(secret).to_string();
-        // A secret of an earlier attempt would keep the mode that it had.
+        // A file left by an earlier attempt would keep its mode.
         let _ = std::fs::remove_file(&unfinished);
         let mut options = std::fs::OpenOptions::new();
         // Nobody but the owner may read a secret.
         options.write(true).create_new(true).mode(0o600);
-        // Whole or not at all: the registered key may be in its place.
+        // Replaced by renaming: the registered key may be in the file's place.
         options
             .open(&unfinished)
             .and_then(|mut file| {
@@ -202,7 +199,7 @@ impl KeyFolder {
     }
 }
 
-/// Whether anybody but its owner may read or write a file.
+/// Returns whether anybody but its owner may read or write a file.
 fn is_exposed(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|file| file.mode() & 0o077 != 0)
 }

@@ -1,15 +1,14 @@
-//! Counts as Prometheus asks for them: read from what is counted anyway, when
-//! somebody asks.
+//! Prometheus metrics that read existing statistics when they are scraped.
 
 use std::sync::Arc;
 use substrate_prometheus_endpoint::{
     MetricSource, Opts, PrometheusError, Registry, SourcedCounter, SourcedGauge, register,
 };
 
-/// Somebody who can be asked for statistics.
+/// Returns the current statistics.
 pub(crate) type Source<S> = Arc<dyn Fn() -> S + Send + Sync>;
 
-/// One number of the statistics: its name, what it is, and where it is.
+/// One number of the statistics as a metric: its name, its help text, and its getter.
 pub(crate) type Reading<S> = (&'static str, &'static str, fn(&S) -> u64);
 
 struct Sourced<S> {
@@ -34,16 +33,16 @@ impl<S: 'static> MetricSource for Sourced<S> {
     }
 }
 
-/// Where readings of one kind of statistics are registered.
+/// Registers metrics of one kind of statistics.
 pub(crate) struct Readings<'r, S> {
-    /// What each of their names begins with.
+    /// The prefix of the metrics' names.
     pub(crate) prefix: &'static str,
     pub(crate) source: Source<S>,
     pub(crate) registry: &'r Registry,
 }
 
 impl<S: 'static> Readings<'_, S> {
-    /// Registers what only grows.
+    /// Registers counters.
     pub(crate) fn counters(&self, readings: &[Reading<S>]) -> Result<(), PrometheusError> {
         for reading in readings {
             let (options, sourced) = self.sourced(reading);
@@ -52,7 +51,7 @@ impl<S: 'static> Readings<'_, S> {
         Ok(())
     }
 
-    /// Registers what is of now.
+    /// Registers gauges.
     pub(crate) fn gauges(&self, readings: &[Reading<S>]) -> Result<(), PrometheusError> {
         for reading in readings {
             let (options, sourced) = self.sourced(reading);

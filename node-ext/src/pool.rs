@@ -1,16 +1,15 @@
-//! The pool: thousands of buckets, of which a bounded number is open.
+//! A pool of open bucket databases with a fixed capacity, for thousands of buckets.
 //!
 //! ```text
 //! lease(bucket) ─► slots ─┬─ open ─────────────► use it until the lease is dropped
-//!                         ├─ closed, room ─────► open it; others who want it wait for that
+//!                         ├─ closed, room ─────► open it; other callers wait for that
 //!                         ├─ closed, no room ──► close the least recently used idle one first
 //!                         └─ all are leased ───► wait, challenges first, until the deadline
 //! ```
 //!
-//! The table of slots is behind one lock, which is never held while a database
-//! is opened, flushed or closed. Giving a lease back touches no disk: whoever
-//! needs the room closes what is idle. Calls here block, and belong on threads
-//! that may.
+//! One lock guards the table of slots. It is never held while a database is opened,
+//! flushed or closed. Giving a lease back touches no disk: the next caller that needs
+//! room closes an idle database. Calls block.
 
 mod budget;
 mod dirty;
@@ -40,44 +39,44 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// How long memory may be past its bound after a bell was missed.
+/// How often to check the unflushed memory when no notification arrives.
 const BELL_MISSED: Duration = Duration::from_millis(500);
 
-/// Where databases come from and go to.
+/// Opens, flushes and closes the databases of the pool.
 pub(crate) trait Home: Send + Sync {
     type Open: Send + Sync;
     type Error;
 
     fn open(&self, id: BucketId, access: Access) -> Result<Self::Open, Self::Error>;
 
-    /// Whether a write failed, so that it must be opened anew (I9).
+    /// Returns whether a write failed, so that the database must be reopened (I9).
     fn is_spoiled(open: &Self::Open) -> bool;
 
-    /// Writes out what is in memory. Whether there was something.
+    /// Flushes unflushed writes. Returns whether there were any.
     fn flush(&self, open: &Self::Open) -> bool;
 
-    /// Memory of unflushed writes of all databases, in bytes.
+    /// Returns the memory of unflushed writes of all databases, in bytes.
     fn unflushed_bytes(&self) -> u64;
 
-    /// Memory of blocks of all databases in their cache, in bytes.
+    /// Returns the memory of the block cache that all databases share, in bytes.
     fn cached_bytes(&self) -> u64;
 
-    /// Somebody who could write is done with it for now.
+    /// Called when a lease for writing ends.
     fn written(&self, id: BucketId);
 
-    /// Flushes and closes. `discard` when it is about to be removed, so that
-    /// nothing need be flushed.
+    /// Flushes and closes a database. With `discard` it is about to be removed, and is
+    /// not flushed.
     fn close(&self, id: BucketId, open: Self::Open, discard: bool);
 }
 
-/// Why a bucket was not leased.
+/// An error of leasing a bucket.
 #[derive(Debug)]
 pub(crate) enum LeaseError<E> {
-    /// It could not be had in time.
+    /// The bucket was not available in time.
     Timeout { waited: Duration },
-    /// It is being removed or worked on by itself.
+    /// The bucket is reserved, as while it is removed.
     Reserved,
-    /// It does not open.
+    /// The bucket does not open.
     Open(E),
 }
 
@@ -100,15 +99,15 @@ struct Table<H: Home> {
     dirty: DirtyBuckets,
 }
 
-/// Databases that are open, at most so many.
+/// A pool of open databases with a fixed capacity.
 pub(crate) struct Pool<H: Home> {
     home: H,
     table: Mutex<Table<H>>,
     counters: Counters,
-    /// Unflushed bytes from which the oldest are flushed, and down to which.
+    /// Flushing starts at `flush_from` unflushed bytes and ends at `flush_to`.
     flush_from: u64,
     flush_to: u64,
-    /// Rung when there may be something to flush.
+    /// Notified when a flush may be needed.
     flush_bell: Condvar,
     stopped: Mutex<bool>,
 }
@@ -134,7 +133,7 @@ impl<H: Home> Pool<H> {
         &self.home
     }
 
-    /// Leases a bucket, opening it where it is closed.
+    /// Leases a bucket, and opens it first if it is closed.
     pub(crate) fn lease(
         self: &Arc<Self>,
         id: BucketId,
@@ -147,7 +146,7 @@ impl<H: Home> Pool<H> {
             ticket: None,
         };
         let mut missed = false;
-        // The counts say what those feel who wait.
+        // Nobody waits for background work, so it does not count.
         let counts = wanted.priority != Priority::Background;
         let mut table = self.table.lock();
         loop {
@@ -243,8 +242,7 @@ impl<H: Home> Pool<H> {
         }
     }
 
-    /// The bucket for reading, if it is open and nothing is in the way. Waits for
-    /// nothing.
+    /// Leases a bucket for reading if it is open and available. Does not wait.
     pub(crate) fn lease_if_open(self: &Arc<Self>, id: BucketId) -> Option<PoolLease<H>> {
         let mut table = self.table.lock();
         let held = table.slots.use_if_open(id)?;
@@ -252,7 +250,7 @@ impl<H: Home> Pool<H> {
         Some(self.lease_of(&mut table, id, Wanted::read(), held.0))
     }
 
-    /// The bucket if it is open for writing, whatever the queue.
+    /// Leases a bucket for maintenance if it is open for writing. Does not queue.
     pub(crate) fn lease_if_written(self: &Arc<Self>, id: BucketId) -> Option<PoolLease<H>> {
         let held = self.table.lock().slots.use_if_written(id)?;
         Some(PoolLease {
@@ -269,7 +267,7 @@ impl<H: Home> Pool<H> {
         id: BucketId,
         wanted: Wanted,
     ) -> Result<PoolLease<H>, LeaseError<H::Error>> {
-        // However opening ends, those who wait for it must be told.
+        // However opening ends, waiting callers must be notified.
         let mut ends = EndsClosed {
             pool: self,
             id: Some(id),
@@ -304,14 +302,14 @@ impl<H: Home> Pool<H> {
         let begun = Instant::now();
         match Arc::into_inner(held.0) {
             Some(open) => self.home.close(id, open, discard),
-            // The table hands a handle out for closing only when no lease has it.
-            None => tracing::error!(bucket = %id, "a bucket is closed while somebody has it"),
+            // The table releases a handle for closing only when no lease holds it.
+            None => tracing::error!(bucket = %id, "a leased bucket was taken out to be closed"),
         }
         add_time(&self.counters.closing_us, begun.elapsed());
         count(&self.counters.closed);
     }
 
-    /// Waits until a bucket is closed, and keeps it so.
+    /// Waits until a bucket is closed, and keeps it closed.
     pub(crate) fn reserve(
         self: &Arc<Self>,
         id: BucketId,
@@ -349,7 +347,7 @@ impl<H: Home> Pool<H> {
         }
     }
 
-    /// Closes all that nobody holds.
+    /// Closes all databases that are not leased.
     pub(crate) fn close_idle(&self) {
         loop {
             let idle = self.table.lock().slots.close_idle();
@@ -360,12 +358,12 @@ impl<H: Home> Pool<H> {
         }
     }
 
-    /// Flushes the oldest unflushed data whenever all databases together hold
-    /// too much of it, until [`Pool::stop`].
+    /// Flushes the oldest unflushed writes whenever those of all databases exceed the
+    /// limit, until [`Pool::stop`].
     pub(crate) fn keep_flushed(self: &Arc<Self>) {
         let mut stopped = self.stopped.lock();
         while !*stopped {
-            // The bell is rung without the lock, and so may be missed.
+            // The condition is notified without the lock, so a notification may be lost.
             self.flush_bell.wait_for(&mut stopped, BELL_MISSED);
             MutexGuard::unlocked(&mut stopped, || {
                 if self.home.unflushed_bytes() >= self.flush_from {
@@ -381,7 +379,7 @@ impl<H: Home> Pool<H> {
         self.flush_bell.notify_all();
     }
 
-    /// Flushes the bucket whose unflushed data is oldest; `false` when there is
+    /// Flushes the bucket with the oldest unflushed writes. Returns `false` if there is
     /// none.
     fn flush_oldest(self: &Arc<Self>) -> bool {
         let oldest = self.table.lock().dirty.take_oldest();
@@ -409,7 +407,7 @@ impl<H: Home> Pool<H> {
         }
     }
 
-    /// Registers what [`Pool::statistics`] tells with a node's registry.
+    /// Registers [`Pool::statistics`] as metrics.
     pub(crate) fn register(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError>
     where
         H: 'static,
@@ -419,7 +417,7 @@ impl<H: Home> Pool<H> {
     }
 }
 
-/// Waits until `changed` is rung; `false` once the deadline has passed.
+/// Waits until `changed` is notified. Returns `false` once the deadline has passed.
 fn wait<H: Home>(
     changed: &Condvar,
     table: &mut MutexGuard<'_, Table<H>>,
@@ -427,7 +425,7 @@ fn wait<H: Home>(
 ) -> bool {
     match deadline {
         Some(deadline) => !changed.wait_until(table, deadline).timed_out(),
-        // Past the end of time.
+        // The deadline is past what an `Instant` can hold.
         None => {
             changed.wait(table);
             true

@@ -1,18 +1,18 @@
-//! The gate: the one place through which every signature of this provider
-//! passes, no matter who asks for it.
+//! Signatures of commitments and extrinsics. Every signature of this provider passes
+//! through this module.
 //!
-//! | who asks                                                   | by                              |
+//! | caller                                                     | entry point                     |
 //! |------------------------------------------------------------|---------------------------------|
 //! | `cairn put`, `bucket_commit`, a node's own code            | `Lease::commit_signed`, `Provider::commit_signed` |
-//! | the checkpoint scheduler, and other primary providers, at the desk | `Lease::permit`, for what `Bucket::promise` made durable |
+//! | the checkpoint scheduler and the countersigner             | `Lease::permit`, for a root that `Bucket::promise` recorded |
 //! | `bucket_commitment`                                        | `Provider::sign_again`          |
 //! | `bucket_checkpointSignature`                               | `Lease::sign_again`             |
-//! | the remote chain, for extrinsics                           | `Signer::sign_extrinsic`, which refuses what could be a promise |
+//! | the remote chain's client, for extrinsics                  | `Signer::sign_extrinsic`, which refuses bytes that decode as a commitment |
 //!
-//! Nothing else signs, and nothing else can: a key signs bytes within this module
-//! only; a [`Permit`] comes from the gate alone; and what it signs is a
-//! [`DurableCommitment`], which only the bucket makes, once its record is synced (I4).
-//! A bucket that is opened by itself has no gate, and signs nothing.
+//! Nothing else can sign: only this module signs bytes with a key, only the gate
+//! creates a [`Permit`], and a permit signs only a [`DurableCommitment`], which the
+//! bucket creates once its record is synced (I4). A bucket that is opened without a
+//! provider has no gate and signs nothing.
 
 mod gate;
 mod refusal;
@@ -30,23 +30,23 @@ use sp_core::crypto::KeyTypeId;
 use sp_core::{Pair, sr25519};
 use sp_keystore::KeystorePtr;
 
-/// The type under which a provider's key is kept in a keystore.
+/// The key type of a provider's key in a keystore.
 pub const KEY_TYPE: KeyTypeId = KeyTypeId(*b"stor");
 
 /// A commitment with the provider's signature over its payload.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct SignedCommitment {
-    /// What is signed.
+    /// The signed payload.
     pub payload: CommitmentPayload,
-    /// Who signed: an sr25519 public key.
+    /// The signer's sr25519 public key.
     pub signer: [u8; 32],
-    /// Over the raw SCALE bytes of the payload.
+    /// The signature over the raw SCALE bytes of the payload.
     pub signature: MultiSignature,
 }
 
 impl SignedCommitment {
-    /// Whether the signature is the signer's, over this very payload. Only
-    /// sr25519 is checked, which is what providers sign with.
+    /// Returns whether the signature is the signer's over this payload. Accepts only
+    /// sr25519, the scheme that providers sign with.
     pub fn is_valid(&self) -> bool {
         let MultiSignature::Sr25519(signature) = &self.signature else {
             return false;
@@ -59,64 +59,61 @@ impl SignedCommitment {
     }
 }
 
-/// Why nothing was signed.
+/// An error of signing. No signature was made.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
-    /// The keystore has no such key.
-    #[error(
-        "the keystore has no sr25519 key {} of type `stor`: insert it with `cairn key insert`",
-        hex::encode(.0)
-    )]
+    /// The keystore lacks the key.
+    #[error("the keystore has no sr25519 key {} of type `stor`", hex::encode(.0))]
     NoKey([u8; 32]),
     /// The keystore failed.
     #[error("the keystore failed to sign: {0}")]
     Keystore(#[from] sp_keystore::Error),
-    /// What was to be signed for an extrinsic could be taken for a commitment.
-    #[error("what was to be signed is no extrinsic: as a commitment it would be a promise")]
+    /// The bytes to sign for an extrinsic decode as a commitment or a proposal.
+    #[error("refusing to sign as an extrinsic: the bytes decode as a commitment")]
     NotAnExtrinsic,
 }
 
-/// Signs with one key of a keystore, which the provider registered on chain.
+/// Signs with one key of a keystore: the key that the provider registered on chain.
 #[derive(Clone)]
 pub struct Signer {
     secret: Secret,
     public: sr25519::Public,
 }
 
-/// Where the secret of a signer is.
+/// The secret of a signer.
 #[derive(Clone)]
 enum Secret {
     Keystore(KeystorePtr),
-    /// Held ready: a keystore derives the key anew from its phrase at each
+    /// Kept in memory: a keystore derives the key from its phrase for every
     /// signature, which costs more than a durable commit.
     Pair(Box<sr25519::Pair>),
 }
 
 impl Signer {
-    /// Signs with the key `public` of type [`KEY_TYPE`].
+    /// Creates a signer with the key `public` of type [`KEY_TYPE`].
     pub fn new(keystore: KeystorePtr, public: sr25519::Public) -> Self {
         let secret = Secret::Keystore(keystore);
         Self { secret, public }
     }
 
-    /// Signs with a key that is held ready.
+    /// Creates a signer with a key that is kept in memory.
     pub(crate) fn of_pair(pair: sr25519::Pair) -> Self {
         let public = pair.public();
         let secret = Secret::Pair(Box::new(pair));
         Self { secret, public }
     }
 
-    /// The public key.
+    /// Returns the public key.
     pub fn public(&self) -> [u8; 32] {
         self.public.0
     }
 
-    /// Signs what stands for an extrinsic.
+    /// Signs the payload of an extrinsic.
     ///
     /// # Errors
     ///
-    /// [`SignError::NotAnExtrinsic`] for bytes that a chain would take for a
-    /// commitment or a proposal; and where the keystore fails.
+    /// [`SignError::NotAnExtrinsic`] for bytes that decode as a commitment or a
+    /// checkpoint proposal; other variants where the keystore fails.
     pub(crate) fn sign_extrinsic(&self, payload: &[u8]) -> Result<MultiSignature, SignError> {
         if CommitmentPayload::decode_all(&mut &*payload).is_ok()
             || CheckpointProposal::decode_all(&mut &*payload).is_ok()
@@ -126,7 +123,7 @@ impl Signer {
         self.sign_bytes(payload)
     }
 
-    /// Signs bytes as they are. For this module alone.
+    /// Signs raw bytes. Private to this module, since it checks nothing.
     fn sign_bytes(&self, bytes: &[u8]) -> Result<MultiSignature, SignError> {
         let signature = match &self.secret {
             Secret::Keystore(keystore) => keystore
@@ -138,32 +135,31 @@ impl Signer {
     }
 }
 
-/// A commitment whose record is durable, with all that it commits to, so that it
-/// may be signed (I4).
+/// A commitment whose record and content are durable, so that it may be signed (I4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DurableCommitment(Commitment);
 
 impl DurableCommitment {
-    /// Says that the record of a commitment has been synced. Only the bucket knows
-    /// that, so only the bucket calls this.
+    /// Wraps a commitment whose record has been synced. Only the bucket knows that, so
+    /// only the bucket calls this.
     pub(crate) const fn recorded(commitment: Commitment) -> Self {
         Self(commitment)
     }
 
-    /// The commitment.
+    /// Returns the commitment.
     pub(crate) const fn commitment(&self) -> Commitment {
         self.0
     }
 }
 
-/// Leave to sign for one bucket. Only the gate gives it.
+/// Permission to sign for one bucket. Only the gate creates it.
 pub(crate) struct Permit<'s> {
     bucket: BucketId,
     signer: &'s Signer,
 }
 
 impl Permit<'_> {
-    /// Signs a commitment whose promise is durable (I4).
+    /// Signs a commitment that is recorded durably (I4).
     ///
     /// # Errors
     ///
@@ -178,7 +174,7 @@ impl Permit<'_> {
         })
     }
 
-    /// Signs the same for a window of checkpoints.
+    /// Signs a checkpoint proposal for the commitment in a window.
     ///
     /// # Errors
     ///

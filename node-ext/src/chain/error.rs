@@ -1,55 +1,52 @@
-//! Why a chain could not be asked.
+//! Errors of a chain client.
 
 use cairn_primitives::H256;
 
-/// Why a chain did not answer, or did not take a submission.
+/// An error of a query to a chain, or of a submission.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
-    /// It is not reached now; asking again later may help.
-    #[error("the chain is not reached ({0}): check that the node runs and is in sync")]
+    /// The chain cannot be reached now; a later attempt may succeed.
+    #[error("cannot reach the chain ({0}): check that the node runs and is in sync")]
     Unreachable(String),
-    /// The state of that block is not kept any more, or not yet known.
-    #[error("the chain does not answer for block {block}: {reason}")]
+    /// The state of the block is pruned, or the block is not known yet.
+    #[error("the node has no answer for block {block}: {reason}")]
     NoSuchBlock {
         /// The block's hash, in hex.
         block: String,
-        /// What it said.
+        /// The node's reason.
         reason: String,
     },
-    /// It runs another runtime than one with the storage pallet, or a version
-    /// of it that is not understood.
+    /// The chain's runtime has no storage pallet, or a version of it that Cairn does not
+    /// support.
     #[error(
-        "the chain's runtime does not offer what a provider needs ({0}): is this the right chain, \
+        "the chain's runtime lacks something that a provider needs ({0}): is this the right chain, \
          and is Cairn as new as its runtime?"
     )]
     Unsupported(String),
-    /// It is another chain than the one that is followed.
+    /// The node is on another chain than the one that is followed.
     #[error(
-        "the chain that begins with {found:?} is served here, and {expected:?} is the one that is \
-         followed: name a node of that chain"
+        "the node is on the chain with genesis {found:?}, but the provider follows the chain with \
+         genesis {expected:?}: use a node of that chain"
     )]
     OtherChain {
         /// The genesis hash of the chain that is followed.
         expected: H256,
-        /// That of the one that was met.
+        /// The genesis hash of the node's chain.
         found: H256,
     },
-    /// The key that signs for the account is not at hand.
-    #[error(
-        "the keystore has no key of type `stor` for account {account}: insert it with `cairn key \
-         insert`"
-    )]
+    /// The keystore lacks the account's key.
+    #[error("the keystore has no key of type `stor` for account {account}")]
     NoKey {
         /// The account, in hex.
         account: String,
     },
-    /// The pool did not take the extrinsic.
-    #[error("the chain's pool did not take the extrinsic: {0}")]
+    /// The transaction pool rejected the extrinsic.
+    #[error("the transaction pool rejected the extrinsic: {0}")]
     NotTaken(String),
 }
 
 impl ChainError {
-    /// Whether asking again, with nothing changed, may help.
+    /// Returns whether the same request may succeed later with nothing changed.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::NoSuchBlock { .. } | Self::NotTaken(_) => true,

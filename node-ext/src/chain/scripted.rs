@@ -1,11 +1,10 @@
-//! A chain in memory that does as a test says, block by block.
+//! A simulated chain in memory that a test drives block by block.
 //!
-//! It forks, lags, loses transactions or includes them twice, jumps anchor
-//! blocks, and is not reached for a while; it judges as the pallet does
-//! ([`pallet`]) and keeps the account: what became of each challenge on each
-//! fork, how many answers reached it, and each wrong one that was ever handed
-//! over. Nothing in it happens by itself and nothing waits, so that a run is
-//! the same each time.
+//! It can fork, lag, lose transactions or include them twice, jump anchor blocks, and be
+//! unreachable. It judges as the pallet does ([`pallet`]), and records the result of each
+//! challenge on each fork, the number of answers that it received, and each wrong answer
+//! that was ever submitted. Nothing happens by itself and nothing waits, so a run is
+//! deterministic.
 //!
 //! ```text
 //! ScriptedChain ─► client(account) ─► dyn ChainClient
@@ -35,8 +34,7 @@ use pool::{Call, Pool};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What the pallet of a scripted chain holds a provider to, unless a test says
-/// otherwise: deadlines that a test reaches.
+/// The default limits of a simulated chain, with deadlines that a test can reach.
 pub(crate) const LIMITS: Limits = Limits {
     chunk_bytes: 262_144,
     primary_providers: 5,
@@ -46,19 +44,19 @@ pub(crate) const LIMITS: Limits = Limits {
     strict_leaf_binding: false,
 };
 
-/// How many blocks behind the finalized one are still answered for.
+/// The number of blocks behind the finalized one whose state is kept.
 const KEPT: u32 = 64;
 
-/// What a block takes of the pool's transactions: as much as a real one has for
-/// normal dispatch, in bytes.
+/// The most transactions in a block, in bytes: the limit for normal dispatch of a real
+/// chain.
 const BLOCK_BYTES: usize = 3_750_000;
 
-/// How a block is made.
+/// The options for making a block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// Anchor blocks that pass.
+    /// The number of anchor blocks that pass.
     pub(crate) anchors: u32,
-    /// The most transactions that it takes.
+    /// The most submissions that it includes.
     pub(crate) most: usize,
     /// Whether each submission is included twice.
     pub(crate) twice: bool,
@@ -78,7 +76,7 @@ struct Block {
     head: Head,
     parent: H256,
     state: Arc<Pallet>,
-    /// Transactions, in the order in which they were included.
+    /// Transactions in the order of inclusion.
     included: Vec<H256>,
     outcomes: Vec<Outcome>,
 }
@@ -94,14 +92,14 @@ struct Inner {
     offers_judging: bool,
 }
 
-/// The chain; its clones are the same one.
+/// A simulated chain. Clones share its state.
 #[derive(Clone)]
 pub(crate) struct ScriptedChain {
     inner: Arc<Mutex<Inner>>,
 }
 
 impl ScriptedChain {
-    /// A chain whose first block is finalized, at anchor block 1.
+    /// Creates a chain whose first block is finalized, at anchor block 1.
     pub(crate) fn new(limits: Limits) -> Self {
         let head = Head {
             hash: blake2_256(b"genesis"),
@@ -130,26 +128,26 @@ impl ScriptedChain {
         }
     }
 
-    /// The same under another first block's hash: another chain.
+    /// Returns the chain with another genesis hash, so that it counts as another chain.
     pub(crate) fn with_genesis(self, genesis: H256) -> Self {
         self.inner.lock().genesis = genesis;
         self
     }
 
-    /// The chain as an account sees it.
+    /// Creates a client of the chain for an account.
     pub(crate) fn client(&self, account: AccountId) -> Arc<ScriptedClient> {
         let client = ScriptedClient::new(self.inner.clone(), account);
         self.inner.lock().clients.push(client.connection());
         Arc::new(client)
     }
 
-    /// Whether it judges answers beforehand; it does, unless told not to.
+    /// Sets whether the chain offers dry runs of answers. By default it does.
     pub(crate) fn offer_judging(&self, offers: bool) {
         self.inner.lock().offers_judging = offers;
     }
 
-    /// Changes the state in the next block: what users, sudo and other pallets
-    /// would do. It is done again after a reorganisation.
+    /// Changes the state in the next block, as users, sudo and other pallets would. The
+    /// change is repeated after a reorganisation.
     pub(crate) fn edit(&self, change: impl Fn(&mut Pallet) + Send + Sync + 'static) {
         self.inner
             .lock()
@@ -162,7 +160,7 @@ impl ScriptedChain {
         self.inner.lock().pool.push_call(Call::Challenge(ask));
     }
 
-    /// One block, one anchor block, all that waits.
+    /// Adds a block with one anchor block and all pending transactions.
     pub(crate) fn add_block(&self) -> Head {
         self.add_block_by(Plan::default())
     }
@@ -171,50 +169,50 @@ impl ScriptedChain {
         self.inner.lock().add_block(plan)
     }
 
-    /// One block that is finalized at once.
+    /// Adds a block and finalizes it.
     pub(crate) fn advance(&self) -> Head {
         let head = self.add_block();
         self.finalize_to(head.number);
         head
     }
 
-    /// Goes back from the best block, as far as none is finalized; what was
-    /// included waits again. Returns how many blocks are gone.
+    /// Retracts up to `depth` best blocks that are not finalized; their transactions are
+    /// pending again. Returns the number of retracted blocks.
     pub(crate) fn retract(&self, depth: u32) -> u32 {
         self.inner.lock().retract(depth)
     }
 
-    /// Finalizes the best chain up to a number. Only the last head is told of.
+    /// Finalizes the best chain up to a number. Subscribers receive the last head only.
     pub(crate) fn finalize_to(&self, number: u32) {
         self.inner.lock().finalize_to(number);
     }
 
-    /// What happens to transactions; see [`Pool`].
+    /// Gives access to the transaction pool.
     pub(crate) fn with_pool<T>(&self, with: impl FnOnce(&mut Pool) -> T) -> T {
         with(&mut self.inner.lock().pool)
     }
 
-    /// The best block.
+    /// Returns the best block.
     pub(crate) fn best_head(&self) -> Head {
         self.inner.lock().best().head
     }
 
-    /// The last finalized block.
+    /// Returns the last finalized block.
     pub(crate) fn finalized_head(&self) -> Head {
         self.inner.lock().finalized().head
     }
 
-    /// The state of the best block.
+    /// Returns the state of the best block.
     pub(crate) fn best(&self) -> Arc<Pallet> {
         self.inner.lock().best().state.clone()
     }
 
-    /// The state of the last finalized block.
+    /// Returns the state of the last finalized block.
     pub(crate) fn finalized(&self) -> Arc<Pallet> {
         self.inner.lock().finalized().state.clone()
     }
 
-    /// What was ever handed over and included, on whatever fork.
+    /// Returns the record of submissions on all forks.
     pub(crate) fn seen(&self) -> Seen {
         self.inner.lock().pool.seen.clone()
     }

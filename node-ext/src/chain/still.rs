@@ -1,5 +1,4 @@
-//! A chain on which nothing happens: for trying a provider without one, in tests
-//! and benchmarks.
+//! A static in-memory chain, for tests and benchmarks of a provider.
 
 use super::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
 use async_trait::async_trait;
@@ -19,23 +18,22 @@ const HEAD: Head = Head {
     anchor: 1,
 };
 
-/// A chain with one block, which is finalized. What is handed in does not reach
-/// it, and it judges no answer beforehand.
+/// A chain with one finalized block. It accepts no submissions and offers no dry run.
 #[derive(Clone, Debug)]
 pub struct StillChain {
-    /// Whose provider asks.
+    /// The provider's account.
     pub account: AccountId,
-    /// Its buckets.
+    /// The chain's buckets.
     pub buckets: BTreeMap<BucketId, BucketInfo>,
     /// The challenges against the account.
     pub open: Vec<OpenChallenge>,
 }
 
 impl StillChain {
-    /// Anchor blocks that a challenge has: 48 hours of them, as in production.
+    /// The challenge period in anchor blocks: 48 hours, as in production.
     pub const PERIOD: u32 = 28_800;
 
-    /// A chain that knows nothing of an account.
+    /// Creates a chain without buckets and challenges.
     pub const fn new(account: AccountId) -> Self {
         Self {
             account,
@@ -44,8 +42,8 @@ impl StillChain {
         }
     }
 
-    /// The same with one more bucket, of which nothing was brought to the chain
-    /// yet, and whose checkpoints need the signatures of all its providers.
+    /// Adds a bucket that has no checkpoint yet, and whose checkpoints need the
+    /// signatures of all its primary providers.
     #[must_use]
     pub fn with_bucket(
         mut self,
@@ -130,6 +128,6 @@ impl ChainClient for StillChain {
     }
 
     async fn submit(&self, _submission: Submission) -> Result<Ticket, ChainError> {
-        Err(ChainError::Unreachable("this chain stands still".into()))
+        Err(ChainError::Unreachable("this chain is static".into()))
     }
 }

@@ -1,5 +1,5 @@
-//! The chain as the node has it that Cairn is loaded into: asked through the
-//! runtime API, submitted to through the node's own pool.
+//! The chain of the node that loads Cairn: queried through the runtime API, with
+//! submissions through the node's own transaction pool.
 
 mod submit;
 
@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 /// A node's own client and pool, for one provider's account.
 ///
-/// Must be used within a tokio runtime: the runtime is executed on threads that
-/// may block.
+/// Must be used within a tokio runtime: the chain's runtime is executed on blocking
+/// threads.
 pub struct SubstrateClient<Block, Client, Pool> {
     client: Arc<Client>,
     pool: Arc<Pool>,
@@ -34,8 +34,8 @@ pub struct SubstrateClient<Block, Client, Pool> {
 }
 
 impl<Block, Client, Pool> SubstrateClient<Block, Client, Pool> {
-    /// A provider whose account is the sr25519 key `account` of type `stor` in
-    /// the node's keystore.
+    /// Creates a client for the provider whose account is the sr25519 key `account` of
+    /// type `stor` in the node's keystore.
     pub fn new(
         client: Arc<Client>,
         pool: Arc<Pool>,
@@ -53,7 +53,7 @@ impl<Block, Client, Pool> SubstrateClient<Block, Client, Pool> {
     }
 }
 
-/// What a failed call of the runtime API means.
+/// Maps an error of the runtime API at a block.
 fn fault(at: H256) -> impl Fn(ApiError) -> ChainError {
     move |error| match error {
         ApiError::UnknownBlock(_) | ApiError::Application(_) => ChainError::NoSuchBlock {
@@ -72,7 +72,7 @@ where
         + Sync
         + 'static,
 {
-    /// Asks the runtime at a block, on a thread that may block.
+    /// Queries the runtime at a block, on a blocking thread.
     async fn ask<T: Send + 'static>(
         &self,
         at: H256,
@@ -145,7 +145,7 @@ where
     }
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        // Listened to before the present head is looked up: nothing is missed.
+        // Subscribed before the current head is read, so that no head is missed.
         let notified = self.client.finality_notification_stream();
         let first = self.head(self.client.info().finalized_hash).await?;
         let asker = Self::new(
@@ -163,9 +163,9 @@ where
                             return Some((head, (notified, asker)));
                         }
                         Ok(_) => {}
-                        // The next head tells of all that this one would have.
+                        // The next head covers this one too.
                         Err(error) => {
-                            tracing::warn!(%error, "a finalized block is passed over");
+                            tracing::warn!(%error, "a finalized block is skipped");
                         }
                     }
                 }

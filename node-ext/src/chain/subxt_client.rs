@@ -1,14 +1,14 @@
-//! A remote node as the chain, by its JSON-RPC and its runtime's metadata.
+//! The chain of a remote node, through its JSON-RPC and its runtime's metadata.
 //!
 //! ```text
-//! SubxtClient ─► Link (one connection, made anew when it is lost)
+//! SubxtClient ─► Link (one connection, reopened when it is lost)
 //!                  ├─ state_call StorageProviderApi ─► our types, once compared with the metadata
 //!                  ├─ Runtime (one version's metadata) ─► extrinsics by name, signed here
 //!                  └─ author_submitAndWatchExtrinsic ──► Progress
 //! ```
 //!
-//! The methods of a node's RPC that are used are those that every Substrate
-//! node has: `chain_*`, `state_*`, `author_*`, and `system_accountNextIndex`.
+//! It uses only RPC methods that every Substrate node has: `chain_*`, `state_*`,
+//! `author_*`, and `system_accountNextIndex`.
 
 mod call;
 mod encoding;
@@ -44,16 +44,16 @@ use std::time::Duration;
 use subxt::rpcs::Error as RpcError;
 use wire::{Dial, WsDial};
 
-/// How long anything that is asked of the node may take. A block comes every
-/// six seconds; a node that needs five of them for an answer is of no use.
+/// The timeout of a request to the node. Blocks come every six seconds; a node that
+/// needs five of them for an answer is of no use.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
-/// Finalized heads that are skipped at most when several wait.
+/// The most pending finalized heads that are taken at once; only the newest is used.
 const MAX_HEADS: usize = 1024;
-/// Nonces that are tried for an extrinsic when others of the account's, that
-/// were not sent from here, have them.
+/// How many more nonces to try if extrinsics that were sent elsewhere for the account
+/// have taken one.
 const NONCES_TRIED: usize = 8;
-/// The pool's codes for an extrinsic whose nonce another one in it has.
+/// The pool's error codes for a nonce that another extrinsic in it has.
 const NONCE_IS_TAKEN: [i32; 2] = [1013, 1014];
 
 /// A remote node, for the account of one key.
@@ -63,13 +63,13 @@ pub struct SubxtClient {
     dial: Box<dyn Dial>,
     answer_within: Duration,
     link: tokio::sync::Mutex<Option<Arc<Link>>>,
-    /// The chain that was met first.
+    /// The genesis hash of the first chain that was reached.
     genesis: OnceLock<H256>,
-    /// What an extrinsic bids beside its fee where little time is left.
+    /// The tip of an urgent extrinsic.
     urgent_tip: u128,
     nonces: Nonces,
-    /// Held from choosing a nonce until the pool has it, so that an extrinsic
-    /// that is refused leaves no gap below others.
+    /// Held from choosing a nonce until the pool has the extrinsic, so that a rejected
+    /// one leaves no gap below others.
     submitting: tokio::sync::Mutex<()>,
 }
 
@@ -82,8 +82,8 @@ impl std::fmt::Debug for SubxtClient {
 }
 
 impl SubxtClient {
-    /// A node's WebSocket, `ws://` or `wss://`, as the account whose key the
-    /// signer holds. It is connected to when it is asked for something.
+    /// Creates a client of the node at a WebSocket URL, `ws://` or `wss://`, for the
+    /// account of the signer's key. Connects with the first request.
     pub fn new(url: &str, signer: Signer) -> Self {
         let dial = WsDial {
             url: url.to_owned(),
@@ -92,7 +92,7 @@ impl SubxtClient {
         Self::by(Box::new(dial), signer, ANSWER_WITHIN)
     }
 
-    /// The same, connected.
+    /// Creates a client and connects it.
     ///
     /// # Errors
     ///
@@ -103,21 +103,20 @@ impl SubxtClient {
         Ok(client)
     }
 
-    /// The same, with a tip for the author of the block, in the chain's
-    /// smallest unit, where little time is left.
+    /// Sets the tip of urgent extrinsics for the author of the block, in the chain's
+    /// smallest unit.
     #[must_use]
     pub const fn with_urgent_tip(mut self, tip: u128) -> Self {
         self.urgent_tip = tip;
         self
     }
 
-    /// Connects, if it is not connected. Whatever a runtime lacks of what answering
-    /// challenges does not take is told in the log.
+    /// Connects if it is not connected. Logs everything that the runtime lacks.
     ///
     /// # Errors
     ///
-    /// [`ChainError::Unreachable`], or [`ChainError::Unsupported`] with all of
-    /// what answering takes that the chain's runtime lacks.
+    /// [`ChainError::Unreachable`], or [`ChainError::Unsupported`] with everything that
+    /// the runtime lacks for answering challenges.
     pub async fn reach(&self) -> Result<(), ChainError> {
         let link = self.within(self.link()).await?;
         link.latest().offers_answering()
@@ -148,18 +147,18 @@ impl SubxtClient {
         Ok(client)
     }
 
-    /// The hash of the chain's first block, by which it is told from others.
+    /// Returns the genesis hash of the chain, once it was reached.
     pub fn genesis(&self) -> Option<H256> {
         self.genesis.get().copied()
     }
 
-    /// The connection, made anew if it was lost.
+    /// Returns the connection, reopened if it was lost.
     async fn link(&self) -> Result<Arc<Link>, ChainError> {
         let mut held = self.link.lock().await;
         if let Some(link) = held.as_ref().filter(|link| link.is_open()) {
             return Ok(link.clone());
         }
-        // What is left of the old one goes before a new one is made.
+        // The old connection is dropped before a new one is opened.
         *held = None;
         let link = Arc::new(Link::open(self.dial.dial().await?).await?);
         let genesis = self.genesis.get_or_init(|| link.genesis);
@@ -184,7 +183,7 @@ impl SubxtClient {
         }
     }
 
-    /// Asks a method of the storage pallet's API.
+    /// Calls a method of the storage pallet's runtime API.
     async fn ask<R: Decode>(
         &self,
         at: H256,
@@ -249,7 +248,7 @@ async fn ask<R: Decode>(
     link.call(&format!("{API}_{method}"), arguments, at).await
 }
 
-/// A finalized block with its anchor block, after its runtime was looked at.
+/// Reads the anchor block of a block, and loads its runtime if that is new.
 async fn head_of(link: &Link, hash: H256, header: &Header) -> Result<Head, ChainError> {
     let number = u32::try_from(header.number)
         .map_err(|_| ChainError::Unsupported(format!("block {} is past 32 bits", header.number)))?;
@@ -278,7 +277,7 @@ impl ChainClient for SubxtClient {
         let (link, headers, present) = self
             .within(async {
                 let link = self.link().await?;
-                // In this order, so that no block falls between.
+                // Subscribed before the current head is read, so that no head is missed.
                 let headers = link.methods.chain_subscribe_finalized_heads().await;
                 let headers = headers.map_err(fault)?;
                 let hash = link.finalized().await?;
@@ -290,7 +289,7 @@ impl ChainClient for SubxtClient {
         let from = (link, headers.ready_chunks(MAX_HEADS), present.number);
         let later = unfold(from, move |(link, mut headers, last)| async move {
             loop {
-                // The newest of those that wait.
+                // The newest of the pending heads.
                 let header = headers.next().await?.pop()?.ok()?;
                 if header.number <= u64::from(last) {
                     continue;
@@ -300,7 +299,7 @@ impl ChainClient for SubxtClient {
                 match head.unwrap_or_else(|_| Err(no_answer(limit))) {
                     Ok(head) => return Some((head, (link, headers, head.number))),
                     Err(error) => {
-                        tracing::warn!(%error, "the chain's heads are asked for anew");
+                        tracing::warn!(%error, "the subscription to finalized heads ended");
                         return None;
                     }
                 }

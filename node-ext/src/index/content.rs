@@ -1,8 +1,8 @@
-//! Which buckets hold which content, so that it is known what their isolation
-//! costs: bytes that one database for all would have stored once.
+//! Counts of the buckets that hold each chunk. They measure the cost of isolation:
+//! bytes that one shared database would store once.
 //!
-//! A row for each bucket and content says that it is held, so that counting a
-//! change twice changes nothing, and a bucket can be counted anew.
+//! There is a row for each bucket and chunk. So counting a change twice has no effect,
+//! and a bucket can be counted again.
 
 use super::{AT_ONCE, Index, IndexError, damaged};
 use crate::bucket::{Bucket, ContentChange};
@@ -12,7 +12,7 @@ use cairn_primitives::{BucketId, H256};
 use codec::{Decode, DecodeAll, Encode};
 use std::collections::HashMap;
 
-/// Sums over all content.
+/// Totals over all content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Totals {
     held: u64,
@@ -21,7 +21,7 @@ pub(super) struct Totals {
     distinct_bytes: u64,
 }
 
-/// What content takes, and what it would take if buckets shared it.
+/// The size of all content, and its size if buckets shared it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DedupReport {
     /// Chunks in all buckets, each counted once for each bucket that holds it.
@@ -34,7 +34,7 @@ pub struct DedupReport {
     pub distinct_bytes: u64,
 }
 
-/// How many buckets hold a content, and its size in bytes.
+/// The number of buckets that hold a chunk, and its size in bytes.
 #[derive(Clone, Copy, Debug, Default, Encode, Decode)]
 struct Held {
     buckets: u64,
@@ -56,7 +56,7 @@ fn parse_held_key(key: &[u8]) -> Option<(BucketId, H256)> {
 }
 
 impl Index {
-    /// Sums over all content that is noted.
+    /// Returns the totals over all content in the index.
     pub(crate) fn dedup(&self) -> DedupReport {
         let totals = *self.totals.lock();
         DedupReport {
@@ -67,7 +67,7 @@ impl Index {
         }
     }
 
-    /// How many buckets hold a content.
+    /// Returns the number of buckets that hold a chunk.
     pub(crate) fn holders(&self, hash: &H256) -> Result<u64, IndexError> {
         Ok(self.content(hash)?.buckets)
     }
@@ -80,8 +80,8 @@ impl Index {
         }
     }
 
-    /// Counts changes of a bucket's content into a batch, which must be written
-    /// before the next is made. What is noted already is not counted again.
+    /// Adds changes of a bucket's content to a batch, which must be written before the
+    /// next one is made. Changes that the index has already are skipped.
     pub(super) fn count(
         &self,
         batch: &mut IndexBatch,
@@ -89,7 +89,7 @@ impl Index {
         id: BucketId,
         changes: &[ContentChange],
     ) -> Result<Totals, IndexError> {
-        // The last change of a content is what stays of it.
+        // Only the last change of each chunk counts.
         let last: HashMap<_, _> = changes
             .iter()
             .map(|change| (change.hash, change.length))
@@ -132,8 +132,8 @@ impl Index {
         Ok(totals)
     }
 
-    /// Contents that a bucket is noted to hold, from the first after `after`
-    /// on, in the order of their hashes.
+    /// Returns at most `limit` chunks that the index has for a bucket, with their
+    /// lengths, from the first after `after`, in the order of their hashes.
     pub(super) fn held_from(
         &self,
         id: BucketId,
@@ -158,16 +158,15 @@ impl Index {
         Ok(held)
     }
 
-    /// Makes what is noted of a part of a bucket's content, from the first hash
-    /// after `after` on, what the bucket holds. Returns where the part ends;
-    /// `None` when it was the last.
+    /// Updates the rows of one part of a bucket's content, from the first hash after
+    /// `after`. Returns the last hash of the part, or `None` after the last part.
     pub(crate) fn learn_content(
         &self,
         bucket: &Bucket,
         after: Option<H256>,
     ) -> Result<Option<H256>, LearnError> {
         let id = bucket.id();
-        // Nothing that is seen here may be overtaken by what is noted later.
+        // Locked before reading, so that no later note is overwritten by an older state.
         let mut totals = self.lock_totals()?;
         let mut stored = HashMap::new();
         let mut end = None;
@@ -212,7 +211,7 @@ impl Index {
     }
 }
 
-/// Why a bucket's content was not counted anew.
+/// An error of updating a bucket's content rows.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LearnError {
     #[error(transparent)]
@@ -224,7 +223,7 @@ pub(crate) enum LearnError {
 impl IndicatesDamage for LearnError {
     fn indicates_damage(&self) -> bool {
         match self {
-            // Of the index, and of no bucket.
+            // Damage of the index, not of a bucket.
             Self::Index(_) => false,
             Self::Bucket(error) => error.indicates_damage(),
         }

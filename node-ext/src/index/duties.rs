@@ -1,8 +1,7 @@
-//! The duties in hand with the chain: what no bucket says, and a start has to
-//! know. Unlike the rest of the index they are synced as they are written.
+//! Duties towards the chain, which no bucket records and which must survive a restart.
+//! Unlike the rest of the index, each write of them is synced.
 //!
-//! The index knows a duty by its kind and name; what its value means is its
-//! scheduler's affair.
+//! The index stores a duty by kind and name, and does not interpret its value.
 
 use super::{Index, IndexError};
 use crate::engine::Table;
@@ -11,13 +10,13 @@ use codec::Encode;
 /// The kinds of duties, each the first byte of its keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DutyKind {
-    /// A challenge that is to be answered.
+    /// A challenge to answer.
     Challenge,
-    /// What was signed for a checkpoint window, which is one thing only.
+    /// The one commitment that was signed for a checkpoint window.
     Window,
-    /// A retired tree that waits for the chain's leave to go.
+    /// A retired tree that is kept until the chain allows its release.
     Retention,
-    /// What the chain was last seen to have of this account's signatures.
+    /// Commitments with this account's signature that the chain was last seen to have.
     Promised,
 }
 
@@ -43,17 +42,15 @@ impl DutyKind {
     }
 }
 
-/// The name under which the duties of windows keep from when on they are
-/// complete: nothing where they are, else the anchor block that was seen first,
-/// if any was.
+/// The name of the window duty that says since when window duties are complete. Absent
+/// if they are complete; otherwise the first anchor block seen, or none yet.
 pub(crate) const PAST_OF_WINDOWS: &[u8] = b"";
 
-/// The name under which the duties of windows keep an anchor block that was seen
-/// lately: one that lies long before the next says that something is missing.
+/// The name of the window duty that keeps a recent anchor block. A large gap before the
+/// next one says that duties are missing.
 pub(crate) const SEEN_FOR_WINDOWS: &[u8] = b"s";
 
-/// What an index says that was made anew: that what was signed before is not
-/// known.
+/// Returns the row of a new index which says that earlier signatures are unknown.
 pub(super) fn unknown_past() -> (Vec<u8>, Vec<u8>) {
     let unknown: Option<u32> = None;
     (DutyKind::Window.key(PAST_OF_WINDOWS), unknown.encode())
@@ -63,7 +60,7 @@ pub(super) fn unknown_past() -> (Vec<u8>, Vec<u8>) {
 pub(crate) type NamedDuty = (Vec<u8>, Vec<u8>);
 
 impl Index {
-    /// Writes duties, all of them or none, durably; `None` removes one.
+    /// Writes duties in one batch, durably; `None` removes a duty.
     pub(crate) fn write_duties(
         &self,
         kind: DutyKind,
@@ -79,8 +76,7 @@ impl Index {
         Ok(self.db.write(batch, true)?)
     }
 
-    /// Forgets all that only a chain has told, durably: as an index that was
-    /// made anew.
+    /// Removes all that came from a chain, durably, as in a new index.
     pub(crate) fn forget_chain(&self) -> Result<(), IndexError> {
         let mut batch = self.db.batch();
         for kind in DutyKind::ALL {
@@ -93,7 +89,7 @@ impl Index {
         Ok(self.db.write(batch, true)?)
     }
 
-    /// Takes it to be unknown what was signed for windows, durably.
+    /// Marks earlier signatures for windows as unknown, durably.
     pub(crate) fn forget_windows(&self) -> Result<(), IndexError> {
         let (key, unknown) = unknown_past();
         let mut batch = self.db.batch();
@@ -101,19 +97,19 @@ impl Index {
         Ok(self.db.write(batch, true)?)
     }
 
-    /// Notes of an index that nothing was signed for windows before it was made:
-    /// no base path can know that of its key by itself.
+    /// Marks that nothing was signed for windows before the index was created. Only a
+    /// test can know that: the key may have signed elsewhere.
     #[cfg(test)]
     pub(crate) fn has_no_past(&self) -> Result<(), IndexError> {
         self.write_duties(DutyKind::Window, &[(PAST_OF_WINDOWS.to_vec(), None)])
     }
 
-    /// One duty's value.
+    /// Returns the value of a duty.
     pub(crate) fn duty(&self, kind: DutyKind, name: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
         Ok(self.db.get(Table::Duties, &kind.key(name))?)
     }
 
-    /// All duties of a kind, in the order of their names.
+    /// Returns all duties of a kind, in the order of their names.
     pub(crate) fn duties(&self, kind: DutyKind) -> Result<Vec<NamedDuty>, IndexError> {
         let mut found = Vec::new();
         for entry in self.db.scan_from(Table::Duties, &[kind.tag()])? {

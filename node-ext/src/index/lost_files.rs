@@ -1,6 +1,6 @@
-//! Any one file of the index lost, emptied, cut, garbled or replaced by an older
-//! one: it has all that it had, or says that it is new; and one that is new signs
-//! for no window that an older one may have signed for.
+//! Any one file of the index is removed, emptied, cut, garbled or replaced by an older
+//! one. The index then has all its rows, or says that it is new; and with a new one the
+//! provider signs for no window that it may have signed for before.
 
 use super::*;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// An index of several tables and a log, and an older one of the same.
+/// Creates an index with several tables and a log, and an older copy of it.
 fn whole(path: &Path, older: &Path) {
     for round in 0..3u8 {
         let index = Index::open(path).unwrap();
@@ -36,7 +36,7 @@ fn whole(path: &Path, older: &Path) {
             .write(BucketId(round.into()), || Some(Note { record, changes }))
             .unwrap();
         if round == 2 {
-            // Before the newest of what was signed, in the same log.
+            // Before the newest signature, in the same log.
             copy(path, older);
             let signed = (WINDOW.to_vec(), Some(vec![99]));
             index.write_duties(DutyKind::Window, &[signed]).unwrap();
@@ -83,11 +83,11 @@ fn i6_l9_an_index_that_has_lost_a_file_has_all_its_duties_or_is_new() {
             rows += 1;
             let index = Index::open(&at).unwrap_or_else(|error| panic!("{what}: {error}"));
             let duty = |kind, name: &[u8]| index.duty(kind, name).unwrap();
-            // What was signed before is not known: none of these windows is signed for.
+            // Earlier signatures are unknown, so none of these windows is signed for.
             if duty(DutyKind::Window, PAST_OF_WINDOWS).is_some() {
                 made_anew += 1;
                 assert_eq!(duty(DutyKind::Window, WINDOW), None, "{what}");
-                // It never goes back, if it can be known.
+                // It may be lost, but not wrong.
                 assert!(index.nonce().unwrap().is_none_or(|nonce| nonce <= NONCE));
                 assert!(at.with_file_name("index.unusable-0").is_dir(), "{what}");
             } else {
@@ -133,7 +133,7 @@ fn i6_an_index_whose_manifest_ends_in_what_rocksdb_never_gets_past_opens_with_al
     bytes.extend([1, 2, 3, 4, 32, 0, 131]);
     bytes.extend([7; 64]);
     std::fs::write(&manifest, bytes).unwrap();
-    // For reading, nothing is cut.
+    // Opening for reading repairs nothing.
     assert!(crate::engine::IndexDb::open_reading(&path).is_err());
     let index = Index::open(&path).unwrap();
     assert_eq!(index.nonce().unwrap(), Some(NONCE));

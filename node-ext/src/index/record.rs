@@ -1,4 +1,4 @@
-//! What the index says of one bucket.
+//! The index's record of one bucket.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -11,49 +11,49 @@ use crate::signing::DurableCommitment;
 use cairn_primitives::{Commitment, H256, HashingProfile};
 use codec::{Decode, Encode};
 
-/// How a bucket stands.
+/// The status of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Standing {
-    /// As far as is known, all is well.
+    /// No damage is known.
     #[codec(index = 0)]
     Sound,
-    /// It failed a check, for this reason, and takes no more writes (I7).
+    /// It failed a check, for this reason, and takes no writes (I7).
     #[codec(index = 1)]
     Quarantined(String),
-    /// Its folder is gone, and nobody has deleted it.
+    /// Its folder is missing, but it was not deleted.
     #[codec(index = 2)]
     Lost,
 }
 
-/// What is known of a bucket without opening it.
+/// A bucket's record, readable without opening the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketRecord {
-    /// What it was made with.
+    /// The configuration that it was created with.
     pub config: BucketConfig,
-    /// Its newest commitment when this was noted, which need not be signed.
+    /// Its newest commitment when this was recorded, which need not be signed.
     pub commitment: Commitment,
     /// The commitment's peaks, left to right.
     pub peaks: Vec<H256>,
-    /// `data_size` summed over all leaves that were ever committed, in bytes.
+    /// The sum of `data_size` over all leaves ever committed, in bytes.
     pub total_size: u64,
-    /// What its content takes.
+    /// The size of its content.
     pub usage: Usage,
     /// The last commitment that was signed.
     pub signed: Option<Promise>,
-    /// How it stands.
+    /// Its status.
     pub standing: Standing,
-    /// What its files were when this was noted and the bucket was closed; none
-    /// while it is open, or not all of it is noted.
+    /// The fingerprint of its files when this was recorded and the bucket was closed;
+    /// `None` while it is open, or if its content is not fully recorded.
     pub(crate) files: Option<u64>,
-    /// Leaves of its current tree that the chain cannot verify answers for; none
-    /// where they have not been counted.
+    /// The number of leaves of its current tree whose proofs the chain cannot verify;
+    /// `None` if not counted.
     pub(crate) flagged: Option<u64>,
 }
 
 impl BucketRecord {
-    /// What an open bucket says of itself.
+    /// Makes the record of an open bucket from its state and its earlier record.
     pub(crate) fn of(bucket: &Bucket, before: Option<&Self>) -> Self {
-        // The commitment and the peaks are of one moment.
+        // Read together, so that the peaks match the commitment.
         let (commitment, peaks, total_size) = bucket.newest();
         let promised = bucket.last_promised();
         Self {
@@ -73,28 +73,28 @@ impl BucketRecord {
         }
     }
 
-    /// Bytes that the bucket is charged, but for what its retired trees take; see
+    /// Returns the bytes that the bucket is charged, without its retired trees; see
     /// [`Bucket::charged_bytes`].
     pub fn charged_bytes(&self) -> u64 {
         let leaves = charge::of_leaves(self.commitment.leaf_count.get());
         charge::of_content(self.usage).saturating_add(leaves)
     }
 
-    /// Leaves of its current tree that came with an import, in a shape that the
-    /// chain cannot verify; none where they have not been counted.
+    /// Returns the number of leaves of its current tree that were imported in a shape
+    /// which the chain cannot verify; `None` if not counted.
     pub fn unprovable_leaves(&self) -> Option<u64> {
         self.flagged
     }
 
-    /// Its newest commitment, where that was signed here before, so that its
-    /// promise is durable.
+    /// Returns its newest commitment if that was signed here before and so is recorded
+    /// durably.
     pub(crate) fn promised_newest(&self) -> Option<DurableCommitment> {
         let promise = self.signed?;
         let is_newest = promise.commitment == self.commitment;
         promise.made_here().filter(|_| is_newest)
     }
 
-    /// A bucket of which nothing could be read.
+    /// Makes the record of a bucket of which nothing could be read.
     pub(crate) fn unknown(standing: Standing) -> Self {
         Self {
             config: BucketConfig::default(),
@@ -114,9 +114,8 @@ impl BucketRecord {
     }
 }
 
-/// The record as it is written: SCALE, in the order of the fields. Behind them is
-/// how many leaves are flagged, a `u64`, where they have been counted: earlier
-/// versions did not.
+/// The fields of the record in SCALE order. The number of flagged leaves, a `u64`,
+/// follows them if it was counted; earlier versions did not count it.
 type Fields = (
     (HashingProfile, u64),
     (Commitment, Vec<H256>, u64),

@@ -1,6 +1,5 @@
-//! What the gate for signing knows and no bucket does: how the chain hashes, and
-//! which buckets the operator has signed for in spite of their leaves. Kept
-//! durably; without it, less is signed.
+//! The signing gate's durable state: the chain's rules, and the buckets for which the
+//! operator allows signing in spite of unprovable leaves. Without it, less is signed.
 
 use super::{Index, IndexError, damaged, parse_bucket_key};
 use crate::engine::Table;
@@ -10,8 +9,8 @@ use codec::{DecodeAll, Encode};
 use std::collections::HashMap;
 
 const RULES_KEY: &[u8] = b"chain-rules";
-/// What the keys of buckets begin with that are signed for although a number of
-/// their leaves cannot be proven.
+/// The key prefix of buckets for which signing is allowed although some of their leaves
+/// cannot be proven.
 const UNPROVABLE: &[u8] = b"sign-unprovable/";
 
 fn unprovable_key(id: BucketId) -> Vec<u8> {
@@ -19,7 +18,7 @@ fn unprovable_key(id: BucketId) -> Vec<u8> {
 }
 
 impl Index {
-    /// What is known of the chain.
+    /// Returns the chain's rules, if they are known.
     pub(crate) fn chain_rules(&self) -> Result<Option<ChainRules>, IndexError> {
         self.db
             .get(Table::Meta, RULES_KEY)?
@@ -29,15 +28,15 @@ impl Index {
             .transpose()
     }
 
-    /// Keeps what is known of the chain.
+    /// Stores the chain's rules, durably.
     pub(crate) fn keep_chain_rules(&self, rules: ChainRules) -> Result<(), IndexError> {
         let mut batch = self.db.batch();
         batch.put(Table::Meta, RULES_KEY, &rules.encode());
         Ok(self.db.write(batch, true)?)
     }
 
-    /// Buckets that are signed for although this number of their leaves cannot be
-    /// proven.
+    /// Returns the buckets for which signing is allowed although this number of their
+    /// leaves cannot be proven.
     pub(crate) fn signed_unprovable(&self) -> Result<HashMap<BucketId, u64>, IndexError> {
         let mut allowed = HashMap::new();
         for entry in self.db.scan_from(Table::Meta, UNPROVABLE)? {
@@ -52,8 +51,8 @@ impl Index {
         Ok(allowed)
     }
 
-    /// Keeps that a bucket is signed for although this number of its leaves cannot
-    /// be proven; without a number, that it is not.
+    /// Allows signing for a bucket although this number of its leaves cannot be proven;
+    /// `None` withdraws that. Durable.
     pub(crate) fn sign_unprovable(
         &self,
         id: BucketId,

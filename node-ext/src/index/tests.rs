@@ -1,4 +1,4 @@
-//! The count of content against the plainest model: a set for each bucket.
+//! The content counts compared with a simple model: a set for each bucket.
 
 use super::*;
 use crate::index::content::DedupReport;
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Index {
-    /// Has all writes fail from now on, or succeed again.
+    /// Makes all writes fail, or succeed again.
     pub(crate) fn fail_writes(&self, fail: bool) {
         self.db
             .fails
@@ -99,7 +99,7 @@ fn a_record_is_read_as_it_was_written() {
         }),
         ..BucketRecord::unknown(Standing::Quarantined("for a reason".into()))
     };
-    // As an earlier version writes it, and as this one does.
+    // In the form of an earlier version, and in the current form.
     for flagged in [None, Some(0), Some(3)] {
         let record = BucketRecord {
             flagged,

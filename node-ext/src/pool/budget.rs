@@ -1,11 +1,11 @@
-//! How many buckets may be open at once, and what they may take: worked out
-//! from what the process is allowed, before anything is opened.
+//! The budget: how many buckets may be open at once, and their memory and file
+//! descriptors, derived from the process's limits before anything is opened.
 
 use crate::engine::Resources;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Descriptors that are kept for everything that is not a bucket: the index,
-/// keys, logs, and connections of those who ask.
+/// Descriptors reserved for everything that is not a bucket: the index, keys, logs
+/// and connections.
 pub const RESERVED_DESCRIPTORS: u64 = 96;
 
 /// Descriptors of a bucket besides its table and blob files: its database's lock,
@@ -13,105 +13,106 @@ pub const RESERVED_DESCRIPTORS: u64 = 96;
 /// and the outputs of a flush and of a compaction.
 pub const DESCRIPTORS_BESIDES_FILES: u64 = 10;
 
-/// Table and blob files that RocksDB keeps open of a database at least.
+/// The fewest table and blob files that RocksDB may keep open for a database.
 const LEAST_OPEN_FILES: u16 = 10;
-/// More would be of no use to a bucket that shares its machine.
+/// The most files open for a database: more do not help a bucket that shares its machine.
 const MOST_OPEN_FILES: u16 = 54;
-/// Fewer would not let challenges be answered while buckets are written.
+/// With fewer, challenges could not be answered while buckets are written.
 const LEAST_OPEN_BUCKETS: u64 = 4;
-/// As many as are open at once when nobody says otherwise.
+/// Buckets open at once by default.
 const USUAL_OPEN_BUCKETS: u64 = 512;
 
-/// Memory that a bucket takes by being open, in bytes: what was measured of
-/// buckets with 64 leaves, open for writing, and a reserve.
+/// Memory of an open bucket, in bytes: as measured with 64 leaves, open for writing,
+/// plus a reserve.
 const MEMORY_OF_OPEN_BUCKET: u64 = 288 << 10;
 /// Memory of the index, in bytes: each of its five tables has a cache and up to
 /// two write buffers of 2 MiB.
 const MEMORY_OF_INDEX: u64 = 30 << 20;
-/// Less would make databases flush without end.
+/// With less, databases would flush all the time.
 const LEAST_MEMORY: u64 = 64 << 20;
-/// As much as is taken when nobody says otherwise, where the machine has it.
+/// Memory by default, in bytes, if a quarter of the machine's is not less.
 const USUAL_MEMORY: u64 = 2 << 30;
-/// A node that is kept in memory, in bytes, with what a table takes for it.
+/// Memory of one cached node, in bytes, with the table's overhead.
 const MEMORY_OF_NODE: u64 = 64;
-/// Nodes of one bucket that are kept at most; more do not make proofs faster.
+/// The most nodes cached for one bucket; more do not make proofs faster.
 const MOST_KEPT_NODES: u64 = 1 << 15;
-/// Both families' first blocks; see `ARENA_BLOCK` in the engine's options.
+/// The first blocks of both column families; see `ARENA_BLOCK` in the engine's options.
 const ARENAS_OF_BUCKET: u64 = 2 * (16 << 10);
 
-/// What an operator asks for; nothing means what fits.
+/// An operator's request. `None` chooses a value that fits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BudgetRequest {
     /// Buckets that may be open at once.
     pub max_open: Option<u32>,
     /// Memory for caches, unflushed writes and open buckets, in bytes.
     pub memory_bytes: Option<u64>,
-    /// Connections that may be open at once, each a descriptor, besides those of
+    /// Connections that may be open at once. Each takes a descriptor in addition to
     /// [`RESERVED_DESCRIPTORS`].
     pub connections: u32,
 }
 
-/// What the process is allowed.
+/// The limits of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
-    /// Descriptors that it may have.
+    /// The most descriptors that it may have.
     pub descriptors: u64,
-    /// Memory of the machine, or of the group that the process is in, in bytes.
+    /// Memory of the machine or of the process's control group, whichever is less, in
+    /// bytes.
     pub memory_bytes: u64,
 }
 
-/// What was worked out.
+/// The planned budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Buckets that may be open at once.
     pub max_open: u32,
     /// Descriptors that one bucket may take.
     pub descriptors_per_bucket: u64,
-    /// Descriptors that the process may have.
+    /// The most descriptors that the process may have.
     pub descriptors: u64,
-    /// Memory for all of it, in bytes.
+    /// Memory for all of this, in bytes.
     pub memory_bytes: u64,
-    /// What the databases are given.
+    /// The resources of the databases.
     pub resources: Resources,
 }
 
-/// Why nothing was started.
+/// An error of planning: the limits of the process are too low.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BudgetError {
-    /// Too few descriptors.
+    /// The process may have too few descriptors.
     #[error(
-        "this process may have {have} open files, and {needed} are needed to keep {buckets} buckets \
+        "this process may have {have} open files, but {needed} are needed to keep {buckets} buckets \
          open: raise the limit (`ulimit -n {needed}`, or LimitNOFILE={needed} in its unit){}",
         if *.asked { ", or ask for fewer open buckets" } else { "" }
     )]
     Descriptors {
-        /// Descriptors that the process may have.
+        /// The most descriptors that the process may have.
         have: u64,
-        /// Descriptors that it needs.
+        /// The descriptors that it needs.
         needed: u64,
-        /// Buckets that are to be open at once.
+        /// The number of buckets to keep open at once.
         buckets: u64,
-        /// Whether the operator asked for that many.
+        /// Whether the operator asked for that number.
         asked: bool,
     },
-    /// Too little memory.
+    /// The memory is too small.
     #[error(
-        "{have} bytes of memory are allowed, and {needed} are needed to keep {buckets} buckets \
+        "{have} bytes of memory are allowed, but {needed} are needed to keep {buckets} buckets \
          open: allow more, or ask for fewer open buckets"
     )]
     Memory {
-        /// Bytes that are allowed.
+        /// The bytes allowed.
         have: u64,
-        /// Bytes that are needed.
+        /// The bytes needed.
         needed: u64,
-        /// Buckets that are to be open at once.
+        /// The number of buckets to keep open at once.
         buckets: u64,
     },
 }
 
 impl Allowance {
-    /// What this process is allowed, once its limit of descriptors has been
-    /// raised as far as it may be.
+    /// Raises the process's soft limit of descriptors to its hard limit, and returns
+    /// the limits that then hold.
     pub fn of_process() -> Self {
         let limit = getrlimit(Resource::Nofile);
         let mut descriptors = limit.current.unwrap_or(u64::MAX);
@@ -120,7 +121,7 @@ impl Allowance {
                 current: limit.maximum,
                 maximum: limit.maximum,
             };
-            // Where that is refused, the limit stays as it was.
+            // If that fails, the limit stays as it was.
             if setrlimit(Resource::Nofile, raised).is_ok() {
                 descriptors = limit.maximum.unwrap_or(u64::MAX);
             }
@@ -132,7 +133,8 @@ impl Allowance {
     }
 }
 
-/// The machine's memory, or what its control group leaves of it, in bytes.
+/// Returns the machine's memory or the limit of its control group, whichever is less, in
+/// bytes.
 fn machine_memory() -> u64 {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let of_machine = read("/proc/meminfo")
@@ -145,12 +147,12 @@ fn machine_memory() -> u64 {
 }
 
 impl Budget {
-    /// Works out what fits.
+    /// Plans a budget within the limits.
     ///
     /// # Errors
     ///
-    /// [`BudgetError`], saying what to raise, where what was asked for, or the
-    /// least that is of use, does not fit.
+    /// [`BudgetError`] with the limit to raise, if the request or the useful minimum
+    /// does not fit.
     pub fn plan(request: BudgetRequest, allowance: Allowance) -> Result<Self, BudgetError> {
         let reserved = RESERVED_DESCRIPTORS.saturating_add(request.connections.into());
         let free = allowance.descriptors.saturating_sub(reserved);
@@ -159,10 +161,9 @@ impl Budget {
             .memory_bytes
             .unwrap_or_else(|| USUAL_MEMORY.min(allowance.memory_bytes / 4));
         let asked = request.max_open.map(u64::from);
-        // Of eight parts: two and a half for blocks, one for what is not flushed,
-        // two for open buckets and their upper nodes; and two and a half for what
-        // the allocator keeps while buckets come and go, of which the soak shows
-        // that two are needed.
+        // Of eight parts: two and a half for cached blocks, one for unflushed writes,
+        // two for open buckets and their cached nodes; and two and a half for what the
+        // allocator keeps while buckets open and close, of which the soak test needs two.
         let eighth = memory_bytes.saturating_sub(MEMORY_OF_INDEX) / 8;
         let for_open = eighth.saturating_mul(2);
         let fit_in_memory =
@@ -265,7 +266,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is planned fits in what is allowed.
+        /// Every plan fits the limits.
         #[test]
         fn a_plan_stays_within_its_allowance(
             descriptors in 0u64..70_000,

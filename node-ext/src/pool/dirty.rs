@@ -1,13 +1,12 @@
-//! Which buckets may hold unflushed writes, and since when, so that the oldest
-//! are written out first.
+//! The buckets that may hold unflushed writes, oldest first.
 //!
-//! RocksDB flushes only the database that is writing: those that have become
-//! idle would hold their memory for good.
+//! RocksDB flushes only the database that is being written: without this, an idle
+//! database would hold its memory for ever.
 
 use cairn_primitives::BucketId;
 use std::collections::{BTreeMap, HashMap};
 
-/// Buckets in the order in which each was first written since its last flush.
+/// Buckets in the order of their first write since their last flush.
 #[derive(Debug, Default)]
 pub(super) struct DirtyBuckets {
     order: BTreeMap<u64, BucketId>,
@@ -16,7 +15,7 @@ pub(super) struct DirtyBuckets {
 }
 
 impl DirtyBuckets {
-    /// A bucket may have been written. One that was before keeps its place.
+    /// Records that a bucket may have been written. One that is listed keeps its place.
     pub(super) fn written(&mut self, id: BucketId) {
         if !self.places.contains_key(&id) {
             self.next = self.next.saturating_add(1);
@@ -25,14 +24,14 @@ impl DirtyBuckets {
         }
     }
 
-    /// A bucket was flushed or closed.
+    /// Records that a bucket was flushed or closed.
     pub(super) fn clean(&mut self, id: BucketId) {
         if let Some(place) = self.places.remove(&id) {
             self.order.remove(&place);
         }
     }
 
-    /// Takes out the one that was written first.
+    /// Takes out the bucket that was written first.
     pub(super) fn take_oldest(&mut self) -> Option<BucketId> {
         let (_, id) = self.order.pop_first()?;
         self.places.remove(&id);

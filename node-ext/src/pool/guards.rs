@@ -1,5 +1,5 @@
-//! What is held of the pool, each with what must happen when it is let go,
-//! however that comes about.
+//! Guards of the pool: each undoes its effect on the table when it is dropped, also
+//! after a panic.
 
 use super::slots::Ticket;
 use super::statistics::count;
@@ -10,23 +10,23 @@ use parking_lot::Condvar;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A bucket that is open, and stays so until this is dropped (I8).
+/// A bucket that stays open until this is dropped (I8).
 pub(crate) struct PoolLease<H: Home> {
     pub(super) pool: Arc<Pool<H>>,
     pub(super) id: BucketId,
     pub(super) access: Access,
-    /// Whether it is for whoever asked, and not for the pool's own upkeep.
+    /// Whether a caller asked for it, rather than the pool's own maintenance.
     pub(super) used: bool,
     pub(super) open: Option<Arc<H::Open>>,
 }
 
-/// A bucket that is closed and stays so until this is dropped.
+/// A bucket that stays closed until this is dropped.
 pub(crate) struct Reservation<H: Home> {
     pub(super) pool: Arc<Pool<H>>,
     pub(super) id: BucketId,
 }
 
-/// A caller's place in the queue, which must not outlive the caller.
+/// A caller's position in the queue, which must not outlive the caller.
 pub(super) struct Place<'p, H: Home> {
     pub(super) pool: &'p Pool<H>,
     pub(super) ticket: Option<(Ticket, Arc<Condvar>)>,
@@ -53,14 +53,14 @@ impl<H: Home> Place<'_, H> {
 
 impl<H: Home> Drop for Place<'_, H> {
     fn drop(&mut self) {
-        // Only where closing another's database has panicked.
+        // Only after a panic while closing another bucket.
         if let Some((ticket, _)) = self.ticket.take() {
             self.pool.table.lock().slots.leave_queue(ticket);
         }
     }
 }
 
-/// Tells the table that a bucket is closed, also when closing or opening panics.
+/// Reports to the table that a bucket is closed, also when closing or opening panics.
 pub(super) struct EndsClosed<'p, H: Home> {
     pub(super) pool: &'p Pool<H>,
     pub(super) id: Option<BucketId>,
@@ -101,7 +101,8 @@ impl<H: Home> Drop for PoolLease<H> {
         if writes {
             self.pool.home.written(self.id);
         }
-        // Before it counts as given back: whoever closes it must have the last.
+        // Dropped before it counts as given back: the thread that closes the bucket
+        // must hold the last handle.
         self.open = None;
         let mut table = self.pool.table.lock();
         if writes {

@@ -1,8 +1,8 @@
-//! Which buckets are open, who holds them, and what to do next for whoever asks.
+//! The table of open buckets and their leases. It decides the next step of each caller.
 //!
-//! No database is touched here: the table says what is to be opened or closed,
-//! and is told when that is done. So opening and closing happen outside its lock,
-//! and every sequence of events can be tried without a disk.
+//! The table touches no database: it says which one to open or close, and the caller
+//! reports back. So databases are opened and closed outside its lock, and every
+//! sequence of events can be tested without a disk.
 
 use crate::engine::Access;
 use cairn_primitives::BucketId;
@@ -11,52 +11,52 @@ use parking_lot::Condvar;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Who goes first when every slot is taken.
+/// The order of callers when every slot is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// A stake hangs on it: answers to challenges.
+    /// An answer to a challenge: the stake depends on it.
     Challenge,
-    /// Everything else that somebody waits for.
+    /// Any other work that somebody waits for.
     Usual,
-    /// What nobody waits for. It takes a place where all are taken, and no more
-    /// than one: a bucket that is opened for it alone is the first to be closed.
+    /// Work that nobody waits for. When all slots are taken it uses at most one: a
+    /// bucket that is opened for background work alone is the first to be closed.
     Background,
 }
 
 /// An open database, as the table sees it.
 pub(super) trait Handle: Clone {
-    /// Whether a write failed, so that it must be opened anew (I9).
+    /// Returns whether a write failed, so that the database must be reopened (I9).
     fn is_spoiled(&self) -> bool;
 }
 
-/// A place in the queue for a slot; the smallest goes first.
+/// A position in the queue for a slot; the smallest is served first.
 pub(super) type Ticket = (Priority, u64);
 
-/// What whoever asks for a bucket has to do.
+/// The next step of a caller that wants a bucket.
 pub(super) enum Step<H> {
-    /// Nothing: the handle is theirs until they give it back.
+    /// Use the handle until giving it back.
     Use(H),
-    /// Open the bucket, and say how that went.
+    /// Open the bucket and report the result.
     Open,
-    /// Close this one, say that it is done, and ask again.
+    /// Close this bucket, report that, and ask again.
     Close(BucketId, H),
     /// Wait until something happens to the bucket, and ask again.
     WaitForBucket(Arc<Condvar>),
     /// Wait for room, and ask again.
     WaitForRoom,
-    /// The bucket is being removed or worked on by itself.
+    /// The bucket is reserved.
     Reserved,
 }
 
-/// What whoever wants a bucket for themselves has to do.
+/// The next step of a caller that reserves a bucket.
 pub(super) enum ReserveStep<H> {
-    /// Nothing: the bucket is closed, and nobody gets it.
+    /// None: the bucket is closed and reserved.
     Reserved,
-    /// Close this handle, say that it is done, and ask again.
+    /// Close this handle, report that, and ask again.
     Close(H),
     /// Wait until something happens to the bucket, and ask again.
     Wait(Arc<Condvar>),
-    /// Somebody else has reserved it.
+    /// Another caller has reserved it.
     Taken,
 }
 
@@ -67,20 +67,20 @@ enum State<H> {
         access: Access,
     },
     Closing,
-    /// Kept closed for somebody.
+    /// Kept closed for a reservation.
     Reserved,
 }
 
 struct Slot<H> {
     state: State<H>,
     leases: u32,
-    /// Those who wait to write while it is open for reading.
+    /// Callers that wait to write while it is open for reading.
     writers_waiting: u32,
-    /// It was opened in the background, and nobody else has had it.
+    /// Whether it was opened for background work and leased for nothing else.
     for_nobody: bool,
-    /// A lease ended in a panic.
+    /// Whether a lease ended in a panic.
     panicked: bool,
-    /// Somebody waits to have it closed for themselves.
+    /// Whether a caller waits to reserve it.
     reserving: bool,
     changed: Arc<Condvar>,
 }
@@ -99,13 +99,13 @@ impl<H> Slot<H> {
     }
 }
 
-/// All slots.
+/// The table of slots.
 pub(super) struct Slots<H> {
     cap: u32,
-    /// Databases that are open, or on their way in or out.
+    /// Databases that are open, opening or closing.
     taken: u32,
     slots: HashMap<BucketId, Slot<H>>,
-    /// Open and not leased, the least recently used first to go.
+    /// Open databases that are not leased, in the order of their last use.
     idle: LruCache<BucketId, ()>,
     queue: BTreeMap<Ticket, Arc<Condvar>>,
     tickets: u64,
@@ -123,8 +123,8 @@ impl<H: Handle> Slots<H> {
         }
     }
 
-    /// What to do next for whoever wants `id`; `ticket` is their place in the
-    /// queue, where they have one.
+    /// Returns the next step of a caller that wants `id`; `ticket` is its position in
+    /// the queue, if it has one.
     pub(super) fn ask(
         &mut self,
         id: BucketId,
@@ -145,8 +145,8 @@ impl<H: Handle> Slots<H> {
         }
         let suits = access == Access::ReadOnly || opened_for == Access::ReadWrite;
         let reopen = slot.panicked || handle.is_spoiled() || !suits;
-        // Readers that keep coming must not keep a writer out; an answer to a
-        // challenge may pass, since it is short and a stake hangs on it.
+        // A stream of readers must not starve a writer. An answer to a challenge may
+        // pass: it is short, and the stake depends on it.
         let steps_aside = slot.writers_waiting > 0
             && priority != Priority::Challenge
             && opened_for == Access::ReadOnly;
@@ -187,7 +187,7 @@ impl<H: Handle> Slots<H> {
         }
     }
 
-    /// The bucket was opened, and whoever opened it holds it.
+    /// Records that the bucket was opened, and leases it to the caller that opened it.
     pub(super) fn opened(&mut self, id: BucketId, handle: H, access: Access, priority: Priority) {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.for_nobody = priority == Priority::Background;
@@ -197,7 +197,7 @@ impl<H: Handle> Slots<H> {
         }
     }
 
-    /// The bucket is closed: it was closed, or did not open.
+    /// Records that the bucket is closed: it was closed, or it did not open.
     pub(super) fn closed(&mut self, id: BucketId) {
         self.taken = self.taken.saturating_sub(1);
         if let Some(slot) = self.slots.get_mut(&id) {
@@ -211,8 +211,8 @@ impl<H: Handle> Slots<H> {
         self.wake_next();
     }
 
-    /// Whoever had the bucket gives it back; `used` unless it was for upkeep,
-    /// which is no reason to keep a bucket open for longer.
+    /// Ends a lease of the bucket. Leases for maintenance pass `used` as false: they do
+    /// not count as a use that keeps a bucket open for longer.
     pub(super) fn give_back(&mut self, id: BucketId, used: bool, panicked: bool) {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.leases = slot.leases.saturating_sub(1);
@@ -230,7 +230,7 @@ impl<H: Handle> Slots<H> {
         self.wake_next();
     }
 
-    /// Somebody begins or ends to wait for writing to the bucket.
+    /// Records that a caller begins or ends waiting to write to the bucket.
     pub(super) fn wait_to_write(&mut self, id: BucketId, begins: bool) {
         if let Some(slot) = self.slots.get_mut(&id) {
             if begins {
@@ -242,7 +242,7 @@ impl<H: Handle> Slots<H> {
         }
     }
 
-    /// A place in the queue for room.
+    /// Adds a caller to the queue for room.
     pub(super) fn queue_up(&mut self, priority: Priority) -> (Ticket, Arc<Condvar>) {
         self.tickets = self.tickets.saturating_add(1);
         let ticket = (priority, self.tickets);
@@ -251,13 +251,13 @@ impl<H: Handle> Slots<H> {
         (ticket, turn)
     }
 
-    /// Gives a place in the queue up, and lets the next one look.
+    /// Removes a caller from the queue, and wakes the next one.
     pub(super) fn leave_queue(&mut self, ticket: Ticket) {
         self.queue.remove(&ticket);
         self.wake_next();
     }
 
-    /// Lets whoever is first in the queue look whether there is room.
+    /// Wakes the first caller in the queue if there may be room.
     fn wake_next(&self) {
         let may_be_room = self.taken < self.cap || !self.idle.is_empty();
         if may_be_room && let Some(turn) = self.queue.values().next() {
@@ -265,8 +265,8 @@ impl<H: Handle> Slots<H> {
         }
     }
 
-    /// What to do next for whoever wants `id` closed and for themselves; `mine`
-    /// once they have begun to wait.
+    /// Returns the next step of a caller that reserves `id`; `mine` once that caller
+    /// has begun to wait.
     pub(super) fn reserve(&mut self, id: BucketId, mine: bool) -> ReserveStep<H> {
         let Some(slot) = self.slots.get_mut(&id) else {
             self.slots.insert(id, Slot::new(State::Reserved));
@@ -295,7 +295,7 @@ impl<H: Handle> Slots<H> {
         }
     }
 
-    /// Whoever waited for a bucket of their own does not any more.
+    /// Ends a caller's wait for a reservation.
     pub(super) fn stop_reserving(&mut self, id: BucketId) {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.reserving = false;
@@ -306,14 +306,14 @@ impl<H: Handle> Slots<H> {
         }
     }
 
-    /// A bucket that was kept closed may be opened again.
+    /// Ends a reservation: the bucket may be opened again.
     pub(super) fn end_reservation(&mut self, id: BucketId) {
         if let Some(slot) = self.slots.remove(&id) {
             slot.changed.notify_all();
         }
     }
 
-    /// A bucket's handle, if it is open and there is nothing to wait for.
+    /// Leases a bucket for reading if it is open and available.
     pub(super) fn use_if_open(&mut self, id: BucketId) -> Option<H> {
         let slot = self.slots.get(&id)?;
         let State::Open { handle, .. } = &slot.state else {
@@ -323,15 +323,15 @@ impl<H: Handle> Slots<H> {
         if has_to_wait || slot.panicked || handle.is_spoiled() {
             return None;
         }
-        // With nothing in its way this is what is asked for, and no other step.
+        // After the checks above, `ask` gives no other step.
         match self.ask(id, Access::ReadOnly, Priority::Usual, None) {
             Step::Use(handle) => Some(handle),
             _ => None,
         }
     }
 
-    /// A bucket's handle, if it is open for writing, for upkeep: a lease like any
-    /// other, but that the bucket keeps its place among the idle ones.
+    /// Leases a bucket for maintenance if it is open for writing. Unlike other leases,
+    /// this one does not change the order of idle buckets.
     pub(super) fn use_if_written(&mut self, id: BucketId) -> Option<H> {
         let slot = self.slots.get_mut(&id)?;
         let State::Open {
@@ -345,7 +345,7 @@ impl<H: Handle> Slots<H> {
         Some(handle.clone())
     }
 
-    /// The least recently used bucket that nobody holds, to be closed.
+    /// Takes out the least recently used idle bucket, to be closed.
     pub(super) fn close_idle(&mut self) -> Option<(BucketId, H)> {
         loop {
             let (id, ()) = self.idle.pop_lru()?;
@@ -360,17 +360,17 @@ impl<H: Handle> Slots<H> {
         }
     }
 
-    /// Databases that are open, or on their way in or out.
+    /// Returns the number of databases that are open, opening or closing.
     pub(super) fn taken(&self) -> u32 {
         self.taken
     }
 
-    /// How many wait for room.
+    /// Returns the number of callers that wait for room.
     pub(super) fn waiting(&self) -> usize {
         self.queue.len()
     }
 
-    /// Leases that are out.
+    /// Returns the number of leases.
     pub(super) fn leased(&self) -> u64 {
         self.slots.values().map(|slot| u64::from(slot.leases)).sum()
     }

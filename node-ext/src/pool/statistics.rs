@@ -1,49 +1,48 @@
-//! What the pool counts, for operators and their dashboards.
+//! The pool's statistics and metrics.
 
 use crate::metrics::{Reading, Readings, Source};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// Counts of a pool, all since it was made but for the last five, which are of
-/// now.
+/// Counts of a pool since it was created. The last five fields are current values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PoolStatistics {
-    /// Leases of a bucket that was open.
+    /// Leases of a bucket that was open already.
     pub hits: u64,
     /// Leases of a bucket that had to be opened.
     pub misses: u64,
-    /// Buckets that were closed to make room for others.
+    /// Buckets closed to make room for others.
     pub evictions: u64,
-    /// Buckets that were opened.
+    /// Buckets opened.
     pub opened: u64,
     /// Buckets that could not be opened.
     pub failed_to_open: u64,
-    /// Time that opening took in all, in microseconds.
+    /// Total time spent opening, in microseconds.
     pub opening_us: u64,
-    /// Buckets that were closed.
+    /// Buckets closed.
     pub closed: u64,
-    /// Time that closing took in all, in microseconds.
+    /// Total time spent closing, in microseconds.
     pub closing_us: u64,
-    /// Buckets that were written out because the oldest unflushed data was theirs.
+    /// Buckets flushed to free memory.
     pub flushed: u64,
-    /// Callers that gave up waiting.
+    /// Callers whose wait timed out.
     pub timeouts: u64,
     /// Leases that ended in a panic.
     pub panics: u64,
-    /// Databases that are open, or on their way in or out.
+    /// Databases that are open, opening or closing.
     pub open: u64,
-    /// Leases that are out.
+    /// Leases held.
     pub leased: u64,
-    /// Callers that wait for room.
+    /// Callers waiting for a slot.
     pub waiting: u64,
     /// Memory of unflushed writes, in bytes.
     pub unflushed_bytes: u64,
-    /// Memory of blocks in the cache that buckets share, in bytes.
+    /// Memory of the block cache that buckets share, in bytes.
     pub cached_bytes: u64,
 }
 
-/// The counters behind it.
+/// The counters of [`PoolStatistics`].
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) hits: AtomicU64,
@@ -69,7 +68,7 @@ pub(super) fn add_time(counter: &AtomicU64, time: Duration) {
 }
 
 impl Counters {
-    /// What was counted so far; what is of now is left at 0.
+    /// Reads the counters; leaves the current values at 0.
     pub(super) fn read(&self) -> PoolStatistics {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PoolStatistics {
@@ -89,13 +88,13 @@ impl Counters {
     }
 }
 
-/// Registers the statistics under the names that `cairn_pool_` begins.
+/// Registers the statistics under names with the prefix `cairn_pool_`.
 pub(super) fn register_all(
     source: Source<PoolStatistics>,
     registry: &Registry,
 ) -> Result<(), PrometheusError> {
     let counters: [Reading<PoolStatistics>; 11] = [
-        ("hits_total", "Leases of a bucket that was open", |s| s.hits),
+        ("hits_total", "Leases of an open bucket", |s| s.hits),
         (
             "misses_total",
             "Leases of a bucket that had to be opened",
@@ -112,27 +111,31 @@ pub(super) fn register_all(
             "Buckets that could not be opened",
             |s| s.failed_to_open,
         ),
-        ("opening_microseconds_total", "Time spent opening", |s| {
-            s.opening_us
-        }),
+        (
+            "opening_microseconds_total",
+            "Time spent opening buckets",
+            |s| s.opening_us,
+        ),
         ("closed_total", "Buckets closed", |s| s.closed),
-        ("closing_microseconds_total", "Time spent closing", |s| {
-            s.closing_us
-        }),
-        ("flushed_total", "Buckets written out to free memory", |s| {
+        (
+            "closing_microseconds_total",
+            "Time spent closing buckets",
+            |s| s.closing_us,
+        ),
+        ("flushed_total", "Buckets flushed to free memory", |s| {
             s.flushed
         }),
-        ("timeouts_total", "Callers that gave up waiting", |s| {
+        ("timeouts_total", "Callers whose wait timed out", |s| {
             s.timeouts
         }),
         ("panics_total", "Leases that ended in a panic", |s| s.panics),
     ];
     let gauges: [Reading<PoolStatistics>; 5] = [
-        ("open", "Databases open, or on their way in or out", |s| {
+        ("open", "Databases that are open, opening or closing", |s| {
             s.open
         }),
-        ("leased", "Leases that are out", |s| s.leased),
-        ("waiting", "Callers that wait for room", |s| s.waiting),
+        ("leased", "Leases held", |s| s.leased),
+        ("waiting", "Callers waiting for a slot", |s| s.waiting),
         ("cached_bytes", "Memory of cached blocks", |s| {
             s.cached_bytes
         }),

@@ -1,5 +1,4 @@
-//! The pool with databases that do as they are told, so that each order of
-//! events can be had on purpose.
+//! The pool over fake databases, so that a test can force any order of events.
 
 use super::*;
 use parking_lot::RwLock;
@@ -9,7 +8,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 
-/// A database that knows whether somebody else has it too.
+/// A fake database.
 struct Fake {
     id: u64,
     access: Access,
@@ -19,14 +18,14 @@ struct Fake {
 
 type Gate = Arc<Barrier>;
 
-/// Where fakes come from. It fails a test that opens one twice.
+/// Opens fakes. A test that opens one twice fails.
 #[derive(Default)]
 struct FakeHome {
     open: Mutex<HashMap<u64, u32>>,
     most_open: AtomicU64,
     opened: AtomicU64,
     broken: Mutex<Vec<u64>>,
-    /// A bucket whose opening or closing waits for the test.
+    /// A bucket that waits for the test when it is opened, or when it is closed.
     slow_to_open: RwLock<Option<(u64, Gate)>>,
     slow_to_close: RwLock<Option<(u64, Gate)>>,
     unflushed: AtomicU64,
@@ -36,7 +35,7 @@ struct FakeHome {
 fn pass(gate: &RwLock<Option<(u64, Gate)>>, id: u64) {
     let gate = gate.read().clone();
     if let Some((_, gate)) = gate.filter(|(at, _)| *at == id) {
-        // Once to say that we are here, once to be let on.
+        // First to signal arrival, then to be released.
         gate.wait();
         gate.wait();
     }
@@ -149,7 +148,7 @@ fn a_reopen_during_a_close_waits_for_it() {
             sender.send(()).unwrap();
             drop(lease);
         });
-        // It cannot be had before it is closed: the fake would say so.
+        // It cannot be leased before it is closed: the fake would fail the test.
         assert!(opened.recv_timeout(SOON).is_err());
         *pool.home.slow_to_close.write() = None;
         gate.wait();
@@ -221,18 +220,18 @@ fn what_is_read_in_the_background_takes_one_place_and_gives_that_back_first() {
     for id in [1, 2] {
         drop(read(&pool, id));
     }
-    // One after the other, in the one slot that is left.
+    // One after another, in the one slot that is left.
     for id in [7, 8, 9] {
         drop(background(id));
         assert!(is_open(&pool, 1) && is_open(&pool, 2), "{id}");
     }
-    // One that is open for others keeps the place that it had.
+    // One that is open for other callers keeps its place.
     drop(background(1));
     drop(read(&pool, 3));
     assert!(!is_open(&pool, 9) && is_open(&pool, 1));
     drop(read(&pool, 4));
     assert!(!is_open(&pool, 1) && is_open(&pool, 2) && is_open(&pool, 3));
-    // One that others want too is theirs.
+    // One that other callers lease too no longer counts as background.
     drop(background(5));
     assert!(!is_open(&pool, 2));
     drop(read(&pool, 5));
@@ -285,7 +284,7 @@ fn a_bucket_open_for_reading_is_opened_anew_for_the_first_writer() {
             sender.send(()).unwrap();
         });
         assert!(written.recv_timeout(SOON).is_err(), "a reader has it");
-        // Readers that come now must not keep the writer out; a challenge may pass.
+        // Later readers must not starve the writer; a challenge may pass.
         let late = pool.lease(BucketId(1), Wanted::read().within(SOON));
         assert!(matches!(late, Err(LeaseError::Timeout { .. })));
         drop(pool.lease(BucketId(1), Wanted::challenge()).unwrap());
@@ -308,7 +307,7 @@ fn a_panic_while_holding_a_lease_poisons_that_bucket_alone() {
     let panicked = std::thread::scope(|scope| {
         let holder = scope.spawn(|| {
             let _lease = write(&pool, 1);
-            panic!("as the test wants it");
+            panic!("injected by the test");
         });
         holder.join()
     });
@@ -320,7 +319,7 @@ fn a_panic_while_holding_a_lease_poisons_that_bucket_alone() {
     assert_eq!(
         pool.home.opened.load(Ordering::SeqCst),
         before + 1,
-        "opened anew"
+        "reopened"
     );
     assert_eq!(pool.statistics().panics, 1);
 }
@@ -331,7 +330,7 @@ fn i9_a_spoiled_handle_is_closed_and_opened_before_the_next_lease() {
     let lease = write(&pool, 1);
     lease.spoiled.store(true, Ordering::SeqCst);
     let refused = pool.lease(BucketId(1), Wanted::write().within(SOON));
-    assert!(refused.is_err(), "it is in somebody's hands still");
+    assert!(refused.is_err(), "it is still leased");
     drop(lease);
     assert!(!write(&pool, 1).spoiled.load(Ordering::SeqCst));
 }
@@ -354,7 +353,7 @@ fn whoever_reserves_a_bucket_waits_for_its_leases_and_keeps_others_out() {
     let lease = write(&pool, 1);
     let reserve = |within| pool.reserve(BucketId(1), within, false);
     assert!(matches!(reserve(SOON), Err(LeaseError::Timeout { .. })));
-    // Having given up, it keeps nobody out.
+    // After the timeout it blocks nobody.
     drop(read(&pool, 1));
     let (sender, reserved) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -384,7 +383,7 @@ fn what_is_at_hand_is_open_and_nobody_waits_for_it() {
     assert_eq!(at_hand(1).map(|lease| lease.id), Some(BucketId(1)));
     assert_eq!(pool.statistics().leased, 1);
     std::thread::scope(|scope| {
-        // Opened for reading, it has to be closed for whoever wants to write.
+        // Open for reading, it must be closed before a caller can write.
         let writer = scope.spawn(|| drop(write(&pool, 1)));
         while at_hand(1).is_some() {
             std::thread::yield_now();
@@ -395,7 +394,7 @@ fn what_is_at_hand_is_open_and_nobody_waits_for_it() {
     let spoiled = write(&pool, 1);
     assert!(at_hand(1).is_some());
     spoiled.spoiled.store(true, Ordering::SeqCst);
-    assert!(at_hand(1).is_none(), "it has to be opened anew");
+    assert!(at_hand(1).is_none(), "it must be reopened");
     drop(spoiled);
     let _reservation = pool.reserve(BucketId(1), SOON, false).ok().unwrap();
     assert!(at_hand(1).is_none());
@@ -423,8 +422,8 @@ fn the_oldest_unflushed_data_is_written_out_first_and_no_more_than_needed() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
-    /// Many threads, few slots: nobody gets another's bucket, none is open
-    /// twice, and there are never more than the cap.
+    /// With many threads and few slots, no caller gets another bucket than it asked
+    /// for, none is open twice, and never more than the cap are open.
     #[test]
     fn i8_no_two_handles_whatever_is_asked_for(
         cap in 1u32..5,

@@ -1,26 +1,26 @@
-//! What callers ask the pool for.
+//! A request for a lease: access, priority and timeout.
 
 use super::Priority;
 use crate::engine::Access;
 use std::time::Duration;
 
-/// How long callers wait for a bucket unless they say otherwise.
+/// The default time to wait for a bucket.
 pub const USUAL_WAIT: Duration = Duration::from_secs(30);
 
-/// What is wanted of a bucket.
+/// A request for a lease of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// Whether it is to be written. A bucket that is closed is opened for
-    /// reading where that is enough, which is several times faster.
+    /// For reading, or for reading and writing. A closed bucket opens several times
+    /// faster for reading.
     pub access: Access,
-    /// Who goes first when every slot is taken.
+    /// The caller's priority when every slot is taken.
     pub priority: Priority,
-    /// How long to wait until it can be had.
+    /// How long to wait for the bucket.
     pub wait: Duration,
 }
 
 impl Wanted {
-    /// To read and to prove.
+    /// Requests a lease for reading and proving.
     pub const fn read() -> Self {
         Self {
             access: Access::ReadOnly,
@@ -29,7 +29,7 @@ impl Wanted {
         }
     }
 
-    /// To store and to commit.
+    /// Requests a lease for storing and committing.
     pub const fn write() -> Self {
         Self {
             access: Access::ReadWrite,
@@ -37,7 +37,7 @@ impl Wanted {
         }
     }
 
-    /// To answer a challenge: before all others.
+    /// Requests a lease for answering a challenge, with the highest priority.
     pub const fn challenge() -> Self {
         Self {
             priority: Priority::Challenge,
@@ -45,7 +45,7 @@ impl Wanted {
         }
     }
 
-    /// To read what nobody waits for: after all others.
+    /// Requests a lease for reading in the background, with the lowest priority.
     pub const fn background() -> Self {
         Self {
             priority: Priority::Background,
@@ -53,7 +53,7 @@ impl Wanted {
         }
     }
 
-    /// The same, with another time to wait.
+    /// Returns the request with another time to wait.
     pub const fn within(self, wait: Duration) -> Self {
         Self { wait, ..self }
     }

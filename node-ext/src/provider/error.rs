@@ -1,4 +1,4 @@
-//! Why a provider does not do what it was asked, in the words of whom to ask next.
+//! Errors returned by [`Provider`](super::Provider).
 
 use super::on_chain::WouldLose;
 use crate::base_path::BasePathError;
@@ -11,13 +11,13 @@ use cairn_primitives::{BucketId, H256};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why a provider did not do something.
+/// An error returned by [`Provider`](super::Provider).
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// The process is not allowed enough.
+    /// The limits of the process are too low.
     #[error(transparent)]
     Budget(#[from] BudgetError),
-    /// The base path cannot be worked in.
+    /// The base path cannot be used.
     #[error(transparent)]
     BasePath(#[from] BasePathError),
     /// The index cannot be used.
@@ -25,128 +25,120 @@ pub enum ProviderError {
     Index(#[from] IndexError),
     /// The chain is not the one that the base path belongs to.
     #[error(
-        "{path} belongs to the chain that begins with {expected:?}, and the one that begins with \
-         {found:?} is served: name a node of the former, or say --new-chain if the base path is to \
-         follow the latter from now on"
+        "{path} belongs to the chain with genesis {expected:?}, but the node is on the chain with \
+         genesis {found:?}"
     )]
     OtherChain {
         /// The base path.
         path: PathBuf,
         /// The genesis hash of its own chain.
         expected: H256,
-        /// That of the one that was met.
+        /// The genesis hash of the node's chain.
         found: H256,
     },
     /// There is no such bucket.
-    #[error("there is no bucket {bucket} in {path}; `cairn bucket list` shows those that are")]
+    #[error("there is no bucket {bucket} in {path}")]
     NoSuchBucket {
         /// The bucket.
         bucket: BucketId,
         /// The base path.
         path: PathBuf,
     },
-    /// Its folder is gone, and nobody has deleted it.
-    #[error(
-        "bucket {bucket} was here and its folder is gone: put it back, or delete the bucket first \
-         if that was meant"
-    )]
+    /// The bucket's folder is missing, but the bucket was not deleted.
+    #[error("the folder of bucket {bucket} is missing, although the bucket was not deleted")]
     Lost {
         /// The bucket.
         bucket: BucketId,
     },
-    /// It could not be had in time.
+    /// The bucket was not available in time.
     #[error(
-        "bucket {bucket} could not be had within {waited:.1?}: all {cap} buckets that may be open \
-         are in use, or it is; try again, or allow more with --max-open"
+        "bucket {bucket} was not available within {waited:.1?}: it is in use, or all {cap} buckets \
+         that may be open at once are"
     )]
     Busy {
         /// The bucket.
         bucket: BucketId,
-        /// How long it was waited for.
+        /// How long the caller waited.
         waited: Duration,
-        /// Buckets that may be open at once.
+        /// The number of buckets that may be open at once.
         cap: u32,
     },
-    /// It is being made, removed or repaired.
-    #[error("bucket {bucket} is being made, removed or worked on by itself: try again later")]
+    /// The bucket is reserved: it is being created, removed or repaired.
+    #[error("bucket {bucket} is being created, removed or repaired: try again later")]
     Reserved {
         /// The bucket.
         bucket: BucketId,
     },
-    /// The provider came up to answer challenges, and for nothing else.
+    /// The provider started read-only, to answer challenges.
     #[error(
-        "nothing is written or signed, since the base path could not be written to when the \
-         provider was started ({reason}): make room, and start it again"
+        "nothing is written or signed, because the base path could not be written to when the \
+         provider started ({reason})"
     )]
     WritesNothing {
-        /// What failed at the start.
+        /// The reason.
         reason: String,
     },
-    /// It failed a check, and takes no writes.
-    #[error(
-        "bucket {bucket} is in quarantine and takes no writes: {reason}. Keep a copy, and see what \
-         `cairn fsck {bucket}` finds"
-    )]
+    /// The bucket failed a check and takes no writes.
+    #[error("bucket {bucket} is in quarantine and takes no writes: {reason}")]
     Quarantined {
         /// The bucket.
         bucket: BucketId,
-        /// What it failed.
+        /// The reason of the quarantine.
         reason: String,
     },
-    /// It is not opened.
-    #[error("bucket {bucket} is not opened: {source}")]
+    /// The bucket does not open.
+    #[error("bucket {bucket} does not open: {source}")]
     Open {
         /// The bucket.
         bucket: BucketId,
-        /// Why.
+        /// The underlying error.
         source: OpenError,
     },
-    /// It has lost what was signed.
-    #[error("bucket {bucket} is not opened: {reason}")]
+    /// The bucket lacks a signed root.
+    #[error("bucket {bucket} does not open: {reason}")]
     Behind {
         /// The bucket.
         bucket: BucketId,
-        /// What is missing.
+        /// The reason, with the missing root.
         reason: String,
     },
-    /// It has not all that is known to have been signed.
+    /// The bucket lacks signed roots, so it is not accepted.
     #[error(
-        "bucket {bucket} is not taken as it is: {lost}. Anyone who has a signature over that may \
-         challenge it, and the stake hangs on it: put a newer copy in its place, or say \
-         --even-behind if there is none"
+        "bucket {bucket} is not accepted: {lost}. Anyone who holds a signature over a missing root \
+         may challenge it, which costs the stake"
     )]
     WouldLose {
         /// The bucket.
         bucket: BucketId,
-        /// What is here, and what is not.
+        /// The leaves that it has, and the signed roots that it lacks.
         lost: Box<WouldLose>,
     },
-    /// Nothing is signed for it.
+    /// The provider does not sign for the bucket.
     #[error(transparent)]
     Signing(#[from] SigningRefused),
-    /// It is not made.
+    /// The bucket was not created.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// A file or folder failed.
+    /// A file operation failed.
     #[error("cannot {doing} {path}: {source}")]
     Io {
-        /// What was attempted.
+        /// The attempted operation.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// Nothing was proven or read.
+    /// A proof or a read failed.
     #[error(transparent)]
     Prove(#[from] ProveError),
-    /// Nothing was committed.
+    /// A commit failed.
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// Nothing was moved in or out.
+    /// An export or import failed.
     #[error(transparent)]
     Transfer(#[from] TransferError),
-    /// Nothing was stored.
+    /// Storing content failed.
     #[error(transparent)]
     Ingest(#[from] IngestError),
 }

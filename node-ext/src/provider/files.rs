@@ -1,11 +1,11 @@
-//! Telling whether a closed bucket's files are those that were noted.
+//! Fingerprints of a closed bucket's files, to detect that they changed.
 
 use cairn_primitives::HashingProfile;
 use std::path::Path;
 
-/// What a bucket's files are: their names and lengths, as far as they change
-/// with every write. The database's log and list of files do: a log grows by
-/// what is written, and both get new names when it is opened for writing.
+/// Hashes the names and lengths of the files that change with every write: the
+/// database's logs and manifest. A log grows with each write, and both get new names
+/// when the database is opened for writing.
 pub(super) fn files_of(path: &Path) -> std::io::Result<u64> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path)? {

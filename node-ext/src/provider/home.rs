@@ -1,5 +1,5 @@
-//! Where the pool's databases come from and go to: the folders of the base path,
-//! and what the index knows of them.
+//! Opens and closes buckets for the pool: their folders in the base path, checked against
+//! the index.
 
 use super::files::files_of;
 use super::ledger::Ledger;
@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Why a bucket cannot be had from its folder.
+/// An error of opening a bucket from its folder.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HomeError {
     #[error("there is no such bucket")]
@@ -25,11 +25,10 @@ pub(crate) enum HomeError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// It has fewer leaves than were signed.
+    /// The bucket has fewer leaves than were signed.
     #[error(
-        "it has {have} leaves from sequence {tree}, and {signed} from sequence {signed_tree} were signed: \
-         its newest writes are gone. Put the newest copy of its folder in its place, or take it as it \
-         is with `cairn bucket accept`"
+        "it has {have} leaves from sequence {tree}, but {signed} from sequence {signed_tree} were \
+         signed: its newest writes are missing"
     )]
     Behind {
         have: LeafCount,
@@ -37,11 +36,10 @@ pub(crate) enum HomeError {
         signed: LeafCount,
         signed_tree: Sequence,
     },
-    /// It has as many leaves as were signed, or more, and not those.
+    /// The bucket has enough leaves, but not those that were signed.
     #[error(
-        "it has {have} leaves from sequence {tree}, and does not know the root {root:?} that was signed \
-         for {signed} leaves from sequence {signed_tree}: it is another copy, which went another way. \
-         Put the newest copy of its folder in its place, or take it as it is with `cairn bucket accept`"
+        "it has {have} leaves from sequence {tree}, but not the root {root:?} that was signed for \
+         {signed} leaves from sequence {signed_tree}: it is a copy that has diverged"
     )]
     Forked {
         have: LeafCount,
@@ -50,13 +48,13 @@ pub(crate) enum HomeError {
         signed_tree: Sequence,
         root: H256,
     },
-    /// Whether it has what was signed cannot be read.
+    /// The signed roots of the bucket cannot be read.
     #[error(transparent)]
     Unread(#[from] ProveError),
 }
 
 impl HomeError {
-    /// Whether the bucket itself is at fault, and not what it stands on.
+    /// Returns whether the fault is the bucket's, and not the disk's or the caller's.
     pub(super) fn is_the_buckets(&self) -> bool {
         match self {
             Self::Open(error) => error.indicates_damage(),
@@ -67,16 +65,16 @@ impl HomeError {
     }
 }
 
-/// The folders of buckets, and what is known of them.
+/// The buckets' folders, with everything needed to open them.
 pub(crate) struct BucketFolders {
     pub(super) folder: PathBuf,
     pub(super) shared: Shared,
     pub(super) ledger: Arc<Ledger>,
-    /// What is asked before anything is signed.
+    /// The signing gate.
     pub(super) gate: Gate,
-    /// Buckets that are being made, with what they are made with.
+    /// Buckets that are being created, with their configuration.
     pub(super) making: Mutex<HashMap<BucketId, BucketConfig>>,
-    /// Told of what happens in every bucket.
+    /// Receives the events of every bucket.
     pub(super) announce: Announce,
 }
 
@@ -85,8 +83,8 @@ impl BucketFolders {
         self.folder.join(bucket_dir_name(id))
     }
 
-    /// A bucket as its folder has it, to be compared and never written, for who
-    /// has its place in the pool.
+    /// Opens a bucket for reading without checking that it has its last signed root. For
+    /// callers that hold the bucket's reservation or know that it does not open.
     pub(super) fn open_as_it_is(&self, id: BucketId) -> Result<Bucket, HomeError> {
         let path = self.path(id);
         if !path.is_dir() {
@@ -97,9 +95,9 @@ impl BucketFolders {
         Ok(bucket)
     }
 
-    /// A bucket that has lost what was signed, or never had it, must not sign
-    /// anything else. One read: the record of the last root that was signed, which
-    /// counts alone do not show.
+    /// Checks that a bucket has its last signed root: one that lacks it must not sign
+    /// anything else. Takes one read of that root's record, since leaf counts alone do
+    /// not show it.
     fn check_promised(&self, bucket: &Bucket) -> Result<(), HomeError> {
         let record = self.ledger.record(bucket.id());
         let Some(signed) = record.and_then(|record| record.signed) else {
@@ -121,7 +119,7 @@ impl BucketFolders {
         let kept = bucket.promise_record(&signed.mmr_root, signed.start_seq)?;
         let is_kept = kept.is_some_and(|kept| kept.count == signed.leaf_count);
         if is_kept || !bucket.holds_tree(signed.start_seq)? {
-            // A tree that was pruned and released has taken its promises along.
+            // Releasing a pruned tree deletes its signed roots.
             return Ok(());
         }
         Err(HomeError::Forked {
@@ -139,7 +137,7 @@ impl BucketFolders {
         if let Some(config) = making {
             return Ok(Bucket::create(&path, id, config, &self.shared)?);
         }
-        // Something else in its place is told of as that.
+        // Anything else in its place is reported when it is opened.
         if path.symlink_metadata().is_err() {
             return Err(HomeError::Absent);
         }
@@ -147,8 +145,8 @@ impl BucketFolders {
             make_durable(&path, id, &self.shared);
         }
         if access == Access::ReadWrite && !self.ledger.is_known(id) {
-            // To open for writing removes files that the database does not know
-            // of; not where it is the database that is behind.
+            // Opening for writing removes files that the database does not list. That
+            // must not happen if the database is behind the journal.
             Bucket::open(&path, Access::ReadOnly, &self.shared)?.check_journal()?;
         }
         let bucket = Bucket::open(&path, access, &self.shared)?;
@@ -158,20 +156,20 @@ impl BucketFolders {
     }
 }
 
-/// Whether a bucket was not closed by who wrote to it last: closing leaves nothing in the log.
+/// Returns whether the last writer did not close the bucket: closing leaves no log.
 fn has_logged(path: &Path) -> bool {
     log_hole::logs_in(path).is_ok_and(|logs| !logs.is_empty())
 }
 
-/// Makes durable what is in a bucket's log: it can be read, and the process that wrote it may have
-/// ended before it was synced, so that nothing may be signed that stands on it. Where
-/// that fails, the bucket is read all the same; see [`Bucket::is_durable`].
+/// Makes the records in a bucket's log durable. They can be read, but the process that
+/// wrote them may have ended before syncing, so nothing that depends on them may be
+/// signed. If this fails, the bucket is read all the same; see [`Bucket::is_durable`].
 fn make_durable(path: &Path, id: BucketId, shared: &Shared) {
     let looked = Bucket::open(path, Access::ReadOnly, shared);
     let looked = looked.and_then(|bucket| bucket.check_journal());
     let opened = looked.and_then(|()| Bucket::open(path, Access::ReadWrite, shared));
     if let Err(error) = opened {
-        tracing::warn!(bucket = %id, %error, "what is in the bucket's log could not be made durable");
+        tracing::warn!(bucket = %id, %error, "the bucket's log could not be made durable");
     }
 }
 
@@ -214,7 +212,7 @@ impl Home for BucketFolders {
     fn flush(&self, open: &Bucket) -> bool {
         let held = open.unflushed_bytes().unwrap_or(0) > 0;
         if held && let Err(error) = open.flush() {
-            // The bucket is poisoned by it, or the next write will tell.
+            // The error poisons the bucket, or the next write fails.
             tracing::error!(bucket = %open.id(), %error, "a bucket could not be flushed");
         }
         held
@@ -242,7 +240,7 @@ impl Home for BucketFolders {
         let path = open.path().to_owned();
         let poisoned = open.is_poisoned();
         match open.close() {
-            // What its files are now is what the record is of.
+            // The files as they are now belong to this record.
             Ok(()) if !poisoned && self.ledger.is_known(id) => {
                 record.files = files_of(&path).ok();
             }

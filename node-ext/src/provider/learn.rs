@@ -1,5 +1,5 @@
-//! Learning what buckets are: those that the index does not know, or whose files
-//! are not those that it noted (I6).
+//! Reindexing: rebuilds the index records of buckets that are new, or whose files differ
+//! from the recorded ones (I6).
 
 use super::files::files_of;
 use super::ledger::Ledger;
@@ -16,10 +16,10 @@ use cairn_primitives::BucketId;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Records that are read at once.
+/// The number of records in one read of the index.
 const PAGE: usize = 1024;
 
-/// Compares the folders with the index. Returns the buckets to learn of.
+/// Compares the folders with the index. Returns the buckets to reindex.
 pub(super) fn compare(
     base: &BasePath,
     ledger: &Ledger,
@@ -41,9 +41,9 @@ pub(super) fn compare(
             }
             if !there.remove(&id) {
                 if trash.iter().any(|discarded| discarded.id == id) {
-                    // Its place in the trash is kept until that is done.
+                    // Its folder stays in the trash until that succeeds.
                     if let Err(error) = ledger.forget(id) {
-                        tracing::error!(bucket = %id, %error, "the index still lists a bucket that is gone");
+                        tracing::error!(bucket = %id, %error, "the index still lists a deleted bucket");
                     }
                 } else {
                     ledger.note_lost(id, record);
@@ -61,7 +61,7 @@ pub(super) fn compare(
         }
     }
     to_learn.extend(there);
-    // The last is learned first.
+    // The last one is reindexed first.
     to_learn.sort_unstable_by(|one, other| other.cmp(one));
     Ok(to_learn)
 }
@@ -79,7 +79,7 @@ impl Inner {
                 if !self.ledger.is_known(id)
                     && let Err(error) = self.learn(id)
                 {
-                    tracing::error!(bucket = %id, %error, "the bucket is not known");
+                    tracing::error!(bucket = %id, %error, "the bucket could not be indexed");
                 }
             });
             work.learning = false;
@@ -94,13 +94,13 @@ impl Inner {
         }
         match self.ledger.record(id) {
             Some(record) if self.ledger.is_known(id) => Ok(record),
-            // What it was is all there is to tell.
+            // A bucket that is lost or in quarantine: its old record is the best there is.
             Some(record) if record.standing != Standing::Sound => Ok(record),
             _ => self.learn(id),
         }
     }
 
-    /// What is known of a bucket without opening it.
+    /// Returns the record of a bucket without opening it.
     pub(super) fn noted(&self, id: BucketId) -> Noted {
         let noted = |record, is_current| Noted {
             id,
@@ -120,7 +120,8 @@ impl Inner {
         }
     }
 
-    /// The record of a bucket, by opening it at most: its content is not read for it.
+    /// Returns the record of a bucket. May open the bucket, but does not read its
+    /// content.
     pub(super) fn look(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
         let noted = self.noted(id);
         if noted.is_current {
@@ -131,13 +132,13 @@ impl Inner {
         Ok(record_of(&lease, before.as_ref())?)
     }
 
-    /// Opens a bucket to note what it is and what it holds.
+    /// Opens a bucket, and records its state and content in the index.
     pub(super) fn learn(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
         let path = self.pool.home().path(id);
         let files = files_of(&path).ok();
         let mut end = None;
         loop {
-            // Given back in between, so that nobody waits for all of it.
+            // Leased for one part at a time, so that nobody waits for the whole.
             let lease = self.lease(id, Wanted::read())?;
             let learned = lease.run(|bucket| self.ledger.index().learn_content(bucket, end));
             end = match learned {
@@ -150,7 +151,7 @@ impl Inner {
             }
             let before = self.ledger.record(id);
             let mut record = record_of(&lease, before.as_ref())?;
-            // As long as it is leased for reading, nobody changes its files.
+            // While it is leased for reading, its files do not change.
             let unchanged = files.is_some() && files == files_of(&path).ok();
             if unchanged && lease.access() == Access::ReadOnly {
                 record.files = files;
@@ -163,9 +164,9 @@ impl Inner {
     }
 }
 
-/// What was signed last, by the index and by the bucket. A copy's own promises do
-/// not take the place of one that the index knows, as long as its tree is here:
-/// the bucket would not have opened without it.
+/// Returns the last signed root according to the index and the bucket. The roots of a
+/// copied bucket do not replace one that the index has while its tree exists: without
+/// that root the bucket would not have opened.
 fn kept_promise(
     bucket: &Bucket,
     before: Option<&BucketRecord>,
@@ -179,11 +180,11 @@ fn kept_promise(
     }
 }
 
-/// The record of a bucket, with what was signed last by its own promises.
+/// Makes the record of a bucket, with the last of its own signed roots.
 fn record_of(lease: &Lease, before: Option<&BucketRecord>) -> Result<BucketRecord, ProveError> {
     let mut record = lease.record(before);
     let newest = lease.run(newest_promise);
-    // What may not be on the disk is not what was signed: it may be signed again.
+    // A root that may not be on the disk does not count as signed; it may be signed again.
     if lease.run(Bucket::is_durable)? {
         record.signed = lease.run(|bucket| {
             let newest = Promise::greater(newest?, bucket.last_promised());
@@ -193,7 +194,7 @@ fn record_of(lease: &Lease, before: Option<&BucketRecord>) -> Result<BucketRecor
     Ok(record)
 }
 
-/// The promise for the most leaves of the newest tree.
+/// Returns the signed root with the most leaves of the newest tree.
 fn newest_promise(bucket: &Bucket) -> Result<Option<Promise>, ProveError> {
     let mut newest: Option<Promise> = None;
     for promise in bucket.promises()? {

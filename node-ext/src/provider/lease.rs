@@ -1,5 +1,4 @@
-//! A bucket that somebody works with. It is reached through one function, which
-//! sees each of its errors.
+//! A leased bucket. All work with it goes through [`Lease::run`], which sees every error.
 
 use super::home::BucketFolders;
 use crate::bucket::{Bucket, BucketConfig, Committed, NewLeaf};
@@ -10,10 +9,10 @@ use crate::pool::PoolLease;
 use crate::signing::{Facts, Permit, SignedCommitment, Signer, SigningRefused};
 use cairn_primitives::{BucketId, Commitment, LeafCount};
 
-/// A bucket that is open, and stays so until this is dropped (I8).
+/// A lease of a bucket, which stays open until this is dropped (I8).
 ///
-/// Giving it back touches no disk. The bucket is worked with in [`Lease::run`]
-/// alone, so that no error that indicates damage goes unnoticed (I7).
+/// Dropping it touches no disk. The bucket can be used in [`Lease::run`] alone, so that
+/// no error that indicates damage goes unnoticed (I7).
 ///
 /// ```compile_fail,E0599
 /// fn read(lease: &cairn_node_ext::Lease) -> bool {
@@ -35,12 +34,12 @@ impl Lease {
         Self { inner }
     }
 
-    /// Works with the bucket, and puts it in quarantine where the error indicates
-    /// damage (I7). Nothing that borrows from the bucket gets out of `job`.
+    /// Runs `job` on the bucket, and puts the bucket into quarantine if the error
+    /// indicates damage (I7). Nothing that borrows from the bucket can leave `job`.
     ///
     /// # Errors
     ///
-    /// The job's own.
+    /// The error of `job`.
     pub fn run<T, E: IndicatesDamage>(
         &self,
         job: impl FnOnce(&Bucket) -> Result<T, E>,
@@ -55,29 +54,29 @@ impl Lease {
         result
     }
 
-    /// The bucket's name on chain.
+    /// Returns the bucket's id.
     pub fn id(&self) -> BucketId {
         self.inner.id()
     }
 
-    /// What the bucket was made with.
+    /// Returns the configuration that the bucket was created with.
     pub fn config(&self) -> BucketConfig {
         self.inner.config()
     }
 
-    /// How the bucket was opened.
+    /// Returns how the bucket was opened.
     pub fn access(&self) -> Access {
         self.inner.access()
     }
 
-    /// The newest commitment, which need not be signed or durable.
+    /// Returns the newest commitment, which need not be signed or durable.
     pub fn commitment(&self) -> Commitment {
         self.inner.commitment()
     }
 
-    /// What the bucket says of itself, for the index.
+    /// Makes the bucket's record for the index.
     pub(super) fn record(&self, before: Option<&BucketRecord>) -> BucketRecord {
-        // Counted here, to be seen where it fails: the record then has no count.
+        // Counted here so that a failure is noticed: the record then has no count.
         let _ = self.run(Bucket::flagged_leaves);
         BucketRecord::of(&self.inner, before)
     }
@@ -89,32 +88,31 @@ impl Lease {
         Facts::new(self.id(), self.config().profile, flagged, quarantine)
     }
 
-    /// Permission to sign for the bucket, by the gate.
+    /// Asks the gate for permission to sign for the bucket.
     ///
     /// # Errors
     ///
-    /// [`SigningRefused`], with what to do.
+    /// [`SigningRefused`] with the reason.
     pub(crate) fn permit<'s>(&self, signer: &'s Signer) -> Result<Permit<'s>, SigningRefused> {
         let gate = &self.inner.pool().home().gate;
         gate.permit(&self.facts(), signer)
     }
 
-    /// Why nothing is signed for the bucket, where that is so: to be asked before
-    /// much is stored in it.
+    /// Returns the reason why nothing is signed for the bucket, if there is one. To be
+    /// called before an upload.
     pub fn signing_refused(&self) -> Option<SigningRefused> {
         let gate = &self.inner.pool().home().gate;
         gate.judge(&self.facts()).err()
     }
 
-    /// Commits content as leaves, durably, and signs the commitment that this
-    /// very call made (I4). Without leaves, signs the newest commitment.
+    /// Commits content as leaves, durably, and signs the commitment that this call made
+    /// (I4). Without leaves, signs the newest commitment.
     ///
     /// # Errors
     ///
-    /// As [`Bucket::commit`]; [`CommitError::Refused`] where nothing is signed for
-    /// the bucket, with nothing committed; [`CommitError::NothingToSign`] in an
-    /// empty bucket; [`CommitError::Sign`] when the keystore fails, which leaves
-    /// the leaves committed.
+    /// As [`Bucket::commit`]; [`CommitError::Refused`] if nothing is signed for the
+    /// bucket: then nothing is committed; [`CommitError::NothingToSign`] in an empty
+    /// bucket; [`CommitError::Sign`] if the keystore fails: the leaves stay committed.
     pub fn commit_signed(
         &self,
         leaves: &[NewLeaf],
@@ -130,12 +128,12 @@ impl Lease {
         Ok((committed, signed))
     }
 
-    /// Signs again what was signed here before of the current tree at a leaf
-    /// count, so that its promise is durable (I4). Writes nothing.
+    /// Repeats a signature that was made here for the current tree at a leaf count; its
+    /// root is recorded durably (I4). Writes nothing.
     ///
     /// # Errors
     ///
-    /// [`SignAgainError`]; then no signature exists.
+    /// [`SignAgainError`]; then no signature is made.
     pub fn sign_again(
         &self,
         count: LeafCount,

@@ -1,7 +1,7 @@
-//! What is to be noted in the index, and is not written yet.
+//! The writer of the index, with the notes that are not yet written.
 //!
-//! Notes are taken when a bucket is closed and when a writer is done with it,
-//! and written behind, by a thread of their own; until then they are read here.
+//! A note is taken when a bucket is closed and when a writer is done with it. A thread
+//! of its own writes the notes; until then they are read from here.
 
 use crate::bucket::ContentChange;
 use crate::index::{BucketRecord, Index, IndexError, Note, Standing};
@@ -12,32 +12,32 @@ use std::collections::{HashMap, HashSet};
 #[derive(Default)]
 struct Pending {
     notes: HashMap<BucketId, Note>,
-    /// Those that are being written.
+    /// Records that are being written.
     writing: HashMap<BucketId, BucketRecord>,
-    /// Buckets that were written since their last note.
+    /// Buckets that were written after their last note.
     touched: HashSet<BucketId>,
-    /// Buckets that are gone, and that the index may list still.
+    /// Buckets that are gone but may still be in the index.
     forgotten: HashSet<BucketId>,
 }
 
-/// The index, and what is on its way there.
+/// The index, with the notes that are still to be written.
 pub(crate) struct Ledger {
     index: Index,
     pending: Mutex<Pending>,
-    /// Held by whoever writes what is pending: of two at once, one would take
-    /// the other's notes for written.
+    /// Held while pending notes are written: otherwise one of two threads would take the
+    /// other's notes as written.
     writer: Mutex<()>,
-    /// Held while buckets are asked for what changed in them: another thread would
-    /// find nothing to note, and return before it is noted.
+    /// Held while changes are collected from buckets: otherwise a second thread would
+    /// find no changes and return before the first has noted them.
     asking: Mutex<()>,
-    /// Held while a record is removed from the index: the second of two threads would
-    /// remove a newer one, written after the first.
+    /// Held while a record is removed from the index: otherwise the second of two
+    /// threads would remove a newer record, written after the first.
     forgetting: Mutex<()>,
-    /// Buckets whose record and content are noted as they are.
+    /// Buckets whose record and content in the index are up to date.
     known: Mutex<HashSet<BucketId>>,
-    /// Buckets that take no writes, and why.
+    /// Buckets in quarantine, with the reasons.
     quarantined: Mutex<HashMap<BucketId, String>>,
-    /// Buckets whose folders are gone.
+    /// Buckets whose folders are missing.
     lost: Mutex<HashSet<BucketId>>,
 }
 
@@ -59,8 +59,8 @@ impl Ledger {
         &self.index
     }
 
-    /// What is known of a bucket, noted or written. `None` as well where the
-    /// index cannot be read, which is logged: the bucket itself can be asked.
+    /// Returns the record of a bucket, pending or written. Also `None` if the index
+    /// cannot be read, which is logged: the bucket itself can be read instead.
     pub(crate) fn record(&self, id: BucketId) -> Option<BucketRecord> {
         {
             let pending = self.pending.lock();
@@ -81,8 +81,8 @@ impl Ledger {
     }
 
     pub(crate) fn note(&self, id: BucketId, mut record: BucketRecord, changes: Vec<ContentChange>) {
-        // Held until it is noted: what was found meanwhile must not be unsaid by
-        // what was read before.
+        // Held until it is noted: a record that was read earlier must not undo a
+        // quarantine.
         let quarantined = self.quarantined.lock();
         if let Some(reason) = quarantined.get(&id)
             && record.standing == Standing::Sound
@@ -102,7 +102,7 @@ impl Ledger {
         self.pending.lock().touched.insert(id);
     }
 
-    /// Taken before the buckets that were written since are asked what changed.
+    /// Locks the collection of changes from written buckets.
     pub(super) fn ask_alone(&self) -> parking_lot::MutexGuard<'_, ()> {
         self.asking.lock()
     }
@@ -111,9 +111,9 @@ impl Ledger {
         std::mem::take(&mut self.pending.lock().touched)
     }
 
-    /// Forgets a bucket that is gone: its record, and all notes of it. Where the index
-    /// cannot be written it is forgotten in memory, and the index follows as soon as
-    /// it can: a process that ends before that has not forgotten it.
+    /// Removes the record and notes of a bucket that is gone. If the index cannot be
+    /// written, they are removed in memory, and the write is repeated later; if the
+    /// process ends before that, the record remains.
     pub(super) fn forget(&self, id: BucketId) -> Result<(), IndexError> {
         self.known.lock().remove(&id);
         self.quarantined.lock().remove(&id);
@@ -127,8 +127,8 @@ impl Ledger {
         self.settle(id)
     }
 
-    /// Makes durable that a bucket is forgotten. Until then nothing else may be in its
-    /// place, which would be taken for it after a loss of power.
+    /// Makes the removal of a bucket's record durable. Until then no other bucket may
+    /// take its place: after a power loss it would be mistaken for the old one.
     pub(super) fn settle(&self, id: BucketId) -> Result<(), IndexError> {
         let _alone = self.forgetting.lock();
         if self.pending.lock().forgotten.contains(&id) {
@@ -138,7 +138,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Knows again what was forgotten of a bucket that is not gone after all.
+    /// Restores the record of a bucket that was not removed after all.
     pub(super) fn take_back(
         &self,
         id: BucketId,
@@ -165,14 +165,14 @@ impl Ledger {
         }
     }
 
-    /// Writes what is to be noted. What cannot be written stays to be noted.
+    /// Writes the pending notes. Notes that cannot be written stay pending.
     pub(super) fn write(&self) {
         let _alone = self.writer.lock();
         let forgotten: Vec<_> = self.pending.lock().forgotten.iter().copied().collect();
         for id in forgotten {
             if let Err(error) = self.settle(id) {
                 tracing::error!(
-                    bucket = %id, %error, "the index still lists a bucket that is gone; it is tried again"
+                    bucket = %id, %error, "the index still lists a deleted bucket; will retry"
                 );
             }
         }
@@ -189,11 +189,11 @@ impl Ledger {
             notes
         };
         for (id, note) in notes {
-            // Forgotten meanwhile: it must not come back.
+            // A bucket that was forgotten in the meantime must not come back.
             let is_wanted = || self.pending.lock().writing.contains_key(&id);
             let written = self.index.write(id, || is_wanted().then(|| note.clone()));
             if let Err(error) = written {
-                tracing::error!(bucket = %id, %error, "the index was not written; it is tried again");
+                tracing::error!(bucket = %id, %error, "the index was not written; will retry");
                 let mut pending = self.pending.lock();
                 let newer = pending.notes.remove(&id);
                 let record = newer
@@ -220,13 +220,13 @@ impl Ledger {
         }
     }
 
-    /// Sets a bucket apart (I7).
+    /// Puts a bucket into quarantine (I7).
     pub(crate) fn quarantine(&self, id: BucketId, reason: String) {
         let mut quarantined = self.quarantined.lock();
         if quarantined.get(&id) == Some(&reason) {
             return;
         }
-        tracing::error!(bucket = %id, %reason, "the bucket is in quarantine; all others go on");
+        tracing::error!(bucket = %id, %reason, "the bucket is in quarantine; others are not affected");
         quarantined.insert(id, reason.clone());
         drop(quarantined);
         let standing = Standing::Quarantined(reason);
@@ -245,10 +245,10 @@ impl Ledger {
         self.quarantined.lock().insert(id, reason);
     }
 
-    /// A bucket whose folder is gone, and that nobody has deleted.
+    /// Records that a bucket's folder is missing although the bucket was not deleted.
     pub(super) fn note_lost(&self, id: BucketId, record: BucketRecord) {
         let signed = record.signed.is_some();
-        tracing::error!(bucket = %id, signed, "the folder of a bucket is gone");
+        tracing::error!(bucket = %id, signed, "the folder of a bucket is missing");
         self.lost.lock().insert(id);
         let record = BucketRecord {
             standing: Standing::Lost,
@@ -262,7 +262,7 @@ impl Ledger {
         self.lost.lock().iter().copied().collect()
     }
 
-    /// Why a bucket takes no writes, where that is so.
+    /// Returns the reason of a bucket's quarantine, if it is in one.
     pub(super) fn quarantined(&self, id: BucketId) -> Option<String> {
         self.quarantined.lock().get(&id).cloned()
     }
@@ -283,7 +283,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    /// Lets the writers end, however the test ends.
+    /// Stops the writer threads, also when the test fails.
     struct Ends<'e>(&'e AtomicBool);
 
     impl Drop for Ends<'_> {
@@ -330,7 +330,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ledger = Ledger::new(Index::open(&folder.path().join("index")).unwrap());
         let (id, reason) = (BucketId(1), "a chunk is lost");
-        // Read before, and noted afterwards.
+        // Read before the quarantine, and noted after it.
         let record = BucketRecord::unknown(Standing::Sound);
         ledger.quarantine(id, reason.into());
         ledger.note(id, record.clone(), Vec::new());

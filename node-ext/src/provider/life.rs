@@ -1,4 +1,4 @@
-//! A bucket's whole life: made, copied out, taken in, accepted as it is, removed.
+//! The life cycle of a bucket: create, accept, delete, export, import.
 
 use super::home::BucketFolders;
 use super::on_chain::{KnownSigned, ToldBy, WouldLose};
@@ -15,14 +15,14 @@ use std::path::Path;
 use std::time::Duration;
 
 impl Provider {
-    /// Makes an empty bucket.
+    /// Creates an empty bucket.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::Create`]; [`ProviderError::Signing`] where nothing would
-    /// ever be signed for it, since the chain hashes otherwise. Then there is none.
-    /// But where it was made and does not open, it is there, and empty; and in
-    /// quarantine where the chain was seen to have a signature over more.
+    /// [`ProviderError::Create`], and [`ProviderError::Signing`] if nothing would ever be
+    /// signed for it because the chain hashes differently: then no bucket exists. With
+    /// other errors it may exist, empty; and it is in quarantine if the chain was seen to
+    /// have a signature over one of its roots.
     pub fn create_bucket(&self, id: BucketId, config: BucketConfig) -> Result<(), ProviderError> {
         let home = self.inner.pool.home();
         home.gate.judge_hashing(id, config.profile)?;
@@ -36,14 +36,14 @@ impl Provider {
             if path.exists() || making.contains_key(&id) {
                 return Err(exists().into());
             }
-            // Its place is free, and what was signed of it is not forgotten.
+            // Its folder is missing, but its signed roots are still recorded.
             if self.inner.ledger.record(id).is_some() {
                 return Err(ProviderError::Lost { bucket: id });
             }
             self.inner.ledger.settle(id)?;
             making.insert(id, config);
         }
-        // Known from its first moment, whatever was known of one before it.
+        // A new bucket needs no reindexing, whatever the index had before.
         self.inner.ledger.set_known(id, true);
         let made = self.lease(id, Wanted::write());
         home.making.lock().remove(&id);
@@ -54,17 +54,17 @@ impl Provider {
         self.compare_newcomer(id)
     }
 
-    /// Takes a bucket as it is: out of quarantine, and without what the index
-    /// says was signed of it. For an operator who has repaired it, or put
-    /// another copy in its place. It is compared first with all that is known to
-    /// have been signed: by the index, and by the chain when it was seen last.
-    /// Returns when the index has forgotten what it said before, durably.
+    /// Accepts a bucket as it is: ends its quarantine, and replaces its record in the
+    /// index. For an operator who has repaired it, or put another copy in its place. The
+    /// bucket is first compared with all roots known to be signed: those in the index,
+    /// and those that the chain was last seen to have. Returns once the old record is
+    /// removed, durably.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::WouldLose`] where something of that is not in it, unless
-    /// it is to be taken `even_behind`; then what is lost is noted as let go. As
-    /// [`Provider::lease`] where it still does not open. It stays where it was.
+    /// [`ProviderError::WouldLose`] if the bucket lacks a signed root, unless
+    /// `even_behind` is set: then a tombstone is written for it. As [`Provider::lease`]
+    /// if the bucket still does not open. After an error it stays in quarantine.
     pub fn accept(&self, id: BucketId, even_behind: bool) -> Result<BucketRecord, ProviderError> {
         let (inner, ledger) = (&self.inner, &self.inner.ledger);
         inner.check_writes()?;
@@ -82,7 +82,7 @@ impl Provider {
             }
             let commitments = lost.lost.iter().map(|lost| lost.commitment).collect();
             let letting_go = LettingGo {
-                // Between what is known and what is here more may have been signed.
+                // More may have been signed between these roots and the bucket's state.
                 may_be_more: true,
                 commitments,
                 ..LettingGo::default()
@@ -99,21 +99,21 @@ impl Provider {
         accepted
     }
 
-    /// Removes a bucket with all that it holds. Returns when it is gone from
-    /// its place, durably; its bytes are given back in the background.
+    /// Deletes a bucket. Returns once its folder is in the trash, durably; its disk space
+    /// is freed in the background.
     ///
     /// # Errors
     ///
-    /// [`ProviderError`]; the bucket is then still there. But where a folder could not be
-    /// synced it is gone from its place, and a loss of power may bring it back.
-    /// [`ProviderError::Index`] of one that has lost its folder: it is still listed.
+    /// [`ProviderError`]; the bucket then still exists. But if syncing a folder failed, it
+    /// is deleted, and a power loss may bring it back. [`ProviderError::Index`] for a
+    /// bucket whose folder is missing: it is still listed.
     pub fn delete_bucket(&self, id: BucketId) -> Result<(), ProviderError> {
         let reservation = self.reserve(id, Wanted::write().wait)?;
         self.discard(id, reservation)
     }
 
-    /// The same if `may` says so of what is known of the bucket, at a moment
-    /// from which nobody works with it any more. Returns whether it was removed.
+    /// Deletes a bucket if `may` returns true for its record, which is read after the
+    /// bucket's last lease has ended. Returns whether the bucket was deleted.
     ///
     /// # Errors
     ///
@@ -123,7 +123,7 @@ impl Provider {
         id: BucketId,
         may: impl FnOnce(Option<&BucketRecord>) -> bool,
     ) -> Result<bool, ProviderError> {
-        // Closed as any other, which notes what was signed last.
+        // Closed without discarding, so that its last signed root is recorded.
         let pool = &self.inner.pool;
         let reservation = pool.reserve(id, Wanted::write().wait, false);
         let reservation = reservation.map_err(|error| self.inner.refused(id, error))?;
@@ -134,8 +134,8 @@ impl Provider {
         Ok(true)
     }
 
-    /// What is known to have been signed of a bucket and is not in its folder,
-    /// which nobody else can have meanwhile.
+    /// Returns the roots that are known to be signed but are not in the bucket's folder.
+    /// The caller holds the bucket's reservation.
     fn would_lose(&self, id: BucketId) -> Result<WouldLose, ProviderError> {
         let home = self.inner.pool.home();
         let bucket = home
@@ -163,13 +163,13 @@ impl Provider {
         })
     }
 
-    /// Notes what was signed of a bucket that is about to go.
+    /// Writes tombstones for the signed roots of a bucket that is about to be deleted.
     fn note_let_go(&self, id: BucketId) -> Result<(), ProviderError> {
         let opened = self.inner.pool.home().open_as_it_is(id);
         let read = opened.ok().and_then(|bucket| LettingGo::of(&bucket).ok());
         let letting_go = match read {
             Some(all) => all,
-            // What else knows of it.
+            // The bucket cannot be read: use the index and the chain.
             None => {
                 let noted = self
                     .inner
@@ -190,7 +190,7 @@ impl Provider {
         tombstones::write(self.path(), id, &letting_go)
     }
 
-    /// Removes a bucket that nobody else can have.
+    /// Deletes a reserved bucket.
     fn discard(
         &self,
         id: BucketId,
@@ -204,26 +204,26 @@ impl Provider {
         if path.is_dir() {
             let trash = self.inner.base.path().join(TRASH_DIR);
             let (discarded, synced) = trash::discard(&path, &trash, id)?;
-            // As long as the index lists it, its place in the trash says that it is gone.
+            // While the index still lists it, its folder in the trash says that it is deleted.
             if let Err(error) = self.inner.ledger.forget(id) {
                 tracing::error!(
-                    bucket = %id, %error, "the index still lists a bucket that is gone; it is tried again"
+                    bucket = %id, %error, "the index still lists a deleted bucket; will retry"
                 );
             }
-            // Another bucket under its id is another matter.
+            // It must not hold for another bucket under this id.
             if let Err(error) = self.inner.keep_unprovable(id, None) {
-                tracing::warn!(bucket = %id, %error, "what was allowed of a deleted bucket is still noted");
+                tracing::warn!(bucket = %id, %error, "an exception for a deleted bucket is still recorded");
             }
-            // It may be in its place again after a loss of power, and whole then: its bytes
-            // go at the next start.
+            // A power loss may bring it back. It must then be whole, so its files are not
+            // removed before the next start.
             synced?;
             self.inner.work.lock().trash.push(discarded);
             self.inner.changed.notify_all();
             if let Err(error) = self.inner.base.keep_scrub_point(id, None) {
-                tracing::warn!(bucket = %id, %error, "the scrub of a deleted bucket is still noted");
+                tracing::warn!(bucket = %id, %error, "the scrub position of a deleted bucket is still recorded");
             }
         } else if let Some(record) = self.inner.ledger.record(id) {
-            // Its folder was removed by other hands, and the index alone knows of it.
+            // Its folder was removed by other means; only the index has it.
             if let Err(error) = self.inner.ledger.forget(id) {
                 self.inner.ledger.take_back(id, Some(record), None);
                 return Err(error.into());
@@ -235,11 +235,12 @@ impl Provider {
         Ok(())
     }
 
-    /// Copies a bucket as it is now to a folder or an archive, while it goes on.
+    /// Exports the current state of a bucket to a folder or an archive. The bucket stays
+    /// in use.
     ///
     /// # Errors
     ///
-    /// As [`Provider::lease`], and [`ProviderError::Transfer`]; nothing is left then.
+    /// As [`Provider::lease`], and [`ProviderError::Transfer`]; then no export remains.
     pub fn export_bucket(
         &self,
         id: BucketId,
@@ -252,12 +253,12 @@ impl Provider {
         Ok(lease.run(|bucket| bucket.export_to(destination, form, shared, progress))?)
     }
 
-    /// Takes a bucket in that was exported elsewhere, once it has been checked.
+    /// Imports a bucket that was exported elsewhere, after checking it.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::Transfer`]; all is then as it was. Any other of one that is
-    /// here, and not what the index says was signed of it: it is then in quarantine.
+    /// [`ProviderError::Transfer`]; then nothing has changed. With any other error the
+    /// bucket is imported; it is in quarantine if it lacks its last signed root.
     pub fn import_bucket(
         &self,
         source: Source<'_>,
@@ -268,7 +269,7 @@ impl Provider {
         let (buckets, home) = (self.inner.base.buckets_path(), self.inner.pool.home());
         let imported = import_bucket(source, &buckets, check, &home.shared, progress)?;
         self.inner.ledger.settle(imported.bucket)?;
-        // What was allowed of another bucket under its id does not hold for it.
+        // An exception for another bucket under this id does not hold for it.
         self.inner.keep_unprovable(imported.bucket, None)?;
         self.inner.learn(imported.bucket)?;
         self.compare_newcomer(imported.bucket)?;

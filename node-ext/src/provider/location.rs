@@ -1,14 +1,14 @@
-//! Whether a base path is where it was made, or a copy of it.
+//! Detects that a base path is a copy.
 //!
-//! A copy may be older than what was signed since, and no chain shows all of
-//! that: a signature may be in a client's hands alone. So a copy answers for all
-//! that it has, and signs nothing until its operator has said that it is the
-//! newest one and the only one at work.
+//! A copy may lack roots that were signed after it was made. No chain shows all of them,
+//! since a client may be the only one to hold a signature. So a copy answers challenges
+//! and signs nothing until its operator confirms that it is the newest one and the only
+//! one in use.
 //!
-//! Two small files, one in the base path and one in the index's folder, say when
-//! the file system created them. A copy has another time, since nobody can choose
-//! that; what is renamed or mounted elsewhere keeps it. A disk that is set back
-//! as a whole, as a snapshot of a virtual machine does, cannot be noticed so.
+//! Two small files, one in the base path and one in the index's folder, record the time
+//! at which the file system created them. A copied file gets a new time, which no
+//! program can set; a renamed or remounted one keeps it. A disk that is reset as a whole,
+//! as by restoring a virtual machine's snapshot, is not detected.
 
 use super::ProviderError;
 use crate::base_path::{io, read_small};
@@ -22,27 +22,26 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// The version of what the files hold.
+/// The version of the files' format.
 const VERSION: u8 = 1;
-/// More than a file can have, in bytes.
+/// A bound on the size of a file, in bytes.
 const MAX_BYTES: u64 = 64;
-/// What is said to clients and operators as long as a copy is not accepted.
-const REASON: &str = "this is a copy of a provider's data, which may lack what was signed since it was \
-     made: see that it is the newest one and that nothing else signs with its key, then start it \
-     once with `cairn run --accept-copy`";
+/// The reason given to clients and operators while a copy is not accepted.
+const REASON: &str = "this is a copy of a provider's data, which may lack roots signed after it was \
+     made: it signs once its operator accepts it as the newest copy and the only one in use";
 
 /// What to do with a base path that is a copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnCopy {
-    /// Sign nothing, and answer for what it has.
+    /// Sign nothing, and answer challenges.
     #[default]
     Refuse,
-    /// Sign from now on as the original did: it is the newest copy, and the only one
-    /// at work. What was signed for windows is taken to be unknown.
+    /// Sign as the original did: it is the newest copy, and the only one in use. Earlier
+    /// signatures for windows count as unknown.
     Accept,
 }
 
-/// When the file system created a file, and its number there.
+/// The time at which the file system created a file, and its inode number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 struct Origin {
     /// Nanoseconds since 1970, if the file system keeps them.
@@ -60,9 +59,9 @@ impl Origin {
         }
     }
 
-    /// Whether a file that was written as `self` is the one that is found. The
-    /// number alone is given to another file once it is free, and some file systems
-    /// give a new one at each mount.
+    /// Returns whether `found` is the file that was written as `self`. Inode numbers
+    /// alone are weak: they are reused, and some file systems assign new ones at each
+    /// mount.
     fn is_still(&self, found: &Self) -> bool {
         match (self.created, found.created) {
             (Some(written), Some(found)) => written == found,
@@ -72,7 +71,7 @@ impl Origin {
     }
 }
 
-/// Whether a file is still where it was written.
+/// The result of checking one location file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Here,
@@ -96,15 +95,15 @@ fn parse(bytes: &[u8]) -> Option<Origin> {
     (version == VERSION).then_some(origin)
 }
 
-/// Whether what both files say is that of a copy. Base paths of older versions
-/// have neither, and no row in the index; one of them may be missing where the
-/// first start was broken off, or the index was made anew.
+/// Returns whether the two files indicate a copy. Base paths of older versions have
+/// neither file and no row in the index. One file may be missing if the first start was
+/// interrupted or the index was created again.
 fn is_copy(in_base: Said, in_index: Said, were_written: bool) -> bool {
     let is_missing = [in_base, in_index].contains(&Said::Nothing);
     [in_base, in_index].contains(&Said::Elsewhere) || (were_written && is_missing)
 }
 
-/// The two files of a base path.
+/// Returns the paths of the two location files: the index's, then the base path's.
 fn files(base: &Path) -> [PathBuf; 2] {
     [
         base.join(INDEX_DIR).join(LOCATION_FILE),
@@ -112,8 +111,8 @@ fn files(base: &Path) -> [PathBuf; 2] {
     ]
 }
 
-/// Why nothing is signed, where the base path is a copy that is not accepted.
-/// Otherwise writes down where it is.
+/// Returns the reason for signing nothing if the base path is a copy that is not
+/// accepted. Otherwise writes the location files if needed.
 pub(super) fn check(
     base: &Path,
     index: &Index,
@@ -127,17 +126,17 @@ pub(super) fn check(
         return Ok(Some(REASON));
     }
     if is_copy {
-        tracing::warn!(path = %base.display(), "the copy is taken as the newest one, and signs from now on");
+        tracing::warn!(path = %base.display(), "the copy is accepted as the newest one and signs from now on");
         index.forget_windows()?;
     }
     if is_copy || !were_written || said != (Said::Here, Said::Here) {
-        // The row comes last: until then, one file alone is that of a first start.
+        // The row comes last: without it, a single file means an interrupted first start.
         let written = [of_index, of_base].iter().try_for_each(|path| write(path));
         let written = written.and_then(|()| Ok(index.keep_meta(LOCATION_KEY, &[VERSION])?));
         match written {
             Err(error) if is_copy => return Err(error),
-            // A full disk keeps nobody from answering a challenge.
-            Err(error) => tracing::error!(%error, "a copy of the base path would not be noticed"),
+            // A full disk must not prevent answers to challenges.
+            Err(error) => tracing::error!(%error, "a copy of the base path would not be detected"),
             Ok(()) => {}
         }
     }
@@ -149,7 +148,7 @@ fn write(path: &Path) -> Result<(), ProviderError> {
         let origin = Origin::of(&file.get_ref().metadata()?);
         file.write_all(&(VERSION, origin).encode())
     });
-    Ok(written.map_err(|source| io("note where the base path is in", path, source))?)
+    Ok(written.map_err(|source| io("write", path, source))?)
 }
 
 #[cfg(test)]

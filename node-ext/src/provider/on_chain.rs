@@ -1,9 +1,9 @@
-//! What the chain was last seen to have of this account's signatures, bucket by
-//! bucket, and whether that is here.
+//! The commitments with this account's signature that the chain was last seen to have,
+//! and their comparison with the buckets.
 //!
-//! The index keeps it, synced: a base path that was restored from an older
-//! backup is compared with the chain when it is followed again, and a copy of
-//! one bucket's folder with what is kept here, also without a chain.
+//! The index keeps them durably. A base path restored from an older backup is compared
+//! with the chain once it follows it again; a copied bucket folder is compared with the
+//! kept commitments even without a chain.
 
 use super::{Provider, ProviderError, tombstones};
 use crate::bucket::{At, Bucket};
@@ -14,53 +14,53 @@ use cairn_primitives::{BucketId, Commitment};
 use codec::{DecodeAll, Encode};
 use std::fmt;
 
-/// Commitments of a bucket that are kept as seen on chain: its checkpoint, those
-/// behind its historical roots, and as many more.
+/// The most commitments kept for a bucket: its checkpoint, its historical roots, and as
+/// many again.
 const MOST_KEPT: usize = 16;
 
-/// Who says that a commitment was signed.
+/// The source that says a commitment was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToldBy {
-    /// The index, as the last that was signed here.
+    /// The index, which keeps the last root signed here.
     Index,
-    /// The chain, when it was seen last.
+    /// The chain, when it was last seen.
     Chain,
 }
 
 /// A commitment that is known to have been signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownSigned {
-    /// What was signed. A leaf count of 0 says that it is not known.
+    /// The signed commitment. A leaf count of 0 means unknown.
     pub commitment: Commitment,
-    /// Who says so.
+    /// The source.
     pub told_by: ToldBy,
 }
 
-/// The leaves that a bucket's folder has, and the signed roots that it has not.
+/// The leaves that a bucket's folder has, and the signed roots that it lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WouldLose {
-    /// The newest commitment that is here.
+    /// The bucket's newest commitment.
     pub have: Commitment,
-    /// What was signed and is not here.
+    /// The signed commitments that it lacks.
     pub lost: Vec<KnownSigned>,
 }
 
-/// How a signed commitment is found here.
+/// The state of a signed commitment in its bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// It is noted as signed, and its tree has the root.
+    /// It is recorded as signed, and its tree has the root.
     Provable,
-    /// It was let go, and is noted as such.
+    /// It was given up on purpose, and has a tombstone.
     LetGo,
-    /// It is not here.
+    /// It is missing.
     Missing,
-    /// There is no such bucket here.
+    /// There is no such bucket.
     NoBucket,
 }
 
 impl KnownSigned {
-    /// Whether a bucket has it noted as signed, for the same leaf count, and its
-    /// tree has the root.
+    /// Returns whether a bucket has it recorded as signed for the same leaf count, and
+    /// its tree has the root.
     pub(super) fn is_in(&self, bucket: &Bucket) -> Result<bool, ProveError> {
         Ok(is_provable(bucket, &self.commitment)?.unwrap_or(false))
     }
@@ -90,7 +90,7 @@ impl fmt::Display for WouldLose {
         let (count, tree) = (self.have.leaf_count, self.have.start_seq);
         write!(
             f,
-            "it has {count} leaves from sequence {tree}, and not what was signed: "
+            "it has {count} leaves from sequence {tree}, and lacks these signed roots: "
         )?;
         for (place, lost) in self.lost.iter().enumerate() {
             let between = if place > 0 { "; " } else { "" };
@@ -100,8 +100,8 @@ impl fmt::Display for WouldLose {
     }
 }
 
-/// Whether a bucket proves what was signed. The inner error says why it does not,
-/// where that is gone or damaged.
+/// Returns whether a bucket can prove a signed commitment. The inner error is the reason
+/// if its tree is missing or damaged.
 fn is_provable(
     bucket: &Bucket,
     commitment: &Commitment,
@@ -109,7 +109,7 @@ fn is_provable(
     let (root, tree) = (commitment.mmr_root, commitment.start_seq);
     let asked = commitment.leaf_count;
     let counted = bucket.promise_of(tree, &root)?;
-    // An older chain does not tell how many leaves a challenged root stands for.
+    // Older pallets do not keep the leaf count of a challenged root.
     if counted.is_none_or(|count| asked.get() > 0 && count != asked) {
         return Ok(Ok(false));
     }
@@ -128,8 +128,8 @@ fn is_provable(
 }
 
 impl Provider {
-    /// What the chain was last seen to have of this account's signatures over a
-    /// bucket.
+    /// Returns the commitments to a bucket with this account's signature that the chain
+    /// was last seen to have.
     pub(super) fn on_chain(&self, id: BucketId) -> Result<Vec<KnownSigned>, ProviderError> {
         let row = self.index().duty(DutyKind::Promised, &name_of(id))?;
         let commitments = row.and_then(|row| Vec::<Commitment>::decode_all(&mut &*row).ok());
@@ -144,9 +144,9 @@ impl Provider {
             .collect())
     }
 
-    /// Keeps what the chain is seen to have of this account's signatures over a
-    /// bucket, durably. Returns that and what it was seen to have before, the
-    /// newest first: a signature counts also where the chain has moved on.
+    /// Records the commitments to a bucket with this account's signature that the chain
+    /// has now, durably. Returns these and the earlier ones, newest first: a signature
+    /// still counts after the chain has moved on.
     pub(crate) fn keep_on_chain(
         &self,
         id: BucketId,
@@ -164,8 +164,8 @@ impl Provider {
         Ok(all)
     }
 
-    /// How a commitment that bears this account's signature is found here. One
-    /// that the current tree has and that is not noted as signed is noted so.
+    /// Looks up a commitment with this account's signature. If the current tree has it
+    /// but does not list it as signed, records it as signed.
     pub(crate) fn find_signed(
         &self,
         id: BucketId,
@@ -201,24 +201,23 @@ impl Provider {
             return let_go(false);
         }
         drop(lease);
-        // A copy of another provider's, put in the place of one that was lost.
+        // As in a copy of another provider's bucket, put in the place of a lost one.
         tracing::warn!(
             bucket = %id, ?root, leaves = %commitment.leaf_count,
-            "the chain has this provider's signature over a root that is here and was not noted as \
-             signed; it is from now on"
+            "the chain has this provider's signature over a root of the bucket that was not \
+             recorded as signed; it is now"
         );
         let lease = self.lease(id, Wanted::write())?;
         match lease.run(|bucket| bucket.promise(*commitment)) {
             Ok(_) => Ok(Found::Provable),
             Err(error) => {
-                tracing::error!(bucket = %id, %error, "a signed root is not noted");
+                tracing::error!(bucket = %id, %error, "a signed root could not be recorded");
                 Ok(Found::Missing)
             }
         }
     }
 
-    /// Whether anything of a bucket was let go, by its own records or by those
-    /// beside the buckets.
+    /// Returns whether a bucket has tombstones, in its own records or in files.
     pub(crate) fn has_let_go(&self, id: BucketId) -> Result<bool, ProviderError> {
         if tombstones::files(self.path())?.contains_key(&id) {
             return Ok(true);
@@ -242,8 +241,8 @@ impl Provider {
         }
     }
 
-    /// Whether anything may have been signed of a bucket, by all that is known
-    /// here: one that cannot be read may have been.
+    /// Returns whether a commitment to a bucket may have been signed. True for a bucket
+    /// that cannot be read.
     ///
     /// # Errors
     ///
@@ -258,9 +257,9 @@ impl Provider {
         Ok(record.signed.is_some() || !is_readable || !self.on_chain(id)?.is_empty())
     }
 
-    /// Compares a bucket that was just made or imported with what the chain was seen
-    /// to have, and sets it apart where it has less: a client must not be faster
-    /// than the next look at the chain.
+    /// Compares a bucket that was just created or imported with the commitments that the
+    /// chain was seen to have, and puts it into quarantine if it lacks one. Otherwise a
+    /// client could commit before the next comparison with the chain.
     pub(super) fn compare_newcomer(&self, id: BucketId) -> Result<(), ProviderError> {
         for KnownSigned { commitment, .. } in self.on_chain(id)? {
             if self.find_signed(id, &commitment)? == Found::Missing {
@@ -271,8 +270,8 @@ impl Provider {
         Ok(())
     }
 
-    /// Sets a bucket apart that the chain holds this account to for more than is
-    /// here: it signs nothing any more until an operator accepts it.
+    /// Puts a bucket that lacks a signed root into quarantine: nothing is signed for it
+    /// until an operator accepts it.
     pub(crate) fn set_apart(&self, id: BucketId, reason: String) {
         let ledger = &self.inner.ledger;
         if ledger.quarantined(id).is_none() {
@@ -282,12 +281,11 @@ impl Provider {
     }
 }
 
-/// What an operator is told of a commitment that the chain has and that is not here.
+/// Returns the quarantine reason for a commitment that the chain has and the bucket lacks.
 pub(crate) fn missing(commitment: &Commitment) -> String {
     format!(
         "the chain has this provider's signature over root {:?} of the tree from sequence {} at {} \
-         leaves, and that is not here: put the newest copy of the bucket's folder in its place, \
-         and take it with `cairn bucket accept`",
+         leaves, which is missing here",
         commitment.mmr_root, commitment.start_seq, commitment.leaf_count
     )
 }

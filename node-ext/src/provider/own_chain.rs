@@ -1,8 +1,8 @@
-//! Which chain a base path belongs to, kept twice: in a small file beside the
-//! buckets, and in the index, so that neither alone can be lost.
+//! The chain that a base path belongs to, stored twice: in a small file next to the
+//! buckets, and in the index, so that the loss of one does no harm.
 //!
-//! Bucket ids are small numbers that each chain counts for itself. What another
-//! chain says of bucket 7 is of another bucket 7, and must move nothing here.
+//! Each chain numbers its buckets itself. What another chain says of bucket 7 concerns
+//! another bucket, and must have no effect here.
 
 use super::{Provider, ProviderError};
 use crate::base_path::{BasePathError, io, read_small};
@@ -14,44 +14,42 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-/// The version of what the file holds.
+/// The version of the file's format.
 const VERSION: u8 = 1;
-/// More than the file can have, in bytes.
+/// A bound on the size of the file, in bytes.
 const MAX_BYTES: u64 = 256;
-/// What the file's name ends with until it is whole.
+/// The extension of a file until it is complete.
 const UNFINISHED: &str = "new";
 
 /// The chain that a base path belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct OwnChain {
     pub(crate) genesis: H256,
-    /// The longest challenge period that it was ever seen to have, in anchor
-    /// blocks.
+    /// The longest challenge period that it ever had, as far as seen, in anchor blocks.
     pub(crate) longest_period: u32,
 }
 
-/// What to do where a base path meets another chain than its own.
+/// What to do with a base path on a node of another chain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnOtherChain {
-    /// Refuse it.
+    /// Refuse the chain.
     #[default]
     Refuse,
-    /// Belong to it from now on, and forget what the old chain has told.
+    /// Adopt the chain, and forget all data from the old one.
     Adopt,
 }
 
-/// The chain as the base path keeps it in memory, and where.
+/// The base path's chain in memory, and the state of its two copies on disk.
 pub(super) struct Kept {
     path: PathBuf,
     chain: Option<OwnChain>,
-    /// Whether both places have it.
+    /// Whether the file and the index both have it.
     is_written: bool,
 }
 
 impl Kept {
-    /// Reads which chain a base path belongs to, from either place. Where they
-    /// differ, the index is that of another base path: what it has of a chain
-    /// is forgotten.
+    /// Reads the chain of a base path from the file and the index. If they differ, the
+    /// index is that of another base path, and its data from a chain is removed.
     pub(super) fn read(base: &Path, index: &Index) -> Result<Self, ProviderError> {
         let path = base.join(CHAIN_FILE);
         let in_file = read(&path)?;
@@ -60,8 +58,8 @@ impl Kept {
             (Some(file), Some(kept)) if file.genesis != kept.genesis => {
                 tracing::error!(
                     file = ?file.genesis, index = ?kept.genesis,
-                    "the index is of another chain than the base path: what it has of that chain \
-                     is forgotten"
+                    "the index belongs to another chain than the base path: its data from that chain \
+                     is removed"
                 );
                 index.forget_chain()?;
                 Some(file)
@@ -78,12 +76,12 @@ impl Kept {
             chain,
         };
         if let Err(error) = kept.write(index) {
-            tracing::error!(%error, "which chain the base path belongs to is kept in one place only");
+            tracing::error!(%error, "the chain of the base path is stored in one place only");
         }
         Ok(kept)
     }
 
-    /// Writes it to both places, unless they have it.
+    /// Writes the chain to the file and the index, unless both have it.
     fn write(&mut self, index: &Index) -> Result<(), ProviderError> {
         let Some(chain) = self.chain.filter(|_| !self.is_written) else {
             return Ok(());
@@ -91,12 +89,12 @@ impl Kept {
         index.keep_own_chain(&chain)?;
         let bytes = (VERSION, chain).encode();
         replace_by(&self.path, |file| file.write_all(&bytes))
-            .map_err(|source| io("keep the chain in", &self.path, source))?;
+            .map_err(|source| io("write the chain to", &self.path, source))?;
         self.is_written = true;
         Ok(())
     }
 
-    /// Follows a chain, or gives back the genesis hash of the one that it has.
+    /// Follows a chain, or returns the genesis hash of the base path's own chain.
     fn follow(
         &mut self,
         genesis: H256,
@@ -115,8 +113,8 @@ impl Kept {
                     before = ?chain.genesis, now = ?genesis,
                     "the base path belongs to another chain from now on"
                 );
-                // In this order: an end in between leaves the old chain's name
-                // over nothing, and not the new one's over what the old one told.
+                // In this order: a crash in between leaves the old chain with no data,
+                // rather than the new chain with the old one's data.
                 index.forget_chain()?;
                 self.set(found, index);
             }
@@ -128,31 +126,29 @@ impl Kept {
     fn set(&mut self, chain: OwnChain, index: &Index) {
         self.is_written &= self.chain == Some(chain);
         self.chain = Some(chain);
-        // What cannot be written now is written with the next change, or at the
-        // next start: a full disk keeps nobody from answering a challenge.
+        // A failed write is repeated with the next change or at the next start: a full
+        // disk must not prevent answers to challenges.
         if let Err(error) = self.write(index) {
-            tracing::error!(%error, "which chain the base path belongs to is not kept yet");
+            tracing::error!(%error, "the chain of the base path is not stored yet");
         }
     }
 }
 
 impl Provider {
-    /// The genesis hash of the chain that the base path belongs to, if it has
-    /// ever followed one.
+    /// Returns the genesis hash of the base path's chain, if it has ever followed one.
     pub fn own_genesis(&self) -> Option<H256> {
         self.inner.own_chain.lock().chain.map(|chain| chain.genesis)
     }
 
-    /// Says that the chain with a genesis hash is to be followed. The first one
-    /// is the base path's own from then on, durably. Adopting another forgets
-    /// what only the old chain could tell: duties, what was signed for windows,
-    /// when agreements ended. What was signed of buckets is kept: signatures
-    /// name no chain.
+    /// Follows the chain with a genesis hash. The first chain becomes the base path's
+    /// own, durably. Adopting another one removes the data that came from the old chain:
+    /// duties, signatures for windows, and the ends of agreements. Signed roots of
+    /// buckets stay, since signatures name no chain.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::OtherChain`] where it is another one and is not to be
-    /// adopted, and [`ProviderError::Index`] where adopting it fails.
+    /// [`ProviderError::OtherChain`] if it is another chain and is not to be adopted;
+    /// [`ProviderError::Index`] if adopting it fails.
     pub fn follow(&self, genesis: H256, on_other: OnOtherChain) -> Result<(), ProviderError> {
         let mut own = self.inner.own_chain.lock();
         let followed = own.follow(genesis, on_other, self.index())?;
@@ -163,8 +159,8 @@ impl Provider {
         })
     }
 
-    /// The longest challenge period that the chain was ever seen to have, now
-    /// that it says `period`, in anchor blocks.
+    /// Updates the longest challenge period ever seen with the current `period`, and
+    /// returns it, in anchor blocks.
     pub(crate) fn longest_period(&self, period: u32) -> u32 {
         let mut own = self.inner.own_chain.lock();
         let Some(chain) = own.chain else {
@@ -188,7 +184,7 @@ fn read(path: &Path) -> Result<Option<OwnChain>, BasePathError> {
     if kept.is_none() {
         tracing::error!(
             path = %path.display(),
-            "the file does not say which chain the base path belongs to; the index may"
+            "the file that names the chain of the base path is damaged; the index may have it"
         );
     }
     Ok(kept)
@@ -199,7 +195,7 @@ fn parse(bytes: &[u8]) -> Option<OwnChain> {
     (version == VERSION).then_some(chain)
 }
 
-/// Writes a file so that it is there as it was or as it is to be, durably.
+/// Replaces a file atomically and durably: it has either its old or its new content.
 pub(super) fn replace_by(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
@@ -216,7 +212,7 @@ pub(super) fn replace_by(
 }
 
 impl Index {
-    /// The chain that the index was written for.
+    /// Returns the chain that the index was written for.
     pub(super) fn own_chain(&self) -> Result<Option<OwnChain>, IndexError> {
         let kept = self.meta(CHAIN_KEY)?;
         Ok(kept.and_then(|value| OwnChain::decode_all(&mut &*value).ok()))
@@ -227,7 +223,7 @@ impl Index {
     }
 }
 
-/// Where the index's `meta` has the chain.
+/// The key of the chain in the index's `meta` table.
 const CHAIN_KEY: &[u8] = b"chain";
 
 #[cfg(test)]

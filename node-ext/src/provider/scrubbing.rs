@@ -1,5 +1,5 @@
-//! Reading all buckets again in the background, one after the other and no
-//! faster than the plan allows, so that damage is found before a challenge does.
+//! The background scrub: reads all buckets one after another at a limited rate, so that
+//! damage is found before a challenge finds it.
 
 use super::{Inner, ProviderError};
 use crate::metrics::{Reading, Readings};
@@ -12,41 +12,39 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
-/// 1 TiB in a day and a half, and a twentieth of what a slow disk reads. That it
-/// is not 0 is seen when this is compiled.
+/// 1 TiB in a day and a half, and a twentieth of a slow disk's read rate. The compiler
+/// checks that it is not 0.
 const USUAL_RATE: NonZeroU64 = NonZeroU64::new(8 << 20).unwrap();
-/// What storage clusters take for their deep scrubs.
+/// As usual for deep scrubs of storage clusters.
 const USUAL_PERIOD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// A round through nothing is over at once, and the next one is not to follow
-/// without a pause.
+/// A pass over no buckets ends at once; the next one must not follow without a pause.
 const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
-/// What opening a bucket counts for, in bytes: thousands of small ones are
-/// otherwise opened as fast as it goes.
+/// The cost of opening a bucket, in bytes of the rate: without it, thousands of small
+/// buckets would be opened without a limit.
 const OPENING_BYTES: u64 = 256 << 10;
-/// What a record counts for besides a chunk's bytes.
+/// The cost of a record in addition to a chunk's bytes, in bytes of the rate.
 const RECORD_BYTES: u64 = 100;
-/// How often it is kept how far the scrub has come; what is lost is read again.
+/// How often the position is saved. What follows it is read again after a crash.
 const KEEP_EVERY: Duration = Duration::from_secs(10);
-/// How long to wait for a bucket at a time, so that a stop need not.
+/// How long to wait for a bucket at once, so that the provider can stop in between.
 const WAIT_AT_ONCE: Duration = Duration::from_millis(500);
-/// How often to wait so for one bucket: a minute in all.
+/// How many times to wait for one bucket: a minute in all.
 const MOST_TRIES: u32 = 120;
-/// How long to leave the disk alone when it could not be asked which buckets
-/// there are.
+/// How long to wait after the buckets could not be listed.
 const AFTER_A_FAILURE: Duration = Duration::from_secs(60);
 
-/// How all buckets are read again in the background.
+/// The rate and period of the background scrub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScrubPlan {
-    /// The most to read in a second, in bytes.
+    /// The highest read rate, in bytes per second.
     pub bytes_per_second: NonZeroU64,
-    /// How long after the beginning of a round the next one begins, unless the
-    /// round takes longer.
+    /// The time from the start of one pass to the start of the next, unless a pass takes
+    /// longer.
     pub every: Duration,
 }
 
 impl Default for ScrubPlan {
-    /// 8 MiB a second, and a round a week.
+    /// 8 MiB per second, and one pass a week.
     fn default() -> Self {
         Self {
             bytes_per_second: USUAL_RATE,
@@ -55,18 +53,18 @@ impl Default for ScrubPlan {
     }
 }
 
-/// What was read again in the background since the start.
+/// Counts of the background scrub since the provider started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScrubStatistics {
-    /// Rounds through all buckets that have ended.
+    /// Completed passes over all buckets.
     pub rounds: u64,
-    /// Buckets that were read to their end.
+    /// Buckets read to their end.
     pub buckets: u64,
-    /// Records that were checked.
+    /// Records checked.
     pub records: u64,
-    /// Bytes of chunks that were checked.
+    /// Bytes of chunks checked.
     pub bytes: u64,
-    /// What was not as its hash says.
+    /// Records that do not match their hash.
     pub findings: u64,
 }
 
@@ -79,7 +77,7 @@ impl ScrubStatistics {
     }
 }
 
-/// The scrub of a provider: what it is to do, and what it has done.
+/// The plan and the counts of a provider's scrub.
 #[derive(Default)]
 pub(super) struct Scrubbing {
     /// `None` for no scrub.
@@ -90,13 +88,17 @@ pub(super) struct Scrubbing {
 impl Scrubbing {
     pub(super) fn register(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
         let counters: [Reading<ScrubStatistics>; 5] = [
-            ("rounds_total", "Rounds through all buckets", |s| s.rounds),
+            ("rounds_total", "Completed passes over all buckets", |s| {
+                s.rounds
+            }),
             ("buckets_total", "Buckets read to their end", |s| s.buckets),
             ("records_total", "Records checked", |s| s.records),
             ("bytes_total", "Bytes of chunks checked", |s| s.bytes),
-            ("findings_total", "What is not as its hash says", |s| {
-                s.findings
-            }),
+            (
+                "findings_total",
+                "Records that do not match their hash",
+                |s| s.findings,
+            ),
         ];
         let scrubbing = self.clone();
         let readings = Readings {
@@ -108,15 +110,15 @@ impl Scrubbing {
     }
 }
 
-/// The provider is about to stop.
+/// Signals that the provider is stopping.
 struct Stopping;
 
-/// Goes at the plan's pace.
+/// The scrub thread, which keeps to the plan's rate.
 struct Walk<'i> {
     inner: &'i Arc<Inner>,
     pace: Pace,
     started: Instant,
-    /// The last round. What is kept of it on disk may be older.
+    /// The last pass. Its saved state on disk may be older.
     last: Option<ScrubRound>,
     kept: Instant,
 }
@@ -137,7 +139,7 @@ impl Inner {
         while walk.round(plan).is_ok() {}
     }
 
-    /// Waits, unless the provider stops before.
+    /// Waits for `time`, or until the provider stops.
     fn pause(&self, time: Duration) -> Result<(), Stopping> {
         let until = Instant::now().checked_add(time);
         let mut work = self.work.lock();
@@ -157,13 +159,13 @@ impl Inner {
 }
 
 impl Walk<'_> {
-    /// Waits until a round is due, or one is to be ended, and ends it.
+    /// Waits until a pass is due or an interrupted one is to be resumed, and completes it.
     fn round(&mut self, plan: ScrubPlan) -> Result<(), Stopping> {
         let (mut round, resumes_at) = self.due_round(plan)?;
         let ids = match self.inner.ids_after(None) {
             Ok(ids) => ids,
             Err(error) => {
-                tracing::error!(%error, "no bucket is scrubbed");
+                tracing::error!(%error, "cannot list the buckets to scrub");
                 return self.inner.pause(AFTER_A_FAILURE);
             }
         };
@@ -185,18 +187,18 @@ impl Walk<'_> {
         self.keep(&round);
         self.last = Some(round);
         self.count(|done| done.rounds = done.rounds.saturating_add(1));
-        // Whoever waits for a round to end.
+        // Wakes tests that wait for a pass to end.
         self.inner.changed.notify_all();
         Ok(())
     }
 
-    /// The round that is to be gone through, once it is due; and the bucket that
-    /// an earlier process was stopped in.
+    /// Returns the next pass once it is due, and the bucket in which an earlier process
+    /// stopped.
     fn due_round(&self, plan: ScrubPlan) -> Result<(ScrubRound, Option<BucketId>), Stopping> {
         let read = || self.inner.base.scrub_round();
         let last = self.last.map_or_else(read, |last| Ok(Some(last)));
         let last = last.unwrap_or_else(|error| {
-            tracing::warn!(%error, "it is not known when the last scrub was; a round begins");
+            tracing::warn!(%error, "the time of the last scrub is unknown; a new pass starts");
             None
         });
         match last {
@@ -210,11 +212,11 @@ impl Walk<'_> {
         Ok((ScrubRound::beginning(since_epoch()), None))
     }
 
-    /// Reads a bucket to its end, or as far as it can be.
+    /// Reads a bucket to its end, or as far as possible.
     fn bucket(&mut self, id: BucketId, round: &ScrubRound, resumes: bool) -> Result<(), Stopping> {
         let resumed = if resumes { self.kept_point(id) } else { None };
         if resumed.is_none() {
-            // Of another round, or of another bucket of this id.
+            // A saved position would be of another pass, or of another bucket with this id.
             self.keep_point(id, None);
         }
         let mut is_kept = resumed.is_some();
@@ -242,19 +244,19 @@ impl Walk<'_> {
 
     fn kept_point(&self, id: BucketId) -> Option<ScrubPoint> {
         self.inner.base.scrub_point(id).unwrap_or_else(|error| {
-            tracing::warn!(bucket = %id, %error, "its scrub begins anew");
+            tracing::warn!(bucket = %id, %error, "the scrub of the bucket starts from its beginning");
             None
         })
     }
 
-    /// Checks what one step may. `None` where the bucket cannot be had.
+    /// Checks one step of a bucket. Returns `None` if the bucket is not available.
     fn step(&self, id: BucketId, scrub: &mut Scrub) -> Result<Option<StepReport>, Stopping> {
         let wanted = Wanted::background().within(WAIT_AT_ONCE);
         let mut tries = 0_u32;
         let lease = loop {
             match self.inner.lease(id, wanted) {
                 Ok(lease) => break lease,
-                // Others come first, but one bucket does not hold up the rest.
+                // Other callers come first, but one bucket must not hold up the rest.
                 Err(ProviderError::Busy { .. }) if tries < MOST_TRIES => {
                     tries = tries.saturating_add(1);
                     self.inner.pause(Duration::ZERO)?;
@@ -279,11 +281,11 @@ impl Walk<'_> {
         for found in &step.findings {
             tracing::error!(bucket = %id, place = %found.place, fault = %found.fault, "found by a scrub");
         }
-        // What could only not be read now is no reason to stop its writers.
+        // A read error may pass, so it does not stop writes to the bucket.
         if let Some(first) = step.findings.iter().find(|found| found.is_damage)
             && self.inner.ledger.quarantined(id).is_none()
         {
-            let reason = format!("a scrub found that of {}, {}", first.place, first.fault);
+            let reason = format!("a scrub found damage: {}: {}", first.place, first.fault);
             self.inner.ledger.quarantine(id, reason);
         }
         Ok(Some(step))
@@ -308,18 +310,18 @@ impl Walk<'_> {
 
     fn keep(&self, round: &ScrubRound) {
         if let Err(error) = self.inner.base.keep_scrub_round(round) {
-            tracing::warn!(%error, "it is not kept how far the scrub has come");
+            tracing::warn!(%error, "the state of the scrub could not be saved");
         }
     }
 
     fn keep_point(&self, id: BucketId, point: Option<&ScrubPoint>) {
         if let Err(error) = self.inner.base.keep_scrub_point(id, point) {
-            tracing::warn!(bucket = %id, %error, "it is not kept how far the scrub has come");
+            tracing::warn!(bucket = %id, %error, "the position of the scrub could not be saved");
         }
     }
 }
 
-/// By the clock on the wall, since rounds are counted across restarts.
+/// Returns the wall clock's time, since the period of passes spans restarts.
 fn since_epoch() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

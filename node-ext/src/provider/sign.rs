@@ -1,6 +1,5 @@
-//! The provider's side of the gate for signing: what it knows of its chain, what
-//! its operator has said, and signing again what was signed before, for which no
-//! bucket is written and a cold one is not even opened.
+//! The provider's use of the signing gate: the chain's rules, the operator's exceptions,
+//! and repeated signatures. Repeating one writes no bucket, and does not open a cold one.
 
 use super::{Inner, Provider, ProviderError};
 use crate::bucket::Bucket;
@@ -10,19 +9,18 @@ use crate::signing::{ChainRules, Facts, SignedCommitment, Signer, SigningRefused
 use cairn_primitives::onchain::Limits;
 use cairn_primitives::{BucketId, HashingProfile};
 
-/// Buckets whose records are read at once.
+/// The number of records in one read of the index.
 const PAGE: usize = 1024;
 
 impl Provider {
-    /// Signs a bucket's newest commitment if it was signed here before, so that
-    /// its promise is durable (I4); `None` if it was not. The first signature of
-    /// a state is a writer's or the checkpoint scheduler's: see
-    /// [`Provider::commit_signed`].
+    /// Signs a bucket's newest commitment if it was signed here before and so is recorded
+    /// durably (I4); otherwise returns `None`. Only a writer or the checkpoint scheduler
+    /// makes the first signature of a state: see [`Provider::commit_signed`].
     ///
     /// # Errors
     ///
-    /// As [`Provider::lease`]; [`ProviderError::Signing`] where nothing is signed
-    /// for the bucket; and [`ProviderError::Commit`] where the keystore fails.
+    /// As [`Provider::lease`]; [`ProviderError::Signing`] if nothing is signed for the
+    /// bucket; [`ProviderError::Commit`] if the keystore fails.
     pub fn sign_again(
         &self,
         id: BucketId,
@@ -42,61 +40,60 @@ impl Provider {
         Ok(Some(signed))
     }
 
-    /// Why nothing is signed for a bucket, where that is so.
+    /// Returns the reason why nothing is signed for a bucket, if there is one.
     pub fn signing_refused(&self, id: BucketId, record: &BucketRecord) -> Option<SigningRefused> {
         self.inner.signing_refused(id, record)
     }
 
-    /// Why nothing at all is signed, where that is so.
+    /// Returns the reason why signing is off as a whole, if it is.
     pub fn signing_off(&self) -> Option<String> {
         self.inner.pool.home().gate.off()
     }
 
-    /// Signs nothing any more, no matter who asks, until [`Provider::resume_signing`]
-    /// is called with the same cause. The reason is shown to the operator and to
-    /// clients: it says what to do, and names no files.
+    /// Turns all signing off until [`Provider::resume_signing`] is called with the same
+    /// cause. The reason is shown to the operator and to clients, so it must not name
+    /// files.
     pub fn stop_signing(&self, cause: &'static str, reason: impl Into<String>) {
         let reason = reason.into();
         tracing::error!(%reason, "signing is off");
         self.inner.pool.home().gate.turn_off(cause, reason);
     }
 
-    /// Takes back what `cause` had against signing.
+    /// Removes the cause for which signing was turned off.
     pub fn resume_signing(&self, cause: &'static str) {
         self.inner.pool.home().gate.turn_on(cause);
     }
 
-    /// Signs nothing new until the chain has been compared with what is here: until then
-    /// even an empty base path may be one whose disk is not mounted.
+    /// Signs nothing new until the buckets have been compared with the chain: even an
+    /// empty base path may be one whose disk is not mounted.
     pub(crate) fn sign_once_compared(&self) {
         self.inner.pool.home().gate.set_uncompared(true);
     }
 
-    /// The chain has been compared with what is here.
+    /// Records that the buckets have been compared with the chain.
     pub(crate) fn is_compared(&self) {
         self.inner.pool.home().gate.set_uncompared(false);
     }
 
-    /// Takes note of what the chain holds a provider to, durably, and tells the
-    /// operator of the buckets that it can no longer sign for. Blocks where that
-    /// is new.
+    /// Records the chain's limits, durably, and logs the buckets that it can no longer
+    /// sign for. Blocks if the limits changed.
     pub fn chain_says(&self, limits: &Limits) {
         let rules = ChainRules::of_chain(limits);
         if !self.inner.pool.home().gate.set_rules(rules) {
             return;
         }
         if let Err(error) = self.index().keep_chain_rules(rules) {
-            tracing::error!(%error, "the chain's rules are not kept: a restart asks for them again");
+            tracing::error!(%error, "the chain's limits could not be stored; they are read again after a restart");
         }
         self.tell_unsigned();
     }
 
-    /// Takes the operator's word for how the chain of this base path hashes, as
-    /// long as the chain has not spoken itself. Returns what holds.
+    /// Sets the chain's hashing profile as the operator states it, unless the chain's
+    /// limits are known. Returns the profile that holds.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::Index`] where it cannot be kept.
+    /// [`ProviderError::Index`] if it cannot be stored.
     pub fn assume_chain_hashing(
         &self,
         profile: HashingProfile,
@@ -113,9 +110,9 @@ impl Provider {
         }
     }
 
-    /// Lets a bucket be signed for although leaves of its current tree cannot be
-    /// proven, which may cost the stake; or takes that back. It holds for the
-    /// leaves that are there now. Returns how many they are.
+    /// Allows signing for a bucket although some leaves of its current tree cannot be
+    /// proven, which may cost the stake; or withdraws that. Covers the current number of
+    /// such leaves, and returns it.
     ///
     /// # Errors
     ///
@@ -128,14 +125,14 @@ impl Provider {
         Ok(leaves)
     }
 
-    /// Tells the operator of the buckets that nothing is signed for.
+    /// Logs the buckets for which nothing is signed.
     pub(crate) fn tell_unsigned(&self) {
         let mut after = None;
         loop {
             let page = match self.index().page(after, PAGE) {
                 Ok(page) => page,
                 Err(error) => {
-                    tracing::error!(%error, "which buckets are signed for is not known");
+                    tracing::error!(%error, "cannot list the buckets that are not signed for");
                     return;
                 }
             };
@@ -150,14 +147,14 @@ impl Provider {
     }
 }
 
-/// What the gate asks of a bucket, as the index has it.
+/// Collects the facts of a bucket from its index record.
 fn facts_of(bucket: BucketId, record: &BucketRecord) -> Facts {
     let quarantine = match &record.standing {
         Standing::Sound => None,
         Standing::Quarantined(reason) => Some(reason.clone()),
-        Standing::Lost => Some("its folder is gone".into()),
+        Standing::Lost => Some("its folder is missing".into()),
     };
-    let unknown = "they have not been counted yet: ask again later";
+    let unknown = "they have not been counted yet: try again later";
     let unprovable = record.flagged.ok_or_else(|| unknown.into());
     Facts::new(bucket, record.config.profile, unprovable, quarantine)
 }
@@ -172,17 +169,17 @@ impl Inner {
         self.pool.home().gate.judge(&facts).err()
     }
 
-    /// Tells the operator, if the bucket is sound and all the same not signed for.
+    /// Logs a bucket that is sound but not signed for.
     pub(super) fn tell_if_unsigned(&self, id: BucketId, record: &BucketRecord) {
         if record.standing != Standing::Sound || record.flagged.is_none() {
             return;
         }
         if let Some(refused) = self.signing_refused(id, record) {
-            tracing::warn!(bucket = %id, reason = %refused, "a bucket is not signed for");
+            tracing::warn!(bucket = %id, reason = %refused, "nothing is signed for a bucket");
         }
     }
 
-    /// Keeps what the operator says of a bucket's unprovable leaves.
+    /// Stores the operator's exception for a bucket's unprovable leaves, durably.
     pub(super) fn keep_unprovable(
         &self,
         id: BucketId,

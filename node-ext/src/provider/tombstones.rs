@@ -1,5 +1,6 @@
-//! What was signed of buckets that are gone as a whole: a file for each time,
-//! beside the buckets, since the index may be lost and the bucket is.
+//! Tombstone files: the signed roots of buckets that were deleted, or accepted without
+//! them. Each is a file next to the buckets, since the bucket is gone and the index may
+//! be lost.
 
 use super::own_chain::replace_by;
 use super::{Provider, ProviderError, io};
@@ -13,22 +14,22 @@ use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The version of what such a file holds.
+/// The version of the file format.
 const VERSION: u8 = 1;
-/// Admins' deletions that are read of one file at most: each takes some 200 bytes.
+/// The most admins' deletions read from one file. Each takes about 200 bytes.
 const MAX_DELETIONS: u32 = 1 << 16;
 
-/// What was signed of a bucket and is let go, as it is written.
+/// The content of a tombstone file.
 #[derive(Debug, Default)]
 pub(super) struct LettingGo {
-    /// Whether more may have been signed, which could not be read.
+    /// Whether more may have been signed than could be read.
     pub(super) may_be_more: bool,
     pub(super) deletions: Vec<AuthorisedDeletion>,
     pub(super) commitments: Vec<Commitment>,
 }
 
 impl LettingGo {
-    /// All that was ever signed of a bucket.
+    /// Collects all signed roots and authorised deletions of a bucket.
     pub(super) fn of(bucket: &Bucket) -> Result<Self, ProveError> {
         Ok(Self {
             may_be_more: false,
@@ -42,20 +43,20 @@ impl LettingGo {
     }
 }
 
-/// What was signed of a bucket and let go.
+/// The tombstones of a bucket: signed roots that were given up on purpose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LetGo {
-    /// By tree: how many roots, and the most leaves that one of them stood for.
+    /// For each tree, the number of roots and the highest leaf count among them.
     pub trees: BTreeMap<Sequence, (u64, LeafCount)>,
-    /// What admins had deleted, the newest first.
+    /// The deletions that admins authorised, newest first.
     pub deletions: Vec<AuthorisedDeletion>,
-    /// Whether more may have been signed than is listed, since the bucket could
-    /// not be read when it went.
+    /// Whether more may have been signed than is listed, since the bucket could not be
+    /// read when it was deleted.
     pub may_be_more: bool,
 }
 
 impl LetGo {
-    /// Whether anything was.
+    /// Returns whether there are any tombstones.
     pub fn is_anything(&self) -> bool {
         !self.trees.is_empty() || self.may_be_more
     }
@@ -71,7 +72,7 @@ fn folder_of(base: &Path) -> PathBuf {
     base.join(TOMBSTONES_DIR)
 }
 
-/// Writes what is let go of a bucket, durably; nothing where nothing was signed.
+/// Writes a tombstone file for a bucket, durably. Writes none if nothing was signed.
 pub(super) fn write(
     base: &Path,
     bucket: BucketId,
@@ -110,7 +111,7 @@ fn free_path(folder: &Path, bucket: BucketId) -> PathBuf {
     }
 }
 
-/// The files of tombstones in a base path, by their buckets.
+/// Lists the tombstone files of a base path by bucket.
 pub(super) fn files(base: &Path) -> Result<BTreeMap<BucketId, Vec<PathBuf>>, ProviderError> {
     let folder = folder_of(base);
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -128,9 +129,9 @@ pub(super) fn files(base: &Path) -> Result<BTreeMap<BucketId, Vec<PathBuf>>, Pro
     Ok(found)
 }
 
-/// Reads a file, and hands out each commitment in it. Returns what admins had
-/// deleted, and whether there may be more: also where the file cannot be read to
-/// its end, which says at least that something was let go.
+/// Reads a file, and passes each of its commitments to `each`. Returns the deletions that
+/// admins authorised, and whether there may be more. That is also true if the file cannot
+/// be read to its end: it exists, so something was signed.
 fn read(path: &Path, each: impl FnMut(Commitment)) -> (Vec<AuthorisedDeletion>, bool) {
     read_file(path, each).unwrap_or_else(|error| {
         tracing::error!(path = %path.display(), %error, "a tombstone cannot be read in full");
@@ -146,7 +147,7 @@ fn read_file(
     let (version, _gone_ms, may_be_more) = <(u8, u64, bool)>::decode(&mut file)?;
     let length = codec::Compact::<u32>::decode(&mut file)?.0;
     if version != VERSION || length > MAX_DELETIONS {
-        return Err("it has another form".into());
+        return Err("unknown version, or too many deletions".into());
     }
     let mut deletions = Vec::new();
     for _ in 0..length {
@@ -162,19 +163,19 @@ fn read_file(
     }
     match file.0.read(&mut [0])? {
         0 => Ok((deletions, may_be_more)),
-        _ => Err("there is more in it than it says".into()),
+        _ => Err("trailing bytes".into()),
     }
 }
 
 impl Provider {
-    /// What was signed of a bucket and let go: trees that were released, the
-    /// bucket itself where it was deleted, and what it was accepted without. An
-    /// agreement over such a bucket lets anybody ask for what is gone.
+    /// Returns the tombstones of a bucket: for trees that were released, for the bucket
+    /// if it was deleted, and for roots that it was accepted without. An agreement over
+    /// such a bucket lets anybody challenge these roots.
     ///
     /// # Errors
     ///
-    /// [`ProviderError`] where the folder of tombstones or the bucket's own
-    /// records cannot be read.
+    /// [`ProviderError`] if the folder of tombstones or the bucket's own records cannot
+    /// be read.
     pub fn let_go(&self, id: BucketId) -> Result<LetGo, ProviderError> {
         let mut all = LetGo::default();
         for path in files(self.path())?.remove(&id).unwrap_or_default() {
@@ -202,19 +203,18 @@ impl Provider {
         Ok(all)
     }
 
-    /// The buckets of which something was let go that is noted beside the
-    /// buckets: they were deleted, or accepted without it.
+    /// Returns the buckets with tombstone files: they were deleted, or accepted without
+    /// some signed roots.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::Io`] where the folder of tombstones cannot be read.
+    /// [`ProviderError::Io`] if the folder of tombstones cannot be read.
     pub fn buckets_let_go(&self) -> Result<BTreeSet<BucketId>, ProviderError> {
         Ok(files(self.path())?.into_keys().collect())
     }
 }
 
-/// Whether a root of a tree is among what was let go of a bucket, by the files
-/// beside the buckets.
+/// Returns whether the tombstone files of a bucket have a root of a tree.
 pub(super) fn has(
     base: &Path,
     bucket: BucketId,

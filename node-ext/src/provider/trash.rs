@@ -1,5 +1,5 @@
-//! Removing deleted buckets: each is renamed into the trash in one step, and
-//! what it takes is given back afterwards, by the next start if need be.
+//! The trash of deleted buckets. A bucket is renamed into it in one step; its files are
+//! removed afterwards, if need be at the next start.
 
 use super::{Inner, ProviderError, io};
 use crate::layout::{parse_trash_dir_name, trash_dir_name};
@@ -9,14 +9,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A deleted bucket whose bytes are not given back yet.
+/// A deleted bucket whose files are not yet removed.
 #[derive(Clone, Debug)]
 pub(super) struct Discarded {
     pub(super) id: BucketId,
     path: PathBuf,
 }
 
-/// What an earlier process left in the trash.
+/// Lists the buckets that an earlier process left in the trash.
 pub(super) fn left_in(trash: &Path) -> Result<Vec<Discarded>, ProviderError> {
     let mut left = Vec::new();
     for entry in std::fs::read_dir(trash).map_err(io("read", trash))? {
@@ -24,14 +24,15 @@ pub(super) fn left_in(trash: &Path) -> Result<Vec<Discarded>, ProviderError> {
         let name = path.file_name().and_then(|name| name.to_str());
         match name.and_then(parse_trash_dir_name) {
             Some((id, _)) => left.push(Discarded { id, path }),
-            // Not ours to remove.
-            None => tracing::warn!(path = %path.display(), "there is something else in the trash"),
+            // Not Cairn's to remove.
+            None => tracing::warn!(path = %path.display(), "an unknown file is in the trash"),
         }
     }
     Ok(left)
 }
 
-/// Moves a closed bucket's folder into the trash. Says as well whether that is durable.
+/// Moves a closed bucket's folder into the trash. The inner result says whether that is
+/// durable.
 pub(super) fn discard(
     bucket: &Path,
     trash: &Path,
@@ -42,7 +43,7 @@ pub(super) fn discard(
         let path = trash.join(trash_dir_name(id, nonce));
         match std::fs::rename(bucket, &path) {
             Ok(()) => break path,
-            // Another of its name is not removed yet.
+            // An earlier one with this name is not yet removed.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -63,7 +64,7 @@ pub(super) fn discard(
     Ok((Discarded { id, path }, synced))
 }
 
-/// Removes all that is in a folder.
+/// Removes the content of a folder.
 fn remove_within(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -91,27 +92,27 @@ impl Inner {
         }
     }
 
-    /// Forgets a deleted bucket and its content, and removes its files. Each step that
-    /// fails is tried again at the next start.
+    /// Removes a deleted bucket from the index, and removes its files. The next start
+    /// repeats each step that failed.
     fn remove(&self, discarded: &Discarded) {
         let Discarded { id, path } = discarded;
         let forgotten = self.ledger.settle(*id);
         let forgotten = forgotten.and_then(|()| self.ledger.index().forget_content(*id));
         if let Err(error) = &forgotten {
             tracing::error!(
-                bucket = %id, %error, "the index still has something of a deleted bucket; the next start tries again"
+                bucket = %id, %error, "the index still has rows of a deleted bucket; the next start will retry"
             );
         }
-        // One that was made since then under the same name is counted anew.
+        // A newer bucket with this id has lost its rows too, and is indexed again.
         if self.pool.home().path(*id).is_dir() {
             self.ledger.set_known(*id, false);
             if let Err(error) = self.learn(*id) {
-                tracing::error!(bucket = %id, %error, "the bucket is not known");
+                tracing::error!(bucket = %id, %error, "the bucket could not be indexed");
             }
         }
         let removed = match forgotten {
             Ok(()) => std::fs::remove_dir_all(path),
-            // Its empty folder says then that it was deleted.
+            // Its empty folder stays, as the sign that it was deleted.
             Err(_) => remove_within(path),
         };
         if let Err(error) = removed {

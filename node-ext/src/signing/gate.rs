@@ -1,10 +1,9 @@
-//! What the gate asks before it lets a signature through. All of it is in
-//! memory: nothing is read or synced for a decision.
+//! The signing gate: decides whether anything may be signed for a bucket. A decision
+//! uses only memory; it neither reads nor syncs.
 //!
-//! Before any chain was seen, buckets that hash plain are signed for, as the
-//! deployed pallet verifies, and others only where the operator has said how the
-//! chain of this base path hashes. Once the chain has spoken, its word alone
-//! counts.
+//! Until the provider has read its chain's limits, it signs for buckets with plain
+//! hashing, which the deployed pallet verifies, and for others only if the operator
+//! has stated how the chain hashes. After that, only the chain's limits count.
 
 use super::{ChainRules, Permit, Signer, SigningRefused};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
@@ -12,24 +11,24 @@ use cairn_primitives::{BucketId, HashingProfile};
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap};
 
-/// Why nothing new is signed at first.
-const UNCOMPARED: &str = "what the chain has of this provider's signatures is being compared with \
-     what is here: ask again once the provider has reached its node";
+/// The reason for signing nothing new until the first comparison with the chain.
+const UNCOMPARED: &str = "this provider's signatures on chain have not yet been compared with its \
+     buckets: try again once it has reached its node";
 
-/// What decides about a bucket.
+/// The facts about a bucket that the gate decides on.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     bucket: BucketId,
     profile: HashingProfile,
-    /// Leaves of its current tree that the chain cannot verify answers for.
+    /// Leaves of its current tree whose proofs the chain cannot verify.
     unprovable: Result<u64, String>,
     quarantine: Option<String>,
 }
 
 impl Facts {
-    /// Those of a bucket: how it hashes, how many leaves of its current tree the chain
-    /// cannot verify answers for (or why they could not be counted), and why the bucket
-    /// is in quarantine, where it is.
+    /// Creates the facts of a bucket: its hashing profile, the number of leaves of its
+    /// current tree whose proofs the chain cannot verify (or why they could not be
+    /// counted), and the reason of its quarantine, if any.
     pub(crate) const fn new(
         bucket: BucketId,
         profile: HashingProfile,
@@ -45,7 +44,7 @@ impl Facts {
     }
 }
 
-/// Decides for one provider what is signed.
+/// The signing gate of one provider.
 #[derive(Debug)]
 pub(crate) struct Gate {
     state: RwLock<State>,
@@ -54,18 +53,18 @@ pub(crate) struct Gate {
 #[derive(Debug, Default)]
 struct State {
     rules: Option<ChainRules>,
-    /// Whether the chain has still to be compared with what is here.
+    /// Whether the first comparison with the chain is still to come.
     is_uncompared: bool,
-    /// Why signing is off as a whole, by who has turned it off.
+    /// The reasons why signing is off, by cause.
     off: BTreeMap<&'static str, String>,
-    /// Buckets that the operator has signed for although this number of their leaves
-    /// cannot be proven.
+    /// Buckets for which the operator allows signing although this number of their
+    /// leaves cannot be proven.
     allowed: HashMap<BucketId, u64>,
 }
 
 impl Gate {
-    /// A gate that knows what an earlier process has kept. Only the provider makes
-    /// one: a second gate would sign past the first.
+    /// Creates a gate with the rules and exceptions that the index keeps. Only the
+    /// provider creates one: a second gate would bypass the first.
     pub(crate) fn new(rules: Option<ChainRules>, allowed: HashMap<BucketId, u64>) -> Self {
         let state = State {
             rules,
@@ -77,11 +76,11 @@ impl Gate {
         }
     }
 
-    /// Whether anything may be signed for a bucket now.
+    /// Checks that a new commitment may be signed for a bucket now.
     ///
     /// # Errors
     ///
-    /// [`SigningRefused`], with what to do.
+    /// [`SigningRefused`] with the reason.
     pub(crate) fn judge(&self, facts: &Facts) -> Result<(), SigningRefused> {
         if self.state.read().is_uncompared {
             let reason = UNCOMPARED.into();
@@ -90,8 +89,8 @@ impl Gate {
         self.judge_again(facts)
     }
 
-    /// Whether what was signed of a bucket before may be signed again, which says
-    /// nothing new.
+    /// Checks that a commitment which was signed before may be signed again. That
+    /// commits to nothing new, so it does not wait for the comparison with the chain.
     fn judge_again(&self, facts: &Facts) -> Result<(), SigningRefused> {
         let bucket = facts.bucket;
         let state = self.state.read();
@@ -118,11 +117,11 @@ impl Gate {
         Ok(())
     }
 
-    /// Whether a bucket that hashes so could ever be signed for.
+    /// Checks that a bucket with this hashing profile could ever be signed for.
     ///
     /// # Errors
     ///
-    /// [`SigningRefused`], with what to do.
+    /// [`SigningRefused`] with the reason.
     pub(crate) fn judge_hashing(
         &self,
         bucket: BucketId,
@@ -131,7 +130,7 @@ impl Gate {
         self.state.read().judge_hashing(bucket, profile)
     }
 
-    /// Leave to sign for a bucket, by the key of `signer`.
+    /// Returns a permit to sign for a bucket with the key of `signer`.
     ///
     /// # Errors
     ///
@@ -148,11 +147,13 @@ impl Gate {
         })
     }
 
-    /// Leave to sign again what was signed of a bucket before, by the key of `signer`.
+    /// Returns a permit to repeat an earlier signature for a bucket with the key of
+    /// `signer`.
     ///
     /// # Errors
     ///
-    /// As [`Gate::judge`], but for what the chain has still to be asked.
+    /// As [`Gate::judge`], except that it does not wait for the comparison with the
+    /// chain.
     pub(crate) fn permit_again<'s>(
         &self,
         facts: &Facts,
@@ -165,17 +166,18 @@ impl Gate {
         })
     }
 
-    /// Lets nothing new through until the chain has been compared with what is here.
+    /// Sets whether the comparison with the chain is still to come. Nothing new is
+    /// signed until then.
     pub(crate) fn set_uncompared(&self, is_uncompared: bool) {
         self.state.write().is_uncompared = is_uncompared;
     }
 
-    /// What is known of the chain.
+    /// Returns the chain's rules, if they are known.
     pub(crate) fn rules(&self) -> Option<ChainRules> {
         self.state.read().rules
     }
 
-    /// Takes what is known of the chain from now on. Returns whether it is new.
+    /// Replaces the chain's rules. Returns whether they changed.
     pub(crate) fn set_rules(&self, rules: ChainRules) -> bool {
         let mut state = self.state.write();
         let is_new = state.rules != Some(rules);
@@ -183,25 +185,25 @@ impl Gate {
         is_new
     }
 
-    /// Lets nothing through, no matter who asks, until `cause` is taken back.
+    /// Turns all signing off until [`Gate::turn_on`] is called with the same cause.
     pub(crate) fn turn_off(&self, cause: &'static str, reason: String) {
         self.state.write().off.insert(cause, reason);
     }
 
-    /// Takes back what `cause` had against signing.
+    /// Removes the cause for which signing was turned off.
     pub(crate) fn turn_on(&self, cause: &'static str) {
         self.state.write().off.remove(cause);
     }
 
-    /// Why signing is off as a whole, where it is.
+    /// Returns the reason why signing is off as a whole, if it is.
     pub(crate) fn off(&self) -> Option<String> {
         let state = self.state.read();
         let off = state.off.values().next().cloned();
         off.or_else(|| state.is_uncompared.then(|| UNCOMPARED.into()))
     }
 
-    /// Lets a bucket through although this number of its leaves cannot be proven;
-    /// without a number, no more.
+    /// Allows signing for a bucket although this number of its leaves cannot be
+    /// proven; `None` withdraws that.
     pub(crate) fn allow_unprovable(&self, bucket: BucketId, leaves: Option<u64>) {
         let allowed = &mut self.state.write().allowed;
         match leaves {
@@ -223,7 +225,7 @@ impl State {
             let chain = rules.profile;
             return Err(SigningRefused::OtherHashing { bucket, has, chain });
         }
-        // Trees are cut at one length, whatever the chain would take.
+        // Content is cut into chunks of one length, whatever the chain's limit is.
         let is_enough = usize::try_from(rules.chunk_bytes).is_ok_and(|most| most >= CHUNK_BYTES);
         if !is_enough {
             return Err(SigningRefused::ChunkLimit {
@@ -258,7 +260,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against the same in one expression.
+        /// Compares the gate with the same rules in one expression.
         #[test]
         fn nothing_passes_but_what_every_rule_lets(
             profile in profiles(),
@@ -306,9 +308,9 @@ mod tests {
         let gate = Gate::new(None, HashMap::new());
         let refused = |facts: &Facts| gate.judge(facts).unwrap_err().to_string();
         let tagged = facts(HashingProfile::Tagged, 0, None);
-        assert!(refused(&tagged).contains("--chain-hashing"));
+        assert!(refused(&tagged).contains("does not yet know how"));
         let flagged = facts(HashingProfile::Plain, 3, None);
-        assert!(refused(&flagged).contains("`cairn bucket sign-unprovable 7`"));
+        assert!(refused(&flagged).contains("3 of its leaves"));
         gate.set_rules(ChainRules {
             profile: HashingProfile::Plain,
             chunk_bytes: CHUNK - 1,

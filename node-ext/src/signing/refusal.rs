@@ -1,82 +1,80 @@
-//! Why nothing is signed, in words that an operator can act on.
+//! The error of the signing gate.
 
 use cairn_primitives::{BucketId, HashingProfile};
 
-/// Why the provider does not sign for a bucket.
+/// A reason why the provider does not sign for a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SigningRefused {
     /// Signing is off for the provider as a whole.
     #[error("signing is off: {reason}")]
     Off {
-        /// Why, with what to do.
+        /// The reason.
         reason: String,
     },
-    /// The bucket is in quarantine: damaged, behind what was signed, or forked
+    /// The bucket is in quarantine: damaged, behind the last signed root, or forked
     /// from it.
-    #[error("nothing is signed for bucket {bucket}, which is in quarantine: {reason}")]
+    #[error("nothing is signed for bucket {bucket}: it is in quarantine: {reason}")]
     Quarantined {
         /// The bucket.
         bucket: BucketId,
-        /// What it failed.
+        /// The reason of the quarantine.
         reason: String,
     },
     /// The chain cannot verify a proof from the bucket.
     #[error(
-        "nothing is signed for bucket {bucket}: it hashes {has}, and the chain verifies {chain} \
-         hashing alone, so that no challenge of it could be answered. Make another bucket with \
-         {chain} hashing, and store the content there"
+        "nothing is signed for bucket {bucket}: it hashes {has}, but the chain verifies {chain} \
+         hashing alone, so no challenge of it could be answered"
     )]
     OtherHashing {
         /// The bucket.
         bucket: BucketId,
-        /// How it hashes.
+        /// The bucket's hashing profile.
         has: HashingProfile,
-        /// How the chain does.
+        /// The chain's hashing profile.
         chain: HashingProfile,
     },
-    /// No chain has said how it hashes, and the bucket does not hash as usual.
+    /// The chain's hashing profile is unknown, and the bucket's is not the plain one.
     #[error(
-        "nothing is signed for bucket {bucket}, which hashes {has}: this base path has not seen its \
-         chain yet, and most chains hash plain. Run the provider on its chain once, or say how the \
-         chain hashes with `cairn bucket create --chain-hashing`"
+        "nothing is signed for bucket {bucket}: it hashes {has}, the provider does not yet know how \
+         its chain hashes, and most chains hash plain"
     )]
     UnknownHashing {
         /// The bucket.
         bucket: BucketId,
-        /// How it hashes.
+        /// The bucket's hashing profile.
         has: HashingProfile,
     },
-    /// The chain takes smaller chunks than trees are cut into.
+    /// The chain accepts only smaller chunks than content is stored in.
     #[error(
-        "nothing is signed for bucket {bucket}: the chain takes chunks of at most {chain} bytes in an \
-         answer, and content is stored in chunks of {ours}. This provider cannot serve that chain"
+        "nothing is signed for bucket {bucket}: the chain accepts chunks of at most {chain} bytes in \
+         an answer, but content is stored in chunks of {ours} bytes. This provider cannot serve \
+         that chain"
     )]
     ChunkLimit {
         /// The bucket.
         bucket: BucketId,
-        /// The most that the chain takes, in bytes.
+        /// The chain's limit, in bytes.
         chain: u32,
-        /// What content is cut into, in bytes.
+        /// The length of stored chunks, in bytes.
         ours: usize,
     },
-    /// Leaves of the bucket cannot answer a challenge.
+    /// Some leaves of the bucket cannot be proven to the chain.
     #[error(
-        "nothing is signed for bucket {bucket}: {leaves} of its leaves came with an import in a shape \
-         that the chain cannot verify, and a challenge of one costs the stake. Prune them, or say \
-         `cairn bucket sign-unprovable {bucket}` to sign all the same"
+        "nothing is signed for bucket {bucket}: {leaves} of its leaves were imported in a shape that \
+         the chain cannot verify, and a challenge of one of them costs the stake"
     )]
     Unprovable {
         /// The bucket.
         bucket: BucketId,
-        /// How many leaves.
+        /// The number of such leaves.
         leaves: u64,
     },
-    /// Whether its leaves can answer is not known.
-    #[error("nothing is signed for bucket {bucket}, whose flagged leaves cannot be read: {reason}")]
+    /// The bucket's count of flagged leaves is unknown.
+    #[error("nothing is signed for bucket {bucket}: its flagged leaves cannot be read: {reason}")]
     Unread {
         /// The bucket.
         bucket: BucketId,
-        /// The failure.
+        /// The reason.
         reason: String,
     },
 }

@@ -1,24 +1,24 @@
-//! What the chain can verify, as far as this base path knows: kept in the index,
-//! so that a restart and the offline commands know it too.
+//! The chain's rules for answers, kept in the index so that they are known after a
+//! restart and to offline commands.
 
 use cairn_primitives::HashingProfile;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::onchain::Limits;
 use codec::{Decode, Encode};
 
-/// What answers have to keep to.
+/// The chain's rules that an answer must satisfy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(crate) struct ChainRules {
-    /// How the chain hashes.
+    /// The chain's hashing profile.
     pub(crate) profile: HashingProfile,
-    /// The most bytes that a chunk in an answer may have.
+    /// The largest chunk that an answer may have, in bytes.
     pub(crate) chunk_bytes: u32,
-    /// Whether the chain said so itself, and not its operator beforehand.
+    /// Whether the rules were read from the chain, not stated by the operator.
     pub(crate) by_chain: bool,
 }
 
 impl ChainRules {
-    /// What the chain says.
+    /// Takes the rules from the chain's limits.
     pub(crate) const fn of_chain(limits: &Limits) -> Self {
         Self {
             profile: limits.profile,
@@ -27,7 +27,7 @@ impl ChainRules {
         }
     }
 
-    /// What the operator says before the chain was ever seen.
+    /// Creates the rules that the operator states before the chain was ever reached.
     pub(crate) fn of_operator(profile: HashingProfile) -> Self {
         Self {
             profile,

@@ -54,7 +54,7 @@ fn a_node_that_is_not_reached_is_named_and_waited_for() {
         .lines()
         .map_while(Result::ok);
     let named =
-        said.find(|line| line.contains("unknown: the chain is not reached") && line.contains(&url));
+        said.find(|line| line.contains("unknown: cannot reach the chain") && line.contains(&url));
     // It serves what it has meanwhile.
     let listed = provider.run(["bucket", "list"]);
     running.kill().unwrap();

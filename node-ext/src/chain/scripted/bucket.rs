@@ -1,5 +1,4 @@
-//! A bucket in memory: commitments, and answers at any of them, by the plain
-//! way of keeping everything.
+//! A bucket in memory that keeps everything: commitments, and answers at any of them.
 
 use crate::bucket::Answer;
 use cairn_primitives::challenge::ChunkLocation;
@@ -55,7 +54,7 @@ impl MemoryBucket {
         self.trees.push(tree);
     }
 
-    /// Commits one leaf more.
+    /// Commits a leaf.
     pub(crate) fn commit(&mut self, content: Vec<u8>) -> Commitment {
         let mut hasher = ContentHasher::new(self.profile);
         for chunk in content.chunks(CHUNK_BYTES) {
@@ -74,7 +73,7 @@ impl MemoryBucket {
         self.commitment()
     }
 
-    /// The newest commitment.
+    /// Returns the newest commitment.
     pub(crate) fn commitment(&self) -> Commitment {
         let tree = self.trees.last().unwrap();
         Commitment {
@@ -84,7 +83,7 @@ impl MemoryBucket {
         }
     }
 
-    /// The commitment to the current tree's first leaves.
+    /// Returns the commitment to the current tree's first `count` leaves.
     pub(crate) fn commitment_at(&self, count: u64) -> Commitment {
         let tree = self.trees.last().unwrap();
         Commitment {
@@ -94,13 +93,13 @@ impl MemoryBucket {
         }
     }
 
-    /// Drops the leaves before a sequence from what is current.
+    /// Starts a new current tree without the leaves before a sequence.
     pub(crate) fn prune(&mut self, before: Sequence) -> Commitment {
         self.start_tree(before);
         self.commitment()
     }
 
-    /// The answer at a root that some tree has had, if there is one.
+    /// Returns the answer at a root that any tree has had, if there is one.
     pub(crate) fn answer(
         &self,
         root: H256,

@@ -1,4 +1,4 @@
-//! A scripted chain as one provider's account reaches it, or does not.
+//! A client of a simulated chain, whose connection a test can break.
 
 use super::Inner;
 use crate::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
@@ -15,15 +15,15 @@ use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Whether the chain is reached, and who listens to it.
+/// The state of a client's connection.
 pub(super) struct Connection {
     is_up: bool,
     has_key: bool,
-    /// How many of the next calls fail.
+    /// The number of next calls that fail.
     failing: u32,
-    /// What the runtime does not offer.
+    /// Methods that the runtime lacks.
     lacking: HashSet<&'static str>,
-    /// Calls that break off.
+    /// Methods that panic.
     breaking: HashSet<&'static str>,
     listeners: Vec<UnboundedSender<Head>>,
 }
@@ -35,7 +35,7 @@ impl Connection {
     }
 }
 
-/// The chain for one account.
+/// A client of a simulated chain for one account.
 pub(crate) struct ScriptedClient {
     chain: Arc<Mutex<Inner>>,
     connection: Arc<Mutex<Connection>>,
@@ -63,7 +63,7 @@ impl ScriptedClient {
         self.connection.clone()
     }
 
-    /// The chain is lost: streams end, and calls fail.
+    /// Breaks the connection: streams end, and calls fail.
     pub(crate) fn disconnect(&self) {
         let mut connection = self.connection.lock();
         connection.is_up = false;
@@ -72,22 +72,22 @@ impl ScriptedClient {
         self.chain.lock().pool.cut_off(self.account);
     }
 
-    /// The chain is reached again, for whoever asks.
+    /// Restores the connection for later calls.
     pub(crate) fn connect(&self) {
         self.connection.lock().is_up = true;
     }
 
-    /// So many of the next calls fail, and no stream ends.
+    /// Makes the next `calls` calls fail; no stream ends.
     pub(crate) fn fail_next(&self, calls: u32) {
         self.connection.lock().failing = calls;
     }
 
-    /// The runtime does not offer these methods any more, and all others.
+    /// Removes these methods from the runtime, and restores all others.
     pub(crate) fn lack(&self, methods: &[&'static str]) {
         self.connection.lock().lacking = methods.iter().copied().collect();
     }
 
-    /// A caller of these methods breaks off.
+    /// Makes calls of these methods panic.
     pub(crate) fn break_off(&self, methods: &[&'static str]) {
         self.connection.lock().breaking = methods.iter().copied().collect();
     }
@@ -97,14 +97,14 @@ impl ScriptedClient {
         let breaks_off = connection.breaking.contains(method);
         let lacks = connection.lacking.contains(method);
         drop(connection);
-        assert!(!breaks_off, "{method} breaks off, as the test has it");
+        assert!(!breaks_off, "{method} panics, as the test demands");
         match lacks {
             true => Err(ChainError::Unsupported(format!("there is no {method}"))),
             false => Ok(()),
         }
     }
 
-    /// Whether the keystore has the account's key; it does, unless told otherwise.
+    /// Sets whether the keystore has the account's key. By default it does.
     pub(crate) fn hold_key(&self, holds: bool) {
         self.connection.lock().has_key = holds;
     }
@@ -112,7 +112,7 @@ impl ScriptedClient {
     fn reach(&self) -> Result<(), ChainError> {
         let mut connection = self.connection.lock();
         if !connection.is_up {
-            return Err(ChainError::Unreachable("as the test has it".into()));
+            return Err(ChainError::Unreachable("disconnected by the test".into()));
         }
         if connection.failing > 0 {
             connection.failing -= 1;

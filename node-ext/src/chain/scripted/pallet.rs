@@ -1,4 +1,4 @@
-//! The deployed pallet's rules, and the stricter one's, over plain maps.
+//! The rules of the deployed pallet and of the stricter one, over plain maps.
 
 use cairn_primitives::challenge::{
     AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, SlashReason,
@@ -15,7 +15,7 @@ use codec::Encode;
 use sp_core::{Pair, ed25519, sr25519};
 use std::collections::BTreeMap;
 
-/// A challenge that somebody is about to make.
+/// A challenge to open.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
     pub(crate) provider: AccountId,
@@ -23,16 +23,16 @@ pub(crate) struct Ask {
     pub(crate) bucket: BucketId,
     pub(crate) commitment: Commitment,
     pub(crate) location: ChunkLocation,
-    /// Anchor blocks to answer in, where it is not the chain's usual period.
+    /// The period in anchor blocks, if it is not the chain's.
     pub(crate) period: Option<u32>,
 }
 
-/// How a challenge ended.
+/// The result of a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resolution {
-    /// Answered well, at this anchor block.
+    /// Defended at this anchor block.
     Defended { at: u32 },
-    /// Lost, and the stake with it.
+    /// Lost, with the stake.
     Slashed(SlashReason),
 }
 
@@ -71,7 +71,7 @@ impl Pallet {
         self.providers.insert(account.0, info);
     }
 
-    /// Slashes for what was due before this anchor block.
+    /// Slashes for challenges that were due before this anchor block.
     pub(super) fn begin_block(&mut self, anchor: u32) -> Vec<Outcome> {
         self.anchor = anchor;
         let first_kept = ChallengeId {
@@ -116,7 +116,7 @@ impl Pallet {
         self.open.insert(id, challenge);
     }
 
-    /// How an answer would be judged.
+    /// Judges an answer without applying it.
     pub(crate) fn judge(
         &self,
         account: AccountId,
@@ -204,8 +204,8 @@ impl Pallet {
             .is_some_and(|(bucket, sequence)| bucket.supersedes(&challenge.mmr_root, sequence))
     }
 
-    /// Takes an answer, and says what it came to; nothing where there is no
-    /// such challenge, which costs a fee only.
+    /// Applies an answer, and returns the outcome. An answer to no open challenge is an
+    /// error, which costs a fee only.
     pub(super) fn respond(
         &mut self,
         account: AccountId,
@@ -252,7 +252,7 @@ impl Pallet {
         }
     }
 
-    /// Takes a checkpoint, or says what it breaks.
+    /// Applies a checkpoint, or returns the rule that it breaks.
     pub(crate) fn checkpoint(
         &mut self,
         submitter: AccountId,
@@ -336,8 +336,8 @@ fn historical(block: u32, root: H256) -> Vec<(u32, u32, H256)> {
         .collect()
 }
 
-/// Whether a signature is that of a key over these bytes, by the two schemes
-/// that tests use.
+/// Returns whether a signature by a key over these bytes is valid. Supports the two
+/// schemes that tests use.
 pub(super) fn verifies(signature: &MultiSignature, key: &MultiSigner, bytes: &[u8]) -> bool {
     match (signature, key) {
         (MultiSignature::Sr25519(signature), MultiSigner::Sr25519(key)) => sr25519::Pair::verify(

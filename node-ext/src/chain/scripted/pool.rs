@@ -1,5 +1,4 @@
-//! The transactions of a scripted chain: those that wait, what each became, and
-//! what was ever seen of them.
+//! The transaction pool of a simulated chain, and its record of submissions.
 
 use super::pallet::{Ask, Pallet};
 use crate::chain::{ChainError, Progress, Submission, Ticket};
@@ -12,10 +11,10 @@ use futures::channel::mpsc::{UnboundedSender, unbounded};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-/// What a pool holds before it takes no more, in bytes.
+/// The pool's capacity, in bytes.
 const POOL_BYTES: usize = 20 << 20;
 
-/// A change that a test makes.
+/// A change of the state by a test.
 pub(super) type Edit = Arc<dyn Fn(&mut Pallet) + Send + Sync>;
 
 #[derive(Clone)]
@@ -34,24 +33,24 @@ struct Transaction {
     to: u32,
 }
 
-/// What was ever seen of submissions, on whatever fork.
+/// A record of submissions on all forks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     /// Answers that the pool took, by challenge.
     pub(crate) handed: BTreeMap<ChallengeId, u32>,
     /// Answers that a block included, by challenge.
     pub(crate) reached: BTreeMap<ChallengeId, u32>,
-    /// Answers that would have cost the stake, as they were handed over or included.
+    /// Answers that were slashable when they were submitted or included.
     pub(crate) wrong: Vec<(ChallengeId, ResponseRefusal)>,
-    /// The most bytes of one account's that ever waited.
+    /// The most bytes of pending submissions at any time.
     pub(crate) most_bytes: usize,
-    /// Checkpoints that were handed over.
+    /// Checkpoints that the pool took.
     pub(crate) checkpoints: Vec<(AccountId, BucketId, Option<u64>)>,
-    /// Checkpoints that a block included and the pallet refused.
+    /// Checkpoints that a block included but the pallet refused.
     pub(crate) refused_checkpoints: Vec<(BucketId, &'static str)>,
 }
 
-/// The pool, and how it treats what it gets.
+/// The pool, and its treatment of transactions.
 #[derive(Default)]
 pub(crate) struct Pool {
     waiting: VecDeque<H256>,
@@ -59,11 +58,11 @@ pub(crate) struct Pool {
     count: u64,
     /// The best block's number.
     pub(super) now: u32,
-    /// Blocks that pass before a transaction that comes is included.
+    /// Blocks that pass before a new transaction is included.
     pub(crate) delay: u32,
-    /// Blocks that a transaction lives for; 0 for ever.
+    /// Blocks for which a transaction is valid; 0 means for ever.
     pub(crate) longevity: u32,
-    /// How many of the next transactions are not taken.
+    /// The number of next submissions that are rejected.
     pub(crate) rejecting: u32,
     pub(super) seen: Seen,
 }
@@ -87,13 +86,13 @@ impl Pool {
         });
     }
 
-    /// Bytes of submissions that wait.
+    /// Returns the bytes of pending submissions.
     pub(crate) fn bytes(&self) -> usize {
         let of = |hash| self.transactions.get(hash).map_or(0, |found| found.bytes);
         self.waiting.iter().map(of).sum()
     }
 
-    /// Submissions that wait.
+    /// Returns the pending submissions.
     pub(crate) fn submissions(&self) -> Vec<H256> {
         let waiting = self.waiting.iter().copied();
         waiting.filter(|hash| self.is_submission(hash)).collect()
@@ -111,7 +110,7 @@ impl Pool {
     ) -> Result<Ticket, ChainError> {
         if self.rejecting > 0 {
             self.rejecting -= 1;
-            return Err(ChainError::NotTaken("as the test has it".into()));
+            return Err(ChainError::NotTaken("rejected by the test".into()));
         }
         let bytes = size_of(&what);
         if self.bytes() + bytes > POOL_BYTES {
@@ -148,7 +147,7 @@ impl Pool {
         })
     }
 
-    /// What a block takes, in order.
+    /// Takes out the transactions for a block, in order.
     pub(super) fn take_for(&mut self, number: u32, most: usize, mut room: usize) -> Vec<H256> {
         let (mut taken, mut left) = (vec![], VecDeque::new());
         let mut submissions = 0;
@@ -219,7 +218,7 @@ impl Pool {
             ..
         }) = self.transactions.get(&hash)
         {
-            // Whoever has gone is not told.
+            // The watcher may be gone.
             let _ = watcher.unbounded_send(progress);
         }
     }
@@ -233,13 +232,13 @@ impl Pool {
         self.transactions.remove(&hash);
     }
 
-    /// What a block had included waits again, before all else.
+    /// Makes a transaction of a retracted block pending again, before all others.
     pub(super) fn take_back(&mut self, hash: H256, block: H256) {
         self.tell(hash, Progress::Retracted(block));
         self.waiting.push_front(hash);
     }
 
-    /// Takes out what has outlived its time.
+    /// Takes out expired transactions.
     pub(super) fn expire(&mut self, number: u32) {
         self.now = number;
         let outlived: HashSet<_> = (self.waiting.iter().copied())
@@ -248,8 +247,8 @@ impl Pool {
         self.drop_those(&outlived, Some("outlived its time"));
     }
 
-    /// Takes submissions out that wait; with a reason, those who watch are told
-    /// it, and otherwise their streams stay silent for ever.
+    /// Drops pending submissions. With a reason, their watchers receive it; otherwise
+    /// their streams stay silent for ever.
     pub(crate) fn drop_those(&mut self, doomed: &HashSet<H256>, reason: Option<&str>) {
         self.waiting.retain(|hash| !doomed.contains(hash));
         for hash in doomed {
@@ -260,13 +259,13 @@ impl Pool {
         }
     }
 
-    /// Takes all submissions out that wait.
+    /// Drops all pending submissions.
     pub(crate) fn drop_all(&mut self, reason: Option<&str>) {
         let all = self.submissions().into_iter().collect();
         self.drop_those(&all, reason);
     }
 
-    /// Those of an account learn no more of what becomes of theirs.
+    /// Ends the status streams of an account's submissions.
     pub(super) fn cut_off(&mut self, account: AccountId) {
         for transaction in self.transactions.values_mut() {
             if matches!(&transaction.call, Call::Submission { by, .. } if *by == account) {
@@ -277,7 +276,7 @@ impl Pool {
 }
 
 fn size_of(what: &Submission) -> usize {
-    // What signing adds to a call.
+    // The bytes that signing adds to a call.
     const ENVELOPE: usize = 150;
     ENVELOPE
         + match what {

@@ -1,4 +1,4 @@
-//! Signing inside the runtime, and handing the extrinsic to the node's pool.
+//! Signs extrinsics inside the runtime, and submits them to the node's pool.
 
 use super::SubstrateClient;
 use crate::chain::{ChainError, Progress, Submission, Ticket};
@@ -43,9 +43,9 @@ where
             .await;
         let watched = match watched.map_err(IntoPoolError::into_pool_error) {
             Ok(watched) => watched,
-            // It was signed just now, so it is this very one: a block that came at
-            // this moment has had the pool take it a second time. It is there, and
-            // nobody tells what becomes of it.
+            // It was signed just now, so the pool has this very extrinsic: a block that
+            // arrived in between made the pool import it twice. It is there, but without
+            // a status stream.
             Err(Ok(PoolError::AlreadyImported(_))) => {
                 let progress = futures::stream::empty().boxed();
                 return Ok(Ticket { hash, progress });
@@ -54,7 +54,7 @@ where
             Err(Err(error)) => return Err(ChainError::NotTaken(error.to_string())),
         };
         let progress = watched.filter_map(|status| async move { progress(status) });
-        // Whoever is told the end of it is told nothing more.
+        // The stream ends after a final status.
         let ended = futures::stream::unfold(Some(Box::pin(progress)), |progress| async move {
             let mut progress = progress?;
             let step = progress.next().await?;
@@ -99,11 +99,11 @@ where
     }
 }
 
-/// The first nonce from `nonce` on that no extrinsic in the pool has; one that
-/// was dropped leaves a gap, which is filled first.
+/// Returns the first nonce from `nonce` on that no extrinsic in the pool has. A dropped
+/// extrinsic leaves a gap, which is filled first.
 ///
-/// The pool knows extrinsics by what they provide: `(account, nonce)` in SCALE,
-/// as `frame_system::CheckNonce` has it and `system_accountNextIndex` counts.
+/// The pool lists extrinsics by the tag that they provide: `(account, nonce)` in SCALE, as
+/// defined by `frame_system::CheckNonce` and used by `system_accountNextIndex`.
 fn after_those_in_the_pool<P: TransactionPool>(pool: &P, account: AccountId, nonce: u32) -> u32 {
     pool.ready().fold(nonce, |nonce, extrinsic| {
         if extrinsic.provides().first() == Some(&(account, nonce).encode()) {
@@ -122,9 +122,9 @@ fn progress<Hash>(status: TransactionStatus<Hash, H256>) -> Option<Progress> {
         TransactionStatus::InBlock((block, _)) => Some(Progress::InBlock(block)),
         TransactionStatus::Retracted(block) => Some(Progress::Retracted(block)),
         TransactionStatus::Finalized((block, _)) => Some(Progress::Finalized(block)),
-        TransactionStatus::FinalityTimeout(_) => Some(Progress::Gone(
-            "its block has not been finalized for long".into(),
-        )),
+        TransactionStatus::FinalityTimeout(_) => {
+            Some(Progress::Gone("its block was not finalized in time".into()))
+        }
         TransactionStatus::Usurped(_) => Some(Progress::Gone("another took its place".into())),
         TransactionStatus::Dropped => Some(Progress::Gone("the pool dropped it".into())),
         TransactionStatus::Invalid => Some(Progress::Gone("it is not valid any more".into())),

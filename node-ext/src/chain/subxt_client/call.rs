@@ -1,5 +1,5 @@
-//! The pallet's calls, named as in its metadata, with arguments in bytes: a
-//! chunk of 262,144 of them must not become as many values on the way.
+//! The pallet's calls, named as in its metadata, with SCALE-encoded arguments: a chunk of
+//! 262,144 bytes must not become as many dynamic values.
 
 use super::offers::PALLET;
 use crate::chain::Submission;
@@ -13,7 +13,7 @@ pub(super) struct Call {
     arguments: Arguments,
 }
 
-/// Arguments in the chain's encoding, in the call's order.
+/// SCALE-encoded arguments, in the call's order.
 pub(super) struct Arguments(Vec<u8>);
 
 impl Call {
@@ -62,7 +62,7 @@ impl Payload for Call {
 }
 
 impl EncodeAsFields for Arguments {
-    // The types were compared when the runtime was met: see `offers`.
+    // The types were compared when the runtime was loaded: see `offers`.
     fn encode_as_fields_to<R: TypeResolver>(
         &self,
         _fields: &mut dyn FieldIter<'_, R::TypeId>,

@@ -1,23 +1,22 @@
-//! Whether two descriptions of types, ours and a chain's, give the same bytes.
+//! Compares type descriptions, ours and a chain's: do they encode to the same bytes?
 //!
-//! Names, paths and nesting are nobody's business here: a newtype encodes as
-//! what it wraps, and a struct as its fields in a row. Variants that only one
-//! side knows are let pass: they matter when one is met, and then decoding, or
-//! the chain, refuses it.
+//! Names, paths and nesting do not matter: a newtype encodes as the wrapped type, and a
+//! struct as its fields in a row. Variants that only one side has are accepted: if one
+//! occurs, decoding or the chain refuses it.
 
 use scale_info::form::PortableForm;
 use scale_info::{PortableRegistry, TypeDef};
 use std::collections::HashSet;
 
-/// The most types that are looked into for one value. Ours are some sixty deep
-/// and wide together; a description without an end is refused.
+/// The most types visited for one value. Ours need about sixty; a recursive description
+/// is refused.
 const MAX_VISITS: usize = 4096;
 
-/// Compares types of ours with a chain's.
+/// A comparison of our types with a chain's.
 pub(super) struct Comparison<'t> {
     ours: &'t PortableRegistry,
     theirs: &'t PortableRegistry,
-    /// Pairs that are found alike, or are being looked into.
+    /// Pairs that are equal or being compared.
     seen: HashSet<(u32, u32)>,
 }
 
@@ -30,7 +29,7 @@ impl<'t> Comparison<'t> {
         }
     }
 
-    /// Whether values of these types, one after the other, encode alike.
+    /// Checks that values of these types, in a row, encode alike.
     pub(super) fn all(&mut self, ours: &[u32], theirs: &[u32]) -> Result<(), String> {
         let ours = parts(self.ours, ours)?;
         let theirs = parts(self.theirs, theirs)?;
@@ -94,11 +93,11 @@ fn def(registry: &PortableRegistry, id: u32) -> Result<&TypeDef<PortableForm>, S
         .ok_or_else(|| format!("type {id} is not described"))
 }
 
-/// The types whose values follow each other in the bytes of these.
+/// Flattens structs and tuples into the types of their fields, in encoding order.
 fn parts(registry: &PortableRegistry, ids: &[u32]) -> Result<Vec<u32>, String> {
     let mut parts = Vec::new();
     let mut visits: usize = 0;
-    // The next to look at is the last.
+    // A stack: the next type is the last.
     let mut waiting: Vec<u32> = ids.iter().rev().copied().collect();
     while let Some(id) = waiting.pop() {
         visits = visits.saturating_add(1);
@@ -118,7 +117,7 @@ fn parts(registry: &PortableRegistry, ids: &[u32]) -> Result<Vec<u32>, String> {
     Ok(parts)
 }
 
-/// A kind of type, in words.
+/// Names the kind of a type for an error message.
 fn named(def: &TypeDef<PortableForm>) -> String {
     match def {
         TypeDef::Primitive(primitive) => format!("{primitive:?}").to_lowercase(),
@@ -140,7 +139,7 @@ mod tests {
 
     fn compare<A: TypeInfo + 'static, B: TypeInfo + 'static>() -> Result<(), String> {
         let (mut ours, mut theirs) = (Registry::new(), Registry::new());
-        // So that the same type has another id there.
+        // Gives the same type another id.
         theirs.register_type(&meta_type::<Option<u128>>());
         let our = ours.register_type(&meta_type::<A>()).id;
         let their = theirs.register_type(&meta_type::<B>()).id;
@@ -201,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_description_without_an_end_is_refused() {
-        // A struct that holds itself, which no compiler takes, and a node may send.
+        // A struct that contains itself: no compiler accepts it, but a node may send it.
         let field = || Field::new(None, 0.into(), None, Vec::new());
         let composite = TypeDefComposite::new([field(), field()]);
         let mut builder = PortableRegistryBuilder::new();

@@ -1,4 +1,4 @@
-//! One connection to a node, with the versions of its runtime that were met.
+//! One connection to a node, with the runtime versions loaded over it.
 
 use super::runtime::{Runtime, Standing};
 use super::wire::Wire;
@@ -19,15 +19,15 @@ use subxt::utils::AccountId32;
 type Methods = LegacyRpcMethods<RpcConfigFor<SubstrateConfig>>;
 pub(super) type Header = SubstrateHeader<H256>;
 
-/// Metadata that describes runtime APIs, the best first.
+/// Metadata versions that describe runtime APIs, the best first.
 const METADATA: [u32; 2] = [16, 15];
-/// How deep an answer's types may nest. Ours nest five deep.
+/// The deepest nesting accepted in a response. Our types nest five deep.
 const MAX_DEPTH: u32 = 16;
-/// How far finality may lag for extrinsics to be born in the finalized block,
-/// which no reorganisation takes away. Beyond that they would be old too soon,
-/// and are born in the best block.
+/// The largest lag of finality, in blocks, for which an extrinsic's era starts at the
+/// finalized block, which is safe from reorganisations. With a larger lag it would
+/// expire too soon, so its era starts at the best block.
 const MAX_LAG: u64 = 16;
-/// Versions of the runtime that are kept: the finalized block's and the best one's.
+/// The number of runtime versions kept: the finalized block's and the best block's.
 const VERSIONS: usize = 2;
 /// JSON-RPC's code for a method that the node does not have.
 const NO_SUCH_METHOD: i32 = -32601;
@@ -37,13 +37,13 @@ pub(super) struct Link {
     pub(super) methods: Methods,
     pub(super) genesis: H256,
     is_open: Box<dyn Fn() -> bool + Send + Sync>,
-    /// Locked while one is loaded, so that it is loaded once.
+    /// Locked while a version is loaded, so that it is loaded once.
     versions: tokio::sync::Mutex<Vec<Arc<Runtime>>>,
     latest: Mutex<Arc<Runtime>>,
 }
 
 impl Link {
-    /// Learns which chain is at the other end, and what its runtime offers.
+    /// Reads the node's genesis hash and loads its runtime's metadata.
     pub(super) async fn open(wire: Wire) -> Result<Self, ChainError> {
         let methods = Methods::new(wire.rpc);
         let genesis = methods.genesis_hash().await.map_err(fault)?;
@@ -63,12 +63,12 @@ impl Link {
         (self.is_open)()
     }
 
-    /// The runtime that was met last.
+    /// Returns the runtime that was used last.
     pub(super) fn latest(&self) -> Arc<Runtime> {
         self.latest.lock().clone()
     }
 
-    /// The runtime of a block, by whose rules the next one is made.
+    /// Returns the runtime in a block's state, which executes the next block.
     pub(super) async fn runtime_at(&self, at: H256) -> Result<Arc<Runtime>, ChainError> {
         let version = version_at(&self.methods, at).await?;
         let mut versions = self.versions.lock().await;
@@ -93,7 +93,7 @@ impl Link {
         Ok(runtime)
     }
 
-    /// Asks the runtime at a block.
+    /// Calls a function of the runtime at a block.
     pub(super) async fn call<R: Decode>(
         &self,
         function: &str,
@@ -122,7 +122,7 @@ impl Link {
             })
     }
 
-    /// What an extrinsic of `account` that is made now takes.
+    /// Returns the runtime, nonce and birth block for a new extrinsic of `account`.
     pub(super) async fn standing(
         &self,
         account: AccountId,
@@ -143,8 +143,8 @@ impl Link {
         Ok((runtime, Standing { nonce, birth }))
     }
 
-    /// The next nonce of an account, with what is in the node's pool, and where
-    /// the node does not tell that, without.
+    /// Returns an account's next nonce, counting the node's pool if the node supports
+    /// that.
     async fn next_nonce(&self, account: AccountId, best: H256) -> Result<u64, ChainError> {
         let asked = self
             .methods
@@ -161,19 +161,19 @@ impl Link {
     }
 }
 
-/// Tells what a runtime lacks. What it still offers is used: challenges do not
-/// wait for an update.
+/// Logs everything that a runtime lacks. The rest is used: challenges do not wait for an
+/// update.
 pub(super) fn tell_missing(runtime: &Runtime) {
     if let Err(error) = runtime.offers_answering() {
         tracing::error!(
             %error,
-            "CHALLENGES CANNOT BE ANSWERED: update Cairn, it does not fit the chain's runtime"
+            "CHALLENGES CANNOT BE ANSWERED: Cairn does not fit the chain's runtime; update Cairn"
         );
     } else if let Err(error) = runtime.offers_all() {
         tracing::error!(
             %error,
-            "update Cairn: it does not fit the chain's runtime. Challenges are answered, and what \
-             else needs these stands still"
+            "Cairn does not fit the chain's runtime; update Cairn. Challenges are answered, but \
+             everything else that needs these methods is stopped"
         );
     }
 }
@@ -199,7 +199,9 @@ async fn call<R: Decode>(
         .await
         .map_err(|error| refused(at, error))?;
     R::decode_all_with_depth_limit(MAX_DEPTH, &mut answer.as_slice()).map_err(|error| {
-        ChainError::Unsupported(format!("what {function} gives cannot be decoded: {error}"))
+        ChainError::Unsupported(format!(
+            "the result of {function} cannot be decoded: {error}"
+        ))
     })
 }
 
@@ -215,24 +217,24 @@ async fn load(
         .find(|version| offered.contains(version));
     let wanted = wanted.ok_or_else(|| {
         ChainError::Unsupported(format!(
-            "its metadata has the versions {offered:?}, and 15 or 16 is needed, which describe \
-             runtime APIs"
+            "it offers metadata versions {offered:?}, but 15 or 16 is needed, which describe runtime \
+             APIs"
         ))
     })?;
     let function = "Metadata_metadata_at_version";
     let metadata: Option<Vec<u8>> = call(methods, function, &wanted.encode(), at).await?;
     let metadata = metadata.ok_or_else(|| {
         ChainError::Unsupported(format!(
-            "{function} gives nothing for version {wanted}, which it lists"
+            "{function} returns nothing for version {wanted}, which is listed"
         ))
     })?;
-    // Megabytes are read and compared.
+    // On a blocking thread: the metadata takes megabytes.
     tokio::task::spawn_blocking(move || Runtime::read(genesis, &version, &metadata))
         .await
-        .map_err(|error| ChainError::Unsupported(format!("its metadata broke off: {error}")))?
+        .map_err(|error| ChainError::Unsupported(format!("reading its metadata failed: {error}")))?
 }
 
-/// Why a question about a block was not answered.
+/// Maps an error of a request about a block.
 fn refused(at: H256, error: RpcError) -> ChainError {
     match error {
         RpcError::User(refusal) if refusal.message.contains("Exported method") => {
@@ -246,14 +248,14 @@ fn refused(at: H256, error: RpcError) -> ChainError {
     }
 }
 
-/// Why a node did not answer.
+/// Maps an error of any other request.
 pub(super) fn fault(error: RpcError) -> ChainError {
     match error {
         RpcError::User(refusal) => {
-            ChainError::Unsupported(format!("the node's RPC refuses: {refusal}"))
+            ChainError::Unsupported(format!("the node refuses the request: {refusal}"))
         }
         RpcError::Deserialization(error) => {
-            ChainError::Unsupported(format!("the node's RPC answers in another form: {error}"))
+            ChainError::Unsupported(format!("the node's response has another form: {error}"))
         }
         other => ChainError::Unreachable(other.to_string()),
     }

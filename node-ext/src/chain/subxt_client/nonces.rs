@@ -1,17 +1,17 @@
-//! Which nonces extrinsics in flight have, so that many can be.
+//! The nonces of extrinsics in flight, so that several can be.
 
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The nonces of one account that are in use here.
+/// The nonces of one account that this process uses.
 #[derive(Clone, Default)]
 pub(super) struct Nonces {
     held: Arc<Mutex<BTreeSet<u64>>>,
 }
 
 impl Nonces {
-    /// The smallest nonce from `next` on that nobody holds.
+    /// Takes the smallest free nonce from `next` on.
     pub(super) fn take(&self, next: u64) -> HeldNonce {
         let mut held = self.held.lock();
         let mut nonce = next;
@@ -29,10 +29,10 @@ impl Nonces {
     }
 }
 
-/// A nonce that nobody else gets until this is dropped.
+/// A nonce that is taken until this is dropped.
 ///
-/// It is held for as long as its extrinsic is followed, and no longer: what the
-/// pool has of extrinsics that nobody follows any more, the pool tells itself.
+/// It is held as long as its extrinsic is followed. After that, the node's own count of
+/// its pool includes the extrinsic.
 pub(super) struct HeldNonce {
     nonce: u64,
     held: Arc<Mutex<BTreeSet<u64>>>,
@@ -61,10 +61,10 @@ mod tests {
         let second = nonces.take(5);
         let third = nonces.take(5);
         assert_eq!([first.get(), second.get(), third.get()], [5, 6, 7]);
-        // The chain may have gone on meanwhile, and what it has seen is not asked for.
+        // The chain may have advanced meanwhile; nonces below `next` are not considered.
         assert_eq!(nonces.take(7).get(), 8);
         drop(second);
-        // What did not reach the chain leaves a gap, which is filled first.
+        // An extrinsic that did not reach the chain leaves a gap, which is filled first.
         let again = nonces.take(5);
         assert_eq!(again.get(), 6);
         drop((first, again, third));

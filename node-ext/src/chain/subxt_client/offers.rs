@@ -1,5 +1,5 @@
-//! What Cairn asks of a runtime, by name, and whether a runtime's metadata has
-//! it with types that encode as ours do.
+//! The runtime API methods and pallet calls that Cairn uses, checked against a runtime's
+//! metadata: each must exist, with types that encode as ours do.
 
 use super::encoding::Comparison;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
@@ -11,13 +11,13 @@ use scale_info::{MetaType, PortableRegistry, Registry, meta_type};
 use std::collections::BTreeMap;
 use subxt::Metadata;
 
-/// The runtime API that a provider asks.
+/// The runtime API that a provider queries.
 pub(super) const API: &str = "StorageProviderApi";
 /// The pallet that a provider calls.
 pub(super) const PALLET: &str = "StorageProvider";
-/// The method that may be missing: without it, nobody judges beforehand.
+/// The optional method: without it there are no dry runs.
 pub(super) const JUDGE: &str = "judge_response";
-/// What challenges cannot be answered without.
+/// The methods and calls needed to answer challenges.
 pub(super) const ANSWERING: [&str; 4] = [
     "anchor_block",
     "limits",
@@ -25,7 +25,7 @@ pub(super) const ANSWERING: [&str; 4] = [
     "respond_to_challenge",
 ];
 
-/// What a method of the API takes and gives.
+/// The methods of the API with their argument and result types.
 fn methods() -> Vec<(&'static str, Vec<MetaType>, MetaType)> {
     let account = meta_type::<AccountId>;
     let bucket = meta_type::<BucketId>;
@@ -54,7 +54,7 @@ fn methods() -> Vec<(&'static str, Vec<MetaType>, MetaType)> {
     ]
 }
 
-/// What a call of the pallet takes.
+/// The calls of the pallet with their argument types.
 fn calls() -> Vec<(&'static str, Vec<MetaType>)> {
     let checkpoint = [meta_type::<BucketId>(), meta_type::<Commitment>()];
     let signatures = meta_type::<Vec<PrimarySignature>>();
@@ -77,7 +77,8 @@ fn calls() -> Vec<(&'static str, Vec<MetaType>)> {
     ]
 }
 
-/// What is wrong with what a runtime offers, by the names of methods and calls.
+/// Returns the methods and calls that a runtime lacks or defines differently, with the
+/// differences.
 pub(super) fn faults(metadata: &Metadata) -> BTreeMap<&'static str, String> {
     let mut ours = Registry::new();
     let mut ids = |types: &[MetaType]| -> Vec<u32> {
@@ -125,7 +126,7 @@ fn method(
         .map_err(|why| format!("{API}::{name} takes other arguments: {why}"))?;
     compared
         .all(output, &[offered.output_ty()])
-        .map_err(|why| format!("{API}::{name} gives another result: {why}"))
+        .map_err(|why| format!("{API}::{name} returns another type: {why}"))
 }
 
 fn call(

@@ -1,4 +1,4 @@
-//! What a node tells of an extrinsic, in the seam's words.
+//! Maps a node's status stream of an extrinsic to [`Progress`].
 
 use super::nonces::HeldNonce;
 use crate::chain::Progress;
@@ -7,10 +7,10 @@ use futures::stream::{BoxStream, StreamExt, unfold};
 use subxt::rpcs::client::RpcSubscription;
 use subxt::rpcs::methods::legacy::TransactionStatus;
 
-/// What is heard of an extrinsic after it was handed over.
+/// A node's status stream of a submitted extrinsic.
 pub(super) type Statuses = RpcSubscription<TransactionStatus<H256>>;
 
-/// Follows an extrinsic to its end, and holds its nonce until then.
+/// Follows an extrinsic to its final status, and holds its nonce until then.
 pub(super) fn follow(statuses: Statuses, nonce: HeldNonce) -> BoxStream<'static, Progress> {
     unfold(Some((statuses, nonce)), |following| async move {
         let (mut statuses, nonce) = following?;
@@ -26,12 +26,12 @@ pub(super) fn follow(statuses: Statuses, nonce: HeldNonce) -> BoxStream<'static,
     .boxed()
 }
 
-/// What one status says.
+/// The meaning of one status.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
-    /// Nothing that matters here.
+    /// It has no meaning here.
     Nothing,
-    /// That nothing more will be heard.
+    /// No more statuses will follow.
     Lost,
     Progress(Progress),
     Last(Progress),
@@ -45,10 +45,10 @@ fn told(status: TransactionStatus<H256>) -> Told {
         Status::InBlock(block) => Told::Progress(Progress::InBlock(block)),
         Status::Retracted(block) => Told::Progress(Progress::Retracted(block)),
         Status::Finalized(block) => Told::Last(Progress::Finalized(block)),
-        // It is in a block, and the pool has stopped waiting for finality.
+        // It is in a block, but the pool has stopped waiting for finality.
         Status::FinalityTimeout(_) => Told::Lost,
-        Status::Usurped(by) => gone(&format!("extrinsic {by:?} took its nonce")),
+        Status::Usurped(by) => gone(&format!("extrinsic {by:?} replaced it")),
         Status::Dropped => gone("the pool was full and dropped it"),
-        Status::Invalid => gone("it is not valid any more"),
+        Status::Invalid => gone("it is no longer valid"),
     }
 }

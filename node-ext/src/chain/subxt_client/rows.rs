@@ -1,14 +1,13 @@
-//! Open challenges as a chain has them, read so that none hides the others.
+//! Lenient decoding of open challenges, so that one odd row does not hide the others.
 //!
-//! Every value of a row is taken as its bytes say; what our own types would
-//! refuse is dropped from that row alone.
+//! Values that our own types would refuse are dropped from their row alone.
 
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation};
 use cairn_primitives::onchain::OpenChallenge;
 use cairn_primitives::{BucketId, H256, LeafCount, Sequence};
 use codec::Decode;
 
-/// A row, of the same encoding as an [`OpenChallenge`].
+/// A row with the encoding of an [`OpenChallenge`].
 #[derive(Decode)]
 struct Row {
     id: ChallengeId,
@@ -17,13 +16,13 @@ struct Row {
     challenger: AccountId,
     mmr_root: H256,
     start_seq: Sequence,
-    /// Of more leaves than any tree has, too.
+    /// May exceed the most leaves of any tree.
     leaf_count: Option<u64>,
     location: ChunkLocation,
     asked_at: u32,
 }
 
-/// The open challenges that an answer of the chain lists.
+/// The open challenges in a response.
 #[derive(Decode)]
 pub(super) struct Rows(Vec<Row>);
 
@@ -39,7 +38,7 @@ impl From<Row> for OpenChallenge {
         if leaf_count.is_none() && row.leaf_count.is_some() {
             tracing::error!(
                 bucket = %row.bucket_id, deadline = row.id.deadline, index = row.id.index,
-                "a challenge is of more leaves than any tree has, and is answered by its root alone"
+                "a challenge names more leaves than a tree can have, and is answered by its root alone"
             );
         }
         Self {

@@ -1,5 +1,4 @@
-//! One version of a chain's runtime: what it offers, and how extrinsics are
-//! made for it.
+//! One version of a chain's runtime: its checked capabilities, and extrinsics for it.
 
 use super::call::Call;
 use super::offers::{self, ANSWERING, JUDGE};
@@ -14,18 +13,18 @@ use subxt::rpcs::methods::legacy::RuntimeVersion;
 use subxt::utils::{AccountId32, MultiSignature};
 use subxt::{Metadata, OfflineClient, OfflineClientAtBlock};
 
-/// For how many blocks an extrinsic may be included. So that one that was lost
-/// on the way cannot turn up hours later; a submission is repeated long before.
+/// The number of blocks for which an extrinsic is valid, so that a lost one cannot turn
+/// up hours later. A submission is repeated long before.
 const MORTAL_FOR: u64 = 64;
 
-/// What an extrinsic needs of the chain besides its runtime.
+/// The chain state that an extrinsic needs besides its runtime.
 pub(super) struct Standing {
     pub(super) nonce: u64,
-    /// The block from which the extrinsic lives.
+    /// The block at which the extrinsic's era starts.
     pub(super) birth: (u64, H256),
 }
 
-/// An extrinsic as the pool takes it.
+/// A signed extrinsic.
 pub(super) struct Extrinsic {
     pub(super) bytes: Vec<u8>,
     pub(super) hash: H256,
@@ -39,7 +38,7 @@ pub(super) struct Runtime {
 }
 
 impl Runtime {
-    /// Reads metadata, which takes a while.
+    /// Decodes and checks metadata. Slow: call it on a blocking thread.
     pub(super) fn read(
         genesis: H256,
         version: &RuntimeVersion,
@@ -69,7 +68,7 @@ impl Runtime {
         })
     }
 
-    /// Whether it has a method or a call as Cairn knows it.
+    /// Checks that the runtime has a method or call with the expected types.
     pub(super) fn offers(&self, name: &str) -> Result<(), ChainError> {
         match self.faults.get(name) {
             None => Ok(()),
@@ -77,12 +76,12 @@ impl Runtime {
         }
     }
 
-    /// Whether it has all that answering challenges takes.
+    /// Checks that the runtime has everything needed to answer challenges.
     pub(super) fn offers_answering(&self) -> Result<(), ChainError> {
         self.offers_those(|name| ANSWERING.contains(&name))
     }
 
-    /// Whether it has all that a provider does with a chain.
+    /// Checks that the runtime has everything that a provider uses.
     pub(super) fn offers_all(&self) -> Result<(), ChainError> {
         self.offers_those(|name| name != JUDGE)
     }
@@ -90,7 +89,7 @@ impl Runtime {
     fn offers_those(&self, is_needed: impl Fn(&str) -> bool) -> Result<(), ChainError> {
         let needed = self.faults.iter().filter(|(name, _)| is_needed(name));
         let mut faults: Vec<&str> = needed.map(|(_, fault)| fault.as_str()).collect();
-        // Where a whole API is missing, each of its methods says so.
+        // If a whole API is missing, each of its methods says so.
         faults.sort_unstable();
         faults.dedup();
         match faults.is_empty() {
@@ -99,13 +98,13 @@ impl Runtime {
         }
     }
 
-    /// A header's hash, as this chain hashes.
+    /// Hashes a header with this chain's hasher.
     pub(super) fn hash_of(&self, header: &impl Encode) -> H256 {
         self.client.hasher().hash(&header.encode())
     }
 
-    /// Makes an extrinsic of a call, signed. A tip is for chains whose
-    /// extensions have one.
+    /// Creates a signed extrinsic. The tip has an effect only if the chain's transaction
+    /// extensions support it.
     pub(super) fn sign(
         &self,
         call: &Call,
@@ -115,7 +114,10 @@ impl Runtime {
     ) -> Result<Extrinsic, ChainError> {
         self.offers(call.name)?;
         let unsupported = |error: subxt::error::ExtrinsicError| {
-            ChainError::Unsupported(format!("no {} can be made: {error}", call.name))
+            ChainError::Unsupported(format!(
+                "cannot create the extrinsic {}: {error}",
+                call.name
+            ))
         };
         let (number, hash) = standing.birth;
         let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new()
@@ -146,7 +148,7 @@ fn signature(signer: &Signer, payload: &[u8]) -> Result<MultiSignature, ChainErr
     };
     match signer.sign_extrinsic(payload) {
         Ok(challenge::MultiSignature::Sr25519(signature)) => Ok(MultiSignature::Sr25519(signature)),
-        // No signer has a key of another scheme.
+        // Cannot happen: signers have sr25519 keys only.
         Ok(_) => Err(no_key(signer.public())),
         Err(SignError::NoKey(public)) => Err(no_key(public)),
         Err(error) => Err(ChainError::NotTaken(format!(

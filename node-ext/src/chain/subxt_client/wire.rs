@@ -1,5 +1,5 @@
-//! A WebSocket to a node: jsonrpsee, of the version that nodes have, behind the
-//! trait that subxt calls by.
+//! A WebSocket to a node: jsonrpsee, in the version that nodes use, behind subxt's
+//! transport trait.
 
 use crate::chain::ChainError;
 use async_trait::async_trait;
@@ -13,30 +13,30 @@ use std::time::Duration;
 use subxt::rpcs::client::{RawRpcFuture, RawRpcSubscription, RpcClient, RpcClientT};
 use subxt::rpcs::{Error as RpcError, UserError};
 
-/// The largest request in bytes: a response with a full chunk takes 262,144
-/// bytes and its proofs a few thousand, twice that in hex.
+/// The largest request in bytes: an answer to a challenge has a chunk of up to 262,144
+/// bytes and proofs of a few thousand, and takes twice that in hex.
 const MAX_REQUEST: u32 = 1 << 20;
-/// The largest answer in bytes. Metadata is the largest by far, and a big
-/// chain's takes some two million, twice that in hex.
+/// The largest response in bytes. Metadata is the largest by far: about two million bytes
+/// for a big chain, twice that in hex.
 const MAX_ANSWER: u32 = 32 << 20;
-/// How long a connection may take to stand.
+/// The timeout of connecting.
 const CONNECTING: Duration = Duration::from_secs(10);
-/// How often the node is asked for a sign of life.
+/// The interval of pings.
 const PING: Duration = Duration::from_secs(15);
-/// How long it may give none, and how often, before the connection is lost: a
-/// node that is gone without a word is noticed within four blocks of six seconds.
+/// The longest silence, and how often it may occur, before the connection counts as lost:
+/// a node that vanished is noticed within four blocks of six seconds.
 const SILENCE: (Duration, usize) = (Duration::from_secs(20), 1);
-/// Requests under way at once, with each extrinsic that is being followed.
+/// The most requests at once, including each extrinsic that is being followed.
 const MAX_REQUESTS: usize = 1024;
 
-/// A connection that stands, or stood.
+/// A connection, which may have been lost.
 pub(super) struct Wire {
     pub(super) rpc: RpcClient,
-    /// Whether it stands still.
+    /// Returns whether the connection is still open.
     pub(super) is_open: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
-/// Makes connections to one node.
+/// Opens connections to one node.
 #[async_trait]
 pub(super) trait Dial: Send + Sync + 'static {
     async fn dial(&self) -> Result<Wire, ChainError>;
@@ -45,7 +45,7 @@ pub(super) trait Dial: Send + Sync + 'static {
 /// Connects to a URL.
 pub(super) struct WsDial {
     pub(super) url: String,
-    /// How long an answer may take.
+    /// The timeout of a request.
     pub(super) answer_within: Duration,
 }
 
@@ -117,7 +117,7 @@ impl RpcClientT for JsonRpc {
     }
 }
 
-/// Tells what the node refused from what did not reach it.
+/// Distinguishes errors returned by the node from errors of the transport.
 fn rpc_error(error: ClientError) -> RpcError {
     match error {
         ClientError::Call(refusal) => RpcError::User(UserError {

@@ -51,7 +51,7 @@ fn s6_a_copy_of_a_base_path_signs_nothing_until_it_is_accepted() {
     copy(&base, &copied);
     for _ in 0..2 {
         let reason = opened(&copied, OnCopy::Refuse).unwrap();
-        assert!(reason.contains("--accept-copy"), "{reason}");
+        assert!(reason.contains("this is a copy"), "{reason}");
     }
     assert_eq!(opened(&copied, OnCopy::Accept), None);
     assert_eq!(opened(&copied, OnCopy::Refuse), None);

@@ -74,7 +74,7 @@ fn all_buckets_are_read_and_one_that_is_damaged_is_set_apart() {
     assert_eq!(quarantined.len(), 1);
     let (id, reason) = &quarantined[0];
     assert_eq!(*id, BucketId(3));
-    let place = format!("a scrub found that of chunk {hash:?}, its bytes do not hash to it");
+    let place = format!("a scrub found damage: chunk {hash:?}: its bytes do not hash to it");
     assert_eq!(*reason, place);
     // What is whole is proven, in the damaged bucket as well.
     for (id, signed) in (1..).zip(&others) {

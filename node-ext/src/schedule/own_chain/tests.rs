@@ -51,7 +51,7 @@ async fn s2_a_base_path_refuses_another_chain_and_names_both() {
     for part in [format!("{expected:?}"), format!("{found:?}")] {
         assert!(text.contains(&part), "{text}");
     }
-    assert!(text.contains("--new-chain"), "{text}");
+    assert!(text.contains("belongs to the chain"), "{text}");
 }
 
 #[tokio::test]
