@@ -1,12 +1,12 @@
-//! Numbers as people write them: sizes such as `4096`, `10GiB` or `1.5 TB`,
-//! and counts with their nouns.
+//! Sizes as people write them, such as `4096`, `10GiB` or `1.5 TB`, and counts with their
+//! nouns.
 
 use indicatif::{BinaryBytes, HumanCount};
 
-/// Powers of 1024, which a bare letter means too, as in `du` and `truncate`.
+/// Units by powers of 1024; a bare letter means the same, as in `du` and `truncate`.
 const BINARY: [(&str, u32); 6] = [("k", 1), ("m", 2), ("g", 3), ("t", 4), ("p", 5), ("e", 6)];
 
-/// Reads a size in bytes.
+/// Parses a size in bytes.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let end = text
@@ -52,17 +52,17 @@ fn scale(unit: &str) -> Option<u128> {
     })
 }
 
-/// Writes a size in bytes for people.
+/// Formats a size in bytes.
 pub(crate) fn human(bytes: u64) -> String {
     BinaryBytes(bytes).to_string()
 }
 
-/// Writes a count with its noun, for people.
+/// Formats a count with its noun.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     counted_as(count, noun, &format!("{noun}s"))
 }
 
-/// Writes a count with its noun, whose plural is its own.
+/// Formats a count with a noun that has an irregular plural.
 pub(crate) fn counted_as(count: u64, one: &str, many: &str) -> String {
     let noun = if count == 1 { one } else { many };
     format!("{} {noun}", HumanCount(count))

@@ -1,5 +1,5 @@
-//! The command line as a whole: what holds for every command, and which
-//! commands there are. What a command takes is told beside it.
+//! The command line: global flags and the list of commands. Each command
+//! declares its own arguments in its own file.
 
 use crate::amount;
 use crate::commands::run::account;
@@ -14,8 +14,8 @@ use cairn_node_ext::{Access, BasePath};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Keeps the off-chain half of a storage pallet: buckets of content, signed
-/// commitments to it, and proofs for whoever challenges them.
+/// Storage provider for a Substrate storage pallet: keeps clients' buckets, signs
+/// commitments to them, and proves their content when challenged.
 #[derive(Debug, Parser)]
 #[command(name = "cairn", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -25,33 +25,32 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// What holds for every command.
+/// Flags of every command.
 #[derive(Args, Debug)]
 pub(crate) struct Globals {
     /// Folder with the buckets and keys [default: $XDG_DATA_HOME/cairn or ~/.local/share/cairn]
     #[arg(long, global = true, value_name = "DIR", env = "CAIRN_BASE_PATH")]
     pub(crate) base_path: Option<PathBuf>,
-    /// Ask a provider that runs, over its RPC: ws://127.0.0.1:9955 [default: CAIRN_RPC, or the
-    /// provider that has the base path locked]
+    /// Send the command to a running provider, over its RPC: ws://127.0.0.1:9955 [default:
+    /// CAIRN_RPC, or the provider that has locked the base path]
     #[arg(long, global = true, value_name = "URL", value_parser = remote::url)]
     pub(crate) rpc: Option<String>,
-    /// The token that changes need over the RPC, in a file: the one to show, and for `run` one to
-    /// take beside that in its base path [default: that of the base path whose provider is asked]
+    /// File with the token that changes over the RPC need. Commands send it; `run` accepts it as
+    /// well as the one in its base path [default: the token in the base path]
     #[arg(long, global = true, value_name = "FILE", env = "CAIRN_RPC_TOKEN_FILE")]
     pub(crate) rpc_token_file: Option<PathBuf>,
-    /// The key that the provider at --rpc is to sign with, as the chain has it: in hex or SS58
-    /// [default: the base path's keys, where its provider is asked]
+    /// Public key that the provider at --rpc must sign with, as registered on chain: hex or SS58
+    /// [default: the keys in the base path, for that base path's own provider]
     #[arg(long, global = true, value_name = "KEY", value_parser = account)]
     pub(crate) provider: Option<[u8; 32]>,
-    /// Bytes of its disk that are kept free for promises, duties and answers, so that nothing is
-    /// stored, imported or exported into them: 2GiB [default: 1 GiB or a hundredth of the disk,
-    /// whichever is more, and at most a tenth]
+    /// Disk space to keep free for signatures, duties and answers; uploads, imports and exports
+    /// may not use it: 2GiB [default: 1 GiB or 1% of the disk, whichever is more, at most 10%]
     #[arg(long, global = true, value_name = "SIZE", value_parser = amount::bytes)]
     pub(crate) disk_reserve: Option<u64>,
-    /// Answer in JSON, one object a line
+    /// Print JSON, one object per line
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Log to stderr; twice for details, thrice for all. RUST_LOG overrides it
+    /// Log to stderr; -vv for details, -vvv for everything. RUST_LOG overrides it
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -61,13 +60,13 @@ impl Globals {
         Output::new(self.json)
     }
 
-    /// Takes the base path as it is there.
+    /// Opens the base path, which must exist.
     pub(crate) fn open(&self, access: Access) -> Result<BasePath, Failure> {
         let path = home::base_path(self.base_path.as_ref())?;
         Ok(BasePath::open(path, access)?.with_reserve(self.disk_reserve))
     }
 
-    /// Takes the base path for writing, and makes it where it is not there.
+    /// Opens the base path for writing, and creates it if it does not exist.
     pub(crate) fn create(&self) -> Result<BasePath, Failure> {
         let path = home::base_path(self.base_path.as_ref())?;
         Ok(BasePath::create(path)?.with_reserve(self.disk_reserve))
@@ -75,7 +74,7 @@ impl Globals {
 }
 
 impl Command {
-    /// Whether a provider that runs can do it.
+    /// Returns true if a running provider can execute the command.
     pub(crate) const fn takes_rpc(&self) -> bool {
         match self {
             Self::Status(_) | Self::Put(_) | Self::Get(_) | Self::Prove(_) => true,
@@ -90,8 +89,8 @@ impl Command {
         }
     }
 
-    /// How the log is written of one that goes on until it is stopped, so that its
-    /// log is what tells of it.
+    /// Returns the log format of a command that runs as a service, whose log is its
+    /// main output; `None` for all others.
     pub(crate) const fn log_format(&self) -> Option<run::LogFormat> {
         match self {
             Self::Run(args) => Some(args.log_format()),
@@ -103,30 +102,30 @@ impl Command {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Provide: answer the chain's challenges, bring checkpoints, and serve the RPC
+    /// Run the provider: answer challenges, submit checkpoints, serve the RPC
     Run(Box<run::RunArgs>),
-    /// Make, bring or list the keys that commitments are signed with
+    /// Generate, insert or list the keys that sign commitments
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Tell what may be open here, how the buckets stand and what they share
+    /// Show the limits, the state of the buckets, and what they have in common
     Status(status::StatusArgs),
-    /// Make, list or describe buckets
+    /// Create, inspect, move and delete buckets
     #[command(subcommand)]
     Bucket(bucket::BucketCommand),
-    /// Store files in a bucket, and commit and sign them
+    /// Store files in a bucket, commit them and sign the commitment
     Put(put::PutArgs),
-    /// Read a leaf's content back
+    /// Read the content of a leaf
     Get(get::GetArgs),
-    /// Prove a leaf, or answer a challenge to one of its chunks
+    /// Prove a leaf, or answer a challenge of one of its chunks
     Prove(prove::ProveArgs),
-    /// Judge a proof by itself: no bucket and no base path are needed
+    /// Verify a proof file; needs no bucket and no base path
     Verify(verify::VerifyArgs),
-    /// Answer random challenges against roots that were ever signed
+    /// Answer random challenges of signed roots, and verify the answers
     ChallengeDrill(drill::DrillArgs),
-    /// Rebuild every root from the bytes of the chunks, as an outsider would
+    /// Check buckets by rebuilding every root from the bytes of the chunks; repair on request
     Fsck(fsck::FsckArgs),
-    /// Bring in the buckets of today's provider, from its database
+    /// Import the buckets of a legacy provider, from its database
     ImportLegacy(import_legacy::ImportLegacyArgs),
-    /// Read all content again, against its hashes, as fast as allowed; go on where it was stopped
+    /// Check all content against its hashes, at a bounded rate; resumes where it was stopped
     Scrub(scrub::ScrubArgs),
 }

@@ -1,5 +1,5 @@
-//! Where a command works: in the base path, or by a provider that runs, over its
-//! RPC. The one place that chooses.
+//! Chooses where a command is executed: in the base path, or by a running provider
+//! over its RPC.
 
 use crate::args::Globals;
 use crate::commands::run::address_file;
@@ -11,38 +11,39 @@ use crate::token_file;
 use cairn_node_ext::{Access, BasePath, BasePathError};
 use std::path::{Path, PathBuf};
 
-/// Names the provider to ask where no flag does. Not an argument of clap's, so
-/// that commands that work on files alone are not stopped by it.
+/// The environment variable with a provider's URL, if no flag names one. It is not an
+/// argument of clap's: commands that work on files only would then be refused.
 const VARIABLE: &str = "CAIRN_RPC";
-/// The commands that a provider can be asked for.
+/// The commands that a running provider can execute.
 pub(crate) const TAKE_RPC: &str =
     "put, get, prove, status and bucket list, info, create, delete, prune and export";
 
-/// Where a command works.
+/// Where a command is executed.
 pub(crate) enum Backend {
-    /// In the base path, which nobody else works in.
+    /// In the base path, which this process has locked.
     Local(BasePath),
-    /// By a provider that runs.
+    /// By a running provider.
     Remote(Remote),
 }
 
-/// A provider that runs, and how it was found.
+/// A running provider, and how it was found.
 pub(crate) struct Remote {
     pub(crate) client: Client,
-    /// Whether it has the base path, and so is on this machine.
+    /// True if it was found by the base path, and so runs on this machine.
     is_here: bool,
-    /// The keys of which one is to have signed what it signs, where they are known.
+    /// The keys that its signatures may be of, if they are known.
     signers: Option<Vec<[u8; 32]>>,
 }
 
 impl Globals {
-    /// Takes the base path as it is there, or asks who has it.
+    /// Opens the base path, which must exist, or connects to the provider that has
+    /// locked it.
     pub(crate) fn backend(&self, access: Access) -> Result<Backend, Failure> {
         self.choose(|| self.open(access))
     }
 
-    /// Takes the base path for writing, and makes it where it is not there; or
-    /// asks who has it.
+    /// Opens the base path for writing, and creates it if it does not exist; or
+    /// connects to the provider that has locked it.
     pub(crate) fn backend_to_create(&self) -> Result<Backend, Failure> {
         self.choose(|| self.create())
     }
@@ -58,8 +59,8 @@ impl Globals {
         }
     }
 
-    /// The provider at an address that was named. Where it is the one that the base
-    /// path's own provider has left, so are the token and the keys.
+    /// Connects to the provider at a given URL. If the base path's own provider has
+    /// left that URL, its token and keys are used too.
     fn there(&self, url: &str) -> Result<Remote, Failure> {
         let base = home::base_path(self.base_path.as_ref()).ok();
         let own = base.filter(|base| address_file::read(base).as_deref() == Some(url));
@@ -81,7 +82,7 @@ impl Globals {
         })
     }
 
-    /// The provider that is to be asked by the flag or the environment.
+    /// Returns the provider's URL from the flag or the environment.
     fn named(&self) -> Result<Option<String>, Failure> {
         if self.rpc.is_some() {
             return Ok(self.rpc.clone());
@@ -96,22 +97,22 @@ impl Globals {
     }
 }
 
-/// The provider that has a base path, if it is one and is reached.
+/// Connects to the provider that has locked a base path.
 fn holder(path: PathBuf) -> Result<Backend, Failure> {
     let left = address_file::read(&path);
     let locked = BasePathError::Locked { path: path.clone() };
     let Some(url) = left else {
         return Err(locked.into());
     };
-    tracing::info!(base_path = %path.display(), %url, "the base path is locked: its provider is asked");
+    tracing::info!(base_path = %path.display(), %url, "the base path is locked; sending the command to its provider");
     match reach(&path, &url) {
         Ok(remote) => Ok(Backend::Remote(remote)),
         Err(failure) => Err(Failure::Failed(format!("{locked}; {failure}"))),
     }
 }
 
-/// Reaches the provider that has left its address. One that was killed leaves it
-/// too, and another's may listen there since: that one is not meant.
+/// Connects to the provider that has left its address. A killed provider leaves it too,
+/// and another provider may listen there since: that one is refused.
 fn reach(path: &Path, url: &str) -> Result<Remote, Failure> {
     let token = token_file::left_in(path);
     let client = Client::connect(url, token.as_ref())?;
@@ -124,37 +125,37 @@ fn reach(path: &Path, url: &str) -> Result<Remote, Failure> {
         });
     }
     Err(Failure::Failed(format!(
-        "another provider answers at {url}, where the one of this base path was last"
+        "another provider answers at {url}, the last address of the provider of this base path"
     )))
 }
 
 impl Remote {
-    /// The keys of which one is to have signed. A promise of anybody is worth
-    /// nothing: no chain takes it from another key than the provider's.
+    /// Returns the keys that a signature may be of. A chain accepts signatures of the
+    /// provider's registered key only.
     pub(crate) fn signers(&self) -> Result<&[[u8; 32]], Failure> {
         self.signers.as_deref().ok_or_else(|| {
             Failure::Usage(
-                "whose signature the promise needs is not known: name the provider's key with \
-                 --provider, as the chain has it"
+                "the provider's key is not known, so its signatures cannot be checked: name the \
+                 key that is registered on chain with --provider"
                     .to_owned(),
             )
         })
     }
 
-    /// Whether it has the base path that is meant here.
+    /// Returns true if this is the provider of the base path on this machine.
     pub(crate) const fn is_here(&self) -> bool {
         self.is_here
     }
 
-    /// A path on the provider's machine. What is meant from a folder of this
-    /// machine is found there only if they are one.
+    /// Returns a path on the provider's machine. A relative path is resolved only if
+    /// the provider runs on this machine.
     pub(crate) fn path(&self, path: &Path) -> Result<String, Failure> {
         let absolute = match path.is_absolute() {
             true => Ok(path.to_owned()),
             false if self.is_here => std::path::absolute(path),
             false => {
                 return Err(Failure::Usage(format!(
-                    "{} is to be a path on the provider's machine: begin it with /",
+                    "{} must be an absolute path on the provider's machine: begin it with /",
                     shown(path)
                 )));
             }
@@ -162,7 +163,7 @@ impl Remote {
         let absolute = absolute.map_err(|source| Failure::file("find", path, source))?;
         absolute.into_os_string().into_string().map_err(|path| {
             Failure::Usage(format!(
-                "{} cannot be told to the provider, since it is no Unicode",
+                "{} cannot be sent to the provider: it is not valid Unicode",
                 shown(Path::new(&path))
             ))
         })

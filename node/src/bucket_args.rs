@@ -1,11 +1,11 @@
-//! Which buckets a command means: some by their ids, or all.
+//! The arguments that select buckets: by id, or all of them.
 
 use crate::failure::Failure;
 use cairn_node_ext::BasePath;
 use cairn_primitives::BucketId;
 use clap::Args;
 
-/// Some buckets, or all.
+/// Selects buckets.
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 pub(crate) struct BucketArgs {
@@ -18,7 +18,7 @@ pub(crate) struct BucketArgs {
 }
 
 impl BucketArgs {
-    /// The buckets, each once, in the order of their ids.
+    /// Returns the selected buckets, each once, in the order of their ids.
     pub(crate) fn in_base_path(&self, base: &BasePath) -> Result<Vec<BucketId>, Failure> {
         if self.all {
             return Ok(base.buckets()?);
@@ -30,9 +30,9 @@ impl BucketArgs {
     }
 }
 
-/// A bucket's id, as the chain counts buckets.
+/// Parses a bucket's id.
 pub(crate) fn bucket_id(text: &str) -> Result<BucketId, String> {
     text.parse()
         .map(BucketId)
-        .map_err(|_| "a bucket's id is a number, as on chain: 0, 1, 2 and so on".into())
+        .map_err(|_| "a bucket's id is its number on chain: 0, 1, 2 and so on".into())
 }

@@ -1,4 +1,4 @@
-//! The commands, each in a file of its own with what it takes and answers.
+//! The commands. Each has a file of its own, with its arguments and its output.
 
 pub(crate) mod bucket;
 pub(crate) mod drill;
@@ -17,13 +17,13 @@ use crate::args::{Cli, Command};
 use crate::backend::TAKE_RPC;
 use crate::failure::Failure;
 
-/// Does what the command line says.
+/// Executes the command line.
 pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
     if globals.rpc.is_some() && !cli.command.takes_rpc() {
         return Err(Failure::Usage(format!(
-            "only {TAKE_RPC} take --rpc: everything else works on a base path whose provider is \
-             stopped"
+            "only {TAKE_RPC} accept --rpc: all other commands work on a base path, with its \
+             provider stopped"
         )));
     }
     match &cli.command {

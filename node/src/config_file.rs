@@ -1,6 +1,6 @@
-//! A file of flags for `cairn run`: TOML, with the names that the flags have. It
-//! becomes flags before those of the command line, which win; so there is one
-//! place that says what a flag means.
+//! The configuration file of `cairn run`: TOML, with the names of the flags. Its settings
+//! become flags in front of those of the command line, which override them. So each flag
+//! is defined in one place.
 //!
 //! ```toml
 //! chain = "ws://127.0.0.1:9944"
@@ -17,12 +17,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// The command that takes a file.
+/// The command that accepts a file.
 const COMMAND: &str = "run";
 /// The flag that names it.
 const FLAG: &str = "--config";
 
-/// The command line, with the flags of its file put in.
+/// Inserts the flags of the configuration file into the command line.
 pub(crate) fn expand(mut args: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
     let Some(at) = args.iter().position(|arg| arg == COMMAND) else {
         return Ok(args);
@@ -58,28 +58,28 @@ fn flags_of(path: &Path) -> Result<Vec<String>, Failure> {
         .map_err(|source| Failure::file("read the configuration", path, source))?;
     let table: Table = text
         .parse()
-        .map_err(|error| Failure::Usage(format!("{} is no configuration: {error}", shown(path))))?;
+        .map_err(|error| Failure::Usage(format!("{} is not valid TOML: {error}", shown(path))))?;
     let known = known_flags();
     let mut flags = Vec::new();
     for (name, value) in table {
         let wrong = |what: String| Failure::Usage(format!("{}: {name}: {what}", shown(path)));
         let Some((_, is_switch)) = known.iter().find(|(known, _)| *known == name) else {
             return Err(wrong(
-                "there is no such setting; they are the flags of `cairn run --help`, without \
-                 their dashes"
+                "unknown setting; settings are the flags of `cairn run --help`, without the \
+                 leading dashes"
                     .into(),
             ));
         };
         match (value, is_switch) {
             (Value::Boolean(true), true) => flags.push(format!("--{name}")),
             (Value::Boolean(false), true) => {}
-            (_, true) => return Err(wrong("it is either true or false".into())),
+            (_, true) => return Err(wrong("expected true or false".into())),
             (Value::String(text), false) => flags.push(format!("--{name}={text}")),
             (Value::Integer(number), false) => flags.push(format!("--{name}={number}")),
             (other, false) => {
                 let kind = other.type_str();
                 return Err(wrong(format!(
-                    "it is a text or a whole number, and no {kind}"
+                    "expected a string or an integer, found {kind}"
                 )));
             }
         }
@@ -87,7 +87,7 @@ fn flags_of(path: &Path) -> Result<Vec<String>, Failure> {
     Ok(flags)
 }
 
-/// The flags of `cairn run`, and whether each is on or off.
+/// Returns the flags of `cairn run`; true for those without a value.
 fn known_flags() -> Vec<(String, bool)> {
     let cli = Cli::command();
     let globals = cli.get_arguments();
@@ -145,11 +145,11 @@ mod tests {
     fn a_file_that_cannot_be_meant_is_refused_with_its_name_and_what_is_wrong() {
         let args = ["cairn", "run", "--config", "FILE"];
         for (file, said) in [
-            ("rpc-prot = 1", "rpc-prot: there is no such setting"),
-            ("config = \"x\"", "there is no such setting"),
-            ("rpc-external = 1", "it is either true or false"),
-            ("rpc-port = [1]", "and no array"),
-            ("rpc-port", "is no configuration"),
+            ("rpc-prot = 1", "rpc-prot: unknown setting"),
+            ("config = \"x\"", "unknown setting"),
+            ("rpc-external = 1", "expected true or false"),
+            ("rpc-port = [1]", "found array"),
+            ("rpc-port", "is not valid TOML"),
         ] {
             let error = expanded(file, &args).unwrap_err();
             assert!(matches!(error, Failure::Usage(_)), "{error}");

@@ -1,13 +1,13 @@
-//! How a command ends when it does not succeed: the sentence for the operator,
-//! and the exit code for the script.
+//! The failure of a command: one sentence for the operator, and an exit code for scripts.
 
+use crate::advice::joined;
 use crate::remote::RemoteError;
 use crate::shown::shown;
 use crate::watched_file::Changed;
 use cairn_node_ext::chain::ChainError;
 use cairn_node_ext::{
-    BasePathError, CommitError, FaultKind, IndicatesDamage, IngestError, KeyError, OpenError,
-    ProveError, ProviderError, PruneError, ReleaseError, TransferError, printable_lines,
+    BasePathError, CommitError, IngestError, KeyError, ProveError, ProviderError, PruneError,
+    ReleaseError, TransferError, printable_lines,
 };
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -16,42 +16,41 @@ use std::process::ExitCode;
 
 /// Exit code of an operation that failed.
 const FAILED: u8 = 1;
-/// Exit code of a command line that makes no sense, as clap has it.
+/// Exit code of an invalid command line; clap uses it too.
 const USAGE: u8 = 2;
-/// Exit code of a proof or a bucket that is refused, or of a check that finds
-/// something.
+/// Exit code of a refused proof, bucket or signature, and of a check with findings.
 const REFUSED: u8 = 3;
-/// Exit code when the reader of the output has gone: what a shell reports of a
-/// process that a closed pipe ended (128 and SIGPIPE's 13).
+/// Exit code when the reader has closed the output: what a shell reports for a process
+/// that SIGPIPE ended (128 + 13).
 const CLOSED_PIPE: u8 = 141;
 
-/// What `cairn --help` says of exit codes.
+/// The exit codes, for `cairn --help`.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
-  0    done
+  0    success
   1    the operation failed, or the input could not be read
-  2    the command line makes no sense
-  3    a proof was refused, or a check has findings
-  141  the reader of the output closed the pipe";
+  2    the command line is invalid
+  3    a proof or signature was refused, or a check has findings
+  141  the reader closed the output";
 
-/// Why a command did not succeed.
+/// The failure of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("{0}{advice}", advice = base_path_advice(.0))]
+    #[error(transparent)]
     BasePath(#[from] BasePathError),
-    #[error("{0}{advice}", advice = provider_advice(.0))]
+    #[error(transparent)]
     Provider(#[from] ProviderError),
     #[error(transparent)]
     Key(#[from] KeyError),
-    #[error("{0}{advice}", advice = damage_advice(.0))]
+    #[error(transparent)]
     Prove(#[from] ProveError),
-    #[error("{0}{advice}", advice = damage_advice(.0))]
+    #[error(transparent)]
     Commit(#[from] CommitError),
-    #[error("{0}{advice}", advice = transfer_advice(.0))]
+    #[error(transparent)]
     Transfer(#[from] TransferError),
-    #[error("{0}{advice}", advice = damage_advice(.0))]
+    #[error(transparent)]
     Prune(#[from] PruneError),
-    #[error("{0}{advice}", advice = release_advice(.0))]
+    #[error(transparent)]
     Release(#[from] ReleaseError),
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -59,19 +58,20 @@ pub(crate) enum Failure {
     Remote(#[from] RemoteError),
     #[error("cannot store {}: {source}", shown(.path))]
     Upload { path: PathBuf, source: RemoteError },
-    #[error("cannot listen at {address}: {source}; name another port with --rpc-port")]
+    #[error("cannot listen on {address}: {source}; choose another port with --rpc-port")]
     Listen {
         address: SocketAddr,
         source: io::Error,
     },
     #[error(
-        "cannot show metrics at {address}: {source}; name another port with --prometheus-port, or say --no-prometheus"
+        "cannot listen for metrics on {address}: {source}; choose another port with \
+         --prometheus-port, or use --no-prometheus"
     )]
     ListenForMetrics {
         address: SocketAddr,
         source: io::Error,
     },
-    #[error("cannot store {}: {source}{}", shown(.path), damage_advice(.source))]
+    #[error("cannot store {}: {source}", shown(.path))]
     Ingest { path: PathBuf, source: IngestError },
     #[error("cannot {doing} {}: {source}", shown(.path))]
     File {
@@ -79,7 +79,7 @@ pub(crate) enum Failure {
         path: PathBuf,
         source: io::Error,
     },
-    /// An upload that ended early, with what stays of it.
+    /// An upload that ended early, with the part of it that stays.
     #[error("{cause}; {stays}")]
     Stopped { cause: Box<Failure>, stays: String },
     #[error("cannot write the output: {0}")]
@@ -101,7 +101,7 @@ impl Failure {
         }
     }
 
-    /// Whether a file was another when it had been read.
+    /// Returns true if a file changed while it was read.
     pub(crate) fn is_changed_file(&self) -> bool {
         match self {
             Self::Ingest {
@@ -112,8 +112,8 @@ impl Failure {
         }
     }
 
-    /// Whether the reader of the output has gone, as `head` does: no fault of
-    /// anybody's, and nobody is left to tell.
+    /// Returns true if the reader has closed the output, as `head` does. That is not an
+    /// error to report.
     fn is_closed_pipe(&self) -> bool {
         match self {
             Self::Output(error)
@@ -124,12 +124,12 @@ impl Failure {
         }
     }
 
-    /// Tells the operator, in one sentence on stderr.
+    /// Prints the failure and the advice on it to stderr, on one line.
     pub(crate) fn report(&self) {
         if !self.is_closed_pipe() {
-            // Where stderr fails too, the exit code still speaks.
-            let told = printable_lines(&self.to_string());
-            let _ = writeln!(io::stderr(), "cairn: {told}");
+            let line = printable_lines(&joined(self, self.advice()));
+            // If stderr fails too, the exit code still tells.
+            let _ = writeln!(io::stderr(), "cairn: {line}");
         }
     }
 
@@ -149,90 +149,5 @@ impl Failure {
             Self::Stopped { cause, .. } => return cause.exit_code(),
             _ => FAILED,
         })
-    }
-}
-
-fn provider_advice(error: &ProviderError) -> &'static str {
-    match error {
-        ProviderError::BasePath(error) => base_path_advice(error),
-        ProviderError::Open { source, .. } => open_advice(source),
-        ProviderError::Prove(error) => damage_advice(error),
-        ProviderError::Commit(error) => damage_advice(error),
-        ProviderError::Ingest(error) => damage_advice(error),
-        ProviderError::Transfer(error) => transfer_advice(error),
-        _ => "",
-    }
-}
-
-fn base_path_advice(error: &BasePathError) -> &'static str {
-    match error {
-        BasePathError::Missing { .. } => {
-            "; create a bucket in it first, with `cairn bucket create`"
-        }
-        BasePathError::Locked { .. } => "; stop that process first, or wait for it to end",
-        BasePathError::NoSuchBucket { .. } => "; `cairn bucket list` shows the buckets that exist",
-        BasePathError::Open(error) => open_advice(error),
-        BasePathError::Io { source, .. }
-            if matches!(
-                source.kind(),
-                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
-            ) =>
-        {
-            "; this needs a folder that takes writes, which --base-path may name"
-        }
-        _ => "",
-    }
-}
-
-fn transfer_advice(error: &TransferError) -> &'static str {
-    match error {
-        TransferError::Exists { .. } => "; name another destination",
-        TransferError::Busy { .. } => "; wait for it to end",
-        TransferError::SourceInUse { .. } => "; stop that process, or let it export the bucket",
-        TransferError::NoRoom { .. } => "; make room first",
-        TransferError::Altered { .. } => "; export the bucket again",
-        TransferError::Unprovable { .. } => {
-            "; with --allow-unprovable it is imported with them, and not signed for until you \
-             allow that too"
-        }
-        _ => "",
-    }
-}
-
-fn open_advice(error: &OpenError) -> &'static str {
-    let error = match error {
-        OpenError::NotABucket { .. } => {
-            return "; `cairn bucket list` shows the buckets that exist";
-        }
-        OpenError::Damaged { .. } => {
-            return "; keep a copy, and run `cairn fsck`, or `cairn bucket salvage` if its log is \
-                    damaged";
-        }
-        OpenError::AnotherBucket { .. } | OpenError::Format { .. } => return "",
-        OpenError::Engine(error) => error,
-    };
-    match error.kind {
-        FaultKind::Locked => "; stop that process first",
-        FaultKind::ReadOnlyDisk => "; remount it, or check permissions",
-        FaultKind::NoSpace => "; make room, then open the bucket again",
-        FaultKind::Corrupt => {
-            "; keep a copy; if its log is damaged, `cairn bucket salvage` opens what precedes it"
-        }
-        FaultKind::Absent | FaultKind::Other => "",
-    }
-}
-
-fn release_advice(error: &ReleaseError) -> &'static str {
-    match error {
-        ReleaseError::NoSuchTree { .. } => "; `cairn bucket info` shows the retired trees",
-        error => damage_advice(error),
-    }
-}
-
-fn damage_advice(error: &impl IndicatesDamage) -> &'static str {
-    if error.indicates_damage() {
-        "; keep a copy, and run `cairn fsck`"
-    } else {
-        ""
     }
 }

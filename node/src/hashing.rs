@@ -1,16 +1,16 @@
-//! The hashing profiles by the names that people and proof files give them.
+//! The hashing profiles, with their names on the command line and in proof files.
 
 use cairn_primitives::HashingProfile;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// How a bucket hashes.
+/// The hashing profile of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Hashing {
-    /// What the deployed pallet verifies
+    /// Without prefixes, as deployed pallets verify
     Plain,
-    /// What a later pallet verifies
+    /// With a prefix byte for each kind of input; only for chains that verify it
     Tagged,
 }
 

@@ -1,21 +1,18 @@
-//! Bytes as people and programs write them: `0x` and hex digits.
+//! Bytes in hex, with `0x`.
 
 use cairn_primitives::H256;
 
-/// `0x` and lower-case digits.
+/// Encodes bytes as `0x` and lower-case digits.
 pub(crate) fn to_hex(bytes: impl AsRef<[u8]>) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
-/// Any number of bytes, with or without `0x`.
+/// Decodes any number of bytes, with or without `0x`.
 pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.trim().trim_start_matches("0x");
     hex::decode(digits).map_err(|error| match error {
         hex::FromHexError::OddLength => {
-            format!(
-                "it has {} hex digits, and bytes have two each",
-                digits.len()
-            )
+            format!("expected pairs of hex digits, found {}", digits.len())
         }
         hex::FromHexError::InvalidHexCharacter { c, index } => {
             format!("{c:?} at digit {index} is not a hex digit")
@@ -27,20 +24,20 @@ pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
 fn bytes_in<const N: usize>(text: &str) -> Result<[u8; N], String> {
     let bytes = from_hex(text)?;
     <[u8; N]>::try_from(bytes.as_slice())
-        .map_err(|_| format!("{N} bytes in hex are needed, and these are {}", bytes.len()))
+        .map_err(|_| format!("expected {N} bytes in hex, found {}", bytes.len()))
 }
 
-/// 32 bytes: a root, a hash or a public key.
+/// Decodes 32 bytes: a root, a hash or a public key.
 pub(crate) fn bytes32(text: &str) -> Result<[u8; 32], String> {
     bytes_in(text)
 }
 
-/// 64 bytes: a signature.
+/// Decodes 64 bytes: a signature.
 pub(crate) fn bytes64(text: &str) -> Result<[u8; 64], String> {
     bytes_in(text)
 }
 
-/// A root or hash.
+/// Decodes a root or hash.
 pub(crate) fn hash(text: &str) -> Result<H256, String> {
     bytes32(text).map(H256)
 }
@@ -55,9 +52,9 @@ mod tests {
         assert_eq!(hash(&text), Ok(H256::repeat_byte(0xab)));
         assert_eq!(hash(&format!("0x{text}")), Ok(H256::repeat_byte(0xab)));
         assert_eq!(to_hex([0, 255]), "0x00ff");
-        assert!(hash("0xabc").unwrap_err().contains("3 hex digits"));
+        assert!(hash("0xabc").unwrap_err().contains("found 3"));
         assert!(hash("0xzz").unwrap_err().contains("'z' at digit 0"));
-        assert!(hash("0xabcd").unwrap_err().contains("these are 2"));
-        assert!(hash("").unwrap_err().contains("these are 0"));
+        assert!(hash("0xabcd").unwrap_err().contains("found 2"));
+        assert!(hash("").unwrap_err().contains("found 0"));
     }
 }

@@ -1,16 +1,16 @@
-//! Where buckets and keys are when no folder is named.
+//! The default base path.
 
 use crate::failure::Failure;
 use std::path::PathBuf;
 
-/// The base path: as given, or `cairn` in the user's folder for data, by the
-/// XDG rules.
+/// Returns the base path: as given, or `cairn` in the user's data folder, by the XDG
+/// rules.
 pub(crate) fn base_path(given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
     if let Some(path) = given.filter(|path| !path.as_os_str().is_empty()) {
         return Ok(path.clone());
     }
     let variable = |name| std::env::var_os(name).map(PathBuf::from);
-    // XDG has a relative path ignored.
+    // The XDG rules ignore a relative path.
     let data = variable("XDG_DATA_HOME").filter(|path| path.is_absolute());
     let in_home = || {
         variable("HOME")
@@ -21,7 +21,7 @@ pub(crate) fn base_path(given: Option<&PathBuf>) -> Result<PathBuf, Failure> {
         .map(|data| data.join("cairn"))
         .ok_or_else(|| {
             Failure::Usage(
-                "there is no home folder to keep buckets in: name a folder with --base-path".into(),
+                "there is no home folder for the base path: name a folder with --base-path".into(),
             )
         })
 }

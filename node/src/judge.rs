@@ -1,5 +1,5 @@
-//! The verdict on a proof, from its encoded bytes and what was asked alone: by
-//! the chain's own rule, and by the strict one.
+//! Verifies a proof from its encoded bytes and the challenge alone, by the chain's rule
+//! and by the strict rule.
 
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::{
@@ -7,22 +7,22 @@ use cairn_primitives::{
 };
 use codec::DecodeAll;
 
-/// Passed, or the reason why not.
+/// `Ok` for a proof that passes, otherwise the reason.
 pub(crate) type Verdict = Result<(), String>;
 
-/// What both rules say.
+/// The verdicts of both rules.
 #[derive(Debug)]
 pub(crate) struct Judgement {
-    /// What an honest answer looks like, to the last bit.
+    /// The strict rule, which accepts only the bytes of an honest answer.
     pub(crate) strict: Verdict,
-    /// What the deployed pallet checks.
+    /// The chain's rule, which deployed pallets apply.
     pub(crate) chain: Verdict,
-    /// For an answer, the slot that the chain means by the chunk's index.
+    /// For an answer, the slot that the chain maps the chunk's index to.
     pub(crate) slot: Option<ChunkIndex>,
 }
 
 impl Judgement {
-    /// Refused by both, before either rule is asked.
+    /// Returns a refusal by both rules, for proofs that neither can be applied to.
     pub(crate) fn refused(reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self {
@@ -37,8 +37,8 @@ impl Judgement {
     }
 }
 
-/// Judges a challenge's answer. The strict rule is asked about the slot that
-/// the chain means by the chunk's index, which an honest provider answers for.
+/// Verifies the answer to a challenge. The strict rule is applied to the slot that the
+/// chain maps the chunk's index to, which an honest provider proves.
 pub(crate) fn answer(
     profile: HashingProfile,
     scale: &[u8],
@@ -87,7 +87,7 @@ pub(crate) fn answer(
     }
 }
 
-/// Judges a leaf's proof.
+/// Verifies a leaf's proof.
 pub(crate) fn leaf(
     profile: HashingProfile,
     scale: &[u8],

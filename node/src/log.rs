@@ -1,6 +1,6 @@
-//! The log, on stderr. What others say is in it, so each event stays on its line
-//! and nothing in it reaches a terminal as a command: the library that writes it
-//! is of a version that leaves that to us (RUSTSEC-2025-0055).
+//! The log, on stderr. It contains text from peers, so each event stays on one line and
+//! control characters are escaped. This version of the logging library does not escape
+//! them (RUSTSEC-2025-0055).
 
 use crate::commands::run::LogFormat;
 use cairn_node_ext::{is_unprintable, printable_json};
@@ -12,7 +12,7 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::{DefaultFields, Writer};
 use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 
-/// What writes events as lines for people or objects for programs.
+/// Creates the subscriber that writes events as text or JSON.
 pub(crate) fn subscriber<W>(
     format: LogFormat,
     filter: EnvFilter,
@@ -34,8 +34,8 @@ where
     }
 }
 
-/// An event's fields, its message among them, without what cannot be printed. All
-/// else on a line is of the program itself.
+/// Formats an event's fields and message with unprintable characters escaped. Everything
+/// else on a line comes from the program itself.
 struct OnOneLine;
 
 impl<'w> FormatFields<'w> for OnOneLine {
@@ -52,8 +52,8 @@ impl<'w> FormatFields<'w> for OnOneLine {
     }
 }
 
-/// Writes objects of JSON. Their strings have the usual control characters escaped,
-/// and here the rest of what cannot be printed.
+/// Writes JSON objects. The library escapes ASCII control characters; this escapes the
+/// other unprintable ones.
 struct Escaping<W>(W);
 
 impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Escaping<W> {
@@ -82,7 +82,7 @@ mod tests {
     use serde_json::Value;
     use std::sync::{Arc, Mutex};
 
-    /// Keeps what is written.
+    /// A writer that keeps everything in memory.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<u8>>>);
 
@@ -124,7 +124,7 @@ mod tests {
             line.contains("\\n2026-11-30 ERROR") && line.contains("\\u{1b}[2J"),
             "{line}"
         );
-        // Colours are the program's own, and nothing else is of what was said.
+        // Escapes for colours come from the program; none come from the peer.
         let log = logged(LogFormat::Text, true);
         assert_eq!(log.matches('\n').count(), 1, "{log:?}");
         assert!(

@@ -1,7 +1,8 @@
-//! The command line of Cairn: an operator's way to buckets, keys and proofs.
+//! The `cairn` command line: runs a provider, and works with its buckets, keys and proofs.
 
 #![forbid(unsafe_code)]
 
+mod advice;
 mod amount;
 mod args;
 mod backend;
@@ -57,12 +58,12 @@ fn ended(command: Result<(), Failure>) -> ExitCode {
     }
 }
 
-/// Logs to stderr. Silent unless asked for, since each failure is reported by
-/// the command that met it; but for a service, which nobody watches.
+/// Starts logging to stderr. By default only a service logs: other commands report their
+/// own failures.
 fn start_logging(cli: &Cli) {
     let service = cli.command.log_format();
     let wanted = match cli.globals.verbose {
-        // Of others, only what asks for an operator.
+        // From dependencies, only warnings and errors.
         0 if service.is_some() => "warn,cairn=info,cairn_node_ext=info,cairn_rpc=info",
         0 => "off",
         1 => "info",
@@ -71,7 +72,7 @@ fn start_logging(cli: &Cli) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(wanted));
     let format = service.unwrap_or(LogFormat::Text);
-    // Colours are for eyes, and not for files.
+    // Colours on a terminal only.
     let colours = std::io::stderr().is_terminal();
     log::subscriber(format, filter, colours, std::io::stderr).init();
 }

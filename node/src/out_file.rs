@@ -1,5 +1,4 @@
-//! Files that a command writes: whole or not at all, so that nobody mistakes
-//! half of one for an answer.
+//! Output files, which are written completely or not at all.
 
 use crate::failure::Failure;
 use crate::shown::shown;
@@ -10,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// A file being written beside its target, which it replaces when it is whole.
+/// A temporary file next to its target, which it replaces when it is complete.
 pub(crate) struct OutFile {
     target: PathBuf,
     sink: Sink,
@@ -25,7 +24,7 @@ enum Sink {
 impl OutFile {
     pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
         let fault = |source| Failure::file("write", path, source);
-        // Through a link, the file that it leads to is the one to replace.
+        // A link stays, and the file that it leads to is replaced.
         let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if let Ok(there) = std::fs::metadata(&target) {
             if there.is_dir() {
@@ -43,7 +42,7 @@ impl OutFile {
         };
         let temporary = tempfile::Builder::new()
             .prefix(".cairn-")
-            // The user's umask takes from this what it takes from any file.
+            // The umask applies to this mode as to that of any new file.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)
             .map_err(fault)?;
@@ -53,8 +52,8 @@ impl OutFile {
         })
     }
 
-    /// The same for content of a known length: a leaf may say more than any disk
-    /// holds, and writing it out would take all that others need of this one.
+    /// Creates a file for content of a known length, which must fit on the disk: a leaf may
+    /// claim more than any disk holds, and writing it would fill the disk for others.
     pub(crate) fn create_for(path: &Path, length: u64) -> Result<Self, Failure> {
         let file = Self::create(path)?;
         if let Sink::Beside(_) = &file.sink {
@@ -68,7 +67,7 @@ impl OutFile {
                 .free;
             if length > free {
                 return Err(Failure::Failed(format!(
-                    "{length} bytes do not fit where {} is to be, where {free} are free",
+                    "cannot write {}: it needs {length} bytes, and {free} are free on its disk",
                     shown(path)
                 )));
             }
@@ -76,7 +75,7 @@ impl OutFile {
         Ok(file)
     }
 
-    /// Puts the file in its place.
+    /// Syncs the file to disk and renames it to its target.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let target = self.target;
         let fault = |source| Failure::file("write", &target, source);

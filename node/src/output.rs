@@ -1,6 +1,5 @@
-//! What a command answers on stdout: text for people, or with `--json` one
-//! object a line for programs. Each answer is flushed, so that whoever reads a
-//! pipe knows of it as soon as it is true.
+//! The output on stdout: text, or with `--json` one object per line. Each line is flushed,
+//! so that the reader of a pipe gets it at once.
 
 use crate::failure::Failure;
 use cairn_node_ext::{printable_json, printable_lines};
@@ -8,7 +7,7 @@ use serde::Serialize;
 use std::fmt::Display;
 use std::io::Write;
 
-/// Where answers go.
+/// The format of the output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Output {
     json: bool,
@@ -23,7 +22,7 @@ impl Output {
         self.json
     }
 
-    /// An answer that both kinds of reader get.
+    /// Prints an answer, as text or as JSON.
     pub(crate) fn answer(self, answer: &(impl Serialize + Display)) -> Result<(), Failure> {
         if self.json {
             self.object(answer)
@@ -32,7 +31,7 @@ impl Output {
         }
     }
 
-    /// Words for people alone.
+    /// Prints text, unless the output is JSON.
     pub(crate) fn text(self, text: impl Display) -> Result<(), Failure> {
         if self.json {
             Ok(())

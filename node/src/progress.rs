@@ -1,9 +1,9 @@
-//! Bars for long work, on stderr and only when that is a terminal.
+//! Progress bars, on stderr and only if that is a terminal.
 
 use cairn_node_ext::{Progress, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Counts bytes.
+/// Creates a bar that counts bytes.
 pub(crate) fn of_bytes(total: u64) -> ProgressBar {
     bar(
         total,
@@ -11,12 +11,12 @@ pub(crate) fn of_bytes(total: u64) -> ProgressBar {
     )
 }
 
-/// Counts things.
+/// Creates a bar that counts items.
 pub(crate) fn of_items(total: u64) -> ProgressBar {
     bar(total, "{bar:30} {human_pos}/{human_len} {eta} {wide_msg}")
 }
 
-/// Shows each step of moving a bucket by a bar of its own.
+/// Shows a bar for each step of an export or import.
 #[derive(Default)]
 pub(crate) struct TransferBars {
     shown: Option<(Step, ProgressBar)>,
@@ -49,7 +49,7 @@ impl TransferBars {
 }
 
 fn bar(total: u64, template: &str) -> ProgressBar {
-    // A bar in another style is better than no work.
+    // A template that does not parse only changes the style.
     let style =
         ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(total).with_style(style)

@@ -1,5 +1,5 @@
-//! A proof as a file: all that a stranger needs to judge it, in JSON, with the
-//! chain's own encoding in hex.
+//! The proof file: JSON with everything that is needed to verify a proof, and the chain's
+//! encoding in hex.
 
 use crate::failure::Failure;
 use crate::hashing::Hashing;
@@ -12,12 +12,12 @@ use codec::{DecodeAll, Encode};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
 
-/// What `format` says in every proof file.
+/// The value of `format` in every proof file.
 const FORMAT: &str = "cairn-proof";
 /// The version of the fields below.
 const VERSION: u32 = 1;
-/// The most bytes of a proof file that are read. The longest answer is a chunk
-/// of 2^18 bytes and some 8 KiB of hashes, twice as long in hex.
+/// The maximum size of a proof file, in bytes. The longest answer is a chunk of 2^18 bytes
+/// and about 8 KiB of hashes, twice as long in hex.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// The fields of a proof file.
@@ -30,10 +30,10 @@ pub(crate) struct ProofFile {
     pub(crate) hashing: Hashing,
     commitment: CommitmentFields,
     pub(crate) location: LocationFields,
-    /// The slot that the chain means by the chunk's index.
+    /// The slot that the chain maps the chunk's index to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) slot: Option<u64>,
-    /// The whole answer to a challenge: a `ChallengeResponse` in SCALE.
+    /// The full answer to a challenge: a `ChallengeResponse` in SCALE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     response: Option<String>,
     /// Without a chunk, the leaf's `MmrProof` in SCALE.
@@ -50,7 +50,7 @@ struct CommitmentFields {
     scale: String,
 }
 
-/// What is proven.
+/// The leaf, or the chunk of a leaf, that is proven.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LocationFields {
@@ -123,7 +123,7 @@ impl ProofFile {
         }
     }
 
-    /// Reads a proof file; `name` is what to call it in an error.
+    /// Reads a proof file; `name` names it in errors.
     pub(crate) fn read(source: impl Read, name: &str) -> Result<Self, Failure> {
         let unreadable = |reason: String| Failure::Failed(format!("cannot read {name}: {reason}"));
         let mut text = Vec::new();
@@ -131,10 +131,12 @@ impl ProofFile {
         let read = bounded.read_to_end(&mut text);
         read.map_err(|error| unreadable(error.to_string()))?;
         if u64::try_from(text.len()).is_ok_and(|length| length > MAX_BYTES) {
-            return Err(unreadable(format!("a proof has at most {MAX_BYTES} bytes")));
+            return Err(unreadable(format!(
+                "a proof file has at most {MAX_BYTES} bytes"
+            )));
         }
         let file: Self = serde_json::from_slice(&text)
-            .map_err(|error| unreadable(format!("it is no proof file: {error}")))?;
+            .map_err(|error| unreadable(format!("it is not a proof file: {error}")))?;
         if file.format != FORMAT || file.version != VERSION {
             let Self {
                 format, version, ..
@@ -147,7 +149,11 @@ impl ProofFile {
         Ok(file)
     }
 
-    /// The evidence; an error is a file that no program of ours wrote.
+    /// Returns the evidence.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file has no evidence, or evidence that does not match its location.
     pub(crate) fn evidence(&self) -> Result<Evidence, Failure> {
         let bytes = |field: &str, text: &str| {
             hex_text::from_hex(text)
@@ -164,7 +170,7 @@ impl ProofFile {
         }
     }
 
-    /// The commitment that the proof claims to be under. The inner error is a
+    /// Returns the commitment that the proof claims to be under. The inner error is a
     /// claim that contradicts itself.
     pub(crate) fn commitment(&self) -> Result<Result<Commitment, String>, Failure> {
         let fields = &self.commitment;
@@ -179,7 +185,7 @@ impl ProofFile {
             Commitment::decode_all(&mut &scale[..]),
             LeafCount::new(fields.leaf_count),
         ) else {
-            return Ok(Err("the commitment is none: it cannot be decoded".into()));
+            return Ok(Err("the commitment cannot be decoded".into()));
         };
         let claimed = Commitment {
             mmr_root,

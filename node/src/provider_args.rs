@@ -1,18 +1,18 @@
-//! What a provider may take, as it is said on the command line.
+//! Flags for a provider's resources, and how a command opens a provider.
 
 use crate::amount;
 use crate::failure::Failure;
 use cairn_node_ext::{BasePath, BudgetRequest, OnCopy, Provider, ProviderOptions, ScrubPlan};
 use clap::Args;
 
-/// Bounds of a provider; without them, what fits in what the process is allowed.
+/// Resource limits of a provider. The defaults fit the limits of the process.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub(crate) struct ProviderArgs {
-    /// Buckets that may be open at once [default: as many as fit, at most 512]
+    /// Buckets open at once [default: as many as the process limits allow, at most 512]
     #[arg(long, value_name = "N")]
     max_open: Option<u32>,
     /// Memory for caches, unflushed writes and open buckets: 512MiB, 2GiB [default: a quarter of
-    /// the machine's, at most 2 GiB]
+    /// the machine's memory, at most 2 GiB]
     #[arg(long, value_name = "SIZE", value_parser = amount::bytes)]
     memory: Option<u64>,
 }
@@ -26,21 +26,20 @@ impl ProviderArgs {
         }
     }
 
-    /// Whether none is given.
+    /// Returns true if neither flag was given.
     pub(crate) const fn is_usual(self) -> bool {
         self.max_open.is_none() && self.memory.is_none()
     }
 
-    /// Puts a base path to work, and waits until all its buckets are known.
+    /// Opens a provider, and waits until it has indexed all its buckets.
     pub(crate) fn start(self, base: BasePath) -> Result<Provider, Failure> {
         let provider = self.open_on(base, false)?;
         provider.wait_until_known();
         Ok(provider)
     }
 
-    /// Puts a base path to work for as long as the process lives: buckets are
-    /// learned of in the background, and read again without end. So many
-    /// connections have descriptors set aside.
+    /// Opens a provider for the lifetime of the process: it indexes and scrubs its
+    /// buckets in the background. Reserves one descriptor for each of `connections`.
     pub(crate) fn serve(
         self,
         base: BasePath,
@@ -69,7 +68,7 @@ impl ProviderArgs {
     }
 }
 
-/// Puts a base path to work for one thing.
+/// Opens a provider for a single command.
 pub(crate) fn start_on(base: BasePath) -> Result<Provider, Failure> {
     ProviderArgs::default().open_on(base, true)
 }

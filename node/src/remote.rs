@@ -1,8 +1,7 @@
-//! A provider that runs, asked over its RPC by commands that wait for answers.
+//! The blocking RPC client by which commands use a running provider.
 //!
-//! Nothing that it says is taken on trust where it can be checked: content is
-//! hashed on its way in and out, proofs are judged by both rules, and a
-//! commitment is one only with a signature that holds.
+//! Everything that can be checked is checked: content is hashed on its way in and out,
+//! proofs are verified by both rules, and a commitment needs a valid signature.
 
 mod content;
 mod error;
@@ -25,27 +24,26 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// How long connecting may take.
+/// The time limit for connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-/// How long an answer may take: four times what a provider gives a request. One
-/// that is gone is noticed sooner, since it answers no pings.
+/// The time limit for a response: four times a provider's own limit for a request. A
+/// provider that is gone is noticed sooner, because it answers no pings.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
-/// How long a write may take that goes over a whole bucket, and that no provider
-/// cuts off: copying 100 GiB takes a slow disk most of an hour.
+/// The time limit for work on a whole bucket, which a provider does not limit: copying
+/// 100 GiB takes a slow disk most of an hour.
 const WORK_WITHIN: Duration = Duration::from_secs(3_600);
-/// The largest answer in bytes: 16 MiB, four times what a provider gives unless
-/// it was told otherwise.
+/// The maximum size of a response in bytes: 16 MiB, four times a provider's default.
 const ANSWER_BYTES: u32 = 16 << 20;
-/// Requests in flight: as many as a provider stores or reads at once.
+/// Requests in flight: as many as a provider executes at once by default.
 const IN_FLIGHT: usize = 8;
-/// How long one question is asked again where all places are taken, in all.
+/// The total time for which a request is retried while the provider is busy.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// One try, at the address itself: what the library counts are tries.
+/// No redirection: the library counts the first attempt.
 const NO_REDIRECTION: usize = 1;
-/// The most buckets in a page that a provider gives.
+/// Buckets per page, the maximum that a provider returns.
 const PAGE: u32 = 1_000;
 
-/// A provider's WebSocket, as the command line names it.
+/// Parses the URL of a provider's WebSocket.
 pub(crate) fn url(text: &str) -> Result<String, String> {
     let url = text.trim();
     let host = url
@@ -53,11 +51,11 @@ pub(crate) fn url(text: &str) -> Result<String, String> {
         .or_else(|| url.strip_prefix("wss://"));
     match host {
         Some(host) if !host.is_empty() => Ok(url.to_owned()),
-        _ => Err("a provider's WebSocket is needed, as ws://127.0.0.1:9955".to_owned()),
+        _ => Err("expected a provider's WebSocket, such as ws://127.0.0.1:9955".to_owned()),
     }
 }
 
-/// Whether what goes to a URL can be read by nobody on the way.
+/// Returns true if nobody on the network path can read what is sent to a URL.
 fn is_private(url: &str) -> bool {
     let Some(plain) = url.strip_prefix("ws://") else {
         return true;
@@ -72,19 +70,19 @@ fn is_private(url: &str) -> bool {
 
 fn warn_of_listeners(url: &str) {
     if !is_private(url) {
-        // What cannot be told is no reason to do less.
+        // If stderr fails, the command continues.
         let _ = writeln!(
             std::io::stderr(),
-            "warning: the token goes to {url} for everybody on the way to read: wss:// or a \
-             tunnel keeps it secret"
+            "warning: anyone on the network path to {url} can read the token: use wss:// or a \
+             tunnel to keep it secret"
         );
     }
 }
 
-/// A provider that is reached.
+/// A connection to a running provider.
 pub(crate) struct Client {
     connection: Connection,
-    /// Has one thread of its own, so that pings are answered while a command
+    /// A runtime with one thread of its own, so that pings are answered while a command
     /// waits for a file or a pipe.
     runtime: Runtime,
 }
@@ -95,8 +93,8 @@ impl Client {
         if let Some(token) = token {
             warn_of_listeners(url);
             let value = HeaderValue::from_str(&token.header());
-            let mut value =
-                value.map_err(|_| Failure::Failed("the token does not fit a header".to_owned()))?;
+            let mut value = value
+                .map_err(|_| Failure::Failed("the token is not valid in a header".to_owned()))?;
             value.set_sensitive(true);
             headers.insert("authorization", value);
         }
@@ -105,21 +103,21 @@ impl Client {
             .thread_name("cairn-rpc")
             .enable_all()
             .build()
-            .map_err(|error| Failure::Failed(format!("a thread cannot be started: {error}")))?;
+            .map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))?;
         let connected = WsClientBuilder::new()
             .max_response_size(ANSWER_BYTES)
-            // Nobody is to send the token, or what is stored, anywhere else.
+            // A redirection would send the token, or content, somewhere else.
             .max_redirections(NO_REDIRECTION)
             .set_headers(headers)
             .connection_timeout(CONNECT_WITHIN)
-            // Each question has a time of its own.
+            // Each request has a time limit of its own.
             .request_timeout(WORK_WITHIN)
             .enable_ws_ping(PingConfig::new())
             .build(url);
         let bounded = async { tokio::time::timeout(CONNECT_WITHIN, connected).await };
         let rpc = match runtime.block_on(bounded) {
             Ok(connected) => connected.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("nothing within {} s", CONNECT_WITHIN.as_secs())),
+            Err(_) => Err(format!("no answer within {} s", CONNECT_WITHIN.as_secs())),
         };
         let rpc = rpc.map_err(|reason| RemoteError::Unreached {
             url: url.to_owned(),
@@ -135,12 +133,12 @@ impl Client {
         })
     }
 
-    /// Where it is reached.
+    /// Returns the provider's URL.
     pub(crate) fn url(&self) -> &str {
         &self.connection.url
     }
 
-    /// Asks what is answered soon.
+    /// Sends a request that is answered soon.
     pub(crate) fn ask<T, F>(&self, question: impl Fn(Arc<WsClient>) -> F) -> Result<T, RemoteError>
     where
         F: Future<Output = Result<T, ClientError>>,
@@ -148,7 +146,7 @@ impl Client {
         self.wait(self.connection.ask(ANSWER_WITHIN, question))
     }
 
-    /// Asks for work that takes as long as the bucket is large.
+    /// Sends a request whose execution time grows with the bucket.
     pub(crate) fn order<T, F>(&self, work: impl Fn(Arc<WsClient>) -> F) -> Result<T, RemoteError>
     where
         F: Future<Output = Result<T, ClientError>>,
@@ -160,7 +158,7 @@ impl Client {
         self.runtime.block_on(asked)
     }
 
-    /// What the provider knows of a bucket.
+    /// Returns the provider's information about a bucket.
     pub(crate) fn bucket(&self, bucket: BucketId) -> Result<BucketInfo, RemoteError> {
         let id = Uint(bucket.0);
         let info = self.ask(|rpc| async move { BucketApiClient::info(&*rpc, id).await })?;
@@ -168,12 +166,12 @@ impl Client {
             return Ok(info);
         }
         Err(self.untrue(format!(
-            "it tells of bucket {} and not of {bucket}",
+            "it describes bucket {} instead of {bucket}",
             info.bucket
         )))
     }
 
-    /// Hands each of the provider's buckets to `each`, in the order of their ids.
+    /// Calls `each` with each of the provider's buckets, in the order of their ids.
     pub(crate) fn for_each_bucket(
         &self,
         mut each: impl FnMut(&BucketInfo) -> Result<(), Failure>,
@@ -186,7 +184,7 @@ impl Client {
             let BucketPage { buckets, next } = self.ask(page)?;
             for noted in &buckets {
                 match noted.standing {
-                    // It is looked at when it is asked about by itself.
+                    // The provider indexes a bucket when it is requested by itself.
                     BucketStanding::Learning => match self.bucket(BucketId(noted.bucket.0)) {
                         Ok(info) => each(&info)?,
                         Err(RemoteError::Refused { .. }) => each(noted)?,
@@ -198,32 +196,32 @@ impl Client {
             match next {
                 None => return Ok(()),
                 next if next > after => after = next,
-                Some(_) => return Err(self.untrue("its pages of buckets go round").into()),
+                Some(_) => return Err(self.untrue("its pages of buckets are not in order").into()),
             }
         }
     }
 
-    /// Whether one of these keys is the provider's account.
+    /// Returns true if one of the keys is the provider's account.
     pub(crate) fn is_one_of(&self, keys: &[[u8; 32]]) -> Result<bool, RemoteError> {
         let status = self.ask(|rpc| async move { ProviderApiClient::status(&*rpc).await })?;
         Ok(keys.contains(&status.account.0))
     }
 
-    /// What the provider says does not hold.
+    /// Returns the error for an answer that is not true.
     pub(crate) fn untrue(&self, reason: impl Into<String>) -> RemoteError {
         self.connection.untrue(reason)
     }
 }
 
-/// What questions go over.
+/// The connection that requests are sent over.
 struct Connection {
     url: Arc<str>,
     rpc: Arc<WsClient>,
 }
 
 impl Connection {
-    /// Asks, and asks again where the provider has no place for it right now:
-    /// then it has done nothing of it.
+    /// Sends a request, and retries it while the provider is busy: a request that is
+    /// refused as busy was not executed.
     async fn ask<T, F>(
         &self,
         within: Duration,

@@ -1,4 +1,4 @@
-//! Flags of the RPC and the metrics, named as Substrate nodes name theirs.
+//! Flags of the RPC and the metrics, with the names that Substrate nodes use.
 
 use crate::failure::Failure;
 use cairn_rpc::{
@@ -10,110 +10,111 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where the RPC listens. Substrate nodes take 9944, and the provider runs
-/// beside one more often than not.
+/// Default port of the RPC. Substrate nodes listen on 9944, and the provider often
+/// runs on the same machine.
 const RPC_PORT: u16 = 9955;
-/// Where the metrics are. Substrate nodes take 9615.
+/// Default port of the metrics. Substrate nodes listen on 9615.
 const PROMETHEUS_PORT: u16 = 9625;
 
-/// The RPC: where it listens, who may ask, and how much.
+/// Address, access rules and limits of the RPC.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "RPC")]
 pub(crate) struct RpcArgs {
-    /// Port of the RPC, WebSocket and HTTP; 0 for any that is free
+    /// Port of the RPC, for WebSocket and HTTP; 0 for any free port
     #[arg(long, value_name = "PORT", default_value_t = RPC_PORT)]
     rpc_port: u16,
-    /// Listen on all interfaces, and not on loopback alone
+    /// Listen on all interfaces instead of loopback only
     #[arg(long)]
     rpc_external: bool,
-    /// The same, with unsafe methods for everybody if --rpc-methods says so
+    /// Listen on all interfaces, even with --rpc-methods unsafe
     #[arg(long)]
     unsafe_rpc_external: bool,
-    /// Who may call what changes buckets: nobody (safe), anyone who shows the token (auto), or also
-    /// anyone who reaches the listener without a proxy (unsafe)
+    /// Who may change buckets: nobody (safe), clients with the token (auto), or also any client
+    /// that reaches the listener without a proxy (unsafe)
     #[arg(long, value_name = "auto|safe|unsafe", default_value = "auto")]
     rpc_methods: RpcMethods,
-    /// Websites that may ask by a browser, separated by commas; or `all`. Those that are named here
-    /// may change buckets too, as --rpc-methods says [default: those of this machine, and
-    /// polkadot.js.org over https, none of which may]
+    /// Origins of web pages that may use the RPC, separated by commas, or `all`. Origins named here
+    /// may also change buckets, subject to --rpc-methods [default: local pages and
+    /// https://polkadot.js.org, which may not]
     #[arg(long, value_name = "ORIGINS")]
     rpc_cors: Option<Origins>,
-    /// Connections at once; who comes after them takes the place of one that is silent, if any is
+    /// Connections at once; above it, a new one replaces an idle one or one of the address that has
+    /// the most, or is refused
     #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().connections)]
     rpc_max_connections: NonZeroU32,
-    /// The same of one address, or of one IPv6 network of 64 bits; this machine is not counted
+    /// Connections at once from one IPv4 address or one IPv6 /64 network, other than this machine
     #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().per_address)]
     rpc_max_connections_per_address: NonZeroU32,
-    /// The one folder that `bucket_export` may make copies of buckets in; without it, none
+    /// Folder in which `bucket_export` may create copies of buckets [default: exports are refused]
     #[arg(long, value_name = "DIR")]
     export_dir: Option<PathBuf>,
-    /// Commit also leaves whose number of chunks is no power of two: the chain lets anybody
-    /// challenge a slot that only pads their tree, which nobody can answer
+    /// Accept leaves whose number of chunks is not a power of two. Anyone can challenge a padding
+    /// slot of such a leaf, and nobody can answer
     #[arg(long)]
     allow_padding: bool,
-    /// The largest request, in MiB
+    /// Size of a request, at most, in MiB
     #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().request_bytes >> 20)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
     rpc_max_request_size: u32,
-    /// The largest answer, in MiB
+    /// Size of a response, at most, in MiB
     #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().response_bytes >> 20)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
     rpc_max_response_size: u32,
-    /// Requests in one batch; 0 for no batches
+    /// Requests in one batch, at most; 0 refuses batches
     #[arg(long, value_name = "LEN", default_value_t = ConnectionLimits::default().batch)]
     rpc_max_batch_request_len: u32,
-    /// Subscriptions of one connection
+    /// Subscriptions per connection
     #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().subscriptions)]
     rpc_max_subscriptions_per_connection: u32,
-    /// Requests of one connection that are done at once
+    /// Requests in flight per connection
     #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().in_flight)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
     rpc_max_requests_per_connection: u32,
-    /// Requests of one connection in a minute; who asks faster waits
+    /// Requests per minute and connection; faster clients are slowed down
     #[arg(long, value_name = "CALLS", default_value_t = ConnectionLimits::default().per_minute)]
     rpc_rate_limit: NonZeroU32,
-    /// Answers of one connection that it has not read, in MiB: it is not heard until it reads on
+    /// Unread response bytes per connection, in MiB, before reading from it pauses
     #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().unread_bytes >> 20)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1024))]
     rpc_max_unread_per_connection: u64,
-    /// The same of all connections: beyond it only challenges are answered, and the connection
-    /// that holds most is closed
+    /// Unread response bytes of all connections, in MiB; above it, only requests about open
+    /// challenges are accepted and the connection with the most is closed
     #[arg(long, value_name = "MIB", default_value_t = ConnectionLimits::default().all_unread_bytes >> 20)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=65_536))]
     rpc_max_unread: u64,
-    /// Seconds that a connection may be without a byte; a WebSocket answers pings
+    /// Seconds without a byte after which a connection is closed; WebSockets answer pings
     #[arg(long, value_name = "SECONDS", default_value_t = ConnectionLimits::default().idle.as_secs())]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
     rpc_idle_timeout: u64,
-    /// Seconds that a request may take, with its waiting
+    /// Seconds that a request may take, including queueing
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().request_time.as_secs())]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=3_600))]
     rpc_request_timeout: u64,
-    /// Proofs and reads that are done at once, besides answers to open challenges
+    /// Proofs and reads at once, not counting answers to open challenges
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().reads.at_once)]
     rpc_max_proofs: NonZeroU32,
-    /// Uploads and commits that are done at once
+    /// Uploads and commits at once
     #[arg(long, value_name = "COUNT", default_value_t = Limits::default().writes.at_once)]
     rpc_max_writes: NonZeroU32,
 }
 
 impl RpcArgs {
-    /// Whether leaves with slots that nobody can answer for are taken.
+    /// Returns true if leaves with padding slots are accepted.
     pub(crate) const fn allows_padding(&self) -> bool {
         self.allow_padding
     }
 
-    /// Where to listen.
+    /// Returns the address to listen on.
     ///
     /// # Errors
     ///
-    /// Where everybody could change buckets without that being meant.
+    /// Fails if the flags would let everybody change buckets without saying so twice.
     pub(crate) fn address(&self) -> Result<SocketAddr, Failure> {
         if self.rpc_external && !self.unsafe_rpc_external && self.rpc_methods == RpcMethods::Unsafe
         {
             return Err(Failure::Usage(
                 "with --rpc-external and --rpc-methods unsafe, everybody could change and delete \
-                 buckets: leave one of them out, or say --unsafe-rpc-external if that is meant"
+                 buckets: drop one of them, or use --unsafe-rpc-external if you mean it"
                     .to_owned(),
             ));
         }
@@ -121,12 +122,12 @@ impl RpcArgs {
         Ok(SocketAddr::from((interface(all), self.rpc_port)))
     }
 
-    /// The folder for copies of buckets, if there is one. It is not in the base
-    /// path, where a copy would be taken for a bucket of the provider's own.
+    /// Opens the folder for exports, if one is set. It must be outside of the base
+    /// path, where a copy would be mistaken for one of the provider's buckets.
     ///
     /// # Errors
     ///
-    /// Where it is not there, or there.
+    /// Fails if the folder does not exist or is in the base path.
     pub(crate) fn exports(&self, base: &Path) -> Result<Option<ExportFolder>, Failure> {
         let Some(path) = &self.export_dir else {
             return Ok(None);
@@ -137,19 +138,19 @@ impl RpcArgs {
         let base = base.map_err(|source| Failure::file("use --export-dir", path, source))?;
         if folder.path().starts_with(base) {
             return Err(Failure::Usage(format!(
-                "--export-dir {} is in the base path, which is the provider's alone: name another",
+                "--export-dir {} is in the base path: choose a folder outside of it",
                 path.display()
             )));
         }
         Ok(Some(folder))
     }
 
-    /// Connections at once, each of which takes a descriptor.
+    /// Returns the number of connections at once, each of which takes a descriptor.
     pub(crate) const fn connections(&self) -> u32 {
         self.rpc_max_connections.get()
     }
 
-    /// What is done at once, and what one request may ask for.
+    /// Returns the concurrency limits, and the limits of a single request.
     pub(crate) fn limits(&self) -> Limits {
         let usual = Limits::default();
         let lane = |usual: LaneLimits, at_once| LaneLimits { at_once, ..usual };
@@ -161,7 +162,7 @@ impl RpcArgs {
         }
     }
 
-    /// How the listener serves.
+    /// Returns the configuration of the listener.
     pub(crate) fn listener(&self) -> ListenerConfig {
         ListenerConfig {
             limits: ConnectionLimits {

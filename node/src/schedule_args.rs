@@ -1,51 +1,51 @@
-//! Flags that say which chain is followed, when checkpoints are brought, and when a
-//! challenge is answered without a proof.
+//! Flags of the chain workers: thresholds for checkpoints, claims instead of proofs, and
+//! which chain and base path to accept.
 
 use cairn_node_ext::schedule::{ChallengeConfig, CheckpointConfig};
 use cairn_node_ext::{ExtensionConfig, OnCopy, OnOtherChain};
 use cairn_rpc::CosignerLimits;
 use clap::Args;
 
-/// When checkpoints are brought, and challenges answered without a proof.
+/// Flags for checkpoints, claims, and accepting another chain or a copy.
 #[derive(Args, Clone, Copy, Debug)]
 #[command(next_help_heading = "Checkpoints")]
 pub(crate) struct ScheduleArgs {
-    /// Bring one when so many leaves are new since the last
+    /// Submit a checkpoint after this many new leaves
     #[arg(long, value_name = "LEAVES", default_value_t = CheckpointConfig::default().leaves)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_leaves: u64,
-    /// Bring one when so many bytes are new since the last
+    /// Submit a checkpoint after this many new bytes
     #[arg(long, value_name = "BYTES", default_value_t = CheckpointConfig::default().bytes)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     checkpoint_bytes: u64,
-    /// Bring one when the last is so many anchor blocks old and anything is new
+    /// Submit a checkpoint when the last one is this many anchor blocks old, if anything is new
     #[arg(long, value_name = "BLOCKS", default_value_t = CheckpointConfig::default().age)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_age: u32,
-    /// Ask other primary providers also at private addresses and on this machine, if they have
-    /// registered such: within a network of one's own, or for development
+    /// Also connect to other primary providers at private and local addresses, if they have
+    /// registered such; for private networks and development
     #[arg(long)]
     allow_private_endpoints: bool,
-    /// Answer without a proof, by a deletion or a newer snapshot, with at most this many anchor
-    /// blocks left
+    /// If there is no proof, claim a deletion or a newer snapshot when at most this many anchor
+    /// blocks are left
     #[arg(long, value_name = "BLOCKS", default_value_t = ChallengeConfig::default().claim_within)]
     #[arg(value_parser = clap::value_parser!(u32).range(4..), help_heading = "Challenges")]
     claim_within: u32,
-    /// Do so also where others can undo such an answer before a block has it: then it loses the
-    /// stake, as silence would
+    /// Make such a claim even if others can invalidate it before it is in a block; it then loses
+    /// the stake, as silence would
     #[arg(long, help_heading = "Challenges")]
     claim_at_risk: bool,
-    /// Follow another chain than the base path has followed so far, and forget what that one told
+    /// Follow another chain than before, and discard what the base path knows of the old one
     #[arg(long, help_heading = "Options")]
     new_chain: bool,
-    /// Sign from a base path that is a copy: it is the newest one, and nothing else signs with its
-    /// key
+    /// Sign from a base path that is a copy. Only if it is the newest copy, and nothing else signs
+    /// with its key
     #[arg(long, help_heading = "Options")]
     accept_copy: bool,
 }
 
 impl ScheduleArgs {
-    /// How the other primary providers are asked.
+    /// Returns the limits for requests to other primary providers.
     pub(crate) fn cosigners(self) -> CosignerLimits {
         CosignerLimits {
             allow_private: self.allow_private_endpoints,
@@ -53,7 +53,7 @@ impl ScheduleArgs {
         }
     }
 
-    /// Whether a copy of a base path signs.
+    /// Returns whether a copied base path may sign.
     pub(crate) const fn on_copy(self) -> OnCopy {
         match self.accept_copy {
             true => OnCopy::Accept,
@@ -61,7 +61,7 @@ impl ScheduleArgs {
         }
     }
 
-    /// The schedulers' configuration.
+    /// Returns the configuration of the chain workers.
     pub(crate) fn config(self) -> ExtensionConfig {
         ExtensionConfig {
             challenges: ChallengeConfig {

@@ -1,6 +1,5 @@
-//! Names of files as people are shown them: a name may hold line ends, codes
-//! that move a terminal's cursor, and bytes that are no text, and the person who made
-//! the file chose it.
+//! File names in output. A name may contain line ends, terminal control codes, and bytes
+//! that are not text, all chosen by the person who created the file.
 
 use crate::hex_text::to_hex;
 use cairn_node_ext::is_unprintable;
@@ -9,9 +8,8 @@ use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// A path for people, in which nothing acts on a terminal or looks like another
-/// line: `\n`, `\u{1b}` and `\xff` for what is no plain text, and `\\` for a
-/// backslash, so that no two paths look the same.
+/// Escapes a path for text output: `\n`, `\u{1b}` and `\xff` for everything that is not
+/// plain text, and `\\` for a backslash, so that no two paths look the same.
 pub(crate) fn shown(path: &Path) -> Shown<'_> {
     Shown(path.as_os_str().as_bytes())
 }
@@ -37,15 +35,14 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// The bytes of a path in hex, where it is no UTF-8 so that JSON's text cannot
-/// hold it.
+/// Returns the bytes of a path in hex, if it is not UTF-8 and so cannot be a JSON string.
 pub(crate) fn hex_unless_text(path: &Path) -> Option<String> {
     let is_text = path.to_str().is_some();
     (!is_text).then(|| to_hex(path.as_os_str().as_bytes()))
 }
 
-/// A path as a text in JSON; where it is no UTF-8, with U+FFFD for what is not.
-/// For paths that their reader has named.
+/// Serializes a path as a JSON string, with U+FFFD for what is not UTF-8. For paths that
+/// the reader has named.
 pub(crate) fn json_path<S: Serializer>(
     path: &impl MaybePath,
     serializer: S,
@@ -56,7 +53,7 @@ pub(crate) fn json_path<S: Serializer>(
     }
 }
 
-/// A path, or none.
+/// A path or an optional path.
 pub(crate) trait MaybePath {
     fn path(&self) -> Option<&Path>;
 }

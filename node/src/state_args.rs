@@ -1,4 +1,4 @@
-//! Which state of a bucket a command means: its newest, or an earlier one.
+//! The arguments that select a state of a bucket: its newest, or an earlier one.
 
 use crate::failure::Failure;
 use crate::hex_text;
@@ -6,16 +6,16 @@ use cairn_node_ext::At;
 use cairn_primitives::{H256, LeafCount, Sequence};
 use clap::Args;
 
-/// Options that choose a state.
+/// Selects a state of a bucket.
 #[derive(Args, Debug)]
 pub(crate) struct StateArgs {
-    /// The state with this root: any that was signed, or the newest
+    /// State with this root: the newest, or any signed root
     #[arg(long, value_name = "HEX", value_parser = hex_text::hash)]
     root: Option<H256>,
-    /// With --root: the tree that it is of, by the sequence of its first leaf
+    /// Tree of that root, by the sequence of its first leaf
     #[arg(long, value_name = "SEQ", requires = "root")]
     start_seq: Option<u64>,
-    /// The state with so many leaves: any that the tree has had
+    /// State with this many leaves: any count that the tree has had
     #[arg(long, value_name = "N", conflicts_with = "root")]
     leaf_count: Option<u64>,
 }
@@ -34,7 +34,7 @@ impl StateArgs {
     }
 }
 
-/// A leaf count within its range.
+/// Checks that a leaf count is within its range.
 pub(crate) fn leaf_count(count: u64) -> Result<LeafCount, Failure> {
     LeafCount::new(count)
         .ok_or_else(|| Failure::Usage(format!("no tree has {count} leaves: 2^62 is the most")))

@@ -1,7 +1,7 @@
-//! The token that unsafe methods take, in files. A provider that runs makes one at
-//! each start, in its base path, for commands on its machine; it goes when the
-//! provider stops, so that one that a killed provider leaves opens nothing later.
-//! For other machines the operator may keep one in a file of their own.
+//! Files with the token for unsafe RPC methods. Each start of a provider creates a new token
+//! in its base path, for commands on the same machine, and the stop removes it. A token that
+//! a killed provider has left is useless later. For other machines the operator may keep a
+//! token in a file of their own.
 
 use crate::failure::Failure;
 use cairn_rpc::Token;
@@ -14,16 +14,17 @@ use std::path::{Path, PathBuf};
 
 /// The file's name in the base path.
 pub(crate) const NAME: &str = "rpc-token";
-/// More than a token and its line end take.
+/// The maximum size of a token file. A token and its line end are shorter.
 const MAX_BYTES: u64 = 1024;
-/// Bits of a file's mode with which somebody else has it.
+/// Mode bits that give other users access: all of others', and writing and executing of
+/// the group.
 const OF_OTHERS: u32 = 0o037;
 
-/// The token of a provider that runs, in its base path until this is dropped.
+/// The token file of a running provider, which is removed on drop.
 pub(crate) struct TokenFile(PathBuf);
 
 impl TokenFile {
-    /// Makes a new token. One of a process that was killed is replaced.
+    /// Creates a new token, and replaces one that a killed process has left.
     pub(crate) fn make(base: &Path) -> Result<(Self, Token), Failure> {
         let path = base.join(NAME);
         let unfinished = base.join(format!("{NAME}.new"));
@@ -47,33 +48,32 @@ impl TokenFile {
 impl Drop for TokenFile {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_file(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "the token of the RPC is left behind");
+            tracing::warn!(path = %self.0.display(), %error, "cannot remove the file with the RPC's token");
         }
     }
 }
 
-/// 256 random bits in hex.
+/// Returns 256 random bits in hex.
 fn random() -> io::Result<String> {
     let mut bytes = [0; 32];
     OsRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
     Ok(hex::encode(bytes))
 }
 
-/// The token that a running provider has left in its base path, if it is there
-/// and may be read.
+/// Returns the token that a running provider has left in its base path, if it is readable.
 pub(crate) fn left_in(base: &Path) -> Option<Token> {
     read(&base.join(NAME)).ok()
 }
 
-/// Reads a token that an operator keeps. One that others have too is none.
+/// Reads a token file of the operator. A file that other users can read is refused.
 pub(crate) fn read(path: &Path) -> Result<Token, Failure> {
     let fault = |source| Failure::file("read the token in", path, source);
     let file = File::open(path).map_err(fault)?;
     let mode = file.metadata().map_err(fault)?.permissions().mode();
     if mode & OF_OTHERS != 0 {
         return Err(Failure::Failed(format!(
-            "{} is not secret, with its mode {:04o}: `chmod 600` it, and put a new token in if \
-             others may have read it",
+            "{} is not secret, because its mode is {:04o}: run `chmod 600` on it, and replace \
+             the token if others may have read it",
             path.display(),
             mode & 0o7777
         )));

@@ -1,5 +1,5 @@
-//! Which files an upload means: those named, and all within the folders named,
-//! in an order that is the same each time.
+//! Finds the files of an upload: the named files, and all files in the named folders, in a
+//! fixed order.
 
 use crate::failure::Failure;
 use crate::shown::shown;
@@ -17,17 +17,16 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) path: PathBuf,
-    /// Its length when it was found; it may have another when it is read.
+    /// Its length when it was found; it may change before it is read.
     pub(crate) length: u64,
-    /// The folder that was named and that it was found in, however deep; none
-    /// where it was named itself.
+    /// The named folder in which it was found, at any depth; `None` if the file itself was
+    /// named.
     root: Option<Arc<Path>>,
 }
 
 impl Found {
-    /// Opens what was found, if it is a file still. Below a folder that was named
-    /// no link is followed, even one that was put there since; and nothing is waited
-    /// for that never comes, as at a pipe.
+    /// Opens the file, if it is still a file. Below a named folder no link is followed, not
+    /// even one that was created since. Never blocks, as opening a pipe would.
     pub(crate) fn open(&self) -> Result<WatchedFile, Failure> {
         let opened = self.open_file();
         let opened = opened.and_then(|file| WatchedFile::new(file, self.path.clone()));
@@ -67,12 +66,12 @@ impl Found {
         if metadata.is_file() {
             return Ok(file);
         }
-        let what = format!("it is {} by now", kind_of(&metadata));
+        let what = format!("it is now {}", kind_of(&metadata));
         Err(io::Error::new(ErrorKind::InvalidInput, what))
     }
 }
 
-/// Something within a folder that holds no content to store.
+/// An entry of a folder that is not stored.
 #[derive(Debug)]
 pub(crate) struct Skipped {
     path: PathBuf,
@@ -85,16 +84,16 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// What was found, in the order of storing.
+/// The files that were found, in the order of storing.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
     pub(crate) files: Vec<Found>,
     pub(crate) skipped: Vec<Skipped>,
 }
 
-/// Finds the files under `roots`: the roots in the order given, and what is in
-/// a folder in the order of names. A link is followed when it is named itself,
-/// and skipped within a folder, where it might lead out or round in a circle.
+/// Finds the files under `roots`: the roots in the given order, and a folder's content in
+/// the order of names. A link is followed if it is named itself, and skipped in a folder,
+/// where it might lead outside or in a circle.
 pub(crate) fn walk(roots: &[PathBuf]) -> Result<Walk, Failure> {
     let mut walk = Walk::default();
     let mut to_visit: VecDeque<PathBuf> = VecDeque::new();
@@ -134,7 +133,7 @@ impl Walk {
 
 type Listing = (Vec<(PathBuf, Metadata)>, Vec<PathBuf>);
 
-/// The files and the folders right in a folder, each in the order of names.
+/// Lists the files and the folders directly in a folder, each in the order of names.
 fn list(folder: &Path, skipped: &mut Vec<Skipped>) -> Result<Listing, Failure> {
     let fault = |source| Failure::file("read the folder", folder, source);
     let entries = std::fs::read_dir(folder).map_err(fault)?;
@@ -253,14 +252,14 @@ mod tests {
         let refused = read(&found).unwrap_err();
         assert!(refused.contains("a link has taken its place"), "{refused}");
 
-        // A pipe, which nobody writes to, is not waited for.
+        // Opening a pipe without a writer does not block.
         std::fs::remove_file(root.join("sub")).unwrap();
         let found = make();
         std::fs::remove_file(&file).unwrap();
         let mode = Mode::from_raw_mode(0o600);
         mknodat(CWD, &file, FileType::Fifo, mode, 0).unwrap();
         let refused = read(&found).unwrap_err();
-        assert!(refused.contains("it is a pipe by now"), "{refused}");
+        assert!(refused.contains("it is now a pipe"), "{refused}");
 
         // A link that is named itself is followed.
         let link = folder.path().join("link");

@@ -1,42 +1,41 @@
-//! A file that is read from its beginning to its end, and seen to be the same
-//! file all the while: what was read of one that was cut, grew, was written to or
-//! replaced meanwhile is of no one moment, and is an error where it ends.
+//! Reads a file and checks at its end that it did not change meanwhile. The content of a
+//! file that was cut, grew, was written to or was replaced mixes several moments, so it is
+//! an error.
 //!
-//! A write that leaves the length as it was, within the clock tick of the file
-//! system in which the file was written to before, is not noticed.
+//! One change is not noticed: a write that keeps the length, in the same clock tick of the
+//! file system as an earlier write.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// How a file has changed while it was read.
+/// The way in which a file changed while it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Changed {
     #[error(
-        "it ended after {read} bytes while it was read, and had {length} when it was opened: \
-         store it again when nobody writes to it"
+        "it ended after {read} bytes, and had {length} when it was opened: store it again when \
+         nobody writes to it"
     )]
     Cut { read: u64, length: u64 },
     #[error(
-        "it has grown while it was read, from {length} bytes: store it again when nobody writes \
-         to it"
+        "it grew from {length} bytes while it was read: store it again when nobody writes to it"
     )]
     Grown { length: u64 },
-    #[error("it was written to while it was read: store it again when nobody does")]
+    #[error("it was written to while it was read: store it again when nobody writes to it")]
     Written,
-    #[error("another file has taken its place while it was read: store it again")]
+    #[error("another file replaced it while it was read: store it again")]
     Replaced,
 }
 
 impl Changed {
-    /// How a file has changed, if that is what an error tells of.
+    /// Returns the change that an I/O error reports, if it reports one.
     pub(crate) fn in_error(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
     }
 }
 
-/// What tells one moment of a file from another.
+/// The properties that distinguish two moments of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Moment {
     length: u64,
@@ -57,14 +56,14 @@ impl Moment {
 pub(crate) struct WatchedFile {
     file: File,
     path: PathBuf,
-    /// Which file it is: its disk, and its number there.
+    /// The file's device and inode.
     identity: (u64, u64),
     at_start: Moment,
     read: u64,
 }
 
 impl WatchedFile {
-    /// Watches a file that was just opened at `path`.
+    /// Wraps a file that was just opened at `path`.
     pub(crate) fn new(file: File, path: PathBuf) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self {
@@ -76,7 +75,7 @@ impl WatchedFile {
         })
     }
 
-    /// At its end: whether it is what it was.
+    /// Checks, at the end of the file, that it did not change.
     fn check(&self) -> io::Result<()> {
         let length = self.at_start.length;
         let now = Moment::of(&self.file.metadata()?);
@@ -88,7 +87,7 @@ impl WatchedFile {
         } else if now != self.at_start {
             Some(Changed::Written)
         } else {
-            // What is gone from its place was whole when it went.
+            // A file that was removed was complete until then.
             let there = std::fs::metadata(&self.path);
             let is_another = there.is_ok_and(|there| (there.dev(), there.ino()) != self.identity);
             is_another.then_some(Changed::Replaced)
@@ -103,7 +102,7 @@ impl Read for WatchedFile {
         self.read = self
             .read
             .saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-        // One that grows as fast as it is read has no end.
+        // A file that grows as fast as it is read never ends.
         if (read == 0 && !buffer.is_empty()) || self.read > self.at_start.length {
             self.check()?;
         }
@@ -118,7 +117,7 @@ mod tests {
     use std::io::Write;
     use std::path::Path;
 
-    /// Reads a file of ten bytes to its end, and has `meddle` with it after four.
+    /// Reads a file of ten bytes, and calls `meddle` on it after four.
     fn read_while(meddle: impl FnOnce(&Path)) -> Result<Vec<u8>, Changed> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");

@@ -1,4 +1,4 @@
-//! `cairn bucket`: making buckets, and what there is to know of them.
+//! `cairn bucket`: creates, inspects and maintains buckets.
 
 mod export;
 mod import;
@@ -26,73 +26,73 @@ use clap::Subcommand;
 use std::convert::Infallible;
 use summary::Summary;
 
-/// What to do with buckets.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum BucketCommand {
-    /// Make an empty bucket
+    /// Create an empty bucket
     Create {
         /// Its id on chain
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
-        /// How it hashes, for its whole life
+        /// Hashing profile of the bucket; it cannot be changed later
         #[arg(long, value_enum, default_value_t = Hashing::Plain)]
         hashing: Hashing,
-        /// How the chain of this base path hashes, until it is seen: without this, only buckets
-        /// that hash plain are made and signed for before then
+        /// Hashing profile of this base path's chain, until the chain itself is seen. Without it,
+        /// nothing is signed before then for buckets with tagged hashing
         #[arg(long, value_name = "HASHING", value_enum)]
         chain_hashing: Option<Hashing>,
-        /// The most bytes that it may be charged, for content, each chunk once, and for the records
+        /// Bytes that may be charged, at most: for content, each chunk once, and for the records
         /// that keep it: 4096, 10GiB [default: no limit]
         #[arg(long, value_name = "SIZE", value_parser = amount::bytes)]
         quota: Option<u64>,
     },
     /// List the buckets
     List,
-    /// Open a bucket whose log is damaged, and lose what is behind the damage. Its files are kept
-    /// aside first
+    /// Open a bucket whose log is damaged, up to the damage, and restore what the journal has of
+    /// the rest. Backs up the bucket's files first
     Salvage {
         /// Its id on chain
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
     },
-    /// Remove a bucket with all that it holds. A provider that runs asks the chain first
+    /// Delete a bucket with all its content. A running provider asks the chain first
     Delete {
         /// Its id on chain
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
-        /// Also what was signed, whether or not it can be challenged: who does takes the stake
+        /// Delete it even if it was signed for: anyone who can still challenge it takes the stake
         #[arg(long)]
         even_signed: bool,
     },
-    /// Take a bucket out of quarantine as it is, repaired or another copy, if it has all that is
-    /// known to have been signed of it
+    /// End a bucket's quarantine, after checking that it has everything that is known to have been
+    /// signed of it
     Accept {
         /// Its id on chain
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
-        /// Also if it has not: anyone who challenges what is missing takes the stake
+        /// Accept it even if something is missing: anyone who challenges that takes the stake
         #[arg(long)]
         even_behind: bool,
     },
-    /// Sign for a bucket although it has leaves that cannot be proven, each of which may cost the
-    /// stake when it is challenged
+    /// Sign for a bucket although it has leaves that cannot be proven. A challenge of any of them
+    /// costs the stake
     SignUnprovable {
         /// Its id on chain
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
         id: BucketId,
-        /// Take it back: sign for it no more
+        /// Stop signing for it
         #[arg(long)]
         no_more: bool,
     },
-    /// Copy a bucket as it is now to a folder or an archive, for another provider to import
+    /// Copy a bucket to a folder or an archive, for another provider to import
     Export(export::ExportArgs),
-    /// Take over a bucket that was exported, or the folder of a closed one, once it has been checked
+    /// Check and import a bucket, from an export or from the folder of a closed bucket
     Import(import::ImportArgs),
-    /// Drop the leaves before a sequence. What was signed is proven as before, until it is released
+    /// Drop the leaves before a sequence. Signed roots stay provable until their tree is released
     Prune(prune::PruneArgs),
-    /// Give back what a pruned tree takes, when no challenge against it can stand any more
+    /// Free the space of a pruned tree, when nobody can challenge it any more
     Release(release::ReleaseArgs),
-    /// Tell all there is to know of one bucket
+    /// Show the details of one bucket
     Info {
         /// Its id on chain
         #[arg(value_name = "BUCKET", value_parser = bucket_id)]
@@ -101,7 +101,7 @@ pub(crate) enum BucketCommand {
 }
 
 impl BucketCommand {
-    /// Whether a provider that runs can do it.
+    /// Returns true if a running provider can execute the command.
     pub(crate) const fn takes_rpc(&self) -> bool {
         match self {
             Self::Create { .. }
@@ -154,7 +154,7 @@ fn create(
         Backend::Local(base) => create_here(id, config, chain_hashing, base)?,
         Backend::Remote(_) if chain_hashing.is_some() => {
             return Err(Failure::Usage(
-                "a provider that runs asks its chain: leave --chain-hashing out".into(),
+                "a running provider asks its chain: leave out --chain-hashing".into(),
             ));
         }
         Backend::Remote(remote) => create_there(id, config, &remote.client)?,
@@ -164,13 +164,13 @@ fn create(
         return output.answer(&summary);
     }
     output.text(format_args!(
-        "made bucket {id} ({} hashing, {}) in {place}",
+        "created bucket {id} ({} hashing, {}) in {place}",
         config.profile,
         summary.quota_text(),
     ))
 }
 
-/// Makes a bucket, and says where.
+/// Creates a bucket, and returns its place.
 fn create_here(
     id: BucketId,
     config: BucketConfig,
@@ -182,8 +182,8 @@ fn create_here(
         let holds = provider.assume_chain_hashing(said)?;
         if holds != said {
             return Err(Failure::Refused(format!(
-                "the chain of this base path has been seen, and hashes {holds}: leave \
-                 --chain-hashing out"
+                "the chain of this base path has been seen, and its hashing is {holds}: leave \
+                 out --chain-hashing"
             )));
         }
     }
@@ -215,8 +215,8 @@ fn salvage(id: BucketId, globals: &Globals) -> Result<(), Failure> {
     let salvaged = base.salvage_bucket(id, &Shared::default())?;
     let summary = Summary::of(&salvaged.bucket);
     salvaged.bucket.close()?;
-    // By the front door, which knows what was signed: a bucket that has lost some
-    // of it is set apart, and signs nothing.
+    // The provider knows what was signed: it quarantines a bucket that has lost some of
+    // it, which then signs nothing.
     let provider = start_on(base)?;
     let apart = match provider.lease(id, Wanted::write()) {
         Ok(_) => String::new(),
@@ -227,7 +227,7 @@ fn salvage(id: BucketId, globals: &Globals) -> Result<(), Failure> {
         return output.answer(&summary);
     }
     output.text(format_args!(
-        "{summary}\nthis is what is left; the files as they were are in {}.\nCompare it with what was \
+        "{summary}\nthis is what is left; the original files are in {}.\nCompare it with what was \
          signed before you sign anything more, and run `cairn fsck {id}`{apart}",
         shown(&salvaged.kept_aside)
     ))

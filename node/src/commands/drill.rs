@@ -1,6 +1,6 @@
-//! `cairn challenge-drill`: what a provider's stake hangs on, rehearsed. Random
-//! challenges against roots that were ever signed, each answered, and each
-//! answer judged from its encoded bytes alone, as the chain would.
+//! `cairn challenge-drill`: a rehearsal of challenges. It challenges signed roots at
+//! random, answers each challenge, and verifies the answer from its encoded bytes only, as
+//! the chain does.
 
 mod challenge;
 mod tally;
@@ -25,15 +25,15 @@ use std::num::NonZeroUsize;
 use std::time::Instant;
 use tally::Tally;
 
-/// What to challenge, and how often.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct DrillArgs {
     #[command(flatten)]
     buckets: BucketArgs,
-    /// Challenges, spread over the buckets at random
+    /// Number of challenges, spread over the buckets at random
     #[arg(short = 'n', long = "number", value_name = "N", default_value = "100")]
     number: NonZeroUsize,
-    /// Ask the same as another run with this seed did [default: at random]
+    /// Seed that repeats the challenges of another run [default: random]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
@@ -55,14 +55,14 @@ pub(crate) fn run(args: &DrillArgs, globals: &Globals) -> Result<(), Failure> {
     match total.counts.failed {
         0 => Ok(()),
         failed => Err(Failure::Refused(format!(
-            "{failed} of {} challenges were not answered as both rules ask; \
-             `cairn fsck` tells what is damaged",
+            "{failed} of {} challenges had no answer that passes both rules; \
+             `cairn fsck` shows what is damaged",
             args.number
         ))),
     }
 }
 
-/// A drill under way.
+/// A drill in progress.
 struct Drill {
     base: BasePath,
     shared: Shared,
@@ -72,7 +72,8 @@ struct Drill {
 }
 
 impl Drill {
-    /// What can be challenged. Among all buckets, those that never signed are left out.
+    /// Returns the signed roots of the buckets. With `all`, buckets without a signed root
+    /// are left out.
     fn signed(&self, ids: &[BucketId], all: bool) -> Result<Vec<Signed>, Failure> {
         let mut found = Vec::new();
         for id in ids {
@@ -82,14 +83,14 @@ impl Drill {
                 None if all => {}
                 None => {
                     return Err(Failure::Failed(format!(
-                        "bucket {id} has never signed a root, so nobody can challenge it"
+                        "no root of bucket {id} was ever signed, so nobody can challenge it"
                     )));
                 }
             }
         }
         if found.is_empty() {
             return Err(Failure::Failed(
-                "no bucket has ever signed a root, so there is nothing to challenge".into(),
+                "no root of any bucket was ever signed, so there is nothing to challenge".into(),
             ));
         }
         Ok(found)
@@ -107,8 +108,8 @@ impl Drill {
         let mut total = Tally::default();
         for (signed, share) in signed.iter().zip(shares).filter(|(_, share)| *share > 0) {
             let bucket = self.base.open_bucket(signed.bucket, &self.shared)?;
-            // All are made up first, so that no answer finds in memory what
-            // making up its own challenge has just read.
+            // All challenges are generated first: generating one reads records, and its
+            // answer should not find them in memory.
             let challenges: Vec<_> = (0..share)
                 .map(|_| signed.challenge(&bucket, &mut random))
                 .collect();
@@ -124,7 +125,7 @@ impl Drill {
         Ok(total)
     }
 
-    /// Answers one challenge, and judges the answer's bytes.
+    /// Answers one challenge, and verifies the answer's bytes.
     fn ask(&self, bucket: &Bucket, made: Result<Challenge, ProveError>, tally: &mut Tally) {
         let challenge = match made {
             Ok(challenge) => challenge,
@@ -169,7 +170,7 @@ impl Drill {
 
     fn tell(&self, failure: impl Display) {
         self.bar.suspend(|| {
-            // The tally counts it too, where stderr takes nothing.
+            // If stderr fails, the tally counts it anyway.
             let _ = writeln!(std::io::stderr(), "failed: {failure}");
         });
     }

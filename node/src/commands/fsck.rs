@@ -1,9 +1,10 @@
-//! `cairn fsck`: whether the buckets hold what was promised, by rebuilding
-//! every root from the bytes of the chunks; and with `--repair`, putting back
-//! what other records prove to have been there.
+//! `cairn fsck`: checks that the buckets hold everything that was signed, by rebuilding
+//! every root from the bytes of the chunks. With `--repair` it restores what other records
+//! prove.
 
 mod report;
 
+use crate::advice;
 use crate::args::Globals;
 use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
@@ -16,15 +17,20 @@ use indicatif::ProgressBar;
 use report::{Outcome, Verdict};
 use std::path::PathBuf;
 
-/// What to check.
+/// The commands that help with findings.
+const REMEDIES: &str = "--repair restores what other records prove, --from FILES also takes lost \
+                        content from files, and `cairn bucket salvage` opens a bucket whose log is \
+                        damaged";
+
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct FsckArgs {
     #[command(flatten)]
     buckets: BucketArgs,
-    /// Rebuild what other records prove to have been there, after keeping the bucket's files aside
+    /// Restore what other records prove, after backing up the bucket's files
     #[arg(long)]
     repair: bool,
-    /// Files, and folders of files, to take lost content from
+    /// Files and folders to take lost content from
     #[arg(long, value_name = "FILES", requires = "repair")]
     from: Vec<PathBuf>,
 }
@@ -56,7 +62,7 @@ pub(crate) fn run(args: &FsckArgs, globals: &Globals) -> Result<(), Failure> {
     match faulty {
         0 => Ok(()),
         _ => Err(Failure::Refused(format!(
-            "buckets that do not hold what was promised: {faulty} of {}",
+            "buckets that do not hold everything that was signed: {faulty} of {}; {REMEDIES}",
             ids.len()
         ))),
     }
@@ -93,8 +99,8 @@ fn follow(bar: &ProgressBar, id: BucketId) -> impl FnMut(Checked) + '_ {
     }
 }
 
-/// What came of one bucket. One that cannot be opened is a finding, so that the
-/// others are looked at all the same.
+/// Turns a bucket that cannot be opened into a finding, so that the others are still
+/// checked.
 fn of_one<T>(
     done: Result<T, BasePathError>,
     outcome: impl FnOnce(T) -> Outcome,
@@ -102,7 +108,8 @@ fn of_one<T>(
     match done {
         Ok(done) => Ok(outcome(done)),
         Err(error @ (BasePathError::Open(_) | BasePathError::Repair(_))) => {
-            Ok(Outcome::Failed(error.to_string()))
+            let advice = advice::base_path(&error);
+            Ok(Outcome::Failed(advice::joined(error, advice)))
         }
         Err(error) => Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! `cairn get`: a leaf's content, every chunk checked against its hash.
+//! `cairn get`: reads a leaf's content, and checks every chunk against its hash.
 
 use crate::amount;
 use crate::args::Globals;
@@ -18,7 +18,7 @@ use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// What to read, and where to.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {
     #[command(flatten)]
@@ -55,7 +55,7 @@ impl fmt::Display for Written {
 pub(crate) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
     if globals.json && args.of.output.is_none() {
         return Err(Failure::Usage(
-            "with --json the content needs a file of its own: name it with -o".into(),
+            "with --json the content cannot go to stdout: name a file with -o".into(),
         ));
     }
     match globals.backend(Access::ReadOnly)? {

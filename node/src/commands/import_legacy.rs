@@ -1,8 +1,9 @@
-//! `cairn import-legacy`: the buckets of today's provider become buckets here,
-//! each checked to its last hash.
+//! `cairn import-legacy`: imports the buckets of a legacy provider, and checks every hash
+//! of each.
 
 mod answer;
 
+use crate::advice;
 use crate::args::Globals;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
@@ -21,25 +22,25 @@ use indicatif::ProgressBar;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// What to import, and how.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct ImportLegacyArgs {
-    /// Folder of the provider's database, which is only read; stop the provider first
+    /// Folder of the legacy provider's database, which is only read; stop that provider first
     #[arg(value_name = "DIR")]
     source: PathBuf,
-    /// Read and check all of it, and make no bucket
+    /// Read and check everything, and create no bucket
     #[arg(long)]
     dry_run: bool,
-    /// Import this bucket only; may be given again
+    /// Import only this bucket; may be repeated
     #[arg(long = "bucket", value_name = "ID", value_parser = bucket_id)]
     buckets: Vec<BucketId>,
-    /// Write the whole report to a file too, as one JSON object
+    /// Also write the full report to a file, as one JSON object
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &ImportLegacyArgs, globals: &Globals) -> Result<(), Failure> {
-    // Before anything is done: a report that cannot be written is no use later.
+    // Before the import: if the report cannot be written, that must show at once.
     let report_file = match &args.report {
         Some(path) => Some((path.as_path(), OutFile::create(path)?)),
         None => None,
@@ -54,31 +55,31 @@ pub(crate) fn run(args: &ImportLegacyArgs, globals: &Globals) -> Result<(), Fail
     let mut report = LegacyReport::new(&source, args.dry_run);
     let shared = match &base {
         Some(base) if !args.dry_run => base.guarded(Shared::default()),
-        // A dry run writes elsewhere.
+        // A dry run writes outside of the base path.
         _ => Shared::default(),
     };
     let imported = import_buckets(args, globals, &shared, &import, &source, &mut report);
-    // What was done before a failure is done, and is to be known.
+    // The report also covers what was imported before a failure.
     if let Some((path, file)) = report_file {
         write_report(path, file, &report)?;
     }
     imported?;
     if let (Some(base), Some(nonce), false) = (base, source.nonce_counter(), args.dry_run) {
-        // The index keeps it. It learns of the buckets when it is next put to work.
+        // The index keeps the nonce. It indexes the buckets when it is opened next.
         provider_args::start_on(base)?.raise_nonce(nonce)?;
     }
     globals.output().answer(&SummaryAnswer(&report.summary))?;
     let summary = &report.summary;
     if report.has_findings() {
         return Err(Failure::Refused(format!(
-            "buckets that were refused: {}, and imported with leaves that cannot be proven: {}, of {}",
+            "buckets refused: {}, imported with leaves that cannot be proven: {}, of {}",
             summary.refused, summary.flagged, summary.buckets
         )));
     }
     Ok(())
 }
 
-/// The base path, held; in a dry run it need not be there.
+/// Opens the base path. In a dry run it need not exist.
 fn take_base_path(
     args: &ImportLegacyArgs,
     globals: &Globals,
@@ -124,7 +125,7 @@ fn import_buckets(
     Ok(())
 }
 
-/// Each of the buckets once, in the order of their ids.
+/// Returns each of the buckets once, in the order of their ids.
 fn chosen(buckets: &[BucketId]) -> Vec<BucketId> {
     let mut ids = buckets.to_vec();
     ids.sort_unstable();
@@ -151,10 +152,5 @@ fn write_report(path: &Path, mut file: OutFile, report: &LegacyReport) -> Result
 }
 
 fn failed(error: LegacyError) -> Failure {
-    let advice = match error {
-        LegacyError::NotALegacyDatabase { .. } => "; name the folder that holds its CURRENT file",
-        LegacyError::InUse { .. } => "; stop that provider first",
-        _ => "",
-    };
-    Failure::Failed(format!("{error}{advice}"))
+    Failure::Failed(advice::joined(&error, advice::legacy(&error)))
 }

@@ -1,4 +1,4 @@
-//! `cairn key`: the keys that commitments are signed with.
+//! `cairn key`: generates, inserts and lists the keys that sign commitments.
 
 use crate::args::Globals;
 use crate::failure::Failure;
@@ -14,18 +14,18 @@ use std::fs::File;
 use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The longest secret that is read, in bytes: a phrase of 24 words, a password
-/// and a derivation path take some hundred.
+/// The maximum length of a secret, in bytes. A phrase of 24 words, a password and a
+/// derivation path take a few hundred.
 const MAX_SECRET: u64 = 4096;
 
-/// What to do with keys.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Make a new sr25519 key
+    /// Generate a new sr25519 key
     Generate,
-    /// Bring a key by its secret: a phrase, a 0x seed, or either with a derivation path
+    /// Insert a key by its secret: a phrase, a 0x seed, or either with a derivation path
     Insert {
-        /// File that holds the secret [default: read it from stdin]
+        /// File with the secret [default: stdin]
         #[arg(long, value_name = "FILE")]
         suri_file: Option<PathBuf>,
     },
@@ -33,7 +33,7 @@ pub(crate) enum KeyCommand {
     List,
 }
 
-/// One key, as it is shown.
+/// One key in the output.
 #[derive(Serialize)]
 struct Key {
     public: String,
@@ -68,11 +68,11 @@ pub(crate) fn run(command: &KeyCommand, globals: &Globals) -> Result<(), Failure
             let base = globals.open(Access::ReadOnly)?;
             let keys = base.keys().list()?;
             for exposed in base.keys().exposed()? {
-                // What cannot be told is no reason not to list the keys.
+                // If stderr fails, the keys are listed anyway.
                 let _ = writeln!(
                     std::io::stderr(),
-                    "others of this machine may read or replace the key in {}: chmod 600, and \
-                     think of registering another",
+                    "warning: other users of this machine may read or replace the key in {}: run \
+                     chmod 600, and consider registering another key",
                     shown(&exposed)
                 );
             }
@@ -102,10 +102,10 @@ fn secret_in(path: &Path) -> Result<String, Failure> {
 fn secret_from_stdin() -> Result<String, Failure> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        // A prompt that cannot be shown keeps nobody from typing.
+        // If stderr fails, the secret is read anyway.
         let _ = write!(
             std::io::stderr(),
-            "Secret phrase, seed or path, then a new line and Ctrl-D: "
+            "Enter the secret phrase, seed or path, then a new line and Ctrl-D: "
         );
     }
     read_secret(stdin.lock())

@@ -1,5 +1,5 @@
-//! `cairn prove`: a leaf's proof, or the whole answer to a challenge, as a file
-//! that anybody can judge.
+//! `cairn prove`: writes a leaf's proof, or the full answer to a challenge, to a file that
+//! anybody can verify.
 
 use crate::args::Globals;
 use crate::backend::Backend;
@@ -18,13 +18,12 @@ use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// What to prove.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct ProveArgs {
     #[command(flatten)]
     of: LeafArgs,
-    /// The chunk of the leaf's content, as a challenge names it; without one, the leaf alone is
-    /// proven
+    /// Chunk index within the leaf, as a challenge names it [default: prove only the leaf]
     #[arg(long, value_name = "M")]
     chunk: Option<u64>,
 }
@@ -44,7 +43,7 @@ impl fmt::Display for Written {
         let file = shown(&self.file);
         write!(
             f,
-            "wrote {file}; judge it with `cairn verify {file} --root {}`",
+            "wrote {file}; verify it with `cairn verify {file} --root {}`",
             self.mmr_root
         )
     }
@@ -88,7 +87,7 @@ impl ProveArgs {
         LeafIndex(self.of.leaf)
     }
 
-    /// The challenge to answer, if it is one.
+    /// Returns the challenged chunk, if one is named.
     fn challenge(&self) -> Option<ChunkLocation> {
         let leaf_index = self.leaf();
         let chunk_index = self.chunk.map(ChunkIndex);
@@ -117,7 +116,7 @@ fn proof_here(args: &ProveArgs, at: At, base: &BasePath) -> Result<ProofFile, Fa
     ))
 }
 
-/// The same from a provider. What does not pass is not written.
+/// Fetches the proof from a running provider. A proof that does not verify is an error.
 fn proof_there(args: &ProveArgs, at: At, client: &Client) -> Result<ProofFile, Failure> {
     let id = args.of.bucket;
     let profile = client.bucket(id)?.hashing.into();

@@ -1,10 +1,11 @@
-//! `cairn put`: files become leaves, and leaves a signed promise.
+//! `cairn put`: stores files as leaves, commits them and signs the commitment.
 
 mod destination;
 mod parts;
 mod report;
 mod upload;
 
+use crate::advice;
 use crate::args::Globals;
 use crate::backend::{Backend, Remote};
 use crate::bucket_args::bucket_id;
@@ -26,29 +27,29 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use upload::Upload;
 
-/// Skipped things that are named one by one; a folder may be full of them.
+/// Skipped files that are named one by one, at most: a folder may be full of them.
 const NAMED_SKIPS: usize = 20;
 
-/// What to store, and how.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct PutArgs {
     /// The bucket's id
     #[arg(value_parser = bucket_id)]
     bucket: BucketId,
-    /// Files, and folders to store all files of
+    /// Files and folders; of a folder, all its files are stored
     #[arg(required_unless_present = "files_from", value_name = "FILES")]
     paths: Vec<PathBuf>,
-    /// More files and folders, one a line; `-` reads the list from stdin
+    /// File that lists more files and folders, one per line; `-` reads the list from stdin
     #[arg(long, value_name = "LIST")]
     files_from: Option<PathBuf>,
-    /// Files in each commit: one sync to disk and one signature for so many
+    /// Files per commit. Each commit takes one sync to disk and one signature
     #[arg(long, value_name = "N", default_value = "100")]
     commit_every: NonZeroUsize,
-    /// Store each file as one leaf, also where its number of chunks is no power of two: the chain
-    /// lets anybody challenge a slot that only pads their tree, which nobody can answer
+    /// Store each file as one leaf, even if its number of chunks is not a power of two. Anyone can
+    /// challenge a padding slot of such a leaf, and nobody can answer
     #[arg(long)]
     one_leaf: bool,
-    /// Public key to sign with, where there is more than one
+    /// Public key to sign with, if there is more than one
     #[arg(long, value_name = "HEX", value_parser = hex_text::bytes32)]
     key: Option<[u8; 32]>,
 }
@@ -74,12 +75,13 @@ fn put_here(args: &PutArgs, globals: &Globals, base: BasePath) -> Result<(), Fai
     let provider = start_on(base)?;
     let bucket = provider.lease(args.bucket, Wanted::write())?;
     if let Some(refused) = bucket.signing_refused() {
-        return Err(Failure::Refused(refused.to_string()));
+        let advice = advice::signing(&refused);
+        return Err(Failure::Refused(advice::joined(refused, advice)));
     }
     let walk = found(args)?;
     let ended = upload(Here::new(&bucket, &signer), &walk, args, globals);
     drop(bucket);
-    // So that the next command has nothing to replay.
+    // A clean close leaves the next command nothing to replay.
     provider.close();
     let tally = ended?;
     globals.output().text(&tally)?;
@@ -89,7 +91,7 @@ fn put_here(args: &PutArgs, globals: &Globals, base: BasePath) -> Result<(), Fai
 fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), Failure> {
     if args.key.is_some() {
         return Err(Failure::Usage(
-            "a provider that runs signs with its own key: leave --key out, or stop it first".into(),
+            "a running provider signs with its own key: leave out --key, or stop it first".into(),
         ));
     }
     let leaves = usize::try_from(Limits::default().leaves).unwrap_or(usize::MAX);
@@ -100,7 +102,7 @@ fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), F
     };
     if args.commit_every.get() > most {
         return Err(Failure::Usage(format!(
-            "a provider that runs takes at most {most} files in a commit: say so with --commit-every"
+            "a running provider accepts at most {most} files per commit: lower --commit-every"
         )));
     }
     let (client, signers) = (&remote.client, remote.signers()?);
@@ -112,7 +114,7 @@ fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), F
     tally.all_stored()
 }
 
-/// The files that are meant, of which there is one at least.
+/// Finds the files to store. Finding none is an error.
 fn found(args: &PutArgs) -> Result<Walk, Failure> {
     let mut roots = args.paths.clone();
     if let Some(list) = &args.files_from {
@@ -122,7 +124,7 @@ fn found(args: &PutArgs) -> Result<Walk, Failure> {
     tell_skipped(&found.skipped);
     if found.files.is_empty() {
         return Err(Failure::Failed(
-            "there is nothing to store: no file was found in what was named".into(),
+            "there is nothing to store: the given paths contain no files".into(),
         ));
     }
     Ok(found)
@@ -142,7 +144,7 @@ fn upload(
     ended
 }
 
-/// The paths in a list, one a line.
+/// Reads the paths in a list, one per line.
 fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     let fault = |source| Failure::file("read the list", list, source);
     let lines: Box<dyn BufRead> = if list == Path::new("-") {
@@ -157,7 +159,7 @@ fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     paths.collect::<Result<_, _>>().map_err(fault)
 }
 
-/// A path may be of any bytes, so a list of paths is not read as text.
+/// Builds a path from any bytes: a path need not be UTF-8.
 fn path_of(bytes: Vec<u8>) -> PathBuf {
     use std::os::unix::ffi::OsStringExt;
     std::ffi::OsString::from_vec(bytes).into()
@@ -167,10 +169,13 @@ fn tell_skipped(skipped: &[Skipped]) {
     let mut stderr = std::io::stderr().lock();
     let rest = skipped.len().saturating_sub(NAMED_SKIPS);
     for skipped in skipped.iter().take(NAMED_SKIPS) {
-        // What cannot be told is no reason to store less.
+        // If stderr fails, the files are stored anyway.
         let _ = writeln!(stderr, "{skipped}");
     }
     if rest > 0 {
-        let _ = writeln!(stderr, "skipped {rest} more of such kinds");
+        let _ = writeln!(
+            stderr,
+            "skipped {rest} more links, pipes, sockets or devices"
+        );
     }
 }

@@ -1,10 +1,9 @@
-//! `cairn run`: the standalone provider, which follows a chain by a remote node.
+//! `cairn run`: the standalone provider, which follows a chain through a remote node.
 //!
-//! Starting goes from what costs least to what costs most, so that what is
-//! wrong is told at once: the command line, the base path and the key, the
-//! ports, the chain, and then all buckets. A chain that is away is waited for
-//! while everything else runs. Stopping goes the other way: the
-//! schedulers and the RPC end what they are at, and then the buckets are closed.
+//! The start goes from cheap steps to expensive ones, so that errors show at once: the
+//! command line, the base path and the key, the ports, the chain, and then all buckets. If
+//! the chain cannot be reached, everything else runs meanwhile. The stop goes the other
+//! way: the workers and the RPC finish their current steps, and then the buckets are closed.
 
 pub(crate) mod address_file;
 mod assembly;
@@ -40,40 +39,41 @@ use std::sync::Arc;
 use std::time::Duration;
 use stop::Stopping;
 
-/// How long a stop may take until what is under way is left as after a kill.
-/// Service managers allow 90 seconds or less; closing buckets is to fit in too.
+/// The time that a stop waits for work in progress before abandoning it, as a kill would.
+/// Service managers allow 90 seconds or less, and closing the buckets must fit in too.
 const DRAINING: Duration = Duration::from_secs(20);
 
-/// How a log is written.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// Lines for people.
+    /// Text lines, for people
     Text,
-    /// An object a line, for programs.
+    /// One JSON object per line, for programs
     Json,
 }
 
-/// What to follow, and where to serve.
+/// The arguments.
 #[derive(Args, Debug)]
 #[command(args_override_self = true)]
 pub(crate) struct RunArgs {
-    /// A TOML file with these flags by their names, as `rpc-port = 9955`; flags given here win
+    /// TOML file with these flags by their names, such as `rpc-port = 9955`. The command line
+    /// overrides it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The chain: WebSocket of a node that follows it, as ws://127.0.0.1:9944
+    /// WebSocket of a node of the chain, such as ws://127.0.0.1:9944
     #[arg(long, value_name = "URL", value_parser = chain_url)]
     chain: String,
-    /// Another node of the same chain, which is asked for a challenge before it is answered
+    /// Another node of the same chain, which must confirm a challenge before it is answered
     #[arg(long, value_name = "URL", value_parser = chain_url)]
     second_chain: Option<String>,
-    /// What an answer bids for its place in a block when its deadline is near, beside the fee, in
-    /// the chain's smallest unit
+    /// Tip for an answer when its deadline is near, on top of the fee, in the chain's smallest unit
     #[arg(long, value_name = "AMOUNT", default_value_t = 0)]
     urgent_tip: u128,
-    /// The provider's account: its public key in hex or SS58 [default: the only key there is]
+    /// The provider's account: its public key in hex or SS58 [default: the only key in the base
+    /// path]
     #[arg(long, visible_alias = "key", value_name = "KEY", value_parser = account)]
     account: Option<[u8; 32]>,
-    /// How the log is written to stderr
+    /// Format of the log on stderr
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
     #[command(flatten)]
@@ -87,13 +87,13 @@ pub(crate) struct RunArgs {
 }
 
 impl RunArgs {
-    /// How the log is written.
+    /// Returns the format of the log.
     pub(crate) const fn log_format(&self) -> LogFormat {
         self.log_format
     }
 }
 
-/// A URL that a node may be reached at.
+/// Parses the URL of a node's WebSocket.
 fn chain_url(text: &str) -> Result<String, String> {
     let url = text.trim();
     let host = url
@@ -101,11 +101,11 @@ fn chain_url(text: &str) -> Result<String, String> {
         .or_else(|| url.strip_prefix("wss://"));
     match host {
         Some(host) if !host.is_empty() => Ok(url.to_owned()),
-        _ => Err("a node's WebSocket is needed, as ws://127.0.0.1:9944 or wss://host".to_owned()),
+        _ => Err("expected a node's WebSocket: ws://127.0.0.1:9944 or wss://host".to_owned()),
     }
 }
 
-/// A public key as chains and tools write it.
+/// Parses a public key, in hex or SS58.
 pub(crate) fn account(text: &str) -> Result<[u8; 32], String> {
     let text = text.trim();
     match sr25519::Public::from_ss58check(text) {
@@ -117,7 +117,7 @@ pub(crate) fn account(text: &str) -> Result<[u8; 32], String> {
 
 pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
     if let Some(config) = &args.config {
-        tracing::debug!(config = %config.display(), "flags are taken from a file too");
+        tracing::debug!(config = %config.display(), "reading flags from a file too");
     }
     let address = args.rpc.address()?;
     let kept = globals.rpc_token_file.as_deref();
@@ -133,19 +133,19 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
         .enable_all()
         .thread_name("cairn")
         .build()
-        .map_err(|error| Failure::Failed(format!("threads cannot be started: {error}")))?;
+        .map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?;
     let doors = Doors {
         address,
         tokens,
         exports,
     };
     let ended = runtime.block_on(provide(args, doors, base, signer, globals.output()));
-    // What blocks past this is left, as a kill would leave it.
+    // Tasks that block longer are abandoned, as a kill would.
     runtime.shutdown_timeout(DRAINING);
     ended
 }
 
-/// Who is let in where, as the command line says.
+/// The RPC's address, tokens and export folder, from the command line.
 struct Doors {
     address: SocketAddr,
     tokens: Vec<Token>,
@@ -176,7 +176,8 @@ async fn provide(
     let (genesis, on_other) = (chain.genesis(), args.schedule.config().on_other_chain);
     let provider = blocking("opening the base path", move || {
         let provider = opening.serve(base, connections, on_copy)?;
-        // Told here and not only in the log, where it can be.
+        // Fails the start if the chain is already known to be another one; later it could
+        // only be logged.
         if let Some(genesis) = genesis {
             provider.follow(genesis, on_other)?;
         }
@@ -224,7 +225,7 @@ async fn provide(
         metrics: metrics.as_ref().map(MetricsPort::address),
     };
     let introduction = Introduction::new(&provider, following, &at);
-    // Before anyone can ask for a signature.
+    // Before the RPC can be asked for a signature.
     let running = Running::start(extension, &stopping);
     if let Some((port, registry)) = metrics.zip(registry) {
         port.show(rpc.clone(), registry);
@@ -236,10 +237,10 @@ async fn provide(
     let ended = running.until_stopped(&stopping, DRAINING).await;
     drop((address_file, token_file));
     if !served.stop(DRAINING).await {
-        tracing::warn!("clients of the RPC are left without their answers");
+        tracing::warn!("some RPC clients did not get their responses before the stop");
     }
     tracing::info!("closing the buckets");
-    // The last one that holds it closes the buckets, which waits for the disk.
+    // Dropping the last reference closes the buckets, which blocks on the disk.
     blocking("closing the buckets", move || {
         drop(provider);
         Ok(())
@@ -248,16 +249,16 @@ async fn provide(
     ended
 }
 
-/// What commands on this machine find the provider by, if it can be written: one
-/// that answers challenges without it is better than none, as on a full disk.
+/// Logs a failure to write a file by which commands find the provider. On a full disk it
+/// is better to answer challenges without these files than not to run.
 fn or_warn<T>(written: Result<T, Failure>) -> Option<T> {
     let unwritten = |error: &Failure| {
-        tracing::warn!(%error, "commands on this machine do not find the provider by themselves");
+        tracing::warn!(%error, "commands on this machine cannot find the provider automatically");
     };
     written.inspect_err(unwritten).ok()
 }
 
-/// What was found of the world outside, before any bucket is touched.
+/// The ports and the chain, which are checked before any bucket is opened.
 struct Found {
     chain: Arc<SubxtClient>,
     listener: Listener,
@@ -266,7 +267,7 @@ struct Found {
 }
 
 async fn find(args: &RunArgs, address: SocketAddr, signer: &Signer) -> Result<Found, Failure> {
-    // Before the chain is asked, which may take its time.
+    // Before connecting to the chain, which may take long.
     let listener = listener::listen(address).await?;
     let metrics = match args.metrics.address() {
         Some(address) => Some(metrics::listen(address).await?),
@@ -282,13 +283,13 @@ async fn find(args: &RunArgs, address: SocketAddr, signer: &Signer) -> Result<Fo
     })
 }
 
-/// Does what waits for a disk on a thread that may.
+/// Runs blocking work on a thread for it.
 async fn blocking<T: Send + 'static>(
     doing: &'static str,
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Failure::Failed(format!("{doing} broke off: {error}"))))
+    done.unwrap_or_else(|error| Err(Failure::Failed(format!("{doing} was aborted: {error}"))))
 }
 
 #[cfg(test)]

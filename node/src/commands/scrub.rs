@@ -1,5 +1,5 @@
-//! `cairn scrub`: reading all content of the buckets again, against its hashes,
-//! as fast as it is allowed to; stopped at any time, it goes on where it was.
+//! `cairn scrub`: checks all content of the buckets against its hashes, at a bounded rate.
+//! It can be stopped at any time, and resumes there.
 
 use crate::amount;
 use crate::args::Globals;
@@ -18,29 +18,28 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Instant;
 
-/// What to read, and how fast.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct ScrubArgs {
     #[command(flatten)]
     buckets: BucketArgs,
-    /// The most to read in a second: 64MiB/s [default: no limit]
+    /// Read rate, at most: 64MiB/s [default: no limit]
     #[arg(long, value_name = "SIZE/s", value_parser = rate)]
     rate: Option<NonZeroU64>,
-    /// Begin anew, and not where the last scrub was stopped
+    /// Start from the beginning instead of resuming
     #[arg(long)]
     restart: bool,
 }
 
-/// Reads a rate: a size, with or without its `/s`.
+/// Parses a rate: a size, with or without `/s`.
 fn rate(text: &str) -> Result<NonZeroU64, String> {
     let text = text.trim();
     let size = text.strip_suffix("/s").unwrap_or(text);
-    NonZeroU64::new(amount::bytes(size)?).ok_or_else(|| {
-        "at no bytes a second a scrub never ends; leave --rate out for no limit".into()
-    })
+    NonZeroU64::new(amount::bytes(size)?)
+        .ok_or_else(|| "a rate of 0 never ends; leave out --rate for no limit".into())
 }
 
-/// One finding, told as soon as it is made.
+/// A finding, printed as soon as it is made.
 #[derive(Serialize)]
 struct Fault<'f> {
     bucket: u64,
@@ -54,7 +53,7 @@ impl fmt::Display for Fault<'_> {
     }
 }
 
-/// A round that is over.
+/// A finished round over one bucket.
 #[derive(Default, Serialize)]
 struct Round {
     bucket: u64,
@@ -83,9 +82,9 @@ impl fmt::Display for Round {
             amount::human(self.bytes),
             if self.resumed { " in parts" } else { "" },
             match self.findings {
-                0 => "all as hashed".into(),
+                0 => "all hashes match".into(),
                 findings => format!(
-                    "findings: {findings}; `cairn fsck {}` says what can be rebuilt",
+                    "findings: {findings}; `cairn fsck {}` shows what can be rebuilt",
                     self.bucket
                 ),
             }
@@ -105,14 +104,14 @@ pub(crate) fn run(args: &ScrubArgs, globals: &Globals) -> Result<(), Failure> {
     match faulty {
         0 => Ok(()),
         _ => Err(Failure::Refused(format!(
-            "buckets with content that is not as hashed: {faulty} of {}",
+            "buckets with content that does not match its hash: {faulty} of {}",
             ids.len()
         ))),
     }
 }
 
-/// Ends a round in one bucket. Returns its findings, those before it was
-/// resumed among them.
+/// Runs or finishes a round over one bucket. Returns the number of its findings,
+/// including those before it was resumed.
 fn scrub(
     base: &BasePath,
     id: BucketId,
@@ -122,7 +121,7 @@ fn scrub(
 ) -> Result<u64, Failure> {
     let bucket = match base.open_bucket(id, shared) {
         Ok(bucket) => bucket,
-        // One bucket's fault says nothing of the others.
+        // A damaged bucket must not keep the others from being checked.
         Err(BasePathError::Open(error)) => {
             tell(output, id, "the bucket as a whole", &error.to_string())?;
             return Ok(1);
@@ -157,7 +156,7 @@ fn scrub(
         if step.point.is_none() {
             break;
         }
-        // The rate that was asked for: the disk is others' meanwhile.
+        // Sleeping leaves the disk to other processes, at the requested rate.
         std::thread::sleep(pace.wait_after(step.bytes, started.elapsed()));
     }
     bar.finish_and_clear();
@@ -191,7 +190,7 @@ fn tell(output: Output, id: BucketId, place: &str, fault: &str) -> Result<(), Fa
     })
 }
 
-/// Keeps where the round has come to, where the disk takes it.
+/// Saves the position of the round.
 struct Keeper<'k> {
     base: &'k BasePath,
     id: BucketId,
@@ -201,7 +200,7 @@ struct Keeper<'k> {
 impl Keeper<'_> {
     fn keep(&mut self, point: Option<&ScrubPoint>) {
         if let Err(error) = self.base.keep_scrub_point(self.id, point) {
-            // To read it all again is no reason to read none of it.
+            // Without a saved position, a later scrub starts over; this one need not stop.
             self.bar
                 .set_message(format!("of bucket {}; {error}", self.id));
         }

@@ -1,6 +1,7 @@
-//! `cairn status`: what a provider may take here, how its buckets stand, and
-//! what their isolation costs.
+//! `cairn status`: shows a provider's limits, the state of its buckets, and the space that
+//! deduplication between buckets would save.
 
+use crate::advice;
 use crate::amount;
 use crate::args::Globals;
 use crate::backend::Backend;
@@ -18,34 +19,34 @@ use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Buckets that are asked about at once.
+/// Buckets per page of the index.
 const PAGE: usize = 1000;
-/// What is told of a bucket that is lost.
+/// The trouble of a lost bucket.
 const FOLDER_IS_GONE: &str =
-    "its folder is gone: put it back, or delete the bucket if that was meant";
+    "its folder is gone: put it back, or delete the bucket if that was intended";
 
-/// What is told of a bucket that is less than the chain has a signature over.
-const PROMISE_IS_MISSING: &str = "the chain has this provider's signature over what is not here: \
-                                  bring the newest copy of its folder back, and see the log";
-/// What is told of a bucket of which something that was signed was let go.
-const HELD_TO_WHAT_IS_GONE: &str = "the chain holds this provider to it, and something that was \
-                                    signed of it was let go: see the log";
+/// The trouble of a bucket that lacks a root that is on chain with the provider's signature.
+const PROMISE_IS_MISSING: &str = "the chain has this provider's signature over a root that is not \
+                                  here: put back the newest copy of its folder, and see the log";
+/// The trouble of a bucket with an agreement, of which a signed root was let go.
+const HELD_TO_WHAT_IS_GONE: &str = "the chain holds this provider to it, but signed roots of it \
+                                    were let go: see the log";
 
-/// What to work with.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     provider: ProviderArgs,
 }
 
-/// A bucket that needs its operator.
+/// A bucket that needs the operator's attention.
 #[derive(Serialize)]
 struct Trouble {
     bucket: u64,
     trouble: String,
 }
 
-/// What a provider says of itself while it runs.
+/// The status of a running provider.
 #[derive(Serialize)]
 struct Running {
     url: String,
@@ -55,10 +56,10 @@ struct Running {
     follows_chain: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_ready_because: Option<String>,
-    /// Why nothing at all is signed, where that is so.
+    /// The reason why signing is off, if it is.
     signing_off: Option<String>,
     open_challenges: u64,
-    /// Those of them that need the operator.
+    /// Open challenges that need the operator.
     alarmed_challenges: u64,
 }
 
@@ -107,7 +108,7 @@ impl fmt::Display for Running {
     }
 }
 
-/// How all stands; what a provider does not tell over its RPC is none.
+/// The output of the command; `None` for what a running provider does not report.
 #[derive(Serialize)]
 struct Status {
     #[serde(serialize_with = "json_path")]
@@ -118,11 +119,11 @@ struct Status {
     descriptors: Option<u64>,
     descriptors_per_bucket: Option<u64>,
     memory_bytes: Option<u64>,
-    /// Bytes that are free on the disk of the base path.
+    /// Free bytes on the disk of the base path.
     free_bytes: Option<u64>,
-    /// Bytes of those that are kept for promises, duties and answers.
+    /// Bytes of those that are reserved for signatures, duties and answers.
     reserve_bytes: Option<u64>,
-    /// Whether nothing is taken from clients, since those would be touched.
+    /// True if uploads are refused, because only the reserve is left.
     uploads_stopped: bool,
     buckets: u64,
     leaves: u64,
@@ -131,9 +132,9 @@ struct Status {
     distinct_chunks: Option<u64>,
     distinct_bytes: Option<u64>,
     nonce: Option<u64>,
-    /// Buckets of which something that was signed is noted as let go.
+    /// Buckets of which signed roots are recorded as let go.
     let_go: Option<Vec<u64>>,
-    /// Leaves that the chain cannot verify answers for.
+    /// Leaves whose answers the chain cannot verify.
     unprovable_leaves: u64,
     troubles: Vec<Trouble>,
 }
@@ -225,9 +226,7 @@ impl Status {
         let trouble = match (info.standing, &info.not_signed) {
             (BucketStanding::Sound, None) | (BucketStanding::Learning, _) => return,
             (BucketStanding::Sound, Some(reason)) => reason.as_str(),
-            (BucketStanding::Quarantined, _) => {
-                "it has failed a check, which the provider's log tells of"
-            }
+            (BucketStanding::Quarantined, _) => "it is in quarantine: see the provider's log",
             (BucketStanding::Lost, _) => FOLDER_IS_GONE,
         };
         self.trouble(info.bucket.0, trouble.to_owned());
@@ -241,8 +240,10 @@ impl Status {
         self.unprovable_leaves = self.unprovable_leaves.saturating_add(unprovable);
         let trouble = match (&record.standing, refused) {
             (Standing::Sound, None) => return,
-            (Standing::Sound, Some(refused)) => refused.to_string(),
-            (Standing::Quarantined(reason), _) => reason.clone(),
+            (Standing::Sound, Some(refused)) => advice::joined(&refused, advice::signing(&refused)),
+            (Standing::Quarantined(reason), _) => {
+                advice::joined(reason, Some(advice::quarantine(id)))
+            }
             (Standing::Lost, _) => FOLDER_IS_GONE.into(),
         };
         self.trouble(id.0, trouble);
@@ -272,7 +273,7 @@ impl fmt::Display for Status {
             None => write!(f, "open at once  {most} of {buckets}")?,
         }
         if let (Some(each), Some(all)) = (self.descriptors_per_bucket, self.descriptors) {
-            writeln!(f, ", at {each} descriptors each of {all} allowed")?;
+            writeln!(f, ", with {each} file descriptors each, of {all}")?;
         }
         if let Some(bytes) = self.memory_bytes {
             writeln!(f, "memory        {}", amount::human(bytes))?;
@@ -281,14 +282,17 @@ impl fmt::Display for Status {
             write!(f, "disk          {} free", amount::human(free))?;
             if let Some(reserve) = self.reserve_bytes {
                 let reserve = amount::human(reserve);
-                write!(f, ", of which {reserve} are kept for promises and answers")?;
+                write!(
+                    f,
+                    ", of which {reserve} are reserved for signatures and answers"
+                )?;
             }
             writeln!(f)?;
         }
         if self.uploads_stopped {
             writeln!(
                 f,
-                "uploads       stopped: the disk is too full; they go on when there is room"
+                "uploads       stopped: the disk is too full; they resume when there is room"
             )?;
         }
         write!(
@@ -301,7 +305,7 @@ impl fmt::Display for Status {
         if let Some(distinct) = self.distinct_bytes {
             write!(
                 f,
-                "\nshared        {} of it would be stored once by buckets that share",
+                "\nshared        {} of it would be saved if buckets shared chunks",
                 amount::human(self.bytes.saturating_sub(distinct))
             )?;
         }
@@ -311,8 +315,8 @@ impl fmt::Display for Status {
         for bucket in self.let_go.iter().flatten() {
             write!(
                 f,
-                "\nlet go        what was signed of bucket {bucket}: agree to it again only with a \
-                 copy that has it"
+                "\nlet go        signed roots of bucket {bucket}: do not agree to it again without \
+                 a copy that has them"
             )?;
         }
         if self.unprovable_leaves > 0 {
@@ -330,14 +334,14 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), Failure> {
         Backend::Local(base) => Status::of(&args.provider.start(base)?)?,
         Backend::Remote(_) if !args.provider.is_usual() => {
             return Err(Failure::Usage(
-                "a provider that runs has its --max-open and --memory already: leave them out"
+                "--max-open and --memory have no effect on a running provider: leave them out"
                     .into(),
             ));
         }
         Backend::Remote(remote) => {
             let mut status = Status::of_running(&remote.client)?;
             if remote.is_here() {
-                // A provider tells nobody how full its disk is.
+                // The RPC does not report how full the disk is.
                 let path = home::base_path(globals.base_path.as_ref())?;
                 status.free_bytes = free_at(&path).ok().map(|disk| disk.free);
             }
@@ -348,7 +352,7 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), Failure> {
     match status.troubles.len() {
         0 => Ok(()),
         troubled => Err(Failure::Refused(format!(
-            "buckets that need their operator: {troubled} of {}",
+            "buckets that need attention: {troubled} of {}",
             status.buckets
         ))),
     }

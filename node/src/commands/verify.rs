@@ -1,5 +1,5 @@
-//! `cairn verify`: judges a proof from its file alone, by the chain's rule and
-//! by the strict one.
+//! `cairn verify`: verifies a proof from its file alone, by the chain's rule and by the
+//! strict rule.
 
 use crate::args::Globals;
 use crate::failure::Failure;
@@ -17,27 +17,27 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// What to judge, and what was asked.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
-    /// Proof file, as `cairn prove` writes it; `-` reads stdin
+    /// Proof file, written by `cairn prove`; `-` reads stdin
     file: PathBuf,
-    /// The root that was challenged; without it, the proof is checked only against the root that
-    /// the file itself claims
+    /// Challenged root [default: the root that the file itself claims, which proves only that the
+    /// file is consistent]
     #[arg(long, value_name = "HEX", value_parser = hex_text::hash)]
     root: Option<H256>,
-    /// Leaves under the root that was challenged
+    /// Leaf count of the challenged root
     #[arg(long, value_name = "N")]
     leaf_count: Option<u64>,
-    /// The leaf that was challenged
+    /// Index of the challenged leaf
     #[arg(long, value_name = "N")]
     leaf: Option<u64>,
-    /// The chunk that was challenged
+    /// Index of the challenged chunk
     #[arg(long, value_name = "M", requires = "leaf")]
     chunk: Option<u64>,
 }
 
-/// The verdicts, with what they are about.
+/// The output of the command.
 #[derive(Serialize)]
 struct Report {
     accepted: bool,
@@ -49,7 +49,7 @@ struct Report {
     chunk_index: Option<u64>,
     strict: RuleVerdict,
     chain: RuleVerdict,
-    /// What the verdicts do not cover.
+    /// Limits of the verdicts.
     notes: Vec<String>,
 }
 
@@ -157,7 +157,7 @@ fn judge(proof: &ProofFile, evidence: &Evidence, commitment: &Commitment) -> Jud
 }
 
 impl VerifyArgs {
-    /// How the proof is about something else than what was challenged.
+    /// Returns the difference between what the proof is for and what was challenged.
     fn mismatch(
         &self,
         proof: &ProofFile,
@@ -200,14 +200,14 @@ impl VerifyArgs {
         if self.root.is_none() {
             notes.push(
                 "checked only against the root that the file itself claims; \
-                 give the root that was signed with --root"
+                 pass the signed root with --root"
                     .into(),
             );
         }
         if self.leaf_count.is_none() {
             notes.push(
                 "the strict rule takes the leaf count from the file; \
-                 give the one that was signed with --leaf-count"
+                 pass the signed leaf count with --leaf-count"
                     .into(),
             );
         }

@@ -1,12 +1,12 @@
-//! A leaf's content from a provider: its chunk tree from the root down, every
-//! node checked against the hash that the one above it has for it.
+//! Downloads a leaf's content from a provider: its chunk tree from the root down, every
+//! node checked against its hash in the parent.
 //!
 //! ```text
 //! data root ─► nodes ─► … ─► some chunks at once ─► written in order
 //! ```
 //!
-//! Memory does not grow with the content: there are a few chunks, and as many
-//! nodes as stand beside the way to them.
+//! Memory does not grow with the content: it holds a few chunks, and the siblings on the
+//! path to them.
 
 use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT, RemoteError};
 use crate::failure::Failure;
@@ -17,14 +17,14 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-/// Chunks that are asked for in one request: what an answer of 1.5 MiB holds.
+/// Chunks per request: as many as a response of 1.5 MiB holds.
 const IN_ANSWER: usize = 6;
-/// Chunks that are in memory at once.
+/// Chunks in memory at once.
 const CHUNKS_AT_ONCE: usize = 24;
-/// Interior nodes that are asked for at once.
+/// Interior nodes per request.
 const NODES_AT_ONCE: usize = 64;
 
-/// A node that is still to visit.
+/// A node still to visit.
 #[derive(Clone, Copy)]
 struct Ahead {
     hash: H256,
@@ -35,8 +35,8 @@ struct Ahead {
 }
 
 impl Client {
-    /// Hands the content of a leaf to `write`, chunk by chunk, each once it is
-    /// seen to be what the leaf's data root is of.
+    /// Calls `write` with each chunk of a leaf's content, in order, after checking the chunk
+    /// against the leaf's data root.
     pub(crate) fn content(
         &self,
         bucket: BucketId,
@@ -81,7 +81,7 @@ struct Walk<'c> {
 }
 
 impl Walk<'_> {
-    /// Puts the children of the leftmost interior nodes in their places.
+    /// Replaces the leftmost interior nodes by their children.
     fn expand(&self, ahead: &mut VecDeque<Ahead>) -> Result<(), RemoteError> {
         let is_interior = |node: &&Ahead| node.height > 0;
         let leftmost = ahead.iter().filter(is_interior).take(NODES_AT_ONCE);
@@ -111,7 +111,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Whether there is content under a node, or nothing but padding.
+    /// Returns true if there is content under a node, and false if there is only padding.
     fn holds_content(&self, node: &Ahead) -> Result<bool, RemoteError> {
         if node.first < chunk_tree::chunk_count(self.size) {
             return Ok(true);
@@ -126,7 +126,7 @@ impl Walk<'_> {
     fn children(&self, node: &Ahead, content: &NodeContent) -> Result<[H256; 2], RemoteError> {
         let children = match content {
             NodeContent::Node(children) => Some(*children),
-            // With plain hashing, a chunk of two hashes and a node are the same.
+            // With plain hashing, a chunk that consists of two hashes is a node, too.
             NodeContent::Chunk(bytes) => match bytes.0.split_at_checked(32) {
                 Some((left, right)) if right.len() == 32 => {
                     Some([H256::from_slice(left), H256::from_slice(right)])
@@ -139,7 +139,7 @@ impl Walk<'_> {
             .ok_or_else(|| self.another(node))
     }
 
-    /// A chunk's bytes.
+    /// Returns a chunk's bytes.
     fn chunk(
         &self,
         chunk: &Ahead,
@@ -159,10 +159,10 @@ impl Walk<'_> {
     fn another(&self, node: &Ahead) -> RemoteError {
         let hash = node.hash;
         self.client
-            .untrue(format!("what it has for {hash:?} is something else"))
+            .untrue(format!("its content for {hash:?} does not match that hash"))
     }
 
-    /// What the provider has for some nodes, as it says.
+    /// Fetches nodes, unchecked.
     fn fetch(&self, nodes: &[Ahead]) -> Result<HashMap<H256, NodeContent>, RemoteError> {
         let mut seen = HashSet::new();
         let hashes: Vec<_> = nodes
@@ -170,7 +170,7 @@ impl Walk<'_> {
             .filter(|node| seen.insert(node.hash))
             .map(|node| (node.hash, node.height))
             .collect();
-        // Of chunks an answer holds few, of nodes all that are asked for.
+        // A response holds few chunks, but all nodes of a request.
         let at_once = match hashes.first() {
             Some((_, 0)) => IN_ANSWER,
             _ => NODES_AT_ONCE,
@@ -188,7 +188,7 @@ impl Walk<'_> {
 }
 
 impl Connection {
-    /// What there is of each of these hashes, asked for until all is there.
+    /// Fetches the content of each of these hashes, with further requests until it has all.
     async fn fetch(
         &self,
         bucket: BucketId,
@@ -202,7 +202,7 @@ impl Connection {
             };
             let FetchedNodes { nodes, missing, .. } = self.ask(ANSWER_WITHIN, question).await?;
             if let Some(hash) = missing.first() {
-                let reason = format!("of the leaf's content it does not have {hash:?}");
+                let reason = format!("it does not have {hash:?} of the leaf's content");
                 return Err(self.untrue(reason));
             }
             let asked = hashes.len();
@@ -215,7 +215,7 @@ impl Connection {
                 None => true,
             });
             if hashes.len() == asked {
-                return Err(self.untrue("it gives nothing of the content that was asked for"));
+                return Err(self.untrue("it returns none of the requested content"));
             }
         }
         Ok(found)

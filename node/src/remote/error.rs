@@ -1,4 +1,4 @@
-//! Why a provider gave no answer, or none that can be used.
+//! Errors of requests to a running provider.
 
 use cairn_node_ext::printable;
 use cairn_rpc::error::{Code, ErrorData, code_in};
@@ -7,15 +7,15 @@ use jsonrpsee::types::ErrorObject;
 use jsonrpsee::types::error::METHOD_NOT_FOUND_CODE;
 use std::time::Duration;
 
-/// The shortest time after which a provider is asked again.
+/// The minimum delay before a retry.
 const SOON: Duration = Duration::from_millis(50);
 
-/// Why a provider gave no answer, or none that can be used.
+/// An error of a request to a running provider.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemoteError {
-    #[error("the provider is not reached at {url}: {reason}")]
+    #[error("cannot reach the provider at {url}: {reason}")]
     Unreached { url: String, reason: String },
-    #[error("the provider at {url} has not answered within {} s", .within.as_secs())]
+    #[error("the provider at {url} did not answer within {} s", .within.as_secs())]
     Late { url: String, within: Duration },
     #[error("the provider at {url} refuses: {message} (code {code})")]
     Refused {
@@ -24,9 +24,9 @@ pub(crate) enum RemoteError {
         code: i32,
     },
     #[error(
-        "the provider at {url} does not let its buckets be changed ({message}, code {code}): this \
-         needs its token, which --rpc-token-file names (a provider that runs has it as rpc-token \
-         in its base path), and an operator who has not said --rpc-methods safe"
+        "the provider at {url} refuses changes of its buckets ({message}, code {code}): pass its \
+         token with --rpc-token-file (a running provider keeps it as rpc-token in its base path); \
+         with --rpc-methods safe it refuses all changes"
     )]
     Unsafe {
         url: String,
@@ -34,18 +34,18 @@ pub(crate) enum RemoteError {
         code: i32,
     },
     #[error(
-        "the provider at {url} does not know what was asked ({message}): is it of this version?"
+        "the provider at {url} does not know this request ({message}): is its version the same?"
     )]
     NoSuchMethod { url: String, message: String },
-    #[error("the answer of the provider at {url} cannot be read: {reason}")]
+    #[error("cannot read the answer of the provider at {url}: {reason}")]
     Unreadable { url: String, reason: String },
-    /// Said, and not so.
-    #[error("what the provider at {url} answers does not hold: {reason}")]
+    /// An answer that was checked and is not true.
+    #[error("the provider at {url} gave a false answer: {reason}")]
     Untrue { url: String, reason: String },
 }
 
 impl RemoteError {
-    /// What an error of the connection means.
+    /// Converts an error of the client library.
     pub(super) fn told(url: &str, error: ClientError) -> Self {
         let url = url.to_owned();
         match error {
@@ -61,24 +61,24 @@ impl RemoteError {
         }
     }
 
-    /// Whether what was asked for may have been done all the same.
+    /// Returns true if the request may have been executed anyway.
     pub(crate) const fn leaves_unsure(&self) -> bool {
         match self {
             Self::Unreached { .. }
             | Self::Late { .. }
             | Self::Unreadable { .. }
             | Self::Untrue { .. } => true,
-            // It has failed somewhere on the way.
+            // An internal failure may have happened at any point.
             Self::Refused { code, .. } => *code == Code::Failed.number(),
             Self::Unsafe { .. } | Self::NoSuchMethod { .. } => false,
         }
     }
 
     fn refused(url: String, error: &ErrorObject<'_>) -> Self {
-        // Of somebody else's choosing, and shown to people.
+        // The other side chose this text, and it is printed.
         let (message, code) = (printable(error.message()), error.code());
         match code {
-            // Substrate has one code for what is not allowed and what is not there.
+            // Substrate uses one code for unsafe and for unknown methods.
             METHOD_NOT_FOUND_CODE if message.contains("unsafe") => {
                 Self::Unsafe { url, message, code }
             }
@@ -88,7 +88,8 @@ impl RemoteError {
     }
 }
 
-/// When to ask again, where all that stands against it is the moment.
+/// Returns the delay before a retry, if the request was refused only because the provider is
+/// busy.
 pub(super) fn ask_again_after(error: &ClientError) -> Option<Duration> {
     let ClientError::Call(error) = error else {
         return None;

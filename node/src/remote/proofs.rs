@@ -1,4 +1,4 @@
-//! Proofs from a provider, judged by both rules before they are used.
+//! Fetches proofs from a provider, and verifies them by both rules.
 
 use super::{ANSWER_WITHIN, Client, IN_FLIGHT, RemoteError};
 use crate::failure::Failure;
@@ -13,7 +13,7 @@ use jsonrpsee::ws_client::WsClient;
 use std::sync::Arc;
 
 impl Client {
-    /// Proves a leaf of a state.
+    /// Fetches the proof of a leaf in a state.
     pub(crate) fn leaf(
         &self,
         bucket: BucketId,
@@ -33,7 +33,7 @@ impl Client {
         Ok((commitment, proof))
     }
 
-    /// The whole answer to a challenge.
+    /// Fetches the full answer to a challenge.
     pub(crate) fn answer(
         &self,
         bucket: BucketId,
@@ -62,7 +62,7 @@ impl Client {
             Some(slot),
         ) = (response, judgement.slot)
         else {
-            return Err(self.untrue("its answer is no proof").into());
+            return Err(self.untrue("its answer is not a proof").into());
         };
         Ok(Answer {
             commitment,
@@ -74,8 +74,7 @@ impl Client {
         })
     }
 
-    /// Has a state prove that it has leaves, by both rules, before anybody is told
-    /// that they are stored.
+    /// Checks by proofs that a state contains leaves, before they are reported as stored.
     pub(super) fn check_leaves(
         &self,
         (bucket, profile): (BucketId, HashingProfile),
@@ -101,7 +100,7 @@ impl Client {
             match is_it {
                 true => Ok(()),
                 false => Err(self.untrue(format!(
-                    "leaf {index} of what it has signed is not what it was given"
+                    "leaf {index} of its signed commitment is not the leaf that was sent"
                 ))),
             }
         });
@@ -119,8 +118,8 @@ impl Client {
         }
     }
 
-    /// Whether a proof is about the state that was asked for: one of another
-    /// state is as good as none, however sound.
+    /// Checks that a proof is about the requested state: a valid proof of another state is
+    /// useless.
     fn check_state(&self, at: At, commitment: &Commitment) -> Result<(), RemoteError> {
         let is_asked_for = match at {
             At::Newest => true,
@@ -133,11 +132,11 @@ impl Client {
         if is_asked_for {
             return Ok(());
         }
-        Err(self.untrue("it is about another state of the bucket than was asked for"))
+        Err(self.untrue("it is about another state of the bucket than was requested"))
     }
 }
 
-/// A state, as the RPC names it.
+/// Converts a state to its form in the RPC.
 fn state(at: At) -> Option<AtState> {
     match at {
         At::Newest => None,

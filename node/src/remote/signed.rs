@@ -1,4 +1,4 @@
-//! What a provider signs, taken only with a signature that holds.
+//! Commits through a provider, and checks the signatures that it returns.
 
 use super::{Client, RemoteError};
 use crate::failure::Failure;
@@ -12,18 +12,18 @@ use cairn_rpc::{
 };
 use codec::DecodeAll;
 
-/// What an admin is to sign, checked to be about what it says.
+/// A deletion for an admin to sign, checked to say what it claims.
 pub(crate) struct DeletionPayload {
-    /// The tree that there would be.
+    /// The tree after the deletion.
     pub(crate) commitment: Commitment,
-    /// The very bytes.
+    /// The bytes to sign.
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Client {
-    /// Has content committed as leaves. The commitment that comes back is of this
-    /// bucket, is signed by one of `signers`, and has each of the leaves in it, of
-    /// which the provider gives proofs.
+    /// Has content committed as leaves. Checks that the returned commitment is of this
+    /// bucket, is signed by one of `signers`, and contains each of the leaves, by their
+    /// proofs.
     pub(crate) fn commit(
         &self,
         bucket: BucketId,
@@ -49,13 +49,13 @@ impl Client {
         let covered = signed.payload.commitment.leaf_count.get();
         if after.is_none_or(|after| after > covered) {
             return Err(self.untrue(format!(
-                "it has signed for {covered} leaves, which leaves out some of those it was given"
+                "it has signed for {covered} leaves, without some of those that were sent"
             )));
         }
         if !signers.contains(&signed.signer) {
             return Err(self.untrue(format!(
-                "it is signed by 0x{}, and not by the provider's key, so that no chain would hold \
-                 the provider to it",
+                "it is signed by 0x{}, which is not the provider's key, so no chain would enforce \
+                 it",
                 hex::encode(signed.signer)
             )));
         }
@@ -72,12 +72,12 @@ impl Client {
         let payload = CommitmentPayload::decode_all(&mut info.payload.0.as_slice());
         let signature = MultiSignature::decode_all(&mut info.signature.0.as_slice());
         let (Ok(payload), Ok(signature)) = (payload, signature) else {
-            return Err(self.untrue("its signed commitment cannot be decoded"));
+            return Err(self.untrue("cannot decode its signed commitment"));
         };
         let commitment = self.commitment(&info.commitment)?;
         if payload != CommitmentPayload::new(bucket, commitment) {
             return Err(self.untrue(format!(
-                "what it has signed is not the commitment of bucket {bucket} that it tells of"
+                "its signed payload is not the commitment of bucket {bucket} that it names"
             )));
         }
         let signed = SignedCommitment {
@@ -88,16 +88,16 @@ impl Client {
         if signed.is_valid() {
             return Ok(signed);
         }
-        Err(self.untrue("the signature is not its signer's over that commitment"))
+        Err(self.untrue("the signature over its commitment is invalid"))
     }
 
-    /// A commitment that can be one.
+    /// Checks that a commitment's leaf count is within its range.
     pub(crate) fn commitment(&self, info: &CommitmentInfo) -> Result<Commitment, RemoteError> {
         info.commitment()
             .ok_or_else(|| self.untrue("no tree has more than 2^62 leaves"))
     }
 
-    /// What an admin signs to have the leaves before a sequence deleted.
+    /// Fetches the payload that an admin signs to delete the leaves before a sequence.
     pub(crate) fn deletion_payload(
         &self,
         bucket: BucketId,
@@ -108,10 +108,10 @@ impl Client {
         let commitment = self.commitment(&info.commitment)?;
         let deletion = Commitment::deletion(commitment.mmr_root, before);
         let payload = CommitmentPayload::decode_all(&mut info.payload.0.as_slice());
-        // Whoever signs what they have not read signs anything.
+        // The admin signs opaque bytes, so they are compared with what they must say.
         let expected = CommitmentPayload::new(bucket, deletion);
         if !payload.is_ok_and(|payload| payload == expected) {
-            let reason = "the bytes to sign do not say that these leaves are deleted";
+            let reason = "its bytes to sign are not the deletion of these leaves";
             return Err(self.untrue(reason).into());
         }
         Ok(DeletionPayload {

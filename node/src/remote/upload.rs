@@ -1,12 +1,12 @@
-//! Content on its way to a provider: cut and hashed here, and sent as far as the
-//! provider does not have it.
+//! Uploads content to a provider: cuts and hashes it here, and sends only what the provider
+//! does not have.
 //!
 //! ```text
-//! file ─► chunks and nodes ─► some MiB of them ─► which are missing? ─► put, children first
+//! file ─► chunks and nodes ─► a few MiB of them ─► which are missing? ─► put, children first
 //! ```
 //!
-//! Memory does not grow with the content: what was cut waits until it is worth a
-//! question, and small files share one.
+//! Memory does not grow with the content: pieces wait until there are enough for a request,
+//! and small files share one.
 
 use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT, RemoteError};
 use crate::failure::Failure;
@@ -21,22 +21,22 @@ use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Bytes of chunks that wait at most: 64 chunks, which are worth the questions
-/// that go before and after them.
+/// Bytes of waiting chunks, at most: 64 chunks, which outweigh the requests before and
+/// after them.
 const WAITING_BYTES: usize = 16 << 20;
-/// Chunks and nodes that wait at most: half of what one question may ask about.
+/// Waiting chunks and nodes, at most: half of what one request may ask about.
 const WAITING_PIECES: usize = 4_096;
-/// The length of a chunk that plain hashing does not tell from a node.
+/// The length of a chunk that plain hashing cannot distinguish from a node.
 const NODE_BYTES: usize = 64;
 
-/// Files under way to one bucket.
+/// An upload of files to one bucket.
 pub(crate) struct RemoteUpload<'c> {
     client: &'c Client,
     bucket: BucketId,
     profile: HashingProfile,
-    /// The keys of which one is to have signed.
+    /// The keys that the signature may be of.
     signers: &'c [[u8; 32]],
-    /// Stored or waiting, and not settled yet.
+    /// Stored or waiting, not settled yet.
     files: Vec<File>,
     waiting: Vec<Piece>,
     waiting_bytes: usize,
@@ -49,7 +49,7 @@ struct File {
 
 /// A part of a file's chunk tree.
 struct Piece {
-    /// Which of the files it is of.
+    /// The index of its file.
     file: usize,
     hash: H256,
     content: Content,
@@ -72,8 +72,8 @@ impl Piece {
         }
     }
 
-    /// Whether that something of this hash is there says nothing: with plain
-    /// hashing it may be a node where a chunk is meant, or the other way round.
+    /// Returns true if the provider's having this hash proves nothing: with plain hashing
+    /// it may have a node instead of this chunk, or the other way round.
     fn is_ambiguous(&self, profile: HashingProfile) -> bool {
         let may_be_either = match &self.content {
             Content::Chunk(bytes) => bytes.len() == NODE_BYTES,
@@ -83,14 +83,14 @@ impl Piece {
     }
 }
 
-/// What kept a file from being stored.
+/// The error that kept a file from being stored.
 struct Unsent {
     file: usize,
     error: RemoteError,
 }
 
 impl<'c> RemoteUpload<'c> {
-    /// An upload to a provider that is to sign with one of `signers`.
+    /// Starts an upload to a provider that must sign with one of `signers`.
     pub(crate) fn new(
         client: &'c Client,
         bucket: BucketId,
@@ -108,12 +108,12 @@ impl<'c> RemoteUpload<'c> {
         }
     }
 
-    /// How the bucket hashes.
+    /// Returns the bucket's hashing profile.
     pub(crate) const fn profile(&self) -> HashingProfile {
         self.profile
     }
 
-    /// Takes a file's content. It may be sent later, but it is there once
+    /// Takes a file's content. It may be sent later, but is stored once
     /// [`RemoteUpload::settle`] has succeeded.
     pub(crate) fn store(
         &mut self,
@@ -126,7 +126,7 @@ impl<'c> RemoteUpload<'c> {
             new_bytes: 0,
         });
         let cut = self.cut(file, &mut content);
-        // What stood before it in line may have failed already.
+        // A file before it may have failed, and then this one is forgotten already.
         if cut.is_err() {
             self.forget_from(file);
         }
@@ -202,15 +202,15 @@ impl<'c> RemoteUpload<'c> {
         }
     }
 
-    /// Sends what waits, and tells of each file how many bytes of it were new.
-    /// After a failure, of those that stood before the one that failed.
+    /// Sends all waiting pieces. Returns for each file how many of its bytes were new. After
+    /// a failure, the files before the one that failed count.
     pub(crate) fn settle(&mut self) -> Result<Vec<u64>, Failure> {
         self.send()?;
         let files = std::mem::take(&mut self.files);
         Ok(files.iter().map(|file| file.new_bytes).collect())
     }
 
-    /// Has what is settled committed.
+    /// Has the settled leaves committed.
     pub(crate) fn commit(
         &self,
         leaves: &[NewLeaf],
@@ -221,10 +221,8 @@ impl<'c> RemoteUpload<'c> {
         Ok(committed?)
     }
 
-    /// Lets go of a file that failed, and of those after it. What the provider
-    /// has of them already stays there: it takes back nothing of what it was sent
-    /// piece by piece.
-    /// Forgets what was taken from the `file`-th on, and not settled yet.
+    /// Forgets the unsettled files from index `file` on. Pieces of them that were sent
+    /// already stay with the provider, which removes none.
     pub(crate) fn forget_from(&mut self, file: usize) {
         self.files.truncate(file);
         self.waiting.retain(|piece| piece.file < file);
@@ -263,7 +261,7 @@ impl<'c> RemoteUpload<'c> {
         let to_send = to_send(connection, bucket, *profile, waiting).await?;
         let together = together(connection, bucket, &to_send).await?;
         let highest = to_send.iter().map(|piece| piece.height()).max();
-        // No node is above another of its height, so those may go together.
+        // Nodes of one height do not depend on each other, so they may be sent together.
         for height in 0..=highest.unwrap_or(0) {
             let level = to_send.iter().filter(|piece| piece.height() == height);
             let mut sent = stream::iter(level)
@@ -283,7 +281,7 @@ impl<'c> RemoteUpload<'c> {
     }
 }
 
-/// Those pieces that the provider has to be sent, each once.
+/// Returns the pieces that the provider does not have, each once.
 async fn to_send<'p>(
     connection: &Connection,
     bucket: Uint,
@@ -314,8 +312,8 @@ async fn to_send<'p>(
     Ok(distinct.into_iter().filter(is_to_send).collect())
 }
 
-/// How many pieces may be in flight. Where not all of them fit, each has to be there
-/// before the next: a later file must not take the room of one before it.
+/// Returns how many pieces may be in flight. If not all of them fit the quota, they go one
+/// by one: a later file must not take the space of an earlier one.
 async fn together(
     connection: &Connection,
     bucket: Uint,
@@ -334,7 +332,7 @@ async fn together(
             .saturating_add(CHUNK_RECORDS),
         Content::Node { .. } => NODE_RECORD,
     });
-    // One that does not tell it charges nothing but content.
+    // A provider that does not report it charges content only.
     let charged = info.charged_bytes.max(info.used_bytes).0;
     let after = charges.fold(charged, u64::saturating_add);
     Ok(if after <= info.max_bytes.0 {
@@ -344,7 +342,7 @@ async fn together(
     })
 }
 
-/// Has one piece stored; the bytes that are new with it.
+/// Has one piece stored. Returns how many of its bytes were new.
 async fn put(connection: &Connection, bucket: Uint, piece: &Piece) -> Result<u64, RemoteError> {
     let hash = piece.hash;
     match &piece.content {

@@ -269,7 +269,7 @@ fn a_bucket_that_never_signed_cannot_be_drilled() {
     let drill = provider.run(["challenge-drill", "1"]);
     drill.fails(FAILED, &["bucket 1 has never signed a root"]);
     let drill = provider.run(["challenge-drill", "--all"]);
-    drill.fails(FAILED, &["no bucket has ever signed"]);
+    drill.fails(FAILED, &["no root of any bucket was ever signed"]);
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_command_line_that_makes_no_sense_is_told_why() {
     for (args, word) in [
         (
             &["prove", "1", "--leaf", "0", "--root", "0xabc"][..],
-            "3 hex digits",
+            "pairs of hex digits, found 3",
         ),
         (
             &["prove", "1", "--leaf", "0", "--root", "0xabcd"],
@@ -303,7 +303,7 @@ fn a_command_line_that_makes_no_sense_is_told_why() {
         (&["prove", "1", "--leaf", "minus one"], "--leaf"),
         (
             &["put", "one", "/etc/hostname"],
-            "a bucket's id is a number",
+            "a bucket's id is its number",
         ),
         (&["put", "1"], "FILES"),
         (&["put", "1", "/etc/hostname", "--key", "12"], "these are 1"),
@@ -349,7 +349,7 @@ fn what_cannot_be_stored_or_written_over_is_named() {
 fn help_names_the_exit_codes() {
     let help = Provider::bare().run(["--help"]).succeeds().text();
     for line in [
-        "3    a proof was refused",
+        "3    a proof or signature was refused",
         "2    the command line",
         "CAIRN_BASE_PATH",
     ] {

@@ -166,7 +166,7 @@ fn a_bucket_that_is_chosen_is_imported_alone_and_then_already_there() {
         .fails(REFUSED, &["refused: 1"]);
     provider
         .run(["import-legacy", text(&source), "--bucket", "nine"])
-        .fails(USAGE, &["a bucket's id is a number"]);
+        .fails(USAGE, &["a bucket's id is its number"]);
 }
 
 #[test]

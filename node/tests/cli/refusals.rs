@@ -140,7 +140,7 @@ fn an_answer_that_holds_no_proof_is_refused() {
 #[test]
 fn what_is_no_proof_file_is_unreadable_and_not_refused() {
     for garbage in ["", "hello", "{}", "[1, 2", "\u{0}\u{1}", "null"] {
-        verify(garbage.as_bytes(), &[]).fails(FAILED, &["stdin", "no proof file"]);
+        verify(garbage.as_bytes(), &[]).fails(FAILED, &["stdin", "not a proof file"]);
     }
     let endless = vec![b' '; 3 << 20];
     verify(&endless, &[]).fails(FAILED, &["at most 1048576 bytes"]);
@@ -167,6 +167,6 @@ fn what_is_no_proof_file_is_unreadable_and_not_refused() {
         &tampered,
         &[],
         FAILED,
-        &["mmr_root", "32 bytes in hex are needed"],
+        &["mmr_root", "expected 32 bytes in hex"],
     );
 }

@@ -254,12 +254,12 @@ fn a_bucket_or_leaf_that_is_not_there_is_told_with_its_code() {
 #[test]
 fn where_nobody_listens_the_address_is_named() {
     let url = nobody();
-    at(&url, ["bucket", "list"]).fails(FAILED, &["is not reached", &url]);
+    at(&url, ["bucket", "list"]).fails(FAILED, &["cannot reach the provider", &url]);
     let mut command = crate::support::program();
     command
         .args(["status", "--base-path", "/nowhere"])
         .env("CAIRN_RPC", &url);
-    crate::support::Ended::of(command, b"").fails(FAILED, &["is not reached", &url]);
+    crate::support::Ended::of(command, b"").fails(FAILED, &["cannot reach the provider", &url]);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn s7c_a_change_over_an_address_alone_is_refused_with_what_it_needs() {
     house.make("1");
     let file = house.provider.file("file", b"content");
     let put = ["put", "1", file.to_str().unwrap(), "--provider", &house.key];
-    let needs = ["needs its token", "--rpc-token-file", "rpc-token"];
+    let needs = ["pass its token", "--rpc-token-file", "rpc-token"];
     at(&house.url(), put).fails(FAILED, &needs);
     at(&house.url(), ["bucket", "create", "2"]).fails(FAILED, &needs);
     at(&house.url(), ["bucket", "list"]).succeeds();
@@ -351,7 +351,7 @@ fn an_admin_prunes_with_a_signature_over_what_a_dry_run_shows() {
     let signature = hex::encode(admin().sign(&payload).0);
     house
         .run([&prune[..], &["--unsigned"]].concat())
-        .fails(USAGE, &["an admin's signature alone"]);
+        .fails(USAGE, &["only with an admin's signature"]);
     let other = hex::encode([9; 32]);
     house
         .run([&prune[..], &["--admin", &other, "--signature", &signature]].concat())
@@ -405,7 +405,7 @@ fn what_no_provider_can_be_asked_for_makes_no_sense_with_its_address() {
     ] {
         at(&url, args).fails(USAGE, &["only put, get, prove, status and bucket list"]);
     }
-    at("http://127.0.0.1:1", ["status"]).fails(USAGE, &["a provider's WebSocket is needed"]);
+    at("http://127.0.0.1:1", ["status"]).fails(USAGE, &["expected a provider's WebSocket"]);
     let house = House::new();
     house.run(["bucket", "create", "1"]).succeeds();
     let file = house.provider.file("file", b"content");
@@ -413,7 +413,7 @@ fn what_no_provider_can_be_asked_for_makes_no_sense_with_its_address() {
     let key = "11".repeat(32);
     for wrong in [["--key", &key], ["--commit-every", "9000"]] {
         let ended = house.run([&put[..], &wrong].concat());
-        ended.fails(USAGE, &["a provider that runs", wrong[0]]);
+        ended.fails(USAGE, &["a running provider", wrong[0]]);
     }
     house
         .run(["status", "--max-open", "9"])

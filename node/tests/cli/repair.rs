@@ -58,7 +58,7 @@ fn lost_content_is_named_and_taken_from_the_files_that_hold_it() {
         .succeeds()
         .text();
     for words in [
-        "all as promised",
+        "all as signed",
         "repaired: 1 record written",
         "1.before-repair",
     ] {

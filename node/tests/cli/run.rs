@@ -33,7 +33,7 @@ fn a_chain_that_is_no_websocket_makes_no_sense() {
     for url in ["http://127.0.0.1:9944", "127.0.0.1:9944", "ws://", ""] {
         provider
             .run(with_ports_of_its_own(url))
-            .fails(USAGE, &["a node's WebSocket is needed"]);
+            .fails(USAGE, &["expected a node's WebSocket"]);
     }
     provider.run(["run"]).fails(USAGE, &["--chain"]);
 }

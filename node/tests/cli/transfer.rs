@@ -52,7 +52,10 @@ fn a_bucket_moves_as_a_folder_and_as_an_archive_and_both_sides_are_told_who_may_
         let receiver = Provider::bare();
         let imported = receiver.run(["bucket", "import", text(&out)]).succeeds();
         for told in [&exported, &imported] {
-            assert!(told.text().contains("only one provider may go on signing"));
+            assert!(
+                told.text()
+                    .contains("only one provider may continue to sign")
+            );
         }
         assert!(imported.text().contains("3 signed roots rebuilt"));
         check_arrived(&receiver, &commits);
@@ -66,7 +69,10 @@ fn a_bucket_moves_as_a_folder_and_as_an_archive_and_both_sides_are_told_who_may_
 fn a_bucket_moves_through_a_pipe() {
     let (sender, commits) = sender();
     let sent = sender.run(["bucket", "export", "7", "-"]).succeeds();
-    assert!(sent.stderr.contains("only one provider may go on signing"));
+    assert!(
+        sent.stderr
+            .contains("only one provider may continue to sign")
+    );
     let receiver = Provider::bare();
     let mut import = receiver.command(["bucket", "import", "-", "--quick"]);
     import.arg("--json");

@@ -1,4 +1,4 @@
-//! `cairn bucket export`: a copy of a bucket for another provider.
+//! `cairn bucket export`: copies a bucket for another provider.
 
 use crate::amount;
 use crate::args::Globals;
@@ -17,32 +17,33 @@ use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// What whoever moves a bucket must know.
-pub(super) const NOTICE: &str = "only one provider may go on signing for this bucket: two that do promise different things, \
-     and are slashed for it";
+/// The warning about two providers that sign for copies of one bucket.
+pub(super) const NOTICE: &str = "only one provider may continue to sign for this bucket: two would sign different roots, and be \
+     slashed for it";
 
-/// What to export, and where to.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct ExportArgs {
     /// The bucket's id
     #[arg(value_name = "BUCKET", value_parser = bucket_id)]
     id: BucketId,
-    /// The folder or archive to make; `-` writes an archive to stdout
+    /// Folder or archive to create; `-` writes an archive to stdout
     #[arg(value_name = "DEST")]
     destination: PathBuf,
-    /// Make one tar archive, and not a folder
+    /// Create a tar archive instead of a folder
     #[arg(long)]
     archive: bool,
 }
 
-/// What was exported.
+/// The output of the command.
 #[derive(Serialize)]
 struct Summary {
     bucket: u64,
     #[serde(serialize_with = "json_path")]
     destination: PathBuf,
     files: u64,
-    /// Files that share their bytes with the bucket until either is written to, as far as known.
+    /// Files that share their blocks with the bucket's until one of them is written to; `None`
+    /// if the provider does not report it.
     shared_files: Option<usize>,
     bytes: u64,
     leaf_count: u64,
@@ -71,21 +72,21 @@ pub(super) fn run(args: &ExportArgs, globals: &Globals) -> Result<(), Failure> {
     let to_stdout = args.destination == Path::new("-");
     if globals.json && to_stdout {
         return Err(Failure::Usage(
-            "with --json the archive needs a file of its own: name it, with --archive".into(),
+            "with --json the archive cannot go to stdout: name a file, with --archive".into(),
         ));
     }
     match globals.backend(Access::ReadWrite)? {
         Backend::Local(base) => export_here(args, globals, &base),
         Backend::Remote(_) if to_stdout => Err(Failure::Usage(
-            "a provider that runs copies a bucket to a path of its own machine: name one, or stop \
-             it first"
+            "a running provider exports to a path on its own machine: name one, or stop the \
+             provider first"
                 .into(),
         )),
         Backend::Remote(remote) => globals.output().answer(&export_there(args, &remote)?),
     }
 }
 
-/// The provider copies the bucket, and it stays where the provider is.
+/// Has the provider copy the bucket, to a path on its own machine.
 fn export_there(args: &ExportArgs, remote: &Remote) -> Result<Summary, Failure> {
     let path = remote.path(&args.destination)?;
     let form = match args.archive {
@@ -132,7 +133,7 @@ fn export_here(args: &ExportArgs, globals: &Globals, base: &BasePath) -> Result<
     let summary = summary(exported?, &args.destination);
     closed?;
     if to_stdout {
-        // What cannot be told there is told by the exit code.
+        // If stderr fails too, the exit code still tells.
         let _ = writeln!(std::io::stderr(), "{summary}");
         return Ok(());
     }

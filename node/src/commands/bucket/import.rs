@@ -1,7 +1,8 @@
-//! `cairn bucket import`: a bucket from another provider, adopted only once it
-//! is seen to hold what was promised.
+//! `cairn bucket import`: adopts a bucket from another provider, after checking that it
+//! holds what was signed.
 
 use super::export::NOTICE;
+use crate::advice;
 use crate::amount;
 use crate::args::Globals;
 use crate::failure::Failure;
@@ -15,24 +16,24 @@ use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// What to import, and how much of it to check.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
-    /// An exported folder or archive, or the folder of a closed bucket; `-` reads an archive from
+    /// Exported folder or archive, or the folder of a closed bucket; `-` reads an archive from
     /// stdin
     #[arg(value_name = "SRC")]
     source: PathBuf,
-    /// Compare the files with the manifest's hashes, and do not rebuild every root from the
-    /// content: for an export of one's own
+    /// Only compare the files with the manifest's hashes, without rebuilding every root from the
+    /// content. For your own exports
     #[arg(long)]
     quick: bool,
-    /// Also with leaves that are flagged as such that the chain cannot verify. Nothing is signed
-    /// for it then, until `cairn bucket sign-unprovable`
+    /// Accept flagged leaves, which the chain cannot verify. Nothing is then signed for the bucket
+    /// until `cairn bucket sign-unprovable`
     #[arg(long)]
     allow_unprovable: bool,
 }
 
-/// What was imported.
+/// The output of the command.
 #[derive(Serialize)]
 struct Summary {
     bucket: u64,
@@ -42,11 +43,11 @@ struct Summary {
     leaf_count: u64,
     start_seq: u64,
     mmr_root: String,
-    /// Signed roots that were rebuilt, by the full check.
+    /// Signed roots that the full check rebuilt; `None` after a quick check.
     signed_roots: Option<u64>,
-    /// Leaves that the chain cannot verify answers for.
+    /// Leaves whose answers the chain cannot verify.
     unprovable_leaves: u64,
-    /// Why nothing is signed for it, where that is so.
+    /// The reason why nothing is signed for it, if there is one.
     not_signed: Option<String>,
     notice: &'static str,
 }
@@ -55,10 +56,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let checked = match self.signed_roots {
             Some(roots) => format!("{} rebuilt", amount::counted(roots, "signed root")),
-            None => format!(
-                "not checked beyond its files; `cairn fsck {}` does",
-                self.bucket
-            ),
+            None => format!("content not checked; run `cairn fsck {}`", self.bucket),
         };
         write!(
             f,
@@ -122,7 +120,7 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals) -> Result<(), Failure> {
         mmr_root: to_hex(commitment.mmr_root),
         signed_roots: report.map(|report| report.signed_roots),
         unprovable_leaves,
-        not_signed: not_signed.map(|refused| refused.to_string()),
+        not_signed: not_signed.map(|refused| advice::joined(&refused, advice::signing(&refused))),
         notice: NOTICE,
     })
 }

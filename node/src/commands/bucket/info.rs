@@ -1,4 +1,4 @@
-//! `cairn bucket info`: all there is to know of one bucket.
+//! `cairn bucket info`: shows the details of one bucket.
 
 use super::release;
 use super::summary::Summary;
@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A bucket in full; what a provider does not tell over its RPC is none.
+/// The details of a bucket; `None` for what a running provider does not report.
 #[derive(Serialize)]
 struct Info {
     #[serde(flatten)]
@@ -26,7 +26,7 @@ struct Info {
     signed_roots: Option<u64>,
     last_signed_ms: Option<u64>,
     retired: Option<Vec<release::Retired>>,
-    /// Signed roots that were let go with the trees that they were of.
+    /// Signed roots that were released with their trees.
     let_go: Option<u64>,
 }
 
@@ -43,7 +43,7 @@ fn info_here(id: BucketId, base: &BasePath) -> Result<Info, Failure> {
     let (mut signed_roots, mut last_signed_ms) = (0u64, None);
     for promise in bucket.promises()? {
         signed_roots = signed_roots.saturating_add(1);
-        // What an import brought along says no time.
+        // Records from an import have no time.
         let signed_ms = Some(promise?.signed_ms).filter(|signed_ms| *signed_ms > 0);
         last_signed_ms = last_signed_ms.max(signed_ms);
     }
@@ -64,7 +64,7 @@ fn info_here(id: BucketId, base: &BasePath) -> Result<Info, Failure> {
 
 fn info_there(id: BucketId, client: &Client) -> Result<Info, Failure> {
     let bucket = client.bucket(id)?;
-    // Of that very state, whatever is committed meanwhile.
+    // Of that very state, even if something is committed in between.
     let at = Some(AtState::of_leaf_count(bucket.commitment.leaf_count.0));
     let peaks = client.ask(|rpc| async move { rpc.peaks(Uint(id.0), at).await })?;
     Ok(Info {
@@ -129,7 +129,7 @@ impl fmt::Display for Info {
             let roots = amount::counted(roots, "signed root");
             write!(
                 f,
-                "\nlet go        {roots}, which an agreement makes answerable again"
+                "\nlet go        {roots}, which a new agreement would make challengeable again"
             )?;
         }
         for (place, tree) in self.retired.iter().flatten().enumerate() {
@@ -143,7 +143,7 @@ impl fmt::Display for Info {
     }
 }
 
-/// How long ago a moment was, in milliseconds since the Unix epoch.
+/// Returns the time since a moment, which is in milliseconds since the Unix epoch.
 fn age(moment_ms: u64) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let moment = Duration::from_millis(moment_ms);

@@ -1,6 +1,7 @@
-//! `cairn bucket list`: each bucket in a line, and those that cannot be opened.
+//! `cairn bucket list`: one line per bucket, and an error for each that cannot be opened.
 
 use super::summary::Summary;
+use crate::advice;
 use crate::args::Globals;
 use crate::backend::Backend;
 use crate::failure::Failure;
@@ -25,7 +26,7 @@ impl fmt::Display for Unopened {
     }
 }
 
-/// How many were listed, and how many of them cannot be opened.
+/// Counts the buckets listed, and those that cannot be opened.
 #[derive(Default)]
 struct Listed {
     buckets: u64,
@@ -56,7 +57,7 @@ pub(super) fn run(globals: &Globals) -> Result<(), Failure> {
     };
     if listed.buckets == 0 {
         output.text(format_args!(
-            "there are no buckets in {place}; make one with `cairn bucket create`"
+            "there are no buckets in {place}; create one with `cairn bucket create`"
         ))?;
     }
     match listed.unopened {
@@ -72,12 +73,12 @@ fn list_here(output: Output, base: &BasePath) -> Result<Listed, Failure> {
     let shared = Shared::default();
     let mut listed = Listed::default();
     for id in base.buckets()? {
-        // One bucket's fault says nothing of the others.
+        // A damaged bucket must not hide the others.
         let opened = base.open_bucket(id, &shared);
         let opened = opened.map(|bucket| Summary::of(&bucket));
         let opened = opened.map_err(|error| Unopened {
             bucket: id.0,
-            error: error.to_string(),
+            error: advice::joined(&error, advice::base_path(&error)),
         });
         listed.tell(output, opened)?;
     }
@@ -92,7 +93,7 @@ fn list_there(output: Output, client: &Client) -> Result<Listed, Failure> {
                 bucket: info.bucket.0,
                 error: "its folder is gone".to_owned(),
             }),
-            // What has failed a check is read as before.
+            // A quarantined bucket can still be read.
             BucketStanding::Sound | BucketStanding::Quarantined | BucketStanding::Learning => {
                 Ok(info.into())
             }

@@ -1,5 +1,5 @@
-//! `cairn bucket prune`: dropping the leaves before a sequence, by an admin's
-//! signature or on the operator's own account.
+//! `cairn bucket prune`: drops the leaves before a sequence, authorised by an admin's
+//! signature or by the operator alone.
 
 use crate::amount;
 use crate::args::Globals;
@@ -19,45 +19,45 @@ use serde::Serialize;
 use sp_core::Bytes;
 use std::fmt;
 
-/// What to prune, and who says so.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct PruneArgs {
     /// Its id on chain
     #[arg(value_name = "BUCKET", value_parser = bucket_id)]
     id: BucketId,
-    /// Sequence of the first leaf that stays
+    /// Sequence of the first leaf to keep
     #[arg(long, value_name = "SEQ")]
     before: u64,
-    /// The admin who authorises it: an sr25519 public key
+    /// Admin who authorises the prune: an sr25519 public key
     #[arg(long, value_name = "HEX", value_parser = bytes32, requires = "signature")]
     #[arg(conflicts_with_all = ["unsigned", "dry_run"])]
     admin: Option<[u8; 32]>,
-    /// The admin's sr25519 signature over the payload that --dry-run shows
+    /// The admin's sr25519 signature over the payload that --dry-run prints
     #[arg(long, value_name = "HEX", value_parser = bytes64, requires = "admin")]
     signature: Option<[u8; 64]>,
-    /// Leaves of the new tree when that was shown [default: those that it has now]
+    /// Leaf count of the new tree, as --dry-run printed it [default: the current one]
     #[arg(long, value_name = "LEAVES", requires = "signature")]
     leaf_count: Option<u64>,
-    /// Prune without an admin's authorisation: no answer to a challenge then says that a leaf was
-    /// deleted
+    /// Prune without an admin's authorisation. Challenges of the dropped leaves then cannot be
+    /// answered with a deletion
     #[arg(long, conflicts_with = "dry_run", required_unless_present_any = ["admin", "dry_run"])]
     unsigned: bool,
-    /// Change nothing; show the new root, and the payload that an admin signs
+    /// Change nothing; print the new root, and the payload for an admin to sign
     #[arg(long)]
     dry_run: bool,
 }
 
-/// The tree that there is then, or would be.
+/// The tree after the prune.
 #[derive(Serialize)]
 struct NewTree {
     bucket: u64,
     start_seq: u64,
     leaf_count: u64,
     mmr_root: String,
-    /// With a dry run: what an admin signs.
+    /// In a dry run: the payload for an admin to sign.
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<String>,
-    /// Without one: the tree that it took the place of.
+    /// Otherwise: the tree that was replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     retired_tree: Option<u64>,
 }
@@ -83,8 +83,8 @@ impl fmt::Display for NewTree {
             write!(
                 f,
                 "bucket {bucket} would have {leaves} from sequence {from}, and the root {root}\n\
-                 to authorise it, an admin signs these bytes as they are: {payload}\n\
-                 and the signature is given with --leaf-count {}, whatever is committed meanwhile",
+                 to authorise it, an admin signs exactly these bytes: {payload}\n\
+                 pass the signature with --leaf-count {}, even if more was committed since",
                 self.leaf_count
             )?;
         }
@@ -92,7 +92,7 @@ impl fmt::Display for NewTree {
             write!(
                 f,
                 "bucket {bucket} has {leaves} from sequence {from}, and the root {root}\n\
-                 what was signed before is proven from the tree of sequence {retired}, until \
+                 older signed roots are proven from the tree of sequence {retired}, until \
                  `cairn bucket release {bucket} --tree {retired}`"
             )?;
         }
@@ -150,8 +150,8 @@ fn prune_there(args: &PruneArgs, client: &Client) -> Result<NewTree, Failure> {
     }
     let Some((admin, signature)) = args.admin.zip(args.signature) else {
         return Err(Failure::Usage(
-            "a provider that runs prunes by an admin's signature alone: stop it first to prune \
-             --unsigned"
+            "a running provider prunes only with an admin's signature: stop it first to prune \
+             with --unsigned"
                 .into(),
         ));
     };

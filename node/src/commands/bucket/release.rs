@@ -1,5 +1,5 @@
-//! `cairn bucket release`: giving back what a pruned tree takes, once no
-//! challenge against it can stand.
+//! `cairn bucket release`: frees the space of a pruned tree that nobody can challenge
+//! any more.
 
 use crate::amount;
 use crate::args::Globals;
@@ -13,7 +13,7 @@ use clap::Args;
 use serde::Serialize;
 use std::fmt;
 
-/// What to release.
+/// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct ReleaseArgs {
     /// Its id on chain
@@ -22,12 +22,12 @@ pub(crate) struct ReleaseArgs {
     /// The retired tree, by the sequence of its first leaf
     #[arg(long, value_name = "SEQ")]
     tree: u64,
-    /// Also what was signed, whether or not it can be challenged: who does takes the stake
+    /// Release it even if it was signed for: anyone who can still challenge it takes the stake
     #[arg(long)]
     even_signed: bool,
 }
 
-/// What is gone.
+/// The output of the command.
 #[derive(Serialize)]
 struct Gone {
     bucket: u64,
@@ -41,7 +41,7 @@ impl fmt::Display for Gone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "bucket {}: the tree of sequence {} is gone, and {} with {} in {} that nothing else has",
+            "bucket {}: released the tree of sequence {}: {}, and {} in {} that no other tree has",
             self.bucket,
             self.tree,
             amount::counted_as(self.leaves, "leaf", "leaves"),
@@ -57,10 +57,10 @@ pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> 
     let tree = Sequence(args.tree);
     if !args.even_signed && bucket.run(|bucket| bucket.was_signed_of(tree))? {
         return Err(Failure::Failed(format!(
-            "something was signed of the tree of sequence {tree}, and only the chain can tell \
-             whether it can be asked for: `cairn run` asks the chain and releases the tree by \
-             itself when it may go. --even-signed releases it now, and anyone who can challenge it \
-             then takes the whole stake"
+            "roots of the tree of sequence {tree} were signed, and only the chain knows whether \
+             they can still be challenged: `cairn run` asks the chain, and releases the tree when \
+             it is safe. --even-signed releases it now; anyone who can challenge it then takes \
+             the whole stake"
         )));
     }
     let Released {
@@ -123,7 +123,7 @@ impl fmt::Display for Retired {
                 None => "without an admin".into(),
             },
             if self.releasing {
-                "; its release was begun and has not ended"
+                "; its release has begun and is not complete"
             } else {
                 ""
             },

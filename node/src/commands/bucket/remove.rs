@@ -1,4 +1,4 @@
-//! `cairn bucket delete` and `accept`: what an operator decides of a whole bucket.
+//! `cairn bucket delete` and `accept`: decisions of the operator about a whole bucket.
 
 use crate::args::Globals;
 use crate::backend::Backend;
@@ -19,18 +19,18 @@ struct Deleted {
 
 impl fmt::Display for Deleted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "bucket {} is gone", self.deleted)
+        write!(f, "deleted bucket {}", self.deleted)
     }
 }
 
-/// Removes a bucket; what was signed of it is asked about first.
+/// Deletes a bucket, unless something was signed of it that might still be challenged.
 pub(super) fn delete(id: BucketId, even_signed: bool, globals: &Globals) -> Result<(), Failure> {
     match globals.backend(Access::ReadWrite)? {
         Backend::Local(base) => delete_here(id, even_signed, base)?,
         Backend::Remote(_) if even_signed => {
             return Err(Failure::Usage(
-                "a provider that runs keeps what it has signed for as long as it can be challenged: \
-                 stop it first to delete --even-signed"
+                "a running provider keeps what it has signed for as long as it can be challenged: \
+                 stop it first to delete with --even-signed"
                     .into(),
             ));
         }
@@ -47,14 +47,14 @@ fn delete_here(id: BucketId, even_signed: bool, base: BasePath) -> Result<(), Fa
     let provider = start_on(base)?;
     if !even_signed && provider.was_signed(id)? {
         return Err(Failure::Failed(format!(
-            "bucket {id} holds what was signed, or cannot be read, and only the chain can tell \
-             whether it can be asked for: start `cairn run` and delete it through that provider, \
-             which asks the chain. --even-signed deletes it now, and anyone who can challenge it then \
-             takes the whole stake"
+            "bucket {id} was signed for, or cannot be read, and only the chain knows whether it can \
+             still be challenged: start `cairn run`, and delete it through that provider, which asks \
+             the chain. --even-signed deletes it now; anyone who can challenge it then takes the \
+             whole stake"
         )));
     }
     provider.delete_bucket(id)?;
-    // A command that returned at once would leave the rest to the next start.
+    // Deletion continues in the background, and would otherwise wait for the next start.
     provider.wait_until_trash_is_empty();
     Ok(())
 }
@@ -70,14 +70,14 @@ impl fmt::Display for Accepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "bucket {} is taken as it is: {} leaves, root {}",
+            "accepted bucket {} as it is: {} leaves, root {}",
             self.accepted, self.leaf_count, self.mmr_root
         )
     }
 }
 
-/// Takes a bucket out of quarantine, if it opens and has all that is known to
-/// have been signed, or is to be taken without.
+/// Ends a bucket's quarantine, if it opens and has everything that is known to have been
+/// signed, or if `even_behind` accepts it without.
 pub(super) fn accept(id: BucketId, even_behind: bool, globals: &Globals) -> Result<(), Failure> {
     let record = start_on(globals.open(Access::ReadWrite)?)?.accept(id, even_behind)?;
     globals.output().answer(&Accepted {

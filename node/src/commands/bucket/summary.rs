@@ -1,4 +1,4 @@
-//! A bucket as `cairn bucket create` and `list` show it: in one line.
+//! The summary of a bucket that `cairn bucket create` and `list` print.
 
 use crate::amount;
 use crate::hashing::Hashing;
@@ -15,13 +15,13 @@ use std::path::PathBuf;
 #[derive(Serialize)]
 pub(super) struct Summary {
     pub(super) bucket: u64,
-    /// Where it is, if it is one of this base path.
+    /// Its folder, if it is in this base path.
     #[serde(serialize_with = "json_path")]
     pub(super) path: Option<PathBuf>,
     pub(super) hashing: Hashing,
     pub(super) quota_bytes: Option<u64>,
     pub(super) used_bytes: u64,
-    /// Of the quota: content, and the records that keep it and the leaves.
+    /// Bytes charged to the quota: content, and the records that keep it and the leaves.
     pub(super) charged_bytes: u64,
     pub(super) used_chunks: u64,
     pub(super) start_seq: u64,

@@ -1,5 +1,5 @@
-//! `cairn bucket sign-unprovable`: the operator's word that a bucket is signed for
-//! although leaves of it cannot answer a challenge.
+//! `cairn bucket sign-unprovable`: allows or forbids signing for a bucket with leaves that
+//! cannot answer a challenge.
 
 use crate::amount;
 use crate::args::Globals;
@@ -29,13 +29,13 @@ impl fmt::Display for Said {
             (0, _) => write!(f, "bucket {bucket} has no leaf that cannot be proven"),
             (_, true) => write!(
                 f,
-                "bucket {bucket} is signed for from now on, with {leaves} that cannot be proven: a \
-                 challenge of one that was signed costs the stake"
+                "bucket {bucket} is signed for from now on, although it has {leaves} that cannot be \
+                 proven: a challenge of one of them costs the stake"
             ),
             (_, false) => write!(
                 f,
-                "bucket {bucket} is not signed for any more: it has {leaves} that cannot be proven. \
-                 What was signed before stays signed"
+                "bucket {bucket} is no longer signed for: it has {leaves} that cannot be proven. \
+                 Earlier signatures stay valid"
             ),
         }
     }

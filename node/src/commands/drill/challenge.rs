@@ -1,5 +1,4 @@
-//! A random challenge, of any kind that a chain may make and a provider must
-//! answer.
+//! Random challenges, of every kind that a chain may make and a provider must answer.
 
 use cairn_node_ext::{At, Bucket, Promise, ProveError};
 use cairn_primitives::challenge::ChunkLocation;
@@ -7,16 +6,16 @@ use cairn_primitives::{BucketId, ChunkIndex, Commitment, LeafIndex, chunk_tree};
 use rand::Rng;
 use std::fmt;
 
-/// How often the newest root is challenged, rather than any that was signed:
-/// among thousands of old roots, chance alone would hardly ever name it.
+/// The probability of challenging the newest root. Among thousands of signed roots, a
+/// uniform choice would hardly ever pick it.
 const NEWEST: f64 = 0.25;
-/// How often a chunk is named by an index past its tree, which the chain takes
-/// for a slot within it.
+/// The probability of naming a chunk by an index past its tree, which the chain maps to
+/// a slot within it.
 const ALIASED: f64 = 0.125;
-/// The most times that such an index goes round the tree.
+/// The maximum multiple of the tree's width in such an index.
 const MOST_ROUNDS: u64 = 1 << 16;
 
-/// One challenge to a signed root.
+/// A challenge of a signed root.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Challenge {
     pub(super) bucket: BucketId,
@@ -40,7 +39,7 @@ impl fmt::Display for Challenge {
     }
 }
 
-/// What was signed in a bucket, with the newest of it.
+/// The signed roots of a bucket.
 pub(super) struct Signed {
     pub(super) bucket: BucketId,
     promises: Vec<Promise>,
@@ -48,7 +47,7 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    /// Everything that a bucket signed; `None` when that is nothing.
+    /// Returns all signed roots of a bucket; `None` if there are none.
     pub(super) fn of(bucket: &Bucket) -> Result<Option<Self>, ProveError> {
         let promises = bucket.promises()?.collect::<Result<Vec<_>, _>>()?;
         let age =
@@ -61,8 +60,8 @@ impl Signed {
         }))
     }
 
-    /// A random challenge to a chunk of content; never to a slot that only
-    /// pads a tree, which nobody could answer with a proof.
+    /// Returns a random challenge of a chunk. It never challenges a padding slot, which
+    /// no proof can answer.
     pub(super) fn challenge(
         &self,
         bucket: &Bucket,
@@ -76,7 +75,7 @@ impl Signed {
             any
         };
         let commitment = promise.commitment;
-        // What is signed has a leaf.
+        // A signed tree has at least one leaf.
         let leaf_index = LeafIndex(random.gen_range(0..commitment.leaf_count.get().max(1)));
         let leaf = bucket
             .view(At::RootOf {

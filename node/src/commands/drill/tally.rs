@@ -1,4 +1,4 @@
-//! What a drill came to: counts, and how long an answer takes.
+//! The results of a drill: counts, and the times of the answers.
 
 use super::challenge::Challenge;
 use crate::hashing::Hashing;
@@ -9,22 +9,22 @@ use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
 
-/// The counts of one bucket, or of all.
+/// The counts of one bucket, or of all buckets.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Counts {
     pub(super) asked: u64,
-    /// Answered, and passed by both rules.
+    /// Answered, and accepted by both rules.
     pub(super) answered: u64,
     pub(super) failed: u64,
     pub(super) strict_passed: u64,
     pub(super) chain_passed: u64,
     pub(super) newest_root: u64,
     pub(super) older_roots: u64,
-    /// Named by a chunk index past the tree.
+    /// Challenged by a chunk index past the tree.
     pub(super) aliased: u64,
 }
 
-/// The counts with every time that an answer took.
+/// The counts, and the time of every answer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) counts: Counts,
@@ -36,7 +36,7 @@ fn count(counter: &mut u64, counts: bool) {
 }
 
 impl Tally {
-    /// Counts a challenge that was answered.
+    /// Counts an answered challenge.
     pub(super) fn judged(&mut self, challenge: &Challenge, judgement: &Judgement, took: Duration) {
         let counts = &mut self.counts;
         count(&mut counts.strict_passed, judgement.strict.is_ok());
@@ -47,13 +47,13 @@ impl Tally {
         self.asked(challenge);
     }
 
-    /// Counts a challenge that was not answered.
+    /// Counts an unanswered challenge.
     pub(super) fn unanswered(&mut self, challenge: &Challenge) {
         count(&mut self.counts.failed, true);
         self.asked(challenge);
     }
 
-    /// Counts a challenge that could not even be made up.
+    /// Counts a challenge that could not be generated.
     pub(super) fn unasked(&mut self) {
         count(&mut self.counts.failed, true);
     }
@@ -82,12 +82,12 @@ impl Tally {
         self.times.extend(other.times);
     }
 
-    /// The counts of one bucket.
+    /// Returns the report on one bucket.
     pub(super) fn of_bucket(&self, bucket: &Bucket, seed: u64) -> Report {
         self.report(Some((bucket.id().0, bucket.config().profile)), seed)
     }
 
-    /// The counts of all buckets.
+    /// Returns the report on all buckets.
     pub(super) fn of_all(&self, seed: u64) -> Report {
         self.report(None, seed)
     }
@@ -107,17 +107,17 @@ impl Tally {
     }
 }
 
-/// The time within which `percent` of the answers were ready, by nearest rank.
+/// Returns the time within which `percent` of the answers were ready, by nearest rank.
 fn percentile(sorted: &[Duration], percent: usize) -> Option<u64> {
     let rank = sorted.len().saturating_mul(percent).div_ceil(100);
     let time = sorted.get(rank.checked_sub(1)?)?;
     u64::try_from(time.as_micros()).ok()
 }
 
-/// A tally as it is shown.
+/// The output for one bucket, or for all.
 #[derive(Serialize)]
 pub(super) struct Report {
-    /// The bucket; none for all buckets together.
+    /// The bucket; `None` for all buckets together.
     bucket: Option<u64>,
     hashing: Option<Hashing>,
     #[serde(flatten)]
@@ -137,8 +137,8 @@ impl fmt::Display for Report {
         }
         write!(
             f,
-            "{} asked, {} answered, {} failed; newest root {}, older roots {}, index past the \
-             tree {}; strict rule {}, chain's rule {} passed",
+            "{} challenges, {} answered, {} failed; newest root {}, older roots {}, index past the \
+             tree {}; {} passed the strict rule, {} the chain's rule",
             counts.asked,
             counts.answered,
             counts.failed,

@@ -1,4 +1,4 @@
-//! What came of checking or repairing a bucket, as it is shown.
+//! The output of a check or repair.
 
 use crate::amount;
 use crate::shown::{json_path, shown};
@@ -8,11 +8,11 @@ use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
 
-/// What came of one bucket.
+/// The outcome for one bucket.
 pub(super) enum Outcome {
     Checked(FsckReport),
     Repaired(Box<Repaired>),
-    /// It was not looked at to the end.
+    /// The bucket could not be checked completely.
     Failed(String),
 }
 
@@ -26,7 +26,7 @@ impl Outcome {
     }
 }
 
-/// A check's result, as it is shown: after a repair, what is left.
+/// The result of a check; after a repair, of the check that followed it.
 #[derive(Serialize)]
 pub(super) struct Verdict {
     bucket: u64,
@@ -34,8 +34,8 @@ pub(super) struct Verdict {
     leaves: u64,
     bytes: u64,
     signed_roots: u64,
-    /// Leaves that the chain cannot verify answers for: as they were imported, and
-    /// no finding.
+    /// Leaves whose answers the chain cannot verify. They were imported so, which is not a
+    /// finding.
     unprovable_leaves: u64,
     findings: Vec<Fault>,
     more_findings: u64,
@@ -51,7 +51,7 @@ struct Fault {
     remedy: String,
 }
 
-/// What a repair did.
+/// The work of a repair.
 #[derive(Serialize)]
 struct Written {
     findings_before: u64,
@@ -131,7 +131,7 @@ impl fmt::Display for Verdict {
             write!(f, "{leaves} that cannot be proven, ")?;
         }
         if self.clean {
-            f.write_str("all as promised")?;
+            f.write_str("all as signed")?;
         } else {
             write!(f, "findings: {}", self.findings.len())?;
         }
@@ -165,7 +165,7 @@ impl fmt::Display for Written {
         };
         write!(
             f,
-            "repaired: {} written, of {} before; the files as they were are in {}",
+            "repaired: {} written, {} before; the original files are in {}",
             amount::counted(self.records, "record"),
             amount::counted(self.findings_before, "finding"),
             shown(kept)

@@ -1,17 +1,16 @@
-//! What `cairn import-legacy` says of a bucket and of the whole, to people; to
-//! programs it gives the library's own report.
+//! The text output of `cairn import-legacy`. Its JSON output is the library's report.
 
 use crate::amount;
 use cairn_node_ext::{LegacyBucketReport, LegacyStatus, LegacySummary};
 use serde::Serialize;
 use std::fmt;
 
-/// A bucket's entry.
+/// The report on one bucket.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(super) struct BucketAnswer<'r>(pub(super) &'r LegacyBucketReport);
 
-/// The whole.
+/// The report on the whole import.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(super) struct SummaryAnswer<'r>(pub(super) &'r LegacySummary);
@@ -31,7 +30,7 @@ impl fmt::Display for BucketAnswer<'_> {
         }
         write!(
             f,
-            ", {} from sequence {}, {} stored (it said {})",
+            ", {} from sequence {}, {} stored ({} according to the legacy database)",
             amount::counted_as(report.leaves, "leaf", "leaves"),
             report.start_seq,
             amount::human(report.used_bytes),
@@ -39,13 +38,16 @@ impl fmt::Display for BucketAnswer<'_> {
         )?;
         if report.over_quota {
             let quota = amount::human(report.max_bytes);
-            write!(f, "\n  it is above its quota of {quota}, and takes no more")?;
+            write!(
+                f,
+                "\n  it exceeds its quota of {quota}, and accepts no more"
+            )?;
         }
         if report.uneven_sizes > 0 {
             let leaves = amount::counted_as(report.uneven_sizes, "leaf", "leaves");
             write!(
                 f,
-                "\n  {leaves} with a total size that does not follow; kept as signed"
+                "\n  {leaves} with an inconsistent total size; kept as signed"
             )?;
         }
         for leaf in &report.unprovable {
@@ -85,11 +87,11 @@ impl fmt::Display for SummaryAnswer<'_> {
         )?;
         if summary.unreadable_keys > 0 {
             let keys = summary.unreadable_keys;
-            write!(f, "\nkeys among the buckets that are no ids: {keys}")?;
+            write!(f, "\nkeys in the bucket table that are not ids: {keys}")?;
         }
         match summary.nonce_counter {
             Some(nonce) => write!(f, "\nthe provider's nonce counter: {nonce}"),
-            None => write!(f, "\nthe provider kept no nonce counter"),
+            None => write!(f, "\nthe provider has no nonce counter"),
         }
     }
 }

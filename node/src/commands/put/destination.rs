@@ -1,5 +1,5 @@
-//! Where an upload goes: a bucket that is open here, or one of a provider that
-//! runs.
+//! The destination of an upload: a bucket that is open in this process, or one of a
+//! running provider.
 
 use crate::failure::Failure;
 use crate::remote::RemoteUpload;
@@ -8,28 +8,29 @@ use cairn_primitives::{HashingProfile, LeafIndex};
 use std::io::Read;
 use std::path::Path;
 
-/// Where an upload goes.
+/// The destination of an upload.
 pub(super) trait Destination {
-    /// How the bucket hashes.
+    /// Returns the bucket's hashing profile.
     fn hashing(&self) -> HashingProfile;
 
-    /// Takes a file's content.
+    /// Stores a file's content.
     fn store(&mut self, path: &Path, content: impl Read + Send) -> Result<NewLeaf, Failure>;
 
-    /// Forgets what was stored since the last time that all was settled, but for
-    /// what came first, this many times.
+    /// Keeps the first `stored` files since the last `settle`, and forgets those after
+    /// them.
     fn keep(&mut self, stored: usize);
 
-    /// Has the content of all files that were taken since the last time in the
-    /// bucket, and tells how much of each was not there before. After a failure,
-    /// of those files that stood before the one that failed.
+    /// Waits until the content of all files since the last `settle` is in the bucket.
+    /// Returns for each how many of its bytes were new. After a failure, the files before
+    /// the one that failed count.
     fn settle(&mut self) -> Result<Vec<u64>, Failure>;
 
-    /// Commits what is settled: the first leaf, and what was signed.
+    /// Commits the settled leaves. Returns the index of the first one, and the signed
+    /// commitment.
     fn commit(&mut self, leaves: &[NewLeaf]) -> Result<(LeafIndex, SignedCommitment), Failure>;
 }
 
-/// A bucket that is open here. What a failed file stored is taken back.
+/// A bucket that is open in this process. The content of a failed file is removed again.
 pub(super) struct Here<'a> {
     bucket: &'a Lease,
     signer: &'a Signer,

@@ -1,37 +1,37 @@
-//! The parts that a file is cut into: leaves of powers of two of chunks, whose trees have
-//! no slot that nobody can answer for.
+//! Cuts a file into parts whose numbers of chunks are powers of two, so that their chunk
+//! trees have no padding slot.
 
 use cairn_primitives::chunk_tree;
 use serde::Serialize;
 use std::fmt;
 
-/// The most parts that a file has: one for each bit of a number of chunks.
+/// The maximum number of parts of a file: one for each bit of a number of chunks.
 pub(super) const MOST: usize = 46;
 
 /// How files become leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cutting {
-    /// Without padding, as several leaves if need be.
+    /// Without padding, as several leaves if necessary.
     WithoutPadding,
-    /// Each as one leaf.
+    /// Each file as one leaf.
     OneLeaf,
 }
 
-/// A part of a file that is a leaf.
+/// A part of a file, stored as one leaf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Part {
-    /// From 1 on.
+    /// The part's number, from 1.
     number: usize,
     of: usize,
-    /// Where it begins in the file.
+    /// The offset in the file, in bytes.
     offset: u64,
-    /// Its length, by that of the file.
+    /// The length in bytes, computed from the file's length.
     #[serde(skip)]
     pub(super) bytes: u64,
 }
 
 impl Cutting {
-    /// The parts of a file, in its order.
+    /// Returns the parts of a file, in order.
     pub(super) fn parts(self, length: u64) -> Vec<Part> {
         let sizes: Vec<_> = match self {
             Self::WithoutPadding => chunk_tree::without_padding(length).collect(),
@@ -57,7 +57,7 @@ impl Part {
         self.number == self.of
     }
 
-    /// Itself, where there are others.
+    /// Returns the part, if the file has more than one.
     pub(super) fn of_several(self) -> Option<Self> {
         (self.of > 1).then_some(self)
     }

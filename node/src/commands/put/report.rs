@@ -1,5 +1,4 @@
-//! What `cairn put` says: a line for each commit, once it is durable, and a
-//! summary at the end.
+//! The output of `cairn put`: each commit once it is durable, and a summary at the end.
 
 use super::parts::Part;
 use crate::amount;
@@ -15,34 +14,34 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-/// A file that is a leaf now, or a part of one.
+/// A stored file, or a part of one.
 #[derive(Serialize)]
 pub(super) struct StoredFile {
-    /// As people are shown it.
+    /// The escaped path, for the text output.
     #[serde(skip)]
     pub(super) shown: String,
-    /// As it is, where it is UTF-8; else with U+FFFD for what is not.
+    /// The path; if it is not UTF-8, with U+FFFD in place of what is not.
     pub(super) path: String,
-    /// Its bytes, where it is no UTF-8.
+    /// The path's bytes in hex, if it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path_hex: Option<String>,
     pub(super) leaf_index: u64,
     pub(super) data_root: String,
     pub(super) data_size: u64,
-    /// Which part of the file it is, where that is several leaves.
+    /// The part of the file, if it was stored as several leaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) part: Option<Part>,
     /// Bytes that were not in the bucket before.
     pub(super) new_bytes: u64,
 }
 
-/// A file that is no leaf, since it was another when it had been read.
+/// A file that was not stored, because it changed while it was read.
 #[derive(Serialize)]
 pub(super) struct PassedOver {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_hex: Option<String>,
-    /// Why it was not stored.
+    /// The reason.
     error: String,
 }
 
@@ -72,9 +71,9 @@ pub(super) struct SignedCommit {
     leaf_count: u64,
     signer: String,
     signature: String,
-    /// What is signed, in SCALE.
+    /// The signed payload, in SCALE.
     payload: String,
-    /// What the commit and the signature took, storing not counted.
+    /// The time for the commit and the signature, without storing the content.
     commit_micros: u64,
     files: Vec<StoredFile>,
 }
@@ -135,45 +134,45 @@ impl fmt::Display for SignedCommit {
     }
 }
 
-/// What an upload came to.
+/// The totals of an upload.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) commits: u64,
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) new_bytes: u64,
-    /// Files that were not stored, since they changed while they were read.
+    /// Files that were not stored, because they changed while they were read.
     pub(super) changed: u64,
     pub(super) took: Duration,
     pub(super) last_root: Option<String>,
-    /// Whether one more commit may have been made.
+    /// True if one more commit may have been made.
     pub(super) is_unsure: bool,
 }
 
 impl Tally {
-    /// Fails where a file was not stored.
+    /// Fails if a file was not stored.
     pub(super) fn all_stored(&self) -> Result<(), Failure> {
         if self.changed == 0 {
             return Ok(());
         }
         Err(Failure::Failed(format!(
-            "{} changed while being read and {} not stored; all others are",
+            "{} changed while being read and {} not stored; all others were stored",
             amount::counted(self.changed, "file"),
             if self.changed == 1 { "was" } else { "were" }
         )))
     }
 
-    /// What stays when an upload ends early.
+    /// Describes what remains when an upload ends early.
     pub(super) fn stays(&self) -> String {
         let unsure = match self.is_unsure {
-            true => "; whether one more commit was made, `cairn bucket info` tells",
+            true => "; one more commit may have been made: see `cairn bucket info`",
             false => "",
         };
         match &self.last_root {
             None if self.is_unsure => format!("no commit is known to have been made{unsure}"),
-            None => "nothing was committed, and the bucket has the leaves that it had".into(),
+            None => "nothing was committed, and the bucket's leaves are unchanged".into(),
             Some(root) => format!(
-                "what was committed before stays: {} in {}, the last with root {root}{unsure}",
+                "earlier commits stay: {} in {}, the last with root {root}{unsure}",
                 amount::counted(self.files, "file"),
                 amount::counted(self.commits, "commit"),
             ),

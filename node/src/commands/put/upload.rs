@@ -1,7 +1,7 @@
-//! One upload: each file is stored, and every so many are committed together.
+//! An upload: stores each file, and commits a fixed number of files together.
 //!
-//! What an upload that ends early has stored and not committed is of no use to
-//! anybody, so the files before one that fails are committed first.
+//! Content that is stored and not committed is useless. So when a file fails, the files
+//! before it are committed first.
 
 use super::destination::Destination;
 use super::parts::{Cutting, Part};
@@ -18,12 +18,12 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
-/// An upload under way.
+/// An upload in progress.
 pub(super) struct Upload<'a, D> {
     destination: D,
     output: Output,
     bar: ProgressBar,
-    /// Stored, and not committed yet.
+    /// Stored, not committed yet.
     pending: Vec<(&'a Path, NewLeaf, Part)>,
     cutting: Cutting,
     tally: Tally,
@@ -43,7 +43,7 @@ impl<'a, D: Destination> Upload<'a, D> {
         }
     }
 
-    /// Stores all files, and commits every `commit_every` of them.
+    /// Stores all files, with a commit after each `commit_every` of them.
     pub(super) fn run(
         mut self,
         files: &'a [Found],
@@ -86,7 +86,7 @@ impl<'a, D: Destination> Upload<'a, D> {
         let mut content = self.bar.wrap_read(file);
         let before = self.pending.len();
         for part in self.cutting.parts(found.length) {
-            // The last goes to the end of the file, wherever that is by now.
+            // The last part goes to the end of the file, even if the file has grown.
             let most = if part.is_last() { u64::MAX } else { part.bytes };
             let stored = self.destination.store(path, (&mut content).take(most));
             let leaf = stored.inspect_err(|_| {
@@ -99,8 +99,8 @@ impl<'a, D: Destination> Upload<'a, D> {
         Ok(())
     }
 
-    /// Tells of a file that has changed while it was read, and goes on with the
-    /// others: of such a file nothing is committed.
+    /// Reports a file that changed while it was read. Nothing of it is committed, and the
+    /// upload continues with the others.
     fn pass_over(&mut self, found: &Found, failure: &Failure) -> Result<(), Failure> {
         self.tally.changed = self.tally.changed.saturating_add(1);
         let passed = PassedOver::new(&found.path, failure);
@@ -108,7 +108,7 @@ impl<'a, D: Destination> Upload<'a, D> {
             if self.output.is_json() {
                 return self.output.answer(&passed);
             }
-            // What cannot be told there is told by the exit code.
+            // If stderr fails too, the exit code still tells.
             let _ = writeln!(std::io::stderr(), "{passed}");
             Ok(())
         })
@@ -120,7 +120,7 @@ impl<'a, D: Destination> Upload<'a, D> {
         }
         let new_bytes = self.destination.settle()?;
         let mut pending = std::mem::take(&mut self.pending);
-        // Those behind one that failed are not there.
+        // Files after one that failed were not stored.
         pending.truncate(new_bytes.len());
         while pending.last().is_some_and(|(_, _, part)| !part.is_last()) {
             pending.pop();

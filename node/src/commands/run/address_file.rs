@@ -1,5 +1,5 @@
-//! Where a running provider is reached, in a file of its base path: commands
-//! find it there when the base path is locked.
+//! The file in the base path with the running provider's RPC address. Commands read it
+//! when the base path is locked.
 
 use crate::failure::Failure;
 use std::io::{ErrorKind, Write};
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 
 /// The file's name.
 const NAME: &str = "rpc-address";
-/// More than a URL of a socket's address takes.
+/// The maximum size of the file. A URL with a socket address is shorter.
 const MAX_BYTES: u64 = 256;
 
-/// The file, until it is dropped.
+/// The file, which is removed on drop.
 pub(super) struct AddressFile(PathBuf);
 
 impl AddressFile {
-    /// Writes it. A file of a process that was killed is replaced, and what a link
-    /// of its name leads to is not touched.
+    /// Writes the file. It replaces one that a killed process has left, and never follows
+    /// a link of that name.
     pub(super) fn write(base: &Path, address: SocketAddr) -> Result<Self, Failure> {
         let path = base.join(NAME);
         let unfinished = base.join(format!("{NAME}.new"));
@@ -36,12 +36,12 @@ impl AddressFile {
 impl Drop for AddressFile {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_file(&self.0) {
-            tracing::warn!(path = %self.0.display(), %error, "the address of the RPC is left behind");
+            tracing::warn!(path = %self.0.display(), %error, "cannot remove the file with the RPC's address");
         }
     }
 }
 
-/// How this machine reaches a listener.
+/// Returns the URL by which this machine reaches a listener.
 pub(super) fn url(address: SocketAddr) -> String {
     let ip = match address.ip() {
         ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -50,7 +50,7 @@ pub(super) fn url(address: SocketAddr) -> String {
     format!("ws://{}", SocketAddr::new(ip, address.port()))
 }
 
-/// The address that a running provider has left in its base path.
+/// Reads the address that a running provider has left in its base path.
 pub(crate) fn read(base: &Path) -> Option<String> {
     use std::io::Read;
     let mut text = String::new();
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(read(base.path()), None);
         std::fs::write(base.path().join(NAME), [0xff; 400]).unwrap();
         assert_eq!(read(base.path()), None);
-        // Whatever a link leads to is not the provider's to write.
+        // The target of a link must not be written.
         let notes = base.path().join("notes");
         std::fs::write(&notes, "mine").unwrap();
         for name in [NAME, "rpc-address.new"] {

@@ -1,5 +1,5 @@
-//! All parts of a provider that run, put together: the same extension that a
-//! node loads, over a remote chain.
+//! Assembles the parts of a running provider: the same extension that a node loads, over a
+//! remote chain.
 
 use super::metrics::failed;
 use super::stop::Stopping;
@@ -14,10 +14,10 @@ use std::time::Duration;
 use substrate_prometheus_endpoint::Registry;
 use tokio::task::{JoinError, JoinHandle};
 
-/// What the parts are made of.
+/// The parts to assemble.
 pub(super) struct Parts {
     pub(super) chain: Arc<dyn ChainClient>,
-    /// Asked for each challenge before it is answered, where there is one.
+    /// A second node that must confirm each challenge before it is answered.
     pub(super) second: Option<Arc<dyn ChainClient>>,
     pub(super) provider: Arc<Provider>,
     pub(super) signer: Signer,
@@ -25,19 +25,19 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) cosigners: CosignerLimits,
     pub(super) exports: Option<ExportFolder>,
-    /// Whether leaves are taken of which not all can be proven.
+    /// True if leaves with padding slots are accepted.
     pub(super) allows_padding: bool,
     pub(super) registry: Option<Registry>,
 }
 
-/// What is to run, and what is served of it.
+/// The assembled provider.
 pub(super) struct Assembly {
     pub(super) extension: Extension,
     pub(super) rpc: ProviderRpc,
     pub(super) metrics: Option<RpcMetrics>,
 }
 
-/// Puts the parts together. Reads the index, which blocks shortly.
+/// Assembles the parts. Reads the index, which blocks for a short time.
 pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
     let mut extension = Extension::new(
         parts.chain,
@@ -72,11 +72,11 @@ pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
     })
 }
 
-/// What runs.
+/// The running workers.
 pub(super) struct Running(JoinHandle<()>);
 
 impl Running {
-    /// Starts the schedulers.
+    /// Starts the workers.
     pub(super) fn start(extension: Extension, stopping: &Stopping) -> Self {
         let stopping = stopping.clone();
         Self::of(extension.run(async move { stopping.told().await }))
@@ -86,9 +86,12 @@ impl Running {
         Self(tokio::spawn(work))
     }
 
-    /// Waits until it is time to stop, and then at most `within` for what is
-    /// under way. Half a provider loses its stake without a word: what ends
-    /// before it is told to has failed.
+    /// Waits for the stop, and then at most `within` for work in progress.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the workers end before the stop: a provider without them would lose its
+    /// stake silently.
     pub(super) async fn until_stopped(
         mut self,
         stopping: &Stopping,
@@ -103,7 +106,7 @@ impl Running {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(early(Err(error))),
             Err(_) => {
-                tracing::warn!("what is still under way is left, as a kill would leave it");
+                tracing::warn!("abandoning work that is still in progress, as a kill would");
                 self.0.abort();
                 Ok(())
             }
@@ -113,8 +116,8 @@ impl Running {
 
 fn early(ended: Result<(), JoinError>) -> Failure {
     Failure::Failed(match ended {
-        Ok(()) => "the provider has stopped by itself; its log says why".to_owned(),
-        Err(error) => format!("the provider broke off: {error}"),
+        Ok(()) => "the provider has stopped by itself; its log has the reason".to_owned(),
+        Err(error) => format!("the provider was aborted: {error}"),
     })
 }
 
@@ -130,7 +133,7 @@ mod tests {
         let stopping = Stopping::never();
         for (work, said) in [
             (Running::of(ready(())), "has stopped by itself"),
-            (Running::of(async { panic!("a fault") }), "broke off"),
+            (Running::of(async { panic!("a fault") }), "was aborted"),
         ] {
             let ended = work.until_stopped(&stopping, SOON).await.unwrap_err();
             assert!(ended.to_string().contains(said), "{ended}");

@@ -1,5 +1,5 @@
-//! The chain that is followed, and what it has of this provider; or that it is
-//! away, and what that means.
+//! The chain that the provider follows, and what it knows of the provider; or the reason
+//! why it cannot be reached.
 
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
@@ -14,15 +14,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Before a chain that was away at the start is asked again what it has of the
-/// provider: a block's time.
+/// The delay before a chain that could not be reached at the start is tried again: about
+/// the time of a block.
 const ASK_AGAIN: Duration = Duration::from_secs(6);
 
 /// The chain at its finalized head.
 #[derive(Serialize)]
 pub(super) struct Following {
     chain: String,
-    /// Why it is not reached.
+    /// The reason why it cannot be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     away: Option<String>,
     genesis: Option<String>,
@@ -33,7 +33,7 @@ pub(super) struct Following {
     registered: Option<Registered>,
 }
 
-/// A finalized block, and what the chain holds providers to there.
+/// A finalized block, and the chain's rules there.
 #[derive(Serialize)]
 struct At {
     block: u32,
@@ -42,14 +42,14 @@ struct At {
     strict_leaf_binding: bool,
 }
 
-/// What the chain has of the provider.
+/// The chain's record of the provider.
 #[derive(Serialize)]
 struct Registered {
     stake: u128,
     defended: u64,
     lost: u64,
     endpoint: String,
-    /// Whether its signatures are checked with the key that signs here.
+    /// True if the chain checks its signatures with the key that signs here.
     key_is_here: bool,
 }
 
@@ -66,8 +66,11 @@ impl Registered {
 }
 
 impl Following {
-    /// The answer of a chain, or that it is away. One that is there and is no chain
-    /// for a provider is an error.
+    /// Asks the chain, or records that it cannot be reached.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the chain answers but cannot be served by a provider.
     pub(super) async fn of(
         url: &str,
         chain: &SubxtClient,
@@ -78,8 +81,8 @@ impl Following {
             Err(error) if error.is_passing() => {
                 tracing::error!(
                     chain = url, %error,
-                    "THE CHAIN IS AWAY: no challenge is seen or answered until it is reached. \
-                     What is stored is served meanwhile"
+                    "THE CHAIN CANNOT BE REACHED: no challenge is seen or answered until then. \
+                     Stored content is served meanwhile"
                 );
                 Ok(Self::new(url, chain, signer, Some(error.to_string())))
             }
@@ -121,46 +124,47 @@ impl Following {
                 following.registered = registered.map(|info| Registered::of(&info, signer));
                 following.warn();
             }
-            // Challenges are answered without.
+            // Challenges can be answered without this.
             Err(error) => {
-                tracing::warn!(%error, "the chain does not tell of the provider's account")
+                tracing::warn!(%error, "cannot read the provider's account from the chain")
             }
         }
         Ok(following)
     }
 
-    /// Whether the chain was not reached.
+    /// Returns true if the chain could not be reached.
     pub(super) const fn is_away(&self) -> bool {
         self.away.is_some()
     }
 
-    /// The chain's genesis hash in hex.
+    /// Returns the chain's genesis hash in hex.
     pub(super) fn genesis(&self) -> Option<&str> {
         self.genesis.as_deref()
     }
 
-    /// Warns of what will keep the provider from its work.
+    /// Warns if the account is not registered, has another key, or has no stake.
     fn warn(&self) {
         match &self.registered {
             None => tracing::warn!(
                 account = self.ss58,
-                "the chain knows no provider of this account: register it, or name another account"
+                "no provider is registered for this account: register it, or name another account"
             ),
             Some(registered) if !registered.key_is_here => tracing::warn!(
                 account = self.ss58,
-                "the chain checks the provider's signatures with another key than this one: what \
-                 is signed here counts for nothing until the key is registered"
+                "the chain checks the provider's signatures with another key than this one: \
+                 signatures made here are invalid until this key is registered"
             ),
             Some(registered) if registered.stake == 0 => tracing::warn!(
                 account = self.ss58,
-                "the provider has nothing at stake: was it slashed?"
+                "the provider has no stake: was it slashed?"
             ),
             Some(_) => {}
         }
     }
 }
 
-/// Tells what a chain has of the provider once it is reached.
+/// Waits in the background until the chain can be reached, and then logs its record of the
+/// provider.
 pub(super) fn tell_when_it_comes(url: String, chain: Arc<SubxtClient>, signer: Signer) {
     tokio::spawn(async move {
         loop {
@@ -171,7 +175,7 @@ pub(super) fn tell_when_it_comes(url: String, chain: Arc<SubxtClient>, signer: S
                     tracing::info!(
                         chain = url,
                         genesis,
-                        "the chain is reached, and is followed"
+                        "the chain can be reached now, and is followed"
                     );
                     return;
                 }
@@ -179,7 +183,7 @@ pub(super) fn tell_when_it_comes(url: String, chain: Arc<SubxtClient>, signer: S
                 Err(error) => {
                     tracing::error!(
                         chain = url, %error,
-                        "the chain is reached, and challenges on it cannot be answered"
+                        "the chain can be reached now, but its challenges cannot be answered"
                     );
                     return;
                 }
@@ -195,11 +199,11 @@ impl fmt::Display for Following {
             writeln!(f, "genesis       {genesis}")?;
         }
         let Some(at) = &self.at else {
-            let away = self.away.as_deref().unwrap_or("it tells nothing");
+            let away = self.away.as_deref().unwrap_or("no answer");
             writeln!(f, "finalized     unknown: {away}")?;
             writeln!(
                 f,
-                "challenges    NOT ANSWERED until the chain is reached; it is asked again"
+                "challenges    NOT ANSWERED until the chain can be reached; trying again"
             )?;
             return write!(f, "account       {} ({})", self.ss58, self.account);
         };
@@ -214,12 +218,12 @@ impl fmt::Display for Following {
         )?;
         writeln!(
             f,
-            "challenges    to be answered within {} anchor blocks; {rule}",
+            "challenges    due within {} anchor blocks; {rule}",
             at.answer_within
         )?;
         writeln!(f, "account       {} ({})", self.ss58, self.account)?;
         match &self.registered {
-            None => write!(f, "stake         none: the chain knows no such provider"),
+            None => write!(f, "stake         none: the provider is not registered"),
             Some(registered) => write!(
                 f,
                 "stake         {}; {} challenges defended, {} lost\nendpoint      {}",

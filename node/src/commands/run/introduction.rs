@@ -1,4 +1,4 @@
-//! What is printed at start: all that an operator wants to know of what runs.
+//! The summary that is printed at the start.
 
 use super::address_file;
 use super::following::Following;
@@ -11,14 +11,14 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Where it is reached, and how.
+/// The addresses and the configuration of the RPC and the metrics.
 pub(super) struct Serving<'s> {
     pub(super) rpc: SocketAddr,
     pub(super) config: &'s ListenerConfig,
     pub(super) metrics: Option<SocketAddr>,
 }
 
-/// A provider that runs.
+/// The summary of a running provider.
 #[derive(Serialize)]
 pub(super) struct Introduction {
     version: &'static str,
@@ -65,15 +65,15 @@ impl fmt::Display for Introduction {
         writeln!(f, "base path     {}", shown(&self.base_path))?;
         writeln!(
             f,
-            "open at once  {}, of {} descriptors allowed",
+            "open at once  {}, within {} file descriptors",
             amount::counted(self.max_open.into(), "bucket"),
             self.descriptors
         )?;
         writeln!(f, "memory        {}", amount::human(self.memory_bytes))?;
         let methods = match self.rpc_methods {
-            "safe" => "without the methods that change buckets",
-            "token" => "where buckets are changed with the token alone",
-            _ => "where anyone who reaches it without a proxy changes buckets",
+            "safe" => "nobody may change buckets",
+            "token" => "changes of buckets need the token",
+            _ => "anyone who reaches it without a proxy may change buckets",
         };
         let connections = amount::counted(self.rpc_connections.into(), "connection");
         writeln!(

@@ -1,5 +1,5 @@
-//! The metrics, and the health beside them, on a port of their own, in the shape of a Substrate node's: the
-//! same prefix and the chain as a label, so that one dashboard shows both.
+//! The port of the metrics and health. The metrics look like a Substrate node's: the same
+//! prefix, and the chain as a label, so that one dashboard shows both.
 
 use crate::failure::Failure;
 use cairn_rpc::{ProviderRpc, Watched};
@@ -8,11 +8,11 @@ use std::net::SocketAddr;
 use substrate_prometheus_endpoint::{Gauge, Opts, PrometheusError, Registry, U64, register};
 use tokio::net::TcpListener;
 
-/// Where everything is counted.
+/// Creates the registry of the metrics.
 pub(super) fn registry(chain: Option<&str>) -> Result<Registry, Failure> {
     let labels = chain.map(|genesis| HashMap::from([("chain".to_owned(), genesis.to_owned())]));
     let registry = Registry::new_custom(Some("substrate".to_owned()), labels).map_err(failed)?;
-    let build = Opts::new("cairn_build_info", "The version that runs")
+    let build = Opts::new("cairn_build_info", "The running version of Cairn")
         .const_label("version", env!("CARGO_PKG_VERSION"));
     let build = Gauge::<U64>::with_opts(build).map_err(failed)?;
     register(build, &registry).map_err(failed)?.set(1);
@@ -20,17 +20,17 @@ pub(super) fn registry(chain: Option<&str>) -> Result<Registry, Failure> {
 }
 
 pub(super) fn failed(error: PrometheusError) -> Failure {
-    Failure::Failed(format!("the metrics cannot be counted: {error}"))
+    Failure::Failed(format!("cannot register the metrics: {error}"))
 }
 
-/// A port that is taken, and shows nothing yet. It is never let go: another process that took it
-/// in between would show what they like.
+/// A bound port that is not served yet. It stays bound: another process could otherwise take
+/// it in between, and serve false metrics.
 pub(super) struct MetricsPort {
     socket: TcpListener,
     address: SocketAddr,
 }
 
-/// Takes a port for the metrics.
+/// Binds a port for the metrics.
 pub(super) async fn listen(address: SocketAddr) -> Result<MetricsPort, Failure> {
     let refused = |source| Failure::ListenForMetrics { address, source };
     let socket = TcpListener::bind(address).await.map_err(refused)?;
@@ -39,12 +39,12 @@ pub(super) async fn listen(address: SocketAddr) -> Result<MetricsPort, Failure> 
 }
 
 impl MetricsPort {
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Shows metrics and health until the process ends.
+    /// Serves metrics and health until the process ends.
     pub(super) fn show(self, rpc: ProviderRpc, registry: Registry) {
         cairn_rpc::serve_watch(self.socket, Watched { rpc, registry });
     }
@@ -57,7 +57,7 @@ mod tests {
     #[tokio::test]
     async fn l14_the_port_is_taken_once_and_kept() {
         let port = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        // Nobody else gets it before it is shown.
+        // Nobody else can bind it before it is served.
         let address = port.address();
         assert!(matches!(
             listen(address).await,

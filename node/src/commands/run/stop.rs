@@ -1,19 +1,19 @@
-//! When to stop: on SIGTERM or SIGINT, or when a part has ended by itself.
+//! The stop signal: on SIGTERM or SIGINT, or when a part has ended by itself.
 
 use crate::failure::Failure;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-/// Tells everything that it is to stop, and whoever asks whether it is.
+/// The stop signal, shared by all parts.
 #[derive(Clone, Debug)]
 pub(super) struct Stopping(watch::Sender<bool>);
 
 impl Stopping {
-    /// Stops on SIGTERM, as service managers send it, and SIGINT, as terminals do.
+    /// Returns a signal that SIGTERM and SIGINT trigger.
     pub(super) fn on_signals() -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind)
-                .map_err(|error| Failure::Failed(format!("signals cannot be heard: {error}")))
+                .map_err(|error| Failure::Failed(format!("cannot listen for signals: {error}")))
         };
         let mut terminate = listen(SignalKind::terminate())?;
         let mut interrupt = listen(SignalKind::interrupt())?;
@@ -21,27 +21,27 @@ impl Stopping {
         let told = stopping.clone();
         tokio::spawn(async move {
             let name = first_of(&mut terminate, &mut interrupt).await;
-            tracing::info!("{name} came: stopping");
+            tracing::info!("received {name}: stopping");
             told.stop();
         });
         Ok(stopping)
     }
 
-    /// Stops when a part ends, and on no signal.
+    /// Returns a signal that no Unix signal triggers.
     #[cfg(test)]
     pub(super) fn never() -> Self {
         Self(watch::Sender::new(false))
     }
 
-    /// Tells everything to stop.
+    /// Triggers the stop.
     pub(super) fn stop(&self) {
         self.0.send_replace(true);
     }
 
-    /// Ends when it is time to stop.
+    /// Completes when the stop is triggered.
     pub(super) async fn told(&self) {
         let mut heard = self.0.subscribe();
-        // It cannot be closed: the sender is held here.
+        // The channel cannot be closed: `self` holds the sender.
         let _ = heard.wait_for(|stop| *stop).await;
     }
 }

@@ -28,7 +28,7 @@ fn a_provider_that_has_the_base_path_is_asked_instead() {
 
     let told = provider.run(["-v", "bucket", "list"]).succeeds().stderr;
     assert!(
-        told.contains("the base path is locked: its provider is asked"),
+        told.contains("the base path is locked; sending the command to its provider"),
         "{told}"
     );
 
@@ -67,7 +67,7 @@ fn an_address_where_nobody_or_another_provider_answers_is_not_the_one_that_is_me
     let locked = "locked by another process";
     provider
         .run(["bucket", "list"])
-        .fails(FAILED, &[locked, "is not reached", &url]);
+        .fails(FAILED, &[locked, "cannot reach the provider", &url]);
 
     let other = House::new();
     other.run(["bucket", "create", "1"]).succeeds();

@@ -37,9 +37,9 @@ fn a_commitment_whose_signature_or_payload_is_another_is_refused() {
     ended.fails(
         REFUSED,
         &[
-            "does not hold",
-            "the signature is not its signer's",
-            "whether one more commit was made",
+            "gave a false answer",
+            "the signature over its commitment is invalid",
+            "one more commit may have been made",
         ],
     );
     let liar = house.liar("bucket_commit", |told| {
@@ -51,7 +51,7 @@ fn a_commitment_whose_signature_or_payload_is_another_is_refused() {
     let liar = house.liar("bucket_commit", |told| told["firstLeaf"] = 7.into());
     house
         .run_at(&liar.url, put)
-        .fails(REFUSED, &["leaves out some"]);
+        .fails(REFUSED, &["without some of those that were sent"]);
     let liar = house.liar("bucket_info", |told| told["bucket"] = 2.into());
     house
         .run_at(&liar.url, put)
@@ -73,8 +73,8 @@ fn s14_a_promise_that_another_key_has_signed_is_refused() {
         signed["signer"] = format!("0x{}", hex::encode(stranger.public().0)).into();
     });
     let words = [
-        "not by the provider's key",
-        "whether one more commit was made",
+        "not the provider's key",
+        "one more commit may have been made",
     ];
     house.run_at(&liar.url, put).fails(REFUSED, &words);
     // Without a key to compare with, nobody is asked for a promise.
@@ -92,11 +92,11 @@ fn s14_what_was_given_is_proven_under_the_signed_root_before_it_is_called_stored
     let liar = house.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
     let ended = house.run_at(&liar.url, put);
     assert_eq!(ended.text(), "");
-    ended.fails(REFUSED, &["does not hold"]);
+    ended.fails(REFUSED, &["gave a false answer"]);
     // A leaf of the same tree that is another, with a proof that is right.
     let liar = house.liar("bucket_commit", |told| told["firstLeaf"] = 0.into());
     let ended = house.run_at(&liar.url, put);
-    ended.fails(REFUSED, &["leaf 0", "is not what it was given"]);
+    ended.fails(REFUSED, &["leaf 0", "is not the leaf that was sent"]);
 }
 
 #[test]
@@ -122,18 +122,18 @@ fn content_that_is_not_of_the_leaf_is_refused() {
         let liar = house.liar("bucket_fetchNodes", lie);
         house
             .run_at(&liar.url, get)
-            .fails(REFUSED, &["is something else"]);
+            .fails(REFUSED, &["does not match that hash"]);
     }
     let liar = house.liar("bucket_fetchNodes", |told| {
         told["nodes"] = Value::Array(vec![])
     });
     house
         .run_at(&liar.url, get)
-        .fails(REFUSED, &["nothing of the content"]);
+        .fails(REFUSED, &["none of the requested content"]);
     let liar = house.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
     house
         .run_at(&liar.url, get)
-        .fails(REFUSED, &["does not hold"]);
+        .fails(REFUSED, &["gave a false answer"]);
     assert_eq!(std::fs::read(&out).unwrap(), b"what was there");
 }
 
@@ -149,13 +149,13 @@ fn proofs_that_do_not_pass_or_are_of_another_state_are_not_written() {
     let liar = house.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
     house
         .run_at(&liar.url, prove)
-        .fails(REFUSED, &["does not hold"]);
+        .fails(REFUSED, &["gave a false answer"]);
     let liar = house.liar("bucket_challengeResponse", |told| {
         change(&mut told["response"])
     });
     house
         .run_at(&liar.url, &chunk)
-        .fails(REFUSED, &["does not hold"]);
+        .fails(REFUSED, &["gave a false answer"]);
     let liar = house.liar("bucket_challengeResponse", |told| {
         change(&mut told["commitment"]["mmrRoot"]);
     });
@@ -177,5 +177,5 @@ fn bytes_to_sign_that_say_something_else_are_not_shown() {
     });
     let ended = house.run_at(&liar.url, prune);
     assert_eq!(ended.text(), "");
-    ended.fails(REFUSED, &["do not say that these leaves are deleted"]);
+    ended.fails(REFUSED, &["are not the deletion of these leaves"]);
 }

@@ -1,0 +1,328 @@
+//! Advice for the operator, by the kind of error: the command or flag that helps. The
+//! libraries state facts only, since programs other than this one use them too.
+
+use crate::failure::Failure;
+use cairn_node_ext::chain::ChainError;
+use cairn_node_ext::{
+    BasePathError, CommitError, CreateError, EngineError, FaultKind, IngestError, KeyError,
+    LegacyError, OpenError, ProveError, ProviderError, PruneError, ReleaseError, RepairError,
+    SignError, SigningRefused, TransferError,
+};
+use cairn_primitives::BucketId;
+use std::fmt::Display;
+use std::io::ErrorKind;
+
+const INSERT_KEY: &str = "insert the registered key with `cairn key insert`";
+const LIST_BUCKETS: &str = "`cairn bucket list` shows the buckets";
+
+impl Failure {
+    /// Returns advice on the failure, if any command or flag helps.
+    pub(crate) fn advice(&self) -> Option<String> {
+        match self {
+            Self::BasePath(error) => base_path(error),
+            Self::Provider(error) => provider(error),
+            Self::Key(error) => key(error),
+            Self::Prove(error) => prove(error),
+            Self::Commit(error) => commit(error),
+            Self::Ingest { source, .. } => ingest(source),
+            Self::Transfer(error) => transfer(error),
+            Self::Prune(PruneError::Leaf(error)) | Self::Release(ReleaseError::Read(error)) => {
+                prove(error)
+            }
+            Self::Prune(PruneError::Engine(error)) | Self::Release(ReleaseError::Engine(error)) => {
+                engine(error)
+            }
+            Self::Release(ReleaseError::NoSuchTree { bucket, .. }) => Some(format!(
+                "`cairn bucket info {bucket}` shows the retired trees"
+            )),
+            Self::Chain(ChainError::NoKey { .. }) => Some(INSERT_KEY.to_owned()),
+            Self::Stopped { cause, .. } => cause.advice(),
+            _ => None,
+        }
+    }
+}
+
+/// Joins an error and the advice on it to one sentence.
+pub(crate) fn joined(error: impl Display, advice: Option<String>) -> String {
+    match advice {
+        Some(advice) => format!("{error}; {advice}"),
+        None => error.to_string(),
+    }
+}
+
+/// Returns advice on an error of a base path.
+pub(crate) fn base_path(error: &BasePathError) -> Option<String> {
+    match error {
+        BasePathError::Missing { .. } => {
+            Some("create a bucket in it first, with `cairn bucket create`".to_owned())
+        }
+        BasePathError::Locked { .. } => {
+            Some("stop that process first, or wait for it to end".to_owned())
+        }
+        BasePathError::Io { source, .. } if takes_no_writes(source) => {
+            Some("this needs a writable folder, which --base-path may name".to_owned())
+        }
+        BasePathError::NoSuchBucket { .. } => Some(LIST_BUCKETS.to_owned()),
+        BasePathError::Open(error)
+        | BasePathError::Create(CreateError::Open(error))
+        | BasePathError::Repair(RepairError::Open(error)) => open(error),
+        BasePathError::Create(CreateError::Engine(error))
+        | BasePathError::Repair(RepairError::Engine(error)) => engine(error),
+        _ => None,
+    }
+}
+
+/// Returns advice on a refusal to sign.
+pub(crate) fn signing(refused: &SigningRefused) -> Option<String> {
+    match refused {
+        SigningRefused::Off { .. } => Some(
+            "if this base path is a copy, and the newest one, start it once with \
+             `cairn run --accept-copy`"
+                .to_owned(),
+        ),
+        SigningRefused::Quarantined { bucket, .. } => Some(quarantine(*bucket)),
+        SigningRefused::OtherHashing { chain, .. } => Some(format!(
+            "create another bucket with `cairn bucket create --hashing {chain}`, and store the \
+             content there"
+        )),
+        SigningRefused::UnknownHashing { has, .. } => Some(format!(
+            "run the provider on its chain once, or use `cairn bucket create --chain-hashing {has}`"
+        )),
+        SigningRefused::Unprovable { bucket, .. } => Some(format!(
+            "prune these leaves, or sign anyway with `cairn bucket sign-unprovable {bucket}`"
+        )),
+        SigningRefused::Unread { bucket, .. } => Some(check(*bucket)),
+        _ => None,
+    }
+}
+
+/// Returns advice on a bucket in quarantine.
+pub(crate) fn quarantine(bucket: BucketId) -> String {
+    format!(
+        "keep a copy of its folder; `cairn fsck {bucket}` shows the damage, and \
+         `cairn bucket accept {bucket}` ends the quarantine"
+    )
+}
+
+fn provider(error: &ProviderError) -> Option<String> {
+    match error {
+        ProviderError::BasePath(error) => base_path(error),
+        ProviderError::OtherChain { .. } => Some(
+            "name a node of its own chain with --chain, or follow the other chain from now on \
+             with --new-chain"
+                .to_owned(),
+        ),
+        ProviderError::NoSuchBucket { .. } => Some(LIST_BUCKETS.to_owned()),
+        ProviderError::Lost { bucket } => Some(format!(
+            "put its folder back, or delete it with `cairn bucket delete {bucket}` if that was \
+             intended"
+        )),
+        ProviderError::Busy { .. } => Some("try again, or raise --max-open".to_owned()),
+        ProviderError::Quarantined { bucket, .. } => Some(quarantine(*bucket)),
+        ProviderError::Open { source, .. } => open(source),
+        ProviderError::Behind { bucket, .. } => Some(format!(
+            "put the newest copy of its folder in its place, or accept it as it is with \
+             `cairn bucket accept {bucket}`"
+        )),
+        ProviderError::WouldLose { .. } => {
+            Some("put a newer copy in its place, or use --even-behind if there is none".to_owned())
+        }
+        ProviderError::Signing(refused) => signing(refused),
+        ProviderError::Create(CreateError::Open(error)) => open(error),
+        ProviderError::Create(CreateError::Engine(error)) => engine(error),
+        ProviderError::Prove(error) => prove(error),
+        ProviderError::Commit(error) => commit(error),
+        ProviderError::Transfer(error) => transfer(error),
+        ProviderError::Ingest(error) => ingest(error),
+        _ => None,
+    }
+}
+
+fn key(error: &KeyError) -> Option<String> {
+    match error {
+        KeyError::None { .. } => Some(format!(
+            "generate one with `cairn key generate`, or {INSERT_KEY}"
+        )),
+        KeyError::Ambiguous { .. } => Some("name the registered one with --key".to_owned()),
+        KeyError::NoSuchKey { .. } => Some("`cairn key list` shows the keys".to_owned()),
+        _ => None,
+    }
+}
+
+fn open(error: &OpenError) -> Option<String> {
+    match error {
+        OpenError::NotABucket { .. } => Some(LIST_BUCKETS.to_owned()),
+        OpenError::Damaged { .. } => Some(damage()),
+        OpenError::Engine(error) => engine(error),
+        _ => None,
+    }
+}
+
+fn prove(error: &ProveError) -> Option<String> {
+    match error {
+        ProveError::MissingNode { bucket, .. }
+        | ProveError::MissingLeaf { bucket, .. }
+        | ProveError::MissingContent { bucket, .. }
+        | ProveError::Unsound { bucket, .. } => Some(check(*bucket)),
+        ProveError::Engine(error) => engine(error),
+        _ => None,
+    }
+}
+
+fn commit(error: &CommitError) -> Option<String> {
+    match error {
+        CommitError::Damaged { bucket, .. } => Some(check(*bucket)),
+        CommitError::Refused(refused) => signing(refused),
+        CommitError::Sign {
+            reason: SignError::NoKey(_),
+            ..
+        } => Some(INSERT_KEY.to_owned()),
+        CommitError::Engine(error) => engine(error),
+        _ => None,
+    }
+}
+
+fn ingest(error: &IngestError) -> Option<String> {
+    match error {
+        IngestError::Damaged { bucket, .. } => Some(check(*bucket)),
+        IngestError::Engine(error) => engine(error),
+        _ => None,
+    }
+}
+
+fn transfer(error: &TransferError) -> Option<String> {
+    match error {
+        TransferError::Engine(error) => engine(error),
+        TransferError::Exists { .. } => Some("name another destination".to_owned()),
+        TransferError::Busy { .. } => Some("wait for it to end".to_owned()),
+        TransferError::SourceInUse { .. } => {
+            Some("stop that process, or let it export the bucket".to_owned())
+        }
+        TransferError::NoRoom { .. } => Some("make room first".to_owned()),
+        TransferError::Altered { .. } => Some("export the bucket again".to_owned()),
+        TransferError::Unprovable { .. } => Some(
+            "--allow-unprovable imports it with them; nothing is then signed for it until \
+             `cairn bucket sign-unprovable`"
+                .to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+/// Returns advice on an error of the import from a legacy provider.
+pub(crate) fn legacy(error: &LegacyError) -> Option<String> {
+    match error {
+        LegacyError::NotALegacyDatabase { .. } => {
+            Some("name the folder that holds its CURRENT file".to_owned())
+        }
+        LegacyError::InUse { .. } => Some("stop that provider first".to_owned()),
+        _ => None,
+    }
+}
+
+fn engine(error: &EngineError) -> Option<String> {
+    match error.kind {
+        FaultKind::Locked => Some("stop that process first".to_owned()),
+        FaultKind::ReadOnlyDisk => Some("remount it for writing, or check permissions".to_owned()),
+        FaultKind::NoSpace => Some("make room, and try again".to_owned()),
+        FaultKind::Corrupt => Some(damage()),
+        FaultKind::Absent | FaultKind::Other => None,
+    }
+}
+
+fn check(bucket: BucketId) -> String {
+    format!("keep a copy of its folder, and run `cairn fsck {bucket}`")
+}
+
+fn damage() -> String {
+    "keep a copy of its folder; `cairn fsck --repair` restores what other records prove, and \
+     `cairn bucket salvage` opens a bucket whose log is damaged"
+        .to_owned()
+}
+
+fn takes_no_writes(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::Cli;
+    use cairn_primitives::{HashingProfile, Sequence};
+    use clap::CommandFactory;
+
+    const BUCKET: BucketId = BucketId(7);
+
+    fn failures() -> Vec<Failure> {
+        let path = std::path::PathBuf::from("/base");
+        let damaged = OpenError::Damaged {
+            path: path.clone(),
+            what: "its log has a hole".to_owned(),
+        };
+        let refusals = [
+            SigningRefused::Off {
+                reason: "it is a copy".to_owned(),
+            },
+            SigningRefused::Quarantined {
+                bucket: BUCKET,
+                reason: "a leaf is lost".to_owned(),
+            },
+            SigningRefused::OtherHashing {
+                bucket: BUCKET,
+                has: HashingProfile::Tagged,
+                chain: HashingProfile::Plain,
+            },
+            SigningRefused::UnknownHashing {
+                bucket: BUCKET,
+                has: HashingProfile::Tagged,
+            },
+            SigningRefused::Unprovable {
+                bucket: BUCKET,
+                leaves: 1,
+            },
+        ];
+        let mut failures = vec![
+            Failure::BasePath(BasePathError::Missing { path: path.clone() }),
+            Failure::BasePath(BasePathError::Open(damaged)),
+            Failure::Key(KeyError::None { path }),
+            Failure::Provider(ProviderError::Lost { bucket: BUCKET }),
+            Failure::Prove(ProveError::MissingLeaf {
+                bucket: BUCKET,
+                sequence: Sequence(0),
+            }),
+            Failure::Release(ReleaseError::NoSuchTree {
+                bucket: BUCKET,
+                tree: Sequence(0),
+            }),
+        ];
+        failures.extend(refusals.map(|refused| Failure::Commit(refused.into())));
+        failures
+    }
+
+    /// Splits the text at backquotes: every second part is a command.
+    #[test]
+    fn advice_names_commands_and_flags_that_exist() {
+        for failure in failures() {
+            let advice = failure.advice().expect("advice");
+            let commands: Vec<_> = advice.split('`').skip(1).step_by(2).collect();
+            assert!(!commands.is_empty(), "{advice}");
+            for text in commands {
+                let mut words = text.split(' ').peekable();
+                assert_eq!(words.next(), Some("cairn"), "{text}");
+                let mut command = Cli::command();
+                while let Some(word) = words.next_if(|word| command.find_subcommand(word).is_some())
+                {
+                    command = command.find_subcommand(word).unwrap().clone();
+                }
+                assert!(!command.has_subcommands(), "{text}");
+                for flag in words.filter_map(|word| word.strip_prefix("--")) {
+                    let is_there = |arg: &clap::Arg| arg.get_long() == Some(flag);
+                    assert!(command.get_arguments().any(is_there), "{text}");
+                }
+            }
+        }
+    }
+}
