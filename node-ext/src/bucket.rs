@@ -40,10 +40,10 @@ pub use commit::{Committed, NewLeaf};
 pub(crate) use content::ContentChange;
 pub use fetch::Content;
 pub use ingest::Ingested;
+pub use promise::Promise;
 pub use prove::{Answer, At, View};
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use prune::{Authorisation, Pruned};
-pub use read::Promise;
 pub use release::Released;
 pub use retired::{AuthorisedDeletion, RetiredTree};
 pub use tombstones::Tombstone;
@@ -345,7 +345,7 @@ impl Bucket {
         config: BucketConfig,
         tip: Tip,
         usage: Usage,
-        kept_nodes: usize,
+        max_cached_nodes: usize,
     ) -> Self {
         let charged = charge::Charged::default();
         charged.content_is(usage);
@@ -355,7 +355,7 @@ impl Bucket {
             access,
             engine,
             charged,
-            upper_nodes: node_cache::NodeCache::new(tip.tree, kept_nodes),
+            upper_nodes: node_cache::NodeCache::new(tip.tree, max_cached_nodes),
             tip: RwLock::new(Arc::new(tip)),
             commits: queue::Queue::default(),
             committing: RwLock::new(()),

@@ -1,8 +1,10 @@
-//! Records a commitment as signed without a new leaf: one that the current tree has or
-//! has had, for a checkpoint that another provider proposes.
+//! Signed roots: records a commitment as signed, and reads the records.
+//!
+//! A commit records its own commitment. This file records one without a new leaf, which
+//! the current tree has or has had, for a checkpoint that another provider proposes.
 
 use super::commit::now_ms;
-use super::{At, Bucket, BucketNews, Promise};
+use super::{At, Bucket, BucketNews};
 use crate::engine::{Durability, Family};
 use crate::error::{PromiseError, ProveError, SignAgainError};
 use crate::layout::{self, PromiseValue};
@@ -11,6 +13,17 @@ use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
 
 /// Records that are written at once, so that no write grows with the bucket.
 const DISOWNED_AT_ONCE: usize = 4096;
+
+/// A signed root: a commitment recorded durably so that the provider may sign it,
+/// and be challenged for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// The commitment.
+    pub commitment: Commitment,
+    /// Time of the last such record, in milliseconds since the Unix epoch; 0 if an
+    /// import brought the root.
+    pub signed_ms: u64,
+}
 
 /// Marks a commitment whose record is synced, so that it may be signed (I4).
 pub(super) const fn durable(commitment: Commitment) -> DurableCommitment {
@@ -125,10 +138,65 @@ impl Bucket {
         let value = self
             .engine
             .get(Family::Tree, &layout::promise_key(root, tree))?;
-        let unreadable = || self.unsound("a record of what was signed cannot be read");
+        let unreadable = || self.unsound("the record of a signed root cannot be read");
         value
             .map(|value| PromiseValue::parse(&value).ok_or_else(unreadable))
             .transpose()
+    }
+
+    /// Iterates over the signed roots in the order of their hashes, without those of
+    /// trees that are being released.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] for the first record that cannot be read.
+    pub fn promises(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Promise, ProveError>>, ProveError> {
+        let retired = self.retired()?;
+        let releasing: Vec<_> = retired
+            .iter()
+            .filter(|tree| tree.releasing)
+            .map(|tree| tree.commitment.start_seq)
+            .collect();
+        let promises = self.promises_of_all_trees()?;
+        Ok(promises.filter(move |promise| match promise {
+            Ok(promise) => !releasing.contains(&promise.commitment.start_seq),
+            Err(_) => true,
+        }))
+    }
+
+    /// Returns the leaf count at which a root of a tree was signed, if it was, in one read.
+    pub(crate) fn promise_of(
+        &self,
+        tree: Sequence,
+        root: &H256,
+    ) -> Result<Option<LeafCount>, ProveError> {
+        let value = self.promise_record(root, tree)?;
+        Ok(value.map(|value| value.count))
+    }
+
+    pub(super) fn promises_of_all_trees(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<Promise, ProveError>>, ProveError> {
+        let entries = self.engine.scan(Family::Tree, layout::PROMISES)?;
+        Ok(entries.map(|entry| {
+            let (key, value) = entry?;
+            let parsed = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
+            let ((mmr_root, start_seq), value) = parsed.ok_or_else(|| ProveError::Unsound {
+                bucket: self.id,
+                reason: "the record of a signed root cannot be read".into(),
+            })?;
+            let commitment = Commitment {
+                mmr_root,
+                start_seq,
+                leaf_count: value.count,
+            };
+            Ok(Promise {
+                commitment,
+                signed_ms: value.signed_ms,
+            })
+        }))
     }
 
     /// Marks all signed roots as not signed here, in a bucket that comes from elsewhere.
@@ -138,7 +206,7 @@ impl Bucket {
         let mut batched = 0usize;
         for entry in self.engine.scan(Family::Tree, layout::PROMISES)? {
             let (key, value) = entry?;
-            let unreadable = || self.unsound("a record of what was signed cannot be read");
+            let unreadable = || self.unsound("the record of a signed root cannot be read");
             let value = PromiseValue::parse(&value).ok_or_else(unreadable)?;
             let disowned = PromiseValue {
                 signed_ms: 0,

@@ -62,9 +62,9 @@ impl Bucket {
     pub fn pruned(&self, before: Sequence) -> Result<Commitment, PruneError> {
         let tip = self.tip();
         self.check_cut(&tip, before)?;
-        let mut regrowth = Regrowth::new(self, before, None);
-        regrowth.grow_to(tip.end(), |_| Ok(()))?;
-        Ok(regrowth.commitment())
+        let mut rebuild = Regrowth::new(self, before, None);
+        rebuild.grow_to(tip.end(), |_| Ok(()))?;
+        Ok(rebuild.commitment())
     }
 
     /// Drops the leaves before a sequence: a new tree starts there. Signed roots of
@@ -126,14 +126,14 @@ impl Bucket {
         authorisation: Option<Authorisation>,
     ) -> Result<Pruned, PruneError> {
         let signed_at = authorisation.as_ref().map(|given| given.leaf_count);
-        let mut regrowth = Regrowth::new(self, before, signed_at);
+        let mut rebuild = Regrowth::new(self, before, signed_at);
         let mut end = self.tip().end();
         let mut signed_root = None;
         loop {
-            regrowth.grow_to(end, |nodes| self.write_unreferenced(before, nodes))?;
+            rebuild.grow_to(end, |nodes| self.write_unreferenced(before, nodes))?;
             if let Some(authorisation) = authorisation.as_ref().filter(|_| signed_root.is_none()) {
                 // Checked as soon as it can be: without it the rest is wasted work.
-                signed_root = Some(self.authorised(authorisation, before, &regrowth)?);
+                signed_root = Some(self.authorised(authorisation, before, &rebuild)?);
             }
             let now = self.tip().end();
             if now.0.saturating_sub(end.0) <= LEAVES_HELD_BACK {
@@ -147,12 +147,12 @@ impl Bucket {
         self.usable()?;
         let tip = self.tip();
         let mut batch = self.engine.batch();
-        regrowth.grow_to(tip.end(), |nodes| {
+        rebuild.grow_to(tip.end(), |nodes| {
             put_nodes(&mut batch, before, nodes);
             Ok(())
         })?;
-        let commitment = regrowth.commitment();
-        if regrowth
+        let commitment = rebuild.commitment();
+        if rebuild
             .total_size()
             .is_some_and(|size| size != tip.total_size)
         {
@@ -169,7 +169,7 @@ impl Bucket {
         };
         let next = Tip {
             tree: before,
-            frontier: regrowth.frontier().clone(),
+            frontier: rebuild.frontier().clone(),
             root: commitment.mmr_root,
             total_size: tip.total_size,
         };
@@ -201,13 +201,13 @@ impl Bucket {
         &self,
         authorisation: &Authorisation,
         before: Sequence,
-        regrowth: &Regrowth<'_>,
+        rebuild: &Regrowth<'_>,
     ) -> Result<H256, PruneError> {
         let Deletion { admin, signature } = &authorisation.deletion;
-        let signed_root = regrowth.root_asked_for().ok_or(PruneError::NotGrown {
+        let signed_root = rebuild.root_asked_for().ok_or(PruneError::NotGrown {
             bucket: self.id,
             before,
-            leaf_count: regrowth.frontier().count(),
+            leaf_count: rebuild.frontier().count(),
             signed_at: authorisation.leaf_count,
         })?;
         let signature = self.sr25519(signature)?;

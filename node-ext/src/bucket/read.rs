@@ -1,85 +1,11 @@
-//! Reads content, and the records of signed roots.
+//! Reads the content of a leaf.
 
-use super::{Bucket, View};
-use crate::engine::Family;
+use super::View;
 use crate::error::ProveError;
-use crate::layout::{self, Child, PromiseValue};
+use crate::layout::Child;
 use cairn_primitives::chunk_tree;
-use cairn_primitives::{Commitment, H256, LeafCount, LeafIndex, Sequence};
+use cairn_primitives::{H256, LeafIndex};
 use std::io::Write;
-
-/// A signed root: a commitment recorded durably so that the provider may sign it,
-/// and be challenged for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Promise {
-    /// The commitment.
-    pub commitment: Commitment,
-    /// Time of the last such record, in milliseconds since the Unix epoch; 0 if an
-    /// import brought the root.
-    pub signed_ms: u64,
-}
-
-impl Bucket {
-    /// Iterates over the signed roots in the order of their hashes, without those of
-    /// trees that are being released.
-    ///
-    /// # Errors
-    ///
-    /// [`ProveError`] for the first record that cannot be read.
-    pub fn promises(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<Promise, ProveError>>, ProveError> {
-        let retired = self.retired()?;
-        let releasing: Vec<_> = retired
-            .iter()
-            .filter(|tree| tree.releasing)
-            .map(|tree| tree.commitment.start_seq)
-            .collect();
-        let promises = self.promises_of_all_trees()?;
-        Ok(promises.filter(move |promise| match promise {
-            Ok(promise) => !releasing.contains(&promise.commitment.start_seq),
-            Err(_) => true,
-        }))
-    }
-
-    /// Returns the leaf count at which a root of a tree was signed, if it was, in one read.
-    pub(crate) fn promise_of(
-        &self,
-        tree: Sequence,
-        root: &H256,
-    ) -> Result<Option<LeafCount>, ProveError> {
-        let key = layout::promise_key(root, tree);
-        let Some(value) = self.engine.get(Family::Tree, &key)? else {
-            return Ok(None);
-        };
-        let value = PromiseValue::parse(&value)
-            .ok_or_else(|| self.unsound("a record of what was signed cannot be read"))?;
-        Ok(Some(value.count))
-    }
-
-    pub(super) fn promises_of_all_trees(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<Promise, ProveError>>, ProveError> {
-        let entries = self.engine.scan(Family::Tree, layout::PROMISES)?;
-        Ok(entries.map(|entry| {
-            let (key, value) = entry?;
-            let parsed = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
-            let ((mmr_root, start_seq), value) = parsed.ok_or_else(|| ProveError::Unsound {
-                bucket: self.id,
-                reason: "a record of what was signed cannot be read".into(),
-            })?;
-            let commitment = Commitment {
-                mmr_root,
-                start_seq,
-                leaf_count: value.count,
-            };
-            Ok(Promise {
-                commitment,
-                signed_ms: value.signed_ms,
-            })
-        }))
-    }
-}
 
 impl View<'_> {
     /// Writes the content of a leaf to `sink`, and returns its length in bytes. Checks

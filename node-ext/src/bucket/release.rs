@@ -143,7 +143,7 @@ impl Bucket {
     /// Replaces each signed root of a tree by a tombstone.
     fn remove_promises(&self, tree: Sequence) -> Result<(), ReleaseError> {
         let gone_ms = now_ms();
-        let mut doomed = Vec::new();
+        let mut removals = Vec::new();
         let remove = |promises: &mut Vec<(Box<[u8]>, H256, LeafCount)>| {
             let mut batch = self.engine.batch();
             for (key, root, count) in promises.drain(..) {
@@ -162,16 +162,16 @@ impl Bucket {
                 // An unreadable value still shows that the root was signed.
                 let promise = PromiseValue::parse(&value);
                 let count = promise.map(|promise| promise.count).unwrap_or_default();
-                doomed.push((key, root, count));
+                removals.push((key, root, count));
             }
-            if doomed.len() == PROMISES_AT_ONCE {
-                remove(&mut doomed)?;
+            if removals.len() == PROMISES_AT_ONCE {
+                remove(&mut removals)?;
             }
         }
-        if doomed.is_empty() {
+        if removals.is_empty() {
             return Ok(());
         }
-        remove(&mut doomed)
+        remove(&mut removals)
     }
 
     /// Removes all nodes except those of the trees `kept`, given in order. This also

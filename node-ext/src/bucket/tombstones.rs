@@ -13,7 +13,7 @@ use cairn_primitives::{Commitment, H256, Sequence};
 pub struct Tombstone {
     /// The commitment. A leaf count of 0 means that the count is unknown.
     pub commitment: Commitment,
-    /// Time of the release, in milliseconds since the Unix epoch.
+    /// Time of the removal, in milliseconds since the Unix epoch.
     pub gone_ms: u64,
 }
 

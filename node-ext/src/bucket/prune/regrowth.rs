@@ -28,15 +28,15 @@ impl<'b> Regrowth<'b> {
     /// Creates a tree without leaves. It keeps the root that it will have at the leaf
     /// count `asked_for`.
     pub(super) fn new(bucket: &'b Bucket, tree: Sequence, asked_for: Option<LeafCount>) -> Self {
-        let mut regrowth = Self {
+        let mut rebuild = Self {
             bucket,
             tree,
             frontier: Frontier::empty(bucket.config.profile),
             total_size: None,
             asked_for: asked_for.map(|count| (count, None)),
         };
-        regrowth.keep_root();
-        regrowth
+        rebuild.keep_root();
+        rebuild
     }
 
     fn keep_root(&mut self) {
