@@ -1,5 +1,4 @@
-//! The one front door: a base path with all its buckets, of which a bounded
-//! number is open at a time.
+//! The provider: a base path with all its buckets, a bounded number of them open at once.
 //!
 //! ```text
 //! Provider ─┬─ lease, answer ──► pool ──► Bucket

@@ -1,5 +1,5 @@
-//! A provider over real buckets: what it knows of them, and what becomes of
-//! that when files are lost, copied, damaged or put back.
+//! A provider over real buckets: its records of them, also after files are lost, copied,
+//! damaged or put back.
 
 use super::*;
 use crate::bucket::{BucketConfig, Ingested};
@@ -45,7 +45,7 @@ fn start(path: &Path) -> Provider {
 fn start_on_demand(path: &Path, on_demand: bool) -> Provider {
     let options = ProviderOptions {
         on_demand,
-        // Copies are made to see what else notices them.
+        // Accepted, so that a test shows which other checks notice a copy.
         on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     };
@@ -84,7 +84,7 @@ fn put(provider: &Provider, id: u64, bytes: &[u8]) -> SignedCommitment {
     lease.commit_signed(&[leaf], &signer()).unwrap().1
 }
 
-/// Buckets from 1 on, each with content of its own and content that all share.
+/// Creates buckets from 1 on, each with content of its own and content that all share.
 fn fill(provider: &Provider, buckets: u64) {
     for id in 1..=buckets {
         provider
@@ -99,7 +99,7 @@ fn folder_of(path: &Path, id: u64) -> PathBuf {
     path.join(BUCKETS_DIR).join(format!("{id:016x}"))
 }
 
-/// What a process leaves that ends at this moment.
+/// Copies a folder as a process that crashes now would leave it.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -175,7 +175,7 @@ fn l11_a_list_opens_nothing_not_even_what_nobody_has_looked_at() {
     fill(&provider, 9);
     let all = records(&provider);
     drop(provider);
-    // As after a loss of the index, before anything is learned of again.
+    // As after a loss of the index, before any bucket is reindexed.
     std::fs::remove_dir_all(folder.path().join("index")).unwrap();
 
     let provider = start_on_demand(folder.path(), true);
@@ -185,7 +185,7 @@ fn l11_a_list_opens_nothing_not_even_what_nobody_has_looked_at() {
     assert!(noted.iter().all(|noted| !noted.is_current), "{noted:?}");
     assert_eq!(provider.statistics().opened, 0, "nothing was opened for it");
 
-    // Who asks about one has it opened, and not read through.
+    // A query about one bucket opens it, but does not read all of it.
     let looked = provider.look(BucketId(7)).unwrap();
     assert_eq!(looked.commitment, all[6].1.commitment);
     assert_eq!(looked.signed, all[6].1.signed);
@@ -196,7 +196,7 @@ fn l11_a_list_opens_nothing_not_even_what_nobody_has_looked_at() {
         Err(ProviderError::NoSuchBucket { .. })
     ));
 
-    // One that was learned of is known, and so is one that is written.
+    // A reindexed bucket is current, and so is one that is being written.
     provider.summary(BucketId(7)).unwrap();
     let signed = put(&provider, 8, b"more");
     let noted = provider.noted(Some(BucketId(6)), 9).unwrap();
@@ -264,7 +264,7 @@ fn i6_an_index_that_is_behind_its_buckets_learns_what_it_missed() {
     fill(&provider, 3);
     provider.write_index();
     put(&provider, 2, &content(99, 600_000));
-    // As if it ended here, before what the last put did was written behind.
+    // As if it crashed here, before the index was written after the last put.
     copy(&live, &killed);
     let provider_of_copy = start(&killed);
     let (all, dedup) = (records(&provider), provider.dedup());
@@ -351,7 +351,7 @@ async fn an_async_thread_waits_for_a_bucket_without_being_blocked() {
     let held = provider.lease(BucketId(1), Wanted::read()).unwrap();
     let (lease, ()) = tokio::join!(
         provider.lease_from_async(BucketId(1), Wanted::write()),
-        // Runs on the same thread, which must be free for it.
+        // Runs on the same thread, which must not be blocked.
         async move { drop(held) },
     );
     assert_eq!(lease.unwrap().id(), BucketId(1));

@@ -1,4 +1,5 @@
-//! The scripted chain itself: a chain that judged wrongly would prove nothing.
+//! Tests of the simulated chain itself: if it judged wrongly, tests on it would prove
+//! nothing.
 
 use super::*;
 use crate::chain::{ChainClient, ChainError, Progress, Submission, Ticket, Verdict};
@@ -40,8 +41,8 @@ fn bucket_with(primaries: &[(AccountId, sr25519::Pair)]) -> BucketInfo {
     }
 }
 
-/// A chain on which the first leaf of a bucket is challenged, at its root of
-/// two leaves.
+/// Creates a chain on which the first leaf of a bucket is challenged at its root of two
+/// leaves.
 fn challenged(limits: Limits) -> (ScriptedChain, MemoryBucket, ChallengeId) {
     let chain = ScriptedChain::new(limits);
     let mut bucket = MemoryBucket::new(limits.profile);

@@ -1,5 +1,5 @@
-//! A remote node in memory: what is asked of it, what is signed for it, and
-//! what becomes of both when it goes, comes back or changes.
+//! The client against a fake node in memory: queries, submissions, lost connections and
+//! runtime upgrades.
 
 mod metadata;
 mod node;
@@ -12,7 +12,7 @@ use cairn_primitives::{ChunkIndex, LeafIndex, Sequence};
 use metadata::Made;
 use node::FakeNode;
 
-/// Never waited for, but where a test is about just that.
+/// A timeout that only expires in the test of timeouts.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) fn signer() -> Signer {
@@ -94,7 +94,7 @@ async fn a_runtime_that_takes_another_answer_is_refused_by_the_calls_name() {
     let text = connect(&node).await.unwrap_err().to_string();
     let fault = "StorageProvider.respond_to_challenge takes other arguments";
     assert!(text.contains(fault), "{fault} in {text}");
-    // What answering does not take is no reason.
+    // Calls that answering does not need are not listed.
     assert!(!text.contains("checkpoint"), "{text}");
 }
 
@@ -112,7 +112,7 @@ async fn s5_a_runtime_that_lacks_what_answering_does_not_take_is_connected_to() 
     let open = vec![challenge(&client)];
     node.answers("open_challenges", &open);
     assert_eq!(client.open_challenges(at).await.unwrap(), open);
-    // What is there in another form is not read.
+    // A method with other types is not called.
     let error = client.provider(at).await.unwrap_err();
     assert!(matches!(error, ChainError::Unsupported(_)), "{error}");
     let submission = Submission::Response {
@@ -285,7 +285,7 @@ async fn finalized_heads_begin_with_the_present_one_and_skip_to_the_newest() {
     node.finalizes(4);
     node.finalizes(6);
     assert_eq!(heads.next().await, Some(head(6, node.hash(6), 150)));
-    // What was told already is not told again.
+    // A head is not repeated.
     node.finalizes(5);
     node.finalizes(6);
     node.finalizes(7);
@@ -352,7 +352,7 @@ async fn a_new_runtime_is_read_once_and_what_it_still_offers_is_used() {
         client.buckets(node.hash(3)).await.unwrap(),
         vec![BucketId(1)]
     );
-    // An answer in another encoding might be taken for a wrong one.
+    // An answer in another encoding could be judged as a wrong one.
     let submission = Submission::Response {
         id: challenge(&client).id,
         response: Box::new(ChallengeResponse::Superseded),

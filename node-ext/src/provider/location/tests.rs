@@ -1,4 +1,4 @@
-//! A copy signs nothing until its operator has said that it is the newest.
+//! A copy signs nothing until its operator accepts it as the newest one.
 
 use super::*;
 use crate::base_path::BasePath;
@@ -15,7 +15,7 @@ fn options(on_copy: OnCopy) -> ProviderOptions {
     }
 }
 
-/// Why a base path signs nothing when it is opened.
+/// Opens a base path, and returns the reason why it signs nothing, if there is one.
 fn opened(path: &Path, on_copy: OnCopy) -> Option<String> {
     let base = BasePath::create(path).unwrap();
     let provider = Provider::open(base, options(on_copy)).unwrap();
@@ -138,8 +138,8 @@ fn said() -> impl Strategy<Value = Said> {
 }
 
 proptest! {
-    /// What is written in this order is never taken for a copy, wherever the first
-    /// start breaks off; and nothing that says it is elsewhere is ever passed over.
+    /// An interrupted first start never looks like a copy, since the files are written in
+    /// this order; and a file from elsewhere is always noticed.
     #[test]
     fn a_first_start_that_breaks_off_is_no_copy(of_base in said(), of_index in said(), row: bool) {
         let told = is_copy(of_base, of_index, row);
@@ -159,8 +159,8 @@ proptest! {
         let _ = parse(&bytes);
     }
 
-    /// A file is told from another by when it was created, and by its number only
-    /// where the file system does not say when.
+    /// Files are compared by creation time, and by inode number only if the file system
+    /// does not keep that time.
     #[test]
     fn a_file_is_still_itself_and_no_other(
         created in proptest::option::of(0u64..4),

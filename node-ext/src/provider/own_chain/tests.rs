@@ -1,5 +1,5 @@
-//! Two places, of which either may be lost, and neither believed against the
-//! other.
+//! The two copies of the base path's chain: either may be lost, and a conflict between
+//! them is detected.
 
 use super::*;
 use crate::base_path::BasePath;
@@ -33,7 +33,7 @@ fn s2_the_chain_survives_the_loss_of_the_index_and_of_the_file() {
     assert_eq!(provider.longest_period(20), 500);
     drop(provider);
 
-    // What either has lost is in both again.
+    // The lost copy is restored.
     std::fs::remove_file(&file).unwrap();
     let provider = open(folder.path());
     assert_eq!(provider.own_genesis(), Some(genesis(1)));
@@ -73,18 +73,18 @@ fn s2_an_index_of_another_base_path_brings_no_windows_and_no_endings() {
 fn s6e_a_new_base_path_does_not_claim_that_its_key_has_signed_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let provider = open(folder.path());
-    // No bucket is here, and the key that comes may be registered for long.
+    // There is no bucket yet, but its key may have been registered long ago.
     let windows = provider.index().duties(DutyKind::Window).unwrap();
     assert_eq!(windows, [(vec![], None::<u32>.encode())]);
 }
 
-/// What is on disk of a chain: what the file says, what the index says, and
-/// which chain's rows the index has.
+/// The state on disk: the chain in the file, the chain in the index, and the chain of the
+/// index's rows.
 type OnDisk = (Option<u8>, Option<u8>, Option<u8>);
 
-/// All that may become of a base path, searched breadth first: started over,
-/// followed on either chain with or without `--new-chain`, its file or its index
-/// lost, or replaced by those of another.
+/// Searches all histories of a base path, breadth first: it restarts, follows either
+/// chain with or without adopting it, and loses its file or index or gets those of
+/// another base path.
 #[test]
 fn s2_no_history_of_a_base_path_acts_on_one_chain_by_what_another_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -127,7 +127,7 @@ fn s2_no_history_of_a_base_path_acts_on_one_chain_by_what_another_told() {
         let mut after = vec![
             (None, in_index, rows),
             (in_file, None, None),
-            // Another base path's index, or its file.
+            // The index or the file of another base path.
             (in_file, Some(2), Some(2)),
             (Some(2), in_index, rows),
         ];
@@ -143,10 +143,10 @@ fn s2_no_history_of_a_base_path_acts_on_one_chain_by_what_another_told() {
                 assert_eq!(followed.is_err(), refuses, "{case}");
                 let (in_file, in_index, rows) = get();
                 if followed.is_ok() {
-                    // By two records, and nothing that the other chain told.
+                    // Both copies name the chain, and the other chain's rows are gone.
                     assert_eq!((in_file, in_index), (Some(of), Some(of)), "{case}");
-                    // Rows without any name over them are of who knows which
-                    // chain: those of before the name was kept.
+                    // Rows without a chain's name come from versions that did not
+                    // record it, so their chain is unknown.
                     let is_named = before.0.is_some() || before.1.is_some();
                     assert!(
                         rows.is_none_or(|rows| rows == of || !is_named),

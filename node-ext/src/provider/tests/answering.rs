@@ -1,5 +1,5 @@
-//! A provider that comes up where nothing can be written: it answers, reads, and
-//! does nothing else.
+//! A provider that starts on a disk that cannot be written: it answers challenges and
+//! reads, and does nothing else.
 
 use super::*;
 use crate::layout::INDEX_DIR;
@@ -49,8 +49,8 @@ fn writes_nothing(provider: &Provider) {
     );
 }
 
-/// What makes RocksDB refuse to open a database for writing, as a full disk does,
-/// and lets it read.
+/// Makes RocksDB refuse to open a database for writing, as on a full disk, but not for
+/// reading.
 fn without_its_lock(path: &Path, work: impl FnOnce()) {
     let lock = path.join(INDEX_DIR).join("LOCK");
     std::fs::remove_file(&lock).unwrap();
@@ -73,7 +73,7 @@ fn s10_restart_a_provider_whose_index_cannot_be_written_answers_and_writes_nothi
         let refused = Provider::open_within(base, BUDGET, ProviderOptions::default());
         assert!(
             refused.is_err(),
-            "without being told to it does not come up"
+            "by default it does not start"
         );
 
         let provider = start_with(path, AT_LEAST);
@@ -86,7 +86,7 @@ fn s10_restart_a_provider_whose_index_cannot_be_written_answers_and_writes_nothi
         writes_nothing(&provider);
         provider.write_index();
     });
-    // With room again, all is as it was.
+    // With free space, everything works as before.
     let provider = start_with(path, AT_LEAST);
     provider.wait_until_known();
     assert_eq!(provider.writes_nothing(), None);

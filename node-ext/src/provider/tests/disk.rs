@@ -1,12 +1,12 @@
-//! The disk of a base path: what a provider tells of it, and what the index
-//! takes of it for content.
+//! The disk of a base path: the provider's reading of it, and the space that the index
+//! takes for content.
 
 use super::*;
 use crate::bucket::charge::CHUNK_RECORDS;
 use crate::error::CreateError;
 
-/// Bytes of the files of a folder and those below it, but for logs, which are as
-/// large as they have to be and no larger than a bound.
+/// Sums the bytes of the files in a folder and its subfolders, except logs, whose size is
+/// bounded.
 fn bytes_in(folder: &Path) -> u64 {
     let entries = std::fs::read_dir(folder).unwrap();
     let of = |entry: std::fs::DirEntry| match entry.metadata().unwrap() {

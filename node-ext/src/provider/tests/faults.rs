@@ -1,5 +1,4 @@
-//! Buckets that are not as they should be: set apart, kept from signing, and
-//! taken back by their operator.
+//! Faulty buckets: put into quarantine, not signed for, and accepted by their operator.
 
 use super::*;
 
@@ -31,7 +30,7 @@ fn i7_a_damaged_bucket_is_set_apart_and_all_others_answer() {
     assert_eq!(listed.len(), 3);
     drop(provider);
 
-    // Put right by its operator, it stays apart until they say so.
+    // After its operator has repaired it, it stays in quarantine until it is accepted.
     std::fs::write(&current, kept).unwrap();
     let provider = start(folder.path());
     assert!(provider.lease(BucketId(2), Wanted::write()).is_err());
@@ -50,7 +49,7 @@ fn i7_a_bucket_that_fails_in_use_takes_no_writes_and_still_proves_what_it_can() 
     let lease = provider.lease(BucketId(1), Wanted::read()).unwrap();
     let damaged = lease.run(|bucket| Err::<(), _>(bucket.unsound("as the test has it")));
     assert!(damaged.is_err());
-    // A question that cannot be answered is no damage.
+    // A request that cannot be answered does not indicate damage.
     let other = provider.lease(BucketId(2), Wanted::read()).unwrap();
     let unknown = other.run(|bucket| bucket.view(At::Root(H256::zero()))?.commitment());
     assert!(unknown.is_err());
@@ -96,7 +95,7 @@ fn a_bucket_that_has_lost_what_was_signed_signs_nothing_until_it_is_accepted() {
     put(&provider, 1, b"it goes on");
 }
 
-/// An older folder in a bucket's place still has what was signed before.
+/// An older folder in a bucket's place still proves the roots that it has.
 #[test]
 fn l12_a_bucket_behind_its_signature_answers_for_what_it_has() {
     let folder = tempfile::tempdir().unwrap();

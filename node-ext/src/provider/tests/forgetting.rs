@@ -1,5 +1,5 @@
-//! The index takes no writes while a bucket goes: what was said of it is so, then
-//! and at the next start.
+//! The index cannot be written while a bucket is removed: the reported result holds, also
+//! after a restart.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn listed(provider: &Provider) -> Vec<(u64, Standing)> {
     listed.collect()
 }
 
-/// Two buckets, noted in the index.
+/// Opens a provider with two buckets that are in the index.
 fn two(path: &Path) -> Provider {
     let provider = start(path);
     fill(&provider, 2);
@@ -28,7 +28,7 @@ fn i9_a_deletion_that_the_index_did_not_note_is_finished_by_the_next_start() {
     provider.index().fail_writes(true);
     provider.delete_bucket(TWO).unwrap();
     assert_eq!(listed(&provider), [(1, Standing::Sound)]);
-    // It would be taken for the one that was deleted, after a loss of power.
+    // After a power loss it would be mistaken for the deleted one.
     let config = BucketConfig::default();
     let refused = provider.create_bucket(TWO, config).unwrap_err();
     assert!(matches!(refused, ProviderError::Index(_)), "{refused}");
@@ -37,7 +37,7 @@ fn i9_a_deletion_that_the_index_did_not_note_is_finished_by_the_next_start() {
     let left: Vec<_> = std::fs::read_dir(&trash).unwrap().collect();
     let left = left[0].as_ref().unwrap().path();
     let within = std::fs::read_dir(&left).unwrap().count();
-    assert_eq!(within, 0, "its bytes are given back");
+    assert_eq!(within, 0, "its files are removed");
     drop(provider);
 
     let provider = start(folder.path());

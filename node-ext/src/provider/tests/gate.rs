@@ -1,5 +1,4 @@
-//! What is not signed, no matter who asks: each rule of the gate over real buckets, and
-//! what of it a restart knows.
+//! Each rule of the signing gate over real buckets, for every caller and across restarts.
 
 use super::*;
 use crate::bucket::{Builder, KeepBytes};
@@ -29,7 +28,7 @@ fn leaf_of(lease: &Lease, content: &[u8]) -> NewLeaf {
     }
 }
 
-/// Why neither a writer nor a stranger gets a signature.
+/// Checks that neither a writer nor a stranger gets a signature, and returns the reason.
 #[track_caller]
 fn refusal(provider: &Provider) -> SigningRefused {
     let lease = provider.lease(ID, Wanted::write()).unwrap();
@@ -46,7 +45,7 @@ fn refusal(provider: &Provider) -> SigningRefused {
         Err(SignAgainError::Refused(again)) => assert_eq!(again, refused),
         other => panic!("{other:?}"),
     }
-    // Nothing was committed or promised on the way.
+    // Nothing was committed or recorded as signed on the way.
     assert_eq!((lease.commitment(), promises().unwrap()), before);
     drop(lease);
     match provider.sign_again(ID, &signer()) {
@@ -58,7 +57,7 @@ fn refusal(provider: &Provider) -> SigningRefused {
     refused
 }
 
-/// What was signed last is signed again for anyone who asks.
+/// Checks that the last signature is repeated for any caller.
 #[track_caller]
 fn again(provider: &Provider, signed: &SignedCommitment) {
     let again = provider.sign_again(ID, &signer()).unwrap().unwrap();
@@ -66,8 +65,7 @@ fn again(provider: &Provider, signed: &SignedCommitment) {
     assert!(again.is_valid());
 }
 
-/// A bucket of an import: three leaves of one chunk each, of which the second is
-/// flagged.
+/// Creates an imported bucket: three leaves of one chunk each, the second one flagged.
 fn flagged(path: &Path) {
     let (config, tree) = (BucketConfig::default(), Sequence(0));
     let (folder, shared) = (folder_of(path, ID.0), Shared::new(BUDGET.resources));
@@ -111,7 +109,7 @@ fn s3_a_tree_with_a_flagged_leaf_is_not_signed_until_the_operator_says_so_for_it
     assert_eq!(provider.sign_unprovable(ID, true).unwrap(), 1);
     put(&provider, ID.0, b"signed in spite of it");
     provider.close();
-    // A restart knows it, and that it was taken back.
+    // A restart keeps the exception, and its withdrawal.
     let provider = start(path);
     let signed = put(&provider, ID.0, b"once more");
     again(&provider, &signed);
@@ -121,7 +119,7 @@ fn s3_a_tree_with_a_flagged_leaf_is_not_signed_until_the_operator_says_so_for_it
     let provider = start(path);
     refusal(&provider);
 
-    // It is for this bucket, and not for another under its id.
+    // It holds for this bucket, not for another one under its id.
     provider.sign_unprovable(ID, true).unwrap();
     provider.delete_bucket(ID).unwrap();
     provider.wait_until_trash_is_empty();
@@ -153,7 +151,7 @@ fn s4_a_bucket_that_hashes_otherwise_than_the_chain_is_neither_made_nor_signed()
         profile,
         ..BucketConfig::default()
     };
-    // Nobody has said yet how the chain hashes: as most do.
+    // The chain's hashing is not known yet, so plain hashing is assumed.
     let refused = provider.create_bucket(ID, config(Tagged)).unwrap_err();
     let reason = "does not yet know how its chain hashes";
     assert!(refused.to_string().contains(reason), "{refused}");
@@ -166,7 +164,7 @@ fn s4_a_bucket_that_hashes_otherwise_than_the_chain_is_neither_made_nor_signed()
     assert!(matches!(refused, ProviderError::Signing(_)), "{refused}");
     provider.close();
 
-    // The chain's word is another, and the operator's does not outweigh it.
+    // The chain's own limits override the operator's statement.
     let provider = start(folder.path());
     again(&provider, &signed);
     provider.chain_says(&limits(Plain, CHUNK_BYTES));
@@ -179,7 +177,7 @@ fn s4_a_bucket_that_hashes_otherwise_than_the_chain_is_neither_made_nor_signed()
     assert!(matches!(refused, ProviderError::Signing(_)), "{refused}");
     provider.create_bucket(BucketId(2), config(Plain)).unwrap();
     provider.close();
-    // A restart knows it before the chain is reached.
+    // After a restart they are known before the chain is reached.
     let provider = start(folder.path());
     assert!(is_other(refusal(&provider)));
     provider.chain_says(&limits(Tagged, CHUNK_BYTES));
@@ -248,9 +246,9 @@ fn s6b_whoever_has_a_bucket_open_gets_no_signature_once_it_is_in_quarantine() {
     assert!(matches!(again, Err(ProviderError::Signing(_))), "{again:?}");
 }
 
-/// A base path whose bucket is put aside after one leaf; then another leaf is
-/// signed. The copy is given more leaves of its own, each signed, as at a
-/// co-primary.
+/// Creates a base path with a diverged bucket: its folder is copied after one leaf, then
+/// another leaf is signed. The copy gets other leaves, each signed, as by another primary
+/// provider.
 fn forked(path: &Path, more: u64) -> SignedCommitment {
     let provider = start(path);
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
@@ -276,7 +274,7 @@ fn s6d_a_copy_that_went_another_way_signs_nothing_however_long_it_is() {
     for more in [1, 2, 5] {
         let folder = tempfile::tempdir().unwrap();
         let signed = forked(folder.path(), more);
-        // Twice: what is known as signed does not become the copy's own.
+        // Twice: the copy's own roots do not replace the index's last signed root.
         for _ in 0..2 {
             let provider = start(folder.path());
             assert!(provider.lease(ID, Wanted::write()).is_err(), "{more}");
@@ -343,7 +341,7 @@ fn s13_the_first_signature_of_a_state_is_a_writers() {
     let lease = provider.lease(ID, Wanted::write()).unwrap();
     lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
     drop(lease);
-    // The pruned tree is one that nobody has signed for.
+    // Nothing was signed for the new tree after the prune.
     assert_eq!(provider.sign_again(ID, &signer()).unwrap(), None);
     let lease = provider.lease(ID, Wanted::write()).unwrap();
     let (_, signed) = lease.commit_signed(&[], &signer()).unwrap();
@@ -387,7 +385,7 @@ fn s13_what_came_with_an_import_is_not_signed_for_a_stranger() {
     }
 }
 
-/// What an index of an earlier version holds: records without flagged leaves.
+/// Rewrites the index as an earlier version wrote it: records without flagged leaves.
 #[test]
 fn a_bucket_whose_flagged_leaves_were_never_counted_is_learned_anew() {
     let folder = tempfile::tempdir().unwrap();
@@ -414,7 +412,7 @@ fn a_bucket_whose_flagged_leaves_were_never_counted_is_learned_anew() {
     assert_eq!(learned.unprovable_leaves(), record.unprovable_leaves());
 }
 
-/// Why nothing may be written to a bucket.
+/// Returns the reason of the bucket's quarantine.
 fn quarantine(provider: &Provider) -> String {
     match provider.lease(ID, Wanted::write()) {
         Err(ProviderError::Quarantined { reason, .. }) => reason,
@@ -433,7 +431,7 @@ fn s6b_a_bucket_that_the_chain_knows_is_not_begun_anew_before_the_next_look() {
         .export_bucket(ID, &out, Form::Folder, &mut |_| {})
         .unwrap();
     let newer = put(&provider, ID.0, b"second").payload.commitment;
-    // A disk that is not mounted, and a chain that was seen meanwhile.
+    // The disk was not mounted while the chain was read.
     for (number, on_chain, is_known) in [(2, newer, true), (3, older, false)] {
         let provider = start(&folder.path().join(number.to_string()));
         provider.keep_on_chain(ID, &[on_chain]).unwrap();

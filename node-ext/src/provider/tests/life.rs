@@ -1,4 +1,4 @@
-//! Buckets that come and go, by the provider's doing and by other hands.
+//! Buckets that are created and removed, by the provider and by others.
 
 use super::*;
 
@@ -32,8 +32,8 @@ fn a_deleted_bucket_is_gone_at_once_and_its_id_is_free_for_another() {
     assert!(matches!(gone, ProviderError::NoSuchBucket { .. }), "{gone}");
 }
 
-/// A deletion has two steps on disk. Ended before the first it has not
-/// happened; ended after it, the next start finishes it.
+/// A deletion has two steps on disk. After a crash before the first it has not happened;
+/// after a crash between them, the next start finishes it.
 #[test]
 fn a_deletion_that_was_cut_short_is_finished_by_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
@@ -44,7 +44,7 @@ fn a_deletion_that_was_cut_short_is_finished_by_the_next_start() {
     let trash = folder.path().join(TRASH_DIR);
     let discarded = trash.join("0000000000000002-00000000");
     std::fs::rename(folder_of(folder.path(), 2), &discarded).unwrap();
-    // And one of which some files are removed already.
+    // Another one has lost some of its files already.
     let halfway = trash.join("0000000000000003-00000007");
     copy(&discarded, &halfway);
     std::fs::remove_file(halfway.join("CURRENT")).unwrap();
@@ -77,7 +77,7 @@ fn a_copied_folder_is_adopted_and_unfinished_ones_are_swept() {
     copy(&folder_of(&one, 2), &folder_of(&other, 2));
     let unfinished = folder_of(&other, 2).with_extension("importing");
     copy(&folder_of(&one, 2), &unfinished);
-    // Under a name that is not its own.
+    // Under another bucket's name.
     copy(&folder_of(&one, 1), &folder_of(&other, 77));
 
     let provider = start(&other);
@@ -108,10 +108,10 @@ fn a_folder_that_was_removed_by_other_hands_is_told_of_until_somebody_deletes_th
         assert_eq!(all[0].1.standing, Standing::Lost);
         assert!(
             all[0].1.signed.is_some(),
-            "what was promised is still known"
+            "its last signed root is still known"
         );
         assert!(provider.lease(BucketId(1), Wanted::read()).is_err());
-        // What was promised is not overwritten, nor forgotten by a slip.
+        // The record of its signed root cannot be overwritten by accident.
         let refused = provider
             .create_bucket(BucketId(1), BucketConfig::default())
             .unwrap_err();

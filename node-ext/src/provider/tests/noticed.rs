@@ -1,4 +1,4 @@
-//! Each call that comes upon damage puts its bucket in quarantine.
+//! Each call that meets damage puts its bucket into quarantine.
 
 use super::*;
 use crate::layout::{leaf_key, node_key, tombstone_key};
@@ -13,7 +13,7 @@ fn quarantined(provider: &Provider) -> Vec<BucketId> {
     all.map(|(id, _)| id).collect()
 }
 
-/// A provider whose bucket holds five leaves and has one record that is garbage.
+/// Opens a provider whose bucket has five leaves and one garbage record.
 fn with_garbage_at(folder: &Path, key: impl AsRef<[u8]>) -> Provider {
     let provider = start(folder);
     provider.create_bucket(ID, BucketConfig::default()).unwrap();

@@ -1,4 +1,4 @@
-//! What a provider reads again in the background, and what it makes of it.
+//! The background scrub of a provider.
 
 use super::super::inner::INDEX_EVERY;
 use super::*;
@@ -8,7 +8,7 @@ use std::num::NonZeroU64;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// As fast as it goes.
+/// Opens a provider that scrubs without a rate limit.
 fn scrubbing(path: &Path, every: Duration) -> Provider {
     let plan = ScrubPlan {
         bytes_per_second: NonZeroU64::MAX,
@@ -28,13 +28,13 @@ fn wait_for_rounds(provider: &Provider, rounds: u64) -> ScrubStatistics {
         if done.rounds >= rounds {
             return done;
         }
-        // A round that ends between the two is seen at the next bell, or soon.
+        // A pass that ends before the wait is seen at the next notification or timeout.
         provider.inner.changed.wait_for(&mut work, INDEX_EVERY);
     }
 }
 
-/// What a round through so many buckets reads: two chunks, and two leaves with
-/// the node above them, in each.
+/// The counts of a pass over this number of buckets: two chunks, and two leaves with the
+/// node above them, in each.
 fn round_of(buckets: u64) -> ScrubStatistics {
     ScrubStatistics {
         rounds: 1,
@@ -54,7 +54,7 @@ fn all_buckets_are_read_and_one_that_is_damaged_is_set_apart() {
     let others: Vec<_> = (1..=6).map(|id| put(&provider, id, b"one more")).collect();
     provider.close();
 
-    // Bytes that RocksDB itself finds no fault with.
+    // Wrong bytes with a valid RocksDB checksum.
     let path = folder_of(folder.path(), 3);
     let (access, log) = (Access::ReadWrite, crate::engine::DamagedLog::Refuse);
     let engine = crate::engine::Engine::open(&path, access, &Shared::default(), log).unwrap();
@@ -76,7 +76,7 @@ fn all_buckets_are_read_and_one_that_is_damaged_is_set_apart() {
     assert_eq!(*id, BucketId(3));
     let place = format!("a scrub found damage: chunk {hash:?}: its bytes do not hash to it");
     assert_eq!(*reason, place);
-    // What is whole is proven, in the damaged bucket as well.
+    // Undamaged content is proven, also from the damaged bucket.
     for (id, signed) in (1..).zip(&others) {
         answers(&provider, id, signed);
     }
@@ -101,7 +101,7 @@ fn a_round_is_read_once_in_its_period_over_restarts() {
     let provider = scrubbing(folder.path(), HOUR);
     provider.wait_until_known();
     provider.close();
-    // Nothing was begun: the round that ended is the one that is kept.
+    // No pass has started: the saved one is the completed one.
     let base = BasePath::create(folder.path()).unwrap();
     assert!(base.scrub_round().unwrap().unwrap().is_over());
     drop(base);
@@ -116,7 +116,7 @@ fn a_round_goes_on_where_it_was_stopped() {
     fill(&provider, 5);
     provider.close();
 
-    // As it is left by a stop after the first record of bucket 3.
+    // The state after a stop at the first record of bucket 3.
     let base = BasePath::create(folder.path()).unwrap();
     let shared = Shared::default();
     let bucket = base.open_bucket(BucketId(3), &shared).unwrap();
@@ -128,7 +128,7 @@ fn a_round_goes_on_where_it_was_stopped() {
     let mut round = ScrubRound::beginning(HOUR);
     round.pass(BucketId(2));
     base.keep_scrub_round(&round).unwrap();
-    // One that a scrub of long ago has left is none of this round.
+    // A position saved by an earlier pass is not used.
     base.keep_scrub_point(BucketId(4), step.point.as_ref())
         .unwrap();
     drop(base);
@@ -159,16 +159,16 @@ fn a_scrub_waits_for_others_and_ends_with_the_provider() {
     let leases: Vec<_> = (1..=4)
         .map(|id| provider.lease(BucketId(id), wanted).unwrap())
         .collect();
-    // Bucket 5 cannot be had; one round may have passed it before.
+    // Bucket 5 is not available; a pass may have read it before.
     let before = provider.scrubbed().rounds;
     while provider.statistics().waiting == 0 {
         std::thread::yield_now();
     }
     assert!(provider.scrubbed().rounds <= before + 1);
-    // Of which those who wait are told nothing.
+    // Waits of the scrub are not counted as timeouts.
     assert_eq!(provider.statistics().timeouts, 0);
     drop(leases);
     wait_for_rounds(&provider, before + 2);
-    // While it works.
+    // Dropped while the scrub runs.
     provider.close();
 }

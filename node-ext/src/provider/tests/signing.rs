@@ -1,4 +1,4 @@
-//! What is signed again, who is told of it, and what is deleted only unsigned.
+//! Repeated signatures, the stream of signed roots, and conditional deletion.
 
 use super::*;
 use crate::error::SignAgainError;
@@ -36,7 +36,7 @@ fn i4_only_what_was_signed_is_signed_again_and_a_cold_bucket_stays_closed() {
     let earlier = lease.sign_again(count(1), &signer).unwrap();
     assert_eq!(earlier.payload, first.payload);
     assert!(earlier.is_valid());
-    // Committed, and not signed by anybody.
+    // Committed but never signed.
     let content = lease.run(|bucket| bucket.ingest(&b"three"[..])).unwrap();
     let leaf = NewLeaf {
         data_root: content.data_root,
@@ -83,7 +83,7 @@ fn each_promise_is_told_of_once_it_is_durable_and_counted() {
         .quarantine(ID, "as the test has it".into());
     assert_eq!(value("cairn_buckets_quarantined"), 1.0);
     provider.close();
-    // The registry outlives it.
+    // The registry outlives the provider.
     assert_eq!(value("cairn_buckets_promised_total"), 0.0);
 }
 

@@ -1,4 +1,4 @@
-//! What is gone stays known, whatever else is lost.
+//! Tombstones survive the loss of the bucket and of the index.
 
 use super::*;
 use crate::base_path::BasePath;
@@ -61,7 +61,7 @@ fn s1c_what_was_signed_of_a_deleted_bucket_stays_known_though_the_index_is_lost(
     }
     let unknown = H256::repeat_byte(1);
     assert!(!has(provider.path(), ID, Sequence(0), &unknown).unwrap());
-    // Another bucket of the same id is another, and the old one's stay.
+    // A new bucket with the same id keeps the old one's tombstones.
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     sign(&provider, b"four");
     provider.delete_bucket(ID).unwrap();

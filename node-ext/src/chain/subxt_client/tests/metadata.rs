@@ -1,5 +1,5 @@
-//! Metadata of a runtime with the storage pallet, as a node gives it, and of
-//! runtimes that have less of it or other.
+//! Metadata of a runtime with the storage pallet, and of runtimes that lack parts of it
+//! or define them differently.
 
 use super::super::offers::{API, PALLET};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
@@ -18,14 +18,13 @@ use subxt::ext::frame_metadata::v16::{
 };
 use subxt::utils::{AccountId32, MultiAddress, MultiSignature};
 
-/// The pallet's place in the runtime, and its calls' places in it: neither is
-/// what anybody would guess.
+/// The indices of the pallet and of its calls, chosen to differ from any default.
 pub(super) const PALLET_INDEX: u8 = 77;
 pub(super) const RESPOND_INDEX: u8 = 9;
 pub(super) const CHECKPOINT_INDEX: u8 = 4;
 pub(super) const PROVIDER_CHECKPOINT_INDEX: u8 = 40;
 
-/// The deployed pallet's calls as another crate would write them.
+/// The deployed pallet's calls, as another crate would declare them.
 #[expect(
     dead_code,
     non_camel_case_types,
@@ -53,7 +52,7 @@ enum Calls {
     },
 }
 
-/// Calls of a pallet of another kind, under the same names.
+/// Calls with the same names and other arguments.
 #[expect(
     dead_code,
     non_camel_case_types,
@@ -72,7 +71,7 @@ enum RuntimeCall {
     StorageProvider(Calls),
 }
 
-/// What the runtime is to be like.
+/// Options for the runtime's metadata.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Made {
     /// Leaves `judge_response` out, as older chains do.
@@ -81,17 +80,17 @@ pub(super) struct Made {
     pub(super) without_pallet: bool,
     /// Has calls with other arguments.
     pub(super) with_other_calls: bool,
-    /// Has the two calls that the deployed chain has come to, and no third.
+    /// Has only the two calls that the deployed chain has.
     pub(super) without_windows: bool,
-    /// Methods of the API that it does not have.
+    /// Methods of the API that it lacks.
     pub(super) without: &'static [&'static str],
-    /// Tells one thing more of a provider.
+    /// Has an additional field in the provider's record.
     pub(super) with_more_of_providers: bool,
-    /// Takes tips.
+    /// Supports tips.
     pub(super) with_tips: bool,
 }
 
-/// A provider as a later runtime may tell of it.
+/// A provider's record in a later runtime.
 #[derive(TypeInfo)]
 #[expect(dead_code, reason = "it is only described")]
 struct LaterProviderInfo {
@@ -226,7 +225,7 @@ pub(super) fn metadata(made: Made) -> Vec<u8> {
             meta_type::<H256>(),
         ),
         extension("CheckNonce", meta_type::<Compact<u32>>(), nothing),
-        // As every runtime has one that nobody outside has heard of.
+        // An unknown extension, as every runtime has.
         extension("WeightReclaim", nothing, nothing),
     ];
     if made.with_tips {

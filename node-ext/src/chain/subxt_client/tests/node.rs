@@ -1,4 +1,4 @@
-//! A node's RPC in memory, of a chain whose blocks tests make one by one.
+//! A fake node's RPC in memory; the test makes its blocks.
 
 use super::metadata::{Made, metadata};
 use crate::chain::ChainError;
@@ -35,14 +35,14 @@ struct Chain {
     statuses: Vec<UnboundedSender<Value>>,
     heads: Vec<UnboundedSender<Value>>,
     dialled: usize,
-    /// Connections that were cut, each for good.
+    /// Connections that were cut; they stay so.
     cut: usize,
     loaded: usize,
     down: bool,
     silent: bool,
 }
 
-/// The node, and what it was asked.
+/// A fake node, which records its requests.
 #[derive(Clone)]
 pub(super) struct FakeNode(Arc<Mutex<Chain>>);
 
@@ -82,7 +82,7 @@ impl FakeNode {
         node
     }
 
-    /// What a method of the API gives from now on.
+    /// Sets the answer of an API method.
     pub(super) fn answers(&self, method: &str, answer: &impl Encode) {
         let name = format!("StorageProviderApi_{method}");
         self.0.lock().answers.insert(name, answer.encode());
@@ -92,7 +92,7 @@ impl FakeNode {
         self.0.lock().answers.insert(function.to_owned(), answer);
     }
 
-    /// What the API was asked with: arguments and block.
+    /// Returns the arguments and blocks of the calls of an API method.
     pub(super) fn asked(&self, method: &str) -> Vec<(Vec<u8>, H256)> {
         let name = format!("StorageProviderApi_{method}");
         let chain = self.0.lock();
@@ -100,7 +100,7 @@ impl FakeNode {
         asked.map(|(_, bytes, at)| (bytes.clone(), *at)).collect()
     }
 
-    /// Makes blocks, the last of which is the best one.
+    /// Makes blocks; the last one is the best block.
     pub(super) fn makes(&self, blocks: usize) {
         let mut chain = self.0.lock();
         for _ in 0..blocks {
@@ -110,7 +110,7 @@ impl FakeNode {
         }
     }
 
-    /// Finalizes up to a block, and tells of that one alone.
+    /// Finalizes blocks up to a number, and notifies of the last one only.
     pub(super) fn finalizes(&self, number: usize) {
         let mut chain = self.0.lock();
         chain.finalized = number;
@@ -124,7 +124,7 @@ impl FakeNode {
         hash_of(&self.0.lock().headers[number])
     }
 
-    /// Another chain from its first block on, at the same address.
+    /// Replaces the chain by another one with another genesis, at the same address.
     pub(super) fn becomes_another_chain(&self) {
         self.0.lock().headers = vec![header(0, H256::zero(), 7)];
     }
@@ -138,12 +138,12 @@ impl FakeNode {
         self.0.lock().next_nonce = next;
     }
 
-    /// Does not know `system_accountNextIndex`.
+    /// Removes `system_accountNextIndex`.
     pub(super) fn tells_no_nonce(&self) {
         self.0.lock().tells_nonce = false;
     }
 
-    /// Refuses the next extrinsic, so many in a row as this is called.
+    /// Refuses the next extrinsic; each call adds one refusal.
     pub(super) fn refuses(&self, refusal: UserError) {
         self.0.lock().refusals.push_back(refusal);
     }
@@ -152,13 +152,13 @@ impl FakeNode {
         self.0.lock().submitted.clone()
     }
 
-    /// Tells the `nth` extrinsic's follower of it.
+    /// Sends a status to the follower of the `nth` extrinsic.
     pub(super) fn tells(&self, nth: usize, status: Value) {
         let chain = self.0.lock();
         let _ = chain.statuses[nth].unbounded_send(status);
     }
 
-    /// Ends: all that is listened to falls silent, and nothing is answered.
+    /// Cuts all connections: subscriptions end, and requests fail.
     pub(super) fn goes_down(&self) {
         let mut chain = self.0.lock();
         chain.down = true;
@@ -171,7 +171,7 @@ impl FakeNode {
         self.0.lock().down = false;
     }
 
-    /// Takes questions and answers none.
+    /// Accepts requests but answers none.
     pub(super) fn falls_silent(&self) {
         self.0.lock().silent = true;
     }
@@ -180,7 +180,7 @@ impl FakeNode {
         self.0.lock().dialled
     }
 
-    /// How often metadata was read.
+    /// Returns how many times metadata was read.
     pub(super) fn loaded(&self) -> usize {
         self.0.lock().loaded
     }

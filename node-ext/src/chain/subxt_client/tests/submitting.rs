@@ -1,4 +1,4 @@
-//! What is signed and handed over, with which nonce, and what is heard of it.
+//! Signed extrinsics, their nonces, and their statuses.
 
 use super::metadata::{
     CHECKPOINT_INDEX, Made, PALLET_INDEX, PROVIDER_CHECKPOINT_INDEX, RESPOND_INDEX,
@@ -12,7 +12,7 @@ use codec::{Compact, Input};
 use serde_json::json;
 use sp_core::{Blake2Hasher, Hasher, Pair, sr25519};
 
-/// What is in an extrinsic, taken apart by the field's own rules.
+/// The decoded parts of an extrinsic.
 struct Apart {
     account: [u8; 32],
     signature: [u8; 64],
@@ -93,7 +93,7 @@ async fn an_answer_with_a_full_chunk_is_signed_whole_under_its_names_place() {
     let arguments = (id, response).encode();
     let call = [vec![PALLET_INDEX, RESPOND_INDEX], arguments].concat();
     assert!(extrinsic.call == call);
-    // Alive for 64 blocks from the finalized one.
+    // Valid for 64 blocks from the finalized one.
     assert_eq!(extrinsic.era, [5 | 10 << 4, 10 >> 4]);
     assert!(extrinsic.is_signed(1, node.hash(0), node.hash(10)));
     assert!(!extrinsic.is_signed(1, node.hash(0), node.hash(20)));
@@ -156,7 +156,7 @@ async fn many_in_flight_have_a_nonce_each_and_a_gap_is_filled_first() {
     let client = connected(&node).await;
     let mut tickets = Vec::new();
     for _ in 0..4 {
-        // The node's pool is slow to show what it has taken.
+        // The node's next nonce does not count them yet.
         tickets.push(client.submit(answer(&client, 1)).await.unwrap());
     }
     node.tells(1, json!("dropped"));
@@ -181,7 +181,7 @@ async fn a_nonce_that_somebody_else_has_taken_is_passed_over() {
     node.refuses(refusal(1013, "Transaction is already imported"));
     let _ticket = client.submit(answer(&client, 1)).await.unwrap();
     assert_eq!(apart(&node.submitted()[0]).nonce, 7);
-    // Not without end, and for no other reason.
+    // The number of attempts is limited, and other errors are not retried.
     for _ in 0..=NONCES_TRIED {
         node.refuses(refusal(1014, "Priority is too low"));
     }
@@ -191,7 +191,7 @@ async fn a_nonce_that_somebody_else_has_taken_is_passed_over() {
     let error = client.submit(answer(&client, 1)).await.unwrap_err();
     assert!(matches!(error, ChainError::NotTaken(_)), "{error}");
     assert!(error.is_passing());
-    // What was refused holds no nonce.
+    // A refused extrinsic holds no nonce.
     let _another = client.submit(answer(&client, 1)).await.unwrap();
     assert_eq!(apart(&node.submitted()[1]).nonce, 5);
 }
