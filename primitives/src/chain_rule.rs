@@ -1,9 +1,9 @@
-//! The chain's own rules, as the deployed pallet checks them and no stricter.
+//! The chain's own rules, exactly as the deployed pallet checks them.
 //!
-//! A responder runs these against the very challenge before it submits, since
-//! an answer that fails here is slashed at once. They are not a way to judge
-//! others' proofs: they bound neither a chunk's index nor a path's length, and
-//! do not bind a leaf to its index. [`verify`](crate::verify) does.
+//! A responder checks an answer against the challenge with these before it submits,
+//! since an answer that fails is slashed at once. They are not meant to judge other
+//! parties' proofs: they bound neither a chunk's index nor a path's length, and do not
+//! bind a leaf to its index. [`verify`](crate::verify) does.
 //!
 //! A newer chain binds index and leaf count; its rule is
 //! [`verify::mmr_proof`](crate::verify::mmr_proof).
@@ -14,31 +14,31 @@ use crate::mmr;
 use crate::proof::{MerkleProof, MmrProof};
 use primitive_types::H256;
 
-/// Why the chain would slash.
+/// A reason for which the chain would slash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainRefusal {
-    /// A path with another number of bits than siblings.
+    /// The path's bits and siblings differ in number.
     #[error("the path has {bits} bits for {siblings} siblings")]
     Unpaired {
         /// Bits in the path.
         bits: usize,
-        /// Siblings beside it.
+        /// Siblings in the path.
         siblings: usize,
     },
-    /// A path that leads to another chunk.
+    /// The path leads to another chunk.
     #[error("the path turns away from the challenged chunk at level {level}")]
     WrongTurn {
         /// Levels above the chunk.
         level: usize,
     },
     /// The chunk is not under the leaf's data root.
-    #[error("the chunk's path ends on another root than the leaf's data root")]
+    #[error("the chunk's path does not end on the leaf's data root")]
     DataRoot,
     /// The leaf is not under any of the peaks.
-    #[error("the leaf's path ends on none of the peaks")]
+    #[error("the leaf's path does not end on any of the peaks")]
     NoSuchPeak,
     /// The peaks are not those of the challenged root.
-    #[error("the peaks do not come to the challenged root")]
+    #[error("the bagged peaks do not match the challenged root")]
     Root,
 }
 
@@ -66,8 +66,8 @@ fn paired(proof: &MerkleProof) -> Result<(), ChainRefusal> {
     }
 }
 
-/// A chunk's hash against a `data_root`: as many path bits as siblings, each
-/// the low bit of the index, the index halving.
+/// Checks a chunk's hash against a `data_root`: the path has as many bits as siblings, and
+/// its bits are the low bits of the index.
 ///
 /// # Errors
 ///
@@ -95,8 +95,8 @@ pub fn chunk(
     }
 }
 
-/// A leaf against an MMR root: its path ends on one of the peaks, and the
-/// peaks bag to the root. The leaf's index plays no part.
+/// Checks a leaf against an MMR root: its path ends on one of the peaks, and the peaks bag
+/// to the root. The leaf's index plays no part.
 ///
 /// # Errors
 ///
@@ -118,7 +118,7 @@ pub fn mmr_proof(
     }
 }
 
-/// A `Proof` response as a whole, against the challenged root and chunk index.
+/// Checks a whole `Proof` response against the challenged root and chunk index.
 ///
 /// # Errors
 ///

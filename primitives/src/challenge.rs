@@ -1,4 +1,4 @@
-//! What a challenge asks, and what may be answered.
+//! Challenges and their possible answers.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use codec::{Compact, Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
 use primitive_types::H256;
 
-/// Which chunk of which leaf is asked for.
+/// The chunk that a challenge asks for.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
 )]
@@ -25,7 +25,7 @@ pub struct ChunkLocation {
     pub chunk_index: ChunkIndex,
 }
 
-/// A challenge's name on chain.
+/// A challenge's id on chain.
 #[derive(
     Clone,
     Copy,
@@ -42,7 +42,7 @@ pub struct ChunkLocation {
 )]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct ChallengeId {
-    /// The last anchor block at which an answer is taken.
+    /// The last anchor block at which an answer is accepted.
     pub deadline: u32,
     /// Counts the challenges that are due at the same block.
     pub index: u16,
@@ -77,22 +77,22 @@ pub enum MultiSignature {
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub enum ChallengeResponse {
-    /// Here is the chunk, and how it leads to the challenged root.
+    /// The chunk, with the proof that leads from it to the challenged root.
     #[codec(index = 0)]
     Proof {
         /// The chunk's bytes: at most [`CHUNK_BYTES`].
         chunk_data: Vec<u8>,
-        /// From the leaf to the root.
+        /// The proof from the leaf to the root.
         mmr_proof: MmrProof,
-        /// From the chunk to the leaf's `data_root`.
+        /// The proof from the chunk to the leaf's `data_root`.
         chunk_proof: MerkleProof,
     },
-    /// An admin had the leaf deleted.
+    /// An admin has authorised the leaf's deletion.
     #[codec(index = 1)]
     Deleted {
-        /// Root over the survivors.
+        /// Root over the surviving leaves.
         new_mmr_root: H256,
-        /// Sequence of the first survivor.
+        /// Sequence of the first surviving leaf.
         new_start_seq: Sequence,
         /// The admin who authorised it.
         admin: AccountId,
@@ -126,7 +126,7 @@ impl Decode for ChallengeResponse {
     }
 }
 
-/// Reads a chunk in one piece, its length checked before memory is taken.
+/// Decodes a chunk, checking its length before allocating.
 fn decode_chunk<I: Input>(input: &mut I) -> Result<Vec<u8>, Error> {
     const TOO_LONG: &str = "a chunk above 262144 bytes";
     let length = usize::try_from(Compact::<u32>::decode(input)?.0).map_err(|_| TOO_LONG)?;
@@ -141,7 +141,7 @@ fn decode_chunk<I: Input>(input: &mut I) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// Why a provider lost its stake.
+/// A reason for which a provider lost its stake.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
 )]
@@ -157,7 +157,7 @@ pub enum SlashReason {
     InvalidSupersededClaim,
 }
 
-/// What a member may do in a bucket.
+/// A member's role in a bucket.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
 )]

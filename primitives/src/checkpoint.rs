@@ -1,4 +1,5 @@
-//! Checkpoints: what the chain keeps of a bucket, and who brings it there.
+//! Checkpoints: the chain's snapshots of a bucket, the proposals that providers sign, and
+//! the leader of a window.
 
 use crate::commitment::{Commitment, PAYLOAD_VERSION};
 use crate::hash::blake2_256;
@@ -19,7 +20,7 @@ pub const REPLICA_PRIMES: [u32; 6] = [3, 7, 11, 23, 47, 113];
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct BucketSnapshot {
-    /// What was promised.
+    /// The commitment.
     pub commitment: Commitment,
     /// The anchor block of the checkpoint.
     pub checkpoint_block: u32,
@@ -28,7 +29,7 @@ pub struct BucketSnapshot {
 }
 
 impl BucketSnapshot {
-    /// Whether the primary provider at `place` signed.
+    /// Returns whether the primary provider at index `place` signed.
     pub fn signed_by(&self, place: usize) -> bool {
         self.primary_signers
             .get(place >> 3)
@@ -62,7 +63,7 @@ impl Decode for BucketSnapshot {
     }
 }
 
-/// What primary providers sign for a provider-initiated checkpoint.
+/// The payload that primary providers sign for a provider-initiated checkpoint.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
 )]
@@ -70,16 +71,16 @@ impl Decode for BucketSnapshot {
 pub struct CheckpointProposal {
     /// [`PAYLOAD_VERSION`].
     pub version: u8,
-    /// The bucket that is spoken of.
+    /// The bucket.
     pub bucket_id: BucketId,
-    /// What is promised.
+    /// The commitment.
     pub commitment: Commitment,
     /// The window that the checkpoint is for: `anchor / interval`.
     pub window: u64,
 }
 
 impl CheckpointProposal {
-    /// The proposal of today's version.
+    /// Creates a proposal of the current version.
     pub const fn new(bucket_id: BucketId, commitment: Commitment, window: u64) -> Self {
         Self {
             version: PAYLOAD_VERSION,
@@ -90,8 +91,8 @@ impl CheckpointProposal {
     }
 }
 
-/// Which of `primaries` primary providers leads in `window`, as a place in the
-/// chain's list; `None` without any.
+/// Returns the leader of `window` among `primaries` primary providers, as an index in the
+/// chain's list; `None` if there are none.
 ///
 /// The rule is the pallet's: the first four bytes of
 /// `blake2_256(bucket_id ++ window)`, little-endian, modulo their number.

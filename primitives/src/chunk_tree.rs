@@ -1,20 +1,20 @@
-//! The chunk tree: content, cut at fixed places, under one `data_root`.
+//! The chunk tree: content, cut into chunks of fixed length, under one `data_root`.
 //!
 //! All chunks but the last are [`CHUNK_BYTES`] long. Their hashes, padded with
 //! zero hashes to the next power of two, are hashed pairwise; one chunk is its
 //! own root, and empty content is one empty chunk.
 //!
-//! A [`Subtree`] is what can be known of a node without its bytes. Joining two
-//! tells whether the node above them can be part of a tree that the chain can
-//! verify, so that a tree of another shape is refused as soon as its first
-//! wrong node arrives, and a whole tree is known to be sound by its root alone.
+//! A [`Subtree`] is the shape of a node: its height, chunks and bytes. Joining two shows
+//! whether the node above them can be part of a tree that the chain can verify. So a tree
+//! of another shape is refused at its first wrong node, and the shape of its root alone
+//! shows that a whole tree is sound.
 
 use crate::hash::HashingProfile;
 use crate::ids::ChunkIndex;
 use alloc::vec::Vec;
 use primitive_types::H256;
 
-/// The chain's limit for a chunk, in bytes, and where content is cut.
+/// The length of all chunks but the last, and the chain's limit for a chunk, in bytes.
 pub const CHUNK_BYTES: usize = 262_144;
 
 /// [`CHUNK_BYTES`] as sizes are counted: 2^18.
@@ -23,23 +23,22 @@ const CHUNK_SHIFT: u32 = 18;
 /// The deepest a tree can be: 2^64 - 1 bytes are 2^46 chunks.
 const MAX_DEPTH: u32 = 46;
 
-/// The number of chunks that content of `data_size` bytes is cut into: at
-/// least one, at most 2^46.
+/// Returns the number of chunks of content of `data_size` bytes: at least one, at most
+/// 2^46.
 pub fn chunk_count(data_size: u64) -> u64 {
     data_size.div_ceil(CHUNK_SIZE).max(1)
 }
 
-/// Whether the tree of content of `data_size` bytes has slots that only pad it.
+/// Returns whether the tree of content of `data_size` bytes has padding slots.
 ///
-/// Such a slot has no preimage, and chains do not bound the index of a chunk that
-/// they ask for: anyone who asks for one asks for what nobody can answer.
+/// Such a slot has no preimage, and chains do not bound the chunk index of a challenge: a
+/// challenge of a padding slot cannot be answered.
 pub fn has_padding(data_size: u64) -> bool {
     !chunk_count(data_size).is_power_of_two()
 }
 
-/// The sizes of leaves that content of `data_size` bytes is cut into, in its
-/// order, so that none of their trees has padding: powers of two of chunks, the
-/// largest first. At most 46.
+/// Splits content of `data_size` bytes into leaves whose trees have no padding, and
+/// returns their sizes in order: powers of two of chunks, the largest first. At most 46.
 pub fn without_padding(data_size: u64) -> impl Iterator<Item = u64> {
     let mut left = Some(data_size);
     core::iter::from_fn(move || {
@@ -61,19 +60,19 @@ pub fn without_padding(data_size: u64) -> impl Iterator<Item = u64> {
     })
 }
 
-/// The levels above the chunks: log2 of the padded number of chunks. The
-/// length of every proof within the tree.
+/// Returns the number of levels above the chunks, log2 of the padded number of chunks. It
+/// is the length of every proof within the tree.
 pub fn depth(data_size: u64) -> u32 {
     depth_of(chunk_count(data_size))
 }
 
-/// The levels above `chunks` chunks, at most 2^46.
+/// Returns the number of levels above `chunks` chunks, which are at most 2^46.
 fn depth_of(chunks: u64) -> u32 {
     chunks.next_power_of_two().trailing_zeros()
 }
 
-/// The length of chunk `index` of content of `data_size` bytes, or `None` when
-/// there is no such chunk.
+/// Returns the length of chunk `index` of content of `data_size` bytes, or `None` if there
+/// is no such chunk.
 pub fn chunk_len(index: ChunkIndex, data_size: u64) -> Option<usize> {
     let last = chunk_count(data_size).checked_sub(1)?;
     if index.0 < last {
@@ -84,20 +83,20 @@ pub fn chunk_len(index: ChunkIndex, data_size: u64) -> Option<usize> {
     (index.0 == last).then(|| usize::try_from(rest).ok())?
 }
 
-/// The slot that the chain means by `index`: it reads as many low bits as the
+/// Returns the slot that the chain reads from `index`. It uses as many low bits as the
 /// tree is deep, so an index past the padded size names a slot within it.
 pub fn slot(index: ChunkIndex, data_size: u64) -> ChunkIndex {
     let padded = 1u64.checked_shl(depth(data_size)).unwrap_or(u64::MAX);
     ChunkIndex(index.0 & padded.saturating_sub(1))
 }
 
-/// The node of `height` under which there is nothing but padding: 32 zero bytes
-/// at height 0, hashed with itself once for each level.
+/// Returns the node of `height` with nothing but padding below it: 32 zero bytes at height
+/// 0, hashed with itself once for each level.
 pub fn padding(profile: HashingProfile, height: u32) -> H256 {
     (0..height).fold(H256::zero(), |below, _| profile.node(&below, &below))
 }
 
-/// What is known of a node of a chunk tree that holds content.
+/// The shape of a node of a chunk tree that has content below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Subtree {
     height: u32,
@@ -105,16 +104,16 @@ pub struct Subtree {
     bytes: u64,
 }
 
-/// Why a node cannot be part of a tree that the chain can verify.
+/// A reason why a node cannot be part of a tree that the chain can verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
-    /// A chunk above the chain's limit.
+    /// The chunk is longer than the chain's limit.
     #[error("a chunk of {length} bytes is above the chain's limit of 262144")]
     ChunkTooLong {
         /// The chunk's length in bytes.
         length: usize,
     },
-    /// Two children at unequal distance from the chunks.
+    /// The two children have different heights.
     #[error(
         "its left child stands {left} levels above the chunks and its right child {right}: \
          every chunk must be at the same depth"
@@ -136,16 +135,16 @@ pub enum ShapeError {
         /// Bytes under a full one.
         expected: u64,
     },
-    /// An empty chunk beside others, where fixed cutting would leave none.
-    #[error("it holds an empty chunk, which stands alone for empty content and nowhere else")]
+    /// There is an empty chunk in content that is not empty.
+    #[error("it has an empty chunk, which only empty content may have")]
     EmptyChunk,
     /// More than 2^64 - 1 bytes.
-    #[error("it holds more bytes than a data size can say")]
+    #[error("it has more than 2^64 - 1 bytes")]
     TooLarge,
 }
 
 impl Subtree {
-    /// A chunk of `length` bytes.
+    /// Creates the shape of a chunk of `length` bytes.
     ///
     /// # Errors
     ///
@@ -161,7 +160,8 @@ impl Subtree {
         }
     }
 
-    /// A node as it was recorded; `None` unless such a node can exist.
+    /// Creates a shape from its recorded parts, or returns `None` if no tree has such a
+    /// node.
     pub fn from_parts(height: u32, chunks: u64, bytes: u64) -> Option<Self> {
         let full_before = chunks.checked_sub(1)?.checked_mul(CHUNK_SIZE)?;
         let last = bytes.checked_sub(full_before)?;
@@ -177,12 +177,12 @@ impl Subtree {
         })
     }
 
-    /// The node above `self` and `right`, where `None` is a right half of
-    /// nothing but padding.
+    /// Joins `self` with its right sibling to the shape of their parent; `None` is a right
+    /// sibling of nothing but padding.
     ///
     /// # Errors
     ///
-    /// [`ShapeError`] when no padded tree has such a node.
+    /// [`ShapeError`] if no padded tree has such a node.
     pub fn join(self, right: Option<Self>) -> Result<Self, ShapeError> {
         if self.bytes == 0 || right.is_some_and(|right| right.bytes == 0) {
             return Err(ShapeError::EmptyChunk);
@@ -220,28 +220,28 @@ impl Subtree {
         })
     }
 
-    /// Whether the node can be a `data_root`: no deeper than its chunks need.
+    /// Returns whether the node can be a `data_root`: no higher than its chunks need.
     pub fn is_whole(&self) -> bool {
         self.height == depth_of(self.chunks)
     }
 
-    /// Levels between the node and its chunks.
+    /// Returns the number of levels between the node and its chunks.
     pub const fn height(&self) -> u32 {
         self.height
     }
 
-    /// Chunks under the node, padding not counted.
+    /// Returns the number of chunks below the node, without padding.
     pub const fn chunks(&self) -> u64 {
         self.chunks
     }
 
-    /// Bytes of content under the node.
+    /// Returns the number of bytes of content below the node.
     pub const fn bytes(&self) -> u64 {
         self.bytes
     }
 }
 
-/// An interior node as it arises, with its children and its shape.
+/// A completed interior node, with its children and its shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InteriorNode {
     /// The node's hash.
@@ -250,11 +250,11 @@ pub struct InteriorNode {
     pub left: H256,
     /// Its right child; padding where there is no more content.
     pub right: H256,
-    /// What stands under it.
+    /// Its shape.
     pub subtree: Subtree,
 }
 
-/// What content came to.
+/// The result of hashing content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentRoot {
     /// The `data_root`.
@@ -263,17 +263,17 @@ pub struct ContentRoot {
     pub subtree: Subtree,
 }
 
-/// Builds a chunk tree from its chunks in order, holding one node for each
-/// level: memory does not grow with the content.
+/// Builds a chunk tree from its chunks in order. Keeps one node for each level, so memory
+/// does not grow with the content.
 #[derive(Clone, Debug)]
 pub struct TreeBuilder {
     profile: HashingProfile,
-    /// Subtrees that wait for their right sibling, highest first.
+    /// Subtrees without a right sibling yet, highest first.
     waiting: Vec<(H256, Subtree)>,
 }
 
 impl TreeBuilder {
-    /// A tree without chunks.
+    /// Creates a builder without chunks.
     pub const fn new(profile: HashingProfile) -> Self {
         Self {
             profile,
@@ -281,13 +281,13 @@ impl TreeBuilder {
         }
     }
 
-    /// Adds the next chunk by hash and length, and hands each interior node
-    /// that is now complete to `emit`, children before parents.
+    /// Adds the next chunk by hash and length, and passes each completed interior node to
+    /// `emit`, children before parents.
     ///
     /// # Errors
     ///
-    /// [`ShapeError`] for a chunk above the limit or after one that was not
-    /// full; the builder is then of no further use.
+    /// [`ShapeError`] for a chunk above the limit or after one that is not full; the
+    /// builder must not be used after that.
     pub fn push(
         &mut self,
         hash: H256,
@@ -304,8 +304,8 @@ impl TreeBuilder {
             };
             node = join(self.profile, left, Some(node), &mut emit)?;
         }
-        // A merge checks that what stands left of it is full; a chunk that
-        // waits beside higher subtrees must be checked as well.
+        // A merge checks that the subtree to its left is full; a chunk that is next to a
+        // higher subtree must be checked here.
         if let Some((_, waiting)) = self.waiting.last() {
             if length == 0 {
                 return Err(ShapeError::EmptyChunk);
@@ -322,9 +322,9 @@ impl TreeBuilder {
         Ok(())
     }
 
-    /// Pads the tree and gives its root, handing the remaining interior nodes
-    /// to `emit`. `None` when no chunk was added: empty content is one empty
-    /// chunk, which is the caller's to add.
+    /// Pads the tree and returns its root, passing the remaining interior nodes to `emit`.
+    /// Returns `None` if no chunk was added: empty content is one empty chunk, which the
+    /// caller must add.
     pub fn finish(mut self, mut emit: impl FnMut(InteriorNode)) -> Option<ContentRoot> {
         let mut node = self.waiting.pop()?;
         while let Some((_, left)) = self.waiting.last() {
@@ -360,8 +360,8 @@ fn join(
     Ok((hash, subtree))
 }
 
-/// Hashes content that is kept elsewhere: the `data_root` and size of what a
-/// client is about to upload, or of a file that an outsider checks.
+/// Hashes content that is not stored here, such as a client's upload or a file to check:
+/// computes its `data_root` and size.
 #[derive(Clone, Debug)]
 pub struct ContentHasher {
     tree: TreeBuilder,
@@ -369,7 +369,7 @@ pub struct ContentHasher {
 }
 
 impl ContentHasher {
-    /// Content without bytes so far.
+    /// Creates a hasher without content.
     pub const fn new(profile: HashingProfile) -> Self {
         Self {
             tree: TreeBuilder::new(profile),
@@ -387,7 +387,7 @@ impl ContentHasher {
             .push(self.profile.chunk(chunk), chunk.len(), |_| {})
     }
 
-    /// The root and size; without any chunk, those of empty content.
+    /// Returns the root and size. Without any chunk, those of empty content.
     pub fn finish(self) -> ContentRoot {
         let empty = ContentRoot {
             root: self.profile.chunk(&[]),

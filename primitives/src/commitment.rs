@@ -1,10 +1,10 @@
-//! What a provider signs: a promise to hold the leaves under one root.
+//! Commitments: a provider signs one to promise that it keeps the leaves under a root.
 
 use crate::ids::{BucketId, LeafCount, LeafIndex, Sequence};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use primitive_types::H256;
 
-/// The version byte that the chain expects in what is signed.
+/// The version byte that the chain expects in signed payloads.
 pub const PAYLOAD_VERSION: u8 = 1;
 
 /// A bucket's MMR at one leaf count; covers the sequences
@@ -23,8 +23,8 @@ pub struct Commitment {
 }
 
 impl Commitment {
-    /// What an admin authorises by signing it: that the bucket's leaves before
-    /// `new_start_seq` are deleted, the survivors having `new_mmr_root`.
+    /// Creates the commitment that an admin signs to authorise a deletion of the bucket's
+    /// leaves before `new_start_seq`; the surviving leaves have `new_mmr_root`.
     pub const fn deletion(new_mmr_root: H256, new_start_seq: Sequence) -> Self {
         Self {
             mmr_root: new_mmr_root,
@@ -33,14 +33,14 @@ impl Commitment {
         }
     }
 
-    /// Whether the commitment promises the leaf `index`, counted from `start_seq`.
+    /// Returns whether the commitment covers the leaf `index`, counted from `start_seq`.
     pub const fn covers(&self, index: LeafIndex) -> bool {
         self.leaf_count.holds(index)
     }
 }
 
-/// A commitment bound to its bucket. Its raw SCALE bytes are what is signed:
-/// neither hashed first nor wrapped.
+/// A commitment bound to its bucket. A provider signs its raw SCALE bytes, neither hashed
+/// nor wrapped.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
 )]
@@ -48,14 +48,14 @@ impl Commitment {
 pub struct CommitmentPayload {
     /// [`PAYLOAD_VERSION`].
     pub version: u8,
-    /// The bucket that the commitment speaks of.
+    /// The bucket.
     pub bucket_id: BucketId,
-    /// What is promised.
+    /// The commitment.
     pub commitment: Commitment,
 }
 
 impl CommitmentPayload {
-    /// The payload of today's version.
+    /// Creates a payload of the current version.
     pub const fn new(bucket_id: BucketId, commitment: Commitment) -> Self {
         Self {
             version: PAYLOAD_VERSION,

@@ -1,8 +1,8 @@
-//! Signing together: what one primary provider asks of another for a
-//! checkpoint, and how the other one may refuse.
+//! Cosigning: a primary provider's request to another one for a checkpoint signature, and
+//! the reasons for which the other may refuse.
 //!
-//! The asking provider signs first and sends its own signature along, so that
-//! only primary providers of a bucket get a signature from each other.
+//! The requesting provider signs first and sends its own signature along, so that only
+//! primary providers of a bucket get a signature from each other.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -16,19 +16,19 @@ use crate::ids::{BucketId, LeafCount, Sequence};
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 
-/// What primary providers sign for a checkpoint.
+/// The payload that primary providers sign for a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum CheckpointRequest {
-    /// Outside of windows: the same as is signed for a client.
+    /// Outside of windows: the payload that is also signed for a client.
     #[codec(index = 0)]
     Commitment(CommitmentPayload),
-    /// In a window, for which nobody signs another commitment.
+    /// In a window: a provider signs only one commitment for it.
     #[codec(index = 1)]
     Proposal(CheckpointProposal),
 }
 
 impl CheckpointRequest {
-    /// The request for a commitment, in a window if one is named.
+    /// Creates a request for a commitment, in a window if one is given.
     pub const fn new(bucket: BucketId, commitment: Commitment, window: Option<u64>) -> Self {
         match window {
             None => Self::Commitment(CommitmentPayload::new(bucket, commitment)),
@@ -36,7 +36,7 @@ impl CheckpointRequest {
         }
     }
 
-    /// The bucket that is spoken of.
+    /// Returns the bucket.
     pub const fn bucket(&self) -> BucketId {
         match self {
             Self::Commitment(payload) => payload.bucket_id,
@@ -44,7 +44,7 @@ impl CheckpointRequest {
         }
     }
 
-    /// What is promised.
+    /// Returns the commitment.
     pub const fn commitment(&self) -> Commitment {
         match self {
             Self::Commitment(payload) => payload.commitment,
@@ -52,7 +52,7 @@ impl CheckpointRequest {
         }
     }
 
-    /// The window that it is for, if any.
+    /// Returns the window, if there is one.
     pub const fn window(&self) -> Option<u64> {
         match self {
             Self::Commitment(_) => None,
@@ -60,7 +60,7 @@ impl CheckpointRequest {
         }
     }
 
-    /// The version byte of what is signed.
+    /// Returns the version byte of the payload.
     pub const fn version(&self) -> u8 {
         match self {
             Self::Commitment(payload) => payload.version,
@@ -68,7 +68,7 @@ impl CheckpointRequest {
         }
     }
 
-    /// The bytes that are signed, neither hashed first nor wrapped.
+    /// Returns the bytes to sign, neither hashed nor wrapped.
     pub fn signed_bytes(&self) -> Vec<u8> {
         match self {
             Self::Commitment(payload) => payload.encode(),
@@ -77,31 +77,31 @@ impl CheckpointRequest {
     }
 }
 
-/// A request with the signature of the primary provider that makes it.
+/// A request with the requesting primary provider's signature.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Ask {
-    /// What is to be signed.
+    /// The payload to sign.
     pub request: CheckpointRequest,
-    /// Who asks.
+    /// The requesting provider.
     pub asker: AccountId,
-    /// The asker's own, over the same bytes.
+    /// The requesting provider's signature over the same bytes.
     pub signature: MultiSignature,
 }
 
-/// What a provider could sign of a bucket.
+/// The state of a bucket at another provider, as far as it decides what that one can sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Holding {
-    /// Its current tree.
+    /// The start sequence of its current tree.
     pub start_seq: Sequence,
-    /// Leaves of that tree that it has.
+    /// The number of leaves of that tree.
     pub leaf_count: LeafCount,
-    /// What it has signed for the window that it was asked about, so that it
-    /// signs nothing else for that one.
+    /// The commitment that it has signed for the requested window; it signs no other one
+    /// for that window.
     pub signed: Option<Commitment>,
 }
 
 impl Holding {
-    /// Whether the provider that holds this could sign a commitment of that tree.
+    /// Returns whether a provider in this state could sign the commitment.
     pub fn can_sign(&self, commitment: &Commitment) -> bool {
         match &self.signed {
             Some(signed) => signed == commitment,
@@ -112,18 +112,18 @@ impl Holding {
     }
 }
 
-/// Why a provider does not sign.
+/// A reason why a provider does not sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, thiserror::Error)]
 pub enum Refusal {
-    /// It has not seen the chain since its start.
-    #[error("it has not seen a finalized block since its start: ask again later")]
+    /// It has not seen a finalized block since it started.
+    #[error("it has not seen a finalized block since it started: try again later")]
     #[codec(index = 0)]
     NotReady,
     /// The version byte is unknown.
-    #[error("it does not know payloads of version {version}: is it older than its chain?")]
+    #[error("it does not support payloads of version {version}: is it older than its chain?")]
     #[codec(index = 1)]
     Version {
-        /// The version that was asked for.
+        /// The requested version.
         version: u8,
     },
     /// It does not have the bucket.
@@ -135,18 +135,20 @@ pub enum Refusal {
     #[error("by its last finalized block it is no primary provider of the bucket")]
     #[codec(index = 3)]
     NotPrimary,
-    /// The chain would not take its signature.
+    /// The chain would not accept its signature.
     #[error(
         "the chain has another key registered for it than the one that it signs with: its \
          operator has to register the key, or to bring the registered one"
     )]
     #[codec(index = 4)]
     OtherKey,
-    /// The asker is nobody whom it signs for.
-    #[error("the asker is no primary provider of the bucket, or its signature does not hold")]
+    /// The requesting provider is not entitled to a signature.
+    #[error(
+        "the requesting provider is no primary provider of the bucket, or its signature is invalid"
+    )]
     #[codec(index = 5)]
     Stranger,
-    /// Its agreement with the bucket is over, or there is none.
+    /// Its agreement for the bucket has ended, or there is none.
     #[error("its agreement with the bucket has ended")]
     #[codec(index = 6)]
     Ended,
@@ -154,25 +156,25 @@ pub enum Refusal {
     #[error("the bucket is frozen at sequence {start_seq}, and the commitment starts before it")]
     #[codec(index = 7)]
     Frozen {
-        /// The least `start_seq` that the chain takes.
+        /// The lowest `start_seq` that the chain accepts.
         start_seq: Sequence,
     },
-    /// A commitment to nothing, which is how a deletion is authorised.
+    /// The commitment has no leaves; such a payload authorises a deletion.
     #[error("a commitment without leaves is never signed")]
     #[codec(index = 8)]
     Empty,
-    /// Its current tree is another one.
+    /// Its current tree starts elsewhere.
     #[error("its tree starts at sequence {start_seq}: was the bucket pruned at one of the two?")]
     #[codec(index = 9)]
     OtherTree {
-        /// Where its tree starts.
+        /// The start sequence of its tree.
         start_seq: Sequence,
     },
     /// It has fewer leaves of that tree.
     #[error("it has {leaf_count} leaves of that tree")]
     #[codec(index = 10)]
     Behind {
-        /// How many it has.
+        /// The number that it has.
         leaf_count: LeafCount,
     },
     /// Its tree had another root at that leaf count.
@@ -186,15 +188,15 @@ pub enum Refusal {
     #[error("the bucket is in quarantine there")]
     #[codec(index = 12)]
     Quarantined,
-    /// By the chain, the bucket has no windows.
+    /// The bucket has no windows on chain.
     #[error("by its last finalized block the bucket has no windows")]
     #[codec(index = 13)]
     NoWindows,
-    /// The window is neither the present one nor the next.
+    /// The window is neither the current one nor the next.
     #[error("by its last finalized block the window is {current}")]
     #[codec(index = 14)]
     OtherWindow {
-        /// The present window.
+        /// The current window.
         current: u64,
     },
     /// It has signed another commitment for the window.
@@ -204,10 +206,10 @@ pub enum Refusal {
     )]
     #[codec(index = 15)]
     WindowTaken {
-        /// What it has signed.
+        /// The commitment that it has signed.
         signed: Commitment,
     },
-    /// It does not know what it has signed for the window.
+    /// It may have signed for the window, but does not know what.
     #[error(
         "its index was lost, so that it does not know what it has signed; it signs from window \
          {from} on"
@@ -217,8 +219,8 @@ pub enum Refusal {
         /// The first window that it signs for.
         from: u64,
     },
-    /// Its chain or its disk does not let it.
-    #[error("it cannot sign now; its log says why")]
+    /// Its chain or its disk prevents it.
+    #[error("it cannot sign now; its log has the reason")]
     #[codec(index = 17)]
     Unable,
 }

@@ -18,8 +18,8 @@ const TAG_LEAF: u8 = 0x00;
 const TAG_NODE: u8 = 0x01;
 const TAG_BAG: u8 = 0x02;
 
-/// How a bucket hashes. Fixed for a bucket's life, since a root that was signed
-/// cannot be converted.
+/// The hashing of a bucket. Fixed for the bucket's whole life, since a signed root cannot
+/// be converted.
 #[derive(
     Clone,
     Copy,
@@ -35,11 +35,11 @@ const TAG_BAG: u8 = 0x02;
 )]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub enum HashingProfile {
-    /// What the deployed pallet verifies.
+    /// The profile that the deployed pallet verifies.
     #[default]
     Plain,
-    /// What a later pallet verifies: a prefix keeps a node's bytes from passing
-    /// as those of a leaf.
+    /// The profile that a later pallet verifies: a prefix keeps a node's bytes from
+    /// passing as those of a leaf.
     Tagged,
 }
 
@@ -53,22 +53,22 @@ impl fmt::Display for HashingProfile {
 }
 
 impl HashingProfile {
-    /// The hash of one chunk of content.
+    /// Hashes a chunk of content.
     pub fn chunk(self, bytes: &[u8]) -> H256 {
         self.digest(TAG_LEAF, &[bytes])
     }
 
-    /// The hash of an MMR leaf.
+    /// Hashes an MMR leaf.
     pub fn leaf(self, leaf: &MmrLeaf) -> H256 {
         self.digest(TAG_LEAF, &[&leaf.to_bytes()])
     }
 
-    /// The hash of an interior node, in a chunk tree as in an MMR.
+    /// Hashes an interior node of a chunk tree or an MMR.
     pub fn node(self, left: &H256, right: &H256) -> H256 {
         self.digest(TAG_NODE, &[left.as_bytes(), right.as_bytes()])
     }
 
-    /// One step of bagging: a peak, and what the peaks to its right came to.
+    /// Makes one step of bagging: hashes a peak with the bagged peaks to its right.
     pub fn bag(self, peak: &H256, rest: &H256) -> H256 {
         self.digest(TAG_BAG, &[peak.as_bytes(), rest.as_bytes()])
     }
@@ -87,7 +87,7 @@ impl HashingProfile {
     }
 }
 
-/// `blake2_256`, the hash that both profiles are built on.
+/// Hashes with `blake2_256`, which both profiles use.
 pub fn blake2_256(bytes: &[u8]) -> H256 {
     HashingProfile::Plain.chunk(bytes)
 }

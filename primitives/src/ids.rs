@@ -35,36 +35,36 @@ macro_rules! number {
 }
 
 number! {
-    /// A bucket's name on chain.
+    /// A bucket's id on chain.
     BucketId
 }
 number! {
-    /// A leaf's place in its tree, counted from the tree's `start_seq`.
+    /// A leaf's index in its tree, counted from the tree's `start_seq`.
     LeafIndex
 }
 number! {
-    /// A leaf's place in its bucket, counted over the bucket's whole life: a
+    /// A leaf's number in its bucket, counted over the bucket's whole life: a
     /// prune drops sequences from the front and never renumbers.
     Sequence
 }
 number! {
-    /// A chunk's place in its content, from 0.
+    /// A chunk's index in its content, from 0.
     ChunkIndex
 }
 number! {
-    /// A node's place in an MMR, from 0, in the order in which nodes arise.
+    /// A node's position in an MMR, from 0, in the order in which nodes are added.
     Position
 }
 
 impl Sequence {
-    /// The sequence of leaf `index` of the tree that starts here, or `None`
-    /// past the end of the range.
+    /// Returns the sequence of leaf `index` of the tree that starts here, or `None` if it
+    /// overflows.
     pub fn of_leaf(self, index: LeafIndex) -> Option<Sequence> {
         self.0.checked_add(index.0).map(Sequence)
     }
 }
 
-/// How many leaves a tree has: at most [`MAX_LEAF_COUNT`], also when decoded.
+/// The number of leaves of a tree: at most [`MAX_LEAF_COUNT`], also when decoded.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, MaxEncodedLen,
 )]
@@ -72,10 +72,10 @@ impl Sequence {
 pub struct LeafCount(u64);
 
 impl LeafCount {
-    /// A tree without leaves.
+    /// The count of a tree without leaves.
     pub const ZERO: Self = Self(0);
 
-    /// A leaf count, or `None` above [`MAX_LEAF_COUNT`].
+    /// Creates a leaf count, or returns `None` above [`MAX_LEAF_COUNT`].
     pub const fn new(count: u64) -> Option<Self> {
         if count > MAX_LEAF_COUNT {
             None
@@ -84,27 +84,27 @@ impl LeafCount {
         }
     }
 
-    /// The count as a plain number.
+    /// Returns the count as a plain number.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// The count after `more` leaves, or `None` above [`MAX_LEAF_COUNT`].
+    /// Returns the count after `more` leaves, or `None` above [`MAX_LEAF_COUNT`].
     pub fn plus(self, more: u64) -> Option<Self> {
         self.0.checked_add(more).and_then(Self::new)
     }
 
-    /// The index that the next leaf will have.
+    /// Returns the index of the next leaf.
     pub const fn next_index(self) -> LeafIndex {
         LeafIndex(self.0)
     }
 
-    /// The index of the last leaf, or `None` in an empty tree.
+    /// Returns the index of the last leaf, or `None` in an empty tree.
     pub fn last_index(self) -> Option<LeafIndex> {
         self.0.checked_sub(1).map(LeafIndex)
     }
 
-    /// Whether a tree of this count has the leaf `index`.
+    /// Returns whether a tree of this count has the leaf `index`.
     pub const fn holds(self, index: LeafIndex) -> bool {
         index.0 < self.0
     }

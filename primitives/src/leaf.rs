@@ -16,13 +16,13 @@ pub struct MmrLeaf {
     pub data_root: H256,
     /// Length of the content, in bytes.
     pub data_size: u64,
-    /// `data_size` summed over this leaf and all before it in the bucket's
-    /// life, in bytes; never recomputed, also not after a prune.
+    /// The sum of `data_size` over this leaf and all before it in the bucket's life, in
+    /// bytes. A prune does not change it.
     pub total_size: u64,
 }
 
 impl MmrLeaf {
-    /// The leaf's SCALE encoding, which is what is hashed.
+    /// Returns the leaf's SCALE encoding, which is hashed.
     pub fn to_bytes(&self) -> [u8; LEAF_BYTES] {
         let mut bytes = [0; LEAF_BYTES];
         let (root, sizes) = bytes.split_at_mut(32);

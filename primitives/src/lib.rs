@@ -11,9 +11,9 @@
 //!          ChunkLocation ─► ChallengeResponse ─► chain_rule, verify ┘
 //! ```
 //!
-//! Two judges stand side by side, and a responder must satisfy both:
-//! [`chain_rule`] is what the deployed pallet checks, lenient as it is;
-//! [`verify`] is what an honest answer looks like, to the last bit.
+//! There are two verifiers, and a responder must satisfy both: [`chain_rule`] checks what
+//! the deployed pallet checks, lenient as it is; [`verify`] accepts only the one answer
+//! that an honest provider gives.
 //!
 //! ```
 //! use cairn_primitives::{

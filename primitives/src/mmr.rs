@@ -1,5 +1,5 @@
-//! MMR arithmetic: where nodes stand, which of them prove a leaf, and how
-//! peaks become a root. Positions only and digests only; nothing is stored.
+//! MMR arithmetic: the positions of nodes, the nodes that prove a leaf, and the bagging of
+//! peaks. It works on positions and digests; it stores nothing.
 //!
 //! ```text
 //! height 2        6
@@ -9,21 +9,20 @@
 //! height 0   0   1 3   4   7   8   10      positions of a tree of 7 leaves
 //! ```
 //!
-//! Nodes are numbered in the order in which they arise, so that the nodes of a
-//! tree are a prefix of those of any longer one, and the same stored node
-//! serves every leaf count.
+//! Nodes are numbered in the order in which they are added. So the nodes of a tree are a
+//! prefix of those of any longer one, and the same stored node serves every leaf count.
 
 use crate::hash::HashingProfile;
 use crate::ids::{LeafCount, LeafIndex, Position};
 use alloc::vec::Vec;
 use primitive_types::H256;
 
-/// The number of nodes in a tree of `count` leaves: `2n - popcount(n)`.
+/// Returns the number of nodes in a tree of `count` leaves: `2n - popcount(n)`.
 pub fn node_count(count: LeafCount) -> u64 {
     twice_less_ones(count.get())
 }
 
-/// The position of leaf `index`: `2k - popcount(k)`. An index past
+/// Returns the position of leaf `index`: `2k - popcount(k)`. An index past
 /// [`MAX_LEAF_COUNT`](crate::ids::MAX_LEAF_COUNT) has no position, and saturates.
 pub fn leaf_position(index: LeafIndex) -> Position {
     Position(twice_less_ones(index.0))
@@ -34,7 +33,7 @@ fn twice_less_ones(n: u64) -> u64 {
         .saturating_sub(u64::from(n.count_ones()))
 }
 
-/// The height of the node at `position`: 0 for a leaf.
+/// Returns the height of the node at `position`: 0 for a leaf.
 pub fn height(position: Position) -> u32 {
     // Counting from 1, the positions of a perfect tree are all ones at its
     // peak; a node elsewhere has the height of its image in the left subtree.
@@ -46,7 +45,7 @@ pub fn height(position: Position) -> u32 {
     place.count_ones().saturating_sub(1)
 }
 
-/// A node by its place in the forest of perfect trees: the `index`-th of its
+/// A node by its coordinates in the forest of perfect trees: the `index`-th of its
 /// `height`, covering the leaves `index << height .. (index + 1) << height`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Node {
@@ -55,7 +54,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// The node of `height` above leaf `leaf`.
+    /// Returns the node of `height` above leaf `leaf`.
     pub fn above(leaf: LeafIndex, height: u32) -> Self {
         Self {
             height,
@@ -63,7 +62,7 @@ impl Node {
         }
     }
 
-    /// The node with the same parent.
+    /// Returns the other node with the same parent.
     pub fn sibling(self) -> Self {
         Self {
             index: self.index ^ 1,
@@ -71,12 +70,12 @@ impl Node {
         }
     }
 
-    /// Whether the node is its parent's right child.
+    /// Returns whether the node is its parent's right child.
     pub fn is_right(self) -> bool {
         self.index & 1 == 1
     }
 
-    /// The node's two children, or `None` for a leaf.
+    /// Returns the node's two children, or `None` for a leaf.
     pub fn children(self) -> Option<(Self, Self)> {
         let height = self.height.checked_sub(1)?;
         let index = self.index.checked_mul(2)?;
@@ -89,8 +88,8 @@ impl Node {
         ))
     }
 
-    /// Where the node stands: it arises with the last leaf that it covers,
-    /// `height` places after it.
+    /// Returns the node's position: it is added with the last leaf that it covers,
+    /// `height` positions after it.
     pub fn position(self) -> Position {
         let covered_to = self
             .index
@@ -112,12 +111,12 @@ pub struct Mountain {
 }
 
 impl Mountain {
-    /// The peak.
+    /// Returns the peak.
     pub fn peak(self) -> Node {
         Node::above(self.first_leaf, self.height)
     }
 
-    /// Whether the leaf `index` stands under the peak.
+    /// Returns whether the leaf `index` is below the peak.
     pub fn holds(self, index: LeafIndex) -> bool {
         index
             .0
@@ -126,8 +125,8 @@ impl Mountain {
     }
 }
 
-/// The mountains of a tree of `count` leaves, left to right: one for each set
-/// bit of the count, from high to low.
+/// Returns the mountains of a tree of `count` leaves, left to right: one for each set bit
+/// of the count, from high to low.
 pub fn mountains(count: LeafCount) -> impl Iterator<Item = Mountain> {
     let count = count.get();
     (0..u64::BITS)
@@ -142,36 +141,36 @@ pub fn mountains(count: LeafCount) -> impl Iterator<Item = Mountain> {
         })
 }
 
-/// The positions of the peaks of a tree of `count` leaves, left to right.
+/// Returns the positions of the peaks of a tree of `count` leaves, left to right.
 pub fn peak_positions(count: LeafCount) -> Vec<Position> {
     mountains(count)
         .map(|mountain| mountain.peak().position())
         .collect()
 }
 
-/// The mountain that holds leaf `index`, with its place among the peaks;
-/// `None` when the tree has no such leaf.
+/// Returns the mountain that has leaf `index`, and its index among the peaks; `None` if the
+/// tree has no such leaf.
 pub fn mountain_of(index: LeafIndex, count: LeafCount) -> Option<(usize, Mountain)> {
     mountains(count)
         .enumerate()
         .find(|(_, mountain)| mountain.holds(index))
 }
 
-/// Which nodes prove a leaf at a leaf count: known in closed form, so that
-/// they can be read in one batch.
+/// The nodes that prove a leaf at a leaf count, in closed form, so that they can be read in
+/// one batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeafRoute {
     /// The siblings on the way from the leaf to its peak.
     pub siblings: Vec<Position>,
-    /// For each level, whether the node so far is the right child.
+    /// For each level, true if the node so far is the right child.
     pub path: Vec<bool>,
     /// All peaks, left to right.
     pub peaks: Vec<Position>,
 }
 
 impl LeafRoute {
-    /// The route of leaf `index` at `count` leaves; `None` when the tree has
-    /// no such leaf.
+    /// Returns the route of leaf `index` at `count` leaves; `None` if the tree has no such
+    /// leaf.
     pub fn new(index: LeafIndex, count: LeafCount) -> Option<Self> {
         let (_, mountain) = mountain_of(index, count)?;
         let levels = (0..mountain.height).map(|height| Node::above(index, height));
@@ -186,8 +185,8 @@ impl LeafRoute {
     }
 }
 
-/// Folds peaks, given left to right, into a root, from right to left. One peak
-/// is the root; none gives 32 zero bytes.
+/// Bags peaks, given left to right, to a root, from right to left. One peak is the root;
+/// none gives 32 zero bytes.
 pub fn bag(profile: HashingProfile, peaks: &[H256]) -> H256 {
     let from_the_right = peaks.iter().rev().copied();
     from_the_right
@@ -195,7 +194,7 @@ pub fn bag(profile: HashingProfile, peaks: &[H256]) -> H256 {
         .unwrap_or_default()
 }
 
-/// The right edge of an MMR: all that is needed to append to it.
+/// The right edge of an MMR: the state needed to append to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frontier {
     profile: HashingProfile,
@@ -204,7 +203,7 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// The edge of a tree without leaves.
+    /// Creates the frontier of a tree without leaves.
     pub const fn empty(profile: HashingProfile) -> Self {
         Self {
             profile,
@@ -213,8 +212,8 @@ impl Frontier {
         }
     }
 
-    /// The edge of a tree with the given peaks, left to right; `None` unless
-    /// there is one peak for each set bit of the count.
+    /// Creates the frontier of a tree with these peaks, left to right. Returns `None`
+    /// unless there is one peak for each set bit of the count.
     pub fn from_peaks(profile: HashingProfile, count: LeafCount, peaks: Vec<H256>) -> Option<Self> {
         let expected = usize::try_from(count.get().count_ones()).ok()?;
         (peaks.len() == expected).then_some(Self {
@@ -224,31 +223,30 @@ impl Frontier {
         })
     }
 
-    /// Leaves in the tree.
+    /// Returns the number of leaves in the tree.
     pub const fn count(&self) -> LeafCount {
         self.count
     }
 
-    /// The peaks, left to right.
+    /// Returns the peaks, left to right.
     pub fn peaks(&self) -> &[H256] {
         &self.peaks
     }
 
-    /// How the tree hashes.
+    /// Returns the tree's hashing profile.
     pub const fn profile(&self) -> HashingProfile {
         self.profile
     }
 
-    /// The root, or 32 zero bytes without leaves.
+    /// Returns the root, or 32 zero bytes without leaves.
     pub fn root(&self) -> H256 {
         bag(self.profile, &self.peaks)
     }
 
-    /// Appends a leaf by its hash and hands each node that arises to `emit`,
-    /// in order of position: the leaf, then its parents.
+    /// Appends a leaf by its hash, and passes each new node to `emit`, in order of
+    /// position: the leaf, then its parents.
     ///
-    /// Returns the leaf's index, or `None`, with nothing changed, when the tree
-    /// is full.
+    /// Returns the leaf's index. If the tree is full, returns `None` and changes nothing.
     pub fn append(
         &mut self,
         leaf_hash: H256,
@@ -260,7 +258,7 @@ impl Frontier {
         let mut carried = leaf_hash;
         emit(position, carried);
         for _ in 0..count.get().trailing_zeros() {
-            // There is a peak to merge with for each trailing one of the old count.
+            // There is a peak to merge with for each trailing one bit of the old count.
             let left = self.peaks.pop()?;
             carried = self.profile.node(&left, &carried);
             position = Position(position.0.saturating_add(1));

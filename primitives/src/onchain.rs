@@ -1,5 +1,5 @@
-//! What a chain says of its storage pallet: what a provider has to know to keep
-//! its stake. Every statement holds at one block, which the asker names.
+//! The state of a chain's storage pallet, as far as a provider needs it to keep its stake.
+//! Every value holds at one block, which the query names.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -35,100 +35,99 @@ pub enum MultiSigner {
     Eth([u8; 33]),
 }
 
-/// What the chain holds a provider to.
+/// The chain's limits for providers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct Limits {
-    /// The most bytes that a chunk in an answer may have.
+    /// The largest chunk in an answer, in bytes.
     pub chunk_bytes: u32,
-    /// The most primary providers that a bucket may have.
+    /// The most primary providers of a bucket.
     pub primary_providers: u32,
-    /// The most challenges that may be due at one anchor block.
+    /// The most challenges due at one anchor block.
     pub challenges_per_deadline: u32,
-    /// How many anchor blocks after a challenge its answer is due, that block
-    /// included.
+    /// The number of anchor blocks from a challenge to its deadline. The deadline block
+    /// itself counts.
     pub challenge_period: u32,
-    /// How commitments on this chain are hashed.
+    /// The hashing of commitments on this chain.
     pub profile: HashingProfile,
-    /// Whether proofs are bound to leaf index and leaf count: the newer rule.
+    /// True if proofs are bound to leaf index and leaf count, as by the newer rule.
     pub strict_leaf_binding: bool,
 }
 
-/// A challenge that has not been answered, and is not overdue.
+/// A challenge that is not answered and not overdue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct OpenChallenge {
-    /// Its name, with the deadline.
+    /// Its id, with the deadline.
     pub id: ChallengeId,
-    /// The bucket that is asked about.
+    /// The challenged bucket.
     pub bucket_id: BucketId,
-    /// Who has to answer.
+    /// The challenged provider.
     pub provider: AccountId,
-    /// Who asks.
+    /// The challenger.
     pub challenger: AccountId,
-    /// The root that was signed and must be answered for.
+    /// The challenged root, which the provider has signed.
     pub mmr_root: H256,
     /// The `start_seq` of the challenged commitment.
     pub start_seq: Sequence,
     /// The leaf count of the challenged commitment; older chains do not keep it.
     pub leaf_count: Option<LeafCount>,
-    /// The chunk that is asked for.
+    /// The challenged chunk.
     pub location: ChunkLocation,
-    /// The anchor block at which it was asked.
+    /// The anchor block at which it was opened.
     pub asked_at: u32,
 }
 
 impl OpenChallenge {
-    /// The challenged leaf's place in its bucket; `None` past the end of the range.
+    /// Returns the challenged leaf's sequence in its bucket; `None` if it overflows.
     pub fn sequence(&self) -> Option<Sequence> {
         self.start_seq.of_leaf(self.location.leaf_index)
     }
 }
 
-/// A provider as the chain knows it.
+/// A provider's record on chain.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct ProviderInfo {
-    /// The key that its signatures are checked with.
+    /// The key that verifies its signatures.
     pub key: MultiSigner,
-    /// Where its RPC is reached, as it registered it: a URL in UTF-8.
+    /// The URL of its RPC as it registered it, in UTF-8.
     pub endpoint: Vec<u8>,
-    /// What it loses by a wrong answer or none, in the chain's smallest unit.
+    /// Its stake, lost by a wrong answer or none, in the chain's smallest unit.
     pub stake: u128,
-    /// Challenges against it that were answered well.
+    /// Challenges that it has defended.
     pub defended: u64,
-    /// Challenges against it that were lost.
+    /// Challenges that it has lost.
     pub lost: u64,
 }
 
-/// A provider's duty to keep a bucket, as agreed.
+/// A provider's agreement to keep a bucket.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
 )]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct Agreement {
-    /// Bytes that may be stored.
+    /// The most bytes that may be stored.
     pub max_bytes: u64,
     /// The last anchor block at which it holds.
     pub expires_at: u32,
 }
 
-/// A primary provider of a bucket, with all that its signatures take.
+/// A primary provider of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct PrimaryProvider {
     /// Its account.
     pub account: AccountId,
-    /// The key that its signatures are checked with; none if it is no provider
-    /// any more.
+    /// The key that verifies its signatures; `None` if it is no longer registered.
     pub key: Option<MultiSigner>,
-    /// Where its RPC is reached: a URL in UTF-8.
+    /// The URL of its RPC, in UTF-8.
     pub endpoint: Vec<u8>,
-    /// Its agreement with the bucket, if one is kept.
+    /// Its agreement for the bucket, if there is one.
     pub agreement: Option<Agreement>,
 }
 
-/// When providers may bring checkpoints by themselves.
+/// The windows in which providers may submit checkpoints by themselves.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
 )]
@@ -141,12 +140,12 @@ pub struct CheckpointWindow {
 }
 
 impl CheckpointWindow {
-    /// The window that an anchor block is in, or `None` where the interval is 0.
+    /// Returns the window of an anchor block, or `None` if the interval is 0.
     pub fn window_of(&self, anchor: u32) -> Option<u64> {
         anchor.checked_div(self.interval).map(u64::from)
     }
 
-    /// Whether only the leader may submit at an anchor block.
+    /// Returns whether only the leader may submit at an anchor block.
     pub fn is_leaders_alone(&self, anchor: u32) -> bool {
         anchor
             .checked_rem(self.interval)
@@ -154,17 +153,17 @@ impl CheckpointWindow {
     }
 }
 
-/// A bucket as the chain knows it.
+/// A bucket's record on chain.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct BucketInfo {
-    /// Members and what they may do.
+    /// The members with their roles.
     pub members: Vec<(AccountId, Role)>,
-    /// How many primary providers must sign a checkpoint.
+    /// The number of primary providers that must sign a checkpoint.
     pub min_providers: u32,
-    /// In the order that signer bits and leader election count in.
+    /// The primary providers, in the order of signer bits and leader election.
     pub primary_providers: Vec<PrimaryProvider>,
-    /// Where frozen, the `start_seq` below which no checkpoint may fall.
+    /// If the bucket is frozen, the lowest `start_seq` of a checkpoint.
     pub frozen_start_seq: Option<Sequence>,
     /// The last checkpoint.
     pub snapshot: Option<BucketSnapshot>,
@@ -172,29 +171,29 @@ pub struct BucketInfo {
     /// with a root: the prime, the last quotient `block / p` in which there was a
     /// checkpoint, and the root of the first checkpoint in it.
     pub historical_roots: Vec<(u32, u32, H256)>,
-    /// Whether and when providers may bring checkpoints by themselves.
+    /// The windows for checkpoints by providers, if the bucket has any.
     pub window: Option<CheckpointWindow>,
-    /// The last window that a provider brought a checkpoint in.
+    /// The last window in which a provider submitted a checkpoint.
     pub last_window: Option<u64>,
 }
 
 impl BucketInfo {
-    /// Whether an account may authorise deletions.
+    /// Returns whether an account may authorise deletions.
     pub fn is_admin(&self, account: &AccountId) -> bool {
         self.members
             .iter()
             .any(|(member, role)| member == account && *role == Role::Admin)
     }
 
-    /// A provider's place among the primary ones.
+    /// Returns a provider's index among the primary providers.
     pub fn place_of(&self, account: &AccountId) -> Option<usize> {
         self.primary_providers
             .iter()
             .position(|primary| primary.account == *account)
     }
 
-    /// Whether the answer `Superseded` to a challenge of `root` holds: there is
-    /// a snapshot of another root whose range holds the challenged leaf.
+    /// Returns whether the answer `Superseded` to a challenge of `root` holds: there is a
+    /// snapshot with another root that covers the challenged leaf.
     pub fn supersedes(&self, root: &H256, sequence: Sequence) -> bool {
         self.snapshot.as_ref().is_some_and(|snapshot| {
             snapshot.commitment.mmr_root != *root && snapshot.commitment.holds(sequence)
@@ -202,45 +201,45 @@ impl BucketInfo {
     }
 }
 
-/// What became of challenges and checkpoints in one block.
+/// An outcome of a challenge or checkpoint in one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub enum Outcome {
-    /// A challenge was answered well.
+    /// A challenge was defended.
     #[codec(index = 0)]
     Defended {
         /// The challenge.
         id: ChallengeId,
-        /// Who answered.
+        /// The provider.
         provider: AccountId,
     },
-    /// A challenge was lost, and with it the stake.
+    /// A challenge was lost, with the stake.
     #[codec(index = 1)]
     Slashed {
         /// The challenge.
         id: ChallengeId,
-        /// Who lost.
+        /// The provider.
         provider: AccountId,
-        /// Why.
+        /// The reason.
         reason: SlashReason,
     },
-    /// A checkpoint was taken.
+    /// A checkpoint was accepted.
     #[codec(index = 2)]
     Checkpointed {
         /// The bucket.
         bucket_id: BucketId,
-        /// The root that was taken.
+        /// The root of the checkpoint.
         mmr_root: H256,
     },
 }
 
-/// A primary provider's signature, by its place in the bucket's list.
+/// A primary provider's signature, with its index in the bucket's list.
 ///
-/// For `checkpoint` and `extend_checkpoint` over the `CommitmentPayload`, and
-/// for a checkpoint in a window over the `CheckpointProposal`.
+/// It is over the `CommitmentPayload` for `checkpoint` and `extend_checkpoint`, and over
+/// the `CheckpointProposal` for a checkpoint in a window.
 pub type PrimarySignature = (u32, crate::challenge::MultiSignature);
 
-/// Why a chain that is asked beforehand would not take a response.
+/// A reason why a dry run of a response fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub enum ResponseRefusal {
@@ -253,7 +252,7 @@ pub enum ResponseRefusal {
 }
 
 impl crate::commitment::Commitment {
-    /// Whether the commitment covers a sequence of its bucket.
+    /// Returns whether the commitment covers a sequence of its bucket.
     pub fn holds(&self, sequence: Sequence) -> bool {
         sequence
             .0

@@ -1,5 +1,5 @@
-//! Proofs as they travel: a path within a binary tree, and a leaf's proof
-//! within an MMR. Decoding is bounded, since these bytes come from outside.
+//! The encoding of proofs: a path within a binary tree, and a leaf's proof within an MMR.
+//! Decoding is bounded, since these bytes come from outside.
 
 use crate::leaf::MmrLeaf;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ pub const MAX_PEAKS: usize = 64;
 pub struct MerkleProof {
     /// The sibling at each level, leaf to root; at most [`MAX_PATH`] decode.
     pub siblings: Vec<H256>,
-    /// For each level, whether the node so far is the right child.
+    /// For each level, true if the node so far is the right child.
     pub path: Vec<bool>,
 }
 
@@ -29,9 +29,9 @@ pub struct MerkleProof {
 pub struct MmrProof {
     /// All peaks, left to right; at most [`MAX_PEAKS`] decode.
     pub peaks: Vec<H256>,
-    /// The leaf that is proven.
+    /// The proven leaf.
     pub leaf: MmrLeaf,
-    /// From the leaf to the peak of its mountain.
+    /// The path from the leaf to the peak of its mountain.
     pub leaf_proof: MerkleProof,
 }
 

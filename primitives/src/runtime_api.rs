@@ -1,9 +1,8 @@
-//! What a node asks a runtime with the storage pallet, and has it sign.
+//! The runtime API of a chain with the storage pallet: queries, and extrinsics to sign.
 //!
-//! The runtime answers for the block that it is asked at. Extrinsics are built
-//! and signed inside it, with the node's keystore (key type `stor`), so that a
-//! node needs to know neither the runtime's calls nor its transaction
-//! extensions; the node submits what it gets.
+//! The runtime answers for the block of the call. It builds and signs extrinsics with the
+//! node's keystore (key type `stor`). So a node needs to know neither the runtime's calls
+//! nor its transaction extensions; it submits the returned extrinsics.
 
 #![expect(
     clippy::too_many_arguments,
@@ -19,38 +18,39 @@ use crate::onchain::{
 use alloc::vec::Vec;
 
 sp_api::decl_runtime_apis! {
-    /// The storage pallet, as a provider's node sees it.
+    /// The storage pallet's API for a provider's node.
     pub trait StorageProviderApi {
-        /// The number of the anchor block that deadlines count in.
+        /// Returns the number of the anchor block, in which deadlines are counted.
         fn anchor_block() -> u32;
 
-        /// What the chain holds a provider to.
+        /// Returns the chain's limits for providers.
         fn limits() -> Limits;
 
-        /// A provider, if the account is one.
+        /// Returns a provider, if the account is one.
         fn provider(account: AccountId) -> Option<ProviderInfo>;
 
-        /// The open challenges against an account, in the order of their deadlines.
+        /// Returns the open challenges against an account, in the order of their deadlines.
         fn open_challenges(account: AccountId) -> Vec<OpenChallenge>;
 
-        /// A bucket, if there is one.
+        /// Returns a bucket, if it exists.
         fn bucket(bucket: BucketId) -> Option<BucketInfo>;
 
-        /// The buckets that an account has an agreement with, or is primary in.
+        /// Returns the buckets for which an account has an agreement or is a primary
+        /// provider.
         fn buckets_of(account: AccountId) -> Vec<BucketId>;
 
-        /// What became of challenges and checkpoints in this block.
+        /// Returns the outcomes of challenges and checkpoints in this block.
         fn outcomes() -> Vec<Outcome>;
 
-        /// How a response would be judged now, without submitting it.
+        /// Judges a response as if it were submitted now.
         fn judge_response(
             account: AccountId,
             id: ChallengeId,
             response: ChallengeResponse,
         ) -> Result<(), ResponseRefusal>;
 
-        /// `respond_to_challenge`, signed for `account` with `nonce`; `None`
-        /// where the keystore has no key for the account.
+        /// Returns `respond_to_challenge`, signed for `account` with `nonce`; `None` if the
+        /// keystore has no key for the account.
         fn sign_response(
             account: AccountId,
             nonce: u32,
@@ -58,8 +58,8 @@ sp_api::decl_runtime_apis! {
             response: ChallengeResponse,
         ) -> Option<Block::Extrinsic>;
 
-        /// A checkpoint, signed for `account` with `nonce`: `checkpoint`, or in
-        /// a window `provider_checkpoint`; `None` where the keystore has no key.
+        /// Returns a checkpoint, signed for `account` with `nonce`: `checkpoint`, or
+        /// `provider_checkpoint` in a window; `None` if the keystore has no key.
         fn sign_checkpoint(
             account: AccountId,
             nonce: u32,
@@ -69,7 +69,7 @@ sp_api::decl_runtime_apis! {
             signatures: Vec<PrimarySignature>,
         ) -> Option<Block::Extrinsic>;
 
-        /// The next nonce of an account.
+        /// Returns the next nonce of an account.
         fn nonce(account: AccountId) -> u32;
     }
 }

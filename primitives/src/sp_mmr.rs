@@ -1,12 +1,11 @@
-//! The second dialect: roots and proofs of the same stored nodes as
-//! `pallet-mmr` and `sp-mmr-primitives` read them, with `BlakeTwo256`.
+//! Roots and proofs in the format of `pallet-mmr` and `sp-mmr-primitives`, with
+//! `BlakeTwo256`, from the same stored nodes.
 //!
-//! Positions, leaf hashes and node hashes are those of
-//! [`HashingProfile::Plain`]; only bagging differs, which is
-//! `hash(rest ++ peak)` here. A bucket of another profile has no root in this
-//! dialect. The rules are those of `polkadot-ckb-merkle-mountain-range` 0.8.3,
-//! under `pallet-mmr` 50: the peaks after the last one that is proven under
-//! travel as one item, bagged.
+//! Positions, leaf hashes and node hashes are those of [`HashingProfile::Plain`]; only
+//! bagging differs: here it is `hash(rest ++ peak)`. A bucket with another profile has no
+//! root in this format. The rules are those of `polkadot-ckb-merkle-mountain-range` 0.8.3,
+//! under `pallet-mmr` 50: the peaks after the last mountain with a proven leaf are bagged
+//! to one item.
 //!
 //! ```text
 //!            14
@@ -37,19 +36,18 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! # What a root does not say
+//! # A root does not bind its leaf count
 //!
-//! A root does not bind its leaf count. Bagged peaks pass for the last peak of
-//! another count, as those of 11 leaves do for that of 12; and an untagged node
-//! passes for a bagging: a tree of two leaves `a, b` has the root of one of
-//! three whose last leaf is `a`. Whoever verifies must know the count from
-//! elsewhere, from a signed [`Commitment`](crate::Commitment), and compare it
-//! with the proof's; and must hash the leaves itself.
+//! Bagged peaks pass for the last peak of another count, as those of 11 leaves do for that
+//! of 12; and an untagged node passes for a bagging: a tree of two leaves `a, b` has the
+//! root of one of three whose last leaf is `a`. A verifier must take the count from a
+//! signed [`Commitment`](crate::Commitment), compare it with the proof's, and hash the
+//! leaves itself.
 //!
 //! # Where the ecosystem's crates differ from their own rules
 //!
-//! Every size to 300, and sizes to 2^62 at random, are run against them by the
-//! workspace's tests.
+//! The workspace's tests compare this module with them for every size up to 300 and for
+//! random sizes up to 2^62.
 //!
 //! - *Ancestry of one leaf to itself.* `gen_ancestry_proof` gives a proof
 //!   without peaks, which `verify_ancestor` refuses, as it refuses the one with
@@ -64,13 +62,13 @@
 //!   indices as asked, with the items of the sorted set, and its own
 //!   `verify_leaves` counts a repeated leaf twice against the leaf count, so
 //!   that it refuses its own proof of leaves 0 and 0 of 2. [`LeavesPlan`] sorts
-//!   and drops repetitions, and the proof lists what was left.
-//! - *More than one proof of a thing.* `verify_leaves_proof` takes the trailing
+//!   and drops repetitions, and the proof lists the rest.
+//! - *More than one valid proof.* `verify_leaves_proof` takes the trailing
 //!   peaks one by one as well as bagged, any items at all for the only leaf of
 //!   a tree, and the root itself as a proof of no leaf;
 //!   `verify_ancestry_proof` takes items in any order, repeated, or replaced by
-//!   their children. [`verify_leaves`] and [`verify_ancestry`] take one proof
-//!   of a thing: what the plan assembles.
+//!   their children. [`verify_leaves`] and [`verify_ancestry`] accept only the proof that
+//!   the plan assembles.
 
 mod plan;
 #[cfg(test)]
@@ -102,9 +100,9 @@ pub const MAX_ANCESTRY_ITEMS: usize = 62;
 
 const PLAIN: HashingProfile = HashingProfile::Plain;
 
-/// Folds peaks, given left to right, into this dialect's root: from right to
-/// left, what the right came to first. One peak is the root; none gives 32 zero
-/// bytes, where the ecosystem's crate has no root.
+/// Bags peaks, given left to right, to the root in this format: from right to left, with
+/// the bagged rest first in each hash. One peak is the root; none gives 32 zero bytes,
+/// where the ecosystem's crate has no root.
 pub fn bag(peaks: &[H256]) -> H256 {
     let from_the_right = peaks.iter().rev().copied();
     from_the_right
@@ -115,17 +113,16 @@ pub fn bag(peaks: &[H256]) -> H256 {
 /// A proof of leaves, encoded as `sp_mmr_primitives::LeafProof<H256>`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct LeafProof {
-    /// The leaves that are proven, ascending; at most [`MAX_PROVEN_LEAVES`] decode.
+    /// The proven leaves, ascending; at most [`MAX_PROVEN_LEAVES`] decode.
     pub leaf_indices: Vec<u64>,
     /// Leaves in the tree.
     pub leaf_count: u64,
-    /// Mountain by mountain, and within one level by level from its leaves:
-    /// siblings that are not known otherwise, left to right. At most
-    /// [`MAX_LEAF_ITEMS`] decode.
+    /// The siblings that cannot be computed, mountain by mountain, level by level from the
+    /// leaves, left to right. At most [`MAX_LEAF_ITEMS`] decode.
     pub items: Vec<H256>,
 }
 
-/// A proof that a tree is the beginning of another, encoded as
+/// A proof that a tree is a prefix of another, encoded as
 /// `sp_mmr_primitives::AncestryProof<H256>`.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct AncestryProof {

@@ -1,9 +1,9 @@
-//! Naming one state of a bucket.
+//! References to a state of a bucket.
 
 use crate::ids::{LeafCount, Sequence};
 use primitive_types::H256;
 
-/// A state of a bucket that a proof can be asked for.
+/// A reference to a state of a bucket, for which a proof can be requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateRef {
     /// The newest state.

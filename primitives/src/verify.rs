@@ -1,11 +1,9 @@
-//! The strict verifiers: a proof passes if it is the one proof that an honest
-//! provider gives, to the last bit.
+//! The strict verifiers: they accept only the one proof that an honest provider gives.
 //!
-//! They are total: no input panics, and nothing is allocated. There is one way
-//! to say no, with the reason. What they refuse and the chain's older rule
-//! takes: an index past the content that aliases a slot within it, a node's 64
-//! bytes shown as a chunk, a proof for another leaf, another leaf count, peaks
-//! that belong to no mountain.
+//! They are total: no input panics, and nothing is allocated. A refusal has a reason.
+//! Unlike the chain's older rule, they refuse an index past the content that aliases a slot
+//! within it, a node's 64 bytes shown as a chunk, a proof for another leaf, another leaf
+//! count, and peaks that belong to no mountain.
 
 use crate::chain_rule::walk;
 use crate::challenge::ChunkLocation;
@@ -18,28 +16,28 @@ use crate::mmr;
 use crate::proof::{MerkleProof, MmrProof};
 use primitive_types::H256;
 
-/// Why a proof is refused.
+/// A reason for which a proof is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// The tree has no such leaf.
     #[error("leaf {index} is not within the {count} leaves of the root")]
     NoSuchLeaf {
-        /// The leaf that was asked for.
+        /// The requested leaf.
         index: LeafIndex,
         /// Leaves under the root.
         count: LeafCount,
     },
-    /// Another number of peaks than the leaf count has set bits.
-    #[error("{found} peaks, where the leaf count asks for {expected}")]
+    /// The number of peaks differs from the set bits of the leaf count.
+    #[error("{found} peaks, but the leaf count needs {expected}")]
     PeakCount {
         /// Peaks of such a tree.
         expected: usize,
         /// Peaks in the proof.
         found: usize,
     },
-    /// A leaf's path of another length than its mountain is high.
+    /// The leaf's path does not have the length of its mountain's height.
     #[error(
-        "a leaf path of {bits} bits and {siblings} siblings, where the mountain is {expected} high"
+        "a leaf path of {bits} bits and {siblings} siblings, but the mountain is {expected} high"
     )]
     LeafPathLength {
         /// Height of the leaf's mountain.
@@ -49,23 +47,22 @@ pub enum VerifyError {
         /// Bits in the proof.
         bits: usize,
     },
-    /// A leaf's path with a bit that is not its index's.
+    /// The leaf's path has a bit that does not match its index.
     #[error("the leaf path turns to another leaf at level {level}")]
     LeafPathBit {
         /// Levels above the leaf.
         level: usize,
     },
-    /// The leaf and siblings do not come to the peak of the leaf's mountain.
-    #[error("the leaf does not lead to peak {peak}, which its index stands under")]
+    /// The leaf and siblings do not lead to the peak of the leaf's mountain.
+    #[error("the leaf does not lead to peak {peak}, the one above its index")]
     NotUnderItsPeak {
-        /// Place of the peak, from the left.
+        /// Index of the peak, from the left.
         peak: usize,
     },
     /// The peaks do not bag to the root.
-    #[error("the peaks do not come to the root")]
+    #[error("the bagged peaks do not match the root")]
     Root,
-    /// An index of a slot that only pads the tree: nothing hashes to it, so
-    /// nobody can prove it.
+    /// The index is that of a padding slot: it has no preimage, so it cannot be proven.
     #[error("slot {index} pads the tree after {chunks} chunks and has no content to prove")]
     PaddingSlot {
         /// The slot.
@@ -73,30 +70,28 @@ pub enum VerifyError {
         /// Chunks of content.
         chunks: u64,
     },
-    /// An index past the padded tree, which the chain takes for another slot.
+    /// The index is past the padded tree; the chain reads it as another slot.
     #[error(
         "chunk {index} is past the tree over {chunks} chunks; the chain would read it as slot {slot}"
     )]
     AliasedChunk {
-        /// The index that was asked for.
+        /// The requested index.
         index: ChunkIndex,
         /// Chunks of content.
         chunks: u64,
-        /// The slot that the chain means.
+        /// The slot that the chain reads.
         slot: ChunkIndex,
     },
-    /// A chunk of another length than fixed cutting gives it.
-    #[error("a chunk of {found} bytes, where the data size asks for {expected}")]
+    /// The chunk has a wrong length.
+    #[error("a chunk of {found} bytes, but the data size needs {expected}")]
     ChunkLength {
         /// Length by the leaf's `data_size`.
         expected: usize,
-        /// Length shown.
+        /// Length of the chunk.
         found: usize,
     },
-    /// A chunk's path of another length than the tree is deep.
-    #[error(
-        "a chunk path of {bits} bits and {siblings} siblings, where the tree is {expected} deep"
-    )]
+    /// The chunk's path does not have the length of the tree's depth.
+    #[error("a chunk path of {bits} bits and {siblings} siblings, but the tree is {expected} deep")]
     ChunkPathLength {
         /// Depth by the leaf's `data_size`.
         expected: u32,
@@ -105,18 +100,18 @@ pub enum VerifyError {
         /// Bits in the proof.
         bits: usize,
     },
-    /// A chunk's path with a bit that is not its index's.
+    /// The chunk's path has a bit that does not match its index.
     #[error("the chunk path turns to another chunk at level {level}")]
     ChunkPathBit {
         /// Levels above the chunk.
         level: usize,
     },
-    /// The chunk and siblings do not come to the leaf's data root.
+    /// The chunk and siblings do not lead to the leaf's data root.
     #[error("the chunk does not lead to the leaf's data root")]
     DataRoot,
 }
 
-/// Whether a path has the height and turns of `index`; the caller names the fault.
+/// A fault of a path; the caller maps it to its own error.
 enum PathFault {
     Length,
     Bit { level: usize },
@@ -139,8 +134,8 @@ fn follows(proof: &MerkleProof, index: u64, height: u32) -> Result<(), PathFault
     }
 }
 
-/// A leaf against the root of a tree of `count` leaves, bound to its index:
-/// the newer chain's rule as well.
+/// Verifies a leaf against the root of a tree of `count` leaves, bound to its index. This is
+/// also the newer chain's rule.
 ///
 /// # Errors
 ///
@@ -180,7 +175,7 @@ pub fn mmr_proof(
     }
 }
 
-/// A chunk against a leaf, by the shape that the leaf's `data_size` implies.
+/// Verifies a chunk against a leaf, by the shape that the leaf's `data_size` implies.
 ///
 /// # Errors
 ///
@@ -201,8 +196,7 @@ pub fn chunk(
     )
 }
 
-/// As [`chunk`], for who has hashed the chunk already: its hash and its length
-/// in bytes.
+/// Verifies as [`chunk`] does, from the chunk's hash and its length in bytes.
 ///
 /// # Errors
 ///
@@ -234,12 +228,12 @@ pub fn hashed_chunk(
     }
 }
 
-/// The length of chunk `index` of content of `data_size` bytes.
+/// Returns the length of chunk `index` of content of `data_size` bytes.
 ///
 /// # Errors
 ///
-/// [`VerifyError::PaddingSlot`] or [`VerifyError::AliasedChunk`] where there
-/// is no such chunk.
+/// [`VerifyError::PaddingSlot`] or [`VerifyError::AliasedChunk`] if there is no such
+/// chunk.
 pub fn chunk_length(index: ChunkIndex, data_size: u64) -> Result<usize, VerifyError> {
     chunk_tree::chunk_len(index, data_size).ok_or_else(|| {
         let chunks = chunk_tree::chunk_count(data_size);
@@ -256,8 +250,8 @@ pub fn chunk_length(index: ChunkIndex, data_size: u64) -> Result<usize, VerifyEr
     })
 }
 
-/// A whole answer against a commitment: the leaf at its index under the root,
-/// and the chunk at its index under the leaf.
+/// Verifies a whole answer against a commitment: the leaf at its index under the root, and
+/// the chunk at its index under the leaf.
 ///
 /// # Errors
 ///

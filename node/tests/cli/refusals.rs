@@ -54,7 +54,7 @@ fn another_root_is_refused() {
         &tampered,
         &[],
         REFUSED,
-        &["the peaks do not come to the root"],
+        &["the bagged peaks do not match the root"],
     );
     judge(
         &tampered,

@@ -1,4 +1,4 @@
-//! The tree, built node by node, against one that is built level by level.
+//! Compares the tree that is built node by node with one that is built level by level.
 
 use super::*;
 use alloc::vec;
@@ -42,7 +42,7 @@ fn every_size_to_200_chunks_has_the_root_of_the_padded_tree() {
             assert!(content.subtree.is_whole());
             assert_eq!(content.subtree.chunks(), chunks);
             assert_eq!(content.subtree.bytes(), (chunks - 1) * CHUNK_SIZE + 17);
-            // Every node that holds content is handed out, once, children first.
+            // Every node with content is emitted once, children first.
             let with_content = naive.iter().enumerate().skip(1).map(|(height, level)| {
                 let covered = 1u64 << height;
                 assert_eq!(

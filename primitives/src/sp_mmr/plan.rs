@@ -1,5 +1,4 @@
-//! What to read for a proof of the second dialect, and how the hashes read
-//! become the proof.
+//! Plans of `pallet-mmr` proofs: the nodes to read, and their assembly to a proof.
 
 use super::{AncestryProof, LeafProof, MAX_PROVEN_LEAVES, bag};
 use crate::ids::{LeafCount, LeafIndex, Position};
@@ -8,31 +7,31 @@ use alloc::vec::Vec;
 use core::iter;
 use primitive_types::H256;
 
-/// Why there is no proof of what was asked for.
+/// A reason why the requested proof does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// No leaf to prove.
+    /// No leaf was requested.
     #[error("a proof of no leaf proves nothing")]
     NoLeaves,
     /// More leaves than [`MAX_PROVEN_LEAVES`].
-    #[error("{found} leaves, where one proof covers at most {MAX_PROVEN_LEAVES}")]
+    #[error("{found} leaves were requested, but one proof covers at most {MAX_PROVEN_LEAVES}")]
     TooManyLeaves {
-        /// Leaves that were asked for, each counted once.
+        /// The requested leaves, each counted once.
         found: usize,
     },
     /// The tree has no such leaf.
     #[error("leaf {index} is not within a tree of {count} leaves")]
     NoSuchLeaf {
-        /// The leaf that was asked for.
+        /// The requested leaf.
         index: LeafIndex,
         /// Leaves in the tree.
         count: LeafCount,
     },
     /// The earlier tree has no leaf, hence no peak to prove.
-    #[error("an empty tree is the beginning of every other, which proves nothing")]
+    #[error("an empty tree is a prefix of every tree, which proves nothing")]
     EmptyAncestor,
     /// The earlier tree has more leaves than the later one.
-    #[error("a tree of {prev} leaves is not the beginning of one of {count}")]
+    #[error("a tree of {prev} leaves is not a prefix of one of {count}")]
     NotAnAncestor {
         /// Leaves in the earlier tree.
         prev: LeafCount,
@@ -41,9 +40,9 @@ pub enum PlanError {
     },
 }
 
-/// Another number of hashes than the plan has positions.
+/// The number of hashes differs from the plan's positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{found} hashes, where the plan asks for {expected}")]
+#[error("{found} hashes were given, but the plan needs {expected}")]
 pub struct HashCount {
     /// Positions of the plan.
     pub expected: usize,
@@ -62,9 +61,9 @@ impl HashCount {
     }
 }
 
-/// Which nodes prove some leaves at a leaf count, in the order of the proof:
-/// known from the numbers alone, so that a store reads them in one batch. Takes
-/// time by the leaves proven and the height of the tree, never by its leaves.
+/// The nodes that prove some leaves at a leaf count, in the order of the proof. They follow
+/// from the indices alone, so a store reads them in one batch. The cost grows with the
+/// proven leaves and the height of the tree, not with its leaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeavesPlan {
     pub(super) indices: Vec<LeafIndex>,
@@ -74,13 +73,13 @@ pub struct LeavesPlan {
 }
 
 impl LeavesPlan {
-    /// The plan for the leaves `indices` of a tree of `count`. Their order does
-    /// not matter, nor do repetitions: see [`LeavesPlan::indices`].
+    /// Plans a proof of the leaves `indices` of a tree of `count`. Their order and
+    /// repetitions do not matter: see [`LeavesPlan::indices`].
     ///
     /// # Errors
     ///
-    /// [`PlanError`] without leaves, with too many, or with one that the tree
-    /// does not have.
+    /// [`PlanError`] without leaves, with too many, or with one that the tree does not
+    /// have.
     pub fn new(indices: &[LeafIndex], count: LeafCount) -> Result<Self, PlanError> {
         let mut indices = indices.to_vec();
         indices.sort_unstable();
@@ -112,19 +111,19 @@ impl LeavesPlan {
         })
     }
 
-    /// The leaves that the proof lists, ascending and each once. Whoever
-    /// verifies gives the leaves in this order.
+    /// Returns the leaves that the proof lists, ascending and each once. The verifier takes
+    /// the leaves in this order.
     pub fn indices(&self) -> &[LeafIndex] {
         &self.indices
     }
 
-    /// The nodes to read, in the order in which
+    /// Returns the nodes to read, in the order in which
     /// [`assemble`](LeavesPlan::assemble) takes their hashes.
     pub fn positions(&self) -> &[Position] {
         &self.positions
     }
 
-    /// The proof, from the hashes at [`positions`](LeavesPlan::positions).
+    /// Assembles the proof from the hashes at [`positions`](LeavesPlan::positions).
     ///
     /// # Errors
     ///
@@ -144,7 +143,7 @@ impl LeavesPlan {
     }
 }
 
-/// Which nodes prove that a tree is the beginning of another, likewise.
+/// The nodes that prove that a tree is a prefix of another, likewise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AncestryPlan {
     prev: LeafCount,
@@ -155,11 +154,11 @@ pub struct AncestryPlan {
 }
 
 impl AncestryPlan {
-    /// The plan for a tree of `prev` leaves as the beginning of one of `count`.
+    /// Plans a proof that a tree of `prev` leaves is a prefix of one of `count`.
     ///
     /// # Errors
     ///
-    /// [`PlanError`] when the earlier tree is empty or the longer of the two.
+    /// [`PlanError`] if the earlier tree is empty or longer than the later one.
     pub fn new(prev: LeafCount, count: LeafCount) -> Result<Self, PlanError> {
         let (last, seam) = seam(prev, count)?;
         let mut positions = peak_positions(prev);
@@ -180,13 +179,13 @@ impl AncestryPlan {
         })
     }
 
-    /// The nodes to read, in the order in which
+    /// Returns the nodes to read, in the order in which
     /// [`assemble`](AncestryPlan::assemble) takes their hashes.
     pub fn positions(&self) -> &[Position] {
         &self.positions
     }
 
-    /// The proof, from the hashes at [`positions`](AncestryPlan::positions).
+    /// Assembles the proof from the hashes at [`positions`](AncestryPlan::positions).
     ///
     /// # Errors
     ///
@@ -216,29 +215,29 @@ impl AncestryPlan {
     }
 }
 
-/// Sets the hashes of the trailing peaks apart, as the one item that they
-/// travel as. Bagging a single peak leaves it as it is.
+/// Splits off the hashes of the trailing peaks, bagged to one item. Bagging a single peak
+/// leaves it as it is.
 fn split_run(hashes: &[H256], run: usize) -> (&[H256], Option<H256>) {
     let (singles, run) = hashes.split_at(hashes.len().saturating_sub(run));
     (singles, (!run.is_empty()).then(|| bag(run)))
 }
 
-/// How many items become of so many positions, of which `run` are bagged.
+/// Returns the number of items for this number of positions, of which `run` are bagged.
 fn items_of(positions: usize, run: usize) -> usize {
     positions.saturating_sub(run).saturating_add(run.min(1))
 }
 
-/// The peaks that have no leaf at or before `last` under them.
+/// Returns the peaks that have no leaf at or before `last` below them.
 fn run_after(last: LeafIndex, count: LeafCount) -> impl Iterator<Item = Position> {
     let after = mountains(count).skip_while(move |mountain| mountain.first_leaf <= last);
     after.map(|mountain| mountain.peak().position())
 }
 
-/// The peaks up to the one over leaf `last`, from values at `leaves`, which
-/// ascend to `last`. What the leaves do not give is asked of `missing`, in the
-/// order of the proof's items: planning and verifying are this one walk.
+/// Computes the peaks up to the one over leaf `last` from values at `leaves`, which ascend
+/// to `last`. Calls `missing` for the other nodes, in the order of the proof's items:
+/// planning and verifying share this walk.
 ///
-/// `None` as soon as `missing` gives none.
+/// Returns `None` as soon as `missing` does.
 pub(super) fn peaks_over<T>(
     leaves: impl Iterator<Item = (LeafIndex, T)>,
     last: LeafIndex,
@@ -260,9 +259,8 @@ pub(super) fn peaks_over<T>(
     peaks.collect()
 }
 
-/// The peak of `mountain` from values at some of its leaves, level by level and
-/// from left to right within a level. A node is named by the first of the
-/// leaves under it.
+/// Computes the peak of `mountain` from values at some of its leaves, level by level and
+/// left to right within a level. A node is identified by its first leaf.
 fn climb<T>(
     mountain: Mountain,
     leaves: Vec<(LeafIndex, T)>,
@@ -292,10 +290,9 @@ fn climb<T>(
     level.into_iter().next().map(|(_, peak)| peak)
 }
 
-/// The way along which an earlier tree is sewn to the later one: from its last
-/// peak up to below the later tree's peak over it. Where it turns left, the
-/// sibling is the next of the earlier peaks; where it turns right, it is new.
-/// With it, the earlier tree's last leaf.
+/// Returns the path that joins an earlier tree to the later one, with the earlier tree's
+/// last leaf. It leads from the earlier tree's last peak up to just below the later tree's
+/// peak over it. A left sibling is the next of the earlier peaks; a right sibling is new.
 pub(super) fn seam(
     prev: LeafCount,
     count: LeafCount,

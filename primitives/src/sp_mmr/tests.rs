@@ -1,5 +1,5 @@
-//! Plans and verifiers against a tree that is built node by node, and against
-//! what an item is: the highest node that says nothing of what is proven.
+//! Compares plans and verifiers with a tree that is built node by node, and with the
+//! definition of an item: a highest node over nothing that is proven.
 
 // A test that overflows or truncates is a test that fails.
 mod refusals;
@@ -10,7 +10,7 @@ use crate::mmr::node_count;
 use alloc::vec;
 use proptest::prelude::*;
 
-/// A node as it arises: what it covers is noted, not computed.
+/// A node with the leaves that it covers, recorded when it is added.
 struct Built {
     hash: H256,
     height: u32,

@@ -1,5 +1,5 @@
-//! The strict verifiers of the second dialect: a proof passes if it is the one
-//! that a plan assembles.
+//! Strict verifiers of `pallet-mmr` proofs: they accept only the proof that a plan
+//! assembles.
 
 use super::plan::{peaks_over, seam};
 use super::{AncestryPlan, AncestryProof, LeafProof, LeavesPlan, PLAIN, PlanError, bag};
@@ -7,63 +7,62 @@ use crate::ids::{LeafCount, LeafIndex};
 use alloc::vec::Vec;
 use primitive_types::H256;
 
-/// Why a proof of this dialect is refused.
+/// A reason for which a `pallet-mmr` proof is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SpVerifyError {
-    /// A leaf count past [`MAX_LEAF_COUNT`](crate::MAX_LEAF_COUNT).
+    /// The leaf count is above [`MAX_LEAF_COUNT`](crate::MAX_LEAF_COUNT).
     #[error("a tree of {0} leaves is past the bound of 2^62")]
     LeafCount(u64),
-    /// There is no proof of what this one claims to prove.
+    /// No proof exists of the claim.
     #[error(transparent)]
     Claim(#[from] PlanError),
-    /// Leaf indices that do not ascend, or that repeat.
+    /// The leaf indices do not ascend, or repeat.
     #[error("leaf indices must ascend, each once")]
     IndexOrder,
-    /// Another number of leaf hashes than the proof has indices.
-    #[error("{found} leaves to verify, where the proof is for {expected}")]
+    /// The number of leaf hashes differs from the proof's indices.
+    #[error("{found} leaves to verify, but the proof is for {expected}")]
     Leaves {
         /// Leaf indices in the proof.
         expected: usize,
         /// Leaf hashes given.
         found: usize,
     },
-    /// Another number of earlier peaks than the earlier leaf count has set bits.
-    #[error("{found} earlier peaks, where the leaf count asks for {expected}")]
+    /// The number of earlier peaks differs from the set bits of the earlier leaf count.
+    #[error("{found} earlier peaks, but the leaf count needs {expected}")]
     PeakCount {
         /// Peaks of such a tree.
         expected: usize,
         /// Peaks in the proof.
         found: usize,
     },
-    /// Another number of items than the proof needs.
-    #[error("{found} items, where such a proof has {expected}")]
+    /// The proof has a wrong number of items.
+    #[error("{found} items, but such a proof has {expected}")]
     ItemCount {
         /// Items of such a proof.
         expected: usize,
         /// Items in the proof.
         found: usize,
     },
-    /// An item at another position than its place in the proof asks for.
-    #[error("item {item} stands at position {found} instead of {expected}")]
+    /// An item has a wrong position.
+    #[error("item {item} has position {found} instead of {expected}")]
     ItemPosition {
-        /// Place of the item in the proof.
+        /// Index of the item in the proof.
         item: usize,
-        /// The node that is needed there.
+        /// The node needed there.
         expected: u64,
         /// The node that the proof names.
         found: u64,
     },
     /// The earlier peaks do not bag to the earlier root.
-    #[error("the earlier peaks do not come to the earlier root")]
+    #[error("the bagged earlier peaks do not match the earlier root")]
     PrevRoot,
     /// Leaves or earlier peaks do not lead to the root with the items given.
-    #[error("the proof does not come to the root")]
+    #[error("the proof does not lead to the root")]
     Root,
 }
 
-/// Leaves, by their hashes in the order of the proof's indices, against a root
-/// of this dialect. The proof's `leaf_count` is a claim that the root does not
-/// bind: compare it first.
+/// Verifies leaves against a root in this format, by their hashes in the order of the
+/// proof's indices. The root does not bind the proof's `leaf_count`: compare that first.
 ///
 /// # Errors
 ///
@@ -106,9 +105,8 @@ pub fn verify_leaves(
     }
 }
 
-/// The tree under `prev_root` as the beginning of the one under `root`, both
-/// roots of this dialect. The proof's two leaf counts are claims that the roots
-/// do not bind: compare them first.
+/// Verifies that the tree under `prev_root` is a prefix of the one under `root`, both roots
+/// in this format. The roots do not bind the proof's two leaf counts: compare these first.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! Honest proofs pass both judges; each way of bending one is refused, with
-//! the reason that fits. The naive model replays all leaves.
+//! Honest proofs pass both verifiers; each altered one is refused with the right reason.
+//! The naive model replays all leaves.
 
 use super::*;
 use crate::chain_rule;
@@ -28,7 +28,7 @@ fn leaves(n: u64) -> Vec<MmrLeaf> {
         .collect()
 }
 
-/// A whole tree in memory, each node computed as it arises.
+/// A whole tree in memory.
 struct Tree {
     leaves: Vec<MmrLeaf>,
     nodes: BTreeMap<crate::Position, H256>,
@@ -156,7 +156,7 @@ fn each_bent_field_of_a_leaf_proof_is_refused_with_its_reason() {
         Err(VerifyError::LeafPathBit { level: 0 })
     );
     assert_eq!(judge(&tree.prove(10, 11), 5, 11), Err(too_long(0, 0)));
-    // Two leaves of different mountains of the same height cannot be; of another mountain:
+    // No two mountains have the same height; a leaf of another mountain:
     assert_eq!(
         judge(&tree.prove(8, 11), 9, 11),
         Err(VerifyError::LeafPathBit { level: 0 })

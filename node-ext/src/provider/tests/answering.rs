@@ -71,10 +71,7 @@ fn s10_restart_a_provider_whose_index_cannot_be_written_answers_and_writes_nothi
     without_its_lock(path, || {
         let base = BasePath::create(path).unwrap();
         let refused = Provider::open_within(base, BUDGET, ProviderOptions::default());
-        assert!(
-            refused.is_err(),
-            "by default it does not start"
-        );
+        assert!(refused.is_err(), "by default it does not start");
 
         let provider = start_with(path, AT_LEAST);
         answers(&provider, 1, &signed);

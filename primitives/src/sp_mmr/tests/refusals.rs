@@ -1,4 +1,4 @@
-//! What the verifiers and decoders refuse, and for which reason.
+//! Refusals of the verifiers and decoders, with their reasons.
 
 use super::*;
 use alloc::format;
@@ -178,7 +178,8 @@ fn a_tampered_ancestry_proof_is_refused_for_what_is_wrong() {
     assert_eq!(verify_ancestry(&honest, &roots.0, &roots.0), Err(Root));
 }
 
-/// What the documentation warns of: only a known leaf count tells the two apart.
+/// Only a known leaf count distinguishes the two trees, as the module's documentation
+/// warns.
 #[test]
 fn a_root_does_not_bind_its_leaf_count() {
     let (nodes, peaks) = build(2);
@@ -244,7 +245,7 @@ fn the_largest_proofs_decode_and_longer_ones_do_not() {
 }
 
 proptest! {
-    /// No input is too odd to be judged.
+    /// No input makes a verifier panic.
     #[test]
     fn the_verifiers_are_total(
         numbers in prop::collection::vec(prop_oneof![0u64..20, any::<u64>()], 2..6),
