@@ -186,14 +186,14 @@ impl Extension {
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = stopped.map(drop).boxed().shared();
         // Dropping the set aborts the tasks.
-        let mut parts = JoinSet::new();
-        let answering = parts.spawn(self.challenges.run(stopped.clone())).id();
-        parts.spawn(keep(self.checkpoints, stopped.clone()));
-        parts.spawn(keep(self.promises, stopped.clone()));
-        parts.spawn(keep(self.retention, stopped));
+        let mut workers = JoinSet::new();
+        let answering = workers.spawn(self.challenges.run(stopped.clone())).id();
+        workers.spawn(keep(self.checkpoints, stopped.clone()));
+        workers.spawn(keep(self.promises, stopped.clone()));
+        workers.spawn(keep(self.retention, stopped));
         let mut shutdown = pin!(shutdown.fuse());
         loop {
-            let mut next = pin!(parts.join_next_with_id().fuse());
+            let mut next = pin!(workers.join_next_with_id().fuse());
             let ended = futures::select_biased! {
                 () = shutdown => break,
                 ended = next => ended,
@@ -213,7 +213,7 @@ impl Extension {
         }
         drop(stop);
         // Let every worker finish its current step.
-        while parts.join_next().await.is_some() {}
+        while workers.join_next().await.is_some() {}
     }
 }
 
@@ -258,10 +258,10 @@ impl Part for PromiseWatch {
 }
 
 /// Runs a worker and restarts it whenever it stops by itself.
-async fn keep<P: Part>(mut part: P, stopped: Stopped) {
+async fn keep<P: Part>(mut worker: P, stopped: Stopped) {
     let mut pause = FIRST_PAUSE;
     loop {
-        let ran = AssertUnwindSafe(part.go_on(stopped.clone()));
+        let ran = AssertUnwindSafe(worker.go_on(stopped.clone()));
         let ended = ran.catch_unwind().await;
         if stopped.clone().now_or_never().is_some() {
             return;

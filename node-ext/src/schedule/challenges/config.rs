@@ -116,8 +116,8 @@ pub enum ChallengeConfigError {
     ResubmitAtOnce,
     /// The warning would come after the alarm, or never.
     #[error(
-        "warn_part ({warn}) must be at least 1 and at most critical_part ({critical}): the warning \
-         comes before the alarm"
+        "the warning divisor ({warn}) must be at least 1 and at most the critical divisor \
+         ({critical}): the warning comes before the alarm"
     )]
     Margins {
         /// The configured part for the warning.
@@ -137,8 +137,7 @@ pub enum ChallengeConfigError {
     },
     /// The worker would poll without a pause.
     #[error(
-        "reconnect_first, tick and stale_after must be above zero, and reconnect_first at most \
-         reconnect_most"
+        "all intervals must be above zero, and the shortest reconnect pause at most the longest"
     )]
     Pauses,
 }
@@ -237,10 +236,10 @@ mod tests {
             "in_flight",
             "one answer of 270336",
             "resubmit_after",
-            "warn_part (9)",
+            "warning divisor (9)",
             "claim_within (3)",
-            "tick",
-            "reconnect_first",
+            "all intervals",
+            "reconnect pause",
         ]) {
             assert!(reason.contains(named), "{reason}");
         }

@@ -99,9 +99,9 @@ impl CheckpointConfig {
             ("bytes", self.bytes),
             ("age", self.age.into()),
             ("retry", self.retry.into()),
-            ("patience", self.patience.into()),
+            ("submission_timeout", self.patience.into()),
             ("refresh", self.refresh.into()),
-            ("limit", u64::from(!self.limit.is_zero())),
+            ("answer_timeout", u64::from(!self.limit.is_zero())),
         ];
         if let Some((name, _)) = numbers.iter().find(|(_, number)| *number == 0) {
             return Err(Zero(name));

@@ -38,7 +38,7 @@ impl Book {
         self.is_blind = true;
     }
 
-    /// Why the chain is not followed, where it is not.
+    /// Returns the reason why the chain is not followed, or `None` if it is.
     pub(in crate::schedule::challenges) fn not_followed(&self) -> Option<NotFollowed> {
         let config = &self.config;
         let quiet = config.tick.saturating_mul(self.quiet);

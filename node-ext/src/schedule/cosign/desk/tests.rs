@@ -1,4 +1,4 @@
-//! What the countersigner signs, and each reason for a refusal.
+//! The countersigner: what it signs, and each reason for a refusal.
 
 use super::*;
 use crate::bucket::At;

@@ -1,5 +1,5 @@
-//! What is released stays out of everybody's reach, whatever anybody does to the chain afterwards:
-//! a breadth-first search of a small world.
+//! A breadth-first search of a small world: what is released stays out of everybody's reach,
+//! whatever anybody does to the chain afterwards.
 //!
 //! The world is one bucket with an old, pruned tree and a newer one. Others do anything that the
 //! pallet permits, in any order: submit the old checkpoint again, add our old signature to one
