@@ -32,6 +32,13 @@ impl Failure {
             Self::Prune(PruneError::Engine(error)) | Self::Release(ReleaseError::Engine(error)) => {
                 engine(error)
             }
+            Self::Prune(PruneError::NotGrown { .. }) => {
+                Some("pass the leaf count that was signed with --leaf-count".to_owned())
+            }
+            Self::Prune(PruneError::Quota { bucket, .. }) => Some(format!(
+                "release the trees that `cairn bucket info {bucket}` shows as retired first"
+            )),
+            Self::Release(ReleaseError::Busy { .. }) => Some("try again later".to_owned()),
             Self::Release(ReleaseError::NoSuchTree { bucket, .. }) => Some(format!(
                 "`cairn bucket info {bucket}` shows the retired trees"
             )),
@@ -118,6 +125,7 @@ fn provider(error: &ProviderError) -> Option<String> {
              intended"
         )),
         ProviderError::Busy { .. } => Some("try again, or raise --max-open".to_owned()),
+        ProviderError::WritesNothing { .. } => Some("make room, and start it again".to_owned()),
         ProviderError::Quarantined { bucket, .. } => Some(quarantine(*bucket)),
         ProviderError::Open { source, .. } => open(source),
         ProviderError::Behind { bucket, .. } => Some(format!(

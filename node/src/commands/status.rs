@@ -352,7 +352,7 @@ pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), Failure> {
     match status.troubles.len() {
         0 => Ok(()),
         troubled => Err(Failure::Refused(format!(
-            "buckets that need attention: {troubled} of {}",
+            "buckets that need attention: {troubled} of {}; docs/operating.md has the remedies",
             status.buckets
         ))),
     }
