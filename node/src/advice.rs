@@ -33,7 +33,7 @@ impl Failure {
                 engine(error)
             }
             Self::Prune(PruneError::NotGrown { .. }) => {
-                Some("pass the leaf count that was signed with --leaf-count".to_owned())
+                Some("pass it with --leaf-count".to_owned())
             }
             Self::Prune(PruneError::Quota { bucket, .. }) => Some(format!(
                 "release the trees that `cairn bucket info {bucket}` shows as retired first"

@@ -322,7 +322,7 @@ fn files_before_one_that_does_not_fit_are_committed() {
         names[1],
         "is full",
         "12040",
-        "what was committed before stays: 1 file in 1 commit",
+        "earlier commits stay: 1 file in 1 commit",
     ];
     ended.fails(FAILED, &words);
     let info = house.json(["bucket", "info", "1"]).remove(0);

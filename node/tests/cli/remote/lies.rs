@@ -55,7 +55,7 @@ fn a_commitment_whose_signature_or_payload_is_another_is_refused() {
     let liar = house.liar("bucket_info", |told| told["bucket"] = 2.into());
     house
         .run_at(&liar.url, put)
-        .fails(REFUSED, &["bucket 2 and not of 1"]);
+        .fails(REFUSED, &["bucket 2 instead of 1"]);
 }
 
 #[test]
