@@ -49,7 +49,7 @@ QUICK ?=
 SECONDS ?= 14400
 SEED ?= 1000000
 
-.PHONY: help deps tools demo test powercut soak game bench lint loops advisories
+.PHONY: help deps tools demo test powercut soak game bench lint loops words lines advisories
 
 help:
 	@echo 'make demo    build all, and show two providers at work on a real chain'
@@ -67,6 +67,8 @@ help:
 	@echo '             QUICK=1          a short run'
 	@echo 'make lint    formatting, fences between crates, documents, clippy, licences'
 	@echo 'make loops   import loops between the modules of each crate'
+	@echo 'make words   words that were replaced by better ones'
+	@echo 'make lines   source files of more than 500 lines'
 	@echo 'make advisories  what is known today of faults in the dependencies; gates nothing'
 	@echo 'make deps    install what the build needs besides Rust (the others do this first)'
 	@echo 'make tools   install cargo-deny, where it is missing (lint and advisories do this)'
@@ -122,8 +124,8 @@ lint: deps
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
 # Compiles a handful of crates: neither RocksDB nor Substrate.
-loops:
-	cargo run --quiet $(CARGO_FLAGS) -p cairn-xtask -- loops
+loops words lines:
+	cargo run --quiet $(CARGO_FLAGS) -p cairn-xtask -- $@
 
 # Asks the database of advisories, which not every machine reaches: it fails where
 # there is something to read, and nothing else hangs on it.

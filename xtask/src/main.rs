@@ -8,7 +8,9 @@
 
 mod cfg;
 mod cycles;
+mod lines;
 mod loops;
+mod words;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -29,13 +31,22 @@ struct Cli {
 /// The checks.
 #[derive(Subcommand)]
 enum Command {
+    /// Find source files of more than 500 lines
+    Lines,
     /// Find import loops between the source files of each crate
     Loops,
+    /// Find retired words
+    Words {
+        /// Only in files whose paths begin like this
+        prefixes: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
     let result: Result<bool, Box<dyn Error>> = match Cli::parse().command {
+        Command::Lines => lines::run().map_err(Into::into),
         Command::Loops => loops::run().map_err(Into::into),
+        Command::Words { prefixes } => words::run(&prefixes).map_err(Into::into),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

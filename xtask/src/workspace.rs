@@ -48,9 +48,22 @@ pub(crate) enum WorkspaceError {
     /// The program failed.
     #[error("cargo metadata failed: {0}")]
     Failed(String),
+    /// git does not list its files.
+    #[error("git ls-files failed: {0}")]
+    Git(String),
     /// Its output is not what this version of the format has.
     #[error("the output of cargo metadata cannot be read")]
     Format(#[source] serde_json::Error),
+}
+
+/// A file cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be read", path.display())]
+pub(crate) struct ReadError {
+    /// The file.
+    path: PathBuf,
+    /// The underlying error.
+    source: std::io::Error,
 }
 
 impl Workspace {
@@ -68,5 +81,40 @@ impl Workspace {
             return Err(WorkspaceError::Failed(reason));
         }
         serde_json::from_slice(&output.stdout).map_err(WorkspaceError::Format)
+    }
+
+    /// Returns the paths of the files that git tracks, from the root, in order.
+    ///
+    /// # Errors
+    /// If git does not start or fails.
+    pub(crate) fn tracked_files(&self) -> Result<Vec<String>, WorkspaceError> {
+        let output = Command::new("git")
+            .args(["ls-files", "-z"])
+            .current_dir(&self.root)
+            .output()
+            .map_err(|error| WorkspaceError::Git(error.to_string()))?;
+        if !output.status.success() {
+            let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(WorkspaceError::Git(reason));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.split_terminator('\0').map(str::to_owned).collect())
+    }
+
+    /// Reads a file by its path from the root.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn read(&self, file: &str) -> Result<Vec<u8>, ReadError> {
+        let path = self.root.join(file);
+        std::fs::read(&path).map_err(|source| ReadError { path, source })
+    }
+
+    /// Reads a file as text; bytes that are no UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(crate) fn read_text(&self, file: &str) -> Result<String, ReadError> {
+        Ok(String::from_utf8_lossy(&self.read(file)?).into_owned())
     }
 }
