@@ -1,5 +1,5 @@
-//! The other primary provider: it says that it holds whatever this one holds,
-//! signs whatever it is asked for, and keeps what it is shown.
+//! The other primary provider: it claims to hold whatever this one holds, signs anything, and keeps
+//! what it receives.
 
 use crate::book::Book;
 use crate::runtime::Who;
@@ -12,14 +12,14 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The accomplice, as the provider reaches it.
+/// The accomplice, as a cosigner of the provider.
 pub(crate) struct Accomplice {
     pub(crate) book: Arc<Mutex<Book>>,
     /// The provider's newest commitments.
     pub(crate) mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
 }
 
-/// The accomplice's word that it wants something signed.
+/// Returns the accomplice's request for a signature.
 pub(crate) fn ask(request: CheckpointRequest) -> Ask {
     Ask {
         request,
@@ -38,7 +38,7 @@ impl Cosigners for Accomplice {
     ) -> Result<Holding, CosignError> {
         let mirror = self.mirror.lock();
         let newest = mirror.get(&bucket);
-        let newest = newest.ok_or_else(|| CosignError::Malformed("it is asleep".into()))?;
+        let newest = newest.ok_or_else(|| CosignError::Malformed("it does not answer".into()))?;
         Ok(Holding {
             start_seq: newest.start_seq,
             leaf_count: newest.leaf_count,

@@ -1,5 +1,4 @@
-//! All that the provider has ever signed, as the opponent keeps it, and whether
-//! any of it is false.
+//! Records everything that the provider has ever signed, and finds contradictions in it.
 
 use crate::runtime::Who;
 use cairn_node_ext::schedule::CheckpointRequest;
@@ -8,14 +7,14 @@ use cairn_primitives::{BucketId, Commitment, H256};
 use sp_core::{Pair, sr25519};
 use std::collections::BTreeSet;
 
-/// What names a promise of a bucket: its root and its tree.
+/// Identifies a signed root of a bucket: its root and its tree.
 pub(crate) type Key = (H256, u64);
 
 pub(crate) fn key(commitment: &Commitment) -> Key {
     (commitment.mmr_root, commitment.start_seq.0)
 }
 
-/// A signature of the provider's, in the opponent's hands.
+/// A signature of the provider, known to the opponent.
 #[derive(Clone, Debug)]
 pub(crate) struct Signed {
     pub(crate) bucket: BucketId,
@@ -24,18 +23,18 @@ pub(crate) struct Signed {
     pub(crate) signature: MultiSignature,
 }
 
-/// The signatures, in the order in which they were first seen.
+/// The signatures, in order of appearance.
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) all: Vec<Signed>,
-    /// How many of them were looked at.
+    /// The number of signatures that [`Book::take_new`] has returned.
     looked_at: usize,
-    /// Why an answer that was handed in would cost the stake.
+    /// The reason why a submitted answer would be slashed, if one was.
     pub(crate) false_submission: Option<SlashReason>,
 }
 
 impl Book {
-    /// Takes a signature that somebody was given, if it is the provider's.
+    /// Records a signature if it is the provider's.
     pub(crate) fn seen(
         &mut self,
         bucket: BucketId,
@@ -67,21 +66,21 @@ impl Book {
         }
     }
 
-    /// An answer was handed in that the chain would slash for.
+    /// Records that an answer was submitted that the chain would slash for.
     pub(crate) fn submitted_falsely(&mut self, reason: SlashReason) {
         self.false_submission.get_or_insert(reason);
     }
 
-    /// Those that came since it was last asked.
+    /// Returns the signatures since the last call.
     pub(crate) fn take_new(&mut self) -> Vec<Signed> {
         let new = self.all[self.looked_at..].to_vec();
         self.looked_at = self.all.len();
         new
     }
 
-    /// An earlier signature that contradicts this one: of another root for the
-    /// same leaves, or of another commitment for the same window. Of those whose
-    /// promise is `known` to the provider.
+    /// Returns an earlier signature that contradicts this one: of another root for the same leaves,
+    /// or of another commitment for the same window. Considers only signatures that the provider
+    /// can know of, by `known`.
     pub(crate) fn contradiction(
         &self,
         new: &Signed,
@@ -101,7 +100,7 @@ impl Book {
         })
     }
 
-    /// The plain commitments of a bucket that were signed, each once.
+    /// Returns the signed commitments without a window, each once.
     pub(crate) fn commitments(&self) -> Vec<Signed> {
         let mut seen = BTreeSet::new();
         let plain = self.all.iter().filter(|one| one.window.is_none());

@@ -1,5 +1,5 @@
-//! A chain whose blocks the game makes: a pool, a best block, a finalized one,
-//! and a node that tells of them, late or not at all.
+//! A chain whose blocks the game makes: a pool, a best block, a finalized block, and a node that
+//! reports them, late or never.
 
 use crate::runtime::{
     Chainlet, RuntimeCall, STAKE, StorageProvider, Who, execute, genesis, reading,
@@ -21,7 +21,7 @@ use sp_runtime::AccountId32;
 /// The anchor block of each chain's first block.
 pub(crate) const START: u32 = 1_000;
 
-/// A part of the runtime that a provider can do without, or a node fail to tell.
+/// A query that the runtime may lack, or the node fail to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
     Provider,
@@ -34,38 +34,38 @@ pub(crate) enum Part {
     Submit,
 }
 
-/// A block, and the state after it.
+/// A block and the state after it.
 struct Block {
     head: Head,
     storage: Storage,
     outcomes: Vec<Outcome>,
-    /// Those of our extrinsics that it includes.
+    /// The provider's extrinsics that it includes.
     included: Vec<usize>,
 }
 
-/// An extrinsic of the provider's.
+/// An extrinsic of the provider.
 struct Extrinsic {
     submission: Submission,
     call: RuntimeCall,
-    /// Blocks that pass before it is included.
+    /// The number of blocks before it is included.
     delay: u32,
     block: Option<u32>,
     is_final: bool,
     watcher: UnboundedSender<Progress>,
 }
 
-/// How the node behaves.
+/// The node's behaviour.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
-    /// What the runtime does not offer any more.
+    /// The queries that the runtime no longer offers.
     pub(crate) unsupported: Vec<Part>,
-    /// How many blocks more the node fails to tell of itself, and of which methods.
+    /// The queries that fail, and for how many more blocks.
     pub(crate) failing: Vec<(Part, u32)>,
-    /// How many blocks more it tells of no head.
+    /// For how many more blocks it reports no head.
     pub(crate) lagging: u32,
-    /// How many blocks more nothing is finalized.
+    /// For how many more blocks nothing is finalized.
     pub(crate) stalling: u32,
-    /// Blocks that an extrinsic waits for from now on.
+    /// The number of blocks that further extrinsics wait for.
     pub(crate) delay: u32,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Chain {
     extrinsics: Vec<Extrinsic>,
     listeners: Vec<UnboundedSender<Head>>,
     pub(crate) node: Node,
-    /// Calls of everybody else, for the next block.
+    /// Everybody else's calls for the next block.
     waiting: Vec<(AccountId32, RuntimeCall)>,
     forks: u32,
 }
@@ -101,7 +101,7 @@ impl Chain {
         chain
     }
 
-    /// Registers a provider, in the next block.
+    /// Registers a provider in the next block.
     pub(crate) fn register(&mut self, who: Who) {
         let call = Call::register_provider {
             key: MultiSigner::Sr25519(who.account().0),
@@ -111,7 +111,7 @@ impl Chain {
         self.call(who, call);
     }
 
-    /// Hands a call in for the next block, behind those that wait.
+    /// Queues a call for the next block.
     pub(crate) fn call(&mut self, who: Who, call: Call<Chainlet>) {
         self.waiting
             .push((who.id(), RuntimeCall::StorageProvider(call)));
@@ -139,9 +139,9 @@ impl Chain {
         });
     }
 
-    /// Makes a block, `step` anchor blocks after its parent, with what waits:
-    /// first the calls in `before`, which pay most, then the provider's, then
-    /// all others. Returns what became of the provider's, in words.
+    /// Makes a block, `step` anchor blocks after its parent, from the queue: first the calls in
+    /// `before`, which pay most, then the provider's, then all others. Returns the results of the
+    /// provider's.
     pub(crate) fn block(
         &mut self,
         step: u32,
@@ -166,7 +166,7 @@ impl Chain {
             }
             included.push(index);
         }
-        // Schedulers run side by side, and who was first is nobody's to say.
+        // The workers run concurrently, so their order is arbitrary.
         included.sort_by_key(|index| self.extrinsics[*index].call.encode());
         for index in &included {
             calls.push((Who::Us.id(), self.extrinsics[*index].call.clone()));
@@ -190,8 +190,7 @@ impl Chain {
         became
     }
 
-    /// Finalizes all but the last `behind` blocks, and tells of it, unless the
-    /// node has trouble with either.
+    /// Finalizes all but the last `behind` blocks and reports it, unless the node stalls or lags.
     pub(crate) fn finalize(&mut self, behind: usize) {
         if self.node.stalling > 0 {
             self.node.stalling -= 1;
@@ -218,8 +217,8 @@ impl Chain {
         }
     }
 
-    /// Takes the last blocks back, at most `depth` and none that is final. What
-    /// they held of the provider's waits again; what others had in them is gone.
+    /// Retracts the last blocks, at most `depth` and none that is final. The provider's extrinsics
+    /// in them wait again; those of others are gone.
     pub(crate) fn reorg(&mut self, depth: usize) -> usize {
         let depth = depth.min(self.blocks.len() - 1 - self.finalized);
         for _ in 0..depth {
@@ -238,7 +237,7 @@ impl Chain {
     /// Drops all of the provider's extrinsics that are in no block.
     pub(crate) fn drop_pool(&mut self) -> usize {
         let before = self.extrinsics.len();
-        // Places are names here: those that go are only marked as done.
+        // Indices serve as names, so removed ones are only marked as done.
         for extrinsic in &mut self.extrinsics {
             if extrinsic.block.is_none() {
                 let reason = Progress::Gone("dropped".into());
@@ -250,13 +249,13 @@ impl Chain {
         before
     }
 
-    /// What of the provider's waits in the pool, for all to see.
+    /// Returns the provider's extrinsics in the pool, visible to all.
     pub(crate) fn pool(&self) -> impl Iterator<Item = &Submission> {
         let waiting = self.extrinsics.iter().filter(|one| one.block.is_none());
         waiting.map(|one| &one.submission)
     }
 
-    /// Forgets who listens and who watches: the provider's process has ended.
+    /// Drops all subscriptions: the provider's process has ended.
     pub(crate) fn forget_listeners(&mut self) {
         self.listeners.clear();
     }
@@ -265,7 +264,7 @@ impl Chain {
         self.blocks.last().unwrap().head
     }
 
-    /// The last finalized head that the node has told of.
+    /// Returns the last finalized head that the node has reported.
     pub(crate) fn told(&self) -> Head {
         self.blocks[self.told].head
     }
@@ -285,7 +284,7 @@ impl Chain {
         reading(&self.blocks.last().unwrap().storage, read)
     }
 
-    /// The state after a block; `None` for one that is not there.
+    /// Reads the state after a block; `None` if the block does not exist.
     pub(crate) fn at<R>(&self, hash: H256, read: impl FnOnce() -> R) -> Option<R> {
         let block = self.blocks.iter().rfind(|block| block.head.hash == hash)?;
         Some(reading(&block.storage, read))
@@ -296,7 +295,7 @@ impl Chain {
         Some(block.outcomes.clone())
     }
 
-    /// All slashes up to the last finalized block.
+    /// Returns all slashes of the provider up to the last finalized block.
     pub(crate) fn slashes(&self) -> Vec<Outcome> {
         let outcomes = self.blocks[..=self.finalized].iter();
         let outcomes = outcomes.flat_map(|block| block.outcomes.iter().copied());
@@ -305,7 +304,7 @@ impl Chain {
             .collect()
     }
 
-    /// Our stake at the last finalized block.
+    /// Returns the provider's stake at the last finalized block.
     pub(crate) fn stake(&self) -> Option<u128> {
         let provider = reading(&self.blocks[self.finalized].storage, || {
             StorageProvider::provider_info(Who::Us.account())
@@ -317,7 +316,7 @@ impl Chain {
         self.on_best(|| StorageProvider::bucket_info(bucket))
     }
 
-    /// A bucket as of the last block that the node has told of.
+    /// Returns a bucket at the last head that the node has reported.
     pub(crate) fn bucket_as_told(&self, bucket: BucketId) -> Option<BucketInfo> {
         reading(&self.blocks[self.told].storage, || {
             StorageProvider::bucket_info(bucket)
@@ -336,7 +335,7 @@ impl Chain {
         self.on_best(pallet_storage_provider::NextBucket::<Chainlet>::get)
     }
 
-    /// How the best block would judge an answer.
+    /// Judges an answer in the best block's state.
     pub(crate) fn judge(
         &self,
         account: AccountId,

@@ -1,4 +1,4 @@
-//! The game's chain, as the provider's schedulers ask it.
+//! The chain client of the provider over the game's chain.
 
 use crate::book::Book;
 use crate::chain::{Chain, Part};
@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts all that the provider does, so that it can be told when it does nothing.
+/// Counts everything that the provider does, so that idleness can be detected.
 pub(crate) type Activity = Arc<AtomicU64>;
 
 /// The provider's connection to a chain.
@@ -38,7 +38,7 @@ impl Client {
             .iter()
             .any(|(failing, _)| *failing == part)
         {
-            return Err(ChainError::Unreachable(format!("no {part:?} now")));
+            return Err(ChainError::Unreachable(format!("{part:?} fails now")));
         }
         Ok(())
     }
@@ -53,7 +53,7 @@ impl Client {
 fn no_such_block(at: H256) -> ChainError {
     ChainError::NoSuchBlock {
         block: format!("{at:?}"),
-        reason: "it is not kept".into(),
+        reason: "the block does not exist".into(),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Buckets that somebody else made, for an operator to import: sound ones, and
-//! such as are made to be signed for and never answered.
+//! Buckets that somebody else made, for an operator to import: sound ones, and ones built to be
+//! signed for but never answered.
 
 use crate::images::folder;
 use cairn_node_ext::{BasePath, BucketConfig, NewLeaf, Shared};
@@ -9,17 +9,17 @@ use codec::{Decode, Encode};
 use rocksdb::{ColumnFamilyDescriptor, DB, IteratorMode, Options};
 use std::path::{Path, PathBuf};
 
-/// What is wrong with a bucket.
+/// The defect of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Foreign {
-    /// Nothing.
+    /// No defect.
     Sound,
-    /// Its content is gone, and its leaves are flagged as padding.
+    /// Its content is missing, and its leaves are flagged as padding.
     Hollow,
-    /// It is hashed as this chain does not.
+    /// It has a hashing profile that this chain does not verify.
     Tagged,
-    /// Its leaf cannot be answered for and is flagged so, while all of its content is
-    /// here: a full check finds nothing wrong with it.
+    /// Its leaf is unanswerable and flagged so, but its content is complete: a full check finds
+    /// nothing wrong.
     Flagged,
 }
 
@@ -27,7 +27,7 @@ impl Foreign {
     pub(crate) const ALL: [Self; 4] = [Self::Hollow, Self::Sound, Self::Tagged, Self::Flagged];
 }
 
-/// Makes such a bucket below `scratch`, and returns its folder.
+/// Builds such a bucket below `scratch`, and returns its folder.
 pub(crate) fn make(scratch: &Path, id: BucketId, what: Foreign, content: &[u8]) -> PathBuf {
     let base = BasePath::create(scratch).unwrap();
     let config = BucketConfig {
@@ -65,23 +65,23 @@ pub(crate) fn make(scratch: &Path, id: BucketId, what: Foreign, content: &[u8]) 
     path
 }
 
-/// Content of two chunks.
+/// Returns content of two chunks.
 fn two_chunks(content: &[u8]) -> Vec<u8> {
     let mut whole = vec![7; CHUNK_BYTES];
     whole.extend(content.iter().take(CHUNK_BYTES));
     whole
 }
 
-/// The names of its two chunks. Plainly hashed, they are a chunk of the same name
-/// as the node over both.
+/// Returns the hashes of the two chunks. With plain hashing, their concatenation is a chunk with
+/// the same hash as the node over both.
 fn names_of(whole: &[u8]) -> Vec<u8> {
     let chunks = whole.chunks(CHUNK_BYTES);
     let names = chunks.map(|chunk| HashingProfile::Plain.chunk(chunk));
     names.flat_map(|name| name.0).collect()
 }
 
-/// Takes the chunk out that the leaf is of, so that its data root is a node alone,
-/// under which all is here; and says that it has another length.
+/// Removes the chunk that is the leaf's data root, so that the data root is a node, under which
+/// everything is present, and flags it as having another length.
 fn flag(path: &Path, root: H256) {
     let db = opened(path);
     let content = db.cf_handle("content").unwrap();
@@ -98,7 +98,7 @@ fn flag(path: &Path, root: H256) {
     close(&db);
 }
 
-/// Takes the content out, and says that there never was any.
+/// Removes all content, and flags the leaf as if there never was any.
 fn hollow(path: &Path) {
     let db = opened(path);
     let content = db.cf_handle("content").unwrap();
@@ -121,7 +121,7 @@ fn opened(path: &Path) -> DB {
     DB::open_cf_descriptors(&Options::default(), path, families).unwrap()
 }
 
-/// Flags the first leaf with the kind of its data root, and what is wrong with it.
+/// Flags the first leaf with the kind of its data root and its defect.
 fn put_flag(db: &DB, flag: [u8; 2]) {
     let tree = db.cf_handle("default").unwrap();
     let mut key = [b'f'; 9];

@@ -1,8 +1,7 @@
-//! The provider at work: its base path, its schedulers, and the process that
-//! they run in, which the game stops, kills and starts.
+//! The provider's process: its base path and its workers, which the game starts, stops and kills.
 //!
-//! Everything is done on one thread, and what may block on one other, in the
-//! order in which it was handed in; so a script plays the same each time.
+//! Everything runs on one thread, and blocking work on one more, in the order of submission; so a
+//! script plays the same each time.
 
 use crate::accomplice::Accomplice;
 use crate::client::{Activity, Client};
@@ -28,14 +27,14 @@ use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, yield_now};
 
-/// Times in a row that nothing must happen before all is taken to be done.
+/// The number of rounds without activity after which the provider counts as idle.
 const QUIET: u32 = 4;
-/// Longer than any game.
+/// A time longer than any game.
 const NEVER: Duration = Duration::from_secs(36_000);
-/// So often, something is taken to go on for ever.
+/// The number of rounds after which the provider counts as stuck.
 const MOST_ROUNDS: u32 = 20_000;
 
-/// A process of the provider's.
+/// A running process of the provider.
 pub(crate) struct House {
     pub(crate) handle: ExtensionHandle,
     pub(crate) signer: Signer,
@@ -44,7 +43,7 @@ pub(crate) struct House {
     activity: Activity,
 }
 
-/// Counts how often a future is asked to go on.
+/// Counts the polls of a future.
 struct Counted<F> {
     inner: Pin<Box<F>>,
     activity: Activity,
@@ -59,7 +58,7 @@ impl<F: Future> Future for Counted<F> {
     }
 }
 
-/// A runtime of one thread, and one more for what blocks.
+/// Builds a runtime with one thread, and one more for blocking work.
 pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -68,7 +67,7 @@ pub(crate) fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// The provider's key, held in memory.
+/// Returns a signer with the provider's key in memory.
 pub(crate) fn signer() -> Signer {
     let keystore = MemoryKeystore::new();
     let (suri, public) = (
@@ -83,8 +82,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What the schedulers are told: all of it soon, since a game is short, and no
-/// timer that could fire within one.
+/// The workers' configuration: short waits, since a game is short, and no timer that could fire
+/// within one.
 fn config() -> ExtensionConfig {
     ExtensionConfig {
         challenges: ChallengeConfig {
@@ -167,8 +166,8 @@ impl House {
         &self.handle.provider
     }
 
-    /// Lets the provider work until there is nothing more to do, or for this many
-    /// steps. Whether it came to an end.
+    /// Runs the provider until it is idle, or for at most `steps` rounds. Returns true if it is
+    /// idle.
     pub(crate) fn settle(&self, runtime: &Runtime, steps: Option<u32>) -> bool {
         runtime.block_on(async {
             let (mut quiet, mut rounds) = (0, 0);
@@ -178,7 +177,7 @@ impl House {
                 }
                 let before = self.activity.load(Ordering::Relaxed);
                 yield_now().await;
-                // Behind all that was handed in before it.
+                // Queued behind all earlier blocking work.
                 tokio::task::spawn_blocking(|| ()).await.unwrap();
                 if steps.is_none() {
                     yield_now().await;
@@ -187,18 +186,18 @@ impl House {
                 let now = self.activity.load(Ordering::Relaxed);
                 quiet = if before == now { quiet + 1 } else { 0 };
                 rounds += 1;
-                assert!(rounds < MOST_ROUNDS, "the schedulers never come to rest");
+                assert!(rounds < MOST_ROUNDS, "the workers never become idle");
             }
             true
         })
     }
 
-    /// Whether the schedulers have ended by themselves.
+    /// Returns true if the workers have stopped by themselves.
     pub(crate) fn has_ended(&self) -> bool {
         self.task.is_finished()
     }
 
-    /// Stops the schedulers, as a signal does, and then the rest.
+    /// Shuts the workers down, as a signal does, and then the rest.
     pub(crate) fn stop(mut self, runtime: &Runtime) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
@@ -211,8 +210,8 @@ impl House {
         self.let_go(runtime);
     }
 
-    /// Ends it without a word; what is on disk afterwards is not what a killed
-    /// process would have left, so that the caller has copied it before.
+    /// Aborts the process. The disk afterwards is not what a killed process would have left, so the
+    /// caller must have copied it before.
     pub(crate) fn abort(mut self, runtime: &Runtime) {
         self.task.abort();
         runtime.block_on(async {
@@ -237,7 +236,7 @@ impl House {
                     return;
                 }
             }
-            panic!("somebody still holds the provider after its schedulers have ended");
+            panic!("the provider is still referenced after its workers have stopped");
         });
     }
 }

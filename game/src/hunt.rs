@@ -1,5 +1,4 @@
-//! Many games, one after the other in each of several threads, until one is
-//! lost or the time is over.
+//! Plays many games on several threads until one is lost or the time is up.
 
 use crate::moves::{Kind, Script};
 use crate::plans::script_of;
@@ -16,18 +15,18 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// The settings of a hunt.
+/// The settings of a search for a lost game.
 #[derive(Clone, Copy, Debug)]
 pub struct Hunt {
-    /// The seed of the first game; each further game has the next.
+    /// The seed of the first game; each further game has the next one.
     pub seed: u64,
     /// How long to play.
     pub time: Duration,
-    /// How long to shrink what was found.
+    /// How long to shrink a lost game.
     pub shrinking: Duration,
-    /// Games at once.
+    /// The number of games at once.
     pub threads: usize,
-    /// Go on after a game that was lost, and tell of each kind of loss once.
+    /// Continue after a lost game, and report each kind of loss once.
     pub all: bool,
 }
 
@@ -36,20 +35,20 @@ pub struct Hunt {
 pub struct Finding {
     /// The seed of its script.
     pub seed: u64,
-    /// The script, made short.
+    /// The shrunk script.
     pub script: Script,
-    /// The game that the short script is.
+    /// The game of the shrunk script.
     pub played: Played,
     /// How the provider failed.
     pub violation: Violation,
-    /// How long it took to find.
+    /// The time that it took to find.
     pub after: Duration,
 }
 
-/// The result of a hunt.
+/// The result of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Games that were played.
+    /// Games played.
     pub games: u64,
     /// Moves in them.
     pub moves: u64,
@@ -57,11 +56,11 @@ pub struct Report {
     pub blocks: u64,
     /// Challenges in them.
     pub challenges: u64,
-    /// Signatures that were given.
+    /// Signatures given.
     pub signatures: u64,
-    /// Games that ended since the operator had destroyed what was promised.
+    /// Games that ended because the operator had destroyed promised data.
     pub void: u64,
-    /// How long it took.
+    /// The total time.
     pub took: Duration,
     /// Games that were lost, the first of each kind.
     pub findings: Vec<Finding>,
@@ -116,7 +115,7 @@ impl fmt::Display for Finding {
 }
 
 impl Finding {
-    /// What tells one loss from another: how it ended, and by which moves.
+    /// Returns a key that distinguishes losses: the kind of violation, and the kinds of moves.
     fn kind(&self) -> String {
         let moves = self.script.0.iter().map(|one| one.kind);
         let moves = moves.filter(|kind| !matches!(kind, Kind::Put | Kind::Blocks));
@@ -126,7 +125,7 @@ impl Finding {
     }
 }
 
-/// Plays a script. A panic is a loss too.
+/// Plays a script. A panic counts as a loss.
 pub fn replay(script: &Script) -> Played {
     keep_panics();
     let played = catch_unwind(AssertUnwindSafe(|| world::play(script)));
@@ -140,11 +139,11 @@ pub fn replay(script: &Script) -> Played {
 }
 
 thread_local! {
-    /// What the last panic of a thread that plays said, and where.
+    /// The message and location of the last panic on a player thread.
     static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Keeps what panics say, for those who play; all others say it as before.
+/// Captures panic messages on player threads; other threads report as before.
 fn keep_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -159,7 +158,7 @@ fn keep_panics() {
     });
 }
 
-/// The name of the threads that play.
+/// The name of the player threads.
 const PLAYER: &str = "game-player";
 
 fn said(panic: &(dyn Any + Send)) -> String {
@@ -171,7 +170,7 @@ fn said(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or("a panic").to_owned()
 }
 
-/// Plays games with seed after seed.
+/// Plays games with consecutive seeds.
 pub fn hunt(of: Hunt) -> Report {
     let began = Instant::now();
     let next = AtomicU64::new(of.seed);

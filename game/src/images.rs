@@ -1,4 +1,4 @@
-//! Copies of a base path, and what each of them holds of what was promised.
+//! Copies of base paths, and the promised data that each holds.
 
 use crate::book::{Key, Signed, key};
 use cairn_primitives::BucketId;
@@ -9,19 +9,19 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// The folder of buckets in a base path.
+/// The folder of the buckets in a base path.
 pub(crate) const BUCKETS: &str = "buckets";
 /// The folder of the index in a base path.
 pub(crate) const INDEX: &str = "index";
-/// The file by which a base path, and an index, is told from a copy.
+/// The file that tells a base path or an index from a copy.
 const LOCATION: &str = "location";
 
-/// What one bucket's folder holds.
+/// The contents of one bucket's folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shelf {
-    /// What was promised of it, with all that it was promised of.
+    /// The signed roots of which it holds all data.
     pub(crate) promises: BTreeSet<Key>,
-    /// Whether a file of it was damaged, so that nothing is sure to be there.
+    /// True if one of its files was damaged, so that nothing is certain.
     pub(crate) damaged: bool,
 }
 
@@ -29,9 +29,9 @@ pub(crate) struct Shelf {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) buckets: BTreeMap<BucketId, Shelf>,
-    /// The newest promise of each bucket that the index knows of.
+    /// The newest signed root of each bucket, as recorded in the index.
     pub(crate) newest: BTreeMap<BucketId, Key>,
-    /// Windows that the index knows to be signed for.
+    /// The signed windows that the index has recorded.
     pub(crate) windows: BTreeSet<(BucketId, u64, Key)>,
 }
 
@@ -41,7 +41,7 @@ impl Held {
         shelf.is_some_and(|shelf| !shelf.damaged && shelf.promises.contains(key))
     }
 
-    /// Something was signed, and is durable.
+    /// Records a durable signature.
     pub(crate) fn signed(&mut self, signed: &Signed) {
         let key = key(&signed.commitment);
         let shelf = self.buckets.entry(signed.bucket).or_default();
@@ -52,7 +52,7 @@ impl Held {
         }
     }
 
-    /// The index is made anew from the buckets.
+    /// Records that the index is rebuilt from the buckets.
     pub(crate) fn forget_index(&mut self) {
         self.newest.clear();
         self.windows.clear();
@@ -66,19 +66,19 @@ pub(crate) struct Image {
     pub(crate) held: Held,
 }
 
-/// A bucket's folder that was put aside.
+/// A bucket's folder that the operator moved away.
 #[derive(Clone, Debug)]
 pub(crate) struct Aside {
     pub(crate) path: PathBuf,
     pub(crate) shelf: Shelf,
 }
 
-/// The folder of a bucket in a base path.
+/// Returns the folder of a bucket in a base path.
 pub(crate) fn folder(base: &Path, bucket: BucketId) -> PathBuf {
     base.join(BUCKETS).join(format!("{:016x}", bucket.0))
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder recursively.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -87,14 +87,14 @@ pub(crate) fn copy(from: &Path, to: &Path) {
         if entry.file_type().unwrap().is_dir() {
             copy(&path, &target);
         } else if let Err(error) = fs::copy(&path, &target) {
-            // RocksDB removes files that it is done with while others read on.
+            // RocksDB may remove obsolete files meanwhile.
             assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{path:?}");
         }
     }
 }
 
-/// Makes a copy of a base path the original, as far as the provider can tell: what
-/// a killed process leaves is copied here, and in the world it is not.
+/// Makes a copy of a base path look like the original: after a crash the game copies files that a
+/// real process would leave in place.
 pub(crate) fn make_original(base: &Path) {
     for file in [base.join(INDEX).join(LOCATION), base.join(LOCATION)] {
         let Ok(metadata) = file.metadata() else {
@@ -103,12 +103,12 @@ pub(crate) fn make_original(base: &Path) {
         let created = metadata.created().ok();
         let since = created.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let created = since.map(|since| u64::try_from(since.as_nanos()).unwrap());
-        // Written in place: the file stays what it is.
+        // Written in place, so that the inode stays the same.
         fs::write(file, (1u8, created, metadata.ino()).encode()).unwrap();
     }
 }
 
-/// Puts a copy in the place of what is there.
+/// Replaces a folder by a copy.
 pub(crate) fn replace(place: &Path, copy_of: &Path) {
     remove(place);
     if copy_of.exists() {
@@ -116,7 +116,7 @@ pub(crate) fn replace(place: &Path, copy_of: &Path) {
     }
 }
 
-/// Removes a folder, if it is there.
+/// Removes a folder if it exists.
 pub(crate) fn remove(path: &Path) {
     if path.exists() {
         fs::remove_dir_all(path).unwrap();
@@ -132,13 +132,12 @@ pub(crate) enum Damage {
     Garbled,
 }
 
-/// Damages one file of a folder: of the kinds of files that there are, one by
-/// number. Returns what was done, in words.
+/// Damages one file of a folder: `choice` selects among the kinds of files. Returns a description.
 pub(crate) fn damage(folder: &Path, choice: u8, how: Damage) -> Option<String> {
     let mut files: Vec<_> = fs::read_dir(folder).ok()?.flatten().collect();
     files.retain(|file| file.file_type().is_ok_and(|kind| kind.is_file()));
     files.sort_by_key(fs::DirEntry::file_name);
-    // Numbers in names differ from run to run; what a file is does not.
+    // File numbers differ from run to run, but the kinds do not.
     let kind_of = |name: &str| match name.rsplit_once('.') {
         Some((_, ending)) => ending.to_owned(),
         None => name.chars().take_while(char::is_ascii_uppercase).collect(),

@@ -1,10 +1,9 @@
-//! A game for a provider's stake, played by an opponent that never tires.
+//! A game for a provider's stake: a seeded, adversarial simulation.
 //!
-//! The provider's side is the real thing: its schedulers, its buckets on disk,
-//! its index. So is the chain's: the reference pallet's own code, run over
-//! blocks that the game makes. Everybody else is the opponent, who has every key
-//! but the provider's, every signature that was ever given out, and sees the
-//! pool before its next block.
+//! The provider is real: its workers, its buckets on disk, its index. So is the chain: the
+//! reference pallet's own code, run over blocks that the game makes. Everybody else is the
+//! opponent, who has every key but the provider's and every signature ever given, and sees the pool
+//! before the next block.
 //!
 //! ```text
 //! seed ─► script of moves ─► world: provider ⇄ chain(s), disk, operator ─► verdict
@@ -12,17 +11,15 @@
 //!            └──────────────── made shorter while it stays lost ◄────────────┘
 //! ```
 //!
-//! One property: *as long as the operator forced nothing, and what was promised
-//! is in the base path, in its newest backup or was put aside, the stake is
-//! whole; and nothing false was ever signed or submitted.*
+//! The property: *as long as the operator forced nothing, and what was promised is in the base
+//! path, in its newest backup or in a folder that was moved away, the stake is whole; and nothing
+//! false was ever signed or submitted.*
 //!
-//! The operator acts on alarms, and only on alarms, some blocks after they are
-//! raised. The node behaves badly for a bounded time only. Neither is part of
-//! the property: without them nobody could hold to it.
+//! The operator acts only on alarms, some blocks after they are raised. The node misbehaves for a
+//! bounded time only. Neither is part of the property: without them no provider could satisfy it.
 //!
-//! What is not played: replicas and payments, which the pallet does not have;
-//! leaves that have padding slots, which cannot be answered by the chain's own
-//! fault; a node that lies; a full disk, which tests of its own look at.
+//! Not covered: replicas and payments, which the pallet lacks; leaves with padding slots, which the
+//! chain makes unanswerable; a lying node; and a full disk, which has tests of its own.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,4 @@
-//! `cairn-game`: plays games until one is lost or the time is over, or plays one
-//! script again.
+//! `cairn-game`: plays games until one is lost or the time is up, or replays one script.
 
 #![forbid(unsafe_code)]
 
@@ -29,7 +28,7 @@ fn args() -> Result<Args, String> {
     };
     let mut replay = None;
     while let Some(flag) = args.next() {
-        let value = args.next().ok_or_else(|| format!("{flag} wants a value"))?;
+        let value = args.next().ok_or_else(|| format!("{flag} needs a value"))?;
         let number = || {
             let parsed = value.parse::<u64>();
             parsed.map_err(|error| format!("{flag} {value}: {error}"))
@@ -42,7 +41,7 @@ fn args() -> Result<Args, String> {
             "--all" => hunt.all = number()? > 0,
             "--replay" => replay = Some(value.parse()?),
             "--replay-seed" => replay = Some(script_of(number()?)),
-            _ => return Err(format!("there is no {flag}")),
+            _ => return Err(format!("unknown option {flag}")),
         }
     }
     Ok(Args { hunt, replay })

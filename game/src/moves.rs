@@ -1,6 +1,5 @@
-//! What may happen in a game, as data: a script is a list of moves, each of
-//! which means something in any state, so that a script without some of them is
-//! a script too.
+//! The moves of a game as data. A script is a list of moves, each valid in any state, so that a
+//! script without some of its moves is a script too.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +13,7 @@ macro_rules! kinds {
         }
 
         impl Kind {
-            /// All of them.
+            /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$kind,)+];
 
             const fn name(self) -> &'static str {
@@ -27,23 +26,23 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// A client stores leaves and has them signed.
+    /// A client uploads leaves and has them signed.
     Put = "put",
-    /// The operator does the same with the provider stopped.
+    /// The operator does the same while the provider is stopped.
     PutOffline = "put-offline",
-    /// Leaves are committed, and nobody asks for a signature.
+    /// Leaves are committed without a signature.
     PutUnsigned = "put-unsigned",
-    /// A stranger asks for the newest commitment, signed.
+    /// A stranger requests the newest commitment, signed.
     StrangerAsks = "stranger-asks",
-    /// Leaves are dropped, with an admin's word or without.
+    /// Leaves are pruned, with or without an admin's authorisation.
     Prune = "prune",
-    /// A bucket is made here, of either hashing.
+    /// The provider creates a bucket, of either hashing profile.
     Keep = "keep",
-    /// A bucket that somebody else made is imported.
+    /// The operator imports a bucket that somebody else made.
     Import = "import",
-    /// A bucket is deleted, if the tool lets it go.
+    /// The operator deletes a bucket, if the tool permits it.
     Delete = "delete",
-    /// A bucket is made on chain.
+    /// A bucket is created on chain.
     Open = "open",
     /// The provider agrees to keep a bucket.
     Agree = "agree",
@@ -51,77 +50,77 @@ kinds! {
     AgreeToo = "agree-too",
     /// An agreement is ended.
     End = "end",
-    /// Members of a bucket come and go.
+    /// The members of a bucket change.
     Member = "member",
     /// A bucket is frozen.
     Freeze = "freeze",
-    /// Some blocks.
+    /// Some blocks pass.
     Blocks = "blocks",
-    /// Blocks until an agreement and the time for challenges are over.
+    /// Blocks pass until an agreement and the challenge period after it are over.
     Outlast = "outlast",
-    /// An old commitment becomes the checkpoint.
+    /// An old commitment is submitted as the checkpoint.
     Bring = "bring",
     /// A signature is added to the checkpoint.
     Extend = "extend",
-    /// A window's checkpoint is brought by the accomplice.
+    /// The accomplice submits a window's checkpoint.
     BringWindow = "bring-window",
-    /// The accomplice asks for a signature.
+    /// The accomplice requests a signature.
     AskSign = "ask-sign",
     /// A challenge by the checkpoint.
     ChallengeSnapshot = "challenge-snapshot",
     /// A challenge by a signature.
     ChallengeSigned = "challenge-signed",
-    /// The last blocks are taken back.
+    /// The last blocks are retracted.
     Reorg = "reorg",
     /// Nothing is finalized for a while.
     Stall = "stall",
-    /// The node tells of no block for a while.
+    /// The node reports no head for a while.
     Lag = "lag",
-    /// The node fails to tell something for a while.
+    /// One query of the node fails for a while.
     Fail = "fail",
-    /// A runtime upgrade takes something away that is not needed.
+    /// A runtime upgrade removes an optional query.
     Remove = "remove",
-    /// The provider's extrinsics wait longer from now on.
+    /// The provider's extrinsics are included later from now on.
     Delay = "delay",
-    /// The pool drops all extrinsics of the provider's.
+    /// The pool drops all of the provider's extrinsics.
     DropPool = "drop-pool",
-    /// The process is killed in the midst of its work.
+    /// The process is killed in the middle of its work.
     Crash = "crash",
-    /// The process is stopped and started.
+    /// The process is restarted.
     Restart = "restart",
     /// The base path is copied.
     Backup = "backup",
-    /// An older copy takes the base path's place.
+    /// An older copy replaces the base path.
     Restore = "restore",
-    /// An older copy of one bucket's folder takes its place.
+    /// An older copy of one bucket's folder replaces it.
     RestoreBucket = "restore-bucket",
-    /// An older copy of the index takes its place.
+    /// An older copy replaces the index.
     RestoreIndex = "restore-index",
-    /// A disk is not mounted: a bucket's, or the base path's.
+    /// The disk of a bucket, or of the base path, is not mounted.
     Detach = "detach",
-    /// One file is lost, emptied, cut short or garbled.
+    /// One file is lost, emptied, truncated or corrupted.
     Damage = "damage",
-    /// The operator takes a bucket as it is, without force.
+    /// The operator accepts a bucket as it is, without force.
     Accept = "accept",
-    /// The operator has a bucket repaired.
+    /// The operator repairs a bucket.
     Repair = "repair",
-    /// The provider is run on another chain for a while.
+    /// The provider runs on another chain for a while.
     OtherChain = "other-chain",
 }
 
-/// A move: its arguments choose among what there is when it is made.
+/// A move. Its arguments select among what exists when it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// What happens.
+    /// The kind of the move.
     pub kind: Kind,
-    /// To which of those that there are.
+    /// Selects the target.
     pub a: u8,
-    /// And how.
+    /// Selects the variation.
     pub b: u8,
 }
 
 impl Move {
-    /// A move.
+    /// Creates a move.
     pub const fn new(kind: Kind, a: u8, b: u8) -> Self {
         Self { kind, a, b }
     }
@@ -133,7 +132,7 @@ impl fmt::Display for Move {
     }
 }
 
-/// A script: moves in their order.
+/// A script: a sequence of moves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script(pub Vec<Move>);
 
@@ -152,7 +151,7 @@ impl FromStr for Script {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let moves = text.split_whitespace().map(|word| {
-            let wrong = || format!("{word:?} is no move: a move is kind:number:number");
+            let wrong = || format!("{word:?} is not a move: expected kind:number:number");
             let mut parts = word.split(':');
             let name = parts.next().ok_or_else(wrong)?;
             let kind = Kind::ALL.iter().find(|kind| kind.name() == name);

@@ -1,15 +1,15 @@
-//! How the opponent makes up a script: small plans, each a few moves that belong
-//! together, strung together at random with single moves between them.
+//! Generates the opponent's scripts: short plans of related moves, strung together at random with
+//! single moves in between.
 
 use crate::moves::{Kind, Move, Script};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Moves of a script, at least and at most.
+/// The number of moves of a script.
 const LENGTH: std::ops::RangeInclusive<usize> = 20..=60;
 
-/// Single moves, and how often each is made.
+/// Single moves with their weights.
 const SINGLE: &[(Kind, u32)] = &[
     (Kind::Put, 12),
     (Kind::PutOffline, 3),
@@ -53,43 +53,43 @@ const SINGLE: &[(Kind, u32)] = &[
     (Kind::OtherChain, 1),
 ];
 
-/// A kind of move with its arguments, where they matter.
+/// A kind of move, with its arguments if they matter.
 type PlannedMove = (Kind, Option<u8>, Option<u8>);
 
-/// Plans, move by move.
+/// The plans.
 const PLANS: &[&[PlannedMove]] = &[
-    // A bucket grows, and the chain hears of it.
+    // A bucket grows and is checkpointed.
     &[(Kind::Put, None, None), (Kind::Blocks, Some(4), None)],
-    // It is cut and grows again.
+    // It is pruned and grows again.
     &[
         (Kind::Prune, None, None),
         (Kind::Put, None, None),
         (Kind::Blocks, Some(6), None),
     ],
-    // Time goes by until nothing seems to be owed.
+    // Time passes until nothing seems to bind the provider.
     &[(Kind::Outlast, None, None), (Kind::Blocks, Some(3), None)],
-    // What was signed long ago is the checkpoint again, and is asked for.
+    // An old signed commitment becomes the checkpoint again, and is challenged.
     &[
         (Kind::Bring, None, None),
         (Kind::Blocks, Some(0), None),
         (Kind::ChallengeSnapshot, None, None),
         (Kind::Blocks, Some(7), None),
     ],
-    // The same by a new agreement.
+    // The same with a new agreement.
     &[
         (Kind::Agree, None, None),
         (Kind::Blocks, Some(1), None),
         (Kind::ChallengeSigned, None, None),
         (Kind::Blocks, Some(7), None),
     ],
-    // Where the tool lets a bucket go, it goes, and is asked for.
+    // A bucket is deleted if the tool permits it, and is challenged.
     &[
         (Kind::Delete, None, None),
         (Kind::ChallengeSnapshot, None, None),
         (Kind::ChallengeSigned, None, None),
         (Kind::Blocks, Some(7), None),
     ],
-    // An older copy comes back behind what is on chain.
+    // An older copy is restored, behind the chain.
     &[
         (Kind::Backup, None, None),
         (Kind::Put, None, None),
@@ -97,7 +97,7 @@ const PLANS: &[&[PlannedMove]] = &[
         (Kind::Restore, None, None),
         (Kind::Put, None, None),
     ],
-    // The same for one bucket, which is then taken as it is.
+    // The same for one bucket, which is then accepted as it is.
     &[
         (Kind::Backup, None, None),
         (Kind::Put, None, None),
@@ -106,7 +106,7 @@ const PLANS: &[&[PlannedMove]] = &[
         (Kind::Accept, None, None),
         (Kind::Put, None, None),
     ],
-    // A disk is away when it is asked for.
+    // A disk is missing when its data is challenged.
     &[
         (Kind::Put, None, None),
         (Kind::Blocks, Some(6), None),
@@ -120,7 +120,7 @@ const PLANS: &[&[PlannedMove]] = &[
         (Kind::ChallengeSigned, None, None),
         (Kind::Blocks, Some(7), None),
     ],
-    // A bucket from elsewhere, or of another hashing, under an agreement.
+    // A foreign bucket, or one of another hashing profile, under an agreement.
     &[
         (Kind::Open, None, None),
         (Kind::Blocks, Some(0), None),
@@ -136,7 +136,7 @@ const PLANS: &[&[PlannedMove]] = &[
         (Kind::Put, Some(255), None),
         (Kind::Blocks, Some(5), None),
     ],
-    // Two windows' worth of asking, around a loss of memory.
+    // Requests for signatures in two windows, with new leaves in between.
     &[
         (Kind::AgreeToo, None, None),
         (Kind::Blocks, Some(1), None),
@@ -148,14 +148,14 @@ const PLANS: &[&[PlannedMove]] = &[
     ],
 ];
 
-/// The script that a seed stands for.
+/// Returns the script of a seed.
 pub fn script_of(seed: u64) -> Script {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let length = random.gen_range(LENGTH);
     let mut moves = Vec::new();
     while moves.len() < length {
         if random.gen_bool(0.45) {
-            // A story is told of one bucket.
+            // A plan concerns one bucket.
             let bucket = random.r#gen();
             let plan = PLANS[random.gen_range(0..PLANS.len())];
             for (kind, a, b) in plan {
@@ -176,7 +176,7 @@ pub fn script_of(seed: u64) -> Script {
     Script(moves)
 }
 
-/// Whether a move's first argument names a bucket.
+/// Returns true if a move's first argument selects a bucket.
 const fn of_bucket(kind: Kind) -> bool {
     use Kind::*;
     matches!(

@@ -1,7 +1,6 @@
-//! A runtime with the reference pallet, run natively over a block's storage.
+//! A runtime with the reference pallet, executed natively over a block's storage.
 //!
-//! The anchor block is a row of its own in that storage, so that a block that is
-//! taken back takes its time back with it.
+//! The anchor block is stored there as well, so that retracting a block also retracts its time.
 
 use cairn_primitives::blake2_256;
 use cairn_primitives::challenge::AccountId;
@@ -41,10 +40,10 @@ impl pallet_balances::Config for Chainlet {
     type ExistentialDeposit = ConstU128<1>;
 }
 
-/// Where the anchor block is.
+/// The key of the anchor block.
 const ANCHOR: &[u8] = b":game:anchor";
 
-/// The anchor block of the block that is executed.
+/// Provides the anchor block of the executing block.
 pub struct AnchorBlocks;
 
 impl BlockNumberProvider for AnchorBlocks {
@@ -66,23 +65,23 @@ impl pallet_storage_provider::Config for Chainlet {
     type MaxMembers = ConstU32<6>;
 }
 
-/// What each account begins with.
+/// The initial balance of each account.
 const BALANCE: u128 = 1_000_000_000;
 /// The stake of a provider.
 pub(crate) const STAKE: u128 = 500_000;
 
-/// Everybody on chain. All but [`Who::Us`] are the opponent's.
+/// The accounts on chain. All but [`Who::Us`] belong to the opponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Who {
-    /// The provider that is played against.
+    /// The provider under test.
     Us,
-    /// Another primary provider, which signs whatever it is asked for.
+    /// Another primary provider, which signs anything.
     Accomplice,
     /// The admin of every bucket.
     Admin,
-    /// A second admin, from time to time.
+    /// An occasional second admin.
     Deputy,
-    /// A member of nothing.
+    /// An account without any role.
     Stranger,
 }
 
@@ -95,7 +94,7 @@ impl Who {
         Self::Stranger,
     ];
 
-    /// The secret that the account's key is made of.
+    /// Returns the seed of the account's key.
     pub(crate) fn seed(self) -> [u8; 32] {
         blake2_256(format!("{self:?}").as_bytes()).0
     }
@@ -121,7 +120,7 @@ impl Who {
     }
 }
 
-/// The storage of a chain's first block.
+/// Builds the storage of a chain's first block.
 pub(crate) fn genesis(rules: Rules, anchor: u32) -> Storage {
     let config = RuntimeGenesisConfig {
         balances: pallet_balances::GenesisConfig {
@@ -144,7 +143,8 @@ pub(crate) fn reading<R>(storage: &Storage, read: impl FnOnce() -> R) -> R {
     BasicExternalities::new(storage.clone()).execute_with(read)
 }
 
-/// A block's extrinsics over the storage of its parent, and what each came to.
+/// Executes a block's extrinsics over its parent's storage. Returns the result of each and the
+/// events.
 pub(crate) fn execute(
     storage: &mut Storage,
     number: u32,

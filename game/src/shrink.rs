@@ -1,11 +1,11 @@
-//! Makes a script that ends badly as short as it can be made, ending as badly.
+//! Shrinks a script that loses, as long as it loses in the same way.
 
 use crate::moves::Script;
 use crate::verdict::Played;
 use std::time::Instant;
 
-/// Leaves moves out, larger parts first, and then makes their arguments small,
-/// for as long as `is_bad` says so of what is left; until `until` at most.
+/// Removes moves, larger chunks first, and then zeroes arguments, while `is_bad` holds; stops at
+/// `until`.
 pub(crate) fn shrink(
     script: &Script,
     played: Played,
@@ -13,7 +13,7 @@ pub(crate) fn shrink(
     is_bad: &dyn Fn(&Script) -> Option<Played>,
 ) -> (Script, Played) {
     let mut best = (script.clone(), played);
-    // What comes after the end was not played.
+    // Moves after the loss were not played.
     best.0.0.truncate(best.1.moves);
     loop {
         let before = best.0.clone();
@@ -71,7 +71,7 @@ mod tests {
         moves.insert(3, Move::new(Kind::Prune, 9, 9));
         moves.insert(30, Move::new(Kind::Delete, 9, 9));
         let script = Script(moves);
-        // Bad is what prunes before it deletes.
+        // A script is bad if it prunes before it deletes.
         let is_bad = |script: &Script| {
             let place = |kind| script.0.iter().position(|one| one.kind == kind);
             let (pruned, deleted) = (place(Kind::Prune)?, place(Kind::Delete)?);

@@ -1,5 +1,5 @@
-//! What the operator's tools and the RPC do, by the calls that they are made of:
-//! nothing here is forced, and what a tool refuses is not done.
+//! The operations of the command line and the RPC, as library calls. Nothing is forced, and what
+//! they refuse is not done.
 
 use crate::house::House;
 use cairn_node_ext::{
@@ -10,15 +10,14 @@ use cairn_primitives::{BucketId, Commitment, LeafCount, Sequence};
 use std::path::Path;
 use tokio::runtime::Runtime;
 
-/// A refusal, in the tool's words.
+/// The text of a refusal.
 pub(crate) type Refused = String;
 
 fn said(error: impl std::fmt::Display) -> Refused {
     error.to_string()
 }
 
-/// Leaves are uploaded and committed, and the commitment is signed: the RPC's
-/// `bucket_commit`.
+/// Uploads and commits leaves and signs the commitment: the RPC's `bucket_commit`.
 pub(crate) fn put(
     house: &House,
     bucket: BucketId,
@@ -48,7 +47,7 @@ fn upload(
     ingested.collect()
 }
 
-/// Leaves are committed, and nobody asks for a signature.
+/// Uploads and commits leaves without a signature.
 pub(crate) fn put_unsigned(
     house: &House,
     bucket: BucketId,
@@ -61,7 +60,7 @@ pub(crate) fn put_unsigned(
     committed.map(|done| done.commitment).map_err(said)
 }
 
-/// `cairn put` with the provider stopped.
+/// `cairn put` while the provider is stopped.
 pub(crate) fn put_offline(
     base: &Path,
     signer: &Signer,
@@ -79,15 +78,14 @@ pub(crate) fn put_offline(
     signed.map(|(_, signed)| signed).map_err(said)
 }
 
-/// The newest commitment, signed, for anyone who asks: the RPC's
-/// `bucket_commitment`.
+/// Returns the newest commitment, signed, as for any caller: the RPC's `bucket_commitment`.
 pub(crate) fn newest_signed(house: &House, bucket: BucketId) -> Result<SignedCommitment, Refused> {
     let signed = house.provider().sign_again(bucket, &house.signer);
-    let nothing = || "nobody on the operator's side has signed it".to_owned();
+    let nothing = || "the newest commitment was never signed".to_owned();
     signed.map_err(said)?.ok_or_else(nothing)
 }
 
-/// A prune, with an admin's word if there is one.
+/// Prunes a bucket, with an admin's authorisation if there is one.
 pub(crate) fn prune(
     house: &House,
     bucket: BucketId,
@@ -124,10 +122,10 @@ pub(crate) fn import(house: &House, folder: &Path) -> Result<Commitment, Refused
     imported.map(|done| done.commitment).map_err(said)
 }
 
-/// The RPC's `bucket_delete`, by the same questions.
+/// The RPC's `bucket_delete`, with the same checks.
 pub(crate) fn delete(house: &House, runtime: &Runtime, id: BucketId) -> Result<(), Refused> {
     if house.handle.challenges.is_asked_about(id) {
-        return Err("a challenge to it is open".into());
+        return Err("a challenge of the bucket is open".into());
     }
     let may_delete = runtime.block_on(house.handle.retention.may_delete(id));
     let may_delete = may_delete.map_err(said)?.map_err(said);
@@ -141,8 +139,8 @@ pub(crate) fn delete(house: &House, runtime: &Runtime, id: BucketId) -> Result<(
     }
 }
 
-/// Whether the operator is told that something of a bucket was let go that was
-/// signed, so that it must not be agreed to again.
+/// Returns true if the provider reports that something signed of a bucket was released, so that it
+/// must not be agreed to again.
 pub(crate) fn has_let_go(house: &House, id: BucketId) -> bool {
     let let_go = house.provider().let_go(id);
     let_go.is_ok_and(|let_go| let_go.is_anything())
@@ -153,13 +151,13 @@ pub(crate) fn accept(house: &House, id: BucketId) -> Result<(), Refused> {
     house.provider().accept(id, false).map(drop).map_err(said)
 }
 
-/// Whether the provider signs nothing, since its base path is a copy.
+/// Returns true if the provider signs nothing because its base path is a copy.
 pub(crate) fn looks_copied(house: &House) -> bool {
     let off = house.provider().signing_off();
     off.is_some_and(|reason| reason.contains("this is a copy"))
 }
 
-/// `cairn fsck --repair`, with the provider stopped.
+/// `cairn fsck --repair` while the provider is stopped.
 pub(crate) fn repair(base: &Path, id: BucketId) -> Result<bool, Refused> {
     let base = BasePath::create(base).map_err(said)?;
     let repaired = base.repair_bucket(id, &[], &Shared::default(), |_| {});
@@ -167,21 +165,20 @@ pub(crate) fn repair(base: &Path, id: BucketId) -> Result<bool, Refused> {
     Ok(repaired.after.is_clean())
 }
 
-/// The newest commitment of a bucket, and whether it is sound.
+/// Returns the newest commitment of a bucket, and whether the bucket is sound.
 pub(crate) fn newest(house: &House, id: BucketId) -> Option<(Commitment, bool)> {
     let record = house.provider().summary(id).ok()?;
     Some((record.commitment, record.standing == Standing::Sound))
 }
 
-/// Leaves of a bucket's current tree.
+/// Returns the start and the leaf count of a bucket's current tree.
 pub(crate) fn leaves(house: &House, id: BucketId) -> (Sequence, LeafCount) {
     newest(house, id).map_or((Sequence(0), LeafCount::ZERO), |(newest, _)| {
         (newest.start_seq, newest.leaf_count)
     })
 }
 
-/// What the operator is told of a bucket that needs seeing to, by any of the
-/// boards; `None` where all is said to be well.
+/// Returns the alarm about a bucket from any of the workers, or `None` if all is reported well.
 pub(crate) fn alarm_about(house: &House, id: BucketId) -> Option<String> {
     let challenged = house.handle.challenges.alarms().into_iter();
     let mut challenged = challenged.filter(|duty| duty.challenge.bucket_id == id);

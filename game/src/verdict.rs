@@ -6,42 +6,42 @@ use std::fmt;
 /// How the provider failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// Its stake is gone.
+    /// The stake is gone.
     StakeLost {
-        /// Why the chain took it.
+        /// The chain's reason.
         reason: SlashReason,
-        /// The challenge, in words.
+        /// A description of the challenge.
         challenge: String,
     },
     /// It signed two roots for the same leaves, or two commitments for a window.
     Contradiction {
-        /// Both, in words.
+        /// A description of both.
         what: String,
     },
-    /// It signed a root of which a leaf cannot be answered.
+    /// It signed a root with a leaf that cannot be answered.
     Unanswerable {
-        /// The leaf, and why, in words.
+        /// A description of the leaf and the reason.
         what: String,
     },
-    /// It handed an answer in that the chain would slash for.
+    /// It submitted an answer that the chain would slash for.
     FalseSubmission {
-        /// Why.
+        /// The reason.
         reason: SlashReason,
     },
-    /// The chain holds it to what it does not have, and it says nothing.
+    /// The chain holds it to data that it lacks, and it raises no alarm.
     Silence {
-        /// Of what, in words.
+        /// A description of the data.
         what: String,
     },
-    /// It, or the game, did what it never should.
+    /// The provider or the game panicked or hung.
     Broken {
-        /// The panic, or what did not end.
+        /// The panic, or what hung.
         what: String,
     },
 }
 
 impl Violation {
-    /// What kind of violation it is, in a word or two.
+    /// Returns the kind of the violation in a word or two.
     pub fn name(&self) -> String {
         match self {
             Self::StakeLost { reason, .. } => format!("stake lost, {reason:?}"),
@@ -53,8 +53,8 @@ impl Violation {
         }
     }
 
-    /// Whether another violation is of the same kind, so that the one is the
-    /// other made shorter.
+    /// Returns true if another violation is of the same kind, so that one is a shrunk form of the
+    /// other.
     pub fn is_like(&self, other: &Self) -> bool {
         self.name() == other.name()
     }
@@ -67,35 +67,35 @@ impl fmt::Display for Violation {
                 write!(f, "the stake is lost ({reason:?}): {challenge}")
             }
             Self::Contradiction { what } => write!(f, "a contradiction was signed: {what}"),
-            Self::Unanswerable { what } => write!(f, "signed, and cannot be answered: {what}"),
+            Self::Unanswerable { what } => write!(f, "signed but unanswerable: {what}"),
             Self::FalseSubmission { reason } => {
                 write!(
                     f,
-                    "an answer was handed in that the chain slashes for ({reason:?})"
+                    "an answer was submitted that the chain slashes for ({reason:?})"
                 )
             }
-            Self::Silence { what } => write!(f, "nothing was said: {what}"),
+            Self::Silence { what } => write!(f, "no alarm was raised: {what}"),
             Self::Broken { what } => write!(f, "broken: {what}"),
         }
     }
 }
 
-/// A game that has been played.
+/// The record of a finished game.
 #[derive(Clone, Debug, Default)]
 pub struct Played {
     /// How the provider failed, if it did.
     pub violation: Option<Violation>,
-    /// What happened, one move a line.
+    /// What happened, one line for each move.
     pub story: Vec<String>,
-    /// Moves that were made.
+    /// The number of moves made.
     pub moves: usize,
-    /// Blocks that were made.
+    /// The number of blocks made.
     pub blocks: u64,
-    /// Challenges that were open at some time.
+    /// The number of challenges that were ever open.
     pub challenges: u64,
-    /// Signatures that were given.
+    /// The number of signatures given.
     pub signatures: usize,
-    /// Whether the promised bytes were gone by the operator's own hand, so that
-    /// nothing more could be asked of the provider.
+    /// True if the operator itself destroyed promised data, so that nothing more can be expected of
+    /// the provider.
     pub void: bool,
 }

@@ -1,4 +1,4 @@
-//! A script is its whole game: played again, it is the same to the last word.
+//! A script determines its game: a replay is the same to the last word.
 
 use cairn_game::{replay, script_of};
 

@@ -1,5 +1,5 @@
-//! The game, for as long as `CAIRN_GAME_SECONDS` says, and for two minutes
-//! otherwise; from the game `CAIRN_GAME_SEED` on, and otherwise from the first.
+//! Plays for `CAIRN_GAME_SECONDS`, two minutes by default, from the game `CAIRN_GAME_SEED`, the
+//! first by default.
 
 use cairn_game::{Hunt, hunt};
 use std::time::Duration;
@@ -8,7 +8,7 @@ fn number(name: &str, usual: u64) -> u64 {
     let given = std::env::var(name).ok();
     given.map_or(usual, |text| {
         text.parse()
-            .unwrap_or_else(|_| panic!("{name}={text} is no number"))
+            .unwrap_or_else(|_| panic!("{name}={text} is not a number"))
     })
 }
 
@@ -23,10 +23,10 @@ fn the_opponent_finds_nothing() {
     });
     println!("{report}");
     assert!(report.findings.is_empty(), "{report}");
-    // A game in which nothing happens finds nothing either.
+    // Games without activity would find nothing either.
     assert!(report.games > 0 && report.challenges > report.games);
     assert!(
         report.void * 2 < report.games,
-        "most games come to nothing: {report}"
+        "most games are void: {report}"
     );
 }

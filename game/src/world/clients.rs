@@ -1,4 +1,4 @@
-//! What clients and the operator do with buckets.
+//! Moves of clients and the operator on buckets.
 
 use super::World;
 use crate::foreign::{self, Foreign};
@@ -7,11 +7,11 @@ use crate::tool;
 use cairn_node_ext::{BucketConfig, Deletion, SignedCommitment};
 use cairn_primitives::{BucketId, Commitment, CommitmentPayload, HashingProfile, Sequence};
 
-/// Bytes of a leaf of two chunks.
+/// The size of a leaf of two chunks.
 const TWO_CHUNKS: usize = (1 << 18) + 9;
 
 impl World {
-    /// Content that no other leaf has.
+    /// Returns content that no other leaf has.
     fn content(&mut self, is_long: bool) -> Vec<u8> {
         self.contents += 1;
         let mut content = format!("content {}", self.contents).into_bytes();
@@ -118,9 +118,9 @@ impl World {
         match tool::create(house, id, config) {
             Ok(()) => {
                 self.held.buckets.entry(id).or_default();
-                self.tell(format!("bucket {id} is made here, {profile}"));
+                self.tell(format!("bucket {id} is created, {profile}"));
             }
-            Err(refused) => self.tell(format!("bucket {id} is not made: {refused}")),
+            Err(refused) => self.tell(format!("bucket {id} is not created: {refused}")),
         }
         self.settle();
     }
@@ -149,7 +149,7 @@ impl World {
         let id = self.bucket(a);
         let Some(house) = &self.house else { return };
         match tool::delete(house, &self.runtime, id) {
-            // What was promised of it stays on its shelf: nobody forced anything.
+            // Its promises stay on record: nobody forced anything.
             Ok(()) => self.tell(format!("bucket {id} is deleted")),
             Err(refused) => self.tell(format!("bucket {id} is not deleted: {refused}")),
         }

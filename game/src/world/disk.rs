@@ -1,13 +1,12 @@
-//! What happens to the process and to its disk.
+//! Moves on the process and its disk.
 
 use super::{Detached, World};
 use crate::images::{self, Damage, INDEX, Image, folder};
 use cairn_primitives::BucketId;
 
 impl World {
-    /// A copy of the base path as it is now, which is what a killed process
-    /// leaves: the index is as far as it is written, which is as far as it
-    /// could be.
+    /// Copies the base path as it is now, as a killed process leaves it: the index is flushed
+    /// first, which is the most that could be written.
     fn image(&mut self, what: &str) -> Image {
         self.note_signatures();
         if let Some(house) = &self.house {
@@ -21,13 +20,13 @@ impl World {
         }
     }
 
-    /// The process is killed after this many steps of its work.
+    /// Kills the process after up to 11 rounds of its work.
     pub(super) fn crash(&mut self, a: u8) {
         if !self.is_calm() {
             return;
         }
         let steps = u32::from(a % 12);
-        // What it is at is the block that it is told of now.
+        // Its work is the block that it hears of now.
         self.blocks += 1;
         self.pass(1);
         {
@@ -51,7 +50,7 @@ impl World {
         if self.copied.is_none() {
             images::make_original(&self.base);
         }
-        self.tell(format!("the process is killed after {steps} steps"));
+        self.tell(format!("the process is killed after {steps} rounds"));
         self.start();
         self.look();
     }
@@ -74,7 +73,7 @@ impl World {
         self.tell("a backup is made");
     }
 
-    /// One of the backups: by small numbers the newest.
+    /// Selects a backup; small numbers select the newest.
     fn some_backup(&self, number: u8) -> Option<Image> {
         let count = self.backups.len();
         (count > 0).then(|| self.backups[count - 1 - usize::from(number) % count].clone())
@@ -89,7 +88,7 @@ impl World {
         self.held = image.held;
         self.copied = Some(self.blocks);
         self.detached = None;
-        self.tell("a backup takes the base path's place");
+        self.tell("a backup replaces the base path");
         self.start();
     }
 
@@ -104,9 +103,7 @@ impl World {
         self.stop();
         images::replace(&folder(&self.base, id), &folder(&image.path, id));
         self.held.buckets.insert(id, shelf);
-        self.tell(format!(
-            "bucket {id} of a backup takes the place of what is there"
-        ));
+        self.tell(format!("a backup of bucket {id} replaces its folder"));
         self.start();
     }
 
@@ -122,7 +119,7 @@ impl World {
                 self.held.newest = image.held.newest;
                 self.held.windows = image.held.windows;
                 self.copied = Some(self.blocks);
-                self.tell("the index of a backup takes the place of what is there");
+                self.tell("the index of a backup replaces the index");
             }
             None => {
                 images::remove(&self.base.join(INDEX));
@@ -133,7 +130,7 @@ impl World {
         self.start();
     }
 
-    /// A disk is not there when the provider is started again.
+    /// Unmounts a disk before the provider restarts.
     pub(super) fn detach(&mut self, a: u8, b: u8) {
         if !self.is_calm() || self.detached.is_some() {
             return;
@@ -170,7 +167,7 @@ impl World {
         self.start();
     }
 
-    /// The disk is back.
+    /// Mounts the missing disk again.
     pub(super) fn attach(&mut self) {
         let Some(Detached {
             path,
@@ -233,7 +230,7 @@ impl World {
         self.start();
     }
 
-    /// Puts another copy of a bucket in its place, and keeps what was there.
+    /// Replaces a bucket's folder by another copy, and keeps the previous one.
     pub(super) fn swap_in(&mut self, id: BucketId, from: &std::path::Path, shelf: images::Shelf) {
         self.stop();
         let place = folder(&self.base, id);

@@ -1,4 +1,4 @@
-//! What the opponent does on chain.
+//! The opponent's moves on chain.
 
 use super::{PERIOD, World, open_call};
 use crate::accomplice::ask;
@@ -12,7 +12,7 @@ use cairn_primitives::onchain::{CheckpointWindow, PrimarySignature};
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
 use pallet_storage_provider::Call;
 
-/// Windows of the buckets that have some.
+/// The windows of buckets that have windows.
 const WINDOW: CheckpointWindow = CheckpointWindow {
     interval: 6,
     grace: 2,
@@ -55,14 +55,14 @@ impl World {
 
     pub(super) fn agree(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
-        // An operator agrees to what is here.
+        // An operator only agrees to buckets that are here.
         let Some(house) = &self.house else { return };
         if tool::newest(house, id).is_none_or(|(_, is_sound)| !is_sound) {
             return;
         }
         if tool::has_let_go(house, id) {
             return self.tell(format!(
-                "the operator does not agree to bucket {id}: something of it was let go"
+                "the operator does not agree to bucket {id}: something signed of it was released"
             ));
         }
         self.make_agreement(id, Who::Us, 10 + 10 * u32::from(b % 8));
@@ -116,7 +116,7 @@ impl World {
             if self.is_over() {
                 return;
             }
-            // On a parachain the anchor block jumps, or stands still.
+            // On a parachain the anchor block may jump or stand still.
             let step = match (b, number) {
                 (240.., 0) => 3,
                 (230..240, 0) => 0,
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// Our signature and the accomplice's, at the places that they have now.
+    /// Returns our signature and the accomplice's, at their current positions.
     fn at_places(
         &self,
         request: CheckpointRequest,
@@ -171,11 +171,11 @@ impl World {
         }
     }
 
-    /// Brings a commitment that was signed before.
+    /// Submits an earlier signed commitment as the checkpoint.
     pub(super) fn bring(&mut self, signed: &Signed, is_told: bool) {
         if is_told {
             let words = super::words_of(signed);
-            self.tell(format!("{words}, is brought as the checkpoint"));
+            self.tell(format!("{words}, is submitted as the checkpoint"));
         }
         let call = self.checkpoint_call(signed);
         self.call(Who::Stranger, call);
@@ -227,14 +227,14 @@ impl World {
             signatures: self.at_places(request, &signed.signature),
         };
         self.tell(format!(
-            "{} is brought by the accomplice",
+            "{} is submitted by the accomplice",
             super::words_of(signed)
         ));
         self.call(Who::Accomplice, call);
     }
 
-    /// The accomplice asks for a signature: of the newest commitment or an old
-    /// one, for this window, the next, or none.
+    /// Lets the accomplice request a signature: of the newest or an old commitment, for this
+    /// window, the next, or none.
     pub(super) fn ask_sign(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
         let Some(house) = &self.house else { return };
@@ -272,7 +272,7 @@ impl World {
     fn location(&self, leaves: u64, number: u8) -> ChunkLocation {
         ChunkLocation {
             leaf_index: LeafIndex(u64::from(number) % leaves.max(1)),
-            // Of one chunk all numbers are the first, and of two the last bit tells.
+            // With one chunk all numbers select it; with two the last bit decides.
             chunk_index: ChunkIndex(u64::from(number >> 6)),
         }
     }
@@ -286,7 +286,7 @@ impl World {
         let Some(snapshot) = snapshot else { return };
         let commitment = snapshot.commitment;
         if !self.exists(bucket, &key(&commitment)) {
-            return self.tell("what the operator destroyed is not asked for");
+            return self.tell("data that the operator destroyed is not challenged");
         }
         let location = self.location(commitment.leaf_count.get(), b);
         self.tell(format!(
@@ -303,7 +303,7 @@ impl World {
 
     pub(super) fn challenge_signed(&mut self, signed: &Signed, b: u8) {
         if !self.exists(signed.bucket, &key(&signed.commitment)) {
-            return self.tell("what the operator destroyed is not asked for");
+            return self.tell("data that the operator destroyed is not challenged");
         }
         let location = self.location(signed.commitment.leaf_count.get(), b);
         self.tell(format!(
@@ -329,8 +329,7 @@ impl World {
         }
     }
 
-    /// What the opponent puts in front of what it sees in the pool: whatever
-    /// makes an answer of the provider's wrong.
+    /// Front-runs the pool: returns calls that would make the provider's pending answers wrong.
     pub(super) fn in_front_of_the_pool(&mut self) -> Vec<(Who, Call<Chainlet>)> {
         let seen: Vec<_> = self.chain.lock().pool().cloned().collect();
         let mut calls = Vec::new();
@@ -349,12 +348,12 @@ impl World {
                         one.bucket == bucket && one.commitment.mmr_root == challenge.mmr_root
                     });
                     if let Some(signed) = asked {
-                        self.tell("the opponent sees `Superseded`, and goes in front of it");
+                        self.tell("the opponent sees `Superseded` and front-runs it");
                         calls.push((Who::Stranger, self.checkpoint_call(signed)));
                     }
                 }
                 ChallengeResponse::Deleted { .. } => {
-                    self.tell("the opponent sees `Deleted`, and changes the admins in front of it");
+                    self.tell("the opponent sees `Deleted` and changes the admins before it");
                     let member = |who: Who, role| Call::set_member {
                         bucket,
                         who: who.id(),

@@ -1,15 +1,15 @@
-//! How the node behaves: never so badly for so long that an answer could not
-//! reach its chain in time.
+//! Moves on the node: it never misbehaves long enough to keep an answer from the chain until the
+//! deadline.
 
 use super::World;
 use crate::chain::Part;
 
-/// Anchor blocks after which an open challenge is an old one: from then on
-/// nothing more goes wrong until it is answered or lost.
+/// The age in anchor blocks at which an open challenge stops further faults until it is answered or
+/// lost.
 const OLD: u32 = 3;
 
 impl World {
-    /// Whether no open challenge is old, so that there is time for trouble.
+    /// Returns true if no open challenge is old, so that there is time for faults.
     pub(super) fn is_calm(&self) -> bool {
         let chain = self.chain.lock();
         let now = chain.best().anchor;
@@ -19,7 +19,7 @@ impl World {
             .all(|challenge| now.saturating_sub(challenge.asked_at) <= OLD)
     }
 
-    /// So many blocks of trouble, if there is room for as many.
+    /// Takes N blocks of faults from the budget, if there is time and budget for them.
     fn some_trouble(&mut self, blocks: u32) -> Option<u32> {
         if !self.is_calm() || self.trouble < blocks {
             return None;
@@ -31,7 +31,7 @@ impl World {
     pub(super) fn reorg(&mut self, a: u8) {
         let taken = self.chain.lock().reorg(1 + usize::from(a % 3));
         if taken > 0 {
-            self.tell(format!("{taken} blocks are taken back"));
+            self.tell(format!("{taken} blocks are retracted"));
         }
         self.settle();
     }
@@ -45,7 +45,7 @@ impl World {
 
     pub(super) fn lag(&mut self, a: u8) {
         if let Some(blocks) = self.some_trouble(1 + u32::from(a % 3)) {
-            self.tell(format!("the node tells of nothing for {blocks} blocks"));
+            self.tell(format!("the node reports no head for {blocks} blocks"));
             self.chain.lock().node.lagging += blocks;
         }
     }
@@ -71,7 +71,7 @@ impl World {
     pub(super) fn remove_part(&mut self, a: u8) {
         let parts = [Part::Provider, Part::Outcomes, Part::Judge];
         let part = parts[usize::from(a) % parts.len()];
-        self.tell(format!("an upgrade: {part:?} is not offered any more"));
+        self.tell(format!("an upgrade removes {part:?}"));
         self.chain.lock().node.unsupported.push(part);
     }
 
@@ -85,7 +85,7 @@ impl World {
 
     pub(super) fn drop_pool(&mut self) {
         if self.some_trouble(2).is_some() {
-            self.tell("the pool drops what is ours");
+            self.tell("the pool drops our extrinsics");
             self.chain.lock().drop_pool();
             self.settle();
         }

@@ -1,5 +1,4 @@
-//! The operator: sees alarms, comes after a while, does what they say, and
-//! forces nothing.
+//! The operator: reacts to alarms after a delay, does what they say, and forces nothing.
 
 use super::{REACTION, World};
 use crate::book::Key;
@@ -8,11 +7,11 @@ use crate::tool;
 use cairn_node_ext::OnCopy;
 use cairn_primitives::BucketId;
 
-/// The most blocks that the provider runs on the other chain.
+/// The maximum number of blocks that the provider runs on the other chain.
 const MOST_ELSEWHERE: u8 = 24;
 
 impl World {
-    /// What the operator does about the alarms that there are.
+    /// Reacts to the current alarms.
     pub(super) fn react(&mut self) {
         if self.is_over() {
             return;
@@ -24,7 +23,7 @@ impl World {
                 self.not_to_be_started();
             }
         }
-        // A damaged file, too, may make it look like one.
+        // A damaged file may make it look like a copy, too.
         if let Some(house) = &self.house
             && tool::looks_copied(house)
         {
@@ -51,24 +50,24 @@ impl World {
         }
     }
 
-    /// Puts the newest backup in the place of a base path that does not open at all.
+    /// Replaces a base path that does not open at all by the newest backup.
     fn not_to_be_started(&mut self) {
         let Some(image) = self.backups.last().cloned() else {
-            self.tell("nothing starts, and there is no backup");
+            self.tell("the provider does not start, and there is no backup");
             self.void = true;
             return;
         };
         crate::images::replace(&self.base, &image.path);
         self.held = image.held;
         self.copied = Some(self.blocks);
-        self.tell("the operator puts the newest backup in its place");
+        self.tell("the operator restores the newest backup");
         self.start();
         if self.house.is_none() {
             self.void = true;
         }
     }
 
-    /// There is no newer copy, and nothing else runs.
+    /// Accepts the copy: there is no newer one, and no other provider runs.
     fn accept_copy(&mut self) {
         self.stop();
         self.copied = None;
@@ -76,7 +75,7 @@ impl World {
         self.start_on(self.chain.clone(), OnCopy::Accept);
     }
 
-    /// What open challenges of a bucket ask for.
+    /// Returns the roots that open challenges of a bucket name.
     fn asked_of(&self, id: BucketId) -> Vec<Key> {
         let open = self.chain.lock().open();
         let of_it = open
@@ -87,7 +86,7 @@ impl World {
             .collect()
     }
 
-    /// There is trouble with a bucket, and the operator has come.
+    /// Resolves an alarm about a bucket.
     fn see_to(&mut self, id: BucketId) {
         let is_away = |away: &super::Detached| away.bucket.is_none_or(|bucket| bucket == id);
         if self.detached.as_ref().is_some_and(is_away) {
@@ -98,8 +97,8 @@ impl World {
         let answers = |shelf: &crate::images::Shelf, key: &Key| {
             !shelf.damaged && shelf.promises.contains(key)
         };
-        // What is asked for and is not here decides; where nothing is asked for,
-        // a copy that has all that is here and more.
+        // A challenged root that is missing decides; without one, a copy that has everything here
+        // and more is better.
         let missing: Vec<_> = asked.iter().filter(|key| !answers(&here, key)).collect();
         let is_better = |shelf: &crate::images::Shelf| {
             if shelf.damaged {
@@ -123,18 +122,22 @@ impl World {
         });
         let aside = self.aside.get(&id).into_iter().flatten().rev();
         let from_aside = aside.into_iter().find(|one| is_better(&one.shelf));
-        let from_aside =
-            from_aside.map(|one| (one.path.clone(), one.shelf.clone(), "what was put aside"));
+        let from_aside = from_aside.map(|one| {
+            (
+                one.path.clone(),
+                one.shelf.clone(),
+                "a folder that was moved \
+                away",
+            )
+        });
         if let Some((path, shelf, what)) = from_backup.or(from_aside) {
-            self.tell(format!(
-                "the operator puts bucket {id} of {what} in its place"
-            ));
+            self.tell(format!("the operator restores bucket {id} from {what}"));
             return self.swap_in(id, &path, shelf);
         }
         if here.damaged {
             self.repair_now(id);
         }
-        // The alarm says what `accept` is for; without force.
+        // The alarm says what `accept` is for; no force is used.
         let Some(house) = &self.house else { return };
         let is_apart = house
             .provider()
@@ -168,7 +171,7 @@ impl World {
     pub(super) fn accept(&mut self, a: u8) {
         let id = self.bucket(a);
         let Some(house) = &self.house else { return };
-        // Only where the tool has spoken of it.
+        // Only if the provider has reported it.
         if house
             .provider()
             .quarantined()
@@ -186,7 +189,7 @@ impl World {
         }
     }
 
-    /// The provider is run on another chain, where nobody knows it.
+    /// Runs the provider on another chain, where its account is unknown.
     pub(super) fn other_chain(&mut self, a: u8) {
         if !self.is_calm() {
             return;
@@ -194,7 +197,7 @@ impl World {
         self.stop();
         let blocks = 1 + a % MOST_ELSEWHERE;
         self.tell(format!(
-            "the provider is run on another chain for {blocks} blocks"
+            "the provider runs on another chain for {blocks} blocks"
         ));
         self.start_on(self.other.clone(), OnCopy::Refuse);
         for _ in 0..blocks {

@@ -107,7 +107,7 @@ fn without_answer(no_proof: NoProof, step: &Step, terms: Terms) -> Trouble {
             Some((name, risk)),
         ) => Trouble::Alarm(format!(
             "{reason}; {name} would answer it now, but is held back: {risk}, which would cost the \
-             stake at once. `--claim-at-risk` submits it nevertheless"
+             stake at once, and `claim_at_risk` is off"
         )),
     }
 }

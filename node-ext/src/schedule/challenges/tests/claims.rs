@@ -107,7 +107,7 @@ fn s8_superseded_is_held_back_where_a_checkpoint_can_be_brought_unless_the_risk_
         if !claim_at_risk {
             let alarm = play.board().alarms()[0].alarm.clone().unwrap();
             assert!(alarm.contains("held back"), "{alarm}");
-            assert!(alarm.contains("--claim-at-risk"), "{alarm}");
+            assert!(alarm.contains("claim_at_risk"), "{alarm}");
         }
         play.blocks(10);
         let handed = u32::from(claim_at_risk);
