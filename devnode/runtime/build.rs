@@ -1,13 +1,13 @@
 //! Compiles this crate a second time, to the WASM that the chain executes.
 //!
-//! By the Rust at work, if it has the target `wasm32v1-none` (`rustup target add`);
-//! otherwise by Debian's, which has the sources of `core` and `alloc` to compile for
-//! it (packages `rustc-web cargo-web rust-web-src lld`). Two variables tell otherwise:
-//! `CAIRN_WASM=file` takes a runtime that is compiled already, and `CAIRN_SKIP_WASM=1`
-//! leaves it out, for those who only check the code.
+//! It uses the current Rust if that has the target `wasm32v1-none` (`rustup target add`);
+//! otherwise Debian's, which has the sources of `core` and `alloc` to compile for it
+//! (packages `rustc-web cargo-web rust-web-src lld`). Two variables change that:
+//! `CAIRN_WASM=file` uses a compiled runtime, and `CAIRN_SKIP_WASM=1` omits it, to only
+//! check the code.
 //!
-//! The file is not compressed: that is worth its while on a chain that lives, and
-//! would compile zstd for this script.
+//! The file is not compressed: that pays off on a production chain only, and would compile
+//! zstd for this script.
 
 use std::env;
 use std::fs;
@@ -16,7 +16,7 @@ use std::process::Command;
 
 const PACKAGE: &str = "cairn-devnode-runtime";
 const TARGET: &str = "wasm32v1-none";
-/// What the compiled runtime is made of.
+/// The sources of the compiled runtime.
 const SOURCES: [&str; 9] = [
     "build.rs",
     "src",
@@ -28,12 +28,12 @@ const SOURCES: [&str; 9] = [
     "../../Cargo.toml",
     "../../Cargo.lock",
 ];
-/// The host gives memory and a table of functions, and looks for the heap's start.
+/// The host provides the memory and the function table, and reads the heap's start.
 const RUSTFLAGS: &str = "-Clink-arg=--export-table -Clink-arg=--import-memory \
      -Clink-arg=--export=__heap_base --cfg substrate_runtime";
 
 fn main() -> Result<(), String> {
-    // In the compilation to WASM itself there is nothing to embed.
+    // The compilation to WASM itself embeds nothing.
     if env::var_os("CARGO_FEATURE_STD").is_none() {
         return Ok(());
     }
@@ -62,10 +62,10 @@ fn main() -> Result<(), String> {
     fs::write(out.join("wasm.rs"), source).map_err(|e| format!("cannot write wasm.rs: {e}"))
 }
 
-/// Compiles the runtime and says where it is.
+/// Compiles the runtime and returns its path.
 fn compile(out: &Path) -> Result<PathBuf, String> {
-    // <target>/<profile>/build/<package>/out: kept beside the profiles, so that
-    // whatever changes outside of the runtime, it is not compiled from nothing.
+    // <target>/<profile>/build/<package>/out: kept next to the profiles, so that changes
+    // outside of the runtime do not cause a full compilation.
     let folder = out.ancestors().nth(4).ok_or("OUT_DIR is not cargo's")?;
     let folder = folder.join("wasm");
     let mut cargo = if has_target()? {
@@ -113,7 +113,7 @@ fn compile(out: &Path) -> Result<PathBuf, String> {
         .join(format!("{name}.wasm")))
 }
 
-/// Whether the Rust at work has the target's libraries.
+/// Returns whether the current Rust has the target's libraries.
 fn has_target() -> Result<bool, String> {
     let rustc = variable("RUSTC")?;
     let told = Command::new(&rustc)
@@ -127,7 +127,7 @@ fn has_target() -> Result<bool, String> {
         .is_dir())
 }
 
-/// What was set for the outer build is not for this one; where crates come from is.
+/// Removes the outer build's variables, except those that say where crates come from.
 fn forget_the_outer_build(cargo: &mut Command) {
     const KEPT: [&str; 6] = [
         "CARGO_HOME",

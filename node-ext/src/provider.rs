@@ -76,7 +76,7 @@ pub struct ProviderOptions {
     /// disk: then challenges are answered and content is read, and nothing is
     /// written or signed.
     pub answer_at_least: bool,
-    /// Whether a base path signs that is a copy of another.
+    /// True if a base path signs that is a copy of another.
     pub on_copy: OnCopy,
     /// How all buckets are read again in the background; `None` for not at all,
     /// as for a command that is soon done.
@@ -90,7 +90,7 @@ pub struct Noted {
     pub id: BucketId,
     /// What is noted of it.
     pub record: BucketRecord,
-    /// Whether it is so. If not, nobody has looked at it since its files changed
+    /// True if it is so. If not, nobody has looked at it since its files changed
     /// or were found.
     pub is_current: bool,
 }

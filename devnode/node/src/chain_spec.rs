@@ -1,4 +1,4 @@
-//! The chains that this node can start.
+//! The chain specifications of this node.
 
 use crate::NodeError;
 use cairn_devnode_runtime::pallet_storage_provider::Rules;
@@ -8,10 +8,10 @@ use sp_core::storage::well_known_keys::CODE;
 use sp_runtime::BuildStorage;
 use std::path::PathBuf;
 
-/// A development chain by the given rules.
+/// Creates a development chain with the given rules.
 ///
-/// The genesis is made here by the runtime's own code, and not by its WASM: that
-/// would be compiled for this alone, which takes longer than all the rest of a start.
+/// The runtime's native code builds the genesis. Its WASM would have to be compiled for
+/// this alone, which takes longer than the rest of the start.
 pub(crate) fn development(id: &str, rules: Rules) -> Result<Box<dyn ChainSpec>, NodeError> {
     let code = WASM_BINARY.ok_or(NodeError::NoRuntime)?;
     let mut storage = genesis::development(rules)
@@ -29,9 +29,9 @@ pub(crate) fn development(id: &str, rules: Rules) -> Result<Box<dyn ChainSpec>, 
     Ok(Box::new(spec))
 }
 
-/// A chain by name, or by a file with its specification.
+/// Loads a chain by name, or from a file with its specification.
 pub(crate) fn named(id: &str) -> Result<Box<dyn ChainSpec>, NodeError> {
-    // What --dev and no --chain at all ask for.
+    // As requested by --dev, or without --chain.
     let name = if matches!(id, "" | "dev") { "old" } else { id };
     if let Some(rules) = genesis::rules(name) {
         return development(name, rules);

@@ -23,14 +23,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// A node on disk (RocksDB), with networking.
+    /// Run a node on disk (RocksDB), with networking.
     ///
-    /// `--chain old` judges as the deployed pallet does, `--chain strict` binds each
+    /// `--chain old` judges as the deployed pallet does; `--chain strict` binds each
     /// leaf to its index.
     Run(Box<Run>),
-    /// A chain in memory, without network, until it is interrupted.
+    /// Run a chain in memory, without network, until interrupted.
     Light(Light),
-    /// Keys, and the node's keystore.
+    /// Manage keys and the node's keystore.
     #[command(subcommand)]
     Key(KeySubcommand),
 }
@@ -45,39 +45,39 @@ struct Run {
 
 #[derive(Debug, Args)]
 struct Light {
-    /// The rules that providers are judged by: old or strict.
+    /// The rules by which providers are judged: old or strict.
     #[arg(long, default_value = "old")]
     rules: String,
-    /// How many blocks after a challenge its answer is due.
+    /// Blocks from a challenge to its deadline.
     #[arg(long)]
     challenge_period: Option<u32>,
-    /// The port of the RPC on loopback; 0 takes any that is free.
+    /// The port of the RPC on loopback; 0 chooses a free one.
     #[arg(long, default_value_t = 9944)]
     rpc_port: u16,
     #[command(flatten)]
     ours: Ours,
 }
 
-/// What this node takes beside what every Substrate node does.
+/// The options of this node in addition to Substrate's own.
 #[derive(Debug, Args)]
 struct Ours {
-    /// Seal a block after every so many milliseconds; 0 seals none but by RPC
-    /// `engine_createBlock`.
+    /// Seal a block at this interval, in milliseconds; with 0, only the RPC method
+    /// `engine_createBlock` seals blocks.
     #[arg(long, default_value_t = 6_000)]
     block_ms: u64,
     /// Load Cairn, with its buckets in this folder.
     #[arg(long, value_name = "FOLDER")]
     cairn: Option<PathBuf>,
-    /// The secret of the storage provider's account, to be put into the keystore;
-    /// without it, the keystore's one key of type `stor` is taken.
+    /// The secret of the storage provider's account, to insert into the keystore.
+    /// Default: the keystore's only key of type `stor`.
     #[arg(long, requires = "cairn")]
     suri: Option<String>,
-    /// Bring a checkpoint when so many leaves are new since the last.
+    /// Submit a checkpoint after this many new leaves.
     #[arg(long, requires = "cairn", value_name = "LEAVES")]
     #[arg(default_value_t = CheckpointConfig::default().leaves)]
     cairn_checkpoint_leaves: u64,
-    /// Sign from a folder that is a copy: it is the newest one, and nothing else signs with its
-    /// key.
+    /// Sign from a folder that is a copy. Only if it is the newest copy and nothing else
+    /// signs with its key.
     #[arg(long, requires = "cairn")]
     cairn_accept_copy: bool,
 }
@@ -113,7 +113,7 @@ impl Ours {
     }
 }
 
-/// Runs what the command line asks for.
+/// Parses the command line and runs the command.
 pub fn main() -> Result<(), NodeError> {
     let cli = Cli::from_args();
     match &cli.command {

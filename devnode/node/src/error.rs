@@ -1,25 +1,25 @@
-//! Why a node does not start, or a submitted extrinsic does not take effect.
+//! Errors of the node and of submitted extrinsics.
 
 use cairn_devnode_runtime::Hash;
 
-/// What went wrong, and what to do about it.
+/// An error of the node.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
-    /// A part of the node could not be made.
+    /// A part of the node could not be created.
     #[error("the node did not start: {0}")]
     Service(#[source] Box<sc_service::Error>),
-    /// The command line or its surroundings.
+    /// An error of the command line or its environment.
     #[error("{0}")]
     Cli(#[source] Box<sc_cli::Error>),
-    /// The build left the runtime out.
+    /// The build omitted the runtime.
     #[error(
         "this node was built without the chain's runtime; build it without CAIRN_SKIP_WASM, \
          after touching devnode/runtime/build.rs"
     )]
     NoRuntime,
-    /// The genesis could not be made.
-    #[error("the chain's genesis could not be made: {0}")]
+    /// The genesis could not be built.
+    #[error("the chain's genesis could not be built: {0}")]
     Genesis(String),
     /// There is no chain of that name.
     #[error("there is no chain {0:?}; expected `old`, `strict`, or a file with a specification")]
@@ -30,86 +30,86 @@ pub enum NodeError {
          #[tokio::test(flavor = \"multi_thread\")]"
     )]
     SingleThreaded,
-    /// A secret that is none.
+    /// The given secret is invalid.
     #[error(
-        "expected a secret URI, such as //Alice or a seed phrase, and what was given is none: {0}"
+        "expected a secret URI, such as //Alice or a seed phrase, but the given text is not one: {0}"
     )]
     Secret(String),
-    /// The keystore refused.
+    /// The keystore failed.
     #[error("the keystore failed: {0}")]
     Keystore(String),
-    /// Which account provides cannot be told from the keystore.
+    /// The keystore does not have exactly one key for the provider's account.
     #[error(
         "expected one sr25519 key of type `stor` in the keystore, found {found}; name the \
          provider's secret with --suri, or put its key in with `key insert --key-type stor \
          --scheme sr25519`"
     )]
     WhichAccount {
-        /// How many there are.
+        /// The number of keys.
         found: usize,
     },
-    /// The provider's part of the node.
+    /// Cairn was not loaded.
     #[error("Cairn was not loaded: {0}")]
     Cairn(Box<dyn std::error::Error + Send + Sync>),
-    /// No block was made.
+    /// No block was sealed.
     #[error("a block could not be sealed: {0}")]
     Seal(#[source] Box<sc_consensus_manual_seal::Error>),
-    /// The task that seals has ended.
-    #[error("blocks are not sealed any more: the node is stopping, or a task of it failed")]
+    /// The sealing task has ended.
+    #[error("blocks are no longer sealed: the node is stopping, or one of its tasks has failed")]
     SealerGone,
-    /// Tasks that were told to end, and did not.
-    #[error("the node was stopped, and these tasks of it still run: {0}")]
+    /// Some tasks did not end when the node was stopped.
+    #[error("the node was stopped, but these tasks are still running: {0}")]
     StillRunning(String),
-    /// The pool did not take an extrinsic, or dropped it.
+    /// The pool rejected or dropped an extrinsic.
     #[error("the pool refused the extrinsic: {0}")]
     Pool(String),
-    /// An extrinsic is in none of the blocks that it was waited for.
-    #[error("extrinsic {extrinsic:?} is in none of {blocks} sealed blocks")]
+    /// An extrinsic was not included in time.
+    #[error("extrinsic {extrinsic:?} is not in any of {blocks} sealed blocks")]
     NotIncluded {
         /// Its hash.
         extrinsic: Hash,
-        /// How many blocks were sealed for it.
+        /// The number of blocks sealed for it.
         blocks: u32,
     },
-    /// An extrinsic was included, and its call failed.
+    /// An extrinsic was included, but its call failed.
     #[error("the call failed in block {block:?}: {reason}")]
     Dispatch {
-        /// Where.
+        /// The block.
         block: Hash,
         /// The pallet's error.
         reason: String,
     },
-    /// The chain's database.
+    /// An error of the chain's database.
     #[error("the chain could not be read: {0}")]
     Blockchain(#[source] Box<sp_blockchain::Error>),
-    /// A call of the runtime's API.
-    #[error("the runtime could not be asked: {0}")]
+    /// An error of a runtime API call.
+    #[error("a runtime API call failed: {0}")]
     Api(#[source] Box<sp_api::ApiError>),
-    /// Something on chain has another form than this build's runtime gives it.
+    /// A value on chain does not have the form that this build's runtime defines.
     #[error("{what} of block {block:?} cannot be decoded: {reason}")]
     Decode {
-        /// What was read.
+        /// The value.
         what: &'static str,
-        /// Where.
+        /// The block.
         block: Hash,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
 }
 
 impl NodeError {
-    /// What kept Cairn from being loaded.
+    /// An error of loading Cairn.
     pub(crate) fn cairn(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Cairn(Box::new(error))
     }
 
-    /// Whatever a part of the node calls its error.
+    /// Any error of a part of the node.
     pub(crate) fn other(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         sc_service::Error::Application(Box::new(error)).into()
     }
 }
 
-/// Large errors of the node's parts, each in a box, so that a result is small.
+/// Boxes the large errors of the node's parts, so that a result is small.
 macro_rules! boxed {
     ($($variant:ident: $error:ty,)*) => {
         $(impl From<$error> for NodeError {

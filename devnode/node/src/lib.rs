@@ -1,5 +1,5 @@
-//! A small Substrate node that loads Cairn: the example that a node's builder copies,
-//! and the chain that demo and tests are played on. Not for production.
+//! A small Substrate node that loads Cairn: an example for node builders, and the chain
+//! of the demo and of tests. Not for production.
 //!
 //! ```text
 //! run    sc-cli, RocksDB on disk, networking ─┐
@@ -7,8 +7,8 @@
 //! light  in this process, in memory ──────────┘
 //! ```
 //!
-//! Blocks are sealed by an interval or by hand, and are final at once. What it takes
-//! to load Cairn is marked in `service.rs`.
+//! Blocks are sealed at an interval or on request, and are final at once. The code that
+//! loads Cairn is marked in `service.rs`.
 
 #![forbid(unsafe_code)]
 

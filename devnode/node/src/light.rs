@@ -1,5 +1,5 @@
-//! A whole chain in this process: no disk, no network, its RPC on loopback. Tests and
-//! the demo run on it, several of them at once if need be.
+//! A whole chain in this process, for tests and the demo: no disk, no network, its RPC on
+//! loopback. A process can run several of them.
 
 mod config;
 mod reading;
@@ -25,25 +25,25 @@ use std::time::Duration;
 use substrate_prometheus_endpoint::Registry;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// How long the pool may take to learn of a block: far longer than it does.
+/// The timeout for the pool to process a block, far longer than it takes.
 const FOR_POOL: Duration = Duration::from_secs(20);
 
-/// How a chain is to be.
+/// The configuration of a chain.
 #[derive(Clone, Debug)]
 pub struct LightConfig {
-    /// What providers are judged by.
+    /// The rules by which providers are judged.
     pub rules: Rules,
-    /// When blocks are made.
+    /// The sealing of blocks.
     pub sealing: Sealing,
-    /// The port of its RPC on loopback; 0 takes any that is free. One that is taken
-    /// is replaced as well: [`LightNode::rpc_url`] tells which it was.
+    /// The port of its RPC on loopback; 0 chooses a free one. A port in use is replaced
+    /// too: [`LightNode::rpc_url`] has the actual one.
     pub rpc_port: u16,
     /// The storage provider to load, if any.
     pub provider: Option<ProviderOptions>,
 }
 
 impl Default for LightConfig {
-    /// Today's rules, sealed by hand, without a provider.
+    /// The deployed chain's rules, sealed on request, without a provider.
     fn default() -> Self {
         Self {
             rules: Rules::default(),
@@ -54,12 +54,13 @@ impl Default for LightConfig {
     }
 }
 
-/// A chain in this process. It ends with its value; [`LightNode::stop`] waits for it.
+/// A chain in this process. It ends when it is dropped; [`LightNode::stop`] also waits for
+/// that.
 pub struct LightNode {
     node: Node,
     sealing: Sealing,
     nonces: Mutex<HashMap<AccountId, Nonce>>,
-    /// What was handed in and is not known to be in a block.
+    /// Submitted extrinsics that are not known to be in a block.
     under_way: Mutex<HashMap<Hash, OpaqueExtrinsic>>,
 }
 
@@ -71,7 +72,7 @@ impl LightNode {
             return Err(NodeError::SingleThreaded);
         }
         let sealing = config.sealing;
-        // The first chain of a process compiles the runtime, which takes its time.
+        // The first chain of a process compiles the runtime, which takes a while.
         let started = tokio::task::spawn_blocking(move || {
             let spec = chain_spec::development("light", config.rules)?;
             let options = Options {
@@ -92,57 +93,57 @@ impl LightNode {
         })
     }
 
-    /// Seals and finalizes blocks, with all that the pool has for them; the last
-    /// one's hash, or the finalized head's where none was asked for.
+    /// Seals and finalizes blocks with the pool's extrinsics. Returns the last one's hash,
+    /// or the finalized head's for 0 blocks.
     pub async fn seal(&self, blocks: u32) -> Result<Hash, NodeError> {
         let mut head = self.finalized();
         for _ in 0..blocks {
             head = self.node.sealer.seal().await?;
         }
         if blocks > 0 && self.sealing == Sealing::ByHand {
-            // What is handed in while the pool still learns of the block would miss
-            // the next one. A block that it has passed over is never told of.
+            // An extrinsic that is submitted while the pool still processes the block would
+            // miss the next one. The pool does not report blocks that it skipped.
             drop(self.pool().ready_at_with_timeout(head, FOR_POOL).await);
         }
         Ok(head)
     }
 
-    /// The chain.
+    /// Returns the chain's client.
     pub fn client(&self) -> &Arc<FullClient> {
         &self.node.client
     }
 
-    /// Extrinsics that wait for a block.
+    /// Returns the transaction pool.
     pub fn pool(&self) -> &Arc<FullPool> {
         &self.node.pool
     }
 
-    /// The storage provider that the node has loaded, if any.
+    /// Returns the storage provider that the node has loaded, if any.
     pub fn cairn(&self) -> Option<&ExtensionHandle> {
         self.node.cairn.as_ref()
     }
 
-    /// The node's keys.
+    /// Returns the node's keystore.
     pub fn keystore(&self) -> &KeystorePtr {
         &self.node.keystore
     }
 
-    /// What the node counts.
+    /// Returns the node's metrics registry.
     pub fn registry(&self) -> &Registry {
         &self.node.registry
     }
 
-    /// Orders blocks, for whoever may not hold the node itself.
+    /// Returns a handle that seals blocks, for code that cannot hold the node itself.
     pub fn sealer(&self) -> &Sealer {
         &self.node.sealer
     }
 
-    /// Puts the secret of a storage provider into the keystore.
+    /// Inserts the secret of a storage provider into the keystore.
     pub fn insert_key(&self, suri: &str) -> Result<AccountId, NodeError> {
         provider::insert_key(self.keystore(), suri)
     }
 
-    /// Where the node's RPC is reached, as a WebSocket.
+    /// Returns the WebSocket URL of the node's RPC.
     pub fn rpc_url(&self) -> String {
         let port = self.node.rpc.listen_addresses().iter().find_map(|address| {
             let mut parts = address.iter();
@@ -155,7 +156,7 @@ impl LightNode {
         format!("ws://127.0.0.1:{}", port.unwrap_or_default())
     }
 
-    /// Ends when the node fails: one of the tasks that it cannot do without has ended.
+    /// Waits until the node fails, which it does when an essential task ends.
     pub async fn failed(&mut self) -> NodeError {
         match self.node.tasks.future().await {
             Ok(()) => NodeError::SealerGone,
@@ -163,8 +164,8 @@ impl LightNode {
         }
     }
 
-    /// Stops the node, and waits until all that it does has ended, so that what it
-    /// held (a provider's folder, say) can be opened again.
+    /// Stops the node and waits until all its tasks have ended, so that its resources, such
+    /// as a provider's folder, can be opened again.
     pub async fn stop(self) -> Result<(), NodeError> {
         running::ended(self.node.tasks.into_task_registry()).await
     }

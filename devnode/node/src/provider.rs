@@ -1,4 +1,4 @@
-//! The storage provider that a node loads: where its buckets are, and who it is.
+//! The storage provider that a node loads: its folder, its account and its configuration.
 
 use crate::NodeError;
 use cairn_devnode_runtime::{AccountId, KEY_TYPE};
@@ -8,23 +8,23 @@ use sp_core::Pair;
 use sp_keystore::KeystorePtr;
 use std::path::PathBuf;
 
-/// A storage provider.
+/// The options of a storage provider.
 #[derive(Clone, Debug, Default)]
 pub struct ProviderOptions {
     /// The folder of its buckets.
     pub base_path: PathBuf,
-    /// The secret of its account, to be put into the keystore; without it the
-    /// keystore's one key of type `stor` is its account.
+    /// The secret of its account, to insert into the keystore. Without it, the keystore's
+    /// only key of type `stor` is its account.
     pub suri: Option<String>,
-    /// How its schedulers work.
+    /// The configuration of its schedulers.
     pub schedule: ExtensionConfig,
-    /// Whether it signs from a folder that is a copy of another.
+    /// The policy for a folder that is a copy.
     pub on_copy: OnCopy,
 }
 
 impl ProviderOptions {
-    /// The provider at its folder, which is made if it is not there; all buckets
-    /// are read again in the background.
+    /// Opens the provider in its folder, which is created if missing, with a background
+    /// scrub.
     pub(crate) fn open(&self) -> Result<Provider, NodeError> {
         let base = BasePath::create(&self.base_path).map_err(NodeError::cairn)?;
         let options = cairn_node_ext::ProviderOptions {
@@ -35,8 +35,8 @@ impl ProviderOptions {
         Provider::open(base, options).map_err(NodeError::cairn)
     }
 
-    /// How the other primary providers are asked: on a chain for development they
-    /// are on one machine, where elsewhere nobody is looked for.
+    /// Configures requests to other primary providers: on a development chain they are on
+    /// this machine, whose addresses are refused by default.
     pub(crate) fn cosigners(&self) -> CosignerLimits {
         CosignerLimits {
             allow_private: true,
@@ -44,7 +44,7 @@ impl ProviderOptions {
         }
     }
 
-    /// The provider's account, whose key is in the keystore from now on.
+    /// Returns the provider's account, and inserts its key into the keystore if given.
     pub(crate) fn account(&self, keystore: &KeystorePtr) -> Result<AccountId, NodeError> {
         if let Some(suri) = &self.suri {
             return insert_key(keystore, suri);
@@ -57,13 +57,13 @@ impl ProviderOptions {
     }
 }
 
-/// Puts a provider's secret into the keystore, until the node stops; the account that
-/// it is for.
+/// Inserts a provider's secret into the keystore, until the node stops. Returns its
+/// account.
 pub(crate) fn insert_key(keystore: &KeystorePtr, suri: &str) -> Result<AccountId, NodeError> {
-    // Checked here, since the keystore does not say what is wrong.
+    // Checked here, since the keystore does not report the cause.
     sp_core::sr25519::Pair::from_string(suri, None)
         .map_err(|e| NodeError::Secret(format!("{e:?}")))?;
-    // `insert` would do nothing in a keystore without a folder, and say that it did.
+    // `insert` does nothing in a keystore without a folder, but reports success.
     let public = keystore
         .sr25519_generate_new(KEY_TYPE, Some(suri))
         .map_err(|e| NodeError::Keystore(e.to_string()))?;

@@ -1,5 +1,5 @@
-//! What this node's RPC has beside Substrate's own: nonces for `subxt` and
-//! polkadot-js, blocks on demand, and what extensions bring.
+//! The RPC methods of this node in addition to Substrate's own: nonces for `subxt` and
+//! polkadot-js, blocks on request, and Cairn's methods.
 
 use crate::sealing::Sealer;
 use crate::service::{FullClient, FullPool};
@@ -10,7 +10,7 @@ use sc_rpc_api::DenyUnsafe;
 use std::sync::Arc;
 use substrate_frame_rpc_system::{System, SystemApiServer};
 
-/// Who may call what changes buckets: as the node itself says of each request.
+/// Decides about calls that change buckets as the node decides about unsafe methods.
 pub(crate) fn node_policy() -> Policy {
     Policy::of(|extensions| {
         let denied = extensions.get::<DenyUnsafe>();
@@ -18,8 +18,8 @@ pub(crate) fn node_policy() -> Policy {
     })
 }
 
-/// What the RPC server is given. It asks more than once: for the network, and for
-/// this process.
+/// Builds the methods for Substrate's RPC server, which calls this several times: for the
+/// network and for this process.
 #[expect(
     clippy::result_large_err,
     reason = "the error that Substrate wants of it"

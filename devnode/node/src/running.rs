@@ -1,8 +1,8 @@
 //! Runs a node until it is interrupted.
 //!
-//! In the place of `sc_cli`'s runner, which shuts the tokio runtime down as soon as
-//! its tasks are told to end. One that is polled in between finds no clock and
-//! panics, which ends a process that was asked to stop as one that has failed.
+//! It replaces `sc_cli`'s runner, which shuts the tokio runtime down as soon as its tasks
+//! are signalled to end. A task that is polled in between finds no timer and panics, so a
+//! process that was stopped would exit as failed.
 
 use crate::NodeError;
 use crate::service::{self, Node, Options};
@@ -11,7 +11,7 @@ use sc_cli::{CliConfiguration, RunCmd, Signals, SubstrateCli, build_runtime, pri
 use sc_service::TaskRegistry;
 use std::time::Duration;
 
-/// How long what blocks has to end, as for every Substrate node.
+/// The shutdown timeout of blocking tasks, as in every Substrate node.
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs a node until an interrupt, or until it fails.
@@ -21,14 +21,14 @@ pub(crate) fn until_interrupted<C: SubstrateCli>(
     options: &Options,
 ) -> Result<(), NodeError> {
     let runtime = build_runtime().map_err(NodeError::other)?;
-    // Early, so that none is missed.
+    // Registered early, so that no interrupt is missed.
     let signals = runtime.block_on(async { Signals::capture() })?;
     let config = command.create_configuration(cli, runtime.handle().clone())?;
     command.init(&C::support_url(), &C::impl_version(), |_| {})?;
     print_node_infos::<C>(&config);
 
     let ran = runtime.block_on(async {
-        // What else there is of the node is its tasks' from here on.
+        // From here on the tasks own the rest of the node.
         let Node { mut tasks, .. } = service::start(config, options)?;
         let ran = signals.run_until_signal(tasks.future().fuse()).await;
         ended(tasks.into_task_registry()).await?;
@@ -38,11 +38,11 @@ pub(crate) fn until_interrupted<C: SubstrateCli>(
     Ok(ran??)
 }
 
-/// Waits until the tasks have ended, which is soon after they were told to.
+/// Waits until the tasks have ended, which is soon after they were signalled.
 pub(crate) async fn ended(tasks: TaskRegistry) -> Result<(), NodeError> {
     const LOOKS: u32 = 3_000;
     const BETWEEN: Duration = Duration::from_millis(10);
-    // The pool has a thread that lives as long as anybody has the pool.
+    // The pool has a thread that lives as long as the pool is referenced.
     let running = || {
         let tasks = tasks.running_tasks();
         let names = tasks.keys().filter(|task| task.group != "transaction-pool");
@@ -52,7 +52,7 @@ pub(crate) async fn ended(tasks: TaskRegistry) -> Result<(), NodeError> {
         if running().is_empty() {
             return Ok(());
         }
-        // Substrate's register of tasks can be read, and tells of no change.
+        // Substrate's task registry can be read but does not notify of changes.
         tokio::time::sleep(BETWEEN).await;
     }
     Err(NodeError::StillRunning(running().join(", ")))

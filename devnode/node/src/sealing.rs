@@ -1,5 +1,5 @@
-//! Who makes blocks, and when: this node, by an interval or when it is told to. A
-//! block is final as soon as it is made.
+//! Block sealing: this node seals blocks at an interval or on request. A block is final at
+//! once.
 
 use crate::NodeError;
 use crate::service::{FullBackend, FullClient, FullPool};
@@ -15,19 +15,19 @@ use substrate_prometheus_endpoint::Registry;
 
 /// 1 January 2026, in milliseconds of Unix time.
 const CHAIN_BEGINS: u64 = 1_767_225_600_000;
-/// Orders that may wait for the one block that is being made.
+/// The most requests waiting while a block is being sealed.
 const WAITING_ORDERS: usize = 1_000;
 
-/// When blocks are made.
+/// The sealing of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sealing {
-    /// When somebody asks for one: [`Sealer::seal`], or RPC `engine_createBlock`.
+    /// On request: by [`Sealer::seal`] or the RPC method `engine_createBlock`.
     ByHand,
-    /// One after each interval, and when somebody asks.
+    /// At each interval, and on request.
     Every(Duration),
 }
 
-/// Orders blocks.
+/// A handle that seals blocks.
 #[derive(Clone, Debug)]
 pub struct Sealer {
     orders: mpsc::Sender<EngineCommand<Hash>>,
@@ -52,13 +52,13 @@ impl Sealer {
         Ok(created.hash)
     }
 
-    /// The way in for RPC.
+    /// Returns the command channel for the RPC.
     pub(crate) fn orders(&self) -> mpsc::Sender<EngineCommand<Hash>> {
         self.orders.clone()
     }
 }
 
-/// Starts making blocks.
+/// Starts the sealing task.
 pub(crate) fn start(
     sealing: Sealing,
     tasks: &TaskManager,
@@ -100,7 +100,7 @@ pub(crate) fn start(
     sealer
 }
 
-/// A block each interval. One that fails is reported, and the next is tried.
+/// Seals a block at each interval. Logs a failure and continues with the next one.
 async fn tick(sealer: Sealer, interval: Duration) {
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -114,8 +114,8 @@ async fn tick(sealer: Sealer, interval: Duration) {
     }
 }
 
-/// The chain's time, in milliseconds, at the block after a given one: by the number of
-/// blocks alone, so that a chain that is sealed quickly is not at odds with the clock.
+/// Returns the chain's time at the block after a given one, in milliseconds. It depends on
+/// the block number alone, so that a quickly sealed chain does not conflict with the clock.
 fn time_after(
     client: &FullClient,
     parent: Hash,

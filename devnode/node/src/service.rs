@@ -1,4 +1,4 @@
-//! The node's parts, put together: the same for `run` and for `light`.
+//! Assembles the node's parts, for `run` and for `light`.
 
 use crate::provider::ProviderOptions;
 use crate::rpc::node_policy;
@@ -19,21 +19,21 @@ use sp_runtime::traits::Block as BlockT;
 use std::sync::{Arc, OnceLock};
 use substrate_prometheus_endpoint::Registry;
 
-/// What executes the runtime's WASM.
+/// The executor of the runtime's WASM.
 pub type Executor = sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>;
-/// The chain, as the node has it.
+/// The chain's client.
 pub type FullClient = sc_service::TFullClient<OpaqueBlock, RuntimeApi, Executor>;
-/// Where the chain is kept.
+/// The chain's database.
 pub type FullBackend = sc_service::TFullBackend<OpaqueBlock>;
-/// Extrinsics that wait for a block.
+/// The transaction pool.
 pub type FullPool = sc_transaction_pool::TransactionPoolHandle<OpaqueBlock, FullClient>;
 
 type Network = NetworkWorker<OpaqueBlock, <OpaqueBlock as BlockT>::Hash>;
 
-/// What this node is asked to do beside what every Substrate node is asked.
+/// The options of this node in addition to Substrate's own.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// When blocks are made.
+    /// The sealing of blocks.
     pub(crate) sealing: Sealing,
     /// The storage provider to load, if any.
     pub(crate) provider: Option<ProviderOptions>,
@@ -41,21 +41,21 @@ pub(crate) struct Options {
 
 /// A running node. It stops when its tasks are dropped.
 pub(crate) struct Node {
-    /// The chain.
+    /// The chain's client.
     pub(crate) client: Arc<FullClient>,
-    /// Extrinsics that wait for a block.
+    /// The transaction pool.
     pub(crate) pool: Arc<FullPool>,
-    /// The node's keys.
+    /// The node's keystore.
     pub(crate) keystore: KeystorePtr,
-    /// What it counts.
+    /// The metrics registry.
     pub(crate) registry: Registry,
-    /// Orders blocks.
+    /// Seals blocks.
     pub(crate) sealer: Sealer,
     /// Its RPC.
     pub(crate) rpc: RpcHandlers,
     /// The storage provider that it has loaded, if any.
     pub(crate) cairn: Option<ExtensionHandle>,
-    /// All that it does.
+    /// Its tasks.
     pub(crate) tasks: TaskManager,
 }
 
@@ -186,10 +186,10 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
     })
 }
 
-/// One for all chains of a process, since each would compile the same runtime, and
-/// that is most of a start.
+/// Returns the executor shared by all chains of a process: each would compile the same
+/// runtime, which takes most of a start.
 fn executor() -> Executor {
-    /// Calls at the same time that find an instance of the runtime ready.
+    /// The number of runtime instances kept for concurrent calls.
     const INSTANCES: usize = 16;
     static EXECUTOR: OnceLock<Executor> = OnceLock::new();
     EXECUTOR

@@ -1,9 +1,9 @@
-//! Who is who: providers with their stake, buckets with their members, and the
-//! agreements between them.
+//! Providers with their stake, buckets with their members, and the agreements between
+//! them.
 //!
-//! A primary provider is one with an agreement, and has it until the agreement
-//! is ended; expiry alone makes it endable, and ends the challenges of
-//! commitments that are not on chain. There is no payment for storage.
+//! A provider with an agreement is a primary provider until the agreement is ended. Expiry
+//! alone does not end it: it lets anybody end it, and stops challenges of commitments that
+//! are not on chain. There is no payment for storage.
 
 use crate::signatures::{bits, signed_places};
 use crate::{
@@ -102,7 +102,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// A bucket, for its admin to change.
+    /// Returns a bucket, if the caller is one of its admins.
     fn administered(who: &AccountId32, bucket_id: BucketId) -> Result<Bucket<T>, Error<T>> {
         let bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
         ensure!(
@@ -170,8 +170,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Takes the terms that were asked for; for who has an agreement already,
-    /// the new terms replace the old.
+    /// Accepts the requested terms. They replace those of an existing agreement.
     pub(crate) fn agree(provider: AccountId32, bucket_id: BucketId) -> DispatchResult {
         let terms =
             AgreementRequests::<T>::get(&provider, bucket_id).ok_or(Error::<T>::NoSuchAgreement)?;
@@ -194,10 +193,10 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Ends an agreement: an admin at any time, anybody once it has expired.
+    /// Ends an agreement: by an admin at any time, by anybody once it has expired.
     ///
-    /// The provider is primary no more, and the places after its own move down,
-    /// in the snapshot's bits as well. Challenges against it that are open stay so.
+    /// The provider is no longer primary, and the indices after its own move down, also in
+    /// the snapshot's bits. Open challenges against it stay open.
     pub(crate) fn end(
         who: &AccountId32,
         bucket_id: BucketId,

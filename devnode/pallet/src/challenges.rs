@@ -1,9 +1,9 @@
-//! The life of a challenge: it is asked, and ends once, by an answer that
-//! holds, by one that does not, or by the sweep after its deadline.
+//! The life of a challenge: it is opened, and ends once, by a right answer, by a wrong one,
+//! or by the sweep after its deadline.
 //!
-//! A provider that was slashed may have more challenges open. They stay: each
-//! ends by its own answer or deadline, and counts, though there is no stake
-//! left to lose. So a slash is one row's work, whatever else is open.
+//! A slashed provider may have other open challenges. They stay: each ends by its own
+//! answer or deadline, and counts, though no stake is left to lose. So a slash changes one
+//! row, whatever else is open.
 
 use crate::judge::verdict;
 use crate::types::Question;
@@ -21,13 +21,13 @@ use frame_support::traits::tokens::{Fortitude, Precision, Restriction};
 use frame_support::weights::Weight;
 use sp_runtime::{AccountId32, Percent};
 
-/// The most deadlines that one block's sweep passes. More than that the anchor
-/// block jumps only when the chain has stood still for half a day; the next
-/// blocks then sweep the rest. An answer past its deadline is refused all the same.
+/// The most deadlines that one block's sweep covers. The anchor block jumps further only
+/// after the chain has stalled for half a day; then the next blocks sweep the rest. A late
+/// answer is refused in any case.
 const MAX_DEADLINES_SWEPT: u32 = 10_000;
 
-/// What an authorised challenger bears of the cost, by the anchor blocks that
-/// the answer took; after the last of them, half.
+/// The share of the cost that an authorised challenger bears, by the anchor blocks that the
+/// answer took; after the last row, half.
 const BORNE_BY_CHALLENGER: [(u32, Percent); 4] = [
     (1, Percent::from_percent(90)),
     (5, Percent::from_percent(80)),
@@ -36,11 +36,10 @@ const BORNE_BY_CHALLENGER: [(u32, Percent); 4] = [
 ];
 
 impl<T: Config> Pallet<T> {
-    /// Asks a provider, and holds the cost of an answer from who asks.
+    /// Opens a challenge, and holds the cost of an answer from the challenger.
     ///
-    /// The leaf must be within the commitment, since nobody could answer for
-    /// another. The chunk's index is not bounded, as on the deployed chain: its
-    /// low bits name a slot.
+    /// The leaf must be within the commitment, since no other one can be answered. The
+    /// chunk's index is not bounded, as on the deployed chain: its low bits name a slot.
     pub(crate) fn ask(
         challenger: AccountId32,
         provider: AccountId32,
@@ -98,8 +97,8 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// The verdict over an answer, changing nothing; an error where it would
-    /// not be judged at all.
+    /// Judges an answer without changing anything; an error if it would not be judged at
+    /// all.
     pub(crate) fn judged(
         who: &AccountId32,
         id: ChallengeId,
@@ -118,7 +117,7 @@ impl<T: Config> Pallet<T> {
         Ok((challenge, verdict))
     }
 
-    /// Judges an answer and ends the challenge, whatever the verdict.
+    /// Judges an answer and ends the challenge, whatever the result.
     pub(crate) fn answer(
         who: &AccountId32,
         id: ChallengeId,
@@ -133,11 +132,11 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Slashes for every deadline before `anchor`: an answer in the deadline
-    /// block itself is still taken.
+    /// Slashes for every deadline before `anchor`: an answer in the deadline block itself is
+    /// still accepted.
     ///
-    /// A block slashes no more challenges than one deadline may have; what is
-    /// left over is the next block's.
+    /// A block slashes no more challenges than one deadline may have; the next block
+    /// continues.
     pub(crate) fn sweep(anchor: u32) -> Weight {
         let first = NextSweep::<T>::get().unwrap_or(anchor);
         let until = anchor.min(first.saturating_add(MAX_DEADLINES_SWEPT));
@@ -182,7 +181,7 @@ impl<T: Config> Pallet<T> {
         });
     }
 
-    /// Takes the whole stake, gives the challenger's deposit back, and counts it.
+    /// Slashes the whole stake, returns the challenger's deposit, and counts the loss.
     fn lose(id: ChallengeId, challenge: Challenge, reason: SlashReason) {
         let provider = &challenge.provider;
         ChallengesAgainst::<T>::remove(provider, id);
@@ -211,11 +210,11 @@ impl<T: Config> Pallet<T> {
         });
     }
 
-    /// Pays the provider what the challenger bears of the cost, and gives the
-    /// rest back. A stranger to the bucket bears all of it.
+    /// Pays the provider the challenger's share of the cost, and returns the rest. A
+    /// challenger who is not a member bears all of it.
     ///
-    /// Whatever the balances say, an answer that holds has been given: a
-    /// payment that fails is logged, and refuses nothing.
+    /// A failed payment is logged and does not reject the answer, which is right whatever
+    /// the balances are.
     fn share_cost(challenge: &Challenge) {
         let took = Self::anchor_block().saturating_sub(challenge.asked_at);
         let share = if challenge.authorised {

@@ -1,4 +1,4 @@
-//! Checkpoints: what is taken, by whom, and what is kept of the past.
+//! Checkpoints: their checks, their signers, and the historical roots.
 
 use crate::signatures::{bits, places, signed_places};
 use crate::types::HistoricalRoots;
@@ -13,10 +13,10 @@ use frame_support::ensure;
 use sp_runtime::AccountId32;
 
 impl<T: Config> Pallet<T> {
-    /// A checkpoint that anybody may bring.
+    /// Applies a checkpoint that anybody may submit.
     ///
-    /// The signatures are all that is asked for: an older commitment with
-    /// signatures enough replaces a newer one, as on the deployed chain.
+    /// Only the signatures matter: an older commitment with enough signatures replaces a
+    /// newer one, as on the deployed chain.
     pub(crate) fn take_checkpoint(
         bucket_id: BucketId,
         commitment: Commitment,
@@ -30,8 +30,8 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// A checkpoint that a primary provider brings in a window: its leader, or
-    /// after the grace period any, and one for each window.
+    /// Applies a checkpoint that a primary provider submits in a window: the leader, or
+    /// after the grace period any; one for each window.
     pub(crate) fn take_in_window(
         who: &AccountId32,
         bucket_id: BucketId,
@@ -64,7 +64,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// Adds signers to the checkpoint that stands.
+    /// Adds signers to the current checkpoint.
     pub(crate) fn extend(bucket_id: BucketId, signatures: &[PrimarySignature]) -> DispatchResult {
         let mut bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
         let snapshot = bucket.snapshot.as_ref().ok_or(Error::<T>::NoSnapshot)?;
@@ -112,9 +112,9 @@ impl<T: Config> Pallet<T> {
     }
 }
 
-/// Keeps, for each prime, the root of the first checkpoint in the last quotient
-/// in which there was one. Later ones in the same quotient do not replace it, so
-/// that a replica has until the next quotient to come to it.
+/// Keeps, for each prime, the root of the first checkpoint in the last quotient that has
+/// one. Later ones in the same quotient do not replace it, so that a replica has until the
+/// next quotient to sync to it.
 fn keep_historical(roots: &mut HistoricalRoots, block: u32, root: H256) {
     for (kept, prime) in roots.iter_mut().zip(REPLICA_PRIMES) {
         let quotient = block.checked_div(prime).unwrap_or(0);

@@ -1,7 +1,6 @@
-//! The verdict over an answer, by the verifiers that providers compile too.
+//! Judges answers, with the verifiers that providers compile too.
 //!
-//! Nothing is read or written here: the same function judges an answer that is
-//! submitted and one that is only asked about beforehand.
+//! It reads and writes no storage: the same function judges submitted answers and dry runs.
 
 use crate::signatures::by_account;
 use crate::{Bucket, Challenge, Config};
@@ -15,7 +14,7 @@ use cairn_primitives::{
 use codec::Encode;
 use sp_runtime::AccountId32;
 
-/// Whether an answer to a challenge holds, and if not, why the stake is lost.
+/// Judges an answer to a challenge. The error is the reason of the slash.
 pub(crate) fn verdict<T: Config>(
     profile: HashingProfile,
     challenge: &Challenge,
@@ -53,8 +52,8 @@ pub(crate) fn verdict<T: Config>(
     if holds { Ok(()) } else { Err(reason) }
 }
 
-/// The chunk under the leaf and the leaf under the challenged root; under the
-/// strict rule, the leaf at its index in a tree of its count as well.
+/// Checks the chunk against the leaf and the leaf against the challenged root; under the
+/// strict rule also the leaf's index in a tree of its count.
 fn proves(
     profile: HashingProfile,
     challenge: &Challenge,
@@ -78,12 +77,12 @@ fn proves(
         })
 }
 
-/// Whether the leaf is of those before the new start.
+/// Returns whether the leaf is before the new start.
 fn is_deleted(sequence: Option<Sequence>, new_start: Sequence) -> bool {
     sequence.is_some_and(|sequence| sequence < new_start)
 }
 
-/// Whether an account that is an admin now signed the deletion.
+/// Returns whether a current admin signed the deletion.
 fn authorises<T: Config>(
     bucket: &Bucket<T>,
     admin: &AccountId,
@@ -94,7 +93,7 @@ fn authorises<T: Config>(
     bucket.role_of(&admin) == Some(Role::Admin) && by_account(signature, &payload.encode(), &admin)
 }
 
-/// A snapshot of another root whose range holds the challenged leaf.
+/// Returns whether a snapshot with another root covers the challenged leaf.
 fn supersedes<T: Config>(bucket: &Bucket<T>, root: &H256, sequence: Option<Sequence>) -> bool {
     bucket.snapshot.as_ref().is_some_and(|snapshot| {
         snapshot.commitment.mmr_root != *root

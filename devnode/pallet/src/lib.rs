@@ -1,7 +1,6 @@
-//! The reference storage pallet: the on-chain half of off-chain storage, as the
-//! judge for development and tests. It is not for production: nothing is paid
-//! for storage, weights are not measured, there are no replicas, and a stake is
-//! never given back.
+//! The reference storage pallet: the on-chain half of off-chain storage, for development
+//! and tests. It is not for production: there is no payment for storage, weights are not
+//! measured, there are no replicas, and a stake is never returned.
 //!
 //! ```text
 //! register_provider ─┐
@@ -18,12 +17,12 @@
 //! chain has it, and under [`Rules::strict_leaf_binding`]
 //! [`verify::mmr_proof`](cairn_primitives::verify::mmr_proof) besides.
 //!
-//! Deadlines count in anchor blocks, which may jump, and may stand still for
-//! several blocks. An answer is taken while the anchor block is at most the
-//! deadline; the sweep at a block's beginning slashes for deadlines before it.
+//! Deadlines are counted in anchor blocks, which may jump, and may not advance for several
+//! blocks. An answer is accepted while the anchor block is at most the deadline; the sweep
+//! at the beginning of a block slashes for deadlines before it.
 
-// The macros of FRAME want one module for all storage, calls, events and
-// errors. Here they are only declared; what they do is in the rooms beside.
+// FRAME's macros need one module for all storage, calls, events and errors. They are only
+// declared here; the other modules implement them.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -57,7 +56,7 @@ pub use types::{Bucket, Challenge, DEFAULT_CHALLENGE_PERIOD, HistoricalRoots, Pr
 /// The target of the pallet's log lines.
 const LOG: &str = "runtime::storage-provider";
 
-/// What FRAME makes the pallet of.
+/// The pallet's storage, calls, events and errors.
 #[frame_support::pallet]
 #[expect(
     clippy::cast_possible_truncation,
@@ -79,7 +78,7 @@ pub mod pallet {
     use sp_runtime::AccountId32;
     use sp_runtime::traits::BlockNumberProvider;
 
-    /// What a runtime sets.
+    /// The configuration by the runtime.
     #[pallet::config]
     pub trait Config:
         frame_system::Config<AccountId = AccountId32, RuntimeEvent: From<Event<Self>>>
@@ -87,23 +86,22 @@ pub mod pallet {
         /// Holds stakes and the cost of challenges.
         type Currency: MutateHold<AccountId32, Reason = Self::RuntimeHoldReason, Balance = u128>;
 
-        /// The runtime's reasons to hold, which include this pallet's.
+        /// The runtime's hold reasons, which include this pallet's.
         type RuntimeHoldReason: From<HoldReason>;
 
-        /// The blocks that deadlines and windows count in: on a solo chain its
-        /// own, on a parachain those of the relay chain.
+        /// The blocks in which deadlines and windows are counted: on a solo chain its own,
+        /// on a parachain those of the relay chain.
         type AnchorBlock: BlockNumberProvider<BlockNumber = u32>;
 
-        /// What answering a challenge is taken to cost: held of the challenger.
+        /// The assumed cost of an answer, held from the challenger.
         #[pallet::constant]
         type ChallengeCost: Get<u128>;
 
-        /// The most primary providers that a bucket may have; at most 256.
+        /// The most primary providers of a bucket; at most 256.
         #[pallet::constant]
         type MaxPrimaryProviders: Get<u32>;
 
-        /// The most challenges that may be due at one anchor block, those that
-        /// were answered included.
+        /// The most challenges due at one anchor block, including answered ones.
         #[pallet::constant]
         type MaxChallengesPerDeadline: Get<u32>;
 
@@ -120,12 +118,12 @@ pub mod pallet {
     #[pallet::pallet]
     pub struct Pallet<T>(_);
 
-    /// Why the pallet holds of a balance.
+    /// The pallet's reasons for holding a balance.
     #[pallet::composite_enum]
     pub enum HoldReason {
-        /// What a provider stands to lose.
+        /// A provider's stake.
         Stake,
-        /// What an answer costs, until it is known who bears it.
+        /// The cost of an answer, until it is known who bears it.
         Challenge,
     }
 
@@ -145,12 +143,12 @@ pub mod pallet {
     #[pallet::storage]
     pub type Buckets<T: Config> = StorageMap<_, Twox64Concat, BucketId, Bucket<T>>;
 
-    /// Agreements that an admin asked for and the provider has not accepted.
+    /// Agreements that an admin requested and the provider has not accepted.
     #[pallet::storage]
     pub type AgreementRequests<T> =
         StorageDoubleMap<_, Blake2_128Concat, AccountId32, Twox64Concat, BucketId, Agreement>;
 
-    /// Agreements by provider and bucket. Who has one is a primary provider.
+    /// Agreements by provider and bucket. A provider with one is a primary provider.
     #[pallet::storage]
     pub type Agreements<T> =
         StorageDoubleMap<_, Blake2_128Concat, AccountId32, Twox64Concat, BucketId, Agreement>;
@@ -159,8 +157,8 @@ pub mod pallet {
     #[pallet::storage]
     pub type Challenges<T> = StorageDoubleMap<_, Twox64Concat, u32, Twox64Concat, u16, Challenge>;
 
-    /// How many challenges were ever made for a deadline: the next index, so
-    /// that no id is used twice.
+    /// The number of challenges ever opened for a deadline. It is the next index, so that
+    /// no id is used twice.
     #[pallet::storage]
     pub type ChallengesMade<T> = StorageMap<_, Twox64Concat, u32, u16, ValueQuery>;
 
@@ -169,17 +167,17 @@ pub mod pallet {
     pub type ChallengesAgainst<T> =
         StorageDoubleMap<_, Blake2_128Concat, AccountId32, Twox64Concat, ChallengeId, ()>;
 
-    /// The first deadline that was not swept.
+    /// The first deadline that is not yet swept.
     #[pallet::storage]
     pub type NextSweep<T> = StorageValue<_, u32>;
 
-    /// What the chain begins with.
+    /// The genesis configuration.
     #[pallet::genesis_config]
     #[derive(frame_support::DefaultNoBound)]
     pub struct GenesisConfig<T: Config> {
         /// The rules in force.
         pub rules: Rules,
-        /// Names the runtime.
+        /// Marks the runtime type.
         #[serde(skip)]
         pub config: PhantomData<T>,
     }
@@ -195,11 +193,11 @@ pub mod pallet {
         }
     }
 
-    /// What happened.
+    /// The pallet's events.
     #[pallet::event]
     #[pallet::generate_deposit(pub(crate) fn deposit_event)]
     pub enum Event<T: Config> {
-        /// Other rules are in force.
+        /// The rules were changed.
         RulesSet {
             /// The rules.
             rules: Rules,
@@ -208,169 +206,166 @@ pub mod pallet {
         ProviderRegistered {
             /// Its account.
             provider: AccountId32,
-            /// What it stands to lose.
+            /// Its stake.
             stake: u128,
         },
-        /// A provider is reached elsewhere.
+        /// A provider has changed its endpoint.
         EndpointSet {
             /// Its account.
             provider: AccountId32,
         },
-        /// There is a new bucket.
+        /// A bucket was created.
         BucketCreated {
             /// Its id.
             bucket_id: BucketId,
-            /// Who made it.
+            /// Its creator and admin.
             admin: AccountId32,
         },
-        /// A member came, went, or may do something else.
+        /// A member was added or removed, or has another role.
         MemberSet {
             /// The bucket.
             bucket_id: BucketId,
             /// The member.
             who: AccountId32,
-            /// What they may do; nothing any more for who went.
+            /// The role; `None` if the member was removed.
             role: Option<Role>,
         },
-        /// No checkpoint may fall below a start any more.
+        /// A bucket was frozen: no checkpoint may start below this sequence.
         BucketFrozen {
             /// The bucket.
             bucket_id: BucketId,
             /// The start.
             start_seq: Sequence,
         },
-        /// A provider was asked to keep a bucket.
+        /// An agreement was requested from a provider.
         AgreementRequested {
             /// The bucket.
             bucket_id: BucketId,
             /// The provider.
             provider: AccountId32,
         },
-        /// A provider keeps a bucket.
+        /// A provider has accepted an agreement.
         AgreementAccepted {
             /// The bucket.
             bucket_id: BucketId,
             /// The provider.
             provider: AccountId32,
         },
-        /// A provider keeps a bucket no more.
+        /// An agreement has ended.
         AgreementEnded {
             /// The bucket.
             bucket_id: BucketId,
             /// The provider.
             provider: AccountId32,
         },
-        /// A checkpoint was taken.
+        /// A checkpoint was accepted.
         Checkpointed {
             /// The bucket.
             bucket_id: BucketId,
             /// Its root.
             mmr_root: H256,
         },
-        /// The checkpoint that stands has more signers.
+        /// The current checkpoint has more signers.
         CheckpointExtended {
             /// The bucket.
             bucket_id: BucketId,
         },
-        /// A provider has to answer.
+        /// A challenge was opened.
         ChallengeCreated {
             /// The challenge.
             id: ChallengeId,
-            /// The bucket that is asked about.
+            /// The challenged bucket.
             bucket_id: BucketId,
-            /// Who has to answer.
+            /// The challenged provider.
             provider: AccountId32,
         },
-        /// A challenge was answered well.
+        /// A challenge was defended.
         ChallengeDefended {
             /// The challenge.
             id: ChallengeId,
-            /// Who answered.
+            /// The challenged provider.
             provider: AccountId32,
         },
-        /// A challenge was lost, and with it the stake.
+        /// A challenge was lost, with the stake.
         ProviderSlashed {
             /// The challenge.
             id: ChallengeId,
-            /// Who lost.
+            /// The challenged provider.
             provider: AccountId32,
-            /// Why.
+            /// The reason.
             reason: SlashReason,
-            /// The stake that was lost: 0 where it was lost before.
+            /// The slashed stake: 0 if it was slashed before.
             amount: u128,
         },
     }
 
-    /// Why a call is refused. Nothing is changed then.
+    /// A reason for which a call is refused. Nothing is changed then.
     #[pallet::error]
     pub enum Error<T> {
         /// The challenge period is 0: set at least 1 anchor block.
         BadPeriod,
-        /// There are buckets, whose roots are hashed by the profile in force:
-        /// set rules with that profile.
+        /// There are buckets, whose roots are hashed with the current profile: set rules
+        /// with that profile.
         ProfileInUse,
-        /// The account is registered as a provider already.
+        /// The account is already registered as a provider.
         AlreadyProvider,
         /// The account is not registered as a provider.
         NotProvider,
-        /// The provider has no stake: a stake must be above 0, and one that was
-        /// lost is not replaced.
+        /// The provider has no stake: a stake must be above 0, and a lost one is not
+        /// replaced.
         NoStake,
-        /// The endpoint is too long or not UTF-8: it is a URL.
+        /// The endpoint, a URL, is too long or not UTF-8.
         BadEndpoint,
         /// There is no such bucket.
         NoSuchBucket,
-        /// The number of signatures that a checkpoint needs must be at least 1,
-        /// and at most as many as a bucket may have primary providers.
+        /// The number of signatures that a checkpoint needs must be at least 1, and at most
+        /// the number of primary providers that a bucket may have.
         BadMinProviders,
-        /// A window's interval must be above 0 and its grace at most as long.
+        /// A window's interval must be above 0, and its grace period at most as long.
         BadWindow,
-        /// Only an admin of the bucket may do this; an agreement that has
-        /// expired may be ended by anybody.
+        /// Only an admin of the bucket may do this; anybody may end an expired agreement.
         NotAdmin,
-        /// The bucket has as many members as it may have.
+        /// The bucket has the most members that it may have.
         TooManyMembers,
-        /// A bucket keeps at least one admin: name another first.
+        /// A bucket keeps at least one admin: add another one first.
         LastAdmin,
-        /// The bucket is frozen already.
+        /// The bucket is already frozen.
         AlreadyFrozen,
-        /// The bucket has no checkpoint yet: bring one first.
+        /// The bucket has no checkpoint yet: submit one first.
         NoSnapshot,
         /// The agreement's last anchor block is not in the future.
         Expired,
-        /// There is no such agreement, or none was asked for.
+        /// There is no such agreement, or none was requested.
         NoSuchAgreement,
-        /// The bucket has as many primary providers as it may have.
+        /// The bucket has the most primary providers that it may have.
         TooManyPrimaries,
-        /// More signatures than the bucket has primary providers.
+        /// There are more signatures than primary providers.
         TooManySignatures,
-        /// Fewer distinct primary providers signed than must, or none that had
-        /// not signed before.
+        /// Too few distinct primary providers signed, or all of them had signed before.
         TooFewSignatures,
-        /// The account, or the place that a signature is given for, is not that
-        /// of a primary provider of the bucket.
+        /// The account or the index of a signature is not that of a primary provider of the
+        /// bucket.
         NotPrimary,
-        /// A signature does not hold for the signer's registered key and this
-        /// very payload.
+        /// A signature is invalid for the signer's registered key and this payload.
         BadSignature,
-        /// The bucket is frozen, and the commitment starts before it.
+        /// The bucket is frozen, and the commitment starts before the frozen sequence.
         BelowFrozen,
         /// The bucket has no windows for its providers' checkpoints.
         NoWindows,
-        /// The window is not the one that the anchor block is in.
+        /// The window is not the current one.
         WrongWindow,
-        /// The window has its checkpoint already.
+        /// The window already has a checkpoint.
         WindowTaken,
-        /// Only the window's leader may bring a checkpoint yet: wait for the
-        /// end of the grace period.
+        /// Only the window's leader may submit a checkpoint before the end of the grace
+        /// period.
         NotLeader,
         /// A provider cannot challenge itself.
         SelfChallenge,
-        /// The provider did not sign the checkpoint that stands.
+        /// The provider did not sign the current checkpoint.
         NotSigner,
         /// The commitment has no such leaf.
         NoSuchLeaf,
-        /// No more challenges can be due at that deadline: try the next block.
+        /// The deadline has the most challenges that it may have: try the next block.
         TooManyChallenges,
         /// There is no such open challenge.
         NoSuchChallenge,
@@ -389,8 +384,7 @@ pub mod pallet {
 
     #[pallet::call]
     impl<T: Config> Pallet<T> {
-        /// Sets the rules. Challenges that are open keep their deadlines and the
-        /// leaf binding that they were made under.
+        /// Sets the rules. Open challenges keep their deadlines and their leaf binding.
         #[pallet::call_index(0)]
         #[pallet::weight(weights::call::<T>())]
         pub fn set_rules(origin: OriginFor<T>, rules: Rules) -> DispatchResult {
@@ -405,8 +399,7 @@ pub mod pallet {
             Ok(())
         }
 
-        /// Registers as a provider, with the key that it signs by and a stake
-        /// that is held from now on.
+        /// Registers as a provider, with its signing key and a stake, which is held.
         #[pallet::call_index(1)]
         #[pallet::weight(weights::call::<T>())]
         pub fn register_provider(
@@ -418,14 +411,14 @@ pub mod pallet {
             Self::register(ensure_signed(origin)?, key, endpoint, stake)
         }
 
-        /// Tells where the provider is reached now.
+        /// Sets the provider's endpoint.
         #[pallet::call_index(2)]
         #[pallet::weight(weights::call::<T>())]
         pub fn set_endpoint(origin: OriginFor<T>, endpoint: Vec<u8>) -> DispatchResult {
             Self::move_endpoint(ensure_signed(origin)?, endpoint)
         }
 
-        /// Makes a bucket under the next id, with the caller as its admin.
+        /// Creates a bucket with the next id and the caller as its admin.
         #[pallet::call_index(3)]
         #[pallet::weight(weights::call::<T>())]
         pub fn create_bucket(
@@ -436,7 +429,7 @@ pub mod pallet {
             Self::open_bucket(ensure_signed(origin)?, min_providers, window)
         }
 
-        /// Says what an account may do in a bucket, or nothing any more. By an admin.
+        /// Sets an account's role in a bucket, or removes the account. By an admin.
         #[pallet::call_index(4)]
         #[pallet::weight(weights::call::<T>())]
         pub fn set_member(
@@ -455,8 +448,8 @@ pub mod pallet {
             Self::freeze(&ensure_signed(origin)?, bucket)
         }
 
-        /// Asks a provider to keep a bucket up to `expires_at`, that anchor
-        /// block included. By an admin.
+        /// Requests an agreement: a provider keeps a bucket up to and including the anchor
+        /// block `expires_at`. By an admin.
         #[pallet::call_index(6)]
         #[pallet::weight(weights::call::<T>())]
         pub fn request_agreement(
@@ -473,7 +466,7 @@ pub mod pallet {
             Self::ask_agreement(&ensure_signed(origin)?, bucket, provider, terms)
         }
 
-        /// Accepts what was asked for, and becomes a primary provider.
+        /// Accepts the requested agreement, and becomes a primary provider.
         #[pallet::call_index(7)]
         #[pallet::weight(weights::call::<T>())]
         pub fn accept_agreement(origin: OriginFor<T>, bucket: BucketId) -> DispatchResult {
@@ -491,7 +484,7 @@ pub mod pallet {
             Self::end(&ensure_signed(origin)?, bucket, provider)
         }
 
-        /// Brings a checkpoint with at least `min_providers` signatures over its
+        /// Submits a checkpoint with at least `min_providers` signatures over its
         /// `CommitmentPayload`.
         #[pallet::call_index(9)]
         #[pallet::weight(weights::signed::<T>(signatures.len()))]
@@ -505,8 +498,7 @@ pub mod pallet {
             Self::take_checkpoint(bucket, commitment, &signatures)
         }
 
-        /// Adds signatures over the same `CommitmentPayload` to the checkpoint
-        /// that stands.
+        /// Adds signatures over the same `CommitmentPayload` to the current checkpoint.
         #[pallet::call_index(10)]
         #[pallet::weight(weights::signed::<T>(signatures.len()))]
         pub fn extend_checkpoint(
@@ -518,9 +510,9 @@ pub mod pallet {
             Self::extend(bucket, &signatures)
         }
 
-        /// Brings the checkpoint of a window, with at least `min_providers`
-        /// signatures over its `CheckpointProposal`. By the window's leader, or
-        /// after the grace period by any primary provider.
+        /// Submits the checkpoint of a window, with at least `min_providers` signatures over
+        /// its `CheckpointProposal`. By the window's leader, or after the grace period by
+        /// any primary provider.
         #[pallet::call_index(11)]
         #[pallet::weight(weights::signed::<T>(signatures.len()))]
         pub fn provider_checkpoint(
@@ -534,8 +526,7 @@ pub mod pallet {
             Self::take_in_window(&who, bucket, commitment, window, &signatures)
         }
 
-        /// Challenges a primary provider by the checkpoint that stands, if it
-        /// signed that.
+        /// Challenges a primary provider by the current checkpoint, if it signed that.
         #[pallet::call_index(12)]
         #[pallet::weight(weights::call::<T>())]
         pub fn challenge_checkpoint(
@@ -557,8 +548,8 @@ pub mod pallet {
             Self::ask(challenger, provider, question)
         }
 
-        /// Challenges a provider by a commitment that it ever signed, while its
-        /// agreement lives.
+        /// Challenges a provider by any commitment that it ever signed, until its agreement
+        /// expires.
         #[pallet::call_index(13)]
         #[pallet::weight(weights::signed::<T>(1))]
         pub fn challenge_offchain(
@@ -590,11 +581,11 @@ pub mod pallet {
             Self::ask(challenger, provider, question)
         }
 
-        /// Answers a challenge. By the challenged provider, at the deadline
-        /// block or before it.
+        /// Answers a challenge. By the challenged provider, up to and including the deadline
+        /// block.
         ///
-        /// A wrong answer costs the whole stake at once, and succeeds as a call:
-        /// whether an answer was good is told by the events.
+        /// A wrong answer costs the whole stake at once, but the call succeeds: only the
+        /// events show the result.
         #[pallet::call_index(14)]
         #[pallet::weight(weights::answer::<T>(response))]
         pub fn respond_to_challenge(

@@ -1,5 +1,5 @@
-//! A runtime with the pallet, whose anchor block tests set by hand, and the
-//! small world that they play in: an admin, a stranger, and providers with keys.
+//! A runtime with the pallet, whose anchor block a test sets, and its accounts: an admin, a
+//! stranger, and providers with keys.
 
 use crate as pallet_storage_provider;
 use crate::{Event, Rules};
@@ -69,15 +69,15 @@ impl crate::Config for Test {
     type MaxMembers = ConstU32<4>;
 }
 
-/// The anchor block that tests start at.
+/// The anchor block at which tests start.
 pub(crate) const START: u32 = 10_000;
-/// Anchor blocks to answer in.
+/// The challenge period in anchor blocks.
 pub(crate) const PERIOD: u32 = 100;
-/// What is held of a challenger.
+/// The deposit held from a challenger.
 pub(crate) const COST: u128 = 1_000;
-/// What each provider stands to lose.
+/// The stake of each provider.
 pub(crate) const STAKE: u128 = 500_000;
-/// What each account begins with.
+/// The initial balance of each account.
 pub(crate) const BALANCE: u128 = 1_000_000_000;
 
 pub(crate) const ADMIN: &str = "Admin";
@@ -85,13 +85,13 @@ pub(crate) const STRANGER: &str = "Stranger";
 /// Five that may be primary, and one too many.
 pub(crate) const PROVIDERS: [&str; 6] = ["P0", "P1", "P2", "P3", "P4", "P5"];
 
-/// The deployed chain's rule, with a short period.
+/// The deployed chain's rules, with a short period.
 pub(crate) const OLD: Rules = Rules {
     challenge_period: PERIOD,
     strict_leaf_binding: false,
     profile: HashingProfile::Plain,
 };
-/// The newer chain's.
+/// The newer chain's rules.
 pub(crate) const STRICT: Rules = Rules {
     strict_leaf_binding: true,
     ..OLD
@@ -119,7 +119,7 @@ pub(crate) fn with_rules(rules: Rules) -> sp_io::TestExternalities {
     ext
 }
 
-/// A block at an anchor block, its sweep done; events begin anew.
+/// Starts a block at an anchor block, with its sweep; clears the events.
 pub(crate) fn next_block(anchor: u32) {
     let number = System::block_number() + 1;
     System::reset_events();
@@ -136,7 +136,7 @@ pub(crate) fn account(name: &str) -> AccountId32 {
     AccountId32::new(pair(name).public().0)
 }
 
-/// The account as a provider's node names it.
+/// Converts an account to the provider's type.
 pub(crate) fn raw(name: &str) -> AccountId {
     AccountId(pair(name).public().0)
 }
@@ -149,7 +149,7 @@ pub(crate) fn sign(name: &str, message: &impl Encode) -> MultiSignature {
     MultiSignature::Sr25519(pair(name).sign(&message.encode()).0)
 }
 
-/// Signatures of the primary providers at `places`, who are the first providers.
+/// Returns signatures of the primary providers at `places`, which are the first providers.
 pub(crate) fn signatures(places: &[u32], message: &impl Encode) -> Vec<PrimarySignature> {
     let at = |place: &u32| (*place, sign(PROVIDERS[*place as usize], message));
     places.iter().map(at).collect()
@@ -169,7 +169,8 @@ pub(crate) fn register(name: &str) {
 /// The last anchor block of the agreements that tests make.
 pub(crate) const EXPIRES: u32 = START + 5_000;
 
-/// Bucket 0, of [`ADMIN`], with the first `primaries` providers registered and primary.
+/// Creates bucket 0 of [`ADMIN`], with the first `primaries` providers registered and
+/// primary.
 pub(crate) fn bucket(
     primaries: usize,
     min_providers: u32,
@@ -212,7 +213,7 @@ pub(crate) fn checkpoint(bucket: BucketId, commitment: Commitment, places: &[u32
     ));
 }
 
-/// A challenge of the first provider by its signature; the id that it got.
+/// Challenges the first provider by its signature, and returns the challenge's id.
 pub(crate) fn challenge(
     challenger: &str,
     bucket: BucketId,
@@ -257,7 +258,7 @@ pub(crate) fn respond(
     StorageProvider::respond_to_challenge(signed(name), id, response)
 }
 
-/// The pallet's events in this block.
+/// Returns the pallet's events in this block.
 pub(crate) fn events() -> Vec<Event<Test>> {
     let ours = System::events().into_iter();
     ours.filter_map(|record| match record.event {

@@ -1,5 +1,4 @@
-//! What a provider's node asks: the runtime's `StorageProviderApi` forwards to
-//! these.
+//! Queries of a provider's node: the runtime's `StorageProviderApi` calls these.
 
 use crate::{
     Agreements, Buckets, Challenges, ChallengesAgainst, Config, CurrentRules, Event, Pallet,
@@ -26,12 +25,12 @@ fn chains(account: &AccountId) -> AccountId32 {
 }
 
 impl<T: Config> Pallet<T> {
-    /// The number of the anchor block that deadlines count in.
+    /// Returns the number of the anchor block, in which deadlines are counted.
     pub fn anchor_block() -> u32 {
         T::AnchorBlock::current_block_number()
     }
 
-    /// What the chain holds a provider to.
+    /// Returns the chain's limits for providers.
     pub fn limits() -> Limits {
         let rules = CurrentRules::<T>::get();
         Limits {
@@ -44,7 +43,7 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// A provider, if the account is one.
+    /// Returns a provider, if the account is one.
     pub fn provider_info(account: AccountId) -> Option<ProviderInfo> {
         let provider = Providers::<T>::get(chains(&account))?;
         Some(ProviderInfo {
@@ -56,8 +55,8 @@ impl<T: Config> Pallet<T> {
         })
     }
 
-    /// The challenges against an account that may still be answered, in the
-    /// order of their deadlines.
+    /// Returns the challenges against an account that may still be answered, in the order
+    /// of their deadlines.
     pub fn open_challenges(account: AccountId) -> Vec<OpenChallenge> {
         let anchor = Self::anchor_block();
         let mut ids: Vec<_> = ChallengesAgainst::<T>::iter_key_prefix(chains(&account))
@@ -82,7 +81,7 @@ impl<T: Config> Pallet<T> {
             .collect()
     }
 
-    /// A bucket, if there is one.
+    /// Returns a bucket, if it exists.
     pub fn bucket_info(bucket_id: BucketId) -> Option<BucketInfo> {
         let bucket = Buckets::<T>::get(bucket_id)?;
         let primaries = bucket.primary_providers.iter();
@@ -102,8 +101,8 @@ impl<T: Config> Pallet<T> {
         })
     }
 
-    /// A provider without stake has no key here, since its signatures are not
-    /// taken any more.
+    /// Returns a primary provider. One without stake has no key here, since its signatures
+    /// are no longer accepted.
     fn primary(bucket_id: BucketId, who: &AccountId32) -> PrimaryProvider {
         let provider = Providers::<T>::get(who);
         let (key, endpoint) = match provider {
@@ -121,19 +120,18 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// The buckets that an account has an agreement with: where it is primary.
+    /// Returns the buckets for which an account has an agreement and so is primary.
     pub fn buckets_of(account: AccountId) -> Vec<BucketId> {
         let mut buckets: Vec<_> = Agreements::<T>::iter_key_prefix(chains(&account)).collect();
         buckets.sort_unstable();
         buckets
     }
 
-    /// How a response would be judged now, by what judges it when submitted.
+    /// Judges a response as if it were submitted now, with the same code.
     ///
     /// # Errors
     ///
-    /// [`ResponseRefusal`] where it would not be judged at all, or would cost
-    /// the stake.
+    /// [`ResponseRefusal`] if it would not be judged at all, or would cost the stake.
     pub fn judge_response(
         account: AccountId,
         id: ChallengeId,
@@ -145,7 +143,7 @@ impl<T: Config> Pallet<T> {
         }
     }
 
-    /// What an event of this pallet says of challenges and checkpoints.
+    /// Converts an event of this pallet to an outcome of a challenge or checkpoint.
     pub fn outcome_of(event: &Event<T>) -> Option<Outcome> {
         match event {
             Event::ChallengeDefended { id, provider } => Some(Outcome::Defended {

@@ -1,7 +1,6 @@
-//! Who signed what: the chain's schemes by the runtime's own functions, and
-//! the signer bits of a checkpoint.
+//! Signature checks with the runtime's own functions, and the signer bits of a checkpoint.
 //!
-//! What is signed is the raw SCALE encoding, neither hashed first nor wrapped.
+//! Signatures are over the raw SCALE encoding, neither hashed nor wrapped.
 
 use crate::{Bucket, Config, Error, Providers};
 use alloc::collections::BTreeSet;
@@ -15,7 +14,7 @@ use sp_core::{ecdsa, ed25519, sr25519};
 use sp_runtime::AccountId32;
 use sp_runtime::traits::{IdentifyAccount, Verify};
 
-/// Whether a registered key signed `message`. The scheme must be the key's.
+/// Returns whether a registered key signed `message`. The scheme must be the key's.
 pub(crate) fn by_key(signature: &MultiSignature, message: &[u8], key: &MultiSigner) -> bool {
     let signer: sp_runtime::MultiSigner = match (signature, key) {
         (MultiSignature::Ed25519(_), MultiSigner::Ed25519(key)) => {
@@ -33,7 +32,7 @@ pub(crate) fn by_key(signature: &MultiSignature, message: &[u8], key: &MultiSign
     by_account(signature, message, &signer.into_account())
 }
 
-/// Whether the key that an account was made of signed `message`, by any scheme.
+/// Returns whether an account's own key signed `message`, by any scheme.
 pub(crate) fn by_account(signature: &MultiSignature, message: &[u8], who: &AccountId32) -> bool {
     let signature: sp_runtime::MultiSignature = match signature {
         MultiSignature::Ed25519(signature) => ed25519::Signature::from(*signature).into(),
@@ -44,10 +43,10 @@ pub(crate) fn by_account(signature: &MultiSignature, message: &[u8], who: &Accou
     signature.verify(message, who)
 }
 
-/// The places of the primary providers that signed `message`, each once.
+/// Returns the indices of the primary providers that signed `message`, each once.
 ///
-/// One signature that does not hold refuses the whole list: whoever gathered it
-/// can check each beforehand, and should hear of it.
+/// One invalid signature rejects the whole list: its submitter can check each signature
+/// beforehand, and should notice.
 pub(crate) fn places<T: Config>(
     bucket: &Bucket<T>,
     message: &[u8],
@@ -74,7 +73,7 @@ pub(crate) fn places<T: Config>(
         .collect()
 }
 
-/// The places that a snapshot's bits tell of.
+/// Returns the indices that are set in a snapshot's bits.
 pub(crate) fn signed_places(snapshot: &BucketSnapshot) -> BTreeSet<usize> {
     let bits = snapshot.primary_signers.len().saturating_mul(8);
     (0..bits)
@@ -82,7 +81,7 @@ pub(crate) fn signed_places(snapshot: &BucketSnapshot) -> BTreeSet<usize> {
         .collect()
 }
 
-/// Places as bits, lowest first, in as many bytes as `primaries` take.
+/// Encodes indices as bits, lowest first, in the number of bytes that `primaries` needs.
 pub(crate) fn bits(places: &BTreeSet<usize>, primaries: usize) -> Vec<u8> {
     let mut bytes = vec![0u8; primaries.div_ceil(8)];
     for place in places {

@@ -1,4 +1,4 @@
-//! The pallet's rows, and the rules that a chain is run by.
+//! The pallet's storage types, and the chain's rules.
 
 use crate::Config;
 use cairn_primitives::challenge::{ChunkLocation, Role};
@@ -13,8 +13,8 @@ use sp_runtime::{AccountId32, serde};
 /// 48 hours of anchor blocks, 6 seconds each.
 pub const DEFAULT_CHALLENGE_PERIOD: u32 = 28_800;
 
-/// What a chain holds its providers to: by these, one runtime plays the
-/// deployed chain and the newer one.
+/// The chain's rules for providers. With them, one runtime can act as the deployed chain or
+/// as the newer one.
 #[derive(
     Clone,
     Copy,
@@ -35,20 +35,20 @@ pub const DEFAULT_CHALLENGE_PERIOD: u32 = 28_800;
     deny_unknown_fields
 )]
 pub struct Rules {
-    /// How many anchor blocks after a challenge its answer is due, that block
-    /// included; never 0.
+    /// The number of anchor blocks from a challenge to its deadline; never 0. The deadline
+    /// block itself counts.
     pub challenge_period: u32,
-    /// Whether challenges made from now on keep the leaf count, and proofs in
-    /// answer to them are bound to leaf index and leaf count: the newer rule.
+    /// True for the newer rule: new challenges keep the leaf count, and their proofs are
+    /// bound to leaf index and leaf count.
     pub strict_leaf_binding: bool,
-    /// How commitments are hashed. Fixed once there is a bucket, since a root
-    /// that was signed cannot be converted.
+    /// The hashing of commitments. Fixed once there is a bucket, since a signed root cannot
+    /// be converted.
     #[serde(with = "profile_by_name")]
     pub profile: HashingProfile,
 }
 
 impl Default for Rules {
-    /// The deployed chain's.
+    /// The deployed chain's rules.
     fn default() -> Self {
         Self {
             challenge_period: DEFAULT_CHALLENGE_PERIOD,
@@ -58,7 +58,7 @@ impl Default for Rules {
     }
 }
 
-/// A profile in a genesis file is its name: `plain` or `tagged`.
+/// Serializes a profile in a genesis file by its name: `plain` or `tagged`.
 mod profile_by_name {
     use super::serde::{Deserialize, Deserializer, Serializer, de::Error};
     use alloc::string::String;
@@ -84,22 +84,22 @@ mod profile_by_name {
     }
 }
 
-/// A registered provider. The row stays when its stake is lost, so that its
-/// account can be read to the end.
+/// A registered provider. The row stays after its stake is lost, so that its record can
+/// still be read.
 #[derive(
     Encode, Decode, MaxEncodedLen, TypeInfo, CloneNoBound, DebugNoBound, PartialEqNoBound, EqNoBound,
 )]
 #[scale_info(skip_type_params(T))]
 pub struct Provider<T: Config> {
-    /// The key that its signatures are checked with.
+    /// The key that verifies its signatures.
     pub key: MultiSigner,
-    /// Where its RPC is reached: a URL in UTF-8.
+    /// The URL of its RPC, in UTF-8.
     pub endpoint: BoundedVec<u8, T::MaxEndpointBytes>,
-    /// What is held of its balance; 0 once it was slashed.
+    /// The held stake; 0 once it was slashed.
     pub stake: u128,
-    /// Challenges against it that were answered well.
+    /// Challenges that it has defended.
     pub defended: u64,
-    /// Challenges against it that were lost.
+    /// Challenges that it has lost.
     pub lost: u64,
 }
 
@@ -107,41 +107,39 @@ pub struct Provider<T: Config> {
 /// in which there was a checkpoint, and the root of the first one in it.
 pub type HistoricalRoots = [Option<(u32, H256)>; REPLICA_PRIMES.len()];
 
-/// A bucket. It is never removed, since challenges may outlive whatever else
-/// is known of it.
+/// A bucket. It is never removed, since challenges may outlive its agreements.
 #[derive(
     Encode, Decode, MaxEncodedLen, TypeInfo, CloneNoBound, DebugNoBound, PartialEqNoBound, EqNoBound,
 )]
 #[scale_info(skip_type_params(T))]
 pub struct Bucket<T: Config> {
-    /// Members and what they may do; always at least one admin.
+    /// The members with their roles; always at least one admin.
     pub members: BoundedVec<(AccountId32, Role), T::MaxMembers>,
-    /// How many primary providers must sign a checkpoint; never 0.
+    /// The number of primary providers that must sign a checkpoint; never 0.
     pub min_providers: u32,
-    /// Those who have an agreement, in the order that signer bits and leader
-    /// election count in.
+    /// The providers with an agreement, in the order of signer bits and leader election.
     pub primary_providers: BoundedVec<AccountId32, T::MaxPrimaryProviders>,
-    /// Where frozen, the `start_seq` below which no checkpoint may fall.
+    /// If the bucket is frozen, the lowest `start_seq` of a checkpoint.
     pub frozen_start_seq: Option<Sequence>,
     /// The last checkpoint.
     pub snapshot: Option<BucketSnapshot>,
     /// Roots for replicas that lag.
     pub historical_roots: HistoricalRoots,
-    /// Whether and when providers may bring checkpoints by themselves.
+    /// The windows for checkpoints by providers, if the bucket has any.
     pub window: Option<CheckpointWindow>,
-    /// The last window that a provider brought a checkpoint in.
+    /// The last window in which a provider submitted a checkpoint.
     pub last_window: Option<u64>,
 }
 
 impl<T: Config> Bucket<T> {
-    /// What a member may do; `None` for a stranger.
+    /// Returns a member's role; `None` for other accounts.
     pub fn role_of(&self, who: &AccountId32) -> Option<Role> {
         self.members
             .iter()
             .find_map(|(member, role)| (member == who).then_some(*role))
     }
 
-    /// A provider's place among the primary ones.
+    /// Returns a provider's index among the primary providers.
     pub fn place_of(&self, who: &AccountId32) -> Option<usize> {
         self.primary_providers
             .iter()
@@ -152,37 +150,37 @@ impl<T: Config> Bucket<T> {
 /// An open challenge.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub struct Challenge {
-    /// The bucket that is asked about.
+    /// The challenged bucket.
     pub bucket_id: BucketId,
-    /// Who has to answer.
+    /// The challenged provider.
     pub provider: AccountId32,
-    /// Who asks.
+    /// The challenger.
     pub challenger: AccountId32,
-    /// The root that was signed and must be answered for.
+    /// The challenged root, which the provider has signed.
     pub mmr_root: H256,
     /// The `start_seq` of the challenged commitment.
     pub start_seq: Sequence,
-    /// The leaf count of the challenged commitment, where the strict rule held
-    /// when it was asked; it then holds for the answer.
+    /// The leaf count of the challenged commitment, if the strict rule was in force when it
+    /// was opened; the rule then holds for the answer too.
     pub leaf_count: Option<LeafCount>,
-    /// The chunk that is asked for.
+    /// The challenged chunk.
     pub location: ChunkLocation,
-    /// The anchor block at which it was asked.
+    /// The anchor block at which it was opened.
     pub asked_at: u32,
-    /// What is held of the challenger's balance.
+    /// The deposit held from the challenger.
     pub deposit: u128,
-    /// Whether the challenger was a member of the bucket when it asked.
+    /// True if the challenger was a member of the bucket when it opened the challenge.
     pub authorised: bool,
 }
 
 impl Challenge {
-    /// The challenged leaf's place in its bucket; `None` past the end of the range.
+    /// Returns the challenged leaf's sequence in its bucket; `None` if it overflows.
     pub fn sequence(&self) -> Option<Sequence> {
         self.start_seq.of_leaf(self.location.leaf_index)
     }
 }
 
-/// What a challenge is about: a promise, and the place in it.
+/// The subject of a challenge: a commitment, and a location in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Question {
     pub(crate) bucket_id: BucketId,

@@ -1,29 +1,28 @@
-//! What calls are taken to cost: not measured, but never less than the reads
-//! and writes, the hashing and the signatures that a call may take. Good enough
-//! for a chain on which nobody pays.
+//! Weights of calls: not measured, but never less than a call's reads and writes, hashing
+//! and signatures may cost. Good enough for a development chain.
 
 use crate::Config;
 use cairn_primitives::challenge::ChallengeResponse;
 use frame_support::traits::Get;
 use frame_support::weights::Weight;
 
-/// A call's own work besides the database: 50 microseconds, in picoseconds.
+/// A call's own work without the database: 50 microseconds, in picoseconds.
 const CALL_TIME: u64 = 50_000_000;
 /// One signature: 100 microseconds.
 const SIGNATURE_TIME: u64 = 100_000_000;
 /// One byte hashed in WASM: 10 nanoseconds, so that a full chunk takes 2.7 ms.
 const BYTE_TIME: u64 = 10_000;
-/// The largest path and peaks that decode take some 200 compressions.
+/// The largest path and peaks that decode take about 200 compressions.
 const PROOF_TIME: u64 = 200_000_000;
-/// State that a call's rows and their proofs take.
+/// The proof size of a call's rows, in bytes.
 const CALL_PROOF: u64 = 16_384;
 
-/// A call that touches a few rows.
+/// The weight of a call that touches a few rows.
 pub(crate) fn call<T: Config>() -> Weight {
     Weight::from_parts(CALL_TIME, CALL_PROOF).saturating_add(T::DbWeight::get().reads_writes(8, 8))
 }
 
-/// A call that checks signatures, each against its signer's row.
+/// The weight of a call that checks signatures, each against its signer's row.
 pub(crate) fn signed<T: Config>(signatures: usize) -> Weight {
     let n = u64::try_from(signatures).unwrap_or(u64::MAX);
     let each =
@@ -31,7 +30,7 @@ pub(crate) fn signed<T: Config>(signatures: usize) -> Weight {
     call::<T>().saturating_add(each.saturating_mul(n))
 }
 
-/// An answer: in proportion to the chunk's length, which is all that varies much.
+/// The weight of an answer, proportional to the chunk's length, which varies most.
 pub(crate) fn answer<T: Config>(response: &ChallengeResponse) -> Weight {
     let checked = match response {
         ChallengeResponse::Proof { chunk_data, .. } => u64::try_from(chunk_data.len())
@@ -44,8 +43,8 @@ pub(crate) fn answer<T: Config>(response: &ChallengeResponse) -> Weight {
     call::<T>().saturating_add(Weight::from_parts(checked, 0))
 }
 
-/// A block's sweep: a read for each deadline passed, and a call's work for each
-/// challenge slashed.
+/// The weight of a block's sweep: a read for each deadline, and a call's work for each
+/// slashed challenge.
 pub(crate) fn sweep<T: Config>(deadlines: u32, slashed: u32) -> Weight {
     let passed = T::DbWeight::get().reads(u64::from(deadlines));
     T::DbWeight::get()

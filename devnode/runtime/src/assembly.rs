@@ -1,6 +1,6 @@
-//! The pallets, put together.
+//! The runtime, assembled from its pallets.
 
-#![expect(missing_docs, reason = "what the macro writes beside the runtime")]
+#![expect(missing_docs, reason = "the macro generates items without docs")]
 
 mod apis;
 
@@ -36,7 +36,7 @@ mod runtime {
     #[runtime::pallet_index(1)]
     pub type Timestamp = pallet_timestamp;
 
-    /// Amounts, free and held.
+    /// Balances, free and held.
     #[runtime::pallet_index(2)]
     pub type Balances = pallet_balances;
 
@@ -44,11 +44,11 @@ mod runtime {
     #[runtime::pallet_index(3)]
     pub type TransactionPayment = pallet_transaction_payment;
 
-    /// Root for a developer.
+    /// Root calls for a developer.
     #[runtime::pallet_index(4)]
     pub type Sudo = pallet_sudo;
 
-    /// The judge of storage providers.
+    /// The storage pallet.
     #[runtime::pallet_index(5)]
     pub type StorageProvider = pallet_storage_provider;
 }

@@ -1,4 +1,4 @@
-//! What each pallet is told.
+//! The configuration of the pallets.
 
 use crate::{
     AccountId, Balance, Balances, Block, Hash, Nonce, PalletInfo, Runtime, RuntimeCall,
@@ -17,15 +17,15 @@ use sp_version::RuntimeVersion;
 
 /// A coin, in the smallest unit.
 pub const UNIT: Balance = 1_000_000_000_000;
-/// What an account must hold to exist.
+/// The least balance with which an account exists.
 pub const EXISTENTIAL_DEPOSIT: Balance = UNIT / 1_000;
 
-/// What a byte of an extrinsic costs: an answer with a full chunk stays far below
-/// a coin.
+/// The fee for a byte of an extrinsic: an answer with a full chunk costs far less than a
+/// coin.
 const BYTE_FEE: Balance = 1_000;
 /// Blocks for which hashes are kept, hence the longest life of an extrinsic.
 const BLOCK_HASHES: u32 = 2_400;
-/// What ordinary extrinsics may take of a block.
+/// The share of a block for normal extrinsics.
 const NORMAL: Perbill = Perbill::from_percent(75);
 /// Substrate's default: a block takes fourteen answers with full chunks.
 const BLOCK_BYTES: u32 = 5 * 1024 * 1024;
@@ -85,7 +85,7 @@ impl pallet_transaction_payment::Config for Runtime {
     type OnChargeTransaction = FungibleAdapter<Balances, ()>;
     type WeightToFee = IdentityFee<Balance>;
     type LengthToFee = ConstantMultiplier<Balance, ConstU128<BYTE_FEE>>;
-    // Fees that do not change are fees that a test can compare.
+    // Fees are constant, so that tests can compare them.
     type FeeMultiplierUpdate = ();
 }
 
@@ -103,5 +103,5 @@ impl pallet_storage_provider::Config for Runtime {
     type MaxMembers = ConstU32<32>;
 }
 
-/// The chain is its own anchor: there is no other that its deadlines could count in.
+/// A solo chain: its own blocks are the anchor blocks.
 type AnchorBlock = frame_system::Pallet<Runtime>;

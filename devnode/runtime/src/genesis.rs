@@ -1,16 +1,15 @@
-//! The first block: accounts with means, an administrator, and the rules that
-//! providers are judged by.
+//! The genesis: endowed accounts, a root account, and the rules for providers.
 
 use crate::{AccountId, Balance, RuntimeGenesisConfig, UNIT};
 use alloc::vec::Vec;
 use pallet_storage_provider::Rules;
 use sp_keyring::Sr25519Keyring;
 
-/// What each development account starts with. JSON carries no more than a `u64`.
+/// The initial balance of each development account. JSON numbers are limited to a `u64`.
 pub const ENDOWMENT: Balance = UNIT.saturating_mul(1_000_000);
 
-/// A development chain by the given rules: `//Alice` and the other well-known
-/// accounts have means, and `//Alice` is root.
+/// Creates the genesis of a development chain with the given rules: `//Alice` and the other
+/// well-known accounts are endowed, and `//Alice` is root.
 pub fn development(rules: Rules) -> RuntimeGenesisConfig {
     let accounts: Vec<(AccountId, Balance)> = Sr25519Keyring::iter()
         .map(|account| (account.to_account_id(), ENDOWMENT))
@@ -31,12 +30,11 @@ pub fn development(rules: Rules) -> RuntimeGenesisConfig {
     }
 }
 
-/// The names of the chains that can be had without further configuration: the one
-/// that judges as the deployed pallet does, and the one with leaves bound to their
-/// index.
+/// The names of the predefined chains: one judges as the deployed pallet does, the other
+/// binds leaves to their index.
 pub(crate) const PRESETS: [&str; 2] = ["old", "strict"];
 
-/// The rules that go by a name, if there are such.
+/// Returns the rules of a predefined chain, if the name is known.
 pub fn rules(name: &str) -> Option<Rules> {
     match name {
         "old" => Some(Rules::default()),
@@ -48,7 +46,7 @@ pub fn rules(name: &str) -> Option<Rules> {
     }
 }
 
-/// A named chain's genesis as JSON, for tools that make chain specifications.
+/// Returns a predefined chain's genesis as JSON, for tools that build chain specifications.
 pub(crate) fn preset(name: &sp_genesis_builder::PresetId) -> Option<Vec<u8>> {
     serde_json::to_vec(&development(rules(name.as_ref())?)).ok()
 }

@@ -1,15 +1,14 @@
-//! A small Substrate runtime with the reference storage pallet: what the
-//! development chain executes.
+//! A small Substrate runtime with the reference storage pallet, for the development chain.
 //!
 //! ```text
-//! assembly the pallets, and what a node may ask of them
-//! config   what each pallet is told
-//! signing  an answer or a checkpoint becomes a signed extrinsic
-//! genesis  accounts with means, and the rules to be judged by
+//! assembly the pallets, and the runtime's APIs
+//! config   the configuration of each pallet
+//! signing  signs an answer or a checkpoint as an extrinsic
+//! genesis  endowed accounts, and the rules for providers
 //! ```
 //!
-//! It is compiled twice: for the node, which needs its types, and to the WASM that
-//! the chain executes, by `build.rs`.
+//! It is compiled twice: for the node, which needs its types, and by `build.rs` to the WASM
+//! that the chain executes.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -30,7 +29,7 @@ pub use assembly::{
 pub use config::{BlockPeriod, EXISTENTIAL_DEPOSIT, UNIT};
 pub use signing::{KEY_TYPE, extension};
 
-// So that who makes calls and reads events needs no versions of its own.
+// Re-exported so that users need no versions of their own to make calls and read events.
 pub use frame_system;
 pub use pallet_balances;
 pub use pallet_storage_provider;
@@ -44,23 +43,23 @@ use sp_version::RuntimeVersion;
 #[cfg(feature = "std")]
 include!(concat!(env!("OUT_DIR"), "/wasm.rs"));
 
-/// A signature by any scheme that the chain knows.
+/// A signature by any scheme that the chain supports.
 pub type Signature = sp_runtime::MultiSignature;
 /// An account: 32 bytes.
 pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
-/// An account, as extrinsics name it.
+/// An account's address in extrinsics.
 pub type Address = sp_runtime::MultiAddress<AccountId, ()>;
-/// An amount, in the smallest unit.
+/// A balance, in the smallest unit.
 pub type Balance = u128;
-/// Counts the extrinsics that an account has signed.
+/// The number of extrinsics that an account has signed.
 pub type Nonce = u32;
-/// A block's number, which on this chain is the anchor block as well.
+/// A block's number, which on this chain is also the anchor block.
 pub type BlockNumber = u32;
 /// A hash of the chain.
 pub type Hash = sp_core::H256;
 /// A block's header.
 pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
-/// What every extrinsic is checked for before its call is made.
+/// The checks of every extrinsic before its call is executed.
 pub type TxExtension = (
     frame_system::CheckNonZeroSender<Runtime>,
     frame_system::CheckSpecVersion<Runtime>,
@@ -71,16 +70,16 @@ pub type TxExtension = (
     frame_system::CheckWeight<Runtime>,
     pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
 );
-/// An extrinsic whose signature is still to be checked.
+/// An extrinsic whose signature is not yet checked.
 pub type UncheckedExtrinsic =
     generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
-/// What is signed of an extrinsic.
+/// The signed payload of an extrinsic.
 pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
-/// A block, as the runtime sees it.
+/// A block as the runtime decodes it.
 pub type Block = generic::Block<Header, UncheckedExtrinsic>;
-/// A block as the node sees it, which leaves extrinsics to the runtime.
+/// A block as the node decodes it: extrinsics stay opaque.
 pub type OpaqueBlock = generic::Block<Header, sp_runtime::OpaqueExtrinsic>;
-/// What executes a block.
+/// Executes blocks.
 pub type Executive = frame_executive::Executive<
     Runtime,
     Block,
@@ -89,7 +88,7 @@ pub type Executive = frame_executive::Executive<
     AllPalletsWithSystem,
 >;
 
-/// Which runtime this is.
+/// The runtime's version.
 #[sp_version::runtime_version]
 pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: Cow::Borrowed("cairn-devnode"),

@@ -1,7 +1,7 @@
-//! An answer or a checkpoint becomes an extrinsic, signed with the node's keystore.
+//! Signs an answer or a checkpoint as an extrinsic, with the node's keystore.
 //!
-//! Consensus gadgets report misconduct in this way: the node knows neither calls
-//! nor extensions, so that it goes on working when a runtime changes them.
+//! Consensus gadgets report equivocations in this way: the node knows neither calls nor
+//! extensions, so a runtime can change them.
 
 use crate::{
     AccountId, Address, Nonce, Runtime, RuntimeCall, Signature, SignedPayload, System, TxExtension,
@@ -12,22 +12,21 @@ use sp_core::crypto::KeyTypeId;
 use sp_core::sr25519;
 use sp_runtime::generic::Era;
 
-/// Where the keystore keeps a storage provider's account.
+/// The key type of a storage provider's account in the keystore.
 pub const KEY_TYPE: KeyTypeId = KeyTypeId(*b"stor");
 
-/// Blocks for which a signed extrinsic may be included. One that was not by then is
-/// known to be gone, and can be made anew.
+/// The number of blocks for which a signed extrinsic is valid. One that is not included by
+/// then is gone, and can be replaced.
 const LIFE: u64 = 64;
 
-/// Signs a call for an account whose sr25519 key the keystore holds under
-/// [`KEY_TYPE`]; `None` where it does not, and at genesis, whose hash the chain's own
-/// state does not know.
+/// Signs a call for an account whose sr25519 key the keystore has under [`KEY_TYPE`].
+/// Returns `None` without that key, and at genesis, whose hash is not in the chain's state.
 pub(crate) fn signed_by_keystore(
     account: AccountId,
     nonce: Nonce,
     call: RuntimeCall,
 ) -> Option<UncheckedExtrinsic> {
-    // A block's state has the hashes of its ancestors, and not its own.
+    // A block's state has the hashes of its ancestors, but not its own.
     let birth = System::block_number().checked_sub(1)?;
     let extension = extension(Era::mortal(LIFE, birth.into()), nonce);
     let payload = SignedPayload::new(call, extension).ok()?;
@@ -43,7 +42,7 @@ pub(crate) fn signed_by_keystore(
     ))
 }
 
-/// What an extrinsic carries besides its call: without a tip.
+/// Returns the transaction extensions of an extrinsic, without a tip.
 pub fn extension(era: Era, nonce: Nonce) -> TxExtension {
     (
         frame_system::CheckNonZeroSender::new(),

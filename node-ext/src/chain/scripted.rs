@@ -58,7 +58,7 @@ pub(crate) struct Plan {
     pub(crate) anchors: u32,
     /// The most submissions that it includes.
     pub(crate) most: usize,
-    /// Whether each submission is included twice.
+    /// True if each submission is included twice.
     pub(crate) twice: bool,
 }
 

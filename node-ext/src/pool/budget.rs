@@ -92,7 +92,7 @@ pub enum BudgetError {
         needed: u64,
         /// The number of buckets to keep open at once.
         buckets: u64,
-        /// Whether the operator asked for that number.
+        /// True if the operator asked for that number.
         asked: bool,
     },
     /// The memory is too small.

@@ -15,7 +15,7 @@ pub(crate) struct PoolLease<H: Home> {
     pub(super) pool: Arc<Pool<H>>,
     pub(super) id: BucketId,
     pub(super) access: Access,
-    /// Whether a caller asked for it, rather than the pool's own maintenance.
+    /// True if a caller asked for it, rather than the pool's own maintenance.
     pub(super) used: bool,
     pub(super) open: Option<Arc<H::Open>>,
 }

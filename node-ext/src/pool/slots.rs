@@ -76,11 +76,11 @@ struct Slot<H> {
     leases: u32,
     /// Callers that wait to write while it is open for reading.
     writers_waiting: u32,
-    /// Whether it was opened for background work and leased for nothing else.
+    /// True if it was opened for background work and leased for nothing else.
     for_nobody: bool,
-    /// Whether a lease ended in a panic.
+    /// True if a lease ended in a panic.
     panicked: bool,
-    /// Whether a caller waits to reserve it.
+    /// True if a caller waits to reserve it.
     reserving: bool,
     changed: Arc<Condvar>,
 }

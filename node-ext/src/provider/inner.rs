@@ -75,7 +75,7 @@ impl Inner {
             .collect()
     }
 
-    /// Whether the base path can be written to at all.
+    /// True if the base path can be written to at all.
     pub(super) fn check_writes(&self) -> Result<(), ProviderError> {
         match self.writes_nothing.clone() {
             None => Ok(()),

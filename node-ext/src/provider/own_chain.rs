@@ -43,7 +43,7 @@ pub enum OnOtherChain {
 pub(super) struct Kept {
     path: PathBuf,
     chain: Option<OwnChain>,
-    /// Whether the file and the index both have it.
+    /// True if the file and the index both have it.
     is_written: bool,
 }
 

@@ -22,7 +22,7 @@ const MAX_DELETIONS: u32 = 1 << 16;
 /// The content of a tombstone file.
 #[derive(Debug, Default)]
 pub(super) struct LettingGo {
-    /// Whether more may have been signed than could be read.
+    /// True if more may have been signed than could be read.
     pub(super) may_be_more: bool,
     pub(super) deletions: Vec<AuthorisedDeletion>,
     pub(super) commitments: Vec<Commitment>,
@@ -50,7 +50,7 @@ pub struct LetGo {
     pub trees: BTreeMap<Sequence, (u64, LeafCount)>,
     /// The deletions that admins authorised, newest first.
     pub deletions: Vec<AuthorisedDeletion>,
-    /// Whether more may have been signed than is listed, since the bucket could not be
+    /// True if more may have been signed than is listed, since the bucket could not be
     /// read when it was deleted.
     pub may_be_more: bool,
 }

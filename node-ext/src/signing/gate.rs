@@ -53,7 +53,7 @@ pub(crate) struct Gate {
 #[derive(Debug, Default)]
 struct State {
     rules: Option<ChainRules>,
-    /// Whether the first comparison with the chain is still to come.
+    /// True if the first comparison with the chain is still to come.
     is_uncompared: bool,
     /// The reasons why signing is off, by cause.
     off: BTreeMap<&'static str, String>,

@@ -13,7 +13,7 @@ pub(crate) struct ChainRules {
     pub(crate) profile: HashingProfile,
     /// The largest chunk that an answer may have, in bytes.
     pub(crate) chunk_bytes: u32,
-    /// Whether the rules were read from the chain, not stated by the operator.
+    /// True if the rules were read from the chain, not stated by the operator.
     pub(crate) by_chain: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What Substrate is told of a node that is nowhere but in memory.
+//! The Substrate configuration of a node in memory.
 
 use sc_network::config::{NetworkBackendType, NetworkConfiguration, TransportConfig};
 use sc_service::config::{
@@ -13,13 +13,13 @@ use sc_transaction_pool::TransactionPoolType;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
-/// Where Substrate would keep files, if it kept any.
+/// The base path; nothing is written to it.
 const NOWHERE: &str = "/nonexistent/cairn-light";
-/// Extrinsics that may wait: answers to a thousand challenges, twice.
+/// The most extrinsics in the pool: answers to a thousand challenges, twice.
 const POOL_EXTRINSICS: usize = 2_000;
-/// Bytes that may wait: a thousand full chunks.
+/// The most bytes in the pool: a thousand full chunks.
 const POOL_BYTES: usize = 512 * 1024 * 1024;
-/// What sc-cli takes for it.
+/// The default of sc-cli.
 const TRIE_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
 pub(super) fn configuration(
@@ -36,7 +36,7 @@ pub(super) fn configuration(
         transaction_pool: TransactionPoolOptions::new_with_params(
             POOL_EXTRINSICS,
             POOL_BYTES,
-            // What was refused once may be right in the next block.
+            // An extrinsic that was rejected may be valid in the next block.
             Some(0),
             TransactionPoolType::ForkAware,
             true,
@@ -46,12 +46,12 @@ pub(super) fn configuration(
         keystore: KeystoreConfig::InMemory,
         database: DatabaseSource::Custom {
             db: Arc::new(sp_database::MemDb::default()),
-            // A new one, every time.
+            // A new one for each node.
             require_create_flag: true,
         },
         trie_cache_maximum_size: Some(TRIE_CACHE_BYTES),
         warm_up_trie_cache: None,
-        // Tests ask about any block that was.
+        // Tests query any past block.
         state_pruning: Some(PruningMode::ArchiveAll),
         blocks_pruning: BlocksPruning::KeepAll,
         chain_spec,
@@ -72,7 +72,7 @@ pub(super) fn configuration(
     }
 }
 
-/// No address to listen on, and no way out.
+/// Configures no listening address and no outgoing connections.
 fn network() -> NetworkConfiguration {
     let mut network =
         NetworkConfiguration::new("light", env!("CARGO_PKG_NAME"), Default::default(), None);
@@ -82,7 +82,7 @@ fn network() -> NetworkConfiguration {
     network
 }
 
-/// Substrate's defaults, on loopback.
+/// Configures the RPC with Substrate's defaults, on loopback.
 fn rpc(port: u16) -> RpcConfiguration {
     RpcConfiguration {
         addr: None,

@@ -1,4 +1,4 @@
-//! What a chain says of itself at a block.
+//! Reads a chain's state at a block.
 
 use super::LightNode;
 use crate::NodeError;
@@ -11,13 +11,13 @@ use sp_core::storage::StorageKey;
 use sp_io::hashing::twox_128;
 
 impl LightNode {
-    /// The last finalized block.
+    /// Returns the hash of the last finalized block.
     pub fn finalized(&self) -> Hash {
         self.client().info().finalized_hash
     }
 
-    /// A value of the chain's storage at a block, by its key; a pallet's storage
-    /// types tell the key (`hashed_key`, `hashed_key_for`).
+    /// Returns a value of the chain's storage at a block, by its key. A pallet's storage
+    /// types compute the key (`hashed_key`, `hashed_key_for`).
     pub fn storage<T: Decode>(&self, at: Hash, key: Vec<u8>) -> Result<Option<T>, NodeError> {
         let Some(value) = self.client().storage(at, &StorageKey(key))? else {
             return Ok(None);
@@ -30,7 +30,7 @@ impl LightNode {
         Ok(Some(value))
     }
 
-    /// All events of a block, in order, with what caused them.
+    /// Returns all events of a block, in order, with their causes.
     pub fn events(&self, at: Hash) -> Result<Vec<EventRecord<RuntimeEvent, Hash>>, NodeError> {
         let key = [twox_128(b"System"), twox_128(b"Events")].concat();
         Ok(self.storage(at, key)?.unwrap_or_default())

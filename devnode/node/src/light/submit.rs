@@ -1,4 +1,4 @@
-//! Extrinsics of development accounts, followed into a block.
+//! Signs and submits extrinsics of development accounts, and follows them into a block.
 
 use super::LightNode;
 use crate::NodeError;
@@ -21,20 +21,20 @@ use sp_runtime::generic::Era;
 use sp_runtime::traits::{BlakeTwo256, Hash as _};
 use substrate_frame_rpc_system::AccountNonceApi;
 
-/// Blocks in which an extrinsic that the pool took must appear: many, since a short
-/// interval makes blocks faster than a busy machine's pool follows them.
+/// The number of blocks within which an extrinsic in the pool must be included: many, since
+/// with a short interval blocks are sealed faster than a busy machine's pool follows.
 const PATIENCE: u32 = 200;
 
-/// Blocks after which one that is in none of them is handed in again: the pool may
-/// have dropped it, as it was taken while a block came.
+/// The number of blocks after which an extrinsic that is not included is submitted again:
+/// the pool may drop one that arrives together with a block.
 const AGAIN_AFTER: u32 = 25;
 
-/// An extrinsic that the pool has taken.
+/// An extrinsic that the pool has accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandedIn {
     /// Its hash.
     pub extrinsic: Hash,
-    /// The number of the block that was the last one then: it is in none up to there.
+    /// The number of the last block when it was submitted: no block up to there includes it.
     pub after: BlockNumber,
 }
 
@@ -45,12 +45,12 @@ pub struct Included {
     pub block: Hash,
     /// The block's number.
     pub number: BlockNumber,
-    /// What the extrinsic caused, in order.
+    /// The extrinsic's events, in order.
     pub events: Vec<RuntimeEvent>,
 }
 
 impl Included {
-    /// Why the call failed, if it did.
+    /// Returns the reason why the call failed, if it did.
     pub fn failure(&self) -> Option<String> {
         self.events.iter().find_map(|event| match event {
             RuntimeEvent::System(frame_system::Event::ExtrinsicFailed {
@@ -65,9 +65,8 @@ impl Included {
 }
 
 impl LightNode {
-    /// Signs a call, hands it to the pool, and waits until a finalized block includes
-    /// it, which is sealed for it where blocks are sealed by hand. A call that fails is
-    /// an error.
+    /// Signs and submits a call, and waits until a finalized block includes it. Seals
+    /// blocks for it unless they are sealed at an interval. A failed call is an error.
     pub async fn submit_signed(
         &self,
         pair: &sr25519::Pair,
@@ -84,7 +83,7 @@ impl LightNode {
         }
     }
 
-    /// Signs a call and hands it to the pool.
+    /// Signs a call and submits it to the pool.
     pub async fn hand_in(
         &self,
         pair: &sr25519::Pair,
@@ -95,13 +94,13 @@ impl LightNode {
         let extrinsic = self.sign(pair, nonce, call.into())?;
         let taken = self.hand_in_signed(extrinsic).await;
         if taken.is_err() {
-            // The number was not used: ask the chain again.
+            // The nonce was not used: read it from the chain again.
             self.nonces.lock().remove(&account);
         }
         taken
     }
 
-    /// Hands an extrinsic that is signed already to the pool.
+    /// Submits a signed extrinsic to the pool.
     pub async fn hand_in_signed(&self, extrinsic: OpaqueExtrinsic) -> Result<HandedIn, NodeError> {
         let best = self.client().info();
         let hash = self.pool().hash_of(&extrinsic);
@@ -112,7 +111,7 @@ impl LightNode {
             .await;
         let taken = match taken.map_err(IntoPoolError::into_pool_error) {
             Ok(_) => Ok(()),
-            // A block that came at this moment has had the pool take it before.
+            // The pool has it already, because a block arrived in between.
             Err(Ok(PoolError::AlreadyImported(_))) => Ok(()),
             Err(Ok(error)) => Err(error.to_string()),
             Err(Err(error)) => Err(error.to_string()),
@@ -125,8 +124,8 @@ impl LightNode {
         })
     }
 
-    /// Waits until a finalized block includes an extrinsic; where blocks are sealed by
-    /// hand, seals them.
+    /// Waits until a finalized block includes an extrinsic. Seals blocks for it unless they
+    /// are sealed at an interval.
     pub async fn included(&self, handed_in: HandedIn) -> Result<Included, NodeError> {
         let mut notices = self.client().finality_notification_stream();
         let mut looked_at = handed_in.after;
@@ -145,7 +144,7 @@ impl LightNode {
                 again_at = looked_at.saturating_add(AGAIN_AFTER);
                 let lost = self.under_way.lock().get(&handed_in.extrinsic).cloned();
                 if let Some(extrinsic) = lost {
-                    // One that the pool still has stays as it is.
+                    // If the pool still has it, nothing changes.
                     let _ = self.hand_in_signed(extrinsic).await;
                 }
             }
@@ -162,7 +161,7 @@ impl LightNode {
         }
     }
 
-    /// An extrinsic in a block of the best chain, if the block includes it.
+    /// Returns an extrinsic in a block of the best chain, if the block includes it.
     fn find(&self, number: BlockNumber, extrinsic: Hash) -> Result<Option<Included>, NodeError> {
         let Some(block) = self.client().hash(number)? else {
             return Ok(None);
@@ -182,7 +181,7 @@ impl LightNode {
         }))
     }
 
-    /// The next number of an account, counting what is under way from here.
+    /// Takes the next nonce of an account, counting extrinsics submitted from here.
     fn take_nonce(&self, account: &AccountId) -> Result<Nonce, NodeError> {
         let best = self.client().info().best_hash;
         let on_chain = self
@@ -196,7 +195,7 @@ impl LightNode {
         Ok(nonce)
     }
 
-    /// Signs a call, for as long as the chain lives.
+    /// Signs a call as an immortal extrinsic.
     fn sign(
         &self,
         pair: &sr25519::Pair,

@@ -1,4 +1,4 @@
-//! A chain in this process.
+//! Tests of a chain in this process.
 
 use crate::rpc::ask;
 use cairn_devnode::runtime::pallet_storage_provider::Rules;
@@ -120,7 +120,7 @@ async fn the_metadata_tells_of_the_storage_pallet_and_its_api() {
         api.has_api::<dyn StorageProviderApi<cairn_devnode::runtime::OpaqueBlock>>(genesis)
             .unwrap()
     );
-    // Which tools that know of APIs by their descriptions ask for.
+    // For tools that read API descriptions.
     let newest = api.metadata_at_version(genesis, 15).unwrap().unwrap();
     let name = b"StorageProviderApi";
     assert!(newest.windows(name.len()).any(|window| window == name));
@@ -190,11 +190,11 @@ async fn the_runtime_signs_a_response_with_the_keystore_and_the_pool_takes_it() 
 
     let handed_in = node.hand_in_signed(extrinsic).await.unwrap();
     let included = node.included(handed_in).await.unwrap();
-    // It got as far as the pallet, which knows of no such challenge.
+    // It reached the pallet, which has no such challenge.
     let failure = included.failure().expect("there is no such challenge");
     assert!(failure.contains("StorageProvider"), "{failure}");
 
-    // An account whose key is elsewhere.
+    // An account whose key is not in the keystore.
     let stranger = AccountId(Key::Charlie.to_account_id().into());
     let signed = api.sign_response(head, stranger, 0, id, response);
     assert_eq!(signed.unwrap(), None);

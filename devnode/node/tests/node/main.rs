@@ -1,4 +1,4 @@
-//! The node as its users have it: in this process, and as a program of its own.
+//! Tests of the node: in this process, and as a program.
 
 #![forbid(unsafe_code)]
 #![expect(

@@ -1,4 +1,4 @@
-//! The program: on disk, with RocksDB, until it is interrupted.
+//! Tests of the program: on disk, with RocksDB, until it is interrupted.
 
 use crate::rpc::{ask, ask_in_vain};
 use rustix::process::{Pid, Signal, kill_process};
@@ -31,7 +31,7 @@ impl Program {
             .unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         let (sender, port) = std::sync::mpsc::channel();
-        // Read to the end, since a program whose log is not read stops.
+        // Read to the end: a program whose log is not read blocks.
         std::thread::spawn(move || {
             for line in log.lines().map_while(Result::ok) {
                 eprintln!("    {line}");
@@ -51,7 +51,7 @@ impl Program {
         ask(&self.url, method, params).unwrap()
     }
 
-    /// The number of the finalized head.
+    /// Returns the number of the finalized head.
     fn finalized(&self) -> u64 {
         let hash = self.ask("chain_getFinalizedHead", json!([]));
         let header = self.ask("chain_getHeader", json!([hash]));
@@ -59,7 +59,7 @@ impl Program {
         u64::from_str_radix(number.trim_start_matches("0x"), 16).unwrap()
     }
 
-    /// Asks until the chain is as long as that.
+    /// Polls until the finalized chain has this length.
     fn grows_to(&self, number: u64) {
         while self.finalized() < number {
             self.ask("engine_createBlock", json!([true, true]));
@@ -90,7 +90,7 @@ fn it_keeps_its_chain_in_rocksdb_and_goes_on_after_an_interrupt() {
     program.grows_to(5);
     let before = program.finalized();
     program.interrupt();
-    // A file that every RocksDB has.
+    // A file that every RocksDB database has.
     let current = folder.path().join("chains/strict/db/full/CURRENT");
     assert!(current.is_file(), "{} is missing", current.display());
 
@@ -115,7 +115,7 @@ fn what_changes_buckets_is_for_whom_the_node_itself_lets_call_unsafe_methods() {
     let safe = [&cairn[..], &["--rpc-methods", "safe"]].concat();
     let program = Program::run_with(&chain, &safe);
     let refused = ask_in_vain(&program.url, "bucket_create", json!([8])).unwrap();
-    // As Substrate says it of its own.
+    // The same error as for Substrate's own unsafe methods.
     assert_eq!(refused["code"], json!(-32601), "{refused}");
     let listed = program.ask("bucket_list", json!([]));
     assert_eq!(listed["buckets"].as_array().unwrap().len(), 1);

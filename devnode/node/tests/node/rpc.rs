@@ -1,16 +1,16 @@
-//! One JSON-RPC request over HTTP, which the node's server takes beside WebSocket.
+//! JSON-RPC requests over HTTP, which the node's server accepts as well as WebSocket.
 
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// The result that a node at a `ws://` address gives; none where it does not answer.
+/// Returns a node's result for a request to its `ws://` address; `None` without an answer.
 pub(crate) fn ask(url: &str, method: &str, params: Value) -> Option<Value> {
     answer(url, method, params)?.get("result").cloned()
 }
 
-/// The error that it gives.
+/// Returns a node's error for a request.
 pub(crate) fn ask_in_vain(url: &str, method: &str, params: Value) -> Option<Value> {
     answer(url, method, params)?.get("error").cloned()
 }

@@ -1,4 +1,4 @@
-//! A bucket's tree with all its content, and the honest answers from it.
+//! A bucket's tree with all its content, and honest answers from it.
 
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::mmr::{Frontier, LeafRoute};
@@ -15,8 +15,8 @@ pub(crate) fn at(leaf_index: u64, chunk_index: u64) -> ChunkLocation {
     }
 }
 
-/// A bucket's tree with all content, built naively. Leaf `k` has `k % 5 + 1`
-/// chunks of a few bytes, which the chain's rules take.
+/// A bucket's tree with all content, built naively. Leaf `k` has `k % 5 + 1` chunks of a
+/// few bytes, which the chain's rules accept.
 pub(crate) struct Tree {
     profile: HashingProfile,
     start_seq: Sequence,
@@ -60,7 +60,7 @@ impl Tree {
         self.leaves.push((leaf, chunks));
     }
 
-    /// The chunk tree's levels, from the padded chunks up.
+    /// Computes the chunk tree's levels, from the padded chunks up.
     fn levels(&self, chunks: &[Vec<u8>]) -> Vec<Vec<H256>> {
         let mut level: Vec<_> = chunks.iter().map(|c| self.profile.chunk(c)).collect();
         level.resize(chunks.len().next_power_of_two(), H256::zero());
@@ -101,12 +101,12 @@ impl Tree {
         self.frontier.count()
     }
 
-    /// Slots of a leaf's padded chunk tree that hold a chunk.
+    /// Returns the number of slots of a leaf's padded chunk tree that have a chunk.
     pub(crate) fn chunks(&self, index: u64) -> u64 {
         self.leaves[index as usize].1.len() as u64
     }
 
-    /// The honest answer, a chunk's index past the padded size read as the chain does.
+    /// Returns the honest answer; reads a chunk index past the padded size as the chain does.
     pub(crate) fn answer(&self, location: ChunkLocation) -> ChallengeResponse {
         let index = location.leaf_index.0;
         let (_, chunks) = &self.leaves[index as usize];

@@ -1,5 +1,5 @@
-//! What may be asked for after an agreement has expired, or anew: each step is a
-//! legal call of somebody who is no provider. The rule over what to keep is decided by
+//! Challenges that are possible after an agreement has expired or was renewed. Each step is
+//! a legal call of an account that is no provider. A provider's retention rule depends on
 //! these.
 
 use crate::Error;
@@ -18,15 +18,15 @@ fn challenge_checkpoint(id: BucketId) -> DispatchResult {
     StorageProvider::challenge_checkpoint(signed(STRANGER), id, provider, at(0, 0))
 }
 
-/// Nobody answers, and the deadline passes.
+/// Lets the deadline pass without an answer.
 fn is_lost() {
     let id = last_challenge();
     next_block(id.deadline + 1);
     assert_eq!(stake(PROVIDERS[0]), 0);
 }
 
-/// A bucket with a checkpoint of `old`, and then of `new`, which the first
-/// provider signed both.
+/// Creates a bucket with a checkpoint of `old` and then of `new`, both signed by the first
+/// provider.
 fn checkpointed() -> (BucketId, Commitment, Commitment) {
     let id = bucket(1, 1, None);
     let (old, new) = (Tree::new(3).commitment(), Tree::new(5).commitment());
@@ -54,7 +54,7 @@ fn s1b_an_older_checkpoint_is_brought_back_and_challenged_after_the_agreement() 
     new_test_ext().execute_with(|| {
         let (id, old, _) = checkpointed();
         next_block(AFTERWARDS);
-        // By anybody, with the signatures that every client has.
+        // By anybody, with signatures that any client has.
         checkpoint(id, old, &[0]);
         assert_ok!(challenge_checkpoint(id));
         is_lost();
@@ -95,7 +95,7 @@ fn s1c_who_agrees_again_can_be_asked_for_all_that_it_ever_signed() {
             Error::<Test>::NoSuchAgreement
         );
         assert_noop!(challenge_checkpoint(id), Error::<Test>::NotPrimary);
-        // Nor can anybody make it answerable without the provider's own call.
+        // It can be challenged only after the provider's own call.
         let signature = signatures(&[0], &CommitmentPayload::new(id, old));
         assert_noop!(
             StorageProvider::checkpoint(signed(STRANGER), id, old, signature.clone()),
@@ -118,7 +118,7 @@ fn s1_a_challenge_outlives_the_agreement_that_it_was_made_under() {
         let asked = challenge(STRANGER, id, old, at(0, 0));
         let provider = account(PROVIDERS[0]);
         assert_ok!(StorageProvider::end_agreement(signed(ADMIN), id, provider));
-        // It is answered as before, to the deadline's own block.
+        // It can be answered as before, up to the deadline block.
         next_block(asked.deadline);
         let answer = ChallengeResponse::Superseded;
         assert_ok!(StorageProvider::respond_to_challenge(

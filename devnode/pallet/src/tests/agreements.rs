@@ -128,7 +128,7 @@ fn an_agreement_is_asked_for_by_an_admin_and_accepted_by_the_provider() {
         assert_ok!(accept());
         assert_eq!(StorageProvider::buckets_of(raw(PROVIDERS[0])), vec![id]);
         assert_noop!(accept(), Error::<Test>::NoSuchAgreement);
-        // Other terms take the place of the old, and the provider keeps its own.
+        // New terms replace the old, and the provider keeps its index.
         assert_ok!(ask(ADMIN, EXPIRES + 7));
         assert_ok!(accept());
         let primaries = StorageProvider::bucket_info(id).unwrap().primary_providers;
@@ -222,14 +222,14 @@ fn the_bits_of_a_checkpoint_move_with_the_places_of_its_signers() {
             let place = bucket.place_of(&account(name)).unwrap();
             bucket.snapshot.unwrap().signed_by(place)
         };
-        // One that signed, and then one that did not.
+        // First one that signed, then one that did not.
         for gone in [2, 1] {
             let provider = account(PROVIDERS[gone]);
             assert_ok!(StorageProvider::end_agreement(signed(ADMIN), id, provider));
         }
         let still = [0, 3, 4].map(|place| signed_by(PROVIDERS[place]));
         assert_eq!(still, [true, false, true]);
-        // A provider that comes back has another place, and has not signed.
+        // A provider that returns has another index, and has not signed.
         agree(id, PROVIDERS[2]);
         assert!(!signed_by(PROVIDERS[2]));
         assert_noop!(

@@ -1,5 +1,5 @@
-//! Proofs: what both rules take, what costs the stake, and what only the
-//! deployed chain's rule takes.
+//! Proofs that both rules accept, proofs that cost the stake, and proofs that only the
+//! deployed chain's rule accepts.
 
 use crate::mock::*;
 use crate::{ChallengesAgainst, Error, Event, Rules};
@@ -47,7 +47,7 @@ fn every_chunk_of_every_leaf_is_defended_under_each_rule_and_profile() {
     }
 }
 
-/// What a bad proof costs, whatever is bad about it.
+/// Checks that a spoiled proof costs the stake.
 fn costs_the_stake(rules: Rules, spoil: impl FnOnce(&Tree) -> ChallengeResponse) {
     with_rules(rules).execute_with(|| {
         let bucket = bucket(1, 1, None);
@@ -59,7 +59,7 @@ fn costs_the_stake(rules: Rules, spoil: impl FnOnce(&Tree) -> ChallengeResponse)
             StorageProvider::judge_response(raw(PROVIDERS[0]), id, &response),
             slashable
         );
-        // The call succeeds all the same: only the events tell.
+        // The call succeeds all the same: only the events show the result.
         assert_ok!(respond(PROVIDERS[0], id, response));
         System::assert_last_event(RuntimeEvent::StorageProvider(Event::ProviderSlashed {
             id,
@@ -139,7 +139,7 @@ fn a_chunk_index_past_the_padded_size_names_the_slot_of_its_low_bits() {
         with_rules(rules).execute_with(|| {
             let bucket = bucket(1, 1, None);
             let tree = Tree::new(11);
-            // Leaf 8 has 4 chunks: 4 means slot 0, and the last index of all slot 3.
+            // Leaf 8 has 4 chunks: index 4 means slot 0, and the highest index slot 3.
             for index in [4, 7, 1 << 40, u64::MAX] {
                 let location = at(8, index);
                 let id = challenge(STRANGER, bucket, tree.commitment(), location);
@@ -179,7 +179,7 @@ fn an_answer_is_weighed_by_its_chunk_and_leaves_room_for_others_in_a_block() {
         };
         let (empty, full) = (weight(0), weight(CHUNK_BYTES));
         assert!(full.ref_time() > empty.ref_time() + 1_000_000_000);
-        // Blocks are given 500 ms at the least.
+        // Blocks have at least 500 ms.
         assert!(full.ref_time() < 500 * 1_000_000_000 / 50);
     });
 }
@@ -193,7 +193,7 @@ fn a_root_that_was_signed_long_ago_is_answered_for_at_its_own_leaf_count() {
             checkpoint(bucket, Tree::new(11).commitment(), &[0]);
             let id = challenge(STRANGER, bucket, old.commitment(), at(4, 0));
             assert_ok!(respond(PROVIDERS[0], id, old.answer(at(4, 0))));
-            // The same leaf at the newest root is an honest answer to another question.
+            // The same leaf at the newest root answers another challenge.
             let id = challenge(STRANGER, bucket, old.commitment(), at(4, 0));
             assert_ok!(respond(PROVIDERS[0], id, Tree::new(11).answer(at(4, 0))));
             assert_eq!(stake(PROVIDERS[0]), 0);

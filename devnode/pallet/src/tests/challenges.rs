@@ -1,4 +1,4 @@
-//! Who can be challenged for what, and who bears what it costs.
+//! Conditions for opening a challenge, and the sharing of its cost.
 
 use crate::Error;
 use crate::mock::*;
@@ -144,7 +144,7 @@ fn a_provider_without_stake_and_one_by_itself_are_not_challenged() {
         );
         let id = challenge(STRANGER, bucket, tree.commitment(), at(0, 0));
         assert_ok!(respond(PROVIDERS[0], id, tree.answer(at(1, 0))));
-        // The old rule does not bind the leaf; the next one is wrong by any.
+        // The old rule does not bind the leaf; the next answer is wrong under both rules.
         let id = challenge(STRANGER, bucket, tree.commitment(), at(0, 0));
         assert_ok!(respond(PROVIDERS[0], id, Tree::new(4).answer(at(0, 0))));
         assert_eq!(stake(PROVIDERS[0]), 0);
@@ -170,7 +170,7 @@ fn who_cannot_hold_the_cost_does_not_challenge() {
     });
 }
 
-/// What a challenger has paid in the end for an answer after `took` anchor blocks.
+/// Returns the challenger's final cost of an answer after `took` anchor blocks.
 fn borne(role: Option<Role>, took: u32) -> u128 {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
@@ -185,7 +185,7 @@ fn borne(role: Option<Role>, took: u32) -> u128 {
         assert_ok!(respond(PROVIDERS[0], id, tree.answer(at(2, 1))));
         assert_eq!(Balances::total_balance_on_hold(&account(STRANGER)), 0);
         let paid = BALANCE - Balances::balance(&account(STRANGER));
-        // The provider has what the challenger bears.
+        // The provider has received the challenger's share.
         assert_eq!(
             Balances::total_balance(&account(PROVIDERS[0])),
             BALANCE + paid

@@ -1,4 +1,4 @@
-//! Checkpoints that anybody brings, their signers, and what is kept of the past.
+//! Checkpoints that anybody may submit, their signers, and the historical roots.
 
 use crate::mock::*;
 use crate::{Buckets, Error, Event};
@@ -84,7 +84,7 @@ fn strangers_and_signatures_in_anothers_place_are_refused() {
         register(PROVIDERS[2]);
         let commitment = Tree::new(5).commitment();
         let payload = payload(commitment);
-        // Registered, and not primary here.
+        // Registered, but not primary here.
         assert_noop!(
             bring(commitment, signatures(&[2], &payload)),
             Error::<Test>::NotPrimary
@@ -93,7 +93,7 @@ fn strangers_and_signatures_in_anothers_place_are_refused() {
             bring(commitment, vec![(0, sign(PROVIDERS[1], &payload))]),
             Error::<Test>::BadSignature
         );
-        // One that does not hold refuses the list, though there are enough without it.
+        // One invalid signature rejects the list, though there are enough without it.
         let mixed = vec![
             (0, sign(PROVIDERS[0], &payload)),
             (1, sign(STRANGER, &payload)),
@@ -186,7 +186,7 @@ fn a_checkpoint_is_extended_by_signers_that_were_missing() {
         System::assert_last_event(RuntimeEvent::StorageProvider(Event::CheckpointExtended {
             bucket_id: id,
         }));
-        // The checkpoint is as old as it was, and its signatures are over its commitment.
+        // The checkpoint's age does not change, and its signatures are over its commitment.
         let snapshot = StorageProvider::bucket_info(id).unwrap().snapshot.unwrap();
         assert_eq!(snapshot.checkpoint_block, START);
         let wrong = signatures(&[0], &CommitmentPayload::new(id, Tree::new(6).commitment()));
@@ -194,7 +194,7 @@ fn a_checkpoint_is_extended_by_signers_that_were_missing() {
             StorageProvider::extend_checkpoint(signed(STRANGER), id, wrong),
             Error::<Test>::BadSignature
         );
-        // Who signed now is challenged for it.
+        // The new signer can be challenged for it.
         assert_ok!(StorageProvider::challenge_checkpoint(
             signed(STRANGER),
             id,
@@ -238,7 +238,7 @@ fn the_first_root_of_each_quotient_is_kept_for_each_prime() {
             kept(),
             first.map(|(prime, quotient)| (prime, quotient, root(1)))
         );
-        // 14 is in the same quotients but for 7, and 15 but for 3.
+        // 14 is in the same quotients except for 7, and 15 except for 3.
         Anchor::set(14);
         checkpoint(id, Tree::new(2).commitment(), &[0]);
         Anchor::set(15);

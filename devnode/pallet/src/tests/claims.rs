@@ -8,8 +8,8 @@ use frame_support::assert_ok;
 
 const NEW_ROOT: H256 = H256::repeat_byte(9);
 
-/// The claim that everything before `new_start` was deleted, as `admin` and
-/// signed by `signer` for `bucket`.
+/// Creates the claim that everything before `new_start` was deleted, in the name of `admin`
+/// and signed by `signer` for `bucket`.
 fn deleted(admin: &str, signer: &str, bucket: BucketId, new_start: u64) -> ChallengeResponse {
     let new_start_seq = Sequence(new_start);
     let payload = CommitmentPayload::new(bucket, Commitment::deletion(NEW_ROOT, new_start_seq));
@@ -21,8 +21,8 @@ fn deleted(admin: &str, signer: &str, bucket: BucketId, new_start: u64) -> Chall
     }
 }
 
-/// Answers a challenge of sequence 7 + 4 in bucket 0, with whatever `prepare`
-/// made of it, and tells why the stake was lost, if it was.
+/// Answers a challenge of sequence 7 + 4 in bucket 0 as prepared by `prepare`, and returns
+/// the reason of the slash, if there was one.
 fn judged(prepare: impl FnOnce(BucketId), response: ChallengeResponse) -> Option<SlashReason> {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
@@ -96,7 +96,7 @@ fn an_admin_who_went_authorises_nothing() {
     assert_eq!(judged(gone, claim), INVALID_DELETION);
 }
 
-/// `Superseded`, with a snapshot of another tree that holds the given sequences.
+/// Answers `Superseded`, with a snapshot of another tree that has the given sequences.
 fn superseded_by(start: u64, leaves: u64) -> Option<SlashReason> {
     let snapshot = |bucket| {
         let tree = Tree::starting_at(OLD.profile, start, leaves);
@@ -107,7 +107,7 @@ fn superseded_by(start: u64, leaves: u64) -> Option<SlashReason> {
 
 #[test]
 fn a_snapshot_of_another_root_that_holds_the_leaf_supersedes() {
-    // Sequence 11 is the first of one and the last of the other.
+    // Sequence 11 is the first of one tree and the last of the other.
     assert_eq!(superseded_by(11, 3), None);
     assert_eq!(superseded_by(9, 3), None);
 }

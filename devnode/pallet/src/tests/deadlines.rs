@@ -1,4 +1,4 @@
-//! The deadline block itself is in time, whatever the anchor block does.
+//! An answer in the deadline block itself is in time, however the anchor block moves.
 
 use crate::mock::*;
 use crate::{ChallengesAgainst, ChallengesMade, Error, Event, NextSweep};
@@ -6,7 +6,7 @@ use cairn_primitives::challenge::{ChallengeId, SlashReason};
 use cairn_primitives::onchain::ResponseRefusal;
 use frame_support::{assert_noop, assert_ok};
 
-/// The challenges that this block slashed for, with the stake that each took.
+/// Returns the challenges that this block slashed for, with the stakes slashed.
 fn slashed() -> Vec<(ChallengeId, u128)> {
     let slashes = events().into_iter().filter_map(|event| match event {
         Event::ProviderSlashed {
@@ -92,12 +92,12 @@ fn a_jump_of_50_anchor_blocks_sweeps_every_deadline_that_it_passes() {
         next_block(START + PERIOD);
         assert_eq!(slashed(), vec![]);
         next_block(START + PERIOD + 50);
-        // The first took the stake; the others, still open, had none left to take.
+        // The first took the stake; nothing was left for the others, which were still open.
         let expected: Vec<_> = (0..50)
             .map(|n| (ids[n], if n == 0 { STAKE } else { 0 }))
             .collect();
         assert_eq!(slashed(), expected);
-        // The one that is due in this very block is still answered, stake or none.
+        // The one due in this block can still be answered, with or without a stake.
         assert_ok!(respond(PROVIDERS[0], ids[50], tree.answer(at(0, 0))));
         let info = StorageProvider::provider_info(raw(PROVIDERS[0])).unwrap();
         assert_eq!((info.defended, info.lost), (1, 50));
@@ -166,7 +166,7 @@ fn a_sweep_over_a_very_long_jump_is_finished_by_the_next_blocks() {
     });
 }
 
-/// As `challenge`, without looking through all events of the block.
+/// Challenges as `challenge` does, without searching all events of the block.
 fn challenge_quickly(bucket: cairn_primitives::BucketId, tree: &Tree) -> ChallengeId {
     System::reset_events();
     challenge(ADMIN, bucket, tree.commitment(), at(0, 0))

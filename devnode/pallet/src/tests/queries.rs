@@ -1,4 +1,4 @@
-//! What the runtime's API forwards to.
+//! The queries behind the runtime's API.
 
 use crate::Event;
 use crate::mock::*;

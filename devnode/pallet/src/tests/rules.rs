@@ -1,4 +1,4 @@
-//! The rules: by what a chain begins and how they are changed.
+//! The rules of a new chain, and their changes.
 
 use crate::mock::*;
 use crate::{CurrentRules, DEFAULT_CHALLENGE_PERIOD, Error, Rules};

@@ -1,4 +1,4 @@
-//! Keys and signatures of all four schemes, as the runtime knows them.
+//! Keys and signatures of all four schemes.
 
 use crate::mock::*;
 use crate::signatures::{by_account, by_key};
@@ -11,7 +11,7 @@ use sp_runtime::traits::IdentifyAccount;
 
 const MESSAGE: &[u8] = b"what is promised";
 
-/// A key of each scheme, its signature, and its account.
+/// Returns a key of each scheme, its signature, and its account.
 fn each_scheme() -> [(MultiSigner, MultiSignature, AccountId32); 4] {
     let seed = [3; 32];
     let ed = ed25519::Pair::from_seed(&seed);
@@ -78,7 +78,7 @@ fn keys_and_signatures_are_encoded_as_the_runtime_encodes_them() {
     };
     for ((key, signature, _), (their_key, their_signature)) in each_scheme().iter().zip(&runtimes) {
         assert_eq!(key.encode(), their_key.encode());
-        // Sr25519 signs with a nonce of its own each time.
+        // Sr25519 signatures contain a random nonce.
         let (ours, theirs) = (signature.encode(), their_signature.encode());
         assert_eq!((ours[0], ours.len()), (theirs[0], theirs.len()));
     }

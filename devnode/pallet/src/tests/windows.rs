@@ -1,4 +1,4 @@
-//! Checkpoints that providers bring by themselves, one for each window.
+//! Checkpoints that providers submit by themselves, one for each window.
 
 use crate::mock::*;
 use crate::{Error, NextBucket};
@@ -11,7 +11,7 @@ const WINDOW: CheckpointWindow = CheckpointWindow {
     interval: 20,
     grace: 5,
 };
-/// The window that tests start in, at its first block.
+/// The window in which tests start, at its first block.
 const FIRST: u64 = (START / WINDOW.interval) as u64;
 
 fn proposal(commitment: Commitment, window: u64) -> CheckpointProposal {
@@ -24,7 +24,7 @@ fn bring(name: &str, window: u64) -> frame_support::dispatch::DispatchResult {
     StorageProvider::provider_checkpoint(signed(name), BucketId(0), commitment, window, signatures)
 }
 
-/// The leader of a window among three, and one that is not.
+/// Returns the leader of a window among three, and another one.
 fn leader_and_other(window: u64) -> (&'static str, &'static str) {
     let place = leader(BucketId(0), window, 3).unwrap() as usize;
     (PROVIDERS[place], PROVIDERS[(place + 1) % 3])
@@ -59,7 +59,7 @@ fn a_window_takes_one_checkpoint() {
         );
         next_block(START + WINDOW.grace);
         assert_noop!(bring(other, FIRST), Error::<Test>::WindowTaken);
-        // One that anybody brings is not of a window.
+        // A checkpoint outside of windows does not count as the window's.
         checkpoint(id, Tree::new(6).commitment(), &[0, 1]);
     });
 }

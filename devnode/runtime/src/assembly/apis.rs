@@ -1,4 +1,4 @@
-//! What a node may ask of the runtime.
+//! The runtime's APIs for a node.
 
 use super::InherentDataExt;
 use crate::{
@@ -87,7 +87,7 @@ sp_api::impl_runtime_apis! {
         }
     }
 
-    // Whoever may seal a block seals it, so that there are no keys for it.
+    // Sealing needs no keys.
     impl sp_session::SessionKeys<Block> for Runtime {
         fn generate_session_keys(_: Vec<u8>, _: Option<Vec<u8>>) -> OpaqueGeneratedSessionKeys {
             OpaqueGeneratedSessionKeys {
