@@ -1,20 +1,20 @@
-//! The states of a disk that are possible after a loss of power.
+//! Builds the possible states of a disk after a power loss.
 
 use super::history::{Change, Event, History, Inode, Live, Name, ROOT, write};
 use rand::Rng;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-/// The promise of a file system about writes that were not synced; see [the module](super).
+/// A file system's guarantees about unsynced changes; see [the module](super).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guarantees {
-    /// Names change in their order.
+    /// Name changes take effect in order.
     Journaled,
-    /// Names of one folder change in their order.
+    /// Name changes of one folder take effect in order.
     Posix,
 }
 
-/// The file or folder that a name stands for.
+/// A file or folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
     /// A folder.
@@ -23,16 +23,16 @@ pub enum Node {
     File(Vec<u8>),
 }
 
-/// A folder with all that is in it.
+/// A folder with its contents.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree(pub BTreeMap<Name, Node>);
 
 impl Tree {
-    /// Makes it in a folder that is there and empty.
+    /// Writes the tree into an existing empty folder.
     ///
     /// # Errors
     ///
-    /// The system's.
+    /// An I/O error.
     pub fn write_to(&self, folder: &Path) -> std::io::Result<()> {
         for (name, node) in &self.0 {
             let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name);
@@ -48,7 +48,7 @@ impl Tree {
         Ok(())
     }
 
-    /// What is in a folder of a file system, all of it synced.
+    /// Returns the live state of a file system, as if all of it were synced.
     pub fn of(live: &Live, history: &History) -> Self {
         let folders = history.folders.iter().copied().collect();
         let mut read = |inode| live.bytes.get(&inode).cloned().unwrap_or_default();
@@ -74,19 +74,19 @@ impl Tree {
     }
 }
 
-/// How much of what was not synced is on the disk.
+/// How much of the unsynced data is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Luck {
     /// Nothing.
     None,
-    /// All, as when only the process ends.
+    /// All, as after a mere end of the process.
     All,
-    /// Of each thing something else.
+    /// Something different for each file and folder.
     Mixed,
 }
 
 impl Luck {
-    /// Mostly mixed.
+    /// Returns a random choice, mostly `Mixed`.
     pub fn some(random: &mut impl Rng) -> Self {
         match random.gen_range(0..10) {
             0 | 1 => Self::None,
@@ -96,12 +96,12 @@ impl Luck {
     }
 }
 
-/// Bytes that a disk writes all or none of.
+/// The bytes that a disk writes atomically.
 const SECTOR: usize = 512;
-/// Bytes that a system keeps in memory together.
+/// The unit of the page cache in bytes.
 const PAGE: usize = 4096;
 
-/// What may be found when the power fails before the moment `cut`.
+/// Returns a state that the disk may have when the power fails before the moment `cut`.
 pub fn after_cut(
     history: &History,
     cut: usize,
@@ -124,7 +124,7 @@ pub fn after_cut(
     }
     let folders = history.folders.iter().copied().collect();
     let mut kept: HashMap<Inode, Vec<u8>> = HashMap::new();
-    // A file with two names has the same bytes under both.
+    // A file with two names has the same bytes under both names.
     let mut read = |inode| {
         let found = kept.entry(inode).or_insert_with(|| {
             let of_file = writes.get(&inode).map_or(&[][..], |writes| writes);
@@ -135,11 +135,11 @@ pub fn after_cut(
     Tree::gather(&disk, ROOT, &folders, &mut read)
 }
 
-/// When the syncs of each file and folder began that have returned.
+/// The moments at which the completed syncs of each file and folder began.
 struct Synced {
-    /// The last one without an error.
+    /// The last successful one.
     last: HashMap<Inode, usize>,
-    /// Those that failed, each with the moment before which all was safe then.
+    /// The failed ones: the moment before which everything was safe, and the moment of the failure.
     failed: HashMap<Inode, Vec<(usize, usize)>>,
 }
 
@@ -163,13 +163,13 @@ impl Synced {
         Self { last, failed }
     }
 
-    /// Whether something that was done to a file or folder is on the disk for certain.
+    /// Returns true if a change of a file or folder is on the disk for certain.
     fn holds(&self, inode: Inode, event: &Event) -> bool {
         let last = self.last.get(&inode).copied().unwrap_or(0);
         event.ended < last && !self.was_dropped(inode, event)
     }
 
-    /// Whether a failed sync may have dropped it, so that no later one knows of it.
+    /// Returns true if a failed sync may have dropped the change, so that no later sync covers it.
     fn was_dropped(&self, inode: Inode, event: &Event) -> bool {
         let failed = self.failed.get(&inode).map_or(&[][..], |failed| failed);
         failed
@@ -183,7 +183,7 @@ impl Synced {
     }
 }
 
-/// The changes of names that are on the disk, in their order.
+/// Returns the surviving name changes in order.
 fn surviving_names<'h>(
     done: &'h [Event],
     synced: &Synced,
@@ -226,8 +226,8 @@ fn surviving_names<'h>(
     }
 }
 
-/// How many of the changes `list` are there: all up to the last safe one, and some
-/// of the others.
+/// Returns how many of the changes `list` survive: all up to the last safe one, and some of the
+/// others.
 fn prefix(
     list: &[usize],
     is_safe: impl Fn(usize) -> bool,
@@ -247,7 +247,8 @@ fn prefix(
     }
 }
 
-/// A rename between two folders is there in both, with all before it in each.
+/// Closes the set of surviving changes: a rename between two folders survives in both, with all
+/// that precedes it in each.
 fn close(of_folder: &BTreeMap<Inode, Vec<usize>>, kept: &mut BTreeSet<usize>) {
     loop {
         let before = kept.len();
@@ -262,7 +263,7 @@ fn close(of_folder: &BTreeMap<Inode, Vec<usize>>, kept: &mut BTreeSet<usize>) {
     }
 }
 
-/// What is on the disk of a file's bytes.
+/// Returns the surviving bytes of a file.
 fn surviving_bytes(
     inode: Inode,
     writes: &[&Event],
@@ -313,7 +314,7 @@ fn surviving_bytes(
     }
 }
 
-/// Whether something is there that was lost once.
+/// Decides whether something survives that a failed sync dropped.
 fn is_lucky(luck: Luck, random: &mut impl Rng) -> bool {
     match luck {
         Luck::None => false,
@@ -322,7 +323,7 @@ fn is_lucky(luck: Luck, random: &mut impl Rng) -> bool {
     }
 }
 
-/// A write of which the disk got the first sectors.
+/// Applies a write of which the disk got only the first sectors.
 fn write_beginning(bytes: &mut Vec<u8>, change: &Change, random: &mut impl Rng) {
     if let Change::Write {
         inode,
@@ -337,15 +338,15 @@ fn write_beginning(bytes: &mut Vec<u8>, change: &Change, random: &mut impl Rng) 
             offset: *offset,
             bytes: written[..cut.saturating_sub(*offset)].to_vec(),
         };
-        // Nothing of it does not make the file longer either.
+        // A write without any bytes does not extend the file.
         if cut > *offset {
             write(bytes, &beginning);
         }
     }
 }
 
-/// Each part of a file as it is in one of its versions, and as long as one of them
-/// is, or as its parts reach.
+/// Composes a file from parts of its versions; its length is that of one version, or reaches to the
+/// last part.
 fn mixed(
     versions: &[Vec<u8>; 3],
     unit: usize,
@@ -355,7 +356,7 @@ fn mixed(
     let longest = versions.iter().map(Vec::len).max().unwrap_or(0);
     let mut bytes = vec![0; longest];
     let mut reach = 0;
-    // Parts are lost alone as well as in rows.
+    // Parts are lost singly as well as in runs.
     let mut sticks = random.gen_range(0..4);
     let mut chosen: usize = random.gen_range(0..3);
     for begin in (0..longest).step_by(unit) {

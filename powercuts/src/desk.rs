@@ -1,5 +1,5 @@
-//! Signing for checkpoint windows, as another primary provider asks, over a chain
-//! that stands still.
+//! A countersigner over a static chain, to sign for checkpoint windows at the request of another
+//! primary provider.
 
 use cairn_node_ext::chain::{Head, StillChain};
 use cairn_node_ext::schedule::{Ask, CheckpointRequest, Countersigner};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Anchor blocks of a window.
 const INTERVAL: u32 = 10;
 
-/// What signs, and who asks it to.
+/// A countersigner, and the key of the provider that asks it.
 pub struct Desk {
     runtime: tokio::runtime::Runtime,
     desk: Arc<Countersigner>,
@@ -21,15 +21,15 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// For the first few buckets of a provider, each of which it shares with another.
+    /// Creates a countersigner for the first ten bucket ids, each shared with another provider.
     ///
     /// # Errors
     ///
-    /// [`IndexError`] when what was signed before cannot be read.
+    /// [`IndexError`] if the record of earlier signatures cannot be read.
     ///
     /// # Panics
     ///
-    /// Where there is no thread to be had.
+    /// If no thread can be started.
     pub fn new(provider: Arc<Provider>, signer: Signer) -> Result<Self, IndexError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -65,7 +65,8 @@ impl Desk {
         })
     }
 
-    /// Whether a commitment was signed for a window, which is the present one.
+    /// Requests a signature of a commitment for a window, which becomes the current one. Returns
+    /// true if it was signed.
     pub fn sign(&self, bucket: BucketId, commitment: Commitment, window: u64) -> bool {
         let anchor = u32::try_from(window)
             .unwrap_or(u32::MAX)

@@ -1,55 +1,54 @@
-//! What was done to a file system, in its order, and what it looks like to those
-//! who work on it.
+//! The history of a file system: all changes in order, and the live state that processes see.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// A file or folder, whatever its name. Numbers are never used again.
+/// The number of a file or folder, independent of its names. Numbers are never reused.
 pub type Inode = usize;
 
 /// A name in a folder.
 pub type Name = Vec<u8>;
 
-/// The folder that is watched.
+/// The watched folder.
 pub const ROOT: Inode = 0;
 
-/// One thing that was done.
+/// A change of a file system.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A file or folder gets a name, its first one or another.
+    /// A file or folder gets a name, its first or another one.
     Link {
-        /// In this folder.
+        /// The folder.
         folder: Inode,
-        /// The name; what had it before has it no more.
+        /// The name, which is taken from its previous holder.
         name: Name,
-        /// What is named.
+        /// The file or folder.
         inode: Inode,
     },
-    /// A name goes.
+    /// A name is removed.
     Unlink {
-        /// From this folder.
+        /// The folder.
         folder: Inode,
         /// The name.
         name: Name,
     },
-    /// A file or folder gets another name instead of one that it had.
+    /// A file or folder is renamed.
     Rename {
-        /// Folder and name that it had.
+        /// The old folder and name.
         from: (Inode, Name),
-        /// Folder and name that it gets; what had it before has it no more.
+        /// The new folder and name, which is taken from its previous holder.
         to: (Inode, Name),
-        /// What is named.
+        /// The file or folder.
         inode: Inode,
     },
-    /// Bytes of a file are written; what is between its end and them is zero.
+    /// Bytes of a file are written; a gap between its end and them is zero.
     Write {
         /// The file.
         inode: Inode,
-        /// Where they begin.
+        /// The offset of the first byte.
         offset: usize,
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// A file is cut, or gets zeros at its end.
+    /// A file is truncated, or extended by zeros.
     SetLength {
         /// The file.
         inode: Inode,
@@ -61,18 +60,18 @@ pub enum Change {
         /// The file or folder.
         inode: Inode,
     },
-    /// A sync that has failed: what it was to make safe may be lost for good, and a later
-    /// one that succeeds says nothing of it.
+    /// A failed sync: what it covered may be lost for good, and a later successful sync says
+    /// nothing about it.
     FailToSync {
         /// The file or folder.
         inode: Inode,
     },
-    /// The process said something: what it said is true from then on.
+    /// The process printed a line, which must hold from then on.
     Said(String),
 }
 
 impl Change {
-    /// The folders whose names it changes; none if it changes none.
+    /// Returns the folders whose names it changes, if any.
     pub fn folders(&self) -> impl Iterator<Item = Inode> {
         let (one, other) = match self {
             Self::Link { folder, .. } | Self::Unlink { folder, .. } => (Some(*folder), None),
@@ -82,7 +81,7 @@ impl Change {
         one.into_iter().chain(other)
     }
 
-    /// The file whose bytes or length it changes.
+    /// Returns the file whose bytes or length it changes, if any.
     pub fn file(&self) -> Option<Inode> {
         match self {
             Self::Write { inode, .. } | Self::SetLength { inode, .. } => Some(*inode),
@@ -91,35 +90,35 @@ impl Change {
     }
 }
 
-/// A change, and when: moments are counted from 0.
+/// A change and its time; moments are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// When the call began.
+    /// The moment at which the call began.
     pub began: usize,
-    /// When it had returned.
+    /// The moment at which it had returned.
     pub ended: usize,
-    /// What it did.
+    /// The change.
     pub change: Change,
 }
 
-/// All that was done, in the order in which it was done.
+/// All changes in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
-    /// The events, by the moment at which they ended.
+    /// The events, sorted by the moment at which they ended.
     pub events: Vec<Event>,
-    /// The inodes that are folders, besides the one that is watched.
+    /// The inodes that are folders, besides the watched one.
     pub folders: Vec<Inode>,
-    /// When calls failed because a test wanted them to.
+    /// The moments of injected failures.
     pub injected: Vec<usize>,
 }
 
 impl History {
-    /// The moment after all of it.
+    /// Returns the moment after the last event.
     pub fn end(&self) -> usize {
         self.events.last().map_or(0, |event| event.ended + 1)
     }
 
-    /// What was said before a moment.
+    /// Returns the lines printed before a moment.
     pub fn said_before(&self, moment: usize) -> impl Iterator<Item = &str> {
         self.events
             .iter()
@@ -130,17 +129,17 @@ impl History {
     }
 }
 
-/// A file system as those see it who work on it.
+/// A file system as running processes see it.
 #[derive(Clone, Debug, Default)]
 pub struct Live {
-    /// Names in each folder; one that is not here has none.
+    /// The names in each folder; a folder without an entry is empty.
     pub names: HashMap<Inode, BTreeMap<Name, Inode>>,
-    /// Bytes of each file; one that is not here has none.
+    /// The bytes of each file; a file without an entry is empty.
     pub bytes: HashMap<Inode, Vec<u8>>,
 }
 
 impl Live {
-    /// Does what was done.
+    /// Applies a change.
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::Link {
@@ -156,8 +155,7 @@ impl Live {
             }
             Change::Rename { from, to, inode } => {
                 let names = self.names.entry(from.0).or_default();
-                // Where the name was given to another before, in a history that
-                // is not whole.
+                // In an incomplete history, the name may belong to another by now.
                 if names.get(&from.1) == Some(inode) {
                     names.remove(&from.1);
                 }
@@ -171,13 +169,13 @@ impl Live {
         }
     }
 
-    /// What has a name in a folder.
+    /// Returns the file or folder with a name in a folder.
     pub fn look_up(&self, folder: Inode, name: &[u8]) -> Option<Inode> {
         self.names.get(&folder)?.get(name).copied()
     }
 }
 
-/// Does to a file's bytes what a change does.
+/// Applies a change to a file's bytes.
 pub(super) fn write(file: &mut Vec<u8>, change: &Change) {
     match change {
         Change::Write { offset, bytes, .. } => {

@@ -1,10 +1,10 @@
-//! What `strace -f -xx` prints, as calls with the moments at which they began and
+//! Parses the output of `strace -f -xx` into calls with the moments at which they began and
 //! returned.
 
 use std::collections::HashMap;
 
-/// The calls that are to be traced, as `strace -e` takes them: all that change what a disk
-/// holds or say which file is meant, and those that must not happen.
+/// The calls to trace, as `strace -e` expects them: all that change what a disk holds or say which
+/// file is meant, and those that must not occur.
 pub const TRACED: &str = "trace=open,openat,openat2,creat,close,close_range,dup,dup2,dup3,fcntl,\
 write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,sync,syncfs,rename,renameat,renameat2,link,\
 linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,rmdir,truncate,ftruncate,fallocate,\
@@ -13,26 +13,26 @@ copy_file_range,sendfile,splice,mmap,io_uring_setup,fork,vfork";
 /// One call that a process made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// When it began: moments are numbers of lines.
+    /// The moment at which it began: moments are line numbers.
     pub began: usize,
-    /// When it had returned; never for one that did not return.
+    /// The moment at which it had returned.
     pub ended: usize,
     /// Its name.
     pub name: String,
-    /// What it was given, as printed.
+    /// The arguments, as printed.
     pub arguments: Vec<String>,
-    /// What it returned; negative where it failed.
+    /// The result; negative on failure.
     pub result: i64,
-    /// Whether it failed because a test wanted it to.
+    /// True if the failure was injected.
     pub is_injected: bool,
 }
 
-/// A line that is not understood.
+/// A line that cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     /// Its number, from 0.
     pub line: usize,
-    /// Its beginning.
+    /// The beginning of the line.
     pub text: String,
 }
 
@@ -40,7 +40,7 @@ impl std::fmt::Display for ParseError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "line {} of a trace is not understood: {}",
+            "line {} of a trace cannot be parsed: {}",
             self.line, self.text
         )
     }
@@ -48,11 +48,11 @@ impl std::fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// Reads a trace. Calls that did not return are left out.
+/// Parses a trace. Calls that did not return are left out.
 ///
 /// # Errors
 ///
-/// [`ParseError`] for the first line that is not understood.
+/// [`ParseError`] for the first line that cannot be parsed.
 pub fn parse(trace: &str) -> Result<Vec<Call>, ParseError> {
     let mut begun: HashMap<&str, (usize, &str)> = HashMap::new();
     let mut calls = Vec::new();
@@ -86,14 +86,17 @@ pub fn parse(trace: &str) -> Result<Vec<Call>, ParseError> {
     Ok(calls)
 }
 
-/// One call; nothing where it never returned.
-#[expect(clippy::option_option, reason = "not understood, and did not return")]
+/// Parses one call; the inner `None` is a call that never returned.
+#[expect(
+    clippy::option_option,
+    reason = "unparsable, and did not return, differ"
+)]
 fn call(text: &str, began: usize, ended: usize) -> Option<Option<Call>> {
     let (name, rest) = text.split_once('(')?;
     let is_injected = rest.ends_with(" (INJECTED)");
     let rest = rest.trim_end_matches(" (INJECTED)");
     let (arguments, result) = rest.rsplit_once(')').and_then(|(before, after)| {
-        // An error is explained in brackets.
+        // An error is followed by an explanation in parentheses.
         if after.contains('=') {
             Some((before, after))
         } else {
@@ -119,8 +122,8 @@ fn call(text: &str, began: usize, ended: usize) -> Option<Option<Call>> {
     }))
 }
 
-/// Arguments, which may be structures of their own. Strings are all in `\x`, so that
-/// no bracket or comma is in them.
+/// Splits arguments, which may be structures. All strings are in `\x` form, so they contain no
+/// bracket or comma.
 fn split(arguments: &str) -> Vec<String> {
     let mut all = vec![String::new()];
     let mut depth = 0;
@@ -144,22 +147,22 @@ fn split(arguments: &str) -> Vec<String> {
 }
 
 impl Call {
-    /// An argument that is a number.
+    /// Returns a numeric argument.
     pub(super) fn number(&self, at: usize) -> Option<i64> {
         self.arguments.get(at)?.parse().ok()
     }
 
-    /// An argument that is a position or length in a file.
+    /// Returns an argument that is an offset or length.
     pub(super) fn size(&self, at: usize) -> Option<usize> {
         self.arguments.get(at)?.parse().ok()
     }
 
-    /// An argument that is a string.
+    /// Returns a string argument.
     pub(super) fn string(&self, at: usize) -> Option<Vec<u8>> {
         string(self.arguments.get(at)?)
     }
 
-    /// The bytes of all parts of an argument that is a list of them.
+    /// Returns the bytes of all parts of a list argument.
     pub(super) fn parts(&self, at: usize) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         for part in self.arguments.get(at)?.split("iov_base=").skip(1) {
@@ -169,7 +172,7 @@ impl Call {
         Some(bytes)
     }
 
-    /// Whether an argument has a flag.
+    /// Returns true if an argument has a flag.
     pub(super) fn has(&self, at: usize, flag: &str) -> bool {
         let argument = self.arguments.get(at).map_or("", String::as_str);
         argument
@@ -178,7 +181,7 @@ impl Call {
     }
 }
 
-/// A string as it is printed: whole, and each byte as `\x` with two digits.
+/// Parses a printed string: complete, and each byte as `\x` with two digits.
 fn string(printed: &str) -> Option<Vec<u8>> {
     let digits = printed.strip_prefix('"')?.strip_suffix('"')?;
     let mut bytes = Vec::with_capacity(digits.len() / 4);

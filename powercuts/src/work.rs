@@ -1,4 +1,4 @@
-//! What the process that works on a provider says, and what it stores.
+//! The protocol of the workload process: the lines that it prints, its steps, and its content.
 
 use cairn_node_ext::{BudgetRequest, OnCopy, ProviderOptions};
 use cairn_primitives::{BucketId, Commitment, H256, LeafCount, Sequence};
@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use std::fmt;
 use std::str::FromStr;
 
-/// How a provider is started that has a few small buckets.
+/// Returns the options of a provider with a few small buckets.
 pub fn options() -> ProviderOptions {
     ProviderOptions {
         budget: BudgetRequest {
@@ -15,20 +15,20 @@ pub fn options() -> ProviderOptions {
             memory_bytes: Some(64 << 20),
             ..BudgetRequest::default()
         },
-        // What is left of a disk is put together in another folder.
+        // The surviving files are assembled in another folder.
         on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     }
 }
 
-/// One thing that was said.
+/// A line that the workload prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// The provider has its key.
+    /// The provider's key exists.
     Key,
-    /// An empty bucket is made, in a place that is free.
+    /// An empty bucket is about to be created under a free id.
     Creating(BucketId),
-    /// A bucket is there.
+    /// A bucket was created.
     Created(BucketId),
     /// A commitment was signed.
     Signed(BucketId, Commitment),
@@ -36,29 +36,29 @@ pub enum Line {
     Committed(BucketId, Commitment),
     /// A commitment was signed for a window.
     Window(BucketId, u64, Commitment),
-    /// A tree begins here.
+    /// A bucket was pruned; its current tree starts here.
     Pruned(BucketId, Sequence),
-    /// What was signed of a tree is not asked for any more.
+    /// A tree is about to be released; its signed roots need not be proven any more.
     Releasing(BucketId, Sequence),
-    /// A tree is gone.
+    /// A tree was released.
     Released(BucketId, Sequence),
-    /// An export is there, by its name.
+    /// An export was completed, with its name.
     Exported(BucketId, String),
-    /// Nothing of a bucket is asked for any more.
+    /// A bucket is about to be deleted; nothing of it need be proven any more.
     Deleting(BucketId),
-    /// A bucket is gone.
+    /// A bucket was deleted.
     Deleted(BucketId),
-    /// An export is taken in.
+    /// An export is about to be imported.
     Importing(BucketId, String),
-    /// A bucket is there again, as it was exported.
+    /// A bucket was imported, as it was exported.
     Imported(BucketId, String),
-    /// The provider's nonce is kept.
+    /// The provider's nonce was stored.
     Nonce(u64),
-    /// A step has begun, by its number.
+    /// A step has begun, with its number.
     Began(u64),
-    /// It has failed.
+    /// The step failed.
     Failed(u64),
-    /// All was done.
+    /// All steps are done.
     Done,
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// A line that the process does not say.
+/// An unknown line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotALine(pub String);
 
@@ -149,10 +149,10 @@ fn commitment(root: &str, tree: &str, count: &str) -> Option<Commitment> {
     })
 }
 
-/// One thing to do to a provider.
+/// A step of the workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Make a bucket unless it is there.
+    /// Create a bucket unless it exists.
     Create(BucketId),
     /// Store contents, commit them and sign.
     Sign(BucketId),
@@ -162,7 +162,7 @@ pub enum Step {
     Buffer(BucketId),
     /// Store contents.
     Upload(BucketId),
-    /// Store content whose source fails at its end.
+    /// Store content whose reader fails at its end.
     Fail(BucketId),
     /// Sign the newest commitment if it was signed before.
     SignAgain(BucketId),
@@ -178,7 +178,7 @@ pub enum Step {
     Move(BucketId),
     /// Delete.
     Delete(BucketId),
-    /// Raise the provider's nonce.
+    /// Advance the provider's nonce.
     Nonce,
     /// Write the index.
     WriteIndex,
@@ -242,13 +242,12 @@ impl FromStr for Step {
                 Some(step(BucketId(id.parse().ok()?)))
             }
         };
-        read().ok_or_else(|| format!("nobody knows how to {text}"))
+        read().ok_or_else(|| format!("unknown step {text}"))
     }
 }
 
 impl Step {
-    /// Steps by random, over buckets 1 to `buckets`, which are made first where
-    /// they are not there.
+    /// Returns random steps over buckets 1 to `buckets`, which are created first if missing.
     pub fn some(random: &mut impl Rng, buckets: u64, count: usize) -> Vec<Self> {
         let mut steps: Vec<_> = (1..=buckets).map(|id| Self::Create(BucketId(id))).collect();
         let some = std::iter::repeat_with(|| {
@@ -276,18 +275,18 @@ impl Step {
     }
 }
 
-/// What one leaf holds: mostly a few bytes, at times some chunks, and now and then
-/// more of them than a bucket logs.
+/// The content of one leaf: mostly a few bytes, sometimes several chunks, and now and then more
+/// than a bucket's log holds.
 #[derive(Clone, Copy, Debug)]
 pub struct Content(u64);
 
 impl Content {
-    /// The content of a number.
+    /// Returns the content of a number.
     pub const fn of(number: u64) -> Self {
         Self(number)
     }
 
-    /// Its bytes, of which there is at least one.
+    /// Returns its bytes, at least one.
     pub fn bytes(self) -> Vec<u8> {
         let mut random = ChaCha8Rng::seed_from_u64(self.0);
         let length = match random.gen_range(0..60) {

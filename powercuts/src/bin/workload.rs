@@ -1,11 +1,10 @@
-//! Works on a provider's buckets as clients and an operator do, and says on standard
-//! output what it has been told, one line for each call that has returned; before
-//! what takes something away, it says that as well.
+//! Works on a provider's buckets as clients and an operator do, and prints one line for each call
+//! that has returned; before a removal it announces it as well.
 //!
-//! `workload <folder> <number> <step> ..`: the base path is `<folder>/base`, and exports
-//! go beside it. What is there from earlier runs is gone on with. Steps are those of
-//! [`Step`]; contents, exports and windows are counted from the number on. A step that
-//! fails says so on standard error, and the next one follows.
+//! `workload <folder> <number> <step> ..`: the base path is `<folder>/base`, and exports go into
+//! `<folder>`. Work continues on the state of earlier runs. Steps are those of [`Step`]; contents,
+//! exports and windows are numbered from the given number. A failing step is reported on standard
+//! error, and the next one follows.
 
 #![forbid(unsafe_code)]
 
@@ -69,7 +68,7 @@ struct Work {
     folder: PathBuf,
 }
 
-/// A source that fails at its end.
+/// A reader that fails at its end.
 struct Cut;
 
 impl Read for Cut {
@@ -146,7 +145,7 @@ impl Work {
         Ok(())
     }
 
-    /// What anybody may ask for: the newest commitment, if it was signed before.
+    /// Requests the newest commitment again, as anybody may: it is signed if it was signed before.
     fn sign_again(&self, id: BucketId) -> Done {
         match self.provider.sign_again(id, &self.signer)? {
             Some(signed) => say(Line::Signed(id, signed.payload.commitment)),
@@ -159,12 +158,12 @@ impl Work {
         let content = Content::of(number * 8 + 7).bytes();
         let cut = lease.run(|bucket| bucket.ingest(content.chain(Cut)));
         if cut.is_ok() {
-            return Err("an upload was taken that was cut".into());
+            return Err("a truncated upload was accepted".into());
         }
         Ok(())
     }
 
-    /// Signs for a checkpoint window, as another primary provider asks.
+    /// Signs for a checkpoint window, at the request of another primary provider.
     fn window(&self, id: BucketId, number: u64) -> Done {
         let commitment = self.provider.summary(id)?.commitment;
         if commitment.leaf_count.get() == 0 {
@@ -214,7 +213,7 @@ impl Work {
         say(Line::Exported(id, name))
     }
 
-    /// A bucket goes out, away, and in again.
+    /// Exports, deletes and imports a bucket.
     fn export_and_move(&self, id: BucketId, number: u64) -> Done {
         self.export(id, number)?;
         self.delete(id)?;

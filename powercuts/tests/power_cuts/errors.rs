@@ -1,5 +1,5 @@
-//! The disk fails once, at each call in turn, while a provider works. Nothing that it
-//! said is lost, then or when the power fails at the end; and it goes on by itself.
+//! The disk fails once, at each call in turn, while a provider works. Nothing that it reported is
+//! lost, then or when the power fails at the end; and it recovers by itself.
 
 use crate::MANY;
 use crate::expected::{Expected, Fault};
@@ -8,7 +8,7 @@ use cairn_powercuts::work::{Line, Step};
 use cairn_powercuts::{Change, Guarantees, Recorder};
 use cairn_primitives::BucketId;
 
-/// What is done, with one of everything.
+/// The steps before and during the fault: one of everything.
 const STEPS: [Step; 15] = {
     const ONE: BucketId = BucketId(1);
     const TWO: BucketId = BucketId(2);
@@ -31,7 +31,7 @@ const STEPS: [Step; 15] = {
     ]
 };
 
-/// What goes by itself once the fault is over.
+/// The steps that must succeed once the fault is over.
 const AFTERWARDS: [Step; 5] = {
     const ONE: BucketId = BucketId(1);
     [
@@ -46,7 +46,7 @@ const AFTERWARDS: [Step; 5] = {
 /// The number of the first step that must not fail once the fault is over.
 const ROUND_TWO: u64 = (STEPS.len() + AFTERWARDS.len()) as u64;
 
-/// Calls and errors, and of how many of the calls one fails in the usual runs.
+/// Calls and errors, and the interval at which calls are failed in a default run.
 const FAULTS: [(&str, &str, usize); 13] = [
     ("fsync", "EIO", 3),
     ("fdatasync", "EIO", 3),
@@ -68,20 +68,20 @@ fn script() -> Vec<Step> {
     STEPS.into_iter().chain(twice).collect()
 }
 
-/// Fails one call. Returns what was wrong then; nothing where there is no such call.
+/// Fails one call. Returns the faults that follow, or `None` if there is no such call.
 fn fail(call: &str, error: &str, number: usize) -> Option<Vec<Fault>> {
     let root = folder();
     let mut recorder = Recorder::new(root.path());
     let inject = format!("inject={call}:error={error}:when={number}");
     work(&mut recorder, root.path(), 0, &script(), &["-e", &inject]);
     let history = recorder.history();
-    // Each thread of the process fails at its own.
+    // Each thread of the process counts its own calls.
     let failed = history.injected.last().copied()?;
     let context = format!("{error} at {call} {number}");
     let said = || history.said_before(history.end());
     let expected = Expected::after(said());
     let mut faults = Vec::new();
-    // The process that went on was sound, if it came so far.
+    // The surviving process worked correctly, if it got this far.
     if said().last() == Some("done") {
         let mut began = None;
         for event in &history.events {
@@ -90,7 +90,7 @@ fn fail(call: &str, error: &str, number: usize) -> Option<Vec<Fault>> {
             };
             match line.parse() {
                 Ok(Line::Began(step)) => began = Some((step, event.ended)),
-                // What failed in the background is told by the next call.
+                // A failure in the background is reported by the next call.
                 Ok(Line::Failed(step)) if step >= ROUND_TWO => {
                     let (_, at) = began.unwrap();
                     let what = script()[usize::try_from(step).unwrap()];
@@ -112,7 +112,7 @@ fn fail(call: &str, error: &str, number: usize) -> Option<Vec<Fault>> {
     Some(faults)
 }
 
-/// Fails each of some calls once, and tells of all that was wrong at the end.
+/// Fails each of some calls once, and reports all faults at the end.
 fn fail_each(calls: &[&str]) {
     let every = number_from("CAIRN_FAULTS_EVERY", 0);
     let mut faults = Vec::new();

@@ -1,4 +1,4 @@
-//! What must be so after what was said, and whether it is.
+//! The state that must hold after the printed lines, and its check.
 
 use cairn_node_ext::{
     At, BasePath, Check, Lease, NewLeaf, Provider, Shared, Source, Standing, Wanted, fsck,
@@ -11,29 +11,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Why something is not as it was said to be.
+/// A description of a broken guarantee.
 pub type Fault = String;
 
-/// What is known of a bucket.
+/// The expected state of a bucket.
 #[derive(Clone, Debug, Default)]
 struct Bucket {
-    /// It was said to be there.
+    /// It was reported to exist.
     is_there: bool,
-    /// It may be there or not: something was begun.
+    /// It may exist or not: an operation was begun.
     is_open: bool,
     promised: Vec<Commitment>,
-    /// Durable, and not signed.
+    /// Durable, but not signed.
     committed: Vec<Commitment>,
     tree: Sequence,
 }
 
-/// What must be so.
+/// The expected state of a provider.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
     has_key: bool,
     nonce: Option<u64>,
     buckets: BTreeMap<BucketId, Bucket>,
-    /// Those that were deleted and neither made nor taken in since.
+    /// Buckets that were deleted and neither created nor imported since.
     gone: BTreeSet<BucketId>,
     windows: BTreeMap<(BucketId, u64), Commitment>,
     exports: BTreeMap<String, (BucketId, Bucket)>,
@@ -114,13 +114,13 @@ impl Expected {
         self.buckets.entry(id).or_default()
     }
 
-    /// Nothing was said yet.
+    /// Returns true if nothing was reported yet.
     fn is_nothing(&self) -> bool {
         !self.has_key && self.buckets.is_empty()
     }
 
-    /// Starts a provider on what a disk holds, and compares. Returns how many buckets
-    /// an operator had to mend first, each with one command.
+    /// Starts a provider on a disk and compares. Returns how many buckets an operator had to repair
+    /// first, each with one command.
     pub fn check(&self, folder: &Path) -> Result<usize, Fault> {
         let base = folder.join("base");
         if !base.exists() {
@@ -133,14 +133,16 @@ impl Expected {
         let mut mended = 0;
         let mut provider = start(&base)?;
         for (id, reason) in provider.quarantined() {
-            // Nothing that was said to be so is gone.
+            // Nothing that was reported is missing.
             let taken_for_another = ["newest writes are missing", "a copy that has diverged"];
             if taken_for_another.iter().any(|text| reason.contains(text)) {
-                return Err(format!("bucket {id} is taken for another: {reason}"));
+                return Err(format!(
+                    "bucket {id} is mistaken for an older copy: {reason}"
+                ));
             }
             drop(provider);
             mend(&base, id).map_err(|error| format!("bucket {id}: {reason}; then {error}"))?;
-            println!("bucket {id} of {} was mended: {reason}", folder.display());
+            println!("bucket {id} of {} was repaired: {reason}", folder.display());
             mended += 1;
             provider = start(&base)?;
             provider
@@ -196,14 +198,16 @@ impl Expected {
             let lease = lease.map_err(|error| context(error.to_string()))?;
             bucket.compare(&lease).map_err(context)?;
             if record.commitment != lease.commitment() {
-                return Err(format!("bucket {id} is noted as {:?}", record.commitment));
+                return Err(format!(
+                    "bucket {id} is recorded as {:?}",
+                    record.commitment
+                ));
             }
         }
         Ok(())
     }
 
-    /// What was begun before the cut goes on after it, and signs nothing else for a
-    /// window.
+    /// Continues the work after the cut, and checks that nothing else is signed for a window.
     fn go_on(&self, provider: &Arc<Provider>) -> Result<(), Fault> {
         let signer = provider
             .keys()
@@ -219,15 +223,20 @@ impl Expected {
                 continue;
             }
             let lease = provider.lease(id, Wanted::write());
-            let lease = lease.map_err(|error| format!("bucket {id}, to go on: {error}"))?;
+            let lease = lease.map_err(|error| format!("bucket {id}, after the cut: {error}"))?;
             let stored = lease.run(|bucket| bucket.ingest(&b"after the cut"[..]));
-            let stored = stored.map_err(|error| format!("bucket {id}, going on: {error}"))?;
+            let stored = stored.map_err(|error| format!("bucket {id}, after the cut: {error}"))?;
             let leaf = NewLeaf {
                 data_root: stored.data_root,
                 data_size: stored.data_size,
             };
             let signed = lease.commit_signed(&[leaf], &signer);
-            let (_, signed) = signed.map_err(|error| format!("bucket {id}, going on: {error}"))?;
+            let (_, signed) = signed.map_err(|error| {
+                format!(
+                    "bucket {id}, after the cut: \
+                {error}"
+                )
+            })?;
             proves(&lease, &signed.payload.commitment)?;
             drop(lease);
             for ((of, window), commitment) in &self.windows {
@@ -240,7 +249,7 @@ impl Expected {
         Ok(())
     }
 
-    /// What was exported can be taken in, with all that it promises.
+    /// Checks that exports can be imported, with all that they promise.
     fn check_exports(&self, folder: &Path) -> Result<(), Fault> {
         for (name, (id, bucket)) in self.exports.iter().rev().take(2) {
             let other = folder.join("other").join(name);
@@ -271,18 +280,18 @@ impl Bucket {
                 let found = found.map_err(|error| format!("{commitment:?}: {error}"))?;
                 if found != *commitment {
                     return Err(format!(
-                        "{commitment:?} was committed and {found:?} is there"
+                        "{commitment:?} was committed, but {found:?} was found"
                     ));
                 }
             } else if commitment.start_seq > newest.start_seq {
                 return Err(format!(
-                    "{commitment:?} was committed and {newest:?} is there"
+                    "{commitment:?} was committed, but {newest:?} was found"
                 ));
             }
         }
         if newest.start_seq < self.tree {
             return Err(format!(
-                "it was pruned at {}, and begins at {}",
+                "it was pruned at {}, but starts at {}",
                 self.tree, newest.start_seq
             ));
         }
@@ -296,7 +305,7 @@ impl Bucket {
     }
 }
 
-/// Whether a commitment can be proven, at its first and its last leaf.
+/// Checks that a commitment can be proven, at its first and its last leaf.
 fn proves(lease: &Lease, commitment: &Commitment) -> Result<(), Fault> {
     let at = At::RootOf {
         root: commitment.mmr_root,
@@ -326,7 +335,7 @@ pub fn start(base: &Path) -> Result<Provider, Fault> {
     Ok(provider)
 }
 
-/// What the error of a bucket that does not open tells an operator to do.
+/// Does what the error of a bucket that does not open tells an operator to do.
 fn mend(base: &Path, id: BucketId) -> Result<(), Fault> {
     let base = BasePath::create(base).map_err(|error| error.to_string())?;
     let shared = Shared::default();

@@ -1,5 +1,5 @@
-//! A process is killed before what it wrote is synced. The next one finds it in the log,
-//! and is asked to sign it; then the power fails.
+//! A process is killed before its writes are synced. The next one finds them in the log and is
+//! asked to sign them; then the power fails.
 
 use crate::play::{cut_at, folder, work};
 use cairn_powercuts::work::Step;

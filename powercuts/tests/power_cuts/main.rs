@@ -1,9 +1,9 @@
-//! The power fails at random moments while a provider's buckets are uploaded to,
-//! committed to, pruned, released, exported, imported, made and deleted, and while
-//! it signs for windows. After each, it starts, all that it had said is so, nothing that it
-//! signed is forgotten, and it goes on.
+//! The power fails at random moments while a provider's buckets are uploaded to, committed to,
+//! pruned, released, exported, imported, created and deleted, and while it signs for windows. After
+//! each cut the provider starts, everything that it reported holds, nothing that it signed is
+//! forgotten, and it works on.
 //!
-//! `CAIRN_CUTS` and `CAIRN_SEED` say how many cuts, and which. A failure names the
+//! `CAIRN_CUTS` and `CAIRN_SEED` set the number of cuts and the first seed. A failure names the
 //! seed and the number of the cut.
 
 mod errors;
@@ -15,12 +15,12 @@ mod play;
 use cairn_powercuts::Guarantees;
 use play::{Play, number_from};
 
-/// Cuts in each of the usual test runs.
+/// The number of cuts in a default test run.
 const CUTS: u64 = 80;
-/// Cuts in what one process after the other did to one folder.
+/// The number of cuts in each recorded history.
 const CUTS_OF_A_PLAY: u64 = 40;
 
-/// Faults that are enough to look at.
+/// The number of faults after which a test stops.
 const MANY: usize = 20;
 
 #[test]
@@ -50,5 +50,5 @@ fn all_that_was_said_before_the_power_failed_is_so_afterwards() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    println!("{cuts} cuts from seed {seed} on; {mended} buckets were mended by a command");
+    println!("{cuts} cuts from seed {seed} on; {mended} buckets were repaired by a command");
 }

@@ -1,5 +1,5 @@
-//! The model of a disk that loses power, against the plainest reading of what it says,
-//! and at programs that are known to be right or wrong.
+//! Tests of the model of a disk that loses power: against a direct reading of its guarantees, and
+//! with programs that are known to be right or wrong.
 
 use cairn_powercuts::{
     Change, Event, Guarantees, History, Inode, Live, Luck, Node, ROOT, Tree, after_cut, parse,
@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const SECTOR: usize = 512;
 
-/// A history as it is made step by step.
+/// Builds a history step by step.
 #[derive(Default)]
 struct Maker {
     history: History,
@@ -69,7 +69,7 @@ impl Maker {
         self.push(Change::Said("done".into()));
     }
 
-    /// One of a few things that can be done, chosen by three numbers.
+    /// Performs one of a few operations, chosen by three numbers.
     fn random(&mut self, (what, one, other): (u8, u8, u8)) {
         let folders = [ROOT, 1, 2];
         let names: [&[u8]; 3] = [b"a", b"b", b"c"];
@@ -111,7 +111,7 @@ fn histories() -> impl Strategy<Value = History> {
     let steps = proptest::collection::vec(any::<(u8, u8, u8)>(), 0..40);
     steps.prop_map(|steps| {
         let mut maker = Maker::default();
-        // Two folders that are safe, so that names move between three.
+        // Two durable folders, so that names move between three.
         for name in [b"x", b"y"] {
             maker.make(ROOT, name, true);
         }
@@ -121,7 +121,7 @@ fn histories() -> impl Strategy<Value = History> {
     })
 }
 
-/// Paths of a tree, with the bytes of files.
+/// Collects the paths of a tree, with the bytes of files.
 fn flat(tree: &Tree, before: &str, into: &mut BTreeMap<String, Option<Vec<u8>>>) {
     for (name, node) in &tree.0 {
         let path = format!("{before}/{}", String::from_utf8_lossy(name));
@@ -135,7 +135,7 @@ fn flat(tree: &Tree, before: &str, into: &mut BTreeMap<String, Option<Vec<u8>>>)
     }
 }
 
-/// Paths of a file system, with the inodes.
+/// Collects the paths of a file system, with the inodes.
 fn named(live: &Live, folder: Inode, before: &str, into: &mut BTreeMap<String, Inode>) {
     for (name, inode) in live.names.get(&folder).into_iter().flatten() {
         let path = format!("{before}/{}", String::from_utf8_lossy(name));
@@ -144,13 +144,13 @@ fn named(live: &Live, folder: Inode, before: &str, into: &mut BTreeMap<String, I
     }
 }
 
-/// When the last sync of something began.
+/// Returns the moment at which the last sync of an inode began.
 fn synced(done: &[Event], of: Inode) -> usize {
     let is_of = |event: &&Event| event.change == Change::Sync { inode: of };
     done.iter().rfind(is_of).map_or(0, |event| event.began)
 }
 
-/// All states of the names that a file system may have kept.
+/// Returns all states of the names that a file system may have kept.
 fn names_that_may_be(done: &[Event], guarantees: Guarantees) -> Vec<Live> {
     let changes: Vec<_> = done
         .iter()
@@ -179,7 +179,7 @@ fn names_that_may_be(done: &[Event], guarantees: Guarantees) -> Vec<Live> {
             }
         }
         Guarantees::Posix => {
-            // How many changes of each of the three folders there are.
+            // The changes of each of the three folders.
             let of = |folder| {
                 let is_of = |at: &usize| changes[*at].change.folders().any(|of| of == folder);
                 (0..changes.len()).filter(is_of).collect::<Vec<_>>()
@@ -211,7 +211,7 @@ fn names_that_may_be(done: &[Event], guarantees: Guarantees) -> Vec<Live> {
     all
 }
 
-/// Whether a file may have these bytes.
+/// Returns true if a file may have these bytes.
 fn may_hold(done: &[Event], inode: Inode, bytes: &[u8], guarantees: Guarantees) -> bool {
     let from = synced(done, inode);
     let mut live = Live::default();
@@ -282,7 +282,7 @@ proptest! {
     }
 }
 
-/// The trees that many cuts of one history lead to.
+/// Returns the trees of many cuts of one history.
 fn trees(history: &History, guarantees: Guarantees) -> Vec<(bool, Tree)> {
     (0..3_000)
         .map(|seed| {
@@ -301,7 +301,8 @@ fn trees(history: &History, guarantees: Guarantees) -> Vec<(bool, Tree)> {
 const OLD: [u8; 700] = [1; 700];
 const NEW: [u8; 1_400] = [2; 1_400];
 
-/// A program that replaces a file, and forgets some of the syncs that this takes.
+/// Returns the history of a program that replaces a file, with or without some of the necessary
+/// syncs.
 fn replace(syncs_file: bool, syncs_folder: bool) -> History {
     let mut maker = Maker::default();
     let old = maker.make(ROOT, b"file", false);
@@ -321,8 +322,8 @@ fn replace(syncs_file: bool, syncs_folder: bool) -> History {
     maker.history
 }
 
-/// Whether in each cut the file is the old or the new one, and the new one once
-/// that was said.
+/// Returns true if in each cut the file is the old or the new one, and the new one once the program
+/// said so.
 fn is_replaced_well(history: &History, guarantees: Guarantees) -> bool {
     let is_made = history
         .events

@@ -1,4 +1,4 @@
-//! What some processes did to one folder, one after the other, and cuts in it.
+//! Records what several processes do to one folder, and cuts the power in it.
 
 use crate::expected::{Expected, Fault};
 use cairn_powercuts::work::Step;
@@ -17,13 +17,13 @@ pub struct Play {
     history: History,
 }
 
-/// A number that the environment may give.
+/// Returns a number from the environment, or the default.
 pub fn number_from(variable: &str, usual: u64) -> u64 {
     let given = std::env::var(variable).ok();
     given.map_or(usual, |given| given.parse().expect(variable))
 }
 
-/// A folder in memory where there is one: nothing here waits for a disk.
+/// Returns a folder in memory if possible: nothing here depends on a real disk.
 pub fn folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() {
@@ -33,7 +33,7 @@ pub fn folder() -> TempDir {
     }
 }
 
-/// Works on a folder as a script says, and writes down what is done to it.
+/// Runs the workload on a folder and records what it does.
 pub fn work(recorder: &mut Recorder, root: &Path, first: u64, steps: &[Step], injected: &[&str]) {
     let trace = folder();
     let mut command = vec![env!("CARGO_BIN_EXE_workload").to_owned()];
@@ -48,7 +48,7 @@ pub fn work(recorder: &mut Recorder, root: &Path, first: u64, steps: &[Step], in
 }
 
 impl Play {
-    /// A process works until it is done, another until it is killed, and a third one.
+    /// Records a process that works until it is done, another that is killed, and a third one.
     pub fn record(seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let root = folder();
@@ -60,7 +60,7 @@ impl Play {
             let first = (seed * 10 + number) * 100;
             work(&mut recorder, root.path(), first, &steps, injected);
         }
-        // What was written down is what is there.
+        // The record matches the folder.
         let history = recorder.history().clone();
         assert_eq!(
             read(root.path()),
@@ -70,7 +70,7 @@ impl Play {
         Self { seed, history }
     }
 
-    /// The power fails; says how many buckets had to be mended.
+    /// Cuts the power. Returns how many buckets had to be repaired.
     pub fn cut(&self, number: u64, guarantees: Guarantees) -> Result<usize, Fault> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         random.set_stream(number + 1);
@@ -80,7 +80,7 @@ impl Play {
         cut_at(&self.history, at, guarantees, None, seed, &context)
     }
 
-    /// Anywhere, and often right after something.
+    /// Returns a random moment, often one right after an event.
     fn moment(&self, random: &mut impl Rng) -> usize {
         if random.gen_bool(0.5) {
             return random.gen_range(0..=self.history.end());
@@ -90,8 +90,8 @@ impl Play {
     }
 }
 
-/// The power fails at a moment, and what must be so is so. Says how many buckets had
-/// to be mended, or what is wrong.
+/// Cuts the power at a moment and checks the result. Returns how many buckets had to be repaired,
+/// or what is wrong.
 pub fn cut_at(
     history: &History,
     at: usize,
@@ -117,7 +117,7 @@ pub fn cut_at(
     })
 }
 
-/// What is in a folder.
+/// Reads a folder.
 fn read(folder: &Path) -> Tree {
     use cairn_powercuts::Node;
     use std::os::unix::ffi::OsStringExt;
