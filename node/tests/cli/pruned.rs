@@ -81,7 +81,7 @@ fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_r
     let release = ["bucket", "release", "1", "--even-signed", "--tree"];
     let of = |tree| provider.run([&release[..], &[tree]].concat());
     of("0").fails(FAILED, &["no retired tree from sequence 0"]);
-    of("3").fails(FAILED, &["is the one that bucket 1 uses"]);
+    of("3").fails(FAILED, &["is the current tree of bucket 1"]);
 }
 
 #[test]
