@@ -278,10 +278,10 @@ fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError>
     }
 }
 
-/// Reads at most the first `most` bytes of a file; `None` if there is no such file.
-pub(crate) fn read_small(path: &Path, most: u64) -> Result<Option<Vec<u8>>, BasePathError> {
+/// Reads at most the first `max_bytes` bytes of a file; `None` if there is no such file.
+pub(crate) fn read_small(path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, BasePathError> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(max_bytes).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -29,7 +29,7 @@ use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
 use journal::{Changes, Journal};
 use options::{families, options};
 use rocksdb::{
-    ColumnFamily, DBWithThreadMode, ReadOptions, ReadTier, SingleThreaded, WriteBatch, WriteOptions,
+    ColumnFamily, DBWithThreadMode, ReadOptions, SingleThreaded, WriteBatch, WriteOptions,
 };
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -265,7 +265,7 @@ impl Engine {
     ) -> Result<Vec<Option<T>>, EngineError> {
         let handle = self.family(family)?;
         let mut options = ReadOptions::default();
-        options.set_read_tier(ReadTier::BlockCache);
+        options.set_read_tier(rocksdb::ReadTier::BlockCache);
         // One by one: the batched read goes to disk regardless of the read tier.
         keys.iter()
             .map(|key| {

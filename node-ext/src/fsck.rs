@@ -124,8 +124,8 @@ fn diagnose_unopened(
     named: BucketId,
     progress: &mut dyn FnMut(Checked),
 ) -> Result<Diagnosis, OpenError> {
-    let (mut report, mut mends) = (FsckReport::default(), Mends::default());
-    let state = state::establish(&unverified, named, &mut report, &mut mends)?;
+    let (mut report, mut writes) = (FsckReport::default(), Mends::default());
+    let state = state::establish(&unverified, named, &mut report, &mut writes)?;
     let usage = match unverified.usage() {
         Ok(usage) => Some(usage),
         Err(OpenError::Damaged { .. }) => None,
@@ -135,14 +135,14 @@ fn diagnose_unopened(
         let lost = Lost::default();
         return Ok(Diagnosis {
             report,
-            mends,
+            mends: writes,
             lost,
         });
     };
     let bucket = unverified.assume(state, usage.unwrap_or_default())?;
     let mut check = Check::new(&bucket);
     check.report = report;
-    check.mends = mends;
+    check.mends = writes;
     check.usage_is_lost = usage.is_none();
     Ok(check.diagnosis(progress))
 }
@@ -235,8 +235,8 @@ impl<'b> Check<'b> {
     }
 
     /// Adds a finding and the write that repairs it.
-    fn rebuild(&mut self, place: String, fault: impl ToString, from: &'static str, mend: Mend) {
+    fn rebuild(&mut self, place: String, fault: impl ToString, from: &'static str, write: Mend) {
         self.report.rebuild(place, fault, from);
-        self.mends.add(mend);
+        self.mends.add(write);
     }
 }

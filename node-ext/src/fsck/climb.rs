@@ -11,7 +11,7 @@ use cairn_primitives::{H256, HashingProfile, LeafIndex, Position};
 
 /// Upper bound on the candidates for a subtree's root. With more, too much is lost to
 /// tell them apart.
-const MAX_GUESSES: usize = 8;
+const MAX_CANDIDATES: usize = 8;
 
 /// Upper bound on the combinations of peaks that are tried.
 const MAX_COMBINATIONS: u32 = 4096;
@@ -50,7 +50,7 @@ pub(crate) enum Discovery {
 }
 
 #[derive(Clone)]
-struct Guess {
+struct Candidate {
     hash: H256,
     /// The conclusions if this candidate is right.
     discoveries: Vec<Discovery>,
@@ -58,7 +58,7 @@ struct Guess {
 
 struct Subtree {
     position: Position,
-    guesses: Vec<Guess>,
+    candidates: Vec<Candidate>,
     /// The conclusions if no candidate is right.
     otherwise: Vec<Discovery>,
 }
@@ -123,40 +123,43 @@ impl Climb {
     ) -> Subtree {
         let mut otherwise = left.otherwise;
         otherwise.extend(right.otherwise);
-        let mut guesses = self.pairs(left.guesses, right.guesses);
+        let mut candidates = self.pairs(left.candidates, right.candidates);
         match stored {
             Ok(hash) => {
-                if let Some(explained) = guesses.iter().position(|guess| guess.hash == hash) {
-                    guesses = vec![guesses.swap_remove(explained)];
+                if let Some(explained) = candidates
+                    .iter()
+                    .position(|candidate| candidate.hash == hash)
+                {
+                    candidates = vec![candidates.swap_remove(explained)];
                 } else {
                     let mut discoveries = otherwise.clone();
                     discoveries.push(Discovery::Unexplained { position });
-                    guesses.truncate(MAX_GUESSES.saturating_sub(1));
-                    replace(&mut guesses, position, &NodeFault::Other);
-                    guesses.push(Guess { hash, discoveries });
+                    candidates.truncate(MAX_CANDIDATES.saturating_sub(1));
+                    replace(&mut candidates, position, &NodeFault::Other);
+                    candidates.push(Candidate { hash, discoveries });
                     let fault = NodeFault::Other;
                     otherwise.push(Discovery::LostNode { position, fault });
                 }
             }
             Err(fault) => {
-                guesses.truncate(MAX_GUESSES);
-                replace(&mut guesses, position, &fault);
+                candidates.truncate(MAX_CANDIDATES);
+                replace(&mut candidates, position, &fault);
                 otherwise.push(Discovery::LostNode { position, fault });
             }
         }
         Subtree {
             position,
-            guesses,
+            candidates,
             otherwise,
         }
     }
 
     /// Returns the candidates for the parent of two subtrees.
-    fn pairs(&self, lefts: Vec<Guess>, rights: Vec<Guess>) -> Vec<Guess> {
-        let over = |left: Guess, right: Guess| {
+    fn pairs(&self, lefts: Vec<Candidate>, rights: Vec<Candidate>) -> Vec<Candidate> {
+        let over = |left: Candidate, right: Candidate| {
             let mut discoveries = left.discoveries;
             discoveries.extend(right.discoveries);
-            Guess {
+            Candidate {
                 hash: self.profile.node(&left.hash, &right.hash),
                 discoveries,
             }
@@ -174,15 +177,19 @@ impl Climb {
 
     /// Returns the peaks that bag to this root, if any combination does.
     pub(crate) fn peaks_of(&self, root: &H256) -> Option<Vec<H256>> {
-        let choices: Vec<_> = self.peaks.iter().map(|peak| peak.guesses.len()).collect();
+        let choices: Vec<_> = self
+            .peaks
+            .iter()
+            .map(|peak| peak.candidates.len())
+            .collect();
         if choices.contains(&0) {
             return None;
         }
         let mut chosen = vec![0; choices.len()];
         for _ in 0..MAX_COMBINATIONS {
-            let guesses = self.peaks.iter().zip(&chosen);
-            let peaks = guesses.map(|(peak, choice)| peak.guesses.get(*choice));
-            let peaks: Vec<_> = peaks.flatten().map(|guess| guess.hash).collect();
+            let candidates = self.peaks.iter().zip(&chosen);
+            let peaks = candidates.map(|(peak, choice)| peak.candidates.get(*choice));
+            let peaks: Vec<_> = peaks.flatten().map(|candidate| candidate.hash).collect();
             if mmr::bag(self.profile, &peaks) == *root {
                 return Some(peaks);
             }
@@ -204,19 +211,19 @@ impl Climb {
                 discoveries: otherwise.collect(),
             };
         };
-        let mut summit = Summit {
+        let mut result = Summit {
             reached: true,
             discoveries: Vec::new(),
         };
         for (subtree, hash) in self.peaks.into_iter().zip(peaks) {
             let position = subtree.position;
-            let mut guesses = subtree.guesses.into_iter();
-            if let Some(right) = guesses.find(|guess| guess.hash == hash) {
-                summit.discoveries.extend(right.discoveries);
+            let mut candidates = subtree.candidates.into_iter();
+            if let Some(right) = candidates.find(|candidate| candidate.hash == hash) {
+                result.discoveries.extend(right.discoveries);
                 continue;
             }
             // The peak is known, but nothing under it is.
-            summit.reached = false;
+            result.reached = false;
             let mut fault = NodeFault::Other;
             for discovery in subtree.otherwise {
                 match discovery {
@@ -226,18 +233,18 @@ impl Climb {
                     } if at == position => {
                         fault = of_peak;
                     }
-                    other => summit.discoveries.push(other),
+                    other => result.discoveries.push(other),
                 }
             }
             let unexplained = Discovery::Unexplained { position };
-            summit.discoveries.push(unexplained);
-            summit.discoveries.push(Discovery::Node {
+            result.discoveries.push(unexplained);
+            result.discoveries.push(Discovery::Node {
                 position,
                 hash,
                 fault,
             });
         }
-        summit
+        result
     }
 }
 
@@ -246,16 +253,16 @@ fn over_leaf(
     leaf: Option<H256>,
     (position, stored): (Position, Stored),
 ) -> Subtree {
-    let mut guesses = Vec::with_capacity(1);
+    let mut candidates = Vec::with_capacity(1);
     let mut otherwise = Vec::new();
     match (leaf, stored) {
-        (Some(hash), Ok(node)) if hash == node => guesses.push(Guess {
+        (Some(hash), Ok(node)) if hash == node => candidates.push(Candidate {
             hash,
             discoveries: Vec::new(),
         }),
         (leaf, stored) => {
             let fault = stored.clone().err().unwrap_or(NodeFault::Other);
-            guesses.extend(leaf.map(|hash| Guess {
+            candidates.extend(leaf.map(|hash| Candidate {
                 hash,
                 discoveries: vec![Discovery::Node {
                     position,
@@ -269,7 +276,7 @@ fn over_leaf(
             if leaf.is_some() || stored.is_err() {
                 otherwise.push(Discovery::LostNode { position, fault });
             }
-            guesses.extend(stored.ok().map(|hash| Guess {
+            candidates.extend(stored.ok().map(|hash| Candidate {
                 hash,
                 discoveries: changed.into_iter().collect(),
             }));
@@ -277,17 +284,17 @@ fn over_leaf(
     }
     Subtree {
         position,
-        guesses,
+        candidates,
         otherwise,
     }
 }
 
 /// Adds to each candidate the conclusion that the stored node is wrong.
-fn replace(guesses: &mut [Guess], position: Position, fault: &NodeFault) {
-    for guess in guesses {
-        guess.discoveries.push(Discovery::Node {
+fn replace(candidates: &mut [Candidate], position: Position, fault: &NodeFault) {
+    for candidate in candidates {
+        candidate.discoveries.push(Discovery::Node {
             position,
-            hash: guess.hash,
+            hash: candidate.hash,
             fault: fault.clone(),
         });
     }

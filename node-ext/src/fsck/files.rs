@@ -40,32 +40,32 @@ pub(super) fn names_a_table(report: &FsckReport) -> bool {
 
 /// Rebuilds a database from the bucket's files without the unreadable tables. `kept`
 /// is the backup of the folder.
-pub(super) fn restore(path: &Path, kept: &Path, shared: &Shared) -> Result<(), EngineError> {
+pub(super) fn restore(path: &Path, backup: &Path, shared: &Shared) -> Result<(), EngineError> {
     let fault =
         |error: std::io::Error| EngineError::of_file("restoring a bucket's files", path, &error);
-    let made = staging(path);
-    remove(&made).map_err(fault)?;
-    std::fs::create_dir(&made).map_err(fault)?;
-    copy_files(path, &made).map_err(fault)?;
+    let copy = staging(path);
+    remove(&copy).map_err(fault)?;
+    std::fs::create_dir(&copy).map_err(fault)?;
+    copy_files(path, &copy).map_err(fault)?;
     // RocksDB skips a hole in a log, and its repair never returns there.
-    log_hole::cut(&made).map_err(fault)?;
-    if !found_manifest(&made, shared).map_err(fault)? {
-        file_list::remake(&made, shared)?;
+    log_hole::cut(&copy).map_err(fault)?;
+    if !found_manifest(&copy, shared).map_err(fault)? {
+        file_list::remake(&copy, shared)?;
         // A partly damaged table was dropped as a whole. The rest of it can be
         // read through the old file list.
         let access = Access::ReadOnly;
-        if let Ok(old) = recover::open_unchecked(kept, access, shared, DamagedLog::CutAtDamage) {
+        if let Ok(old) = recover::open_unchecked(backup, access, shared, DamagedLog::CutAtDamage) {
             let access = Access::ReadWrite;
-            let new = Engine::open(&made, access, shared, DamagedLog::CutAtDamage)?;
+            let new = Engine::open(&copy, access, shared, DamagedLog::CutAtDamage)?;
             merge(old.engine(), &new)?;
             new.flush(Family::Content)?;
             new.flush(Family::Tree)?;
         }
     }
-    File::open(&made)
+    File::open(&copy)
         .and_then(|folder| folder.sync_all())
-        .and_then(|()| exchange(&made, path))
-        .and_then(|()| remove(&made))
+        .and_then(|()| exchange(&copy, path))
+        .and_then(|()| remove(&copy))
         .map_err(fault)
 }
 

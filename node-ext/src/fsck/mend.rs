@@ -76,9 +76,9 @@ impl Mend {
 pub(crate) struct Mends(Vec<Mend>);
 
 impl Mends {
-    pub(super) fn add(&mut self, mend: Mend) {
+    pub(super) fn add(&mut self, write: Mend) {
         if self.0.len() < MAX_MENDS {
-            self.0.push(mend);
+            self.0.push(write);
         }
     }
 
@@ -94,9 +94,9 @@ impl Mends {
     /// before. After an interruption the next repair finds the rest.
     pub(super) fn write(mut self, engine: &Engine) -> Result<(), EngineError> {
         self.0.sort_by_key(Mend::order);
-        self.0.chunks(BATCH).try_for_each(|mends| {
+        self.0.chunks(BATCH).try_for_each(|writes| {
             let mut batch = engine.batch();
-            mends.iter().for_each(|mend| mend.put(&mut batch));
+            writes.iter().for_each(|write| write.put(&mut batch));
             engine.write(batch, Durability::Synced)
         })
     }

@@ -159,20 +159,21 @@ struct Repair<'r> {
 impl Repair<'_> {
     /// Backs up the folder before the first change. Returns the backup.
     fn kept(&mut self) -> Result<PathBuf, RepairError> {
-        if let Some(kept) = &self.kept_aside {
-            return Ok(kept.clone());
+        if let Some(backup) = &self.kept_aside {
+            return Ok(backup.clone());
         }
-        let kept = keep_aside(self.path, KEPT_ASIDE).map_err(|source| RepairError::KeepAside {
-            path: self.path.to_owned(),
-            source,
-        })?;
-        self.kept_aside = Some(kept.clone());
-        Ok(kept)
+        let backup =
+            keep_aside(self.path, KEPT_ASIDE).map_err(|source| RepairError::KeepAside {
+                path: self.path.to_owned(),
+                source,
+            })?;
+        self.kept_aside = Some(backup.clone());
+        Ok(backup)
     }
 
     fn files(&mut self) -> Result<(), RepairError> {
-        let kept = self.kept()?;
-        files::restore(self.path, &kept, self.shared)?;
+        let backup = self.kept()?;
+        files::restore(self.path, &backup, self.shared)?;
         self.written = self.written.saturating_add(1);
         Ok(())
     }
@@ -188,14 +189,15 @@ impl Repair<'_> {
     }
 
     fn put_back_lost(&mut self, regrow_all: bool) -> Result<(), RepairError> {
-        let kept = self.kept()?;
+        let backup = self.kept()?;
         let unverified = self.open()?;
         if let Err(error @ OpenError::Format { .. }) = unverified.state() {
             return Err(error.into());
         }
-        let put_back = second_copy::put_back(unverified.engine(), &kept, self.bucket, regrow_all)?;
-        self.written = self.written.saturating_add(put_back.written);
-        self.least_number = self.least_number.max(put_back.number);
+        let restored =
+            second_copy::put_back(unverified.engine(), &backup, self.bucket, regrow_all)?;
+        self.written = self.written.saturating_add(restored.written);
+        self.least_number = self.least_number.max(restored.number);
         Ok(())
     }
 
@@ -207,19 +209,19 @@ impl Repair<'_> {
         progress: &mut dyn FnMut(Checked),
     ) -> Result<FsckReport, RepairError> {
         for _ in 0..MAX_ROUNDS {
-            let mends = diagnosis.mends.clone();
-            if mends.is_empty() && diagnosis.lost.is_nothing() {
+            let writes = diagnosis.mends.clone();
+            if writes.is_empty() && diagnosis.lost.is_nothing() {
                 break;
             }
-            let refilled = self.write(&diagnosis, sources)?;
-            self.written = self.written.saturating_add(mends.len());
-            self.written = self.written.saturating_add(refilled);
-            if mends.is_empty() && refilled == 0 {
+            let restored = self.write(&diagnosis, sources)?;
+            self.written = self.written.saturating_add(writes.len());
+            self.written = self.written.saturating_add(restored);
+            if writes.is_empty() && restored == 0 {
                 break;
             }
             diagnosis = diagnose(self.path, self.bucket, self.shared, progress)?;
             // A write that changed nothing will not the next time.
-            if refilled == 0 && diagnosis.mends == mends {
+            if restored == 0 && diagnosis.mends == writes {
                 break;
             }
         }
@@ -229,15 +231,15 @@ impl Repair<'_> {
     /// Writes what the check has established, durably. Returns the number of records
     /// restored from second copies and files.
     fn write(&mut self, diagnosis: &Diagnosis, sources: &[PathBuf]) -> Result<u64, RepairError> {
-        let kept = self.kept()?;
+        let backup = self.kept()?;
         let unverified = self.open()?;
         let engine = unverified.engine();
         diagnosis.mends.clone().write(engine)?;
-        let mut refilled = second_copy::refill(engine, &kept, self.bucket, &diagnosis.lost)?;
-        refilled = refilled.saturating_add(refill::refill(engine, &diagnosis.lost, sources)?);
+        let mut restored = second_copy::refill(engine, &backup, self.bucket, &diagnosis.lost)?;
+        restored = restored.saturating_add(refill::refill(engine, &diagnosis.lost, sources)?);
         engine.flush(Family::Content)?;
         engine.flush(Family::Tree)?;
-        Ok(refilled)
+        Ok(restored)
     }
 
     /// Rewrites the journal, if the database has everything that is in it.

@@ -149,16 +149,16 @@ pub(super) fn put_back(
 /// database has everything that is in it.
 pub(crate) fn after_damage(
     engine: &Engine,
-    kept: &Path,
+    backup: &Path,
     bucket: BucketId,
 ) -> Result<(), EngineError> {
-    let put_back = put_back(engine, kept, bucket, false)?;
-    let dropped = unpromised::drop_lost(engine, kept, bucket)?;
+    let restored = put_back(engine, backup, bucket, false)?;
+    let dropped = unpromised::drop_lost(engine, backup, bucket)?;
     engine.flush(Family::Content)?;
     engine.flush(Family::Tree)?;
     // Dropped leaves are only in the old journal, which is in the backup.
-    if dropped > 0 || has_newest(engine, kept, bucket)? {
-        engine.settle_journal(put_back.number)?;
+    if dropped > 0 || has_newest(engine, backup, bucket)? {
+        engine.settle_journal(restored.number)?;
     }
     Ok(())
 }

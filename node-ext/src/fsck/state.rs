@@ -27,7 +27,7 @@ pub(super) fn establish(
     unverified: &Unverified,
     named: BucketId,
     report: &mut FsckReport,
-    mends: &mut Mends,
+    writes: &mut Mends,
 ) -> Result<Option<StateRecord>, OpenError> {
     let engine = unverified.engine();
     let (recorded, fault) = match unverified.state() {
@@ -52,7 +52,7 @@ pub(super) fn establish(
             format!("{fault}; its quota is lost too, and the bucket will have none")
         };
         report.rebuild(PLACE, fault, "leaves that give a known root");
-        mends.add(Mend::State(Box::new(state.clone())));
+        writes.add(Mend::State(Box::new(state.clone())));
         return Ok(Some(state));
     }
     let why = format!(
@@ -206,12 +206,12 @@ impl<'e> Rebuild<'e> {
         else {
             return Ok(None);
         };
-        let Some((climb, last)) = self.climb(profile, tree, leaves)? else {
+        let Some((reconstruction, last)) = self.climb(profile, tree, leaves)? else {
             return Ok(None);
         };
         let known = roots
             .iter()
-            .find_map(|root| Some((*root, climb.peaks_of(root)?)));
+            .find_map(|root| Some((*root, reconstruction.peaks_of(root)?)));
         Ok(known.map(|(root, peaks)| StateRecord {
             format: FORMAT_VERSION,
             bucket: self.named,
@@ -233,7 +233,7 @@ impl<'e> Rebuild<'e> {
         tree: Sequence,
         leaves: u64,
     ) -> Result<Option<(Climb, MmrLeaf)>, EngineError> {
-        let mut climb = Climb::new(profile);
+        let mut reconstruction = Climb::new(profile);
         let (mut next, mut last) = (0, None);
         while next < leaves {
             let end = next.saturating_add(WINDOW).min(leaves);
@@ -246,9 +246,9 @@ impl<'e> Rebuild<'e> {
                 if let Some((_, node)) = nodes.first_mut().filter(|_| next == leaves) {
                     *node = Err(NodeFault::Missing);
                 }
-                climb.append(last.map(|leaf| profile.leaf(&leaf)), nodes);
+                reconstruction.append(last.map(|leaf| profile.leaf(&leaf)), nodes);
             }
         }
-        Ok(last.map(|last| (climb, last)))
+        Ok(last.map(|last| (reconstruction, last)))
     }
 }

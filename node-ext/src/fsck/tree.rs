@@ -124,10 +124,10 @@ impl Check<'_> {
     pub(super) fn tree(
         &mut self,
         tree: &TreeToCheck,
-        mut promised: Promised,
+        mut signed: Promised,
         progress: &mut dyn FnMut(Checked),
     ) {
-        let mut climb = Climb::new(self.bucket.profile());
+        let mut reconstruction = Climb::new(self.bucket.profile());
         let mut before = None;
         let of = tree.count.get();
         let mut next = 0;
@@ -148,18 +148,18 @@ impl Check<'_> {
             for (leaf, nodes) in window.leaves {
                 let index = LeafIndex(next);
                 let hash = self.leaf(tree, index, leaf, &mut before);
-                climb.append(hash, nodes);
+                reconstruction.append(hash, nodes);
                 next = next.saturating_add(1);
                 self.report.leaves = self.report.leaves.saturating_add(1);
-                self.roots_at(&climb, next, &mut promised);
+                self.roots_at(&reconstruction, next, &mut signed);
                 progress(Checked { leaves: next, of });
             }
         }
-        self.settle(tree, climb);
+        self.settle(tree, reconstruction);
         // Roots signed since the check began are newer than its view of the tree, so
         // this check says nothing about them.
         let newest = self.bucket.commitment().leaf_count;
-        for (count, commitments) in promised {
+        for (count, commitments) in signed {
             if count <= tree.count || count > newest || tree.content_to.is_some() {
                 for commitment in commitments {
                     let place = format!("signed root {:?}", commitment.mmr_root);
@@ -211,11 +211,11 @@ impl Check<'_> {
     }
 
     /// Compares the roots that were signed at this leaf count.
-    fn roots_at(&mut self, climb: &Climb, leaves: u64, promised: &mut Promised) {
-        let signed = LeafCount::new(leaves).and_then(|count| promised.remove(&count));
-        for commitment in signed.unwrap_or_default() {
+    fn roots_at(&mut self, reconstruction: &Climb, leaves: u64, signed: &mut Promised) {
+        let commitments = LeafCount::new(leaves).and_then(|count| signed.remove(&count));
+        for commitment in commitments.unwrap_or_default() {
             self.report.signed_roots = self.report.signed_roots.saturating_add(1);
-            if climb.peaks_of(&commitment.mmr_root).is_none() {
+            if reconstruction.peaks_of(&commitment.mmr_root).is_none() {
                 let place = format!("signed root {:?}", commitment.mmr_root);
                 let fault = format!("the first {leaves} leaves have another root");
                 self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
@@ -224,18 +224,18 @@ impl Check<'_> {
     }
 
     /// Compares the stored nodes with those that follow from the root.
-    fn settle(&mut self, tree: &TreeToCheck, climb: Climb) {
-        let summit = climb.settle(&tree.root, tree.peaks.as_deref());
+    fn settle(&mut self, tree: &TreeToCheck, reconstruction: Climb) {
+        let result = reconstruction.settle(&tree.root, tree.peaks.as_deref());
         let of_tree = match tree.content_to {
             None => String::new(),
             Some(_) => format!(" of tree {}", tree.tree),
         };
-        if !summit.reached && tree.count != LeafCount::ZERO {
+        if !result.reached && tree.count != LeafCount::ZERO {
             let place = format!("newest root{of_tree}");
             let fault = "the leaves give another root";
             self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
         }
-        for discovery in summit.discoveries {
+        for discovery in result.discoveries {
             self.discover(tree, &of_tree, discovery);
         }
     }
@@ -253,12 +253,12 @@ impl Check<'_> {
                     self.report.lost(place, error, why);
                     return;
                 }
-                let mend = Mend::Node {
+                let write = Mend::Node {
                     tree: tree.tree,
                     position,
                     hash,
                 };
-                self.rebuild(place, described(&fault), LEAVES, mend);
+                self.rebuild(place, described(&fault), LEAVES, write);
             }
             Discovery::LostNode { position, fault } => {
                 let place = format!("node {position}{of_tree}");

@@ -78,9 +78,9 @@ impl Engine {
     }
 
     /// Writes a new journal for a database that has everything its journal had but is at
-    /// another write. `least` is a number that no write had yet.
-    pub(crate) fn settle_journal(&self, least: u64) -> Result<(), EngineError> {
-        let number = self.number()?.max(least);
+    /// another write. `min_number` is a number that no write had yet.
+    pub(crate) fn settle_journal(&self, min_number: u64) -> Result<(), EngineError> {
+        let number = self.number()?.max(min_number);
         let mut batch = self.batch();
         batch.put(Family::Tree, layout::JOURNAL_KEY, &number.to_be_bytes());
         self.write(batch, Durability::Synced)?;

@@ -91,8 +91,8 @@ impl Check<'_> {
         for (hash, Length { right, fault, .. }) in &lengths {
             let (hash, length) = (*hash, *right);
             self.content.rebuilt.insert(hash);
-            let mend = Mend::ChunkLength { hash, length };
-            self.rebuild(format!("chunk {hash:?}"), fault, "its bytes", mend);
+            let write = Mend::ChunkLength { hash, length };
+            self.rebuild(format!("chunk {hash:?}"), fault, "its bytes", write);
         }
         self.content.lengths = lengths;
         for (hash, fault) in &self.content.lost_chunks {
@@ -164,9 +164,9 @@ impl Check<'_> {
             let usage = &mut self.content.counted;
             usage.chunks = usage.chunks.saturating_add(1);
             usage.bytes = usage.bytes.saturating_add(length.into());
-            let mend = Mend::ChunkLength { hash, length };
+            let write = Mend::ChunkLength { hash, length };
             let place = format!("chunk {hash:?}");
-            self.rebuild(place, "its length is lost", "its bytes", mend);
+            self.rebuild(place, "its length is lost", "its bytes", write);
         }
     }
 }

@@ -191,8 +191,8 @@ impl Check<'_> {
             }
             self.content.rebuilt.insert(hash);
             let place = format!("node {hash:?} of a chunk tree");
-            let mend = Mend::Interior { hash, value };
-            self.rebuild(place, fault, "the content under it", mend);
+            let write = Mend::Interior { hash, value };
+            self.rebuild(place, fault, "the content under it", write);
         }
         self.content.wanted = wanted;
     }

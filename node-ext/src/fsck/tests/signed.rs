@@ -44,12 +44,15 @@ fn a_tree_is_checked_at_a_root_that_was_signed_with_nothing_else_known() {
             batch.put(Family::Tree, key, value);
         }
     });
-    let (report, mends) = check(&fixture, 0);
+    let (report, writes) = check(&fixture, 0);
     let places: Vec<_> = report
         .findings
         .iter()
         .map(|found| &found.place[..])
         .collect();
     assert_eq!(places, ["node 2 of tree 0"]);
-    assert_eq!((report.rebuildable(), mends.len(), report.bytes), (1, 1, 0));
+    assert_eq!(
+        (report.rebuildable(), writes.len(), report.bytes),
+        (1, 1, 0)
+    );
 }
