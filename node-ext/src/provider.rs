@@ -4,12 +4,11 @@
 //! Provider ─┬─ lease, answer ──► pool ──► Bucket
 //!           ├─ summary, page ──► index, or the open bucket
 //!           ├─ create, delete ─► folders
-//!           └─ in the background: learn what is new, flush what is old,
-//!              write the index behind, empty the trash, scrub
+//!           └─ in the background: reindex, flush, write the index, empty the trash,
+//!              scrub
 //! ```
 //!
-//! Calls block, and belong on threads that may;
-//! [`Provider::lease_from_async`] is for those that may not.
+//! Calls block, except [`Provider::lease_from_async`] and [`Provider::lease_at_hand`].
 
 mod counts;
 mod error;
@@ -64,38 +63,36 @@ use std::thread::JoinHandle;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::sync::broadcast;
 
-/// How a provider is started.
+/// The options of a provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProviderOptions {
-    /// What it may take; nothing means what fits.
+    /// The requested budget.
     pub budget: BudgetRequest,
-    /// Learn of buckets when they are asked for, and not all at the start: for
-    /// a command that needs one of them.
+    /// Reindex buckets when they are used, and not all at the start. For a command that
+    /// needs only one of them.
     pub on_demand: bool,
-    /// Come up also where the index cannot be opened for writing, as on a full
-    /// disk: then challenges are answered and content is read, and nothing is
-    /// written or signed.
+    /// Start also if the index cannot be opened for writing, as on a full disk. Then the
+    /// provider answers challenges and reads content, but writes and signs nothing.
     pub answer_at_least: bool,
-    /// True if a base path signs that is a copy of another.
+    /// The policy for a base path that is a copy.
     pub on_copy: OnCopy,
-    /// How all buckets are read again in the background; `None` for not at all,
-    /// as for a command that is soon done.
+    /// The plan of the background scrub; `None` for no scrub, as for a short command.
     pub scrub: Option<ScrubPlan>,
 }
 
-/// What is noted of a bucket.
+/// The index's record of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noted {
     /// The bucket.
     pub id: BucketId,
-    /// What is noted of it.
+    /// Its record.
     pub record: BucketRecord,
-    /// True if it is so. If not, nobody has looked at it since its files changed
-    /// or were found.
+    /// True if the record is up to date. If not, the bucket was not read since its files
+    /// changed or were found.
     pub is_current: bool,
 }
 
-/// A base path at work. Dropping it waits for what it does in the background.
+/// A base path with all its buckets. Dropping it waits for its background threads.
 pub struct Provider {
     inner: Arc<Inner>,
     threads: Vec<JoinHandle<()>>,
@@ -119,12 +116,12 @@ fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Provid
     }
 }
 
-/// The gate for signing, with what is kept for it. Where that cannot be read, less
-/// is signed, and challenges are answered all the same.
+/// Creates the signing gate with its state from the index. If that cannot be read, less is
+/// signed, but challenges are answered all the same.
 fn gate_of(index: &Index) -> Gate {
     fn read<T: Default>(read: Result<T, IndexError>) -> T {
         read.unwrap_or_else(|error| {
-            tracing::error!(%error, "what is kept for signing cannot be read");
+            tracing::error!(%error, "the signing gate's state cannot be read");
             T::default()
         })
     }
@@ -132,13 +129,13 @@ fn gate_of(index: &Index) -> Gate {
 }
 
 impl Provider {
-    /// Puts a base path to work: finishes what an earlier process left, and
-    /// learns in the background which buckets are not as the index has them.
+    /// Opens a base path: finishes interrupted operations of an earlier process, and
+    /// reindexes in the background the buckets that differ from the index.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::Budget`] where the process is not allowed enough, with
-    /// what to raise; [`ProviderError::BasePath`] unless it was taken for writing.
+    /// [`ProviderError::Budget`] if the limits of the process are too low;
+    /// [`ProviderError::BasePath`] unless the base path was opened for writing.
     pub fn open(base: BasePath, options: ProviderOptions) -> Result<Self, ProviderError> {
         let budget = Budget::plan(options.budget, Allowance::of_process())?;
         Self::open_within(base, budget, options)
@@ -154,8 +151,8 @@ impl Provider {
             let path = base.path().display();
             tracing::warn!(
                 %path,
-                "others of this machine may look into the base path, and read what clients store: \
-                 chmod 700 keeps it to its owner"
+                "other users of this machine may read the base path with the clients' content: set \
+                 its mode to 700"
             );
         }
         let (index, trash, writes_nothing) = match Self::index_and_trash(&base) {
@@ -164,8 +161,8 @@ impl Provider {
                 let reason = error.to_string();
                 tracing::error!(
                     reason,
-                    "NOTHING IS WRITTEN OR SIGNED, since the base path cannot be written to: make \
-                     room, and start the provider again. Challenges are answered meanwhile"
+                    "NOTHING IS WRITTEN OR SIGNED, because the base path cannot be written to: free \
+                     disk space and restart the provider. Challenges are answered meanwhile"
                 );
                 let index = Index::in_memory(base.path(), &base.path().join(INDEX_DIR))?;
                 (index, Vec::new(), Some(reason))
@@ -176,7 +173,7 @@ impl Provider {
         let gate = gate_of(&index);
         if writes_nothing.is_some() {
             let reason =
-                "the base path cannot be written to: make room, and start the provider again";
+                "the base path cannot be written to: free disk space and restart the provider";
             gate.turn_off("disk", reason.into());
         } else if let Some(reason) = location::check(base.path(), &index, options.on_copy)? {
             tracing::error!(path = %base.path().display(), reason, "NOTHING IS SIGNED");
@@ -224,7 +221,7 @@ impl Provider {
         Ok(Self { inner, threads })
     }
 
-    /// Finishes what an earlier process left, and opens the index.
+    /// Finishes interrupted operations of an earlier process, and opens the index.
     fn index_and_trash(base: &BasePath) -> Result<(Index, Vec<trash::Discarded>), ProviderError> {
         let trash_path = base.path().join(TRASH_DIR);
         make_durably(&trash_path).map_err(io("make", &trash_path))?;
@@ -234,40 +231,40 @@ impl Provider {
         Ok((index, trash))
     }
 
-    /// Why nothing is written and nothing signed, where that is so: see
+    /// Returns the reason why the provider writes and signs nothing, if it started so: see
     /// [`ProviderOptions::answer_at_least`].
     pub fn writes_nothing(&self) -> Option<&str> {
         self.inner.writes_nothing.as_deref()
     }
 
-    /// What it may take.
+    /// Returns the budget.
     pub fn budget(&self) -> &Budget {
         &self.inner.budget
     }
 
-    /// The base path.
+    /// Returns the base path.
     pub fn path(&self) -> &Path {
         self.inner.base.path()
     }
 
-    /// The provider's keys.
+    /// Returns the provider's keys.
     pub fn keys(&self) -> KeyFolder {
         self.inner.base.keys()
     }
 
-    /// A bucket to work with.
+    /// Leases a bucket. Blocks until it is available.
     ///
     /// # Errors
     ///
-    /// [`ProviderError`]: it is not there, cannot be had in time, is in
-    /// quarantine, or does not open, which puts it there.
+    /// [`ProviderError`]: the bucket does not exist, is not available in time, is in
+    /// quarantine and should be written, or does not open. A damaged bucket that does not
+    /// open is put into quarantine.
     pub fn lease(&self, id: BucketId, wanted: Wanted) -> Result<Lease, ProviderError> {
         self.inner.lease(id, wanted)
     }
 
-    /// The same for a thread that must not block: the waiting and the opening
-    /// are done on one of the runtime's own. Must be called within a tokio
-    /// runtime.
+    /// Leases a bucket without blocking the calling thread: waits for it and opens it on a
+    /// blocking thread of the runtime. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
@@ -286,15 +283,15 @@ impl Provider {
         }
     }
 
-    /// A bucket to read, where it is open and there is nothing to wait for: for a
-    /// thread that must not block. Within [`Bucket::view_at_hand`](
-    /// crate::Bucket::view_at_hand) it may be read there as well.
+    /// Leases a bucket for reading if it is open and available. Does not block. A thread
+    /// that must not block can read it with [`Bucket::view_at_hand`](
+    /// crate::Bucket::view_at_hand).
     pub fn lease_at_hand(&self, id: BucketId) -> Option<Lease> {
         let inner = self.inner.pool.lease_if_open(id)?;
         Some(Lease::new(inner))
     }
 
-    /// Answers a challenge, before all that is not one.
+    /// Proves a chunk as the answer to a challenge, with the highest priority.
     ///
     /// # Errors
     ///
@@ -315,14 +312,14 @@ impl Provider {
         Ok(lease.run(|bucket| bucket.view(at)?.answer(location))?)
     }
 
-    /// Answers from a bucket that is not what was signed last, and so is opened
-    /// for nothing else: what it has can be asked for all the same. Nobody has it
-    /// open, and it is closed again at once.
+    /// Answers from a bucket that lacks its last signed root and so is opened for nothing
+    /// else: the roots that it has can be challenged all the same. The bucket is not in the
+    /// pool, and is closed again at once.
     fn answer_as_it_is(&self, id: BucketId, at: At, location: ChunkLocation) -> Option<Answer> {
         let bucket = self.inner.pool.home().open_as_it_is(id).ok()?;
         let answered = bucket.view(at).and_then(|view| view.answer(location));
         let tell = |error| {
-            tracing::warn!(bucket = %id, %error, "a bucket that is behind has not what is asked for");
+            tracing::warn!(bucket = %id, %error, "a bucket that is behind cannot answer a challenge");
         };
         answered.map_err(tell).ok()
     }
@@ -331,9 +328,9 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// As [`Provider::lease`], and [`ProviderError::Commit`]; among those
-    /// [`CommitError::Refused`](crate::CommitError::Refused) where nothing is signed
-    /// for the bucket.
+    /// As [`Provider::lease`], and [`ProviderError::Commit`], which includes
+    /// [`CommitError::Refused`](crate::CommitError::Refused) if nothing is signed for the
+    /// bucket.
     pub fn commit_signed(
         &self,
         id: BucketId,
@@ -344,14 +341,15 @@ impl Provider {
         Ok(lease.commit_signed(leaves, signer)?)
     }
 
-    /// Every commitment that is promised from now on, by whatever call, once it
-    /// is durable. Who falls behind misses some, and is told so.
+    /// Subscribes to signed roots: each is sent once its record is durable, whichever call
+    /// made it. Slow receivers lag and get `RecvError::Lagged`.
     pub fn promises(&self) -> broadcast::Receiver<(BucketId, Promise)> {
         self.inner.counts.promises()
     }
 
-    /// What is known of a bucket: from the bucket if it is being written, and
-    /// otherwise without opening it, unless nothing is known yet.
+    /// Returns the record of a bucket: from the bucket itself if it is open for writing,
+    /// otherwise from the index. Reindexes the bucket if its record is missing or out of
+    /// date.
     ///
     /// # Errors
     ///
@@ -360,8 +358,9 @@ impl Provider {
         self.inner.summary(id)
     }
 
-    /// The same for anyone who asks: what nobody has looked at yet is opened, but not
-    /// read through, which takes as long as the bucket is large.
+    /// Returns the record of a bucket without reading its content. May open the bucket, but
+    /// does not reindex it, which takes time in proportion to its size. For requests by
+    /// strangers.
     ///
     /// # Errors
     ///
@@ -370,12 +369,13 @@ impl Provider {
         self.inner.look(id)
     }
 
-    /// What is known of the buckets after `after`, in the order of their ids, at
-    /// most `limit` of them. One that cannot be opened is listed as such.
+    /// Returns the records of at most `limit` buckets after `after`, in the order of their
+    /// ids, as [`Provider::summary`] does. A bucket that cannot be opened is listed with its
+    /// old record, or as in quarantine.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::BasePath`] when the folder of buckets cannot be read.
+    /// [`ProviderError::BasePath`] if the folder of buckets cannot be read.
     pub fn page(
         &self,
         after: Option<BucketId>,
@@ -385,7 +385,7 @@ impl Provider {
         let summarised = ids.into_iter().filter_map(|id| {
             match self.inner.summary(id) {
                 Ok(record) => Some((id, record)),
-                // Removed since it was listed.
+                // Removed after it was listed.
                 Err(ProviderError::NoSuchBucket { .. } | ProviderError::Reserved { .. }) => None,
                 Err(error) => {
                     let standing = Standing::Quarantined(error.to_string());
@@ -398,13 +398,12 @@ impl Provider {
         Ok(summarised.take(limit).collect())
     }
 
-    /// What is noted of the buckets after `after`, in the order of their ids, at
-    /// most `limit` of them. None is opened for it, so that it costs the same
-    /// no matter who asks, and however soon after the start.
+    /// Returns the index's records of at most `limit` buckets after `after`, in the order of
+    /// their ids. Opens no bucket, so that its cost does not depend on their state.
     ///
     /// # Errors
     ///
-    /// [`ProviderError::BasePath`] when the folder of buckets cannot be read.
+    /// [`ProviderError::BasePath`] if the folder of buckets cannot be read.
     pub fn noted(
         &self,
         after: Option<BucketId>,
@@ -415,20 +414,21 @@ impl Provider {
         Ok(noted.map(|id| self.inner.noted(id)).collect())
     }
 
-    /// What is noted of one bucket, without opening it; nothing where there is none.
+    /// Returns the index's record of a bucket without opening it; `None` if there is no such
+    /// bucket.
     pub fn noted_of(&self, id: BucketId) -> Option<Noted> {
         let noted = self.inner.noted(id);
         let is_nowhere = !noted.is_current && !self.inner.pool.home().path(id).is_dir();
         (!is_nowhere).then_some(noted)
     }
 
-    /// Buckets in quarantine, and what each has failed.
+    /// Lists the buckets in quarantine, with the reasons.
     pub fn quarantined(&self) -> Vec<(BucketId, String)> {
         self.inner.ledger.all_quarantined()
     }
 
-    /// Keeps the provider's nonce, durably, unless a greater one is kept.
-    /// Returns the one that is kept.
+    /// Advances the provider's nonce, durably, unless a greater one is kept. Returns the
+    /// kept nonce.
     ///
     /// # Errors
     ///
@@ -437,7 +437,7 @@ impl Provider {
         Ok(self.inner.ledger.index().raise_nonce(nonce)?)
     }
 
-    /// The provider's nonce, if it has one.
+    /// Returns the provider's nonce, if it has one.
     ///
     /// # Errors
     ///
@@ -446,13 +446,13 @@ impl Provider {
         Ok(self.inner.ledger.index().nonce()?)
     }
 
-    /// What content takes in all buckets, and what it would take if they shared
-    /// it; as of the last note, see [`Provider::write_index`].
+    /// Returns the size of the content of all buckets, and its size if they shared it, as
+    /// of the last write of the index; see [`Provider::write_index`].
     pub fn dedup(&self) -> DedupReport {
         self.inner.ledger.index().dedup()
     }
 
-    /// How many buckets hold a chunk, as of the last note.
+    /// Returns the number of buckets that hold a chunk, as of the last write of the index.
     ///
     /// # Errors
     ///
@@ -461,36 +461,36 @@ impl Provider {
         Ok(self.inner.ledger.index().holders(hash)?)
     }
 
-    /// Notes all that buckets have done so far.
+    /// Writes all changes of buckets so far to the index.
     pub fn write_index(&self) {
         self.inner.write_index();
     }
 
-    /// The Global Index, for what the schedulers keep in it.
+    /// Returns the Global Index, in which the schedulers keep duties.
     pub(crate) fn index(&self) -> &Index {
         self.inner.ledger.index()
     }
 
-    /// How the disk of the base path stands.
+    /// Returns the state of the base path's disk.
     pub fn disk(&self) -> DiskReading {
         self.inner.disk()
     }
 
-    /// What the pool counts.
+    /// Returns the pool's statistics.
     pub fn statistics(&self) -> PoolStatistics {
         self.inner.pool.statistics()
     }
 
-    /// What was read again in the background.
+    /// Returns the statistics of the background scrub.
     pub fn scrubbed(&self) -> ScrubStatistics {
         *self.inner.scrubbing.done.lock()
     }
 
-    /// Registers what the pool, the buckets, the disk and the scrub count with a node's registry.
+    /// Registers the metrics of the pool, the buckets, the disk and the scrub.
     ///
     /// # Errors
     ///
-    /// [`PrometheusError`] where it is registered already.
+    /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
         self.inner.pool.register(registry)?;
         counts::register(&self.inner, registry)?;
@@ -498,7 +498,7 @@ impl Provider {
         self.inner.scrubbing.register(registry)
     }
 
-    /// Waits until all buckets are known.
+    /// Waits until no bucket is left to reindex.
     pub fn wait_until_known(&self) {
         let mut work = self.inner.work.lock();
         while work.learning || !work.to_learn.is_empty() {
@@ -506,7 +506,7 @@ impl Provider {
         }
     }
 
-    /// Waits until the bytes of all deleted buckets are given back.
+    /// Waits until the files of all deleted buckets are removed.
     pub fn wait_until_trash_is_empty(&self) {
         let mut work = self.inner.work.lock();
         while work.emptying || !work.trash.is_empty() {
@@ -514,8 +514,8 @@ impl Provider {
         }
     }
 
-    /// Closes all buckets that nobody holds, so that the next start has nothing
-    /// to replay and nothing to learn.
+    /// Closes all buckets that are not leased, so that the next start has no log to replay
+    /// and nothing to reindex.
     pub fn close(self) {}
 }
 
@@ -525,7 +525,7 @@ impl Drop for Provider {
         self.inner.changed.notify_all();
         self.inner.pool.stop();
         for thread in self.threads.drain(..) {
-            // A thread that panicked has said so; there is nothing to add.
+            // The panic of a thread is already reported.
             let _ = thread.join();
         }
         self.inner.pool.close_idle();

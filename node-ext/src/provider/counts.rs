@@ -1,4 +1,4 @@
-//! What is counted of all buckets together, and of what goes wrong with them.
+//! Counts of all buckets and of their failures, and the stream of signed roots.
 
 use super::inner::Inner;
 use crate::bucket::{BucketNews, Promise};
@@ -10,8 +10,7 @@ use std::sync::{Arc, Weak};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::sync::broadcast;
 
-/// Promises that whoever listens may be behind, until it is told only that it
-/// has missed some.
+/// The capacity of the stream of signed roots: a receiver that is further behind lags.
 const PROMISES_AHEAD: usize = 1_024;
 
 /// Counts of all buckets of a provider.
@@ -31,7 +30,7 @@ impl Default for Counts {
     }
 }
 
-/// The counts as of now.
+/// The current counts.
 #[derive(Clone, Copy, Debug, Default)]
 struct OfNow {
     promised: u64,
@@ -40,12 +39,12 @@ struct OfNow {
 }
 
 impl Counts {
-    /// Notes what a bucket tells of.
+    /// Counts an event of a bucket.
     pub(super) fn note(&self, id: BucketId, news: BucketNews) {
         match news {
             BucketNews::Promised(promise) => {
                 self.promised.fetch_add(1, Ordering::Relaxed);
-                // Nobody may be listening.
+                // There may be no receiver.
                 let _ = self.promises.send((id, promise));
             }
             BucketNews::WriteFailed => {
@@ -59,26 +58,22 @@ impl Counts {
     }
 }
 
-/// Registers the counts under the names that `cairn_buckets_` begins.
+/// Registers the counts under names with the prefix `cairn_buckets_`.
 pub(super) fn register(inner: &Arc<Inner>, registry: &Registry) -> Result<(), PrometheusError> {
     let counters: [Reading<OfNow>; 2] = [
-        (
-            "promised_total",
-            "Commitments made durable to be signed",
-            |c| c.promised,
-        ),
+        ("promised_total", "Signed roots recorded", |c| c.promised),
         (
             "failed_writes_total",
-            "Writes or syncs that failed; the bucket takes no more until it is reopened",
+            "Failed writes or syncs; the bucket takes no writes until it is reopened",
             |c| c.failed_writes,
         ),
     ];
     let gauges: [Reading<OfNow>; 1] = [(
         "quarantined",
-        "Buckets that have failed a check and take no writes",
+        "Buckets in quarantine: they failed a check and take no writes",
         |c| c.quarantined,
     )];
-    // A registry outlives the provider, whose end closes its buckets.
+    // The registry outlives the provider, which must be dropped to close its buckets.
     let inner = Arc::downgrade(inner);
     let readings = Readings {
         prefix: "cairn_buckets_",
@@ -89,7 +84,7 @@ pub(super) fn register(inner: &Arc<Inner>, registry: &Registry) -> Result<(), Pr
     readings.gauges(&gauges)
 }
 
-/// Registers how the disk stands, under the names that `cairn_disk_` begins.
+/// Registers the state of the disk under names with the prefix `cairn_disk_`.
 pub(super) fn register_disk(
     inner: &Arc<Inner>,
     registry: &Registry,
@@ -97,17 +92,17 @@ pub(super) fn register_disk(
     let gauges: [Reading<DiskReading>; 3] = [
         (
             "free_bytes",
-            "Bytes that are free on the disk of the base path",
+            "Free bytes on the disk of the base path",
             |disk| disk.free,
         ),
         (
             "reserve_bytes",
-            "Bytes that are kept for promises, duties and answers",
+            "Bytes reserved for signed roots, duties and answers",
             |disk| disk.reserve,
         ),
         (
             "uploads_stopped",
-            "1 while nothing is taken from clients since the reserve would be touched",
+            "1 while uploads are refused because they would use the reserve",
             |disk| disk.is_stopped.into(),
         ),
     ];

@@ -1,4 +1,4 @@
-//! What all threads of a provider share, and what each of them does.
+//! The state that a provider's threads share, and the threads' work.
 
 use super::counts::Counts;
 use super::home::{BucketFolders, HomeError};
@@ -18,13 +18,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How often the index is written behind the buckets. What is lost with the
-/// process is learned again at the next start.
+/// The interval of writes of the index. Changes that are lost in a crash are reindexed at
+/// the next start.
 pub(super) const INDEX_EVERY: Duration = Duration::from_millis(500);
 
-/// What all threads of a provider share.
+/// The state that a provider's threads share.
 pub(super) struct Inner {
-    /// Why nothing is written, where that is so.
+    /// The reason why nothing is written, if the provider started so.
     pub(super) writes_nothing: Option<String>,
     pub(super) base: BasePath,
     pub(super) budget: Budget,
@@ -37,11 +37,11 @@ pub(super) struct Inner {
     pub(super) changed: Condvar,
 }
 
-/// What is left to do in the background.
+/// The pending background work.
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) stopping: bool,
-    /// Buckets of which it is not known what they are.
+    /// Buckets to reindex.
     pub(super) to_learn: Vec<BucketId>,
     pub(super) learning: bool,
     pub(super) trash: Vec<trash::Discarded>,
@@ -49,7 +49,7 @@ pub(super) struct Work {
 }
 
 impl Inner {
-    /// How the disk of the base path stands.
+    /// Returns the state of the base path's disk.
     pub(super) fn disk(&self) -> DiskReading {
         self.pool.home().shared.disk().unwrap_or_default()
     }
@@ -75,7 +75,7 @@ impl Inner {
             .collect()
     }
 
-    /// True if the base path can be written to at all.
+    /// Checks that the provider did not start read-only.
     pub(super) fn check_writes(&self) -> Result<(), ProviderError> {
         match self.writes_nothing.clone() {
             None => Ok(()),
@@ -97,7 +97,7 @@ impl Inner {
         Ok(Lease::new(inner))
     }
 
-    /// A bucket that is open for writing.
+    /// Leases a bucket if it is open for writing.
     pub(super) fn lease_if_written(&self, id: BucketId) -> Option<Lease> {
         let inner = self.pool.lease_if_written(id)?;
         Some(Lease::new(inner))
@@ -129,7 +129,8 @@ impl Inner {
         }
     }
 
-    /// The buckets after `after` that have a folder or a record, in order.
+    /// Returns the buckets after `after` that have a folder, or are lost or in quarantine, in
+    /// order.
     pub(super) fn ids_after(
         &self,
         after: Option<BucketId>,
@@ -156,7 +157,7 @@ impl Inner {
     pub(super) fn write_index(&self) {
         let alone = self.ledger.ask_alone();
         for id in self.ledger.take_touched() {
-            // One that is closed was noted when it was.
+            // A closed bucket was noted when it was closed.
             if let Some(lease) = self.lease_if_written(id) {
                 let before = self.ledger.record(id);
                 let record = lease.record(before.as_ref());
