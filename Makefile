@@ -1,20 +1,20 @@
-# Everything that is done with this repository, by name. `make help` lists it.
+# The tasks of this repository. `make help` lists them.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-# Cargo uses every core by itself, and the steps share one target directory,
-# which it locks: two at a time would only wait for each other.
+# Cargo uses every core by itself, and locks the target directory that the steps
+# share: two steps at a time would only wait for each other.
 .NOTPARALLEL:
 
 # Outside the working copy, so that several copies share one build of RocksDB.
 CARGO_TARGET_DIR ?= $(HOME)/.cache/cairn/target
 export CARGO_TARGET_DIR
 
-# RocksDB is some ten minutes of C++ on two cores: with ccache it is compiled
-# once for a machine, whatever becomes of the target directory. Make itself sets
-# CC and CXX, hence `origin`: only those built-in values are replaced, so that a
-# compiler named in the environment or on the command line is kept.
+# RocksDB takes about ten minutes of C++ on two cores. With ccache it is compiled
+# once per machine, even if the target directory is deleted. Make itself sets
+# CC and CXX, hence `origin`: only those built-in values are replaced, and a
+# compiler from the environment or the command line is kept.
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := ccache gcc
 endif
@@ -28,64 +28,64 @@ OPENSSL_NO_VENDOR ?= 1
 export OPENSSL_NO_VENDOR
 
 # One profile for everything. A second one would compile RocksDB and the
-# Substrate crates a second time, and tests would run on other code than the
-# demo and the benchmarks. Overflow checks stay on in it; see Cargo.toml.
+# Substrate crates a second time, and tests would run other code than the
+# demo and the benchmarks. Overflow checks are on in it; see Cargo.toml.
 CARGO_FLAGS := --locked --release
 
-# What holds the dependencies to deny.toml.
+# The version of the tool that enforces deny.toml.
 CARGO_DENY := ^0.20
 
-# A folder to store, for `make demo`; without it, the toolchain's documentation.
+# The folder that `make demo` stores; by default, the toolchain's documentation.
 FILES ?=
 export FILES
-# Where the demo keeps its data; the script chooses when this is empty.
+# The demo's data folder; by default, the script chooses one.
 DEMO_DIR ?=
-# How often the power fails in `make powercut`, and which cuts these are.
+# The number of power cuts in `make powercut`, and the seed of their moments.
 CUTS ?= 1000
 SEED ?= 1
 # Any value makes `make bench` short.
 QUICK ?=
-# How long `make game` plays, and the seed of its first game.
+# The duration of `make game`, and the seed of its first game.
 SECONDS ?= 14400
 SEED ?= 1000000
 
 .PHONY: help deps tools demo test powercut soak game bench lint loops words lines advisories
 
 help:
-	@echo 'make demo    build all, and show two providers at work on a real chain'
+	@echo 'make demo    build everything, and show two providers at work on a real chain'
 	@echo '             FILES=folder     store the files of this folder'
 	@echo '             DEMO_DIR=folder  keep the data of the demo here'
 	@echo 'make test    check the build without std, then run every test'
 	@echo 'make powercut  a thousand losses of power, and an error of the disk at each call'
-	@echo '             CUTS=number      how often the power fails'
-	@echo '             SEED=number      which cuts these are'
+	@echo '             CUTS=N           number of power cuts'
+	@echo '             SEED=N           seed of their moments'
 	@echo 'make soak    ten thousand buckets under a pool of a hundred, for five minutes'
 	@echo 'make game    play against an opponent for the stake, for four hours'
-	@echo '             SECONDS=N        for so long'
-	@echo '             SEED=N           from this game on'
+	@echo '             SECONDS=N        duration in seconds'
+	@echo '             SEED=N           seed of the first game'
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
 	@echo 'make lint    formatting, fences between crates, documents, clippy, licences'
 	@echo 'make loops   import loops between the modules of each crate'
 	@echo 'make words   words that were replaced by better ones'
 	@echo 'make lines   source files of more than 500 lines'
-	@echo 'make advisories  what is known today of faults in the dependencies; gates nothing'
-	@echo 'make deps    install what the build needs besides Rust (the others do this first)'
-	@echo 'make tools   install cargo-deny, where it is missing (lint and advisories do this)'
+	@echo 'make advisories  known vulnerabilities of the dependencies; blocks nothing'
+	@echo 'make deps    install the build dependencies besides Rust (the other targets do this first)'
+	@echo 'make tools   install cargo-deny if it is missing (lint and advisories do this)'
 	@echo
 	@echo 'Artifacts go to $(CARGO_TARGET_DIR); set CARGO_TARGET_DIR to change that.'
 
 deps:
 	@scripts/install-deps.sh
 
-# Built as for the tests: what only they ask of a dependency would otherwise
-# compile it, and all above it, a second time.
+# Built as for the tests: features that only the tests need would otherwise compile
+# a dependency, and everything above it, a second time.
 demo: deps
 	cargo test --workspace --no-run $(CARGO_FLAGS)
 	scripts/demo.sh $(if $(DEMO_DIR),"$(DEMO_DIR)")
 
-# Where it is missing only. In a target directory of its own: the build's has other
-# features of the same crates. Tests do without it.
+# Installs it only if it is missing, and in a target directory of its own: the build
+# uses other features of the same crates. Tests do not need it.
 tools: deps
 	@command -v cargo-deny >/dev/null || \
 		cargo install --locked --target-dir '$(CARGO_TARGET_DIR)/tools' \
@@ -111,8 +111,8 @@ game: deps
 bench: deps
 	cargo run $(CARGO_FLAGS) -p cairn-benches -- $(if $(QUICK),--quick) --out benches/REPORT.md
 
-# The quick checks come first. cargo-deny is not asked for advisories here: what
-# they say depends on the day, and what a gate says must not.
+# The quick checks come first. cargo-deny does not check advisories here: they change
+# from day to day, and the result of a gate must not.
 lint: deps
 	cargo fmt --all --check
 	scripts/check-fences.sh

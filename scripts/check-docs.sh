@@ -51,7 +51,7 @@ anchors_of() {
     ' "$1"
 }
 
-# Those that are new count before they are committed.
+# New pages count before they are committed.
 mapfile -t pages < <(git ls-files --cached --others --exclude-standard '*.md' | sort -u |
     while read -r page; do [ ! -f "$page" ] || echo "$page"; done)
 [ "${#pages[@]}" -gt 0 ] || { echo 'there are no pages' >&2; exit 1; }
@@ -79,16 +79,16 @@ for page in "${pages[@]}"; do
     done < <(links_of "$page")
 done
 
-# A semicolon ends a statement in a mermaid diagram, so that the rest of a text is a
-# syntax error, which nobody sees before a page is rendered.
+# A semicolon ends a statement in a mermaid diagram. The rest of the text is then a
+# syntax error, which shows only when the page is rendered.
 for page in "${pages[@]}"; do
     while read -r line; do
         fail "$page:$line: a semicolon in a diagram"
     done < <(awk '/^```/ { inside = /mermaid/ } inside && /;/ { print NR }' "$page")
 done
 
-# Paths in code spans that begin with a folder of this repository. The changelog is
-# history: it may name files that are gone.
+# Paths in code spans that begin with a folder of this repository. The changelog
+# may name files that no longer exist.
 folders=$(git ls-files | sed -n 's|/.*||p' | sort -u | paste -sd'|')
 paths=0
 for page in "${pages[@]}"; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks the fences between the crates, which the compiler does not check: who
-# may name RocksDB, what the primitives may know of, that no crate has unsafe
-# code, and that the binary links one RocksDB. A node links Cairn only if they hold.
+# Checks the fences between the crates that the compiler does not check: RocksDB and
+# signing stay in their modules, the primitives use no other crate, no crate has
+# unsafe code, and the binary links one RocksDB. A node can link Cairn only if they hold.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -25,10 +25,10 @@ if [ "${#folders[@]}" -eq 0 ] || [ "${#folders[@]}" -ne "${#names[@]}" ]; then
     exit 1
 fi
 
-# RocksDB is named by the engine alone, so that its types and its errors stay
-# behind one wall. The benchmarks are free: they measure it by itself. So is the
-# game, whose opponent forges buckets by it. So are tests in folders of their own, of which one writes other programs' databases.
-# Comments may speak of it.
+# Only the engine names RocksDB, so that its types and errors stay in one place.
+# Exceptions are the benchmarks, which measure it by itself, the game, whose opponent
+# forges buckets, and tests in folders of their own, one of which writes the databases
+# of other programs. Comments may mention it.
 for folder in "${folders[@]}"; do
     case "$folder" in benches | game) continue ;; esac
     found=$(grep -rnE --include='*.rs' \
@@ -39,19 +39,19 @@ for folder in "${folders[@]}"; do
     [ -z "$found" ] || fail 'rocksdb is named outside node-ext/src/engine' "$found"
 done
 
-# The game may name RocksDB, since it forges buckets as a stranger would. Nothing
-# depends on it, so that this stays out of what operators run.
+# The game may name RocksDB, because it forges buckets as an attacker would. Nothing
+# depends on the game, so operators never run this code.
 found=$(git ls-files '*Cargo.toml' | grep -v '^game/' | xargs grep -nE '^ *"?cairn-game' || true)
 [ -z "$found" ] || fail 'a crate depends on the game' "$found"
 
-# Keys sign in one module, behind the gate. Tests sign as others do.
+# Keys sign in one module, behind the gate. Tests sign in place of others.
 found=$(grep -rnE --include='*.rs' 'sr25519_sign|[pP]air(\(\))?\.sign\(' node-ext/src rpc/src node/src |
     grep -vE '^node-ext/src/signing\.rs:' |
     grep -vE '^[^:]*(/tests?(\.rs|/)|/scripted|/village\.rs|/house\.rs)' |
     grep -vE '^[^:]*:[0-9]+:[[:space:]]*//' || true)
 [ -z "$found" ] || fail 'a key signs outside node-ext/src/signing' "$found"
 
-# The primitives are what runtimes and verifiers use: they know of no other crate here.
+# Runtimes and verifiers use the primitives, which therefore use no other crate here.
 tree=$(cargo tree --locked -p cairn-primitives --all-features -e normal,build,dev --prefix none -f '{p}')
 for name in "${names[@]}"; do
     [ "$name" = cairn-primitives ] && continue
@@ -60,8 +60,8 @@ for name in "${names[@]}"; do
     fi
 done
 
-# In the source as well as in the lints of Cargo.toml: it then holds for whoever
-# compiles the crate, with whatever flags.
+# In the source as well as in the lints of Cargo.toml: then it holds for everyone who
+# compiles the crate, with any flags.
 for folder in "${folders[@]}"; do
     roots=0
     for root in "$folder/src/lib.rs" "$folder/src/main.rs"; do
@@ -79,16 +79,16 @@ linked() {
         sed -n "s/^\($2 v[^ ]*\).*/\1/p" | sort -u
 }
 
-# Two would be two copies of the same C++ symbols, and none would mean that this
-# check looks at the wrong thing. The node has its own backend on RocksDB.
+# Two versions would be two copies of the same C++ symbols. None would mean that this
+# check looks at the wrong binary. The node has its own backend on RocksDB.
 for binary in cairn cairn-devnode; do
     rocksdbs=$(linked "$binary" librocksdb-sys)
     count=$(grep -c . <<<"$rocksdbs" || true)
     [ "$count" -eq 1 ] || fail "$binary links $count librocksdb-sys, not one" "$rocksdbs"
 done
 
-# A node merges RPC modules of one jsonrpsee, and its chain is not reached by
-# subxt. The standalone provider has that, without its newer jsonrpsee.
+# A node merges RPC modules of one jsonrpsee, and does not use subxt. The standalone
+# provider uses subxt, without its newer jsonrpsee.
 for binary in cairn cairn-devnode; do
     jsonrpsees=$(linked "$binary" jsonrpsee)
     case "$jsonrpsees" in
@@ -99,8 +99,8 @@ done
 subxts=$(linked cairn-devnode subxt)
 [ -z "$subxts" ] || fail 'a node that loads Cairn links subxt' "$subxts"
 
-# Substrate's client crates come under another licence: the standalone provider
-# does without them.
+# Substrate's client crates have another licence: the standalone provider does not
+# link them.
 clients=$(cargo tree --locked -p cairn -e normal,build --prefix none -f '{p}' |
     sed -n 's/^\(sc-[a-z-]* v[^ ]*\).*/\1/p' | sort -u)
 [ -z "$clients" ] || fail 'the standalone provider links client crates of Substrate' "$clients"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Checks that cairn-primitives builds without std, for a target that has none: a
-# build for this machine would find std, and so prove little. In order, by
+# build for this machine would find std, and so prove little. It tries, in order:
 #   rustup   its thumbv7em-none-eabi target;
 #   debian   core and alloc, compiled from Debian's sources of them;
 #   tree     no foreign target: features, attributes and a build for this machine.
-# The last is weaker, and for machines that can have neither of the others.
-# CHECK_NO_STD_BY=rustup|debian|tree asks for one of them, and takes no other.
+# The last is weaker, and for machines where neither of the others works.
+# CHECK_NO_STD_BY=rustup|debian|tree selects one of them.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=thumbv7em-none-eabi
 crate=cairn-primitives
 only="${CHECK_NO_STD_BY:-}"
-# Of its own: other compilers than those of the main one write here.
+# A target directory of its own: other compilers than the usual one write here.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/cairn/target}/no-std"
 minimum=$(sed -n 's/^rust-version *= *"\([^"]*\)".*/\1/p' Cargo.toml)
 
@@ -75,14 +75,14 @@ install_debian() {
         debian_candidate rustc-web || return 1
     fi
     echo "Installing ${packages[*]}: a Rust with the sources of core and alloc, to compile them for $target"
-    # Whoever has another Rust from Debian keeps it.
+    # Another Rust from Debian stays installed.
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
         apt-get install -y -qq --no-install-recommends --no-remove "${packages[@]}" || return 1
     debian_is_ready
 }
 
-# Debian's cargo for the bare target, away from what was set for another Rust.
-# Where crates come from, and how, is still the user's affair.
+# Runs Debian's cargo for the bare target, without the settings for another Rust.
+# The user's registry settings still apply.
 debian_cargo_check() {
     local name unset=()
     while read -r name; do
@@ -91,14 +91,14 @@ debian_cargo_check() {
         RUST* | CARGO*) unset+=(-u "$name") ;;
         esac
     done < <(compgen -e)
-    # Compiling the standard library is not yet a stable feature of cargo; it is
-    # asked for here alone, and nothing that is shipped is built by it.
+    # Compiling the standard library is not yet a stable feature of cargo. Only this
+    # check uses it, and nothing that is shipped.
     env "${unset[@]}" RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$CARGO_TARGET_DIR" \
         /usr/bin/cargo check "$@" --target "$target" -Zbuild-std=core,alloc
 }
 
-# Whether core and alloc alone can be built: it tells a fault of ours from one of
-# the tools.
+# Checks whether core and alloc alone can be built, to distinguish a fault of this
+# crate from one of the tools.
 debian_builds_nothing_at_all() {
     local folder status=0
     folder=$(mktemp -d)
@@ -130,7 +130,7 @@ check_by_tree() {
         -e normal,features,no-proc-macro --prefix none)
     with_std=$(grep -E 'feature "(std|use_std)"' <<<"$tree" | sort -u || true)
     if [ -n "$with_std" ]; then
-        echo 'std is asked for by:' >&2
+        echo 'std is requested by:' >&2
         echo "$with_std" >&2
         failed=1
     fi
@@ -140,13 +140,13 @@ check_by_tree() {
         failed=1
     fi
 
-    # The one way to std that is left to a no_std crate on a machine that has it.
+    # `extern crate std` is the only other way by which a no_std crate can use std.
     unguarded=$(find "$sources" -name '*.rs' -exec awk '
         /^[[:space:]]*\/\// { next }
         /extern crate std/ && !/cfg\(/ && previous !~ /cfg\(/ { print FILENAME ":" FNR ":" $0 }
         { previous = $0 }' {} +)
     if [ -n "$unguarded" ]; then
-        echo 'std is linked whatever the features:' >&2
+        echo 'std is linked without a feature:' >&2
         echo "$unguarded" >&2
         failed=1
     fi
@@ -157,12 +157,12 @@ check_by_tree() {
     passed 'its features and a build for this machine'
 }
 
-# What is there comes before what must be fetched, and rustup's few megabytes
-# before a second Rust.
+# Installed tools come before downloads, and rustup's few megabytes before a second
+# Rust.
 if allowed rustup && rustup_has_target; then check_by_rustup; fi
 if allowed debian && debian_is_ready; then check_by_debian; fi
 if allowed rustup && has rustup; then
-    echo "Asking rustup for $target, to build $crate where there is no std"
+    echo "Installing $target with rustup, to build $crate without std"
     if timeout 300 rustup target add "$target"; then check_by_rustup; fi
 fi
 if allowed debian && ! debian_is_ready && install_debian; then check_by_debian; fi

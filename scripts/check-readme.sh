@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the passage on loading Cairn which the README quotes is the one
-# that the development node is built with; with --write, puts it there.
+# Checks that the README's passage on loading Cairn is the code of the development
+# node; with --write, updates the README.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,6 +17,6 @@ written=$(QUOTED=$quoted awk '
 if [ "${1:-}" = --write ]; then
     printf '%s\n' "$written" >README.md
 elif [ "$written" != "$(cat README.md)" ]; then
-    echo "the README quotes another passage than $source has: run $0 --write" >&2
+    echo "the README's passage differs from $source: run $0 --write" >&2
     exit 1
 fi

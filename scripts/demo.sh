@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Shows Cairn at work on a real chain: real files in three buckets at two
-# providers, one loaded into a Substrate node and one by itself; challenges to
-# roots old and new, a prune, a kill, and a provider that lies. Fails unless the
-# chain itself says that nothing was lost but by the liar.
+# providers, one loaded into a Substrate node and one standalone; challenges of
+# old and new roots, a prune, a kill, and a dishonest provider. Fails unless,
+# according to the chain, only the dishonest provider has lost its stake.
 #
 #   scripts/demo.sh [FOLDER]    keeps its data in FOLDER, which must be empty
 #   FILES=folder                stores the files of this folder

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Takes one fix out after the other, and says how long the game takes to find
-# each: a mutant that it does not find is a hole that it would not find either.
+# Removes one fix after the other, and reports how long the game takes to find
+# each. A mutant that it does not find shows a kind of fault that it cannot find.
 #
 #   scripts/game-mutants.sh [NAME...]    those of game/mutants; all by default
-#   SECONDS_EACH=600                     how long to look for one
+#   SECONDS_EACH=600                     time limit for each
 #   SEED=1                               the seed of the first game
 #
 # Each is built in a working copy of its own, which is removed afterwards, and in
-# one target directory, so that little is compiled anew. The game that finds one is
-# played again without it: where that is lost too, something else was found.
+# one target directory, so that little is recompiled. The game that finds a mutant is
+# played again without it: if it is lost too, it has found something else.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -28,9 +28,9 @@ git worktree add --detach --quiet "$copy" HEAD
 target=${CARGO_TARGET_DIR:-$HOME/.cache/cairn/target}
 missed=0
 
-# Built as for the tests, as `make game` does, since fewer crates would ask other
-# features of the dependencies and compile them anew. A test of the game is named
-# because its program is built with it, and the tests of other crates are not.
+# Built as for the tests, as `make game` does: fewer crates would need other
+# features of the dependencies, which would be recompiled. Naming a test of the game
+# builds the game's program, and not the tests of other crates.
 build() {
     (cd "$copy" && CARGO_TARGET_DIR=$target \
         cargo test --quiet --locked --release --workspace --no-run --test replayed)
@@ -44,12 +44,12 @@ for name in "${names[@]}"; do
     patch=$PWD/game/mutants/$name.patch
     git -C "$copy" checkout --quiet --force HEAD
     if ! git -C "$copy" apply -C1 --recount "$patch"; then
-        echo "$name: the patch does not apply: make it anew"
+        echo "$name: the patch does not apply: update it"
         missed=$((missed + 1))
         continue
     fi
     if ! build; then
-        echo "$name: the patch does not build: make it anew"
+        echo "$name: the patch does not build: update it"
         missed=$((missed + 1))
         continue
     fi

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the build needs besides Rust and make, and says what and why.
-# Does nothing, and asks nothing of the network, when all of it is there.
+# Installs the build dependencies besides Rust and make, and says what and why.
+# If everything is installed, it does nothing and uses no network.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# bindgen loads the library while it runs, so no command tells whether it is there.
+# bindgen loads this library at run time, so no command shows whether it is installed.
 has_libclang() {
     [ -n "${LIBCLANG_PATH:-}" ] && return 0
     local pattern
@@ -21,13 +21,13 @@ has_libclang() {
     return 1
 }
 
-# Whether the Rust at work can compile for the target that runtimes run on.
+# Checks whether the current Rust can compile for the target of runtimes.
 has_wasm_target() {
     local sysroot
     sysroot=$(rustc --print sysroot 2>/dev/null) && [ -d "$sysroot/lib/rustlib/wasm32v1-none" ]
 }
 
-# Whether Debian's Rust is there, with the sources of core and alloc.
+# Checks whether Debian's Rust is installed, with the sources of core and alloc.
 has_debian_rust() {
     local sysroot
     [ -x /usr/bin/cargo ] && sysroot=$(/usr/bin/rustc --print sysroot 2>/dev/null) &&
@@ -36,7 +36,7 @@ has_debian_rust() {
 
 has_openssl() { pkg-config --exists openssl 2>/dev/null; }
 
-# Whether a lock file of this repository names a crate.
+# Checks whether a lock file of this repository names a crate.
 locks() { grep -qsx "name = \"$1\"" Cargo.lock ./*/Cargo.lock; }
 
 packages=()
@@ -99,7 +99,7 @@ fi
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     if ! has sudo; then
-        echo 'The build needs these; neither root nor sudo is at hand to install them:' >&2
+        echo 'The build needs these, and they cannot be installed without root or sudo:' >&2
         list_missing >&2
         echo "As root: apt-get install --no-install-recommends ${packages[*]}" >&2
         exit 1
@@ -110,7 +110,7 @@ fi
 echo 'Installing with apt-get what the build needs:'
 list_missing
 # A list that cannot be refreshed may still name what is needed.
-"${as_root[@]}" apt-get update -qq || echo 'apt-get update failed; going on with the lists at hand' >&2
+"${as_root[@]}" apt-get update -qq || echo 'apt-get update failed; continuing with the present lists' >&2
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${packages[@]}"
 
