@@ -1,5 +1,4 @@
-//! The chain as its clients see it: JSON-RPC, and extrinsics of the runtime's
-//! own types.
+//! A client of the chain: JSON-RPC, and extrinsics of the runtime's own types.
 
 use crate::error::DemoError;
 use cairn_devnode_runtime::{
@@ -21,10 +20,10 @@ use sp_runtime::generic::Era;
 use sp_runtime::{AccountId32, MultiAddress, MultiSignature, SaturatedConversion};
 use std::time::Duration;
 
-/// The most bytes of one message: a block of answers with their chunks.
+/// The maximum size of a message, in bytes: a block of answers with their chunks.
 const MESSAGE_BYTES: u32 = 64 << 20;
 
-/// How long a request may take, an extrinsic's way to finality not counted.
+/// The time limit of a request, not including the wait for finality.
 const REQUEST: Duration = Duration::from_secs(60);
 
 /// A connection to a node.
@@ -36,11 +35,11 @@ pub(crate) struct Chain {
 /// An extrinsic in a finalized block.
 pub(crate) struct Finalized {
     pub(crate) number: u32,
-    /// What it deposited.
+    /// The events that it deposited.
     pub(crate) events: Vec<RuntimeEvent>,
 }
 
-/// An extrinsic on its way.
+/// A submitted extrinsic.
 pub(crate) struct Sent {
     name: &'static str,
     bytes: Vec<u8>,
@@ -74,7 +73,8 @@ fn to_hex(bytes: impl AsRef<[u8]>) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
-/// Where `frame_system` keeps a block's events: the hashes of its two names.
+/// Returns the storage key of a block's events in `frame_system`: the hashes of its two
+/// names.
 fn events_key() -> String {
     let key = [
         sp_io::hashing::twox_128(b"System"),
@@ -84,7 +84,7 @@ fn events_key() -> String {
     to_hex(key)
 }
 
-/// The account of a key.
+/// Returns the account of a key.
 pub(crate) fn account(pair: &sr25519::Pair) -> AccountId {
     AccountId(pair.public().0)
 }
@@ -116,7 +116,7 @@ impl Chain {
         u32::from_str_radix(header.number.trim_start_matches("0x"), 16).map_err(unreadable)
     }
 
-    /// Asks the storage pallet's runtime API, at the finalized head.
+    /// Calls the storage pallet's runtime API at the finalized head.
     pub(crate) async fn ask<T: Decode>(
         &self,
         method: &str,
@@ -156,7 +156,7 @@ impl Chain {
         self.ask("open_challenges", who).await
     }
 
-    /// Signs a call and sends it, without waiting for what becomes of it.
+    /// Signs a call and sends it, without waiting for its result.
     pub(crate) async fn send(
         &self,
         who: &sr25519::Pair,
@@ -221,7 +221,7 @@ impl Chain {
         let block = loop {
             let status = match sent.statuses.next().await {
                 Some(status) => status.map_err(unreadable)?,
-                None => return Err(failed("the node stopped telling of it".into())),
+                None => return Err(failed("the node ended its subscription".into())),
             };
             match &status {
                 Value::String(word) if word == "dropped" || word == "invalid" => {
@@ -248,7 +248,7 @@ impl Chain {
             .extrinsics
             .iter()
             .position(|extrinsic| *extrinsic == bytes)
-            .ok_or_else(|| failed("its block does not have it".into()))?;
+            .ok_or_else(|| failed("its block does not contain it".into()))?;
         let events = self.events(block).await?;
         let own: Vec<_> = events
             .into_iter()
@@ -283,7 +283,7 @@ impl Chain {
         self.settled(sent).await
     }
 
-    /// The events of a block.
+    /// Returns the events of a block.
     pub(crate) async fn events(
         &self,
         block: H256,
@@ -304,7 +304,7 @@ impl Chain {
     }
 }
 
-/// What the runtime is, for those who compare.
+/// Returns the runtime's name and version.
 pub(crate) fn runtime_name() -> String {
     format!("{} {}", VERSION.spec_name, VERSION.spec_version)
 }

@@ -1,58 +1,58 @@
-//! Why the play stopped.
+//! Errors of the demo.
 
 use std::path::{Path, PathBuf};
 
-/// Why the play stopped.
+/// An error of the demo.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     /// The node's RPC failed.
     #[error("the node's RPC failed: {0}")]
     Rpc(#[from] jsonrpsee::core::client::Error),
-    /// The node said something that cannot be read.
-    #[error("the node said something that cannot be read: {0}")]
+    /// A response could not be decoded.
+    #[error("cannot decode a response: {0}")]
     Unreadable(String),
-    /// An extrinsic was not taken, or failed.
-    #[error("the extrinsic `{call}` came to nothing: {reason}")]
+    /// An extrinsic was not accepted, or failed.
+    #[error("the extrinsic `{call}` failed: {reason}")]
     Extrinsic {
-        /// What was called.
+        /// The call.
         call: &'static str,
-        /// What the chain says.
+        /// The reason, from the chain.
         reason: String,
     },
     /// A file or process failed.
     #[error("cannot {doing} {path}: {source}")]
     Io {
-        /// What was attempted.
+        /// The operation that failed.
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The underlying error.
         source: std::io::Error,
     },
-    /// A process ended, or failed, that should not have.
-    #[error("{program} {what}; its last words:\n{last_words}")]
+    /// A process ended or failed unexpectedly.
+    #[error("{program} {what}; the end of its log:\n{last_words}")]
     Process {
-        /// Which.
+        /// The program.
         program: String,
-        /// What it did.
+        /// What happened to it.
         what: String,
         /// The end of its log.
         last_words: String,
     },
-    /// Something did not come about in time.
-    #[error("after {seconds} s there is still not: {what}")]
+    /// Something did not happen in time.
+    #[error("{what} is missing after {seconds} s")]
     Late {
-        /// What was waited for.
+        /// The missing event.
         what: String,
-        /// How long, in seconds.
+        /// The time that was waited for, in seconds.
         seconds: u64,
     },
-    /// What was shown is not what should have been.
+    /// A result is not as expected.
     #[error("{0}")]
     Wrong(String),
 }
 
-/// What failed with a file or process, for `map_err`.
+/// Returns a conversion of I/O errors, for `map_err`.
 pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> DemoError {
     let path = path.to_owned();
     move |source| DemoError::Io {

@@ -1,10 +1,10 @@
-//! Which files are stored, and in which bucket.
+//! Selects the files to store, and distributes them to buckets.
 
 use crate::error::{DemoError, io};
 use std::path::{Path, PathBuf};
 
-/// Files below a folder, sorted, at most so many and of so many bytes together.
-/// Links are not followed, and empty files are content like any other.
+/// Lists files below a folder, sorted, up to a number of files and a total of bytes. Links
+/// are not followed, and empty files are included.
 pub(crate) fn below(
     folder: &Path,
     most_files: usize,
@@ -19,15 +19,12 @@ pub(crate) fn below(
         let mut entries = entries.map_err(io("list", &folder))?;
         entries.sort_by_key(std::fs::DirEntry::path);
         for entry in entries {
-            let kind = entry.file_type().map_err(io("ask for", &entry.path()))?;
+            let kind = entry.file_type().map_err(io("read", &entry.path()))?;
             let hidden = entry.file_name().to_string_lossy().starts_with('.');
             if kind.is_dir() && !hidden {
                 folders.push(entry.path());
             } else if kind.is_file() {
-                let length = entry
-                    .metadata()
-                    .map_err(io("ask for", &entry.path()))?
-                    .len();
+                let length = entry.metadata().map_err(io("read", &entry.path()))?.len();
                 if found.len() < most_files && bytes.saturating_add(length) <= most_bytes {
                     bytes = bytes.saturating_add(length);
                     found.push(entry.path());
@@ -38,7 +35,7 @@ pub(crate) fn below(
     Ok(found)
 }
 
-/// Deals files out to so many buckets.
+/// Distributes files to a number of buckets, in turn.
 pub(crate) fn deal(files: Vec<PathBuf>, buckets: usize) -> Vec<Vec<PathBuf>> {
     let mut hands = vec![Vec::new(); buckets];
     let mut turn = (0..buckets).cycle();

@@ -1,5 +1,4 @@
-//! A provider that promised, and then answers with another chunk than it was
-//! asked for.
+//! A dishonest provider, which answers a challenge with another chunk.
 
 use crate::chain::Chain;
 use crate::error::DemoError;
@@ -18,9 +17,9 @@ use codec::Encode;
 use pallet_storage_provider::{Call, Event};
 use sp_core::{Pair, sr25519};
 
-/// What the liar promised to keep.
+/// The content that it signs a commitment to.
 const PROMISED: &[u8] = b"what was promised";
-/// What it shows instead.
+/// The content in its answer.
 const SHOWN: &[u8] = b"what is left of it";
 
 fn commitment() -> Result<(MmrLeaf, Commitment), DemoError> {
@@ -45,7 +44,8 @@ fn commitment() -> Result<(MmrLeaf, Commitment), DemoError> {
     Ok((leaf, commitment))
 }
 
-/// Has `liar` promise, be challenged, and lie; returns what it lost.
+/// Has `liar` sign a commitment, challenges it, and answers with false content. Returns the
+/// reason and the amount of the slash.
 pub(crate) async fn lie(
     chain: &Chain,
     admin: &sr25519::Pair,
@@ -86,15 +86,15 @@ pub(crate) async fn lie(
             }
             _ => None,
         })
-        .ok_or_else(|| DemoError::Wrong("the chain took a lie for an answer".into()))
+        .ok_or_else(|| DemoError::Wrong("the chain accepted a false answer".into()))
 }
 
-/// The key of a provider as it registers it.
+/// Returns a provider's key in the form in which it is registered.
 pub(crate) fn key_of(pair: &sr25519::Pair) -> MultiSigner {
     MultiSigner::Sr25519(pair.public().0)
 }
 
-/// The challenge that a block's events say was made.
+/// Returns the id of the challenge that an extrinsic's events report.
 pub(crate) fn created(events: &[RuntimeEvent]) -> Result<ChallengeId, DemoError> {
     events
         .iter()
@@ -102,5 +102,5 @@ pub(crate) fn created(events: &[RuntimeEvent]) -> Result<ChallengeId, DemoError>
             RuntimeEvent::StorageProvider(Event::ChallengeCreated { id, .. }) => Some(*id),
             _ => None,
         })
-        .ok_or_else(|| DemoError::Wrong("a challenge was taken and has no name".into()))
+        .ok_or_else(|| DemoError::Wrong("a challenge was accepted without an event".into()))
 }

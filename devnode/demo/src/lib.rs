@@ -1,9 +1,7 @@
-//! Cairn at work on a real chain, from outside: processes are started, killed
-//! and started again, extrinsics are sent over JSON-RPC, and what the chain
-//! says of its providers is what counts.
+//! Runs Cairn on a real chain, from outside: starts, kills and restarts processes, sends
+//! extrinsics over JSON-RPC, and judges by the chain's records of the providers.
 //!
-//! The demo and the end-to-end test play the same play; they differ in how
-//! much of it.
+//! The demo and the end-to-end test run the same scenario on different scales.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! Plays the whole of Cairn on a real chain, and fails unless the chain says
-//! that nothing was lost but by the liar.
+//! Runs the scenario on a real chain. Fails unless, according to the chain, only the
+//! dishonest provider has lost its stake.
 
 #![forbid(unsafe_code)]
 
@@ -9,35 +9,35 @@ use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Two providers, real files, challenges, a prune, a kill, and a liar
+/// Two providers, real files, challenges, a prune, a kill, and a dishonest provider
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// The folder whose files are stored
+    /// Folder whose files are stored
     #[arg(long)]
     files: PathBuf,
-    /// Keep everything here, in a folder that is empty [default: a temporary one]
+    /// Empty folder for all data [default: a temporary one]
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Challenges that are asked of the two providers
+    /// Challenges of the two providers
     #[arg(long, default_value_t = 50)]
     challenges: u32,
-    /// The most files that are stored
+    /// Files to store, at most
     #[arg(long, default_value_t = 1200)]
     most_files: usize,
-    /// The most bytes that are stored
+    /// Bytes to store, at most
     #[arg(long, default_value_t = 200_000_000)]
     most_bytes: u64,
-    /// How often a block is made, in milliseconds
+    /// Time between blocks, in milliseconds
     #[arg(long, default_value_t = 500)]
     block_ms: u64,
-    /// Judge as the newer chain does, which binds a leaf to its index
+    /// Use the newer pallet's rule, which binds a leaf to its index
     #[arg(long)]
     strict: bool,
-    /// What is drawn by lot is drawn from this
+    /// Seed of all random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Where the programs are [default: beside this one]
+    /// Folder of the programs [default: the folder of this one]
     #[arg(long)]
     programs: Option<PathBuf>,
 }
@@ -90,9 +90,9 @@ async fn demo(args: Args) -> Result<(), DemoError> {
 
 fn show(summary: &Summary, block_ms: u64) {
     let (reason, amount) = summary.liar;
-    println!("\nThe chain's own account");
+    println!("\nResults, according to the chain");
     println!(
-        "  challenges asked {}, defended {}, lost {}",
+        "  challenges {}, defended {}, lost {}",
         summary.asked, summary.defended, summary.lost
     );
     println!(
@@ -110,26 +110,26 @@ fn show(summary: &Summary, block_ms: u64) {
     let middle = summary.waits.get(summary.waits.len() / 2);
     if let (Some(middle), Some(most)) = (middle, summary.waits.last()) {
         println!(
-            "  from challenge to inclusion: {middle} anchor blocks in the middle, {most} at most \
+            "  from challenge to inclusion: median {middle} anchor blocks, maximum {most} \
              (a block every {block_ms} ms; while a provider is down its challenges wait)"
         );
     }
-    println!("  the liar lost {amount} for {reason:?}");
+    println!("  the dishonest provider lost {amount} for {reason:?}");
 }
 
 fn judge(summary: &Summary) -> Result<(), DemoError> {
     let wrong = |what: &str| Err(DemoError::Wrong(what.into()));
     if summary.lost != 0 || !summary.stake_untouched {
-        return wrong("an honest provider lost");
+        return wrong("an honest provider lost stake");
     }
     if summary.defended != summary.asked {
         return wrong("not every challenge was defended");
     }
     if summary.waits.len() as u64 != summary.asked {
-        return wrong("the blocks do not show every answer");
+        return wrong("an answer is missing in the blocks");
     }
     if summary.liar.0 != SlashReason::InvalidProof || summary.liar.1 == 0 {
-        return wrong("the liar kept its stake");
+        return wrong("the dishonest provider kept its stake");
     }
     Ok(())
 }

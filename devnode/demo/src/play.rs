@@ -1,4 +1,4 @@
-//! The play itself, act by act.
+//! The scenario, step by step.
 
 mod cast;
 mod challenges;
@@ -16,68 +16,68 @@ use stage::{House, Stage};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// How many buckets are played with.
+/// The number of buckets.
 const BUCKETS: usize = 3;
 
-/// How much of the play is played.
+/// The scale of the scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// The most files that are stored.
+    /// The maximum number of files to store.
     pub most_files: usize,
-    /// The most bytes that are stored.
+    /// The maximum number of bytes to store.
     pub most_bytes: u64,
-    /// How many challenges are asked, of both kinds, in three parts.
+    /// The number of challenges, of both kinds, in three parts.
     pub challenges: u32,
-    /// How often a block is made, in milliseconds.
+    /// The time between blocks, in milliseconds.
     pub block_ms: u64,
-    /// Whether the chain binds a leaf to its index, as a newer one does.
+    /// True if the chain binds a leaf to its index, as the newer pallet does.
     pub strict: bool,
 }
 
-/// What is played, with what, and where.
+/// The programs, files and settings of the scenario.
 pub struct Play {
     /// The command line of Cairn.
     pub cairn: PathBuf,
     /// The node that loads Cairn.
     pub devnode: PathBuf,
-    /// A folder for everything, which must be empty.
+    /// An empty folder for all data.
     pub folder: PathBuf,
     /// The folder whose files are stored.
     pub files: PathBuf,
-    /// How much.
+    /// The scale.
     pub scale: Scale,
-    /// What is drawn by lot is drawn from this.
+    /// The seed of all random choices.
     pub seed: u64,
-    /// Told of each act, and of what it showed.
+    /// Called with a line for each step and its result.
     pub say: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-/// What the chain says at the end.
+/// The chain's records at the end.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// Challenges that were asked of the honest providers.
+    /// Challenges of the honest providers.
     pub asked: u64,
-    /// How many of them the chain counts as defended.
+    /// Challenges that the chain counts as defended.
     pub defended: u64,
-    /// How many it counts as lost.
+    /// Challenges that the chain counts as lost.
     pub lost: u64,
-    /// Whether the stake of the honest providers is what it was.
+    /// True if the stake of the honest providers is unchanged.
     pub stake_untouched: bool,
-    /// Buckets whose checkpoint carries both signatures.
+    /// Buckets whose checkpoint has both signatures.
     pub checkpointed: usize,
-    /// For each answer, how many anchor blocks after the challenge it was
-    /// included, in order.
+    /// For each answer, the number of anchor blocks from the challenge to its inclusion,
+    /// sorted.
     pub waits: Vec<u32>,
-    /// Why the liar lost, and how much.
+    /// The reason and the amount of the dishonest provider's slash.
     pub liar: (SlashReason, u128),
 }
 
 impl Play {
-    /// Plays it.
+    /// Runs the scenario.
     ///
     /// # Errors
     ///
-    /// [`DemoError`] with the first thing that is not as it should be.
+    /// Returns a [`DemoError`] for the first unexpected result.
     pub async fn play(&self) -> Result<Summary, DemoError> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let cast = Cast::new()?;
@@ -87,11 +87,11 @@ impl Play {
         let found = files::below(&self.files, self.scale.most_files, self.scale.most_bytes)?;
         if found.len() < 8 * BUCKETS {
             return Err(DemoError::Wrong(format!(
-                "{} has too few files to play with: name another folder",
+                "{} has too few files: name another folder",
                 self.files.display()
             )));
         }
-        // A quarter is kept for later.
+        // A quarter is stored after the prune.
         let later = found.len() / 4;
         let (first, second) = found.split_at(found.len() - later);
         let hands = files::deal(first.to_vec(), BUCKETS);
@@ -100,11 +100,11 @@ impl Play {
             house.furnish(suri, &hands)?;
         }
         self.say(&format!(
-            "  {} files in {BUCKETS} buckets, each root of which both have signed",
+            "  {} files in {BUCKETS} buckets; both have signed each root",
             first.len()
         ));
 
-        self.say("A node that loads Cairn, and a provider of its own that follows it");
+        self.say("A node that loads Cairn, and a standalone provider that follows it");
         let mut running = stage.open(&houses).await?;
         let chain = running.chain().await?;
         self.say(&format!("  {}", crate::chain::runtime_name()));
@@ -119,7 +119,7 @@ impl Play {
         let first_block = chain.number(chain.finalized().await?).await?;
         let third = self.scale.challenges / 3;
         self.say(&format!(
-            "{third} challenges, of both kinds, to old roots and new"
+            "{third} challenges, of both kinds, of old and new roots"
         ));
         let mut asked = Asked::default();
         asked
@@ -132,7 +132,7 @@ impl Play {
         ));
 
         self.say(&format!(
-            "A provider is killed; {third} more challenges; the node stops; both prune; both return"
+            "A provider is killed; {third} more challenges; the node stops; both prune; both restart"
         ));
         running.kill_standalone()?;
         asked
@@ -154,21 +154,21 @@ impl Play {
         running.return_all(&stage, &houses).await?;
         let chain = running.chain().await?;
         asked.await_answers(&chain, &cast, &mut running).await?;
-        self.say("  all answered, from trees that are pruned");
+        self.say("  all answered, from retired trees");
         let roots = houses.first().map(House::newest_roots).unwrap_or_default();
         checkpointed += cast.await_checkpoints(&chain, &mut running, &roots).await?;
         self.say("  and the new trees have checkpoints with both signatures");
 
         let rest = self.scale.challenges - 2 * third;
         self.say(&format!(
-            "{rest} challenges, to roots of before the prune and after"
+            "{rest} challenges, of roots from before and after the prune"
         ));
         asked
             .ask(&chain, &cast, &houses, rest, Kinds::Both, &mut random)
             .await?;
         asked.await_answers(&chain, &cast, &mut running).await?;
 
-        self.say("A provider that lies");
+        self.say("A dishonest provider");
         let bucket = cast.agree_with_the_liar(&chain).await?;
         let liar = liar::lie(&chain, cast.admin(), cast.liar(), bucket).await?;
         self.say(&format!("  lost {} for {:?}", liar.1, liar.0));

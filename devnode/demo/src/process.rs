@@ -1,4 +1,4 @@
-//! The programs that take part, each a process that can be killed.
+//! Child processes that can be stopped and killed.
 
 use crate::error::{DemoError, io};
 use std::fs::File;
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a program may take to stop when asked.
+/// The time limit for a program to stop.
 const STOPPING: Duration = Duration::from_secs(30);
 
-/// How much of a log is shown when something fails, in bytes.
+/// The length of the end of a log that an error shows, in bytes.
 const LAST_WORDS: usize = 4000;
 
-/// Runs a program to its end, and returns what it said.
+/// Runs a program to its end, and returns its output.
 pub(crate) fn run(program: &Path, args: &[&str], input: &str) -> Result<String, DemoError> {
     let mut child = Command::new(program)
         .args(args)
@@ -23,7 +23,7 @@ pub(crate) fn run(program: &Path, args: &[&str], input: &str) -> Result<String, 
         .spawn()
         .map_err(io("start", program))?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that does not read it has ended, and says why below.
+        // A program that does not read it has ended; its exit status is checked below.
         let _ = stdin.write_all(input.as_bytes());
     }
     let output = child.wait_with_output().map_err(io("wait for", program))?;
@@ -37,7 +37,7 @@ pub(crate) fn run(program: &Path, args: &[&str], input: &str) -> Result<String, 
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A program at work, killed when this is dropped.
+/// A running program, which is killed on drop.
 pub(crate) struct Running {
     name: String,
     child: Child,
@@ -45,7 +45,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a program, which logs to the end of `log`.
+    /// Starts a program, whose output is appended to `log`.
     pub(crate) fn start(
         name: &str,
         program: &Path,
@@ -76,13 +76,13 @@ impl Running {
 
     /// Fails if it has ended by itself.
     pub(crate) fn check(&mut self) -> Result<(), DemoError> {
-        match self.child.try_wait().map_err(io("ask for", &self.log))? {
+        match self.child.try_wait().map_err(io("wait for", &self.log))? {
             None => Ok(()),
             Some(status) => Err(self.failed(format!("ended by itself, with {status}"))),
         }
     }
 
-    /// What it said last.
+    /// Returns the end of its log.
     pub(crate) fn last_words(&self) -> String {
         format!("{}:\n{}", self.name, last_words(&self.log))
     }
@@ -95,14 +95,14 @@ impl Running {
         }
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it, without a clean stop.
     pub(crate) fn kill(mut self) -> Result<(), DemoError> {
         self.child.kill().map_err(io("kill", &self.log))?;
         self.child.wait().map_err(io("wait for", &self.log))?;
         Ok(())
     }
 
-    /// Asks it to stop, and fails unless it does so well.
+    /// Stops it with SIGTERM, and fails unless it ends with success.
     pub(crate) fn stop(mut self) -> Result<(), DemoError> {
         self.check()?;
         let id = i32::try_from(self.child.id()).ok();
@@ -120,7 +120,7 @@ impl Running {
                 None if begun.elapsed() > STOPPING => {
                     return Err(self.failed("does not stop".into()));
                 }
-                // The standard library waits for a process without an end only.
+                // The standard library has no wait with a time limit.
                 None => std::thread::sleep(Duration::from_millis(50)),
             }
         }
@@ -129,20 +129,20 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already, or is to end now.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The end of a log.
+/// Returns the end of a log.
 fn last_words(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let from = text.len().saturating_sub(LAST_WORDS);
     String::from_utf8_lossy(text.get(from..).unwrap_or_default()).into_owned()
 }
 
-/// A port that nobody listens at now.
+/// Finds a port that is free at the moment.
 pub(crate) fn free_port() -> Result<u16, DemoError> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0));
     let port = listener.and_then(|listener| listener.local_addr());

@@ -1,4 +1,4 @@
-//! What a provider has signed, as its clients were told.
+//! The signed roots of a provider, from the output of `cairn put`.
 
 use crate::error::DemoError;
 use cairn_primitives::challenge::{ChunkLocation, MultiSignature};
@@ -16,7 +16,7 @@ pub(crate) struct Promise {
     pub(crate) signature: MultiSignature,
 }
 
-/// All that was signed of one bucket by one provider, and how long its leaves are.
+/// The signed roots of one bucket at one provider, and the lengths of its leaves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Promises {
     pub(crate) signed: Vec<Promise>,
@@ -39,7 +39,7 @@ struct File {
 }
 
 impl Promises {
-    /// Adds what `cairn put --json` printed, a line for each commit.
+    /// Adds the output of `cairn put --json`, one line per commit.
     pub(crate) fn add(&mut self, printed: &str) -> Result<(), DemoError> {
         let unreadable = |error: &dyn std::fmt::Display| DemoError::Unreadable(error.to_string());
         for line in printed.lines().filter(|line| line.contains("\"mmr_root\"")) {
@@ -63,19 +63,19 @@ impl Promises {
         Ok(())
     }
 
-    /// How many leaves the bucket has had.
+    /// Returns the number of leaves that the bucket has had.
     pub(crate) fn leaves(&self) -> usize {
         self.sizes.len()
     }
 
-    /// The newest root.
+    /// Returns the newest root.
     pub(crate) fn newest(&self) -> Option<H256> {
         self.signed
             .last()
             .map(|promise| promise.commitment.mmr_root)
     }
 
-    /// A chunk that a commitment promises, at random.
+    /// Returns a random chunk under a commitment.
     pub(crate) fn location(&self, commitment: &Commitment, random: &mut impl Rng) -> ChunkLocation {
         let leaf = random.gen_range(0..commitment.leaf_count.get().max(1));
         let sequence = usize::try_from(commitment.start_seq.0.saturating_add(leaf));
@@ -88,7 +88,7 @@ impl Promises {
         }
     }
 
-    /// One of the promises, at random.
+    /// Returns a random signed root.
     pub(crate) fn any(
         &self,
         bucket: BucketId,

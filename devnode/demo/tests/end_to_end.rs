@@ -1,6 +1,6 @@
-//! The demo, shorter: a node on disk that loads Cairn, a provider by itself, real
-//! files, checkpoints signed by both, challenges, a prune while a provider is
-//! dead, and a liar. What the chain says in the end is what counts.
+//! The demo on a smaller scale: a node on disk that loads Cairn, a standalone provider,
+//! real files, checkpoints signed by both, challenges, a prune while a provider is down,
+//! and a dishonest provider. The chain's records at the end are asserted.
 
 use cairn_demo::{Play, Scale};
 use cairn_primitives::challenge::SlashReason;
@@ -8,11 +8,11 @@ use std::path::Path;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_providers_defend_every_challenge_and_the_liar_is_slashed() {
-    // The programs are built beside this one, with every other of the workspace.
+    // The programs are built into the same folder as this one.
     let programs = Path::new(env!("CARGO_BIN_EXE_cairn-demo"))
         .parent()
         .unwrap();
-    // Asked for when it runs: working copies may share one build.
+    // Read at run time: working copies may share one build.
     let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
     let repository = Path::new(&crate_folder).join("../..");
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Who takes part, and what they agree on chain.
+//! The accounts, and their agreements on chain.
 
 use super::stage::Running;
 use crate::chain::{Chain, account};
@@ -11,28 +11,28 @@ use pallet_storage_provider::{Call, Event};
 use sp_core::{Pair, sr25519};
 use std::time::{Duration, Instant};
 
-/// What each provider puts at stake, in the chain's smallest unit.
+/// The stake of each provider, in the chain's smallest unit.
 pub(super) const STAKE: u128 = 1_000_000_000_000;
 
-/// What a provider agrees to keep, in bytes.
+/// The quota of an agreement, in bytes.
 const QUOTA: u64 = 1 << 34;
 
 /// The last anchor block of the agreements.
 const EXPIRES_AT: u32 = 10_000_000;
 
-/// How long something on chain is waited for.
+/// The time limit for an event on chain.
 pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 
-/// How often the chain is asked whether it has come about.
+/// The interval between two queries of the chain.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The accounts.
 pub(super) struct Cast {
-    /// Owns the buckets, and asks.
+    /// Owns the buckets, and submits the challenges.
     admin: sr25519::Pair,
-    /// The provider in the node.
+    /// The provider that the node loads.
     loaded: sr25519::Pair,
-    /// The provider by itself.
+    /// The standalone provider.
     standalone: sr25519::Pair,
     liar: sr25519::Pair,
 }
@@ -59,12 +59,12 @@ impl Cast {
         &self.liar
     }
 
-    /// The providers that keep their word, in the order of their houses.
+    /// Returns the honest providers, in the order of their base paths.
     pub(super) fn honest(&self) -> [AccountId; 2] {
         [account(&self.loaded), account(&self.standalone)]
     }
 
-    /// Registers the providers, makes the buckets and agrees on them.
+    /// Registers the providers, creates the buckets and makes the agreements.
     pub(super) async fn agree(
         &self,
         chain: &Chain,
@@ -81,7 +81,7 @@ impl Cast {
             let bucket = self.bucket(chain, 2).await?;
             if usize::try_from(bucket.0) != Ok(place) {
                 return Err(DemoError::Wrong(format!(
-                    "the chain made bucket {bucket} and not {place}: is it a fresh one?"
+                    "the chain created bucket {bucket} instead of {place}: is the chain new?"
                 )));
             }
             self.agree_on(chain, bucket, &[&self.loaded, &self.standalone])
@@ -90,7 +90,7 @@ impl Cast {
         Ok(())
     }
 
-    /// Has the liar agree on a bucket of its own.
+    /// Makes an agreement of the dishonest provider for a bucket of its own.
     pub(super) async fn agree_with_the_liar(&self, chain: &Chain) -> Result<BucketId, DemoError> {
         self.register(chain, &self.liar, "ws://127.0.0.1:1".into())
             .await?;
@@ -128,7 +128,7 @@ impl Cast {
                 }
                 _ => None,
             })
-            .ok_or_else(|| DemoError::Wrong("a bucket was made and has no name".into()))
+            .ok_or_else(|| DemoError::Wrong("a bucket was created without an event".into()))
     }
 
     async fn agree_on(
@@ -153,8 +153,8 @@ impl Cast {
         Ok(())
     }
 
-    /// Waits until the chain has these roots as checkpoints with both
-    /// signatures; returns how many.
+    /// Waits until the chain has checkpoints of these roots with both signatures. Returns
+    /// their number.
     pub(super) async fn await_checkpoints(
         &self,
         chain: &Chain,
@@ -179,7 +179,7 @@ impl Cast {
     }
 }
 
-/// Waits until something holds, while everybody who runs goes on running.
+/// Waits for a condition, and fails if a running program ends.
 pub(super) async fn until(
     what: &str,
     running: &mut Running,
@@ -194,7 +194,7 @@ pub(super) async fn until(
                 seconds: PATIENCE.as_secs(),
             });
         }
-        // Much of it comes about in other processes, which tell nobody here of it.
+        // The condition depends on other processes, which send no notification.
         tokio::time::sleep(LOOK_EVERY).await;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What is asked of the providers, and when it was answered.
+//! Challenges of the providers, and the times of their answers.
 
 use super::BUCKETS;
 use super::cast::{Cast, until};
@@ -14,19 +14,19 @@ use rand::Rng;
 use sp_runtime::AccountId32;
 use std::collections::BTreeMap;
 
-/// How many extrinsics are on their way at once.
+/// Extrinsics in flight at once.
 const AT_ONCE: usize = 25;
 
-/// Which challenges are asked.
+/// The kinds of challenges to submit.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kinds {
-    /// By checkpoint and by signed commitment, against both providers.
+    /// By checkpoint and by signed commitment, of both providers.
     Both,
-    /// By both, against the one that is killed.
+    /// By both, of the killed provider.
     AgainstTheKilled,
 }
 
-/// The challenges that were asked, and the block of each.
+/// The submitted challenges, and the block of each.
 #[derive(Default)]
 pub(super) struct Asked {
     at: BTreeMap<ChallengeId, u32>,
@@ -37,7 +37,7 @@ impl Asked {
         self.at.len().try_into().unwrap_or(u64::MAX)
     }
 
-    /// Asks so many challenges, drawn by lot.
+    /// Submits `count` random challenges.
     pub(super) async fn ask(
         &mut self,
         chain: &Chain,
@@ -71,7 +71,7 @@ impl Asked {
         Ok(())
     }
 
-    /// Waits until the chain has no challenge open against the honest providers.
+    /// Waits until no challenge of the honest providers is open.
     pub(super) async fn await_answers(
         &self,
         chain: &Chain,
@@ -89,7 +89,7 @@ impl Asked {
         .await
     }
 
-    /// How many blocks after each challenge its answer was included, in order.
+    /// Returns the number of blocks from each challenge to its answer's inclusion, sorted.
     pub(super) async fn waits(&self, chain: &Chain, from: u32) -> Result<Vec<u32>, DemoError> {
         let mut waits = Vec::new();
         let last = chain.number(chain.finalized().await?).await?;

@@ -1,4 +1,4 @@
-//! Where everything is, and the programs that run.
+//! The folders, base paths and programs of the scenario.
 
 use super::Play;
 use crate::chain::{Chain, account};
@@ -11,17 +11,16 @@ use sp_core::{Pair, sr25519};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long a program may take until it answers.
+/// The time limit for a program to answer after its start.
 const STARTING: Duration = Duration::from_secs(90);
 
-/// Files in each commit: several signed roots for each bucket.
+/// Files per commit, which makes several signed roots for each bucket.
 const COMMIT_EVERY: &str = "7";
 
-/// Leaves that are new at most until a checkpoint is brought: nobody wants to wait
-/// for hours here.
+/// New leaves before a checkpoint is submitted. The default would take hours.
 const CHECKPOINT_LEAVES: &str = "1";
 
-/// The folder of everything, and how often blocks are made.
+/// The programs, the folder for all data, and the chain's settings.
 pub(super) struct Stage {
     cairn: PathBuf,
     devnode: PathBuf,
@@ -31,7 +30,7 @@ pub(super) struct Stage {
     rules: &'static str,
 }
 
-/// A provider's base path, and what it has signed.
+/// A provider's base path, and its signed roots.
 pub(super) struct House {
     cairn: PathBuf,
     base: PathBuf,
@@ -139,7 +138,7 @@ impl House {
         process::run(&self.cairn, &args, input)
     }
 
-    /// Brings the key, makes the buckets and stores the files.
+    /// Inserts the key, creates the buckets and stores the files.
     pub(super) fn furnish(&mut self, suri: &str, hands: &[Vec<PathBuf>]) -> Result<(), DemoError> {
         std::fs::create_dir_all(&self.base).map_err(io("make", &self.base))?;
         self.suri = suri.into();
@@ -176,7 +175,7 @@ impl House {
         Ok(())
     }
 
-    /// Drops the first third of each bucket, as the admin signs.
+    /// Prunes the first third of each bucket, with the admin's signature.
     pub(super) fn prune(&mut self, admin: &sr25519::Pair) -> Result<(), DemoError> {
         for (bucket, promises) in self.promises.iter().enumerate() {
             let before = (promises.leaves() / 3).to_string();
@@ -219,7 +218,7 @@ impl House {
             .ok_or_else(|| DemoError::Wrong(format!("there is no bucket {bucket}")))
     }
 
-    /// The newest root that was signed of each bucket.
+    /// Returns the newest signed root of each bucket.
     pub(super) fn newest_roots(&self) -> Vec<(BucketId, H256)> {
         (0..)
             .map(BucketId)
@@ -229,7 +228,7 @@ impl House {
     }
 }
 
-/// The programs that run.
+/// The running programs.
 pub(super) struct Running {
     node: Option<process::Running>,
     standalone: Option<process::Running>,
@@ -246,7 +245,7 @@ impl Running {
         format!("ws://127.0.0.1:{}", self.standalone_port)
     }
 
-    /// Fails if one of them has ended by itself.
+    /// Fails if one of the programs has ended by itself.
     pub(super) fn check(&mut self) -> Result<(), DemoError> {
         for program in [&mut self.node, &mut self.standalone].into_iter().flatten() {
             program.check()?;
@@ -254,7 +253,7 @@ impl Running {
         Ok(())
     }
 
-    /// What they said last.
+    /// Returns the ends of their logs.
     pub(super) fn last_words(&self) -> String {
         [&self.node, &self.standalone]
             .into_iter()
@@ -264,7 +263,7 @@ impl Running {
             .join("\n")
     }
 
-    /// A connection to the node, as soon as it answers.
+    /// Connects to the node, as soon as it answers.
     pub(super) async fn chain(&mut self) -> Result<Chain, DemoError> {
         let begun = Instant::now();
         loop {
@@ -274,7 +273,7 @@ impl Running {
                 Err(_) => {}
             }
             self.check()?;
-            // A program that does not listen yet cannot be waited on.
+            // A program does not signal when it begins to listen.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -289,7 +288,7 @@ impl Running {
         self.node.take().map_or(Ok(()), process::Running::stop)
     }
 
-    /// Starts those that do not run, the node first.
+    /// Starts the programs that do not run, the node first.
     pub(super) async fn return_all(
         &mut self,
         stage: &Stage,
@@ -307,7 +306,7 @@ impl Running {
         Ok(())
     }
 
-    /// Stops both, the provider first.
+    /// Stops both programs, the provider first.
     pub(super) fn stop_all(mut self) -> Result<(), DemoError> {
         self.standalone
             .take()
