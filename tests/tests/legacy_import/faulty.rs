@@ -207,7 +207,7 @@ fn a_format_version_that_nobody_wrote_is_refused() {
     scene.write(Era::C, |writer| writer.metadata("format_version", &[1]));
     let error = LegacySource::open(&scene.source()).unwrap_err();
     assert!(
-        error.to_string().contains("format version is 01"),
+        error.to_string().contains("has format version 01"),
         "{error}"
     );
 }
