@@ -36,13 +36,13 @@ fn tree(leaves: u64) -> Tree {
 
 /// Reconstructs a tree from the leaves and nodes that are left.
 fn climb(leaves: &[Option<H256>], nodes: &BTreeMap<Position, H256>) -> Climb {
-    let mut climb = Climb::new(PROFILE);
+    let mut reconstruction = Climb::new(PROFILE);
     for (index, leaf) in leaves.iter().enumerate() {
         let stored = Climb::positions_with(index as u64)
             .map(|at| (at, nodes.get(&at).copied().ok_or(NodeFault::Missing)));
-        climb.append(*leaf, stored.collect::<Vec<_>>());
+        reconstruction.append(*leaf, stored.collect::<Vec<_>>());
     }
-    climb
+    reconstruction
 }
 
 #[test]
@@ -54,11 +54,11 @@ fn i7_under_a_node_that_is_right_a_lost_leaf_hides_nothing_beside_it() {
     leaves[0] = None;
     let lost = [Position(0), Position(5)];
     let of_lost = lost.map(|at| nodes.remove(&at).unwrap());
-    let summit = climb(&leaves, &nodes).settle(&tree.frontier.root(), None);
-    assert!(summit.reached);
+    let result = climb(&leaves, &nodes).settle(&tree.frontier.root(), None);
+    assert!(result.reached);
     let fault = NodeFault::Missing;
     assert_eq!(
-        summit.discoveries,
+        result.discoveries,
         [
             Discovery::LostNode {
                 position: lost[0],
@@ -96,15 +96,15 @@ proptest! {
             };
         }
         let all: Vec<_> = tree.leaves.iter().copied().map(Some).collect();
-        let climb = climb(&all, &nodes);
+        let reconstruction = climb(&all, &nodes);
         let root = tree.frontier.root();
         let peaks = with_peaks.then(|| tree.frontier.peaks());
         // With many damaged peaks, the known ones are needed.
-        prop_assume!(with_peaks || climb.peaks_of(&root).is_some());
-        let summit = climb.settle(&root, peaks);
-        prop_assert!(summit.reached);
+        prop_assume!(with_peaks || reconstruction.peaks_of(&root).is_some());
+        let result = reconstruction.settle(&root, peaks);
+        prop_assert!(result.reached);
         let mut rebuilt = BTreeSet::new();
-        for discovery in summit.discoveries {
+        for discovery in result.discoveries {
             let Discovery::Node { position, hash, .. } = discovery else {
                 return Err(TestCaseError::fail(format!("{discovery:?}")));
             };
@@ -133,16 +133,16 @@ proptest! {
             }
         }
         let peaks = with_peaks.then(|| tree.frontier.peaks());
-        let summit = climb(&left, &nodes).settle(&tree.frontier.root(), peaks);
-        let mut told = BTreeSet::new();
+        let result = climb(&left, &nodes).settle(&tree.frontier.root(), peaks);
+        let mut reported = BTreeSet::new();
         let mut is_unexplained = false;
-        for discovery in &summit.discoveries {
+        for discovery in &result.discoveries {
             match discovery {
                 Discovery::Node { position, hash, .. } => {
                     prop_assert_eq!(Some(hash), tree.nodes.get(position));
-                    told.insert(*position);
+                    reported.insert(*position);
                 }
-                Discovery::LostNode { position, .. } => drop(told.insert(*position)),
+                Discovery::LostNode { position, .. } => drop(reported.insert(*position)),
                 // With a lost leaf, any node in its place is acceptable.
                 Discovery::Unexplained { .. } => is_unexplained = true,
                 Discovery::ChangedLeaf { .. } => {}
@@ -150,7 +150,7 @@ proptest! {
         }
         // All damage to nodes is reported.
         for at in positions.iter().filter(|at| nodes.get(at) != tree.nodes.get(at)) {
-            prop_assert!(told.contains(at) || is_unexplained || !summit.reached, "{} in {:?}", at, summit.discoveries);
+            prop_assert!(reported.contains(at) || is_unexplained || !result.reached, "{} in {:?}", at, result.discoveries);
         }
     }
 }

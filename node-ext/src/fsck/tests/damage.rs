@@ -300,10 +300,10 @@ fn i7_what_can_be_rebuilt_is_rebuilt_to_the_very_bytes() {
             assert!(fixture.records() == fixture.whole, "{name}");
             fixture.answers_for_all_that_was_signed();
             // The backup holds the damaged bucket.
-            let aside = repaired.kept_aside.unwrap();
-            assert_eq!(aside, fixture.folder.path().join("bucket.before-repair"));
+            let backup = repaired.kept_aside.unwrap();
+            assert_eq!(backup, fixture.folder.path().join("bucket.before-repair"));
             std::fs::rename(fixture.path(), fixture.folder.path().join("repaired")).unwrap();
-            std::fs::rename(aside, fixture.path()).unwrap();
+            std::fs::rename(backup, fixture.path()).unwrap();
             assert_eq!(fixture.records(), as_damaged, "{name}");
         }
     }
@@ -314,8 +314,8 @@ fn i7_what_can_be_rebuilt_alone_is_called_that_and_nothing_else_is() {
     let whole = Fixture::new(HashingProfile::Plain);
     let report = |change: Change| damaged(&whole, &change).check();
     let remedies = |report: &FsckReport| -> Vec<String> {
-        let told = |found: &Finding| format!("{}: {}", found.place, found.remedy);
-        report.findings.iter().map(told).collect()
+        let shown = |found: &Finding| format!("{}: {}", found.place, found.remedy);
+        report.findings.iter().map(shown).collect()
     };
     assert_eq!(
         remedies(&report(delete(Family::Tree, node(2)))),

@@ -103,12 +103,12 @@ fn a_plain_folder_is_not_adopted_unchecked_nor_with_a_file_lost_or_too_many() {
         .into_iter()
         .filter(|name| name.ends_with(".sst") || name.ends_with(".blob"));
     for name in needed {
-        let (kept, aside) = (path.join(&name), fixture.folder.path().join("aside"));
-        std::fs::rename(&kept, &aside).unwrap();
+        let (kept, elsewhere) = (path.join(&name), fixture.folder.path().join("elsewhere"));
+        std::fs::rename(&kept, &elsewhere).unwrap();
         let lost = fixture.import(&path).unwrap_err();
         assert!(lost.is_refusal(), "{name}: {lost}");
         fixture.nothing_is_there();
-        std::fs::rename(&aside, &kept).unwrap();
+        std::fs::rename(&elsewhere, &kept).unwrap();
     }
     fixture.import(&path).unwrap();
 }
