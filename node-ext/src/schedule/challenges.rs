@@ -1,9 +1,9 @@
 //! The challenge worker: one future that answers challenges before their deadline.
 //!
 //! ```text
-//! finalized head ─► scan ─► Book ─► job: prove, check twice, ask the chain, submit
-//!                            ▲                                        │
-//!                            └──── in a block, retracted, gone, final ◄┘
+//! finalized head ─► scan ─► tracker ─► job: prove, check twice, ask the chain, submit
+//!                             ▲                                                  │
+//!                             └───── in a block, retracted, gone, final ◄────────┘
 //! ```
 //!
 //! The [`book`] decides; this module queries, waits and reports results to it. A stop at any time

@@ -2,11 +2,11 @@
 //! to do next. It uses no disk, no chain and no clock; callers report what happened.
 //!
 //! ```text
-//!               ┌──────── trouble ────────┐
-//!               ▼                         │
-//! scan ──► Waiting ──► Making ──► Handed: Pool ⇄ Block ─► Final
-//!             ▲                     │               │
-//!             └─ dropped, overdue ──┴── not taken ──┘      scan without it ──► gone
+//! scan ──► Waiting ──► Running ──► Submitted: InPool ⇄ InBlock ─► Finalized
+//!             ▲           │                    │                      │
+//!             └─ failed ──┴─ dropped, overdue ─┴────── no effect ─────┘
+//!
+//! any state ──► gone, once a scan no longer lists the challenge
 //! ```
 //!
 //! - Challenges are ordered by deadline. No job starts while one with a nearer deadline waits.
