@@ -49,7 +49,7 @@ QUICK ?=
 SECONDS ?= 14400
 SEED ?= 1000000
 
-.PHONY: help deps tools demo test powercut soak game bench lint loops words lines advisories
+.PHONY: help deps tools demo test powercut soak game bench lint graph loops words lines advisories
 
 help:
 	@echo 'make demo    build everything, and show two providers at work on a real chain'
@@ -66,6 +66,7 @@ help:
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
 	@echo 'make lint    formatting, fences between crates, documents, clippy, licences'
+	@echo 'make graph   draw the crates in docs/internals/crates.md'
 	@echo 'make loops   import loops between the modules of each crate'
 	@echo 'make words   words that were replaced by better ones'
 	@echo 'make lines   source files of more than 500 lines'
@@ -124,6 +125,9 @@ lint: deps
 	cargo deny --locked check --hide-inclusion-graph bans licenses sources
 
 # Compiles a handful of crates: neither RocksDB nor Substrate.
+graph:
+	cargo run --quiet $(CARGO_FLAGS) -p cairn-xtask -- graph --write docs/internals/crates.md
+
 loops words lines:
 	cargo run --quiet $(CARGO_FLAGS) -p cairn-xtask -- $@
 

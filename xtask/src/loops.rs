@@ -22,16 +22,14 @@
 //! - Names inside format strings.
 
 mod edges;
-mod imports;
-mod modules;
 mod resolve;
 mod siblings;
 #[cfg(test)]
 mod tests;
 
+use crate::source::{FileId, Modules, ModulesError};
 use crate::workspace::{Workspace, WorkspaceError};
 use edges::edges;
-use modules::{FileId, Modules, ModulesError};
 use siblings::{FileEdge, Loop, loops};
 use std::path::Path;
 

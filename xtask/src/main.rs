@@ -6,14 +6,16 @@
 //! It is not part of what operators run: no crate depends on it.
 #![forbid(unsafe_code)]
 
-mod cfg;
 mod cycles;
+mod graph;
 mod lines;
 mod loops;
+mod source;
 mod words;
 mod workspace;
 
 use clap::{Parser, Subcommand};
+use graph::Output;
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -31,6 +33,15 @@ struct Cli {
 /// The checks.
 #[derive(Subcommand)]
 enum Command {
+    /// Draw the crates of the workspace, with their sizes
+    Graph {
+        /// Write the drawing to this Markdown file
+        #[arg(long, value_name = "FILE", conflicts_with = "check")]
+        write: Option<String>,
+        /// Compare the drawing with this Markdown file
+        #[arg(long, value_name = "FILE")]
+        check: Option<String>,
+    },
     /// Find source files of more than 500 lines
     Lines,
     /// Find import loops between the source files of each crate
@@ -44,6 +55,14 @@ enum Command {
 
 fn main() -> ExitCode {
     let result: Result<bool, Box<dyn Error>> = match Cli::parse().command {
+        Command::Graph { write, check } => {
+            let output = match (write, check) {
+                (Some(file), _) => Output::Write(file),
+                (None, Some(file)) => Output::Check(file),
+                (None, None) => Output::Print,
+            };
+            graph::run(&output).map_err(Into::into)
+        }
         Command::Lines => lines::run().map_err(Into::into),
         Command::Loops => loops::run().map_err(Into::into),
         Command::Words { prefixes } => words::run(&prefixes).map_err(Into::into),

@@ -19,8 +19,23 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     /// Name on crates.io.
     pub(crate) name: String,
+    /// Its `Cargo.toml`, absolute.
+    pub(crate) manifest_path: PathBuf,
+    /// What it depends on.
+    pub(crate) dependencies: Vec<Dependency>,
     /// Libraries, binaries, tests and so on.
     pub(crate) targets: Vec<Target>,
+}
+
+/// A dependency of a package.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dependency {
+    /// Name on crates.io.
+    pub(crate) name: String,
+    /// `dev` or `build`; `None` for a normal one.
+    pub(crate) kind: Option<String>,
+    /// Its folder, if it is one of the repository.
+    pub(crate) path: Option<PathBuf>,
 }
 
 /// One compilation unit of a package.
@@ -36,6 +51,14 @@ impl Target {
     /// Returns whether this is a folder of integration tests.
     pub(crate) fn is_test(&self) -> bool {
         self.kind.iter().any(|kind| kind == "test")
+    }
+
+    /// Returns whether `cargo build` compiles it: a library, a binary or a build script.
+    pub(crate) fn is_built_without_tests(&self) -> bool {
+        !self
+            .kind
+            .iter()
+            .any(|kind| ["test", "bench", "example"].contains(&kind.as_str()))
     }
 }
 

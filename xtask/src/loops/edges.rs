@@ -1,8 +1,6 @@
 //! Edges between files: which file names an item that another one defines, and on which line.
 
-use super::imports::{imports, is_reexport};
-use super::modules::{FileId, ModuleId, Modules};
-use crate::cfg::is_test_only;
+use crate::source::{FileId, ModuleId, Modules, imports, is_reexport, is_test_only};
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
 use syn::visit::{self, Visit};

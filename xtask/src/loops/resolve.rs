@@ -1,6 +1,6 @@
 //! Paths to files: in which file an item is defined, through re-exports and globs.
 
-use super::modules::{Binding, FileId, ModuleId, Modules};
+use crate::source::{Binding, FileId, ModuleId, Modules};
 use std::collections::BTreeSet;
 
 /// A module or an item that a path leads to.

@@ -1,8 +1,8 @@
 //! Use between sibling modules, each taken with all that it encloses.
 
 use super::edges::{Edges, Mention};
-use super::modules::{FileId, Modules};
 use crate::cycles::{Component, Graph, components};
+use crate::source::{FileId, Modules};
 use std::collections::BTreeMap;
 
 /// A mention and the two files: the one that it is in, and the one that defines the item.

@@ -1,8 +1,8 @@
 //! Small crates in memory, and the loops that are found in them.
 
 use super::edges::edges;
-use super::modules::{Modules, ModulesError};
 use super::{describe, loops};
+use crate::source::{Modules, ModulesError};
 use std::collections::BTreeMap;
 use std::path::Path;
 

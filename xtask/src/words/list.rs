@@ -9,7 +9,8 @@
 //!
 //! WHERE is one or more of `prose`, `summary` and `names`, between commas. A path that ends with
 //! `/` is a folder. In a regex for prose a space stands for any white space, line breaks among
-//! it, and case does not count; in one for names it does.
+//! it, and case does not count; in one for names it does. A regex for names sees one identifier,
+//! and for a definition also its keyword: `^fn told$`.
 
 use regex::{Regex, RegexBuilder};
 use std::collections::BTreeSet;

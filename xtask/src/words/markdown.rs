@@ -1,7 +1,4 @@
-//! Markdown, in files and in Rust comments: prose, names between backticks, and blocks of code.
-
-use super::list::Kind;
-use super::pieces::{Piece, identifiers, paragraphs, rust};
+//! Markdown, in files and in Rust comments: prose, code between backticks, and blocks of code.
 
 /// How a fenced block without a language is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,9 +9,20 @@ pub(crate) enum Fence {
     Text,
 }
 
+/// A part of Markdown, with the line that it begins on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// A paragraph, with a backtick in place of each piece of code; or one of a block of text.
+    Prose(usize, String),
+    /// What is between backticks.
+    Code(usize, String),
+    /// A block of Rust.
+    Rust(usize, String),
+}
+
 /// Splits Markdown that begins on a line.
-pub(crate) fn markdown(first: usize, text: &str, plain: Fence) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+pub(crate) fn markdown(first: usize, text: &str, plain: Fence) -> Vec<Part> {
+    let mut parts = Vec::new();
     let mut block = Block {
         line: first,
         lines: Vec::new(),
@@ -25,7 +33,7 @@ pub(crate) fn markdown(first: usize, text: &str, plain: Fence) -> Vec<Piece> {
         match fence {
             None => {
                 if let Some((marker, info)) = opening(trimmed) {
-                    pieces.extend(prose(&block.take(line + 1)));
+                    parts.extend(prose(&block.take(line + 1)));
                     fence = Some((marker, language(info, plain)));
                 } else {
                     block.lines.push(trimmed);
@@ -39,7 +47,7 @@ pub(crate) fn markdown(first: usize, text: &str, plain: Fence) -> Vec<Piece> {
                         .trim()
                         .is_empty()
                 {
-                    pieces.extend(code(&block.take(line + 1), language));
+                    parts.extend(code(&block.take(line + 1), language));
                     fence = None;
                 } else {
                     block.lines.push(row);
@@ -48,10 +56,10 @@ pub(crate) fn markdown(first: usize, text: &str, plain: Fence) -> Vec<Piece> {
         }
     }
     match fence {
-        None => pieces.extend(prose(&block)),
-        Some((_, language)) => pieces.extend(code(&block, language)),
+        None => parts.extend(prose(&block)),
+        Some((_, language)) => parts.extend(code(&block, language)),
     }
-    pieces
+    parts
 }
 
 /// Lines that are read in one way.
@@ -93,20 +101,23 @@ fn language(info: &str, plain: Fence) -> Fence {
     }
 }
 
-fn code(block: &Block<'_>, language: Fence) -> Vec<Piece> {
+fn code(block: &Block<'_>, language: Fence) -> Vec<Part> {
     let text = block.lines.join("\n");
     match language {
-        Fence::Rust => rust(block.line, &text),
-        Fence::Text => paragraphs(block.line, &text),
+        Fence::Rust => vec![Part::Rust(block.line, text)],
+        Fence::Text => paragraphs(block.line, &text)
+            .into_iter()
+            .map(|(line, text)| Part::Prose(line, text))
+            .collect(),
     }
 }
 
-/// Splits prose: names are between backticks, and a backtick stands for them in the rest.
-fn prose(block: &Block<'_>) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    for paragraph in paragraphs(block.line, &block.lines.join("\n")) {
+/// Splits prose: code is between backticks, and a backtick stands for it in the rest.
+fn prose(block: &Block<'_>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for (first, paragraph) in paragraphs(block.line, &block.lines.join("\n")) {
         let mut text = String::new();
-        let mut rest = paragraph.text.as_str();
+        let mut rest = paragraph.as_str();
         while let Some(start) = rest.find('`') {
             let (before, from) = rest.split_at(start);
             let ticks = from.len() - from.trim_start_matches('`').len();
@@ -115,16 +126,16 @@ fn prose(block: &Block<'_>) -> Vec<Piece> {
             text.push('`');
             rest = after;
             if let Some((inside, behind)) = closing(after, marker) {
-                let line = paragraph.line + text.matches('\n').count();
-                pieces.extend(identifiers(inside).map(|name| Piece::new(Kind::Name, line, name)));
+                let line = first + text.matches('\n').count();
+                parts.push(Part::Code(line, inside.to_owned()));
                 text.extend(inside.matches('\n'));
                 rest = behind;
             }
         }
         text.push_str(rest);
-        pieces.push(Piece::new(Kind::Prose, paragraph.line, text));
+        parts.push(Part::Prose(first, text));
     }
-    pieces
+    parts
 }
 
 /// Splits a text at the run of backticks that is as long as the marker.
@@ -139,4 +150,22 @@ fn closing<'t>(text: &'t str, marker: &str) -> Option<(&'t str, &'t str)> {
         at = start + ticks;
     }
     None
+}
+
+/// Splits a text at its empty lines, each paragraph with the line that it begins on.
+pub(crate) fn paragraphs(first: usize, text: &str) -> Vec<(usize, String)> {
+    let mut paragraphs: Vec<(usize, String)> = Vec::new();
+    let mut is_open = false;
+    for (line, row) in (first..).zip(text.split('\n')) {
+        if row.trim().is_empty() {
+            is_open = false;
+        } else if let Some((_, last)) = paragraphs.last_mut().filter(|_| is_open) {
+            last.push('\n');
+            last.push_str(row);
+        } else {
+            paragraphs.push((line, row.to_owned()));
+            is_open = true;
+        }
+    }
+    paragraphs
 }

@@ -2,7 +2,7 @@
 
 use super::lexer::{Token, lex};
 use super::list::Kind;
-use super::markdown::{Fence, markdown};
+use super::markdown::{Fence, Part, markdown, paragraphs};
 use std::path::Path;
 
 /// A piece of a file.
@@ -17,7 +17,7 @@ pub(crate) struct Piece {
 }
 
 impl Piece {
-    pub(crate) fn new(kind: Kind, line: usize, text: impl Into<String>) -> Self {
+    fn new(kind: Kind, line: usize, text: impl Into<String>) -> Self {
         Self {
             kind,
             line,
@@ -39,16 +39,40 @@ pub(crate) fn pieces(path: &str, text: &str) -> Vec<Piece> {
             pieces.extend(rust(1, text));
             pieces
         }
-        Some("md") => markdown(1, text, Fence::Text),
+        Some("md") => markdown(1, text, Fence::Text)
+            .into_iter()
+            .flat_map(of_part)
+            .collect(),
         Some("svg" | "lock") => Vec::new(),
-        _ => paragraphs(1, text),
+        _ => paragraphs(1, text)
+            .into_iter()
+            .map(|(line, text)| Piece::new(Kind::Prose, line, text))
+            .collect(),
     }
 }
 
-/// Splits Rust source that begins on a line.
-pub(crate) fn rust(first: usize, source: &str) -> Vec<Piece> {
+/// Turns a part of Markdown into pieces.
+fn of_part(part: Part) -> Vec<Piece> {
+    match part {
+        Part::Prose(line, text) => vec![Piece::new(Kind::Prose, line, text)],
+        Part::Code(line, text) => identifiers(&text)
+            .map(|name| Piece::new(Kind::Name, line, name))
+            .collect(),
+        Part::Rust(line, text) => rust(line, &text),
+    }
+}
+
+/// Keywords before the name of a definition.
+const DEFINING: [&str; 8] = [
+    "const", "enum", "fn", "mod", "static", "struct", "trait", "type",
+];
+
+/// Splits Rust source that begins on a line. A name that is defined is there twice: by itself,
+/// and with its keyword, as in `fn name`.
+fn rust(first: usize, source: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut comment: Option<Comment> = None;
+    let mut keyword: Option<&str> = None;
     for (line, token) in lex(source) {
         let line = first + line - 1;
         let new = match token {
@@ -77,8 +101,17 @@ pub(crate) fn rust(first: usize, source: &str) -> Vec<Piece> {
                 };
                 pieces.push(Piece::new(Kind::Prose, line, text));
             }
-            Token::Identifier(name) => pieces.push(Piece::new(Kind::Name, line, name)),
+            Token::Identifier(name) => {
+                pieces.push(Piece::new(Kind::Name, line, name));
+                if let Some(keyword) = keyword {
+                    pieces.push(Piece::new(Kind::Name, line, format!("{keyword} {name}")));
+                }
+            }
         }
+        keyword = match token {
+            Token::Identifier(name) if DEFINING.contains(&name) => Some(name),
+            _ => None,
+        };
     }
     pieces.extend(comment.into_iter().flat_map(Comment::pieces));
     pieces
@@ -135,7 +168,8 @@ impl Comment {
     }
 
     fn pieces(self) -> Vec<Piece> {
-        let mut pieces = markdown(self.line, &self.text, Fence::Rust);
+        let parts = markdown(self.line, &self.text, Fence::Rust);
+        let mut pieces: Vec<Piece> = parts.into_iter().flat_map(of_part).collect();
         if self.is_doc
             && let Some(first) = pieces.iter().find(|piece| piece.kind == Kind::Prose)
         {
@@ -155,25 +189,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// Returns the identifiers of a text.
-pub(crate) fn identifiers(text: &str) -> impl Iterator<Item = &str> {
+fn identifiers(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c != '_' && !c.is_alphanumeric())
         .filter(|word| word.starts_with(|c: char| c == '_' || c.is_alphabetic()))
-}
-
-/// Splits a text at its empty lines into pieces of prose.
-pub(crate) fn paragraphs(first: usize, text: &str) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
-    let mut is_open = false;
-    for (line, row) in (first..).zip(text.split('\n')) {
-        if row.trim().is_empty() {
-            is_open = false;
-        } else if let Some(last) = pieces.last_mut().filter(|_| is_open) {
-            last.text.push('\n');
-            last.text.push_str(row);
-        } else {
-            pieces.push(Piece::new(Kind::Prose, line, row));
-            is_open = true;
-        }
-    }
-    pieces
 }

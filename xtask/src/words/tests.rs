@@ -8,6 +8,7 @@ use proc_macro2::{TokenStream, TokenTree};
 use proptest::prelude::*;
 
 const WORDS: &str = "prose\t\\bso many\\b\tN\nnames\t\\bCrowd\\b\tConnections\n\
+                     names\t^fn told$\tasked\n\
                      summary\t^What\\b\ta verb\nprose,names\t\\banew\\b\tagain\n";
 
 /// The retired words of a file: `line word`.
@@ -43,6 +44,14 @@ fn names_are_found_in_code_and_between_backticks_only() {
     assert_eq!(
         found("a.md", "Crowd\n\n- `Crowd` and\n  ``a `Crowd` ``\n"),
         ["3 Crowd", "4 Crowd"]
+    );
+}
+
+#[test]
+fn a_definition_is_found_by_its_keyword() {
+    assert_eq!(
+        found("a.rs", "fn\ntold() { told(); fn told_so() {} }"),
+        ["2 fn told"]
     );
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Modules and items that only tests have are left out.
 
+use super::cfg::is_test_only;
 use super::imports::{Import, imports};
-use crate::cfg::is_test_only;
 use proc_macro2::{TokenStream, TokenTree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -49,6 +49,8 @@ pub(crate) struct SourceFile {
     pub(crate) path: PathBuf,
     /// The module that the file is.
     pub(crate) module: ModuleId,
+    /// The number of its lines.
+    pub(crate) lines: usize,
     /// The syntax tree.
     pub(crate) syntax: syn::File,
 }
@@ -208,6 +210,7 @@ impl Modules {
         self.files.push(SourceFile {
             path: path.to_owned(),
             module,
+            lines: text.lines().count(),
             syntax,
         });
         self.add_items(module, &items, folder, read)?;
