@@ -17,61 +17,23 @@ mod rows;
 mod shared;
 mod sled;
 mod sqlite;
+mod store;
 mod untuned;
 
 pub(crate) use cairn::{CairnStore, KEY};
 pub(crate) use legacy::{LegacyDatabase, LegacyStore};
 pub(crate) use one_per_bucket::OnePerBucket;
 pub(crate) use shared::SharedStore;
+pub(crate) use store::{PROFILE, Store};
 pub(crate) use untuned::Untuned;
 
 use self::lmdb::Lmdb;
 use self::sled::Sled;
 use self::sqlite::Sqlite;
 use crate::Fallible;
-use cairn_node_ext::{Durability, NewLeaf};
-use cairn_primitives::{
-    BucketId, Commitment, CommitmentPayload, HashingProfile, LeafIndex, MmrProof, verify,
-};
+use cairn_primitives::{Commitment, LeafIndex, MmrProof, verify};
 use clap::ValueEnum;
-use codec::Encode;
-use sp_core::{Pair, sr25519};
 use std::path::Path;
-
-/// How all buckets hash.
-pub(crate) const PROFILE: HashingProfile = HashingProfile::Plain;
-
-/// Many buckets, used from many threads.
-pub(crate) trait Store: Send + Sync {
-    /// Makes an empty bucket.
-    fn create(&self, id: u64) -> Fallible<()>;
-
-    /// Stores content in a bucket.
-    fn put(&self, id: u64, content: &[u8]) -> Fallible<NewLeaf>;
-
-    /// Commits content that is there.
-    fn commit(&self, id: u64, leaves: &[NewLeaf], durability: Durability) -> Fallible<Commitment>;
-
-    /// Proves a leaf at the newest leaf count.
-    fn prove(&self, id: u64, leaf: LeafIndex) -> Fallible<MmrProof>;
-
-    /// Commits durably and signs what it came to.
-    fn sign(&self, id: u64, leaves: &[NewLeaf], pair: &sr25519::Pair) -> Fallible<()> {
-        let commitment = self.commit(id, leaves, Durability::Synced)?;
-        let payload = CommitmentPayload::new(BucketId(id), commitment);
-        std::hint::black_box(pair.sign(&payload.encode()));
-        Ok(())
-    }
-
-    /// Removes a bucket, as far as a caller waits for it.
-    fn delete(&self, id: u64) -> Fallible<()>;
-
-    /// Waits for, or does, what gives deleted bytes back.
-    fn reclaim(&self) -> Fallible<()>;
-
-    /// Writes out what is in memory.
-    fn settle(&self) -> Fallible<()>;
-}
 
 /// The kinds of stores, by the names that the report gives them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -129,6 +91,7 @@ pub(crate) fn check_proof(
 mod tests {
     use super::*;
     use crate::data::Pieces;
+    use cairn_node_ext::Durability;
 
     #[test]
     fn all_stores_come_to_the_same_roots_and_prove_them_also_when_opened_anew() {

@@ -1,6 +1,6 @@
 //! Cairn itself, through its one front door.
 
-use super::Store;
+use super::store::Store;
 use crate::Fallible;
 use cairn_node_ext::{
     At, BasePath, BucketConfig, BudgetRequest, Durability, NewLeaf, Provider, ProviderOptions,

@@ -11,7 +11,7 @@
     reason = "the codec's derive casts each variant's index, which is given here"
 )]
 
-use super::{PROFILE, Store};
+use super::store::{PROFILE, Store};
 use crate::Fallible;
 use crate::data::follow;
 use cairn_node_ext::{Durability, NewLeaf};

@@ -1,8 +1,8 @@
 //! One database for each bucket, behind the pool that all such peers share.
 
-use super::Store;
 use super::pool::Pool;
 use super::rows::{Rows, Tree};
+use super::store::Store;
 use crate::Fallible;
 use cairn_node_ext::{Durability, NewLeaf};
 use cairn_primitives::{Commitment, LeafIndex, MmrProof};

@@ -4,7 +4,7 @@
 //! As in Cairn, the newest peaks are in memory, a commit reads the record of its
 //! content alone, and a proof is one batched read.
 
-use super::PROFILE;
+use super::store::PROFILE;
 use crate::Fallible;
 use crate::data::follow;
 use cairn_node_ext::{Durability, NewLeaf};

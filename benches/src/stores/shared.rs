@@ -1,8 +1,8 @@
 //! One RocksDB for all buckets, keys led by the bucket, tuned as ours is: the
 //! honest alternative to a database for each.
 
-use super::Store;
 use super::rows::{Filled, Row, Rows, Tree};
+use super::store::Store;
 use crate::Fallible;
 use cairn_node_ext::{Durability, NewLeaf};
 use cairn_primitives::{Commitment, LeafIndex, MmrProof};

@@ -1,8 +1,8 @@
 //! Cairn's own buckets on RocksDB's default options: what its tuning is worth.
 //! What is closed is opened for writing, as there is no other choice elsewhere.
 
-use super::Store;
 use super::pool::Pool;
+use super::store::Store;
 use crate::Fallible;
 use cairn_node_ext::{Access, At, Bucket, BucketConfig, Durability, NewLeaf, Shared};
 use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrProof};
