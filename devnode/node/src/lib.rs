@@ -14,6 +14,7 @@
 
 mod chain_spec;
 pub mod cli;
+mod client;
 mod error;
 mod light;
 mod provider;
@@ -23,8 +24,8 @@ mod sealing;
 mod service;
 
 pub use cairn_devnode_runtime as runtime;
+pub use client::{Executor, FullBackend, FullClient, FullPool};
 pub use error::NodeError;
 pub use light::{HandedIn, Included, LightConfig, LightNode};
 pub use provider::ProviderOptions;
 pub use sealing::{Sealer, Sealing};
-pub use service::{Executor, FullBackend, FullClient, FullPool};

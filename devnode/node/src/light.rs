@@ -7,9 +7,10 @@ mod submit;
 
 pub use submit::{HandedIn, Included};
 
+use crate::client::{FullClient, FullPool};
 use crate::provider::{self, ProviderOptions};
 use crate::sealing::{Sealer, Sealing};
-use crate::service::{self, FullClient, FullPool, Node, Options};
+use crate::service::{self, Node, Options};
 use crate::{NodeError, chain_spec, running};
 use cairn_devnode_runtime::pallet_storage_provider::Rules;
 use cairn_devnode_runtime::{AccountId, Hash, Nonce};

@@ -1,8 +1,8 @@
 //! The RPC methods of this node in addition to Substrate's own: nonces for `subxt` and
 //! polkadot-js, blocks on request, and Cairn's methods.
 
+use crate::client::{FullClient, FullPool};
 use crate::sealing::Sealer;
-use crate::service::{FullClient, FullPool};
 use cairn_rpc::Policy;
 use jsonrpsee::RpcModule;
 use sc_consensus_manual_seal::rpc::{ManualSeal, ManualSealApiServer};

@@ -2,7 +2,7 @@
 //! once.
 
 use crate::NodeError;
-use crate::service::{FullBackend, FullClient, FullPool};
+use crate::client::{FullBackend, FullClient, FullPool};
 use cairn_devnode_runtime::{BlockPeriod, Hash, OpaqueBlock};
 use futures::channel::{mpsc, oneshot};
 use futures::{SinkExt, TryFutureExt};

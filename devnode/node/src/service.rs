@@ -1,5 +1,6 @@
 //! Assembles the node's parts, for `run` and for `light`.
 
+use crate::client::{Executor, FullClient, FullPool};
 use crate::provider::ProviderOptions;
 use crate::rpc::node_policy;
 use crate::sealing::{self, Sealer, Sealing};
@@ -18,15 +19,6 @@ use sp_keystore::KeystorePtr;
 use sp_runtime::traits::Block as BlockT;
 use std::sync::{Arc, OnceLock};
 use substrate_prometheus_endpoint::Registry;
-
-/// The executor of the runtime's WASM.
-pub type Executor = sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>;
-/// The chain's client.
-pub type FullClient = sc_service::TFullClient<OpaqueBlock, RuntimeApi, Executor>;
-/// The chain's database.
-pub type FullBackend = sc_service::TFullBackend<OpaqueBlock>;
-/// The transaction pool.
-pub type FullPool = sc_transaction_pool::TransactionPoolHandle<OpaqueBlock, FullClient>;
 
 type Network = NetworkWorker<OpaqueBlock, <OpaqueBlock as BlockT>::Hash>;
 
