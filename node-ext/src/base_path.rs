@@ -5,7 +5,6 @@ use crate::bucket::{Bucket, BucketConfig};
 use crate::engine::{Access, Shared};
 use crate::error::{CreateError, OpenError};
 use crate::folders::make_durably;
-use crate::fsck::repair::RepairError;
 use crate::keystore::KeyFolder;
 use crate::layout::{BUCKETS_DIR, KEYSTORE_DIR, LOCK_FILE, bucket_dir_name, parse_bucket_dir_name};
 use crate::space::DiskGuard;
@@ -60,9 +59,6 @@ pub enum BasePathError {
     /// The bucket could not be created.
     #[error(transparent)]
     Create(#[from] CreateError),
-    /// The bucket could not be repaired.
-    #[error(transparent)]
-    Repair(#[from] RepairError),
 }
 
 /// A base path, locked while this value lives: by one process that writes, or by

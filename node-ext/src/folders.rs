@@ -1,10 +1,13 @@
-//! Creating folders durably. The name of a new folder survives a loss of power only
-//! after its parent folder was synced.
+//! Creating folders and replacing files durably. A new name survives a loss of power
+//! only after its parent folder was synced.
 
 use std::fs::{DirBuilder, File};
-use std::io::{ErrorKind, Result};
+use std::io::{BufWriter, ErrorKind, Result};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+
+/// Extension of a file that is not complete yet.
+const UNFINISHED: &str = "new";
 
 /// Creates a folder and its missing parents, with access for the owner only, since
 /// it will hold clients' data.
@@ -35,6 +38,22 @@ pub(crate) fn sync_name(path: &Path) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
         synced => synced,
     }
+}
+
+/// Replaces a file atomically and durably: it has either its old or its new content.
+pub(crate) fn replace_by(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+) -> Result<()> {
+    let Some(folder) = path.parent() else {
+        return Err(ErrorKind::NotFound.into());
+    };
+    let unfinished = path.with_extension(UNFINISHED);
+    let mut file = BufWriter::new(File::create(&unfinished)?);
+    write(&mut file)?;
+    file.into_inner()?.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    File::open(folder)?.sync_all()
 }
 
 /// Returns the parent folder; `None` for the root.

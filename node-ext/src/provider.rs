@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod home;
 mod inner;
+mod known_signed;
 mod learn;
 mod lease;
 mod ledger;
@@ -30,10 +31,10 @@ mod tombstones;
 mod trash;
 
 pub use error::ProviderError;
+pub use known_signed::{KnownSigned, ToldBy, WouldLose};
 pub use lease::Lease;
 pub use location::OnCopy;
 pub(crate) use on_chain::{Found, missing};
-pub use on_chain::{KnownSigned, ToldBy, WouldLose};
 pub use own_chain::OnOtherChain;
 pub use scrubbing::{ScrubPlan, ScrubStatistics};
 pub use tombstones::LetGo;
@@ -493,8 +494,12 @@ impl Provider {
     /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
         self.inner.pool.register(registry)?;
-        counts::register(&self.inner, registry)?;
-        counts::register_disk(&self.inner, registry)?;
+        // A registry outlives the provider, whose end closes its buckets.
+        let (inner, on_disk) = (Arc::downgrade(&self.inner), Arc::downgrade(&self.inner));
+        let of_now = move || inner.upgrade().map(|inner| inner.counts_of_now());
+        counts::register(move || of_now().unwrap_or_default(), registry)?;
+        let disk = move || on_disk.upgrade().map(|inner| inner.disk());
+        counts::register_disk(move || disk().unwrap_or_default(), registry)?;
         self.inner.scrubbing.register(registry)
     }
 

@@ -70,11 +70,18 @@ pub(crate) fn base_path(error: &BasePathError) -> Option<String> {
             Some("this needs a writable folder, which --base-path may name".to_owned())
         }
         BasePathError::NoSuchBucket { .. } => Some(LIST_BUCKETS.to_owned()),
-        BasePathError::Open(error)
-        | BasePathError::Create(CreateError::Open(error))
-        | BasePathError::Repair(RepairError::Open(error)) => open(error),
-        BasePathError::Create(CreateError::Engine(error))
-        | BasePathError::Repair(RepairError::Engine(error)) => engine(error),
+        BasePathError::Open(error) | BasePathError::Create(CreateError::Open(error)) => open(error),
+        BasePathError::Create(CreateError::Engine(error)) => engine(error),
+        _ => None,
+    }
+}
+
+/// Returns advice on an error of a repair.
+pub(crate) fn repair(error: &RepairError) -> Option<String> {
+    match error {
+        RepairError::BasePath(error) => base_path(error),
+        RepairError::Open(error) => open(error),
+        RepairError::Engine(error) => engine(error),
         _ => None,
     }
 }

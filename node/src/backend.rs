@@ -1,9 +1,9 @@
 //! Chooses where a command is executed: in the base path, or by a running provider
 //! over its RPC.
 
-use crate::args::Globals;
 use crate::commands::run::address_file;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::home;
 use crate::remote::{self, Client};
 use crate::shown::shown;

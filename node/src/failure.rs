@@ -1,7 +1,7 @@
 //! The failure of a command: one sentence for the operator, and an exit code for scripts.
 
 use crate::advice::joined;
-use crate::remote::RemoteError;
+use crate::remote_error::RemoteError;
 use crate::shown::shown;
 use crate::watched_file::Changed;
 use cairn_node_ext::chain::ChainError;

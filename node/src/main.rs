@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
 mod advice;
 mod amount;
 mod args;
@@ -10,6 +11,7 @@ mod bucket_args;
 mod commands;
 mod config_file;
 mod failure;
+mod globals;
 mod hashing;
 mod hex_text;
 mod home;
@@ -22,6 +24,7 @@ mod progress;
 mod proof_file;
 mod provider_args;
 mod remote;
+mod remote_error;
 mod rpc_args;
 mod schedule_args;
 mod shown;

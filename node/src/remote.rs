@@ -4,15 +4,14 @@
 //! proofs are verified by both rules, and a commitment needs a valid signature.
 
 mod content;
-mod error;
 mod proofs;
 mod signed;
 mod upload;
 
-pub(crate) use error::RemoteError;
 pub(crate) use upload::RemoteUpload;
 
 use crate::failure::Failure;
+use crate::remote_error::{RemoteError, ask_again_after};
 use cairn_primitives::BucketId;
 use cairn_rpc::{
     BucketApiClient, BucketInfo, BucketPage, BucketStanding, ProviderApiClient, Token, Uint,
@@ -241,7 +240,7 @@ impl Connection {
                     return Err(RemoteError::Late { url, within });
                 }
             };
-            let pause = error::ask_again_after(&error).filter(|pause| *pause <= patience);
+            let pause = ask_again_after(&error).filter(|pause| *pause <= patience);
             let Some(pause) = pause else {
                 return Err(RemoteError::told(&self.url, error));
             };

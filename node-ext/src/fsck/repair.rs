@@ -29,6 +29,9 @@ const MAX_ROUNDS: u32 = 64;
 /// be run again.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
+    /// The base path does not let the bucket be repaired.
+    #[error(transparent)]
+    BasePath(#[from] BasePathError),
     /// The database does not open.
     #[error("{0}; a repair cannot restore this, and only a copy of the bucket can")]
     Open(#[from] OpenError),
@@ -285,19 +288,19 @@ impl BasePath {
     ///
     /// # Errors
     ///
-    /// [`BasePathError`]; it can be run again.
+    /// [`RepairError`]; it can be run again.
     pub fn repair_bucket(
         &self,
         bucket: BucketId,
         sources: &[PathBuf],
         shared: &Shared,
         mut progress: impl FnMut(Checked),
-    ) -> Result<Repaired, BasePathError> {
+    ) -> Result<Repaired, RepairError> {
         let path = self.existing_bucket_path(bucket)?;
         if self.access() == Access::ReadOnly {
             let path = self.path().to_owned();
-            return Err(BasePathError::ReadOnly { path });
+            return Err(BasePathError::ReadOnly { path }.into());
         }
-        Ok(repair(&path, bucket, sources, shared, &mut progress)?)
+        repair(&path, bucket, sources, shared, &mut progress)
     }
 }

@@ -153,7 +153,8 @@ pub(crate) fn after_damage(
     bucket: BucketId,
 ) -> Result<(), EngineError> {
     let restored = put_back(engine, backup, bucket, false)?;
-    let dropped = unpromised::drop_lost(engine, backup, bucket)?;
+    let refill = |lost: &Lost| refill(engine, backup, bucket, lost);
+    let dropped = unpromised::drop_lost(engine, bucket, &refill)?;
     engine.flush(Family::Content)?;
     engine.flush(Family::Tree)?;
     // Dropped leaves are only in the old journal, which is in the backup.

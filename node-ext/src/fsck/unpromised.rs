@@ -3,7 +3,6 @@
 //! could not be answered.
 
 use super::Lost;
-use super::second_copy::refill;
 use crate::bucket::regrow;
 use crate::engine::{Durability, Engine, EngineError, Family};
 use crate::layout::{self, InteriorValue, PromiseValue, RetiredRecord, StateRecord, Usage};
@@ -14,17 +13,16 @@ use cairn_primitives::{
 };
 use codec::{DecodeAll, Encode};
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 /// Upper bound on the levels of a chunk tree, for trees that contain themselves.
 const MAX_LEVELS: u32 = 64;
 
-/// Drops the leaves from the first unsigned one whose content is neither in the database
-/// nor in the files in `folder`. Returns the number of dropped leaves.
+/// Drops the leaves from the first unsigned one whose content is not in the database
+/// and is not restored by `refill`. Returns the number of dropped leaves.
 pub(super) fn drop_lost(
     engine: &Engine,
-    folder: &Path,
     bucket: BucketId,
+    refill: &dyn Fn(&Lost) -> Result<u64, EngineError>,
 ) -> Result<u64, EngineError> {
     let state = engine.get_uncached(Family::Tree, layout::STATE_KEY)?;
     let Some(state) = state.and_then(|state| StateRecord::parse(&state).ok()) else {
@@ -35,7 +33,7 @@ pub(super) fn drop_lost(
     while whole < count {
         let leaf = leaf(engine, state.tree, whole)?;
         let is_whole = match leaf {
-            Some(leaf) => is_whole(engine, folder, bucket, state.profile, &leaf)?,
+            Some(leaf) => is_whole(engine, refill, state.profile, &leaf)?,
             None => false,
         };
         if !is_whole {
@@ -252,8 +250,7 @@ fn counted(engine: &Engine, without: &HashSet<H256>) -> Result<Usage, EngineErro
 /// Returns whether all content under a leaf is here, after restoring what can be.
 fn is_whole(
     engine: &Engine,
-    folder: &Path,
-    bucket: BucketId,
+    refill: &dyn Fn(&Lost) -> Result<u64, EngineError>,
     profile: HashingProfile,
     leaf: &MmrLeaf,
 ) -> Result<bool, EngineError> {
@@ -261,7 +258,7 @@ fn is_whole(
     if lost.is_nothing() {
         return Ok(true);
     }
-    refill(engine, folder, bucket, &lost)?;
+    refill(&lost)?;
     Ok(lost_under(engine, profile, leaf)?.is_nothing())
 }
 

@@ -44,6 +44,21 @@ pub(crate) enum DecodeError {
     ChildrenDiffer,
 }
 
+/// Start of a bucket's value in era A: the root as text of 66 bytes, which starts with
+/// `0x`.
+const TEXT_ROOT: &[u8] = &[66, 0, 0, 0, 0, 0, 0, 0, b'0', b'x'];
+
+/// Recognises the era of a database without a format version from the value of one
+/// bucket; `None` if the value is of neither era.
+pub(crate) fn era_of_state(value: &[u8]) -> Option<LegacyEra> {
+    if value.starts_with(TEXT_ROOT) {
+        Some(LegacyEra::A)
+    } else {
+        let is_b = state(LegacyEra::B, value).is_ok();
+        is_b.then_some(LegacyEra::B)
+    }
+}
+
 /// Decodes a bucket's state.
 pub(crate) fn state(era: LegacyEra, value: &[u8]) -> Result<LegacyState, DecodeError> {
     let mut rest = Rest::new(era, value);

@@ -1,7 +1,6 @@
 //! The four eras of the v0 provider's database: how to recognise each, and how it
 //! encodes and hashes.
 
-use super::decode;
 use cairn_primitives::HashingProfile;
 
 /// The version of a v0 provider's database, which determines its encoding and hashing.
@@ -17,10 +16,6 @@ pub enum LegacyEra {
     D,
 }
 
-/// Start of a bucket's value in era A: the root as text of 66 bytes, which starts with
-/// `0x`.
-const TEXT_ROOT: &[u8] = &[66, 0, 0, 0, 0, 0, 0, 0, b'0', b'x'];
-
 impl LegacyEra {
     /// Returns the era of a format version; `None` for an unknown version.
     pub(crate) fn of_version(version: u32) -> Option<Self> {
@@ -28,16 +23,6 @@ impl LegacyEra {
             1 => Some(Self::C),
             2 => Some(Self::D),
             _ => None,
-        }
-    }
-
-    /// Recognises the era of a database without a format version from the value of one
-    /// bucket; `None` if the value is of neither era.
-    pub(crate) fn of_value(value: &[u8]) -> Option<Self> {
-        if value.starts_with(TEXT_ROOT) {
-            Some(Self::A)
-        } else {
-            decode::state(Self::B, value).is_ok().then_some(Self::B)
         }
     }
 

@@ -159,7 +159,7 @@ fn era_of(path: &Path, db: &LegacyDb) -> Result<LegacyEra, LegacyError> {
     let ids = buckets_of(db)?.ids;
     for id in &ids {
         let value = db.get(LegacyFamily::Buckets, &id.0.to_le_bytes())?;
-        if let Some(era) = value.and_then(|value| LegacyEra::of_value(&value)) {
+        if let Some(era) = value.and_then(|value| decode::era_of_state(&value)) {
             return Ok(era);
         }
     }

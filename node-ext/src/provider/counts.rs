@@ -1,12 +1,11 @@
 //! Counts of all buckets and of their failures, and the stream of signed roots.
 
-use super::inner::Inner;
 use crate::bucket::{BucketNews, Promise};
 use crate::metrics::{Reading, Readings};
 use crate::space::DiskReading;
 use cairn_primitives::BucketId;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::sync::broadcast;
 
@@ -32,7 +31,7 @@ impl Default for Counts {
 
 /// The current counts.
 #[derive(Clone, Copy, Debug, Default)]
-struct OfNow {
+pub(super) struct OfNow {
     promised: u64,
     failed_writes: u64,
     quarantined: u64,
@@ -53,13 +52,26 @@ impl Counts {
         }
     }
 
+    /// The counts, with that of the buckets in quarantine, which are kept elsewhere.
+    pub(super) fn of_now(&self, quarantined: usize) -> OfNow {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        OfNow {
+            promised: of(&self.promised),
+            failed_writes: of(&self.failed_writes),
+            quarantined: u64::try_from(quarantined).unwrap_or(u64::MAX),
+        }
+    }
+
     pub(super) fn promises(&self) -> broadcast::Receiver<(BucketId, Promise)> {
         self.promises.subscribe()
     }
 }
 
 /// Registers the counts under names with the prefix `cairn_buckets_`.
-pub(super) fn register(inner: &Arc<Inner>, registry: &Registry) -> Result<(), PrometheusError> {
+pub(super) fn register(
+    of_now: impl Fn() -> OfNow + Send + Sync + 'static,
+    registry: &Registry,
+) -> Result<(), PrometheusError> {
     let counters: [Reading<OfNow>; 2] = [
         ("promised_total", "Signed roots recorded", |c| c.promised),
         (
@@ -73,11 +85,9 @@ pub(super) fn register(inner: &Arc<Inner>, registry: &Registry) -> Result<(), Pr
         "Buckets in quarantine: they failed a check and take no writes",
         |c| c.quarantined,
     )];
-    // The registry outlives the provider, which must be dropped to close its buckets.
-    let inner = Arc::downgrade(inner);
     let readings = Readings {
         prefix: "cairn_buckets_",
-        source: Arc::new(move || of_now(&inner)),
+        source: Arc::new(of_now),
         registry,
     };
     readings.counters(&counters)?;
@@ -86,7 +96,7 @@ pub(super) fn register(inner: &Arc<Inner>, registry: &Registry) -> Result<(), Pr
 
 /// Registers the state of the disk under names with the prefix `cairn_disk_`.
 pub(super) fn register_disk(
-    inner: &Arc<Inner>,
+    of_now: impl Fn() -> DiskReading + Send + Sync + 'static,
     registry: &Registry,
 ) -> Result<(), PrometheusError> {
     let gauges: [Reading<DiskReading>; 3] = [
@@ -106,24 +116,10 @@ pub(super) fn register_disk(
             |disk| disk.is_stopped.into(),
         ),
     ];
-    let inner = Arc::downgrade(inner);
-    let of_now = move || inner.upgrade().map(|inner| inner.disk());
     let readings = Readings {
         prefix: "cairn_disk_",
-        source: Arc::new(move || of_now().unwrap_or_default()),
+        source: Arc::new(of_now),
         registry,
     };
     readings.gauges(&gauges)
-}
-
-fn of_now(inner: &Weak<Inner>) -> OfNow {
-    let Some(inner) = inner.upgrade() else {
-        return OfNow::default();
-    };
-    let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    OfNow {
-        promised: of(&inner.counts.promised),
-        failed_writes: of(&inner.counts.failed_writes),
-        quarantined: u64::try_from(inner.ledger.all_quarantined().len()).unwrap_or(u64::MAX),
-    }
 }

@@ -1,6 +1,6 @@
 //! Errors returned by [`Provider`](super::Provider).
 
-use super::on_chain::WouldLose;
+use super::known_signed::WouldLose;
 use crate::base_path::BasePathError;
 use crate::error::{CommitError, CreateError, IngestError, OpenError, ProveError};
 use crate::index::IndexError;

@@ -1,6 +1,6 @@
 //! The state that a provider's threads share, and the threads' work.
 
-use super::counts::Counts;
+use super::counts::{Counts, OfNow};
 use super::home::{BucketFolders, HomeError};
 use super::ledger::Ledger;
 use super::scrubbing::Scrubbing;
@@ -52,6 +52,11 @@ impl Inner {
     /// Returns the state of the base path's disk.
     pub(super) fn disk(&self) -> DiskReading {
         self.pool.home().shared.disk().unwrap_or_default()
+    }
+
+    /// What is counted of all buckets.
+    pub(super) fn counts_of_now(&self) -> OfNow {
+        self.counts.of_now(self.ledger.all_quarantined().len())
     }
 
     pub(super) fn start_threads(inner: &Arc<Self>) -> Result<Vec<JoinHandle<()>>, ProviderError> {

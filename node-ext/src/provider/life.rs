@@ -1,7 +1,7 @@
 //! The life cycle of a bucket: create, accept, delete, export, import.
 
 use super::home::BucketFolders;
-use super::on_chain::{KnownSigned, ToldBy, WouldLose};
+use super::known_signed::{KnownSigned, ToldBy, WouldLose};
 use super::tombstones::LettingGo;
 use super::{Provider, ProviderError, tombstones, trash};
 use crate::bucket::BucketConfig;

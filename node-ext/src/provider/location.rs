@@ -12,9 +12,9 @@
 
 use super::ProviderError;
 use crate::base_path::{io, read_small};
+use crate::folders::replace_by;
 use crate::index::{Index, LOCATION_KEY};
 use crate::layout::{INDEX_DIR, LOCATION_FILE};
-use crate::provider::own_chain::replace_by;
 use codec::{Decode, DecodeAll, Encode};
 use std::fs::Metadata;
 use std::io::Write;

@@ -6,20 +6,18 @@
 
 use super::{Provider, ProviderError};
 use crate::base_path::{BasePathError, io, read_small};
+use crate::folders::replace_by;
 use crate::index::{Index, IndexError};
 use crate::layout::CHAIN_FILE;
 use cairn_primitives::H256;
 use codec::{Decode, DecodeAll, Encode};
-use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The version of the file's format.
 const VERSION: u8 = 1;
 /// A bound on the size of the file, in bytes.
 const MAX_BYTES: u64 = 256;
-/// The extension of a file until it is complete.
-const UNFINISHED: &str = "new";
 
 /// The chain that a base path belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -193,22 +191,6 @@ fn read(path: &Path) -> Result<Option<OwnChain>, BasePathError> {
 fn parse(bytes: &[u8]) -> Option<OwnChain> {
     let (version, chain) = <(u8, OwnChain)>::decode_all(&mut &*bytes).ok()?;
     (version == VERSION).then_some(chain)
-}
-
-/// Replaces a file atomically and durably: it has either its old or its new content.
-pub(super) fn replace_by(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
-) -> std::io::Result<()> {
-    let Some(folder) = path.parent() else {
-        return Err(ErrorKind::NotFound.into());
-    };
-    let unfinished = path.with_extension(UNFINISHED);
-    let mut file = BufWriter::new(File::create(&unfinished)?);
-    write(&mut file)?;
-    file.into_inner()?.sync_all()?;
-    std::fs::rename(&unfinished, path)?;
-    File::open(folder)?.sync_all()
 }
 
 impl Index {

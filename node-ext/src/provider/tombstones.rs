@@ -2,10 +2,10 @@
 //! them. Each is a file next to the buckets, since the bucket is gone and the index may
 //! be lost.
 
-use super::own_chain::replace_by;
 use super::{Provider, ProviderError, io};
 use crate::bucket::{AuthorisedDeletion, Bucket, now_ms};
 use crate::error::ProveError;
+use crate::folders::replace_by;
 use crate::layout::{Deletion, TOMBSTONES_DIR, parse_trash_dir_name, trash_dir_name};
 use cairn_primitives::{BucketId, Commitment, H256, LeafCount, Sequence};
 use codec::{Decode, Encode};

@@ -16,6 +16,7 @@ mod claim;
 mod config;
 mod driver;
 mod duty;
+mod no_proof;
 mod prover;
 mod scan;
 mod second;

@@ -1,12 +1,27 @@
 //! The rules for checkpoints: when one is due, whose turn it is, and what enough providers can
 //! sign. Pure.
 
-use super::checkpoints::Plan;
 use super::cosign::Holding;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::checkpoint::{BucketSnapshot, leader};
 use cairn_primitives::onchain::{BucketInfo, CheckpointWindow};
 use cairn_primitives::{BucketId, Commitment, LeafCount, Sequence};
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// A validated configuration.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) leaves: u64,
+    pub(crate) bytes: u64,
+    pub(crate) age: u32,
+    pub(crate) stagger: u32,
+    pub(crate) retry: u32,
+    pub(crate) patience: u32,
+    pub(crate) refresh: u32,
+    pub(crate) limit: Duration,
+    pub(crate) concurrency: NonZeroUsize,
+}
 
 /// The state of a bucket on this provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,10 +14,10 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::Plan;
 pub use config::{CheckpointConfig, CheckpointConfigError};
 pub use status::{CheckpointBoard, CheckpointStage, CheckpointStatistics};
 
+use super::checkpoint_rules::Plan;
 use super::cosign::{Cosigners, Countersigner};
 use super::heads::Heads;
 use crate::chain::{ChainClient, ChainError, Progress};

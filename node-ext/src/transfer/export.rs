@@ -8,9 +8,9 @@
 //!    to its final name as the last step.
 
 use super::error::TransferError;
-use super::files::{self, Hashed, Room, Roomy, open_regular, pour, want_of_room};
+use super::files::{self, Hashed, Room, Roomy, open_regular, parent, pour, want_of_room};
 use super::manifest::{MAX_BYTES, Manifest, ManifestFault, ManifestFile, is_immutable};
-use super::staging::{Staging, parent};
+use super::staging::Staging;
 use super::{DATABASE_DIR, MANIFEST_NAME, Meter, Progress, Step, archive};
 use crate::bucket::Bucket;
 use crate::engine::{Access, Shared};

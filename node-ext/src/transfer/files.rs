@@ -3,7 +3,6 @@
 
 use super::error::TransferError;
 use super::manifest::ManifestFile;
-use super::staging::parent;
 use crate::engine::Shared;
 use crate::space::DiskReserved;
 use cairn_primitives::H256;
@@ -12,7 +11,7 @@ use rustix::io::Errno;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Read buffer, in bytes.
 const BUFFER: usize = 256 << 10;
@@ -221,6 +220,14 @@ pub(super) fn open_regular(path: &Path) -> Result<File, io::Error> {
             ErrorKind::InvalidInput,
             "it is not a regular file",
         ))
+    }
+}
+
+/// Returns the parent folder, `.` for a bare name.
+pub(super) fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => ".".into(),
     }
 }
 

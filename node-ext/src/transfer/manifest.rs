@@ -1,7 +1,7 @@
 //! The manifest of an export: bucket, commitment, and the size and hash of every file. It
 //! is untrusted, and is read within bounds.
 
-use crate::bucket::BucketConfig;
+use crate::bucket::{Bucket, BucketConfig};
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -127,10 +127,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    pub(super) fn new(
-        bucket: &crate::Bucket,
-        files: Vec<ManifestFile>,
-    ) -> Result<Self, ManifestFault> {
+    pub(super) fn new(bucket: &Bucket, files: Vec<ManifestFile>) -> Result<Self, ManifestFault> {
         Self {
             bucket: bucket.id(),
             config: bucket.config(),

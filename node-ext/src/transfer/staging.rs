@@ -2,7 +2,7 @@
 //! telling name, and is removed unless its contents are published.
 
 use super::error::TransferError;
-use super::files::{create_folder, create_new, open_regular, rename_new, sync_folder};
+use super::files::{create_folder, create_new, open_regular, parent, rename_new, sync_folder};
 use crate::layout::{EXPORTING, IMPORTING, UNNAMED, bucket_dir_name, is_unfinished};
 use cairn_primitives::BucketId;
 use parking_lot::Mutex;
@@ -150,14 +150,6 @@ pub fn remove_unfinished(buckets: &Path) -> Result<Vec<PathBuf>, TransferError> 
         }
     }
     Ok(removed)
-}
-
-/// Returns the parent folder, `.` for a bare name.
-pub(super) fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => ".".into(),
-    }
 }
 
 fn named_beside(path: &Path, suffix: &str) -> Result<PathBuf, TransferError> {

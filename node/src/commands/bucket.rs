@@ -11,10 +11,10 @@ mod summary;
 mod unprovable;
 
 use crate::amount;
-use crate::args::Globals;
 use crate::backend::Backend;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hashing::Hashing;
 use crate::provider_args::start_on;
 use crate::remote::Client;

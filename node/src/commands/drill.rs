@@ -5,9 +5,9 @@
 mod challenge;
 mod tally;
 
-use crate::args::Globals;
 use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::judge;
 use crate::output::Output;
 use crate::progress;

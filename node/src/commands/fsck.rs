@@ -5,12 +5,12 @@
 mod report;
 
 use crate::advice;
-use crate::args::Globals;
 use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::progress;
 use crate::walk::walk;
-use cairn_node_ext::{Access, BasePath, BasePathError, Checked, Repaired, Shared};
+use cairn_node_ext::{Access, BasePath, BasePathError, Checked, RepairError, Shared};
 use cairn_primitives::BucketId;
 use clap::Args;
 use indicatif::ProgressBar;
@@ -68,15 +68,23 @@ pub(crate) fn run(args: &FsckArgs, globals: &Globals) -> Result<(), Failure> {
     }
 }
 
-/// Checks one bucket.
+/// Checks one bucket. One that cannot be opened is a finding, so that the others are
+/// still checked.
 fn check(base: &BasePath, id: BucketId, shared: &Shared) -> Result<Outcome, Failure> {
     let bar = progress::of_items(0);
     let checked = base.check_bucket(id, shared, follow(&bar, id));
     bar.finish_and_clear();
-    of_one(checked, Outcome::Checked)
+    match checked {
+        Ok(report) => Ok(Outcome::Checked(report)),
+        Err(error @ BasePathError::Open(_)) => {
+            let advice = advice::base_path(&error);
+            Ok(Outcome::Failed(advice::joined(error, advice)))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// Repairs one bucket.
+/// Repairs one bucket. One that cannot be repaired is a finding, too.
 fn repair(
     base: &BasePath,
     id: BucketId,
@@ -86,9 +94,14 @@ fn repair(
     let bar = progress::of_items(0);
     let repaired = base.repair_bucket(id, sources, shared, follow(&bar, id));
     bar.finish_and_clear();
-    of_one(repaired, |repaired: Repaired| {
-        Outcome::Repaired(Box::new(repaired))
-    })
+    match repaired {
+        Ok(repaired) => Ok(Outcome::Repaired(Box::new(repaired))),
+        Err(RepairError::BasePath(error)) => Err(error.into()),
+        Err(error) => {
+            let advice = advice::repair(&error);
+            Ok(Outcome::Failed(advice::joined(error, advice)))
+        }
+    }
 }
 
 fn follow(bar: &ProgressBar, id: BucketId) -> impl FnMut(Checked) + '_ {
@@ -96,21 +109,5 @@ fn follow(bar: &ProgressBar, id: BucketId) -> impl FnMut(Checked) + '_ {
     |checked| {
         bar.set_length(checked.of);
         bar.set_position(checked.leaves);
-    }
-}
-
-/// Turns a bucket that cannot be opened into a finding, so that the others are still
-/// checked.
-fn of_one<T>(
-    done: Result<T, BasePathError>,
-    outcome: impl FnOnce(T) -> Outcome,
-) -> Result<Outcome, Failure> {
-    match done {
-        Ok(done) => Ok(outcome(done)),
-        Err(error @ (BasePathError::Open(_) | BasePathError::Repair(_))) => {
-            let advice = advice::base_path(&error);
-            Ok(Outcome::Failed(advice::joined(error, advice)))
-        }
-        Err(error) => Err(error.into()),
     }
 }

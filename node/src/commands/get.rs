@@ -1,9 +1,9 @@
 //! `cairn get`: reads a leaf's content, and checks every chunk against its hash.
 
 use crate::amount;
-use crate::args::Globals;
 use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;

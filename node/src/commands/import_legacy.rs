@@ -4,9 +4,9 @@
 mod answer;
 
 use crate::advice;
-use crate::args::Globals;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::home;
 use crate::out_file::OutFile;
 use crate::progress;

@@ -1,7 +1,7 @@
 //! `cairn key`: generates, inserts and lists the keys that sign commitments.
 
-use crate::args::Globals;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::shown::{json_path, shown};
 use cairn_node_ext::Access;

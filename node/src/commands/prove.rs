@@ -1,9 +1,9 @@
 //! `cairn prove`: writes a leaf's proof, or the full answer to a challenge, to a file that
 //! anybody can verify.
 
-use crate::args::Globals;
 use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::proof_file::ProofFile;

@@ -6,10 +6,10 @@ mod report;
 mod upload;
 
 use crate::advice;
-use crate::args::Globals;
 use crate::backend::{Backend, Remote};
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text;
 use crate::progress;
 use crate::provider_args::start_on;

@@ -13,9 +13,9 @@ mod listener;
 mod metrics;
 mod stop;
 
-use crate::args::Globals;
+use crate::account::account;
 use crate::failure::Failure;
-use crate::hex_text;
+use crate::globals::Globals;
 use crate::output::Output;
 use crate::provider_args::ProviderArgs;
 use crate::rpc_args::{MetricsArgs, RpcArgs};
@@ -31,8 +31,6 @@ use following::Following;
 use introduction::{Introduction, Serving};
 use listener::Listener;
 use metrics::MetricsPort;
-use sp_core::crypto::Ss58Codec;
-use sp_core::sr25519;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -102,16 +100,6 @@ fn chain_url(text: &str) -> Result<String, String> {
     match host {
         Some(host) if !host.is_empty() => Ok(url.to_owned()),
         _ => Err("expected a node's WebSocket: ws://127.0.0.1:9944 or wss://host".to_owned()),
-    }
-}
-
-/// Parses a public key, in hex or SS58.
-pub(crate) fn account(text: &str) -> Result<[u8; 32], String> {
-    let text = text.trim();
-    match sr25519::Public::from_ss58check(text) {
-        Ok(public) => Ok(public.0),
-        Err(_) => hex_text::bytes32(text)
-            .map_err(|error| format!("neither an SS58 address nor a public key: {error}")),
     }
 }
 
@@ -295,21 +283,6 @@ async fn blocking<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const ALICE: &str = "d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d";
-
-    #[test]
-    fn an_account_is_named_as_address_or_as_key() {
-        let address = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-        for text in [address, ALICE, &format!("0x{ALICE}")] {
-            assert_eq!(hex::encode(account(text).unwrap()), ALICE, "{text}");
-        }
-        // The last letter is part of its checksum.
-        let mistyped = address.replace("QY", "QX");
-        for text in [&mistyped, "0x12", "", "//Alice"] {
-            assert!(account(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn a_chain_is_reached_by_websocket_alone() {

@@ -2,9 +2,9 @@
 //! It can be stopped at any time, and resumes there.
 
 use crate::amount;
-use crate::args::Globals;
 use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::output::Output;
 use crate::progress;
 use cairn_node_ext::{

@@ -3,9 +3,9 @@
 
 use crate::advice;
 use crate::amount;
-use crate::args::Globals;
 use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::home;
 use crate::provider_args::ProviderArgs;

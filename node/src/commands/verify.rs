@@ -1,8 +1,8 @@
 //! `cairn verify`: verifies a proof from its file alone, by the chain's rule and by the
 //! strict rule.
 
-use crate::args::Globals;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hashing::Hashing;
 use crate::hex_text::{self, to_hex};
 use crate::judge::{self, Judgement, Verdict};

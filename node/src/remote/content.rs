@@ -8,8 +8,9 @@
 //! Memory does not grow with the content: it holds a few chunks, and the siblings on the
 //! path to them.
 
-use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT, RemoteError};
+use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT};
 use crate::failure::Failure;
+use crate::remote_error::RemoteError;
 use cairn_primitives::chunk_tree::{self, padding};
 use cairn_primitives::{BucketId, ChunkIndex, H256, HashingProfile, MmrLeaf};
 use cairn_rpc::{BucketApiClient, FetchedNodes, NodeContent, Uint};

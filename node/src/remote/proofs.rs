@@ -1,8 +1,9 @@
 //! Fetches proofs from a provider, and verifies them by both rules.
 
-use super::{ANSWER_WITHIN, Client, IN_FLIGHT, RemoteError};
+use super::{ANSWER_WITHIN, Client, IN_FLIGHT};
 use crate::failure::Failure;
 use crate::judge::{self, Judgement};
+use crate::remote_error::RemoteError;
 use cairn_node_ext::{Answer, At, NewLeaf};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::{BucketId, Commitment, HashingProfile, LeafIndex, MmrProof};

@@ -1,7 +1,8 @@
 //! Commits through a provider, and checks the signatures that it returns.
 
-use super::{Client, RemoteError};
+use super::Client;
 use crate::failure::Failure;
+use crate::remote_error::RemoteError;
 use cairn_node_ext::{NewLeaf, SignedCommitment};
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::{

@@ -8,8 +8,9 @@
 //! Memory does not grow with the content: pieces wait until there are enough for a request,
 //! and small files share one.
 
-use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT, RemoteError};
+use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT};
 use crate::failure::Failure;
+use crate::remote_error::RemoteError;
 use cairn_node_ext::{CHUNK_RECORDS, IngestError, NODE_RECORD, NewLeaf, SignedCommitment};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentRoot, InteriorNode, TreeBuilder};
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};

@@ -9,30 +9,13 @@
 
 use super::book::{Job, Trouble};
 use super::claim::{self, Claim, Step, Terms};
+use super::no_proof::NoProof;
 use crate::bucket::{Answer, AuthorisedDeletion};
 use crate::chain::{ChainClient, ChainError, Verdict};
 use async_trait::async_trait;
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::onchain::{Limits, OpenChallenge, ResponseRefusal};
 use cairn_primitives::{BucketId, chain_rule, chunk_tree, verify};
-
-/// Reasons for the lack of a proof.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum NoProof {
-    /// A transient failure, such as a busy bucket: trying again may help.
-    #[error("{0}")]
-    Passing(String),
-    /// The bucket must be repaired first.
-    #[error("{0}")]
-    Failing(String),
-    /// This provider's data has no proof; a backup may have it.
-    #[error("{0}")]
-    Impossible(String),
-    /// No data can prove it: the challenge is of a padding slot, or of a tree whose shape the chain
-    /// cannot verify.
-    #[error("{0}")]
-    Never(String),
-}
 
 /// A source of proofs and of authorised deletions.
 #[async_trait]

@@ -37,7 +37,7 @@
 //!    ever come, as for a padding slot, there is nothing to wait for, and the claim is submitted
 //!    without consent.
 
-use super::answer::NoProof;
+use super::no_proof::NoProof;
 use crate::bucket::AuthorisedDeletion;
 use crate::layout::Deletion;
 use cairn_primitives::challenge::{ChallengeResponse, MultiSignature, Role};

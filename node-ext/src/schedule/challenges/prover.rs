@@ -1,6 +1,7 @@
 //! Makes proofs from a provider's buckets on blocking threads.
 
-use super::answer::{NoProof, Prover};
+use super::answer::Prover;
+use super::no_proof::NoProof;
 use crate::bucket::{Answer, At, AuthorisedDeletion, Bucket};
 use crate::error::ProveError;
 use crate::pool::Wanted;

@@ -1,5 +1,6 @@
 //! The configuration of the checkpoint worker: defaults with their reasons, and their validation.
 
+use crate::schedule::checkpoint_rules::Plan;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -70,20 +71,6 @@ pub enum CheckpointConfigError {
     /// A value that must not be 0.
     #[error("the checkpoint setting `{0}` is 0; it must be at least 1")]
     Zero(&'static str),
-}
-
-/// A validated configuration.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
-    pub(crate) leaves: u64,
-    pub(crate) bytes: u64,
-    pub(crate) age: u32,
-    pub(crate) stagger: u32,
-    pub(crate) retry: u32,
-    pub(crate) patience: u32,
-    pub(crate) refresh: u32,
-    pub(crate) limit: Duration,
-    pub(crate) concurrency: NonZeroUsize,
 }
 
 impl CheckpointConfig {

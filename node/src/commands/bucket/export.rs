@@ -1,10 +1,10 @@
 //! `cairn bucket export`: copies a bucket for another provider.
 
 use crate::amount;
-use crate::args::Globals;
 use crate::backend::{Backend, Remote};
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::progress::TransferBars;
 use crate::shown::{json_path, shown};

@@ -4,8 +4,8 @@
 use super::export::NOTICE;
 use crate::advice;
 use crate::amount;
-use crate::args::Globals;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::progress::TransferBars;
 use crate::provider_args::start_on;

@@ -3,9 +3,9 @@
 use super::release;
 use super::summary::Summary;
 use crate::amount;
-use crate::args::Globals;
 use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::remote::Client;
 use crate::shown::shown;

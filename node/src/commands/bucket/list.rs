@@ -2,9 +2,9 @@
 
 use super::summary::Summary;
 use crate::advice;
-use crate::args::Globals;
 use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::output::Output;
 use crate::remote::Client;
 use crate::shown::shown;

@@ -2,10 +2,10 @@
 //! signature or by the operator alone.
 
 use crate::amount;
-use crate::args::Globals;
 use crate::backend::Backend;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text::{bytes32, bytes64, to_hex};
 use crate::provider_args::start_on;
 use crate::remote::Client;

@@ -2,9 +2,9 @@
 //! any more.
 
 use crate::amount;
-use crate::args::Globals;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::provider_args::start_on;
 use cairn_node_ext::{Access, Released, RetiredTree, Wanted};

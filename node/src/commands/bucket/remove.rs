@@ -1,8 +1,8 @@
 //! `cairn bucket delete` and `accept`: decisions of the operator about a whole bucket.
 
-use crate::args::Globals;
 use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::provider_args::start_on;
 use crate::remote::Client;

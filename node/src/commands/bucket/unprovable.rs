@@ -2,8 +2,8 @@
 //! cannot answer a challenge.
 
 use crate::amount;
-use crate::args::Globals;
 use crate::failure::Failure;
+use crate::globals::Globals;
 use crate::provider_args::start_on;
 use cairn_node_ext::Access;
 use cairn_primitives::BucketId;

@@ -5,7 +5,7 @@ use super::play::*;
 use super::scenes::{ID, OTHER, challenged, number, play};
 use crate::chain::scripted::{LIMITS, ScriptedChain};
 use crate::schedule::challenges::NotFollowed;
-use crate::schedule::challenges::answer::NoProof;
+use crate::schedule::challenges::no_proof::NoProof;
 use cairn_primitives::onchain::Limits;
 
 #[test]

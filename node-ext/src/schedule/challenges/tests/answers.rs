@@ -2,8 +2,8 @@
 
 use super::play::*;
 use super::scenes::{ID, OTHER, number, play};
-use crate::schedule::challenges::answer::NoProof;
 use crate::schedule::challenges::duty::DutyState;
+use crate::schedule::challenges::no_proof::NoProof;
 use cairn_primitives::Sequence;
 use sp_core::{Pair, sr25519};
 

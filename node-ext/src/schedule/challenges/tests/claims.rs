@@ -5,7 +5,7 @@
 use super::play::*;
 use super::scenes::{ID, OTHER, number, play};
 use crate::chain::scripted::Resolution;
-use crate::schedule::challenges::answer::NoProof;
+use crate::schedule::challenges::no_proof::NoProof;
 use cairn_primitives::challenge::{AccountId, ChunkLocation, Role, SlashReason};
 use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;

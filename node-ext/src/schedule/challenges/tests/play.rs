@@ -7,10 +7,11 @@
 use crate::bucket::{Answer, AuthorisedDeletion};
 use crate::chain::scripted::{Ask, MemoryBucket, ScriptedChain, ScriptedClient};
 use crate::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
-use crate::schedule::challenges::answer::{NoProof, Prover};
+use crate::schedule::challenges::answer::Prover;
 use crate::schedule::challenges::book::Book;
 use crate::schedule::challenges::driver::Delay;
 use crate::schedule::challenges::duty::{Change, Duty, DutyLog};
+use crate::schedule::challenges::no_proof::NoProof;
 use crate::schedule::challenges::{ChallengeBoard, ChallengeConfig, ChallengeScheduler, Parts};
 use async_trait::async_trait;
 use cairn_primitives::challenge::{

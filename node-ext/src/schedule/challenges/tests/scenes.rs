@@ -3,8 +3,8 @@
 use super::play::*;
 use crate::chain::scripted::{LIMITS, Plan};
 use crate::schedule::challenges::Stage;
-use crate::schedule::challenges::answer::NoProof;
 use crate::schedule::challenges::duty::DutyState;
+use crate::schedule::challenges::no_proof::NoProof;
 use cairn_primitives::BucketId;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::onchain::Limits;

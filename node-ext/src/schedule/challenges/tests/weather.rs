@@ -5,7 +5,7 @@
 
 use super::play::*;
 use crate::chain::scripted::{LIMITS, Plan, Resolution};
-use crate::schedule::challenges::answer::NoProof;
+use crate::schedule::challenges::no_proof::NoProof;
 use cairn_primitives::challenge::SlashReason;
 use cairn_primitives::onchain::Limits;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};

@@ -46,7 +46,7 @@ pub(crate) enum RemoteError {
 
 impl RemoteError {
     /// Converts an error of the client library.
-    pub(super) fn told(url: &str, error: ClientError) -> Self {
+    pub(crate) fn told(url: &str, error: ClientError) -> Self {
         let url = url.to_owned();
         match error {
             ClientError::Call(error) => Self::refused(url, &error),
@@ -90,7 +90,7 @@ impl RemoteError {
 
 /// Returns the delay before a retry, if the request was refused only because the provider is
 /// busy.
-pub(super) fn ask_again_after(error: &ClientError) -> Option<Duration> {
+pub(crate) fn ask_again_after(error: &ClientError) -> Option<Duration> {
     let ClientError::Call(error) = error else {
         return None;
     };

@@ -1,0 +1,19 @@
+//! Reasons for the lack of a proof, and what may help.
+
+/// Reasons for the lack of a proof.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoProof {
+    /// A transient failure, such as a busy bucket: trying again may help.
+    #[error("{0}")]
+    Passing(String),
+    /// The bucket must be repaired first.
+    #[error("{0}")]
+    Failing(String),
+    /// This provider's data has no proof; a backup may have it.
+    #[error("{0}")]
+    Impossible(String),
+    /// No data can prove it: the challenge is of a padding slot, or of a tree whose shape the chain
+    /// cannot verify.
+    #[error("{0}")]
+    Never(String),
+}
