@@ -51,6 +51,11 @@ found=$(grep -rnE --include='*.rs' 'sr25519_sign|[pP]air(\(\))?\.sign\(' node-ex
     grep -vE '^[^:]*:[0-9]+:[[:space:]]*//' || true)
 [ -z "$found" ] || fail 'a key signs outside node-ext/src/signing' "$found"
 
+# What is signed was made durable first, which only a bucket knows.
+found=$(grep -rnE --include='*.rs' 'DurableCommitment::recorded\(' node-ext rpc node --exclude-dir=target |
+    grep -vE '^node-ext/(src/)?bucket/[^:]*:' || true)
+[ -z "$found" ] || fail 'a commitment is called durable outside the bucket' "$found"
+
 # Runtimes and verifiers use the primitives, which therefore use no other crate here.
 tree=$(cargo tree --locked -p cairn-primitives --all-features -e normal,build,dev --prefix none -f '{p}')
 for name in "${names[@]}"; do
