@@ -38,7 +38,7 @@ enum Event {
     Reconnect,
     /// A scan of a finalized block ended, on the connection of that number.
     Scanned(u64, Head, Result<(Scan, Vec<Missing>), ChainError>),
-    /// A read of the best block ended, while finality stands still.
+    /// A read of the best block ended, while finality stalls.
     Glimpsed(u64, Result<(Head, Vec<OpenChallenge>), ChainError>),
     /// A job ended: with a ticket and the answer's size, or with an error.
     Answered(Job, Result<(Ticket, usize), Trouble>),

@@ -20,7 +20,7 @@ pub struct ChallengeStatistics {
     pub unseen: u64,
     /// Open challenges.
     pub open: u64,
-    /// Challenges in the best block alone, while finality stands still. They are not answered yet.
+    /// Challenges in the best block alone, while finality stalls. They are not answered yet.
     pub unsettled: u64,
     /// Answers that are being made or wait in the pool.
     pub in_flight: u64,
@@ -62,7 +62,7 @@ pub(super) fn register_all(
         ("open", "Open challenges", |s| s.open),
         (
             "unsettled",
-            "Challenges in the best block alone, while finality stands still",
+            "Challenges in the best block alone, while finality stalls",
             |s| s.unsettled,
         ),
         ("in_flight", "Answers being made or in the pool", |s| {

@@ -163,7 +163,7 @@ impl News {
                 error,
                 challenge,
                 left,
-                "a challenge is in the best block, but finality stands still: it is answered once \
+                "a challenge is in the best block, but finality has stalled: it is answered once \
                  its block is final; check the node and its peers"
             ),
             Self::Near {

@@ -62,7 +62,7 @@ impl Book {
         self.is_connected && self.at.is_some() && self.quiet >= WHILES
     }
 
-    /// Applies the best block while finality stands still. It tells how near deadlines are, and
+    /// Applies the best block while finality stalls. It tells how near deadlines are, and
     /// which challenges are coming. These are reported, but not answered before they are final: on
     /// another fork the same id may name another challenge, for which the answer would be wrong and
     /// slashed.

@@ -198,5 +198,5 @@ fn i10_what_is_let_go_is_never_asked_for_whatever_anybody_does_to_the_chain() {
         }
     }
     // The rule must release something, or it would be useless.
-    assert!(gone > 0, "of {} worlds none has let go", seen.len());
+    assert!(gone > 0, "none of {} worlds releases the tree", seen.len());
 }
