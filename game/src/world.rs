@@ -1,6 +1,5 @@
-//! A game: one provider, its operator, two chains, and everybody else, who are
-//! the opponent. Moves are made here one by one, and after each it is asked
-//! whether the provider has failed.
+//! The state of a game: one provider, its operator, two chains, and the opponent, who is everybody
+//! else. Moves are applied here one by one; after each, the provider is checked for a violation.
 
 mod clients;
 mod disk;
@@ -35,34 +34,34 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// Anchor blocks in which a challenge is to be answered.
+/// The challenge period in anchor blocks.
 pub(crate) const PERIOD: u32 = 24;
-/// The same on the other chain, which is somebody's for development.
+/// The challenge period of the other chain, a development chain.
 const OTHER_PERIOD: u32 = 5;
-/// Blocks from an alarm until the operator has come.
+/// The blocks from an alarm to the operator's reaction.
 const REACTION: u64 = 3;
-/// Seconds that an anchor block takes.
+/// The duration of an anchor block in seconds.
 const SECONDS_A_BLOCK: u64 = 6;
-/// Blocks behind the best one that finality is.
+/// The number of blocks by which finality lags.
 const BEHIND: usize = 1;
-/// Looks at the chain after which it must have been said that something that the
-/// chain holds the provider to is not here.
+/// The number of heads within which the provider must report that something the chain holds it to
+/// is missing.
 const PATIENCE: u32 = 4;
-/// Challenges that are asked when all moves are made.
+/// The maximum number of signatures that are challenged after all moves.
 const LAST_QUESTIONS: usize = 12;
-/// Leaves of a commitment that are tried when it is signed.
+/// The maximum number of leaves that are checked when a commitment is signed.
 const LEAVES_TRIED: u64 = 24;
 
-/// A disk that is away.
+/// An unmounted disk.
 struct Detached {
     path: PathBuf,
-    /// The bucket that it is of; `None` for the whole base path.
+    /// Its bucket; `None` for the whole base path.
     bucket: Option<BucketId>,
     held: Held,
     copied: Option<u64>,
 }
 
-/// The game.
+/// The state of a game.
 pub(crate) struct World {
     runtime: Runtime,
     root: TempDir,
@@ -73,26 +72,26 @@ pub(crate) struct World {
     mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
     activity: Activity,
     house: Option<House>,
-    /// What the base path holds.
+    /// The contents of the base path.
     held: Held,
-    /// Since when the base path is a copy that the operator has not accepted.
+    /// The block since which the base path is an unaccepted copy.
     copied: Option<u64>,
     backups: Vec<Image>,
     aside: BTreeMap<BucketId, Vec<Aside>>,
     detached: Option<Detached>,
-    /// Challenges that were open in some block.
+    /// All challenges that were ever open.
     asked: BTreeMap<ChallengeId, OpenChallenge>,
-    /// Since when the operator knows of trouble with a bucket.
+    /// The block since which the operator has known an alarm about a bucket.
     alarmed: BTreeMap<BucketId, u64>,
-    /// Looks at the chain since which it holds us to something that is not here.
+    /// The number of heads for which the chain has held us to something missing, without an alarm.
     unsaid: BTreeMap<BucketId, u32>,
-    /// The last block that the node had told of when it was listened for alarms.
+    /// The last head at which alarms were checked.
     heard: u32,
     blocks: u64,
-    /// The clock: when the game began, and seconds that have passed in it.
+    /// The clock: its start, and the seconds that have passed.
     began: Instant,
     passed: Arc<AtomicU64>,
-    /// Blocks of trouble with the node that may still come.
+    /// The budget of node faults, in blocks.
     trouble: u32,
     contents: u64,
     copies: u64,
@@ -101,7 +100,7 @@ pub(crate) struct World {
     void: bool,
 }
 
-/// Plays a script to its end, or until the provider fails.
+/// Plays a script to its end or until a violation.
 pub(crate) fn play(script: &Script) -> Played {
     let mut world = World::new();
     let mut moves = 0;
@@ -140,7 +139,7 @@ pub(crate) fn play(script: &Script) -> Played {
     }
 }
 
-/// Where games keep their files: in memory, if there is a place.
+/// Creates a folder for a game, in memory if possible.
 fn scratch() -> TempDir {
     let builder = |prefix| tempfile::Builder::new().prefix(prefix).to_owned();
     builder("cairn-game-")
@@ -197,7 +196,7 @@ impl World {
             violation: None,
             void: false,
         };
-        // Everybody begins with a bucket that is agreed on and has two leaves.
+        // Each game starts with a bucket that has an agreement and two leaves.
         world.chain.lock().call(Who::Admin, open_call(1, None));
         world.start();
         world.block(1);
@@ -212,9 +211,9 @@ impl World {
         self.violation.is_some() || self.void
     }
 
-    /// Tells what happens.
+    /// Logs an event.
     fn tell(&mut self, what: impl Into<String>) {
-        // Where its files are is all that differs from one play to the next.
+        // Folder names are all that differs between replays.
         let folder = self.root.path().display().to_string();
         let what = what.into().replace(&folder, "");
         self.story.push(format!("       {what}"));
@@ -227,16 +226,16 @@ impl World {
         }
     }
 
-    /// A path that nobody has used.
+    /// Returns an unused path.
     fn scratch(&mut self, what: &str) -> PathBuf {
         self.copies += 1;
         self.root.path().join(format!("{what}-{}", self.copies))
     }
 
-    /// The bucket on chain that a number names.
+    /// Returns the on-chain bucket that a number selects.
     fn bucket(&self, number: u8) -> BucketId {
         let buckets = self.chain.lock().buckets().max(1);
-        // The last one by the largest numbers.
+        // The largest number selects the last one.
         BucketId(if number == u8::MAX {
             buckets - 1
         } else {
@@ -277,7 +276,7 @@ impl World {
         self.settle();
     }
 
-    /// Stops the provider, as an operator does.
+    /// Shuts the provider down, as an operator does.
     fn stop(&mut self) {
         if let Some(house) = self.house.take() {
             house.stop(&self.runtime);
@@ -287,12 +286,12 @@ impl World {
         self.other.lock().forget_listeners();
     }
 
-    /// Lets the provider do all that it can do now.
+    /// Runs the provider until it is idle.
     fn settle(&mut self) {
         if let Some(house) = &self.house {
             house.settle(&self.runtime, None);
             if house.has_ended() {
-                let what = "the schedulers have ended by themselves".into();
+                let what = "the workers have stopped by themselves".into();
                 self.fail(Violation::Broken { what });
             }
         }
@@ -300,7 +299,7 @@ impl World {
         self.look_into_mirror();
     }
 
-    /// What the accomplice is told of the provider's buckets.
+    /// Updates what the accomplice knows of the provider's buckets.
     fn look_into_mirror(&mut self) {
         let Some(house) = &self.house else { return };
         let buckets = self.chain.lock().buckets();
@@ -311,13 +310,13 @@ impl World {
         *self.mirror.lock() = newest.collect();
     }
 
-    /// As much time passes as this number of anchor blocks takes.
+    /// Advances the clock by a number of anchor blocks.
     fn pass(&self, blocks: u32) {
         let seconds = u64::from(blocks) * SECONDS_A_BLOCK;
         self.passed.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    /// A block, and all that comes of it.
+    /// Makes a block, lets everybody react, and checks for violations.
     fn block(&mut self, step: u32) {
         self.blocks += 1;
         if self.blocks.is_multiple_of(3) {
@@ -329,8 +328,8 @@ impl World {
         for (submission, result) in became {
             let what = words(&submission);
             match result {
-                Ok(()) => self.tell(format!("a block has {what}")),
-                Err(error) => self.tell(format!("a block has {what}, and refuses it: {error}")),
+                Ok(()) => self.tell(format!("a block includes {what}")),
+                Err(error) => self.tell(format!("a block includes {what} and refuses it: {error}")),
             }
         }
         {
@@ -345,7 +344,7 @@ impl World {
         self.react();
     }
 
-    /// Whether the provider has failed by now.
+    /// Checks for violations.
     fn look(&mut self) {
         let false_submission = self.book.lock().false_submission;
         if let Some(reason) = false_submission {
@@ -358,7 +357,7 @@ impl World {
         self.listen();
     }
 
-    /// The stake is gone: whose fault it is.
+    /// Decides whether a lost stake is the provider's fault.
     fn slashed(&mut self) {
         let chain = self.chain.lock();
         let lost = chain
@@ -370,13 +369,13 @@ impl World {
             });
         drop(chain);
         let Some((Some(challenge), reason)) = lost else {
-            let what = "the stake is gone, and no challenge of it is known".into();
+            let what = "the stake is gone without a known challenge".into();
             return self.fail(Violation::Broken { what });
         };
         let promised = (challenge.mmr_root, challenge.start_seq.0);
-        // A proof is never wrong; whatever else is tried for what is gone may be.
+        // A proof must never be wrong; other answers for destroyed data may be.
         if reason != SlashReason::InvalidProof && !self.exists(challenge.bucket_id, &promised) {
-            self.tell("the stake is lost, with bytes that the operator's own hand had destroyed");
+            self.tell("the stake is lost, with data that the operator itself had destroyed");
             self.void = true;
             return;
         }
@@ -390,8 +389,8 @@ impl World {
         self.fail(Violation::StakeLost { reason, challenge });
     }
 
-    /// Whether what was promised is in the base path, its newest backup, or put
-    /// aside by the operator.
+    /// Returns true if the data of a signed root is in the base path, its newest backup, or a
+    /// folder that the operator moved away.
     fn exists(&self, bucket: BucketId, key: &Key) -> bool {
         let in_backup = self.backups.last();
         let aside = self.aside.get(&bucket).into_iter().flatten();
@@ -406,13 +405,13 @@ impl World {
                 .any(|one| !one.shelf.damaged && one.shelf.promises.contains(key))
     }
 
-    /// Looks at each signature that is new: whether it contradicts one that the
-    /// provider knows of, and whether it can be answered for.
+    /// Checks each new signature: it must not contradict one that the provider can know of, and
+    /// must be provable.
     fn note_signatures(&mut self) {
         let new = self.book.lock().take_new();
         for signed in new {
             if self.copied.is_some() {
-                let what = format!("{} by a copy that nobody accepted", words_of(&signed));
+                let what = format!("{} by an unaccepted copy", words_of(&signed));
                 self.fail(Violation::Contradiction { what });
             }
             let before = {
@@ -429,8 +428,8 @@ impl World {
         }
     }
 
-    /// Whether the provider could know that it signed something: by its folder,
-    /// its index, or its chain.
+    /// Returns true if the provider can know that it signed something: from its folder, its index,
+    /// or the chain.
     fn knows(&self, signed: &Signed) -> bool {
         let (bucket, key) = (signed.bucket, key(&signed.commitment));
         if let Some(window) = signed.window {
@@ -448,7 +447,7 @@ impl World {
         self.held.holds(bucket, &key) || noted || is_on_chain
     }
 
-    /// Whether each leaf of what was just signed can be answered.
+    /// Checks that each leaf of a new signature can be answered.
     fn try_leaves(&mut self, signed: &Signed) {
         let shelf = self.held.buckets.get(&signed.bucket);
         if shelf.is_some_and(|shelf| shelf.damaged) {
@@ -460,8 +459,8 @@ impl World {
         }
     }
 
-    /// Whether each leaf of a commitment can be answered as the chain wants it,
-    /// or why one cannot. Where nothing runs, nothing is tried.
+    /// Checks that each leaf of a commitment can be answered as the chain requires. Succeeds if no
+    /// provider runs.
     fn answers_all(&self, bucket: BucketId, commitment: &Commitment) -> Result<(), String> {
         let Some(house) = &self.house else {
             return Ok(());
@@ -492,11 +491,11 @@ impl World {
         Ok(())
     }
 
-    /// Whether the provider says so where the chain holds it to what is not here.
+    /// Checks that the provider raises an alarm if the chain holds it to something missing.
     fn listen(&mut self) {
         let Some(house) = &self.house else { return };
         {
-            // What the node does not tell cannot be known.
+            // The provider cannot know what the node does not report.
             let chain = self.chain.lock();
             let told = chain.told().number;
             if told == self.heard || !chain.node.failing.is_empty() {
@@ -529,35 +528,35 @@ impl World {
             }
         }
         if let Some((id, commitment)) = silent {
-            // A copy may have leaves that were signed only after it was made; then
-            // what was signed is noted again, by the chain's word.
+            // A copy may have leaves that were signed after it was made; then the signature is
+            // recorded again from the chain.
             if self.answers_all(id, &commitment).is_ok() {
                 let shelf = self.held.buckets.entry(id).or_default();
                 shelf.promises.insert(key(&commitment));
                 return;
             }
             let what = format!(
-                "the snapshot of bucket {id} has our bit, with {} leaves from {} that are not here",
+                "the snapshot of bucket {id} has our bit, but its {} leaves from {} are not here",
                 commitment.leaf_count, commitment.start_seq
             );
             self.fail(Violation::Silence { what });
         }
     }
 
-    /// The last move of every game: what was ever signed is asked for, by any way
-    /// that the chain has, and time goes by.
+    /// The last move of every game: challenges everything ever signed, in each way that the chain
+    /// offers, and lets time pass.
     fn ask_all(&mut self) {
         if self.is_over() {
             return;
         }
         self.story
-            .push("  -  all that was signed is asked for".into());
+            .push("  -  everything that was signed is challenged".into());
         if self.house.is_none() {
             self.start();
         }
         self.chain.lock().node.delay = 0;
         let all = self.book.lock().commitments();
-        // The oldest and the newest, where they are many.
+        // If there are many, the oldest and the newest ones.
         let places = match all.len() {
             many if many > LAST_QUESTIONS => (0..LAST_QUESTIONS / 2)
                 .chain(many - LAST_QUESTIONS / 2..many)
@@ -631,7 +630,7 @@ impl World {
     }
 }
 
-/// A bucket on chain, without windows or with.
+/// Returns a call that creates a bucket, with or without windows.
 fn open_call(
     min_providers: u32,
     window: Option<cairn_primitives::onchain::CheckpointWindow>,
@@ -642,7 +641,7 @@ fn open_call(
     }
 }
 
-/// A signature in words.
+/// Describes a signature.
 fn words_of(signed: &Signed) -> String {
     let Signed {
         bucket,
@@ -657,7 +656,7 @@ fn words_of(signed: &Signed) -> String {
     )
 }
 
-/// What was submitted, in words.
+/// Describes a submission.
 fn words(submission: &Submission) -> String {
     match submission {
         Submission::Response { id, response } => {

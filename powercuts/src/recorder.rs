@@ -1,4 +1,4 @@
-//! From calls to a history: which file each call means.
+//! Turns traced calls into a history by resolving the file that each call concerns.
 
 use super::history::{Change, Event, History, Inode, Live, ROOT};
 use super::strace::{Call, ParseError, TRACED, parse};
@@ -6,19 +6,19 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
-/// Why a history was not recorded.
+/// Errors when recording a history.
 #[derive(Debug)]
 pub enum RecordError {
-    /// A trace is not understood.
+    /// A trace cannot be parsed.
     Parse(ParseError),
-    /// A call does something of which the model knows nothing.
+    /// A call does something that the model does not support.
     Unknown {
         /// The call.
         call: Call,
-        /// What is not known of it.
+        /// The unsupported feature.
         why: &'static str,
     },
-    /// The process was not run, or its trace not read.
+    /// The process could not be run, or its trace not read.
     Run(std::io::Error),
 }
 
@@ -35,37 +35,37 @@ impl std::fmt::Display for RecordError {
                 let (name, result) = (&call.name, call.result);
                 write!(f, "{name}({}) = {result}: {why}", arguments.join(", "))
             }
-            Self::Run(error) => write!(f, "strace, which `make deps` installs: {error}"),
+            Self::Run(error) => write!(f, "cannot run strace, which `make deps` installs: {error}"),
         }
     }
 }
 
 impl std::error::Error for RecordError {}
 
-/// A file that a process has open.
+/// An open file of a process.
 #[derive(Clone, Debug)]
 struct Open {
     inode: Inode,
-    /// Where the next write goes; shared by all descriptors of one opening.
+    /// The offset of the next write; shared by all duplicated descriptors.
     offset: usize,
     appends: bool,
     reads: bool,
 }
 
-/// Writes down what processes do to a folder, one after the other.
+/// Records what processes do to a folder, one after the other.
 pub struct Recorder {
     root: PathBuf,
     history: History,
     live: Live,
     next_inode: Inode,
-    /// The moment at which the present process began.
+    /// The moment at which the current process began.
     began: usize,
     descriptors: HashMap<i64, usize>,
     opened: Vec<Open>,
 }
 
 impl Recorder {
-    /// Of a folder that is there and empty.
+    /// Creates a recorder of an existing empty folder.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -78,22 +78,22 @@ impl Recorder {
         }
     }
 
-    /// What was recorded so far.
+    /// Returns the history so far.
     pub fn history(&self) -> &History {
         &self.history
     }
 
-    /// What the folder holds for those who work on it.
+    /// Returns the live state of the folder.
     pub fn live(&self) -> &Live {
         &self.live
     }
 
-    /// Runs a process and writes down what it does. `injected` are further options for
-    /// `strace`, as for killing it somewhere. Returns how it ended.
+    /// Runs a process and records what it does. `injected` are further options for `strace`, as for
+    /// killing it at some call. Returns the exit status.
     ///
     /// # Errors
     ///
-    /// [`RecordError`]; the history is then not whole.
+    /// [`RecordError`]; the history is then incomplete.
     pub fn run(
         &mut self,
         command: &[&std::ffi::OsStr],
@@ -101,13 +101,14 @@ impl Recorder {
         trace: &Path,
     ) -> Result<ExitStatus, RecordError> {
         let mut strace = Command::new("strace");
-        // Bytes are printed whole and in hex.
+        // Strings are printed in full and in hex.
         strace.args(["-f", "-qq", "-xx", "-s", "1000000000"]);
-        // Only the traced calls stop the process then, but none is killed at one.
+        // With this option only traced calls stop the process, but then none can be killed at a
+        // call.
         if !injected.iter().any(|option| option.contains("signal")) {
             strace.arg("--seccomp-bpf");
         }
-        // It tampers with those calls only that it traces.
+        // It injects faults only into traced calls.
         let tampered = injected.iter().filter_map(|option| {
             let (call, _) = option.strip_prefix("inject=")?.split_once(':')?;
             Some(format!(",{call}"))
@@ -122,15 +123,15 @@ impl Recorder {
         Ok(ended)
     }
 
-    /// Writes down what one process did.
+    /// Records the calls of one process.
     ///
     /// # Errors
     ///
-    /// [`RecordError::Unknown`].
+    /// [`RecordError::Unknown`] for the first call that the model does not support.
     pub fn record(&mut self, calls: &[Call]) -> Result<(), RecordError> {
         self.began = self.history.end();
         self.descriptors.clear();
-        // A descriptor is free, and what was said is heard, before the call returns.
+        // A descriptor becomes free, and output is read, before the call returns.
         let is_said = |call: &Call| call.name == "write" && call.number(0) == Some(1);
         let early = |call: &Call| call.name == "close" || is_said(call);
         let moment = |call: &Call| if early(call) { call.began } else { call.ended };
@@ -198,7 +199,7 @@ impl Recorder {
         }
     }
 
-    /// Calls that change names, and those that must not be.
+    /// Handles calls that change names, and rejects unsupported ones.
     fn names(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
         match call.name.as_str() {
             "mkdir" => self.make_folder(call, moment, None),
@@ -213,22 +214,21 @@ impl Recorder {
             "mmap" => {
                 let is_written = call.has(2, "PROT_WRITE") && call.has(3, "MAP_SHARED");
                 if is_written && self.open_file(call, 4)?.is_some() {
-                    return Err("a file that is written through memory");
+                    return Err("a file that is written through mmap");
                 }
                 Ok(())
             }
-            "fork" | "vfork" => Err("another process"),
+            "fork" | "vfork" => Err("a child process"),
             "io_uring_setup" => Err("calls that are not traced"),
             "symlink" | "symlinkat" => match self.place(call, None, 1)? {
-                Some(_) => Err("a link by name"),
+                Some(_) => Err("a symbolic link"),
                 None => Ok(()),
             },
-            _ => Err("a call that the model does not have"),
+            _ => Err("an unsupported call"),
         }
     }
 
-    /// The meaning of a path: a folder that is watched, and a name in it. Nothing where it
-    /// is outside.
+    /// Resolves a path to a watched folder and a name in it, or `None` if it is outside.
     fn place(
         &self,
         call: &Call,
@@ -255,7 +255,7 @@ impl Recorder {
             .filter(|part| !part.is_empty() && *part != b".")
             .collect();
         if parts.contains(&&b".."[..]) {
-            return Err("a path upwards");
+            return Err("a path with `..`");
         }
         let name = parts.pop().unwrap_or_default().to_vec();
         for part in parts {
@@ -278,7 +278,7 @@ impl Recorder {
         let flags = path + 1;
         let is = |flag: &str| call.has(flags, flag);
         if is("O_TMPFILE") || is("O_DIRECT") {
-            return Err("a kind of opening that the model does not have");
+            return Err("unsupported open flags");
         }
         let creates = call.name == "creat" || is("O_CREAT");
         let truncates = call.name == "creat" || is("O_TRUNC");
@@ -337,7 +337,10 @@ impl Recorder {
         } else {
             call.parts(1)
         };
-        let text = String::from_utf8(bytes.ok_or("no bytes")?).map_err(|_| "no text was said")?;
+        let text = String::from_utf8(bytes.ok_or("no bytes")?).map_err(|_| {
+            "output that is not \
+            UTF-8"
+        })?;
         for line in text.lines() {
             self.note(call, moment, Change::Said(line.to_owned()));
         }
@@ -353,10 +356,10 @@ impl Recorder {
         } else {
             call.string(1)
         };
-        let mut bytes = bytes.ok_or("bytes that are not printed whole")?;
+        let mut bytes = bytes.ok_or("bytes that are not printed in full")?;
         let written = usize::try_from(call.result).map_err(|_| "an error")?;
         if bytes.len() < written {
-            return Err("bytes that are not printed whole");
+            return Err("bytes that are not printed in full");
         }
         bytes.truncate(written);
         let moves = !call.name.starts_with('p');
@@ -364,13 +367,13 @@ impl Recorder {
             self.live.bytes.get(&open.inode).map_or(0, Vec::len)
         } else if moves {
             if open.reads {
-                return Err("a file that is read and written at one place");
+                return Err("a file that shares one offset for reads and writes");
             }
             open.offset
         } else {
             let at = if call.name == "pwrite64" { 3 } else { 4 };
             let at = call.size(at.min(call.arguments.len() - 1));
-            at.ok_or("no place to write at")?
+            at.ok_or("no offset to write at")?
         };
         if moves && let Some(opened) = self.descriptors.get(&descriptor(call, 0)?) {
             self.opened[*opened].offset = offset + written;
@@ -391,16 +394,16 @@ impl Recorder {
             return Ok(());
         };
         let from = self.open_file(call, 0)?.cloned();
-        let from = from.ok_or("bytes from a file that is not watched")?;
+        let from = from.ok_or("bytes from an unwatched file")?;
         if call.arguments.get(1).map(String::as_str) != Some("NULL")
             || call.arguments.get(3).map(String::as_str) != Some("NULL")
         {
-            return Err("a copy from or to a place of its own");
+            return Err("a copy with explicit offsets");
         }
         let count = usize::try_from(call.result).map_err(|_| "an error")?;
         let source = self.live.bytes.get(&from.inode);
         let bytes = source.and_then(|bytes| bytes.get(from.offset..from.offset + count));
-        let bytes = bytes.ok_or("bytes that are not there")?.to_vec();
+        let bytes = bytes.ok_or("bytes past the end of a file")?.to_vec();
         for (at, offset) in [(0, from.offset), (2, to.offset)] {
             if let Some(opened) = self.descriptors.get(&descriptor(call, at)?) {
                 self.opened[*opened].offset = offset + count;
@@ -442,7 +445,7 @@ impl Recorder {
         };
         let inode = open.inode;
         match call.arguments.get(1).map(String::as_str) {
-            // Room that is not to be seen.
+            // Space beyond the visible size.
             Some("FALLOC_FL_KEEP_SIZE") => Ok(()),
             Some("0") => {
                 let end = length(call, 2)? + length(call, 3)?;
@@ -450,7 +453,7 @@ impl Recorder {
                 self.set_length(call, moment, inode, end.max(has));
                 Ok(())
             }
-            _ => Err("a kind of room that the model does not have"),
+            _ => Err("unsupported allocation flags"),
         }
     }
 
@@ -501,7 +504,7 @@ impl Recorder {
         let (from, to) = match places {
             (None, None) => return Ok(()),
             (Some(from), Some(to)) => (from, to),
-            _ => return Err("a rename from or to what is not watched"),
+            _ => return Err("a rename from or to an unwatched folder"),
         };
         let inode = self.live.look_up(from.0, &from.1).ok_or(NOT_THERE)?;
         self.note(call, moment, Change::Rename { from, to, inode });
@@ -522,7 +525,7 @@ impl Recorder {
         let ((from, name), (folder, new)) = match places {
             (None, None) => return Ok(()),
             (Some(from), Some(to)) => (from, to),
-            _ => return Err("a link from or to what is not watched"),
+            _ => return Err("a link from or to an unwatched folder"),
         };
         let inode = self.live.look_up(from, &name).ok_or(NOT_THERE)?;
         let change = Change::Link {
@@ -535,7 +538,7 @@ impl Recorder {
     }
 }
 
-const NOT_THERE: &str = "a file that the model does not have";
+const NOT_THERE: &str = "an unknown file";
 
 fn descriptor(call: &Call, at: usize) -> Result<i64, &'static str> {
     call.number(at).ok_or("no descriptor")

@@ -1,10 +1,9 @@
-//! The choice of an answer, model-checked: from each state that challenger,
-//! chain and operator can bring about within the last blocks, all steps are
-//! taken. What is checked is the code itself, from the prover to the chain's
-//! word; only the chain and the bytes are a model.
+//! The choice of an answer, model-checked: from each state that challenger, chain and operator can
+//! reach within the last blocks, all steps are explored. The code under test is real, from the
+//! prover to the chain's verdict; only the chain and the data are a model.
 //!
 //! ```text
-//! we hand over ─► the challenger sees it, and moves first ─► a block, or none
+//! we submit ─► the challenger sees it and moves first ─► a block, or none
 //! ```
 
 use super::play::{OURS, admin, at, deletion};
@@ -29,31 +28,31 @@ use futures::stream::BoxStream;
 use sp_core::Pair;
 use std::collections::{HashMap, HashSet, VecDeque};
 
-/// Anchor blocks that are left at first, and with which a claim may be made.
+/// The anchor blocks left at the start, and those within which a claim may be submitted.
 const LEFT: u8 = 7;
 const CLAIM_WITHIN: u8 = 4;
-/// The most anchor blocks that pass with a block.
+/// The maximum number of anchor blocks that pass with a block.
 const MOST_ANCHORS: u8 = 3;
 
-/// Where the bytes are.
+/// The availability of the challenged data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Bytes {
     Here,
-    /// The operator may bring them.
+    /// The operator may restore them.
     Away,
-    /// There are none: the slot only pads the tree.
+    /// There are none: it is a padding slot.
     Never,
 }
 
-/// What the last checkpoint is of.
+/// The state of the last checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Snapshot {
     None,
     /// The challenged commitment.
     Challenged,
-    /// One of another root that holds the leaf.
+    /// Another root, which holds the leaf.
     Covers,
-    /// One of another root that does not.
+    /// Another root, which does not hold the leaf.
     Short,
 }
 
@@ -68,7 +67,7 @@ enum Kind {
 enum Fate {
     Open,
     Won,
-    /// By what was handed over.
+    /// Slashed for this submission.
     Wrong(Kind),
     TimedOut,
 }
@@ -78,25 +77,25 @@ struct State {
     left: u8,
     bytes: Bytes,
     snapshot: Snapshot,
-    /// Whether the admin who signed the deletion is one.
+    /// True if the signer of the deletion is an admin.
     signer: bool,
-    /// Whether there is another admin.
+    /// True if there is another admin.
     other: bool,
     pool: Option<Kind>,
     fate: Fate,
 }
 
-/// What stays as it is.
+/// The settings that stay constant.
 #[derive(Clone, Copy, Debug)]
 struct World {
-    /// Whether anybody holds signatures enough for a checkpoint.
+    /// True if anybody holds enough signatures for a checkpoint.
     can_checkpoint: bool,
     has_deletion: bool,
     at_risk: bool,
     judges: bool,
 }
 
-/// The commitments: of one leaf, of two (challenged) and of three.
+/// A bucket with commitments of one, two (challenged) and three leaves, and a signed deletion.
 struct Known {
     bucket: MemoryBucket,
     word: AuthorisedDeletion,
@@ -131,7 +130,7 @@ impl Known {
     }
 }
 
-/// One state, as the code under test asks about it.
+/// A state, as the code under test queries it.
 struct Asked<'k> {
     known: &'k Known,
     world: World,
@@ -178,7 +177,7 @@ impl Asked<'_> {
     }
 }
 
-/// How the chain judges, in words of the model.
+/// Judges an answer as the chain does, in terms of the model.
 fn holds(state: &State, kind: Kind) -> bool {
     match kind {
         Kind::Proof => true,
@@ -285,7 +284,7 @@ impl ChainClient for Asked<'static> {
     }
 }
 
-/// What the code hands over in a state, if anything.
+/// Returns what the code submits in a state, if anything.
 fn handed(known: &'static Known, world: World, state: State) -> Option<Kind> {
     let asked = Asked {
         known,
@@ -312,7 +311,7 @@ fn handed(known: &'static Known, world: World, state: State) -> Option<Kind> {
     answered.now_or_never().unwrap().ok()
 }
 
-/// The moves that a challenger, with friends, may have made before the next block.
+/// Returns the states after any moves of the challenger and its allies before the next block.
 fn moved(world: World, state: State) -> Vec<State> {
     let mut all = vec![state];
     if world.can_checkpoint {
@@ -321,7 +320,7 @@ fn moved(world: World, state: State) -> Vec<State> {
         }
     }
     if state.other {
-        // Another admin takes the signer off, or on again.
+        // Another admin removes the signer, or adds it again.
         for state in all.clone() {
             all.push(State {
                 signer: !state.signer,
@@ -332,12 +331,12 @@ fn moved(world: World, state: State) -> Vec<State> {
     all
 }
 
-/// The next block: with what is in the pool or without it, or with that lost.
+/// Returns the states after the next block: with the pool's content, without it, or with it lost.
 fn blocks(state: State, is_fair: bool) -> Vec<State> {
     let anchors = if is_fair { 1..=1 } else { 1..=MOST_ANCHORS };
     let mut all = Vec::new();
     for passed in anchors {
-        // An answer is taken in the deadline's own block.
+        // An answer is accepted in the deadline block itself.
         let Some(left) = state.left.checked_sub(passed) else {
             all.push(State {
                 left: 0,
@@ -387,7 +386,7 @@ impl Model {
         }
     }
 
-    /// We go on where nothing of ours is in the pool.
+    /// Submits our answer if none is in the pool.
     fn we(&mut self, state: State) -> State {
         if state.pool.is_some() {
             return state;
@@ -397,8 +396,8 @@ impl Model {
         State { pool, ..state }
     }
 
-    /// All that may have become of a state with the next block. In a fair one
-    /// nobody works against us, and nothing is lost.
+    /// Returns all states after the next block. In a fair one nobody works against us, and nothing
+    /// is lost.
     fn next(&mut self, state: State, is_fair: bool) -> Vec<State> {
         if state.fate != Fate::Open {
             return Vec::new();
@@ -491,7 +490,7 @@ fn s8_in_no_interleaving_of_the_last_blocks_is_an_answer_wrong() {
         states += reached.len();
         for state in reached {
             assert!(!matches!(state.fate, Fate::Wrong(_)), "{world:?} {state:?}");
-            // And none but a proof is out before the last blocks.
+            // Only a proof is submitted before the last blocks.
             let is_proof = state.pool.is_none_or(|kind| kind == Kind::Proof);
             assert!(
                 is_proof || state.left <= CLAIM_WITHIN,
@@ -510,7 +509,7 @@ fn s8_the_model_finds_what_is_undone_where_the_risk_is_taken() {
         for state in reached {
             if let Fate::Wrong(kind) = state.fate {
                 found.insert(kind);
-                // Never without the chain's own word, nor with time left.
+                // Never without the chain's verdict, nor with time left.
                 assert!(world.judges && state.left < CLAIM_WITHIN);
             }
         }
@@ -541,7 +540,7 @@ fn s8_what_is_here_is_proven_and_what_nobody_can_undo_is_claimed() {
             if state.bytes != Bytes::Here && !is_claimable {
                 continue;
             }
-            // With nobody in the way from here on.
+            // From here on nobody interferes.
             let ends = model.reachable([state], true);
             let is_won = ends.iter().any(|end| end.fate == Fate::Won);
             assert!(is_won, "{world:?} {state:?}");
@@ -556,13 +555,13 @@ fn s18_where_no_proof_can_come_a_claim_loses_only_what_silence_loses() {
         let reached = model.reachable(starts(Bytes::Never), false);
         for state in reached {
             match state.fate {
-                // Silence would have: there was never anything else to say.
+                // Silence would have lost as well: there was no other answer.
                 Fate::Wrong(kind) => assert!(kind != Kind::Proof && state.left < CLAIM_WITHIN),
                 Fate::Won => assert!(world.judges && state.left < CLAIM_WITHIN),
                 Fate::Open | Fate::TimedOut => {}
             }
         }
-        // And where nobody undoes it, the stake is saved.
+        // If nobody undoes it, the stake is saved.
         for state in starts(Bytes::Never) {
             let holds = state.snapshot == Snapshot::Covers || world.has_deletion && state.signer;
             let ends = model.reachable([state], true);
