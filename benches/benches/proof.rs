@@ -1,6 +1,7 @@
 //! The parts that commits and proofs are made of, one by one.
 
-use cairn_node_ext::{At, Bucket, BucketConfig, Durability, NewLeaf, Shared};
+use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
+use cairn_engine::{Durability, Shared};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};
 use criterion::{Criterion, Throughput};

@@ -1,7 +1,7 @@
 //! What is stored and committed: bytes from one seed, the same in every run.
 
 use crate::Fallible;
-use cairn_node_ext::NewLeaf;
+use cairn_bucket::NewLeaf;
 use cairn_primitives::chunk_tree::ContentHasher;
 use cairn_primitives::{H256, HashingProfile, MmrLeaf};
 use rand::{RngCore, SeedableRng};

@@ -15,7 +15,7 @@ pub(crate) use memory::Memory;
 
 use crate::Fallible;
 use crate::data::Pieces;
-use cairn_node_ext::NewLeaf;
+use cairn_bucket::NewLeaf;
 use cairn_primitives::{H256, LeafCount, LeafIndex, MmrProof};
 
 /// A proof, as far as it can be judged from outside.

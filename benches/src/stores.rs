@@ -91,7 +91,7 @@ pub(crate) fn check_proof(
 mod tests {
     use super::*;
     use crate::data::Pieces;
-    use cairn_node_ext::Durability;
+    use cairn_engine::Durability;
 
     #[test]
     fn all_stores_come_to_the_same_roots_and_prove_them_also_when_opened_anew() {

@@ -3,7 +3,8 @@
 //! come with a manifest that is true.
 #![no_main]
 
-use cairn_node_ext::{Check, Manifest, Shared, Source, import_bucket};
+use cairn_bucket::{Check, Manifest, Source, import_bucket};
+use cairn_engine::Shared;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -4,9 +4,9 @@
 
 // The sources themselves: they are nobody's to call, and the crate that they are
 // in would bring RocksDB with it.
-#[path = "../../node-ext/src/engine/blob_log.rs"]
+#[path = "../../node-ext/engine/src/database/blob_log.rs"]
 mod blob_log;
-#[path = "../../node-ext/src/engine/checksum.rs"]
+#[path = "../../node-ext/engine/src/database/checksum.rs"]
 mod checksum;
 
 use blob_log::BlobLog;

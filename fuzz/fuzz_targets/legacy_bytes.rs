@@ -8,10 +8,10 @@ extern crate parity_scale_codec as codec;
 
 // The sources themselves: they are nobody's to call, and the crate that they are
 // in would bring RocksDB with it.
-#[path = "../../node-ext/src/legacy/decode.rs"]
+#[path = "../../node-ext/legacy-import/src/decode.rs"]
 mod decode;
 #[expect(dead_code, reason = "a target reads what it can, and imports nothing")]
-#[path = "../../node-ext/src/legacy/era.rs"]
+#[path = "../../node-ext/legacy-import/src/era.rs"]
 mod era;
 
 use decode::LegacyNode;

@@ -3,15 +3,15 @@
 //! what was signed stays provable.
 #![no_main]
 
-use cairn_node_ext::chain::StillChain;
-use cairn_node_ext::{
-    BasePath, BucketConfig, Extension, ExtensionConfig, NewLeaf, Provider, ProviderOptions, Wanted,
-};
+use cairn_testing::StillChain;
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
+use cairn_gadget::{Extension, ExtensionConfig};
+use cairn_provider::{Provider, ProviderOptions, Wanted};
+use cairn_primitives::{BucketId, H256};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{MultiSigner, PrimaryProvider};
-use cairn_primitives::{BucketId, H256};
-use cairn_rpc::error::{Code, REFUSED};
 use cairn_rpc::{Limits, Policy, ProviderRpc, RpcCosigners};
+use cairn_rpc::error::{Code, REFUSED};
 use jsonrpsee::RpcModule;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;

@@ -4,7 +4,7 @@
 use crate::book::Book;
 use crate::runtime::Who;
 use async_trait::async_trait;
-use cairn_node_ext::schedule::{Ask, CheckpointRequest, CosignError, Cosigners, Holding};
+use cairn_gadget::{Ask, CheckpointRequest, CosignError, Cosigners, Holding};
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::onchain::PrimaryProvider;
 use cairn_primitives::{BucketId, Commitment};

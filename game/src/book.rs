@@ -1,7 +1,7 @@
 //! Records everything that the provider has ever signed, and finds contradictions in it.
 
 use crate::runtime::Who;
-use cairn_node_ext::schedule::CheckpointRequest;
+use cairn_gadget::CheckpointRequest;
 use cairn_primitives::challenge::{MultiSignature, SlashReason};
 use cairn_primitives::{BucketId, Commitment, H256};
 use sp_core::{Pair, sr25519};

@@ -4,7 +4,7 @@
 use crate::runtime::{
     Chainlet, RuntimeCall, STAKE, StorageProvider, Who, execute, genesis, reading,
 };
-use cairn_node_ext::chain::{Head, Progress, Submission, Ticket};
+use cairn_chain::{Head, Progress, Submission, Ticket};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
     BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,

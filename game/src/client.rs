@@ -4,7 +4,7 @@ use crate::book::Book;
 use crate::chain::{Chain, Part};
 use crate::runtime::{StorageProvider, Who};
 use async_trait::async_trait;
-use cairn_node_ext::chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
     BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,

@@ -2,7 +2,8 @@
 //! signed for but never answered.
 
 use crate::images::folder;
-use cairn_node_ext::{BasePath, BucketConfig, NewLeaf, Shared};
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
+use cairn_engine::Shared;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, H256, HashingProfile};
 use codec::{Decode, Encode};
@@ -49,7 +50,7 @@ pub(crate) fn make(scratch: &Path, id: BucketId, what: Foreign, content: &[u8]) 
         data_size: stored.data_size,
     };
     bucket
-        .commit(&[leaf], cairn_node_ext::Durability::Synced)
+        .commit(&[leaf], cairn_engine::Durability::Synced)
         .unwrap();
     if what == Foreign::Flagged {
         let node = bucket.ingest(&whole[..]).unwrap().data_root;

@@ -6,13 +6,13 @@
 use crate::accomplice::Accomplice;
 use crate::client::{Activity, Client};
 use crate::runtime::Who;
-use cairn_node_ext::schedule::{
-    ChallengeConfig, CheckpointConfig, Clock, PromiseConfig, RetentionConfig,
+use cairn_bucket::BasePath;
+use cairn_gadget::{
+    ChallengeConfig, CheckpointConfig, Clock, Extension, ExtensionConfig, ExtensionHandle,
+    PromiseConfig, RetentionConfig,
 };
-use cairn_node_ext::{
-    BasePath, BudgetRequest, Extension, ExtensionConfig, ExtensionHandle, KEY_TYPE, OnCopy,
-    Provider, ProviderOptions, Signer,
-};
+use cairn_keys::{KEY_TYPE, Signer};
+use cairn_provider::{BudgetRequest, OnCopy, Provider, ProviderOptions};
 use sp_core::sr25519;
 use sp_keystore::Keystore;
 use sp_keystore::testing::MemoryKeystore;

@@ -2,11 +2,12 @@
 //! they refuse is not done.
 
 use crate::house::House;
-use cairn_node_ext::{
-    Authorisation, BasePath, BucketConfig, BucketRecord, Check, Deletion, Durability, NewLeaf,
-    Provider, ProviderOptions, Shared, SignedCommitment, Signer, Source, Standing, Wanted,
-};
+use cairn_bucket::{Authorisation, BasePath, BucketConfig, Check, NewLeaf, Source};
+use cairn_engine::layout::Deletion;
+use cairn_engine::{Durability, Shared};
+use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::{BucketId, Commitment, LeafCount, Sequence};
+use cairn_provider::{BucketRecord, Provider, ProviderOptions, Standing, Wanted};
 use std::path::Path;
 use tokio::runtime::Runtime;
 
@@ -195,7 +196,7 @@ pub(crate) fn alarm_about(house: &House, id: BucketId) -> Option<String> {
     }
     let stages = house.handle.checkpoints.buckets().into_iter();
     let stage = stages.into_iter().find(|(bucket, _)| *bucket == id);
-    use cairn_node_ext::schedule::{CheckpointStage, Stopped};
+    use cairn_gadget::{CheckpointStage, Stopped};
     match stage {
         Some((_, CheckpointStage::Stopped(why @ (Stopped::Missing | Stopped::Quarantined)))) => {
             Some(why.to_string())

@@ -17,13 +17,14 @@ use crate::moves::{Kind, Move, Script};
 use crate::runtime::{STAKE, Who};
 use crate::tool;
 use crate::verdict::{Played, Violation};
-use cairn_node_ext::chain::Submission;
-use cairn_node_ext::{At, OnCopy};
+use cairn_bucket::At;
+use cairn_chain::Submission;
 use cairn_primitives::challenge::{ChallengeId, ChallengeResponse, ChunkLocation, SlashReason};
 use cairn_primitives::onchain::{OpenChallenge, Outcome};
 use cairn_primitives::{
     BucketId, ChunkIndex, Commitment, HashingProfile, LeafIndex, chain_rule, chunk_tree,
 };
+use cairn_provider::OnCopy;
 use pallet_storage_provider::Rules;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};

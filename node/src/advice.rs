@@ -2,13 +2,16 @@
 //! libraries state facts only, since programs other than this one use them too.
 
 use crate::failure::Failure;
-use cairn_node_ext::chain::ChainError;
-use cairn_node_ext::{
-    BasePathError, CommitError, CreateError, EngineError, FaultKind, IngestError, KeyError,
-    LegacyError, OpenError, ProveError, ProviderError, PruneError, ReleaseError, RepairError,
-    SignError, SigningRefused, TransferError,
+use cairn_bucket::{
+    BasePathError, CommitError, CreateError, IngestError, OpenError, ProveError, PruneError,
+    ReleaseError, RepairError, TransferError,
 };
+use cairn_chain::ChainError;
+use cairn_engine::{EngineError, FaultKind};
+use cairn_keys::{KeyError, SignError, SigningRefused};
+use cairn_legacy_import::LegacyError;
 use cairn_primitives::BucketId;
+use cairn_provider::ProviderError;
 use std::fmt::Display;
 use std::io::ErrorKind;
 

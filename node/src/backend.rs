@@ -4,11 +4,11 @@
 use crate::commands::run::address_file;
 use crate::failure::Failure;
 use crate::globals::Globals;
-use crate::home;
 use crate::remote::{self, Client};
 use crate::shown::shown;
-use crate::token_file;
-use cairn_node_ext::{Access, BasePath, BasePathError};
+use crate::{home, token_file};
+use cairn_bucket::{BasePath, BasePathError};
+use cairn_engine::Access;
 use std::path::{Path, PathBuf};
 
 /// The environment variable with a provider's URL, if no flag names one. It is not an

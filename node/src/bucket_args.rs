@@ -1,7 +1,7 @@
 //! The arguments that select buckets: by id, or all of them.
 
 use crate::failure::Failure;
-use cairn_node_ext::BasePath;
+use cairn_bucket::BasePath;
 use cairn_primitives::BucketId;
 use clap::Args;
 

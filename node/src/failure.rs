@@ -4,11 +4,13 @@ use crate::advice::joined;
 use crate::remote_error::RemoteError;
 use crate::shown::shown;
 use crate::watched_file::Changed;
-use cairn_node_ext::chain::ChainError;
-use cairn_node_ext::{
-    BasePathError, CommitError, IngestError, KeyError, ProveError, ProviderError, PruneError,
-    ReleaseError, TransferError, printable_lines,
+use cairn_bucket::{
+    BasePathError, CommitError, IngestError, ProveError, PruneError, ReleaseError, TransferError,
 };
+use cairn_chain::ChainError;
+use cairn_gadget::printable_lines;
+use cairn_keys::KeyError;
+use cairn_provider::ProviderError;
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,12 +1,11 @@
 //! Flags of every command.
 
 use crate::account::account;
-use crate::amount;
 use crate::failure::Failure;
-use crate::home;
 use crate::output::Output;
-use crate::remote;
-use cairn_node_ext::{Access, BasePath};
+use crate::{amount, home, remote};
+use cairn_bucket::BasePath;
+use cairn_engine::Access;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 //! them (RUSTSEC-2025-0055).
 
 use crate::commands::run::LogFormat;
-use cairn_node_ext::{is_unprintable, printable_json};
+use cairn_gadget::{is_unprintable, printable_json};
 use std::fmt;
 use std::io::{self, Write};
 use tracing::Subscriber;

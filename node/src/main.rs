@@ -67,7 +67,7 @@ fn start_logging(cli: &Cli) {
     let service = cli.command.log_format();
     let wanted = match cli.globals.verbose {
         // From dependencies, only warnings and errors.
-        0 if service.is_some() => "warn,cairn=info,cairn_node_ext=info,cairn_rpc=info",
+        0 if service.is_some() => "warn,cairn=info",
         0 => "off",
         1 => "info",
         2 => "debug",

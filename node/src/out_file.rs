@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::shown::shown;
-use cairn_node_ext::free_at;
+use cairn_fs::free_at;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;

@@ -2,7 +2,7 @@
 //! so that the reader of a pipe gets it at once.
 
 use crate::failure::Failure;
-use cairn_node_ext::{printable_json, printable_lines};
+use cairn_gadget::{printable_json, printable_lines};
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::Write;

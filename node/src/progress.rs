@@ -1,6 +1,6 @@
 //! Progress bars, on stderr and only if that is a terminal.
 
-use cairn_node_ext::{Progress, Step};
+use cairn_bucket::{Progress, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Creates a bar that counts bytes.

@@ -4,7 +4,7 @@
 use crate::failure::Failure;
 use crate::hashing::Hashing;
 use crate::hex_text::{self, to_hex};
-use cairn_node_ext::Answer;
+use cairn_bucket::Answer;
 use cairn_primitives::{
     BucketId, Commitment, H256, HashingProfile, LeafCount, LeafIndex, MmrProof, Sequence,
 };

@@ -2,7 +2,8 @@
 
 use crate::amount;
 use crate::failure::Failure;
-use cairn_node_ext::{BasePath, BudgetRequest, OnCopy, Provider, ProviderOptions, ScrubPlan};
+use cairn_bucket::BasePath;
+use cairn_provider::{BudgetRequest, OnCopy, Provider, ProviderOptions, ScrubPlan};
 use clap::Args;
 
 /// Resource limits of a provider. The defaults fit the limits of the process.

@@ -1,6 +1,6 @@
 //! Errors of requests to a running provider.
 
-use cairn_node_ext::printable;
+use cairn_gadget::printable;
 use cairn_rpc::error::{Code, ErrorData, code_in};
 use jsonrpsee::core::ClientError;
 use jsonrpsee::types::ErrorObject;

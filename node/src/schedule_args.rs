@@ -1,8 +1,8 @@
 //! Flags of the chain workers: thresholds for checkpoints, claims instead of proofs, and
 //! which chain and base path to accept.
 
-use cairn_node_ext::schedule::{ChallengeConfig, CheckpointConfig};
-use cairn_node_ext::{ExtensionConfig, OnCopy, OnOtherChain};
+use cairn_gadget::{ChallengeConfig, CheckpointConfig, ExtensionConfig};
+use cairn_provider::{OnCopy, OnOtherChain};
 use cairn_rpc::CosignerLimits;
 use clap::Args;
 

@@ -2,7 +2,7 @@
 //! that are not text, all chosen by the person who created the file.
 
 use crate::hex_text::to_hex;
-use cairn_node_ext::is_unprintable;
+use cairn_gadget::is_unprintable;
 use serde::Serializer;
 use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;

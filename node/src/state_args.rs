@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::hex_text;
-use cairn_node_ext::At;
+use cairn_bucket::At;
 use cairn_primitives::{H256, LeafCount, Sequence};
 use clap::Args;
 

@@ -1,12 +1,14 @@
 //! A countersigner over a static chain, to sign for checkpoint windows at the request of another
 //! primary provider.
 
-use cairn_node_ext::chain::{Head, StillChain};
-use cairn_node_ext::schedule::{Ask, CheckpointRequest, Countersigner};
-use cairn_node_ext::{IndexError, Provider, Signer};
+use cairn_chain::Head;
+use cairn_gadget::{Ask, CheckpointRequest, Countersigner};
+use cairn_keys::Signer;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::onchain::{Agreement, CheckpointWindow, MultiSigner, PrimaryProvider};
 use cairn_primitives::{BucketId, Commitment, H256};
+use cairn_provider::{IndexError, Provider};
+use cairn_testing::StillChain;
 use sp_core::{Pair, sr25519};
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The protocol of the workload process: the lines that it prints, its steps, and its content.
 
-use cairn_node_ext::{BudgetRequest, OnCopy, ProviderOptions};
 use cairn_primitives::{BucketId, Commitment, H256, LeafCount, Sequence};
+use cairn_provider::{BudgetRequest, OnCopy, ProviderOptions};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::fmt;

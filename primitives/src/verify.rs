@@ -7,13 +7,12 @@
 
 use crate::chain_rule::walk;
 use crate::challenge::ChunkLocation;
-use crate::chunk_tree;
 use crate::commitment::Commitment;
 use crate::hash::HashingProfile;
 use crate::ids::{ChunkIndex, LeafCount, LeafIndex};
 use crate::leaf::MmrLeaf;
-use crate::mmr;
 use crate::proof::{MerkleProof, MmrProof};
+use crate::{chunk_tree, mmr};
 use primitive_types::H256;
 
 /// A reason for which a proof is refused.

@@ -10,7 +10,7 @@ use crate::api::ProviderApiClient;
 use crate::error::refusal_in;
 use crate::types::Uint;
 use async_trait::async_trait;
-use cairn_node_ext::schedule::{Ask, CosignError, Cosigners, Holding};
+use cairn_gadget::{Ask, CosignError, Cosigners, Holding};
 use cairn_primitives::BucketId;
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::onchain::PrimaryProvider;

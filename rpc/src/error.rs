@@ -21,7 +21,7 @@
 
 mod of_provider;
 
-use cairn_node_ext::schedule::Refusal;
+use cairn_gadget::Refusal;
 use codec::{DecodeAll, Encode};
 use jsonrpsee::types::error::METHOD_NOT_FOUND_CODE;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};

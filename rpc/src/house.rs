@@ -1,13 +1,13 @@
 //! A provider on disk with one bucket: what the tests of this crate are played on.
 
 use crate::{Limits, Policy, ProviderRpc};
-use cairn_node_ext::{
-    BasePath, BucketConfig, ExtensionHandle, NewLeaf, Provider, ProviderOptions, SignedCommitment,
-    Signer, Wanted,
-};
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
+use cairn_gadget::ExtensionHandle;
+use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{Agreement, MultiSigner, PrimaryProvider};
 use cairn_primitives::{BucketId, Commitment};
+use cairn_provider::{Provider, ProviderOptions, Wanted};
 use jsonrpsee::RpcModule;
 use std::sync::Arc;
 use tempfile::TempDir;

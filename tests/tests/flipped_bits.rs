@@ -4,11 +4,12 @@
 
 mod herd;
 
-use cairn_node_ext::{At, Provider, Wanted, fsck};
+use cairn_bucket::{At, fsck};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{
     BucketId, ChunkIndex, Commitment, HashingProfile, LeafIndex, chain_rule, verify,
 };
+use cairn_provider::{Provider, Wanted};
 use herd::{Herd, copy, start};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

@@ -3,7 +3,8 @@
 //! asked, nothing that was acknowledged is gone, and every root that was ever
 //! signed can be proven.
 
-use cairn_node_ext::{Access, At, BasePath, Bucket, Shared, fsck};
+use cairn_bucket::{At, BasePath, Bucket, fsck};
+use cairn_engine::{Access, Shared};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentHasher};
 use cairn_primitives::{H256, HashingProfile, LeafCount, LeafIndex};
 use cairn_tests::content_of_leaf;

@@ -15,9 +15,9 @@ mod unprovable;
 #[path = "legacy_import/writer.rs"]
 mod writer;
 
-use cairn_node_ext::{
-    Access, At, IngestError, LegacyMode, LegacySource, LegacyStatus, NewLeaf, fsck,
-};
+use cairn_bucket::{At, IngestError, NewLeaf, fsck};
+use cairn_engine::Access;
+use cairn_legacy_import::{LegacyMode, LegacySource, LegacyStatus};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{
     ChunkIndex, H256, HashingProfile, LeafCount, LeafIndex, Sequence, chain_rule, verify,
@@ -199,7 +199,7 @@ fn what_was_imported_is_as_fsck_would_have_it_and_can_be_built_upon() {
                 data_size,
             };
             let committed = bucket
-                .commit(&[leaf], cairn_node_ext::Durability::Synced)
+                .commit(&[leaf], cairn_engine::Durability::Synced)
                 .unwrap();
             assert_eq!(committed.first_leaf.0, report.leaves);
             let mut leaves = written.state.leaves.clone();
@@ -284,7 +284,7 @@ fn a_second_import_changes_nothing_also_when_the_buckets_have_grown() {
             data_size,
         };
         bucket
-            .commit(&[leaf], cairn_node_ext::Durability::Synced)
+            .commit(&[leaf], cairn_engine::Durability::Synced)
             .unwrap();
     }
     let again = scene.import();

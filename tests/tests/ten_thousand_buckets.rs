@@ -5,12 +5,10 @@
 //! `make test` runs this with a thousand buckets for ten seconds, `make soak`
 //! with ten thousand for five minutes.
 
-use cairn_node_ext::{
-    At, BasePath, BucketConfig, BudgetRequest, NewLeaf, OnCopy, Provider, ProviderOptions,
-    ScrubPlan, Wanted,
-};
+use cairn_bucket::{At, BasePath, BucketConfig, NewLeaf};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, HashingProfile, LeafIndex, MmrLeaf};
+use cairn_provider::{BudgetRequest, OnCopy, Provider, ProviderOptions, ScrubPlan, Wanted};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -145,7 +143,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
                             };
                             let committed = lease
                                 .run(|bucket| {
-                                    bucket.commit(&[leaf], cairn_node_ext::Durability::Buffered)
+                                    bucket.commit(&[leaf], cairn_engine::Durability::Buffered)
                                 })
                                 .unwrap();
                             let index = committed.first_leaf.0;
@@ -184,7 +182,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
         most_unflushed.load(Ordering::SeqCst),
     );
     let allowed = u64::from(budget.max_open) * budget.descriptors_per_bucket
-        + cairn_node_ext::RESERVED_DESCRIPTORS;
+        + cairn_provider::RESERVED_DESCRIPTORS;
     assert!(most_descriptors <= allowed.max(descriptors_before));
     assert!(
         grown <= budget.memory_bytes,

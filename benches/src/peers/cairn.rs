@@ -3,7 +3,8 @@
 use super::{Peer, Proof, leaf_count};
 use crate::Fallible;
 use crate::data::Pieces;
-use cairn_node_ext::{At, Bucket, BucketConfig, Durability, NewLeaf, Shared};
+use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
+use cairn_engine::{Durability, Shared};
 use cairn_primitives::{BucketId, H256, LeafCount, LeafIndex};
 use std::path::Path;
 

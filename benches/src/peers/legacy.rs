@@ -4,7 +4,7 @@ use super::{Peer, Proof};
 use crate::Fallible;
 use crate::data::Pieces;
 use crate::stores::LegacyDatabase;
-use cairn_node_ext::NewLeaf;
+use cairn_bucket::NewLeaf;
 use cairn_primitives::{H256, LeafCount, LeafIndex, MerkleProof, MmrProof};
 use std::io::Read;
 use std::path::Path;

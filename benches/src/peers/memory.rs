@@ -3,7 +3,7 @@
 use super::{Peer, Proof};
 use crate::Fallible;
 use crate::data::{Pieces, follow};
-use cairn_node_ext::NewLeaf;
+use cairn_bucket::NewLeaf;
 use cairn_primitives::mmr::{self, leaf_position};
 use cairn_primitives::{H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf};
 use mmr_lib::{MMR, MMRStoreReadOps, MMRStoreWriteOps, Merge};

@@ -2,11 +2,11 @@
 
 use super::store::Store;
 use crate::Fallible;
-use cairn_node_ext::{
-    At, BasePath, BucketConfig, BudgetRequest, Durability, NewLeaf, Provider, ProviderOptions,
-    Signer, Wanted,
-};
+use cairn_bucket::{At, BasePath, BucketConfig, NewLeaf};
+use cairn_engine::Durability;
+use cairn_keys::Signer;
 use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrProof};
+use cairn_provider::{BudgetRequest, Provider, ProviderOptions, Wanted};
 use sp_core::sr25519;
 use std::path::Path;
 

@@ -7,7 +7,8 @@
 use super::store::PROFILE;
 use crate::Fallible;
 use crate::data::follow;
-use cairn_node_ext::{Durability, NewLeaf};
+use cairn_bucket::NewLeaf;
+use cairn_engine::Durability;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, TreeBuilder};
 use cairn_primitives::mmr::{Frontier, LeafRoute};
 use cairn_primitives::{

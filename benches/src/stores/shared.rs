@@ -4,7 +4,8 @@
 use super::rows::{Filled, Row, Rows, Tree};
 use super::store::Store;
 use crate::Fallible;
-use cairn_node_ext::{Durability, NewLeaf};
+use cairn_bucket::NewLeaf;
+use cairn_engine::Durability;
 use cairn_primitives::{Commitment, LeafIndex, MmrProof};
 use parking_lot::Mutex;
 use rocksdb::{

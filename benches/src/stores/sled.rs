@@ -3,7 +3,7 @@
 use super::one_per_bucket::Database;
 use super::rows::{Filled, Row, Rows};
 use crate::Fallible;
-use cairn_node_ext::Durability;
+use cairn_engine::Durability;
 use std::path::Path;
 use std::time::{Duration, Instant};
 

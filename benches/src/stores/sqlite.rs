@@ -4,7 +4,7 @@
 use super::one_per_bucket::Database;
 use super::rows::{Filled, Row, Rows};
 use crate::Fallible;
-use cairn_node_ext::Durability;
+use cairn_engine::Durability;
 use parking_lot::Mutex;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};

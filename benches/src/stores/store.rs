@@ -1,7 +1,8 @@
 //! What every store does.
 
 use crate::Fallible;
-use cairn_node_ext::{Durability, NewLeaf};
+use cairn_bucket::NewLeaf;
+use cairn_engine::Durability;
 use cairn_primitives::{
     BucketId, Commitment, CommitmentPayload, HashingProfile, LeafIndex, MmrProof,
 };

@@ -4,7 +4,8 @@
 use super::pool::Pool;
 use super::store::Store;
 use crate::Fallible;
-use cairn_node_ext::{Access, At, Bucket, BucketConfig, Durability, NewLeaf, Shared};
+use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
+use cairn_engine::{Access, Durability, Shared};
 use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrProof};
 use std::path::{Path, PathBuf};
 

@@ -7,10 +7,10 @@ use super::Setup;
 use crate::Fallible;
 use crate::data::random_bytes;
 use crate::figures::{Bound, Section, Table, Target};
-use cairn_node_ext::{
-    BasePath, BucketConfig, NewLeaf, Provider, ProviderOptions, SignedCommitment, Signer, Wanted,
-};
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
+use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::BucketId;
+use cairn_provider::{Provider, ProviderOptions, Wanted};
 use chain::Chain;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -168,7 +168,7 @@ impl Uploading {
 
 fn upload(provider: &Provider, bucket: BucketId, signer: &Signer, stream: u64) -> Fallible<()> {
     let stored = {
-        let lease = provider.lease(bucket, cairn_node_ext::Wanted::write())?;
+        let lease = provider.lease(bucket, cairn_provider::Wanted::write())?;
         lease.run(|bucket| bucket.ingest(&random_bytes(stream, UPLOAD)[..]))?
     };
     let leaf = NewLeaf {

@@ -5,7 +5,7 @@ use crate::Fallible;
 use crate::data::random_bytes;
 use crate::figures::{Bound, Plot, Section, Series, Shape, Table, Target};
 use crate::stores::{CairnStore, Store};
-use cairn_node_ext::DedupReport;
+use cairn_provider::DedupReport;
 use std::path::Path;
 
 /// Chunks of each bucket.

@@ -3,7 +3,8 @@
 use crate::Fallible;
 use crate::data::Pieces;
 use crate::stores::{Kind, Store};
-use cairn_node_ext::{Durability, NewLeaf};
+use cairn_bucket::NewLeaf;
+use cairn_engine::Durability;
 use cairn_primitives::Commitment;
 use std::path::Path;
 

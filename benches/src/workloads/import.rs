@@ -7,7 +7,9 @@ use crate::disk::allocated;
 use crate::figures::{Section, Table};
 use crate::stats::{Samples, Summary, count};
 use crate::stores::LegacyDatabase;
-use cairn_node_ext::{BasePath, LegacyImport, LegacyMode, LegacySource, Shared};
+use cairn_bucket::BasePath;
+use cairn_engine::Shared;
+use cairn_legacy_import::{LegacyImport, LegacyMode, LegacySource};
 use std::fs::File;
 use std::path::Path;
 

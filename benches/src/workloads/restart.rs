@@ -7,8 +7,9 @@ use crate::data::Pieces;
 use crate::figures::{Bound, Section, Table, Target};
 use crate::stats::{Samples, Summary};
 use crate::stores::{CairnStore, Kind, check_proof};
-use cairn_node_ext::{At, Wanted};
+use cairn_bucket::At;
 use cairn_primitives::{Commitment, LeafIndex, Sequence};
+use cairn_provider::Wanted;
 use std::path::Path;
 use std::time::Instant;
 

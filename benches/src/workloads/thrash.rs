@@ -6,10 +6,11 @@ use crate::data::{Pieces, below, random};
 use crate::figures::{Bound, Plot, Section, Shape, Table, Target};
 use crate::process::descriptors;
 use crate::stores::{Kind, Store};
-use cairn_node_ext::{
-    Allowance, Budget, BudgetRequest, DESCRIPTORS_BESIDES_FILES, Durability, RESERVED_DESCRIPTORS,
-};
+use cairn_engine::Durability;
 use cairn_primitives::LeafIndex;
+use cairn_provider::{
+    Allowance, Budget, BudgetRequest, DESCRIPTORS_BESIDES_FILES, RESERVED_DESCRIPTORS,
+};
 use rand_chacha::ChaCha8Rng;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};

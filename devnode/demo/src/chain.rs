@@ -4,10 +4,9 @@ use crate::error::DemoError;
 use cairn_devnode_runtime::{
     RuntimeCall, RuntimeEvent, SignedPayload, UncheckedExtrinsic, VERSION, extension,
 };
-use cairn_primitives::BucketId;
-use cairn_primitives::H256;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{BucketInfo, OpenChallenge, ProviderInfo};
+use cairn_primitives::{BucketId, H256};
 use codec::{Decode, DecodeAll, Encode};
 use frame_system::EventRecord;
 use jsonrpsee::core::client::{ClientT, Subscription, SubscriptionClientT};

@@ -6,7 +6,7 @@ use crate::sealing::Sealing;
 use crate::service::Options;
 use crate::{NodeError, chain_spec, running};
 use cairn_devnode_runtime::genesis;
-use cairn_node_ext::schedule::CheckpointConfig;
+use cairn_node_ext::gadget::CheckpointConfig;
 use cairn_node_ext::{ExtensionConfig, OnCopy};
 use clap::{Args, Parser, Subcommand};
 use sc_cli::{KeySubcommand, RunCmd, SubstrateCli};

@@ -4,7 +4,9 @@ use super::World;
 use crate::foreign::{self, Foreign};
 use crate::runtime::Who;
 use crate::tool;
-use cairn_node_ext::{BucketConfig, Deletion, SignedCommitment};
+use cairn_bucket::BucketConfig;
+use cairn_engine::layout::Deletion;
+use cairn_keys::SignedCommitment;
 use cairn_primitives::{BucketId, Commitment, CommitmentPayload, HashingProfile, Sequence};
 
 /// The size of a leaf of two chunks.

@@ -4,8 +4,8 @@ use super::{REACTION, World};
 use crate::book::Key;
 use crate::images::folder;
 use crate::tool;
-use cairn_node_ext::OnCopy;
 use cairn_primitives::BucketId;
+use cairn_provider::OnCopy;
 
 /// The maximum number of blocks that the provider runs on the other chain.
 const MOST_ELSEWHERE: u8 = 24;

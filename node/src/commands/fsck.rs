@@ -4,13 +4,13 @@
 
 mod report;
 
-use crate::advice;
 use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
 use crate::globals::Globals;
-use crate::progress;
 use crate::walk::walk;
-use cairn_node_ext::{Access, BasePath, BasePathError, Checked, RepairError, Shared};
+use crate::{advice, progress};
+use cairn_bucket::{BasePath, BasePathError, Checked, RepairError};
+use cairn_engine::{Access, Shared};
 use cairn_primitives::BucketId;
 use clap::Args;
 use indicatif::ProgressBar;

@@ -1,16 +1,16 @@
 //! `cairn get`: reads a leaf's content, and checks every chunk against its hash.
 
-use crate::amount;
 use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
-use crate::progress;
 use crate::remote::Client;
 use crate::shown::{json_path, shown};
-use cairn_node_ext::{Access, BasePath, Shared};
+use crate::{amount, progress};
+use cairn_bucket::BasePath;
+use cairn_engine::{Access, Shared};
 use cairn_primitives::{LeafIndex, MmrLeaf};
 use clap::Args;
 use serde::Serialize;

@@ -3,18 +3,16 @@
 
 mod answer;
 
-use crate::advice;
 use crate::bucket_args::bucket_id;
 use crate::failure::Failure;
 use crate::globals::Globals;
-use crate::home;
 use crate::out_file::OutFile;
-use crate::progress;
-use crate::provider_args;
+use crate::{advice, home, progress, provider_args};
 use answer::{BucketAnswer, SummaryAnswer};
-use cairn_node_ext::{
-    Access, BasePath, BasePathError, LegacyError, LegacyImport, LegacyMode, LegacyReport,
-    LegacySource, LegacyStep, Shared,
+use cairn_bucket::{BasePath, BasePathError};
+use cairn_engine::{Access, Shared};
+use cairn_legacy_import::{
+    LegacyError, LegacyImport, LegacyMode, LegacyReport, LegacySource, LegacyStep,
 };
 use cairn_primitives::BucketId;
 use clap::Args;

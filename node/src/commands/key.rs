@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::shown::{json_path, shown};
-use cairn_node_ext::Access;
+use cairn_engine::Access;
 use clap::Subcommand;
 use serde::Serialize;
 use sp_core::crypto::Ss58Codec;

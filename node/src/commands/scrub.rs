@@ -1,15 +1,13 @@
 //! `cairn scrub`: checks all content of the buckets against its hashes, at a bounded rate.
 //! It can be stopped at any time, and resumes there.
 
-use crate::amount;
 use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Output;
-use crate::progress;
-use cairn_node_ext::{
-    Access, BasePath, BasePathError, Pace, Scrub, ScrubFinding, ScrubPoint, Shared, StepReport,
-};
+use crate::{amount, progress};
+use cairn_bucket::{BasePath, BasePathError, Pace, Scrub, ScrubFinding, ScrubPoint, StepReport};
+use cairn_engine::{Access, Shared};
 use cairn_primitives::BucketId;
 use clap::Args;
 use indicatif::ProgressBar;

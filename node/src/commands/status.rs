@@ -1,18 +1,19 @@
 //! `cairn status`: shows a provider's limits, the state of its buckets, and the space that
 //! deduplication between buckets would save.
 
-use crate::advice;
-use crate::amount;
 use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
-use crate::home;
 use crate::provider_args::ProviderArgs;
 use crate::remote::Client;
 use crate::shown::{json_path, shown};
-use cairn_node_ext::{Access, BucketRecord, Provider, SigningRefused, Standing, free_at};
+use crate::{advice, amount, home};
+use cairn_engine::Access;
+use cairn_fs::free_at;
+use cairn_keys::SigningRefused;
 use cairn_primitives::BucketId;
+use cairn_provider::{BucketRecord, Provider, Standing};
 use cairn_rpc::{BucketInfo, BucketStanding, ProviderApiClient, ProviderHealth, ProviderStatus};
 use clap::Args;
 use serde::Serialize;

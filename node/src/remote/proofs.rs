@@ -4,7 +4,7 @@ use super::{ANSWER_WITHIN, Client, IN_FLIGHT};
 use crate::failure::Failure;
 use crate::judge::{self, Judgement};
 use crate::remote_error::RemoteError;
-use cairn_node_ext::{Answer, At, NewLeaf};
+use cairn_bucket::{Answer, At, NewLeaf};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::{BucketId, Commitment, HashingProfile, LeafIndex, MmrProof};
 use cairn_rpc::{AtState, BucketApiClient, Uint};

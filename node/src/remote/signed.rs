@@ -3,7 +3,8 @@
 use super::Client;
 use crate::failure::Failure;
 use crate::remote_error::RemoteError;
-use cairn_node_ext::{NewLeaf, SignedCommitment};
+use cairn_bucket::NewLeaf;
+use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::{
     BucketId, Commitment, CommitmentPayload, HashingProfile, LeafIndex, Sequence,

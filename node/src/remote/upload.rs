@@ -11,7 +11,8 @@
 use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT};
 use crate::failure::Failure;
 use crate::remote_error::RemoteError;
-use cairn_node_ext::{CHUNK_RECORDS, IngestError, NODE_RECORD, NewLeaf, SignedCommitment};
+use cairn_bucket::{CHUNK_RECORDS, IngestError, NODE_RECORD, NewLeaf};
+use cairn_keys::SignedCommitment;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentRoot, InteriorNode, TreeBuilder};
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};
 use cairn_rpc::{BucketApiClient, BucketStoreApiClient, Uint};

@@ -2,7 +2,8 @@
 //! that helps, an exit code, and nothing changed.
 
 use crate::support::{Ended, FAILED, Provider, REFUSED, USAGE, bytes, program, text_of};
-use cairn_node_ext::{Access, BasePath};
+use cairn_bucket::BasePath;
+use cairn_engine::Access;
 
 #[test]
 fn a_path_that_is_not_there_is_named_and_nothing_is_stored() {

@@ -2,7 +2,8 @@
 //! before anything is opened or listened to.
 
 use crate::support::{FAILED, Provider, USAGE};
-use cairn_node_ext::{Access, BasePath};
+use cairn_bucket::BasePath;
+use cairn_engine::Access;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::Stdio;

@@ -8,13 +8,13 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_node_ext::{
-    BasePath, Bucket, BucketConfig, Check, Durability, Form, NewLeaf, Provider, Signer, Source,
-    Wanted,
-};
+use cairn_bucket::{BasePath, Bucket, BucketConfig, Check, Form, NewLeaf, Source};
+use cairn_engine::Durability;
+use cairn_keys::Signer;
 use cairn_powercuts::desk::Desk;
 use cairn_powercuts::work::{Content, Line, Step, options};
 use cairn_primitives::{BucketId, Commitment, Sequence};
+use cairn_provider::{Provider, Wanted};
 use std::error::Error;
 use std::io::{Read, Write};
 use std::path::PathBuf;

@@ -1,12 +1,12 @@
 //! The state that must hold after the printed lines, and its check.
 
-use cairn_node_ext::{
-    At, BasePath, Check, Lease, NewLeaf, Provider, Shared, Source, Standing, Wanted, fsck,
-};
+use cairn_bucket::{At, BasePath, Check, NewLeaf, Source, fsck};
+use cairn_engine::Shared;
 use cairn_powercuts::desk::Desk;
 use cairn_powercuts::work::{Line, options};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, LeafIndex, Sequence};
+use cairn_provider::{Lease, Provider, Standing, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;

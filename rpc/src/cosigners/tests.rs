@@ -3,12 +3,13 @@
 use super::*;
 use crate::error::Code;
 use crate::house::{BUCKET, House, module};
-use cairn_node_ext::chain::{Head, StillChain};
-use cairn_node_ext::schedule::{CheckpointRequest, Countersigner, Refusal};
-use cairn_node_ext::{Extension, ExtensionConfig, SignedCommitment};
+use cairn_chain::Head;
+use cairn_gadget::{CheckpointRequest, Countersigner, Extension, ExtensionConfig, Refusal};
+use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::MultiSigner;
 use cairn_primitives::{Commitment, H256, LeafCount};
+use cairn_testing::StillChain;
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
 

@@ -2,10 +2,13 @@
 //! error of the crates below is named here, so that a new one gets its code.
 
 use super::{Code, Error};
-use cairn_node_ext::{
-    CommitError, CreateError, EngineError, IngestError, ProveError, ProviderError, PruneError,
-    SignAgainError, SigningRefused, TransferError, Unusable,
+use cairn_bucket::{
+    CommitError, CreateError, IngestError, ProveError, PruneError, SignAgainError, TransferError,
+    Unusable,
 };
+use cairn_engine::EngineError;
+use cairn_keys::SigningRefused;
+use cairn_provider::ProviderError;
 use std::time::Duration;
 
 /// When to ask again for what somebody else holds: a bucket is let go within

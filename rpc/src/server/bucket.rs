@@ -9,12 +9,12 @@ use crate::types::{
     FetchedNodes, LeafInfo, LeavesProof, MmrProofInfo, NodeContent, PeaksInfo,
     SignedCommitmentInfo, Uint,
 };
-use cairn_node_ext::{
-    At, CommitError, Content, Lease, SignAgainError, SignedCommitment, Standing, Wanted,
-};
+use cairn_bucket::{At, CommitError, Content, SignAgainError};
+use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::sp_mmr::MAX_PROVEN_LEAVES;
 use cairn_primitives::{BucketId, ChunkIndex, H256, LeafCount, LeafIndex};
+use cairn_provider::{Lease, Standing, Wanted};
 use jsonrpsee::PendingSubscriptionSink;
 use jsonrpsee::core::{SubscriptionResult, async_trait};
 use sp_core::Bytes;

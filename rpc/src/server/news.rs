@@ -2,9 +2,10 @@
 //! what has changed since the one before, as it is when there is room for it.
 
 use crate::types::{ChallengeChange, ChallengeInfo, ChallengeNews, CommitmentNews};
-use cairn_node_ext::schedule::ChallengeBoard;
-use cairn_node_ext::{Promise, Provider};
+use cairn_bucket::Promise;
+use cairn_gadget::ChallengeBoard;
 use cairn_primitives::BucketId;
+use cairn_provider::Provider;
 use jsonrpsee::core::SubscriptionResult;
 use jsonrpsee::{PendingSubscriptionSink, SubscriptionMessage, SubscriptionSink};
 use serde::Serialize;

@@ -5,7 +5,7 @@ use crate::api::ProviderApiServer;
 use crate::error::Error;
 use crate::lanes::Work;
 use crate::types::{ChallengeInfo, HoldingInfo, ProviderHealth, ProviderStatus, Uint};
-use cairn_node_ext::schedule::{Ask, PromiseTrouble};
+use cairn_gadget::{Ask, PromiseTrouble};
 use cairn_primitives::{BucketId, H256};
 use codec::{DecodeAll, Encode};
 use jsonrpsee::PendingSubscriptionSink;

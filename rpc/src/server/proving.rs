@@ -5,10 +5,11 @@ use crate::types::{
     AncestryProof, ChallengeResponseInfo, ChunkProofInfo, LeafInfo, LeavesProof, MmrProofInfo,
     PeaksInfo, RuleVerdict, Uint,
 };
-use cairn_node_ext::{Answer, At, Lease, ProveError, View};
+use cairn_bucket::{Answer, At, ProveError, View};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::sp_mmr::{self, LeafProof};
 use cairn_primitives::{HashingProfile, LeafCount, LeafIndex, MmrLeaf, chain_rule, verify};
+use cairn_provider::Lease;
 use codec::{DecodeAll, Encode};
 use sp_core::Bytes;
 

@@ -8,14 +8,13 @@ use crate::types::{
     BucketInfo, CommittedInfo, DeletionInfo, ExportForm, ExportInfo, LeafToCommit, NewBucket,
     PruneAuthorisation, PrunedInfo, Uint,
 };
-use cairn_node_ext::{
-    Authorisation, BucketConfig, BucketRecord, Deletion, Form, Lease, NewLeaf, ProviderError,
-    TransferError,
-};
+use cairn_bucket::{Authorisation, BucketConfig, Form, NewLeaf, TransferError};
+use cairn_engine::layout::Deletion;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::{
     BucketId, Commitment, CommitmentPayload, H256, LeafCount, Sequence, chunk_tree,
 };
+use cairn_provider::{BucketRecord, Lease, ProviderError};
 use codec::{DecodeAll, Encode};
 use jsonrpsee::Extensions;
 use jsonrpsee::core::async_trait;

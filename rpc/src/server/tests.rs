@@ -4,11 +4,13 @@
 use crate::error::{Code, code_in};
 use crate::house::{BUCKET, House};
 use crate::{DenyUnsafe, Limits, Policy, ProviderRpc, RpcCosigners};
-use cairn_node_ext::chain::{Head, StillChain};
-use cairn_node_ext::schedule::{Ask, CheckpointRequest};
-use cairn_node_ext::{Extension, ExtensionConfig, ProveError, Wanted};
+use cairn_bucket::ProveError;
+use cairn_chain::Head;
+use cairn_gadget::{Ask, CheckpointRequest, Extension, ExtensionConfig};
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::{H256, HashingProfile, Sequence};
+use cairn_provider::Wanted;
+use cairn_testing::StillChain;
 use codec::Encode;
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::{Extensions, RpcModule};

@@ -2,7 +2,7 @@
 
 use super::Uint;
 use crate::error::Error;
-use cairn_node_ext::At;
+use cairn_bucket::At;
 use cairn_primitives::{H256, LeafCount, Sequence};
 use serde::{Deserialize, Serialize};
 

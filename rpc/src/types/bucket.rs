@@ -1,10 +1,12 @@
 //! A bucket and its commitments.
 
 use super::Uint;
-use cairn_node_ext::{BucketRecord, Promise, Provider, SignedCommitment, Standing};
+use cairn_bucket::Promise;
+use cairn_keys::SignedCommitment;
 use cairn_primitives::{
     BucketId, Commitment, H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Sequence, chunk_tree,
 };
+use cairn_provider::{BucketRecord, Provider, Standing};
 use codec::Encode;
 use serde::{Deserialize, Serialize};
 use sp_core::Bytes;

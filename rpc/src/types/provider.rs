@@ -1,7 +1,7 @@
 //! The provider as a whole: what it could sign, and what is asked of it.
 
 use super::{CommitmentInfo, Uint};
-use cairn_node_ext::schedule::{ChallengeDuty, Holding, Stage};
+use cairn_gadget::{ChallengeDuty, Holding, Stage};
 use cairn_primitives::{H256, LeafCount, Sequence};
 use serde::{Deserialize, Serialize};
 

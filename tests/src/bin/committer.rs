@@ -4,11 +4,11 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_node_ext::{
-    BasePath, BucketConfig, Durability, NewLeaf, Provider, ProviderOptions, SignedCommitment,
-    Wanted,
-};
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
+use cairn_engine::Durability;
+use cairn_keys::SignedCommitment;
 use cairn_primitives::BucketId;
+use cairn_provider::{Provider, ProviderOptions, Wanted};
 use cairn_tests::content_of_leaf;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

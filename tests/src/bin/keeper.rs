@@ -6,11 +6,9 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_node_ext::{
-    BasePath, BucketConfig, BudgetRequest, Check, Form, Ingested, NewLeaf, OnCopy, Provider,
-    ProviderOptions, Source, Wanted,
-};
+use cairn_bucket::{BasePath, BucketConfig, Check, Form, Ingested, NewLeaf, Source};
 use cairn_primitives::{BucketId, Sequence};
+use cairn_provider::{BudgetRequest, OnCopy, Provider, ProviderOptions, Wanted};
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -6,12 +6,10 @@
     reason = "each test is a crate of its own and uses a part of this"
 )]
 
-use cairn_node_ext::{
-    At, BasePath, BasePathError, BucketConfig, BudgetRequest, NewLeaf, OnCopy, Provider,
-    ProviderOptions, Wanted, fsck,
-};
+use cairn_bucket::{At, BasePath, BasePathError, BucketConfig, NewLeaf, fsck};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafIndex};
+use cairn_provider::{BudgetRequest, OnCopy, Provider, ProviderOptions, Wanted};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -3,9 +3,9 @@
 
 use crate::support::{Scene, bytes, entry};
 use crate::writer::{CHUNK, ERAS, Era, Writer};
-use cairn_node_ext::{
-    Access, Bucket, BucketConfig, LegacyError, LegacySource, LegacyStatus, Shared,
-};
+use cairn_bucket::{Bucket, BucketConfig};
+use cairn_engine::{Access, Shared};
+use cairn_legacy_import::{LegacyError, LegacySource, LegacyStatus};
 use cairn_primitives::{BucketId, H256};
 use rocksdb::{DB, Options};
 

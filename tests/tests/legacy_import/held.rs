@@ -4,7 +4,8 @@
 
 use crate::support::Scene;
 use crate::writer::{Era, Writer};
-use cairn_node_ext::{LegacyError, LegacyImport, LegacyMode, LegacySource, Shared};
+use cairn_engine::Shared;
+use cairn_legacy_import::{LegacyError, LegacyImport, LegacyMode, LegacySource};
 use rocksdb::{DB, Options};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

@@ -4,7 +4,9 @@
 use crate::held::helper;
 use crate::support::{Scene, bytes, listing};
 use crate::writer::{CHUNK, Era, State, Writer};
-use cairn_node_ext::{Access, LegacyImport, LegacyMode, LegacySource, Shared, fsck};
+use cairn_bucket::fsck;
+use cairn_engine::{Access, Shared};
+use cairn_legacy_import::{LegacyImport, LegacyMode, LegacySource};
 use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,9 +1,10 @@
 //! A source, a base path to import into, and looking at both.
 
 use crate::writer::{Era, Writer};
-use cairn_node_ext::{
-    Access, Bucket, LegacyBucketReport, LegacyImport, LegacyMode, LegacyReport, LegacySource,
-    Shared,
+use cairn_bucket::Bucket;
+use cairn_engine::{Access, Shared};
+use cairn_legacy_import::{
+    LegacyBucketReport, LegacyImport, LegacyMode, LegacyReport, LegacySource,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

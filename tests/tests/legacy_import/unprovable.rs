@@ -3,10 +3,10 @@
 
 use crate::support::{Scene, bytes, entry};
 use crate::writer::{CHUNK, ERAS, Era, Writer};
-use cairn_node_ext::{
-    Access, At, Bucket, CommitError, Durability, Flaw, LegacyMode, LegacyStatus, NewLeaf,
-    ProveError, fsck,
-};
+use cairn_bucket::{At, Bucket, CommitError, NewLeaf, ProveError, fsck};
+use cairn_engine::layout::Flaw;
+use cairn_engine::{Access, Durability};
+use cairn_legacy_import::{LegacyMode, LegacyStatus};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{ChunkIndex, H256, LeafIndex};
 

@@ -1,10 +1,10 @@
 //! Buckets of random shapes, made before the node takes their folder.
 
-use cairn_node_ext::{
-    BasePath, BucketConfig, NewLeaf, Provider, ProviderOptions, SignedCommitment, Wanted,
-};
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
+use cairn_keys::SignedCommitment;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, Sequence};
+use cairn_provider::{Provider, ProviderOptions, Wanted};
 use rand::{Rng, RngCore};
 use std::path::Path;
 

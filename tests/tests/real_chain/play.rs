@@ -233,7 +233,7 @@ fn response(extrinsic: &[u8]) -> ChallengeResponse {
 /// chain reads it, past the padded size.
 fn location(
     promises: &Promises,
-    signed: &cairn_node_ext::SignedCommitment,
+    signed: &cairn_keys::SignedCommitment,
     random: &mut impl RngCore,
 ) -> ChunkLocation {
     let commitment = signed.payload.commitment;

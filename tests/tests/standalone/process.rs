@@ -151,7 +151,7 @@ impl Provider {
         );
         let open = std::fs::read_dir(process.join("fd")).unwrap().count() as u64;
         let of_buckets = MAX_OPEN * 80;
-        let reserved = cairn_node_ext::RESERVED_DESCRIPTORS + CONNECTIONS;
+        let reserved = cairn_provider::RESERVED_DESCRIPTORS + CONNECTIONS;
         assert!(
             open <= of_buckets + reserved,
             "it has {open} descriptors open"

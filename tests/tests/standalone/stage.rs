@@ -3,15 +3,15 @@
 
 use crate::process::Provider;
 use crate::wire::Client;
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_devnode::{LightConfig, LightNode};
 use cairn_devnode_runtime::{Runtime, RuntimeCall, genesis};
-use cairn_node_ext::{
-    BasePath, BucketConfig, NewLeaf, Provider as Buckets, ProviderOptions, SignedCommitment, Wanted,
-};
+use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::onchain::MultiSigner;
 use cairn_primitives::{BucketId, ChunkIndex, H256, HashingProfile, LeafIndex};
+use cairn_provider::{Provider as Buckets, ProviderOptions, Wanted};
 use pallet_storage_provider::Call;
 use serde_json::{Value, json};
 use sp_core::{Pair, sr25519};

@@ -4,11 +4,12 @@
 use crate::Fallible;
 use cairn_devnode::{HandedIn, LightConfig, LightNode, ProviderOptions, Sealing};
 use cairn_devnode_runtime::{Runtime, RuntimeCall, RuntimeEvent};
-use cairn_node_ext::{Provider, SignedCommitment};
+use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::onchain::MultiSigner;
 use cairn_primitives::runtime_api::StorageProviderApi;
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
+use cairn_provider::Provider;
 use pallet_storage_provider::{Call, Event};
 use sp_api::ProvideRuntimeApi;
 use sp_blockchain::HeaderBackend;

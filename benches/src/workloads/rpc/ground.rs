@@ -2,18 +2,18 @@
 
 use crate::Fallible;
 use crate::data::random_bytes;
-use cairn_node_ext::chain::StillChain;
-use cairn_node_ext::{
-    BasePath, BucketConfig, Extension, ExtensionConfig, NewLeaf, Provider, ProviderOptions,
-    SignedCommitment, Signer, Wanted,
-};
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
+use cairn_gadget::{Extension, ExtensionConfig};
+use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::BucketId;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::OpenChallenge;
+use cairn_provider::{Provider, ProviderOptions, Wanted};
 use cairn_rpc::{
     ConnectionLimits, Limits, ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods,
     Served, serve_with,
 };
+use cairn_testing::StillChain;
 use jsonrpsee::RpcModule;
 use std::num::NonZeroU32;
 use std::sync::Arc;

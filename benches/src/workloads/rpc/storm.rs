@@ -8,7 +8,7 @@ use crate::data::{below, random, random_bytes};
 use crate::figures::{Section, Table};
 use crate::stats::{Summary, count};
 use crate::workloads::Setup;
-use cairn_node_ext::NewLeaf;
+use cairn_bucket::NewLeaf;
 use cairn_primitives::HashingProfile;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use jsonrpsee::RpcModule;

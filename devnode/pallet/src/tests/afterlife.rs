@@ -4,9 +4,8 @@
 
 use crate::Error;
 use crate::mock::*;
-use cairn_primitives::CommitmentPayload;
 use cairn_primitives::challenge::ChallengeResponse;
-use cairn_primitives::{BucketId, Commitment};
+use cairn_primitives::{BucketId, Commitment, CommitmentPayload};
 use frame_support::dispatch::DispatchResult;
 use frame_support::{assert_noop, assert_ok};
 

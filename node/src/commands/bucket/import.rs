@@ -2,15 +2,14 @@
 //! holds what was signed.
 
 use super::export::NOTICE;
-use crate::advice;
-use crate::amount;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::progress::TransferBars;
 use crate::provider_args::start_on;
 use crate::shown::{json_path, shown};
-use cairn_node_ext::{Check, ImportRules, Imported, Source, Unprovable};
+use crate::{advice, amount};
+use cairn_bucket::{Check, ImportRules, Imported, Source, Unprovable};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;

@@ -4,7 +4,7 @@ use crate::amount;
 use crate::hashing::Hashing;
 use crate::hex_text::to_hex;
 use crate::shown::json_path;
-use cairn_node_ext::Bucket;
+use cairn_bucket::Bucket;
 use cairn_primitives::HashingProfile;
 use cairn_rpc::BucketInfo;
 use serde::Serialize;

@@ -5,7 +5,7 @@ use crate::amount;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::provider_args::start_on;
-use cairn_node_ext::Access;
+use cairn_engine::Access;
 use cairn_primitives::BucketId;
 use serde::Serialize;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! Random challenges, of every kind that a chain may make and a provider must answer.
 
-use cairn_node_ext::{At, Bucket, Promise, ProveError};
+use cairn_bucket::{At, Bucket, Promise, ProveError};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, LeafIndex, chunk_tree};
 use rand::Rng;

@@ -3,7 +3,7 @@
 use super::challenge::Challenge;
 use crate::hashing::Hashing;
 use crate::judge::Judgement;
-use cairn_node_ext::Bucket;
+use cairn_bucket::Bucket;
 use cairn_primitives::HashingProfile;
 use serde::Serialize;
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use crate::amount;
 use crate::shown::{json_path, shown};
-use cairn_node_ext::{Finding, FsckReport, Remedy, Repaired};
+use cairn_bucket::{Finding, FsckReport, Remedy, Repaired};
 use cairn_primitives::BucketId;
 use serde::Serialize;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The text output of `cairn import-legacy`. Its JSON output is the library's report.
 
 use crate::amount;
-use cairn_node_ext::{LegacyBucketReport, LegacyStatus, LegacySummary};
+use cairn_legacy_import::{LegacyBucketReport, LegacyStatus, LegacySummary};
 use serde::Serialize;
 use std::fmt;
 

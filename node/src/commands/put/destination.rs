@@ -3,8 +3,10 @@
 
 use crate::failure::Failure;
 use crate::remote::RemoteUpload;
-use cairn_node_ext::{IngestError, Lease, NewLeaf, SignedCommitment, Signer};
+use cairn_bucket::{IngestError, NewLeaf};
+use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::{HashingProfile, LeafIndex};
+use cairn_provider::Lease;
 use std::io::Read;
 use std::path::Path;
 

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::hashing::Hashing;
 use crate::hex_text::to_hex;
 use crate::shown::hex_unless_text;
-use cairn_node_ext::SignedCommitment;
+use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::MultiSignature;
 use codec::Encode;
 use serde::Serialize;

@@ -11,7 +11,7 @@ use crate::hex_text::to_hex;
 use crate::output::Output;
 use crate::shown::{hex_unless_text, shown};
 use crate::walk::Found;
-use cairn_node_ext::NewLeaf;
+use cairn_bucket::NewLeaf;
 use indicatif::ProgressBar;
 use std::io::{Read, Write};
 use std::num::NonZeroUsize;

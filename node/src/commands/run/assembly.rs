@@ -4,8 +4,10 @@
 use super::metrics::failed;
 use super::stop::Stopping;
 use crate::failure::Failure;
-use cairn_node_ext::chain::ChainClient;
-use cairn_node_ext::{Extension, ExtensionConfig, Provider, Signer};
+use cairn_chain::ChainClient;
+use cairn_gadget::{Extension, ExtensionConfig};
+use cairn_keys::Signer;
+use cairn_provider::Provider;
 use cairn_rpc::{
     CosignerLimits, ExportFolder, Limits, Policy, ProviderRpc, RpcCosigners, RpcMetrics,
 };

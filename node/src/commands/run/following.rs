@@ -3,8 +3,9 @@
 
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
-use cairn_node_ext::Signer;
-use cairn_node_ext::chain::{ChainClient, ChainError, SubxtClient};
+use cairn_chain::{ChainClient, ChainError};
+use cairn_chain_subxt::SubxtClient;
+use cairn_keys::Signer;
 use cairn_primitives::onchain::{Limits, MultiSigner, ProviderInfo};
 use futures::StreamExt;
 use serde::Serialize;

@@ -4,7 +4,7 @@ use super::address_file;
 use super::following::Following;
 use crate::amount;
 use crate::shown::{json_path, shown};
-use cairn_node_ext::Provider;
+use cairn_provider::Provider;
 use cairn_rpc::{ListenerConfig, RpcMethods};
 use serde::Serialize;
 use std::fmt;

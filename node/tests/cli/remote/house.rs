@@ -2,15 +2,16 @@
 //! admin and is asked for nothing else.
 
 use crate::support::{Ended, Provider};
-use cairn_node_ext::chain::{Head, StillChain};
-use cairn_node_ext::{
-    BasePath, BucketConfig, Extension, ExtensionConfig, ExtensionHandle, ProviderOptions,
-};
+use cairn_bucket::{BasePath, BucketConfig};
+use cairn_chain::Head;
+use cairn_gadget::{Extension, ExtensionConfig, ExtensionHandle};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::{BucketId, H256, HashingProfile};
+use cairn_provider::ProviderOptions;
 use cairn_rpc::{
     ExportFolder, ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods, Served, serve,
 };
+use cairn_testing::StillChain;
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ impl House {
         let base = BasePath::create(provider.base_path()).unwrap();
         let signer = base.keys().signer(None).unwrap();
         let account = AccountId(signer.public());
-        let opened = cairn_node_ext::Provider::open(base, ProviderOptions::default()).unwrap();
+        let opened = cairn_provider::Provider::open(base, ProviderOptions::default()).unwrap();
         opened.wait_until_known();
         let extension = Extension::new(
             Arc::new(chain(account)),

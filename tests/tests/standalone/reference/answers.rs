@@ -4,7 +4,7 @@ use super::examples::Example;
 use super::source::{Api, Method};
 use crate::stage::{BUCKET, Stage, pair};
 use crate::wire::Client;
-use cairn_node_ext::schedule::{Ask, CheckpointRequest};
+use cairn_gadget::{Ask, CheckpointRequest};
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::{BucketId, HashingProfile};
 use codec::Encode;

@@ -1,0 +1,489 @@
+//! One bucket: its database, its tree and its content.
+//!
+//! # Locks
+//!
+//! Readers use the [`Tip`], which commits and prunes replace as a whole. Content
+//! has a lock of its own (`content`), so that an upload delays a commit by one chunk
+//! at most. Proofs take no lock: they read records that never change.
+
+mod build;
+pub mod charge;
+mod commit;
+mod content;
+mod fetch;
+mod ingest;
+mod listing;
+mod lookup;
+mod node_cache;
+mod promise;
+mod prove;
+mod prove_sp;
+mod prune;
+mod put;
+mod queue;
+mod read;
+pub(crate) mod records;
+pub(crate) mod recover;
+pub(crate) mod regrow;
+mod release;
+mod retired;
+#[cfg(test)]
+mod tests;
+mod tombstones;
+mod unshaped;
+mod uploads;
+
+pub use build::{Builder, KeepBytes};
+pub use charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
+pub use commit::now_ms;
+pub use commit::{Committed, NewLeaf};
+pub use content::ContentChange;
+pub use fetch::Content;
+pub use ingest::Ingested;
+pub use promise::Promise;
+pub use prove::{Answer, At, View};
+pub use prove_sp::{SpAncestryProof, SpLeavesProof};
+pub use prune::{Authorisation, Pruned};
+pub use release::Released;
+pub use retired::{AuthorisedDeletion, RetiredTree};
+pub use tombstones::Tombstone;
+
+use crate::error::{CommitError, CreateError, OpenError, ProveError, Unusable};
+use cairn_engine::layout::{self, StateRecord, Usage};
+use cairn_engine::{
+    Access, DamagedLog, Durability, Engine, EngineError, Family, ReadCounts, Shared,
+};
+use cairn_primitives::mmr::Frontier;
+use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafIndex, MmrLeaf, Sequence};
+use codec::Encode;
+use parking_lot::{Condvar, Mutex, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// The configuration of a bucket, fixed when it is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BucketConfig {
+    /// The hashing profile.
+    pub profile: HashingProfile,
+    /// The quota: the bytes that the bucket may be charged for content, each chunk
+    /// once, and for the records of content, leaves, trees and signed roots.
+    pub max_bytes: u64,
+}
+
+impl Default for BucketConfig {
+    /// Plain hashing, which the deployed pallet verifies, and no quota.
+    fn default() -> Self {
+        Self {
+            profile: HashingProfile::Plain,
+            max_bytes: u64::MAX,
+        }
+    }
+}
+
+/// Disk space of an empty bucket, in bytes.
+const EMPTY_BUCKET: u64 = 64 << 10;
+
+fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {
+    move |source| CreateError::Folder {
+        bucket,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn unfinished_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(layout::CREATING);
+    name.into()
+}
+
+/// Renames a folder durably: after a power loss it has the new name.
+pub fn move_durably(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::rename(from, to)?;
+    match to.parent() {
+        Some(parent) => std::fs::File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// The newest state of a bucket: everything that a commit changes.
+#[derive(Clone, Debug)]
+pub(crate) struct Tip {
+    /// The current tree, identified by the sequence of its first leaf.
+    pub(crate) tree: Sequence,
+    pub(crate) frontier: Frontier,
+    pub(crate) root: H256,
+    /// The last leaf's `total_size`.
+    pub(crate) total_size: u64,
+}
+
+impl Tip {
+    fn commitment(&self) -> Commitment {
+        Commitment {
+            mmr_root: self.root,
+            start_seq: self.tree,
+            leaf_count: self.frontier.count(),
+        }
+    }
+
+    fn record(&self, bucket: BucketId, config: BucketConfig) -> StateRecord {
+        StateRecord {
+            format: layout::FORMAT_VERSION,
+            bucket,
+            profile: config.profile,
+            max_bytes: config.max_bytes,
+            tree: self.tree,
+            count: self.frontier.count(),
+            total_size: self.total_size,
+            root: self.root,
+            peaks: self.frontier.peaks().to_vec(),
+        }
+    }
+}
+
+/// An open bucket, which threads may share.
+pub struct Bucket {
+    id: BucketId,
+    config: BucketConfig,
+    access: Access,
+    engine: Engine,
+    tip: RwLock<Arc<Tip>>,
+    upper_nodes: node_cache::NodeCache,
+    commits: queue::Queue,
+    /// Commits share it from the check of their content until they are written. A
+    /// change of the tree and a removal of committed content take it exclusively.
+    committing: RwLock<()>,
+    /// Lets one prune or release run at a time.
+    shortening: Mutex<()>,
+    content: Mutex<content::ContentState>,
+    charged: charge::Charged,
+    /// Notified when an upload ends, for a release that waits for it.
+    upload_ended: Condvar,
+    /// The most advanced signed root recorded since the bucket was opened.
+    promised: Mutex<Option<Promise>>,
+    /// Called at each of the bucket's events.
+    announce: OnceLock<Announce>,
+    /// A tree, and how many flagged leaves it has from its start on.
+    flagged: RwLock<Option<(Sequence, u64)>>,
+    poison: OnceLock<String>,
+}
+
+/// An event of a bucket.
+#[derive(Clone, Copy, Debug)]
+pub enum BucketNews {
+    /// A signed root was recorded durably.
+    Promised(Promise),
+    /// A write failed, so that the bucket takes no more writes.
+    WriteFailed,
+}
+
+/// A listener for a bucket's events. It runs on the thread that causes the event, and
+/// must not block.
+pub type Announce = Arc<dyn Fn(BucketId, BucketNews) + Send + Sync>;
+
+impl std::fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bucket")
+            .field("id", &self.id)
+            .field("access", &self.access)
+            .field("commitment", &self.commitment())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Bucket {
+    /// Creates an empty bucket in the folder `path`, which must not exist yet,
+    /// and opens it for writing.
+    ///
+    /// # Errors
+    ///
+    /// [`CreateError`]; no folder is left then.
+    pub fn create(
+        path: &Path,
+        id: BucketId,
+        config: BucketConfig,
+        shared: &Shared,
+    ) -> Result<Self, CreateError> {
+        if path.exists() {
+            return Err(CreateError::Exists {
+                bucket: id,
+                path: path.to_owned(),
+            });
+        }
+        // Created under another name and renamed once complete: a process that ends
+        // before leaves no bucket that cannot be opened.
+        let unfinished = unfinished_path(path);
+        let made = Self::create_in(&unfinished, id, config, shared)
+            .and_then(|()| move_durably(&unfinished, path).map_err(folder_fault(id, path)));
+        if let Err(error) = made {
+            // The folder was created here and holds nothing that was signed.
+            let _ = std::fs::remove_dir_all(&unfinished);
+            return Err(error);
+        }
+        Self::open(path, Access::ReadWrite, shared).map_err(CreateError::Open)
+    }
+
+    fn create_in(
+        path: &Path,
+        id: BucketId,
+        config: BucketConfig,
+        shared: &Shared,
+    ) -> Result<(), CreateError> {
+        if path.exists() {
+            std::fs::remove_dir_all(path).map_err(folder_fault(id, path))?;
+        }
+        std::fs::create_dir(path).map_err(folder_fault(id, path))?;
+        shared.admit(EMPTY_BUCKET)?;
+        let engine = Engine::create(path, shared)?;
+        let tip = Tip {
+            tree: Sequence(0),
+            frontier: Frontier::empty(config.profile),
+            root: H256::zero(),
+            total_size: 0,
+        };
+        let mut batch = engine.batch();
+        batch.put(
+            Family::Tree,
+            layout::STATE_KEY,
+            &tip.record(id, config).encode(),
+        );
+        batch.put(
+            Family::Content,
+            layout::USAGE_KEY,
+            &Usage::default().encode(),
+        );
+        Ok(engine.write(batch, Durability::Synced)?)
+    }
+
+    /// Opens the bucket in the folder `path`. Checks that its state, peaks and
+    /// root agree (I11).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]; a bucket that fails the checks is not opened.
+    pub fn open(path: &Path, access: Access, shared: &Shared) -> Result<Self, OpenError> {
+        recover::open(path, access, shared, DamagedLog::Refuse)
+    }
+
+    /// Opens a bucket for writing, up to the damage in its log. The bucket loses
+    /// everything after the damage: copy the folder first, and compare the signed
+    /// roots with the leaves that are left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bucket::open`].
+    pub fn open_up_to_damage(path: &Path, shared: &Shared) -> Result<Self, OpenError> {
+        recover::open(path, Access::ReadWrite, shared, DamagedLog::CutAtDamage)
+    }
+
+    /// Flushes the memtables and closes the bucket, so that the next opening has
+    /// nothing to replay.
+    ///
+    /// # Errors
+    ///
+    /// The database's failure; synced writes are durable all the same.
+    pub fn close(self) -> Result<(), CommitError> {
+        self.flush()
+    }
+
+    /// Flushes the memtables, which frees their memory.
+    pub fn flush(&self) -> Result<(), CommitError> {
+        if self.access == Access::ReadWrite && self.poison.get().is_none() {
+            self.flush_unlogged()?;
+            for family in [Family::Content, Family::Tree] {
+                let flushed = self.engine.flush(family);
+                flushed.map_err(|error| self.poisoned_by(error))?;
+            }
+            if let Err(error) = self.engine.sync_journal() {
+                // The database itself is durable.
+                tracing::error!(bucket = %self.id, %error, "the journal is not durable");
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails if the bucket has lost writes that its journal still has. A caller that
+    /// has opened it for reading checks this before opening it for writing, since that
+    /// removes files that an older file list does not name.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Damaged`], or the failure of a read.
+    pub fn check_journal(&self) -> Result<(), OpenError> {
+        match self.engine.is_behind_journal()? {
+            None => Ok(()),
+            Some(behind) => Err(recover::behind_journal(self.path(), behind)),
+        }
+    }
+
+    /// Returns the memory of the bucket's unflushed entries, in bytes.
+    pub fn unflushed_bytes(&self) -> Result<u64, EngineError> {
+        self.engine.unflushed_bytes()
+    }
+
+    /// Returns whether all records read here survive a power loss. The log may hold records
+    /// that a killed process wrote without a sync, or whose sync failed. Opening for writing
+    /// puts them into files and syncs those; opening for reading does not.
+    pub fn is_durable(&self) -> Result<bool, EngineError> {
+        Ok(self.access == Access::ReadWrite || self.engine.unflushed_bytes()? == 0)
+    }
+
+    /// Returns the most advanced signed root recorded since the bucket was opened.
+    pub fn last_promised(&self) -> Option<Promise> {
+        *self.promised.lock()
+    }
+
+    /// Returns whether a write failed, so that the bucket takes no more (I9).
+    pub fn is_poisoned(&self) -> bool {
+        self.poison.get().is_some()
+    }
+
+    fn from_parts(
+        engine: Engine,
+        access: Access,
+        id: BucketId,
+        config: BucketConfig,
+        tip: Tip,
+        usage: Usage,
+        max_cached_nodes: usize,
+    ) -> Self {
+        let charged = charge::Charged::default();
+        charged.content_is(usage);
+        let bucket = Self {
+            id,
+            config,
+            access,
+            engine,
+            charged,
+            upper_nodes: node_cache::NodeCache::new(tip.tree, max_cached_nodes),
+            tip: RwLock::new(Arc::new(tip)),
+            commits: queue::Queue::default(),
+            committing: RwLock::new(()),
+            shortening: Mutex::new(()),
+            content: Mutex::new(content::ContentState::new(usage)),
+            upload_ended: Condvar::new(),
+            promised: Mutex::new(None),
+            announce: OnceLock::new(),
+            flagged: RwLock::new(None),
+            poison: OnceLock::new(),
+        };
+        if access == Access::ReadWrite {
+            bucket.count_retired();
+        }
+        bucket
+    }
+
+    /// The bucket's id on chain.
+    pub fn id(&self) -> BucketId {
+        self.id
+    }
+
+    /// The bucket's configuration.
+    pub fn config(&self) -> BucketConfig {
+        self.config
+    }
+
+    /// The mode in which the bucket is open.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// The bucket's folder.
+    pub fn path(&self) -> &Path {
+        self.engine.path()
+    }
+
+    /// The newest commitment, which need not be signed or durable.
+    pub fn commitment(&self) -> Commitment {
+        self.tip().commitment()
+    }
+
+    /// The newest tree's peaks, left to right.
+    pub fn peaks(&self) -> Vec<H256> {
+        self.tip().frontier.peaks().to_vec()
+    }
+
+    /// The sum of `data_size` over all leaves ever committed, in bytes.
+    pub fn total_size(&self) -> u64 {
+        self.tip().total_size
+    }
+
+    /// The newest commitment, its peaks and the total size, all of the same state.
+    pub fn newest(&self) -> (Commitment, Vec<H256>, u64) {
+        let tip = self.tip();
+        let peaks = tip.frontier.peaks().to_vec();
+        (tip.commitment(), peaks, tip.total_size)
+    }
+
+    /// The size of the bucket's content.
+    pub fn usage(&self) -> Usage {
+        self.content.lock().usage()
+    }
+
+    /// Counts of the database reads since the bucket was opened.
+    pub fn read_counts(&self) -> ReadCounts {
+        self.engine.read_counts()
+    }
+
+    /// Returns the leaf `index` of the newest tree.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] if the tree has no such leaf, or it is missing on disk.
+    pub fn leaf(&self, index: LeafIndex) -> Result<MmrLeaf, ProveError> {
+        self.view(At::Newest)?.leaf(index)
+    }
+
+    /// Makes all previous writes durable.
+    ///
+    /// # Errors
+    ///
+    /// The database's failure; the bucket then takes no more writes.
+    pub fn sync(&self) -> Result<(), CommitError> {
+        self.usable()?;
+        self.flush_unlogged()?;
+        self.engine
+            .sync()
+            .map_err(|error| self.poisoned_by(error).into())
+    }
+
+    fn tip(&self) -> Arc<Tip> {
+        self.tip.read().clone()
+    }
+
+    /// Fails if the bucket is read-only or poisoned (I9).
+    pub(crate) fn usable(&self) -> Result<(), Unusable> {
+        if self.access == Access::ReadOnly {
+            return Err(Unusable::ReadOnly { bucket: self.id });
+        }
+        match self.poison.get() {
+            Some(reason) => Err(Unusable::Poisoned {
+                bucket: self.id,
+                reason: reason.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets the listener for the bucket's events.
+    pub fn announce_to(&self, announce: Announce) {
+        // A bucket is opened for one provider, which sets it once.
+        let _ = self.announce.set(announce);
+    }
+
+    fn tell(&self, news: BucketNews) {
+        if let Some(announce) = self.announce.get() {
+            announce(self.id, news);
+        }
+    }
+
+    /// Records that a write failed, so that its outcome is unknown (I9).
+    fn poisoned_by<E: std::fmt::Display>(&self, error: E) -> E {
+        // The first failure is the one to report.
+        if self.poison.set(error.to_string()).is_ok() {
+            self.tell(BucketNews::WriteFailed);
+        }
+        tracing::error!(bucket = %self.id, %error, "a write failed; the bucket takes no more");
+        error
+    }
+}

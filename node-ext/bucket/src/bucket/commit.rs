@@ -1,0 +1,408 @@
+//! Committing: the one place where leaves, nodes, leaf count, peaks and root
+//! change, all in one batch (I2, I3).
+//!
+//! Commits that arrive together share a batch (`queue`). Each still gets a
+//! commitment of its own, at its own leaf count, as if it had been alone.
+
+use super::charge::{self, OverQuota};
+use super::promise::durable;
+use super::queue::{GroupError, Request, Ticket};
+use super::{Bucket, Promise, Tip};
+use crate::error::CommitError;
+use cairn_engine::layout::{self, InteriorValue, PromiseValue, TreeKey};
+use cairn_engine::{Durability, Family};
+use cairn_keys::DurableCommitment;
+#[cfg(test)]
+use cairn_keys::{SignedCommitment, Signer};
+use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
+use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf, Position, Sequence};
+use codec::Encode;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// One leaf may use this part of the `total_size` that is left, as a power of
+/// two: 16 TiB in a new bucket. So much is never used up: to bring what a leaf
+/// may have below 1 GiB takes ten million leaves, which are charged 4.5 GB.
+const LEAF_PART_BITS: u32 = 20;
+
+/// Content to commit, all of which is in the bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewLeaf {
+    /// Root of its chunk tree.
+    pub data_root: H256,
+    /// Its length, in bytes.
+    pub data_size: u64,
+}
+
+/// What a commit came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// Index of the first of the new leaves in the commitment's tree.
+    pub first_leaf: LeafIndex,
+    /// The bucket right after the new leaves.
+    pub commitment: Commitment,
+}
+
+impl Bucket {
+    /// Commits content as leaves, in the order given, all or none.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`], with nothing changed, unless the whole tree of each
+    /// data root is in the bucket in a shape and size that the chain can
+    /// verify (I1).
+    pub fn commit(
+        &self,
+        leaves: &[NewLeaf],
+        durability: Durability,
+    ) -> Result<Committed, CommitError> {
+        if leaves.is_empty() {
+            return Err(CommitError::Nothing { bucket: self.id });
+        }
+        self.enqueue(leaves, durability, None)
+    }
+
+    /// Commits content as leaves, durably, with the promise of the commitment
+    /// that this very call made, so that it may be signed (I4). Without leaves,
+    /// promises the newest commitment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bucket::commit`]; [`CommitError::NothingToSign`] in an empty bucket.
+    pub fn commit_promised(
+        &self,
+        leaves: &[NewLeaf],
+    ) -> Result<(Committed, DurableCommitment), CommitError> {
+        let committed = self.enqueue(leaves, Durability::Synced, Some(now_ms()))?;
+        // The batch with the promise is durable, so the signature may exist.
+        Ok((committed, durable(committed.commitment)))
+    }
+
+    /// Commits and signs without a gate, for tests of the bucket by itself.
+    #[cfg(test)]
+    pub(crate) fn commit_signed(
+        &self,
+        leaves: &[NewLeaf],
+        signer: &Signer,
+    ) -> Result<(Committed, SignedCommitment), CommitError> {
+        let (committed, promised) = self.commit_promised(leaves)?;
+        let signed = super::tests::permit(self.id, signer).sign(&promised);
+        let signed = signed.map_err(|reason| CommitError::Sign {
+            bucket: self.id,
+            reason,
+        })?;
+        Ok((committed, signed))
+    }
+
+    fn enqueue(
+        &self,
+        leaves: &[NewLeaf],
+        durability: Durability,
+        promise_at: Option<u64>,
+    ) -> Result<Committed, CommitError> {
+        self.usable()?;
+        // What is found now must still be there when the leaves are written.
+        let _committing = self.committing.read();
+        let most = self.most_of_a_leaf();
+        leaves.iter().try_for_each(|leaf| {
+            self.check_content(leaf)?;
+            self.check_size(leaf, most)
+        })?;
+        if !leaves.is_empty() {
+            // What is signed again needs no room that is worth speaking of.
+            let number = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
+            self.engine.shared().admit(charge::of_leaves(number))?;
+        }
+        self.flush_unlogged()?;
+        let request = Request {
+            leaves: leaves.to_vec(),
+            durability,
+            promise_at,
+        };
+        self.run(request).map_err(|error| match error {
+            GroupError::Exhausted => CommitError::Exhausted { bucket: self.id },
+            GroupError::NothingToSign => CommitError::NothingToSign { bucket: self.id },
+            GroupError::Quota(OverQuota { used, needed }) => CommitError::Quota {
+                bucket: self.id,
+                needed,
+                used,
+                max: self.config.max_bytes,
+            },
+            GroupError::Engine(error) => CommitError::Engine(error),
+            GroupError::Poisoned(reason) => crate::error::Unusable::Poisoned {
+                bucket: self.id,
+                reason,
+            }
+            .into(),
+        })
+    }
+
+    /// Writes all that a group asks for in one batch, and advances the tip.
+    pub(super) fn write_group(&self, group: &[Arc<Ticket>]) {
+        let settle = |error: GroupError| {
+            for ticket in group {
+                ticket
+                    .outcome
+                    .lock()
+                    .get_or_insert_with(|| Err(error.clone()));
+            }
+        };
+        // A group that was waiting while another failed must not be written.
+        if let Some(reason) = self.poison.get() {
+            return settle(GroupError::Poisoned(reason.clone()));
+        }
+        let mut tip = Tip::clone(&self.tip());
+        let mut batch = self.engine.batch();
+        let mut durability = Durability::Buffered;
+        let mut done = Vec::with_capacity(group.len());
+        let mut advanced = false;
+        let mut nodes = Vec::new();
+        for ticket in group {
+            match self.advance(&tip, &ticket.request) {
+                Ok((next, additions)) => {
+                    let commitment = next.commitment();
+                    let first_leaf = tip.frontier.count().next_index();
+                    additions.write(&mut batch);
+                    nodes.extend(additions.nodes);
+                    advanced |= !ticket.request.leaves.is_empty();
+                    if ticket.request.durability == Durability::Synced {
+                        durability = Durability::Synced;
+                    }
+                    tip = next;
+                    done.push((
+                        ticket,
+                        Committed {
+                            first_leaf,
+                            commitment,
+                        },
+                    ));
+                }
+                Err(error) => *ticket.outcome.lock() = Some(Err(error)),
+            }
+        }
+        if done.is_empty() {
+            return;
+        }
+        if advanced {
+            let record = tip.record(self.id, self.config);
+            batch.put(Family::Tree, layout::STATE_KEY, &record.encode());
+        }
+        if let Err(error) = self.engine.write(batch, durability) {
+            return settle(GroupError::Engine(self.poisoned_by(error)));
+        }
+        self.upper_nodes.keep(tip.tree, nodes.into_iter());
+        *self.tip.write() = Arc::new(tip);
+        self.note_promised(&done);
+        for (ticket, committed) in done {
+            *ticket.outcome.lock() = Some(Ok(committed));
+        }
+    }
+
+    /// The tip after a request, and what it adds. Reads nothing from disk.
+    fn advance(&self, tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
+        let (next, additions) = advance(tip, request)?;
+        let leaves = u64::try_from(request.leaves.len()).unwrap_or(u64::MAX);
+        match self.over_quota_of(&next, leaves).filter(|_| leaves > 0) {
+            Some(over) => Err(GroupError::Quota(over)),
+            None => Ok((next, additions)),
+        }
+    }
+
+    fn note_promised(&self, done: &[(&Arc<Ticket>, Committed)]) {
+        let promised = done.iter().rev().find_map(|(ticket, committed)| {
+            ticket.request.promise_at.map(|signed_ms| Promise {
+                commitment: committed.commitment,
+                signed_ms,
+            })
+        });
+        if let Some(promise) = promised {
+            self.keep_promised(promise);
+        }
+    }
+
+    /// Whether the whole tree under a data root is here, in a shape and size
+    /// that can be proven (I1). One read: a node is stored only after its
+    /// children, with the shape of all that is under it.
+    pub(super) fn check_content(&self, leaf: &NewLeaf) -> Result<(), CommitError> {
+        let NewLeaf {
+            data_root,
+            data_size,
+        } = *leaf;
+        // Under the plain profile a chunk of 64 bytes and a node may have one
+        // hash; the size tells which is meant.
+        let found = if usize::try_from(data_size).is_ok_and(|size| size <= CHUNK_BYTES) {
+            match self.stored_chunk(&data_root)? {
+                None => self.stored_interior(&data_root)?,
+                chunk => chunk,
+            }
+        } else {
+            match self.stored_interior(&data_root)? {
+                None => self.stored_chunk(&data_root)?,
+                interior => interior,
+            }
+        };
+        let subtree = found.ok_or(CommitError::UnknownDataRoot {
+            bucket: self.id,
+            data_root,
+        })?;
+        if subtree.bytes() != data_size {
+            return Err(CommitError::SizeMismatch {
+                data_root,
+                claimed: data_size,
+                found: subtree.bytes(),
+            });
+        }
+        if !subtree.is_whole() {
+            return Err(CommitError::NotARoot {
+                data_root,
+                height: subtree.height(),
+                chunks: subtree.chunks(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Bytes that one leaf may have, so that it leaves others their part of the
+    /// numbers. Content that repeats itself costs next to nothing: without a
+    /// bound 64 leaves would use up all of `total_size`, and the bucket would
+    /// take no more.
+    fn most_of_a_leaf(&self) -> u64 {
+        let left = u64::MAX.saturating_sub(self.tip().total_size);
+        (left >> LEAF_PART_BITS).min(self.config.max_bytes)
+    }
+
+    fn check_size(&self, leaf: &NewLeaf, most: u64) -> Result<(), CommitError> {
+        if leaf.data_size <= most {
+            return Ok(());
+        }
+        Err(CommitError::LeafTooLarge {
+            bucket: self.id,
+            data_root: leaf.data_root,
+            data_size: leaf.data_size,
+            most,
+        })
+    }
+
+    fn stored_chunk(&self, hash: &H256) -> Result<Option<Subtree>, CommitError> {
+        let key = layout::chunk_length_key(hash);
+        self.settled(&key)?
+            .map(|value| {
+                layout::parse_chunk_length(&value)
+                    .and_then(|length| usize::try_from(length).ok())
+                    .and_then(|length| Subtree::chunk(length).ok())
+                    .ok_or(CommitError::Damaged {
+                        bucket: self.id,
+                        data_root: *hash,
+                    })
+            })
+            .transpose()
+    }
+
+    fn stored_interior(&self, hash: &H256) -> Result<Option<Subtree>, CommitError> {
+        let key = layout::interior_key(hash);
+        self.settled(&key)?
+            .map(|value| {
+                InteriorValue::parse(&value)
+                    .map(|value| value.subtree)
+                    .ok_or(CommitError::Damaged {
+                        bucket: self.id,
+                        data_root: *hash,
+                    })
+            })
+            .transpose()
+    }
+}
+
+/// What new leaves add to the database, but for the state record.
+pub(super) struct Additions {
+    tree: Sequence,
+    leaves: Vec<(TreeKey, [u8; LEAF_BYTES])>,
+    nodes: Vec<(Position, H256)>,
+    promises: Vec<([u8; 41], PromiseValue)>,
+}
+
+impl Additions {
+    pub(super) fn to(tip: &Tip) -> Self {
+        Self {
+            tree: tip.tree,
+            leaves: Vec::new(),
+            nodes: Vec::new(),
+            promises: Vec::new(),
+        }
+    }
+
+    /// Promises the root that the tip has.
+    pub(super) fn promise(&mut self, tip: &Tip, signed_ms: u64) {
+        let key = layout::promise_key(&tip.root, tip.tree);
+        let count = tip.frontier.count();
+        self.promises.push((key, PromiseValue { count, signed_ms }));
+    }
+
+    pub(super) fn write(&self, batch: &mut cairn_engine::Batch<'_>) {
+        for (key, leaf) in &self.leaves {
+            batch.put(Family::Tree, key, leaf);
+        }
+        for (position, hash) in &self.nodes {
+            let key = layout::node_key(self.tree, *position);
+            batch.put(Family::Tree, key, hash.as_bytes());
+        }
+        for (key, value) in &self.promises {
+            batch.put(Family::Tree, key, &value.to_bytes());
+        }
+    }
+}
+
+impl Tip {
+    /// Appends a leaf as it is, and notes what it adds; the root is left for
+    /// when the last one is there. `None` where the tree's numbers end.
+    pub(super) fn append(&mut self, leaf: &MmrLeaf, additions: &mut Additions) -> Option<()> {
+        // The sequence after the last must exist too, for opening looks there.
+        let index = self.frontier.count().next_index();
+        let sequence = self.tree.of_leaf(index);
+        let sequence = sequence.filter(|sequence| sequence.0 != u64::MAX)?;
+        let hash = self.frontier.profile().leaf(leaf);
+        self.frontier.append(hash, |position, hash| {
+            additions.nodes.push((position, hash))
+        })?;
+        additions
+            .leaves
+            .push((layout::leaf_key(sequence), leaf.to_bytes()));
+        self.total_size = leaf.total_size;
+        Some(())
+    }
+}
+
+/// The tip after a request, and what it adds. Pure: reads nothing.
+fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
+    let mut next = tip.clone();
+    let mut additions = Additions::to(tip);
+    for new in &request.leaves {
+        let total_size = next
+            .total_size
+            .checked_add(new.data_size)
+            .ok_or(GroupError::Exhausted)?;
+        let leaf = MmrLeaf {
+            data_root: new.data_root,
+            data_size: new.data_size,
+            total_size,
+        };
+        next.append(&leaf, &mut additions)
+            .ok_or(GroupError::Exhausted)?;
+    }
+    next.root = next.frontier.root();
+    if let Some(signed_ms) = request.promise_at {
+        if next.frontier.count().get() == 0 {
+            return Err(GroupError::NothingToSign);
+        }
+        additions.promise(&next, signed_ms);
+    }
+    Ok((next, additions))
+}
+
+/// Milliseconds since the Unix epoch; 0 on a clock before it.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

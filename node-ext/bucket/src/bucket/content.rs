@@ -1,0 +1,309 @@
+//! The state under the content lock: stored content, its size, and the claims of
+//! unfinished uploads.
+//!
+//! A node is stored only after its children, with the shape of its subtree. So a
+//! stored node implies a complete, provable subtree, and a commit needs to check the
+//! root alone (I1).
+//!
+//! An unfinished upload *claims* the content that it stores, and removes it again if
+//! it fails. Other uploads of the same content claim it too; other nodes and commits
+//! do not build on it.
+
+use super::Bucket;
+use super::charge::{CHUNK_RECORDS, NODE_RECORD, OverQuota};
+use super::uploads::Uploads;
+use crate::error::IngestError;
+use cairn_engine::layout::{self, InteriorValue, Usage};
+use cairn_engine::{Batch, Durability, EngineError, Family};
+use cairn_primitives::H256;
+use cairn_primitives::chunk_tree::{InteriorNode, ShapeError};
+use codec::Encode;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// A key in the content family, without the tag of a chunk's bytes.
+pub(super) type ContentKey = [u8; 33];
+
+/// The state under the content lock.
+pub(super) struct ContentState {
+    usage: Usage,
+    /// Writes of content since the bucket was opened.
+    writes: u64,
+    /// The number of unfinished uploads that claim a key.
+    pub(super) claims: HashMap<ContentKey, u32>,
+    /// Set while content that was written without a log may not be durable. Until a
+    /// flush, no content is logged, so that a crash always leaves a prefix of the
+    /// writes; and nothing is committed.
+    unlogged: bool,
+    /// Chunks stored and removed since the last [`Bucket::take_changes`], in order;
+    /// `None` until [`Bucket::remember_changes`].
+    changes: Option<Vec<ContentChange>>,
+    pub(super) uploads: Uploads,
+    /// During a release: content that uploads have found or stored since it began,
+    /// and may build on.
+    pub(super) relied_on: Option<HashSet<ContentKey>>,
+}
+
+/// A chunk that was stored or removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentChange {
+    pub hash: H256,
+    /// Its length in bytes; `None` if it was removed.
+    pub length: Option<u32>,
+}
+
+impl ContentState {
+    pub(super) fn new(usage: Usage) -> Self {
+        Self {
+            usage,
+            writes: 0,
+            claims: HashMap::new(),
+            unlogged: false,
+            changes: None,
+            uploads: Uploads::default(),
+            relied_on: None,
+        }
+    }
+
+    /// Records that an upload has found or stored content, and may build on it.
+    fn rely_on(&mut self, key: &ContentKey) {
+        if let Some(relied_on) = &mut self.relied_on {
+            relied_on.insert(*key);
+        }
+    }
+
+    fn changed(&mut self, hash: H256, length: Option<u32>) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(ContentChange { hash, length });
+        }
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Stops logging content, until it is next made durable.
+    pub(super) fn stop_logging(&mut self) {
+        self.unlogged = true;
+    }
+}
+
+impl Bucket {
+    pub(super) fn settled_in(
+        &self,
+        content: &ContentState,
+        key: &ContentKey,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
+        if content.claims.contains_key(key) {
+            return Ok(None);
+        }
+        self.engine.get(Family::Content, key)
+    }
+
+    /// Reads a record of content, unless an unfinished upload claims it.
+    pub(super) fn settled(&self, key: &ContentKey) -> Result<Option<Vec<u8>>, EngineError> {
+        self.settled_in(&self.content.lock(), key)
+    }
+
+    /// Returns whether the bucket holds a chunk or interior node of this hash that
+    /// no unfinished upload claims.
+    ///
+    /// # Errors
+    ///
+    /// The database's failure.
+    pub fn contains(&self, hash: &H256) -> Result<bool, EngineError> {
+        Ok(self.settled(&layout::chunk_length_key(hash))?.is_some()
+            || self.settled(&layout::interior_key(hash))?.is_some())
+    }
+
+    /// Stores a chunk unless it is stored already. Returns whether it is new.
+    pub(super) fn store_chunk(
+        &self,
+        content: &mut ContentState,
+        hash: &H256,
+        bytes: &[u8],
+    ) -> Result<bool, IngestError> {
+        let key = layout::chunk_length_key(hash);
+        content.rely_on(&key);
+        if self.engine.get(Family::Content, &key)?.is_some() {
+            return Ok(false);
+        }
+        let too_long = || ShapeError::ChunkTooLong {
+            length: bytes.len(),
+        };
+        let length = u32::try_from(bytes.len()).map_err(|_| IngestError::Shape {
+            hash: *hash,
+            reason: too_long(),
+        })?;
+        self.check_room(CHUNK_RECORDS.saturating_add(length.into()))?;
+        let mut usage = content.usage;
+        usage.bytes = usage.bytes.saturating_add(length.into());
+        usage.chunks = usage.chunks.saturating_add(1);
+        let mut batch = self.engine.batch();
+        batch.put(Family::Content, layout::chunk_key(hash), bytes);
+        batch.put(Family::Content, key, &layout::chunk_length_value(length));
+        self.write_content(content, batch, usage)?;
+        content.changed(*hash, Some(length));
+        Ok(true)
+    }
+
+    /// Checks that the quota and the disk have room for content charged `needed` bytes.
+    fn check_room(&self, needed: u64) -> Result<(), IngestError> {
+        if let Some(OverQuota { used, needed }) = self.over_quota(needed) {
+            return Err(IngestError::Quota {
+                bucket: self.id,
+                needed,
+                used,
+                max: self.config.max_bytes,
+            });
+        }
+        Ok(self.engine.shared().admit(needed)?)
+    }
+
+    /// Returns the number of content writes since the bucket was opened. If it is the
+    /// same before and after a read, the read saw one state.
+    pub(crate) fn content_writes(&self) -> u64 {
+        self.content.lock().writes
+    }
+
+    /// Starts recording which chunks are stored and removed.
+    pub fn remember_changes(&self) {
+        self.content.lock().changes.get_or_insert_with(Vec::new);
+    }
+
+    /// Takes the chunks stored and removed since the last call, in order.
+    pub fn take_changes(&self) -> Vec<ContentChange> {
+        let mut content = self.content.lock();
+        content
+            .changes
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default()
+    }
+
+    /// Stores an interior node unless it is stored already. Returns whether it is new.
+    pub(super) fn store_interior(
+        &self,
+        content: &mut ContentState,
+        node: &InteriorNode,
+    ) -> Result<bool, IngestError> {
+        let key = layout::interior_key(&node.hash);
+        content.rely_on(&key);
+        if self.engine.get(Family::Content, &key)?.is_some() {
+            return Ok(false);
+        }
+        let InteriorNode {
+            left,
+            right,
+            subtree,
+            ..
+        } = *node;
+        let value = InteriorValue {
+            left,
+            right,
+            subtree,
+        }
+        .to_bytes();
+        self.check_room(NODE_RECORD)?;
+        let mut usage = content.usage;
+        usage.interior_nodes = usage.interior_nodes.saturating_add(1);
+        let mut batch = self.engine.batch();
+        batch.put(Family::Content, key, &value);
+        self.write_content(content, batch, usage)?;
+        Ok(true)
+    }
+
+    /// Writes changes to the content family together with the resulting usage.
+    pub(super) fn write_content(
+        &self,
+        content: &mut ContentState,
+        mut batch: Batch<'_>,
+        usage: Usage,
+    ) -> Result<(), EngineError> {
+        batch.put(Family::Content, layout::USAGE_KEY, &usage.encode());
+        let written = if content.unlogged {
+            self.engine.write_unlogged(batch)
+        } else {
+            self.engine.write(batch, Durability::Buffered)
+        };
+        written.map_err(|error| self.poisoned_by(error))?;
+        content.usage = usage;
+        self.charged.content_is(usage);
+        content.writes = content.writes.saturating_add(1);
+        Ok(())
+    }
+
+    /// Makes unlogged content durable, so that leaves may refer to it.
+    pub(super) fn flush_unlogged(&self) -> Result<(), EngineError> {
+        self.flush_unlogged_in(&mut self.content.lock())
+    }
+
+    fn flush_unlogged_in(&self, content: &mut ContentState) -> Result<(), EngineError> {
+        if content.unlogged {
+            self.engine
+                .flush(Family::Content)
+                .map_err(|error| self.poisoned_by(error))?;
+            content.unlogged = false;
+        }
+        Ok(())
+    }
+
+    /// Copies the database to `path`, which must not exist yet: everything committed
+    /// and stored before the call, and a prefix of the writes during it.
+    ///
+    /// Blocks uploads, and commits that begin during the call. The copy lists the files
+    /// first and copies the log afterwards. Otherwise it could hold a leaf from the log
+    /// without its content, which was written without a log.
+    pub(crate) fn checkpoint(&self, path: &Path) -> Result<(), EngineError> {
+        let mut content = self.content.lock();
+        self.flush_unlogged_in(&mut content)?;
+        self.engine.checkpoint(path).map_err(|error| {
+            // The target of the copy may have failed, or this database.
+            match self.engine.has_failed() {
+                Ok(false) => error,
+                Ok(true) | Err(_) => self.poisoned_by(error),
+            }
+        })
+    }
+
+    /// Removes content records in one write.
+    pub(super) fn remove_content(
+        &self,
+        content: &mut ContentState,
+        keys: &[ContentKey],
+    ) -> Result<(), EngineError> {
+        self.remove_content_with(content, keys, self.engine.batch())
+    }
+
+    /// Removes content records in one write together with the contents of `batch`.
+    pub(super) fn remove_content_with(
+        &self,
+        content: &mut ContentState,
+        keys: &[ContentKey],
+        mut batch: Batch<'_>,
+    ) -> Result<(), EngineError> {
+        let mut usage = content.usage;
+        let mut removed = Vec::new();
+        for key in keys {
+            batch.delete(Family::Content, key);
+            let Some((tag, hash)) = layout::parse_content_key(key) else {
+                continue;
+            };
+            if layout::INTERIOR_NODES == [tag] {
+                usage.interior_nodes = usage.interior_nodes.saturating_sub(1);
+                continue;
+            }
+            let length = self.engine.get(Family::Content, key)?;
+            let length = length.and_then(|value| layout::parse_chunk_length(&value));
+            usage.bytes = usage.bytes.saturating_sub(length.unwrap_or(0).into());
+            usage.chunks = usage.chunks.saturating_sub(1);
+            batch.delete(Family::Content, layout::chunk_key(&hash));
+            removed.push(hash);
+        }
+        self.write_content(content, batch, usage)?;
+        removed
+            .into_iter()
+            .for_each(|hash| content.changed(hash, None));
+        Ok(())
+    }
+}

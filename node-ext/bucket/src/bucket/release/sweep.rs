@@ -1,0 +1,245 @@
+//! Removes the content of removed leaves, except content that is needed elsewhere.
+//!
+//! 1. The content of the removed leaves is listed on disk (`list`).
+//! 2. The content of remaining leaves is taken off the list, and all content under a
+//!    node that is not listed.
+//! 3. The listed content is removed in batches, the highest nodes first, so that an
+//!    interruption leaves complete subtrees only (I1). Commits and uploads are blocked
+//!    during a batch. Before each batch, content of newly committed leaves and content
+//!    that uploads have found or stored is taken off the list.
+//!
+//! The content that uploads found before the sweep was not recorded, so the sweep waits
+//! for those uploads to end.
+
+use super::list::{SweepList, root_of};
+use crate::bucket::Bucket;
+use crate::bucket::content::ContentKey;
+use crate::error::{ProveError, ReleaseError};
+use cairn_engine::Family;
+use cairn_engine::layout::{self, Usage};
+use cairn_primitives::{MmrLeaf, Sequence};
+use codec::Decode;
+use parking_lot::RwLockWriteGuard;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// Records that are removed while commits and uploads are blocked; in tests few, so
+/// that they can interrupt a sweep anywhere.
+const REMOVED_AT_ONCE: usize = if cfg!(test) { 2 } else { 1024 };
+
+/// The result of a sweep.
+#[derive(Debug, Default)]
+pub(in crate::bucket) struct Swept {
+    /// The number of leaves whose content was removed.
+    pub(in crate::bucket) leaves: u64,
+    pub(in crate::bucket) content: Usage,
+}
+
+/// A sweep under way. As long as it exists, the bucket records the content that uploads
+/// rely on.
+pub(in crate::bucket) struct Sweep<'b> {
+    bucket: &'b Bucket,
+    list: SweepList<'b>,
+    /// The content of all leaves before this one has been taken off the list.
+    kept_to: Sequence,
+    /// Content that uploads rely on since the sweep began, to be taken off every list
+    /// that the sweep uses.
+    relied_on: HashSet<ContentKey>,
+}
+
+impl Drop for Sweep<'_> {
+    fn drop(&mut self) {
+        self.bucket.content.lock().relied_on = None;
+    }
+}
+
+impl<'b> Sweep<'b> {
+    /// Begins a sweep once all uploads that began before have ended; waits up to `wait`.
+    pub(in crate::bucket) fn begin(
+        bucket: &'b Bucket,
+        wait: Duration,
+    ) -> Result<Self, ReleaseError> {
+        let deadline = Instant::now().checked_add(wait);
+        let mut content = bucket.content.lock();
+        content.relied_on = Some(HashSet::new());
+        content.uploads.release_begins();
+        let mut is_late = false;
+        while content.uploads.before_release() > 0 {
+            if is_late {
+                content.relied_on = None;
+                return Err(ReleaseError::Busy {
+                    bucket: bucket.id,
+                    uploads: content.uploads.before_release(),
+                    waited: wait,
+                });
+            }
+            is_late = match deadline {
+                Some(deadline) => bucket
+                    .upload_ended
+                    .wait_until(&mut content, deadline)
+                    .timed_out(),
+                None => {
+                    bucket.upload_ended.wait(&mut content);
+                    false
+                }
+            };
+        }
+        drop(content);
+        Ok(Self {
+            bucket,
+            list: SweepList::new(bucket),
+            kept_to: Sequence(0),
+            relied_on: HashSet::new(),
+        })
+    }
+
+    /// Removes the content of the leaves before `first_kept` durably.
+    pub(in crate::bucket) fn remove_before(
+        mut self,
+        first_kept: Sequence,
+    ) -> Result<Swept, ReleaseError> {
+        let mut swept = Swept::default();
+        // An interrupted sweep may have removed nodes: only its list still finds their
+        // children.
+        if self.list.is_complete()? {
+            self.remove_listed(first_kept, &mut swept)?;
+        }
+        self.list.clear()?;
+        let list = &mut self.list;
+        self.bucket.for_each_leaf(Sequence(0), first_kept, |leaf| {
+            swept.leaves = swept.leaves.saturating_add(1);
+            list.list(root_of(&leaf))
+        })?;
+        self.list.complete()?;
+        self.remove_listed(first_kept, &mut swept)?;
+        self.bucket.flush_unlogged()?;
+        Ok(swept)
+    }
+
+    fn remove_listed(
+        &mut self,
+        first_kept: Sequence,
+        swept: &mut Swept,
+    ) -> Result<(), ReleaseError> {
+        self.kept_to = first_kept;
+        self.keep_new_leaves()?;
+        self.list.keep_what_others_need()?;
+        self.list.keep_unprovable()?;
+        for key in &self.relied_on {
+            self.list.keep_key(key)?;
+        }
+        let mut from = layout::LIST_COMPLETE_KEY.to_vec();
+        while let Some(last) = self.remove_some(&from, swept)? {
+            from = last.to_vec();
+        }
+        self.list.clear()
+    }
+
+    /// Keeps the content of leaves committed since the last call.
+    fn keep_new_leaves(&mut self) -> Result<(), ReleaseError> {
+        let end = self.bucket.tip().end();
+        let list = &mut self.list;
+        self.bucket.for_each_leaf(self.kept_to, end, |leaf| {
+            list.keep(root_of(&leaf))?;
+            list.write_if_many()
+        })?;
+        self.kept_to = end;
+        Ok(())
+    }
+
+    /// Removes a batch of the listed content after the key `from`. Returns the batch's
+    /// last key, or `None` at the end of the list.
+    fn remove_some(
+        &mut self,
+        from: &[u8],
+        swept: &mut Swept,
+    ) -> Result<Option<[u8; 35]>, ReleaseError> {
+        let bucket = self.bucket;
+        let held_back = bucket.committing.write();
+        self.keep_new_leaves()?;
+        let mut content = bucket.content.lock();
+        let relied_on = content.relied_on.as_mut().map(std::mem::take);
+        for key in relied_on.unwrap_or_default() {
+            self.list.keep_key(&key)?;
+            self.relied_on.insert(key);
+        }
+        self.list.write_pending(&mut content)?;
+
+        let listed = bucket.listed_after(from, REMOVED_AT_ONCE)?;
+        let Some(last) = listed.last().copied() else {
+            return Ok(None);
+        };
+        let mut batch = bucket.engine.batch();
+        let mut stored = Vec::with_capacity(listed.len());
+        for listed in &listed {
+            batch.delete(Family::Content, listed);
+            let key = layout::parse_listed_key(listed).map(|(_, key)| key);
+            let key: ContentKey = key.ok_or_else(|| bucket.unsound("its list cannot be read"))?;
+            if bucket.engine.get(Family::Content, &key)?.is_some() {
+                stored.push(key);
+            }
+        }
+        let before = content.usage();
+        bucket.usable()?;
+        bucket.remove_content_with(&mut content, &stored, batch)?;
+        swept.add(before, content.usage());
+        drop(content);
+        // Commits that waited run before the next batch.
+        RwLockWriteGuard::unlock_fair(held_back);
+        Ok(Some(last))
+    }
+}
+
+impl Swept {
+    fn add(&mut self, before: Usage, after: Usage) {
+        let Usage {
+            bytes,
+            chunks,
+            interior_nodes,
+        } = &mut self.content;
+        let gone = |before: u64, after| before.saturating_sub(after);
+        *bytes = bytes.saturating_add(gone(before.bytes, after.bytes));
+        *chunks = chunks.saturating_add(gone(before.chunks, after.chunks));
+        let nodes = gone(before.interior_nodes, after.interior_nodes);
+        *interior_nodes = interior_nodes.saturating_add(nodes);
+    }
+}
+
+impl Bucket {
+    /// Returns the first `number` keys of the list after `from`.
+    fn listed_after(&self, from: &[u8], number: usize) -> Result<Vec<[u8; 35]>, ReleaseError> {
+        self.engine
+            .scan_from(Family::Content, layout::LISTED, from)?
+            .filter(|entry| !matches!(entry, Ok((key, _)) if **key == *from))
+            .take(number)
+            .map(|entry| {
+                let (key, _) = entry?;
+                let key = <[u8; 35]>::try_from(&*key);
+                key.map_err(|_| self.unsound("its list cannot be read").into())
+            })
+            .collect()
+    }
+
+    /// Hands each stored leaf from `from` up to, but not including, `to` to `each`.
+    fn for_each_leaf(
+        &self,
+        from: Sequence,
+        to: Sequence,
+        mut each: impl FnMut(MmrLeaf) -> Result<(), ReleaseError>,
+    ) -> Result<(), ReleaseError> {
+        let (from, to) = (layout::leaf_key(from), layout::leaf_key(to));
+        let entries = self
+            .engine
+            .scan_from(Family::Tree, layout::LEAVES, from.as_ref())?;
+        for entry in entries {
+            let (key, value) = entry?;
+            if *key >= *to.as_ref() {
+                break;
+            }
+            let leaf = MmrLeaf::decode(&mut &*value);
+            let leaf = leaf.map_err(|_| -> ProveError { self.unsound("a leaf cannot be read") })?;
+            each(leaf)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,209 @@
+//! Failed writes at every step of a prune and of a release.
+
+use super::*;
+
+/// A bucket with content shared by remaining leaves, removed leaves and an uncommitted
+/// upload.
+fn shared_history(profile: HashingProfile) -> Chronicle {
+    let mut chronicle = Chronicle::new(profile);
+    chronicle.sign_each(&[
+        &[1, 2, 3, 4, 9],
+        &[1, 2, 5],
+        &[6, 6, 6, 6, 6, 6],
+        &[3, 4, 7],
+        &[8],
+        &[3, 4, 3],
+        &[8, 8],
+        &[2],
+        &[4],
+    ]);
+    chronicle.upload(&[5, 2, 1, 1, 2, 3]);
+    chronicle.fixture.bucket().sync().unwrap();
+    chronicle
+}
+
+#[test]
+fn i9_i10_a_prune_whose_writes_fail_leaves_the_old_tree_or_the_new_one_and_the_next_completes_it() {
+    let mut undisturbed = shared_history(HashingProfile::Plain);
+    undisturbed.prune(2);
+    let expected = undisturbed.fixture.records();
+    let mut failed = 0;
+    for writes in 0.. {
+        let mut chronicle = shared_history(HashingProfile::Plain);
+        chronicle.bucket().engine.probe.fail_after(writes);
+        let pruned = chronicle.bucket().prune(Sequence(2), None);
+        chronicle.bucket().engine.probe.heal();
+        if pruned.is_ok() {
+            break;
+        }
+        failed += 1;
+        let again = chronicle.bucket().prune(Sequence(2), None).unwrap_err();
+        assert!(
+            matches!(again, PruneError::Unusable(Unusable::Poisoned { .. })),
+            "{again}"
+        );
+        chronicle.check_proofs();
+        chronicle.fixture.reopen();
+        chronicle.check();
+        chronicle.prune(2);
+        chronicle.check();
+        without_times(&mut chronicle, &expected, writes);
+    }
+    assert!(failed >= 2, "nodes first, then the switch: {failed}");
+}
+
+/// Compares all records, without the times of signing and of release.
+fn without_times(chronicle: &mut Chronicle, expected: &[cairn_engine::Entry], writes: u64) {
+    let timeless = |entries: &[cairn_engine::Entry]| -> Vec<cairn_engine::Entry> {
+        let mut entries = entries.to_vec();
+        // The number of writes differs when some have failed.
+        entries.retain(|(key, _)| **key != *layout::JOURNAL_KEY);
+        for (key, value) in &mut entries {
+            let is_timed = [layout::PROMISES, layout::TOMBSTONES]
+                .iter()
+                .any(|kind| key.starts_with(kind));
+            if is_timed {
+                value[8..].fill(0);
+            }
+        }
+        entries
+    };
+    let found = chronicle.fixture.records();
+    assert_eq!(
+        timeless(&found),
+        timeless(expected),
+        "after {writes} writes"
+    );
+}
+
+#[test]
+fn i10_what_an_unfinished_prune_left_is_what_the_next_one_writes() {
+    let mut chronicle = shared_history(HashingProfile::Plain);
+    let nodes = |chronicle: &Chronicle| -> Vec<_> {
+        let (from, _) = layout::nodes_of(Sequence(2)).unwrap();
+        let records = chronicle.fixture.records().into_iter();
+        records
+            .filter(|(key, _)| key.starts_with(from.as_ref()))
+            .collect()
+    };
+    chronicle.bucket().engine.probe.fail_after(1);
+    chronicle.bucket().prune(Sequence(2), None).unwrap_err();
+    chronicle.fixture.reopen();
+    let left = nodes(&chronicle);
+    assert!(!left.is_empty());
+    chronicle.sign_each(&[&[9], &[8]]);
+    chronicle.prune(2);
+    let whole = nodes(&chronicle);
+    assert!(left.len() < whole.len());
+    assert!(left.iter().all(|node| whole.contains(node)));
+    chronicle.check();
+
+    // The next release removes the nodes of a prune that is not tried again, whether the
+    // current tree starts after it or before.
+    for other in [1, 3] {
+        let mut chronicle = shared_history(HashingProfile::Plain);
+        chronicle.bucket().engine.probe.fail_after(1);
+        chronicle.bucket().prune(Sequence(2), None).unwrap_err();
+        chronicle.fixture.reopen();
+        chronicle.prune(other);
+        assert_ne!(nodes(&chronicle), vec![]);
+        chronicle.release(0);
+        assert_eq!(nodes(&chronicle), vec![]);
+        chronicle.check();
+    }
+}
+
+#[test]
+fn i1_i9_i10_a_release_whose_writes_fail_is_completed_by_the_next_one() {
+    for profile in PROFILES {
+        let pruned = || {
+            let mut chronicle = shared_history(profile);
+            chronicle.prune(2);
+            chronicle.prune(3);
+            chronicle.sign_each(&[&[6, 1]]);
+            chronicle
+        };
+        let mut undisturbed = pruned();
+        undisturbed.release(0);
+        undisturbed.check();
+        let expected = undisturbed.fixture.records();
+        let mut failed = 0;
+        for writes in 0.. {
+            let mut chronicle = pruned();
+            chronicle.bucket().engine.probe.fail_after(writes);
+            let released = chronicle.bucket().release(Sequence(0));
+            chronicle.bucket().engine.probe.heal();
+            if released.is_ok() {
+                break;
+            }
+            failed += 1;
+            let again = chronicle.bucket().release(Sequence(0)).unwrap_err();
+            assert!(
+                matches!(again, ReleaseError::Unusable(Unusable::Poisoned { .. })),
+                "{again}"
+            );
+            chronicle.fixture.reopen();
+            check_interrupted(&mut chronicle, writes);
+            chronicle.bucket().release(Sequence(0)).unwrap();
+            chronicle.forget_tree(0);
+            chronicle.stored.clone_from(&undisturbed.stored);
+            chronicle.check();
+            without_times(&mut chronicle, &expected, writes);
+        }
+        assert!(failed > 20, "every step writes: {failed}");
+    }
+}
+
+/// Checks a bucket with an interrupted release: other trees are proven, and the stored
+/// content is complete and counted.
+fn check_interrupted(chronicle: &mut Chronicle, writes: u64) {
+    let retired = chronicle.bucket().retired().unwrap();
+    let releasing = retired.iter().any(|tree| tree.releasing);
+    assert_eq!(releasing, writes > 0, "the mark comes first");
+    if releasing {
+        let of_released = chronicle.signed[0];
+        chronicle.forget_tree(0);
+        let unknown = chronicle.bucket().view(At::Root(of_released.mmr_root));
+        assert!(matches!(unknown, Err(ProveError::UnknownRoot { .. })));
+        let promises = chronicle.bucket().promises().unwrap();
+        assert_eq!(promises.count(), chronicle.signed.len());
+    }
+    chronicle.check_proofs();
+    let report = fsck(chronicle.bucket(), |_| {}).unwrap();
+    assert!(
+        report.is_clean(),
+        "after {writes} writes: {:?}",
+        report.findings
+    );
+}
+
+#[test]
+fn a_release_that_was_interrupted_may_be_followed_by_anything() {
+    for writes in 0.. {
+        let mut chronicle = shared_history(HashingProfile::Plain);
+        chronicle.prune(2);
+        chronicle.bucket().engine.probe.fail_after(writes);
+        if chronicle.bucket().release(Sequence(0)).is_ok() {
+            break;
+        }
+        chronicle.fixture.reopen();
+        // The same content is uploaded again, and another tree is retired and released
+        // before the first release is completed.
+        chronicle.sign_each(&[&[1, 2, 3, 4, 9], &[1, 2]]);
+        chronicle.prune(3);
+        chronicle.bucket().release(Sequence(2)).unwrap();
+        if !chronicle.bucket().retired().unwrap().is_empty() {
+            chronicle.bucket().release(Sequence(0)).unwrap();
+        }
+        chronicle.note_pruned(3);
+        chronicle.trees.retain(|tree, _| *tree == 3);
+        chronicle.signed.retain(|signed| signed.start_seq.0 == 3);
+        let kept = &chronicle.contents[3..];
+        let uploaded = vec![5, 2, 1, 1, 2, 3];
+        let contents = kept.iter().chain([&uploaded]);
+        chronicle.stored = contents
+            .flat_map(|content| tree_of(HashingProfile::Plain, content).0)
+            .collect();
+        chronicle.check();
+    }
+}

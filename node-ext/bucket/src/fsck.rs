@@ -1,0 +1,242 @@
+//! Checks a bucket from its content up: rebuilds each leaf's tree from the bytes of
+//! its chunks and each root from the leaves, compares them with the stored records
+//! and the signed roots, then checks every record that later commits rely on.
+//!
+//! A finding does not stop the check, so one damaged chunk does not hide another.
+//! Each finding says whether it can be rebuilt. The check collects the records to
+//! write, and `repair` only writes them.
+
+mod climb;
+mod content;
+mod files;
+mod lost_nodes;
+mod mend;
+mod refill;
+pub(crate) mod repair;
+mod report;
+pub(crate) mod second_copy;
+mod shapes;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod unpromised;
+mod unprovable;
+
+pub use report::{Finding, FsckReport, Remedy};
+
+use crate::bucket::recover::{self, Unverified};
+use crate::bucket::{Bucket, Promise};
+use crate::error::{OpenError, ProveError};
+use cairn_engine::layout::{Child, FlagValue};
+use cairn_engine::{Access, DamagedLog, Shared};
+use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
+use content::Content;
+use mend::{Mend, Mends};
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+pub(crate) use tree::TreeToCheck;
+
+/// The place of a finding about the journal.
+const JOURNAL_PLACE: &str = "journal";
+
+/// The signed roots of one tree, by leaf count.
+type Promised = BTreeMap<LeafCount, Vec<Commitment>>;
+
+/// Checks all leaves of a bucket's trees, all signed roots of these trees, and all
+/// records of content. Calls `progress` after each leaf with the number of leaves
+/// checked.
+///
+/// # Errors
+///
+/// Returns the database's error if the signed roots cannot be read. Everything else
+/// is a finding.
+pub fn fsck(bucket: &Bucket, mut progress: impl FnMut(u64)) -> Result<FsckReport, ProveError> {
+    let mut check = Check::new(bucket);
+    check.all(&mut |done| progress(done.leaves))?;
+    Ok(check.report)
+}
+
+/// Progress of a check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Leaves whose content was checked.
+    pub leaves: u64,
+    /// Leaves in total.
+    pub of: u64,
+}
+
+/// The result of a check, with the records that a repair would write.
+pub(crate) struct Diagnosis {
+    pub(crate) report: FsckReport,
+    pub(crate) mends: Mends,
+    /// Content that cannot be rebuilt, only restored from copies or files.
+    pub(crate) lost: Lost,
+}
+
+/// Content that the bucket refers to and does not have.
+#[derive(Default)]
+pub(crate) struct Lost {
+    profile: HashingProfile,
+    chunks: HashSet<H256>,
+    nodes: HashSet<H256>,
+}
+
+impl Lost {
+    fn is_nothing(&self) -> bool {
+        self.chunks.is_empty() && self.nodes.is_empty()
+    }
+}
+
+/// Checks the bucket in `path`, even if it does not open. Changes nothing.
+pub(crate) fn diagnose(
+    path: &Path,
+    named: BucketId,
+    shared: &Shared,
+    progress: &mut dyn FnMut(Checked),
+) -> Result<Diagnosis, OpenError> {
+    let opened = Bucket::open(path, Access::ReadOnly, shared);
+    let refusal = match opened {
+        Ok(bucket) if bucket.id() == named => {
+            return Ok(Check::new(&bucket).diagnosis(progress));
+        }
+        Ok(bucket) => {
+            return Err(OpenError::AnotherBucket {
+                path: path.to_owned(),
+                expected: named,
+                found: bucket.id(),
+            });
+        }
+        Err(OpenError::Damaged { what, .. }) => what,
+        Err(other) => return Err(other),
+    };
+    let unverified = recover::open_unchecked(path, Access::ReadOnly, shared, DamagedLog::Refuse)?;
+    let mut diagnosis = diagnose_unopened(unverified, named, progress)?;
+    if diagnosis.report.is_clean() {
+        let why = "nothing else was found to be wrong";
+        diagnosis.report.lost("the bucket as a whole", refusal, why);
+    }
+    Ok(diagnosis)
+}
+
+fn diagnose_unopened(
+    unverified: Unverified,
+    named: BucketId,
+    progress: &mut dyn FnMut(Checked),
+) -> Result<Diagnosis, OpenError> {
+    let (mut report, mut writes) = (FsckReport::default(), Mends::default());
+    let state = state::establish(&unverified, named, &mut report, &mut writes)?;
+    let usage = match unverified.usage() {
+        Ok(usage) => Some(usage),
+        Err(OpenError::Damaged { .. }) => None,
+        Err(other) => return Err(other),
+    };
+    let Some(state) = state else {
+        let lost = Lost::default();
+        return Ok(Diagnosis {
+            report,
+            mends: writes,
+            lost,
+        });
+    };
+    let bucket = unverified.assume(state, usage.unwrap_or_default())?;
+    let mut check = Check::new(&bucket);
+    check.report = report;
+    check.mends = writes;
+    check.usage_is_lost = usage.is_none();
+    Ok(check.diagnosis(progress))
+}
+
+struct Check<'b> {
+    bucket: &'b Bucket,
+    report: FsckReport,
+    mends: Mends,
+    content: Content,
+    /// Set if the usage record is missing or unreadable.
+    usage_is_lost: bool,
+    /// Leaves that the chain cannot verify answers for.
+    flagged: BTreeMap<Sequence, FlagValue>,
+    /// Content that was found intact under these leaves.
+    flagged_whole: HashSet<Child>,
+}
+
+impl<'b> Check<'b> {
+    fn new(bucket: &'b Bucket) -> Self {
+        Self {
+            bucket,
+            report: FsckReport::default(),
+            mends: Mends::default(),
+            content: Content::default(),
+            usage_is_lost: false,
+            flagged: BTreeMap::new(),
+            flagged_whole: HashSet::new(),
+        }
+    }
+
+    fn diagnosis(mut self, progress: &mut dyn FnMut(Checked)) -> Diagnosis {
+        let place = "signed roots";
+        if let Err(error) = self.all(progress) {
+            let why = "the database cannot read it";
+            self.report.lost(place, error, why);
+        }
+        self.journal();
+        let lost = self.content.lost(self.bucket.profile());
+        Diagnosis {
+            report: self.report,
+            mends: self.mends,
+            lost,
+        }
+    }
+
+    /// Reports damage to the journal, or a database that has lost writes which the
+    /// journal has.
+    fn journal(&mut self) {
+        let fault = second_copy::journal_fault(self.bucket.database(), self.bucket.id());
+        let fault = fault.unwrap_or_else(|error| Some(error.to_string()));
+        if let Some(fault) = fault {
+            let from = "the journal and the database";
+            self.report.rebuild(JOURNAL_PLACE, fault, from);
+        }
+    }
+
+    fn all(&mut self, progress: &mut dyn FnMut(Checked)) -> Result<(), ProveError> {
+        self.flags()?;
+        let retired = self.bucket.retired()?;
+        // A tree that is being released is already incomplete.
+        let kept = retired.iter().filter(|tree| !tree.releasing);
+        let trees: Vec<_> = kept
+            .map(TreeToCheck::retired)
+            .chain([TreeToCheck::newest(self.bucket)])
+            .collect();
+        for tree in &trees {
+            let promised = self.promised(tree.tree)?;
+            self.tree(tree, promised, progress);
+        }
+        self.records()
+    }
+
+    /// Reads the signed roots of a tree, as far as they are readable.
+    fn promised(&mut self, tree: Sequence) -> Result<Promised, ProveError> {
+        let mut promised = Promised::new();
+        for promise in self.bucket.promises()? {
+            match promise {
+                Ok(Promise { commitment, .. }) if commitment.start_seq == tree => {
+                    let of_count = promised.entry(commitment.leaf_count).or_default();
+                    of_count.push(commitment);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let why = "a signed root cannot be derived from other records";
+                    self.report.lost("signed roots", error, why);
+                }
+            }
+        }
+        Ok(promised)
+    }
+
+    /// Adds a finding and the write that repairs it.
+    fn rebuild(&mut self, place: String, fault: impl ToString, from: &'static str, write: Mend) {
+        self.report.rebuild(place, fault, from);
+        self.mends.add(write);
+    }
+}

@@ -1,0 +1,306 @@
+//! Repairs a bucket: writes what a check has established, and checks again.
+//!
+//! First the files, if they form no database; then records that the journal has and the
+//! database lost; then records derived from others.
+//!
+//! Nothing is written unless other records, or the bytes of files, prove that it was
+//! there: no leaf, no root, no signed root is invented (I7). The folder is backed up
+//! first. Each record written is right by itself, so an interrupted repair leaves fewer
+//! faults, and the next one continues.
+
+use super::refill::{self, RefillError};
+use super::{Checked, Diagnosis, FsckReport, JOURNAL_PLACE, diagnose, files, second_copy};
+use crate::base_path::{BasePath, BasePathError};
+use crate::bucket::recover::{self, Unverified};
+use crate::error::OpenError;
+use cairn_engine::{Access, DamagedLog, EngineError, Family, Shared};
+use cairn_fs::keep_aside;
+use cairn_primitives::BucketId;
+use std::path::{Path, PathBuf};
+
+/// Suffix of the backup folder.
+const KEPT_ASIDE: &str = ".before-repair";
+
+/// Upper bound on rounds of checking and writing. Content restored in one round may
+/// refer to content for the next, one level of a chunk tree at a time.
+const MAX_ROUNDS: u32 = 64;
+
+/// Errors of a repair. Records written before the error are right, and the repair can
+/// be run again.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairError {
+    /// The base path does not let the bucket be repaired.
+    #[error(transparent)]
+    BasePath(#[from] BasePathError),
+    /// The database does not open.
+    #[error("{0}; a repair cannot restore this, and only a copy of the bucket can")]
+    Open(#[from] OpenError),
+    /// The backup failed, and nothing was changed.
+    #[error("cannot back up {path}: {source}; nothing was changed")]
+    KeepAside {
+        /// The bucket's folder.
+        path: PathBuf,
+        /// The underlying error.
+        source: std::io::Error,
+    },
+    /// A file to take content from could not be read.
+    #[error("cannot read {path}: {source}; content from the files before it was restored")]
+    Source {
+        /// The file.
+        path: PathBuf,
+        /// The underlying error.
+        source: std::io::Error,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// The result of a repair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repaired {
+    /// The report before the repair.
+    pub before: FsckReport,
+    /// The report after the repair.
+    pub after: FsckReport,
+    /// Number of records written.
+    pub written: u64,
+    /// The backup of the bucket's folder; `None` if nothing was changed.
+    pub kept_aside: Option<PathBuf>,
+}
+
+impl From<RefillError> for RepairError {
+    fn from(error: RefillError) -> Self {
+        match error {
+            RefillError::File { path, source } => Self::Source { path, source },
+            RefillError::Engine(error) => Self::Engine(error),
+        }
+    }
+}
+
+/// Repairs the closed bucket `bucket` in `path`: its file list, then its records from one
+/// another, from its journal and blob files, and from the files `sources`.
+///
+/// # Errors
+///
+/// [`RepairError`]; it can be run again.
+pub fn repair(
+    path: &Path,
+    bucket: BucketId,
+    sources: &[PathBuf],
+    shared: &Shared,
+    progress: &mut dyn FnMut(Checked),
+) -> Result<Repaired, RepairError> {
+    let mut repair = Repair {
+        path,
+        bucket,
+        shared,
+        kept_aside: None,
+        written: 0,
+        least_number: 0,
+    };
+    let before = match diagnose(path, bucket, shared, progress) {
+        Ok(diagnosis) => Ok(diagnosis),
+        Err(error) if files::is_of_files(&error) => Err(of_files(&error)),
+        Err(error) => return Err(error.into()),
+    };
+    let (before, diagnosis) = match before {
+        Ok(found) if !files::names_a_table(&found.report) => {
+            let before = found.report.clone();
+            if !before.is_clean() {
+                repair.put_back_lost(false)?;
+                (before, diagnose(path, bucket, shared, progress)?)
+            } else {
+                (before, found)
+            }
+        }
+        found => {
+            repair.files()?;
+            repair.put_back_lost(true)?;
+            let before = found.map_or_else(|report| report, |found| found.report);
+            (before, diagnose(path, bucket, shared, progress)?)
+        }
+    };
+    let mut after = repair.records(diagnosis, sources, progress)?;
+    repair.settle(&mut after)?;
+    let (written, mut kept_aside) = (repair.written, repair.kept_aside);
+    if written == 0 {
+        // The files contain nothing that is lost, so the backup is not needed.
+        if let Some(unneeded) = kept_aside.take() {
+            std::fs::remove_dir_all(&unneeded).map_err(|source| RepairError::KeepAside {
+                path: unneeded,
+                source,
+            })?;
+        }
+    }
+    Ok(Repaired {
+        before,
+        after,
+        written,
+        kept_aside,
+    })
+}
+
+/// Makes the report of a bucket whose database does not open.
+pub(super) fn of_files(error: &OpenError) -> FsckReport {
+    let mut report = FsckReport::default();
+    report.rebuild("the bucket's files", error, "the files that are left");
+    report
+}
+
+/// A repair in progress.
+struct Repair<'r> {
+    path: &'r Path,
+    bucket: BucketId,
+    shared: &'r Shared,
+    kept_aside: Option<PathBuf>,
+    written: u64,
+    /// The number of the journal's last write must be at least this.
+    least_number: u64,
+}
+
+impl Repair<'_> {
+    /// Backs up the folder before the first change. Returns the backup.
+    fn kept(&mut self) -> Result<PathBuf, RepairError> {
+        if let Some(backup) = &self.kept_aside {
+            return Ok(backup.clone());
+        }
+        let backup =
+            keep_aside(self.path, KEPT_ASIDE).map_err(|source| RepairError::KeepAside {
+                path: self.path.to_owned(),
+                source,
+            })?;
+        self.kept_aside = Some(backup.clone());
+        Ok(backup)
+    }
+
+    fn files(&mut self) -> Result<(), RepairError> {
+        let backup = self.kept()?;
+        files::restore(self.path, &backup, self.shared)?;
+        self.written = self.written.saturating_add(1);
+        Ok(())
+    }
+
+    fn open(&self) -> Result<Unverified, RepairError> {
+        let access = Access::ReadWrite;
+        Ok(recover::open_unchecked(
+            self.path,
+            access,
+            self.shared,
+            DamagedLog::Refuse,
+        )?)
+    }
+
+    fn put_back_lost(&mut self, regrow_all: bool) -> Result<(), RepairError> {
+        let backup = self.kept()?;
+        let unverified = self.open()?;
+        if let Err(error @ OpenError::Format { .. }) = unverified.state() {
+            return Err(error.into());
+        }
+        let restored =
+            second_copy::put_back(unverified.engine(), &backup, self.bucket, regrow_all)?;
+        self.written = self.written.saturating_add(restored.written);
+        self.least_number = self.least_number.max(restored.number);
+        Ok(())
+    }
+
+    /// Writes the results of each check until nothing more can be repaired.
+    fn records(
+        &mut self,
+        mut diagnosis: Diagnosis,
+        sources: &[PathBuf],
+        progress: &mut dyn FnMut(Checked),
+    ) -> Result<FsckReport, RepairError> {
+        for _ in 0..MAX_ROUNDS {
+            let writes = diagnosis.mends.clone();
+            if writes.is_empty() && diagnosis.lost.is_nothing() {
+                break;
+            }
+            let restored = self.write(&diagnosis, sources)?;
+            self.written = self.written.saturating_add(writes.len());
+            self.written = self.written.saturating_add(restored);
+            if writes.is_empty() && restored == 0 {
+                break;
+            }
+            diagnosis = diagnose(self.path, self.bucket, self.shared, progress)?;
+            // A write that changed nothing will not the next time.
+            if restored == 0 && diagnosis.mends == writes {
+                break;
+            }
+        }
+        Ok(diagnosis.report)
+    }
+
+    /// Writes what the check has established, durably. Returns the number of records
+    /// restored from second copies and files.
+    fn write(&mut self, diagnosis: &Diagnosis, sources: &[PathBuf]) -> Result<u64, RepairError> {
+        let backup = self.kept()?;
+        let unverified = self.open()?;
+        let engine = unverified.engine();
+        diagnosis.mends.clone().write(engine)?;
+        let mut restored = second_copy::refill(engine, &backup, self.bucket, &diagnosis.lost)?;
+        restored = restored.saturating_add(refill::refill(engine, &diagnosis.lost, sources)?);
+        engine.flush(Family::Content)?;
+        engine.flush(Family::Tree)?;
+        Ok(restored)
+    }
+
+    /// Rewrites the journal, if the database has everything that is in it.
+    fn settle(&mut self, after: &mut FsckReport) -> Result<(), RepairError> {
+        if self.kept_aside.is_none() {
+            return Ok(());
+        }
+        let unverified = self.open()?;
+        let engine = unverified.engine();
+        if unverified.state().is_ok() && second_copy::has_newest(engine, self.path, self.bucket)? {
+            engine.settle_journal(self.least_number)?;
+            if after.forget(JOURNAL_PLACE) {
+                self.written = self.written.saturating_add(1);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl BasePath {
+    /// Checks a bucket like [`fsck`](super::fsck), even if it does not open. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`BasePathError::NoSuchBucket`], or [`BasePathError::Open`] if there is no
+    /// database to check.
+    pub fn check_bucket(
+        &self,
+        bucket: BucketId,
+        shared: &Shared,
+        mut progress: impl FnMut(Checked),
+    ) -> Result<FsckReport, BasePathError> {
+        let path = self.existing_bucket_path(bucket)?;
+        match diagnose(&path, bucket, shared, &mut progress) {
+            Err(error) if files::is_of_files(&error) => Ok(of_files(&error)),
+            checked => Ok(checked?.report),
+        }
+    }
+
+    /// Repairs a bucket that nobody has open, after a backup of its folder; see
+    /// [`repair`].
+    ///
+    /// # Errors
+    ///
+    /// [`RepairError`]; it can be run again.
+    pub fn repair_bucket(
+        &self,
+        bucket: BucketId,
+        sources: &[PathBuf],
+        shared: &Shared,
+        mut progress: impl FnMut(Checked),
+    ) -> Result<Repaired, RepairError> {
+        let path = self.existing_bucket_path(bucket)?;
+        if self.access() == Access::ReadOnly {
+            let path = self.path().to_owned();
+            return Err(BasePathError::ReadOnly { path }.into());
+        }
+        repair(&path, bucket, sources, shared, &mut progress)
+    }
+}

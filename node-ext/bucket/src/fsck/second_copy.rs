@@ -1,0 +1,480 @@
+//! Restores what the database has lost from its second copies: leaves, signed roots and
+//! interior nodes from the journal, and chunks from blob files, even from those that no
+//! table points to.
+
+use super::{Lost, unpromised};
+use crate::bucket::regrow::regrow;
+use cairn_engine::file_list::blob_files;
+use cairn_engine::layout::{self, InteriorValue, StateRecord};
+use cairn_engine::{
+    Batch, BlobLog, Change, Durability, Engine, EngineError, Family, JOURNAL_FILE, JournalReader,
+    standing,
+};
+use cairn_primitives::chunk_tree::padding;
+use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, Sequence};
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Records in one write batch.
+const BATCH: usize = 4096;
+/// Chunks in one write batch: 4 MiB.
+const CHUNK_BATCH: usize = 16;
+
+/// The result of restoring records from a journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PutBack {
+    /// Number of records written.
+    pub(super) written: u64,
+    /// The number of the journal's last write.
+    pub(super) number: u64,
+}
+
+fn fault(path: &Path) -> impl Fn(std::io::Error) -> EngineError + '_ {
+    move |error| EngineError::of_file("reading the journal", path, &error)
+}
+
+/// Opens the journal of a bucket in a folder; `None` if there is none of this bucket.
+fn journal(folder: &Path, bucket: BucketId) -> Result<Option<JournalReader<File>>, EngineError> {
+    let path = folder.join(JOURNAL_FILE);
+    let reader = match File::open(&path) {
+        Ok(file) => JournalReader::new(file),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => Err(error),
+    };
+    let reader = reader.map_err(fault(&path))?;
+    Ok((reader.bucket() == Some(bucket.0)).then_some(reader))
+}
+
+/// Returns the reason why a journal is not a second copy of its database, if any.
+pub(super) fn journal_fault(
+    engine: &Engine,
+    bucket: BucketId,
+) -> Result<Option<String>, EngineError> {
+    let path = engine.path().join(JOURNAL_FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let Some(mut reader) = journal(engine.path(), bucket)? else {
+        return Ok(Some(
+            "it belongs to another bucket, or its header is damaged".into(),
+        ));
+    };
+    let mut number = None;
+    while let Some(record) = reader.next().map_err(fault(&path))? {
+        number = Some(record.number);
+    }
+    let database = engine.number()?;
+    Ok(match number {
+        _ if reader.skipped() > 0 => Some(format!("{} bytes of it are damaged", reader.skipped())),
+        Some(number) if number > database => Some(format!(
+            "it has {number} writes, and the database has lost those after {database}"
+        )),
+        // A journal behind its database is normal after a crash.
+        _ => None,
+    })
+}
+
+/// Writes leaves, signed roots, the state and other records of the journal back into the
+/// database that has lost them. Changes nothing else.
+pub(super) fn put_back(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    regrow_all: bool,
+) -> Result<PutBack, EngineError> {
+    let path = folder.join(JOURNAL_FILE);
+    let Some(mut reader) = journal(folder, bucket)? else {
+        return Ok(PutBack::default());
+    };
+    let file = File::open(&path).map_err(fault(&path))?;
+    let end = standing(&file, bucket.0).map_err(fault(&path))?;
+    let database = engine.number()?;
+    // An older journal does not show what was deleted since.
+    let Some(end) = end.filter(|end| end.number >= database) else {
+        return Ok(PutBack::default());
+    };
+    let mut writer = Writer::new(engine, BATCH);
+    let mut state = None;
+    while let Some(record) = reader.next().map_err(fault(&path))? {
+        let is_newer = record.number > database;
+        for change in record.changes() {
+            match change {
+                Change::Put {
+                    family: Family::Tree,
+                    key,
+                    value,
+                } if key == layout::STATE_KEY => {
+                    state = Some(value.to_vec());
+                }
+                Change::Put { family, key, value } => {
+                    // Interior nodes and chunks are restored only where a leaf needs them.
+                    let is_unshaped =
+                        family == Family::Content && key.starts_with(layout::UNSHAPED);
+                    if family == Family::Tree || is_unshaped {
+                        writer.put_lost(family, key, value, is_newer)?;
+                    }
+                }
+                Change::Delete { family, key } => writer.delete(family, key)?,
+                Change::DeleteRange { family, from, to } => {
+                    writer.delete_range(family, from, to)?
+                }
+            }
+        }
+    }
+    let mut written = writer.finish()?;
+    if let Some(state) = state.and_then(|state| without_peaks(&state)) {
+        let recorded = engine.get_uncached(Family::Tree, layout::STATE_KEY);
+        let recorded = recorded.ok().flatten();
+        let recorded = recorded.and_then(|state| StateRecord::parse(&state).ok());
+        let recorded = recorded.map(|recorded| StateRecord {
+            peaks: Vec::new(),
+            ..recorded
+        });
+        let is_there = recorded.as_ref() == Some(&state);
+        // Unsynced commits reach the database first. The journal's state may then be
+        // older, with leaves past its end.
+        let newer = recorded.filter(|recorded| place(recorded) > place(&state));
+        let is_needed = regrow_all || (newer.is_none() && !is_there);
+        if is_needed && regrow(engine, &newer.unwrap_or(state))? {
+            written = written.saturating_add(1);
+        }
+    }
+    let number = end.number;
+    Ok(PutBack { written, number })
+}
+
+/// Restores what followed the damage in a log. Then rewrites the journal, if the
+/// database has everything that is in it.
+pub(crate) fn after_damage(
+    engine: &Engine,
+    backup: &Path,
+    bucket: BucketId,
+) -> Result<(), EngineError> {
+    let restored = put_back(engine, backup, bucket, false)?;
+    let refill = |lost: &Lost| refill(engine, backup, bucket, lost);
+    let dropped = unpromised::drop_lost(engine, bucket, &refill)?;
+    engine.flush(Family::Content)?;
+    engine.flush(Family::Tree)?;
+    // Dropped leaves are only in the old journal, which is in the backup.
+    if dropped > 0 || has_newest(engine, backup, bucket)? {
+        engine.settle_journal(restored.number)?;
+    }
+    Ok(())
+}
+
+/// Returns whether the database's state is at least as new as the journal's. Otherwise the
+/// journal holds the only copy of the newest state and must not be changed.
+pub(super) fn has_newest(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+) -> Result<bool, EngineError> {
+    let path = folder.join(JOURNAL_FILE);
+    let Some(mut reader) = journal(folder, bucket)? else {
+        return Ok(true);
+    };
+    let mut newest = None;
+    while let Some(record) = reader.next().map_err(fault(&path))? {
+        for change in record.changes() {
+            if let Change::Put {
+                family: Family::Tree,
+                key,
+                value,
+            } = change
+                && key == layout::STATE_KEY
+            {
+                newest = without_peaks(value);
+            }
+        }
+    }
+    let recorded = engine.get_uncached(Family::Tree, layout::STATE_KEY)?;
+    let recorded = recorded.and_then(|state| StateRecord::parse(&state).ok());
+    Ok(recorded.as_ref().map(place) >= newest.as_ref().map(place))
+}
+
+/// Returns how far a bucket has advanced in a state. It never goes back.
+fn place(state: &StateRecord) -> (Sequence, LeafCount) {
+    (state.tree, state.count)
+}
+
+/// Parses a state as a journal stores it, without peaks.
+fn without_peaks(state: &[u8]) -> Option<StateRecord> {
+    StateRecord::parse(&[state, &[0]].concat()).ok()
+}
+
+/// Restores lost content from the journal and the blob files in `folder`. Returns the
+/// number of records written.
+pub(super) fn refill(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    lost: &Lost,
+) -> Result<u64, EngineError> {
+    let mut wanted = lost.chunks.clone();
+    let mut written = 0u64;
+    if !lost.nodes.is_empty() {
+        written = written.saturating_add(nodes(engine, folder, bucket, lost, &mut wanted)?);
+    }
+    if wanted.is_empty() {
+        return Ok(written);
+    }
+    let small = small_chunks(engine, folder, bucket, lost.profile, &mut wanted)?;
+    written = written.saturating_add(small);
+    for path in blobs(folder)? {
+        if wanted.is_empty() {
+            break;
+        }
+        let from_blobs = chunks(engine, &path, lost.profile, &mut wanted)?;
+        written = written.saturating_add(from_blobs);
+    }
+    Ok(written)
+}
+
+fn blobs(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
+    blob_files(folder)
+        .map_err(|error| EngineError::of_file("looking for blob files", folder, &error))
+}
+
+/// Restores lost nodes and the lost nodes under them. Adds to `wanted` the lost chunks
+/// under them.
+fn nodes(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    lost: &Lost,
+    wanted: &mut HashSet<H256>,
+) -> Result<u64, EngineError> {
+    let known = lost_nodes(engine, folder, bucket, lost)?;
+    let mut found = Vec::new();
+    let mut seen = HashSet::new();
+    let mut to_visit: Vec<H256> = lost.nodes.iter().copied().collect();
+    while let Some(hash) = to_visit.pop() {
+        if !seen.insert(hash) {
+            continue;
+        }
+        let Some(value) = known.get(&hash) else {
+            continue;
+        };
+        found.push((hash, *value));
+        let height = value.subtree.height();
+        for child in [value.left, value.right] {
+            let is_padding = child == padding(lost.profile, height.saturating_sub(1));
+            if height > 1 {
+                to_visit.push(child);
+            } else if !is_padding && !has(engine, layout::chunk_length_key(&child)) {
+                wanted.insert(child);
+            }
+        }
+    }
+    // Children first, so that an interruption leaves complete subtrees.
+    found.sort_by_key(|(_, value)| value.subtree.height());
+    let mut writer = Writer::new(engine, BATCH);
+    for (hash, value) in found {
+        writer.put(
+            Family::Content,
+            &layout::interior_key(&hash),
+            &value.to_bytes(),
+        )?;
+    }
+    writer.finish()
+}
+
+fn has(engine: &Engine, key: [u8; 33]) -> bool {
+    matches!(engine.get_uncached(Family::Content, &key), Ok(Some(_)))
+}
+
+/// Returns the nodes that the journal has and that the database lacks or has wrong.
+fn lost_nodes(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    lost: &Lost,
+) -> Result<HashMap<H256, InteriorValue>, EngineError> {
+    let mut known = HashMap::new();
+    for_each_content(folder, bucket, layout::INTERIOR_NODES, |hash, bytes| {
+        let value = InteriorValue::parse(bytes);
+        let value = value.filter(|value| lost.profile.node(&value.left, &value.right) == hash);
+        if let Some(value) = value
+            && (lost.nodes.contains(&hash) || !has(engine, layout::interior_key(&hash)))
+        {
+            known.insert(hash, value);
+        }
+        Ok(())
+    })?;
+    Ok(known)
+}
+
+fn small_chunks(
+    engine: &Engine,
+    folder: &Path,
+    bucket: BucketId,
+    profile: HashingProfile,
+    wanted: &mut HashSet<H256>,
+) -> Result<u64, EngineError> {
+    let mut writer = Writer::new(engine, BATCH);
+    for_each_content(folder, bucket, layout::CHUNKS, |hash, bytes| {
+        if wanted.contains(&hash) && profile.chunk(bytes) == hash {
+            wanted.remove(&hash);
+            writer.chunk(&hash, bytes)?;
+        }
+        Ok(())
+    })?;
+    writer.finish()
+}
+
+/// Calls `each` with the journal's records of content of one kind.
+fn for_each_content(
+    folder: &Path,
+    bucket: BucketId,
+    kind: &[u8],
+    mut each: impl FnMut(H256, &[u8]) -> Result<(), EngineError>,
+) -> Result<(), EngineError> {
+    let path = folder.join(JOURNAL_FILE);
+    let Some(mut reader) = journal(folder, bucket)? else {
+        return Ok(());
+    };
+    while let Some(record) = reader.next().map_err(fault(&path))? {
+        for change in record.changes() {
+            if let Change::Put {
+                family: Family::Content,
+                key,
+                value,
+            } = change
+                && key.starts_with(kind)
+                && let Some((_, hash)) = layout::parse_content_key(key)
+            {
+                each(hash, value)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies wanted chunks out of a blob file.
+fn chunks(
+    engine: &Engine,
+    path: &Path,
+    profile: HashingProfile,
+    wanted: &mut HashSet<H256>,
+) -> Result<u64, EngineError> {
+    let fault = |error| EngineError::of_file("reading a blob file", path, &error);
+    let mut log = BlobLog::new(File::open(path).map_err(fault)?).map_err(fault)?;
+    let mut writer = Writer::new(engine, CHUNK_BATCH);
+    while let Some(blob) = log.next().map_err(fault)? {
+        let Some((tag, hash)) = layout::parse_content_key(&blob.key) else {
+            continue;
+        };
+        if layout::CHUNKS != [tag] || !wanted.contains(&hash) {
+            continue;
+        }
+        let bytes = log.value(&blob).map_err(fault)?;
+        if let Some(bytes) = bytes.filter(|bytes| profile.chunk(bytes) == hash) {
+            wanted.remove(&hash);
+            writer.chunk(&hash, &bytes)?;
+        }
+    }
+    writer.finish()
+}
+
+/// Writes restored records durably, in batches.
+struct Writer<'e> {
+    engine: &'e Engine,
+    batch: Batch<'e>,
+    size: usize,
+    pending: usize,
+    written: u64,
+}
+
+impl<'e> Writer<'e> {
+    fn new(engine: &'e Engine, size: usize) -> Self {
+        Self {
+            engine,
+            batch: engine.batch(),
+            size,
+            pending: 0,
+            written: 0,
+        }
+    }
+
+    /// Writes a record if it is missing, or if the journal is newer and has another value.
+    fn put_lost(
+        &mut self,
+        family: Family,
+        key: &[u8],
+        value: &[u8],
+        is_newer: bool,
+    ) -> Result<(), EngineError> {
+        match self.engine.get_uncached(family, key) {
+            Ok(Some(stored)) if !is_newer || stored == value => Ok(()),
+            _ => self.put(family, key, value),
+        }
+    }
+
+    fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
+        self.batch.put(family, key, value);
+        self.added()
+    }
+
+    fn chunk(&mut self, hash: &H256, bytes: &[u8]) -> Result<(), EngineError> {
+        let Ok(length) = u32::try_from(bytes.len()) else {
+            return Ok(());
+        };
+        self.batch
+            .put(Family::Content, layout::chunk_key(hash), bytes);
+        let length = layout::chunk_length_value(length);
+        let key = layout::chunk_length_key(hash);
+        self.batch.put(Family::Content, key, &length);
+        self.added()
+    }
+
+    fn delete(&mut self, family: Family, key: &[u8]) -> Result<(), EngineError> {
+        // The record to delete may be in the batch.
+        self.write()?;
+        if matches!(self.engine.get_uncached(family, key), Ok(None)) {
+            return Ok(());
+        }
+        self.batch.delete(family, key);
+        self.added()
+    }
+
+    fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]) -> Result<(), EngineError> {
+        self.write()?;
+        let mut first = self.engine.scan_from(family, b"", from)?;
+        let is_any = match first.next() {
+            Some(Ok((key, _))) => &*key < to,
+            Some(Err(_)) => true,
+            None => false,
+        };
+        if is_any {
+            self.batch.delete_range(family, from, to);
+            return self.added();
+        }
+        Ok(())
+    }
+
+    fn added(&mut self) -> Result<(), EngineError> {
+        self.pending = self.pending.saturating_add(1);
+        if self.pending < self.size {
+            return Ok(());
+        }
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<(), EngineError> {
+        if self.pending == 0 {
+            return Ok(());
+        }
+        let pending = u64::try_from(self.pending).unwrap_or(u64::MAX);
+        self.written = self.written.saturating_add(pending);
+        self.pending = 0;
+        let batch = std::mem::replace(&mut self.batch, self.engine.batch());
+        self.engine.write(batch, Durability::Synced)
+    }
+
+    fn finish(mut self) -> Result<u64, EngineError> {
+        self.write()?;
+        Ok(self.written)
+    }
+}

@@ -1,0 +1,85 @@
+//! A scrub's pass over all buckets: its start and its progress. Pure: the caller passes in
+//! the time.
+
+use cairn_primitives::BucketId;
+use codec::{Decode, Encode};
+use std::time::Duration;
+
+/// A pass over all buckets, in ascending order of their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct ScrubRound {
+    /// Start of the pass, in milliseconds of Unix time.
+    began_ms: u64,
+    /// The first bucket that is not fully read; `None` if all are.
+    pub next: Option<BucketId>,
+}
+
+impl ScrubRound {
+    pub fn beginning(now: Duration) -> Self {
+        Self {
+            began_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
+            next: Some(BucketId(0)),
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// Returns whether a bucket was read in this pass.
+    pub fn has_passed(&self, id: BucketId) -> bool {
+        self.next.is_none_or(|next| id < next)
+    }
+
+    /// Records that a bucket was read.
+    pub fn pass(&mut self, id: BucketId) {
+        self.next = id.0.checked_add(1).map(BucketId);
+    }
+
+    pub fn end(&mut self) {
+        self.next = None;
+    }
+
+    /// Returns the time until the next pass, which starts once per period. Never longer than a
+    /// period, even if the clock was set back.
+    pub fn due_in(&self, every: Duration, now: Duration) -> Duration {
+        let due = Duration::from_millis(self.began_ms).saturating_add(every);
+        due.saturating_sub(now).min(every)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_round_begins_once_in_each_period_however_the_clock_is_set() {
+        let began = HOUR * 1000;
+        let mut round = ScrubRound::beginning(began);
+        assert!(!round.is_over());
+        round.end();
+        assert!(round.is_over());
+        for (now, wait) in [
+            (began, HOUR),
+            (began + HOUR / 4, HOUR * 3 / 4),
+            (began + HOUR, Duration::ZERO),
+            (began + HOUR * 99, Duration::ZERO),
+            // The clock is set back by a year.
+            (Duration::ZERO, HOUR),
+        ] {
+            assert_eq!(round.due_in(HOUR, now), wait, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn a_round_goes_on_behind_what_was_read() {
+        let mut round = ScrubRound::beginning(HOUR);
+        assert!(!round.has_passed(BucketId(0)));
+        round.pass(BucketId(7));
+        assert!(round.has_passed(BucketId(7)) && !round.has_passed(BucketId(8)));
+        round.pass(BucketId(u64::MAX));
+        assert!(round.is_over() && round.has_passed(BucketId(u64::MAX)));
+    }
+}

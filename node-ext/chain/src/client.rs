@@ -1,0 +1,158 @@
+//! The interface to a chain: everything that the schedulers need from one, independent
+//! of how it is reached.
+//!
+//! Queries name a block, so that values used in one decision belong to one state. The
+//! implementations are a node's own client (feature `substrate`), a remote node (feature
+//! `subxt`), a simulated chain for this crate's tests, and a static one for the tests of
+//! other crates (feature `still-chain`).
+
+use crate::ChainError;
+use async_trait::async_trait;
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
+use cairn_primitives::onchain::{
+    BucketInfo, Limits, OpenChallenge, Outcome, PrimarySignature, ProviderInfo, ResponseRefusal,
+};
+use cairn_primitives::{BucketId, Commitment, H256};
+use futures::stream::BoxStream;
+
+/// A block, with its anchor block, in which deadlines are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The block's hash.
+    pub hash: H256,
+    /// The block's number on its own chain.
+    pub number: u32,
+    /// The anchor block as of this block; the same as `number` on a solo chain.
+    pub anchor: u32,
+}
+
+/// A submission of a provider, as an extrinsic signed by its account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submission {
+    /// The answer to a challenge.
+    Response {
+        /// The challenge.
+        id: ChallengeId,
+        /// The answer.
+        response: Box<ChallengeResponse>,
+    },
+    /// A checkpoint of a bucket.
+    Checkpoint {
+        /// The bucket.
+        bucket: BucketId,
+        /// The commitment.
+        commitment: Commitment,
+        /// The checkpoint window; `None` outside of windows.
+        window: Option<u64>,
+        /// The signatures with their signers' indices among the primary providers, each
+        /// index once.
+        signatures: Vec<PrimarySignature>,
+    },
+}
+
+/// A status of a submitted extrinsic. A final one ends the stream. So does losing the
+/// connection, which says nothing about the extrinsic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A block of this hash includes it; it may still be retracted.
+    InBlock(H256),
+    /// The block that included it left the best chain.
+    Retracted(H256),
+    /// A finalized block of this hash includes it. The block's outcomes and state show
+    /// the result. Final.
+    Finalized(H256),
+    /// It will not be included, for this reason: it was dropped, is invalid, or has
+    /// expired. Final.
+    Gone(String),
+}
+
+/// A submitted extrinsic.
+pub struct Ticket {
+    /// The extrinsic's hash.
+    pub hash: H256,
+    /// Its status from now on.
+    pub progress: BoxStream<'static, Progress>,
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket")
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The result of a dry run of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The chain would accept the response.
+    Accepted,
+    /// The chain would refuse it.
+    Refused(ResponseRefusal),
+    /// The chain offers no dry run.
+    NotOffered,
+}
+
+/// A chain with a storage pallet, for one provider's account.
+///
+/// No method blocks its thread. Each implementation has a timeout of its own, after
+/// which a method returns an error.
+#[async_trait]
+pub trait ChainClient: Send + Sync + 'static {
+    /// Returns the account for which this client queries and submits.
+    fn account(&self) -> AccountId;
+
+    /// Returns the hash of the chain's first block, which identifies the chain.
+    async fn genesis(&self) -> Result<H256, ChainError>;
+
+    /// Subscribes to finalized heads, starting with the current one. Blocks may be left
+    /// out if several are finalized at once. The stream ends when the connection is
+    /// lost; another call reconnects.
+    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError>;
+
+    /// Returns the best block, which need not become final.
+    async fn best_head(&self) -> Result<Head, ChainError> {
+        Err(ChainError::Unsupported(
+            "it does not report its best block".into(),
+        ))
+    }
+
+    /// Returns the chain's limits for providers.
+    async fn limits(&self, at: H256) -> Result<Limits, ChainError>;
+
+    /// Returns the account's provider record, if it is registered.
+    async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError>;
+
+    /// Returns all open challenges against the account, in the order of their deadlines.
+    async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError>;
+
+    /// Returns a bucket.
+    async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError>;
+
+    /// Returns the buckets for which the account has an agreement or is a primary
+    /// provider.
+    async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError>;
+
+    /// Returns the outcomes of challenges and checkpoints in one block.
+    async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError>;
+
+    /// Makes a dry run of a response in the best block.
+    async fn judge(
+        &self,
+        id: ChallengeId,
+        response: &ChallengeResponse,
+    ) -> Result<Verdict, ChainError>;
+
+    /// Signs a submission for the account and submits it to the transaction pool. Success
+    /// means only that the pool took it.
+    ///
+    /// A submission that is submitted twice must not take effect twice. The pallet
+    /// ensures that for responses: it accepts one answer for a challenge.
+    async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError>;
+
+    /// Submits as [`ChainClient::submit`] when little time is left: with a tip, if the
+    /// operator allows one and the chain supports it.
+    async fn submit_urgently(&self, submission: Submission) -> Result<Ticket, ChainError> {
+        self.submit(submission).await
+    }
+}

@@ -1,0 +1,9 @@
+//! The seam between a storage provider and its chain: a trait, its types and its errors.
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod error;
+
+pub use client::{ChainClient, Head, Progress, Submission, Ticket, Verdict};
+pub use error::ChainError;

@@ -1,0 +1,361 @@
+//! The RocksDB database of one bucket: opening, reading and writing. Nothing
+//! outside this folder names RocksDB.
+
+mod blob_log;
+mod checksum;
+mod fault;
+pub mod file_list;
+mod index_db;
+mod inspect;
+mod journal;
+mod legacy_db;
+pub mod log_hole;
+mod options;
+#[cfg(any(test, feature = "testing"))]
+mod probe;
+mod upkeep;
+mod written;
+
+pub use blob_log::BlobLog;
+pub use fault::{EngineError, FaultKind};
+pub use index_db::{IndexBatch, IndexDb, Table};
+pub use inspect::Read;
+pub use journal::{Behind, Change, JOURNAL_FILE, Reader as JournalReader, standing};
+pub use legacy_db::{LegacyDb, LegacyFamily};
+pub use options::DamagedLog;
+pub use options::{Resources, Shared};
+
+use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
+use journal::{Changes, Journal};
+use options::{families, options};
+use rocksdb::{
+    ColumnFamily, DBWithThreadMode, ReadOptions, SingleThreaded, WriteBatch, WriteOptions,
+};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+type Db = DBWithThreadMode<SingleThreaded>;
+
+/// A column family of a bucket's database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Tree,
+    Content,
+}
+
+/// The mode in which a database is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Proofs and reads only; takes no lock and writes nothing.
+    ReadOnly,
+    /// Reads and writes.
+    ReadWrite,
+}
+
+/// The lowest storage tier that a read may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Reads may go to disk.
+    Disk,
+    /// Reads stay in memory. An entry that is not cached is an error, and nothing
+    /// waits for a disk.
+    Memory,
+}
+
+/// The durability of a write when it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// The write survives a loss of power.
+    Synced,
+    /// The write survives the end of the process but not a loss of power. It
+    /// becomes durable, in order, with the next synced write.
+    Buffered,
+}
+
+/// Numbers of reads of a database since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadCounts {
+    /// Reads of one key.
+    pub single: u64,
+    /// Reads of several keys at once.
+    pub batched: u64,
+    /// Keys read in batches.
+    pub batched_keys: u64,
+}
+
+/// Changes that are applied as one atomic write.
+pub struct Batch<'e> {
+    engine: &'e Engine,
+    writes: WriteBatch,
+    /// The subset of the changes that the journal keeps.
+    changes: Changes,
+}
+
+impl Batch<'_> {
+    pub fn put(&mut self, family: Family, key: impl AsRef<[u8]>, value: &[u8]) {
+        if self.engine.journal.get().is_some() {
+            self.changes.put(family, key.as_ref(), value);
+        }
+        if let Some(family) = self.engine.family_ref(family) {
+            self.writes.put_cf(family, key, value);
+        }
+    }
+
+    pub fn delete(&mut self, family: Family, key: impl AsRef<[u8]>) {
+        if self.engine.journal.get().is_some() {
+            self.changes.delete(family, key.as_ref());
+        }
+        if let Some(family) = self.engine.family_ref(family) {
+            self.writes.delete_cf(family, key);
+        }
+    }
+}
+
+/// The open database of one bucket.
+pub struct Engine {
+    db: Db,
+    path: PathBuf,
+    shared: Shared,
+    /// The journal; set once the bucket is open for writing.
+    journal: OnceLock<Journal>,
+    single: AtomicU64,
+    batched: AtomicU64,
+    batched_keys: AtomicU64,
+    #[cfg(any(test, feature = "testing"))]
+    pub probe: probe::WriteProbe,
+}
+
+/// One entry of a scan.
+pub type Entry = (Box<[u8]>, Box<[u8]>);
+
+impl Engine {
+    /// Creates a database in `path`, which must not contain one.
+    pub fn create(path: &Path, shared: &Shared) -> Result<Self, EngineError> {
+        let mut options = options(shared, DamagedLog::Refuse);
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_error_if_exists(true);
+        Self::finish(
+            Db::open_cf_descriptors(&options, path, families(shared)),
+            path,
+            shared,
+            "making a bucket",
+        )
+    }
+
+    /// Opens the database in `path`.
+    pub fn open(
+        path: &Path,
+        access: Access,
+        shared: &Shared,
+        log: DamagedLog,
+    ) -> Result<Self, EngineError> {
+        log_hole::check_manifest(path, "opening a bucket")?;
+        let options = options(shared, log);
+        let families = families(shared);
+        let opened = match access {
+            Access::ReadWrite => Db::open_cf_descriptors(&options, path, families),
+            Access::ReadOnly => Db::open_cf_descriptors_read_only(&options, path, families, false),
+        };
+        Self::finish(opened, path, shared, "opening a bucket")
+    }
+
+    fn finish(
+        opened: Result<Db, rocksdb::Error>,
+        path: &Path,
+        shared: &Shared,
+        doing: &'static str,
+    ) -> Result<Self, EngineError> {
+        let db = opened.map_err(|error| EngineError::new(doing, path, &error))?;
+        let engine = Self {
+            db,
+            path: path.to_owned(),
+            shared: shared.clone(),
+            journal: OnceLock::new(),
+            single: AtomicU64::new(0),
+            batched: AtomicU64::new(0),
+            batched_keys: AtomicU64::new(0),
+            #[cfg(any(test, feature = "testing"))]
+            probe: Default::default(),
+        };
+        // Both families were named at opening. `Batch::put` ignores a family without
+        // a handle, so its absence must be an error here.
+        engine.family(Family::Tree)?;
+        engine.family(Family::Content)?;
+        Ok(engine)
+    }
+
+    fn family_ref(&self, family: Family) -> Option<&ColumnFamily> {
+        self.db.cf_handle(match family {
+            Family::Tree => TREE_FAMILY,
+            Family::Content => CONTENT_FAMILY,
+        })
+    }
+
+    fn family(&self, family: Family) -> Result<&ColumnFamily, EngineError> {
+        self.family_ref(family).ok_or_else(|| EngineError {
+            doing: "looking for a column family",
+            path: self.path.clone(),
+            kind: FaultKind::Corrupt,
+            message: format!("there is no family for {family:?}"),
+        })
+    }
+
+    fn fault(&self, doing: &'static str) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
+        move |error| EngineError::new(doing, &self.path, &error)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the resources that the databases of this process share.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub fn read_counts(&self) -> ReadCounts {
+        ReadCounts {
+            single: self.single.load(Ordering::Relaxed),
+            batched: self.batched.load(Ordering::Relaxed),
+            batched_keys: self.batched_keys.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Reads one key into an owned buffer.
+    pub fn get(&self, family: Family, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.single.fetch_add(1, Ordering::Relaxed);
+        let handle = self.family(family)?;
+        self.db
+            .get_cf(handle, key)
+            .map_err(self.fault("reading a bucket"))
+    }
+
+    /// Reads several keys of one family in one call and parses each value. The
+    /// results are in the order of `keys`.
+    pub fn get_many<K: AsRef<[u8]>, T>(
+        &self,
+        family: Family,
+        keys: &[K],
+        parse: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<Option<T>>, EngineError> {
+        self.batched.fetch_add(1, Ordering::Relaxed);
+        self.batched_keys
+            .fetch_add(keys.len().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
+        let handle = self.family(family)?;
+        self.db
+            .batched_multi_get_cf(handle, keys, false)
+            .into_iter()
+            .map(|value| {
+                value
+                    .map(|found| found.map(|bytes| parse(&bytes)))
+                    .map_err(self.fault("reading a bucket"))
+            })
+            .collect()
+    }
+
+    /// Reads several keys like [`Engine::get_many`], but from memory only. Returns an
+    /// error if one of them is not cached, and never waits for a disk.
+    pub fn get_many_at_hand<K: AsRef<[u8]>, T>(
+        &self,
+        family: Family,
+        keys: &[K],
+        parse: impl Fn(&[u8]) -> T,
+    ) -> Result<Vec<Option<T>>, EngineError> {
+        let handle = self.family(family)?;
+        let mut options = ReadOptions::default();
+        options.set_read_tier(rocksdb::ReadTier::BlockCache);
+        // One by one: the batched read goes to disk regardless of the read tier.
+        keys.iter()
+            .map(|key| {
+                self.db
+                    .get_pinned_cf_opt(handle, key, &options)
+                    .map(|found| found.map(|bytes| parse(&bytes)))
+                    .map_err(self.fault("reading a bucket from memory"))
+            })
+            .collect()
+    }
+
+    /// Scans all entries whose keys begin with `prefix`, in key order.
+    pub fn scan<'e>(
+        &'e self,
+        family: Family,
+        prefix: &'e [u8],
+    ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + 'e, EngineError> {
+        // One pass over a bucket must not evict the blocks that proofs need.
+        self.scan_from(family, prefix, prefix)
+    }
+
+    pub fn batch(&self) -> Batch<'_> {
+        Batch {
+            engine: self,
+            writes: WriteBatch::default(),
+            changes: Changes::default(),
+        }
+    }
+
+    /// Applies a batch atomically without the write-ahead log. A crash loses it until
+    /// [`Engine::flush`] has returned. For content the log would be half of the bytes
+    /// written to disk.
+    pub fn write_unlogged(&self, batch: Batch<'_>) -> Result<(), EngineError> {
+        let mut options = WriteOptions::default();
+        options.disable_wal(true);
+        #[cfg(any(test, feature = "testing"))]
+        self.probe.write(&self.path, false)?;
+        self.write_with(batch, &options, false)
+    }
+
+    /// Applies a batch atomically.
+    ///
+    /// After an error the outcome is unknown: the caller must drop this handle and
+    /// open the database again.
+    pub fn write(&self, batch: Batch<'_>, durability: Durability) -> Result<(), EngineError> {
+        let mut options = WriteOptions::default();
+        let synced = durability == Durability::Synced;
+        options.set_sync(synced);
+        #[cfg(any(test, feature = "testing"))]
+        self.probe.write(&self.path, synced)?;
+        self.write_with(batch, &options, synced)
+    }
+
+    fn write_with(
+        &self,
+        batch: Batch<'_>,
+        options: &WriteOptions,
+        synced: bool,
+    ) -> Result<(), EngineError> {
+        let write = |batch: Batch<'_>| {
+            self.db
+                .write_opt(batch.writes, options)
+                .map_err(self.fault("writing to a bucket"))
+        };
+        match self.journal.get() {
+            Some(journal) if !batch.changes.is_empty() => {
+                self.write_journaled(journal, batch, synced, write)
+            }
+            _ => write(batch),
+        }
+    }
+
+    /// Makes durable what was written to the journal so far.
+    pub fn sync_journal(&self) -> Result<(), EngineError> {
+        let synced = self.journal.get().map_or(Ok(()), Journal::sync);
+        synced.map_err(|error| EngineError::of_file("syncing the journal", &self.path, &error))
+    }
+
+    /// Flushes a family's memtable to files, durably.
+    pub fn flush(&self, family: Family) -> Result<(), EngineError> {
+        let handle = self.family(family)?;
+        self.db
+            .flush_cf(handle)
+            .map_err(self.fault("flushing a bucket"))
+    }
+
+    /// Makes durable everything in the write-ahead log.
+    pub fn sync(&self) -> Result<(), EngineError> {
+        self.db
+            .flush_wal(true)
+            .map_err(self.fault("syncing a bucket"))
+    }
+}

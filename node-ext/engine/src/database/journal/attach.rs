@@ -1,0 +1,279 @@
+//! Attaching a bucket's journal when the bucket is opened, and rewriting it if it
+//! is absent or at another write than the database.
+
+use super::format::{self, Marks, Salt, Standing};
+use super::{Filling, JOURNAL_FILE, Journal, Tail, TailState, io_fault};
+use crate::database::{Batch, Durability, Engine, EngineError, Family};
+use crate::layout;
+use parking_lot::Mutex;
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+/// New name for a file that is not a journal of this bucket; a number follows.
+const UNUSABLE: &str = "JOURNAL.unusable";
+
+/// A database that has lost writes which its journal has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// Number of the last write in the database.
+    pub database: u64,
+    /// Number of the last write in the journal.
+    pub journal: u64,
+}
+
+/// The write that the database is at.
+struct Moment {
+    bucket: u64,
+    number: u64,
+    marks: Marks,
+}
+
+impl Engine {
+    /// Attaches the journal, so that it gets all later writes. Rewrites it if it does not
+    /// match the database. A journal that cannot be opened is no error: the bucket then
+    /// has no second copy.
+    pub fn attach_journal(&self) -> Result<Option<Behind>, EngineError> {
+        let Some(moment) = self.moment()? else {
+            return Ok(None);
+        };
+        let path = self.path.join(JOURNAL_FILE);
+        match self.taken_up(&path, &moment) {
+            Ok(Err(behind)) => return Ok(Some(behind)),
+            // One engine takes one journal up.
+            Ok(Ok(journal)) => drop(self.journal.set(journal)),
+            Err(error) => {
+                tracing::error!(
+                    %error,
+                    "the bucket has no second copy of its leaves and signed roots"
+                );
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the lag if the database has lost writes that its journal has. Changes
+    /// nothing.
+    pub fn is_behind_journal(&self) -> Result<Option<Behind>, EngineError> {
+        let path = self.path.join(JOURNAL_FILE);
+        let Some(moment) = self.moment()? else {
+            return Ok(None);
+        };
+        let standing = match File::open(&path) {
+            Ok(file) => format::standing(&file, moment.bucket),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => Err(error),
+        };
+        let standing = standing.map_err(|error| io_fault(&path, &error))?;
+        Ok(standing.and_then(|standing| moment.behind(&standing)))
+    }
+
+    /// Rewrites the journal from the database, without deleted records.
+    pub fn renew_journal(&self) -> Result<(), EngineError> {
+        match self.journal.get() {
+            Some(journal) => journal.renew(|filling| self.fill(filling)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a new journal for a database that has everything its journal had but is at
+    /// another write. `min_number` is a number that no write had yet.
+    pub fn settle_journal(&self, min_number: u64) -> Result<(), EngineError> {
+        let number = self.number()?.max(min_number);
+        let mut batch = self.batch();
+        batch.put(Family::Tree, layout::JOURNAL_KEY, &number.to_be_bytes());
+        self.write(batch, Durability::Synced)?;
+        if let Some(moment) = self.moment()? {
+            let path = self.path.join(JOURNAL_FILE);
+            self.made(&path, &moment, true)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of the last write that the journal should have.
+    pub fn number(&self) -> Result<u64, EngineError> {
+        let number = self.get_uncached(Family::Tree, layout::JOURNAL_KEY)?;
+        let number = number.and_then(|number| number.try_into().ok());
+        Ok(number.map_or(0, u64::from_be_bytes))
+    }
+
+    /// Returns `None` if the database holds no bucket yet.
+    fn moment(&self) -> Result<Option<Moment>, EngineError> {
+        let Some(state) = self.get_uncached(Family::Tree, layout::STATE_KEY)? else {
+            return Ok(None);
+        };
+        let Some(bucket) = state.get(4..12).and_then(|id| id.try_into().ok()) else {
+            return Ok(None);
+        };
+        let usage = self.get_uncached(Family::Content, layout::USAGE_KEY)?;
+        Ok(Some(Moment {
+            bucket: u64::from_le_bytes(bucket),
+            number: self.number()?,
+            marks: Marks::of(Some(&state), usage.as_deref()),
+        }))
+    }
+
+    fn taken_up(
+        &self,
+        path: &Path,
+        moment: &Moment,
+    ) -> Result<Result<Journal, Behind>, EngineError> {
+        let fault = |error: std::io::Error| io_fault(path, &error);
+        let opened = OpenOptions::new().read(true).append(true).open(path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return self.made(path, moment, false).map(Ok);
+            }
+            Err(error) => return Err(fault(error)),
+        };
+        let Some(standing) = format::standing(&file, moment.bucket).map_err(fault)? else {
+            keep_unusable(path).map_err(fault)?;
+            return self.made(path, moment, false).map(Ok);
+        };
+        if let Some(behind) = moment.behind(&standing) {
+            return Ok(Err(behind));
+        }
+        if standing.number != moment.number || standing.marks != moment.marks {
+            return self.made(path, moment, false).map(Ok);
+        }
+        // A loss of power leaves a torn end.
+        if file.metadata().map_err(fault)?.len() != standing.whole {
+            file.set_len(standing.whole).map_err(fault)?;
+        }
+        Ok(Ok(Journal::new(
+            path,
+            moment,
+            standing.salt,
+            (file, standing.whole),
+        )))
+    }
+
+    fn made(&self, path: &Path, moment: &Moment, sync: bool) -> Result<Journal, EngineError> {
+        let salt = Salt::new();
+        let (number, marks) = (moment.number, moment.marks);
+        let mut filling = Filling::begin(path, moment.bucket, salt, number, marks)?;
+        self.fill(&mut filling)?;
+        let file = filling.finish(&[], sync)?;
+        Ok(Journal::new(path, moment, salt, file))
+    }
+
+    /// Copies every record that a journal keeps.
+    fn fill(&self, filling: &mut Filling) -> Result<(), EngineError> {
+        let kinds = [
+            layout::STATE_KEY,
+            layout::LEAVES,
+            layout::PROMISES,
+            layout::RETIRED,
+            layout::DELETIONS,
+            layout::TOMBSTONES,
+            layout::FLAGS,
+        ];
+        for kind in kinds {
+            for entry in self.scan(Family::Tree, kind)? {
+                let (key, value) = entry?;
+                filling.put(Family::Tree, &key, &value)?;
+            }
+        }
+        for kind in [layout::INTERIOR_NODES, layout::UNSHAPED] {
+            for entry in self.scan(Family::Content, kind)? {
+                let (key, value) = entry?;
+                filling.put(Family::Content, &key, &value)?;
+            }
+        }
+        // By the recorded lengths, so that no large chunk is read.
+        for entry in self.scan(Family::Content, layout::CHUNK_LENGTHS)? {
+            let (key, length) = entry?;
+            let length = layout::parse_chunk_length(&length);
+            let length = length.and_then(|length| usize::try_from(length).ok());
+            let hash = layout::parse_content_key(&key);
+            if length.is_some_and(|length| length < layout::SMALL_CHUNK)
+                && let Some((_, hash)) = hash
+            {
+                let key = layout::chunk_key(&hash);
+                if let Some(bytes) = self.get_uncached(Family::Content, &key)? {
+                    filling.put(Family::Content, &key, &bytes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a batch of which the journal keeps a part.
+    pub(in crate::database) fn write_journaled(
+        &self,
+        journal: &Journal,
+        mut batch: Batch<'_>,
+        synced: bool,
+        write: impl FnOnce(Batch<'_>) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let changes = std::mem::take(&mut batch.changes);
+        if !changes.is_ordered {
+            write(batch)?;
+            if changes.bytes().is_empty() {
+                journal.hold(changes);
+            } else {
+                journal.add(changes, None);
+            }
+            return Ok(());
+        }
+        if !synced {
+            // It has no number: nothing signed is lost with it.
+            write(batch)?;
+            journal.hold(changes);
+            return Ok(());
+        }
+        let mut last = journal.next();
+        let number = last.saturating_add(1);
+        batch.put(Family::Tree, layout::JOURNAL_KEY, &number.to_be_bytes());
+        write(batch)?;
+        *last = number;
+        journal.add(changes, Some(number));
+        Ok(())
+    }
+}
+
+impl Moment {
+    fn behind(&self, standing: &Standing) -> Option<Behind> {
+        (self.number < standing.number).then_some(Behind {
+            database: self.number,
+            journal: standing.number,
+        })
+    }
+}
+
+impl Journal {
+    fn new(path: &Path, moment: &Moment, salt: Salt, (file, length): (File, u64)) -> Self {
+        let tail = Arc::new(Tail {
+            state: Mutex::new(TailState {
+                file: Some(Arc::new(file)),
+                length,
+                number: moment.number,
+                marks: moment.marks,
+                held: Default::default(),
+                is_dirty: false,
+            }),
+        });
+        Self {
+            path: path.to_owned(),
+            bucket: moment.bucket,
+            salt,
+            order: Mutex::new(moment.number),
+            tail,
+        }
+    }
+}
+
+/// Renames a file that is not a journal of this bucket. Only the operator removes
+/// it.
+fn keep_unusable(path: &Path) -> std::io::Result<()> {
+    let names = (1..u32::MAX).map(|number| path.with_file_name(format!("{UNUSABLE}-{number}")));
+    let free = names.into_iter().find(|name| !name.exists());
+    let free = free.ok_or(std::io::Error::from(ErrorKind::AlreadyExists))?;
+    tracing::warn!(
+        path = %path.display(), kept = %free.display(),
+        "the journal does not belong to the bucket, and is rewritten"
+    );
+    std::fs::rename(path, free)
+}

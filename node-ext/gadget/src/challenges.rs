@@ -1,0 +1,244 @@
+//! The challenge worker: one future that answers challenges before their deadline.
+//!
+//! ```text
+//! finalized head ─► scan ─► tracker ─► job: prove, check twice, ask the chain, submit
+//!                             ▲                                                  │
+//!                             └───── in a block, retracted, gone, final ◄────────┘
+//! ```
+//!
+//! The [`book`] decides; this module queries, waits and reports results to it. A stop at any time
+//! loses nothing: the next start restores the recorded duties, and the first scan reads what is
+//! open.
+
+mod answer;
+mod book;
+mod claim;
+mod config;
+mod driver;
+mod duty;
+mod no_proof;
+mod prover;
+mod scan;
+mod second;
+mod statistics;
+#[cfg(test)]
+mod tests;
+
+pub use book::{ChallengeDuty, NotFollowed, Stage};
+pub use config::{
+    BYTES_IN_FLIGHT, CLAIM_WITHIN, CRITICAL_PART, ChallengeConfig, ChallengeConfigError, IN_FLIGHT,
+    RECONNECT_FIRST, RECONNECT_MOST, RESUBMIT_AFTER, STALE_AFTER, TICK, WARN_PART,
+};
+pub use statistics::ChallengeStatistics;
+
+use answer::Prover;
+use book::Book;
+use cairn_chain::ChainClient;
+use cairn_primitives::challenge::ChunkLocation;
+use cairn_primitives::{BucketId, H256};
+use cairn_provider::{IndexError, Provider};
+use driver::{Delay, Driver};
+use duty::{DutyLog, IndexLog};
+use futures::FutureExt;
+use parking_lot::Mutex;
+use prover::ProviderProver;
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use substrate_prometheus_endpoint::{PrometheusError, Registry};
+use tokio::sync::watch;
+
+/// Errors that keep the challenge worker from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum ChallengeError {
+    /// The configuration is invalid.
+    #[error(transparent)]
+    Config(#[from] ChallengeConfigError),
+    /// The recorded duties cannot be read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}
+
+/// The worker that answers the challenges against one account.
+pub struct ChallengeScheduler {
+    parts: Parts,
+    book: Arc<Mutex<Book>>,
+    events: watch::Sender<()>,
+}
+
+/// The dependencies of a scheduler.
+#[derive(Clone)]
+struct Parts {
+    chain: Arc<dyn ChainClient>,
+    /// A second node to ask before an answer is submitted, if one is configured.
+    second: Option<Arc<dyn ChainClient>>,
+    prover: Arc<dyn Prover>,
+    log: Arc<dyn DutyLog>,
+    delay: Delay,
+    config: config::Checked,
+}
+
+impl ChallengeScheduler {
+    /// Creates a scheduler over a chain and a provider, with the duties that an earlier process
+    /// recorded. Reads the index, which blocks briefly.
+    ///
+    /// # Errors
+    ///
+    /// [`ChallengeError`] if the configuration is invalid or the index cannot be read.
+    pub fn new(
+        chain: Arc<dyn ChainClient>,
+        provider: Arc<Provider>,
+        config: ChallengeConfig,
+    ) -> Result<Self, ChallengeError> {
+        let config = config.validate()?;
+        let log = IndexLog::new(provider.clone());
+        let kept = log.load()?;
+        let book = Book::new(config, chain.account(), kept);
+        let parts = Parts {
+            chain,
+            second: None,
+            prover: Arc::new(ProviderProver::new(provider)),
+            log: Arc::new(log),
+            // Wall-clock delays between reconnects; tests inject their own clock.
+            delay: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
+            config,
+        };
+        Ok(Self::of_parts(parts, book))
+    }
+
+    fn of_parts(parts: Parts, book: Book) -> Self {
+        let book = Arc::new(Mutex::new(book));
+        let events = watch::Sender::new(());
+        Self {
+            parts,
+            book,
+            events,
+        }
+    }
+
+    /// Returns a handle for queries while the scheduler runs.
+    pub fn board(&self) -> ChallengeBoard {
+        ChallengeBoard {
+            book: self.book.clone(),
+            events: self.events.subscribe(),
+        }
+    }
+
+    /// Asks a second node about each challenge before an answer is submitted.
+    #[must_use]
+    pub fn with_second_chain(mut self, second: Arc<dyn ChainClient>) -> Self {
+        self.parts.second = Some(second);
+        self
+    }
+
+    /// Answers challenges until `shutdown` completes; restarts after a panic. Must run within a
+    /// tokio runtime.
+    ///
+    /// May be stopped at any time, by `shutdown` or by dropping the future.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let mut shutdown = pin!(shutdown.fuse());
+        loop {
+            let Self {
+                parts,
+                book,
+                events,
+            } = &self;
+            let driver = Driver::new(parts.clone(), book.clone(), events.clone());
+            let ended = AssertUnwindSafe(driver.run(&mut shutdown)).catch_unwind();
+            let Err(panic) = ended.await else { return };
+            tracing::error!(
+                reason = broke_off(&*panic),
+                "THE CHALLENGE WORKER PANICKED, a bug in Cairn: report it. It is restarted"
+            );
+            book.lock().broke_off();
+            let mut pause = (parts.delay)(parts.config.reconnect_first).fuse();
+            futures::select_biased! {
+                () = shutdown => return,
+                () = pause => {}
+            }
+        }
+    }
+}
+
+/// Returns the message of a panic.
+pub fn broke_off(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().copied();
+    let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("it panicked: {}", said.unwrap_or("no message"))
+}
+
+/// A view of the open challenges. Clones share the same state.
+#[derive(Clone)]
+pub struct ChallengeBoard {
+    book: Arc<Mutex<Book>>,
+    events: watch::Receiver<()>,
+}
+
+impl ChallengeBoard {
+    /// Returns the open challenges, nearest deadline first.
+    pub fn duties(&self) -> Vec<ChallengeDuty> {
+        self.book.lock().duties()
+    }
+
+    /// Returns the open challenges that need an operator.
+    pub fn alarms(&self) -> Vec<ChallengeDuty> {
+        let mut duties = self.duties();
+        duties.retain(|duty| duty.alarm.is_some());
+        duties
+    }
+
+    /// Returns the deadline of an open challenge of this chunk under this root; the nearest if
+    /// there are several.
+    pub fn deadline_of(
+        &self,
+        bucket: BucketId,
+        root: &H256,
+        location: ChunkLocation,
+    ) -> Option<u32> {
+        self.book.lock().deadline_of(bucket, root, location)
+    }
+
+    /// Returns true if any challenge of the bucket is open.
+    pub fn is_asked_about(&self, bucket: BucketId) -> bool {
+        self.book.lock().is_asked_about(bucket)
+    }
+
+    /// Returns true if the chain is reachable and a new finalized block was read recently.
+    pub fn follows_the_chain(&self) -> bool {
+        self.not_followed().is_none()
+    }
+
+    /// Returns the reason why the chain is not followed, or `None` if it is.
+    pub fn not_followed(&self) -> Option<NotFollowed> {
+        self.book.lock().not_followed()
+    }
+
+    /// Returns true if an open challenge of the bucket can never be answered by a proof: then the
+    /// bucket needs another checkpoint at once.
+    pub fn wants_a_checkpoint(&self, bucket: BucketId) -> bool {
+        self.book.lock().wants_a_checkpoint(bucket)
+    }
+
+    /// Returns a receiver that is notified whenever something may have changed, and that closes
+    /// when the scheduler ends.
+    pub fn events(&self) -> watch::Receiver<()> {
+        self.events.clone()
+    }
+
+    /// Returns the current statistics.
+    pub fn statistics(&self) -> ChallengeStatistics {
+        self.book.lock().statistics()
+    }
+
+    /// Registers the metrics with a node's registry.
+    ///
+    /// # Errors
+    ///
+    /// [`PrometheusError`] if they are registered already.
+    pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
+        let board = self.clone();
+        statistics::register_all(Arc::new(move || board.statistics()), registry)
+    }
+}

@@ -1,0 +1,108 @@
+//! Makes proofs from a provider's buckets on blocking threads.
+
+use super::answer::Prover;
+use super::no_proof::NoProof;
+use async_trait::async_trait;
+use cairn_bucket::{Answer, At, AuthorisedDeletion, Bucket, ProveError};
+use cairn_primitives::BucketId;
+use cairn_primitives::onchain::OpenChallenge;
+use cairn_provider::{Provider, ProviderError, Wanted};
+use std::sync::Arc;
+
+/// The [`Prover`] over a provider's buckets.
+pub(super) struct ProviderProver {
+    provider: Arc<Provider>,
+}
+
+impl ProviderProver {
+    pub(super) fn new(provider: Arc<Provider>) -> Self {
+        Self { provider }
+    }
+
+    /// Runs a query on a blocking thread.
+    async fn ask<T: Send + 'static>(
+        &self,
+        what: impl FnOnce(&Provider) -> Result<T, ProviderError> + Send + 'static,
+    ) -> Result<T, NoProof> {
+        let provider = self.provider.clone();
+        match tokio::task::spawn_blocking(move || what(&provider)).await {
+            Ok(answered) => answered.map_err(NoProof::from),
+            Err(stopped) => Err(NoProof::Passing(stopped.to_string())),
+        }
+    }
+}
+
+#[async_trait]
+impl Prover for ProviderProver {
+    async fn prove(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof> {
+        let (id, location) = (challenge.bucket_id, challenge.location);
+        let at = At::RootOf {
+            root: challenge.mmr_root,
+            tree: challenge.start_seq,
+        };
+        // Quarantine stops writes only; a proof is still tried, and verified as usual.
+        self.ask(move |provider| provider.answer(id, at, location))
+            .await
+    }
+
+    async fn deletions(&self, bucket: BucketId) -> Vec<AuthorisedDeletion> {
+        let read = self.ask(move |provider| {
+            let lease = provider.lease(bucket, Wanted::challenge())?;
+            Ok(lease.run(Bucket::deletions)?)
+        });
+        read.await.unwrap_or_else(|error| {
+            tracing::warn!(%bucket, %error, "the deletions that admins authorised cannot be read");
+            Vec::new()
+        })
+    }
+}
+
+impl From<ProviderError> for NoProof {
+    fn from(error: ProviderError) -> Self {
+        let reason = error.to_string();
+        match error {
+            ProviderError::Prove(error) => Self::of_proving(&error),
+            ProviderError::NoSuchBucket { .. } => Self::Impossible(reason),
+            ProviderError::Lost { .. }
+            | ProviderError::Quarantined { .. }
+            | ProviderError::Open { .. }
+            | ProviderError::Behind { .. } => Self::Failing(reason),
+            ProviderError::Busy { .. }
+            | ProviderError::Reserved { .. }
+            | ProviderError::WritesNothing { .. }
+            | ProviderError::Io { .. }
+            | ProviderError::Index(_)
+            | ProviderError::OtherChain { .. }
+            | ProviderError::WouldLose { .. }
+            | ProviderError::BasePath(_)
+            | ProviderError::Budget(_)
+            | ProviderError::Signing(_)
+            | ProviderError::Create(_)
+            | ProviderError::Commit(_)
+            | ProviderError::Transfer(_)
+            | ProviderError::Ingest(_) => Self::Passing(reason),
+        }
+    }
+}
+
+impl NoProof {
+    fn of_proving(error: &ProveError) -> Self {
+        let reason = error.to_string();
+        match error {
+            ProveError::UnknownRoot { .. }
+            | ProveError::Released { .. }
+            | ProveError::NoSuchCount { .. }
+            | ProveError::NoSuchLeaf { .. }
+            | ProveError::NoSecondDialect { .. }
+            | ProveError::SpPlan { .. } => Self::Impossible(reason),
+            // A padding slot, and a tree whose shape the chain cannot verify.
+            ProveError::NoSuchChunk { .. } | ProveError::Unprovable { .. } => Self::Never(reason),
+            ProveError::MissingNode { .. }
+            | ProveError::MissingLeaf { .. }
+            | ProveError::MissingContent { .. }
+            | ProveError::Unsound { .. } => Self::Failing(reason),
+            ProveError::Engine(error) if error.is_damage() => Self::Failing(reason),
+            ProveError::Engine(_) | ProveError::Sink(_) => Self::Passing(reason),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The choice of the answer, and the cases without one: one scenario each.
+
+use super::play::*;
+use super::scenes::{ID, OTHER, number, play};
+use crate::challenges::duty::DutyState;
+use crate::challenges::no_proof::NoProof;
+use cairn_primitives::Sequence;
+use sp_core::{Pair, sr25519};
+
+#[test]
+fn a_bucket_that_fails_raises_the_alarm_at_once_and_the_others_go_on() {
+    let mut play = play();
+    let fault = NoProof::Failing("bucket 7 is in quarantine".into());
+    play.prover.faults.lock().insert(ID, fault);
+    play.ask(ID, play.commitment(ID), at(0), None);
+    play.ask(OTHER, play.commitment(OTHER), at(0), None);
+    play.block();
+    let alarms = play.board().alarms();
+    assert_eq!(alarms.len(), 1);
+    assert_eq!(alarms[0].challenge.bucket_id, ID);
+    assert!(alarms[0].alarm.as_ref().unwrap().contains("quarantine"));
+    let state = play.log.kept.lock()[&alarms[0].challenge.id].state.clone();
+    assert!(matches!(state, DutyState::Alarmed { .. }));
+    play.blocks(10);
+    assert_eq!(play.defended(), 1);
+    // The operator repairs it before the deadline.
+    play.prover.faults.lock().clear();
+    play.blocks(10);
+    assert_eq!((play.defended(), play.lost()), (2, 0));
+    assert_eq!(play.board().alarms(), []);
+}
+
+#[test]
+fn i5_a_wrong_proof_is_never_handed_over_whoever_made_it() {
+    for offers in [true, false] {
+        let mut play = play();
+        play.chain.offer_judging(offers);
+        *play.prover.lies.lock() = true;
+        play.ask(ID, play.commitment(ID), at(0), Some(30));
+        play.blocks(20);
+        assert_eq!(number(&play).0, 0);
+        let alarm = play.board().alarms()[0].alarm.clone().unwrap();
+        assert!(alarm.contains("rule refuses"), "{alarm}");
+        // The corruption stops.
+        *play.prover.lies.lock() = false;
+        play.blocks(8);
+        assert_eq!((play.defended(), play.lost()), (1, 0));
+        play.assert_nothing_wrong();
+    }
+}
+
+#[test]
+fn i5_a_deletion_is_an_answer_only_if_an_admin_of_the_chain_signed_it_for_the_leaf() {
+    let mallory = sr25519::Pair::from_seed(&[8; 32]);
+    let old = |play: &Play| play.commitment(ID);
+    let root = cairn_primitives::H256::repeat_byte(5);
+    let good = deletion(ID, root, Sequence(1), &admin());
+    let mut other_root = good.clone();
+    other_root.new_root = cairn_primitives::H256::zero();
+    let cases = [
+        (good, true),
+        (deletion(ID, root, Sequence(1), &mallory), false),
+        (deletion(OTHER, root, Sequence(1), &admin()), false),
+        // The leaf survives that deletion.
+        (deletion(ID, root, Sequence(0), &admin()), false),
+        (other_root, false),
+    ];
+    for (deletion, holds) in cases {
+        let mut play = play();
+        let commitment = old(&play);
+        let gone = NoProof::Impossible("it is released".into());
+        play.prover.faults.lock().insert(ID, gone);
+        play.prover.deletions.lock().push(deletion);
+        play.ask(ID, commitment, at(0), Some(10));
+        play.blocks(15);
+        let expected = if holds { (1, 0) } else { (0, 1) };
+        assert_eq!((play.defended(), play.lost()), expected);
+        assert_eq!(number(&play).0, u32::from(holds));
+        play.assert_nothing_wrong();
+    }
+}
+
+#[test]
+fn a_chain_that_would_slash_what_we_take_for_right_is_not_answered() {
+    // The chain hashes differently from what it declared.
+    let mut play = play();
+    play.ask(ID, play.commitment(ID), at(0), None);
+    let head = play.chain.add_block();
+    play.chain.edit(|pallet| {
+        let challenge = pallet.open.values_mut().next().unwrap();
+        challenge.mmr_root = cairn_primitives::H256::repeat_byte(6);
+    });
+    play.chain.finalize_to(head.number);
+    play.chain.add_block();
+    play.settle();
+    assert_eq!(number(&play).0, 0);
+    let alarm = play.board().alarms()[0].alarm.clone().unwrap();
+    assert!(alarm.contains("would slash"), "{alarm}");
+}

@@ -1,0 +1,359 @@
+//! The rules as tables and as properties.
+
+use super::*;
+use crate::CheckpointConfig;
+use cairn_primitives::H256;
+use cairn_primitives::onchain::{Agreement, PrimaryProvider};
+use proptest::prelude::*;
+
+const ID: BucketId = BucketId(7);
+
+fn commitment(start: u64, count: u64) -> Commitment {
+    Commitment {
+        mmr_root: H256::from_low_u64_be(start ^ count),
+        start_seq: Sequence(start),
+        leaf_count: LeafCount::new(count).unwrap(),
+    }
+}
+
+fn local(start: u64, count: u64) -> Local {
+    Local {
+        id: ID,
+        commitment: commitment(start, count),
+        total_size: 10 * (start + count),
+    }
+}
+
+fn snapshot(start: u64, count: u64, block: u32) -> BucketSnapshot {
+    BucketSnapshot {
+        commitment: commitment(start, count),
+        checkpoint_block: block,
+        primary_signers: vec![0b11],
+    }
+}
+
+fn info(primaries: u8) -> BucketInfo {
+    let primary = |who| PrimaryProvider {
+        account: AccountId([who; 32]),
+        key: None,
+        endpoint: vec![],
+        agreement: Some(Agreement {
+            max_bytes: 0,
+            expires_at: 1_000,
+        }),
+    };
+    BucketInfo {
+        members: vec![],
+        min_providers: 1,
+        primary_providers: (0..primaries).map(primary).collect(),
+        frozen_start_seq: None,
+        snapshot: None,
+        historical_roots: vec![],
+        window: None,
+        last_window: None,
+    }
+}
+
+fn plan() -> Plan {
+    let config = CheckpointConfig {
+        leaves: 10,
+        bytes: 1_000,
+        age: 100,
+        stagger: 4,
+        ..CheckpointConfig::default()
+    };
+    config.validate().unwrap()
+}
+
+fn question<'q>(
+    plan: &'q Plan,
+    info: &'q BucketInfo,
+    local: &'q Local,
+    anchor: u32,
+) -> Question<'q> {
+    Question {
+        plan,
+        info,
+        place: 0,
+        local,
+        snapshot_size: None,
+        anchor,
+        due_since: None,
+        is_hurried: false,
+    }
+}
+
+#[test]
+fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_new() {
+    let plan = plan();
+    let with = |snapshot| BucketInfo {
+        snapshot,
+        ..info(1)
+    };
+    let cases = [
+        // Nothing here and nothing on chain.
+        (local(0, 0), None, None, 1, Due::Nothing),
+        // The chain has no checkpoint of it.
+        (local(0, 1), None, None, 1, Due::Now(None)),
+        (
+            local(0, 5),
+            Some(snapshot(0, 5, 20)),
+            None,
+            500,
+            Due::Nothing,
+        ),
+        // Others are ahead.
+        (
+            local(0, 5),
+            Some(snapshot(0, 6, 20)),
+            None,
+            500,
+            Due::Nothing,
+        ),
+        // By age, at the very block.
+        (
+            local(0, 6),
+            Some(snapshot(0, 5, 20)),
+            None,
+            119,
+            Due::From(120),
+        ),
+        (
+            local(0, 6),
+            Some(snapshot(0, 5, 20)),
+            None,
+            120,
+            Due::Now(None),
+        ),
+        // By leaves.
+        (
+            local(0, 14),
+            Some(snapshot(0, 5, 20)),
+            None,
+            21,
+            Due::From(120),
+        ),
+        (
+            local(0, 15),
+            Some(snapshot(0, 5, 20)),
+            None,
+            21,
+            Due::Now(None),
+        ),
+        // By bytes: 60 are here.
+        (
+            local(0, 6),
+            Some(snapshot(0, 5, 20)),
+            Some(0),
+            21,
+            Due::From(120),
+        ),
+        // Pruned, with the end of the last checkpoint.
+        (
+            local(3, 2),
+            Some(snapshot(0, 5, 20)),
+            None,
+            120,
+            Due::Now(None),
+        ),
+        // Pruned, and behind the last checkpoint.
+        (
+            local(3, 1),
+            Some(snapshot(0, 5, 20)),
+            None,
+            120,
+            Due::Nothing,
+        ),
+        // The others have pruned, but we have not.
+        (
+            local(0, 9),
+            Some(snapshot(3, 2, 20)),
+            None,
+            120,
+            Due::Nothing,
+        ),
+    ];
+    for (local, snapshot, snapshot_size, anchor, due) in cases {
+        let info = with(snapshot);
+        let question = Question {
+            snapshot_size,
+            ..question(&plan, &info, &local, anchor)
+        };
+        assert_eq!(question.decide(), due, "{local:?} {:?}", info.snapshot);
+    }
+    let grown = Local {
+        total_size: 1_000,
+        ..local(0, 6)
+    };
+    let info = with(Some(snapshot(0, 5, 20)));
+    let question = Question {
+        snapshot_size: Some(0),
+        ..question(&plan, &info, &grown, 21)
+    };
+    assert_eq!(question.decide(), Due::Now(None));
+}
+
+#[test]
+fn a_bucket_in_which_we_have_no_part_or_no_more_is_stopped() {
+    let us = AccountId([0; 32]);
+    let of = |info: &BucketInfo, start, anchor| place(info, &us, &local(start, 1), anchor);
+    assert_eq!(of(&info(2), 0, 1_000), Ok(0));
+    assert_eq!(of(&info(2), 0, 1_001), Err(Stopped::Ended));
+    let mut without = info(2);
+    without.primary_providers[0].agreement = None;
+    assert_eq!(of(&without, 0, 1), Err(Stopped::Ended));
+    assert_eq!(of(&info(0), 0, 1), Err(Stopped::NotPrimary));
+    let frozen = BucketInfo {
+        frozen_start_seq: Some(Sequence(5)),
+        ..info(2)
+    };
+    assert_eq!(of(&frozen, 4, 1), Err(Stopped::Frozen(Sequence(5))));
+    assert_eq!(of(&frozen, 5, 1), Ok(0));
+}
+
+#[test]
+fn a_window_has_one_checkpoint_and_the_next_waits_for_its_start() {
+    let plan = plan();
+    let windowed = BucketInfo {
+        window: Some(CheckpointWindow {
+            interval: 20,
+            grace: 6,
+        }),
+        last_window: Some(3),
+        ..info(1)
+    };
+    let local = local(0, 1);
+    let due = |anchor| question(&plan, &windowed, &local, anchor).decide();
+    assert_eq!(due(79), Due::From(80));
+    assert_eq!(due(80), Due::Now(Some(4)));
+    // A window that the chain saw already, on another fork.
+    assert_eq!(due(40), Due::From(60));
+}
+
+proptest! {
+    /// All providers agree on the leader, and the others follow one after the other within the
+    /// window.
+    #[test]
+    fn providers_agree_on_who_leads_a_window_and_on_who_follows(
+        bucket in any::<u64>(),
+        primaries in 1u8..=5,
+        (interval, grace) in (1u32..200).prop_flat_map(|interval| (Just(interval), 0..=interval)),
+        window in 0u32..1_000,
+    ) {
+        let plan = plan();
+        let windowed = BucketInfo {
+            window: Some(CheckpointWindow { interval, grace }),
+            ..info(primaries)
+        };
+        let local = Local { id: BucketId(bucket), ..local(0, 1) };
+        let elected = leader(local.id, window.into(), primaries.into()).unwrap();
+        let start = window * interval;
+        for place in 0..usize::from(primaries) {
+            let due = |anchor| Question {
+                place,
+                ..question(&plan, &windowed, &local, anchor)
+            }.decide();
+            let first = (start..start + interval).find(|anchor| due(*anchor) == Due::Now(Some(window.into())));
+            if place == elected as usize {
+                prop_assert_eq!(first, Some(start));
+            } else if grace < interval {
+                let first = first.unwrap();
+                prop_assert!(first >= start + grace);
+            } else {
+                prop_assert_eq!(first, None);
+            }
+            // Until its turn, each learns when that is.
+            if let Some(first) = first && first > start {
+                prop_assert_eq!(due(start), Due::From(first));
+            }
+        }
+    }
+
+    /// Without windows, too, each waits for those before it.
+    #[test]
+    fn outside_of_windows_providers_go_one_after_the_other(
+        bucket in any::<u64>(),
+        primaries in 1u8..=5,
+        block in 0u32..1_000,
+    ) {
+        let plan = plan();
+        let info = BucketInfo { snapshot: Some(snapshot(0, 1, block)), ..info(primaries) };
+        let local = Local { id: BucketId(bucket), ..local(0, 50) };
+        let mut turns: Vec<_> = (0..usize::from(primaries)).map(|place| {
+            let due = |anchor| Question {
+                place,
+                due_since: Some(block),
+                ..question(&plan, &info, &local, anchor)
+            }.decide();
+            (block..).find(|anchor| due(*anchor) == Due::Now(None)).unwrap()
+        }).collect();
+        turns.sort_unstable();
+        let expected: Vec<_> = (0..u32::from(primaries)).map(|rank| block + rank * plan.stagger).collect();
+        prop_assert_eq!(turns, expected);
+    }
+
+    /// Enough providers can sign the choice, and none could sign more.
+    #[test]
+    fn the_most_that_enough_can_sign_is_chosen(
+        own in holding(),
+        others in proptest::collection::vec(holding(), 0..5),
+        least in 0u32..5,
+    ) {
+        let signers = |commitment: &Commitment| {
+            std::iter::once(&own).chain(&others).filter(|one| {
+                one.start_seq == commitment.start_seq && match one.signed {
+                    Some(signed) => signed == *commitment,
+                    None => one.leaf_count >= commitment.leaf_count,
+                }
+            }).count()
+        };
+        let we_can = |commitment: &Commitment| {
+            own.start_seq == commitment.start_seq
+                && own.leaf_count >= commitment.leaf_count
+                && own.signed.is_none_or(|signed| signed == *commitment)
+        };
+        let enough = least.max(1) as usize;
+        let possible = (1..=8)
+            .map(|count| commitment(own.start_seq.0, count))
+            .filter(|commitment| we_can(commitment) && signers(commitment) >= enough)
+            .map(|commitment| commitment.leaf_count)
+            .max();
+        let chosen = choose(&own, &others, least);
+        prop_assert_eq!(chosen.as_ref().map(Choice::count), possible);
+        if let Some(Choice::Signed(signed)) = chosen {
+            prop_assert!(we_can(&signed) && signers(&signed) >= enough);
+        }
+    }
+}
+
+fn holding() -> impl Strategy<Value = Holding> {
+    let signed = proptest::option::weighted(0.3, 1u64..6);
+    (0u64..2, 0u64..8, signed).prop_map(|(start, count, signed)| Holding {
+        start_seq: Sequence(start),
+        leaf_count: LeafCount::new(count).unwrap(),
+        // Nobody signs for more than it has.
+        signed: signed
+            .filter(|signed| *signed <= count)
+            .map(|signed| commitment(start, signed)),
+    })
+}
+
+#[test]
+fn s18_a_checkpoint_that_is_wanted_does_not_wait_for_more_to_be_new() {
+    let plan = plan();
+    let info = BucketInfo {
+        snapshot: Some(snapshot(0, 5, 20)),
+        ..info(1)
+    };
+    let (newer, same) = (local(0, 6), local(0, 5));
+    let due = |local, is_hurried| {
+        let asked = Question {
+            is_hurried,
+            ..question(&plan, &info, local, 21)
+        };
+        asked.decide()
+    };
+    assert_eq!(due(&newer, false), Due::From(120));
+    assert_eq!(due(&newer, true), Due::Now(None));
+    assert_eq!(due(&same, true), Due::Nothing);
+}

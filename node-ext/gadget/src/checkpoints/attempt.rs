@@ -1,0 +1,279 @@
+//! One attempt at a checkpoint: query what the others hold, choose what enough can sign, sign it,
+//! gather their signatures, and submit.
+
+use super::Shared;
+use crate::checkpoint_rules::{Choice, choose, is_news};
+use crate::cosign::{Ask, CheckpointRequest, CosignError, Holding, Refusal, verify};
+use cairn_bucket::At;
+use cairn_chain::{ChainError, Head, Submission, Ticket};
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::{BucketInfo, PrimaryProvider, PrimarySignature};
+use cairn_primitives::{BucketId, Commitment, LeafCount};
+use cairn_provider::{ProviderError, Wanted};
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+
+/// The checkpoint to attempt.
+pub(super) struct Job {
+    pub(super) id: BucketId,
+    pub(super) head: Head,
+    /// The bucket's on-chain state at that head.
+    pub(super) info: BucketInfo,
+    /// Our position among its primary providers.
+    pub(super) place: usize,
+    pub(super) window: Option<u64>,
+    /// Providers to leave out: they said that they could sign, but did not.
+    pub(super) left_out: Vec<AccountId>,
+}
+
+/// A submitted checkpoint.
+pub(super) struct Submitted {
+    pub(super) commitment: Commitment,
+    pub(super) signers: usize,
+    pub(super) ticket: Ticket,
+}
+
+/// The reason why an attempt submitted nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// This provider does not sign it.
+    #[error("this provider does not sign it: {0}")]
+    NotSigned(#[from] Refusal),
+    /// Too few providers have anything new in common.
+    #[error(
+        "{least} primary providers must sign, but that many have nothing new in common: see which \
+         of them do not answer or have other leaves"
+    )]
+    NothingInCommon { least: u32 },
+    /// Too few providers signed.
+    #[error("got {have} of {least} signatures")]
+    Short {
+        have: usize,
+        least: u32,
+        /// Providers that said they could sign this, but did not.
+        unsigned: Vec<AccountId>,
+    },
+    /// The bucket can no longer be read.
+    #[error(transparent)]
+    Local(#[from] ProviderError),
+    /// The chain rejected the extrinsic.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+}
+
+type Asking<'j, T> = BoxFuture<'j, Result<T, CosignError>>;
+/// The answer of the provider at a position.
+type Answer<'j, T> = (u32, &'j PrimaryProvider, Option<T>);
+
+impl Shared {
+    pub(super) async fn attempt(&self, job: &Job) -> Result<Submitted, Failure> {
+        self.board.count(|counts| counts.attempts += 1);
+        let least = job.info.min_providers.max(1);
+        let (commitment, willing) = self.common(job, least).await?;
+        let request = CheckpointRequest::new(job.id, commitment, job.window);
+        // From here on the signature binds us, even if the checkpoint fails.
+        let own = self.desk.sign_at(job.head, &job.info, request).await?;
+        let place = u32::try_from(job.place).unwrap_or(u32::MAX);
+        let ask = Ask {
+            request,
+            asker: self.account,
+            signature: own.clone(),
+        };
+        let mut signatures = vec![(place, own)];
+        signatures.extend(self.gather(job, &ask).await);
+        signatures.sort_unstable_by_key(|(place, _)| *place);
+        let have = signatures.len();
+        if u32::try_from(have).is_ok_and(|have| have < least) {
+            let place_of = |account: &AccountId| job.info.place_of(account);
+            let has_signed = |account: &AccountId| {
+                let place = place_of(account).and_then(|place| u32::try_from(place).ok());
+                signatures.iter().any(|(signer, _)| Some(*signer) == place)
+            };
+            let unsigned = willing.into_iter().filter(|one| !has_signed(one));
+            return Err(Failure::Short {
+                have,
+                least,
+                unsigned: unsigned.collect(),
+            });
+        }
+        let submission = Submission::Checkpoint {
+            bucket: job.id,
+            commitment,
+            window: job.window,
+            signatures,
+        };
+        let ticket = self.chain.submit(submission).await?;
+        Ok(Submitted {
+            commitment,
+            signers: have,
+            ticket,
+        })
+    }
+
+    /// Returns the largest commitment that enough primary providers can sign, and which of the
+    /// others say that they can.
+    async fn common(&self, job: &Job, least: u32) -> Result<(Commitment, Vec<AccountId>), Failure> {
+        let own = self.desk.holding(job.id, job.window).await?;
+        let mut told = Vec::new();
+        for (account, holding) in self.holdings(job).await {
+            if self.may_be(job, &own, &holding).await? {
+                told.push((account, holding));
+            } else {
+                let (bucket, by) = (job.id, name(&account));
+                tracing::warn!(
+                    %bucket, %by, "ignoring another provider's answer: what it claims to have \
+                        signed is impossible"
+                );
+            }
+        }
+        let trusted: Vec<_> = told
+            .iter()
+            .filter(|(account, _)| !job.left_out.contains(account))
+            .copied()
+            .collect();
+        // If too few are left, consider all of them.
+        for told in [&trusted, &told] {
+            let others: Vec<_> = told.iter().map(|(_, holding)| *holding).collect();
+            let commitment = match choose(&own, &others, least) {
+                None => continue,
+                Some(Choice::Signed(commitment)) => commitment,
+                Some(Choice::Count(count)) => self.commitment_at(job.id, count).await?,
+            };
+            if is_news(&commitment, job.info.snapshot.as_ref()) {
+                let willing = told
+                    .iter()
+                    .filter(|(_, holding)| holding.can_sign(&commitment));
+                return Ok((commitment, willing.map(|(account, _)| *account).collect()));
+            }
+        }
+        Err(Failure::NothingInCommon { least })
+    }
+
+    /// Returns false if another provider's statement is impossible, as far as this provider can
+    /// tell: nobody has signed for a window that was not asked about, and whatever was signed of
+    /// our tree is a root of it. A false statement would make this provider choose what it never
+    /// signs itself.
+    async fn may_be(
+        &self,
+        job: &Job,
+        own: &Holding,
+        other: &Holding,
+    ) -> Result<bool, ProviderError> {
+        let Some(signed) = other.signed else {
+            return Ok(true);
+        };
+        if job.window.is_none() {
+            return Ok(false);
+        }
+        let is_of_ours = signed.start_seq == own.start_seq && signed.leaf_count <= own.leaf_count;
+        if !is_of_ours || own.signed == Some(signed) {
+            // It is chosen only if it equals what this provider signed.
+            return Ok(true);
+        }
+        if signed.leaf_count.get() == 0 {
+            return Ok(false);
+        }
+        Ok(self.commitment_at(job.id, signed.leaf_count).await? == signed)
+    }
+
+    async fn holdings(&self, job: &Job) -> Vec<(AccountId, Holding)> {
+        let mut asked = self.ask_each(job, |primary| {
+            self.cosigners.holding(primary, job.id, job.window)
+        });
+        let mut holdings = Vec::new();
+        while let Some((_, primary, answer)) = asked.next().await {
+            holdings.extend(answer.map(|holding| (primary.account, holding)));
+        }
+        holdings
+    }
+
+    /// Returns the valid signatures of others, one for each provider.
+    async fn gather(&self, job: &Job, ask: &Ask) -> Vec<PrimarySignature> {
+        let message = ask.request.signed_bytes();
+        let mut asked = self.ask_each(job, |primary| self.cosigners.cosign(primary, ask));
+        let mut signatures = Vec::new();
+        while let Some((place, primary, answer)) = asked.next().await {
+            let (Some(signature), Some(key)) = (answer, &primary.key) else {
+                continue;
+            };
+            match verify(key, &message, &signature) {
+                Ok(()) => {
+                    self.board.count(|counts| counts.cosigned += 1);
+                    signatures.push((place, signature));
+                }
+                Err(error) => {
+                    self.board.count(|counts| counts.forged += 1);
+                    let (bucket, by) = (job.id, name(&primary.account));
+                    tracing::warn!(
+                        %bucket, %by, %error,
+                        "ignoring another provider's signature for a checkpoint"
+                    );
+                }
+            }
+        }
+        signatures
+    }
+
+    /// Queries all other primary providers at once, each account once and within the time limit.
+    /// Those without a key are skipped: their signatures would not count.
+    fn ask_each<'j, T: Send + 'j>(
+        &'j self,
+        job: &'j Job,
+        ask: impl Fn(&'j PrimaryProvider) -> Asking<'j, T>,
+    ) -> FuturesUnordered<BoxFuture<'j, Answer<'j, T>>> {
+        let mut seen = vec![self.account];
+        let asked = FuturesUnordered::new();
+        for (place, primary) in (0u32..).zip(&job.info.primary_providers) {
+            if primary.key.is_some() && !seen.contains(&primary.account) {
+                seen.push(primary.account);
+                let answer = self.within_limit(job.id, primary, ask(primary));
+                asked.push(answer.map(move |answer| (place, primary, answer)).boxed());
+            }
+        }
+        asked
+    }
+
+    async fn within_limit<T>(
+        &self,
+        bucket: BucketId,
+        primary: &PrimaryProvider,
+        asking: Asking<'_, T>,
+    ) -> Option<T> {
+        let answer = tokio::time::timeout(self.plan.limit, asking).await;
+        let answer = answer.unwrap_or_else(|_| {
+            Err(CosignError::Unreachable {
+                endpoint: String::from_utf8_lossy(&primary.endpoint).into_owned(),
+                reason: format!("no answer within {:.1?}", self.plan.limit),
+            })
+        });
+        let unanswered = |error: &CosignError| {
+            self.board.count(|counts| counts.unanswered += 1);
+            let by = name(&primary.account);
+            tracing::warn!(%bucket, %by, %error, "another provider did not sign");
+        };
+        answer.inspect_err(unanswered).ok()
+    }
+
+    async fn commitment_at(
+        &self,
+        id: BucketId,
+        count: LeafCount,
+    ) -> Result<Commitment, ProviderError> {
+        let provider = self.provider.clone();
+        let found = tokio::task::spawn_blocking(move || {
+            let lease = provider.lease(id, Wanted::read())?;
+            let at = At::LeafCount(count);
+            Ok(lease.run(|bucket| bucket.view(at)?.commitment())?)
+        });
+        // The task ended by shutdown or by a panic.
+        found
+            .await
+            .unwrap_or(Err(ProviderError::Reserved { bucket: id }))
+    }
+}
+
+/// Formats an account for the log.
+fn name(account: &AccountId) -> String {
+    hex::encode(account.0)
+}

@@ -1,0 +1,194 @@
+//! The state of checkpoints, for operators: overall counts, and a stage for each bucket.
+
+use crate::checkpoint_rules::Stopped;
+use crate::cosign::Countersigner;
+use cairn_primitives::BucketId;
+use cairn_provider::{Reading, Readings};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use substrate_prometheus_endpoint::{PrometheusError, Registry};
+
+/// The stage of one bucket's checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckpointStage {
+    /// The chain has everything that is here.
+    UpToDate,
+    /// Something is new, but not due for us before this anchor block, as far as known.
+    Waiting(u32),
+    /// Other providers are being asked to sign.
+    Gathering,
+    /// Submitted to the chain at this anchor block.
+    Submitted(u32),
+    /// The attempt failed and is retried at an anchor block.
+    Failed {
+        /// The reason.
+        reason: String,
+        /// The anchor block of the retry.
+        again_at: u32,
+    },
+    /// No checkpoint is submitted, for this reason.
+    Stopped(Stopped),
+}
+
+/// Statistics of the checkpoint worker and the countersigner since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckpointStatistics {
+    /// Attempts, in which other providers were asked.
+    pub attempts: u64,
+    /// Attempts in which too few providers could sign or signed.
+    pub short: u64,
+    /// Submitted extrinsics.
+    pub submitted: u64,
+    /// Submitted checkpoints that the finalized state shows.
+    pub finalized: u64,
+    /// Submitted checkpoints that the chain dropped, refused or never included.
+    pub lost: u64,
+    /// Valid signatures from others.
+    pub cosigned: u64,
+    /// Invalid signatures from others.
+    pub forged: u64,
+    /// Requests that others refused or did not answer in time.
+    pub unanswered: u64,
+    /// Signatures given to others.
+    pub countersigned: u64,
+    /// Signatures refused to others.
+    pub refused: u64,
+    /// Buckets with something new that is not checkpointed.
+    pub behind: u64,
+    /// Buckets whose checkpoints are blocked.
+    pub stopped: u64,
+}
+
+/// The state of the checkpoint worker: written by it, read by others.
+#[derive(Debug)]
+pub struct CheckpointBoard {
+    desk: Arc<Countersigner>,
+    counts: Mutex<CheckpointStatistics>,
+    stages: Mutex<BTreeMap<BucketId, CheckpointStage>>,
+}
+
+impl CheckpointBoard {
+    pub(super) fn new(desk: Arc<Countersigner>) -> Self {
+        Self {
+            desk,
+            counts: Mutex::default(),
+            stages: Mutex::default(),
+        }
+    }
+
+    /// Returns the current statistics.
+    pub fn statistics(&self) -> CheckpointStatistics {
+        let (countersigned, refused) = self.desk.counts();
+        let stages = self.stages.lock();
+        let number = |of: fn(&CheckpointStage) -> bool| {
+            let found = stages.values().filter(|stage| of(stage)).count();
+            u64::try_from(found).unwrap_or(u64::MAX)
+        };
+        CheckpointStatistics {
+            countersigned,
+            refused,
+            behind: number(|stage| {
+                !matches!(
+                    stage,
+                    CheckpointStage::UpToDate | CheckpointStage::Stopped(_)
+                )
+            }),
+            stopped: number(|stage| matches!(stage, CheckpointStage::Stopped(_))),
+            ..*self.counts.lock()
+        }
+    }
+
+    /// Returns the stage of each bucket of the account.
+    pub fn buckets(&self) -> Vec<(BucketId, CheckpointStage)> {
+        let stages = self.stages.lock();
+        stages
+            .iter()
+            .map(|(id, stage)| (*id, stage.clone()))
+            .collect()
+    }
+
+    pub(super) fn count(&self, change: impl FnOnce(&mut CheckpointStatistics)) {
+        change(&mut self.counts.lock());
+    }
+
+    /// Sets a bucket's stage. Returns true if it has changed.
+    pub(super) fn stands(&self, id: BucketId, stage: CheckpointStage) -> bool {
+        let before = self.stages.lock().insert(id, stage.clone());
+        before != Some(stage)
+    }
+
+    pub(super) fn forget_all_but(&self, ids: &[BucketId]) {
+        self.stages.lock().retain(|id, _| ids.contains(id));
+    }
+
+    /// Registers the metrics with a node's registry.
+    ///
+    /// # Errors
+    ///
+    /// [`PrometheusError`] if they are registered already.
+    pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
+        let counters: [Reading<CheckpointStatistics>; 10] = [
+            ("attempts_total", "Attempts at a checkpoint", |s| s.attempts),
+            (
+                "short_total",
+                "Attempts that too few providers could sign",
+                |s| s.short,
+            ),
+            (
+                "submitted_total",
+                "Checkpoints submitted to the chain",
+                |s| s.submitted,
+            ),
+            (
+                "finalized_total",
+                "Checkpoints confirmed by the finalized state",
+                |s| s.finalized,
+            ),
+            (
+                "lost_total",
+                "Checkpoints that the chain dropped, refused or never included",
+                |s| s.lost,
+            ),
+            ("cosigned_total", "Valid signatures from others", |s| {
+                s.cosigned
+            }),
+            ("forged_total", "Invalid signatures from others", |s| {
+                s.forged
+            }),
+            (
+                "unanswered_total",
+                "Requests that others refused or did not answer",
+                |s| s.unanswered,
+            ),
+            ("countersigned_total", "Signatures given to others", |s| {
+                s.countersigned
+            }),
+            (
+                "countersign_refused_total",
+                "Signatures refused to others",
+                |s| s.refused,
+            ),
+        ];
+        let gauges: [Reading<CheckpointStatistics>; 2] = [
+            (
+                "buckets_behind",
+                "Buckets with something new that is not checkpointed",
+                |s| s.behind,
+            ),
+            (
+                "buckets_stopped",
+                "Buckets whose checkpoints are blocked, for a reason in the log",
+                |s| s.stopped,
+            ),
+        ];
+        let board = self.clone();
+        let readings = Readings {
+            prefix: "cairn_checkpoint_",
+            source: Arc::new(move || board.statistics()),
+            registry,
+        };
+        readings.counters(&counters)?;
+        readings.gauges(&gauges)
+    }
+}

@@ -1,0 +1,241 @@
+//! The durable record of what was signed for checkpoint windows: a single commitment for each,
+//! written before the signature exists, so that no restart signs another.
+//!
+//! The windows of a bucket that have ended are kept as one number, below which nothing is signed.
+
+use super::Refusal;
+use cairn_primitives::{BucketId, Commitment};
+use cairn_provider::{DutyKind, Index, IndexError, PAST_OF_WINDOWS, SEEN_FOR_WINDOWS};
+use codec::{DecodeAll, Encode};
+use parking_lot::Mutex;
+
+/// How many windows a new index does not sign for: that of the first block that it saw, and the
+/// next, for which an earlier index may have signed as well.
+const UNKNOWN_WINDOWS: u64 = 2;
+
+/// The interval, in anchor blocks, at which the last seen block is recorded: a synced row every two
+/// minutes.
+const NOTE_EVERY: u32 = 20;
+
+/// The maximum gap, in anchor blocks, between the last recorded block and a new one: ten minutes.
+/// Beyond it the index may have been restored from an older copy that has forgotten signatures, and
+/// so is treated as a new one.
+const MOST_UNSEEN: u32 = 100;
+
+/// The signatures for one bucket's windows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, codec::Encode, codec::Decode)]
+struct Signed {
+    /// Nothing is signed for windows before this one.
+    floor: u64,
+    /// Sorted by window.
+    commitments: Vec<(u64, Commitment)>,
+}
+
+impl Signed {
+    fn of(&self, window: u64) -> Option<Commitment> {
+        let is_of = |(of, _): &&(u64, Commitment)| *of == window;
+        self.commitments
+            .iter()
+            .find(is_of)
+            .map(|(_, signed)| *signed)
+    }
+}
+
+/// How much an index knows of signatures for windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Past {
+    /// All of them.
+    Known,
+    /// Nothing, and it has seen no block yet.
+    Unknown,
+    /// Nothing from before its first block, which had this anchor block.
+    UnknownUntil(u32),
+}
+
+/// The index's rows that concern all buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Memory {
+    past: Past,
+    /// The last recorded anchor block.
+    seen: Option<u32>,
+}
+
+impl Memory {
+    /// Read each time, since it is reset when the base path adopts another chain.
+    fn read(index: &Index) -> Result<Self, IndexError> {
+        let past = match index.duty(DutyKind::Window, PAST_OF_WINDOWS)? {
+            None => Past::Known,
+            Some(value) => match Option::<u32>::decode_all(&mut &*value) {
+                Ok(Some(anchor)) => Past::UnknownUntil(anchor),
+                // An unreadable row counts as unknown.
+                Ok(None) | Err(_) => Past::Unknown,
+            },
+        };
+        let seen = index.duty(DutyKind::Window, SEEN_FOR_WINDOWS)?;
+        let seen = seen.and_then(|value| u32::decode_all(&mut &*value).ok());
+        Ok(Self { past, seen })
+    }
+
+    /// Returns the state after a finalized block.
+    const fn after(self, anchor: u32) -> Self {
+        let is_unseen = match self.seen {
+            Some(seen) => anchor.saturating_sub(seen) > MOST_UNSEEN,
+            None => false,
+        };
+        let past = match self.past {
+            Past::Unknown => Past::UnknownUntil(anchor),
+            _ if is_unseen => Past::UnknownUntil(anchor),
+            past => past,
+        };
+        let seen = match self.seen {
+            Some(seen) if anchor < seen.saturating_add(NOTE_EVERY) => seen,
+            _ => anchor,
+        };
+        Self {
+            past,
+            seen: Some(seen),
+        }
+    }
+
+    fn write(self, before: Self, index: &Index) -> Result<(), IndexError> {
+        let mut changes = Vec::new();
+        if let Past::UnknownUntil(anchor) = self.past
+            && self.past != before.past
+        {
+            changes.push((PAST_OF_WINDOWS.to_vec(), Some(Some(anchor).encode())));
+        }
+        if self.seen != before.seen {
+            let seen = self.seen.map(|seen| seen.encode());
+            changes.push((SEEN_FOR_WINDOWS.to_vec(), seen));
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        index.write_duties(DutyKind::Window, &changes)
+    }
+
+    /// Returns the record to write before `commitment` may be signed for a window, or `None` if it
+    /// is already written.
+    fn taken(
+        self,
+        before: &Signed,
+        commitment: Commitment,
+        turn: Turn,
+    ) -> Result<Option<Signed>, Refusal> {
+        let Turn {
+            window,
+            current,
+            interval,
+        } = turn;
+        let known_from = match self.past {
+            Past::Known => 0,
+            Past::Unknown => return Err(Refusal::NotReady),
+            Past::UnknownUntil(anchor) => anchor.checked_div(interval).map_or(u64::MAX, |first| {
+                u64::from(first).saturating_add(UNKNOWN_WINDOWS)
+            }),
+        };
+        if window < before.floor {
+            return Err(Refusal::OtherWindow {
+                current: before.floor,
+            });
+        }
+        if window < known_from {
+            return Err(Refusal::UnknownPast { from: known_from });
+        }
+        match before.of(window) {
+            Some(signed) if signed == commitment => return Ok(None),
+            Some(signed) => return Err(Refusal::WindowTaken { signed }),
+            None => {}
+        }
+        let mut signed = before.clone();
+        signed.floor = signed.floor.max(current);
+        let floor = signed.floor;
+        signed.commitments.retain(|(window, _)| *window >= floor);
+        signed.commitments.push((window, commitment));
+        signed
+            .commitments
+            .sort_unstable_by_key(|(window, _)| *window);
+        Ok(Some(signed))
+    }
+}
+
+/// The record of signed windows in the index.
+pub(super) struct Windows {
+    /// Held from the lookup until the commitment that will be signed is durable.
+    taking: Mutex<()>,
+}
+
+impl Windows {
+    pub(super) fn open(index: &Index) -> Result<Self, IndexError> {
+        Memory::read(index)?;
+        let taking = Mutex::default();
+        Ok(Self { taking })
+    }
+
+    /// Records a finalized block's anchor block.
+    pub(super) fn saw(&self, index: &Index, anchor: u32) -> Result<(), IndexError> {
+        let _taking = self.taking.lock();
+        let memory = Memory::read(index)?;
+        memory.after(anchor).write(memory, index)
+    }
+
+    /// Returns what was signed for a window.
+    pub(super) fn signed(
+        &self,
+        index: &Index,
+        bucket: BucketId,
+        window: u64,
+    ) -> Result<Option<Commitment>, IndexError> {
+        Ok(read(index, bucket)?.of(window))
+    }
+
+    /// Records durably that only `commitment` is signed for the window of `turn`.
+    pub(super) fn take(
+        &self,
+        index: &Index,
+        (bucket, commitment): (BucketId, Commitment),
+        turn: Turn,
+    ) -> Result<Result<(), Refusal>, IndexError> {
+        let _taking = self.taking.lock();
+        let before = read(index, bucket)?;
+        let signed = match Memory::read(index)?.taken(&before, commitment, turn) {
+            Ok(Some(signed)) => signed,
+            Ok(None) => return Ok(Ok(())),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let change = (name_of(bucket), Some(signed.encode()));
+        index.write_duties(DutyKind::Window, &[change])?;
+        Ok(Ok(()))
+    }
+}
+
+/// A window to sign for, and the current time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    pub(super) window: u64,
+    /// The window of the last finalized block.
+    pub(super) current: u64,
+    /// Anchor blocks in a window.
+    pub(super) interval: u32,
+}
+
+fn name_of(bucket: BucketId) -> Vec<u8> {
+    bucket.0.to_be_bytes().to_vec()
+}
+
+fn read(index: &Index, bucket: BucketId) -> Result<Signed, IndexError> {
+    let value = index.duty(DutyKind::Window, &name_of(bucket))?;
+    value.map_or_else(
+        || Ok(Signed::default()),
+        |value| {
+            Signed::decode_all(&mut &*value).map_err(|_| IndexError::Damaged {
+                what: format!("the signed windows of bucket {bucket}"),
+            })
+        },
+    )
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,19 @@
+//! Provider keys, and the gate through which every signature of a provider passes.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        reason = "a test that truncates fails, as it should"
+    )
+)]
+
+mod keystore;
+mod signing;
+
+pub use keystore::{KeyError, KeyFolder};
+pub use signing::{
+    ChainRules, DurableCommitment, Facts, Gate, KEY_TYPE, Permit, SignError, SignedCommitment,
+    Signer, SigningRefused,
+};

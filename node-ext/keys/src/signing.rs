@@ -1,0 +1,216 @@
+//! Signatures of commitments and extrinsics. Every signature of this provider passes
+//! through this module.
+//!
+//! | caller                                                     | entry point                     |
+//! |------------------------------------------------------------|---------------------------------|
+//! | `cairn put`, `bucket_commit`, a node's own code            | `Lease::commit_signed`, `Provider::commit_signed` |
+//! | the checkpoint scheduler and the countersigner             | `Lease::permit`, for a root that `Bucket::promise` recorded |
+//! | `bucket_commitment`                                        | `Provider::sign_again`          |
+//! | `bucket_checkpointSignature`                               | `Lease::sign_again`             |
+//! | the remote chain's client, for extrinsics                  | `Signer::sign_extrinsic`, which refuses bytes that decode as a commitment |
+//!
+//! Nothing else can sign: only this module signs bytes with a key, only the gate
+//! creates a [`Permit`], and a permit signs only a [`DurableCommitment`], which the
+//! bucket creates once its record is synced (I4). A bucket that is opened without a
+//! provider has no gate and signs nothing.
+
+mod gate;
+mod refusal;
+mod rules;
+
+pub use gate::{Facts, Gate};
+pub use refusal::SigningRefused;
+pub use rules::ChainRules;
+
+use cairn_primitives::challenge::MultiSignature;
+use cairn_primitives::checkpoint::CheckpointProposal;
+use cairn_primitives::{BucketId, Commitment, CommitmentPayload};
+use codec::{Decode, DecodeAll, Encode};
+use sp_core::crypto::KeyTypeId;
+use sp_core::{Pair, sr25519};
+use sp_keystore::KeystorePtr;
+
+/// The key type of a provider's key in a keystore.
+pub const KEY_TYPE: KeyTypeId = KeyTypeId(*b"stor");
+
+/// A commitment with the provider's signature over its payload.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SignedCommitment {
+    /// The signed payload.
+    pub payload: CommitmentPayload,
+    /// The signer's sr25519 public key.
+    pub signer: [u8; 32],
+    /// The signature over the raw SCALE bytes of the payload.
+    pub signature: MultiSignature,
+}
+
+impl SignedCommitment {
+    /// Returns whether the signature is the signer's over this payload. Accepts only
+    /// sr25519, the scheme that providers sign with.
+    pub fn is_valid(&self) -> bool {
+        let MultiSignature::Sr25519(signature) = &self.signature else {
+            return false;
+        };
+        sr25519::Pair::verify(
+            &sr25519::Signature::from_raw(*signature),
+            self.payload.encode(),
+            &sr25519::Public::from_raw(self.signer),
+        )
+    }
+}
+
+/// An error of signing. No signature was made.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The keystore lacks the key.
+    #[error("the keystore has no sr25519 key {} of type `stor`", hex::encode(.0))]
+    NoKey([u8; 32]),
+    /// The keystore failed.
+    #[error("the keystore failed to sign: {0}")]
+    Keystore(#[from] sp_keystore::Error),
+    /// The bytes to sign for an extrinsic decode as a commitment or a proposal.
+    #[error("refusing to sign as an extrinsic: the bytes decode as a commitment")]
+    NotAnExtrinsic,
+}
+
+/// Signs with one key of a keystore: the key that the provider registered on chain.
+#[derive(Clone)]
+pub struct Signer {
+    secret: Secret,
+    public: sr25519::Public,
+}
+
+/// The secret of a signer.
+#[derive(Clone)]
+enum Secret {
+    Keystore(KeystorePtr),
+    /// Kept in memory: a keystore derives the key from its phrase for every
+    /// signature, which costs more than a durable commit.
+    Pair(Box<sr25519::Pair>),
+}
+
+impl Signer {
+    /// Creates a signer with the key `public` of type [`KEY_TYPE`].
+    pub fn new(keystore: KeystorePtr, public: sr25519::Public) -> Self {
+        let secret = Secret::Keystore(keystore);
+        Self { secret, public }
+    }
+
+    /// Creates a signer with a key that is kept in memory.
+    pub(crate) fn of_pair(pair: sr25519::Pair) -> Self {
+        let public = pair.public();
+        let secret = Secret::Pair(Box::new(pair));
+        Self { secret, public }
+    }
+
+    /// Returns the public key.
+    pub fn public(&self) -> [u8; 32] {
+        self.public.0
+    }
+
+    /// Signs the payload of an extrinsic.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::NotAnExtrinsic`] for bytes that decode as a commitment or a
+    /// checkpoint proposal; other variants where the keystore fails.
+    pub fn sign_extrinsic(&self, payload: &[u8]) -> Result<MultiSignature, SignError> {
+        if CommitmentPayload::decode_all(&mut &*payload).is_ok()
+            || CheckpointProposal::decode_all(&mut &*payload).is_ok()
+        {
+            return Err(SignError::NotAnExtrinsic);
+        }
+        self.sign_bytes(payload)
+    }
+
+    /// Signs raw bytes. Private to this module, since it checks nothing.
+    fn sign_bytes(&self, bytes: &[u8]) -> Result<MultiSignature, SignError> {
+        let signature = match &self.secret {
+            Secret::Keystore(keystore) => keystore
+                .sr25519_sign(KEY_TYPE, &self.public, bytes)?
+                .ok_or(SignError::NoKey(self.public.0))?,
+            Secret::Pair(pair) => pair.sign(bytes),
+        };
+        Ok(MultiSignature::Sr25519(signature.0))
+    }
+}
+
+/// A commitment whose record and content are durable, so that it may be signed (I4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DurableCommitment(Commitment);
+
+impl DurableCommitment {
+    /// Wraps a commitment whose record has been synced. Only the bucket knows that, so
+    /// only the bucket calls this.
+    pub const fn recorded(commitment: Commitment) -> Self {
+        Self(commitment)
+    }
+
+    /// Returns the commitment.
+    pub const fn commitment(&self) -> Commitment {
+        self.0
+    }
+}
+
+/// Permission to sign for one bucket. Only the gate creates it.
+pub struct Permit<'s> {
+    bucket: BucketId,
+    signer: &'s Signer,
+}
+
+impl Permit<'_> {
+    /// Signs a commitment that is recorded durably (I4).
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] where the keystore fails.
+    pub fn sign(&self, promised: &DurableCommitment) -> Result<SignedCommitment, SignError> {
+        let payload = CommitmentPayload::new(self.bucket, promised.commitment());
+        let signature = self.signer.sign_bytes(&payload.encode())?;
+        Ok(SignedCommitment {
+            payload,
+            signer: self.signer.public.0,
+            signature,
+        })
+    }
+
+    /// Signs a checkpoint proposal for the commitment in a window.
+    ///
+    /// # Errors
+    ///
+    /// As [`Permit::sign`].
+    pub fn sign_for_window(
+        &self,
+        promised: &DurableCommitment,
+        window: u64,
+    ) -> Result<MultiSignature, SignError> {
+        let proposal = CheckpointProposal::new(self.bucket, promised.commitment(), window);
+        self.signer.sign_bytes(&proposal.encode())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cairn_primitives::{H256, LeafCount, Sequence};
+
+    #[test]
+    fn what_a_chain_could_take_for_a_promise_is_not_signed_as_an_extrinsic() {
+        let (pair, _) = sr25519::Pair::generate();
+        let signer = Signer::of_pair(pair);
+        let commitment = Commitment {
+            mmr_root: H256::repeat_byte(1),
+            start_seq: Sequence(0),
+            leaf_count: LeafCount::new(3).unwrap(),
+        };
+        let payload = CommitmentPayload::new(BucketId(7), commitment).encode();
+        let proposal = CheckpointProposal::new(BucketId(7), commitment, 9).encode();
+        for bytes in [payload, proposal] {
+            let refused = signer.sign_extrinsic(&bytes);
+            assert!(matches!(refused, Err(SignError::NotAnExtrinsic)));
+            let longer = [&bytes[..], &[0; 90]].concat();
+            assert!(signer.sign_extrinsic(&longer).is_ok());
+        }
+        assert!(signer.sign_extrinsic(&[0; 32]).is_ok(), "a hash of one");
+    }
+}

@@ -1,0 +1,125 @@
+//! Errors of an import. A fault in one bucket is not an error: it is reported in that
+//! bucket's entry, and the other buckets are imported.
+
+use cairn_bucket::{CreateError, OpenError, ProveError};
+use cairn_engine::{EngineError, FaultKind};
+use cairn_primitives::{BucketId, H256};
+use std::path::{Path, PathBuf};
+
+/// Errors that stop an import as a whole.
+#[derive(Debug, thiserror::Error)]
+pub enum LegacyError {
+    /// The source is not the database of a v0 provider.
+    #[error("{path} is not the database of a provider: {what}")]
+    NotALegacyDatabase {
+        /// The source.
+        path: PathBuf,
+        /// The reason.
+        what: String,
+    },
+    /// The provider is running.
+    #[error("{path} is in use by another process, which might commit to it during the import")]
+    InUse {
+        /// The source.
+        path: PathBuf,
+    },
+    /// The format version is unknown.
+    #[error("{path} has format version {found}; only versions 1 and 2 are known")]
+    UnknownVersion {
+        /// The source.
+        path: PathBuf,
+        /// The version: a number, or the bytes in hex if they are not one.
+        found: String,
+    },
+    /// None of the buckets can be decoded.
+    #[error("{path} has no format version, and none of its buckets is in a known encoding")]
+    UnknownEncoding {
+        /// The source.
+        path: PathBuf,
+    },
+    /// An I/O error.
+    #[error("cannot {doing} {path}: {source}")]
+    Io {
+        /// The operation that failed.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The underlying error.
+        source: std::io::Error,
+    },
+    /// The imported bucket does not open, or differs from the source.
+    #[error("bucket {bucket} was built with a fault, so it was not moved into place: {reason}")]
+    Unsound {
+        /// The bucket.
+        bucket: BucketId,
+        /// The reason.
+        reason: String,
+    },
+    /// The bucket's database could not be created.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// The source, or the database of the new bucket, failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl LegacyError {
+    /// Returns whether the disk is full.
+    pub(super) fn is_want_of_room(&self) -> bool {
+        matches!(self, Self::Engine(error) if error.kind == FaultKind::NoSpace)
+    }
+
+    pub(super) fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        Self::Io {
+            doing,
+            path,
+            source,
+        }
+    }
+}
+
+/// The reasons why a leaf's content cannot be imported.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum ContentFault {
+    #[error("{0:?} is missing")]
+    Missing(H256),
+    #[error("the node stored for {0:?} does not hash to it")]
+    WrongHash(H256),
+    #[error("the node stored for {hash:?} cannot be read: {reason}")]
+    Unreadable { hash: H256, reason: String },
+    #[error("its tree is more than 64 levels deep at {0:?}")]
+    TooDeep(H256),
+}
+
+/// The reasons why a bucket is refused. Nothing of it is imported then.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("the source has no such bucket")]
+    Absent,
+    #[error("its state cannot be read: {0}")]
+    State(String),
+    #[error("its leaves give the root {found:?}, but it says {stated:?}")]
+    Root { stated: H256, found: H256 },
+    #[error("it has more leaves than there are sequences after {0}")]
+    Exhausted(u64),
+    #[error("leaf {index} with data root {data_root:?}: {fault}")]
+    Content {
+        index: u64,
+        data_root: H256,
+        fault: ContentFault,
+    },
+    #[error(
+        "{path} holds another bucket with this id, at root {root:?} with {count} leaves; it was \
+         not changed"
+    )]
+    Taken {
+        path: PathBuf,
+        root: H256,
+        count: u64,
+    },
+    #[error("there already is a folder for this id, which does not open as a bucket: {0}")]
+    TakenUnread(OpenError),
+    #[error("it already exists, but its flagged leaves cannot be read: {0}")]
+    TakenUnsound(ProveError),
+}

@@ -1,0 +1,230 @@
+//! Counts of the buckets that hold each chunk. They measure the cost of isolation:
+//! bytes that one shared database would store once.
+//!
+//! There is a row for each bucket and chunk. So counting a change twice has no effect,
+//! and a bucket can be counted again.
+
+use super::{AT_ONCE, Index, IndexError, damaged};
+use cairn_bucket::{Bucket, ContentChange, IndicatesDamage, ProveError};
+use cairn_engine::{IndexBatch, Table};
+use cairn_primitives::{BucketId, H256};
+use codec::{Decode, DecodeAll, Encode};
+use std::collections::HashMap;
+
+/// Totals over all content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Totals {
+    held: u64,
+    held_bytes: u64,
+    distinct: u64,
+    distinct_bytes: u64,
+}
+
+/// The size of all content, and its size if buckets shared it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DedupReport {
+    /// Chunks in all buckets, each counted once for each bucket that holds it.
+    pub chunks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Different chunks in all buckets.
+    pub distinct_chunks: u64,
+    /// Their bytes.
+    pub distinct_bytes: u64,
+}
+
+/// The number of buckets that hold a chunk, and its size in bytes.
+#[derive(Clone, Copy, Debug, Default, Encode, Decode)]
+struct Held {
+    buckets: u64,
+    bytes: u32,
+}
+
+fn held_key(id: BucketId, hash: &H256) -> [u8; 40] {
+    let mut key = [0; 40];
+    key[..8].copy_from_slice(&id.0.to_be_bytes());
+    key[8..].copy_from_slice(hash.as_bytes());
+    key
+}
+
+fn parse_held_key(key: &[u8]) -> Option<(BucketId, H256)> {
+    let (id, hash) = key.split_at_checked(8)?;
+    let id = u64::from_be_bytes(id.try_into().ok()?);
+    let hash = <[u8; 32]>::try_from(hash).ok()?;
+    Some((BucketId(id), H256(hash)))
+}
+
+impl Index {
+    /// Returns the totals over all content in the index.
+    pub(crate) fn dedup(&self) -> DedupReport {
+        let totals = *self.totals.lock();
+        DedupReport {
+            chunks: totals.held,
+            bytes: totals.held_bytes,
+            distinct_chunks: totals.distinct,
+            distinct_bytes: totals.distinct_bytes,
+        }
+    }
+
+    /// Returns the number of buckets that hold a chunk.
+    pub(crate) fn holders(&self, hash: &H256) -> Result<u64, IndexError> {
+        Ok(self.content(hash)?.buckets)
+    }
+
+    fn content(&self, hash: &H256) -> Result<Held, IndexError> {
+        match self.db.get(Table::Content, hash.as_bytes())? {
+            None => Ok(Held::default()),
+            Some(value) => Held::decode_all(&mut &*value)
+                .map_err(|_| damaged(format!("that of content {hash:?}"))),
+        }
+    }
+
+    /// Adds changes of a bucket's content to a batch, which must be written before the
+    /// next one is made. Changes that the index has already are skipped.
+    pub(super) fn count(
+        &self,
+        batch: &mut IndexBatch,
+        mut totals: Totals,
+        id: BucketId,
+        changes: &[ContentChange],
+    ) -> Result<Totals, IndexError> {
+        // Only the last change of each chunk counts.
+        let last: HashMap<_, _> = changes
+            .iter()
+            .map(|change| (change.hash, change.length))
+            .collect();
+        for (hash, length) in last {
+            let key = held_key(id, &hash);
+            let noted = self.db.get(Table::Held, &key)?.is_some();
+            if noted == length.is_some() {
+                continue;
+            }
+            let mut content = self.content(&hash)?;
+            if let Some(bytes) = length {
+                content.bytes = bytes;
+                batch.put(Table::Held, &key, &bytes.encode());
+                totals.held = totals.held.saturating_add(1);
+                totals.held_bytes = totals.held_bytes.saturating_add(bytes.into());
+                if content.buckets == 0 {
+                    totals.distinct = totals.distinct.saturating_add(1);
+                    totals.distinct_bytes = totals.distinct_bytes.saturating_add(bytes.into());
+                }
+                content.buckets = content.buckets.saturating_add(1);
+            } else {
+                let bytes = u64::from(content.bytes);
+                batch.delete(Table::Held, &key);
+                totals.held = totals.held.saturating_sub(1);
+                totals.held_bytes = totals.held_bytes.saturating_sub(bytes);
+                content.buckets = content.buckets.saturating_sub(1);
+                if content.buckets == 0 {
+                    totals.distinct = totals.distinct.saturating_sub(1);
+                    totals.distinct_bytes = totals.distinct_bytes.saturating_sub(bytes);
+                }
+            }
+            if content.buckets == 0 {
+                batch.delete(Table::Content, hash.as_bytes());
+            } else {
+                batch.put(Table::Content, hash.as_bytes(), &content.encode());
+            }
+        }
+        Self::put_totals(batch, totals);
+        Ok(totals)
+    }
+
+    /// Returns at most `limit` chunks that the index has for a bucket, with their
+    /// lengths, from the first after `after`, in the order of their hashes.
+    pub(super) fn held_from(
+        &self,
+        id: BucketId,
+        after: Option<H256>,
+        limit: usize,
+    ) -> Result<Vec<(H256, u32)>, IndexError> {
+        let from = held_key(id, &after.unwrap_or_default());
+        let mut held = Vec::new();
+        for entry in self.db.scan_from(Table::Held, &from)? {
+            let (key, value) = entry?;
+            let (of, hash) = parse_held_key(&key).ok_or_else(|| damaged("what a bucket holds"))?;
+            if of != id || held.len() >= limit {
+                break;
+            }
+            if after == Some(hash) {
+                continue;
+            }
+            let bytes = u32::decode_all(&mut &*value)
+                .map_err(|_| damaged(format!("what bucket {id} holds")))?;
+            held.push((hash, bytes));
+        }
+        Ok(held)
+    }
+
+    /// Updates the rows of one part of a bucket's content, from the first hash after
+    /// `after`. Returns the last hash of the part, or `None` after the last part.
+    pub(crate) fn learn_content(
+        &self,
+        bucket: &Bucket,
+        after: Option<H256>,
+    ) -> Result<Option<H256>, LearnError> {
+        let id = bucket.id();
+        // Locked before reading, so that no later note is overwritten by an older state.
+        let mut totals = self.lock_totals()?;
+        let mut stored = HashMap::new();
+        let mut end = None;
+        for chunk in bucket.each_chunk_after(after)?.take(AT_ONCE) {
+            let (hash, length) = chunk?;
+            stored.insert(hash, length.unwrap_or(0));
+            end = Some(hash);
+        }
+        let last = stored.len() < AT_ONCE;
+        let mut changes: Vec<_> = stored
+            .iter()
+            .map(|(hash, length)| ContentChange {
+                hash: *hash,
+                length: Some(*length),
+            })
+            .collect();
+        let mut from = after;
+        loop {
+            let noted = self.held_from(id, from, AT_ONCE)?;
+            for (hash, _) in &noted {
+                let past = !last && end.is_some_and(|end| *hash > end);
+                if !past && !stored.contains_key(hash) {
+                    changes.push(ContentChange {
+                        hash: *hash,
+                        length: None,
+                    });
+                }
+            }
+            from = noted.last().map(|(hash, _)| *hash);
+            let past = !last && from > end;
+            if noted.len() < AT_ONCE || past {
+                break;
+            }
+        }
+        for part in changes.chunks(AT_ONCE) {
+            let mut batch = self.db.batch();
+            let after = self.count(&mut batch, *totals, id, part)?;
+            self.db.write(batch, false).map_err(IndexError::from)?;
+            *totals = after;
+        }
+        Ok(if last { None } else { end })
+    }
+}
+
+/// An error of updating a bucket's content rows.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LearnError {
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error(transparent)]
+    Bucket(#[from] ProveError),
+}
+
+impl IndicatesDamage for LearnError {
+    fn indicates_damage(&self) -> bool {
+        match self {
+            // Damage of the index, not of a bucket.
+            Self::Index(_) => false,
+            Self::Bucket(error) => error.indicates_damage(),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Duties towards the chain, which no bucket records and which must survive a restart.
+//! Unlike the rest of the index, each write of them is synced.
+//!
+//! The index stores a duty by kind and name, and does not interpret its value.
+
+use super::{Index, IndexError};
+use cairn_engine::Table;
+use codec::Encode;
+
+/// The kinds of duties, each the first byte of its keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DutyKind {
+    /// A challenge to answer.
+    Challenge,
+    /// The one commitment that was signed for a checkpoint window.
+    Window,
+    /// A retired tree that is kept until the chain allows its release.
+    Retention,
+    /// Commitments with this account's signature that the chain was last seen to have.
+    Promised,
+}
+
+impl DutyKind {
+    const ALL: [Self; 4] = [
+        Self::Challenge,
+        Self::Window,
+        Self::Retention,
+        Self::Promised,
+    ];
+
+    const fn tag(self) -> u8 {
+        match self {
+            Self::Challenge => b'c',
+            Self::Window => b'w',
+            Self::Retention => b'r',
+            Self::Promised => b'p',
+        }
+    }
+
+    fn key(self, name: &[u8]) -> Vec<u8> {
+        [&[self.tag()], name].concat()
+    }
+}
+
+/// The name of the window duty that says since when window duties are complete. Absent
+/// if they are complete; otherwise the first anchor block seen, or none yet.
+pub const PAST_OF_WINDOWS: &[u8] = b"";
+
+/// The name of the window duty that keeps a recent anchor block. A large gap before the
+/// next one says that duties are missing.
+pub const SEEN_FOR_WINDOWS: &[u8] = b"s";
+
+/// Returns the row of a new index which says that earlier signatures are unknown.
+pub(super) fn unknown_past() -> (Vec<u8>, Vec<u8>) {
+    let unknown: Option<u32> = None;
+    (DutyKind::Window.key(PAST_OF_WINDOWS), unknown.encode())
+}
+
+/// A duty's name within its kind, and its value.
+pub(crate) type NamedDuty = (Vec<u8>, Vec<u8>);
+
+impl Index {
+    /// Writes duties in one batch, durably; `None` removes a duty.
+    pub fn write_duties(
+        &self,
+        kind: DutyKind,
+        changes: &[(Vec<u8>, Option<Vec<u8>>)],
+    ) -> Result<(), IndexError> {
+        let mut batch = self.db.batch();
+        for (name, value) in changes {
+            match value {
+                Some(value) => batch.put(Table::Duties, &kind.key(name), value),
+                None => batch.delete(Table::Duties, &kind.key(name)),
+            }
+        }
+        Ok(self.db.write(batch, true)?)
+    }
+
+    /// Removes all that came from a chain, durably, as in a new index.
+    pub(crate) fn forget_chain(&self) -> Result<(), IndexError> {
+        let mut batch = self.db.batch();
+        for kind in DutyKind::ALL {
+            for (name, _) in self.duties(kind)? {
+                batch.delete(Table::Duties, &kind.key(&name));
+            }
+        }
+        let (key, unknown) = unknown_past();
+        batch.put(Table::Duties, &key, &unknown);
+        Ok(self.db.write(batch, true)?)
+    }
+
+    /// Marks earlier signatures for windows as unknown, durably.
+    pub(crate) fn forget_windows(&self) -> Result<(), IndexError> {
+        let (key, unknown) = unknown_past();
+        let mut batch = self.db.batch();
+        batch.put(Table::Duties, &key, &unknown);
+        Ok(self.db.write(batch, true)?)
+    }
+
+    /// Marks that nothing was signed for windows before the index was created. Only a
+    /// test can know that: the key may have signed elsewhere.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn has_no_past(&self) -> Result<(), IndexError> {
+        self.write_duties(DutyKind::Window, &[(PAST_OF_WINDOWS.to_vec(), None)])
+    }
+
+    /// Returns the value of a duty.
+    pub fn duty(&self, kind: DutyKind, name: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
+        Ok(self.db.get(Table::Duties, &kind.key(name))?)
+    }
+
+    /// Returns all duties of a kind, in the order of their names.
+    pub fn duties(&self, kind: DutyKind) -> Result<Vec<NamedDuty>, IndexError> {
+        let mut found = Vec::new();
+        for entry in self.db.scan_from(Table::Duties, &[kind.tag()])? {
+            let (key, value) = entry?;
+            match key.split_first() {
+                Some((tag, name)) if *tag == kind.tag() => {
+                    found.push((name.to_vec(), value.to_vec()));
+                }
+                _ => break,
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,167 @@
+//! The index's record of one bucket.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the codec's derive casts each variant's index, which is given here"
+)]
+
+use cairn_bucket::charge;
+use cairn_bucket::{Bucket, BucketConfig, Promise};
+use cairn_engine::layout::Usage;
+use cairn_keys::DurableCommitment;
+use cairn_primitives::{Commitment, H256, HashingProfile};
+use codec::{Decode, Encode};
+
+/// The status of a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Standing {
+    /// No damage is known.
+    #[codec(index = 0)]
+    Sound,
+    /// It failed a check, for this reason, and takes no writes (I7).
+    #[codec(index = 1)]
+    Quarantined(String),
+    /// Its folder is missing, but it was not deleted.
+    #[codec(index = 2)]
+    Lost,
+}
+
+/// A bucket's record, readable without opening the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketRecord {
+    /// The configuration that it was created with.
+    pub config: BucketConfig,
+    /// Its newest commitment when this was recorded, which need not be signed.
+    pub commitment: Commitment,
+    /// The commitment's peaks, left to right.
+    pub peaks: Vec<H256>,
+    /// The sum of `data_size` over all leaves ever committed, in bytes.
+    pub total_size: u64,
+    /// The size of its content.
+    pub usage: Usage,
+    /// The last commitment that was signed.
+    pub signed: Option<Promise>,
+    /// Its status.
+    pub standing: Standing,
+    /// The fingerprint of its files when this was recorded and the bucket was closed;
+    /// `None` while it is open, or if its content is not fully recorded.
+    pub(crate) files: Option<u64>,
+    /// The number of leaves of its current tree whose proofs the chain cannot verify;
+    /// `None` if not counted.
+    pub(crate) flagged: Option<u64>,
+}
+
+impl BucketRecord {
+    /// Makes the record of an open bucket from its state and its earlier record.
+    pub(crate) fn of(bucket: &Bucket, before: Option<&Self>) -> Self {
+        // Read together, so that the peaks match the commitment.
+        let (commitment, peaks, total_size) = bucket.newest();
+        let promised = bucket.last_promised();
+        Self {
+            config: bucket.config(),
+            commitment,
+            peaks,
+            total_size,
+            usage: bucket.usage(),
+            signed: Promise::greater(before.and_then(|before| before.signed), promised),
+            standing: match before.map(|before| &before.standing) {
+                Some(Standing::Quarantined(reason)) => Standing::Quarantined(reason.clone()),
+                // Its folder is back.
+                Some(Standing::Sound | Standing::Lost) | None => Standing::Sound,
+            },
+            files: None,
+            flagged: bucket.flagged_leaves().ok(),
+        }
+    }
+
+    /// Returns the bytes that the bucket is charged, without its retired trees; see
+    /// [`Bucket::charged_bytes`].
+    pub fn charged_bytes(&self) -> u64 {
+        let leaves = charge::of_leaves(self.commitment.leaf_count.get());
+        charge::of_content(self.usage).saturating_add(leaves)
+    }
+
+    /// Returns the number of leaves of its current tree that were imported in a shape
+    /// which the chain cannot verify; `None` if not counted.
+    pub fn unprovable_leaves(&self) -> Option<u64> {
+        self.flagged
+    }
+
+    /// Returns its newest commitment if that was signed here before and so is recorded
+    /// durably.
+    pub(crate) fn promised_newest(&self) -> Option<DurableCommitment> {
+        let promise = self.signed?;
+        let is_newest = promise.commitment == self.commitment;
+        promise.made_here().filter(|_| is_newest)
+    }
+
+    /// Makes the record of a bucket of which nothing could be read.
+    pub(crate) fn unknown(standing: Standing) -> Self {
+        Self {
+            config: BucketConfig::default(),
+            commitment: Commitment {
+                mmr_root: H256::zero(),
+                start_seq: 0.into(),
+                leaf_count: Default::default(),
+            },
+            peaks: Vec::new(),
+            total_size: 0,
+            usage: Usage::default(),
+            signed: None,
+            standing,
+            files: None,
+            flagged: None,
+        }
+    }
+}
+
+/// The fields of the record in SCALE order. The number of flagged leaves, a `u64`,
+/// follows them if it was counted; earlier versions did not count it.
+type Fields = (
+    (HashingProfile, u64),
+    (Commitment, Vec<H256>, u64),
+    Usage,
+    Option<(Commitment, u64)>,
+    Standing,
+    Option<u64>,
+);
+
+impl Encode for BucketRecord {
+    fn encode_to<O: codec::Output + ?Sized>(&self, output: &mut O) {
+        let signed = self
+            .signed
+            .map(|promise| (promise.commitment, promise.signed_ms));
+        (self.config.profile, self.config.max_bytes).encode_to(output);
+        (self.commitment, &self.peaks, self.total_size).encode_to(output);
+        (self.usage, signed, &self.standing, self.files).encode_to(output);
+        if let Some(flagged) = self.flagged {
+            flagged.encode_to(output);
+        }
+    }
+}
+
+impl Decode for BucketRecord {
+    fn decode<I: codec::Input>(input: &mut I) -> Result<Self, codec::Error> {
+        let (config, newest, usage, signed, standing, files) = Fields::decode(input)?;
+        let flagged = match input.remaining_len()? {
+            Some(0) => None,
+            _ => Some(u64::decode(input)?),
+        };
+        let (profile, max_bytes) = config;
+        let (commitment, peaks, total_size) = newest;
+        Ok(Self {
+            config: BucketConfig { profile, max_bytes },
+            commitment,
+            peaks,
+            total_size,
+            usage,
+            signed: signed.map(|(commitment, signed_ms)| Promise {
+                commitment,
+                signed_ms,
+            }),
+            standing,
+            files,
+            flagged,
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! The content counts compared with a simple model: a set for each bucket.
+
+use super::*;
+use crate::index::content::DedupReport;
+use cairn_primitives::H256;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Index {
+    /// Makes all writes fail, or succeed again.
+    pub(crate) fn fail_writes(&self, fail: bool) {
+        self.db
+            .fails
+            .store(fail, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+fn length_of(hash: u8) -> u32 {
+    u32::from(hash) * 10 + 1
+}
+
+fn change(hash: u8, added: bool) -> ContentChange {
+    ContentChange {
+        hash: H256::repeat_byte(hash),
+        length: added.then(|| length_of(hash)),
+    }
+}
+
+type Model = BTreeMap<u64, BTreeSet<u8>>;
+
+fn counted(model: &Model) -> DedupReport {
+    let bytes = |hashes: &mut dyn Iterator<Item = u8>| {
+        hashes.fold((0, 0), |(count, bytes), hash| {
+            (count + 1, bytes + u64::from(length_of(hash)))
+        })
+    };
+    let (chunks, all) = bytes(&mut model.values().flatten().copied());
+    let distinct: BTreeSet<_> = model.values().flatten().copied().collect();
+    let (distinct_chunks, distinct_bytes) = bytes(&mut distinct.into_iter());
+    DedupReport {
+        chunks,
+        bytes: all,
+        distinct_chunks,
+        distinct_bytes,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn content_is_counted_as_sets_of_it_would_be(
+        steps in proptest::collection::vec(
+            (0u64..4, proptest::collection::vec((0u8..8, any::<bool>()), 0..6)),
+            1..20,
+        ),
+        forgotten in 0u64..4,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        let mut index = Index::open(&path).unwrap();
+        let mut model = Model::new();
+        for (id, changes) in &steps {
+            for (hash, added) in changes {
+                let held = model.entry(*id).or_default();
+                if *added { held.insert(*hash); } else { held.remove(hash); }
+            }
+            let changes = changes.iter().map(|(hash, added)| change(*hash, *added)).collect();
+            let record = BucketRecord::unknown(Standing::Sound);
+            index.write(BucketId(*id), || Some(Note { record, changes })).unwrap();
+            prop_assert_eq!(index.dedup(), counted(&model));
+        }
+        index.forget_content(BucketId(forgotten)).unwrap();
+        model.remove(&forgotten);
+        drop(index);
+        index = Index::open(&path).unwrap();
+        prop_assert_eq!(index.dedup(), counted(&model));
+        for hash in 0..8 {
+            let holders = model.values().filter(|held| held.contains(&hash)).count();
+            prop_assert_eq!(index.holders(&H256::repeat_byte(hash)).unwrap(), holders as u64);
+        }
+    }
+
+    #[test]
+    fn decode_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(record) = BucketRecord::decode_all(&mut &bytes[..]) {
+            prop_assert_eq!(record.encode(), bytes);
+        }
+    }
+}
+
+#[test]
+fn a_record_is_read_as_it_was_written() {
+    let record = BucketRecord {
+        files: Some(7),
+        peaks: vec![H256::repeat_byte(1); 3],
+        signed: Some(cairn_bucket::Promise {
+            commitment: BucketRecord::unknown(Standing::Lost).commitment,
+            signed_ms: 12,
+        }),
+        ..BucketRecord::unknown(Standing::Quarantined("for a reason".into()))
+    };
+    // In the form of an earlier version, and in the current form.
+    for flagged in [None, Some(0), Some(3)] {
+        let record = BucketRecord {
+            flagged,
+            ..record.clone()
+        };
+        let bytes = record.encode();
+        assert_eq!(BucketRecord::decode_all(&mut &bytes[..]), Ok(record));
+        assert!(BucketRecord::decode_all(&mut &bytes[..bytes.len() - 1]).is_err());
+    }
+}

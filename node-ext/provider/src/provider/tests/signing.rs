@@ -1,0 +1,106 @@
+//! Repeated signatures, the stream of signed roots, and conditional deletion.
+
+use super::*;
+use cairn_bucket::SignAgainError;
+use cairn_primitives::LeafCount;
+use substrate_prometheus_endpoint::Registry;
+
+const ID: BucketId = BucketId(1);
+
+fn with_bucket(path: &Path) -> Provider {
+    let provider = start(path);
+    provider.create_bucket(ID, BucketConfig::default()).unwrap();
+    provider
+}
+
+#[test]
+fn i4_only_what_was_signed_is_signed_again_and_a_cold_bucket_stays_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("base");
+    let signer = signer();
+    let provider = with_bucket(&path);
+    assert!(provider.sign_again(ID, &signer).unwrap().is_none());
+    let first = put(&provider, 1, b"one");
+    let second = put(&provider, 1, b"two");
+    provider.close();
+
+    let provider = start(&path);
+    let opened = provider.statistics().opened;
+    let again = provider.sign_again(ID, &signer).unwrap().unwrap();
+    assert_eq!(again.payload, second.payload);
+    assert!(again.is_valid());
+    assert_eq!(provider.statistics().opened, opened);
+
+    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let count = |leaves| LeafCount::new(leaves).unwrap();
+    let earlier = lease.sign_again(count(1), &signer).unwrap();
+    assert_eq!(earlier.payload, first.payload);
+    assert!(earlier.is_valid());
+    // Committed but never signed.
+    let content = lease.run(|bucket| bucket.ingest(&b"three"[..])).unwrap();
+    let leaf = NewLeaf {
+        data_root: content.data_root,
+        data_size: content.data_size,
+    };
+    lease
+        .run(|bucket| bucket.commit(&[leaf], cairn_engine::Durability::Synced))
+        .unwrap();
+    for unsigned in [count(3), LeafCount::ZERO] {
+        let error = lease.sign_again(unsigned, &signer).unwrap_err();
+        assert!(matches!(error, SignAgainError::NotSigned { .. }), "{error}");
+    }
+    let error = lease.sign_again(count(4), &signer).unwrap_err();
+    assert!(matches!(error, SignAgainError::Prove(_)), "{error}");
+    drop(lease);
+    assert!(provider.sign_again(ID, &signer).unwrap().is_none());
+}
+
+#[test]
+fn each_promise_is_told_of_once_it_is_durable_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = with_bucket(&folder.path().join("base"));
+    let registry = Registry::new();
+    provider.register_metrics(&registry).unwrap();
+    let mut promises = provider.promises();
+    let signed = [put(&provider, 1, b"one"), put(&provider, 1, b"two")];
+    for signed in signed {
+        let (id, promise) = promises.try_recv().unwrap();
+        assert_eq!((id, promise.commitment), (ID, signed.payload.commitment));
+    }
+    assert!(promises.try_recv().is_err());
+    let value = |name: &str| {
+        let families = registry.gather();
+        let family = families.iter().find(|family| family.get_name() == name);
+        let metric = family.unwrap().get_metric()[0].clone();
+        metric.get_counter().get_value() + metric.get_gauge().get_value()
+    };
+    assert_eq!(value("cairn_buckets_promised_total"), 2.0);
+    assert_eq!(value("cairn_buckets_failed_writes_total"), 0.0);
+    assert_eq!(value("cairn_buckets_quarantined"), 0.0);
+    provider
+        .inner
+        .ledger
+        .quarantine(ID, "as the test has it".into());
+    assert_eq!(value("cairn_buckets_quarantined"), 1.0);
+    provider.close();
+    // The registry outlives the provider.
+    assert_eq!(value("cairn_buckets_promised_total"), 0.0);
+}
+
+#[test]
+fn a_bucket_is_deleted_on_a_condition_only_if_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = with_bucket(&folder.path().join("base"));
+    let unsigned = |record: Option<&BucketRecord>| record.is_none_or(|it| it.signed.is_none());
+    put(&provider, 1, b"one");
+    assert!(!provider.delete_bucket_if(ID, unsigned).unwrap());
+    let lease = provider.lease(ID, Wanted::read()).unwrap();
+    assert_eq!(lease.commitment().leaf_count.get(), 1);
+    drop(lease);
+    let other = BucketId(2);
+    provider
+        .create_bucket(other, BucketConfig::default())
+        .unwrap();
+    assert!(provider.delete_bucket_if(other, unsigned).unwrap());
+    assert!(provider.summary(other).is_err());
+}

@@ -1,0 +1,232 @@
+//! A client of a simulated chain, whose connection a test can break.
+
+use super::Inner;
+use async_trait::async_trait;
+use cairn_chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
+use cairn_primitives::onchain::{
+    BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,
+};
+use cairn_primitives::{BucketId, H256};
+use futures::StreamExt;
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use futures::stream::BoxStream;
+use parking_lot::Mutex;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The state of a client's connection.
+pub struct Connection {
+    is_up: bool,
+    has_key: bool,
+    /// The number of next calls that fail.
+    failing: u32,
+    /// Methods that the runtime lacks.
+    lacking: HashSet<&'static str>,
+    /// Methods that panic.
+    breaking: HashSet<&'static str>,
+    listeners: Vec<UnboundedSender<Head>>,
+}
+
+impl Connection {
+    pub fn tell(&mut self, head: Head) {
+        self.listeners
+            .retain(|listener| listener.unbounded_send(head).is_ok());
+    }
+}
+
+/// A client of a simulated chain for one account.
+pub struct ScriptedClient {
+    chain: Arc<Mutex<Inner>>,
+    connection: Arc<Mutex<Connection>>,
+    account: AccountId,
+}
+
+impl ScriptedClient {
+    pub(super) fn new(chain: Arc<Mutex<Inner>>, account: AccountId) -> Self {
+        let connection = Connection {
+            is_up: true,
+            has_key: true,
+            failing: 0,
+            lacking: HashSet::new(),
+            breaking: HashSet::new(),
+            listeners: Vec::new(),
+        };
+        Self {
+            chain,
+            connection: Arc::new(Mutex::new(connection)),
+            account,
+        }
+    }
+
+    pub fn connection(&self) -> Arc<Mutex<Connection>> {
+        self.connection.clone()
+    }
+
+    /// Breaks the connection: streams end, and calls fail.
+    pub fn disconnect(&self) {
+        let mut connection = self.connection.lock();
+        connection.is_up = false;
+        connection.listeners.clear();
+        drop(connection);
+        self.chain.lock().pool.cut_off(self.account);
+    }
+
+    /// Restores the connection for later calls.
+    pub fn connect(&self) {
+        self.connection.lock().is_up = true;
+    }
+
+    /// Makes the next `calls` calls fail; no stream ends.
+    pub fn fail_next(&self, calls: u32) {
+        self.connection.lock().failing = calls;
+    }
+
+    /// Removes these methods from the runtime, and restores all others.
+    pub fn lack(&self, methods: &[&'static str]) {
+        self.connection.lock().lacking = methods.iter().copied().collect();
+    }
+
+    /// Makes calls of these methods panic.
+    pub fn break_off(&self, methods: &[&'static str]) {
+        self.connection.lock().breaking = methods.iter().copied().collect();
+    }
+
+    fn offers(&self, method: &str) -> Result<(), ChainError> {
+        let connection = self.connection.lock();
+        let breaks_off = connection.breaking.contains(method);
+        let lacks = connection.lacking.contains(method);
+        drop(connection);
+        assert!(!breaks_off, "{method} panics, as the test demands");
+        match lacks {
+            true => Err(ChainError::Unsupported(format!("there is no {method}"))),
+            false => Ok(()),
+        }
+    }
+
+    /// Sets whether the keystore has the account's key. By default it does.
+    pub fn hold_key(&self, holds: bool) {
+        self.connection.lock().has_key = holds;
+    }
+
+    fn reach(&self) -> Result<(), ChainError> {
+        let mut connection = self.connection.lock();
+        if !connection.is_up {
+            return Err(ChainError::Unreachable("disconnected by the test".into()));
+        }
+        if connection.failing > 0 {
+            connection.failing -= 1;
+            return Err(ChainError::Unreachable("for this one call".into()));
+        }
+        Ok(())
+    }
+
+    fn at<T>(&self, hash: H256, read: impl FnOnce(&super::Block) -> T) -> Result<T, ChainError> {
+        self.reach()?;
+        let chain = self.chain.lock();
+        let block = chain.blocks.get(&hash);
+        block.map(read).ok_or_else(|| ChainError::NoSuchBlock {
+            block: hex::encode(hash),
+            reason: "it is not kept".into(),
+        })
+    }
+}
+
+#[async_trait]
+impl ChainClient for ScriptedClient {
+    fn account(&self) -> AccountId {
+        self.account
+    }
+
+    async fn genesis(&self) -> Result<H256, ChainError> {
+        self.reach()?;
+        Ok(self.chain.lock().genesis)
+    }
+
+    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
+        self.reach()?;
+        let (sender, heads) = unbounded();
+        let now = self.chain.lock().finalized().head;
+        let _ = sender.unbounded_send(now);
+        self.connection.lock().listeners.push(sender);
+        Ok(heads.boxed())
+    }
+
+    async fn best_head(&self) -> Result<Head, ChainError> {
+        self.reach()?;
+        Ok(self.chain.lock().best().head)
+    }
+
+    async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
+        self.offers("limits")?;
+        self.at(at, |block| block.state.limits)
+    }
+
+    async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
+        self.offers("provider")?;
+        self.at(at, |block| {
+            block.state.providers.get(&self.account.0).cloned()
+        })
+    }
+
+    async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
+        self.offers("open_challenges")?;
+        self.at(at, |block| {
+            let open = block.state.open.values();
+            open.filter(|challenge| challenge.provider == self.account)
+                .copied()
+                .collect()
+        })
+    }
+
+    async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
+        self.at(at, |block| block.state.buckets.get(&bucket).cloned())
+    }
+
+    async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
+        self.offers("buckets")?;
+        self.at(at, |block| {
+            let buckets = block.state.buckets.iter();
+            buckets
+                .filter(|(_, info)| info.place_of(&self.account).is_some())
+                .map(|(id, _)| *id)
+                .collect()
+        })
+    }
+
+    async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
+        self.offers("outcomes")?;
+        self.at(at, |block| block.outcomes.clone())
+    }
+
+    async fn judge(
+        &self,
+        id: ChallengeId,
+        response: &ChallengeResponse,
+    ) -> Result<Verdict, ChainError> {
+        self.reach()?;
+        let chain = self.chain.lock();
+        if !chain.offers_judging {
+            return Ok(Verdict::NotOffered);
+        }
+        let judged = chain.best().state.judge(self.account, id, response);
+        Ok(match judged {
+            Ok(_) => Verdict::Accepted,
+            Err(refusal @ (ResponseRefusal::NoSuchChallenge | ResponseRefusal::Slashable(_))) => {
+                Verdict::Refused(refusal)
+            }
+        })
+    }
+
+    async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
+        self.reach()?;
+        if !self.connection.lock().has_key {
+            return Err(ChainError::NoKey {
+                account: hex::encode(self.account.0),
+            });
+        }
+        let mut chain = self.chain.lock();
+        let best = chain.best().state.clone();
+        chain.pool.submit(self.account, submission, &best)
+    }
+}

@@ -1,0 +1,355 @@
+//! The rules of the deployed pallet and of the stricter one, over plain maps.
+
+use cairn_primitives::challenge::{
+    AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, SlashReason,
+};
+use cairn_primitives::checkpoint::{BucketSnapshot, CheckpointProposal, REPLICA_PRIMES, leader};
+use cairn_primitives::onchain::{
+    BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, PrimarySignature, ProviderInfo,
+    ResponseRefusal,
+};
+use cairn_primitives::{
+    BucketId, Commitment, CommitmentPayload, H256, Sequence, chain_rule, verify,
+};
+use codec::Encode;
+use sp_core::{Pair, ed25519, sr25519};
+use std::collections::BTreeMap;
+
+/// A challenge to open.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    pub provider: AccountId,
+    pub challenger: AccountId,
+    pub bucket: BucketId,
+    pub commitment: Commitment,
+    pub location: ChunkLocation,
+    /// The period in anchor blocks, if it is not the chain's.
+    pub period: Option<u32>,
+}
+
+/// The result of a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// Defended at this anchor block.
+    Defended { at: u32 },
+    /// Lost, with the stake.
+    Slashed(SlashReason),
+}
+
+/// The pallet's storage at one block.
+#[derive(Clone, Debug)]
+pub struct Pallet {
+    pub limits: Limits,
+    pub anchor: u32,
+    pub providers: BTreeMap<[u8; 32], ProviderInfo>,
+    pub buckets: BTreeMap<BucketId, BucketInfo>,
+    pub open: BTreeMap<ChallengeId, OpenChallenge>,
+    pub resolved: BTreeMap<ChallengeId, Resolution>,
+}
+
+impl Pallet {
+    pub fn new(limits: Limits, anchor: u32) -> Self {
+        Self {
+            limits,
+            anchor,
+            providers: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            open: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+        }
+    }
+
+    /// Registers a provider that has lost nothing yet.
+    pub fn register(&mut self, account: AccountId, key: MultiSigner) {
+        let info = ProviderInfo {
+            key,
+            endpoint: vec![],
+            stake: 1_000,
+            defended: 0,
+            lost: 0,
+        };
+        self.providers.insert(account.0, info);
+    }
+
+    /// Slashes for challenges that were due before this anchor block.
+    pub fn begin_block(&mut self, anchor: u32) -> Vec<Outcome> {
+        self.anchor = anchor;
+        let first_kept = ChallengeId {
+            deadline: anchor,
+            index: 0,
+        };
+        let kept = self.open.split_off(&first_kept);
+        let overdue = std::mem::replace(&mut self.open, kept);
+        overdue
+            .into_values()
+            .map(|challenge| self.resolve(&challenge, Err(SlashReason::Timeout)))
+            .collect()
+    }
+
+    pub fn challenge(&mut self, ask: &Ask) {
+        let period = ask.period.unwrap_or(self.limits.challenge_period);
+        let deadline = self.anchor + period;
+        let of_deadline = ChallengeId { deadline, index: 0 }..=ChallengeId {
+            deadline,
+            index: u16::MAX,
+        };
+        let index = (self.open.range(of_deadline.clone()).map(|(id, _)| *id))
+            .chain(self.resolved.range(of_deadline).map(|(id, _)| *id))
+            .map(|id| id.index + 1)
+            .max()
+            .unwrap_or(0);
+        if u32::from(index) >= self.limits.challenges_per_deadline {
+            return;
+        }
+        let id = ChallengeId { deadline, index };
+        let challenge = OpenChallenge {
+            id,
+            bucket_id: ask.bucket,
+            provider: ask.provider,
+            challenger: ask.challenger,
+            mmr_root: ask.commitment.mmr_root,
+            start_seq: ask.commitment.start_seq,
+            leaf_count: (self.limits.strict_leaf_binding).then_some(ask.commitment.leaf_count),
+            location: ask.location,
+            asked_at: self.anchor,
+        };
+        self.open.insert(id, challenge);
+    }
+
+    /// Judges an answer without applying it.
+    pub fn judge(
+        &self,
+        account: AccountId,
+        id: ChallengeId,
+        response: &ChallengeResponse,
+    ) -> Result<OpenChallenge, ResponseRefusal> {
+        let challenge = self
+            .open
+            .get(&id)
+            .filter(|challenge| challenge.provider == account && self.anchor <= id.deadline)
+            .ok_or(ResponseRefusal::NoSuchChallenge)?;
+        let (holds, reason) = match response {
+            ChallengeResponse::Proof { .. } => {
+                (self.proves(challenge, response), SlashReason::InvalidProof)
+            }
+            ChallengeResponse::Deleted { .. } => (
+                self.is_deleted(challenge, response),
+                SlashReason::InvalidDeletionClaim,
+            ),
+            ChallengeResponse::Superseded => (
+                self.is_superseded(challenge),
+                SlashReason::InvalidSupersededClaim,
+            ),
+        };
+        if holds {
+            Ok(*challenge)
+        } else {
+            Err(ResponseRefusal::Slashable(reason))
+        }
+    }
+
+    fn proves(&self, challenge: &OpenChallenge, response: &ChallengeResponse) -> bool {
+        let ChallengeResponse::Proof {
+            chunk_data,
+            mmr_proof,
+            chunk_proof,
+        } = response
+        else {
+            return false;
+        };
+        let (profile, root) = (self.limits.profile, &challenge.mmr_root);
+        let location = challenge.location;
+        let chunk = chain_rule::chunk(
+            profile,
+            profile.chunk(chunk_data),
+            location.chunk_index,
+            chunk_proof,
+            &mmr_proof.leaf.data_root,
+        );
+        let leaf = match challenge.leaf_count {
+            Some(count) if self.limits.strict_leaf_binding => {
+                verify::mmr_proof(profile, mmr_proof, location.leaf_index, count, root).is_ok()
+            }
+            _ => chain_rule::mmr_proof(profile, mmr_proof, root).is_ok(),
+        };
+        chunk.is_ok() && leaf
+    }
+
+    fn is_deleted(&self, challenge: &OpenChallenge, response: &ChallengeResponse) -> bool {
+        let ChallengeResponse::Deleted {
+            new_mmr_root,
+            new_start_seq,
+            admin,
+            admin_signature,
+        } = response
+        else {
+            return false;
+        };
+        let deletion = Commitment::deletion(*new_mmr_root, *new_start_seq);
+        let payload = CommitmentPayload::new(challenge.bucket_id, deletion).encode();
+        let bucket = self.buckets.get(&challenge.bucket_id);
+        bucket.is_some_and(|bucket| bucket.is_admin(admin))
+            && challenge
+                .sequence()
+                .is_some_and(|sequence| sequence < *new_start_seq)
+            && [MultiSigner::Sr25519(admin.0), MultiSigner::Ed25519(admin.0)]
+                .iter()
+                .any(|key| verifies(admin_signature, key, &payload))
+    }
+
+    fn is_superseded(&self, challenge: &OpenChallenge) -> bool {
+        let bucket = self.buckets.get(&challenge.bucket_id);
+        bucket
+            .zip(challenge.sequence())
+            .is_some_and(|(bucket, sequence)| bucket.supersedes(&challenge.mmr_root, sequence))
+    }
+
+    /// Applies an answer, and returns the outcome. An answer to no open challenge is an
+    /// error, which costs a fee only.
+    pub fn respond(
+        &mut self,
+        account: AccountId,
+        id: ChallengeId,
+        response: &ChallengeResponse,
+    ) -> Result<Outcome, ResponseRefusal> {
+        let judged = self.judge(account, id, response);
+        let challenge = match judged {
+            Err(ResponseRefusal::NoSuchChallenge) => return Err(ResponseRefusal::NoSuchChallenge),
+            _ => self.open.remove(&id),
+        };
+        let challenge = challenge.ok_or(ResponseRefusal::NoSuchChallenge)?;
+        let verdict = match judged {
+            Err(ResponseRefusal::Slashable(reason)) => Err(reason),
+            _ => Ok(()),
+        };
+        Ok(self.resolve(&challenge, verdict))
+    }
+
+    fn resolve(&mut self, challenge: &OpenChallenge, verdict: Result<(), SlashReason>) -> Outcome {
+        let (id, provider) = (challenge.id, challenge.provider);
+        let info = self.providers.get_mut(&provider.0);
+        match verdict {
+            Ok(()) => {
+                if let Some(info) = info {
+                    info.defended += 1;
+                }
+                let at = self.anchor;
+                self.resolved.insert(id, Resolution::Defended { at });
+                Outcome::Defended { id, provider }
+            }
+            Err(reason) => {
+                if let Some(info) = info {
+                    info.lost += 1;
+                    info.stake = 0;
+                }
+                self.resolved.insert(id, Resolution::Slashed(reason));
+                Outcome::Slashed {
+                    id,
+                    provider,
+                    reason,
+                }
+            }
+        }
+    }
+
+    /// Applies a checkpoint, or returns the rule that it breaks.
+    pub fn checkpoint(
+        &mut self,
+        submitter: AccountId,
+        bucket_id: BucketId,
+        commitment: Commitment,
+        window: Option<u64>,
+        signatures: &[PrimarySignature],
+    ) -> Result<Outcome, &'static str> {
+        let anchor = self.anchor;
+        let bucket = self
+            .buckets
+            .get_mut(&bucket_id)
+            .ok_or("there is no such bucket")?;
+        if bucket
+            .frozen_start_seq
+            .is_some_and(|frozen: Sequence| commitment.start_seq < frozen)
+        {
+            return Err("it starts before the frozen sequence");
+        }
+        let payload = match window {
+            None => CommitmentPayload::new(bucket_id, commitment).encode(),
+            Some(window) => {
+                let rule = bucket.window.ok_or("the bucket has no windows")?;
+                if rule.window_of(anchor) != Some(window) {
+                    return Err("that window is not the present one");
+                }
+                if bucket.last_window.is_some_and(|last| last >= window) {
+                    return Err("the window has its checkpoint");
+                }
+                let place = bucket
+                    .place_of(&submitter)
+                    .ok_or("who submits is no primary provider")?;
+                let primaries = u32::try_from(bucket.primary_providers.len()).unwrap();
+                let elected = leader(bucket_id, window, primaries);
+                if rule.is_leaders_alone(anchor) && elected != u32::try_from(place).ok() {
+                    return Err("the leader's grace has not passed");
+                }
+                CheckpointProposal::new(bucket_id, commitment, window).encode()
+            }
+        };
+        let mut signers = vec![0; bucket.primary_providers.len().div_ceil(8)];
+        for (place, signature) in signatures {
+            let place = usize::try_from(*place).unwrap();
+            let primary = bucket
+                .primary_providers
+                .get(place)
+                .ok_or("a signer is no primary provider")?;
+            let key = primary.key.as_ref().ok_or("a signer has no key")?;
+            if !verifies(signature, key, &payload) {
+                return Err("a signature does not hold");
+            }
+            let (byte, bit): (&mut u8, u8) = (&mut signers[place / 8], 1 << (place % 8));
+            if *byte & bit != 0 {
+                return Err("a signer is named twice");
+            }
+            *byte |= bit;
+        }
+        if u32::try_from(signatures.len()).unwrap() < bucket.min_providers {
+            return Err("too few primary providers signed");
+        }
+        bucket.snapshot = Some(BucketSnapshot {
+            commitment,
+            checkpoint_block: anchor,
+            primary_signers: signers,
+        });
+        bucket.historical_roots = historical(anchor, commitment.mmr_root);
+        if window.is_some() {
+            bucket.last_window = window;
+        }
+        Ok(Outcome::Checkpointed {
+            bucket_id,
+            mmr_root: commitment.mmr_root,
+        })
+    }
+}
+
+fn historical(block: u32, root: H256) -> Vec<(u32, u32, H256)> {
+    REPLICA_PRIMES
+        .iter()
+        .map(|prime| (*prime, block / prime, root))
+        .collect()
+}
+
+/// Returns whether a signature by a key over these bytes is valid. Supports the two
+/// schemes that tests use.
+pub(crate) fn verifies(signature: &MultiSignature, key: &MultiSigner, bytes: &[u8]) -> bool {
+    match (signature, key) {
+        (MultiSignature::Sr25519(signature), MultiSigner::Sr25519(key)) => sr25519::Pair::verify(
+            &sr25519::Signature::from_raw(*signature),
+            bytes,
+            &sr25519::Public::from_raw(*key),
+        ),
+        (MultiSignature::Ed25519(signature), MultiSigner::Ed25519(key)) => ed25519::Pair::verify(
+            &ed25519::Signature::from_raw(*signature),
+            bytes,
+            &ed25519::Public::from_raw(*key),
+        ),
+        _ => false,
+    }
+}

@@ -1,0 +1,286 @@
+//! The transaction pool of a simulated chain, and its record of submissions.
+
+use super::pallet::{Ask, Pallet};
+use cairn_chain::{ChainError, Progress, Submission, Ticket};
+use cairn_primitives::challenge::{AccountId, ChallengeId};
+use cairn_primitives::onchain::{Outcome, ResponseRefusal};
+use cairn_primitives::{BucketId, H256, blake2_256};
+use codec::Encode;
+use futures::StreamExt;
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// The pool's capacity, in bytes.
+const POOL_BYTES: usize = 20 << 20;
+
+/// A change of the state by a test.
+pub(crate) type Edit = Arc<dyn Fn(&mut Pallet) + Send + Sync>;
+
+#[derive(Clone)]
+pub enum Call {
+    Submission { by: AccountId, what: Submission },
+    Challenge(Ask),
+    Edit(Edit),
+}
+
+struct Transaction {
+    call: Call,
+    bytes: usize,
+    watcher: Option<UnboundedSender<Progress>>,
+    /// The first block that may include it, and the last.
+    from: u32,
+    to: u32,
+}
+
+/// A record of submissions on all forks.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// Answers that the pool took, by challenge.
+    pub handed: BTreeMap<ChallengeId, u32>,
+    /// Answers that a block included, by challenge.
+    pub reached: BTreeMap<ChallengeId, u32>,
+    /// Answers that were slashable when they were submitted or included.
+    pub wrong: Vec<(ChallengeId, ResponseRefusal)>,
+    /// The most bytes of pending submissions at any time.
+    pub most_bytes: usize,
+    /// Checkpoints that the pool took.
+    pub checkpoints: Vec<(AccountId, BucketId, Option<u64>)>,
+    /// Checkpoints that a block included but the pallet refused.
+    pub refused_checkpoints: Vec<(BucketId, &'static str)>,
+}
+
+/// The pool, and its treatment of transactions.
+#[derive(Default)]
+pub struct Pool {
+    waiting: VecDeque<H256>,
+    transactions: HashMap<H256, Transaction>,
+    count: u64,
+    /// The best block's number.
+    pub now: u32,
+    /// Blocks that pass before a new transaction is included.
+    pub delay: u32,
+    /// Blocks for which a transaction is valid; 0 means for ever.
+    pub longevity: u32,
+    /// The number of next submissions that are rejected.
+    pub rejecting: u32,
+    pub seen: Seen,
+}
+
+impl Pool {
+    fn push(&mut self, transaction: Transaction) -> H256 {
+        self.count += 1;
+        let hash = blake2_256(&("transaction", self.count).encode());
+        self.transactions.insert(hash, transaction);
+        self.waiting.push_back(hash);
+        hash
+    }
+
+    pub fn push_call(&mut self, call: Call) {
+        self.push(Transaction {
+            call,
+            bytes: 0,
+            watcher: None,
+            from: 0,
+            to: u32::MAX,
+        });
+    }
+
+    /// Returns the bytes of pending submissions.
+    pub fn bytes(&self) -> usize {
+        let of = |hash| self.transactions.get(hash).map_or(0, |found| found.bytes);
+        self.waiting.iter().map(of).sum()
+    }
+
+    /// Returns the pending submissions.
+    pub fn submissions(&self) -> Vec<H256> {
+        let waiting = self.waiting.iter().copied();
+        waiting.filter(|hash| self.is_submission(hash)).collect()
+    }
+
+    pub fn is_submission(&self, hash: &H256) -> bool {
+        matches!(self.transactions[hash].call, Call::Submission { .. })
+    }
+
+    pub fn submit(
+        &mut self,
+        by: AccountId,
+        what: Submission,
+        best: &Pallet,
+    ) -> Result<Ticket, ChainError> {
+        if self.rejecting > 0 {
+            self.rejecting -= 1;
+            return Err(ChainError::NotTaken("rejected by the test".into()));
+        }
+        let bytes = size_of(&what);
+        if self.bytes() + bytes > POOL_BYTES {
+            return Err(ChainError::NotTaken("the pool is full".into()));
+        }
+        match &what {
+            Submission::Response { id, response } => {
+                *self.seen.handed.entry(*id).or_default() += 1;
+                let judged = best.judge(by, *id, response);
+                if let Err(refusal @ ResponseRefusal::Slashable(_)) = judged {
+                    self.seen.wrong.push((*id, refusal));
+                }
+            }
+            Submission::Checkpoint { bucket, window, .. } => {
+                self.seen.checkpoints.push((by, *bucket, *window));
+            }
+        }
+        let (sender, progress) = unbounded();
+        let to = match self.longevity {
+            0 => u32::MAX,
+            blocks => self.now + blocks,
+        };
+        let hash = self.push(Transaction {
+            call: Call::Submission { by, what },
+            bytes,
+            watcher: Some(sender),
+            from: self.now + 1 + self.delay,
+            to,
+        });
+        self.seen.most_bytes = self.seen.most_bytes.max(self.bytes());
+        Ok(Ticket {
+            hash,
+            progress: progress.boxed(),
+        })
+    }
+
+    /// Takes out the transactions for a block, in order.
+    pub fn take_for(&mut self, number: u32, most: usize, mut room: usize) -> Vec<H256> {
+        let (mut taken, mut left) = (vec![], VecDeque::new());
+        let mut submissions = 0;
+        for hash in std::mem::take(&mut self.waiting) {
+            let transaction = &self.transactions[&hash];
+            let is_ours = matches!(transaction.call, Call::Submission { .. });
+            let fits = transaction.bytes <= room && transaction.from <= number;
+            if fits && (!is_ours || submissions < most) {
+                room -= transaction.bytes;
+                submissions += usize::from(is_ours);
+                taken.push(hash);
+            } else {
+                left.push_back(hash);
+            }
+        }
+        self.waiting = left;
+        taken
+    }
+
+    pub fn execute(&mut self, hash: H256, state: &mut Pallet) -> Option<Outcome> {
+        match self.transactions[&hash].call.clone() {
+            Call::Challenge(ask) => {
+                state.challenge(&ask);
+                None
+            }
+            Call::Edit(edit) => {
+                edit(state);
+                None
+            }
+            Call::Submission { by, what } => self.execute_submission(by, what, state),
+        }
+    }
+
+    fn execute_submission(
+        &mut self,
+        by: AccountId,
+        what: Submission,
+        state: &mut Pallet,
+    ) -> Option<Outcome> {
+        match what {
+            Submission::Response { id, response } => {
+                *self.seen.reached.entry(id).or_default() += 1;
+                let outcome = state.respond(by, id, &response).ok();
+                if let Some(Outcome::Slashed { reason, .. }) = outcome {
+                    let refusal = ResponseRefusal::Slashable(reason);
+                    self.seen.wrong.push((id, refusal));
+                }
+                outcome
+            }
+            Submission::Checkpoint {
+                bucket,
+                commitment,
+                window,
+                signatures,
+            } => match state.checkpoint(by, bucket, commitment, window, &signatures) {
+                Ok(outcome) => Some(outcome),
+                Err(reason) => {
+                    self.seen.refused_checkpoints.push((bucket, reason));
+                    None
+                }
+            },
+        }
+    }
+
+    fn tell(&mut self, hash: H256, progress: Progress) {
+        if let Some(Transaction {
+            watcher: Some(watcher),
+            ..
+        }) = self.transactions.get(&hash)
+        {
+            // The watcher may be gone.
+            let _ = watcher.unbounded_send(progress);
+        }
+    }
+
+    pub fn tell_included(&mut self, hash: H256, block: H256) {
+        self.tell(hash, Progress::InBlock(block));
+    }
+
+    pub fn tell_finalized(&mut self, hash: H256, block: H256) {
+        self.tell(hash, Progress::Finalized(block));
+        self.transactions.remove(&hash);
+    }
+
+    /// Makes a transaction of a retracted block pending again, before all others.
+    pub fn take_back(&mut self, hash: H256, block: H256) {
+        self.tell(hash, Progress::Retracted(block));
+        self.waiting.push_front(hash);
+    }
+
+    /// Takes out expired transactions.
+    pub fn expire(&mut self, number: u32) {
+        self.now = number;
+        let outlived: HashSet<_> = (self.waiting.iter().copied())
+            .filter(|hash| self.transactions[hash].to <= number)
+            .collect();
+        self.drop_those(&outlived, Some("outlived its time"));
+    }
+
+    /// Drops pending submissions. With a reason, their watchers receive it; otherwise
+    /// their streams stay silent for ever.
+    pub fn drop_those(&mut self, doomed: &HashSet<H256>, reason: Option<&str>) {
+        self.waiting.retain(|hash| !doomed.contains(hash));
+        for hash in doomed {
+            if let Some(reason) = reason {
+                self.tell(*hash, Progress::Gone(reason.into()));
+                self.transactions.remove(hash);
+            }
+        }
+    }
+
+    /// Drops all pending submissions.
+    pub fn drop_all(&mut self, reason: Option<&str>) {
+        let all = self.submissions().into_iter().collect();
+        self.drop_those(&all, reason);
+    }
+
+    /// Ends the status streams of an account's submissions.
+    pub fn cut_off(&mut self, account: AccountId) {
+        for transaction in self.transactions.values_mut() {
+            if matches!(&transaction.call, Call::Submission { by, .. } if *by == account) {
+                transaction.watcher = None;
+            }
+        }
+    }
+}
+
+fn size_of(what: &Submission) -> usize {
+    // The bytes that signing adds to a call.
+    const ENVELOPE: usize = 150;
+    ENVELOPE
+        + match what {
+            Submission::Response { response, .. } => response.encoded_size(),
+            Submission::Checkpoint { signatures, .. } => signatures.encoded_size(),
+        }
+}
