@@ -217,7 +217,7 @@ impl Chain {
         }
     }
 
-    /// Retracts the last blocks, at most `depth` and none that is final. The provider's extrinsics
+    /// Retracts the last blocks, at most `depth`, sparing final ones. The provider's extrinsics
     /// in them wait again; those of others are gone.
     pub(crate) fn reorg(&mut self, depth: usize) -> usize {
         let depth = depth.min(self.blocks.len() - 1 - self.finalized);

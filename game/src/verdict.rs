@@ -85,7 +85,7 @@ impl fmt::Display for Violation {
 pub struct Played {
     /// How the provider failed, if it did.
     pub violation: Option<Violation>,
-    /// What happened, one line for each move.
+    /// The events, one line for each move.
     pub story: Vec<String>,
     /// The number of moves made.
     pub moves: usize,
