@@ -97,7 +97,7 @@ impl Climb {
     }
 
     /// Appends the next leaf, by the hash of its record if there is one, with the stored
-    /// nodes at [`Climb::positions_with`].
+    /// nodes at the positions that it completes.
     pub(crate) fn append(
         &mut self,
         leaf: Option<H256>,

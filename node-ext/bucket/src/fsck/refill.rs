@@ -2,8 +2,7 @@
 //! another copy of the bucket.
 //!
 //! A file is cut and hashed as in an upload. Only its chunks and nodes whose hashes the
-//! bucket refers to and has lost are stored. Under a lost node everything is, since it
-//! is unknown which of it the bucket has.
+//! bucket refers to and has lost are stored, and what is missing under such nodes.
 
 use super::Lost;
 use cairn_engine::layout::{self, InteriorValue};

@@ -10,7 +10,7 @@ pub enum FaultKind {
     Locked,
     /// There is no database, or it is incomplete.
     Absent,
-    /// The disk is read-only.
+    /// The disk is read-only, or permissions are missing.
     ReadOnlyDisk,
     /// The disk is full.
     NoSpace,
@@ -37,7 +37,7 @@ pub struct EngineError {
 fn advice(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Locked => "; another process has it open",
-        FaultKind::ReadOnlyDisk => "; the disk is read-only",
+        FaultKind::ReadOnlyDisk => "; it cannot be written to",
         FaultKind::NoSpace => "; the disk is full",
         FaultKind::Corrupt => "; the data on disk is damaged",
         FaultKind::Absent | FaultKind::Other => "",

@@ -65,7 +65,7 @@ pub struct IndexDb {
     place: Place,
     /// Set by a failed write until the database is reopened.
     has_failed: AtomicBool,
-    /// Set by a reopening until [`IndexDb::mend`] reports it.
+    /// Set by a reopening until the next call reports it.
     was_reopened: AtomicBool,
     /// The count of synced writes; only for an index that is open for writing on disk.
     written: Option<Written>,

@@ -95,7 +95,7 @@ impl Journal {
         self.write_down(&mut state);
     }
 
-    /// Keeps changes in memory until the next [`Journal::add`].
+    /// Keeps changes in memory, to be written with the next record.
     pub(super) fn hold(&self, changes: Changes) {
         let mut state = self.tail.state.lock();
         state.held.append(changes);

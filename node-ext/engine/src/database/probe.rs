@@ -28,7 +28,7 @@ impl WriteProbe {
         *self.copies.lock() = Some(barrier.clone());
     }
 
-    /// Waits at the barrier of [`WriteProbe::hold_copies`], if any.
+    /// Waits at the barrier for copies, if a test has set one.
     pub(super) fn copy(&self) {
         let barrier = self.copies.lock().clone();
         if let Some(barrier) = barrier {

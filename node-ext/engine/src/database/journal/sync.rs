@@ -23,7 +23,7 @@ impl Tail {
     }
 }
 
-/// Schedules a sync of a journal within [`WITHIN`].
+/// Schedules a sync of a journal within a second.
 pub(super) fn soon(tail: &Arc<Tail>) {
     static QUEUE: OnceLock<Option<Sender<Weak<Tail>>>> = OnceLock::new();
     let queue = QUEUE.get_or_init(|| {
