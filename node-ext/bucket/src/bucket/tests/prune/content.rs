@@ -111,7 +111,7 @@ fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
     let content = bytes_of(&[1, 2]);
     std::thread::scope(|scope| {
         // An upload that has found the first chunk before the release begins.
-        let (go_on, wait) = mpsc::channel();
+        let (resume, wait) = mpsc::channel();
         let early = scope.spawn({
             let content = &content;
             move || {
@@ -142,7 +142,7 @@ fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
             std::thread::yield_now();
         }
         assert!(!releasing.is_finished());
-        go_on.send(()).unwrap();
+        resume.send(()).unwrap();
         let early = early.join().unwrap();
         releasing.join().unwrap().unwrap();
         assert!(!late.is_finished());
@@ -182,7 +182,7 @@ fn i1_what_an_upload_found_stays_through_both_lists_of_a_release_that_was_interr
     let bucket = fixture.bucket();
     let found = layout::chunk_length_key(&HashingProfile::Plain.chunk(&going));
     let sweep = Sweep::begin(bucket, Duration::ZERO).unwrap();
-    let (go_on, wait) = mpsc::channel();
+    let (resume, wait) = mpsc::channel();
     let stored = std::thread::scope(|scope| {
         let upload = scope.spawn(|| {
             let waits = First(Some(move || wait.recv().unwrap()), b"its other chunk");
@@ -196,7 +196,7 @@ fn i1_what_an_upload_found_stays_through_both_lists_of_a_release_that_was_interr
             std::thread::yield_now();
         }
         sweep.remove_before(Sequence(1)).unwrap();
-        go_on.send(()).unwrap();
+        resume.send(()).unwrap();
         upload.join().unwrap()
     });
     let leaf = NewLeaf {
