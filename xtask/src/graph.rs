@@ -46,7 +46,7 @@ pub(crate) enum GraphError {
     },
 }
 
-/// What to do with the drawing; paths are from the root of the repository.
+/// The use of the drawing. Paths are from the root of the repository.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// Print it as text.

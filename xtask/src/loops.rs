@@ -9,13 +9,13 @@
 //! File A uses file B if A names an item that is defined in B: in a `use`, in a path in code, in
 //! the arguments of a macro or an attribute. Re-exports and globs are followed to the definition.
 //!
-//! # What does not count
+//! # Left out
 //! - A `pub use`, `pub(crate) use` or `mod`: a parent that only re-exports does not use its child.
 //! - Use between a module and one that encloses it. A parent owns its children's types, and a
 //!   child may hold an `impl` of its parent: privacy joins them already.
 //! - Code for tests: `#[test]`, `#[cfg(test)]`, modules named `tests`, integration tests.
 //!
-//! # What is not seen
+//! # Not seen
 //! - Calls of methods, since types are not inferred. This matters where an inherent `impl Bucket`
 //!   is in another file than `Bucket`: the calls of its methods are no edges to that file.
 //! - Items that a macro defines, unless their names are among the macro's arguments.

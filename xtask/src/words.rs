@@ -11,7 +11,7 @@ mod pieces;
 mod tests;
 
 use crate::workspace::{ReadError, Workspace, WorkspaceError};
-use list::{List, ListError, RetiredWord};
+use list::{List, ListError};
 use pieces::pieces;
 use std::collections::BTreeSet;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(prefixes: &[String]) -> Result<bool, WordsError> {
         let Ok(text) = String::from_utf8(workspace.read(file)?) else {
             continue;
         };
-        let hits = hits(&list.words_for(file), file, &text);
+        let hits = hits(&list, file, &text);
         for Hit { line, word, better } in &hits {
             println!("{file}:{line}: `{word}`: {better}");
         }
@@ -73,19 +73,17 @@ pub(crate) fn run(prefixes: &[String]) -> Result<bool, WordsError> {
 }
 
 /// Returns the retired words in a file, by line.
-fn hits(words: &[&RetiredWord], file: &str, text: &str) -> BTreeSet<Hit> {
+fn hits(list: &List, file: &str, text: &str) -> BTreeSet<Hit> {
     let mut hits = BTreeSet::new();
     for piece in pieces(file, text) {
-        for word in words {
-            for range in word.find(piece.kind, &piece.text) {
-                let before = piece.text.get(..range.start).unwrap_or_default();
-                let found = piece.text.get(range).unwrap_or_default();
-                hits.insert(Hit {
-                    line: piece.line + before.matches('\n').count(),
-                    word: found.split_whitespace().collect::<Vec<_>>().join(" "),
-                    better: word.better.clone(),
-                });
-            }
+        for (word, range) in list.find(file, piece.kind, &piece.text) {
+            let before = piece.text.get(..range.start).unwrap_or_default();
+            let found = piece.text.get(range).unwrap_or_default();
+            hits.insert(Hit {
+                line: piece.line + before.matches('\n').count(),
+                word: found.split_whitespace().collect::<Vec<_>>().join(" "),
+                better: word.better.clone(),
+            });
         }
     }
     hits

@@ -21,7 +21,7 @@ pub(crate) struct Package {
     pub(crate) name: String,
     /// Its `Cargo.toml`, absolute.
     pub(crate) manifest_path: PathBuf,
-    /// What it depends on.
+    /// Its direct dependencies.
     pub(crate) dependencies: Vec<Dependency>,
     /// Libraries, binaries, tests and so on.
     pub(crate) targets: Vec<Target>,

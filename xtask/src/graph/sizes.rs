@@ -9,9 +9,9 @@ use std::path::Path;
 /// Lines of Rust in a crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Size {
-    /// What a build without tests compiles.
+    /// Lines that a build without tests compiles.
     pub(crate) own: usize,
-    /// All, with tests, benchmarks and examples.
+    /// All lines, with tests, benchmarks and examples.
     pub(crate) all: usize,
 }
 
@@ -34,7 +34,7 @@ impl Size {
     }
 }
 
-/// What a shown number is rounded to.
+/// Shown numbers are multiples of this.
 const STEP: usize = 100;
 
 /// Writes a number of lines in thousands: `5.6k`.

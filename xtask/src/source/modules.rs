@@ -17,7 +17,7 @@ pub(crate) struct ModuleId(usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FileId(usize);
 
-/// What a name stands for in a module.
+/// The meaning of a name in a module.
 #[derive(Debug, Clone)]
 pub(crate) enum Binding {
     /// A child module.
@@ -33,7 +33,7 @@ pub(crate) enum Binding {
 pub(crate) struct Module {
     /// The enclosing module; `None` for the root.
     pub(crate) parent: Option<ModuleId>,
-    /// Where it is written.
+    /// The file with its items.
     pub(crate) file: FileId,
     /// The names in it. A name may stand for a module and for an item.
     pub(crate) names: BTreeMap<String, Vec<Binding>>,

@@ -10,11 +10,11 @@ pub(crate) enum Token<'t> {
     LineComment(&'t str),
     /// From `/*` to the matching `*/`.
     BlockComment(&'t str),
-    /// What is between the quotes; escapes are not decoded.
+    /// A string literal without its quotes; escapes are not decoded.
     Text {
         /// The text.
         text: &'t str,
-        /// Whether backslashes stand for themselves.
+        /// In a raw string a backslash is a character like others.
         is_raw: bool,
     },
     /// An identifier or a keyword, without `r#`.

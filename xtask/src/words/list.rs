@@ -12,8 +12,9 @@
 //! it, and case does not count; in one for names it does. A regex for names sees one identifier,
 //! and for a definition also its keyword: `^fn told$`.
 
-use regex::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// The kinds of text that a word is looked for in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,10 +31,10 @@ pub(crate) enum Kind {
 #[derive(Debug)]
 pub(crate) struct RetiredWord {
     /// The regex as the list has it.
-    pub(crate) source: String,
-    /// What it is looked for in.
-    pub(crate) kinds: BTreeSet<Kind>,
-    /// What to write in its place.
+    source: String,
+    /// The kinds of text that must not have it.
+    kinds: BTreeSet<Kind>,
+    /// The word to write in its place.
     pub(crate) better: String,
     prose: Regex,
     name: Regex,
@@ -50,9 +51,11 @@ struct Exemption {
 /// The words and the exemptions.
 #[derive(Debug)]
 pub(crate) struct List {
-    /// The words, in the order of the list.
-    pub(crate) words: Vec<RetiredWord>,
+    words: Vec<RetiredWord>,
     exemptions: Vec<Exemption>,
+    /// All words as they are looked for in prose, and in names: one pass finds which are there.
+    prose: RegexSet,
+    names: RegexSet,
 }
 
 /// The list is malformed. Lines count from 1.
@@ -69,6 +72,9 @@ pub(crate) enum ListError {
     /// The regex is invalid.
     #[error("line {0}: the regex is invalid")]
     Regex(usize, #[source] regex::Error),
+    /// The list is too long for one pass.
+    #[error("the list is too long")]
+    Size(#[source] regex::Error),
     /// A regex is on the list twice.
     #[error("line {0}: `{1}` is on the list already")]
     Twice(usize, String),
@@ -86,10 +92,7 @@ impl List {
     /// # Errors
     /// If a line is malformed, a word is there twice, or an exemption is for an unknown word.
     pub(crate) fn parse(text: &str) -> Result<Self, ListError> {
-        let mut list = Self {
-            words: Vec::new(),
-            exemptions: Vec::new(),
-        };
+        let (mut words, mut exemptions) = (Vec::<RetiredWord>::new(), Vec::new());
         for (line, row) in (1..).zip(text.lines()) {
             if row.trim().is_empty() || row.starts_with('#') {
                 continue;
@@ -99,28 +102,41 @@ impl List {
                 return Err(ListError::Columns(line));
             }
             match *columns.as_slice() {
-                ["exempt", path, word, _reason] => list.exemptions.push(Exemption {
+                ["exempt", path, word, _reason] => exemptions.push(Exemption {
                     path: path.to_owned(),
                     word: (word != "*").then(|| word.to_owned()),
                 }),
                 [place, regex, better] if place != "exempt" => {
-                    if list.words.iter().any(|word| word.source == regex) {
+                    if words.iter().any(|word| word.source == regex) {
                         return Err(ListError::Twice(line, regex.to_owned()));
                     }
-                    list.words
-                        .push(RetiredWord::new(line, place, regex, better)?);
+                    words.push(RetiredWord::new(line, place, regex, better)?);
                 }
                 _ => return Err(ListError::Columns(line)),
             }
         }
-        for exemption in &list.exemptions {
+        for exemption in &exemptions {
             if let Some(word) = &exemption.word
-                && !list.words.iter().any(|listed| listed.source == *word)
+                && !words.iter().any(|listed| listed.source == *word)
             {
                 return Err(ListError::UnknownWord(exemption.path.clone(), word.clone()));
             }
         }
-        Ok(list)
+        let set = |patterns: Vec<&str>, any_case| {
+            let mut builder = RegexSetBuilder::new(patterns);
+            builder
+                .case_insensitive(any_case)
+                .build()
+                .map_err(ListError::Size)
+        };
+        let prose = set(words.iter().map(|word| word.prose.as_str()).collect(), true)?;
+        let names = set(words.iter().map(|word| word.name.as_str()).collect(), false)?;
+        Ok(Self {
+            words,
+            exemptions,
+            prose,
+            names,
+        })
     }
 
     /// Checks that each exemption is for one of these files at least.
@@ -138,19 +154,43 @@ impl List {
         }
     }
 
-    /// Returns the words that a file must not have.
-    pub(crate) fn words_for<'l>(&'l self, file: &str) -> Vec<&'l RetiredWord> {
-        let exemptions: Vec<&Exemption> = self
-            .exemptions
-            .iter()
-            .filter(|exemption| exemption.covers(file))
-            .collect();
-        let is_allowed = |word: &RetiredWord| {
-            exemptions
-                .iter()
-                .any(|e| e.word.as_ref().is_none_or(|one| *one == word.source))
+    /// Returns the words in a text of a file that the file must not have, with their places.
+    pub(crate) fn find(
+        &self,
+        file: &str,
+        kind: Kind,
+        text: &str,
+    ) -> Vec<(&RetiredWord, Range<usize>)> {
+        let set = if kind == Kind::Name {
+            &self.names
+        } else {
+            &self.prose
         };
-        self.words.iter().filter(|word| !is_allowed(word)).collect()
+        set.matches(text)
+            .into_iter()
+            .filter_map(|at| self.words.get(at))
+            .filter(|word| word.kinds.contains(&kind) && !self.is_allowed(file, word))
+            .flat_map(|word| {
+                let regex = if kind == Kind::Name {
+                    &word.name
+                } else {
+                    &word.prose
+                };
+                regex
+                    .find_iter(text)
+                    .map(move |found| (word, found.range()))
+            })
+            .collect()
+    }
+
+    fn is_allowed(&self, file: &str, word: &RetiredWord) -> bool {
+        self.exemptions.iter().any(|exemption| {
+            exemption.covers(file)
+                && exemption
+                    .word
+                    .as_ref()
+                    .is_none_or(|one| *one == word.source)
+        })
     }
 }
 
@@ -188,18 +228,5 @@ impl RetiredWord {
             prose,
             name,
         })
-    }
-
-    /// Returns where the word is in a text of a kind, as byte ranges.
-    pub(crate) fn find(&self, kind: Kind, text: &str) -> Vec<std::ops::Range<usize>> {
-        if !self.kinds.contains(&kind) {
-            return Vec::new();
-        }
-        let regex = if kind == Kind::Name {
-            &self.name
-        } else {
-            &self.prose
-        };
-        regex.find_iter(text).map(|found| found.range()).collect()
     }
 }

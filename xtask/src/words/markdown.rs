@@ -14,7 +14,7 @@ pub(crate) enum Fence {
 pub(crate) enum Part {
     /// A paragraph, with a backtick in place of each piece of code; or one of a block of text.
     Prose(usize, String),
-    /// What is between backticks.
+    /// Code between backticks.
     Code(usize, String),
     /// A block of Rust.
     Rust(usize, String),

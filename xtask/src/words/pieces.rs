@@ -8,7 +8,7 @@ use std::path::Path;
 /// A piece of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Piece {
-    /// What it is.
+    /// The kind of text.
     pub(crate) kind: Kind,
     /// The line of its first character, from 1.
     pub(crate) line: usize,
