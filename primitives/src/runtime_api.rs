@@ -6,7 +6,7 @@
 
 #![expect(
     clippy::too_many_arguments,
-    reason = "in what the macro writes beside the trait"
+    reason = "in code that the macro generates"
 )]
 
 use crate::challenge::{AccountId, ChallengeId, ChallengeResponse};

@@ -164,8 +164,8 @@ impl Permit<'_> {
     /// # Errors
     ///
     /// [`SignError`] where the keystore fails.
-    pub fn sign(&self, promised: &DurableCommitment) -> Result<SignedCommitment, SignError> {
-        let payload = CommitmentPayload::new(self.bucket, promised.commitment());
+    pub fn sign(&self, durable: &DurableCommitment) -> Result<SignedCommitment, SignError> {
+        let payload = CommitmentPayload::new(self.bucket, durable.commitment());
         let signature = self.signer.sign_bytes(&payload.encode())?;
         Ok(SignedCommitment {
             payload,
@@ -181,10 +181,10 @@ impl Permit<'_> {
     /// As [`Permit::sign`].
     pub fn sign_for_window(
         &self,
-        promised: &DurableCommitment,
+        durable: &DurableCommitment,
         window: u64,
     ) -> Result<MultiSignature, SignError> {
-        let proposal = CheckpointProposal::new(self.bucket, promised.commitment(), window);
+        let proposal = CheckpointProposal::new(self.bucket, durable.commitment(), window);
         self.signer.sign_bytes(&proposal.encode())
     }
 }

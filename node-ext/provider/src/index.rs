@@ -117,13 +117,13 @@ impl Index {
                 Err(error.into())
             }
             Err(error) => {
-                let aside = put_aside(path)?;
+                let backup = put_aside(path)?;
                 tracing::warn!(
-                    %error, kept = %aside.display(),
+                    %error, kept = %backup.display(),
                     "the index cannot be used and is rebuilt from the buckets"
                 );
                 let index = Self::open_existing(path)?;
-                index.take_over(&aside)?;
+                index.take_over(&backup)?;
                 Ok(index)
             }
         }
@@ -132,8 +132,8 @@ impl Index {
     /// Copies the rows about the provider from the backup of an unusable index, as far
     /// as they can be read. Duties are not copied, since some may be missing: with a
     /// new index the provider signs nothing that a lost duty might forbid.
-    fn take_over(&self, aside: &Path) -> Result<(), IndexError> {
-        let Ok(old) = IndexDb::open_reading(aside) else {
+    fn take_over(&self, backup: &Path) -> Result<(), IndexError> {
+        let Ok(old) = IndexDb::open_reading(backup) else {
             return Ok(());
         };
         let Ok(entries) = old.scan_from(Table::Meta, &[]) else {
@@ -368,10 +368,10 @@ fn put_aside(path: &Path) -> Result<PathBuf, IndexError> {
     loop {
         let mut name = path.as_os_str().to_owned();
         name.push(format!(".unusable-{number}"));
-        let aside = PathBuf::from(name);
-        if !aside.exists() {
-            std::fs::rename(path, &aside).map_err(fault)?;
-            return Ok(aside);
+        let backup = PathBuf::from(name);
+        if !backup.exists() {
+            std::fs::rename(path, &backup).map_err(fault)?;
+            return Ok(backup);
         }
         number = number.saturating_add(1);
     }

@@ -56,14 +56,14 @@ impl BucketRecord {
     pub(crate) fn of(bucket: &Bucket, before: Option<&Self>) -> Self {
         // Read together, so that the peaks match the commitment.
         let (commitment, peaks, total_size) = bucket.newest();
-        let promised = bucket.last_promised();
+        let last_signed = bucket.last_promised();
         Self {
             config: bucket.config(),
             commitment,
             peaks,
             total_size,
             usage: bucket.usage(),
-            signed: Promise::greater(before.and_then(|before| before.signed), promised),
+            signed: Promise::greater(before.and_then(|before| before.signed), last_signed),
             standing: match before.map(|before| &before.standing) {
                 Some(Standing::Quarantined(reason)) => Standing::Quarantined(reason.clone()),
                 // Its folder is back.

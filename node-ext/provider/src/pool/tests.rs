@@ -377,27 +377,27 @@ fn whoever_reserves_a_bucket_waits_for_its_leases_and_keeps_others_out() {
 #[test]
 fn what_is_at_hand_is_open_and_nobody_waits_for_it() {
     let pool = pool(2);
-    let at_hand = |id| pool.lease_if_open(BucketId(id));
-    assert!(at_hand(1).is_none(), "nothing is opened for it");
+    let lease_open = |id| pool.lease_if_open(BucketId(id));
+    assert!(lease_open(1).is_none(), "nothing is opened for it");
     let reader = read(&pool, 1);
-    assert_eq!(at_hand(1).map(|lease| lease.id), Some(BucketId(1)));
+    assert_eq!(lease_open(1).map(|lease| lease.id), Some(BucketId(1)));
     assert_eq!(pool.statistics().leased, 1);
     std::thread::scope(|scope| {
         // Open for reading, it must be closed before a caller can write.
         let writer = scope.spawn(|| drop(write(&pool, 1)));
-        while at_hand(1).is_some() {
+        while lease_open(1).is_some() {
             std::thread::yield_now();
         }
         drop(reader);
         writer.join().unwrap();
     });
     let spoiled = write(&pool, 1);
-    assert!(at_hand(1).is_some());
+    assert!(lease_open(1).is_some());
     spoiled.spoiled.store(true, Ordering::SeqCst);
-    assert!(at_hand(1).is_none(), "it must be reopened");
+    assert!(lease_open(1).is_none(), "it must be reopened");
     drop(spoiled);
     let _reservation = pool.reserve(BucketId(1), SOON, false).ok().unwrap();
-    assert!(at_hand(1).is_none());
+    assert!(lease_open(1).is_none());
     assert_eq!(pool.home.opened.load(Ordering::SeqCst), 2);
 }
 

@@ -52,7 +52,7 @@ impl Counts {
         }
     }
 
-    /// The counts, with that of the buckets in quarantine, which are kept elsewhere.
+    /// Returns the current counts; the number of buckets in quarantine is kept elsewhere.
     pub(super) fn of_now(&self, quarantined: usize) -> OfNow {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         OfNow {

@@ -54,7 +54,7 @@ impl Inner {
         self.pool.home().shared.disk().unwrap_or_default()
     }
 
-    /// What is counted of all buckets.
+    /// Returns the current counts of all buckets.
     pub(super) fn counts_of_now(&self) -> OfNow {
         self.counts.of_now(self.ledger.all_quarantined().len())
     }

@@ -1,5 +1,4 @@
-//! Commitments that are known to have been signed, and those of them that a
-//! bucket's folder lacks.
+//! Commitments that are known to be signed, and the signed roots that a bucket lacks.
 
 use cairn_primitives::Commitment;
 use std::fmt;

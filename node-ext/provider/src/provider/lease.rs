@@ -120,8 +120,8 @@ impl Lease {
         signer: &Signer,
     ) -> Result<(Committed, SignedCommitment), CommitError> {
         let permit = self.permit(signer)?;
-        let (committed, promised) = self.run(|bucket| bucket.commit_promised(leaves))?;
-        let signed = permit.sign(&promised);
+        let (committed, durable) = self.run(|bucket| bucket.commit_promised(leaves))?;
+        let signed = permit.sign(&durable);
         let signed = signed.map_err(|reason| CommitError::Sign {
             bucket: self.id(),
             reason,

@@ -30,7 +30,7 @@ const MAX_BYTES: u64 = 64;
 const REASON: &str = "this is a copy of a provider's data, which may lack roots signed after it was \
      made: it signs once its operator accepts it as the newest copy and the only one in use";
 
-/// What to do with a base path that is a copy.
+/// The policy for a base path that is a copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnCopy {
     /// Sign nothing, and answer challenges.

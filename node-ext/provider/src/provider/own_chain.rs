@@ -27,7 +27,7 @@ pub(crate) struct OwnChain {
     pub(crate) longest_period: u32,
 }
 
-/// What to do with a base path on a node of another chain.
+/// The policy for a base path that meets another chain than its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnOtherChain {
     /// Refuse the chain.

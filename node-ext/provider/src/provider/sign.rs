@@ -31,10 +31,10 @@ impl Provider {
         }
         let gate = &self.inner.pool.home().gate;
         let permit = gate.permit_again(&facts_of(id, &record), signer)?;
-        let Some(promised) = record.promised_newest() else {
+        let Some(durable) = record.promised_newest() else {
             return Ok(None);
         };
-        let signed = permit.sign(&promised);
+        let signed = permit.sign(&durable);
         let signed = signed.map_err(|reason| CommitError::Sign { bucket: id, reason })?;
         Ok(Some(signed))
     }

@@ -17,17 +17,17 @@ const AT_LEAST: ProviderOptions = ProviderOptions {
 };
 
 fn answers(provider: &Provider, id: u64, signed: &SignedCommitment) {
-    let promised = signed.payload.commitment;
+    let commitment = signed.payload.commitment;
     let at = At::RootOf {
-        root: promised.mmr_root,
-        tree: promised.start_seq,
+        root: commitment.mmr_root,
+        tree: commitment.start_seq,
     };
     let location = ChunkLocation {
         leaf_index: LeafIndex(0),
         chunk_index: ChunkIndex(0),
     };
     let answer = provider.answer(BucketId(id), at, location).unwrap();
-    assert_eq!(answer.commitment, promised);
+    assert_eq!(answer.commitment, commitment);
 }
 
 fn writes_nothing(provider: &Provider) {
@@ -100,7 +100,7 @@ fn s10_restart_a_provider_without_any_index_answers_and_writes_nothing() {
     let signed = put(&provider, 2, b"the last");
     drop(provider);
     let index = path.join(INDEX_DIR);
-    std::fs::rename(&index, path.join("aside")).unwrap();
+    std::fs::rename(&index, path.join("backup")).unwrap();
     std::fs::write(&index, b"no folder").unwrap();
     let provider = start_with(path, AT_LEAST);
     answers(&provider, 2, &signed);
@@ -109,6 +109,6 @@ fn s10_restart_a_provider_without_any_index_answers_and_writes_nothing() {
     writes_nothing(&provider);
     drop(provider);
     std::fs::remove_file(&index).unwrap();
-    std::fs::rename(path.join("aside"), &index).unwrap();
+    std::fs::rename(path.join("backup"), &index).unwrap();
     put(&start(path), 2, b"it goes on");
 }

@@ -133,10 +133,10 @@ fn a_folder_that_is_put_back_is_what_it_was() {
     fill(&provider, 2);
     let before = records(&provider);
     drop(provider);
-    let (place, aside) = (folder_of(folder.path(), 1), folder.path().join("aside"));
-    std::fs::rename(&place, &aside).unwrap();
+    let (place, backup) = (folder_of(folder.path(), 1), folder.path().join("backup"));
+    std::fs::rename(&place, &backup).unwrap();
     assert_eq!(records(&start(folder.path()))[0].1.standing, Standing::Lost);
-    std::fs::rename(&aside, &place).unwrap();
+    std::fs::rename(&backup, &place).unwrap();
     assert_eq!(records(&start(folder.path())), before);
 }
 
