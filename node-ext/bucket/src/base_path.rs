@@ -286,6 +286,7 @@ pub fn read_small(path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, BasePa
     }
 }
 
+/// Returns an I/O error with what was attempted and where.
 pub fn io(doing: &'static str, path: &Path, source: std::io::Error) -> BasePathError {
     BasePathError::Io {
         doing,

@@ -40,7 +40,9 @@ type Db = DBWithThreadMode<SingleThreaded>;
 /// A column family of a bucket's database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
+    /// State, leaves, MMR nodes and records of signed roots.
     Tree,
+    /// Chunks and the nodes of their trees.
     Content,
 }
 
@@ -93,6 +95,7 @@ pub struct Batch<'e> {
 }
 
 impl Batch<'_> {
+    /// Sets the value of a key.
     pub fn put(&mut self, family: Family, key: impl AsRef<[u8]>, value: &[u8]) {
         if self.engine.journal.get().is_some() {
             self.changes.put(family, key.as_ref(), value);
@@ -102,6 +105,7 @@ impl Batch<'_> {
         }
     }
 
+    /// Deletes a key.
     pub fn delete(&mut self, family: Family, key: impl AsRef<[u8]>) {
         if self.engine.journal.get().is_some() {
             self.changes.delete(family, key.as_ref());
@@ -206,6 +210,7 @@ impl Engine {
         move |error| EngineError::new(doing, &self.path, &error)
     }
 
+    /// Returns the database's folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -215,6 +220,7 @@ impl Engine {
         &self.shared
     }
 
+    /// Returns the number of reads so far, by how they were served.
     pub fn read_counts(&self) -> ReadCounts {
         ReadCounts {
             single: self.single.load(Ordering::Relaxed),
@@ -287,6 +293,7 @@ impl Engine {
         self.scan_from(family, prefix, prefix)
     }
 
+    /// Starts an empty batch.
     pub fn batch(&self) -> Batch<'_> {
         Batch {
             engine: self,

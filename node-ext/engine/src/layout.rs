@@ -230,8 +230,11 @@ pub fn parse_chunk_length(value: &[u8]) -> Option<u32> {
 /// The record of an interior node: both children, and the shape of its subtree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InteriorValue {
+    /// Hash of the left child.
     pub left: H256,
+    /// Hash of the right child.
     pub right: H256,
+    /// Height, chunks and bytes of the subtree.
     pub subtree: Subtree,
 }
 
@@ -248,6 +251,7 @@ impl InteriorValue {
         value
     }
 
+    /// Parses the record; the inverse of the encoding.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let (left, rest) = value.split_at_checked(32)?;
         let (right, rest) = rest.split_at_checked(32)?;
@@ -268,12 +272,14 @@ impl InteriorValue {
 /// The record of a signed root: its leaf count, and the time of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PromiseValue {
+    /// Number of leaves.
     pub count: LeafCount,
     /// Time of the newest signature, in milliseconds since the Unix epoch.
     pub signed_ms: u64,
 }
 
 impl PromiseValue {
+    /// Encodes the leaf count and the time in 8 bytes each, big-endian.
     pub fn to_bytes(self) -> [u8; 16] {
         let mut value = [0; 16];
         value[..8].copy_from_slice(&self.count.get().to_be_bytes());
@@ -281,6 +287,7 @@ impl PromiseValue {
         value
     }
 
+    /// Parses the record; the inverse of the encoding.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let (count, since) = value.split_at_checked(8)?;
         Some(Self {
@@ -293,13 +300,21 @@ impl PromiseValue {
 /// A bucket's state, in SCALE; every commit changes it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct StateRecord {
+    /// Version of the format, see `FORMAT_VERSION`.
     pub format: u32,
+    /// The bucket's id.
     pub bucket: BucketId,
+    /// How the bucket hashes.
     pub profile: HashingProfile,
+    /// Quota, in bytes.
     pub max_bytes: u64,
+    /// Sequence of the first leaf of the current tree.
     pub tree: Sequence,
+    /// Number of leaves.
     pub count: LeafCount,
+    /// Bytes of content under all leaves.
     pub total_size: u64,
+    /// Root of the current tree.
     pub root: H256,
     /// From left to right; one for each set bit of `count`.
     pub peaks: Vec<H256>,
@@ -308,11 +323,17 @@ pub struct StateRecord {
 /// The reasons why a state record cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StateFault {
-    Format { found: u32 },
+    /// The record has a format that this version does not read.
+    Format {
+        /// The version that it names.
+        found: u32,
+    },
+    /// The record does not decode.
     Damaged,
 }
 
 impl StateRecord {
+    /// Parses the record; the inverse of the encoding.
     pub fn parse(value: &[u8]) -> Result<Self, StateFault> {
         let input = &mut &value[..];
         let format = u32::decode(input).map_err(|_| StateFault::Damaged)?;

@@ -37,7 +37,9 @@ impl<S: 'static> MetricSource for Sourced<S> {
 pub struct Readings<'r, S> {
     /// The prefix of the metrics' names.
     pub prefix: &'static str,
+    /// Returns the statistics to read.
     pub source: Source<S>,
+    /// The registry to register with.
     pub registry: &'r Registry,
 }
 

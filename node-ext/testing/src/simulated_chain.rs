@@ -165,6 +165,7 @@ impl ScriptedChain {
         self.add_block_by(Plan::default())
     }
 
+    /// Adds a block with the given plan and returns its head.
     pub fn add_block_by(&self, plan: Plan) -> Head {
         self.inner.lock().add_block(plan)
     }

@@ -20,6 +20,7 @@ use std::path::Path;
 /// Selects whether a build stores the bytes of chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepBytes {
+    /// Store all records and the bytes.
     Yes,
     /// Store all records but the bytes, for a dry run.
     No,
@@ -27,8 +28,10 @@ pub enum KeepBytes {
 
 /// A bucket under construction.
 pub struct Builder {
+    /// The database that is being filled.
     pub engine: Engine,
     id: BucketId,
+    /// The new bucket's configuration.
     pub config: BucketConfig,
     keep_bytes: KeepBytes,
     tip: Tip,
@@ -64,6 +67,7 @@ impl Builder {
         })
     }
 
+    /// Returns the space that the records written so far take.
     pub fn usage(&self) -> Usage {
         self.usage
     }

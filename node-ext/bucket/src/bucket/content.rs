@@ -47,6 +47,7 @@ pub(super) struct ContentState {
 /// A chunk that was stored or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentChange {
+    /// The chunk's hash.
     pub hash: H256,
     /// Its length in bytes; `None` if it was removed.
     pub length: Option<u32>,

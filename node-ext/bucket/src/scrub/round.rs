@@ -15,6 +15,7 @@ pub struct ScrubRound {
 }
 
 impl ScrubRound {
+    /// Starts a pass at the given Unix time.
     pub fn beginning(now: Duration) -> Self {
         Self {
             began_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX),
@@ -22,6 +23,7 @@ impl ScrubRound {
         }
     }
 
+    /// Returns whether every bucket was read.
     pub fn is_over(&self) -> bool {
         self.next.is_none()
     }
@@ -36,6 +38,7 @@ impl ScrubRound {
         self.next = id.0.checked_add(1).map(BucketId);
     }
 
+    /// Ends the pass: no bucket is left.
     pub fn end(&mut self) {
         self.next = None;
     }

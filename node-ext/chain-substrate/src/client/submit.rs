@@ -26,6 +26,7 @@ where
         + 'static,
     Pool: TransactionPool<Block = Block, Hash = H256> + 'static,
 {
+    /// Signs a submission with the account's key and hands it to the node's pool.
     pub async fn sign_and_submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
         let _one_at_a_time = self.submitting.lock().await;
         let at = self.client.info().best_hash;

@@ -92,11 +92,13 @@ pub struct IndexBatch {
 }
 
 impl IndexBatch {
+    /// Sets the value of a key of a table.
     pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
         self.changes
             .push((table, key.to_vec(), Some(value.to_vec())));
     }
 
+    /// Deletes a key of a table.
     pub fn delete(&mut self, table: Table, key: &[u8]) {
         self.changes.push((table, key.to_vec(), None));
     }
@@ -273,6 +275,7 @@ impl IndexDb {
         }
     }
 
+    /// Reads a value, or `None` if the key is absent.
     pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         let db = self.db.read();
         let db = db.as_ref().ok_or_else(|| self.closed())?;
@@ -324,6 +327,7 @@ impl IndexDb {
             .collect()
     }
 
+    /// Starts an empty batch.
     pub fn batch(&self) -> IndexBatch {
         IndexBatch::default()
     }

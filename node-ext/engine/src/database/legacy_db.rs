@@ -22,6 +22,7 @@ pub enum LegacyFamily {
 impl LegacyFamily {
     const ALL: [Self; 3] = [Self::Nodes, Self::Buckets, Self::Metadata];
 
+    /// Returns the column family's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Nodes => "nodes",
@@ -74,6 +75,7 @@ impl LegacyDb {
         |error| EngineError::new("reading a provider's database", &self.path, &error)
     }
 
+    /// Reads a value, or `None` if the key is absent.
     pub fn get(&self, family: LegacyFamily, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         self.db
             .get_cf(self.family(family)?, key)

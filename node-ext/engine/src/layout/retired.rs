@@ -39,17 +39,21 @@ pub fn parse_retired_key(key: &[u8]) -> Option<Sequence> {
 pub struct RetiredRecord {
     /// Its leaf count and root when it was retired.
     pub count: LeafCount,
+    /// Its root when it was retired.
     pub root: H256,
     /// The tree that replaced it, and that tree's root: the one that the admin signed,
     /// or otherwise the one that it had then.
     pub new_start_seq: Sequence,
+    /// The root of the tree that replaced it.
     pub new_root: H256,
+    /// The admin's signed deletion, if the prune had one.
     pub deletion: Option<Deletion>,
     /// Set while it is being removed; then nothing is proven from it.
     pub releasing: bool,
 }
 
 impl RetiredRecord {
+    /// Parses the record; `None` if it does not decode.
     pub fn parse(mut value: &[u8]) -> Option<Self> {
         let record = Self::decode(&mut value).ok()?;
         value.is_empty().then_some(record)
@@ -79,10 +83,12 @@ pub fn parse_deletion_key(key: &[u8]) -> Option<Sequence> {
 pub struct DeletionValue {
     /// The root that the admin signed.
     pub new_root: H256,
+    /// The admin's signed deletion, if the prune had one.
     pub deletion: Deletion,
 }
 
 impl DeletionValue {
+    /// Parses the record; `None` if it does not decode.
     pub fn parse(mut value: &[u8]) -> Option<Self> {
         let kept = Self::decode(&mut value).ok()?;
         value.is_empty().then_some(kept)
@@ -112,12 +118,14 @@ pub fn parse_tombstone_key(key: &[u8]) -> Option<(Sequence, H256)> {
 /// The tombstone of a signed root: its leaf count, and when it was released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TombstoneValue {
+    /// Number of leaves under the root.
     pub count: LeafCount,
     /// Milliseconds since the Unix epoch.
     pub gone_ms: u64,
 }
 
 impl TombstoneValue {
+    /// Encodes the leaf count and the time in 8 bytes each, big-endian.
     pub fn to_bytes(self) -> [u8; 16] {
         let mut value = [0; 16];
         value[..8].copy_from_slice(&self.count.get().to_be_bytes());
@@ -125,6 +133,7 @@ impl TombstoneValue {
         value
     }
 
+    /// Parses the record; `None` if it does not decode.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let (count, gone) = value.split_at_checked(8)?;
         Some(Self {

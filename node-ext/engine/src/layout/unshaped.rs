@@ -119,14 +119,17 @@ pub const FLAGS: &[u8] = b"f";
 pub struct FlagValue {
     /// The kind of the leaf's data root.
     pub root: Kind,
+    /// The first defect under it.
     pub flaw: Flaw,
 }
 
 impl FlagValue {
+    /// Encodes the record as `docs/format.md` says.
     pub fn to_bytes(self) -> [u8; 2] {
         [self.root.code(), self.flaw.code()]
     }
 
+    /// Parses the record; `None` if it does not decode.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let [root, flaw] = *value else { return None };
         Some(Self {
@@ -148,11 +151,17 @@ pub const UNSHAPED: &[u8] = b"x";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnshapedValue {
     /// A chunk above the limit; its bytes are stored like those of any chunk.
-    LongChunk { length: u64 },
+    LongChunk {
+        /// Its length in bytes.
+        length: u64,
+    },
     /// A node, with a defect under it and the kinds of its children.
     Node {
+        /// The first defect under it.
         flaw: Flaw,
+        /// The left child.
         left: Child,
+        /// The right child.
         right: Child,
     },
 }
@@ -160,11 +169,14 @@ pub enum UnshapedValue {
 /// A child of such a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Child {
+    /// Padding, a chunk or a node.
     pub kind: Kind,
+    /// Its hash.
     pub hash: H256,
 }
 
 impl UnshapedValue {
+    /// Encodes the record as `docs/format.md` says.
     pub fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::LongChunk { length } => length.to_be_bytes().to_vec(),
@@ -179,6 +191,7 @@ impl UnshapedValue {
         }
     }
 
+    /// Parses the record; `None` if it does not decode.
     pub fn parse(value: &[u8]) -> Option<Self> {
         if let Ok(length) = value.try_into() {
             let length = u64::from_be_bytes(length);

@@ -29,6 +29,7 @@ pub struct MemoryBucket {
 }
 
 impl MemoryBucket {
+    /// Makes an empty bucket.
     pub fn new(profile: HashingProfile) -> Self {
         let mut bucket = Self {
             profile,

@@ -59,6 +59,7 @@ impl ScriptedClient {
         }
     }
 
+    /// Returns the state of the connection, to change it.
     pub fn connection(&self) -> Arc<Mutex<Connection>> {
         self.connection.clone()
     }

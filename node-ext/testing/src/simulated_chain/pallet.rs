@@ -18,10 +18,15 @@ use std::collections::BTreeMap;
 /// A challenge to open.
 #[derive(Clone, Copy, Debug)]
 pub struct Ask {
+    /// The challenged provider.
     pub provider: AccountId,
+    /// The account that challenges.
     pub challenger: AccountId,
+    /// The bucket.
     pub bucket: BucketId,
+    /// The commitment that is challenged.
     pub commitment: Commitment,
+    /// The leaf and the chunk that are asked for.
     pub location: ChunkLocation,
     /// The period in anchor blocks, if it is not the chain's.
     pub period: Option<u32>,
@@ -30,8 +35,11 @@ pub struct Ask {
 /// The result of a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resolution {
-    /// Defended at this anchor block.
-    Defended { at: u32 },
+    /// Defended.
+    Defended {
+        /// The anchor block of the answer.
+        at: u32,
+    },
     /// Lost, with the stake.
     Slashed(SlashReason),
 }
@@ -39,15 +47,22 @@ pub enum Resolution {
 /// The pallet's storage at one block.
 #[derive(Clone, Debug)]
 pub struct Pallet {
+    /// Limits that the chain holds a provider to.
     pub limits: Limits,
+    /// The current anchor block.
     pub anchor: u32,
+    /// Registered providers, by account.
     pub providers: BTreeMap<[u8; 32], ProviderInfo>,
+    /// Buckets, by id.
     pub buckets: BTreeMap<BucketId, BucketInfo>,
+    /// Open challenges, by id.
     pub open: BTreeMap<ChallengeId, OpenChallenge>,
+    /// Results of challenges, by id.
     pub resolved: BTreeMap<ChallengeId, Resolution>,
 }
 
 impl Pallet {
+    /// Returns a pallet without providers and buckets.
     pub fn new(limits: Limits, anchor: u32) -> Self {
         Self {
             limits,
@@ -86,6 +101,7 @@ impl Pallet {
             .collect()
     }
 
+    /// Opens a challenge.
     pub fn challenge(&mut self, ask: &Ask) {
         let period = ask.period.unwrap_or(self.limits.challenge_period);
         let deadline = self.anchor + period;

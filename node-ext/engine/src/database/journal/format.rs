@@ -102,19 +102,29 @@ fn digest_of(params: &blake2b_simd::Params, bytes: &[u8]) -> u64 {
 /// One change in a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change<'c> {
+    /// Sets the value of a key.
     Put {
+        /// The column family.
         family: Family,
+        /// The key.
         key: &'c [u8],
+        /// The value.
         value: &'c [u8],
     },
+    /// Deletes a key.
     Delete {
+        /// The column family.
         family: Family,
+        /// The key.
         key: &'c [u8],
     },
     /// Deletes the keys from `from` on and below `to`.
     DeleteRange {
+        /// The column family.
         family: Family,
+        /// The first key that is deleted.
         from: &'c [u8],
+        /// The first key that is kept.
         to: &'c [u8],
     },
 }
@@ -323,6 +333,7 @@ pub struct Reader<R> {
 }
 
 impl<R: Read> Reader<R> {
+    /// Reads a journal from its first byte.
     pub fn new(source: R) -> Result<Self> {
         let mut reader = Self {
             source,
