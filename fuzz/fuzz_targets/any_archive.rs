@@ -1,6 +1,5 @@
-//! Any bytes at all, as the manifest of an exported bucket and as an archive of
-//! one: reading must not panic, leave anything behind, or adopt what does not
-//! come with a manifest that is true.
+//! Arbitrary bytes as the manifest and as the archive of an exported bucket: reading must not
+//! panic, leave files behind, or adopt a bucket that does not match its manifest.
 #![no_main]
 
 use cairn_bucket::{Check, Manifest, Source, import_bucket};
@@ -13,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert_eq!(manifest.bytes(), sizes.sum::<u64>());
         assert!(manifest.files().iter().all(|file| !file.name().contains('/')));
     }
-    // A folder in memory, where there is one: TMPDIR says where.
+    // In memory, if TMPDIR names a folder there.
     let folder = tempfile::tempdir().expect("a folder for buckets");
     let source = Source::Archive(&mut &bytes[..]);
     let imported = import_bucket(

@@ -1,9 +1,8 @@
-//! Any bytes at all, as a bucket's blob file: reading must not panic, must come
-//! to an end, and must give no more than the file has.
+//! Arbitrary bytes as a bucket's blob file: reading must not panic, must end, and must return
+//! no more bytes than the file has.
 #![no_main]
 
-// The sources themselves: they are nobody's to call, and the crate that they are
-// in would bring RocksDB with it.
+// The sources themselves: they are private, and their crate would link RocksDB.
 #[path = "../../node-ext/engine/src/database/blob_log.rs"]
 mod blob_log;
 #[path = "../../node-ext/engine/src/database/checksum.rs"]

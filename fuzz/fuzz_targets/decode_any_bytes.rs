@@ -1,6 +1,5 @@
-//! Any bytes at all, as each type that travels: decoding and judging must not
-//! panic or take memory beyond its bounds, and what decodes encodes to the
-//! same bytes.
+//! Arbitrary bytes as each type of the wire: decoding and verifying must not panic or exceed
+//! their memory bounds, and a decoded value must encode to the same bytes.
 #![no_main]
 
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};

@@ -1,16 +1,14 @@
-//! Any bytes at all, as what today's provider stored for a bucket or a node, in
-//! each of its eras: reading must not panic or take memory beyond its bounds,
-//! and no two encodings may mean the same.
+//! Arbitrary bytes as a legacy provider's record of a bucket or a node, in each era: reading
+//! must not panic or exceed its memory bounds, and no two encodings may mean the same.
 #![no_main]
 
-// By the name that the sources below know it by.
+// The name by which the sources below import it.
 extern crate parity_scale_codec as codec;
 
-// The sources themselves: they are nobody's to call, and the crate that they are
-// in would bring RocksDB with it.
+// The sources themselves: they are private, and their crate would link RocksDB.
 #[path = "../../node-ext/legacy-import/src/decode.rs"]
 mod decode;
-#[expect(dead_code, reason = "a target reads what it can, and imports nothing")]
+#[expect(dead_code, reason = "the target only reads, and imports nothing")]
 #[path = "../../node-ext/legacy-import/src/era.rs"]
 mod era;
 

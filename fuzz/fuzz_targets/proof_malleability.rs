@@ -1,5 +1,5 @@
-//! An honest proof, bent: the strict verifier takes the honest one and no
-//! other for the same leaf, count and root.
+//! Mutations of an honest proof: the strict verifier accepts the honest one and no other for
+//! the same leaf, count and root.
 #![no_main]
 
 use arbitrary::Arbitrary;

@@ -1,6 +1,5 @@
-//! Any bytes at all as a request to any method, and as the parameters of one, to a
-//! provider with one bucket: no panic, no code that the table does not have, and
-//! what was signed stays provable.
+//! Arbitrary bytes as a request to any method, and as its parameters, to a provider with one
+//! bucket: no panic, no unknown error code, and signed roots stay provable.
 #![no_main]
 
 use cairn_testing::StillChain;
@@ -21,7 +20,7 @@ use tokio::runtime::Runtime;
 
 const BUCKET: BucketId = BucketId(7);
 
-/// What is asked: made once, since that takes longer than a question.
+/// The provider under test. It is created once, because that takes longer than a request.
 struct Asked {
     module: RpcModule<()>,
     methods: Vec<&'static str>,
@@ -63,8 +62,8 @@ static ASKED: LazyLock<Asked> = LazyLock::new(|| {
     let handle = extension.expect("an extension").handle();
     let rpc = ProviderRpc::new(handle, Limits::default(), Policy::of(|_| true));
     let module = rpc.into_rpc().expect("a module");
-    // What writes files where it is told is not let loose, and a subscription
-    // needs somebody to read it.
+    // Methods that write files are left out, and so are subscriptions, which need a
+    // reader.
     let is_asked = |name: &&str| *name != "bucket_export" && !name.contains("ubscribe");
     Asked {
         methods: module.method_names().filter(is_asked).collect(),

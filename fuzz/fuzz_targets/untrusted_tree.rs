@@ -1,5 +1,5 @@
-//! A client's nodes in any order and shape: whatever is accepted as a whole
-//! tree is one that the builder makes of the same chunks.
+//! A client's nodes in any order and shape: every tree that is accepted is the tree that the
+//! builder makes of the same chunks.
 #![no_main]
 
 use cairn_primitives::chunk_tree::{self, CHUNK_BYTES, Subtree};
@@ -21,8 +21,8 @@ fuzz_target!(|steps: Vec<(u8, u8, u32)>| {
         let again = Subtree::from_parts(subtree.height(), subtree.chunks(), subtree.bytes());
         assert_eq!(again, Some(subtree), "what was made can be recorded");
         if subtree.is_whole() {
-            // What is accepted as a data root is what fixed cutting gives, so
-            // that the strict verifier's shape is the tree's.
+            // An accepted data root is that of chunks with fixed length, so its tree
+            // has the shape that the strict verifier requires.
             assert_eq!(chunk_tree::chunk_count(subtree.bytes()), subtree.chunks());
             assert_eq!(chunk_tree::depth(subtree.bytes()), subtree.height());
         }

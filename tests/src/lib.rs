@@ -1,13 +1,12 @@
-//! Tests that cross the crates of Cairn, and what they share with the process
-//! that some of them kill.
+//! Code that the tests across crates share with the processes that they kill.
 
 #![forbid(unsafe_code)]
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// The content of the `k`-th leaf of the bucket that is committed to and
-/// killed: of every size from nothing to more than is logged, mostly small.
+/// Returns the content of the `k`-th leaf of the bucket that the killed process commits to.
+/// Sizes range from 0 to more than is logged, and are mostly small.
 pub fn content_of_leaf(k: u64) -> Vec<u8> {
     let mut random = ChaCha8Rng::seed_from_u64(k);
     let length = match k % 61 {

@@ -1,6 +1,5 @@
-//! A bit is flipped in each file of one bucket in turn. What it does is found
-//! out, or does no harm: an answer that comes is right, and the bucket's 99
-//! neighbours answer throughout.
+//! Flips a bit in each file of one bucket in turn. The damage is found, or is harmless: every
+//! answer is right, and the 99 other buckets answer throughout.
 
 mod herd;
 
@@ -17,10 +16,10 @@ use std::collections::BTreeMap;
 
 const BUCKETS: u64 = 100;
 const DAMAGED: u64 = 42;
-/// Flips in each file, spread over its length.
+/// Flipped bits per file, spread over its length.
 const FLIPS: usize = 3;
 
-/// What a bucket made of the questions about its damaged files.
+/// The answers of a bucket with a damaged file.
 #[derive(Default)]
 struct Outcome {
     answered: usize,
@@ -34,8 +33,8 @@ fn location(commitment: &Commitment, leaf: u64) -> ChunkLocation {
     }
 }
 
-/// Asks for every leaf at every signed root. An answer must pass both rules
-/// against the very root that was signed.
+/// Proves every leaf at every signed root. Each answer must pass both rules against that
+/// root.
 fn ask(provider: &Provider, bucket: u64, signed: &[Commitment]) -> Outcome {
     let profile = HashingProfile::Plain;
     let mut outcome = Outcome::default();
@@ -66,7 +65,7 @@ fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer()
     let signed: BTreeMap<_, _> = ids.iter().map(|id| (*id, herd.signed_of(*id))).collect();
     let (folder, pristine) = (herd.folder_of(DAMAGED), herd.outside("pristine"));
     let mut random = ChaCha8Rng::seed_from_u64(13371337);
-    // Everything in files: what is in the log alone would be one file only.
+    // Flushed, so that the data is in many files and not only in the log.
     drop(start(&herd.base()));
     copy(&folder, &pristine);
     let mut files: Vec<_> = std::fs::read_dir(&pristine)
@@ -99,10 +98,10 @@ fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer()
                 report.is_ok_and(|report| report.is_clean())
             });
             let is_found = !provider.quarantined().is_empty() || !is_clean;
-            // What is refused is found, and what is not found is all there.
+            // A refusal shows the damage; without one, every answer must be there.
             assert!(
                 asked.refused == 0 || is_found,
-                "{name:?} at {at}: {} answers are missing, and nobody says so",
+                "{name:?} at {at}: {} answers are missing without an error",
                 asked.refused
             );
             found += usize::from(is_found);
@@ -113,7 +112,7 @@ fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer()
                 assert_eq!(neighbour.refused, 0, "{name:?} at {at}: neighbour {id}");
             }
             drop(provider);
-            // Whatever it was is over for the next one.
+            // The damage is undone before the next one.
             std::fs::remove_dir_all(&folder).unwrap();
             copy(&pristine, &folder);
             let provider = start(&herd.base());

@@ -1,15 +1,14 @@
-//! A provider is killed at each step that it takes on disk: at the first rename,
-//! the second, and so on until it gets through, and likewise for each kind of
-//! call that changes what a disk holds. After each, the next start finishes what
-//! was begun or undoes it, all that was signed can be proven, and the same
-//! command succeeds.
+//! Kills a provider at each change of the disk: at the first rename, the second, and so on
+//! until it completes, and likewise for every other system call that changes files. After each
+//! kill, the next start completes or undoes the operation, every signed root can be proven, and
+//! the same operation succeeds.
 
 mod herd;
 
 use herd::{Herd, keep};
 use std::collections::BTreeSet;
 
-/// The calls that change what is on disk, as `strace` names them.
+/// The system calls that change files, by the names of `strace`.
 const STEPS: [&str; 11] = [
     "rename",
     "renameat2",
@@ -24,11 +23,10 @@ const STEPS: [&str; 11] = [
     "write",
 ];
 
-/// Steps that are of no consequence by themselves are tried by random, every
-/// few: the database's log files take most writes.
+/// Writes are numerous, mostly to the database's log, so only some of them are tried, at random.
 const WRITES_AT_A_TIME: usize = 5;
 
-/// Kills `what` at each of its steps, in copies of one herd.
+/// Kills the operation `what` at each of its steps, in copies of one base path.
 fn kill_at_each_step(
     herd: &Herd,
     what: &str,
@@ -99,7 +97,7 @@ fn deleting_a_bucket() {
 #[test]
 fn pruning_a_bucket() {
     kill_at_each_step(&Herd::new(), "prune", 2, no_path, |herd| {
-        // The old tree or the new one, and never something between.
+        // Either the old tree or the new one.
         let newest = herd.newest_of(2);
         let whole = (0, 5) == newest;
         assert!(whole || (2, 3) == newest, "{newest:?}");
@@ -118,7 +116,7 @@ fn releasing_what_was_pruned() {
 fn exporting_a_bucket() {
     let to = |herd: &Herd| Some(herd.outside("exported"));
     kill_at_each_step(&Herd::new(), "export", 2, to, |herd| {
-        // Half an export must not pass for one.
+        // A partial export must not be accepted.
         let exported = herd.outside("exported");
         if exported.exists() {
             let other = Herd::of(&[1]);

@@ -1,7 +1,6 @@
-//! A process is killed at 200 random points while it commits to a bucket.
-//! After each, the bucket opens, its leaves are the beginning of what was
-//! asked, nothing that was acknowledged is gone, and every root that was ever
-//! signed can be proven.
+//! Kills a process at 200 random moments while it commits to a bucket. After each kill, the
+//! bucket opens, its leaves are a prefix of the submitted ones, no acknowledged leaf is gone, and
+//! every root that was ever signed can be proven.
 
 use cairn_bucket::{At, BasePath, Bucket, fsck};
 use cairn_engine::{Access, Shared};
@@ -16,7 +15,7 @@ use std::process::{Command, Stdio};
 
 const KILLS: u64 = 200;
 
-/// What the killed processes said that they had done.
+/// The output of the killed processes.
 #[derive(Default)]
 struct Acknowledged {
     leaves: u64,
@@ -39,8 +38,7 @@ impl Acknowledged {
     }
 }
 
-/// Runs the committer until it has acknowledged some commits, and a moment
-/// longer; then kills it.
+/// Runs the committer until it has acknowledged some commits, and kills it a moment later.
 fn run_and_kill(folder: &Path, seed: u64, random: &mut ChaCha8Rng, said: &mut Acknowledged) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_committer"))
         .arg(folder)
@@ -50,7 +48,7 @@ fn run_and_kill(folder: &Path, seed: u64, random: &mut ChaCha8Rng, said: &mut Ac
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
-    // At first now and then while it makes or opens the bucket, before any.
+    // Sometimes while it creates or opens the bucket, before any commit.
     for _ in 0..random.gen_range(0..12) {
         line.clear();
         assert_ne!(
@@ -67,7 +65,7 @@ fn run_and_kill(folder: &Path, seed: u64, random: &mut ChaCha8Rng, said: &mut Ac
     child.wait().unwrap();
     let mut rest = String::new();
     lines.read_to_string(&mut rest).unwrap();
-    // The last line may be cut, and is then no acknowledgement.
+    // A torn last line is not an acknowledgement.
     let whole = rest.rfind('\n').map_or("", |end| &rest[..end]);
     whole.lines().for_each(|line| said.take(line));
 }
@@ -98,10 +96,10 @@ fn nothing_that_was_acknowledged_is_lost_and_everything_signed_can_be_proven() {
         let leaves = bucket.commitment().leaf_count.get();
         assert!(
             leaves >= said.leaves,
-            "{leaves} leaves of {} are there",
+            "{leaves} leaves, of {} submitted",
             said.leaves
         );
-        assert!(leaves >= seen, "leaves that were seen are gone");
+        assert!(leaves >= seen, "leaves from before the kill are gone");
         let view = bucket.view(At::Newest).unwrap();
         for k in seen..leaves {
             let content = content_of_leaf(k);

@@ -1,6 +1,6 @@
-//! The way over from today's provider: its database, in each of the four eras,
-//! becomes buckets with the same roots, whose proofs pass; whatever is wrong
-//! with one bucket stays in that bucket; and the source is only read.
+//! The import from a legacy provider: its database, in each of the four eras, becomes buckets
+//! with the same roots, whose proofs pass. A fault in one bucket affects only that bucket, and
+//! the source is only read.
 
 #[path = "legacy_import/faulty.rs"]
 mod faulty;
@@ -27,7 +27,7 @@ use rand_chacha::ChaCha8Rng;
 use support::{Scene, bytes, entry, listing};
 use writer::{CHUNK, ERAS, Era, State, Writer};
 
-/// What was written of a bucket: its state, and the content of each leaf.
+/// A written bucket: its state, and the content of each leaf.
 struct Written {
     id: u64,
     state: State,
@@ -57,7 +57,7 @@ fn write_many(writer: &Writer) -> Vec<Written> {
     let sizes = [0, 1, 64, CHUNK, CHUNK + 1, 3 * CHUNK, 4 * CHUNK + 64, 100];
     all.push(written(writer, 7, (41, 5_000_000), of_sizes(&sizes)));
     writer.flush();
-    // Written little-endian, so that it stands between the two before.
+    // Keys are little-endian, so this one sorts between the two before.
     let mut shared = of_sizes(&sizes);
     shared.reverse();
     shared.push(shared[0].clone());
@@ -71,7 +71,7 @@ fn write_many(writer: &Writer) -> Vec<Written> {
     all
 }
 
-/// A source of all kinds of buckets, and what is in it.
+/// Creates a source with all kinds of buckets.
 fn scene_of_many(era: Era) -> (Scene, Vec<Written>) {
     let mut all = vec![];
     let scene = Scene::new(era, |writer| all = write_many(writer));
@@ -85,8 +85,8 @@ fn profile(era: Era) -> HashingProfile {
     }
 }
 
-/// Compares a bucket with what was written, and has random leaves of it proven
-/// at random counts, by both judges.
+/// Compares a bucket with the written one, and proves random leaves at random counts, by both
+/// rules.
 fn check_imported(scene: &Scene, era: Era, written: &Written, random: &mut ChaCha8Rng) {
     let bucket = scene.open(written.id, Access::ReadOnly);
     let State {
@@ -187,7 +187,7 @@ fn what_was_imported_is_as_fsck_would_have_it_and_can_be_built_upon() {
             let report = fsck(&bucket, |_| {}).unwrap();
             assert!(report.is_clean(), "{:?}", report.findings);
             assert_eq!(report.leaves, written.contents.len() as u64);
-            // Every root that the tree has had may have been signed.
+            // Any root that the tree has had may have been signed.
             assert_eq!(report.signed_roots, report.leaves);
             assert_eq!(report.unprovable_leaves, 0);
 
@@ -210,8 +210,7 @@ fn what_was_imported_is_as_fsck_would_have_it_and_can_be_built_upon() {
     }
 }
 
-/// Which of its roots the provider signed is not known, so none of them may be
-/// one that leads nowhere.
+/// It is not known which roots the legacy provider signed, so each of them must be provable.
 #[test]
 fn i10_every_root_that_may_have_been_signed_leads_to_its_leaf_count() {
     let (scene, all) = scene_of_many(Era::B);
@@ -318,7 +317,7 @@ fn a_bucket_above_its_quota_keeps_its_content_and_takes_no_more() {
             bucket.ingest(&b"x"[..]),
             Err(IngestError::Quota { .. })
         ));
-        // What is there may be committed again.
+        // Existing content may be committed again.
         assert_eq!(
             bucket.ingest(&bytes(1, 2 * CHUNK)[..]).unwrap().new_bytes,
             0
@@ -326,7 +325,7 @@ fn a_bucket_above_its_quota_keeps_its_content_and_takes_no_more() {
     }
 }
 
-/// Nodes over padding alone need not be stored, in either database.
+/// Nodes over padding only need not be stored, in either database.
 #[test]
 fn padding_that_was_never_stored_is_not_missed() {
     for era in ERAS {

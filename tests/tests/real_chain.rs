@@ -1,5 +1,5 @@
-//! A real node, in this process, that loads Cairn: the runtime judges in WASM,
-//! and its word is what counts.
+//! A real node in this process that loads Cairn: the runtime judges in WASM, and its verdict is
+//! asserted.
 
 #[path = "real_chain/house.rs"]
 mod house;
@@ -11,11 +11,11 @@ use play::Stage;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// Challenges for each rule.
+/// The number of challenges for each rule.
 const CHALLENGES: u32 = 200;
 
-/// Challenges of both kinds, to any root that was ever signed, over buckets of
-/// any shape and one that was pruned: under one rule.
+/// Submits challenges of both kinds, of any signed root, over buckets of random shapes, some of
+/// them pruned, under one rule.
 async fn all_are_answered_by_proof(rules: &str, seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let folder = tempfile::tempdir().unwrap();

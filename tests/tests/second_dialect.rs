@@ -1,11 +1,11 @@
-//! The second dialect against the crates that define it: `pallet-mmr` and the
-//! MMR library under it generate what we assemble, and accept it.
+//! Proofs in the format of `pallet-mmr` against the crates that define it: `pallet-mmr` and its
+//! MMR library generate the same proofs as Cairn, and accept them.
 //!
-//! Leaves are real ones, hashed by the pallet from their 48 bytes where a test
-//! says `Data`. Trees of 2^40 and 2^62 leaves are sparse: all leaves equal but a
-//! few, so that every root is a true one and every proof is verified in full.
+//! Leaves are real ones; with `Data` the pallet hashes them from their 48 bytes. Trees of 2^40
+//! and 2^62 leaves are sparse: all leaves but a few are equal, so every root is a real one and
+//! every proof is verified completely.
 
-// What tests call is a test as well, but clippy does not see it.
+// Helpers of tests may unwrap too, but clippy does not recognise them as tests.
 #[path = "second_dialect/strictness.rs"]
 mod strictness;
 
@@ -39,7 +39,7 @@ impl Merge for Blake {
     }
 }
 
-/// Where hashes are read from, by us and by the library.
+/// A source of hashes, for Cairn and for the library.
 trait Nodes {
     fn hash(&self, position: u64) -> H256;
 
@@ -59,7 +59,7 @@ impl<N: Nodes> MMRStoreReadOps<H256> for Store<'_, N> {
     }
 }
 
-/// Every node of a tree, whose beginnings are all the shorter trees.
+/// Every node of a tree, whose prefixes are all shorter trees.
 struct Dense(Vec<H256>);
 
 impl Nodes for Dense {
@@ -87,7 +87,7 @@ fn dense(leaves: u64) -> Dense {
     Dense(nodes)
 }
 
-/// A tree of any size whose leaves are alike, but for a few.
+/// A tree of any size whose leaves are equal, except for a few.
 struct Sparse {
     alike: Vec<H256>,
     other: BTreeMap<u64, H256>,
@@ -160,7 +160,7 @@ fn pallet_takes_ancestry(root: H256, proof: &AncestryProof) -> Option<H256> {
     pallet_mmr::verify_ancestry_proof::<BlakeTwo256, MmrLeaf>(root, theirs).ok()
 }
 
-/// Assembles a proof, and has it compared and accepted by everyone.
+/// Assembles a proof, compares it with the library's, and verifies it with all verifiers.
 fn prove_leaves<N: Nodes>(nodes: &N, leaves: u64, root: H256, asked: &[u64]) -> LeafProof {
     let indices: Vec<_> = asked.iter().copied().map(LeafIndex).collect();
     let plan = LeavesPlan::new(&indices, count(leaves)).unwrap();
@@ -189,7 +189,7 @@ fn prove_leaves<N: Nodes>(nodes: &N, leaves: u64, root: H256, asked: &[u64]) -> 
         pallet_takes_leaves(root, hashed(&hashes), &proof),
         "leaves {asked:?} of {leaves}"
     );
-    // What the pallet with its state asks in advance.
+    // The pallet checks this first, with its state.
     assert!((proof.items.len() + hashes.len()) as u64 <= leaves);
     proof
 }
@@ -253,7 +253,7 @@ fn the_pallet_hashes_a_leaf_to_what_is_stored() {
     let opaque = OpaqueLeaf(leaf(3).encode());
     assert_eq!(opaque.0.len(), 48);
     assert_eq!(DataOrHash::<BlakeTwo256, _>::Data(opaque).hash(), stored);
-    // This one puts its length before the bytes.
+    // This encoding has its length before the bytes.
     let prefixed = EncodableOpaqueLeaf(leaf(3).encode());
     assert_ne!(DataOrHash::<BlakeTwo256, _>::Data(prefixed).hash(), stored);
 }
@@ -292,7 +292,7 @@ fn many_leaves_of_every_size_are_proven_alike() {
         }
         prove_leaves(&nodes, leaves, root, &(0..leaves).collect::<Vec<_>>());
     }
-    // Every set there is of the leaves of a small tree.
+    // Every set of leaves of a small tree.
     for leaves in 1..=11u64 {
         let root = root(&nodes, leaves);
         for set in 1..1u64 << leaves {
@@ -340,7 +340,7 @@ fn trees_of_any_size_are_proven_alike() {
                     false => leaves - random_size(&mut rng, leaves),
                 })
                 .collect();
-            // Neighbours make siblings differ; leaves that are proven must differ as well.
+            // Different neighbours make siblings differ; proven leaves must differ too.
             let near = asked
                 .iter()
                 .flat_map(|index| [*index, index ^ 1, index ^ 2, index ^ 64]);

@@ -1,10 +1,9 @@
-//! The standalone provider, as a process of its own beside a real chain: what it
-//! serves, whom, and what it withstands.
+//! The standalone provider as a process of its own, with a real chain: its service, its access
+//! rules, and its behaviour under attack.
 
 use std::path::PathBuf;
 
-/// The working copy, which is asked for when a test runs: several may share one
-/// build.
+/// Returns the working copy, which is read at run time: several may share one build.
 fn repository() -> PathBuf {
     PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("..")
 }

@@ -1,6 +1,6 @@
-//! Thousands of buckets under a pool of a hundred, 16 threads that commit and
-//! prove in all of them: nothing fails, the process stays within its budget, and
-//! in the end every bucket has the root that a model gives it.
+//! Thousands of buckets in a pool of a hundred, with 16 threads that commit and prove in all of
+//! them: nothing fails, the process stays within its budget, and at the end every bucket has the
+//! root of a model.
 //!
 //! `make test` runs this with a thousand buckets for ten seconds, `make soak`
 //! with ten thousand for five minutes.
@@ -20,7 +20,7 @@ const POOL: u32 = 100;
 const THREADS: u64 = 16;
 const MEMORY: u64 = 256 << 20;
 
-/// A number from the environment, for the long run.
+/// Reads a number from the environment, for the long run.
 fn setting(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |value| value.parse().unwrap())
 }
@@ -29,7 +29,7 @@ fn descriptors() -> u64 {
     std::fs::read_dir("/proc/self/fd").unwrap().count() as u64
 }
 
-/// Memory of the process that is in no file, in bytes.
+/// Returns the anonymous memory of the process, in bytes.
 fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status
@@ -39,7 +39,7 @@ fn memory() -> u64 {
     kib.parse::<u64>().unwrap() << 10
 }
 
-/// What was committed to one bucket: each leaf's content, by its index.
+/// The commits to one bucket: each leaf's content, by its index.
 type Model = Mutex<BTreeMap<u64, u64>>;
 
 fn content(number: u64) -> Vec<u8> {
@@ -79,7 +79,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
         on_copy: OnCopy::Refuse,
         on_demand: false,
         answer_at_least: false,
-        // Rounds without an end.
+        // Continuous passes.
         scrub: Some(ScrubPlan {
             every: Duration::ZERO,
             ..ScrubPlan::default()
@@ -126,7 +126,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
                 scope.spawn(move || {
                     let mut random = ChaCha8Rng::seed_from_u64(worker);
                     while Instant::now() < end {
-                        // Half of all in a hundredth of the buckets.
+                        // Half of the operations go to a hundredth of the buckets.
                         let hot = random.gen_bool(0.5);
                         let among = if hot { buckets.div_ceil(100) } else { buckets };
                         let id = random.gen_range(0..among);
@@ -201,7 +201,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
     );
     assert!(statistics.evictions > buckets, "{statistics:?}");
 
-    // As it is after a restart, opened or not.
+    // As after a restart, from the index or by opening the bucket.
     drop(provider);
     let base = BasePath::create(folder.path()).unwrap();
     let provider = Provider::open(base, options).unwrap();

@@ -1,5 +1,4 @@
-//! What an operator may get wrong: each mistake is answered by one sentence
-//! that helps, an exit code, and nothing changed.
+//! Mistakes of an operator: each gets one helpful sentence and an exit code, and changes nothing.
 
 use crate::support::{Ended, FAILED, Provider, REFUSED, USAGE, bytes, program, text_of};
 use cairn_bucket::BasePath;
@@ -93,7 +92,7 @@ fn a_folder_or_file_that_is_no_bucket_is_refused_and_does_not_hide_the_others() 
         .fails(REFUSED, &["3 of 4"])
         .text();
     assert!(checked.contains("bucket 1: 1 leaf"), "{checked}");
-    // Nothing was made in what is not ours.
+    // Nothing was created in folders of others.
     assert_eq!(
         std::fs::read_dir(buckets.join("0000000000000002"))
             .unwrap()
@@ -202,7 +201,7 @@ fn an_upload_past_the_quota_leaves_the_bucket_as_it_was() {
     let words = ["over", "quota of 1048576 bytes", "nothing was committed"];
     provider.run(put).fails(FAILED, &words);
     assert_eq!(provider.json(["bucket", "info", "1"]), before);
-    // What the bucket has costs nothing, however often it is stored.
+    // Storing existing content again costs nothing.
     provider.put("1", &fits);
 }
 

@@ -1,6 +1,5 @@
-//! A disk that is full, a real one of 48 MiB: what clients bring stops before
-//! the reserve is touched, what was signed is still proven, and all goes on when
-//! there is room.
+//! A full disk, a real one of 48 MiB: uploads stop before the reserve is used, signed roots are
+//! still proven, and uploads continue when there is space.
 
 use crate::support::{Ended, FAILED, bytes, program, text_of, verify};
 use serde_json::Value;
@@ -9,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A disk in memory, which goes when this does.
+/// A disk in memory, which is unmounted on drop.
 struct Disk {
     at: TempDir,
 }
 
 impl Disk {
-    /// `None` where this process may not mount one, which is said.
+    /// Mounts the disk; `None`, with a message, if this process may not mount.
     fn mounted() -> Option<Self> {
         let at = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
@@ -93,13 +92,13 @@ fn s10_a_real_disk_is_never_filled_to_the_last_by_what_clients_bring() {
     ];
     refused.unwrap().fails(FAILED, &words);
     let status = disk.json(["status"]);
-    // A tenth of so small a disk.
+    // A tenth of this small disk.
     let free = status["free_bytes"].as_u64().unwrap();
     let reserve = status["reserve_bytes"].as_u64().unwrap();
     assert!(reserve > 4_500_000 && reserve < 5_100_000, "{status}");
     assert!(free > reserve / 2, "{status}");
 
-    // More of the disk goes, by others' doing, and even the smallest is refused.
+    // Other files fill the disk, and then even the smallest upload is refused.
     let rest = usize::try_from(free.saturating_sub(1 << 20)).unwrap();
     std::fs::write(disk.path().join("others"), vec![1; rest]).unwrap();
     let tiny = file(&elsewhere, "tiny", b"tiny");
@@ -116,7 +115,7 @@ fn s10_a_real_disk_is_never_filled_to_the_last_by_what_clients_bring() {
         .fails(FAILED, &["the disk is too full"]);
     assert!(!out.exists());
 
-    // What was signed is proven, and an operator makes room.
+    // Signed roots are proven, and an operator makes room.
     let proof = elsewhere.path().join("proof");
     let prove = [
         "prove",

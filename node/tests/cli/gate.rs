@@ -1,5 +1,4 @@
-//! What the commands that work without a running provider do not sign: they come
-//! in by the same door as it does.
+//! Commands without a running provider sign nothing that a running provider would not sign.
 
 use crate::support::{FAILED, Provider, REFUSED, USAGE, bytes, text_of};
 use std::path::{Path, PathBuf};
@@ -22,8 +21,8 @@ fn put(provider: &Provider, seed: u64) -> String {
     text_of(&provider.put("7", &file)[0], "mmr_root")
 }
 
-/// A provider whose bucket 7 was put aside after one leaf, and which has signed
-/// another since; with the copy, and the root that was signed last.
+/// A provider whose bucket 7 was copied after one leaf, and which has signed another one since;
+/// with the copy, and the last signed root.
 fn put_aside() -> (Provider, PathBuf, String) {
     let provider = Provider::with_bucket("7");
     put(&provider, 1);
@@ -44,7 +43,7 @@ fn s6b_a_bucket_behind_what_was_signed_is_not_written_to_by_any_command() {
     put_back(&provider, &aside);
     let file = provider.file("file", &bytes(3, 1000));
     let file = file.to_str().unwrap();
-    // Without a status before: what was signed is known from the signature itself.
+    // Without a `status` before: the signature itself recorded the root.
     for _ in 0..2 {
         for args in [
             &["put", "7", file][..],
@@ -60,14 +59,14 @@ fn s6b_a_bucket_behind_what_was_signed_is_not_written_to_by_any_command() {
         told.text().contains("1 leaves from sequence 0, but 2"),
         "{told:?}"
     );
-    // What is there is read all the same.
+    // Existing content can be read anyway.
     provider.run(["get", "7", "--leaf", "0"]).succeeds();
 }
 
 #[test]
 fn s6d_a_longer_copy_that_went_another_way_is_not_signed_for() {
     let (provider, aside, signed) = put_aside();
-    // As a co-primary that commits in another order, with the same first leaf.
+    // Like a co-primary that commits in another order, with the same first leaf.
     let other = Provider::new();
     other.run(["bucket", "create", "1"]).succeeds();
     copy(&aside, &folder(&other));
@@ -107,12 +106,12 @@ fn s4_a_bucket_that_hashes_otherwise_than_its_chain_is_not_made() {
     let create = |args: &[&str]| provider.run([&["bucket", "create"], args].concat());
     create(&["7", "--hashing", "tagged"]).fails(REFUSED, &["hashes tagged", "--chain-hashing"]);
     create(&["7", "--chain-hashing", "tagged"]).fails(REFUSED, &["hashes plain", "tagged hashing"]);
-    // It is kept, and holds from now on.
+    // The setting is kept from now on.
     create(&["7", "--hashing", "tagged"]).succeeds();
     put(&provider, 1);
     create(&["8"]).fails(REFUSED, &["hashes plain", "tagged hashing alone"]);
     create(&["8", "--chain-hashing", "other"]).fails(USAGE, &["other"]);
-    // Said anew, since no chain has been seen: what was made is not signed for.
+    // It can be changed while no chain has been seen; the first bucket is then not signed for.
     create(&["8", "--chain-hashing", "plain"]).succeeds();
     let file = provider.file("file", &bytes(2, 1000));
     let refused = provider.run(["put", "7", file.to_str().unwrap()]);

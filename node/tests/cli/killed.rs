@@ -1,4 +1,4 @@
-//! What was printed as signed is proven after the process was killed.
+//! Roots that were printed as signed are proven after the process was killed.
 
 use crate::support::{Provider, bytes, text_of, verify};
 use serde_json::Value;
@@ -28,7 +28,7 @@ fn every_root_that_a_killed_upload_printed_is_proven_by_the_next_process() {
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut commits: Vec<Value> = Vec::new();
         for line in stdout.split(b'\n') {
-            // The last line may be torn; what is not whole was not said.
+            // The last line may be torn, and then does not count.
             commits.extend(serde_json::from_slice::<Value>(&line.unwrap()).ok());
             if commits.len() == printed_before {
                 child.kill().unwrap();
@@ -55,7 +55,7 @@ fn every_root_that_a_killed_upload_printed_is_proven_by_the_next_process() {
             verify(&proof, &["--root", &root, "--leaf-count", &count]).succeeds();
         }
         provider.run(["fsck", "1"]).succeeds();
-        // The bucket takes the rest.
+        // The bucket accepts the rest.
         provider.run(["put", "1", folder]).succeeds();
     }
 }

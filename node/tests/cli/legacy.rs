@@ -1,7 +1,6 @@
-//! `cairn import-legacy`: what it answers and exits with. What it makes of a
-//! database is tested where databases are written; here is one of era C, as
-//! RocksDB left it, with a bucket that is good, one that lacks a chunk, one with
-//! a leaf that cannot be proven, and one that is empty.
+//! `cairn import-legacy`: output and exit codes. The import itself is tested in
+//! `tests/legacy_import`. The database here is of era C, as RocksDB left it, with a good bucket,
+//! one that lacks a chunk, one with a leaf that cannot be proven, and an empty one.
 
 use crate::support::{FAILED, Provider, REFUSED, USAGE};
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 const SOURCE: &str = include_str!("legacy_source.txt");
 
-/// Puts the database into a folder, each line of it a file.
+/// Writes the database to a folder; each line of the source is a file.
 fn source(provider: &Provider) -> PathBuf {
     let mut folder = PathBuf::new();
     for line in SOURCE.lines() {
@@ -34,7 +33,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-/// What became of each bucket, whose answers come before that of the whole.
+/// Returns the status of each bucket, whose lines come before the summary.
 fn statuses(answers: &[Value]) -> Vec<String> {
     let (_, buckets) = answers.split_last().unwrap();
     let status = |bucket: &Value| bucket["status"].as_str().unwrap().to_owned();
@@ -66,7 +65,7 @@ fn each_bucket_gets_an_answer_and_what_needs_a_look_is_told_by_the_exit_code() {
         (&json!("C"), &json!(7))
     );
     assert_eq!(files(&source), before);
-    // Carried over, whatever became of the buckets, which are known now.
+    // The nonce is imported even if buckets were refused; the others are indexed now.
     let status = provider.run(["status", "--json"]);
     let status = &status.fails(REFUSED, &["1 of 3"]).json()[0];
     assert_eq!(status["unprovable_leaves"], 1);
@@ -109,7 +108,7 @@ fn s3_what_was_imported_with_a_flagged_leaf_is_signed_only_on_the_operators_word
         REFUSED,
         &["nothing is signed for bucket 3", "sign-unprovable 3"],
     );
-    // Others are.
+    // Other buckets are signed for.
     provider.put("1", &file);
     let said = provider.run(["bucket", "sign-unprovable", "3"]).succeeds();
     assert!(
@@ -123,7 +122,7 @@ fn s3_what_was_imported_with_a_flagged_leaf_is_signed_only_on_the_operators_word
         .succeeds();
     provider.run(put).fails(REFUSED, &["nothing is signed"]);
 
-    // It moves to another provider only where that is asked for, unsigned again.
+    // Another provider imports it only with the flag, and does not sign for it either.
     let out = provider.base_path().with_file_name("out");
     provider
         .run(["bucket", "export", "3", text(&out)])

@@ -1,5 +1,4 @@
-//! The program as an operator and a script meet it: by its command line, its
-//! output and its exit codes alone.
+//! Tests of the program from outside: its command line, its output and its exit codes.
 
 #![forbid(unsafe_code)]
 

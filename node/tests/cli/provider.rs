@@ -1,9 +1,9 @@
-//! What a provider may take, and what an operator decides of whole buckets.
+//! Resource limits, and an operator's decisions about whole buckets.
 
 use crate::support::{Ended, FAILED, Provider, REFUSED, bytes};
 use std::process::Command;
 
-/// Runs the program as a shell would that allows so many descriptors.
+/// Runs the program with a limit on descriptors.
 fn with_descriptors(number: u32, provider: &Provider) -> Ended {
     let mut shell = Command::new("bash");
     let script = format!("ulimit -n {number} && exec \"$0\" \"$@\"");
@@ -110,7 +110,7 @@ fn s6c_an_older_copy_is_not_accepted_and_what_it_lacks_is_named() {
     provider
         .run(["bucket", "accept", "1", "--even-behind"])
         .succeeds();
-    // It is not forgotten that it was signed.
+    // The record of the signed roots stays.
     let status = provider.json(["status"]).remove(0);
     assert_eq!(status["let_go"], serde_json::json!([1]));
     provider.run(["bucket", "accept", "1"]).succeeds();

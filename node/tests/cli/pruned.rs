@@ -1,5 +1,5 @@
-//! A bucket is pruned with an admin's signature, proves what was signed before,
-//! and gives the bytes back when it is told to.
+//! A bucket is pruned with an admin's signature, proves older signed roots, and frees the space on
+//! release.
 
 use crate::support::{FAILED, Provider, USAGE, bytes, text_of, verify};
 use sp_core::{Pair, sr25519};
@@ -33,7 +33,7 @@ fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_r
         provider.run([&prune[..], &args].concat())
     };
     signed_by(hex([7; 64])).fails(FAILED, &["not the admin's", &new_root]);
-    // The client goes on while the admin signs.
+    // The client continues while the admin signs.
     let file = provider.file("file", &bytes(4, 100_000));
     roots.push(text_of(&provider.put("1", &file)[0], "mmr_root"));
     let signature = hex(admin.sign(&payload).0);

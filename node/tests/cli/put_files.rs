@@ -1,5 +1,5 @@
-//! `put` of files that are not what they seem: that change while they are read,
-//! that others may have swapped, and whose names are no plain text.
+//! `put` of unusual files: files that change while they are read, that others may have swapped,
+//! and whose names are not plain text.
 
 use crate::support::{Ended, FAILED, Provider, bytes};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-/// A file that has more bytes than it says it has, as one that grows does.
+/// A file with more bytes than its reported length, like one that grows.
 const GROWS: &str = "/proc/version";
 
 fn told(ended: &Ended) -> Vec<String> {
@@ -85,7 +85,7 @@ fn put_names_that_are_no_plain_text_are_shown_escaped_and_are_exact_in_json() {
     let with_hex = files.iter().filter(|file| file.get("path_hex").is_some());
     assert_eq!(with_hex.count(), 1, "where text can say it, it does");
 
-    // Errors show them so too.
+    // Errors escape them too.
     let unreadable = folder.join(OsStr::from_bytes(b"gone\n\xff\x1b"));
     let put = ["put".as_ref(), "1".as_ref(), unreadable.as_os_str()];
     let ended = provider.run(put).fails(FAILED, &["gone\\n\\xff\\u{1b}"]);
@@ -110,6 +110,6 @@ fn l5_a_base_path_is_made_for_its_owner_alone_and_keys_that_others_may_read_are_
     std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
     let listed = provider.run(["key", "list"]).succeeds();
     assert!(listed.stderr.contains("chmod 600"), "{listed:?}");
-    // A provider that refused to sign would lose what it guards.
+    // A provider that refused to sign would lose its stake.
     provider.put("1", &provider.file("a", b"a"));
 }

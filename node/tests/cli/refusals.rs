@@ -1,5 +1,5 @@
-//! A proof that was tampered with is refused, with the reason, by a program
-//! that has nothing but the proof.
+//! A proof that was tampered with is refused, with the reason, by a program that has only the
+//! proof.
 
 use crate::support::{FAILED, Provider, REFUSED, bytes, text_of, verify};
 use serde_json::Value;
@@ -23,7 +23,7 @@ fn judge(proof: &Value, args: &[&str], code: i32, words: &[&str]) {
     verify(proof.to_string().as_bytes(), args).fails(code, words);
 }
 
-/// Another hex digit in place of the one at `place` behind `0x`.
+/// Replaces the hex digit at `place` after `0x` by another one.
 fn flipped(hex: &Value, place: usize) -> Value {
     let mut text = hex.as_str().unwrap().to_owned();
     let digit = text[place + 2..place + 3].to_owned();
@@ -48,7 +48,7 @@ fn another_root_is_refused() {
     let mut tampered = proof.clone();
     tampered["commitment"]["mmr_root"] = flipped(&proof["commitment"]["mmr_root"], 7);
     judge(&tampered, &[], REFUSED, &["contradicts itself"]);
-    // Where all of the file agrees, the peaks still do not.
+    // If the file is consistent, the peaks still do not match.
     tampered["commitment"]["scale"] = flipped(&proof["commitment"]["scale"], 7);
     judge(
         &tampered,

@@ -1,5 +1,5 @@
-//! The same commands, done by a provider that runs: by its address, or because
-//! it has the base path.
+//! The same commands, executed by a running provider, which is named by its address or found by
+//! the base path.
 
 mod by_lock;
 mod changed;
@@ -17,13 +17,13 @@ use std::path::PathBuf;
 
 const CHUNK: usize = 262_144;
 
-/// Where nobody listens: the port was free a moment ago, and is let go.
+/// Returns an address without a listener: the port was free a moment ago.
 fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("ws://{}", listener.local_addr().unwrap())
 }
 
-/// Files around every edge of cutting, one of them twice.
+/// Returns files of all boundary lengths, one of them twice.
 fn files(beside: &Provider) -> (PathBuf, Vec<Vec<u8>>) {
     let twice = bytes(3, 5 * CHUNK + 1);
     let zeros = vec![0; 3 * CHUNK];
@@ -45,7 +45,7 @@ fn files(beside: &Provider) -> (PathBuf, Vec<Vec<u8>>) {
     (folder, contents.map(|(_, content)| content).into())
 }
 
-/// What is the same whoever stores and signs.
+/// Returns the fields that do not depend on who stores and signs.
 fn without_signatures(mut commits: Vec<Value>) -> Vec<Value> {
     for commit in &mut commits {
         let fields = commit.as_object_mut().unwrap();
@@ -93,7 +93,7 @@ fn goes_in_and_comes_back(hashing: &str) {
     for args in [
         &["prove", "7", "--leaf", "4"][..],
         &["prove", "7", "--leaf", "5", "--chunk", "70"],
-        // The chain reads it as slot 1.
+        // The chain maps it to slot 1.
         &["prove", "7", "--leaf", "3", "--chunk", "9"],
         &["prove", "7", "--leaf", "0", "--leaf-count", "6"],
     ] {
@@ -108,7 +108,7 @@ fn goes_in_and_comes_back(hashing: &str) {
     let proof = house.run(prove).succeeds().stdout;
     verify(&proof, &["--root", &earlier]).succeeds();
 
-    // All of it is there already.
+    // All content is there already.
     let again = house.json(put);
     for commit in &again {
         for file in commit["files"].as_array().unwrap() {
@@ -155,7 +155,7 @@ fn a_chunk_that_reads_like_a_node_stands_in_nobodys_way() {
             };
             assert!(got.succeeds().stdout == *content, "{name} of {order:?}");
         }
-        // A fresh one for the other order.
+        // Another bucket for the other order.
         house.forget("8");
     }
 }
@@ -289,12 +289,12 @@ fn s7c_a_change_over_an_address_alone_is_refused_with_what_it_needs() {
     at(&house.url(), put).fails(FAILED, &needs);
     at(&house.url(), ["bucket", "create", "2"]).fails(FAILED, &needs);
     at(&house.url(), ["bucket", "list"]).succeeds();
-    // The base path whose address it is has the token and the keys too.
+    // The base path with this address also has the token and the keys.
     house.leave_address(&house.url());
     let mut command = house.provider.command(["--rpc", &house.url(), "put", "1"]);
     command.arg(&file);
     crate::support::Ended::of(command, b"").succeeds();
-    // A token that others can read is none.
+    // A token that others can read is refused.
     let token = house.token_file();
     std::fs::set_permissions(&token, PermissionsExt::from_mode(0o644)).unwrap();
     let named = ["--rpc-token-file", token.to_str().unwrap()];

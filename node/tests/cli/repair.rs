@@ -1,12 +1,11 @@
-//! What an operator does about a damaged bucket: finds it, repairs what can be
-//! repaired, and takes lost content from where it still is.
+//! A damaged bucket: an operator finds the damage, repairs it, and restores lost content from
+//! files.
 
 use crate::support::{FAILED, Provider, REFUSED, USAGE, bytes, text_of, verify};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// A provider whose bucket 1 holds a file, its root, and where its content is on
-/// disk: the one blob file with chunks.
+/// A provider whose bucket 1 holds a file, its root, and the only blob file with chunks.
 fn provider() -> (Provider, PathBuf, String, PathBuf) {
     let provider = Provider::with_bucket("1");
     let file = provider.file("files/content", &bytes(1, 700_000));
@@ -44,7 +43,7 @@ fn lost_content_is_named_and_taken_from_the_files_that_hold_it() {
         assert_eq!(finding["rebuildable"], false, "{finding}");
         assert!(text_of(finding, "remedy").contains("--from"), "{finding}");
     }
-    // Alone, a repair changes nothing.
+    // Without files, a repair changes nothing.
     let (code, left) = fsck(&provider, &["--repair"]);
     assert_eq!(
         (code, &left["findings"]),
@@ -72,7 +71,7 @@ fn lost_content_is_named_and_taken_from_the_files_that_hold_it() {
         let proof = provider.run(prove).succeeds().stdout;
         verify(&proof, &["--root", &root]).succeeds();
     }
-    // What was kept aside is no bucket of its own.
+    // The backup is not a bucket.
     assert_eq!(provider.json(["bucket", "list"]).len(), 1);
     let again = provider.run(["fsck", "1", "--repair"]).succeeds().text();
     assert!(again.contains("nothing was changed"), "{again}");
@@ -131,7 +130,7 @@ fn a_bucket_whose_current_is_empty_is_told_to_be_repaired_and_is() {
 fn a_scrub_finds_a_flipped_byte_and_says_how_to_go_on() {
     let (provider, _, _, blob) = provider();
     let clean = provider.json(["scrub", "1"]).remove(0);
-    // Three chunks and as many nodes over them, and a leaf.
+    // Three chunks, three nodes over them, and a leaf.
     assert_eq!(clean["records"], 3 + 3 + 1, "{clean}");
     assert_eq!(
         (&clean["bytes"], &clean["findings"]),
@@ -184,7 +183,7 @@ fn a_scrub_that_is_killed_goes_on_where_it_was() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    // The finding is told by the run that made it, and counted by both.
+    // The finding is printed by the run that made it, and counted by both.
     let round = lines.last().unwrap();
     assert_eq!(round["resumed"], true);
     for (field, expected) in [("records", 7), ("bytes", 700_000), ("findings", 1)] {

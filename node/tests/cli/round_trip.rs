@@ -1,5 +1,4 @@
-//! What goes in comes back, and is proven to whoever asks, under the newest
-//! root and under every one before.
+//! Stored content can be read back, and proven under the newest root and every earlier one.
 
 use crate::support::{Ended, FAILED, Provider, bytes, text_of, verify};
 use serde_json::Value;
@@ -9,7 +8,7 @@ use std::process::Stdio;
 
 const CHUNK: usize = 262_144;
 
-/// Contents around every edge of cutting.
+/// Returns contents of all boundary lengths.
 fn contents() -> BTreeMap<&'static str, Vec<u8>> {
     BTreeMap::from([
         ("empty", Vec::new()),
@@ -306,7 +305,7 @@ fn s18_a_file_is_cut_into_leaves_of_which_each_slot_can_be_proven() {
         }
     }
     assert!(back == content);
-    // One leaf has slots that are none of its chunks.
+    // As one leaf it has padding slots.
     let commit = provider.put("1", &file).remove(0);
     assert_eq!(commit["files"].as_array().unwrap().len(), 1);
     assert_eq!(commit["files"][0].get("part"), None);

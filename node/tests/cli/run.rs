@@ -1,5 +1,5 @@
-//! What keeps the standalone provider from starting is told in one sentence,
-//! before anything is opened or listened to.
+//! Errors at the start of the standalone provider are reported in one sentence, before anything is
+//! opened.
 
 use crate::support::{FAILED, Provider, USAGE};
 use cairn_bucket::BasePath;
@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::Stdio;
 
-/// Where nobody listens: the port was free a moment ago, and is let go.
+/// Returns an address without a listener: the port was free a moment ago.
 fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("ws://{}", listener.local_addr().unwrap())
@@ -50,13 +50,13 @@ fn a_node_that_is_not_reached_is_named_and_waited_for() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // Kept until the end: a provider whose output is not wanted any more stops.
+    // Kept until the end: a provider stops if its output is closed.
     let mut said = BufReader::new(running.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok);
     let named =
         said.find(|line| line.contains("unknown: cannot reach the chain") && line.contains(&url));
-    // It serves what it has meanwhile.
+    // It serves stored content meanwhile.
     let listed = provider.run(["bucket", "list"]);
     running.kill().unwrap();
     running.wait().unwrap();

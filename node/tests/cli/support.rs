@@ -1,4 +1,4 @@
-//! Running the program, and saying what is expected of it.
+//! Runs the program and checks its results.
 
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
-/// What the program exits with.
+/// The exit codes.
 pub(crate) const FAILED: i32 = 1;
 pub(crate) const USAGE: i32 = 2;
 pub(crate) const REFUSED: i32 = 3;
 
-/// The program, with nothing of the user's environment in it.
+/// Returns the program, without the user's environment.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cairn"));
     for variable in [
@@ -28,26 +28,26 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// A provider of its own, in a folder that goes with it.
+/// A provider's base path, in a temporary folder.
 pub(crate) struct Provider {
     folder: TempDir,
 }
 
 impl Provider {
-    /// Without a key or a bucket.
+    /// Creates one without a key or a bucket.
     pub(crate) fn bare() -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { folder }
     }
 
-    /// With a key, and without a bucket.
+    /// Creates one with a key, without a bucket.
     pub(crate) fn new() -> Self {
         let provider = Self::bare();
         provider.run(["key", "generate"]).succeeds();
         provider
     }
 
-    /// With a key and one bucket.
+    /// Creates one with a key and one bucket.
     pub(crate) fn with_bucket(bucket: &str) -> Self {
         let provider = Self::new();
         provider.run(["bucket", "create", bucket]).succeeds();
@@ -58,7 +58,7 @@ impl Provider {
         self.folder.path().join("base")
     }
 
-    /// Makes a file beside the base path.
+    /// Creates a file outside of the base path.
     pub(crate) fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -76,14 +76,14 @@ impl Provider {
         Ended::of(self.command(args), b"")
     }
 
-    /// Runs with `--json`, and reads what comes out.
+    /// Runs with `--json`, and parses the output.
     pub(crate) fn json<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Vec<Value> {
         let mut command = self.command(args);
         command.arg("--json");
         Ended::of(command, b"").succeeds().json()
     }
 
-    /// Stores a path, and gives the commits.
+    /// Stores a path, and returns the commits.
     pub(crate) fn put(&self, bucket: &str, path: &Path) -> Vec<Value> {
         self.json([
             OsStr::new("put"),
@@ -94,7 +94,7 @@ impl Provider {
     }
 }
 
-/// How a run of the program ended.
+/// The result of a run of the program.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -119,7 +119,7 @@ impl Ended {
         self
     }
 
-    /// Ended with this code, and one sentence that says all of `words`.
+    /// Asserts the exit code, and one sentence on stderr that contains all of `words`.
     pub(crate) fn fails(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(!self.stderr.contains("panicked"), "{self:?}");
@@ -155,14 +155,14 @@ impl From<Output> for Ended {
     }
 }
 
-/// Judges a proof with nothing but its text.
+/// Verifies a proof from its text.
 pub(crate) fn verify(proof: &[u8], args: &[&str]) -> Ended {
     let mut command = program();
     command.args(["verify", "-"]).args(args);
     Ended::of(command, proof)
 }
 
-/// A field of a result, as the text that the command line takes.
+/// Returns a field of a result as text for the command line.
 pub(crate) fn text_of(object: &Value, field: &str) -> String {
     match &object[field] {
         Value::String(text) => text.clone(),
@@ -171,7 +171,7 @@ pub(crate) fn text_of(object: &Value, field: &str) -> String {
     }
 }
 
-/// Bytes that repeat nowhere within a chunk's length, and differ by `seed`.
+/// Returns bytes without repetition within a chunk's length, which depend on `seed`.
 pub(crate) fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let next = || {

@@ -1,5 +1,4 @@
-//! A bucket moves from one provider to another, and what was signed there is
-//! proven here.
+//! A bucket moves from one provider to another, which then proves its signed roots.
 
 use crate::support::{Ended, FAILED, Provider, REFUSED, USAGE, bytes, text_of, verify};
 use serde_json::Value;
@@ -28,7 +27,7 @@ fn text(path: &std::path::Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Every root that was signed there is proven here.
+/// Asserts that every root of the first provider is proven by the second.
 fn check_arrived(receiver: &Provider, commits: &[Value]) {
     for commit in commits {
         let (root, count) = (text_of(commit, "mmr_root"), text_of(commit, "leaf_count"));
@@ -130,8 +129,7 @@ fn a_bucket_that_another_process_writes_to_is_neither_copied_nor_exported() {
         "--json",
     ]);
     let mut put = put.stdout(Stdio::piped()).spawn().unwrap();
-    // It has the bucket open, and cannot end before somebody reads on: what it
-    // has to say is more than a pipe holds.
+    // It has the bucket open, and blocks because its output is more than a pipe holds.
     let mut said = BufReader::new(put.stdout.take().unwrap()).lines();
     said.next().unwrap().unwrap();
 
@@ -212,7 +210,7 @@ fn an_export_and_an_import_that_are_killed_are_done_again_as_if_they_had_not_beg
     let bucket = "0000000000000007";
     let mut export = sender.command(["bucket", "export", "7", "-"]);
     let mut export = export.stdout(Stdio::piped()).spawn().unwrap();
-    // The archive has begun, and is more than a pipe holds.
+    // The archive has begun, and is larger than a pipe's buffer.
     let mut first = [0];
     export
         .stdout

@@ -1,19 +1,18 @@
-//! Disks that take no writes: what writes fails with a sentence, what reads
-//! goes on.
+//! Read-only disks: commands that write fail with a sentence, and commands that read succeed.
 
 use crate::support::{Ended, FAILED, Provider, program, text_of, verify};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-/// Mounts `$1` over itself without writes, for the rest of the line alone.
+/// Mounts `$1` read-only over itself, for the rest of the command line only.
 const READ_ONLY: &str = r#"
     mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" || exit 97
     shift
     exec "$@"
 "#;
 
-/// A command that finds `folder` on a disk that takes no writes.
+/// Returns a command for which `folder` is on a read-only disk.
 fn on_read_only_disk(folder: &Path, args: &[&OsStr]) -> Command {
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--mount", "sh", "-c", READ_ONLY, "sh"]);
@@ -27,7 +26,7 @@ fn mounts_are_permitted() -> bool {
     tried.is_ok_and(|output| output.status.success())
 }
 
-/// A file system of the kernel's, where not even root makes a folder.
+/// A file system of the kernel, where even root cannot create a folder.
 fn on_kernels_file_system(args: &[&str]) {
     for base_path in ["/proc/cairn", "/sys/cairn"] {
         let mut command = program();
@@ -45,8 +44,8 @@ fn a_base_path_where_no_folder_can_be_made_is_named() {
 #[test]
 fn on_a_disk_that_takes_no_writes_what_was_signed_is_proven_still() {
     if !mounts_are_permitted() {
-        // Where a container forbids mounts, what writes is tried on a file
-        // system that takes no files; what reads has nothing to read there.
+        // If a container forbids mounts, writing is tested on a file system without
+        // files; reading cannot be tested there.
         println!("mounts are not permitted here: only writing is tried, on /proc and /sys");
         return on_kernels_file_system(&["bucket", "create", "1"]);
     }

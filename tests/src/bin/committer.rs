@@ -1,6 +1,5 @@
-//! Commits to a bucket until it is killed, and says on standard output what it
-//! was told: `committed <leaf count>` or `signed <root> <leaf count>`, one line
-//! for each call that has returned.
+//! Commits to a bucket until it is killed. After each call that returns, it prints
+//! `committed <leaf count>` or `signed <root> <leaf count>` to standard output.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! Does one thing to a provider and says so, to be killed on the way.
+//! Executes one operation on a provider and reports it; tests kill it on the way.
 //!
-//! `keeper <base path> <what> <bucket> [<path>]`, where what is one of `create`,
-//! `put`, `delete`, `prune`, `release`, `export`, `import` and `start`. What was
-//! signed is printed as `signed <root>`, and the end as `done`.
+//! `keeper <base path> <operation> <bucket> [<path>]`, where the operation is one of `create`,
+//! `put`, `delete`, `prune`, `release`, `export`, `import` and `start`. It prints signed roots
+//! as `signed <root>`, and `done` at the end.
 
 #![forbid(unsafe_code)]
 
@@ -13,13 +13,13 @@ use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// What a prune keeps of five leaves.
+/// The first sequence that a prune of five leaves keeps.
 const FIRST_KEPT: Sequence = Sequence(2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let [base, what, bucket, rest @ ..] = &arguments[..] else {
-        return Err("what to do is missing".into());
+        return Err("the operation is missing".into());
     };
     let id = BucketId(bucket.parse()?);
     let options = ProviderOptions {
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             memory_bytes: Some(64 << 20),
             ..BudgetRequest::default()
         },
-        // It works on copies, which are the newest.
+        // The base path is a copy, and the newest one.
         on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     };
@@ -93,7 +93,7 @@ fn act_on_trees(
         "import" => {
             provider.import_bucket(Source::Path(&path), Check::Full, &mut |_| {})?;
         }
-        _ => return Err(format!("nobody knows how to {what}").into()),
+        _ => return Err(format!("unknown operation {what}").into()),
     }
     Ok(())
 }

@@ -1,9 +1,9 @@
-//! A few buckets with signed roots, a process that works on them, and what must
-//! hold of them however that ends.
+//! A base path with a few buckets and signed roots, a process that works on it, and the
+//! conditions that must hold however that process ends.
 
 #![expect(
     dead_code,
-    reason = "each test is a crate of its own and uses a part of this"
+    reason = "each test is a crate of its own, and uses a part of this module"
 )]
 
 use cairn_bucket::{At, BasePath, BasePathError, BucketConfig, NewLeaf, fsck};
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 /// Leaves of each bucket, each signed.
 const LEAVES: u64 = 5;
 
-/// What a bucket has signed.
+/// The signed roots of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signed {
     pub bucket: u64,
@@ -31,17 +31,17 @@ pub struct Herd {
     signed: Vec<Signed>,
 }
 
-/// How a process ended that worked on a herd.
+/// The end of a process that worked on the base path.
 #[derive(Debug)]
 pub struct Ended {
     pub done: bool,
-    /// It was told what is so already: made, gone, pruned.
+    /// It was refused because the operation was already done: created, deleted, pruned.
     pub is_answer: bool,
     pub signed: Vec<H256>,
     pub complaint: String,
 }
 
-/// Content of its own for each leaf, but that each third is in all buckets.
+/// Returns a content of its own for each leaf; every third leaf's is the same in all buckets.
 pub fn content(bucket: u64, leaf: u64) -> Vec<u8> {
     let of = if leaf.is_multiple_of(3) { 0 } else { bucket };
     format!("leaf {leaf} of bucket {of}")
@@ -56,7 +56,7 @@ pub fn start(base: &Path) -> Provider {
             memory_bytes: Some(64 << 20),
             ..BudgetRequest::default()
         },
-        // It works on copies, which are the newest.
+        // The base path is a copy, and the newest one.
         on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
     };
@@ -66,8 +66,8 @@ pub fn start(base: &Path) -> Provider {
     provider
 }
 
-/// Takes a base path. A process that another test starts at this moment shares this
-/// one's lock from its fork to its exec, so a lock is waited for.
+/// Opens a base path. A process that another test starts at this moment shares this process's
+/// lock from its fork to its exec, so this waits for the lock.
 fn take(base: &Path) -> BasePath {
     let begun = std::time::Instant::now();
     loop {
@@ -81,7 +81,7 @@ fn take(base: &Path) -> BasePath {
     }
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder recursively.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -95,7 +95,7 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Has a process of its own do something, killed as `strace` is told.
+/// Runs an operation in a process of its own, optionally killed by `strace`.
 pub fn keep(
     base: &Path,
     what: &str,
@@ -108,7 +108,7 @@ pub fn keep(
         None => Command::new(keeper),
         Some(kill) => {
             let mut strace = Command::new("strace");
-            // It tampers with the calls only that it traces.
+            // `strace` injects faults only into calls that it traces.
             let (call, _) = kill.split_once(':').expect("a call and what to do");
             let trace = call.replace("inject", "trace");
             strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", kill]);
@@ -169,7 +169,7 @@ impl Herd {
         herd
     }
 
-    /// The same in another place, byte by byte.
+    /// Copies the base path, byte by byte.
     pub fn copied(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         copy(&self.base(), &folder.path().join("base"));
@@ -179,7 +179,7 @@ impl Herd {
         }
     }
 
-    /// Nothing is asked of a bucket any more.
+    /// Stops expecting a bucket.
     pub fn without_promises_of(mut self, bucket: u64) -> Self {
         self.signed.retain(|signed| signed.bucket != bucket);
         self
@@ -207,20 +207,19 @@ impl Herd {
         of_bucket.map(|signed| signed.commitment).collect()
     }
 
-    /// Puts a copy of another herd's bucket beside its own, with what it has
-    /// signed.
+    /// Adds a copy of another base path's bucket, with its signed roots.
     pub fn take_in(&mut self, other: &Herd, bucket: u64) {
         copy(&other.folder_of(bucket), &self.folder_of(bucket));
         self.expect_of(other, bucket);
     }
 
-    /// A bucket has what another herd's has signed.
+    /// Expects a bucket to have the signed roots of another base path's bucket.
     pub fn expect_of(&mut self, other: &Herd, bucket: u64) {
         let of_bucket = |signed: &&Signed| signed.bucket == bucket;
         self.signed.extend(other.signed.iter().filter(of_bucket));
     }
 
-    /// Where a bucket's tree begins, and its leaf count.
+    /// Returns the start of a bucket's tree, and its leaf count.
     pub fn newest_of(&self, bucket: u64) -> (u64, u64) {
         let provider = start(&self.base());
         let newest = provider.summary(BucketId(bucket)).unwrap().commitment;
@@ -231,8 +230,8 @@ impl Herd {
         std::fs::remove_dir_all(self.base().join("index")).unwrap();
     }
 
-    /// All that was signed can be proven, each bucket holds what it promises,
-    /// and what each holds is counted right.
+    /// Asserts that every signed root can be proven, that `fsck` finds nothing, and that the
+    /// index counts each bucket's chunks correctly.
     pub fn check(&self, also_signed: &[H256], context: &str) {
         let provider = start(&self.base());
         for Signed { bucket, commitment } in &self.signed {
@@ -268,7 +267,7 @@ impl Herd {
         }
         let counted = provider.dedup();
         drop(provider);
-        // Counted from nothing, it must be the same.
+        // A recount must give the same.
         self.lose_index();
         let provider = start(&self.base());
         assert_eq!(provider.dedup(), counted, "{context}");

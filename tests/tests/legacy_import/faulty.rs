@@ -1,5 +1,4 @@
-//! What is wrong with one bucket is told of that bucket, to the hash, and the
-//! others are imported.
+//! A fault in one bucket is reported for that bucket, with the hash, and the others are imported.
 
 use crate::support::{Scene, bytes, entry};
 use crate::writer::{CHUNK, ERAS, Era, Writer};
@@ -9,8 +8,8 @@ use cairn_legacy_import::{LegacyError, LegacySource, LegacyStatus};
 use cairn_primitives::{BucketId, H256};
 use rocksdb::{DB, Options};
 
-/// Two buckets, of which bucket 2 alone has the second content. Gives that
-/// content's data root and the hash of its second chunk.
+/// Two buckets. Only bucket 2 has the second content. Returns that content's data root and the
+/// hash of its second chunk.
 fn two_buckets(writer: &Writer) -> (H256, H256) {
     let shared = bytes(1, 3 * CHUNK);
     let own = bytes(2, 3 * CHUNK + 5);
@@ -21,7 +20,7 @@ fn two_buckets(writer: &Writer) -> (H256, H256) {
     (own_leaf.0, writer.chunk(&own[CHUNK..2 * CHUNK]))
 }
 
-/// Has bucket 2 refused with all of `words`, and bucket 1 imported.
+/// Asserts that bucket 2 is refused with all of `words`, and that bucket 1 is imported.
 fn refused(scene: &Scene, words: &[&str]) {
     let report = scene.import();
     let refused = entry(&report, 2);
@@ -33,7 +32,7 @@ fn refused(scene: &Scene, words: &[&str]) {
     assert_eq!(entry(&report, 1).status, LegacyStatus::Imported);
     assert_eq!((report.summary.refused, report.summary.imported), (1, 1));
     assert!(report.has_findings());
-    // Nothing of it is left, not even half.
+    // It leaves no files.
     assert_eq!(scene.bucket_folders(), ["0000000000000001"]);
     scene.open(1, Access::ReadOnly);
 }
@@ -57,7 +56,7 @@ fn a_flipped_bit_in_any_node_refuses_the_buckets_that_have_it() {
             let mut words = vec!["leaf 1 ", root.as_str()];
             let at_fault = format!("{at_fault:?}");
             words.push(&at_fault);
-            // The older eras keep a node's children twice, and these differ now.
+            // The older eras store a node's children twice, and the two differ now.
             if what == "chunk" || matches!(era, Era::C | Era::D) {
                 words.push("does not hash to it");
             } else {
@@ -117,7 +116,7 @@ fn a_state_that_is_cut_short_refuses_the_bucket() {
             let mut value = writer.get("buckets", &key).unwrap();
             value.pop();
             writer.put("buckets", &key, &value);
-            // The era must not be told by the damaged one.
+            // The era must not be detected by the damaged bucket.
             writer.put("buckets", b"no id", &value);
         });
         refused(&scene, &["its state cannot be read", "ends before"]);
@@ -167,7 +166,7 @@ fn a_bucket_whose_id_is_taken_is_refused_and_the_other_left_as_it_was() {
     assert_eq!(entry(&report, 1).status, LegacyStatus::Imported);
     assert!(before == crate::listing(&place));
 
-    // Nor is something taken away that does not open.
+    // A bucket that does not open is not replaced either.
     std::fs::remove_file(place.join("CURRENT")).unwrap();
     let before = crate::listing(&place);
     let reason = entry(&scene.import(), 2).reason.clone().unwrap();

@@ -1,6 +1,5 @@
-//! A provider that runs: nothing is imported from under it, and it does not
-//! start while its database is being imported. What needs a second process runs
-//! this very program once more.
+//! A running legacy provider: its database cannot be imported, and it does not start during an
+//! import. Tests that need a second process start this program again.
 
 use crate::support::Scene;
 use crate::writer::{Era, Writer};
@@ -40,7 +39,7 @@ fn a_second_process_plays_its_role() {
         return;
     };
     let path = |place: u8| PathBuf::from(std::env::var_os(format!("{ROLE}_{place}")).unwrap());
-    // The harness has left its line open.
+    // The test harness has not ended its line.
     println!();
     match role.as_str() {
         "provider" => run_provider(&path(0)),
@@ -56,7 +55,7 @@ fn a_second_process_plays_its_role() {
     }
 }
 
-/// Has the database open until its input ends.
+/// Keeps the database open until its input ends.
 fn run_provider(path: &Path) {
     let families = ["nodes", "buckets", "root_to_bucket"];
     match DB::open_cf(&Options::default(), path, families) {
@@ -68,7 +67,7 @@ fn run_provider(path: &Path) {
     }
 }
 
-/// Starts a provider, and waits for what it says.
+/// Starts a provider, and waits for its output.
 fn provider(path: PathBuf) -> (Child, String) {
     let mut child = helper("provider", &[path]);
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();

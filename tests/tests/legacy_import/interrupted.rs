@@ -1,5 +1,5 @@
-//! An import that ends anywhere: what is in its place is whole, and running it
-//! again makes the rest.
+//! An import that is interrupted anywhere leaves only whole buckets, and the next import makes
+//! the rest.
 
 use crate::held::helper;
 use crate::support::{Scene, bytes, listing};
@@ -10,7 +10,7 @@ use cairn_legacy_import::{LegacyImport, LegacyMode, LegacySource};
 use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Three buckets, whose import has some 20 steps.
+/// Three buckets, whose import has about 20 steps.
 fn three_buckets(writer: &Writer) -> Vec<(u64, State)> {
     let big = bytes(1, 3 * CHUNK + 1);
     let big = (writer.content(&big), big.len() as u64);
@@ -27,7 +27,7 @@ fn scene() -> (Scene, Vec<(u64, State)>) {
     (scene, states)
 }
 
-/// Every bucket that is in its place is whole. Gives how many are.
+/// Asserts that every imported bucket is whole. Returns their number.
 fn check_whole(scene: &Scene, states: &[(u64, State)]) -> usize {
     let mut whole = 0;
     for (id, state) in states {
@@ -46,11 +46,11 @@ fn finishes(scene: &Scene, states: &[(u64, State)], already_there: usize) {
     assert!(!report.has_findings(), "{:?}", report.buckets);
     assert_eq!(report.summary.already_there, already_there as u64);
     assert_eq!(check_whole(scene, states), states.len());
-    // And nothing beside them.
+    // And there are no other files.
     assert_eq!(scene.bucket_folders().len(), states.len());
 }
 
-/// Runs an import that panics at its `step`-th step. Whether it came that far.
+/// Runs an import that panics at its `step`-th step. Returns true if it came that far.
 fn panics_at(scene: &Scene, step: u64) -> bool {
     let source = LegacySource::open(&scene.source()).unwrap();
     let import = LegacyImport::new(&source, &scene.base(), LegacyMode::Import);
@@ -90,7 +90,7 @@ fn a_folder_that_was_left_half_built_is_begun_anew() {
     finishes(&scene, &states, 0);
 }
 
-/// Killed as a power switch would, after each of its first steps.
+/// Kills the import after each of its first steps.
 #[test]
 fn an_import_that_is_killed_is_finished_by_the_next() {
     for lines in [0, 1, 4, 8, 9, 10, 13, 14] {

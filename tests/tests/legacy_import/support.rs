@@ -1,4 +1,4 @@
-//! A source, a base path to import into, and looking at both.
+//! A source, a base path to import into, and functions that inspect both.
 
 use crate::writer::{Era, Writer};
 use cairn_bucket::Bucket;
@@ -18,7 +18,7 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// With the database that `write` writes.
+    /// Creates a source with the database that `write` writes.
     pub fn new(era: Era, write: impl FnOnce(&Writer)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("base/buckets")).unwrap();
@@ -58,7 +58,7 @@ impl Scene {
         Bucket::open(&self.bucket_path(id), access, &Shared::default()).unwrap()
     }
 
-    /// The names in the folder of all buckets.
+    /// Returns the names in the folder of all buckets.
     pub fn bucket_folders(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.base().join("buckets")).unwrap();
         let mut names: Vec<_> = entries
@@ -69,13 +69,13 @@ impl Scene {
     }
 }
 
-/// What is known of a bucket's entry.
+/// The metadata of a folder entry.
 pub fn entry(report: &LegacyReport, id: u64) -> &LegacyBucketReport {
     let mut entries = report.buckets.iter();
     entries.find(|entry| entry.bucket == id).unwrap()
 }
 
-/// Every file under a folder: its bytes, and when it was last written.
+/// Returns every file under a folder, with its bytes and its modification time.
 pub fn listing(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -97,7 +97,7 @@ pub fn listing(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
     files
 }
 
-/// Bytes that repeat nowhere.
+/// Returns bytes without repetition.
 pub fn bytes(seed: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     ChaCha8Rng::seed_from_u64(seed).fill(&mut bytes[..]);

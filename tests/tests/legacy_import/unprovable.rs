@@ -1,5 +1,5 @@
-//! Content that the chain cannot verify: it is kept, read back and flagged; its
-//! leaf is proven, and a challenge to a chunk of it is refused by name.
+//! Content that the chain cannot verify: it is kept, can be read, and is flagged; its leaf is
+//! proven, and a challenge of one of its chunks is refused with the reason.
 
 use crate::support::{Scene, bytes, entry};
 use crate::writer::{CHUNK, ERAS, Era, Writer};
@@ -10,7 +10,7 @@ use cairn_legacy_import::{LegacyMode, LegacyStatus};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{ChunkIndex, H256, LeafIndex};
 
-/// A tree that is not as it should be.
+/// A tree with a shape defect.
 struct Odd {
     root: H256,
     data_size: u64,
@@ -28,7 +28,7 @@ fn odd(root: H256, flaw: Flaw, parts: &[&[u8]]) -> Odd {
     }
 }
 
-/// One of each flaw, and some in several ways.
+/// Returns one tree for each defect, and several for some.
 fn odd_trees(writer: &Writer) -> Vec<Odd> {
     let zero = H256::zero();
     let full = |seed| bytes(seed, CHUNK);
@@ -59,7 +59,7 @@ fn odd_trees(writer: &Writer) -> Vec<Odd> {
         odd(hs, Flaw::SizeDiffers, &[&short]),
         odd(zero, Flaw::NotPadded, &[]),
     ];
-    // This one is as it should be, and only its neighbours are not.
+    // This tree is good; only those next to it are not.
     let padded = all.remove(5);
     assert_eq!(padded.content, b"");
     for odd in &mut all {
@@ -70,13 +70,13 @@ fn odd_trees(writer: &Writer) -> Vec<Odd> {
     all
 }
 
-/// Bucket 5 with all odd trees and one good leaf at its end.
+/// Writes bucket 5 with all defective trees, and one good leaf at its end.
 fn scene_of_odd(era: Era) -> (Scene, Vec<Odd>, Vec<u8>) {
     let mut all = vec![];
     let good = bytes(1, 2 * CHUNK + 7);
     let scene = Scene::new(era, |writer| {
         all = odd_trees(writer);
-        // Each once more: what is known already is flagged as well.
+        // Each again: content that is already there must be flagged, too.
         all.extend(odd_trees(writer));
         let mut leaves: Vec<_> = all.iter().map(|odd| (odd.root, odd.data_size)).collect();
         leaves.push((writer.content(&good), good.len() as u64));
@@ -105,7 +105,7 @@ fn content_that_cannot_be_proven_is_imported_and_flagged_by_leaf() {
         assert!(report.has_findings());
         assert_eq!(entry(&dry, 5).unprovable, entry(&report, 5).unprovable);
         assert_eq!(entry(&dry, 5).used_bytes, entry(&report, 5).used_bytes);
-        // Whoever only sees the last run of several is to know of it as well.
+        // A report of a later import must list it, too.
         let again = scene.import();
         assert_eq!(entry(&again, 5).status, LegacyStatus::AlreadyThere);
         assert_eq!(entry(&again, 5).unprovable, entry(&report, 5).unprovable);
@@ -121,7 +121,7 @@ fn content_that_cannot_be_proven_is_imported_and_flagged_by_leaf() {
                 "leaf {index} of {era:?}"
             );
         }
-        // Three full chunks, one short, one long, one that is empty, and the
+        // Three full chunks, a short, a long and an empty one, and the
         // good leaf's second and third.
         let expected = 3 * CHUNK + 100 + (CHUNK + 1);
         let good = bytes(1, 2 * CHUNK + 7).len() - CHUNK;
@@ -156,7 +156,7 @@ fn flagged_content_is_read_back_and_its_leaf_proven_but_no_chunk_answered_for() 
                 other => panic!("leaf {index} of {era:?}: {other:?}"),
             }
         }
-        // A good leaf beside them answers, though its chunks are theirs too.
+        // A good leaf can be challenged, although it shares chunks with them.
         assert!(read(&bucket, all.len()) == good);
         let location = ChunkLocation {
             leaf_index: LeafIndex(all.len() as u64),
@@ -205,7 +205,7 @@ fn i1_nothing_is_committed_over_content_that_cannot_be_proven() {
 }
 
 /// Under the plain profile, 64 bytes of content and a node may have one hash,
-/// and the source keeps whichever was written last.
+/// and the source keeps the one that was written last.
 #[test]
 fn a_chunk_and_a_node_of_one_hash_are_told_apart_by_the_leafs_size() {
     for era in [Era::A, Era::B, Era::C] {
@@ -248,8 +248,8 @@ fn a_chunk_and_a_node_of_one_hash_are_told_apart_by_the_leafs_size() {
     }
 }
 
-/// 2^40 chunks of which one is distinct, in a good tree and in an odd one: what
-/// is in the bucket is not walked again.
+/// 2^40 chunks, of which one is distinct, in a good tree and in a defective one: content that is
+/// already in the bucket is not walked again.
 #[test]
 fn a_tree_that_repeats_itself_takes_no_longer_than_its_distinct_nodes() {
     for era in ERAS {

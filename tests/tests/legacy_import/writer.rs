@@ -1,5 +1,5 @@
-//! Today's provider, as far as its database goes: what it is said to write, from
-//! encodings and arithmetic of its own, none of which the importer has.
+//! A writer of legacy databases, with encodings and arithmetic of its own, which it does not
+//! share with the importer.
 
 use cairn_primitives::{H256, MmrLeaf};
 use codec::Encode;
@@ -36,7 +36,7 @@ pub struct State {
     pub max_bytes: u64,
 }
 
-// As serde derives them for bincode 1, where a hash is text.
+// As serde derives them for bincode 1; a hash is a string there.
 
 #[derive(Serialize)]
 struct TextLeaf {
@@ -95,7 +95,7 @@ impl Era {
         }
     }
 
-    /// The root of an MMR, by halving at the largest power of two.
+    /// Returns the root of an MMR, by splitting at the largest power of two.
     pub fn root(self, leaves: &[MmrLeaf]) -> H256 {
         let Some(bits) = leaves.len().checked_ilog2() else {
             return H256::zero();
@@ -206,7 +206,7 @@ impl Writer {
         self.put("metadata", key.as_bytes(), value);
     }
 
-    /// Moves what was written so far from the log to files.
+    /// Flushes the written data from the log to files.
     pub fn flush(&self) {
         for family in ["nodes", "buckets"] {
             self.db
@@ -229,8 +229,8 @@ impl Writer {
         self.node(&Node::Interior(left, right))
     }
 
-    /// Content as it is meant to be: cut, padded with zero hashes, hashed
-    /// pairwise, with every node stored, those over padding too.
+    /// Stores regular content: cut into chunks, padded with zero hashes, hashed pairwise, with
+    /// every node stored, also those over padding.
     pub fn content(&self, bytes: &[u8]) -> H256 {
         let mut level: Vec<_> = match bytes {
             [] => vec![self.chunk(&[])],
@@ -244,8 +244,7 @@ impl Writer {
         level[0]
     }
 
-    /// A bucket over leaves of these roots and sizes, whose sizes go on from
-    /// `before`.
+    /// Returns a bucket with leaves of these roots and sizes, whose totals start at `before`.
     pub fn bucket(&self, id: u64, start_seq: u64, before: u64, leaves: &[(H256, u64)]) -> State {
         let mut total_size = before;
         let leaves: Vec<_> = leaves

@@ -1,4 +1,4 @@
-//! Buckets of random shapes, made before the node takes their folder.
+//! Buckets of random shapes, created before the node opens their base path.
 
 use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_keys::SignedCommitment;
@@ -11,13 +11,13 @@ use std::path::Path;
 /// The secret of the provider's account and key.
 pub(crate) const SURI: &str = "//Charlie";
 
-/// All that was signed of one bucket, and the lengths of its leaves by sequence.
+/// The signed roots of one bucket, and the lengths of its leaves by sequence.
 pub(crate) struct Promises {
     pub(crate) signed: Vec<SignedCommitment>,
     pub(crate) sizes: Vec<usize>,
 }
 
-/// Makes so many buckets, of ids from 0; each second one is pruned half way.
+/// Creates a number of buckets, with ids from 0. Every second one is pruned half way.
 pub(crate) fn furnish(folder: &Path, buckets: u64, random: &mut impl RngCore) -> Vec<Promises> {
     let base = BasePath::create(folder).unwrap();
     base.keys().insert(SURI).unwrap();
@@ -60,7 +60,7 @@ pub(crate) fn furnish(folder: &Path, buckets: u64, random: &mut impl RngCore) ->
         .collect()
 }
 
-/// Content of a length where something changes, or of any.
+/// Returns content of a boundary length, or of a random one.
 fn content(random: &mut impl RngCore) -> Vec<u8> {
     let length = match random.gen_range(0..6) {
         0 => random.gen_range(0..2),

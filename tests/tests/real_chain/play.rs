@@ -1,4 +1,4 @@
-//! What is done on the chain, and what the chain says.
+//! The test's actions on the chain, and the chain's records.
 
 use crate::house::{Promises, SURI};
 use cairn_devnode::{LightConfig, LightNode, ProviderOptions, Sealing};
@@ -20,24 +20,24 @@ use sp_core::{Pair, sr25519};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long fifty answers may take to be final: far longer than they do.
+/// The time limit for fifty answers to be final, far longer than they take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How often a block is made. Much faster, and blocks go by before the provider has
-/// looked at one, as on no chain.
+/// The time between blocks. If it were much shorter, the provider would miss blocks, which does
+/// not happen on a real chain.
 const BLOCK: Duration = Duration::from_millis(200);
 
-/// What the provider puts at stake.
+/// The provider's stake.
 pub(crate) const STAKE: u128 = 1_000_000_000_000;
 
-/// The kinds of answers that the chain took.
+/// The kinds of answers that the chain accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answers {
     pub(crate) proofs: u32,
     pub(crate) others: u32,
 }
 
-/// A node that has loaded Cairn, and those who ask it.
+/// A node that has loaded Cairn, and the challengers.
 pub(crate) struct Stage {
     node: LightNode,
     admin: sr25519::Pair,
@@ -53,8 +53,8 @@ fn account(pair: &sr25519::Pair) -> AccountId {
 }
 
 impl Stage {
-    /// A node over a folder of buckets, all of which are agreed on and have
-    /// their newest commitment as checkpoint.
+    /// Starts a node over a base path. All its buckets have agreements, and checkpoints of
+    /// their newest commitments.
     pub(crate) async fn open(rules: Rules, folder: &Path, promises: &[Promises]) -> Self {
         let node = LightNode::start(LightConfig {
             rules,
@@ -120,7 +120,7 @@ impl Stage {
             .unwrap();
     }
 
-    /// Asks so many challenges at once; returns how many the chain took.
+    /// Submits a number of challenges at once. Returns how many the chain accepted.
     pub(crate) async fn ask(
         &self,
         count: u32,
@@ -162,10 +162,10 @@ impl Stage {
         asked
     }
 
-    /// Waits until a finalized block has no challenge open.
+    /// Waits for a finalized block without open challenges.
     pub(crate) async fn await_answers(&self) {
         let client = self.node.client();
-        // Listened to before the chain is asked, so that no block is missed.
+        // Subscribes before the first query, so that no block is missed.
         let mut finalized = client.finality_notification_stream();
         let answered = async {
             loop {
@@ -182,14 +182,14 @@ impl Stage {
         in_time.expect("challenges stay open");
     }
 
-    /// The provider, as the chain has it.
+    /// Returns the chain's record of the provider.
     pub(crate) fn provider(&self) -> ProviderInfo {
         let at = self.node.finalized();
         let api = self.node.client().runtime_api();
         api.provider(at, account(&self.provider)).unwrap().unwrap()
     }
 
-    /// What the answers were that took effect, in all blocks.
+    /// Returns the answers that took effect, from all blocks.
     pub(crate) fn answers(&self) -> Answers {
         let client = self.node.client();
         let mut answers = Answers {
@@ -220,7 +220,7 @@ impl Stage {
     }
 }
 
-/// The answer that an extrinsic is.
+/// Returns the answer in an extrinsic.
 fn response(extrinsic: &[u8]) -> ChallengeResponse {
     let extrinsic = UncheckedExtrinsic::decode(&mut &*extrinsic).unwrap();
     match extrinsic.function {
@@ -229,8 +229,8 @@ fn response(extrinsic: &[u8]) -> ChallengeResponse {
     }
 }
 
-/// A chunk that a commitment promises. Some indices name their slot as the
-/// chain reads it, past the padded size.
+/// Returns a random chunk under a commitment. Some indices are past the padded size, as the
+/// chain allows.
 fn location(
     promises: &Promises,
     signed: &cairn_keys::SignedCommitment,

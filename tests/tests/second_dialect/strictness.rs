@@ -1,5 +1,5 @@
-//! Where we are stricter than the ecosystem's verifiers, or they refuse what
-//! their own rules allow.
+//! Cases in which Cairn is stricter than the ecosystem's verifiers, or in which they refuse a
+//! proof that their own rules allow.
 
 use super::*;
 use cairn_primitives::sp_mmr::{PlanError, SpVerifyError};
@@ -58,7 +58,7 @@ fn a_changed_bit_is_refused_by_both() {
     }
 }
 
-/// One thing has one proof with us; what the pallet takes besides is noted here.
+/// Cairn accepts one proof for each statement. These are further proofs that the pallet accepts.
 #[test]
 fn the_pallet_takes_leaf_proofs_that_we_do_not() {
     use SpVerifyError::*;
@@ -69,7 +69,7 @@ fn the_pallet_takes_leaf_proofs_that_we_do_not() {
     };
     let (now, hashes, honest) = leaf_proof(&nodes, 11, &[2, 4]);
 
-    // Indices in another order, or repeated, with the leaves alike.
+    // Indices in another order, or repeated, with the leaves to match.
     let unsorted = LeafProof {
         leaf_indices: vec![4, 2],
         ..honest.clone()
@@ -86,7 +86,7 @@ fn the_pallet_takes_leaf_proofs_that_we_do_not() {
         IndexOrder,
     );
 
-    // The trailing peaks one by one.
+    // The trailing peaks, not bagged.
     let mut loose = honest.clone();
     loose.items.pop();
     loose.items.extend([nodes.hash(17), nodes.hash(18)]);
@@ -101,7 +101,7 @@ fn the_pallet_takes_leaf_proofs_that_we_do_not() {
         },
     );
 
-    // The root as a proof of nothing, and anything with the only leaf of a tree.
+    // The root as a proof of no leaf, and any items with the only leaf of a tree.
     let nothing = LeafProof {
         leaf_indices: vec![],
         leaf_count: 11,
@@ -147,8 +147,8 @@ fn the_pallet_takes_ancestry_proofs_that_we_do_not() {
     }
 }
 
-/// Refused by all, by the pallet in its own way: it panics where overflow is
-/// checked, and a caller must not pass it such a proof.
+/// All verifiers refuse it. The pallet panics if overflows are checked, so a caller must not pass
+/// it such a proof.
 #[test]
 fn an_empty_tree_is_nobodys_ancestor() {
     let nodes = dense(4);

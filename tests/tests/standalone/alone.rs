@@ -1,5 +1,5 @@
-//! A provider whose chain is away, or whose disk is full: it starts,
-//! serves what it has, says what is wrong, and answers as soon as it can.
+//! A provider whose chain cannot be reached, or whose disk is full: it starts, serves stored
+//! content, reports the problem, and answers challenges as soon as it can.
 
 use crate::process::program;
 use crate::stage::{BUCKET, Stage};
@@ -15,15 +15,14 @@ fn readiness(address: SocketAddr) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap())
 }
 
-/// Waits until something is so of a provider, which is another process and tells
-/// of it only when it is asked.
+/// Polls a condition of a provider, which is another process and sends no notification.
 fn until(is_so: impl Fn() -> bool) {
     while !is_so() {
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-/// Lets connections to an address through to another one, from now on.
+/// Forwards connections from one address to another.
 fn forward(from: TcpListener, to: String) {
     std::thread::spawn(move || {
         for near in from.incoming().map_while(Result::ok) {
@@ -43,7 +42,7 @@ fn forward(from: TcpListener, to: String) {
     });
 }
 
-/// How far the answer to the one open challenge has come.
+/// Returns the progress of the answer to the only open challenge.
 fn stage_of_answer(stage: &Stage) -> Value {
     let mut client = Client::connect(stage.address()).unwrap();
     let challenges = client.ask("provider_challenges", json!([]));
@@ -53,7 +52,7 @@ fn stage_of_answer(stage: &Stage) -> Value {
 #[test]
 fn a_provider_whose_chain_is_away_starts_serves_says_so_and_follows_when_it_comes() {
     let mut stage = Stage::new(&[]);
-    // An address that nobody listens at yet.
+    // Nobody listens on this address yet.
     let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = reserved.local_addr().unwrap();
     drop(reserved);
@@ -66,7 +65,7 @@ fn a_provider_whose_chain_is_away_starts_serves_says_so_and_follows_when_it_come
     assert_eq!(body["reason"], json!("the chain is not reachable"));
     let (alive, _) = http(stage.address(), "GET /health", &[], "");
     assert_eq!(alive, 200);
-    // What is stored is read and proven.
+    // Stored content can be read and proven.
     let mut client = Client::connect(stage.address()).unwrap();
     let root = stage.signed_root();
     let asked = json!([BUCKET, 1, 0, { "root": root }]);
@@ -99,7 +98,7 @@ fn s10_restart_on_a_full_disk_a_provider_answers_and_says_that_it_takes_nothing(
     stage.stop();
     stage.restart_without_room();
     until(|| stage_of_answer(&stage) == json!("submitted"));
-    // What was submitted before is remembered; at first the chain is not reached.
+    // Earlier submissions are remembered; at first the chain cannot be reached.
     until(|| {
         let (status, body) = readiness(stage.address());
         assert_eq!(status, 503);
@@ -112,7 +111,7 @@ fn s10_restart_on_a_full_disk_a_provider_answers_and_says_that_it_takes_nothing(
     });
     stage.make_block();
     until(|| stage_of_answer(&stage).is_null());
-    // With room again.
+    // With free space again.
     stage.stop();
     stage.restart();
     let mut client = stage.connect();

@@ -1,4 +1,4 @@
-//! What a provider is attacked with.
+//! Attacks on a provider's RPC.
 
 use crate::wire::{Client, frame};
 use serde_json::{Value, json};
@@ -6,13 +6,13 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Connections that say nothing: as many of them as this process may hold at
-/// once, and the rest one after the other.
+/// Silent connections: as many at once as this process can hold, and the rest one after the
+/// other.
 pub(crate) fn silent_connections(address: SocketAddr, count: usize) -> Vec<TcpStream> {
     const HELD: usize = 600;
     let mut held = Vec::new();
     for number in 0..count {
-        // One that is refused is what the provider is for.
+        // The provider may refuse connections.
         if let Ok(stream) = TcpStream::connect(address) {
             if held.len() < HELD {
                 held.push(stream);
@@ -24,7 +24,7 @@ pub(crate) fn silent_connections(address: SocketAddr, count: usize) -> Vec<TcpSt
     held
 }
 
-/// Asks the same many times, as long as it is taken, and reads no answer.
+/// Sends the same request many times, while it is accepted, and reads no response.
 pub(crate) fn ask_and_never_read(
     address: SocketAddr,
     request: &str,
@@ -40,7 +40,7 @@ pub(crate) fn ask_and_never_read(
     Some(client)
 }
 
-/// Sends all of a request over HTTP but its last byte.
+/// Sends an HTTP request without its last byte.
 pub(crate) fn all_but_the_last_byte(address: SocketAddr, length: usize) -> Option<TcpStream> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream
@@ -55,13 +55,13 @@ pub(crate) fn all_but_the_last_byte(address: SocketAddr, length: usize) -> Optio
     Some(stream)
 }
 
-/// Waits until nothing that was sent to an address of this machine is unread.
+/// Waits until all data that was sent to an address of this machine has been read.
 pub(crate) fn wait_until_read(address: SocketAddr) {
     let port = format!(":{:04X}", address.port());
     loop {
         let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        // Of each: a number, the local and the other address, the state, and the
-        // bytes that are unsent and unread.
+        // Each line has a number, the local and the remote address, the state, and the
+        // numbers of unsent and unread bytes.
         let is_unread = |line: &str| {
             let fields: Vec<_> = line.split_whitespace().collect();
             let is_here = fields.get(1).is_some_and(|local| local.ends_with(&port));
@@ -76,14 +76,14 @@ pub(crate) fn wait_until_read(address: SocketAddr) {
     }
 }
 
-/// Sends a text over a connection of its own; the answer, if there is one.
+/// Sends a text over a connection of its own. Returns the response, if there is one.
 pub(crate) fn ask_once(address: SocketAddr, text: &str) -> Option<String> {
     let mut client = Client::connect(address)?;
     client.send(text)?;
     client.receive()
 }
 
-/// Texts that are no requests.
+/// Returns texts that are not requests.
 pub(crate) fn malformed() -> Vec<String> {
     let deep = |open: &str, close: &str, levels: usize| open.repeat(levels) + &close.repeat(levels);
     let request = |params: &str| {
@@ -116,12 +116,12 @@ pub(crate) fn malformed() -> Vec<String> {
             r#"{{"jsonrpc":"2.0","id":"{}","method":"x"}}"#,
             "i".repeat(1 << 19)
         ),
-        // Above what a request may have.
+        // Above the maximum size of a request.
         request(&format!("[\"{}\"]", "a".repeat(5 << 20))),
     ]
 }
 
-/// Requests that are understood, and ask for what is not there or too much.
+/// Returns valid requests for things that do not exist, or for too much.
 pub(crate) fn extremes(bucket: u64) -> Vec<(&'static str, Value)> {
     let most = "0xffffffffffffffff";
     let root = format!("0x{}", "ab".repeat(32));
@@ -207,7 +207,7 @@ pub(crate) fn extremes(bucket: u64) -> Vec<(&'static str, Value)> {
     all
 }
 
-/// One message of many requests.
+/// Returns one message with many requests.
 pub(crate) fn batch_bomb(request: String, times: usize) -> String {
     format!("[{}]", vec![request; times].join(","))
 }

@@ -1,5 +1,5 @@
-//! What an operator sees and sets: flags and their file, health, metrics, logs,
-//! whom the listener serves, and the end.
+//! Operation: flags and the configuration file, health, metrics, logs, access rules, and the
+//! stop.
 
 use crate::stage::{BUCKET, Stage};
 use crate::wire::{Client, http};
@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 
 const REFUSED: i64 = -32_601;
 
-/// Asks for a bucket over HTTP, with headers; the code of the error, if it is one.
+/// Requests a bucket over HTTP, with headers. Returns the error code, if it fails.
 fn asks_for_a_bucket(stage: &Stage, bucket: u64, headers: &[(&str, &str)]) -> Option<i64> {
     let request = json!({
         "jsonrpc": "2.0", "id": 1, "method": "bucket_create",
@@ -28,7 +28,7 @@ fn asks_for_a_bucket(stage: &Stage, bucket: u64, headers: &[(&str, &str)]) -> Op
     code
 }
 
-/// As a proxy hands a stranger's request on.
+/// Headers with which a proxy forwards a request.
 const PROXIED: [&[(&str, &str)]; 5] = [
     &[("X-Forwarded-For", "203.0.113.9")],
     &[("Forwarded", "for=203.0.113.9;proto=https")],
@@ -56,7 +56,7 @@ fn s7a_a_request_that_came_through_a_proxy_is_never_taken_for_the_operators() {
             );
         }
     }
-    // Anyone who has the token has it wherever they are.
+    // The token is valid from everywhere.
     let stage = Stage::new(&[]);
     let token = stage.authorization();
     let headers = [PROXIED[0], &[("Authorization", token.as_str())]].concat();
@@ -89,7 +89,7 @@ fn s7c_what_changes_buckets_takes_the_token_and_no_address() {
         asks_for_a_bucket(&stage, 8, &[("Authorization", &token)]),
         None
     );
-    // Over a WebSocket as well, and what is refused is refused as Substrate does.
+    // Over a WebSocket as well; a refusal is the same as Substrate's.
     let mut stranger = Client::connect(stage.address()).unwrap();
     let refused = stranger.ask("bucket_create", json!([9]));
     assert_eq!(refused["error"]["code"], json!(REFUSED), "{refused}");
@@ -159,7 +159,7 @@ fn s7b_a_bucket_is_copied_to_the_folder_that_the_operator_named_and_nowhere_else
         format!("{here}/link/.ssh/authorized_keys"),
         "../.ssh/authorized_keys".to_owned(),
         "link/key".to_owned(),
-        // It is there already, and leads elsewhere.
+        // It exists already, as a link to another place.
         "link".to_owned(),
     ] {
         let refused = export(&stage, &outside);
@@ -191,7 +191,7 @@ fn methods_that_change_buckets_are_for_everybody_where_that_is_said_twice() {
     let open = Stage::new(&["--unsafe-rpc-external", "--rpc-methods", "unsafe"]);
     assert_eq!(asks_for_a_bucket(&open, 8, &[]), None);
     assert_eq!(asks_for_a_bucket(&open, 9, PROXIED[0]), None);
-    // By a process on this machine, which says that nobody else gets here.
+    // From a process on this machine; the operator states that nobody else reaches it.
     let here = Stage::new(&["--rpc-methods", "unsafe"]);
     assert_eq!(asks_for_a_bucket(&here, 8, &[]), None);
     let closed = Stage::new(&["--rpc-methods", "safe"]);
@@ -206,7 +206,7 @@ fn methods_that_change_buckets_are_for_everybody_where_that_is_said_twice() {
 fn s11_a_full_crowd_keeps_neither_others_nor_whoever_watches_out() {
     let stage = Stage::new(&[]);
     let address = stage.address();
-    // One host has every place, and answers each ping.
+    // One host holds every connection, and answers each ping.
     let crowd: Vec<_> = std::iter::repeat_with(|| Client::connect(address))
         .map_while(|client| {
             let mut client = client?;
@@ -215,7 +215,7 @@ fn s11_a_full_crowd_keeps_neither_others_nor_whoever_watches_out() {
         })
         .take(64)
         .collect();
-    // One may be a connection that is just being closed.
+    // One connection may be about to close.
     assert!(crowd.len() > 60, "{}", crowd.len());
     let (status, _) = http(stage.metrics(), "GET /health", &[], "");
     assert_eq!(status, 200);
@@ -227,7 +227,7 @@ fn s11_a_full_crowd_keeps_neither_others_nor_whoever_watches_out() {
     let (status, _) = http(stage.metrics(), "GET /", &[], "");
     assert_eq!(status, 404);
 
-    // Another host, which this machine plays by another of its addresses.
+    // Another host, simulated by another address of this machine.
     let from = SocketAddr::from(([127, 0, 0, 2], 0));
     let tokio = tokio::runtime::Runtime::new().unwrap();
     let other = || {
@@ -237,7 +237,7 @@ fn s11_a_full_crowd_keeps_neither_others_nor_whoever_watches_out() {
             socket.connect(address).await.unwrap().into_std().unwrap()
         });
         stream.set_nonblocking(false).unwrap();
-        Client::over(stream, &[]).expect("it is kept out")
+        Client::over(stream, &[]).expect("a connection for another host")
     };
     let mut others = [other(), other(), other()];
     for client in &mut others {
@@ -322,7 +322,7 @@ fn asked_to_stop_it_ends_what_it_is_at_and_leaves_everything_in_order() {
                 Some(commitment) => last = Some(commitment),
                 None => break,
             }
-            // Nobody listens after the first.
+            // After the first refusal nobody listens.
             let _ = begun.send(());
         }
         last.unwrap()

@@ -1,4 +1,4 @@
-//! The provider as a process: started, asked what it takes, and killed.
+//! The provider as a child process: start, resource usage, stop and kill.
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -8,27 +8,27 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
-/// What the process is given for caches, unflushed writes and open buckets.
+/// The memory budget for caches, unflushed writes and open buckets.
 const MEMORY_MIB: u64 = 96;
-/// The answers that clients may leave unread.
+/// The limit for unread responses.
 const UNREAD_MIB: u64 = 24;
-/// What a provider takes beside those: its code, its threads, the chain's
-/// metadata, and requests on their way in.
+/// Memory that a provider needs besides those: its code, its threads, the chain's metadata, and
+/// incoming requests.
 const BESIDE_MIB: u64 = 64;
 const CONNECTIONS: u64 = 64;
 const MAX_OPEN: u64 = 4;
 
-/// A provider, killed when this is dropped.
+/// A provider process, which is killed on drop.
 pub(crate) struct Provider {
     child: Child,
     log: Option<JoinHandle<Vec<String>>>,
-    /// What it has said at its start.
+    /// The summary that it printed at the start.
     pub(crate) introduction: Value,
-    /// Where its RPC listens.
+    /// The address of its RPC.
     pub(crate) address: SocketAddr,
 }
 
-/// The program, which is built beside the tests.
+/// Returns the program, which is built into the folder of the tests.
 pub(crate) fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.ancestors().nth(2).unwrap().join("cairn");
@@ -41,9 +41,9 @@ pub(crate) fn program() -> PathBuf {
 }
 
 impl Provider {
-    /// Starts it over a base path with more flags, and waits until it serves. A
-    /// process that another test starts at this moment shares the lock that this
-    /// one had, from its fork to its exec: then it is tried again.
+    /// Starts it with additional flags, and waits until it serves. A process that another test
+    /// starts at this moment shares this process's lock from its fork to its exec; then this
+    /// tries again.
     pub(crate) fn start(base: &Path, chain: &str, more: &[String]) -> Self {
         const TRIES: u32 = 50;
         let is_locked = |line: &String| line.contains("locked by another process");
@@ -57,17 +57,17 @@ impl Provider {
         panic!("the base path stays locked");
     }
 
-    /// The same where no byte can be written to any file, as on a full disk.
+    /// Starts it so that no byte can be written to any file, as on a full disk.
     pub(crate) fn start_without_room(base: &Path, chain: &str, more: &[String]) -> Self {
         let mut shell = Command::new("sh");
-        // A write past the limit fails, and does not end the process.
+        // Without this signal, a write past the limit fails instead of ending the process.
         let limited = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
         shell.args(["-c", limited]).arg(program());
         Self::try_start_by(shell, base, chain, more)
             .unwrap_or_else(|log| panic!("the provider did not start: {log:?}"))
     }
 
-    /// The same; what it has logged where it does not serve.
+    /// Starts it. Returns its log if it does not serve.
     fn try_start(base: &Path, chain: &str, more: &[String]) -> Result<Self, Vec<String>> {
         Self::try_start_by(Command::new(program()), base, chain, more)
     }
@@ -100,7 +100,7 @@ impl Provider {
             .spawn()
             .unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        // Read to the end, since a program whose log is not read stops.
+        // Read to the end: a program blocks if its log is not read.
         let log = std::thread::spawn(move || log.lines().map_while(Result::ok).collect());
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -119,7 +119,7 @@ impl Provider {
         })
     }
 
-    /// Asks it to stop as a service manager does; what it has logged.
+    /// Stops it as a service manager does. Returns its log.
     pub(crate) fn stop(mut self) -> Vec<String> {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
         let status = self.child.wait().unwrap();
@@ -128,13 +128,13 @@ impl Provider {
         log
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it, without a clean stop.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// That it lives, and has taken no more than it was given.
+    /// Asserts that it runs, within its memory and descriptors.
     pub(crate) fn check_budget(&self) {
         let process = PathBuf::from(format!("/proc/{}", self.child.id()));
         let status =
@@ -142,11 +142,11 @@ impl Provider {
         let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let high = high.unwrap_or_else(|| panic!("no memory: has it ended? {status}"));
         let kib: u64 = high.trim().trim_end_matches(" kB").parse().unwrap();
-        eprintln!("the provider has taken {} MiB", kib >> 10);
+        eprintln!("the provider used {} MiB", kib >> 10);
         let allowed = MEMORY_MIB + UNREAD_MIB + BESIDE_MIB;
         assert!(
             kib >> 10 <= allowed,
-            "it took {} MiB of {allowed}",
+            "it used {} MiB of {allowed}",
             kib >> 10
         );
         let open = std::fs::read_dir(process.join("fd")).unwrap().count() as u64;

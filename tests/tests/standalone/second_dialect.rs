@@ -1,4 +1,4 @@
-//! What is given in the shapes of `mmr-rpc` is what its users' code takes.
+//! Responses in the format of `mmr-rpc` are accepted by the code of its clients.
 
 use crate::stage::{BUCKET, Stage};
 use cairn_primitives::{H256, MmrLeaf};
@@ -24,7 +24,7 @@ fn mmr_rpcs_types_decode_the_proofs_and_the_pallet_takes_them() {
         json!(proof.block_hash),
         peaks["result"]["commitment"]["mmrRoot"]
     );
-    // As a client of theirs does it.
+    // As one of its clients does.
     let leaves = Vec::<EncodableOpaqueLeaf>::decode(&mut &proof.leaves.0[..]).unwrap();
     let decoded = LeafProof::<H256>::decode(&mut &proof.proof.0[..]).unwrap();
     assert_eq!(decoded.leaf_indices, [0, 3, 4]);

@@ -1,20 +1,20 @@
-//! Under siege: asked wrongly, too much, and without end. It stays within its
-//! memory and its descriptors, and the answer to an open challenge comes meanwhile.
+//! Load: invalid, excessive and endless requests. The provider stays within its memory and
+//! descriptors, and answers an open challenge meanwhile.
 
 use crate::attacks;
 use crate::stage::{BUCKET, Stage};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Attacks while an open challenge is asked about over a connection of its own,
-/// each time with success.
+/// Attacks the provider, while a challenger asks about an open challenge over a connection of
+/// its own, each time with success.
 fn while_a_challenge_is_asked_about(stage: &Stage, attack: impl FnOnce(&Stage)) {
     let (mut challenger, challenge) = (stage.connect(), stage.challenge());
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             loop {
-                // Looked at before, so that it is asked at least once.
+                // Read before, so that there is at least one request.
                 let is_over = over.load(Ordering::SeqCst);
                 let answer = challenger.ask("bucket_challengeResponse", challenge.clone());
                 let accepted = &answer["result"]["strictRule"]["accepted"];
@@ -30,7 +30,7 @@ fn while_a_challenge_is_asked_about(stage: &Stage, attack: impl FnOnce(&Stage)) 
     stage.check_budget();
 }
 
-/// Lets the challenger end, however the attack does.
+/// Stops the challenger, also if the attack panics.
 struct Ends<'e>(&'e AtomicBool);
 
 impl Drop for Ends<'_> {
@@ -45,7 +45,7 @@ fn ten_thousand_connections() {
     while_a_challenge_is_asked_about(&stage, |stage| {
         let sockets = attacks::silent_connections(stage.address(), 10_000);
         stage.check_budget();
-        // There is room for who has something to say.
+        // An active client still gets a connection.
         let mut late = stage.connect_patiently();
         let health = late.ask("provider_health", json!([]));
         assert_eq!(health["result"]["isReady"], json!(true), "{health}");
@@ -62,7 +62,7 @@ fn readers_that_do_not_read() {
             .collect();
         stage.check_budget();
         drop(slow);
-        // Small ones, for which nothing is read but much is asked.
+        // Small responses of many requests, none of which is read.
         let many: Vec<_> = (0..20)
             .map(|_| attacks::ask_and_never_read(stage.address(), "{\"x\":", 200_000))
             .collect();
@@ -108,7 +108,7 @@ fn requests_that_make_no_sense() {
     let stage = Stage::new(&[]);
     while_a_challenge_is_asked_about(&stage, |stage| {
         for text in attacks::malformed() {
-            // Each is answered with an error or hung up on, and never more.
+            // Each gets an error or is disconnected.
             if let Some(answer) = attacks::ask_once(stage.address(), &text) {
                 let answer: Value = serde_json::from_str(&answer).unwrap();
                 let errors = match &answer {
@@ -137,7 +137,7 @@ fn lists_without_end_and_numbers_at_their_ends() {
             let message = answer["error"]["message"].as_str().unwrap();
             assert!(
                 !message.contains(stage.folder()),
-                "tells of the machine: {message}"
+                "discloses details of the machine: {message}"
             );
         }
         let batch = attacks::batch_bomb(stage.large_request(), 64);

@@ -1,5 +1,5 @@
-//! A chain, a provider beside it, and a challenge that stays open: no block is
-//! made that could take its answer.
+//! A chain, a provider that follows it, and a challenge that stays open: no block is made that
+//! could include its answer.
 
 use crate::process::Provider;
 use crate::wire::Client;
@@ -20,13 +20,13 @@ use std::path::Path;
 use tempfile::TempDir;
 use tokio::runtime::Runtime as Tokio;
 
-/// The one bucket, which has the first id that the chain gives.
+/// The only bucket, which has the chain's first id.
 pub(crate) const BUCKET: u64 = 0;
-/// The code of a provider that is stopping.
+/// The error code of a provider that is stopping.
 const STOPPING: i32 = 12_012;
 const SURI: &str = "//Charlie";
 
-/// The stage.
+/// The chain and the provider.
 pub(crate) struct Stage {
     folder: TempDir,
     signed: SignedCommitment,
@@ -40,7 +40,7 @@ pub(crate) fn pair(suri: &str) -> sr25519::Pair {
     sr25519::Pair::from_string(suri, None).unwrap()
 }
 
-/// A bucket with one leaf of two chunks, and one of a few bytes.
+/// Creates a bucket with one leaf of two chunks, and one of a few bytes.
 fn furnish(folder: &TempDir) -> SignedCommitment {
     let base = BasePath::create(folder.path()).unwrap();
     base.keys().insert(SURI).unwrap();
@@ -62,7 +62,7 @@ fn furnish(folder: &TempDir) -> SignedCommitment {
 }
 
 impl Stage {
-    /// A provider that is started with more flags than those of every test.
+    /// Starts a provider with additional flags.
     pub(crate) fn new(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let signed = furnish(&folder);
@@ -80,7 +80,7 @@ impl Stage {
         stage
     }
 
-    /// Starts the provider, and waits until it knows of the challenge.
+    /// Starts the provider, and waits until it has seen the challenge.
     pub(crate) fn restart(&mut self) {
         let chain = self.node.as_ref().unwrap().rpc_url();
         self.provider = Some(Provider::start(self.folder.path(), &chain, &self.flags));
@@ -91,30 +91,30 @@ impl Stage {
         while !client.receive().unwrap().contains("\"change\":\"open\"") {}
     }
 
-    /// Starts the provider with a chain at another address, which may be away.
+    /// Starts the provider with the chain at another address, which may be unreachable.
     pub(crate) fn restart_at(&mut self, chain: &str) {
         self.provider = None;
         self.provider = Some(Provider::start(self.folder.path(), chain, &self.flags));
     }
 
-    /// Starts the provider where no byte can be written.
+    /// Starts the provider so that no byte can be written.
     pub(crate) fn restart_without_room(&mut self) {
         self.provider = None;
         let (folder, chain) = (self.folder.path(), self.chain());
         self.provider = Some(Provider::start_without_room(folder, &chain, &self.flags));
     }
 
-    /// Where the chain is reached.
+    /// Returns the chain's URL.
     pub(crate) fn chain(&self) -> String {
         self.node.as_ref().unwrap().rpc_url()
     }
 
-    /// The root that the provider has signed, of two leaves.
+    /// Returns the signed root, of two leaves.
     pub(crate) fn signed_root(&self) -> H256 {
         self.signed.payload.commitment.mmr_root
     }
 
-    /// Asks the provider to stop; what it has logged.
+    /// Stops the provider. Returns its log.
     pub(crate) fn stop(&mut self) -> Vec<String> {
         self.provider.take().unwrap().stop()
     }
@@ -127,7 +127,7 @@ impl Stage {
         self.provider().address
     }
 
-    /// Where the provider keeps everything, which is nobody else's business.
+    /// Returns the base path, in a private folder.
     pub(crate) fn folder(&self) -> &str {
         self.folder.path().to_str().unwrap()
     }
@@ -136,13 +136,13 @@ impl Stage {
         self.folder.path()
     }
 
-    /// Makes a block with what the pool has for it.
+    /// Makes a block with the extrinsics in the pool.
     pub(crate) fn make_block(&self) {
         let node = self.node.as_ref().unwrap();
         self.tokio.block_on(node.seal(1)).unwrap();
     }
 
-    /// Where it shows its metrics.
+    /// Returns the address of its metrics.
     pub(crate) fn metrics(&self) -> SocketAddr {
         let url = self.provider().introduction["metrics"].as_str().unwrap();
         let address = url.strip_prefix("http://").unwrap();
@@ -163,13 +163,13 @@ impl Stage {
         Client::connect_with(self.address(), &[("Authorization", &authorization)])
     }
 
-    /// The header with the token that the provider has left.
+    /// Returns the header with the provider's token.
     pub(crate) fn authorization(&self) -> String {
         let token = std::fs::read_to_string(self.base_path().join("rpc-token")).unwrap();
         format!("Bearer {}", token.trim())
     }
 
-    /// Connects as soon as there is a place.
+    /// Connects as soon as the provider accepts it.
     pub(crate) fn connect_patiently(&self) -> Client {
         std::iter::repeat_with(|| self.try_connect())
             .flatten()
@@ -177,27 +177,27 @@ impl Stage {
             .unwrap()
     }
 
-    /// What the open challenge asks, as parameters.
+    /// Returns the parameters of the open challenge.
     pub(crate) fn challenge(&self) -> Value {
         let root = self.signed_root();
         json!([BUCKET, 0, 0, { "root": root }])
     }
 
-    /// A request whose answer has half a megabyte.
+    /// Returns a request whose response has half a megabyte.
     pub(crate) fn large_request(&self) -> String {
         let root = self.signed_root();
-        // The same bytes, and not what the chain asks about.
+        // The challenged chunk, by another index than the challenge's.
         let params = json!([BUCKET, 0, 2, { "root": root }]);
         request("bucket_challengeResponse", params)
     }
 
-    /// Stores and commits content; what was acknowledged, if it was.
+    /// Stores and commits content. Returns the acknowledgement, if there is one.
     pub(crate) fn try_commit(client: &mut Client, content: &[u8]) -> Option<(u64, Value)> {
         let hash = HashingProfile::Plain.chunk(content);
         let data = format!("0x{}", hex::encode(content));
         client.try_ask("bucket_putChunk", json!([BUCKET, hash, data]))?;
         let leaf = json!({ "dataRoot": hash, "dataSize": content.len() });
-        // After a start, the chain is looked at first.
+        // After a start, the provider reads the chain first.
         let answer = loop {
             let answer = client.try_ask("bucket_commit", json!([BUCKET, [leaf.clone()]]))?;
             let message = answer["error"]["message"].as_str().unwrap_or_default();
@@ -218,8 +218,8 @@ impl Stage {
         Self::try_commit(client, content).expect("the provider hung up");
     }
 
-    /// Commits over several connections until the provider is killed; what was
-    /// acknowledged before that.
+    /// Commits over several connections until the provider is killed. Returns the commits that
+    /// were acknowledged.
     pub(crate) fn commit_until_killed(&mut self, round: u64) -> Vec<(u64, Value)> {
         const WRITERS: u64 = 4;
         let clients: Vec<_> = (0..WRITERS).map(|_| self.connect()).collect();
@@ -260,7 +260,7 @@ fn request(method: &str, params: Value) -> String {
     json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params }).to_string()
 }
 
-/// A chain on which the provider has one open challenge, and no block comes.
+/// Creates a chain on which the provider has one open challenge, and which makes no blocks.
 async fn challenged(signed: &SignedCommitment) -> LightNode {
     let config = LightConfig {
         rules: genesis::rules("strict").unwrap(),

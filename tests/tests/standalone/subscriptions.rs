@@ -1,18 +1,18 @@
-//! News as they come.
+//! Subscriptions: notifications of commitments and challenges.
 
 use crate::stage::{BUCKET, Stage};
 use crate::wire::Client;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Subscribes; the subscription's id.
+/// Subscribes. Returns the subscription's id.
 fn subscribe(client: &mut Client, method: &str, params: Value) -> Value {
     let answer = client.ask(method, params);
     assert!(answer["result"].is_string(), "{answer}");
     answer["result"].clone()
 }
 
-/// The next news of a subscription.
+/// Waits for the next notification of a subscription.
 fn news(client: &mut Client, method: &str, id: &Value) -> Value {
     loop {
         let text = client.receive().expect("the provider hung up");
@@ -30,8 +30,8 @@ fn each_commitment_is_told_once_it_is_durable_and_the_newest_of_many() {
     let id = subscribe(&mut reader, "bucket_subscribeCommitments", json!([BUCKET]));
     let method = "bucket_signedCommitment";
     let mut backwards = 0;
-    // The checkpoint of the two leaves from before may be signed meanwhile, and
-    // once only: no block comes that would make another due.
+    // The checkpoint of the two earlier leaves may be signed meanwhile, but only once: no
+    // block makes another one due.
     let mut told_before = BTreeMap::new();
     let mut read_until = |reader: &mut Client, last: u64| loop {
         let told = news(reader, method, &id);
@@ -65,7 +65,7 @@ fn each_commitment_is_told_once_it_is_durable_and_the_newest_of_many() {
 #[test]
 fn a_challenge_that_is_open_is_told_of_until_the_chain_has_it_no_more() {
     let stage = Stage::new(&[]);
-    // News that come before an answer is read are passed over, hence two.
+    // Notifications before a response are skipped, hence two connections.
     let (mut reader, mut asker) = (stage.connect(), stage.connect());
     let id = subscribe(&mut reader, "provider_subscribeChallenges", json!([]));
     let method = "provider_challengeNews";
@@ -73,7 +73,7 @@ fn a_challenge_that_is_open_is_told_of_until_the_chain_has_it_no_more() {
     assert_eq!(opened["change"], json!("open"));
     assert_eq!(opened["challenge"]["bucket"], json!(BUCKET));
     assert_eq!(opened["challenge"]["mmrRoot"], json!(stage.signed_root()));
-    // Blocks take the answer, which is in the pool by now or soon.
+    // Blocks include the answer, which is or soon will be in the pool.
     while {
         stage.make_block();
         asker.ask("provider_challenges", json!([]))["result"] != json!([])

@@ -1,5 +1,4 @@
-//! The dashboard, the alerts and the page for operators speak of what there is:
-//! every name of a metric and every flag in them is looked up.
+//! The dashboard, the alerts and the operating manual name only existing metrics and flags.
 
 use crate::process::program;
 use crate::stage::Stage;
@@ -13,7 +12,7 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The names of our metrics in a text.
+/// Returns the names of Cairn's metrics in a text.
 fn named(text: &str) -> BTreeSet<String> {
     let pieces = text.split("substrate_cairn_").skip(1);
     let name = |piece: &str| {
@@ -41,7 +40,7 @@ const PAGE: &str = "docs/operating.md";
 #[test]
 fn every_metric_that_is_named_is_one_that_a_provider_shows_and_all_are_on_the_dashboard() {
     let stage = Stage::new(&[]);
-    // One that fails, so that errors are counted.
+    // A failing request, so that errors are counted.
     stage.connect().ask("bucket_info", json!([4_711]));
     let (status, text) = http(stage.metrics(), "GET /metrics", &[], "");
     assert_eq!(status, 200);
@@ -50,7 +49,7 @@ fn every_metric_that_is_named_is_one_that_a_provider_shows_and_all_are_on_the_da
         let unknown: Vec<_> = named(&read(file)).difference(&shown).cloned().collect();
         assert!(
             unknown.is_empty(),
-            "{file} names {unknown:?}, which nobody counts"
+            "{file} names {unknown:?}, which are not exported"
         );
     }
     let missing: Vec<_> = shown
@@ -88,7 +87,7 @@ fn each_alert_says_when_how_badly_and_what_to_do() {
         }
         assert!(
             page.contains(&format!("`{name}`")),
-            "{PAGE} is silent of {name}"
+            "{PAGE} does not mention {name}"
         );
     }
 }
@@ -124,7 +123,7 @@ fn every_flag_on_the_page_is_one_that_the_program_takes() {
         let is_flag = flag.len() > 3 && !flag.ends_with('-');
         assert!(
             !is_flag || known.contains(flag),
-            "{flag} is no flag of the program"
+            "{flag} is not a flag of the program"
         );
     }
 }

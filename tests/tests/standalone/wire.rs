@@ -1,12 +1,12 @@
-//! A JSON-RPC client of our own, over a bare socket: what is sent need not be
-//! what a library would send. WebSocket by RFC 6455, as far as it is needed.
+//! A JSON-RPC client over a bare socket, which can send messages that no library would send.
+//! It implements the part of RFC 6455 that the tests need.
 
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long an answer may take until the test fails: far longer than it does.
+/// The time limit for a response, far longer than it takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A WebSocket.
@@ -16,17 +16,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects; `None` where it is hung up on.
+    /// Connects; `None` if the server disconnects.
     pub(crate) fn connect(address: SocketAddr) -> Option<Self> {
         Self::connect_with(address, &[])
     }
 
-    /// The same with headers.
+    /// Connects with headers.
     pub(crate) fn connect_with(address: SocketAddr, headers: &[(&str, &str)]) -> Option<Self> {
         Self::over(TcpStream::connect(address).ok()?, headers)
     }
 
-    /// The same over a socket that is connected.
+    /// Upgrades a connected socket.
     pub(crate) fn over(mut stream: TcpStream, headers: &[(&str, &str)]) -> Option<Self> {
         let address = stream.peer_addr().ok()?;
         let headers: String = headers
@@ -35,7 +35,7 @@ impl Client {
             .collect();
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         stream.set_nodelay(true).ok()?;
-        // The key is the RFC's own example; nobody but proxies cares for it.
+        // The key is the example of the RFC; only proxies use it.
         write!(
             stream,
             "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -52,13 +52,12 @@ impl Client {
             .then_some(Self { stream, id: 0 })
     }
 
-    /// Asks, and waits for the answer, whatever it is. News of a subscription
-    /// that come before it are lost.
+    /// Sends a request, and waits for the response. Notifications before it are lost.
     pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
         self.try_ask(method, params).expect("the provider hung up")
     }
 
-    /// The same; `None` where it hangs up.
+    /// Sends a request; `None` if the server disconnects.
     pub(crate) fn try_ask(&mut self, method: &str, params: Value) -> Option<Value> {
         self.id += 1;
         let id = self.id;
@@ -72,18 +71,18 @@ impl Client {
         }
     }
 
-    /// Sends a text as it is.
+    /// Sends a text unchanged.
     pub(crate) fn send(&mut self, text: &str) -> Option<()> {
         self.stream.write_all(&frame(text)).ok()
     }
 
-    /// Sends without waiting for longer than so; whether all was taken.
+    /// Sends within a time limit. Returns true if everything was sent.
     pub(crate) fn push(&mut self, bytes: &[u8], within: Duration) -> bool {
         self.stream.set_write_timeout(Some(within)).unwrap();
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// The next text; pings are answered.
+    /// Receives the next text, and answers pings.
     pub(crate) fn receive(&mut self) -> Option<String> {
         loop {
             let mut head = [0; 2];
@@ -105,7 +104,7 @@ impl Client {
             self.stream.read_exact(&mut payload).ok()?;
             match head[0] & 0x0f {
                 1 => return String::from_utf8(payload).ok(),
-                // A ping, and its pong under a key of zeros.
+                // A ping; its pong is masked with zeros.
                 9 => self.stream.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).ok()?,
                 8 => return None,
                 _ => {}
@@ -114,7 +113,7 @@ impl Client {
     }
 }
 
-/// A text as a frame, masked with zeros.
+/// Encodes a text as a frame, masked with zeros.
 pub(crate) fn frame(text: &str) -> Vec<u8> {
     let bytes = text.as_bytes();
     let mut frame = vec![0x81];
@@ -134,7 +133,7 @@ pub(crate) fn frame(text: &str) -> Vec<u8> {
     frame
 }
 
-/// One request over HTTP: its status, and what comes with it.
+/// Sends an HTTP request. Returns the status and the body.
 pub(crate) fn http(
     address: SocketAddr,
     request: &str,

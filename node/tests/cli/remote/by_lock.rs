@@ -1,4 +1,4 @@
-//! Without an address, the provider is asked that has the base path locked.
+//! Without an address, the provider that has locked the base path executes the command.
 
 use super::house::House;
 use super::nobody;
@@ -32,7 +32,7 @@ fn a_provider_that_has_the_base_path_is_asked_instead() {
         "{told}"
     );
 
-    // The provider is on this machine, so a path is found from here.
+    // The provider runs on this machine, so a relative path works.
     let mut export = provider.command(["bucket", "export", "1", "copy"]);
     export.current_dir(file.parent().unwrap());
     Ended::of(export, b"").succeeds();

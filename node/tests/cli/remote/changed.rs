@@ -1,9 +1,9 @@
-//! Files that change while they are sent to a provider that runs.
+//! Files that change while they are sent to a running provider.
 
 use super::house::House;
 use crate::support::{FAILED, bytes};
 
-/// A file that has more bytes than it says it has, as one that grows does.
+/// A file with more bytes than its reported length, like one that grows.
 const GROWS: &str = "/proc/version";
 
 #[test]

@@ -1,5 +1,5 @@
-//! A provider that runs within the test, over a chain that knows its buckets'
-//! admin and is asked for nothing else.
+//! A running provider in the test's process, over a chain that is only asked for the admins of
+//! its buckets.
 
 use crate::support::{Ended, Provider};
 use cairn_bucket::{BasePath, BucketConfig};
@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
 
-/// What the provider takes for its operator's.
+/// The provider's token.
 const TOKEN: &str = "00112233445566778899aabbccddeeff";
 
 /// The admin of all buckets.
@@ -30,7 +30,7 @@ pub(super) fn admin() -> sr25519::Pair {
     sr25519::Pair::from_seed(&[1; 32])
 }
 
-/// A chain that knows of all buckets that are made here.
+/// A chain that has all buckets of the test.
 fn chain(account: AccountId) -> StillChain {
     let admin = AccountId(admin().public().0);
     (0..10).fold(StillChain::new(account), |chain, id| {
@@ -38,12 +38,12 @@ fn chain(account: AccountId) -> StillChain {
     })
 }
 
-/// A base path that is put to work, and served.
+/// A provider with its RPC.
 pub(super) struct House {
     runtime: Runtime,
     served: Served,
     handle: ExtensionHandle,
-    /// What the program works with, whose base path is locked.
+    /// The program's environment; the provider has locked its base path.
     pub(super) provider: Provider,
     /// The provider's key.
     pub(super) key: String,
@@ -58,7 +58,7 @@ impl House {
         Self::of(Provider::new(), methods)
     }
 
-    /// Puts a base path to work that has a key.
+    /// Starts a provider on a base path with a key.
     pub(super) fn of(provider: Provider, methods: RpcMethods) -> Self {
         let base = BasePath::create(provider.base_path()).unwrap();
         let signer = base.keys().signer(None).unwrap();
@@ -101,7 +101,7 @@ impl House {
         }
     }
 
-    /// The file with the token.
+    /// Returns the file with the token.
     pub(super) fn token_file(&self) -> PathBuf {
         let file = self.provider.file("token", TOKEN.as_bytes());
         std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
@@ -112,8 +112,7 @@ impl House {
         format!("ws://{}", self.served.address())
     }
 
-    /// Leaves the address and the token in the base path, as the program does that
-    /// runs a provider.
+    /// Writes the address and the token to the base path, as `cairn run` does.
     pub(super) fn leave_address(&self, url: &str) {
         let base = self.provider.base_path();
         std::fs::write(base.join("rpc-address"), format!("{url}\n")).unwrap();
@@ -126,7 +125,7 @@ impl House {
         self.run_at(&self.url(), args)
     }
 
-    /// The same at another address.
+    /// Runs the program with another address.
     pub(super) fn run_at<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
         &self,
         url: &str,
@@ -147,7 +146,7 @@ impl House {
         self.run(args.chain(["--json".into()])).succeeds().json()
     }
 
-    /// Says how the chain hashes that the provider follows.
+    /// Sets the hashing profile of the provider's chain.
     pub(super) fn follows(&self, hashing: &str) {
         let profile = match hashing {
             "plain" => HashingProfile::Plain,
@@ -158,20 +157,20 @@ impl House {
         assert_eq!(provider.assume_chain_hashing(profile).unwrap(), profile);
     }
 
-    /// Makes a bucket without the RPC.
+    /// Creates a bucket without the RPC.
     pub(super) fn make(&self, id: &str) {
         let id = BucketId(id.parse().unwrap());
         let config = BucketConfig::default();
         self.handle.provider.create_bucket(id, config).unwrap();
     }
 
-    /// Deletes a bucket without the RPC, whatever was signed of it.
+    /// Deletes a bucket without the RPC, even if it was signed for.
     pub(super) fn forget(&self, id: &str) {
         let id = BucketId(id.parse().unwrap());
         self.handle.provider.delete_bucket(id).unwrap();
     }
 
-    /// Serves the same provider so that it lies in what a method answers.
+    /// Serves the same provider, with false answers of one method.
     pub(super) fn liar(&self, about: &'static str, lie: fn(&mut Value)) -> Liar {
         let limits = cairn_rpc::Limits::default();
         let rpc = ProviderRpc::new(self.handle.clone(), limits, Policy::of(|_| true));
@@ -207,7 +206,7 @@ impl House {
     }
 }
 
-/// A provider that does not say what is.
+/// A provider that gives false answers.
 pub(super) struct Liar {
     pub(super) url: String,
     _server: ServerHandle,

@@ -1,4 +1,4 @@
-//! A provider that says what is not so is found out, and nothing is written.
+//! A provider that gives false answers is detected, and nothing is written.
 
 use super::house::{House, at};
 use crate::support::{REFUSED, USAGE, bytes};
@@ -16,7 +16,7 @@ fn house() -> House {
     house
 }
 
-/// Puts another last digit in place of one in hex.
+/// Replaces the last hex digit.
 fn change(hex: &mut Value) {
     let mut text = hex.as_str().unwrap().to_owned();
     let other = if text.ends_with('0') { '1' } else { '0' };
@@ -63,7 +63,7 @@ fn s14_a_promise_that_another_key_has_signed_is_refused() {
     let house = house();
     let file = house.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
-    // Anyone who sits between signs what the provider has signed, with their own key.
+    // A man in the middle signs the same commitment with another key.
     let liar = house.liar("bucket_commit", |told| {
         let stranger = sr25519::Pair::from_seed(&[9; 32]);
         let signed = &mut told["signed"];
@@ -77,9 +77,9 @@ fn s14_a_promise_that_another_key_has_signed_is_refused() {
         "one more commit may have been made",
     ];
     house.run_at(&liar.url, put).fails(REFUSED, &words);
-    // Without a key to compare with, nobody is asked for a promise.
+    // Without a key to compare with, nothing is sent.
     at(&liar.url, put).fails(USAGE, &["--provider"]);
-    // The base path of the provider says which keys are its own.
+    // The provider's base path has its keys.
     house.leave_address(&liar.url);
     house.provider.run(put).fails(REFUSED, &words);
 }
@@ -93,7 +93,7 @@ fn s14_what_was_given_is_proven_under_the_signed_root_before_it_is_called_stored
     let ended = house.run_at(&liar.url, put);
     assert_eq!(ended.text(), "");
     ended.fails(REFUSED, &["gave a false answer"]);
-    // A leaf of the same tree that is another, with a proof that is right.
+    // A valid proof of another leaf of the same tree.
     let liar = house.liar("bucket_commit", |told| told["firstLeaf"] = 0.into());
     let ended = house.run_at(&liar.url, put);
     ended.fails(REFUSED, &["leaf 0", "is not the leaf that was sent"]);
