@@ -1,4 +1,4 @@
-//! The parts that commits and proofs are made of, one by one.
+//! Benchmarks of the parts of commits and proofs.
 
 use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
 use cairn_engine::{Durability, Shared};
@@ -9,9 +9,9 @@ use std::error::Error;
 use std::hint::black_box;
 use tempfile::TempDir;
 
-/// Leaves of the bucket that is proven and committed to.
+/// Leaves of the measured bucket.
 const LEAVES: u64 = 1_000_000;
-/// The same where each measurement only has to run once.
+/// Leaves in test mode, where each measurement runs once.
 const LEAVES_IN_TESTS: u64 = 10_000;
 const FILL_BATCH: usize = 10_000;
 const PROFILE: HashingProfile = HashingProfile::Plain;
@@ -37,7 +37,7 @@ fn chunk(c: &mut Criterion) {
     group.finish();
 }
 
-/// A bucket of so many leaves, and what one more is made of.
+/// Returns a bucket with a number of leaves, and the content of one more.
 fn filled(leaves: u64) -> Result<(TempDir, Bucket, NewLeaf), Box<dyn Error>> {
     let base = std::env::var_os("HOME").unwrap_or_else(|| ".".into());
     let base = std::path::Path::new(&base).join(".cache/cairn/bench");
@@ -71,7 +71,7 @@ fn bucket(c: &mut Criterion) {
     let mut index = 0;
     c.bench_function(name, |b| {
         b.iter(|| {
-            // A stride without a pattern in the tree.
+            // A stride that does not align with the tree.
             index = (index + 7_919) % leaves;
             let view = bucket.view(At::Newest)?;
             view.mmr_proof(LeafIndex(index))

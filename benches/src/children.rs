@@ -1,5 +1,5 @@
-//! Measurements that need a process of their own: this program is started again
-//! with a hidden command, and what it prints is read.
+//! Measurements that need a process of their own: they start this program again with a hidden
+//! command, and read its output.
 
 mod many;
 mod restart;
@@ -11,13 +11,13 @@ use crate::Fallible;
 use clap::Subcommand;
 use std::process::{Command, Stdio};
 
-/// What such a process does.
+/// The work of such a process.
 #[derive(Subcommand)]
 pub(crate) enum Child {
-    /// Opens many buckets, and prints what they take.
+    /// Opens many buckets, and prints their resource usage.
     #[command(hide = true)]
     Many(Many),
-    /// Commits and signs until it is killed, and prints what it signed.
+    /// Commits and signs until it is killed, and prints the signed commitments.
     #[command(hide = true)]
     Restart(Restart),
 }
@@ -31,7 +31,7 @@ impl Child {
     }
 }
 
-/// This program once more, with what it prints to be read.
+/// Returns a command that starts this program again, with its output piped.
 fn command(name: &str) -> Fallible<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command

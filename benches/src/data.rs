@@ -1,4 +1,4 @@
-//! What is stored and committed: bytes from one seed, the same in every run.
+//! The content of the benchmarks: bytes from one seed, the same in every run.
 
 use crate::Fallible;
 use cairn_bucket::NewLeaf;
@@ -8,40 +8,40 @@ use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::io::Read;
 
-/// The seed of all that is random.
+/// The seed of all random values.
 pub(crate) const SEED: u64 = 13_371_337;
 
-/// Contents that leaves are made of in turn. A leaf differs from all others by
-/// its `total_size`, so a few contents make as many leaves as one likes.
+/// The number of different contents. Leaves also differ by `total_size`, so a few contents make
+/// any number of different leaves.
 const PIECES: u64 = 16;
 
-/// An independent stream of random values.
+/// Returns an independent stream of random values.
 pub(crate) fn random(stream: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     rng.set_stream(stream);
     rng
 }
 
-/// A random value below `bound`, which is not 0.
+/// Returns a random value below `bound`, which must not be 0.
 pub(crate) fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
     rng.next_u64().checked_rem(bound).unwrap_or(0)
 }
 
-/// A random hash, of nothing that is stored.
+/// Returns a random hash, which is not stored.
 pub(crate) fn random_hash(rng: &mut ChaCha8Rng) -> H256 {
     let mut bytes = [0; 32];
     rng.fill_bytes(&mut bytes);
     H256(bytes)
 }
 
-/// Random bytes, as many as asked for.
+/// Returns random bytes.
 pub(crate) fn random_bytes(stream: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     random(stream).fill_bytes(&mut bytes);
     bytes
 }
 
-/// Random content that is made while it is read.
+/// Random content that is generated while it is read.
 pub(crate) struct RandomContent {
     rng: ChaCha8Rng,
     left: usize,
@@ -73,7 +73,7 @@ pub(crate) struct Piece {
     pub(crate) leaf: NewLeaf,
 }
 
-/// The small contents that leaves are made of.
+/// The small contents of leaves.
 pub(crate) struct Pieces(Vec<Piece>);
 
 impl Pieces {
@@ -95,14 +95,14 @@ impl Pieces {
         &self.0
     }
 
-    /// What leaf `index` of every peer's bucket is made of.
+    /// Returns the content of leaf `index` in every store's bucket.
     pub(crate) fn leaf(&self, index: u64) -> Fallible<NewLeaf> {
         let place = usize::try_from(index.checked_rem(PIECES).unwrap_or(0))?;
         Ok(self.0.get(place).ok_or("no content to commit")?.leaf)
     }
 }
 
-/// The leaf that follows one of `total_size` before it.
+/// Returns the next leaf after a given `total_size`.
 pub(crate) fn follow(total_size: u64, new: NewLeaf) -> MmrLeaf {
     MmrLeaf {
         data_root: new.data_root,

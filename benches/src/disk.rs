@@ -1,5 +1,5 @@
-//! Files: putting them out of memory, so that a read comes from the disk, and
-//! counting what they take.
+//! Files: drops them from the page cache, so that reads come from the disk, and counts their
+//! space.
 
 use crate::Fallible;
 use rustix::fs::{Advice, fadvise};
@@ -7,12 +7,12 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// How the page cache was emptied.
+/// The way in which the page cache was emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dropped {
-    /// All of it, by the kernel.
+    /// Completely, by the kernel.
     System,
-    /// The files at hand, by advice that the kernel may disregard.
+    /// For the given files, by advice that the kernel may ignore.
     ByAdvice,
 }
 
@@ -20,12 +20,12 @@ impl Dropped {
     pub(crate) fn how(self) -> &'static str {
         match self {
             Self::System => "the page cache emptied through /proc/sys/vm/drop_caches",
-            Self::ByAdvice => "the files put out of the page cache by posix_fadvise",
+            Self::ByAdvice => "the files dropped from the page cache by posix_fadvise",
         }
     }
 }
 
-/// Puts all files under `path` out of memory.
+/// Drops all files under `path` from the page cache.
 pub(crate) fn forget(path: &Path) -> Fallible<Dropped> {
     // Only clean pages can be dropped.
     for_each_file(path, &mut |file| Ok(file.sync_all()?))?;
@@ -38,8 +38,8 @@ pub(crate) fn forget(path: &Path) -> Fallible<Dropped> {
     Ok(Dropped::ByAdvice)
 }
 
-/// Bytes that `path` takes with all below it, by allocation. What is removed
-/// while it is counted is not counted.
+/// Returns the allocated bytes of `path` and everything below it. Files that are removed during
+/// the count are not included.
 pub(crate) fn allocated(path: &Path) -> Fallible<u64> {
     use std::os::unix::fs::MetadataExt;
     let metadata = match path.symlink_metadata() {

@@ -1,20 +1,19 @@
-//! What a workload hands to the report: tables, plots, and the aims that it is
-//! judged by.
+//! The results of a workload for the report: tables, plots, and goals.
 
-/// Which side of its bound an aim wants a figure on.
+/// The bound of a goal: a minimum or a maximum.
 #[derive(Clone, Copy)]
 pub(crate) enum Bound {
     AtMost(f64),
     AtLeast(f64),
 }
 
-/// One aim, and what was measured.
+/// A goal, and the measured figure.
 pub(crate) struct Target {
-    /// What we mean to reach, in words.
+    /// The goal in words.
     pub(crate) aim: &'static str,
     pub(crate) bound: Bound,
     pub(crate) measured: f64,
-    /// The unit of both; empty for a ratio.
+    /// The unit of bound and figure; empty for a ratio.
     pub(crate) unit: &'static str,
 }
 
@@ -26,7 +25,7 @@ impl Target {
         }
     }
 
-    /// The bound as the report writes it.
+    /// Formats the bound for the report.
     pub(crate) fn bound_text(&self) -> String {
         match self.bound {
             Bound::AtMost(most) => format!("≤ {}{}", number(most), self.unit),
@@ -39,7 +38,7 @@ impl Target {
     }
 }
 
-/// A ratio with as many digits as it deserves.
+/// Formats a ratio with significant digits.
 pub(crate) fn number(value: f64) -> String {
     match value {
         v if v == v.trunc() && v.abs() < 1e6 => format!("{v}"),
@@ -49,7 +48,7 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// Rows under a head.
+/// A table with a header row.
 pub(crate) struct Table {
     pub(crate) title: String,
     pub(crate) head: Vec<String>,
@@ -70,13 +69,13 @@ impl Table {
     }
 }
 
-/// One line of a plot.
+/// A line of a plot.
 pub(crate) struct Series {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// What a plot shows.
+/// The data of a plot.
 pub(crate) enum Shape {
     /// Lines over two logarithmic axes.
     Lines {
@@ -99,16 +98,16 @@ pub(crate) struct Plot {
     pub(crate) shape: Shape,
 }
 
-/// All that one workload came to.
+/// The results of a workload.
 pub(crate) struct Section {
     /// Its id, such as `W1`.
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
-    /// What was done, and on what.
+    /// The description of the workload.
     pub(crate) method: String,
     pub(crate) targets: Vec<Target>,
     pub(crate) tables: Vec<Table>,
     pub(crate) plots: Vec<Plot>,
-    /// Findings that depend on the figures, a sentence each.
+    /// Remarks that depend on the figures, one sentence each.
     pub(crate) remarks: Vec<String>,
 }

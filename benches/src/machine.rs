@@ -1,13 +1,13 @@
-//! What the figures were measured on, as far as Linux tells it.
+//! The machine that runs the measurements, as Linux reports it.
 
 use crate::Fallible;
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
-/// File systems that keep nothing: what is "synced" there was not.
+/// File systems in memory, where a sync has no effect.
 const NOT_A_DISK: [&str; 2] = ["tmpfs", "ramfs"];
 
-/// Where a folder is.
+/// The disk of a folder.
 pub(crate) struct FileSystem {
     pub(crate) kind: String,
     pub(crate) device: String,
@@ -15,7 +15,7 @@ pub(crate) struct FileSystem {
 }
 
 impl FileSystem {
-    /// The file system that holds `path`, by the longest mount point above it.
+    /// Returns the file system of `path`, by the longest mount point above it.
     pub(crate) fn of(path: &Path) -> Fallible<Self> {
         let path = path.canonicalize()?;
         let mounts = read_to_string("/proc/self/mounts")?;
@@ -42,7 +42,7 @@ impl FileSystem {
             .ok_or_else(|| format!("no file system holds {}", path.display()).into())
     }
 
-    /// Refuses memory that calls itself a disk.
+    /// Fails for a file system in memory.
     pub(crate) fn refuse_memory(&self, path: &Path) -> Fallible<()> {
         if NOT_A_DISK.contains(&self.kind.as_str()) {
             return Err(format!(
@@ -57,7 +57,7 @@ impl FileSystem {
     }
 }
 
-/// Rows of the report's table on the machine.
+/// Returns the rows of the report's table on the machine.
 pub(crate) fn describe(folder: &FileSystem) -> Vec<(&'static str, String)> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = field("/proc/meminfo", "MemTotal").unwrap_or_default();
@@ -90,7 +90,7 @@ pub(crate) fn describe(folder: &FileSystem) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Processes that were running or waiting to, averaged over a minute.
+/// Returns the load average of the last minute.
 pub(crate) fn load() -> String {
     read_to_string("/proc/loadavg")
         .ok()

@@ -1,11 +1,11 @@
-//! Measures Cairn against its peers and writes the report.
+//! Measures Cairn and other stores, and writes the report.
 //!
 //! ```text
-//! workloads ─► peers ─► stats ─► figures ─► report, plot
+//! workloads ─► stores ─► stats ─► figures ─► report, plot
 //! ```
 //!
-//! A figure counts as a ratio within one run: what is compared is measured in
-//! turns, so that a slow minute of the machine is slow for both.
+//! Compare figures within one run only. Stores are measured in turns, so that a slow minute of
+//! the machine affects all of them.
 
 #![forbid(unsafe_code)]
 
@@ -26,23 +26,23 @@ use clap::{Parser, ValueEnum};
 use std::path::{Path, PathBuf};
 use workloads::{Setup, Workload};
 
-/// What ends a run: a measurement that fails is no measurement.
+/// An error, which ends the run.
 pub(crate) type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// Measure Cairn against its peers.
+/// Measure Cairn and other stores
 #[derive(Parser)]
 #[command(name = "cairn-benches", version)]
 struct Args {
-    /// Fewer samples and smaller objects.
+    /// Use fewer samples and smaller objects
     #[arg(long)]
     quick: bool,
-    /// The report; plots go to the folder `plots` beside it.
+    /// File for the report; plots go to the folder `plots` next to it
     #[arg(long, default_value = "benches/REPORT.md")]
     out: PathBuf,
-    /// These workloads only, separated by commas.
+    /// Run only these workloads, separated by commas
     #[arg(long, value_delimiter = ',', ignore_case = true)]
     only: Vec<Workload>,
-    /// Where to measure: a folder on the disk that counts.
+    /// Folder for the data, on the disk to measure
     #[arg(long)]
     dir: Option<PathBuf>,
     #[command(subcommand)]
@@ -93,7 +93,7 @@ fn main() -> Fallible<()> {
     Ok(())
 }
 
-/// Beside the build, which is on a disk as a rule.
+/// Returns a folder next to the build, which is usually on a disk.
 fn default_folder() -> PathBuf {
     std::env::var_os("HOME").map_or_else(
         || PathBuf::from("target/bench"),

@@ -1,7 +1,6 @@
-//! Those that do the same work: each holds one bucket's leaves in its own way.
+//! The stores of one bucket: each keeps its leaves in its own way.
 //!
-//! All are given the same leaves in the same order, so that their roots must
-//! agree; a peer that computes something else is not a peer.
+//! All get the same leaves in the same order, so their roots must agree.
 
 mod bare;
 mod cairn;
@@ -18,45 +17,43 @@ use crate::data::Pieces;
 use cairn_bucket::NewLeaf;
 use cairn_primitives::{H256, LeafCount, LeafIndex, MmrProof};
 
-/// A proof, as far as it can be judged from outside.
+/// A proof of a store.
 pub(crate) enum Proof {
     /// In the chain's encoding.
     Full(MmrProof),
-    /// In a form of the peer's own.
+    /// In a form of the store's own.
     Own,
 }
 
-/// One bucket, as a peer keeps it.
+/// A store of one bucket.
 pub(crate) trait Peer {
-    /// How the report calls it.
+    /// Returns the name in the report.
     fn name(&self) -> &'static str;
 
     fn leaves(&self) -> u64;
 
     fn root(&self) -> Fallible<H256>;
 
-    /// Brings the bucket to exactly `leaves` leaves, as fast as it can; not
-    /// measured.
+    /// Fills the bucket to exactly `leaves` leaves, without measuring.
     fn fill(&mut self, pieces: &Pieces, leaves: u64) -> Fallible<()>;
 
     /// Commits one leaf, without syncing.
     fn commit(&mut self, leaf: NewLeaf) -> Fallible<()>;
 
-    /// Proves a leaf as the tree was at `count` leaves; `None` when the peer
-    /// can prove for its newest count alone.
+    /// Proves a leaf at `count` leaves; `None` if the store proves only at its newest count.
     fn prove(&mut self, index: LeafIndex, count: LeafCount) -> Fallible<Option<Proof>>;
 }
 
-/// A leaf count that is known to be within bounds.
+/// Converts a leaf count, which must be within its range.
 pub(crate) fn leaf_count(leaves: u64) -> Fallible<LeafCount> {
     LeafCount::new(leaves).ok_or_else(|| "more leaves than a tree may have".into())
 }
 
-/// Fails unless two peers come to one root over the same leaves.
+/// Fails unless two stores have the same root over the same leaves.
 pub(crate) fn agree(one: &impl Peer, other: &impl Peer) -> Fallible<()> {
     if (one.leaves(), one.root()?) == (other.leaves(), other.root()?) {
         return Ok(());
     }
     let (one, other) = (one.name(), other.name());
-    Err(format!("{one} and {other} come to different roots over the same leaves").into())
+    Err(format!("{one} and {other} have different roots over the same leaves").into())
 }

@@ -7,7 +7,7 @@ use plotters::prelude::*;
 use std::path::Path;
 
 const SIZE: (u32, u32) = (760, 440);
-/// Told apart also by those who do not see red and green as two (Okabe, Ito).
+/// Colours that are distinguishable with red-green blindness (Okabe, Ito).
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -37,7 +37,7 @@ fn colour(index: usize) -> RGBColor {
     COLOURS.into_iter().cycle().nth(index).unwrap_or(BLACK)
 }
 
-/// The smallest and the largest value, with room at both ends.
+/// Returns the smallest and the largest value, with a margin at both ends.
 fn span(values: impl Iterator<Item = f64>, room: f64) -> (f64, f64) {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))
@@ -97,7 +97,7 @@ fn bars(area: &Area<'_>, title: &str, along: &str, bars: &[(String, f64)]) -> Fa
         .disable_y_axis()
         .draw()?;
     for (index, (name, value)) in bars.iter().enumerate() {
-        // The first on top.
+        // The first bar is on top.
         let top = bars.len().saturating_sub(index) as f64 - 0.1;
         let corners = [(0.0, top), (*value, top - 0.45)];
         let text = (format!("{name}: {value:.0}"), (longest * 0.005, top - 0.55));
@@ -107,7 +107,7 @@ fn bars(area: &Area<'_>, title: &str, along: &str, bars: &[(String, f64)]) -> Fa
     Ok(())
 }
 
-/// An axis value without needless digits.
+/// Formats an axis value without superfluous digits.
 fn plain(value: f64) -> String {
     if value >= 1e6 {
         format!("{}M", value / 1e6)

@@ -1,12 +1,12 @@
-//! What this process takes, as Linux tells it.
+//! The resource usage of this process, as Linux reports it.
 
 use crate::Fallible;
 
-/// What a process takes.
+/// The resource usage of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) descriptors: u64,
-    /// Memory that is resident, in bytes.
+    /// Resident memory, in bytes.
     pub(crate) resident: u64,
     pub(crate) threads: u64,
 }
@@ -22,9 +22,9 @@ impl Taken {
     }
 }
 
-/// Descriptors that are open.
+/// Returns the number of open descriptors.
 pub(crate) fn descriptors() -> Fallible<u64> {
-    // The folder is open while it is read.
+    // Without the descriptor of the folder itself, which is open while it is read.
     let listed = std::fs::read_dir("/proc/self/fd")?.count();
     Ok(u64::try_from(listed)?.saturating_sub(1))
 }
@@ -33,7 +33,7 @@ fn number(status: &str, name: &str) -> Fallible<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.split_whitespace().next());
     Ok(number
-        .ok_or("Linux does not tell what a process takes")?
+        .ok_or("/proc does not report the resources of the process")?
         .parse()?)
 }
 

@@ -1,11 +1,11 @@
-//! The report: what was measured on, what was aimed at, and each workload.
+//! The report: the machine, the goals, and each workload.
 
 use crate::data::SEED;
 use crate::figures::{Section, Table, Target};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// What the whole run was.
+/// The run as a whole.
 pub(crate) struct Run {
     pub(crate) machine: Vec<(&'static str, String)>,
     /// Load average before and after.
@@ -14,8 +14,8 @@ pub(crate) struct Run {
     pub(crate) quick: bool,
 }
 
-/// Explanations written by hand, kept in a file of their own so that writing
-/// the report anew does not lose them: a text for each heading of level two.
+/// Explanations written by hand, in a file of their own that survives the next report: a text for
+/// each heading of level two.
 pub(crate) struct Notes<'t>(BTreeMap<&'t str, &'t str>);
 
 impl<'t> Notes<'t> {
@@ -35,7 +35,7 @@ impl<'t> Notes<'t> {
     }
 }
 
-/// The report, as Markdown.
+/// Formats the report as Markdown.
 pub(crate) fn write(run: &Run, sections: &[Section], notes: &Notes<'_>) -> String {
     let mut text = String::new();
     // Writing to a `String` cannot fail.
@@ -72,7 +72,7 @@ fn write_all(
     )?;
     writeln!(
         text,
-        "## Aims\n\n| | what we mean to reach | bound | measured | |\n|---|---|---|---|---|"
+        "## Goals\n\n| | goal | bound | measured | |\n|---|---|---|---|---|"
     )?;
     for section in sections {
         for target in &section.targets {
@@ -122,7 +122,7 @@ fn write_section(text: &mut String, section: &Section, notes: &Notes<'_>) -> std
         })
         .collect();
     if missed.is_empty() {
-        writeln!(text, "\nNothing falls short of its aim here.")?;
+        writeln!(text, "\nAll goals are reached here.")?;
     } else {
         writeln!(text, "\nFalls short: {}.", missed.join("; "))?;
     }

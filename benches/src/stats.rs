@@ -1,9 +1,9 @@
-//! Samples, and what is said of them: median, quartiles and p99.
+//! Samples and their statistics: median, quartiles and p99.
 
 use crate::Fallible;
 use std::time::Instant;
 
-/// Below this many samples a p99 would be the slowest one under another name.
+/// Below this number of samples, the p99 would just be the slowest sample.
 const ENOUGH_FOR_P99: usize = 100;
 
 /// Durations of one operation, in nanoseconds.
@@ -11,7 +11,7 @@ const ENOUGH_FOR_P99: usize = 100;
 pub(crate) struct Samples(Vec<f64>);
 
 impl Samples {
-    /// Runs and times an operation; one that fails is not counted.
+    /// Runs and times an operation. A failed one is not counted.
     pub(crate) fn time<T>(&mut self, operation: impl FnOnce() -> Fallible<T>) -> Fallible<T> {
         let start = Instant::now();
         let result = std::hint::black_box(operation()?);
@@ -31,7 +31,7 @@ impl Samples {
         self.0.len()
     }
 
-    /// The largest; nothing is 0.
+    /// Returns the largest sample; 0 if there is none.
     pub(crate) fn slowest(&self) -> f64 {
         self.0.iter().copied().fold(0.0, f64::max)
     }
@@ -56,7 +56,7 @@ impl Samples {
     }
 }
 
-/// What is said of samples.
+/// The statistics of samples.
 #[derive(Clone, Copy)]
 pub(crate) struct Summary {
     pub(crate) count: usize,
@@ -67,7 +67,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Median, quartiles, p99 and number, for a table.
+    /// Formats median, quartiles, p99 and number for a table.
     pub(crate) fn cells(&self) -> [String; 4] {
         [
             duration(self.p50),
@@ -77,11 +77,11 @@ impl Summary {
         ]
     }
 
-    /// What [`Summary::cells`] are.
+    /// The column names of [`Summary::cells`].
     pub(crate) const HEAD: [&str; 4] = ["p50", "p25 – p75", "p99", "samples"];
 }
 
-/// Nanoseconds, with the unit that suits them.
+/// Formats nanoseconds with a suitable unit.
 pub(crate) fn duration(nanoseconds: f64) -> String {
     match nanoseconds {
         ns if ns < 1e3 => format!("{ns:.0} ns"),
@@ -91,7 +91,7 @@ pub(crate) fn duration(nanoseconds: f64) -> String {
     }
 }
 
-/// A number of leaves or threads, short.
+/// Formats a number of leaves or threads, abbreviated.
 pub(crate) fn count(number: u64) -> String {
     match number {
         n if n >= 1_000_000 && n % 1_000_000 == 0 => format!("{}M", n / 1_000_000),

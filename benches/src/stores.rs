@@ -1,4 +1,4 @@
-//! Those that keep many buckets, each in its own way.
+//! The stores of many buckets, each in its own way.
 //!
 //! ```text
 //! Store ─┬─ CairnStore ──► Provider
@@ -35,7 +35,7 @@ use cairn_primitives::{Commitment, LeafIndex, MmrProof, verify};
 use clap::ValueEnum;
 use std::path::Path;
 
-/// The kinds of stores, by the names that the report gives them.
+/// The kinds of stores, by their names in the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Kind {
     Cairn,
@@ -60,8 +60,8 @@ impl Kind {
         }
     }
 
-    /// Opens a store in `folder`, making it where it is not there, with at most
-    /// `max_open` buckets open, where it opens buckets.
+    /// Opens a store in `folder`, or creates it, with at most `max_open` open buckets, if it
+    /// opens buckets.
     pub(crate) fn open(self, folder: &Path, max_open: u32) -> Fallible<Box<dyn Store>> {
         let many = usize::try_from(max_open)?;
         Ok(match self {
@@ -76,7 +76,7 @@ impl Kind {
     }
 }
 
-/// Fails unless a proof is one of a leaf under a commitment.
+/// Fails unless a proof proves a leaf under a commitment.
 pub(crate) fn check_proof(
     proof: &MmrProof,
     leaf: LeafIndex,
@@ -84,7 +84,7 @@ pub(crate) fn check_proof(
 ) -> Fallible<()> {
     let root = &commitment.mmr_root;
     verify::mmr_proof(PROFILE, proof, leaf, commitment.leaf_count, root)
-        .map_err(|error| format!("a peer's proof does not pass: {error}").into())
+        .map_err(|error| format!("a store's proof does not verify: {error}").into())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The workloads, by the ids that the report gives them.
+//! The workloads, by their ids in the report.
 
 mod burst;
 mod cold;
@@ -23,47 +23,47 @@ use clap::ValueEnum;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// Where and how thoroughly to measure.
+/// The data folder and the scale of the measurements.
 pub(crate) struct Setup {
     pub(crate) folder: PathBuf,
     pub(crate) quick: bool,
 }
 
 impl Setup {
-    /// An empty folder, gone when the value is dropped.
+    /// Returns an empty folder, which is removed on drop.
     fn scratch(&self, name: &str) -> Fallible<TempDir> {
         let prefix = format!("{name}-");
         Ok(TempDir::with_prefix_in(prefix, &self.folder)?)
     }
 
-    /// One value for the short run, another for the full one.
+    /// Selects a value for the short or the full run.
     fn choose<T>(&self, quick: T, full: T) -> T {
         if self.quick { quick } else { full }
     }
 }
 
-/// One workload.
+/// A workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Workload {
-    /// One leaf at a time.
+    /// Commits of one leaf at a time.
     #[value(name = "W1")]
     Commit,
-    /// Many threads on one bucket.
+    /// Commits from many threads to one bucket.
     #[value(name = "W2")]
     Group,
     /// Proofs and challenge answers.
     #[value(name = "W3")]
     Proof,
-    /// Buckets that are not open.
+    /// Closed buckets.
     #[value(name = "W4")]
     Cold,
-    /// Many buckets that are open.
+    /// Many open buckets.
     #[value(name = "W5")]
     Many,
     /// More buckets in use than may be open.
     #[value(name = "W6")]
     Thrash,
-    /// What one bucket feels of another.
+    /// The effect of load on another bucket.
     #[value(name = "W7")]
     Isolation,
     /// Removing buckets.
@@ -72,22 +72,22 @@ pub(crate) enum Workload {
     /// Storing and reading content.
     #[value(name = "W9")]
     Ingest,
-    /// Dropping the first half.
+    /// A prune of the first half.
     #[value(name = "W10")]
     Prune,
-    /// What isolation costs in bytes.
+    /// The space that isolation costs.
     #[value(name = "W11")]
     Dedup,
     /// A thousand challenges at once.
     #[value(name = "W12")]
     Burst,
-    /// Killed, and started again.
+    /// A restart after a kill.
     #[value(name = "W13")]
     Restart,
-    /// Asked over a WebSocket.
+    /// Requests over a WebSocket.
     #[value(name = "W14")]
     Rpc,
-    /// Taking over what today's provider holds.
+    /// The import of a legacy database.
     #[value(name = "W15")]
     Import,
 }

@@ -1,4 +1,4 @@
-//! What many open buckets take, in a process that does nothing else.
+//! Measures the resource usage of many open buckets, in a process of its own.
 
 use crate::Fallible;
 use crate::data::Pieces;
@@ -11,18 +11,18 @@ use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Buckets that are worked with first, uncounted: what a process takes for its
-/// first bucket is mostly code that comes into memory.
+/// Warm-up buckets, which are not counted: the first bucket of a process mostly loads code into
+/// memory.
 pub(crate) const FIRST: u64 = 8;
 
-/// What is done with each bucket.
+/// The operation on each bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Deed {
-    /// Made, and left empty.
+    /// Created, and left empty.
     Create,
-    /// Given a content, committed as so many leaves.
+    /// Filled with a content, committed as `leaves` leaves.
     Write,
-    /// Asked for a proof.
+    /// Opened for a proof.
     Prove,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Many {
     leaves: usize,
 }
 
-/// What they took beyond the process without them.
+/// The resources of the open buckets, without those of the process itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     pub(crate) descriptors: f64,
@@ -53,7 +53,7 @@ pub(crate) struct Cost {
 
 impl Many {
     pub(super) fn run(&self) -> Fallible<()> {
-        // Raises the limit of descriptors for peers as Cairn does for itself.
+        // Raises the descriptor limit for the other stores too, as Cairn does for itself.
         let _ = Allowance::of_process();
         let pieces = Pieces::new()?;
         let piece = pieces.all().first().ok_or("no content to commit")?;
@@ -87,7 +87,7 @@ impl Many {
         Ok(())
     }
 
-    /// Does so in a process of its own.
+    /// Measures in a process of its own.
     pub(crate) fn elsewhere(
         kind: Kind,
         folder: &Path,

@@ -1,4 +1,4 @@
-//! Signing until killed.
+//! A process that signs until it is killed.
 
 use crate::Fallible;
 use crate::data::{Pieces, below, random};
@@ -8,11 +8,10 @@ use clap::Args;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Buckets that are committed to at once.
+/// Buckets in use at once.
 const THREADS: u64 = 2;
 
-/// Commits leaves to buckets 1 to `buckets` at random, and prints each
-/// commitment once it is signed.
+/// Commits leaves to random buckets from 1 to `buckets`, and prints each signed commitment.
 #[derive(Args)]
 pub(crate) struct Restart {
     #[arg(long)]
@@ -21,12 +20,12 @@ pub(crate) struct Restart {
     buckets: u64,
     #[arg(long)]
     max_open: u32,
-    /// Another one makes other choices.
+    /// The seed of the random choices.
     #[arg(long)]
     stream: u64,
 }
 
-/// What was signed of a bucket.
+/// A signed commitment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Signed {
     pub(crate) bucket: BucketId,
@@ -45,7 +44,7 @@ impl Restart {
                 let id = BucketId(below(&mut rng, self.buckets).saturating_add(1));
                 let committed = store.provider.commit_signed(id, &[leaf], store.signer())?;
                 let commitment = committed.0.commitment;
-                // In one write, so that lines do not mix.
+                // In one write, so that lines of different threads do not mix.
                 println!(
                     "{} {} {:?}",
                     id.0,
@@ -66,8 +65,8 @@ impl Restart {
         })
     }
 
-    /// Lets a process of its own sign, and kills it after `signatures`. Returns
-    /// all that it said it had signed.
+    /// Runs a process of its own, and kills it after `signatures`. Returns all commitments that
+    /// it printed.
     pub(crate) fn and_kill(
         folder: &Path,
         buckets: u64,
@@ -82,10 +81,10 @@ impl Restart {
             .arg("--folder")
             .arg(folder)
             .spawn()?;
-        let printed = child.stdout.take().ok_or("nothing can be read of it")?;
+        let printed = child.stdout.take().ok_or("its output is not piped")?;
         let mut signed = Vec::new();
         for line in BufReader::new(printed).lines() {
-            // The last line may have been cut by the kill.
+            // The kill may have torn the last line.
             signed.extend(parse(&line?));
             if signed.len() == signatures {
                 child.kill()?;

@@ -1,5 +1,5 @@
-//! The least that a durable write on RocksDB can cost: one put of as many
-//! bytes as a commit writes, under default options.
+//! The minimum of a durable write on RocksDB: one put of the bytes of a commit, with default
+//! options.
 
 use crate::Fallible;
 use crate::data::random_bytes;
@@ -14,10 +14,10 @@ const LEAF_KEY: u64 = 9;
 /// The state without its peaks, and its key.
 const STATE: u64 = 79;
 const HASH: u64 = 32;
-/// More bytes than any commit of one leaf writes.
+/// The maximum bytes of a commit of one leaf.
 const PAYLOAD: usize = 8 << 10;
 
-/// A RocksDB with nothing around it.
+/// A bare RocksDB.
 pub(crate) struct Bare {
     db: DB,
     synced: WriteOptions,
@@ -25,7 +25,7 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// A new database in the folder `path`.
+    /// Creates a database in the folder `path`.
     pub(crate) fn create(path: &Path) -> Fallible<Self> {
         let mut options = Options::default();
         options.create_if_missing(true);
@@ -38,7 +38,7 @@ impl Bare {
         })
     }
 
-    /// Puts as many bytes as the commit of leaf `index` writes, synced.
+    /// Puts the bytes of the commit of leaf `index`, synced.
     pub(crate) fn put_as_commit(&self, index: u64) -> Fallible<()> {
         let key = index.to_be_bytes();
         let length = usize::try_from(commit_bytes(index))?.saturating_sub(key.len());
@@ -47,8 +47,8 @@ impl Bare {
     }
 }
 
-/// Bytes of all keys and values of the batch that commits leaf `index`: the
-/// leaf, its node and those parents that it completes, and the state.
+/// Returns the bytes of all keys and values of the batch that commits leaf `index`: the leaf, its
+/// node, the parents that it completes, and the state.
 pub(crate) fn commit_bytes(index: u64) -> u64 {
     let after = index.saturating_add(1);
     let nodes = u64::from(after.trailing_zeros()).saturating_add(1);

@@ -1,4 +1,4 @@
-//! Cairn itself, through its front door.
+//! One bucket of Cairn, through `Provider`.
 
 use super::{Peer, Proof, leaf_count};
 use crate::Fallible;
@@ -8,14 +8,14 @@ use cairn_engine::{Durability, Shared};
 use cairn_primitives::{BucketId, H256, LeafCount, LeafIndex};
 use std::path::Path;
 
-/// Leaves that a bucket is filled with at once.
+/// Leaves per commit while a bucket is filled.
 const FILL_BATCH: u64 = 10_000;
 
 /// One bucket.
 pub(crate) struct Cairn(pub(crate) Bucket);
 
 impl Cairn {
-    /// A new bucket in the folder `path`, which must not be there.
+    /// Creates a bucket in the folder `path`, which must not exist.
     pub(crate) fn create(path: &Path, pieces: &Pieces) -> Fallible<Self> {
         let config = BucketConfig::default();
         let bucket = Bucket::create(path, BucketId(1), config, &Shared::default())?;

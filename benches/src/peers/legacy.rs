@@ -1,4 +1,4 @@
-//! Today's provider with one bucket.
+//! A legacy provider with one bucket.
 
 use super::{Peer, Proof};
 use crate::Fallible;
@@ -11,14 +11,14 @@ use std::path::Path;
 
 const BUCKET: u64 = 1;
 
-/// One bucket of today's provider.
+/// One bucket of a legacy provider.
 pub(crate) struct Legacy {
     database: LegacyDatabase,
     leaves: u64,
 }
 
 impl Legacy {
-    /// A new database in the folder `path`.
+    /// Creates a database in the folder `path`.
     pub(crate) fn create(path: &Path, pieces: &Pieces) -> Fallible<Self> {
         let database = LegacyDatabase::open(path)?;
         database.create(BUCKET)?;
@@ -31,12 +31,12 @@ impl Legacy {
         })
     }
 
-    /// Stores content, as [`LegacyDatabase::upload`].
+    /// Stores content; see [`LegacyDatabase::upload`].
     pub(crate) fn upload(&self, source: impl Read) -> Fallible<NewLeaf> {
         self.database.upload(source)
     }
 
-    /// A challenge's answer, as [`LegacyDatabase::answer`].
+    /// Answers a challenge; see [`LegacyDatabase::answer`].
     pub(crate) fn answer(
         &self,
         leaf: LeafIndex,

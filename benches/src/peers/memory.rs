@@ -1,4 +1,4 @@
-//! The MMR library over a vector: what the hashing alone costs.
+//! The MMR library over a vector: the cost of hashing alone.
 
 use super::{Peer, Proof};
 use crate::Fallible;
@@ -19,7 +19,7 @@ impl Merge for Plain {
         Ok(PROFILE.node(left, right))
     }
 
-    /// The library gives what the peaks to the right came to first.
+    /// The library passes the bagged right peaks first.
     fn merge_peaks(rest: &H256, peak: &H256) -> mmr_lib::Result<H256> {
         Ok(PROFILE.bag(peak, rest))
     }
@@ -56,8 +56,8 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// A tree whose proofs are verified before they are handed out, as Cairn's
-    /// are, or are not.
+    /// Creates a tree. With `verified`, its proofs are verified before they are returned, as
+    /// Cairn's are.
     pub(crate) fn new(verifies: bool) -> Self {
         Self {
             nodes: Nodes::default(),
@@ -66,7 +66,7 @@ impl Memory {
         }
     }
 
-    /// The same tree, with proofs verified or not.
+    /// Returns the same tree with or without verification.
     pub(crate) fn verifying(&mut self, verifies: bool) -> &mut Self {
         self.verifies = verifies;
         self
@@ -131,7 +131,7 @@ impl Peer for Memory {
             let root = tree.get_root().map_err(describe)?;
             let leaves = vec![(position, hash)];
             if !proof.verify(root, leaves).map_err(describe)? {
-                return Err("a proof of the MMR library does not pass".into());
+                return Err("a proof of the MMR library does not verify".into());
             }
         }
         std::hint::black_box(proof);

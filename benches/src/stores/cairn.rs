@@ -1,4 +1,4 @@
-//! Cairn itself, through its one front door.
+//! Cairn, through `Provider`.
 
 use super::store::Store;
 use crate::Fallible;
@@ -10,10 +10,10 @@ use cairn_provider::{BudgetRequest, Provider, ProviderOptions, Wanted};
 use sp_core::sr25519;
 use std::path::Path;
 
-/// The key that a base path is given; the same that peers sign with.
+/// The signing key, the same for all stores.
 pub(crate) const KEY: &str = "//Alice";
 
-/// A base path at work.
+/// A provider.
 pub(crate) struct CairnStore {
     pub(crate) provider: Provider,
     signer: Signer,
@@ -38,7 +38,7 @@ impl CairnStore {
         Ok(Self { provider, signer })
     }
 
-    /// The base path's key.
+    /// Returns the base path's key.
     pub(crate) fn signer(&self) -> &Signer {
         &self.signer
     }

@@ -1,10 +1,9 @@
-//! Today's provider: one RocksDB with default options for all buckets, a
-//! bucket's leaves in one value, and the whole tree computed anew for each commit
-//! and proof; one commit at a time.
+//! A legacy provider: one RocksDB with default options for all buckets, a bucket's leaves in one
+//! value, and the whole tree recomputed for each commit and proof; one commit at a time.
 //!
-//! Keys and values are those of its newest format under the plain profile, so
-//! that what reads its databases can read this one. Writes are not synced,
-//! since it does not sync. The replay uses our own arithmetic and hashing.
+//! Keys and values are those of its newest format under the plain profile, so that the importer
+//! can read this database. Writes are not synced, because that provider does not sync. The replay
+//! uses Cairn's arithmetic and hashing.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -82,13 +81,13 @@ impl Replayed {
     }
 }
 
-/// The database of today's provider.
+/// The database of a legacy provider.
 pub(crate) struct LegacyDatabase {
     db: DB,
 }
 
 impl LegacyDatabase {
-    /// Opens the database in the folder `path`, making it where it is not there.
+    /// Opens the database in the folder `path`, or creates it.
     pub(crate) fn open(path: &Path) -> Fallible<Self> {
         let mut options = Options::default();
         options.create_if_missing(true);
@@ -100,7 +99,7 @@ impl LegacyDatabase {
         Ok(database)
     }
 
-    /// Makes an empty bucket.
+    /// Creates an empty bucket.
     pub(crate) fn create(&self, bucket: u64) -> Fallible<()> {
         self.write_state(
             bucket,
@@ -114,7 +113,7 @@ impl LegacyDatabase {
         )
     }
 
-    /// The bucket's newest root.
+    /// Returns the bucket's newest root.
     pub(crate) fn root(&self, bucket: u64) -> Fallible<H256> {
         Ok(self.state(bucket)?.mmr_root)
     }
@@ -141,7 +140,7 @@ impl LegacyDatabase {
         self.put(BUCKETS, &bucket.to_le_bytes(), &state.encode())
     }
 
-    /// Makes a bucket one of just these leaves.
+    /// Replaces the leaves of a bucket.
     pub(crate) fn fill(
         &self,
         bucket: u64,
@@ -159,13 +158,12 @@ impl LegacyDatabase {
         self.write_state(bucket, &state)
     }
 
-    /// Commits content as leaves, unsynced. The caller sees to it that one
-    /// commits at a time.
+    /// Commits content as leaves, unsynced. The caller ensures that commits do not overlap.
     pub(crate) fn commit(&self, bucket: u64, new: &[NewLeaf]) -> Fallible<Commitment> {
         let mut state = self.state(bucket)?;
         let mut tree = Replayed::new(&state.leaves);
         for new in new {
-            // The content must be there; its size is read from its nodes.
+            // The content must be stored; its size is read from its nodes.
             std::hint::black_box(self.node(&new.data_root)?);
             let total = state.leaves.last().map_or(0, |leaf| leaf.total_size);
             let leaf = follow(total, *new);
@@ -189,8 +187,8 @@ impl LegacyDatabase {
         Ok(ChunkTreeNode::decode_all(&mut &*value)?)
     }
 
-    /// Stores content, each node once and each in a write of its own, as its
-    /// client sends them; the quota's bookkeeping is left out.
+    /// Stores content, each node once and in a write of its own, as clients send them; quotas are
+    /// not counted.
     pub(crate) fn upload(&self, mut source: impl Read) -> Fallible<NewLeaf> {
         let mut tree = TreeBuilder::new(PROFILE);
         let mut interior = Vec::new();
@@ -225,9 +223,9 @@ impl LegacyDatabase {
         Ok(())
     }
 
-    /// A challenge's answer: the leaf's proof, and chunk `index` of its content
-    /// with its path. The provider collects the hashes of all chunks first,
-    /// and reads every node under the data root for it, chunks included.
+    /// Answers a challenge: the leaf's proof, and chunk `index` of its content with its path. It
+    /// first collects the hashes of all chunks, by reading every node and chunk under the data
+    /// root.
     pub(crate) fn answer(
         &self,
         bucket: u64,
@@ -287,9 +285,8 @@ impl LegacyDatabase {
         })
     }
 
-    /// Deletes a bucket and the nodes under its leaves, key by key. Nodes are
-    /// shared by all buckets, so that others must be known not to hold them;
-    /// that is taken for granted here.
+    /// Deletes a bucket and the nodes under its leaves, key by key. All buckets share nodes; this
+    /// assumes that no other bucket uses them.
     fn delete(&self, bucket: u64) -> Fallible<()> {
         let state = self.state(bucket)?;
         let nodes = self.family(NODES)?;
@@ -310,7 +307,7 @@ impl LegacyDatabase {
             .delete_cf(self.family(BUCKETS)?, bucket.to_le_bytes())?)
     }
 
-    /// Writes out all families: what one has not written keeps the logs of all.
+    /// Flushes all families: an unflushed family keeps the logs of all.
     pub(crate) fn flush(&self) -> Fallible<()> {
         FAMILIES
             .into_iter()
@@ -327,7 +324,7 @@ impl LegacyDatabase {
     }
 }
 
-/// All buckets of today's provider, with its one lock over commits.
+/// All buckets of a legacy provider, with one lock for commits.
 pub(crate) struct LegacyStore {
     database: LegacyDatabase,
     commits: Mutex<()>,
@@ -351,7 +348,7 @@ impl Store for LegacyStore {
         self.database.upload(content)
     }
 
-    /// Never synced: it does not sync.
+    /// Not synced, because that provider does not sync.
     fn commit(&self, id: u64, leaves: &[NewLeaf], _: Durability) -> Fallible<Commitment> {
         let _one_at_a_time = self.commits.lock();
         self.database.commit(id, leaves)

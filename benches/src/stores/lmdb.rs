@@ -1,5 +1,4 @@
-//! One LMDB for each bucket, through `lmdb-rkv`, since `heed`'s way to open one
-//! is unsafe and nothing here is.
+//! One LMDB for each bucket, through `lmdb-rkv`: opening one with `heed` needs `unsafe` code.
 
 use super::one_per_bucket::Database;
 use super::rows::{Filled, Row, Rows};
@@ -8,7 +7,7 @@ use cairn_engine::Durability;
 use lmdb::{Environment, EnvironmentFlags, Transaction, WriteFlags};
 use std::path::Path;
 
-/// Addresses that a bucket may map, in bytes; files grow as they are written.
+/// Address space for a bucket's map, in bytes; files grow as they are written.
 const MAP: usize = 1 << 30;
 
 /// A bucket's rows in LMDB.
@@ -20,7 +19,7 @@ pub(crate) struct Lmdb {
 impl Database for Lmdb {
     fn open(path: &Path) -> Fallible<Self> {
         let environment = Environment::new()
-            // Synced when somebody asks for it.
+            // Synced on request only.
             .set_flags(EnvironmentFlags::NO_SYNC)
             .set_map_size(MAP)
             .open(path)?;

@@ -1,4 +1,4 @@
-//! One database for each bucket, behind the pool that all such peers share.
+//! One database for each bucket, with the pool that all such stores use.
 
 use super::pool::Pool;
 use super::rows::{Rows, Tree};
@@ -9,9 +9,9 @@ use cairn_engine::Durability;
 use cairn_primitives::{Commitment, LeafIndex, MmrProof};
 use std::path::{Path, PathBuf};
 
-/// A database that one bucket is kept in.
+/// A database for one bucket.
 pub(crate) trait Database: Rows + Sized {
-    /// Opens the database in the folder `path`, making it where it is not there.
+    /// Opens the database in the folder `path`, or creates it.
     fn open(path: &Path) -> Fallible<Self>;
 }
 

@@ -1,5 +1,5 @@
-//! At most so many things open at a time, the least recently used closed for
-//! others: the same for all peers that open one database for each bucket.
+//! A pool with a fixed capacity that closes the least recently used item: the same for all stores
+//! that open one database for each bucket.
 
 use crate::Fallible;
 use lru::LruCache;
@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 enum Slot<T> {
     Open(Arc<T>),
-    /// Being opened or closed by somebody.
+    /// Being opened or closed.
     Moving,
 }
 
-/// What is open.
+/// The open items.
 pub(crate) struct Pool<T> {
     slots: Mutex<LruCache<u64, Slot<T>>>,
     changed: Condvar,
@@ -28,7 +28,7 @@ impl<T> Pool<T> {
         }
     }
 
-    /// Works with `id`, which is opened unless it is open.
+    /// Calls a function with `id`, which is opened if necessary.
     pub(crate) fn with<R>(
         &self,
         id: u64,
@@ -77,13 +77,13 @@ impl<T> Pool<T> {
         opened
     }
 
-    /// Closes `id` if it is open and nobody works with it.
+    /// Closes `id` if it is open and unused.
     pub(crate) fn close(&self, id: u64) {
         self.slots.lock().pop(&id);
         self.changed.notify_all();
     }
 
-    /// Closes all that nobody works with.
+    /// Closes all unused items.
     pub(crate) fn close_all(&self) {
         self.slots.lock().clear();
     }

@@ -1,8 +1,8 @@
-//! A bucket as rows, a key for each node, leaf and content: what all peers have
-//! in common that keep them in a database of another kind.
+//! A bucket as rows, with a key for each node, leaf and content: the common part of the stores on
+//! other databases.
 //!
-//! As in Cairn, the newest peaks are in memory, a commit reads the record of its
-//! content alone, and a proof is one batched read.
+//! As in Cairn, the newest peaks are in memory, a commit reads only the record of its content, and
+//! a proof is one batched read.
 
 use super::store::PROFILE;
 use crate::Fallible;
@@ -17,20 +17,20 @@ use cairn_primitives::{
 use codec::{DecodeAll, Encode};
 use parking_lot::Mutex;
 
-/// The name of a row.
+/// The key of a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Row {
     /// Leaf count, total size and peaks.
     Tip,
     Leaf(LeafIndex),
     Node(Position),
-    /// That a content or a node above contents is there, apart from its bytes.
+    /// The presence of a content or of a node above contents, without its bytes.
     Record(H256),
     Chunk(H256),
 }
 
 impl Row {
-    /// Its key, where all rows are in one table.
+    /// Encodes the key, for stores with one table.
     pub(crate) fn key(self) -> Vec<u8> {
         match self {
             Self::Tip => vec![0],
@@ -46,10 +46,10 @@ fn tagged(tag: u8, name: &[u8]) -> Vec<u8> {
     [&[tag], name].concat()
 }
 
-/// Rows with what each holds.
+/// Rows with their values.
 pub(crate) type Filled = Vec<(Row, Vec<u8>)>;
 
-/// One bucket's rows.
+/// The database of one bucket's rows.
 pub(crate) trait Rows: Send + Sync {
     fn get_many(&self, rows: &[Row]) -> Fallible<Vec<Option<Vec<u8>>>>;
 
@@ -69,13 +69,13 @@ pub(crate) struct Tree<R> {
 }
 
 impl<R: Rows> Tree<R> {
-    /// Makes a bucket of rows that hold none.
+    /// Creates a bucket in an empty database.
     pub(crate) fn create(rows: R) -> Fallible<()> {
         let nothing = (0_u64, 0_u64, Vec::<H256>::new()).encode();
         rows.put_all(vec![(Row::Tip, nothing)], Durability::Synced)
     }
 
-    /// Opens the bucket that the rows hold.
+    /// Opens the bucket in a database.
     pub(crate) fn open(rows: R) -> Fallible<Self> {
         let tip = one(rows.get_many(&[Row::Tip])?)?;
         let (count, total_size, peaks) = <(u64, u64, Vec<H256>)>::decode_all(&mut &*tip)?;

@@ -1,5 +1,5 @@
-//! One RocksDB for all buckets, keys led by the bucket, tuned as ours is: the
-//! honest alternative to a database for each.
+//! One RocksDB for all buckets, with the bucket as key prefix and with Cairn's tuning: the
+//! alternative to a database for each bucket.
 
 use super::rows::{Filled, Row, Rows, Tree};
 use super::store::Store;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 const TREE: &str = "tree";
 const CONTENT: &str = "content";
 const CACHE: usize = 64 << 20;
-/// A memtable for all buckets; what RocksDB itself does.
+/// The memtable's size, RocksDB's default, for all buckets.
 const WRITE_BUFFER: usize = 64 << 20;
 const MIN_BLOB: u64 = 1 << 10;
 
@@ -52,7 +52,7 @@ impl Rows for SharedRows {
         let Some(first) = rows.first() else {
             return Ok(Vec::new());
         };
-        // What is asked for at once is in one family.
+        // Keys that are read together are in one family.
         let family = family(&self.db, family_of(*first))?;
         let keys: Vec<_> = rows.iter().map(|row| self.key(*row)).collect();
         let found = self.db.batched_multi_get_cf(family, &keys, false);
@@ -116,7 +116,7 @@ impl SharedStore {
             return Ok(tree.clone());
         }
         let tree = Arc::new(Tree::open(self.rows(id))?);
-        // Whoever was first is the one whose peaks count.
+        // The first thread's peaks are used.
         let mut trees = self.trees.lock();
         Ok(trees.entry(id).or_insert(tree).clone())
     }
@@ -139,7 +139,7 @@ impl Store for SharedStore {
         self.tree(id)?.prove(leaf)
     }
 
-    /// One tombstone over the bucket's keys in each family.
+    /// Writes one range tombstone over the bucket's keys in each family.
     fn delete(&self, id: u64) -> Fallible<()> {
         self.trees.lock().remove(&id);
         let after = id.checked_add(1).ok_or("no bucket may have that id")?;
@@ -153,7 +153,7 @@ impl Store for SharedStore {
         Ok(self.db.write_opt(batch, &options)?)
     }
 
-    /// Compacts all, with blobs of any age collected.
+    /// Compacts everything, and collects blobs of any age.
     fn reclaim(&self) -> Fallible<()> {
         self.settle()?;
         let collecting = [

@@ -7,12 +7,12 @@ use cairn_engine::Durability;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// sled counts 1 GiB as its cache unless it is told otherwise.
+/// The cache size; sled's default is 1 GiB.
 const CACHE: u64 = 1 << 20;
 
 const LONGEST_CLOSING: Duration = Duration::from_secs(10);
 
-/// sled makes an error of its own of the system's.
+/// Converts sled's error, which wraps I/O errors.
 fn is_locked(error: &std::io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
@@ -25,14 +25,14 @@ impl Database for Sled {
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(CACHE)
-            // Synced when somebody asks for it, and without a thread for it.
+            // Synced on request only, without a background thread.
             .flush_every_ms(None);
         let begun = Instant::now();
         loop {
             match config.open() {
                 Ok(db) => return Ok(Self(db)),
-                // One that was just closed holds its lock until its threads have
-                // noticed, and does not tell when.
+                // A database that was just closed holds its lock until its threads have ended,
+                // without a notification.
                 Err(sled::Error::Io(error))
                     if is_locked(&error) && begun.elapsed() < LONGEST_CLOSING =>
                 {

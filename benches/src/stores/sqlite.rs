@@ -1,5 +1,5 @@
-//! One SQLite file for each bucket, with a write-ahead log, and contents found
-//! through records apart from their bytes.
+//! One SQLite file for each bucket, with a write-ahead log, and separate presence records for
+//! contents.
 
 use super::one_per_bucket::Database;
 use super::rows::{Filled, Row, Rows};
@@ -10,7 +10,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 use std::path::Path;
 
-/// Bytes of a file that are read through a mapping.
+/// The bytes of a file that are memory-mapped.
 const MAPPED: i64 = 256 << 20;
 
 const SCHEMA: &str = "
@@ -23,7 +23,7 @@ const SCHEMA: &str = "
 
 struct Session {
     connection: Connection,
-    /// What `synchronous` is set to.
+    /// The value of `synchronous`.
     set_to: Option<Durability>,
 }
 
@@ -96,7 +96,7 @@ impl Rows for Sqlite {
         if session.set_to != Some(durability) {
             let level = match durability {
                 Durability::Synced => "FULL",
-                // With a write-ahead log: synced at checkpoints only.
+                // With a write-ahead log, this syncs at checkpoints only.
                 Durability::Buffered => "NORMAL",
             };
             let connection = &session.connection;

@@ -1,5 +1,5 @@
-//! Cairn's own buckets on RocksDB's default options: what its tuning is worth.
-//! What is closed is opened for writing, as there is no other choice elsewhere.
+//! Cairn's buckets on RocksDB's default options, to measure the tuning. Closed buckets are opened
+//! for writing, as in the other stores.
 
 use super::pool::Pool;
 use super::store::Store;

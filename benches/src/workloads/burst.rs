@@ -21,26 +21,26 @@ use std::time::{Duration, Instant};
 
 /// Leaves of each bucket.
 const LEAVES: u64 = 24;
-/// Threads that upload all the while.
+/// Threads that upload during the burst.
 const CLIENTS: u64 = 2;
 /// Bytes of each upload.
 const UPLOAD: usize = 64 << 10;
-/// How often a block is made. A chain's six seconds would measure the chain.
+/// The time between blocks. With six seconds, as on a real chain, the chain would be measured.
 const BLOCK: Duration = Duration::from_millis(300);
 /// The provider's secret.
 const SURI: &str = "//Charlie";
 
-/// What one burst came to.
+/// The result of a burst.
 struct Measured {
     challenges: usize,
-    /// Blocks that the challenges are in, each with a deadline of its own.
+    /// Blocks with challenges, each with a deadline of its own.
     deadlines: u32,
-    /// From the block of the challenges until the last was answered in one.
+    /// The time from the block of the challenges to the block of the last answer.
     last: Duration,
-    /// Anchor blocks after the challenge, for each answer, in order.
+    /// For each answer, the anchor blocks since the challenge, sorted.
     waits: Vec<u32>,
     uploads: u64,
-    /// Answers in a block after one that is due later.
+    /// Answers in a later block than an answer with a later deadline.
     out_of_order: usize,
     lost: u64,
 }
@@ -58,7 +58,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     report(&measured, buckets, chunk)
 }
 
-/// Buckets with signed leaves, made before the node takes their folder.
+/// Creates buckets with signed leaves, before the node opens the base path.
 fn furnish(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<SignedCommitment>> {
     let base = BasePath::create(folder)?;
     base.keys().insert(SURI)?;
@@ -211,10 +211,10 @@ fn report(measured: &Measured, buckets: u64, chunk: usize) -> Fallible<Section> 
         id: "W12",
         title: "A burst of challenges",
         method: format!(
-            "{} challenges of signed commitments handed to the pool at once, over \
+            "{} challenges of signed commitments submitted to the pool at once, over \
              {buckets} buckets of {LEAVES} leaves of {} KiB, none of them open. A light node in this \
-             process judges in WASM and has loaded Cairn; a block every {} ms. {CLIENTS} clients store \
-             and commit {} KiB at a time in the same buckets all the while.",
+             process runs the runtime in WASM and has loaded Cairn; a block every {} ms. {CLIENTS} clients store \
+             and commit {} KiB at a time in the same buckets meanwhile.",
             measured.challenges,
             chunk >> 10,
             BLOCK.as_millis(),
@@ -228,7 +228,7 @@ fn report(measured: &Measured, buckets: u64, chunk: usize) -> Fallible<Section> 
                 unit: "",
             },
             Target {
-                aim: "answers in a block after one that is due later",
+                aim: "answers in a later block than an answer with a later deadline",
                 bound: Bound::AtMost(0.0),
                 measured: measured.out_of_order as f64,
                 unit: "",
@@ -237,7 +237,7 @@ fn report(measured: &Measured, buckets: u64, chunk: usize) -> Fallible<Section> 
         tables: vec![table],
         plots: vec![],
         remarks: vec![
-            "A block holds some 3.75 MB of extrinsics: what an answer takes of that bounds how many \
+            "A block holds about 3.75 MB of extrinsics: the size of an answer limits how many \
              are in one."
                 .into(),
         ],

@@ -1,4 +1,4 @@
-//! W4: the first proof of a bucket that is closed, and opening one for writing.
+//! W4: the first proof of a closed bucket, and opening one for writing.
 
 use super::{Setup, filled};
 use crate::Fallible;
@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 const STREAM: u64 = 4;
-/// Open at a time while buckets are made.
+/// Buckets open at once while they are created.
 const OPEN: u32 = 64;
-/// Those that open a database for each bucket.
+/// The stores with a database for each bucket.
 const PEERS: [Kind; 3] = [Kind::Sqlite, Kind::Sled, Kind::Lmdb];
-/// Cairn's buckets on RocksDB's default options, which open for writing alone.
+/// Cairn's buckets on RocksDB's default options, opened for writing only.
 const DEFAULT: &str = "default, read-write";
 const CAIRN: &str = "cairn";
 
@@ -25,7 +25,7 @@ const PROOF: &str = "first proof";
 const REOPENED: &str = "reopen for writing";
 const COMMIT: &str = "first durable commit";
 
-/// What is done, and who does it.
+/// The operation and the store.
 type Measured = BTreeMap<(&'static str, &'static str), Samples>;
 
 pub(super) fn run(setup: &Setup) -> Fallible<Section> {
@@ -56,12 +56,12 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
         ask_each(kind.name(), &*store, buckets, &commitment, &mut measured)?;
     }
     if roots.windows(2).any(|pair| pair.first() != pair.last()) {
-        return Err("peers come to different roots over the same leaves".into());
+        return Err("stores have different roots over the same leaves".into());
     }
     report(buckets, &measured)
 }
 
-/// Opens each bucket's folder, as the pool does for one that is closed.
+/// Opens each bucket's folder, as the pool does for a closed bucket.
 fn open_each(
     who: &'static str,
     folder: &Path,
@@ -108,7 +108,7 @@ fn open_each(
     Ok(())
 }
 
-/// Asks a store for each of its buckets, which it has closed.
+/// Uses each bucket of a store, all of which are closed.
 fn ask_each(
     who: &'static str,
     store: &dyn Store,
@@ -135,7 +135,7 @@ fn ask_each(
 
 fn report(buckets: u64, measured: &Measured) -> Fallible<Section> {
     let head = ["what", "who"].into_iter().chain(Summary::HEAD);
-    let mut table = Table::new("One bucket after the other, each of them closed:", head);
+    let mut table = Table::new("One closed bucket after the other:", head);
     let mut bars = Vec::new();
     let mut summaries = BTreeMap::new();
     for what in [PROOF, REOPENED, COMMIT] {
@@ -150,7 +150,7 @@ fn report(buckets: u64, measured: &Measured) -> Fallible<Section> {
     }
     let of = |what, who| {
         let found = summaries.get(&(what, who)).copied();
-        found.ok_or("a peer was not measured")
+        found.ok_or("a store was not measured")
     };
     let ours = of(PROOF, CAIRN)?;
     let reopened = of(REOPENED, DEFAULT)?;
@@ -163,11 +163,11 @@ fn report(buckets: u64, measured: &Measured) -> Fallible<Section> {
         })
         .collect();
     let remark = if faster.is_empty() {
-        "No peer has its first proof sooner.".into()
+        "No store is faster with its first proof.".into()
     } else {
         format!(
-            "Sooner with the first proof than ours ({}) are: {}. They open one or two files; a \
-             RocksDB reads its list of files, its log and the ends of its tables first.",
+            "Faster with the first proof than Cairn ({}) are: {}. They open one or two files; \
+             RocksDB first reads its list of files, its log and the ends of its tables.",
             duration(ours.p50),
             faster.join(", ")
         )
@@ -176,16 +176,16 @@ fn report(buckets: u64, measured: &Measured) -> Fallible<Section> {
         id: "W4",
         title: "Cold buckets",
         method: format!(
-            "{buckets} buckets of {} leaves and one content of 1 KiB for each of those that open a \
+            "{buckets} buckets of {} leaves and one content of 1 KiB for each store that opens a \
              database for each bucket; files are in the page cache. Cairn opens for reading where \
-             that is enough; `{DEFAULT}` is the same layout under RocksDB's default options, opened \
-             for writing. Each first proof and first commit has the opening in it, and the closing \
-             is left out.",
+             that suffices; `{DEFAULT}` is the same layout with RocksDB's default options, opened \
+             for writing. Each first proof and first commit includes the opening, but not the \
+             closing.",
             filled::LEAVES
         ),
         targets: vec![
             Target {
-                aim: "first proof of a closed bucket, over a read-write reopen under default options",
+                aim: "first proof of a closed bucket, over a read-write reopen with default options",
                 bound: Bound::AtMost(0.2),
                 measured: ours.p50 / reopened.p50,
                 unit: "",

@@ -1,5 +1,5 @@
-//! W1: one leaf at a time, on buckets from small to large, unsynced as today's
-//! provider commits, and durably.
+//! W1: commits of one leaf to buckets from small to large, unsynced, as a legacy provider
+//! commits, and durably.
 
 use super::Setup;
 use crate::Fallible;
@@ -10,10 +10,10 @@ use crate::stats::{Samples, Summary, count};
 use std::time::{Duration, Instant};
 
 const SIZES: [u64; 5] = [100, 1_000, 10_000, 100_000, 1_000_000];
-/// Commits in a row, before another bucket has its turn.
+/// Commits in a row, before the next bucket's turn.
 const TURN: u64 = 50;
 
-/// One bucket of Cairn, and what was measured on it.
+/// A bucket of Cairn, and its measurements.
 struct Ours {
     size: u64,
     cairn: Cairn,
@@ -38,8 +38,8 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
             bare: Samples::default(),
         });
     }
-    // What filling left to compact is not what is measured. RocksDB compacts in
-    // the background, and a bucket offers nothing to wait for.
+    // Compaction after the filling must not be measured. RocksDB compacts in the
+    // background, and a bucket has no way to wait for it.
     std::thread::sleep(Duration::from_secs(2));
     let mut nodes_read = 0;
     for _ in 0..setup.choose(20, 60) {
@@ -65,7 +65,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     report(&ours, &theirs, nodes_read)
 }
 
-/// Returns how many reads of nodes there were.
+/// Returns the number of reads of nodes.
 fn unsynced_turn(bucket: &mut Ours, pieces: &Pieces) -> Fallible<u64> {
     let before = bucket.cairn.0.read_counts().batched_keys;
     for _ in 0..TURN {
@@ -74,7 +74,7 @@ fn unsynced_turn(bucket: &mut Ours, pieces: &Pieces) -> Fallible<u64> {
         bucket.unsynced.time(|| cairn.commit(leaf))?;
     }
     let after = bucket.cairn.0.read_counts().batched_keys;
-    // So that the next turn does not write back what this one left.
+    // Otherwise the next turn would write back the data of this one.
     bucket.cairn.0.sync()?;
     Ok(after.saturating_sub(before))
 }
@@ -89,7 +89,7 @@ fn durable_turn(bucket: &mut Ours, bare: &Bare, pieces: &Pieces) -> Fallible<()>
     Ok(())
 }
 
-/// As many commits at about `size` leaves as the time allows, at least two.
+/// Commits at about `size` leaves for the given time, at least twice.
 fn legacy_commits(
     legacy: &mut Legacy,
     pieces: &Pieces,
@@ -110,7 +110,7 @@ fn legacy_commits(
     Ok(samples)
 }
 
-/// The same leaves must come to the same root.
+/// Checks that the same leaves give the same root.
 fn agree(legacy: &mut Legacy, cairn: &mut Cairn, pieces: &Pieces) -> Fallible<()> {
     legacy.fill(pieces, cairn.leaves().saturating_sub(1))?;
     legacy.commit(pieces.leaf(legacy.leaves())?)?;
@@ -120,7 +120,7 @@ fn agree(legacy: &mut Legacy, cairn: &mut Cairn, pieces: &Pieces) -> Fallible<()
 fn report(ours: &[Ours], theirs: &[Samples], nodes_read: u64) -> Fallible<Section> {
     let head = ["leaves", "who"].into_iter().chain(Summary::HEAD);
     let mut table = Table::new(
-        "One commit of one leaf, from so many leaves on:",
+        "One commit of one leaf, by the number of leaves in the bucket:",
         head.chain(["ratio"]),
     );
     let mut lines: [Vec<(f64, f64)>; 4] = Default::default();
@@ -175,8 +175,8 @@ fn report(ours: &[Ours], theirs: &[Samples], nodes_read: u64) -> Fallible<Sectio
             "Each bucket was filled to its size, then took one leaf at a time, in turns of {TURN} \
              so that all sizes share the machine's slow and fast moments; a bucket grows by its \
              samples meanwhile. Durable commits alternate with one synced put of as many key and \
-             value bytes on a RocksDB with default options. `legacy` is set back to its size when \
-             it has grown by 5 %. At the end both were brought to the same leaves and came to the \
+             value bytes on a RocksDB with default options. `legacy` is reset to its size when \
+             it has grown by 5 %. At the end both were filled to the same leaves and had the \
              same root."
         ),
         targets: vec![

@@ -1,4 +1,4 @@
-//! W11: what isolation costs in bytes, when buckets hold the same chunks.
+//! W11: the space that isolation costs when buckets hold the same chunks.
 
 use super::Setup;
 use crate::Fallible;
@@ -14,7 +14,7 @@ const SHARED_PERCENT: [u64; 4] = [0, 10, 50, 90];
 const MAX_OPEN: u32 = 64;
 const MIB: f64 = 1_048_576.0;
 
-/// What one share of common chunks came to.
+/// The result for one share of common chunks.
 struct Measured {
     percent: u64,
     dedup: DedupReport,
@@ -59,7 +59,7 @@ fn measure(setup: &Setup, percent: u64, buckets: u64, chunk: usize) -> Fallible<
     })
 }
 
-/// Bytes of all files below `path` that hold chunks.
+/// Returns the bytes of all files below `path` that hold chunks.
 fn blob_bytes(path: &Path) -> Fallible<u64> {
     let mut sum = 0_u64;
     for entry in std::fs::read_dir(path)? {
@@ -78,7 +78,7 @@ fn report(all: &[Measured], buckets: u64, chunk: usize) -> Fallible<Section> {
     let head = head
         .into_iter()
         .chain(["bytes, if shared", "isolation costs", "blob files"]);
-    let mut table = Table::new("As the index counts, and what the files take:", head);
+    let mut table = Table::new("The index's counts, and the size of the files:", head);
     let mut isolated = Vec::new();
     let mut distinct = Vec::new();
     let mut off = 0.0_f64;
@@ -103,22 +103,22 @@ fn report(all: &[Measured], buckets: u64, chunk: usize) -> Fallible<Section> {
         isolated.push((*percent as f64, mib(dedup.bytes)));
         distinct.push((*percent as f64, mib(dedup.distinct_bytes)));
     }
-    // The axes are logarithmic, and there is no logarithm of 0.
+    // The axes are logarithmic, and 0 has no logarithm.
     let series = |name: &str, points: Vec<(f64, f64)>| Series {
         name: name.into(),
         points: points.into_iter().filter(|point| point.0 > 0.0).collect(),
     };
     Ok(Section {
         id: "W11",
-        title: "What isolation costs",
+        title: "The cost of isolation",
         method: format!(
-            "{buckets} buckets of {CHUNKS} chunks of {} KiB, of which so many per cent are the same \
-             in all buckets. The index's counts are held against how many were stored, and its bytes \
-             against the files that hold chunks, once all are closed.",
+            "{buckets} buckets of {CHUNKS} chunks of {} KiB, a part of which is the same \
+             in all buckets. The index's counts are compared with the stored chunks, and its bytes \
+             with the files that hold chunks, after all buckets are closed.",
             chunk >> 10
         ),
         targets: vec![Target {
-            aim: "how far the blob files are from the bytes that the index counts",
+            aim: "difference between the blob files and the bytes that the index counts",
             bound: Bound::AtMost(0.02),
             measured: off,
             unit: "",
@@ -137,7 +137,7 @@ fn report(all: &[Measured], buckets: u64, chunk: usize) -> Fallible<Section> {
             },
         }],
         remarks: vec![
-            "One database for all buckets would hold the distinct bytes alone: what it costs a \
+            "One database for all buckets would hold only the distinct bytes: what it costs a \
              bucket to be deleted, copied and lost by itself grows with what buckets share."
                 .into(),
         ],

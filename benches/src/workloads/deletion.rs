@@ -1,5 +1,5 @@
-//! W8: deleting one large bucket, and half of many small ones: until the call
-//! returns, until the bytes are back, and what others feel meanwhile.
+//! W8: deleting one large bucket, and half of many small ones: the time until the call returns and
+//! until the space is free, and the effect on other buckets.
 
 use super::{Setup, filled};
 use crate::Fallible;
@@ -20,21 +20,21 @@ const STREAM: u64 = 8;
 const KINDS: [Kind; 3] = [Kind::Cairn, Kind::Shared, Kind::Legacy];
 /// Buckets that may be open.
 const OPEN: u32 = 64;
-/// A bucket that nobody deletes.
+/// A bucket that stays.
 const STAYS: u64 = 1;
 const LARGE: u64 = 2;
-/// Bytes of one of the contents that fill the large bucket.
+/// The size of each content of the large bucket.
 const CONTENT: usize = 16 << 20;
-/// Leaves that are committed at once while it is filled.
+/// Leaves per commit while it is filled.
 const BATCH: usize = 1_000;
 
-/// What deleting came to.
+/// The result of a deletion.
 struct Measured {
     kind: Kind,
     what: String,
     calls: Samples,
     until_back: f64,
-    /// Bytes that the deleted took, and that are back.
+    /// Bytes of the deleted buckets, and bytes that are free again.
     taken: f64,
     back: f64,
     idle: Samples,
@@ -51,7 +51,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     report(&all)
 }
 
-/// A store on a folder of its own.
+/// A store in a folder of its own.
 struct Ground {
     kind: Kind,
     folder: TempDir,
@@ -67,14 +67,14 @@ impl Ground {
         self.kind.open(self.folder.path(), OPEN)
     }
 
-    /// Bytes of all buckets once the store is closed, so that those that stay
-    /// take the same each time; and the store, opened again.
+    /// Returns the bytes of all buckets while the store is closed, so that remaining buckets take
+    /// the same each time; and the reopened store.
     fn held_when_closed(&self, store: Box<dyn Store>) -> Fallible<(f64, Box<dyn Store>)> {
         store.settle()?;
         drop(store);
         let folder = self.folder.path();
         let parts: Vec<_> = match self.kind {
-            // What Cairn knows of all buckets together is no bucket's.
+            // Without the index, which belongs to no bucket.
             Kind::Cairn => ["buckets", "trash"].map(|name| folder.join(name)).into(),
             _ => vec![folder.to_owned()],
         };
@@ -83,7 +83,7 @@ impl Ground {
         Ok((held, self.open()?))
     }
 
-    /// Deletes buckets while another one is asked for proofs.
+    /// Deletes buckets while another one gives proofs.
     fn measure(
         &self,
         what: String,
@@ -153,7 +153,7 @@ fn one_large(setup: &Setup, kind: Kind, pieces: &Pieces) -> Fallible<Measured> {
         stored.push(store.put(LARGE, &bytes)?);
     }
     let new: Vec<_> = stored.into_iter().cycle().take(leaves).collect();
-    // One commit replays all before it in `legacy`.
+    // In `legacy`, a commit replays all earlier leaves.
     let batch = if kind == Kind::Legacy { leaves } else { BATCH };
     for batch in new.chunks(batch) {
         store.commit(LARGE, batch, Durability::Synced)?;
@@ -169,7 +169,7 @@ fn half_of_many(setup: &Setup, kind: Kind, pieces: &Pieces) -> Fallible<Measured
     let store = ground.open()?;
     let last = buckets / 2;
     let fill = |store: &dyn Store, id: u64| -> Fallible<()> {
-        // Its own content, since `legacy` has each but once.
+        // A content of its own, because `legacy` stores each content once.
         let mut content = vec![0; 1 << 10];
         RandomContent::new(STREAM.saturating_add(id), content.len()).read_exact(&mut content)?;
         store.create(id)?;
@@ -189,12 +189,12 @@ fn half_of_many(setup: &Setup, kind: Kind, pieces: &Pieces) -> Fallible<Measured
 
 fn report(all: &[Measured]) -> Fallible<Section> {
     let head = [
-        "who",
+        "store",
         "deleted",
         "call returns, p50",
         "slowest",
-        "until bytes are back",
-        "bytes back",
+        "until space is free",
+        "space freed",
         "proofs idle, p50",
         "p99",
         "meanwhile, p50",
@@ -231,8 +231,8 @@ fn report(all: &[Measured]) -> Fallible<Section> {
             let (theirs, ours) = (peer.calls.summary()?.p50, one.calls.summary()?.p50);
             if is_of && theirs < ours {
                 remarks.push(format!(
-                    "`{}` returns sooner from deleting {} ({}): it writes marks and moves no folder; \
-                     its bytes are back after {} against our {}.",
+                    "`{}` returns sooner when it deletes {} ({}): it writes marks and moves no folder; \
+                     its space is free after {}, and Cairn's after {}.",
                     peer.kind.name(),
                     one.what,
                     duration(theirs),
@@ -247,8 +247,8 @@ fn report(all: &[Measured]) -> Fallible<Section> {
         title: "Deletion",
         method: "One large bucket, and half of many buckets of 64 leaves and a content of 1 KiB, one \
                  after the other, while another thread proves random leaves of a bucket that stays. \
-                 Bytes are by allocation, with the store closed: before the deleted were made, before they are deleted, and afterwards. \
-                 `shared` deletes a range of keys and then compacts all, collecting blobs of any \
+                 Bytes are by allocation, with the store closed: before the deleted buckets were created, before they were deleted, and afterwards. \
+                 `shared` deletes a range of keys and then compacts everything, and collects blobs of any \
                  age; `legacy` deletes the nodes under the bucket's roots key by key, as if it knew \
                  that no other bucket holds them, and then compacts all."
             .into(),
@@ -260,7 +260,7 @@ fn report(all: &[Measured]) -> Fallible<Section> {
                 unit: " ms",
             },
             Target {
-                aim: "share of the bytes of deleted buckets that are back, the smaller of both",
+                aim: "share of the space of deleted buckets that is free again, the smaller of both",
                 bound: Bound::AtLeast(1.0),
                 measured: back,
                 unit: "",

@@ -1,4 +1,4 @@
-//! Stores with buckets that have something in them.
+//! Stores with filled buckets.
 
 use crate::Fallible;
 use crate::data::Pieces;
@@ -11,13 +11,12 @@ use std::path::Path;
 /// Leaves of a small bucket.
 pub(crate) const LEAVES: usize = 64;
 
-/// The leaf that a small bucket's leaves are, again and again.
+/// The content of all leaves of a small bucket.
 pub(crate) fn leaf(pieces: &Pieces) -> Fallible<NewLeaf> {
     pieces.leaf(0)
 }
 
-/// Makes a bucket with one content of 1 KiB, committed durably as so many
-/// leaves.
+/// Creates a bucket with one content of 1 KiB, committed durably as a number of leaves.
 pub(crate) fn create(
     store: &dyn Store,
     id: u64,
@@ -30,8 +29,8 @@ pub(crate) fn create(
     store.commit(id, &vec![leaf; leaves], Durability::Synced)
 }
 
-/// A store of buckets 1 to `buckets`, opened anew so that nothing of what made
-/// them is left; fails unless all have the same root.
+/// Returns a store with buckets from 1 to `buckets`, reopened so that nothing is left in memory.
+/// Fails unless all have the same root.
 pub(crate) fn store(
     kind: Kind,
     folder: &Path,

@@ -1,4 +1,4 @@
-//! W2: many threads commit durably to one bucket, and share what a sync costs.
+//! W2: many threads commit durably to one bucket, and share the cost of a sync.
 
 use super::Setup;
 use crate::Fallible;
@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 const THREADS: [u64; 5] = [1, 2, 4, 8, 16];
 const ROUNDS: usize = 5;
 
-/// What one number of threads came to.
+/// The result for one number of threads.
 #[derive(Default)]
 struct Measured {
-    /// Commits a second, a sample for each round.
+    /// Commits per second, one sample per round.
     rates: Samples,
     latencies: Samples,
 }
 
 impl Measured {
-    /// Runs `operation` on so many threads for so long.
+    /// Runs `operation` on a number of threads for a time.
     fn round(
         &mut self,
         threads: u64,
@@ -86,8 +86,8 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
         id: "W2",
         title: "Group commit",
         method: format!(
-            "So many threads, each committing one leaf after the other durably to one bucket, for \
-             {lasting:?} in each of {ROUNDS} rounds that go through all numbers of threads; in \
+            "Threads that each commit one leaf after the other durably to one bucket, for \
+             {lasting:?} in each of {ROUNDS} rounds over all numbers of threads; in \
              turns with as many threads that put the bytes of a commit, synced, into one RocksDB \
              with default options, which groups writes too. Rates are medians over the rounds."
         ),
@@ -111,7 +111,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     })
 }
 
-/// Adds a peer's rows; its line for the plot, and what 8 threads gain over 1.
+/// Adds a store's rows. Returns its line for the plot, and the gain of 8 threads over 1.
 fn rows(table: &mut Table, name: &str, measured: &[Measured]) -> Fallible<(Series, f64)> {
     let mut points: Vec<(f64, f64)> = Vec::new();
     let mut gain = f64::NAN;

@@ -1,4 +1,4 @@
-//! W15: taking over a database of today's provider, against copying its files.
+//! W15: the import of a legacy provider's database, compared with copying its files.
 
 use super::Setup;
 use crate::Fallible;
@@ -16,7 +16,7 @@ use std::path::Path;
 const ROUNDS: usize = 3;
 const MIB: f64 = 1_048_576.0;
 
-/// The database that is taken over.
+/// The database to import.
 struct Source {
     buckets: u64,
     /// Of all buckets.
@@ -94,10 +94,10 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
         id: "W15",
         title: "Import",
         method: format!(
-            "A database of today's provider (era C) with {buckets} buckets, {} leaves and {:.0} MiB \
+            "A database of a legacy provider (era C) with {buckets} buckets, {} leaves and {:.0} MiB \
              of content, each leaf with its own, in files of {:.0} MiB; in turns with copying \
-             those files and syncing each. {ROUNDS} rounds; the source is in the page cache as far \
-             as memory goes. An import checks every hash and every root.",
+             and syncing those files. {ROUNDS} rounds; the source is in the page cache as far \
+             as memory allows. An import checks every hash and every root.",
             count(leaves),
             bytes as f64 / MIB,
             on_disk as f64 / MIB

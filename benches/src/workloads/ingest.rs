@@ -1,5 +1,5 @@
-//! W9: storing content and committing it durably, reading it back cold and
-//! warm, and looking up what is not there.
+//! W9: storing content and committing it durably, reading it cold and warm, and looking up absent
+//! hashes.
 
 use super::Setup;
 use crate::Fallible;
@@ -18,7 +18,7 @@ use std::path::Path;
 
 const STREAM: u64 = 9;
 
-/// Durations of each thing that is done, a sample for each round.
+/// The durations of each operation, one sample per round.
 #[derive(Default)]
 struct Measured {
     ingest: Samples,
@@ -118,7 +118,7 @@ fn read_back(
         if usize::try_from(read)? == length {
             Ok(())
         } else {
-            Err("the content that was read is not the one that was stored".into())
+            Err("the content that was read differs from the stored one".into())
         }
     };
     measured.read_cold.time(read)?;
@@ -162,7 +162,7 @@ fn report(measured: &Measured, length: usize, chunks: usize) -> Fallible<Section
         bars.extend(drawn.then(|| (name.to_owned(), rate)));
     }
     let mut lookups = Table::new(
-        "One lookup of a hash that is not there:",
+        "One lookup of an absent hash:",
         ["bucket"].into_iter().chain(Summary::HEAD),
     );
     let fresh = measured.absent.summary()?;
@@ -181,7 +181,7 @@ fn report(measured: &Measured, length: usize, chunks: usize) -> Fallible<Section
         title: "Ingest",
         method: format!(
             "{chunks} chunks of 256 KiB of random bytes, held in memory, as one reader; in turns \
-             with a flat file. Cold is a bucket opened anew with {how}; both readers check every \
+             with a flat file. Cold means a reopened bucket with {how}; both readers check every \
              chunk's hash. `legacy` neither syncs nor hashes in the background, and its quota's \
              bookkeeping is left out."
         ),
@@ -209,7 +209,7 @@ fn report(measured: &Measured, length: usize, chunks: usize) -> Fallible<Section
             },
         }],
         remarks: vec![format!(
-            "Opening the bucket cold for reading took {} (p50), which is not in the rates above; \
+            "Opening the cold bucket for reading took {} (p50), which is not included above; \
              on disk it takes {:.2} times its content.",
             duration(measured.open_cold.summary()?.p50),
             measured.bytes_on_disk as f64 / length as f64

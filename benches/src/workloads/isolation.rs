@@ -1,4 +1,4 @@
-//! W7: a storm of commits and chunks on one bucket, and what another feels of it.
+//! W7: a load of commits and chunks on one bucket, and its effect on another.
 
 use super::{Setup, filled};
 use crate::Fallible;
@@ -18,32 +18,32 @@ const STREAM: u64 = 7;
 const KINDS: [Kind; 3] = [Kind::Cairn, Kind::Shared, Kind::Legacy];
 const STORMY: u64 = 1;
 const QUIET: u64 = 2;
-/// Chunks of one round's storm at most, so that a fast disk is not filled.
+/// The maximum number of chunks in a round, so that a fast disk is not filled.
 const MOST_CHUNKS: u64 = 1_200;
 const ROUNDS: u64 = 3;
 
 const PROOF: &str = "proof";
 const SIGNATURE: &str = "signed commitment";
 
-/// What another bucket's users see in one weather.
+/// The samples of the quiet bucket, idle or under load.
 #[derive(Default)]
 struct Felt {
     proofs: Samples,
     signatures: Samples,
 }
 
-/// What one kind of store came to.
+/// The results of one kind of store.
 struct Measured {
     kind: Kind,
     idle: Felt,
     storm: Felt,
-    /// Done by the storm, and in what time.
+    /// The work of the load, and its time.
     commits: u64,
     chunks: u64,
     lasted: Duration,
 }
 
-/// One store, with its two buckets.
+/// A store with its two buckets.
 struct Ground<'s> {
     store: &'s dyn Store,
     leaf: NewLeaf,
@@ -53,7 +53,7 @@ struct Ground<'s> {
 }
 
 impl Ground<'_> {
-    /// Proves and signs in turns on the quiet bucket until told to stop.
+    /// Proves and signs in turns on the quiet bucket until it is stopped.
     fn ask(&self, felt: &mut Felt, round: u64, goes_on: impl Fn() -> bool) -> Fallible<()> {
         let mut rng = random(STREAM.saturating_add(round));
         while goes_on() {
@@ -79,7 +79,7 @@ impl Ground<'_> {
         let mut chunk = random_bytes(STREAM, CHUNK_BYTES);
         let mut done = 0_u64;
         while goes_on() && done < MOST_CHUNKS {
-            // Another chunk each time, without the time that random bytes take.
+            // A different chunk each time, without generating random bytes.
             let number = self.next_chunk.fetch_add(1, Ordering::Relaxed);
             if let Some(start) = chunk.first_chunk_mut() {
                 *start = number.to_le_bytes();
@@ -96,7 +96,7 @@ impl Measured {
         let start = Instant::now();
         ground.ask(&mut self.idle, round, || start.elapsed() < lasting)?;
         let start = Instant::now();
-        // Whoever is done first, or fails, ends it for all.
+        // The first thread that completes or fails stops the others.
         let over = AtomicBool::new(false);
         let goes_on = || !over.load(Ordering::Relaxed) && start.elapsed() < lasting;
         let ending = |done: Fallible<u64>| {
@@ -108,7 +108,7 @@ impl Measured {
             let chunks = scope.spawn(|| ending(ground.store_chunks(goes_on)));
             let asked = ground.ask(&mut self.storm, round, goes_on);
             over.store(true, Ordering::Relaxed);
-            let ended = |_| "a thread of the storm ended";
+            let ended = |_| "a thread of the load panicked";
             let commits = commits.join().map_err(ended)??;
             let chunks = chunks.join().map_err(ended)??;
             asked.map(|()| (commits, chunks))
@@ -162,7 +162,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     report(&all, leaves, lasting)
 }
 
-/// The p99, or the slowest where there are too few.
+/// Returns the p99, or the slowest sample if there are too few.
 fn tail(samples: &Samples) -> Fallible<f64> {
     let summary = samples.summary()?;
     Ok(summary.p99.unwrap_or_else(|| samples.slowest()))
@@ -172,7 +172,7 @@ fn report(all: &[Measured], leaves: u64, lasting: Duration) -> Fallible<Section>
     let head = ["who", "what", "weather"].into_iter().chain(Summary::HEAD);
     let mut felt = Table::new("On the quiet bucket:", head);
     let mut storms = Table::new(
-        "The storm itself:",
+        "The load itself:",
         ["who", "commits/s", "chunks/s", "MiB/s"],
     );
     let mut bars = Vec::new();
@@ -203,12 +203,12 @@ fn report(all: &[Measured], leaves: u64, lasting: Duration) -> Fallible<Section>
     let mut remarks = Vec::new();
     let aims = [
         (
-            "proof: p99 under storm, over idle",
-            "proof: p99 of legacy under storm, over ours",
+            "proof: p99 under load, over idle",
+            "proof: p99 of legacy under load, over Cairn's",
         ),
         (
-            "signed commitment: p99 under storm, over idle",
-            "signed commitment: p99 of legacy under storm, over ours",
+            "signed commitment: p99 under load, over idle",
+            "signed commitment: p99 of legacy under load, over Cairn's",
         ),
     ];
     let pairs = ours.samples().into_iter().zip(legacy.samples());
@@ -229,7 +229,7 @@ fn report(all: &[Measured], leaves: u64, lasting: Duration) -> Fallible<Section>
         let found = shared.samples().into_iter().find(|one| one.0 == what);
         let (_, _, theirs) = found.ok_or("a store was not measured")?;
         remarks.push(format!(
-            "{what}: the p99 of `shared` under storm is {:.2} times ours.",
+            "{what}: the p99 of `shared` under load is {:.2} times Cairn's.",
             tail(theirs)? / ours
         ));
     }
@@ -238,10 +238,10 @@ fn report(all: &[Measured], leaves: u64, lasting: Duration) -> Fallible<Section>
         title: "Isolation",
         method: format!(
             "Two buckets of {} leaves. On one, a thread commits leaf after leaf durably and another \
-             stores chunks of 256 KiB, both as fast as they can, for {lasting:?} or until there are \
+             stores chunks of 256 KiB, both as fast as possible, for {lasting:?} or until there are \
              {MOST_CHUNKS} chunks; on the other a thread proves a random leaf and commits and signs \
-             a leaf durably, in turns. {ROUNDS} rounds, each idle first and then in the storm. \
-             `legacy` syncs nothing, its storm included.",
+             a leaf durably, in turns. {ROUNDS} rounds, each idle first and then under load. \
+             `legacy` syncs nothing.",
             count(leaves)
         ),
         targets,

@@ -1,4 +1,4 @@
-//! W5: what many open buckets take: descriptors, memory, threads, disk, time.
+//! W5: the resources of many open buckets: descriptors, memory, threads, disk, time.
 
 use super::{Setup, filled};
 use crate::Fallible;
@@ -10,7 +10,7 @@ use crate::stores::Kind;
 
 const QUICK: [u64; 1] = [100];
 const FULL: [u64; 3] = [100, 500, 1_000];
-/// Cairn at all numbers of buckets, others at the largest.
+/// Measures Cairn at all numbers of buckets, and other stores at the largest.
 const PEERS: [Kind; 6] = [
     Kind::Default,
     Kind::Shared,
@@ -21,11 +21,11 @@ const PEERS: [Kind; 6] = [
 ];
 const KIB: f64 = 1024.0;
 
-/// What one kind takes with so many buckets.
+/// The resources of one kind of store at one number of buckets.
 struct Measured {
     kind: Kind,
     buckets: u64,
-    /// Bytes on disk of all empty buckets, and of all that were written.
+    /// Bytes on disk of all empty buckets, and of all written ones.
     empty: f64,
     filled: f64,
     created: Cost,
@@ -38,7 +38,7 @@ impl Measured {
         let folder = setup.scratch("many")?;
         let leaves = filled::LEAVES;
         let run = |deed| Many::elsewhere(kind, folder.path(), buckets, deed, leaves);
-        // What Cairn knows of all buckets together is no part of any.
+        // Without the index, which belongs to no bucket.
         let buckets_folder = match kind {
             Kind::Cairn => folder.path().join("buckets"),
             _ => folder.path().to_owned(),
@@ -102,19 +102,19 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
 
 fn report(all: &[Measured], most: u64) -> Fallible<Section> {
     let head = [
-        "who",
+        "store",
         "buckets",
         "descriptors, written",
         "descriptors, read",
         "memory, written",
         "memory, read",
-        "threads more",
+        "added threads",
         "disk, empty",
         "disk, written",
-        "time to make",
+        "time to create",
         "time to open and write",
     ];
-    let mut table = Table::new("A bucket, of so many that are open:", head);
+    let mut table = Table::new("For each bucket, by the number of open ones:", head);
     all.iter().for_each(|measured| table.row(measured.row()));
     let at_most = |measured: &&Measured| measured.buckets == most;
     let ours = all
@@ -130,10 +130,10 @@ fn report(all: &[Measured], most: u64) -> Fallible<Section> {
         .map(|peer| format!("{} ({:.1} KiB)", peer.kind.name(), memory(peer)))
         .collect();
     let remark = if lighter.is_empty() {
-        "No peer takes less memory for a bucket.".into()
+        "No store needs less memory for a bucket.".into()
     } else {
         format!(
-            "Less memory for a written bucket than ours ({:.1} KiB) is taken by: {}.",
+            "Stores with less memory for a written bucket than Cairn ({:.1} KiB): {}.",
             memory(ours),
             lighter.join(", ")
         )
@@ -149,10 +149,10 @@ fn report(all: &[Measured], most: u64) -> Fallible<Section> {
         id: "W5",
         title: "Many open buckets",
         method: format!(
-            "Each in a process of its own that does nothing else. First it makes so many empty \
-             buckets; another opens each anew, stores a content of 1 KiB and commits it as {} \
-             leaves, durably; a third asks each for one proof. What is counted is what the process \
-             has more while all are open than after the first {FIRST}. Disk is by allocation, after the \
+            "Each in a process of its own. The first creates the empty \
+             buckets; another reopens each, stores a content of 1 KiB and commits it as {} \
+             leaves, durably; a third makes one proof of each. The figures are the difference between \
+             all open buckets and the first {FIRST}. Disk is by allocation, after the \
              process has ended, with folders.",
             filled::LEAVES
         ),
@@ -164,13 +164,13 @@ fn report(all: &[Measured], most: u64) -> Fallible<Section> {
                 " KiB",
             ),
             target(
-                "descriptors of an open bucket that was written",
+                "descriptors of a written open bucket",
                 6.0,
                 ours.each(ours.written.descriptors),
                 "",
             ),
             target(
-                "descriptors of one open for reading, over those of one that was written",
+                "descriptors of a bucket open for reading, over those of a written one",
                 1.0,
                 ours.proven.descriptors / ours.written.descriptors,
                 "",
@@ -182,7 +182,7 @@ fn report(all: &[Measured], most: u64) -> Fallible<Section> {
                 " KiB",
             ),
             target(
-                "threads more with all buckets open",
+                "added threads with all buckets open",
                 0.0,
                 ours.written.threads,
                 "",
@@ -191,7 +191,7 @@ fn report(all: &[Measured], most: u64) -> Fallible<Section> {
         tables: vec![table],
         plots: vec![Plot {
             file: "w5-many",
-            title: format!("Memory of a written bucket, of {most} that are open"),
+            title: format!("Memory of a written bucket, with {most} open"),
             shape: Shape::Bars {
                 along: "KiB",
                 bars: bars

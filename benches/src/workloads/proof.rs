@@ -1,5 +1,4 @@
-//! W3: proofs of leaves, at the newest and at older leaf counts, and whole
-//! answers to challenges.
+//! W3: proofs of leaves, at the newest and at older leaf counts, and full answers to challenges.
 
 mod answer;
 
@@ -15,10 +14,10 @@ use std::time::{Duration, Instant};
 
 const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const LARGEST: u64 = 10_000_000;
-/// Proofs in a row, before another peer has its turn.
+/// Proofs in a row, before the next store's turn.
 const TURN: u64 = 100;
 
-/// What is measured at one size, in the order of the table.
+/// The measurements at one size, in the order of the table.
 const NAMES: [&str; 6] = [
     "cairn, newest",
     "cairn, older",
@@ -58,7 +57,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
             single: 0.0,
         };
         ours_and_memory(setup, &mut at, &mut cairn, &mut memory, &mut rng)?;
-        // One value with ten million leaves is more than today's provider is asked for.
+        // A single value with ten million leaves would be an unfair load for `legacy`.
         if size < LARGEST {
             legacy.fill(&pieces, size)?;
             agree(&legacy, &cairn)?;
@@ -80,7 +79,7 @@ fn ours_and_memory(
     rng: &mut ChaCha8Rng,
 ) -> Fallible<()> {
     let newest = leaf_count(at.size)?;
-    // Touch everything once; compaction of what filling left ends meanwhile.
+    // Read everything once; compaction after the filling ends meanwhile.
     let warm_up = Instant::now();
     let lasting = Duration::from_secs(setup.choose(2, 5));
     while warm_up.elapsed() < lasting {
@@ -103,7 +102,7 @@ fn ours_and_memory(
     Ok(())
 }
 
-/// A turn of proofs of random leaves, at the newest or at random leaf counts.
+/// Proves random leaves for one turn, at the newest or at random leaf counts.
 fn turn(
     samples: &mut Samples,
     peer: &mut impl Peer,
@@ -124,7 +123,7 @@ fn turn(
     Ok(())
 }
 
-/// As many proofs as the time allows, at least two, each checked.
+/// Proves for the given time, at least twice, and checks each proof.
 fn legacy_proofs(legacy: &mut Legacy, rng: &mut ChaCha8Rng, budget: Duration) -> Fallible<Samples> {
     let mut samples = Samples::default();
     let newest = leaf_count(legacy.leaves())?;
@@ -148,7 +147,7 @@ fn check(proof: Option<Proof>, index: LeafIndex, count: LeafCount, root: &H256) 
             root,
         )?),
         Some(Proof::Own) => Ok(()),
-        None => Err("a peer has no proof for its newest leaf count".into()),
+        None => Err("a store has no proof for its newest leaf count".into()),
     }
 }
 
@@ -212,10 +211,10 @@ fn report(all: &[AtSize], answers: answer::Answers) -> Fallible<Section> {
         title: "Proof",
         method: format!(
             "Random leaves of a filled bucket, at the newest leaf count and at a random older one. \
-             Cairn and `memory` take turns of {TURN} and both verify each proof before it is \
-             handed out; what the library alone does is under `memory unverified`. `legacy` \
-             verifies nothing, and proves for its newest count alone: challenged on an older root \
-             it has no right answer. {}",
+             Cairn and `memory` take turns of {TURN}, and both verify each proof before it is \
+             returned; the library alone is `memory unverified`. `legacy` \
+             verifies nothing, and proves only at its newest count: for a challenge of an older root \
+             it has no valid answer. {}",
             answers.method
         ),
         targets: vec![

@@ -1,4 +1,4 @@
-//! W10: dropping the first half of a bucket, against hashing what is left.
+//! W10: a prune of the first half of a bucket, compared with hashing the rest.
 
 use super::Setup;
 use crate::Fallible;
@@ -28,12 +28,12 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
         let root = hashed.time(|| hash(&survivors))?.root();
         let done = pruned.time(|| Ok(cairn.0.prune(Sequence(half), None)?))?;
         if done.commitment.mmr_root != root {
-            return Err("pruning and hashing come to different roots".into());
+            return Err("pruning and hashing give different roots".into());
         }
     }
     let (ours, bare) = (pruned.summary()?, hashed.summary()?);
     let head = ["what"].into_iter().chain(Summary::HEAD);
-    let mut table = Table::new(&format!("{} leaves that stay:", count(half)), head);
+    let mut table = Table::new(&format!("{} remaining leaves:", count(half)), head);
     for (name, summary) in [
         ("cairn: prune, durably", ours),
         ("hash the leaves and their tree", bare),
@@ -45,12 +45,12 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
         title: "Pruning",
         method: format!(
             "A new bucket of {} leaves each time, of which the first half is dropped; in turns with \
-             hashing the leaves that stay, which are in memory for that, and all nodes above them, \
-             written nowhere.",
+             hashing the remaining leaves, which are in memory, and all nodes above them, \
+             without writing.",
             count(leaves)
         ),
         targets: vec![Target {
-            aim: "a prune, over hashing the surviving leaves",
+            aim: "a prune, over hashing the remaining leaves",
             bound: Bound::AtMost(1.5),
             measured: ours.p50 / bare.p50,
             unit: "",

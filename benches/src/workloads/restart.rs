@@ -1,4 +1,4 @@
-//! W13: killed while committing, and started again.
+//! W13: a restart after a kill during commits.
 
 use super::{Setup, filled};
 use crate::Fallible;
@@ -13,7 +13,7 @@ use cairn_provider::Wanted;
 use std::path::Path;
 use std::time::Instant;
 
-/// What all rounds came to.
+/// The results of all rounds.
 #[derive(Default)]
 struct Measured {
     started: Samples,
@@ -40,9 +40,9 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     let head = ["until"].into_iter().chain(Summary::HEAD);
     let mut table = Table::new("From opening the base path:", head);
     for (name, samples) in [
-        ("the provider works", &measured.started),
-        ("the first proof is there", &measured.first_proof),
-        ("all buckets are known", &measured.known),
+        ("provider open", &measured.started),
+        ("first proof", &measured.first_proof),
+        ("all buckets indexed", &measured.known),
     ] {
         let start = [name.to_owned()];
         table.row(start.into_iter().chain(samples.summary()?.cells()));
@@ -54,10 +54,10 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
             "{buckets} buckets of {} leaves, at most {max_open} of them open. Another process \
              commits one leaf at a time to random buckets on two threads and prints each commitment \
              that it has signed; after {signatures} of them it is killed by SIGKILL. Then the base \
-             path is opened, a proof made of a bucket that was signed last, and all that was printed \
-             is looked for: the root, its leaf count, and a proof of its last leaf that passes. \
-             {rounds} rounds. The process was killed and not the machine, so that what it had \
-             written and not synced is still there.",
+             path is opened, a proof is made of the last signed bucket, and every printed commitment \
+             is checked: the root, its leaf count, and a proof of its last leaf that verifies. \
+             {rounds} rounds. The process was killed, not the machine, so unsynced writes \
+             are still there.",
             filled::LEAVES
         ),
         targets: vec![Target {
@@ -98,7 +98,7 @@ fn start_again(
     Ok(())
 }
 
-/// Whether a commitment can still be answered for.
+/// Returns true if a commitment can still be proven.
 fn is_there(store: &CairnStore, signed: &Signed) -> Fallible<bool> {
     let lease = store.provider.lease(signed.bucket, Wanted::challenge())?;
     let at = At::Root(signed.root);

@@ -1,5 +1,5 @@
-//! W14: a provider that is asked over a WebSocket: proofs against an echo of the
-//! same size on the same server; and W7 and W12 once more, over the wire.
+//! W14: requests over a WebSocket: proofs compared with an echo of the same size on the same
+//! server; and W7 and W12 over the wire.
 
 mod burst;
 mod clients;

@@ -1,4 +1,4 @@
-//! W6: far more buckets in use than may be open.
+//! W6: many more buckets in use than may be open.
 
 use super::{Setup, filled};
 use crate::Fallible;
@@ -18,16 +18,16 @@ use std::time::{Duration, Instant};
 const STREAM: u64 = 60;
 const THREADS: u64 = 4;
 const ROUNDS: u64 = 3;
-/// How often descriptors are counted.
+/// The interval between two counts of descriptors.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-/// Files of a bucket that Cairn keeps open at least.
+/// The minimum number of open files of a bucket in Cairn.
 const LEAST_FILES: u64 = 10;
 
-/// Which bucket is next.
+/// The distribution of the next bucket.
 #[derive(Clone, Copy)]
 enum Access {
     Uniform,
-    /// The k-th bucket k times as seldom as the first.
+    /// The k-th bucket is k times less frequent than the first.
     Zipf,
 }
 
@@ -72,7 +72,7 @@ struct Case {
     buckets: u64,
 }
 
-/// What it came to.
+/// The result.
 #[derive(Default)]
 struct Measured {
     /// Operations a second, for each way of access.
@@ -115,7 +115,7 @@ impl Case {
     }
 }
 
-/// Proves and commits on all threads; returns how often.
+/// Proves and commits on all threads. Returns the number of operations.
 fn storm(
     store: &dyn Store,
     draw: &Draw,
@@ -169,7 +169,9 @@ fn storm(
             })
             .collect();
         over.store(true, Ordering::Relaxed);
-        let most = looking.join().map_err(|_| "the counting thread ended")??;
+        let most = looking
+            .join()
+            .map_err(|_| "the counting thread panicked")??;
         Ok((done?, most))
     })?;
     measured.most_descriptors = measured.most_descriptors.max(most);
@@ -218,14 +220,11 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
 }
 
 fn report(done: &[(Case, Measured)], pool: u64, budget: u64) -> Fallible<Section> {
-    let head = ["who", "buckets", "open at most", "uniform, operations/s"];
+    let head = ["store", "buckets", "open at most", "uniform, operations/s"];
     let head = head
         .into_iter()
         .chain(["Zipf, operations/s", "most descriptors", "errors"]);
-    let mut table = Table::new(
-        "Four threads, proofs and durable commits half and half:",
-        head,
-    );
+    let mut table = Table::new("Four threads, half proofs and half durable commits:", head);
     let mut bars = Vec::new();
     let mut remarks = Vec::new();
     for (case, measured) in done {
@@ -248,15 +247,15 @@ fn report(done: &[(Case, Measured)], pool: u64, budget: u64) -> Fallible<Section
         return Err("Cairn was not measured".into());
     };
     remarks.push(format!(
-        "With the pool, Cairn does {:.2} of the operations that it does with all buckets open under \
-         uniform access, and {:.2} under Zipf's.",
+        "With the pool, Cairn does {:.2} of the operations that it does with all buckets open, under \
+         uniform access, and {:.2} under Zipf access.",
         ours.uniform / open.uniform,
         ours.zipf / open.zipf
     ));
     for (peer, theirs) in peers.iter().filter(|peer| peer.1.uniform > ours.uniform) {
         remarks.push(format!(
             "Under uniform access, where nearly every operation opens a bucket, {} does {:.2} times \
-             ours: it opens sooner (W4).",
+             Cairn's operations: it opens faster (W4).",
             peer.name,
             theirs.uniform / ours.uniform
         ));
@@ -266,7 +265,7 @@ fn report(done: &[(Case, Measured)], pool: u64, budget: u64) -> Fallible<Section
         title: "Thrashing",
         method: format!(
             "{} buckets of {} leaves, at most {pool} of them open, which is a budget of {budget} \
-             descriptors; the same for peers that open one \
+             descriptors; the same for stores that open one \
              database for each. Descriptors of the whole process were counted every {LOOK_EVERY:?}. \
              All open: as many buckets as the process's descriptors allow, opened before.",
             case.buckets,
@@ -280,7 +279,7 @@ fn report(done: &[(Case, Measured)], pool: u64, budget: u64) -> Fallible<Section
                 unit: "",
             },
             Target {
-                aim: "most descriptors that were seen, over the budget",
+                aim: "maximum of the counted descriptors, over the budget",
                 bound: Bound::AtMost(1.0),
                 measured: ours.most_descriptors as f64 / budget as f64,
                 unit: "",
@@ -312,7 +311,7 @@ mod tests {
             assert!(drawn.iter().all(|id| (1..=100).contains(id)));
             drawn.iter().filter(|id| **id == 1).count()
         };
-        // One of 100, and one of the harmonic sum of 100, which is 5.2.
+        // One in 100, and one in the harmonic sum of 100, which is 5.2.
         assert!((50..200).contains(&count(Access::Uniform)));
         assert!((1_700..2_200).contains(&count(Access::Zipf)));
     }

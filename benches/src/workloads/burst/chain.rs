@@ -1,5 +1,4 @@
-//! The chain of the burst: a light node that has loaded Cairn, and what is done
-//! on it.
+//! The chain of the burst: a light node that has loaded Cairn, and the calls on it.
 
 use crate::Fallible;
 use cairn_devnode::{HandedIn, LightConfig, LightNode, ProviderOptions, Sealing};
@@ -17,7 +16,7 @@ use sp_core::{Pair, sr25519};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What the provider puts at stake.
+/// The provider's stake.
 const STAKE: u128 = 1_000_000_000_000;
 
 pub(super) struct Chain {
@@ -31,7 +30,7 @@ fn pair(suri: &str) -> Fallible<sr25519::Pair> {
 }
 
 impl Chain {
-    /// A node over a folder of buckets, all agreed on.
+    /// Starts a node on a base path, with agreements for all buckets.
     pub(super) async fn open(folder: &Path, suri: &str, buckets: usize) -> Fallible<Self> {
         let provider = ProviderOptions {
             base_path: folder.to_owned(),
@@ -90,7 +89,7 @@ impl Chain {
         Ok(self.node.hand_in(who, RuntimeCall::from(call)).await?)
     }
 
-    /// Seals blocks until all are included; the first such block and the last.
+    /// Seals blocks until all extrinsics are included. Returns the first and the last block.
     async fn settle(&self, handed_in: Vec<HandedIn>) -> Fallible<(u32, u32)> {
         let mut blocks = (u32::MAX, 0);
         for handed_in in handed_in {
@@ -103,14 +102,13 @@ impl Chain {
         Ok(blocks)
     }
 
-    /// The provider in the node.
+    /// Returns the provider in the node.
     pub(super) fn provider(&self) -> Fallible<Arc<Provider>> {
         let cairn = self.node.cairn().ok_or("the node has not loaded Cairn")?;
         Ok(cairn.provider.clone())
     }
 
-    /// Asks challenges, all at once; returns the first block and the last that has
-    /// any of them.
+    /// Submits challenges, all at once. Returns the first and the last block with any of them.
     pub(super) async fn ask(
         &self,
         promises: &[SignedCommitment],
@@ -146,15 +144,15 @@ impl Chain {
             .len())
     }
 
-    /// Challenges that the chain counts as lost.
+    /// Returns the number of challenges that the chain counts as lost.
     pub(super) fn lost(&self) -> Fallible<u64> {
         let api = self.node.client().runtime_api();
         let info = api.provider(self.node.finalized(), self.account())?;
         Ok(info.ok_or("the chain does not know the provider")?.lost)
     }
 
-    /// For each answer since a block, in their order on chain: how many blocks
-    /// after it, and its deadline.
+    /// Returns, for each answer since a block, in the order on chain: the blocks since then, and
+    /// its deadline.
     pub(super) fn answered(&self, since: u32) -> Fallible<Vec<(u32, u32)>> {
         let client = self.node.client();
         let mut answered = Vec::new();

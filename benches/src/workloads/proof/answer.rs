@@ -1,5 +1,4 @@
-//! The whole answer to a challenge on a large object: the leaf's proof, the
-//! chunk and its path.
+//! The full answer to a challenge of a large object: the leaf's proof, the chunk and its path.
 
 use super::Setup;
 use crate::Fallible;
@@ -21,7 +20,7 @@ use std::time::{Duration, Instant};
 const LEAVES_BEFORE: u64 = 999;
 const STREAM: u64 = 33;
 
-/// The part of the report on whole answers.
+/// Returns the part of the report on full answers.
 pub(super) struct Answers {
     pub(super) method: String,
     pub(super) table: Table,
@@ -49,7 +48,7 @@ pub(super) fn run(setup: &Setup, pieces: &Pieces) -> Fallible<Answers> {
     let measured = measure(setup, &cairn, &mut legacy, &flat, leaf.data_size)?;
     let head = ["who"].into_iter().chain(Summary::HEAD);
     let mut table = Table::new(
-        "One whole answer, leaf and chunk, warm:",
+        "One full answer, leaf and chunk, warm:",
         head.chain(["over cairn"]),
     );
     let ours = measured.cairn.summary()?.p50;
@@ -65,8 +64,8 @@ pub(super) fn run(setup: &Setup, pieces: &Pieces) -> Fallible<Answers> {
     }
     Ok(Answers {
         method: format!(
-            "Whole answers are for random chunks of an object of {} MiB under leaf {LEAVES_BEFORE}; \
-             those of `legacy` are not verified before they are handed out.",
+            "Full answers are for random chunks of an object of {} MiB under leaf {LEAVES_BEFORE}; \
+             those of `legacy` are not verified before they are returned.",
             length >> 20
         ),
         table,
@@ -94,7 +93,7 @@ fn measure(
     let mut rng = random(34);
     let chunks = chunk_count(data_size);
     let flat = File::open(flat)?;
-    // So that every byte was read once.
+    // Reads every byte once.
     for index in 0..chunks {
         our_answer(cairn, index)?;
         read_flat(&flat, index)?;

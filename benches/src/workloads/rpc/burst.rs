@@ -1,5 +1,5 @@
-//! W12 over the wire: as many open challenges as may be due at one deadline, each
-//! asked for by a challenger, while clients upload.
+//! W12 over the wire: the maximum number of open challenges with one deadline, each requested by a
+//! challenger, while clients upload.
 
 use super::clients::{Asked, ask_for, connect};
 use super::ground::Ground;
@@ -22,7 +22,7 @@ const CONTENT: usize = 64 << 10;
 const CHALLENGERS: usize = 8;
 const CLIENTS: usize = 2;
 
-/// An upload of content that nobody has sent before.
+/// Returns an upload of new content.
 fn upload(number: u64, buckets: u64) -> (&'static str, Value) {
     let bytes = random_bytes(number, CONTENT);
     let hash = HashingProfile::Plain.chunk(&bytes);
@@ -67,7 +67,7 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
     }
     section.tables.push(table);
     section.targets.push(Target {
-        aim: "answers over the wire that the strict rule refuses, or that were not given",
+        aim: "missing answers over the wire, and answers that the strict rule refuses",
         bound: Bound::AtMost(0.0),
         measured: f64::from(wrong),
         unit: "",

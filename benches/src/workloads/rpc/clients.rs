@@ -1,4 +1,4 @@
-//! Clients that ask one thing after the other, over as many connections as wanted.
+//! Clients that send one request after the other, over a number of connections.
 
 use crate::Fallible;
 use crate::stats::Samples;
@@ -30,18 +30,18 @@ impl Client {
         Ok(Self(client.build(url).await?))
     }
 
-    /// Asks, and gives the bytes of the answer unread.
+    /// Sends a request. Returns the bytes of the response, unparsed.
     pub(super) async fn ask(&self, method: &str, params: Value) -> Fallible<Box<RawValue>> {
         Ok(self.0.request(method, Params(params)).await?)
     }
 
-    /// The same without parameters.
+    /// Sends a request without parameters.
     pub(super) async fn ask_plainly(&self, method: &str) -> Fallible<Box<RawValue>> {
         Ok(self.0.request(method, ArrayParams::new()).await?)
     }
 }
 
-/// What came of asking for a while.
+/// The result of sending requests for a time.
 #[derive(Default)]
 pub(super) struct Asked {
     pub(super) times: Samples,
@@ -61,8 +61,8 @@ impl Asked {
     }
 }
 
-/// Asks over all connections at once for so long, each what `question` says for
-/// its next number.
+/// Sends requests over all connections at once for a time. `question` makes the request for a
+/// number.
 pub(super) async fn ask_for(
     clients: &[Client],
     lasting: Duration,
@@ -73,7 +73,7 @@ pub(super) async fn ask_for(
         let question = &question;
         async move {
             let mut asked = Asked::default();
-            // Numbers of its own, far from those of the others.
+            // Each connection has numbers of its own.
             let mut number = place << 40;
             while since.elapsed() < lasting {
                 let (method, params) = question(number);
@@ -97,13 +97,13 @@ pub(super) async fn ask_for(
     Ok(all)
 }
 
-/// Connections of one kind.
+/// Opens connections of one kind.
 pub(super) async fn connect(url: &str, count: usize) -> Fallible<Vec<Client>> {
     let connecting = (0..count).map(|_| Client::connect(url));
     futures::future::try_join_all(connecting).await
 }
 
-/// The parameters of a proof of a leaf.
+/// Returns the parameters of a proof of a leaf.
 pub(super) fn leaf(bucket: u64, leaf: u64) -> Value {
     json!([bucket, leaf])
 }

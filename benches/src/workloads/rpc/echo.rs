@@ -1,6 +1,6 @@
-//! Proofs against echoes on the same server: one gives the same answer, held ready,
-//! so that what the wire, the listener, the writing and the reading of JSON take is
-//! in both, and what is left is the proof; the other a text of the same size.
+//! Proofs compared with echoes on the same server. One echo returns the same prepared answer: both
+//! include the wire, the listener and JSON, so the difference is the proof. The other echo is a
+//! text of the same size.
 
 use super::clients::{Asked, ask_for, connect, leaf};
 use super::ground::Ground;
@@ -27,7 +27,7 @@ const AIMS: [&str; 2] = [
     "proofs from 16 connections, over an echo of the same answer",
 ];
 
-/// Some leaf or other, by the number of a question.
+/// Returns a leaf for the number of a request.
 fn some_leaf(number: u64, leaves: u64) -> u64 {
     below(&mut random(number), leaves)
 }
@@ -60,7 +60,7 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
             .ask("bucket_mmrProof", leaf(BUCKET, leaves / 2))
             .await?;
         let length = answer.get().len();
-        // Two quotes are the rest of it.
+        // Without the two quotes.
         let text = "x".repeat(length.saturating_sub(2));
         let _ = held.set((serde_json::from_str(answer.get())?, text));
         drop(one);
@@ -80,13 +80,13 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
     report(section, &all, leaves, length, &answers)
 }
 
-/// What so many connections came to.
+/// The result for one number of connections.
 struct Compared {
     connections: usize,
     proofs: Asked,
     answers: Asked,
     texts: Asked,
-    /// Of each round, proofs a second over those of each echo.
+    /// For each round, the rate of proofs over that of each echo.
     over_answers: Samples,
     over_texts: Samples,
 }
@@ -108,7 +108,7 @@ async fn compare(
     };
     for round in 0..ROUNDS {
         let proof = |number| ("bucket_mmrProof", leaf(BUCKET, some_leaf(number, leaves)));
-        // The same work at the client, whose number it is.
+        // The same work in the client: the number selects the leaf.
         let echo = |method| {
             move |number| {
                 std::hint::black_box(leaf(BUCKET, some_leaf(number, leaves)));
@@ -118,7 +118,7 @@ async fn compare(
         let proofs = ask_for(&clients, lasting, proof).await?;
         let answers = ask_for(&clients, lasting, echo(ANSWER)).await?;
         let texts = ask_for(&clients, lasting, echo(TEXT)).await?;
-        // The first warms all of them up.
+        // The first round is a warm-up.
         if round > 0 {
             compared.over_answers.push(proofs.rate() / answers.rate());
             compared.over_texts.push(proofs.rate() / texts.rate());
@@ -171,15 +171,15 @@ fn report(
     }
     for compared in all {
         section.remarks.push(format!(
-            "From {} connections, proofs come at {:.2} of the rate of a text of their size.",
+            "From {} connections, the rate of proofs is {:.2} of that of a text of their size.",
             compared.connections,
             compared.over_texts.summary()?.p50
         ));
     }
     let mib = answers.bytes as f64 / 2.0 / f64::from(1 << 20) / answers.lasted.as_secs_f64();
     section.remarks.push(format!(
-        "Answers with a chunk of 256 KiB over 4 connections: {:.0} a second, {mib:.0} MiB/s of what \
-         a chain reads.",
+        "Answers with a chunk of 256 KiB over 4 connections: {:.0} per second, {mib:.0} MiB/s of \
+         SCALE.",
         answers.rate()
     ));
     Ok(())

@@ -1,4 +1,4 @@
-//! A provider on disk, behind its listener.
+//! A provider on disk with its listener.
 
 use crate::Fallible;
 use crate::data::random_bytes;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// The server's threads: as many as the machine has cores that it was planned for.
+/// The server's threads: one for each core of the reference machine.
 const THREADS: usize = 2;
 
 /// A provider that is not served yet.
@@ -35,7 +35,7 @@ pub(super) struct Ground {
 pub(super) struct Serving {
     served: Served,
     extension: tokio::task::JoinHandle<()>,
-    /// The provider's own, so that its work is not the clients'.
+    /// The provider's own runtime, separate from the clients'.
     runtime: Runtime,
     _folder: TempDir,
 }
@@ -57,7 +57,7 @@ impl Ground {
         AccountId(self.signer.public())
     }
 
-    /// A bucket of so many leaves, all with one content of so many bytes.
+    /// Creates a bucket with a number of leaves, all with one content.
     pub(super) fn bucket(
         &self,
         id: u64,
@@ -76,7 +76,7 @@ impl Ground {
         Ok((leaf, signed))
     }
 
-    /// Serves it, over a chain with these challenges.
+    /// Serves it, with a chain that has these challenges.
     pub(super) fn serve(self, open: Vec<OpenChallenge>, more: RpcModule<()>) -> Fallible<Serving> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(THREADS)
@@ -103,7 +103,7 @@ impl Ground {
         };
         let config = ListenerConfig {
             limits,
-            // Nobody but this process reaches it.
+            // Only this process connects.
             methods: RpcMethods::Unsafe,
             ..ListenerConfig::default()
         };

@@ -1,5 +1,5 @@
-//! W7 over the wire: a storm of chunks and commits on one bucket, and what another
-//! one's clients feel of it.
+//! W7 over the wire: a load of chunks and commits on one bucket, and its effect on another one's
+//! clients.
 
 use super::clients::{Asked, ask_for, connect, leaf};
 use super::ground::Ground;
@@ -19,7 +19,7 @@ use std::time::Duration;
 const STORMY: u64 = 1;
 const QUIET: u64 = 2;
 
-/// A chunk that nobody has sent before, as a request.
+/// Returns a request with a new chunk.
 fn chunk(number: u64) -> (&'static str, Value) {
     let mut bytes = random_bytes(7, CHUNK_BYTES);
     if let Some(start) = bytes.first_chunk_mut() {
