@@ -2,9 +2,8 @@
 //! of how it is reached.
 //!
 //! Queries name a block, so that values used in one decision belong to one state. The
-//! implementations are a node's own client (feature `substrate`), a remote node (feature
-//! `subxt`), a simulated chain for this crate's tests, and a static one for the tests of
-//! other crates (feature `still-chain`).
+//! implementations are a node's own client, a remote node, and two chains in memory for
+//! tests, a simulated one and a static one.
 
 use crate::ChainError;
 use async_trait::async_trait;

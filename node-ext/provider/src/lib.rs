@@ -1,4 +1,4 @@
-//! Many buckets under one roof: a pool of open databases, the Global Index, the provider itself.
+//! The provider of many buckets, with its pool of open databases and its Global Index.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
