@@ -97,7 +97,7 @@ fn crates(workspace: &Workspace, old: Option<&str>) -> Result<Vec<Crate>, GraphE
         .first()
         .and_then(|found| found.cycles.first())
     {
-        return Err(GraphError::Loop(cycle.join(" → ")));
+        return Err(GraphError::Loop(around(cycle)));
     }
     let floors = floors(&uses);
     let direct = reduced(&uses);
@@ -145,8 +145,18 @@ fn dev_loops(packages: &[Package]) -> Vec<String> {
     components(&dependencies(packages, |_| true))
         .iter()
         .flat_map(|component| &component.cycles)
-        .map(|cycle| cycle.join(" → "))
+        .map(|cycle| around(cycle))
         .collect()
+}
+
+/// Writes a loop from its first crate back to it.
+fn around(cycle: &[&str]) -> String {
+    cycle
+        .iter()
+        .chain(cycle.first())
+        .copied()
+        .collect::<Vec<_>>()
+        .join(" → ")
 }
 
 /// Returns the first line, from 1, in which two texts differ, and what each has there.

@@ -56,7 +56,7 @@ fn a_loop_by_dev_dependencies_is_reported() {
         package("b", &[("a", Some("dev"))]),
     ];
     assert!(components(&dependencies(&packages, |kind| kind.is_none())).is_empty());
-    assert_eq!(dev_loops(&packages), ["a → b"]);
+    assert_eq!(dev_loops(&packages), ["a → b → a"]);
     assert_eq!(dev_loops(&packages[1..]), [""; 0]);
 }
 
