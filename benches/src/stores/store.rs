@@ -1,4 +1,4 @@
-//! What every store does.
+//! The interface of all stores.
 
 use crate::Fallible;
 use cairn_bucket::NewLeaf;
@@ -9,24 +9,24 @@ use cairn_primitives::{
 use codec::Encode;
 use sp_core::{Pair, sr25519};
 
-/// How all buckets hash.
+/// The hashing profile of all buckets.
 pub(crate) const PROFILE: HashingProfile = HashingProfile::Plain;
 
 /// Many buckets, used from many threads.
 pub(crate) trait Store: Send + Sync {
-    /// Makes an empty bucket.
+    /// Creates an empty bucket.
     fn create(&self, id: u64) -> Fallible<()>;
 
     /// Stores content in a bucket.
     fn put(&self, id: u64, content: &[u8]) -> Fallible<NewLeaf>;
 
-    /// Commits content that is there.
+    /// Commits stored content.
     fn commit(&self, id: u64, leaves: &[NewLeaf], durability: Durability) -> Fallible<Commitment>;
 
     /// Proves a leaf at the newest leaf count.
     fn prove(&self, id: u64, leaf: LeafIndex) -> Fallible<MmrProof>;
 
-    /// Commits durably and signs what it came to.
+    /// Commits durably, and signs the commitment.
     fn sign(&self, id: u64, leaves: &[NewLeaf], pair: &sr25519::Pair) -> Fallible<()> {
         let commitment = self.commit(id, leaves, Durability::Synced)?;
         let payload = CommitmentPayload::new(BucketId(id), commitment);
@@ -34,12 +34,12 @@ pub(crate) trait Store: Send + Sync {
         Ok(())
     }
 
-    /// Removes a bucket, as far as a caller waits for it.
+    /// Removes a bucket, up to the return of the call.
     fn delete(&self, id: u64) -> Fallible<()>;
 
-    /// Waits for, or does, what gives deleted bytes back.
+    /// Frees the space of deleted buckets, or waits until that is done.
     fn reclaim(&self) -> Fallible<()>;
 
-    /// Writes out what is in memory.
+    /// Flushes memory to files.
     fn settle(&self) -> Fallible<()>;
 }

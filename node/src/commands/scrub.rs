@@ -51,7 +51,7 @@ impl fmt::Display for Fault<'_> {
     }
 }
 
-/// A finished round over one bucket.
+/// A finished pass over one bucket.
 #[derive(Default, Serialize)]
 struct Round {
     bucket: u64,
@@ -108,7 +108,7 @@ pub(crate) fn run(args: &ScrubArgs, globals: &Globals) -> Result<(), Failure> {
     }
 }
 
-/// Runs or finishes a round over one bucket. Returns the number of its findings,
+/// Runs or finishes a pass over one bucket. Returns the number of its findings,
 /// including those before it was resumed.
 fn scrub(
     base: &BasePath,
@@ -188,7 +188,7 @@ fn tell(output: Output, id: BucketId, place: &str, fault: &str) -> Result<(), Fa
     })
 }
 
-/// Saves the position of the round.
+/// Saves the position of the pass.
 struct Keeper<'k> {
     base: &'k BasePath,
     id: BucketId,
