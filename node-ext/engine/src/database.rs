@@ -126,6 +126,7 @@ pub struct Engine {
     single: AtomicU64,
     batched: AtomicU64,
     batched_keys: AtomicU64,
+    /// Observes and fails writes, for tests.
     #[cfg(any(test, feature = "testing"))]
     pub probe: probe::WriteProbe,
 }
