@@ -81,8 +81,8 @@ fn main() -> Fallible<()> {
         command: command(),
         quick: args.quick,
     };
-    let beside = args.out.parent().unwrap_or(Path::new("."));
-    let plots = beside.join("plots");
+    let folder = args.out.parent().unwrap_or(Path::new("."));
+    let plots = folder.join("plots");
     std::fs::create_dir_all(&plots)?;
     for plot in sections.iter().flat_map(|section| &section.plots) {
         plot::draw(&plots, plot)?;

@@ -61,12 +61,12 @@ fn ask(provider: &Provider, bucket: u64, signed: &[Commitment]) -> Outcome {
 #[test]
 fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer() {
     let ids: Vec<_> = (1..=BUCKETS).collect();
-    let herd = Herd::of(&ids);
-    let signed: BTreeMap<_, _> = ids.iter().map(|id| (*id, herd.signed_of(*id))).collect();
-    let (folder, pristine) = (herd.folder_of(DAMAGED), herd.outside("pristine"));
+    let fixture = Herd::of(&ids);
+    let signed: BTreeMap<_, _> = ids.iter().map(|id| (*id, fixture.signed_of(*id))).collect();
+    let (folder, pristine) = (fixture.folder_of(DAMAGED), fixture.outside("pristine"));
     let mut random = ChaCha8Rng::seed_from_u64(13371337);
     // Flushed, so that the data is in many files and not only in the log.
-    drop(start(&herd.base()));
+    drop(start(&fixture.base()));
     copy(&folder, &pristine);
     let mut files: Vec<_> = std::fs::read_dir(&pristine)
         .unwrap()
@@ -90,7 +90,7 @@ fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer()
             copy(&pristine, &folder);
             std::fs::write(folder.join(name), &flipped).unwrap();
 
-            let provider = start(&herd.base());
+            let provider = start(&fixture.base());
             let asked = ask(&provider, DAMAGED, &signed[&DAMAGED]);
             let writable = provider.lease(BucketId(DAMAGED), Wanted::write());
             let is_clean = writable.is_ok_and(|lease| {
@@ -115,7 +115,7 @@ fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer()
             // The damage is undone before the next one.
             std::fs::remove_dir_all(&folder).unwrap();
             copy(&pristine, &folder);
-            let provider = start(&herd.base());
+            let provider = start(&fixture.base());
             provider.accept(BucketId(DAMAGED), false).unwrap();
         }
     }

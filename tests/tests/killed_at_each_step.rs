@@ -28,7 +28,7 @@ const WRITES_AT_A_TIME: usize = 5;
 
 /// Kills the operation `what` at each of its steps, in copies of one base path.
 fn kill_at_each_step(
-    herd: &Herd,
+    fixture: &Herd,
     what: &str,
     bucket: u64,
     path: impl Fn(&Herd) -> Option<std::path::PathBuf>,
@@ -38,21 +38,21 @@ fn kill_at_each_step(
     for call in STEPS {
         let by = if call == "write" { WRITES_AT_A_TIME } else { 1 };
         for number in (1..).step_by(by) {
-            let herd = herd.copied();
-            let path = path(&herd);
+            let fixture = fixture.copied();
+            let path = path(&fixture);
             let kill = format!("inject={call}:signal=KILL:when={number}");
-            let ended = keep(&herd.base(), what, bucket, path.as_deref(), Some(&kill));
+            let ended = keep(&fixture.base(), what, bucket, path.as_deref(), Some(&kill));
             if ended.done {
                 break;
             }
             assert!(!ended.is_answer, "{what} is refused: {ended:?}");
             killed += 1;
             let context = format!("{what} killed at {call} {number}");
-            herd.check(&ended.signed, &context);
-            check(&herd);
-            let again = keep(&herd.base(), what, bucket, path.as_deref(), None);
+            fixture.check(&ended.signed, &context);
+            check(&fixture);
+            let again = keep(&fixture.base(), what, bucket, path.as_deref(), None);
             assert!(again.done || again.is_answer, "{context}, then: {again:?}");
-            herd.check(&again.signed, &context);
+            fixture.check(&again.signed, &context);
         }
     }
     assert!(killed >= 15, "{what} was killed {killed} times only");
@@ -65,17 +65,17 @@ fn no_path(_: &Herd) -> Option<std::path::PathBuf> {
 
 #[test]
 fn a_start_that_adopts_a_copied_folder_and_sweeps_an_unfinished_one() {
-    let mut herd = Herd::new();
-    herd.take_in(&Herd::of(&[9]), 9);
-    std::fs::create_dir(herd.folder_of(8).with_extension("creating")).unwrap();
-    herd.lose_index();
-    kill_at_each_step(&herd, "start", 0, no_path, |_| {});
+    let mut fixture = Herd::new();
+    fixture.take_in(&Herd::of(&[9]), 9);
+    std::fs::create_dir(fixture.folder_of(8).with_extension("creating")).unwrap();
+    fixture.lose_index();
+    kill_at_each_step(&fixture, "start", 0, no_path, |_| {});
 }
 
 #[test]
 fn creating_a_bucket() {
-    kill_at_each_step(&Herd::new(), "create", 7, no_path, |herd| {
-        let ids: BTreeSet<_> = herd.ids();
+    kill_at_each_step(&Herd::new(), "create", 7, no_path, |fixture| {
+        let ids: BTreeSet<_> = fixture.ids();
         assert!(ids.is_superset(&[1, 2, 3].into()) && ids.is_subset(&[1, 2, 3, 7].into()));
     });
 }
@@ -87,18 +87,18 @@ fn putting_and_signing_a_leaf() {
 
 #[test]
 fn deleting_a_bucket() {
-    let herd = Herd::new().without_promises_of(2);
-    kill_at_each_step(&herd, "delete", 2, no_path, |herd| {
-        let trash = std::fs::read_dir(herd.base().join("trash")).unwrap();
+    let fixture = Herd::new().without_promises_of(2);
+    kill_at_each_step(&fixture, "delete", 2, no_path, |fixture| {
+        let trash = std::fs::read_dir(fixture.base().join("trash")).unwrap();
         assert_eq!(trash.count(), 0, "what was deleted is removed");
     });
 }
 
 #[test]
 fn pruning_a_bucket() {
-    kill_at_each_step(&Herd::new(), "prune", 2, no_path, |herd| {
+    kill_at_each_step(&Herd::new(), "prune", 2, no_path, |fixture| {
         // Either the old tree or the new one.
-        let newest = herd.newest_of(2);
+        let newest = fixture.newest_of(2);
         let whole = (0, 5) == newest;
         assert!(whole || (2, 3) == newest, "{newest:?}");
     });
@@ -106,18 +106,18 @@ fn pruning_a_bucket() {
 
 #[test]
 fn releasing_what_was_pruned() {
-    let herd = Herd::new();
-    assert!(keep(&herd.base(), "prune", 2, None, None).done);
-    let herd = herd.without_promises_of(2);
-    kill_at_each_step(&herd, "release", 2, no_path, |_| {});
+    let fixture = Herd::new();
+    assert!(keep(&fixture.base(), "prune", 2, None, None).done);
+    let fixture = fixture.without_promises_of(2);
+    kill_at_each_step(&fixture, "release", 2, no_path, |_| {});
 }
 
 #[test]
 fn exporting_a_bucket() {
-    let to = |herd: &Herd| Some(herd.outside("exported"));
-    kill_at_each_step(&Herd::new(), "export", 2, to, |herd| {
+    let to = |fixture: &Herd| Some(fixture.outside("exported"));
+    kill_at_each_step(&Herd::new(), "export", 2, to, |fixture| {
         // A partial export must not be accepted.
-        let exported = herd.outside("exported");
+        let exported = fixture.outside("exported");
         if exported.exists() {
             let other = Herd::of(&[1]);
             let imported = keep(&other.base(), "import", 0, Some(&exported), None);
@@ -132,9 +132,9 @@ fn importing_a_bucket() {
     let exported = other.outside("exported");
     assert!(keep(&other.base(), "export", 9, Some(&exported), None).done);
     let from = |_: &Herd| Some(exported.clone());
-    kill_at_each_step(&Herd::new(), "import", 0, from, |herd| {
-        if herd.folder_of(9).exists() {
-            let mut whole = herd.copied();
+    kill_at_each_step(&Herd::new(), "import", 0, from, |fixture| {
+        if fixture.folder_of(9).exists() {
+            let mut whole = fixture.copied();
             whole.expect_of(&other, 9);
             whole.check(&[], "imported");
         }

@@ -34,7 +34,7 @@ pub enum DemoError {
     Process {
         /// The program.
         program: String,
-        /// What happened to it.
+        /// The event, for the message.
         what: String,
         /// The end of its log.
         last_words: String,

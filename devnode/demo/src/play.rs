@@ -95,9 +95,12 @@ impl Play {
         let later = found.len() / 4;
         let (first, second) = found.split_at(found.len() - later);
         let hands = files::deal(first.to_vec(), BUCKETS);
-        let mut houses = [stage.house("node")?, stage.house("standalone")?];
-        for (house, suri) in houses.iter_mut().zip(["//Charlie", "//Dave"]) {
-            house.furnish(suri, &hands)?;
+        let mut local_providers = [
+            stage.local_provider("node")?,
+            stage.local_provider("standalone")?,
+        ];
+        for (local_provider, suri) in local_providers.iter_mut().zip(["//Charlie", "//Dave"]) {
+            local_provider.furnish(suri, &hands)?;
         }
         self.say(&format!(
             "  {} files in {BUCKETS} buckets; both have signed each root",
@@ -105,13 +108,16 @@ impl Play {
         ));
 
         self.say("A node that loads Cairn, and a standalone provider that follows it");
-        let mut running = stage.open(&houses).await?;
+        let mut running = stage.open(&local_providers).await?;
         let chain = running.chain().await?;
         self.say(&format!("  {}", crate::chain::runtime_name()));
         cast.agree(&chain, &running, BUCKETS).await?;
 
         self.say("Checkpoints, signed by both");
-        let roots = houses.first().map(House::newest_roots).unwrap_or_default();
+        let roots = local_providers
+            .first()
+            .map(House::newest_roots)
+            .unwrap_or_default();
         let mut checkpointed = cast.await_checkpoints(&chain, &mut running, &roots).await?;
         self.say(&format!("  {checkpointed} of {BUCKETS} buckets"));
 
@@ -123,7 +129,14 @@ impl Play {
         ));
         let mut asked = Asked::default();
         asked
-            .ask(&chain, &cast, &houses, third, Kinds::Both, &mut random)
+            .ask(
+                &chain,
+                &cast,
+                &local_providers,
+                third,
+                Kinds::Both,
+                &mut random,
+            )
             .await?;
         asked.await_answers(&chain, &cast, &mut running).await?;
         self.say(&format!(
@@ -139,7 +152,7 @@ impl Play {
             .ask(
                 &chain,
                 &cast,
-                &houses,
+                &local_providers,
                 third,
                 Kinds::AgainstTheKilled,
                 &mut random,
@@ -147,15 +160,18 @@ impl Play {
             .await?;
         drop(chain);
         running.stop_node()?;
-        for house in &mut houses {
-            house.prune(cast.admin())?;
-            house.store(&files::deal(second.to_vec(), BUCKETS))?;
+        for local_provider in &mut local_providers {
+            local_provider.prune(cast.admin())?;
+            local_provider.store(&files::deal(second.to_vec(), BUCKETS))?;
         }
-        running.return_all(&stage, &houses).await?;
+        running.return_all(&stage, &local_providers).await?;
         let chain = running.chain().await?;
         asked.await_answers(&chain, &cast, &mut running).await?;
         self.say("  all answered, from retired trees");
-        let roots = houses.first().map(House::newest_roots).unwrap_or_default();
+        let roots = local_providers
+            .first()
+            .map(House::newest_roots)
+            .unwrap_or_default();
         checkpointed += cast.await_checkpoints(&chain, &mut running, &roots).await?;
         self.say("  and the new trees have checkpoints with both signatures");
 
@@ -164,7 +180,14 @@ impl Play {
             "{rest} challenges, of roots from before and after the prune"
         ));
         asked
-            .ask(&chain, &cast, &houses, rest, Kinds::Both, &mut random)
+            .ask(
+                &chain,
+                &cast,
+                &local_providers,
+                rest,
+                Kinds::Both,
+                &mut random,
+            )
             .await?;
         asked.await_answers(&chain, &cast, &mut running).await?;
 

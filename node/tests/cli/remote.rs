@@ -24,7 +24,7 @@ fn nobody() -> String {
 }
 
 /// Returns files of all boundary lengths, one of them twice.
-fn files(beside: &Provider) -> (PathBuf, Vec<Vec<u8>>) {
+fn files(provider: &Provider) -> (PathBuf, Vec<Vec<u8>>) {
     let twice = bytes(3, 5 * CHUNK + 1);
     let zeros = vec![0; 3 * CHUNK];
     let contents = [
@@ -39,7 +39,7 @@ fn files(beside: &Provider) -> (PathBuf, Vec<Vec<u8>>) {
     ];
     let mut folder = PathBuf::new();
     for (name, content) in &contents {
-        folder = beside.file(&format!("files/{name}"), content);
+        folder = provider.file(&format!("files/{name}"), content);
         folder.pop();
     }
     (folder, contents.map(|(_, content)| content).into())
@@ -57,17 +57,17 @@ fn without_signatures(mut commits: Vec<Value>) -> Vec<Value> {
 }
 
 fn goes_in_and_comes_back(hashing: &str) {
-    let house = House::new();
+    let fixture = House::new();
     let local = Provider::new();
     let create = ["bucket", "create", "7", "--hashing", hashing];
-    house.follows(hashing);
-    house.run(create).succeeds();
+    fixture.follows(hashing);
+    fixture.run(create).succeeds();
     let said = ["--chain-hashing", hashing];
     local.run([&create[..], &said].concat()).succeeds();
     let (folder, contents) = files(&local);
     let folder = folder.to_str().unwrap();
     let put = ["put", "7", folder, "--commit-every", "3", "--one-leaf"];
-    let commits = house.json(put);
+    let commits = fixture.json(put);
     assert_eq!(commits.len(), 3);
     let expected = local.json(put);
     assert_eq!(
@@ -81,13 +81,16 @@ fn goes_in_and_comes_back(hashing: &str) {
     for (leaf, content) in contents.iter().enumerate() {
         let leaf = leaf.to_string();
         let get = ["get", "7", "--leaf", &leaf];
-        assert!(house.run(get).succeeds().stdout == *content, "leaf {leaf}");
+        assert!(
+            fixture.run(get).succeeds().stdout == *content,
+            "leaf {leaf}"
+        );
         let to = ["-o", got.to_str().unwrap()];
-        let written = house.json([&get[..], &to].concat());
+        let written = fixture.json([&get[..], &to].concat());
         assert_eq!(written, local.json([&get[..], &to].concat()));
         assert!(std::fs::read(&got).unwrap() == *content, "leaf {leaf}");
     }
-    let got = house.run(["get", "7", "--leaf", "5", "--root", &root]);
+    let got = fixture.run(["get", "7", "--leaf", "5", "--root", &root]);
     assert!(got.succeeds().stdout == contents[5]);
 
     for args in [
@@ -97,7 +100,7 @@ fn goes_in_and_comes_back(hashing: &str) {
         &["prove", "7", "--leaf", "3", "--chunk", "9"],
         &["prove", "7", "--leaf", "0", "--leaf-count", "6"],
     ] {
-        let proof = house.run(args).succeeds().stdout;
+        let proof = fixture.run(args).succeeds().stdout;
         assert_eq!(proof, local.run(args).succeeds().stdout, "{args:?}");
         verify(&proof, &[]).succeeds();
     }
@@ -105,11 +108,11 @@ fn goes_in_and_comes_back(hashing: &str) {
     let prove = [
         "prove", "7", "--leaf", "1", "--chunk", "0", "--root", &earlier,
     ];
-    let proof = house.run(prove).succeeds().stdout;
+    let proof = fixture.run(prove).succeeds().stdout;
     verify(&proof, &["--root", &earlier]).succeeds();
 
     // All content is there already.
-    let again = house.json(put);
+    let again = fixture.json(put);
     for commit in &again {
         for file in commit["files"].as_array().unwrap() {
             assert_eq!(file["new_bytes"], 0, "{file}");
@@ -129,25 +132,25 @@ fn what_is_put_is_what_a_local_put_makes_and_comes_back_with_tagged_hashing() {
 
 #[test]
 fn a_chunk_that_reads_like_a_node_stands_in_nobodys_way() {
-    let house = House::new();
+    let fixture = House::new();
     let large = bytes(1, 2 * CHUNK);
     let hashes = large
         .chunks(CHUNK)
         .flat_map(|chunk| cairn_primitives::HashingProfile::Plain.chunk(chunk).0);
     let like_a_node: Vec<u8> = hashes.collect();
     for order in [["large", "like a node"], ["like a node", "large"]] {
-        house.run(["bucket", "create", "8"]).succeeds();
+        fixture.run(["bucket", "create", "8"]).succeeds();
         for name in order {
             let content = if name == "large" {
                 &large
             } else {
                 &like_a_node
             };
-            let file = house.provider.file(name, content);
-            house.json(["put", "8", file.to_str().unwrap()]);
+            let file = fixture.provider.file(name, content);
+            fixture.json(["put", "8", file.to_str().unwrap()]);
         }
         for (leaf, name) in order.iter().enumerate() {
-            let got = house.run(["get", "8", "--leaf", &leaf.to_string()]);
+            let got = fixture.run(["get", "8", "--leaf", &leaf.to_string()]);
             let content = if *name == "large" {
                 &large
             } else {
@@ -156,16 +159,16 @@ fn a_chunk_that_reads_like_a_node_stands_in_nobodys_way() {
             assert!(got.succeeds().stdout == *content, "{name} of {order:?}");
         }
         // Another bucket for the other order.
-        house.forget("8");
+        fixture.forget("8");
     }
 }
 
 #[test]
 fn buckets_are_made_listed_told_of_and_deleted() {
-    let house = House::new();
-    let told = house.run(["bucket", "list"]).succeeds().text();
+    let fixture = House::new();
+    let told = fixture.run(["bucket", "list"]).succeeds().text();
     assert!(told.contains("there are no buckets in ws://"), "{told}");
-    let made = house.json([
+    let made = fixture.json([
         "bucket",
         "create",
         "5",
@@ -176,64 +179,64 @@ fn buckets_are_made_listed_told_of_and_deleted() {
     ]);
     assert_eq!(made[0]["quota_bytes"], 1 << 20);
     assert_eq!(made[0]["hashing"], "plain");
-    house.run(["bucket", "create", "6"]).succeeds();
-    house
+    fixture.run(["bucket", "create", "6"]).succeeds();
+    fixture
         .run(["bucket", "create", "6"])
         .fails(FAILED, &["there is a bucket 6 already", "12070"]);
 
-    let empty = house.json(["bucket", "info", "6"]).remove(0);
+    let empty = fixture.json(["bucket", "info", "6"]).remove(0);
     assert_eq!(
         (&empty["leaf_count"], &empty["last_signed_ms"]),
         (&0.into(), &Value::Null)
     );
-    let file = house.provider.file("file", b"content");
-    let commit = house.json(["put", "5", file.to_str().unwrap()]).remove(0);
-    let info = house.json(["bucket", "info", "5"]).remove(0);
+    let file = fixture.provider.file("file", b"content");
+    let commit = fixture.json(["put", "5", file.to_str().unwrap()]).remove(0);
+    let info = fixture.json(["bucket", "info", "5"]).remove(0);
     for field in ["mmr_root", "start_seq", "leaf_count", "hashing"] {
         assert_eq!(info[field], commit[field]);
     }
     assert_eq!(info["peaks"][0], commit["mmr_root"]);
     assert_eq!(info["used_bytes"], 7);
     assert!(info["last_signed_ms"].is_u64());
-    let told = house.run(["bucket", "info", "5"]).succeeds().text();
+    let told = fixture.run(["bucket", "info", "5"]).succeeds().text();
     assert!(
         told.contains("signed ") && !told.contains("folder"),
         "{told}"
     );
-    let listed = house.json(["bucket", "list"]);
+    let listed = fixture.json(["bucket", "list"]);
     let ids: Vec<_> = listed.iter().map(|bucket| &bucket["bucket"]).collect();
     assert_eq!(ids, [5, 6]);
     assert_eq!(listed[0]["mmr_root"], commit["mmr_root"]);
 
-    let status = house.json(["status"]).remove(0);
+    let status = fixture.json(["status"]).remove(0);
     assert_eq!(
         (&status["buckets"], &status["leaves"]),
         (&2.into(), &1.into())
     );
     assert_eq!(status["running"]["account"], commit["signer"]);
-    let told = house.run(["status"]).succeeds().text();
+    let told = fixture.run(["status"]).succeeds().text();
     assert!(
         told.contains("NOT READY     the chain is not reachable")
             && told.contains("not followed, 0 open challenges"),
         "{told}"
     );
 
-    let deleted = house.json(["bucket", "delete", "6"]).remove(0);
+    let deleted = fixture.json(["bucket", "delete", "6"]).remove(0);
     assert_eq!(deleted["deleted"], 6);
-    house
+    fixture
         .run(["bucket", "delete", "5"])
         .fails(FAILED, &["bucket 5 is not deleted", "12071"]);
-    house
+    fixture
         .run(["bucket", "delete", "5", "--even-signed"])
         .fails(USAGE, &["stop it first"]);
-    assert_eq!(house.json(["bucket", "list"]).len(), 1);
+    assert_eq!(fixture.json(["bucket", "list"]).len(), 1);
 }
 
 #[test]
 fn a_bucket_or_leaf_that_is_not_there_is_told_with_its_code() {
-    let house = House::new();
-    house.run(["bucket", "create", "1"]).succeeds();
-    let file = house.provider.file("file", b"content");
+    let fixture = House::new();
+    fixture.run(["bucket", "create", "1"]).succeeds();
+    let file = fixture.provider.file("file", b"content");
     let file = file.to_str().unwrap();
     for args in [
         &["put", "9", file][..],
@@ -242,12 +245,12 @@ fn a_bucket_or_leaf_that_is_not_there_is_told_with_its_code() {
         &["bucket", "info", "9"],
         &["bucket", "delete", "9"],
     ] {
-        let url = house.url();
+        let url = fixture.url();
         let words = ["the provider has no bucket 9", "12020", &url];
-        house.run(args).fails(FAILED, &words);
+        fixture.run(args).fails(FAILED, &words);
     }
-    house.json(["put", "1", file]);
-    let leaf = house.run(["get", "1", "--leaf", "3"]);
+    fixture.json(["put", "1", file]);
+    let leaf = fixture.run(["get", "1", "--leaf", "3"]);
     leaf.fails(FAILED, &["no leaf 3", "12033"]);
 }
 
@@ -264,42 +267,50 @@ fn where_nobody_listens_the_address_is_named() {
 
 #[test]
 fn a_provider_that_takes_no_changes_says_who_can_allow_them() {
-    let house = House::with(RpcMethods::Safe);
-    house.make("1");
-    let file = house.provider.file("file", b"content");
+    let fixture = House::with(RpcMethods::Safe);
+    fixture.make("1");
+    let file = fixture.provider.file("file", b"content");
     let file = file.to_str().unwrap();
     let allow = [
         "--rpc-token-file",
         "--rpc-methods safe",
         "RPC call is unsafe",
     ];
-    house.run(["put", "1", file]).fails(FAILED, &allow);
-    house.run(["bucket", "create", "2"]).fails(FAILED, &allow);
-    house.run(["bucket", "delete", "1"]).fails(FAILED, &allow);
-    assert_eq!(house.json(["bucket", "list"]).len(), 1);
+    fixture.run(["put", "1", file]).fails(FAILED, &allow);
+    fixture.run(["bucket", "create", "2"]).fails(FAILED, &allow);
+    fixture.run(["bucket", "delete", "1"]).fails(FAILED, &allow);
+    assert_eq!(fixture.json(["bucket", "list"]).len(), 1);
 }
 
 #[test]
 fn s7c_a_change_over_an_address_alone_is_refused_with_what_it_needs() {
-    let house = House::new();
-    house.make("1");
-    let file = house.provider.file("file", b"content");
-    let put = ["put", "1", file.to_str().unwrap(), "--provider", &house.key];
+    let fixture = House::new();
+    fixture.make("1");
+    let file = fixture.provider.file("file", b"content");
+    let put = [
+        "put",
+        "1",
+        file.to_str().unwrap(),
+        "--provider",
+        &fixture.key,
+    ];
     let needs = ["pass its token", "--rpc-token-file", "rpc-token"];
-    at(&house.url(), put).fails(FAILED, &needs);
-    at(&house.url(), ["bucket", "create", "2"]).fails(FAILED, &needs);
-    at(&house.url(), ["bucket", "list"]).succeeds();
+    at(&fixture.url(), put).fails(FAILED, &needs);
+    at(&fixture.url(), ["bucket", "create", "2"]).fails(FAILED, &needs);
+    at(&fixture.url(), ["bucket", "list"]).succeeds();
     // The base path with this address also has the token and the keys.
-    house.leave_address(&house.url());
-    let mut command = house.provider.command(["--rpc", &house.url(), "put", "1"]);
+    fixture.leave_address(&fixture.url());
+    let mut command = fixture
+        .provider
+        .command(["--rpc", &fixture.url(), "put", "1"]);
     command.arg(&file);
     crate::support::Ended::of(command, b"").succeeds();
     // A token that others can read is refused.
-    let token = house.token_file();
+    let token = fixture.token_file();
     std::fs::set_permissions(&token, PermissionsExt::from_mode(0o644)).unwrap();
     let named = ["--rpc-token-file", token.to_str().unwrap()];
     at(
-        &house.url(),
+        &fixture.url(),
         [&named[..], &["bucket", "create", "2"]].concat(),
     )
     .fails(FAILED, &["is not secret", "chmod 600"]);
@@ -307,17 +318,17 @@ fn s7c_a_change_over_an_address_alone_is_refused_with_what_it_needs() {
 
 #[test]
 fn files_before_one_that_does_not_fit_are_committed() {
-    let house = House::new();
-    house
+    let fixture = House::new();
+    fixture
         .run(["bucket", "create", "1", "--quota", "600KiB"])
         .succeeds();
     let files = [
-        house.provider.file("a", &bytes(1, 400_000)),
-        house.provider.file("b", &bytes(2, 600_000)),
-        house.provider.file("c", &bytes(3, 10)),
+        fixture.provider.file("a", &bytes(1, 400_000)),
+        fixture.provider.file("b", &bytes(2, 600_000)),
+        fixture.provider.file("c", &bytes(3, 10)),
     ];
     let names = files.each_ref().map(|file| file.to_str().unwrap());
-    let ended = house.run([&["put", "1"], &names[..]].concat());
+    let ended = fixture.run([&["put", "1"], &names[..]].concat());
     let words = [
         names[1],
         "is full",
@@ -325,39 +336,45 @@ fn files_before_one_that_does_not_fit_are_committed() {
         "earlier commits stay: 1 file in 1 commit",
     ];
     ended.fails(FAILED, &words);
-    let info = house.json(["bucket", "info", "1"]).remove(0);
+    let info = fixture.json(["bucket", "info", "1"]).remove(0);
     assert_eq!(
         (&info["leaf_count"], &info["total_size"]),
         (&1.into(), &400_000.into())
     );
 
     let missing = files[0].with_file_name("missing");
-    let ended = house.run(["put", "1", names[2], missing.to_str().unwrap()]);
+    let ended = fixture.run(["put", "1", names[2], missing.to_str().unwrap()]);
     ended.fails(FAILED, &["missing"]);
 }
 
 #[test]
 fn an_admin_prunes_with_a_signature_over_what_a_dry_run_shows() {
-    let house = House::new();
-    house.run(["bucket", "create", "1"]).succeeds();
-    let files = [1, 2, 3].map(|seed| house.provider.file(&format!("{seed}"), &bytes(seed, 1000)));
+    let fixture = House::new();
+    fixture.run(["bucket", "create", "1"]).succeeds();
+    let files = [1, 2, 3].map(|seed| {
+        fixture
+            .provider
+            .file(&format!("{seed}"), &bytes(seed, 1000))
+    });
     for file in &files {
-        house.json(["put", "1", file.to_str().unwrap()]);
+        fixture.json(["put", "1", file.to_str().unwrap()]);
     }
     let prune = ["bucket", "prune", "1", "--before", "2"];
-    let shown = house.json([&prune[..], &["--dry-run"]].concat()).remove(0);
+    let shown = fixture
+        .json([&prune[..], &["--dry-run"]].concat())
+        .remove(0);
     let payload = hex::decode(&text_of(&shown, "payload")[2..]).unwrap();
     let by = hex::encode(admin().public().0);
     let signature = hex::encode(admin().sign(&payload).0);
-    house
+    fixture
         .run([&prune[..], &["--unsigned"]].concat())
         .fails(USAGE, &["only with an admin's signature"]);
     let other = hex::encode([9; 32]);
-    house
+    fixture
         .run([&prune[..], &["--admin", &other, "--signature", &signature]].concat())
         .fails(FAILED, &["no admin of bucket 1", "12065"]);
     let signed = ["--admin", &by, "--signature", &signature];
-    let pruned = house.json([&prune[..], &signed].concat()).remove(0);
+    let pruned = fixture.json([&prune[..], &signed].concat()).remove(0);
     assert_eq!(pruned["mmr_root"], shown["mmr_root"]);
     assert_eq!(
         (&pruned["start_seq"], &pruned["retired_tree"]),
@@ -367,23 +384,23 @@ fn an_admin_prunes_with_a_signature_over_what_a_dry_run_shows() {
 
 #[test]
 fn a_bucket_is_copied_out_on_the_providers_machine_and_can_be_imported() {
-    let house = House::new();
-    house.run(["bucket", "create", "1"]).succeeds();
-    let file = house.provider.file("file", &bytes(1, 400_000));
-    let commit = house.json(["put", "1", file.to_str().unwrap()]).remove(0);
+    let fixture = House::new();
+    fixture.run(["bucket", "create", "1"]).succeeds();
+    let file = fixture.provider.file("file", &bytes(1, 400_000));
+    let commit = fixture.json(["put", "1", file.to_str().unwrap()]).remove(0);
     let archive = file.with_file_name("archive");
     let archive = archive.to_str().unwrap();
     let export = ["bucket", "export", "1"];
     for relative in ["archive", "-"] {
-        let ended = house.run([&export[..], &[relative, "--archive"]].concat());
+        let ended = fixture.run([&export[..], &[relative, "--archive"]].concat());
         ended.fails(USAGE, &["machine"]);
     }
-    let exported = house
+    let exported = fixture
         .json([&export[..], &[archive, "--archive"]].concat())
         .remove(0);
     assert_eq!(exported["mmr_root"], commit["mmr_root"]);
     assert_eq!(exported["destination"], archive);
-    house
+    fixture
         .run([&export[..], &[archive]].concat())
         .fails(FAILED, &[archive, "12002"]);
     let receiver = Provider::bare();
@@ -406,16 +423,16 @@ fn what_no_provider_can_be_asked_for_makes_no_sense_with_its_address() {
         at(&url, args).fails(USAGE, &["only put, get, prove, status and bucket list"]);
     }
     at("http://127.0.0.1:1", ["status"]).fails(USAGE, &["expected a provider's WebSocket"]);
-    let house = House::new();
-    house.run(["bucket", "create", "1"]).succeeds();
-    let file = house.provider.file("file", b"content");
+    let fixture = House::new();
+    fixture.run(["bucket", "create", "1"]).succeeds();
+    let file = fixture.provider.file("file", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
     let key = "11".repeat(32);
     for wrong in [["--key", &key], ["--commit-every", "9000"]] {
-        let ended = house.run([&put[..], &wrong].concat());
+        let ended = fixture.run([&put[..], &wrong].concat());
         ended.fails(USAGE, &["a running provider", wrong[0]]);
     }
-    house
+    fixture
         .run(["status", "--max-open", "9"])
         .fails(USAGE, &["--max-open"]);
 }

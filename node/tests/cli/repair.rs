@@ -190,6 +190,6 @@ fn a_scrub_that_is_killed_goes_on_where_it_was() {
         assert_eq!(round[field], expected, "{round}");
     }
     assert!(!point.exists());
-    let anew = provider.run(["scrub", "1", "--restart", "--json"]).json();
-    assert_eq!(anew.last().unwrap()["resumed"], false);
+    let restarted = provider.run(["scrub", "1", "--restart", "--json"]).json();
+    assert_eq!(restarted.last().unwrap()["resumed"], false);
 }

@@ -142,11 +142,11 @@ impl Herd {
 
     pub fn of(buckets: &[u64]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut herd = Self {
+        let mut fixture = Self {
             folder,
             signed: Vec::new(),
         };
-        let provider = start(&herd.base());
+        let provider = start(&fixture.base());
         provider.keys().insert("//Alice").unwrap();
         let signer = provider.keys().signer(None).unwrap();
         for bucket in buckets.iter().copied() {
@@ -162,11 +162,11 @@ impl Herd {
                 };
                 let (_, signed) = lease.commit_signed(&[leaf], &signer).unwrap();
                 let commitment = signed.payload.commitment;
-                herd.signed.push(Signed { bucket, commitment });
+                fixture.signed.push(Signed { bucket, commitment });
             }
         }
         drop(provider);
-        herd
+        fixture
     }
 
     /// Copies the base path, byte by byte.

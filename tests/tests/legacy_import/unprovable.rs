@@ -220,15 +220,15 @@ fn a_chunk_and_a_node_of_one_hash_are_told_apart_by_the_leafs_size() {
                 if last == "node" {
                     writer.content(&content);
                 }
-                let beside = [bytes(2, CHUNK), as_chunk.clone()].concat();
-                let beside = (
+                let padded = [bytes(2, CHUNK), as_chunk.clone()].concat();
+                let padded = (
                     writer.interior(writer.chunk(&bytes(2, CHUNK)), root),
-                    beside,
+                    padded,
                 );
                 let leaves = [
                     (root, 64),
                     (root, content.len() as u64),
-                    (beside.0, beside.1.len() as u64),
+                    (padded.0, padded.1.len() as u64),
                 ];
                 writer.bucket(5, 0, 0, &leaves);
             });

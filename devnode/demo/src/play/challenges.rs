@@ -42,7 +42,7 @@ impl Asked {
         &mut self,
         chain: &Chain,
         cast: &Cast,
-        houses: &[House; 2],
+        local_providers: &[House; 2],
         count: u32,
         kinds: Kinds,
         random: &mut impl Rng,
@@ -54,7 +54,8 @@ impl Asked {
                 Kinds::AgainstTheKilled => 1,
             };
             let by_checkpoint = turn % 4 < 2;
-            let call = challenge(chain, cast, houses, place, by_checkpoint, random).await?;
+            let call =
+                challenge(chain, cast, local_providers, place, by_checkpoint, random).await?;
             sent.push(chain.send(cast.admin(), "challenge", call).await?);
             if sent.len() == AT_ONCE {
                 self.settle(chain, std::mem::take(&mut sent)).await?;
@@ -112,19 +113,19 @@ impl Asked {
 async fn challenge(
     chain: &Chain,
     cast: &Cast,
-    houses: &[House; 2],
+    local_providers: &[House; 2],
     place: usize,
     by_checkpoint: bool,
     random: &mut impl Rng,
 ) -> Result<RuntimeCall, DemoError> {
     let bucket = BucketId(random.gen_range(0..BUCKETS).try_into().unwrap_or(0));
     let [loaded, standalone] = cast.honest();
-    let (house, provider) = match (houses, place) {
-        ([house, _], 0) => (house, loaded),
-        ([_, house], _) => (house, standalone),
+    let (local_provider, provider) = match (local_providers, place) {
+        ([local_provider, _], 0) => (local_provider, loaded),
+        ([_, local_provider], _) => (local_provider, standalone),
     };
     let provider = AccountId32::new(provider.0);
-    let promises = house.promises(bucket)?;
+    let promises = local_provider.promises(bucket)?;
     if by_checkpoint {
         let info = chain.bucket(bucket).await?;
         let snapshot = info

@@ -61,7 +61,7 @@ impl Stage {
         })
     }
 
-    pub(super) fn house(&self, name: &str) -> Result<House, DemoError> {
+    pub(super) fn local_provider(&self, name: &str) -> Result<House, DemoError> {
         Ok(House {
             cairn: self.cairn.clone(),
             base: self.folder.join(name),
@@ -71,18 +71,18 @@ impl Stage {
     }
 
     /// Starts the node, and then the provider that follows it.
-    pub(super) async fn open(&self, houses: &[House; 2]) -> Result<Running, DemoError> {
+    pub(super) async fn open(&self, local_providers: &[House; 2]) -> Result<Running, DemoError> {
         let mut running = Running {
             node: None,
             standalone: None,
             node_port: free_port()?,
             standalone_port: free_port()?,
         };
-        running.return_all(self, houses).await?;
+        running.return_all(self, local_providers).await?;
         Ok(running)
     }
 
-    fn start_node(&self, house: &House, port: u16) -> Result<process::Running, DemoError> {
+    fn start_node(&self, local_provider: &House, port: u16) -> Result<process::Running, DemoError> {
         let chain = self.folder.join("chain");
         let port = port.to_string();
         let args = [
@@ -96,9 +96,9 @@ impl Stage {
             "--chain",
             self.rules,
             "--cairn",
-            text(&house.base)?,
+            text(&local_provider.base)?,
             "--suri",
-            &house.suri,
+            &local_provider.suri,
             "--cairn-checkpoint-leaves",
             CHECKPOINT_LEAVES,
         ];
@@ -108,14 +108,14 @@ impl Stage {
 
     fn start_standalone(
         &self,
-        house: &House,
+        local_provider: &House,
         node_url: &str,
         port: u16,
     ) -> Result<process::Running, DemoError> {
         let port = port.to_string();
         let args = [
             "--base-path",
-            text(&house.base)?,
+            text(&local_provider.base)?,
             "run",
             "--chain",
             node_url,
@@ -292,9 +292,9 @@ impl Running {
     pub(super) async fn return_all(
         &mut self,
         stage: &Stage,
-        houses: &[House; 2],
+        local_providers: &[House; 2],
     ) -> Result<(), DemoError> {
-        let [loaded, alone] = houses;
+        let [loaded, alone] = local_providers;
         if self.node.is_none() {
             self.node = Some(stage.start_node(loaded, self.node_port)?);
         }

@@ -7,9 +7,9 @@ use cairn_rpc::RpcMethods;
 
 #[test]
 fn a_provider_that_has_the_base_path_is_asked_instead() {
-    let house = House::with(RpcMethods::Auto);
-    let provider = &house.provider;
-    house.leave_address(&house.url());
+    let fixture = House::with(RpcMethods::Auto);
+    let provider = &fixture.provider;
+    fixture.leave_address(&fixture.url());
     provider.run(["bucket", "create", "1"]).succeeds();
     let content = bytes(1, 600_000);
     let file = provider.file("file", &content);
@@ -24,7 +24,10 @@ fn a_provider_that_has_the_base_path_is_asked_instead() {
         commit["mmr_root"]
     );
     assert_eq!(provider.json(["bucket", "info", "1"])[0]["leaf_count"], 1);
-    assert_eq!(provider.json(["status"])[0]["running"]["url"], house.url());
+    assert_eq!(
+        provider.json(["status"])[0]["running"]["url"],
+        fixture.url()
+    );
 
     let told = provider.run(["-v", "bucket", "list"]).succeeds().stderr;
     assert!(
@@ -41,9 +44,9 @@ fn a_provider_that_has_the_base_path_is_asked_instead() {
 
 #[test]
 fn what_no_provider_can_be_asked_for_waits_until_it_is_stopped() {
-    let house = House::new();
-    let provider = &house.provider;
-    house.leave_address(&house.url());
+    let fixture = House::new();
+    let provider = &fixture.provider;
+    fixture.leave_address(&fixture.url());
     provider.run(["bucket", "create", "1"]).succeeds();
     for args in [
         &["fsck", "1"][..],
@@ -60,10 +63,10 @@ fn what_no_provider_can_be_asked_for_waits_until_it_is_stopped() {
 
 #[test]
 fn an_address_where_nobody_or_another_provider_answers_is_not_the_one_that_is_meant() {
-    let house = House::new();
-    let provider = &house.provider;
+    let fixture = House::new();
+    let provider = &fixture.provider;
     let url = nobody();
-    house.leave_address(&url);
+    fixture.leave_address(&url);
     let locked = "locked by another process";
     provider
         .run(["bucket", "list"])
@@ -71,7 +74,7 @@ fn an_address_where_nobody_or_another_provider_answers_is_not_the_one_that_is_me
 
     let other = House::new();
     other.run(["bucket", "create", "1"]).succeeds();
-    house.leave_address(&other.url());
+    fixture.leave_address(&other.url());
     provider
         .run(["bucket", "delete", "1"])
         .fails(FAILED, &[locked, "another provider answers", &other.url()]);

@@ -8,10 +8,10 @@ const GROWS: &str = "/proc/version";
 
 #[test]
 fn put_to_a_provider_that_runs_notices_such_files_too() {
-    let house = House::new();
-    house.run(["bucket", "create", "1"]).succeeds();
-    let file = house.provider.file("a", &bytes(1, 400_000));
-    let ended = house.run(["put", "1", GROWS, file.to_str().unwrap(), GROWS]);
+    let fixture = House::new();
+    fixture.run(["bucket", "create", "1"]).succeeds();
+    let file = fixture.provider.file("a", &bytes(1, 400_000));
+    let ended = fixture.run(["put", "1", GROWS, file.to_str().unwrap(), GROWS]);
     assert_eq!(ended.code, Some(FAILED), "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 3, "{ended:?}");
     assert!(
@@ -19,7 +19,7 @@ fn put_to_a_provider_that_runs_notices_such_files_too() {
             .stderr
             .contains("2 files changed while being read and were not stored")
     );
-    let info = house.json(["bucket", "info", "1"]).remove(0);
+    let info = fixture.json(["bucket", "info", "1"]).remove(0);
     assert_eq!(
         (&info["leaf_count"], &info["total_size"]),
         (&1.into(), &400_000.into())

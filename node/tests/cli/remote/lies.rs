@@ -8,12 +8,12 @@ use serde_json::Value;
 use sp_core::{Pair, sr25519};
 
 /// A provider with a leaf of two chunks.
-fn house() -> House {
-    let house = House::new();
-    house.run(["bucket", "create", "1"]).succeeds();
-    let file = house.provider.file("file", &bytes(1, 300_000));
-    house.json(["put", "1", file.to_str().unwrap()]);
-    house
+fn fixture() -> House {
+    let fixture = House::new();
+    fixture.run(["bucket", "create", "1"]).succeeds();
+    let file = fixture.provider.file("file", &bytes(1, 300_000));
+    fixture.json(["put", "1", file.to_str().unwrap()]);
+    fixture
 }
 
 /// Replaces the last hex digit.
@@ -27,13 +27,13 @@ fn change(hex: &mut Value) {
 
 #[test]
 fn a_commitment_whose_signature_or_payload_is_another_is_refused() {
-    let house = house();
-    let file = house.provider.file("more", b"content");
+    let fixture = fixture();
+    let file = fixture.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
-    let liar = house.liar("bucket_commit", |told| {
+    let liar = fixture.liar("bucket_commit", |told| {
         change(&mut told["signed"]["signature"])
     });
-    let ended = house.run_at(&liar.url, put);
+    let ended = fixture.run_at(&liar.url, put);
     ended.fails(
         REFUSED,
         &[
@@ -42,29 +42,29 @@ fn a_commitment_whose_signature_or_payload_is_another_is_refused() {
             "one more commit may have been made",
         ],
     );
-    let liar = house.liar("bucket_commit", |told| {
+    let liar = fixture.liar("bucket_commit", |told| {
         change(&mut told["signed"]["payload"])
     });
-    house
+    fixture
         .run_at(&liar.url, put)
         .fails(REFUSED, &["not the commitment of bucket 1"]);
-    let liar = house.liar("bucket_commit", |told| told["firstLeaf"] = 7.into());
-    house
+    let liar = fixture.liar("bucket_commit", |told| told["firstLeaf"] = 7.into());
+    fixture
         .run_at(&liar.url, put)
         .fails(REFUSED, &["without some of those that were sent"]);
-    let liar = house.liar("bucket_info", |told| told["bucket"] = 2.into());
-    house
+    let liar = fixture.liar("bucket_info", |told| told["bucket"] = 2.into());
+    fixture
         .run_at(&liar.url, put)
         .fails(REFUSED, &["bucket 2 instead of 1"]);
 }
 
 #[test]
 fn s14_a_promise_that_another_key_has_signed_is_refused() {
-    let house = house();
-    let file = house.provider.file("more", b"content");
+    let fixture = fixture();
+    let file = fixture.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
     // A man in the middle signs the same commitment with another key.
-    let liar = house.liar("bucket_commit", |told| {
+    let liar = fixture.liar("bucket_commit", |told| {
         let stranger = sr25519::Pair::from_seed(&[9; 32]);
         let signed = &mut told["signed"];
         let payload = hex::decode(&signed["payload"].as_str().unwrap()[2..]).unwrap();
@@ -76,33 +76,33 @@ fn s14_a_promise_that_another_key_has_signed_is_refused() {
         "not the provider's key",
         "one more commit may have been made",
     ];
-    house.run_at(&liar.url, put).fails(REFUSED, &words);
+    fixture.run_at(&liar.url, put).fails(REFUSED, &words);
     // Without a key to compare with, nothing is sent.
     at(&liar.url, put).fails(USAGE, &["--provider"]);
     // The provider's base path has its keys.
-    house.leave_address(&liar.url);
-    house.provider.run(put).fails(REFUSED, &words);
+    fixture.leave_address(&liar.url);
+    fixture.provider.run(put).fails(REFUSED, &words);
 }
 
 #[test]
 fn s14_what_was_given_is_proven_under_the_signed_root_before_it_is_called_stored() {
-    let house = house();
-    let file = house.provider.file("more", b"content");
+    let fixture = fixture();
+    let file = fixture.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
-    let liar = house.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
-    let ended = house.run_at(&liar.url, put);
+    let liar = fixture.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
+    let ended = fixture.run_at(&liar.url, put);
     assert_eq!(ended.text(), "");
     ended.fails(REFUSED, &["gave a false answer"]);
     // A valid proof of another leaf of the same tree.
-    let liar = house.liar("bucket_commit", |told| told["firstLeaf"] = 0.into());
-    let ended = house.run_at(&liar.url, put);
+    let liar = fixture.liar("bucket_commit", |told| told["firstLeaf"] = 0.into());
+    let ended = fixture.run_at(&liar.url, put);
     ended.fails(REFUSED, &["leaf 0", "is not the leaf that was sent"]);
 }
 
 #[test]
 fn content_that_is_not_of_the_leaf_is_refused() {
-    let house = house();
-    let out = house.provider.file("got", b"what was there");
+    let fixture = fixture();
+    let out = fixture.provider.file("got", b"what was there");
     let get = ["get", "1", "--leaf", "0", "-o", out.to_str().unwrap()];
     let other_chunk = |told: &mut Value| {
         for node in told["nodes"].as_array_mut().unwrap() {
@@ -119,19 +119,19 @@ fn content_that_is_not_of_the_leaf_is_refused() {
         }
     };
     for lie in [other_chunk, other_node] {
-        let liar = house.liar("bucket_fetchNodes", lie);
-        house
+        let liar = fixture.liar("bucket_fetchNodes", lie);
+        fixture
             .run_at(&liar.url, get)
             .fails(REFUSED, &["does not match that hash"]);
     }
-    let liar = house.liar("bucket_fetchNodes", |told| {
+    let liar = fixture.liar("bucket_fetchNodes", |told| {
         told["nodes"] = Value::Array(vec![])
     });
-    house
+    fixture
         .run_at(&liar.url, get)
         .fails(REFUSED, &["none of the requested content"]);
-    let liar = house.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
-    house
+    let liar = fixture.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
+    fixture
         .run_at(&liar.url, get)
         .fails(REFUSED, &["gave a false answer"]);
     assert_eq!(std::fs::read(&out).unwrap(), b"what was there");
@@ -139,28 +139,28 @@ fn content_that_is_not_of_the_leaf_is_refused() {
 
 #[test]
 fn proofs_that_do_not_pass_or_are_of_another_state_are_not_written() {
-    let house = house();
-    let out = house.provider.file("proof", b"").with_file_name("none");
-    let file = house.provider.file("more", b"content");
-    let root = house.json(["put", "1", file.to_str().unwrap()]).remove(0);
+    let fixture = fixture();
+    let out = fixture.provider.file("proof", b"").with_file_name("none");
+    let file = fixture.provider.file("more", b"content");
+    let root = fixture.json(["put", "1", file.to_str().unwrap()]).remove(0);
     let root = root["mmr_root"].as_str().unwrap();
     let prove = ["prove", "1", "--leaf", "0", "-o", out.to_str().unwrap()];
     let chunk = [&prove[..], &["--chunk", "1"]].concat();
-    let liar = house.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
-    house
+    let liar = fixture.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
+    fixture
         .run_at(&liar.url, prove)
         .fails(REFUSED, &["gave a false answer"]);
-    let liar = house.liar("bucket_challengeResponse", |told| {
+    let liar = fixture.liar("bucket_challengeResponse", |told| {
         change(&mut told["response"])
     });
-    house
+    fixture
         .run_at(&liar.url, &chunk)
         .fails(REFUSED, &["gave a false answer"]);
-    let liar = house.liar("bucket_challengeResponse", |told| {
+    let liar = fixture.liar("bucket_challengeResponse", |told| {
         change(&mut told["commitment"]["mmrRoot"]);
     });
     let asked = [&chunk[..], &["--root", root]].concat();
-    house
+    fixture
         .run_at(&liar.url, asked)
         .fails(REFUSED, &["another state"]);
     assert!(!out.exists());
@@ -168,14 +168,14 @@ fn proofs_that_do_not_pass_or_are_of_another_state_are_not_written() {
 
 #[test]
 fn bytes_to_sign_that_say_something_else_are_not_shown() {
-    let house = house();
-    let file = house.provider.file("more", b"content");
-    house.json(["put", "1", file.to_str().unwrap()]);
+    let fixture = fixture();
+    let file = fixture.provider.file("more", b"content");
+    fixture.json(["put", "1", file.to_str().unwrap()]);
     let prune = ["bucket", "prune", "1", "--before", "1", "--dry-run"];
-    let liar = house.liar("bucket_deletionPayload", |told| {
+    let liar = fixture.liar("bucket_deletionPayload", |told| {
         change(&mut told["payload"])
     });
-    let ended = house.run_at(&liar.url, prune);
+    let ended = fixture.run_at(&liar.url, prune);
     assert_eq!(ended.text(), "");
     ended.fails(REFUSED, &["are not the deletion of these leaves"]);
 }
