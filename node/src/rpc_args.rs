@@ -29,7 +29,7 @@ pub(crate) struct RpcArgs {
     /// Listen on all interfaces, even with --rpc-methods unsafe
     #[arg(long)]
     unsafe_rpc_external: bool,
-    /// Who may change buckets: nobody (safe), clients with the token (auto), or also any client
+    /// Clients that may change buckets: none (safe), those with the token (auto), or also any client
     /// that reaches the listener without a proxy (unsafe)
     #[arg(long, value_name = "auto|safe|unsafe", default_value = "auto")]
     rpc_methods: RpcMethods,

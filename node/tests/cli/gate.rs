@@ -26,10 +26,10 @@ fn put(provider: &Provider, seed: u64) -> String {
 fn put_aside() -> (Provider, PathBuf, String) {
     let provider = Provider::with_bucket("7");
     put(&provider, 1);
-    let aside = provider.base_path().with_file_name("aside");
-    copy(&folder(&provider), &aside);
+    let backup = provider.base_path().with_file_name("backup");
+    copy(&folder(&provider), &backup);
     let signed = put(&provider, 2);
-    (provider, aside, signed)
+    (provider, backup, signed)
 }
 
 fn put_back(provider: &Provider, copied: &Path) {
@@ -39,8 +39,8 @@ fn put_back(provider: &Provider, copied: &Path) {
 
 #[test]
 fn s6b_a_bucket_behind_what_was_signed_is_not_written_to_by_any_command() {
-    let (provider, aside, _) = put_aside();
-    put_back(&provider, &aside);
+    let (provider, backup, _) = put_aside();
+    put_back(&provider, &backup);
     let file = provider.file("file", &bytes(3, 1000));
     let file = file.to_str().unwrap();
     // Without a `status` before: the signature itself recorded the root.
@@ -65,11 +65,11 @@ fn s6b_a_bucket_behind_what_was_signed_is_not_written_to_by_any_command() {
 
 #[test]
 fn s6d_a_longer_copy_that_went_another_way_is_not_signed_for() {
-    let (provider, aside, signed) = put_aside();
+    let (provider, backup, signed) = put_aside();
     // Like a co-primary that commits in another order, with the same first leaf.
     let other = Provider::new();
     other.run(["bucket", "create", "1"]).succeeds();
-    copy(&aside, &folder(&other));
+    copy(&backup, &folder(&other));
     for seed in 5..8 {
         put(&other, seed);
     }
@@ -129,9 +129,9 @@ fn s4_a_bucket_that_hashes_otherwise_than_its_chain_is_not_made() {
 
 #[test]
 fn s6b_a_bucket_that_is_imported_over_a_later_signature_is_set_apart() {
-    let (provider, aside, _) = put_aside();
+    let (provider, backup, _) = put_aside();
     std::fs::remove_dir_all(folder(&provider)).unwrap();
-    let import = ["bucket", "import", aside.to_str().unwrap()];
+    let import = ["bucket", "import", backup.to_str().unwrap()];
     provider
         .run(import)
         .fails(FAILED, &["bucket 7", "were signed"]);
