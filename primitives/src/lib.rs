@@ -56,6 +56,7 @@
 
 extern crate alloc;
 
+mod answer;
 pub mod chain_rule;
 pub mod challenge;
 pub mod checkpoint;
@@ -74,6 +75,7 @@ pub mod sp_mmr;
 mod state_ref;
 pub mod verify;
 
+pub use answer::{Answer, NotProven, ProvenLeaf};
 pub use commitment::{Commitment, CommitmentPayload, PAYLOAD_VERSION};
 pub use hash::{HashingProfile, blake2_256};
 pub use ids::{BucketId, ChunkIndex, LeafCount, LeafIndex, MAX_LEAF_COUNT, Position, Sequence};
