@@ -481,10 +481,10 @@ impl World {
             let answer = answered.map_err(|error| of_leaf(error.to_string()))?;
             chain_rule::proof_response(
                 limits.profile,
-                &answer.chunk_data,
-                &answer.mmr_proof,
-                &answer.chunk_proof,
-                chunk_tree::slot(location.chunk_index, answer.mmr_proof.leaf.data_size),
+                answer.chunk_data(),
+                answer.mmr_proof(),
+                answer.chunk_proof(),
+                chunk_tree::slot(location.chunk_index, answer.leaf().data_size),
                 &commitment.mmr_root,
             )
             .map_err(|refusal| of_leaf(refusal.to_string()))?;

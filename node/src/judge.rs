@@ -3,7 +3,8 @@
 
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::{
-    ChunkIndex, Commitment, HashingProfile, LeafIndex, MmrProof, chain_rule, chunk_tree, verify,
+    ChunkIndex, Commitment, HashingProfile, LeafIndex, MerkleProof, MmrProof, chain_rule,
+    chunk_tree, verify,
 };
 use codec::DecodeAll;
 
@@ -45,19 +46,9 @@ pub(crate) fn answer(
     location: ChunkLocation,
     commitment: &Commitment,
 ) -> Judgement {
-    let (chunk_data, mmr_proof, chunk_proof) = match ChallengeResponse::decode_all(&mut &scale[..])
-    {
-        Ok(ChallengeResponse::Proof {
-            chunk_data,
-            mmr_proof,
-            chunk_proof,
-        }) => (chunk_data, mmr_proof, chunk_proof),
-        Ok(_) => {
-            return Judgement::refused(
-                "the response claims a deletion or a newer snapshot, which only the chain can judge",
-            );
-        }
-        Err(error) => return undecodable("response", &error),
+    let (chunk_data, mmr_proof, chunk_proof) = match decode_answer(scale) {
+        Ok(parts) => parts,
+        Err(reason) => return Judgement::refused(reason),
     };
     let slot = chunk_tree::slot(location.chunk_index, mmr_proof.leaf.data_size);
     let meant = ChunkLocation {
@@ -94,9 +85,9 @@ pub(crate) fn leaf(
     index: LeafIndex,
     commitment: &Commitment,
 ) -> Judgement {
-    let proof = match MmrProof::decode_all(&mut &scale[..]) {
+    let proof = match decode_leaf(scale) {
         Ok(proof) => proof,
-        Err(error) => return undecodable("proof", &error),
+        Err(reason) => return Judgement::refused(reason),
     };
     let root = &commitment.mmr_root;
     let strict = verify::mmr_proof(profile, &proof, index, commitment.leaf_count, root);
@@ -108,7 +99,35 @@ pub(crate) fn leaf(
     }
 }
 
-fn undecodable(what: &str, error: &codec::Error) -> Judgement {
-    let reason = error.to_string();
-    Judgement::refused(format!("the {what} cannot be decoded: {}", reason.trim()))
+/// Decodes an answer into the chunk, the leaf's proof and the chunk's proof.
+///
+/// # Errors
+///
+/// The reason, for a response that is not a proof or cannot be decoded.
+pub(crate) fn decode_answer(scale: &[u8]) -> Result<(Vec<u8>, MmrProof, MerkleProof), String> {
+    match ChallengeResponse::decode_all(&mut &*scale) {
+        Ok(ChallengeResponse::Proof {
+            chunk_data,
+            mmr_proof,
+            chunk_proof,
+        }) => Ok((chunk_data, mmr_proof, chunk_proof)),
+        Ok(_) => Err(
+            "the response claims a deletion or a newer snapshot, which only the chain can judge"
+                .to_owned(),
+        ),
+        Err(error) => Err(undecodable("response", &error)),
+    }
+}
+
+/// Decodes a leaf's proof.
+///
+/// # Errors
+///
+/// The reason.
+pub(crate) fn decode_leaf(scale: &[u8]) -> Result<MmrProof, String> {
+    MmrProof::decode_all(&mut &*scale).map_err(|error| undecodable("proof", &error))
+}
+
+fn undecodable(what: &str, error: &codec::Error) -> String {
+    format!("the {what} cannot be decoded: {}", error.to_string().trim())
 }

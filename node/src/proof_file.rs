@@ -4,9 +4,8 @@
 use crate::failure::Failure;
 use crate::hashing::Hashing;
 use crate::hex_text::{self, to_hex};
-use cairn_bucket::Answer;
 use cairn_primitives::{
-    BucketId, Commitment, H256, HashingProfile, LeafCount, LeafIndex, MmrProof, Sequence,
+    Answer, BucketId, Commitment, H256, HashingProfile, LeafCount, ProvenLeaf, Sequence,
 };
 use codec::{DecodeAll, Encode};
 use serde::{Deserialize, Serialize};
@@ -69,12 +68,14 @@ pub(crate) enum Evidence {
 }
 
 impl ProofFile {
-    pub(crate) fn of_answer(bucket: BucketId, profile: HashingProfile, answer: Answer) -> Self {
+    pub(crate) fn of_answer(bucket: BucketId, answer: Answer) -> Self {
+        let asked = answer.location();
         let location = LocationFields {
-            leaf_index: answer.location.leaf_index.0,
-            chunk_index: Some(answer.location.chunk_index.0),
+            leaf_index: asked.leaf_index.0,
+            chunk_index: Some(asked.chunk_index.0),
         };
-        let (commitment, slot) = (answer.commitment, answer.slot);
+        let (profile, commitment) = (answer.profile(), answer.commitment());
+        let slot = answer.slot();
         Self {
             slot: Some(slot.0),
             response: Some(to_hex(answer.into_response().encode())),
@@ -82,20 +83,14 @@ impl ProofFile {
         }
     }
 
-    pub(crate) fn of_leaf(
-        bucket: BucketId,
-        profile: HashingProfile,
-        commitment: Commitment,
-        index: LeafIndex,
-        proof: &MmrProof,
-    ) -> Self {
+    pub(crate) fn of_leaf(bucket: BucketId, leaf: &ProvenLeaf) -> Self {
         let location = LocationFields {
-            leaf_index: index.0,
+            leaf_index: leaf.index().0,
             chunk_index: None,
         };
         Self {
-            mmr_proof: Some(to_hex(proof.encode())),
-            ..Self::empty(bucket, profile, commitment, location)
+            mmr_proof: Some(to_hex(leaf.proof().encode())),
+            ..Self::empty(bucket, leaf.profile(), leaf.commitment(), location)
         }
     }
 

@@ -108,8 +108,8 @@ impl ProvenLeaf {
     }
 
     /// Returns the commitment that the leaf is proven under.
-    pub const fn commitment(&self) -> &Commitment {
-        &self.commitment
+    pub const fn commitment(&self) -> Commitment {
+        self.commitment
     }
 
     /// Returns the index of the leaf.
@@ -118,13 +118,18 @@ impl ProvenLeaf {
     }
 
     /// Returns the leaf.
-    pub const fn leaf(&self) -> &MmrLeaf {
-        &self.proof.leaf
+    pub const fn leaf(&self) -> MmrLeaf {
+        self.proof.leaf
     }
 
     /// Returns the proof, from the leaf to the root.
     pub const fn proof(&self) -> &MmrProof {
         &self.proof
+    }
+
+    /// Returns the proof by value.
+    pub fn into_proof(self) -> MmrProof {
+        self.proof
     }
 }
 
@@ -141,8 +146,13 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Returns the hashing profile that the answer was verified with.
+    pub const fn profile(&self) -> HashingProfile {
+        self.leaf.profile()
+    }
+
     /// Returns the commitment that the answer is for.
-    pub const fn commitment(&self) -> &Commitment {
+    pub const fn commitment(&self) -> Commitment {
         self.leaf.commitment()
     }
 
@@ -160,7 +170,7 @@ impl Answer {
     }
 
     /// Returns the leaf that the chunk belongs to.
-    pub const fn leaf(&self) -> &MmrLeaf {
+    pub const fn leaf(&self) -> MmrLeaf {
         self.leaf.leaf()
     }
 

@@ -47,11 +47,11 @@ fn ask(provider: &Provider, bucket: u64, signed: &[Commitment]) -> Outcome {
                 continue;
             };
             let content = herd::content(bucket, leaf);
-            assert_eq!(answer.chunk_data, content);
+            assert_eq!(answer.chunk_data(), content);
             let root = commitment.mmr_root;
             let count = commitment.leaf_count;
-            verify::mmr_proof(profile, &answer.mmr_proof, LeafIndex(leaf), count, &root).unwrap();
-            chain_rule::mmr_proof(profile, &answer.mmr_proof, &root).unwrap();
+            verify::mmr_proof(profile, answer.mmr_proof(), LeafIndex(leaf), count, &root).unwrap();
+            chain_rule::mmr_proof(profile, answer.mmr_proof(), &root).unwrap();
             outcome.answered += 1;
         }
     }

@@ -112,7 +112,7 @@ fn nothing_that_was_acknowledged_is_lost_and_everything_signed_can_be_proven() {
             let view = bucket.view(At::Root(*root)).unwrap();
             assert_eq!(view.count(), *count);
             let leaf = LeafIndex(random.gen_range(0..count.get()));
-            assert_eq!(view.mmr_proof(leaf).unwrap().0.mmr_root, *root);
+            assert_eq!(view.mmr_proof(leaf).unwrap().commitment().mmr_root, *root);
         }
         seen = leaves;
     }

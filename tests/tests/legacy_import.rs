@@ -119,11 +119,11 @@ fn check_imported(scene: &Scene, era: Era, written: &Written, random: &mut ChaCh
         assert_eq!(view.count().get(), count as u64);
         let answer = view.answer(location).unwrap();
         let end = content.len().min((chunk + 1) * CHUNK);
-        assert_eq!(answer.chunk_data, content[chunk * CHUNK..end]);
-        assert_eq!(answer.mmr_proof.leaf, leaf);
+        assert_eq!(answer.chunk_data(), &content[chunk * CHUNK..end]);
+        assert_eq!(answer.leaf(), leaf);
         verify::mmr_proof(
             profile(era),
-            &answer.mmr_proof,
+            answer.mmr_proof(),
             location.leaf_index,
             LeafCount::new(count as u64).unwrap(),
             &root,
@@ -131,9 +131,9 @@ fn check_imported(scene: &Scene, era: Era, written: &Written, random: &mut ChaCh
         .unwrap();
         chain_rule::proof_response(
             profile(era),
-            &answer.chunk_data,
-            &answer.mmr_proof,
-            &answer.chunk_proof,
+            answer.chunk_data(),
+            answer.mmr_proof(),
+            answer.chunk_proof(),
             location.chunk_index,
             &root,
         )

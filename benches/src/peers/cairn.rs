@@ -72,7 +72,7 @@ impl Peer for Cairn {
         } else {
             At::LeafCount(count)
         };
-        let (_, proof) = self.0.view(at)?.mmr_proof(index)?;
-        Ok(Some(Proof::Full(proof)))
+        let leaf = self.0.view(at)?.mmr_proof(index)?;
+        Ok(Some(Proof::Full(leaf.into_proof())))
     }
 }

@@ -68,7 +68,7 @@ impl Store for CairnStore {
     fn prove(&self, id: u64, leaf: LeafIndex) -> Fallible<MmrProof> {
         let lease = self.provider.lease(BucketId(id), Wanted::challenge())?;
         let proven = lease.run(|bucket| bucket.view(At::Newest)?.mmr_proof(leaf));
-        Ok(proven?.1)
+        Ok(proven?.into_proof())
     }
 
     fn sign(&self, id: u64, leaves: &[NewLeaf], _: &sr25519::Pair) -> Fallible<()> {

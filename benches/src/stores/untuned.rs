@@ -65,7 +65,9 @@ impl Store for Untuned {
     }
 
     fn prove(&self, id: u64, leaf: LeafIndex) -> Fallible<MmrProof> {
-        self.with(id, |bucket| Ok(bucket.view(At::Newest)?.mmr_proof(leaf)?.1))
+        self.with(id, |bucket| {
+            Ok(bucket.view(At::Newest)?.mmr_proof(leaf)?.into_proof())
+        })
     }
 
     fn delete(&self, id: u64) -> Fallible<()> {

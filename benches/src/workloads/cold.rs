@@ -83,10 +83,10 @@ fn open_each(
         let samples = measured.entry((PROOF, who)).or_default();
         let (bucket, proof) = samples.time(|| {
             let bucket = Bucket::open(path, access, shared)?;
-            let (_, proof) = bucket.view(At::Newest)?.mmr_proof(leaf)?;
+            let proof = bucket.view(At::Newest)?.mmr_proof(leaf)?;
             Ok((bucket, proof))
         })?;
-        check_proof(&proof, leaf, commitment)?;
+        check_proof(proof.proof(), leaf, commitment)?;
         bucket.close()?;
     }
     let leaf = filled::leaf(&Pieces::new()?)?;

@@ -111,6 +111,6 @@ fn is_there(store: &CairnStore, signed: &Signed) -> Fallible<bool> {
         start_seq: Sequence(0),
         leaf_count: signed.count,
     };
-    let (_, proof) = lease.run(|bucket| bucket.view(at)?.mmr_proof(leaf))?;
-    Ok(check_proof(&proof, leaf, &commitment).is_ok())
+    let proven = lease.run(|bucket| bucket.view(at)?.mmr_proof(leaf))?;
+    Ok(check_proof(proven.proof(), leaf, &commitment).is_ok())
 }

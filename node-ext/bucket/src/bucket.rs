@@ -32,6 +32,7 @@ mod tests;
 mod tombstones;
 mod unshaped;
 mod uploads;
+mod view;
 
 pub use build::{Builder, KeepBytes};
 pub use charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
@@ -41,12 +42,12 @@ pub use content::ContentChange;
 pub use fetch::Content;
 pub use ingest::Ingested;
 pub use promise::Promise;
-pub use prove::{Answer, At, View};
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use prune::{Authorisation, Pruned};
 pub use release::Released;
 pub use retired::{AuthorisedDeletion, RetiredTree};
 pub use tombstones::Tombstone;
+pub use view::{At, View};
 
 use crate::error::{CommitError, CreateError, OpenError, ProveError, Unusable};
 use cairn_engine::layout::{self, StateRecord, Usage};

@@ -20,11 +20,12 @@ mod transfer;
 pub use base_path::{BasePath, BasePathError, io, read_small};
 pub use bucket::charge;
 pub use bucket::{
-    Announce, Answer, At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, BucketNews,
-    Builder, CHUNK_RECORDS, Committed, Content, ContentChange, Ingested, KeepBytes, LEAF_RECORD,
+    Announce, At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, BucketNews, Builder,
+    CHUNK_RECORDS, Committed, Content, ContentChange, Ingested, KeepBytes, LEAF_RECORD,
     NODE_RECORD, NewLeaf, Promise, Pruned, Released, RetiredTree, SpAncestryProof, SpLeavesProof,
     TREE_RECORDS, Tombstone, View, move_durably, now_ms,
 };
+pub use cairn_primitives::{Answer, ProvenLeaf};
 pub use error::{
     CommitError, CreateError, IndicatesDamage, IngestError, OpenError, PromiseError, ProveError,
     PruneError, ReleaseError, SignAgainError, Unusable,

@@ -41,7 +41,7 @@
 //! let root = signed.payload.commitment.mmr_root;
 //! let location = ChunkLocation { leaf_index: LeafIndex(0), chunk_index: ChunkIndex(0) };
 //! let answer = bucket.run(|bucket| bucket.view(At::Root(root))?.answer(location))?;
-//! assert_eq!(answer.chunk_data, b"three small words");
+//! assert_eq!(answer.chunk_data(), b"three small words");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -57,7 +57,7 @@ pub use cairn_provider::{OnCopy, Provider, ProviderError, ProviderOptions, Scrub
 pub mod bucket {
     pub use cairn_bucket::{
         Answer, At, Bucket, BucketConfig, CommitError, Committed, Content, Ingested, NewLeaf,
-        ProveError, View,
+        ProveError, ProvenLeaf, View,
     };
 }
 

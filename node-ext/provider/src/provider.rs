@@ -41,13 +41,13 @@ pub use tombstones::LetGo;
 
 use crate::index::{BucketRecord, DedupReport, Index, IndexError, Standing};
 use crate::pool::{Allowance, Budget, BudgetRequest, Pool, PoolStatistics, Wanted};
-use cairn_bucket::{Answer, At, BasePath, Committed, NewLeaf, Promise, remove_unfinished};
+use cairn_bucket::{At, BasePath, Committed, NewLeaf, Promise, remove_unfinished};
 use cairn_engine::Shared;
 use cairn_engine::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
 use cairn_fs::{DiskReading, make_durably};
 use cairn_keys::{Gate, KeyFolder, SignedCommitment, Signer};
 use cairn_primitives::challenge::ChunkLocation;
-use cairn_primitives::{BucketId, H256};
+use cairn_primitives::{Answer, BucketId, H256};
 use counts::Counts;
 use home::BucketFolders;
 use inner::{Inner, Work};

@@ -87,8 +87,7 @@ fn get_there(of: &LeafArgs, globals: &Globals, client: &Client) -> Result<(), Fa
     let at = of.state.at()?;
     let index = LeafIndex(of.leaf);
     let profile = client.bucket(of.bucket)?.hashing.into();
-    let (_, proof) = client.leaf(of.bucket, profile, index, at)?;
-    let leaf = proof.leaf;
+    let leaf = client.leaf(of.bucket, profile, index, at)?.leaf();
     let Some(path) = &of.output else {
         let mut stdout = std::io::stdout().lock();
         client.content(of.bucket, profile, &leaf, &mut |chunk| {

@@ -103,18 +103,11 @@ fn proof_here(args: &ProveArgs, at: At, base: &BasePath) -> Result<ProofFile, Fa
     let id = args.of.bucket;
     let bucket = base.open_bucket(id, &Shared::default())?;
     let view = bucket.view(at)?;
-    let profile = bucket.config().profile;
     if let Some(location) = args.challenge() {
-        return Ok(ProofFile::of_answer(id, profile, view.answer(location)?));
+        return Ok(ProofFile::of_answer(id, view.answer(location)?));
     }
-    let (commitment, proof) = view.mmr_proof(args.leaf())?;
-    Ok(ProofFile::of_leaf(
-        id,
-        profile,
-        commitment,
-        args.leaf(),
-        &proof,
-    ))
+    let leaf = view.mmr_proof(args.leaf())?;
+    Ok(ProofFile::of_leaf(id, &leaf))
 }
 
 /// Fetches the proof from a running provider. A proof that does not verify is an error.
@@ -123,14 +116,8 @@ fn proof_there(args: &ProveArgs, at: At, client: &Client) -> Result<ProofFile, F
     let profile = client.bucket(id)?.hashing.into();
     if let Some(location) = args.challenge() {
         let answer = client.answer(id, profile, location, at)?;
-        return Ok(ProofFile::of_answer(id, profile, answer));
+        return Ok(ProofFile::of_answer(id, answer));
     }
-    let (commitment, proof) = client.leaf(id, profile, args.leaf(), at)?;
-    Ok(ProofFile::of_leaf(
-        id,
-        profile,
-        commitment,
-        args.leaf(),
-        &proof,
-    ))
+    let leaf = client.leaf(id, profile, args.leaf(), at)?;
+    Ok(ProofFile::of_leaf(id, &leaf))
 }

@@ -4,9 +4,11 @@ use super::{ANSWER_WITHIN, Client, IN_FLIGHT};
 use crate::failure::Failure;
 use crate::judge::{self, Judgement};
 use crate::remote_error::RemoteError;
-use cairn_bucket::{Answer, At, NewLeaf};
-use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
-use cairn_primitives::{BucketId, Commitment, HashingProfile, LeafIndex, MmrProof};
+use cairn_bucket::{At, NewLeaf};
+use cairn_primitives::challenge::ChunkLocation;
+use cairn_primitives::{
+    Answer, BucketId, Commitment, HashingProfile, LeafIndex, MmrProof, NotProven, ProvenLeaf,
+};
 use cairn_rpc::{AtState, BucketApiClient, Uint};
 use codec::DecodeAll;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -21,17 +23,15 @@ impl Client {
         profile: HashingProfile,
         index: LeafIndex,
         at: At,
-    ) -> Result<(Commitment, MmrProof), Failure> {
+    ) -> Result<ProvenLeaf, Failure> {
         let state = state(at);
         let info = self
             .ask(|rpc| async move { rpc.mmr_proof(Uint(bucket.0), Uint(index.0), state).await })?;
         let commitment = self.commitment(&info.commitment)?;
         self.check_state(at, &commitment)?;
-        let scale = &info.scale.0;
-        self.check(&judge::leaf(profile, scale, index, &commitment))?;
-        let proof = MmrProof::decode_all(&mut scale.as_slice());
-        let proof = proof.map_err(|_| self.untrue("its proof cannot be decoded"))?;
-        Ok((commitment, proof))
+        let proof = judge::decode_leaf(&info.scale.0).map_err(|reason| self.untrue(reason))?;
+        let leaf = ProvenLeaf::new(profile, commitment, index, proof);
+        Ok(leaf.map_err(|reason| self.untrue(reason.to_string()))?)
     }
 
     /// Fetches the full answer to a challenge.
@@ -50,29 +50,13 @@ impl Client {
         })?;
         let commitment = self.commitment(&info.commitment)?;
         self.check_state(at, &commitment)?;
-        let scale = &info.response.0;
-        let judgement = judge::answer(profile, scale, location, &commitment);
-        self.check(&judgement)?;
-        let response = ChallengeResponse::decode_all(&mut scale.as_slice());
-        let (
-            Ok(ChallengeResponse::Proof {
-                chunk_data,
-                mmr_proof,
-                chunk_proof,
-            }),
-            Some(slot),
-        ) = (response, judgement.slot)
-        else {
-            return Err(self.untrue("its answer is not a proof").into());
-        };
-        Ok(Answer {
-            commitment,
-            location,
-            slot,
-            chunk_data,
-            mmr_proof,
-            chunk_proof,
-        })
+        let (chunk_data, mmr_proof, chunk_proof) =
+            judge::decode_answer(&info.response.0).map_err(|reason| self.untrue(reason))?;
+        let leaf = ProvenLeaf::new(profile, commitment, location.leaf_index, mmr_proof);
+        let answer = leaf
+            .map_err(NotProven::from)
+            .and_then(|leaf| leaf.answer(location.chunk_index, chunk_data, chunk_proof));
+        Ok(answer.map_err(|reason| self.untrue(reason.to_string()))?)
     }
 
     /// Checks by proofs that a state contains leaves, before they are reported as stored.

@@ -319,8 +319,8 @@ fn proves(lease: &Lease, commitment: &Commitment) -> Result<(), Fault> {
         };
         let answer = lease.run(|bucket| bucket.view(at)?.answer(location));
         let answer = answer.map_err(|error| context(&error))?;
-        if answer.commitment != *commitment {
-            return Err(context(&format!("{:?} is proven", answer.commitment)));
+        if answer.commitment() != *commitment {
+            return Err(context(&format!("{:?} is proven", answer.commitment())));
         }
     }
     Ok(())

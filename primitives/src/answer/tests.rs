@@ -113,10 +113,10 @@ fn an_answer_says_what_it_was_verified_against() {
                 leaf_index: LeafIndex(index),
                 chunk_index: ChunkIndex(chunk),
             };
-            assert_eq!(*answer.commitment(), tree.commitment);
+            assert_eq!(answer.commitment(), tree.commitment);
             assert_eq!(answer.location(), location);
             assert_eq!(answer.slot(), ChunkIndex(slot));
-            assert_eq!(*answer.leaf(), tree.leaves[index as usize]);
+            assert_eq!(answer.leaf(), tree.leaves[index as usize]);
             assert_eq!(answer.chunk_hash(), tree.profile.chunk(&data));
             assert_eq!(answer.chunk_data(), data);
             assert_eq!(*answer.mmr_proof(), tree.mmr_proof(index));
@@ -210,7 +210,9 @@ proptest! {
             chunk_index: ChunkIndex(asked),
         };
         let expected = passes(profile, &commitment, location, (&data, &mmr, &proof));
+        let by_chain = chain_rule::mmr_proof(profile, &mmr, &commitment.mmr_root);
         let leaf = ProvenLeaf::new(profile, commitment, location.leaf_index, mmr);
+        prop_assert!(leaf.is_err() || by_chain.is_ok(), "strict rule implies the chain's");
         let answer = leaf.map_err(NotProven::from).and_then(|leaf| leaf.answer(
             location.chunk_index,
             data,

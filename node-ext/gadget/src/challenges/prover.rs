@@ -3,9 +3,9 @@
 use super::answer::Prover;
 use super::no_proof::NoProof;
 use async_trait::async_trait;
-use cairn_bucket::{Answer, At, AuthorisedDeletion, Bucket, ProveError};
-use cairn_primitives::BucketId;
+use cairn_bucket::{At, AuthorisedDeletion, Bucket, ProveError};
 use cairn_primitives::onchain::OpenChallenge;
+use cairn_primitives::{Answer, BucketId};
 use cairn_provider::{Provider, ProviderError, Wanted};
 use std::sync::Arc;
 

@@ -137,7 +137,7 @@ fn answers(provider: &Provider, id: u64, signed: &SignedCommitment) {
     let answer = provider
         .answer(BucketId(id), At::Root(root), location)
         .unwrap();
-    assert_eq!(answer.commitment, signed.payload.commitment);
+    assert_eq!(answer.commitment(), signed.payload.commitment);
 }
 
 #[test]

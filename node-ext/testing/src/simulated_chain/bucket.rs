@@ -1,12 +1,11 @@
 //! A bucket in memory that keeps everything: commitments, and answers at any of them.
 
-use cairn_bucket::Answer;
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::chunk_tree::{self, CHUNK_BYTES, ContentHasher};
 use cairn_primitives::mmr::{Frontier, LeafRoute};
 use cairn_primitives::{
-    Commitment, H256, HashingProfile, LeafCount, LeafIndex, MerkleProof, MmrLeaf, MmrProof,
-    Sequence,
+    Answer, Commitment, H256, HashingProfile, LeafCount, LeafIndex, MerkleProof, MmrLeaf, MmrProof,
+    ProvenLeaf, Sequence,
 };
 
 /// One tree of a bucket.
@@ -127,14 +126,13 @@ impl MemoryBucket {
         let slot = chunk_tree::slot(location.chunk_index, leaf.data_size);
         let length = chunk_tree::chunk_len(slot, leaf.data_size)?;
         let from = usize::try_from(slot.0).ok()? * CHUNK_BYTES;
-        Some(Answer {
-            commitment,
-            location,
-            slot,
-            chunk_data: content[from..from + length].to_vec(),
-            mmr_proof,
-            chunk_proof: self.chunk_proof(content, slot.0),
-        })
+        let chunk_data = content[from..from + length].to_vec();
+        let chunk_proof = self.chunk_proof(content, slot.0);
+        let leaf = ProvenLeaf::new(self.profile, commitment, location.leaf_index, mmr_proof);
+        let answer = leaf
+            .unwrap()
+            .answer(location.chunk_index, chunk_data, chunk_proof);
+        Some(answer.unwrap())
     }
 
     fn chunk_proof(&self, content: &[u8], mut slot: u64) -> MerkleProof {

@@ -142,7 +142,7 @@ fn i1_a_tree_that_a_client_sends_node_by_node_is_committed_once_it_is_whole() {
         };
         bucket.commit(&[leaf], Durability::Synced).unwrap();
         let answer = bucket.view(At::Newest).unwrap().answer(at(0, 2)).unwrap();
-        assert_eq!(answer.chunk_data, chunks[2]);
+        assert_eq!(answer.chunk_data(), chunks[2]);
         // An upload of the same content has the same root.
         assert_eq!(bucket.ingest(&chunks.concat()[..]).unwrap().data_root, root);
     }
@@ -238,9 +238,9 @@ fn i1_a_chunk_that_looks_like_a_node_is_committed_as_what_its_size_says() {
     });
     bucket.commit(&leaves, Durability::Synced).unwrap();
     let view = bucket.view(At::Newest).unwrap();
-    assert_eq!(view.answer(at(0, 0)).unwrap().chunk_data, as_chunk);
-    assert_eq!(view.answer(at(1, 0)).unwrap().chunk_data, chunks[0]);
-    assert_eq!(view.answer(at(1, 1)).unwrap().chunk_data, chunks[1]);
+    assert_eq!(view.answer(at(0, 0)).unwrap().chunk_data(), as_chunk);
+    assert_eq!(view.answer(at(1, 0)).unwrap().chunk_data(), chunks[0]);
+    assert_eq!(view.answer(at(1, 1)).unwrap().chunk_data(), chunks[1]);
     // Either reading as the left child of a padded parent.
     let above = profile.node(&node, &padding(profile, 1));
     assert!(bucket.put_node(above, node, padding(profile, 1)).unwrap());

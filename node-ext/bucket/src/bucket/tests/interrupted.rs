@@ -145,7 +145,7 @@ fn content_that_was_not_logged_is_durable_before_a_leaf_refers_to_it() {
         .unwrap_err();
     let left = Bucket::open(&killed, Access::ReadWrite, &Shared::default()).unwrap();
     let view = left.view(At::Newest).unwrap();
-    assert_eq!(view.answer(at(0, 0)).unwrap().chunk_data, b"small");
+    assert_eq!(view.answer(at(0, 0)).unwrap().chunk_data(), b"small");
     assert!(fsck(&left, |_| {}).unwrap().is_clean());
 }
 

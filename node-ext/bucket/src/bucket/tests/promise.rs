@@ -36,7 +36,7 @@ fn i4_what_is_promised_at_an_older_leaf_count_is_durable_and_proven_after_a_kill
         assert_eq!(promised[0].commitment, older);
         let view = killed.view(At::Root(older.mmr_root)).unwrap();
         assert_eq!(view.commitment().unwrap(), older);
-        assert_eq!(view.answer(at(4, 0)).unwrap().commitment, older);
+        assert_eq!(view.answer(at(4, 0)).unwrap().commitment(), older);
     }
 }
 

@@ -269,15 +269,15 @@ impl Chronicle {
             let content = &self.contents[(tree.0 + index) as usize];
             let chunk = content.len() as u64 - 1;
             let answer = view.answer(at(index, chunk)).unwrap();
-            assert_eq!(answer.commitment, *signed);
-            assert_eq!(answer.chunk_data, vec![content[content.len() - 1]; 5]);
-            let (profile, proof) = (self.profile(), &answer.mmr_proof);
+            assert_eq!(answer.commitment(), *signed);
+            assert_eq!(answer.chunk_data(), vec![content[content.len() - 1]; 5]);
+            let (profile, proof) = (self.profile(), answer.mmr_proof());
             let leaf = self.fixture.leaves[(tree.0 + index) as usize];
             assert_eq!(proof.leaf, leaf);
             verify::mmr_proof(profile, proof, LeafIndex(index), signed.leaf_count, &root).unwrap();
             chain_rule::mmr_proof(profile, proof, &root).unwrap();
-            let hash = profile.chunk(&answer.chunk_data);
-            let path = &answer.chunk_proof;
+            let hash = profile.chunk(answer.chunk_data());
+            let path = answer.chunk_proof();
             chain_rule::chunk(profile, hash, ChunkIndex(chunk), path, &leaf.data_root).unwrap();
         }
         let by_root = self.bucket().view(At::Root(root)).unwrap();

@@ -31,12 +31,12 @@ proptest! {
             let view = fixture.bucket().view(At::LeafCount(count(n))).unwrap();
             let expected = fixture.replayed(n);
             for k in 0..n {
-                let (commitment, proof) = view.mmr_proof(LeafIndex(k)).unwrap();
-                prop_assert_eq!(commitment, expected);
-                prop_assert_eq!(proof.leaf, fixture.leaves[k as usize]);
+                let leaf = view.mmr_proof(LeafIndex(k)).unwrap();
+                prop_assert_eq!(leaf.commitment(), expected);
+                prop_assert_eq!(leaf.leaf(), fixture.leaves[k as usize]);
                 let root = &expected.mmr_root;
-                verify::mmr_proof(profile, &proof, LeafIndex(k), count(n), root).unwrap();
-                chain_rule::mmr_proof(profile, &proof, root).unwrap();
+                verify::mmr_proof(profile, leaf.proof(), LeafIndex(k), count(n), root).unwrap();
+                chain_rule::mmr_proof(profile, leaf.proof(), root).unwrap();
             }
             check_second_dialect(&fixture, &view, n);
         }
@@ -60,21 +60,21 @@ fn check_second_dialect(fixture: &Fixture, view: &View<'_>, n: u64) {
         sp_mmr::bag(frontier.peaks())
     };
     let proven = view.sp_leaves_proof(&some).unwrap();
-    assert_eq!(proven.root, sp_root(n));
+    assert_eq!(proven.root(), sp_root(n));
     let expected: Vec<_> = some.iter().map(|k| fixture.leaves[k.0 as usize]).collect();
-    assert_eq!(proven.leaves, expected);
+    assert_eq!(proven.leaves(), expected);
     let hashes: Vec<_> = expected
         .iter()
         .map(|leaf| HashingProfile::Plain.leaf(leaf))
         .collect();
-    sp_mmr::verify_leaves(&proven.proof, &hashes, &proven.root).unwrap();
+    sp_mmr::verify_leaves(proven.proof(), &hashes, &proven.root()).unwrap();
     let prev = n.div_ceil(2);
     let ancestry = view.sp_ancestry_proof(count(prev)).unwrap();
     assert_eq!(
-        (ancestry.prev_root, ancestry.root),
+        (ancestry.prev_root(), ancestry.root()),
         (sp_root(prev), sp_root(n))
     );
-    sp_mmr::verify_ancestry(&ancestry.proof, &sp_root(prev), &sp_root(n)).unwrap();
+    sp_mmr::verify_ancestry(&ancestry.into_proof(), &sp_root(prev), &sp_root(n)).unwrap();
 }
 
 #[test]
@@ -339,9 +339,9 @@ fn threads_that_commit_at_once_each_get_the_commitment_to_their_own_leaves() {
     for (leaf, done) in outcomes {
         assert_eq!(done.commitment.leaf_count.get(), done.first_leaf.0 + 1);
         let view = bucket.view(At::Root(done.commitment.mmr_root)).unwrap();
-        let (commitment, proof) = view.mmr_proof(done.first_leaf).unwrap();
-        assert_eq!(commitment, done.commitment);
-        assert_eq!(proof.leaf.data_root, leaf.data_root);
+        let proven = view.mmr_proof(done.first_leaf).unwrap();
+        assert_eq!(proven.commitment(), done.commitment);
+        assert_eq!(proven.leaf().data_root, leaf.data_root);
     }
 }
 
@@ -361,23 +361,26 @@ fn i5_i12_a_challenge_is_answered_at_the_root_that_it_names_and_checked_by_both_
         // Slots 0 to 2 have content. The tree has 4 slots, so index 5 means slot 1.
         for (chunk, slot) in [(0, 0), (1, 1), (2, 2), (5, 1), (u64::MAX - 1, 2)] {
             let answer = view.answer(at(0, chunk)).unwrap();
-            assert_eq!((answer.slot, answer.commitment), (ChunkIndex(slot), old));
+            assert_eq!(
+                (answer.slot(), answer.commitment()),
+                (ChunkIndex(slot), old)
+            );
             let expected = &content[slot as usize * CHUNK_BYTES..];
             assert_eq!(
-                answer.chunk_data,
-                expected[..expected.len().min(CHUNK_BYTES)]
+                answer.chunk_data(),
+                &expected[..expected.len().min(CHUNK_BYTES)]
             );
             chain_rule::proof_response(
                 profile,
-                &answer.chunk_data,
-                &answer.mmr_proof,
-                &answer.chunk_proof,
+                answer.chunk_data(),
+                answer.mmr_proof(),
+                answer.chunk_proof(),
                 ChunkIndex(chunk),
                 &old.mmr_root,
             )
             .unwrap();
-            let (data, mmr) = (&answer.chunk_data, &answer.mmr_proof);
-            verify::answer(profile, data, mmr, &answer.chunk_proof, &at(0, slot), &old).unwrap();
+            let (data, mmr) = (answer.chunk_data(), answer.mmr_proof());
+            verify::answer(profile, data, mmr, answer.chunk_proof(), &at(0, slot), &old).unwrap();
         }
         // Padding, by its own index and by an alias.
         for chunk in [3, 7] {
@@ -405,7 +408,7 @@ fn i5_i12_a_challenge_is_answered_at_the_root_that_it_names_and_checked_by_both_
                 .unwrap()
                 .answer(at(1, 0))
                 .unwrap()
-                .slot
+                .slot()
                 .0,
             0
         );

@@ -2,9 +2,14 @@
 
 use super::play::*;
 use super::scenes::{ID, OTHER, number, play};
+use crate::challenges::answer::checked;
 use crate::challenges::duty::DutyState;
 use crate::challenges::no_proof::NoProof;
-use cairn_primitives::Sequence;
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation};
+use cairn_primitives::chunk_tree::CHUNK_BYTES;
+use cairn_primitives::onchain::{Limits, OpenChallenge};
+use cairn_primitives::{Answer, ChunkIndex, Commitment, HashingProfile, LeafIndex, Sequence};
+use cairn_testing::{LIMITS, MemoryBucket};
 use sp_core::{Pair, sr25519};
 
 #[test]
@@ -96,4 +101,64 @@ fn a_chain_that_would_slash_what_we_take_for_right_is_not_answered() {
     assert_eq!(number(&play).0, 0);
     let alarm = play.board().alarms()[0].alarm.clone().unwrap();
     assert!(alarm.contains("would slash"), "{alarm}");
+}
+
+/// What a prover hands over has been verified, and may be verified for something else.
+#[test]
+fn i5_a_proof_of_anything_else_than_was_asked_is_refused() {
+    let content = vec![5; CHUNK_BYTES + 1];
+    let mut bucket = MemoryBucket::new(HashingProfile::Plain);
+    let older = bucket.commit(content.clone());
+    let commitment = bucket.commit(content);
+    let chunk = |leaf, chunk| ChunkLocation {
+        leaf_index: LeafIndex(leaf),
+        chunk_index: ChunkIndex(chunk),
+    };
+    let challenge = |location| OpenChallenge {
+        id: ChallengeId {
+            deadline: 40,
+            index: 0,
+        },
+        bucket_id: ID,
+        provider: AccountId([1; 32]),
+        challenger: AccountId([2; 32]),
+        mmr_root: commitment.mmr_root,
+        start_seq: commitment.start_seq,
+        leaf_count: Some(commitment.leaf_count),
+        location,
+        asked_at: 0,
+    };
+    let answer = |of: &Commitment, location| {
+        let answer = bucket.answer(of.mmr_root, of.start_seq, location);
+        answer.unwrap()
+    };
+    let asked = challenge(chunk(0, 1));
+    let right = answer(&commitment, asked.location);
+    let response = right.clone().into_response();
+    assert_eq!(checked(right.clone(), &asked, &LIMITS), Ok(response));
+
+    let refusal = |answer: &Answer, challenge: &OpenChallenge, limits: &Limits| {
+        checked(answer.clone(), challenge, limits).unwrap_err()
+    };
+    let other_state = answer(&older, asked.location);
+    let refused = refusal(&other_state, &asked, &LIMITS);
+    assert!(refused.contains("another commitment"), "{refused}");
+    let other_leaf = answer(&commitment, chunk(1, 1));
+    let refused = refusal(&other_leaf, &asked, &LIMITS);
+    assert!(refused.contains("strict rule refuses"), "{refused}");
+    let other_chunk = answer(&commitment, chunk(0, 0));
+    let refused = refusal(&other_chunk, &asked, &LIMITS);
+    assert!(refused.contains("chain's rule refuses"), "{refused}");
+    let tagged = Limits {
+        profile: HashingProfile::Tagged,
+        ..LIMITS
+    };
+    let refused = refusal(&right, &asked, &tagged);
+    assert!(refused.contains("chain's rule refuses"), "{refused}");
+    let small = Limits {
+        chunk_bytes: 1_000,
+        ..LIMITS
+    };
+    let refused = refusal(&other_chunk, &challenge(chunk(0, 0)), &small);
+    assert!(refused.contains("at most 1000"), "{refused}");
 }

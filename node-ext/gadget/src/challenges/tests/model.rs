@@ -13,7 +13,7 @@ use crate::challenges::book::{Job, Turn};
 use crate::challenges::claim::Terms;
 use crate::challenges::no_proof::NoProof;
 use async_trait::async_trait;
-use cairn_bucket::{Answer, AuthorisedDeletion};
+use cairn_bucket::AuthorisedDeletion;
 use cairn_chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role, SlashReason};
 use cairn_primitives::checkpoint::BucketSnapshot;
@@ -21,7 +21,7 @@ use cairn_primitives::onchain::{
     BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, PrimaryProvider, ProviderInfo,
     ResponseRefusal,
 };
-use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafIndex, Sequence};
+use cairn_primitives::{Answer, BucketId, Commitment, H256, HashingProfile, LeafIndex, Sequence};
 use cairn_testing::{LIMITS, MemoryBucket};
 use futures::FutureExt;
 use futures::stream::BoxStream;

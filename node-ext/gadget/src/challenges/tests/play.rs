@@ -11,7 +11,7 @@ use crate::challenges::duty::{Change, Duty, DutyLog};
 use crate::challenges::no_proof::NoProof;
 use crate::challenges::{ChallengeBoard, ChallengeConfig, ChallengeScheduler, Parts};
 use async_trait::async_trait;
-use cairn_bucket::{Answer, AuthorisedDeletion};
+use cairn_bucket::AuthorisedDeletion;
 use cairn_chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
 use cairn_primitives::challenge::{
     AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, Role,
@@ -20,7 +20,7 @@ use cairn_primitives::onchain::{
     BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, ProviderInfo,
 };
 use cairn_primitives::{
-    BucketId, ChunkIndex, Commitment, CommitmentPayload, H256, LeafIndex, Sequence,
+    Answer, BucketId, ChunkIndex, Commitment, CommitmentPayload, H256, LeafIndex, Sequence,
 };
 use cairn_testing::{Ask, MemoryBucket, ScriptedChain, ScriptedClient};
 use codec::Encode;
@@ -109,18 +109,27 @@ impl Prover for MemoryProver {
             chunk_index: ChunkIndex(0),
             ..challenge.location
         };
-        let mut answer = at(challenge.location).ok_or_else(|| match at(first) {
+        let answer = at(challenge.location).ok_or_else(|| match at(first) {
             Some(_) => NoProof::Never("it only pads the tree".into()),
             None => NoProof::Impossible("no proof of that".into()),
         })?;
-        if *self.lies.lock() {
-            answer.chunk_data[0] ^= 1;
-        }
-        Ok(answer)
+        Ok(match *self.lies.lock() {
+            // A proof that holds, and of something else than was asked for.
+            true => at(another_leaf(challenge.location)).unwrap(),
+            false => answer,
+        })
     }
 
     async fn deletions(&self, _bucket: BucketId) -> Vec<AuthorisedDeletion> {
         self.deletions.lock().clone()
+    }
+}
+
+/// The leaf next to a challenged one.
+const fn another_leaf(location: ChunkLocation) -> ChunkLocation {
+    ChunkLocation {
+        leaf_index: LeafIndex(location.leaf_index.0 ^ 1),
+        ..location
     }
 }
 

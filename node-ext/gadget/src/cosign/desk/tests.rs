@@ -84,7 +84,7 @@ async fn i4_what_the_desk_signs_is_proven_by_a_process_that_ended_right_after() 
         chunk_index: ChunkIndex(0),
     };
     let answer = provider.answer(ID, At::Root(older.mmr_root), location);
-    assert_eq!(answer.unwrap().commitment, older);
+    assert_eq!(answer.unwrap().commitment(), older);
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {

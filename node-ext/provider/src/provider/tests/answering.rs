@@ -27,7 +27,7 @@ fn answers(provider: &Provider, id: u64, signed: &SignedCommitment) {
         chunk_index: ChunkIndex(0),
     };
     let answer = provider.answer(BucketId(id), at, location).unwrap();
-    assert_eq!(answer.commitment, commitment);
+    assert_eq!(answer.commitment(), commitment);
 }
 
 fn writes_nothing(provider: &Provider) {

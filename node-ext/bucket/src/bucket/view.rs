@@ -1,0 +1,189 @@
+//! A bucket as it was at one leaf count, which is what everything is proven within.
+//!
+//! A challenge names a root that was signed perhaps long ago; an answer against
+//! the newest root is a wrong one.
+
+pub use cairn_primitives::StateRef as At;
+
+use super::Bucket;
+use crate::error::ProveError;
+use cairn_engine::layout::{self, PromiseValue};
+use cairn_engine::{Family, Reach};
+use cairn_primitives::mmr;
+use cairn_primitives::{Commitment, H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Sequence};
+
+/// A root that is not the newest: what was signed says where it was.
+struct Elsewhere {
+    root: H256,
+    tree: Option<Sequence>,
+}
+
+/// A bucket as it was at one leaf count.
+#[derive(Clone, Copy)]
+pub struct View<'b> {
+    pub(super) bucket: &'b Bucket,
+    pub(super) tree: Sequence,
+    pub(super) count: LeafCount,
+    /// What the peaks must bag to, where that is known before they are read.
+    root: Option<H256>,
+    pub(super) reach: Reach,
+}
+
+impl Bucket {
+    /// The bucket at one of its states, to prove within.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError::UnknownRoot`], [`ProveError::NoSuchCount`], or the
+    /// database's failure.
+    pub fn view(&self, at: At) -> Result<View<'_>, ProveError> {
+        match self.view_of_tip(at, Reach::Disk)? {
+            Ok(view) => Ok(view),
+            Err(Elsewhere { root, tree }) => self.promised_view(root, tree),
+        }
+    }
+
+    /// The same for threads that must not block, where nothing has to be read to
+    /// find it. Within it nodes and leaves come from memory only: a proof that
+    /// would have to wait for a disk fails. Content is read as ever.
+    pub fn view_at_hand(&self, at: At) -> Option<View<'_>> {
+        self.view_of_tip(at, Reach::Memory).ok()?.ok()
+    }
+
+    /// A state that the tip tells of, which is any but those behind older roots.
+    fn view_of_tip(&self, at: At, reach: Reach) -> Result<Result<View<'_>, Elsewhere>, ProveError> {
+        let tip = self.tip();
+        let have = tip.frontier.count();
+        let count = match at {
+            At::Newest => have,
+            At::LeafCount(count) if count <= have => count,
+            At::LeafCount(asked) => {
+                let bucket = self.id;
+                return Err(ProveError::NoSuchCount {
+                    bucket,
+                    asked,
+                    have,
+                });
+            }
+            At::Root(root) if root == tip.root => have,
+            At::Root(root) => return Ok(Err(Elsewhere { root, tree: None })),
+            At::RootOf { root, tree } if root == tip.root && tree == tip.tree => have,
+            At::RootOf { root, tree } => {
+                let tree = Some(tree);
+                return Ok(Err(Elsewhere { root, tree }));
+            }
+        };
+        Ok(Ok(View {
+            bucket: self,
+            tree: tip.tree,
+            count,
+            root: (count == have).then_some(tip.root),
+            reach,
+        }))
+    }
+
+    pub(super) fn promised_view(
+        &self,
+        root: H256,
+        tree: Option<Sequence>,
+    ) -> Result<View<'_>, ProveError> {
+        let prefix = layout::promise_prefix(&root);
+        let mut found = None;
+        for entry in self.engine.scan(Family::Tree, &prefix)? {
+            let (key, value) = entry?;
+            let promise = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
+            let Some(((_, in_tree), promise)) = promise else {
+                return Err(self.unsound("a record of what was signed cannot be read"));
+            };
+            if tree.is_none_or(|tree| tree == in_tree) && self.is_proven_from(in_tree)? {
+                found = Some((in_tree, promise.count));
+            }
+        }
+        let (tree, count) = found.ok_or(ProveError::UnknownRoot {
+            bucket: self.id,
+            root,
+        })?;
+        Ok(View {
+            bucket: self,
+            tree,
+            count,
+            root: Some(root),
+            reach: Reach::Disk,
+        })
+    }
+}
+
+impl View<'_> {
+    /// Leaves in this state.
+    pub fn count(&self) -> LeafCount {
+        self.count
+    }
+
+    /// How the bucket hashes.
+    pub fn profile(&self) -> HashingProfile {
+        self.bucket.config.profile
+    }
+
+    /// The sequence of the first leaf of the tree that this is a state of.
+    pub fn tree(&self) -> Sequence {
+        self.tree
+    }
+
+    /// The commitment to this state, its root computed from the peaks on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] when a peak is gone or does not fit.
+    pub fn commitment(&self) -> Result<Commitment, ProveError> {
+        let positions = mmr::peak_positions(self.count);
+        self.commitment_over(&self.nodes(&positions)?)
+    }
+
+    /// The same with the peaks, left to right.
+    ///
+    /// # Errors
+    ///
+    /// As [`View::commitment`].
+    pub fn peaks(&self) -> Result<(Commitment, Vec<H256>), ProveError> {
+        let peaks = self.nodes(&mmr::peak_positions(self.count))?;
+        Ok((self.commitment_over(&peaks)?, peaks))
+    }
+
+    pub(super) fn commitment_over(&self, peaks: &[H256]) -> Result<Commitment, ProveError> {
+        let mmr_root = mmr::bag(self.bucket.config.profile, peaks);
+        if self.root.is_some_and(|root| root != mmr_root) {
+            return Err(self.bucket.unsound("the peaks do not come to the root"));
+        }
+        Ok(Commitment {
+            mmr_root,
+            start_seq: self.tree,
+            leaf_count: self.count,
+        })
+    }
+
+    /// A leaf of this state.
+    ///
+    /// # Errors
+    ///
+    /// [`ProveError`] when there is none, or it is gone from disk.
+    pub fn leaf(&self, index: LeafIndex) -> Result<MmrLeaf, ProveError> {
+        let sequence = self.sequence(index)?;
+        let (_, leaves) = self.look_up(&[], &[sequence])?;
+        leaves.first().copied().ok_or(ProveError::MissingLeaf {
+            bucket: self.bucket.id,
+            sequence,
+        })
+    }
+
+    pub(super) fn sequence(&self, index: LeafIndex) -> Result<Sequence, ProveError> {
+        let none = ProveError::NoSuchLeaf {
+            bucket: self.bucket.id,
+            index,
+            count: self.count,
+        };
+        if !self.count.holds(index) {
+            return Err(none);
+        }
+        self.tree.of_leaf(index).ok_or(none)
+    }
+}
