@@ -1,9 +1,9 @@
-//! Proving: for any root that was signed and any leaf count that the tree has
-//! had, from nodes that are never rewritten.
+//! Proofs for any signed root and any leaf count of a tree, from nodes that are never
+//! rewritten.
 //!
-//! Every proof is made within a [`View`] of one leaf count, and leaves as a
-//! [`ProvenLeaf`] or an [`Answer`], which exist only once the strict rule has
-//! accepted them, and for a challenge the chain's own rule as well (I5, I12).
+//! Every proof is made within a [`View`] of one leaf count. It is returned as a
+//! [`ProvenLeaf`] or an [`Answer`], which exist only once the strict rule has accepted
+//! them, and for a challenge the chain's own rule too (I5, I12).
 
 use super::lookup::ProofRecords;
 use super::{Bucket, View};
@@ -37,7 +37,7 @@ impl Bucket {
             .ok_or_else(|| self.unsound(format!("node {hash:?} cannot be read")))
     }
 
-    /// The bytes of a chunk, as they are stored.
+    /// Reads the bytes of a chunk, without verifying them.
     pub(super) fn chunk_bytes(&self, hash: &H256) -> Result<Vec<u8>, ProveError> {
         self.engine
             .get(Family::Content, &layout::chunk_key(hash))?
@@ -47,7 +47,7 @@ impl Bucket {
             })
     }
 
-    /// The path to a chunk from its data root, and the chunk's hash.
+    /// Returns the Merkle path of a slot's chunk to its data root, and the chunk's hash.
     fn chunk_path(
         &self,
         leaf: &MmrLeaf,
@@ -78,7 +78,7 @@ impl View<'_> {
     ///
     /// # Errors
     ///
-    /// [`ProveError`]; never a proof that does not pass.
+    /// [`ProveError`], also if the stored records give a proof that does not verify.
     pub fn mmr_proof(&self, index: LeafIndex) -> Result<ProvenLeaf, ProveError> {
         let sequence = self.sequence(index)?;
         let none = ProveError::NoSuchLeaf {
@@ -115,17 +115,16 @@ impl View<'_> {
         Ok(proven)
     }
 
-    /// Answers a challenge: the chunk, its path and the leaf's proof, checked
-    /// by the strict rule and by the chain's own.
+    /// Answers a challenge with the chunk, its path and the leaf's proof, verified by the
+    /// strict rule and by the chain's own.
     ///
-    /// A chunk index past the padded tree is answered for the slot that the
-    /// chain means by it.
+    /// The chain counts a chunk index modulo the number of slots; so does the answer.
     ///
     /// # Errors
     ///
-    /// [`ProveError`]; [`ProveError::NoSuchChunk`] for a slot that only pads
-    /// the tree, which nobody can answer with a proof, and
-    /// [`ProveError::Unprovable`] for imported content of another shape.
+    /// [`ProveError`]; [`ProveError::NoSuchChunk`] for a padding slot, which no proof can
+    /// answer, and [`ProveError::Unprovable`] for imported content of a shape that the
+    /// chain cannot verify.
     pub fn answer(&self, location: ChunkLocation) -> Result<Answer, ProveError> {
         let (leaf, chunk) = (location.leaf_index, location.chunk_index);
         self.checked_answer(location)

@@ -1,7 +1,7 @@
-//! A bucket as it was at one leaf count, which is what everything is proven within.
+//! Views of a bucket at one leaf count, within which proofs are made.
 //!
-//! A challenge names a root that was signed perhaps long ago; an answer against
-//! the newest root is a wrong one.
+//! A challenge may name a root that was signed long ago; an answer against the newest
+//! root is wrong.
 
 pub use cairn_primitives::StateRef as At;
 
@@ -12,25 +12,25 @@ use cairn_engine::{Family, Reach};
 use cairn_primitives::mmr;
 use cairn_primitives::{Commitment, H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Sequence};
 
-/// A root that is not the newest: what was signed says where it was.
+/// A root that is not the newest; the signed roots tell its leaf count.
 struct Elsewhere {
     root: H256,
     tree: Option<Sequence>,
 }
 
-/// A bucket as it was at one leaf count.
+/// A view of a bucket at one leaf count.
 #[derive(Clone, Copy)]
 pub struct View<'b> {
     pub(super) bucket: &'b Bucket,
     pub(super) tree: Sequence,
     pub(super) count: LeafCount,
-    /// What the peaks must bag to, where that is known before they are read.
+    /// The root that the peaks must bag to, if it is known before they are read.
     root: Option<H256>,
     pub(super) reach: Reach,
 }
 
 impl Bucket {
-    /// The bucket at one of its states, to prove within.
+    /// Returns a view of the bucket at one of its states.
     ///
     /// # Errors
     ///
@@ -43,14 +43,14 @@ impl Bucket {
         }
     }
 
-    /// The same for threads that must not block, where nothing has to be read to
-    /// find it. Within it nodes and leaves come from memory only: a proof that
-    /// would have to wait for a disk fails. Content is read as ever.
+    /// Does the same for threads that must not block; `None` if it needs a read. Such a
+    /// view takes nodes and leaves from memory only: a proof that would have to wait for
+    /// the disk fails. It reads content as any view.
     pub fn view_at_hand(&self, at: At) -> Option<View<'_>> {
         self.view_of_tip(at, Reach::Memory).ok()?.ok()
     }
 
-    /// A state that the tip tells of, which is any but those behind older roots.
+    /// Finds a state by the tip alone, which knows all states but those of older roots.
     fn view_of_tip(&self, at: At, reach: Reach) -> Result<Result<View<'_>, Elsewhere>, ProveError> {
         let tip = self.tip();
         let have = tip.frontier.count();
@@ -93,7 +93,7 @@ impl Bucket {
             let (key, value) = entry?;
             let promise = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
             let Some(((_, in_tree), promise)) = promise else {
-                return Err(self.unsound("a record of what was signed cannot be read"));
+                return Err(self.unsound("the record of a signed root cannot be read"));
             };
             if tree.is_none_or(|tree| tree == in_tree) && self.is_proven_from(in_tree)? {
                 found = Some((in_tree, promise.count));
@@ -114,32 +114,32 @@ impl Bucket {
 }
 
 impl View<'_> {
-    /// Leaves in this state.
+    /// The number of leaves in this state.
     pub fn count(&self) -> LeafCount {
         self.count
     }
 
-    /// How the bucket hashes.
+    /// The bucket's hashing profile.
     pub fn profile(&self) -> HashingProfile {
         self.bucket.config.profile
     }
 
-    /// The sequence of the first leaf of the tree that this is a state of.
+    /// The state's tree, identified by the sequence of its first leaf.
     pub fn tree(&self) -> Sequence {
         self.tree
     }
 
-    /// The commitment to this state, its root computed from the peaks on disk.
+    /// Returns the commitment to this state, with the root computed from the peaks on disk.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] when a peak is gone or does not fit.
+    /// [`ProveError`] if a peak is missing, or the root differs from the known one.
     pub fn commitment(&self) -> Result<Commitment, ProveError> {
         let positions = mmr::peak_positions(self.count);
         self.commitment_over(&self.nodes(&positions)?)
     }
 
-    /// The same with the peaks, left to right.
+    /// Returns the commitment with the peaks, left to right.
     ///
     /// # Errors
     ///
@@ -152,7 +152,9 @@ impl View<'_> {
     pub(super) fn commitment_over(&self, peaks: &[H256]) -> Result<Commitment, ProveError> {
         let mmr_root = mmr::bag(self.bucket.config.profile, peaks);
         if self.root.is_some_and(|root| root != mmr_root) {
-            return Err(self.bucket.unsound("the peaks do not come to the root"));
+            return Err(self
+                .bucket
+                .unsound("the bagged peaks do not match the root"));
         }
         Ok(Commitment {
             mmr_root,
@@ -161,11 +163,11 @@ impl View<'_> {
         })
     }
 
-    /// A leaf of this state.
+    /// Returns a leaf of this state.
     ///
     /// # Errors
     ///
-    /// [`ProveError`] when there is none, or it is gone from disk.
+    /// [`ProveError`] if the state has no such leaf, or it is missing on disk.
     pub fn leaf(&self, index: LeafIndex) -> Result<MmrLeaf, ProveError> {
         let sequence = self.sequence(index)?;
         let (_, leaves) = self.look_up(&[], &[sequence])?;
