@@ -1,4 +1,4 @@
-//! Committing: the one place where leaves, nodes, leaf count, peaks and root
+//! Commits leaves: the one place where leaves, nodes, leaf count, peaks and root
 //! change, all in one batch (I2, I3).
 //!
 //! Commits that arrive together share a batch (`queue`). Each still gets a
@@ -20,37 +20,36 @@ use codec::Encode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// One leaf may use this part of the `total_size` that is left, as a power of
-/// two: 16 TiB in a new bucket. So much is never used up: to bring what a leaf
-/// may have below 1 GiB takes ten million leaves, which are charged 4.5 GB.
+/// One leaf may use 2^-20 of the remaining range of `total_size`: 16 TiB in a new bucket.
+/// Clients cannot exhaust the range: to reduce the limit below 1 GiB takes ten million
+/// leaves, which are charged 4.5 GB.
 const LEAF_PART_BITS: u32 = 20;
 
-/// Content to commit, all of which is in the bucket.
+/// Content to commit. All of it must be in the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NewLeaf {
     /// Root of its chunk tree.
     pub data_root: H256,
-    /// Its length, in bytes.
+    /// The content's length, in bytes.
     pub data_size: u64,
 }
 
-/// What a commit came to.
+/// The result of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// Index of the first of the new leaves in the commitment's tree.
     pub first_leaf: LeafIndex,
-    /// The bucket right after the new leaves.
+    /// The commitment right after the new leaves.
     pub commitment: Commitment,
 }
 
 impl Bucket {
-    /// Commits content as leaves, in the order given, all or none.
+    /// Commits content as leaves, in the given order, all or none.
     ///
     /// # Errors
     ///
-    /// [`CommitError`], with nothing changed, unless the whole tree of each
-    /// data root is in the bucket in a shape and size that the chain can
-    /// verify (I1).
+    /// [`CommitError`]; nothing is changed then. The complete tree of each data root must be
+    /// in the bucket, in a shape and size that the chain can verify (I1).
     pub fn commit(
         &self,
         leaves: &[NewLeaf],
@@ -62,9 +61,8 @@ impl Bucket {
         self.enqueue(leaves, durability, None)
     }
 
-    /// Commits content as leaves, durably, with the promise of the commitment
-    /// that this very call made, so that it may be signed (I4). Without leaves,
-    /// promises the newest commitment.
+    /// Commits content as leaves and records the resulting commitment durably as signed, so
+    /// that it may be signed (I4). Without leaves, records the newest commitment.
     ///
     /// # Errors
     ///
@@ -74,7 +72,7 @@ impl Bucket {
         leaves: &[NewLeaf],
     ) -> Result<(Committed, DurableCommitment), CommitError> {
         let committed = self.enqueue(leaves, Durability::Synced, Some(now_ms()))?;
-        // The batch with the promise is durable, so the signature may exist.
+        // The batch with the record is durable, so the signature may exist.
         Ok((committed, durable(committed.commitment)))
     }
 
@@ -220,16 +218,16 @@ impl Bucket {
         }
     }
 
-    /// Whether the whole tree under a data root is here, in a shape and size
-    /// that can be proven (I1). One read: a node is stored only after its
-    /// children, with the shape of all that is under it.
+    /// Checks that the complete tree under a data root is stored, in a shape and size that
+    /// can be proven (I1). It takes one read: a node is stored only after its children, with
+    /// the shape of its subtree.
     pub(super) fn check_content(&self, leaf: &NewLeaf) -> Result<(), CommitError> {
         let NewLeaf {
             data_root,
             data_size,
         } = *leaf;
-        // Under the plain profile a chunk of 64 bytes and a node may have one
-        // hash; the size tells which is meant.
+        // Under the plain profile a chunk of 64 bytes and an interior node can share a
+        // hash; the size decides.
         let found = if usize::try_from(data_size).is_ok_and(|size| size <= CHUNK_BYTES) {
             match self.stored_chunk(&data_root)? {
                 None => self.stored_interior(&data_root)?,
@@ -262,9 +260,8 @@ impl Bucket {
         Ok(())
     }
 
-    /// Bytes that one leaf may have, so that it leaves others their part of the
-    /// numbers. Content that repeats itself costs next to nothing: without a
-    /// bound 64 leaves would use up all of `total_size`, and the bucket would
+    /// Returns the largest size of one leaf, in bytes. Repeated content costs next to
+    /// nothing: without a bound 64 leaves could exhaust `total_size`, and the bucket would
     /// take no more.
     fn most_of_a_leaf(&self) -> u64 {
         let left = u64::MAX.saturating_sub(self.tip().total_size);
@@ -313,7 +310,7 @@ impl Bucket {
     }
 }
 
-/// What new leaves add to the database, but for the state record.
+/// The records that new leaves add to the database, without the state record.
 pub(super) struct Additions {
     tree: Sequence,
     leaves: Vec<(TreeKey, [u8; LEAF_BYTES])>,
@@ -331,7 +328,7 @@ impl Additions {
         }
     }
 
-    /// Promises the root that the tip has.
+    /// Records the tip's root as signed.
     pub(super) fn promise(&mut self, tip: &Tip, signed_ms: u64) {
         let key = layout::promise_key(&tip.root, tip.tree);
         let count = tip.frontier.count();
@@ -353,10 +350,10 @@ impl Additions {
 }
 
 impl Tip {
-    /// Appends a leaf as it is, and notes what it adds; the root is left for
-    /// when the last one is there. `None` where the tree's numbers end.
+    /// Appends a leaf and adds its records to `additions`. Does not compute the root.
+    /// Returns `None` if a number would leave its range.
     pub(super) fn append(&mut self, leaf: &MmrLeaf, additions: &mut Additions) -> Option<()> {
-        // The sequence after the last must exist too, for opening looks there.
+        // The sequence after the last leaf must exist too, since opening reads it.
         let index = self.frontier.count().next_index();
         let sequence = self.tree.of_leaf(index);
         let sequence = sequence.filter(|sequence| sequence.0 != u64::MAX)?;
