@@ -201,7 +201,7 @@ impl Stage {
         let answer = loop {
             let answer = client.try_ask("bucket_commit", json!([BUCKET, [leaf.clone()]]))?;
             let message = answer["error"]["message"].as_str().unwrap_or_default();
-            if !message.contains("being compared") {
+            if !message.contains("have not yet been compared") {
                 break answer;
             }
         };
