@@ -73,8 +73,8 @@ async def main(url, bucket, leaf):
                 raise RuntimeError(answer["error"])
             return answer["result"]
 
-        root = (await ask("bucket_commitment", bucket))["commitment"]["mmrRoot"]
-        proof = await ask("bucket_mmrProof", bucket, leaf, {"root": root})
+        root = (await ask("cairnBucket_v1_commitment", bucket))["commitment"]["mmrRoot"]
+        proof = await ask("cairnBucket_v1_mmrProof", bucket, leaf, {"root": root})
         verify(proof, root)
         proof["leaf"]["dataSize"] = number(proof["leaf"]["dataSize"]) + 1
         try:

@@ -9,8 +9,8 @@ use cairn_provider::{Provider, ProviderOptions, Wanted};
 use cairn_primitives::{BucketId, H256};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{MultiSigner, PrimaryProvider};
-use cairn_rpc::{Limits, Policy, ProviderRpc, RpcCosigners};
-use cairn_rpc::error::{Code, REFUSED};
+use cairn_rpc_server::{Limits, Policy, ProviderRpc, RpcCosigners};
+use cairn_rpc_api::{Code, REFUSED};
 use jsonrpsee::RpcModule;
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
@@ -60,11 +60,11 @@ static ASKED: LazyLock<Asked> = LazyLock::new(|| {
         ExtensionConfig::default(),
     );
     let handle = extension.expect("an extension").handle();
-    let rpc = ProviderRpc::new(handle, Limits::default(), Policy::of(|_| true));
+    let rpc = ProviderRpc::new(handle, Limits::default(), Policy::new(|_| true));
     let module = rpc.into_rpc().expect("a module");
     // Methods that write files are left out, and so are subscriptions, which need a
     // reader.
-    let is_asked = |name: &&str| *name != "bucket_export" && !name.contains("ubscribe");
+    let is_asked = |name: &&str| *name != "cairnWrite_v1_exportBucket" && !name.contains("ubscribe");
     Asked {
         methods: module.method_names().filter(is_asked).collect(),
         module,
@@ -87,7 +87,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };
-    if !text.contains("bucket_export") && !text.contains("ubscribe") {
+    if !text.contains("cairnWrite_v1_exportBucket") && !text.contains("ubscribe") {
         asked.ask(text);
     }
     let Some((first, params)) = text.split_at_checked(1) else {
@@ -109,7 +109,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let root = asked.root;
     let challenge = format!(
-        r#"{{"jsonrpc":"2.0","id":1,"method":"bucket_mmrProof","params":[7,0,{{"root":"{root:?}"}}]}}"#
+        r#"{{"jsonrpc":"2.0","id":1,"method":"cairnBucket_v1_mmrProof","params":[7,0,{{"root":"{root:?}"}}]}}"#
     );
     let answer = asked.ask(&challenge).expect("an answer");
     assert!(answer["result"]["peaks"].is_array(), "after {request}: {answer}");

@@ -18,7 +18,7 @@ fn said(error: impl std::fmt::Display) -> Refused {
     error.to_string()
 }
 
-/// Uploads and commits leaves and signs the commitment: the RPC's `bucket_commit`.
+/// Uploads and commits leaves and signs the commitment: the RPC's `cairnWrite_v1_commit`.
 pub(crate) fn put(
     house: &House,
     bucket: BucketId,
@@ -79,7 +79,7 @@ pub(crate) fn put_offline(
     signed.map(|(_, signed)| signed).map_err(said)
 }
 
-/// Returns the newest commitment, signed, as for any caller: the RPC's `bucket_commitment`.
+/// Returns the newest commitment, signed, as for any caller: the RPC's `cairnBucket_v1_commitment`.
 pub(crate) fn newest_signed(house: &House, bucket: BucketId) -> Result<SignedCommitment, Refused> {
     let signed = house.provider().sign_again(bucket, &house.signer);
     let nothing = || "the newest commitment was never signed".to_owned();
@@ -123,7 +123,7 @@ pub(crate) fn import(house: &House, folder: &Path) -> Result<Commitment, Refused
     imported.map(|done| done.commitment).map_err(said)
 }
 
-/// The RPC's `bucket_delete`, with the same checks.
+/// The RPC's `cairnWrite_v1_deleteBucket`, with the same checks.
 pub(crate) fn delete(house: &House, runtime: &Runtime, id: BucketId) -> Result<(), Refused> {
     if house.handle.challenges.is_asked_about(id) {
         return Err("a challenge of the bucket is open".into());

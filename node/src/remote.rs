@@ -13,9 +13,10 @@ pub(crate) use upload::RemoteUpload;
 use crate::failure::Failure;
 use crate::remote_error::{RemoteError, ask_again_after};
 use cairn_primitives::BucketId;
-use cairn_rpc::{
-    BucketApiClient, BucketInfo, BucketPage, BucketStanding, ProviderApiClient, Token, Uint,
+use cairn_rpc_api::{
+    BucketApiClient, BucketInfo, BucketPage, BucketStatusInfo, ProviderApiClient, U64OrHex,
 };
+use cairn_rpc_listener::Token;
 use jsonrpsee::core::ClientError;
 use jsonrpsee::ws_client::{HeaderMap, HeaderValue, PingConfig, WsClient, WsClientBuilder};
 use std::io::Write;
@@ -159,7 +160,7 @@ impl Client {
 
     /// Returns the provider's information about a bucket.
     pub(crate) fn bucket(&self, bucket: BucketId) -> Result<BucketInfo, RemoteError> {
-        let id = Uint(bucket.0);
+        let id = U64OrHex(bucket.0);
         let info = self.ask(|rpc| async move { BucketApiClient::info(&*rpc, id).await })?;
         if info.bucket == id {
             return Ok(info);
@@ -184,7 +185,7 @@ impl Client {
             for noted in &buckets {
                 match noted.standing {
                     // The provider indexes a bucket when it is requested by itself.
-                    BucketStanding::Learning => match self.bucket(BucketId(noted.bucket.0)) {
+                    BucketStatusInfo::Learning => match self.bucket(BucketId(noted.bucket.0)) {
                         Ok(info) => each(&info)?,
                         Err(RemoteError::Refused { .. }) => each(noted)?,
                         Err(error) => return Err(error.into()),

@@ -1,7 +1,7 @@
 //! Errors of requests to a running provider.
 
 use cairn_gadget::printable;
-use cairn_rpc::error::{Code, ErrorData, code_in};
+use cairn_rpc_api::{Code, ErrorData, code_in};
 use jsonrpsee::core::ClientError;
 use jsonrpsee::types::ErrorObject;
 use jsonrpsee::types::error::METHOD_NOT_FOUND_CODE;

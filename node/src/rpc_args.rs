@@ -1,9 +1,8 @@
 //! Flags of the RPC and the metrics, with the names that Substrate nodes use.
 
 use crate::failure::Failure;
-use cairn_rpc::{
-    ConnectionLimits, ExportFolder, LaneLimits, Limits, ListenerConfig, Origins, RpcMethods,
-};
+use cairn_rpc_listener::{ConnectionLimits, ListenerConfig, Origins, RpcMethods};
+use cairn_rpc_server::{ExportFolder, LaneLimits, Limits};
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -45,7 +44,7 @@ pub(crate) struct RpcArgs {
     /// Connections at once from one IPv4 address or one IPv6 /64 network, other than this machine
     #[arg(long, value_name = "COUNT", default_value_t = ConnectionLimits::default().per_address)]
     rpc_max_connections_per_address: NonZeroU32,
-    /// Folder in which `bucket_export` may create copies of buckets [default: exports are refused]
+    /// Folder in which `cairnWrite_v1_exportBucket` may create copies of buckets [default: exports are refused]
     #[arg(long, value_name = "DIR")]
     export_dir: Option<PathBuf>,
     /// Accept leaves whose number of chunks is not a power of two. Anyone can challenge a padding

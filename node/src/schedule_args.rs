@@ -3,7 +3,7 @@
 
 use cairn_gadget::{ChallengeConfig, CheckpointConfig, ExtensionConfig};
 use cairn_provider::{OnCopy, OnOtherChain};
-use cairn_rpc::CosignerLimits;
+use cairn_rpc_server::CosignerLimits;
 use clap::Args;
 
 /// Flags for checkpoints, claims, and accepting another chain or a copy.

@@ -4,7 +4,7 @@
 //! token in a file of their own.
 
 use crate::failure::Failure;
-use cairn_rpc::Token;
+use cairn_rpc_listener::Token;
 use rand::RngCore;
 use rand::rngs::OsRng;
 use std::fs::{File, OpenOptions};

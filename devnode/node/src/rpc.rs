@@ -3,7 +3,7 @@
 
 use crate::client::{FullClient, FullPool};
 use crate::sealing::Sealer;
-use cairn_rpc::Policy;
+use cairn_rpc_server::Policy;
 use jsonrpsee::RpcModule;
 use sc_consensus_manual_seal::rpc::{ManualSeal, ManualSealApiServer};
 use sc_rpc_api::DenyUnsafe;
@@ -12,7 +12,7 @@ use substrate_frame_rpc_system::{System, SystemApiServer};
 
 /// Decides about calls that change buckets as the node decides about unsafe methods.
 pub(crate) fn node_policy() -> Policy {
-    Policy::of(|extensions| {
+    Policy::new(|extensions| {
         let denied = extensions.get::<DenyUnsafe>();
         denied.is_some_and(|denied| denied.check_if_safe().is_ok())
     })

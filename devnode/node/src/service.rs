@@ -8,7 +8,7 @@ use crate::{NodeError, rpc};
 use cairn_devnode_runtime::{OpaqueBlock, RuntimeApi};
 use cairn_node_ext::{Extension, ExtensionHandle, Signer, SubstrateClient};
 use cairn_primitives::challenge::AccountId;
-use cairn_rpc::{Limits, ProviderRpc, RpcCosigners};
+use cairn_rpc_server::{Limits, ProviderRpc, RpcCosigners};
 use jsonrpsee::RpcModule;
 use sc_network::config::FullNetworkConfiguration;
 use sc_network::{NetworkBackend, NetworkWorker};

@@ -3,10 +3,10 @@
 //!
 //! | caller                                                     | entry point                     |
 //! |------------------------------------------------------------|---------------------------------|
-//! | `cairn put`, `bucket_commit`, a node's own code            | `Lease::commit_signed`, `Provider::commit_signed` |
+//! | `cairn put`, `cairnWrite_v1_commit`, a node's own code            | `Lease::commit_signed`, `Provider::commit_signed` |
 //! | the checkpoint scheduler and the countersigner             | `Lease::permit`, for a root that `Bucket::promise` recorded |
-//! | `bucket_commitment`                                        | `Provider::sign_again`          |
-//! | `bucket_checkpointSignature`                               | `Lease::sign_again`             |
+//! | `cairnBucket_v1_commitment`                                        | `Provider::sign_again`          |
+//! | `cairnBucket_v1_checkpointSignature`                               | `Lease::sign_again`             |
 //! | the remote chain's client, for extrinsics                  | `Signer::sign_extrinsic`, which refuses bytes that decode as a commitment |
 //!
 //! Nothing else can sign: only this module signs bytes with a key, only the gate

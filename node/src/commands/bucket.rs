@@ -23,7 +23,7 @@ use cairn_bucket::{BasePath, BucketConfig};
 use cairn_engine::{Access, Shared};
 use cairn_primitives::{BucketId, HashingProfile};
 use cairn_provider::Wanted;
-use cairn_rpc::{BucketStoreApiClient, NewBucket, Uint};
+use cairn_rpc_api::{NewBucket, U64OrHex, WriteApiClient};
 use clap::Subcommand;
 use std::convert::Infallible;
 use summary::Summary;
@@ -205,9 +205,10 @@ fn create_there(
 ) -> Result<(Summary, String), Failure> {
     let new = NewBucket {
         hashing: Some(config.profile.into()),
-        max_bytes: Some(Uint(config.max_bytes)),
+        max_bytes: Some(U64OrHex(config.max_bytes)),
     };
-    let made = client.order(|rpc| async move { rpc.create(Uint(id.0), Some(new)).await })?;
+    let made =
+        client.order(|rpc| async move { rpc.create_bucket(U64OrHex(id.0), Some(new)).await })?;
     let place = format!("the provider at {}", client.url());
     Ok(((&made).into(), place))
 }

@@ -17,7 +17,7 @@ use cairn_bucket::BasePath;
 use cairn_engine::Access;
 use cairn_primitives::BucketId;
 use cairn_provider::Wanted;
-use cairn_rpc::Limits;
+use cairn_rpc_server::Limits;
 use clap::Args;
 use destination::{Destination, Here};
 use parts::Cutting;

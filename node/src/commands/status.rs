@@ -14,7 +14,9 @@ use cairn_fs::free_at;
 use cairn_keys::SigningRefused;
 use cairn_primitives::BucketId;
 use cairn_provider::{BucketRecord, Provider, Standing};
-use cairn_rpc::{BucketInfo, BucketStanding, ProviderApiClient, ProviderHealth, ProviderStatus};
+use cairn_rpc_api::{
+    BucketInfo, BucketStatusInfo, ProviderApiClient, ProviderHealth, ProviderStatus,
+};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -225,10 +227,10 @@ impl Status {
         let leaves = info.unprovable_leaves.map_or(0, |leaves| leaves.0);
         self.unprovable_leaves = self.unprovable_leaves.saturating_add(leaves);
         let trouble = match (info.standing, &info.not_signed) {
-            (BucketStanding::Sound, None) | (BucketStanding::Learning, _) => return,
-            (BucketStanding::Sound, Some(reason)) => reason.as_str(),
-            (BucketStanding::Quarantined, _) => "it is in quarantine: see the provider's log",
-            (BucketStanding::Lost, _) => FOLDER_IS_GONE,
+            (BucketStatusInfo::Sound, None) | (BucketStatusInfo::Learning, _) => return,
+            (BucketStatusInfo::Sound, Some(reason)) => reason.as_str(),
+            (BucketStatusInfo::Quarantined, _) => "it is in quarantine: see the provider's log",
+            (BucketStatusInfo::Lost, _) => FOLDER_IS_GONE,
         };
         self.trouble(info.bucket.0, trouble.to_owned());
     }

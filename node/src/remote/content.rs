@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::remote_error::RemoteError;
 use cairn_primitives::chunk_tree::{self, padding};
 use cairn_primitives::{BucketId, ChunkIndex, H256, HashingProfile, MmrLeaf};
-use cairn_rpc::{BucketApiClient, FetchedNodes, NodeContent, Uint};
+use cairn_rpc_api::{BucketApiClient, FetchedNodes, NodeContent, U64OrHex};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -199,7 +199,7 @@ impl Connection {
         while !hashes.is_empty() {
             let question = |rpc: Arc<_>| {
                 let hashes = hashes.clone();
-                async move { BucketApiClient::fetch_nodes(&*rpc, Uint(bucket.0), hashes).await }
+                async move { BucketApiClient::fetch_nodes(&*rpc, U64OrHex(bucket.0), hashes).await }
             };
             let FetchedNodes { nodes, missing, .. } = self.ask(ANSWER_WITHIN, question).await?;
             if let Some(hash) = missing.first() {

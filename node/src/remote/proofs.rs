@@ -9,7 +9,7 @@ use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{
     Answer, BucketId, Commitment, HashingProfile, LeafIndex, MmrProof, NotProven, ProvenLeaf,
 };
-use cairn_rpc::{AtState, BucketApiClient, Uint};
+use cairn_rpc_api::{AtState, BucketApiClient, U64OrHex};
 use codec::DecodeAll;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jsonrpsee::ws_client::WsClient;
@@ -25,8 +25,10 @@ impl Client {
         at: At,
     ) -> Result<ProvenLeaf, Failure> {
         let state = state(at);
-        let info = self
-            .ask(|rpc| async move { rpc.mmr_proof(Uint(bucket.0), Uint(index.0), state).await })?;
+        let info = self.ask(|rpc| async move {
+            rpc.mmr_proof(U64OrHex(bucket.0), U64OrHex(index.0), state)
+                .await
+        })?;
         let commitment = self.commitment(&info.commitment)?;
         self.check_state(at, &commitment)?;
         let proof = judge::decode_leaf(&info.scale.0).map_err(|reason| self.untrue(reason))?;
@@ -42,10 +44,13 @@ impl Client {
         location: ChunkLocation,
         at: At,
     ) -> Result<Answer, Failure> {
-        let (leaf, chunk) = (Uint(location.leaf_index.0), Uint(location.chunk_index.0));
+        let (leaf, chunk) = (
+            U64OrHex(location.leaf_index.0),
+            U64OrHex(location.chunk_index.0),
+        );
         let state = state(at);
         let info = self.ask(|rpc| async move {
-            rpc.challenge_response(Uint(bucket.0), leaf, chunk, state)
+            rpc.challenge_response(U64OrHex(bucket.0), leaf, chunk, state)
                 .await
         })?;
         let commitment = self.commitment(&info.commitment)?;
@@ -74,7 +79,7 @@ impl Client {
         let connection = &self.connection;
         let proven = (first..).zip(leaves).map(|(index, leaf)| async move {
             let question = |rpc: Arc<WsClient>| async move {
-                rpc.mmr_proof(Uint(bucket.0), Uint(index), at).await
+                rpc.mmr_proof(U64OrHex(bucket.0), U64OrHex(index), at).await
             };
             let scale = connection.ask(ANSWER_WITHIN, question).await?.scale.0;
             self.check(&judge::leaf(profile, &scale, LeafIndex(index), commitment))?;
@@ -127,7 +132,7 @@ fn state(at: At) -> Option<AtState> {
         At::Newest => None,
         At::Root(root) => Some(AtState::of_root(root)),
         At::RootOf { root, tree } => Some(AtState {
-            start_seq: Some(Uint(tree.0)),
+            start_seq: Some(U64OrHex(tree.0)),
             ..AtState::of_root(root)
         }),
         At::LeafCount(count) => Some(AtState::of_leaf_count(count.get())),

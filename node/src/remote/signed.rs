@@ -9,8 +9,8 @@ use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::{
     BucketId, Commitment, CommitmentPayload, HashingProfile, LeafIndex, Sequence,
 };
-use cairn_rpc::{
-    BucketStoreApiClient, CommitmentInfo, CommittedInfo, LeafToCommit, SignedCommitmentInfo, Uint,
+use cairn_rpc_api::{
+    CommitmentInfo, CommittedInfo, LeafToCommit, SignedCommitmentInfo, U64OrHex, WriteApiClient,
 };
 use codec::DecodeAll;
 
@@ -37,12 +37,12 @@ impl Client {
             .iter()
             .map(|leaf| LeafToCommit {
                 data_root: leaf.data_root,
-                data_size: Uint(leaf.data_size),
+                data_size: U64OrHex(leaf.data_size),
             })
             .collect();
         let CommittedInfo { first_leaf, signed } = self.order(|rpc| {
             let leaves = to_commit.clone();
-            async move { rpc.commit(Uint(bucket.0), leaves).await }
+            async move { rpc.commit(U64OrHex(bucket.0), leaves).await }
         })?;
         let signed = self.signed(bucket, &signed)?;
         let after = u64::try_from(leaves.len())
@@ -105,8 +105,10 @@ impl Client {
         bucket: BucketId,
         before: Sequence,
     ) -> Result<DeletionPayload, Failure> {
-        let info = self
-            .ask(|rpc| async move { rpc.deletion_payload(Uint(bucket.0), Uint(before.0)).await })?;
+        let info = self.ask(|rpc| async move {
+            rpc.deletion_payload(U64OrHex(bucket.0), U64OrHex(before.0))
+                .await
+        })?;
         let commitment = self.commitment(&info.commitment)?;
         let deletion = Commitment::deletion(commitment.mmr_root, before);
         let payload = CommitmentPayload::decode_all(&mut info.payload.0.as_slice());

@@ -15,9 +15,8 @@ use cairn_bucket::{CHUNK_RECORDS, IngestError, NODE_RECORD, NewLeaf};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentRoot, InteriorNode, TreeBuilder};
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};
-use cairn_rpc::{BucketApiClient, BucketStoreApiClient, Uint};
+use cairn_rpc_api::{BucketApiClient, Bytes, U64OrHex, WriteApiClient};
 use futures::stream::{self, StreamExt};
-use sp_core::Bytes;
 use std::collections::HashSet;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -259,7 +258,7 @@ impl<'c> RemoteUpload<'c> {
             waiting,
             ..
         } = self;
-        let (connection, bucket) = (&client.connection, Uint(bucket.0));
+        let (connection, bucket) = (&client.connection, U64OrHex(bucket.0));
         let to_send = to_send(connection, bucket, *profile, waiting).await?;
         let together = together(connection, bucket, &to_send).await?;
         let highest = to_send.iter().map(|piece| piece.height()).max();
@@ -286,7 +285,7 @@ impl<'c> RemoteUpload<'c> {
 /// Returns the pieces that the provider does not have, each once.
 async fn to_send<'p>(
     connection: &Connection,
-    bucket: Uint,
+    bucket: U64OrHex,
     profile: HashingProfile,
     waiting: &'p [Piece],
 ) -> Result<Vec<&'p Piece>, Unsent> {
@@ -304,7 +303,7 @@ async fn to_send<'p>(
     if let Some(first) = waiting.first().filter(|_| !hashes.is_empty()) {
         let question = |rpc: Arc<_>| {
             let hashes = hashes.clone();
-            async move { BucketApiClient::exists(&*rpc, bucket, hashes).await }
+            async move { BucketApiClient::missing_nodes(&*rpc, bucket, hashes).await }
         };
         let answer = connection.ask(ANSWER_WITHIN, question).await;
         let file = first.file;
@@ -318,7 +317,7 @@ async fn to_send<'p>(
 /// by one: a later file must not take the space of an earlier one.
 async fn together(
     connection: &Connection,
-    bucket: Uint,
+    bucket: U64OrHex,
     to_send: &[&Piece],
 ) -> Result<usize, Unsent> {
     let Some(first) = to_send.first() else {
@@ -345,13 +344,13 @@ async fn together(
 }
 
 /// Has one piece stored. Returns how many of its bytes were new.
-async fn put(connection: &Connection, bucket: Uint, piece: &Piece) -> Result<u64, RemoteError> {
+async fn put(connection: &Connection, bucket: U64OrHex, piece: &Piece) -> Result<u64, RemoteError> {
     let hash = piece.hash;
     match &piece.content {
         Content::Chunk(bytes) => {
             let question = |rpc: Arc<_>| {
                 let data = Bytes(bytes.clone());
-                async move { BucketStoreApiClient::put_chunk(&*rpc, bucket, hash, data).await }
+                async move { WriteApiClient::put_chunk(&*rpc, bucket, hash, data).await }
             };
             let is_new = connection.ask(ANSWER_WITHIN, question).await?;
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -360,7 +359,7 @@ async fn put(connection: &Connection, bucket: Uint, piece: &Piece) -> Result<u64
         Content::Node { left, right, .. } => {
             let (left, right) = (*left, *right);
             let question = |rpc: Arc<_>| async move {
-                BucketStoreApiClient::put_node(&*rpc, bucket, hash, left, right).await
+                WriteApiClient::put_node(&*rpc, bucket, hash, left, right).await
             };
             connection.ask(ANSWER_WITHIN, question).await?;
             Ok(0)

@@ -7,7 +7,7 @@ mod house;
 mod lies;
 
 use crate::support::{FAILED, Provider, USAGE, bytes, text_of, verify};
-use cairn_rpc::RpcMethods;
+use cairn_rpc_listener::RpcMethods;
 use house::{House, admin, at};
 use serde_json::Value;
 use sp_core::Pair;

@@ -45,7 +45,7 @@ fn forward(from: TcpListener, to: String) {
 /// Returns the progress of the answer to the only open challenge.
 fn stage_of_answer(stage: &Stage) -> Value {
     let mut client = Client::connect(stage.address()).unwrap();
-    let challenges = client.ask("provider_challenges", json!([]));
+    let challenges = client.ask("cairnProvider_v1_challenges", json!([]));
     challenges["result"][0]["stage"].clone()
 }
 
@@ -69,7 +69,7 @@ fn a_provider_whose_chain_is_away_starts_serves_says_so_and_follows_when_it_come
     let mut client = Client::connect(stage.address()).unwrap();
     let root = stage.signed_root();
     let asked = json!([BUCKET, 1, 0, { "root": root }]);
-    let answer = client.ask("bucket_challengeResponse", asked);
+    let answer = client.ask("cairnBucket_v1_challengeResponse", asked);
     assert!(answer["error"].is_null(), "{answer}");
     let status = Command::new(program())
         .arg("--base-path")

@@ -87,7 +87,7 @@ pub(crate) fn ask_once(address: SocketAddr, text: &str) -> Option<String> {
 pub(crate) fn malformed() -> Vec<String> {
     let deep = |open: &str, close: &str, levels: usize| open.repeat(levels) + &close.repeat(levels);
     let request = |params: &str| {
-        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"bucket_list","params":{params}}}"#)
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"cairnBucket_v1_list","params":{params}}}"#)
     };
     vec![
         String::new(),
@@ -106,8 +106,8 @@ pub(crate) fn malformed() -> Vec<String> {
         request(&deep("[", "]", 100_000)),
         deep("[", "]", 500_000),
         deep("{\"a\":", "}", 100_000),
-        r#"{"jsonrpc":"2.0","id":1,"method":"bucket_nothing"}"#.into(),
-        r#"{"jsonrpc":"1.0","id":{"a":1},"method":"bucket_list"}"#.into(),
+        r#"{"jsonrpc":"2.0","id":1,"method":"cairnBucket_v1_nothing"}"#.into(),
+        r#"{"jsonrpc":"1.0","id":{"a":1},"method":"cairnBucket_v1_list"}"#.into(),
         format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#,
             "m".repeat(1 << 20)
@@ -128,81 +128,87 @@ pub(crate) fn extremes(bucket: u64) -> Vec<(&'static str, Value)> {
     let mut all = Vec::new();
     for of in [json!(most), json!(4_711)] {
         all.extend([
-            ("bucket_info", json!([of])),
-            ("bucket_commitment", json!([of])),
-            ("bucket_checkpointSignature", json!([of, 1])),
-            ("bucket_peaks", json!([of])),
-            ("bucket_leaf", json!([of, 0])),
-            ("bucket_mmrProof", json!([of, 0])),
-            ("bucket_chunkProof", json!([of, 0, 0])),
-            ("bucket_challengeResponse", json!([of, 0, 0])),
-            ("bucket_generateProof", json!([of, [0]])),
-            ("bucket_ancestryProof", json!([of, 1])),
-            ("bucket_exists", json!([of, [root]])),
-            ("bucket_fetchNodes", json!([of, [root]])),
-            ("bucket_putNode", json!([of, root, root, root])),
-            ("bucket_putChunk", json!([of, root, "0x00"])),
+            ("cairnBucket_v1_info", json!([of])),
+            ("cairnBucket_v1_commitment", json!([of])),
+            ("cairnBucket_v1_checkpointSignature", json!([of, 1])),
+            ("cairnBucket_v1_peaks", json!([of])),
+            ("cairnBucket_v1_leaf", json!([of, 0])),
+            ("cairnBucket_v1_mmrProof", json!([of, 0])),
+            ("cairnBucket_v1_chunkProof", json!([of, 0, 0])),
+            ("cairnBucket_v1_challengeResponse", json!([of, 0, 0])),
+            ("cairnBucket_v1_generateProof", json!([of, [0]])),
+            ("cairnBucket_v1_ancestryProof", json!([of, 1])),
+            ("cairnBucket_v1_missingNodes", json!([of, [root]])),
+            ("cairnBucket_v1_fetchNodes", json!([of, [root]])),
+            ("cairnWrite_v1_putNode", json!([of, root, root, root])),
+            ("cairnWrite_v1_putChunk", json!([of, root, "0x00"])),
             (
-                "bucket_commit",
+                "cairnWrite_v1_commit",
                 json!([of, [{ "dataRoot": root, "dataSize": most }]]),
             ),
-            ("bucket_deletionPayload", json!([of, most])),
-            ("bucket_delete", json!([of])),
-            ("bucket_subscribeCommitments", json!([of])),
-            ("provider_holding", json!([of, most])),
+            ("cairnWrite_v1_deletionPayload", json!([of, most])),
+            ("cairnWrite_v1_deleteBucket", json!([of])),
+            ("cairnBucket_v1_subscribeCommitments", json!([of])),
+            ("cairnProvider_v1_heldState", json!([of, most])),
         ]);
     }
     let indices: Vec<u64> = (0..100_000).collect();
     let hashes = vec![&root; 20_000];
     all.extend([
-        ("bucket_list", json!([null, u32::MAX])),
-        ("bucket_checkpointSignature", json!([bucket, most])),
-        ("bucket_checkpointSignature", json!([bucket, 0])),
-        ("bucket_peaks", json!([bucket, { "leafCount": most }])),
-        ("bucket_peaks", json!([bucket, { "leafCount": 1u64 << 61 }])),
+        ("cairnBucket_v1_list", json!([null, u32::MAX])),
+        ("cairnBucket_v1_checkpointSignature", json!([bucket, most])),
+        ("cairnBucket_v1_checkpointSignature", json!([bucket, 0])),
         (
-            "bucket_peaks",
+            "cairnBucket_v1_peaks",
+            json!([bucket, { "leafCount": most }]),
+        ),
+        (
+            "cairnBucket_v1_peaks",
+            json!([bucket, { "leafCount": 1u64 << 61 }]),
+        ),
+        (
+            "cairnBucket_v1_peaks",
             json!([bucket, { "root": root, "startSeq": most }]),
         ),
-        ("bucket_leaf", json!([bucket, most])),
-        ("bucket_mmrProof", json!([bucket, most])),
-        ("bucket_chunkProof", json!([bucket, most, most])),
-        ("bucket_challengeResponse", json!([bucket, most, 0])),
+        ("cairnBucket_v1_leaf", json!([bucket, most])),
+        ("cairnBucket_v1_mmrProof", json!([bucket, most])),
+        ("cairnBucket_v1_chunkProof", json!([bucket, most, most])),
+        ("cairnBucket_v1_challengeResponse", json!([bucket, most, 0])),
         (
-            "bucket_challengeResponse",
+            "cairnBucket_v1_challengeResponse",
             json!([bucket, 0, 0, { "root": root }]),
         ),
-        ("bucket_generateProof", json!([bucket, [most]])),
-        ("bucket_generateProof", json!([bucket, []])),
-        ("bucket_generateProof", json!([bucket, indices])),
-        ("bucket_ancestryProof", json!([bucket, most])),
-        ("bucket_exists", json!([bucket, hashes])),
-        ("bucket_fetchNodes", json!([bucket, hashes])),
+        ("cairnBucket_v1_generateProof", json!([bucket, [most]])),
+        ("cairnBucket_v1_generateProof", json!([bucket, []])),
+        ("cairnBucket_v1_generateProof", json!([bucket, indices])),
+        ("cairnBucket_v1_ancestryProof", json!([bucket, most])),
+        ("cairnBucket_v1_missingNodes", json!([bucket, hashes])),
+        ("cairnBucket_v1_fetchNodes", json!([bucket, hashes])),
         (
-            "bucket_verifyProof",
+            "cairnBucket_v1_verifyProof",
             json!([bucket, { "blockHash": root, "leaves": "0x", "proof": "0x" }]),
         ),
         (
-            "bucket_putChunk",
+            "cairnWrite_v1_putChunk",
             json!([bucket, root, format!("0x{}", "00".repeat(262_145))]),
         ),
-        ("bucket_putNode", json!([bucket, root, root, root])),
+        ("cairnWrite_v1_putNode", json!([bucket, root, root, root])),
         (
-            "bucket_commit",
+            "cairnWrite_v1_commit",
             json!([bucket, [{ "dataRoot": root, "dataSize": most }]]),
         ),
-        ("bucket_commit", json!([bucket, []])),
-        ("bucket_create", json!([bucket])),
-        ("bucket_delete", json!([bucket])),
-        ("bucket_deletionPayload", json!([bucket, most])),
+        ("cairnWrite_v1_commit", json!([bucket, []])),
+        ("cairnWrite_v1_createBucket", json!([bucket])),
+        ("cairnWrite_v1_deleteBucket", json!([bucket])),
+        ("cairnWrite_v1_deletionPayload", json!([bucket, most])),
         (
-            "bucket_prune",
+            "cairnWrite_v1_pruneBucket",
             json!([bucket, most, {
                 "admin": root, "signature": "0x", "leafCount": most,
             }]),
         ),
-        ("bucket_export", json!([bucket, "relative"])),
-        ("provider_signCheckpoint", json!(["0xff"])),
+        ("cairnWrite_v1_exportBucket", json!([bucket, "relative"])),
+        ("cairnProvider_v1_signCheckpoint", json!(["0xff"])),
     ]);
     all
 }

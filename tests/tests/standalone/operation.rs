@@ -12,7 +12,7 @@ const REFUSED: i64 = -32_601;
 /// Requests a bucket over HTTP, with headers. Returns the error code, if it fails.
 fn asks_for_a_bucket(stage: &Stage, bucket: u64, headers: &[(&str, &str)]) -> Option<i64> {
     let request = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "bucket_create",
+        "jsonrpc": "2.0", "id": 1, "method": "cairnWrite_v1_createBucket",
         "params": [bucket, { "hashing": "plain", "maxBytes": 0 }],
     });
     let json = [("Content-Type", "application/json")];
@@ -91,13 +91,15 @@ fn s7c_what_changes_buckets_takes_the_token_and_no_address() {
     );
     // Over a WebSocket as well; a refusal is the same as Substrate's.
     let mut stranger = Client::connect(stage.address()).unwrap();
-    let refused = stranger.ask("bucket_create", json!([9]));
+    let refused = stranger.ask("cairnWrite_v1_createBucket", json!([9]));
     assert_eq!(refused["error"]["code"], json!(REFUSED), "{refused}");
     let unsafe_too = "RPC call is unsafe to be called externally";
     assert_eq!(refused["error"]["message"], json!(unsafe_too));
-    let listed = stranger.ask("bucket_list", json!([]));
+    let listed = stranger.ask("cairnBucket_v1_list", json!([]));
     assert_eq!(listed["result"]["buckets"].as_array().unwrap().len(), 2);
-    let made = stage.connect().ask("bucket_create", json!([9]));
+    let made = stage
+        .connect()
+        .ask("cairnWrite_v1_createBucket", json!([9]));
     assert_eq!(made["result"]["bucket"], json!(9), "{made}");
 }
 
@@ -141,7 +143,7 @@ fn s7b_a_bucket_is_copied_to_the_folder_that_the_operator_named_and_nowhere_else
     std::fs::create_dir(planted.parent().unwrap()).unwrap();
     let export = |stage: &Stage, path: &str| {
         let params = json!([BUCKET, path, "archive"]);
-        stage.connect().ask("bucket_export", params)
+        stage.connect().ask("cairnWrite_v1_exportBucket", params)
     };
     let refused = export(&stage, planted.to_str().unwrap());
     assert_eq!(refused["error"]["code"], json!(12_072), "{refused}");
@@ -210,7 +212,7 @@ fn s11_a_full_crowd_keeps_neither_others_nor_whoever_watches_out() {
     let crowd: Vec<_> = std::iter::repeat_with(|| Client::connect(address))
         .map_while(|client| {
             let mut client = client?;
-            client.ask("provider_status", json!([]));
+            client.ask("cairnProvider_v1_status", json!([]));
             Some(client)
         })
         .take(64)
@@ -241,7 +243,7 @@ fn s11_a_full_crowd_keeps_neither_others_nor_whoever_watches_out() {
     };
     let mut others = [other(), other(), other()];
     for client in &mut others {
-        let status = client.ask("provider_health", json!([]));
+        let status = client.ask("cairnProvider_v1_health", json!([]));
         assert_eq!(status["result"]["isReady"], json!(true), "{status}");
     }
     drop(crowd);
@@ -267,7 +269,8 @@ fn health_metrics_and_websites() {
     let (status, _) = http(address, "GET /health", &[], "");
     assert_eq!(status, 200);
 
-    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "provider_status" }).to_string();
+    let request =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "cairnProvider_v1_status" }).to_string();
     let json = ("Content-Type", "application/json");
     let (status, body) = http(address, "POST /", &[json], &request);
     let body: Value = serde_json::from_str(&body).unwrap();
@@ -283,7 +286,7 @@ fn health_metrics_and_websites() {
         "substrate_cairn_buckets_quarantined{chain=\"0x",
         "substrate_cairn_rpc_lane_waiting{lane=\"reads\",chain=\"0x",
         "substrate_cairn_rpc_sessions_opened_total{chain=\"0x",
-        "method=\"provider_status\"",
+        "method=\"cairnProvider_v1_status\"",
     ] {
         assert!(text.contains(line), "no {line} in\n{text}");
     }
@@ -333,10 +336,12 @@ fn asked_to_stop_it_ends_what_it_is_at_and_leaves_everything_in_order() {
     let (leaf_count, root) = committing.join().unwrap();
 
     stage.restart();
-    let newest = stage.connect().ask("bucket_commitment", json!([BUCKET]));
+    let newest = stage
+        .connect()
+        .ask("cairnBucket_v1_commitment", json!([BUCKET]));
     let commitment = &newest["result"]["commitment"];
     assert!(commitment["leafCount"].as_u64().unwrap() >= leaf_count);
     let peaks = json!([BUCKET, { "leafCount": leaf_count }]);
-    let then = stage.connect().ask("bucket_peaks", peaks);
+    let then = stage.connect().ask("cairnBucket_v1_peaks", peaks);
     assert_eq!(then["result"]["commitment"]["mmrRoot"], root);
 }

@@ -15,10 +15,10 @@ fn mmr_rpcs_types_decode_the_proofs_and_the_pallet_takes_them() {
     for content in [&b"one"[..], b"two", b"three"] {
         stage.commit(&mut client, content);
     }
-    let peaks = client.ask("bucket_peaks", json!([BUCKET]));
+    let peaks = client.ask("cairnBucket_v1_peaks", json!([BUCKET]));
     let root: H256 = serde_json::from_value(peaks["result"]["palletMmrRoot"].clone()).unwrap();
 
-    let given = client.ask("bucket_generateProof", json!([BUCKET, [0, 3, 4]]));
+    let given = client.ask("cairnBucket_v1_generateProof", json!([BUCKET, [0, 3, 4]]));
     let proof: LeavesProof<H256> = serde_json::from_value(given["result"].clone()).unwrap();
     assert_eq!(
         json!(proof.block_hash),
@@ -36,17 +36,20 @@ fn mmr_rpcs_types_decode_the_proofs_and_the_pallet_takes_them() {
         })
         .collect();
     pallet_mmr::verify_leaves_proof::<BlakeTwo256, MmrLeaf>(root, leaves, decoded).unwrap();
-    let judged = client.ask("bucket_verifyProof", json!([BUCKET, given["result"]]));
+    let judged = client.ask(
+        "cairnBucket_v1_verifyProof",
+        json!([BUCKET, given["result"]]),
+    );
     assert_eq!(judged["result"], json!(true));
     let mut bent = given["result"].clone();
     bent["blockHash"] = json!(stage.signed_root());
-    let refused = client.ask("bucket_verifyProof", json!([BUCKET, bent]));
+    let refused = client.ask("cairnBucket_v1_verifyProof", json!([BUCKET, bent]));
     assert_eq!(refused["error"]["code"], json!(12_038), "{refused}");
 
-    let given = client.ask("bucket_ancestryProof", json!([BUCKET, 2]));
+    let given = client.ask("cairnBucket_v1_ancestryProof", json!([BUCKET, 2]));
     let proof: AncestryProof<H256> = serde_json::from_value(given["result"].clone()).unwrap();
     let earlier = json!([BUCKET, { "leafCount": 2 }]);
-    let earlier = client.ask("bucket_peaks", earlier)["result"]["palletMmrRoot"].clone();
+    let earlier = client.ask("cairnBucket_v1_peaks", earlier)["result"]["palletMmrRoot"].clone();
     let proven = pallet_mmr::verify_ancestry_proof::<BlakeTwo256, MmrLeaf>(root, proof).unwrap();
     assert_eq!(json!(proven), earlier);
 }

@@ -16,7 +16,7 @@ fn while_a_challenge_is_asked_about(stage: &Stage, attack: impl FnOnce(&Stage)) 
             loop {
                 // Read before, so that there is at least one request.
                 let is_over = over.load(Ordering::SeqCst);
-                let answer = challenger.ask("bucket_challengeResponse", challenge.clone());
+                let answer = challenger.ask("cairnBucket_v1_challengeResponse", challenge.clone());
                 let accepted = &answer["result"]["strictRule"]["accepted"];
                 assert_eq!(accepted, &json!(true), "{answer}");
                 if is_over {
@@ -47,7 +47,7 @@ fn ten_thousand_connections() {
         stage.check_budget();
         // An active client still gets a connection.
         let mut late = stage.connect_patiently();
-        let health = late.ask("provider_health", json!([]));
+        let health = late.ask("cairnProvider_v1_health", json!([]));
         assert_eq!(health["result"]["isReady"], json!(true), "{health}");
         drop(sockets);
     });
@@ -88,7 +88,7 @@ fn requests_that_never_end() {
 fn subscriptions_that_are_never_read() {
     let stage = Stage::new(&[]);
     let subscribe = json!({
-        "jsonrpc": "2.0", "id": 1, "method": "bucket_subscribeCommitments", "params": [],
+        "jsonrpc": "2.0", "id": 1, "method": "cairnBucket_v1_subscribeCommitments", "params": [],
     });
     while_a_challenge_is_asked_about(&stage, |stage| {
         let deaf: Vec<_> = (0..40)
@@ -160,7 +160,7 @@ fn killed_under_load_nothing_that_was_acknowledged_is_gone() {
         for (leaf_count, root) in acknowledged {
             let at = json!({ "root": root });
             let leaf = json!([BUCKET, leaf_count - 1, at]);
-            let answer = client.ask("bucket_mmrProof", leaf);
+            let answer = client.ask("cairnBucket_v1_mmrProof", leaf);
             let commitment = &answer["result"]["commitment"];
             assert_eq!(commitment["mmrRoot"], root, "{answer}");
             assert_eq!(commitment["leafCount"], json!(leaf_count), "{answer}");

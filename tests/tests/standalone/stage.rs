@@ -86,7 +86,7 @@ impl Stage {
         self.provider = Some(Provider::start(self.folder.path(), &chain, &self.flags));
         let mut client = self.connect();
         client
-            .send(&request("provider_subscribeChallenges", json!([])))
+            .send(&request("cairnProvider_v1_subscribeChallenges", json!([])))
             .unwrap();
         while !client.receive().unwrap().contains("\"change\":\"open\"") {}
     }
@@ -188,18 +188,18 @@ impl Stage {
         let root = self.signed_root();
         // The challenged chunk, by another index than the challenge's.
         let params = json!([BUCKET, 0, 2, { "root": root }]);
-        request("bucket_challengeResponse", params)
+        request("cairnBucket_v1_challengeResponse", params)
     }
 
     /// Stores and commits content. Returns the acknowledgement, if there is one.
     pub(crate) fn try_commit(client: &mut Client, content: &[u8]) -> Option<(u64, Value)> {
         let hash = HashingProfile::Plain.chunk(content);
         let data = format!("0x{}", hex::encode(content));
-        client.try_ask("bucket_putChunk", json!([BUCKET, hash, data]))?;
+        client.try_ask("cairnWrite_v1_putChunk", json!([BUCKET, hash, data]))?;
         let leaf = json!({ "dataRoot": hash, "dataSize": content.len() });
         // After a start, the provider reads the chain first.
         let answer = loop {
-            let answer = client.try_ask("bucket_commit", json!([BUCKET, [leaf.clone()]]))?;
+            let answer = client.try_ask("cairnWrite_v1_commit", json!([BUCKET, [leaf.clone()]]))?;
             let message = answer["error"]["message"].as_str().unwrap_or_default();
             if !message.contains("have not yet been compared") {
                 break answer;

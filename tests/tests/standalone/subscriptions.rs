@@ -27,8 +27,12 @@ fn news(client: &mut Client, method: &str, id: &Value) -> Value {
 fn each_commitment_is_told_once_it_is_durable_and_the_newest_of_many() {
     let stage = Stage::new(&[]);
     let (mut reader, mut writer) = (stage.connect(), stage.connect());
-    let id = subscribe(&mut reader, "bucket_subscribeCommitments", json!([BUCKET]));
-    let method = "bucket_signedCommitment";
+    let id = subscribe(
+        &mut reader,
+        "cairnBucket_v1_subscribeCommitments",
+        json!([BUCKET]),
+    );
+    let method = "cairnBucket_v1_commitmentEvent";
     let mut backwards = 0;
     // The checkpoint of the two earlier leaves may be signed meanwhile, but only once: no
     // block makes another one due.
@@ -45,20 +49,20 @@ fn each_commitment_is_told_once_it_is_durable_and_the_newest_of_many() {
         }
     };
     stage.commit(&mut writer, b"one");
-    let newest = writer.ask("bucket_commitment", json!([BUCKET]));
+    let newest = writer.ask("cairnBucket_v1_commitment", json!([BUCKET]));
     let told = read_until(&mut reader, 3);
     assert_eq!(told, newest["result"]["commitment"]);
 
     for number in 0..50u64 {
         stage.commit(&mut writer, &number.to_le_bytes());
     }
-    let newest = writer.ask("bucket_commitment", json!([BUCKET]));
+    let newest = writer.ask("cairnBucket_v1_commitment", json!([BUCKET]));
     let told = read_until(&mut reader, 53);
     assert_eq!(told, newest["result"]["commitment"]);
     assert!(backwards <= 1, "{backwards} of {told_before:?}");
-    let ended = reader.ask("bucket_unsubscribeCommitments", json!([id]));
+    let ended = reader.ask("cairnBucket_v1_unsubscribeCommitments", json!([id]));
     assert_eq!(ended["result"], json!(true));
-    let unknown = reader.ask("bucket_subscribeCommitments", json!([4_711]));
+    let unknown = reader.ask("cairnBucket_v1_subscribeCommitments", json!([4_711]));
     assert_eq!(unknown["error"]["code"], json!(12_020), "{unknown}");
 }
 
@@ -67,8 +71,12 @@ fn a_challenge_that_is_open_is_told_of_until_the_chain_has_it_no_more() {
     let stage = Stage::new(&[]);
     // Notifications before a response are skipped, hence two connections.
     let (mut reader, mut asker) = (stage.connect(), stage.connect());
-    let id = subscribe(&mut reader, "provider_subscribeChallenges", json!([]));
-    let method = "provider_challengeNews";
+    let id = subscribe(
+        &mut reader,
+        "cairnProvider_v1_subscribeChallenges",
+        json!([]),
+    );
+    let method = "cairnProvider_v1_challengeEvent";
     let opened = news(&mut reader, method, &id);
     assert_eq!(opened["change"], json!("open"));
     assert_eq!(opened["challenge"]["bucket"], json!(BUCKET));
@@ -76,7 +84,7 @@ fn a_challenge_that_is_open_is_told_of_until_the_chain_has_it_no_more() {
     // Blocks include the answer, which is or soon will be in the pool.
     while {
         stage.make_block();
-        asker.ask("provider_challenges", json!([]))["result"] != json!([])
+        asker.ask("cairnProvider_v1_challenges", json!([]))["result"] != json!([])
     } {}
     let last = std::iter::repeat_with(|| news(&mut reader, method, &id))
         .find(|news| news["change"] != json!("progress"))

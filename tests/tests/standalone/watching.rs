@@ -41,7 +41,7 @@ const PAGE: &str = "docs/operating.md";
 fn every_metric_that_is_named_is_one_that_a_provider_shows_and_all_are_on_the_dashboard() {
     let stage = Stage::new(&[]);
     // A failing request, so that errors are counted.
-    stage.connect().ask("bucket_info", json!([4_711]));
+    stage.connect().ask("cairnBucket_v1_info", json!([4_711]));
     let (status, text) = http(stage.metrics(), "GET /metrics", &[], "");
     assert_eq!(status, 200);
     let shown = named(&text);

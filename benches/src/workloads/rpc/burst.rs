@@ -27,7 +27,10 @@ fn upload(number: u64, buckets: u64) -> (&'static str, Value) {
     let bytes = random_bytes(number, CONTENT);
     let hash = HashingProfile::Plain.chunk(&bytes);
     let bucket = number % buckets;
-    ("bucket_putChunk", json!([bucket, hash, Bytes(bytes)]))
+    (
+        "cairnWrite_v1_putChunk",
+        json!([bucket, hash, Bytes(bytes)]),
+    )
 }
 
 fn question(challenge: &OpenChallenge) -> Value {
@@ -144,7 +147,7 @@ fn burst(setup: &Setup, buckets: u64, challenges: u16, is_open: bool) -> Fallibl
                 for challenge in mine {
                     let start = Instant::now();
                     let answer = client
-                        .ask("bucket_challengeResponse", question(challenge))
+                        .ask("cairnBucket_v1_challengeResponse", question(challenge))
                         .await;
                     times.push(start.elapsed().as_secs_f64() * 1e9);
                     let is_right = answer.is_ok_and(|answer| {

@@ -9,7 +9,7 @@ use crate::data::{below, random};
 use crate::figures::{Bound, Section, Table, Target};
 use crate::stats::{Samples, Summary, count};
 use crate::workloads::Setup;
-use cairn_rpc::MmrProofInfo;
+use cairn_rpc_api::MmrProofInfo;
 use jsonrpsee::RpcModule;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
@@ -57,7 +57,7 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
         let one = connect(&serving.url(), 1).await?;
         let first = one.first().ok_or("no connection")?;
         let answer = first
-            .ask("bucket_mmrProof", leaf(BUCKET, leaves / 2))
+            .ask("cairnBucket_v1_mmrProof", leaf(BUCKET, leaves / 2))
             .await?;
         let length = answer.get().len();
         // Without the two quotes.
@@ -71,7 +71,10 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
         let chunks = connect(&serving.url(), 4).await?;
         let answers = ask_for(&chunks, lasting, |number| {
             let (leaf, chunk) = (number % 8, number % 4);
-            ("bucket_challengeResponse", json!([CHUNKS, leaf, chunk]))
+            (
+                "cairnBucket_v1_challengeResponse",
+                json!([CHUNKS, leaf, chunk]),
+            )
         });
         Fallible::Ok((all, length, answers.await?))
     });
@@ -107,7 +110,12 @@ async fn compare(
         over_texts: Samples::default(),
     };
     for round in 0..ROUNDS {
-        let proof = |number| ("bucket_mmrProof", leaf(BUCKET, some_leaf(number, leaves)));
+        let proof = |number| {
+            (
+                "cairnBucket_v1_mmrProof",
+                leaf(BUCKET, some_leaf(number, leaves)),
+            )
+        };
         // The same work in the client: the number selects the leaf.
         let echo = |method| {
             move |number| {
@@ -148,7 +156,7 @@ fn report(
     let mut table = Table::new(&title, head);
     for compared in all {
         for (what, asked) in [
-            ("bucket_mmrProof", &compared.proofs),
+            ("cairnBucket_v1_mmrProof", &compared.proofs),
             ("echo of the same answer", &compared.answers),
             ("echo of a text", &compared.texts),
         ] {

@@ -9,10 +9,10 @@ use cairn_primitives::BucketId;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::OpenChallenge;
 use cairn_provider::{Provider, ProviderOptions, Wanted};
-use cairn_rpc::{
-    ConnectionLimits, Limits, ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods,
-    Served, serve_with,
+use cairn_rpc_listener::{
+    ConnectionLimits, ListenerConfig, ListenerHandle, RpcMethods, serve_with,
 };
+use cairn_rpc_server::{Limits, Policy, ProviderRpc, RpcCosigners};
 use cairn_testing::StillChain;
 use jsonrpsee::RpcModule;
 use std::num::NonZeroU32;
@@ -33,7 +33,7 @@ pub(super) struct Ground {
 
 /// A provider that is served.
 pub(super) struct Serving {
-    served: Served,
+    served: ListenerHandle,
     extension: tokio::task::JoinHandle<()>,
     /// The provider's own runtime, separate from the clients'.
     runtime: Runtime,

@@ -26,12 +26,15 @@ fn chunk(number: u64) -> (&'static str, Value) {
         *start = number.to_le_bytes();
     }
     let hash = HashingProfile::Plain.chunk(&bytes);
-    ("bucket_putChunk", json!([STORMY, hash, Bytes(bytes)]))
+    (
+        "cairnWrite_v1_putChunk",
+        json!([STORMY, hash, Bytes(bytes)]),
+    )
 }
 
 fn commit(content: NewLeaf) -> (&'static str, Value) {
     let leaf = json!({ "dataRoot": content.data_root, "dataSize": content.data_size });
-    ("bucket_commit", json!([STORMY, [leaf]]))
+    ("cairnWrite_v1_commit", json!([STORMY, [leaf]]))
 }
 
 pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
@@ -47,11 +50,11 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
         .build()?;
     let proof = |number| {
         (
-            "bucket_mmrProof",
+            "cairnBucket_v1_mmrProof",
             leaf(QUIET, below(&mut random(number), leaves)),
         )
     };
-    let signed = |_| ("bucket_commitment", json!([QUIET]));
+    let signed = |_| ("cairnBucket_v1_commitment", json!([QUIET]));
     let measured = clients.block_on(async {
         let url = serving.url();
         let (quiet, storm) = (connect(&url, 1).await?, connect(&url, 2).await?);

@@ -108,16 +108,16 @@ fn what_changes_buckets_is_for_whom_the_node_itself_lets_call_unsafe_methods() {
     let chain = folder.path().join("chain");
 
     let program = Program::run_with(&chain, &cairn);
-    let made = program.ask("bucket_create", json!([7]));
+    let made = program.ask("cairnWrite_v1_createBucket", json!([7]));
     assert_eq!(made["bucket"], json!(7));
     program.interrupt();
 
     let safe = [&cairn[..], &["--rpc-methods", "safe"]].concat();
     let program = Program::run_with(&chain, &safe);
-    let refused = ask_in_vain(&program.url, "bucket_create", json!([8])).unwrap();
+    let refused = ask_in_vain(&program.url, "cairnWrite_v1_createBucket", json!([8])).unwrap();
     // The same error as for Substrate's own unsafe methods.
     assert_eq!(refused["code"], json!(-32601), "{refused}");
-    let listed = program.ask("bucket_list", json!([]));
+    let listed = program.ask("cairnBucket_v1_list", json!([]));
     assert_eq!(listed["buckets"].as_array().unwrap().len(), 1);
     program.interrupt();
 }

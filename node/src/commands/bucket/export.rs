@@ -11,7 +11,7 @@ use crate::shown::{json_path, shown};
 use cairn_bucket::{BasePath, Exported, Form};
 use cairn_engine::{Access, Shared};
 use cairn_primitives::BucketId;
-use cairn_rpc::{BucketStoreApiClient, ExportForm, Uint};
+use cairn_rpc_api::{ExportForm, U64OrHex, WriteApiClient};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -97,7 +97,10 @@ fn export_there(args: &ExportArgs, remote: &Remote) -> Result<Summary, Failure> 
     let client = &remote.client;
     let exported = client.order(|rpc| {
         let path = path.clone();
-        async move { rpc.export(Uint(args.id.0), path, Some(form)).await }
+        async move {
+            rpc.export_bucket(U64OrHex(args.id.0), path, Some(form))
+                .await
+        }
     })?;
     Ok(Summary {
         bucket: args.id.0,

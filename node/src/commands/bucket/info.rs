@@ -12,7 +12,7 @@ use crate::shown::shown;
 use cairn_bucket::BasePath;
 use cairn_engine::{Access, Shared};
 use cairn_primitives::{BucketId, HashingProfile};
-use cairn_rpc::{AtState, BucketApiClient, Uint};
+use cairn_rpc_api::{AtState, BucketApiClient, U64OrHex};
 use indicatif::{HumanCount, HumanDuration};
 use serde::Serialize;
 use std::fmt;
@@ -67,7 +67,7 @@ fn info_there(id: BucketId, client: &Client) -> Result<Info, Failure> {
     let bucket = client.bucket(id)?;
     // Of that very state, even if something is committed in between.
     let at = Some(AtState::of_leaf_count(bucket.commitment.leaf_count.0));
-    let peaks = client.ask(|rpc| async move { rpc.peaks(Uint(id.0), at).await })?;
+    let peaks = client.ask(|rpc| async move { rpc.peaks(U64OrHex(id.0), at).await })?;
     Ok(Info {
         summary: (&bucket).into(),
         peaks: peaks.peaks.iter().map(to_hex).collect(),

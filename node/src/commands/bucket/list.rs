@@ -10,7 +10,7 @@ use crate::remote::Client;
 use crate::shown::shown;
 use cairn_bucket::BasePath;
 use cairn_engine::{Access, Shared};
-use cairn_rpc::BucketStanding;
+use cairn_rpc_api::BucketStatusInfo;
 use serde::Serialize;
 use std::fmt;
 
@@ -90,14 +90,14 @@ fn list_there(output: Output, client: &Client) -> Result<Listed, Failure> {
     let mut listed = Listed::default();
     client.for_each_bucket(|info| {
         let opened = match info.standing {
-            BucketStanding::Lost => Err(Unopened {
+            BucketStatusInfo::Lost => Err(Unopened {
                 bucket: info.bucket.0,
                 error: "its folder is gone".to_owned(),
             }),
             // A quarantined bucket can still be read.
-            BucketStanding::Sound | BucketStanding::Quarantined | BucketStanding::Learning => {
-                Ok(info.into())
-            }
+            BucketStatusInfo::Sound
+            | BucketStatusInfo::Quarantined
+            | BucketStatusInfo::Learning => Ok(info.into()),
         };
         listed.tell(output, opened)
     })?;

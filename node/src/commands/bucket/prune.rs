@@ -15,11 +15,10 @@ use cairn_engine::{Access, Shared};
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256, LeafCount, Sequence};
 use cairn_provider::{Lease, Wanted};
-use cairn_rpc::{BucketStoreApiClient, PruneAuthorisation, Uint};
+use cairn_rpc_api::{Bytes, PruneAuthorisation, U64OrHex, WriteApiClient};
 use clap::Args;
 use codec::Encode;
 use serde::Serialize;
-use sp_core::Bytes;
 use std::fmt;
 
 /// The arguments.
@@ -168,11 +167,14 @@ fn prune_there(args: &PruneArgs, client: &Client) -> Result<NewTree, Failure> {
     let authorisation = PruneAuthorisation {
         admin: H256(admin),
         signature: Bytes(MultiSignature::Sr25519(signature).encode()),
-        leaf_count: Uint(leaf_count),
+        leaf_count: U64OrHex(leaf_count),
     };
     let pruned = client.order(|rpc| {
         let authorisation = authorisation.clone();
-        async move { rpc.prune(Uint(id.0), Uint(before.0), authorisation).await }
+        async move {
+            rpc.prune_bucket(U64OrHex(id.0), U64OrHex(before.0), authorisation)
+                .await
+        }
     })?;
     Ok(NewTree {
         retired_tree: Some(pruned.retired.start_seq.0),

@@ -9,7 +9,7 @@ use crate::remote::Client;
 use cairn_bucket::BasePath;
 use cairn_engine::Access;
 use cairn_primitives::BucketId;
-use cairn_rpc::{BucketStoreApiClient, Uint};
+use cairn_rpc_api::{U64OrHex, WriteApiClient};
 use serde::Serialize;
 use std::fmt;
 
@@ -41,7 +41,7 @@ pub(super) fn delete(id: BucketId, even_signed: bool, globals: &Globals) -> Resu
 }
 
 fn delete_there(id: BucketId, client: &Client) -> Result<(), Failure> {
-    Ok(client.order(|rpc| async move { rpc.delete(Uint(id.0)).await })?)
+    Ok(client.order(|rpc| async move { rpc.delete_bucket(U64OrHex(id.0)).await })?)
 }
 
 fn delete_here(id: BucketId, even_signed: bool, base: BasePath) -> Result<(), Failure> {

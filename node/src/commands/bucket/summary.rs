@@ -6,7 +6,7 @@ use crate::hex_text::to_hex;
 use crate::shown::json_path;
 use cairn_bucket::Bucket;
 use cairn_primitives::HashingProfile;
-use cairn_rpc::BucketInfo;
+use cairn_rpc_api::BucketInfo;
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;

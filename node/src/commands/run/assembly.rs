@@ -8,9 +8,8 @@ use cairn_chain::ChainClient;
 use cairn_gadget::{Extension, ExtensionConfig};
 use cairn_keys::Signer;
 use cairn_provider::Provider;
-use cairn_rpc::{
-    CosignerLimits, ExportFolder, Limits, Policy, ProviderRpc, RpcCosigners, RpcMetrics,
-};
+use cairn_rpc_listener::RpcMetrics;
+use cairn_rpc_server::{CosignerLimits, ExportFolder, Limits, Policy, ProviderRpc, RpcCosigners};
 use std::sync::Arc;
 use std::time::Duration;
 use substrate_prometheus_endpoint::Registry;

@@ -5,7 +5,7 @@ use super::following::Following;
 use crate::amount;
 use crate::shown::{json_path, shown};
 use cairn_provider::Provider;
-use cairn_rpc::{ListenerConfig, RpcMethods};
+use cairn_rpc_listener::{ListenerConfig, RpcMethods};
 use serde::Serialize;
 use std::fmt;
 use std::net::SocketAddr;

@@ -2,7 +2,8 @@
 //! any bucket is opened.
 
 use crate::failure::Failure;
-use cairn_rpc::{ListenerConfig, ProviderRpc, Served};
+use cairn_rpc_listener::{ListenerConfig, ListenerHandle};
+use cairn_rpc_server::ProviderRpc;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
@@ -27,8 +28,12 @@ impl Listener {
     }
 
     /// Serves a provider's RPC.
-    pub(super) fn serve(self, rpc: ProviderRpc, config: ListenerConfig) -> Result<Served, Failure> {
-        cairn_rpc::serve(self.socket, rpc, config)
+    pub(super) fn serve(
+        self,
+        rpc: ProviderRpc,
+        config: ListenerConfig,
+    ) -> Result<ListenerHandle, Failure> {
+        cairn_rpc_listener::serve(self.socket, rpc, config)
             .map_err(|error| Failure::Failed(error.to_string()))
     }
 }

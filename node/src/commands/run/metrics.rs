@@ -2,7 +2,8 @@
 //! prefix, and the chain as a label, so that one dashboard shows both.
 
 use crate::failure::Failure;
-use cairn_rpc::{ProviderRpc, Watched};
+use cairn_rpc_listener::Monitored;
+use cairn_rpc_server::ProviderRpc;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use substrate_prometheus_endpoint::{Gauge, Opts, PrometheusError, Registry, U64, register};
@@ -46,7 +47,7 @@ impl MetricsPort {
 
     /// Serves metrics and health until the process ends.
     pub(super) fn show(self, rpc: ProviderRpc, registry: Registry) {
-        cairn_rpc::serve_watch(self.socket, Watched { rpc, registry });
+        cairn_rpc_listener::serve_monitoring(self.socket, Monitored { rpc, registry });
     }
 }
 

@@ -3,7 +3,7 @@
 use super::house::House;
 use super::nobody;
 use crate::support::{Ended, FAILED, bytes};
-use cairn_rpc::RpcMethods;
+use cairn_rpc_listener::RpcMethods;
 
 #[test]
 fn a_provider_that_has_the_base_path_is_asked_instead() {

@@ -8,9 +8,8 @@ use cairn_gadget::{Extension, ExtensionConfig, ExtensionHandle};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::{BucketId, H256, HashingProfile};
 use cairn_provider::ProviderOptions;
-use cairn_rpc::{
-    ExportFolder, ListenerConfig, Policy, ProviderRpc, RpcCosigners, RpcMethods, Served, serve,
-};
+use cairn_rpc_listener::{ListenerConfig, ListenerHandle, RpcMethods, serve};
+use cairn_rpc_server::{ExportFolder, Policy, ProviderRpc, RpcCosigners};
 use cairn_testing::StillChain;
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
@@ -41,7 +40,7 @@ fn chain(account: AccountId) -> StillChain {
 /// A provider with its RPC.
 pub(super) struct House {
     runtime: Runtime,
-    served: Served,
+    served: ListenerHandle,
     handle: ExtensionHandle,
     /// The program's environment; the provider has locked its base path.
     pub(super) provider: Provider,
@@ -78,7 +77,7 @@ impl House {
             number: 1,
             anchor: 1,
         });
-        let limits = cairn_rpc::Limits::default();
+        let limits = cairn_rpc_server::Limits::default();
         let exports = ExportFolder::open(provider.base_path().parent().unwrap()).unwrap();
         let rpc = ProviderRpc::new(handle.clone(), limits, Policy::default());
         let rpc = rpc.with_exports(exports);
@@ -172,8 +171,8 @@ impl House {
 
     /// Serves the same provider, with false answers of one method.
     pub(super) fn liar(&self, about: &'static str, lie: fn(&mut Value)) -> Liar {
-        let limits = cairn_rpc::Limits::default();
-        let rpc = ProviderRpc::new(self.handle.clone(), limits, Policy::of(|_| true));
+        let limits = cairn_rpc_server::Limits::default();
+        let rpc = ProviderRpc::new(self.handle.clone(), limits, Policy::new(|_| true));
         let honest = rpc.into_rpc().unwrap();
         let names: Vec<_> = honest.method_names().collect();
         let mut module = RpcModule::new(honest);

@@ -30,7 +30,7 @@ fn a_commitment_whose_signature_or_payload_is_another_is_refused() {
     let fixture = fixture();
     let file = fixture.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
-    let liar = fixture.liar("bucket_commit", |told| {
+    let liar = fixture.liar("cairnWrite_v1_commit", |told| {
         change(&mut told["signed"]["signature"])
     });
     let ended = fixture.run_at(&liar.url, put);
@@ -42,17 +42,17 @@ fn a_commitment_whose_signature_or_payload_is_another_is_refused() {
             "one more commit may have been made",
         ],
     );
-    let liar = fixture.liar("bucket_commit", |told| {
+    let liar = fixture.liar("cairnWrite_v1_commit", |told| {
         change(&mut told["signed"]["payload"])
     });
     fixture
         .run_at(&liar.url, put)
         .fails(REFUSED, &["not the commitment of bucket 1"]);
-    let liar = fixture.liar("bucket_commit", |told| told["firstLeaf"] = 7.into());
+    let liar = fixture.liar("cairnWrite_v1_commit", |told| told["firstLeaf"] = 7.into());
     fixture
         .run_at(&liar.url, put)
         .fails(REFUSED, &["without some of those that were sent"]);
-    let liar = fixture.liar("bucket_info", |told| told["bucket"] = 2.into());
+    let liar = fixture.liar("cairnBucket_v1_info", |told| told["bucket"] = 2.into());
     fixture
         .run_at(&liar.url, put)
         .fails(REFUSED, &["bucket 2 instead of 1"]);
@@ -64,7 +64,7 @@ fn s14_a_promise_that_another_key_has_signed_is_refused() {
     let file = fixture.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
     // A man in the middle signs the same commitment with another key.
-    let liar = fixture.liar("bucket_commit", |told| {
+    let liar = fixture.liar("cairnWrite_v1_commit", |told| {
         let stranger = sr25519::Pair::from_seed(&[9; 32]);
         let signed = &mut told["signed"];
         let payload = hex::decode(&signed["payload"].as_str().unwrap()[2..]).unwrap();
@@ -89,12 +89,12 @@ fn s14_what_was_given_is_proven_under_the_signed_root_before_it_is_called_stored
     let fixture = fixture();
     let file = fixture.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
-    let liar = fixture.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
+    let liar = fixture.liar("cairnBucket_v1_mmrProof", |told| change(&mut told["scale"]));
     let ended = fixture.run_at(&liar.url, put);
     assert_eq!(ended.text(), "");
     ended.fails(REFUSED, &["gave a false answer"]);
     // A valid proof of another leaf of the same tree.
-    let liar = fixture.liar("bucket_commit", |told| told["firstLeaf"] = 0.into());
+    let liar = fixture.liar("cairnWrite_v1_commit", |told| told["firstLeaf"] = 0.into());
     let ended = fixture.run_at(&liar.url, put);
     ended.fails(REFUSED, &["leaf 0", "is not the leaf that was sent"]);
 }
@@ -119,18 +119,18 @@ fn content_that_is_not_of_the_leaf_is_refused() {
         }
     };
     for lie in [other_chunk, other_node] {
-        let liar = fixture.liar("bucket_fetchNodes", lie);
+        let liar = fixture.liar("cairnBucket_v1_fetchNodes", lie);
         fixture
             .run_at(&liar.url, get)
             .fails(REFUSED, &["does not match that hash"]);
     }
-    let liar = fixture.liar("bucket_fetchNodes", |told| {
+    let liar = fixture.liar("cairnBucket_v1_fetchNodes", |told| {
         told["nodes"] = Value::Array(vec![])
     });
     fixture
         .run_at(&liar.url, get)
         .fails(REFUSED, &["none of the requested content"]);
-    let liar = fixture.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
+    let liar = fixture.liar("cairnBucket_v1_mmrProof", |told| change(&mut told["scale"]));
     fixture
         .run_at(&liar.url, get)
         .fails(REFUSED, &["gave a false answer"]);
@@ -146,17 +146,17 @@ fn proofs_that_do_not_pass_or_are_of_another_state_are_not_written() {
     let root = root["mmr_root"].as_str().unwrap();
     let prove = ["prove", "1", "--leaf", "0", "-o", out.to_str().unwrap()];
     let chunk = [&prove[..], &["--chunk", "1"]].concat();
-    let liar = fixture.liar("bucket_mmrProof", |told| change(&mut told["scale"]));
+    let liar = fixture.liar("cairnBucket_v1_mmrProof", |told| change(&mut told["scale"]));
     fixture
         .run_at(&liar.url, prove)
         .fails(REFUSED, &["gave a false answer"]);
-    let liar = fixture.liar("bucket_challengeResponse", |told| {
+    let liar = fixture.liar("cairnBucket_v1_challengeResponse", |told| {
         change(&mut told["response"])
     });
     fixture
         .run_at(&liar.url, &chunk)
         .fails(REFUSED, &["gave a false answer"]);
-    let liar = fixture.liar("bucket_challengeResponse", |told| {
+    let liar = fixture.liar("cairnBucket_v1_challengeResponse", |told| {
         change(&mut told["commitment"]["mmrRoot"]);
     });
     let asked = [&chunk[..], &["--root", root]].concat();
@@ -172,7 +172,7 @@ fn bytes_to_sign_that_say_something_else_are_not_shown() {
     let file = fixture.provider.file("more", b"content");
     fixture.json(["put", "1", file.to_str().unwrap()]);
     let prune = ["bucket", "prune", "1", "--before", "1", "--dry-run"];
-    let liar = fixture.liar("bucket_deletionPayload", |told| {
+    let liar = fixture.liar("cairnWrite_v1_deletionPayload", |told| {
         change(&mut told["payload"])
     });
     let ended = fixture.run_at(&liar.url, prune);

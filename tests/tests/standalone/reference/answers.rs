@@ -1,30 +1,31 @@
-//! Asks a real provider every example, in an order in which each makes sense.
+//! Sends an example of each method to a real provider, in an order in which each makes sense.
 
 use super::examples::Example;
-use super::source::{Api, Method};
+use super::methods::{Api, Method};
 use crate::stage::{BUCKET, Stage, pair};
 use crate::wire::Client;
-use cairn_gadget::{Ask, CheckpointRequest};
 use cairn_primitives::challenge::{AccountId, MultiSignature};
+use cairn_primitives::cosign::{Ask, CheckpointRequest};
 use cairn_primitives::{BucketId, HashingProfile};
+use cairn_rpc_api::Bytes;
 use codec::Encode;
 use serde_json::{Value, json};
-use sp_core::{Bytes, Pair};
+use sp_core::Pair;
 
-/// Whoever asks, and what was answered so far.
-struct Asking<'a> {
+/// A client, and the examples so far.
+struct Session<'a> {
     api: &'a Api,
     client: Client,
     examples: Vec<Example>,
 }
 
-impl Asking<'_> {
+impl Session<'_> {
     fn method(&self, name: &str) -> &Method {
         let found = self.api.methods.iter().find(|method| method.name == name);
         found.unwrap_or_else(|| panic!("there is no method {name}"))
     }
 
-    /// Asks by name, as people do; the answer.
+    /// Sends a request with parameters by name; returns the result.
     fn ask(&mut self, name: &str, params: Value) -> Value {
         let answer = self.client.ask(name, params.clone());
         let result = answer.get("result").cloned();
@@ -33,12 +34,12 @@ impl Asking<'_> {
         result
     }
 
-    fn keep(&mut self, name: &str, params: Value, result: Value, news: Option<Value>) {
+    fn keep(&mut self, name: &str, params: Value, result: Value, notification: Option<Value>) {
         let names = self
             .method(name)
             .params
             .iter()
-            .map(|field| field.name.clone());
+            .map(|param| param.name.clone());
         let params = names
             .filter_map(|name| Some((name.clone(), params.get(&name)?.clone())))
             .collect();
@@ -46,12 +47,11 @@ impl Asking<'_> {
             method: name.to_owned(),
             params,
             result,
-            news,
+            notification,
         });
     }
 
-    /// Subscribes over a connection of its own, has something happen, and keeps
-    /// what is told of it.
+    /// Subscribes over another connection, causes an event, and keeps its notification.
     fn subscribe(
         &mut self,
         stage: &Stage,
@@ -63,7 +63,7 @@ impl Asking<'_> {
         let answer = reader.ask(name, params.clone());
         happens(self);
         let subscription = self.method(name).subscription.as_ref().unwrap();
-        let news = loop {
+        let notification = loop {
             let message: Value = serde_json::from_str(&reader.receive().unwrap()).unwrap();
             if message["method"] == json!(subscription.notification) {
                 break message["params"]["result"].clone();
@@ -71,16 +71,16 @@ impl Asking<'_> {
         };
         let ended = reader.ask(&subscription.unsubscribe.clone(), json!([answer["result"]]));
         assert_eq!(ended["result"], json!(true), "{ended}");
-        self.keep(name, params, answer["result"].clone(), Some(news));
+        self.keep(name, params, answer["result"].clone(), Some(notification));
     }
 }
 
-/// The answers of a provider with one bucket, of two leaves that were signed and
-/// more that are added on the way.
+/// Returns the examples of a provider with one bucket. It has two signed leaves at first, and gets
+/// more on the way.
 pub(crate) fn of(api: &Api) -> Vec<Example> {
     let exports = tempfile::tempdir().unwrap();
     let stage = Stage::new(&["--export-dir", exports.path().to_str().unwrap()]);
-    let mut asking = Asking {
+    let mut session = Session {
         api,
         client: stage.connect(),
         examples: Vec::new(),
@@ -88,92 +88,103 @@ pub(crate) fn of(api: &Api) -> Vec<Example> {
     let bucket = BUCKET;
     let root = json!(stage.signed_root());
 
-    asking.ask("provider_status", json!({}));
-    asking.ask("provider_health", json!({}));
-    asking.ask("provider_challenges", json!({}));
-    asking.subscribe(&stage, "provider_subscribeChallenges", json!({}), |_| {});
+    session.ask("cairnProvider_v1_status", json!({}));
+    session.ask("cairnProvider_v1_health", json!({}));
+    session.ask("cairnProvider_v1_challenges", json!({}));
+    session.subscribe(
+        &stage,
+        "cairnProvider_v1_subscribeChallenges",
+        json!({}),
+        |_| {},
+    );
 
     let content = b"three small words";
     let hash = HashingProfile::Plain.chunk(content);
     let beside = HashingProfile::Plain.chunk(b"");
     let data = json!(Bytes(content.to_vec()));
-    asking.ask(
-        "bucket_exists",
+    session.ask(
+        "cairnBucket_v1_missingNodes",
         json!({ "bucket": bucket, "hashes": [hash] }),
     );
-    asking.ask(
-        "bucket_putChunk",
+    session.ask(
+        "cairnWrite_v1_putChunk",
         json!({ "bucket": bucket, "hash": hash, "data": data }),
     );
     let full = vec![7; cairn_primitives::chunk_tree::CHUNK_BYTES];
     let full = HashingProfile::Plain.chunk(&full);
     let node = HashingProfile::Plain.node(&full, &hash);
     let nodes = json!({ "bucket": bucket, "hash": node, "left": full, "right": hash });
-    asking.ask("bucket_putNode", nodes);
+    session.ask("cairnWrite_v1_putNode", nodes);
     let leaf = json!({ "dataRoot": hash, "dataSize": content.len() });
-    asking.subscribe(
+    session.subscribe(
         &stage,
-        "bucket_subscribeCommitments",
+        "cairnBucket_v1_subscribeCommitments",
         json!({ "bucket": bucket }),
-        |asking| {
-            asking.ask(
-                "bucket_commit",
+        |session| {
+            session.ask(
+                "cairnWrite_v1_commit",
                 json!({ "bucket": bucket, "leaves": [leaf] }),
             );
         },
     );
 
-    asking.ask("bucket_list", json!({ "limit": 10 }));
-    asking.ask("bucket_info", json!({ "bucket": bucket }));
-    let signed = asking.ask("bucket_commitment", json!({ "bucket": bucket }));
-    asking.ask(
-        "bucket_checkpointSignature",
+    session.ask("cairnBucket_v1_list", json!({ "limit": 10 }));
+    session.ask("cairnBucket_v1_info", json!({ "bucket": bucket }));
+    let signed = session.ask("cairnBucket_v1_commitment", json!({ "bucket": bucket }));
+    session.ask(
+        "cairnBucket_v1_checkpointSignature",
         json!({ "bucket": bucket, "leafCount": 2 }),
     );
-    asking.ask(
-        "bucket_peaks",
+    session.ask(
+        "cairnBucket_v1_peaks",
         json!({ "bucket": bucket, "at": { "root": root } }),
     );
-    asking.ask("bucket_leaf", json!({ "bucket": bucket, "leafIndex": 2 }));
+    session.ask(
+        "cairnBucket_v1_leaf",
+        json!({ "bucket": bucket, "leafIndex": 2 }),
+    );
     let at = json!({ "root": root });
-    asking.ask(
-        "bucket_mmrProof",
+    session.ask(
+        "cairnBucket_v1_mmrProof",
         json!({ "bucket": bucket, "leafIndex": 1, "at": at }),
     );
     let chunk = json!({ "bucket": bucket, "leafIndex": 0, "chunkIndex": 1, "at": at });
-    asking.ask("bucket_chunkProof", chunk.clone());
-    asking.ask("bucket_challengeResponse", chunk);
-    let proof = asking.ask(
-        "bucket_generateProof",
+    session.ask("cairnBucket_v1_chunkProof", chunk.clone());
+    session.ask("cairnBucket_v1_challengeResponse", chunk);
+    let proof = session.ask(
+        "cairnBucket_v1_generateProof",
         json!({ "bucket": bucket, "leafIndices": [0, 2] }),
     );
-    asking.ask(
-        "bucket_verifyProof",
+    session.ask(
+        "cairnBucket_v1_verifyProof",
         json!({ "bucket": bucket, "proof": proof }),
     );
-    asking.ask(
-        "bucket_ancestryProof",
+    session.ask(
+        "cairnBucket_v1_ancestryProof",
         json!({ "bucket": bucket, "prevLeafCount": 2 }),
     );
-    asking.ask(
-        "bucket_fetchNodes",
+    session.ask(
+        "cairnBucket_v1_fetchNodes",
         json!({ "bucket": bucket, "hashes": [hash, node, beside] }),
     );
-    asking.ask("provider_holding", json!({ "bucket": bucket }));
-    asking.ask("provider_signCheckpoint", json!({ "ask": ask(&signed) }));
+    session.ask("cairnProvider_v1_heldState", json!({ "bucket": bucket }));
+    session.ask(
+        "cairnProvider_v1_signCheckpoint",
+        json!({ "ask": ask(&signed) }),
+    );
 
-    asking.ask(
-        "bucket_create",
+    session.ask(
+        "cairnWrite_v1_createBucket",
         json!({ "bucket": 8, "config": { "maxBytes": 1 << 30 } }),
     );
-    asking.ask("bucket_delete", json!({ "bucket": 8 }));
+    session.ask("cairnWrite_v1_deleteBucket", json!({ "bucket": 8 }));
     let path = exports.path().join("bucket");
-    asking.ask(
-        "bucket_export",
+    session.ask(
+        "cairnWrite_v1_exportBucket",
         json!({ "bucket": bucket, "path": path, "form": "folder" }),
     );
     let before = json!({ "bucket": bucket, "beforeSeq": 1 });
-    let deletion = asking.ask("bucket_deletionPayload", before);
+    let deletion = session.ask("cairnWrite_v1_deletionPayload", before);
     let admin = pair("//Alice");
     let payload: Bytes = serde_json::from_value(deletion["payload"].clone()).unwrap();
     let signature = MultiSignature::Sr25519(admin.sign(&payload.0).0);
@@ -183,13 +194,13 @@ pub(crate) fn of(api: &Api) -> Vec<Example> {
         "leafCount": deletion["commitment"]["leafCount"],
     });
     let prune = json!({ "bucket": bucket, "beforeSeq": 1, "authorisation": authorisation });
-    asking.ask("bucket_prune", prune);
-    asking.examples
+    session.ask("cairnWrite_v1_pruneBucket", prune);
+    session.examples
 }
 
-/// What another primary provider would send; here it is the same one.
+/// Returns a request as another primary provider would send it; here it is the same one.
 fn ask(signed: &Value) -> Value {
-    let commitment: cairn_rpc::CommitmentInfo =
+    let commitment: cairn_rpc_api::CommitmentInfo =
         serde_json::from_value(signed["commitment"].clone()).unwrap();
     let commitment = commitment.commitment().unwrap();
     let request = CheckpointRequest::new(BucketId(BUCKET), commitment, None);

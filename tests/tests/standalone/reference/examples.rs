@@ -1,7 +1,7 @@
-//! An example of a method: what was asked, and what a provider has answered.
+//! An example of a method: a request, and a provider's response.
 
+use super::methods::{Api, Method};
 use super::schema;
-use super::source::{Api, Method};
 use serde_json::{Value, json};
 
 /// An example.
@@ -10,55 +10,54 @@ pub(crate) struct Example {
     /// By name, in the order of the method's parameters.
     pub(crate) params: Vec<(String, Value)>,
     pub(crate) result: Value,
-    /// Of a subscription: what was told first.
-    pub(crate) news: Option<Value>,
+    /// The first notification of a subscription.
+    pub(crate) notification: Option<Value>,
 }
 
 impl Example {
-    /// That what was asked and answered is of the types that the source has.
+    /// Checks that parameters and result have the types that the source declares.
     pub(crate) fn check(&self, method: &Method, api: &Api) {
-        let all = schema::all(api);
-        for field in &method.params {
-            let given = self.params.iter().find(|(name, _)| *name == field.name);
+        for param in &method.params {
+            let given = self.params.iter().find(|(name, _)| *name == param.name);
             match given {
-                Some((_, value)) => schema::check(&schema::of(&field.ty), value, &all)
-                    .unwrap_or_else(|error| panic!("{}: {}: {error}", self.method, field.name)),
-                None => assert!(field.is_optional, "{} lacks {}", self.method, field.name),
+                Some((_, value)) => schema::check(&param.schema, value, &api.types)
+                    .unwrap_or_else(|error| panic!("{}: {}: {error}", self.method, param.name)),
+                None => assert!(param.is_optional, "{} lacks {}", self.method, param.name),
             }
         }
-        schema::check(&schema::of(&method.result), &self.result, &all)
-            .unwrap_or_else(|error| panic!("the answer of {}: {error}", self.method));
+        schema::check(&method.result, &self.result, &api.types)
+            .unwrap_or_else(|error| panic!("the result of {}: {error}", self.method));
         if let Some(subscription) = &method.subscription {
-            let news = self.news.as_ref().expect("a subscription tells something");
-            schema::check(&schema::of(&subscription.item), news, &all)
-                .unwrap_or_else(|error| panic!("the news of {}: {error}", self.method));
+            let notification = self.notification.as_ref().expect("a subscription has one");
+            schema::check(&subscription.item, notification, &api.types)
+                .unwrap_or_else(|error| panic!("the notification of {}: {error}", self.method));
         }
     }
 
-    /// The same without what differs each time.
+    /// Replaces the values that differ in each run.
     pub(crate) fn masked(mut self) -> Self {
         for (name, value) in &mut self.params {
             mask(Some(name), value);
         }
         mask(None, &mut self.result);
-        if let Some(news) = &mut self.news {
-            mask(None, news);
+        if let Some(notification) = &mut self.notification {
+            mask(None, notification);
             // The subscription's id.
             self.result = json!("0f1e2d3c4b5a6978");
         }
-        if self.method == "provider_signCheckpoint" {
+        if self.method == "cairnProvider_v1_signCheckpoint" {
             self.result = signature();
         }
         self
     }
 }
 
-/// A signature of no secret.
+/// A signature that is none.
 fn signature() -> Value {
     json!(format!("0x01{}", "00".repeat(64)))
 }
 
-/// What stands for a field that differs each time.
+/// Returns the replacement of a field that differs in each run.
 fn stand_in(name: &str) -> Option<Value> {
     Some(match name {
         "signature" => signature(),

@@ -1,22 +1,22 @@
-//! The reference of the RPC, made from its source and from answers that a real
-//! provider gave: `docs/openrpc.json` for programs and `docs/rpc.md` for people.
+//! The reference of the RPC, made from the source of `cairn-rpc-api` and from the responses of a
+//! real provider: `rpc/api/openrpc.json` for programs, to which `docs/openrpc.json` links, and
+//! `docs/rpc.md` for people.
 //!
-//! With `CAIRN_WRITE_DOCS` set, this writes both; without, it fails where they are
-//! not what the source and the provider say.
+//! With `CAIRN_WRITE_DOCS` set, this test writes both; without, it fails where they differ.
 
 mod answers;
 mod examples;
 mod markdown;
+mod methods;
 mod openrpc;
 mod schema;
-mod source;
 
-use source::Api;
+use methods::Api;
 
 const WRITE: &str = "CAIRN_WRITE_DOCS";
 
 fn compare_or_write(name: &str, generated: &str) {
-    let path = crate::repository().join("docs").join(name);
+    let path = crate::repository().join(name);
     if std::env::var_os(WRITE).is_some() {
         return std::fs::write(&path, generated).unwrap();
     }
@@ -27,13 +27,13 @@ fn compare_or_write(name: &str, generated: &str) {
         .find(|(found, new)| found != new);
     assert!(
         found == generated,
-        "docs/{name} is not what the source and the provider say, first at {differs:?}: look at \
-         it, and write it anew with `{WRITE}=1 cargo test --release --workspace --test standalone reference`"
+        "{name} differs from the source or from the provider's responses, first at {differs:?}: \
+         check it, and write it again with `{WRITE}=1 cargo test --release --workspace --test standalone reference`"
     );
 }
 
 #[test]
-fn the_reference_is_what_the_source_and_a_real_provider_say() {
+fn the_reference_matches_the_source_and_a_provider() {
     let api = Api::read(&crate::repository());
     let examples = answers::of(&api);
     for method in &api.methods {
@@ -48,6 +48,28 @@ fn the_reference_is_what_the_source_and_a_real_provider_say() {
         .into_iter()
         .map(|example| example.masked())
         .collect();
-    compare_or_write("openrpc.json", &openrpc::document(&api, &masked));
-    compare_or_write("rpc.md", &markdown::document(&api, &masked));
+    compare_or_write("rpc/api/openrpc.json", &openrpc::document(&api, &masked));
+    compare_or_write("docs/rpc.md", &markdown::document(&api, &masked));
+}
+
+#[test]
+fn a_provider_serves_the_openrpc_document_and_lists_its_methods() {
+    let stage = crate::stage::Stage::new(&[]);
+    let mut client = stage.connect();
+    let served = client.ask("rpc.discover", serde_json::json!([]))["result"].clone();
+    let document: serde_json::Value = serde_json::from_str(cairn_rpc_api::OPENRPC).unwrap();
+    assert_eq!(served, document);
+    let listed = client.ask("rpc_methods", serde_json::json!([]))["result"]["methods"].clone();
+    let listed: Vec<String> = serde_json::from_value(listed).unwrap();
+    let described = document["methods"].as_array().unwrap().iter();
+    let ends = described
+        .clone()
+        .filter_map(|method| method["x-unsubscribe"].as_str());
+    let names = described.map(|method| method["name"].as_str().unwrap());
+    let mut expected: Vec<_> = names
+        .chain(ends)
+        .chain(["rpc.discover", "rpc_methods"])
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(listed, expected);
 }

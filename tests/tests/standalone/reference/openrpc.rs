@@ -1,9 +1,8 @@
-//! The reference for programs: an OpenRPC document.
+//! The reference for programs: an OpenRPC document, which `rpc.discover` serves.
 
 use super::examples::Example;
-use super::schema;
-use super::source::{Api, Field, Method};
-use cairn_rpc::error::{Code, REFUSED};
+use super::methods::{Api, Method, Param};
+use cairn_rpc_api::{Code, REFUSED};
 use serde_json::{Value, json};
 
 pub(crate) fn document(api: &Api, examples: &[Example]) -> String {
@@ -21,14 +20,14 @@ pub(crate) fn document(api: &Api, examples: &[Example]) -> String {
         "openrpc": "1.3.2",
         "info": {
             "title": "Cairn",
-            "description": "What a storage provider is asked for: commitments, proofs and answers \
-                            to challenges.",
+            "description": "The API of a storage provider: commitments, proofs, responses to challenges, \
+                            and writes.",
             "version": env!("CARGO_PKG_VERSION"),
             "license": { "name": "Apache-2.0" },
         },
         "servers": [{ "name": "standalone provider", "url": "ws://127.0.0.1:9955" }],
         "methods": methods,
-        "components": { "schemas": schema::all(api) },
+        "components": { "schemas": api.types },
         "x-errors": errors(api),
     });
     let mut text = serde_json::to_string_pretty(&document).unwrap();
@@ -43,7 +42,7 @@ fn of_method(method: &Method, example: &Example) -> Value {
         "summary": summary.trim_end_matches('.'),
         "paramStructure": "either",
         "params": method.params.iter().map(of_param).collect::<Vec<_>>(),
-        "result": { "name": "result", "schema": schema::of(&method.result) },
+        "result": { "name": "result", "schema": method.result },
         "examples": [{
             "name": method.name,
             "params": example
@@ -60,23 +59,23 @@ fn of_method(method: &Method, example: &Example) -> Value {
     if method.is_unsafe {
         described["tags"] = json!([{
             "name": "unsafe",
-            "description": "Refused with -32601 unless the operator lets it be called.",
+            "description": "Refused with -32601 unless the operator permits it to the caller.",
         }]);
     }
     if let Some(subscription) = &method.subscription {
         described["tags"] = json!([{ "name": "subscription" }]);
         described["x-notification"] = json!({
             "name": subscription.notification,
-            "schema": schema::of(&subscription.item),
-            "example": example.news,
+            "schema": subscription.item,
+            "example": example.notification,
         });
         described["x-unsubscribe"] = json!(subscription.unsubscribe);
     }
     described
 }
 
-fn of_param(field: &Field) -> Value {
-    json!({ "name": field.name, "required": !field.is_optional, "schema": schema::of(&field.ty) })
+fn of_param(param: &Param) -> Value {
+    json!({ "name": param.name, "required": !param.is_optional, "schema": param.schema })
 }
 
 fn errors(api: &Api) -> Vec<Value> {

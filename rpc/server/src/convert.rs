@@ -1,0 +1,101 @@
+//! The provider's types as types of the API.
+
+use cairn_bucket::Promise;
+use cairn_gadget::{ChallengeDuty, Stage};
+use cairn_keys::SignedCommitment;
+use cairn_primitives::{BucketId, H256};
+use cairn_provider::{BucketRecord, Provider, Standing};
+use cairn_rpc_api::{
+    BucketInfo, BucketStatusInfo, Bytes, ChallengeInfo, ChallengeStage, CommitmentEvent,
+    SignedCommitmentInfo, SignedInfo, U64OrHex,
+};
+use codec::Encode;
+
+pub(crate) fn bucket_info(
+    provider: &Provider,
+    bucket: BucketId,
+    record: &BucketRecord,
+) -> BucketInfo {
+    // The reason of a quarantine is for the operator only.
+    let is_sound = record.standing == Standing::Sound;
+    let refused = provider.signing_refused(bucket, record);
+    BucketInfo {
+        bucket: U64OrHex(bucket.0),
+        not_signed: refused
+            .filter(|_| is_sound)
+            .map(|refused| refused.to_string()),
+        unprovable_leaves: record.unprovable_leaves().map(U64OrHex),
+        standing: match record.standing {
+            Standing::Sound => BucketStatusInfo::Sound,
+            Standing::Quarantined(_) => BucketStatusInfo::Quarantined,
+            Standing::Lost => BucketStatusInfo::Lost,
+        },
+        hashing: record.config.profile.into(),
+        commitment: record.commitment.into(),
+        signed: record.signed.map(|promise| SignedInfo {
+            commitment: promise.commitment.into(),
+            signed_ms: U64OrHex(promise.signed_ms),
+        }),
+        total_size: U64OrHex(record.total_size),
+        used_bytes: U64OrHex(record.usage.bytes),
+        charged_bytes: U64OrHex(record.charged_bytes()),
+        max_bytes: U64OrHex(record.config.max_bytes),
+        chunks: U64OrHex(record.usage.chunks),
+    }
+}
+
+/// Describes a bucket that was not read since the provider's start, by what was recorded before.
+pub(crate) fn unread_bucket_info(
+    provider: &Provider,
+    bucket: BucketId,
+    record: &BucketRecord,
+) -> BucketInfo {
+    BucketInfo {
+        standing: BucketStatusInfo::Learning,
+        // The facts that decide about it are not known yet.
+        not_signed: None,
+        ..bucket_info(provider, bucket, record)
+    }
+}
+
+pub(crate) fn signed_commitment_info(signed: SignedCommitment) -> SignedCommitmentInfo {
+    SignedCommitmentInfo {
+        bucket: U64OrHex(signed.payload.bucket_id.0),
+        commitment: signed.payload.commitment.into(),
+        payload: Bytes(signed.payload.encode()),
+        signer: H256(signed.signer),
+        signature: Bytes(signed.signature.encode()),
+    }
+}
+
+pub(crate) fn commitment_event(bucket: BucketId, promise: &Promise) -> CommitmentEvent {
+    CommitmentEvent {
+        bucket: U64OrHex(bucket.0),
+        commitment: promise.commitment.into(),
+        signed_ms: U64OrHex(promise.signed_ms),
+    }
+}
+
+pub(crate) fn challenge_info(duty: ChallengeDuty) -> ChallengeInfo {
+    let challenge = duty.challenge;
+    ChallengeInfo {
+        deadline: challenge.id.deadline,
+        index: challenge.id.index,
+        bucket: U64OrHex(challenge.bucket_id.0),
+        mmr_root: challenge.mmr_root,
+        leaf_index: U64OrHex(challenge.location.leaf_index.0),
+        chunk_index: U64OrHex(challenge.location.chunk_index.0),
+        blocks_left: duty.left,
+        stage: match duty.stage {
+            Stage::Waiting => ChallengeStage::Waiting,
+            Stage::AtWork => ChallengeStage::AtWork,
+            Stage::Submitted => ChallengeStage::Submitted,
+            Stage::InBlock => ChallengeStage::InBlock,
+            Stage::Finalized => ChallengeStage::Finalized,
+        },
+        extrinsic: duty.extrinsic,
+        attempts: duty.attempts,
+        needs_operator: duty.alarm.is_some(),
+        is_unprovable: duty.is_unprovable,
+    }
+}

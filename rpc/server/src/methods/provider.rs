@@ -1,0 +1,101 @@
+//! The group `cairnProvider_v1`.
+
+use super::{ProviderRpc, events};
+use crate::convert::challenge_info;
+use crate::error::undecodable;
+use crate::lanes::WorkClass;
+use cairn_gadget::PromiseTrouble;
+use cairn_primitives::cosign::Ask;
+use cairn_primitives::{BucketId, H256};
+use cairn_rpc_api::{
+    Bytes, ChallengeInfo, Error, HeldStateInfo, ProviderApiServer, ProviderHealth, ProviderStatus,
+    U64OrHex,
+};
+use codec::{DecodeAll, Encode};
+use jsonrpsee::PendingSubscriptionSink;
+use jsonrpsee::core::{SubscriptionResult, async_trait};
+
+impl ProviderRpc {
+    /// Returns the buckets with a trouble of some kind.
+    fn troubled(&self, is_of_kind: impl Fn(&PromiseTrouble) -> bool) -> Vec<U64OrHex> {
+        let troubles = self.handle.promises.troubles().into_iter();
+        let of_kind = troubles.filter(|(_, trouble)| is_of_kind(trouble));
+        of_kind.map(|(bucket, _)| U64OrHex(bucket.0)).collect()
+    }
+}
+
+#[async_trait]
+impl ProviderApiServer for ProviderRpc {
+    async fn status(&self) -> Result<ProviderStatus, Error> {
+        let provider = &self.handle.provider;
+        // The reasons of quarantine name files, which are not for strangers.
+        let quarantined = provider.quarantined();
+        Ok(ProviderStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            account: H256(self.handle.account.0),
+            open_buckets: U64OrHex(provider.statistics().open),
+            max_open_buckets: U64OrHex(provider.budget().max_open.into()),
+            quarantined: quarantined
+                .iter()
+                .map(|(bucket, _)| U64OrHex(bucket.0))
+                .collect(),
+            uploads_stopped: provider.disk().is_stopped,
+            missing_promises: self.troubled(|trouble| *trouble != PromiseTrouble::LetGo),
+            let_go: self.troubled(|trouble| *trouble == PromiseTrouble::LetGo),
+        })
+    }
+
+    async fn health(&self) -> Result<ProviderHealth, Error> {
+        let challenges = self.handle.challenges.statistics();
+        let quarantined = self.handle.provider.quarantined().len();
+        let not_ready_because = self.not_ready();
+        let broken = self.handle.promises.troubles().len();
+        Ok(ProviderHealth {
+            is_ready: not_ready_because.is_none(),
+            not_ready_because,
+            follows_chain: self.handle.challenges.follows_the_chain(),
+            anchor: U64OrHex(challenges.anchor),
+            open_challenges: U64OrHex(challenges.open),
+            alarmed_challenges: U64OrHex(challenges.alarmed),
+            nearest_deadline: U64OrHex(challenges.nearest),
+            quarantined_buckets: U64OrHex(u64::try_from(quarantined).unwrap_or(u64::MAX)),
+            broken_promises: U64OrHex(u64::try_from(broken).unwrap_or(u64::MAX)),
+            signing_off: self.handle.provider.signing_off(),
+            waiting_requests: U64OrHex(self.lanes.waiting()),
+        })
+    }
+
+    async fn challenges(&self) -> Result<Vec<ChallengeInfo>, Error> {
+        // A thousand challenges take time to copy, so the lane bounds it.
+        let board = &self.handle.challenges;
+        let listed = async { Ok(board.duties().into_iter().map(challenge_info).collect()) };
+        self.lanes.wait(WorkClass::Read, listed).await
+    }
+
+    async fn held_state(
+        &self,
+        bucket: U64OrHex,
+        window: Option<U64OrHex>,
+    ) -> Result<HeldStateInfo, Error> {
+        let window = window.map(|window| window.0);
+        let asked = async {
+            let held = self.handle.desk.holding(BucketId(bucket.0), window).await?;
+            Ok(held.into())
+        };
+        self.lanes.wait(WorkClass::Signature, asked).await
+    }
+
+    async fn sign_checkpoint(&self, ask: Bytes) -> Result<Bytes, Error> {
+        let ask = Ask::decode_all(&mut ask.0.as_slice())
+            .map_err(|_| undecodable("ask", "CosignRequest"))?;
+        let asked = async {
+            let signature = self.handle.desk.countersign(&ask).await?;
+            Ok(Bytes(signature.encode()))
+        };
+        self.lanes.wait(WorkClass::Signature, asked).await
+    }
+
+    async fn subscribe_challenges(&self, pending: PendingSubscriptionSink) -> SubscriptionResult {
+        events::stream_challenges(pending, self.handle.challenges.clone()).await
+    }
+}
