@@ -6,11 +6,14 @@
 //! has a lock of its own (`content`), so that an upload delays a commit by one chunk
 //! at most. Proofs take no lock: they read records that never change.
 
+mod additions;
 mod build;
 pub mod charge;
+mod clock;
 mod commit;
 mod content;
 mod fetch;
+mod group_commit;
 mod ingest;
 mod listing;
 mod lookup;
@@ -20,7 +23,6 @@ mod prove;
 mod prove_sp;
 mod prune;
 mod put;
-mod queue;
 mod read;
 pub(crate) mod records;
 pub(crate) mod recover;
@@ -36,7 +38,7 @@ mod view;
 
 pub use build::{Builder, KeepBytes};
 pub use charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
-pub use commit::now_ms;
+pub use clock::now_ms;
 pub use commit::{Committed, NewLeaf};
 pub use content::ContentChange;
 pub use fetch::Content;
@@ -57,6 +59,7 @@ use cairn_engine::{
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafIndex, MmrLeaf, Sequence};
 use codec::Encode;
+use group_commit::GroupCommit;
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -150,7 +153,7 @@ pub struct Bucket {
     engine: Engine,
     tip: RwLock<Arc<Tip>>,
     upper_nodes: node_cache::NodeCache,
-    commits: queue::Queue,
+    commits: GroupCommit<commit::Request, commit::Outcome>,
     /// Commits share it from the check of their content until they are written. A
     /// change of the tree and a removal of committed content take it exclusively.
     committing: RwLock<()>,
@@ -358,7 +361,7 @@ impl Bucket {
             charged,
             upper_nodes: node_cache::NodeCache::new(tip.tree, max_cached_nodes),
             tip: RwLock::new(Arc::new(tip)),
-            commits: queue::Queue::default(),
+            commits: GroupCommit::default(),
             committing: RwLock::new(()),
             shortening: Mutex::new(()),
             content: Mutex::new(content::ContentState::new(usage)),

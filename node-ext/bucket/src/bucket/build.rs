@@ -5,8 +5,8 @@
 //! opens, and its state is written last: until then the folder is no bucket.
 
 use super::Tip;
+use super::additions::Additions;
 use super::charge::{self, NODE_RECORD};
-use super::commit::Additions;
 use super::{BucketConfig, folder_fault};
 use crate::error::CreateError;
 use cairn_engine::layout::{self, FlagValue, Flaw, InteriorValue, UnshapedValue, Usage};

@@ -1,24 +1,25 @@
 //! Commits leaves: the one place where leaves, nodes, leaf count, peaks and root
 //! change, all in one batch (I2, I3).
 //!
-//! Commits that arrive together share a batch (`queue`). Each still gets a
+//! Commits that arrive together share a batch (`group_commit`). Each still gets a
 //! commitment of its own, at its own leaf count, as if it had been alone.
 
+use super::additions::Additions;
 use super::charge::{self, OverQuota};
+use super::clock::now_ms;
+use super::group_commit::Ticket;
 use super::promise::durable;
-use super::queue::{GroupError, Request, Ticket};
 use super::{Bucket, Promise, Tip};
 use crate::error::CommitError;
-use cairn_engine::layout::{self, InteriorValue, PromiseValue, TreeKey};
-use cairn_engine::{Durability, Family};
+use cairn_engine::layout::{self, InteriorValue};
+use cairn_engine::{Durability, EngineError, Family};
 use cairn_keys::DurableCommitment;
 #[cfg(test)]
 use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree};
-use cairn_primitives::{Commitment, H256, LEAF_BYTES, LeafIndex, MmrLeaf, Position, Sequence};
+use cairn_primitives::{Commitment, H256, LeafIndex, MmrLeaf};
 use codec::Encode;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One leaf may use 2^-20 of the remaining range of `total_size`: 16 TiB in a new bucket.
 /// Clients cannot exhaust the range: to reduce the limit below 1 GiB takes ten million
@@ -41,6 +42,28 @@ pub struct Committed {
     pub first_leaf: LeafIndex,
     /// The commitment right after the new leaves.
     pub commitment: Commitment,
+}
+
+/// A caller's request to the next write.
+#[derive(Clone)]
+pub(super) struct Request {
+    pub(super) leaves: Vec<NewLeaf>,
+    pub(super) durability: Durability,
+    /// The time to record the commitment as signed, in milliseconds since the Unix epoch.
+    pub(super) promise_at: Option<u64>,
+}
+
+/// The outcome of a write for one of its requests.
+pub(super) type Outcome = Result<Committed, GroupError>;
+
+/// A failure of a request, or of the write of its whole group.
+#[derive(Clone)]
+pub(super) enum GroupError {
+    Exhausted,
+    NothingToSign,
+    Quota(OverQuota),
+    Engine(EngineError),
+    Poisoned(String),
 }
 
 impl Bucket {
@@ -117,32 +140,43 @@ impl Bucket {
             durability,
             promise_at,
         };
-        self.run(request).map_err(|error| match error {
-            GroupError::Exhausted => CommitError::Exhausted { bucket: self.id },
-            GroupError::NothingToSign => CommitError::NothingToSign { bucket: self.id },
-            GroupError::Quota(OverQuota { used, needed }) => CommitError::Quota {
-                bucket: self.id,
-                needed,
-                used,
-                max: self.config.max_bytes,
-            },
-            GroupError::Engine(error) => CommitError::Engine(error),
-            GroupError::Poisoned(reason) => crate::error::Unusable::Poisoned {
-                bucket: self.id,
-                reason,
-            }
-            .into(),
-        })
+        self.write_with_others(request)
+            .map_err(|error| match error {
+                GroupError::Exhausted => CommitError::Exhausted { bucket: self.id },
+                GroupError::NothingToSign => CommitError::NothingToSign { bucket: self.id },
+                GroupError::Quota(OverQuota { used, needed }) => CommitError::Quota {
+                    bucket: self.id,
+                    needed,
+                    used,
+                    max: self.config.max_bytes,
+                },
+                GroupError::Engine(error) => CommitError::Engine(error),
+                GroupError::Poisoned(reason) => crate::error::Unusable::Poisoned {
+                    bucket: self.id,
+                    reason,
+                }
+                .into(),
+            })
     }
 
-    /// Writes all that a group asks for in one batch, and advances the tip.
-    pub(super) fn write_group(&self, group: &[Arc<Ticket>]) {
+    /// Waits until the request is written, together with others that arrive meanwhile.
+    pub(super) fn write_with_others(&self, request: Request) -> Outcome {
+        let write = |group: &[_]| self.write_group(group);
+        self.commits.run(request, write, || self.abandoned())
+    }
+
+    /// Returns the outcome after a panic of the writer, which poisons the bucket: its last
+    /// write may or may not have succeeded.
+    pub(super) fn abandoned(&self) -> Outcome {
+        let reason = self.poisoned_by("the writer panicked");
+        Err(GroupError::Poisoned(reason.into()))
+    }
+
+    /// Writes the requests of a group in one batch, and advances the tip.
+    fn write_group(&self, group: &[Arc<Ticket<Request, Outcome>>]) {
         let settle = |error: GroupError| {
             for ticket in group {
-                ticket
-                    .outcome
-                    .lock()
-                    .get_or_insert_with(|| Err(error.clone()));
+                ticket.settle(|| Err(error.clone()));
             }
         };
         // A group that was waiting while another failed must not be written.
@@ -156,14 +190,14 @@ impl Bucket {
         let mut advanced = false;
         let mut nodes = Vec::new();
         for ticket in group {
-            match self.advance(&tip, &ticket.request) {
+            match self.advance(&tip, ticket.request()) {
                 Ok((next, additions)) => {
                     let commitment = next.commitment();
                     let first_leaf = tip.frontier.count().next_index();
                     additions.write(&mut batch);
                     nodes.extend(additions.nodes);
-                    advanced |= !ticket.request.leaves.is_empty();
-                    if ticket.request.durability == Durability::Synced {
+                    advanced |= !ticket.request().leaves.is_empty();
+                    if ticket.request().durability == Durability::Synced {
                         durability = Durability::Synced;
                     }
                     tip = next;
@@ -175,7 +209,7 @@ impl Bucket {
                         },
                     ));
                 }
-                Err(error) => *ticket.outcome.lock() = Some(Err(error)),
+                Err(error) => ticket.settle(|| Err(error)),
             }
         }
         if done.is_empty() {
@@ -192,7 +226,7 @@ impl Bucket {
         *self.tip.write() = Arc::new(tip);
         self.note_promised(&done);
         for (ticket, committed) in done {
-            *ticket.outcome.lock() = Some(Ok(committed));
+            ticket.settle(|| Ok(committed));
         }
     }
 
@@ -206,9 +240,9 @@ impl Bucket {
         }
     }
 
-    fn note_promised(&self, done: &[(&Arc<Ticket>, Committed)]) {
+    fn note_promised(&self, done: &[(&Arc<Ticket<Request, Outcome>>, Committed)]) {
         let promised = done.iter().rev().find_map(|(ticket, committed)| {
-            ticket.request.promise_at.map(|signed_ms| Promise {
+            ticket.request().promise_at.map(|signed_ms| Promise {
                 commitment: committed.commitment,
                 signed_ms,
             })
@@ -310,65 +344,6 @@ impl Bucket {
     }
 }
 
-/// The records that new leaves add to the database, without the state record.
-pub(super) struct Additions {
-    tree: Sequence,
-    leaves: Vec<(TreeKey, [u8; LEAF_BYTES])>,
-    nodes: Vec<(Position, H256)>,
-    promises: Vec<([u8; 41], PromiseValue)>,
-}
-
-impl Additions {
-    pub(super) fn to(tip: &Tip) -> Self {
-        Self {
-            tree: tip.tree,
-            leaves: Vec::new(),
-            nodes: Vec::new(),
-            promises: Vec::new(),
-        }
-    }
-
-    /// Records the tip's root as signed.
-    pub(super) fn promise(&mut self, tip: &Tip, signed_ms: u64) {
-        let key = layout::promise_key(&tip.root, tip.tree);
-        let count = tip.frontier.count();
-        self.promises.push((key, PromiseValue { count, signed_ms }));
-    }
-
-    pub(super) fn write(&self, batch: &mut cairn_engine::Batch<'_>) {
-        for (key, leaf) in &self.leaves {
-            batch.put(Family::Tree, key, leaf);
-        }
-        for (position, hash) in &self.nodes {
-            let key = layout::node_key(self.tree, *position);
-            batch.put(Family::Tree, key, hash.as_bytes());
-        }
-        for (key, value) in &self.promises {
-            batch.put(Family::Tree, key, &value.to_bytes());
-        }
-    }
-}
-
-impl Tip {
-    /// Appends a leaf and adds its records to `additions`. Does not compute the root.
-    /// Returns `None` if a number would leave its range.
-    pub(super) fn append(&mut self, leaf: &MmrLeaf, additions: &mut Additions) -> Option<()> {
-        // The sequence after the last leaf must exist too, since opening reads it.
-        let index = self.frontier.count().next_index();
-        let sequence = self.tree.of_leaf(index);
-        let sequence = sequence.filter(|sequence| sequence.0 != u64::MAX)?;
-        let hash = self.frontier.profile().leaf(leaf);
-        self.frontier.append(hash, |position, hash| {
-            additions.nodes.push((position, hash))
-        })?;
-        additions
-            .leaves
-            .push((layout::leaf_key(sequence), leaf.to_bytes()));
-        self.total_size = leaf.total_size;
-        Some(())
-    }
-}
-
 /// The tip after a request, and what it adds. Pure: reads nothing.
 fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
     let mut next = tip.clone();
@@ -394,12 +369,4 @@ fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError>
         additions.promise(&next, signed_ms);
     }
     Ok((next, additions))
-}
-
-/// Milliseconds since the Unix epoch; 0 on a clock before it.
-pub fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

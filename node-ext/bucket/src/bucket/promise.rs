@@ -3,7 +3,7 @@
 //! A commit records its own commitment. This file records one without a new leaf, which
 //! the current tree has or has had, for a checkpoint that another provider proposes.
 
-use super::commit::now_ms;
+use super::clock::now_ms;
 use super::{At, Bucket, BucketNews};
 use crate::error::{PromiseError, ProveError, SignAgainError};
 use cairn_engine::layout::{self, PromiseValue};

@@ -2,7 +2,7 @@
 //! nodes come from the functions that commits use.
 
 use super::Tip;
-use super::commit::Additions;
+use super::additions::Additions;
 use cairn_engine::layout::{self, StateRecord};
 use cairn_engine::{Durability, Engine, EngineError, Family};
 use cairn_primitives::mmr::Frontier;

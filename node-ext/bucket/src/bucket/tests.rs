@@ -17,6 +17,7 @@ mod charge;
 mod content;
 mod faults;
 mod interrupted;
+mod poisoned;
 mod promise;
 mod prune;
 mod salvage;

@@ -305,12 +305,12 @@ fn a_release_that_waits_for_a_commit_to_be_written_keeps_its_content() {
             std::thread::yield_now();
         }
         assert_eq!(bucket.usage(), before, "nothing goes before the write");
-        let request = crate::bucket::queue::Request {
+        let request = crate::bucket::commit::Request {
             leaves: vec![leaf_of(GOING)],
             durability: Durability::Buffered,
             promise_at: None,
         };
-        assert!(bucket.run(request).is_ok());
+        assert!(bucket.write_with_others(request).is_ok());
         drop(committing);
         assert_eq!(releasing.join().unwrap().content, Usage::default());
     });

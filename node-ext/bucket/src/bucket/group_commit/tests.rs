@@ -1,0 +1,225 @@
+//! The queue against a log in memory: every request is written once, by one writer at a
+//! time, and has its own outcome, however a write ends.
+
+use super::*;
+use proptest::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A request: its number, and what the writer does when it comes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Asked {
+    number: usize,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Written,
+    /// The writer leaves it open.
+    Forgotten,
+    /// The writer panics.
+    Panics,
+}
+
+/// What a request ends with: its place in the log, or nothing.
+type Place = Option<usize>;
+
+/// The requests in the order in which writers came to them, with what each was told.
+#[derive(Default)]
+struct Log {
+    entries: Mutex<Vec<(Asked, Place)>>,
+    is_writing: AtomicBool,
+}
+
+impl Log {
+    fn write(&self, group: &[Arc<Ticket<Asked, Place>>]) {
+        assert!(!self.is_writing.swap(true, Ordering::SeqCst), "one at once");
+        let mut entries = self.entries.lock();
+        let mut is_panicking = false;
+        for ticket in group {
+            let asked = *ticket.request();
+            is_panicking |= asked.fate == Fate::Panics;
+            let is_written = asked.fate == Fate::Written && !is_panicking;
+            let place = is_written.then_some(entries.len());
+            entries.push((asked, place));
+            if is_written {
+                ticket.settle(|| place);
+                // The first outcome counts.
+                ticket.settle(|| None);
+            }
+        }
+        drop(entries);
+        std::thread::yield_now();
+        self.is_writing.store(false, Ordering::SeqCst);
+        if is_panicking {
+            resume_unwind(Box::new("as the test has it"));
+        }
+    }
+}
+
+type Queue = GroupCommit<Asked, Place>;
+
+fn written(number: usize) -> Asked {
+    let fate = Fate::Written;
+    Asked { number, fate }
+}
+
+/// Waits until this number of callers wait.
+fn wait_for(queue: &Queue, waiting: usize) {
+    while queue.state.lock().waiting.len() < waiting {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn callers_that_come_during_a_write_share_the_next_in_their_order() {
+    let (queue, log) = (Queue::default(), Log::default());
+    let (others, groups) = (5, Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| {
+            let write = |group: &[_]| {
+                wait_for(&queue, others);
+                log.write(group);
+            };
+            queue.run(written(0), write, || None)
+        });
+        while !queue.state.lock().writing {
+            std::thread::yield_now();
+        }
+        let (queue, log, groups) = (&queue, &log, &groups);
+        let mut callers = Vec::new();
+        for number in 1..=others {
+            callers.push(scope.spawn(move || {
+                let write = |group: &[_]| {
+                    groups.lock().push(group.len());
+                    log.write(group);
+                };
+                queue.run(written(number), write, || None)
+            }));
+            if number < others {
+                wait_for(queue, number);
+            }
+        }
+        assert_eq!(first.join().unwrap(), Some(0));
+        for (caller, place) in callers.into_iter().zip(1..) {
+            assert_eq!(caller.join().unwrap(), Some(place));
+        }
+        assert_eq!(*groups.lock(), [others]);
+    });
+}
+
+#[test]
+fn an_outcome_that_was_taken_before_the_write_ended_is_not_set_again() {
+    let ticket = Ticket {
+        request: (),
+        outcome: Mutex::new(Outcome::Open),
+    };
+    ticket.settle(|| 1);
+    assert_eq!(ticket.take(), Some(1));
+    ticket.settle(|| unreachable!("it has its outcome"));
+    assert_eq!(ticket.take(), None);
+}
+
+#[test]
+fn a_writer_that_panics_leaves_nobody_waiting_and_no_outcome_is_lost() {
+    let (queue, log) = (Queue::default(), Log::default());
+    std::thread::scope(|scope| {
+        let leader = scope.spawn(|| {
+            let write = |group: &[_]| {
+                wait_for(&queue, 3);
+                log.write(group);
+            };
+            queue.run(written(0), write, || None)
+        });
+        while !queue.state.lock().writing {
+            std::thread::yield_now();
+        }
+        // Of the next group the second makes its writer panic, no matter which it is.
+        let queue = &queue;
+        let log = &log;
+        let fates = [Fate::Written, Fate::Panics, Fate::Written];
+        let callers: Vec<_> = (1..)
+            .zip(fates)
+            .map(|(number, fate)| {
+                let asked = Asked { number, fate };
+                let caller = scope.spawn(move || {
+                    let run = || queue.run(asked, |group| log.write(group), || None);
+                    catch_unwind(AssertUnwindSafe(run))
+                });
+                if number < 3 {
+                    wait_for(queue, number);
+                }
+                caller
+            })
+            .collect();
+        assert_eq!(leader.join().unwrap(), Some(0));
+        let ended: Vec<_> = callers.into_iter().map(|one| one.join().unwrap()).collect();
+        assert_eq!(ended.iter().filter(|ended| ended.is_err()).count(), 1);
+        let expected = [Some(1), None, None];
+        for (ended, expected) in ended.iter().zip(expected) {
+            assert!(ended.as_ref().is_err() || *ended.as_ref().unwrap() == expected);
+        }
+        let next = queue.run(written(4), |group| log.write(group), || None);
+        assert_eq!(next, Some(4), "the queue goes on");
+    });
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        8 => Just(Fate::Written),
+        1 => Just(Fate::Forgotten),
+        1 => Just(Fate::Panics),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// By the log: each request once, each thread's in its order, and each caller told
+    /// what the log says, unless it was the writer that panicked.
+    #[test]
+    fn each_request_is_written_once_and_told_its_own_outcome(
+        threads in proptest::collection::vec(proptest::collection::vec(fate(), 1..20), 1..6),
+    ) {
+        let (queue, log) = (&Queue::default(), &Log::default());
+        let told: Vec<Vec<_>> = std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..)
+                .zip(&threads)
+                .map(|(thread, fates)| scope.spawn(move || {
+                    let asked = (0..).zip(fates).map(|(at, fate)| Asked {
+                        number: thread * 100 + at,
+                        fate: *fate,
+                    });
+                    asked
+                        .map(|asked| {
+                            let run = || queue.run(asked, |group| log.write(group), || None);
+                            (asked, catch_unwind(AssertUnwindSafe(run)).ok())
+                        })
+                        .collect()
+                }))
+                .collect();
+            callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+        });
+        let log = log.entries.lock();
+        prop_assert_eq!(log.len(), threads.iter().map(Vec::len).sum::<usize>());
+        let mut panicked = 0;
+        for (thread, told) in told.iter().enumerate() {
+            let of_thread = log.iter().filter(|(asked, _)| asked.number / 100 == thread);
+            let of_thread: Vec<_> = of_thread.copied().collect();
+            prop_assert_eq!(of_thread.len(), told.len());
+            for ((logged, place), (asked, outcome)) in of_thread.iter().zip(told) {
+                prop_assert_eq!(logged, asked);
+                match outcome {
+                    Some(outcome) => prop_assert_eq!(outcome, place),
+                    None => panicked += 1,
+                }
+            }
+        }
+        let panics = threads.iter().flatten().filter(|fate| **fate == Fate::Panics).count();
+        // Several of a group end in one panic.
+        prop_assert!(panicked <= panics && (panics == 0 || panicked > 0));
+        let state = queue.state.lock();
+        prop_assert!(!state.writing && state.waiting.is_empty());
+    }
+}
