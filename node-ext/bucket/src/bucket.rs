@@ -84,7 +84,7 @@ impl Default for BucketConfig {
     }
 }
 
-/// Disk space of an empty bucket, in bytes.
+/// The most disk space that an empty bucket takes, in bytes.
 const EMPTY_BUCKET: u64 = 64 << 10;
 
 fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {

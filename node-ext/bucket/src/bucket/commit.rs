@@ -1,8 +1,8 @@
 //! Commits leaves: the one place where leaves, nodes, leaf count, peaks and root
 //! change, all in one batch (I2, I3).
 //!
-//! Commits that arrive together share a batch (`group_commit`). Each still gets a
-//! commitment of its own, at its own leaf count, as if it had been alone.
+//! Concurrent commits share a batch (`group_commit`). Each still gets the commitment at
+//! its own leaf count, as if it had been alone.
 
 use super::additions::Additions;
 use super::charge::{self, OverQuota};
@@ -122,7 +122,7 @@ impl Bucket {
         promise_at: Option<u64>,
     ) -> Result<Committed, CommitError> {
         self.usable()?;
-        // What is found now must still be there when the leaves are written.
+        // The content found now must still be stored when the leaves are written.
         let _committing = self.committing.read();
         let most = self.most_of_a_leaf();
         leaves.iter().try_for_each(|leaf| {
@@ -130,7 +130,7 @@ impl Bucket {
             self.check_size(leaf, most)
         })?;
         if !leaves.is_empty() {
-            // What is signed again needs no room that is worth speaking of.
+            // A record without leaves needs a negligible amount of space.
             let number = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
             self.engine.shared().admit(charge::of_leaves(number))?;
         }
@@ -230,7 +230,8 @@ impl Bucket {
         }
     }
 
-    /// The tip after a request, and what it adds. Reads nothing from disk.
+    /// Returns the tip after a request, and the records that it adds. Checks the quota;
+    /// reads nothing from disk.
     fn advance(&self, tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
         let (next, additions) = advance(tip, request)?;
         let leaves = u64::try_from(request.leaves.len()).unwrap_or(u64::MAX);
@@ -344,7 +345,7 @@ impl Bucket {
     }
 }
 
-/// The tip after a request, and what it adds. Pure: reads nothing.
+/// Returns the tip after a request, and the records that it adds. Reads nothing.
 fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
     let mut next = tip.clone();
     let mut additions = Additions::to(tip);

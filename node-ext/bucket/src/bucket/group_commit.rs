@@ -36,7 +36,7 @@ pub(super) struct Ticket<R, O> {
 enum Outcome<O> {
     Open,
     Known(O),
-    /// The caller has it.
+    /// The caller has taken it.
     Taken,
 }
 
@@ -80,8 +80,8 @@ impl<R, O> Default for GroupCommit<R, O> {
     }
 }
 
-/// The right to write a group, for as long as this lives. However it ends, nobody is
-/// left waiting.
+/// The exclusive right to write a group, held while this lives. Its drop settles all
+/// requests of the group and wakes the waiting callers.
 struct Turn<'q, R, O, A: Fn() -> O> {
     queue: &'q GroupCommit<R, O>,
     group: Vec<Arc<Ticket<R, O>>>,
@@ -105,10 +105,10 @@ impl<R, O> GroupCommit<R, O> {
     /// Waits until the request is written, by this caller or another, and returns its
     /// outcome.
     ///
-    /// `write` settles the tickets of a group, which are in the order of their arrival.
-    /// One that it leaves open, as by a panic, gets the outcome `abandoned`. It runs for
-    /// one group at a time, and may be another caller's, so it must not depend on what
-    /// only this caller has.
+    /// `write` settles the tickets of a group, which are in the order of their arrival. A
+    /// ticket that it leaves open, for example by a panic, gets the outcome `abandoned`.
+    /// `write` runs for one group at a time. A request may be written by another caller's
+    /// `write`, so all callers must pass equivalent ones.
     pub(super) fn run(
         &self,
         request: R,

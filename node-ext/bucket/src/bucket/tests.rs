@@ -37,7 +37,7 @@ fn signer() -> Signer {
     Signer::new(Arc::new(keystore), public)
 }
 
-/// Leave to sign for a bucket that is opened by itself, as its provider would give.
+/// A permit to sign for a bucket without a provider.
 pub(super) fn permit(id: BucketId, signer: &Signer) -> Permit<'_> {
     let gate = Gate::new(None, HashMap::new());
     let facts = Facts::new(id, HashingProfile::Plain, Ok(0), None);

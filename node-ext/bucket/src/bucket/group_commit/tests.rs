@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A request: its number, and what the writer does when it comes to it.
+/// A request: its number, and what its writer does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Asked {
     number: usize,
@@ -22,10 +22,10 @@ enum Fate {
     Panics,
 }
 
-/// What a request ends with: its place in the log, or nothing.
+/// The outcome of a request: its place in the log, or nothing.
 type Place = Option<usize>;
 
-/// The requests in the order in which writers came to them, with what each was told.
+/// The requests in the order in which they were written, with their outcomes.
 #[derive(Default)]
 struct Log {
     entries: Mutex<Vec<(Asked, Place)>>,
@@ -65,7 +65,7 @@ fn written(number: usize) -> Asked {
     Asked { number, fate }
 }
 
-/// Waits until this number of callers wait.
+/// Returns once `waiting` callers wait.
 fn wait_for(queue: &Queue, waiting: usize) {
     while queue.state.lock().waiting.len() < waiting {
         std::thread::yield_now();
@@ -135,7 +135,7 @@ fn a_writer_that_panics_leaves_nobody_waiting_and_no_outcome_is_lost() {
         while !queue.state.lock().writing {
             std::thread::yield_now();
         }
-        // Of the next group the second makes its writer panic, no matter which it is.
+        // The second request of the next group makes its writer panic.
         let queue = &queue;
         let log = &log;
         let fates = [Fate::Written, Fate::Panics, Fate::Written];
@@ -176,8 +176,8 @@ fn fate() -> impl Strategy<Value = Fate> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// By the log: each request once, each thread's in its order, and each caller told
-    /// what the log says, unless it was the writer that panicked.
+    /// Checks against the log: each request is written once and in its thread's order, and
+    /// each caller gets the logged outcome, except a writer that panicked.
     #[test]
     fn each_request_is_written_once_and_told_its_own_outcome(
         threads in proptest::collection::vec(proptest::collection::vec(fate(), 1..20), 1..6),
@@ -217,7 +217,7 @@ proptest! {
             }
         }
         let panics = threads.iter().flatten().filter(|fate| **fate == Fate::Panics).count();
-        // Several of a group end in one panic.
+        // One panic may end several requests of a group.
         prop_assert!(panicked <= panics && (panics == 0 || panicked > 0));
         let state = queue.state.lock();
         prop_assert!(!state.writing && state.waiting.is_empty());

@@ -1,4 +1,4 @@
-//! A write that nobody knows the end of: the bucket takes no more.
+//! A write of unknown outcome poisons the bucket.
 
 use super::*;
 use crate::bucket::commit::{GroupError, Request};
