@@ -9,7 +9,7 @@ use std::convert::Infallible;
 
 /// An error of a bucket operation, which may indicate damage to the bucket (I7).
 ///
-/// [`Lease::run`](crate::Lease::run) takes no other errors, so every bucket operation
+/// A provider's `Lease::run` takes no other errors, so every bucket operation
 /// returns one. Implementations list every variant, so that a new variant has to be
 /// classified.
 pub trait IndicatesDamage: std::error::Error {
