@@ -32,6 +32,9 @@ export OPENSSL_NO_VENDOR
 # demo and the benchmarks. Overflow checks are on in it; see Cargo.toml.
 CARGO_FLAGS := --locked --release
 
+# The checks of the repository's structure: a workspace of its own, built in a minute.
+XTASK := cargo run --quiet --locked --manifest-path xtask/Cargo.toml --
+
 # The version of the tool that enforces deny.toml.
 CARGO_DENY := ^0.20
 
@@ -49,10 +52,11 @@ QUICK ?=
 SECONDS ?= 14400
 SEED ?= 1000000
 
-.PHONY: help deps tools demo test powercut soak game bench lint graph loops words lines advisories
+.PHONY: help deps tools demo demo-chain test powercut soak game bench check-fast lint graph loops words lines advisories
 
 help:
-	@echo 'make demo    build everything, and show two providers at work on a real chain'
+	@echo 'make demo    build the command line, and show a provider at work on real files'
+	@echo 'make demo-chain  the same with two providers on a real chain; builds a Substrate node'
 	@echo '             FILES=folder     store the files of this folder'
 	@echo '             DEMO_DIR=folder  keep the data of the demo here'
 	@echo 'make test    check the build without std, then run every test'
@@ -65,6 +69,7 @@ help:
 	@echo '             SEED=N           seed of the first game'
 	@echo 'make bench   measure, and write benches/REPORT.md'
 	@echo '             QUICK=1          a short run'
+	@echo 'make check-fast  the part of lint that compiles neither RocksDB nor Substrate'
 	@echo 'make lint    formatting, fences between crates, documents, clippy, licences'
 	@echo 'make graph   draw the crates in docs/internals/crates.md'
 	@echo 'make loops   import loops between the modules of each crate'
@@ -79,11 +84,17 @@ help:
 deps:
 	@scripts/install-deps.sh
 
-# Built as for the tests: features that only the tests need would otherwise compile
-# a dependency, and everything above it, a second time.
-demo: deps
-	cargo test --workspace --no-run $(CARGO_FLAGS)
+# Builds the command line alone: no Substrate node, no WASM.
+demo:
+	@scripts/install-deps.sh cli
+	cargo build $(CARGO_FLAGS) -p cairn-cli
 	scripts/demo.sh $(if $(DEMO_DIR),"$(DEMO_DIR)")
+
+# Builds the two providers, the chain and what plays on it, with the features that the
+# tests ask of their dependencies, so that both share one build.
+demo-chain: deps
+	cargo build $(CARGO_FLAGS) -p cairn-cli -p cairn-devnode -p cairn-demo
+	scripts/demo-chain.sh $(if $(DEMO_DIR),"$(DEMO_DIR)")
 
 # Installs it only if it is missing, and in a target directory of its own: the build
 # uses other features of the same crates. Tests do not need it.
@@ -94,6 +105,7 @@ tools: deps
 
 test: deps
 	scripts/check-no-std.sh
+	cargo test --locked --manifest-path xtask/Cargo.toml
 	cargo test --workspace $(CARGO_FLAGS)
 
 powercut: deps
@@ -109,16 +121,27 @@ game: deps
 	cargo test --workspace --no-run $(CARGO_FLAGS)
 	$(CARGO_TARGET_DIR)/release/cairn-game --seconds $(SECONDS) --seed $(SEED)
 
+# Built as for the tests: alone it would ask other features of its dependencies, and
+# compile RocksDB a second time.
 bench: deps
-	cargo run $(CARGO_FLAGS) -p cairn-benches -- $(if $(QUICK),--quick) --out benches/REPORT.md
+	cargo test --workspace --no-run $(CARGO_FLAGS)
+	$(CARGO_TARGET_DIR)/release/cairn-benches $(if $(QUICK),--quick) --out benches/REPORT.md
 
-# The quick checks come first. cargo-deny does not check advisories here: they change
-# from day to day, and the result of a gate must not.
-lint: deps
+# What needs no build of RocksDB or Substrate: minutes, also on a machine without a cache.
+check-fast:
 	cargo fmt --all --check
 	scripts/check-fences.sh
 	scripts/check-readme.sh
 	scripts/check-docs.sh
+	$(XTASK) loops
+	$(XTASK) words
+	$(XTASK) lines
+	$(XTASK) graph --check docs/internals/crates.md
+
+# The quick checks come first. cargo-deny does not check advisories here: they change
+# from day to day, and the result of a gate must not.
+lint: deps check-fast
+	cargo clippy --locked --manifest-path xtask/Cargo.toml --all-targets -- -D warnings
 	cargo clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps $(CARGO_FLAGS)
 	$(MAKE) tools
@@ -126,10 +149,10 @@ lint: deps
 
 # Compiles a handful of crates: neither RocksDB nor Substrate.
 graph:
-	cargo run --quiet $(CARGO_FLAGS) -p cairn-xtask -- graph --write docs/internals/crates.md
+	$(XTASK) graph --write docs/internals/crates.md
 
 loops words lines:
-	cargo run --quiet $(CARGO_FLAGS) -p cairn-xtask -- $@
+	$(XTASK) $@
 
 # Asks the database of advisories, which not every machine reaches: it fails where
 # there is something to read, and nothing else hangs on it.

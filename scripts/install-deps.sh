@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
 # Installs the build dependencies besides Rust and make, and says what and why.
 # If everything is installed, it does nothing and uses no network.
+#
+#   scripts/install-deps.sh        what everything needs
+#   scripts/install-deps.sh cli    what the command line needs: no WASM, no protobuf
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+part=${1:-all}
+case "$part" in all | cli) ;; *)
+    echo "install-deps: there is no part $part: say cli, or nothing" >&2
+    exit 2
+    ;;
+esac
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -53,15 +62,16 @@ find_missing() {
     has clang || need clang "its headers are what bindgen reads RocksDB's C interface with"
     has_libclang || need libclang-dev 'the library with which bindgen parses that interface'
     has ccache || need ccache 'keeps compiled C++, so that RocksDB is compiled once'
-    has strace || need strace 'kills a provider at each of its steps, in the tests'
     if locks pkg-config && ! has pkg-config; then
         need pkg-config 'finds system libraries for crates that wrap them'
     fi
-    if locks prost-build && ! has protoc; then
-        need protobuf-compiler "compiles the message formats of Substrate's network crates"
-    fi
+    [ "$part" = all ] || return 0
     if locks openssl-sys && ! has_openssl; then
         need libssl-dev "the network crates' OpenSSL, which takes minutes to compile from source"
+    fi
+    has strace || need strace 'kills a provider at each of its steps, in the tests'
+    if locks prost-build && ! has protoc; then
+        need protobuf-compiler "compiles the message formats of Substrate's network crates"
     fi
     if ! has_wasm_target && [ -z "${CAIRN_WASM:-}" ]; then
         if ! has_debian_rust; then

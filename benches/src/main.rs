@@ -103,7 +103,7 @@ fn default_folder() -> PathBuf {
 
 fn command() -> String {
     let arguments = std::env::args().skip(1);
-    ["cargo run --release -p cairn-benches --".to_owned()]
+    ["cairn-benches".to_owned()]
         .into_iter()
         .chain(arguments)
         .collect::<Vec<_>>()

@@ -4,6 +4,7 @@
 
 #[cfg(test)]
 mod bad_input;
+mod demo;
 #[cfg(test)]
 mod full_disk;
 #[cfg(test)]
