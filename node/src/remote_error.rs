@@ -17,7 +17,7 @@ pub(crate) enum RemoteError {
     Unreached { url: String, reason: String },
     #[error("the provider at {url} did not answer within {} s", .within.as_secs())]
     Late { url: String, within: Duration },
-    #[error("the provider at {url} refuses: {message} (code {code})")]
+    #[error("the provider at {url} refuses: {message} (code {code}){}", advice(*.code))]
     Refused {
         url: String,
         message: String,
@@ -86,6 +86,18 @@ impl RemoteError {
             _ => Self::Refused { url, message, code },
         }
     }
+}
+
+/// Returns what the operator can do about a refusal, for codes where the message does not say it.
+fn advice(code: i32) -> &'static str {
+    if code == Code::StillHeldTo.number() {
+        return "; with the provider stopped, `cairn bucket delete --even-signed` deletes it";
+    }
+    if code == Code::NotExported.number() {
+        return "; `cairn run --export-dir` names a folder for exports, and with the provider \
+                stopped `cairn bucket export` writes anywhere";
+    }
+    ""
 }
 
 /// Returns the delay before a retry, if the request was refused only because the provider is

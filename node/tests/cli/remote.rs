@@ -182,7 +182,7 @@ fn buckets_are_made_listed_told_of_and_deleted() {
     fixture.run(["bucket", "create", "6"]).succeeds();
     fixture
         .run(["bucket", "create", "6"])
-        .fails(FAILED, &["there is a bucket 6 already", "12070"]);
+        .fails(FAILED, &["bucket 6 exists already", "12070"]);
 
     let empty = fixture.json(["bucket", "info", "6"]).remove(0);
     assert_eq!(
