@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has clients in other languages verify a proof of a provider that this starts.
+# Starts providers, and verifies a proof of theirs with a client in each language.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,7 +14,7 @@ done
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait; rm -rf "$work"' EXIT
 
-# The first line that a program says, which tells where it is reached.
+# Prints the first line of a program's output, which has its URL.
 first_line() {
     while [ ! -s "$1" ]; do
         kill -0 "$2" || { cat "$1.log" >&2; exit 1; }
@@ -23,14 +23,14 @@ first_line() {
     head -n 1 "$1"
 }
 
-# A base path with a bucket of these very files.
+# Makes a base path with a bucket of this repository's files.
 furnish() {
     "$built/cairn" --base-path "$1" key insert <<<"$2" >/dev/null
     "$built/cairn" --base-path "$1" bucket create 7 >/dev/null
     "$built/cairn" --base-path "$1" put 7 clients docs >/dev/null
 }
 
-# A node that has loaded one provider, and another provider by itself beside it.
+# A node that has loaded one provider, and another provider that runs alone.
 furnish "$work/loaded" //Charlie
 furnish "$work/alone" //Dave
 "$built/cairn-devnode" light --rpc-port 0 --block-ms 1000 --cairn "$work/loaded" \
@@ -39,6 +39,10 @@ node_url=$(first_line "$work/node" $!)
 "$built/cairn" --base-path "$work/alone" --json run --chain "$node_url" --rpc-port 0 \
     --prometheus-port 0 >"$work/provider" 2>"$work/provider.log" &
 provider_url=$(first_line "$work/provider" $! | sed 's/.*"rpc":"\([^"]*\)".*/\1/')
+
+cargo build --quiet --release --locked --manifest-path clients/rust/Cargo.toml \
+    --target-dir "$built/../client"
+"$built/../client/release/cairn-client-example" "$provider_url" 7 3
 
 mkdir "$work/javascript"
 cp clients/javascript/* "$work/javascript/"

@@ -58,6 +58,17 @@ for name in "${names[@]}"; do
     fi
 done
 
+# A client of the RPC compiles no C or C++, no server, and nothing of the provider.
+tree=$(cargo tree --locked -p cairn-rpc-api -e normal,build --prefix none -f '{p}')
+found=$(grep -E '^(cc|cmake|[a-z0-9-]+-sys|hyper|tar|sp-core|jsonrpsee-server) v' <<<"$tree" | sort -u || true)
+[ -z "$found" ] || fail 'cairn-rpc-api links more than a client needs' "$found"
+for name in "${names[@]}"; do
+    case "$name" in cairn-rpc-api | cairn-primitives) continue ;; esac
+    if grep -q "^$name v" <<<"$tree"; then
+        fail "cairn-rpc-api depends on $name"
+    fi
+done
+
 # In the source as well as in the lints of Cargo.toml: then it holds for everyone who
 # compiles the crate, with any flags.
 for folder in "${folders[@]}"; do

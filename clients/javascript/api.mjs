@@ -1,20 +1,20 @@
 // node api.mjs ws://127.0.0.1:9944 BUCKET LEAF
 //
-// The same of a Substrate node that has loaded Cairn: its methods are registered, and
-// are called as the node's own are.
+// Does the same as proof.mjs with a Substrate node that has loaded Cairn: Cairn's methods are
+// registered, and called like the node's own.
 
 import { ApiPromise, WsProvider } from '@polkadot/api';
 import { rpc } from './methods.mjs';
-import { refusesWhatIsBent, verifyLeaf } from './verify.mjs';
+import { refusesAlteredProofs, verifyLeaf } from './verify.mjs';
 
 const [url, bucket, leaf] = process.argv.slice(2);
 const api = await ApiPromise.create({ provider: new WsProvider(url), rpc, noInitWarn: true });
 
-const signed = (await api.rpc.bucket.commitment(Number(bucket))).toJSON();
+const signed = (await api.rpc.cairnBucket_v1.commitment(Number(bucket))).toJSON();
 const root = signed.commitment.mmrRoot;
-const proof = (await api.rpc.bucket.mmrProof(Number(bucket), Number(leaf), { root })).toJSON();
+const proof = (await api.rpc.cairnBucket_v1.mmrProof(Number(bucket), Number(leaf), { root })).toJSON();
 verifyLeaf(proof, root);
-refusesWhatIsBent(proof, root);
-const { isReady } = (await api.rpc.provider.health()).toJSON();
+refusesAlteredProofs(proof, root);
+const { isReady } = (await api.rpc.cairnProvider_v1.health()).toJSON();
 console.log(`ApiPromise: leaf ${leaf} of bucket ${bucket} is under the signed root ${root}; the provider is ready: ${isReady}`);
 await api.disconnect();

@@ -1,5 +1,5 @@
-// Cairn's methods, as @polkadot/api wants to be told of them: after that they are
-// `api.rpc.bucket.mmrProof(...)` and so on.
+// Cairn's methods as @polkadot/api registers them. They are then called as
+// `api.rpc.cairnBucket_v1.mmrProof(...)`.
 
 const bucket = { name: 'bucket', type: 'u64' };
 const leafIndex = { name: 'leafIndex', type: 'u64' };
@@ -9,20 +9,20 @@ const at = { name: 'at', type: 'Json', isOptional: true };
 const method = (description, params) => ({ description, params, type: 'Json' });
 
 export const rpc = {
-  bucket: {
-    info: method('What is known of a bucket', [bucket]),
-    commitment: method('The newest commitment, signed', [bucket]),
+  cairnBucket_v1: {
+    info: method('Returns a bucket\'s state, settings and usage', [bucket]),
+    commitment: method('Returns the newest commitment with its signature', [bucket]),
     mmrProof: method('Proves a leaf', [bucket, leafIndex, at]),
-    challengeResponse: method('The whole answer to a challenge', [
+    challengeResponse: method('Returns the complete response to a challenge', [
       bucket, leafIndex, chunkIndex, at,
     ]),
     subscribeCommitments: {
-      ...method('Each commitment that is signed', [{ ...bucket, isOptional: true }]),
-      pubsub: ['signedCommitment', 'subscribeCommitments', 'unsubscribeCommitments'],
+      ...method('Notifies of each commitment that is signed', [{ ...bucket, isOptional: true }]),
+      pubsub: ['commitmentEvent', 'subscribeCommitments', 'unsubscribeCommitments'],
     },
   },
-  provider: {
-    status: method('Who answers here', []),
-    health: method('Whether it does what its stake depends on', []),
+  cairnProvider_v1: {
+    status: method('Returns the provider\'s identity', []),
+    health: method('Returns whether the provider does what its stake depends on', []),
   },
 };

@@ -1,5 +1,5 @@
-// Verifies a leaf's proof as the deployed chain does, with the leaf bound to its
-// index as the strict chain does.
+// Verifies a leaf's proof by the deployed chain's rule, and also that the proof is of that leaf
+// index.
 
 import { u8aConcat, u8aEq, u8aToHex, hexToU8a, bnToU8a } from '@polkadot/util';
 import { blake2AsU8a } from '@polkadot/util-crypto';
@@ -7,7 +7,7 @@ import { blake2AsU8a } from '@polkadot/util-crypto';
 const hash = (...parts) => blake2AsU8a(u8aConcat(...parts), 256);
 const u64 = (number) => bnToU8a(BigInt(number), { bitLength: 64, isLe: true });
 
-// The mountains of a tree of so many leaves, left to right, by their leaves.
+// The leaf counts of the perfect trees of an MMR, left to right.
 function mountains (leafCount) {
   const sizes = [];
   for (let bit = 62n; bit >= 0n; bit -= 1n) {
@@ -20,7 +20,7 @@ export function verifyLeaf (proof, root) {
   const { leaf, leafProof, peaks } = proof;
   let index = BigInt(leaf.leafIndex);
   const sizes = mountains(BigInt(proof.commitment.leafCount));
-  if (sizes.length !== peaks.length) throw new Error('as many peaks as mountains are needed');
+  if (sizes.length !== peaks.length) throw new Error('the number of peaks does not fit the leaf count');
   let mountain = 0;
   while (index >= sizes[mountain]) {
     index -= sizes[mountain];
@@ -29,30 +29,30 @@ export function verifyLeaf (proof, root) {
   }
 
   let node = hash(hexToU8a(leaf.dataRoot), u64(leaf.dataSize), u64(leaf.totalSize));
-  if (sizes[mountain] !== 1n << BigInt(leafProof.path.length)) throw new Error('a path of another length');
+  if (sizes[mountain] !== 1n << BigInt(leafProof.path.length)) throw new Error('the path has a wrong length');
   leafProof.path.forEach((isRight, level) => {
-    if (isRight !== Boolean((index >> BigInt(level)) & 1n)) throw new Error('a path to another leaf');
+    if (isRight !== Boolean((index >> BigInt(level)) & 1n)) throw new Error('the path leads to another leaf');
     const sibling = hexToU8a(leafProof.siblings[level]);
     node = isRight ? hash(sibling, node) : hash(node, sibling);
   });
-  if (!u8aEq(node, hexToU8a(peaks[mountain]))) throw new Error('the path ends on another peak');
+  if (!u8aEq(node, hexToU8a(peaks[mountain]))) throw new Error('the path leads to another peak');
 
   const bagged = peaks.map((peak) => hexToU8a(peak)).reduceRight((rest, peak) => hash(peak, rest));
-  if (u8aToHex(bagged) !== root) throw new Error('the peaks are of another root');
+  if (u8aToHex(bagged) !== root) throw new Error('the peaks do not bag to the root');
 }
 
-// A proof that says anything else must not pass.
-export function refusesWhatIsBent (proof, root) {
-  const bent = [
+// Checks that altered proofs are refused.
+export function refusesAlteredProofs (proof, root) {
+  const alterations = [
     (copy) => { copy.leaf.dataSize += 1; },
     (copy) => { copy.leaf.leafIndex += 1; },
     (copy) => { copy.peaks.pop(); },
   ];
-  for (const bend of bent) {
+  for (const alter of alterations) {
     const copy = structuredClone(proof);
-    bend(copy);
+    alter(copy);
     let refused = false;
     try { verifyLeaf(copy, root); } catch { refused = true; }
-    if (!refused) throw new Error(`a proof that was bent passes: ${bend}`);
+    if (!refused) throw new Error(`an altered proof is accepted: ${alter}`);
   }
 }

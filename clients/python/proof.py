@@ -1,7 +1,7 @@
 """python3 proof.py ws://127.0.0.1:9955 BUCKET LEAF
 
-Fetches a leaf's proof and verifies it as the chain does, with the leaf bound to
-its index. Of a signature nothing is said: the standard library has no sr25519.
+Fetches a leaf's proof and verifies it by the chain's rule, and also that it is of that leaf
+index. It does not verify the signature: the standard library has no sr25519.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ def from_hex(text):
 
 
 def number(value):
-    """Numbers above 2^53 come as hex."""
+    """Reads a number, which is hex above 2^53 - 1."""
     return int(value, 16) if isinstance(value, str) else value
 
 
@@ -34,7 +34,7 @@ def verify(proof, root):
     peaks = [from_hex(peak) for peak in proof["peaks"]]
     sizes = mountains(number(proof["commitment"]["leafCount"]))
     if len(sizes) != len(peaks):
-        raise ValueError("as many peaks as mountains are needed")
+        raise ValueError("the number of peaks does not fit the leaf count")
     index = number(leaf["leafIndex"])
     for size, peak in zip(sizes, peaks):
         if index < size:
@@ -46,20 +46,20 @@ def verify(proof, root):
     encoded = [number(leaf[field]).to_bytes(8, "little") for field in ("dataSize", "totalSize")]
     node = digest(from_hex(leaf["dataRoot"]), *encoded)
     if size != 1 << len(path["path"]):
-        raise ValueError("a path of another length")
+        raise ValueError("the path has a wrong length")
     for level, (is_right, sibling) in enumerate(zip(path["path"], path["siblings"])):
         if is_right != bool(index >> level & 1):
-            raise ValueError("a path to another leaf")
+            raise ValueError("the path leads to another leaf")
         sibling = from_hex(sibling)
         node = digest(sibling, node) if is_right else digest(node, sibling)
     if node != peak:
-        raise ValueError("the path ends on another peak")
+        raise ValueError("the path leads to another peak")
 
     bagged = peaks[-1]
     for peak in reversed(peaks[:-1]):
         bagged = digest(peak, bagged)
     if bagged != from_hex(root):
-        raise ValueError("the peaks are of another root")
+        raise ValueError("the peaks do not bag to the root")
 
 
 async def main(url, bucket, leaf):
@@ -82,7 +82,7 @@ async def main(url, bucket, leaf):
         except ValueError:
             print(f"python: leaf {leaf} of bucket {bucket} is under the signed root {root}")
         else:
-            raise SystemExit("a proof of another leaf passes")
+            raise SystemExit("an altered proof is accepted")
 
 
 if __name__ == "__main__":
