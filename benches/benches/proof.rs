@@ -1,7 +1,7 @@
 //! Benchmarks of the parts of commits and proofs.
 
 use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
-use cairn_engine::{Durability, Shared};
+use cairn_engine::{Durability, SharedResources};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};
 use criterion::{Criterion, Throughput};
@@ -45,7 +45,7 @@ fn filled(leaves: u64) -> Result<(TempDir, Bucket, NewLeaf), Box<dyn Error>> {
     let folder = TempDir::with_prefix_in("criterion-", base)?;
     let path = folder.path().join("bucket");
     let config = BucketConfig::default();
-    let bucket = Bucket::create(&path, BucketId(1), config, &Shared::default())?;
+    let bucket = Bucket::create(&path, BucketId(1), config, &SharedResources::default())?;
     let stored = bucket.ingest(&b"three small words"[..])?;
     let leaf = NewLeaf {
         data_root: stored.data_root,

@@ -4,7 +4,7 @@
 mod many;
 mod restart;
 
-pub(crate) use many::{Cost, Deed, FIRST, Many};
+pub(crate) use many::{BucketOperation, Many, ResourceCost, WARM_UP_BUCKETS};
 pub(crate) use restart::{Restart, Signed};
 
 use crate::Fallible;
@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 /// The work of such a process.
 #[derive(Subcommand)]
-pub(crate) enum Child {
+pub(crate) enum ChildCommand {
     /// Opens many buckets, and prints their resource usage.
     #[command(hide = true)]
     Many(Many),
@@ -22,7 +22,7 @@ pub(crate) enum Child {
     Restart(Restart),
 }
 
-impl Child {
+impl ChildCommand {
     pub(crate) fn run(&self) -> Fallible<()> {
         match self {
             Self::Many(many) => many.run(),

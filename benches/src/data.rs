@@ -23,7 +23,7 @@ pub(crate) fn random(stream: u64) -> ChaCha8Rng {
 }
 
 /// Returns a random value below `bound`, which must not be 0.
-pub(crate) fn below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
+pub(crate) fn random_below(rng: &mut ChaCha8Rng, bound: u64) -> u64 {
     rng.next_u64().checked_rem(bound).unwrap_or(0)
 }
 
@@ -103,7 +103,7 @@ impl Pieces {
 }
 
 /// Returns the next leaf after a given `total_size`.
-pub(crate) fn follow(total_size: u64, new: NewLeaf) -> MmrLeaf {
+pub(crate) fn next_leaf(total_size: u64, new: NewLeaf) -> MmrLeaf {
     MmrLeaf {
         data_root: new.data_root,
         data_size: new.data_size,

@@ -9,15 +9,15 @@ use std::path::Path;
 
 /// The way in which the page cache was emptied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dropped {
+pub(crate) enum CacheDrop {
     /// Completely, by the kernel.
     System,
     /// For the given files, by advice that the kernel may ignore.
     ByAdvice,
 }
 
-impl Dropped {
-    pub(crate) fn how(self) -> &'static str {
+impl CacheDrop {
+    pub(crate) fn description(self) -> &'static str {
         match self {
             Self::System => "the page cache emptied through /proc/sys/vm/drop_caches",
             Self::ByAdvice => "the files dropped from the page cache by posix_fadvise",
@@ -26,16 +26,16 @@ impl Dropped {
 }
 
 /// Drops all files under `path` from the page cache.
-pub(crate) fn forget(path: &Path) -> Fallible<Dropped> {
+pub(crate) fn drop_from_cache(path: &Path) -> Fallible<CacheDrop> {
     // Only clean pages can be dropped.
     for_each_file(path, &mut |file| Ok(file.sync_all()?))?;
     if std::fs::write("/proc/sys/vm/drop_caches", "1").is_ok() {
-        return Ok(Dropped::System);
+        return Ok(CacheDrop::System);
     }
     for_each_file(path, &mut |file| {
         Ok(fadvise(file, 0, None, Advice::DontNeed)?)
     })?;
-    Ok(Dropped::ByAdvice)
+    Ok(CacheDrop::ByAdvice)
 }
 
 /// Returns the allocated bytes of `path` and everything below it. Files that are removed during

@@ -5,7 +5,7 @@ use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
 /// File systems in memory, where a sync has no effect.
-const NOT_A_DISK: [&str; 2] = ["tmpfs", "ramfs"];
+const MEMORY_FILE_SYSTEMS: [&str; 2] = ["tmpfs", "ramfs"];
 
 /// The disk of a folder.
 pub(crate) struct FileSystem {
@@ -16,7 +16,7 @@ pub(crate) struct FileSystem {
 
 impl FileSystem {
     /// Returns the file system of `path`, by the longest mount point above it.
-    pub(crate) fn of(path: &Path) -> Fallible<Self> {
+    pub(crate) fn containing(path: &Path) -> Fallible<Self> {
         let path = path.canonicalize()?;
         let mounts = read_to_string("/proc/self/mounts")?;
         mounts
@@ -44,7 +44,7 @@ impl FileSystem {
 
     /// Fails for a file system in memory.
     pub(crate) fn refuse_memory(&self, path: &Path) -> Fallible<()> {
-        if NOT_A_DISK.contains(&self.kind.as_str()) {
+        if MEMORY_FILE_SYSTEMS.contains(&self.kind.as_str()) {
             return Err(format!(
                 "{} is on {}, where syncing costs nothing and results are not results: \
                  give a folder on a disk with --dir",

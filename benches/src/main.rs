@@ -46,7 +46,7 @@ struct Args {
     #[arg(long)]
     dir: Option<PathBuf>,
     #[command(subcommand)]
-    child: Option<children::Child>,
+    child: Option<children::ChildCommand>,
 }
 
 fn main() -> Fallible<()> {
@@ -56,7 +56,7 @@ fn main() -> Fallible<()> {
     }
     let folder = args.dir.unwrap_or_else(default_folder);
     std::fs::create_dir_all(&folder)?;
-    let disk = machine::FileSystem::of(&folder)?;
+    let disk = machine::FileSystem::containing(&folder)?;
     disk.refuse_memory(&folder)?;
     let setup = Setup {
         folder,

@@ -4,14 +4,14 @@ use crate::Fallible;
 
 /// The resource usage of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Taken {
+pub(crate) struct ResourceUsage {
     pub(crate) descriptors: u64,
     /// Resident memory, in bytes.
     pub(crate) resident: u64,
     pub(crate) threads: u64,
 }
 
-impl Taken {
+impl ResourceUsage {
     pub(crate) fn now() -> Fallible<Self> {
         let status = std::fs::read_to_string("/proc/self/status")?;
         Ok(Self {
@@ -43,14 +43,14 @@ mod tests {
 
     #[test]
     fn an_open_file_and_a_running_thread_are_counted() {
-        let before = Taken::now().unwrap();
+        let before = ResourceUsage::now().unwrap();
         let file = tempfile::tempfile().unwrap();
-        assert!(Taken::now().unwrap().descriptors > before.descriptors);
+        assert!(ResourceUsage::now().unwrap().descriptors > before.descriptors);
         drop(file);
         let during = std::thread::scope(|scope| {
             let (end, wait) = std::sync::mpsc::channel::<()>();
             scope.spawn(move || wait.recv());
-            let during = Taken::now().unwrap();
+            let during = ResourceUsage::now().unwrap();
             drop(end);
             during
         });

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_is_found_by_its_heading_and_an_empty_one_is_none() {
+    fn notes_are_found_by_heading() {
         let notes = Notes::parse("# Notes\n\n## W1\n\nbecause\n\n## W2\n\n");
         assert_eq!(notes.get("W1"), Some("because"));
         assert_eq!(notes.get("W2"), None);

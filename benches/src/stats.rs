@@ -4,7 +4,7 @@ use crate::Fallible;
 use std::time::Instant;
 
 /// Below this number of samples, the p99 would just be the slowest sample.
-const ENOUGH_FOR_P99: usize = 100;
+const MIN_SAMPLES_FOR_P99: usize = 100;
 
 /// Durations of one operation, in nanoseconds.
 #[derive(Clone, Default)]
@@ -49,7 +49,7 @@ impl Samples {
             p25: at(25)?,
             p50: at(50)?,
             p75: at(75)?,
-            p99: (sorted.len() >= ENOUGH_FOR_P99)
+            p99: (sorted.len() >= MIN_SAMPLES_FOR_P99)
                 .then(|| at(99))
                 .transpose()?,
         })
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_names_the_samples_that_stand_at_its_percentiles() {
+    fn a_summary_has_the_samples_at_its_percentiles() {
         let mut samples = Samples::default();
         (0..=100).rev().for_each(|value| samples.push(value.into()));
         let summary = samples.summary().unwrap();

@@ -94,7 +94,7 @@ mod tests {
     use cairn_engine::Durability;
 
     #[test]
-    fn all_stores_come_to_the_same_roots_and_prove_them_also_when_opened_anew() {
+    fn all_stores_have_and_prove_the_same_roots() {
         let pieces = Pieces::new().unwrap();
         let content = &pieces.all().first().unwrap().bytes;
         let mut roots = Vec::new();
@@ -109,7 +109,7 @@ mod tests {
                 store.commit(id, &leaves, Durability::Buffered).unwrap();
                 newest.push(store.commit(id, &[leaf], Durability::Synced).unwrap());
             }
-            store.settle().unwrap();
+            store.flush().unwrap();
             drop(store);
             let store = kind.open(folder.path(), 4).unwrap();
             for (id, commitment) in (1..=6).zip(&newest) {

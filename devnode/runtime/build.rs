@@ -70,12 +70,12 @@ fn compile(out: &Path) -> Result<PathBuf, String> {
     let folder = folder.join("wasm");
     let mut cargo = if has_target()? {
         let mut cargo = Command::new(variable("CARGO")?);
-        forget_the_outer_build(&mut cargo);
+        clear_outer_build_env(&mut cargo);
         cargo.env("RUSTC", variable("RUSTC")?);
         cargo
     } else if Path::new("/usr/bin/rustc").exists() && Path::new("/usr/bin/cargo").exists() {
         let mut cargo = Command::new("/usr/bin/cargo");
-        forget_the_outer_build(&mut cargo);
+        clear_outer_build_env(&mut cargo);
         // Compiling the standard library is not yet a stable feature of cargo.
         cargo
             .env("RUSTC", "/usr/bin/rustc")
@@ -128,8 +128,8 @@ fn has_target() -> Result<bool, String> {
 }
 
 /// Removes the outer build's variables, except those that say where crates come from.
-fn forget_the_outer_build(cargo: &mut Command) {
-    const KEPT: [&str; 6] = [
+fn clear_outer_build_env(cargo: &mut Command) {
+    const KEPT_PREFIXES: [&str; 6] = [
         "CARGO_HOME",
         "CARGO_NET_",
         "CARGO_HTTP_",
@@ -140,7 +140,7 @@ fn forget_the_outer_build(cargo: &mut Command) {
     for (name, _) in env::vars_os() {
         let Some(name) = name.to_str() else { continue };
         let ours = name.starts_with("CARGO") || name.starts_with("RUST");
-        if ours && !KEPT.iter().any(|kept| name.starts_with(kept)) {
+        if ours && !KEPT_PREFIXES.iter().any(|kept| name.starts_with(kept)) {
             cargo.env_remove(name);
         }
     }

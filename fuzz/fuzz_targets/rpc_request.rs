@@ -2,10 +2,10 @@
 //! bucket: no panic, no unknown error code, and signed roots stay provable.
 #![no_main]
 
-use cairn_testing::StillChain;
+use cairn_testing::StaticChain;
 use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_gadget::{Extension, ExtensionConfig};
-use cairn_provider::{Provider, ProviderOptions, Wanted};
+use cairn_provider::{Provider, ProviderOptions, LeaseRequest};
 use cairn_primitives::{BucketId, H256};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{MultiSigner, PrimaryProvider};
@@ -36,7 +36,7 @@ static ASKED: LazyLock<Asked> = LazyLock::new(|| {
     let signer = base.keys().signer(None).expect("a signer");
     let provider = Provider::open(base, ProviderOptions::default()).expect("a provider");
     provider.create_bucket(BUCKET, BucketConfig::default()).expect("a bucket");
-    let lease = provider.lease(BUCKET, Wanted::write()).expect("its bucket");
+    let lease = provider.blocking_lease(BUCKET, LeaseRequest::write()).expect("its bucket");
     let content = lease.run(|bucket| bucket.ingest(&[7; 300_000][..])).expect("content");
     let leaf = NewLeaf {
         data_root: content.data_root,
@@ -51,7 +51,7 @@ static ASKED: LazyLock<Asked> = LazyLock::new(|| {
         endpoint: Vec::new(),
         agreement: None,
     };
-    let chain = StillChain::new(account).with_bucket(BUCKET, Some(account), vec![itself]);
+    let chain = StaticChain::new(account).with_bucket(BUCKET, Some(account), vec![itself]);
     let extension = Extension::new(
         Arc::new(chain),
         Arc::new(provider),

@@ -1,10 +1,10 @@
 //! The other primary provider: it claims to hold whatever this one holds, signs anything, and keeps
 //! what it receives.
 
-use crate::book::Book;
-use crate::runtime::Who;
+use crate::runtime::Actor;
+use crate::signature_log::SignatureLog;
 use async_trait::async_trait;
-use cairn_gadget::{Ask, CheckpointRequest, CosignError, Cosigners, Holding};
+use cairn_gadget::{CheckpointRequest, CosignError, CosignRequest, Cosigners, HeldState};
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::onchain::PrimaryProvider;
 use cairn_primitives::{BucketId, Commitment};
@@ -14,32 +14,32 @@ use std::sync::Arc;
 
 /// The accomplice, as a cosigner of the provider.
 pub(crate) struct Accomplice {
-    pub(crate) book: Arc<Mutex<Book>>,
+    pub(crate) book: Arc<Mutex<SignatureLog>>,
     /// The provider's newest commitments.
     pub(crate) mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
 }
 
 /// Returns the accomplice's request for a signature.
-pub(crate) fn ask(request: CheckpointRequest) -> Ask {
-    Ask {
+pub(crate) fn ask(request: CheckpointRequest) -> CosignRequest {
+    CosignRequest {
         request,
-        asker: Who::Accomplice.account(),
-        signature: Who::Accomplice.sign_bytes(&request.signed_bytes()),
+        requester: Actor::Accomplice.account(),
+        signature: Actor::Accomplice.sign_bytes(&request.signed_bytes()),
     }
 }
 
 #[async_trait]
 impl Cosigners for Accomplice {
-    async fn holding(
+    async fn held_state(
         &self,
         _from: &PrimaryProvider,
         bucket: BucketId,
         _window: Option<u64>,
-    ) -> Result<Holding, CosignError> {
+    ) -> Result<HeldState, CosignError> {
         let mirror = self.mirror.lock();
         let newest = mirror.get(&bucket);
         let newest = newest.ok_or_else(|| CosignError::Malformed("it does not answer".into()))?;
-        Ok(Holding {
+        Ok(HeldState {
             start_seq: newest.start_seq,
             leaf_count: newest.leaf_count,
             signed: None,
@@ -49,15 +49,15 @@ impl Cosigners for Accomplice {
     async fn cosign(
         &self,
         _from: &PrimaryProvider,
-        ask: &Ask,
+        ask: &CosignRequest,
     ) -> Result<MultiSignature, CosignError> {
         let request = &ask.request;
-        self.book.lock().seen(
+        self.book.lock().record(
             request.bucket(),
             request.commitment(),
             request.window(),
             &ask.signature,
         );
-        Ok(Who::Accomplice.sign_bytes(&request.signed_bytes()))
+        Ok(Actor::Accomplice.sign_bytes(&request.signed_bytes()))
     }
 }

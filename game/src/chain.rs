@@ -2,9 +2,9 @@
 //! reports them, late or never.
 
 use crate::runtime::{
-    Chainlet, RuntimeCall, STAKE, StorageProvider, Who, execute, genesis, reading,
+    Actor, Chainlet, RuntimeCall, STAKE, StorageProvider, execute, genesis, read_storage,
 };
-use cairn_chain::{Head, Progress, Submission, Ticket};
+use cairn_chain::{ExtrinsicStatus, Head, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
     BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,
@@ -19,11 +19,11 @@ use sp_core::storage::Storage;
 use sp_runtime::AccountId32;
 
 /// The anchor block of each chain's first block.
-pub(crate) const START: u32 = 1_000;
+pub(crate) const FIRST_ANCHOR: u32 = 1_000;
 
 /// A query that the runtime may lack, or the node fail to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Part {
+pub(crate) enum Query {
     Provider,
     Outcomes,
     Judge,
@@ -51,20 +51,20 @@ struct Extrinsic {
     delay: u32,
     block: Option<u32>,
     is_final: bool,
-    watcher: UnboundedSender<Progress>,
+    watcher: UnboundedSender<ExtrinsicStatus>,
 }
 
 /// The node's behaviour.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Node {
     /// The queries that the runtime no longer offers.
-    pub(crate) unsupported: Vec<Part>,
+    pub(crate) unsupported: Vec<Query>,
     /// The queries that fail, and for how many more blocks.
-    pub(crate) failing: Vec<(Part, u32)>,
+    pub(crate) failing: Vec<(Query, u32)>,
     /// For how many more blocks it reports no head.
-    pub(crate) lagging: u32,
+    pub(crate) lag_blocks: u32,
     /// For how many more blocks nothing is finalized.
-    pub(crate) stalling: u32,
+    pub(crate) stall_blocks: u32,
     /// The number of blocks that further extrinsics wait for.
     pub(crate) delay: u32,
 }
@@ -74,12 +74,12 @@ pub(crate) struct Chain {
     name: &'static str,
     blocks: Vec<Block>,
     finalized: usize,
-    told: usize,
+    reported: usize,
     extrinsics: Vec<Extrinsic>,
     listeners: Vec<UnboundedSender<Head>>,
     pub(crate) node: Node,
     /// Everybody else's calls for the next block.
-    waiting: Vec<(AccountId32, RuntimeCall)>,
+    queued: Vec<(AccountId32, RuntimeCall)>,
     forks: u32,
 }
 
@@ -89,20 +89,20 @@ impl Chain {
             name,
             blocks: Vec::new(),
             finalized: 0,
-            told: 0,
+            reported: 0,
             extrinsics: Vec::new(),
             listeners: Vec::new(),
             node: Node::default(),
-            waiting: Vec::new(),
+            queued: Vec::new(),
             forks: 0,
         };
-        let storage = genesis(rules, START);
-        chain.push(START, storage, Vec::new(), Vec::new());
+        let storage = genesis(rules, FIRST_ANCHOR);
+        chain.push(FIRST_ANCHOR, storage, Vec::new(), Vec::new());
         chain
     }
 
     /// Registers a provider in the next block.
-    pub(crate) fn register(&mut self, who: Who) {
+    pub(crate) fn register(&mut self, who: Actor) {
         let call = Call::register_provider {
             key: MultiSigner::Sr25519(who.account().0),
             endpoint: b"ws://localhost:1".to_vec(),
@@ -112,8 +112,8 @@ impl Chain {
     }
 
     /// Queues a call for the next block.
-    pub(crate) fn call(&mut self, who: Who, call: Call<Chainlet>) {
-        self.waiting
+    pub(crate) fn call(&mut self, who: Actor, call: Call<Chainlet>) {
+        self.queued
             .push((who.id(), RuntimeCall::StorageProvider(call)));
     }
 
@@ -145,7 +145,7 @@ impl Chain {
     pub(crate) fn block(
         &mut self,
         step: u32,
-        before: Vec<(Who, Call<Chainlet>)>,
+        before: Vec<(Actor, Call<Chainlet>)>,
     ) -> Vec<(Submission, Result<(), String>)> {
         let parent = self.blocks.last().unwrap();
         let (number, anchor) = (parent.head.number + 1, parent.head.anchor + step);
@@ -169,9 +169,9 @@ impl Chain {
         // The workers run concurrently, so their order is arbitrary.
         included.sort_by_key(|index| self.extrinsics[*index].call.encode());
         for index in &included {
-            calls.push((Who::Us.id(), self.extrinsics[*index].call.clone()));
+            calls.push((Actor::Us.id(), self.extrinsics[*index].call.clone()));
         }
-        calls.append(&mut self.waiting);
+        calls.append(&mut self.queued);
         let (results, events) = execute(&mut storage, number, anchor, calls);
         let outcomes = events.iter().filter_map(Pallet::outcome_of).collect();
         self.push(anchor, storage, outcomes, included.clone());
@@ -180,7 +180,9 @@ impl Chain {
         for (index, result) in included.into_iter().zip(&results[first..]) {
             let extrinsic = &mut self.extrinsics[index];
             extrinsic.block = Some(number);
-            let _ = extrinsic.watcher.unbounded_send(Progress::InBlock(hash));
+            let _ = extrinsic
+                .watcher
+                .unbounded_send(ExtrinsicStatus::InBlock(hash));
             became.push((extrinsic.submission.clone(), result.clone()));
         }
         for (_, left) in &mut self.node.failing {
@@ -192,8 +194,8 @@ impl Chain {
 
     /// Finalizes all but the last `behind` blocks and reports it, unless the node stalls or lags.
     pub(crate) fn finalize(&mut self, behind: usize) {
-        if self.node.stalling > 0 {
-            self.node.stalling -= 1;
+        if self.node.stall_blocks > 0 {
+            self.node.stall_blocks -= 1;
         } else {
             let to = (self.blocks.len() - 1).saturating_sub(behind);
             while self.finalized < to {
@@ -202,16 +204,16 @@ impl Chain {
                 for index in &block.included {
                     let extrinsic = &mut self.extrinsics[*index];
                     extrinsic.is_final = true;
-                    let progress = Progress::Finalized(block.head.hash);
+                    let progress = ExtrinsicStatus::Finalized(block.head.hash);
                     let _ = extrinsic.watcher.unbounded_send(progress);
                 }
             }
         }
-        if self.node.lagging > 0 {
-            self.node.lagging -= 1;
-        } else if self.told < self.finalized {
-            self.told = self.finalized;
-            let head = self.told();
+        if self.node.lag_blocks > 0 {
+            self.node.lag_blocks -= 1;
+        } else if self.reported < self.finalized {
+            self.reported = self.finalized;
+            let head = self.reported_head();
             self.listeners
                 .retain(|listener| listener.unbounded_send(head).is_ok());
         }
@@ -227,7 +229,7 @@ impl Chain {
             for index in block.included {
                 let extrinsic = &mut self.extrinsics[index];
                 extrinsic.block = None;
-                let progress = Progress::Retracted(block.head.hash);
+                let progress = ExtrinsicStatus::Retracted(block.head.hash);
                 let _ = extrinsic.watcher.unbounded_send(progress);
             }
         }
@@ -240,7 +242,7 @@ impl Chain {
         // Indices serve as names, so removed ones are only marked as done.
         for extrinsic in &mut self.extrinsics {
             if extrinsic.block.is_none() {
-                let reason = Progress::Gone("dropped".into());
+                let reason = ExtrinsicStatus::Dropped("dropped".into());
                 let _ = extrinsic.watcher.unbounded_send(reason);
                 extrinsic.block = Some(u32::MAX);
                 extrinsic.is_final = true;
@@ -256,7 +258,7 @@ impl Chain {
     }
 
     /// Drops all subscriptions: the provider's process has ended.
-    pub(crate) fn forget_listeners(&mut self) {
+    pub(crate) fn drop_subscriptions(&mut self) {
         self.listeners.clear();
     }
 
@@ -265,8 +267,8 @@ impl Chain {
     }
 
     /// Returns the last finalized head that the node has reported.
-    pub(crate) fn told(&self) -> Head {
-        self.blocks[self.told].head
+    pub(crate) fn reported_head(&self) -> Head {
+        self.blocks[self.reported].head
     }
 
     pub(crate) fn genesis(&self) -> H256 {
@@ -275,19 +277,19 @@ impl Chain {
 
     pub(crate) fn heads(&mut self) -> BoxStream<'static, Head> {
         let (sender, heads) = unbounded();
-        let _ = sender.unbounded_send(self.told());
+        let _ = sender.unbounded_send(self.reported_head());
         self.listeners.push(sender);
         heads.boxed()
     }
 
-    fn on_best<R>(&self, read: impl FnOnce() -> R) -> R {
-        reading(&self.blocks.last().unwrap().storage, read)
+    fn read_best<R>(&self, read: impl FnOnce() -> R) -> R {
+        read_storage(&self.blocks.last().unwrap().storage, read)
     }
 
     /// Reads the state after a block; `None` if the block does not exist.
-    pub(crate) fn at<R>(&self, hash: H256, read: impl FnOnce() -> R) -> Option<R> {
+    pub(crate) fn read_at<R>(&self, hash: H256, read: impl FnOnce() -> R) -> Option<R> {
         let block = self.blocks.iter().rfind(|block| block.head.hash == hash)?;
-        Some(reading(&block.storage, read))
+        Some(read_storage(&block.storage, read))
     }
 
     pub(crate) fn outcomes(&self, hash: H256) -> Option<Vec<Outcome>> {
@@ -300,39 +302,39 @@ impl Chain {
         let outcomes = self.blocks[..=self.finalized].iter();
         let outcomes = outcomes.flat_map(|block| block.outcomes.iter().copied());
         outcomes
-            .filter(|outcome| matches!(outcome, Outcome::Slashed { provider, .. } if *provider == Who::Us.account()))
+            .filter(|outcome| matches!(outcome, Outcome::Slashed { provider, .. } if *provider == Actor::Us.account()))
             .collect()
     }
 
     /// Returns the provider's stake at the last finalized block.
     pub(crate) fn stake(&self) -> Option<u128> {
-        let provider = reading(&self.blocks[self.finalized].storage, || {
-            StorageProvider::provider_info(Who::Us.account())
+        let provider = read_storage(&self.blocks[self.finalized].storage, || {
+            StorageProvider::provider_info(Actor::Us.account())
         });
         provider.map(|provider: ProviderInfo| provider.stake)
     }
 
     pub(crate) fn bucket(&self, bucket: BucketId) -> Option<BucketInfo> {
-        self.on_best(|| StorageProvider::bucket_info(bucket))
+        self.read_best(|| StorageProvider::bucket_info(bucket))
     }
 
     /// Returns a bucket at the last head that the node has reported.
-    pub(crate) fn bucket_as_told(&self, bucket: BucketId) -> Option<BucketInfo> {
-        reading(&self.blocks[self.told].storage, || {
+    pub(crate) fn reported_bucket(&self, bucket: BucketId) -> Option<BucketInfo> {
+        read_storage(&self.blocks[self.reported].storage, || {
             StorageProvider::bucket_info(bucket)
         })
     }
 
-    pub(crate) fn open(&self) -> Vec<OpenChallenge> {
-        self.on_best(|| StorageProvider::open_challenges(Who::Us.account()))
+    pub(crate) fn open_challenges(&self) -> Vec<OpenChallenge> {
+        self.read_best(|| StorageProvider::open_challenges(Actor::Us.account()))
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        self.on_best(StorageProvider::limits)
+        self.read_best(StorageProvider::limits)
     }
 
-    pub(crate) fn buckets(&self) -> u64 {
-        self.on_best(pallet_storage_provider::NextBucket::<Chainlet>::get)
+    pub(crate) fn bucket_count(&self) -> u64 {
+        self.read_best(pallet_storage_provider::NextBucket::<Chainlet>::get)
     }
 
     /// Judges an answer in the best block's state.
@@ -342,10 +344,10 @@ impl Chain {
         id: ChallengeId,
         response: &ChallengeResponse,
     ) -> Result<(), ResponseRefusal> {
-        self.on_best(|| StorageProvider::judge_response(account, id, response))
+        self.read_best(|| StorageProvider::judge_response(account, id, response))
     }
 
-    pub(crate) fn submit(&mut self, submission: Submission) -> Ticket {
+    pub(crate) fn submit(&mut self, submission: Submission) -> SubmittedExtrinsic {
         let call = match submission.clone() {
             Submission::Response { id, response } => Call::respond_to_challenge {
                 id,
@@ -383,9 +385,9 @@ impl Chain {
             is_final: false,
             watcher,
         });
-        Ticket {
+        SubmittedExtrinsic {
             hash,
-            progress: progress.boxed(),
+            statuses: progress.boxed(),
         }
     }
 }

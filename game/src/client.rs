@@ -1,10 +1,10 @@
 //! The chain client of the provider over the game's chain.
 
-use crate::book::Book;
-use crate::chain::{Chain, Part};
-use crate::runtime::{StorageProvider, Who};
+use crate::chain::{Chain, Query};
+use crate::runtime::{Actor, StorageProvider};
+use crate::signature_log::SignatureLog;
 use async_trait::async_trait;
-use cairn_chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
     BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,
@@ -19,14 +19,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) type Activity = Arc<AtomicU64>;
 
 /// The provider's connection to a chain.
-pub(crate) struct Client {
+pub(crate) struct GameClient {
     pub(crate) chain: Arc<Mutex<Chain>>,
-    pub(crate) book: Arc<Mutex<Book>>,
+    pub(crate) book: Arc<Mutex<SignatureLog>>,
     pub(crate) activity: Activity,
 }
 
-impl Client {
-    fn asked(&self, part: Part) -> Result<(), ChainError> {
+impl GameClient {
+    fn check_available(&self, part: Query) -> Result<(), ChainError> {
         self.activity.fetch_add(1, Ordering::Relaxed);
         let chain = self.chain.lock();
         if chain.node.unsupported.contains(&part) {
@@ -43,9 +43,9 @@ impl Client {
         Ok(())
     }
 
-    fn at<R>(&self, part: Part, at: H256, read: impl FnOnce() -> R) -> Result<R, ChainError> {
-        self.asked(part)?;
-        let found = self.chain.lock().at(at, read);
+    fn at<R>(&self, part: Query, at: H256, read: impl FnOnce() -> R) -> Result<R, ChainError> {
+        self.check_available(part)?;
+        let found = self.chain.lock().read_at(at, read);
         found.ok_or_else(|| no_such_block(at))
     }
 }
@@ -58,9 +58,9 @@ fn no_such_block(at: H256) -> ChainError {
 }
 
 #[async_trait]
-impl ChainClient for Client {
+impl ChainClient for GameClient {
     fn account(&self) -> AccountId {
-        Who::Us.account()
+        Actor::Us.account()
     }
 
     async fn genesis(&self) -> Result<H256, ChainError> {
@@ -79,56 +79,56 @@ impl ChainClient for Client {
     }
 
     async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
-        self.at(Part::Limits, at, StorageProvider::limits)
+        self.at(Query::Limits, at, StorageProvider::limits)
     }
 
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
-        let read = || StorageProvider::provider_info(Who::Us.account());
-        self.at(Part::Provider, at, read)
+        let read = || StorageProvider::provider_info(Actor::Us.account());
+        self.at(Query::Provider, at, read)
     }
 
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        let read = || StorageProvider::open_challenges(Who::Us.account());
-        self.at(Part::OpenChallenges, at, read)
+        let read = || StorageProvider::open_challenges(Actor::Us.account());
+        self.at(Query::OpenChallenges, at, read)
     }
 
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        self.at(Part::Bucket, at, || StorageProvider::bucket_info(bucket))
+        self.at(Query::Bucket, at, || StorageProvider::bucket_info(bucket))
     }
 
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
-        let read = || StorageProvider::buckets_of(Who::Us.account());
-        self.at(Part::Buckets, at, read)
+        let read = || StorageProvider::buckets_of(Actor::Us.account());
+        self.at(Query::Buckets, at, read)
     }
 
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
-        self.asked(Part::Outcomes)?;
+        self.check_available(Query::Outcomes)?;
         let found = self.chain.lock().outcomes(at);
         found.ok_or_else(|| no_such_block(at))
     }
 
-    async fn judge(
+    async fn dry_run(
         &self,
         id: ChallengeId,
         response: &ChallengeResponse,
-    ) -> Result<Verdict, ChainError> {
-        match self.asked(Part::Judge) {
-            Err(ChainError::Unsupported(_)) => return Ok(Verdict::NotOffered),
+    ) -> Result<DryRunResult, ChainError> {
+        match self.check_available(Query::Judge) {
+            Err(ChainError::Unsupported(_)) => return Ok(DryRunResult::NotOffered),
             asked => asked?,
         }
-        let judged = self.chain.lock().judge(Who::Us.account(), id, response);
-        Ok(judged.map_or_else(Verdict::Refused, |()| Verdict::Accepted))
+        let judged = self.chain.lock().judge(Actor::Us.account(), id, response);
+        Ok(judged.map_or_else(DryRunResult::Refused, |()| DryRunResult::Accepted))
     }
 
-    async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
-        self.asked(Part::Submit)?;
+    async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
+        self.check_available(Query::Submit)?;
         let mut chain = self.chain.lock();
         let mut book = self.book.lock();
         match &submission {
             Submission::Response { id, response } => {
-                let judged = chain.judge(Who::Us.account(), *id, response);
+                let judged = chain.judge(Actor::Us.account(), *id, response);
                 if let Err(ResponseRefusal::Slashable(reason)) = judged {
-                    book.submitted_falsely(reason);
+                    book.record_false_submission(reason);
                 }
             }
             Submission::Checkpoint {
@@ -138,7 +138,7 @@ impl ChainClient for Client {
                 signatures,
             } => {
                 for (_, signature) in signatures {
-                    book.seen(*bucket, *commitment, *window, signature);
+                    book.record(*bucket, *commitment, *window, signature);
                 }
             }
         }

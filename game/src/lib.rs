@@ -24,22 +24,22 @@
 #![forbid(unsafe_code)]
 
 mod accomplice;
-mod book;
 mod chain;
 mod client;
-mod foreign;
-mod house;
-mod hunt;
-mod images;
+mod copies;
+mod foreign_bucket;
+mod game_result;
 mod moves;
-mod plans;
+mod operations;
+mod provider_process;
 mod runtime;
+mod script_generator;
+mod search;
 mod shrink;
-mod tool;
-mod verdict;
+mod signature_log;
 mod world;
 
-pub use hunt::{Finding, Hunt, Report, hunt, replay};
+pub use game_result::{GameResult, Violation};
 pub use moves::{Kind, Move, Script};
-pub use plans::script_of;
-pub use verdict::{Played, Violation};
+pub use script_generator::script_of;
+pub use search::{Finding, Report, SearchConfig, replay, search};

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_game::{Hunt, Script, hunt, replay, script_of};
+use cairn_game::{Script, SearchConfig, replay, script_of, search};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ cairn-game --replay-seed N
 ";
 
 struct Args {
-    hunt: Hunt,
+    hunt: SearchConfig,
     replay: Option<Script>,
 }
 
 fn args() -> Result<Args, String> {
     let mut args = std::env::args().skip(1);
-    let mut hunt = Hunt {
+    let mut hunt = SearchConfig {
         seed: 1,
-        time: Duration::from_secs(60),
-        shrinking: Duration::from_secs(120),
+        duration: Duration::from_secs(60),
+        shrink_duration: Duration::from_secs(120),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        all: false,
+        finds_all: false,
     };
     let mut replay = None;
     while let Some(flag) = args.next() {
@@ -34,11 +34,11 @@ fn args() -> Result<Args, String> {
             parsed.map_err(|error| format!("{flag} {value}: {error}"))
         };
         match flag.as_str() {
-            "--seconds" => hunt.time = Duration::from_secs(number()?),
-            "--shrink" => hunt.shrinking = Duration::from_secs(number()?),
+            "--seconds" => hunt.duration = Duration::from_secs(number()?),
+            "--shrink" => hunt.shrink_duration = Duration::from_secs(number()?),
             "--seed" => hunt.seed = number()?,
             "--threads" => hunt.threads = usize::try_from(number()?).unwrap_or(1),
-            "--all" => hunt.all = number()? > 0,
+            "--all" => hunt.finds_all = number()? > 0,
             "--replay" => replay = Some(value.parse()?),
             "--replay-seed" => replay = Some(script_of(number()?)),
             _ => return Err(format!("unknown option {flag}")),
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     };
     if let Some(script) = args.replay {
         let played = replay(&script);
-        for line in &played.story {
+        for line in &played.log {
             println!("{line}");
         }
         return match played.violation {
@@ -66,12 +66,12 @@ fn main() -> ExitCode {
                 ExitCode::FAILURE
             }
             None => {
-                println!("\nnot lost{}", if played.void { " (void)" } else { "" });
+                println!("\nnot lost{}", if played.is_void { " (void)" } else { "" });
                 ExitCode::SUCCESS
             }
         };
     }
-    let report = hunt(args.hunt);
+    let report = search(args.hunt);
     println!("{report}");
     if !report.findings.is_empty() {
         ExitCode::FAILURE

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-macro_rules! kinds {
+macro_rules! move_kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)+) => {
         /// The kind of a move.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ macro_rules! kinds {
     };
 }
 
-kinds! {
+move_kinds! {
     /// A client uploads leaves and has them signed.
     Put = "put",
     /// The operator does the same while the provider is stopped.
@@ -114,21 +114,25 @@ pub struct Move {
     /// The kind of the move.
     pub kind: Kind,
     /// Selects the target.
-    pub a: u8,
+    pub target: u8,
     /// Selects the variation.
-    pub b: u8,
+    pub variation: u8,
 }
 
 impl Move {
     /// Creates a move.
-    pub const fn new(kind: Kind, a: u8, b: u8) -> Self {
-        Self { kind, a, b }
+    pub const fn new(kind: Kind, target: u8, variation: u8) -> Self {
+        Self {
+            kind,
+            target,
+            variation,
+        }
     }
 }
 
 impl fmt::Display for Move {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.kind.name(), self.a, self.b)
+        write!(f, "{}:{}:{}", self.kind.name(), self.target, self.variation)
     }
 }
 

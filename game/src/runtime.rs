@@ -41,7 +41,7 @@ impl pallet_balances::Config for Chainlet {
 }
 
 /// The key of the anchor block.
-const ANCHOR: &[u8] = b":game:anchor";
+const ANCHOR_KEY: &[u8] = b":game:anchor";
 
 /// Provides the anchor block of the executing block.
 pub struct AnchorBlocks;
@@ -50,7 +50,7 @@ impl BlockNumberProvider for AnchorBlocks {
     type BlockNumber = u32;
 
     fn current_block_number() -> u32 {
-        unhashed::get_or_default(ANCHOR)
+        unhashed::get_or_default(ANCHOR_KEY)
     }
 }
 
@@ -66,13 +66,13 @@ impl pallet_storage_provider::Config for Chainlet {
 }
 
 /// The initial balance of each account.
-const BALANCE: u128 = 1_000_000_000;
+const INITIAL_BALANCE: u128 = 1_000_000_000;
 /// The stake of a provider.
 pub(crate) const STAKE: u128 = 500_000;
 
-/// The accounts on chain. All but [`Who::Us`] belong to the opponent.
+/// The accounts on chain. All but [`Actor::Us`] belong to the opponent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Who {
+pub(crate) enum Actor {
     /// The provider under test.
     Us,
     /// Another primary provider, which signs anything.
@@ -85,7 +85,7 @@ pub(crate) enum Who {
     Stranger,
 }
 
-impl Who {
+impl Actor {
     const ALL: [Self; 5] = [
         Self::Us,
         Self::Accomplice,
@@ -124,7 +124,7 @@ impl Who {
 pub(crate) fn genesis(rules: Rules, anchor: u32) -> Storage {
     let config = RuntimeGenesisConfig {
         balances: pallet_balances::GenesisConfig {
-            balances: Who::ALL.map(|who| (who.id(), BALANCE)).to_vec(),
+            balances: Actor::ALL.map(|who| (who.id(), INITIAL_BALANCE)).to_vec(),
             ..Default::default()
         },
         storage_provider: pallet_storage_provider::GenesisConfig {
@@ -134,12 +134,12 @@ pub(crate) fn genesis(rules: Rules, anchor: u32) -> Storage {
         ..Default::default()
     };
     let mut storage = config.build_storage().unwrap();
-    storage.top.insert(ANCHOR.to_vec(), anchor.encode());
+    storage.top.insert(ANCHOR_KEY.to_vec(), anchor.encode());
     storage
 }
 
 /// Reads a block's storage.
-pub(crate) fn reading<R>(storage: &Storage, read: impl FnOnce() -> R) -> R {
+pub(crate) fn read_storage<R>(storage: &Storage, read: impl FnOnce() -> R) -> R {
     BasicExternalities::new(storage.clone()).execute_with(read)
 }
 
@@ -154,7 +154,7 @@ pub(crate) fn execute(
     BasicExternalities::execute_with_storage(storage, || {
         System::reset_events();
         System::set_block_number(number.into());
-        unhashed::put(ANCHOR, &anchor);
+        unhashed::put(ANCHOR_KEY, &anchor);
         StorageProvider::on_initialize(number.into());
         let results = calls.into_iter().map(|(who, call)| {
             let done = call.dispatch(RuntimeOrigin::signed(who));

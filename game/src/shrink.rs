@@ -1,17 +1,17 @@
 //! Shrinks a script that loses, as long as it loses in the same way.
 
+use crate::game_result::GameResult;
 use crate::moves::Script;
-use crate::verdict::Played;
 use std::time::Instant;
 
 /// Removes moves, larger chunks first, and then zeroes arguments, while `is_bad` holds; stops at
 /// `until`.
 pub(crate) fn shrink(
     script: &Script,
-    played: Played,
+    played: GameResult,
     until: Instant,
-    is_bad: &dyn Fn(&Script) -> Option<Played>,
-) -> (Script, Played) {
+    is_bad: &dyn Fn(&Script) -> Option<GameResult>,
+) -> (Script, GameResult) {
     let mut best = (script.clone(), played);
     // Moves after the loss were not played.
     best.0.0.truncate(best.1.moves);
@@ -43,10 +43,13 @@ pub(crate) fn shrink(
                 }
                 let mut simpler = best.0.0.clone();
                 let one = &mut simpler[place];
-                if (a && one.a == 0) || (b && one.b == 0) {
+                if (a && one.target == 0) || (b && one.variation == 0) {
                     continue;
                 }
-                (one.a, one.b) = (if a { 0 } else { one.a }, if b { 0 } else { one.b });
+                (one.target, one.variation) = (
+                    if a { 0 } else { one.target },
+                    if b { 0 } else { one.variation },
+                );
                 if let Some(played) = is_bad(&Script(simpler.clone())) {
                     best = (Script(simpler), played);
                 }
@@ -65,7 +68,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn what_is_left_is_what_it_takes() {
+    fn a_script_shrinks_to_the_necessary_moves() {
         let noise = |n| Move::new(Kind::Blocks, n, n);
         let mut moves: Vec<_> = (0..40).map(noise).collect();
         moves.insert(3, Move::new(Kind::Prune, 9, 9));
@@ -76,9 +79,9 @@ mod tests {
             let place = |kind| script.0.iter().position(|one| one.kind == kind);
             let (pruned, deleted) = (place(Kind::Prune)?, place(Kind::Delete)?);
             let moves = script.0.len();
-            (pruned < deleted).then(|| Played {
+            (pruned < deleted).then(|| GameResult {
                 moves,
-                ..Played::default()
+                ..GameResult::default()
             })
         };
         let played = is_bad(&script).unwrap();

@@ -8,15 +8,15 @@ mod node;
 mod operator;
 
 use crate::accomplice::Accomplice;
-use crate::book::{Book, Key, Signed, key};
 use crate::chain::Chain;
-use crate::client::{Activity, Client};
-use crate::house::{House, runtime};
-use crate::images::{Aside, Held, Image};
+use crate::client::{Activity, GameClient};
+use crate::copies::{BasePathContents, BasePathCopy, MovedBucket};
+use crate::game_result::{GameResult, Violation};
 use crate::moves::{Kind, Move, Script};
-use crate::runtime::{STAKE, Who};
-use crate::tool;
-use crate::verdict::{Played, Violation};
+use crate::operations;
+use crate::provider_process::{ProviderProcess, runtime};
+use crate::runtime::{Actor, STAKE};
+use crate::signature_log::{KnownSignature, RootKey, SignatureLog, root_key};
 use cairn_bucket::At;
 use cairn_chain::Submission;
 use cairn_primitives::challenge::{ChallengeId, ChallengeResponse, ChunkLocation, SlashReason};
@@ -40,26 +40,26 @@ pub(crate) const PERIOD: u32 = 24;
 /// The challenge period of the other chain, a development chain.
 const OTHER_PERIOD: u32 = 5;
 /// The blocks from an alarm to the operator's reaction.
-const REACTION: u64 = 3;
+const OPERATOR_DELAY_BLOCKS: u64 = 3;
 /// The duration of an anchor block in seconds.
-const SECONDS_A_BLOCK: u64 = 6;
+const SECONDS_PER_BLOCK: u64 = 6;
 /// The number of blocks by which finality lags.
-const BEHIND: usize = 1;
+const FINALITY_LAG: usize = 1;
 /// The number of heads within which the provider must report that something the chain holds it to
 /// is missing.
-const PATIENCE: u32 = 4;
+const MAX_SILENT_CHECKS: u32 = 4;
 /// The maximum number of signatures that are challenged after all moves.
-const LAST_QUESTIONS: usize = 12;
+const MAX_FINAL_CHALLENGES: usize = 12;
 /// The maximum number of leaves that are checked when a commitment is signed.
-const LEAVES_TRIED: u64 = 24;
+const MAX_LEAVES_CHECKED: u64 = 24;
 
 /// An unmounted disk.
-struct Detached {
+struct UnmountedDisk {
     path: PathBuf,
     /// Its bucket; `None` for the whole base path.
     bucket: Option<BucketId>,
-    held: Held,
-    copied: Option<u64>,
+    contents: BasePathContents,
+    copied_since: Option<u64>,
 }
 
 /// The state of a game.
@@ -69,59 +69,59 @@ pub(crate) struct World {
     base: PathBuf,
     chain: Arc<Mutex<Chain>>,
     other: Arc<Mutex<Chain>>,
-    book: Arc<Mutex<Book>>,
+    signature_log: Arc<Mutex<SignatureLog>>,
     mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
     activity: Activity,
-    house: Option<House>,
+    process: Option<ProviderProcess>,
     /// The contents of the base path.
-    held: Held,
+    contents: BasePathContents,
     /// The block since which the base path is an unaccepted copy.
-    copied: Option<u64>,
-    backups: Vec<Image>,
-    aside: BTreeMap<BucketId, Vec<Aside>>,
-    detached: Option<Detached>,
+    copied_since: Option<u64>,
+    backups: Vec<BasePathCopy>,
+    moved_buckets: BTreeMap<BucketId, Vec<MovedBucket>>,
+    unmounted: Option<UnmountedDisk>,
     /// All challenges that were ever open.
-    asked: BTreeMap<ChallengeId, OpenChallenge>,
+    challenges: BTreeMap<ChallengeId, OpenChallenge>,
     /// The block since which the operator has known an alarm about a bucket.
-    alarmed: BTreeMap<BucketId, u64>,
+    alarmed_since: BTreeMap<BucketId, u64>,
     /// The number of heads for which the chain has held us to something missing, without an alarm.
-    unsaid: BTreeMap<BucketId, u32>,
+    silent_checks: BTreeMap<BucketId, u32>,
     /// The last head at which alarms were checked.
-    heard: u32,
+    last_checked: u32,
     blocks: u64,
     /// The clock: its start, and the seconds that have passed.
     began: Instant,
-    passed: Arc<AtomicU64>,
+    elapsed_seconds: Arc<AtomicU64>,
     /// The budget of node faults, in blocks.
-    trouble: u32,
-    contents: u64,
-    copies: u64,
-    story: Vec<String>,
+    fault_budget: u32,
+    content_count: u64,
+    path_count: u64,
+    log: Vec<String>,
     violation: Option<Violation>,
-    void: bool,
+    is_void: bool,
 }
 
 /// Plays a script to its end or until a violation.
-pub(crate) fn play(script: &Script) -> Played {
+pub(crate) fn play(script: &Script) -> GameResult {
     let mut world = World::new();
     let mut moves = 0;
     for (number, one) in script.0.iter().enumerate() {
         if world.is_over() {
             break;
         }
-        world.story.push(format!("{number:>3}  {one}"));
-        world.make(*one);
+        world.log.push(format!("{number:>3}  {one}"));
+        world.apply(*one);
         moves += 1;
     }
-    world.ask_all();
+    world.challenge_everything();
     let World {
-        story,
+        log: story,
         violation,
         blocks,
-        asked,
-        void,
-        book,
-        house,
+        challenges: asked,
+        is_void: void,
+        signature_log: book,
+        process: house,
         runtime,
         ..
     } = world;
@@ -129,14 +129,14 @@ pub(crate) fn play(script: &Script) -> Played {
         house.abort(&runtime);
     }
     let signatures = book.lock().all.len();
-    Played {
+    GameResult {
         violation,
-        story,
+        log: story,
         moves,
         blocks,
         challenges: asked.len() as u64,
         signatures,
-        void,
+        is_void: void,
     }
 }
 
@@ -159,11 +159,11 @@ impl World {
             profile: HashingProfile::Plain,
         };
         let mut chain = Chain::new("home", rules(PERIOD));
-        chain.register(Who::Us);
-        chain.register(Who::Accomplice);
+        chain.register(Actor::Us);
+        chain.register(Actor::Accomplice);
         let mut other = Chain::new("other", rules(OTHER_PERIOD));
         for _ in 0..4 {
-            other.call(Who::Stranger, open_call(1, None));
+            other.call(Actor::Stranger, create_bucket_call(1, None));
         }
         other.block(1, Vec::new());
         other.finalize(0);
@@ -174,68 +174,71 @@ impl World {
             root,
             chain: shared(chain),
             other: shared(other),
-            book: Arc::default(),
+            signature_log: Arc::default(),
             mirror: Arc::default(),
             activity: Arc::default(),
-            house: None,
-            held: Held::default(),
-            copied: None,
+            process: None,
+            contents: BasePathContents::default(),
+            copied_since: None,
             backups: Vec::new(),
-            aside: BTreeMap::new(),
-            detached: None,
-            asked: BTreeMap::new(),
-            alarmed: BTreeMap::new(),
-            unsaid: BTreeMap::new(),
-            heard: 0,
+            moved_buckets: BTreeMap::new(),
+            unmounted: None,
+            challenges: BTreeMap::new(),
+            alarmed_since: BTreeMap::new(),
+            silent_checks: BTreeMap::new(),
+            last_checked: 0,
             blocks: 0,
             began: Instant::now(),
-            passed: Arc::default(),
-            trouble: 6,
-            contents: 0,
-            copies: 0,
-            story: Vec::new(),
+            elapsed_seconds: Arc::default(),
+            fault_budget: 6,
+            content_count: 0,
+            path_count: 0,
+            log: Vec::new(),
             violation: None,
-            void: false,
+            is_void: false,
         };
         // Each game starts with a bucket that has an agreement and two leaves.
-        world.chain.lock().call(Who::Admin, open_call(1, None));
+        world
+            .chain
+            .lock()
+            .call(Actor::Admin, create_bucket_call(1, None));
         world.start();
         world.block(1);
-        world.make(Move::new(Kind::Keep, 0, 0));
-        world.make(Move::new(Kind::Agree, 0, 3));
-        world.make(Move::new(Kind::Put, 0, 0));
+        world.apply(Move::new(Kind::Keep, 0, 0));
+        world.apply(Move::new(Kind::Agree, 0, 3));
+        world.apply(Move::new(Kind::Put, 0, 0));
         world.block(1);
         world
     }
 
     fn is_over(&self) -> bool {
-        self.violation.is_some() || self.void
+        self.violation.is_some() || self.is_void
     }
 
     /// Logs an event.
-    fn tell(&mut self, what: impl Into<String>) {
+    fn log_event(&mut self, what: impl Into<String>) {
         // Folder names are all that differs between replays.
         let folder = self.root.path().display().to_string();
         let what = what.into().replace(&folder, "");
-        self.story.push(format!("       {what}"));
+        self.log.push(format!("       {what}"));
     }
 
     fn fail(&mut self, violation: Violation) {
-        if self.violation.is_none() && !self.void {
-            self.tell(format!("!! {violation}"));
+        if self.violation.is_none() && !self.is_void {
+            self.log_event(format!("!! {violation}"));
             self.violation = Some(violation);
         }
     }
 
     /// Returns an unused path.
     fn scratch(&mut self, what: &str) -> PathBuf {
-        self.copies += 1;
-        self.root.path().join(format!("{what}-{}", self.copies))
+        self.path_count += 1;
+        self.root.path().join(format!("{what}-{}", self.path_count))
     }
 
     /// Returns the on-chain bucket that a number selects.
     fn bucket(&self, number: u8) -> BucketId {
-        let buckets = self.chain.lock().buckets().max(1);
+        let buckets = self.chain.lock().bucket_count().max(1);
         // The largest number selects the last one.
         BucketId(if number == u8::MAX {
             buckets - 1
@@ -250,20 +253,20 @@ impl World {
     }
 
     fn start_on(&mut self, chain: Arc<Mutex<Chain>>, on_copy: OnCopy) {
-        assert!(self.house.is_none(), "the provider runs already");
-        let client = Client {
+        assert!(self.process.is_none(), "the provider runs already");
+        let client = GameClient {
             chain,
-            book: self.book.clone(),
+            book: self.signature_log.clone(),
             activity: self.activity.clone(),
         };
         let accomplice = || Accomplice {
-            book: self.book.clone(),
+            book: self.signature_log.clone(),
             mirror: self.mirror.clone(),
         };
-        let (began, passed) = (self.began, self.passed.clone());
+        let (began, passed) = (self.began, self.elapsed_seconds.clone());
         let clock = move || began + Duration::from_secs(passed.load(Ordering::Relaxed));
         let clock = Arc::new(clock);
-        match House::start(
+        match ProviderProcess::start(
             &self.runtime,
             &self.base,
             client,
@@ -271,101 +274,105 @@ impl World {
             clock,
             on_copy,
         ) {
-            Ok(house) => self.house = Some(house),
-            Err(error) => self.tell(format!("the provider does not start: {error}")),
+            Ok(house) => self.process = Some(house),
+            Err(error) => self.log_event(format!("the provider does not start: {error}")),
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     /// Shuts the provider down, as an operator does.
     fn stop(&mut self) {
-        if let Some(house) = self.house.take() {
+        if let Some(house) = self.process.take() {
             house.stop(&self.runtime);
         }
         self.note_signatures();
-        self.chain.lock().forget_listeners();
-        self.other.lock().forget_listeners();
+        self.chain.lock().drop_subscriptions();
+        self.other.lock().drop_subscriptions();
     }
 
     /// Runs the provider until it is idle.
-    fn settle(&mut self) {
-        if let Some(house) = &self.house {
-            house.settle(&self.runtime, None);
+    fn run_until_idle(&mut self) {
+        if let Some(house) = &self.process {
+            house.run_until_idle(&self.runtime, None);
             if house.has_ended() {
                 let what = "the workers have stopped by themselves".into();
                 self.fail(Violation::Broken { what });
             }
         }
         self.note_signatures();
-        self.look_into_mirror();
+        self.update_mirror();
     }
 
     /// Updates what the accomplice knows of the provider's buckets.
-    fn look_into_mirror(&mut self) {
-        let Some(house) = &self.house else { return };
-        let buckets = self.chain.lock().buckets();
+    fn update_mirror(&mut self) {
+        let Some(house) = &self.process else { return };
+        let buckets = self.chain.lock().bucket_count();
         let newest = (0..buckets).map(BucketId).filter_map(|id| {
-            let (newest, _) = tool::newest(house, id)?;
+            let (newest, _) = operations::newest(house, id)?;
             Some((id, newest))
         });
         *self.mirror.lock() = newest.collect();
     }
 
     /// Advances the clock by a number of anchor blocks.
-    fn pass(&self, blocks: u32) {
-        let seconds = u64::from(blocks) * SECONDS_A_BLOCK;
-        self.passed.fetch_add(seconds, Ordering::Relaxed);
+    fn advance_time(&self, blocks: u32) {
+        let seconds = u64::from(blocks) * SECONDS_PER_BLOCK;
+        self.elapsed_seconds.fetch_add(seconds, Ordering::Relaxed);
     }
 
     /// Makes a block, lets everybody react, and checks for violations.
     fn block(&mut self, step: u32) {
         self.blocks += 1;
         if self.blocks.is_multiple_of(3) {
-            self.trouble = (self.trouble + 1).min(6);
+            self.fault_budget = (self.fault_budget + 1).min(6);
         }
-        self.pass(step);
-        let before = self.in_front_of_the_pool();
+        self.advance_time(step);
+        let before = self.front_run();
         let became = self.chain.lock().block(step, before);
         for (submission, result) in became {
-            let what = words(&submission);
+            let what = describe_submission(&submission);
             match result {
-                Ok(()) => self.tell(format!("a block includes {what}")),
-                Err(error) => self.tell(format!("a block includes {what} and refuses it: {error}")),
+                Ok(()) => self.log_event(format!("a block includes {what}")),
+                Err(error) => {
+                    self.log_event(format!("a block includes {what} and refuses it: {error}"))
+                }
             }
         }
         {
             let mut chain = self.chain.lock();
-            for challenge in chain.open() {
-                self.asked.insert(challenge.id, challenge);
+            for challenge in chain.open_challenges() {
+                self.challenges.insert(challenge.id, challenge);
             }
-            chain.finalize(BEHIND);
+            chain.finalize(FINALITY_LAG);
         }
-        self.settle();
-        self.look();
-        self.react();
+        self.run_until_idle();
+        self.check();
+        self.handle_alarms();
     }
 
     /// Checks for violations.
-    fn look(&mut self) {
-        let false_submission = self.book.lock().false_submission;
+    fn check(&mut self) {
+        let false_submission = self.signature_log.lock().false_submission;
         if let Some(reason) = false_submission {
             self.fail(Violation::FalseSubmission { reason });
         }
         let stake = self.chain.lock().stake();
         if stake.is_some_and(|stake| stake != STAKE) {
-            self.slashed();
+            self.on_slashed();
         }
-        self.listen();
+        self.check_alarms();
     }
 
     /// Decides whether a lost stake is the provider's fault.
-    fn slashed(&mut self) {
+    fn on_slashed(&mut self) {
         let chain = self.chain.lock();
         let lost = chain
             .slashes()
             .into_iter()
             .find_map(|outcome| match outcome {
-                Outcome::Slashed { id, reason, .. } => Some((self.asked.get(&id).copied(), reason)),
+                Outcome::Slashed { id, reason, .. } => {
+                    Some((self.challenges.get(&id).copied(), reason))
+                }
                 _ => None,
             });
         drop(chain);
@@ -376,8 +383,8 @@ impl World {
         let promised = (challenge.mmr_root, challenge.start_seq.0);
         // A proof must never be wrong; other answers for destroyed data may be.
         if reason != SlashReason::InvalidProof && !self.exists(challenge.bucket_id, &promised) {
-            self.tell("the stake is lost, with data that the operator itself had destroyed");
-            self.void = true;
+            self.log_event("the stake is lost, with data that the operator itself had destroyed");
+            self.is_void = true;
             return;
         }
         let challenge = format!(
@@ -392,78 +399,82 @@ impl World {
 
     /// Returns true if the data of a signed root is in the base path, its newest backup, or a
     /// folder that the operator moved away.
-    fn exists(&self, bucket: BucketId, key: &Key) -> bool {
+    fn exists(&self, bucket: BucketId, key: &RootKey) -> bool {
         let in_backup = self.backups.last();
-        let aside = self.aside.get(&bucket).into_iter().flatten();
-        self.held.holds(bucket, key)
-            || in_backup.is_some_and(|image| image.held.holds(bucket, key))
+        let aside = self.moved_buckets.get(&bucket).into_iter().flatten();
+        self.contents.holds(bucket, key)
+            || in_backup.is_some_and(|image| image.contents.holds(bucket, key))
             || self
-                .detached
+                .unmounted
                 .as_ref()
-                .is_some_and(|away| away.held.holds(bucket, key))
+                .is_some_and(|away| away.contents.holds(bucket, key))
             || aside
                 .into_iter()
-                .any(|one| !one.shelf.damaged && one.shelf.promises.contains(key))
+                .any(|one| !one.contents.damaged && one.contents.promises.contains(key))
     }
 
     /// Checks each new signature: it must not contradict one that the provider can know of, and
     /// must be provable.
     fn note_signatures(&mut self) {
-        let new = self.book.lock().take_new();
+        let new = self.signature_log.lock().take_new();
         for signed in new {
-            if self.copied.is_some() {
-                let what = format!("{} by an unaccepted copy", words_of(&signed));
+            if self.copied_since.is_some() {
+                let what = format!("{} by an unaccepted copy", describe_signature(&signed));
                 self.fail(Violation::Contradiction { what });
             }
             let before = {
-                let book = self.book.lock();
-                book.contradiction(&signed, |before| self.knows(before))
+                let book = self.signature_log.lock();
+                book.contradiction(&signed, |before| self.is_known_signature(before))
                     .cloned()
             };
-            self.held.signed(&signed);
+            self.contents.record_signature(&signed);
             if let Some(before) = before {
-                let what = format!("{} and {}", words_of(&before), words_of(&signed));
+                let what = format!(
+                    "{} and {}",
+                    describe_signature(&before),
+                    describe_signature(&signed)
+                );
                 self.fail(Violation::Contradiction { what });
             }
-            self.try_leaves(&signed);
+            self.check_leaves(&signed);
         }
     }
 
     /// Returns true if the provider can know that it signed something: from its folder, its index,
     /// or the chain.
-    fn knows(&self, signed: &Signed) -> bool {
-        let (bucket, key) = (signed.bucket, key(&signed.commitment));
+    fn is_known_signature(&self, signed: &KnownSignature) -> bool {
+        let (bucket, key) = (signed.bucket, root_key(&signed.commitment));
         if let Some(window) = signed.window {
-            return self.held.windows.contains(&(bucket, window, key));
+            return self.contents.windows.contains(&(bucket, window, key));
         }
-        let on_chain = self.chain.lock().bucket_as_told(bucket);
+        let on_chain = self.chain.lock().reported_bucket(bucket);
         let is_on_chain = on_chain.is_some_and(|info| {
-            let place = info.place_of(&Who::Us.account());
+            let place = info.primary_index_of(&Actor::Us.account());
             info.snapshot.is_some_and(|snapshot| {
                 snapshot.commitment == signed.commitment
                     && place.is_some_and(|place| snapshot.signed_by(place))
             })
         });
-        let noted = self.held.newest.get(&bucket) == Some(&key);
-        self.held.holds(bucket, &key) || noted || is_on_chain
+        let noted = self.contents.newest_signed.get(&bucket) == Some(&key);
+        self.contents.holds(bucket, &key) || noted || is_on_chain
     }
 
     /// Checks that each leaf of a new signature can be answered.
-    fn try_leaves(&mut self, signed: &Signed) {
-        let shelf = self.held.buckets.get(&signed.bucket);
+    fn check_leaves(&mut self, signed: &KnownSignature) {
+        let shelf = self.contents.buckets.get(&signed.bucket);
         if shelf.is_some_and(|shelf| shelf.damaged) {
             return;
         }
-        if let Err(why) = self.answers_all(signed.bucket, &signed.commitment) {
-            let what = format!("{}: {why}", words_of(signed));
+        if let Err(why) = self.check_all_leaves(signed.bucket, &signed.commitment) {
+            let what = format!("{}: {why}", describe_signature(signed));
             self.fail(Violation::Unanswerable { what });
         }
     }
 
     /// Checks that each leaf of a commitment can be answered as the chain requires. Succeeds if no
     /// provider runs.
-    fn answers_all(&self, bucket: BucketId, commitment: &Commitment) -> Result<(), String> {
-        let Some(house) = &self.house else {
+    fn check_all_leaves(&self, bucket: BucketId, commitment: &Commitment) -> Result<(), String> {
+        let Some(house) = &self.process else {
             return Ok(());
         };
         let limits = self.chain.lock().limits();
@@ -471,7 +482,7 @@ impl World {
             root: commitment.mmr_root,
             tree: commitment.start_seq,
         };
-        for leaf in 0..commitment.leaf_count.get().min(LEAVES_TRIED) {
+        for leaf in 0..commitment.leaf_count.get().min(MAX_LEAVES_CHECKED) {
             let location = ChunkLocation {
                 leaf_index: LeafIndex(leaf),
                 chunk_index: ChunkIndex(0),
@@ -493,74 +504,74 @@ impl World {
     }
 
     /// Checks that the provider raises an alarm if the chain holds it to something missing.
-    fn listen(&mut self) {
-        let Some(house) = &self.house else { return };
+    fn check_alarms(&mut self) {
+        let Some(house) = &self.process else { return };
         {
             // The provider cannot know what the node does not report.
             let chain = self.chain.lock();
-            let told = chain.told().number;
-            if told == self.heard || !chain.node.failing.is_empty() {
+            let told = chain.reported_head().number;
+            if told == self.last_checked || !chain.node.failing.is_empty() {
                 return;
             }
-            self.heard = told;
+            self.last_checked = told;
         }
-        let buckets = self.chain.lock().buckets();
+        let buckets = self.chain.lock().bucket_count();
         let mut silent = None;
         for id in (0..buckets).map(BucketId) {
-            let info = self.chain.lock().bucket_as_told(id);
+            let info = self.chain.lock().reported_bucket(id);
             let snapshot = info.and_then(|info| {
-                let place = info.place_of(&Who::Us.account())?;
+                let place = info.primary_index_of(&Actor::Us.account())?;
                 info.snapshot.filter(|snapshot| snapshot.signed_by(place))
             });
             let is_here = snapshot.as_ref().is_none_or(|snapshot| {
-                let shelf = self.held.buckets.get(&id);
+                let shelf = self.contents.buckets.get(&id);
                 shelf.is_some_and(|shelf| {
-                    shelf.damaged || shelf.promises.contains(&key(&snapshot.commitment))
+                    shelf.damaged || shelf.promises.contains(&root_key(&snapshot.commitment))
                 })
             });
-            if is_here || tool::alarm_about(house, id).is_some() {
-                self.unsaid.remove(&id);
+            if is_here || operations::alarm_about(house, id).is_some() {
+                self.silent_checks.remove(&id);
                 continue;
             }
-            let looks = self.unsaid.entry(id).or_default();
+            let looks = self.silent_checks.entry(id).or_default();
             *looks += 1;
-            if *looks > PATIENCE {
+            if *looks > MAX_SILENT_CHECKS {
                 silent = snapshot.map(|snapshot| (id, snapshot.commitment));
             }
         }
         if let Some((id, commitment)) = silent {
             // A copy may have leaves that were signed after it was made; then the signature is
             // recorded again from the chain.
-            if self.answers_all(id, &commitment).is_ok() {
-                let shelf = self.held.buckets.entry(id).or_default();
-                shelf.promises.insert(key(&commitment));
+            if self.check_all_leaves(id, &commitment).is_ok() {
+                let shelf = self.contents.buckets.entry(id).or_default();
+                shelf.promises.insert(root_key(&commitment));
                 return;
             }
             let what = format!(
                 "the snapshot of bucket {id} has our bit, but its {} leaves from {} are not here",
                 commitment.leaf_count, commitment.start_seq
             );
-            self.fail(Violation::Silence { what });
+            self.fail(Violation::NoAlarm { what });
         }
     }
 
     /// The last move of every game: challenges everything ever signed, in each way that the chain
     /// offers, and lets time pass.
-    fn ask_all(&mut self) {
+    fn challenge_everything(&mut self) {
         if self.is_over() {
             return;
         }
-        self.story
+        self.log
             .push("  -  everything that was signed is challenged".into());
-        if self.house.is_none() {
+        if self.process.is_none() {
             self.start();
         }
         self.chain.lock().node.delay = 0;
-        let all = self.book.lock().commitments();
+        let all = self.signature_log.lock().commitments();
         // If there are many, the oldest and the newest ones.
         let places = match all.len() {
-            many if many > LAST_QUESTIONS => (0..LAST_QUESTIONS / 2)
-                .chain(many - LAST_QUESTIONS / 2..many)
+            many if many > MAX_FINAL_CHALLENGES => (0..MAX_FINAL_CHALLENGES / 2)
+                .chain(many - MAX_FINAL_CHALLENGES / 2..many)
                 .collect(),
             few => (0..few).collect::<BTreeSet<_>>(),
         };
@@ -569,7 +580,7 @@ impl World {
                 return;
             }
             self.challenge_signed(&all[place], 0);
-            self.bring(&all[place], true);
+            self.submit_old(&all[place], true);
             self.block(1);
             self.challenge_snapshot(all[place].bucket, 0);
         }
@@ -581,29 +592,33 @@ impl World {
         }
     }
 
-    fn make(&mut self, one: Move) {
-        let Move { kind, a, b } = one;
+    fn apply(&mut self, one: Move) {
+        let Move {
+            kind,
+            target: a,
+            variation: b,
+        } = one;
         match kind {
             Kind::Put => self.put(a, b),
             Kind::PutOffline => self.put_offline(a),
             Kind::PutUnsigned => self.put_unsigned(a),
             Kind::StrangerAsks => self.stranger_asks(a),
             Kind::Prune => self.prune(a, b),
-            Kind::Keep => self.keep(a, b),
+            Kind::Keep => self.create_bucket(a, b),
             Kind::Import => self.import(a, b),
             Kind::Delete => self.delete(a),
-            Kind::Open => self.open(a, b),
+            Kind::Open => self.create_on_chain(a, b),
             Kind::Agree => self.agree(a, b),
-            Kind::AgreeToo => self.agree_too(a, b),
-            Kind::End => self.end(a, b),
+            Kind::AgreeToo => self.accomplice_agrees(a, b),
+            Kind::End => self.end_agreement(a, b),
             Kind::Member => self.member(a, b),
             Kind::Freeze => self.freeze(a),
             Kind::Blocks => self.some_blocks(a, b),
-            Kind::Outlast => self.outlast(a, b),
-            Kind::Bring => self.bring_some(a, b),
+            Kind::Outlast => self.wait_out(a, b),
+            Kind::Bring => self.submit_some_old(a, b),
             Kind::Extend => self.extend(a),
-            Kind::BringWindow => self.bring_window(a),
-            Kind::AskSign => self.ask_sign(a, b),
+            Kind::BringWindow => self.submit_window(a),
+            Kind::AskSign => self.request_signature(a, b),
             Kind::ChallengeSnapshot => {
                 let bucket = self.bucket(a);
                 self.challenge_snapshot(bucket, b);
@@ -612,8 +627,8 @@ impl World {
             Kind::Reorg => self.reorg(a),
             Kind::Stall => self.stall(a),
             Kind::Lag => self.lag(a),
-            Kind::Fail => self.fail_to_tell(a, b),
-            Kind::Remove => self.remove_part(a),
+            Kind::Fail => self.fail_query(a, b),
+            Kind::Remove => self.remove_query(a),
             Kind::Delay => self.delay(a),
             Kind::DropPool => self.drop_pool(),
             Kind::Crash => self.crash(a),
@@ -622,7 +637,7 @@ impl World {
             Kind::Restore => self.restore(a),
             Kind::RestoreBucket => self.restore_bucket(a, b),
             Kind::RestoreIndex => self.restore_index(a),
-            Kind::Detach => self.detach(a, b),
+            Kind::Detach => self.unmount_disk(a, b),
             Kind::Damage => self.damage(a, b),
             Kind::Accept => self.accept(a),
             Kind::Repair => self.repair(a),
@@ -632,7 +647,7 @@ impl World {
 }
 
 /// Returns a call that creates a bucket, with or without windows.
-fn open_call(
+fn create_bucket_call(
     min_providers: u32,
     window: Option<cairn_primitives::onchain::CheckpointWindow>,
 ) -> pallet_storage_provider::Call<crate::runtime::Chainlet> {
@@ -643,8 +658,8 @@ fn open_call(
 }
 
 /// Describes a signature.
-fn words_of(signed: &Signed) -> String {
-    let Signed {
+fn describe_signature(signed: &KnownSignature) -> String {
+    let KnownSignature {
         bucket,
         commitment,
         window,
@@ -658,7 +673,7 @@ fn words_of(signed: &Signed) -> String {
 }
 
 /// Describes a submission.
-fn words(submission: &Submission) -> String {
+fn describe_submission(submission: &Submission) -> String {
     match submission {
         Submission::Response { id, response } => {
             let what = match **response {

@@ -1,7 +1,7 @@
 //! Plays for `CAIRN_GAME_SECONDS`, two minutes by default, from the game `CAIRN_GAME_SEED`, the
 //! first by default.
 
-use cairn_game::{Hunt, hunt};
+use cairn_game::{SearchConfig, search};
 use std::time::Duration;
 
 fn number(name: &str, usual: u64) -> u64 {
@@ -13,20 +13,20 @@ fn number(name: &str, usual: u64) -> u64 {
 }
 
 #[test]
-fn the_opponent_finds_nothing() {
-    let report = hunt(Hunt {
+fn no_game_is_lost() {
+    let report = search(SearchConfig {
         seed: number("CAIRN_GAME_SEED", 1),
-        time: Duration::from_secs(number("CAIRN_GAME_SECONDS", 120)),
-        shrinking: Duration::from_secs(120),
+        duration: Duration::from_secs(number("CAIRN_GAME_SECONDS", 120)),
+        shrink_duration: Duration::from_secs(120),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        all: false,
+        finds_all: false,
     });
     println!("{report}");
     assert!(report.findings.is_empty(), "{report}");
     // Games without activity would find nothing either.
     assert!(report.games > 0 && report.challenges > report.games);
     assert!(
-        report.void * 2 < report.games,
+        report.void_games * 2 < report.games,
         "most games are void: {report}"
     );
 }

@@ -46,7 +46,7 @@ impl Failure {
                 "`cairn bucket info {bucket}` shows the retired trees"
             )),
             Self::Chain(ChainError::NoKey { .. }) => Some(INSERT_KEY.to_owned()),
-            Self::Stopped { cause, .. } => cause.advice(),
+            Self::Interrupted { cause, .. } => cause.advice(),
             _ => None,
         }
     }
@@ -108,7 +108,7 @@ pub(crate) fn signing(refused: &SigningRefused) -> Option<String> {
         SigningRefused::Unprovable { bucket, .. } => Some(format!(
             "prune these leaves, or sign anyway with `cairn bucket sign-unprovable {bucket}`"
         )),
-        SigningRefused::Unread { bucket, .. } => Some(check(*bucket)),
+        SigningRefused::UnreadableFlags { bucket, .. } => Some(check(*bucket)),
         _ => None,
     }
 }
@@ -135,14 +135,14 @@ fn provider(error: &ProviderError) -> Option<String> {
              intended"
         )),
         ProviderError::Busy { .. } => Some("try again, or raise --max-open".to_owned()),
-        ProviderError::WritesNothing { .. } => Some("make room, and start it again".to_owned()),
+        ProviderError::ReadOnly { .. } => Some("make room, and start it again".to_owned()),
         ProviderError::Quarantined { bucket, .. } => Some(quarantine(*bucket)),
         ProviderError::Open { source, .. } => open(source),
         ProviderError::Behind { bucket, .. } => Some(format!(
             "put the newest copy of its folder in its place, or accept it as it is with \
              `cairn bucket accept {bucket}`"
         )),
-        ProviderError::WouldLose { .. } => {
+        ProviderError::MissingSignedRoots { .. } => {
             Some("put a newer copy in its place, or use --even-behind if there is none".to_owned())
         }
         ProviderError::Signing(refused) => signing(refused),
@@ -181,7 +181,7 @@ fn prove(error: &ProveError) -> Option<String> {
         ProveError::MissingNode { bucket, .. }
         | ProveError::MissingLeaf { bucket, .. }
         | ProveError::MissingContent { bucket, .. }
-        | ProveError::Unsound { bucket, .. } => Some(check(*bucket)),
+        | ProveError::Damaged { bucket, .. } => Some(check(*bucket)),
         ProveError::Engine(error) => engine(error),
         _ => None,
     }

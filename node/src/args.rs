@@ -21,10 +21,10 @@ pub(crate) struct Cli {
 
 impl Command {
     /// Returns true if a running provider can execute the command.
-    pub(crate) const fn takes_rpc(&self) -> bool {
+    pub(crate) const fn supports_rpc(&self) -> bool {
         match self {
             Self::Status(_) | Self::Put(_) | Self::Get(_) | Self::Prove(_) => true,
-            Self::Bucket(command) => command.takes_rpc(),
+            Self::Bucket(command) => command.supports_rpc(),
             Self::Run(_)
             | Self::Key(_)
             | Self::Verify(_)

@@ -2,20 +2,20 @@
 //! over its RPC.
 
 use crate::commands::run::address_file;
+use crate::escaped_path::escaped;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::remote::{self, Client};
-use crate::shown::shown;
-use crate::{home, token_file};
+use crate::{data_dir, token_file};
 use cairn_bucket::{BasePath, BasePathError};
 use cairn_engine::Access;
 use std::path::{Path, PathBuf};
 
 /// The environment variable with a provider's URL, if no flag names one. It is not an
 /// argument of clap's: commands that work on files only would then be refused.
-const VARIABLE: &str = "CAIRN_RPC";
+const RPC_VARIABLE: &str = "CAIRN_RPC";
 /// The commands that a running provider can execute.
-pub(crate) const TAKE_RPC: &str =
+pub(crate) const RPC_COMMANDS: &str =
     "put, get, prove, status and bucket list, info, create, delete, prune and export";
 
 /// Where a command is executed.
@@ -30,7 +30,7 @@ pub(crate) enum Backend {
 pub(crate) struct Remote {
     pub(crate) client: Client,
     /// True if it was found by the base path, and so runs on this machine.
-    is_here: bool,
+    has_own_base_path: bool,
     /// The keys that its signatures may be of, if they are known.
     signers: Option<Vec<[u8; 32]>>,
 }
@@ -39,34 +39,37 @@ impl Globals {
     /// Opens the base path, which must exist, or connects to the provider that has
     /// locked it.
     pub(crate) fn backend(&self, access: Access) -> Result<Backend, Failure> {
-        self.choose(|| self.open(access))
+        self.local_or_remote(|| self.open(access))
     }
 
     /// Opens the base path for writing, and creates it if it does not exist; or
     /// connects to the provider that has locked it.
     pub(crate) fn backend_to_create(&self) -> Result<Backend, Failure> {
-        self.choose(|| self.create())
+        self.local_or_remote(|| self.create())
     }
 
-    fn choose(&self, take: impl FnOnce() -> Result<BasePath, Failure>) -> Result<Backend, Failure> {
-        if let Some(url) = self.named()? {
-            return self.there(&url).map(Backend::Remote);
+    fn local_or_remote(
+        &self,
+        take: impl FnOnce() -> Result<BasePath, Failure>,
+    ) -> Result<Backend, Failure> {
+        if let Some(url) = self.rpc_url()? {
+            return self.connect_to(&url).map(Backend::Remote);
         }
         match take() {
             Ok(base) => Ok(Backend::Local(base)),
-            Err(Failure::BasePath(BasePathError::Locked { path })) => holder(path),
+            Err(Failure::BasePath(BasePathError::Locked { path })) => connect_to_holder(path),
             Err(failure) => Err(failure),
         }
     }
 
     /// Connects to the provider at a given URL. If the base path's own provider has
     /// left that URL, its token and keys are used too.
-    fn there(&self, url: &str) -> Result<Remote, Failure> {
-        let base = home::base_path(self.base_path.as_ref()).ok();
+    fn connect_to(&self, url: &str) -> Result<Remote, Failure> {
+        let base = data_dir::base_path(self.base_path.as_ref()).ok();
         let own = base.filter(|base| address_file::read(base).as_deref() == Some(url));
         let token = match (&self.rpc_token_file, &own) {
             (Some(file), _) => Some(token_file::read(file)?),
-            (None, Some(base)) => token_file::left_in(base),
+            (None, Some(base)) => token_file::read_in_base_path(base),
             (None, None) => None,
         };
         let client = Client::connect(url, token.as_ref())?;
@@ -77,35 +80,35 @@ impl Globals {
         };
         Ok(Remote {
             client,
-            is_here: false,
+            has_own_base_path: false,
             signers: signers.filter(|keys| !keys.is_empty()),
         })
     }
 
     /// Returns the provider's URL from the flag or the environment.
-    fn named(&self) -> Result<Option<String>, Failure> {
+    fn rpc_url(&self) -> Result<Option<String>, Failure> {
         if self.rpc.is_some() {
             return Ok(self.rpc.clone());
         }
-        let given = std::env::var(VARIABLE).unwrap_or_default();
+        let given = std::env::var(RPC_VARIABLE).unwrap_or_default();
         if given.trim().is_empty() {
             return Ok(None);
         }
         let url = remote::url(&given);
         url.map(Some)
-            .map_err(|reason| Failure::Usage(format!("{VARIABLE}: {reason}")))
+            .map_err(|reason| Failure::Usage(format!("{RPC_VARIABLE}: {reason}")))
     }
 }
 
 /// Connects to the provider that has locked a base path.
-fn holder(path: PathBuf) -> Result<Backend, Failure> {
+fn connect_to_holder(path: PathBuf) -> Result<Backend, Failure> {
     let left = address_file::read(&path);
     let locked = BasePathError::Locked { path: path.clone() };
     let Some(url) = left else {
         return Err(locked.into());
     };
     tracing::info!(base_path = %path.display(), %url, "the base path is locked; sending the command to its provider");
-    match reach(&path, &url) {
+    match connect_to_own_provider(&path, &url) {
         Ok(remote) => Ok(Backend::Remote(remote)),
         Err(failure) => Err(Failure::Failed(format!("{locked}; {failure}"))),
     }
@@ -113,14 +116,14 @@ fn holder(path: PathBuf) -> Result<Backend, Failure> {
 
 /// Connects to the provider that has left its address. A killed provider leaves it too,
 /// and another provider may listen there since: that one is refused.
-fn reach(path: &Path, url: &str) -> Result<Remote, Failure> {
-    let token = token_file::left_in(path);
+fn connect_to_own_provider(path: &Path, url: &str) -> Result<Remote, Failure> {
+    let token = token_file::read_in_base_path(path);
     let client = Client::connect(url, token.as_ref())?;
     let keys = BasePath::keys_in(path).list()?;
-    if client.is_one_of(&keys)? {
+    if client.has_account_in(&keys)? {
         return Ok(Remote {
             client,
-            is_here: true,
+            has_own_base_path: true,
             signers: Some(keys),
         });
     }
@@ -143,20 +146,20 @@ impl Remote {
     }
 
     /// Returns true if this is the provider of the base path on this machine.
-    pub(crate) const fn is_here(&self) -> bool {
-        self.is_here
+    pub(crate) const fn has_own_base_path(&self) -> bool {
+        self.has_own_base_path
     }
 
     /// Returns a path on the provider's machine. A relative path is resolved only if
     /// the provider runs on this machine.
-    pub(crate) fn path(&self, path: &Path) -> Result<String, Failure> {
+    pub(crate) fn remote_path(&self, path: &Path) -> Result<String, Failure> {
         let absolute = match path.is_absolute() {
             true => Ok(path.to_owned()),
-            false if self.is_here => std::path::absolute(path),
+            false if self.has_own_base_path => std::path::absolute(path),
             false => {
                 return Err(Failure::Usage(format!(
                     "{} must be an absolute path on the provider's machine: begin it with /",
-                    shown(path)
+                    escaped(path)
                 )));
             }
         };
@@ -164,7 +167,7 @@ impl Remote {
         absolute.into_os_string().into_string().map_err(|path| {
             Failure::Usage(format!(
                 "{} cannot be sent to the provider: it is not valid Unicode",
-                shown(Path::new(&path))
+                escaped(Path::new(&path))
             ))
         })
     }

@@ -10,7 +10,7 @@ use clap::Args;
 #[group(required = true, multiple = false)]
 pub(crate) struct BucketArgs {
     /// Ids of the buckets
-    #[arg(value_parser = bucket_id, value_name = "BUCKETS")]
+    #[arg(value_parser = parse_bucket_id, value_name = "BUCKETS")]
     ids: Vec<BucketId>,
     /// All buckets
     #[arg(long)]
@@ -19,7 +19,7 @@ pub(crate) struct BucketArgs {
 
 impl BucketArgs {
     /// Returns the selected buckets, each once, in the order of their ids.
-    pub(crate) fn in_base_path(&self, base: &BasePath) -> Result<Vec<BucketId>, Failure> {
+    pub(crate) fn bucket_ids(&self, base: &BasePath) -> Result<Vec<BucketId>, Failure> {
         if self.all {
             return Ok(base.buckets()?);
         }
@@ -31,7 +31,7 @@ impl BucketArgs {
 }
 
 /// Parses a bucket's id.
-pub(crate) fn bucket_id(text: &str) -> Result<BucketId, String> {
+pub(crate) fn parse_bucket_id(text: &str) -> Result<BucketId, String> {
     text.parse()
         .map(BucketId)
         .map_err(|_| "a bucket's id is its number on chain: 0, 1, 2 and so on".into())

@@ -14,15 +14,15 @@ pub(crate) mod status;
 pub(crate) mod verify;
 
 use crate::args::{Cli, Command};
-use crate::backend::TAKE_RPC;
+use crate::backend::RPC_COMMANDS;
 use crate::failure::Failure;
 
 /// Executes the command line.
 pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
-    if globals.rpc.is_some() && !cli.command.takes_rpc() {
+    if globals.rpc.is_some() && !cli.command.supports_rpc() {
         return Err(Failure::Usage(format!(
-            "only {TAKE_RPC} accept --rpc: all other commands work on a base path, with its \
+            "only {RPC_COMMANDS} accept --rpc: all other commands work on a base path, with its \
              provider stopped"
         )));
     }

@@ -10,8 +10,8 @@
 //! ```
 
 use crate::args::Cli;
+use crate::escaped_path::escaped;
 use crate::failure::Failure;
-use crate::shown::shown;
 use clap::{ArgAction, CommandFactory};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -23,14 +23,14 @@ const COMMAND: &str = "run";
 const FLAG: &str = "--config";
 
 /// Inserts the flags of the configuration file into the command line.
-pub(crate) fn expand(mut args: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
+pub(crate) fn expand_args(mut args: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
     let Some(at) = args.iter().position(|arg| arg == COMMAND) else {
         return Ok(args);
     };
-    let Some(path) = named(args.get(at..).unwrap_or_default()) else {
+    let Some(path) = config_path(args.get(at..).unwrap_or_default()) else {
         return Ok(args);
     };
-    let flags = flags_of(&path)?;
+    let flags = read_flags(&path)?;
     let after_command = at.saturating_add(1);
     args.splice(
         after_command..after_command,
@@ -39,7 +39,7 @@ pub(crate) fn expand(mut args: Vec<OsString>) -> Result<Vec<OsString>, Failure> 
     Ok(args)
 }
 
-fn named(args: &[OsString]) -> Option<PathBuf> {
+fn config_path(args: &[OsString]) -> Option<PathBuf> {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         if arg == FLAG {
@@ -53,16 +53,16 @@ fn named(args: &[OsString]) -> Option<PathBuf> {
     None
 }
 
-fn flags_of(path: &Path) -> Result<Vec<String>, Failure> {
+fn read_flags(path: &Path) -> Result<Vec<String>, Failure> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| Failure::file("read the configuration", path, source))?;
     let table: Table = text
         .parse()
-        .map_err(|error| Failure::Usage(format!("{} is not valid TOML: {error}", shown(path))))?;
+        .map_err(|error| Failure::Usage(format!("{} is not valid TOML: {error}", escaped(path))))?;
     let known = known_flags();
     let mut flags = Vec::new();
     for (name, value) in table {
-        let wrong = |what: String| Failure::Usage(format!("{}: {name}: {what}", shown(path)));
+        let wrong = |what: String| Failure::Usage(format!("{}: {name}: {what}", escaped(path)));
         let Some((_, is_switch)) = known.iter().find(|(known, _)| *known == name) else {
             return Err(wrong(
                 "unknown setting; settings are the flags of `cairn run --help`, without the \
@@ -112,7 +112,7 @@ mod tests {
         config.write_all(file.as_bytes()).unwrap();
         let path = config.path().to_str().unwrap();
         let args = args.iter().map(|arg| arg.replace("FILE", path).into());
-        let expanded = expand(args.collect())?;
+        let expanded = expand_args(args.collect())?;
         Ok(expanded
             .into_iter()
             .map(|arg| arg.into_string().unwrap().replace(path, "FILE"))
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_says_comes_before_the_flags_which_win() {
+    fn flags_override_the_file() {
         let file = "chain = \"ws://a\"\nrpc-port = 1\nrpc-external = true\nno-prometheus = false";
         let args = ["cairn", "run", "--config", "FILE", "--rpc-port", "2"];
         let expected = [
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_meant_is_refused_with_its_name_and_what_is_wrong() {
+    fn an_invalid_file_is_refused_with_its_name_and_the_reason() {
         let args = ["cairn", "run", "--config", "FILE"];
         for (file, said) in [
             ("rpc-prot = 1", "rpc-prot: unknown setting"),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn other_commands_take_no_file() {
+    fn other_commands_read_no_file() {
         let args = ["cairn", "status", "--config", "FILE"];
         assert_eq!(expanded("nonsense", &args).unwrap(), args);
     }

@@ -1,9 +1,9 @@
 //! The failure of a command: one sentence for the operator, and an exit code for scripts.
 
 use crate::advice::joined;
+use crate::escaped_path::escaped;
 use crate::remote_error::RemoteError;
-use crate::shown::shown;
-use crate::watched_file::Changed;
+use crate::watched_file::FileChange;
 use cairn_bucket::{
     BasePathError, CommitError, IngestError, ProveError, PruneError, ReleaseError, TransferError,
 };
@@ -58,7 +58,7 @@ pub(crate) enum Failure {
     Chain(#[from] ChainError),
     #[error(transparent)]
     Remote(#[from] RemoteError),
-    #[error("cannot store {}: {source}", shown(.path))]
+    #[error("cannot store {}: {source}", escaped(.path))]
     Upload { path: PathBuf, source: RemoteError },
     #[error("cannot listen on {address}: {source}; choose another port with --rpc-port")]
     Listen {
@@ -73,17 +73,20 @@ pub(crate) enum Failure {
         address: SocketAddr,
         source: io::Error,
     },
-    #[error("cannot store {}: {source}", shown(.path))]
+    #[error("cannot store {}: {source}", escaped(.path))]
     Ingest { path: PathBuf, source: IngestError },
-    #[error("cannot {doing} {}: {source}", shown(.path))]
+    #[error("cannot {doing} {}: {source}", escaped(.path))]
     File {
         doing: &'static str,
         path: PathBuf,
         source: io::Error,
     },
     /// An upload that ended early, with the part of it that stays.
-    #[error("{cause}; {stays}")]
-    Stopped { cause: Box<Failure>, stays: String },
+    #[error("{cause}; {remains}")]
+    Interrupted {
+        cause: Box<Failure>,
+        remains: String,
+    },
     #[error("cannot write the output: {0}")]
     Output(io::Error),
     #[error("{0}")]
@@ -109,7 +112,7 @@ impl Failure {
             Self::Ingest {
                 source: IngestError::Source(error),
                 ..
-            } => Changed::in_error(error).is_some(),
+            } => FileChange::from_io_error(error).is_some(),
             _ => false,
         }
     }
@@ -121,7 +124,7 @@ impl Failure {
             Self::Output(error)
             | Self::Prove(ProveError::Sink(error))
             | Self::Transfer(TransferError::Sink(error)) => error.kind() == ErrorKind::BrokenPipe,
-            Self::Stopped { cause, .. } => cause.is_closed_pipe(),
+            Self::Interrupted { cause, .. } => cause.is_closed_pipe(),
             _ => false,
         }
     }
@@ -139,7 +142,7 @@ impl Failure {
         ExitCode::from(match self {
             closed if closed.is_closed_pipe() => CLOSED_PIPE,
             Self::Usage(_) => USAGE,
-            Self::Refused(_) | Self::Remote(RemoteError::Untrue { .. }) => REFUSED,
+            Self::Refused(_) | Self::Remote(RemoteError::FalseAnswer { .. }) => REFUSED,
             Self::Transfer(error) | Self::Provider(ProviderError::Transfer(error))
                 if error.is_refusal() =>
             {
@@ -148,7 +151,7 @@ impl Failure {
             Self::Provider(ProviderError::Signing(_)) | Self::Commit(CommitError::Refused(_)) => {
                 REFUSED
             }
-            Self::Stopped { cause, .. } => return cause.exit_code(),
+            Self::Interrupted { cause, .. } => return cause.exit_code(),
             _ => FAILED,
         })
     }

@@ -3,7 +3,7 @@
 use crate::account::account;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::{amount, home, remote};
+use crate::{data_dir, quantity, remote};
 use cairn_bucket::BasePath;
 use cairn_engine::Access;
 use clap::{ArgAction, Args};
@@ -29,7 +29,7 @@ pub(crate) struct Globals {
     pub(crate) provider: Option<[u8; 32]>,
     /// Disk space to keep free for signatures, duties and answers; uploads, imports and exports
     /// may not use it: 2GiB [default: 1 GiB or 1% of the disk, whichever is more, at most 10%]
-    #[arg(long, global = true, value_name = "SIZE", value_parser = amount::bytes)]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = quantity::parse_bytes)]
     pub(crate) disk_reserve: Option<u64>,
     /// Print JSON, one object per line
     #[arg(long, global = true)]
@@ -46,13 +46,13 @@ impl Globals {
 
     /// Opens the base path, which must exist.
     pub(crate) fn open(&self, access: Access) -> Result<BasePath, Failure> {
-        let path = home::base_path(self.base_path.as_ref())?;
+        let path = data_dir::base_path(self.base_path.as_ref())?;
         Ok(BasePath::open(path, access)?.with_reserve(self.disk_reserve))
     }
 
     /// Opens the base path for writing, and creates it if it does not exist.
     pub(crate) fn create(&self) -> Result<BasePath, Failure> {
-        let path = home::base_path(self.base_path.as_ref())?;
+        let path = data_dir::base_path(self.base_path.as_ref())?;
         Ok(BasePath::create(path)?.with_reserve(self.disk_reserve))
     }
 }

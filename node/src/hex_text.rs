@@ -21,7 +21,7 @@ pub(crate) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     })
 }
 
-fn bytes_in<const N: usize>(text: &str) -> Result<[u8; N], String> {
+fn fixed_bytes<const N: usize>(text: &str) -> Result<[u8; N], String> {
     let bytes = from_hex(text)?;
     <[u8; N]>::try_from(bytes.as_slice())
         .map_err(|_| format!("expected {N} bytes in hex, found {}", bytes.len()))
@@ -29,16 +29,16 @@ fn bytes_in<const N: usize>(text: &str) -> Result<[u8; N], String> {
 
 /// Decodes 32 bytes: a root, a hash or a public key.
 pub(crate) fn bytes32(text: &str) -> Result<[u8; 32], String> {
-    bytes_in(text)
+    fixed_bytes(text)
 }
 
 /// Decodes 64 bytes: a signature.
 pub(crate) fn bytes64(text: &str) -> Result<[u8; 64], String> {
-    bytes_in(text)
+    fixed_bytes(text)
 }
 
 /// Decodes a root or hash.
-pub(crate) fn hash(text: &str) -> Result<H256, String> {
+pub(crate) fn parse_hash(text: &str) -> Result<H256, String> {
     bytes32(text).map(H256)
 }
 
@@ -47,14 +47,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hex_is_read_with_and_without_its_prefix_and_refused_with_the_reason() {
+    fn hex_is_parsed_with_and_without_its_prefix() {
         let text = "ab".repeat(32);
-        assert_eq!(hash(&text), Ok(H256::repeat_byte(0xab)));
-        assert_eq!(hash(&format!("0x{text}")), Ok(H256::repeat_byte(0xab)));
+        assert_eq!(parse_hash(&text), Ok(H256::repeat_byte(0xab)));
+        assert_eq!(
+            parse_hash(&format!("0x{text}")),
+            Ok(H256::repeat_byte(0xab))
+        );
         assert_eq!(to_hex([0, 255]), "0x00ff");
-        assert!(hash("0xabc").unwrap_err().contains("found 3"));
-        assert!(hash("0xzz").unwrap_err().contains("'z' at digit 0"));
-        assert!(hash("0xabcd").unwrap_err().contains("found 2"));
-        assert!(hash("").unwrap_err().contains("found 0"));
+        assert!(parse_hash("0xabc").unwrap_err().contains("found 3"));
+        assert!(parse_hash("0xzz").unwrap_err().contains("'z' at digit 0"));
+        assert!(parse_hash("0xabcd").unwrap_err().contains("found 2"));
+        assert!(parse_hash("").unwrap_err().contains("found 0"));
     }
 }

@@ -1,6 +1,6 @@
 //! The arguments that select a leaf in a state of its bucket, and an output file.
 
-use crate::bucket_args::bucket_id;
+use crate::bucket_args::parse_bucket_id;
 use crate::state_args::StateArgs;
 use cairn_primitives::BucketId;
 use clap::Args;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 pub(crate) struct LeafArgs {
     /// The bucket's id
-    #[arg(value_parser = bucket_id)]
+    #[arg(value_parser = parse_bucket_id)]
     pub(crate) bucket: BucketId,
     /// The leaf's index in its tree, from 0
     #[arg(long, value_name = "N")]

@@ -26,9 +26,9 @@ where
         .with_env_filter(filter)
         .with_ansi(colours);
     match format {
-        LogFormat::Text => Box::new(log.fmt_fields(OnOneLine).with_writer(writer).finish()),
+        LogFormat::Text => Box::new(log.fmt_fields(EscapedFields).with_writer(writer).finish()),
         LogFormat::Json => {
-            let writer = Escaping(writer);
+            let writer = EscapedJsonWriter(writer);
             Box::new(log.json().flatten_event(true).with_writer(writer).finish())
         }
     }
@@ -36,9 +36,9 @@ where
 
 /// Formats an event's fields and message with unprintable characters escaped. Everything
 /// else on a line comes from the program itself.
-struct OnOneLine;
+struct EscapedFields;
 
-impl<'w> FormatFields<'w> for OnOneLine {
+impl<'w> FormatFields<'w> for EscapedFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
         let mut text = String::new();
         DefaultFields::new().format_fields(Writer::new(&mut text), fields)?;
@@ -54,17 +54,17 @@ impl<'w> FormatFields<'w> for OnOneLine {
 
 /// Writes JSON objects. The library escapes ASCII control characters; this escapes the
 /// other unprintable ones.
-struct Escaping<W>(W);
+struct EscapedJsonWriter<W>(W);
 
-impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Escaping<W> {
-    type Writer = Escaping<W::Writer>;
+impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for EscapedJsonWriter<W> {
+    type Writer = EscapedJsonWriter<W::Writer>;
 
     fn make_writer(&'w self) -> Self::Writer {
-        Escaping(self.0.make_writer())
+        EscapedJsonWriter(self.0.make_writer())
     }
 }
 
-impl<W: Write> Write for Escaping<W> {
+impl<W: Write> Write for EscapedJsonWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = printable_json(&String::from_utf8_lossy(bytes));
         self.0.write_all(line.as_bytes())?;
@@ -84,9 +84,9 @@ mod tests {
 
     /// A writer that keeps everything in memory.
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    struct MemoryWriter(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Kept {
+    impl Write for MemoryWriter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().extend(bytes);
             Ok(bytes.len())
@@ -97,25 +97,25 @@ mod tests {
         }
     }
 
-    const SAID: &str = "no\n2026-11-30 ERROR cairn_node_ext: A CHALLENGE IS LOST, and the stake \
+    const PEER_TEXT: &str = "no\n2026-11-30 ERROR cairn_node_ext: A CHALLENGE IS LOST, and the stake \
                         with it\r\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{202e}end";
 
     fn logged(format: LogFormat, colours: bool) -> String {
-        let kept = Kept::default();
+        let kept = MemoryWriter::default();
         let writer = kept.clone();
         let filter = EnvFilter::new("info");
         let subscriber = subscriber(format, filter, colours, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
-            let span = tracing::info_span!("asked", of = %SAID);
+            let span = tracing::info_span!("asked", of = %PEER_TEXT);
             let _within = span.enter();
-            tracing::warn!(error = %SAID, debug = ?SAID, text = SAID, "a peer says {SAID}");
+            tracing::warn!(error = %PEER_TEXT, debug = ?PEER_TEXT, text = PEER_TEXT, "a peer says {PEER_TEXT}");
         });
         let bytes = kept.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
 
     #[test]
-    fn l2_a_peers_line_end_and_escape_are_shown_and_not_obeyed() {
+    fn l2_line_ends_and_escapes_of_a_peer_are_escaped() {
         let log = logged(LogFormat::Text, false);
         assert_eq!(log.matches('\n').count(), 1, "{log:?}");
         let line = log.strip_suffix('\n').unwrap();
@@ -134,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn l2_an_object_has_what_a_peer_said_exactly_and_on_one_line() {
+    fn l2_json_has_the_exact_text_of_a_peer_on_one_line() {
         let log = logged(LogFormat::Json, false);
         assert_eq!(log.matches('\n').count(), 1, "{log:?}");
         assert!(!log.trim_end().chars().any(is_unprintable), "{log:?}");
         let event: Value = serde_json::from_str(&log).unwrap();
-        assert_eq!(event["error"], SAID);
-        assert_eq!(event["message"], format!("a peer says {SAID}"));
+        assert_eq!(event["error"], PEER_TEXT);
+        assert_eq!(event["message"], format!("a peer says {PEER_TEXT}"));
     }
 }

@@ -4,18 +4,18 @@
 
 mod account;
 mod advice;
-mod amount;
 mod args;
 mod backend;
 mod bucket_args;
 mod commands;
 mod config_file;
+mod data_dir;
+mod escaped_path;
 mod failure;
+mod file_walk;
 mod globals;
 mod hashing;
 mod hex_text;
-mod home;
-mod judge;
 mod leaf_args;
 mod log;
 mod out_file;
@@ -23,15 +23,15 @@ mod output;
 mod progress;
 mod proof_file;
 mod provider_args;
+mod quantity;
 mod remote;
 mod remote_error;
 mod rpc_args;
-mod schedule_args;
-mod shown;
 mod state_args;
 mod token_file;
-mod walk;
+mod verification;
 mod watched_file;
+mod worker_args;
 
 use args::Cli;
 use clap::Parser;
@@ -43,15 +43,15 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
-    let cli = match config_file::expand(std::env::args_os().collect()) {
+    let cli = match config_file::expand_args(std::env::args_os().collect()) {
         Ok(args) => Cli::parse_from(args),
-        Err(failure) => return ended(Err(failure)),
+        Err(failure) => return exit_code_of(Err(failure)),
     };
     start_logging(&cli);
-    ended(commands::run(&cli))
+    exit_code_of(commands::run(&cli))
 }
 
-fn ended(command: Result<(), Failure>) -> ExitCode {
+fn exit_code_of(command: Result<(), Failure>) -> ExitCode {
     match command {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

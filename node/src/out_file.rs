@@ -1,7 +1,7 @@
 //! Output files, which are written completely or not at all.
 
+use crate::escaped_path::escaped;
 use crate::failure::Failure;
-use crate::shown::shown;
 use cairn_fs::free_at;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -16,9 +16,9 @@ pub(crate) struct OutFile {
 }
 
 enum Sink {
-    Beside(NamedTempFile),
+    Temporary(NamedTempFile),
     /// A pipe or a device, which cannot be replaced.
-    Straight(File),
+    Direct(File),
 }
 
 impl OutFile {
@@ -32,7 +32,7 @@ impl OutFile {
             }
             if !there.is_file() {
                 let sink = OpenOptions::new().write(true).open(&target);
-                let sink = Sink::Straight(sink.map_err(fault)?);
+                let sink = Sink::Direct(sink.map_err(fault)?);
                 return Ok(Self { target, sink });
             }
         }
@@ -48,7 +48,7 @@ impl OutFile {
             .map_err(fault)?;
         Ok(Self {
             target,
-            sink: Sink::Beside(temporary),
+            sink: Sink::Temporary(temporary),
         })
     }
 
@@ -56,7 +56,7 @@ impl OutFile {
     /// claim more than any disk holds, and writing it would fill the disk for others.
     pub(crate) fn create_for(path: &Path, length: u64) -> Result<Self, Failure> {
         let file = Self::create(path)?;
-        if let Sink::Beside(_) = &file.sink {
+        if let Sink::Temporary(_) = &file.sink {
             let folder = file
                 .target
                 .parent()
@@ -68,7 +68,7 @@ impl OutFile {
             if length > free {
                 return Err(Failure::Failed(format!(
                     "cannot write {}: it needs {length} bytes, and {free} are free on its disk",
-                    shown(path)
+                    escaped(path)
                 )));
             }
         }
@@ -80,8 +80,8 @@ impl OutFile {
         let target = self.target;
         let fault = |source| Failure::file("write", &target, source);
         match self.sink {
-            Sink::Straight(_) => Ok(()),
-            Sink::Beside(temporary) => {
+            Sink::Direct(_) => Ok(()),
+            Sink::Temporary(temporary) => {
                 temporary.as_file().sync_all().map_err(fault)?;
                 let kept = temporary.persist(&target);
                 kept.map(drop).map_err(|error| fault(error.error))
@@ -93,15 +93,15 @@ impl OutFile {
 impl Write for OutFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.sink {
-            Sink::Beside(file) => file.write(bytes),
-            Sink::Straight(file) => file.write(bytes),
+            Sink::Temporary(file) => file.write(bytes),
+            Sink::Direct(file) => file.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.sink {
-            Sink::Beside(file) => file.flush(),
-            Sink::Straight(file) => file.flush(),
+            Sink::Temporary(file) => file.flush(),
+            Sink::Direct(file) => file.flush(),
         }
     }
 }

@@ -25,7 +25,7 @@ impl Output {
     /// Prints an answer, as text or as JSON.
     pub(crate) fn answer(self, answer: &(impl Serialize + Display)) -> Result<(), Failure> {
         if self.json {
-            self.object(answer)
+            self.json(answer)
         } else {
             write_line(&printable_lines(&answer.to_string()))
         }
@@ -40,7 +40,7 @@ impl Output {
         }
     }
 
-    fn object(self, object: &impl Serialize) -> Result<(), Failure> {
+    fn json(self, object: &impl Serialize) -> Result<(), Failure> {
         let line = serde_json::to_string(object).map_err(|error| Failure::Output(error.into()))?;
         write_line(&printable_json(&line))
     }

@@ -1,10 +1,10 @@
 //! Progress bars, on stderr and only if that is a terminal.
 
-use cairn_bucket::{Progress, Step};
+use cairn_bucket::{TransferProgress, TransferStep};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Creates a bar that counts bytes.
-pub(crate) fn of_bytes(total: u64) -> ProgressBar {
+pub(crate) fn byte_bar(total: u64) -> ProgressBar {
     bar(
         total,
         "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} {wide_msg}",
@@ -12,27 +12,27 @@ pub(crate) fn of_bytes(total: u64) -> ProgressBar {
 }
 
 /// Creates a bar that counts items.
-pub(crate) fn of_items(total: u64) -> ProgressBar {
+pub(crate) fn item_bar(total: u64) -> ProgressBar {
     bar(total, "{bar:30} {human_pos}/{human_len} {eta} {wide_msg}")
 }
 
 /// Shows a bar for each step of an export or import.
 #[derive(Default)]
 pub(crate) struct TransferBars {
-    shown: Option<(Step, ProgressBar)>,
+    shown: Option<(TransferStep, ProgressBar)>,
 }
 
 impl TransferBars {
-    pub(crate) fn show(&mut self, progress: Progress) {
-        let Progress { step, done, total } = progress;
+    pub(crate) fn show(&mut self, progress: TransferProgress) {
+        let TransferProgress { step, done, total } = progress;
         match &self.shown {
             Some((shown, bar)) if *shown == step => bar.set_position(done),
             _ => {
                 self.clear();
                 let (bar, what) = match step {
-                    Step::Hashing => (of_bytes(total), "hashed"),
-                    Step::Copying => (of_bytes(total), "copied"),
-                    Step::Checking => (of_items(total), "leaves checked"),
+                    TransferStep::Hashing => (byte_bar(total), "hashed"),
+                    TransferStep::Copying => (byte_bar(total), "copied"),
+                    TransferStep::Checking => (item_bar(total), "leaves checked"),
                 };
                 bar.set_message(what);
                 bar.set_position(done);

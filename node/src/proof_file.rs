@@ -68,7 +68,7 @@ pub(crate) enum Evidence {
 }
 
 impl ProofFile {
-    pub(crate) fn of_answer(bucket: BucketId, answer: Answer) -> Self {
+    pub(crate) fn from_answer(bucket: BucketId, answer: Answer) -> Self {
         let asked = answer.location();
         let location = LocationFields {
             leaf_index: asked.leaf_index.0,
@@ -83,7 +83,7 @@ impl ProofFile {
         }
     }
 
-    pub(crate) fn of_leaf(bucket: BucketId, leaf: &ProvenLeaf) -> Self {
+    pub(crate) fn from_leaf(bucket: BucketId, leaf: &ProvenLeaf) -> Self {
         let location = LocationFields {
             leaf_index: leaf.index().0,
             chunk_index: None,
@@ -172,8 +172,8 @@ impl ProofFile {
         let unreadable = |field: &str, reason: String| {
             Failure::Failed(format!("cannot read the commitment's {field}: {reason}"))
         };
-        let mmr_root: H256 =
-            hex_text::hash(&fields.mmr_root).map_err(|reason| unreadable("mmr_root", reason))?;
+        let mmr_root: H256 = hex_text::parse_hash(&fields.mmr_root)
+            .map_err(|reason| unreadable("mmr_root", reason))?;
         let scale =
             hex_text::from_hex(&fields.scale).map_err(|reason| unreadable("scale", reason))?;
         let (Ok(encoded), Some(leaf_count)) = (

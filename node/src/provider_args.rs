@@ -1,7 +1,7 @@
 //! Flags for a provider's resources, and how a command opens a provider.
 
-use crate::amount;
 use crate::failure::Failure;
+use crate::quantity;
 use cairn_bucket::BasePath;
 use cairn_provider::{BudgetRequest, OnCopy, Provider, ProviderOptions, ScrubPlan};
 use clap::Args;
@@ -14,7 +14,7 @@ pub(crate) struct ProviderArgs {
     max_open: Option<u32>,
     /// Memory for caches, unflushed writes and open buckets: 512MiB, 2GiB [default: a quarter of
     /// the machine's memory, at most 2 GiB]
-    #[arg(long, value_name = "SIZE", value_parser = amount::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::parse_bytes)]
     memory: Option<u64>,
 }
 
@@ -28,20 +28,20 @@ impl ProviderArgs {
     }
 
     /// Returns true if neither flag was given.
-    pub(crate) const fn is_usual(self) -> bool {
+    pub(crate) const fn is_default(self) -> bool {
         self.max_open.is_none() && self.memory.is_none()
     }
 
     /// Opens a provider, and waits until it has indexed all its buckets.
-    pub(crate) fn start(self, base: BasePath) -> Result<Provider, Failure> {
-        let provider = self.open_on(base, false)?;
-        provider.wait_until_known();
+    pub(crate) fn open_indexed(self, base: BasePath) -> Result<Provider, Failure> {
+        let provider = self.open_with(base, false)?;
+        provider.wait_until_indexed();
         Ok(provider)
     }
 
     /// Opens a provider for the lifetime of the process: it indexes and scrubs its
     /// buckets in the background. Reserves one descriptor for each of `connections`.
-    pub(crate) fn serve(
+    pub(crate) fn open_service(
         self,
         base: BasePath,
         connections: u32,
@@ -49,19 +49,19 @@ impl ProviderArgs {
     ) -> Result<Provider, Failure> {
         let options = ProviderOptions {
             budget: self.budget(connections),
-            on_demand: false,
-            answer_at_least: true,
+            reindex_on_demand: false,
+            allow_read_only: true,
             on_copy,
             scrub: Some(ScrubPlan::default()),
         };
         Ok(Provider::open(base, options)?)
     }
 
-    fn open_on(self, base: BasePath, on_demand: bool) -> Result<Provider, Failure> {
+    fn open_with(self, base: BasePath, on_demand: bool) -> Result<Provider, Failure> {
         let options = ProviderOptions {
             budget: self.budget(0),
-            on_demand,
-            answer_at_least: false,
+            reindex_on_demand: on_demand,
+            allow_read_only: false,
             on_copy: OnCopy::Refuse,
             scrub: None,
         };
@@ -70,6 +70,6 @@ impl ProviderArgs {
 }
 
 /// Opens a provider for a single command.
-pub(crate) fn start_on(base: BasePath) -> Result<Provider, Failure> {
-    ProviderArgs::default().open_on(base, true)
+pub(crate) fn open_provider(base: BasePath) -> Result<Provider, Failure> {
+    ProviderArgs::default().open_with(base, true)
 }

@@ -3,15 +3,15 @@
 //! Everything that can be checked is checked: content is hashed on its way in and out,
 //! proofs are verified by both rules, and a commitment needs a valid signature.
 
+mod commitments;
 mod content;
 mod proofs;
-mod signed;
 mod upload;
 
 pub(crate) use upload::RemoteUpload;
 
 use crate::failure::Failure;
-use crate::remote_error::{RemoteError, ask_again_after};
+use crate::remote_error::{RemoteError, retry_delay};
 use cairn_primitives::BucketId;
 use cairn_rpc_api::{
     BucketApiClient, BucketInfo, BucketPage, BucketStatusInfo, ProviderApiClient, U64OrHex,
@@ -25,23 +25,23 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// The time limit for connecting.
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit for a response: four times a provider's own limit for a request. A
 /// provider that is gone is noticed sooner, because it answers no pings.
-const ANSWER_WITHIN: Duration = Duration::from_secs(120);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(120);
 /// The time limit for work on a whole bucket, which a provider does not limit: copying
 /// 100 GiB takes a slow disk most of an hour.
-const WORK_WITHIN: Duration = Duration::from_secs(3_600);
+const BUCKET_WORK_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// The maximum size of a response in bytes: 16 MiB, four times a provider's default.
-const ANSWER_BYTES: u32 = 16 << 20;
+const MAX_RESPONSE_BYTES: u32 = 16 << 20;
 /// Requests in flight: as many as a provider executes at once by default.
-const IN_FLIGHT: usize = 8;
+const MAX_IN_FLIGHT: usize = 8;
 /// The total time for which a request is retried while the provider is busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
 /// No redirection: the library counts the first attempt.
 const NO_REDIRECTION: usize = 1;
 /// Buckets per page, the maximum that a provider returns.
-const PAGE: u32 = 1_000;
+const PAGE_SIZE: u32 = 1_000;
 
 /// Parses the URL of a provider's WebSocket.
 pub(crate) fn url(text: &str) -> Result<String, String> {
@@ -68,7 +68,7 @@ fn is_private(url: &str) -> bool {
     })
 }
 
-fn warn_of_listeners(url: &str) {
+fn warn_if_token_is_readable(url: &str) {
     if !is_private(url) {
         // If stderr fails, the command continues.
         let _ = writeln!(
@@ -91,7 +91,7 @@ impl Client {
     pub(crate) fn connect(url: &str, token: Option<&Token>) -> Result<Self, Failure> {
         let mut headers = HeaderMap::new();
         if let Some(token) = token {
-            warn_of_listeners(url);
+            warn_if_token_is_readable(url);
             let value = HeaderValue::from_str(&token.header());
             let mut value = value
                 .map_err(|_| Failure::Failed("the token is not valid in a header".to_owned()))?;
@@ -105,21 +105,21 @@ impl Client {
             .build()
             .map_err(|error| Failure::Failed(format!("cannot start a thread: {error}")))?;
         let connected = WsClientBuilder::new()
-            .max_response_size(ANSWER_BYTES)
+            .max_response_size(MAX_RESPONSE_BYTES)
             // A redirection would send the token, or content, somewhere else.
             .max_redirections(NO_REDIRECTION)
             .set_headers(headers)
-            .connection_timeout(CONNECT_WITHIN)
+            .connection_timeout(CONNECT_TIMEOUT)
             // Each request has a time limit of its own.
-            .request_timeout(WORK_WITHIN)
+            .request_timeout(BUCKET_WORK_TIMEOUT)
             .enable_ws_ping(PingConfig::new())
             .build(url);
-        let bounded = async { tokio::time::timeout(CONNECT_WITHIN, connected).await };
+        let bounded = async { tokio::time::timeout(CONNECT_TIMEOUT, connected).await };
         let rpc = match runtime.block_on(bounded) {
             Ok(connected) => connected.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", CONNECT_WITHIN.as_secs())),
+            Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
         };
-        let rpc = rpc.map_err(|reason| RemoteError::Unreached {
+        let rpc = rpc.map_err(|reason| RemoteError::Unreachable {
             url: url.to_owned(),
             reason,
         })?;
@@ -139,33 +139,39 @@ impl Client {
     }
 
     /// Sends a request that is answered soon.
-    pub(crate) fn ask<T, F>(&self, question: impl Fn(Arc<WsClient>) -> F) -> Result<T, RemoteError>
+    pub(crate) fn request<T, F>(
+        &self,
+        question: impl Fn(Arc<WsClient>) -> F,
+    ) -> Result<T, RemoteError>
     where
         F: Future<Output = Result<T, ClientError>>,
     {
-        self.wait(self.connection.ask(ANSWER_WITHIN, question))
+        self.block_on(self.connection.request(RESPONSE_TIMEOUT, question))
     }
 
     /// Sends a request whose execution time grows with the bucket.
-    pub(crate) fn order<T, F>(&self, work: impl Fn(Arc<WsClient>) -> F) -> Result<T, RemoteError>
+    pub(crate) fn request_bucket_work<T, F>(
+        &self,
+        work: impl Fn(Arc<WsClient>) -> F,
+    ) -> Result<T, RemoteError>
     where
         F: Future<Output = Result<T, ClientError>>,
     {
-        self.wait(self.connection.ask(WORK_WITHIN, work))
+        self.block_on(self.connection.request(BUCKET_WORK_TIMEOUT, work))
     }
 
-    fn wait<T>(&self, asked: impl Future<Output = T>) -> T {
+    fn block_on<T>(&self, asked: impl Future<Output = T>) -> T {
         self.runtime.block_on(asked)
     }
 
     /// Returns the provider's information about a bucket.
     pub(crate) fn bucket(&self, bucket: BucketId) -> Result<BucketInfo, RemoteError> {
         let id = U64OrHex(bucket.0);
-        let info = self.ask(|rpc| async move { BucketApiClient::info(&*rpc, id).await })?;
+        let info = self.request(|rpc| async move { BucketApiClient::info(&*rpc, id).await })?;
         if info.bucket == id {
             return Ok(info);
         }
-        Err(self.untrue(format!(
+        Err(self.false_answer(format!(
             "it describes bucket {} instead of {bucket}",
             info.bucket
         )))
@@ -179,9 +185,9 @@ impl Client {
         let mut after = None;
         loop {
             let page = |rpc: Arc<WsClient>| async move {
-                BucketApiClient::list(&*rpc, after, Some(PAGE)).await
+                BucketApiClient::list(&*rpc, after, Some(PAGE_SIZE)).await
             };
-            let BucketPage { buckets, next } = self.ask(page)?;
+            let BucketPage { buckets, next } = self.request(page)?;
             for noted in &buckets {
                 match noted.standing {
                     // The provider indexes a bucket when it is requested by itself.
@@ -196,20 +202,24 @@ impl Client {
             match next {
                 None => return Ok(()),
                 next if next > after => after = next,
-                Some(_) => return Err(self.untrue("its pages of buckets are not in order").into()),
+                Some(_) => {
+                    return Err(self
+                        .false_answer("its pages of buckets are not in order")
+                        .into());
+                }
             }
         }
     }
 
     /// Returns true if one of the keys is the provider's account.
-    pub(crate) fn is_one_of(&self, keys: &[[u8; 32]]) -> Result<bool, RemoteError> {
-        let status = self.ask(|rpc| async move { ProviderApiClient::status(&*rpc).await })?;
+    pub(crate) fn has_account_in(&self, keys: &[[u8; 32]]) -> Result<bool, RemoteError> {
+        let status = self.request(|rpc| async move { ProviderApiClient::status(&*rpc).await })?;
         Ok(keys.contains(&status.account.0))
     }
 
     /// Returns the error for an answer that is not true.
-    pub(crate) fn untrue(&self, reason: impl Into<String>) -> RemoteError {
-        self.connection.untrue(reason)
+    pub(crate) fn false_answer(&self, reason: impl Into<String>) -> RemoteError {
+        self.connection.false_answer(reason)
     }
 }
 
@@ -222,7 +232,7 @@ struct Connection {
 impl Connection {
     /// Sends a request, and retries it while the provider is busy: a request that is
     /// refused as busy was not executed.
-    async fn ask<T, F>(
+    async fn request<T, F>(
         &self,
         within: Duration,
         question: impl Fn(Arc<WsClient>) -> F,
@@ -230,7 +240,7 @@ impl Connection {
     where
         F: Future<Output = Result<T, ClientError>>,
     {
-        let mut patience = PATIENCE;
+        let mut patience = RETRY_TIMEOUT;
         loop {
             let answered = tokio::time::timeout(within, question(self.rpc.clone())).await;
             let error = match answered {
@@ -238,20 +248,20 @@ impl Connection {
                 Ok(Err(error)) => error,
                 Err(_) => {
                     let url = self.url.to_string();
-                    return Err(RemoteError::Late { url, within });
+                    return Err(RemoteError::TimedOut { url, within });
                 }
             };
-            let pause = ask_again_after(&error).filter(|pause| *pause <= patience);
+            let pause = retry_delay(&error).filter(|pause| *pause <= patience);
             let Some(pause) = pause else {
-                return Err(RemoteError::told(&self.url, error));
+                return Err(RemoteError::from_client_error(&self.url, error));
             };
             patience = patience.saturating_sub(pause);
             tokio::time::sleep(pause).await;
         }
     }
 
-    fn untrue(&self, reason: impl Into<String>) -> RemoteError {
-        RemoteError::Untrue {
+    fn false_answer(&self, reason: impl Into<String>) -> RemoteError {
+        RemoteError::FalseAnswer {
             url: self.url.to_string(),
             reason: reason.into(),
         }
@@ -263,7 +273,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_read_by_nobody_on_the_way_with_tls_or_on_this_machine() {
+    fn tls_and_loopback_keep_a_token_secret() {
         for url in [
             "wss://a.example",
             "ws://localhost",
@@ -285,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_is_reached_by_websocket_alone() {
+    fn only_websocket_urls_are_accepted() {
         assert_eq!(url(" wss://a.example ").unwrap(), "wss://a.example");
         for text in ["http://127.0.0.1:9955", "127.0.0.1:9955", "ws://", ""] {
             assert!(url(text).is_err(), "{text}");

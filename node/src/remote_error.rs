@@ -8,15 +8,15 @@ use jsonrpsee::types::error::METHOD_NOT_FOUND_CODE;
 use std::time::Duration;
 
 /// The minimum delay before a retry.
-const SOON: Duration = Duration::from_millis(50);
+const MIN_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// An error of a request to a running provider.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemoteError {
     #[error("cannot reach the provider at {url}: {reason}")]
-    Unreached { url: String, reason: String },
+    Unreachable { url: String, reason: String },
     #[error("the provider at {url} did not answer within {} s", .within.as_secs())]
-    Late { url: String, within: Duration },
+    TimedOut { url: String, within: Duration },
     #[error("the provider at {url} refuses: {message} (code {code}){}", advice(*.code))]
     Refused {
         url: String,
@@ -41,20 +41,20 @@ pub(crate) enum RemoteError {
     Unreadable { url: String, reason: String },
     /// An answer that was checked and is not true.
     #[error("the provider at {url} gave a false answer: {reason}")]
-    Untrue { url: String, reason: String },
+    FalseAnswer { url: String, reason: String },
 }
 
 impl RemoteError {
     /// Converts an error of the client library.
-    pub(crate) fn told(url: &str, error: ClientError) -> Self {
+    pub(crate) fn from_client_error(url: &str, error: ClientError) -> Self {
         let url = url.to_owned();
         match error {
-            ClientError::Call(error) => Self::refused(url, &error),
+            ClientError::Call(error) => Self::from_error_object(url, &error),
             ClientError::ParseError(error) => Self::Unreadable {
                 url,
                 reason: printable(&error.to_string()),
             },
-            error => Self::Unreached {
+            error => Self::Unreachable {
                 url,
                 reason: printable(&error.to_string()),
             },
@@ -62,19 +62,19 @@ impl RemoteError {
     }
 
     /// Returns true if the request may have been executed anyway.
-    pub(crate) const fn leaves_unsure(&self) -> bool {
+    pub(crate) const fn may_have_executed(&self) -> bool {
         match self {
-            Self::Unreached { .. }
-            | Self::Late { .. }
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
             | Self::Unreadable { .. }
-            | Self::Untrue { .. } => true,
+            | Self::FalseAnswer { .. } => true,
             // An internal failure may have happened at any point.
             Self::Refused { code, .. } => *code == Code::Failed.number(),
             Self::Unsafe { .. } | Self::NoSuchMethod { .. } => false,
         }
     }
 
-    fn refused(url: String, error: &ErrorObject<'_>) -> Self {
+    fn from_error_object(url: String, error: &ErrorObject<'_>) -> Self {
         // The other side chose this text, and it is printed.
         let (message, code) = (printable(error.message()), error.code());
         match code {
@@ -102,7 +102,7 @@ fn advice(code: i32) -> &'static str {
 
 /// Returns the delay before a retry, if the request was refused only because the provider is
 /// busy.
-pub(crate) fn ask_again_after(error: &ClientError) -> Option<Duration> {
+pub(crate) fn retry_delay(error: &ClientError) -> Option<Duration> {
     let ClientError::Call(error) = error else {
         return None;
     };
@@ -112,9 +112,9 @@ pub(crate) fn ask_again_after(error: &ClientError) -> Option<Duration> {
     let data = error.data().map(|data| serde_json::from_str(data.get()));
     let pause = match data {
         Some(Ok(ErrorData::RetryAfterMs(pause))) => Duration::from_millis(pause),
-        _ => SOON,
+        _ => MIN_RETRY_DELAY,
     };
-    Some(pause.max(SOON))
+    Some(pause.max(MIN_RETRY_DELAY))
 }
 
 #[cfg(test)]
@@ -127,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_allowed_is_told_from_what_is_not_there_and_what_is_refused() {
+    fn unsafe_unknown_and_refused_requests_are_distinguished() {
         let told = |code, message| {
-            let error = RemoteError::told("ws://there", call(code, message, None));
+            let error = RemoteError::from_client_error("ws://there", call(code, message, None));
             assert!(error.to_string().contains("ws://there"), "{error}");
             error
         };
@@ -148,23 +148,27 @@ mod tests {
     }
 
     #[test]
-    fn l2_what_a_provider_says_is_shown_on_one_line_and_moves_no_cursor() {
+    fn l2_a_providers_text_is_escaped_on_one_line() {
         for code in [-32_601, 12_020, 0] {
             let said = "unsafe\n\u{1b}[2Jcairn: all is well";
-            let shown = RemoteError::told("ws://there", call(code, said, None)).to_string();
+            let shown =
+                RemoteError::from_client_error("ws://there", call(code, said, None)).to_string();
             assert!(!shown.contains(['\n', '\u{1b}']), "{shown:?}");
         }
     }
 
     #[test]
-    fn only_what_has_no_place_now_is_asked_again_and_never_at_once() {
-        let busy = |data| ask_again_after(&call(Code::Busy.number(), "busy", data));
+    fn only_busy_requests_are_retried_after_a_delay() {
+        let busy = |data| retry_delay(&call(Code::Busy.number(), "busy", data));
         let later = Duration::from_millis(250);
         assert_eq!(busy(Some(ErrorData::RetryAfterMs(250))), Some(later));
-        assert_eq!(busy(Some(ErrorData::RetryAfterMs(0))), Some(SOON));
-        assert_eq!(busy(None), Some(SOON));
+        assert_eq!(
+            busy(Some(ErrorData::RetryAfterMs(0))),
+            Some(MIN_RETRY_DELAY)
+        );
+        assert_eq!(busy(None), Some(MIN_RETRY_DELAY));
         let late = call(Code::TooLate.number(), "late", None);
-        assert_eq!(ask_again_after(&late), None);
-        assert_eq!(ask_again_after(&ClientError::RequestTimeout), None);
+        assert_eq!(retry_delay(&late), None);
+        assert_eq!(retry_delay(&ClientError::RequestTimeout), None);
     }
 }

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_flag_the_limits_are_those_of_the_library() {
+    fn default_limits_are_the_librarys() {
         let Both { rpc, metrics } = parsed(&[]);
         assert_eq!(rpc.limits(), Limits::default());
         assert_eq!(rpc.listener().limits, ConnectionLimits::default());
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn s7b_copies_of_buckets_go_to_the_folder_that_is_named_and_not_into_the_base_path() {
+    fn s7b_exports_go_to_the_named_folder_outside_the_base_path() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         let (base, exports) = (at("base"), at("exports"));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_changes_buckets_only_where_that_is_said_twice() {
+    fn open_writes_need_two_flags() {
         let external = parsed(&["--rpc-external", "--rpc-port", "1"]).rpc;
         assert_eq!(external.address().unwrap(), "0.0.0.0:1".parse().unwrap());
         let open = parsed(&["--rpc-external", "--rpc-methods", "unsafe"]).rpc;

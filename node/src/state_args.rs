@@ -10,7 +10,7 @@ use clap::Args;
 #[derive(Args, Debug)]
 pub(crate) struct StateArgs {
     /// State with this root: the newest, or any signed root
-    #[arg(long, value_name = "HEX", value_parser = hex_text::hash)]
+    #[arg(long, value_name = "HEX", value_parser = hex_text::parse_hash)]
     root: Option<H256>,
     /// Tree of that root, by the sequence of its first leaf
     #[arg(long, value_name = "SEQ", requires = "root")]

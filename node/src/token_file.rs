@@ -18,18 +18,18 @@ pub(crate) const NAME: &str = "rpc-token";
 const MAX_BYTES: u64 = 1024;
 /// Mode bits that give other users access: all of others', and writing and executing of
 /// the group.
-const OF_OTHERS: u32 = 0o037;
+const OTHERS_MODE_BITS: u32 = 0o037;
 
 /// The token file of a running provider, which is removed on drop.
 pub(crate) struct TokenFile(PathBuf);
 
 impl TokenFile {
     /// Creates a new token, and replaces one that a killed process has left.
-    pub(crate) fn make(base: &Path) -> Result<(Self, Token), Failure> {
+    pub(crate) fn create(base: &Path) -> Result<(Self, Token), Failure> {
         let path = base.join(NAME);
         let unfinished = base.join(format!("{NAME}.new"));
         let fault = |source| Failure::file("write", &path, source);
-        let secret = random().map_err(fault)?;
+        let secret = random_hex().map_err(fault)?;
         match std::fs::remove_file(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fault(error)),
             _ => {}
@@ -54,14 +54,14 @@ impl Drop for TokenFile {
 }
 
 /// Returns 256 random bits in hex.
-fn random() -> io::Result<String> {
+fn random_hex() -> io::Result<String> {
     let mut bytes = [0; 32];
     OsRng.try_fill_bytes(&mut bytes).map_err(io::Error::other)?;
     Ok(hex::encode(bytes))
 }
 
 /// Returns the token that a running provider has left in its base path, if it is readable.
-pub(crate) fn left_in(base: &Path) -> Option<Token> {
+pub(crate) fn read_in_base_path(base: &Path) -> Option<Token> {
     read(&base.join(NAME)).ok()
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn read(path: &Path) -> Result<Token, Failure> {
     let fault = |source| Failure::file("read the token in", path, source);
     let file = File::open(path).map_err(fault)?;
     let mode = file.metadata().map_err(fault)?.permissions().mode();
-    if mode & OF_OTHERS != 0 {
+    if mode & OTHERS_MODE_BITS != 0 {
         return Err(Failure::Failed(format!(
             "{} is not secret, because its mode is {:04o}: run `chmod 600` on it, and replace \
              the token if others may have read it",
@@ -103,22 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn s7c_the_token_is_new_at_each_start_secret_and_gone_at_the_end() {
+    fn s7c_each_start_has_a_new_secret_token_until_its_end() {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join(NAME);
-        let (first, token) = TokenFile::make(base.path()).unwrap();
+        let (first, token) = TokenFile::create(base.path()).unwrap();
         assert_eq!(mode(&path), 0o600);
-        assert_eq!(left_in(base.path()).unwrap().secret(), token.secret());
+        assert_eq!(
+            read_in_base_path(base.path()).unwrap().secret(),
+            token.secret()
+        );
         // As after a kill, with a file that others may read in its way.
         std::mem::forget(first);
         std::fs::write(base.path().join("rpc-token.new"), "left").unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
-        let (second, next) = TokenFile::make(base.path()).unwrap();
+        let (second, next) = TokenFile::create(base.path()).unwrap();
         assert_ne!(token.secret(), next.secret());
         assert_eq!(mode(&path), 0o600);
         drop(second);
         assert!(!path.exists());
-        assert!(left_in(base.path()).is_none());
+        assert!(read_in_base_path(base.path()).is_none());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// The way in which a file changed while it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Changed {
+pub(crate) enum FileChange {
     #[error(
         "it ended after {read} bytes, and had {length} when it was opened: store it again when \
          nobody writes to it"
@@ -28,22 +28,22 @@ pub(crate) enum Changed {
     Replaced,
 }
 
-impl Changed {
+impl FileChange {
     /// Returns the change that an I/O error reports, if it reports one.
-    pub(crate) fn in_error(error: &io::Error) -> Option<Self> {
+    pub(crate) fn from_io_error(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
     }
 }
 
 /// The properties that distinguish two moments of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Moment {
+struct FileState {
     length: u64,
     modified: (i64, i64),
 }
 
-impl Moment {
-    fn of(metadata: &Metadata) -> Self {
+impl FileState {
+    fn from_metadata(metadata: &Metadata) -> Self {
         Self {
             length: metadata.len(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
@@ -58,7 +58,7 @@ pub(crate) struct WatchedFile {
     path: PathBuf,
     /// The file's device and inode.
     identity: (u64, u64),
-    at_start: Moment,
+    at_start: FileState,
     read: u64,
 }
 
@@ -68,7 +68,7 @@ impl WatchedFile {
         let metadata = file.metadata()?;
         Ok(Self {
             identity: (metadata.dev(), metadata.ino()),
-            at_start: Moment::of(&metadata),
+            at_start: FileState::from_metadata(&metadata),
             file,
             path,
             read: 0,
@@ -78,19 +78,19 @@ impl WatchedFile {
     /// Checks, at the end of the file, that it did not change.
     fn check(&self) -> io::Result<()> {
         let length = self.at_start.length;
-        let now = Moment::of(&self.file.metadata()?);
+        let now = FileState::from_metadata(&self.file.metadata()?);
         let changed = if self.read < length {
             let read = self.read;
-            Some(Changed::Cut { read, length })
+            Some(FileChange::Cut { read, length })
         } else if self.read > length || now.length > length {
-            Some(Changed::Grown { length })
+            Some(FileChange::Grown { length })
         } else if now != self.at_start {
-            Some(Changed::Written)
+            Some(FileChange::Written)
         } else {
             // A file that was removed was complete until then.
             let there = std::fs::metadata(&self.path);
             let is_another = there.is_ok_and(|there| (there.dev(), there.ino()) != self.identity);
-            is_another.then_some(Changed::Replaced)
+            is_another.then_some(FileChange::Replaced)
         };
         changed.map_or(Ok(()), |changed| Err(io::Error::other(changed)))
     }
@@ -118,7 +118,7 @@ mod tests {
     use std::path::Path;
 
     /// Reads a file of ten bytes, and calls `meddle` on it after four.
-    fn read_while(meddle: impl FnOnce(&Path)) -> Result<Vec<u8>, Changed> {
+    fn read_while(meddle: impl FnOnce(&Path)) -> Result<Vec<u8>, FileChange> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, b"0123456789").unwrap();
@@ -128,24 +128,24 @@ mod tests {
         meddle(&path);
         match file.read_to_end(&mut content) {
             Ok(_) => Ok(content),
-            Err(error) => Err(Changed::in_error(&error).expect("a change")),
+            Err(error) => Err(FileChange::from_io_error(&error).expect("a change")),
         }
     }
 
     #[test]
-    fn put_a_file_that_stays_as_it_is_is_read_whole() {
+    fn put_an_unchanged_file_is_read_completely() {
         assert_eq!(read_while(|_| {}), Ok(b"0123456789".to_vec()));
         let removed = read_while(|path| std::fs::remove_file(path).unwrap());
         assert_eq!(removed, Ok(b"0123456789".to_vec()));
     }
 
     #[test]
-    fn put_a_file_that_is_cut_grows_is_written_to_or_replaced_is_told() {
+    fn put_every_change_of_a_file_is_noticed() {
         let open = |path: &Path| OpenOptions::new().write(true).open(path).unwrap();
         let cut = read_while(|path| open(path).set_len(6).unwrap());
         assert_eq!(
             cut,
-            Err(Changed::Cut {
+            Err(FileChange::Cut {
                 read: 6,
                 length: 10
             })
@@ -153,7 +153,7 @@ mod tests {
         let cut_below = read_while(|path| open(path).set_len(2).unwrap());
         assert_eq!(
             cut_below,
-            Err(Changed::Cut {
+            Err(FileChange::Cut {
                 read: 4,
                 length: 10
             })
@@ -162,16 +162,16 @@ mod tests {
             let mut file = OpenOptions::new().append(true).open(path).unwrap();
             file.write_all(b"more").unwrap();
         });
-        assert_eq!(grown, Err(Changed::Grown { length: 10 }));
+        assert_eq!(grown, Err(FileChange::Grown { length: 10 }));
         let written = read_while(|path| {
             let then = std::time::SystemTime::UNIX_EPOCH;
             open(path).set_modified(then).unwrap();
         });
-        assert_eq!(written, Err(Changed::Written));
+        assert_eq!(written, Err(FileChange::Written));
         let replaced = read_while(|path| {
             std::fs::write(path.with_extension("new"), b"another 10").unwrap();
             std::fs::rename(path.with_extension("new"), path).unwrap();
         });
-        assert_eq!(replaced, Err(Changed::Replaced));
+        assert_eq!(replaced, Err(FileChange::Replaced));
     }
 }

@@ -1,6 +1,6 @@
 //! Builds the possible states of a disk after a power loss.
 
-use super::history::{Change, Event, History, Inode, Live, Name, ROOT, write};
+use super::history::{Change, Event, History, Inode, LiveState, Name, ROOT, apply_to_file};
 use rand::Rng;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -49,14 +49,14 @@ impl Tree {
     }
 
     /// Returns the live state of a file system, as if all of it were synced.
-    pub fn of(live: &Live, history: &History) -> Self {
+    pub fn from_live(live: &LiveState, history: &History) -> Self {
         let folders = history.folders.iter().copied().collect();
         let mut read = |inode| live.bytes.get(&inode).cloned().unwrap_or_default();
         Self::gather(live, ROOT, &folders, &mut read)
     }
 
     fn gather(
-        live: &Live,
+        live: &LiveState,
         folder: Inode,
         folders: &BTreeSet<Inode>,
         read: &mut impl FnMut(Inode) -> Vec<u8>,
@@ -76,7 +76,7 @@ impl Tree {
 
 /// How much of the unsynced data is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Luck {
+pub enum Survival {
     /// Nothing.
     None,
     /// All, as after a mere end of the process.
@@ -85,9 +85,9 @@ pub enum Luck {
     Mixed,
 }
 
-impl Luck {
+impl Survival {
     /// Returns a random choice, mostly `Mixed`.
-    pub fn some(random: &mut impl Rng) -> Self {
+    pub fn random(random: &mut impl Rng) -> Self {
         match random.gen_range(0..10) {
             0 | 1 => Self::None,
             2 => Self::All,
@@ -106,13 +106,13 @@ pub fn after_cut(
     history: &History,
     cut: usize,
     guarantees: Guarantees,
-    luck: Luck,
+    luck: Survival,
     random: &mut impl Rng,
 ) -> Tree {
     let until = history.events.partition_point(|event| event.ended < cut);
     let done = &history.events[..until];
-    let synced = Synced::of(done);
-    let mut disk = Live::default();
+    let synced = Syncs::from_events(done);
+    let mut disk = LiveState::default();
     for change in surviving_names(done, &synced, guarantees, luck, random) {
         disk.apply(change);
     }
@@ -136,15 +136,15 @@ pub fn after_cut(
 }
 
 /// The moments at which the completed syncs of each file and folder began.
-struct Synced {
+struct Syncs {
     /// The last successful one.
     last: HashMap<Inode, usize>,
     /// The failed ones: the moment before which everything was safe, and the moment of the failure.
     failed: HashMap<Inode, Vec<(usize, usize)>>,
 }
 
-impl Synced {
-    fn of(done: &[Event]) -> Self {
+impl Syncs {
+    fn from_events(done: &[Event]) -> Self {
         let mut last: HashMap<Inode, usize> = HashMap::new();
         let mut failed: HashMap<Inode, Vec<_>> = HashMap::new();
         for event in done {
@@ -153,7 +153,7 @@ impl Synced {
                     let began = last.entry(inode).or_default();
                     *began = event.began.max(*began);
                 }
-                Change::FailToSync { inode } => {
+                Change::SyncFailed { inode } => {
                     let before = last.get(&inode).copied().unwrap_or(0);
                     failed.entry(inode).or_default().push((before, event.ended));
                 }
@@ -164,7 +164,7 @@ impl Synced {
     }
 
     /// Returns true if a change of a file or folder is on the disk for certain.
-    fn holds(&self, inode: Inode, event: &Event) -> bool {
+    fn is_durable(&self, inode: Inode, event: &Event) -> bool {
         let last = self.last.get(&inode).copied().unwrap_or(0);
         event.ended < last && !self.was_dropped(inode, event)
     }
@@ -179,16 +179,16 @@ impl Synced {
 
     fn is_safe(&self, event: &Event) -> bool {
         let mut folders = event.change.folders();
-        folders.any(|folder| self.holds(folder, event))
+        folders.any(|folder| self.is_durable(folder, event))
     }
 }
 
 /// Returns the surviving name changes in order.
 fn surviving_names<'h>(
     done: &'h [Event],
-    synced: &Synced,
+    synced: &Syncs,
     guarantees: Guarantees,
-    luck: Luck,
+    luck: Survival,
     random: &mut impl Rng,
 ) -> Vec<&'h Change> {
     let changes: Vec<_> = done
@@ -198,7 +198,7 @@ fn surviving_names<'h>(
     match guarantees {
         Guarantees::Journaled => {
             let all: Vec<_> = (0..changes.len()).collect();
-            let kept = prefix(&all, |at| synced.is_safe(changes[at]), luck, random);
+            let kept = surviving_prefix(&all, |at| synced.is_safe(changes[at]), luck, random);
             changes
                 .iter()
                 .take(kept)
@@ -218,9 +218,9 @@ fn surviving_names<'h>(
             let mut kept = BTreeSet::new();
             for list in of_folder.values() {
                 let is_safe = |at: usize| synced.is_safe(changes[at]);
-                kept.extend(&list[..prefix(list, is_safe, luck, random)]);
+                kept.extend(&list[..surviving_prefix(list, is_safe, luck, random)]);
             }
-            close(&of_folder, &mut kept);
+            close_over_renames(&of_folder, &mut kept);
             kept.into_iter().map(|at| &changes[at].change).collect()
         }
     }
@@ -228,18 +228,18 @@ fn surviving_names<'h>(
 
 /// Returns how many of the changes `list` survive: all up to the last safe one, and some of the
 /// others.
-fn prefix(
+fn surviving_prefix(
     list: &[usize],
     is_safe: impl Fn(usize) -> bool,
-    luck: Luck,
+    luck: Survival,
     random: &mut impl Rng,
 ) -> usize {
     let safe = list.iter().rposition(|at| is_safe(*at));
     let least = safe.map_or(0, |last| last + 1);
     match luck {
-        Luck::None => least,
-        Luck::All => list.len(),
-        Luck::Mixed => match random.gen_range(0..4) {
+        Survival::None => least,
+        Survival::All => list.len(),
+        Survival::Mixed => match random.gen_range(0..4) {
             0 => least,
             1 => list.len(),
             _ => random.gen_range(least..=list.len()),
@@ -249,7 +249,7 @@ fn prefix(
 
 /// Closes the set of surviving changes: a rename between two folders survives in both, with all
 /// that precedes it in each.
-fn close(of_folder: &BTreeMap<Inode, Vec<usize>>, kept: &mut BTreeSet<usize>) {
+fn close_over_renames(of_folder: &BTreeMap<Inode, Vec<usize>>, kept: &mut BTreeSet<usize>) {
     loop {
         let before = kept.len();
         for list in of_folder.values() {
@@ -267,29 +267,31 @@ fn close(of_folder: &BTreeMap<Inode, Vec<usize>>, kept: &mut BTreeSet<usize>) {
 fn surviving_bytes(
     inode: Inode,
     writes: &[&Event],
-    synced: &Synced,
+    synced: &Syncs,
     guarantees: Guarantees,
-    luck: Luck,
+    luck: Survival,
     random: &mut impl Rng,
 ) -> Vec<u8> {
-    let safe = writes.iter().rposition(|event| synced.holds(inode, event));
+    let safe = writes
+        .iter()
+        .rposition(|event| synced.is_durable(inode, event));
     let (safe, pending) = writes.split_at(safe.map_or(0, |last| last + 1));
     let mut old = Vec::new();
     for event in safe {
-        if synced.holds(inode, event) || is_lucky(luck, random) {
-            write(&mut old, &event.change);
+        if synced.is_durable(inode, event) || survives_failed_sync(luck, random) {
+            apply_to_file(&mut old, &event.change);
         }
     }
-    if pending.is_empty() || luck == Luck::None {
+    if pending.is_empty() || luck == Survival::None {
         return old;
     }
     let after = |count: usize| {
         let mut bytes = old.clone();
         let some = pending.iter().take(count);
-        some.for_each(|event| write(&mut bytes, &event.change));
+        some.for_each(|event| apply_to_file(&mut bytes, &event.change));
         bytes
     };
-    if luck == Luck::All {
+    if luck == Survival::All {
         return after(pending.len());
     }
     match random.gen_range(0..6) {
@@ -298,7 +300,7 @@ fn surviving_bytes(
         2 => {
             let count = random.gen_range(0..pending.len());
             let mut bytes = after(count);
-            write_beginning(&mut bytes, &pending[count].change, random);
+            apply_torn_write(&mut bytes, &pending[count].change, random);
             bytes
         }
         kind => {
@@ -309,22 +311,22 @@ fn surviving_bytes(
             let middle = random.gen_range(0..=last);
             let versions = [after(middle), after(last), old];
             let unit = if kind == 3 { SECTOR } else { PAGE };
-            mixed(&versions, unit, guarantees, random)
+            mix_versions(&versions, unit, guarantees, random)
         }
     }
 }
 
 /// Decides whether something survives that a failed sync dropped.
-fn is_lucky(luck: Luck, random: &mut impl Rng) -> bool {
+fn survives_failed_sync(luck: Survival, random: &mut impl Rng) -> bool {
     match luck {
-        Luck::None => false,
-        Luck::All => true,
-        Luck::Mixed => random.gen_bool(0.5),
+        Survival::None => false,
+        Survival::All => true,
+        Survival::Mixed => random.gen_bool(0.5),
     }
 }
 
 /// Applies a write of which the disk got only the first sectors.
-fn write_beginning(bytes: &mut Vec<u8>, change: &Change, random: &mut impl Rng) {
+fn apply_torn_write(bytes: &mut Vec<u8>, change: &Change, random: &mut impl Rng) {
     if let Change::Write {
         inode,
         offset,
@@ -340,14 +342,14 @@ fn write_beginning(bytes: &mut Vec<u8>, change: &Change, random: &mut impl Rng) 
         };
         // A write without any bytes does not extend the file.
         if cut > *offset {
-            write(bytes, &beginning);
+            apply_to_file(bytes, &beginning);
         }
     }
 }
 
 /// Composes a file from parts of its versions; its length is that of one version, or reaches to the
 /// last part.
-fn mixed(
+fn mix_versions(
     versions: &[Vec<u8>; 3],
     unit: usize,
     guarantees: Guarantees,

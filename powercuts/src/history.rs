@@ -49,7 +49,7 @@ pub enum Change {
         bytes: Vec<u8>,
     },
     /// A file is truncated, or extended by zeros.
-    SetLength {
+    Truncate {
         /// The file.
         inode: Inode,
         /// Its new length, in bytes.
@@ -62,12 +62,12 @@ pub enum Change {
     },
     /// A failed sync: what it covered may be lost for good, and a later successful sync says
     /// nothing about it.
-    FailToSync {
+    SyncFailed {
         /// The file or folder.
         inode: Inode,
     },
     /// The process printed a line, which must hold from then on.
-    Said(String),
+    Printed(String),
 }
 
 impl Change {
@@ -84,7 +84,7 @@ impl Change {
     /// Returns the file whose bytes or length it changes, if any.
     pub fn file(&self) -> Option<Inode> {
         match self {
-            Self::Write { inode, .. } | Self::SetLength { inode, .. } => Some(*inode),
+            Self::Write { inode, .. } | Self::Truncate { inode, .. } => Some(*inode),
             _ => None,
         }
     }
@@ -119,11 +119,11 @@ impl History {
     }
 
     /// Returns the lines printed before a moment.
-    pub fn said_before(&self, moment: usize) -> impl Iterator<Item = &str> {
+    pub fn printed_before(&self, moment: usize) -> impl Iterator<Item = &str> {
         self.events
             .iter()
             .filter_map(move |event| match &event.change {
-                Change::Said(line) if event.ended < moment => Some(line.as_str()),
+                Change::Printed(line) if event.ended < moment => Some(line.as_str()),
                 _ => None,
             })
     }
@@ -131,14 +131,14 @@ impl History {
 
 /// A file system as running processes see it.
 #[derive(Clone, Debug, Default)]
-pub struct Live {
+pub struct LiveState {
     /// The names in each folder; a folder without an entry is empty.
     pub names: HashMap<Inode, BTreeMap<Name, Inode>>,
     /// The bytes of each file; a file without an entry is empty.
     pub bytes: HashMap<Inode, Vec<u8>>,
 }
 
-impl Live {
+impl LiveState {
     /// Applies a change.
     pub fn apply(&mut self, change: &Change) {
         match change {
@@ -162,10 +162,10 @@ impl Live {
                 let names = self.names.entry(to.0).or_default();
                 names.insert(to.1.clone(), *inode);
             }
-            Change::Write { inode, .. } | Change::SetLength { inode, .. } => {
-                write(self.bytes.entry(*inode).or_default(), change);
+            Change::Write { inode, .. } | Change::Truncate { inode, .. } => {
+                apply_to_file(self.bytes.entry(*inode).or_default(), change);
             }
-            Change::Sync { .. } | Change::FailToSync { .. } | Change::Said(_) => {}
+            Change::Sync { .. } | Change::SyncFailed { .. } | Change::Printed(_) => {}
         }
     }
 
@@ -176,7 +176,7 @@ impl Live {
 }
 
 /// Applies a change to a file's bytes.
-pub(super) fn write(file: &mut Vec<u8>, change: &Change) {
+pub(super) fn apply_to_file(file: &mut Vec<u8>, change: &Change) {
     match change {
         Change::Write { offset, bytes, .. } => {
             let end = offset + bytes.len();
@@ -185,7 +185,7 @@ pub(super) fn write(file: &mut Vec<u8>, change: &Change) {
             }
             file[*offset..end].copy_from_slice(bytes);
         }
-        Change::SetLength { length, .. } => file.resize(*length, 0),
+        Change::Truncate { length, .. } => file.resize(*length, 0),
         _ => {}
     }
 }

@@ -25,13 +25,13 @@
 #![forbid(unsafe_code)]
 
 mod cut;
-pub mod desk;
 mod history;
 mod recorder;
 mod strace;
-pub mod work;
+pub mod window_signer;
+pub mod workload;
 
-pub use cut::{Guarantees, Luck, Node, Tree, after_cut};
-pub use history::{Change, Event, History, Inode, Live, Name, ROOT};
+pub use cut::{Guarantees, Node, Survival, Tree, after_cut};
+pub use history::{Change, Event, History, Inode, LiveState, Name, ROOT};
 pub use recorder::{RecordError, Recorder};
-pub use strace::{Call, ParseError, TRACED, parse};
+pub use strace::{Call, ParseError, TRACED_CALLS, parse};

@@ -1,7 +1,7 @@
 //! Turns traced calls into a history by resolving the file that each call concerns.
 
-use super::history::{Change, Event, History, Inode, Live, ROOT};
-use super::strace::{Call, ParseError, TRACED, parse};
+use super::history::{Change, Event, History, Inode, LiveState, ROOT};
+use super::strace::{Call, ParseError, TRACED_CALLS, parse};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -44,24 +44,24 @@ impl std::error::Error for RecordError {}
 
 /// An open file of a process.
 #[derive(Clone, Debug)]
-struct Open {
+struct OpenFile {
     inode: Inode,
     /// The offset of the next write; shared by all duplicated descriptors.
     offset: usize,
-    appends: bool,
-    reads: bool,
+    is_append: bool,
+    is_readable: bool,
 }
 
 /// Records what processes do to a folder, one after the other.
 pub struct Recorder {
     root: PathBuf,
     history: History,
-    live: Live,
+    live: LiveState,
     next_inode: Inode,
     /// The moment at which the current process began.
-    began: usize,
+    started_at: usize,
     descriptors: HashMap<i64, usize>,
-    opened: Vec<Open>,
+    opened: Vec<OpenFile>,
 }
 
 impl Recorder {
@@ -70,9 +70,9 @@ impl Recorder {
         Self {
             root: root.into(),
             history: History::default(),
-            live: Live::default(),
+            live: LiveState::default(),
             next_inode: ROOT + 1,
-            began: 0,
+            started_at: 0,
             descriptors: HashMap::new(),
             opened: Vec::new(),
         }
@@ -84,7 +84,7 @@ impl Recorder {
     }
 
     /// Returns the live state of the folder.
-    pub fn live(&self) -> &Live {
+    pub fn live(&self) -> &LiveState {
         &self.live
     }
 
@@ -113,7 +113,9 @@ impl Recorder {
             let (call, _) = option.strip_prefix("inject=")?.split_once(':')?;
             Some(format!(",{call}"))
         });
-        let traced: String = std::iter::once(TRACED.to_owned()).chain(tampered).collect();
+        let traced: String = std::iter::once(TRACED_CALLS.to_owned())
+            .chain(tampered)
+            .collect();
         strace.arg("-o").arg(trace).args(["-e", &traced]);
         strace.args(injected).args(command);
         let ended = strace.stdout(std::process::Stdio::null()).status();
@@ -129,21 +131,21 @@ impl Recorder {
     ///
     /// [`RecordError::Unknown`] for the first call that the model does not support.
     pub fn record(&mut self, calls: &[Call]) -> Result<(), RecordError> {
-        self.began = self.history.end();
+        self.started_at = self.history.end();
         self.descriptors.clear();
         // A descriptor becomes free, and output is read, before the call returns.
         let is_said = |call: &Call| call.name == "write" && call.number(0) == Some(1);
         let early = |call: &Call| call.name == "close" || is_said(call);
         let moment = |call: &Call| if early(call) { call.began } else { call.ended };
         let injected = calls.iter().filter(|call| call.is_injected);
-        let injected: Vec<_> = injected.map(|call| self.began + call.ended).collect();
+        let injected: Vec<_> = injected.map(|call| self.started_at + call.ended).collect();
         self.history.injected.extend(injected);
         let is_sync = |call: &Call| call.name == "fsync" || call.name == "fdatasync";
         let counts = |call: &&Call| call.result >= 0 || is_sync(call);
         let mut ordered: Vec<_> = calls.iter().filter(counts).collect();
         ordered.sort_by_key(|call| moment(call));
         for call in ordered {
-            self.call(call, moment(call))
+            self.apply_call(call, moment(call))
                 .map_err(|why| RecordError::Unknown {
                     call: call.clone(),
                     why,
@@ -152,16 +154,16 @@ impl Recorder {
         Ok(())
     }
 
-    fn note(&mut self, call: &Call, moment: usize, change: Change) {
+    fn record_change(&mut self, call: &Call, moment: usize, change: Change) {
         self.live.apply(&change);
         self.history.events.push(Event {
-            began: self.began + call.began,
-            ended: self.began + moment,
+            began: self.started_at + call.began,
+            ended: self.started_at + moment,
             change,
         });
     }
 
-    fn call(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+    fn apply_call(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
         match call.name.as_str() {
             "open" | "creat" => self.open(call, moment, None),
             "openat" | "openat2" => self.open(call, moment, Some(0)),
@@ -170,10 +172,10 @@ impl Recorder {
                 Ok(())
             }
             "dup" | "dup2" | "dup3" => self.duplicate(call),
-            "fcntl" if call.has(1, "F_DUPFD") || call.has(1, "F_DUPFD_CLOEXEC") => {
+            "fcntl" if call.has_flag(1, "F_DUPFD") || call.has_flag(1, "F_DUPFD_CLOEXEC") => {
                 self.duplicate(call)
             }
-            "write" | "writev" if call.number(0) == Some(1) => self.said(call, moment),
+            "write" | "writev" if call.number(0) == Some(1) => self.record_line(call, moment),
             "write" | "writev" | "pwrite64" | "pwritev" | "pwritev2" => self.write(call, moment),
             "copy_file_range" => self.copy(call, moment),
             "fsync" | "fdatasync" => self.sync(call, moment),
@@ -185,9 +187,9 @@ impl Recorder {
                 }
                 None => Ok(()),
             },
-            "truncate" => match self.place(call, None, 0)? {
+            "truncate" => match self.resolve_path(call, None, 0)? {
                 Some((folder, name)) => {
-                    let inode = self.live.look_up(folder, &name).ok_or(NOT_THERE)?;
+                    let inode = self.live.look_up(folder, &name).ok_or(UNKNOWN_FILE)?;
                     let length = length(call, 1)?;
                     self.set_length(call, moment, inode, length);
                     Ok(())
@@ -195,12 +197,12 @@ impl Recorder {
                 None => Ok(()),
             },
             "fallocate" => self.allocate(call, moment),
-            _ => self.names(call, moment),
+            _ => self.apply_name_change(call, moment),
         }
     }
 
     /// Handles calls that change names, and rejects unsupported ones.
-    fn names(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+    fn apply_name_change(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
         match call.name.as_str() {
             "mkdir" => self.make_folder(call, moment, None),
             "mkdirat" => self.make_folder(call, moment, Some(0)),
@@ -212,7 +214,7 @@ impl Recorder {
             "linkat" => self.link(call, moment, (Some(0), 1), (Some(2), 3)),
             "fcntl" | "read" | "pread64" => Ok(()),
             "mmap" => {
-                let is_written = call.has(2, "PROT_WRITE") && call.has(3, "MAP_SHARED");
+                let is_written = call.has_flag(2, "PROT_WRITE") && call.has_flag(3, "MAP_SHARED");
                 if is_written && self.open_file(call, 4)?.is_some() {
                     return Err("a file that is written through mmap");
                 }
@@ -220,7 +222,7 @@ impl Recorder {
             }
             "fork" | "vfork" => Err("a child process"),
             "io_uring_setup" => Err("calls that are not traced"),
-            "symlink" | "symlinkat" => match self.place(call, None, 1)? {
+            "symlink" | "symlinkat" => match self.resolve_path(call, None, 1)? {
                 Some(_) => Err("a symbolic link"),
                 None => Ok(()),
             },
@@ -229,7 +231,7 @@ impl Recorder {
     }
 
     /// Resolves a path to a watched folder and a name in it, or `None` if it is outside.
-    fn place(
+    fn resolve_path(
         &self,
         call: &Call,
         at: Option<usize>,
@@ -259,12 +261,12 @@ impl Recorder {
         }
         let name = parts.pop().unwrap_or_default().to_vec();
         for part in parts {
-            folder = self.live.look_up(folder, part).ok_or(NOT_THERE)?;
+            folder = self.live.look_up(folder, part).ok_or(UNKNOWN_FILE)?;
         }
         Ok(Some((folder, name)))
     }
 
-    fn open_file(&self, call: &Call, at: usize) -> Result<Option<&Open>, &'static str> {
+    fn open_file(&self, call: &Call, at: usize) -> Result<Option<&OpenFile>, &'static str> {
         let number = descriptor(call, at)?;
         let opened = self.descriptors.get(&number);
         Ok(opened.and_then(|opened| self.opened.get(*opened)))
@@ -272,11 +274,11 @@ impl Recorder {
 
     fn open(&mut self, call: &Call, moment: usize, at: Option<usize>) -> Result<(), &'static str> {
         let path = at.map_or(0, |at| at + 1);
-        let Some((folder, name)) = self.place(call, at, path)? else {
+        let Some((folder, name)) = self.resolve_path(call, at, path)? else {
             return Ok(());
         };
         let flags = path + 1;
-        let is = |flag: &str| call.has(flags, flag);
+        let is = |flag: &str| call.has_flag(flags, flag);
         if is("O_TMPFILE") || is("O_DIRECT") {
             return Err("unsupported open flags");
         }
@@ -296,20 +298,20 @@ impl Recorder {
                     name,
                     inode,
                 };
-                self.note(call, moment, change);
+                self.record_change(call, moment, change);
                 inode
             }
-            None => return Err(NOT_THERE),
+            None => return Err(UNKNOWN_FILE),
         };
         if truncates && known.is_some() {
             self.set_length(call, moment, inode, 0);
         }
         self.descriptors.insert(call.result, self.opened.len());
-        self.opened.push(Open {
+        self.opened.push(OpenFile {
             inode,
             offset: 0,
-            appends: is("O_APPEND"),
-            reads: is("O_RDWR"),
+            is_append: is("O_APPEND"),
+            is_readable: is("O_RDWR"),
         });
         Ok(())
     }
@@ -331,7 +333,7 @@ impl Recorder {
         Ok(())
     }
 
-    fn said(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
+    fn record_line(&mut self, call: &Call, moment: usize) -> Result<(), &'static str> {
         let bytes = if call.name == "write" {
             call.string(1)
         } else {
@@ -342,7 +344,7 @@ impl Recorder {
             UTF-8"
         })?;
         for line in text.lines() {
-            self.note(call, moment, Change::Said(line.to_owned()));
+            self.record_change(call, moment, Change::Printed(line.to_owned()));
         }
         Ok(())
     }
@@ -363,10 +365,10 @@ impl Recorder {
         }
         bytes.truncate(written);
         let moves = !call.name.starts_with('p');
-        let offset = if open.appends {
+        let offset = if open.is_append {
             self.live.bytes.get(&open.inode).map_or(0, Vec::len)
         } else if moves {
-            if open.reads {
+            if open.is_readable {
                 return Err("a file that shares one offset for reads and writes");
             }
             open.offset
@@ -384,7 +386,7 @@ impl Recorder {
                 offset,
                 bytes,
             };
-            self.note(call, moment, change);
+            self.record_change(call, moment, change);
         }
         Ok(())
     }
@@ -415,7 +417,7 @@ impl Recorder {
                 offset: to.offset,
                 bytes,
             };
-            self.note(call, moment, change);
+            self.record_change(call, moment, change);
         }
         Ok(())
     }
@@ -424,18 +426,18 @@ impl Recorder {
         if let Some(open) = self.open_file(call, 0)? {
             let inode = open.inode;
             let change = if call.result < 0 {
-                Change::FailToSync { inode }
+                Change::SyncFailed { inode }
             } else {
                 Change::Sync { inode }
             };
-            self.note(call, moment, change);
+            self.record_change(call, moment, change);
         }
         Ok(())
     }
 
     fn set_length(&mut self, call: &Call, moment: usize, inode: Inode, length: usize) {
         if self.live.bytes.get(&inode).map_or(0, Vec::len) != length {
-            self.note(call, moment, Change::SetLength { inode, length });
+            self.record_change(call, moment, Change::Truncate { inode, length });
         }
     }
 
@@ -463,14 +465,14 @@ impl Recorder {
         moment: usize,
         at: Option<usize>,
     ) -> Result<(), &'static str> {
-        if let Some((folder, name)) = self.place(call, at, at.map_or(0, |at| at + 1))? {
+        if let Some((folder, name)) = self.resolve_path(call, at, at.map_or(0, |at| at + 1))? {
             let inode = self.new_inode(true);
             let change = Change::Link {
                 folder,
                 name,
                 inode,
             };
-            self.note(call, moment, change);
+            self.record_change(call, moment, change);
         }
         Ok(())
     }
@@ -481,8 +483,8 @@ impl Recorder {
         moment: usize,
         at: Option<usize>,
     ) -> Result<(), &'static str> {
-        if let Some((folder, name)) = self.place(call, at, at.map_or(0, |at| at + 1))? {
-            self.note(call, moment, Change::Unlink { folder, name });
+        if let Some((folder, name)) = self.resolve_path(call, at, at.map_or(0, |at| at + 1))? {
+            self.record_change(call, moment, Change::Unlink { folder, name });
         }
         Ok(())
     }
@@ -494,20 +496,20 @@ impl Recorder {
         (from_at, from): (Option<usize>, usize),
         (to_at, to): (Option<usize>, usize),
     ) -> Result<(), &'static str> {
-        if call.has(4, "RENAME_EXCHANGE") {
+        if call.has_flag(4, "RENAME_EXCHANGE") {
             return Err("an exchange of names");
         }
         let places = (
-            self.place(call, from_at, from)?,
-            self.place(call, to_at, to)?,
+            self.resolve_path(call, from_at, from)?,
+            self.resolve_path(call, to_at, to)?,
         );
         let (from, to) = match places {
             (None, None) => return Ok(()),
             (Some(from), Some(to)) => (from, to),
             _ => return Err("a rename from or to an unwatched folder"),
         };
-        let inode = self.live.look_up(from.0, &from.1).ok_or(NOT_THERE)?;
-        self.note(call, moment, Change::Rename { from, to, inode });
+        let inode = self.live.look_up(from.0, &from.1).ok_or(UNKNOWN_FILE)?;
+        self.record_change(call, moment, Change::Rename { from, to, inode });
         Ok(())
     }
 
@@ -519,26 +521,26 @@ impl Recorder {
         (to_at, to): (Option<usize>, usize),
     ) -> Result<(), &'static str> {
         let places = (
-            self.place(call, from_at, from)?,
-            self.place(call, to_at, to)?,
+            self.resolve_path(call, from_at, from)?,
+            self.resolve_path(call, to_at, to)?,
         );
         let ((from, name), (folder, new)) = match places {
             (None, None) => return Ok(()),
             (Some(from), Some(to)) => (from, to),
             _ => return Err("a link from or to an unwatched folder"),
         };
-        let inode = self.live.look_up(from, &name).ok_or(NOT_THERE)?;
+        let inode = self.live.look_up(from, &name).ok_or(UNKNOWN_FILE)?;
         let change = Change::Link {
             folder,
             name: new,
             inode,
         };
-        self.note(call, moment, change);
+        self.record_change(call, moment, change);
         Ok(())
     }
 }
 
-const NOT_THERE: &str = "an unknown file";
+const UNKNOWN_FILE: &str = "an unknown file";
 
 fn descriptor(call: &Call, at: usize) -> Result<i64, &'static str> {
     call.number(at).ok_or("no descriptor")

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// The calls to trace, as `strace -e` expects them: all that change what a disk holds or say which
 /// file is meant, and those that must not occur.
-pub const TRACED: &str = "trace=open,openat,openat2,creat,close,close_range,dup,dup2,dup3,fcntl,\
+pub const TRACED_CALLS: &str = "trace=open,openat,openat2,creat,close,close_range,dup,dup2,dup3,fcntl,\
 write,pwrite64,writev,pwritev,pwritev2,fsync,fdatasync,sync,syncfs,rename,renameat,renameat2,link,\
 linkat,symlink,symlinkat,unlink,unlinkat,mkdir,mkdirat,rmdir,truncate,ftruncate,fallocate,\
 copy_file_range,sendfile,splice,mmap,io_uring_setup,fork,vfork";
@@ -173,7 +173,7 @@ impl Call {
     }
 
     /// Returns true if an argument has a flag.
-    pub(super) fn has(&self, at: usize, flag: &str) -> bool {
+    pub(super) fn has_flag(&self, at: usize, flag: &str) -> bool {
         let argument = self.arguments.get(at).map_or("", String::as_str);
         argument
             .split(['|', ' ', '{', '='])

@@ -57,7 +57,7 @@ pub(crate) fn walk(profile: HashingProfile, start: H256, proof: &MerkleProof) ->
         })
 }
 
-fn paired(proof: &MerkleProof) -> Result<(), ChainRefusal> {
+fn check_lengths(proof: &MerkleProof) -> Result<(), ChainRefusal> {
     let (bits, siblings) = (proof.path.len(), proof.siblings.len());
     if bits == siblings {
         Ok(())
@@ -79,7 +79,7 @@ pub fn chunk(
     proof: &MerkleProof,
     data_root: &H256,
 ) -> Result<(), ChainRefusal> {
-    paired(proof)?;
+    check_lengths(proof)?;
     for (level, is_right) in proof.path.iter().enumerate() {
         let halved = u32::try_from(level)
             .ok()
@@ -106,7 +106,7 @@ pub fn mmr_proof(
     proof: &MmrProof,
     root: &H256,
 ) -> Result<(), ChainRefusal> {
-    paired(&proof.leaf_proof)?;
+    check_lengths(&proof.leaf_proof)?;
     let peak = walk(profile, profile.leaf(&proof.leaf), &proof.leaf_proof);
     if !proof.peaks.contains(&peak) {
         return Err(ChainRefusal::NoSuchPeak);

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_is_decoded_up_to_the_chains_limit_and_no_further() {
+    fn a_chunk_above_the_chains_limit_does_not_decode() {
         let full = response(CHUNK_BYTES);
         assert_eq!(
             ChallengeResponse::decode(&mut &full.encode()[..]).unwrap(),

@@ -128,7 +128,7 @@ mod tests {
 
     /// Values from Python's `hashlib`.
     #[test]
-    fn the_leader_is_the_one_that_the_pallet_elects() {
+    fn the_leader_matches_the_pallets_election() {
         let elected: Vec<_> = (0..8)
             .map(|window| leader(BucketId(7), window, 5).unwrap())
             .collect();

@@ -39,7 +39,7 @@ pub fn has_padding(data_size: u64) -> bool {
 
 /// Splits content of `data_size` bytes into leaves whose trees have no padding, and
 /// returns their sizes in order: powers of two of chunks, the largest first. At most 46.
-pub fn without_padding(data_size: u64) -> impl Iterator<Item = u64> {
+pub fn split_without_padding(data_size: u64) -> impl Iterator<Item = u64> {
     let mut left = Some(data_size);
     core::iter::from_fn(move || {
         let size = left?;
@@ -221,7 +221,7 @@ impl Subtree {
     }
 
     /// Returns whether the node can be a `data_root`: no higher than its chunks need.
-    pub fn is_whole(&self) -> bool {
+    pub fn can_be_data_root(&self) -> bool {
         self.height == depth_of(self.chunks)
     }
 

@@ -35,7 +35,7 @@ impl Commitment {
 
     /// Returns whether the commitment covers the leaf `index`, counted from `start_seq`.
     pub const fn covers(&self, index: LeafIndex) -> bool {
-        self.leaf_count.holds(index)
+        self.leaf_count.contains(index)
     }
 }
 

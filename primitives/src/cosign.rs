@@ -79,18 +79,18 @@ impl CheckpointRequest {
 
 /// A request with the requesting primary provider's signature.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Ask {
+pub struct CosignRequest {
     /// The payload to sign.
     pub request: CheckpointRequest,
     /// The requesting provider.
-    pub asker: AccountId,
+    pub requester: AccountId,
     /// The requesting provider's signature over the same bytes.
     pub signature: MultiSignature,
 }
 
 /// The state of a bucket at another provider, as far as it decides what that one can sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Holding {
+pub struct HeldState {
     /// The start sequence of its current tree.
     pub start_seq: Sequence,
     /// The number of leaves of that tree.
@@ -100,7 +100,7 @@ pub struct Holding {
     pub signed: Option<Commitment>,
 }
 
-impl Holding {
+impl HeldState {
     /// Returns whether a provider in this state could sign the commitment.
     pub fn can_sign(&self, commitment: &Commitment) -> bool {
         match &self.signed {

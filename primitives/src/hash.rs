@@ -102,7 +102,7 @@ mod tests {
 
     /// Values from Python's `hashlib.blake2b(.., digest_size=32)`.
     #[test]
-    fn both_profiles_give_the_digests_that_another_implementation_gives() {
+    fn digests_match_another_implementation() {
         let (a, b) = (H256::repeat_byte(1), H256::repeat_byte(2));
         let plain = HashingProfile::Plain;
         let tagged = HashingProfile::Tagged;

@@ -59,7 +59,7 @@ number! {
 impl Sequence {
     /// Returns the sequence of leaf `index` of the tree that starts here, or `None` if it
     /// overflows.
-    pub fn of_leaf(self, index: LeafIndex) -> Option<Sequence> {
+    pub fn checked_add(self, index: LeafIndex) -> Option<Sequence> {
         self.0.checked_add(index.0).map(Sequence)
     }
 }
@@ -90,7 +90,7 @@ impl LeafCount {
     }
 
     /// Returns the count after `more` leaves, or `None` above [`MAX_LEAF_COUNT`].
-    pub fn plus(self, more: u64) -> Option<Self> {
+    pub fn checked_add(self, more: u64) -> Option<Self> {
         self.0.checked_add(more).and_then(Self::new)
     }
 
@@ -105,7 +105,7 @@ impl LeafCount {
     }
 
     /// Returns whether a tree of this count has the leaf `index`.
-    pub const fn holds(self, index: LeafIndex) -> bool {
+    pub const fn contains(self, index: LeafIndex) -> bool {
         index.0 < self.0
     }
 }

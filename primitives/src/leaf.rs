@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bytes_that_are_hashed_are_the_scale_encoding() {
+    fn the_hashed_bytes_are_the_scale_encoding() {
         let leaf = MmrLeaf {
             data_root: H256::repeat_byte(7),
             data_size: 0x0102_0304_0506_0708,

@@ -19,16 +19,16 @@ use primitive_types::H256;
 
 /// Returns the number of nodes in a tree of `count` leaves: `2n - popcount(n)`.
 pub fn node_count(count: LeafCount) -> u64 {
-    twice_less_ones(count.get())
+    double_minus_popcount(count.get())
 }
 
 /// Returns the position of leaf `index`: `2k - popcount(k)`. An index past
 /// [`MAX_LEAF_COUNT`](crate::ids::MAX_LEAF_COUNT) has no position, and saturates.
 pub fn leaf_position(index: LeafIndex) -> Position {
-    Position(twice_less_ones(index.0))
+    Position(double_minus_popcount(index.0))
 }
 
-fn twice_less_ones(n: u64) -> u64 {
+fn double_minus_popcount(n: u64) -> u64 {
     n.saturating_mul(2)
         .saturating_sub(u64::from(n.count_ones()))
 }
@@ -117,7 +117,7 @@ impl Mountain {
     }
 
     /// Returns whether the leaf `index` is below the peak.
-    pub fn holds(self, index: LeafIndex) -> bool {
+    pub fn contains(self, index: LeafIndex) -> bool {
         index
             .0
             .checked_sub(self.first_leaf.0)
@@ -153,7 +153,7 @@ pub fn peak_positions(count: LeafCount) -> Vec<Position> {
 pub fn mountain_of(index: LeafIndex, count: LeafCount) -> Option<(usize, Mountain)> {
     mountains(count)
         .enumerate()
-        .find(|(_, mountain)| mountain.holds(index))
+        .find(|(_, mountain)| mountain.contains(index))
 }
 
 /// The nodes that prove a leaf at a leaf count, in closed form, so that they can be read in
@@ -252,7 +252,7 @@ impl Frontier {
         leaf_hash: H256,
         mut emit: impl FnMut(Position, H256),
     ) -> Option<LeafIndex> {
-        let count = self.count.plus(1)?;
+        let count = self.count.checked_add(1)?;
         let index = self.count.next_index();
         let mut position = leaf_position(index);
         let mut carried = leaf_hash;
@@ -284,7 +284,7 @@ mod tests {
 
     /// The tree of 11 leaves as it is usually drawn.
     #[test]
-    fn eleven_leaves_stand_where_they_are_drawn() {
+    fn eleven_leaves_have_the_drawn_positions() {
         let leaves: Vec<_> = (0..11).map(|k| leaf_position(LeafIndex(k)).0).collect();
         assert_eq!(leaves, vec![0, 1, 3, 4, 7, 8, 10, 11, 15, 16, 18]);
         let peaks: Vec<_> = peak_positions(count(11)).iter().map(|p| p.0).collect();
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn every_position_of_the_frontier_is_the_next_one_and_agrees_with_the_closed_form() {
+    fn frontier_positions_match_the_closed_form() {
         let mut frontier = Frontier::empty(HashingProfile::Plain);
         let mut nodes = BTreeMap::new();
         for n in 0..600u64 {
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_tells_its_height() {
+    fn heights_follow_from_positions() {
         let heights: Vec<_> = (0..19).map(|p| height(Position(p))).collect();
         assert_eq!(
             heights,
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_at_its_bound_takes_no_leaf_and_stays_as_it_was() {
+    fn a_full_tree_accepts_no_leaf() {
         let peaks = vec![H256::repeat_byte(1)];
         let mut full =
             Frontier::from_peaks(HashingProfile::Plain, count(MAX_LEAF_COUNT), peaks).unwrap();
@@ -381,7 +381,7 @@ mod tests {
         }
 
         #[test]
-        fn mountains_hold_every_leaf_once(n in 1u64..5_000) {
+        fn mountains_contain_every_leaf_once(n in 1u64..5_000) {
             let mut next = 0;
             for mountain in mountains(count(n)) {
                 prop_assert_eq!(mountain.first_leaf.0, next);

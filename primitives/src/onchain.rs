@@ -81,7 +81,7 @@ pub struct OpenChallenge {
 impl OpenChallenge {
     /// Returns the challenged leaf's sequence in its bucket; `None` if it overflows.
     pub fn sequence(&self) -> Option<Sequence> {
-        self.start_seq.of_leaf(self.location.leaf_index)
+        self.start_seq.checked_add(self.location.leaf_index)
     }
 }
 
@@ -146,7 +146,7 @@ impl CheckpointWindow {
     }
 
     /// Returns whether only the leader may submit at an anchor block.
-    pub fn is_leaders_alone(&self, anchor: u32) -> bool {
+    pub fn is_leader_only(&self, anchor: u32) -> bool {
         anchor
             .checked_rem(self.interval)
             .is_some_and(|into| into < self.grace)
@@ -186,7 +186,7 @@ impl BucketInfo {
     }
 
     /// Returns a provider's index among the primary providers.
-    pub fn place_of(&self, account: &AccountId) -> Option<usize> {
+    pub fn primary_index_of(&self, account: &AccountId) -> Option<usize> {
         self.primary_providers
             .iter()
             .position(|primary| primary.account == *account)
@@ -196,7 +196,7 @@ impl BucketInfo {
     /// snapshot with another root that covers the challenged leaf.
     pub fn supersedes(&self, root: &H256, sequence: Sequence) -> bool {
         self.snapshot.as_ref().is_some_and(|snapshot| {
-            snapshot.commitment.mmr_root != *root && snapshot.commitment.holds(sequence)
+            snapshot.commitment.mmr_root != *root && snapshot.commitment.covers_sequence(sequence)
         })
     }
 }
@@ -253,10 +253,10 @@ pub enum ResponseRefusal {
 
 impl crate::commitment::Commitment {
     /// Returns whether the commitment covers a sequence of its bucket.
-    pub fn holds(&self, sequence: Sequence) -> bool {
+    pub fn covers_sequence(&self, sequence: Sequence) -> bool {
         sequence
             .0
             .checked_sub(self.start_seq.0)
-            .is_some_and(|index| self.leaf_count.holds(LeafIndex(index)))
+            .is_some_and(|index| self.leaf_count.contains(LeafIndex(index)))
     }
 }

@@ -116,7 +116,7 @@ enum PathFault {
     Bit { level: usize },
 }
 
-fn follows(proof: &MerkleProof, index: u64, height: u32) -> Result<(), PathFault> {
+fn check_path(proof: &MerkleProof, index: u64, height: u32) -> Result<(), PathFault> {
     let expected = usize::try_from(height).map_err(|_| PathFault::Length)?;
     if proof.siblings.len() != expected || proof.path.len() != expected {
         return Err(PathFault::Length);
@@ -155,7 +155,7 @@ pub fn mmr_proof(
             found: proof.peaks.len(),
         });
     }
-    follows(&proof.leaf_proof, index.0, mountain.height).map_err(|fault| match fault {
+    check_path(&proof.leaf_proof, index.0, mountain.height).map_err(|fault| match fault {
         PathFault::Length => VerifyError::LeafPathLength {
             expected: mountain.height,
             siblings: proof.leaf_proof.siblings.len(),
@@ -212,7 +212,7 @@ pub fn hashed_chunk(
         return Err(VerifyError::ChunkLength { expected, found });
     }
     let depth = chunk_tree::depth(leaf.data_size);
-    follows(proof, index.0, depth).map_err(|fault| match fault {
+    check_path(proof, index.0, depth).map_err(|fault| match fault {
         PathFault::Length => VerifyError::ChunkPathLength {
             expected: depth,
             siblings: proof.siblings.len(),

@@ -1,15 +1,15 @@
 //! Flips a bit in each file of one bucket in turn. The damage is found, or is harmless: every
 //! answer is right, and the 99 other buckets answer throughout.
 
-mod herd;
+mod fixture;
 
 use cairn_bucket::{At, fsck};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{
     BucketId, ChunkIndex, Commitment, HashingProfile, LeafIndex, chain_rule, verify,
 };
-use cairn_provider::{Provider, Wanted};
-use herd::{Herd, copy, start};
+use cairn_provider::{LeaseRequest, Provider};
+use fixture::{Fixture, copy, open_provider};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ fn location(commitment: &Commitment, leaf: u64) -> ChunkLocation {
 
 /// Proves every leaf at every signed root. Each answer must pass both rules against that
 /// root.
-fn ask(provider: &Provider, bucket: u64, signed: &[Commitment]) -> Outcome {
+fn prove_all(provider: &Provider, bucket: u64, signed: &[Commitment]) -> Outcome {
     let profile = HashingProfile::Plain;
     let mut outcome = Outcome::default();
     for commitment in signed {
@@ -46,7 +46,7 @@ fn ask(provider: &Provider, bucket: u64, signed: &[Commitment]) -> Outcome {
                 outcome.refused += 1;
                 continue;
             };
-            let content = herd::content(bucket, leaf);
+            let content = fixture::content(bucket, leaf);
             assert_eq!(answer.chunk_data(), content);
             let root = commitment.mmr_root;
             let count = commitment.leaf_count;
@@ -59,14 +59,14 @@ fn ask(provider: &Provider, bucket: u64, signed: &[Commitment]) -> Outcome {
 }
 
 #[test]
-fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer() {
+fn i7_a_flipped_bit_in_any_file_is_found_or_harmless() {
     let ids: Vec<_> = (1..=BUCKETS).collect();
-    let fixture = Herd::of(&ids);
+    let fixture = Fixture::with_buckets(&ids);
     let signed: BTreeMap<_, _> = ids.iter().map(|id| (*id, fixture.signed_of(*id))).collect();
     let (folder, pristine) = (fixture.folder_of(DAMAGED), fixture.outside("pristine"));
     let mut random = ChaCha8Rng::seed_from_u64(13371337);
     // Flushed, so that the data is in many files and not only in the log.
-    drop(start(&fixture.base()));
+    drop(open_provider(&fixture.base()));
     copy(&folder, &pristine);
     let mut files: Vec<_> = std::fs::read_dir(&pristine)
         .unwrap()
@@ -90,9 +90,9 @@ fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer()
             copy(&pristine, &folder);
             std::fs::write(folder.join(name), &flipped).unwrap();
 
-            let provider = start(&fixture.base());
-            let asked = ask(&provider, DAMAGED, &signed[&DAMAGED]);
-            let writable = provider.lease(BucketId(DAMAGED), Wanted::write());
+            let provider = open_provider(&fixture.base());
+            let asked = prove_all(&provider, DAMAGED, &signed[&DAMAGED]);
+            let writable = provider.blocking_lease(BucketId(DAMAGED), LeaseRequest::write());
             let is_clean = writable.is_ok_and(|lease| {
                 let report = lease.run(|bucket| fsck(bucket, |_| {}));
                 report.is_ok_and(|report| report.is_clean())
@@ -108,14 +108,14 @@ fn i7_a_flipped_bit_in_any_file_is_found_or_harmless_and_the_neighbours_answer()
             harmless += usize::from(!is_found);
             for id in ids.iter().filter(|id| **id != DAMAGED) {
                 let newest = signed[id].last().copied();
-                let neighbour = ask(&provider, *id, newest.as_slice());
+                let neighbour = prove_all(&provider, *id, newest.as_slice());
                 assert_eq!(neighbour.refused, 0, "{name:?} at {at}: neighbour {id}");
             }
             drop(provider);
             // The damage is undone before the next one.
             std::fs::remove_dir_all(&folder).unwrap();
             copy(&pristine, &folder);
-            let provider = start(&fixture.base());
+            let provider = open_provider(&fixture.base());
             provider.accept(BucketId(DAMAGED), false).unwrap();
         }
     }

@@ -3,7 +3,7 @@
 //! every root that was ever signed can be proven.
 
 use cairn_bucket::{At, BasePath, Bucket, fsck};
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentHasher};
 use cairn_primitives::{H256, HashingProfile, LeafCount, LeafIndex};
 use cairn_tests::content_of_leaf;
@@ -79,7 +79,7 @@ fn data_root(content: &[u8]) -> H256 {
 }
 
 #[test]
-fn nothing_that_was_acknowledged_is_lost_and_everything_signed_can_be_proven() {
+fn acknowledged_and_signed_leaves_survive_kills() {
     let folder = tempfile::tempdir().unwrap();
     BasePath::keys_in(folder.path()).generate().unwrap();
     let path = folder.path().join("buckets/0000000000000007");
@@ -92,7 +92,7 @@ fn nothing_that_was_acknowledged_is_lost_and_everything_signed_can_be_proven() {
             assert_eq!(said.leaves, 0);
             continue;
         }
-        let bucket = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap();
+        let bucket = Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap();
         let leaves = bucket.commitment().leaf_count.get();
         assert!(
             leaves >= said.leaves,
@@ -120,7 +120,7 @@ fn nothing_that_was_acknowledged_is_lost_and_everything_signed_can_be_proven() {
         said.signed.len() > 100 && seen > 500,
         "the kills came too early to mean anything"
     );
-    let bucket = Bucket::open(&path, Access::ReadOnly, &Shared::default()).unwrap();
+    let bucket = Bucket::open(&path, Access::ReadOnly, &SharedResources::default()).unwrap();
     let report = fsck(&bucket, |_| {}).unwrap();
     assert!(report.is_clean(), "{:?}", report.findings);
     assert!(report.signed_roots >= said.signed.len() as u64);

@@ -4,10 +4,10 @@
 
 #[path = "legacy_import/faulty.rs"]
 mod faulty;
-#[path = "legacy_import/held.rs"]
-mod held;
 #[path = "legacy_import/interrupted.rs"]
 mod interrupted;
+#[path = "legacy_import/locked.rs"]
+mod locked;
 #[path = "legacy_import/support.rs"]
 mod support;
 #[path = "legacy_import/unprovable.rs"]
@@ -178,7 +178,7 @@ fn every_era_is_imported_with_its_roots_and_its_proofs_pass() {
 }
 
 #[test]
-fn what_was_imported_is_as_fsck_would_have_it_and_can_be_built_upon() {
+fn imported_buckets_pass_fsck_and_take_commits() {
     for era in ERAS {
         let (scene, all) = scene_of_many(era);
         scene.import();
@@ -212,7 +212,7 @@ fn what_was_imported_is_as_fsck_would_have_it_and_can_be_built_upon() {
 
 /// It is not known which roots the legacy provider signed, so each of them must be provable.
 #[test]
-fn i10_every_root_that_may_have_been_signed_leads_to_its_leaf_count() {
+fn i10_every_possibly_signed_root_leads_to_its_leaf_count() {
     let (scene, all) = scene_of_many(Era::B);
     scene.import();
     let written = all.last().unwrap();
@@ -224,7 +224,7 @@ fn i10_every_root_that_may_have_been_signed_leads_to_its_leaf_count() {
             count as u64
         );
     }
-    let promises: Vec<_> = bucket.promises().unwrap().map(Result::unwrap).collect();
+    let promises: Vec<_> = bucket.signed_roots().unwrap().map(Result::unwrap).collect();
     assert_eq!(promises.len(), written.contents.len());
     assert!(promises.iter().all(|promise| promise.signed_ms == 0));
 }
@@ -243,7 +243,7 @@ fn the_source_is_only_read() {
 }
 
 #[test]
-fn a_dry_run_says_what_an_import_would_and_writes_nothing() {
+fn a_dry_run_reports_like_an_import_and_writes_nothing() {
     for era in ERAS {
         let (scene, _) = scene_of_many(era);
         let before = listing(&scene.base());
@@ -261,7 +261,7 @@ fn a_dry_run_says_what_an_import_would_and_writes_nothing() {
 }
 
 #[test]
-fn a_second_import_changes_nothing_also_when_the_buckets_have_grown() {
+fn a_second_import_changes_nothing() {
     let (scene, all) = scene_of_many(Era::D);
     scene.import();
     let before = listing(&scene.base());
@@ -298,7 +298,7 @@ fn a_second_import_changes_nothing_also_when_the_buckets_have_grown() {
 }
 
 #[test]
-fn a_bucket_above_its_quota_keeps_its_content_and_takes_no_more() {
+fn a_bucket_above_its_quota_accepts_no_more() {
     for era in ERAS {
         let scene = Scene::new(era, |writer| {
             let content = bytes(1, 2 * CHUNK);
@@ -327,7 +327,7 @@ fn a_bucket_above_its_quota_keeps_its_content_and_takes_no_more() {
 
 /// Nodes over padding only need not be stored, in either database.
 #[test]
-fn padding_that_was_never_stored_is_not_missed() {
+fn padding_nodes_need_not_be_stored() {
     for era in ERAS {
         let content = bytes(1, 4 * CHUNK + 1);
         let mut state = None;
@@ -347,7 +347,7 @@ fn padding_that_was_never_stored_is_not_missed() {
 }
 
 #[test]
-fn the_report_is_for_programs_too() {
+fn the_report_serializes_to_json() {
     let (scene, _) = scene_of_many(Era::C);
     let report = serde_json::to_value(scene.import()).unwrap();
     assert_eq!(report["summary"]["era"], "C");

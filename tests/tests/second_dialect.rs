@@ -150,12 +150,12 @@ fn hashed(hashes: &[H256]) -> Vec<PalletNode> {
     hashes.iter().copied().map(DataOrHash::Hash).collect()
 }
 
-fn pallet_takes_leaves(root: H256, leaves: Vec<PalletNode>, proof: &LeafProof) -> bool {
+fn pallet_accepts_leaves(root: H256, leaves: Vec<PalletNode>, proof: &LeafProof) -> bool {
     let theirs = Decode::decode(&mut &proof.encode()[..]).unwrap();
     pallet_mmr::verify_leaves_proof::<BlakeTwo256, MmrLeaf>(root, leaves, theirs).is_ok()
 }
 
-fn pallet_takes_ancestry(root: H256, proof: &AncestryProof) -> Option<H256> {
+fn pallet_accepts_ancestry(root: H256, proof: &AncestryProof) -> Option<H256> {
     let theirs = Decode::decode(&mut &proof.encode()[..]).unwrap();
     pallet_mmr::verify_ancestry_proof::<BlakeTwo256, MmrLeaf>(root, theirs).ok()
 }
@@ -186,7 +186,7 @@ fn prove_leaves<N: Nodes>(nodes: &N, leaves: u64, root: H256, asked: &[u64]) -> 
         "leaves {asked:?} of {leaves}"
     );
     assert!(
-        pallet_takes_leaves(root, hashed(&hashes), &proof),
+        pallet_accepts_leaves(root, hashed(&hashes), &proof),
         "leaves {asked:?} of {leaves}"
     );
     // The pallet checks this first, with its state.
@@ -228,11 +228,11 @@ fn prove_ancestry<N: Nodes>(nodes: &N, prev: (u64, H256), later: (u64, H256)) {
             theirs.verify_ancestor(later.1, prev.1),
             Err(mmr_lib::Error::CorruptedProof)
         );
-        assert_eq!(pallet_takes_ancestry(later.1, &proof), None);
+        assert_eq!(pallet_accepts_ancestry(later.1, &proof), None);
     } else {
         assert_eq!(proof.prev_peaks, theirs.prev_peaks, "{pair:?}");
         assert_eq!(
-            pallet_takes_ancestry(later.1, &proof),
+            pallet_accepts_ancestry(later.1, &proof),
             Some(prev.1),
             "{pair:?}"
         );
@@ -247,7 +247,7 @@ fn random_set(rng: &mut ChaCha8Rng, leaves: u64) -> Vec<u64> {
 }
 
 #[test]
-fn the_pallet_hashes_a_leaf_to_what_is_stored() {
+fn the_pallet_hashes_a_leaf_as_stored() {
     let stored = HashingProfile::Plain.leaf(&leaf(3));
     assert_eq!(PalletNode::Data(leaf(3)).hash(), stored);
     let opaque = OpaqueLeaf(leaf(3).encode());
@@ -259,18 +259,18 @@ fn the_pallet_hashes_a_leaf_to_what_is_stored() {
 }
 
 #[test]
-fn the_pallet_takes_whole_leaves() {
+fn the_pallet_accepts_whole_leaves() {
     let nodes = dense(11);
     let plan = LeavesPlan::new(&[LeafIndex(4), LeafIndex(9)], count(11)).unwrap();
     let proof = plan.assemble(&nodes.read(plan.positions())).unwrap();
     let leaves = [4, 9].map(|index| PalletNode::Data(leaf(index))).to_vec();
-    assert!(pallet_takes_leaves(root(&nodes, 11), leaves, &proof));
+    assert!(pallet_accepts_leaves(root(&nodes, 11), leaves, &proof));
     let swapped = [9, 4].map(|index| PalletNode::Data(leaf(index))).to_vec();
-    assert!(!pallet_takes_leaves(root(&nodes, 11), swapped, &proof));
+    assert!(!pallet_accepts_leaves(root(&nodes, 11), swapped, &proof));
 }
 
 #[test]
-fn every_leaf_of_every_size_is_proven_alike() {
+fn every_leaf_of_every_size_has_the_same_proof() {
     let nodes = dense(SIZES);
     for leaves in 1..=SIZES {
         let root = root(&nodes, leaves);
@@ -282,7 +282,7 @@ fn every_leaf_of_every_size_is_proven_alike() {
 }
 
 #[test]
-fn many_leaves_of_every_size_are_proven_alike() {
+fn many_leaves_of_every_size_have_the_same_proof() {
     let nodes = dense(SIZES);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for leaves in 1..=SIZES {
@@ -303,7 +303,7 @@ fn many_leaves_of_every_size_are_proven_alike() {
 }
 
 #[test]
-fn every_earlier_size_of_every_size_is_proven_alike() {
+fn every_ancestor_of_every_size_has_the_same_proof() {
     let nodes = dense(SIZES);
     let roots: Vec<_> = (0..=SIZES).map(|leaves| root(&nodes, leaves)).collect();
     for leaves in 1..=SIZES {
@@ -325,7 +325,7 @@ fn random_size(rng: &mut ChaCha8Rng, most: u64) -> u64 {
 }
 
 #[test]
-fn trees_of_any_size_are_proven_alike() {
+fn trees_of_any_size_have_the_same_proof() {
     for (most, rounds) in [(1 << 40, 600), (1 << 62, 200)] {
         let mut rng = ChaCha8Rng::seed_from_u64(most);
         for round in 0..rounds {

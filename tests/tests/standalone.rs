@@ -8,25 +8,25 @@ fn repository() -> PathBuf {
     PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("..")
 }
 
-#[path = "standalone/alone.rs"]
-mod alone;
 #[path = "standalone/attacks.rs"]
 mod attacks;
+#[path = "standalone/degraded.rs"]
+mod degraded;
+#[path = "standalone/fixture.rs"]
+mod fixture;
+#[path = "standalone/load.rs"]
+mod load;
+#[path = "standalone/metrics.rs"]
+mod metrics;
+#[path = "standalone/mmr_rpc.rs"]
+mod mmr_rpc;
 #[path = "standalone/operation.rs"]
 mod operation;
 #[path = "standalone/process.rs"]
 mod process;
 #[path = "standalone/reference/mod.rs"]
 mod reference;
-#[path = "standalone/second_dialect.rs"]
-mod second_dialect;
-#[path = "standalone/siege.rs"]
-mod siege;
-#[path = "standalone/stage.rs"]
-mod stage;
 #[path = "standalone/subscriptions.rs"]
 mod subscriptions;
-#[path = "standalone/watching.rs"]
-mod watching;
 #[path = "standalone/wire.rs"]
 mod wire;

@@ -8,7 +8,7 @@
 use cairn_bucket::{At, BasePath, BucketConfig, NewLeaf};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, HashingProfile, LeafIndex, MmrLeaf};
-use cairn_provider::{BudgetRequest, OnCopy, Provider, ProviderOptions, ScrubPlan, Wanted};
+use cairn_provider::{BudgetRequest, LeaseRequest, OnCopy, Provider, ProviderOptions, ScrubPlan};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
@@ -65,7 +65,7 @@ fn replayed(model: &BTreeMap<u64, u64>) -> (u64, cairn_primitives::H256) {
 }
 
 #[test]
-fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_roots() {
+fn many_buckets_under_a_small_pool_stay_within_budget() {
     let buckets = setting("CAIRN_SOAK_BUCKETS", 1_000);
     let seconds = setting("CAIRN_SOAK_SECONDS", 10);
     let folder = tempfile::tempdir().unwrap();
@@ -77,11 +77,11 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
             ..BudgetRequest::default()
         },
         on_copy: OnCopy::Refuse,
-        on_demand: false,
-        answer_at_least: false,
+        reindex_on_demand: false,
+        allow_read_only: false,
         // Continuous passes.
         scrub: Some(ScrubPlan {
-            every: Duration::ZERO,
+            period: Duration::ZERO,
             ..ScrubPlan::default()
         }),
     };
@@ -132,7 +132,9 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
                         let id = random.gen_range(0..among);
                         let model = &models[id as usize];
                         if random.gen_bool(0.5) {
-                            let lease = provider.lease(BucketId(id), Wanted::write()).unwrap();
+                            let lease = provider
+                                .blocking_lease(BucketId(id), LeaseRequest::write())
+                                .unwrap();
                             let number = numbers.fetch_add(1, Ordering::SeqCst);
                             let stored = lease
                                 .run(|bucket| bucket.ingest(&content(number)[..]))
@@ -150,7 +152,9 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
                             let before = model.lock().unwrap().insert(index, number);
                             assert_eq!(before, None);
                         } else {
-                            let lease = provider.lease(BucketId(id), Wanted::read()).unwrap();
+                            let lease = provider
+                                .blocking_lease(BucketId(id), LeaseRequest::read())
+                                .unwrap();
                             let proven = lease.run(|bucket| {
                                 let view = bucket.view(At::Newest)?;
                                 let last = view.count().last_index();
@@ -205,7 +209,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
     drop(provider);
     let base = BasePath::create(folder.path()).unwrap();
     let provider = Provider::open(base, options).unwrap();
-    provider.wait_until_known();
+    provider.wait_until_indexed();
     for (id, model) in models.iter().enumerate() {
         let id = BucketId(id as u64);
         let (count, root) = replayed(&model.lock().unwrap());
@@ -217,7 +221,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget_and_come_to_the_right_root
             ),
             (count, root)
         );
-        let lease = provider.lease(id, Wanted::read()).unwrap();
+        let lease = provider.blocking_lease(id, LeaseRequest::read()).unwrap();
         assert_eq!(lease.commitment(), record.commitment);
     }
 }

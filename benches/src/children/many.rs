@@ -2,22 +2,22 @@
 
 use crate::Fallible;
 use crate::data::Pieces;
-use crate::process::Taken;
+use crate::process::ResourceUsage;
 use crate::stores::Kind;
 use cairn_engine::Durability;
 use cairn_primitives::LeafIndex;
-use cairn_provider::Allowance;
+use cairn_provider::ProcessLimits;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Warm-up buckets, which are not counted: the first bucket of a process mostly loads code into
 /// memory.
-pub(crate) const FIRST: u64 = 8;
+pub(crate) const WARM_UP_BUCKETS: u64 = 8;
 
 /// The operation on each bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Deed {
+pub(crate) enum BucketOperation {
     /// Created, and left empty.
     Create,
     /// Filled with a content, committed as `leaves` leaves.
@@ -36,7 +36,7 @@ pub(crate) struct Many {
     #[arg(long)]
     buckets: u64,
     #[arg(long)]
-    deed: Deed,
+    deed: BucketOperation,
     /// Leaves that each bucket is given.
     #[arg(long)]
     leaves: usize,
@@ -44,7 +44,7 @@ pub(crate) struct Many {
 
 /// The resources of the open buckets, without those of the process itself.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Cost {
+pub(crate) struct ResourceCost {
     pub(crate) descriptors: f64,
     pub(crate) resident: f64,
     pub(crate) threads: f64,
@@ -54,29 +54,29 @@ pub(crate) struct Cost {
 impl Many {
     pub(super) fn run(&self) -> Fallible<()> {
         // Raises the descriptor limit for the other stores too, as Cairn does for itself.
-        let _ = Allowance::of_process();
+        let _ = ProcessLimits::of_this_process();
         let pieces = Pieces::new()?;
         let piece = pieces.all().first().ok_or("no content to commit")?;
-        let all = FIRST.saturating_add(self.buckets);
+        let all = WARM_UP_BUCKETS.saturating_add(self.buckets);
         let store = self.kind.open(&self.folder, u32::try_from(all)?)?;
         let work = |id: u64| -> Fallible<()> {
             match self.deed {
-                Deed::Create => store.create(id)?,
-                Deed::Write => {
+                BucketOperation::Create => store.create(id)?,
+                BucketOperation::Write => {
                     let leaf = store.put(id, &piece.bytes)?;
                     let leaves = vec![leaf; self.leaves];
                     store.commit(id, &leaves, Durability::Synced)?;
                 }
-                Deed::Prove => drop(store.prove(id, LeafIndex(0))?),
+                BucketOperation::Prove => drop(store.prove(id, LeafIndex(0))?),
             }
             Ok(())
         };
-        (0..FIRST).try_for_each(&work)?;
-        let before = Taken::now()?;
+        (0..WARM_UP_BUCKETS).try_for_each(&work)?;
+        let before = ResourceUsage::now()?;
         let start = Instant::now();
-        (FIRST..all).try_for_each(&work)?;
+        (WARM_UP_BUCKETS..all).try_for_each(&work)?;
         let seconds = start.elapsed().as_secs_f64();
-        let after = Taken::now()?;
+        let after = ResourceUsage::now()?;
         let more = |after: u64, before: u64| after as f64 - before as f64;
         println!(
             "{} {} {} {seconds}",
@@ -88,13 +88,13 @@ impl Many {
     }
 
     /// Measures in a process of its own.
-    pub(crate) fn elsewhere(
+    pub(crate) fn run_in_child(
         kind: Kind,
         folder: &Path,
         buckets: u64,
-        deed: Deed,
+        deed: BucketOperation,
         leaves: usize,
-    ) -> Fallible<Cost> {
+    ) -> Fallible<ResourceCost> {
         let deed = deed.to_possible_value().ok_or("no such deed")?;
         let output = super::command("many")?
             .args(["--kind", kind.name(), "--deed", deed.get_name()])
@@ -115,7 +115,7 @@ impl Many {
         let [descriptors, resident, threads, seconds] = *numbers else {
             return Err(format!("{} printed something else: {printed}", kind.name()).into());
         };
-        Ok(Cost {
+        Ok(ResourceCost {
             descriptors,
             resident,
             threads,

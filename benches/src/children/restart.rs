@@ -1,7 +1,7 @@
 //! A process that signs until it is killed.
 
 use crate::Fallible;
-use crate::data::{Pieces, below, random};
+use crate::data::{Pieces, random, random_below};
 use crate::stores::CairnStore;
 use cairn_primitives::{BucketId, H256, LeafCount};
 use clap::Args;
@@ -41,7 +41,7 @@ impl Restart {
             let stream = self.stream.saturating_mul(THREADS).saturating_add(thread);
             let mut rng = random(stream);
             loop {
-                let id = BucketId(below(&mut rng, self.buckets).saturating_add(1));
+                let id = BucketId(random_below(&mut rng, self.buckets).saturating_add(1));
                 let committed = store.provider.commit_signed(id, &[leaf], store.signer())?;
                 let commitment = committed.0.commitment;
                 // In one write, so that lines of different threads do not mix.
@@ -67,7 +67,7 @@ impl Restart {
 
     /// Runs a process of its own, and kills it after `signatures`. Returns all commitments that
     /// it printed.
-    pub(crate) fn and_kill(
+    pub(crate) fn run_and_kill(
         folder: &Path,
         buckets: u64,
         max_open: u32,
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_is_read_and_a_line_that_was_cut_is_not() {
+    fn a_torn_last_line_is_ignored() {
         let root = H256([7; 32]);
         let line = format!("3 12 {root:?}");
         let signed = parse(&line).unwrap();

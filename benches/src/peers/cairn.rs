@@ -4,7 +4,7 @@ use super::{Peer, Proof, leaf_count};
 use crate::Fallible;
 use crate::data::Pieces;
 use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
-use cairn_engine::{Durability, Shared};
+use cairn_engine::{Durability, SharedResources};
 use cairn_primitives::{BucketId, H256, LeafCount, LeafIndex};
 use std::path::Path;
 
@@ -18,7 +18,7 @@ impl Cairn {
     /// Creates a bucket in the folder `path`, which must not exist.
     pub(crate) fn create(path: &Path, pieces: &Pieces) -> Fallible<Self> {
         let config = BucketConfig::default();
-        let bucket = Bucket::create(path, BucketId(1), config, &Shared::default())?;
+        let bucket = Bucket::create(path, BucketId(1), config, &SharedResources::default())?;
         for piece in pieces.all() {
             bucket.ingest(&*piece.bytes)?;
         }

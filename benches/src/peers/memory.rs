@@ -2,7 +2,7 @@
 
 use super::{Peer, Proof};
 use crate::Fallible;
-use crate::data::{Pieces, follow};
+use crate::data::{Pieces, next_leaf};
 use cairn_bucket::NewLeaf;
 use cairn_primitives::mmr::{self, leaf_position};
 use cairn_primitives::{H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf};
@@ -10,9 +10,9 @@ use mmr_lib::{MMR, MMRStoreReadOps, MMRStoreWriteOps, Merge};
 
 const PROFILE: HashingProfile = HashingProfile::Plain;
 
-struct Plain;
+struct PlainHashing;
 
-impl Merge for Plain {
+impl Merge for PlainHashing {
     type Item = H256;
 
     fn merge(left: &H256, right: &H256) -> mmr_lib::Result<H256> {
@@ -99,7 +99,7 @@ impl Peer for Memory {
 
     fn root(&self) -> Fallible<H256> {
         let size = mmr::node_count(self.count());
-        let tree = MMR::<H256, Plain, _>::new(size, &self.nodes);
+        let tree = MMR::<H256, PlainHashing, _>::new(size, &self.nodes);
         Ok(tree.get_root().map_err(describe)?)
     }
 
@@ -112,9 +112,9 @@ impl Peer for Memory {
 
     fn commit(&mut self, new: NewLeaf) -> Fallible<()> {
         let total = self.leaves.last().map_or(0, |leaf| leaf.total_size);
-        let leaf = follow(total, new);
+        let leaf = next_leaf(total, new);
         let size = mmr::node_count(self.count());
-        let mut tree = MMR::<H256, Plain, _>::new(size, &mut self.nodes);
+        let mut tree = MMR::<H256, PlainHashing, _>::new(size, &mut self.nodes);
         tree.push(PROFILE.leaf(&leaf)).map_err(describe)?;
         tree.commit().map_err(describe)?;
         self.leaves.push(leaf);
@@ -123,7 +123,7 @@ impl Peer for Memory {
 
     fn prove(&mut self, index: LeafIndex, count: LeafCount) -> Fallible<Option<Proof>> {
         let position = leaf_position(index).0;
-        let tree = MMR::<H256, Plain, _>::new(mmr::node_count(count), &self.nodes);
+        let tree = MMR::<H256, PlainHashing, _>::new(mmr::node_count(count), &self.nodes);
         let proof = tree.gen_proof(vec![position]).map_err(describe)?;
         if self.verifies {
             let leaf = self.leaves.get(usize::try_from(index.0)?);

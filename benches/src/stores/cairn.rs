@@ -6,7 +6,7 @@ use cairn_bucket::{At, BasePath, BucketConfig, NewLeaf};
 use cairn_engine::Durability;
 use cairn_keys::Signer;
 use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrProof};
-use cairn_provider::{BudgetRequest, Provider, ProviderOptions, Wanted};
+use cairn_provider::{BudgetRequest, LeaseRequest, Provider, ProviderOptions};
 use sp_core::sr25519;
 use std::path::Path;
 
@@ -51,7 +51,9 @@ impl Store for CairnStore {
     }
 
     fn put(&self, id: u64, content: &[u8]) -> Fallible<NewLeaf> {
-        let lease = self.provider.lease(BucketId(id), Wanted::write())?;
+        let lease = self
+            .provider
+            .blocking_lease(BucketId(id), LeaseRequest::write())?;
         let stored = lease.run(|bucket| bucket.ingest(content))?;
         Ok(NewLeaf {
             data_root: stored.data_root,
@@ -60,13 +62,17 @@ impl Store for CairnStore {
     }
 
     fn commit(&self, id: u64, leaves: &[NewLeaf], durability: Durability) -> Fallible<Commitment> {
-        let lease = self.provider.lease(BucketId(id), Wanted::write())?;
+        let lease = self
+            .provider
+            .blocking_lease(BucketId(id), LeaseRequest::write())?;
         let committed = lease.run(|bucket| bucket.commit(leaves, durability))?;
         Ok(committed.commitment)
     }
 
     fn prove(&self, id: u64, leaf: LeafIndex) -> Fallible<MmrProof> {
-        let lease = self.provider.lease(BucketId(id), Wanted::challenge())?;
+        let lease = self
+            .provider
+            .blocking_lease(BucketId(id), LeaseRequest::challenge())?;
         let proven = lease.run(|bucket| bucket.view(At::Newest)?.mmr_proof(leaf));
         Ok(proven?.into_proof())
     }
@@ -86,7 +92,7 @@ impl Store for CairnStore {
         Ok(())
     }
 
-    fn settle(&self) -> Fallible<()> {
+    fn flush(&self) -> Fallible<()> {
         self.provider.write_index();
         Ok(())
     }

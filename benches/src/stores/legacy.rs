@@ -12,7 +12,7 @@
 
 use super::store::{PROFILE, Store};
 use crate::Fallible;
-use crate::data::follow;
+use crate::data::next_leaf;
 use cairn_bucket::NewLeaf;
 use cairn_engine::Durability;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, TreeBuilder};
@@ -150,7 +150,7 @@ impl LegacyDatabase {
         state.leaves.clear();
         let mut total = 0;
         for new in leaves {
-            let leaf = follow(total, new);
+            let leaf = next_leaf(total, new);
             total = leaf.total_size;
             state.leaves.push(leaf);
         }
@@ -166,7 +166,7 @@ impl LegacyDatabase {
             // The content must be stored; its size is read from its nodes.
             std::hint::black_box(self.node(&new.data_root)?);
             let total = state.leaves.last().map_or(0, |leaf| leaf.total_size);
-            let leaf = follow(total, *new);
+            let leaf = next_leaf(total, *new);
             tree.push(&leaf);
             state.leaves.push(leaf);
         }
@@ -368,7 +368,7 @@ impl Store for LegacyStore {
         self.database.compact()
     }
 
-    fn settle(&self) -> Fallible<()> {
+    fn flush(&self) -> Fallible<()> {
         self.database.flush()
     }
 }

@@ -78,7 +78,7 @@ impl<D: Database> Store for OnePerBucket<D> {
         Ok(())
     }
 
-    fn settle(&self) -> Fallible<()> {
+    fn flush(&self) -> Fallible<()> {
         self.pool.close_all();
         Ok(())
     }

@@ -6,7 +6,7 @@
 
 use super::store::PROFILE;
 use crate::Fallible;
-use crate::data::follow;
+use crate::data::next_leaf;
 use cairn_bucket::NewLeaf;
 use cairn_engine::Durability;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, TreeBuilder};
@@ -123,7 +123,7 @@ impl<R: Rows> Tree<R> {
         let mut total_size = tip.total_size;
         let mut rows: Filled = Vec::new();
         for new in leaves {
-            let leaf = follow(total_size, *new);
+            let leaf = next_leaf(total_size, *new);
             total_size = leaf.total_size;
             let index = frontier
                 .append(PROFILE.leaf(&leaf), |position, hash| {

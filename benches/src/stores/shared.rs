@@ -155,7 +155,7 @@ impl Store for SharedStore {
 
     /// Compacts everything, and collects blobs of any age.
     fn reclaim(&self) -> Fallible<()> {
-        self.settle()?;
+        self.flush()?;
         let collecting = [
             ("enable_blob_garbage_collection", "true"),
             ("blob_garbage_collection_age_cutoff", "1.0"),
@@ -173,7 +173,7 @@ impl Store for SharedStore {
             .set_options_cf(family(&self.db, CONTENT)?, &resting)?)
     }
 
-    fn settle(&self) -> Fallible<()> {
+    fn flush(&self) -> Fallible<()> {
         for name in [TREE, CONTENT] {
             self.db.flush_cf(family(&self.db, name)?)?;
         }

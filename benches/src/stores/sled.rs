@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// The cache size; sled's default is 1 GiB.
 const CACHE: u64 = 1 << 20;
 
-const LONGEST_CLOSING: Duration = Duration::from_secs(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Converts sled's error, which wraps I/O errors.
 fn is_locked(error: &std::io::Error) -> bool {
@@ -34,7 +34,7 @@ impl Database for Sled {
                 // A database that was just closed holds its lock until its threads have ended,
                 // without a notification.
                 Err(sled::Error::Io(error))
-                    if is_locked(&error) && begun.elapsed() < LONGEST_CLOSING =>
+                    if is_locked(&error) && begun.elapsed() < CLOSE_TIMEOUT =>
                 {
                     std::thread::yield_now();
                 }

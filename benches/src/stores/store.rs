@@ -41,5 +41,5 @@ pub(crate) trait Store: Send + Sync {
     fn reclaim(&self) -> Fallible<()>;
 
     /// Flushes memory to files.
-    fn settle(&self) -> Fallible<()>;
+    fn flush(&self) -> Fallible<()>;
 }

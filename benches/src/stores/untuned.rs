@@ -5,14 +5,14 @@ use super::pool::Pool;
 use super::store::Store;
 use crate::Fallible;
 use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
-use cairn_engine::{Access, Durability, Shared};
+use cairn_engine::{Access, Durability, SharedResources};
 use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrProof};
 use std::path::{Path, PathBuf};
 
 /// Buckets, each in a folder of its own.
 pub(crate) struct Untuned {
     folder: PathBuf,
-    shared: Shared,
+    shared: SharedResources,
     pool: Pool<Bucket>,
 }
 
@@ -21,7 +21,7 @@ impl Untuned {
         std::fs::create_dir_all(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
-            shared: Shared::default().with_rocksdb_defaults(),
+            shared: SharedResources::default().with_rocksdb_defaults(),
             pool: Pool::new(max_open),
         })
     }
@@ -79,7 +79,7 @@ impl Store for Untuned {
         Ok(())
     }
 
-    fn settle(&self) -> Fallible<()> {
+    fn flush(&self) -> Fallible<()> {
         self.pool.close_all();
         Ok(())
     }

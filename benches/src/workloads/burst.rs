@@ -10,7 +10,7 @@ use crate::figures::{Bound, Section, Table, Target};
 use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::BucketId;
-use cairn_provider::{Provider, ProviderOptions, Wanted};
+use cairn_provider::{LeaseRequest, Provider, ProviderOptions};
 use chain::Chain;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -26,7 +26,7 @@ const CLIENTS: u64 = 2;
 /// Bytes of each upload.
 const UPLOAD: usize = 64 << 10;
 /// The time between blocks. With six seconds, as on a real chain, the chain would be measured.
-const BLOCK: Duration = Duration::from_millis(300);
+const BLOCK_TIME: Duration = Duration::from_millis(300);
 /// The provider's secret.
 const SURI: &str = "//Charlie";
 
@@ -50,7 +50,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     let challenges = setup.choose(200, 1_000);
     let chunk = setup.choose(16 << 10, 64 << 10);
     let folder = setup.scratch("burst")?;
-    let promises = furnish(folder.path(), buckets, chunk)?;
+    let promises = create_buckets(folder.path(), buckets, chunk)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -59,7 +59,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
 }
 
 /// Creates buckets with signed leaves, before the node opens the base path.
-fn furnish(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<SignedCommitment>> {
+fn create_buckets(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<SignedCommitment>> {
     let base = BasePath::create(folder)?;
     base.keys().insert(SURI)?;
     let signer = base.keys().signer(None)?;
@@ -67,7 +67,7 @@ fn furnish(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<SignedComm
     let mut promises = Vec::new();
     for id in 0..buckets {
         provider.create_bucket(BucketId(id), BucketConfig::default())?;
-        let bucket = provider.lease(BucketId(id), Wanted::write())?;
+        let bucket = provider.blocking_lease(BucketId(id), LeaseRequest::write())?;
         let mut leaves = Vec::new();
         for leaf in 0..LEAVES {
             let stream = id.saturating_mul(LEAVES).saturating_add(leaf);
@@ -94,9 +94,9 @@ async fn measure(
         let bucket = random.gen_range(0..promises.len());
         (bucket, random.gen_range(0..LEAVES))
     });
-    let (asked_at, asked_until) = chain.ask(promises, places.collect()).await?;
+    let (asked_at, asked_until) = chain.submit_challenges(promises, places.collect()).await?;
     let begun = Instant::now();
-    let mut ticks = tokio::time::interval(BLOCK);
+    let mut ticks = tokio::time::interval(BLOCK_TIME);
     while chain.open_challenges()? > 0 {
         ticks.tick().await;
         chain.seal().await?;
@@ -168,7 +168,7 @@ impl Uploading {
 
 fn upload(provider: &Provider, bucket: BucketId, signer: &Signer, stream: u64) -> Fallible<()> {
     let stored = {
-        let lease = provider.lease(bucket, cairn_provider::Wanted::write())?;
+        let lease = provider.blocking_lease(bucket, cairn_provider::LeaseRequest::write())?;
         lease.run(|bucket| bucket.ingest(&random_bytes(stream, UPLOAD)[..]))?
     };
     let leaf = NewLeaf {
@@ -217,7 +217,7 @@ fn report(measured: &Measured, buckets: u64, chunk: usize) -> Fallible<Section> 
              and commit {} KiB at a time in the same buckets meanwhile.",
             measured.challenges,
             chunk >> 10,
-            BLOCK.as_millis(),
+            BLOCK_TIME.as_millis(),
             UPLOAD >> 10
         ),
         targets: vec![

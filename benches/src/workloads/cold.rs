@@ -2,12 +2,12 @@
 
 use super::{Setup, filled};
 use crate::Fallible;
-use crate::data::{Pieces, below, random};
+use crate::data::{Pieces, random, random_below};
 use crate::figures::{Bound, Plot, Section, Shape, Table, Target};
 use crate::stats::{Samples, Summary, duration};
 use crate::stores::{Kind, Store, check_proof};
 use cairn_bucket::{At, Bucket};
-use cairn_engine::{Access, Durability, Shared};
+use cairn_engine::{Access, Durability, SharedResources};
 use cairn_primitives::{Commitment, LeafIndex};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,7 +37,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
         let folder = setup.scratch("cold")?;
         let (_, commitment) = filled::store(kind, folder.path(), buckets, OPEN, &pieces)?;
         roots.push(commitment);
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         match kind {
             Kind::Cairn => {
                 let folders = folder.path().join("buckets");
@@ -53,7 +53,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
         let folder = setup.scratch("cold")?;
         let (store, commitment) = filled::store(kind, folder.path(), buckets, OPEN, &pieces)?;
         roots.push(commitment);
-        ask_each(kind.name(), &*store, buckets, &commitment, &mut measured)?;
+        use_each(kind.name(), &*store, buckets, &commitment, &mut measured)?;
     }
     if roots.windows(2).any(|pair| pair.first() != pair.last()) {
         return Err("stores have different roots over the same leaves".into());
@@ -65,7 +65,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
 fn open_each(
     who: &'static str,
     folder: &Path,
-    shared: &Shared,
+    shared: &SharedResources,
     commitment: &Commitment,
     measured: &mut Measured,
 ) -> Fallible<()> {
@@ -79,7 +79,7 @@ fn open_each(
         .map(|entry| Ok(entry?.path()))
         .collect::<Fallible<_>>()?;
     for path in &paths {
-        let leaf = LeafIndex(below(&mut rng, commitment.leaf_count.get()));
+        let leaf = LeafIndex(random_below(&mut rng, commitment.leaf_count.get()));
         let samples = measured.entry((PROOF, who)).or_default();
         let (bucket, proof) = samples.time(|| {
             let bucket = Bucket::open(path, access, shared)?;
@@ -109,7 +109,7 @@ fn open_each(
 }
 
 /// Uses each bucket of a store, all of which are closed.
-fn ask_each(
+fn use_each(
     who: &'static str,
     store: &dyn Store,
     buckets: u64,
@@ -118,15 +118,15 @@ fn ask_each(
 ) -> Fallible<()> {
     let mut rng = random(STREAM);
     for id in 1..=buckets {
-        store.settle()?;
-        let leaf = LeafIndex(below(&mut rng, commitment.leaf_count.get()));
+        store.flush()?;
+        let leaf = LeafIndex(random_below(&mut rng, commitment.leaf_count.get()));
         let samples = measured.entry((PROOF, who)).or_default();
         let proof = samples.time(|| store.prove(id, leaf))?;
         check_proof(&proof, leaf, commitment)?;
     }
     let leaf = filled::leaf(&Pieces::new()?)?;
     for id in 1..=buckets {
-        store.settle()?;
+        store.flush()?;
         let samples = measured.entry((COMMIT, who)).or_default();
         samples.time(|| store.commit(id, &[leaf], Durability::Synced))?;
     }

@@ -44,7 +44,7 @@ fn measure(setup: &Setup, percent: u64, buckets: u64, chunk: usize) -> Fallible<
             store.put(id, &random_bytes(stream, chunk))?;
         }
     }
-    store.settle()?;
+    store.flush()?;
     let dedup = store.provider.dedup();
     drop(store);
     let apart = CHUNKS.saturating_sub(common).saturating_mul(buckets);

@@ -3,7 +3,7 @@
 
 use super::{Setup, filled};
 use crate::Fallible;
-use crate::data::{Pieces, RandomContent, below, random};
+use crate::data::{Pieces, RandomContent, random, random_below};
 use crate::disk::allocated;
 use crate::figures::{Bound, Section, Table, Target};
 use crate::stats::{Samples, Summary, count, duration};
@@ -52,12 +52,12 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
 }
 
 /// A store in a folder of its own.
-struct Ground {
+struct Fixture {
     kind: Kind,
     folder: TempDir,
 }
 
-impl Ground {
+impl Fixture {
     fn new(setup: &Setup, kind: Kind) -> Fallible<Self> {
         let folder = setup.scratch("deletion")?;
         Ok(Self { kind, folder })
@@ -69,8 +69,8 @@ impl Ground {
 
     /// Returns the bytes of all buckets while the store is closed, so that remaining buckets take
     /// the same each time; and the reopened store.
-    fn held_when_closed(&self, store: Box<dyn Store>) -> Fallible<(f64, Box<dyn Store>)> {
-        store.settle()?;
+    fn bytes_when_closed(&self, store: Box<dyn Store>) -> Fallible<(f64, Box<dyn Store>)> {
+        store.flush()?;
         drop(store);
         let folder = self.folder.path();
         let parts: Vec<_> = match self.kind {
@@ -91,11 +91,11 @@ impl Ground {
         doomed: &[u64],
         without: f64,
     ) -> Fallible<Measured> {
-        let (before, store) = self.held_when_closed(store)?;
+        let (before, store) = self.bytes_when_closed(store)?;
         let leaves = u64::try_from(filled::LEAVES)?;
         let mut rng = random(STREAM);
         let mut ask = |samples: &mut Samples| {
-            let leaf = LeafIndex(below(&mut rng, leaves));
+            let leaf = LeafIndex(random_below(&mut rng, leaves));
             samples.time(|| store.prove(STAYS, leaf)).map(drop)
         };
         let mut idle = Samples::default();
@@ -124,7 +124,7 @@ impl Ground {
             }
             deleting.join().map_err(|_| "the deleting thread ended")?
         })?;
-        let (after, _) = self.held_when_closed(store)?;
+        let (after, _) = self.bytes_when_closed(store)?;
         Ok(Measured {
             kind: self.kind,
             what,
@@ -140,10 +140,10 @@ impl Ground {
 
 fn one_large(setup: &Setup, kind: Kind, pieces: &Pieces) -> Fallible<Measured> {
     let (leaves, contents) = setup.choose((10_000, 4), (100_000, 64));
-    let ground = Ground::new(setup, kind)?;
+    let ground = Fixture::new(setup, kind)?;
     let store = ground.open()?;
     filled::create(&*store, STAYS, pieces, filled::LEAVES)?;
-    let (without, store) = ground.held_when_closed(store)?;
+    let (without, store) = ground.bytes_when_closed(store)?;
     store.create(LARGE)?;
     let mut stored: Vec<NewLeaf> = Vec::new();
     for stream in 0..contents {
@@ -165,7 +165,7 @@ fn one_large(setup: &Setup, kind: Kind, pieces: &Pieces) -> Fallible<Measured> {
 
 fn half_of_many(setup: &Setup, kind: Kind, pieces: &Pieces) -> Fallible<Measured> {
     let buckets = setup.choose(100, 1_000);
-    let ground = Ground::new(setup, kind)?;
+    let ground = Fixture::new(setup, kind)?;
     let store = ground.open()?;
     let last = buckets / 2;
     let fill = |store: &dyn Store, id: u64| -> Fallible<()> {
@@ -180,7 +180,7 @@ fn half_of_many(setup: &Setup, kind: Kind, pieces: &Pieces) -> Fallible<Measured
     };
     filled::create(&*store, STAYS, pieces, filled::LEAVES)?;
     (STAYS.saturating_add(1)..=last).try_for_each(|id| fill(&*store, id))?;
-    let (without, store) = ground.held_when_closed(store)?;
+    let (without, store) = ground.bytes_when_closed(store)?;
     let doomed: Vec<_> = (last..buckets).map(|id| id.saturating_add(1)).collect();
     doomed.iter().try_for_each(|id| fill(&*store, *id))?;
     let what = format!("{} of {buckets} buckets", doomed.len());

@@ -46,7 +46,7 @@ pub(crate) fn store(
             return Err("buckets of the same leaves have different roots".into());
         }
     }
-    store.settle()?;
+    store.flush()?;
     drop(store);
     let one = one.ok_or("a store without a bucket")?;
     Ok((kind.open(folder, max_open)?, one))

@@ -8,7 +8,7 @@ use crate::figures::{Section, Table};
 use crate::stats::{Samples, Summary, count};
 use crate::stores::LegacyDatabase;
 use cairn_bucket::BasePath;
-use cairn_engine::Shared;
+use cairn_engine::SharedResources;
 use cairn_legacy_import::{LegacyImport, LegacyMode, LegacySource};
 use std::fs::File;
 use std::path::Path;
@@ -67,7 +67,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
             let base = BasePath::create(scratch.path())?;
             let opened = LegacySource::open(&path)?;
             let import = LegacyImport::new(&opened, base.path(), LegacyMode::Import);
-            Ok(import.all(&Shared::default(), |_, _| ())?)
+            Ok(import.import_all(&SharedResources::default(), |_, _| ())?)
         })?;
         let summary = report.summary;
         if (summary.imported, summary.leaves) != (buckets, leaves) {

@@ -4,12 +4,12 @@
 use super::Setup;
 use crate::Fallible;
 use crate::data::{Pieces, random, random_bytes, random_hash};
-use crate::disk::{Dropped, allocated, forget};
+use crate::disk::{CacheDrop, allocated, drop_from_cache};
 use crate::figures::{Bound, Plot, Section, Shape, Table, Target};
 use crate::peers::{Cairn, Legacy};
 use crate::stats::{Samples, Summary, duration};
 use cairn_bucket::{At, Bucket, NewLeaf};
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{HashingProfile, LeafIndex};
 use std::fs::File;
@@ -33,7 +33,7 @@ struct Measured {
     absent: Samples,
     absent_reopened: Samples,
     bytes_on_disk: u64,
-    dropped: Option<Dropped>,
+    dropped: Option<CacheDrop>,
 }
 
 pub(super) fn run(setup: &Setup) -> Fallible<Section> {
@@ -105,11 +105,11 @@ fn read_back(
     length: usize,
     measured: &mut Measured,
 ) -> Fallible<()> {
-    forget(flat)?;
-    measured.dropped = Some(forget(path)?);
+    drop_from_cache(flat)?;
+    measured.dropped = Some(drop_from_cache(path)?);
     measured.flat_cold.time(|| read_flat(flat))?;
     measured.flat_warm.time(|| read_flat(flat))?;
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let open = || Ok(Bucket::open(path, Access::ReadOnly, &shared)?);
     let bucket = measured.open_cold.time(open)?;
     let read = || -> Fallible<()> {
@@ -175,7 +175,7 @@ fn report(measured: &Measured, length: usize, chunks: usize) -> Fallible<Section
     }
     let flat = measured.flat.summary()?.p50;
     let share = flat / measured.ingest.summary()?.p50;
-    let how = measured.dropped.map_or("nothing", Dropped::how);
+    let how = measured.dropped.map_or("nothing", CacheDrop::description);
     Ok(Section {
         id: "W9",
         title: "Ingest",

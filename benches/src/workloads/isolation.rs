@@ -2,7 +2,7 @@
 
 use super::{Setup, filled};
 use crate::Fallible;
-use crate::data::{Pieces, below, random, random_bytes};
+use crate::data::{Pieces, random, random_below, random_bytes};
 use crate::figures::{Bound, Plot, Section, Shape, Table, Target};
 use crate::stats::{Samples, Summary, count};
 use crate::stores::{KEY, Kind, Store};
@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 const STREAM: u64 = 7;
 const KINDS: [Kind; 3] = [Kind::Cairn, Kind::Shared, Kind::Legacy];
-const STORMY: u64 = 1;
+const LOADED: u64 = 1;
 const QUIET: u64 = 2;
 /// The maximum number of chunks in a round, so that a fast disk is not filled.
-const MOST_CHUNKS: u64 = 1_200;
+const MAX_CHUNKS: u64 = 1_200;
 const ROUNDS: u64 = 3;
 
 const PROOF: &str = "proof";
@@ -27,7 +27,7 @@ const SIGNATURE: &str = "signed commitment";
 
 /// The samples of the quiet bucket, idle or under load.
 #[derive(Default)]
-struct Felt {
+struct QuietSamples {
     proofs: Samples,
     signatures: Samples,
 }
@@ -35,8 +35,8 @@ struct Felt {
 /// The results of one kind of store.
 struct Measured {
     kind: Kind,
-    idle: Felt,
-    storm: Felt,
+    idle: QuietSamples,
+    storm: QuietSamples,
     /// The work of the load, and its time.
     commits: u64,
     chunks: u64,
@@ -44,7 +44,7 @@ struct Measured {
 }
 
 /// A store with its two buckets.
-struct Ground<'s> {
+struct Fixture<'s> {
     store: &'s dyn Store,
     leaf: NewLeaf,
     leaves: u64,
@@ -52,12 +52,17 @@ struct Ground<'s> {
     next_chunk: AtomicU64,
 }
 
-impl Ground<'_> {
+impl Fixture<'_> {
     /// Proves and signs in turns on the quiet bucket until it is stopped.
-    fn ask(&self, felt: &mut Felt, round: u64, goes_on: impl Fn() -> bool) -> Fallible<()> {
+    fn prove_and_sign(
+        &self,
+        felt: &mut QuietSamples,
+        round: u64,
+        goes_on: impl Fn() -> bool,
+    ) -> Fallible<()> {
         let mut rng = random(STREAM.saturating_add(round));
         while goes_on() {
-            let index = LeafIndex(below(&mut rng, self.leaves));
+            let index = LeafIndex(random_below(&mut rng, self.leaves));
             felt.proofs.time(|| self.store.prove(QUIET, index))?;
             let sign = || self.store.sign(QUIET, &[self.leaf], &self.pair);
             felt.signatures.time(sign)?;
@@ -69,7 +74,7 @@ impl Ground<'_> {
         let mut done = 0_u64;
         while goes_on() {
             let leaves = [self.leaf];
-            self.store.commit(STORMY, &leaves, Durability::Synced)?;
+            self.store.commit(LOADED, &leaves, Durability::Synced)?;
             done = done.saturating_add(1);
         }
         Ok(done)
@@ -78,13 +83,13 @@ impl Ground<'_> {
     fn store_chunks(&self, goes_on: impl Fn() -> bool) -> Fallible<u64> {
         let mut chunk = random_bytes(STREAM, CHUNK_BYTES);
         let mut done = 0_u64;
-        while goes_on() && done < MOST_CHUNKS {
+        while goes_on() && done < MAX_CHUNKS {
             // A different chunk each time, without generating random bytes.
             let number = self.next_chunk.fetch_add(1, Ordering::Relaxed);
             if let Some(start) = chunk.first_chunk_mut() {
                 *start = number.to_le_bytes();
             }
-            self.store.put(STORMY, &chunk)?;
+            self.store.put(LOADED, &chunk)?;
             done = done.saturating_add(1);
         }
         Ok(done)
@@ -92,9 +97,9 @@ impl Ground<'_> {
 }
 
 impl Measured {
-    fn round(&mut self, ground: &Ground<'_>, round: u64, lasting: Duration) -> Fallible<()> {
+    fn round(&mut self, ground: &Fixture<'_>, round: u64, lasting: Duration) -> Fallible<()> {
         let start = Instant::now();
-        ground.ask(&mut self.idle, round, || start.elapsed() < lasting)?;
+        ground.prove_and_sign(&mut self.idle, round, || start.elapsed() < lasting)?;
         let start = Instant::now();
         // The first thread that completes or fails stops the others.
         let over = AtomicBool::new(false);
@@ -106,7 +111,7 @@ impl Measured {
         let (commits, chunks) = std::thread::scope(|scope| -> Fallible<_> {
             let commits = scope.spawn(|| ending(ground.commit(goes_on)));
             let chunks = scope.spawn(|| ending(ground.store_chunks(goes_on)));
-            let asked = ground.ask(&mut self.storm, round, goes_on);
+            let asked = ground.prove_and_sign(&mut self.storm, round, goes_on);
             over.store(true, Ordering::Relaxed);
             let ended = |_| "a thread of the load panicked";
             let commits = commits.join().map_err(ended)??;
@@ -136,10 +141,10 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     for kind in KINDS {
         let folder = setup.scratch("isolation")?;
         let store = kind.open(folder.path(), 8)?;
-        for id in [STORMY, QUIET] {
+        for id in [LOADED, QUIET] {
             filled::create(&*store, id, &pieces, usize::try_from(leaves)?)?;
         }
-        let ground = Ground {
+        let ground = Fixture {
             store: &*store,
             leaf: filled::leaf(&pieces)?,
             leaves,
@@ -148,8 +153,8 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
         };
         let mut measured = Measured {
             kind,
-            idle: Felt::default(),
-            storm: Felt::default(),
+            idle: QuietSamples::default(),
+            storm: QuietSamples::default(),
             commits: 0,
             chunks: 0,
             lasted: Duration::ZERO,
@@ -239,7 +244,7 @@ fn report(all: &[Measured], leaves: u64, lasting: Duration) -> Fallible<Section>
         method: format!(
             "Two buckets of {} leaves. On one, a thread commits leaf after leaf durably and another \
              stores chunks of 256 KiB, both as fast as possible, for {lasting:?} or until there are \
-             {MOST_CHUNKS} chunks; on the other a thread proves a random leaf and commits and signs \
+             {MAX_CHUNKS} chunks; on the other a thread proves a random leaf and commits and signs \
              a leaf durably, in turns. {ROUNDS} rounds, each idle first and then under load. \
              `legacy` syncs nothing.",
             count(leaves)

@@ -2,7 +2,7 @@
 
 use super::{Setup, filled};
 use crate::Fallible;
-use crate::children::{Cost, Deed, FIRST, Many};
+use crate::children::{BucketOperation, Many, ResourceCost, WARM_UP_BUCKETS};
 use crate::disk::allocated;
 use crate::figures::{Bound, Plot, Section, Shape, Table, Target};
 use crate::stats::duration;
@@ -28,30 +28,30 @@ struct Measured {
     /// Bytes on disk of all empty buckets, and of all written ones.
     empty: f64,
     filled: f64,
-    created: Cost,
-    written: Cost,
-    proven: Cost,
+    created: ResourceCost,
+    written: ResourceCost,
+    proven: ResourceCost,
 }
 
 impl Measured {
     fn of(setup: &Setup, kind: Kind, buckets: u64) -> Fallible<Self> {
         let folder = setup.scratch("many")?;
         let leaves = filled::LEAVES;
-        let run = |deed| Many::elsewhere(kind, folder.path(), buckets, deed, leaves);
+        let run = |deed| Many::run_in_child(kind, folder.path(), buckets, deed, leaves);
         // Without the index, which belongs to no bucket.
         let buckets_folder = match kind {
             Kind::Cairn => folder.path().join("buckets"),
             _ => folder.path().to_owned(),
         };
-        let created = run(Deed::Create)?;
+        let created = run(BucketOperation::Create)?;
         let on_disk = || -> Fallible<f64> {
-            let all = buckets.saturating_add(FIRST) as f64;
+            let all = buckets.saturating_add(WARM_UP_BUCKETS) as f64;
             Ok(allocated(&buckets_folder)? as f64 / all * buckets as f64)
         };
         let empty = on_disk()?;
-        let written = run(Deed::Write)?;
+        let written = run(BucketOperation::Write)?;
         let filled = on_disk()?;
-        let proven = run(Deed::Prove)?;
+        let proven = run(BucketOperation::Prove)?;
         Ok(Self {
             kind,
             buckets,
@@ -69,8 +69,8 @@ impl Measured {
 
     fn row(&self) -> [String; 11] {
         let kib = |bytes| format!("{:.1} KiB", self.each(bytes) / KIB);
-        let descriptors = |cost: &Cost| format!("{:.2}", self.each(cost.descriptors));
-        let time = |cost: &Cost| duration(self.each(cost.seconds) * 1e9);
+        let descriptors = |cost: &ResourceCost| format!("{:.2}", self.each(cost.descriptors));
+        let time = |cost: &ResourceCost| duration(self.each(cost.seconds) * 1e9);
         [
             self.kind.name().to_owned(),
             self.buckets.to_string(),
@@ -152,7 +152,7 @@ fn report(all: &[Measured], most: u64) -> Fallible<Section> {
             "Each in a process of its own. The first creates the empty \
              buckets; another reopens each, stores a content of 1 KiB and commits it as {} \
              leaves, durably; a third makes one proof of each. The figures are the difference between \
-             all open buckets and the first {FIRST}. Disk is by allocation, after the \
+             all open buckets and the first {WARM_UP_BUCKETS}. Disk is by allocation, after the \
              process has ended, with folders.",
             filled::LEAVES
         ),

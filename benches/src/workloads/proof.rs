@@ -4,7 +4,7 @@ mod answer;
 
 use super::Setup;
 use crate::Fallible;
-use crate::data::{Pieces, below, random};
+use crate::data::{Pieces, random, random_below};
 use crate::figures::{Bound, Plot, Section, Series, Shape, Table, Target};
 use crate::peers::{Cairn, Legacy, Memory, Peer, Proof, agree, leaf_count};
 use crate::stats::{Samples, Summary, count};
@@ -112,11 +112,11 @@ fn turn(
 ) -> Fallible<()> {
     for _ in 0..TURN {
         let leaves = if older {
-            1 + below(rng, newest.get())
+            1 + random_below(rng, newest.get())
         } else {
             newest.get()
         };
-        let index = LeafIndex(below(rng, leaves));
+        let index = LeafIndex(random_below(rng, leaves));
         let at = leaf_count(leaves)?;
         samples.time(|| peer.prove(index, at))?;
     }
@@ -130,7 +130,7 @@ fn legacy_proofs(legacy: &mut Legacy, rng: &mut ChaCha8Rng, budget: Duration) ->
     let root = legacy.root()?;
     let start = Instant::now();
     while samples.len() < 2 || (samples.len() < 1_000 && start.elapsed() < budget) {
-        let index = LeafIndex(below(rng, newest.get()));
+        let index = LeafIndex(random_below(rng, newest.get()));
         let proof = samples.time(|| legacy.prove(index, newest))?;
         check(proof, index, newest, &root)?;
     }

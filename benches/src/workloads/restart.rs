@@ -9,7 +9,7 @@ use crate::stats::{Samples, Summary};
 use crate::stores::{CairnStore, Kind, check_proof};
 use cairn_bucket::At;
 use cairn_primitives::{Commitment, LeafIndex, Sequence};
-use cairn_provider::Wanted;
+use cairn_provider::LeaseRequest;
 use std::path::Path;
 use std::time::Instant;
 
@@ -34,7 +34,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     drop(store);
     let mut measured = Measured::default();
     for round in 0..rounds {
-        let signed = Restart::and_kill(folder.path(), buckets, max_open, round, signatures)?;
+        let signed = Restart::run_and_kill(folder.path(), buckets, max_open, round, signatures)?;
         start_again(folder.path(), max_open, &signed, &mut measured)?;
     }
     let head = ["until"].into_iter().chain(Summary::HEAD);
@@ -86,21 +86,23 @@ fn start_again(
     let elapsed = || start.elapsed().as_secs_f64() * 1e9;
     let store = CairnStore::open(folder, max_open)?;
     measured.started.push(elapsed());
-    if is_there(&store, last)? {
+    if is_provable(&store, last)? {
         measured.first_proof.push(elapsed());
     }
-    store.provider.wait_until_known();
+    store.provider.wait_until_indexed();
     measured.known.push(elapsed());
     for one in signed {
-        measured.lost += usize::from(!is_there(&store, one)?);
+        measured.lost += usize::from(!is_provable(&store, one)?);
     }
     measured.signed += signed.len();
     Ok(())
 }
 
 /// Returns true if a commitment can still be proven.
-fn is_there(store: &CairnStore, signed: &Signed) -> Fallible<bool> {
-    let lease = store.provider.lease(signed.bucket, Wanted::challenge())?;
+fn is_provable(store: &CairnStore, signed: &Signed) -> Fallible<bool> {
+    let lease = store
+        .provider
+        .blocking_lease(signed.bucket, LeaseRequest::challenge())?;
     let at = At::Root(signed.root);
     if lease.run(|bucket| bucket.view(at).map(|_| ())).is_err() {
         return Ok(false);

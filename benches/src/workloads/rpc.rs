@@ -4,8 +4,8 @@
 mod burst;
 mod clients;
 mod echo;
-mod ground;
-mod storm;
+mod fixture;
+mod load;
 
 use super::Setup;
 use crate::Fallible;
@@ -26,7 +26,7 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
         remarks: Vec::new(),
     };
     echo::measure(setup, &mut section)?;
-    storm::measure(setup, &mut section)?;
+    load::measure(setup, &mut section)?;
     burst::measure(setup, &mut section)?;
     Ok(section)
 }

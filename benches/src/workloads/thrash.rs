@@ -2,14 +2,14 @@
 
 use super::{Setup, filled};
 use crate::Fallible;
-use crate::data::{Pieces, below, random};
+use crate::data::{Pieces, random, random_below};
 use crate::figures::{Bound, Plot, Section, Shape, Table, Target};
 use crate::process::descriptors;
 use crate::stores::{Kind, Store};
 use cairn_engine::Durability;
 use cairn_primitives::LeafIndex;
 use cairn_provider::{
-    Allowance, Budget, BudgetRequest, DESCRIPTORS_BESIDES_FILES, RESERVED_DESCRIPTORS,
+    Budget, BudgetRequest, DESCRIPTORS_BESIDES_FILES, ProcessLimits, RESERVED_DESCRIPTORS,
 };
 use rand_chacha::ChaCha8Rng;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,9 +19,9 @@ const STREAM: u64 = 60;
 const THREADS: u64 = 4;
 const ROUNDS: u64 = 3;
 /// The interval between two counts of descriptors.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const COUNT_INTERVAL: Duration = Duration::from_millis(10);
 /// The minimum number of open files of a bucket in Cairn.
-const LEAST_FILES: u64 = 10;
+const MIN_FILES: u64 = 10;
 
 /// The distribution of the next bucket.
 #[derive(Clone, Copy)]
@@ -32,13 +32,13 @@ enum Access {
 }
 
 /// Draws buckets from 1 on.
-struct Draw {
+struct BucketSampler {
     access: Access,
     /// The sum of all weights up to each bucket.
     sums: Vec<f64>,
 }
 
-impl Draw {
+impl BucketSampler {
     fn new(access: Access, buckets: u64) -> Self {
         let weights = (1..=buckets).map(|rank| 1.0 / rank as f64);
         let sums = weights
@@ -53,10 +53,10 @@ impl Draw {
     fn next(&self, rng: &mut ChaCha8Rng) -> Fallible<u64> {
         let buckets = u64::try_from(self.sums.len())?;
         let place = match self.access {
-            Access::Uniform => below(rng, buckets),
+            Access::Uniform => random_below(rng, buckets),
             Access::Zipf => {
                 let all = self.sums.last().copied().unwrap_or(0.0);
-                let at = below(rng, 1 << 53) as f64 / (1_u64 << 53) as f64 * all;
+                let at = random_below(rng, 1 << 53) as f64 / (1_u64 << 53) as f64 * all;
                 u64::try_from(self.sums.partition_point(|sum| *sum <= at))?
             }
         };
@@ -98,12 +98,12 @@ impl Case {
         }
         let lasting = Duration::from_millis(setup.choose(500, 4_000));
         for access in [Access::Uniform, Access::Zipf] {
-            let draw = Draw::new(access, self.buckets);
+            let draw = BucketSampler::new(access, self.buckets);
             let mut operations = 0.0;
             let mut seconds = 0.0;
             for round in 0..ROUNDS {
                 let start = Instant::now();
-                operations += storm(&*store, &draw, round, lasting, &mut measured)? as f64;
+                operations += run_load(&*store, &draw, round, lasting, &mut measured)? as f64;
                 seconds += start.elapsed().as_secs_f64();
             }
             match access {
@@ -116,9 +116,9 @@ impl Case {
 }
 
 /// Proves and commits on all threads. Returns the number of operations.
-fn storm(
+fn run_load(
     store: &dyn Store,
-    draw: &Draw,
+    draw: &BucketSampler,
     round: u64,
     lasting: Duration,
     measured: &mut Measured,
@@ -133,7 +133,7 @@ fn storm(
         let (mut done, mut first) = (0_u64, None);
         while start.elapsed() < lasting {
             let id = draw.next(&mut rng)?;
-            let result = if below(&mut rng, 2) == 0 {
+            let result = if random_below(&mut rng, 2) == 0 {
                 store.prove(id, LeafIndex(0)).map(drop)
             } else {
                 store.commit(id, &[leaf], Durability::Synced).map(drop)
@@ -153,7 +153,7 @@ fn storm(
             let mut most = 0;
             while !over.load(Ordering::Relaxed) {
                 most = most.max(descriptors()?);
-                std::thread::park_timeout(LOOK_EVERY);
+                std::thread::park_timeout(COUNT_INTERVAL);
             }
             Ok(most)
         });
@@ -186,8 +186,8 @@ fn storm(
 
 pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     let (buckets, pool) = setup.choose((150, 15), (2_000, 100));
-    let allowance = Allowance::of_process();
-    let of_one = DESCRIPTORS_BESIDES_FILES.saturating_add(LEAST_FILES);
+    let allowance = ProcessLimits::of_this_process();
+    let of_one = DESCRIPTORS_BESIDES_FILES.saturating_add(MIN_FILES);
     let for_buckets = allowance.descriptors.saturating_sub(RESERVED_DESCRIPTORS);
     let fit = for_buckets / of_one;
     let all_open = buckets.min(fit);
@@ -266,7 +266,7 @@ fn report(done: &[(Case, Measured)], pool: u64, budget: u64) -> Fallible<Section
         method: format!(
             "{} buckets of {} leaves, at most {pool} of them open, which is a budget of {budget} \
              descriptors; the same for stores that open one \
-             database for each. Descriptors of the whole process were counted every {LOOK_EVERY:?}. \
+             database for each. Descriptors of the whole process were counted every {COUNT_INTERVAL:?}. \
              All open: as many buckets as the process's descriptors allow, opened before.",
             case.buckets,
             filled::LEAVES
@@ -303,9 +303,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bucket_is_drawn_far_oftener_than_the_last_and_only_under_zipf() {
+    fn only_zipf_prefers_the_first_bucket() {
         let count = |access| {
-            let draw = Draw::new(access, 100);
+            let draw = BucketSampler::new(access, 100);
             let mut rng = random(STREAM);
             let drawn: Vec<_> = (0..10_000).map(|_| draw.next(&mut rng).unwrap()).collect();
             assert!(drawn.iter().all(|id| (1..=100).contains(id)));

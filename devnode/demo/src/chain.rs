@@ -2,7 +2,7 @@
 
 use crate::error::DemoError;
 use cairn_devnode_runtime::{
-    RuntimeCall, RuntimeEvent, SignedPayload, UncheckedExtrinsic, VERSION, extension,
+    RuntimeCall, RuntimeEvent, SignedPayload, UncheckedExtrinsic, VERSION, transaction_extension,
 };
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{BucketInfo, OpenChallenge, ProviderInfo};
@@ -20,10 +20,10 @@ use sp_runtime::{AccountId32, MultiAddress, MultiSignature, SaturatedConversion}
 use std::time::Duration;
 
 /// The maximum size of a message, in bytes: a block of answers with their chunks.
-const MESSAGE_BYTES: u32 = 64 << 20;
+const MAX_MESSAGE_BYTES: u32 = 64 << 20;
 
 /// The time limit of a request, not including the wait for finality.
-const REQUEST: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connection to a node.
 pub(crate) struct Chain {
@@ -32,14 +32,14 @@ pub(crate) struct Chain {
 }
 
 /// An extrinsic in a finalized block.
-pub(crate) struct Finalized {
+pub(crate) struct FinalizedExtrinsic {
     pub(crate) number: u32,
     /// The events that it deposited.
     pub(crate) events: Vec<RuntimeEvent>,
 }
 
 /// A submitted extrinsic.
-pub(crate) struct Sent {
+pub(crate) struct SubmittedExtrinsic {
     name: &'static str,
     bytes: Vec<u8>,
     statuses: Subscription<Value>,
@@ -91,9 +91,9 @@ pub(crate) fn account(pair: &sr25519::Pair) -> AccountId {
 impl Chain {
     pub(crate) async fn connect(url: &str) -> Result<Self, DemoError> {
         let rpc = WsClientBuilder::default()
-            .max_request_size(MESSAGE_BYTES)
-            .max_response_size(MESSAGE_BYTES)
-            .request_timeout(REQUEST)
+            .max_request_size(MAX_MESSAGE_BYTES)
+            .max_response_size(MAX_MESSAGE_BYTES)
+            .request_timeout(REQUEST_TIMEOUT)
             .build(url)
             .await?;
         let genesis: H256 = rpc.request("chain_getBlockHash", rpc_params![0]).await?;
@@ -116,7 +116,7 @@ impl Chain {
     }
 
     /// Calls the storage pallet's runtime API at the finalized head.
-    pub(crate) async fn ask<T: Decode>(
+    pub(crate) async fn call_runtime_api<T: Decode>(
         &self,
         method: &str,
         arguments: impl Encode,
@@ -137,22 +137,22 @@ impl Chain {
     }
 
     pub(crate) async fn provider(&self, who: AccountId) -> Result<ProviderInfo, DemoError> {
-        self.ask::<Option<ProviderInfo>>("provider", who)
+        self.call_runtime_api::<Option<ProviderInfo>>("provider", who)
             .await?
-            .ok_or_else(|| DemoError::Wrong("the chain does not know the provider".into()))
+            .ok_or_else(|| DemoError::Unexpected("the chain does not know the provider".into()))
     }
 
     pub(crate) async fn bucket(&self, id: BucketId) -> Result<BucketInfo, DemoError> {
-        self.ask::<Option<BucketInfo>>("bucket", id)
+        self.call_runtime_api::<Option<BucketInfo>>("bucket", id)
             .await?
-            .ok_or_else(|| DemoError::Wrong(format!("the chain does not know bucket {id}")))
+            .ok_or_else(|| DemoError::Unexpected(format!("the chain does not know bucket {id}")))
     }
 
     pub(crate) async fn open_challenges(
         &self,
         who: AccountId,
     ) -> Result<Vec<OpenChallenge>, DemoError> {
-        self.ask("open_challenges", who).await
+        self.call_runtime_api("open_challenges", who).await
     }
 
     /// Signs a call and sends it, without waiting for its result.
@@ -161,14 +161,14 @@ impl Chain {
         who: &sr25519::Pair,
         name: &'static str,
         call: impl Into<RuntimeCall>,
-    ) -> Result<Sent, DemoError> {
+    ) -> Result<SubmittedExtrinsic, DemoError> {
         let account32 = AccountId32::from(who.public());
         let address = sp_core::crypto::Ss58Codec::to_ss58check(&account32);
         let nonce: u32 = self
             .rpc
             .request("system_accountNextIndex", rpc_params![address])
             .await?;
-        let extrinsic = self.signed(who, nonce, call.into());
+        let extrinsic = self.sign_extrinsic(who, nonce, call.into());
         let bytes = extrinsic.encode();
         let statuses = self
             .rpc
@@ -182,14 +182,19 @@ impl Chain {
                 call: name,
                 reason: error.to_string(),
             })?;
-        Ok(Sent {
+        Ok(SubmittedExtrinsic {
             name,
             bytes,
             statuses,
         })
     }
 
-    fn signed(&self, who: &sr25519::Pair, nonce: u32, call: RuntimeCall) -> UncheckedExtrinsic {
+    fn sign_extrinsic(
+        &self,
+        who: &sr25519::Pair,
+        nonce: u32,
+        call: RuntimeCall,
+    ) -> UncheckedExtrinsic {
         let implicit = (
             (),
             VERSION.spec_version,
@@ -200,7 +205,8 @@ impl Chain {
             (),
             (),
         );
-        let payload = SignedPayload::from_raw(call, extension(Era::Immortal, nonce), implicit);
+        let payload =
+            SignedPayload::from_raw(call, transaction_extension(Era::Immortal, nonce), implicit);
         let signature = payload.using_encoded(|bytes| who.sign(bytes));
         let (call, extension, _) = payload.deconstruct();
         UncheckedExtrinsic::new_signed(
@@ -212,7 +218,10 @@ impl Chain {
     }
 
     /// Waits until an extrinsic is finalized, and fails unless it succeeded.
-    pub(crate) async fn settled(&self, mut sent: Sent) -> Result<Finalized, DemoError> {
+    pub(crate) async fn await_finalized(
+        &self,
+        mut sent: SubmittedExtrinsic,
+    ) -> Result<FinalizedExtrinsic, DemoError> {
         let failed = |reason: String| DemoError::Extrinsic {
             call: sent.name,
             reason,
@@ -265,7 +274,7 @@ impl Chain {
                 return Err(failed(format!("{dispatch_error:?}")));
             }
         }
-        Ok(Finalized {
+        Ok(FinalizedExtrinsic {
             number: self.number(block).await?,
             events: own,
         })
@@ -277,9 +286,9 @@ impl Chain {
         who: &sr25519::Pair,
         name: &'static str,
         call: impl Into<RuntimeCall>,
-    ) -> Result<Finalized, DemoError> {
+    ) -> Result<FinalizedExtrinsic, DemoError> {
         let sent = self.send(who, name, call).await?;
-        self.settled(sent).await
+        self.await_finalized(sent).await
     }
 
     /// Returns the events of a block.

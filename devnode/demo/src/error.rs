@@ -30,18 +30,18 @@ pub enum DemoError {
         source: std::io::Error,
     },
     /// A process ended or failed unexpectedly.
-    #[error("{program} {what}; the end of its log:\n{last_words}")]
+    #[error("{program} {what}; the end of its log:\n{log_tail}")]
     Process {
         /// The program.
         program: String,
         /// The event, for the message.
         what: String,
         /// The end of its log.
-        last_words: String,
+        log_tail: String,
     },
     /// Something did not happen in time.
     #[error("{what} is missing after {seconds} s")]
-    Late {
+    TimedOut {
         /// The missing event.
         what: String,
         /// The time that was waited for, in seconds.
@@ -49,7 +49,7 @@ pub enum DemoError {
     },
     /// A result is not as expected.
     #[error("{0}")]
-    Wrong(String),
+    Unexpected(String),
 }
 
 /// Returns a conversion of I/O errors, for `map_err`.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Lists files below a folder, sorted, up to a number of files and a total of bytes. Links
 /// are not followed, and empty files are included.
-pub(crate) fn below(
+pub(crate) fn list_files(
     folder: &Path,
     most_files: usize,
     most_bytes: u64,
@@ -36,7 +36,7 @@ pub(crate) fn below(
 }
 
 /// Distributes files to a number of buckets, in turn.
-pub(crate) fn deal(files: Vec<PathBuf>, buckets: usize) -> Vec<Vec<PathBuf>> {
+pub(crate) fn distribute(files: Vec<PathBuf>, buckets: usize) -> Vec<Vec<PathBuf>> {
     let mut hands = vec![Vec::new(); buckets];
     let mut turn = (0..buckets).cycle();
     for file in files {

@@ -6,12 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod chain;
+mod dishonest_provider;
 mod error;
 mod files;
-mod liar;
-mod play;
 mod process;
-mod promises;
+mod scenario;
+mod signed_roots;
 
 pub use error::DemoError;
-pub use play::{Play, Scale, Summary};
+pub use scenario::{Scale, Scenario, Summary};

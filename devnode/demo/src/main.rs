@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_demo::{DemoError, Play, Scale, Summary};
+use cairn_demo::{DemoError, Scale, Scenario, Summary};
 use cairn_primitives::challenge::SlashReason;
 use clap::Parser;
 use std::path::{Path, PathBuf};
@@ -68,36 +68,36 @@ async fn demo(args: Args) -> Result<(), DemoError> {
         path: std::env::temp_dir(),
         source,
     })?;
-    let play = Play {
+    let play = Scenario {
         cairn: programs.join("cairn"),
         devnode: programs.join("cairn-devnode"),
         folder: args.folder.unwrap_or_else(|| temporary.path().join("demo")),
         files: args.files,
         scale: Scale {
-            most_files: args.most_files,
-            most_bytes: args.most_bytes,
+            max_files: args.most_files,
+            max_bytes: args.most_bytes,
             challenges: args.challenges,
             block_ms: args.block_ms,
             strict: args.strict,
         },
         seed: args.seed,
-        say: Box::new(|what| println!("{what}")),
+        report: Box::new(|what| println!("{what}")),
     };
-    let summary = play.play().await?;
+    let summary = play.run().await?;
     show(&summary, args.block_ms);
-    judge(&summary)
+    check(&summary)
 }
 
 fn show(summary: &Summary, block_ms: u64) {
-    let (reason, amount) = summary.liar;
+    let (reason, amount) = summary.slash;
     println!("\nResults, according to the chain");
     println!(
         "  challenges {}, defended {}, lost {}",
-        summary.asked, summary.defended, summary.lost
+        summary.challenges, summary.defended, summary.lost
     );
     println!(
         "  stake of the two providers: {}",
-        if summary.stake_untouched {
+        if summary.stake_is_unchanged {
             "untouched"
         } else {
             "TOUCHED"
@@ -105,10 +105,10 @@ fn show(summary: &Summary, block_ms: u64) {
     );
     println!(
         "  checkpoints with both signatures: {}",
-        summary.checkpointed
+        summary.checkpoints
     );
-    let middle = summary.waits.get(summary.waits.len() / 2);
-    if let (Some(middle), Some(most)) = (middle, summary.waits.last()) {
+    let middle = summary.answer_delays.get(summary.answer_delays.len() / 2);
+    if let (Some(middle), Some(most)) = (middle, summary.answer_delays.last()) {
         println!(
             "  from challenge to inclusion: median {middle} anchor blocks, maximum {most} \
              (a block every {block_ms} ms; while a provider is down its challenges wait)"
@@ -117,18 +117,18 @@ fn show(summary: &Summary, block_ms: u64) {
     println!("  the dishonest provider lost {amount} for {reason:?}");
 }
 
-fn judge(summary: &Summary) -> Result<(), DemoError> {
-    let wrong = |what: &str| Err(DemoError::Wrong(what.into()));
-    if summary.lost != 0 || !summary.stake_untouched {
+fn check(summary: &Summary) -> Result<(), DemoError> {
+    let wrong = |what: &str| Err(DemoError::Unexpected(what.into()));
+    if summary.lost != 0 || !summary.stake_is_unchanged {
         return wrong("an honest provider lost stake");
     }
-    if summary.defended != summary.asked {
+    if summary.defended != summary.challenges {
         return wrong("not every challenge was defended");
     }
-    if summary.waits.len() as u64 != summary.asked {
+    if summary.answer_delays.len() as u64 != summary.challenges {
         return wrong("an answer is missing in the blocks");
     }
-    if summary.liar.0 != SlashReason::InvalidProof || summary.liar.1 == 0 {
+    if summary.slash.0 != SlashReason::InvalidProof || summary.slash.1 == 0 {
         return wrong("the dishonest provider kept its stake");
     }
     Ok(())

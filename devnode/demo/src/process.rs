@@ -8,10 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The time limit for a program to stop.
-const STOPPING: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The length of the end of a log that an error shows, in bytes.
-const LAST_WORDS: usize = 4000;
+const LOG_TAIL_BYTES: usize = 4000;
 
 /// Runs a program to its end, and returns its output.
 pub(crate) fn run(program: &Path, args: &[&str], input: &str) -> Result<String, DemoError> {
@@ -31,20 +31,20 @@ pub(crate) fn run(program: &Path, args: &[&str], input: &str) -> Result<String, 
         return Err(DemoError::Process {
             program: format!("{} {}", program.display(), args.join(" ")),
             what: format!("ended with {}", output.status),
-            last_words: String::from_utf8_lossy(&output.stderr).into_owned(),
+            log_tail: String::from_utf8_lossy(&output.stderr).into_owned(),
         });
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// A running program, which is killed on drop.
-pub(crate) struct Running {
+pub(crate) struct RunningProcess {
     name: String,
     child: Child,
     log: PathBuf,
 }
 
-impl Running {
+impl RunningProcess {
     /// Starts a program, whose output is appended to `log`.
     pub(crate) fn start(
         name: &str,
@@ -83,15 +83,15 @@ impl Running {
     }
 
     /// Returns the end of its log.
-    pub(crate) fn last_words(&self) -> String {
-        format!("{}:\n{}", self.name, last_words(&self.log))
+    pub(crate) fn log_tail(&self) -> String {
+        format!("{}:\n{}", self.name, log_tail(&self.log))
     }
 
     fn failed(&self, what: String) -> DemoError {
         DemoError::Process {
             program: self.name.clone(),
             what,
-            last_words: last_words(&self.log),
+            log_tail: log_tail(&self.log),
         }
     }
 
@@ -117,7 +117,7 @@ impl Running {
                 Some(status) => {
                     return Err(self.failed(format!("was asked to stop, and ended with {status}")));
                 }
-                None if begun.elapsed() > STOPPING => {
+                None if begun.elapsed() > STOP_TIMEOUT => {
                     return Err(self.failed("does not stop".into()));
                 }
                 // The standard library has no wait with a time limit.
@@ -127,7 +127,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningProcess {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.child.kill();
@@ -136,9 +136,9 @@ impl Drop for Running {
 }
 
 /// Returns the end of a log.
-fn last_words(log: &Path) -> String {
+fn log_tail(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
-    let from = text.len().saturating_sub(LAST_WORDS);
+    let from = text.len().saturating_sub(LOG_TAIL_BYTES);
     String::from_utf8_lossy(text.get(from..).unwrap_or_default()).into_owned()
 }
 

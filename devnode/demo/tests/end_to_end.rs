@@ -2,7 +2,7 @@
 //! real files, checkpoints signed by both, challenges, a prune while a provider is down,
 //! and a dishonest provider. The chain's records at the end are asserted.
 
-use cairn_demo::{Play, Scale};
+use cairn_demo::{Scale, Scenario};
 use cairn_primitives::challenge::SlashReason;
 use std::path::Path;
 
@@ -16,27 +16,30 @@ async fn two_providers_defend_every_challenge_and_the_liar_is_slashed() {
     let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap();
     let repository = Path::new(&crate_folder).join("../..");
     let folder = tempfile::tempdir().unwrap();
-    let play = Play {
+    let play = Scenario {
         cairn: programs.join("cairn"),
         devnode: programs.join("cairn-devnode"),
         folder: folder.path().join("play"),
         files: repository.join("node-ext"),
         scale: Scale {
-            most_files: 120,
-            most_bytes: 10_000_000,
+            max_files: 120,
+            max_bytes: 10_000_000,
             challenges: 12,
             block_ms: 400,
             strict: true,
         },
         seed: 7,
-        say: Box::new(|what| println!("{what}")),
+        report: Box::new(|what| println!("{what}")),
     };
-    let summary = play.play().await.unwrap();
-    assert_eq!((summary.asked, summary.defended, summary.lost), (12, 12, 0));
-    assert!(summary.stake_untouched);
+    let summary = play.run().await.unwrap();
+    assert_eq!(
+        (summary.challenges, summary.defended, summary.lost),
+        (12, 12, 0)
+    );
+    assert!(summary.stake_is_unchanged);
     // Three buckets, before the prune and after.
-    assert_eq!(summary.checkpointed, 6);
-    assert_eq!(summary.waits.len(), 12);
-    assert_eq!(summary.liar.0, SlashReason::InvalidProof);
-    assert!(summary.liar.1 > 0);
+    assert_eq!(summary.checkpoints, 6);
+    assert_eq!(summary.answer_delays.len(), 12);
+    assert_eq!(summary.slash.0, SlashReason::InvalidProof);
+    assert!(summary.slash.1 > 0);
 }

@@ -1,10 +1,10 @@
 //! The command line.
 
-use crate::light::{LightConfig, LightNode};
+use crate::in_memory::{InMemoryConfig, InMemoryNode};
 use crate::provider::ProviderOptions;
 use crate::sealing::Sealing;
 use crate::service::Options;
-use crate::{NodeError, chain_spec, running};
+use crate::{NodeError, chain_spec, runner};
 use cairn_devnode_runtime::genesis;
 use cairn_node_ext::gadget::CheckpointConfig;
 use cairn_node_ext::{ExtensionConfig, OnCopy};
@@ -40,7 +40,7 @@ struct Run {
     #[command(flatten)]
     substrate: RunCmd,
     #[command(flatten)]
-    ours: Ours,
+    ours: NodeOptions,
 }
 
 #[derive(Debug, Args)]
@@ -55,12 +55,12 @@ struct Light {
     #[arg(long, default_value_t = 9944)]
     rpc_port: u16,
     #[command(flatten)]
-    ours: Ours,
+    ours: NodeOptions,
 }
 
 /// The options of this node in addition to Substrate's own.
 #[derive(Debug, Args)]
-struct Ours {
+struct NodeOptions {
     /// Seal a block at this interval, in milliseconds; with 0, only the RPC method
     /// `engine_createBlock` seals blocks.
     #[arg(long, default_value_t = 6_000)]
@@ -82,8 +82,8 @@ struct Ours {
     cairn_accept_copy: bool,
 }
 
-impl Ours {
-    fn schedule(&self) -> ExtensionConfig {
+impl NodeOptions {
+    fn extension_config(&self) -> ExtensionConfig {
         ExtensionConfig {
             checkpoints: CheckpointConfig {
                 leaves: self.cairn_checkpoint_leaves,
@@ -97,13 +97,13 @@ impl Ours {
         let suri = self.suri.clone();
         Options {
             sealing: match self.block_ms {
-                0 => Sealing::ByHand,
-                interval => Sealing::Every(Duration::from_millis(interval)),
+                0 => Sealing::OnRequest,
+                interval => Sealing::Interval(Duration::from_millis(interval)),
             },
             provider: self.cairn.clone().map(|base_path| ProviderOptions {
                 base_path,
                 suri,
-                schedule: self.schedule(),
+                extension: self.extension_config(),
                 on_copy: match self.cairn_accept_copy {
                     true => OnCopy::Accept,
                     false => OnCopy::Refuse,
@@ -117,7 +117,7 @@ impl Ours {
 pub fn main() -> Result<(), NodeError> {
     let cli = Cli::from_args();
     match &cli.command {
-        Command::Run(run) => running::until_interrupted(&cli, &run.substrate, &run.ours.options()),
+        Command::Run(run) => runner::until_interrupted(&cli, &run.substrate, &run.ours.options()),
         Command::Light(light) => run_light(light),
         Command::Key(key) => Ok(key.run(&cli)?),
     }
@@ -134,7 +134,7 @@ fn run_light(light: &Light) -> Result<(), NodeError> {
         .init();
     let runtime = tokio::runtime::Runtime::new().map_err(NodeError::other)?;
     runtime.block_on(async {
-        let mut node = LightNode::start(config).await?;
+        let mut node = InMemoryNode::start(config).await?;
         println!("{}", node.rpc_url());
         tokio::select! {
             interrupted = tokio::signal::ctrl_c() => interrupted.map_err(NodeError::other)?,
@@ -145,14 +145,14 @@ fn run_light(light: &Light) -> Result<(), NodeError> {
 }
 
 impl Light {
-    fn config(&self) -> Result<LightConfig, NodeError> {
+    fn config(&self) -> Result<InMemoryConfig, NodeError> {
         let mut rules = genesis::rules(&self.rules)
             .ok_or_else(|| NodeError::NoSuchChain(self.rules.clone()))?;
         if let Some(period) = self.challenge_period {
             rules.challenge_period = period;
         }
         let Options { sealing, provider } = self.ours.options();
-        Ok(LightConfig {
+        Ok(InMemoryConfig {
             rules,
             sealing,
             rpc_port: self.rpc_port,

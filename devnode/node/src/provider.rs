@@ -17,7 +17,7 @@ pub struct ProviderOptions {
     /// only key of type `stor` is its account.
     pub suri: Option<String>,
     /// The configuration of its schedulers.
-    pub schedule: ExtensionConfig,
+    pub extension: ExtensionConfig,
     /// The policy for a folder that is a copy.
     pub on_copy: OnCopy,
 }

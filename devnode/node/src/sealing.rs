@@ -14,23 +14,23 @@ use std::time::Duration;
 use substrate_prometheus_endpoint::Registry;
 
 /// 1 January 2026, in milliseconds of Unix time.
-const CHAIN_BEGINS: u64 = 1_767_225_600_000;
+const GENESIS_TIME_MS: u64 = 1_767_225_600_000;
 /// The most requests waiting while a block is being sealed.
-const WAITING_ORDERS: usize = 1_000;
+const MAX_PENDING_COMMANDS: usize = 1_000;
 
 /// The sealing of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sealing {
     /// On request: by [`Sealer::seal`] or the RPC method `engine_createBlock`.
-    ByHand,
+    OnRequest,
     /// At each interval, and on request.
-    Every(Duration),
+    Interval(Duration),
 }
 
 /// A handle that seals blocks.
 #[derive(Clone, Debug)]
 pub struct Sealer {
-    orders: mpsc::Sender<EngineCommand<Hash>>,
+    commands: mpsc::Sender<EngineCommand<Hash>>,
 }
 
 impl Sealer {
@@ -43,7 +43,7 @@ impl Sealer {
             parent_hash: None,
             sender: Some(sender),
         };
-        let mut orders = self.orders.clone();
+        let mut orders = self.commands.clone();
         orders
             .send(order)
             .map_err(|_| NodeError::SealerGone)
@@ -54,7 +54,7 @@ impl Sealer {
 
     /// Returns the command channel for the RPC.
     pub(crate) fn orders(&self) -> mpsc::Sender<EngineCommand<Hash>> {
-        self.orders.clone()
+        self.commands.clone()
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn start(
     pool: &Arc<FullPool>,
     registry: Option<&Registry>,
 ) -> Sealer {
-    let (orders, commands_stream) = mpsc::channel(WAITING_ORDERS);
+    let (orders, commands_stream) = mpsc::channel(MAX_PENDING_COMMANDS);
     let env = sc_basic_authorship::ProposerFactory::new(
         tasks.spawn_handle(),
         client.clone(),
@@ -92,16 +92,20 @@ pub(crate) fn start(
     let essential = tasks.spawn_essential_handle();
     essential.spawn_blocking("sealing", Some("sealing"), seal);
 
-    let sealer = Sealer { orders };
-    if let Sealing::Every(interval) = sealing {
+    let sealer = Sealer { commands: orders };
+    if let Sealing::Interval(interval) = sealing {
         let sealer = sealer.clone();
-        essential.spawn("sealing-interval", Some("sealing"), tick(sealer, interval));
+        essential.spawn(
+            "sealing-interval",
+            Some("sealing"),
+            seal_at_interval(sealer, interval),
+        );
     }
     sealer
 }
 
 /// Seals a block at each interval. Logs a failure and continues with the next one.
-async fn tick(sealer: Sealer, interval: Duration) {
+async fn seal_at_interval(sealer: Sealer, interval: Duration) {
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -124,5 +128,5 @@ fn time_after(
         .number(parent)?
         .ok_or_else(|| format!("block {parent:?}, to be built on, is not known"))?;
     let elapsed = BlockPeriod::get().saturating_mul(u64::from(number).saturating_add(1));
-    Ok(CHAIN_BEGINS.saturating_add(elapsed))
+    Ok(GENESIS_TIME_MS.saturating_add(elapsed))
 }

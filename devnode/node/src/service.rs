@@ -120,7 +120,7 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
             Arc::new(options.open()?),
             Signer::new(keystore.clone(), key),
             Arc::new(RpcCosigners::new(options.cosigners())),
-            options.schedule,
+            options.extension,
         )
         .map_err(NodeError::cairn)?;
         cairn

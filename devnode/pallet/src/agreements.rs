@@ -103,7 +103,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// Returns a bucket, if the caller is one of its admins.
-    fn administered(who: &AccountId32, bucket_id: BucketId) -> Result<Bucket<T>, Error<T>> {
+    fn bucket_of_admin(who: &AccountId32, bucket_id: BucketId) -> Result<Bucket<T>, Error<T>> {
         let bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
         ensure!(
             bucket.role_of(who) == Some(Role::Admin),
@@ -118,7 +118,7 @@ impl<T: Config> Pallet<T> {
         who: AccountId32,
         role: Option<Role>,
     ) -> DispatchResult {
-        let mut bucket = Self::administered(admin, bucket_id)?;
+        let mut bucket = Self::bucket_of_admin(admin, bucket_id)?;
         bucket.members.retain(|(member, _)| *member != who);
         if let Some(role) = role {
             bucket
@@ -140,7 +140,7 @@ impl<T: Config> Pallet<T> {
     }
 
     pub(crate) fn freeze(admin: &AccountId32, bucket_id: BucketId) -> DispatchResult {
-        let mut bucket = Self::administered(admin, bucket_id)?;
+        let mut bucket = Self::bucket_of_admin(admin, bucket_id)?;
         ensure!(bucket.frozen_start_seq.is_none(), Error::<T>::AlreadyFrozen);
         let snapshot = bucket.snapshot.as_ref().ok_or(Error::<T>::NoSnapshot)?;
         let start_seq = snapshot.commitment.start_seq;
@@ -159,7 +159,7 @@ impl<T: Config> Pallet<T> {
         provider: AccountId32,
         terms: Agreement,
     ) -> DispatchResult {
-        Self::administered(admin, bucket_id)?;
+        Self::bucket_of_admin(admin, bucket_id)?;
         Self::ensure_staked(&provider)?;
         ensure!(terms.expires_at > Self::anchor_block(), Error::<T>::Expired);
         AgreementRequests::<T>::insert(&provider, bucket_id, terms);
@@ -177,7 +177,7 @@ impl<T: Config> Pallet<T> {
         Self::ensure_staked(&provider)?;
         ensure!(terms.expires_at > Self::anchor_block(), Error::<T>::Expired);
         let mut bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
-        if bucket.place_of(&provider).is_none() {
+        if bucket.primary_index_of(&provider).is_none() {
             bucket
                 .primary_providers
                 .try_push(provider.clone())
@@ -210,7 +210,7 @@ impl<T: Config> Pallet<T> {
             Error::<T>::NotAdmin
         );
         Agreements::<T>::remove(&provider, bucket_id);
-        if let Some(gone) = bucket.place_of(&provider) {
+        if let Some(gone) = bucket.primary_index_of(&provider) {
             bucket.primary_providers.remove(gone);
             let primaries = bucket.primary_providers.len();
             if let Some(snapshot) = bucket.snapshot.as_mut() {

@@ -28,7 +28,7 @@ const MAX_DEADLINES_SWEPT: u32 = 10_000;
 
 /// The share of the cost that an authorised challenger bears, by the anchor blocks that the
 /// answer took; after the last row, half.
-const BORNE_BY_CHALLENGER: [(u32, Percent); 4] = [
+const CHALLENGER_SHARES: [(u32, Percent); 4] = [
     (1, Percent::from_percent(90)),
     (5, Percent::from_percent(80)),
     (24, Percent::from_percent(70)),
@@ -56,7 +56,10 @@ impl<T: Config> Pallet<T> {
         ensure!(registered.stake > 0, Error::<T>::NoStake);
         ensure!(
             commitment.covers(location.leaf_index)
-                && commitment.start_seq.of_leaf(location.leaf_index).is_some(),
+                && commitment
+                    .start_seq
+                    .checked_add(location.leaf_index)
+                    .is_some(),
             Error::<T>::NoSuchLeaf
         );
         let rules = CurrentRules::<T>::get();
@@ -201,7 +204,7 @@ impl<T: Config> Pallet<T> {
         if let Err(error) = burned {
             tracing::error!(target: crate::LOG, ?provider, ?error, "a lost stake was not burned");
         }
-        Self::give_back(&challenge, challenge.deposit);
+        Self::refund(&challenge, challenge.deposit);
         Self::deposit_event(Event::ProviderSlashed {
             id,
             provider: challenge.provider,
@@ -218,7 +221,7 @@ impl<T: Config> Pallet<T> {
     fn share_cost(challenge: &Challenge) {
         let took = Self::anchor_block().saturating_sub(challenge.asked_at);
         let share = if challenge.authorised {
-            BORNE_BY_CHALLENGER
+            CHALLENGER_SHARES
                 .iter()
                 .find_map(|(within, share)| (took <= *within).then_some(*share))
                 .unwrap_or(Percent::from_percent(50))
@@ -239,10 +242,10 @@ impl<T: Config> Pallet<T> {
             tracing::error!(target: crate::LOG, ?challenger, ?error, "an answer was not paid for");
             0
         });
-        Self::give_back(challenge, challenge.deposit.saturating_sub(paid));
+        Self::refund(challenge, challenge.deposit.saturating_sub(paid));
     }
 
-    fn give_back(challenge: &Challenge, amount: u128) {
+    fn refund(challenge: &Challenge, amount: u128) {
         let reason = HoldReason::Challenge.into();
         let challenger = &challenge.challenger;
         let released = T::Currency::release(&reason, challenger, amount, Precision::BestEffort);

@@ -50,8 +50,8 @@ impl<T: Config> Pallet<T> {
             bucket.last_window.is_none_or(|last| last < window),
             Error::<T>::WindowTaken
         );
-        let place = bucket.place_of(who).ok_or(Error::<T>::NotPrimary)?;
-        if windows.is_leaders_alone(anchor) {
+        let place = bucket.primary_index_of(who).ok_or(Error::<T>::NotPrimary)?;
+        if windows.is_leader_only(anchor) {
             let primaries = u32::try_from(bucket.primary_providers.len());
             let elected = primaries.ok().and_then(|n| leader(bucket_id, window, n));
             ensure!(elected == u32::try_from(place).ok(), Error::<T>::NotLeader);
@@ -98,7 +98,7 @@ impl<T: Config> Pallet<T> {
         );
         let checkpoint_block = Self::anchor_block();
         let mmr_root = commitment.mmr_root;
-        keep_historical(&mut bucket.historical_roots, checkpoint_block, mmr_root);
+        update_historical_roots(&mut bucket.historical_roots, checkpoint_block, mmr_root);
         bucket.snapshot = Some(BucketSnapshot {
             commitment,
             checkpoint_block,
@@ -115,7 +115,7 @@ impl<T: Config> Pallet<T> {
 /// Keeps, for each prime, the root of the first checkpoint in the last quotient that has
 /// one. Later ones in the same quotient do not replace it, so that a replica has until the
 /// next quotient to sync to it.
-fn keep_historical(roots: &mut HistoricalRoots, block: u32, root: H256) {
+fn update_historical_roots(roots: &mut HistoricalRoots, block: u32, root: H256) {
     for (kept, prime) in roots.iter_mut().zip(REPLICA_PRIMES) {
         let quotient = block.checked_div(prime).unwrap_or(0);
         if kept.is_none_or(|(last, _)| last != quotient) {

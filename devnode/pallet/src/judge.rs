@@ -97,6 +97,6 @@ fn authorises<T: Config>(
 fn supersedes<T: Config>(bucket: &Bucket<T>, root: &H256, sequence: Option<Sequence>) -> bool {
     bucket.snapshot.as_ref().is_some_and(|snapshot| {
         snapshot.commitment.mmr_root != *root
-            && sequence.is_some_and(|sequence| snapshot.commitment.holds(sequence))
+            && sequence.is_some_and(|sequence| snapshot.commitment.covers_sequence(sequence))
     })
 }

@@ -537,7 +537,9 @@ pub mod pallet {
         ) -> DispatchResult {
             let challenger = ensure_signed(origin)?;
             let row = Buckets::<T>::get(bucket).ok_or(Error::<T>::NoSuchBucket)?;
-            let place = row.place_of(&provider).ok_or(Error::<T>::NotPrimary)?;
+            let place = row
+                .primary_index_of(&provider)
+                .ok_or(Error::<T>::NotPrimary)?;
             let snapshot = row.snapshot.ok_or(Error::<T>::NoSnapshot)?;
             ensure!(snapshot.signed_by(place), Error::<T>::NotSigner);
             let question = Question {

@@ -16,11 +16,11 @@ use frame_support::traits::Get;
 use sp_runtime::AccountId32;
 use sp_runtime::traits::BlockNumberProvider;
 
-fn raw(account: &AccountId32) -> AccountId {
+fn to_raw_account(account: &AccountId32) -> AccountId {
     AccountId(account.clone().into())
 }
 
-fn chains(account: &AccountId) -> AccountId32 {
+fn to_chain_account(account: &AccountId) -> AccountId32 {
     AccountId32::new(account.0)
 }
 
@@ -45,7 +45,7 @@ impl<T: Config> Pallet<T> {
 
     /// Returns a provider, if the account is one.
     pub fn provider_info(account: AccountId) -> Option<ProviderInfo> {
-        let provider = Providers::<T>::get(chains(&account))?;
+        let provider = Providers::<T>::get(to_chain_account(&account))?;
         Some(ProviderInfo {
             key: provider.key,
             endpoint: provider.endpoint.into_inner(),
@@ -59,7 +59,7 @@ impl<T: Config> Pallet<T> {
     /// of their deadlines.
     pub fn open_challenges(account: AccountId) -> Vec<OpenChallenge> {
         let anchor = Self::anchor_block();
-        let mut ids: Vec<_> = ChallengesAgainst::<T>::iter_key_prefix(chains(&account))
+        let mut ids: Vec<_> = ChallengesAgainst::<T>::iter_key_prefix(to_chain_account(&account))
             .filter(|id| id.deadline >= anchor)
             .collect();
         ids.sort_unstable();
@@ -69,8 +69,8 @@ impl<T: Config> Pallet<T> {
                 Some(OpenChallenge {
                     id,
                     bucket_id: challenge.bucket_id,
-                    provider: raw(&challenge.provider),
-                    challenger: raw(&challenge.challenger),
+                    provider: to_raw_account(&challenge.provider),
+                    challenger: to_raw_account(&challenge.challenger),
                     mmr_root: challenge.mmr_root,
                     start_seq: challenge.start_seq,
                     leaf_count: challenge.leaf_count,
@@ -88,7 +88,9 @@ impl<T: Config> Pallet<T> {
         let members = bucket.members.iter();
         let historical = REPLICA_PRIMES.into_iter().zip(bucket.historical_roots);
         Some(BucketInfo {
-            members: members.map(|(who, role)| (raw(who), *role)).collect(),
+            members: members
+                .map(|(who, role)| (to_raw_account(who), *role))
+                .collect(),
             min_providers: bucket.min_providers,
             primary_providers: primaries.map(|who| Self::primary(bucket_id, who)).collect(),
             frozen_start_seq: bucket.frozen_start_seq,
@@ -113,7 +115,7 @@ impl<T: Config> Pallet<T> {
             None => (None, Vec::new()),
         };
         PrimaryProvider {
-            account: raw(who),
+            account: to_raw_account(who),
             key,
             endpoint,
             agreement: Agreements::<T>::get(who, bucket_id),
@@ -122,7 +124,8 @@ impl<T: Config> Pallet<T> {
 
     /// Returns the buckets for which an account has an agreement and so is primary.
     pub fn buckets_of(account: AccountId) -> Vec<BucketId> {
-        let mut buckets: Vec<_> = Agreements::<T>::iter_key_prefix(chains(&account)).collect();
+        let mut buckets: Vec<_> =
+            Agreements::<T>::iter_key_prefix(to_chain_account(&account)).collect();
         buckets.sort_unstable();
         buckets
     }
@@ -137,7 +140,7 @@ impl<T: Config> Pallet<T> {
         id: ChallengeId,
         response: &ChallengeResponse,
     ) -> Result<(), ResponseRefusal> {
-        match Self::judged(&chains(&account), id, response) {
+        match Self::judged(&to_chain_account(&account), id, response) {
             Ok((_, verdict)) => verdict.map_err(ResponseRefusal::Slashable),
             Err(_) => Err(ResponseRefusal::NoSuchChallenge),
         }
@@ -148,7 +151,7 @@ impl<T: Config> Pallet<T> {
         match event {
             Event::ChallengeDefended { id, provider } => Some(Outcome::Defended {
                 id: *id,
-                provider: raw(provider),
+                provider: to_raw_account(provider),
             }),
             Event::ProviderSlashed {
                 id,
@@ -157,7 +160,7 @@ impl<T: Config> Pallet<T> {
                 ..
             } => Some(Outcome::Slashed {
                 id: *id,
-                provider: raw(provider),
+                provider: to_raw_account(provider),
                 reason: *reason,
             }),
             Event::Checkpointed {

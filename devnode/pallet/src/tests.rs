@@ -1,12 +1,12 @@
 //! Each rule, with accepted and refused cases.
 
-mod afterlife;
 mod agreements;
 mod answers;
 mod challenges;
 mod checkpoints;
 mod claims;
 mod deadlines;
+mod expired_agreements;
 mod queries;
 mod rules;
 mod schemes;

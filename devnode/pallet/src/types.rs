@@ -140,7 +140,7 @@ impl<T: Config> Bucket<T> {
     }
 
     /// Returns a provider's index among the primary providers.
-    pub fn place_of(&self, who: &AccountId32) -> Option<usize> {
+    pub fn primary_index_of(&self, who: &AccountId32) -> Option<usize> {
         self.primary_providers
             .iter()
             .position(|primary| primary == who)
@@ -176,7 +176,7 @@ pub struct Challenge {
 impl Challenge {
     /// Returns the challenged leaf's sequence in its bucket; `None` if it overflows.
     pub fn sequence(&self) -> Option<Sequence> {
-        self.start_seq.of_leaf(self.location.leaf_index)
+        self.start_seq.checked_add(self.location.leaf_index)
     }
 }
 

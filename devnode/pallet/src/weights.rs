@@ -15,11 +15,12 @@ const BYTE_TIME: u64 = 10_000;
 /// The largest path and peaks that decode take about 200 compressions.
 const PROOF_TIME: u64 = 200_000_000;
 /// The proof size of a call's rows, in bytes.
-const CALL_PROOF: u64 = 16_384;
+const CALL_PROOF_BYTES: u64 = 16_384;
 
 /// The weight of a call that touches a few rows.
 pub(crate) fn call<T: Config>() -> Weight {
-    Weight::from_parts(CALL_TIME, CALL_PROOF).saturating_add(T::DbWeight::get().reads_writes(8, 8))
+    Weight::from_parts(CALL_TIME, CALL_PROOF_BYTES)
+        .saturating_add(T::DbWeight::get().reads_writes(8, 8))
 }
 
 /// The weight of a call that checks signatures, each against its signer's row.

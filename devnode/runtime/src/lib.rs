@@ -27,7 +27,7 @@ pub use assembly::{
     RuntimeTask, StorageProvider, Sudo, System, Timestamp, TransactionPayment,
 };
 pub use config::{BlockPeriod, EXISTENTIAL_DEPOSIT, UNIT};
-pub use signing::{KEY_TYPE, extension};
+pub use signing::{KEY_TYPE, transaction_extension};
 
 // Re-exported so that users need no versions of their own to make calls and read events.
 pub use frame_system;

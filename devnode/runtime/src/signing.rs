@@ -17,7 +17,7 @@ pub const KEY_TYPE: KeyTypeId = KeyTypeId(*b"stor");
 
 /// The number of blocks for which a signed extrinsic is valid. One that is not included by
 /// then is gone, and can be replaced.
-const LIFE: u64 = 64;
+const MORTALITY_BLOCKS: u64 = 64;
 
 /// Signs a call for an account whose sr25519 key the keystore has under [`KEY_TYPE`].
 /// Returns `None` without that key, and at genesis, whose hash is not in the chain's state.
@@ -28,7 +28,7 @@ pub(crate) fn signed_by_keystore(
 ) -> Option<UncheckedExtrinsic> {
     // A block's state has the hashes of its ancestors, but not its own.
     let birth = System::block_number().checked_sub(1)?;
-    let extension = extension(Era::mortal(LIFE, birth.into()), nonce);
+    let extension = transaction_extension(Era::mortal(MORTALITY_BLOCKS, birth.into()), nonce);
     let payload = SignedPayload::new(call, extension).ok()?;
     let public = sr25519::Public::from_raw(*account.as_ref());
     let signature =
@@ -43,7 +43,7 @@ pub(crate) fn signed_by_keystore(
 }
 
 /// Returns the transaction extensions of an extrinsic, without a tip.
-pub fn extension(era: Era, nonce: Nonce) -> TxExtension {
+pub fn transaction_extension(era: Era, nonce: Nonce) -> TxExtension {
     (
         frame_system::CheckNonZeroSender::new(),
         frame_system::CheckSpecVersion::new(),

@@ -1,9 +1,9 @@
 //! Moves of clients and the operator on buckets.
 
 use super::World;
-use crate::foreign::{self, Foreign};
-use crate::runtime::Who;
-use crate::tool;
+use crate::foreign_bucket::{self, ForeignBucket};
+use crate::operations;
+use crate::runtime::Actor;
 use cairn_bucket::BucketConfig;
 use cairn_engine::layout::Deletion;
 use cairn_keys::SignedCommitment;
@@ -15,75 +15,75 @@ const TWO_CHUNKS: usize = (1 << 18) + 9;
 impl World {
     /// Returns content that no other leaf has.
     fn content(&mut self, is_long: bool) -> Vec<u8> {
-        self.contents += 1;
-        let mut content = format!("content {}", self.contents).into_bytes();
+        self.content_count += 1;
+        let mut content = format!("content {}", self.content_count).into_bytes();
         if is_long {
             content.resize(TWO_CHUNKS, 7);
         }
         content
     }
 
-    fn given(&mut self, id: BucketId, signed: Result<SignedCommitment, String>) {
+    fn record_signed(&mut self, id: BucketId, signed: Result<SignedCommitment, String>) {
         match signed {
             Ok(signed) => {
                 let commitment = signed.payload.commitment;
-                self.tell(format!(
+                self.log_event(format!(
                     "bucket {id}: {} leaves from {} are signed",
                     commitment.leaf_count, commitment.start_seq
                 ));
-                self.book
+                self.signature_log
                     .lock()
-                    .seen(id, commitment, None, &signed.signature);
+                    .record(id, commitment, None, &signed.signature);
             }
-            Err(refused) => self.tell(format!("bucket {id}: refused: {refused}")),
+            Err(refused) => self.log_event(format!("bucket {id}: refused: {refused}")),
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     pub(super) fn put(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
         let count = 1 + usize::from(b % 3);
         let contents: Vec<_> = (0..count).map(|_| self.content(b == 200)).collect();
-        let Some(house) = &self.house else { return };
-        let signed = tool::put(house, id, &contents);
-        self.given(id, signed);
+        let Some(house) = &self.process else { return };
+        let signed = operations::put(house, id, &contents);
+        self.record_signed(id, signed);
     }
 
     pub(super) fn put_unsigned(&mut self, a: u8) {
         let id = self.bucket(a);
         let content = self.content(false);
-        let Some(house) = &self.house else { return };
-        match tool::put_unsigned(house, id, &[content]) {
-            Ok(newest) => self.tell(format!("bucket {id}: {} leaves", newest.leaf_count)),
-            Err(refused) => self.tell(format!("bucket {id}: refused: {refused}")),
+        let Some(house) = &self.process else { return };
+        match operations::put_unsigned(house, id, &[content]) {
+            Ok(newest) => self.log_event(format!("bucket {id}: {} leaves", newest.leaf_count)),
+            Err(refused) => self.log_event(format!("bucket {id}: refused: {refused}")),
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     pub(super) fn put_offline(&mut self, a: u8) {
-        if !self.is_calm() {
+        if !self.can_add_faults() {
             return;
         }
         let id = self.bucket(a);
         let content = self.content(false);
         self.stop();
-        let signer = crate::house::signer();
-        let signed = tool::put_offline(&self.base, &signer, id, &content);
+        let signer = crate::provider_process::signer();
+        let signed = operations::put_offline(&self.base, &signer, id, &content);
         self.start();
-        self.given(id, signed);
+        self.record_signed(id, signed);
     }
 
     pub(super) fn stranger_asks(&mut self, a: u8) {
         let id = self.bucket(a);
-        let Some(house) = &self.house else { return };
-        let signed = tool::newest_signed(house, id);
-        self.given(id, signed);
+        let Some(house) = &self.process else { return };
+        let signed = operations::sign_again(house, id);
+        self.record_signed(id, signed);
     }
 
     pub(super) fn prune(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
-        let Some(house) = &self.house else { return };
-        let (start, count) = tool::leaves(house, id);
+        let Some(house) = &self.process else { return };
+        let (start, count) = operations::leaves(house, id);
         if count.get() == 0 {
             return;
         }
@@ -91,22 +91,22 @@ impl World {
         let admin = b
             .is_multiple_of(2)
             .then_some(|deletion: Commitment| Deletion {
-                admin: Who::Admin.account(),
-                signature: Who::Admin.sign(&CommitmentPayload::new(id, deletion)),
+                admin: Actor::Admin.account(),
+                signature: Actor::Admin.sign(&CommitmentPayload::new(id, deletion)),
             });
         let by = if admin.is_some() {
             "an admin"
         } else {
             "the operator"
         };
-        match tool::prune(house, id, before, admin) {
-            Ok(_) => self.tell(format!("bucket {id}: pruned before {before} by {by}")),
-            Err(refused) => self.tell(format!("bucket {id}: not pruned: {refused}")),
+        match operations::prune(house, id, before, admin) {
+            Ok(_) => self.log_event(format!("bucket {id}: pruned before {before} by {by}")),
+            Err(refused) => self.log_event(format!("bucket {id}: not pruned: {refused}")),
         }
-        self.settle();
+        self.run_until_idle();
     }
 
-    pub(super) fn keep(&mut self, a: u8, b: u8) {
+    pub(super) fn create_bucket(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
         let profile = match b % 4 {
             1 => HashingProfile::Tagged,
@@ -116,45 +116,47 @@ impl World {
             profile,
             ..BucketConfig::default()
         };
-        let Some(house) = &self.house else { return };
-        match tool::create(house, id, config) {
+        let Some(house) = &self.process else { return };
+        match operations::create(house, id, config) {
             Ok(()) => {
-                self.held.buckets.entry(id).or_default();
-                self.tell(format!("bucket {id} is created, {profile}"));
+                self.contents.buckets.entry(id).or_default();
+                self.log_event(format!("bucket {id} is created, {profile}"));
             }
-            Err(refused) => self.tell(format!("bucket {id} is not created: {refused}")),
+            Err(refused) => self.log_event(format!("bucket {id} is not created: {refused}")),
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     pub(super) fn import(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
-        let what = Foreign::ALL[usize::from(b) % Foreign::ALL.len()];
+        let what = ForeignBucket::ALL[usize::from(b) % ForeignBucket::ALL.len()];
         let (scratch, content) = (self.scratch("foreign"), self.content(false));
-        if self.house.is_none() || crate::images::folder(&self.base, id).exists() {
+        if self.process.is_none() || crate::copies::bucket_folder(&self.base, id).exists() {
             return;
         }
-        let folder = foreign::make(&scratch, id, what, &content);
-        let Some(house) = &self.house else { return };
-        match tool::import(house, &folder) {
+        let folder = foreign_bucket::make(&scratch, id, what, &content);
+        let Some(house) = &self.process else { return };
+        match operations::import(house, &folder) {
             Ok(_) => {
-                self.held.buckets.entry(id).or_default();
-                self.tell(format!("bucket {id} is imported, {what:?}"));
+                self.contents.buckets.entry(id).or_default();
+                self.log_event(format!("bucket {id} is imported, {what:?}"));
             }
-            Err(refused) => self.tell(format!("bucket {id}, {what:?}, is not imported: {refused}")),
+            Err(refused) => {
+                self.log_event(format!("bucket {id}, {what:?}, is not imported: {refused}"))
+            }
         }
-        crate::images::remove(&scratch);
-        self.settle();
+        crate::copies::remove(&scratch);
+        self.run_until_idle();
     }
 
     pub(super) fn delete(&mut self, a: u8) {
         let id = self.bucket(a);
-        let Some(house) = &self.house else { return };
-        match tool::delete(house, &self.runtime, id) {
+        let Some(house) = &self.process else { return };
+        match operations::delete(house, &self.runtime, id) {
             // Its promises stay on record: nobody forced anything.
-            Ok(()) => self.tell(format!("bucket {id} is deleted")),
-            Err(refused) => self.tell(format!("bucket {id} is not deleted: {refused}")),
+            Ok(()) => self.log_event(format!("bucket {id} is deleted")),
+            Err(refused) => self.log_event(format!("bucket {id} is not deleted: {refused}")),
         }
-        self.settle();
+        self.run_until_idle();
     }
 }

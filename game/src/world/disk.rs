@@ -1,62 +1,62 @@
 //! Moves on the process and its disk.
 
-use super::{Detached, World};
-use crate::images::{self, Damage, INDEX, Image, folder};
+use super::{UnmountedDisk, World};
+use crate::copies::{self, BasePathCopy, Damage, INDEX_DIR, bucket_folder};
 use cairn_primitives::BucketId;
 
 impl World {
     /// Copies the base path as it is now, as a killed process leaves it: the index is flushed
     /// first, which is the most that could be written.
-    fn image(&mut self, what: &str) -> Image {
+    fn copy_base_path(&mut self, what: &str) -> BasePathCopy {
         self.note_signatures();
-        if let Some(house) = &self.house {
+        if let Some(house) = &self.process {
             house.provider().write_index();
         }
         let path = self.scratch(what);
-        images::copy(&self.base, &path);
-        Image {
+        copies::copy(&self.base, &path);
+        BasePathCopy {
             path,
-            held: self.held.clone(),
+            contents: self.contents.clone(),
         }
     }
 
     /// Kills the process after up to 11 rounds of its work.
     pub(super) fn crash(&mut self, a: u8) {
-        if !self.is_calm() {
+        if !self.can_add_faults() {
             return;
         }
         let steps = u32::from(a % 12);
         // Its work is the block that it hears of now.
         self.blocks += 1;
-        self.pass(1);
+        self.advance_time(1);
         {
             let mut chain = self.chain.lock();
             chain.block(1, Vec::new());
-            for challenge in chain.open() {
-                self.asked.insert(challenge.id, challenge);
+            for challenge in chain.open_challenges() {
+                self.challenges.insert(challenge.id, challenge);
             }
-            chain.finalize(super::BEHIND);
+            chain.finalize(super::FINALITY_LAG);
         }
-        if let Some(house) = &self.house {
-            house.settle(&self.runtime, Some(steps));
+        if let Some(house) = &self.process {
+            house.run_until_idle(&self.runtime, Some(steps));
         }
-        let image = self.image("crash");
-        if let Some(house) = self.house.take() {
+        let image = self.copy_base_path("crash");
+        if let Some(house) = self.process.take() {
             house.abort(&self.runtime);
         }
-        self.chain.lock().forget_listeners();
-        images::replace(&self.base, &image.path);
-        images::remove(&image.path);
-        if self.copied.is_none() {
-            images::make_original(&self.base);
+        self.chain.lock().drop_subscriptions();
+        copies::replace(&self.base, &image.path);
+        copies::remove(&image.path);
+        if self.copied_since.is_none() {
+            copies::make_original(&self.base);
         }
-        self.tell(format!("the process is killed after {steps} rounds"));
+        self.log_event(format!("the process is killed after {steps} rounds"));
         self.start();
-        self.look();
+        self.check();
     }
 
     pub(super) fn restart(&mut self) {
-        if !self.is_calm() {
+        if !self.can_add_faults() {
             return;
         }
         self.stop();
@@ -66,73 +66,76 @@ impl World {
     pub(super) fn backup(&mut self) {
         if self.backups.len() >= 3 {
             let oldest = self.backups.remove(0);
-            images::remove(&oldest.path);
+            copies::remove(&oldest.path);
         }
-        let image = self.image("backup");
+        let image = self.copy_base_path("backup");
         self.backups.push(image);
-        self.tell("a backup is made");
+        self.log_event("a backup is made");
     }
 
     /// Selects a backup; small numbers select the newest.
-    fn some_backup(&self, number: u8) -> Option<Image> {
+    fn select_backup(&self, number: u8) -> Option<BasePathCopy> {
         let count = self.backups.len();
         (count > 0).then(|| self.backups[count - 1 - usize::from(number) % count].clone())
     }
 
     pub(super) fn restore(&mut self, a: u8) {
-        let Some(image) = self.some_backup(a).filter(|_| self.is_calm()) else {
+        let Some(image) = self.select_backup(a).filter(|_| self.can_add_faults()) else {
             return;
         };
         self.stop();
-        images::replace(&self.base, &image.path);
-        self.held = image.held;
-        self.copied = Some(self.blocks);
-        self.detached = None;
-        self.tell("a backup replaces the base path");
+        copies::replace(&self.base, &image.path);
+        self.contents = image.contents;
+        self.copied_since = Some(self.blocks);
+        self.unmounted = None;
+        self.log_event("a backup replaces the base path");
         self.start();
     }
 
     pub(super) fn restore_bucket(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
-        let Some(image) = self.some_backup(b).filter(|_| self.is_calm()) else {
+        let Some(image) = self.select_backup(b).filter(|_| self.can_add_faults()) else {
             return;
         };
-        let Some(shelf) = image.held.buckets.get(&id).cloned() else {
+        let Some(shelf) = image.contents.buckets.get(&id).cloned() else {
             return;
         };
         self.stop();
-        images::replace(&folder(&self.base, id), &folder(&image.path, id));
-        self.held.buckets.insert(id, shelf);
-        self.tell(format!("a backup of bucket {id} replaces its folder"));
+        copies::replace(
+            &bucket_folder(&self.base, id),
+            &bucket_folder(&image.path, id),
+        );
+        self.contents.buckets.insert(id, shelf);
+        self.log_event(format!("a backup of bucket {id} replaces its folder"));
         self.start();
     }
 
     pub(super) fn restore_index(&mut self, a: u8) {
-        if !self.is_calm() {
+        if !self.can_add_faults() {
             return;
         }
-        let image = self.some_backup(a);
+        let image = self.select_backup(a);
         self.stop();
         match image {
             Some(image) => {
-                images::replace(&self.base.join(INDEX), &image.path.join(INDEX));
-                self.held.newest = image.held.newest;
-                self.held.windows = image.held.windows;
-                self.copied = Some(self.blocks);
-                self.tell("the index of a backup replaces the index");
+                copies::replace(&self.base.join(INDEX_DIR), &image.path.join(INDEX_DIR));
+                self.contents.newest_signed = image.contents.newest_signed;
+                self.contents.windows = image.contents.windows;
+                self.copied_since = Some(self.blocks);
+                self.log_event("the index of a backup replaces the index");
             }
             None => {
-                images::remove(&self.base.join(INDEX));
-                self.held.forget_index();
-                self.tell("the index is lost");
+                copies::remove(&self.base.join(INDEX_DIR));
+                self.contents.forget_index();
+                self.log_event("the index is lost");
             }
         }
         self.start();
     }
 
     /// Unmounts a disk before the provider restarts.
-    pub(super) fn detach(&mut self, a: u8, b: u8) {
-        if !self.is_calm() || self.detached.is_some() {
+    pub(super) fn unmount_disk(&mut self, a: u8, b: u8) {
+        if !self.can_add_faults() || self.unmounted.is_some() {
             return;
         }
         let id = self.bucket(a);
@@ -140,90 +143,90 @@ impl World {
         let path = self.scratch("away");
         let from = match is_all {
             true => self.base.clone(),
-            false => folder(&self.base, id),
+            false => bucket_folder(&self.base, id),
         };
         if !from.exists() {
             return;
         }
         self.stop();
         std::fs::rename(&from, &path).unwrap();
-        let held = self.held.clone();
+        let held = self.contents.clone();
         let mut copied = None;
         if is_all {
-            copied = self.copied.take();
-            self.held = Default::default();
-            self.tell("the base path's disk is not mounted");
+            copied = self.copied_since.take();
+            self.contents = Default::default();
+            self.log_event("the base path's disk is not mounted");
         } else {
-            self.held.buckets.remove(&id);
-            self.tell(format!("the disk of bucket {id} is not mounted"));
+            self.contents.buckets.remove(&id);
+            self.log_event(format!("the disk of bucket {id} is not mounted"));
         }
         let bucket = (!is_all).then_some(id);
-        self.detached = Some(Detached {
+        self.unmounted = Some(UnmountedDisk {
             path,
             bucket,
-            held,
-            copied,
+            contents: held,
+            copied_since: copied,
         });
         self.start();
     }
 
     /// Mounts the missing disk again.
-    pub(super) fn attach(&mut self) {
-        let Some(Detached {
+    pub(super) fn mount_disk(&mut self) {
+        let Some(UnmountedDisk {
             path,
             bucket,
-            held,
-            copied,
-        }) = self.detached.take()
+            contents: held,
+            copied_since: copied,
+        }) = self.unmounted.take()
         else {
             return;
         };
         self.stop();
         match bucket {
             None => {
-                images::remove(&self.base);
+                copies::remove(&self.base);
                 std::fs::rename(&path, &self.base).unwrap();
-                self.held = held;
-                self.copied = copied;
-                self.tell("the operator mounts the base path's disk");
+                self.contents = held;
+                self.copied_since = copied;
+                self.log_event("the operator mounts the base path's disk");
             }
             Some(id) => {
-                let place = folder(&self.base, id);
-                images::remove(&place);
+                let place = bucket_folder(&self.base, id);
+                copies::remove(&place);
                 std::fs::rename(&path, &place).unwrap();
                 let shelf = held.buckets.get(&id).cloned().unwrap_or_default();
-                self.held.buckets.insert(id, shelf);
-                self.tell(format!("the operator mounts the disk of bucket {id}"));
+                self.contents.buckets.insert(id, shelf);
+                self.log_event(format!("the operator mounts the disk of bucket {id}"));
             }
         }
         self.start();
     }
 
     pub(super) fn damage(&mut self, a: u8, b: u8) {
-        if !self.is_calm() {
+        if !self.can_add_faults() {
             return;
         }
         let how = [
             Damage::Lost,
             Damage::Emptied,
-            Damage::CutShort,
-            Damage::Garbled,
+            Damage::Truncated,
+            Damage::Corrupted,
         ][usize::from(b % 4)];
         self.stop();
         let bucket = (a % 4 != 3).then(|| self.bucket(a));
         let target = match bucket {
-            Some(id) => folder(&self.base, id),
-            None => self.base.join(INDEX),
+            Some(id) => bucket_folder(&self.base, id),
+            None => self.base.join(INDEX_DIR),
         };
-        if let Some(what) = images::damage(&target, b / 4, how) {
+        if let Some(what) = copies::damage(&target, b / 4, how) {
             match bucket {
                 Some(id) => {
-                    self.held.buckets.entry(id).or_default().damaged = true;
-                    self.tell(format!("bucket {id}: {what}"));
+                    self.contents.buckets.entry(id).or_default().damaged = true;
+                    self.log_event(format!("bucket {id}: {what}"));
                 }
                 None => {
-                    self.held.forget_index();
-                    self.tell(format!("the index: {what}"));
+                    self.contents.forget_index();
+                    self.log_event(format!("the index: {what}"));
                 }
             }
         }
@@ -231,20 +234,28 @@ impl World {
     }
 
     /// Replaces a bucket's folder by another copy, and keeps the previous one.
-    pub(super) fn swap_in(&mut self, id: BucketId, from: &std::path::Path, shelf: images::Shelf) {
+    pub(super) fn replace_bucket(
+        &mut self,
+        id: BucketId,
+        from: &std::path::Path,
+        shelf: copies::BucketContents,
+    ) {
         self.stop();
-        let place = folder(&self.base, id);
+        let place = bucket_folder(&self.base, id);
         if place.exists() {
             let path = self.scratch("aside");
             std::fs::rename(&place, &path).unwrap();
-            let kept = self.held.buckets.get(&id).cloned().unwrap_or_default();
-            self.aside
+            let kept = self.contents.buckets.get(&id).cloned().unwrap_or_default();
+            self.moved_buckets
                 .entry(id)
                 .or_default()
-                .push(images::Aside { path, shelf: kept });
+                .push(copies::MovedBucket {
+                    path,
+                    contents: kept,
+                });
         }
-        images::copy(from, &place);
-        self.held.buckets.insert(id, shelf);
+        copies::copy(from, &place);
+        self.contents.buckets.insert(id, shelf);
         self.start();
     }
 }

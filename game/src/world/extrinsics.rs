@@ -1,10 +1,10 @@
 //! The opponent's moves on chain.
 
-use super::{PERIOD, World, open_call};
+use super::{PERIOD, World, create_bucket_call};
 use crate::accomplice::ask;
-use crate::book::{Signed, key};
-use crate::runtime::{Chainlet, Who};
-use crate::tool;
+use crate::operations;
+use crate::runtime::{Actor, Chainlet};
+use crate::signature_log::{KnownSignature, root_key};
 use cairn_chain::Submission;
 use cairn_gadget::CheckpointRequest;
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation, MultiSignature, Role};
@@ -19,28 +19,31 @@ const WINDOW: CheckpointWindow = CheckpointWindow {
 };
 
 impl World {
-    fn call(&mut self, who: Who, call: Call<Chainlet>) {
+    fn call(&mut self, who: Actor, call: Call<Chainlet>) {
         self.chain.lock().call(who, call);
     }
 
-    pub(super) fn open(&mut self, a: u8, b: u8) {
+    pub(super) fn create_on_chain(&mut self, a: u8, b: u8) {
         let (min, window) = (1 + u32::from(a % 4 == 3), b.is_multiple_of(3));
-        if self.chain.lock().buckets() >= 4 {
+        if self.chain.lock().bucket_count() >= 4 {
             return;
         }
-        self.tell(format!(
+        self.log_event(format!(
             "a bucket on chain, of {min} signers{}",
             match window {
                 true => ", with windows",
                 false => "",
             }
         ));
-        self.call(Who::Admin, open_call(min, window.then_some(WINDOW)));
+        self.call(
+            Actor::Admin,
+            create_bucket_call(min, window.then_some(WINDOW)),
+        );
     }
 
-    fn make_agreement(&mut self, id: BucketId, who: Who, blocks: u32) {
+    fn make_agreement(&mut self, id: BucketId, who: Actor, blocks: u32) {
         let expires_at = self.chain.lock().best().anchor + blocks;
-        self.tell(format!(
+        self.log_event(format!(
             "{who:?} and bucket {id}: an agreement to {expires_at}"
         ));
         let request = Call::request_agreement {
@@ -49,55 +52,55 @@ impl World {
             max_bytes: 1 << 30,
             expires_at,
         };
-        self.call(Who::Admin, request);
+        self.call(Actor::Admin, request);
         self.call(who, Call::accept_agreement { bucket: id });
     }
 
     pub(super) fn agree(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
         // An operator only agrees to buckets that are here.
-        let Some(house) = &self.house else { return };
-        if tool::newest(house, id).is_none_or(|(_, is_sound)| !is_sound) {
+        let Some(house) = &self.process else { return };
+        if operations::newest(house, id).is_none_or(|(_, is_sound)| !is_sound) {
             return;
         }
-        if tool::has_let_go(house, id) {
-            return self.tell(format!(
+        if operations::has_released(house, id) {
+            return self.log_event(format!(
                 "the operator does not agree to bucket {id}: something signed of it was released"
             ));
         }
-        self.make_agreement(id, Who::Us, 10 + 10 * u32::from(b % 8));
+        self.make_agreement(id, Actor::Us, 10 + 10 * u32::from(b % 8));
     }
 
-    pub(super) fn agree_too(&mut self, a: u8, b: u8) {
+    pub(super) fn accomplice_agrees(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
-        self.make_agreement(id, Who::Accomplice, 40 + 10 * u32::from(b % 8));
+        self.make_agreement(id, Actor::Accomplice, 40 + 10 * u32::from(b % 8));
     }
 
-    pub(super) fn end(&mut self, a: u8, b: u8) {
+    pub(super) fn end_agreement(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
         let who = match b % 4 {
-            0 => Who::Accomplice,
-            _ => Who::Us,
+            0 => Actor::Accomplice,
+            _ => Actor::Us,
         };
-        self.tell(format!(
+        self.log_event(format!(
             "the agreement of {who:?} with bucket {id} is ended"
         ));
         let call = Call::end_agreement {
             bucket: id,
             provider: who.id(),
         };
-        self.call(Who::Admin, call);
+        self.call(Actor::Admin, call);
     }
 
     pub(super) fn member(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
         let (by, who, role) = match b % 4 {
-            0 => (Who::Admin, Who::Deputy, Some(Role::Admin)),
-            1 => (Who::Deputy, Who::Admin, None),
-            2 => (Who::Deputy, Who::Admin, Some(Role::Admin)),
-            _ => (Who::Admin, Who::Stranger, Some(Role::Writer)),
+            0 => (Actor::Admin, Actor::Deputy, Some(Role::Admin)),
+            1 => (Actor::Deputy, Actor::Admin, None),
+            2 => (Actor::Deputy, Actor::Admin, Some(Role::Admin)),
+            _ => (Actor::Admin, Actor::Stranger, Some(Role::Writer)),
         };
-        self.tell(format!("bucket {id}: {by:?} makes {who:?} {role:?}"));
+        self.log_event(format!("bucket {id}: {by:?} makes {who:?} {role:?}"));
         let call = Call::set_member {
             bucket: id,
             who: who.id(),
@@ -108,7 +111,7 @@ impl World {
 
     pub(super) fn freeze(&mut self, a: u8) {
         let bucket = self.bucket(a);
-        self.call(Who::Admin, Call::freeze_bucket { bucket });
+        self.call(Actor::Admin, Call::freeze_bucket { bucket });
     }
 
     pub(super) fn some_blocks(&mut self, a: u8, b: u8) {
@@ -126,10 +129,10 @@ impl World {
         }
     }
 
-    pub(super) fn outlast(&mut self, a: u8, b: u8) {
+    pub(super) fn wait_out(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
         let place = |info: &cairn_primitives::onchain::BucketInfo| {
-            let place = info.place_of(&Who::Us.account())?;
+            let place = info.primary_index_of(&Actor::Us.account())?;
             info.primary_providers.get(place)?.agreement
         };
         let info = self.chain.lock().bucket(id);
@@ -137,14 +140,14 @@ impl World {
         let over = info.as_ref().and_then(place);
         let over = over.map_or(now, |agreement| agreement.expires_at);
         let until = over + PERIOD + 3 + u32::from(b % 4);
-        self.tell(format!("blocks to {until}"));
+        self.log_event(format!("blocks to {until}"));
         while self.chain.lock().best().anchor < until && !self.is_over() {
             self.block(1);
         }
     }
 
     /// Returns our signature and the accomplice's, at their current positions.
-    fn at_places(
+    fn sign_at_positions(
         &self,
         request: CheckpointRequest,
         ours: &MultiSignature,
@@ -152,40 +155,40 @@ impl World {
         let info = self.chain.lock().bucket(request.bucket());
         let mut signatures = Vec::new();
         let Some(info) = info else { return signatures };
-        let place = |who: Who| {
-            info.place_of(&who.account())
+        let place = |who: Actor| {
+            info.primary_index_of(&who.account())
                 .and_then(|place| u32::try_from(place).ok())
         };
-        signatures.extend(place(Who::Us).map(|place| (place, ours.clone())));
-        let other = Who::Accomplice.sign_bytes(&request.signed_bytes());
-        signatures.extend(place(Who::Accomplice).map(|place| (place, other)));
+        signatures.extend(place(Actor::Us).map(|place| (place, ours.clone())));
+        let other = Actor::Accomplice.sign_bytes(&request.signed_bytes());
+        signatures.extend(place(Actor::Accomplice).map(|place| (place, other)));
         signatures
     }
 
-    fn checkpoint_call(&self, signed: &Signed) -> Call<Chainlet> {
+    fn checkpoint_call(&self, signed: &KnownSignature) -> Call<Chainlet> {
         let request = CheckpointRequest::new(signed.bucket, signed.commitment, None);
         Call::checkpoint {
             bucket: signed.bucket,
             commitment: signed.commitment,
-            signatures: self.at_places(request, &signed.signature),
+            signatures: self.sign_at_positions(request, &signed.signature),
         }
     }
 
     /// Submits an earlier signed commitment as the checkpoint.
-    pub(super) fn bring(&mut self, signed: &Signed, is_told: bool) {
+    pub(super) fn submit_old(&mut self, signed: &KnownSignature, is_told: bool) {
         if is_told {
-            let words = super::words_of(signed);
-            self.tell(format!("{words}, is submitted as the checkpoint"));
+            let words = super::describe_signature(signed);
+            self.log_event(format!("{words}, is submitted as the checkpoint"));
         }
         let call = self.checkpoint_call(signed);
-        self.call(Who::Stranger, call);
+        self.call(Actor::Stranger, call);
     }
 
-    pub(super) fn bring_some(&mut self, a: u8, _b: u8) {
-        let all = self.book.lock().commitments();
+    pub(super) fn submit_some_old(&mut self, a: u8, _b: u8) {
+        let all = self.signature_log.lock().commitments();
         if !all.is_empty() {
             let signed = all[usize::from(a) % all.len()].clone();
-            self.bring(&signed, true);
+            self.submit_old(&signed, true);
         }
     }
 
@@ -197,24 +200,25 @@ impl World {
             .bucket(bucket)
             .and_then(|info| info.snapshot);
         let Some(snapshot) = snapshot else { return };
-        let all = self.book.lock().commitments();
-        let of_it = |one: &&Signed| one.bucket == bucket && one.commitment == snapshot.commitment;
+        let all = self.signature_log.lock().commitments();
+        let of_it =
+            |one: &&KnownSignature| one.bucket == bucket && one.commitment == snapshot.commitment;
         let Some(signed) = all.iter().find(of_it) else {
             return;
         };
         let request = CheckpointRequest::new(bucket, signed.commitment, None);
-        let signatures = self.at_places(request, &signed.signature);
-        self.tell(format!("the checkpoint of bucket {bucket} is extended"));
+        let signatures = self.sign_at_positions(request, &signed.signature);
+        self.log_event(format!("the checkpoint of bucket {bucket} is extended"));
         self.call(
-            Who::Stranger,
+            Actor::Stranger,
             Call::extend_checkpoint { bucket, signatures },
         );
     }
 
-    pub(super) fn bring_window(&mut self, a: u8) {
+    pub(super) fn submit_window(&mut self, a: u8) {
         let id = self.bucket(a);
-        let all = self.book.lock().all.clone();
-        let of_window = |one: &&Signed| one.bucket == id && one.window.is_some();
+        let all = self.signature_log.lock().all.clone();
+        let of_window = |one: &&KnownSignature| one.bucket == id && one.window.is_some();
         let Some(signed) = all.iter().rev().find(of_window) else {
             return;
         };
@@ -224,49 +228,51 @@ impl World {
             bucket: id,
             commitment: signed.commitment,
             window,
-            signatures: self.at_places(request, &signed.signature),
+            signatures: self.sign_at_positions(request, &signed.signature),
         };
-        self.tell(format!(
+        self.log_event(format!(
             "{} is submitted by the accomplice",
-            super::words_of(signed)
+            super::describe_signature(signed)
         ));
-        self.call(Who::Accomplice, call);
+        self.call(Actor::Accomplice, call);
     }
 
     /// Lets the accomplice request a signature: of the newest or an old commitment, for this
     /// window, the next, or none.
-    pub(super) fn ask_sign(&mut self, a: u8, b: u8) {
+    pub(super) fn request_signature(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
-        let Some(house) = &self.house else { return };
-        let old = self.book.lock().commitments();
+        let Some(house) = &self.process else { return };
+        let old = self.signature_log.lock().commitments();
         let old: Vec<_> = old.into_iter().filter(|one| one.bucket == id).collect();
         let commitment = match b % 3 {
             0 if !old.is_empty() => old[usize::from(b / 3) % old.len()].commitment,
-            _ => match tool::newest(house, id) {
+            _ => match operations::newest(house, id) {
                 Some((newest, _)) => newest,
                 None => return,
             },
         };
-        let info = self.chain.lock().bucket_as_told(id);
-        let anchor = self.chain.lock().told().anchor;
+        let info = self.chain.lock().reported_bucket(id);
+        let anchor = self.chain.lock().reported_head().anchor;
         let current = info
             .and_then(|info| info.window)
             .and_then(|window| window.window_of(anchor));
         let window = current.map(|current| current + u64::from(b % 2));
         let request = CheckpointRequest::new(id, commitment, window);
-        let desk = house.handle.desk.clone();
+        let desk = house.handle.countersigner.clone();
         let asked = ask(request);
         let signed = self.runtime.block_on(desk.countersign(&asked));
         match signed {
             Ok(signature) => {
-                self.tell(format!(
+                self.log_event(format!(
                     "the accomplice is given a signature, window {window:?}"
                 ));
-                self.book.lock().seen(id, commitment, window, &signature);
+                self.signature_log
+                    .lock()
+                    .record(id, commitment, window, &signature);
             }
-            Err(refusal) => self.tell(format!("the accomplice is refused: {refusal}")),
+            Err(refusal) => self.log_event(format!("the accomplice is refused: {refusal}")),
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     fn location(&self, leaves: u64, number: u8) -> ChunkLocation {
@@ -285,44 +291,44 @@ impl World {
             .and_then(|info| info.snapshot);
         let Some(snapshot) = snapshot else { return };
         let commitment = snapshot.commitment;
-        if !self.exists(bucket, &key(&commitment)) {
-            return self.tell("data that the operator destroyed is not challenged");
+        if !self.exists(bucket, &root_key(&commitment)) {
+            return self.log_event("data that the operator destroyed is not challenged");
         }
         let location = self.location(commitment.leaf_count.get(), b);
-        self.tell(format!(
+        self.log_event(format!(
             "a challenge of the checkpoint of bucket {bucket}, leaf {}",
             location.leaf_index
         ));
         let call = Call::challenge_checkpoint {
             bucket,
-            provider: Who::Us.id(),
+            provider: Actor::Us.id(),
             location,
         };
-        self.call(Who::Stranger, call);
+        self.call(Actor::Stranger, call);
     }
 
-    pub(super) fn challenge_signed(&mut self, signed: &Signed, b: u8) {
-        if !self.exists(signed.bucket, &key(&signed.commitment)) {
-            return self.tell("data that the operator destroyed is not challenged");
+    pub(super) fn challenge_signed(&mut self, signed: &KnownSignature, b: u8) {
+        if !self.exists(signed.bucket, &root_key(&signed.commitment)) {
+            return self.log_event("data that the operator destroyed is not challenged");
         }
         let location = self.location(signed.commitment.leaf_count.get(), b);
-        self.tell(format!(
+        self.log_event(format!(
             "a challenge of {}, leaf {}",
-            super::words_of(signed),
+            super::describe_signature(signed),
             location.leaf_index
         ));
         let call = Call::challenge_offchain {
             bucket: signed.bucket,
-            provider: Who::Us.id(),
+            provider: Actor::Us.id(),
             commitment: signed.commitment,
             location,
             signature: signed.signature.clone(),
         };
-        self.call(Who::Stranger, call);
+        self.call(Actor::Stranger, call);
     }
 
     pub(super) fn challenge_some(&mut self, a: u8, b: u8) {
-        let all = self.book.lock().commitments();
+        let all = self.signature_log.lock().commitments();
         if !all.is_empty() {
             let signed = all[usize::from(a) % all.len()].clone();
             self.challenge_signed(&signed, b);
@@ -330,37 +336,37 @@ impl World {
     }
 
     /// Front-runs the pool: returns calls that would make the provider's pending answers wrong.
-    pub(super) fn in_front_of_the_pool(&mut self) -> Vec<(Who, Call<Chainlet>)> {
+    pub(super) fn front_run(&mut self) -> Vec<(Actor, Call<Chainlet>)> {
         let seen: Vec<_> = self.chain.lock().pool().cloned().collect();
         let mut calls = Vec::new();
         for submission in seen {
             let Submission::Response { id, response } = submission else {
                 continue;
             };
-            let Some(challenge) = self.asked.get(&id).copied() else {
+            let Some(challenge) = self.challenges.get(&id).copied() else {
                 continue;
             };
             let bucket = challenge.bucket_id;
             match *response {
                 ChallengeResponse::Superseded => {
-                    let all = self.book.lock().commitments();
+                    let all = self.signature_log.lock().commitments();
                     let asked = all.iter().find(|one| {
                         one.bucket == bucket && one.commitment.mmr_root == challenge.mmr_root
                     });
                     if let Some(signed) = asked {
-                        self.tell("the opponent sees `Superseded` and front-runs it");
-                        calls.push((Who::Stranger, self.checkpoint_call(signed)));
+                        self.log_event("the opponent sees `Superseded` and front-runs it");
+                        calls.push((Actor::Stranger, self.checkpoint_call(signed)));
                     }
                 }
                 ChallengeResponse::Deleted { .. } => {
-                    self.tell("the opponent sees `Deleted` and changes the admins before it");
-                    let member = |who: Who, role| Call::set_member {
+                    self.log_event("the opponent sees `Deleted` and changes the admins before it");
+                    let member = |who: Actor, role| Call::set_member {
                         bucket,
                         who: who.id(),
                         role,
                     };
-                    calls.push((Who::Admin, member(Who::Deputy, Some(Role::Admin))));
-                    calls.push((Who::Deputy, member(Who::Admin, None)));
+                    calls.push((Actor::Admin, member(Actor::Deputy, Some(Role::Admin))));
+                    calls.push((Actor::Deputy, member(Actor::Admin, None)));
                 }
                 ChallengeResponse::Proof { .. } => {}
             }

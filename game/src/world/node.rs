@@ -2,92 +2,92 @@
 //! deadline.
 
 use super::World;
-use crate::chain::Part;
+use crate::chain::Query;
 
 /// The age in anchor blocks at which an open challenge stops further faults until it is answered or
 /// lost.
-const OLD: u32 = 3;
+const MAX_CALM_AGE: u32 = 3;
 
 impl World {
     /// Returns true if no open challenge is old, so that there is time for faults.
-    pub(super) fn is_calm(&self) -> bool {
+    pub(super) fn can_add_faults(&self) -> bool {
         let chain = self.chain.lock();
         let now = chain.best().anchor;
         chain
-            .open()
+            .open_challenges()
             .iter()
-            .all(|challenge| now.saturating_sub(challenge.asked_at) <= OLD)
+            .all(|challenge| now.saturating_sub(challenge.asked_at) <= MAX_CALM_AGE)
     }
 
     /// Takes N blocks of faults from the budget, if there is time and budget for them.
-    fn some_trouble(&mut self, blocks: u32) -> Option<u32> {
-        if !self.is_calm() || self.trouble < blocks {
+    fn take_fault_budget(&mut self, blocks: u32) -> Option<u32> {
+        if !self.can_add_faults() || self.fault_budget < blocks {
             return None;
         }
-        self.trouble -= blocks;
+        self.fault_budget -= blocks;
         Some(blocks)
     }
 
     pub(super) fn reorg(&mut self, a: u8) {
         let taken = self.chain.lock().reorg(1 + usize::from(a % 3));
         if taken > 0 {
-            self.tell(format!("{taken} blocks are retracted"));
+            self.log_event(format!("{taken} blocks are retracted"));
         }
-        self.settle();
+        self.run_until_idle();
     }
 
     pub(super) fn stall(&mut self, a: u8) {
-        if let Some(blocks) = self.some_trouble(1 + u32::from(a % 3)) {
-            self.tell(format!("nothing is finalized for {blocks} blocks"));
-            self.chain.lock().node.stalling += blocks;
+        if let Some(blocks) = self.take_fault_budget(1 + u32::from(a % 3)) {
+            self.log_event(format!("nothing is finalized for {blocks} blocks"));
+            self.chain.lock().node.stall_blocks += blocks;
         }
     }
 
     pub(super) fn lag(&mut self, a: u8) {
-        if let Some(blocks) = self.some_trouble(1 + u32::from(a % 3)) {
-            self.tell(format!("the node reports no head for {blocks} blocks"));
-            self.chain.lock().node.lagging += blocks;
+        if let Some(blocks) = self.take_fault_budget(1 + u32::from(a % 3)) {
+            self.log_event(format!("the node reports no head for {blocks} blocks"));
+            self.chain.lock().node.lag_blocks += blocks;
         }
     }
 
-    pub(super) fn fail_to_tell(&mut self, a: u8, b: u8) {
+    pub(super) fn fail_query(&mut self, a: u8, b: u8) {
         let parts = [
-            Part::Provider,
-            Part::Outcomes,
-            Part::Judge,
-            Part::Bucket,
-            Part::Buckets,
-            Part::OpenChallenges,
-            Part::Limits,
-            Part::Submit,
+            Query::Provider,
+            Query::Outcomes,
+            Query::Judge,
+            Query::Bucket,
+            Query::Buckets,
+            Query::OpenChallenges,
+            Query::Limits,
+            Query::Submit,
         ];
         let part = parts[usize::from(a) % parts.len()];
-        if let Some(blocks) = self.some_trouble(1 + u32::from(b % 3)) {
-            self.tell(format!("the node fails with {part:?} for {blocks} blocks"));
+        if let Some(blocks) = self.take_fault_budget(1 + u32::from(b % 3)) {
+            self.log_event(format!("the node fails with {part:?} for {blocks} blocks"));
             self.chain.lock().node.failing.push((part, blocks));
         }
     }
 
-    pub(super) fn remove_part(&mut self, a: u8) {
-        let parts = [Part::Provider, Part::Outcomes, Part::Judge];
+    pub(super) fn remove_query(&mut self, a: u8) {
+        let parts = [Query::Provider, Query::Outcomes, Query::Judge];
         let part = parts[usize::from(a) % parts.len()];
-        self.tell(format!("an upgrade removes {part:?}"));
+        self.log_event(format!("an upgrade removes {part:?}"));
         self.chain.lock().node.unsupported.push(part);
     }
 
     pub(super) fn delay(&mut self, a: u8) {
         let blocks = u32::from(a % 3);
-        self.tell(format!(
+        self.log_event(format!(
             "our extrinsics wait for {blocks} blocks from now on"
         ));
         self.chain.lock().node.delay = blocks;
     }
 
     pub(super) fn drop_pool(&mut self) {
-        if self.some_trouble(2).is_some() {
-            self.tell("the pool drops our extrinsics");
+        if self.take_fault_budget(2).is_some() {
+            self.log_event("the pool drops our extrinsics");
             self.chain.lock().drop_pool();
-            self.settle();
+            self.run_until_idle();
         }
     }
 }

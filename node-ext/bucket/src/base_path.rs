@@ -6,8 +6,8 @@ use crate::error::{CreateError, OpenError};
 use cairn_engine::layout::{
     BUCKETS_DIR, KEYSTORE_DIR, LOCK_FILE, bucket_dir_name, parse_bucket_dir_name,
 };
-use cairn_engine::{Access, Shared};
-use cairn_fs::{DiskGuard, make_durably};
+use cairn_engine::{Access, SharedResources};
+use cairn_fs::{DiskGuard, create_dir_durably};
 use cairn_keys::KeyFolder;
 use cairn_primitives::BucketId;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -86,7 +86,7 @@ impl BasePath {
         let buckets = path.join(BUCKETS_DIR);
         // Entries made in these folders must survive a loss of power.
         for folder in [&path, &buckets] {
-            make_durably(folder).map_err(|source| io("make", folder, source))?;
+            create_dir_durably(folder).map_err(|source| io_error("make", folder, source))?;
         }
         Self::open(path, Access::ReadWrite)
     }
@@ -116,19 +116,19 @@ impl BasePath {
                 _lock: lock,
             }),
             Err(TryLockError::WouldBlock) => Err(BasePathError::Locked { path }),
-            Err(TryLockError::Error(source)) => Err(io("lock", &lock_path, source)),
+            Err(TryLockError::Error(source)) => Err(io_error("lock", &lock_path, source)),
         }
     }
 
     /// Keeps this many bytes of the disk from uploads. `None` selects the default, see
-    /// [`DiskGuard::of_path`].
+    /// [`DiskGuard::for_path`].
     pub fn with_reserve(self, reserve: Option<u64>) -> Self {
         Self { reserve, ..self }
     }
 
     /// Adds this base path's disk guard to the resources that its buckets share.
-    pub fn guarded(&self, shared: Shared) -> Shared {
-        shared.guarded_by(DiskGuard::of_path(&self.path, self.reserve))
+    pub fn with_disk_guard(&self, shared: SharedResources) -> SharedResources {
+        shared.with_disk_guard(DiskGuard::for_path(&self.path, self.reserve))
     }
 
     /// Returns the path of the folder.
@@ -137,7 +137,7 @@ impl BasePath {
     }
 
     /// Returns whether the folder's mode gives other users of this machine any access.
-    pub fn is_open_to_others(&self) -> bool {
+    pub fn is_accessible_to_others(&self) -> bool {
         std::fs::metadata(&self.path).is_ok_and(|path| path.mode() & 0o077 != 0)
     }
 
@@ -163,10 +163,11 @@ impl BasePath {
     /// [`BasePathError::Io`] when the folder cannot be read.
     pub fn buckets(&self) -> Result<Vec<BucketId>, BasePathError> {
         let folder = self.buckets_path();
-        let entries = std::fs::read_dir(&folder).map_err(|source| io("read", &folder, source))?;
+        let entries =
+            std::fs::read_dir(&folder).map_err(|source| io_error("read", &folder, source))?;
         let mut buckets = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|source| io("read", &folder, source))?;
+            let entry = entry.map_err(|source| io_error("read", &folder, source))?;
             buckets.extend(entry.file_name().to_str().and_then(parse_bucket_dir_name));
         }
         buckets.sort_unstable();
@@ -182,7 +183,7 @@ impl BasePath {
         &self,
         bucket: BucketId,
         config: BucketConfig,
-        shared: &Shared,
+        shared: &SharedResources,
     ) -> Result<Bucket, BasePathError> {
         self.check_writable()?;
         Ok(Bucket::create(
@@ -198,7 +199,11 @@ impl BasePath {
     /// # Errors
     ///
     /// [`BasePathError::NoSuchBucket`], or [`BasePathError::Open`].
-    pub fn open_bucket(&self, bucket: BucketId, shared: &Shared) -> Result<Bucket, BasePathError> {
+    pub fn open_bucket(
+        &self,
+        bucket: BucketId,
+        shared: &SharedResources,
+    ) -> Result<Bucket, BasePathError> {
         let path = self.existing_bucket_path(bucket)?;
         if self.access == Access::ReadWrite {
             // Opening for writing removes files that the database does not list. If
@@ -255,7 +260,7 @@ fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError>
         match File::open(path) {
             Ok(file) => return Ok(Some(file)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(source) => return Err(io("open", path, source)),
+            Err(source) => return Err(io_error("open", path, source)),
         }
     }
     let made = OpenOptions::new()
@@ -271,23 +276,23 @@ fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError>
         {
             Ok(None)
         }
-        Err(source) => Err(io("open", path, source)),
+        Err(source) => Err(io_error("open", path, source)),
     }
 }
 
 /// Reads at most the first `max_bytes` bytes of a file; `None` if there is no such file.
-pub fn read_small(path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, BasePathError> {
+pub fn read_bounded(path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, BasePathError> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(max_bytes).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(io("read", path, source)),
+        Err(source) => Err(io_error("read", path, source)),
     }
 }
 
 /// Returns an I/O error with what was attempted and where.
-pub fn io(doing: &'static str, path: &Path, source: std::io::Error) -> BasePathError {
+pub fn io_error(doing: &'static str, path: &Path, source: std::io::Error) -> BasePathError {
     BasePathError::Io {
         doing,
         path: path.to_owned(),

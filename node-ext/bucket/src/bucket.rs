@@ -18,43 +18,43 @@ mod ingest;
 mod listing;
 mod lookup;
 mod node_cache;
-mod promise;
+mod nonconforming;
 mod prove;
 mod prove_sp;
 mod prune;
-mod put;
 mod read;
+pub(crate) mod rebuild;
 pub(crate) mod records;
 pub(crate) mod recover;
-pub(crate) mod regrow;
 mod release;
 mod retired;
+mod signed_root;
 #[cfg(test)]
 mod tests;
 mod tombstones;
-mod unshaped;
+mod upload_nodes;
 mod uploads;
 mod view;
 
 pub use build::{Builder, KeepBytes};
-pub use charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
+pub use charge::{CHUNK_CHARGE, LEAF_CHARGE, NODE_CHARGE, TREE_LEAF_CHARGE};
 pub use clock::now_ms;
 pub use commit::{Committed, NewLeaf};
 pub use content::ContentChange;
-pub use fetch::Content;
+pub use fetch::StoredContent;
 pub use ingest::Ingested;
-pub use promise::Promise;
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use prune::{Authorisation, Pruned};
 pub use release::Released;
 pub use retired::{AuthorisedDeletion, RetiredTree};
+pub use signed_root::SignedRoot;
 pub use tombstones::Tombstone;
 pub use view::{At, View};
 
-use crate::error::{CommitError, CreateError, OpenError, ProveError, Unusable};
-use cairn_engine::layout::{self, StateRecord, Usage};
+use crate::error::{CommitError, CreateError, NotWritable, OpenError, ProveError};
+use cairn_engine::layout::{self, StateRecord, StorageUsage};
 use cairn_engine::{
-    Access, DamagedLog, Durability, Engine, EngineError, Family, ReadCounts, Shared,
+    Access, DamagedLog, Durability, Engine, EngineError, Family, ReadCounts, SharedResources,
 };
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafIndex, MmrLeaf, Sequence};
@@ -85,9 +85,9 @@ impl Default for BucketConfig {
 }
 
 /// The most disk space that an empty bucket takes, in bytes.
-const EMPTY_BUCKET: u64 = 64 << 10;
+const EMPTY_BUCKET_BYTES: u64 = 64 << 10;
 
-fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {
+fn folder_error(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> CreateError + '_ {
     move |source| CreateError::Folder {
         bucket,
         path: path.to_owned(),
@@ -97,7 +97,7 @@ fn folder_fault(bucket: BucketId, path: &Path) -> impl Fn(std::io::Error) -> Cre
 
 fn unfinished_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(layout::CREATING);
+    name.push(layout::CREATING_SUFFIX);
     name.into()
 }
 
@@ -156,17 +156,17 @@ pub struct Bucket {
     commits: GroupCommit<commit::Request, commit::Outcome>,
     /// Commits share it from the check of their content until they are written. A
     /// change of the tree and a removal of committed content take it exclusively.
-    committing: RwLock<()>,
+    commit_lock: RwLock<()>,
     /// Lets one prune or release run at a time.
-    shortening: Mutex<()>,
+    prune_lock: Mutex<()>,
     content: Mutex<content::ContentState>,
-    charged: charge::Charged,
+    charge_cache: charge::ChargeCache,
     /// Notified when an upload ends, for a release that waits for it.
     upload_ended: Condvar,
     /// The most advanced signed root recorded since the bucket was opened.
-    promised: Mutex<Option<Promise>>,
+    last_signed_root: Mutex<Option<SignedRoot>>,
     /// Called at each of the bucket's events.
-    announce: OnceLock<Announce>,
+    listener: OnceLock<EventListener>,
     /// A tree, and how many flagged leaves it has from its start on.
     flagged: RwLock<Option<(Sequence, u64)>>,
     poison: OnceLock<String>,
@@ -174,16 +174,16 @@ pub struct Bucket {
 
 /// An event of a bucket.
 #[derive(Clone, Copy, Debug)]
-pub enum BucketNews {
+pub enum BucketEvent {
     /// A signed root was recorded durably.
-    Promised(Promise),
+    RootSigned(SignedRoot),
     /// A write failed, so that the bucket takes no more writes.
     WriteFailed,
 }
 
 /// A listener for a bucket's events. It runs on the thread that causes the event, and
 /// must not block.
-pub type Announce = Arc<dyn Fn(BucketId, BucketNews) + Send + Sync>;
+pub type EventListener = Arc<dyn Fn(BucketId, BucketEvent) + Send + Sync>;
 
 impl std::fmt::Debug for Bucket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -206,7 +206,7 @@ impl Bucket {
         path: &Path,
         id: BucketId,
         config: BucketConfig,
-        shared: &Shared,
+        shared: &SharedResources,
     ) -> Result<Self, CreateError> {
         if path.exists() {
             return Err(CreateError::Exists {
@@ -218,7 +218,7 @@ impl Bucket {
         // before leaves no bucket that cannot be opened.
         let unfinished = unfinished_path(path);
         let made = Self::create_in(&unfinished, id, config, shared)
-            .and_then(|()| move_durably(&unfinished, path).map_err(folder_fault(id, path)));
+            .and_then(|()| move_durably(&unfinished, path).map_err(folder_error(id, path)));
         if let Err(error) = made {
             // The folder was created here and holds nothing that was signed.
             let _ = std::fs::remove_dir_all(&unfinished);
@@ -231,13 +231,13 @@ impl Bucket {
         path: &Path,
         id: BucketId,
         config: BucketConfig,
-        shared: &Shared,
+        shared: &SharedResources,
     ) -> Result<(), CreateError> {
         if path.exists() {
-            std::fs::remove_dir_all(path).map_err(folder_fault(id, path))?;
+            std::fs::remove_dir_all(path).map_err(folder_error(id, path))?;
         }
-        std::fs::create_dir(path).map_err(folder_fault(id, path))?;
-        shared.admit(EMPTY_BUCKET)?;
+        std::fs::create_dir(path).map_err(folder_error(id, path))?;
+        shared.admit(EMPTY_BUCKET_BYTES)?;
         let engine = Engine::create(path, shared)?;
         let tip = Tip {
             tree: Sequence(0),
@@ -254,7 +254,7 @@ impl Bucket {
         batch.put(
             Family::Content,
             layout::USAGE_KEY,
-            &Usage::default().encode(),
+            &StorageUsage::default().encode(),
         );
         Ok(engine.write(batch, Durability::Synced)?)
     }
@@ -265,7 +265,7 @@ impl Bucket {
     /// # Errors
     ///
     /// [`OpenError`]; a bucket that fails the checks is not opened.
-    pub fn open(path: &Path, access: Access, shared: &Shared) -> Result<Self, OpenError> {
+    pub fn open(path: &Path, access: Access, shared: &SharedResources) -> Result<Self, OpenError> {
         recover::open(path, access, shared, DamagedLog::Refuse)
     }
 
@@ -276,7 +276,7 @@ impl Bucket {
     /// # Errors
     ///
     /// As [`Bucket::open`].
-    pub fn open_up_to_damage(path: &Path, shared: &Shared) -> Result<Self, OpenError> {
+    pub fn open_up_to_damage(path: &Path, shared: &SharedResources) -> Result<Self, OpenError> {
         recover::open(path, Access::ReadWrite, shared, DamagedLog::CutAtDamage)
     }
 
@@ -296,7 +296,7 @@ impl Bucket {
             self.flush_unlogged()?;
             for family in [Family::Content, Family::Tree] {
                 let flushed = self.engine.flush(family);
-                flushed.map_err(|error| self.poisoned_by(error))?;
+                flushed.map_err(|error| self.poison_with(error))?;
             }
             if let Err(error) = self.engine.sync_journal() {
                 // The database itself is durable.
@@ -314,9 +314,9 @@ impl Bucket {
     ///
     /// [`OpenError::Damaged`], or the failure of a read.
     pub fn check_journal(&self) -> Result<(), OpenError> {
-        match self.engine.is_behind_journal()? {
+        match self.engine.journal_lag()? {
             None => Ok(()),
-            Some(behind) => Err(recover::behind_journal(self.path(), behind)),
+            Some(behind) => Err(recover::behind_journal_error(self.path(), behind)),
         }
     }
 
@@ -333,8 +333,8 @@ impl Bucket {
     }
 
     /// Returns the most advanced signed root recorded since the bucket was opened.
-    pub fn last_promised(&self) -> Option<Promise> {
-        *self.promised.lock()
+    pub fn last_signed_root(&self) -> Option<SignedRoot> {
+        *self.last_signed_root.lock()
     }
 
     /// Returns whether a write failed, so that the bucket takes no more (I9).
@@ -348,31 +348,31 @@ impl Bucket {
         id: BucketId,
         config: BucketConfig,
         tip: Tip,
-        usage: Usage,
+        usage: StorageUsage,
         max_cached_nodes: usize,
     ) -> Self {
-        let charged = charge::Charged::default();
-        charged.content_is(usage);
+        let charged = charge::ChargeCache::default();
+        charged.set_content(usage);
         let bucket = Self {
             id,
             config,
             access,
             engine,
-            charged,
+            charge_cache: charged,
             upper_nodes: node_cache::NodeCache::new(tip.tree, max_cached_nodes),
             tip: RwLock::new(Arc::new(tip)),
             commits: GroupCommit::default(),
-            committing: RwLock::new(()),
-            shortening: Mutex::new(()),
+            commit_lock: RwLock::new(()),
+            prune_lock: Mutex::new(()),
             content: Mutex::new(content::ContentState::new(usage)),
             upload_ended: Condvar::new(),
-            promised: Mutex::new(None),
-            announce: OnceLock::new(),
+            last_signed_root: Mutex::new(None),
+            listener: OnceLock::new(),
             flagged: RwLock::new(None),
             poison: OnceLock::new(),
         };
         if access == Access::ReadWrite {
-            bucket.count_retired();
+            bucket.recount_retired();
         }
         bucket
     }
@@ -413,14 +413,14 @@ impl Bucket {
     }
 
     /// The newest commitment, its peaks and the total size, all of the same state.
-    pub fn newest(&self) -> (Commitment, Vec<H256>, u64) {
+    pub fn newest_state(&self) -> (Commitment, Vec<H256>, u64) {
         let tip = self.tip();
         let peaks = tip.frontier.peaks().to_vec();
         (tip.commitment(), peaks, tip.total_size)
     }
 
     /// The size of the bucket's content.
-    pub fn usage(&self) -> Usage {
+    pub fn usage(&self) -> StorageUsage {
         self.content.lock().usage()
     }
 
@@ -444,11 +444,11 @@ impl Bucket {
     ///
     /// The database's failure; the bucket then takes no more writes.
     pub fn sync(&self) -> Result<(), CommitError> {
-        self.usable()?;
+        self.check_writable()?;
         self.flush_unlogged()?;
         self.engine
             .sync()
-            .map_err(|error| self.poisoned_by(error).into())
+            .map_err(|error| self.poison_with(error).into())
     }
 
     fn tip(&self) -> Arc<Tip> {
@@ -456,12 +456,12 @@ impl Bucket {
     }
 
     /// Fails if the bucket is read-only or poisoned (I9).
-    pub(crate) fn usable(&self) -> Result<(), Unusable> {
+    pub(crate) fn check_writable(&self) -> Result<(), NotWritable> {
         if self.access == Access::ReadOnly {
-            return Err(Unusable::ReadOnly { bucket: self.id });
+            return Err(NotWritable::ReadOnly { bucket: self.id });
         }
         match self.poison.get() {
-            Some(reason) => Err(Unusable::Poisoned {
+            Some(reason) => Err(NotWritable::Poisoned {
                 bucket: self.id,
                 reason: reason.clone(),
             }),
@@ -470,22 +470,22 @@ impl Bucket {
     }
 
     /// Sets the listener for the bucket's events.
-    pub fn announce_to(&self, announce: Announce) {
+    pub fn set_listener(&self, announce: EventListener) {
         // A bucket is opened for one provider, which sets it once.
-        let _ = self.announce.set(announce);
+        let _ = self.listener.set(announce);
     }
 
-    fn tell(&self, news: BucketNews) {
-        if let Some(announce) = self.announce.get() {
+    fn emit(&self, news: BucketEvent) {
+        if let Some(announce) = self.listener.get() {
             announce(self.id, news);
         }
     }
 
     /// Records that a write failed, so that its outcome is unknown (I9).
-    fn poisoned_by<E: std::fmt::Display>(&self, error: E) -> E {
+    fn poison_with<E: std::fmt::Display>(&self, error: E) -> E {
         // The first failure is the one to report.
         if self.poison.set(error.to_string()).is_ok() {
-            self.tell(BucketNews::WriteFailed);
+            self.emit(BucketEvent::WriteFailed);
         }
         tracing::error!(bucket = %self.id, %error, "a write failed; the bucket takes no more");
         error

@@ -2,16 +2,16 @@
 //! its operation can meet.
 
 mod damage;
-mod promise;
 mod prune;
+mod signing;
 
 pub use damage::IndicatesDamage;
-pub use promise::PromiseError;
-pub use promise::SignAgainError;
 pub use prune::{PruneError, ReleaseError};
+pub use signing::RecordRootError;
+pub use signing::SignAgainError;
 
 use cairn_engine::EngineError;
-use cairn_engine::layout::Flaw;
+use cairn_engine::layout::ShapeDefect;
 use cairn_fs::DiskReserved;
 use cairn_keys::{SignError, SigningRefused};
 use cairn_primitives::chunk_tree::ShapeError;
@@ -99,7 +99,7 @@ pub enum OpenError {
 
 /// The reason that a bucket takes no writes.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum Unusable {
+pub enum NotWritable {
     /// An earlier write or sync failed, so that the state on disk is unknown.
     #[error(
         "bucket {bucket} takes no more writes, since one failed ({reason}): \
@@ -181,7 +181,7 @@ pub enum IngestError {
     },
     /// The bucket takes no writes.
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    NotWritable(#[from] NotWritable),
     /// The database failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -193,7 +193,7 @@ pub enum IngestError {
 pub enum CommitError {
     /// No leaf was given.
     #[error("there is nothing to commit to bucket {bucket}")]
-    Nothing {
+    NoLeaves {
         /// The bucket.
         bucket: BucketId,
     },
@@ -230,7 +230,7 @@ pub enum CommitError {
         "the tree under {data_root:?} is {height} levels deep over {chunks} chunks, \
          so the chain could not verify it as a data root"
     )]
-    NotARoot {
+    NotADataRoot {
         /// The data root to commit.
         data_root: H256,
         /// Levels above the chunks.
@@ -290,7 +290,7 @@ pub enum CommitError {
     Refused(#[from] SigningRefused),
     /// The bucket takes no writes.
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    NotWritable(#[from] NotWritable),
     /// The leaves are committed and durable, but the commitment is not signed.
     #[error("bucket {bucket} has committed, but the commitment is not signed: {reason}")]
     Sign {
@@ -369,7 +369,7 @@ pub enum ProveError {
         /// The requested chunk.
         chunk: ChunkIndex,
         /// The defect of the content's shape.
-        flaw: Flaw,
+        flaw: ShapeDefect,
     },
     /// A node is missing on disk.
     #[error("bucket {bucket} has lost node {position} of tree {tree}")]
@@ -399,7 +399,7 @@ pub enum ProveError {
     },
     /// A record on disk is damaged, or a proof from the records does not verify.
     #[error("bucket {bucket} is damaged: {reason}")]
-    Unsound {
+    Damaged {
         /// The bucket.
         bucket: BucketId,
         /// The fault that was found.
@@ -407,7 +407,7 @@ pub enum ProveError {
     },
     /// `pallet-mmr` proofs exist for the plain hashing profile only.
     #[error("bucket {bucket} uses tagged hashing, but pallet-mmr proofs need plain hashing")]
-    NoSecondDialect {
+    PlainHashingOnly {
         /// The bucket.
         bucket: BucketId,
     },

@@ -6,33 +6,33 @@
 //! Each finding says whether it can be rebuilt. The check collects the records to
 //! write, and `repair` only writes them.
 
-mod climb;
 mod content;
 mod files;
 mod lost_nodes;
-mod mend;
-mod refill;
+mod reconstruct;
 pub(crate) mod repair;
+mod repair_write;
 mod report;
+mod restore;
 pub(crate) mod second_copy;
 mod shapes;
 mod state;
 #[cfg(test)]
 mod tests;
 mod tree;
-mod unpromised;
 mod unprovable;
+mod unsigned_leaves;
 
 pub use report::{Finding, FsckReport, Remedy};
 
-use crate::bucket::recover::{self, Unverified};
-use crate::bucket::{Bucket, Promise};
+use crate::bucket::recover::{self, UnverifiedBucket};
+use crate::bucket::{Bucket, SignedRoot};
 use crate::error::{OpenError, ProveError};
 use cairn_engine::layout::{Child, FlagValue};
-use cairn_engine::{Access, DamagedLog, Shared};
+use cairn_engine::{Access, DamagedLog, SharedResources};
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
-use content::Content;
-use mend::{Mend, Mends};
+use content::ContentFindings;
+use repair_write::{RepairWrite, RepairWrites};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 pub(crate) use tree::TreeToCheck;
@@ -41,7 +41,7 @@ pub(crate) use tree::TreeToCheck;
 const JOURNAL_PLACE: &str = "journal";
 
 /// The signed roots of one tree, by leaf count.
-type Promised = BTreeMap<LeafCount, Vec<Commitment>>;
+type SignedRoots = BTreeMap<LeafCount, Vec<Commitment>>;
 
 /// Checks all leaves of a bucket's trees, all signed roots of these trees, and all
 /// records of content. Calls `progress` after each leaf with the number of leaves
@@ -52,38 +52,38 @@ type Promised = BTreeMap<LeafCount, Vec<Commitment>>;
 /// Returns the database's error if the signed roots cannot be read. Everything else
 /// is a finding.
 pub fn fsck(bucket: &Bucket, mut progress: impl FnMut(u64)) -> Result<FsckReport, ProveError> {
-    let mut check = Check::new(bucket);
-    check.all(&mut |done| progress(done.leaves))?;
+    let mut check = BucketCheck::new(bucket);
+    check.run(&mut |done| progress(done.leaves))?;
     Ok(check.report)
 }
 
 /// Progress of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Checked {
+pub struct CheckProgress {
     /// Leaves whose content was checked.
     pub leaves: u64,
     /// Leaves in total.
-    pub of: u64,
+    pub total: u64,
 }
 
 /// The result of a check, with the records that a repair would write.
 pub(crate) struct Diagnosis {
     pub(crate) report: FsckReport,
-    pub(crate) mends: Mends,
+    pub(crate) writes: RepairWrites,
     /// Content that cannot be rebuilt, only restored from copies or files.
-    pub(crate) lost: Lost,
+    pub(crate) lost: LostContent,
 }
 
 /// Content that the bucket refers to and does not have.
 #[derive(Default)]
-pub(crate) struct Lost {
+pub(crate) struct LostContent {
     profile: HashingProfile,
     chunks: HashSet<H256>,
     nodes: HashSet<H256>,
 }
 
-impl Lost {
-    fn is_nothing(&self) -> bool {
+impl LostContent {
+    fn is_empty(&self) -> bool {
         self.chunks.is_empty() && self.nodes.is_empty()
     }
 }
@@ -92,13 +92,13 @@ impl Lost {
 pub(crate) fn diagnose(
     path: &Path,
     named: BucketId,
-    shared: &Shared,
-    progress: &mut dyn FnMut(Checked),
+    shared: &SharedResources,
+    progress: &mut dyn FnMut(CheckProgress),
 ) -> Result<Diagnosis, OpenError> {
     let opened = Bucket::open(path, Access::ReadOnly, shared);
     let refusal = match opened {
         Ok(bucket) if bucket.id() == named => {
-            return Ok(Check::new(&bucket).diagnosis(progress));
+            return Ok(BucketCheck::new(&bucket).into_diagnosis(progress));
         }
         Ok(bucket) => {
             return Err(OpenError::AnotherBucket {
@@ -114,17 +114,19 @@ pub(crate) fn diagnose(
     let mut diagnosis = diagnose_unopened(unverified, named, progress)?;
     if diagnosis.report.is_clean() {
         let why = "nothing else was found to be wrong";
-        diagnosis.report.lost("the bucket as a whole", refusal, why);
+        diagnosis
+            .report
+            .add_lost("the bucket as a whole", refusal, why);
     }
     Ok(diagnosis)
 }
 
 fn diagnose_unopened(
-    unverified: Unverified,
+    unverified: UnverifiedBucket,
     named: BucketId,
-    progress: &mut dyn FnMut(Checked),
+    progress: &mut dyn FnMut(CheckProgress),
 ) -> Result<Diagnosis, OpenError> {
-    let (mut report, mut writes) = (FsckReport::default(), Mends::default());
+    let (mut report, mut writes) = (FsckReport::default(), RepairWrites::default());
     let state = state::establish(&unverified, named, &mut report, &mut writes)?;
     let usage = match unverified.usage() {
         Ok(usage) => Some(usage),
@@ -132,76 +134,76 @@ fn diagnose_unopened(
         Err(other) => return Err(other),
     };
     let Some(state) = state else {
-        let lost = Lost::default();
+        let lost = LostContent::default();
         return Ok(Diagnosis {
             report,
-            mends: writes,
+            writes,
             lost,
         });
     };
-    let bucket = unverified.assume(state, usage.unwrap_or_default())?;
-    let mut check = Check::new(&bucket);
+    let bucket = unverified.into_bucket(state, usage.unwrap_or_default())?;
+    let mut check = BucketCheck::new(&bucket);
     check.report = report;
-    check.mends = writes;
+    check.writes = writes;
     check.usage_is_lost = usage.is_none();
-    Ok(check.diagnosis(progress))
+    Ok(check.into_diagnosis(progress))
 }
 
-struct Check<'b> {
+struct BucketCheck<'b> {
     bucket: &'b Bucket,
     report: FsckReport,
-    mends: Mends,
-    content: Content,
+    writes: RepairWrites,
+    content: ContentFindings,
     /// Set if the usage record is missing or unreadable.
     usage_is_lost: bool,
     /// Leaves that the chain cannot verify answers for.
     flagged: BTreeMap<Sequence, FlagValue>,
     /// Content that was found intact under these leaves.
-    flagged_whole: HashSet<Child>,
+    flagged_intact: HashSet<Child>,
 }
 
-impl<'b> Check<'b> {
+impl<'b> BucketCheck<'b> {
     fn new(bucket: &'b Bucket) -> Self {
         Self {
             bucket,
             report: FsckReport::default(),
-            mends: Mends::default(),
-            content: Content::default(),
+            writes: RepairWrites::default(),
+            content: ContentFindings::default(),
             usage_is_lost: false,
             flagged: BTreeMap::new(),
-            flagged_whole: HashSet::new(),
+            flagged_intact: HashSet::new(),
         }
     }
 
-    fn diagnosis(mut self, progress: &mut dyn FnMut(Checked)) -> Diagnosis {
+    fn into_diagnosis(mut self, progress: &mut dyn FnMut(CheckProgress)) -> Diagnosis {
         let place = "signed roots";
-        if let Err(error) = self.all(progress) {
+        if let Err(error) = self.run(progress) {
             let why = "the database cannot read it";
-            self.report.lost(place, error, why);
+            self.report.add_lost(place, error, why);
         }
-        self.journal();
+        self.check_journal();
         let lost = self.content.lost(self.bucket.profile());
         Diagnosis {
             report: self.report,
-            mends: self.mends,
+            writes: self.writes,
             lost,
         }
     }
 
     /// Reports damage to the journal, or a database that has lost writes which the
     /// journal has.
-    fn journal(&mut self) {
-        let fault = second_copy::journal_fault(self.bucket.database(), self.bucket.id());
+    fn check_journal(&mut self) {
+        let fault = second_copy::journal_fault(self.bucket.engine(), self.bucket.id());
         let fault = fault.unwrap_or_else(|error| Some(error.to_string()));
         if let Some(fault) = fault {
             let from = "the journal and the database";
-            self.report.rebuild(JOURNAL_PLACE, fault, from);
+            self.report.add_rebuildable(JOURNAL_PLACE, fault, from);
         }
     }
 
-    fn all(&mut self, progress: &mut dyn FnMut(Checked)) -> Result<(), ProveError> {
-        self.flags()?;
-        let retired = self.bucket.retired()?;
+    fn run(&mut self, progress: &mut dyn FnMut(CheckProgress)) -> Result<(), ProveError> {
+        self.read_flags()?;
+        let retired = self.bucket.retired_trees()?;
         // A tree that is being released is already incomplete.
         let kept = retired.iter().filter(|tree| !tree.releasing);
         let trees: Vec<_> = kept
@@ -209,25 +211,25 @@ impl<'b> Check<'b> {
             .chain([TreeToCheck::newest(self.bucket)])
             .collect();
         for tree in &trees {
-            let promised = self.promised(tree.tree)?;
-            self.tree(tree, promised, progress);
+            let promised = self.signed_roots(tree.tree)?;
+            self.check_tree(tree, promised, progress);
         }
-        self.records()
+        self.check_records()
     }
 
     /// Reads the signed roots of a tree, as far as they are readable.
-    fn promised(&mut self, tree: Sequence) -> Result<Promised, ProveError> {
-        let mut promised = Promised::new();
-        for promise in self.bucket.promises()? {
+    fn signed_roots(&mut self, tree: Sequence) -> Result<SignedRoots, ProveError> {
+        let mut promised = SignedRoots::new();
+        for promise in self.bucket.signed_roots()? {
             match promise {
-                Ok(Promise { commitment, .. }) if commitment.start_seq == tree => {
+                Ok(SignedRoot { commitment, .. }) if commitment.start_seq == tree => {
                     let of_count = promised.entry(commitment.leaf_count).or_default();
                     of_count.push(commitment);
                 }
                 Ok(_) => {}
                 Err(error) => {
                     let why = "a signed root cannot be derived from other records";
-                    self.report.lost("signed roots", error, why);
+                    self.report.add_lost("signed roots", error, why);
                 }
             }
         }
@@ -235,8 +237,14 @@ impl<'b> Check<'b> {
     }
 
     /// Adds a finding and the write that repairs it.
-    fn rebuild(&mut self, place: String, fault: impl ToString, from: &'static str, write: Mend) {
-        self.report.rebuild(place, fault, from);
-        self.mends.add(write);
+    fn add_rebuildable(
+        &mut self,
+        place: String,
+        fault: impl ToString,
+        from: &'static str,
+        write: RepairWrite,
+    ) {
+        self.report.add_rebuildable(place, fault, from);
+        self.writes.add(write);
     }
 }

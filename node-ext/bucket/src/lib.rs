@@ -17,24 +17,25 @@ mod salvage;
 mod scrub;
 mod transfer;
 
-pub use base_path::{BasePath, BasePathError, io, read_small};
+pub use base_path::{BasePath, BasePathError, io_error, read_bounded};
 pub use bucket::charge;
 pub use bucket::{
-    Announce, At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, BucketNews, Builder,
-    CHUNK_RECORDS, Committed, Content, ContentChange, Ingested, KeepBytes, LEAF_RECORD,
-    NODE_RECORD, NewLeaf, Promise, Pruned, Released, RetiredTree, SpAncestryProof, SpLeavesProof,
-    TREE_RECORDS, Tombstone, View, move_durably, now_ms,
+    At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, BucketEvent, Builder,
+    CHUNK_CHARGE, Committed, ContentChange, EventListener, Ingested, KeepBytes, LEAF_CHARGE,
+    NODE_CHARGE, NewLeaf, Pruned, Released, RetiredTree, SignedRoot, SpAncestryProof,
+    SpLeavesProof, StoredContent, TREE_LEAF_CHARGE, Tombstone, View, move_durably, now_ms,
 };
 pub use cairn_primitives::{Answer, ProvenLeaf};
 pub use error::{
-    CommitError, CreateError, IndicatesDamage, IngestError, OpenError, PromiseError, ProveError,
-    PruneError, ReleaseError, SignAgainError, Unusable,
+    CommitError, CreateError, IndicatesDamage, IngestError, NotWritable, OpenError, ProveError,
+    PruneError, RecordRootError, ReleaseError, SignAgainError,
 };
-pub use fsck::repair::{RepairError, Repaired, repair};
-pub use fsck::{Checked, Finding, FsckReport, Remedy, fsck};
+pub use fsck::repair::{RepairError, RepairReport, repair};
+pub use fsck::{CheckProgress, Finding, FsckReport, Remedy, fsck};
 pub use salvage::Salvaged;
-pub use scrub::{Pace, Scrub, ScrubFinding, ScrubPoint, ScrubRound, StepReport};
+pub use scrub::{RateLimit, Scrub, ScrubFinding, ScrubPass, ScrubPoint, ScrubStepReport};
 pub use transfer::{
-    Check, Exported, Form, ImportRules, Imported, Manifest, ManifestFault, ManifestFile, Progress,
-    Source, Step, TransferError, Unprovable, import_bucket, remove_unfinished,
+    ExportFormat, Exported, ImportCheck, ImportRules, ImportSource, Imported, Manifest,
+    ManifestError, ManifestFile, TransferError, TransferProgress, TransferStep, UnprovablePolicy,
+    import_bucket, remove_unfinished,
 };

@@ -1,17 +1,17 @@
 //! Salvage: opens a bucket whose log is damaged, up to the damage. The bucket's
 //! files are backed up first, since the part after the damage may have signed roots.
 
-use crate::base_path::{BasePath, BasePathError, io};
+use crate::base_path::{BasePath, BasePathError, io_error};
 use crate::bucket::Bucket;
 use crate::error::OpenError;
 use crate::fsck::second_copy;
-use cairn_engine::{Access, Shared, log_hole};
-use cairn_fs::keep_aside;
+use cairn_engine::{Access, SharedResources, log_hole};
+use cairn_fs::back_up;
 use cairn_primitives::BucketId;
 use std::path::PathBuf;
 
 /// Suffix of the folder with the backup.
-const KEPT_ASIDE: &str = ".before-salvage";
+const BACKUP_SUFFIX: &str = ".before-salvage";
 
 /// A bucket that was opened up to the damage in its log.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Salvaged {
     /// The bucket up to the damage, with those later records that its second copies had.
     pub bucket: Bucket,
     /// The folder with the bucket's files as they were.
-    pub kept_aside: PathBuf,
+    pub backup: PathBuf,
 }
 
 impl BasePath {
@@ -32,7 +32,7 @@ impl BasePath {
     pub fn salvage_bucket(
         &self,
         bucket: BucketId,
-        shared: &Shared,
+        shared: &SharedResources,
     ) -> Result<Salvaged, BasePathError> {
         if self.access() == Access::ReadOnly {
             return Err(BasePathError::ReadOnly {
@@ -41,17 +41,18 @@ impl BasePath {
         }
         let path = self.existing_bucket_path(bucket)?;
         let kept_aside =
-            keep_aside(&path, KEPT_ASIDE).map_err(|source| io("back up", &path, source))?;
+            back_up(&path, BACKUP_SUFFIX).map_err(|source| io_error("back up", &path, source))?;
         // RocksDB stops at a damaged record, but not at a hole in the log.
-        log_hole::cut(&path).map_err(|source| io("cut the log of", &path, source))?;
+        log_hole::truncate_at_hole(&path)
+            .map_err(|source| io_error("cut the log of", &path, source))?;
         let cut = Bucket::open_up_to_damage(&path, shared)?;
         // The journal and the blob files may have what followed the damage.
-        second_copy::after_damage(cut.database(), &kept_aside, bucket)
+        second_copy::restore_after_damage(cut.engine(), &kept_aside, bucket)
             .map_err(OpenError::Engine)?;
         drop(cut);
         Ok(Salvaged {
             bucket: Bucket::open(&path, Access::ReadWrite, shared)?,
-            kept_aside,
+            backup: kept_aside,
         })
     }
 }

@@ -10,34 +10,34 @@
 //! pass in key order cannot: that each leaf's content is complete, content that the chain
 //! cannot verify, and signed roots.
 
-mod kept;
-mod pace;
-mod round;
-mod stands;
+mod completed_nodes;
+mod cursor_files;
+mod pass;
+mod rate_limit;
 #[cfg(test)]
 mod tests;
 
-pub use pace::Pace;
-pub use round::ScrubRound;
+pub use pass::ScrubPass;
+pub use rate_limit::RateLimit;
 
-use crate::bucket::records::{NodeVerdict, RecordFault, Surveyed, successor};
+use crate::bucket::records::{NodeCheck, RecordFault, ScanItem, successor};
 use crate::bucket::{Bucket, RetiredTree};
 use crate::error::ProveError;
 use cairn_engine::EngineError;
 use cairn_engine::layout::InteriorValue;
 use cairn_primitives::{H256, LeafCount, LeafIndex, Sequence};
 use codec::{Decode, Encode, Input, Output};
-use stands::StandsWith;
+use completed_nodes::CompletedNodes;
 
 /// Cost of a record besides a chunk's bytes, in bytes.
-const RECORD_BYTES: u64 = 100;
+const RECORD_COST_BYTES: u64 = 100;
 /// Leaves read in one step.
-const LEAVES_AT_ONCE: u64 = 256;
+const LEAF_BATCH: u64 = 256;
 
 /// The position at which a scrub continues, with its counts so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ScrubPoint {
-    next: Place,
+    next: Cursor,
     /// Records checked since the round began.
     pub records: u64,
     /// Bytes of chunks checked since the round began.
@@ -48,7 +48,7 @@ pub struct ScrubPoint {
 
 /// The first key that was not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Cursor {
     Chunk(H256),
     Node(H256),
     /// A leaf of the given tree, with the nodes that it completes.
@@ -56,7 +56,7 @@ enum Place {
 }
 
 /// Encodes one byte for the kind, then the hash, or the tree and the leaf.
-impl Encode for Place {
+impl Encode for Cursor {
     fn encode_to<O: Output + ?Sized>(&self, output: &mut O) {
         match self {
             Self::Chunk(hash) => (0u8, hash).encode_to(output),
@@ -66,7 +66,7 @@ impl Encode for Place {
     }
 }
 
-impl Decode for Place {
+impl Decode for Cursor {
     fn decode<I: Input>(input: &mut I) -> Result<Self, codec::Error> {
         match u8::decode(input)? {
             0 => H256::decode(input).map(Self::Chunk),
@@ -80,7 +80,7 @@ impl Decode for Place {
 }
 
 const START: ScrubPoint = ScrubPoint {
-    next: Place::Chunk(H256::zero()),
+    next: Cursor::Chunk(H256::zero()),
     records: 0,
     bytes: 0,
     findings: 0,
@@ -99,7 +99,7 @@ pub struct ScrubFinding {
 
 /// The result of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StepReport {
+pub struct ScrubStepReport {
     /// Records checked in this step.
     pub records: u64,
     /// Bytes of chunks checked in this step.
@@ -131,16 +131,20 @@ impl Scrub {
     ///
     /// The database's error if leaves cannot be read; unreadable content is a finding. The
     /// next step starts where this one did.
-    pub fn step(&mut self, bucket: &Bucket, budget_bytes: u64) -> Result<StepReport, EngineError> {
+    pub fn step(
+        &mut self,
+        bucket: &Bucket,
+        budget_bytes: u64,
+    ) -> Result<ScrubStepReport, EngineError> {
         let Some(point) = self.point else {
-            return Ok(StepReport::default());
+            return Ok(ScrubStepReport::default());
         };
-        let mut step = Step {
+        let mut step = ScrubStep {
             bucket,
-            left: budget_bytes,
-            report: StepReport::default(),
+            budget: budget_bytes,
+            report: ScrubStepReport::default(),
         };
-        let next = step.go_on(point.next)?;
+        let next = step.run(point.next)?;
         let mut report = step.report;
         let findings = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
         report.point = next.map(|next| ScrubPoint {
@@ -154,51 +158,51 @@ impl Scrub {
     }
 }
 
-struct Step<'b> {
+struct ScrubStep<'b> {
     bucket: &'b Bucket,
-    left: u64,
-    report: StepReport,
+    budget: u64,
+    report: ScrubStepReport,
 }
 
-impl Step<'_> {
+impl ScrubStep<'_> {
     /// Checks from `place` on. Returns where the budget ran out, or `None` at the end of the
     /// round.
-    fn go_on(&mut self, place: Place) -> Result<Option<Place>, EngineError> {
+    fn run(&mut self, place: Cursor) -> Result<Option<Cursor>, EngineError> {
         let start = (Sequence(0), LeafIndex(0));
         let (chunks, nodes, (tree, leaf)) = match place {
-            Place::Chunk(from) => (Some(from), Some(H256::zero()), start),
-            Place::Node(from) => (None, Some(from), start),
-            Place::Leaf(tree, from) => (None, None, (tree, from)),
+            Cursor::Chunk(from) => (Some(from), Some(H256::zero()), start),
+            Cursor::Node(from) => (None, Some(from), start),
+            Cursor::Leaf(tree, from) => (None, None, (tree, from)),
         };
         let (bucket, zero) = (self.bucket, H256::zero());
         if let Some(from) = chunks {
-            let records = bucket.stored_chunks(from);
-            let stopped = self.survey(records, "chunk", Self::chunk);
+            let records = bucket.scan_chunks(from);
+            let stopped = self.check_records(records, "chunk", Self::check_chunk);
             if let Some(next) = stopped {
-                return Ok(Some(next.map_or(Place::Node(zero), Place::Chunk)));
+                return Ok(Some(next.map_or(Cursor::Node(zero), Cursor::Chunk)));
             }
         }
         if let Some(from) = nodes {
-            let records = bucket.stored_nodes(from);
-            let stopped = self.survey(records, "node of a chunk tree", Self::node);
+            let records = bucket.scan_nodes(from);
+            let stopped = self.check_records(records, "node of a chunk tree", Self::check_node);
             if let Some(next) = stopped {
-                let first_leaf = Place::Leaf(start.0, start.1);
-                return Ok(Some(next.map_or(first_leaf, Place::Node)));
+                let first_leaf = Cursor::Leaf(start.0, start.1);
+                return Ok(Some(next.map_or(first_leaf, Cursor::Node)));
             }
         }
-        self.trees(tree, leaf)
+        self.check_trees(tree, leaf)
     }
 
     /// Spends the cost of one record. Returns whether any budget is left.
     fn spend(&mut self, bytes: u64) -> bool {
         self.report.records = self.report.records.saturating_add(1);
         self.report.bytes = self.report.bytes.saturating_add(bytes);
-        let cost = bytes.saturating_add(RECORD_BYTES);
-        self.left = self.left.saturating_sub(cost);
-        self.left > 0
+        let cost = bytes.saturating_add(RECORD_COST_BYTES);
+        self.budget = self.budget.saturating_sub(cost);
+        self.budget > 0
     }
 
-    fn find(&mut self, place: String, fault: RecordFault) {
+    fn add_finding(&mut self, place: String, fault: RecordFault) {
         self.report.findings.push(ScrubFinding {
             place,
             is_damage: fault.is_damage(),
@@ -208,38 +212,38 @@ impl Step<'_> {
 
     /// Checks records of one kind. If the budget runs out first, returns the next hash, if
     /// there can be one.
-    fn survey<T>(
+    fn check_records<T>(
         &mut self,
-        records: impl Iterator<Item = Surveyed<T>>,
+        records: impl Iterator<Item = ScanItem<T>>,
         kind: &str,
         check: impl Fn(&mut Self, &H256, Option<T>) -> (u64, Result<(), RecordFault>),
     ) -> Option<Option<H256>> {
         for record in records {
             match record {
-                Surveyed::Record { hash, value } => {
+                ScanItem::Record { hash, value } => {
                     let (bytes, checked) = check(self, &hash, value);
                     if let Err(fault) = checked {
-                        self.find(format!("{kind} {hash:?}"), fault);
+                        self.add_finding(format!("{kind} {hash:?}"), fault);
                     }
                     if !self.spend(bytes) {
                         return Some(successor(&hash));
                     }
                 }
-                Surveyed::Gap { from, to, error } => {
+                ScanItem::Gap { from, to, error } => {
                     let to = to.map_or_else(|| "the end".into(), |to| format!("{to:?}"));
-                    self.find(format!("each {kind} from {from:?} to {to}"), error.into());
+                    self.add_finding(format!("each {kind} from {from:?} to {to}"), error.into());
                 }
             }
         }
         None
     }
 
-    fn chunk(&mut self, hash: &H256, stored: Option<u32>) -> (u64, Result<(), RecordFault>) {
+    fn check_chunk(&mut self, hash: &H256, stored: Option<u32>) -> (u64, Result<(), RecordFault>) {
         let bytes = stored.unwrap_or(0).into();
-        let sound = match self.bucket.sound_chunk(hash) {
+        let sound = match self.bucket.verify_chunk(hash) {
             Ok(length) => Ok(length),
             // A failed upload may have removed it since it was listed.
-            Err(_) => match self.bucket.sound_chunk_at_rest(hash) {
+            Err(_) => match self.bucket.verify_chunk_locked(hash) {
                 None => return (bytes, Ok(())),
                 Some(again) => again,
             },
@@ -255,7 +259,7 @@ impl Step<'_> {
         (bytes, checked)
     }
 
-    fn node(
+    fn check_node(
         &mut self,
         hash: &H256,
         value: Option<InteriorValue>,
@@ -266,39 +270,45 @@ impl Step<'_> {
         if self.bucket.profile().node(&value.left, &value.right) != *hash {
             return (0, Err("its children do not hash to it".into()));
         }
-        let checked = match self.bucket.judge_node(hash, &value) {
-            None | Some(NodeVerdict::Sound) => Ok(()),
-            Some(NodeVerdict::Shape) => {
+        let checked = match self.bucket.check_node(hash, &value) {
+            None | Some(NodeCheck::Sound) => Ok(()),
+            Some(NodeCheck::OtherShape) => {
                 Err("its recorded shape differs from that of its children".into())
             }
-            Some(NodeVerdict::Child(child)) => Err(format!("its child {child:?} is lost").into()),
-            Some(NodeVerdict::Faulty(fault)) => Err(fault),
+            Some(NodeCheck::MissingChild(child)) => {
+                Err(format!("its child {child:?} is lost").into())
+            }
+            Some(NodeCheck::Failed(fault)) => Err(fault),
         };
         (0, checked)
     }
 
     /// Checks the trees that proofs are made from, starting at a leaf. Returns the first
     /// unchecked leaf.
-    fn trees(&mut self, from: Sequence, leaf: LeafIndex) -> Result<Option<Place>, EngineError> {
-        for (tree, count) in self.kept_trees() {
+    fn check_trees(
+        &mut self,
+        from: Sequence,
+        leaf: LeafIndex,
+    ) -> Result<Option<Cursor>, EngineError> {
+        for (tree, count) in self.provable_trees() {
             let first = match tree.cmp(&from) {
                 std::cmp::Ordering::Less => continue,
                 std::cmp::Ordering::Equal => leaf,
                 std::cmp::Ordering::Greater => LeafIndex(0),
             };
-            if let Some(next) = self.leaves(tree, count, first)? {
-                return Ok(Some(Place::Leaf(tree, next)));
+            if let Some(next) = self.check_leaves(tree, count, first)? {
+                return Ok(Some(Cursor::Leaf(tree, next)));
             }
         }
         Ok(None)
     }
 
     /// Returns the trees that proofs are made from, in ascending order.
-    fn kept_trees(&mut self) -> Vec<(Sequence, LeafCount)> {
+    fn provable_trees(&mut self) -> Vec<(Sequence, LeafCount)> {
         // Read first: a tree that is newest now and retired afterwards is in both lists.
         let tip = self.bucket.newest_tip();
         let newest = (tip.tree, tip.frontier.count());
-        let mut trees = match self.bucket.retired() {
+        let mut trees = match self.bucket.retired_trees() {
             Ok(retired) => retired
                 .into_iter()
                 .filter(|tree| !tree.releasing)
@@ -309,7 +319,7 @@ impl Step<'_> {
                     ProveError::Engine(error) => error.into(),
                     error => error.to_string().into(),
                 };
-                self.find("retired trees".into(), fault);
+                self.add_finding("retired trees".into(), fault);
                 vec![]
             }
         };
@@ -320,17 +330,17 @@ impl Step<'_> {
     }
 
     /// Returns whether a tree is still kept: a release may have removed it.
-    fn is_kept(&self, tree: Sequence) -> bool {
+    fn is_provable(&self, tree: Sequence) -> bool {
         let is_it = |retired: &RetiredTree| retired.commitment.start_seq == tree;
         self.bucket.newest_tip().tree == tree
-            || self.bucket.retired().map_or(true, |retired| {
+            || self.bucket.retired_trees().map_or(true, |retired| {
                 retired.iter().any(|one| is_it(one) && !one.releasing)
             })
     }
 
     /// Checks the leaves of a tree from `from` on, with the nodes that they complete.
     /// Returns the first unchecked leaf.
-    fn leaves(
+    fn check_leaves(
         &mut self,
         tree: Sequence,
         count: LeafCount,
@@ -338,22 +348,22 @@ impl Step<'_> {
     ) -> Result<Option<LeafIndex>, EngineError> {
         let mut next = from.0;
         while next < count.get() {
-            let end = next.saturating_add(LEAVES_AT_ONCE).min(count.get());
-            let stands = |index: u64| StandsWith::new(tree, LeafIndex(index));
+            let end = next.saturating_add(LEAF_BATCH).min(count.get());
+            let stands = |index: u64| CompletedNodes::new(tree, LeafIndex(index));
             let keys: Vec<_> = (next..end).flat_map(|index| stands(index).keys()).collect();
             let mut records = self.bucket.tree_records(&keys)?.into_iter();
             for index in next..end {
                 let stands = stands(index);
                 let read = records.by_ref().take(stands.keys().count()).collect();
                 let faults = stands.faults(self.bucket.profile(), read);
-                if !faults.is_empty() && !self.is_kept(tree) {
+                if !faults.is_empty() && !self.is_provable(tree) {
                     return Ok(None);
                 }
                 for (place, fault) in faults {
-                    self.find(place, fault);
+                    self.add_finding(place, fault);
                 }
                 let mut is_left = self.spend(0);
-                for _ in &stands.above {
+                for _ in &stands.parents {
                     is_left = self.spend(0);
                 }
                 let after = index.saturating_add(1);

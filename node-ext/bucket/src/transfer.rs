@@ -15,9 +15,11 @@ mod staging;
 mod tests;
 
 pub use error::TransferError;
-pub use export::{Exported, Form};
-pub use import::{Check, ImportRules, Imported, Source, Unprovable, import_bucket};
-pub use manifest::{Manifest, ManifestFault, ManifestFile};
+pub use export::{ExportFormat, Exported};
+pub use import::{
+    ImportCheck, ImportRules, ImportSource, Imported, UnprovablePolicy, import_bucket,
+};
+pub use manifest::{Manifest, ManifestError, ManifestFile};
 pub use staging::remove_unfinished;
 
 /// Name of the manifest, in a folder and in an archive.
@@ -27,7 +29,7 @@ const DATABASE_DIR: &str = "bucket";
 
 /// A step of an export or import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum TransferStep {
     /// Hashing files to export; counted in bytes.
     Hashing,
     /// Copying files; counted in bytes.
@@ -38,9 +40,9 @@ pub enum Step {
 
 /// The progress of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct TransferProgress {
     /// The step.
-    pub step: Step,
+    pub step: TransferStep,
     /// Amount done.
     pub done: u64,
     /// Total amount; 0 if unknown.
@@ -49,23 +51,23 @@ pub struct Progress {
 
 /// Counts and reports the progress of a step.
 struct Meter<'p> {
-    now: Progress,
-    tell: &'p mut dyn FnMut(Progress),
+    progress: TransferProgress,
+    report: &'p mut dyn FnMut(TransferProgress),
 }
 
 impl<'p> Meter<'p> {
-    fn new(step: Step, total: u64, tell: &'p mut dyn FnMut(Progress)) -> Self {
-        let now = Progress {
+    fn new(step: TransferStep, total: u64, report: &'p mut dyn FnMut(TransferProgress)) -> Self {
+        let progress = TransferProgress {
             step,
             done: 0,
             total,
         };
-        tell(now);
-        Self { now, tell }
+        report(progress);
+        Self { progress, report }
     }
 
     fn add(&mut self, more: u64) {
-        self.now.done = self.now.done.saturating_add(more);
-        (self.tell)(self.now);
+        self.progress.done = self.progress.done.saturating_add(more);
+        (self.report)(self.progress);
     }
 }

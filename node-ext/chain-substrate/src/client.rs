@@ -4,7 +4,7 @@
 mod submit;
 
 use async_trait::async_trait;
-use cairn_chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo};
 use cairn_primitives::runtime_api::StorageProviderApi;
@@ -54,7 +54,7 @@ impl<Block, Client, Pool> SubstrateClient<Block, Client, Pool> {
 }
 
 /// Maps an error of the runtime API at a block.
-fn fault(at: H256) -> impl Fn(ApiError) -> ChainError {
+fn api_error(at: H256) -> impl Fn(ApiError) -> ChainError {
     move |error| match error {
         ApiError::UnknownBlock(_) | ApiError::Application(_) => ChainError::NoSuchBlock {
             block: hex::encode(at),
@@ -73,7 +73,7 @@ where
         + 'static,
 {
     /// Queries the runtime at a block, on a blocking thread.
-    async fn ask<T: Send + 'static>(
+    async fn query<T: Send + 'static>(
         &self,
         at: H256,
         question: impl FnOnce(ApiRef<'_, Client::Api>) -> Result<T, ApiError> + Send + 'static,
@@ -82,11 +82,11 @@ where
         let asked = tokio::task::spawn_blocking(move || {
             let api = client.runtime_api();
             match api.has_api::<dyn StorageProviderApi<Block>>(at) {
-                Ok(true) => question(api).map_err(fault(at)),
+                Ok(true) => question(api).map_err(api_error(at)),
                 Ok(false) => Err(ChainError::Unsupported(
                     "it has no StorageProviderApi".into(),
                 )),
-                Err(error) => Err(fault(at)(error)),
+                Err(error) => Err(api_error(at)(error)),
             }
         });
         // The runtime is shutting down, or the call panicked.
@@ -115,7 +115,7 @@ where
             }
             Err(error) => return Err(ChainError::Unreachable(error.to_string())),
         };
-        let anchor = self.ask(hash, move |api| api.anchor_block(hash)).await?;
+        let anchor = self.query(hash, move |api| api.anchor_block(hash)).await?;
         Ok(Head {
             hash,
             number,
@@ -179,47 +179,47 @@ where
     }
 
     async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
-        self.ask(at, move |api| api.limits(at)).await
+        self.query(at, move |api| api.limits(at)).await
     }
 
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
         let account = self.account;
-        self.ask(at, move |api| api.provider(at, account)).await
+        self.query(at, move |api| api.provider(at, account)).await
     }
 
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
         let account = self.account;
-        self.ask(at, move |api| api.open_challenges(at, account))
+        self.query(at, move |api| api.open_challenges(at, account))
             .await
     }
 
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        self.ask(at, move |api| api.bucket(at, bucket)).await
+        self.query(at, move |api| api.bucket(at, bucket)).await
     }
 
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
         let account = self.account;
-        self.ask(at, move |api| api.buckets_of(at, account)).await
+        self.query(at, move |api| api.buckets_of(at, account)).await
     }
 
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
-        self.ask(at, move |api| api.outcomes(at)).await
+        self.query(at, move |api| api.outcomes(at)).await
     }
 
-    async fn judge(
+    async fn dry_run(
         &self,
         id: ChallengeId,
         response: &ChallengeResponse,
-    ) -> Result<Verdict, ChainError> {
+    ) -> Result<DryRunResult, ChainError> {
         let at = self.client.info().best_hash;
         let (account, response) = (self.account, response.clone());
         let judged = self
-            .ask(at, move |api| api.judge_response(at, account, id, response))
+            .query(at, move |api| api.judge_response(at, account, id, response))
             .await?;
-        Ok(judged.map_or_else(Verdict::Refused, |()| Verdict::Accepted))
+        Ok(judged.map_or_else(DryRunResult::Refused, |()| DryRunResult::Accepted))
     }
 
-    async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
+    async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
         self.sign_and_submit(submission).await
     }
 }

@@ -11,19 +11,19 @@
 //! `author_*`, and `system_accountNextIndex`.
 
 mod call;
+mod capabilities;
+mod connection;
 mod encoding;
-mod link;
 mod nonces;
-mod offers;
-mod progress;
 mod rows;
 mod runtime;
+mod statuses;
 #[cfg(test)]
 mod tests;
-mod wire;
+mod transport;
 
 use async_trait::async_trait;
-use cairn_chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
 use cairn_keys::Signer;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
@@ -31,38 +31,38 @@ use cairn_primitives::onchain::{
 };
 use cairn_primitives::{BucketId, H256};
 use call::Call;
+use capabilities::{API, DRY_RUN};
 use codec::{Decode, Encode};
+use connection::{Connection, Header, request_error};
 use futures::future::try_join;
 use futures::stream::{BoxStream, StreamExt, once, unfold};
-use link::{Header, Link, fault};
 use nonces::Nonces;
-use offers::{API, JUDGE};
 use rows::Rows;
 use std::future::{Future, ready};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use subxt::rpcs::Error as RpcError;
-use wire::{Dial, WsDial};
+use transport::{Connector, WsConnector};
 
 /// The timeout of a request to the node. Blocks come every six seconds; a node that
 /// needs five of them for an answer is of no use.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most pending finalized heads that are taken at once; only the newest is used.
-const MAX_HEADS: usize = 1024;
+const MAX_READY_HEADS: usize = 1024;
 /// How many more nonces to try if extrinsics that were sent elsewhere for the account
 /// have taken one.
-const NONCES_TRIED: usize = 8;
+const MAX_NONCE_RETRIES: usize = 8;
 /// The pool's error codes for a nonce that another extrinsic in it has.
-const NONCE_IS_TAKEN: [i32; 2] = [1013, 1014];
+const NONCE_TAKEN_CODES: [i32; 2] = [1013, 1014];
 
 /// A remote node, for the account of one key.
 pub struct SubxtClient {
     account: AccountId,
     signer: Signer,
-    dial: Box<dyn Dial>,
-    answer_within: Duration,
-    link: tokio::sync::Mutex<Option<Arc<Link>>>,
+    connector: Box<dyn Connector>,
+    response_timeout: Duration,
+    connection: tokio::sync::Mutex<Option<Arc<Connection>>>,
     /// The genesis hash of the first chain that was reached.
     genesis: OnceLock<H256>,
     /// The tip of an urgent extrinsic.
@@ -85,11 +85,11 @@ impl SubxtClient {
     /// Creates a client of the node at a WebSocket URL, `ws://` or `wss://`, for the
     /// account of the signer's key. Connects with the first request.
     pub fn new(url: &str, signer: Signer) -> Self {
-        let dial = WsDial {
+        let dial = WsConnector {
             url: url.to_owned(),
-            answer_within: ANSWER_WITHIN,
+            response_timeout: RESPONSE_TIMEOUT,
         };
-        Self::by(Box::new(dial), signer, ANSWER_WITHIN)
+        Self::with_connector(Box::new(dial), signer, RESPONSE_TIMEOUT)
     }
 
     /// Creates a client and connects it.
@@ -99,7 +99,7 @@ impl SubxtClient {
     /// As [`SubxtClient::reach`].
     pub async fn connect(url: &str, signer: Signer) -> Result<Self, ChainError> {
         let client = Self::new(url, signer);
-        client.reach().await?;
+        client.ensure_connected().await?;
         Ok(client)
     }
 
@@ -117,18 +117,22 @@ impl SubxtClient {
     ///
     /// [`ChainError::Unreachable`], or [`ChainError::Unsupported`] with everything that
     /// the runtime lacks for answering challenges.
-    pub async fn reach(&self) -> Result<(), ChainError> {
-        let link = self.within(self.link()).await?;
-        link.latest().offers_answering()
+    pub async fn ensure_connected(&self) -> Result<(), ChainError> {
+        let link = self.with_timeout(self.connection()).await?;
+        link.latest().require_answering()
     }
 
-    fn by(dial: Box<dyn Dial>, signer: Signer, answer_within: Duration) -> Self {
+    fn with_connector(
+        connector: Box<dyn Connector>,
+        signer: Signer,
+        response_timeout: Duration,
+    ) -> Self {
         Self {
             account: AccountId(signer.public()),
             signer,
-            dial,
-            answer_within,
-            link: tokio::sync::Mutex::default(),
+            connector,
+            response_timeout,
+            connection: tokio::sync::Mutex::default(),
             genesis: OnceLock::new(),
             urgent_tip: 0,
             nonces: Nonces::default(),
@@ -137,13 +141,13 @@ impl SubxtClient {
     }
 
     #[cfg(test)]
-    async fn connect_by(
-        dial: Box<dyn Dial>,
+    async fn connect_with(
+        dial: Box<dyn Connector>,
         signer: Signer,
         answer_within: Duration,
     ) -> Result<Self, ChainError> {
-        let client = Self::by(dial, signer, answer_within);
-        client.reach().await?;
+        let client = Self::with_connector(dial, signer, answer_within);
+        client.ensure_connected().await?;
         Ok(client)
     }
 
@@ -153,14 +157,14 @@ impl SubxtClient {
     }
 
     /// Returns the connection, reopened if it was lost.
-    async fn link(&self) -> Result<Arc<Link>, ChainError> {
-        let mut held = self.link.lock().await;
+    async fn connection(&self) -> Result<Arc<Connection>, ChainError> {
+        let mut held = self.connection.lock().await;
         if let Some(link) = held.as_ref().filter(|link| link.is_open()) {
             return Ok(link.clone());
         }
         // The old connection is dropped before a new one is opened.
         *held = None;
-        let link = Arc::new(Link::open(self.dial.dial().await?).await?);
+        let link = Arc::new(Connection::open(self.connector.connect().await?).await?);
         let genesis = self.genesis.get_or_init(|| link.genesis);
         if *genesis != link.genesis {
             return Err(ChainError::OtherChain {
@@ -168,40 +172,40 @@ impl SubxtClient {
                 found: link.genesis,
             });
         }
-        link::tell_missing(&link.latest());
+        connection::log_missing(&link.latest());
         *held = Some(link.clone());
         Ok(link)
     }
 
-    async fn within<T>(
+    async fn with_timeout<T>(
         &self,
         work: impl Future<Output = Result<T, ChainError>> + Send,
     ) -> Result<T, ChainError> {
-        match tokio::time::timeout(self.answer_within, work).await {
+        match tokio::time::timeout(self.response_timeout, work).await {
             Ok(done) => done,
-            Err(_) => Err(no_answer(self.answer_within)),
+            Err(_) => Err(timeout_error(self.response_timeout)),
         }
     }
 
     /// Calls a method of the storage pallet's runtime API.
-    async fn ask<R: Decode>(
+    async fn query<R: Decode>(
         &self,
         at: H256,
         method: &str,
         arguments: impl Encode + Send,
     ) -> Result<R, ChainError> {
         let arguments = arguments.encode();
-        self.within(async move {
-            let link = self.link().await?;
-            ask(&link, at, method, &arguments).await
+        self.with_timeout(async move {
+            let link = self.connection().await?;
+            query(&link, at, method, &arguments).await
         })
         .await
     }
 
-    async fn submit_call(&self, call: &Call, tip: u128) -> Result<Ticket, ChainError> {
+    async fn submit_call(&self, call: &Call, tip: u128) -> Result<SubmittedExtrinsic, ChainError> {
         let _turn = self.submitting.lock().await;
-        let link = self.link().await?;
-        let (runtime, mut standing) = link.standing(self.account).await?;
+        let link = self.connection().await?;
+        let (runtime, mut standing) = link.extrinsic_context(self.account).await?;
         let next = standing.nonce;
         let mut taken = Vec::new();
         loop {
@@ -214,45 +218,46 @@ impl SubxtClient {
                 .await;
             match handed {
                 Ok(statuses) => {
-                    return Ok(Ticket {
+                    return Ok(SubmittedExtrinsic {
                         hash: extrinsic.hash,
-                        progress: progress::follow(statuses, nonce),
+                        statuses: statuses::follow(statuses, nonce),
                     });
                 }
                 Err(RpcError::User(refusal))
-                    if NONCE_IS_TAKEN.contains(&refusal.code) && taken.len() < NONCES_TRIED =>
+                    if NONCE_TAKEN_CODES.contains(&refusal.code)
+                        && taken.len() < MAX_NONCE_RETRIES =>
                 {
                     taken.push(nonce);
                 }
                 Err(RpcError::User(refusal)) => {
                     let data = refusal.data.as_ref().map_or("", |data| data.get());
-                    return Err(ChainError::NotTaken(format!("{refusal} {data}")));
+                    return Err(ChainError::PoolRejected(format!("{refusal} {data}")));
                 }
-                Err(error) => return Err(fault(error)),
+                Err(error) => return Err(request_error(error)),
             }
         }
     }
 }
 
-fn no_answer(within: Duration) -> ChainError {
+fn timeout_error(within: Duration) -> ChainError {
     ChainError::Unreachable(format!("no answer within {} s", within.as_secs_f32()))
 }
 
-async fn ask<R: Decode>(
-    link: &Link,
+async fn query<R: Decode>(
+    link: &Connection,
     at: H256,
     method: &str,
     arguments: &[u8],
 ) -> Result<R, ChainError> {
-    link.latest().offers(method)?;
+    link.latest().require(method)?;
     link.call(&format!("{API}_{method}"), arguments, at).await
 }
 
 /// Reads the anchor block of a block, and loads its runtime if that is new.
-async fn head_of(link: &Link, hash: H256, header: &Header) -> Result<Head, ChainError> {
+async fn read_head(link: &Connection, hash: H256, header: &Header) -> Result<Head, ChainError> {
     let number = u32::try_from(header.number)
         .map_err(|_| ChainError::Unsupported(format!("block {} is past 32 bits", header.number)))?;
-    let anchor = ask(link, hash, "anchor_block", &[]);
+    let anchor = query(link, hash, "anchor_block", &[]);
     let (_, anchor) = try_join(link.runtime_at(hash), anchor).await?;
     Ok(Head {
         hash,
@@ -268,25 +273,25 @@ impl ChainClient for SubxtClient {
     }
 
     async fn genesis(&self) -> Result<H256, ChainError> {
-        let link = self.within(self.link()).await?;
+        let link = self.with_timeout(self.connection()).await?;
         Ok(link.genesis)
     }
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        let limit = self.answer_within;
+        let limit = self.response_timeout;
         let (link, headers, present) = self
-            .within(async {
-                let link = self.link().await?;
+            .with_timeout(async {
+                let link = self.connection().await?;
                 // Subscribed before the current head is read, so that no head is missed.
                 let headers = link.methods.chain_subscribe_finalized_heads().await;
-                let headers = headers.map_err(fault)?;
+                let headers = headers.map_err(request_error)?;
                 let hash = link.finalized().await?;
                 let header = link.header(hash).await?;
-                let present = head_of(&link, hash, &header).await?;
+                let present = read_head(&link, hash, &header).await?;
                 Ok((link, headers, present))
             })
             .await?;
-        let from = (link, headers.ready_chunks(MAX_HEADS), present.number);
+        let from = (link, headers.ready_chunks(MAX_READY_HEADS), present.number);
         let later = unfold(from, move |(link, mut headers, last)| async move {
             loop {
                 // The newest of the pending heads.
@@ -295,8 +300,8 @@ impl ChainClient for SubxtClient {
                     continue;
                 }
                 let hash = link.latest().hash_of(&header);
-                let head = tokio::time::timeout(limit, head_of(&link, hash, &header)).await;
-                match head.unwrap_or_else(|_| Err(no_answer(limit))) {
+                let head = tokio::time::timeout(limit, read_head(&link, hash, &header)).await;
+                match head.unwrap_or_else(|_| Err(timeout_error(limit))) {
                     Ok(head) => return Some((head, (link, headers, head.number))),
                     Err(error) => {
                         tracing::warn!(%error, "the subscription to finalized heads ended");
@@ -309,65 +314,70 @@ impl ChainClient for SubxtClient {
     }
 
     async fn best_head(&self) -> Result<Head, ChainError> {
-        self.within(async {
-            let link = self.link().await?;
+        self.with_timeout(async {
+            let link = self.connection().await?;
             let hash = link.best().await?;
             let header = link.header(hash).await?;
-            head_of(&link, hash, &header).await
+            read_head(&link, hash, &header).await
         })
         .await
     }
 
     async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
-        self.ask(at, "limits", ()).await
+        self.query(at, "limits", ()).await
     }
 
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
-        self.ask(at, "provider", self.account).await
+        self.query(at, "provider", self.account).await
     }
 
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        let rows: Rows = self.ask(at, "open_challenges", self.account).await?;
+        let rows: Rows = self.query(at, "open_challenges", self.account).await?;
         Ok(rows.into())
     }
 
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        self.ask(at, "bucket", bucket).await
+        self.query(at, "bucket", bucket).await
     }
 
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
-        self.ask(at, "buckets_of", self.account).await
+        self.query(at, "buckets_of", self.account).await
     }
 
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
-        self.ask(at, "outcomes", ()).await
+        self.query(at, "outcomes", ()).await
     }
 
-    async fn judge(
+    async fn dry_run(
         &self,
         id: ChallengeId,
         response: &ChallengeResponse,
-    ) -> Result<Verdict, ChainError> {
+    ) -> Result<DryRunResult, ChainError> {
         let arguments = (self.account, id, response).encode();
-        self.within(async move {
-            let link = self.link().await?;
-            if link.latest().offers(JUDGE).is_err() {
-                return Ok(Verdict::NotOffered);
+        self.with_timeout(async move {
+            let link = self.connection().await?;
+            if link.latest().require(DRY_RUN).is_err() {
+                return Ok(DryRunResult::NotOffered);
             }
             let best = link.best().await?;
-            let verdict: Result<(), ResponseRefusal> = ask(&link, best, JUDGE, &arguments).await?;
-            Ok(verdict.map_or_else(Verdict::Refused, |()| Verdict::Accepted))
+            let verdict: Result<(), ResponseRefusal> =
+                query(&link, best, DRY_RUN, &arguments).await?;
+            Ok(verdict.map_or_else(DryRunResult::Refused, |()| DryRunResult::Accepted))
         })
         .await
     }
 
-    async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
-        let call = Call::of(&submission);
-        self.within(self.submit_call(&call, 0)).await
+    async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
+        let call = Call::from_submission(&submission);
+        self.with_timeout(self.submit_call(&call, 0)).await
     }
 
-    async fn submit_urgently(&self, submission: Submission) -> Result<Ticket, ChainError> {
-        let call = Call::of(&submission);
-        self.within(self.submit_call(&call, self.urgent_tip)).await
+    async fn submit_urgently(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmittedExtrinsic, ChainError> {
+        let call = Call::from_submission(&submission);
+        self.with_timeout(self.submit_call(&call, self.urgent_tip))
+            .await
     }
 }

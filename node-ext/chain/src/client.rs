@@ -52,7 +52,7 @@ pub enum Submission {
 /// A status of a submitted extrinsic. A final one ends the stream. So does losing the
 /// connection, which says nothing about the extrinsic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum ExtrinsicStatus {
     /// A block of this hash includes it; it may still be retracted.
     InBlock(H256),
     /// The block that included it left the best chain.
@@ -62,18 +62,18 @@ pub enum Progress {
     Finalized(H256),
     /// It will not be included, for this reason: it was dropped, is invalid, or has
     /// expired. Final.
-    Gone(String),
+    Dropped(String),
 }
 
 /// A submitted extrinsic.
-pub struct Ticket {
+pub struct SubmittedExtrinsic {
     /// The extrinsic's hash.
     pub hash: H256,
     /// Its status from now on.
-    pub progress: BoxStream<'static, Progress>,
+    pub statuses: BoxStream<'static, ExtrinsicStatus>,
 }
 
-impl std::fmt::Debug for Ticket {
+impl std::fmt::Debug for SubmittedExtrinsic {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ticket")
             .field("hash", &self.hash)
@@ -83,7 +83,7 @@ impl std::fmt::Debug for Ticket {
 
 /// The result of a dry run of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum DryRunResult {
     /// The chain would accept the response.
     Accepted,
     /// The chain would refuse it.
@@ -136,22 +136,25 @@ pub trait ChainClient: Send + Sync + 'static {
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError>;
 
     /// Makes a dry run of a response in the best block.
-    async fn judge(
+    async fn dry_run(
         &self,
         id: ChallengeId,
         response: &ChallengeResponse,
-    ) -> Result<Verdict, ChainError>;
+    ) -> Result<DryRunResult, ChainError>;
 
     /// Signs a submission for the account and submits it to the transaction pool. Success
     /// means only that the pool took it.
     ///
     /// A submission that is submitted twice must not take effect twice. The pallet
     /// ensures that for responses: it accepts one answer for a challenge.
-    async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError>;
+    async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError>;
 
     /// Submits as [`ChainClient::submit`] when little time is left: with a tip, if the
     /// operator allows one and the chain supports it.
-    async fn submit_urgently(&self, submission: Submission) -> Result<Ticket, ChainError> {
+    async fn submit_urgently(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmittedExtrinsic, ChainError> {
         self.submit(submission).await
     }
 }

@@ -42,14 +42,14 @@ pub enum ChainError {
     },
     /// The transaction pool rejected the extrinsic.
     #[error("the transaction pool rejected the extrinsic: {0}")]
-    NotTaken(String),
+    PoolRejected(String),
 }
 
 impl ChainError {
     /// Returns whether the same request may succeed later with nothing changed.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::NoSuchBlock { .. } | Self::NotTaken(_) => true,
+            Self::Unreachable(_) | Self::NoSuchBlock { .. } | Self::PoolRejected(_) => true,
             Self::Unsupported(_) | Self::OtherChain { .. } | Self::NoKey { .. } => false,
         }
     }

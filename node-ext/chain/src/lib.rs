@@ -5,5 +5,7 @@
 mod client;
 mod error;
 
-pub use client::{ChainClient, Head, Progress, Submission, Ticket, Verdict};
+pub use client::{
+    ChainClient, DryRunResult, ExtrinsicStatus, Head, Submission, SubmittedExtrinsic,
+};
 pub use error::ChainError;

@@ -3,31 +3,31 @@
 
 mod blob_log;
 mod checksum;
-mod fault;
+mod error;
 pub mod file_list;
 mod index_db;
-mod inspect;
 mod journal;
 mod legacy_db;
 pub mod log_hole;
+mod maintenance;
 mod options;
 #[cfg(any(test, feature = "testing"))]
 mod probe;
-mod upkeep;
-mod written;
+mod scan;
+mod write_count;
 
 pub use blob_log::BlobLog;
-pub use fault::{EngineError, FaultKind};
+pub use error::{EngineError, FaultKind};
 pub use index_db::{IndexBatch, IndexDb, Table};
-pub use inspect::Read;
-pub use journal::{Behind, Change, JOURNAL_FILE, Reader as JournalReader, standing};
+pub use journal::{Change, JOURNAL_FILE, JournalLag, Reader as JournalReader, last_record};
 pub use legacy_db::{LegacyDb, LegacyFamily};
 pub use options::DamagedLog;
-pub use options::{Resources, Shared};
+pub use options::{Resources, SharedResources};
+pub use scan::ReadResult;
 
 use crate::layout::{CONTENT_FAMILY, TREE_FAMILY};
 use journal::{Changes, Journal};
-use options::{families, options};
+use options::{bucket_options, families};
 use rocksdb::{
     ColumnFamily, DBWithThreadMode, ReadOptions, SingleThreaded, WriteBatch, WriteOptions,
 };
@@ -57,7 +57,7 @@ pub enum Access {
 
 /// The lowest storage tier that a read may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum ReadTier {
     /// Reads may go to disk.
     Disk,
     /// Reads stay in memory. An entry that is not cached is an error, and nothing
@@ -120,7 +120,7 @@ impl Batch<'_> {
 pub struct Engine {
     db: Db,
     path: PathBuf,
-    shared: Shared,
+    shared: SharedResources,
     /// The journal; set once the bucket is open for writing.
     journal: OnceLock<Journal>,
     single: AtomicU64,
@@ -136,12 +136,12 @@ pub type Entry = (Box<[u8]>, Box<[u8]>);
 
 impl Engine {
     /// Creates a database in `path`, which must not contain one.
-    pub fn create(path: &Path, shared: &Shared) -> Result<Self, EngineError> {
-        let mut options = options(shared, DamagedLog::Refuse);
+    pub fn create(path: &Path, shared: &SharedResources) -> Result<Self, EngineError> {
+        let mut options = bucket_options(shared, DamagedLog::Refuse);
         options.create_if_missing(true);
         options.create_missing_column_families(true);
         options.set_error_if_exists(true);
-        Self::finish(
+        Self::from_opened(
             Db::open_cf_descriptors(&options, path, families(shared)),
             path,
             shared,
@@ -153,26 +153,26 @@ impl Engine {
     pub fn open(
         path: &Path,
         access: Access,
-        shared: &Shared,
+        shared: &SharedResources,
         log: DamagedLog,
     ) -> Result<Self, EngineError> {
         log_hole::check_manifest(path, "opening a bucket")?;
-        let options = options(shared, log);
+        let options = bucket_options(shared, log);
         let families = families(shared);
         let opened = match access {
             Access::ReadWrite => Db::open_cf_descriptors(&options, path, families),
             Access::ReadOnly => Db::open_cf_descriptors_read_only(&options, path, families, false),
         };
-        Self::finish(opened, path, shared, "opening a bucket")
+        Self::from_opened(opened, path, shared, "opening a bucket")
     }
 
-    fn finish(
+    fn from_opened(
         opened: Result<Db, rocksdb::Error>,
         path: &Path,
-        shared: &Shared,
+        shared: &SharedResources,
         doing: &'static str,
     ) -> Result<Self, EngineError> {
-        let db = opened.map_err(|error| EngineError::new(doing, path, &error))?;
+        let db = opened.map_err(|error| EngineError::from_rocksdb(doing, path, &error))?;
         let engine = Self {
             db,
             path: path.to_owned(),
@@ -207,8 +207,8 @@ impl Engine {
         })
     }
 
-    fn fault(&self, doing: &'static str) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
-        move |error| EngineError::new(doing, &self.path, &error)
+    fn error_of(&self, doing: &'static str) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
+        move |error| EngineError::from_rocksdb(doing, &self.path, &error)
     }
 
     /// Returns the database's folder.
@@ -217,7 +217,7 @@ impl Engine {
     }
 
     /// Returns the resources that the databases of this process share.
-    pub fn shared(&self) -> &Shared {
+    pub fn shared(&self) -> &SharedResources {
         &self.shared
     }
 
@@ -236,7 +236,7 @@ impl Engine {
         let handle = self.family(family)?;
         self.db
             .get_cf(handle, key)
-            .map_err(self.fault("reading a bucket"))
+            .map_err(self.error_of("reading a bucket"))
     }
 
     /// Reads several keys of one family in one call and parses each value. The
@@ -257,14 +257,14 @@ impl Engine {
             .map(|value| {
                 value
                     .map(|found| found.map(|bytes| parse(&bytes)))
-                    .map_err(self.fault("reading a bucket"))
+                    .map_err(self.error_of("reading a bucket"))
             })
             .collect()
     }
 
     /// Reads several keys like [`Engine::get_many`], but from memory only. Returns an
     /// error if one of them is not cached, and never waits for a disk.
-    pub fn get_many_at_hand<K: AsRef<[u8]>, T>(
+    pub fn get_many_cached<K: AsRef<[u8]>, T>(
         &self,
         family: Family,
         keys: &[K],
@@ -279,7 +279,7 @@ impl Engine {
                 self.db
                     .get_pinned_cf_opt(handle, key, &options)
                     .map(|found| found.map(|bytes| parse(&bytes)))
-                    .map_err(self.fault("reading a bucket from memory"))
+                    .map_err(self.error_of("reading a bucket from memory"))
             })
             .collect()
     }
@@ -310,7 +310,7 @@ impl Engine {
         let mut options = WriteOptions::default();
         options.disable_wal(true);
         #[cfg(any(test, feature = "testing"))]
-        self.probe.write(&self.path, false)?;
+        self.probe.record_write(&self.path, false)?;
         self.write_with(batch, &options, false)
     }
 
@@ -323,7 +323,7 @@ impl Engine {
         let synced = durability == Durability::Synced;
         options.set_sync(synced);
         #[cfg(any(test, feature = "testing"))]
-        self.probe.write(&self.path, synced)?;
+        self.probe.record_write(&self.path, synced)?;
         self.write_with(batch, &options, synced)
     }
 
@@ -336,7 +336,7 @@ impl Engine {
         let write = |batch: Batch<'_>| {
             self.db
                 .write_opt(batch.writes, options)
-                .map_err(self.fault("writing to a bucket"))
+                .map_err(self.error_of("writing to a bucket"))
         };
         match self.journal.get() {
             Some(journal) if !batch.changes.is_empty() => {
@@ -349,7 +349,7 @@ impl Engine {
     /// Makes durable what was written to the journal so far.
     pub fn sync_journal(&self) -> Result<(), EngineError> {
         let synced = self.journal.get().map_or(Ok(()), Journal::sync);
-        synced.map_err(|error| EngineError::of_file("syncing the journal", &self.path, &error))
+        synced.map_err(|error| EngineError::from_io("syncing the journal", &self.path, &error))
     }
 
     /// Flushes a family's memtable to files, durably.
@@ -357,13 +357,13 @@ impl Engine {
         let handle = self.family(family)?;
         self.db
             .flush_cf(handle)
-            .map_err(self.fault("flushing a bucket"))
+            .map_err(self.error_of("flushing a bucket"))
     }
 
     /// Makes durable everything in the write-ahead log.
     pub fn sync(&self) -> Result<(), EngineError> {
         self.db
             .flush_wal(true)
-            .map_err(self.fault("syncing a bucket"))
+            .map_err(self.error_of("syncing a bucket"))
     }
 }

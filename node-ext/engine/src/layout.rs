@@ -3,20 +3,22 @@
 //!
 //! Numbers in keys are `u64`, big-endian, so that keys sort as numbers do.
 
+mod nonconforming;
 mod retired;
 #[cfg(test)]
 mod tests;
-mod unshaped;
 
+pub use nonconforming::ShapeDefect;
+pub use nonconforming::{
+    Child, FLAGS, FlagValue, NONCONFORMING, NodeKind, NonconformingValue, flag_key,
+    nonconforming_key, parse_flag_key,
+};
 pub use retired::Deletion;
 pub use retired::{
-    DELETIONS, DeletionValue, LIST_COMPLETE_KEY, LISTED, LISTED_END, RETIRED, RetiredRecord,
-    TOMBSTONES, TombstoneValue, all_nodes, deletion_key, listed_key, nodes_of, parse_deletion_key,
-    parse_listed_key, parse_retired_key, parse_tombstone_key, retired_key, tombstone_key,
-};
-pub use unshaped::Flaw;
-pub use unshaped::{
-    Child, FLAGS, FlagValue, Kind, UNSHAPED, UnshapedValue, flag_key, parse_flag_key, unshaped_key,
+    DELETIONS, DeletionValue, RELEASE_LIST, RELEASE_LIST_COMPLETE_KEY, RELEASE_LIST_END, RETIRED,
+    RetiredRecord, TOMBSTONES, TombstoneValue, all_nodes, deletion_key, nodes_of,
+    parse_deletion_key, parse_release_list_key, parse_retired_key, parse_tombstone_key,
+    release_list_key, retired_key, tombstone_key,
 };
 
 use cairn_primitives::chunk_tree::Subtree;
@@ -43,7 +45,7 @@ pub const KEYSTORE_DIR: &str = "keystore";
 /// The folder within the base path for the positions of scrubs.
 pub const SCRUB_DIR: &str = "scrub";
 /// The file in [`SCRUB_DIR`] for the progress of the pass over all buckets.
-pub const SCRUB_ROUND_FILE: &str = "round";
+pub const SCRUB_PASS_FILE: &str = "round";
 /// The file within the base path that names the chain it belongs to.
 pub const CHAIN_FILE: &str = "chain";
 /// The file within the base path, and within [`INDEX_DIR`], that holds its own creation
@@ -60,7 +62,7 @@ pub const STATE_KEY: &[u8] = b"s";
 /// `u64`, big-endian.
 pub const JOURNAL_KEY: &[u8] = b"j";
 /// Chunks shorter than this, in bytes, are in tables; longer ones are in blob files.
-pub const SMALL_CHUNK: usize = 1 << 10;
+pub const SMALL_CHUNK_BYTES: usize = 1 << 10;
 /// Key of the bucket's usage, in [`CONTENT_FAMILY`].
 pub const USAGE_KEY: &[u8] = b"u";
 
@@ -90,25 +92,30 @@ pub fn parse_trash_dir_name(name: &str) -> Option<(BucketId, u32)> {
 }
 
 /// Suffix of the folder of a bucket that is being created.
-pub const CREATING: &str = ".creating";
+pub const CREATING_SUFFIX: &str = ".creating";
 /// Suffix of the folder of a bucket that is being imported.
-pub const IMPORTING: &str = ".importing";
+pub const IMPORTING_SUFFIX: &str = ".importing";
 /// Name for an imported bucket while its id is unknown.
-pub const UNNAMED: &str = "unnamed";
+pub const UNNAMED_BUCKET: &str = "unnamed";
 /// Suffix of the folder of a bucket that is being exported.
-pub const EXPORTING: &str = ".exporting";
+pub const EXPORTING_SUFFIX: &str = ".exporting";
 
 /// Suffix of the working copy of a bucket's folder during a repair.
-pub const REPAIRING: &str = ".repairing";
+pub const REPAIRING_SUFFIX: &str = ".repairing";
 
 /// Returns whether an entry in the folder of buckets is unfinished work, which is
 /// useless once its process has ended.
 pub fn is_unfinished(name: &str) -> bool {
-    let of_bucket = [CREATING, IMPORTING, EXPORTING, REPAIRING]
-        .iter()
-        .filter_map(|end| name.strip_suffix(end))
-        .any(|bucket| parse_bucket_dir_name(bucket).is_some());
-    of_bucket || name.strip_suffix(IMPORTING) == Some(UNNAMED)
+    let of_bucket = [
+        CREATING_SUFFIX,
+        IMPORTING_SUFFIX,
+        EXPORTING_SUFFIX,
+        REPAIRING_SUFFIX,
+    ]
+    .iter()
+    .filter_map(|end| name.strip_suffix(end))
+    .any(|bucket| parse_bucket_dir_name(bucket).is_some());
+    of_bucket || name.strip_suffix(IMPORTING_SUFFIX) == Some(UNNAMED_BUCKET)
 }
 
 fn hash_key(tag: u8, hash: &H256) -> [u8; 33] {
@@ -161,7 +168,7 @@ impl AsRef<[u8]> for TreeKey {
 
 /// Returns the key of a signed root. It includes the tree, since two trees may have
 /// the same root: a leaf of empty content leaves `total_size` unchanged.
-pub fn promise_key(root: &H256, tree: Sequence) -> [u8; 41] {
+pub fn signed_root_key(root: &H256, tree: Sequence) -> [u8; 41] {
     let mut key = [0; 41];
     key[..33].copy_from_slice(&hash_key(b'r', root));
     key[33..].copy_from_slice(&tree.0.to_be_bytes());
@@ -169,15 +176,15 @@ pub fn promise_key(root: &H256, tree: Sequence) -> [u8; 41] {
 }
 
 /// Returns the prefix of the keys for one root.
-pub fn promise_prefix(root: &H256) -> [u8; 33] {
+pub fn signed_root_prefix(root: &H256) -> [u8; 33] {
     hash_key(b'r', root)
 }
 
 /// Prefix of the keys of signed roots.
-pub const PROMISES: &[u8] = b"r";
+pub const SIGNED_ROOTS: &[u8] = b"r";
 
 /// Parses the root and tree from the key of a signed root.
-pub fn parse_promise_key(key: &[u8]) -> Option<(H256, Sequence)> {
+pub fn parse_signed_root_key(key: &[u8]) -> Option<(H256, Sequence)> {
     let (tag, rest) = key.split_first()?;
     let (root, tree) = rest.split_at_checked(32)?;
     let tree = u64::from_be_bytes(tree.try_into().ok()?);
@@ -271,14 +278,14 @@ impl InteriorValue {
 
 /// The record of a signed root: its leaf count, and the time of the signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PromiseValue {
+pub struct SignedRootValue {
     /// Number of leaves.
     pub count: LeafCount,
     /// Time of the newest signature, in milliseconds since the Unix epoch.
     pub signed_ms: u64,
 }
 
-impl PromiseValue {
+impl SignedRootValue {
     /// Encodes the leaf count and the time in 8 bytes each, big-endian.
     pub fn to_bytes(self) -> [u8; 16] {
         let mut value = [0; 16];
@@ -322,7 +329,7 @@ pub struct StateRecord {
 
 /// The reasons why a state record cannot be parsed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum StateFault {
+pub enum StateRecordError {
     /// The record has a format that this version does not read.
     Format {
         /// The version that it names.
@@ -334,17 +341,17 @@ pub enum StateFault {
 
 impl StateRecord {
     /// Parses the record; the inverse of the encoding.
-    pub fn parse(value: &[u8]) -> Result<Self, StateFault> {
+    pub fn parse(value: &[u8]) -> Result<Self, StateRecordError> {
         let input = &mut &value[..];
-        let format = u32::decode(input).map_err(|_| StateFault::Damaged)?;
+        let format = u32::decode(input).map_err(|_| StateRecordError::Damaged)?;
         if format != FORMAT_VERSION {
-            return Err(StateFault::Format { found: format });
+            return Err(StateRecordError::Format { found: format });
         }
-        let record = Self::decode_rest(format, input).map_err(|_| StateFault::Damaged)?;
+        let record = Self::decode_rest(format, input).map_err(|_| StateRecordError::Damaged)?;
         if input.is_empty() {
             Ok(record)
         } else {
-            Err(StateFault::Damaged)
+            Err(StateRecordError::Damaged)
         }
     }
 
@@ -376,7 +383,7 @@ fn decode_peaks(input: &mut &[u8]) -> Result<Vec<H256>, codec::Error> {
 
 /// The storage used by a bucket's content. Each chunk is counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
-pub struct Usage {
+pub struct StorageUsage {
     /// Bytes of all chunks.
     pub bytes: u64,
     /// Number of chunks.

@@ -13,9 +13,9 @@ mod database;
 pub mod layout;
 
 pub use database::{
-    Access, Batch, Behind, BlobLog, Change, DamagedLog, Durability, Engine, EngineError, Entry,
-    Family, FaultKind, IndexBatch, IndexDb, JOURNAL_FILE, JournalReader, LegacyDb, LegacyFamily,
-    Reach, Read, ReadCounts, Resources, Shared, Table, standing,
+    Access, Batch, BlobLog, Change, DamagedLog, Durability, Engine, EngineError, Entry, Family,
+    FaultKind, IndexBatch, IndexDb, JOURNAL_FILE, JournalLag, JournalReader, LegacyDb,
+    LegacyFamily, ReadCounts, ReadResult, ReadTier, Resources, SharedResources, Table, last_record,
 };
 pub use database::{file_list, log_hole};
-pub use layout::{Deletion, Flaw, Usage};
+pub use layout::{Deletion, ShapeDefect, StorageUsage};

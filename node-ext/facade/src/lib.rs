@@ -56,21 +56,24 @@ pub use cairn_provider::{OnCopy, Provider, ProviderError, ProviderOptions, Scrub
 /// One bucket: storing, committing, proving.
 pub mod bucket {
     pub use cairn_bucket::{
-        Answer, At, Bucket, BucketConfig, CommitError, Committed, Content, Ingested, NewLeaf,
-        ProveError, ProvenLeaf, View,
+        Answer, At, Bucket, BucketConfig, CommitError, Committed, Ingested, NewLeaf, ProveError,
+        ProvenLeaf, StoredContent, View,
     };
 }
 
 /// The chain as a provider sees it, for another client than [`SubstrateClient`](crate::SubstrateClient).
 pub mod chain {
-    pub use cairn_chain::{ChainClient, ChainError, Head, Progress, Submission, Ticket, Verdict};
+    pub use cairn_chain::{
+        ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Head, Submission,
+        SubmittedExtrinsic,
+    };
 }
 
 /// The workers: their configuration and what they report.
 pub mod gadget {
     pub use cairn_gadget::{
-        ChallengeBoard, ChallengeConfig, CheckpointBoard, CheckpointConfig, Cosigners,
-        Countersigner, PromiseBoard, RetentionBoard, RetentionConfig,
+        ChallengeConfig, ChallengeStatus, CheckpointConfig, CheckpointStatus, Cosigners,
+        Countersigner, RetentionConfig, RetentionStatus, SignedRootStatus,
     };
 }
 
@@ -82,6 +85,6 @@ pub mod keys {
 /// Many buckets: leases, the pool and its limits.
 pub mod provider {
     pub use cairn_provider::{
-        Allowance, BucketRecord, BudgetRequest, Lease, PoolStatistics, Wanted,
+        BucketRecord, BudgetRequest, Lease, LeaseRequest, PoolStatistics, ProcessLimits,
     };
 }

@@ -6,15 +6,15 @@ use std::io::{ErrorKind, Result};
 use std::path::{Path, PathBuf};
 
 /// Suffix of a backup folder while it is being filled.
-const UNFINISHED: &str = ".copying";
+const COPYING_SUFFIX: &str = ".copying";
 
 /// Copies a closed bucket's folder to a sibling whose name ends with `ending`, and
 /// with a number if that name is taken. Only the operator removes it. Tables and
 /// blob files never change once they are written, and are hard-linked.
-pub fn keep_aside(bucket: &Path, ending: &str) -> Result<PathBuf> {
+pub fn back_up(bucket: &Path, ending: &str) -> Result<PathBuf> {
     let kept = free_name(bucket, ending)?;
     // A folder under its final name is complete; an unfinished one is made again.
-    let unfinished = with_ending(&kept, UNFINISHED);
+    let unfinished = with_ending(&kept, COPYING_SUFFIX);
     match std::fs::remove_dir_all(&unfinished) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => std::fs::create_dir(&unfinished)?,
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_kept_aside_is_whole_and_never_written_over() {
+    fn a_backup_is_complete_and_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let bucket = folder.path().join("bucket");
         std::fs::create_dir(&bucket).unwrap();
@@ -80,11 +80,11 @@ mod tests {
         std::fs::create_dir(&unfinished).unwrap();
         std::fs::write(unfinished.join("half"), "").unwrap();
 
-        let first = keep_aside(&bucket, ".before").unwrap();
+        let first = back_up(&bucket, ".before").unwrap();
         assert_eq!(first, folder.path().join("bucket.before"));
         assert!(!first.join("half").exists() && !unfinished.exists());
         std::fs::write(bucket.join("CURRENT"), "second").unwrap();
-        let second = keep_aside(&bucket, ".before").unwrap();
+        let second = back_up(&bucket, ".before").unwrap();
         assert_eq!(second, folder.path().join("bucket.before-2"));
         let read = |kept: &Path| std::fs::read_to_string(kept.join("CURRENT")).unwrap();
         assert_eq!(

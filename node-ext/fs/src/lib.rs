@@ -10,9 +10,9 @@
 )]
 
 mod backup;
-mod folders;
-mod space;
+mod disk_guard;
+mod durable_folders;
 
-pub use backup::{copy_files, keep_aside};
-pub use folders::{make_durably, replace_by, sync_name};
-pub use space::{DiskFree, DiskGuard, DiskReading, DiskReserved, free_at};
+pub use backup::{back_up, copy_files};
+pub use disk_guard::{DiskFree, DiskGuard, DiskReading, DiskReserved, free_at};
+pub use durable_folders::{create_dir_durably, replace_atomically, sync_name};

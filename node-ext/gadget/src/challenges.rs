@@ -6,12 +6,11 @@
 //!                             └───── in a block, retracted, gone, final ◄────────┘
 //! ```
 //!
-//! The [`book`] decides; this module queries, waits and reports results to it. A stop at any time
+//! The [`tracker`] decides; this module queries, waits and reports results to it. A stop at any time
 //! loses nothing: the next start restores the recorded duties, and the first scan reads what is
 //! open.
 
 mod answer;
-mod book;
 mod claim;
 mod config;
 mod driver;
@@ -19,26 +18,28 @@ mod duty;
 mod no_proof;
 mod prover;
 mod scan;
-mod second;
+mod second_node;
 mod statistics;
 #[cfg(test)]
 mod tests;
+mod tracker;
 
-pub use book::{ChallengeDuty, NotFollowed, Stage};
 pub use config::{
-    BYTES_IN_FLIGHT, CLAIM_WITHIN, CRITICAL_PART, ChallengeConfig, ChallengeConfigError, IN_FLIGHT,
-    RECONNECT_FIRST, RECONNECT_MOST, RESUBMIT_AFTER, STALE_AFTER, TICK, WARN_PART,
+    ChallengeConfig, ChallengeConfigError, DEFAULT_CLAIM_WITHIN, DEFAULT_CRITICAL_DIVISOR,
+    DEFAULT_MAX_BYTES_IN_FLIGHT, DEFAULT_MAX_IN_FLIGHT, DEFAULT_RESUBMIT_AFTER,
+    DEFAULT_STALE_AFTER, DEFAULT_TICK_INTERVAL, DEFAULT_WARN_DIVISOR, RECONNECT_BACKOFF_MAX,
+    RECONNECT_BACKOFF_MIN,
 };
 pub use statistics::ChallengeStatistics;
+pub use tracker::{AnswerStage, ChallengeDuty, NotSynced};
 
 use answer::Prover;
-use book::Book;
 use cairn_chain::ChainClient;
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{IndexError, Provider};
 use driver::{Delay, Driver};
-use duty::{DutyLog, IndexLog};
+use duty::{DutyStore, IndexDutyStore};
 use futures::FutureExt;
 use parking_lot::Mutex;
 use prover::ProviderProver;
@@ -49,6 +50,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::sync::watch;
+use tracker::ChallengeTracker;
 
 /// Errors that keep the challenge worker from starting.
 #[derive(Debug, thiserror::Error)]
@@ -62,25 +64,25 @@ pub enum ChallengeError {
 }
 
 /// The worker that answers the challenges against one account.
-pub struct ChallengeScheduler {
-    parts: Parts,
-    book: Arc<Mutex<Book>>,
+pub struct ChallengeWorker {
+    dependencies: Dependencies,
+    tracker: Arc<Mutex<ChallengeTracker>>,
     events: watch::Sender<()>,
 }
 
 /// The dependencies of a scheduler.
 #[derive(Clone)]
-struct Parts {
+struct Dependencies {
     chain: Arc<dyn ChainClient>,
     /// A second node to ask before an answer is submitted, if one is configured.
-    second: Option<Arc<dyn ChainClient>>,
+    second_node: Option<Arc<dyn ChainClient>>,
     prover: Arc<dyn Prover>,
-    log: Arc<dyn DutyLog>,
+    duties: Arc<dyn DutyStore>,
     delay: Delay,
-    config: config::Checked,
+    config: config::ValidatedConfig,
 }
 
-impl ChallengeScheduler {
+impl ChallengeWorker {
     /// Creates a scheduler over a chain and a provider, with the duties that an earlier process
     /// recorded. Reads the index, which blocks briefly.
     ///
@@ -93,43 +95,43 @@ impl ChallengeScheduler {
         config: ChallengeConfig,
     ) -> Result<Self, ChallengeError> {
         let config = config.validate()?;
-        let log = IndexLog::new(provider.clone());
+        let log = IndexDutyStore::new(provider.clone());
         let kept = log.load()?;
-        let book = Book::new(config, chain.account(), kept);
-        let parts = Parts {
+        let book = ChallengeTracker::new(config, chain.account(), kept);
+        let parts = Dependencies {
             chain,
-            second: None,
+            second_node: None,
             prover: Arc::new(ProviderProver::new(provider)),
-            log: Arc::new(log),
+            duties: Arc::new(log),
             // Wall-clock delays between reconnects; tests inject their own clock.
             delay: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
             config,
         };
-        Ok(Self::of_parts(parts, book))
+        Ok(Self::from_dependencies(parts, book))
     }
 
-    fn of_parts(parts: Parts, book: Book) -> Self {
-        let book = Arc::new(Mutex::new(book));
+    fn from_dependencies(dependencies: Dependencies, book: ChallengeTracker) -> Self {
+        let tracker = Arc::new(Mutex::new(book));
         let events = watch::Sender::new(());
         Self {
-            parts,
-            book,
+            dependencies,
+            tracker,
             events,
         }
     }
 
     /// Returns a handle for queries while the scheduler runs.
-    pub fn board(&self) -> ChallengeBoard {
-        ChallengeBoard {
-            book: self.book.clone(),
+    pub fn status(&self) -> ChallengeStatus {
+        ChallengeStatus {
+            tracker: self.tracker.clone(),
             events: self.events.subscribe(),
         }
     }
 
     /// Asks a second node about each challenge before an answer is submitted.
     #[must_use]
-    pub fn with_second_chain(mut self, second: Arc<dyn ChainClient>) -> Self {
-        self.parts.second = Some(second);
+    pub fn with_second_node(mut self, second: Arc<dyn ChainClient>) -> Self {
+        self.dependencies.second_node = Some(second);
         self
     }
 
@@ -141,19 +143,19 @@ impl ChallengeScheduler {
         let mut shutdown = pin!(shutdown.fuse());
         loop {
             let Self {
-                parts,
-                book,
+                dependencies: parts,
+                tracker: book,
                 events,
             } = &self;
             let driver = Driver::new(parts.clone(), book.clone(), events.clone());
             let ended = AssertUnwindSafe(driver.run(&mut shutdown)).catch_unwind();
             let Err(panic) = ended.await else { return };
             tracing::error!(
-                reason = broke_off(&*panic),
+                reason = panic_message(&*panic),
                 "THE CHALLENGE WORKER PANICKED, a bug in Cairn: report it. It is restarted"
             );
-            book.lock().broke_off();
-            let mut pause = (parts.delay)(parts.config.reconnect_first).fuse();
+            book.lock().reset_after_panic();
+            let mut pause = (parts.delay)(parts.config.reconnect_backoff_min).fuse();
             futures::select_biased! {
                 () = shutdown => return,
                 () = pause => {}
@@ -163,7 +165,7 @@ impl ChallengeScheduler {
 }
 
 /// Returns the message of a panic.
-pub fn broke_off(panic: &(dyn Any + Send)) -> String {
+pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("it panicked: {}", said.unwrap_or("no message"))
@@ -171,15 +173,15 @@ pub fn broke_off(panic: &(dyn Any + Send)) -> String {
 
 /// A view of the open challenges. Clones share the same state.
 #[derive(Clone)]
-pub struct ChallengeBoard {
-    book: Arc<Mutex<Book>>,
+pub struct ChallengeStatus {
+    tracker: Arc<Mutex<ChallengeTracker>>,
     events: watch::Receiver<()>,
 }
 
-impl ChallengeBoard {
+impl ChallengeStatus {
     /// Returns the open challenges, nearest deadline first.
     pub fn duties(&self) -> Vec<ChallengeDuty> {
-        self.book.lock().duties()
+        self.tracker.lock().duties()
     }
 
     /// Returns the open challenges that need an operator.
@@ -197,28 +199,28 @@ impl ChallengeBoard {
         root: &H256,
         location: ChunkLocation,
     ) -> Option<u32> {
-        self.book.lock().deadline_of(bucket, root, location)
+        self.tracker.lock().deadline_of(bucket, root, location)
     }
 
     /// Returns true if any challenge of the bucket is open.
-    pub fn is_asked_about(&self, bucket: BucketId) -> bool {
-        self.book.lock().is_asked_about(bucket)
+    pub fn has_open_challenge(&self, bucket: BucketId) -> bool {
+        self.tracker.lock().has_open_challenge(bucket)
     }
 
     /// Returns true if the chain is reachable and a new finalized block was read recently.
-    pub fn follows_the_chain(&self) -> bool {
-        self.not_followed().is_none()
+    pub fn is_synced(&self) -> bool {
+        self.not_synced().is_none()
     }
 
     /// Returns the reason why the chain is not followed, or `None` if it is.
-    pub fn not_followed(&self) -> Option<NotFollowed> {
-        self.book.lock().not_followed()
+    pub fn not_synced(&self) -> Option<NotSynced> {
+        self.tracker.lock().not_synced()
     }
 
     /// Returns true if an open challenge of the bucket can never be answered by a proof: then the
     /// bucket needs another checkpoint at once.
-    pub fn wants_a_checkpoint(&self, bucket: BucketId) -> bool {
-        self.book.lock().wants_a_checkpoint(bucket)
+    pub fn needs_checkpoint(&self, bucket: BucketId) -> bool {
+        self.tracker.lock().needs_checkpoint(bucket)
     }
 
     /// Returns a receiver that is notified whenever something may have changed, and that closes
@@ -229,7 +231,7 @@ impl ChallengeBoard {
 
     /// Returns the current statistics.
     pub fn statistics(&self) -> ChallengeStatistics {
-        self.book.lock().statistics()
+        self.tracker.lock().statistics()
     }
 
     /// Registers the metrics with a node's registry.
@@ -239,6 +241,6 @@ impl ChallengeBoard {
     /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
         let board = self.clone();
-        statistics::register_all(Arc::new(move || board.statistics()), registry)
+        statistics::register(Arc::new(move || board.statistics()), registry)
     }
 }

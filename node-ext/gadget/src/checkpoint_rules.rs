@@ -1,7 +1,7 @@
 //! The rules for checkpoints: when one is due, whose turn it is, and what enough providers can
 //! sign. Pure.
 
-use super::cosign::Holding;
+use super::cosign::HeldState;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::checkpoint::{BucketSnapshot, leader};
 use cairn_primitives::onchain::{BucketInfo, CheckpointWindow};
@@ -11,21 +11,21 @@ use std::time::Duration;
 
 /// A validated configuration.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct CheckpointPolicy {
     pub(crate) leaves: u64,
     pub(crate) bytes: u64,
     pub(crate) age: u32,
     pub(crate) stagger: u32,
     pub(crate) retry: u32,
-    pub(crate) patience: u32,
+    pub(crate) submission_timeout: u32,
     pub(crate) refresh: u32,
-    pub(crate) limit: Duration,
+    pub(crate) answer_timeout: Duration,
     pub(crate) concurrency: NonZeroUsize,
 }
 
 /// The state of a bucket on this provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Local {
+pub(crate) struct LocalState {
     pub(crate) id: BucketId,
     /// The newest commitment.
     pub(crate) commitment: Commitment,
@@ -35,13 +35,13 @@ pub(crate) struct Local {
 
 /// Reasons why no checkpoint of a bucket is submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Stopped {
+pub enum BlockedReason {
     /// The chain does not list this account among the primary providers.
     #[error("this account is not a primary provider of the bucket")]
     NotPrimary,
     /// The account's agreement has expired, or there is none.
     #[error("the agreement for the bucket has ended")]
-    Ended,
+    AgreementEnded,
     /// The bucket is frozen, and its tree here starts before the freeze.
     #[error(
         "the chain has frozen the bucket at sequence {0}, but its tree here starts before \
@@ -50,13 +50,13 @@ pub enum Stopped {
     Frozen(Sequence),
     /// The chain does not know the bucket.
     #[error("the chain does not know the bucket")]
-    Gone,
+    NotOnChain,
     /// The bucket is in quarantine.
     #[error("the bucket is in quarantine")]
     Quarantined,
     /// This provider signs nothing for the bucket.
     #[error("this provider signs nothing for the bucket")]
-    NotSigned,
+    SigningRefused,
     /// The bucket's folder is missing.
     #[error("the chain holds this account to the bucket, but its folder is missing")]
     Missing,
@@ -64,44 +64,46 @@ pub enum Stopped {
 
 /// When a checkpoint is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
+pub(crate) enum CheckpointDue {
     /// There is nothing new.
     Nothing,
     /// Not before this anchor block, as far as known.
-    From(u32),
+    NotBefore(u32),
     /// Now; in this window, if the chain has windows.
     Now(Option<u64>),
 }
 
 /// Returns our position among the primary providers, if the chain would accept our signature for
 /// the bucket.
-pub(crate) fn place(
+pub(crate) fn primary_position(
     info: &BucketInfo,
     account: &AccountId,
-    local: &Local,
+    local: &LocalState,
     anchor: u32,
-) -> Result<usize, Stopped> {
-    let place = info.place_of(account).ok_or(Stopped::NotPrimary)?;
+) -> Result<usize, BlockedReason> {
+    let place = info
+        .primary_index_of(account)
+        .ok_or(BlockedReason::NotPrimary)?;
     let primary = info.primary_providers.get(place);
     let agreement = primary.and_then(|primary| primary.agreement);
     if agreement.is_none_or(|agreement| agreement.expires_at < anchor) {
-        return Err(Stopped::Ended);
+        return Err(BlockedReason::AgreementEnded);
     }
     match info.frozen_start_seq {
-        Some(frozen) if local.commitment.start_seq < frozen => Err(Stopped::Frozen(frozen)),
+        Some(frozen) if local.commitment.start_seq < frozen => Err(BlockedReason::Frozen(frozen)),
         _ => Ok(place),
     }
 }
 
 /// Returns the sequence after a commitment's last leaf.
-pub(crate) fn end(commitment: &Commitment) -> u64 {
+pub(crate) fn end_sequence(commitment: &Commitment) -> u64 {
     let (start, count) = (commitment.start_seq.0, commitment.leaf_count.get());
     start.saturating_add(count)
 }
 
 /// Returns true if a commitment advances the last checkpoint: it starts and ends no earlier, and
 /// one of the two is later.
-pub(crate) fn is_news(commitment: &Commitment, snapshot: Option<&BucketSnapshot>) -> bool {
+pub(crate) fn advances(commitment: &Commitment, snapshot: Option<&BucketSnapshot>) -> bool {
     if commitment.leaf_count.get() == 0 {
         return false;
     }
@@ -112,51 +114,51 @@ pub(crate) fn is_news(commitment: &Commitment, snapshot: Option<&BucketSnapshot>
         return true;
     };
     let starts = commitment.start_seq.cmp(&last.start_seq);
-    let ends = end(commitment).cmp(&end(last));
+    let ends = end_sequence(commitment).cmp(&end_sequence(last));
     starts.is_ge() && ends.is_ge() && (starts.is_gt() || ends.is_gt())
 }
 
 /// The inputs of the decision about one bucket.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Question<'q> {
-    pub(crate) plan: &'q Plan,
+pub(crate) struct Evaluation<'q> {
+    pub(crate) plan: &'q CheckpointPolicy,
     pub(crate) info: &'q BucketInfo,
     /// Our position among the primary providers.
-    pub(crate) place: usize,
-    pub(crate) local: &'q Local,
+    pub(crate) position: usize,
+    pub(crate) local: &'q LocalState,
     /// The bytes of all leaves up to the last checkpoint's, if known.
     pub(crate) snapshot_size: Option<u64>,
     pub(crate) anchor: u32,
     /// The anchor block at which growth or age first sufficed.
     pub(crate) due_since: Option<u32>,
     /// True if a checkpoint is wanted at once, however little is new.
-    pub(crate) is_hurried: bool,
+    pub(crate) is_urgent: bool,
 }
 
-impl Question<'_> {
+impl Evaluation<'_> {
     /// Decides when we submit a checkpoint.
-    pub(crate) fn decide(&self) -> Due {
-        if !is_news(&self.local.commitment, self.info.snapshot.as_ref()) {
-            return Due::Nothing;
+    pub(crate) fn decide(&self) -> CheckpointDue {
+        if !advances(&self.local.commitment, self.info.snapshot.as_ref()) {
+            return CheckpointDue::Nothing;
         }
         match self.info.window {
-            Some(window) => self.in_windows(&window),
-            None => self.without_windows(),
+            Some(window) => self.due_in_window(&window),
+            None => self.due_without_windows(),
         }
     }
 
     /// Returns the anchor block at which age will suffice, or `None` if growth or age suffices
     /// already. Does not apply to windows, each of which should have a checkpoint.
-    pub(crate) fn ripens(&self) -> Option<u32> {
+    pub(crate) fn age_due_at(&self) -> Option<u32> {
         let Some(snapshot) = &self.info.snapshot else {
             // The bucket has no checkpoint yet.
             return None;
         };
-        if self.is_hurried {
+        if self.is_urgent {
             return None;
         }
         let local = &self.local.commitment;
-        let leaves = end(local).saturating_sub(end(&snapshot.commitment));
+        let leaves = end_sequence(local).saturating_sub(end_sequence(&snapshot.commitment));
         let bytes = self
             .snapshot_size
             .map_or(0, |size| self.local.total_size.saturating_sub(size));
@@ -167,58 +169,60 @@ impl Question<'_> {
         (self.anchor < of_age).then_some(of_age)
     }
 
-    fn without_windows(&self) -> Due {
-        if let Some(of_age) = self.ripens() {
-            return Due::From(of_age);
+    fn due_without_windows(&self) -> CheckpointDue {
+        if let Some(of_age) = self.age_due_at() {
+            return CheckpointDue::NotBefore(of_age);
         }
         let since = self.due_since.unwrap_or(self.anchor);
         // The first turn rotates with each checkpoint.
         let turn = self.info.snapshot.as_ref();
         let turn = turn.map_or(0, |snapshot| snapshot.checkpoint_block);
-        let wait = self.rank(turn.into()).saturating_mul(self.plan.stagger);
-        self.from(since.saturating_add(wait), None)
+        let wait = self
+            .turn_rank(turn.into())
+            .saturating_mul(self.plan.stagger);
+        self.due_from(since.saturating_add(wait), None)
     }
 
-    fn in_windows(&self, window: &CheckpointWindow) -> Due {
+    fn due_in_window(&self, window: &CheckpointWindow) -> CheckpointDue {
         let Some(current) = window.window_of(self.anchor) else {
-            return Due::Nothing;
+            return CheckpointDue::Nothing;
         };
         let into = self.anchor.checked_rem(window.interval).unwrap_or(0);
         let start = self.anchor.saturating_sub(into);
         if self.info.last_window.is_some_and(|last| last >= current) {
-            return Due::From(start.saturating_add(window.interval));
+            return CheckpointDue::NotBefore(start.saturating_add(window.interval));
         }
-        let wait = match self.rank(current) {
+        let wait = match self.turn_rank(current) {
             0 => 0,
             rank => {
                 // Everybody has a turn before the window ends, however short it is.
                 let after_grace = window.interval.saturating_sub(window.grace);
-                let turns = after_grace.checked_div(self.primaries()).unwrap_or(0);
+                let turns = after_grace.checked_div(self.primary_count()).unwrap_or(0);
                 let stagger = self.plan.stagger.min(turns);
                 let after_first = rank.saturating_sub(1).saturating_mul(stagger);
                 window.grace.saturating_add(after_first)
             }
         };
-        self.from(start.saturating_add(wait), Some(current))
+        self.due_from(start.saturating_add(wait), Some(current))
     }
 
-    fn from(&self, from: u32, window: Option<u64>) -> Due {
+    fn due_from(&self, from: u32, window: Option<u64>) -> CheckpointDue {
         if self.anchor < from {
-            Due::From(from)
+            CheckpointDue::NotBefore(from)
         } else {
-            Due::Now(window)
+            CheckpointDue::Now(window)
         }
     }
 
-    fn primaries(&self) -> u32 {
+    fn primary_count(&self) -> u32 {
         u32::try_from(self.info.primary_providers.len()).unwrap_or(u32::MAX)
     }
 
     /// Returns how many providers have a turn before us: the leader first, then the others in the
     /// order of the chain's list.
-    fn rank(&self, turn: u64) -> u32 {
-        let primaries = self.primaries();
-        let place = u32::try_from(self.place).unwrap_or(u32::MAX);
+    fn turn_rank(&self, turn: u64) -> u32 {
+        let primaries = self.primary_count();
+        let place = u32::try_from(self.position).unwrap_or(u32::MAX);
         leader(self.local.id, turn, primaries).map_or(0, |leader| {
             let before = if place >= leader {
                 place.checked_sub(leader)
@@ -232,17 +236,17 @@ impl Question<'_> {
 
 /// A commitment that enough providers can sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Choice {
+pub(crate) enum SignableState {
     /// The current tree at this leaf count.
-    Count(LeafCount),
+    AtCount(LeafCount),
     /// A commitment that some have already signed for the window.
     Signed(Commitment),
 }
 
-impl Choice {
-    fn count(&self) -> LeafCount {
+impl SignableState {
+    fn leaf_count(&self) -> LeafCount {
         match self {
-            Self::Count(count) => *count,
+            Self::AtCount(count) => *count,
             Self::Signed(commitment) => commitment.leaf_count,
         }
     }
@@ -250,12 +254,16 @@ impl Choice {
 
 /// Returns the largest commitment that at least `least` providers can sign, us among them, or
 /// `None` if they have none in common.
-pub(crate) fn choose(own: &Holding, others: &[Holding], least: u32) -> Option<Choice> {
+pub(crate) fn choose_signable(
+    own: &HeldState,
+    others: &[HeldState],
+    least: u32,
+) -> Option<SignableState> {
     let least = usize::try_from(least).unwrap_or(usize::MAX).max(1);
-    let in_our_tree = |holding: &&Holding| holding.start_seq == own.start_seq;
+    let in_our_tree = |holding: &&HeldState| holding.start_seq == own.start_seq;
     let all = || std::iter::once(own).chain(others.iter().filter(in_our_tree));
     let can_sign = |commitment: &Commitment| {
-        let can = |holding: &&Holding| holding.can_sign(commitment);
+        let can = |holding: &&HeldState| holding.can_sign(commitment);
         all().filter(can).count() >= least
     };
     let signed = all()
@@ -264,7 +272,7 @@ pub(crate) fn choose(own: &Holding, others: &[Holding], least: u32) -> Option<Ch
         .filter(|commitment| own.signed.is_none_or(|signed| signed == *commitment))
         .filter(|commitment| commitment.leaf_count <= own.leaf_count)
         .filter(can_sign)
-        .map(Choice::Signed);
+        .map(SignableState::Signed);
     let mut free: Vec<_> = all()
         .filter(|holding| holding.signed.is_none())
         .map(|holding| holding.leaf_count.min(own.leaf_count))
@@ -273,9 +281,11 @@ pub(crate) fn choose(own: &Holding, others: &[Holding], least: u32) -> Option<Ch
     let free = free
         .get(least.saturating_sub(1))
         .filter(|count| own.signed.is_none() && count.get() > 0)
-        .map(|count| Choice::Count(*count));
+        .map(|count| SignableState::AtCount(*count));
     // Among equals prefer the one that is signed already.
-    free.into_iter().chain(signed).max_by_key(Choice::count)
+    free.into_iter()
+        .chain(signed)
+        .max_by_key(SignableState::leaf_count)
 }
 
 #[cfg(test)]

@@ -1,36 +1,36 @@
 //! The checkpoint worker: submits checkpoints when enough is new or has been new for long enough,
 //! and in each window if the chain has windows, in turn with the other primary providers.
 //!
-//! A promise is durable before its signature exists (`cosign::desk`). The finalized state says
+//! A promise is durable before its signature exists (`cosign::countersigner`). The finalized state says
 //! whether a checkpoint was taken; the pool's reports only decide when to retry. So nothing here
 //! has to survive the process except what was signed, which the countersigner stores.
 
 mod attempt;
 mod config;
-mod following;
-mod local;
-mod looking;
+mod evaluate;
+mod in_flight;
+mod local_state;
 mod status;
 #[cfg(test)]
 mod tests;
 
 pub use config::{CheckpointConfig, CheckpointConfigError};
-pub use status::{CheckpointBoard, CheckpointStage, CheckpointStatistics};
+pub use status::{CheckpointStage, CheckpointStatistics, CheckpointStatus};
 
-use super::checkpoint_rules::Plan;
+use super::checkpoint_rules::CheckpointPolicy;
 use super::cosign::{Cosigners, Countersigner};
 use super::heads::Heads;
-use attempt::{Failure, Submitted};
-use cairn_chain::{ChainClient, ChainError, Progress};
+use attempt::{AttemptError, SubmittedCheckpoint};
+use cairn_chain::{ChainClient, ChainError, ExtrinsicStatus};
 use cairn_keys::Signer;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::BucketInfo;
 use cairn_primitives::{BucketId, Commitment};
 use cairn_provider::{IndexError, Provider};
-use following::InFlight;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, FuturesUnordered, SelectAll};
 use futures::{FutureExt, StreamExt};
+use in_flight::InFlight;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
@@ -49,63 +49,67 @@ pub enum CheckpointError {
 }
 
 /// The state that attempts share with the scheduler.
-struct Shared {
+struct AttemptContext {
     chain: Arc<dyn ChainClient>,
     provider: Arc<Provider>,
     cosigners: Arc<dyn Cosigners>,
-    desk: Arc<Countersigner>,
-    board: Arc<CheckpointBoard>,
+    countersigner: Arc<Countersigner>,
+    status: Arc<CheckpointStatus>,
     account: AccountId,
-    plan: Plan,
+    policy: CheckpointPolicy,
     /// Bounds the attempts that run at once.
-    turns: Semaphore,
+    slots: Semaphore,
 }
 
 /// The scheduler's state of one bucket.
 #[derive(Default)]
-struct Known {
+struct BucketState {
     /// The bucket's on-chain state, with the anchor block at which it was read.
     info: Option<(u32, BucketInfo)>,
     /// A checkpoint, with the bytes of all leaves up to it if known.
-    size: Option<(Commitment, Option<u64>)>,
+    snapshot_size: Option<(Commitment, Option<u64>)>,
     /// The anchor block at which growth or age first sufficed.
     due_since: Option<u32>,
     /// The anchor block from which the next attempt may start.
     not_before: u32,
-    attempting: bool,
+    is_attempting: bool,
     in_flight: Option<InFlight>,
     /// Providers that said they could sign the last choice, but did not.
-    left_out: Vec<AccountId>,
+    excluded: Vec<AccountId>,
 }
 
-type Attempted = (BucketId, Option<u64>, Result<Submitted, Failure>);
+type AttemptResult = (
+    BucketId,
+    Option<u64>,
+    Result<SubmittedCheckpoint, AttemptError>,
+);
 /// The progress of the submission with this number.
-type Followed = (BucketId, u64, Progress);
+type ProgressItem = (BucketId, u64, ExtrinsicStatus);
 
 /// Submits checkpoints of an account's buckets to its chain.
-pub struct CheckpointScheduler {
-    shared: Arc<Shared>,
-    known: HashMap<BucketId, Known>,
+pub struct CheckpointWorker {
+    context: Arc<AttemptContext>,
+    buckets: HashMap<BucketId, BucketState>,
     anchor: u32,
-    attempts: FuturesUnordered<BoxFuture<'static, Attempted>>,
-    follows: SelectAll<BoxStream<'static, Followed>>,
+    attempts: FuturesUnordered<BoxFuture<'static, AttemptResult>>,
+    progress: SelectAll<BoxStream<'static, ProgressItem>>,
     submissions: u64,
     /// Returns true if a bucket needs a checkpoint at once.
-    is_hurried: Box<dyn Fn(BucketId) -> bool + Send + Sync>,
+    is_urgent: Box<dyn Fn(BucketId) -> bool + Send + Sync>,
     /// The error of the last query of the account's buckets, so that it is logged once.
-    told: Option<ChainError>,
+    reported_error: Option<ChainError>,
 }
 
-impl std::fmt::Debug for CheckpointScheduler {
+impl std::fmt::Debug for CheckpointWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CheckpointScheduler")
-            .field("plan", &self.shared.plan)
+            .field("plan", &self.context.policy)
             .field("anchor", &self.anchor)
             .finish_non_exhaustive()
     }
 }
 
-impl CheckpointScheduler {
+impl CheckpointWorker {
     /// Creates a scheduler. The signer's key must be the one that is registered for the chain's
     /// account.
     ///
@@ -120,50 +124,50 @@ impl CheckpointScheduler {
         config: CheckpointConfig,
     ) -> Result<Self, CheckpointError> {
         let plan = config.validate()?;
-        let desk = Countersigner::new(chain.clone(), provider.clone(), signer)?;
-        let desk = Arc::new(desk);
+        let countersigner = Countersigner::new(chain.clone(), provider.clone(), signer)?;
+        let countersigner = Arc::new(countersigner);
         let account = chain.account();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(AttemptContext {
             chain,
             provider,
             cosigners,
-            board: Arc::new(CheckpointBoard::new(desk.clone())),
-            desk,
+            status: Arc::new(CheckpointStatus::new(countersigner.clone())),
+            countersigner: countersigner,
             account,
-            plan,
-            turns: Semaphore::new(plan.concurrency.get()),
+            policy: plan,
+            slots: Semaphore::new(plan.concurrency.get()),
         });
         Ok(Self {
-            shared,
-            known: HashMap::new(),
+            context: shared,
+            buckets: HashMap::new(),
             anchor: 0,
             attempts: FuturesUnordered::new(),
-            follows: SelectAll::new(),
+            progress: SelectAll::new(),
             submissions: 0,
-            is_hurried: Box::new(|_| false),
-            told: None,
+            is_urgent: Box::new(|_| false),
+            reported_error: None,
         })
     }
 
     /// Submits a checkpoint of a bucket at once, however little is new, while `is_hurried` returns
     /// true for it.
     #[must_use]
-    pub fn hurrying(
+    pub fn with_urgency(
         mut self,
         is_hurried: impl Fn(BucketId) -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.is_hurried = Box::new(is_hurried);
+        self.is_urgent = Box::new(is_hurried);
         self
     }
 
     /// Returns the countersigner, which answers other primary providers.
-    pub fn desk(&self) -> Arc<Countersigner> {
-        self.shared.desk.clone()
+    pub fn countersigner(&self) -> Arc<Countersigner> {
+        self.context.countersigner.clone()
     }
 
     /// Returns a view of the worker's state.
-    pub fn board(&self) -> Arc<CheckpointBoard> {
-        self.shared.board.clone()
+    pub fn status(&self) -> Arc<CheckpointStatus> {
+        self.context.status.clone()
     }
 
     /// Submits checkpoints until `shutdown` completes. Pending work is then dropped: only what was
@@ -171,28 +175,28 @@ impl CheckpointScheduler {
     ///
     /// May be called again after a panic; it then starts without earlier state.
     pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
-        self.known.clear();
+        self.buckets.clear();
         self.attempts = FuturesUnordered::new();
-        self.follows = SelectAll::new();
+        self.progress = SelectAll::new();
         let mut shutdown = pin!(shutdown.fuse());
-        let mut heads = Heads::of(self.shared.chain.clone(), "checkpoints");
+        let mut heads = Heads::new(self.context.chain.clone(), "checkpoints");
         loop {
             let head = {
                 let mut next = pin!(heads.next().fuse());
                 futures::select_biased! {
                     () = shutdown => return,
                     attempted = self.attempts.select_next_some() => {
-                        self.attempted(attempted);
+                        self.on_attempt_done(attempted);
                         continue;
                     }
-                    followed = self.follows.select_next_some() => {
-                        self.followed(followed);
+                    followed = self.progress.select_next_some() => {
+                        self.on_progress(followed);
                         continue;
                     }
                     head = next => head,
                 }
             };
-            let mut seen = pin!(self.saw(head).fuse());
+            let mut seen = pin!(self.on_finalized_head(head).fuse());
             futures::select_biased! {
                 () = shutdown => return,
                 () = seen => {}

@@ -4,12 +4,12 @@
 //! and sends its own signature with each request, so that only primary providers have anything
 //! signed.
 
-mod desk;
+mod countersigner;
 mod verify;
 mod windows;
 
-pub use cairn_primitives::cosign::{Ask, CheckpointRequest, Holding, Refusal};
-pub use desk::Countersigner;
+pub use cairn_primitives::cosign::{CheckpointRequest, CosignRequest, HeldState, Refusal};
+pub use countersigner::Countersigner;
 pub(crate) use verify::verify;
 
 use crate::printable::printable;
@@ -49,19 +49,19 @@ pub enum CosignError {
 #[async_trait]
 pub trait Cosigners: Send + Sync + 'static {
     /// Queries what a provider could sign of a bucket and, given a window, what it has signed for
-    /// that one. See [`Countersigner::holding`].
-    async fn holding(
+    /// that one. See [`Countersigner::held_state`].
+    async fn held_state(
         &self,
         from: &PrimaryProvider,
         bucket: BucketId,
         window: Option<u64>,
-    ) -> Result<Holding, CosignError>;
+    ) -> Result<HeldState, CosignError>;
 
     /// Requests a provider's signature over [`CheckpointRequest::signed_bytes`]. See
     /// [`Countersigner::countersign`].
     async fn cosign(
         &self,
         from: &PrimaryProvider,
-        ask: &Ask,
+        ask: &CosignRequest,
     ) -> Result<MultiSignature, CosignError>;
 }

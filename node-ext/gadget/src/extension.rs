@@ -11,10 +11,10 @@
 //! task, and only the end of the challenge worker ends the extension.
 
 use crate::{
-    ChallengeBoard, ChallengeConfig, ChallengeError, ChallengeScheduler, CheckpointBoard,
-    CheckpointConfig, CheckpointError, CheckpointScheduler, Clock, Cosigners, Countersigner,
-    OwnChain, PromiseBoard, PromiseConfig, PromiseWatch, Retention, RetentionBoard,
-    RetentionConfig, broke_off,
+    ChallengeConfig, ChallengeError, ChallengeStatus, ChallengeWorker, CheckpointConfig,
+    CheckpointError, CheckpointStatus, CheckpointWorker, Clock, Cosigners, Countersigner,
+    GenesisCheckedChain, RetentionConfig, RetentionStatus, RetentionWorker, SignedRootConfig,
+    SignedRootStatus, SignedRootWorker, panic_message,
 };
 use cairn_chain::ChainClient;
 use cairn_keys::Signer;
@@ -41,7 +41,7 @@ pub struct ExtensionConfig {
     /// When retired trees are examined.
     pub retention: RetentionConfig,
     /// When our signatures on chain are compared with what this provider holds.
-    pub promises: PromiseConfig,
+    pub signed_roots: SignedRootConfig,
     /// How to proceed if the chain is not the one that the base path belongs to.
     pub on_other_chain: OnOtherChain,
 }
@@ -59,10 +59,10 @@ pub enum ExtensionError {
 
 /// A provider with its workers, ready to run.
 pub struct Extension {
-    challenges: ChallengeScheduler,
-    checkpoints: CheckpointScheduler,
-    retention: Retention,
-    promises: PromiseWatch,
+    challenges: ChallengeWorker,
+    checkpoints: CheckpointWorker,
+    retention: RetentionWorker,
+    signed_roots: SignedRootWorker,
     handle: ExtensionHandle,
 }
 
@@ -76,15 +76,15 @@ pub struct ExtensionHandle {
     /// The key that signs commitments.
     pub signer: Signer,
     /// The countersigner, which answers other primary providers over the RPC.
-    pub desk: Arc<Countersigner>,
+    pub countersigner: Arc<Countersigner>,
     /// The state of the challenges.
-    pub challenges: ChallengeBoard,
+    pub challenges: ChallengeStatus,
     /// The state of the checkpoints.
-    pub checkpoints: Arc<CheckpointBoard>,
+    pub checkpoints: Arc<CheckpointStatus>,
     /// The retired trees that are kept, and the reasons.
-    pub retention: Arc<RetentionBoard>,
+    pub retention: Arc<RetentionStatus>,
     /// Signatures of ours that the chain has and this provider cannot account for.
-    pub promises: Arc<PromiseBoard>,
+    pub signed_roots: Arc<SignedRootStatus>,
 }
 
 impl Extension {
@@ -101,37 +101,36 @@ impl Extension {
         cosigners: Arc<dyn Cosigners>,
         config: ExtensionConfig,
     ) -> Result<Self, ExtensionError> {
-        let own = OwnChain::new(chain, provider.clone(), config.on_other_chain);
+        let own = GenesisCheckedChain::new(chain, provider.clone(), config.on_other_chain);
         let chain: Arc<dyn ChainClient> = Arc::new(own);
-        provider.tell_unsigned();
-        let challenges =
-            ChallengeScheduler::new(chain.clone(), provider.clone(), config.challenges)?;
-        let checkpoints = CheckpointScheduler::new(
+        provider.log_unsigned();
+        let challenges = ChallengeWorker::new(chain.clone(), provider.clone(), config.challenges)?;
+        let checkpoints = CheckpointWorker::new(
             chain.clone(),
             provider.clone(),
             signer.clone(),
             cosigners,
             config.checkpoints,
         )?;
-        let asked = challenges.board();
-        let checkpoints = checkpoints.hurrying(move |bucket| asked.wants_a_checkpoint(bucket));
-        let retention = Retention::new(chain.clone(), provider.clone(), config.retention);
-        let promises = PromiseWatch::new(chain.clone(), provider.clone(), config.promises);
+        let asked = challenges.status();
+        let checkpoints = checkpoints.with_urgency(move |bucket| asked.needs_checkpoint(bucket));
+        let retention = RetentionWorker::new(chain.clone(), provider.clone(), config.retention);
+        let promises = SignedRootWorker::new(chain.clone(), provider.clone(), config.signed_roots);
         let handle = ExtensionHandle {
             account: chain.account(),
             provider,
             signer,
-            desk: checkpoints.desk(),
-            challenges: challenges.board(),
-            checkpoints: checkpoints.board(),
-            retention: retention.board(),
-            promises: promises.board(),
+            countersigner: checkpoints.countersigner(),
+            challenges: challenges.status(),
+            checkpoints: checkpoints.status(),
+            retention: retention.status(),
+            signed_roots: promises.status(),
         };
         Ok(Self {
             challenges,
             checkpoints,
             retention,
-            promises,
+            signed_roots: promises,
             handle,
         })
     }
@@ -151,15 +150,15 @@ impl Extension {
         self.handle.challenges.register_metrics(registry)?;
         self.handle.checkpoints.register_metrics(registry)?;
         self.handle.retention.register_metrics(registry)?;
-        self.handle.promises.register_metrics(registry)
+        self.handle.signed_roots.register_metrics(registry)
     }
 
     /// Asks a second node about each challenge before an answer to it is submitted.
     #[must_use]
-    pub fn with_second_chain(mut self, second: Arc<dyn ChainClient>) -> Self {
+    pub fn with_second_node(mut self, second: Arc<dyn ChainClient>) -> Self {
         let provider = self.handle.provider.clone();
-        let own = OwnChain::new(second, provider, OnOtherChain::Refuse);
-        self.challenges = self.challenges.with_second_chain(Arc::new(own));
+        let own = GenesisCheckedChain::new(second, provider, OnOtherChain::Refuse);
+        self.challenges = self.challenges.with_second_node(Arc::new(own));
         self
     }
 
@@ -178,7 +177,7 @@ impl Extension {
     /// logged and restarted after a pause. If this future ends before `shutdown`, challenges are no
     /// longer answered: spawn it as an essential task. It may be dropped at any time.
     pub fn run(self, shutdown: impl Future<Output = ()> + Send) -> impl Future<Output = ()> + Send {
-        self.handle.provider.sign_once_compared();
+        self.handle.provider.defer_signing_until_compared();
         self.run_until(shutdown)
     }
 
@@ -188,9 +187,9 @@ impl Extension {
         // Dropping the set aborts the tasks.
         let mut workers = JoinSet::new();
         let answering = workers.spawn(self.challenges.run(stopped.clone())).id();
-        workers.spawn(keep(self.checkpoints, stopped.clone()));
-        workers.spawn(keep(self.promises, stopped.clone()));
-        workers.spawn(keep(self.retention, stopped));
+        workers.spawn(supervise(self.checkpoints, stopped.clone()));
+        workers.spawn(supervise(self.signed_roots, stopped.clone()));
+        workers.spawn(supervise(self.retention, stopped));
         let mut shutdown = pin!(shutdown.fuse());
         loop {
             let mut next = pin!(workers.join_next_with_id().fuse());
@@ -218,60 +217,60 @@ impl Extension {
 }
 
 /// Completes when all workers must stop.
-type Stopped = Shared<BoxFuture<'static, ()>>;
+type Shutdown = Shared<BoxFuture<'static, ()>>;
 
 /// The pauses before a worker that stopped by itself is restarted: the first and the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const RESTART_DELAY_MIN: Duration = Duration::from_secs(1);
+const RESTART_DELAY_MAX: Duration = Duration::from_secs(300);
 
 /// A worker without which challenges are still answered.
-trait Part: Send + 'static {
+trait Worker: Send + 'static {
     /// Its task, for the log.
-    const WHAT: &'static str;
+    const TASK: &'static str;
 
     /// Runs until `stopped` completes. May be called again after a panic.
-    fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send;
+    fn run_worker(&mut self, stopped: Shutdown) -> impl Future<Output = ()> + Send;
 }
 
-impl Part for CheckpointScheduler {
-    const WHAT: &'static str = "submitting checkpoints";
+impl Worker for CheckpointWorker {
+    const TASK: &'static str = "submitting checkpoints";
 
-    fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send {
+    fn run_worker(&mut self, stopped: Shutdown) -> impl Future<Output = ()> + Send {
         self.run(stopped)
     }
 }
 
-impl Part for Retention {
-    const WHAT: &'static str = "keeping retired trees";
+impl Worker for RetentionWorker {
+    const TASK: &'static str = "keeping retired trees";
 
-    fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send {
+    fn run_worker(&mut self, stopped: Shutdown) -> impl Future<Output = ()> + Send {
         self.run(stopped)
     }
 }
 
-impl Part for PromiseWatch {
-    const WHAT: &'static str = "comparing the chain with the disk";
+impl Worker for SignedRootWorker {
+    const TASK: &'static str = "comparing the chain with the disk";
 
-    fn go_on(&mut self, stopped: Stopped) -> impl Future<Output = ()> + Send {
+    fn run_worker(&mut self, stopped: Shutdown) -> impl Future<Output = ()> + Send {
         self.run(stopped)
     }
 }
 
 /// Runs a worker and restarts it whenever it stops by itself.
-async fn keep<P: Part>(mut worker: P, stopped: Stopped) {
-    let mut pause = FIRST_PAUSE;
+async fn supervise<P: Worker>(mut worker: P, stopped: Shutdown) {
+    let mut pause = RESTART_DELAY_MIN;
     loop {
-        let ran = AssertUnwindSafe(worker.go_on(stopped.clone()));
+        let ran = AssertUnwindSafe(worker.run_worker(stopped.clone()));
         let ended = ran.catch_unwind().await;
         if stopped.clone().now_or_never().is_some() {
             return;
         }
         let reason = match ended {
             Ok(()) => "it returned".to_owned(),
-            Err(panic) => broke_off(&*panic),
+            Err(panic) => panic_message(&*panic),
         };
         tracing::error!(
-            what = P::WHAT,
+            what = P::TASK,
             reason,
             ?pause,
             "A WORKER HAS STOPPED BY ITSELF, a bug in Cairn: report it. Challenges are still \
@@ -282,7 +281,7 @@ async fn keep<P: Part>(mut worker: P, stopped: Stopped) {
             () = stopped.clone() => return,
             () = over => {}
         }
-        pause = LONGEST_PAUSE.min(pause.saturating_mul(2));
+        pause = RESTART_DELAY_MAX.min(pause.saturating_mul(2));
     }
 }
 

@@ -8,27 +8,27 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The pauses before reconnecting, at first and at most: half a block, and five.
-const FIRST_PAUSE: Duration = Duration::from_secs(3);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const RECONNECT_BACKOFF_MIN: Duration = Duration::from_secs(3);
+const RECONNECT_BACKOFF_MAX: Duration = Duration::from_secs(30);
 
 /// The finalized heads of a chain. Heads that queue up are skipped but for the newest.
 pub(crate) struct Heads {
     chain: Arc<dyn ChainClient>,
     /// The name of the worker that follows, for the log.
-    what: &'static str,
+    worker: &'static str,
     stream: Option<BoxStream<'static, Head>>,
-    pause: Duration,
-    ask_at: Option<Instant>,
+    backoff: Duration,
+    reconnect_at: Option<Instant>,
 }
 
 impl Heads {
-    pub(crate) fn of(chain: Arc<dyn ChainClient>, what: &'static str) -> Self {
+    pub(crate) fn new(chain: Arc<dyn ChainClient>, worker: &'static str) -> Self {
         Self {
             chain,
-            what,
+            worker,
             stream: None,
-            pause: FIRST_PAUSE,
-            ask_at: None,
+            backoff: RECONNECT_BACKOFF_MIN,
+            reconnect_at: None,
         }
     }
 
@@ -45,12 +45,12 @@ impl Heads {
                     while let Some(Some(newer)) = stream.next().now_or_never() {
                         head = newer;
                     }
-                    self.pause = FIRST_PAUSE;
+                    self.backoff = RECONNECT_BACKOFF_MIN;
                     return head;
                 }
                 None => {
                     tracing::warn!(
-                        what = self.what,
+                        what = self.worker,
                         "the stream of finalized heads has ended; reconnecting"
                     );
                     self.stream = None;
@@ -60,17 +60,17 @@ impl Heads {
     }
 
     async fn connect(&mut self) {
-        if let Some(at) = self.ask_at {
+        if let Some(at) = self.reconnect_at {
             // A lost chain sends nothing, so it is polled, with a pause in between.
             tokio::time::sleep_until(at).await;
         }
         let heads = self.chain.finalized_heads().await;
-        self.ask_at = Some(Instant::now() + self.pause);
-        self.pause = LONGEST_PAUSE.min(self.pause.saturating_mul(2));
+        self.reconnect_at = Some(Instant::now() + self.backoff);
+        self.backoff = RECONNECT_BACKOFF_MAX.min(self.backoff.saturating_mul(2));
         match heads {
             Ok(stream) => self.stream = Some(stream),
             Err(error) => {
-                tracing::warn!(what = self.what, %error, "finalized heads cannot be subscribed to");
+                tracing::warn!(what = self.worker, %error, "finalized heads cannot be subscribed to");
             }
         }
     }

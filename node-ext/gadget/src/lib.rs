@@ -14,32 +14,38 @@ mod checkpoint_rules;
 mod checkpoints;
 mod cosign;
 mod extension;
+mod genesis_check;
 mod heads;
-mod own_chain;
-mod printable;
-mod promises;
-mod retention;
 #[cfg(test)]
-mod village;
+mod network;
+mod printable;
+mod retention;
+mod signed_roots;
 
 pub use extension::{Extension, ExtensionConfig, ExtensionError, ExtensionHandle};
 pub use printable::{is_unprintable, printable, printable_json, printable_lines};
 
-pub use challenges::broke_off;
+pub use challenges::panic_message;
 pub use challenges::{
-    BYTES_IN_FLIGHT, CLAIM_WITHIN, CRITICAL_PART, ChallengeBoard, ChallengeConfig,
-    ChallengeConfigError, ChallengeDuty, ChallengeError, ChallengeScheduler, ChallengeStatistics,
-    IN_FLIGHT, NotFollowed, RECONNECT_FIRST, RECONNECT_MOST, RESUBMIT_AFTER, STALE_AFTER, Stage,
-    TICK, WARN_PART,
+    AnswerStage, ChallengeConfig, ChallengeConfigError, ChallengeDuty, ChallengeError,
+    ChallengeStatistics, ChallengeStatus, ChallengeWorker, DEFAULT_CLAIM_WITHIN,
+    DEFAULT_CRITICAL_DIVISOR, DEFAULT_MAX_BYTES_IN_FLIGHT, DEFAULT_MAX_IN_FLIGHT,
+    DEFAULT_RESUBMIT_AFTER, DEFAULT_STALE_AFTER, DEFAULT_TICK_INTERVAL, DEFAULT_WARN_DIVISOR,
+    NotSynced, RECONNECT_BACKOFF_MAX, RECONNECT_BACKOFF_MIN,
 };
-pub use checkpoint_rules::Stopped;
+pub use checkpoint_rules::BlockedReason;
 pub use checkpoints::{
-    CheckpointBoard, CheckpointConfig, CheckpointConfigError, CheckpointError, CheckpointScheduler,
-    CheckpointStage, CheckpointStatistics,
+    CheckpointConfig, CheckpointConfigError, CheckpointError, CheckpointStage,
+    CheckpointStatistics, CheckpointStatus, CheckpointWorker,
 };
-pub use cosign::{Ask, CheckpointRequest, CosignError, Cosigners, Countersigner, Holding, Refusal};
-pub use own_chain::OwnChain;
-pub use promises::{PromiseBoard, PromiseConfig, PromiseStatistics, PromiseTrouble, PromiseWatch};
+pub use cosign::{
+    CheckpointRequest, CosignError, CosignRequest, Cosigners, Countersigner, HeldState, Refusal,
+};
+pub use genesis_check::GenesisCheckedChain;
 pub use retention::{
-    Clock, Kept, NotJudged, Retention, RetentionBoard, RetentionConfig, RetentionStatistics,
+    Clock, RetainReason, RetentionConfig, RetentionError, RetentionStatistics, RetentionStatus,
+    RetentionWorker,
+};
+pub use signed_roots::{
+    SignedRootConfig, SignedRootProblem, SignedRootStatistics, SignedRootStatus, SignedRootWorker,
 };

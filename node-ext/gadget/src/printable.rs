@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 /// Upper bound on a printed foreign text, in characters.
-const MOST: usize = 300;
+const MAX_CHARS: usize = 300;
 
 /// Returns whether a character affects a terminal or the reading of a line instead of
 /// being shown: control characters, line ends of all kinds, invisible characters, and
@@ -28,8 +28,8 @@ pub fn is_unprintable(character: char) -> bool {
 /// Returns a foreign text on one line, truncated if it is long. Unprintable characters are
 /// escaped as in Rust.
 pub fn printable(text: &str) -> String {
-    let mut printable = escaped(text.chars().take(MOST));
-    if text.chars().nth(MOST).is_some() {
+    let mut printable = escaped(text.chars().take(MAX_CHARS));
+    if text.chars().nth(MAX_CHARS).is_some() {
         printable.push_str("… (cut)");
     }
     printable
@@ -77,7 +77,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn l2_a_line_of_somebody_elses_stays_one_line_and_moves_no_cursor() {
+    fn l2_foreign_text_stays_on_one_line_without_control_characters() {
         let said =
             "no\n2026 ERROR A CHALLENGE IS LOST\r\u{1b}[2J\u{9b}31m\u{202e}abc\u{2028}d\te\0";
         let shown = printable(said);
@@ -97,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn l2_json_says_the_same_and_is_printed(
+        fn l2_json_keeps_its_meaning_and_is_printable(
             said in ".*|[\u{0}-\u{e0080}]*|[\u{7f}\u{ad}\u{202e}\u{feff}\u{e0000}-\u{e007f}]*",
         ) {
             let json = printable_json(&serde_json::to_string(&said).unwrap());
@@ -106,11 +106,11 @@ mod tests {
         }
 
         #[test]
-        fn l2_whatever_is_said_is_printed_within_bounds(said in ".*|\\PC*|[\u{0}-\u{2100}]*") {
+        fn l2_any_text_is_printed_within_bounds(said in ".*|\\PC*|[\u{0}-\u{2100}]*") {
             let shown = printable(&said);
             prop_assert!(!shown.chars().any(is_unprintable));
-            prop_assert!(shown.chars().count() <= MOST * 10 + 7);
-            if said.chars().count() <= MOST && !said.chars().any(is_unprintable) {
+            prop_assert!(shown.chars().count() <= MAX_CHARS * 10 + 7);
+            if said.chars().count() <= MAX_CHARS && !said.chars().any(is_unprintable) {
                 prop_assert_eq!(shown, said);
             }
         }

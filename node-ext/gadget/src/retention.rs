@@ -5,55 +5,55 @@
 //! this provider's, and a release rewrites the rest of a bucket. It never removes a whole bucket;
 //! it reports one that nothing holds, and an operator deletes it.
 
-mod asking;
-mod board;
+mod free_periods;
+mod queries;
 mod rules;
+mod status;
+mod storage;
 #[cfg(test)]
 mod tests;
-mod trees;
-mod waits;
 
-pub use asking::NotJudged;
-pub use board::{RetentionBoard, RetentionStatistics};
-pub use rules::Kept;
+pub use queries::RetentionError;
+pub use rules::RetainReason;
+pub use status::{RetentionStatistics, RetentionStatus};
 
 use super::heads::Heads;
-use asking::{Asking, Judged, Look};
 use cairn_chain::{ChainClient, Head};
 use cairn_primitives::{BucketId, Sequence};
 use cairn_provider::Provider;
+use free_periods::FreePeriods;
 use futures::FutureExt;
+use queries::{BucketVerdict, ChainView, RetentionQueries};
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use waits::Waits;
 
 /// Anchor blocks between passes: an hour. Each pass opens every bucket to see which trees it has
 /// retired.
-const USUAL_EVERY: u32 = 600;
+const DEFAULT_INTERVAL: u32 = 600;
 /// The challenge period of production chains, 48 hours: a shorter one is not believed.
-const USUAL_WAIT: Duration = Duration::from_secs(48 * 60 * 60);
+const DEFAULT_MIN_WAIT: Duration = Duration::from_secs(48 * 60 * 60);
 /// The number of bucket ids that are read at once.
-const PAGE: usize = 256;
+const PAGE_SIZE: usize = 256;
 
 /// The configuration of the retention worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetentionConfig {
     /// Anchor blocks between passes over all buckets; 0 runs one at every finalized block.
-    pub every: u32,
+    pub interval: u32,
     /// The minimum time for which nothing must have held a bucket before anything of it is
     /// released, as measured by this provider; a longer challenge period, at six seconds a block,
     /// takes precedence.
-    pub least_wait: Duration,
+    pub min_wait: Duration,
 }
 
 impl Default for RetentionConfig {
     fn default() -> Self {
         Self {
-            every: USUAL_EVERY,
-            least_wait: USUAL_WAIT,
+            interval: DEFAULT_INTERVAL,
+            min_wait: DEFAULT_MIN_WAIT,
         }
     }
 }
@@ -62,19 +62,19 @@ impl Default for RetentionConfig {
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// The worker that releases retired trees when the chain allows it.
-pub struct Retention {
-    asking: Arc<Asking>,
+pub struct RetentionWorker {
+    queries: Arc<RetentionQueries>,
     config: RetentionConfig,
     clock: Clock,
-    board: Arc<RetentionBoard>,
+    status: Arc<RetentionStatus>,
     next_at: u32,
     /// The time of the last pass.
-    looked_at: Option<Instant>,
+    last_pass: Option<Instant>,
     /// Buckets that were reported as free to delete.
-    told: HashSet<BucketId>,
+    reported: HashSet<BucketId>,
 }
 
-impl std::fmt::Debug for Retention {
+impl std::fmt::Debug for RetentionWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Retention")
             .field("config", &self.config)
@@ -83,27 +83,27 @@ impl std::fmt::Debug for Retention {
     }
 }
 
-impl Retention {
+impl RetentionWorker {
     /// Creates the worker for a provider and a chain.
     pub fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
         config: RetentionConfig,
     ) -> Self {
-        let asking = Arc::new(Asking {
+        let queries = Arc::new(RetentionQueries {
             chain,
             provider,
-            least_wait: config.least_wait,
+            min_wait: config.min_wait,
             head: Default::default(),
         });
         Self {
-            board: Arc::new(RetentionBoard::new(asking.clone())),
-            asking,
+            status: Arc::new(RetentionStatus::new(queries.clone())),
+            queries,
             config,
             clock: Arc::new(Instant::now),
             next_at: 0,
-            looked_at: None,
-            told: HashSet::new(),
+            last_pass: None,
+            reported: HashSet::new(),
         }
     }
 
@@ -115,21 +115,21 @@ impl Retention {
     }
 
     /// Returns a view of the worker's state.
-    pub fn board(&self) -> Arc<RetentionBoard> {
-        self.board.clone()
+    pub fn status(&self) -> Arc<RetentionStatus> {
+        self.status.clone()
     }
 
     /// Releases retired trees until `shutdown` completes. A release that is running then completes
     /// by itself, or continues at the next start.
     pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
-        let mut heads = Heads::of(self.asking.chain.clone(), "retention");
+        let mut heads = Heads::new(self.queries.chain.clone(), "retention");
         loop {
             let mut looked = pin!(
                 async {
                     let head = heads.next().await;
                     let now = (self.clock)();
-                    self.saw(head, now).await;
+                    self.on_finalized_head(head, now).await;
                 }
                 .fuse()
             );
@@ -141,39 +141,39 @@ impl Retention {
     }
 
     /// Runs a pass at a finalized head, if one is due.
-    async fn saw(&mut self, head: Head, now: Instant) {
-        *self.asking.head.lock() = Some(head);
+    async fn on_finalized_head(&mut self, head: Head, now: Instant) {
+        *self.queries.head.lock() = Some(head);
         // Also runs if the chain seems to go back: what it said before no longer holds.
-        let due = self.next_at.saturating_sub(self.config.every)..self.next_at;
+        let due = self.next_at.saturating_sub(self.config.interval)..self.next_at;
         if due.contains(&head.anchor) {
             return;
         }
         let passed = self
-            .looked_at
+            .last_pass
             .map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
-        match self.look(head, passed).await {
+        match self.run_pass(head, passed).await {
             Ok(()) => {
-                self.looked_at = Some(now);
-                self.next_at = head.anchor.saturating_add(self.config.every);
-                self.board.counts.lock().rounds += 1;
+                self.last_pass = Some(now);
+                self.next_at = head.anchor.saturating_add(self.config.interval);
+                self.status.counts.lock().passes += 1;
             }
             Err(error) => {
                 tracing::warn!(%error, "the retention pass failed; trying again");
                 // Waiting loses nothing, and a permanent error is not logged at every block.
-                if let NotJudged::Chain(error) = error
-                    && !error.is_passing()
+                if let RetentionError::Chain(error) = error
+                    && !error.is_transient()
                 {
-                    self.next_at = head.anchor.saturating_add(self.config.every);
+                    self.next_at = head.anchor.saturating_add(self.config.interval);
                 }
             }
         }
     }
 
-    async fn look(&mut self, head: Head, passed: Duration) -> Result<(), NotJudged> {
-        let look = self.asking.look(head).await?;
+    async fn run_pass(&mut self, head: Head, passed: Duration) -> Result<(), RetentionError> {
+        let look = self.queries.read_chain(head).await?;
         let mut waits = self
-            .asking
-            .blocking(|provider| Waits::read(provider.index()))
+            .queries
+            .run_blocking(|provider| FreePeriods::read(provider.index()))
             .await??;
         let mut kept = BTreeMap::new();
         let mut ended = HashSet::new();
@@ -181,29 +181,34 @@ impl Retention {
         let mut after = None;
         loop {
             let page = self
-                .asking
-                .blocking(move |provider| provider.page(after, PAGE))
+                .queries
+                .run_blocking(move |provider| provider.page(after, PAGE_SIZE))
                 .await??;
             let Some((last, _)) = page.last() else { break };
             after = Some(*last);
             for (id, _) in page {
                 let judged = self
-                    .look_at(&look, id, (head.anchor, passed), &mut waits)
+                    .judge_bucket(&look, id, (head.anchor, passed), &mut waits)
                     .await?;
-                kept.extend(judged.kept.into_iter().map(|(tree, why)| ((id, tree), why)));
-                if judged.may_be_deleted {
+                kept.extend(
+                    judged
+                        .retained
+                        .into_iter()
+                        .map(|(tree, why)| ((id, tree), why)),
+                );
+                if judged.is_deletable {
                     ended.insert(id);
                 }
-                to_release.extend(judged.may_go.into_iter().map(|tree| (id, tree)));
+                to_release.extend(judged.releasable.into_iter().map(|tree| (id, tree)));
             }
         }
-        self.asking
-            .blocking(move |provider| waits.write(provider.index()))
+        self.queries
+            .run_blocking(move |provider| waits.write(provider.index()))
             .await??;
         for (id, tree) in to_release {
             self.release(id, tree).await?;
         }
-        for id in ended.difference(&self.told) {
+        for id in ended.difference(&self.reported) {
             tracing::info!(
                 bucket = %id,
                 "nothing holds a bucket any more, and the challenge period is over: it may be \
@@ -211,60 +216,62 @@ impl Retention {
             );
         }
         let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        let mut counts = self.board.counts.lock();
-        counts.kept = number(kept.len());
-        counts.ended_buckets = number(ended.len());
+        let mut counts = self.status.counts.lock();
+        counts.retained = number(kept.len());
+        counts.deletable_buckets = number(ended.len());
         drop(counts);
-        self.told = ended;
-        *self.board.kept.lock() = kept;
+        self.reported = ended;
+        *self.status.retained.lock() = kept;
         Ok(())
     }
 
-    async fn look_at(
+    async fn judge_bucket(
         &self,
-        look: &Look,
+        look: &ChainView,
         id: BucketId,
         (anchor, passed): (u32, Duration),
-        waits: &mut Waits,
-    ) -> Result<Judged, NotJudged> {
-        let info = self.asking.bucket(look, id).await?;
-        let says = look.says(info.as_ref(), id);
-        let is_free = says.is_free();
-        let free = waits.note(id, is_free.is_ok(), anchor, passed);
-        let judged = match is_free.and_then(|()| says.is_over(free)) {
+        waits: &mut FreePeriods,
+    ) -> Result<BucketVerdict, RetentionError> {
+        let info = self.queries.bucket(look, id).await?;
+        let says = look.chain_state(info.as_ref(), id);
+        let is_free = says.check_free();
+        let free = waits.record(id, is_free.is_ok(), anchor, passed);
+        let judged = match is_free.and_then(|()| says.check_wait(free)) {
             // The signed roots need not be read for that.
             Err(why) => {
-                let retired = self.asking.retired(id).await?;
-                retired.map(|retired| Judged::all_kept(retired, why))
+                let retired = self.queries.retired(id).await?;
+                retired.map(|retired| BucketVerdict::retain_all(retired, why))
             }
             Ok(()) => {
-                let best = self.asking.is_free_in_best_block(id).await?;
-                let trees = self.asking.trees(id).await?;
+                let best = self.queries.check_free_in_best_block(id).await?;
+                let trees = self.queries.trees(id).await?;
                 trees.map(|trees| {
-                    Judged::by_rule(&trees, |going| best.and_then(|()| says.may_go(going, free)))
+                    BucketVerdict::from_rule(&trees, |going| {
+                        best.and_then(|()| says.check_deletable(going, free))
+                    })
                 })
             }
         };
         Ok(judged.unwrap_or_else(|error| {
             tracing::warn!(bucket = %id, %error, "a bucket's retired trees cannot be examined");
-            Judged::default()
+            BucketVerdict::default()
         }))
     }
 
-    async fn release(&self, id: BucketId, tree: Sequence) -> Result<(), NotJudged> {
+    async fn release(&self, id: BucketId, tree: Sequence) -> Result<(), RetentionError> {
         let released = self
-            .asking
-            .blocking(move |provider| trees::release(provider, id, tree));
+            .queries
+            .run_blocking(move |provider| storage::release(provider, id, tree));
         match released.await? {
             Ok(released) => {
-                self.board.counts.lock().released += 1;
+                self.status.counts.lock().released += 1;
                 tracing::info!(
                     bucket = %id, %tree, leaves = released.leaves, bytes = released.content.bytes,
                     "released a retired tree, since nobody can challenge it any more"
                 );
             }
             Err(error) => {
-                self.board.counts.lock().failed += 1;
+                self.status.counts.lock().failed += 1;
                 tracing::warn!(bucket = %id, %tree, %error, "a retired tree could not be released; \
                     trying again");
             }

@@ -3,7 +3,7 @@
 //! node and a standalone provider by copying its file.
 
 use crate::signing::{KEY_TYPE, Signer};
-use cairn_fs::make_durably;
+use cairn_fs::create_dir_durably;
 use sp_core::{Pair, sr25519};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -78,11 +78,11 @@ impl KeyFolder {
         let entries = match std::fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(self.fault("read", &self.path, source)),
+            Err(source) => return Err(self.file_error("read", &self.path, source)),
         };
         let mut keys = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|source| self.fault("read", &self.path, source))?;
+            let entry = entry.map_err(|source| self.file_error("read", &self.path, source))?;
             keys.extend(entry.file_name().to_str().and_then(parse_file_name));
         }
         keys.sort_unstable();
@@ -155,20 +155,21 @@ impl KeyFolder {
                  consider registering another key"
             );
         }
-        let text =
-            std::fs::read_to_string(&file).map_err(|source| self.fault("read", &file, source))?;
+        let text = std::fs::read_to_string(&file)
+            .map_err(|source| self.file_error("read", &file, source))?;
         let damaged = || KeyError::Damaged { path: file.clone() };
         let secret: String = serde_json::from_str(&text).map_err(|_| damaged())?;
         let pair = sr25519::Pair::from_string(&secret, None).map_err(|_| damaged())?;
         if pair.public().0 != key {
             return Err(damaged());
         }
-        Ok(Signer::of_pair(pair))
+        Ok(Signer::from_pair(pair))
     }
 
     fn write(&self, public: [u8; 32], secret: &str) -> Result<[u8; 32], KeyError> {
         // The keystore may be created before the base path that contains it.
-        make_durably(&self.path).map_err(|source| self.fault("make", &self.path, source))?;
+        create_dir_durably(&self.path)
+            .map_err(|source| self.file_error("make", &self.path, source))?;
         let file = self.path.join(file_name(&public));
         let unfinished = self.path.join(format!("{}.new", file_name(&public)));
         let text = serde_json::Value::from(secret).to_string();
@@ -186,11 +187,11 @@ impl KeyFolder {
             })
             .and_then(|()| std::fs::rename(&unfinished, &file))
             .and_then(|()| std::fs::File::open(&self.path)?.sync_all())
-            .map_err(|source| self.fault("write", &file, source))?;
+            .map_err(|source| self.file_error("write", &file, source))?;
         Ok(public)
     }
 
-    fn fault(&self, doing: &'static str, path: &Path, source: std::io::Error) -> KeyError {
+    fn file_error(&self, doing: &'static str, path: &Path, source: std::io::Error) -> KeyError {
         KeyError::File {
             doing,
             path: path.to_owned(),
@@ -220,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_kept_as_substrate_keeps_it_and_signs_after_a_restart() {
+    fn keys_are_stored_as_substrate_stores_them() {
         let folder = tempfile::tempdir().unwrap();
         let keys = KeyFolder::new(folder.path().join("keystore"));
         assert!(matches!(keys.signer(None), Err(KeyError::None { .. })));
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn l5_a_key_that_others_may_read_is_told_and_signs_all_the_same() {
+    fn l5_a_key_that_others_can_read_is_reported_but_signs() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let keys = KeyFolder::new(folder.path().join("base/keystore"));

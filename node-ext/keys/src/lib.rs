@@ -14,6 +14,6 @@ mod signing;
 
 pub use keystore::{KeyError, KeyFolder};
 pub use signing::{
-    ChainRules, DurableCommitment, Facts, Gate, KEY_TYPE, Permit, SignError, SignedCommitment,
-    Signer, SigningRefused,
+    ChainRules, DurableCommitment, Gate, KEY_TYPE, Permit, SignError, SignedCommitment, Signer,
+    SigningFacts, SigningRefused,
 };

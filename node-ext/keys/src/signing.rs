@@ -18,7 +18,7 @@ mod gate;
 mod refusal;
 mod rules;
 
-pub use gate::{Facts, Gate};
+pub use gate::{Gate, SigningFacts};
 pub use refusal::SigningRefused;
 pub use rules::ChainRules;
 
@@ -97,7 +97,7 @@ impl Signer {
     }
 
     /// Creates a signer with a key that is kept in memory.
-    pub(crate) fn of_pair(pair: sr25519::Pair) -> Self {
+    pub(crate) fn from_pair(pair: sr25519::Pair) -> Self {
         let public = pair.public();
         let secret = Secret::Pair(Box::new(pair));
         Self { secret, public }
@@ -195,9 +195,9 @@ mod tests {
     use cairn_primitives::{H256, LeafCount, Sequence};
 
     #[test]
-    fn what_a_chain_could_take_for_a_promise_is_not_signed_as_an_extrinsic() {
+    fn a_commitment_is_not_signed_as_an_extrinsic() {
         let (pair, _) = sr25519::Pair::generate();
-        let signer = Signer::of_pair(pair);
+        let signer = Signer::from_pair(pair);
         let commitment = Commitment {
             mmr_root: H256::repeat_byte(1),
             start_seq: Sequence(0),

@@ -61,7 +61,7 @@ pub(crate) fn era_of_state(value: &[u8]) -> Option<LegacyEra> {
 
 /// Decodes a bucket's state.
 pub(crate) fn state(era: LegacyEra, value: &[u8]) -> Result<LegacyState, DecodeError> {
-    let mut rest = Rest::new(era, value);
+    let mut rest = Decoder::new(era, value);
     let mmr_root = rest.hash()?;
     let start_seq = rest.number()?;
     let count = rest.length(rest.encoding.hash_bytes() + 16)?;
@@ -86,7 +86,7 @@ pub(crate) fn state(era: LegacyEra, value: &[u8]) -> Result<LegacyState, DecodeE
 
 /// Decodes a node.
 pub(crate) fn node(era: LegacyEra, value: &[u8]) -> Result<LegacyNode<'_>, DecodeError> {
-    let mut rest = Rest::new(era, value);
+    let mut rest = Decoder::new(era, value);
     let node = match era {
         LegacyEra::A | LegacyEra::B => stored_node(&mut rest)?,
         LegacyEra::C | LegacyEra::D => match rest.byte()? {
@@ -103,7 +103,7 @@ pub(crate) fn node(era: LegacyEra, value: &[u8]) -> Result<LegacyNode<'_>, Decod
 }
 
 /// Decodes a node of the older eras: bytes, and children or none.
-fn stored_node<'b>(rest: &mut Rest<'b>) -> Result<LegacyNode<'b>, DecodeError> {
+fn stored_node<'b>(rest: &mut Decoder<'b>) -> Result<LegacyNode<'b>, DecodeError> {
     let data = rest.bytes()?;
     match rest.byte()? {
         0 => return Ok(LegacyNode::Chunk(data)),
@@ -142,26 +142,29 @@ impl Encoding {
 }
 
 /// The bytes that are not decoded yet.
-struct Rest<'b> {
-    bytes: &'b [u8],
+struct Decoder<'b> {
+    remaining: &'b [u8],
     encoding: Encoding,
 }
 
-impl<'b> Rest<'b> {
-    fn new(era: LegacyEra, bytes: &'b [u8]) -> Self {
+impl<'b> Decoder<'b> {
+    fn new(era: LegacyEra, remaining: &'b [u8]) -> Self {
         let encoding = match era {
             LegacyEra::A => Encoding::Bincode,
             LegacyEra::B | LegacyEra::C | LegacyEra::D => Encoding::Scale,
         };
-        Self { bytes, encoding }
+        Self {
+            remaining,
+            encoding,
+        }
     }
 
     fn take(&mut self, length: usize) -> Result<&'b [u8], DecodeError> {
         let (taken, rest) = self
-            .bytes
+            .remaining
             .split_at_checked(length)
             .ok_or(DecodeError::Short)?;
-        self.bytes = rest;
+        self.remaining = rest;
         Ok(taken)
     }
 
@@ -179,13 +182,13 @@ impl<'b> Rest<'b> {
         let length = match self.encoding {
             Encoding::Bincode => self.number()?,
             Encoding::Scale => {
-                let length = Compact::<u32>::decode(&mut self.bytes);
+                let length = Compact::<u32>::decode(&mut self.remaining);
                 length.map_err(|_| DecodeError::Length)?.0.into()
             }
         };
         let length = usize::try_from(length).map_err(|_| DecodeError::Short)?;
         match length.checked_mul(item_bytes) {
-            Some(needed) if needed <= self.bytes.len() => Ok(length),
+            Some(needed) if needed <= self.remaining.len() => Ok(length),
             _ => Err(DecodeError::Short),
         }
     }
@@ -206,7 +209,7 @@ impl<'b> Rest<'b> {
     }
 
     fn end(self) -> Result<(), DecodeError> {
-        if self.bytes.is_empty() {
+        if self.remaining.is_empty() {
             Ok(())
         } else {
             Err(DecodeError::Surplus)

@@ -18,7 +18,7 @@ pub enum LegacyEra {
 
 impl LegacyEra {
     /// Returns the era of a format version; `None` for an unknown version.
-    pub(crate) fn of_version(version: u32) -> Option<Self> {
+    pub(crate) fn from_version(version: u32) -> Option<Self> {
         match version {
             1 => Some(Self::C),
             2 => Some(Self::D),

@@ -49,7 +49,7 @@ pub enum LegacyError {
     },
     /// The imported bucket does not open, or differs from the source.
     #[error("bucket {bucket} was built with a fault, so it was not moved into place: {reason}")]
-    Unsound {
+    BuiltWithFault {
         /// The bucket.
         bucket: BucketId,
         /// The reason.
@@ -65,11 +65,11 @@ pub enum LegacyError {
 
 impl LegacyError {
     /// Returns whether the disk is full.
-    pub(super) fn is_want_of_room(&self) -> bool {
+    pub(super) fn is_disk_full(&self) -> bool {
         matches!(self, Self::Engine(error) if error.kind == FaultKind::NoSpace)
     }
 
-    pub(super) fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
+    pub(super) fn from_io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
         let path = path.to_owned();
         Self::Io {
             doing,
@@ -113,13 +113,13 @@ pub(super) enum Refusal {
         "{path} holds another bucket with this id, at root {root:?} with {count} leaves; it was \
          not changed"
     )]
-    Taken {
+    Exists {
         path: PathBuf,
         root: H256,
         count: u64,
     },
     #[error("there already is a folder for this id, which does not open as a bucket: {0}")]
-    TakenUnread(OpenError),
+    ExistsUnopened(OpenError),
     #[error("it already exists, but its flagged leaves cannot be read: {0}")]
-    TakenUnsound(ProveError),
+    ExistsUnreadable(ProveError),
 }

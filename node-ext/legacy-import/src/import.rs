@@ -4,23 +4,23 @@
 //! An interrupted import leaves complete buckets and `.importing` folders. Running it again
 //! discards these folders and skips the complete buckets.
 
+use super::copy_content::{ContentCopy, ContentError};
 use super::decode::LegacyState;
 use super::error::{LegacyError, Refusal};
 use super::report::{LegacyBucketReport, LegacyReport, LegacyStatus};
 use super::source::LegacySource;
-use super::walk::{Stop, Walk};
 use cairn_bucket::{At, Bucket, BucketConfig, Builder, KeepBytes, ProveError, move_durably};
 use cairn_engine::layout::{BUCKETS_DIR, bucket_dir_name};
-use cairn_engine::{Access, EngineError, Shared};
+use cairn_engine::{Access, EngineError, SharedResources};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, LeafCount, Sequence};
 use std::path::{Path, PathBuf};
 
 /// Suffix of the folder of a bucket that is being imported.
-const UNFINISHED: &str = "importing";
+const IMPORTING_EXTENSION: &str = "importing";
 
 /// Leaves in one write batch.
-const LEAVES_AT_ONCE: usize = 1024;
+const LEAF_BATCH: usize = 1024;
 
 /// The mode of an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,16 +76,16 @@ impl<'s> LegacyImport<'s> {
     /// # Errors
     ///
     /// As [`LegacyImport::bucket`].
-    pub fn all(
+    pub fn import_all(
         &self,
-        shared: &Shared,
+        shared: &SharedResources,
         mut progress: impl FnMut(BucketId, LegacyStep),
     ) -> Result<LegacyReport, LegacyError> {
         let buckets = self.source.buckets()?;
         let mut report = LegacyReport::new(self.source, self.mode == LegacyMode::DryRun);
         report.summary.unreadable_keys = buckets.unreadable_keys;
         for id in buckets.ids {
-            report.add(self.bucket(id, shared, |step| progress(id, step))?);
+            report.add(self.import_bucket(id, shared, |step| progress(id, step))?);
         }
         Ok(report)
     }
@@ -95,17 +95,17 @@ impl<'s> LegacyImport<'s> {
     /// # Errors
     ///
     /// [`LegacyError`] for failures that would stop the other buckets too.
-    pub fn bucket(
+    pub fn import_bucket(
         &self,
         id: BucketId,
-        shared: &Shared,
+        shared: &SharedResources,
         progress: impl FnMut(LegacyStep),
     ) -> Result<LegacyBucketReport, LegacyError> {
         let mut report = LegacyBucketReport::new(self.source, id);
         match self.try_bucket(id, shared, progress, &mut report) {
             Ok(status) => report.status = status,
-            Err(Failed::Refused(refusal)) => report.reason = Some(refusal.to_string()),
-            Err(Failed::Stopped(error)) => return Err(error),
+            Err(ImportFailure::Refused(refusal)) => report.reason = Some(refusal.to_string()),
+            Err(ImportFailure::Stopped(error)) => return Err(error),
         }
         Ok(report)
     }
@@ -113,25 +113,25 @@ impl<'s> LegacyImport<'s> {
     fn try_bucket(
         &self,
         id: BucketId,
-        shared: &Shared,
+        shared: &SharedResources,
         mut progress: impl FnMut(LegacyStep),
         report: &mut LegacyBucketReport,
-    ) -> Result<LegacyStatus, Failed> {
+    ) -> Result<LegacyStatus, ImportFailure> {
         let state = self.source.state(id)?;
-        report.describe(&state);
+        report.record_state(&state);
         check_root(self.source, &state)?;
         let place = self.buckets.join(bucket_dir_name(id));
         if place.exists() {
             let there = open_if_same(&place, id, &state, shared)?;
-            report.weigh(there.usage());
-            note_flags(&there, &state, report).map_err(Refusal::TakenUnsound)?;
+            report.record_usage(there.usage());
+            record_flags(&there, &state, report).map_err(Refusal::ExistsUnreadable)?;
             return Ok(LegacyStatus::AlreadyThere);
         }
         if self.mode == LegacyMode::DryRun {
             let scratch = tempfile::tempdir()
-                .map_err(|source| LegacyError::io("make", &std::env::temp_dir(), source))?;
+                .map_err(|source| LegacyError::from_io("make", &std::env::temp_dir(), source))?;
             let folder = scratch.path().join(bucket_dir_name(id));
-            let work = Work {
+            let work = BucketImport {
                 source: self.source,
                 id,
                 state: &state,
@@ -140,8 +140,8 @@ impl<'s> LegacyImport<'s> {
             work.build(&folder, shared, &mut progress, report)?;
             return Ok(LegacyStatus::Importable);
         }
-        let folder = place.with_extension(UNFINISHED);
-        let work = Work {
+        let folder = place.with_extension(IMPORTING_EXTENSION);
+        let work = BucketImport {
             source: self.source,
             id,
             state: &state,
@@ -150,37 +150,37 @@ impl<'s> LegacyImport<'s> {
         let built = work.build(&folder, shared, &mut progress, report);
         let is_of_no_use = match &built {
             Ok(()) => false,
-            Err(Failed::Refused(_)) => true,
+            Err(ImportFailure::Refused(_)) => true,
             // The partial bucket must not occupy the space that is lacking.
-            Err(Failed::Stopped(error)) => error.is_want_of_room(),
+            Err(ImportFailure::Stopped(error)) => error.is_disk_full(),
         };
         if is_of_no_use {
             // This import made the folder, and a partial bucket is useless.
             std::fs::remove_dir_all(&folder)
-                .map_err(|source| LegacyError::io("remove", &folder, source))?;
+                .map_err(|source| LegacyError::from_io("remove", &folder, source))?;
         }
         built?;
-        work.check(&folder, shared)?;
+        work.check_built(&folder, shared)?;
         progress(LegacyStep::Built);
         move_durably(&folder, &place)
-            .map_err(|source| LegacyError::io("move into its place", &folder, source))?;
+            .map_err(|source| LegacyError::from_io("move into its place", &folder, source))?;
         Ok(LegacyStatus::Imported)
     }
 }
 
 /// The reasons why a bucket was not imported.
-enum Failed {
+enum ImportFailure {
     Refused(Refusal),
     Stopped(LegacyError),
 }
 
-impl From<Refusal> for Failed {
+impl From<Refusal> for ImportFailure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl<E: Into<LegacyError>> From<E> for Failed {
+impl<E: Into<LegacyError>> From<E> for ImportFailure {
     fn from(error: E) -> Self {
         Self::Stopped(error.into())
     }
@@ -209,9 +209,9 @@ fn open_if_same(
     place: &Path,
     id: BucketId,
     state: &LegacyState,
-    shared: &Shared,
+    shared: &SharedResources,
 ) -> Result<Bucket, Refusal> {
-    let there = Bucket::open(place, Access::ReadOnly, shared).map_err(Refusal::TakenUnread)?;
+    let there = Bucket::open(place, Access::ReadOnly, shared).map_err(Refusal::ExistsUnopened)?;
     let commitment = there.commitment();
     let tree = Sequence(state.start_seq);
     let count = u64::try_from(state.leaves.len());
@@ -226,7 +226,7 @@ fn open_if_same(
     if has_leaves && there.id() == id {
         return Ok(there);
     }
-    Err(Refusal::Taken {
+    Err(Refusal::Exists {
         path: place.to_owned(),
         root: commitment.mmr_root,
         count: commitment.leaf_count.get(),
@@ -234,7 +234,7 @@ fn open_if_same(
 }
 
 /// Records the leaves that an earlier import flagged.
-fn note_flags(
+fn record_flags(
     there: &Bucket,
     state: &LegacyState,
     report: &mut LegacyBucketReport,
@@ -245,21 +245,21 @@ fn note_flags(
         let place = index.and_then(|index| usize::try_from(index).ok());
         let leaf = place.and_then(|place| state.leaves.get(place));
         if let Some((index, leaf)) = index.zip(leaf) {
-            report.flag(index, &leaf.data_root, flag.flaw);
+            report.flag(index, &leaf.data_root, flag.defect);
         }
     }
     Ok(())
 }
 
 /// The import of one bucket.
-struct Work<'w> {
+struct BucketImport<'w> {
     source: &'w LegacySource,
     id: BucketId,
     state: &'w LegacyState,
     keep_bytes: KeepBytes,
 }
 
-impl Work<'_> {
+impl BucketImport<'_> {
     fn config(&self) -> BucketConfig {
         BucketConfig {
             profile: self.source.era().profile(),
@@ -270,31 +270,31 @@ impl Work<'_> {
     fn build(
         &self,
         folder: &Path,
-        shared: &Shared,
+        shared: &SharedResources,
         progress: &mut impl FnMut(LegacyStep),
         report: &mut LegacyBucketReport,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), ImportFailure> {
         let tree = Sequence(self.state.start_seq);
         let config = self.config();
         let mut builder = Builder::begin(folder, self.id, config, tree, self.keep_bytes, shared)?;
-        self.content(&mut builder, progress, report)?;
-        report.weigh(builder.usage());
-        self.leaves(&mut builder, progress)?;
+        self.copy_content(&mut builder, progress, report)?;
+        report.record_usage(builder.usage());
+        self.append_leaves(&mut builder, progress)?;
         Ok(builder.finish()?)
     }
 
-    fn content(
+    fn copy_content(
         &self,
         builder: &mut Builder,
         progress: &mut impl FnMut(LegacyStep),
         report: &mut LegacyBucketReport,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), ImportFailure> {
         let of = report.leaves;
-        let mut walk = Walk::new(self.source, self.source.era(), builder);
+        let mut walk = ContentCopy::new(self.source, self.source.era(), builder);
         for (index, leaf) in (0u64..).zip(&self.state.leaves) {
-            let flag = walk.leaf(leaf).map_err(|fault| match fault {
-                Stop::Target(error) => Failed::from(error),
-                Stop::Fault(fault) => Failed::Refused(Refusal::Content {
+            let flag = walk.copy_leaf(leaf).map_err(|fault| match fault {
+                ContentError::Target(error) => ImportFailure::from(error),
+                ContentError::Fault(fault) => ImportFailure::Refused(Refusal::Content {
                     index,
                     data_root: leaf.data_root,
                     fault,
@@ -304,7 +304,7 @@ impl Work<'_> {
                 let sequence = self.state.start_seq.checked_add(index);
                 let sequence = sequence.ok_or(Refusal::Exhausted(self.state.start_seq))?;
                 walk.flag(Sequence(sequence), flag)?;
-                report.flag(index, &leaf.data_root, flag.flaw);
+                report.flag(index, &leaf.data_root, flag.defect);
             }
             let done = index.saturating_add(1);
             progress(LegacyStep::Content { done, of });
@@ -312,15 +312,15 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn leaves(
+    fn append_leaves(
         &self,
         builder: &mut Builder,
         progress: &mut impl FnMut(LegacyStep),
-    ) -> Result<(), Failed> {
+    ) -> Result<(), ImportFailure> {
         let count = |leaves: usize| u64::try_from(leaves).unwrap_or(u64::MAX);
         let mut done = 0;
         let of = count(self.state.leaves.len());
-        for leaves in self.state.leaves.chunks(LEAVES_AT_ONCE) {
+        for leaves in self.state.leaves.chunks(LEAF_BATCH) {
             let appended: Result<Option<()>, EngineError> = builder.append(leaves);
             appended?.ok_or(Refusal::Exhausted(self.state.start_seq))?;
             done = count(leaves.len()).saturating_add(done);
@@ -331,8 +331,8 @@ impl Work<'_> {
 
     /// Opens the imported bucket, which compares its records, and compares it with the
     /// source.
-    fn check(&self, folder: &Path, shared: &Shared) -> Result<(), LegacyError> {
-        let unsound = |reason: String| LegacyError::Unsound {
+    fn check_built(&self, folder: &Path, shared: &SharedResources) -> Result<(), LegacyError> {
+        let unsound = |reason: String| LegacyError::BuiltWithFault {
             bucket: self.id,
             reason,
         };

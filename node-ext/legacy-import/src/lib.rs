@@ -13,13 +13,13 @@
 
 #![forbid(unsafe_code)]
 
+mod copy_content;
 mod decode;
 mod era;
 mod error;
 mod import;
 mod report;
 mod source;
-mod walk;
 
 pub use era::LegacyEra;
 pub use error::LegacyError;

@@ -4,12 +4,12 @@
 use super::decode::LegacyState;
 use super::source::LegacySource;
 use cairn_bucket::charge;
-use cairn_engine::layout::{Flaw, Usage};
+use cairn_engine::layout::{ShapeDefect, StorageUsage};
 use cairn_primitives::{BucketId, H256};
 use serde::Serialize;
 
 /// Upper bound on unprovable leaves that are listed.
-const NAMED_LEAVES: usize = 1000;
+const MAX_LISTED_LEAVES: usize = 1000;
 
 /// The outcome for a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -137,7 +137,7 @@ impl LegacyBucketReport {
     }
 
     /// Records the bucket's state in the source.
-    pub(super) fn describe(&mut self, state: &LegacyState) {
+    pub(super) fn record_state(&mut self, state: &LegacyState) {
         self.mmr_root = Some(hex_of(&state.mmr_root));
         self.start_seq = state.start_seq;
         self.leaves = u64::try_from(state.leaves.len()).unwrap_or(u64::MAX);
@@ -154,8 +154,8 @@ impl LegacyBucketReport {
         }
     }
 
-    pub(super) fn flag(&mut self, leaf_index: u64, data_root: &H256, flaw: Flaw) {
-        if self.unprovable.len() < NAMED_LEAVES {
+    pub(super) fn flag(&mut self, leaf_index: u64, data_root: &H256, flaw: ShapeDefect) {
+        if self.unprovable.len() < MAX_LISTED_LEAVES {
             self.unprovable.push(UnprovableLeaf {
                 leaf_index,
                 data_root: hex_of(data_root),
@@ -166,7 +166,7 @@ impl LegacyBucketReport {
         }
     }
 
-    pub(super) fn weigh(&mut self, usage: Usage) {
+    pub(super) fn record_usage(&mut self, usage: StorageUsage) {
         self.used_bytes = usage.bytes;
         let charged = charge::of_content(usage).saturating_add(charge::of_leaves(self.leaves));
         self.over_quota = charged > self.max_bytes;

@@ -1,10 +1,10 @@
 //! The source of an import: a v0 provider's database, opened for reading and locked so
 //! that no provider opens it meanwhile.
 
+use super::copy_content::NodeSource;
 use super::decode::{self, LegacyState};
 use super::era::LegacyEra;
 use super::error::{LegacyError, Refusal};
-use super::walk::Nodes;
 use cairn_engine::{EngineError, LegacyDb, LegacyFamily};
 use cairn_primitives::{BucketId, H256};
 use rustix::fs::{FlockOperation, fcntl_lock};
@@ -59,10 +59,10 @@ impl LegacySource {
         if !path.join("CURRENT").is_file() {
             return Err(not_legacy("it has no file CURRENT"));
         }
-        let lock = hold(path)?;
+        let lock = lock_shared(path)?;
         let db = LegacyDb::open(path)?;
         for family in [LegacyFamily::Nodes, LegacyFamily::Buckets] {
-            if !db.has(family) {
+            if !db.has_family(family) {
                 let what = format!("it has no column family {}", family.name());
                 return Err(not_legacy(&what));
             }
@@ -114,7 +114,7 @@ impl LegacySource {
     }
 }
 
-impl Nodes for LegacySource {
+impl NodeSource for LegacySource {
     fn node(&self, hash: &H256) -> Result<Option<Vec<u8>>, EngineError> {
         self.db.get(LegacyFamily::Nodes, hash.as_bytes())
     }
@@ -122,24 +122,24 @@ impl Nodes for LegacySource {
 
 /// Takes a shared lock on the database's lock file. This fails while a provider holds it,
 /// and keeps one from starting. It writes nothing.
-fn hold(path: &Path) -> Result<Option<File>, LegacyError> {
+fn lock_shared(path: &Path) -> Result<Option<File>, LegacyError> {
     let lock_path = path.join("LOCK");
     let lock = match File::open(&lock_path) {
         Ok(lock) => lock,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(LegacyError::io("open", &lock_path, source)),
+        Err(source) => return Err(LegacyError::from_io("open", &lock_path, source)),
     };
     match fcntl_lock(&lock, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(Some(lock)),
         Err(Errno::AGAIN | Errno::ACCESS) => Err(LegacyError::InUse {
             path: path.to_owned(),
         }),
-        Err(errno) => Err(LegacyError::io("lock", &lock_path, errno.into())),
+        Err(errno) => Err(LegacyError::from_io("lock", &lock_path, errno.into())),
     }
 }
 
 fn metadata(db: &LegacyDb, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-    if db.has(LegacyFamily::Metadata) {
+    if db.has_family(LegacyFamily::Metadata) {
         db.get(LegacyFamily::Metadata, key)
     } else {
         Ok(None)
@@ -150,7 +150,7 @@ fn era_of(path: &Path, db: &LegacyDb) -> Result<LegacyEra, LegacyError> {
     let path = || path.to_owned();
     if let Some(value) = metadata(db, FORMAT_VERSION)? {
         let version = <[u8; 4]>::try_from(&value[..]).map(u32::from_le_bytes);
-        let era = version.ok().and_then(LegacyEra::of_version);
+        let era = version.ok().and_then(LegacyEra::from_version);
         return era.ok_or_else(|| LegacyError::UnknownVersion {
             path: path(),
             found: version.map_or_else(|_| hex::encode(&value), |version| version.to_string()),

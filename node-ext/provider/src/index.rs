@@ -16,9 +16,9 @@ mod signing;
 mod tests;
 
 pub use content::DedupReport;
-pub(crate) use content::LearnError;
-pub use duties::{DutyKind, PAST_OF_WINDOWS, SEEN_FOR_WINDOWS};
-pub use record::{BucketRecord, Standing};
+pub(crate) use content::ReindexError;
+pub use duties::{DutyKind, WINDOWS_COMPLETE_SINCE, WINDOWS_LAST_SEEN};
+pub use record::{BucketRecord, BucketStatus};
 
 use cairn_bucket::ContentChange;
 use cairn_engine::{EngineError, FaultKind, IndexBatch, IndexDb, Table};
@@ -41,7 +41,7 @@ const WRITTEN_KEY: &[u8] = b"written";
 pub(crate) const LOCATION_KEY: &[u8] = b"location";
 
 /// The most rows in one write, so that no write grows with a bucket.
-const AT_ONCE: usize = 4096;
+const MAX_BATCH_ROWS: usize = 4096;
 
 /// An error of the index.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +67,7 @@ pub enum IndexError {
     },
     /// The folder cannot be moved to a backup.
     #[error("cannot move the index at {path} to a backup folder: {source}")]
-    Folder {
+    Backup {
         /// The index.
         path: PathBuf,
         /// The underlying error.
@@ -117,13 +117,13 @@ impl Index {
                 Err(error.into())
             }
             Err(error) => {
-                let backup = put_aside(path)?;
+                let backup = move_to_backup(path)?;
                 tracing::warn!(
                     %error, kept = %backup.display(),
                     "the index cannot be used and is rebuilt from the buckets"
                 );
                 let index = Self::open_existing(path)?;
-                index.take_over(&backup)?;
+                index.adopt_meta(&backup)?;
                 Ok(index)
             }
         }
@@ -132,8 +132,8 @@ impl Index {
     /// Copies the rows about the provider from the backup of an unusable index, as far
     /// as they can be read. Duties are not copied, since some may be missing: with a
     /// new index the provider signs nothing that a lost duty might forbid.
-    fn take_over(&self, backup: &Path) -> Result<(), IndexError> {
-        let Ok(old) = IndexDb::open_reading(backup) else {
+    fn adopt_meta(&self, backup: &Path) -> Result<(), IndexError> {
+        let Ok(old) = IndexDb::open_read_only(backup) else {
             return Ok(());
         };
         let Ok(entries) = old.scan_from(Table::Meta, &[]) else {
@@ -153,10 +153,10 @@ impl Index {
     /// written to it.
     pub(crate) fn in_memory(folder: &Path, path: &Path) -> Result<Self, IndexError> {
         let db = IndexDb::in_memory(folder)?;
-        match IndexDb::open_reading(path) {
+        match IndexDb::open_read_only(path) {
             Ok(old) => {
                 for table in [Table::Meta, Table::Duties, Table::Buckets] {
-                    copy(&old, &db, table)?;
+                    copy_table(&old, &db, table)?;
                 }
                 let mut batch = db.batch();
                 // The content of buckets is not copied, so its totals are not either.
@@ -168,7 +168,7 @@ impl Index {
                 "the index cannot be read either: its records of buckets are not available"
             ),
         }
-        Self::over(db)
+        Self::from_db(db)
     }
 
     fn open_existing(path: &Path) -> Result<Self, IndexError> {
@@ -178,17 +178,17 @@ impl Index {
             path: path.to_owned(),
             source,
         })?;
-        Self::over(db)
+        Self::from_db(db)
     }
 
-    fn over(db: IndexDb) -> Result<Self, IndexError> {
+    fn from_db(db: IndexDb) -> Result<Self, IndexError> {
         match db.get(Table::Meta, FORMAT_KEY)? {
             Some(format) if format == INDEX_FORMAT.encode() => {}
             Some(_) => return Err(damaged("its format differs")),
             None => {
                 let mut batch = db.batch();
                 batch.put(Table::Meta, FORMAT_KEY, &INDEX_FORMAT.encode());
-                let (key, unknown) = duties::unknown_past();
+                let (key, unknown) = duties::unknown_windows_row();
                 batch.put(Table::Duties, &key, &unknown);
                 db.write(batch, true)?;
             }
@@ -232,7 +232,7 @@ impl Index {
     /// taken effect all the same.
     fn lock_totals(&self) -> Result<MutexGuard<'_, Totals>, IndexError> {
         let mut totals = self.totals.lock();
-        if self.db.mend()? {
+        if self.db.reopen_if_failed()? {
             *totals = read_totals(&self.db)?;
         }
         Ok(totals)
@@ -249,7 +249,7 @@ impl Index {
             return Ok(());
         };
         let record = record.encode();
-        let mut parts = changes.chunks(AT_ONCE).peekable();
+        let mut parts = changes.chunks(MAX_BATCH_ROWS).peekable();
         // The record comes last: it says that all changes before it are written.
         while let Some(part) = parts.next() {
             let mut batch = self.db.batch();
@@ -268,8 +268,8 @@ impl Index {
         Ok(())
     }
 
-    /// Removes the record of a bucket; [`Index::forget_content`] removes the rest.
-    pub(crate) fn forget_record(&self, id: BucketId) -> Result<(), IndexError> {
+    /// Removes the record of a bucket; [`Index::remove_content`] removes the rest.
+    pub(crate) fn remove_record(&self, id: BucketId) -> Result<(), IndexError> {
         // Not while another thread writes it.
         let _totals = self.totals.lock();
         let mut batch = self.db.batch();
@@ -280,10 +280,10 @@ impl Index {
     }
 
     /// Removes the content rows of a bucket.
-    pub(crate) fn forget_content(&self, id: BucketId) -> Result<(), IndexError> {
+    pub(crate) fn remove_content(&self, id: BucketId) -> Result<(), IndexError> {
         loop {
             let mut totals = self.lock_totals()?;
-            let held = self.held_from(id, None, AT_ONCE)?;
+            let held = self.held_after(id, None, MAX_BATCH_ROWS)?;
             let changes: Vec<_> = held
                 .iter()
                 .map(|(hash, _)| ContentChange {
@@ -295,7 +295,7 @@ impl Index {
             let after = self.count(&mut batch, *totals, id, &changes)?;
             self.db.write(batch, false)?;
             *totals = after;
-            if held.len() < AT_ONCE {
+            if held.len() < MAX_BATCH_ROWS {
                 return Ok(());
             }
         }
@@ -311,7 +311,7 @@ impl Index {
 
     /// Advances the provider's nonce, durably, unless a greater one is kept. Returns the
     /// kept nonce.
-    pub(crate) fn raise_nonce(&self, nonce: u64) -> Result<u64, IndexError> {
+    pub(crate) fn advance_nonce(&self, nonce: u64) -> Result<u64, IndexError> {
         let _one_at_a_time = self.totals.lock();
         let raised = self.nonce()?.map_or(nonce, |kept| kept.max(nonce));
         let mut batch = self.db.batch();
@@ -326,7 +326,7 @@ impl Index {
     }
 
     /// Writes a row of the `meta` table, durably.
-    pub(crate) fn keep_meta(&self, key: &[u8], value: &[u8]) -> Result<(), IndexError> {
+    pub(crate) fn set_meta(&self, key: &[u8], value: &[u8]) -> Result<(), IndexError> {
         let mut batch = self.db.batch();
         batch.put(Table::Meta, key, value);
         Ok(self.db.write(batch, true)?)
@@ -337,7 +337,7 @@ impl Index {
     }
 }
 
-fn copy(from: &IndexDb, to: &IndexDb, table: Table) -> Result<(), IndexError> {
+fn copy_table(from: &IndexDb, to: &IndexDb, table: Table) -> Result<(), IndexError> {
     for entry in from.scan_from(table, &[])? {
         let (key, value) = entry?;
         let mut batch = to.batch();
@@ -359,8 +359,8 @@ fn parse_record(id: BucketId, value: &[u8]) -> Result<BucketRecord, IndexError> 
 }
 
 /// Renames the index's folder to a free backup name.
-fn put_aside(path: &Path) -> Result<PathBuf, IndexError> {
-    let fault = |source| IndexError::Folder {
+fn move_to_backup(path: &Path) -> Result<PathBuf, IndexError> {
+    let fault = |source| IndexError::Backup {
         path: path.to_owned(),
         source,
     };

@@ -15,15 +15,16 @@ mod pool;
 mod provider;
 
 pub use index::{
-    BucketRecord, DedupReport, DutyKind, Index, IndexError, PAST_OF_WINDOWS, SEEN_FOR_WINDOWS,
-    Standing,
+    BucketRecord, BucketStatus, DedupReport, DutyKind, Index, IndexError, WINDOWS_COMPLETE_SINCE,
+    WINDOWS_LAST_SEEN,
 };
-pub use metrics::{Reading, Readings, Source};
+pub use metrics::{MetricGroup, MetricSpec, StatisticsSource};
 pub use pool::{
-    Allowance, Budget, BudgetError, BudgetRequest, DESCRIPTORS_BESIDES_FILES, PoolStatistics,
-    Priority, RESERVED_DESCRIPTORS, USUAL_WAIT, Wanted,
+    Budget, BudgetError, BudgetRequest, DEFAULT_LEASE_TIMEOUT, DESCRIPTORS_BESIDES_FILES,
+    LeaseRequest, PoolStatistics, Priority, ProcessLimits, RESERVED_DESCRIPTORS,
 };
 pub use provider::{
-    Found, KnownSigned, Lease, LetGo, Noted, OnCopy, OnOtherChain, Provider, ProviderError,
-    ProviderOptions, ScrubPlan, ScrubStatistics, ToldBy, WouldLose, missing,
+    BucketTombstones, IndexedBucket, KnownSignature, Lease, MissingSignedRoots, OnCopy,
+    OnOtherChain, Provider, ProviderError, ProviderOptions, ScrubPlan, ScrubStatistics,
+    SignatureSource, SignedRootState, missing_root_reason,
 };

@@ -6,46 +6,46 @@ use substrate_prometheus_endpoint::{
 };
 
 /// Returns the current statistics.
-pub type Source<S> = Arc<dyn Fn() -> S + Send + Sync>;
+pub type StatisticsSource<S> = Arc<dyn Fn() -> S + Send + Sync>;
 
 /// One number of the statistics as a metric: its name, its help text, and its getter.
-pub type Reading<S> = (&'static str, &'static str, fn(&S) -> u64);
+pub type MetricSpec<S> = (&'static str, &'static str, fn(&S) -> u64);
 
-struct Sourced<S> {
-    source: Source<S>,
-    of: fn(&S) -> u64,
+struct SourcedMetric<S> {
+    source: StatisticsSource<S>,
+    getter: fn(&S) -> u64,
 }
 
-impl<S> Clone for Sourced<S> {
+impl<S> Clone for SourcedMetric<S> {
     fn clone(&self) -> Self {
         Self {
             source: self.source.clone(),
-            of: self.of,
+            getter: self.getter,
         }
     }
 }
 
-impl<S: 'static> MetricSource for Sourced<S> {
+impl<S: 'static> MetricSource for SourcedMetric<S> {
     type N = u64;
 
     fn collect(&self, mut set: impl FnMut(&[&str], u64)) {
-        set(&[], (self.of)(&(self.source)()));
+        set(&[], (self.getter)(&(self.source)()));
     }
 }
 
 /// Registers metrics of one kind of statistics.
-pub struct Readings<'r, S> {
+pub struct MetricGroup<'r, S> {
     /// The prefix of the metrics' names.
     pub prefix: &'static str,
     /// Returns the statistics to read.
-    pub source: Source<S>,
+    pub source: StatisticsSource<S>,
     /// The registry to register with.
     pub registry: &'r Registry,
 }
 
-impl<S: 'static> Readings<'_, S> {
+impl<S: 'static> MetricGroup<'_, S> {
     /// Registers counters.
-    pub fn counters(&self, readings: &[Reading<S>]) -> Result<(), PrometheusError> {
+    pub fn register_counters(&self, readings: &[MetricSpec<S>]) -> Result<(), PrometheusError> {
         for reading in readings {
             let (options, sourced) = self.sourced(reading);
             register(SourcedCounter::new(&options, sourced)?, self.registry)?;
@@ -54,7 +54,7 @@ impl<S: 'static> Readings<'_, S> {
     }
 
     /// Registers gauges.
-    pub fn gauges(&self, readings: &[Reading<S>]) -> Result<(), PrometheusError> {
+    pub fn register_gauges(&self, readings: &[MetricSpec<S>]) -> Result<(), PrometheusError> {
         for reading in readings {
             let (options, sourced) = self.sourced(reading);
             register(SourcedGauge::new(&options, sourced)?, self.registry)?;
@@ -62,10 +62,10 @@ impl<S: 'static> Readings<'_, S> {
         Ok(())
     }
 
-    fn sourced(&self, (name, help, of): &Reading<S>) -> (Opts, Sourced<S>) {
-        let sourced = Sourced {
+    fn sourced(&self, (name, help, of): &MetricSpec<S>) -> (Opts, SourcedMetric<S>) {
+        let sourced = SourcedMetric {
             source: self.source.clone(),
-            of: *of,
+            getter: *of,
         };
         (Opts::new(format!("{}{name}", self.prefix), *help), sourced)
     }

@@ -14,43 +14,44 @@
 mod budget;
 mod dirty;
 mod guards;
+mod lease_request;
 mod slots;
 mod statistics;
 #[cfg(test)]
 mod tests;
-mod wanted;
 
 pub use budget::{
-    Allowance, Budget, BudgetError, BudgetRequest, DESCRIPTORS_BESIDES_FILES, RESERVED_DESCRIPTORS,
+    Budget, BudgetError, BudgetRequest, DESCRIPTORS_BESIDES_FILES, ProcessLimits,
+    RESERVED_DESCRIPTORS,
 };
 pub(crate) use guards::{PoolLease, Reservation};
+pub use lease_request::{DEFAULT_LEASE_TIMEOUT, LeaseRequest};
 pub use slots::Priority;
 pub use statistics::PoolStatistics;
-pub use wanted::{USUAL_WAIT, Wanted};
 
 use cairn_engine::Access;
 use cairn_primitives::BucketId;
 use dirty::DirtyBuckets;
-use guards::{EndsClosed, Place};
+use guards::{CloseGuard, QueuePosition};
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use slots::{Handle, ReserveStep, Slots, Step};
-use statistics::{Counters, add_time, count};
+use slots::{Handle, LeaseStep, ReserveStep, Slots};
+use statistics::{Counters, add_time, increment};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
 /// How often to check the unflushed memory when no notification arrives.
-const BELL_MISSED: Duration = Duration::from_millis(500);
+const FLUSH_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Opens, flushes and closes the databases of the pool.
-pub(crate) trait Home: Send + Sync {
+pub(crate) trait BucketStore: Send + Sync {
     type Open: Send + Sync;
     type Error;
 
     fn open(&self, id: BucketId, access: Access) -> Result<Self::Open, Self::Error>;
 
     /// Returns whether a write failed, so that the database must be reopened (I9).
-    fn is_spoiled(open: &Self::Open) -> bool;
+    fn is_poisoned(open: &Self::Open) -> bool;
 
     /// Flushes unflushed writes. Returns whether there were any.
     fn flush(&self, open: &Self::Open) -> bool;
@@ -62,7 +63,7 @@ pub(crate) trait Home: Send + Sync {
     fn cached_bytes(&self) -> u64;
 
     /// Called when a lease for writing ends.
-    fn written(&self, id: BucketId);
+    fn on_write_lease_end(&self, id: BucketId);
 
     /// Flushes and closes a database. With `discard` it is about to be removed, and is
     /// not flushed.
@@ -80,42 +81,42 @@ pub(crate) enum LeaseError<E> {
     Open(E),
 }
 
-struct Held<H: Home>(Arc<H::Open>);
+struct SharedHandle<H: BucketStore>(Arc<H::Open>);
 
-impl<H: Home> Clone for Held<H> {
+impl<H: BucketStore> Clone for SharedHandle<H> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<H: Home> Handle for Held<H> {
-    fn is_spoiled(&self) -> bool {
-        H::is_spoiled(&self.0)
+impl<H: BucketStore> Handle for SharedHandle<H> {
+    fn is_poisoned(&self) -> bool {
+        H::is_poisoned(&self.0)
     }
 }
 
-struct Table<H: Home> {
-    slots: Slots<Held<H>>,
+struct Table<H: BucketStore> {
+    slots: Slots<SharedHandle<H>>,
     dirty: DirtyBuckets,
 }
 
 /// A pool of open databases with a fixed capacity.
-pub(crate) struct Pool<H: Home> {
-    home: H,
+pub(crate) struct Pool<H: BucketStore> {
+    store: H,
     table: Mutex<Table<H>>,
     counters: Counters,
     /// Flushing starts at `flush_from` unflushed bytes and ends at `flush_to`.
     flush_from: u64,
     flush_to: u64,
     /// Notified when a flush may be needed.
-    flush_bell: Condvar,
+    flush_needed: Condvar,
     stopped: Mutex<bool>,
 }
 
-impl<H: Home> Pool<H> {
-    pub(crate) fn new(home: H, cap: u32, write_buffer_bytes: u64) -> Self {
+impl<H: BucketStore> Pool<H> {
+    pub(crate) fn new(store: H, cap: u32, write_buffer_bytes: u64) -> Self {
         Self {
-            home,
+            store,
             table: Mutex::new(Table {
                 slots: Slots::new(cap.max(1)),
                 dirty: DirtyBuckets::default(),
@@ -124,24 +125,24 @@ impl<H: Home> Pool<H> {
             // RocksDB itself flushes the database that writes at 7/8.
             flush_from: write_buffer_bytes / 8 * 5,
             flush_to: write_buffer_bytes / 2,
-            flush_bell: Condvar::new(),
+            flush_needed: Condvar::new(),
             stopped: Mutex::new(false),
         }
     }
 
-    pub(crate) fn home(&self) -> &H {
-        &self.home
+    pub(crate) fn store(&self) -> &H {
+        &self.store
     }
 
     /// Leases a bucket, and opens it first if it is closed.
     pub(crate) fn lease(
         self: &Arc<Self>,
         id: BucketId,
-        wanted: Wanted,
+        wanted: LeaseRequest,
     ) -> Result<PoolLease<H>, LeaseError<H::Error>> {
         let begun = Instant::now();
-        let deadline = begun.checked_add(wanted.wait);
-        let mut place = Place {
+        let deadline = begun.checked_add(wanted.timeout);
+        let mut place = QueuePosition {
             pool: self,
             ticket: None,
         };
@@ -152,92 +153,92 @@ impl<H: Home> Pool<H> {
         loop {
             let step = table
                 .slots
-                .ask(id, wanted.access, wanted.priority, place.ticket());
+                .next_step(id, wanted.access, wanted.priority, place.ticket());
             match step {
-                Step::Use(held) => {
+                LeaseStep::Use(held) => {
                     if counts && !missed {
-                        count(&self.counters.hits);
+                        increment(&self.counters.hits);
                     }
                     place.leave(&mut table);
-                    return Ok(self.lease_of(&mut table, id, wanted, held.0));
+                    return Ok(self.new_lease(&mut table, id, wanted, held.0));
                 }
-                Step::Open => {
+                LeaseStep::Open => {
                     place.leave(&mut table);
                     drop(table);
                     if counts {
-                        count(&self.counters.misses);
+                        increment(&self.counters.misses);
                     }
                     return self.open(id, wanted);
                 }
-                Step::Close(victim, held) => {
+                LeaseStep::Close(victim, held) => {
                     drop(table);
                     if victim != id {
-                        count(&self.counters.evictions);
+                        increment(&self.counters.evictions);
                     }
                     missed = true;
                     self.close(victim, held, false);
                     table = self.table.lock();
                 }
-                Step::Reserved => {
+                LeaseStep::Reserved => {
                     place.leave(&mut table);
                     return Err(LeaseError::Reserved);
                 }
-                Step::WaitForBucket(changed) => {
+                LeaseStep::WaitForBucket(changed) => {
                     missed = true;
                     let writes = wanted.access == Access::ReadWrite;
                     if writes {
-                        table.slots.wait_to_write(id, true);
+                        table.slots.set_writer_waiting(id, true);
                     }
-                    let on_time = wait(&changed, &mut table, deadline);
+                    let on_time = wait_for_change(&changed, &mut table, deadline);
                     if writes {
-                        table.slots.wait_to_write(id, false);
+                        table.slots.set_writer_waiting(id, false);
                     }
                     if !on_time {
-                        return self.late(&mut place, table, begun, counts);
+                        return self.time_out(&mut place, table, begun, counts);
                     }
                 }
-                Step::WaitForRoom => {
+                LeaseStep::WaitForRoom => {
                     missed = true;
-                    let turn = place.take(&mut table, wanted.priority);
-                    if !wait(&turn, &mut table, deadline) {
-                        return self.late(&mut place, table, begun, counts);
+                    let turn = place.enqueue(&mut table, wanted.priority);
+                    if !wait_for_change(&turn, &mut table, deadline) {
+                        return self.time_out(&mut place, table, begun, counts);
                     }
                 }
             }
         }
     }
 
-    fn late(
+    fn time_out(
         &self,
-        place: &mut Place<'_, H>,
+        place: &mut QueuePosition<'_, H>,
         mut table: MutexGuard<'_, Table<H>>,
         begun: Instant,
         counts: bool,
     ) -> Result<PoolLease<H>, LeaseError<H::Error>> {
         place.leave(&mut table);
         if counts {
-            count(&self.counters.timeouts);
+            increment(&self.counters.timeouts);
         }
         let waited = begun.elapsed();
         Err(LeaseError::Timeout { waited })
     }
 
-    fn lease_of(
+    fn new_lease(
         self: &Arc<Self>,
         table: &mut Table<H>,
         id: BucketId,
-        wanted: Wanted,
+        wanted: LeaseRequest,
         open: Arc<H::Open>,
     ) -> PoolLease<H> {
         let access = wanted.access;
         if access == Access::ReadWrite {
-            table.dirty.written(id);
+            table.dirty.mark_dirty(id);
         }
         PoolLease {
             pool: self.clone(),
             id,
             access,
-            used: wanted.priority != Priority::Background,
+            counts_as_use: wanted.priority != Priority::Background,
             open: Some(open),
         }
     }
@@ -245,19 +246,19 @@ impl<H: Home> Pool<H> {
     /// Leases a bucket for reading if it is open and available. Does not wait.
     pub(crate) fn lease_if_open(self: &Arc<Self>, id: BucketId) -> Option<PoolLease<H>> {
         let mut table = self.table.lock();
-        let held = table.slots.use_if_open(id)?;
-        count(&self.counters.hits);
-        Some(self.lease_of(&mut table, id, Wanted::read(), held.0))
+        let held = table.slots.lease_if_open(id)?;
+        increment(&self.counters.hits);
+        Some(self.new_lease(&mut table, id, LeaseRequest::read(), held.0))
     }
 
     /// Leases a bucket for maintenance if it is open for writing. Does not queue.
-    pub(crate) fn lease_if_written(self: &Arc<Self>, id: BucketId) -> Option<PoolLease<H>> {
-        let held = self.table.lock().slots.use_if_written(id)?;
+    pub(crate) fn lease_if_writable(self: &Arc<Self>, id: BucketId) -> Option<PoolLease<H>> {
+        let held = self.table.lock().slots.lease_if_writable(id)?;
         Some(PoolLease {
             pool: self.clone(),
             id,
             access: Access::ReadOnly,
-            used: false,
+            counts_as_use: false,
             open: Some(held.0),
         })
     }
@@ -265,48 +266,50 @@ impl<H: Home> Pool<H> {
     fn open(
         self: &Arc<Self>,
         id: BucketId,
-        wanted: Wanted,
+        wanted: LeaseRequest,
     ) -> Result<PoolLease<H>, LeaseError<H::Error>> {
         // However opening ends, waiting callers must be notified.
-        let mut ends = EndsClosed {
+        let mut ends = CloseGuard {
             pool: self,
             id: Some(id),
         };
         let begun = Instant::now();
-        let opened = self.home.open(id, wanted.access);
+        let opened = self.store.open(id, wanted.access);
         add_time(&self.counters.opening_us, begun.elapsed());
         match opened {
             Ok(open) => {
-                count(&self.counters.opened);
+                increment(&self.counters.opened);
                 ends.id = None;
                 let open = Arc::new(open);
                 let mut table = self.table.lock();
-                let Wanted {
+                let LeaseRequest {
                     access, priority, ..
                 } = wanted;
-                table.slots.opened(id, Held(open.clone()), access, priority);
-                Ok(self.lease_of(&mut table, id, wanted, open))
+                table
+                    .slots
+                    .mark_opened(id, SharedHandle(open.clone()), access, priority);
+                Ok(self.new_lease(&mut table, id, wanted, open))
             }
             Err(error) => {
-                count(&self.counters.failed_to_open);
+                increment(&self.counters.failed_to_open);
                 Err(LeaseError::Open(error))
             }
         }
     }
 
-    fn close(&self, id: BucketId, held: Held<H>, discard: bool) {
-        let _ends = EndsClosed {
+    fn close(&self, id: BucketId, held: SharedHandle<H>, discard: bool) {
+        let _ends = CloseGuard {
             pool: self,
             id: Some(id),
         };
         let begun = Instant::now();
         match Arc::into_inner(held.0) {
-            Some(open) => self.home.close(id, open, discard),
+            Some(open) => self.store.close(id, open, discard),
             // The table releases a handle for closing only when no lease holds it.
             None => tracing::error!(bucket = %id, "a leased bucket was taken out to be closed"),
         }
         add_time(&self.counters.closing_us, begun.elapsed());
-        count(&self.counters.closed);
+        increment(&self.counters.closed);
     }
 
     /// Waits until a bucket is closed, and keeps it closed.
@@ -323,11 +326,11 @@ impl<H: Home> Pool<H> {
         loop {
             match table.slots.reserve(id, mine) {
                 ReserveStep::Reserved => {
-                    table.dirty.clean(id);
+                    table.dirty.mark_clean(id);
                     let pool = self.clone();
                     return Ok(Reservation { pool, id });
                 }
-                ReserveStep::Taken => return Err(LeaseError::Reserved),
+                ReserveStep::ReservedByOther => return Err(LeaseError::Reserved),
                 ReserveStep::Close(held) => {
                     mine = true;
                     drop(table);
@@ -336,9 +339,9 @@ impl<H: Home> Pool<H> {
                 }
                 ReserveStep::Wait(changed) => {
                     mine = true;
-                    if !wait(&changed, &mut table, deadline) {
-                        table.slots.stop_reserving(id);
-                        count(&self.counters.timeouts);
+                    if !wait_for_change(&changed, &mut table, deadline) {
+                        table.slots.cancel_reserving(id);
+                        increment(&self.counters.timeouts);
                         let waited = begun.elapsed();
                         return Err(LeaseError::Timeout { waited });
                     }
@@ -350,7 +353,7 @@ impl<H: Home> Pool<H> {
     /// Closes all databases that are not leased.
     pub(crate) fn close_idle(&self) {
         loop {
-            let idle = self.table.lock().slots.close_idle();
+            let idle = self.table.lock().slots.take_idle();
             let Some((id, held)) = idle else {
                 return;
             };
@@ -360,23 +363,24 @@ impl<H: Home> Pool<H> {
 
     /// Flushes the oldest unflushed writes whenever those of all databases exceed the
     /// limit, until [`Pool::stop`].
-    pub(crate) fn keep_flushed(self: &Arc<Self>) {
+    pub(crate) fn run_flusher(self: &Arc<Self>) {
         let mut stopped = self.stopped.lock();
         while !*stopped {
             // The condition is notified without the lock, so a notification may be lost.
-            self.flush_bell.wait_for(&mut stopped, BELL_MISSED);
+            self.flush_needed
+                .wait_for(&mut stopped, FLUSH_POLL_INTERVAL);
             MutexGuard::unlocked(&mut stopped, || {
-                if self.home.unflushed_bytes() >= self.flush_from {
-                    while self.home.unflushed_bytes() > self.flush_to && self.flush_oldest() {}
+                if self.store.unflushed_bytes() >= self.flush_from {
+                    while self.store.unflushed_bytes() > self.flush_to && self.flush_oldest() {}
                 }
             });
         }
     }
 
-    /// Ends [`Pool::keep_flushed`].
+    /// Ends [`Pool::run_flusher`].
     pub(crate) fn stop(&self) {
         *self.stopped.lock() = true;
-        self.flush_bell.notify_all();
+        self.flush_needed.notify_all();
     }
 
     /// Flushes the bucket with the oldest unflushed writes. Returns `false` if there is
@@ -386,23 +390,23 @@ impl<H: Home> Pool<H> {
         let Some(id) = oldest else {
             return false;
         };
-        if let Some(lease) = self.lease_if_written(id)
-            && self.home.flush(&lease)
+        if let Some(lease) = self.lease_if_writable(id)
+            && self.store.flush(&lease)
         {
-            count(&self.counters.flushed);
+            increment(&self.counters.flushed);
         }
         true
     }
 
     pub(crate) fn statistics(&self) -> PoolStatistics {
         let table = self.table.lock();
-        let waiting = u64::try_from(table.slots.waiting()).unwrap_or(u64::MAX);
+        let waiting = u64::try_from(table.slots.queue_len()).unwrap_or(u64::MAX);
         PoolStatistics {
-            open: table.slots.taken().into(),
-            leased: table.slots.leased(),
+            open: table.slots.open_count().into(),
+            leased: table.slots.lease_count(),
             waiting,
-            unflushed_bytes: self.home.unflushed_bytes(),
-            cached_bytes: self.home.cached_bytes(),
+            unflushed_bytes: self.store.unflushed_bytes(),
+            cached_bytes: self.store.cached_bytes(),
             ..self.counters.read()
         }
     }
@@ -413,12 +417,12 @@ impl<H: Home> Pool<H> {
         H: 'static,
     {
         let pool = self.clone();
-        statistics::register_all(Arc::new(move || pool.statistics()), registry)
+        statistics::register(Arc::new(move || pool.statistics()), registry)
     }
 }
 
 /// Waits until `changed` is notified. Returns `false` once the deadline has passed.
-fn wait<H: Home>(
+fn wait_for_change<H: BucketStore>(
     changed: &Condvar,
     table: &mut MutexGuard<'_, Table<H>>,
     deadline: Option<Instant>,

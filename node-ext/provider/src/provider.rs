@@ -8,57 +8,57 @@
 //!              scrub
 //! ```
 //!
-//! Calls block, except [`Provider::lease_from_async`] and [`Provider::lease_at_hand`].
+//! Calls block, except [`Provider::lease`] and [`Provider::try_lease`].
 
+mod bucket_folders;
 mod counts;
 mod error;
-mod files;
-mod home;
-mod inner;
-mod known_signed;
-mod learn;
+mod fingerprint;
+mod index_writer;
+mod known_signature;
 mod lease;
-mod ledger;
-mod life;
+mod lifecycle;
 mod location;
 mod on_chain;
 mod own_chain;
+mod reindex;
 mod scrubbing;
 mod sign;
 #[cfg(test)]
 mod tests;
 mod tombstones;
 mod trash;
+mod workers;
 
 pub use error::ProviderError;
-pub use known_signed::{KnownSigned, ToldBy, WouldLose};
+pub use known_signature::{KnownSignature, MissingSignedRoots, SignatureSource};
 pub use lease::Lease;
 pub use location::OnCopy;
-pub use on_chain::{Found, missing};
+pub use on_chain::{SignedRootState, missing_root_reason};
 pub use own_chain::OnOtherChain;
 pub use scrubbing::{ScrubPlan, ScrubStatistics};
-pub use tombstones::LetGo;
+pub use tombstones::BucketTombstones;
 
-use crate::index::{BucketRecord, DedupReport, Index, IndexError, Standing};
-use crate::pool::{Allowance, Budget, BudgetRequest, Pool, PoolStatistics, Wanted};
-use cairn_bucket::{At, BasePath, Committed, NewLeaf, Promise, remove_unfinished};
-use cairn_engine::Shared;
+use crate::index::{BucketRecord, BucketStatus, DedupReport, Index, IndexError};
+use crate::pool::{Budget, BudgetRequest, LeaseRequest, Pool, PoolStatistics, ProcessLimits};
+use bucket_folders::BucketFolders;
+use cairn_bucket::{At, BasePath, Committed, NewLeaf, SignedRoot, remove_unfinished};
+use cairn_engine::SharedResources;
 use cairn_engine::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
-use cairn_fs::{DiskReading, make_durably};
+use cairn_fs::{DiskReading, create_dir_durably};
 use cairn_keys::{Gate, KeyFolder, SignedCommitment, Signer};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{Answer, BucketId, H256};
-use counts::Counts;
-use home::BucketFolders;
-use inner::{Inner, Work};
-use ledger::Ledger;
+use counts::BucketCounts;
+use index_writer::IndexWriter;
 use parking_lot::{Condvar, Mutex};
-use scrubbing::Scrubbing;
+use scrubbing::ScrubState;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::sync::broadcast;
+use workers::{BackgroundWork, Inner};
 
 /// The options of a provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,10 +67,10 @@ pub struct ProviderOptions {
     pub budget: BudgetRequest,
     /// Reindex buckets when they are used, and not all at the start. For a command that
     /// needs only one of them.
-    pub on_demand: bool,
+    pub reindex_on_demand: bool,
     /// Start also if the index cannot be opened for writing, as on a full disk. Then the
     /// provider answers challenges and reads content, but writes and signs nothing.
-    pub answer_at_least: bool,
+    pub allow_read_only: bool,
     /// The policy for a base path that is a copy.
     pub on_copy: OnCopy,
     /// The plan of the background scrub; `None` for no scrub, as for a short command.
@@ -79,7 +79,7 @@ pub struct ProviderOptions {
 
 /// The index's record of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Noted {
+pub struct IndexedBucket {
     /// The bucket.
     pub id: BucketId,
     /// Its record.
@@ -115,14 +115,14 @@ fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Provid
 
 /// Creates the signing gate with its state from the index. If that cannot be read, less is
 /// signed, but challenges are answered all the same.
-fn gate_of(index: &Index) -> Gate {
+fn load_gate(index: &Index) -> Gate {
     fn read<T: Default>(read: Result<T, IndexError>) -> T {
         read.unwrap_or_else(|error| {
             tracing::error!(%error, "the signing gate's state cannot be read");
             T::default()
         })
     }
-    Gate::new(read(index.chain_rules()), read(index.signed_unprovable()))
+    Gate::new(read(index.chain_rules()), read(index.allowed_unprovable()))
 }
 
 impl Provider {
@@ -134,17 +134,17 @@ impl Provider {
     /// [`ProviderError::Budget`] if the limits of the process are too low;
     /// [`ProviderError::BasePath`] unless the base path was opened for writing.
     pub fn open(base: BasePath, options: ProviderOptions) -> Result<Self, ProviderError> {
-        let budget = Budget::plan(options.budget, Allowance::of_process())?;
-        Self::open_within(base, budget, options)
+        let budget = Budget::plan(options.budget, ProcessLimits::of_this_process())?;
+        Self::open_with_budget(base, budget, options)
     }
 
-    fn open_within(
+    fn open_with_budget(
         base: BasePath,
         budget: Budget,
         options: ProviderOptions,
     ) -> Result<Self, ProviderError> {
         base.check_writable()?;
-        if base.is_open_to_others() {
+        if base.is_accessible_to_others() {
             let path = base.path().display();
             tracing::warn!(
                 %path,
@@ -154,7 +154,7 @@ impl Provider {
         }
         let (index, trash, writes_nothing) = match Self::index_and_trash(&base) {
             Ok((index, trash)) => (index, trash, None),
-            Err(error) if options.answer_at_least => {
+            Err(error) if options.allow_read_only => {
                 let reason = error.to_string();
                 tracing::error!(
                     reason,
@@ -166,8 +166,8 @@ impl Provider {
             }
             Err(error) => return Err(error),
         };
-        let own_chain = own_chain::Kept::read(base.path(), &index)?;
-        let gate = gate_of(&index);
+        let own_chain = own_chain::ChainBinding::load(base.path(), &index)?;
+        let gate = load_gate(&index);
         if writes_nothing.is_some() {
             let reason =
                 "the base path cannot be written to: free disk space and restart the provider";
@@ -176,62 +176,64 @@ impl Provider {
             tracing::error!(path = %base.path().display(), reason, "NOTHING IS SIGNED");
             gate.turn_off("copy", reason.into());
         }
-        let ledger = Arc::new(Ledger::new(index));
-        let counts = Arc::new(Counts::default());
+        let ledger = Arc::new(IndexWriter::new(index));
+        let counts = Arc::new(BucketCounts::default());
         let home = BucketFolders {
             folder: base.path().join(BUCKETS_DIR),
-            shared: base.guarded(Shared::new(budget.resources)),
+            resources: base.with_disk_guard(SharedResources::new(budget.resources)),
             ledger: ledger.clone(),
             gate,
-            making: Mutex::default(),
-            announce: Arc::new({
+            being_created: Mutex::default(),
+            listener: Arc::new({
                 let counts = counts.clone();
-                move |id, news| counts.note(id, news)
+                move |id, news| counts.on_event(id, news)
             }),
         };
         let write_buffer = u64::try_from(budget.resources.write_buffer_bytes).unwrap_or(u64::MAX);
-        let to_learn = learn::compare(&base, &ledger, &trash)?;
-        let to_learn = match options.on_demand || writes_nothing.is_some() {
+        let to_learn = reindex::find_stale(&base, &ledger, &trash)?;
+        let to_learn = match options.reindex_on_demand || writes_nothing.is_some() {
             true => Vec::new(),
             false => to_learn,
         };
         let inner = Arc::new(Inner {
-            writes_nothing,
+            read_only_reason: writes_nothing,
             budget,
             pool: Arc::new(Pool::new(home, budget.max_open, write_buffer)),
-            ledger,
+            index_writer: ledger,
             own_chain: Mutex::new(own_chain),
             base,
-            scrubbing: Arc::new(Scrubbing {
+            scrubbing: Arc::new(ScrubState {
                 plan: options.scrub,
-                ..Scrubbing::default()
+                ..ScrubState::default()
             }),
             counts,
-            work: Mutex::new(Work {
-                to_learn,
+            work: Mutex::new(BackgroundWork {
+                to_reindex: to_learn,
                 trash,
-                ..Work::default()
+                ..BackgroundWork::default()
             }),
-            changed: Condvar::new(),
+            work_changed: Condvar::new(),
         });
         let threads = Inner::start_threads(&inner)?;
         Ok(Self { inner, threads })
     }
 
     /// Finishes interrupted operations of an earlier process, and opens the index.
-    fn index_and_trash(base: &BasePath) -> Result<(Index, Vec<trash::Discarded>), ProviderError> {
+    fn index_and_trash(
+        base: &BasePath,
+    ) -> Result<(Index, Vec<trash::TrashedBucket>), ProviderError> {
         let trash_path = base.path().join(TRASH_DIR);
-        make_durably(&trash_path).map_err(io("make", &trash_path))?;
+        create_dir_durably(&trash_path).map_err(io("make", &trash_path))?;
         remove_unfinished(&base.buckets_path())?;
-        let trash = trash::left_in(&trash_path)?;
+        let trash = trash::list(&trash_path)?;
         let index = Index::open(&base.path().join(INDEX_DIR))?;
         Ok((index, trash))
     }
 
     /// Returns the reason why the provider writes and signs nothing, if it started so: see
-    /// [`ProviderOptions::answer_at_least`].
-    pub fn writes_nothing(&self) -> Option<&str> {
-        self.inner.writes_nothing.as_deref()
+    /// [`ProviderOptions::allow_read_only`].
+    pub fn read_only_reason(&self) -> Option<&str> {
+        self.inner.read_only_reason.as_deref()
     }
 
     /// Returns the budget.
@@ -256,7 +258,11 @@ impl Provider {
     /// [`ProviderError`]: the bucket does not exist, is not available in time, is in
     /// quarantine and should be written, or does not open. A damaged bucket that does not
     /// open is put into quarantine.
-    pub fn lease(&self, id: BucketId, wanted: Wanted) -> Result<Lease, ProviderError> {
+    pub fn blocking_lease(
+        &self,
+        id: BucketId,
+        wanted: LeaseRequest,
+    ) -> Result<Lease, ProviderError> {
         self.inner.lease(id, wanted)
     }
 
@@ -266,11 +272,7 @@ impl Provider {
     /// # Errors
     ///
     /// As [`Provider::lease`].
-    pub async fn lease_from_async(
-        &self,
-        id: BucketId,
-        wanted: Wanted,
-    ) -> Result<Lease, ProviderError> {
+    pub async fn lease(&self, id: BucketId, wanted: LeaseRequest) -> Result<Lease, ProviderError> {
         let inner = self.inner.clone();
         let leased = tokio::task::spawn_blocking(move || inner.lease(id, wanted));
         match leased.await {
@@ -281,9 +283,9 @@ impl Provider {
     }
 
     /// Leases a bucket for reading if it is open and available. Does not block. A thread
-    /// that must not block can read it with [`Bucket::view_at_hand`](
-    /// crate::Bucket::view_at_hand).
-    pub fn lease_at_hand(&self, id: BucketId) -> Option<Lease> {
+    /// that must not block can read it with [`Bucket::view_cached`](
+    /// crate::Bucket::view_cached).
+    pub fn try_lease(&self, id: BucketId) -> Option<Lease> {
         let inner = self.inner.pool.lease_if_open(id)?;
         Some(Lease::new(inner))
     }
@@ -299,10 +301,10 @@ impl Provider {
         at: At,
         location: ChunkLocation,
     ) -> Result<Answer, ProviderError> {
-        let lease = match self.lease(id, Wanted::challenge()) {
+        let lease = match self.blocking_lease(id, LeaseRequest::challenge()) {
             Ok(lease) => lease,
             Err(error @ ProviderError::Behind { .. }) => {
-                return self.answer_as_it_is(id, at, location).ok_or(error);
+                return self.answer_unchecked(id, at, location).ok_or(error);
             }
             Err(error) => return Err(error),
         };
@@ -312,8 +314,8 @@ impl Provider {
     /// Answers from a bucket that lacks its last signed root and so is opened for nothing
     /// else: the roots that it has can be challenged all the same. The bucket is not in the
     /// pool, and is closed again at once.
-    fn answer_as_it_is(&self, id: BucketId, at: At, location: ChunkLocation) -> Option<Answer> {
-        let bucket = self.inner.pool.home().open_as_it_is(id).ok()?;
+    fn answer_unchecked(&self, id: BucketId, at: At, location: ChunkLocation) -> Option<Answer> {
+        let bucket = self.inner.pool.store().open_unchecked(id).ok()?;
         let answered = bucket.view(at).and_then(|view| view.answer(location));
         let tell = |error| {
             tracing::warn!(bucket = %id, %error, "a bucket that is behind cannot answer a challenge");
@@ -334,14 +336,14 @@ impl Provider {
         leaves: &[NewLeaf],
         signer: &Signer,
     ) -> Result<(Committed, SignedCommitment), ProviderError> {
-        let lease = self.lease(id, Wanted::write())?;
+        let lease = self.blocking_lease(id, LeaseRequest::write())?;
         Ok(lease.commit_signed(leaves, signer)?)
     }
 
     /// Subscribes to signed roots: each is sent once its record is durable, whichever call
     /// made it. Slow receivers lag and get `RecvError::Lagged`.
-    pub fn promises(&self) -> broadcast::Receiver<(BucketId, Promise)> {
-        self.inner.counts.promises()
+    pub fn signed_roots(&self) -> broadcast::Receiver<(BucketId, SignedRoot)> {
+        self.inner.counts.signed_roots()
     }
 
     /// Returns the record of a bucket: from the bucket itself if it is open for writing,
@@ -362,8 +364,8 @@ impl Provider {
     /// # Errors
     ///
     /// As [`Provider::lease`].
-    pub fn look(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
-        self.inner.look(id)
+    pub fn quick_summary(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
+        self.inner.quick_summary(id)
     }
 
     /// Returns the records of at most `limit` buckets after `after`, in the order of their
@@ -385,8 +387,8 @@ impl Provider {
                 // Removed after it was listed.
                 Err(ProviderError::NoSuchBucket { .. } | ProviderError::Reserved { .. }) => None,
                 Err(error) => {
-                    let standing = Standing::Quarantined(error.to_string());
-                    let known = self.inner.ledger.record(id);
+                    let standing = BucketStatus::Quarantined(error.to_string());
+                    let known = self.inner.index_writer.record(id);
                     let record = known.unwrap_or_else(|| BucketRecord::unknown(standing));
                     Some((id, record))
                 }
@@ -401,27 +403,27 @@ impl Provider {
     /// # Errors
     ///
     /// [`ProviderError::BasePath`] if the folder of buckets cannot be read.
-    pub fn noted(
+    pub fn indexed_buckets(
         &self,
         after: Option<BucketId>,
         limit: usize,
-    ) -> Result<Vec<Noted>, ProviderError> {
+    ) -> Result<Vec<IndexedBucket>, ProviderError> {
         let ids = self.inner.ids_after(after)?;
         let noted = ids.into_iter().take(limit);
-        Ok(noted.map(|id| self.inner.noted(id)).collect())
+        Ok(noted.map(|id| self.inner.indexed_bucket(id)).collect())
     }
 
     /// Returns the index's record of a bucket without opening it; `None` if there is no such
     /// bucket.
-    pub fn noted_of(&self, id: BucketId) -> Option<Noted> {
-        let noted = self.inner.noted(id);
-        let is_nowhere = !noted.is_current && !self.inner.pool.home().path(id).is_dir();
+    pub fn indexed_bucket(&self, id: BucketId) -> Option<IndexedBucket> {
+        let noted = self.inner.indexed_bucket(id);
+        let is_nowhere = !noted.is_current && !self.inner.pool.store().path(id).is_dir();
         (!is_nowhere).then_some(noted)
     }
 
     /// Lists the buckets in quarantine, with the reasons.
     pub fn quarantined(&self) -> Vec<(BucketId, String)> {
-        self.inner.ledger.all_quarantined()
+        self.inner.index_writer.quarantined_buckets()
     }
 
     /// Advances the provider's nonce, durably, unless a greater one is kept. Returns the
@@ -430,8 +432,8 @@ impl Provider {
     /// # Errors
     ///
     /// [`ProviderError::Index`].
-    pub fn raise_nonce(&self, nonce: u64) -> Result<u64, ProviderError> {
-        Ok(self.inner.ledger.index().raise_nonce(nonce)?)
+    pub fn advance_nonce(&self, nonce: u64) -> Result<u64, ProviderError> {
+        Ok(self.inner.index_writer.index().advance_nonce(nonce)?)
     }
 
     /// Returns the provider's nonce, if it has one.
@@ -440,13 +442,13 @@ impl Provider {
     ///
     /// [`ProviderError::Index`].
     pub fn nonce(&self) -> Result<Option<u64>, ProviderError> {
-        Ok(self.inner.ledger.index().nonce()?)
+        Ok(self.inner.index_writer.index().nonce()?)
     }
 
     /// Returns the size of the content of all buckets, and its size if they shared it, as
     /// of the last write of the index; see [`Provider::write_index`].
     pub fn dedup(&self) -> DedupReport {
-        self.inner.ledger.index().dedup()
+        self.inner.index_writer.index().dedup()
     }
 
     /// Returns the number of buckets that hold a chunk, as of the last write of the index.
@@ -455,7 +457,7 @@ impl Provider {
     ///
     /// [`ProviderError::Index`].
     pub fn holders(&self, hash: &H256) -> Result<u64, ProviderError> {
-        Ok(self.inner.ledger.index().holders(hash)?)
+        Ok(self.inner.index_writer.index().holders(hash)?)
     }
 
     /// Writes all changes of buckets so far to the index.
@@ -465,7 +467,7 @@ impl Provider {
 
     /// Returns the Global Index, in which the schedulers keep duties.
     pub fn index(&self) -> &Index {
-        self.inner.ledger.index()
+        self.inner.index_writer.index()
     }
 
     /// Returns the state of the base path's disk.
@@ -479,8 +481,8 @@ impl Provider {
     }
 
     /// Returns the statistics of the background scrub.
-    pub fn scrubbed(&self) -> ScrubStatistics {
-        *self.inner.scrubbing.done.lock()
+    pub fn scrub_statistics(&self) -> ScrubStatistics {
+        *self.inner.scrubbing.statistics.lock()
     }
 
     /// Registers the metrics of the pool, the buckets, the disk and the scrub.
@@ -500,18 +502,18 @@ impl Provider {
     }
 
     /// Waits until no bucket is left to reindex.
-    pub fn wait_until_known(&self) {
+    pub fn wait_until_indexed(&self) {
         let mut work = self.inner.work.lock();
-        while work.learning || !work.to_learn.is_empty() {
-            self.inner.changed.wait(&mut work);
+        while work.is_reindexing || !work.to_reindex.is_empty() {
+            self.inner.work_changed.wait(&mut work);
         }
     }
 
     /// Waits until the files of all deleted buckets are removed.
     pub fn wait_until_trash_is_empty(&self) {
         let mut work = self.inner.work.lock();
-        while work.emptying || !work.trash.is_empty() {
-            self.inner.changed.wait(&mut work);
+        while work.is_emptying_trash || !work.trash.is_empty() {
+            self.inner.work_changed.wait(&mut work);
         }
     }
 
@@ -522,8 +524,8 @@ impl Provider {
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        self.inner.work.lock().stopping = true;
-        self.inner.changed.notify_all();
+        self.inner.work.lock().is_stopping = true;
+        self.inner.work_changed.notify_all();
         self.inner.pool.stop();
         for thread in self.threads.drain(..) {
             // The panic of a thread is already reported.

@@ -14,6 +14,7 @@ mod static_chain;
 
 pub use damage::overwrite;
 pub use simulated_chain::{
-    Ask, LIMITS, MemoryBucket, Pallet, Plan, Resolution, ScriptedChain, ScriptedClient,
+    BlockPlan, LIMITS, MemoryBucket, NewChallenge, Pallet, Resolution, SimulatedChain,
+    SimulatedClient,
 };
-pub use static_chain::StillChain;
+pub use static_chain::StaticChain;

@@ -20,9 +20,9 @@ mod pool;
 mod tests;
 
 pub use bucket::MemoryBucket;
-pub use client::ScriptedClient;
-pub use pallet::{Ask, Pallet, Resolution};
-pub(crate) use pool::Seen;
+pub use client::SimulatedClient;
+pub use pallet::{NewChallenge, Pallet, Resolution};
+pub(crate) use pool::SubmissionRecord;
 
 use cairn_chain::Head;
 use cairn_primitives::challenge::AccountId;
@@ -45,29 +45,29 @@ pub const LIMITS: Limits = Limits {
 };
 
 /// The number of blocks behind the finalized one whose state is kept.
-const KEPT: u32 = 64;
+const MAX_KEPT_BLOCKS: u32 = 64;
 
 /// The most transactions in a block, in bytes: the limit for normal dispatch of a real
 /// chain.
-const BLOCK_BYTES: usize = 3_750_000;
+const MAX_BLOCK_BYTES: usize = 3_750_000;
 
 /// The options for making a block.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub struct BlockPlan {
     /// The number of anchor blocks that pass.
     pub anchors: u32,
     /// The most submissions that it includes.
-    pub most: usize,
+    pub max_submissions: usize,
     /// True if each submission is included twice.
-    pub twice: bool,
+    pub include_twice: bool,
 }
 
-impl Default for Plan {
+impl Default for BlockPlan {
     fn default() -> Self {
         Self {
             anchors: 1,
-            most: usize::MAX,
-            twice: false,
+            max_submissions: usize::MAX,
+            include_twice: false,
         }
     }
 }
@@ -81,24 +81,24 @@ struct Block {
     outcomes: Vec<Outcome>,
 }
 
-struct Inner {
+struct ChainState {
     blocks: HashMap<H256, Block>,
     best: H256,
     finalized: H256,
     pool: Pool,
-    forks: u64,
+    blocks_made: u64,
     genesis: H256,
     clients: Vec<Arc<Mutex<client::Connection>>>,
-    offers_judging: bool,
+    offers_dry_run: bool,
 }
 
 /// A simulated chain. Clones share its state.
 #[derive(Clone)]
-pub struct ScriptedChain {
-    inner: Arc<Mutex<Inner>>,
+pub struct SimulatedChain {
+    inner: Arc<Mutex<ChainState>>,
 }
 
-impl ScriptedChain {
+impl SimulatedChain {
     /// Creates a chain whose first block is finalized, at anchor block 1.
     pub fn new(limits: Limits) -> Self {
         let head = Head {
@@ -113,15 +113,15 @@ impl ScriptedChain {
             included: Vec::new(),
             outcomes: Vec::new(),
         };
-        let inner = Inner {
+        let inner = ChainState {
             blocks: HashMap::from([(head.hash, genesis)]),
             best: head.hash,
             finalized: head.hash,
             pool: Pool::default(),
-            forks: 0,
+            blocks_made: 0,
             genesis: head.hash,
             clients: Vec::new(),
-            offers_judging: true,
+            offers_dry_run: true,
         };
         Self {
             inner: Arc::new(Mutex::new(inner)),
@@ -135,15 +135,15 @@ impl ScriptedChain {
     }
 
     /// Creates a client of the chain for an account.
-    pub fn client(&self, account: AccountId) -> Arc<ScriptedClient> {
-        let client = ScriptedClient::new(self.inner.clone(), account);
+    pub fn client(&self, account: AccountId) -> Arc<SimulatedClient> {
+        let client = SimulatedClient::new(self.inner.clone(), account);
         self.inner.lock().clients.push(client.connection());
         Arc::new(client)
     }
 
     /// Sets whether the chain offers dry runs of answers. By default it does.
-    pub fn offer_judging(&self, offers: bool) {
-        self.inner.lock().offers_judging = offers;
+    pub fn set_dry_run_offered(&self, offers: bool) {
+        self.inner.lock().offers_dry_run = offers;
     }
 
     /// Changes the state in the next block, as users, sudo and other pallets would. The
@@ -156,17 +156,17 @@ impl ScriptedChain {
     }
 
     /// Challenges a provider in the next block.
-    pub fn challenge(&self, ask: Ask) {
+    pub fn challenge(&self, ask: NewChallenge) {
         self.inner.lock().pool.push_call(Call::Challenge(ask));
     }
 
     /// Adds a block with one anchor block and all pending transactions.
     pub fn add_block(&self) -> Head {
-        self.add_block_by(Plan::default())
+        self.add_block_with(BlockPlan::default())
     }
 
     /// Adds a block with the given plan and returns its head.
-    pub fn add_block_by(&self, plan: Plan) -> Head {
+    pub fn add_block_with(&self, plan: BlockPlan) -> Head {
         self.inner.lock().add_block(plan)
     }
 
@@ -214,12 +214,12 @@ impl ScriptedChain {
     }
 
     /// Returns the record of submissions on all forks.
-    pub fn seen(&self) -> Seen {
-        self.inner.lock().pool.seen.clone()
+    pub fn submission_record(&self) -> SubmissionRecord {
+        self.inner.lock().pool.record.clone()
     }
 }
 
-impl Inner {
+impl ChainState {
     fn best(&self) -> &Block {
         &self.blocks[&self.best]
     }
@@ -228,25 +228,27 @@ impl Inner {
         &self.blocks[&self.finalized]
     }
 
-    fn add_block(&mut self, plan: Plan) -> Head {
+    fn add_block(&mut self, plan: BlockPlan) -> Head {
         let parent = self.best().head;
-        self.forks += 1;
+        self.blocks_made += 1;
         let number = parent.number + 1;
         let head = Head {
-            hash: blake2_256(&(number, self.forks).encode()),
+            hash: blake2_256(&(number, self.blocks_made).encode()),
             number,
             anchor: parent.anchor + plan.anchors,
         };
         let mut state = self.best().state.clone();
         let mut outcomes = Arc::make_mut(&mut state).begin_block(head.anchor);
-        let included = self.pool.take_for(number, plan.most, BLOCK_BYTES);
+        let included = self
+            .pool
+            .take_for_block(number, plan.max_submissions, MAX_BLOCK_BYTES);
         for hash in &included {
-            let is_twice = plan.twice && self.pool.is_submission(hash);
+            let is_twice = plan.include_twice && self.pool.is_submission(hash);
             for _ in 0..=u8::from(is_twice) {
                 let state = Arc::make_mut(&mut state);
                 outcomes.extend(self.pool.execute(*hash, state));
             }
-            self.pool.tell_included(*hash, head.hash);
+            self.pool.notify_included(*hash, head.hash);
         }
         let block = Block {
             head,
@@ -267,7 +269,7 @@ impl Inner {
             let block = &self.blocks[&self.best];
             let (parent, included) = (block.parent, block.included.clone());
             for hash in included.into_iter().rev() {
-                self.pool.take_back(hash, self.best);
+                self.pool.reinstate(hash, self.best);
             }
             self.best = parent;
             gone += 1;
@@ -288,7 +290,7 @@ impl Inner {
         }
         for hash in path.iter().rev() {
             for transaction in self.blocks[hash].included.clone() {
-                self.pool.tell_finalized(transaction, *hash);
+                self.pool.notify_finalized(transaction, *hash);
             }
             self.finalized = *hash;
         }
@@ -296,10 +298,10 @@ impl Inner {
             return;
         }
         let head = self.finalized().head;
-        let oldest = head.number.saturating_sub(KEPT);
+        let oldest = head.number.saturating_sub(MAX_KEPT_BLOCKS);
         self.blocks.retain(|_, block| block.head.number >= oldest);
         for client in &self.clients {
-            client.lock().tell(head);
+            client.lock().notify(head);
         }
     }
 }

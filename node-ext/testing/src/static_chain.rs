@@ -1,7 +1,7 @@
 //! A static in-memory chain, for tests and benchmarks of a provider.
 
 use async_trait::async_trait;
-use cairn_chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role};
 use cairn_primitives::onchain::{
     BucketInfo, Limits, OpenChallenge, Outcome, PrimaryProvider, ProviderInfo,
@@ -20,25 +20,25 @@ const HEAD: Head = Head {
 
 /// A chain with one finalized block. It accepts no submissions and offers no dry run.
 #[derive(Clone, Debug)]
-pub struct StillChain {
+pub struct StaticChain {
     /// The provider's account.
     pub account: AccountId,
     /// The chain's buckets.
     pub buckets: BTreeMap<BucketId, BucketInfo>,
     /// The challenges against the account.
-    pub open: Vec<OpenChallenge>,
+    pub open_challenges: Vec<OpenChallenge>,
 }
 
-impl StillChain {
+impl StaticChain {
     /// The challenge period in anchor blocks: 48 hours, as in production.
-    pub const PERIOD: u32 = 28_800;
+    pub const CHALLENGE_PERIOD: u32 = 28_800;
 
     /// Creates a chain without buckets and challenges.
     pub const fn new(account: AccountId) -> Self {
         Self {
             account,
             buckets: BTreeMap::new(),
-            open: Vec::new(),
+            open_challenges: Vec::new(),
         }
     }
 
@@ -71,7 +71,7 @@ impl StillChain {
 }
 
 #[async_trait]
-impl ChainClient for StillChain {
+impl ChainClient for StaticChain {
     fn account(&self) -> AccountId {
         self.account
     }
@@ -93,7 +93,7 @@ impl ChainClient for StillChain {
             chunk_bytes: 262_144,
             primary_providers: 5,
             challenges_per_deadline: 1_024,
-            challenge_period: Self::PERIOD,
+            challenge_period: Self::CHALLENGE_PERIOD,
             profile: HashingProfile::Plain,
             strict_leaf_binding: true,
         })
@@ -104,7 +104,7 @@ impl ChainClient for StillChain {
     }
 
     async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        Ok(self.open.clone())
+        Ok(self.open_challenges.clone())
     }
 
     async fn bucket(&self, _at: H256, id: BucketId) -> Result<Option<BucketInfo>, ChainError> {
@@ -119,15 +119,15 @@ impl ChainClient for StillChain {
         Ok(Vec::new())
     }
 
-    async fn judge(
+    async fn dry_run(
         &self,
         _id: ChallengeId,
         _response: &ChallengeResponse,
-    ) -> Result<Verdict, ChainError> {
-        Ok(Verdict::NotOffered)
+    ) -> Result<DryRunResult, ChainError> {
+        Ok(DryRunResult::NotOffered)
     }
 
-    async fn submit(&self, _submission: Submission) -> Result<Ticket, ChainError> {
+    async fn submit(&self, _submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
         Err(ChainError::Unreachable("this chain is static".into()))
     }
 }

@@ -10,19 +10,19 @@ mod remove;
 mod summary;
 mod unprovable;
 
-use crate::amount;
 use crate::backend::Backend;
-use crate::bucket_args::bucket_id;
+use crate::bucket_args::parse_bucket_id;
+use crate::escaped_path::escaped;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hashing::Hashing;
-use crate::provider_args::start_on;
+use crate::provider_args::open_provider;
+use crate::quantity;
 use crate::remote::Client;
-use crate::shown::shown;
 use cairn_bucket::{BasePath, BucketConfig};
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::{BucketId, HashingProfile};
-use cairn_provider::Wanted;
+use cairn_provider::LeaseRequest;
 use cairn_rpc_api::{NewBucket, U64OrHex, WriteApiClient};
 use clap::Subcommand;
 use std::convert::Infallible;
@@ -34,7 +34,7 @@ pub(crate) enum BucketCommand {
     /// Create an empty bucket
     Create {
         /// Its id on chain
-        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        #[arg(value_name = "BUCKET", value_parser = parse_bucket_id)]
         id: BucketId,
         /// Hashing profile of the bucket; it cannot be changed later
         #[arg(long, value_enum, default_value_t = Hashing::Plain)]
@@ -45,7 +45,7 @@ pub(crate) enum BucketCommand {
         chain_hashing: Option<Hashing>,
         /// Bytes that may be charged, at most: for content, each chunk once, and for the records
         /// that keep it: 4096, 10GiB [default: no limit]
-        #[arg(long, value_name = "SIZE", value_parser = amount::bytes)]
+        #[arg(long, value_name = "SIZE", value_parser = quantity::parse_bytes)]
         quota: Option<u64>,
     },
     /// List the buckets
@@ -54,13 +54,13 @@ pub(crate) enum BucketCommand {
     /// the rest. Backs up the bucket's files first
     Salvage {
         /// Its id on chain
-        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        #[arg(value_name = "BUCKET", value_parser = parse_bucket_id)]
         id: BucketId,
     },
     /// Delete a bucket with all its content. A running provider asks the chain first
     Delete {
         /// Its id on chain
-        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        #[arg(value_name = "BUCKET", value_parser = parse_bucket_id)]
         id: BucketId,
         /// Delete it even if it was signed for: anyone who can still challenge it takes the stake
         #[arg(long)]
@@ -70,7 +70,7 @@ pub(crate) enum BucketCommand {
     /// signed of it
     Accept {
         /// Its id on chain
-        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        #[arg(value_name = "BUCKET", value_parser = parse_bucket_id)]
         id: BucketId,
         /// Accept it even if something is missing: anyone who challenges that takes the stake
         #[arg(long)]
@@ -80,7 +80,7 @@ pub(crate) enum BucketCommand {
     /// costs the stake
     SignUnprovable {
         /// Its id on chain
-        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        #[arg(value_name = "BUCKET", value_parser = parse_bucket_id)]
         id: BucketId,
         /// Stop signing for it
         #[arg(long)]
@@ -97,14 +97,14 @@ pub(crate) enum BucketCommand {
     /// Show the details of one bucket
     Info {
         /// Its id on chain
-        #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+        #[arg(value_name = "BUCKET", value_parser = parse_bucket_id)]
         id: BucketId,
     },
 }
 
 impl BucketCommand {
     /// Returns true if a running provider can execute the command.
-    pub(crate) const fn takes_rpc(&self) -> bool {
+    pub(crate) const fn supports_rpc(&self) -> bool {
         match self {
             Self::Create { .. }
             | Self::List
@@ -153,13 +153,13 @@ fn create(
         max_bytes: quota.unwrap_or(BucketConfig::default().max_bytes),
     };
     let (summary, place) = match globals.backend_to_create()? {
-        Backend::Local(base) => create_here(id, config, chain_hashing, base)?,
+        Backend::Local(base) => create_local(id, config, chain_hashing, base)?,
         Backend::Remote(_) if chain_hashing.is_some() => {
             return Err(Failure::Usage(
                 "a running provider asks its chain: leave out --chain-hashing".into(),
             ));
         }
-        Backend::Remote(remote) => create_there(id, config, &remote.client)?,
+        Backend::Remote(remote) => create_remote(id, config, &remote.client)?,
     };
     let output = globals.output();
     if output.is_json() {
@@ -173,13 +173,13 @@ fn create(
 }
 
 /// Creates a bucket, and returns its place.
-fn create_here(
+fn create_local(
     id: BucketId,
     config: BucketConfig,
     chain_hashing: Option<Hashing>,
     base: BasePath,
 ) -> Result<(Summary, String), Failure> {
-    let provider = start_on(base)?;
+    let provider = open_provider(base)?;
     if let Some(said) = chain_hashing.map(HashingProfile::from) {
         let holds = provider.assume_chain_hashing(said)?;
         if holds != said {
@@ -190,15 +190,15 @@ fn create_here(
         }
     }
     provider.create_bucket(id, config)?;
-    let lease = provider.lease(id, Wanted::read())?;
+    let lease = provider.blocking_lease(id, LeaseRequest::read())?;
     let Ok(made) = lease.run(|bucket| {
-        let place = shown(bucket.path()).to_string();
-        Ok::<_, Infallible>((Summary::of(bucket), place))
+        let place = escaped(bucket.path()).to_string();
+        Ok::<_, Infallible>((Summary::from_bucket(bucket), place))
     });
     Ok(made)
 }
 
-fn create_there(
+fn create_remote(
     id: BucketId,
     config: BucketConfig,
     client: &Client,
@@ -207,21 +207,22 @@ fn create_there(
         hashing: Some(config.profile.into()),
         max_bytes: Some(U64OrHex(config.max_bytes)),
     };
-    let made =
-        client.order(|rpc| async move { rpc.create_bucket(U64OrHex(id.0), Some(new)).await })?;
+    let made = client.request_bucket_work(|rpc| async move {
+        rpc.create_bucket(U64OrHex(id.0), Some(new)).await
+    })?;
     let place = format!("the provider at {}", client.url());
     Ok(((&made).into(), place))
 }
 
 fn salvage(id: BucketId, globals: &Globals) -> Result<(), Failure> {
     let base = globals.open(Access::ReadWrite)?;
-    let salvaged = base.salvage_bucket(id, &Shared::default())?;
-    let summary = Summary::of(&salvaged.bucket);
+    let salvaged = base.salvage_bucket(id, &SharedResources::default())?;
+    let summary = Summary::from_bucket(&salvaged.bucket);
     salvaged.bucket.close()?;
     // The provider knows what was signed: it quarantines a bucket that has lost some of
     // it, which then signs nothing.
-    let provider = start_on(base)?;
-    let apart = match provider.lease(id, Wanted::write()) {
+    let provider = open_provider(base)?;
+    let apart = match provider.blocking_lease(id, LeaseRequest::write()) {
         Ok(_) => String::new(),
         Err(error) => format!("\n{error}"),
     };
@@ -232,6 +233,6 @@ fn salvage(id: BucketId, globals: &Globals) -> Result<(), Failure> {
     output.text(format_args!(
         "{summary}\nthis is what is left; the original files are in {}.\nCompare it with what was \
          signed before you sign anything more, and run `cairn fsck {id}`{apart}",
-        shown(&salvaged.kept_aside)
+        escaped(&salvaged.backup)
     ))
 }

@@ -9,11 +9,11 @@ use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Output;
-use crate::{judge, progress};
+use crate::{progress, verification};
 use cairn_bucket::{At, BasePath, Bucket, ProveError};
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::{BucketId, Commitment};
-use challenge::{Challenge, Signed};
+use challenge::{Challenge, SignedBucket};
 use clap::Args;
 use codec::Encode;
 use indicatif::ProgressBar;
@@ -40,18 +40,18 @@ pub(crate) struct DrillArgs {
 
 pub(crate) fn run(args: &DrillArgs, globals: &Globals) -> Result<(), Failure> {
     let base = globals.open(Access::ReadOnly)?;
-    let ids = args.buckets.in_base_path(&base)?;
+    let ids = args.buckets.bucket_ids(&base)?;
     let drill = Drill {
         base,
-        shared: Shared::default(),
+        shared: SharedResources::default(),
         output: globals.output(),
         seed: args.seed.unwrap_or_else(rand::random),
-        bar: progress::of_items(u64::try_from(args.number.get()).unwrap_or(u64::MAX)),
+        bar: progress::item_bar(u64::try_from(args.number.get()).unwrap_or(u64::MAX)),
     };
-    let signed = drill.signed(&ids, args.buckets.all)?;
+    let signed = drill.signed_buckets(&ids, args.buckets.all)?;
     let total = drill.run(&signed, args.number)?;
     drill.bar.finish_and_clear();
-    drill.output.answer(&total.of_all(drill.seed))?;
+    drill.output.answer(&total.total_report(drill.seed))?;
     match total.counts.failed {
         0 => Ok(()),
         failed => Err(Failure::Refused(format!(
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &DrillArgs, globals: &Globals) -> Result<(), Failure> {
 /// A drill in progress.
 struct Drill {
     base: BasePath,
-    shared: Shared,
+    shared: SharedResources,
     output: Output,
     seed: u64,
     bar: ProgressBar,
@@ -74,11 +74,11 @@ struct Drill {
 impl Drill {
     /// Returns the signed roots of the buckets. With `all`, buckets without a signed root
     /// are left out.
-    fn signed(&self, ids: &[BucketId], all: bool) -> Result<Vec<Signed>, Failure> {
+    fn signed_buckets(&self, ids: &[BucketId], all: bool) -> Result<Vec<SignedBucket>, Failure> {
         let mut found = Vec::new();
         for id in ids {
             let bucket = self.base.open_bucket(*id, &self.shared)?;
-            match Signed::of(&bucket)? {
+            match SignedBucket::from_bucket(&bucket)? {
                 Some(signed) => found.push(signed),
                 None if all => {}
                 None => {
@@ -97,7 +97,7 @@ impl Drill {
     }
 
     /// Challenges each bucket in turn, so that only one is open at a time.
-    fn run(&self, signed: &[Signed], number: NonZeroUsize) -> Result<Tally, Failure> {
+    fn run(&self, signed: &[SignedBucket], number: NonZeroUsize) -> Result<Tally, Failure> {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         let mut shares = vec![0usize; signed.len()];
         for _ in 0..number.get() {
@@ -111,14 +111,14 @@ impl Drill {
             // All challenges are generated first: generating one reads records, and its
             // answer should not find them in memory.
             let challenges: Vec<_> = (0..share)
-                .map(|_| signed.challenge(&bucket, &mut random))
+                .map(|_| signed.random_challenge(&bucket, &mut random))
                 .collect();
             let mut tally = Tally::default();
             for challenge in challenges {
-                self.ask(&bucket, challenge, &mut tally);
+                self.answer(&bucket, challenge, &mut tally);
                 self.bar.inc(1);
             }
-            let report = tally.of_bucket(&bucket, self.seed);
+            let report = tally.bucket_report(&bucket, self.seed);
             self.bar.suspend(|| self.output.answer(&report))?;
             total.add(tally);
         }
@@ -126,12 +126,12 @@ impl Drill {
     }
 
     /// Answers one challenge, and verifies the answer's bytes.
-    fn ask(&self, bucket: &Bucket, made: Result<Challenge, ProveError>, tally: &mut Tally) {
+    fn answer(&self, bucket: &Bucket, made: Result<Challenge, ProveError>, tally: &mut Tally) {
         let challenge = match made {
             Ok(challenge) => challenge,
             Err(error) => {
-                tally.unasked();
-                return self.tell(format_args!("bucket {}: {error}", bucket.id()));
+                tally.record_ungenerated();
+                return self.report_failure(format_args!("bucket {}: {error}", bucket.id()));
             }
         };
         let Commitment {
@@ -151,24 +151,25 @@ impl Drill {
         let scale = match answer {
             Ok(scale) => scale,
             Err(error) => {
-                tally.unanswered(&challenge);
-                return self.tell(format_args!("{challenge}: {error}"));
+                tally.record_unanswered(&challenge);
+                return self.report_failure(format_args!("{challenge}: {error}"));
             }
         };
         let profile = bucket.config().profile;
-        let judgement = judge::answer(profile, &scale, challenge.location, &challenge.commitment);
+        let judgement =
+            verification::verify_answer(profile, &scale, challenge.location, &challenge.commitment);
         for (rule, verdict) in [
             ("the strict rule", &judgement.strict),
             ("the chain's rule", &judgement.chain),
         ] {
             if let Err(reason) = verdict {
-                self.tell(format_args!("{challenge}: refused by {rule}: {reason}"));
+                self.report_failure(format_args!("{challenge}: refused by {rule}: {reason}"));
             }
         }
-        tally.judged(&challenge, &judgement, took);
+        tally.record_answer(&challenge, &judgement, took);
     }
 
-    fn tell(&self, failure: impl Display) {
+    fn report_failure(&self, failure: impl Display) {
         self.bar.suspend(|| {
             // If stderr fails, the tally counts it anyway.
             let _ = writeln!(std::io::stderr(), "failed: {failure}");

@@ -6,15 +6,15 @@ mod report;
 
 use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
+use crate::file_walk::find_files;
 use crate::globals::Globals;
-use crate::walk::walk;
 use crate::{advice, progress};
-use cairn_bucket::{BasePath, BasePathError, Checked, RepairError};
-use cairn_engine::{Access, Shared};
+use cairn_bucket::{BasePath, BasePathError, CheckProgress, RepairError};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::BucketId;
 use clap::Args;
 use indicatif::ProgressBar;
-use report::{Outcome, Verdict};
+use report::{BucketOutcome, BucketReport};
 use std::path::PathBuf;
 
 /// The commands that help with findings.
@@ -42,13 +42,13 @@ pub(crate) fn run(args: &FsckArgs, globals: &Globals) -> Result<(), Failure> {
         Access::ReadOnly
     };
     let base = globals.open(access)?;
-    let ids = args.buckets.in_base_path(&base)?;
-    let sources: Vec<PathBuf> = walk(&args.from)?
+    let ids = args.buckets.bucket_ids(&base)?;
+    let sources: Vec<PathBuf> = find_files(&args.from)?
         .files
         .into_iter()
         .map(|file| file.path)
         .collect();
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let mut faulty = 0usize;
     for id in &ids {
         let outcome = if args.repair {
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &FsckArgs, globals: &Globals) -> Result<(), Failure> {
             check(&base, *id, &shared)?
         };
         faulty = faulty.saturating_add(usize::from(!outcome.is_clean()));
-        globals.output().answer(&Verdict::new(*id, &outcome))?;
+        globals.output().answer(&BucketReport::new(*id, &outcome))?;
     }
     match faulty {
         0 => Ok(()),
@@ -70,15 +70,19 @@ pub(crate) fn run(args: &FsckArgs, globals: &Globals) -> Result<(), Failure> {
 
 /// Checks one bucket. One that cannot be opened is a finding, so that the others are
 /// still checked.
-fn check(base: &BasePath, id: BucketId, shared: &Shared) -> Result<Outcome, Failure> {
-    let bar = progress::of_items(0);
-    let checked = base.check_bucket(id, shared, follow(&bar, id));
+fn check(
+    base: &BasePath,
+    id: BucketId,
+    shared: &SharedResources,
+) -> Result<BucketOutcome, Failure> {
+    let bar = progress::item_bar(0);
+    let checked = base.check_bucket(id, shared, progress_callback(&bar, id));
     bar.finish_and_clear();
     match checked {
-        Ok(report) => Ok(Outcome::Checked(report)),
+        Ok(report) => Ok(BucketOutcome::Checked(report)),
         Err(error @ BasePathError::Open(_)) => {
             let advice = advice::base_path(&error);
-            Ok(Outcome::Failed(advice::joined(error, advice)))
+            Ok(BucketOutcome::Failed(advice::joined(error, advice)))
         }
         Err(error) => Err(error.into()),
     }
@@ -89,25 +93,25 @@ fn repair(
     base: &BasePath,
     id: BucketId,
     sources: &[PathBuf],
-    shared: &Shared,
-) -> Result<Outcome, Failure> {
-    let bar = progress::of_items(0);
-    let repaired = base.repair_bucket(id, sources, shared, follow(&bar, id));
+    shared: &SharedResources,
+) -> Result<BucketOutcome, Failure> {
+    let bar = progress::item_bar(0);
+    let repaired = base.repair_bucket(id, sources, shared, progress_callback(&bar, id));
     bar.finish_and_clear();
     match repaired {
-        Ok(repaired) => Ok(Outcome::Repaired(Box::new(repaired))),
+        Ok(repaired) => Ok(BucketOutcome::Repaired(Box::new(repaired))),
         Err(RepairError::BasePath(error)) => Err(error.into()),
         Err(error) => {
             let advice = advice::repair(&error);
-            Ok(Outcome::Failed(advice::joined(error, advice)))
+            Ok(BucketOutcome::Failed(advice::joined(error, advice)))
         }
     }
 }
 
-fn follow(bar: &ProgressBar, id: BucketId) -> impl FnMut(Checked) + '_ {
+fn progress_callback(bar: &ProgressBar, id: BucketId) -> impl FnMut(CheckProgress) + '_ {
     bar.set_message(format!("leaves of bucket {id}"));
     |checked| {
-        bar.set_length(checked.of);
+        bar.set_length(checked.total);
         bar.set_position(checked.leaves);
     }
 }

@@ -1,16 +1,16 @@
 //! `cairn get`: reads a leaf's content, and checks every chunk against its hash.
 
 use crate::backend::Backend;
+use crate::escaped_path::{escaped, json_path};
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::remote::Client;
-use crate::shown::{json_path, shown};
-use crate::{amount, progress};
+use crate::{progress, quantity};
 use cairn_bucket::BasePath;
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::{LeafIndex, MmrLeaf};
 use clap::Args;
 use serde::Serialize;
@@ -26,7 +26,7 @@ pub(crate) struct GetArgs {
 }
 
 #[derive(Serialize)]
-struct Written {
+struct GetSummary {
     #[serde(serialize_with = "json_path")]
     file: PathBuf,
     leaf_index: u64,
@@ -34,7 +34,7 @@ struct Written {
     data_size: u64,
 }
 
-impl Written {
+impl GetSummary {
     fn new(file: &Path, index: LeafIndex, leaf: &MmrLeaf) -> Self {
         Self {
             file: file.to_owned(),
@@ -45,9 +45,9 @@ impl Written {
     }
 }
 
-impl fmt::Display for Written {
+impl fmt::Display for GetSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (file, size) = (shown(&self.file), amount::human(self.data_size));
+        let (file, size) = (escaped(&self.file), quantity::format_bytes(self.data_size));
         write!(f, "wrote {size} to {file}")
     }
 }
@@ -59,13 +59,13 @@ pub(crate) fn run(args: &GetArgs, globals: &Globals) -> Result<(), Failure> {
         ));
     }
     match globals.backend(Access::ReadOnly)? {
-        Backend::Local(base) => get_here(&args.of, globals, &base),
-        Backend::Remote(remote) => get_there(&args.of, globals, &remote.client),
+        Backend::Local(base) => get_local(&args.of, globals, &base),
+        Backend::Remote(remote) => get_remote(&args.of, globals, &remote.client),
     }
 }
 
-fn get_here(of: &LeafArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
-    let bucket = base.open_bucket(of.bucket, &Shared::default())?;
+fn get_local(of: &LeafArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
+    let bucket = base.open_bucket(of.bucket, &SharedResources::default())?;
     let view = bucket.view(of.state.at()?)?;
     let index = LeafIndex(of.leaf);
     let Some(path) = &of.output else {
@@ -75,35 +75,39 @@ fn get_here(of: &LeafArgs, globals: &Globals, base: &BasePath) -> Result<(), Fai
     };
     let leaf = view.leaf(index)?;
     let mut file = OutFile::create_for(path, leaf.data_size)?;
-    let bar = progress::of_bytes(leaf.data_size);
+    let bar = progress::byte_bar(leaf.data_size);
     let read = view.read_content(index, &mut bar.wrap_write(&mut file));
     bar.finish_and_clear();
     read?;
     file.finish()?;
-    globals.output().answer(&Written::new(path, index, &leaf))
+    globals
+        .output()
+        .answer(&GetSummary::new(path, index, &leaf))
 }
 
-fn get_there(of: &LeafArgs, globals: &Globals, client: &Client) -> Result<(), Failure> {
+fn get_remote(of: &LeafArgs, globals: &Globals, client: &Client) -> Result<(), Failure> {
     let at = of.state.at()?;
     let index = LeafIndex(of.leaf);
     let profile = client.bucket(of.bucket)?.hashing.into();
-    let leaf = client.leaf(of.bucket, profile, index, at)?.leaf();
+    let leaf = client.leaf_proof(of.bucket, profile, index, at)?.leaf();
     let Some(path) = &of.output else {
         let mut stdout = std::io::stdout().lock();
-        client.content(of.bucket, profile, &leaf, &mut |chunk| {
+        client.download_content(of.bucket, profile, &leaf, &mut |chunk| {
             stdout.write_all(chunk).map_err(Failure::Output)
         })?;
         return stdout.flush().map_err(Failure::Output);
     };
     let mut file = OutFile::create_for(path, leaf.data_size)?;
-    let bar = progress::of_bytes(leaf.data_size);
+    let bar = progress::byte_bar(leaf.data_size);
     let mut sink = bar.wrap_write(&mut file);
-    let read = client.content(of.bucket, profile, &leaf, &mut |chunk| {
+    let read = client.download_content(of.bucket, profile, &leaf, &mut |chunk| {
         let written = sink.write_all(chunk);
         written.map_err(|source| Failure::file("write", path, source))
     });
     bar.finish_and_clear();
     read?;
     file.finish()?;
-    globals.output().answer(&Written::new(path, index, &leaf))
+    globals
+        .output()
+        .answer(&GetSummary::new(path, index, &leaf))
 }

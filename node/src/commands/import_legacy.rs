@@ -1,22 +1,22 @@
 //! `cairn import-legacy`: imports the buckets of a legacy provider, and checks every hash
 //! of each.
 
-mod answer;
+mod report;
 
-use crate::bucket_args::bucket_id;
+use crate::bucket_args::parse_bucket_id;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::out_file::OutFile;
-use crate::{advice, home, progress, provider_args};
-use answer::{BucketAnswer, SummaryAnswer};
+use crate::{advice, data_dir, progress, provider_args};
 use cairn_bucket::{BasePath, BasePathError};
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_legacy_import::{
     LegacyError, LegacyImport, LegacyMode, LegacyReport, LegacySource, LegacyStep,
 };
 use cairn_primitives::BucketId;
 use clap::Args;
 use indicatif::ProgressBar;
+use report::{BucketOutput, SummaryOutput};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ pub(crate) struct ImportLegacyArgs {
     #[arg(long)]
     dry_run: bool,
     /// Import only this bucket; may be repeated
-    #[arg(long = "bucket", value_name = "ID", value_parser = bucket_id)]
+    #[arg(long = "bucket", value_name = "ID", value_parser = parse_bucket_id)]
     buckets: Vec<BucketId>,
     /// Also write the full report to a file, as one JSON object
     #[arg(long, value_name = "FILE")]
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &ImportLegacyArgs, globals: &Globals) -> Result<(), Fail
         Some(path) => Some((path.as_path(), OutFile::create(path)?)),
         None => None,
     };
-    let source = LegacySource::open(&args.source).map_err(failed)?;
-    let (base_path, base) = take_base_path(args, globals)?;
+    let source = LegacySource::open(&args.source).map_err(import_failure)?;
+    let (base_path, base) = open_base_path(args, globals)?;
     let mode = match args.dry_run {
         true => LegacyMode::DryRun,
         false => LegacyMode::Import,
@@ -52,9 +52,9 @@ pub(crate) fn run(args: &ImportLegacyArgs, globals: &Globals) -> Result<(), Fail
     let import = LegacyImport::new(&source, &base_path, mode);
     let mut report = LegacyReport::new(&source, args.dry_run);
     let shared = match &base {
-        Some(base) if !args.dry_run => base.guarded(Shared::default()),
+        Some(base) if !args.dry_run => base.with_disk_guard(SharedResources::default()),
         // A dry run writes outside of the base path.
-        _ => Shared::default(),
+        _ => SharedResources::default(),
     };
     let imported = import_buckets(args, globals, &shared, &import, &source, &mut report);
     // The report also covers what was imported before a failure.
@@ -64,9 +64,9 @@ pub(crate) fn run(args: &ImportLegacyArgs, globals: &Globals) -> Result<(), Fail
     imported?;
     if let (Some(base), Some(nonce), false) = (base, source.nonce_counter(), args.dry_run) {
         // The index keeps the nonce. It indexes the buckets when it is opened next.
-        provider_args::start_on(base)?.raise_nonce(nonce)?;
+        provider_args::open_provider(base)?.advance_nonce(nonce)?;
     }
-    globals.output().answer(&SummaryAnswer(&report.summary))?;
+    globals.output().answer(&SummaryOutput(&report.summary))?;
     let summary = &report.summary;
     if report.has_findings() {
         return Err(Failure::Refused(format!(
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &ImportLegacyArgs, globals: &Globals) -> Result<(), Fail
 }
 
 /// Opens the base path. In a dry run it need not exist.
-fn take_base_path(
+fn open_base_path(
     args: &ImportLegacyArgs,
     globals: &Globals,
 ) -> Result<(PathBuf, Option<BasePath>), Failure> {
@@ -86,7 +86,7 @@ fn take_base_path(
         let base = globals.create()?;
         return Ok((base.path().to_owned(), Some(base)));
     }
-    let path = home::base_path(globals.base_path.as_ref())?;
+    let path = data_dir::base_path(globals.base_path.as_ref())?;
     match BasePath::open(&path, Access::ReadOnly) {
         Ok(base) => Ok((path, Some(base))),
         Err(BasePathError::Missing { .. }) => Ok((path, None)),
@@ -97,26 +97,26 @@ fn take_base_path(
 fn import_buckets(
     args: &ImportLegacyArgs,
     globals: &Globals,
-    shared: &Shared,
+    shared: &SharedResources,
     import: &LegacyImport<'_>,
     source: &LegacySource,
     report: &mut LegacyReport,
 ) -> Result<(), Failure> {
-    let found = source.buckets().map_err(failed)?;
+    let found = source.buckets().map_err(import_failure)?;
     report.summary.unreadable_keys = found.unreadable_keys;
     let ids = if args.buckets.is_empty() {
         found.ids
     } else {
-        chosen(&args.buckets)
+        distinct_ids(&args.buckets)
     };
-    let bar = progress::of_items(0);
+    let bar = progress::item_bar(0);
     for id in ids {
-        let done = import.bucket(id, shared, |step| show(&bar, id, step));
+        let done = import.import_bucket(id, shared, |step| show_progress(&bar, id, step));
         let done = done.map_err(|error| {
             bar.finish_and_clear();
-            failed(error)
+            import_failure(error)
         })?;
-        bar.suspend(|| globals.output().answer(&BucketAnswer(&done)))?;
+        bar.suspend(|| globals.output().answer(&BucketOutput(&done)))?;
         report.add(done);
     }
     bar.finish_and_clear();
@@ -124,14 +124,14 @@ fn import_buckets(
 }
 
 /// Returns each of the buckets once, in the order of their ids.
-fn chosen(buckets: &[BucketId]) -> Vec<BucketId> {
+fn distinct_ids(buckets: &[BucketId]) -> Vec<BucketId> {
     let mut ids = buckets.to_vec();
     ids.sort_unstable();
     ids.dedup();
     ids
 }
 
-fn show(bar: &ProgressBar, id: BucketId, step: LegacyStep) {
+fn show_progress(bar: &ProgressBar, id: BucketId, step: LegacyStep) {
     let (what, done, of) = match step {
         LegacyStep::Content { done, of } => ("content of bucket", done, of),
         LegacyStep::Tree { done, of } => ("tree of bucket", done, of),
@@ -149,6 +149,6 @@ fn write_report(path: &Path, mut file: OutFile, report: &LegacyReport) -> Result
     file.finish()
 }
 
-fn failed(error: LegacyError) -> Failure {
+fn import_failure(error: LegacyError) -> Failure {
     Failure::Failed(advice::joined(&error, advice::legacy(&error)))
 }

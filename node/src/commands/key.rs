@@ -1,9 +1,9 @@
 //! `cairn key`: generates, inserts and lists the keys that sign commitments.
 
+use crate::escaped_path::{escaped, json_path};
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
-use crate::shown::{json_path, shown};
 use cairn_engine::Access;
 use clap::Subcommand;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 /// The maximum length of a secret, in bytes. A phrase of 24 words, a password and a
 /// derivation path take a few hundred.
-const MAX_SECRET: u64 = 4096;
+const MAX_SECRET_BYTES: u64 = 4096;
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
@@ -35,14 +35,14 @@ pub(crate) enum KeyCommand {
 
 /// One key in the output.
 #[derive(Serialize)]
-struct Key {
+struct KeyInfo {
     public: String,
     ss58: String,
     #[serde(serialize_with = "json_path")]
     base_path: PathBuf,
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for KeyInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  {}", self.public, self.ss58)
     }
@@ -57,8 +57,8 @@ pub(crate) fn run(command: &KeyCommand, globals: &Globals) -> Result<(), Failure
         }
         KeyCommand::Insert { suri_file } => {
             let secret = match suri_file {
-                Some(path) => secret_in(path)?,
-                None => secret_from_stdin()?,
+                Some(path) => read_secret_file(path)?,
+                None => read_secret_from_stdin()?,
             };
             let base = globals.create()?;
             let key = base.keys().insert(secret.trim())?;
@@ -73,7 +73,7 @@ pub(crate) fn run(command: &KeyCommand, globals: &Globals) -> Result<(), Failure
                     std::io::stderr(),
                     "warning: other users of this machine may read or replace the key in {}: run \
                      chmod 600, and consider registering another key",
-                    shown(&exposed)
+                    escaped(&exposed)
                 );
             }
             (base, keys)
@@ -81,10 +81,10 @@ pub(crate) fn run(command: &KeyCommand, globals: &Globals) -> Result<(), Failure
     };
     let output = globals.output();
     if keys.is_empty() {
-        output.text(format_args!("there is no key in {}", shown(base.path())))?;
+        output.text(format_args!("there is no key in {}", escaped(base.path())))?;
     }
     for public in keys {
-        output.answer(&Key {
+        output.answer(&KeyInfo {
             public: to_hex(public),
             ss58: sr25519::Public::from_raw(public).to_ss58check(),
             base_path: base.path().to_owned(),
@@ -93,13 +93,13 @@ pub(crate) fn run(command: &KeyCommand, globals: &Globals) -> Result<(), Failure
     Ok(())
 }
 
-fn secret_in(path: &Path) -> Result<String, Failure> {
+fn read_secret_file(path: &Path) -> Result<String, Failure> {
     File::open(path)
         .and_then(read_secret)
         .map_err(|source| Failure::file("read the secret in", path, source))
 }
 
-fn secret_from_stdin() -> Result<String, Failure> {
+fn read_secret_from_stdin() -> Result<String, Failure> {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
         // If stderr fails, the secret is read anyway.
@@ -114,6 +114,6 @@ fn secret_from_stdin() -> Result<String, Failure> {
 
 fn read_secret(source: impl Read) -> std::io::Result<String> {
     let mut secret = String::new();
-    source.take(MAX_SECRET).read_to_string(&mut secret)?;
+    source.take(MAX_SECRET_BYTES).read_to_string(&mut secret)?;
     Ok(secret)
 }

@@ -2,15 +2,15 @@
 //! anybody can verify.
 
 use crate::backend::Backend;
+use crate::escaped_path::{escaped, json_path};
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::proof_file::ProofFile;
 use crate::remote::Client;
-use crate::shown::{json_path, shown};
 use cairn_bucket::{At, BasePath};
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{ChunkIndex, LeafIndex};
 use clap::Args;
@@ -30,7 +30,7 @@ pub(crate) struct ProveArgs {
 }
 
 #[derive(Serialize)]
-struct Written {
+struct ProveSummary {
     #[serde(serialize_with = "json_path")]
     file: PathBuf,
     bucket: u64,
@@ -39,9 +39,9 @@ struct Written {
     chunk_index: Option<u64>,
 }
 
-impl fmt::Display for Written {
+impl fmt::Display for ProveSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = shown(&self.file);
+        let file = escaped(&self.file);
         write!(
             f,
             "wrote {file}; verify it with `cairn verify {file} --root {}`",
@@ -53,8 +53,8 @@ impl fmt::Display for Written {
 pub(crate) fn run(args: &ProveArgs, globals: &Globals) -> Result<(), Failure> {
     let at = args.of.state.at()?;
     let proof = match globals.backend(Access::ReadOnly)? {
-        Backend::Local(base) => proof_here(args, at, &base)?,
-        Backend::Remote(remote) => proof_there(args, at, &remote.client)?,
+        Backend::Local(base) => prove_local(args, at, &base)?,
+        Backend::Remote(remote) => prove_remote(args, at, &remote.client)?,
     };
     let mut text = if globals.json && args.of.output.is_none() {
         serde_json::to_string(&proof)
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &ProveArgs, globals: &Globals) -> Result<(), Failure> {
     file.write_all(text.as_bytes())
         .map_err(|source| Failure::file("write", path, source))?;
     file.finish()?;
-    globals.output().answer(&Written {
+    globals.output().answer(&ProveSummary {
         file: path.clone(),
         bucket: args.of.bucket.0,
         mmr_root: proof.mmr_root().to_owned(),
@@ -99,25 +99,25 @@ impl ProveArgs {
     }
 }
 
-fn proof_here(args: &ProveArgs, at: At, base: &BasePath) -> Result<ProofFile, Failure> {
+fn prove_local(args: &ProveArgs, at: At, base: &BasePath) -> Result<ProofFile, Failure> {
     let id = args.of.bucket;
-    let bucket = base.open_bucket(id, &Shared::default())?;
+    let bucket = base.open_bucket(id, &SharedResources::default())?;
     let view = bucket.view(at)?;
     if let Some(location) = args.challenge() {
-        return Ok(ProofFile::of_answer(id, view.answer(location)?));
+        return Ok(ProofFile::from_answer(id, view.answer(location)?));
     }
     let leaf = view.mmr_proof(args.leaf())?;
-    Ok(ProofFile::of_leaf(id, &leaf))
+    Ok(ProofFile::from_leaf(id, &leaf))
 }
 
 /// Fetches the proof from a running provider. A proof that does not verify is an error.
-fn proof_there(args: &ProveArgs, at: At, client: &Client) -> Result<ProofFile, Failure> {
+fn prove_remote(args: &ProveArgs, at: At, client: &Client) -> Result<ProofFile, Failure> {
     let id = args.of.bucket;
     let profile = client.bucket(id)?.hashing.into();
     if let Some(location) = args.challenge() {
-        let answer = client.answer(id, profile, location, at)?;
-        return Ok(ProofFile::of_answer(id, answer));
+        let answer = client.challenge_answer(id, profile, location, at)?;
+        return Ok(ProofFile::from_answer(id, answer));
     }
-    let leaf = client.leaf(id, profile, args.leaf(), at)?;
-    Ok(ProofFile::of_leaf(id, &leaf))
+    let leaf = client.leaf_proof(id, profile, args.leaf(), at)?;
+    Ok(ProofFile::from_leaf(id, &leaf))
 }

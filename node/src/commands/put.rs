@@ -6,35 +6,35 @@ mod report;
 mod upload;
 
 use crate::backend::{Backend, Remote};
-use crate::bucket_args::bucket_id;
+use crate::bucket_args::parse_bucket_id;
 use crate::failure::Failure;
+use crate::file_walk::{FileWalk, SkippedEntry, find_files};
 use crate::globals::Globals;
-use crate::provider_args::start_on;
+use crate::provider_args::open_provider;
 use crate::remote::RemoteUpload;
-use crate::walk::{Skipped, Walk, walk};
 use crate::{advice, hex_text, progress};
 use cairn_bucket::BasePath;
 use cairn_engine::Access;
 use cairn_primitives::BucketId;
-use cairn_provider::Wanted;
+use cairn_provider::LeaseRequest;
 use cairn_rpc_server::Limits;
 use clap::Args;
-use destination::{Destination, Here};
-use parts::Cutting;
-use report::Tally;
+use destination::{Destination, LocalUpload};
+use parts::Splitting;
+use report::UploadTotals;
 use std::io::{BufRead, BufReader, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use upload::Upload;
 
 /// Skipped files that are named one by one, at most: a folder may be full of them.
-const NAMED_SKIPS: usize = 20;
+const MAX_NAMED_SKIPS: usize = 20;
 
 /// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct PutArgs {
     /// The bucket's id
-    #[arg(value_parser = bucket_id)]
+    #[arg(value_parser = parse_bucket_id)]
     bucket: BucketId,
     /// Files and folders; of a folder, all its files are stored
     #[arg(required_unless_present = "files_from", value_name = "FILES")]
@@ -55,40 +55,40 @@ pub(crate) struct PutArgs {
 }
 
 impl PutArgs {
-    const fn cutting(&self) -> Cutting {
+    const fn splitting(&self) -> Splitting {
         match self.one_leaf {
-            true => Cutting::OneLeaf,
-            false => Cutting::WithoutPadding,
+            true => Splitting::OneLeaf,
+            false => Splitting::WithoutPadding,
         }
     }
 }
 
 pub(crate) fn run(args: &PutArgs, globals: &Globals) -> Result<(), Failure> {
     match globals.backend(Access::ReadWrite)? {
-        Backend::Local(base) => put_here(args, globals, base),
-        Backend::Remote(remote) => put_there(args, globals, &remote),
+        Backend::Local(base) => put_local(args, globals, base),
+        Backend::Remote(remote) => put_remote(args, globals, &remote),
     }
 }
 
-fn put_here(args: &PutArgs, globals: &Globals, base: BasePath) -> Result<(), Failure> {
+fn put_local(args: &PutArgs, globals: &Globals, base: BasePath) -> Result<(), Failure> {
     let signer = base.keys().signer(args.key)?;
-    let provider = start_on(base)?;
-    let bucket = provider.lease(args.bucket, Wanted::write())?;
-    if let Some(refused) = bucket.signing_refused() {
+    let provider = open_provider(base)?;
+    let bucket = provider.blocking_lease(args.bucket, LeaseRequest::write())?;
+    if let Some(refused) = bucket.signing_refusal() {
         let advice = advice::signing(&refused);
         return Err(Failure::Refused(advice::joined(refused, advice)));
     }
-    let walk = found(args)?;
-    let ended = upload(Here::new(&bucket, &signer), &walk, args, globals);
+    let walk = find_upload_files(args)?;
+    let ended = upload(LocalUpload::new(&bucket, &signer), &walk, args, globals);
     drop(bucket);
     // A clean close leaves the next command nothing to replay.
     provider.close();
     let tally = ended?;
     globals.output().text(&tally)?;
-    tally.all_stored()
+    tally.check_all_stored()
 }
 
-fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), Failure> {
+fn put_remote(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), Failure> {
     if args.key.is_some() {
         return Err(Failure::Usage(
             "a running provider signs with its own key: leave out --key, or stop it first".into(),
@@ -96,9 +96,9 @@ fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), F
     }
     let leaves = usize::try_from(Limits::default().leaves).unwrap_or(usize::MAX);
     // The last of them may be cut into several.
-    let most = match args.cutting() {
-        Cutting::WithoutPadding => leaves.saturating_sub(parts::MOST),
-        Cutting::OneLeaf => leaves,
+    let most = match args.splitting() {
+        Splitting::WithoutPadding => leaves.saturating_sub(parts::MAX_PARTS),
+        Splitting::OneLeaf => leaves,
     };
     if args.commit_every.get() > most {
         return Err(Failure::Usage(format!(
@@ -107,21 +107,21 @@ fn put_there(args: &PutArgs, globals: &Globals, remote: &Remote) -> Result<(), F
     }
     let (client, signers) = (&remote.client, remote.signers()?);
     let profile = client.bucket(args.bucket)?.hashing.into();
-    let walk = found(args)?;
+    let walk = find_upload_files(args)?;
     let destination = RemoteUpload::new(client, args.bucket, profile, signers);
     let tally = upload(destination, &walk, args, globals)?;
     globals.output().text(&tally)?;
-    tally.all_stored()
+    tally.check_all_stored()
 }
 
 /// Finds the files to store. Finding none is an error.
-fn found(args: &PutArgs) -> Result<Walk, Failure> {
+fn find_upload_files(args: &PutArgs) -> Result<FileWalk, Failure> {
     let mut roots = args.paths.clone();
     if let Some(list) = &args.files_from {
-        roots.extend(listed(list)?);
+        roots.extend(read_path_list(list)?);
     }
-    let found = walk(&roots)?;
-    tell_skipped(&found.skipped);
+    let found = find_files(&roots)?;
+    report_skipped(&found.skipped);
     if found.files.is_empty() {
         return Err(Failure::Failed(
             "there is nothing to store: the given paths contain no files".into(),
@@ -132,20 +132,20 @@ fn found(args: &PutArgs) -> Result<Walk, Failure> {
 
 fn upload(
     destination: impl Destination,
-    walk: &Walk,
+    walk: &FileWalk,
     args: &PutArgs,
     globals: &Globals,
-) -> Result<Tally, Failure> {
+) -> Result<UploadTotals, Failure> {
     let lengths = walk.files.iter().map(|file| file.length);
-    let bar = progress::of_bytes(lengths.fold(0u64, u64::saturating_add));
-    let upload = Upload::new(destination, args.cutting(), globals.output(), bar.clone());
+    let bar = progress::byte_bar(lengths.fold(0u64, u64::saturating_add));
+    let upload = Upload::new(destination, args.splitting(), globals.output(), bar.clone());
     let ended = upload.run(&walk.files, args.commit_every);
     bar.finish_and_clear();
     ended
 }
 
 /// Reads the paths in a list, one per line.
-fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn read_path_list(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     let fault = |source| Failure::file("read the list", list, source);
     let lines: Box<dyn BufRead> = if list == Path::new("-") {
         Box::new(std::io::stdin().lock())
@@ -155,20 +155,20 @@ fn listed(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     let paths = lines
         .split(b'\n')
         .filter(|line| !line.as_ref().is_ok_and(Vec::is_empty))
-        .map(|line| line.map(path_of));
+        .map(|line| line.map(path_from_bytes));
     paths.collect::<Result<_, _>>().map_err(fault)
 }
 
 /// Builds a path from any bytes: a path need not be UTF-8.
-fn path_of(bytes: Vec<u8>) -> PathBuf {
+fn path_from_bytes(bytes: Vec<u8>) -> PathBuf {
     use std::os::unix::ffi::OsStringExt;
     std::ffi::OsString::from_vec(bytes).into()
 }
 
-fn tell_skipped(skipped: &[Skipped]) {
+fn report_skipped(skipped: &[SkippedEntry]) {
     let mut stderr = std::io::stderr().lock();
-    let rest = skipped.len().saturating_sub(NAMED_SKIPS);
-    for skipped in skipped.iter().take(NAMED_SKIPS) {
+    let rest = skipped.len().saturating_sub(MAX_NAMED_SKIPS);
+    for skipped in skipped.iter().take(MAX_NAMED_SKIPS) {
         // If stderr fails, the files are stored anyway.
         let _ = writeln!(stderr, "{skipped}");
     }

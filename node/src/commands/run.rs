@@ -7,11 +7,11 @@
 
 pub(crate) mod address_file;
 mod assembly;
-mod following;
-mod introduction;
-mod listener;
-mod metrics;
-mod stop;
+mod chain_status;
+mod metrics_port;
+mod rpc_port;
+mod shutdown;
+mod startup_summary;
 
 use crate::account::account;
 use crate::failure::Failure;
@@ -19,30 +19,30 @@ use crate::globals::Globals;
 use crate::output::Output;
 use crate::provider_args::ProviderArgs;
 use crate::rpc_args::{MetricsArgs, RpcArgs};
-use crate::schedule_args::ScheduleArgs;
 use crate::token_file::{self, TokenFile};
+use crate::worker_args::WorkerArgs;
 use address_file::AddressFile;
-use assembly::{Assembly, Parts, Running};
+use assembly::{Assembly, AssemblyParts, RunningGadget};
 use cairn_bucket::BasePath;
 use cairn_chain_subxt::SubxtClient;
 use cairn_engine::Access;
 use cairn_keys::Signer;
 use cairn_rpc_listener::Token;
 use cairn_rpc_server::ExportFolder;
+use chain_status::ChainStatus;
 use clap::{Args, ValueEnum};
-use following::Following;
-use introduction::{Introduction, Serving};
-use listener::Listener;
-use metrics::MetricsPort;
+use metrics_port::MetricsPort;
+use rpc_port::RpcPort;
+use shutdown::Shutdown;
+use startup_summary::{ServedAddresses, StartupSummary};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use stop::Stopping;
 
 /// The time that a stop waits for work in progress before abandoning it, as a kill would.
 /// Service managers allow 90 seconds or less, and closing the buckets must fit in too.
-const DRAINING: Duration = Duration::from_secs(20);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -84,7 +84,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     metrics: MetricsArgs,
     #[command(flatten)]
-    schedule: ScheduleArgs,
+    schedule: WorkerArgs,
 }
 
 impl RunArgs {
@@ -125,38 +125,38 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
         .thread_name("cairn")
         .build()
         .map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?;
-    let doors = Doors {
+    let doors = RpcAccess {
         address,
         tokens,
         exports,
     };
-    let ended = runtime.block_on(provide(args, doors, base, signer, globals.output()));
+    let ended = runtime.block_on(run_provider(args, doors, base, signer, globals.output()));
     // Tasks that block longer are abandoned, as a kill would.
-    runtime.shutdown_timeout(DRAINING);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     ended
 }
 
 /// The RPC's address, tokens and export folder, from the command line.
-struct Doors {
+struct RpcAccess {
     address: SocketAddr,
     tokens: Vec<Token>,
     exports: Option<ExportFolder>,
 }
 
-async fn provide(
+async fn run_provider(
     args: &RunArgs,
-    doors: Doors,
+    doors: RpcAccess,
     base: BasePath,
     signer: Signer,
     output: Output,
 ) -> Result<(), Failure> {
-    let stopping = Stopping::on_signals()?;
+    let stopping = Shutdown::on_signals()?;
     let found = tokio::select! {
         biased;
-        () = stopping.told() => return Ok(()),
-        found = find(args, doors.address, &signer) => found?,
+        () = stopping.triggered() => return Ok(()),
+        found = open_endpoints(args, doors.address, &signer) => found?,
     };
-    let Found {
+    let Endpoints {
         chain,
         listener,
         metrics,
@@ -165,8 +165,8 @@ async fn provide(
     let (opening, connections) = (args.provider, args.rpc.connections());
     let on_copy = args.schedule.on_copy();
     let (genesis, on_other) = (chain.genesis(), args.schedule.config().on_other_chain);
-    let provider = blocking("opening the base path", move || {
-        let provider = opening.serve(base, connections, on_copy)?;
+    let provider = run_blocking("opening the base path", move || {
+        let provider = opening.open_service(base, connections, on_copy)?;
         // Fails the start if the chain is already known to be another one; later it could
         // only be logged.
         if let Some(genesis) = genesis {
@@ -177,16 +177,16 @@ async fn provide(
     .await?;
     let provider = Arc::new(provider);
     let registry = match metrics {
-        Some(_) => Some(metrics::registry(following.genesis())?),
+        Some(_) => Some(metrics_port::registry(following.genesis())?),
         None => None,
     };
 
-    if following.is_away() {
-        following::tell_when_it_comes(args.chain.clone(), chain.clone(), signer.clone());
+    if following.is_unreachable() {
+        chain_status::log_when_reachable(args.chain.clone(), chain.clone(), signer.clone());
     }
     let second = args.second_chain.as_deref();
     let second = second.map(|url| Arc::new(SubxtClient::new(url, signer.clone())) as Arc<_>);
-    let parts = Parts {
+    let parts = AssemblyParts {
         chain,
         second,
         provider: provider.clone(),
@@ -202,37 +202,39 @@ async fn provide(
         extension,
         rpc,
         metrics: counts,
-    } = blocking("reading the index", move || assembly::assemble(parts)).await?;
+    } = run_blocking("reading the index", move || assembly::assemble(parts)).await?;
     let mut config = args.rpc.listener();
     config.metrics = counts;
     config.tokens = doors.tokens;
-    let token_file = or_warn(TokenFile::make(provider.path())).map(|(file, token)| {
+    let token_file = warn_on_error(TokenFile::create(provider.path())).map(|(file, token)| {
         config.tokens.push(token);
         file
     });
-    let at = Serving {
+    let at = ServedAddresses {
         rpc: listener.address(),
         config: &config,
         metrics: metrics.as_ref().map(MetricsPort::address),
     };
-    let introduction = Introduction::new(&provider, following, &at);
+    let introduction = StartupSummary::new(&provider, following, &at);
     // Before the RPC can be asked for a signature.
-    let running = Running::start(extension, &stopping);
+    let running = RunningGadget::start(extension, &stopping);
     if let Some((port, registry)) = metrics.zip(registry) {
-        port.show(rpc.clone(), registry);
+        port.serve(rpc.clone(), registry);
     }
     let served = listener.serve(rpc, config)?;
-    let address_file = or_warn(AddressFile::write(provider.path(), served.address()));
+    let address_file = warn_on_error(AddressFile::write(provider.path(), served.address()));
     output.answer(&introduction)?;
 
-    let ended = running.until_stopped(&stopping, DRAINING).await;
+    let ended = running
+        .run_until_shutdown(&stopping, SHUTDOWN_TIMEOUT)
+        .await;
     drop((address_file, token_file));
-    if !served.stop(DRAINING).await {
+    if !served.stop(SHUTDOWN_TIMEOUT).await {
         tracing::warn!("some RPC clients did not get their responses before the stop");
     }
     tracing::info!("closing the buckets");
     // Dropping the last reference closes the buckets, which blocks on the disk.
-    blocking("closing the buckets", move || {
+    run_blocking("closing the buckets", move || {
         drop(provider);
         Ok(())
     })
@@ -242,7 +244,7 @@ async fn provide(
 
 /// Logs a failure to write a file by which commands find the provider. On a full disk it
 /// is better to answer challenges without these files than not to run.
-fn or_warn<T>(written: Result<T, Failure>) -> Option<T> {
+fn warn_on_error<T>(written: Result<T, Failure>) -> Option<T> {
     let unwritten = |error: &Failure| {
         tracing::warn!(%error, "commands on this machine cannot find the provider automatically");
     };
@@ -250,32 +252,36 @@ fn or_warn<T>(written: Result<T, Failure>) -> Option<T> {
 }
 
 /// The ports and the chain, which are checked before any bucket is opened.
-struct Found {
+struct Endpoints {
     chain: Arc<SubxtClient>,
-    listener: Listener,
+    listener: RpcPort,
     metrics: Option<MetricsPort>,
-    following: Following,
+    following: ChainStatus,
 }
 
-async fn find(args: &RunArgs, address: SocketAddr, signer: &Signer) -> Result<Found, Failure> {
+async fn open_endpoints(
+    args: &RunArgs,
+    address: SocketAddr,
+    signer: &Signer,
+) -> Result<Endpoints, Failure> {
     // Before connecting to the chain, which may take long.
-    let listener = listener::listen(address).await?;
+    let listener = rpc_port::bind(address).await?;
     let metrics = match args.metrics.address() {
-        Some(address) => Some(metrics::listen(address).await?),
+        Some(address) => Some(metrics_port::bind(address).await?),
         None => None,
     };
     let chain = SubxtClient::new(&args.chain, signer.clone()).with_urgent_tip(args.urgent_tip);
     let chain = Arc::new(chain);
-    Ok(Found {
+    Ok(Endpoints {
         listener,
         metrics,
-        following: Following::of(&args.chain, &chain, signer).await?,
+        following: ChainStatus::query_or_unreachable(&args.chain, &chain, signer).await?,
         chain,
     })
 }
 
 /// Runs blocking work on a thread for it.
-async fn blocking<T: Send + 'static>(
+async fn run_blocking<T: Send + 'static>(
     doing: &'static str,
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -288,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_is_reached_by_websocket_alone() {
+    fn only_websocket_urls_are_accepted() {
         assert_eq!(chain_url(" wss://a.example ").unwrap(), "wss://a.example");
         for text in ["http://127.0.0.1:9944", "127.0.0.1:9944", "ws://", ""] {
             assert!(chain_url(text).is_err(), "{text}");

@@ -5,9 +5,11 @@ use crate::bucket_args::BucketArgs;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Output;
-use crate::{amount, progress};
-use cairn_bucket::{BasePath, BasePathError, Pace, Scrub, ScrubFinding, ScrubPoint, StepReport};
-use cairn_engine::{Access, Shared};
+use crate::{progress, quantity};
+use cairn_bucket::{
+    BasePath, BasePathError, RateLimit, Scrub, ScrubFinding, ScrubPoint, ScrubStepReport,
+};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::BucketId;
 use clap::Args;
 use indicatif::ProgressBar;
@@ -33,19 +35,19 @@ pub(crate) struct ScrubArgs {
 fn rate(text: &str) -> Result<NonZeroU64, String> {
     let text = text.trim();
     let size = text.strip_suffix("/s").unwrap_or(text);
-    NonZeroU64::new(amount::bytes(size)?)
+    NonZeroU64::new(quantity::parse_bytes(size)?)
         .ok_or_else(|| "a rate of 0 never ends; leave out --rate for no limit".into())
 }
 
 /// A finding, printed as soon as it is made.
 #[derive(Serialize)]
-struct Fault<'f> {
+struct FindingOutput<'f> {
     bucket: u64,
     place: &'f str,
     fault: &'f str,
 }
 
-impl fmt::Display for Fault<'_> {
+impl fmt::Display for FindingOutput<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bucket {}: {}: {}", self.bucket, self.place, self.fault)
     }
@@ -53,7 +55,7 @@ impl fmt::Display for Fault<'_> {
 
 /// A finished pass over one bucket.
 #[derive(Default, Serialize)]
-struct Round {
+struct PassSummary {
     bucket: u64,
     resumed: bool,
     records: u64,
@@ -61,8 +63,8 @@ struct Round {
     findings: u64,
 }
 
-impl Round {
-    fn add(&mut self, step: &StepReport) {
+impl PassSummary {
+    fn add(&mut self, step: &ScrubStepReport) {
         let findings = u64::try_from(step.findings.len()).unwrap_or(u64::MAX);
         self.records = self.records.saturating_add(step.records);
         self.bytes = self.bytes.saturating_add(step.bytes);
@@ -70,14 +72,14 @@ impl Round {
     }
 }
 
-impl fmt::Display for Round {
+impl fmt::Display for PassSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "bucket {}: {} with {} read{}, {}",
             self.bucket,
-            amount::counted(self.records, "record"),
-            amount::human(self.bytes),
+            quantity::format_count(self.records, "record"),
+            quantity::format_bytes(self.bytes),
             if self.resumed { " in parts" } else { "" },
             match self.findings {
                 0 => "all hashes match".into(),
@@ -92,8 +94,8 @@ impl fmt::Display for Round {
 
 pub(crate) fn run(args: &ScrubArgs, globals: &Globals) -> Result<(), Failure> {
     let base = globals.open(Access::ReadOnly)?;
-    let ids = args.buckets.in_base_path(&base)?;
-    let shared = Shared::default();
+    let ids = args.buckets.bucket_ids(&base)?;
+    let shared = SharedResources::default();
     let mut faulty = 0usize;
     for id in &ids {
         let findings = scrub(&base, *id, args, globals.output(), &shared)?;
@@ -115,13 +117,13 @@ fn scrub(
     id: BucketId,
     args: &ScrubArgs,
     output: Output,
-    shared: &Shared,
+    shared: &SharedResources,
 ) -> Result<u64, Failure> {
     let bucket = match base.open_bucket(id, shared) {
         Ok(bucket) => bucket,
         // A damaged bucket must not keep the others from being checked.
         Err(BasePathError::Open(error)) => {
-            tell(output, id, "the bucket as a whole", &error.to_string())?;
+            print_finding(output, id, "the bucket as a whole", &error.to_string())?;
             return Ok(1);
         }
         Err(error) => return Err(error.into()),
@@ -130,13 +132,13 @@ fn scrub(
         true => None,
         false => base.scrub_point(id)?,
     };
-    let mut round = of_point(id, resumed);
-    let bar = progress::of_bytes(bucket.usage().bytes);
+    let mut round = resumed_pass(id, resumed);
+    let bar = progress::byte_bar(bucket.usage().bytes);
     bar.set_message(format!("of bucket {id}"));
     let started = Instant::now();
-    let mut pace = Pace::new(args.rate, started.elapsed());
+    let mut pace = RateLimit::new(args.rate, started.elapsed());
     let mut scrub = Scrub::new(resumed);
-    let mut keeper = Keeper {
+    let mut keeper = CursorWriter {
         base,
         id,
         bar: &bar,
@@ -148,9 +150,9 @@ fn scrub(
         round.add(&step);
         bar.set_position(round.bytes);
         for ScrubFinding { place, fault, .. } in &step.findings {
-            bar.suspend(|| tell(output, id, place, fault))?;
+            bar.suspend(|| print_finding(output, id, place, fault))?;
         }
-        keeper.keep(step.point.as_ref());
+        keeper.save(step.point.as_ref());
         if step.point.is_none() {
             break;
         }
@@ -162,14 +164,14 @@ fn scrub(
     Ok(round.findings)
 }
 
-fn of_point(id: BucketId, point: Option<ScrubPoint>) -> Round {
+fn resumed_pass(id: BucketId, point: Option<ScrubPoint>) -> PassSummary {
     let bucket = id.0;
     point.map_or(
-        Round {
+        PassSummary {
             bucket,
-            ..Round::default()
+            ..PassSummary::default()
         },
-        |point| Round {
+        |point| PassSummary {
             bucket,
             resumed: true,
             records: point.records,
@@ -179,9 +181,9 @@ fn of_point(id: BucketId, point: Option<ScrubPoint>) -> Round {
     )
 }
 
-fn tell(output: Output, id: BucketId, place: &str, fault: &str) -> Result<(), Failure> {
+fn print_finding(output: Output, id: BucketId, place: &str, fault: &str) -> Result<(), Failure> {
     let bucket = id.0;
-    output.answer(&Fault {
+    output.answer(&FindingOutput {
         bucket,
         place,
         fault,
@@ -189,15 +191,15 @@ fn tell(output: Output, id: BucketId, place: &str, fault: &str) -> Result<(), Fa
 }
 
 /// Saves the position of the pass.
-struct Keeper<'k> {
+struct CursorWriter<'k> {
     base: &'k BasePath,
     id: BucketId,
     bar: &'k ProgressBar,
 }
 
-impl Keeper<'_> {
-    fn keep(&mut self, point: Option<&ScrubPoint>) {
-        if let Err(error) = self.base.keep_scrub_point(self.id, point) {
+impl CursorWriter<'_> {
+    fn save(&mut self, point: Option<&ScrubPoint>) {
+        if let Err(error) = self.base.save_scrub_point(self.id, point) {
             // Without a saved position, a later scrub starts over; this one need not stop.
             self.bar
                 .set_message(format!("of bucket {}; {error}", self.id));

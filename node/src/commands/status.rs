@@ -2,18 +2,18 @@
 //! deduplication between buckets would save.
 
 use crate::backend::Backend;
+use crate::escaped_path::{escaped, json_path};
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::provider_args::ProviderArgs;
 use crate::remote::Client;
-use crate::shown::{json_path, shown};
-use crate::{advice, amount, home};
+use crate::{advice, data_dir, quantity};
 use cairn_engine::Access;
 use cairn_fs::free_at;
 use cairn_keys::SigningRefused;
 use cairn_primitives::BucketId;
-use cairn_provider::{BucketRecord, Provider, Standing};
+use cairn_provider::{BucketRecord, BucketStatus, Provider};
 use cairn_rpc_api::{
     BucketInfo, BucketStatusInfo, ProviderApiClient, ProviderHealth, ProviderStatus,
 };
@@ -23,16 +23,16 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// Buckets per page of the index.
-const PAGE: usize = 1000;
+const PAGE_SIZE: usize = 1000;
 /// The trouble of a lost bucket.
-const FOLDER_IS_GONE: &str =
+const LOST_BUCKET: &str =
     "its folder is gone: put it back, or delete the bucket if that was intended";
 
 /// The trouble of a bucket that lacks a root that is on chain with the provider's signature.
-const PROMISE_IS_MISSING: &str = "the chain has this provider's signature over a root that is not \
+const MISSING_SIGNED_ROOT: &str = "the chain has this provider's signature over a root that is not \
                                   here: put back the newest copy of its folder, and see the log";
 /// The trouble of a bucket with an agreement, of which a signed root was let go.
-const HELD_TO_WHAT_IS_GONE: &str = "the chain holds this provider to it, but signed roots of it \
+const LET_GO_UNDER_AGREEMENT: &str = "the chain holds this provider to it, but signed roots of it \
                                     were let go: see the log";
 
 /// The arguments.
@@ -44,14 +44,14 @@ pub(crate) struct StatusArgs {
 
 /// A bucket that needs the operator's attention.
 #[derive(Serialize)]
-struct Trouble {
+struct BucketProblem {
     bucket: u64,
     trouble: String,
 }
 
 /// The status of a running provider.
 #[derive(Serialize)]
-struct Running {
+struct RunningProvider {
     url: String,
     version: String,
     account: String,
@@ -66,7 +66,7 @@ struct Running {
     alarmed_challenges: u64,
 }
 
-impl Running {
+impl RunningProvider {
     fn new(client: &Client, status: &ProviderStatus, health: &ProviderHealth) -> Self {
         Self {
             url: client.url().to_owned(),
@@ -82,7 +82,7 @@ impl Running {
     }
 }
 
-impl fmt::Display for Running {
+impl fmt::Display for RunningProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             url,
@@ -101,7 +101,7 @@ impl fmt::Display for Running {
         writeln!(
             f,
             "chain         {follows}, {}, of which {} need the operator",
-            amount::counted(self.open_challenges, "open challenge"),
+            quantity::format_count(self.open_challenges, "open challenge"),
             self.alarmed_challenges
         )?;
         match &self.signing_off {
@@ -117,7 +117,7 @@ struct Status {
     #[serde(serialize_with = "json_path")]
     base_path: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    running: Option<Running>,
+    running: Option<RunningProvider>,
     max_open: u64,
     descriptors: Option<u64>,
     descriptors_per_bucket: Option<u64>,
@@ -139,11 +139,11 @@ struct Status {
     let_go: Option<Vec<u64>>,
     /// Leaves whose answers the chain cannot verify.
     unprovable_leaves: u64,
-    troubles: Vec<Trouble>,
+    troubles: Vec<BucketProblem>,
 }
 
 impl Status {
-    fn of(provider: &Provider) -> Result<Self, Failure> {
+    fn from_provider(provider: &Provider) -> Result<Self, Failure> {
         let budget = provider.budget();
         let dedup = provider.dedup();
         let disk = provider.disk();
@@ -164,30 +164,36 @@ impl Status {
             distinct_chunks: Some(dedup.distinct_chunks),
             distinct_bytes: Some(dedup.distinct_bytes),
             nonce: provider.nonce()?,
-            let_go: Some(provider.buckets_let_go()?.iter().map(|id| id.0).collect()),
+            let_go: Some(
+                provider
+                    .buckets_with_tombstones()?
+                    .iter()
+                    .map(|id| id.0)
+                    .collect(),
+            ),
             unprovable_leaves: 0,
             troubles: Vec::new(),
         };
         let mut after = None;
         loop {
-            let page = provider.page(after, PAGE)?;
+            let page = provider.page(after, PAGE_SIZE)?;
             let Some((last, _)) = page.last() else {
                 return Ok(status);
             };
             after = Some(*last);
             for (id, record) in &page {
-                let refused = provider.signing_refused(*id, record);
+                let refused = provider.signing_refusal(*id, record);
                 status.add(*id, record, refused);
             }
         }
     }
 
-    fn of_running(client: &Client) -> Result<Self, Failure> {
-        let told = client.ask(|rpc| async move { rpc.status().await })?;
-        let health = client.ask(|rpc| async move { rpc.health().await })?;
+    fn from_rpc(client: &Client) -> Result<Self, Failure> {
+        let told = client.request(|rpc| async move { rpc.status().await })?;
+        let health = client.request(|rpc| async move { rpc.health().await })?;
         let mut status = Self {
             base_path: None,
-            running: Some(Running::new(client, &told, &health)),
+            running: Some(RunningProvider::new(client, &told, &health)),
             max_open: told.max_open_buckets.0,
             descriptors: None,
             descriptors_per_bucket: None,
@@ -207,19 +213,19 @@ impl Status {
             troubles: Vec::new(),
         };
         for bucket in &told.missing_promises {
-            status.trouble(bucket.0, PROMISE_IS_MISSING.to_owned());
+            status.add_problem(bucket.0, MISSING_SIGNED_ROOT.to_owned());
         }
         for bucket in &told.let_go {
-            status.trouble(bucket.0, HELD_TO_WHAT_IS_GONE.to_owned());
+            status.add_problem(bucket.0, LET_GO_UNDER_AGREEMENT.to_owned());
         }
         client.for_each_bucket(|info| {
-            status.add_told(info);
+            status.add_from_rpc(info);
             Ok(())
         })?;
         Ok(status)
     }
 
-    fn add_told(&mut self, info: &BucketInfo) {
+    fn add_from_rpc(&mut self, info: &BucketInfo) {
         self.buckets = self.buckets.saturating_add(1);
         self.leaves = self.leaves.saturating_add(info.commitment.leaf_count.0);
         self.chunks = self.chunks.saturating_add(info.chunks.0);
@@ -230,9 +236,9 @@ impl Status {
             (BucketStatusInfo::Sound, None) | (BucketStatusInfo::Learning, _) => return,
             (BucketStatusInfo::Sound, Some(reason)) => reason.as_str(),
             (BucketStatusInfo::Quarantined, _) => "it is in quarantine: see the provider's log",
-            (BucketStatusInfo::Lost, _) => FOLDER_IS_GONE,
+            (BucketStatusInfo::Lost, _) => LOST_BUCKET,
         };
-        self.trouble(info.bucket.0, trouble.to_owned());
+        self.add_problem(info.bucket.0, trouble.to_owned());
     }
 
     fn add(&mut self, id: BucketId, record: &BucketRecord, refused: Option<SigningRefused>) {
@@ -241,28 +247,30 @@ impl Status {
         self.leaves = self.leaves.saturating_add(leaves);
         let unprovable = record.unprovable_leaves().unwrap_or_default();
         self.unprovable_leaves = self.unprovable_leaves.saturating_add(unprovable);
-        let trouble = match (&record.standing, refused) {
-            (Standing::Sound, None) => return,
-            (Standing::Sound, Some(refused)) => advice::joined(&refused, advice::signing(&refused)),
-            (Standing::Quarantined(reason), _) => {
+        let trouble = match (&record.status, refused) {
+            (BucketStatus::Sound, None) => return,
+            (BucketStatus::Sound, Some(refused)) => {
+                advice::joined(&refused, advice::signing(&refused))
+            }
+            (BucketStatus::Quarantined(reason), _) => {
                 advice::joined(reason, Some(advice::quarantine(id)))
             }
-            (Standing::Lost, _) => FOLDER_IS_GONE.into(),
+            (BucketStatus::Lost, _) => LOST_BUCKET.into(),
         };
-        self.trouble(id.0, trouble);
+        self.add_problem(id.0, trouble);
     }
 
-    fn trouble(&mut self, bucket: u64, trouble: String) {
-        self.troubles.push(Trouble { bucket, trouble });
+    fn add_problem(&mut self, bucket: u64, trouble: String) {
+        self.troubles.push(BucketProblem { bucket, trouble });
     }
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.base_path {
-            writeln!(f, "base path     {}", shown(path))?;
+            writeln!(f, "base path     {}", escaped(path))?;
         }
-        let buckets = amount::counted(self.buckets, "bucket");
+        let buckets = quantity::format_count(self.buckets, "bucket");
         let most = self.max_open;
         match &self.running {
             Some(running) => {
@@ -279,12 +287,12 @@ impl fmt::Display for Status {
             writeln!(f, ", with {each} file descriptors each, of {all}")?;
         }
         if let Some(bytes) = self.memory_bytes {
-            writeln!(f, "memory        {}", amount::human(bytes))?;
+            writeln!(f, "memory        {}", quantity::format_bytes(bytes))?;
         }
         if let Some(free) = self.free_bytes {
-            write!(f, "disk          {} free", amount::human(free))?;
+            write!(f, "disk          {} free", quantity::format_bytes(free))?;
             if let Some(reserve) = self.reserve_bytes {
-                let reserve = amount::human(reserve);
+                let reserve = quantity::format_bytes(reserve);
                 write!(
                     f,
                     ", of which {reserve} are reserved for signatures and answers"
@@ -301,15 +309,15 @@ impl fmt::Display for Status {
         write!(
             f,
             "stored        {} in {}, {}",
-            amount::human(self.bytes),
-            amount::counted(self.chunks, "chunk"),
-            amount::counted_as(self.leaves, "leaf", "leaves")
+            quantity::format_bytes(self.bytes),
+            quantity::format_count(self.chunks, "chunk"),
+            quantity::format_count_as(self.leaves, "leaf", "leaves")
         )?;
         if let Some(distinct) = self.distinct_bytes {
             write!(
                 f,
                 "\nshared        {} of it would be saved if buckets shared chunks",
-                amount::human(self.bytes.saturating_sub(distinct))
+                quantity::format_bytes(self.bytes.saturating_sub(distinct))
             )?;
         }
         if let Some(nonce) = self.nonce {
@@ -323,29 +331,31 @@ impl fmt::Display for Status {
             )?;
         }
         if self.unprovable_leaves > 0 {
-            let leaves = amount::counted_as(self.unprovable_leaves, "leaf", "leaves");
+            let leaves = quantity::format_count_as(self.unprovable_leaves, "leaf", "leaves");
             write!(f, "\nunprovable    {leaves}")?;
         }
         self.troubles
             .iter()
-            .try_for_each(|Trouble { bucket, trouble }| write!(f, "\nbucket {bucket}: {trouble}"))
+            .try_for_each(|BucketProblem { bucket, trouble }| {
+                write!(f, "\nbucket {bucket}: {trouble}")
+            })
     }
 }
 
 pub(crate) fn run(args: &StatusArgs, globals: &Globals) -> Result<(), Failure> {
     let status = match globals.backend(Access::ReadWrite)? {
-        Backend::Local(base) => Status::of(&args.provider.start(base)?)?,
-        Backend::Remote(_) if !args.provider.is_usual() => {
+        Backend::Local(base) => Status::from_provider(&args.provider.open_indexed(base)?)?,
+        Backend::Remote(_) if !args.provider.is_default() => {
             return Err(Failure::Usage(
                 "--max-open and --memory have no effect on a running provider: leave them out"
                     .into(),
             ));
         }
         Backend::Remote(remote) => {
-            let mut status = Status::of_running(&remote.client)?;
-            if remote.is_here() {
+            let mut status = Status::from_rpc(&remote.client)?;
+            if remote.has_own_base_path() {
                 // The RPC does not report how full the disk is.
-                let path = home::base_path(globals.base_path.as_ref())?;
+                let path = data_dir::base_path(globals.base_path.as_ref())?;
                 status.free_bytes = free_at(&path).ok().map(|disk| disk.free);
             }
             status

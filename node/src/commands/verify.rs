@@ -1,14 +1,14 @@
 //! `cairn verify`: verifies a proof from its file alone, by the chain's rule and by the
 //! strict rule.
 
+use crate::escaped_path::escaped;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hashing::Hashing;
 use crate::hex_text::{self, to_hex};
-use crate::judge::{self, Judgement, Verdict};
 use crate::proof_file::{Evidence, ProofFile};
-use crate::shown::shown;
 use crate::state_args::leaf_count;
+use crate::verification::{self, RuleResult, Verification};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{ChunkIndex, Commitment, H256, LeafIndex};
 use clap::Args;
@@ -24,7 +24,7 @@ pub(crate) struct VerifyArgs {
     file: PathBuf,
     /// Challenged root [default: the root that the file itself claims, which proves only that the
     /// file is consistent]
-    #[arg(long, value_name = "HEX", value_parser = hex_text::hash)]
+    #[arg(long, value_name = "HEX", value_parser = hex_text::parse_hash)]
     root: Option<H256>,
     /// Leaf count of the challenged root
     #[arg(long, value_name = "N")]
@@ -47,20 +47,20 @@ struct Report {
     leaf_count: Option<u64>,
     leaf_index: u64,
     chunk_index: Option<u64>,
-    strict: RuleVerdict,
-    chain: RuleVerdict,
+    strict: RuleOutput,
+    chain: RuleOutput,
     /// Limits of the verdicts.
     notes: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct RuleVerdict {
+struct RuleOutput {
     passed: bool,
     reason: Option<String>,
 }
 
-impl From<Verdict> for RuleVerdict {
-    fn from(verdict: Verdict) -> Self {
+impl From<RuleResult> for RuleOutput {
+    fn from(verdict: RuleResult) -> Self {
         Self {
             passed: verdict.is_ok(),
             reason: verdict.err(),
@@ -68,7 +68,7 @@ impl From<Verdict> for RuleVerdict {
     }
 }
 
-impl fmt::Display for RuleVerdict {
+impl fmt::Display for RuleOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             None => f.write_str("passed"),
@@ -93,7 +93,7 @@ impl fmt::Display for Report {
 }
 
 pub(crate) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), Failure> {
-    let name = shown(&args.file).to_string();
+    let name = escaped(&args.file).to_string();
     let proof = if args.file == Path::new("-") {
         ProofFile::read(std::io::stdin().lock(), "stdin")?
     } else {
@@ -104,14 +104,14 @@ pub(crate) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), Failure> {
     let evidence = proof.evidence()?;
     let claimed = proof.commitment()?;
     let judgement = match &claimed {
-        Err(contradiction) => Judgement::refused(contradiction),
+        Err(contradiction) => Verification::refused(contradiction),
         Ok(commitment) => match args.mismatch(&proof, commitment)? {
-            Some(reason) => Judgement::refused(reason),
-            None => judge(&proof, &evidence, commitment),
+            Some(reason) => Verification::refused(reason),
+            None => verify(&proof, &evidence, commitment),
         },
     };
     let report = Report {
-        accepted: judgement.passes(),
+        accepted: judgement.is_accepted(),
         bucket: proof.bucket,
         hashing: proof.hashing,
         mmr_root: proof.mmr_root().to_owned(),
@@ -133,7 +133,7 @@ pub(crate) fn run(args: &VerifyArgs, globals: &Globals) -> Result<(), Failure> {
     }
 }
 
-fn judge(proof: &ProofFile, evidence: &Evidence, commitment: &Commitment) -> Judgement {
+fn verify(proof: &ProofFile, evidence: &Evidence, commitment: &Commitment) -> Verification {
     let profile = proof.hashing.into();
     let leaf_index = LeafIndex(proof.location.leaf_index);
     match (evidence, proof.location.chunk_index.map(ChunkIndex)) {
@@ -142,17 +142,19 @@ fn judge(proof: &ProofFile, evidence: &Evidence, commitment: &Commitment) -> Jud
                 leaf_index,
                 chunk_index,
             };
-            let judgement = judge::answer(profile, scale, location, commitment);
+            let judgement = verification::verify_answer(profile, scale, location, commitment);
             let slot = judgement.slot.map(|slot| slot.0);
-            if judgement.passes() && proof.slot.is_some() && proof.slot != slot {
-                return Judgement::refused(
+            if judgement.is_accepted() && proof.slot.is_some() && proof.slot != slot {
+                return Verification::refused(
                     "the file contradicts itself: its slot is not the one of its chunk index",
                 );
             }
             judgement
         }
-        (Evidence::Leaf(scale), None) => judge::leaf(profile, scale, leaf_index, commitment),
-        _ => Judgement::refused("the evidence is not for what the file says that it proves"),
+        (Evidence::Leaf(scale), None) => {
+            verification::verify_leaf(profile, scale, leaf_index, commitment)
+        }
+        _ => Verification::refused("the evidence is not for what the file says that it proves"),
     }
 }
 
@@ -195,7 +197,7 @@ impl VerifyArgs {
         Ok(None)
     }
 
-    fn notes(&self, proof: &ProofFile, judgement: &Judgement) -> Vec<String> {
+    fn notes(&self, proof: &ProofFile, judgement: &Verification) -> Vec<String> {
         let mut notes = Vec::new();
         if self.root.is_none() {
             notes.push(

@@ -8,7 +8,7 @@
 //! Memory does not grow with the content: it holds a few chunks, and the siblings on the
 //! path to them.
 
-use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT};
+use super::{Client, Connection, MAX_IN_FLIGHT, RESPONSE_TIMEOUT};
 use crate::failure::Failure;
 use crate::remote_error::RemoteError;
 use cairn_primitives::chunk_tree::{self, padding};
@@ -19,15 +19,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Chunks per request: as many as a response of 1.5 MiB holds.
-const IN_ANSWER: usize = 6;
+const CHUNKS_PER_REQUEST: usize = 6;
 /// Chunks in memory at once.
-const CHUNKS_AT_ONCE: usize = 24;
+const MAX_CHUNKS_IN_MEMORY: usize = 24;
 /// Interior nodes per request.
-const NODES_AT_ONCE: usize = 64;
+const NODES_PER_REQUEST: usize = 64;
 
 /// A node still to visit.
 #[derive(Clone, Copy)]
-struct Ahead {
+struct PendingNode {
     hash: H256,
     /// Levels above the chunks.
     height: u32,
@@ -38,19 +38,19 @@ struct Ahead {
 impl Client {
     /// Calls `write` with each chunk of a leaf's content, in order, after checking the chunk
     /// against the leaf's data root.
-    pub(crate) fn content(
+    pub(crate) fn download_content(
         &self,
         bucket: BucketId,
         profile: HashingProfile,
         leaf: &MmrLeaf,
         write: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let root = Ahead {
+        let root = PendingNode {
             hash: leaf.data_root,
             height: chunk_tree::depth(leaf.data_size),
             first: 0,
         };
-        let walk = Walk {
+        let walk = ContentWalk {
             client: self,
             bucket,
             profile,
@@ -62,8 +62,8 @@ impl Client {
                 walk.expand(&mut ahead)?;
                 continue;
             }
-            let is_chunk = |node: &&Ahead| node.height == 0;
-            let run = ahead.iter().take_while(is_chunk).take(CHUNKS_AT_ONCE);
+            let is_chunk = |node: &&PendingNode| node.height == 0;
+            let run = ahead.iter().take_while(is_chunk).take(MAX_CHUNKS_IN_MEMORY);
             let chunks: Vec<_> = ahead.drain(..run.count()).collect();
             let content = walk.fetch(&chunks)?;
             for chunk in &chunks {
@@ -74,20 +74,20 @@ impl Client {
     }
 }
 
-struct Walk<'c> {
+struct ContentWalk<'c> {
     client: &'c Client,
     bucket: BucketId,
     profile: HashingProfile,
     size: u64,
 }
 
-impl Walk<'_> {
+impl ContentWalk<'_> {
     /// Replaces the leftmost interior nodes by their children.
-    fn expand(&self, ahead: &mut VecDeque<Ahead>) -> Result<(), RemoteError> {
-        let is_interior = |node: &&Ahead| node.height > 0;
-        let leftmost = ahead.iter().filter(is_interior).take(NODES_AT_ONCE);
+    fn expand(&self, ahead: &mut VecDeque<PendingNode>) -> Result<(), RemoteError> {
+        let is_interior = |node: &&PendingNode| node.height > 0;
+        let leftmost = ahead.iter().filter(is_interior).take(NODES_PER_REQUEST);
         let content = self.fetch(&leftmost.copied().collect::<Vec<_>>())?;
-        let mut expanded = VecDeque::with_capacity(ahead.len().saturating_add(NODES_AT_ONCE));
+        let mut expanded = VecDeque::with_capacity(ahead.len().saturating_add(NODES_PER_REQUEST));
         for node in ahead.drain(..) {
             match (node.height.checked_sub(1), content.get(&node.hash)) {
                 (Some(below), Some(content)) => {
@@ -95,7 +95,7 @@ impl Walk<'_> {
                     let half = 1u64.checked_shl(below).unwrap_or(u64::MAX);
                     let firsts = [node.first, node.first.saturating_add(half)];
                     for (hash, first) in children.into_iter().zip(firsts) {
-                        let child = Ahead {
+                        let child = PendingNode {
                             hash,
                             height: below,
                             first,
@@ -113,7 +113,7 @@ impl Walk<'_> {
     }
 
     /// Returns true if there is content under a node, and false if there is only padding.
-    fn holds_content(&self, node: &Ahead) -> Result<bool, RemoteError> {
+    fn holds_content(&self, node: &PendingNode) -> Result<bool, RemoteError> {
         if node.first < chunk_tree::chunk_count(self.size) {
             return Ok(true);
         }
@@ -121,10 +121,14 @@ impl Walk<'_> {
             return Ok(false);
         }
         let reason = format!("its chunk tree is not one of {} bytes", self.size);
-        Err(self.client.untrue(reason))
+        Err(self.client.false_answer(reason))
     }
 
-    fn children(&self, node: &Ahead, content: &NodeContent) -> Result<[H256; 2], RemoteError> {
+    fn children(
+        &self,
+        node: &PendingNode,
+        content: &NodeContent,
+    ) -> Result<[H256; 2], RemoteError> {
         let children = match content {
             NodeContent::Node(children) => Some(*children),
             // With plain hashing, a chunk that consists of two hashes is a node, too.
@@ -137,13 +141,13 @@ impl Walk<'_> {
         };
         children
             .filter(|[left, right]| self.profile.node(left, right) == node.hash)
-            .ok_or_else(|| self.another(node))
+            .ok_or_else(|| self.hash_mismatch(node))
     }
 
     /// Returns a chunk's bytes.
     fn chunk(
         &self,
-        chunk: &Ahead,
+        chunk: &PendingNode,
         content: &HashMap<H256, NodeContent>,
     ) -> Result<Vec<u8>, RemoteError> {
         let bytes = match content.get(&chunk.hash) {
@@ -154,17 +158,17 @@ impl Walk<'_> {
         let length = chunk_tree::chunk_len(ChunkIndex(chunk.first), self.size);
         bytes
             .filter(|bytes| self.profile.chunk(bytes) == chunk.hash && Some(bytes.len()) == length)
-            .ok_or_else(|| self.another(chunk))
+            .ok_or_else(|| self.hash_mismatch(chunk))
     }
 
-    fn another(&self, node: &Ahead) -> RemoteError {
+    fn hash_mismatch(&self, node: &PendingNode) -> RemoteError {
         let hash = node.hash;
         self.client
-            .untrue(format!("its content for {hash:?} does not match that hash"))
+            .false_answer(format!("its content for {hash:?} does not match that hash"))
     }
 
     /// Fetches nodes, unchecked.
-    fn fetch(&self, nodes: &[Ahead]) -> Result<HashMap<H256, NodeContent>, RemoteError> {
+    fn fetch(&self, nodes: &[PendingNode]) -> Result<HashMap<H256, NodeContent>, RemoteError> {
         let mut seen = HashSet::new();
         let hashes: Vec<_> = nodes
             .iter()
@@ -173,8 +177,8 @@ impl Walk<'_> {
             .collect();
         // A response holds few chunks, but all nodes of a request.
         let at_once = match hashes.first() {
-            Some((_, 0)) => IN_ANSWER,
-            _ => NODES_AT_ONCE,
+            Some((_, 0)) => CHUNKS_PER_REQUEST,
+            _ => NODES_PER_REQUEST,
         };
         let connection = &self.client.connection;
         let groups = hashes
@@ -182,9 +186,9 @@ impl Walk<'_> {
             .map(|group| group.iter().map(|(hash, _)| *hash).collect::<Vec<_>>());
         let fetched = stream::iter(groups)
             .map(|group| connection.fetch(self.bucket, group))
-            .buffer_unordered(IN_FLIGHT)
+            .buffer_unordered(MAX_IN_FLIGHT)
             .try_concat();
-        self.client.wait(fetched)
+        self.client.block_on(fetched)
     }
 }
 
@@ -201,10 +205,11 @@ impl Connection {
                 let hashes = hashes.clone();
                 async move { BucketApiClient::fetch_nodes(&*rpc, U64OrHex(bucket.0), hashes).await }
             };
-            let FetchedNodes { nodes, missing, .. } = self.ask(ANSWER_WITHIN, question).await?;
+            let FetchedNodes { nodes, missing, .. } =
+                self.request(RESPONSE_TIMEOUT, question).await?;
             if let Some(hash) = missing.first() {
                 let reason = format!("it does not have {hash:?} of the leaf's content");
-                return Err(self.untrue(reason));
+                return Err(self.false_answer(reason));
             }
             let asked = hashes.len();
             let mut nodes: HashMap<_, _> = nodes.into_iter().collect();
@@ -216,7 +221,7 @@ impl Connection {
                 None => true,
             });
             if hashes.len() == asked {
-                return Err(self.untrue("it returns none of the requested content"));
+                return Err(self.false_answer("it returns none of the requested content"));
             }
         }
         Ok(found)

@@ -1,9 +1,9 @@
 //! Fetches proofs from a provider, and verifies them by both rules.
 
-use super::{ANSWER_WITHIN, Client, IN_FLIGHT};
+use super::{Client, MAX_IN_FLIGHT, RESPONSE_TIMEOUT};
 use crate::failure::Failure;
-use crate::judge::{self, Judgement};
 use crate::remote_error::RemoteError;
+use crate::verification::{self, Verification};
 use cairn_bucket::{At, NewLeaf};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{
@@ -17,27 +17,28 @@ use std::sync::Arc;
 
 impl Client {
     /// Fetches the proof of a leaf in a state.
-    pub(crate) fn leaf(
+    pub(crate) fn leaf_proof(
         &self,
         bucket: BucketId,
         profile: HashingProfile,
         index: LeafIndex,
         at: At,
     ) -> Result<ProvenLeaf, Failure> {
-        let state = state(at);
-        let info = self.ask(|rpc| async move {
+        let state = at_state(at);
+        let info = self.request(|rpc| async move {
             rpc.mmr_proof(U64OrHex(bucket.0), U64OrHex(index.0), state)
                 .await
         })?;
-        let commitment = self.commitment(&info.commitment)?;
+        let commitment = self.decode_commitment(&info.commitment)?;
         self.check_state(at, &commitment)?;
-        let proof = judge::decode_leaf(&info.scale.0).map_err(|reason| self.untrue(reason))?;
+        let proof =
+            verification::decode_leaf(&info.scale.0).map_err(|reason| self.false_answer(reason))?;
         let leaf = ProvenLeaf::new(profile, commitment, index, proof);
-        Ok(leaf.map_err(|reason| self.untrue(reason.to_string()))?)
+        Ok(leaf.map_err(|reason| self.false_answer(reason.to_string()))?)
     }
 
     /// Fetches the full answer to a challenge.
-    pub(crate) fn answer(
+    pub(crate) fn challenge_answer(
         &self,
         bucket: BucketId,
         profile: HashingProfile,
@@ -48,20 +49,20 @@ impl Client {
             U64OrHex(location.leaf_index.0),
             U64OrHex(location.chunk_index.0),
         );
-        let state = state(at);
-        let info = self.ask(|rpc| async move {
+        let state = at_state(at);
+        let info = self.request(|rpc| async move {
             rpc.challenge_response(U64OrHex(bucket.0), leaf, chunk, state)
                 .await
         })?;
-        let commitment = self.commitment(&info.commitment)?;
+        let commitment = self.decode_commitment(&info.commitment)?;
         self.check_state(at, &commitment)?;
-        let (chunk_data, mmr_proof, chunk_proof) =
-            judge::decode_answer(&info.response.0).map_err(|reason| self.untrue(reason))?;
+        let (chunk_data, mmr_proof, chunk_proof) = verification::decode_answer(&info.response.0)
+            .map_err(|reason| self.false_answer(reason))?;
         let leaf = ProvenLeaf::new(profile, commitment, location.leaf_index, mmr_proof);
         let answer = leaf
             .map_err(NotProven::from)
             .and_then(|leaf| leaf.answer(location.chunk_index, chunk_data, chunk_proof));
-        Ok(answer.map_err(|reason| self.untrue(reason.to_string()))?)
+        Ok(answer.map_err(|reason| self.false_answer(reason.to_string()))?)
     }
 
     /// Checks by proofs that a state contains leaves, before they are reported as stored.
@@ -72,7 +73,7 @@ impl Client {
         leaves: &[NewLeaf],
         commitment: &Commitment,
     ) -> Result<(), RemoteError> {
-        let at = state(At::RootOf {
+        let at = at_state(At::RootOf {
             root: commitment.mmr_root,
             tree: commitment.start_seq,
         });
@@ -81,30 +82,39 @@ impl Client {
             let question = |rpc: Arc<WsClient>| async move {
                 rpc.mmr_proof(U64OrHex(bucket.0), U64OrHex(index), at).await
             };
-            let scale = connection.ask(ANSWER_WITHIN, question).await?.scale.0;
-            self.check(&judge::leaf(profile, &scale, LeafIndex(index), commitment))?;
+            let scale = connection
+                .request(RESPONSE_TIMEOUT, question)
+                .await?
+                .scale
+                .0;
+            self.require_accepted(&verification::verify_leaf(
+                profile,
+                &scale,
+                LeafIndex(index),
+                commitment,
+            ))?;
             let proof = MmrProof::decode_all(&mut scale.as_slice());
             let is_it = proof.is_ok_and(|proof| {
                 (proof.leaf.data_root, proof.leaf.data_size) == (leaf.data_root, leaf.data_size)
             });
             match is_it {
                 true => Ok(()),
-                false => Err(self.untrue(format!(
+                false => Err(self.false_answer(format!(
                     "leaf {index} of its signed commitment is not the leaf that was sent"
                 ))),
             }
         });
-        self.wait(
+        self.block_on(
             stream::iter(proven)
-                .buffer_unordered(IN_FLIGHT)
+                .buffer_unordered(MAX_IN_FLIGHT)
                 .try_collect(),
         )
     }
 
-    fn check(&self, judgement: &Judgement) -> Result<(), RemoteError> {
+    fn require_accepted(&self, judgement: &Verification) -> Result<(), RemoteError> {
         match judgement.strict.as_ref().and(judgement.chain.as_ref()) {
             Ok(()) => Ok(()),
-            Err(reason) => Err(self.untrue(reason)),
+            Err(reason) => Err(self.false_answer(reason)),
         }
     }
 
@@ -122,12 +132,12 @@ impl Client {
         if is_asked_for {
             return Ok(());
         }
-        Err(self.untrue("it is about another state of the bucket than was requested"))
+        Err(self.false_answer("it is about another state of the bucket than was requested"))
     }
 }
 
 /// Converts a state to its form in the RPC.
-fn state(at: At) -> Option<AtState> {
+fn at_state(at: At) -> Option<AtState> {
     match at {
         At::Newest => None,
         At::Root(root) => Some(AtState::of_root(root)),

@@ -8,10 +8,10 @@
 //! Memory does not grow with the content: pieces wait until there are enough for a request,
 //! and small files share one.
 
-use super::{ANSWER_WITHIN, Client, Connection, IN_FLIGHT};
+use super::{Client, Connection, MAX_IN_FLIGHT, RESPONSE_TIMEOUT};
 use crate::failure::Failure;
 use crate::remote_error::RemoteError;
-use cairn_bucket::{CHUNK_RECORDS, IngestError, NODE_RECORD, NewLeaf};
+use cairn_bucket::{CHUNK_CHARGE, IngestError, NODE_CHARGE, NewLeaf};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentRoot, InteriorNode, TreeBuilder};
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};
@@ -24,9 +24,9 @@ use std::sync::Arc;
 
 /// Bytes of waiting chunks, at most: 64 chunks, which outweigh the requests before and
 /// after them.
-const WAITING_BYTES: usize = 16 << 20;
+const MAX_PENDING_BYTES: usize = 16 << 20;
 /// Waiting chunks and nodes, at most: half of what one request may ask about.
-const WAITING_PIECES: usize = 4_096;
+const MAX_PENDING_PIECES: usize = 4_096;
 /// The length of a chunk that plain hashing cannot distinguish from a node.
 const NODE_BYTES: usize = 64;
 
@@ -38,12 +38,12 @@ pub(crate) struct RemoteUpload<'c> {
     /// The keys that the signature may be of.
     signers: &'c [[u8; 32]],
     /// Stored or waiting, not settled yet.
-    files: Vec<File>,
-    waiting: Vec<Piece>,
-    waiting_bytes: usize,
+    files: Vec<PendingFile>,
+    pending: Vec<Piece>,
+    pending_bytes: usize,
 }
 
-struct File {
+struct PendingFile {
     path: PathBuf,
     new_bytes: u64,
 }
@@ -85,7 +85,7 @@ impl Piece {
 }
 
 /// The error that kept a file from being stored.
-struct Unsent {
+struct UploadError {
     file: usize,
     error: RemoteError,
 }
@@ -104,8 +104,8 @@ impl<'c> RemoteUpload<'c> {
             profile,
             signers,
             files: Vec::new(),
-            waiting: Vec::new(),
-            waiting_bytes: 0,
+            pending: Vec::new(),
+            pending_bytes: 0,
         }
     }
 
@@ -122,11 +122,11 @@ impl<'c> RemoteUpload<'c> {
         mut content: impl Read,
     ) -> Result<NewLeaf, Failure> {
         let file = self.files.len();
-        self.files.push(File {
+        self.files.push(PendingFile {
             path: path.to_owned(),
             new_bytes: 0,
         });
-        let cut = self.cut(file, &mut content);
+        let cut = self.split_content(file, &mut content);
         // A file before it may have failed, and then this one is forgotten already.
         if cut.is_err() {
             self.forget_from(file);
@@ -134,7 +134,7 @@ impl<'c> RemoteUpload<'c> {
         cut
     }
 
-    fn cut(&mut self, file: usize, content: &mut impl Read) -> Result<NewLeaf, Failure> {
+    fn split_content(&mut self, file: usize, content: &mut impl Read) -> Result<NewLeaf, Failure> {
         let fault = |path: &Path, source| Failure::Ingest {
             path: path.to_owned(),
             source,
@@ -151,12 +151,12 @@ impl<'c> RemoteUpload<'c> {
             }
             has_chunks = true;
             let (hash, length) = (self.profile.chunk(&bytes), bytes.len());
-            self.wait(file, hash, Content::Chunk(bytes));
+            self.push_pending(file, hash, Content::Chunk(bytes));
             let mut nodes = Vec::new();
             tree.push(hash, length, |node| nodes.push(node))
                 .map_err(|reason| fault(&path, IngestError::Shape { hash, reason }))?;
-            self.wait_nodes(file, &nodes);
-            if self.waiting_bytes >= WAITING_BYTES || self.waiting.len() >= WAITING_PIECES {
+            self.push_pending_nodes(file, &nodes);
+            if self.pending_bytes >= MAX_PENDING_BYTES || self.pending.len() >= MAX_PENDING_PIECES {
                 self.send()?;
             }
             if length < CHUNK_BYTES {
@@ -165,7 +165,7 @@ impl<'c> RemoteUpload<'c> {
         }
         let mut nodes = Vec::new();
         let root = tree.finish(|node| nodes.push(node));
-        self.wait_nodes(file, &nodes);
+        self.push_pending_nodes(file, &nodes);
         let Some(ContentRoot { root, subtree }) = root else {
             let nothing = ErrorKind::UnexpectedEof.into();
             return Err(fault(&path, IngestError::Source(nothing)));
@@ -181,31 +181,31 @@ impl<'c> RemoteUpload<'c> {
         path.unwrap_or_default()
     }
 
-    fn wait(&mut self, file: usize, hash: H256, content: Content) {
+    fn push_pending(&mut self, file: usize, hash: H256, content: Content) {
         if let Content::Chunk(bytes) = &content {
-            self.waiting_bytes = self.waiting_bytes.saturating_add(bytes.len());
+            self.pending_bytes = self.pending_bytes.saturating_add(bytes.len());
         }
-        self.waiting.push(Piece {
+        self.pending.push(Piece {
             file,
             hash,
             content,
         });
     }
 
-    fn wait_nodes(&mut self, file: usize, nodes: &[InteriorNode]) {
+    fn push_pending_nodes(&mut self, file: usize, nodes: &[InteriorNode]) {
         for node in nodes {
             let content = Content::Node {
                 left: node.left,
                 right: node.right,
                 height: node.subtree.height(),
             };
-            self.wait(file, node.hash, content);
+            self.push_pending(file, node.hash, content);
         }
     }
 
     /// Sends all waiting pieces. Returns for each file how many of its bytes were new. After
     /// a failure, the files before the one that failed count.
-    pub(crate) fn settle(&mut self) -> Result<Vec<u64>, Failure> {
+    pub(crate) fn complete_files(&mut self) -> Result<Vec<u64>, Failure> {
         self.send()?;
         let files = std::mem::take(&mut self.files);
         Ok(files.iter().map(|file| file.new_bytes).collect())
@@ -226,17 +226,17 @@ impl<'c> RemoteUpload<'c> {
     /// already stay with the provider, which removes none.
     pub(crate) fn forget_from(&mut self, file: usize) {
         self.files.truncate(file);
-        self.waiting.retain(|piece| piece.file < file);
-        let lengths = self.waiting.iter().map(|piece| match &piece.content {
+        self.pending.retain(|piece| piece.file < file);
+        let lengths = self.pending.iter().map(|piece| match &piece.content {
             Content::Chunk(bytes) => bytes.len(),
             Content::Node { .. } => 0,
         });
-        self.waiting_bytes = lengths.fold(0, usize::saturating_add);
+        self.pending_bytes = lengths.fold(0, usize::saturating_add);
     }
 
     fn send(&mut self) -> Result<(), Failure> {
         let client = self.client;
-        if let Err(Unsent { file, error }) = client.wait(self.send_waiting()) {
+        if let Err(UploadError { file, error }) = client.block_on(self.send_pending()) {
             let path = self.path_of(file);
             self.forget_from(file);
             return Err(Failure::Upload {
@@ -244,32 +244,32 @@ impl<'c> RemoteUpload<'c> {
                 source: error,
             });
         }
-        self.waiting.clear();
-        self.waiting_bytes = 0;
+        self.pending.clear();
+        self.pending_bytes = 0;
         Ok(())
     }
 
-    async fn send_waiting(&mut self) -> Result<(), Unsent> {
+    async fn send_pending(&mut self) -> Result<(), UploadError> {
         let Self {
             client,
             bucket,
             profile,
             files,
-            waiting,
+            pending: waiting,
             ..
         } = self;
         let (connection, bucket) = (&client.connection, U64OrHex(bucket.0));
-        let to_send = to_send(connection, bucket, *profile, waiting).await?;
-        let together = together(connection, bucket, &to_send).await?;
+        let to_send = missing_pieces(connection, bucket, *profile, waiting).await?;
+        let together = max_concurrent_puts(connection, bucket, &to_send).await?;
         let highest = to_send.iter().map(|piece| piece.height()).max();
         // Nodes of one height do not depend on each other, so they may be sent together.
         for height in 0..=highest.unwrap_or(0) {
             let level = to_send.iter().filter(|piece| piece.height() == height);
             let mut sent = stream::iter(level)
-                .map(|piece| async move { (piece, put(connection, bucket, piece).await) })
+                .map(|piece| async move { (piece, put_piece(connection, bucket, piece).await) })
                 .buffered(together);
             while let Some((piece, put)) = sent.next().await {
-                let new_bytes = put.map_err(|error| Unsent {
+                let new_bytes = put.map_err(|error| UploadError {
                     file: piece.file,
                     error,
                 })?;
@@ -283,12 +283,12 @@ impl<'c> RemoteUpload<'c> {
 }
 
 /// Returns the pieces that the provider does not have, each once.
-async fn to_send<'p>(
+async fn missing_pieces<'p>(
     connection: &Connection,
     bucket: U64OrHex,
     profile: HashingProfile,
     waiting: &'p [Piece],
-) -> Result<Vec<&'p Piece>, Unsent> {
+) -> Result<Vec<&'p Piece>, UploadError> {
     let mut seen = HashSet::new();
     let distinct: Vec<_> = waiting
         .iter()
@@ -305,9 +305,9 @@ async fn to_send<'p>(
             let hashes = hashes.clone();
             async move { BucketApiClient::missing_nodes(&*rpc, bucket, hashes).await }
         };
-        let answer = connection.ask(ANSWER_WITHIN, question).await;
+        let answer = connection.request(RESPONSE_TIMEOUT, question).await;
         let file = first.file;
-        missing.extend(answer.map_err(|error| Unsent { file, error })?);
+        missing.extend(answer.map_err(|error| UploadError { file, error })?);
     }
     let is_to_send = |piece: &&Piece| piece.is_ambiguous(profile) || missing.contains(&piece.hash);
     Ok(distinct.into_iter().filter(is_to_send).collect())
@@ -315,36 +315,40 @@ async fn to_send<'p>(
 
 /// Returns how many pieces may be in flight. If not all of them fit the quota, they go one
 /// by one: a later file must not take the space of an earlier one.
-async fn together(
+async fn max_concurrent_puts(
     connection: &Connection,
     bucket: U64OrHex,
     to_send: &[&Piece],
-) -> Result<usize, Unsent> {
+) -> Result<usize, UploadError> {
     let Some(first) = to_send.first() else {
-        return Ok(IN_FLIGHT);
+        return Ok(MAX_IN_FLIGHT);
     };
     let question = |rpc: Arc<_>| async move { BucketApiClient::info(&*rpc, bucket).await };
-    let info = connection.ask(ANSWER_WITHIN, question).await;
+    let info = connection.request(RESPONSE_TIMEOUT, question).await;
     let file = first.file;
-    let info = info.map_err(|error| Unsent { file, error })?;
+    let info = info.map_err(|error| UploadError { file, error })?;
     let charges = to_send.iter().map(|piece| match &piece.content {
         Content::Chunk(bytes) => u64::try_from(bytes.len())
             .unwrap_or(u64::MAX)
-            .saturating_add(CHUNK_RECORDS),
-        Content::Node { .. } => NODE_RECORD,
+            .saturating_add(CHUNK_CHARGE),
+        Content::Node { .. } => NODE_CHARGE,
     });
     // A provider that does not report it charges content only.
     let charged = info.charged_bytes.max(info.used_bytes).0;
     let after = charges.fold(charged, u64::saturating_add);
     Ok(if after <= info.max_bytes.0 {
-        IN_FLIGHT
+        MAX_IN_FLIGHT
     } else {
         1
     })
 }
 
 /// Has one piece stored. Returns how many of its bytes were new.
-async fn put(connection: &Connection, bucket: U64OrHex, piece: &Piece) -> Result<u64, RemoteError> {
+async fn put_piece(
+    connection: &Connection,
+    bucket: U64OrHex,
+    piece: &Piece,
+) -> Result<u64, RemoteError> {
     let hash = piece.hash;
     match &piece.content {
         Content::Chunk(bytes) => {
@@ -352,7 +356,7 @@ async fn put(connection: &Connection, bucket: U64OrHex, piece: &Piece) -> Result
                 let data = Bytes(bytes.clone());
                 async move { WriteApiClient::put_chunk(&*rpc, bucket, hash, data).await }
             };
-            let is_new = connection.ask(ANSWER_WITHIN, question).await?;
+            let is_new = connection.request(RESPONSE_TIMEOUT, question).await?;
             let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             Ok(if is_new { length } else { 0 })
         }
@@ -361,7 +365,7 @@ async fn put(connection: &Connection, bucket: U64OrHex, piece: &Piece) -> Result
             let question = |rpc: Arc<_>| async move {
                 WriteApiClient::put_node(&*rpc, bucket, hash, left, right).await
             };
-            connection.ask(ANSWER_WITHIN, question).await?;
+            connection.request(RESPONSE_TIMEOUT, question).await?;
             Ok(0)
         }
     }

@@ -1,6 +1,6 @@
 //! Mistakes of an operator: each gets one helpful sentence and an exit code, and changes nothing.
 
-use crate::support::{Ended, FAILED, Provider, REFUSED, USAGE, bytes, program, text_of};
+use crate::support::{FAILED, Provider, REFUSED, RunResult, USAGE, bytes, program, text_field};
 use cairn_bucket::BasePath;
 use cairn_engine::Access;
 
@@ -30,7 +30,7 @@ fn a_base_path_that_is_not_there_is_named_with_what_to_do() {
             .run(args)
             .fails(FAILED, &["no base path", "cairn bucket create"]);
     }
-    let homeless = Ended::of(
+    let homeless = RunResult::from_command(
         {
             let mut command = program();
             command.args(["bucket", "list"]);
@@ -61,7 +61,7 @@ fn a_bucket_that_is_not_there_is_named_by_every_command() {
 }
 
 #[test]
-fn a_folder_or_file_that_is_no_bucket_is_refused_and_does_not_hide_the_others() {
+fn a_folder_that_is_not_a_bucket_does_not_hide_the_others() {
     let provider = Provider::with_bucket("1");
     let buckets = provider.base_path().join("buckets");
     std::fs::create_dir(buckets.join("0000000000000002")).unwrap();
@@ -162,8 +162,9 @@ fn without_a_key_or_with_a_choice_of_two_nothing_is_stored() {
     provider
         .run(["key", "insert", "--suri-file", alice.to_str().unwrap()])
         .succeeds();
-    let bob = Ended::of(provider.command(["key", "insert", "--json"]), b"//Bob").succeeds();
-    let bob = text_of(&bob.json()[0], "public");
+    let bob =
+        RunResult::from_command(provider.command(["key", "insert", "--json"]), b"//Bob").succeeds();
+    let bob = text_field(&bob.json()[0], "public");
     provider.run(put).fails(FAILED, &["2 keys", "--key"]);
     let absent = ["--key", &"ab".repeat(32)];
     provider
@@ -171,13 +172,13 @@ fn without_a_key_or_with_a_choice_of_two_nothing_is_stored() {
         .fails(FAILED, &["no key abab"]);
     assert_eq!(provider.json(["bucket", "info", "1"])[0]["used_bytes"], 0);
     let with_bob = provider.json([&put[..], &["--key", &bob]].concat());
-    assert_eq!(text_of(&with_bob[0], "signer"), bob);
+    assert_eq!(text_field(&with_bob[0], "signer"), bob);
 }
 
 #[test]
-fn what_is_no_secret_is_not_kept_or_repeated() {
+fn an_invalid_secret_is_neither_kept_nor_printed() {
     let provider = Provider::bare();
-    let inserted = Ended::of(
+    let inserted = RunResult::from_command(
         provider.command(["key", "insert"]),
         b"correct horse battery",
     );
@@ -206,7 +207,7 @@ fn an_upload_past_the_quota_leaves_the_bucket_as_it_was() {
 }
 
 #[test]
-fn what_was_stored_before_a_failure_is_committed_and_said() {
+fn files_before_a_failure_are_committed_and_reported() {
     let provider = Provider::new();
     provider
         .run(["bucket", "create", "1", "--quota", "1MiB"])
@@ -264,7 +265,7 @@ fn a_root_leaf_or_chunk_that_the_bucket_does_not_have_is_refused() {
 }
 
 #[test]
-fn a_bucket_that_never_signed_cannot_be_drilled() {
+fn a_bucket_without_signed_roots_cannot_be_drilled() {
     let provider = Provider::with_bucket("1");
     let drill = provider.run(["challenge-drill", "1"]);
     drill.fails(FAILED, &["no root of bucket 1 was ever signed"]);
@@ -273,7 +274,7 @@ fn a_bucket_that_never_signed_cannot_be_drilled() {
 }
 
 #[test]
-fn a_command_line_that_makes_no_sense_is_told_why() {
+fn an_invalid_command_line_gets_the_reason() {
     let provider = Provider::with_bucket("1");
     for (args, word) in [
         (
@@ -327,7 +328,7 @@ fn a_command_line_that_makes_no_sense_is_told_why() {
 }
 
 #[test]
-fn what_cannot_be_stored_or_written_over_is_named() {
+fn paths_that_cannot_be_read_or_replaced_are_named() {
     let provider = Provider::with_bucket("1");
     let file = provider.file("file", b"content");
     provider.put("1", &file);

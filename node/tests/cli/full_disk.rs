@@ -1,7 +1,7 @@
 //! A full disk, a real one of 48 MiB: uploads stop before the reserve is used, signed roots are
 //! still proven, and uploads continue when there is space.
 
-use crate::support::{Ended, FAILED, bytes, program, text_of, verify};
+use crate::support::{FAILED, RunResult, bytes, program, text_field, verify};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -39,11 +39,11 @@ impl Disk {
         self.at.path()
     }
 
-    fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ended {
+    fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> RunResult {
         let mut command = program();
         command.arg("--base-path").arg(self.path().join("base"));
         command.args(args);
-        Ended::of(command, b"")
+        RunResult::from_command(command, b"")
     }
 
     fn json<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Value {
@@ -67,7 +67,7 @@ fn file(folder: &TempDir, name: &str, content: &[u8]) -> PathBuf {
 }
 
 #[test]
-fn s10_a_real_disk_is_never_filled_to_the_last_by_what_clients_bring() {
+fn s10_uploads_never_fill_a_real_disk_completely() {
     let Some(disk) = Disk::mounted() else { return };
     let elsewhere = tempfile::tempdir().unwrap();
     disk.command(["key", "generate"]).succeeds();
@@ -128,7 +128,7 @@ fn s10_a_real_disk_is_never_filled_to_the_last_by_what_clients_bring() {
         proof.to_str().unwrap(),
     ];
     disk.command(prove).succeeds();
-    let root = text_of(&stored, "mmr_root");
+    let root = text_field(&stored, "mmr_root");
     verify(&std::fs::read(&proof).unwrap(), &["--root", &root]).succeeds();
     disk.command(["bucket", "delete", "2", "--even-signed"])
         .succeeds();

@@ -1,6 +1,6 @@
 //! Commands without a running provider sign nothing that a running provider would not sign.
 
-use crate::support::{FAILED, Provider, REFUSED, USAGE, bytes, text_of};
+use crate::support::{FAILED, Provider, REFUSED, USAGE, bytes, text_field};
 use std::path::{Path, PathBuf};
 
 /// The folder of bucket 7.
@@ -18,12 +18,12 @@ fn copy(from: &Path, to: &Path) {
 
 fn put(provider: &Provider, seed: u64) -> String {
     let file = provider.file("file", &bytes(seed, 1000));
-    text_of(&provider.put("7", &file)[0], "mmr_root")
+    text_field(&provider.put("7", &file)[0], "mmr_root")
 }
 
 /// A provider whose bucket 7 was copied after one leaf, and which has signed another one since;
 /// with the copy, and the last signed root.
-fn put_aside() -> (Provider, PathBuf, String) {
+fn back_up() -> (Provider, PathBuf, String) {
     let provider = Provider::with_bucket("7");
     put(&provider, 1);
     let backup = provider.base_path().with_file_name("backup");
@@ -32,15 +32,15 @@ fn put_aside() -> (Provider, PathBuf, String) {
     (provider, backup, signed)
 }
 
-fn put_back(provider: &Provider, copied: &Path) {
+fn restore(provider: &Provider, copied: &Path) {
     std::fs::remove_dir_all(folder(provider)).unwrap();
     copy(copied, &folder(provider));
 }
 
 #[test]
-fn s6b_a_bucket_behind_what_was_signed_is_not_written_to_by_any_command() {
-    let (provider, backup, _) = put_aside();
-    put_back(&provider, &backup);
+fn s6b_no_command_writes_to_a_bucket_behind_its_signed_root() {
+    let (provider, backup, _) = back_up();
+    restore(&provider, &backup);
     let file = provider.file("file", &bytes(3, 1000));
     let file = file.to_str().unwrap();
     // Without a `status` before: the signature itself recorded the root.
@@ -64,8 +64,8 @@ fn s6b_a_bucket_behind_what_was_signed_is_not_written_to_by_any_command() {
 }
 
 #[test]
-fn s6d_a_longer_copy_that_went_another_way_is_not_signed_for() {
-    let (provider, backup, signed) = put_aside();
+fn s6d_a_longer_diverged_copy_is_not_signed_for() {
+    let (provider, backup, signed) = back_up();
     // Like a co-primary that commits in another order, with the same first leaf.
     let other = Provider::new();
     other.run(["bucket", "create", "1"]).succeeds();
@@ -73,7 +73,7 @@ fn s6d_a_longer_copy_that_went_another_way_is_not_signed_for() {
     for seed in 5..8 {
         put(&other, seed);
     }
-    put_back(&provider, &folder(&other));
+    restore(&provider, &folder(&other));
     let file = provider.file("file", &bytes(3, 1000));
     for _ in 0..2 {
         let refused = provider.run(["put", "7", file.to_str().unwrap()]);
@@ -85,7 +85,7 @@ fn s6d_a_longer_copy_that_went_another_way_is_not_signed_for() {
 }
 
 #[test]
-fn s6b_what_a_check_has_set_apart_is_not_signed_for_by_a_put() {
+fn s6b_put_does_not_sign_for_a_quarantined_bucket() {
     let provider = Provider::with_bucket("7");
     put(&provider, 1);
     let current = folder(&provider).join("CURRENT");
@@ -101,7 +101,7 @@ fn s6b_what_a_check_has_set_apart_is_not_signed_for_by_a_put() {
 }
 
 #[test]
-fn s4_a_bucket_that_hashes_otherwise_than_its_chain_is_not_made() {
+fn s4_a_bucket_with_another_hashing_than_the_chain_is_refused() {
     let provider = Provider::new();
     let create = |args: &[&str]| provider.run([&["bucket", "create"], args].concat());
     create(&["7", "--hashing", "tagged"]).fails(REFUSED, &["hashes tagged", "--chain-hashing"]);
@@ -128,8 +128,8 @@ fn s4_a_bucket_that_hashes_otherwise_than_its_chain_is_not_made() {
 }
 
 #[test]
-fn s6b_a_bucket_that_is_imported_over_a_later_signature_is_set_apart() {
-    let (provider, backup, _) = put_aside();
+fn s6b_an_import_older_than_a_signed_root_is_quarantined() {
+    let (provider, backup, _) = back_up();
     std::fs::remove_dir_all(folder(&provider)).unwrap();
     let import = ["bucket", "import", backup.to_str().unwrap()];
     provider

@@ -1,12 +1,12 @@
 //! Roots that were printed as signed are proven after the process was killed.
 
-use crate::support::{Provider, bytes, text_of, verify};
+use crate::support::{Provider, bytes, text_field, verify};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 #[test]
-fn every_root_that_a_killed_upload_printed_is_proven_by_the_next_process() {
+fn roots_that_a_killed_upload_printed_are_provable() {
     for printed_before in [1, 7, 23] {
         let provider = Provider::with_bucket("1");
         for file in 0..500u64 {
@@ -46,8 +46,11 @@ fn every_root_that_a_killed_upload_printed_is_proven_by_the_next_process() {
         assert!(stored < 501, "killed after the last commit");
         assert!(info["signed_roots"].as_u64().unwrap() >= commits.len() as u64);
         for commit in &commits {
-            let (root, count) = (text_of(commit, "mmr_root"), text_of(commit, "leaf_count"));
-            let leaf = text_of(&commit["files"][1], "leaf_index");
+            let (root, count) = (
+                text_field(commit, "mmr_root"),
+                text_field(commit, "leaf_count"),
+            );
+            let leaf = text_field(&commit["files"][1], "leaf_index");
             let prove = [
                 "prove", "1", "--leaf", &leaf, "--chunk", "0", "--root", &root,
             ];

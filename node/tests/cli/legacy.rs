@@ -41,7 +41,7 @@ fn statuses(answers: &[Value]) -> Vec<String> {
 }
 
 #[test]
-fn each_bucket_gets_an_answer_and_what_needs_a_look_is_told_by_the_exit_code() {
+fn each_bucket_is_reported_and_findings_set_the_exit_code() {
     let provider = Provider::bare();
     let source = source(&provider);
     let before = files(&source);
@@ -96,7 +96,7 @@ fn each_bucket_gets_an_answer_and_what_needs_a_look_is_told_by_the_exit_code() {
 }
 
 #[test]
-fn s3_what_was_imported_with_a_flagged_leaf_is_signed_only_on_the_operators_word() {
+fn s3_flagged_imports_are_signed_only_by_the_operators_choice() {
     let provider = Provider::new();
     let source = source(&provider);
     let ended = provider.run(["import-legacy", text(&source)]);
@@ -141,7 +141,7 @@ fn s3_what_was_imported_with_a_flagged_leaf_is_signed_only_on_the_operators_word
 }
 
 #[test]
-fn a_bucket_that_is_chosen_is_imported_alone_and_then_already_there() {
+fn a_selected_bucket_is_imported_once() {
     let provider = Provider::bare();
     let source = source(&provider);
     let import = [
@@ -169,7 +169,7 @@ fn a_bucket_that_is_chosen_is_imported_alone_and_then_already_there() {
 }
 
 #[test]
-fn a_dry_run_makes_no_base_path_and_its_report_can_be_a_file() {
+fn a_dry_run_creates_no_base_path_and_can_report_to_a_file() {
     let provider = Provider::bare();
     let source = source(&provider);
     let report = source.with_file_name("report.json");
@@ -190,7 +190,7 @@ fn a_dry_run_makes_no_base_path_and_its_report_can_be_a_file() {
 }
 
 #[test]
-fn what_is_no_database_is_refused_before_anything_is_made() {
+fn a_folder_without_a_database_is_refused_first() {
     let provider = Provider::bare();
     let folder = provider.file("elsewhere/file", b"text");
     let folder = folder.parent().unwrap();

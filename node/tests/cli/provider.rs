@@ -1,19 +1,19 @@
 //! Resource limits, and an operator's decisions about whole buckets.
 
-use crate::support::{Ended, FAILED, Provider, REFUSED, bytes};
+use crate::support::{FAILED, Provider, REFUSED, RunResult, bytes};
 use std::process::Command;
 
 /// Runs the program with a limit on descriptors.
-fn with_descriptors(number: u32, provider: &Provider) -> Ended {
+fn with_descriptors(number: u32, provider: &Provider) -> RunResult {
     let mut shell = Command::new("bash");
     let script = format!("ulimit -n {number} && exec \"$0\" \"$@\"");
     shell.args(["-c", &script, env!("CARGO_BIN_EXE_cairn"), "--base-path"]);
     shell.arg(provider.base_path()).args(["status", "--json"]);
-    Ended::of(shell, b"")
+    RunResult::from_command(shell, b"")
 }
 
 #[test]
-fn with_256_descriptors_it_says_its_cap_and_works_and_with_32_what_to_raise() {
+fn a_low_descriptor_limit_lowers_the_cap_or_is_refused() {
     let provider = Provider::with_bucket("1");
     for id in ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12"] {
         provider.run(["bucket", "create", id]).succeeds();
@@ -30,14 +30,14 @@ fn with_256_descriptors_it_says_its_cap_and_works_and_with_32_what_to_raise() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_with_what_to_allow() {
+fn a_budget_that_does_not_fit_is_refused_with_advice() {
     let provider = Provider::with_bucket("1");
     let refused = provider.run(["status", "--max-open", "500", "--memory", "32MiB"]);
     refused.fails(FAILED, &["500 buckets", "allow more"]);
 }
 
 #[test]
-fn status_tells_what_buckets_share_and_which_need_their_operator() {
+fn status_shows_shared_chunks_and_troubled_buckets() {
     let provider = Provider::with_bucket("1");
     provider.run(["bucket", "create", "2"]).succeeds();
     let (own, shared) = (
@@ -68,7 +68,7 @@ fn status_tells_what_buckets_share_and_which_need_their_operator() {
 }
 
 #[test]
-fn a_bucket_that_was_signed_is_deleted_only_on_purpose() {
+fn deleting_a_signed_bucket_needs_a_flag() {
     let provider = Provider::with_bucket("1");
     provider.run(["bucket", "create", "2"]).succeeds();
     let file = provider.file("file", &bytes(1, 1000));
@@ -89,7 +89,7 @@ fn a_bucket_that_was_signed_is_deleted_only_on_purpose() {
 }
 
 #[test]
-fn s6c_an_older_copy_is_not_accepted_and_what_it_lacks_is_named() {
+fn s6c_an_older_copy_is_refused_with_its_missing_roots() {
     let provider = Provider::with_bucket("1");
     provider.put("1", &provider.file("one", &bytes(1, 1000)));
     provider.run(["status"]).succeeds();

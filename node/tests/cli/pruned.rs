@@ -1,7 +1,7 @@
 //! A bucket is pruned with an admin's signature, proves older signed roots, and frees the space on
 //! release.
 
-use crate::support::{FAILED, Provider, USAGE, bytes, text_of, verify};
+use crate::support::{FAILED, Provider, USAGE, bytes, text_field, verify};
 use sp_core::{Pair, sr25519};
 
 fn hex(bytes: impl AsRef<[u8]>) -> String {
@@ -9,16 +9,16 @@ fn hex(bytes: impl AsRef<[u8]>) -> String {
 }
 
 #[test]
-fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_released() {
+fn old_roots_are_proven_after_a_signed_prune_until_release() {
     let provider = Provider::with_bucket("1");
     let mut roots = vec![];
     for seed in 0..4 {
         let file = provider.file("file", &bytes(seed, 100_000));
-        roots.push(text_of(&provider.put("1", &file)[0], "mmr_root"));
+        roots.push(text_field(&provider.put("1", &file)[0], "mmr_root"));
     }
     let prune = ["bucket", "prune", "1", "--before", "3"];
     let shown = &provider.json([&prune[..], &["--dry-run"]].concat())[0];
-    let (payload, new_root) = (text_of(shown, "payload"), text_of(shown, "mmr_root"));
+    let (payload, new_root) = (text_field(shown, "payload"), text_field(shown, "mmr_root"));
     assert_eq!(
         (&shown["start_seq"], &shown["leaf_count"]),
         (&3.into(), &1.into())
@@ -35,7 +35,7 @@ fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_r
     signed_by(hex([7; 64])).fails(FAILED, &["not the admin's", &new_root]);
     // The client continues while the admin signs.
     let file = provider.file("file", &bytes(4, 100_000));
-    roots.push(text_of(&provider.put("1", &file)[0], "mmr_root"));
+    roots.push(text_field(&provider.put("1", &file)[0], "mmr_root"));
     let signature = hex(admin.sign(&payload).0);
     signed_by(signature.clone()).fails(FAILED, &["at 2 leaves", "leaf count"]);
     let at = |leaves: &str| {
@@ -48,9 +48,9 @@ fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_r
     let info = &provider.json(["bucket", "info", "1"])[0];
     assert_eq!(info["leaf_count"], 2);
     let retired = &info["retired"][0];
-    assert_eq!(text_of(retired, "mmr_root"), roots[4]);
-    assert_eq!(text_of(retired, "admin"), by);
-    assert_eq!(text_of(retired, "new_root"), new_root);
+    assert_eq!(text_field(retired, "mmr_root"), roots[4]);
+    assert_eq!(text_field(retired, "admin"), by);
+    assert_eq!(text_field(retired, "new_root"), new_root);
     let told = provider.run(["bucket", "info", "1"]).succeeds().text();
     assert!(
         told.contains("5 leaves from sequence 0, pruned to 3 by"),
@@ -85,7 +85,7 @@ fn an_admin_signs_what_a_dry_run_shows_and_old_roots_are_proven_until_they_are_r
 }
 
 #[test]
-fn a_prune_says_on_whose_account_it_is() {
+fn a_prune_needs_an_admin_or_unsigned() {
     let provider = Provider::with_bucket("1");
     provider.put("1", &provider.file("file", b"x"));
     let prune = ["bucket", "prune", "1", "--before", "1"];

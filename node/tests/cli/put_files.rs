@@ -1,7 +1,7 @@
 //! `put` of unusual files: files that change while they are read, that others may have swapped,
 //! and whose names are not plain text.
 
-use crate::support::{Ended, FAILED, Provider, bytes};
+use crate::support::{FAILED, Provider, RunResult, bytes};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::Permissions;
@@ -12,13 +12,13 @@ use std::path::Path;
 /// A file with more bytes than its reported length, like one that grows.
 const GROWS: &str = "/proc/version";
 
-fn told(ended: &Ended) -> Vec<String> {
+fn failure_lines(ended: &RunResult) -> Vec<String> {
     let lines = ended.stderr.lines();
     lines.map(str::to_owned).collect()
 }
 
 #[test]
-fn put_a_file_that_grows_while_it_is_read_is_told_and_not_stored() {
+fn put_a_growing_file_is_reported_and_not_stored() {
     let provider = Provider::with_bucket("1");
     let files = [
         provider.file("a", &bytes(1, 400_000)),
@@ -27,7 +27,7 @@ fn put_a_file_that_grows_while_it_is_read_is_told_and_not_stored() {
     let [a, b] = files.each_ref().map(|file| file.to_str().unwrap());
     let ended = provider.run(["put", "1", a, GROWS, b]);
     assert_eq!(ended.code, Some(FAILED), "{ended:?}");
-    let told = told(&ended);
+    let told = failure_lines(&ended);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].contains("cannot store /proc/version") && told[0].contains("it grew"));
     assert!(told[1].contains("1 file changed while being read and was not stored"));
@@ -44,7 +44,7 @@ fn put_a_file_that_grows_while_it_is_read_is_told_and_not_stored() {
 }
 
 #[test]
-fn put_names_that_are_no_plain_text_are_shown_escaped_and_are_exact_in_json() {
+fn put_unusual_names_are_escaped_and_exact_in_json() {
     let names: [(&[u8], &str); 4] = [
         (b"line\nend", "line\\nend"),
         (b"\x1b[2Jclear", "\\u{1b}[2Jclear"),
@@ -93,7 +93,7 @@ fn put_names_that_are_no_plain_text_are_shown_escaped_and_are_exact_in_json() {
 }
 
 #[test]
-fn l5_a_base_path_is_made_for_its_owner_alone_and_keys_that_others_may_read_are_told() {
+fn l5_base_paths_are_private_and_exposed_keys_are_reported() {
     let provider = Provider::with_bucket("1");
     let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
     assert_eq!(mode(&provider.base_path()), 0o700);

@@ -1,7 +1,7 @@
 //! A proof that was tampered with is refused, with the reason, by a program that has only the
 //! proof.
 
-use crate::support::{FAILED, Provider, REFUSED, bytes, text_of, verify};
+use crate::support::{FAILED, Provider, REFUSED, bytes, text_field, verify};
 use serde_json::Value;
 
 /// A proof of the second chunk of one leaf among five, and its root.
@@ -10,7 +10,7 @@ fn proof() -> (Value, String) {
     let mut root = String::new();
     for seed in 0..5 {
         let file = provider.file("file", &bytes(seed, 600_000));
-        root = text_of(&provider.put("1", &file)[0], "mmr_root");
+        root = text_field(&provider.put("1", &file)[0], "mmr_root");
     }
     let proof = provider.run(["prove", "1", "--leaf", "2", "--chunk", "1"]);
     (
@@ -65,7 +65,7 @@ fn another_root_is_refused() {
 }
 
 #[test]
-fn a_root_or_leaf_count_other_than_the_challenged_one_is_refused() {
+fn another_root_or_leaf_count_than_challenged_is_refused() {
     let (proof, _) = proof();
     let other = format!("0x{}", "17".repeat(32));
     judge(&proof, &["--root", &other], REFUSED, &["not for", &other]);
@@ -138,7 +138,7 @@ fn an_answer_that_holds_no_proof_is_refused() {
 }
 
 #[test]
-fn what_is_no_proof_file_is_unreadable_and_not_refused() {
+fn an_invalid_proof_file_is_unreadable_not_refused() {
     for garbage in ["", "hello", "{}", "[1, 2", "\u{0}\u{1}", "null"] {
         verify(garbage.as_bytes(), &[]).fails(FAILED, &["stdin", "not a proof file"]);
     }

@@ -3,12 +3,12 @@
 
 mod by_lock;
 mod changed;
-mod house;
-mod lies;
+mod false_answers;
+mod fixture;
 
-use crate::support::{FAILED, Provider, USAGE, bytes, text_of, verify};
+use crate::support::{FAILED, Provider, USAGE, bytes, text_field, verify};
 use cairn_rpc_listener::RpcMethods;
-use house::{House, admin, at};
+use fixture::{Fixture, admin, run_at_url};
 use serde_json::Value;
 use sp_core::Pair;
 use std::net::TcpListener;
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 const CHUNK: usize = 262_144;
 
 /// Returns an address without a listener: the port was free a moment ago.
-fn nobody() -> String {
+fn unused_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("ws://{}", listener.local_addr().unwrap())
 }
@@ -56,11 +56,11 @@ fn without_signatures(mut commits: Vec<Value>) -> Vec<Value> {
     commits
 }
 
-fn goes_in_and_comes_back(hashing: &str) {
-    let fixture = House::new();
+fn round_trip(hashing: &str) {
+    let fixture = Fixture::new();
     let local = Provider::new();
     let create = ["bucket", "create", "7", "--hashing", hashing];
-    fixture.follows(hashing);
+    fixture.set_chain_hashing(hashing);
     fixture.run(create).succeeds();
     let said = ["--chain-hashing", hashing];
     local.run([&create[..], &said].concat()).succeeds();
@@ -76,7 +76,7 @@ fn goes_in_and_comes_back(hashing: &str) {
     );
 
     let newest = commits.last().unwrap();
-    let root = text_of(newest, "mmr_root");
+    let root = text_field(newest, "mmr_root");
     let got = local.file("got", b"");
     for (leaf, content) in contents.iter().enumerate() {
         let leaf = leaf.to_string();
@@ -104,7 +104,7 @@ fn goes_in_and_comes_back(hashing: &str) {
         assert_eq!(proof, local.run(args).succeeds().stdout, "{args:?}");
         verify(&proof, &[]).succeeds();
     }
-    let earlier = text_of(&commits[0], "mmr_root");
+    let earlier = text_field(&commits[0], "mmr_root");
     let prove = [
         "prove", "7", "--leaf", "1", "--chunk", "0", "--root", &earlier,
     ];
@@ -121,18 +121,18 @@ fn goes_in_and_comes_back(hashing: &str) {
 }
 
 #[test]
-fn what_is_put_is_what_a_local_put_makes_and_comes_back_with_plain_hashing() {
-    goes_in_and_comes_back("plain");
+fn a_remote_put_equals_a_local_put_with_plain_hashing() {
+    round_trip("plain");
 }
 
 #[test]
-fn what_is_put_is_what_a_local_put_makes_and_comes_back_with_tagged_hashing() {
-    goes_in_and_comes_back("tagged");
+fn a_remote_put_equals_a_local_put_with_tagged_hashing() {
+    round_trip("tagged");
 }
 
 #[test]
-fn a_chunk_that_reads_like_a_node_stands_in_nobodys_way() {
-    let fixture = House::new();
+fn a_chunk_that_looks_like_a_node_is_stored_too() {
+    let fixture = Fixture::new();
     let large = bytes(1, 2 * CHUNK);
     let hashes = large
         .chunks(CHUNK)
@@ -159,13 +159,13 @@ fn a_chunk_that_reads_like_a_node_stands_in_nobodys_way() {
             assert!(got.succeeds().stdout == *content, "{name} of {order:?}");
         }
         // Another bucket for the other order.
-        fixture.forget("8");
+        fixture.delete_bucket("8");
     }
 }
 
 #[test]
-fn buckets_are_made_listed_told_of_and_deleted() {
-    let fixture = House::new();
+fn buckets_are_created_listed_shown_and_deleted() {
+    let fixture = Fixture::new();
     let told = fixture.run(["bucket", "list"]).succeeds().text();
     assert!(told.contains("there are no buckets in ws://"), "{told}");
     let made = fixture.json([
@@ -233,8 +233,8 @@ fn buckets_are_made_listed_told_of_and_deleted() {
 }
 
 #[test]
-fn a_bucket_or_leaf_that_is_not_there_is_told_with_its_code() {
-    let fixture = House::new();
+fn a_missing_bucket_or_leaf_is_reported_with_its_code() {
+    let fixture = Fixture::new();
     fixture.run(["bucket", "create", "1"]).succeeds();
     let file = fixture.provider.file("file", b"content");
     let file = file.to_str().unwrap();
@@ -255,20 +255,21 @@ fn a_bucket_or_leaf_that_is_not_there_is_told_with_its_code() {
 }
 
 #[test]
-fn where_nobody_listens_the_address_is_named() {
-    let url = nobody();
-    at(&url, ["bucket", "list"]).fails(FAILED, &["cannot reach the provider", &url]);
+fn an_unreachable_address_is_named() {
+    let url = unused_url();
+    run_at_url(&url, ["bucket", "list"]).fails(FAILED, &["cannot reach the provider", &url]);
     let mut command = crate::support::program();
     command
         .args(["status", "--base-path", "/nowhere"])
         .env("CAIRN_RPC", &url);
-    crate::support::Ended::of(command, b"").fails(FAILED, &["cannot reach the provider", &url]);
+    crate::support::RunResult::from_command(command, b"")
+        .fails(FAILED, &["cannot reach the provider", &url]);
 }
 
 #[test]
-fn a_provider_that_takes_no_changes_says_who_can_allow_them() {
-    let fixture = House::with(RpcMethods::Safe);
-    fixture.make("1");
+fn a_refused_change_names_the_flags_that_allow_it() {
+    let fixture = Fixture::with(RpcMethods::Safe);
+    fixture.create_bucket("1");
     let file = fixture.provider.file("file", b"content");
     let file = file.to_str().unwrap();
     let allow = [
@@ -283,9 +284,9 @@ fn a_provider_that_takes_no_changes_says_who_can_allow_them() {
 }
 
 #[test]
-fn s7c_a_change_over_an_address_alone_is_refused_with_what_it_needs() {
-    let fixture = House::new();
-    fixture.make("1");
+fn s7c_a_change_without_a_token_is_refused_with_advice() {
+    let fixture = Fixture::new();
+    fixture.create_bucket("1");
     let file = fixture.provider.file("file", b"content");
     let put = [
         "put",
@@ -295,21 +296,21 @@ fn s7c_a_change_over_an_address_alone_is_refused_with_what_it_needs() {
         &fixture.key,
     ];
     let needs = ["pass its token", "--rpc-token-file", "rpc-token"];
-    at(&fixture.url(), put).fails(FAILED, &needs);
-    at(&fixture.url(), ["bucket", "create", "2"]).fails(FAILED, &needs);
-    at(&fixture.url(), ["bucket", "list"]).succeeds();
+    run_at_url(&fixture.url(), put).fails(FAILED, &needs);
+    run_at_url(&fixture.url(), ["bucket", "create", "2"]).fails(FAILED, &needs);
+    run_at_url(&fixture.url(), ["bucket", "list"]).succeeds();
     // The base path with this address also has the token and the keys.
-    fixture.leave_address(&fixture.url());
+    fixture.write_address(&fixture.url());
     let mut command = fixture
         .provider
         .command(["--rpc", &fixture.url(), "put", "1"]);
     command.arg(&file);
-    crate::support::Ended::of(command, b"").succeeds();
+    crate::support::RunResult::from_command(command, b"").succeeds();
     // A token that others can read is refused.
     let token = fixture.token_file();
     std::fs::set_permissions(&token, PermissionsExt::from_mode(0o644)).unwrap();
     let named = ["--rpc-token-file", token.to_str().unwrap()];
-    at(
+    run_at_url(
         &fixture.url(),
         [&named[..], &["bucket", "create", "2"]].concat(),
     )
@@ -318,7 +319,7 @@ fn s7c_a_change_over_an_address_alone_is_refused_with_what_it_needs() {
 
 #[test]
 fn files_before_one_that_does_not_fit_are_committed() {
-    let fixture = House::new();
+    let fixture = Fixture::new();
     fixture
         .run(["bucket", "create", "1", "--quota", "600KiB"])
         .succeeds();
@@ -348,8 +349,8 @@ fn files_before_one_that_does_not_fit_are_committed() {
 }
 
 #[test]
-fn an_admin_prunes_with_a_signature_over_what_a_dry_run_shows() {
-    let fixture = House::new();
+fn an_admin_signs_the_dry_runs_payload_to_prune() {
+    let fixture = Fixture::new();
     fixture.run(["bucket", "create", "1"]).succeeds();
     let files = [1, 2, 3].map(|seed| {
         fixture
@@ -363,7 +364,7 @@ fn an_admin_prunes_with_a_signature_over_what_a_dry_run_shows() {
     let shown = fixture
         .json([&prune[..], &["--dry-run"]].concat())
         .remove(0);
-    let payload = hex::decode(&text_of(&shown, "payload")[2..]).unwrap();
+    let payload = hex::decode(&text_field(&shown, "payload")[2..]).unwrap();
     let by = hex::encode(admin().public().0);
     let signature = hex::encode(admin().sign(&payload).0);
     fixture
@@ -383,8 +384,8 @@ fn an_admin_prunes_with_a_signature_over_what_a_dry_run_shows() {
 }
 
 #[test]
-fn a_bucket_is_copied_out_on_the_providers_machine_and_can_be_imported() {
-    let fixture = House::new();
+fn a_bucket_is_exported_on_the_providers_machine() {
+    let fixture = Fixture::new();
     fixture.run(["bucket", "create", "1"]).succeeds();
     let file = fixture.provider.file("file", &bytes(1, 400_000));
     let commit = fixture.json(["put", "1", file.to_str().unwrap()]).remove(0);
@@ -409,8 +410,8 @@ fn a_bucket_is_copied_out_on_the_providers_machine_and_can_be_imported() {
 }
 
 #[test]
-fn what_no_provider_can_be_asked_for_makes_no_sense_with_its_address() {
-    let url = nobody();
+fn local_commands_refuse_a_providers_address() {
+    let url = unused_url();
     for args in [
         &["fsck", "1"][..],
         &["scrub", "--all"],
@@ -420,10 +421,10 @@ fn what_no_provider_can_be_asked_for_makes_no_sense_with_its_address() {
         &["bucket", "release", "1", "--tree", "0"],
         &["bucket", "import", "somewhere"],
     ] {
-        at(&url, args).fails(USAGE, &["only put, get, prove, status and bucket list"]);
+        run_at_url(&url, args).fails(USAGE, &["only put, get, prove, status and bucket list"]);
     }
-    at("http://127.0.0.1:1", ["status"]).fails(USAGE, &["expected a provider's WebSocket"]);
-    let fixture = House::new();
+    run_at_url("http://127.0.0.1:1", ["status"]).fails(USAGE, &["expected a provider's WebSocket"]);
+    let fixture = Fixture::new();
     fixture.run(["bucket", "create", "1"]).succeeds();
     let file = fixture.provider.file("file", b"content");
     let put = ["put", "1", file.to_str().unwrap()];

@@ -1,7 +1,7 @@
 //! A damaged bucket: an operator finds the damage, repairs it, and restores lost content from
 //! files.
 
-use crate::support::{FAILED, Provider, REFUSED, USAGE, bytes, text_of, verify};
+use crate::support::{FAILED, Provider, REFUSED, USAGE, bytes, text_field, verify};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 fn provider() -> (Provider, PathBuf, String, PathBuf) {
     let provider = Provider::with_bucket("1");
     let file = provider.file("files/content", &bytes(1, 700_000));
-    let root = text_of(&provider.put("1", &file)[0], "mmr_root");
+    let root = text_field(&provider.put("1", &file)[0], "mmr_root");
     let folder = provider.base_path().join("buckets/0000000000000001");
     let blobs = std::fs::read_dir(&folder).unwrap();
     let blob = blobs
@@ -32,7 +32,7 @@ fn fsck(provider: &Provider, args: &[&str]) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn lost_content_is_named_and_taken_from_the_files_that_hold_it() {
+fn lost_content_is_named_and_restored_from_files() {
     let (provider, file, root, blob) = provider();
     flip(&blob);
     let (code, found) = fsck(&provider, &[]);
@@ -41,7 +41,10 @@ fn lost_content_is_named_and_taken_from_the_files_that_hold_it() {
     assert!(!findings.is_empty());
     for finding in findings {
         assert_eq!(finding["rebuildable"], false, "{finding}");
-        assert!(text_of(finding, "remedy").contains("--from"), "{finding}");
+        assert!(
+            text_field(finding, "remedy").contains("--from"),
+            "{finding}"
+        );
     }
     // Without files, a repair changes nothing.
     let (code, left) = fsck(&provider, &["--repair"]);
@@ -78,7 +81,7 @@ fn lost_content_is_named_and_taken_from_the_files_that_hold_it() {
 }
 
 #[test]
-fn content_is_taken_from_files_by_a_repair_only() {
+fn only_a_repair_takes_files() {
     let (provider, file, _, _) = provider();
     let from = file.to_str().unwrap();
     provider
@@ -93,7 +96,7 @@ fn content_is_taken_from_files_by_a_repair_only() {
 }
 
 #[test]
-fn a_folder_that_holds_no_bucket_says_what_else_there_is() {
+fn a_folder_without_a_bucket_does_not_stop_the_others() {
     let (provider, ..) = provider();
     let folder = provider.base_path().join("buckets/0000000000000001");
     std::fs::remove_dir_all(&folder).unwrap();
@@ -107,7 +110,7 @@ fn a_folder_that_holds_no_bucket_says_what_else_there_is() {
 }
 
 #[test]
-fn a_bucket_whose_current_is_empty_is_told_to_be_repaired_and_is() {
+fn an_empty_current_file_is_reported_and_repaired() {
     let (provider, _, root, _) = provider();
     let folder = provider.base_path().join("buckets/0000000000000001");
     std::fs::write(folder.join("CURRENT"), "").unwrap();
@@ -127,7 +130,7 @@ fn a_bucket_whose_current_is_empty_is_told_to_be_repaired_and_is() {
 }
 
 #[test]
-fn a_scrub_finds_a_flipped_byte_and_says_how_to_go_on() {
+fn a_scrub_finds_a_flipped_byte_and_gives_advice() {
     let (provider, _, _, blob) = provider();
     let clean = provider.json(["scrub", "1"]).remove(0);
     // Three chunks, three nodes over them, and a leaf.
@@ -153,7 +156,7 @@ fn a_scrub_finds_a_flipped_byte_and_says_how_to_go_on() {
 }
 
 #[test]
-fn a_scrub_that_is_killed_goes_on_where_it_was() {
+fn a_killed_scrub_resumes() {
     let (provider, _, _, blob) = provider();
     flip(&blob);
     let point = provider.base_path().join("scrub/0000000000000001");

@@ -1,6 +1,6 @@
 //! Stored content can be read back, and proven under the newest root and every earlier one.
 
-use crate::support::{Ended, FAILED, Provider, bytes, text_of, verify};
+use crate::support::{FAILED, Provider, RunResult, bytes, text_field, verify};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,7 +45,10 @@ fn round_trip(hashing: &str) {
     assert_eq!(commits.len(), 3);
 
     let newest = commits.last().unwrap();
-    let (mmr_root, leaf_count) = (text_of(newest, "mmr_root"), text_of(newest, "leaf_count"));
+    let (mmr_root, leaf_count) = (
+        text_field(newest, "mmr_root"),
+        text_field(newest, "leaf_count"),
+    );
     let files = commits
         .iter()
         .flat_map(|commit| commit["files"].as_array().unwrap());
@@ -53,7 +56,7 @@ fn round_trip(hashing: &str) {
     for file in files {
         let name = Path::new(file["path"].as_str().unwrap());
         let content = &contents[name.strip_prefix(folder).unwrap().to_str().unwrap()];
-        let leaf = text_of(file, "leaf_index");
+        let leaf = text_field(file, "leaf_index");
         let got = provider.run(["get", "7", "--leaf", &leaf]).succeeds();
         assert!(got.stdout == *content, "{file}");
 
@@ -91,17 +94,17 @@ fn round_trip(hashing: &str) {
 }
 
 #[test]
-fn a_folder_goes_in_comes_back_and_is_proven_chunk_by_chunk_with_plain_hashing() {
+fn a_folder_is_stored_read_and_proven_with_plain_hashing() {
     round_trip("plain");
 }
 
 #[test]
-fn a_folder_goes_in_comes_back_and_is_proven_chunk_by_chunk_with_tagged_hashing() {
+fn a_folder_is_stored_read_and_proven_with_tagged_hashing() {
     round_trip("tagged");
 }
 
 #[test]
-fn a_root_that_was_signed_is_proven_after_later_commits() {
+fn a_signed_root_is_proven_after_later_commits() {
     let provider = Provider::with_bucket("1");
     let commits: Vec<Value> = (0..7)
         .flat_map(|round| {
@@ -111,7 +114,10 @@ fn a_root_that_was_signed_is_proven_after_later_commits() {
         .collect();
     assert_eq!(commits.len(), 7);
     for commit in &commits {
-        let (root, count) = (text_of(commit, "mmr_root"), text_of(commit, "leaf_count"));
+        let (root, count) = (
+            text_field(commit, "mmr_root"),
+            text_field(commit, "leaf_count"),
+        );
         for leaf in (0..commit["leaf_count"].as_u64().unwrap()).map(|leaf| leaf.to_string()) {
             let by_root = [
                 "prove", "1", "--leaf", &leaf, "--chunk", "1", "--root", &root,
@@ -134,7 +140,7 @@ fn a_root_that_was_signed_is_proven_after_later_commits() {
 }
 
 #[test]
-fn a_chunk_index_past_the_tree_is_answered_for_the_slot_that_the_chain_means() {
+fn an_index_past_the_tree_is_answered_at_the_chains_slot() {
     let provider = Provider::with_bucket("1");
     let file = provider.file("file", &bytes(1, 3 * CHUNK));
     provider.put("1", &file);
@@ -154,10 +160,10 @@ fn a_chunk_index_past_the_tree_is_answered_for_the_slot_that_the_chain_means() {
 }
 
 #[test]
-fn a_proof_that_is_judged_without_the_challengers_root_says_so() {
+fn verifying_without_the_challenged_root_prints_a_note() {
     let provider = Provider::with_bucket("1");
     let file = provider.file("file", b"content");
-    let root = text_of(&provider.put("1", &file)[0], "mmr_root");
+    let root = text_field(&provider.put("1", &file)[0], "mmr_root");
     let proof = provider
         .run(["prove", "1", "--leaf", "0"])
         .succeeds()
@@ -173,7 +179,7 @@ fn a_proof_that_is_judged_without_the_challengers_root_says_so() {
 }
 
 #[test]
-fn content_and_proofs_are_written_to_files_as_a_whole() {
+fn output_files_are_written_completely_or_not_at_all() {
     let provider = Provider::with_bucket("1");
     let content = bytes(9, 400_000);
     let file = provider.file("file", &content);
@@ -203,7 +209,7 @@ fn content_and_proofs_are_written_to_files_as_a_whole() {
 }
 
 #[test]
-fn every_command_answers_in_json_when_asked_before_or_after_its_name() {
+fn json_works_before_and_after_the_command() {
     let provider = Provider::bare();
     let key = provider.json(["key", "generate"]);
     let listed = provider.run(["--json", "key", "list"]).succeeds();
@@ -212,9 +218,9 @@ fn every_command_answers_in_json_when_asked_before_or_after_its_name() {
     assert_eq!(created[0]["quota_bytes"], 1 << 20);
     let file = provider.file("file", b"content");
     let commit = provider.put("5", &file).remove(0);
-    assert_eq!(text_of(&commit, "signer"), text_of(&key[0], "public"));
-    assert_eq!(text_of(&commit, "signature").len(), 2 + 128);
-    assert_eq!(text_of(&commit, "payload").len(), 2 + 2 * 57);
+    assert_eq!(text_field(&commit, "signer"), text_field(&key[0], "public"));
+    assert_eq!(text_field(&commit, "signature").len(), 2 + 128);
+    assert_eq!(text_field(&commit, "payload").len(), 2 + 2 * 57);
     assert_eq!(commit["files"][0]["data_size"], 7);
     let info = provider.json(["bucket", "info", "5"]).remove(0);
     for field in ["mmr_root", "start_seq", "leaf_count"] {
@@ -233,7 +239,7 @@ fn every_command_answers_in_json_when_asked_before_or_after_its_name() {
     assert_eq!(proof["commitment"]["mmr_root"], commit["mmr_root"]);
     let mut command = provider.command(["verify", "-"]);
     command.arg("--json");
-    let judged = Ended::of(command, proof.to_string().as_bytes())
+    let judged = RunResult::from_command(command, proof.to_string().as_bytes())
         .succeeds()
         .json();
     assert_eq!(
@@ -250,7 +256,7 @@ fn more_files_may_be_named_in_a_list() {
     let list = format!("{}\n\n{}\n", two.display(), one.display());
     let mut command = provider.command(["put", "1", "--files-from", "-", "--json"]);
     command.stdin(Stdio::piped());
-    let commit = Ended::of(command, list.as_bytes())
+    let commit = RunResult::from_command(command, list.as_bytes())
         .succeeds()
         .json()
         .remove(0);
@@ -264,7 +270,7 @@ fn more_files_may_be_named_in_a_list() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_program_without_a_word() {
+fn a_closed_pipe_ends_the_program_silently() {
     let provider = Provider::with_bucket("1");
     let file = provider.file("file", &bytes(1, 16 * CHUNK));
     provider.put("1", &file);
@@ -276,13 +282,13 @@ fn a_reader_that_goes_away_ends_the_program_without_a_word() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         drop(child.stdout.take());
-        let ended = Ended::from(child.wait_with_output().unwrap());
+        let ended = RunResult::from(child.wait_with_output().unwrap());
         assert_eq!((ended.code, ended.stderr.as_str()), (Some(141), ""));
     }
 }
 
 #[test]
-fn s18_a_file_is_cut_into_leaves_of_which_each_slot_can_be_proven() {
+fn s18_a_file_is_split_into_leaves_without_padding() {
     let provider = Provider::with_bucket("1");
     let content = bytes(1, 6 * CHUNK + 12_345);
     let file = provider.file("file", &content);

@@ -9,12 +9,12 @@ use std::net::TcpListener;
 use std::process::Stdio;
 
 /// Returns an address without a listener: the port was free a moment ago.
-fn nobody() -> String {
+fn unused_url() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("ws://{}", listener.local_addr().unwrap())
 }
 
-fn with_ports_of_its_own(chain: &str) -> [&str; 7] {
+fn with_free_ports(chain: &str) -> [&str; 7] {
     let ports = ["--rpc-port", "0", "--prometheus-port", "0"];
     let [rpc, rpc_port, metrics, metrics_port] = ports;
     [
@@ -29,22 +29,22 @@ fn with_ports_of_its_own(chain: &str) -> [&str; 7] {
 }
 
 #[test]
-fn a_chain_that_is_no_websocket_makes_no_sense() {
+fn a_chain_url_that_is_not_a_websocket_is_refused() {
     let provider = Provider::new();
     for url in ["http://127.0.0.1:9944", "127.0.0.1:9944", "ws://", ""] {
         provider
-            .run(with_ports_of_its_own(url))
+            .run(with_free_ports(url))
             .fails(USAGE, &["expected a node's WebSocket"]);
     }
     provider.run(["run"]).fails(USAGE, &["--chain"]);
 }
 
 #[test]
-fn a_node_that_is_not_reached_is_named_and_waited_for() {
-    let url = nobody();
+fn an_unreachable_node_is_named_and_waited_for() {
+    let url = unused_url();
     let provider = Provider::new();
     provider.run(["bucket", "create", "1"]).succeeds();
-    let mut command = provider.command(with_ports_of_its_own(&url));
+    let mut command = provider.command(with_free_ports(&url));
     let mut running = command
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -65,15 +65,15 @@ fn a_node_that_is_not_reached_is_named_and_waited_for() {
 }
 
 #[test]
-fn without_a_key_or_with_another_one_nothing_is_asked_of_the_chain() {
+fn a_missing_key_is_reported_before_connecting() {
     let bare = Provider::bare();
     bare.run(["bucket", "create", "1"]).succeeds();
-    bare.run(with_ports_of_its_own(&nobody()))
+    bare.run(with_free_ports(&unused_url()))
         .fails(FAILED, &["there is no key in", "cairn key generate"]);
 
     let provider = Provider::new();
     let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-    let mut args = with_ports_of_its_own(&nobody()).map(str::to_owned).to_vec();
+    let mut args = with_free_ports(&unused_url()).map(str::to_owned).to_vec();
     args.extend(["--account".to_owned(), alice.to_owned()]);
     provider.run(&args).fails(
         FAILED,
@@ -86,20 +86,20 @@ fn without_a_key_or_with_another_one_nothing_is_asked_of_the_chain() {
 }
 
 #[test]
-fn a_base_path_that_is_not_there_is_not_made() {
+fn run_does_not_create_a_base_path() {
     let provider = Provider::bare();
     provider
-        .run(with_ports_of_its_own(&nobody()))
+        .run(with_free_ports(&unused_url()))
         .fails(FAILED, &["there is no base path"]);
     assert!(!provider.base_path().exists());
 }
 
 #[test]
-fn a_base_path_that_another_process_has_is_left_to_it() {
+fn run_refuses_a_locked_base_path() {
     let provider = Provider::with_bucket("1");
     let held = BasePath::open(provider.base_path(), Access::ReadWrite).unwrap();
     provider
-        .run(with_ports_of_its_own(&nobody()))
+        .run(with_free_ports(&unused_url()))
         .fails(FAILED, &["locked by another process"]);
     drop(held);
 }

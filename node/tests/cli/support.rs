@@ -72,15 +72,15 @@ impl Provider {
         command
     }
 
-    pub(crate) fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Ended {
-        Ended::of(self.command(args), b"")
+    pub(crate) fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> RunResult {
+        RunResult::from_command(self.command(args), b"")
     }
 
     /// Runs with `--json`, and parses the output.
     pub(crate) fn json<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Vec<Value> {
         let mut command = self.command(args);
         command.arg("--json");
-        Ended::of(command, b"").succeeds().json()
+        RunResult::from_command(command, b"").succeeds().json()
     }
 
     /// Stores a path, and returns the commits.
@@ -96,14 +96,14 @@ impl Provider {
 
 /// The result of a run of the program.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct RunResult {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
 }
 
-impl Ended {
-    pub(crate) fn of(mut command: Command, stdin: &[u8]) -> Self {
+impl RunResult {
+    pub(crate) fn from_command(mut command: Command, stdin: &[u8]) -> Self {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -145,7 +145,7 @@ impl Ended {
     }
 }
 
-impl From<Output> for Ended {
+impl From<Output> for RunResult {
     fn from(output: Output) -> Self {
         Self {
             code: output.status.code(),
@@ -156,14 +156,14 @@ impl From<Output> for Ended {
 }
 
 /// Verifies a proof from its text.
-pub(crate) fn verify(proof: &[u8], args: &[&str]) -> Ended {
+pub(crate) fn verify(proof: &[u8], args: &[&str]) -> RunResult {
     let mut command = program();
     command.args(["verify", "-"]).args(args);
-    Ended::of(command, proof)
+    RunResult::from_command(command, proof)
 }
 
 /// Returns a field of a result as text for the command line.
-pub(crate) fn text_of(object: &Value, field: &str) -> String {
+pub(crate) fn text_field(object: &Value, field: &str) -> String {
     match &object[field] {
         Value::String(text) => text.clone(),
         Value::Null => panic!("no {field} in {object}"),

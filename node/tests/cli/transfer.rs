@@ -1,6 +1,6 @@
 //! A bucket moves from one provider to another, which then proves its signed roots.
 
-use crate::support::{Ended, FAILED, Provider, REFUSED, USAGE, bytes, text_of, verify};
+use crate::support::{FAILED, Provider, REFUSED, RunResult, USAGE, bytes, text_field, verify};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -30,7 +30,10 @@ fn text(path: &std::path::Path) -> &str {
 /// Asserts that every root of the first provider is proven by the second.
 fn check_arrived(receiver: &Provider, commits: &[Value]) {
     for commit in commits {
-        let (root, count) = (text_of(commit, "mmr_root"), text_of(commit, "leaf_count"));
+        let (root, count) = (
+            text_field(commit, "mmr_root"),
+            text_field(commit, "leaf_count"),
+        );
         let prove = ["prove", "7", "--leaf", "0", "--chunk", "0", "--root", &root];
         let proof = receiver.run(prove).succeeds().stdout;
         verify(&proof, &["--root", &root, "--leaf-count", &count]).succeeds();
@@ -41,7 +44,7 @@ fn check_arrived(receiver: &Provider, commits: &[Value]) {
 }
 
 #[test]
-fn a_bucket_moves_as_a_folder_and_as_an_archive_and_both_sides_are_told_who_may_sign() {
+fn a_bucket_moves_as_a_folder_and_as_an_archive() {
     let (sender, commits) = sender();
     let out = out(&sender);
     for export in [&["--archive"][..], &[]] {
@@ -75,7 +78,9 @@ fn a_bucket_moves_through_a_pipe() {
     let receiver = Provider::bare();
     let mut import = receiver.command(["bucket", "import", "-", "--quick"]);
     import.arg("--json");
-    let imported = Ended::of(import, &sent.stdout).succeeds().json();
+    let imported = RunResult::from_command(import, &sent.stdout)
+        .succeeds()
+        .json();
     assert_eq!(imported[0]["signed_roots"], Value::Null);
     check_arrived(&receiver, &commits);
 }
@@ -93,12 +98,12 @@ fn both_commands_answer_in_json() {
             assert_eq!(answer[field], newest[field]);
         }
         assert_eq!(answer["bytes"], exported["bytes"]);
-        assert!(text_of(answer, "notice").contains("only one provider"));
+        assert!(text_field(answer, "notice").contains("only one provider"));
     }
     assert_eq!(imported["signed_roots"], 3);
     assert_eq!(exported["destination"], text(&out));
     let mixed = sender.command(["bucket", "export", "7", "-", "--json"]);
-    Ended::of(mixed, b"").fails(USAGE, &["--archive"]);
+    RunResult::from_command(mixed, b"").fails(USAGE, &["--archive"]);
 }
 
 #[test]
@@ -113,7 +118,7 @@ fn the_plain_folder_of_a_closed_bucket_is_adopted() {
 }
 
 #[test]
-fn a_bucket_that_another_process_writes_to_is_neither_copied_nor_exported() {
+fn a_bucket_in_use_is_neither_imported_nor_exported() {
     let sender = Provider::with_bucket("7");
     for file in 0..500u64 {
         sender.file(&format!("files/{file:03}"), &bytes(file, 100));
@@ -168,7 +173,7 @@ fn a_taken_id_and_a_taken_destination_are_refused() {
 }
 
 #[test]
-fn what_was_altered_or_is_something_else_is_refused_and_leaves_nothing() {
+fn an_altered_export_is_refused_and_leaves_nothing() {
     let (sender, _) = sender();
     let out = out(&sender);
     let args = ["bucket", "export", "7", text(&out), "--archive"];
@@ -177,7 +182,7 @@ fn what_was_altered_or_is_something_else_is_refused_and_leaves_nothing() {
     let receiver = Provider::bare();
     let import = |archive: &[u8]| {
         let command = receiver.command(["bucket", "import", "-"]);
-        Ended::of(command, archive)
+        RunResult::from_command(command, archive)
     };
     let middle = archive.len() / 2;
     import(&archive[..middle]).fails(REFUSED, &["the archive", "ends after"]);
@@ -197,7 +202,7 @@ fn what_was_altered_or_is_something_else_is_refused_and_leaves_nothing() {
 }
 
 #[test]
-fn an_export_and_an_import_that_are_killed_are_done_again_as_if_they_had_not_begun() {
+fn killed_exports_and_imports_can_be_repeated() {
     let (sender, commits) = sender();
     let names = |provider: &Provider| {
         let entries = std::fs::read_dir(provider.base_path().join("buckets")).unwrap();
@@ -243,7 +248,7 @@ fn an_export_and_an_import_that_are_killed_are_done_again_as_if_they_had_not_beg
     assert_eq!(names(&receiver), [unfinished]);
     assert_eq!(receiver.json(["bucket", "list"]), [] as [Value; 0]);
     let again = receiver.command(["bucket", "import", "-"]);
-    Ended::of(again, &archive).succeeds();
+    RunResult::from_command(again, &archive).succeeds();
     assert_eq!(names(&receiver), [bucket]);
     check_arrived(&receiver, &commits);
     check_arrived(&sender, &commits);

@@ -1,6 +1,6 @@
 //! Read-only disks: commands that write fail with a sentence, and commands that read succeed.
 
-use crate::support::{Ended, FAILED, Provider, program, text_of, verify};
+use crate::support::{FAILED, Provider, RunResult, program, text_field, verify};
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
@@ -31,18 +31,18 @@ fn on_kernels_file_system(args: &[&str]) {
     for base_path in ["/proc/cairn", "/sys/cairn"] {
         let mut command = program();
         command.args(["--base-path", base_path]).args(args);
-        Ended::of(command, b"").fails(FAILED, &[base_path]);
+        RunResult::from_command(command, b"").fails(FAILED, &[base_path]);
     }
 }
 
 #[test]
-fn a_base_path_where_no_folder_can_be_made_is_named() {
+fn a_base_path_that_cannot_be_created_is_named() {
     on_kernels_file_system(&["key", "generate"]);
     on_kernels_file_system(&["bucket", "create", "1"]);
 }
 
 #[test]
-fn on_a_disk_that_takes_no_writes_what_was_signed_is_proven_still() {
+fn signed_roots_are_proven_on_a_read_only_disk() {
     if !mounts_are_permitted() {
         // If a container forbids mounts, writing is tested on a file system without
         // files; reading cannot be tested there.
@@ -51,7 +51,7 @@ fn on_a_disk_that_takes_no_writes_what_was_signed_is_proven_still() {
     }
     let provider = Provider::with_bucket("1");
     let file = provider.file("file", b"content");
-    let root = text_of(&provider.put("1", &file)[0], "mmr_root");
+    let root = text_field(&provider.put("1", &file)[0], "mmr_root");
     let base_path = provider.base_path();
     let run = |args: &[&str]| {
         let mut line = vec![
@@ -60,7 +60,7 @@ fn on_a_disk_that_takes_no_writes_what_was_signed_is_proven_still() {
         ];
         line.push(base_path.as_ref());
         line.extend(args.iter().map(OsStr::new));
-        Ended::of(on_read_only_disk(&base_path, &line), b"")
+        RunResult::from_command(on_read_only_disk(&base_path, &line), b"")
     };
     for args in [
         &["put", "1", file.to_str().unwrap()][..],

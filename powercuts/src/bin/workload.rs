@@ -8,21 +8,23 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_bucket::{BasePath, Bucket, BucketConfig, Check, Form, NewLeaf, Source};
+use cairn_bucket::{
+    BasePath, Bucket, BucketConfig, ExportFormat, ImportCheck, ImportSource, NewLeaf,
+};
 use cairn_engine::Durability;
 use cairn_keys::Signer;
-use cairn_powercuts::desk::Desk;
-use cairn_powercuts::work::{Content, Line, Step, options};
+use cairn_powercuts::window_signer::WindowSigner;
+use cairn_powercuts::workload::{Content, Report, Step, options};
 use cairn_primitives::{BucketId, Commitment, Sequence};
-use cairn_provider::{Provider, Wanted};
+use cairn_provider::{LeaseRequest, Provider};
 use std::error::Error;
 use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-type Done = Result<(), Box<dyn Error>>;
+type StepResult = Result<(), Box<dyn Error>>;
 
-fn main() -> Done {
+fn main() -> StepResult {
     let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(arguments.next().ok_or("the folder is missing")?);
     let first: u64 = arguments.next().ok_or("the number is missing")?.parse()?;
@@ -32,66 +34,66 @@ fn main() -> Done {
     let base = BasePath::create(folder.join("base"))?;
     if base.keys().list()?.is_empty() {
         base.keys().insert("//Alice")?;
-        say(Line::Key)?;
+        report(Report::Key)?;
     }
     let provider = Arc::new(Provider::open(base, options())?);
-    provider.wait_until_known();
+    provider.wait_until_indexed();
     let signer = provider.keys().signer(None)?;
-    let work = Work {
-        desk: Desk::new(provider.clone(), signer.clone())?,
+    let work = Workload {
+        desk: WindowSigner::new(provider.clone(), signer.clone())?,
         provider,
         signer,
         folder,
     };
     for (number, step) in (first..).zip(steps) {
-        say(Line::Began(number))?;
+        report(Report::Began(number))?;
         if let Err(error) = work.step(step, number) {
             eprintln!("{number} {step}: {error}");
-            say(Line::Failed(number))?;
+            report(Report::Failed(number))?;
         }
     }
     work.provider.wait_until_trash_is_empty();
     drop(work);
-    say(Line::Done)
+    report(Report::Done)
 }
 
-fn say(line: Line) -> Done {
+fn report(line: Report) -> StepResult {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
 }
 
-struct Work {
+struct Workload {
     provider: Arc<Provider>,
     signer: Signer,
-    desk: Desk,
+    desk: WindowSigner,
     folder: PathBuf,
 }
 
 /// A reader that fails at its end.
-struct Cut;
+struct FailingReader;
 
-impl Read for Cut {
+impl Read for FailingReader {
     fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
         Err(std::io::Error::other("the client is gone"))
     }
 }
 
-impl Work {
-    fn step(&self, step: Step, number: u64) -> Done {
+impl Workload {
+    fn step(&self, step: Step, number: u64) -> StepResult {
         match step {
             Step::Create(id) => self.create(id),
             Step::Sign(id) => self.sign(id, number),
             Step::Commit(id) => self.commit(id, number),
-            Step::Buffer(id) => self.buffer(id, number),
+            Step::CommitBuffered(id) => self.buffer(id, number),
             Step::Upload(id) => self.leaves(id, number).map(drop),
-            Step::Fail(id) => self.fail_to_upload(id, number),
+            Step::FailUpload(id) => self.fail_to_upload(id, number),
             Step::SignAgain(id) => self.sign_again(id),
             Step::Window(id) => self.window(id, number),
             Step::Prune(id) => self.prune(id, number),
             Step::Release(id) => self.release(id),
             Step::Export(id) => self.export(id, number),
-            Step::Move(id) => self.export_and_move(id, number),
+            Step::Reimport(id) => self.export_and_move(id, number),
             Step::Delete(id) => self.delete(id),
             Step::Nonce => self.nonce(number),
             Step::WriteIndex => {
@@ -101,21 +103,21 @@ impl Work {
         }
     }
 
-    fn create(&self, id: BucketId) -> Done {
+    fn create(&self, id: BucketId) -> StepResult {
         if self.provider.summary(id).is_ok() {
             return Ok(());
         }
-        say(Line::Creating(id))?;
+        report(Report::Creating(id))?;
         self.provider.create_bucket(id, BucketConfig::default())?;
-        say(Line::Created(id))
+        report(Report::Created(id))
     }
 
     fn leaves(&self, id: BucketId, number: u64) -> Result<Vec<NewLeaf>, Box<dyn Error>> {
-        let lease = self.provider.lease(id, Wanted::write())?;
+        let lease = self.provider.blocking_lease(id, LeaseRequest::write())?;
         let count = 1 + number % 3;
         (0..count)
             .map(|of| {
-                let content = Content::of(number * 8 + of);
+                let content = Content::new(number * 8 + of);
                 let stored = lease.run(|bucket| bucket.ingest(&content.bytes()[..]))?;
                 Ok(NewLeaf {
                     data_root: stored.data_root,
@@ -125,38 +127,38 @@ impl Work {
             .collect()
     }
 
-    fn sign(&self, id: BucketId, number: u64) -> Done {
+    fn sign(&self, id: BucketId, number: u64) -> StepResult {
         let leaves = self.leaves(id, number)?;
         let (_, signed) = self.provider.commit_signed(id, &leaves, &self.signer)?;
-        say(Line::Signed(id, signed.payload.commitment))
+        report(Report::Signed(id, signed.payload.commitment))
     }
 
-    fn commit(&self, id: BucketId, number: u64) -> Done {
+    fn commit(&self, id: BucketId, number: u64) -> StepResult {
         let leaves = self.leaves(id, number)?;
-        let lease = self.provider.lease(id, Wanted::write())?;
+        let lease = self.provider.blocking_lease(id, LeaseRequest::write())?;
         let committed = lease.run(|bucket| bucket.commit(&leaves, Durability::Synced))?;
-        say(Line::Committed(id, committed.commitment))
+        report(Report::Committed(id, committed.commitment))
     }
 
-    fn buffer(&self, id: BucketId, number: u64) -> Done {
+    fn buffer(&self, id: BucketId, number: u64) -> StepResult {
         let leaves = self.leaves(id, number)?;
-        let lease = self.provider.lease(id, Wanted::write())?;
+        let lease = self.provider.blocking_lease(id, LeaseRequest::write())?;
         lease.run(|bucket| bucket.commit(&leaves, Durability::Buffered))?;
         Ok(())
     }
 
     /// Requests the newest commitment again, as anybody may: it is signed if it was signed before.
-    fn sign_again(&self, id: BucketId) -> Done {
+    fn sign_again(&self, id: BucketId) -> StepResult {
         match self.provider.sign_again(id, &self.signer)? {
-            Some(signed) => say(Line::Signed(id, signed.payload.commitment)),
+            Some(signed) => report(Report::Signed(id, signed.payload.commitment)),
             None => Ok(()),
         }
     }
 
-    fn fail_to_upload(&self, id: BucketId, number: u64) -> Done {
-        let lease = self.provider.lease(id, Wanted::write())?;
-        let content = Content::of(number * 8 + 7).bytes();
-        let cut = lease.run(|bucket| bucket.ingest(content.chain(Cut)));
+    fn fail_to_upload(&self, id: BucketId, number: u64) -> StepResult {
+        let lease = self.provider.blocking_lease(id, LeaseRequest::write())?;
+        let content = Content::new(number * 8 + 7).bytes();
+        let cut = lease.run(|bucket| bucket.ingest(content.chain(FailingReader)));
         if cut.is_ok() {
             return Err("a truncated upload was accepted".into());
         }
@@ -164,18 +166,18 @@ impl Work {
     }
 
     /// Signs for a checkpoint window, at the request of another primary provider.
-    fn window(&self, id: BucketId, number: u64) -> Done {
+    fn window(&self, id: BucketId, number: u64) -> StepResult {
         let commitment = self.provider.summary(id)?.commitment;
         if commitment.leaf_count.get() == 0 {
             return Ok(());
         }
         if self.desk.sign(id, commitment, number) {
-            say(Line::Window(id, number, commitment))?;
+            report(Report::Window(id, number, commitment))?;
         }
         Ok(())
     }
 
-    fn prune(&self, id: BucketId, number: u64) -> Done {
+    fn prune(&self, id: BucketId, number: u64) -> StepResult {
         let Commitment {
             start_seq,
             leaf_count,
@@ -185,55 +187,55 @@ impl Work {
             return Ok(());
         }
         let before = start_seq.0 + 1 + number % (leaf_count.get() - 1);
-        let lease = self.provider.lease(id, Wanted::write())?;
+        let lease = self.provider.blocking_lease(id, LeaseRequest::write())?;
         let pruned = lease.run(|bucket| bucket.prune(Sequence(before), None))?;
-        say(Line::Pruned(id, pruned.commitment.start_seq))
+        report(Report::Pruned(id, pruned.commitment.start_seq))
     }
 
-    fn release(&self, id: BucketId) -> Done {
-        let lease = self.provider.lease(id, Wanted::write())?;
-        let retired = lease.run(Bucket::retired)?;
+    fn release(&self, id: BucketId) -> StepResult {
+        let lease = self.provider.blocking_lease(id, LeaseRequest::write())?;
+        let retired = lease.run(Bucket::retired_trees)?;
         let Some(tree) = retired.first().map(|tree| tree.commitment.start_seq) else {
             return Ok(());
         };
-        say(Line::Releasing(id, tree))?;
+        report(Report::Releasing(id, tree))?;
         lease.run(|bucket| bucket.release(tree))?;
-        say(Line::Released(id, tree))
+        report(Report::Released(id, tree))
     }
 
-    fn export(&self, id: BucketId, number: u64) -> Done {
+    fn export(&self, id: BucketId, number: u64) -> StepResult {
         let name = format!("export-{number}");
         let form = if number.is_multiple_of(2) {
-            Form::Folder
+            ExportFormat::Folder
         } else {
-            Form::Archive
+            ExportFormat::Archive
         };
         let to = self.folder.join(&name);
         self.provider.export_bucket(id, &to, form, &mut |_| {})?;
-        say(Line::Exported(id, name))
+        report(Report::Exported(id, name))
     }
 
     /// Exports, deletes and imports a bucket.
-    fn export_and_move(&self, id: BucketId, number: u64) -> Done {
+    fn export_and_move(&self, id: BucketId, number: u64) -> StepResult {
         self.export(id, number)?;
         self.delete(id)?;
         let name = format!("export-{number}");
-        say(Line::Importing(id, name.clone()))?;
+        report(Report::Importing(id, name.clone()))?;
         let source = self.folder.join(&name);
-        let source = Source::Path(&source);
+        let source = ImportSource::Path(&source);
         self.provider
-            .import_bucket(source, Check::Full, &mut |_| {})?;
-        say(Line::Imported(id, name))
+            .import_bucket(source, ImportCheck::Full, &mut |_| {})?;
+        report(Report::Imported(id, name))
     }
 
-    fn delete(&self, id: BucketId) -> Done {
-        say(Line::Deleting(id))?;
+    fn delete(&self, id: BucketId) -> StepResult {
+        report(Report::Deleting(id))?;
         self.provider.delete_bucket(id)?;
-        say(Line::Deleted(id))
+        report(Report::Deleted(id))
     }
 
-    fn nonce(&self, number: u64) -> Done {
-        self.provider.raise_nonce(number)?;
-        say(Line::Nonce(number))
+    fn nonce(&self, number: u64) -> StepResult {
+        self.provider.advance_nonce(number)?;
+        report(Report::Nonce(number))
     }
 }

@@ -6,33 +6,33 @@
 //! `CAIRN_CUTS` and `CAIRN_SEED` set the number of cuts and the first seed. A failure names the
 //! seed and the number of the cut.
 
-mod errors;
-mod expected;
-mod logged;
-mod model;
-mod play;
+mod disk_faults;
+mod disk_model;
+mod expected_state;
+mod recording;
+mod unsynced_log;
 
 use cairn_powercuts::Guarantees;
-use play::{Play, number_from};
+use recording::{Recording, number_from};
 
 /// The number of cuts in a default test run.
 const CUTS: u64 = 80;
 /// The number of cuts in each recorded history.
-const CUTS_OF_A_PLAY: u64 = 40;
+const CUTS_PER_RECORDING: u64 = 40;
 
 /// The number of faults after which a test stops.
-const MANY: usize = 20;
+const MAX_FAULTS: usize = 20;
 
 #[test]
-fn all_that_was_said_before_the_power_failed_is_so_afterwards() {
+fn everything_reported_survives_a_power_loss() {
     let cuts = number_from("CAIRN_CUTS", CUTS);
     let seed = number_from("CAIRN_SEED", 1);
     let mut left = cuts;
     let mut plays = seed..;
     let (mut mended, mut faults) = (0, Vec::new());
     while left > 0 {
-        let play = Play::record(plays.next().unwrap());
-        let now = left.min(CUTS_OF_A_PLAY);
+        let play = Recording::record(plays.next().unwrap());
+        let now = left.min(CUTS_PER_RECORDING);
         for cut in 0..now {
             let guarantees = if cut % 3 == 2 {
                 Guarantees::Posix
@@ -45,7 +45,7 @@ fn all_that_was_said_before_the_power_failed_is_so_afterwards() {
             }
         }
         left -= now;
-        if faults.len() >= MANY {
+        if faults.len() >= MAX_FAULTS {
             break;
         }
     }

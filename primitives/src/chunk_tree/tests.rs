@@ -39,7 +39,7 @@ fn every_size_to_200_chunks_has_the_root_of_the_padded_tree() {
             let naive = levels(profile, (1..=chunks).map(H256::from_low_u64_be).collect());
             let (content, nodes) = build(profile, chunks, 17);
             assert_eq!(content.root, naive.last().unwrap()[0]);
-            assert!(content.subtree.is_whole());
+            assert!(content.subtree.can_be_data_root());
             assert_eq!(content.subtree.chunks(), chunks);
             assert_eq!(content.subtree.bytes(), (chunks - 1) * CHUNK_SIZE + 17);
             // Every node with content is emitted once, children first.
@@ -120,11 +120,11 @@ fn nodes_that_no_padded_tree_has_are_refused() {
         })
     );
     // Padding is sound within a tree, and no root of its own.
-    assert!(!full.join(None).unwrap().is_whole());
+    assert!(!full.join(None).unwrap().can_be_data_root());
     assert!(
         pair.join(Some(short.join(None).unwrap()))
             .unwrap()
-            .is_whole()
+            .can_be_data_root()
     );
 }
 
@@ -141,10 +141,10 @@ fn no_node_is_higher_than_any_tree() {
 /// Fixed cutting leaves no empty chunk after a full one, so a tree that has
 /// one could be committed and never be proven.
 #[test]
-fn an_empty_chunk_stands_alone_or_not_at_all() {
+fn only_empty_content_has_an_empty_chunk() {
     let full = Subtree::chunk(CHUNK_BYTES).unwrap();
     let empty = Subtree::chunk(0).unwrap();
-    assert!(empty.is_whole());
+    assert!(empty.can_be_data_root());
     assert_eq!(full.join(Some(empty)), Err(ShapeError::EmptyChunk));
     assert_eq!(empty.join(None), Err(ShapeError::EmptyChunk));
     assert_eq!(Subtree::from_parts(1, 2, CHUNK_SIZE), None);
@@ -162,7 +162,7 @@ fn an_empty_chunk_stands_alone_or_not_at_all() {
 }
 
 #[test]
-fn content_after_a_short_chunk_is_refused_wherever_it_stands() {
+fn content_after_a_short_chunk_is_refused() {
     for before in 0..9 {
         let mut builder = TreeBuilder::new(HashingProfile::Plain);
         for _ in 0..before {
@@ -191,7 +191,7 @@ proptest! {
 }
 
 fn cut(data_size: u64) -> std::vec::Vec<u64> {
-    without_padding(data_size).collect()
+    split_without_padding(data_size).collect()
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn s18_content_is_cut_into_leaves_of_powers_of_two_chunks() {
 
 proptest! {
     #[test]
-    fn s18_no_leaf_of_cut_content_has_padding_and_all_of_it_is_there(
+    fn s18_content_is_split_without_padding_or_loss(
         data_size in prop_oneof![0..40 * CHUNK_BYTES as u64, any::<u64>()],
     ) {
         let leaves = cut(data_size);

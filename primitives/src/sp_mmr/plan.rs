@@ -90,7 +90,7 @@ impl LeavesPlan {
                 found: indices.len(),
             });
         }
-        if !count.holds(last) {
+        if !count.contains(last) {
             return Err(PlanError::NoSuchLeaf { index: last, count });
         }
         let mut positions = Vec::new();
@@ -101,7 +101,7 @@ impl LeavesPlan {
         };
         peaks_over(leaves, last, count, read, |(), ()| ());
         let before_run = positions.len();
-        positions.extend(run_after(last, count));
+        positions.extend(peaks_after(last, count));
         let run = positions.len().saturating_sub(before_run);
         Ok(Self {
             indices,
@@ -130,7 +130,7 @@ impl LeavesPlan {
     /// [`HashCount`] unless there is one hash for each position.
     pub fn assemble(&self, hashes: &[H256]) -> Result<LeafProof, HashCount> {
         HashCount::check(&self.positions, hashes)?;
-        let (singles, run) = split_run(hashes, self.run);
+        let (singles, run) = split_bagged(hashes, self.run);
         Ok(LeafProof {
             leaf_indices: self.indices.iter().map(|index| index.0).collect(),
             leaf_count: self.count.get(),
@@ -139,7 +139,7 @@ impl LeavesPlan {
     }
 
     pub(super) fn items(&self) -> usize {
-        items_of(self.positions.len(), self.run)
+        item_count(self.positions.len(), self.run)
     }
 }
 
@@ -168,7 +168,7 @@ impl AncestryPlan {
                 .map(|node| node.sibling().position()),
         );
         let before_run = positions.len();
-        positions.extend(run_after(last, count));
+        positions.extend(peaks_after(last, count));
         let run = positions.len().saturating_sub(before_run);
         Ok(Self {
             prev,
@@ -192,7 +192,7 @@ impl AncestryPlan {
     /// [`HashCount`] unless there is one hash for each position.
     pub fn assemble(&self, hashes: &[H256]) -> Result<AncestryProof, HashCount> {
         HashCount::check(&self.positions, hashes)?;
-        let (singles, run) = split_run(hashes, self.run);
+        let (singles, run) = split_bagged(hashes, self.run);
         let (peaks, singles) = singles.split_at(self.peaks.min(singles.len()));
         let items = singles.iter().copied().chain(run);
         Ok(AncestryProof {
@@ -206,7 +206,7 @@ impl AncestryPlan {
     /// The first position of the run comes right after the single ones, and is
     /// where the bagged item stands.
     pub(super) fn item_positions(&self) -> impl Iterator<Item = u64> {
-        let items = items_of(self.positions.len(), self.run).saturating_sub(self.peaks);
+        let items = item_count(self.positions.len(), self.run).saturating_sub(self.peaks);
         self.positions
             .iter()
             .skip(self.peaks)
@@ -217,18 +217,18 @@ impl AncestryPlan {
 
 /// Splits off the hashes of the trailing peaks, bagged to one item. Bagging a single peak
 /// leaves it as it is.
-fn split_run(hashes: &[H256], run: usize) -> (&[H256], Option<H256>) {
+fn split_bagged(hashes: &[H256], run: usize) -> (&[H256], Option<H256>) {
     let (singles, run) = hashes.split_at(hashes.len().saturating_sub(run));
     (singles, (!run.is_empty()).then(|| bag(run)))
 }
 
 /// Returns the number of items for this number of positions, of which `run` are bagged.
-fn items_of(positions: usize, run: usize) -> usize {
+fn item_count(positions: usize, run: usize) -> usize {
     positions.saturating_sub(run).saturating_add(run.min(1))
 }
 
 /// Returns the peaks that have no leaf at or before `last` below them.
-fn run_after(last: LeafIndex, count: LeafCount) -> impl Iterator<Item = Position> {
+fn peaks_after(last: LeafIndex, count: LeafCount) -> impl Iterator<Item = Position> {
     let after = mountains(count).skip_while(move |mountain| mountain.first_leaf <= last);
     after.map(|mountain| mountain.peak().position())
 }
@@ -248,12 +248,12 @@ pub(super) fn peaks_over<T>(
     let mut leaves = leaves.peekable();
     let reached = mountains(count).take_while(|mountain| mountain.first_leaf <= last);
     let peaks = reached.map(|mountain| {
-        let held = |leaf: &(LeafIndex, T)| mountain.holds(leaf.0);
+        let held = |leaf: &(LeafIndex, T)| mountain.contains(leaf.0);
         let under: Vec<_> = iter::from_fn(|| leaves.next_if(held)).collect();
         if under.is_empty() {
             missing(mountain.peak())
         } else {
-            climb(mountain, under, &mut missing, &join)
+            fold_to_peak(mountain, under, &mut missing, &join)
         }
     });
     peaks.collect()
@@ -261,7 +261,7 @@ pub(super) fn peaks_over<T>(
 
 /// Computes the peak of `mountain` from values at some of its leaves, level by level and
 /// left to right within a level. A node is identified by its first leaf.
-fn climb<T>(
+fn fold_to_peak<T>(
     mountain: Mountain,
     leaves: Vec<(LeafIndex, T)>,
     missing: &mut impl FnMut(Node) -> Option<T>,

@@ -148,7 +148,7 @@ fn check_leaves(of: u64, chosen: &[u64]) {
 }
 
 #[test]
-fn any_leaves_of_a_small_tree_are_proven_by_what_they_do_not_say() {
+fn leaf_proofs_of_small_trees_match_the_model() {
     for of in 1..=9u64 {
         for set in 1..1u64 << of {
             let chosen: Vec<_> = (0..of).filter(|leaf| set >> leaf & 1 == 1).collect();
@@ -158,7 +158,7 @@ fn any_leaves_of_a_small_tree_are_proven_by_what_they_do_not_say() {
 }
 
 #[test]
-fn any_tree_is_proven_to_be_the_beginning_of_a_longer_one() {
+fn ancestry_proofs_match_the_model() {
     for of in 1..=70 {
         let (nodes, peaks) = build(of);
         for prev in 1..=of {
@@ -189,7 +189,7 @@ fn any_tree_is_proven_to_be_the_beginning_of_a_longer_one() {
 }
 
 #[test]
-fn the_picture_is_right() {
+fn the_documented_example_holds() {
     let plan = LeavesPlan::new(&[LeafIndex(4)], count(11)).unwrap();
     assert_eq!(plan.positions(), [8, 12, 6, 17, 18].map(Position));
     let plan = AncestryPlan::new(count(5), count(11)).unwrap();
@@ -215,7 +215,7 @@ fn leaves_are_listed_in_order_and_once() {
 }
 
 #[test]
-fn what_cannot_be_proven_has_no_plan() {
+fn impossible_proofs_have_no_plan() {
     let leaves = |leaves: &[u64], of| LeavesPlan::new(&indices(leaves), count(of)).map(|_| ());
     assert_eq!(leaves(&[], 5), Err(PlanError::NoLeaves));
     let absent = PlanError::NoSuchLeaf {
@@ -250,7 +250,7 @@ fn what_cannot_be_proven_has_no_plan() {
 
 proptest! {
     #[test]
-    fn leaves_at_random_are_proven_by_what_they_do_not_say(
+    fn random_leaf_proofs_match_the_model(
         of in 1u64..150,
         picks in prop::collection::vec(any::<u64>(), 1..40),
     ) {

@@ -80,7 +80,7 @@ fn replayed_root(profile: HashingProfile, leaves: &[MmrLeaf]) -> H256 {
 }
 
 #[test]
-fn every_leaf_at_every_historic_count_passes_both_judges() {
+fn every_leaf_at_every_count_passes_both_verifiers() {
     for profile in PROFILES {
         let tree = Tree::new(profile, 100);
         for n in 1..=100u64 {
@@ -95,7 +95,7 @@ fn every_leaf_at_every_historic_count_passes_both_judges() {
 }
 
 #[test]
-fn each_bent_field_of_a_leaf_proof_is_refused_with_its_reason() {
+fn each_altered_field_of_a_leaf_proof_is_refused() {
     let profile = HashingProfile::Plain;
     let tree = Tree::new(profile, 11);
     let root = replayed_root(profile, &tree.leaves);
@@ -227,7 +227,7 @@ impl Content {
 }
 
 #[test]
-fn every_chunk_passes_both_judges() {
+fn every_chunk_passes_both_verifiers() {
     for profile in PROFILES {
         for chunks in 1..=6 {
             let content = Content::new(profile, chunks, 100);
@@ -242,7 +242,7 @@ fn every_chunk_passes_both_judges() {
 }
 
 #[test]
-fn an_index_past_the_padded_size_aliases_a_slot_on_chain_and_is_refused_here() {
+fn an_aliased_chunk_index_is_refused() {
     let profile = HashingProfile::Plain;
     let content = Content::new(profile, 3, 100);
     let (proof, bytes) = (content.prove(0), &content.chunks[0]);
@@ -281,7 +281,7 @@ fn a_padding_slot_has_nothing_to_prove() {
 }
 
 #[test]
-fn a_nodes_64_bytes_shown_as_chunk_0_fool_the_chain_under_plain_and_not_us() {
+fn a_node_shown_as_a_chunk_is_refused() {
     let profile = HashingProfile::Plain;
     let content = Content::new(profile, 4, 100);
     let node = [
@@ -326,7 +326,7 @@ fn a_nodes_64_bytes_shown_as_chunk_0_fool_the_chain_under_plain_and_not_us() {
 }
 
 #[test]
-fn each_bent_field_of_a_chunk_proof_is_refused_with_its_reason() {
+fn each_altered_field_of_a_chunk_proof_is_refused() {
     let profile = HashingProfile::Tagged;
     let content = Content::new(profile, 3, 100);
     let good = content.prove(2);
@@ -391,7 +391,7 @@ fn each_bent_field_of_a_chunk_proof_is_refused_with_its_reason() {
 }
 
 #[test]
-fn an_answer_is_judged_against_the_commitment_that_was_challenged() {
+fn an_answer_is_verified_against_the_challenged_commitment() {
     let profile = HashingProfile::Plain;
     let content = Content::new(profile, 2, 7);
     let mut frontier = Frontier::empty(profile);

@@ -1,10 +1,10 @@
 //! The provider's types as types of the API.
 
-use cairn_bucket::Promise;
-use cairn_gadget::{ChallengeDuty, Stage};
+use cairn_bucket::SignedRoot;
+use cairn_gadget::{AnswerStage, ChallengeDuty};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::{BucketId, H256};
-use cairn_provider::{BucketRecord, Provider, Standing};
+use cairn_provider::{BucketRecord, BucketStatus, Provider};
 use cairn_rpc_api::{
     BucketInfo, BucketStatusInfo, Bytes, ChallengeInfo, ChallengeStage, CommitmentEvent,
     SignedCommitmentInfo, SignedInfo, U64OrHex,
@@ -17,18 +17,18 @@ pub(crate) fn bucket_info(
     record: &BucketRecord,
 ) -> BucketInfo {
     // The reason of a quarantine is for the operator only.
-    let is_sound = record.standing == Standing::Sound;
-    let refused = provider.signing_refused(bucket, record);
+    let is_sound = record.status == BucketStatus::Sound;
+    let refused = provider.signing_refusal(bucket, record);
     BucketInfo {
         bucket: U64OrHex(bucket.0),
         not_signed: refused
             .filter(|_| is_sound)
             .map(|refused| refused.to_string()),
         unprovable_leaves: record.unprovable_leaves().map(U64OrHex),
-        standing: match record.standing {
-            Standing::Sound => BucketStatusInfo::Sound,
-            Standing::Quarantined(_) => BucketStatusInfo::Quarantined,
-            Standing::Lost => BucketStatusInfo::Lost,
+        standing: match record.status {
+            BucketStatus::Sound => BucketStatusInfo::Sound,
+            BucketStatus::Quarantined(_) => BucketStatusInfo::Quarantined,
+            BucketStatus::Lost => BucketStatusInfo::Lost,
         },
         hashing: record.config.profile.into(),
         commitment: record.commitment.into(),
@@ -68,7 +68,7 @@ pub(crate) fn signed_commitment_info(signed: SignedCommitment) -> SignedCommitme
     }
 }
 
-pub(crate) fn commitment_event(bucket: BucketId, promise: &Promise) -> CommitmentEvent {
+pub(crate) fn commitment_event(bucket: BucketId, promise: &SignedRoot) -> CommitmentEvent {
     CommitmentEvent {
         bucket: U64OrHex(bucket.0),
         commitment: promise.commitment.into(),
@@ -87,11 +87,11 @@ pub(crate) fn challenge_info(duty: ChallengeDuty) -> ChallengeInfo {
         chunk_index: U64OrHex(challenge.location.chunk_index.0),
         blocks_left: duty.left,
         stage: match duty.stage {
-            Stage::Waiting => ChallengeStage::Waiting,
-            Stage::AtWork => ChallengeStage::AtWork,
-            Stage::Submitted => ChallengeStage::Submitted,
-            Stage::InBlock => ChallengeStage::InBlock,
-            Stage::Finalized => ChallengeStage::Finalized,
+            AnswerStage::Waiting => ChallengeStage::Waiting,
+            AnswerStage::Preparing => ChallengeStage::AtWork,
+            AnswerStage::Submitted => ChallengeStage::Submitted,
+            AnswerStage::InBlock => ChallengeStage::InBlock,
+            AnswerStage::Finalized => ChallengeStage::Finalized,
         },
         extrinsic: duty.extrinsic,
         attempts: duty.attempts,

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use cairn_gadget::{CosignError, Cosigners};
 use cairn_primitives::BucketId;
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::cosign::{Ask, Holding};
+use cairn_primitives::cosign::{CosignRequest, HeldState};
 use cairn_primitives::onchain::PrimaryProvider;
 use cairn_rpc_api::{Bytes, ProviderApiClient, U64OrHex, refusal_in};
 use codec::{DecodeAll, Encode};
@@ -195,12 +195,12 @@ async fn response<T>(
 
 #[async_trait]
 impl Cosigners for RpcCosigners {
-    async fn holding(
+    async fn held_state(
         &self,
         from: &PrimaryProvider,
         bucket: BucketId,
         window: Option<u64>,
-    ) -> Result<Holding, CosignError> {
+    ) -> Result<HeldState, CosignError> {
         let (id, window) = (U64OrHex(bucket.0), window.map(U64OrHex));
         let request = |client: Arc<WsClient>| async move { client.held_state(id, window).await };
         let info = self.request(from, request).await?;
@@ -211,7 +211,7 @@ impl Cosigners for RpcCosigners {
     async fn cosign(
         &self,
         from: &PrimaryProvider,
-        ask: &Ask,
+        ask: &CosignRequest,
     ) -> Result<MultiSignature, CosignError> {
         let ask = Bytes(ask.encode());
         let request = |client: Arc<WsClient>| {

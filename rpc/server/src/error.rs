@@ -2,8 +2,8 @@
 //! so that a new one gets its code.
 
 use cairn_bucket::{
-    CommitError, CreateError, IngestError, ProveError, PruneError, SignAgainError, TransferError,
-    Unusable,
+    CommitError, CreateError, IngestError, NotWritable, ProveError, PruneError, SignAgainError,
+    TransferError,
 };
 use cairn_engine::EngineError;
 use cairn_keys::SigningRefused;
@@ -131,7 +131,7 @@ impl From<ProviderError> for MethodError {
                     "bucket {bucket} has failed a check and takes no writes until it is repaired"
                 ),
             ),
-            ProviderError::WritesNothing { .. } => {
+            ProviderError::ReadOnly { .. } => {
                 Self::failed("writing, which fails since its start", &error)
             }
             ProviderError::Busy { .. } => Self(Error::busy("open buckets", BUCKET_RETRY_DELAY)),
@@ -150,7 +150,7 @@ impl From<ProviderError> for MethodError {
             | ProviderError::BasePath(_)
             | ProviderError::Index(_)
             | ProviderError::OtherChain { .. }
-            | ProviderError::WouldLose { .. }
+            | ProviderError::MissingSignedRoots { .. }
             | ProviderError::Io { .. } => Self::failed("managing its buckets", &error),
         }
     }
@@ -180,12 +180,12 @@ impl From<ProveError> for MethodError {
             ProveError::NoSuchLeaf { .. } => Code::NoSuchLeaf,
             ProveError::NoSuchChunk { .. } => Code::NoSuchChunk,
             ProveError::Unprovable { .. } => Code::Unprovable,
-            ProveError::NoSecondDialect { .. } => Code::NoPalletMmrProof,
+            ProveError::PlainHashingOnly { .. } => Code::NoPalletMmrProof,
             ProveError::SpPlan { .. } => Code::NoSuchPalletMmrProof,
             ProveError::MissingNode { bucket, .. }
             | ProveError::MissingLeaf { bucket, .. }
             | ProveError::MissingContent { bucket, .. }
-            | ProveError::Unsound { bucket, .. } => {
+            | ProveError::Damaged { bucket, .. } => {
                 return damaged(&format!("bucket {bucket} is damaged"), &error);
             }
             ProveError::Engine(_) | ProveError::Sink(_) => {
@@ -207,7 +207,7 @@ impl From<IngestError> for MethodError {
             IngestError::Damaged { bucket, .. } => {
                 return damaged(&format!("bucket {bucket} is damaged"), &error);
             }
-            IngestError::Unusable(unusable) => return unusable.clone().into(),
+            IngestError::NotWritable(unusable) => return unusable.clone().into(),
             IngestError::Source(_) | IngestError::Engine(_) => {
                 return Self::failed("storing content", &error);
             }
@@ -219,11 +219,11 @@ impl From<IngestError> for MethodError {
 impl From<CommitError> for MethodError {
     fn from(error: CommitError) -> Self {
         let code = match &error {
-            CommitError::Nothing { .. } => Code::NothingToCommit,
+            CommitError::NoLeaves { .. } => Code::NothingToCommit,
             CommitError::NothingToSign { .. } => Code::NothingToSign,
             CommitError::UnknownDataRoot { .. } => Code::UnknownDataRoot,
             CommitError::SizeMismatch { .. } => Code::SizeMismatch,
-            CommitError::NotARoot { .. } => Code::NotARoot,
+            CommitError::NotADataRoot { .. } => Code::NotARoot,
             CommitError::Exhausted { .. } => Code::Exhausted,
             CommitError::Quota { .. } => Code::Quota,
             CommitError::LeafTooLarge { .. } => Code::LeafTooLarge,
@@ -232,7 +232,7 @@ impl From<CommitError> for MethodError {
                 return damaged(&format!("bucket {bucket} is damaged"), &error);
             }
             CommitError::Refused(refused) => return refused.clone().into(),
-            CommitError::Unusable(unusable) => return unusable.clone().into(),
+            CommitError::NotWritable(unusable) => return unusable.clone().into(),
             CommitError::Sign { .. } | CommitError::Engine(_) => {
                 return Self::failed("committing", &error);
             }
@@ -265,7 +265,7 @@ impl From<SigningRefused> for MethodError {
             SigningRefused::Quarantined { bucket, reason } => {
                 ProviderError::Quarantined { bucket, reason }.into()
             }
-            SigningRefused::Unread { bucket, .. } => {
+            SigningRefused::UnreadableFlags { bucket, .. } => {
                 damaged(&format!("bucket {bucket} cannot be signed for"), &refused)
             }
             SigningRefused::Off { .. }
@@ -290,7 +290,7 @@ impl From<PruneError> for MethodError {
             PruneError::Quota { .. } => Code::Quota,
             PruneError::Reserved(_) => return disk_reserved(),
             PruneError::Leaf(error) => return error.into(),
-            PruneError::Unusable(unusable) => return unusable.into(),
+            PruneError::NotWritable(unusable) => return unusable.into(),
             PruneError::Engine(_) => return Self::failed("pruning", &error),
         };
         Self::new(code, error.to_string())
@@ -303,8 +303,8 @@ impl From<EngineError> for MethodError {
     }
 }
 
-impl From<Unusable> for MethodError {
-    fn from(unusable: Unusable) -> Self {
+impl From<NotWritable> for MethodError {
+    fn from(unusable: NotWritable) -> Self {
         Self::failed("writing to a bucket", &unusable)
     }
 }

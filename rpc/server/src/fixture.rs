@@ -7,7 +7,7 @@ use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{Agreement, MultiSigner, PrimaryProvider};
 use cairn_primitives::{BucketId, Commitment};
-use cairn_provider::{Provider, ProviderOptions, Wanted};
+use cairn_provider::{LeaseRequest, Provider, ProviderOptions};
 use jsonrpsee::RpcModule;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -45,7 +45,9 @@ impl Fixture {
             .unwrap();
         let mut signed = None;
         for content in ["one", "two", "three"] {
-            let lease = provider.lease(BUCKET, Wanted::write()).unwrap();
+            let lease = provider
+                .blocking_lease(BUCKET, LeaseRequest::write())
+                .unwrap();
             let content = lease
                 .run(|bucket| bucket.ingest(content.as_bytes()))
                 .unwrap();
@@ -70,7 +72,9 @@ impl Fixture {
             provider, signer, ..
         } = self;
         let commit = |content: &[u8], times: usize| {
-            let lease = provider.lease(BUCKET, Wanted::write()).unwrap();
+            let lease = provider
+                .blocking_lease(BUCKET, LeaseRequest::write())
+                .unwrap();
             let content = lease.run(|bucket| bucket.ingest(content)).unwrap();
             drop(lease);
             let leaf = NewLeaf {
@@ -105,7 +109,7 @@ impl Fixture {
         assert_eq!(flipped, 1);
         let base = BasePath::create(self.folder.path().join("base")).unwrap();
         let provider = Provider::open(base, ProviderOptions::default()).unwrap();
-        provider.wait_until_known();
+        provider.wait_until_indexed();
         assert_eq!(provider.quarantined(), []);
         Self {
             provider: Arc::new(provider),

@@ -19,7 +19,7 @@ use crate::policy::Policy;
 use cairn_bucket::{ProveError, View};
 use cairn_gadget::ExtensionHandle;
 use cairn_primitives::{BucketId, StateRef};
-use cairn_provider::{Lease, Wanted};
+use cairn_provider::{Lease, LeaseRequest};
 use cairn_rpc_api::{BucketApiServer, Error, OPENRPC, ProviderApiServer, U64OrHex, WriteApiServer};
 use jsonrpsee::core::RegisterMethodError;
 use jsonrpsee::{Extensions, RpcModule};
@@ -107,11 +107,11 @@ impl ProviderRpc {
         if self.lanes.is_stopping() {
             return Some("the provider is stopping".to_owned());
         }
-        if let Some(reason) = self.handle.challenges.not_followed() {
+        if let Some(reason) = self.handle.challenges.not_synced() {
             return Some(reason.to_string());
         }
         // The reason names files, which are not for strangers.
-        let writes_nothing = self.handle.provider.writes_nothing()?;
+        let writes_nothing = self.handle.provider.read_only_reason()?;
         tracing::debug!(writes_nothing, "the provider is not ready");
         Some("nothing is written or signed since its start: its log has the reason".to_owned())
     }
@@ -134,7 +134,7 @@ impl ProviderRpc {
         bucket: U64OrHex,
         job: impl FnOnce(&Lease) -> Result<T, MethodError> + Send + 'static,
     ) -> Result<T, Error> {
-        self.with_bucket(WorkClass::Read, Wanted::read(), bucket, job)
+        self.with_bucket(WorkClass::Read, LeaseRequest::read(), bucket, job)
             .await
     }
 
@@ -164,8 +164,8 @@ impl ProviderRpc {
         read: impl Fn(&View<'_>) -> Result<T, ProveError>,
     ) -> Option<T> {
         let _admission = self.lanes.try_admit(WorkClass::Read)?;
-        let lease = self.handle.provider.lease_at_hand(BucketId(bucket.0))?;
-        let done = lease.run(|bucket| bucket.view_at_hand(at).map(|view| read(&view)).transpose());
+        let lease = self.handle.provider.try_lease(BucketId(bucket.0))?;
+        let done = lease.run(|bucket| bucket.view_cached(at).map(|view| read(&view)).transpose());
         done.ok().flatten()
     }
 
@@ -175,20 +175,20 @@ impl ProviderRpc {
         bucket: U64OrHex,
         job: impl FnOnce(&Lease) -> Result<T, MethodError> + Send + 'static,
     ) -> Result<T, Error> {
-        self.with_bucket(WorkClass::Write, Wanted::write(), bucket, job)
+        self.with_bucket(WorkClass::Write, LeaseRequest::write(), bucket, job)
             .await
     }
 
     async fn with_bucket<T: Send + 'static>(
         &self,
         class: WorkClass,
-        request: Wanted,
+        request: LeaseRequest,
         bucket: U64OrHex,
         job: impl FnOnce(&Lease) -> Result<T, MethodError> + Send + 'static,
     ) -> Result<T, Error> {
         let provider = self.handle.provider.clone();
         let leased = move |left: Duration| {
-            let lease = provider.lease(BucketId(bucket.0), request.within(left))?;
+            let lease = provider.blocking_lease(BucketId(bucket.0), request.with_timeout(left))?;
             job(&lease)
         };
         self.lanes.run(class, "working on a bucket", leased).await

@@ -7,7 +7,7 @@ use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_engine::Durability;
 use cairn_keys::SignedCommitment;
 use cairn_primitives::BucketId;
-use cairn_provider::{Provider, ProviderOptions, Wanted};
+use cairn_provider::{LeaseRequest, Provider, ProviderOptions};
 use cairn_tests::content_of_leaf;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !is_there {
         provider.create_bucket(id, BucketConfig::default())?;
     }
-    let bucket = provider.lease(id, Wanted::write())?;
+    let bucket = provider.blocking_lease(id, LeaseRequest::write())?;
     let mut out = std::io::stdout().lock();
     loop {
         let next = bucket.commitment().leaf_count.get();

@@ -6,9 +6,11 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_bucket::{BasePath, BucketConfig, Check, Form, Ingested, NewLeaf, Source};
+use cairn_bucket::{
+    BasePath, BucketConfig, ExportFormat, ImportCheck, ImportSource, Ingested, NewLeaf,
+};
 use cairn_primitives::{BucketId, Sequence};
-use cairn_provider::{BudgetRequest, OnCopy, Provider, ProviderOptions, Wanted};
+use cairn_provider::{BudgetRequest, LeaseRequest, OnCopy, Provider, ProviderOptions};
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -33,14 +35,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..ProviderOptions::default()
     };
     let provider = Provider::open(BasePath::create(Path::new(base))?, options)?;
-    provider.wait_until_known();
-    act(&provider, what, id, rest.first().map(PathBuf::from))?;
+    provider.wait_until_indexed();
+    execute(&provider, what, id, rest.first().map(PathBuf::from))?;
     provider.wait_until_trash_is_empty();
     provider.close();
-    say("done")
+    print_line("done")
 }
 
-fn act(
+fn execute(
     provider: &Provider,
     what: &str,
     id: BucketId,
@@ -51,7 +53,7 @@ fn act(
         "create" => provider.create_bucket(id, BucketConfig::default())?,
         "delete" => provider.delete_bucket(id)?,
         "put" => {
-            let lease = provider.lease(id, Wanted::write())?;
+            let lease = provider.blocking_lease(id, LeaseRequest::write())?;
             let Ingested {
                 data_root,
                 data_size,
@@ -64,14 +66,14 @@ fn act(
             let signer = provider.keys().signer(None)?;
             let (_, signed) = lease.commit_signed(&[leaf], &signer)?;
             let root = hex::encode(signed.payload.commitment.mmr_root);
-            say(&format!("signed {root}"))?;
+            print_line(&format!("signed {root}"))?;
         }
-        _ => act_on_trees(provider, what, id, path)?,
+        _ => execute_on_trees(provider, what, id, path)?,
     }
     Ok(())
 }
 
-fn act_on_trees(
+fn execute_on_trees(
     provider: &Provider,
     what: &str,
     id: BucketId,
@@ -80,25 +82,25 @@ fn act_on_trees(
     let path = path.unwrap_or_default();
     match what {
         "prune" => {
-            let lease = provider.lease(id, Wanted::write())?;
+            let lease = provider.blocking_lease(id, LeaseRequest::write())?;
             lease.run(|bucket| bucket.prune(FIRST_KEPT, None))?;
         }
         "release" => {
-            let lease = provider.lease(id, Wanted::write())?;
+            let lease = provider.blocking_lease(id, LeaseRequest::write())?;
             lease.run(|bucket| bucket.release(Sequence(0)))?;
         }
         "export" => {
-            provider.export_bucket(id, &path, Form::Folder, &mut |_| {})?;
+            provider.export_bucket(id, &path, ExportFormat::Folder, &mut |_| {})?;
         }
         "import" => {
-            provider.import_bucket(Source::Path(&path), Check::Full, &mut |_| {})?;
+            provider.import_bucket(ImportSource::Path(&path), ImportCheck::Full, &mut |_| {})?;
         }
         _ => return Err(format!("unknown operation {what}").into()),
     }
     Ok(())
 }
 
-fn say(what: &str) -> Result<(), Box<dyn Error>> {
+fn print_line(what: &str) -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{what}")?;
     Ok(out.flush()?)

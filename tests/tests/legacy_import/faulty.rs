@@ -3,7 +3,7 @@
 use crate::support::{Scene, bytes, entry};
 use crate::writer::{CHUNK, ERAS, Era, Writer};
 use cairn_bucket::{Bucket, BucketConfig};
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_legacy_import::{LegacyError, LegacySource, LegacyStatus};
 use cairn_primitives::{BucketId, H256};
 use rocksdb::{DB, Options};
@@ -38,7 +38,7 @@ fn refused(scene: &Scene, words: &[&str]) {
 }
 
 #[test]
-fn a_flipped_bit_in_any_node_refuses_the_buckets_that_have_it() {
+fn a_flipped_bit_in_a_node_refuses_its_buckets() {
     for era in ERAS {
         for what in ["chunk", "root"] {
             let mut names = (H256::zero(), H256::zero());
@@ -93,7 +93,7 @@ fn a_node_that_cannot_be_read_refuses_the_bucket() {
 }
 
 #[test]
-fn a_root_that_the_leaves_do_not_give_refuses_the_bucket() {
+fn a_root_that_does_not_match_refuses_the_bucket() {
     for era in ERAS {
         let scene = Scene::new(era, |writer| {
             two_buckets(writer);
@@ -150,12 +150,12 @@ fn a_tree_that_is_too_deep_refuses_the_bucket() {
 }
 
 #[test]
-fn a_bucket_whose_id_is_taken_is_refused_and_the_other_left_as_it_was() {
+fn a_bucket_whose_id_is_taken_is_refused() {
     let scene = Scene::new(Era::B, |writer| {
         two_buckets(writer);
     });
     let place = scene.bucket_path(2);
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let bucket = Bucket::create(&place, BucketId(2), BucketConfig::default(), &shared).unwrap();
     bucket.close().unwrap();
     let before = crate::listing(&place);
@@ -175,7 +175,7 @@ fn a_bucket_whose_id_is_taken_is_refused_and_the_other_left_as_it_was() {
 }
 
 #[test]
-fn what_is_no_providers_database_is_said_to_be_none() {
+fn another_programs_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = LegacySource::open(&folder.path().join("absent")).unwrap_err();
     assert!(error.to_string().contains("no file CURRENT"), "{error}");
@@ -194,7 +194,7 @@ fn what_is_no_providers_database_is_said_to_be_none() {
 }
 
 #[test]
-fn a_format_version_that_nobody_wrote_is_refused() {
+fn an_unknown_format_version_is_refused() {
     let scene = Scene::new(Era::C, |writer| {
         writer.metadata("format_version", &3u32.to_le_bytes());
     });
@@ -212,7 +212,7 @@ fn a_format_version_that_nobody_wrote_is_refused() {
 }
 
 #[test]
-fn buckets_in_no_known_encoding_are_refused_as_a_whole() {
+fn buckets_in_an_unknown_encoding_are_refused() {
     let scene = Scene::new(Era::B, |writer| {
         writer.put("buckets", &1u64.to_le_bytes(), b"something else");
     });

@@ -1,11 +1,11 @@
 //! An import that is interrupted anywhere leaves only whole buckets, and the next import makes
 //! the rest.
 
-use crate::held::helper;
+use crate::locked::helper;
 use crate::support::{Scene, bytes, listing};
 use crate::writer::{CHUNK, Era, State, Writer};
 use cairn_bucket::fsck;
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_legacy_import::{LegacyImport, LegacyMode, LegacySource};
 use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -56,7 +56,7 @@ fn panics_at(scene: &Scene, step: u64) -> bool {
     let import = LegacyImport::new(&source, &scene.base(), LegacyMode::Import);
     let mut steps = 0;
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        import.all(&Shared::default(), |_, _| {
+        import.import_all(&SharedResources::default(), |_, _| {
             assert_ne!(steps, step, "as the test wants it");
             steps += 1;
         })
@@ -81,7 +81,7 @@ fn an_import_that_fails_at_any_step_is_finished_by_the_next() {
 }
 
 #[test]
-fn a_folder_that_was_left_half_built_is_begun_anew() {
+fn a_partial_folder_is_started_over() {
     let (scene, states) = scene();
     let left = scene.base().join("buckets/0000000000000002.importing");
     std::fs::create_dir(&left).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::writer::{Era, Writer};
 use cairn_bucket::Bucket;
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_legacy_import::{
     LegacyBucketReport, LegacyImport, LegacyMode, LegacyReport, LegacySource,
 };
@@ -46,7 +46,7 @@ impl Scene {
     pub fn run(&self, mode: LegacyMode) -> LegacyReport {
         let source = LegacySource::open(&self.source()).unwrap();
         LegacyImport::new(&source, &self.base(), mode)
-            .all(&Shared::default(), |_, _| {})
+            .import_all(&SharedResources::default(), |_, _| {})
             .unwrap()
     }
 
@@ -55,7 +55,7 @@ impl Scene {
     }
 
     pub fn open(&self, id: u64, access: Access) -> Bucket {
-        Bucket::open(&self.bucket_path(id), access, &Shared::default()).unwrap()
+        Bucket::open(&self.bucket_path(id), access, &SharedResources::default()).unwrap()
     }
 
     /// Returns the names in the folder of all buckets.

@@ -4,23 +4,23 @@
 use crate::support::{Scene, bytes, entry};
 use crate::writer::{CHUNK, ERAS, Era, Writer};
 use cairn_bucket::{At, Bucket, CommitError, NewLeaf, ProveError, fsck};
-use cairn_engine::layout::Flaw;
+use cairn_engine::layout::ShapeDefect;
 use cairn_engine::{Access, Durability};
 use cairn_legacy_import::{LegacyMode, LegacyStatus};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{ChunkIndex, H256, LeafIndex};
 
 /// A tree with a shape defect.
-struct Odd {
+struct DefectiveTree {
     root: H256,
     data_size: u64,
     content: Vec<u8>,
-    flaw: Flaw,
+    flaw: ShapeDefect,
 }
 
-fn odd(root: H256, flaw: Flaw, parts: &[&[u8]]) -> Odd {
+fn defective_tree(root: H256, flaw: ShapeDefect, parts: &[&[u8]]) -> DefectiveTree {
     let content = parts.concat();
-    Odd {
+    DefectiveTree {
         root,
         data_size: content.len() as u64,
         content,
@@ -29,7 +29,7 @@ fn odd(root: H256, flaw: Flaw, parts: &[&[u8]]) -> Odd {
 }
 
 /// Returns one tree for each defect, and several for some.
-fn odd_trees(writer: &Writer) -> Vec<Odd> {
+fn defective_trees(writer: &Writer) -> Vec<DefectiveTree> {
     let zero = H256::zero();
     let full = |seed| bytes(seed, CHUNK);
     let (a, b, c) = (full(1), full(2), full(3));
@@ -40,30 +40,34 @@ fn odd_trees(writer: &Writer) -> Vec<Odd> {
     let ab = writer.interior(ha, hb);
     let join = |left, right| writer.interior(left, right);
     let mut all = vec![
-        odd(hl, Flaw::ChunkTooLong, &[&long]),
-        odd(join(hl, ha), Flaw::ChunkTooLong, &[&long, &a]),
-        odd(join(hs, ha), Flaw::ChunkNotFull, &[&short, &a]),
-        odd(
+        defective_tree(hl, ShapeDefect::ChunkTooLong, &[&long]),
+        defective_tree(join(hl, ha), ShapeDefect::ChunkTooLong, &[&long, &a]),
+        defective_tree(join(hs, ha), ShapeDefect::ChunkNotFull, &[&short, &a]),
+        defective_tree(
             join(join(hs, hs), join(hs, hs)),
-            Flaw::ChunkNotFull,
+            ShapeDefect::ChunkNotFull,
             &[&short, &short, &short, &short],
         ),
         // Three chunks, whose last was not padded to a pair.
-        odd(join(ab, hc), Flaw::NotPadded, &[&a, &b, &c]),
-        odd(join(ab, join(hs, zero)), Flaw::NotPadded, &[]),
-        odd(join(ab, zero), Flaw::NotPadded, &[&a, &b]),
-        odd(join(zero, ha), Flaw::NotPadded, &[&a]),
-        odd(join(ab, join(zero, zero)), Flaw::NotPadded, &[&a, &b]),
-        odd(join(ha, empty), Flaw::EmptyChunk, &[&a]),
-        odd(ab, Flaw::SizeDiffers, &[&a, &b]),
-        odd(hs, Flaw::SizeDiffers, &[&short]),
-        odd(zero, Flaw::NotPadded, &[]),
+        defective_tree(join(ab, hc), ShapeDefect::NotPadded, &[&a, &b, &c]),
+        defective_tree(join(ab, join(hs, zero)), ShapeDefect::NotPadded, &[]),
+        defective_tree(join(ab, zero), ShapeDefect::NotPadded, &[&a, &b]),
+        defective_tree(join(zero, ha), ShapeDefect::NotPadded, &[&a]),
+        defective_tree(
+            join(ab, join(zero, zero)),
+            ShapeDefect::NotPadded,
+            &[&a, &b],
+        ),
+        defective_tree(join(ha, empty), ShapeDefect::EmptyChunk, &[&a]),
+        defective_tree(ab, ShapeDefect::SizeDiffers, &[&a, &b]),
+        defective_tree(hs, ShapeDefect::SizeDiffers, &[&short]),
+        defective_tree(zero, ShapeDefect::NotPadded, &[]),
     ];
     // This tree is good; only those next to it are not.
     let padded = all.remove(5);
     assert_eq!(padded.content, b"");
     for odd in &mut all {
-        if odd.flaw == Flaw::SizeDiffers {
+        if odd.flaw == ShapeDefect::SizeDiffers {
             odd.data_size += 1;
         }
     }
@@ -71,13 +75,13 @@ fn odd_trees(writer: &Writer) -> Vec<Odd> {
 }
 
 /// Writes bucket 5 with all defective trees, and one good leaf at its end.
-fn scene_of_odd(era: Era) -> (Scene, Vec<Odd>, Vec<u8>) {
+fn scene_with_defective_trees(era: Era) -> (Scene, Vec<DefectiveTree>, Vec<u8>) {
     let mut all = vec![];
     let good = bytes(1, 2 * CHUNK + 7);
     let scene = Scene::new(era, |writer| {
-        all = odd_trees(writer);
+        all = defective_trees(writer);
         // Each again: content that is already there must be flagged, too.
-        all.extend(odd_trees(writer));
+        all.extend(defective_trees(writer));
         let mut leaves: Vec<_> = all.iter().map(|odd| (odd.root, odd.data_size)).collect();
         leaves.push((writer.content(&good), good.len() as u64));
         writer.bucket(5, 1000, 0, &leaves);
@@ -99,7 +103,7 @@ fn read(bucket: &Bucket, leaf: usize) -> Vec<u8> {
 #[test]
 fn content_that_cannot_be_proven_is_imported_and_flagged_by_leaf() {
     for era in ERAS {
-        let (scene, all, _) = scene_of_odd(era);
+        let (scene, all, _) = scene_with_defective_trees(era);
         let dry = scene.run(LegacyMode::DryRun);
         let report = scene.import();
         assert!(report.has_findings());
@@ -130,9 +134,9 @@ fn content_that_cannot_be_proven_is_imported_and_flagged_by_leaf() {
 }
 
 #[test]
-fn flagged_content_is_read_back_and_its_leaf_proven_but_no_chunk_answered_for() {
+fn flagged_content_is_readable_but_not_provable_by_chunk() {
     for era in ERAS {
-        let (scene, all, good) = scene_of_odd(era);
+        let (scene, all, good) = scene_with_defective_trees(era);
         scene.import();
         let bucket = scene.open(5, Access::ReadOnly);
         for (index, odd) in all.iter().enumerate() {
@@ -171,9 +175,9 @@ fn flagged_content_is_read_back_and_its_leaf_proven_but_no_chunk_answered_for() 
 }
 
 #[test]
-fn fsck_knows_what_is_flagged_and_takes_it_for_no_finding() {
+fn flagged_content_is_not_a_finding_of_fsck() {
     for era in ERAS {
-        let (scene, all, _) = scene_of_odd(era);
+        let (scene, all, _) = scene_with_defective_trees(era);
         scene.import();
         let report = fsck(&scene.open(5, Access::ReadOnly), |_| {}).unwrap();
         assert!(report.is_clean(), "{:?}", report.findings);
@@ -187,7 +191,7 @@ fn fsck_knows_what_is_flagged_and_takes_it_for_no_finding() {
 #[test]
 fn i1_nothing_is_committed_over_content_that_cannot_be_proven() {
     for era in ERAS {
-        let (scene, all, _) = scene_of_odd(era);
+        let (scene, all, _) = scene_with_defective_trees(era);
         scene.import();
         let bucket = scene.open(5, Access::ReadWrite);
         for odd in &all {
@@ -199,7 +203,7 @@ fn i1_nothing_is_committed_over_content_that_cannot_be_proven() {
                 Err(
                     CommitError::UnknownDataRoot { .. }
                     | CommitError::SizeMismatch { .. }
-                    | CommitError::NotARoot { .. },
+                    | CommitError::NotADataRoot { .. },
                 ) => {}
                 other => panic!("{:?}: {other:?}", odd.flaw),
             }
@@ -210,7 +214,7 @@ fn i1_nothing_is_committed_over_content_that_cannot_be_proven() {
 /// Under the plain profile, 64 bytes of content and a node may have one hash,
 /// and the source keeps the one that was written last.
 #[test]
-fn a_chunk_and_a_node_of_one_hash_are_told_apart_by_the_leafs_size() {
+fn the_leafs_size_distinguishes_a_chunk_from_a_node() {
     for era in [Era::A, Era::B, Era::C] {
         for last in ["chunk", "node"] {
             let content = bytes(1, CHUNK + 5);
@@ -254,7 +258,7 @@ fn a_chunk_and_a_node_of_one_hash_are_told_apart_by_the_leafs_size() {
 /// 2^40 chunks, of which one is distinct, in a good tree and in a defective one: content that is
 /// already in the bucket is not walked again.
 #[test]
-fn a_tree_that_repeats_itself_takes_no_longer_than_its_distinct_nodes() {
+fn a_repetitive_tree_takes_the_time_of_its_distinct_nodes() {
     for era in ERAS {
         let scene = Scene::new(era, |writer| {
             let double = |from| (0..40).fold(from, |below, _| writer.interior(below, below));

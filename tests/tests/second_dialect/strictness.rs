@@ -26,7 +26,7 @@ fn a_changed_bit_is_refused_by_both() {
             verify_leaves(&changed, &hashes, &now),
             Err(SpVerifyError::Root)
         );
-        assert!(!pallet_takes_leaves(now, hashed(&hashes), &changed));
+        assert!(!pallet_accepts_leaves(now, hashed(&hashes), &changed));
     }
     for leaf in 0..hashes.len() {
         let mut changed = hashes.clone();
@@ -35,7 +35,7 @@ fn a_changed_bit_is_refused_by_both() {
             verify_leaves(&proof, &changed, &now),
             Err(SpVerifyError::Root)
         );
-        assert!(!pallet_takes_leaves(now, hashed(&changed), &proof));
+        assert!(!pallet_accepts_leaves(now, hashed(&changed), &proof));
     }
     let (before, proof) = (root(&nodes, 13), ancestry(&nodes, 13, 27));
     for item in 0..proof.items.len() {
@@ -45,7 +45,7 @@ fn a_changed_bit_is_refused_by_both() {
             verify_ancestry(&changed, &before, &now),
             Err(SpVerifyError::Root)
         );
-        assert_eq!(pallet_takes_ancestry(now, &changed), None);
+        assert_eq!(pallet_accepts_ancestry(now, &changed), None);
     }
     for peak in 0..proof.prev_peaks.len() {
         let mut changed = proof.clone();
@@ -54,17 +54,17 @@ fn a_changed_bit_is_refused_by_both() {
             verify_ancestry(&changed, &before, &now),
             Err(SpVerifyError::PrevRoot)
         );
-        assert_eq!(pallet_takes_ancestry(now, &changed), None);
+        assert_eq!(pallet_accepts_ancestry(now, &changed), None);
     }
 }
 
 /// Cairn accepts one proof for each statement. These are further proofs that the pallet accepts.
 #[test]
-fn the_pallet_takes_leaf_proofs_that_we_do_not() {
+fn the_pallet_accepts_more_leaf_proofs() {
     use SpVerifyError::*;
     let nodes = dense(11);
     let only_pallet = |root: H256, leaves: &[H256], proof: &LeafProof, reason: SpVerifyError| {
-        assert!(pallet_takes_leaves(root, hashed(leaves), proof));
+        assert!(pallet_accepts_leaves(root, hashed(leaves), proof));
         assert_eq!(verify_leaves(proof, leaves, &root), Err(reason));
     };
     let (now, hashes, honest) = leaf_proof(&nodes, 11, &[2, 4]);
@@ -122,7 +122,7 @@ fn the_pallet_takes_leaf_proofs_that_we_do_not() {
 }
 
 #[test]
-fn the_pallet_takes_ancestry_proofs_that_we_do_not() {
+fn the_pallet_accepts_more_ancestry_proofs() {
     let nodes = dense(11);
     let (before, now) = (root(&nodes, 5), root(&nodes, 11));
     let honest = ancestry(&nodes, 5, 11);
@@ -139,7 +139,7 @@ fn the_pallet_takes_ancestry_proofs_that_we_do_not() {
             items,
             ..honest.clone()
         };
-        assert_eq!(pallet_takes_ancestry(now, &loose), Some(before));
+        assert_eq!(pallet_accepts_ancestry(now, &loose), Some(before));
         assert!(matches!(
             verify_ancestry(&loose, &before, &now),
             Err(SpVerifyError::ItemCount { .. } | SpVerifyError::ItemPosition { .. })
@@ -150,7 +150,7 @@ fn the_pallet_takes_ancestry_proofs_that_we_do_not() {
 /// All verifiers refuse it. The pallet panics if overflows are checked, so a caller must not pass
 /// it such a proof.
 #[test]
-fn an_empty_tree_is_nobodys_ancestor() {
+fn an_empty_tree_is_not_an_ancestor() {
     let nodes = dense(4);
     let library = library(&nodes, 4).gen_ancestry_proof(0);
     assert_eq!(
@@ -170,6 +170,6 @@ fn an_empty_tree_is_nobodys_ancestor() {
     };
     let reason = SpVerifyError::Claim(PlanError::EmptyAncestor);
     assert_eq!(verify_ancestry(&proof, &H256::zero(), &now), Err(reason));
-    let pallet = std::panic::catch_unwind(|| pallet_takes_ancestry(now, &proof));
+    let pallet = std::panic::catch_unwind(|| pallet_accepts_ancestry(now, &proof));
     assert!(!matches!(pallet, Ok(Some(_))));
 }

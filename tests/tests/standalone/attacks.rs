@@ -25,7 +25,7 @@ pub(crate) fn silent_connections(address: SocketAddr, count: usize) -> Vec<TcpSt
 }
 
 /// Sends the same request many times, while it is accepted, and reads no response.
-pub(crate) fn ask_and_never_read(
+pub(crate) fn send_and_never_read(
     address: SocketAddr,
     request: &str,
     times: usize,
@@ -33,7 +33,7 @@ pub(crate) fn ask_and_never_read(
     let mut client = Client::connect(address)?;
     let frames = frame(request).repeat(times.min(1_000));
     for _ in 0..times.div_ceil(1_000) {
-        if !client.push(&frames, Duration::from_millis(200)) {
+        if !client.try_send(&frames, Duration::from_millis(200)) {
             break;
         }
     }
@@ -77,7 +77,7 @@ pub(crate) fn wait_until_read(address: SocketAddr) {
 }
 
 /// Sends a text over a connection of its own. Returns the response, if there is one.
-pub(crate) fn ask_once(address: SocketAddr, text: &str) -> Option<String> {
+pub(crate) fn send_once(address: SocketAddr, text: &str) -> Option<String> {
     let mut client = Client::connect(address)?;
     client.send(text)?;
     client.receive()

@@ -1,7 +1,7 @@
 //! Operation: flags and the configuration file, health, metrics, logs, access rules, and the
 //! stop.
 
-use crate::stage::{BUCKET, Stage};
+use crate::fixture::{BUCKET, Fixture};
 use crate::wire::{Client, http};
 use serde_json::{Value, json};
 use std::net::{SocketAddr, TcpStream};
@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 const REFUSED: i64 = -32_601;
 
 /// Requests a bucket over HTTP, with headers. Returns the error code, if it fails.
-fn asks_for_a_bucket(stage: &Stage, bucket: u64, headers: &[(&str, &str)]) -> Option<i64> {
+fn bucket_info_code(stage: &Fixture, bucket: u64, headers: &[(&str, &str)]) -> Option<i64> {
     let request = json!({
         "jsonrpc": "2.0", "id": 1, "method": "cairnWrite_v1_createBucket",
         "params": [bucket, { "hashing": "plain", "maxBytes": 0 }],
@@ -41,31 +41,31 @@ const PROXIED: [&[(&str, &str)]; 5] = [
 ];
 
 #[test]
-fn s7a_a_request_that_came_through_a_proxy_is_never_taken_for_the_operators() {
+fn s7a_a_proxied_request_never_counts_as_local() {
     for flags in [
         &[][..],
         &["--rpc-methods", "unsafe"],
         &["--rpc-methods", "safe"],
     ] {
-        let stage = Stage::new(flags);
+        let stage = Fixture::new(flags);
         for (number, headers) in (20..).zip(PROXIED) {
             assert_eq!(
-                asks_for_a_bucket(&stage, number, headers),
+                bucket_info_code(&stage, number, headers),
                 Some(REFUSED),
                 "{headers:?}"
             );
         }
     }
     // The token is valid from everywhere.
-    let stage = Stage::new(&[]);
+    let stage = Fixture::new(&[]);
     let token = stage.authorization();
     let headers = [PROXIED[0], &[("Authorization", token.as_str())]].concat();
-    assert_eq!(asks_for_a_bucket(&stage, 30, &headers), None);
+    assert_eq!(bucket_info_code(&stage, 30, &headers), None);
 }
 
 #[test]
-fn s7c_what_changes_buckets_takes_the_token_and_no_address() {
-    let stage = Stage::new(&[]);
+fn s7c_changes_of_buckets_need_the_token() {
+    let stage = Fixture::new(&[]);
     assert_eq!(stage.provider().introduction["rpc_methods"], json!("token"));
     let token = stage.authorization();
     let wrong = format!("Bearer {}", "0".repeat(64));
@@ -80,32 +80,32 @@ fn s7c_what_changes_buckets_takes_the_token_and_no_address() {
     ];
     for headers in none {
         assert_eq!(
-            asks_for_a_bucket(&stage, 8, headers),
+            bucket_info_code(&stage, 8, headers),
             Some(REFUSED),
             "{headers:?}"
         );
     }
     assert_eq!(
-        asks_for_a_bucket(&stage, 8, &[("Authorization", &token)]),
+        bucket_info_code(&stage, 8, &[("Authorization", &token)]),
         None
     );
     // Over a WebSocket as well; a refusal is the same as Substrate's.
     let mut stranger = Client::connect(stage.address()).unwrap();
-    let refused = stranger.ask("cairnWrite_v1_createBucket", json!([9]));
+    let refused = stranger.request("cairnWrite_v1_createBucket", json!([9]));
     assert_eq!(refused["error"]["code"], json!(REFUSED), "{refused}");
     let unsafe_too = "RPC call is unsafe to be called externally";
     assert_eq!(refused["error"]["message"], json!(unsafe_too));
-    let listed = stranger.ask("cairnBucket_v1_list", json!([]));
+    let listed = stranger.request("cairnBucket_v1_list", json!([]));
     assert_eq!(listed["result"]["buckets"].as_array().unwrap().len(), 2);
     let made = stage
         .connect()
-        .ask("cairnWrite_v1_createBucket", json!([9]));
+        .request("cairnWrite_v1_createBucket", json!([9]));
     assert_eq!(made["result"]["bucket"], json!(9), "{made}");
 }
 
 #[test]
-fn s7c_the_token_is_for_its_owner_alone_new_at_each_start_and_gone_at_the_end() {
-    let mut stage = Stage::new(&[]);
+fn s7c_the_token_is_private_and_new_at_each_start() {
+    let mut stage = Fixture::new(&[]);
     let file = stage.base_path().join("rpc-token");
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -115,35 +115,37 @@ fn s7c_the_token_is_for_its_owner_alone_new_at_each_start_and_gone_at_the_end() 
     stage.restart();
     assert_ne!(first, stage.authorization());
     let stale = [("Authorization", first.as_str())];
-    assert_eq!(asks_for_a_bucket(&stage, 8, &stale), Some(REFUSED));
+    assert_eq!(bucket_info_code(&stage, 8, &stale), Some(REFUSED));
 }
 
 #[test]
-fn s7c_a_token_that_the_operator_keeps_is_taken_beside_it() {
+fn s7c_the_operators_own_token_is_accepted_too() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     let kept = "kept-by-the-operator-for-another-machine";
     std::fs::write(&file, kept).unwrap();
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
-    let stage = Stage::new(&["--rpc-token-file", file.to_str().unwrap()]);
+    let stage = Fixture::new(&["--rpc-token-file", file.to_str().unwrap()]);
     let kept = format!("Bearer {kept}");
     for (number, token) in [(8, &kept), (9, &stage.authorization())] {
         assert_eq!(
-            asks_for_a_bucket(&stage, number, &[("Authorization", token)]),
+            bucket_info_code(&stage, number, &[("Authorization", token)]),
             None
         );
     }
 }
 
 #[test]
-fn s7b_a_bucket_is_copied_to_the_folder_that_the_operator_named_and_nowhere_else() {
-    let stage = Stage::new(&[]);
+fn s7b_exports_go_only_to_the_operators_folder() {
+    let stage = Fixture::new(&[]);
     let folder = tempfile::tempdir().unwrap();
     let planted = folder.path().join(".ssh/authorized_keys");
     std::fs::create_dir(planted.parent().unwrap()).unwrap();
-    let export = |stage: &Stage, path: &str| {
+    let export = |stage: &Fixture, path: &str| {
         let params = json!([BUCKET, path, "archive"]);
-        stage.connect().ask("cairnWrite_v1_exportBucket", params)
+        stage
+            .connect()
+            .request("cairnWrite_v1_exportBucket", params)
     };
     let refused = export(&stage, planted.to_str().unwrap());
     assert_eq!(refused["error"]["code"], json!(12_072), "{refused}");
@@ -153,7 +155,7 @@ fn s7b_a_bucket_is_copied_to_the_folder_that_the_operator_named_and_nowhere_else
     std::fs::create_dir(&exports).unwrap();
     let link = exports.join("link");
     std::os::unix::fs::symlink(folder.path(), &link).unwrap();
-    let stage = Stage::new(&["--export-dir", exports.to_str().unwrap()]);
+    let stage = Fixture::new(&["--export-dir", exports.to_str().unwrap()]);
     let here = exports.display();
     for outside in [
         planted.display().to_string(),
@@ -187,32 +189,32 @@ fn s7b_a_bucket_is_copied_to_the_folder_that_the_operator_named_and_nowhere_else
 }
 
 #[test]
-fn methods_that_change_buckets_are_for_everybody_where_that_is_said_twice() {
-    let outside = Stage::new(&["--rpc-external"]);
-    assert_eq!(asks_for_a_bucket(&outside, 8, &[]), Some(REFUSED));
-    let open = Stage::new(&["--unsafe-rpc-external", "--rpc-methods", "unsafe"]);
-    assert_eq!(asks_for_a_bucket(&open, 8, &[]), None);
-    assert_eq!(asks_for_a_bucket(&open, 9, PROXIED[0]), None);
+fn open_writes_need_two_flags() {
+    let outside = Fixture::new(&["--rpc-external"]);
+    assert_eq!(bucket_info_code(&outside, 8, &[]), Some(REFUSED));
+    let open = Fixture::new(&["--unsafe-rpc-external", "--rpc-methods", "unsafe"]);
+    assert_eq!(bucket_info_code(&open, 8, &[]), None);
+    assert_eq!(bucket_info_code(&open, 9, PROXIED[0]), None);
     // From a process on this machine; the operator states that nobody else reaches it.
-    let here = Stage::new(&["--rpc-methods", "unsafe"]);
-    assert_eq!(asks_for_a_bucket(&here, 8, &[]), None);
-    let closed = Stage::new(&["--rpc-methods", "safe"]);
+    let here = Fixture::new(&["--rpc-methods", "unsafe"]);
+    assert_eq!(bucket_info_code(&here, 8, &[]), None);
+    let closed = Fixture::new(&["--rpc-methods", "safe"]);
     let token = closed.authorization();
     assert_eq!(
-        asks_for_a_bucket(&closed, 8, &[("Authorization", &token)]),
+        bucket_info_code(&closed, 8, &[("Authorization", &token)]),
         Some(REFUSED)
     );
 }
 
 #[test]
-fn s11_a_full_crowd_keeps_neither_others_nor_whoever_watches_out() {
-    let stage = Stage::new(&[]);
+fn s11_one_host_cannot_hold_all_connections() {
+    let stage = Fixture::new(&[]);
     let address = stage.address();
     // One host holds every connection, and answers each ping.
     let crowd: Vec<_> = std::iter::repeat_with(|| Client::connect(address))
         .map_while(|client| {
             let mut client = client?;
-            client.ask("cairnProvider_v1_status", json!([]));
+            client.request("cairnProvider_v1_status", json!([]));
             Some(client)
         })
         .take(64)
@@ -239,19 +241,19 @@ fn s11_a_full_crowd_keeps_neither_others_nor_whoever_watches_out() {
             socket.connect(address).await.unwrap().into_std().unwrap()
         });
         stream.set_nonblocking(false).unwrap();
-        Client::over(stream, &[]).expect("a connection for another host")
+        Client::from_socket(stream, &[]).expect("a connection for another host")
     };
     let mut others = [other(), other(), other()];
     for client in &mut others {
-        let status = client.ask("cairnProvider_v1_health", json!([]));
+        let status = client.request("cairnProvider_v1_health", json!([]));
         assert_eq!(status["result"]["isReady"], json!(true), "{status}");
     }
     drop(crowd);
 }
 
 #[test]
-fn s11_who_holds_connections_for_the_metrics_makes_place_for_who_asks() {
-    let stage = Stage::new(&[]);
+fn s11_silent_metrics_connections_give_way() {
+    let stage = Fixture::new(&[]);
     let silent: Vec<_> = (0..100)
         .map(|_| TcpStream::connect(stage.metrics()).unwrap())
         .collect();
@@ -262,7 +264,7 @@ fn s11_who_holds_connections_for_the_metrics_makes_place_for_who_asks() {
 
 #[test]
 fn health_metrics_and_websites() {
-    let stage = Stage::new(&[]);
+    let stage = Fixture::new(&[]);
     let address = stage.address();
     let (status, body) = http(address, "GET /health/readiness", &[], "");
     assert_eq!((status, body.as_str()), (200, r#"{"isReady":true}"#));
@@ -293,13 +295,13 @@ fn health_metrics_and_websites() {
 }
 
 #[test]
-fn flags_come_from_a_file_too_and_those_that_are_given_win() {
+fn flags_override_the_configuration_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("cairn.toml");
     let settings = "rpc-methods = \"safe\"\nrpc-max-connections = 3\nlog-format = \"json\"\n";
     std::fs::write(&file, settings).unwrap();
     let file = file.to_str().unwrap();
-    let mut stage = Stage::new(&["--config", file, "--rpc-max-connections", "5"]);
+    let mut stage = Fixture::new(&["--config", file, "--rpc-max-connections", "5"]);
     let introduction = &stage.provider().introduction;
     assert_eq!(introduction["rpc_methods"], json!("safe"));
     assert_eq!(introduction["rpc_connections"], json!(5));
@@ -312,8 +314,8 @@ fn flags_come_from_a_file_too_and_those_that_are_given_win() {
 }
 
 #[test]
-fn asked_to_stop_it_ends_what_it_is_at_and_leaves_everything_in_order() {
-    let mut stage = Stage::new(&[]);
+fn a_stop_finishes_requests_and_closes_cleanly() {
+    let mut stage = Fixture::new(&[]);
     let at = stage.base_path().join("rpc-address");
     assert!(at.is_file());
     let mut writer = stage.connect();
@@ -321,7 +323,7 @@ fn asked_to_stop_it_ends_what_it_is_at_and_leaves_everything_in_order() {
     let committing = std::thread::spawn(move || {
         let mut last = None;
         for number in 0u64.. {
-            match Stage::try_commit(&mut writer, &number.to_le_bytes()) {
+            match Fixture::try_commit(&mut writer, &number.to_le_bytes()) {
                 Some(commitment) => last = Some(commitment),
                 None => break,
             }
@@ -338,10 +340,10 @@ fn asked_to_stop_it_ends_what_it_is_at_and_leaves_everything_in_order() {
     stage.restart();
     let newest = stage
         .connect()
-        .ask("cairnBucket_v1_commitment", json!([BUCKET]));
+        .request("cairnBucket_v1_commitment", json!([BUCKET]));
     let commitment = &newest["result"]["commitment"];
     assert!(commitment["leafCount"].as_u64().unwrap() >= leaf_count);
     let peaks = json!([BUCKET, { "leafCount": leaf_count }]);
-    let then = stage.connect().ask("cairnBucket_v1_peaks", peaks);
+    let then = stage.connect().request("cairnBucket_v1_peaks", peaks);
     assert_eq!(then["result"]["commitment"]["mmrRoot"], root);
 }

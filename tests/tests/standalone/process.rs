@@ -14,7 +14,7 @@ const MEMORY_MIB: u64 = 96;
 const UNREAD_MIB: u64 = 24;
 /// Memory that a provider needs besides those: its code, its threads, the chain's metadata, and
 /// incoming requests.
-const BESIDE_MIB: u64 = 64;
+const OVERHEAD_MIB: u64 = 64;
 const CONNECTIONS: u64 = 64;
 const MAX_OPEN: u64 = 4;
 
@@ -58,7 +58,7 @@ impl Provider {
     }
 
     /// Starts it so that no byte can be written to any file, as on a full disk.
-    pub(crate) fn start_without_room(base: &Path, chain: &str, more: &[String]) -> Self {
+    pub(crate) fn start_on_full_disk(base: &Path, chain: &str, more: &[String]) -> Self {
         let mut shell = Command::new("sh");
         // Without this signal, a write past the limit fails instead of ending the process.
         let limited = "trap '' XFSZ; ulimit -f 0; exec \"$0\" \"$@\"";
@@ -135,7 +135,7 @@ impl Provider {
     }
 
     /// Asserts that it runs, within its memory and descriptors.
-    pub(crate) fn check_budget(&self) {
+    pub(crate) fn assert_within_budget(&self) {
         let process = PathBuf::from(format!("/proc/{}", self.child.id()));
         let status =
             std::fs::read_to_string(process.join("status")).expect("the provider has ended");
@@ -143,7 +143,7 @@ impl Provider {
         let high = high.unwrap_or_else(|| panic!("no memory: has it ended? {status}"));
         let kib: u64 = high.trim().trim_end_matches(" kB").parse().unwrap();
         eprintln!("the provider used {} MiB", kib >> 10);
-        let allowed = MEMORY_MIB + UNREAD_MIB + BESIDE_MIB;
+        let allowed = MEMORY_MIB + UNREAD_MIB + OVERHEAD_MIB;
         assert!(
             kib >> 10 <= allowed,
             "it used {} MiB of {allowed}",

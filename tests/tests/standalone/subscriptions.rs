@@ -1,19 +1,19 @@
 //! Subscriptions: notifications of commitments and challenges.
 
-use crate::stage::{BUCKET, Stage};
+use crate::fixture::{BUCKET, Fixture};
 use crate::wire::Client;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Subscribes. Returns the subscription's id.
 fn subscribe(client: &mut Client, method: &str, params: Value) -> Value {
-    let answer = client.ask(method, params);
+    let answer = client.request(method, params);
     assert!(answer["result"].is_string(), "{answer}");
     answer["result"].clone()
 }
 
 /// Waits for the next notification of a subscription.
-fn news(client: &mut Client, method: &str, id: &Value) -> Value {
+fn next_notification(client: &mut Client, method: &str, id: &Value) -> Value {
     loop {
         let text = client.receive().expect("the provider hung up");
         let message: Value = serde_json::from_str(&text).unwrap();
@@ -24,8 +24,8 @@ fn news(client: &mut Client, method: &str, id: &Value) -> Value {
 }
 
 #[test]
-fn each_commitment_is_told_once_it_is_durable_and_the_newest_of_many() {
-    let stage = Stage::new(&[]);
+fn durable_commitments_are_notified_once() {
+    let stage = Fixture::new(&[]);
     let (mut reader, mut writer) = (stage.connect(), stage.connect());
     let id = subscribe(
         &mut reader,
@@ -38,7 +38,7 @@ fn each_commitment_is_told_once_it_is_durable_and_the_newest_of_many() {
     // block makes another one due.
     let mut told_before = BTreeMap::new();
     let mut read_until = |reader: &mut Client, last: u64| loop {
-        let told = news(reader, method, &id);
+        let told = next_notification(reader, method, &id);
         assert_eq!(told["bucket"], json!(BUCKET));
         let count = told["commitment"]["leafCount"].as_u64().unwrap();
         let newer = told_before.keys().all(|before| *before < count);
@@ -49,26 +49,26 @@ fn each_commitment_is_told_once_it_is_durable_and_the_newest_of_many() {
         }
     };
     stage.commit(&mut writer, b"one");
-    let newest = writer.ask("cairnBucket_v1_commitment", json!([BUCKET]));
+    let newest = writer.request("cairnBucket_v1_commitment", json!([BUCKET]));
     let told = read_until(&mut reader, 3);
     assert_eq!(told, newest["result"]["commitment"]);
 
     for number in 0..50u64 {
         stage.commit(&mut writer, &number.to_le_bytes());
     }
-    let newest = writer.ask("cairnBucket_v1_commitment", json!([BUCKET]));
+    let newest = writer.request("cairnBucket_v1_commitment", json!([BUCKET]));
     let told = read_until(&mut reader, 53);
     assert_eq!(told, newest["result"]["commitment"]);
     assert!(backwards <= 1, "{backwards} of {told_before:?}");
-    let ended = reader.ask("cairnBucket_v1_unsubscribeCommitments", json!([id]));
+    let ended = reader.request("cairnBucket_v1_unsubscribeCommitments", json!([id]));
     assert_eq!(ended["result"], json!(true));
-    let unknown = reader.ask("cairnBucket_v1_subscribeCommitments", json!([4_711]));
+    let unknown = reader.request("cairnBucket_v1_subscribeCommitments", json!([4_711]));
     assert_eq!(unknown["error"]["code"], json!(12_020), "{unknown}");
 }
 
 #[test]
-fn a_challenge_that_is_open_is_told_of_until_the_chain_has_it_no_more() {
-    let stage = Stage::new(&[]);
+fn an_open_challenge_is_notified_until_it_is_resolved() {
+    let stage = Fixture::new(&[]);
     // Notifications before a response are skipped, hence two connections.
     let (mut reader, mut asker) = (stage.connect(), stage.connect());
     let id = subscribe(
@@ -77,16 +77,16 @@ fn a_challenge_that_is_open_is_told_of_until_the_chain_has_it_no_more() {
         json!([]),
     );
     let method = "cairnProvider_v1_challengeEvent";
-    let opened = news(&mut reader, method, &id);
+    let opened = next_notification(&mut reader, method, &id);
     assert_eq!(opened["change"], json!("open"));
     assert_eq!(opened["challenge"]["bucket"], json!(BUCKET));
     assert_eq!(opened["challenge"]["mmrRoot"], json!(stage.signed_root()));
     // Blocks include the answer, which is or soon will be in the pool.
     while {
         stage.make_block();
-        asker.ask("cairnProvider_v1_challenges", json!([]))["result"] != json!([])
+        asker.request("cairnProvider_v1_challenges", json!([]))["result"] != json!([])
     } {}
-    let last = std::iter::repeat_with(|| news(&mut reader, method, &id))
+    let last = std::iter::repeat_with(|| next_notification(&mut reader, method, &id))
         .find(|news| news["change"] != json!("progress"))
         .unwrap();
     assert_eq!(last["change"], json!("closed"));

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// The time limit for a response, far longer than it takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A WebSocket.
 pub(crate) struct Client {
@@ -23,17 +23,17 @@ impl Client {
 
     /// Connects with headers.
     pub(crate) fn connect_with(address: SocketAddr, headers: &[(&str, &str)]) -> Option<Self> {
-        Self::over(TcpStream::connect(address).ok()?, headers)
+        Self::from_socket(TcpStream::connect(address).ok()?, headers)
     }
 
     /// Upgrades a connected socket.
-    pub(crate) fn over(mut stream: TcpStream, headers: &[(&str, &str)]) -> Option<Self> {
+    pub(crate) fn from_socket(mut stream: TcpStream, headers: &[(&str, &str)]) -> Option<Self> {
         let address = stream.peer_addr().ok()?;
         let headers: String = headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();
-        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.set_read_timeout(Some(RESPONSE_TIMEOUT)).ok()?;
         stream.set_nodelay(true).ok()?;
         // The key is the example of the RFC; only proxies use it.
         write!(
@@ -53,12 +53,13 @@ impl Client {
     }
 
     /// Sends a request, and waits for the response. Notifications before it are lost.
-    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
-        self.try_ask(method, params).expect("the provider hung up")
+    pub(crate) fn request(&mut self, method: &str, params: Value) -> Value {
+        self.try_request(method, params)
+            .expect("the provider hung up")
     }
 
     /// Sends a request; `None` if the server disconnects.
-    pub(crate) fn try_ask(&mut self, method: &str, params: Value) -> Option<Value> {
+    pub(crate) fn try_request(&mut self, method: &str, params: Value) -> Option<Value> {
         self.id += 1;
         let id = self.id;
         let request = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
@@ -77,7 +78,7 @@ impl Client {
     }
 
     /// Sends within a time limit. Returns true if everything was sent.
-    pub(crate) fn push(&mut self, bytes: &[u8], within: Duration) -> bool {
+    pub(crate) fn try_send(&mut self, bytes: &[u8], within: Duration) -> bool {
         self.stream.set_write_timeout(Some(within)).unwrap();
         self.stream.write_all(bytes).is_ok()
     }
@@ -141,7 +142,7 @@ pub(crate) fn http(
     body: &str,
 ) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(RESPONSE_TIMEOUT)).unwrap();
     let length = body.len();
     let headers: String = headers
         .iter()

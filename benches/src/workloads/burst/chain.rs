@@ -1,7 +1,7 @@
 //! The chain of the burst: a light node that has loaded Cairn, and the calls on it.
 
 use crate::Fallible;
-use cairn_devnode::{HandedIn, LightConfig, LightNode, ProviderOptions, Sealing};
+use cairn_devnode::{InMemoryConfig, InMemoryNode, PendingExtrinsic, ProviderOptions, Sealing};
 use cairn_devnode_runtime::{Runtime, RuntimeCall, RuntimeEvent};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 const STAKE: u128 = 1_000_000_000_000;
 
 pub(super) struct Chain {
-    node: LightNode,
+    node: InMemoryNode,
     admin: sr25519::Pair,
     provider: sr25519::Pair,
 }
@@ -37,8 +37,8 @@ impl Chain {
             suri: Some(suri.into()),
             ..Default::default()
         };
-        let node = LightNode::start(LightConfig {
-            sealing: Sealing::ByHand,
+        let node = InMemoryNode::start(InMemoryConfig {
+            sealing: Sealing::OnRequest,
             provider: Some(provider),
             ..Default::default()
         })
@@ -54,15 +54,17 @@ impl Chain {
             endpoint: b"ws://127.0.0.1:9".to_vec(),
             stake: STAKE,
         };
-        let mut handed_in = vec![chain.hand_in(&chain.provider, register).await?];
+        let mut handed_in = vec![chain.submit(&chain.provider, register).await?];
         for _ in 0..buckets {
             let create = Call::create_bucket {
                 min_providers: 1,
                 window: None,
             };
-            handed_in.push(chain.hand_in(&chain.admin, create).await?);
+            handed_in.push(chain.submit(&chain.admin, create).await?);
         }
-        chain.settle(std::mem::take(&mut handed_in)).await?;
+        chain
+            .await_inclusion(std::mem::take(&mut handed_in))
+            .await?;
         for bucket in (0..).map(BucketId).take(buckets) {
             let request = Call::request_agreement {
                 bucket,
@@ -70,14 +72,16 @@ impl Chain {
                 max_bytes: u64::MAX,
                 expires_at: u32::MAX,
             };
-            handed_in.push(chain.hand_in(&chain.admin, request).await?);
+            handed_in.push(chain.submit(&chain.admin, request).await?);
         }
-        chain.settle(std::mem::take(&mut handed_in)).await?;
+        chain
+            .await_inclusion(std::mem::take(&mut handed_in))
+            .await?;
         for bucket in (0..).map(BucketId).take(buckets) {
             let accept = Call::accept_agreement { bucket };
-            handed_in.push(chain.hand_in(&chain.provider, accept).await?);
+            handed_in.push(chain.submit(&chain.provider, accept).await?);
         }
-        chain.settle(handed_in).await?;
+        chain.await_inclusion(handed_in).await?;
         Ok(chain)
     }
 
@@ -85,15 +89,15 @@ impl Chain {
         AccountId(self.provider.public().0)
     }
 
-    async fn hand_in(&self, who: &sr25519::Pair, call: Call<Runtime>) -> Fallible<HandedIn> {
-        Ok(self.node.hand_in(who, RuntimeCall::from(call)).await?)
+    async fn submit(&self, who: &sr25519::Pair, call: Call<Runtime>) -> Fallible<PendingExtrinsic> {
+        Ok(self.node.submit(who, RuntimeCall::from(call)).await?)
     }
 
     /// Seals blocks until all extrinsics are included. Returns the first and the last block.
-    async fn settle(&self, handed_in: Vec<HandedIn>) -> Fallible<(u32, u32)> {
+    async fn await_inclusion(&self, handed_in: Vec<PendingExtrinsic>) -> Fallible<(u32, u32)> {
         let mut blocks = (u32::MAX, 0);
         for handed_in in handed_in {
-            let included = self.node.included(handed_in).await?;
+            let included = self.node.wait_for_inclusion(handed_in).await?;
             if let Some(reason) = included.failure() {
                 return Err(reason.into());
             }
@@ -109,7 +113,7 @@ impl Chain {
     }
 
     /// Submits challenges, all at once. Returns the first and the last block with any of them.
-    pub(super) async fn ask(
+    pub(super) async fn submit_challenges(
         &self,
         promises: &[SignedCommitment],
         places: Vec<(usize, u64)>,
@@ -127,9 +131,9 @@ impl Chain {
                 },
                 signature: signed.signature.clone(),
             };
-            handed_in.push(self.hand_in(&self.admin, challenge).await?);
+            handed_in.push(self.submit(&self.admin, challenge).await?);
         }
-        self.settle(handed_in).await
+        self.await_inclusion(handed_in).await
     }
 
     pub(super) async fn seal(&self) -> Fallible<()> {

@@ -2,7 +2,7 @@
 
 use super::Setup;
 use crate::Fallible;
-use crate::data::{Pieces, RandomContent, below, random};
+use crate::data::{Pieces, RandomContent, random, random_below};
 use crate::figures::Table;
 use crate::peers::{Cairn, Legacy, Peer, agree};
 use crate::stats::{Samples, Summary};
@@ -99,14 +99,14 @@ fn measure(
         read_flat(&flat, index)?;
     }
     for _ in 0..setup.choose(400, 2_000) {
-        let index = below(&mut rng, chunks);
+        let index = random_below(&mut rng, chunks);
         measured.cairn.time(|| our_answer(cairn, index))?;
         measured.flat.time(|| read_flat(&flat, index))?;
     }
     let budget = Duration::from_secs(setup.choose(3, 20));
     let start = Instant::now();
     while measured.legacy.len() < 2 || start.elapsed() < budget {
-        let index = below(&mut rng, chunks);
+        let index = random_below(&mut rng, chunks);
         let place = usize::try_from(index)?;
         let answer = || legacy.answer(LeafIndex(LEAVES_BEFORE), place);
         let (proof, bytes, path) = measured.legacy.time(answer)?;

@@ -1,17 +1,17 @@
 //! W12 over the wire: the maximum number of open challenges with one deadline, each requested by a
 //! challenger, while clients upload.
 
-use super::clients::{Asked, ask_for, connect};
-use super::ground::Ground;
+use super::clients::{RequestStats, connect, run_requests};
+use super::fixture::Fixture;
 use crate::Fallible;
-use crate::data::{below, random, random_bytes};
+use crate::data::{random, random_below, random_bytes};
 use crate::figures::{Bound, Section, Table, Target};
 use crate::stats::{Samples, Summary, duration};
 use crate::workloads::Setup;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation};
 use cairn_primitives::onchain::OpenChallenge;
 use cairn_primitives::{BucketId, ChunkIndex, HashingProfile, LeafIndex};
-use cairn_testing::StillChain;
+use cairn_testing::StaticChain;
 use jsonrpsee::RpcModule;
 use serde_json::{Value, json};
 use sp_core::Bytes;
@@ -81,12 +81,12 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
 struct Burst {
     times: Samples,
     lasted: Duration,
-    uploads: Asked,
+    uploads: RequestStats,
     wrong: u32,
 }
 
 fn burst(setup: &Setup, buckets: u64, challenges: u16, is_open: bool) -> Fallible<Burst> {
-    let ground = Ground::new(setup.scratch("rpc-burst")?)?;
+    let ground = Fixture::new(setup.scratch("rpc-burst")?)?;
     let mut signed = Vec::new();
     for id in 0..buckets {
         signed.push(ground.bucket(id, usize::try_from(LEAVES)?, CONTENT)?.1);
@@ -94,14 +94,14 @@ fn burst(setup: &Setup, buckets: u64, challenges: u16, is_open: bool) -> Fallibl
     let mut rng = random(12);
     let mut asked = Vec::new();
     for index in 0..challenges {
-        let bucket = below(&mut rng, buckets);
+        let bucket = random_below(&mut rng, buckets);
         let promised = signed
             .get(usize::try_from(bucket)?)
             .ok_or("no such bucket")?;
         let commitment = promised.payload.commitment;
         asked.push(OpenChallenge {
             id: ChallengeId {
-                deadline: StillChain::PERIOD,
+                deadline: StaticChain::CHALLENGE_PERIOD,
                 index,
             },
             bucket_id: BucketId(bucket),
@@ -111,7 +111,7 @@ fn burst(setup: &Setup, buckets: u64, challenges: u16, is_open: bool) -> Fallibl
             start_seq: commitment.start_seq,
             leaf_count: Some(commitment.leaf_count),
             location: ChunkLocation {
-                leaf_index: LeafIndex(below(&mut rng, LEAVES)),
+                leaf_index: LeafIndex(random_below(&mut rng, LEAVES)),
                 chunk_index: ChunkIndex(0),
             },
             asked_at: 1,
@@ -129,12 +129,12 @@ fn burst(setup: &Setup, buckets: u64, challenges: u16, is_open: bool) -> Fallibl
         let uploaders = connect(&url, CLIENTS).await?;
         let over = std::sync::atomic::AtomicBool::new(false);
         let uploading = async {
-            let mut all = Asked::default();
+            let mut all = RequestStats::default();
             let mut first = 0u64;
             while !over.load(std::sync::atomic::Ordering::Relaxed) {
                 let begin = first;
                 let ask = move |number: u64| upload(begin.saturating_add(number), buckets);
-                all.add(ask_for(&uploaders, Duration::from_millis(50), ask).await?);
+                all.add(run_requests(&uploaders, Duration::from_millis(50), ask).await?);
                 first = first.saturating_add(1 << 20);
             }
             Fallible::Ok(all)
@@ -147,7 +147,7 @@ fn burst(setup: &Setup, buckets: u64, challenges: u16, is_open: bool) -> Fallibl
                 for challenge in mine {
                     let start = Instant::now();
                     let answer = client
-                        .ask("cairnBucket_v1_challengeResponse", question(challenge))
+                        .request("cairnBucket_v1_challengeResponse", question(challenge))
                         .await;
                     times.push(start.elapsed().as_secs_f64() * 1e9);
                     let is_right = answer.is_ok_and(|answer| {

@@ -31,25 +31,25 @@ impl Client {
     }
 
     /// Sends a request. Returns the bytes of the response, unparsed.
-    pub(super) async fn ask(&self, method: &str, params: Value) -> Fallible<Box<RawValue>> {
+    pub(super) async fn request(&self, method: &str, params: Value) -> Fallible<Box<RawValue>> {
         Ok(self.0.request(method, Params(params)).await?)
     }
 
     /// Sends a request without parameters.
-    pub(super) async fn ask_plainly(&self, method: &str) -> Fallible<Box<RawValue>> {
+    pub(super) async fn request_without_params(&self, method: &str) -> Fallible<Box<RawValue>> {
         Ok(self.0.request(method, ArrayParams::new()).await?)
     }
 }
 
 /// The result of sending requests for a time.
 #[derive(Default)]
-pub(super) struct Asked {
+pub(super) struct RequestStats {
     pub(super) times: Samples,
     pub(super) bytes: usize,
     pub(super) lasted: Duration,
 }
 
-impl Asked {
+impl RequestStats {
     pub(super) fn rate(&self) -> f64 {
         self.times.len() as f64 / self.lasted.as_secs_f64()
     }
@@ -63,24 +63,24 @@ impl Asked {
 
 /// Sends requests over all connections at once for a time. `question` makes the request for a
 /// number.
-pub(super) async fn ask_for(
+pub(super) async fn run_requests(
     clients: &[Client],
     lasting: Duration,
     question: impl Fn(u64) -> (&'static str, Value) + Send + Sync,
-) -> Fallible<Asked> {
+) -> Fallible<RequestStats> {
     let since = Instant::now();
     let asking = (0u64..).zip(clients).map(|(place, client)| {
         let question = &question;
         async move {
-            let mut asked = Asked::default();
+            let mut asked = RequestStats::default();
             // Each connection has numbers of its own.
             let mut number = place << 40;
             while since.elapsed() < lasting {
                 let (method, params) = question(number);
                 let start = Instant::now();
                 let answer = match params {
-                    Value::Null => client.ask_plainly(method).await?,
-                    params => client.ask(method, params).await?,
+                    Value::Null => client.request_without_params(method).await?,
+                    params => client.request(method, params).await?,
                 };
                 asked.times.push(start.elapsed().as_secs_f64() * 1e9);
                 asked.bytes = asked.bytes.saturating_add(answer.get().len());
@@ -89,7 +89,7 @@ pub(super) async fn ask_for(
             Fallible::Ok(asked)
         }
     });
-    let mut all = Asked::default();
+    let mut all = RequestStats::default();
     for asked in futures::future::try_join_all(asking).await? {
         all.add(asked);
     }

@@ -2,10 +2,10 @@
 //! include the wire, the listener and JSON, so the difference is the proof. The other echo is a
 //! text of the same size.
 
-use super::clients::{Asked, ask_for, connect, leaf};
-use super::ground::Ground;
+use super::clients::{RequestStats, connect, leaf, run_requests};
+use super::fixture::Fixture;
 use crate::Fallible;
-use crate::data::{below, random};
+use crate::data::{random, random_below};
 use crate::figures::{Bound, Section, Table, Target};
 use crate::stats::{Samples, Summary, count};
 use crate::workloads::Setup;
@@ -22,20 +22,20 @@ const BUCKET: u64 = 1;
 const CHUNKS: u64 = 2;
 const CONNECTIONS: [usize; 2] = [1, 16];
 const ROUNDS: usize = 7;
-const AIMS: [&str; 2] = [
+const GOALS: [&str; 2] = [
     "proofs from 1 connection, over an echo of the same answer",
     "proofs from 16 connections, over an echo of the same answer",
 ];
 
 /// Returns a leaf for the number of a request.
 fn some_leaf(number: u64, leaves: u64) -> u64 {
-    below(&mut random(number), leaves)
+    random_below(&mut random(number), leaves)
 }
 
 pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
     let leaves = setup.choose(1_000, 100_000);
     let lasting = Duration::from_millis(setup.choose(300, 2_000));
-    let ground = Ground::new(setup.scratch("rpc-echo")?)?;
+    let ground = Fixture::new(setup.scratch("rpc-echo")?)?;
     ground.bucket(BUCKET, usize::try_from(leaves)?, 1_024)?;
     ground.bucket(CHUNKS, 8, 1 << 20)?;
     let held = Arc::new(OnceLock::<(MmrProofInfo, String)>::new());
@@ -57,7 +57,7 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
         let one = connect(&serving.url(), 1).await?;
         let first = one.first().ok_or("no connection")?;
         let answer = first
-            .ask("cairnBucket_v1_mmrProof", leaf(BUCKET, leaves / 2))
+            .request("cairnBucket_v1_mmrProof", leaf(BUCKET, leaves / 2))
             .await?;
         let length = answer.get().len();
         // Without the two quotes.
@@ -69,7 +69,7 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
             all.push(compare(&serving.url(), count, leaves, lasting).await?);
         }
         let chunks = connect(&serving.url(), 4).await?;
-        let answers = ask_for(&chunks, lasting, |number| {
+        let answers = run_requests(&chunks, lasting, |number| {
             let (leaf, chunk) = (number % 8, number % 4);
             (
                 "cairnBucket_v1_challengeResponse",
@@ -86,9 +86,9 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
 /// The result for one number of connections.
 struct Compared {
     connections: usize,
-    proofs: Asked,
-    answers: Asked,
-    texts: Asked,
+    proofs: RequestStats,
+    answers: RequestStats,
+    texts: RequestStats,
     /// For each round, the rate of proofs over that of each echo.
     over_answers: Samples,
     over_texts: Samples,
@@ -103,9 +103,9 @@ async fn compare(
     let clients = connect(url, connections).await?;
     let mut compared = Compared {
         connections,
-        proofs: Asked::default(),
-        answers: Asked::default(),
-        texts: Asked::default(),
+        proofs: RequestStats::default(),
+        answers: RequestStats::default(),
+        texts: RequestStats::default(),
         over_answers: Samples::default(),
         over_texts: Samples::default(),
     };
@@ -123,9 +123,9 @@ async fn compare(
                 (method, Value::Null)
             }
         };
-        let proofs = ask_for(&clients, lasting, proof).await?;
-        let answers = ask_for(&clients, lasting, echo(ANSWER)).await?;
-        let texts = ask_for(&clients, lasting, echo(TEXT)).await?;
+        let proofs = run_requests(&clients, lasting, proof).await?;
+        let answers = run_requests(&clients, lasting, echo(ANSWER)).await?;
+        let texts = run_requests(&clients, lasting, echo(TEXT)).await?;
         // The first round is a warm-up.
         if round > 0 {
             compared.over_answers.push(proofs.rate() / answers.rate());
@@ -143,7 +143,7 @@ fn report(
     all: &[Compared],
     leaves: u64,
     length: usize,
-    answers: &Asked,
+    answers: &RequestStats,
 ) -> Fallible<()> {
     let head = ["connections", "what", "a second"]
         .into_iter()
@@ -169,7 +169,7 @@ fn report(
         }
     }
     section.tables.push(table);
-    for (compared, aim) in all.iter().zip(AIMS) {
+    for (compared, aim) in all.iter().zip(GOALS) {
         section.targets.push(Target {
             aim,
             bound: Bound::AtLeast(0.7),

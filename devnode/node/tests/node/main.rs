@@ -8,6 +8,6 @@
     reason = "what the tests share fails as they do, by a panic"
 )]
 
-mod light;
+mod in_memory;
 mod program;
 mod rpc;

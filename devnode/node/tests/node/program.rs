@@ -60,7 +60,7 @@ impl Program {
     }
 
     /// Polls until the finalized chain has this length.
-    fn grows_to(&self, number: u64) {
+    fn wait_for_block(&self, number: u64) {
         while self.finalized() < number {
             self.ask("engine_createBlock", json!([true, true]));
         }
@@ -81,13 +81,13 @@ impl Drop for Program {
 }
 
 #[test]
-fn it_keeps_its_chain_in_rocksdb_and_goes_on_after_an_interrupt() {
+fn the_chain_is_kept_in_rocksdb_across_restarts() {
     let folder = tempfile::tempdir().unwrap();
 
     let program = Program::run(folder.path());
     let health = program.ask("system_health", json!([]));
     assert_eq!(health["isSyncing"], json!(false));
-    program.grows_to(5);
+    program.wait_for_block(5);
     let before = program.finalized();
     program.interrupt();
     // A file that every RocksDB database has.
@@ -96,12 +96,12 @@ fn it_keeps_its_chain_in_rocksdb_and_goes_on_after_an_interrupt() {
 
     let program = Program::run(folder.path());
     assert!(program.finalized() >= before);
-    program.grows_to(before + 3);
+    program.wait_for_block(before + 3);
     program.interrupt();
 }
 
 #[test]
-fn what_changes_buckets_is_for_whom_the_node_itself_lets_call_unsafe_methods() {
+fn bucket_writes_are_unsafe_methods() {
     let folder = tempfile::tempdir().unwrap();
     let buckets = folder.path().join("buckets");
     let cairn = ["--cairn", buckets.to_str().unwrap(), "--suri", "//Charlie"];

@@ -28,7 +28,7 @@ fn a_provider_registers_once_and_its_stake_is_held() {
 }
 
 #[test]
-fn a_provider_says_where_it_is_reached_now() {
+fn a_provider_changes_its_endpoint() {
     new_test_ext().execute_with(|| {
         let set = |endpoint: &[u8]| {
             StorageProvider::set_endpoint(signed(PROVIDERS[0]), endpoint.to_vec())
@@ -43,7 +43,7 @@ fn a_provider_says_where_it_is_reached_now() {
 }
 
 #[test]
-fn buckets_are_numbered_from_0_and_need_a_number_of_signers_that_can_be_had() {
+fn a_bucket_needs_a_possible_number_of_signers() {
     new_test_ext().execute_with(|| {
         for min_providers in [0, 6] {
             assert_noop!(
@@ -66,7 +66,7 @@ fn buckets_are_numbered_from_0_and_need_a_number_of_signers_that_can_be_had() {
 }
 
 #[test]
-fn an_admin_manages_members_and_never_leaves_a_bucket_without_one() {
+fn a_bucket_always_keeps_an_admin() {
     new_test_ext().execute_with(|| {
         let id = bucket(0, 1, None);
         let set = |by: &str, who: &str, role| {
@@ -107,7 +107,7 @@ fn an_admin_manages_members_and_never_leaves_a_bucket_without_one() {
 }
 
 #[test]
-fn an_agreement_is_asked_for_by_an_admin_and_accepted_by_the_provider() {
+fn an_agreement_needs_admin_and_provider() {
     new_test_ext().execute_with(|| {
         let id = bucket(0, 1, None);
         let ask = |by: &str, expires_at| {
@@ -189,7 +189,7 @@ fn a_provider_without_stake_makes_no_new_agreement() {
 }
 
 #[test]
-fn an_agreement_is_ended_by_an_admin_or_by_anybody_once_it_has_expired() {
+fn anybody_may_end_an_expired_agreement() {
     new_test_ext().execute_with(|| {
         let id = bucket(2, 1, None);
         let end =
@@ -212,14 +212,14 @@ fn an_agreement_is_ended_by_an_admin_or_by_anybody_once_it_has_expired() {
 }
 
 #[test]
-fn the_bits_of_a_checkpoint_move_with_the_places_of_its_signers() {
+fn signer_bits_move_with_their_indices() {
     new_test_ext().execute_with(|| {
         let id = bucket(5, 1, None);
         let tree = Tree::new(3);
         checkpoint(id, tree.commitment(), &[0, 2, 4]);
         let signed_by = |name: &str| {
             let bucket = Buckets::<Test>::get(id).unwrap();
-            let place = bucket.place_of(&account(name)).unwrap();
+            let place = bucket.primary_index_of(&account(name)).unwrap();
             bucket.snapshot.unwrap().signed_by(place)
         };
         // First one that signed, then one that did not.

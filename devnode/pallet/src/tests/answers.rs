@@ -13,7 +13,7 @@ use frame_support::{assert_noop, assert_ok};
 use sp_runtime::DispatchError;
 
 /// Challenges each chunk of each leaf of a tree and answers honestly.
-fn all_are_defended(rules: Rules, leaves: u64) {
+fn assert_all_defended(rules: Rules, leaves: u64) {
     with_rules(rules).execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::starting_at(rules.profile, 7, leaves);
@@ -32,7 +32,7 @@ fn all_are_defended(rules: Rules, leaves: u64) {
 }
 
 #[test]
-fn every_chunk_of_every_leaf_is_defended_under_each_rule_and_profile() {
+fn every_chunk_is_defended_under_each_rule_and_profile() {
     for strict_leaf_binding in [false, true] {
         for profile in [HashingProfile::Plain, HashingProfile::Tagged] {
             let rules = Rules {
@@ -41,14 +41,14 @@ fn every_chunk_of_every_leaf_is_defended_under_each_rule_and_profile() {
                 ..OLD
             };
             for leaves in [1, 2, 3, 11, 16] {
-                all_are_defended(rules, leaves);
+                assert_all_defended(rules, leaves);
             }
         }
     }
 }
 
 /// Checks that a spoiled proof costs the stake.
-fn costs_the_stake(rules: Rules, spoil: impl FnOnce(&Tree) -> ChallengeResponse) {
+fn assert_costs_the_stake(rules: Rules, spoil: impl FnOnce(&Tree) -> ChallengeResponse) {
     with_rules(rules).execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(11);
@@ -78,7 +78,7 @@ fn costs_the_stake(rules: Rules, spoil: impl FnOnce(&Tree) -> ChallengeResponse)
 #[test]
 fn another_chunks_bytes_cost_the_stake() {
     for rules in [OLD, STRICT] {
-        costs_the_stake(rules, |tree| {
+        assert_costs_the_stake(rules, |tree| {
             let mut response = tree.answer(at(8, 2));
             if let ChallengeResponse::Proof { chunk_data, .. } = &mut response {
                 chunk_data[0] ^= 1;
@@ -90,12 +90,12 @@ fn another_chunks_bytes_cost_the_stake() {
 
 #[test]
 fn another_chunks_proof_costs_the_stake() {
-    costs_the_stake(OLD, |tree| tree.answer(at(8, 1)));
+    assert_costs_the_stake(OLD, |tree| tree.answer(at(8, 1)));
 }
 
 #[test]
 fn a_path_with_more_bits_than_siblings_costs_the_stake() {
-    costs_the_stake(OLD, |tree| {
+    assert_costs_the_stake(OLD, |tree| {
         let mut response = tree.answer(at(8, 2));
         if let ChallengeResponse::Proof { chunk_proof, .. } = &mut response {
             chunk_proof.path.push(false);
@@ -105,13 +105,13 @@ fn a_path_with_more_bits_than_siblings_costs_the_stake() {
 }
 
 #[test]
-fn a_proof_at_another_root_than_the_challenged_one_costs_the_stake() {
-    costs_the_stake(OLD, |_| Tree::new(12).answer(at(8, 2)));
+fn a_proof_at_another_root_costs_the_stake() {
+    assert_costs_the_stake(OLD, |_| Tree::new(12).answer(at(8, 2)));
 }
 
 #[test]
 fn a_surplus_peak_costs_the_stake() {
-    costs_the_stake(OLD, |tree| {
+    assert_costs_the_stake(OLD, |tree| {
         let mut response = tree.answer(at(8, 2));
         if let ChallengeResponse::Proof { mmr_proof, .. } = &mut response {
             mmr_proof.peaks.push(H256::zero());
@@ -121,7 +121,7 @@ fn a_surplus_peak_costs_the_stake() {
 }
 
 #[test]
-fn another_leafs_proof_is_taken_by_the_deployed_chains_rule_and_not_by_the_strict_one() {
+fn only_the_strict_rule_refuses_another_leafs_proof() {
     let other = |tree: &Tree| tree.answer(at(3, 2));
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
@@ -130,11 +130,11 @@ fn another_leafs_proof_is_taken_by_the_deployed_chains_rule_and_not_by_the_stric
         assert_ok!(respond(PROVIDERS[0], id, other(&tree)));
         assert_eq!(stake(PROVIDERS[0]), STAKE);
     });
-    costs_the_stake(STRICT, other);
+    assert_costs_the_stake(STRICT, other);
 }
 
 #[test]
-fn a_chunk_index_past_the_padded_size_names_the_slot_of_its_low_bits() {
+fn a_large_chunk_index_names_a_slot_by_its_low_bits() {
     for rules in [OLD, STRICT] {
         with_rules(rules).execute_with(|| {
             let bucket = bucket(1, 1, None);
@@ -164,7 +164,7 @@ fn a_full_chunk_is_judged() {
 }
 
 #[test]
-fn an_answer_is_weighed_by_its_chunk_and_leaves_room_for_others_in_a_block() {
+fn the_weight_of_an_answer_follows_its_chunk() {
     new_test_ext().execute_with(|| {
         let weight = |bytes| {
             let mut tree = Tree::new(0);
@@ -185,7 +185,7 @@ fn an_answer_is_weighed_by_its_chunk_and_leaves_room_for_others_in_a_block() {
 }
 
 #[test]
-fn a_root_that_was_signed_long_ago_is_answered_for_at_its_own_leaf_count() {
+fn an_old_root_is_answered_at_its_own_leaf_count() {
     for rules in [OLD, STRICT] {
         with_rules(rules).execute_with(|| {
             let bucket = bucket(1, 1, None);
@@ -230,7 +230,7 @@ fn only_the_challenged_provider_answers_and_only_once() {
 }
 
 #[test]
-fn a_challenge_keeps_the_leaf_binding_that_it_was_made_under() {
+fn a_challenge_keeps_its_leaf_binding() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(11);

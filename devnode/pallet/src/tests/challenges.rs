@@ -17,7 +17,7 @@ fn challenge_checkpoint(name: &str, leaf: u64) -> frame_support::dispatch::Dispa
 }
 
 #[test]
-fn a_signer_of_the_checkpoint_that_stands_is_challenged_by_it() {
+fn a_signer_is_challenged_by_the_current_checkpoint() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(3, 2, None);
         assert_noop!(
@@ -53,7 +53,7 @@ fn a_signer_of_the_checkpoint_that_stands_is_challenged_by_it() {
 }
 
 #[test]
-fn a_commitment_that_the_provider_signed_is_challenged_while_its_agreement_lives() {
+fn a_signed_commitment_is_challenged_until_expiry() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(2);
@@ -76,7 +76,7 @@ fn a_commitment_that_the_provider_signed_is_challenged_while_its_agreement_lives
 }
 
 #[test]
-fn a_commitment_that_the_provider_did_not_sign_challenges_nobody() {
+fn an_unsigned_commitment_cannot_be_challenged() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(2, 1, None);
         let commitment = Tree::new(2).commitment();
@@ -111,7 +111,7 @@ fn a_commitment_that_the_provider_did_not_sign_challenges_nobody() {
 }
 
 #[test]
-fn a_leaf_must_be_within_the_commitment_and_its_sequence_within_range() {
+fn a_challenged_leaf_must_be_in_the_commitment() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let commitment = Tree::new(3).commitment();
@@ -133,7 +133,7 @@ fn a_leaf_must_be_within_the_commitment_and_its_sequence_within_range() {
 }
 
 #[test]
-fn a_provider_without_stake_and_one_by_itself_are_not_challenged() {
+fn no_challenge_without_stake_or_by_oneself() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(3);
@@ -160,7 +160,7 @@ fn a_provider_without_stake_and_one_by_itself_are_not_challenged() {
 }
 
 #[test]
-fn who_cannot_hold_the_cost_does_not_challenge() {
+fn a_challenger_must_afford_the_deposit() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let commitment = Tree::new(3).commitment();
@@ -171,7 +171,7 @@ fn who_cannot_hold_the_cost_does_not_challenge() {
 }
 
 /// Returns the challenger's final cost of an answer after `took` anchor blocks.
-fn borne(role: Option<Role>, took: u32) -> u128 {
+fn cost_borne(role: Option<Role>, took: u32) -> u128 {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         set_role(STRANGER, Some(Role::Reader));
@@ -195,15 +195,15 @@ fn borne(role: Option<Role>, took: u32) -> u128 {
 }
 
 #[test]
-fn an_authorised_challenger_bears_the_more_the_sooner_the_answer_comes() {
+fn a_fast_answer_costs_an_authorised_challenger_more() {
     let member = Some(Role::Reader);
-    let by_time = [0, 1, 2, 5, 6, 24, 25, 95, 96, PERIOD].map(|took| borne(member, took));
+    let by_time = [0, 1, 2, 5, 6, 24, 25, 95, 96, PERIOD].map(|took| cost_borne(member, took));
     assert_eq!(by_time, [900, 900, 800, 800, 700, 700, 600, 600, 500, 500]);
 }
 
 #[test]
-fn a_stranger_bears_all_of_the_cost() {
-    assert_eq!([0, PERIOD].map(|took| borne(None, took)), [COST, COST]);
+fn a_stranger_bears_the_whole_cost() {
+    assert_eq!([0, PERIOD].map(|took| cost_borne(None, took)), [COST, COST]);
 }
 
 #[test]

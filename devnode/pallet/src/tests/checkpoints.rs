@@ -10,7 +10,7 @@ fn payload(commitment: Commitment) -> CommitmentPayload {
     CommitmentPayload::new(BucketId(0), commitment)
 }
 
-fn bring(
+fn submit(
     commitment: Commitment,
     signatures: Vec<PrimarySignature>,
 ) -> frame_support::dispatch::DispatchResult {
@@ -23,11 +23,14 @@ fn signers() -> Vec<u8> {
 }
 
 #[test]
-fn a_checkpoint_with_signatures_enough_is_taken_from_anybody() {
+fn anybody_may_submit_a_signed_checkpoint() {
     new_test_ext().execute_with(|| {
         let id = bucket(3, 2, None);
         let commitment = Tree::new(5).commitment();
-        assert_ok!(bring(commitment, signatures(&[2, 0], &payload(commitment))));
+        assert_ok!(submit(
+            commitment,
+            signatures(&[2, 0], &payload(commitment))
+        ));
         System::assert_last_event(RuntimeEvent::StorageProvider(Event::Checkpointed {
             bucket_id: id,
             mmr_root: commitment.mmr_root,
@@ -44,41 +47,41 @@ fn a_checkpoint_with_signatures_enough_is_taken_from_anybody() {
 }
 
 #[test]
-fn a_signer_counts_once_however_often_it_signed() {
+fn a_signer_counts_once() {
     new_test_ext().execute_with(|| {
         bucket(3, 2, None);
         let commitment = Tree::new(5).commitment();
         let payload = payload(commitment);
         assert_noop!(
-            bring(commitment, signatures(&[1, 1, 1], &payload)),
+            submit(commitment, signatures(&[1, 1, 1], &payload)),
             Error::<Test>::TooFewSignatures
         );
-        assert_ok!(bring(commitment, signatures(&[1, 0, 1], &payload)));
+        assert_ok!(submit(commitment, signatures(&[1, 0, 1], &payload)));
         assert_eq!(signers(), vec![0b11]);
     });
 }
 
 #[test]
-fn too_few_signatures_and_more_than_there_are_primaries_are_refused() {
+fn too_few_or_too_many_signatures_are_refused() {
     new_test_ext().execute_with(|| {
         bucket(2, 2, None);
         let commitment = Tree::new(5).commitment();
         let payload = payload(commitment);
         let too_few = Error::<Test>::TooFewSignatures;
-        assert_noop!(bring(commitment, vec![]), too_few);
+        assert_noop!(submit(commitment, vec![]), too_few);
         assert_noop!(
-            bring(commitment, signatures(&[1], &payload)),
+            submit(commitment, signatures(&[1], &payload)),
             Error::<Test>::TooFewSignatures
         );
         assert_noop!(
-            bring(commitment, signatures(&[0, 1, 0], &payload)),
+            submit(commitment, signatures(&[0, 1, 0], &payload)),
             Error::<Test>::TooManySignatures
         );
     });
 }
 
 #[test]
-fn strangers_and_signatures_in_anothers_place_are_refused() {
+fn strangers_and_misplaced_signatures_are_refused() {
     new_test_ext().execute_with(|| {
         bucket(2, 1, None);
         register(PROVIDERS[2]);
@@ -86,11 +89,11 @@ fn strangers_and_signatures_in_anothers_place_are_refused() {
         let payload = payload(commitment);
         // Registered, but not primary here.
         assert_noop!(
-            bring(commitment, signatures(&[2], &payload)),
+            submit(commitment, signatures(&[2], &payload)),
             Error::<Test>::NotPrimary
         );
         assert_noop!(
-            bring(commitment, vec![(0, sign(PROVIDERS[1], &payload))]),
+            submit(commitment, vec![(0, sign(PROVIDERS[1], &payload))]),
             Error::<Test>::BadSignature
         );
         // One invalid signature rejects the list, though there are enough without it.
@@ -98,7 +101,7 @@ fn strangers_and_signatures_in_anothers_place_are_refused() {
             (0, sign(PROVIDERS[0], &payload)),
             (1, sign(STRANGER, &payload)),
         ];
-        assert_noop!(bring(commitment, mixed), Error::<Test>::BadSignature);
+        assert_noop!(submit(commitment, mixed), Error::<Test>::BadSignature);
     });
 }
 
@@ -116,16 +119,16 @@ fn signatures_over_anything_else_are_refused() {
             payload(Tree::new(4).commitment()),
         ] {
             assert_noop!(
-                bring(commitment, signatures(&[0], &wrong)),
+                submit(commitment, signatures(&[0], &wrong)),
                 Error::<Test>::BadSignature
             );
         }
-        assert_ok!(bring(commitment, signatures(&[0], &ours)));
+        assert_ok!(submit(commitment, signatures(&[0], &ours)));
     });
 }
 
 #[test]
-fn an_older_commitment_with_signatures_enough_replaces_a_newer_one() {
+fn a_signed_older_commitment_replaces_a_newer_one() {
     new_test_ext().execute_with(|| {
         let id = bucket(1, 1, None);
         checkpoint(id, Tree::new(5).commitment(), &[0]);
@@ -156,7 +159,7 @@ fn a_frozen_bucket_takes_no_checkpoint_that_starts_before_it() {
             Error::<Test>::AlreadyFrozen
         );
         assert_noop!(
-            bring(from(4), signatures(&[0], &payload(from(4)))),
+            submit(from(4), signatures(&[0], &payload(from(4)))),
             Error::<Test>::BelowFrozen
         );
         checkpoint(id, from(5), &[0]);
@@ -213,10 +216,10 @@ fn a_provider_that_lost_its_stake_signs_no_more() {
         assert_ok!(respond(PROVIDERS[0], lost, Tree::new(6).answer(at(0, 0))));
         let payload = payload(tree.commitment());
         assert_noop!(
-            bring(tree.commitment(), signatures(&[0, 1], &payload)),
+            submit(tree.commitment(), signatures(&[0, 1], &payload)),
             Error::<Test>::NoStake
         );
-        assert_ok!(bring(tree.commitment(), signatures(&[1], &payload)));
+        assert_ok!(submit(tree.commitment(), signatures(&[1], &payload)));
         let info = StorageProvider::bucket_info(id).unwrap();
         assert_eq!(info.primary_providers[0].key, None);
         assert!(info.primary_providers[1].key.is_some());

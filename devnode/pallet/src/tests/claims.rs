@@ -10,7 +10,12 @@ const NEW_ROOT: H256 = H256::repeat_byte(9);
 
 /// Creates the claim that everything before `new_start` was deleted, in the name of `admin`
 /// and signed by `signer` for `bucket`.
-fn deleted(admin: &str, signer: &str, bucket: BucketId, new_start: u64) -> ChallengeResponse {
+fn deletion_claim(
+    admin: &str,
+    signer: &str,
+    bucket: BucketId,
+    new_start: u64,
+) -> ChallengeResponse {
     let new_start_seq = Sequence(new_start);
     let payload = CommitmentPayload::new(bucket, Commitment::deletion(NEW_ROOT, new_start_seq));
     ChallengeResponse::Deleted {
@@ -23,7 +28,7 @@ fn deleted(admin: &str, signer: &str, bucket: BucketId, new_start: u64) -> Chall
 
 /// Answers a challenge of sequence 7 + 4 in bucket 0 as prepared by `prepare`, and returns
 /// the reason of the slash, if there was one.
-fn judged(prepare: impl FnOnce(BucketId), response: ChallengeResponse) -> Option<SlashReason> {
+fn slash_of(prepare: impl FnOnce(BucketId), response: ChallengeResponse) -> Option<SlashReason> {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         bucket_zero(bucket);
@@ -54,46 +59,46 @@ const INVALID_SUPERSEDED: Option<SlashReason> = Some(SlashReason::InvalidSuperse
 
 #[test]
 fn a_deletion_that_an_admin_signed_is_taken() {
-    let claim = deleted(ADMIN, ADMIN, BucketId(0), 12);
-    assert_eq!(judged(|_| (), claim), None);
+    let claim = deletion_claim(ADMIN, ADMIN, BucketId(0), 12);
+    assert_eq!(slash_of(|_| (), claim), None);
 }
 
 #[test]
 fn a_deletion_up_to_the_challenged_leaf_does_not_delete_it() {
-    let claim = deleted(ADMIN, ADMIN, BucketId(0), 11);
-    assert_eq!(judged(|_| (), claim), INVALID_DELETION);
+    let claim = deletion_claim(ADMIN, ADMIN, BucketId(0), 11);
+    assert_eq!(slash_of(|_| (), claim), INVALID_DELETION);
 }
 
 #[test]
 fn a_deletion_by_a_stranger_or_a_mere_writer_costs_the_stake() {
-    let claim = deleted(STRANGER, STRANGER, BucketId(0), 12);
-    assert_eq!(judged(|_| (), claim.clone()), INVALID_DELETION);
+    let claim = deletion_claim(STRANGER, STRANGER, BucketId(0), 12);
+    assert_eq!(slash_of(|_| (), claim.clone()), INVALID_DELETION);
     let writer = |_| set_role(STRANGER, Some(Role::Writer));
-    assert_eq!(judged(writer, claim.clone()), INVALID_DELETION);
+    assert_eq!(slash_of(writer, claim.clone()), INVALID_DELETION);
     let admin = |_| set_role(STRANGER, Some(Role::Admin));
-    assert_eq!(judged(admin, claim), None);
+    assert_eq!(slash_of(admin, claim), None);
 }
 
 #[test]
-fn a_deletion_that_another_signed_in_the_admins_name_costs_the_stake() {
-    let claim = deleted(ADMIN, PROVIDERS[0], BucketId(0), 12);
-    assert_eq!(judged(|_| (), claim), INVALID_DELETION);
+fn a_deletion_signed_by_another_costs_the_stake() {
+    let claim = deletion_claim(ADMIN, PROVIDERS[0], BucketId(0), 12);
+    assert_eq!(slash_of(|_| (), claim), INVALID_DELETION);
 }
 
 #[test]
 fn a_deletion_in_another_bucket_costs_the_stake() {
-    let claim = deleted(ADMIN, ADMIN, BucketId(1), 12);
-    assert_eq!(judged(|_| (), claim), INVALID_DELETION);
+    let claim = deletion_claim(ADMIN, ADMIN, BucketId(1), 12);
+    assert_eq!(slash_of(|_| (), claim), INVALID_DELETION);
 }
 
 #[test]
-fn an_admin_who_went_authorises_nothing() {
-    let claim = deleted(ADMIN, ADMIN, BucketId(0), 12);
+fn a_removed_admin_authorises_nothing() {
+    let claim = deletion_claim(ADMIN, ADMIN, BucketId(0), 12);
     let gone = |_| {
         set_role(STRANGER, Some(Role::Admin));
         set_role(ADMIN, None);
     };
-    assert_eq!(judged(gone, claim), INVALID_DELETION);
+    assert_eq!(slash_of(gone, claim), INVALID_DELETION);
 }
 
 /// Answers `Superseded`, with a snapshot of another tree that has the given sequences.
@@ -102,7 +107,7 @@ fn superseded_by(start: u64, leaves: u64) -> Option<SlashReason> {
         let tree = Tree::starting_at(OLD.profile, start, leaves);
         checkpoint(bucket, tree.commitment(), &[0]);
     };
-    judged(snapshot, ChallengeResponse::Superseded)
+    slash_of(snapshot, ChallengeResponse::Superseded)
 }
 
 #[test]
@@ -113,7 +118,7 @@ fn a_snapshot_of_another_root_that_holds_the_leaf_supersedes() {
 }
 
 #[test]
-fn a_snapshot_that_begins_after_the_leaf_or_ends_before_it_does_not_supersede() {
+fn a_snapshot_without_the_leaf_does_not_supersede() {
     assert_eq!(superseded_by(12, 3), INVALID_SUPERSEDED);
     assert_eq!(superseded_by(9, 2), INVALID_SUPERSEDED);
 }
@@ -126,5 +131,5 @@ fn a_snapshot_of_the_challenged_root_does_not_supersede() {
 #[test]
 fn without_a_snapshot_nothing_supersedes() {
     let claim = ChallengeResponse::Superseded;
-    assert_eq!(judged(|_| (), claim), INVALID_SUPERSEDED);
+    assert_eq!(slash_of(|_| (), claim), INVALID_SUPERSEDED);
 }

@@ -21,7 +21,7 @@ fn slashed() -> Vec<(ChallengeId, u128)> {
 }
 
 #[test]
-fn an_answer_in_the_deadline_block_is_in_time_and_one_after_it_is_late() {
+fn the_deadline_block_is_the_last_in_time() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(3);
@@ -52,7 +52,7 @@ fn an_answer_in_the_deadline_block_is_in_time_and_one_after_it_is_late() {
 }
 
 #[test]
-fn challenges_of_one_deadline_are_lost_in_the_order_in_which_they_were_made() {
+fn challenges_of_one_deadline_are_lost_in_order() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(3);
@@ -66,7 +66,7 @@ fn challenges_of_one_deadline_are_lost_in_the_order_in_which_they_were_made() {
 }
 
 #[test]
-fn an_anchor_block_that_stands_still_keeps_the_deadline_open() {
+fn a_stalled_anchor_block_keeps_the_deadline_open() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(3);
@@ -79,7 +79,7 @@ fn an_anchor_block_that_stands_still_keeps_the_deadline_open() {
 }
 
 #[test]
-fn a_jump_of_50_anchor_blocks_sweeps_every_deadline_that_it_passes() {
+fn a_jump_of_the_anchor_block_sweeps_every_deadline() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(3);
@@ -106,7 +106,7 @@ fn a_jump_of_50_anchor_blocks_sweeps_every_deadline_that_it_passes() {
 }
 
 #[test]
-fn one_deadline_takes_1000_challenges_answered_ones_included_and_no_more() {
+fn a_deadline_has_at_most_1000_challenges() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(3);
@@ -131,7 +131,7 @@ fn one_deadline_takes_1000_challenges_answered_ones_included_and_no_more() {
 }
 
 #[test]
-fn a_block_slashes_no_more_challenges_than_one_deadline_has_and_the_next_one_goes_on() {
+fn the_slashes_of_one_block_are_bounded() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(3);
@@ -152,7 +152,7 @@ fn a_block_slashes_no_more_challenges_than_one_deadline_has_and_the_next_one_goe
 }
 
 #[test]
-fn a_sweep_over_a_very_long_jump_is_finished_by_the_next_blocks() {
+fn a_long_sweep_continues_in_the_next_blocks() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let id = challenge(ADMIN, bucket, Tree::new(3).commitment(), at(0, 0));

@@ -26,7 +26,7 @@ fn the_limits_are_those_of_the_rules_and_the_runtime() {
 }
 
 #[test]
-fn strangers_and_buckets_that_are_not_there_are_nothing() {
+fn unknown_providers_and_buckets_are_none() {
     new_test_ext().execute_with(|| {
         assert_eq!(StorageProvider::provider_info(raw(STRANGER)), None);
         assert_eq!(StorageProvider::bucket_info(BucketId(0)), None);
@@ -36,7 +36,7 @@ fn strangers_and_buckets_that_are_not_there_are_nothing() {
 }
 
 #[test]
-fn a_bucket_is_told_with_all_that_signatures_take() {
+fn a_bucket_is_returned_with_its_signers() {
     new_test_ext().execute_with(|| {
         let id = bucket(3, 2, None);
         let info = StorageProvider::bucket_info(id).unwrap();
@@ -59,7 +59,7 @@ fn a_bucket_is_told_with_all_that_signatures_take() {
 }
 
 #[test]
-fn buckets_and_open_challenges_are_told_in_order() {
+fn buckets_and_challenges_are_returned_in_order() {
     new_test_ext().execute_with(|| {
         let ids: Vec<_> = (0..12).map(|_| bucket(1, 1, None)).collect();
         assert_eq!(StorageProvider::buckets_of(raw(PROVIDERS[0])), ids);
@@ -78,7 +78,7 @@ fn buckets_and_open_challenges_are_told_in_order() {
 }
 
 #[test]
-fn an_answer_is_judged_beforehand_without_an_effect() {
+fn a_dry_run_changes_nothing() {
     new_test_ext().execute_with(|| {
         let id = bucket(1, 1, None);
         let tree = Tree::new(3);
@@ -105,7 +105,7 @@ fn an_answer_is_judged_beforehand_without_an_effect() {
 }
 
 #[test]
-fn the_events_that_a_provider_waits_for_are_outcomes_and_no_others() {
+fn only_challenge_and_checkpoint_events_are_outcomes() {
     new_test_ext().execute_with(|| {
         let id = bucket(1, 1, None);
         let tree = Tree::new(3);

@@ -7,7 +7,7 @@ use frame_support::{assert_noop, assert_ok};
 use sp_runtime::{BuildStorage, DispatchError};
 
 #[test]
-fn a_chain_begins_by_the_deployed_rules_unless_it_is_told_others() {
+fn a_chain_starts_with_the_deployed_rules_by_default() {
     let expected = Rules {
         challenge_period: DEFAULT_CHALLENGE_PERIOD,
         strict_leaf_binding: false,
@@ -29,7 +29,7 @@ fn a_chain_does_not_begin_with_a_period_of_0() {
 }
 
 #[test]
-fn a_period_of_0_and_another_profile_once_there_is_a_bucket_are_refused() {
+fn invalid_rule_changes_are_refused() {
     new_test_ext().execute_with(|| {
         let set = |rules| StorageProvider::set_rules(RuntimeOrigin::root(), rules);
         let tagged = Rules {
@@ -55,7 +55,7 @@ fn a_period_of_0_and_another_profile_once_there_is_a_bucket_are_refused() {
 }
 
 #[test]
-fn another_period_leaves_the_deadlines_that_are_set() {
+fn a_new_period_keeps_existing_deadlines() {
     new_test_ext().execute_with(|| {
         let bucket = bucket(1, 1, None);
         let tree = Tree::new(3);

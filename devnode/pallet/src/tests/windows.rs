@@ -18,7 +18,7 @@ fn proposal(commitment: Commitment, window: u64) -> CheckpointProposal {
     CheckpointProposal::new(BucketId(0), commitment, window)
 }
 
-fn bring(name: &str, window: u64) -> frame_support::dispatch::DispatchResult {
+fn submit(name: &str, window: u64) -> frame_support::dispatch::DispatchResult {
     let commitment = Tree::new(5).commitment();
     let signatures = signatures(&[0, 1], &proposal(commitment, window));
     StorageProvider::provider_checkpoint(signed(name), BucketId(0), commitment, window, signatures)
@@ -31,19 +31,19 @@ fn leader_and_other(window: u64) -> (&'static str, &'static str) {
 }
 
 #[test]
-fn only_the_leader_brings_it_in_the_grace_period_and_any_primary_after_it() {
+fn only_the_leader_submits_in_the_grace_period() {
     new_test_ext().execute_with(|| {
         bucket(3, 2, Some(WINDOW));
         let (leader, other) = leader_and_other(FIRST);
-        assert_noop!(bring(other, FIRST), Error::<Test>::NotLeader);
+        assert_noop!(submit(other, FIRST), Error::<Test>::NotLeader);
         next_block(START + WINDOW.grace - 1);
-        assert_noop!(bring(other, FIRST), Error::<Test>::NotLeader);
-        assert_ok!(bring(leader, FIRST));
+        assert_noop!(submit(other, FIRST), Error::<Test>::NotLeader);
+        assert_ok!(submit(leader, FIRST));
 
         let (_, other) = leader_and_other(FIRST + 1);
         next_block(START + WINDOW.interval + WINDOW.grace);
-        assert_noop!(bring(PROVIDERS[3], FIRST + 1), Error::<Test>::NotPrimary);
-        assert_ok!(bring(other, FIRST + 1));
+        assert_noop!(submit(PROVIDERS[3], FIRST + 1), Error::<Test>::NotPrimary);
+        assert_ok!(submit(other, FIRST + 1));
     });
 }
 
@@ -52,33 +52,33 @@ fn a_window_takes_one_checkpoint() {
     new_test_ext().execute_with(|| {
         let id = bucket(3, 2, Some(WINDOW));
         let (leader, other) = leader_and_other(FIRST);
-        assert_ok!(bring(leader, FIRST));
+        assert_ok!(submit(leader, FIRST));
         assert_eq!(
             StorageProvider::bucket_info(id).unwrap().last_window,
             Some(FIRST)
         );
         next_block(START + WINDOW.grace);
-        assert_noop!(bring(other, FIRST), Error::<Test>::WindowTaken);
+        assert_noop!(submit(other, FIRST), Error::<Test>::WindowTaken);
         // A checkpoint outside of windows does not count as the window's.
         checkpoint(id, Tree::new(6).commitment(), &[0, 1]);
     });
 }
 
 #[test]
-fn a_window_that_the_anchor_block_is_not_in_is_refused() {
+fn only_the_current_window_is_accepted() {
     new_test_ext().execute_with(|| {
         bucket(3, 2, Some(WINDOW));
         next_block(START + WINDOW.interval - 1);
         for window in [FIRST - 1, FIRST + 1] {
             let (leader, _) = leader_and_other(window);
-            assert_noop!(bring(leader, window), Error::<Test>::WrongWindow);
+            assert_noop!(submit(leader, window), Error::<Test>::WrongWindow);
         }
-        assert_ok!(bring(PROVIDERS[0], FIRST));
+        assert_ok!(submit(PROVIDERS[0], FIRST));
     });
 }
 
 #[test]
-fn the_signatures_are_over_the_proposal_of_this_window_and_as_many_as_must_be() {
+fn a_window_needs_enough_signatures_over_its_proposal() {
     new_test_ext().execute_with(|| {
         let id = bucket(3, 2, Some(WINDOW));
         let (leader, _) = leader_and_other(FIRST);
@@ -106,27 +106,27 @@ fn the_signatures_are_over_the_proposal_of_this_window_and_as_many_as_must_be() 
 }
 
 #[test]
-fn a_frozen_bucket_takes_none_below_it_in_a_window_either() {
+fn a_frozen_bucket_is_frozen_in_windows_too() {
     new_test_ext().execute_with(|| {
         let id = bucket(3, 2, Some(WINDOW));
         let later = Tree::starting_at(OLD.profile, 5, 3).commitment();
         checkpoint(id, later, &[0, 1]);
         assert_ok!(StorageProvider::freeze_bucket(signed(ADMIN), id));
         let (leader, _) = leader_and_other(FIRST);
-        assert_noop!(bring(leader, FIRST), Error::<Test>::BelowFrozen);
+        assert_noop!(submit(leader, FIRST), Error::<Test>::BelowFrozen);
     });
 }
 
 #[test]
-fn a_bucket_without_windows_takes_none_in_one() {
+fn a_bucket_without_windows_accepts_no_window_checkpoint() {
     new_test_ext().execute_with(|| {
         bucket(3, 2, None);
-        assert_noop!(bring(PROVIDERS[0], FIRST), Error::<Test>::NoWindows);
+        assert_noop!(submit(PROVIDERS[0], FIRST), Error::<Test>::NoWindows);
     });
 }
 
 #[test]
-fn a_window_without_length_or_with_a_longer_grace_is_refused() {
+fn an_invalid_window_is_refused() {
     new_test_ext().execute_with(|| {
         for (interval, grace) in [(0, 0), (5, 6)] {
             let window = Some(CheckpointWindow { interval, grace });

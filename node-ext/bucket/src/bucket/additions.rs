@@ -1,7 +1,7 @@
 //! The records that new leaves add to the database, computed from the tip in memory.
 
 use super::Tip;
-use cairn_engine::layout::{self, PromiseValue, TreeKey};
+use cairn_engine::layout::{self, SignedRootValue, TreeKey};
 use cairn_engine::{Batch, Family};
 use cairn_primitives::{H256, LEAF_BYTES, MmrLeaf, Position, Sequence};
 
@@ -10,24 +10,25 @@ pub(super) struct Additions {
     tree: Sequence,
     leaves: Vec<(TreeKey, [u8; LEAF_BYTES])>,
     pub(super) nodes: Vec<(Position, H256)>,
-    promises: Vec<([u8; 41], PromiseValue)>,
+    signed_roots: Vec<([u8; 41], SignedRootValue)>,
 }
 
 impl Additions {
-    pub(super) fn to(tip: &Tip) -> Self {
+    pub(super) fn new(tip: &Tip) -> Self {
         Self {
             tree: tip.tree,
             leaves: Vec::new(),
             nodes: Vec::new(),
-            promises: Vec::new(),
+            signed_roots: Vec::new(),
         }
     }
 
     /// Records the tip's root as signed.
-    pub(super) fn promise(&mut self, tip: &Tip, signed_ms: u64) {
-        let key = layout::promise_key(&tip.root, tip.tree);
+    pub(super) fn record_signed_root(&mut self, tip: &Tip, signed_ms: u64) {
+        let key = layout::signed_root_key(&tip.root, tip.tree);
         let count = tip.frontier.count();
-        self.promises.push((key, PromiseValue { count, signed_ms }));
+        self.signed_roots
+            .push((key, SignedRootValue { count, signed_ms }));
     }
 
     pub(super) fn write(&self, batch: &mut Batch<'_>) {
@@ -38,7 +39,7 @@ impl Additions {
             let key = layout::node_key(self.tree, *position);
             batch.put(Family::Tree, key, hash.as_bytes());
         }
-        for (key, value) in &self.promises {
+        for (key, value) in &self.signed_roots {
             batch.put(Family::Tree, key, &value.to_bytes());
         }
     }
@@ -50,7 +51,7 @@ impl Tip {
     pub(super) fn append(&mut self, leaf: &MmrLeaf, additions: &mut Additions) -> Option<()> {
         // The sequence after the last leaf must exist too, since opening reads it.
         let index = self.frontier.count().next_index();
-        let sequence = self.tree.of_leaf(index);
+        let sequence = self.tree.checked_add(index);
         let sequence = sequence.filter(|sequence| sequence.0 != u64::MAX)?;
         let hash = self.frontier.profile().leaf(leaf);
         self.frontier.append(hash, |position, hash| {

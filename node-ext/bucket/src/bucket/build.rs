@@ -6,11 +6,13 @@
 
 use super::Tip;
 use super::additions::Additions;
-use super::charge::{self, NODE_RECORD};
-use super::{BucketConfig, folder_fault};
+use super::charge::{self, NODE_CHARGE};
+use super::{BucketConfig, folder_error};
 use crate::error::CreateError;
-use cairn_engine::layout::{self, FlagValue, Flaw, InteriorValue, UnshapedValue, Usage};
-use cairn_engine::{Durability, Engine, EngineError, Family, Shared};
+use cairn_engine::layout::{
+    self, FlagValue, InteriorValue, NonconformingValue, ShapeDefect, StorageUsage,
+};
+use cairn_engine::{Durability, Engine, EngineError, Family, SharedResources};
 use cairn_primitives::chunk_tree::{InteriorNode, Subtree};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, H256, MmrLeaf, Sequence};
@@ -35,7 +37,7 @@ pub struct Builder {
     pub config: BucketConfig,
     keep_bytes: KeepBytes,
     tip: Tip,
-    usage: Usage,
+    usage: StorageUsage,
 }
 
 impl Builder {
@@ -46,12 +48,12 @@ impl Builder {
         config: BucketConfig,
         tree: Sequence,
         keep_bytes: KeepBytes,
-        shared: &Shared,
+        shared: &SharedResources,
     ) -> Result<Self, CreateError> {
         if path.exists() {
-            std::fs::remove_dir_all(path).map_err(folder_fault(id, path))?;
+            std::fs::remove_dir_all(path).map_err(folder_error(id, path))?;
         }
-        std::fs::create_dir_all(path).map_err(folder_fault(id, path))?;
+        std::fs::create_dir_all(path).map_err(folder_error(id, path))?;
         Ok(Self {
             engine: Engine::create(path, shared)?,
             id,
@@ -63,12 +65,12 @@ impl Builder {
                 root: H256::zero(),
                 total_size: 0,
             },
-            usage: Usage::default(),
+            usage: StorageUsage::default(),
         })
     }
 
     /// Returns the space that the records written so far take.
-    pub fn usage(&self) -> Usage {
+    pub fn usage(&self) -> StorageUsage {
         self.usage
     }
 
@@ -82,8 +84,8 @@ impl Builder {
                 layout::chunk_length_value(short).to_vec(),
             ),
             _ => (
-                layout::unshaped_key(hash),
-                UnshapedValue::LongChunk { length }.to_bytes(),
+                layout::nonconforming_key(hash),
+                NonconformingValue::LongChunk { length }.to_bytes(),
             ),
         };
         if self.engine.get(Family::Content, &key)?.is_some() {
@@ -115,19 +117,23 @@ impl Builder {
             right: node.right,
             subtree: node.subtree,
         };
-        self.node(layout::interior_key(&node.hash), &value.to_bytes())
+        self.node_record(layout::interior_key(&node.hash), &value.to_bytes())
     }
 
     /// Stores a node that the chain cannot verify, unless it is stored already.
-    pub fn unshaped(&mut self, hash: &H256, node: UnshapedValue) -> Result<(), EngineError> {
-        self.node(layout::unshaped_key(hash), &node.to_bytes())
+    pub fn nonconforming(
+        &mut self,
+        hash: &H256,
+        node: NonconformingValue,
+    ) -> Result<(), EngineError> {
+        self.node_record(layout::nonconforming_key(hash), &node.to_bytes())
     }
 
-    fn node(&mut self, key: [u8; 33], value: &[u8]) -> Result<(), EngineError> {
+    fn node_record(&mut self, key: [u8; 33], value: &[u8]) -> Result<(), EngineError> {
         if self.engine.get(Family::Content, &key)?.is_some() {
             return Ok(());
         }
-        self.check_disk(NODE_RECORD)?;
+        self.check_disk(NODE_CHARGE)?;
         let mut batch = self.engine.batch();
         batch.put(Family::Content, key, value);
         self.engine.write_unlogged(batch)?;
@@ -153,13 +159,15 @@ impl Builder {
     }
 
     /// Returns the defect of a stored chunk or node that the chain cannot verify.
-    pub fn stored_flaw(&self, hash: &H256) -> Result<Option<Flaw>, EngineError> {
-        let key = layout::unshaped_key(hash);
+    pub fn stored_defect(&self, hash: &H256) -> Result<Option<ShapeDefect>, EngineError> {
+        let key = layout::nonconforming_key(hash);
         let value = self.engine.get(Family::Content, &key)?;
-        Ok(value.and_then(|value| match UnshapedValue::parse(&value)? {
-            UnshapedValue::Node { flaw, .. } => Some(flaw),
-            UnshapedValue::LongChunk { .. } => Some(Flaw::ChunkTooLong),
-        }))
+        Ok(
+            value.and_then(|value| match NonconformingValue::parse(&value)? {
+                NonconformingValue::Node { defect: flaw, .. } => Some(flaw),
+                NonconformingValue::LongChunk { .. } => Some(ShapeDefect::ChunkTooLong),
+            }),
+        )
     }
 
     /// Flags a leaf whose content the chain cannot verify.
@@ -173,13 +181,13 @@ impl Builder {
     /// of them were signed, and any of them may be challenged (I10). Returns `None` if a
     /// number would leave its range.
     pub fn append(&mut self, leaves: &[MmrLeaf]) -> Result<Option<()>, EngineError> {
-        let mut additions = Additions::to(&self.tip);
+        let mut additions = Additions::new(&self.tip);
         for leaf in leaves {
             if self.tip.append(leaf, &mut additions).is_none() {
                 return Ok(None);
             }
             self.tip.root = self.tip.frontier.root();
-            additions.promise(&self.tip, 0);
+            additions.record_signed_root(&self.tip, 0);
         }
         let number = u64::try_from(leaves.len()).unwrap_or(u64::MAX);
         self.check_disk(charge::of_leaves(number))?;

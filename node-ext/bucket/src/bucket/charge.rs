@@ -7,7 +7,7 @@
 use super::{Bucket, RetiredTree, Tip};
 use crate::error::PruneError;
 use cairn_engine::Access;
-use cairn_engine::layout::Usage;
+use cairn_engine::layout::StorageUsage;
 use cairn_primitives::{LeafCount, Sequence};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,27 +15,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// entries in the blob file, filter and index, and the two rows of the Global Index.
 /// It includes the journal's copy of a chunk below 1 KiB, since the usage does not
 /// count those chunks apart. Measured, like the others: see `docs/format.md`.
-pub const CHUNK_RECORDS: u64 = 1_280;
+pub const CHUNK_CHARGE: u64 = 1_280;
 /// Charge for an interior node, in bytes: the record `i`, here and in the journal.
-pub const NODE_RECORD: u64 = 320;
+pub const NODE_CHARGE: u64 = 320;
 /// Charge for a leaf, in bytes: the record `l`, here and in the journal, with the
 /// journal's state record of each commit.
-pub const LEAF_RECORD: u64 = 192;
+pub const LEAF_CHARGE: u64 = 192;
 /// Charge for a leaf in each tree that has it, in bytes: at most two nodes and one
 /// signed root, since each leaf count of a tree has one root; and the journal's copy of
 /// the signed root.
-pub const TREE_RECORDS: u64 = 256;
+pub const TREE_LEAF_CHARGE: u64 = 256;
 
 /// Returns the charge for content, in bytes.
-pub fn of_content(usage: Usage) -> u64 {
-    let chunks = usage.chunks.saturating_mul(CHUNK_RECORDS);
-    let nodes = usage.interior_nodes.saturating_mul(NODE_RECORD);
+pub fn of_content(usage: StorageUsage) -> u64 {
+    let chunks = usage.chunks.saturating_mul(CHUNK_CHARGE);
+    let nodes = usage.interior_nodes.saturating_mul(NODE_CHARGE);
     usage.bytes.saturating_add(chunks).saturating_add(nodes)
 }
 
 /// Returns the charge for leaves of the newest tree, in bytes.
 pub fn of_leaves(leaves: u64) -> u64 {
-    leaves.saturating_mul(LEAF_RECORD.saturating_add(TREE_RECORDS))
+    leaves.saturating_mul(LEAF_CHARGE.saturating_add(TREE_LEAF_CHARGE))
 }
 
 /// Returns the additional charge for retired trees, in bytes: their nodes and signed
@@ -49,24 +49,26 @@ fn of_retired(retired: &[RetiredTree], newest: Sequence) -> u64 {
     let starts = retired.iter().map(|tree| tree.commitment.start_seq);
     let first = starts.min().unwrap_or(newest);
     let before = newest.0.saturating_sub(first.0);
-    let leaves = before.saturating_mul(LEAF_RECORD);
-    in_trees.saturating_mul(TREE_RECORDS).saturating_add(leaves)
+    let leaves = before.saturating_mul(LEAF_CHARGE);
+    in_trees
+        .saturating_mul(TREE_LEAF_CHARGE)
+        .saturating_add(leaves)
 }
 
 /// The parts of the charge that change seldom, or under another lock than they are
 /// read under.
 #[derive(Debug, Default)]
-pub(super) struct Charged {
+pub(super) struct ChargeCache {
     content: AtomicU64,
     retired: AtomicU64,
 }
 
-impl Charged {
-    pub(super) fn content_is(&self, usage: Usage) {
+impl ChargeCache {
+    pub(super) fn set_content(&self, usage: StorageUsage) {
         self.content.store(of_content(usage), Ordering::Relaxed);
     }
 
-    fn with(&self, leaves: u64) -> u64 {
+    fn total_with(&self, leaves: u64) -> u64 {
         let content = self.content.load(Ordering::Relaxed);
         let retired = self.retired.load(Ordering::Relaxed);
         let besides = content.saturating_add(retired);
@@ -80,41 +82,44 @@ impl Bucket {
     pub fn charged_bytes(&self) -> u64 {
         if self.access == Access::ReadOnly {
             // Opening for reading does not count the retired trees.
-            self.count_retired();
+            self.recount_retired();
         }
-        self.charged.with(self.tip().frontier.count().get())
+        self.charge_cache
+            .total_with(self.tip().frontier.count().get())
     }
 
     /// Recomputes the charge for retired trees, after they have changed.
-    pub(super) fn count_retired(&self) {
+    pub(super) fn recount_retired(&self) {
         // A record that cannot be read is reported by fsck, and must not prevent opening.
-        let retired = self.retired().unwrap_or_default();
+        let retired = self.retired_trees().unwrap_or_default();
         let charge = of_retired(&retired, self.tip().tree);
-        self.charged.retired.store(charge, Ordering::Relaxed);
+        self.charge_cache.retired.store(charge, Ordering::Relaxed);
     }
 
     /// Returns the excess if `more` bytes would exceed the quota, otherwise `None`.
-    pub(super) fn over_quota(&self, more: u64) -> Option<OverQuota> {
-        let used = self.charged.with(self.tip().frontier.count().get());
-        self.over(used, more)
+    pub(super) fn quota_excess(&self, more: u64) -> Option<OverQuota> {
+        let used = self
+            .charge_cache
+            .total_with(self.tip().frontier.count().get());
+        self.excess(used, more)
     }
 
     /// Does the same for the last `leaves` leaves of a tip that is not written yet.
-    pub(super) fn over_quota_of(&self, next: &Tip, leaves: u64) -> Option<OverQuota> {
+    pub(super) fn quota_excess_of_leaves(&self, next: &Tip, leaves: u64) -> Option<OverQuota> {
         let more = of_leaves(leaves);
-        let all = self.charged.with(next.frontier.count().get());
-        self.over(all.saturating_sub(more), more)
+        let all = self.charge_cache.total_with(next.frontier.count().get());
+        self.excess(all.saturating_sub(more), more)
     }
 
     /// Checks that the trees alone, with one more of `survivors` leaves, fit into the
     /// quota. A prune may exceed the rest of the quota, since it is the way out of a full
     /// bucket; but repeated prunes without a release must not fill the disk.
-    pub(super) fn check_trees(&self, survivors: u64) -> Result<(), PruneError> {
+    pub(super) fn check_tree_quota(&self, survivors: u64) -> Result<(), PruneError> {
         let now = self.tip().frontier.count().get();
-        let retired = self.charged.retired.load(Ordering::Relaxed);
-        let used = now.saturating_mul(TREE_RECORDS).saturating_add(retired);
-        let needed = survivors.saturating_mul(TREE_RECORDS);
-        match self.over(used, needed) {
+        let retired = self.charge_cache.retired.load(Ordering::Relaxed);
+        let used = now.saturating_mul(TREE_LEAF_CHARGE).saturating_add(retired);
+        let needed = survivors.saturating_mul(TREE_LEAF_CHARGE);
+        match self.excess(used, needed) {
             None => Ok(()),
             Some(OverQuota { used, needed }) => Err(PruneError::Quota {
                 bucket: self.id,
@@ -125,7 +130,7 @@ impl Bucket {
         }
     }
 
-    fn over(&self, used: u64, needed: u64) -> Option<OverQuota> {
+    fn excess(&self, used: u64, needed: u64) -> Option<OverQuota> {
         let fits = used
             .checked_add(needed)
             .is_some_and(|all| all <= self.config.max_bytes);

@@ -8,8 +8,8 @@ use super::additions::Additions;
 use super::charge::{self, OverQuota};
 use super::clock::now_ms;
 use super::group_commit::Ticket;
-use super::promise::durable;
-use super::{Bucket, Promise, Tip};
+use super::signed_root::durable_commitment;
+use super::{Bucket, SignedRoot, Tip};
 use crate::error::CommitError;
 use cairn_engine::layout::{self, InteriorValue};
 use cairn_engine::{Durability, EngineError, Family};
@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// One leaf may use 2^-20 of the remaining range of `total_size`: 16 TiB in a new bucket.
 /// Clients cannot exhaust the range: to reduce the limit below 1 GiB takes ten million
 /// leaves, which are charged 4.5 GB.
-const LEAF_PART_BITS: u32 = 20;
+const LEAF_LIMIT_SHIFT: u32 = 20;
 
 /// Content to commit. All of it must be in the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub(super) struct Request {
     pub(super) leaves: Vec<NewLeaf>,
     pub(super) durability: Durability,
     /// The time to record the commitment as signed, in milliseconds since the Unix epoch.
-    pub(super) promise_at: Option<u64>,
+    pub(super) signed_ms: Option<u64>,
 }
 
 /// The outcome of a write for one of its requests.
@@ -79,7 +79,7 @@ impl Bucket {
         durability: Durability,
     ) -> Result<Committed, CommitError> {
         if leaves.is_empty() {
-            return Err(CommitError::Nothing { bucket: self.id });
+            return Err(CommitError::NoLeaves { bucket: self.id });
         }
         self.enqueue(leaves, durability, None)
     }
@@ -90,13 +90,13 @@ impl Bucket {
     /// # Errors
     ///
     /// As [`Bucket::commit`]; [`CommitError::NothingToSign`] in an empty bucket.
-    pub fn commit_promised(
+    pub fn commit_for_signing(
         &self,
         leaves: &[NewLeaf],
     ) -> Result<(Committed, DurableCommitment), CommitError> {
         let committed = self.enqueue(leaves, Durability::Synced, Some(now_ms()))?;
         // The batch with the record is durable, so the signature may exist.
-        Ok((committed, durable(committed.commitment)))
+        Ok((committed, durable_commitment(committed.commitment)))
     }
 
     /// Commits and signs without a gate, for tests of the bucket by itself.
@@ -106,7 +106,7 @@ impl Bucket {
         leaves: &[NewLeaf],
         signer: &Signer,
     ) -> Result<(Committed, SignedCommitment), CommitError> {
-        let (committed, promised) = self.commit_promised(leaves)?;
+        let (committed, promised) = self.commit_for_signing(leaves)?;
         let signed = super::tests::permit(self.id, signer).sign(&promised);
         let signed = signed.map_err(|reason| CommitError::Sign {
             bucket: self.id,
@@ -121,10 +121,10 @@ impl Bucket {
         durability: Durability,
         promise_at: Option<u64>,
     ) -> Result<Committed, CommitError> {
-        self.usable()?;
+        self.check_writable()?;
         // The content found now must still be stored when the leaves are written.
-        let _committing = self.committing.read();
-        let most = self.most_of_a_leaf();
+        let _committing = self.commit_lock.read();
+        let most = self.max_leaf_bytes();
         leaves.iter().try_for_each(|leaf| {
             self.check_content(leaf)?;
             self.check_size(leaf, most)
@@ -138,7 +138,7 @@ impl Bucket {
         let request = Request {
             leaves: leaves.to_vec(),
             durability,
-            promise_at,
+            signed_ms: promise_at,
         };
         self.write_with_others(request)
             .map_err(|error| match error {
@@ -151,7 +151,7 @@ impl Bucket {
                     max: self.config.max_bytes,
                 },
                 GroupError::Engine(error) => CommitError::Engine(error),
-                GroupError::Poisoned(reason) => crate::error::Unusable::Poisoned {
+                GroupError::Poisoned(reason) => crate::error::NotWritable::Poisoned {
                     bucket: self.id,
                     reason,
                 }
@@ -168,7 +168,7 @@ impl Bucket {
     /// Returns the outcome after a panic of the writer, which poisons the bucket: its last
     /// write may or may not have succeeded.
     pub(super) fn abandoned(&self) -> Outcome {
-        let reason = self.poisoned_by("the writer panicked");
+        let reason = self.poison_with("the writer panicked");
         Err(GroupError::Poisoned(reason.into()))
     }
 
@@ -220,11 +220,11 @@ impl Bucket {
             batch.put(Family::Tree, layout::STATE_KEY, &record.encode());
         }
         if let Err(error) = self.engine.write(batch, durability) {
-            return settle(GroupError::Engine(self.poisoned_by(error)));
+            return settle(GroupError::Engine(self.poison_with(error)));
         }
-        self.upper_nodes.keep(tip.tree, nodes.into_iter());
+        self.upper_nodes.insert(tip.tree, nodes.into_iter());
         *self.tip.write() = Arc::new(tip);
-        self.note_promised(&done);
+        self.note_signed_roots(&done);
         for (ticket, committed) in done {
             ticket.settle(|| Ok(committed));
         }
@@ -235,21 +235,24 @@ impl Bucket {
     fn advance(&self, tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
         let (next, additions) = advance(tip, request)?;
         let leaves = u64::try_from(request.leaves.len()).unwrap_or(u64::MAX);
-        match self.over_quota_of(&next, leaves).filter(|_| leaves > 0) {
+        match self
+            .quota_excess_of_leaves(&next, leaves)
+            .filter(|_| leaves > 0)
+        {
             Some(over) => Err(GroupError::Quota(over)),
             None => Ok((next, additions)),
         }
     }
 
-    fn note_promised(&self, done: &[(&Arc<Ticket<Request, Outcome>>, Committed)]) {
+    fn note_signed_roots(&self, done: &[(&Arc<Ticket<Request, Outcome>>, Committed)]) {
         let promised = done.iter().rev().find_map(|(ticket, committed)| {
-            ticket.request().promise_at.map(|signed_ms| Promise {
+            ticket.request().signed_ms.map(|signed_ms| SignedRoot {
                 commitment: committed.commitment,
                 signed_ms,
             })
         });
         if let Some(promise) = promised {
-            self.keep_promised(promise);
+            self.note_signed_root(promise);
         }
     }
 
@@ -285,8 +288,8 @@ impl Bucket {
                 found: subtree.bytes(),
             });
         }
-        if !subtree.is_whole() {
-            return Err(CommitError::NotARoot {
+        if !subtree.can_be_data_root() {
+            return Err(CommitError::NotADataRoot {
                 data_root,
                 height: subtree.height(),
                 chunks: subtree.chunks(),
@@ -298,9 +301,9 @@ impl Bucket {
     /// Returns the largest size of one leaf, in bytes. Repeated content costs next to
     /// nothing: without a bound 64 leaves could exhaust `total_size`, and the bucket would
     /// take no more.
-    fn most_of_a_leaf(&self) -> u64 {
+    fn max_leaf_bytes(&self) -> u64 {
         let left = u64::MAX.saturating_sub(self.tip().total_size);
-        (left >> LEAF_PART_BITS).min(self.config.max_bytes)
+        (left >> LEAF_LIMIT_SHIFT).min(self.config.max_bytes)
     }
 
     fn check_size(&self, leaf: &NewLeaf, most: u64) -> Result<(), CommitError> {
@@ -317,7 +320,7 @@ impl Bucket {
 
     fn stored_chunk(&self, hash: &H256) -> Result<Option<Subtree>, CommitError> {
         let key = layout::chunk_length_key(hash);
-        self.settled(&key)?
+        self.read_unclaimed(&key)?
             .map(|value| {
                 layout::parse_chunk_length(&value)
                     .and_then(|length| usize::try_from(length).ok())
@@ -332,7 +335,7 @@ impl Bucket {
 
     fn stored_interior(&self, hash: &H256) -> Result<Option<Subtree>, CommitError> {
         let key = layout::interior_key(hash);
-        self.settled(&key)?
+        self.read_unclaimed(&key)?
             .map(|value| {
                 InteriorValue::parse(&value)
                     .map(|value| value.subtree)
@@ -348,7 +351,7 @@ impl Bucket {
 /// Returns the tip after a request, and the records that it adds. Reads nothing.
 fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError> {
     let mut next = tip.clone();
-    let mut additions = Additions::to(tip);
+    let mut additions = Additions::new(tip);
     for new in &request.leaves {
         let total_size = next
             .total_size
@@ -363,11 +366,11 @@ fn advance(tip: &Tip, request: &Request) -> Result<(Tip, Additions), GroupError>
             .ok_or(GroupError::Exhausted)?;
     }
     next.root = next.frontier.root();
-    if let Some(signed_ms) = request.promise_at {
+    if let Some(signed_ms) = request.signed_ms {
         if next.frontier.count().get() == 0 {
             return Err(GroupError::NothingToSign);
         }
-        additions.promise(&next, signed_ms);
+        additions.record_signed_root(&next, signed_ms);
     }
     Ok((next, additions))
 }

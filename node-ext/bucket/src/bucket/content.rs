@@ -10,10 +10,10 @@
 //! do not build on it.
 
 use super::Bucket;
-use super::charge::{CHUNK_RECORDS, NODE_RECORD, OverQuota};
-use super::uploads::Uploads;
+use super::charge::{CHUNK_CHARGE, NODE_CHARGE, OverQuota};
+use super::uploads::UploadCounts;
 use crate::error::IngestError;
-use cairn_engine::layout::{self, InteriorValue, Usage};
+use cairn_engine::layout::{self, InteriorValue, StorageUsage};
 use cairn_engine::{Batch, Durability, EngineError, Family};
 use cairn_primitives::H256;
 use cairn_primitives::chunk_tree::{InteriorNode, ShapeError};
@@ -26,7 +26,7 @@ pub(super) type ContentKey = [u8; 33];
 
 /// The state under the content lock.
 pub(super) struct ContentState {
-    usage: Usage,
+    usage: StorageUsage,
     /// Writes of content since the bucket was opened.
     writes: u64,
     /// The number of unfinished uploads that claim a key.
@@ -36,9 +36,9 @@ pub(super) struct ContentState {
     /// writes; and nothing is committed.
     unlogged: bool,
     /// Chunks stored and removed since the last [`Bucket::take_changes`], in order;
-    /// `None` until [`Bucket::remember_changes`].
+    /// `None` until [`Bucket::track_changes`].
     changes: Option<Vec<ContentChange>>,
-    pub(super) uploads: Uploads,
+    pub(super) uploads: UploadCounts,
     /// During a release: content that uploads have found or stored since it began,
     /// and may build on.
     pub(super) relied_on: Option<HashSet<ContentKey>>,
@@ -54,32 +54,32 @@ pub struct ContentChange {
 }
 
 impl ContentState {
-    pub(super) fn new(usage: Usage) -> Self {
+    pub(super) fn new(usage: StorageUsage) -> Self {
         Self {
             usage,
             writes: 0,
             claims: HashMap::new(),
             unlogged: false,
             changes: None,
-            uploads: Uploads::default(),
+            uploads: UploadCounts::default(),
             relied_on: None,
         }
     }
 
     /// Records that an upload has found or stored content, and may build on it.
-    fn rely_on(&mut self, key: &ContentKey) {
+    fn note_reliance(&mut self, key: &ContentKey) {
         if let Some(relied_on) = &mut self.relied_on {
             relied_on.insert(*key);
         }
     }
 
-    fn changed(&mut self, hash: H256, length: Option<u32>) {
+    fn record_change(&mut self, hash: H256, length: Option<u32>) {
         if let Some(changes) = &mut self.changes {
             changes.push(ContentChange { hash, length });
         }
     }
 
-    pub(super) fn usage(&self) -> Usage {
+    pub(super) fn usage(&self) -> StorageUsage {
         self.usage
     }
 
@@ -90,7 +90,7 @@ impl ContentState {
 }
 
 impl Bucket {
-    pub(super) fn settled_in(
+    pub(super) fn read_unclaimed_in(
         &self,
         content: &ContentState,
         key: &ContentKey,
@@ -102,8 +102,8 @@ impl Bucket {
     }
 
     /// Reads a record of content, unless an unfinished upload claims it.
-    pub(super) fn settled(&self, key: &ContentKey) -> Result<Option<Vec<u8>>, EngineError> {
-        self.settled_in(&self.content.lock(), key)
+    pub(super) fn read_unclaimed(&self, key: &ContentKey) -> Result<Option<Vec<u8>>, EngineError> {
+        self.read_unclaimed_in(&self.content.lock(), key)
     }
 
     /// Returns whether the bucket holds a chunk or interior node of this hash that
@@ -113,8 +113,10 @@ impl Bucket {
     ///
     /// The database's failure.
     pub fn contains(&self, hash: &H256) -> Result<bool, EngineError> {
-        Ok(self.settled(&layout::chunk_length_key(hash))?.is_some()
-            || self.settled(&layout::interior_key(hash))?.is_some())
+        Ok(self
+            .read_unclaimed(&layout::chunk_length_key(hash))?
+            .is_some()
+            || self.read_unclaimed(&layout::interior_key(hash))?.is_some())
     }
 
     /// Stores a chunk unless it is stored already. Returns whether it is new.
@@ -125,7 +127,7 @@ impl Bucket {
         bytes: &[u8],
     ) -> Result<bool, IngestError> {
         let key = layout::chunk_length_key(hash);
-        content.rely_on(&key);
+        content.note_reliance(&key);
         if self.engine.get(Family::Content, &key)?.is_some() {
             return Ok(false);
         }
@@ -136,7 +138,7 @@ impl Bucket {
             hash: *hash,
             reason: too_long(),
         })?;
-        self.check_room(CHUNK_RECORDS.saturating_add(length.into()))?;
+        self.check_room(CHUNK_CHARGE.saturating_add(length.into()))?;
         let mut usage = content.usage;
         usage.bytes = usage.bytes.saturating_add(length.into());
         usage.chunks = usage.chunks.saturating_add(1);
@@ -144,13 +146,13 @@ impl Bucket {
         batch.put(Family::Content, layout::chunk_key(hash), bytes);
         batch.put(Family::Content, key, &layout::chunk_length_value(length));
         self.write_content(content, batch, usage)?;
-        content.changed(*hash, Some(length));
+        content.record_change(*hash, Some(length));
         Ok(true)
     }
 
     /// Checks that the quota and the disk have room for content charged `needed` bytes.
     fn check_room(&self, needed: u64) -> Result<(), IngestError> {
-        if let Some(OverQuota { used, needed }) = self.over_quota(needed) {
+        if let Some(OverQuota { used, needed }) = self.quota_excess(needed) {
             return Err(IngestError::Quota {
                 bucket: self.id,
                 needed,
@@ -168,7 +170,7 @@ impl Bucket {
     }
 
     /// Starts recording which chunks are stored and removed.
-    pub fn remember_changes(&self) {
+    pub fn track_changes(&self) {
         self.content.lock().changes.get_or_insert_with(Vec::new);
     }
 
@@ -189,7 +191,7 @@ impl Bucket {
         node: &InteriorNode,
     ) -> Result<bool, IngestError> {
         let key = layout::interior_key(&node.hash);
-        content.rely_on(&key);
+        content.note_reliance(&key);
         if self.engine.get(Family::Content, &key)?.is_some() {
             return Ok(false);
         }
@@ -205,7 +207,7 @@ impl Bucket {
             subtree,
         }
         .to_bytes();
-        self.check_room(NODE_RECORD)?;
+        self.check_room(NODE_CHARGE)?;
         let mut usage = content.usage;
         usage.interior_nodes = usage.interior_nodes.saturating_add(1);
         let mut batch = self.engine.batch();
@@ -219,7 +221,7 @@ impl Bucket {
         &self,
         content: &mut ContentState,
         mut batch: Batch<'_>,
-        usage: Usage,
+        usage: StorageUsage,
     ) -> Result<(), EngineError> {
         batch.put(Family::Content, layout::USAGE_KEY, &usage.encode());
         let written = if content.unlogged {
@@ -227,9 +229,9 @@ impl Bucket {
         } else {
             self.engine.write(batch, Durability::Buffered)
         };
-        written.map_err(|error| self.poisoned_by(error))?;
+        written.map_err(|error| self.poison_with(error))?;
         content.usage = usage;
-        self.charged.content_is(usage);
+        self.charge_cache.set_content(usage);
         content.writes = content.writes.saturating_add(1);
         Ok(())
     }
@@ -243,7 +245,7 @@ impl Bucket {
         if content.unlogged {
             self.engine
                 .flush(Family::Content)
-                .map_err(|error| self.poisoned_by(error))?;
+                .map_err(|error| self.poison_with(error))?;
             content.unlogged = false;
         }
         Ok(())
@@ -255,14 +257,14 @@ impl Bucket {
     /// Blocks uploads, and commits that begin during the call. The copy lists the files
     /// first and copies the log afterwards. Otherwise it could hold a leaf from the log
     /// without its content, which was written without a log.
-    pub(crate) fn checkpoint(&self, path: &Path) -> Result<(), EngineError> {
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<(), EngineError> {
         let mut content = self.content.lock();
         self.flush_unlogged_in(&mut content)?;
         self.engine.checkpoint(path).map_err(|error| {
             // The target of the copy may have failed, or this database.
-            match self.engine.has_failed() {
+            match self.engine.has_background_errors() {
                 Ok(false) => error,
-                Ok(true) | Err(_) => self.poisoned_by(error),
+                Ok(true) | Err(_) => self.poison_with(error),
             }
         })
     }
@@ -304,7 +306,7 @@ impl Bucket {
         self.write_content(content, batch, usage)?;
         removed
             .into_iter()
-            .for_each(|hash| content.changed(hash, None));
+            .for_each(|hash| content.record_change(hash, None));
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use cairn_primitives::H256;
 
 /// The content that a bucket holds under a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum StoredContent {
     /// The bytes of a chunk.
     Chunk(Vec<u8>),
     /// An interior node of a chunk tree.
@@ -27,13 +27,13 @@ impl Bucket {
     /// # Errors
     ///
     /// [`ProveError`] if the record cannot be read.
-    pub fn length_of(&self, hash: &H256) -> Result<Option<u64>, ProveError> {
-        if let Some(length) = self.settled(&layout::chunk_length_key(hash))? {
+    pub fn content_length(&self, hash: &H256) -> Result<Option<u64>, ProveError> {
+        if let Some(length) = self.read_unclaimed(&layout::chunk_length_key(hash))? {
             let length = layout::parse_chunk_length(&length);
             let unreadable = || self.unsound(format!("the length of {hash:?} cannot be read"));
             return Ok(Some(length.ok_or_else(unreadable)?.into()));
         }
-        let node = self.settled(&layout::interior_key(hash))?;
+        let node = self.read_unclaimed(&layout::interior_key(hash))?;
         Ok(node.map(|_| 64))
     }
 
@@ -43,18 +43,21 @@ impl Bucket {
     /// # Errors
     ///
     /// [`ProveError`] if it cannot be read, or has another hash.
-    pub fn fetch(&self, hash: &H256) -> Result<Option<Content>, ProveError> {
-        if self.settled(&layout::chunk_length_key(hash))?.is_some() {
+    pub fn fetch(&self, hash: &H256) -> Result<Option<StoredContent>, ProveError> {
+        if self
+            .read_unclaimed(&layout::chunk_length_key(hash))?
+            .is_some()
+        {
             let bytes = self.chunk_bytes(hash)?;
             self.check_hash(hash, self.config.profile.chunk(&bytes))?;
-            return Ok(Some(Content::Chunk(bytes)));
+            return Ok(Some(StoredContent::Chunk(bytes)));
         }
-        if self.settled(&layout::interior_key(hash))?.is_none() {
+        if self.read_unclaimed(&layout::interior_key(hash))?.is_none() {
             return Ok(None);
         }
         let InteriorValue { left, right, .. } = self.interior(hash)?;
         self.check_hash(hash, self.config.profile.node(&left, &right))?;
-        Ok(Some(Content::Node { left, right }))
+        Ok(Some(StoredContent::Node { left, right }))
     }
 
     fn check_hash(&self, expected: &H256, found: H256) -> Result<(), ProveError> {
@@ -71,14 +74,14 @@ impl Bucket {
 mod tests {
     use super::*;
     use crate::bucket::BucketConfig;
-    use cairn_engine::{Family, Shared};
+    use cairn_engine::{Family, SharedResources};
     use cairn_primitives::{BucketId, HashingProfile, blake2_256};
 
     #[test]
-    fn what_is_stored_is_fetched_by_its_hash_and_nothing_else() {
+    fn content_is_fetched_by_its_hash_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bucket");
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         let bucket = Bucket::create(&path, BucketId(1), BucketConfig::default(), &shared).unwrap();
         let chunk = vec![7; 1_000];
         let profile = HashingProfile::Plain;
@@ -86,25 +89,28 @@ mod tests {
         bucket.put_chunk(hash, &chunk).unwrap();
         let content = bucket.ingest(&vec![9; 300_000][..]).unwrap();
 
-        assert_eq!(bucket.length_of(&hash).unwrap(), Some(1_000));
-        assert_eq!(bucket.fetch(&hash).unwrap(), Some(Content::Chunk(chunk)));
+        assert_eq!(bucket.content_length(&hash).unwrap(), Some(1_000));
+        assert_eq!(
+            bucket.fetch(&hash).unwrap(),
+            Some(StoredContent::Chunk(chunk))
+        );
         let root = content.data_root;
-        assert_eq!(bucket.length_of(&root).unwrap(), Some(64));
-        let Some(Content::Node { left, right }) = bucket.fetch(&root).unwrap() else {
+        assert_eq!(bucket.content_length(&root).unwrap(), Some(64));
+        let Some(StoredContent::Node { left, right }) = bucket.fetch(&root).unwrap() else {
             panic!("the root of two chunks is a node");
         };
         assert_eq!(profile.node(&left, &right), root);
-        assert_eq!(bucket.length_of(&left).unwrap(), Some(262_144));
+        assert_eq!(bucket.content_length(&left).unwrap(), Some(262_144));
         let absent = blake2_256(b"absent");
-        assert_eq!(bucket.length_of(&absent).unwrap(), None);
+        assert_eq!(bucket.content_length(&absent).unwrap(), None);
         assert_eq!(bucket.fetch(&absent).unwrap(), None);
     }
 
     #[test]
-    fn damaged_content_is_an_error_and_not_content() {
+    fn fetching_damaged_content_fails() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bucket");
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         let bucket = Bucket::create(&path, BucketId(1), BucketConfig::default(), &shared).unwrap();
         let chunk = vec![7; 100];
         let hash = HashingProfile::Plain.chunk(&chunk);
@@ -114,6 +120,6 @@ mod tests {
         let durability = cairn_engine::Durability::Buffered;
         bucket.engine.write(batch, durability).unwrap();
         let error = bucket.fetch(&hash).unwrap_err();
-        assert!(matches!(error, ProveError::Unsound { .. }), "{error}");
+        assert!(matches!(error, ProveError::Damaged { .. }), "{error}");
     }
 }

@@ -5,7 +5,7 @@
 
 use super::Bucket;
 use super::content::{ContentKey, ContentState};
-use super::uploads::UploadMark;
+use super::uploads::UploadEpoch;
 use crate::error::IngestError;
 use cairn_engine::layout;
 use cairn_primitives::H256;
@@ -24,7 +24,7 @@ const LOGGED_CHUNKS: u64 = 16;
 
 /// Records that a failed upload removes in one write; in tests one, so that they can
 /// interrupt it anywhere.
-const REMOVED_AT_ONCE: usize = if cfg!(test) { 1 } else { 1024 };
+const REMOVE_BATCH: usize = if cfg!(test) { 1 } else { 1024 };
 
 /// The result of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,22 +55,22 @@ impl Bucket {
     ///
     /// [`IngestError`]; the content that this call stored is removed again.
     pub fn ingest<R: Read + Send>(&self, mut source: R) -> Result<Ingested, IngestError> {
-        self.usable()?;
+        self.check_writable()?;
         let mut upload = Upload::new(self);
         let stored = match read_chunk(&mut source) {
             Err(error) => Err(IngestError::Source(error)),
             // One chunk is not worth a thread.
-            Ok(bytes) if bytes.len() < CHUNK_BYTES => upload.push(self.hashed(bytes)),
-            Ok(bytes) => self.ingest_ahead(bytes, source, &mut upload),
+            Ok(bytes) if bytes.len() < CHUNK_BYTES => upload.push(self.hash_chunk(bytes)),
+            Ok(bytes) => self.ingest_pipelined(bytes, source, &mut upload),
         };
         // An upload that is dropped before `settle` removes what it stored.
         let ingested = stored.and_then(|()| upload.finish())?;
-        upload.settle();
+        upload.end_claims();
         Ok(ingested)
     }
 
     /// Reads and hashes on a second thread while this one stores.
-    fn ingest_ahead<R: Read + Send>(
+    fn ingest_pipelined<R: Read + Send>(
         &self,
         first: Vec<u8>,
         mut source: R,
@@ -83,7 +83,7 @@ impl Bucket {
                 loop {
                     let full = bytes.len() == CHUNK_BYTES;
                     // The receiver is dropped when storing fails.
-                    if sender.send(Ok(self.hashed(bytes))).is_err() || !full {
+                    if sender.send(Ok(self.hash_chunk(bytes))).is_err() || !full {
                         return;
                     }
                     bytes = match read_chunk(&mut source) {
@@ -99,7 +99,7 @@ impl Bucket {
         })
     }
 
-    fn hashed(&self, bytes: Vec<u8>) -> HashedChunk {
+    fn hash_chunk(&self, bytes: Vec<u8>) -> HashedChunk {
         HashedChunk {
             hash: self.config.profile.chunk(&bytes),
             bytes,
@@ -110,7 +110,7 @@ impl Bucket {
 /// An upload under way, and the content to remove if it fails.
 struct Upload<'b> {
     bucket: &'b Bucket,
-    mark: UploadMark,
+    epoch: UploadEpoch,
     tree: Option<TreeBuilder>,
     /// Keys that this upload stored, or shares with another unfinished upload.
     claimed: Vec<ContentKey>,
@@ -121,10 +121,10 @@ struct Upload<'b> {
 impl<'b> Upload<'b> {
     fn new(bucket: &'b Bucket) -> Self {
         let tree = Some(TreeBuilder::new(bucket.config.profile));
-        let mark = bucket.content.lock().uploads.begin();
+        let epoch = bucket.content.lock().uploads.begin();
         Self {
             bucket,
-            mark,
+            epoch,
             tree,
             claimed: Vec::new(),
             chunks: 0,
@@ -133,7 +133,7 @@ impl<'b> Upload<'b> {
     }
 
     fn push(&mut self, chunk: HashedChunk) -> Result<(), IngestError> {
-        self.bucket.usable()?;
+        self.bucket.check_writable()?;
         let mut nodes = Vec::new();
         let shape = |reason| IngestError::Shape {
             hash: chunk.hash,
@@ -205,7 +205,7 @@ impl<'b> Upload<'b> {
     }
 
     /// Ends all claims on this upload's keys: the content stays.
-    fn settle(&mut self) {
+    fn end_claims(&mut self) {
         let mut content = self.bucket.content.lock();
         for key in self.claimed.drain(..) {
             content.claims.remove(&key);
@@ -214,7 +214,7 @@ impl<'b> Upload<'b> {
 
     /// Removes content that only this upload claims, nodes before their children, so that
     /// an interruption leaves complete subtrees.
-    fn take_back(&mut self) {
+    fn roll_back(&mut self) {
         let bucket = self.bucket;
         let mut content = bucket.content.lock();
         let mut unneeded = Vec::new();
@@ -231,11 +231,11 @@ impl<'b> Upload<'b> {
                 unneeded.push(key);
             }
         }
-        if bucket.usable().is_err() {
+        if bucket.check_writable().is_err() {
             return;
         }
         let removed = unneeded
-            .chunks(REMOVED_AT_ONCE)
+            .chunks(REMOVE_BATCH)
             .try_for_each(|keys| bucket.remove_content(&mut content, keys));
         if let Err(error) = removed {
             tracing::error!(bucket = %bucket.id, %error, "cannot remove a failed upload");
@@ -246,9 +246,9 @@ impl<'b> Upload<'b> {
 impl Drop for Upload<'_> {
     fn drop(&mut self) {
         if !self.claimed.is_empty() {
-            self.take_back();
+            self.roll_back();
         }
-        self.bucket.content.lock().uploads.end(self.mark);
+        self.bucket.content.lock().uploads.end(self.epoch);
         self.bucket.upload_ended.notify_all();
     }
 }

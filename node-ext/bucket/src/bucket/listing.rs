@@ -10,7 +10,7 @@ use cairn_primitives::H256;
 impl Bucket {
     /// Iterates over the chunks after the hash `after`, in the order of hashes, with their
     /// lengths; `None` for a length that cannot be parsed.
-    pub fn each_chunk_after(
+    pub fn chunks_after(
         &self,
         after: Option<H256>,
     ) -> Result<impl Iterator<Item = Result<(H256, Option<u32>), ProveError>> + '_, ProveError>
@@ -28,7 +28,7 @@ impl Bucket {
     }
 
     /// Iterates over the interior nodes by hash; `None` for a value that cannot be parsed.
-    pub(crate) fn each_node(
+    pub(crate) fn interior_nodes(
         &self,
     ) -> Result<
         impl Iterator<Item = Result<(H256, Option<InteriorValue>), ProveError>> + '_,

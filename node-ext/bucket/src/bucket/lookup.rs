@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::error::ProveError;
-use cairn_engine::{Family, Reach, layout};
+use cairn_engine::{Family, ReadTier, layout};
 use cairn_primitives::{H256, LEAF_BYTES, MmrLeaf, Position, Sequence};
 use codec::Decode;
 
@@ -43,7 +43,7 @@ impl View<'_> {
         sequences: &[Sequence],
     ) -> Result<(Vec<H256>, Vec<MmrLeaf>), ProveError> {
         let found = self.read_records(positions, sequences);
-        found.map_err(|error| self.bucket.missing_from(self.tree, error))
+        found.map_err(|error| self.bucket.released_or(self.tree, error))
     }
 
     fn read_records(
@@ -55,11 +55,11 @@ impl View<'_> {
         let node_keys = positions.iter().map(|at| layout::node_key(tree, *at));
         let leaf_keys = sequences.iter().map(|at| layout::leaf_key(*at));
         let keys: Vec<_> = node_keys.chain(leaf_keys).collect();
-        let records = match self.reach {
-            Reach::Disk => bucket.engine.get_many(Family::Tree, &keys, Record::parse),
-            Reach::Memory => {
+        let records = match self.tier {
+            ReadTier::Disk => bucket.engine.get_many(Family::Tree, &keys, Record::parse),
+            ReadTier::Memory => {
                 let parse = Record::parse;
-                bucket.engine.get_many_at_hand(Family::Tree, &keys, parse)
+                bucket.engine.get_many_cached(Family::Tree, &keys, parse)
             }
         };
         let mut records = records?.into_iter();
@@ -110,7 +110,7 @@ impl View<'_> {
         positions: &[Position],
         sequence: Sequence,
     ) -> Result<ProofRecords, ProveError> {
-        let mut found = self.bucket.upper_nodes.find(self.tree, positions);
+        let mut found = self.bucket.upper_nodes.get(self.tree, positions);
         let is_missing =
             |(position, node): (&Position, &Option<H256>)| node.is_none().then_some(*position);
         let missing: Vec<_> = positions
@@ -136,10 +136,10 @@ impl View<'_> {
 
     /// Caches nodes that were read for a proof, once the proof has verified: a node
     /// that was read wrongly must not stay.
-    pub(super) fn keep_verified(&self, from_disk: Vec<(Position, H256)>) {
+    pub(super) fn cache_verified(&self, from_disk: Vec<(Position, H256)>) {
         self.bucket
             .upper_nodes
-            .keep(self.tree, from_disk.into_iter());
+            .insert(self.tree, from_disk.into_iter());
     }
 
     /// Reads nodes of the tree, without verifying them.

@@ -19,7 +19,7 @@ use cairn_primitives::{
 
 impl Bucket {
     pub(crate) fn unsound(&self, reason: impl ToString) -> ProveError {
-        ProveError::Unsound {
+        ProveError::Damaged {
             bucket: self.id,
             reason: reason.to_string(),
         }
@@ -111,7 +111,7 @@ impl View<'_> {
         };
         let proven = ProvenLeaf::new(self.profile(), commitment, index, proof)
             .map_err(|reason| self.bucket.unsound(reason))?;
-        self.keep_verified(from_disk);
+        self.cache_verified(from_disk);
         Ok(proven)
     }
 
@@ -128,7 +128,7 @@ impl View<'_> {
     pub fn answer(&self, location: ChunkLocation) -> Result<Answer, ProveError> {
         let (leaf, chunk) = (location.leaf_index, location.chunk_index);
         self.checked_answer(location)
-            .map_err(|error| self.blame(leaf, chunk, error))
+            .map_err(|error| self.explain_failure(leaf, chunk, error))
     }
 
     fn checked_answer(&self, location: ChunkLocation) -> Result<Answer, ProveError> {
@@ -153,7 +153,7 @@ impl View<'_> {
                 Ok((path, bytes))
             });
         let (chunk_proof, chunk_data) =
-            content.map_err(|error| bucket.missing_from(self.tree, error))?;
+            content.map_err(|error| bucket.released_or(self.tree, error))?;
         let answer = leaf.answer(chunk_index, chunk_data, chunk_proof);
         answer.map_err(|reason| bucket.unsound(reason))
     }

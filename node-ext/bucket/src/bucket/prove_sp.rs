@@ -85,7 +85,7 @@ impl SpAncestryProof {
 }
 
 /// The records read for a proof.
-struct Planned {
+struct PlannedRecords {
     items: Vec<H256>,
     peaks: Vec<H256>,
     leaves: Vec<MmrLeaf>,
@@ -96,11 +96,11 @@ impl View<'_> {
     ///
     /// # Errors
     ///
-    /// [`ProveError::NoSecondDialect`] unless the profile is
+    /// [`ProveError::PlainHashingOnly`] unless the profile is
     /// [`HashingProfile::Plain`]; [`ProveError::SpPlan`] for too many leaves, or leaves
     /// that do not exist.
     pub fn sp_leaves_proof(&self, indices: &[LeafIndex]) -> Result<SpLeavesProof, ProveError> {
-        self.check_dialect()?;
+        self.check_profile()?;
         let bucket = self.bucket;
         let refused = |reason| ProveError::SpPlan {
             bucket: bucket.id,
@@ -110,13 +110,13 @@ impl View<'_> {
         let sequences: Vec<_> = plan
             .indices()
             .iter()
-            .filter_map(|index| self.tree.of_leaf(*index))
+            .filter_map(|index| self.tree.checked_add(*index))
             .collect();
-        let Planned {
+        let PlannedRecords {
             items,
             peaks,
             leaves,
-        } = self.planned(plan.positions(), &sequences)?;
+        } = self.read_plan(plan.positions(), &sequences)?;
         let root = sp_mmr::bag(&peaks);
         let proof = plan
             .assemble(&items)
@@ -131,14 +131,14 @@ impl View<'_> {
     ///
     /// As [`View::sp_leaves_proof`].
     pub fn sp_ancestry_proof(&self, prev: LeafCount) -> Result<SpAncestryProof, ProveError> {
-        self.check_dialect()?;
+        self.check_profile()?;
         let bucket = self.bucket;
         let refused = |reason| ProveError::SpPlan {
             bucket: bucket.id,
             reason,
         };
         let plan = AncestryPlan::new(prev, self.count).map_err(refused)?;
-        let Planned { items, peaks, .. } = self.planned(plan.positions(), &[])?;
+        let PlannedRecords { items, peaks, .. } = self.read_plan(plan.positions(), &[])?;
         let root = sp_mmr::bag(&peaks);
         let proof = plan
             .assemble(&items)
@@ -147,26 +147,26 @@ impl View<'_> {
         SpAncestryProof::new(prev_root, root, proof).map_err(|error| bucket.unsound(error))
     }
 
-    fn check_dialect(&self) -> Result<(), ProveError> {
+    fn check_profile(&self) -> Result<(), ProveError> {
         match self.bucket.config.profile {
             HashingProfile::Plain => Ok(()),
-            HashingProfile::Tagged => Err(ProveError::NoSecondDialect {
+            HashingProfile::Tagged => Err(ProveError::PlainHashingOnly {
                 bucket: self.bucket.id,
             }),
         }
     }
 
     /// Reads a plan's positions, the peaks and the leaves in one batch.
-    fn planned(
+    fn read_plan(
         &self,
         positions: &[Position],
         sequences: &[Sequence],
-    ) -> Result<Planned, ProveError> {
+    ) -> Result<PlannedRecords, ProveError> {
         let mut wanted = positions.to_vec();
         wanted.extend(mmr::peak_positions(self.count));
         let (mut items, leaves) = self.look_up(&wanted, sequences)?;
         let peaks = items.split_off(positions.len().min(items.len()));
-        Ok(Planned {
+        Ok(PlannedRecords {
             items,
             peaks,
             leaves,

@@ -6,7 +6,7 @@
 //! refers to them yet. Then, with commits blocked, one batch makes the new tree the
 //! current one. The next prune overwrites the nodes that an interrupted one left.
 
-mod regrowth;
+mod tree_rebuild;
 
 use super::{Bucket, RetiredTree, Tip, charge};
 use crate::error::PruneError;
@@ -15,12 +15,12 @@ use cairn_engine::{Durability, Family};
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::{Commitment, CommitmentPayload, H256, LeafCount, Position, Sequence};
 use codec::Encode;
-use regrowth::Regrowth;
 use sp_core::{Pair, sr25519};
 use std::sync::Arc;
+use tree_rebuild::TreeRebuild;
 
 /// The most leaves that may be left to add before commits are blocked.
-const LEAVES_HELD_BACK: u64 = 4096;
+const MAX_BLOCKED_LEAVES: u64 = 4096;
 
 /// An admin's authorisation of a prune.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Tip {
     /// The sequence of the next leaf.
     pub(super) fn end(&self) -> Sequence {
         // Commits leave room for the sequence after the last leaf.
-        let end = self.tree.of_leaf(self.frontier.count().next_index());
+        let end = self.tree.checked_add(self.frontier.count().next_index());
         end.unwrap_or(Sequence(u64::MAX))
     }
 }
@@ -59,11 +59,11 @@ impl Bucket {
     ///
     /// [`PruneError`] if no leaf is before the sequence, the sequence is past the end,
     /// or a leaf cannot be read.
-    pub fn pruned(&self, before: Sequence) -> Result<Commitment, PruneError> {
+    pub fn preview_prune(&self, before: Sequence) -> Result<Commitment, PruneError> {
         let tip = self.tip();
-        self.check_cut(&tip, before)?;
-        let mut rebuild = Regrowth::new(self, before, None);
-        rebuild.grow_to(tip.end(), |_| Ok(()))?;
+        self.check_prune_range(&tip, before)?;
+        let mut rebuild = TreeRebuild::new(self, before, None);
+        rebuild.extend_to(tip.end(), |_| Ok(()))?;
         Ok(rebuild.commitment())
     }
 
@@ -81,27 +81,27 @@ impl Bucket {
         before: Sequence,
         authorisation: Option<Authorisation>,
     ) -> Result<Pruned, PruneError> {
-        self.usable()?;
-        let _alone = self.shortening.lock();
+        self.check_writable()?;
+        let _alone = self.prune_lock.lock();
         let tip = self.tip();
-        self.check_cut(&tip, before)?;
+        self.check_prune_range(&tip, before)?;
         // A prune needs room before its release frees any, and a client may request
         // one after another.
         let survivors = tip.end().0.saturating_sub(before.0);
-        self.check_trees(survivors)?;
-        let nodes = survivors.saturating_mul(charge::TREE_RECORDS);
+        self.check_tree_quota(survivors)?;
+        let nodes = survivors.saturating_mul(charge::TREE_LEAF_CHARGE);
         self.engine.shared().admit_into_reserve(nodes)?;
         if let Some(authorisation) = &authorisation {
-            self.sr25519(&authorisation.deletion.signature)?;
+            self.sr25519_signature(&authorisation.deletion.signature)?;
         }
-        let pruned = self.prune_alone(before, authorisation);
-        if pruned.is_err() && self.usable().is_ok() {
-            self.abandon(before)?;
+        let pruned = self.prune_locked(before, authorisation);
+        if pruned.is_err() && self.check_writable().is_ok() {
+            self.remove_nodes(before)?;
         }
         pruned
     }
 
-    fn check_cut(&self, tip: &Tip, before: Sequence) -> Result<(), PruneError> {
+    fn check_prune_range(&self, tip: &Tip, before: Sequence) -> Result<(), PruneError> {
         let (bucket, start, end) = (self.id, tip.tree, tip.end());
         if before <= start {
             return Err(PruneError::NothingBefore {
@@ -120,34 +120,34 @@ impl Bucket {
         Ok(())
     }
 
-    fn prune_alone(
+    fn prune_locked(
         &self,
         before: Sequence,
         authorisation: Option<Authorisation>,
     ) -> Result<Pruned, PruneError> {
         let signed_at = authorisation.as_ref().map(|given| given.leaf_count);
-        let mut rebuild = Regrowth::new(self, before, signed_at);
+        let mut rebuild = TreeRebuild::new(self, before, signed_at);
         let mut end = self.tip().end();
         let mut signed_root = None;
         loop {
-            rebuild.grow_to(end, |nodes| self.write_unreferenced(before, nodes))?;
+            rebuild.extend_to(end, |nodes| self.write_unreferenced(before, nodes))?;
             if let Some(authorisation) = authorisation.as_ref().filter(|_| signed_root.is_none()) {
                 // Checked as soon as it can be: without it the rest is wasted work.
-                signed_root = Some(self.authorised(authorisation, before, &rebuild)?);
+                signed_root = Some(self.verify_authorisation(authorisation, before, &rebuild)?);
             }
             let now = self.tip().end();
-            if now.0.saturating_sub(end.0) <= LEAVES_HELD_BACK {
+            if now.0.saturating_sub(end.0) <= MAX_BLOCKED_LEAVES {
                 break;
             }
             end = now;
         }
 
-        let _held_back = self.committing.write();
+        let _held_back = self.commit_lock.write();
         // A commit may have failed meanwhile.
-        self.usable()?;
+        self.check_writable()?;
         let tip = self.tip();
         let mut batch = self.engine.batch();
-        rebuild.grow_to(tip.end(), |nodes| {
+        rebuild.extend_to(tip.end(), |nodes| {
             put_nodes(&mut batch, before, nodes);
             Ok(())
         })?;
@@ -165,7 +165,7 @@ impl Bucket {
             new_start_seq: before,
             new_root: signed_root.unwrap_or(commitment.mmr_root),
             deletion: authorisation.map(|given| given.deletion),
-            releasing: false,
+            is_releasing: false,
         };
         let next = Tip {
             tree: before,
@@ -179,17 +179,20 @@ impl Bucket {
         batch.put(Family::Tree, key, &retired.encode());
         self.engine
             .write(batch, Durability::Synced)
-            .map_err(|error| self.poisoned_by(error))?;
-        self.upper_nodes.restart(before);
+            .map_err(|error| self.poison_with(error))?;
+        self.upper_nodes.reset(before);
         *self.tip.write() = Arc::new(next);
-        self.count_retired();
+        self.recount_retired();
         Ok(Pruned {
             retired: RetiredTree::new(tip.tree, retired),
             commitment,
         })
     }
 
-    fn sr25519(&self, signature: &MultiSignature) -> Result<sr25519::Signature, PruneError> {
+    fn sr25519_signature(
+        &self,
+        signature: &MultiSignature,
+    ) -> Result<sr25519::Signature, PruneError> {
         match signature {
             MultiSignature::Sr25519(raw) => Ok(sr25519::Signature::from_raw(*raw)),
             _ => Err(PruneError::SignatureKind { bucket: self.id }),
@@ -197,20 +200,20 @@ impl Bucket {
     }
 
     /// Verifies the authorisation, and returns the root that the admin signed.
-    fn authorised(
+    fn verify_authorisation(
         &self,
         authorisation: &Authorisation,
         before: Sequence,
-        rebuild: &Regrowth<'_>,
+        rebuild: &TreeRebuild<'_>,
     ) -> Result<H256, PruneError> {
         let Deletion { admin, signature } = &authorisation.deletion;
-        let signed_root = rebuild.root_asked_for().ok_or(PruneError::NotGrown {
+        let signed_root = rebuild.requested_root().ok_or(PruneError::NotGrown {
             bucket: self.id,
             before,
             leaf_count: rebuild.frontier().count(),
             signed_at: authorisation.leaf_count,
         })?;
-        let signature = self.sr25519(signature)?;
+        let signature = self.sr25519_signature(signature)?;
         let deletion = Commitment::deletion(signed_root, before);
         let payload = CommitmentPayload::new(self.id, deletion).encode();
         if sr25519::Pair::verify(&signature, payload, &sr25519::Public::from_raw(admin.0)) {
@@ -230,16 +233,16 @@ impl Bucket {
         tree: Sequence,
         nodes: &[(Position, H256)],
     ) -> Result<(), PruneError> {
-        self.usable()?;
+        self.check_writable()?;
         let mut batch = self.engine.batch();
         put_nodes(&mut batch, tree, nodes);
         self.engine
             .write(batch, Durability::Buffered)
-            .map_err(|error| self.poisoned_by(error).into())
+            .map_err(|error| self.poison_with(error).into())
     }
 
     /// Removes the nodes of a tree that did not become the current tree.
-    fn abandon(&self, tree: Sequence) -> Result<(), PruneError> {
+    fn remove_nodes(&self, tree: Sequence) -> Result<(), PruneError> {
         let Some((from, to)) = layout::nodes_of(tree) else {
             return Ok(());
         };
@@ -247,7 +250,7 @@ impl Bucket {
         batch.delete_range(Family::Tree, from, to);
         self.engine
             .write(batch, Durability::Buffered)
-            .map_err(|error| self.poisoned_by(error).into())
+            .map_err(|error| self.poison_with(error).into())
     }
 }
 

@@ -27,7 +27,7 @@ impl View<'_> {
         each: impl FnMut(&H256, &[u8]) -> Result<(), ProveError>,
     ) -> Result<u64, ProveError> {
         let length = self.walk_chunks(index, each);
-        length.map_err(|error| self.bucket.missing_from(self.tree, error))
+        length.map_err(|error| self.bucket.released_or(self.tree, error))
     }
 
     fn walk_chunks(
@@ -67,7 +67,7 @@ impl View<'_> {
             return Ok(());
         }
         let reason = format!("the bytes of chunk {hash:?} do not hash to it");
-        Err(ProveError::Unsound {
+        Err(ProveError::Damaged {
             bucket: self.bucket.id,
             reason,
         })

@@ -4,12 +4,12 @@ use super::content::ContentKey;
 use super::{Bucket, Tip};
 use crate::error::IngestError;
 use cairn_engine::layout::{self, InteriorValue, TreeKey};
-use cairn_engine::{Engine, EngineError, Entry, Family, Read};
+use cairn_engine::{Engine, EngineError, Entry, Family, ReadResult};
 use cairn_primitives::{H256, HashingProfile};
 use std::sync::Arc;
 
 /// An item of a scan over one kind of record, in the order of hashes.
-pub(crate) enum Surveyed<T> {
+pub(crate) enum ScanItem<T> {
     /// A record; `None` if its value cannot be parsed.
     Record { hash: H256, value: Option<T> },
     /// A range that the database cannot read. The scan continues at `to`, if anywhere.
@@ -28,7 +28,7 @@ pub(crate) enum RecordFault {
     Unread(#[from] EngineError),
     /// The record is missing or wrong.
     #[error("{0}")]
-    Wrong(String),
+    Damaged(String),
 }
 
 impl RecordFault {
@@ -36,39 +36,39 @@ impl RecordFault {
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Unread(error) => error.is_damage(),
-            Self::Wrong(_) => true,
+            Self::Damaged(_) => true,
         }
     }
 }
 
 impl From<&str> for RecordFault {
     fn from(fault: &str) -> Self {
-        Self::Wrong(fault.into())
+        Self::Damaged(fault.into())
     }
 }
 
 impl From<String> for RecordFault {
     fn from(fault: String) -> Self {
-        Self::Wrong(fault)
+        Self::Damaged(fault)
     }
 }
 
 /// The result of checking an interior node.
-pub(crate) enum NodeVerdict {
+pub(crate) enum NodeCheck {
     /// Its children are stored and have the recorded shape.
     Sound,
     /// Its children are stored, but have another shape.
-    Shape,
+    OtherShape,
     /// A child is not stored, or its record cannot be read.
-    Child(H256),
+    MissingChild(H256),
     /// The check failed for another reason, such as children that the chain could not
     /// verify.
-    Faulty(RecordFault),
+    Failed(RecordFault),
 }
 
 impl Bucket {
     /// The database, to compare it with its second copies.
-    pub(crate) fn database(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
 
@@ -77,13 +77,13 @@ impl Bucket {
     }
 
     /// Reads records of leaves and nodes; each may fail on its own.
-    pub(crate) fn tree_records(&self, keys: &[TreeKey]) -> Result<Vec<Read>, EngineError> {
+    pub(crate) fn tree_records(&self, keys: &[TreeKey]) -> Result<Vec<ReadResult>, EngineError> {
         self.engine.get_each_uncached(Family::Tree, keys)
     }
 
     /// Iterates over the chunks by hash, with their lengths, from `from` on.
-    pub(crate) fn stored_chunks(&self, from: H256) -> impl Iterator<Item = Surveyed<u32>> + '_ {
-        survey(
+    pub(crate) fn scan_chunks(&self, from: H256) -> impl Iterator<Item = ScanItem<u32>> + '_ {
+        scan(
             &self.engine,
             layout::CHUNK_LENGTHS,
             from,
@@ -92,11 +92,11 @@ impl Bucket {
     }
 
     /// Iterates over the interior nodes by hash, from `from` on.
-    pub(crate) fn stored_nodes(
+    pub(crate) fn scan_nodes(
         &self,
         from: H256,
-    ) -> impl Iterator<Item = Surveyed<InteriorValue>> + '_ {
-        survey(
+    ) -> impl Iterator<Item = ScanItem<InteriorValue>> + '_ {
+        scan(
             &self.engine,
             layout::INTERIOR_NODES,
             from,
@@ -105,12 +105,12 @@ impl Bucket {
     }
 
     /// Iterates over the chunks whose bytes are stored, with or without a length.
-    pub(crate) fn stored_bytes(&self) -> impl Iterator<Item = Surveyed<()>> + '_ {
-        survey(&self.engine, layout::CHUNKS, H256::zero(), |_| Some(()))
+    pub(crate) fn scan_chunk_bytes(&self) -> impl Iterator<Item = ScanItem<()>> + '_ {
+        scan(&self.engine, layout::CHUNKS, H256::zero(), |_| Some(()))
     }
 
     /// Returns a chunk's length if its bytes have its hash.
-    pub(crate) fn sound_chunk(&self, hash: &H256) -> Result<u32, RecordFault> {
+    pub(crate) fn verify_chunk(&self, hash: &H256) -> Result<u32, RecordFault> {
         let bytes = self
             .engine
             .get_uncached(Family::Content, &layout::chunk_key(hash))?
@@ -121,14 +121,14 @@ impl Bucket {
         u32::try_from(bytes.len()).map_err(|_| "it is longer than any chunk".into())
     }
 
-    /// Repeats the check of [`Bucket::sound_chunk`] under the content lock; `None` if the
+    /// Repeats the check of [`Bucket::verify_chunk`] under the content lock; `None` if the
     /// chunk is not stored. So a chunk that uploads alternately store and remove is found
     /// either complete or missing.
-    pub(crate) fn sound_chunk_at_rest(&self, hash: &H256) -> Option<Result<u32, RecordFault>> {
+    pub(crate) fn verify_chunk_locked(&self, hash: &H256) -> Option<Result<u32, RecordFault>> {
         let key = layout::chunk_length_key(hash);
         let _content = self.content.lock();
         let length = self.engine.get_uncached(Family::Content, &key);
-        (!matches!(length, Ok(None))).then(|| self.sound_chunk(hash))
+        (!matches!(length, Ok(None))).then(|| self.verify_chunk(hash))
     }
 
     /// Returns a chunk's stored length; `None` if it is missing or unreadable.
@@ -139,7 +139,7 @@ impl Bucket {
     }
 
     /// Returns whether the chunk has a length record, readable or not.
-    pub(crate) fn has_length(&self, hash: &H256) -> bool {
+    pub(crate) fn has_length_record(&self, hash: &H256) -> bool {
         let key = layout::chunk_length_key(hash);
         // Uploads store and remove content under this lock.
         let _content = self.content.lock();
@@ -147,7 +147,7 @@ impl Bucket {
     }
 
     /// Returns an interior node if its children hash to it.
-    pub(crate) fn sound_interior(&self, hash: &H256) -> Result<InteriorValue, RecordFault> {
+    pub(crate) fn verify_interior(&self, hash: &H256) -> Result<InteriorValue, RecordFault> {
         let value = self
             .engine
             .get_uncached(Family::Content, &layout::interior_key(hash))?
@@ -161,7 +161,7 @@ impl Bucket {
 
     /// Checks that a node's children are stored and have the recorded shape. Returns
     /// `None` if an unfinished upload claims the node, or has removed it since.
-    pub(crate) fn judge_node(&self, hash: &H256, value: &InteriorValue) -> Option<NodeVerdict> {
+    pub(crate) fn check_node(&self, hash: &H256, value: &InteriorValue) -> Option<NodeCheck> {
         let content = self.content.lock();
         let key = layout::interior_key(hash);
         if content.claims.contains_key(&key) {
@@ -171,14 +171,14 @@ impl Bucket {
             true => Ok(None),
             false => self.engine.get_uncached(Family::Content, key),
         };
-        let verdict = match self.joined_of(&settled, *hash, value.left, value.right) {
-            Ok(Some(subtree)) if subtree == value.subtree => return Some(NodeVerdict::Sound),
-            Ok(Some(_)) => NodeVerdict::Shape,
-            Ok(None) => NodeVerdict::Faulty("there is nothing but padding under it".into()),
-            Err(IngestError::MissingChild { child, .. }) => NodeVerdict::Child(child),
-            Err(IngestError::Damaged { hash: child, .. }) => NodeVerdict::Child(child),
-            Err(IngestError::Engine(error)) => NodeVerdict::Faulty(error.into()),
-            Err(error) => NodeVerdict::Faulty(error.to_string().into()),
+        let verdict = match self.join_children_with(&settled, *hash, value.left, value.right) {
+            Ok(Some(subtree)) if subtree == value.subtree => return Some(NodeCheck::Sound),
+            Ok(Some(_)) => NodeCheck::OtherShape,
+            Ok(None) => NodeCheck::Failed("there is nothing but padding under it".into()),
+            Err(IngestError::MissingChild { child, .. }) => NodeCheck::MissingChild(child),
+            Err(IngestError::Damaged { hash: child, .. }) => NodeCheck::MissingChild(child),
+            Err(IngestError::Engine(error)) => NodeCheck::Failed(error.into()),
+            Err(error) => NodeCheck::Failed(error.to_string().into()),
         };
         let stays = self.engine.get_uncached(Family::Content, &key);
         (!matches!(stays, Ok(None))).then_some(verdict)
@@ -186,7 +186,7 @@ impl Bucket {
 
     /// Returns what is stored under a hash: a chunk's length, and a sound interior node.
     pub(crate) fn stored_shapes(&self, hash: &H256) -> (Option<u32>, Option<InteriorValue>) {
-        (self.stored_length(hash), self.sound_interior(hash).ok())
+        (self.stored_length(hash), self.verify_interior(hash).ok())
     }
 
     pub(crate) fn profile(&self) -> HashingProfile {
@@ -197,7 +197,7 @@ impl Bucket {
 type Entries<'e> = Box<dyn Iterator<Item = Result<Entry, EngineError>> + 'e>;
 
 /// A scan over all records of one kind that continues after unreadable ranges.
-struct Survey<'e, P> {
+struct Scan<'e, P> {
     engine: &'e Engine,
     kind: &'static [u8],
     parse: P,
@@ -205,26 +205,26 @@ struct Survey<'e, P> {
     next: Option<H256>,
     entries: Option<Entries<'e>>,
     /// An entry that was read after a gap, held until the gap has been returned.
-    held: Option<Entry>,
+    pending: Option<Entry>,
 }
 
-fn survey<'e, T, P: Fn(&[u8]) -> Option<T>>(
+fn scan<'e, T, P: Fn(&[u8]) -> Option<T>>(
     engine: &'e Engine,
     kind: &'static [u8],
     from: H256,
     parse: P,
-) -> Survey<'e, P> {
-    Survey {
+) -> Scan<'e, P> {
+    Scan {
         engine,
         kind,
         parse,
         next: Some(from),
         entries: None,
-        held: None,
+        pending: None,
     }
 }
 
-impl<P> Survey<'_, P> {
+impl<P> Scan<'_, P> {
     /// Reads the next entry at or after `from`.
     fn read(&mut self, from: &H256) -> Result<Option<Entry>, EngineError> {
         let mut entries = match self.entries.take() {
@@ -241,14 +241,14 @@ impl<P> Survey<'_, P> {
     }
 }
 
-impl<T, P: Fn(&[u8]) -> Option<T>> Iterator for Survey<'_, P> {
-    type Item = Surveyed<T>;
+impl<T, P: Fn(&[u8]) -> Option<T>> Iterator for Scan<'_, P> {
+    type Item = ScanItem<T>;
 
-    fn next(&mut self) -> Option<Surveyed<T>> {
+    fn next(&mut self) -> Option<ScanItem<T>> {
         let mut gap = None;
-        let mut step = FIRST_LEAP;
+        let mut step = FIRST_SKIP;
         let entry = loop {
-            if let Some(held) = self.held.take() {
+            if let Some(held) = self.pending.take() {
                 break Some(held);
             }
             let Some(from) = self.next else { break None };
@@ -257,7 +257,7 @@ impl<T, P: Fn(&[u8]) -> Option<T>> Iterator for Survey<'_, P> {
                 Err(error) => {
                     // The end of the unreadable range is unknown: leap ever farther.
                     gap.get_or_insert((from, error));
-                    self.next = leap(&from, step);
+                    self.next = skip(&from, step);
                     step = step.saturating_mul(2);
                 }
             }
@@ -268,20 +268,20 @@ impl<T, P: Fn(&[u8]) -> Option<T>> Iterator for Survey<'_, P> {
         let hash = hash.map(|(_, hash)| hash);
         if let Some((from, error)) = gap {
             self.next = hash;
-            self.held = entry;
+            self.pending = entry;
             let to = hash;
-            return Some(Surveyed::Gap { from, to, error });
+            return Some(ScanItem::Gap { from, to, error });
         }
         self.next = hash.and_then(|hash| successor(&hash));
         let (_, value) = entry?;
         let value = (self.parse)(&value);
-        Some(Surveyed::Record { hash: hash?, value })
+        Some(ScanItem::Record { hash: hash?, value })
     }
 }
 
 /// The first leap over an unreadable range, in the 2^32 values of a hash's first four
 /// bytes: hardly more than a block, in a family of a million records.
-const FIRST_LEAP: u32 = 1 << 16;
+const FIRST_SKIP: u32 = 1 << 16;
 
 /// Returns the next higher hash; `None` after the last.
 pub(crate) fn successor(hash: &H256) -> Option<H256> {
@@ -298,7 +298,7 @@ pub(crate) fn successor(hash: &H256) -> Option<H256> {
 
 /// Returns the hash `places` farther on, counted in the first four bytes; `None` past
 /// the last.
-fn leap(hash: &H256, places: u32) -> Option<H256> {
+fn skip(hash: &H256, places: u32) -> Option<H256> {
     let (first, _) = hash.as_bytes().split_first_chunk::<4>()?;
     let first = u32::from_be_bytes(*first).checked_add(places)?;
     let mut to = H256::zero();

@@ -2,9 +2,11 @@
 
 use super::{Bucket, BucketConfig, Tip};
 use crate::error::OpenError;
-use cairn_engine::layout::{self, StateFault, StateRecord, Usage};
+use cairn_engine::layout::{self, StateRecord, StateRecordError, StorageUsage};
 use cairn_engine::log_hole::{self, LogHole};
-use cairn_engine::{Access, Behind, DamagedLog, Engine, EngineError, Family, FaultKind, Shared};
+use cairn_engine::{
+    Access, DamagedLog, Engine, EngineError, Family, FaultKind, JournalLag, SharedResources,
+};
 use cairn_primitives::mmr::{Frontier, peak_positions};
 use cairn_primitives::{MmrLeaf, Sequence};
 use codec::{Decode, DecodeAll};
@@ -12,19 +14,19 @@ use std::path::Path;
 
 /// An open database of a bucket whose records are unverified. Only repairs of a bucket
 /// that cannot be opened use it.
-pub(crate) struct Unverified {
+pub(crate) struct UnverifiedBucket {
     engine: Engine,
     access: Access,
-    kept_nodes: usize,
+    cached_nodes: usize,
 }
 
 /// Opens a bucket's database without comparing its records.
 pub(crate) fn open_unchecked(
     path: &Path,
     access: Access,
-    shared: &Shared,
+    shared: &SharedResources,
     log: DamagedLog,
-) -> Result<Unverified, OpenError> {
+) -> Result<UnverifiedBucket, OpenError> {
     // RocksDB would create a database in any other folder.
     if !path.join("CURRENT").is_file() {
         let path = path.to_owned();
@@ -36,24 +38,23 @@ pub(crate) fn open_unchecked(
         });
     }
     // RocksDB would skip the hole.
-    if let Some(LogHole { file, offset }) = log_hole::find(path).map_err(unreadable(path))? {
+    if let Some(LogHole { file, offset }) = log_hole::find(path).map_err(log_error(path))? {
         let file = file.file_name().unwrap_or_default().to_string_lossy();
         return Err(OpenError::Damaged {
             path: path.to_owned(),
             what: format!("its log {file} has a hole at {offset}, with records after it"),
         });
     }
-    let engine =
-        Engine::open(path, access, shared, log).map_err(|error| classified(path, error))?;
-    let kept_nodes = shared.kept_nodes();
-    Ok(Unverified {
+    let engine = Engine::open(path, access, shared, log).map_err(|error| classify(path, error))?;
+    let kept_nodes = shared.cached_nodes();
+    Ok(UnverifiedBucket {
         engine,
         access,
-        kept_nodes,
+        cached_nodes: kept_nodes,
     })
 }
 
-impl Unverified {
+impl UnverifiedBucket {
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -64,15 +65,19 @@ impl Unverified {
     }
 
     /// The usage record, unverified.
-    pub(crate) fn usage(&self) -> Result<Usage, OpenError> {
+    pub(crate) fn usage(&self) -> Result<StorageUsage, OpenError> {
         read_usage(&self.engine)
     }
 
     /// Returns the bucket with `state` as its state. The state's peaks must have its root;
     /// they need not be the peaks on disk.
-    pub(crate) fn assume(self, state: StateRecord, usage: Usage) -> Result<Bucket, OpenError> {
+    pub(crate) fn into_bucket(
+        self,
+        state: StateRecord,
+        usage: StorageUsage,
+    ) -> Result<Bucket, OpenError> {
         let (id, config) = (state.bucket, config_of(&state));
-        let tip = stated_tip(&self.engine, state)?;
+        let tip = tip_from_state(&self.engine, state)?;
         Ok(Bucket::from_parts(
             self.engine,
             self.access,
@@ -80,7 +85,7 @@ impl Unverified {
             config,
             tip,
             usage,
-            self.kept_nodes,
+            self.cached_nodes,
         ))
     }
 }
@@ -88,7 +93,7 @@ impl Unverified {
 pub(super) fn open(
     path: &Path,
     access: Access,
-    shared: &Shared,
+    shared: &SharedResources,
     log: DamagedLog,
 ) -> Result<Bucket, OpenError> {
     let unverified = open_unchecked(path, access, shared, log)?;
@@ -97,15 +102,15 @@ pub(super) fn open(
     // A bucket opened up to damage is behind its journal, so it gets none.
     if access == Access::ReadWrite && log == DamagedLog::Refuse {
         let behind = unverified.engine.attach_journal()?;
-        behind.map_or(Ok(()), |behind| Err(behind_journal(path, behind)))?;
+        behind.map_or(Ok(()), |behind| Err(behind_journal_error(path, behind)))?;
     }
-    unverified.assume(state, usage)
+    unverified.into_bucket(state, usage)
 }
 
 /// Returns the error for a database that has lost writes. Signed roots may be among
 /// them, and the provider would sign again with other leaves.
-pub(super) fn behind_journal(path: &Path, behind: Behind) -> OpenError {
-    let Behind { database, journal } = behind;
+pub(super) fn behind_journal_error(path: &Path, behind: JournalLag) -> OpenError {
+    let JournalLag { database, journal } = behind;
     OpenError::Damaged {
         path: path.to_owned(),
         what: format!(
@@ -123,7 +128,7 @@ fn config_of(state: &StateRecord) -> BucketConfig {
 }
 
 /// Turns a state into a tip, after checking its peaks against its root.
-fn stated_tip(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
+fn tip_from_state(engine: &Engine, state: StateRecord) -> Result<Tip, OpenError> {
     let frontier =
         Frontier::from_peaks(state.profile, state.count, state.peaks).ok_or_else(|| {
             damaged(
@@ -157,7 +162,7 @@ fn holds_database_files(path: &Path) -> bool {
 }
 
 /// Tells another program's database from a damaged bucket.
-fn classified(path: &Path, error: EngineError) -> OpenError {
+fn classify(path: &Path, error: EngineError) -> OpenError {
     let path = path.to_owned();
     if error.message.contains("Column family not found") || error.message.contains("comparator") {
         OpenError::NotABucket { path }
@@ -171,7 +176,7 @@ fn classified(path: &Path, error: EngineError) -> OpenError {
     }
 }
 
-fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError + '_ {
+fn log_error(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError + '_ {
     move |error| {
         OpenError::Engine(EngineError {
             doing: "reading the log of a bucket",
@@ -193,8 +198,8 @@ fn read_state(engine: &Engine) -> Result<StateRecord, OpenError> {
     let value = engine.get(Family::Tree, layout::STATE_KEY)?;
     let value = value.ok_or_else(|| damaged(engine, "it has no state record"))?;
     StateRecord::parse(&value).map_err(|fault| match fault {
-        StateFault::Damaged => damaged(engine, "its state record cannot be read"),
-        StateFault::Format { found } => OpenError::Format {
+        StateRecordError::Damaged => damaged(engine, "its state record cannot be read"),
+        StateRecordError::Format { found } => OpenError::Format {
             path: engine.path().to_owned(),
             found,
             known: layout::FORMAT_VERSION,
@@ -202,10 +207,10 @@ fn read_state(engine: &Engine) -> Result<StateRecord, OpenError> {
     })
 }
 
-fn read_usage(engine: &Engine) -> Result<Usage, OpenError> {
+fn read_usage(engine: &Engine) -> Result<StorageUsage, OpenError> {
     let value = engine.get(Family::Content, layout::USAGE_KEY)?;
     let value = value.ok_or_else(|| damaged(engine, "it has no usage record"))?;
-    Usage::decode_all(&mut &value[..])
+    StorageUsage::decode_all(&mut &value[..])
         .map_err(|_| damaged(engine, "its usage record cannot be read"))
 }
 
@@ -217,13 +222,13 @@ fn check_records(engine: &Engine, state: &StateRecord) -> Result<(), OpenError> 
         .map(|position| layout::node_key(state.tree, position))
         .collect();
     let peaks = keys.len();
-    let end = state.tree.of_leaf(state.count.next_index());
+    let end = state.tree.checked_add(state.count.next_index());
     let end = end.ok_or_else(|| damaged(engine, "its sequences leave their range"))?;
     keys.push(layout::leaf_key(end));
     let last = state
         .count
         .last_index()
-        .and_then(|index| state.tree.of_leaf(index));
+        .and_then(|index| state.tree.checked_add(index));
     // A tree that a prune left empty continues the sizes of the last dropped leaf, which
     // is stored until its release.
     let dropped = state.tree.0.checked_sub(1).map(Sequence);

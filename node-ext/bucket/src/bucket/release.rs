@@ -6,13 +6,13 @@
 //! content (`sweep`), the leaves, the bytes on disk, and last its own record. After an
 //! interruption anywhere, the next call completes the release.
 
-mod list;
 pub(super) mod sweep;
+mod sweep_list;
 
 use super::{Bucket, RetiredTree, now_ms};
 use crate::error::ReleaseError;
 use cairn_engine::layout::{
-    self, DeletionValue, PromiseValue, RetiredRecord, TombstoneValue, Usage,
+    self, DeletionValue, RetiredRecord, SignedRootValue, StorageUsage, TombstoneValue,
 };
 use cairn_engine::{Batch, Durability, EngineError, Family};
 use cairn_primitives::{H256, LeafCount, Sequence};
@@ -21,10 +21,10 @@ use std::time::Duration;
 
 /// Signed roots that are removed in one write; in tests one, so that they can
 /// interrupt a release anywhere.
-const PROMISES_AT_ONCE: usize = if cfg!(test) { 1 } else { 4096 };
+const ROOT_BATCH: usize = if cfg!(test) { 1 } else { 4096 };
 
 /// How long a release waits for uploads that began before it.
-const USUAL_WAIT: Duration = Duration::from_secs(30);
+const DEFAULT_UPLOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The result of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Released {
     /// The number of removed leaves.
     pub leaves: u64,
     /// The removed content.
-    pub content: Usage,
+    pub content: StorageUsage,
 }
 
 impl Bucket {
@@ -53,7 +53,7 @@ impl Bucket {
     /// [`ReleaseError`]. A release that has begun is completed by the same call; see
     /// [`RetiredTree::releasing`].
     pub fn release(&self, tree: Sequence) -> Result<Released, ReleaseError> {
-        self.release_within(tree, USUAL_WAIT)
+        self.release_within(tree, DEFAULT_UPLOAD_TIMEOUT)
     }
 
     /// Does the same as [`Bucket::release`], but waits up to `wait` for the uploads that
@@ -63,8 +63,8 @@ impl Bucket {
     ///
     /// As [`Bucket::release`].
     pub fn release_within(&self, tree: Sequence, wait: Duration) -> Result<Released, ReleaseError> {
-        self.usable()?;
-        let _alone = self.shortening.lock();
+        self.check_writable()?;
+        let _alone = self.prune_lock.lock();
         let bucket = self.id;
         let current = self.tip().tree;
         if tree == current {
@@ -77,21 +77,21 @@ impl Bucket {
         let sweep = sweep::Sweep::begin(self, wait)?;
         let record = self.mark_releasing(tree, record)?;
         let mut kept: Vec<_> = self
-            .retired()?
+            .retired_trees()?
             .into_iter()
             .filter(|tree| !tree.releasing)
             .map(|tree| tree.commitment.start_seq)
             .collect();
         kept.push(current);
         kept.sort_unstable();
-        self.remove_promises(tree)?;
-        self.remove_nodes_but_of(&kept)?;
+        self.remove_signed_roots(tree)?;
+        self.remove_nodes_except(&kept)?;
         let first_kept = kept.first().copied().unwrap_or(current);
         let swept = sweep.remove_before(first_kept)?;
         self.remove_leaves_before(first_kept)?;
         for family in [Family::Tree, Family::Content] {
-            let given_back = self.engine.give_back(family);
-            given_back.map_err(|error| self.poisoned_by(error))?;
+            let given_back = self.engine.compact(family);
+            given_back.map_err(|error| self.poison_with(error))?;
         }
         let mut batch = self.engine.batch();
         batch.delete(Family::Tree, layout::retired_key(tree));
@@ -102,9 +102,9 @@ impl Bucket {
             let key = layout::deletion_key(record.new_start_seq);
             batch.put(Family::Tree, key, &kept.encode());
         }
-        self.write_shortened(batch, Durability::Synced)?;
-        self.count_retired();
-        if let Err(error) = self.engine.renew_journal() {
+        self.write_release_step(batch, Durability::Synced)?;
+        self.recount_retired();
+        if let Err(error) = self.engine.rewrite_journal() {
             // It only has records too many; a later release renews it.
             tracing::warn!(bucket = %self.id, %error, "the journal was not shortened");
         }
@@ -115,14 +115,14 @@ impl Bucket {
         })
     }
 
-    fn write_shortened(
+    fn write_release_step(
         &self,
         batch: Batch<'_>,
         durability: Durability,
     ) -> Result<(), ReleaseError> {
-        self.usable()?;
+        self.check_writable()?;
         let written = self.engine.write(batch, durability);
-        written.map_err(|error: EngineError| self.poisoned_by(error).into())
+        written.map_err(|error: EngineError| self.poison_with(error).into())
     }
 
     /// Marks a tree durably: nothing is proven from it any more.
@@ -132,41 +132,44 @@ impl Bucket {
         record: RetiredRecord,
     ) -> Result<RetiredRecord, ReleaseError> {
         let releasing = RetiredRecord {
-            releasing: true,
+            is_releasing: true,
             ..record
         };
         let mut batch = self.engine.batch();
         let key = layout::retired_key(tree);
         batch.put(Family::Tree, key, &releasing.encode());
-        self.write_shortened(batch, Durability::Synced)?;
+        self.write_release_step(batch, Durability::Synced)?;
         Ok(releasing)
     }
 
     /// Replaces each signed root of a tree by a tombstone.
-    fn remove_promises(&self, tree: Sequence) -> Result<(), ReleaseError> {
+    fn remove_signed_roots(&self, tree: Sequence) -> Result<(), ReleaseError> {
         let gone_ms = now_ms();
         let mut removals = Vec::new();
         let remove = |promises: &mut Vec<(Box<[u8]>, H256, LeafCount)>| {
             let mut batch = self.engine.batch();
             for (key, root, count) in promises.drain(..) {
                 batch.delete(Family::Tree, key);
-                let tombstone = TombstoneValue { count, gone_ms };
+                let tombstone = TombstoneValue {
+                    count,
+                    released_ms: gone_ms,
+                };
                 let key = layout::tombstone_key(tree, &root);
                 batch.put(Family::Tree, key, &tombstone.to_bytes());
             }
-            self.write_shortened(batch, Durability::Buffered)
+            self.write_release_step(batch, Durability::Buffered)
         };
-        for entry in self.engine.scan(Family::Tree, layout::PROMISES)? {
+        for entry in self.engine.scan(Family::Tree, layout::SIGNED_ROOTS)? {
             let (key, value) = entry?;
-            if let Some((root, of)) = layout::parse_promise_key(&key)
+            if let Some((root, of)) = layout::parse_signed_root_key(&key)
                 && of == tree
             {
                 // An unreadable value still shows that the root was signed.
-                let promise = PromiseValue::parse(&value);
+                let promise = SignedRootValue::parse(&value);
                 let count = promise.map(|promise| promise.count).unwrap_or_default();
                 removals.push((key, root, count));
             }
-            if removals.len() == PROMISES_AT_ONCE {
+            if removals.len() == ROOT_BATCH {
                 remove(&mut removals)?;
             }
         }
@@ -178,18 +181,18 @@ impl Bucket {
 
     /// Removes all nodes except those of the trees `kept`, given in order. This also
     /// removes the nodes that an interrupted prune has left.
-    fn remove_nodes_but_of(&self, kept: &[Sequence]) -> Result<(), ReleaseError> {
+    fn remove_nodes_except(&self, kept: &[Sequence]) -> Result<(), ReleaseError> {
         let mut batch = self.engine.batch();
         let (mut from, end) = layout::all_nodes();
         for tree in kept {
             let Some((first, past)) = layout::nodes_of(*tree) else {
-                return self.write_shortened(batch, Durability::Buffered);
+                return self.write_release_step(batch, Durability::Buffered);
             };
             batch.delete_range(Family::Tree, from, first);
             from = past;
         }
         batch.delete_range(Family::Tree, from, end);
-        self.write_shortened(batch, Durability::Buffered)
+        self.write_release_step(batch, Durability::Buffered)
     }
 
     fn remove_leaves_before(&self, first_kept: Sequence) -> Result<(), ReleaseError> {
@@ -198,6 +201,6 @@ impl Bucket {
         batch.delete_range(Family::Tree, from, to);
         let (from, to) = (layout::flag_key(Sequence(0)), layout::flag_key(first_kept));
         batch.delete_range(Family::Tree, from, to);
-        self.write_shortened(batch, Durability::Buffered)
+        self.write_release_step(batch, Durability::Buffered)
     }
 }

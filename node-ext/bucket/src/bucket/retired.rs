@@ -46,7 +46,7 @@ impl RetiredTree {
             new_start_seq: record.new_start_seq,
             new_root: record.new_root,
             deletion: record.deletion,
-            releasing: record.releasing,
+            releasing: record.is_releasing,
         }
     }
 }
@@ -57,7 +57,7 @@ impl Bucket {
     /// # Errors
     ///
     /// [`ProveError`] if a record cannot be read.
-    pub fn retired(&self) -> Result<Vec<RetiredTree>, ProveError> {
+    pub fn retired_trees(&self) -> Result<Vec<RetiredTree>, ProveError> {
         let entries = self.engine.scan(Family::Tree, layout::RETIRED)?;
         entries
             .map(|entry| {
@@ -84,7 +84,11 @@ impl Bucket {
                 deletion,
             })
         };
-        let mut deletions: Vec<_> = self.retired()?.into_iter().filter_map(of_tree).collect();
+        let mut deletions: Vec<_> = self
+            .retired_trees()?
+            .into_iter()
+            .filter_map(of_tree)
+            .collect();
         for entry in self.engine.scan(Family::Tree, layout::DELETIONS)? {
             let (key, value) = entry?;
             let (new_start_seq, kept) = layout::parse_deletion_key(&key)
@@ -117,20 +121,20 @@ impl Bucket {
     /// a retired one whose release has not begun.
     pub fn holds_tree(&self, tree: Sequence) -> Result<bool, ProveError> {
         let retired = || self.retired_record(tree);
-        Ok(tree == self.tip().tree || retired()?.is_some_and(|record| !record.releasing))
+        Ok(tree == self.tip().tree || retired()?.is_some_and(|record| !record.is_releasing))
     }
 
     /// Returns whether signed roots of a tree can be proven.
-    pub(super) fn is_proven_from(&self, tree: Sequence) -> Result<bool, ProveError> {
+    pub(super) fn can_prove_from(&self, tree: Sequence) -> Result<bool, ProveError> {
         Ok(tree == self.tip().tree
             || self
                 .retired_record(tree)?
-                .is_none_or(|record| !record.releasing))
+                .is_none_or(|record| !record.is_releasing))
     }
 
     /// Turns the error for a missing record into [`ProveError::Released`] if the tree has
     /// been released, which may happen during a proof.
-    pub(super) fn missing_from(&self, tree: Sequence, error: ProveError) -> ProveError {
+    pub(super) fn released_or(&self, tree: Sequence, error: ProveError) -> ProveError {
         let is_missing = matches!(
             error,
             ProveError::MissingNode { .. }
@@ -141,7 +145,7 @@ impl Bucket {
             return error;
         }
         let kept = self.retired_record(tree);
-        match kept.map(|record| record.is_some_and(|record| !record.releasing)) {
+        match kept.map(|record| record.is_some_and(|record| !record.is_releasing)) {
             Ok(false) => ProveError::Released {
                 bucket: self.id,
                 tree,

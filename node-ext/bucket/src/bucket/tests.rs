@@ -4,7 +4,7 @@
 use super::*;
 use crate::error::{CommitError, IngestError};
 use cairn_engine::FaultKind;
-use cairn_keys::{Facts, Gate, Permit, Signer};
+use cairn_keys::{Gate, Permit, Signer, SigningFacts};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentHasher, ShapeError, padding};
 use cairn_primitives::{ChunkIndex, LeafCount, Position, mmr, verify};
@@ -18,9 +18,9 @@ mod content;
 mod faults;
 mod interrupted;
 mod poisoned;
-mod promise;
 mod prune;
 mod salvage;
+mod signed_root;
 mod tree;
 
 const PROFILES: [HashingProfile; 2] = [HashingProfile::Plain, HashingProfile::Tagged];
@@ -40,7 +40,7 @@ fn signer() -> Signer {
 /// A permit to sign for a bucket without a provider.
 pub(super) fn permit(id: BucketId, signer: &Signer) -> Permit<'_> {
     let gate = Gate::new(None, HashMap::new());
-    let facts = Facts::new(id, HashingProfile::Plain, Ok(0), None);
+    let facts = SigningFacts::new(id, HashingProfile::Plain, Ok(0), None);
     gate.permit(&facts, signer).unwrap()
 }
 
@@ -56,7 +56,8 @@ impl Fixture {
     fn new(config: BucketConfig) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bucket");
-        let bucket = Bucket::create(&path, BucketId(7), config, &Shared::default()).unwrap();
+        let bucket =
+            Bucket::create(&path, BucketId(7), config, &SharedResources::default()).unwrap();
         Self {
             folder,
             bucket: Some(bucket),
@@ -65,7 +66,7 @@ impl Fixture {
         }
     }
 
-    fn of_profile(profile: HashingProfile) -> Self {
+    fn with_profile(profile: HashingProfile) -> Self {
         Self::new(BucketConfig {
             profile,
             ..Default::default()
@@ -82,8 +83,9 @@ impl Fixture {
 
     fn reopen(&mut self) {
         self.bucket = None;
-        self.bucket =
-            Some(Bucket::open(&self.path(), Access::ReadWrite, &Shared::default()).unwrap());
+        self.bucket = Some(
+            Bucket::open(&self.path(), Access::ReadWrite, &SharedResources::default()).unwrap(),
+        );
     }
 
     /// Distinct content for each number.

@@ -14,7 +14,7 @@ pub struct Tombstone {
     /// The commitment. A leaf count of 0 means that the count is unknown.
     pub commitment: Commitment,
     /// Time of the removal, in milliseconds since the Unix epoch.
-    pub gone_ms: u64,
+    pub released_ms: u64,
 }
 
 impl Bucket {
@@ -41,8 +41,8 @@ impl Bucket {
     /// # Errors
     ///
     /// [`ProveError`] for the first record that cannot be read.
-    pub fn was_signed_of(&self, tree: Sequence) -> Result<bool, ProveError> {
-        for promise in self.promises()? {
+    pub fn has_signed_roots(&self, tree: Sequence) -> Result<bool, ProveError> {
+        for promise in self.signed_roots()? {
             if promise?.commitment.start_seq == tree {
                 return Ok(true);
             }
@@ -51,9 +51,9 @@ impl Bucket {
     }
 
     /// Returns all commitments ever signed, including those with tombstones.
-    pub fn signed_ever(&self) -> Result<Vec<Commitment>, ProveError> {
+    pub fn all_signed_commitments(&self) -> Result<Vec<Commitment>, ProveError> {
         let mut all = Vec::new();
-        for promise in self.promises_of_all_trees()? {
+        for promise in self.signed_roots_of_all_trees()? {
             all.push(promise?.commitment);
         }
         for tombstone in self.tombstones()? {
@@ -89,6 +89,6 @@ fn tombstone(tree: Sequence, root: H256, value: TombstoneValue) -> Tombstone {
             start_seq: tree,
             leaf_count: value.count,
         },
-        gone_ms: value.gone_ms,
+        released_ms: value.released_ms,
     }
 }

@@ -4,47 +4,47 @@
 
 /// Counts of the uploads under way.
 #[derive(Debug, Default)]
-pub(super) struct Uploads {
+pub(super) struct UploadCounts {
     /// The number of releases that have begun.
     releases: u64,
-    before_the_newest: u32,
-    since: u32,
+    before_release: u32,
+    since_release: u32,
 }
 
 /// An upload under way, with the number of releases that began before it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct UploadMark(u64);
+pub(super) struct UploadEpoch(u64);
 
-impl Uploads {
-    pub(super) fn begin(&mut self) -> UploadMark {
-        self.since = self.since.saturating_add(1);
-        UploadMark(self.releases)
+impl UploadCounts {
+    pub(super) fn begin(&mut self) -> UploadEpoch {
+        self.since_release = self.since_release.saturating_add(1);
+        UploadEpoch(self.releases)
     }
 
-    pub(super) fn end(&mut self, UploadMark(releases): UploadMark) {
+    pub(super) fn end(&mut self, UploadEpoch(releases): UploadEpoch) {
         let count = if releases == self.releases {
-            &mut self.since
+            &mut self.since_release
         } else {
-            &mut self.before_the_newest
+            &mut self.before_release
         };
         *count = count.saturating_sub(1);
     }
 
     /// Records that a release begins: uploads under way now began before it.
-    pub(super) fn release_begins(&mut self) {
+    pub(super) fn begin_release(&mut self) {
         self.releases = self.releases.saturating_add(1);
-        self.before_the_newest = self.before_the_newest.saturating_add(self.since);
-        self.since = 0;
+        self.before_release = self.before_release.saturating_add(self.since_release);
+        self.since_release = 0;
     }
 
     #[cfg(test)]
     pub(super) fn under_way(&self) -> u32 {
-        self.before_the_newest.saturating_add(self.since)
+        self.before_release.saturating_add(self.since_release)
     }
 
     /// The number of uploads under way that began before the newest release.
     pub(super) fn before_release(&self) -> u32 {
-        self.before_the_newest
+        self.before_release
     }
 }
 
@@ -55,17 +55,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn those_are_counted_that_began_before_the_newest_release(
+        fn uploads_before_the_newest_release_are_counted(
             steps in proptest::collection::vec(any::<Option<prop::sample::Index>>(), 1..60),
             releases in proptest::collection::vec(any::<bool>(), 60),
         ) {
-            let mut uploads = Uploads::default();
+            let mut uploads = UploadCounts::default();
             // Each upload under way, and whether a release has begun since.
-            let mut under_way: Vec<(UploadMark, bool)> = vec![];
+            let mut under_way: Vec<(UploadEpoch, bool)> = vec![];
             for (step, release) in steps.into_iter().zip(releases) {
                 match step {
                     _ if release => {
-                        uploads.release_begins();
+                        uploads.begin_release();
                         under_way.iter_mut().for_each(|(_, before)| *before = true);
                     }
                     Some(which) if !under_way.is_empty() => {

@@ -7,13 +7,13 @@ pub use cairn_primitives::StateRef as At;
 
 use super::Bucket;
 use crate::error::ProveError;
-use cairn_engine::layout::{self, PromiseValue};
-use cairn_engine::{Family, Reach};
+use cairn_engine::layout::{self, SignedRootValue};
+use cairn_engine::{Family, ReadTier};
 use cairn_primitives::mmr;
 use cairn_primitives::{Commitment, H256, HashingProfile, LeafCount, LeafIndex, MmrLeaf, Sequence};
 
 /// A root that is not the newest; the signed roots tell its leaf count.
-struct Elsewhere {
+struct OlderRoot {
     root: H256,
     tree: Option<Sequence>,
 }
@@ -26,7 +26,7 @@ pub struct View<'b> {
     pub(super) count: LeafCount,
     /// The root that the peaks must bag to, if it is known before they are read.
     root: Option<H256>,
-    pub(super) reach: Reach,
+    pub(super) tier: ReadTier,
 }
 
 impl Bucket {
@@ -37,21 +37,25 @@ impl Bucket {
     /// [`ProveError::UnknownRoot`], [`ProveError::NoSuchCount`], or the
     /// database's failure.
     pub fn view(&self, at: At) -> Result<View<'_>, ProveError> {
-        match self.view_of_tip(at, Reach::Disk)? {
+        match self.view_from_tip(at, ReadTier::Disk)? {
             Ok(view) => Ok(view),
-            Err(Elsewhere { root, tree }) => self.promised_view(root, tree),
+            Err(OlderRoot { root, tree }) => self.signed_view(root, tree),
         }
     }
 
     /// Does the same for threads that must not block; `None` if it needs a read. Such a
     /// view takes nodes and leaves from memory only: a proof that would have to wait for
     /// the disk fails. It reads content as any view.
-    pub fn view_at_hand(&self, at: At) -> Option<View<'_>> {
-        self.view_of_tip(at, Reach::Memory).ok()?.ok()
+    pub fn view_cached(&self, at: At) -> Option<View<'_>> {
+        self.view_from_tip(at, ReadTier::Memory).ok()?.ok()
     }
 
     /// Finds a state by the tip alone, which knows all states but those of older roots.
-    fn view_of_tip(&self, at: At, reach: Reach) -> Result<Result<View<'_>, Elsewhere>, ProveError> {
+    fn view_from_tip(
+        &self,
+        at: At,
+        reach: ReadTier,
+    ) -> Result<Result<View<'_>, OlderRoot>, ProveError> {
         let tip = self.tip();
         let have = tip.frontier.count();
         let count = match at {
@@ -66,11 +70,11 @@ impl Bucket {
                 });
             }
             At::Root(root) if root == tip.root => have,
-            At::Root(root) => return Ok(Err(Elsewhere { root, tree: None })),
+            At::Root(root) => return Ok(Err(OlderRoot { root, tree: None })),
             At::RootOf { root, tree } if root == tip.root && tree == tip.tree => have,
             At::RootOf { root, tree } => {
                 let tree = Some(tree);
-                return Ok(Err(Elsewhere { root, tree }));
+                return Ok(Err(OlderRoot { root, tree }));
             }
         };
         Ok(Ok(View {
@@ -78,24 +82,24 @@ impl Bucket {
             tree: tip.tree,
             count,
             root: (count == have).then_some(tip.root),
-            reach,
+            tier: reach,
         }))
     }
 
-    pub(super) fn promised_view(
+    pub(super) fn signed_view(
         &self,
         root: H256,
         tree: Option<Sequence>,
     ) -> Result<View<'_>, ProveError> {
-        let prefix = layout::promise_prefix(&root);
+        let prefix = layout::signed_root_prefix(&root);
         let mut found = None;
         for entry in self.engine.scan(Family::Tree, &prefix)? {
             let (key, value) = entry?;
-            let promise = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
+            let promise = layout::parse_signed_root_key(&key).zip(SignedRootValue::parse(&value));
             let Some(((_, in_tree), promise)) = promise else {
                 return Err(self.unsound("the record of a signed root cannot be read"));
             };
-            if tree.is_none_or(|tree| tree == in_tree) && self.is_proven_from(in_tree)? {
+            if tree.is_none_or(|tree| tree == in_tree) && self.can_prove_from(in_tree)? {
                 found = Some((in_tree, promise.count));
             }
         }
@@ -108,7 +112,7 @@ impl Bucket {
             tree,
             count,
             root: Some(root),
-            reach: Reach::Disk,
+            tier: ReadTier::Disk,
         })
     }
 }
@@ -183,9 +187,9 @@ impl View<'_> {
             index,
             count: self.count,
         };
-        if !self.count.holds(index) {
+        if !self.count.contains(index) {
             return Err(none);
         }
-        self.tree.of_leaf(index).ok_or(none)
+        self.tree.checked_add(index).ok_or(none)
     }
 }

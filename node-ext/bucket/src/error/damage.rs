@@ -1,7 +1,7 @@
 //! Classifies the errors of bucket operations: which of them indicate damage.
 
 use super::{
-    CommitError, IngestError, OpenError, PromiseError, ProveError, PruneError, ReleaseError,
+    CommitError, IngestError, OpenError, ProveError, PruneError, RecordRootError, ReleaseError,
     SignAgainError,
 };
 use cairn_engine::EngineError;
@@ -47,7 +47,7 @@ impl IndicatesDamage for ProveError {
             Self::MissingNode { .. }
             | Self::MissingLeaf { .. }
             | Self::MissingContent { .. }
-            | Self::Unsound { .. } => true,
+            | Self::Damaged { .. } => true,
             Self::Engine(error) => error.indicates_damage(),
             Self::UnknownRoot { .. }
             | Self::Released { .. }
@@ -55,7 +55,7 @@ impl IndicatesDamage for ProveError {
             | Self::NoSuchLeaf { .. }
             | Self::NoSuchChunk { .. }
             | Self::Unprovable { .. }
-            | Self::NoSecondDialect { .. }
+            | Self::PlainHashingOnly { .. }
             | Self::SpPlan { .. }
             | Self::Sink(_) => false,
         }
@@ -73,7 +73,7 @@ impl IndicatesDamage for IngestError {
             | Self::HashMismatch { .. }
             | Self::Shape { .. }
             | Self::MissingChild { .. }
-            | Self::Unusable(_) => false,
+            | Self::NotWritable(_) => false,
         }
     }
 }
@@ -83,23 +83,23 @@ impl IndicatesDamage for CommitError {
         match self {
             Self::Damaged { .. } => true,
             Self::Engine(error) => error.indicates_damage(),
-            Self::Nothing { .. }
+            Self::NoLeaves { .. }
             | Self::NothingToSign { .. }
             | Self::UnknownDataRoot { .. }
             | Self::SizeMismatch { .. }
-            | Self::NotARoot { .. }
+            | Self::NotADataRoot { .. }
             | Self::Exhausted { .. }
             | Self::Quota { .. }
             | Self::LeafTooLarge { .. }
             | Self::Reserved(_)
             | Self::Refused(_)
-            | Self::Unusable(_)
+            | Self::NotWritable(_)
             | Self::Sign { .. } => false,
         }
     }
 }
 
-impl IndicatesDamage for PromiseError {
+impl IndicatesDamage for RecordRootError {
     fn indicates_damage(&self) -> bool {
         match self {
             Self::Prove(error) => error.indicates_damage(),
@@ -108,7 +108,7 @@ impl IndicatesDamage for PromiseError {
             | Self::OtherTree { .. }
             | Self::Behind { .. }
             | Self::OtherRoot { .. }
-            | Self::Unusable(_) => false,
+            | Self::NotWritable(_) => false,
         }
     }
 }
@@ -137,7 +137,7 @@ impl IndicatesDamage for PruneError {
             | Self::NotGrown { .. }
             | Self::Quota { .. }
             | Self::Reserved(_)
-            | Self::Unusable(_) => false,
+            | Self::NotWritable(_) => false,
         }
     }
 }
@@ -150,7 +150,7 @@ impl IndicatesDamage for ReleaseError {
             Self::Current { .. }
             | Self::NoSuchTree { .. }
             | Self::Busy { .. }
-            | Self::Unusable(_) => false,
+            | Self::NotWritable(_) => false,
         }
     }
 }

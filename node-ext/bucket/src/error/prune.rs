@@ -1,6 +1,6 @@
 //! Errors of pruning a bucket, and of releasing a retired tree.
 
-use super::{ProveError, Unusable};
+use super::{NotWritable, ProveError};
 use cairn_engine::EngineError;
 use cairn_fs::DiskReserved;
 use cairn_primitives::{BucketId, H256, LeafCount, Sequence};
@@ -96,7 +96,7 @@ pub enum PruneError {
     Leaf(ProveError),
     /// The bucket takes no writes.
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    NotWritable(#[from] NotWritable),
     /// The database failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -144,7 +144,7 @@ pub enum ReleaseError {
     Read(#[from] ProveError),
     /// The bucket takes no writes.
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    NotWritable(#[from] NotWritable),
     /// The database failed.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -3,18 +3,18 @@
 
 mod chunks;
 mod nodes;
-mod whole;
+mod walked;
 
-use super::report::{NEEDS_ITS_CONTENT, NO_LEAF_IS_MADE_UP, Remedy};
-use super::{Check, Lost, shapes};
+use super::report::{CONTENT_NEEDED, LEAF_NOT_DERIVABLE, Remedy};
+use super::{BucketCheck, LostContent, shapes};
 use crate::error::ProveError;
 use cairn_engine::EngineError;
-use cairn_engine::layout::{InteriorValue, Usage};
+use cairn_engine::layout::{InteriorValue, StorageUsage};
 use cairn_primitives::chunk_tree::{Subtree, padding};
 use cairn_primitives::{H256, HashingProfile, LeafIndex, MmrLeaf};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use whole::{Met, Walked};
+use walked::{WalkResult, Walked};
 
 /// Upper bound on the recorded faults of one leaf's tree.
 const MAX_FAULTS: usize = 1000;
@@ -22,60 +22,60 @@ const MAX_FAULTS: usize = 1000;
 /// The results of the check of content so far. Memory grows with the number of
 /// chunks, some 50 bytes for each, and with the damage.
 #[derive(Default)]
-pub(super) struct Content {
+pub(super) struct ContentFindings {
     /// Chunks that were hashed while walking from a leaf, with their lengths.
-    reached: HashMap<H256, u32>,
+    hashed_chunks: HashMap<H256, u32>,
     /// Subtrees that were walked.
     walked: Walked,
     /// Chunks with lost or wrong bytes.
     lost_chunks: BTreeMap<H256, String>,
     /// Intact chunks with a wrong or missing length.
-    pub(super) lengths: BTreeMap<H256, Length>,
+    pub(super) length_faults: BTreeMap<H256, LengthFault>,
     /// Lost or wrong interior nodes.
-    wanted: BTreeMap<H256, Wanted>,
+    lost_nodes: BTreeMap<H256, LostNode>,
     /// Interior nodes whose recorded shape differs from that of their children.
     pub(super) suspects: BTreeMap<H256, InteriorValue>,
     /// The shapes computed for suspects, by hash and remaining levels.
-    judged: RefCell<HashMap<(H256, u32), Option<Subtree>>>,
+    computed_shapes: RefCell<HashMap<(H256, u32), Option<Subtree>>>,
     rebuilt: HashSet<H256>,
     /// Findings about leaves, with the faulty hashes under each.
     leaves: Vec<(usize, Vec<H256>)>,
-    counted: Usage,
+    counted: StorageUsage,
     /// Set if some content cannot be counted.
     is_uncounted: bool,
 }
 
-pub(super) struct Length {
-    pub(super) right: u32,
-    is_there: bool,
+pub(super) struct LengthFault {
+    pub(super) actual: u32,
+    has_record: bool,
     fault: String,
 }
 
 /// A step in the walk through a leaf's tree.
-enum Step {
+enum WalkStep {
     /// Visit a node.
-    Look(H256, Subtree),
+    Visit(H256, Subtree),
     /// All under a node was visited; holds the number of faults before that.
     Done(H256, Subtree, u64),
 }
 
-struct Wanted {
+struct LostNode {
     /// The shape that a node or leaf above it requires.
     shape: Option<Subtree>,
     /// The shape in its own record, which may be wrong.
     hint: Option<Subtree>,
-    is_there: bool,
+    has_record: bool,
     fault: String,
 }
 
-impl Content {
+impl ContentFindings {
     /// Returns the content that only its bytes can restore.
-    pub(super) fn lost(&self, profile: HashingProfile) -> Lost {
+    pub(super) fn lost(&self, profile: HashingProfile) -> LostContent {
         let nodes = self
-            .wanted
+            .lost_nodes
             .keys()
             .filter(|hash| !self.rebuilt.contains(hash));
-        Lost {
+        LostContent {
             profile,
             chunks: self.lost_chunks.keys().copied().collect(),
             nodes: nodes.copied().collect(),
@@ -83,8 +83,8 @@ impl Content {
     }
 
     /// Records a chunk that was hashed while walking from a leaf.
-    pub(super) fn has_reached(&mut self, hash: H256, length: u32) {
-        self.reached.insert(hash, length);
+    pub(super) fn record_hashed_chunk(&mut self, hash: H256, length: u32) {
+        self.hashed_chunks.insert(hash, length);
     }
 
     /// Counts a chunk that has no record among those of chunks.
@@ -98,11 +98,16 @@ impl Content {
         self.counted.interior_nodes = self.counted.interior_nodes.saturating_add(1);
     }
 
-    fn want(&mut self, hash: H256, shape: Option<Subtree>, fault: &str) -> &mut Wanted {
-        let wanted = self.wanted.entry(hash).or_insert_with(|| Wanted {
+    fn record_lost_node(
+        &mut self,
+        hash: H256,
+        shape: Option<Subtree>,
+        fault: &str,
+    ) -> &mut LostNode {
+        let wanted = self.lost_nodes.entry(hash).or_insert_with(|| LostNode {
             shape: None,
             hint: None,
-            is_there: false,
+            has_record: false,
             fault: fault.to_owned(),
         });
         wanted.shape = wanted.shape.or(shape);
@@ -110,9 +115,9 @@ impl Content {
     }
 }
 
-impl Check<'_> {
+impl BucketCheck<'_> {
     /// Checks all content under a leaf.
-    pub(super) fn content_of(&mut self, index: LeafIndex, leaf: &MmrLeaf) {
+    pub(super) fn check_content(&mut self, index: LeafIndex, leaf: &MmrLeaf) {
         let profile = self.bucket.profile();
         let mut faults = Vec::new();
         let mut first = None;
@@ -121,51 +126,51 @@ impl Check<'_> {
         let mut wrong = 0u64;
         self.content.walked.begin_leaf();
         // Remaining steps; the leftmost is on top.
-        let mut to_do: Vec<_> = shapes::whole(leaf.data_size)
-            .map(|shape| Step::Look(leaf.data_root, shape))
+        let mut to_do: Vec<_> = shapes::shape_of_content(leaf.data_size)
+            .map(|shape| WalkStep::Visit(leaf.data_root, shape))
             .into_iter()
             .collect();
         while let Some(step) = to_do.pop() {
             let (hash, shape) = match step {
-                Step::Look(hash, shape) => (hash, shape),
-                Step::Done(hash, shape, before) => {
+                WalkStep::Visit(hash, shape) => (hash, shape),
+                WalkStep::Done(hash, shape, before) => {
                     let met = match wrong == before {
-                        true => Met::Whole,
-                        false => Met::Faulty,
+                        true => WalkResult::Intact,
+                        false => WalkResult::Faulty,
                     };
-                    self.content.walked.note(&hash, shape, met);
+                    self.content.walked.record(&hash, shape, met);
                     continue;
                 }
             };
-            match self.content.walked.met(&hash, shape) {
-                Some(Met::Whole) => {
+            match self.content.walked.result_of(&hash, shape) {
+                Some(WalkResult::Intact) => {
                     self.report.bytes = self.report.bytes.saturating_add(shape.bytes());
                     continue;
                 }
-                Some(Met::Faulty) => continue,
+                Some(WalkResult::Faulty) => continue,
                 None => {}
             }
             let mut differs = false;
-            let visited = match shapes::halves(shape) {
-                None => self.chunk_of(&hash).map(|length| {
+            let visited = match shapes::child_shapes(shape) {
+                None => self.check_chunk(&hash).map(|length| {
                     differs = u64::from(length) != shape.bytes();
                     self.report.bytes = self.report.bytes.saturating_add(length.into());
                 }),
-                Some((left, right)) => self.node_of(&hash, shape).map(|node| {
+                Some((left, right)) => self.check_node(&hash, shape).map(|node| {
                     let right_is_padding = node.right == padding(profile, left.height());
                     differs = right_is_padding != right.is_none();
-                    to_do.push(Step::Done(hash, shape, wrong));
+                    to_do.push(WalkStep::Done(hash, shape, wrong));
                     if !right_is_padding {
-                        to_do.extend(right.map(|right| Step::Look(node.right, right)));
+                        to_do.extend(right.map(|right| WalkStep::Visit(node.right, right)));
                     }
-                    to_do.push(Step::Look(node.left, left));
+                    to_do.push(WalkStep::Visit(node.left, left));
                 }),
             };
             is_another |= differs;
             wrong = wrong.saturating_add(u64::from(differs || visited.is_err()));
             let is_root = hash == leaf.data_root;
             if let Err(fault) = visited {
-                if is_root && self.is_of_another_kind(&hash, shape) {
+                if is_root && self.is_stored_as_other_kind(&hash, shape) {
                     is_another = true;
                     break;
                 }
@@ -177,93 +182,93 @@ impl Check<'_> {
         }
         let place = format!("leaf {index}");
         if let Some(fault) = first {
-            let finding = self.report.lost(&place, fault, NEEDS_ITS_CONTENT);
+            let finding = self.report.add_lost(&place, fault, CONTENT_NEEDED);
             let finding = finding.map(|finding| (finding, faults));
             self.content.leaves.extend(finding);
         }
         if is_another {
             let fault = "its content does not match the stored leaf";
-            self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
+            self.report.add_lost(place, fault, LEAF_NOT_DERIVABLE);
         }
     }
 
     /// Returns whether a data root, whose size says chunk or node, is stored as the
     /// other of the two.
-    fn is_of_another_kind(&mut self, root: &H256, shape: Subtree) -> bool {
+    fn is_stored_as_other_kind(&mut self, root: &H256, shape: Subtree) -> bool {
         if shape.height() == 0 {
-            let is_another = self.bucket.sound_interior(root).is_ok();
+            let is_another = self.bucket.verify_interior(root).is_ok();
             if is_another {
                 self.content.lost_chunks.remove(root);
             }
             is_another
         } else {
-            let is_another = self.bucket.has_length(root);
+            let is_another = self.bucket.has_length_record(root);
             if is_another {
-                self.content.wanted.remove(root);
+                self.content.lost_nodes.remove(root);
             }
             is_another
         }
     }
 
-    fn chunk_of(&mut self, hash: &H256) -> Result<u32, String> {
-        if let Some(length) = self.content.reached.get(hash) {
+    fn check_chunk(&mut self, hash: &H256) -> Result<u32, String> {
+        if let Some(length) = self.content.hashed_chunks.get(hash) {
             return Ok(*length);
         }
         if let Some(fault) = self.content.lost_chunks.get(hash) {
             return Err(fault.clone());
         }
-        let checked = self.bucket.sound_chunk(hash);
+        let checked = self.bucket.verify_chunk(hash);
         let checked = checked.map_err(|fault| fault.to_string());
         match &checked {
-            Ok(length) => drop(self.content.reached.insert(*hash, *length)),
+            Ok(length) => drop(self.content.hashed_chunks.insert(*hash, *length)),
             Err(fault) => drop(self.content.lost_chunks.insert(*hash, fault.clone())),
         }
         checked
     }
 
-    fn node_of(&mut self, hash: &H256, shape: Subtree) -> Result<InteriorValue, String> {
-        let checked = self.bucket.sound_interior(hash);
+    fn check_node(&mut self, hash: &H256, shape: Subtree) -> Result<InteriorValue, String> {
+        let checked = self.bucket.verify_interior(hash);
         let checked = checked.map_err(|fault| fault.to_string());
         if let Err(fault) = &checked {
-            self.content.want(*hash, Some(shape), fault);
+            self.content.record_lost_node(*hash, Some(shape), fault);
         }
         checked
     }
 
     /// Checks all records of content, and searches them for lost nodes.
-    pub(super) fn records(&mut self) -> Result<(), ProveError> {
+    pub(super) fn check_records(&mut self) -> Result<(), ProveError> {
         let (writes, recorded) = (self.bucket.content_writes(), self.bucket.usage());
-        self.chunk_records();
-        self.node_records();
-        self.unshaped_records()?;
-        self.shapes_of_wanted();
+        self.check_chunk_records();
+        self.check_node_records();
+        self.check_nonconforming_records()?;
+        self.find_shapes_of_lost_nodes();
         self.judge_suspects();
         self.report_chunks();
-        self.look_for_nodes();
-        self.amend_leaves();
+        self.search_lost_nodes();
+        self.mark_rebuildable_leaves();
         let counted = self.content.counted;
         self.report.records = counted.chunks.saturating_add(counted.interior_nodes);
         self.check_usage(recorded, writes);
         Ok(())
     }
 
-    fn gap(&mut self, kind: &str, from: H256, to: Option<H256>, error: &EngineError) {
+    fn report_gap(&mut self, kind: &str, from: H256, to: Option<H256>, error: &EngineError) {
         let to = to.map_or_else(|| "the end".into(), |to| format!("{to:?}"));
         let place = format!("{kind} from {from:?} to {to}");
         let why = "their file is damaged, and rewriting a record does not repair a file";
-        self.report.lost(place, error, why);
+        self.report.add_lost(place, error, why);
         self.content.is_uncounted = true;
     }
 
     /// Marks a leaf as rebuildable if all faults under it are.
-    fn amend_leaves(&mut self) {
+    fn mark_rebuildable_leaves(&mut self) {
         for (finding, faults) in &self.content.leaves {
             if faults
                 .iter()
                 .all(|hash| self.content.rebuilt.contains(hash))
             {
                 let from = "the content under it";
-                self.report.amend(*finding, Remedy::Rebuild { from });
+                self.report.set_remedy(*finding, Remedy::Rebuild { from });
             }
         }
     }

@@ -5,11 +5,12 @@
 //! RocksDB removes the files that an incomplete file list does not name.
 
 use super::report::FsckReport;
-use crate::bucket::recover::{self, Unverified};
+use crate::bucket::recover::{self, UnverifiedBucket};
 use crate::error::OpenError;
-use cairn_engine::layout::{self, REPAIRING};
+use cairn_engine::layout::{self, REPAIRING_SUFFIX};
 use cairn_engine::{
-    Access, DamagedLog, Durability, Engine, EngineError, Family, Shared, file_list, log_hole,
+    Access, DamagedLog, Durability, Engine, EngineError, Family, SharedResources, file_list,
+    log_hole,
 };
 use cairn_fs::copy_files;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -18,11 +19,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// Records in one write batch.
-const BATCH: usize = 4096;
+const BATCH_RECORDS: usize = 4096;
 
 /// Returns whether a bucket does not open because its files form no database, or one
 /// that has lost files.
-pub(super) fn is_of_files(error: &OpenError) -> bool {
+pub(super) fn concerns_files(error: &OpenError) -> bool {
     match error {
         OpenError::Damaged { .. } => true,
         OpenError::Engine(error) => error.is_damage(),
@@ -40,17 +41,21 @@ pub(super) fn names_a_table(report: &FsckReport) -> bool {
 
 /// Rebuilds a database from the bucket's files without the unreadable tables. `kept`
 /// is the backup of the folder.
-pub(super) fn restore(path: &Path, backup: &Path, shared: &Shared) -> Result<(), EngineError> {
+pub(super) fn rebuild_files(
+    path: &Path,
+    backup: &Path,
+    shared: &SharedResources,
+) -> Result<(), EngineError> {
     let fault =
-        |error: std::io::Error| EngineError::of_file("restoring a bucket's files", path, &error);
-    let copy = staging(path);
+        |error: std::io::Error| EngineError::from_io("restoring a bucket's files", path, &error);
+    let copy = working_copy(path);
     remove(&copy).map_err(fault)?;
     std::fs::create_dir(&copy).map_err(fault)?;
     copy_files(path, &copy).map_err(fault)?;
     // RocksDB skips a hole in a log, and its repair never returns there.
-    log_hole::cut(&copy).map_err(fault)?;
-    if !found_manifest(&copy, shared).map_err(fault)? {
-        file_list::remake(&copy, shared)?;
+    log_hole::truncate_at_hole(&copy).map_err(fault)?;
+    if !find_manifest(&copy, shared).map_err(fault)? {
+        file_list::rebuild(&copy, shared)?;
         // A partly damaged table was dropped as a whole. The rest of it can be
         // read through the old file list.
         let access = Access::ReadOnly;
@@ -69,9 +74,9 @@ pub(super) fn restore(path: &Path, backup: &Path, shared: &Shared) -> Result<(),
         .map_err(fault)
 }
 
-fn staging(path: &Path) -> PathBuf {
+fn working_copy(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(REPAIRING);
+    name.push(REPAIRING_SUFFIX);
     name.into()
 }
 
@@ -88,7 +93,7 @@ fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
         // Not all file systems support an exchange.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             let mut away = one.as_os_str().to_owned();
-            away.push(REPAIRING);
+            away.push(REPAIRING_SUFFIX);
             std::fs::rename(other, &away)?;
             std::fs::rename(one, other)?;
             std::fs::rename(&away, one)?;
@@ -101,46 +106,46 @@ fn exchange(one: &Path, other: &Path) -> std::io::Result<()> {
 
 /// Finds a manifest that describes a complete database, and makes `CURRENT` name it.
 /// Returns whether there is one.
-fn found_manifest(folder: &Path, shared: &Shared) -> std::io::Result<bool> {
+fn find_manifest(folder: &Path, shared: &SharedResources) -> std::io::Result<bool> {
     for manifest in file_list::manifests(folder)? {
-        file_list::point_at(folder, &manifest)?;
+        file_list::set_current(folder, &manifest)?;
         let access = Access::ReadOnly;
         let opened = recover::open_unchecked(folder, access, shared, DamagedLog::Refuse);
-        if opened.is_ok_and(|opened| is_whole(&opened)) {
+        if opened.is_ok_and(|opened| is_complete(&opened)) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn is_whole(opened: &Unverified) -> bool {
+fn is_complete(opened: &UnverifiedBucket) -> bool {
     let engine = opened.engine();
     let reads = |family, kind| {
         let mut entries = engine.scan(family, kind)?;
         entries.try_for_each(|entry| entry.map(drop))
     };
-    let kinds = KINDS.iter();
+    let kinds = RECORD_KINDS.iter();
     opened.state().is_ok()
-        && matches!(engine.is_behind_journal(), Ok(None))
+        && matches!(engine.journal_lag(), Ok(None))
         && kinds
             .into_iter()
             .all(|(family, kind)| reads(*family, *kind).is_ok())
 }
 
 /// All kinds of records that are stored in tables.
-const KINDS: &[(Family, &[u8])] = &[
+const RECORD_KINDS: &[(Family, &[u8])] = &[
     (Family::Tree, layout::STATE_KEY),
     (Family::Tree, layout::LEAVES),
     (Family::Tree, layout::NODES),
-    (Family::Tree, layout::PROMISES),
+    (Family::Tree, layout::SIGNED_ROOTS),
     (Family::Tree, layout::RETIRED),
     (Family::Tree, layout::DELETIONS),
     (Family::Tree, layout::TOMBSTONES),
     (Family::Tree, layout::FLAGS),
     (Family::Content, layout::CHUNK_LENGTHS),
     (Family::Content, layout::INTERIOR_NODES),
-    (Family::Content, layout::UNSHAPED),
-    (Family::Content, layout::LISTED),
+    (Family::Content, layout::NONCONFORMING),
+    (Family::Content, layout::RELEASE_LIST),
 ];
 
 /// Writes the records that the old database can read and the new one lacks.
@@ -153,7 +158,7 @@ fn merge(old: &Engine, new: &Engine) -> Result<(), EngineError> {
         }
         batch.put(family, key, value);
         pending = pending.saturating_add(1);
-        if pending < BATCH {
+        if pending < BATCH_RECORDS {
             return Ok(());
         }
         pending = 0;
@@ -162,13 +167,13 @@ fn merge(old: &Engine, new: &Engine) -> Result<(), EngineError> {
             Durability::Synced,
         )
     };
-    for (family, kind) in KINDS {
+    for (family, kind) in RECORD_KINDS {
         // Forward up to the damage, then backward from the end to it.
         let forward = old.scan(*family, kind)?.map_while(Result::ok);
-        for (key, value) in forward.chain(old.scan_back(*family, kind)?.map_while(Result::ok)) {
+        for (key, value) in forward.chain(old.scan_reverse(*family, kind)?.map_while(Result::ok)) {
             copy(*family, &key, &value)?;
             if *kind == layout::CHUNK_LENGTHS {
-                small_chunk(old, &key, &value, &mut copy)?;
+                copy_small_chunk(old, &key, &value, &mut copy)?;
             }
         }
     }
@@ -176,7 +181,7 @@ fn merge(old: &Engine, new: &Engine) -> Result<(), EngineError> {
 }
 
 /// Copies a chunk that is stored in a table; larger ones are in blob files.
-fn small_chunk(
+fn copy_small_chunk(
     old: &Engine,
     key: &[u8],
     length: &[u8],
@@ -185,7 +190,7 @@ fn small_chunk(
     let length = layout::parse_chunk_length(length).and_then(|length| usize::try_from(length).ok());
     let hash = layout::parse_content_key(key);
     if let Some((length, (_, hash))) = length.zip(hash)
-        && length < layout::SMALL_CHUNK
+        && length < layout::SMALL_CHUNK_BYTES
     {
         let key = layout::chunk_key(&hash);
         if let Ok(Some(bytes)) = old.get_uncached(Family::Content, &key) {

@@ -7,8 +7,8 @@
 //! lost, candidates for the lower ones are built from orphans. The search is bounded,
 //! since a large bucket has too many pairs.
 
-use super::{Check, shapes};
-use crate::bucket::records::Surveyed;
+use super::{BucketCheck, shapes};
+use crate::bucket::records::ScanItem;
 use cairn_engine::layout::InteriorValue;
 use cairn_primitives::chunk_tree::{Subtree, padding};
 use cairn_primitives::{H256, HashingProfile};
@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// Upper bound on the pairs hashed for one shape; takes some seconds.
 const MAX_PAIRS: usize = 1 << 24;
 /// Upper bound on the candidate nodes held in memory.
-const MAX_BETWEEN: usize = 1 << 20;
+const MAX_INTERMEDIATE_NODES: usize = 1 << 20;
 
 /// A shape as a map key.
 type Shape = (u32, u64, u64);
@@ -29,10 +29,10 @@ fn key(shape: &Subtree) -> Shape {
 /// Returns the nodes of `wanted` that can be rebuilt, and the lost nodes between them
 /// and stored records.
 pub(super) fn find(
-    check: &Check<'_>,
+    check: &BucketCheck<'_>,
     wanted: &BTreeMap<H256, Subtree>,
 ) -> BTreeMap<H256, InteriorValue> {
-    let stored = Stored::of(check, wanted);
+    let stored = StoredHashes::collect(check, wanted);
     let mut search = Search {
         profile: check.bucket.profile(),
         stored,
@@ -45,9 +45,9 @@ pub(super) fn find(
         targets.insert(*hash);
     }
     for (shape, mut targets) in by_shape.into_values() {
-        search.among_stored(shape, &mut targets);
+        search.search_stored(shape, &mut targets);
         if !targets.is_empty() {
-            search.between(shape, &targets);
+            search.search_intermediates(shape, &targets);
         }
     }
     search.found
@@ -55,18 +55,18 @@ pub(super) fn find(
 
 /// Stored records of the shapes under wanted nodes.
 #[derive(Default)]
-struct Stored {
+struct StoredHashes {
     orphans: HashMap<Shape, Vec<H256>>,
     all: HashMap<Shape, Vec<H256>>,
 }
 
-impl Stored {
-    fn of(check: &Check<'_>, wanted: &BTreeMap<H256, Subtree>) -> Self {
+impl StoredHashes {
+    fn collect(check: &BucketCheck<'_>, wanted: &BTreeMap<H256, Subtree>) -> Self {
         let shapes = shapes_under(wanted.values());
         let mut stored = Self::default();
         let mut referenced = HashSet::new();
-        for node in check.bucket.stored_nodes(H256::zero()) {
-            let Surveyed::Record {
+        for node in check.bucket.scan_nodes(H256::zero()) {
+            let ScanItem::Record {
                 hash,
                 value: Some(value),
             } = node
@@ -79,7 +79,7 @@ impl Stored {
             }
             referenced.extend([value.left, value.right]);
             let shape = match check.content.suspects.contains_key(&hash) {
-                true => check.true_shapes(&hash, u32::BITS).last().copied(),
+                true => check.known_shapes(&hash, u32::BITS).last().copied(),
                 false => Some(value.subtree),
             };
             stored.add(hash, shape, &shapes);
@@ -88,16 +88,16 @@ impl Stored {
             let length = usize::try_from(length).ok()?;
             Subtree::chunk(length).ok()
         };
-        for record in check.bucket.stored_chunks(H256::zero()) {
-            let Surveyed::Record { hash, value } = record else {
+        for record in check.bucket.scan_chunks(H256::zero()) {
+            let ScanItem::Record { hash, value } = record else {
                 continue;
             };
-            if !check.content.lengths.contains_key(&hash) {
+            if !check.content.length_faults.contains_key(&hash) {
                 stored.add(hash, value.and_then(chunk), &shapes);
             }
         }
-        for (hash, length) in &check.content.lengths {
-            stored.add(*hash, chunk(length.right), &shapes);
+        for (hash, length) in &check.content.length_faults {
+            stored.add(*hash, chunk(length.actual), &shapes);
         }
         for (shape, hashes) in &stored.all {
             let orphans = hashes.iter().filter(|hash| !referenced.contains(*hash));
@@ -119,7 +119,7 @@ fn shapes_under<'s>(nodes: impl Iterator<Item = &'s Subtree>) -> HashSet<Shape> 
     let mut shapes = HashSet::new();
     let mut to_visit: Vec<Subtree> = nodes.copied().collect();
     while let Some(node) = to_visit.pop() {
-        let Some((left, right)) = shapes::halves(node) else {
+        let Some((left, right)) = shapes::child_shapes(node) else {
             continue;
         };
         for half in std::iter::once(left).chain(right) {
@@ -133,14 +133,14 @@ fn shapes_under<'s>(nodes: impl Iterator<Item = &'s Subtree>) -> HashSet<Shape> 
 
 struct Search {
     profile: HashingProfile,
-    stored: Stored,
+    stored: StoredHashes,
     found: BTreeMap<H256, InteriorValue>,
 }
 
 impl Search {
     /// Tries pairs of stored records, orphans first.
-    fn among_stored(&mut self, shape: Subtree, targets: &mut HashSet<H256>) {
-        let Some((left, right)) = shapes::halves(shape) else {
+    fn search_stored(&mut self, shape: Subtree, targets: &mut HashSet<H256>) {
+        let Some((left, right)) = shapes::child_shapes(shape) else {
             return;
         };
         let of = |from: &HashMap<Shape, Vec<H256>>, shape: &Subtree| {
@@ -149,17 +149,17 @@ impl Search {
         let (orphan_lefts, lefts) = (of(&self.stored.orphans, &left), of(&self.stored.all, &left));
         let Some(right) = right else {
             let padding = [padding(self.profile, left.height())];
-            return self.pairs(shape, &lefts, &padding, targets);
+            return self.try_pairs(shape, &lefts, &padding, targets);
         };
         let orphan_rights = of(&self.stored.orphans, &right);
         let rights = of(&self.stored.all, &right);
-        self.pairs(shape, &orphan_lefts, &orphan_rights, targets);
-        self.pairs(shape, &orphan_lefts, &rights, targets);
-        self.pairs(shape, &lefts, &orphan_rights, targets);
-        self.pairs(shape, &lefts, &rights, targets);
+        self.try_pairs(shape, &orphan_lefts, &orphan_rights, targets);
+        self.try_pairs(shape, &orphan_lefts, &rights, targets);
+        self.try_pairs(shape, &lefts, &orphan_rights, targets);
+        self.try_pairs(shape, &lefts, &rights, targets);
     }
 
-    fn pairs(
+    fn try_pairs(
         &mut self,
         subtree: Subtree,
         lefts: &[H256],
@@ -189,17 +189,17 @@ impl Search {
     }
 
     /// Builds candidates for the nodes between orphans and the wanted nodes.
-    fn between(&mut self, shape: Subtree, targets: &HashSet<H256>) {
-        let mut between = Between {
+    fn search_intermediates(&mut self, shape: Subtree, targets: &HashSet<H256>) {
+        let mut between = IntermediateSearch {
             profile: self.profile,
             orphans: &self.stored.orphans,
             candidates: HashMap::new(),
-            made: HashMap::new(),
+            built: HashMap::new(),
         };
-        let Some(candidates) = between.candidates(shape, targets) else {
+        let Some(candidates) = between.build_candidates(shape, targets) else {
             return;
         };
-        let made = between.made;
+        let made = between.built;
         let mut to_take: Vec<H256> = candidates;
         to_take.retain(|hash| targets.contains(hash));
         while let Some(hash) = to_take.pop() {
@@ -212,22 +212,22 @@ impl Search {
     }
 }
 
-struct Between<'s> {
+struct IntermediateSearch<'s> {
     profile: HashingProfile,
     orphans: &'s HashMap<Shape, Vec<H256>>,
     /// All candidates for nodes, by shape.
     candidates: HashMap<Shape, Vec<H256>>,
-    made: HashMap<H256, InteriorValue>,
+    built: HashMap<H256, InteriorValue>,
 }
 
-impl Between<'_> {
+impl IntermediateSearch<'_> {
     /// Returns all candidates for nodes of this shape; `None` if there are too many.
     /// With `targets`, keeps only those.
-    fn candidates(&mut self, shape: Subtree, targets: &HashSet<H256>) -> Option<Vec<H256>> {
-        let (left, right) = shapes::halves(shape)?;
-        let lefts = self.nodes_of(left)?;
+    fn build_candidates(&mut self, shape: Subtree, targets: &HashSet<H256>) -> Option<Vec<H256>> {
+        let (left, right) = shapes::child_shapes(shape)?;
+        let lefts = self.nodes_of_shape(left)?;
         let rights = match right {
-            Some(right) => self.nodes_of(right)?,
+            Some(right) => self.nodes_of_shape(right)?,
             None => vec![padding(self.profile, left.height())],
         };
         if lefts.len().saturating_mul(rights.len()) > MAX_PAIRS {
@@ -240,11 +240,11 @@ impl Between<'_> {
                 if !targets.is_empty() && !targets.contains(&hash) {
                     continue;
                 }
-                if self.made.len() >= MAX_BETWEEN {
+                if self.built.len() >= MAX_INTERMEDIATE_NODES {
                     return None;
                 }
                 let (left, right) = (*left, *right);
-                self.made.insert(
+                self.built.insert(
                     hash,
                     InteriorValue {
                         left,
@@ -258,14 +258,14 @@ impl Between<'_> {
         Some(made)
     }
 
-    fn nodes_of(&mut self, shape: Subtree) -> Option<Vec<H256>> {
+    fn nodes_of_shape(&mut self, shape: Subtree) -> Option<Vec<H256>> {
         if let Some(known) = self.candidates.get(&key(&shape)) {
             return Some(known.clone());
         }
         let orphans = self.orphans.get(&key(&shape));
         let mut nodes = orphans.cloned().unwrap_or_default();
         if shape.height() > 0 {
-            nodes.extend(self.candidates(shape, &HashSet::new())?);
+            nodes.extend(self.build_candidates(shape, &HashSet::new())?);
         }
         self.candidates.insert(key(&shape), nodes.clone());
         Some(nodes)

@@ -8,22 +8,22 @@
 //! first. Each record written is right by itself, so an interrupted repair leaves fewer
 //! faults, and the next one continues.
 
-use super::refill::{self, RefillError};
-use super::{Checked, Diagnosis, FsckReport, JOURNAL_PLACE, diagnose, files, second_copy};
+use super::restore::{self, RestoreError};
+use super::{CheckProgress, Diagnosis, FsckReport, JOURNAL_PLACE, diagnose, files, second_copy};
 use crate::base_path::{BasePath, BasePathError};
-use crate::bucket::recover::{self, Unverified};
+use crate::bucket::recover::{self, UnverifiedBucket};
 use crate::error::OpenError;
-use cairn_engine::{Access, DamagedLog, EngineError, Family, Shared};
-use cairn_fs::keep_aside;
+use cairn_engine::{Access, DamagedLog, EngineError, Family, SharedResources};
+use cairn_fs::back_up;
 use cairn_primitives::BucketId;
 use std::path::{Path, PathBuf};
 
 /// Suffix of the backup folder.
-const KEPT_ASIDE: &str = ".before-repair";
+const BACKUP_SUFFIX: &str = ".before-repair";
 
 /// Upper bound on rounds of checking and writing. Content restored in one round may
 /// refer to content for the next, one level of a chunk tree at a time.
-const MAX_ROUNDS: u32 = 64;
+const MAX_REPAIR_ROUNDS: u32 = 64;
 
 /// Errors of a repair. Records written before the error are right, and the repair can
 /// be run again.
@@ -37,7 +37,7 @@ pub enum RepairError {
     Open(#[from] OpenError),
     /// The backup failed, and nothing was changed.
     #[error("cannot back up {path}: {source}; nothing was changed")]
-    KeepAside {
+    Backup {
         /// The bucket's folder.
         path: PathBuf,
         /// The underlying error.
@@ -58,22 +58,22 @@ pub enum RepairError {
 
 /// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repaired {
+pub struct RepairReport {
     /// The report before the repair.
     pub before: FsckReport,
     /// The report after the repair.
     pub after: FsckReport,
     /// Number of records written.
-    pub written: u64,
+    pub records_written: u64,
     /// The backup of the bucket's folder; `None` if nothing was changed.
-    pub kept_aside: Option<PathBuf>,
+    pub backup: Option<PathBuf>,
 }
 
-impl From<RefillError> for RepairError {
-    fn from(error: RefillError) -> Self {
+impl From<RestoreError> for RepairError {
+    fn from(error: RestoreError) -> Self {
         match error {
-            RefillError::File { path, source } => Self::Source { path, source },
-            RefillError::Engine(error) => Self::Engine(error),
+            RestoreError::File { path, source } => Self::Source { path, source },
+            RestoreError::Engine(error) => Self::Engine(error),
         }
     }
 }
@@ -88,63 +88,63 @@ pub fn repair(
     path: &Path,
     bucket: BucketId,
     sources: &[PathBuf],
-    shared: &Shared,
-    progress: &mut dyn FnMut(Checked),
-) -> Result<Repaired, RepairError> {
+    shared: &SharedResources,
+    progress: &mut dyn FnMut(CheckProgress),
+) -> Result<RepairReport, RepairError> {
     let mut repair = Repair {
         path,
         bucket,
         shared,
-        kept_aside: None,
+        backup: None,
         written: 0,
-        least_number: 0,
+        min_journal_number: 0,
     };
     let before = match diagnose(path, bucket, shared, progress) {
         Ok(diagnosis) => Ok(diagnosis),
-        Err(error) if files::is_of_files(&error) => Err(of_files(&error)),
+        Err(error) if files::concerns_files(&error) => Err(report_of_files(&error)),
         Err(error) => return Err(error.into()),
     };
     let (before, diagnosis) = match before {
         Ok(found) if !files::names_a_table(&found.report) => {
             let before = found.report.clone();
             if !before.is_clean() {
-                repair.put_back_lost(false)?;
+                repair.restore_lost(false)?;
                 (before, diagnose(path, bucket, shared, progress)?)
             } else {
                 (before, found)
             }
         }
         found => {
-            repair.files()?;
-            repair.put_back_lost(true)?;
+            repair.repair_files()?;
+            repair.restore_lost(true)?;
             let before = found.map_or_else(|report| report, |found| found.report);
             (before, diagnose(path, bucket, shared, progress)?)
         }
     };
-    let mut after = repair.records(diagnosis, sources, progress)?;
-    repair.settle(&mut after)?;
-    let (written, mut kept_aside) = (repair.written, repair.kept_aside);
+    let mut after = repair.repair_records(diagnosis, sources, progress)?;
+    repair.refresh_journal(&mut after)?;
+    let (written, mut kept_aside) = (repair.written, repair.backup);
     if written == 0 {
         // The files contain nothing that is lost, so the backup is not needed.
         if let Some(unneeded) = kept_aside.take() {
-            std::fs::remove_dir_all(&unneeded).map_err(|source| RepairError::KeepAside {
+            std::fs::remove_dir_all(&unneeded).map_err(|source| RepairError::Backup {
                 path: unneeded,
                 source,
             })?;
         }
     }
-    Ok(Repaired {
+    Ok(RepairReport {
         before,
         after,
-        written,
-        kept_aside,
+        records_written: written,
+        backup: kept_aside,
     })
 }
 
 /// Makes the report of a bucket whose database does not open.
-pub(super) fn of_files(error: &OpenError) -> FsckReport {
+pub(super) fn report_of_files(error: &OpenError) -> FsckReport {
     let mut report = FsckReport::default();
-    report.rebuild("the bucket's files", error, "the files that are left");
+    report.add_rebuildable("the bucket's files", error, "the files that are left");
     report
 }
 
@@ -152,36 +152,35 @@ pub(super) fn of_files(error: &OpenError) -> FsckReport {
 struct Repair<'r> {
     path: &'r Path,
     bucket: BucketId,
-    shared: &'r Shared,
-    kept_aside: Option<PathBuf>,
+    shared: &'r SharedResources,
+    backup: Option<PathBuf>,
     written: u64,
     /// The number of the journal's last write must be at least this.
-    least_number: u64,
+    min_journal_number: u64,
 }
 
 impl Repair<'_> {
     /// Backs up the folder before the first change. Returns the backup.
-    fn kept(&mut self) -> Result<PathBuf, RepairError> {
-        if let Some(backup) = &self.kept_aside {
+    fn ensure_backup(&mut self) -> Result<PathBuf, RepairError> {
+        if let Some(backup) = &self.backup {
             return Ok(backup.clone());
         }
-        let backup =
-            keep_aside(self.path, KEPT_ASIDE).map_err(|source| RepairError::KeepAside {
-                path: self.path.to_owned(),
-                source,
-            })?;
-        self.kept_aside = Some(backup.clone());
+        let backup = back_up(self.path, BACKUP_SUFFIX).map_err(|source| RepairError::Backup {
+            path: self.path.to_owned(),
+            source,
+        })?;
+        self.backup = Some(backup.clone());
         Ok(backup)
     }
 
-    fn files(&mut self) -> Result<(), RepairError> {
-        let backup = self.kept()?;
-        files::restore(self.path, &backup, self.shared)?;
+    fn repair_files(&mut self) -> Result<(), RepairError> {
+        let backup = self.ensure_backup()?;
+        files::rebuild_files(self.path, &backup, self.shared)?;
         self.written = self.written.saturating_add(1);
         Ok(())
     }
 
-    fn open(&self) -> Result<Unverified, RepairError> {
+    fn open(&self) -> Result<UnverifiedBucket, RepairError> {
         let access = Access::ReadWrite;
         Ok(recover::open_unchecked(
             self.path,
@@ -191,29 +190,29 @@ impl Repair<'_> {
         )?)
     }
 
-    fn put_back_lost(&mut self, regrow_all: bool) -> Result<(), RepairError> {
-        let backup = self.kept()?;
+    fn restore_lost(&mut self, regrow_all: bool) -> Result<(), RepairError> {
+        let backup = self.ensure_backup()?;
         let unverified = self.open()?;
         if let Err(error @ OpenError::Format { .. }) = unverified.state() {
             return Err(error.into());
         }
         let restored =
-            second_copy::put_back(unverified.engine(), &backup, self.bucket, regrow_all)?;
+            second_copy::restore_records(unverified.engine(), &backup, self.bucket, regrow_all)?;
         self.written = self.written.saturating_add(restored.written);
-        self.least_number = self.least_number.max(restored.number);
+        self.min_journal_number = self.min_journal_number.max(restored.number);
         Ok(())
     }
 
     /// Writes the results of each check until nothing more can be repaired.
-    fn records(
+    fn repair_records(
         &mut self,
         mut diagnosis: Diagnosis,
         sources: &[PathBuf],
-        progress: &mut dyn FnMut(Checked),
+        progress: &mut dyn FnMut(CheckProgress),
     ) -> Result<FsckReport, RepairError> {
-        for _ in 0..MAX_ROUNDS {
-            let writes = diagnosis.mends.clone();
-            if writes.is_empty() && diagnosis.lost.is_nothing() {
+        for _ in 0..MAX_REPAIR_ROUNDS {
+            let writes = diagnosis.writes.clone();
+            if writes.is_empty() && diagnosis.lost.is_empty() {
                 break;
             }
             let restored = self.write(&diagnosis, sources)?;
@@ -224,7 +223,7 @@ impl Repair<'_> {
             }
             diagnosis = diagnose(self.path, self.bucket, self.shared, progress)?;
             // A write that changed nothing will not the next time.
-            if restored == 0 && diagnosis.mends == writes {
+            if restored == 0 && diagnosis.writes == writes {
                 break;
             }
         }
@@ -234,27 +233,32 @@ impl Repair<'_> {
     /// Writes what the check has established, durably. Returns the number of records
     /// restored from second copies and files.
     fn write(&mut self, diagnosis: &Diagnosis, sources: &[PathBuf]) -> Result<u64, RepairError> {
-        let backup = self.kept()?;
+        let backup = self.ensure_backup()?;
         let unverified = self.open()?;
         let engine = unverified.engine();
-        diagnosis.mends.clone().write(engine)?;
-        let mut restored = second_copy::refill(engine, &backup, self.bucket, &diagnosis.lost)?;
-        restored = restored.saturating_add(refill::refill(engine, &diagnosis.lost, sources)?);
+        diagnosis.writes.clone().write(engine)?;
+        let mut restored =
+            second_copy::restore_content(engine, &backup, self.bucket, &diagnosis.lost)?;
+        restored = restored.saturating_add(restore::restore_from_files(
+            engine,
+            &diagnosis.lost,
+            sources,
+        )?);
         engine.flush(Family::Content)?;
         engine.flush(Family::Tree)?;
         Ok(restored)
     }
 
     /// Rewrites the journal, if the database has everything that is in it.
-    fn settle(&mut self, after: &mut FsckReport) -> Result<(), RepairError> {
-        if self.kept_aside.is_none() {
+    fn refresh_journal(&mut self, after: &mut FsckReport) -> Result<(), RepairError> {
+        if self.backup.is_none() {
             return Ok(());
         }
         let unverified = self.open()?;
         let engine = unverified.engine();
         if unverified.state().is_ok() && second_copy::has_newest(engine, self.path, self.bucket)? {
-            engine.settle_journal(self.least_number)?;
-            if after.forget(JOURNAL_PLACE) {
+            engine.replace_journal(self.min_journal_number)?;
+            if after.remove_findings_at(JOURNAL_PLACE) {
                 self.written = self.written.saturating_add(1);
             }
         }
@@ -273,12 +277,12 @@ impl BasePath {
     pub fn check_bucket(
         &self,
         bucket: BucketId,
-        shared: &Shared,
-        mut progress: impl FnMut(Checked),
+        shared: &SharedResources,
+        mut progress: impl FnMut(CheckProgress),
     ) -> Result<FsckReport, BasePathError> {
         let path = self.existing_bucket_path(bucket)?;
         match diagnose(&path, bucket, shared, &mut progress) {
-            Err(error) if files::is_of_files(&error) => Ok(of_files(&error)),
+            Err(error) if files::concerns_files(&error) => Ok(report_of_files(&error)),
             checked => Ok(checked?.report),
         }
     }
@@ -293,9 +297,9 @@ impl BasePath {
         &self,
         bucket: BucketId,
         sources: &[PathBuf],
-        shared: &Shared,
-        mut progress: impl FnMut(Checked),
-    ) -> Result<Repaired, RepairError> {
+        shared: &SharedResources,
+        mut progress: impl FnMut(CheckProgress),
+    ) -> Result<RepairReport, RepairError> {
         let path = self.existing_bucket_path(bucket)?;
         if self.access() == Access::ReadOnly {
             let path = self.path().to_owned();

@@ -7,9 +7,9 @@ use std::fmt;
 const MAX_FINDINGS: usize = 1000;
 
 /// The reason not to rebuild a lost leaf.
-pub(super) const NO_LEAF_IS_MADE_UP: &str = "a leaf cannot be derived from other records";
+pub(super) const LEAF_NOT_DERIVABLE: &str = "a leaf cannot be derived from other records";
 /// Remedy for lost content.
-pub(super) const NEEDS_ITS_CONTENT: &str =
+pub(super) const CONTENT_NEEDED: &str =
     "its bytes are needed; `--repair --from` takes them from files";
 
 /// A defect that a check found.
@@ -80,27 +80,27 @@ impl FsckReport {
     }
 
     /// Adds a finding that cannot be rebuilt. Returns its index among the stored ones.
-    pub(crate) fn lost(
+    pub(crate) fn add_lost(
         &mut self,
         place: impl Into<String>,
         fault: impl ToString,
         why: impl Into<String>,
     ) -> Option<usize> {
         let why = why.into();
-        self.find(place.into(), fault.to_string(), Remedy::None { why })
+        self.add_finding(place.into(), fault.to_string(), Remedy::None { why })
     }
 
-    pub(super) fn rebuild(
+    pub(super) fn add_rebuildable(
         &mut self,
         place: impl Into<String>,
         fault: impl ToString,
         from: &'static str,
     ) -> Option<usize> {
-        self.find(place.into(), fault.to_string(), Remedy::Rebuild { from })
+        self.add_finding(place.into(), fault.to_string(), Remedy::Rebuild { from })
     }
 
     /// Replaces the remedy of a finding.
-    pub(super) fn amend(&mut self, finding: usize, remedy: Remedy) {
+    pub(super) fn set_remedy(&mut self, finding: usize, remedy: Remedy) {
         if let Some(finding) = self.findings.get_mut(finding) {
             finding.remedy = remedy;
         }
@@ -108,13 +108,13 @@ impl FsckReport {
 
     /// Removes the findings at a place, which has been repaired. Returns whether there
     /// were any.
-    pub(super) fn forget(&mut self, place: &str) -> bool {
+    pub(super) fn remove_findings_at(&mut self, place: &str) -> bool {
         let before = self.findings.len();
         self.findings.retain(|finding| finding.place != place);
         self.findings.len() < before
     }
 
-    fn find(&mut self, place: String, fault: String, remedy: Remedy) -> Option<usize> {
+    fn add_finding(&mut self, place: String, fault: String, remedy: Remedy) -> Option<usize> {
         if self.findings.len() >= MAX_FINDINGS {
             self.more_findings = self.more_findings.saturating_add(1);
             return None;

@@ -2,13 +2,13 @@
 //! interior nodes from the journal, and chunks from blob files, even from those that no
 //! table points to.
 
-use super::{Lost, unpromised};
-use crate::bucket::regrow::regrow;
+use super::{LostContent, unsigned_leaves};
+use crate::bucket::rebuild::restore_state;
 use cairn_engine::file_list::blob_files;
 use cairn_engine::layout::{self, InteriorValue, StateRecord};
 use cairn_engine::{
     Batch, BlobLog, Change, Durability, Engine, EngineError, Family, JOURNAL_FILE, JournalReader,
-    standing,
+    last_record,
 };
 use cairn_primitives::chunk_tree::padding;
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, Sequence};
@@ -18,32 +18,35 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Records in one write batch.
-const BATCH: usize = 4096;
+const BATCH_RECORDS: usize = 4096;
 /// Chunks in one write batch: 4 MiB.
-const CHUNK_BATCH: usize = 16;
+const BATCH_CHUNKS: usize = 16;
 
 /// The result of restoring records from a journal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct PutBack {
+pub(super) struct RestoredRecords {
     /// Number of records written.
     pub(super) written: u64,
     /// The number of the journal's last write.
     pub(super) number: u64,
 }
 
-fn fault(path: &Path) -> impl Fn(std::io::Error) -> EngineError + '_ {
-    move |error| EngineError::of_file("reading the journal", path, &error)
+fn journal_error(path: &Path) -> impl Fn(std::io::Error) -> EngineError + '_ {
+    move |error| EngineError::from_io("reading the journal", path, &error)
 }
 
 /// Opens the journal of a bucket in a folder; `None` if there is none of this bucket.
-fn journal(folder: &Path, bucket: BucketId) -> Result<Option<JournalReader<File>>, EngineError> {
+fn open_journal(
+    folder: &Path,
+    bucket: BucketId,
+) -> Result<Option<JournalReader<File>>, EngineError> {
     let path = folder.join(JOURNAL_FILE);
     let reader = match File::open(&path) {
         Ok(file) => JournalReader::new(file),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => Err(error),
     };
-    let reader = reader.map_err(fault(&path))?;
+    let reader = reader.map_err(journal_error(&path))?;
     Ok((reader.bucket() == Some(bucket.0)).then_some(reader))
 }
 
@@ -56,16 +59,16 @@ pub(super) fn journal_fault(
     if !path.exists() {
         return Ok(None);
     }
-    let Some(mut reader) = journal(engine.path(), bucket)? else {
+    let Some(mut reader) = open_journal(engine.path(), bucket)? else {
         return Ok(Some(
             "it belongs to another bucket, or its header is damaged".into(),
         ));
     };
     let mut number = None;
-    while let Some(record) = reader.next().map_err(fault(&path))? {
+    while let Some(record) = reader.next().map_err(journal_error(&path))? {
         number = Some(record.number);
     }
-    let database = engine.number()?;
+    let database = engine.journal_number()?;
     Ok(match number {
         _ if reader.skipped() > 0 => Some(format!("{} bytes of it are damaged", reader.skipped())),
         Some(number) if number > database => Some(format!(
@@ -78,26 +81,26 @@ pub(super) fn journal_fault(
 
 /// Writes leaves, signed roots, the state and other records of the journal back into the
 /// database that has lost them. Changes nothing else.
-pub(super) fn put_back(
+pub(super) fn restore_records(
     engine: &Engine,
     folder: &Path,
     bucket: BucketId,
     regrow_all: bool,
-) -> Result<PutBack, EngineError> {
+) -> Result<RestoredRecords, EngineError> {
     let path = folder.join(JOURNAL_FILE);
-    let Some(mut reader) = journal(folder, bucket)? else {
-        return Ok(PutBack::default());
+    let Some(mut reader) = open_journal(folder, bucket)? else {
+        return Ok(RestoredRecords::default());
     };
-    let file = File::open(&path).map_err(fault(&path))?;
-    let end = standing(&file, bucket.0).map_err(fault(&path))?;
-    let database = engine.number()?;
+    let file = File::open(&path).map_err(journal_error(&path))?;
+    let end = last_record(&file, bucket.0).map_err(journal_error(&path))?;
+    let database = engine.journal_number()?;
     // An older journal does not show what was deleted since.
     let Some(end) = end.filter(|end| end.number >= database) else {
-        return Ok(PutBack::default());
+        return Ok(RestoredRecords::default());
     };
-    let mut writer = Writer::new(engine, BATCH);
+    let mut writer = Writer::new(engine, BATCH_RECORDS);
     let mut state = None;
-    while let Some(record) = reader.next().map_err(fault(&path))? {
+    while let Some(record) = reader.next().map_err(journal_error(&path))? {
         let is_newer = record.number > database;
         for change in record.changes() {
             match change {
@@ -111,7 +114,7 @@ pub(super) fn put_back(
                 Change::Put { family, key, value } => {
                     // Interior nodes and chunks are restored only where a leaf needs them.
                     let is_unshaped =
-                        family == Family::Content && key.starts_with(layout::UNSHAPED);
+                        family == Family::Content && key.starts_with(layout::NONCONFORMING);
                     if family == Family::Tree || is_unshaped {
                         writer.put_lost(family, key, value, is_newer)?;
                     }
@@ -124,7 +127,7 @@ pub(super) fn put_back(
         }
     }
     let mut written = writer.finish()?;
-    if let Some(state) = state.and_then(|state| without_peaks(&state)) {
+    if let Some(state) = state.and_then(|state| parse_without_peaks(&state)) {
         let recorded = engine.get_uncached(Family::Tree, layout::STATE_KEY);
         let recorded = recorded.ok().flatten();
         let recorded = recorded.and_then(|state| StateRecord::parse(&state).ok());
@@ -135,31 +138,31 @@ pub(super) fn put_back(
         let is_there = recorded.as_ref() == Some(&state);
         // Unsynced commits reach the database first. The journal's state may then be
         // older, with leaves past its end.
-        let newer = recorded.filter(|recorded| place(recorded) > place(&state));
+        let newer = recorded.filter(|recorded| progress_of(recorded) > progress_of(&state));
         let is_needed = regrow_all || (newer.is_none() && !is_there);
-        if is_needed && regrow(engine, &newer.unwrap_or(state))? {
+        if is_needed && restore_state(engine, &newer.unwrap_or(state))? {
             written = written.saturating_add(1);
         }
     }
     let number = end.number;
-    Ok(PutBack { written, number })
+    Ok(RestoredRecords { written, number })
 }
 
 /// Restores what followed the damage in a log. Then rewrites the journal, if the
 /// database has everything that is in it.
-pub(crate) fn after_damage(
+pub(crate) fn restore_after_damage(
     engine: &Engine,
     backup: &Path,
     bucket: BucketId,
 ) -> Result<(), EngineError> {
-    let restored = put_back(engine, backup, bucket, false)?;
-    let refill = |lost: &Lost| refill(engine, backup, bucket, lost);
-    let dropped = unpromised::drop_lost(engine, bucket, &refill)?;
+    let restored = restore_records(engine, backup, bucket, false)?;
+    let refill = |lost: &LostContent| restore_content(engine, backup, bucket, lost);
+    let dropped = unsigned_leaves::drop_lost(engine, bucket, &refill)?;
     engine.flush(Family::Content)?;
     engine.flush(Family::Tree)?;
     // Dropped leaves are only in the old journal, which is in the backup.
     if dropped > 0 || has_newest(engine, backup, bucket)? {
-        engine.settle_journal(restored.number)?;
+        engine.replace_journal(restored.number)?;
     }
     Ok(())
 }
@@ -172,11 +175,11 @@ pub(super) fn has_newest(
     bucket: BucketId,
 ) -> Result<bool, EngineError> {
     let path = folder.join(JOURNAL_FILE);
-    let Some(mut reader) = journal(folder, bucket)? else {
+    let Some(mut reader) = open_journal(folder, bucket)? else {
         return Ok(true);
     };
     let mut newest = None;
-    while let Some(record) = reader.next().map_err(fault(&path))? {
+    while let Some(record) = reader.next().map_err(journal_error(&path))? {
         for change in record.changes() {
             if let Change::Put {
                 family: Family::Tree,
@@ -185,68 +188,68 @@ pub(super) fn has_newest(
             } = change
                 && key == layout::STATE_KEY
             {
-                newest = without_peaks(value);
+                newest = parse_without_peaks(value);
             }
         }
     }
     let recorded = engine.get_uncached(Family::Tree, layout::STATE_KEY)?;
     let recorded = recorded.and_then(|state| StateRecord::parse(&state).ok());
-    Ok(recorded.as_ref().map(place) >= newest.as_ref().map(place))
+    Ok(recorded.as_ref().map(progress_of) >= newest.as_ref().map(progress_of))
 }
 
 /// Returns how far a bucket has advanced in a state. It never goes back.
-fn place(state: &StateRecord) -> (Sequence, LeafCount) {
+fn progress_of(state: &StateRecord) -> (Sequence, LeafCount) {
     (state.tree, state.count)
 }
 
 /// Parses a state as a journal stores it, without peaks.
-fn without_peaks(state: &[u8]) -> Option<StateRecord> {
+fn parse_without_peaks(state: &[u8]) -> Option<StateRecord> {
     StateRecord::parse(&[state, &[0]].concat()).ok()
 }
 
 /// Restores lost content from the journal and the blob files in `folder`. Returns the
 /// number of records written.
-pub(super) fn refill(
+pub(super) fn restore_content(
     engine: &Engine,
     folder: &Path,
     bucket: BucketId,
-    lost: &Lost,
+    lost: &LostContent,
 ) -> Result<u64, EngineError> {
     let mut wanted = lost.chunks.clone();
     let mut written = 0u64;
     if !lost.nodes.is_empty() {
-        written = written.saturating_add(nodes(engine, folder, bucket, lost, &mut wanted)?);
+        written = written.saturating_add(restore_nodes(engine, folder, bucket, lost, &mut wanted)?);
     }
     if wanted.is_empty() {
         return Ok(written);
     }
-    let small = small_chunks(engine, folder, bucket, lost.profile, &mut wanted)?;
+    let small = restore_small_chunks(engine, folder, bucket, lost.profile, &mut wanted)?;
     written = written.saturating_add(small);
-    for path in blobs(folder)? {
+    for path in blob_paths(folder)? {
         if wanted.is_empty() {
             break;
         }
-        let from_blobs = chunks(engine, &path, lost.profile, &mut wanted)?;
+        let from_blobs = restore_chunks(engine, &path, lost.profile, &mut wanted)?;
         written = written.saturating_add(from_blobs);
     }
     Ok(written)
 }
 
-fn blobs(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
+fn blob_paths(folder: &Path) -> Result<Vec<PathBuf>, EngineError> {
     blob_files(folder)
-        .map_err(|error| EngineError::of_file("looking for blob files", folder, &error))
+        .map_err(|error| EngineError::from_io("looking for blob files", folder, &error))
 }
 
 /// Restores lost nodes and the lost nodes under them. Adds to `wanted` the lost chunks
 /// under them.
-fn nodes(
+fn restore_nodes(
     engine: &Engine,
     folder: &Path,
     bucket: BucketId,
-    lost: &Lost,
+    lost: &LostContent,
     wanted: &mut HashSet<H256>,
 ) -> Result<u64, EngineError> {
-    let known = lost_nodes(engine, folder, bucket, lost)?;
+    let known = find_lost_nodes(engine, folder, bucket, lost)?;
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     let mut to_visit: Vec<H256> = lost.nodes.iter().copied().collect();
@@ -263,14 +266,14 @@ fn nodes(
             let is_padding = child == padding(lost.profile, height.saturating_sub(1));
             if height > 1 {
                 to_visit.push(child);
-            } else if !is_padding && !has(engine, layout::chunk_length_key(&child)) {
+            } else if !is_padding && !has_record(engine, layout::chunk_length_key(&child)) {
                 wanted.insert(child);
             }
         }
     }
     // Children first, so that an interruption leaves complete subtrees.
     found.sort_by_key(|(_, value)| value.subtree.height());
-    let mut writer = Writer::new(engine, BATCH);
+    let mut writer = Writer::new(engine, BATCH_RECORDS);
     for (hash, value) in found {
         writer.put(
             Family::Content,
@@ -281,23 +284,23 @@ fn nodes(
     writer.finish()
 }
 
-fn has(engine: &Engine, key: [u8; 33]) -> bool {
+fn has_record(engine: &Engine, key: [u8; 33]) -> bool {
     matches!(engine.get_uncached(Family::Content, &key), Ok(Some(_)))
 }
 
 /// Returns the nodes that the journal has and that the database lacks or has wrong.
-fn lost_nodes(
+fn find_lost_nodes(
     engine: &Engine,
     folder: &Path,
     bucket: BucketId,
-    lost: &Lost,
+    lost: &LostContent,
 ) -> Result<HashMap<H256, InteriorValue>, EngineError> {
     let mut known = HashMap::new();
     for_each_content(folder, bucket, layout::INTERIOR_NODES, |hash, bytes| {
         let value = InteriorValue::parse(bytes);
         let value = value.filter(|value| lost.profile.node(&value.left, &value.right) == hash);
         if let Some(value) = value
-            && (lost.nodes.contains(&hash) || !has(engine, layout::interior_key(&hash)))
+            && (lost.nodes.contains(&hash) || !has_record(engine, layout::interior_key(&hash)))
         {
             known.insert(hash, value);
         }
@@ -306,14 +309,14 @@ fn lost_nodes(
     Ok(known)
 }
 
-fn small_chunks(
+fn restore_small_chunks(
     engine: &Engine,
     folder: &Path,
     bucket: BucketId,
     profile: HashingProfile,
     wanted: &mut HashSet<H256>,
 ) -> Result<u64, EngineError> {
-    let mut writer = Writer::new(engine, BATCH);
+    let mut writer = Writer::new(engine, BATCH_RECORDS);
     for_each_content(folder, bucket, layout::CHUNKS, |hash, bytes| {
         if wanted.contains(&hash) && profile.chunk(bytes) == hash {
             wanted.remove(&hash);
@@ -332,10 +335,10 @@ fn for_each_content(
     mut each: impl FnMut(H256, &[u8]) -> Result<(), EngineError>,
 ) -> Result<(), EngineError> {
     let path = folder.join(JOURNAL_FILE);
-    let Some(mut reader) = journal(folder, bucket)? else {
+    let Some(mut reader) = open_journal(folder, bucket)? else {
         return Ok(());
     };
-    while let Some(record) = reader.next().map_err(fault(&path))? {
+    while let Some(record) = reader.next().map_err(journal_error(&path))? {
         for change in record.changes() {
             if let Change::Put {
                 family: Family::Content,
@@ -353,15 +356,15 @@ fn for_each_content(
 }
 
 /// Copies wanted chunks out of a blob file.
-fn chunks(
+fn restore_chunks(
     engine: &Engine,
     path: &Path,
     profile: HashingProfile,
     wanted: &mut HashSet<H256>,
 ) -> Result<u64, EngineError> {
-    let fault = |error| EngineError::of_file("reading a blob file", path, &error);
+    let fault = |error| EngineError::from_io("reading a blob file", path, &error);
     let mut log = BlobLog::new(File::open(path).map_err(fault)?).map_err(fault)?;
-    let mut writer = Writer::new(engine, CHUNK_BATCH);
+    let mut writer = Writer::new(engine, BATCH_CHUNKS);
     while let Some(blob) = log.next().map_err(fault)? {
         let Some((tag, hash)) = layout::parse_content_key(&blob.key) else {
             continue;
@@ -414,7 +417,7 @@ impl<'e> Writer<'e> {
 
     fn put(&mut self, family: Family, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
         self.batch.put(family, key, value);
-        self.added()
+        self.write_if_full()
     }
 
     fn chunk(&mut self, hash: &H256, bytes: &[u8]) -> Result<(), EngineError> {
@@ -426,7 +429,7 @@ impl<'e> Writer<'e> {
         let length = layout::chunk_length_value(length);
         let key = layout::chunk_length_key(hash);
         self.batch.put(Family::Content, key, &length);
-        self.added()
+        self.write_if_full()
     }
 
     fn delete(&mut self, family: Family, key: &[u8]) -> Result<(), EngineError> {
@@ -436,7 +439,7 @@ impl<'e> Writer<'e> {
             return Ok(());
         }
         self.batch.delete(family, key);
-        self.added()
+        self.write_if_full()
     }
 
     fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]) -> Result<(), EngineError> {
@@ -449,12 +452,12 @@ impl<'e> Writer<'e> {
         };
         if is_any {
             self.batch.delete_range(family, from, to);
-            return self.added();
+            return self.write_if_full();
         }
         Ok(())
     }
 
-    fn added(&mut self) -> Result<(), EngineError> {
+    fn write_if_full(&mut self) -> Result<(), EngineError> {
         self.pending = self.pending.saturating_add(1);
         if self.pending < self.size {
             return Ok(());

@@ -3,13 +3,13 @@
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, Subtree, chunk_count, depth};
 
 /// Returns the shape of a whole content of this size.
-pub(super) fn whole(data_size: u64) -> Option<Subtree> {
+pub(super) fn shape_of_content(data_size: u64) -> Option<Subtree> {
     Subtree::from_parts(depth(data_size), chunk_count(data_size), data_size)
 }
 
 /// Returns the shapes of a node's two children; `None` in place of the right one for
 /// padding. `None` for a chunk, which has no children.
-pub(super) fn halves(node: Subtree) -> Option<(Subtree, Option<Subtree>)> {
+pub(super) fn child_shapes(node: Subtree) -> Option<(Subtree, Option<Subtree>)> {
     let height = node.height().checked_sub(1)?;
     let full = 1u64.checked_shl(height)?;
     let Some(right) = node.chunks().checked_sub(full).filter(|right| *right > 0) else {
@@ -29,15 +29,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_halves_of_a_shape_make_it_when_they_are_joined(data_size: u64, way: u64) {
-            let mut node = whole(data_size).unwrap();
+        fn joined_child_shapes_give_the_shape(data_size: u64, way: u64) {
+            let mut node = shape_of_content(data_size).unwrap();
             for step in 0..depth(data_size) {
-                let (left, right) = halves(node).unwrap();
+                let (left, right) = child_shapes(node).unwrap();
                 prop_assert_eq!(left.join(right), Ok(node));
                 node = right.filter(|_| way >> step & 1 == 1).unwrap_or(left);
             }
             prop_assert_eq!(node.height(), 0);
-            prop_assert_eq!(halves(node), None);
+            prop_assert_eq!(child_shapes(node), None);
         }
     }
 }

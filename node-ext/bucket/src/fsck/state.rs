@@ -6,13 +6,13 @@
 //! Nothing else shows that there were no more leaves: fewer leaves than were committed
 //! must never pass as all.
 
-use super::climb::{Climb, NodeFault};
-use super::mend::{Mend, Mends};
-use super::report::{FsckReport, NO_LEAF_IS_MADE_UP};
+use super::reconstruct::{NodeDefect, TreeReconstruction};
+use super::repair_write::{RepairWrite, RepairWrites};
+use super::report::{FsckReport, LEAF_NOT_DERIVABLE};
 use super::tree::{LeafRecord, Window};
-use crate::bucket::recover::Unverified;
+use crate::bucket::recover::UnverifiedBucket;
 use crate::error::OpenError;
-use cairn_engine::layout::{self, FORMAT_VERSION, PromiseValue, StateRecord, TreeKey};
+use cairn_engine::layout::{self, FORMAT_VERSION, SignedRootValue, StateRecord, TreeKey};
 use cairn_engine::{Engine, EngineError, Family};
 use cairn_primitives::mmr::bag;
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafCount, MmrLeaf, Position, Sequence};
@@ -20,14 +20,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const PLACE: &str = "state";
 /// Leaves whose records are read in one step.
-const WINDOW: u64 = 256;
+const WINDOW_LEAVES: u64 = 256;
 
 /// Returns the state of an unopened bucket, as recorded or rebuilt.
 pub(super) fn establish(
-    unverified: &Unverified,
+    unverified: &UnverifiedBucket,
     named: BucketId,
     report: &mut FsckReport,
-    writes: &mut Mends,
+    writes: &mut RepairWrites,
 ) -> Result<Option<StateRecord>, OpenError> {
     let engine = unverified.engine();
     let (recorded, fault) = match unverified.state() {
@@ -38,43 +38,43 @@ pub(super) fn establish(
                 found: state.bucket,
             });
         }
-        Ok(state) => match fault_of(engine, &state)? {
+        Ok(state) => match inconsistency_of(engine, &state)? {
             None => return Ok(Some(state)),
             Some(fault) => (Some(state), fault),
         },
         Err(OpenError::Damaged { what, .. }) => (None, what),
         Err(other) => return Err(other),
     };
-    if let Some(state) = Rebuild::new(engine, named, recorded.as_ref())?.state()? {
+    if let Some(state) = StateRebuild::new(engine, named, recorded.as_ref())?.rebuild()? {
         let fault = if recorded.is_some() {
             fault
         } else {
             format!("{fault}; its quota is lost too, and the bucket will have none")
         };
-        report.rebuild(PLACE, fault, "leaves that give a known root");
-        writes.add(Mend::State(Box::new(state.clone())));
+        report.add_rebuildable(PLACE, fault, "leaves that give a known root");
+        writes.add(RepairWrite::State(Box::new(state.clone())));
         return Ok(Some(state));
     }
     let why = format!(
         "the leaves that are here give no signed or recorded root, and \
-         {NO_LEAF_IS_MADE_UP}"
+         {LEAF_NOT_DERIVABLE}"
     );
-    report.lost(PLACE, fault, why);
+    report.add_lost(PLACE, fault, why);
     // The other records can be checked against a state that is consistent in itself.
-    Ok(recorded.filter(is_whole))
+    Ok(recorded.filter(is_consistent))
 }
 
-fn is_whole(state: &StateRecord) -> bool {
+fn is_consistent(state: &StateRecord) -> bool {
     let peaks = u32::try_from(state.peaks.len());
     peaks == Ok(state.count.get().count_ones()) && bag(state.profile, &state.peaks) == state.root
 }
 
 /// Returns the reason not to trust a state, judged by itself and by its last leaf.
-fn fault_of(engine: &Engine, state: &StateRecord) -> Result<Option<String>, EngineError> {
-    if !is_whole(state) {
+fn inconsistency_of(engine: &Engine, state: &StateRecord) -> Result<Option<String>, EngineError> {
+    if !is_consistent(state) {
         return Ok(Some("its peaks do not bag to its root".into()));
     }
-    let Some(end) = state.tree.of_leaf(state.count.next_index()) else {
+    let Some(end) = state.tree.checked_add(state.count.next_index()) else {
         return Ok(Some("its sequences exceed their range".into()));
     };
     if engine
@@ -103,7 +103,7 @@ fn read_window(engine: &Engine, tree: Sequence, from: u64, to: u64) -> Result<Wi
 }
 
 /// The rebuilding of a state from leaves.
-struct Rebuild<'e> {
+struct StateRebuild<'e> {
     engine: &'e Engine,
     named: BucketId,
     recorded: Option<&'e StateRecord>,
@@ -111,16 +111,16 @@ struct Rebuild<'e> {
     signed: BTreeMap<(Sequence, u64), Vec<H256>>,
 }
 
-impl<'e> Rebuild<'e> {
+impl<'e> StateRebuild<'e> {
     fn new(
         engine: &'e Engine,
         named: BucketId,
         recorded: Option<&'e StateRecord>,
     ) -> Result<Self, EngineError> {
         let mut signed: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for entry in engine.scan(Family::Tree, layout::PROMISES)? {
+        for entry in engine.scan(Family::Tree, layout::SIGNED_ROOTS)? {
             let (key, value) = entry?;
-            let parsed = layout::parse_promise_key(&key).zip(PromiseValue::parse(&value));
+            let parsed = layout::parse_signed_root_key(&key).zip(SignedRootValue::parse(&value));
             if let Some(((root, tree), promise)) = parsed {
                 let roots = signed.entry((tree, promise.count.get())).or_default();
                 roots.push(root);
@@ -138,7 +138,7 @@ impl<'e> Rebuild<'e> {
         })
     }
 
-    fn state(&self) -> Result<Option<StateRecord>, EngineError> {
+    fn rebuild(&self) -> Result<Option<StateRecord>, EngineError> {
         let trees: BTreeSet<_> = self.signed.keys().map(|(tree, _)| *tree).collect();
         let profiles = match self.recorded {
             Some(state) => vec![state.profile],
@@ -148,12 +148,12 @@ impl<'e> Rebuild<'e> {
         let Some(tree) = trees.last().copied() else {
             return Ok(None);
         };
-        let leaves = self.leaves_of(tree)?;
-        if self.is_beyond(tree, leaves)? {
+        let leaves = self.count_leaves(tree)?;
+        if self.has_more(tree, leaves)? {
             return Ok(None);
         }
         for profile in profiles {
-            if let Some(state) = self.state_of(profile, tree, leaves)? {
+            if let Some(state) = self.rebuild_at(profile, tree, leaves)? {
                 return Ok(Some(state));
             }
         }
@@ -161,10 +161,10 @@ impl<'e> Rebuild<'e> {
     }
 
     /// Counts the leading leaves of a tree of which the leaf or at least its node is here.
-    fn leaves_of(&self, tree: Sequence) -> Result<u64, EngineError> {
+    fn count_leaves(&self, tree: Sequence) -> Result<u64, EngineError> {
         let mut leaves = 0u64;
         loop {
-            let end = leaves.saturating_add(WINDOW);
+            let end = leaves.saturating_add(WINDOW_LEAVES);
             let window = read_window(self.engine, tree, leaves, end)?;
             for (leaf, nodes) in window.leaves {
                 let node = nodes.into_iter().next().and_then(|(_, node)| node.ok());
@@ -177,7 +177,7 @@ impl<'e> Rebuild<'e> {
     }
 
     /// Returns whether there are or were more leaves, or a newer tree.
-    fn is_beyond(&self, tree: Sequence, leaves: u64) -> Result<bool, EngineError> {
+    fn has_more(&self, tree: Sequence, leaves: u64) -> Result<bool, EngineError> {
         let signed = self.signed.keys();
         if signed
             .into_iter()
@@ -187,16 +187,16 @@ impl<'e> Rebuild<'e> {
         }
         let after = Sequence(tree.0.saturating_add(leaves));
         let newer_tree = layout::node_key(Sequence(tree.0.saturating_add(1)), Position(0));
-        Ok(self.is_any(layout::LEAVES, &layout::leaf_key(after))?
-            || self.is_any(layout::NODES, &newer_tree)?)
+        Ok(self.has_any(layout::LEAVES, &layout::leaf_key(after))?
+            || self.has_any(layout::NODES, &newer_tree)?)
     }
 
-    fn is_any(&self, kind: &'static [u8], from: &TreeKey) -> Result<bool, EngineError> {
+    fn has_any(&self, kind: &'static [u8], from: &TreeKey) -> Result<bool, EngineError> {
         let mut found = self.engine.scan_from(Family::Tree, kind, from.as_ref())?;
         Ok(found.next().transpose()?.is_some())
     }
 
-    fn state_of(
+    fn rebuild_at(
         &self,
         profile: HashingProfile,
         tree: Sequence,
@@ -206,12 +206,12 @@ impl<'e> Rebuild<'e> {
         else {
             return Ok(None);
         };
-        let Some((reconstruction, last)) = self.climb(profile, tree, leaves)? else {
+        let Some((reconstruction, last)) = self.reconstruct(profile, tree, leaves)? else {
             return Ok(None);
         };
         let known = roots
             .iter()
-            .find_map(|root| Some((*root, reconstruction.peaks_of(root)?)));
+            .find_map(|root| Some((*root, reconstruction.peaks_for(root)?)));
         Ok(known.map(|(root, peaks)| StateRecord {
             format: FORMAT_VERSION,
             bucket: self.named,
@@ -227,16 +227,16 @@ impl<'e> Rebuild<'e> {
 
     /// Reconstructs the tree over all leaves. The last leaf gives the total size, so it is
     /// trusted only if its own record leads to the root.
-    fn climb(
+    fn reconstruct(
         &self,
         profile: HashingProfile,
         tree: Sequence,
         leaves: u64,
-    ) -> Result<Option<(Climb, MmrLeaf)>, EngineError> {
-        let mut reconstruction = Climb::new(profile);
+    ) -> Result<Option<(TreeReconstruction, MmrLeaf)>, EngineError> {
+        let mut reconstruction = TreeReconstruction::new(profile);
         let (mut next, mut last) = (0, None);
         while next < leaves {
-            let end = next.saturating_add(WINDOW).min(leaves);
+            let end = next.saturating_add(WINDOW_LEAVES).min(leaves);
             for (leaf, mut nodes) in read_window(self.engine, tree, next, end)?.leaves {
                 next = next.saturating_add(1);
                 last = match leaf {
@@ -244,7 +244,7 @@ impl<'e> Rebuild<'e> {
                     LeafRecord::Lost(_) => None,
                 };
                 if let Some((_, node)) = nodes.first_mut().filter(|_| next == leaves) {
-                    *node = Err(NodeFault::Missing);
+                    *node = Err(NodeDefect::Missing);
                 }
                 reconstruction.append(last.map(|leaf| profile.leaf(&leaf)), nodes);
             }

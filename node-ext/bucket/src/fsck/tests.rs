@@ -1,7 +1,7 @@
 //! Damage of every kind to one bucket: it is found, reported as rebuildable or not, and
 //! then rebuilt to the exact bytes, or left exactly as it is.
 
-use super::repair::{Repaired, repair};
+use super::repair::{RepairReport, repair};
 use super::*;
 use crate::bucket::{At, BucketConfig, NewLeaf};
 use cairn_engine::layout::{self, InteriorValue, StateRecord};
@@ -17,11 +17,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-mod climbing;
 mod content;
 mod damage;
 mod files;
 mod lost;
+mod reconstruct;
 mod repeated;
 mod signed;
 
@@ -71,7 +71,7 @@ impl Fixture {
             profile,
             ..Default::default()
         };
-        let bucket = Bucket::create(&path, ID, config, &Shared::default()).unwrap();
+        let bucket = Bucket::create(&path, ID, config, &SharedResources::default()).unwrap();
         let signer = signer();
         let mut signed = vec![];
         for (index, content) in contents().iter().enumerate() {
@@ -128,7 +128,7 @@ impl Fixture {
     }
 
     fn engine(&self) -> Engine {
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         let access = Access::ReadWrite;
         Engine::open(&self.path(), access, &shared, DamagedLog::Refuse).unwrap()
     }
@@ -142,9 +142,9 @@ impl Fixture {
     }
 
     /// Compacts away overwritten and deleted records, and removes the journal.
-    fn forget_second_copies(&self) {
+    fn remove_second_copies(&self) {
         let _ = std::fs::remove_file(self.path().join(JOURNAL_FILE));
-        self.engine().give_back(Family::Content).unwrap();
+        self.engine().compact(Family::Content).unwrap();
     }
 
     fn get(&self, family: Family, key: &[u8]) -> Vec<u8> {
@@ -159,23 +159,31 @@ impl Fixture {
     }
 
     fn check(&self) -> FsckReport {
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         diagnose(&self.path(), ID, &shared, &mut |_| {})
             .unwrap()
             .report
     }
 
-    fn repair_from(&self, sources: &[PathBuf]) -> Repaired {
-        repair(&self.path(), ID, sources, &Shared::default(), &mut |_| {}).unwrap()
+    fn repair_from(&self, sources: &[PathBuf]) -> RepairReport {
+        repair(
+            &self.path(),
+            ID,
+            sources,
+            &SharedResources::default(),
+            &mut |_| {},
+        )
+        .unwrap()
     }
 
-    fn repair(&self) -> Repaired {
+    fn repair(&self) -> RepairReport {
         self.repair_from(&[])
     }
 
     /// Checks that every signed root can be proven in full.
-    fn answers_for_all_that_was_signed(&self) {
-        let bucket = Bucket::open(&self.path(), Access::ReadOnly, &Shared::default()).unwrap();
+    fn prove_all_signed(&self) {
+        let bucket =
+            Bucket::open(&self.path(), Access::ReadOnly, &SharedResources::default()).unwrap();
         for commitment in &self.signed {
             let view = bucket.view(At::Root(commitment.mmr_root)).unwrap();
             assert_eq!(view.commitment().unwrap(), *commitment);

@@ -1,18 +1,18 @@
 //! Checks one tree: its nodes and signed roots, from its leaves.
 
-use super::climb::{Climb, Discovery, NodeFault, Stored};
-use super::mend::Mend;
-use super::report::NO_LEAF_IS_MADE_UP;
-use super::{Check, Checked, Promised};
+use super::reconstruct::{Discovery, NodeDefect, StoredNode, TreeReconstruction};
+use super::repair_write::RepairWrite;
+use super::report::LEAF_NOT_DERIVABLE;
+use super::{BucketCheck, CheckProgress, SignedRoots};
 use crate::bucket::{Bucket, RetiredTree};
-use cairn_engine::{EngineError, Read, layout};
+use cairn_engine::{EngineError, ReadResult, layout};
 use cairn_primitives::{H256, LEAF_BYTES, LeafCount, LeafIndex, MmrLeaf, Position, Sequence};
 use codec::Decode;
 
 /// Leaves whose records are read in one step.
-const WINDOW: u64 = 256;
+const WINDOW_LEAVES: u64 = 256;
 
-const LEAVES: &str = "its leaves";
+const FROM_LEAVES: &str = "its leaves";
 
 /// A tree of a bucket, at a leaf count whose root is known.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct TreeToCheck {
     pub(crate) peaks: Option<Vec<H256>>,
     /// Leaves from this sequence on are also in a newer tree, which checks their content.
     /// `None` for the newest tree.
-    pub(crate) content_to: Option<Sequence>,
+    pub(crate) content_end: Option<Sequence>,
 }
 
 impl TreeToCheck {
@@ -37,7 +37,7 @@ impl TreeToCheck {
             count: tip.frontier.count(),
             root: tip.root,
             peaks: Some(tip.frontier.peaks().to_vec()),
-            content_to: None,
+            content_end: None,
         }
     }
 
@@ -49,7 +49,7 @@ impl TreeToCheck {
             count: ended.leaf_count,
             root: ended.mmr_root,
             peaks: None,
-            content_to: Some(tree.new_start_seq),
+            content_end: Some(tree.new_start_seq),
         }
     }
 }
@@ -62,7 +62,7 @@ pub(super) enum LeafRecord {
 
 /// Records of some leaves and of the nodes that these leaves complete.
 pub(super) struct Window {
-    pub(super) leaves: Vec<(LeafRecord, Vec<(Position, Stored)>)>,
+    pub(super) leaves: Vec<(LeafRecord, Vec<(Position, StoredNode)>)>,
 }
 
 impl Window {
@@ -71,15 +71,17 @@ impl Window {
         tree: Sequence,
         from: u64,
         to: u64,
-        read: impl Fn(&[layout::TreeKey]) -> Result<Vec<Read>, EngineError>,
+        read: impl Fn(&[layout::TreeKey]) -> Result<Vec<ReadResult>, EngineError>,
     ) -> Result<Self, EngineError> {
         let mut keys = Vec::new();
         let positions: Vec<Vec<Position>> = (from..to)
-            .map(|leaf| Climb::positions_with(leaf).collect())
+            .map(|leaf| TreeReconstruction::positions_completed_by(leaf).collect())
             .collect();
         for (leaf, positions) in (from..to).zip(&positions) {
             // A tree's sequences end before their range does.
-            let sequence = tree.of_leaf(LeafIndex(leaf)).unwrap_or(Sequence(u64::MAX));
+            let sequence = tree
+                .checked_add(LeafIndex(leaf))
+                .unwrap_or(Sequence(u64::MAX));
             keys.push(layout::leaf_key(sequence));
             keys.extend(positions.iter().map(|at| layout::node_key(tree, *at)));
         }
@@ -95,7 +97,7 @@ impl Window {
     }
 }
 
-fn parse_leaf(read: Read) -> LeafRecord {
+fn parse_leaf(read: ReadResult) -> LeafRecord {
     match read {
         Err(error) => LeafRecord::Lost(error.to_string()),
         Ok(None) => LeafRecord::Lost("it is lost".into()),
@@ -108,35 +110,35 @@ fn parse_leaf(read: Read) -> LeafRecord {
     }
 }
 
-fn parse_node(read: Read) -> Stored {
+fn parse_node(read: ReadResult) -> StoredNode {
     match read {
-        Err(error) => Err(NodeFault::Database(error.to_string())),
-        Ok(None) => Err(NodeFault::Missing),
+        Err(error) => Err(NodeDefect::Database(error.to_string())),
+        Ok(None) => Err(NodeDefect::Missing),
         Ok(Some(bytes)) => <[u8; 32]>::try_from(bytes)
             .map(H256)
-            .map_err(|_| NodeFault::Unreadable),
+            .map_err(|_| NodeDefect::Unreadable),
     }
 }
 
-impl Check<'_> {
+impl BucketCheck<'_> {
     /// Checks a tree's leaves, their content, its nodes, and its signed roots.
-    pub(super) fn tree(
+    pub(super) fn check_tree(
         &mut self,
         tree: &TreeToCheck,
-        mut signed: Promised,
-        progress: &mut dyn FnMut(Checked),
+        mut signed: SignedRoots,
+        progress: &mut dyn FnMut(CheckProgress),
     ) {
-        let mut reconstruction = Climb::new(self.bucket.profile());
+        let mut reconstruction = TreeReconstruction::new(self.bucket.profile());
         let mut before = None;
         let of = tree.count.get();
         let mut next = 0;
         while next < of {
-            let end = next.saturating_add(WINDOW).min(of);
+            let end = next.saturating_add(WINDOW_LEAVES).min(of);
             let read = |keys: &[layout::TreeKey]| self.bucket.tree_records(keys);
             let window = match Window::read(tree.tree, next, end, read) {
                 Ok(window) => window,
                 Err(error) => {
-                    self.report.lost(
+                    self.report.add_lost(
                         format!("leaves from {next} on"),
                         error,
                         "the database fails",
@@ -146,31 +148,34 @@ impl Check<'_> {
             };
             for (leaf, nodes) in window.leaves {
                 let index = LeafIndex(next);
-                let hash = self.leaf(tree, index, leaf, &mut before);
+                let hash = self.check_leaf(tree, index, leaf, &mut before);
                 reconstruction.append(hash, nodes);
                 next = next.saturating_add(1);
                 self.report.leaves = self.report.leaves.saturating_add(1);
-                self.roots_at(&reconstruction, next, &mut signed);
-                progress(Checked { leaves: next, of });
+                self.check_signed_roots(&reconstruction, next, &mut signed);
+                progress(CheckProgress {
+                    leaves: next,
+                    total: of,
+                });
             }
         }
-        self.settle(tree, reconstruction);
+        self.compare_with_root(tree, reconstruction);
         // Roots signed since the check began are newer than its view of the tree, so
         // this check says nothing about them.
         let newest = self.bucket.commitment().leaf_count;
         for (count, commitments) in signed {
-            if count <= tree.count || count > newest || tree.content_to.is_some() {
+            if count <= tree.count || count > newest || tree.content_end.is_some() {
                 for commitment in commitments {
                     let place = format!("signed root {:?}", commitment.mmr_root);
                     let fault = format!("it covers {count} leaves, and there are fewer");
-                    self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
+                    self.report.add_lost(place, fault, LEAF_NOT_DERIVABLE);
                 }
             }
         }
     }
 
     /// Checks a leaf and its content. Returns the hash of its record.
-    fn leaf(
+    fn check_leaf(
         &mut self,
         tree: &TreeToCheck,
         index: LeafIndex,
@@ -182,7 +187,7 @@ impl Check<'_> {
             LeafRecord::Lost(fault) => {
                 *before = None;
                 self.report
-                    .lost(format!("leaf {index}"), fault, NO_LEAF_IS_MADE_UP);
+                    .add_lost(format!("leaf {index}"), fault, LEAF_NOT_DERIVABLE);
                 return None;
             }
         };
@@ -196,50 +201,55 @@ impl Check<'_> {
         if total.is_some_and(|total| total != leaf.total_size) {
             let fault = "its total size does not follow from that of the leaf before it";
             self.report
-                .lost(format!("leaf {index}"), fault, NO_LEAF_IS_MADE_UP);
+                .add_lost(format!("leaf {index}"), fault, LEAF_NOT_DERIVABLE);
         }
         *before = Some(leaf);
-        let sequence = tree.tree.of_leaf(index);
-        if tree.content_to.is_none_or(|end| sequence < Some(end)) {
+        let sequence = tree.tree.checked_add(index);
+        if tree.content_end.is_none_or(|end| sequence < Some(end)) {
             match self.flag_of(tree, index) {
-                Some(flag) => self.flagged_content_of(index, &leaf, flag),
-                None => self.content_of(index, &leaf),
+                Some(flag) => self.check_flagged_content(index, &leaf, flag),
+                None => self.check_content(index, &leaf),
             }
         }
         Some(self.bucket.profile().leaf(&leaf))
     }
 
     /// Compares the roots that were signed at this leaf count.
-    fn roots_at(&mut self, reconstruction: &Climb, leaves: u64, signed: &mut Promised) {
+    fn check_signed_roots(
+        &mut self,
+        reconstruction: &TreeReconstruction,
+        leaves: u64,
+        signed: &mut SignedRoots,
+    ) {
         let commitments = LeafCount::new(leaves).and_then(|count| signed.remove(&count));
         for commitment in commitments.unwrap_or_default() {
             self.report.signed_roots = self.report.signed_roots.saturating_add(1);
-            if reconstruction.peaks_of(&commitment.mmr_root).is_none() {
+            if reconstruction.peaks_for(&commitment.mmr_root).is_none() {
                 let place = format!("signed root {:?}", commitment.mmr_root);
                 let fault = format!("the first {leaves} leaves have another root");
-                self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
+                self.report.add_lost(place, fault, LEAF_NOT_DERIVABLE);
             }
         }
     }
 
     /// Compares the stored nodes with those that follow from the root.
-    fn settle(&mut self, tree: &TreeToCheck, reconstruction: Climb) {
-        let result = reconstruction.settle(&tree.root, tree.peaks.as_deref());
-        let of_tree = match tree.content_to {
+    fn compare_with_root(&mut self, tree: &TreeToCheck, reconstruction: TreeReconstruction) {
+        let result = reconstruction.resolve(&tree.root, tree.peaks.as_deref());
+        let of_tree = match tree.content_end {
             None => String::new(),
             Some(_) => format!(" of tree {}", tree.tree),
         };
-        if !result.reached && tree.count != LeafCount::ZERO {
+        if !result.is_root_reached && tree.count != LeafCount::ZERO {
             let place = format!("newest root{of_tree}");
             let fault = "the leaves give another root";
-            self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
+            self.report.add_lost(place, fault, LEAF_NOT_DERIVABLE);
         }
         for discovery in result.discoveries {
-            self.discover(tree, &of_tree, discovery);
+            self.report_discovery(tree, &of_tree, discovery);
         }
     }
 
-    fn discover(&mut self, tree: &TreeToCheck, of_tree: &str, discovery: Discovery) {
+    fn report_discovery(&mut self, tree: &TreeToCheck, of_tree: &str, discovery: Discovery) {
         match discovery {
             Discovery::Node {
                 position,
@@ -247,42 +257,42 @@ impl Check<'_> {
                 fault,
             } => {
                 let place = format!("node {position}{of_tree}");
-                if let NodeFault::Database(error) = fault {
+                if let NodeDefect::Database(error) = fault {
                     let why = "its file is damaged, and rewriting a record does not repair a file";
-                    self.report.lost(place, error, why);
+                    self.report.add_lost(place, error, why);
                     return;
                 }
-                let write = Mend::Node {
+                let write = RepairWrite::Node {
                     tree: tree.tree,
                     position,
                     hash,
                 };
-                self.rebuild(place, described(&fault), LEAVES, write);
+                self.add_rebuildable(place, describe(&fault), FROM_LEAVES, write);
             }
             Discovery::LostNode { position, fault } => {
                 let place = format!("node {position}{of_tree}");
                 let why = "the leaves under it are lost or changed";
-                self.report.lost(place, described(&fault), why);
+                self.report.add_lost(place, describe(&fault), why);
             }
             Discovery::ChangedLeaf { index } => {
                 let fault = "it is not the leaf that the tree was built over";
                 let place = format!("leaf {index}{of_tree}");
-                self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
+                self.report.add_lost(place, fault, LEAF_NOT_DERIVABLE);
             }
             Discovery::Unexplained { position } => {
                 let place = format!("node {position}{of_tree}");
                 let fault = "it is right, but something under it is lost or changed";
-                self.report.lost(place, fault, NO_LEAF_IS_MADE_UP);
+                self.report.add_lost(place, fault, LEAF_NOT_DERIVABLE);
             }
         }
     }
 }
 
-fn described(fault: &NodeFault) -> String {
+fn describe(fault: &NodeDefect) -> String {
     match fault {
-        NodeFault::Missing => "it is lost".into(),
-        NodeFault::Unreadable => "it cannot be read".into(),
-        NodeFault::Other => "it differs from what its leaves give".into(),
-        NodeFault::Database(error) => error.clone(),
+        NodeDefect::Missing => "it is lost".into(),
+        NodeDefect::Unreadable => "it cannot be read".into(),
+        NodeDefect::Differs => "it differs from what its leaves give".into(),
+        NodeDefect::Database(error) => error.clone(),
     }
 }

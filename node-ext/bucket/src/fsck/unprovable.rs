@@ -1,24 +1,24 @@
 //! Checks imported content that the chain cannot verify: all of it must be stored and
 //! match its hashes, whatever its flag says. Its shape is not checked.
 
-use super::report::NEEDS_ITS_CONTENT;
-use super::{Check, tree::TreeToCheck};
+use super::report::CONTENT_NEEDED;
+use super::{BucketCheck, tree::TreeToCheck};
 use crate::bucket::At;
 use crate::error::ProveError;
-use cairn_engine::layout::{Child, FlagValue, Kind, UnshapedValue};
+use cairn_engine::layout::{Child, FlagValue, NodeKind, NonconformingValue};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{LeafIndex, MmrLeaf};
 use std::collections::HashSet;
 
-impl Check<'_> {
+impl BucketCheck<'_> {
     /// Reads the flags of leaves.
-    pub(super) fn flags(&mut self) -> Result<(), ProveError> {
+    pub(super) fn read_flags(&mut self) -> Result<(), ProveError> {
         for flag in self.bucket.flags()? {
             match flag {
                 Ok((sequence, flag)) => drop(self.flagged.insert(sequence, flag)),
                 Err(error) => {
                     let why = "only the import knew which leaves to flag";
-                    self.report.lost("flagged leaves", error, why);
+                    self.report.add_lost("flagged leaves", error, why);
                 }
             }
         }
@@ -29,16 +29,21 @@ impl Check<'_> {
 
     /// Returns the flag of a leaf, if it has one.
     pub(super) fn flag_of(&self, tree: &TreeToCheck, index: LeafIndex) -> Option<FlagValue> {
-        let sequence = tree.tree.of_leaf(index)?;
+        let sequence = tree.tree.checked_add(index)?;
         self.flagged.get(&sequence).copied()
     }
 
     /// Checks all content under a flagged leaf.
-    pub(super) fn flagged_content_of(&mut self, index: LeafIndex, leaf: &MmrLeaf, flag: FlagValue) {
+    pub(super) fn check_flagged_content(
+        &mut self,
+        index: LeafIndex,
+        leaf: &MmrLeaf,
+        flag: FlagValue,
+    ) {
         let hash = leaf.data_root;
-        let kind = match self.bucket.kind_of(&hash, flag.root) {
+        let kind = match self.bucket.root_kind(&hash, flag.root) {
             // Content with bytes consists of more than padding.
-            Ok(Some(Kind::Padding)) if leaf.data_size > 0 => {
+            Ok(Some(NodeKind::Padding)) if leaf.data_size > 0 => {
                 Err("it is nothing but padding".into())
             }
             Ok(Some(kind)) => Ok(kind),
@@ -50,7 +55,7 @@ impl Check<'_> {
             Err(fault) => {
                 let fault = format!("its content {hash:?}: {fault}");
                 self.report
-                    .lost(format!("leaf {index}"), fault, NEEDS_ITS_CONTENT);
+                    .add_lost(format!("leaf {index}"), fault, CONTENT_NEEDED);
                 return;
             }
         };
@@ -59,7 +64,7 @@ impl Check<'_> {
         // Until all of it was found intact, it must not count for another leaf.
         let mut seen = HashSet::new();
         let checked = self.bucket.view(At::Newest).and_then(|view| {
-            let whole = &self.flagged_whole;
+            let whole = &self.flagged_intact;
             let mut is_new = |child| !whole.contains(&child) && seen.insert(child);
             view.walk_flagged(root, &mut is_new, |hash, bytes| {
                 reached.push((*hash, bytes.len()));
@@ -67,7 +72,7 @@ impl Check<'_> {
             })
         });
         if checked.is_ok() {
-            self.flagged_whole.extend(seen);
+            self.flagged_intact.extend(seen);
         }
         for (hash, length) in reached {
             let bytes = u64::try_from(length).unwrap_or(u64::MAX);
@@ -75,26 +80,26 @@ impl Check<'_> {
             if length <= CHUNK_BYTES
                 && let Ok(length) = u32::try_from(length)
             {
-                self.content.has_reached(hash, length);
+                self.content.record_hashed_chunk(hash, length);
             }
         }
         if let Err(error) = checked {
             let place = format!("leaf {index}");
-            self.report.lost(place, error, NEEDS_ITS_CONTENT);
+            self.report.add_lost(place, error, CONTENT_NEEDED);
         }
     }
 
     /// Checks and counts the records of such content.
-    pub(super) fn unshaped_records(&mut self) -> Result<(), ProveError> {
-        for record in self.bucket.stored_unshaped()? {
+    pub(super) fn check_nonconforming_records(&mut self) -> Result<(), ProveError> {
+        for record in self.bucket.nonconforming_records()? {
             let (hash, value) = record?;
             match value {
-                Some(UnshapedValue::LongChunk { length }) => self.content.count_chunk(length),
+                Some(NonconformingValue::LongChunk { length }) => self.content.count_chunk(length),
                 _ => self.content.count_node(),
             }
-            if let Err(fault) = self.bucket.check_unshaped(&hash, value) {
+            if let Err(fault) = self.bucket.check_nonconforming(&hash, value) {
                 let place = format!("unshaped node {hash:?} of a chunk tree");
-                self.report.lost(place, fault, NEEDS_ITS_CONTENT);
+                self.report.add_lost(place, fault, CONTENT_NEEDED);
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use super::*;
 use crate::bucket::{BucketConfig, NewLeaf};
 use cairn_engine::{
-    Access, Batch, DamagedLog, Durability, Engine, Family, FaultKind, Shared, layout,
+    Access, Batch, DamagedLog, Durability, Engine, Family, FaultKind, SharedResources, layout,
 };
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::mmr::leaf_position;
@@ -20,16 +20,17 @@ struct Fixture {
 
 /// Leaves of the fixture's bucket, and the nodes above them.
 const LEAVES: u64 = 31;
-const ABOVE: u64 = LEAVES - 5;
+const PARENT_NODES: u64 = LEAVES - 5;
 /// Chunks, interior nodes, leaves and nodes of the fixture's bucket.
-const RECORDS: u64 = 33 + 3 + LEAVES + ABOVE;
+const RECORDS: u64 = 33 + 3 + LEAVES + PARENT_NODES;
 
 impl Fixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bucket");
         let config = BucketConfig::default();
-        let bucket = Bucket::create(&path, BucketId(1), config, &Shared::default()).unwrap();
+        let bucket =
+            Bucket::create(&path, BucketId(1), config, &SharedResources::default()).unwrap();
         let mut fixture = Self {
             folder,
             bucket: Some(bucket),
@@ -60,7 +61,7 @@ impl Fixture {
 
     fn tamper(&mut self, change: impl FnOnce(&mut Batch<'_>)) {
         let path = self.folder.path().join("bucket");
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         self.bucket = None;
         let engine = Engine::open(&path, Access::ReadWrite, &shared, DamagedLog::Refuse).unwrap();
         let mut batch = engine.batch();
@@ -72,7 +73,7 @@ impl Fixture {
 }
 
 /// Steps to the end of a round, with a new scrub for each step, as after restarts.
-fn round(bucket: &Bucket, budget: u64, mut between: impl FnMut(u64)) -> Vec<StepReport> {
+fn round(bucket: &Bucket, budget: u64, mut between: impl FnMut(u64)) -> Vec<ScrubStepReport> {
     let mut steps = vec![];
     let mut point = None;
     loop {
@@ -89,16 +90,16 @@ fn round(bucket: &Bucket, budget: u64, mut between: impl FnMut(u64)) -> Vec<Step
     }
 }
 
-fn sum(steps: &[StepReport], of: impl Fn(&StepReport) -> u64) -> u64 {
+fn sum(steps: &[ScrubStepReport], of: impl Fn(&ScrubStepReport) -> u64) -> u64 {
     steps.iter().map(of).sum()
 }
 
 #[test]
-fn a_round_reads_every_record_once_however_it_is_stopped_and_resumed() {
+fn a_round_reads_every_record_once_even_if_interrupted() {
     let fixture = Fixture::new();
     let usage = fixture.bucket().usage();
     assert_eq!(
-        usage.chunks + usage.interior_nodes + LEAVES + ABOVE,
+        usage.chunks + usage.interior_nodes + LEAVES + PARENT_NODES,
         RECORDS
     );
     let mut steps_before = u64::MAX;
@@ -124,12 +125,12 @@ fn a_round_reads_every_record_once_however_it_is_stopped_and_resumed() {
     over.step(fixture.bucket(), u64::MAX).unwrap();
     assert_eq!(
         over.step(fixture.bucket(), 1).unwrap(),
-        StepReport::default()
+        ScrubStepReport::default()
     );
 }
 
 #[test]
-fn every_chunk_that_was_flipped_is_found_and_no_other() {
+fn exactly_the_flipped_chunks_are_found() {
     let mut fixture = Fixture::new();
     let plain = HashingProfile::Plain;
     let hashes = [3usize, 8, 21].map(|length| plain.chunk(&vec![7; length]));
@@ -229,7 +230,7 @@ fn lost_and_changed_records_of_each_kind_are_found() {
     }
 }
 
-fn places(steps: &[StepReport]) -> Vec<&str> {
+fn places(steps: &[ScrubStepReport]) -> Vec<&str> {
     let findings = steps.iter().flat_map(|step| &step.findings);
     findings.map(|found| found.place.as_str()).collect()
 }
@@ -259,9 +260,9 @@ fn a_retired_tree_is_read_until_it_is_released() {
     );
 
     // In the middle of the old tree, which is then released.
-    let in_old_tree = |steps: &[StepReport]| {
+    let in_old_tree = |steps: &[ScrubStepReport]| {
         let point = steps[steps.len() - 1].point;
-        matches!(point, Some(ScrubPoint { next: Place::Leaf(tree, _), .. }) if tree == Sequence(0))
+        matches!(point, Some(ScrubPoint { next: Cursor::Leaf(tree, _), .. }) if tree == Sequence(0))
     };
     let mut steps = vec![];
     let mut scrub = Scrub::new(None);
@@ -272,13 +273,15 @@ fn a_retired_tree_is_read_until_it_is_released() {
     fixture.bucket().release(Sequence(0)).unwrap();
     let last = scrub.step(fixture.bucket(), u64::MAX).unwrap();
     assert_eq!(places(&[last]), ["node 5 of the tree from 12"]);
-    let mut stale = Step {
+    let mut stale = ScrubStep {
         bucket: fixture.bucket(),
-        left: u64::MAX,
-        report: StepReport::default(),
+        budget: u64::MAX,
+        report: ScrubStepReport::default(),
     };
     let count = LeafCount::new(31).unwrap();
-    let read = stale.leaves(Sequence(0), count, LeafIndex(0)).unwrap();
+    let read = stale
+        .check_leaves(Sequence(0), count, LeafIndex(0))
+        .unwrap();
     assert_eq!((read, stale.report.findings), (None, vec![]));
 }
 
@@ -298,11 +301,11 @@ impl std::io::Read for Failing {
 }
 
 #[test]
-fn what_comes_and_goes_meanwhile_is_no_finding_and_loses_nothing() {
+fn concurrent_uploads_and_cancellations_are_no_findings() {
     let mut fixture = Fixture::new();
     let path = fixture.folder.path().join("bucket");
     fixture.bucket = None;
-    let bucket = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap();
+    let bucket = Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap();
     let steps = round(&bucket, 2_000, |step| {
         // The record at the point may be one that is removed here.
         bucket
@@ -349,16 +352,16 @@ fn what_comes_and_goes_meanwhile_is_no_finding_and_loses_nothing() {
 }
 
 #[test]
-fn what_was_taken_back_after_it_was_listed_is_no_finding() {
+fn a_record_removed_after_listing_is_no_finding() {
     let fixture = Fixture::new();
-    let mut step = Step {
+    let mut step = ScrubStep {
         bucket: fixture.bucket(),
-        left: 1,
-        report: StepReport::default(),
+        budget: 1,
+        report: ScrubStepReport::default(),
     };
     let profile = HashingProfile::Plain;
     let gone = profile.chunk(b"taken back");
-    assert!(matches!(step.chunk(&gone, Some(10)), (10, Ok(()))));
+    assert!(matches!(step.check_chunk(&gone, Some(10)), (10, Ok(()))));
     let (left, right) = (gone, gone);
     let subtree = cairn_primitives::chunk_tree::Subtree::from_parts(1, 2, 2 << 18);
     let value = InteriorValue {
@@ -367,16 +370,16 @@ fn what_was_taken_back_after_it_was_listed_is_no_finding() {
         subtree: subtree.unwrap(),
     };
     let node = profile.node(&left, &right);
-    assert!(matches!(step.node(&node, Some(value)), (0, Ok(()))));
+    assert!(matches!(step.check_node(&node, Some(value)), (0, Ok(()))));
 }
 
 #[test]
-fn what_could_only_not_be_read_is_told_from_damage() {
+fn unreadable_records_are_distinguished_from_damage() {
     let fixture = Fixture::new();
-    let mut step = Step {
+    let mut step = ScrubStep {
         bucket: fixture.bucket(),
-        left: 1,
-        report: StepReport::default(),
+        budget: 1,
+        report: ScrubStepReport::default(),
     };
     let unread = |kind| EngineError {
         doing: "read",
@@ -384,15 +387,15 @@ fn what_could_only_not_be_read_is_told_from_damage() {
         kind,
         message: "too many open files".into(),
     };
-    step.find("chunk".into(), unread(FaultKind::Other).into());
-    step.find("chunk".into(), unread(FaultKind::Corrupt).into());
-    step.find("chunk".into(), "its bytes are lost".into());
+    step.add_finding("chunk".into(), unread(FaultKind::Other).into());
+    step.add_finding("chunk".into(), unread(FaultKind::Corrupt).into());
+    step.add_finding("chunk".into(), "its bytes are lost".into());
     let found: Vec<_> = step.report.findings.iter().map(|f| f.is_damage).collect();
     assert_eq!(found, [false, true, true]);
 }
 
 #[test]
-fn a_scrub_leaves_the_cache_to_others() {
+fn a_scrub_does_not_fill_the_cache() {
     let mut fixture = Fixture::new();
     // More leaves and content than are in the blocks that opening reads.
     for number in 0..500u32 {
@@ -409,7 +412,7 @@ fn a_scrub_leaves_the_cache_to_others() {
         .commit(&many, Durability::Buffered)
         .unwrap();
     fixture.bucket.take().unwrap().close().unwrap();
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let path = fixture.folder.path().join("bucket");
     let bucket = Bucket::open(&path, Access::ReadOnly, &shared).unwrap();
     round(&bucket, u64::MAX, |_| {});

@@ -5,15 +5,15 @@
 //! with these names are accepted, and the folder itself, which other writers add.
 
 use super::error::TransferError;
-use super::files::{Hashed, open_regular};
-use super::manifest::{MAX_BYTES, Manifest, ManifestFault, ManifestFile};
+use super::files::{HashingReader, open_regular};
+use super::manifest::{MAX_BYTES, Manifest, ManifestError, ManifestFile};
 use super::{DATABASE_DIR, MANIFEST_NAME, Meter};
 use std::io::{self, BufWriter, Cursor, ErrorKind, Read, Write};
 use std::path::Path;
 use tar::{Builder, Entries, Entry, EntryType, Header};
 
 /// Write buffer, in bytes.
-const WRITE_AT_ONCE: usize = 256 << 10;
+const WRITE_BUFFER_BYTES: usize = 256 << 10;
 
 /// An archive being written.
 pub(super) struct Writer<W: Write> {
@@ -23,7 +23,7 @@ pub(super) struct Writer<W: Write> {
 impl<W: Write> Writer<W> {
     pub(super) fn new(sink: W) -> Self {
         Self {
-            builder: Builder::new(BufWriter::with_capacity(WRITE_AT_ONCE, sink)),
+            builder: Builder::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, sink)),
         }
     }
 
@@ -47,8 +47,8 @@ impl<W: Write> Writer<W> {
         let header = header(&name, file.size()).map_err(TransferError::Sink)?;
         let read_fault = TransferError::io("read", path);
         let mut unread = None;
-        let mut source = Hashed::new(open_regular(path).map_err(&read_fault)?);
-        let metered = Metered {
+        let mut source = HashingReader::new(open_regular(path).map_err(&read_fault)?);
+        let metered = MeteredReader {
             // A longer file would run into the next entry.
             inner: Read::by_ref(&mut source).take(file.size()),
             meter,
@@ -81,13 +81,13 @@ fn header(name: &str, size: u64) -> io::Result<Header> {
 
 /// Counts the bytes read and keeps a read error: the tar writer does not tell which side
 /// failed.
-struct Metered<'m, 'p, R> {
+struct MeteredReader<'m, 'p, R> {
     inner: R,
     meter: &'m mut Meter<'p>,
     unread: &'m mut Option<io::Error>,
 }
 
-impl<R: Read> Read for Metered<'_, '_, R> {
+impl<R: Read> Read for MeteredReader<'_, '_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.inner.read(buffer) {
             Ok(read) => {
@@ -132,11 +132,11 @@ impl<'a, R: Read> Reader<'a, R> {
         let mut reader = Self { entries, origin };
         let first = match reader.entries.next() {
             Some(entry) => entry.map_err(fault)?,
-            None => return Err(reader.surprise("it is empty")),
+            None => return Err(reader.not_an_export("it is empty")),
         };
         if reader.file_name(&first)? != MANIFEST_NAME {
             let what = format!("its first file is not {MANIFEST_NAME}");
-            return Err(reader.surprise(what));
+            return Err(reader.not_an_export(what));
         }
         let refused = |fault| TransferError::Manifest {
             origin: origin.into(),
@@ -144,7 +144,7 @@ impl<'a, R: Read> Reader<'a, R> {
         };
         let size = first.size();
         if size > MAX_BYTES {
-            return Err(refused(ManifestFault::TooLong));
+            return Err(refused(ManifestError::TooLong));
         }
         let mut json = Vec::new();
         first.take(size).read_to_end(&mut json).map_err(fault)?;
@@ -176,7 +176,7 @@ impl<'a, R: Read> Reader<'a, R> {
             let Some(name) = name else {
                 let what =
                     format!("it contains {path:?}, which is not a file of a bucket's database");
-                return Err(self.surprise(what));
+                return Err(self.not_an_export(what));
             };
             return Ok(Some(ArchivedFile { name, bytes: entry }));
         }
@@ -188,10 +188,10 @@ impl<'a, R: Read> Reader<'a, R> {
         if entry.header().entry_type() == EntryType::Regular {
             return Ok(name);
         }
-        Err(self.surprise(format!("its entry {name:?} is not a regular file")))
+        Err(self.not_an_export(format!("its entry {name:?} is not a regular file")))
     }
 
-    fn surprise(&self, what: impl Into<String>) -> TransferError {
+    fn not_an_export(&self, what: impl Into<String>) -> TransferError {
         TransferError::NotAnExport {
             origin: self.origin.into(),
             what: what.into(),

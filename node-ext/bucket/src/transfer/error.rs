@@ -1,8 +1,8 @@
 //! Errors of exports and imports. After any of them nothing was adopted, the source is
 //! unchanged, and partial results are removed.
 
-use super::manifest::ManifestFault;
-use crate::error::{CommitError, IndicatesDamage, OpenError, ProveError, Unusable};
+use super::manifest::ManifestError;
+use crate::error::{CommitError, IndicatesDamage, NotWritable, OpenError, ProveError};
 use cairn_engine::EngineError;
 use cairn_fs::DiskReserved;
 use cairn_primitives::BucketId;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub enum TransferError {
     /// The bucket is not open for writing, or a write to it failed.
     #[error("{0}; only a writable bucket can be exported")]
-    Unusable(#[from] Unusable),
+    NotWritable(#[from] NotWritable),
     /// The database failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -31,7 +31,7 @@ pub enum TransferError {
     },
     /// A bucket with this id exists.
     #[error("bucket {bucket} is already here, at {path}, and was not changed")]
-    Taken {
+    BucketExists {
         /// The bucket.
         bucket: BucketId,
         /// Its folder.
@@ -97,7 +97,7 @@ pub enum TransferError {
         /// The source.
         origin: String,
         /// The reason.
-        fault: ManifestFault,
+        fault: ManifestError,
     },
     /// A file differs from the manifest.
     #[error("{file} of {origin} is not what was exported: {what}")]
@@ -111,13 +111,13 @@ pub enum TransferError {
     },
     /// Without a manifest, only the full check can verify a bucket.
     #[error("{origin} has no manifest to compare its files with; it needs the full check")]
-    NothingToCompare {
+    NoManifest {
         /// The source.
         origin: String,
     },
     /// The copy does not open.
     #[error("the bucket from {origin} was not adopted: {fault}")]
-    Unsound {
+    DoesNotOpen {
         /// The source.
         origin: String,
         /// The reason.
@@ -127,7 +127,7 @@ pub enum TransferError {
     #[error(
         "the bucket from {origin} was not adopted: its {what} is {found}, and the manifest says {stated}"
     )]
-    Contradicted {
+    ManifestMismatch {
         /// The source.
         origin: String,
         /// The property that differs.
@@ -140,7 +140,7 @@ pub enum TransferError {
     /// The full check has findings.
     #[error(
         "the bucket from {origin} was not adopted, since its check has findings: {first}{}",
-        others(*findings)
+        further_findings(*findings)
     )]
     Findings {
         /// The source.
@@ -165,7 +165,7 @@ pub enum TransferError {
     },
     /// The check failed.
     #[error("the bucket from {origin} was not adopted, since it could not be checked: {source}")]
-    Unchecked {
+    CheckFailed {
         /// The source.
         origin: String,
         /// The reason.
@@ -173,7 +173,7 @@ pub enum TransferError {
     },
     /// The copy could not be closed after its check.
     #[error("the bucket from {origin} was not adopted, since it could not be closed: {source}")]
-    Unclosed {
+    CloseFailed {
         /// The source.
         origin: String,
         /// The reason.
@@ -181,7 +181,7 @@ pub enum TransferError {
     },
 }
 
-fn others(findings: u64) -> String {
+fn further_findings(findings: u64) -> String {
     match findings.saturating_sub(1) {
         0 => String::new(),
         more => format!(" (further findings: {more})"),
@@ -205,11 +205,11 @@ impl TransferError {
         matches!(
             self,
             Self::Altered { .. }
-                | Self::Unsound { .. }
-                | Self::Contradicted { .. }
+                | Self::DoesNotOpen { .. }
+                | Self::ManifestMismatch { .. }
                 | Self::Findings { .. }
                 | Self::Unprovable { .. }
-                | Self::Unchecked { .. }
+                | Self::CheckFailed { .. }
         )
     }
 }
@@ -221,13 +221,13 @@ impl IndicatesDamage for TransferError {
         match self {
             Self::Engine(error) => error.indicates_damage(),
             // The copy consists of the bucket's own files.
-            Self::Unsound { fault, .. } => fault.indicates_damage(),
-            Self::Unchecked { source, .. } => source.indicates_damage(),
-            Self::Unclosed { source, .. } => source.indicates_damage(),
-            Self::Unusable(_)
+            Self::DoesNotOpen { fault, .. } => fault.indicates_damage(),
+            Self::CheckFailed { source, .. } => source.indicates_damage(),
+            Self::CloseFailed { source, .. } => source.indicates_damage(),
+            Self::NotWritable(_)
             | Self::Exists { .. }
             | Self::NoName { .. }
-            | Self::Taken { .. }
+            | Self::BucketExists { .. }
             | Self::Busy { .. }
             | Self::SourceInUse { .. }
             | Self::Io { .. }
@@ -238,8 +238,8 @@ impl IndicatesDamage for TransferError {
             | Self::NotAnExport { .. }
             | Self::Manifest { .. }
             | Self::Altered { .. }
-            | Self::NothingToCompare { .. }
-            | Self::Contradicted { .. }
+            | Self::NoManifest { .. }
+            | Self::ManifestMismatch { .. }
             | Self::Findings { .. }
             | Self::Unprovable { .. } => false,
         }

@@ -8,18 +8,21 @@
 //!    to its final name as the last step.
 
 use super::error::TransferError;
-use super::files::{self, Hashed, Room, Roomy, open_regular, parent, pour, want_of_room};
-use super::manifest::{MAX_BYTES, Manifest, ManifestFault, ManifestFile, is_immutable};
+use super::files::{
+    self, DestinationSpace, HashingReader, SpaceCheckedFile, copy_counted, open_regular, parent,
+    space_error,
+};
+use super::manifest::{MAX_BYTES, Manifest, ManifestError, ManifestFile, is_immutable};
 use super::staging::Staging;
-use super::{DATABASE_DIR, MANIFEST_NAME, Meter, Progress, Step, archive};
+use super::{DATABASE_DIR, MANIFEST_NAME, Meter, TransferProgress, TransferStep, archive};
 use crate::bucket::Bucket;
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 /// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ExportFormat {
     /// A folder with the manifest and the bucket's folder.
     Folder,
     /// A tar archive, with the manifest first.
@@ -47,9 +50,9 @@ impl Bucket {
     pub fn export_to(
         &self,
         destination: &Path,
-        form: Form,
-        shared: &Shared,
-        progress: &mut dyn FnMut(Progress),
+        form: ExportFormat,
+        shared: &SharedResources,
+        progress: &mut dyn FnMut(TransferProgress),
     ) -> Result<Exported, TransferError> {
         if std::fs::symlink_metadata(destination).is_ok() {
             return Err(TransferError::Exists {
@@ -57,11 +60,11 @@ impl Bucket {
             });
         }
         let staging = Staging::outgoing(destination)?;
-        let copy = Copy::of(self, shared, progress)?;
-        let room = Room::at(destination, self.path(), shared);
+        let copy = ExportCopy::new(self, shared, progress)?;
+        let room = DestinationSpace::next_to(destination, self.path(), shared);
         let shared_files = match form {
-            Form::Folder => copy.to_folder(staging.work_path(), room, progress)?,
-            Form::Archive => {
+            ExportFormat::Folder => copy.to_folder(staging.work_path(), room, progress)?,
+            ExportFormat::Archive => {
                 copy.to_archive_file(staging.work_path(), room, progress)?;
                 0
             }
@@ -82,10 +85,10 @@ impl Bucket {
     pub fn export_into(
         &self,
         sink: &mut dyn Write,
-        shared: &Shared,
-        progress: &mut dyn FnMut(Progress),
+        shared: &SharedResources,
+        progress: &mut dyn FnMut(TransferProgress),
     ) -> Result<Exported, TransferError> {
-        let copy = Copy::of(self, shared, progress)?;
+        let copy = ExportCopy::new(self, shared, progress)?;
         copy.to_archive(sink, progress)?;
         Ok(Exported {
             manifest: copy.manifest,
@@ -95,25 +98,25 @@ impl Bucket {
 }
 
 /// A consistent copy of the bucket, removed on drop.
-struct Copy {
+struct ExportCopy {
     staging: Staging,
     manifest: Manifest,
 }
 
-impl Copy {
-    fn of(
+impl ExportCopy {
+    fn new(
         bucket: &Bucket,
-        shared: &Shared,
-        progress: &mut dyn FnMut(Progress),
+        shared: &SharedResources,
+        progress: &mut dyn FnMut(TransferProgress),
     ) -> Result<Self, TransferError> {
-        bucket.usable()?;
-        let staging = Staging::beside(bucket.path())?;
+        bucket.check_writable()?;
+        let staging = Staging::for_checkpoint(bucket.path())?;
         let path = staging.work_path().join(DATABASE_DIR);
-        bucket.checkpoint(&path)?;
+        bucket.copy_to(&path)?;
         let origin = || path.display().to_string();
         let files = hashed_files(&path, progress)?;
         let copied = Bucket::open(&path, Access::ReadOnly, shared).map_err(|fault| {
-            TransferError::Unsound {
+            TransferError::DoesNotOpen {
                 origin: origin(),
                 fault,
             }
@@ -144,7 +147,7 @@ impl Copy {
         }
         Err(TransferError::Manifest {
             origin: self.staging.work_path().display().to_string(),
-            fault: ManifestFault::TooLong,
+            fault: ManifestError::TooLong,
         })
     }
 
@@ -156,24 +159,24 @@ impl Copy {
     fn to_folder(
         &self,
         folder: &Path,
-        room: Room<'_>,
-        progress: &mut dyn FnMut(Progress),
+        room: DestinationSpace<'_>,
+        progress: &mut dyn FnMut(TransferProgress),
     ) -> Result<usize, TransferError> {
         let database = folder.join(DATABASE_DIR);
         for made in [folder, &database] {
             files::create_folder(made)?;
         }
-        let mut meter = Meter::new(Step::Copying, self.manifest.bytes(), progress);
+        let mut meter = Meter::new(TransferStep::Copying, self.manifest.bytes(), progress);
         let mut shared = 0usize;
         let mut left = self.manifest.bytes();
         for file in self.manifest.files() {
             let (from, to) = (self.path_of(file), database.join(file.name()));
-            if is_immutable(file.name()) && files::share(&from, &to)? {
+            if is_immutable(file.name()) && files::reflink(&from, &to)? {
                 shared = shared.saturating_add(1);
                 meter.add(file.size());
             } else {
                 // Check before using up space that uploads need.
-                room.would_fit(left)?;
+                room.check_fits(left)?;
                 self.copy_file(file, &from, &to, room, |more| meter.add(more))?;
             }
             left = left.saturating_sub(file.size());
@@ -197,27 +200,29 @@ impl Copy {
         file: &ManifestFile,
         from: &Path,
         to: &Path,
-        room: Room<'_>,
+        room: DestinationSpace<'_>,
         copied: impl FnMut(u64),
     ) -> Result<(), TransferError> {
         let fault = TransferError::io("read", from);
-        let mut source = Hashed::new(open_regular(from).map_err(&fault)?);
+        let mut source = HashingReader::new(open_regular(from).map_err(&fault)?);
         files::write_new(to, &mut source, room, &fault, copied)?;
-        source.check(file).map_err(|what| self.altered(file, what))
+        source
+            .check(file)
+            .map_err(|what| self.altered_error(file, what))
     }
 
     fn to_archive_file(
         &self,
         path: &Path,
-        room: Room<'_>,
-        progress: &mut dyn FnMut(Progress),
+        room: DestinationSpace<'_>,
+        progress: &mut dyn FnMut(TransferProgress),
     ) -> Result<(), TransferError> {
-        room.would_fit(self.manifest.bytes())?;
-        let mut file = Roomy::new(files::create_new(path)?, room);
+        room.check_fits(self.manifest.bytes())?;
+        let mut file = SpaceCheckedFile::new(files::create_new(path)?, room);
         let written = self.to_archive(&mut file, progress);
         written.map_err(|error| match error {
             TransferError::Sink(sink) => {
-                want_of_room(&sink).map_or(TransferError::Sink(sink), TransferError::Reserved)
+                space_error(&sink).map_or(TransferError::Sink(sink), TransferError::Reserved)
             }
             other => other,
         })?;
@@ -227,20 +232,20 @@ impl Copy {
     fn to_archive(
         &self,
         sink: &mut dyn Write,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(TransferProgress),
     ) -> Result<(), TransferError> {
-        let mut meter = Meter::new(Step::Copying, self.manifest.bytes(), progress);
+        let mut meter = Meter::new(TransferStep::Copying, self.manifest.bytes(), progress);
         let mut archive = archive::Writer::new(sink);
         archive.manifest(self.manifest_json()?)?;
         for file in self.manifest.files() {
             archive
                 .file(file, &self.path_of(file), &mut meter)?
-                .map_err(|what| self.altered(file, what))?;
+                .map_err(|what| self.altered_error(file, what))?;
         }
         archive.finish()
     }
 
-    fn altered(&self, file: &ManifestFile, what: String) -> TransferError {
+    fn altered_error(&self, file: &ManifestFile, what: String) -> TransferError {
         TransferError::Altered {
             origin: self.staging.work_path().display().to_string(),
             file: file.name().to_owned(),
@@ -252,7 +257,7 @@ impl Copy {
 /// Hashes every file of the copy, in the order of names.
 fn hashed_files(
     folder: &Path,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(TransferProgress),
 ) -> Result<Vec<ManifestFile>, TransferError> {
     let fault = TransferError::io("read", folder);
     let mut names = Vec::new();
@@ -263,13 +268,13 @@ fn hashed_files(
         names.push(entry.file_name());
     }
     names.sort_unstable();
-    let mut meter = Meter::new(Step::Hashing, bytes, progress);
+    let mut meter = Meter::new(TransferStep::Hashing, bytes, progress);
     let mut files = Vec::with_capacity(names.len());
     for name in names {
         let path = folder.join(&name);
         let fault = TransferError::io("read", &path);
-        let mut source = Hashed::new(open_regular(&path).map_err(&fault)?);
-        pour(&mut source, |_| Ok(()), &fault, |more| meter.add(more))?;
+        let mut source = HashingReader::new(open_regular(&path).map_err(&fault)?);
+        copy_counted(&mut source, |_| Ok(()), &fault, |more| meter.add(more))?;
         let (size, hash) = source.finish();
         let file = ManifestFile::new(&name.to_string_lossy(), size, hash);
         files.push(file.map_err(|fault| TransferError::Manifest {

@@ -3,7 +3,7 @@
 
 use super::error::TransferError;
 use super::manifest::ManifestFile;
-use cairn_engine::Shared;
+use cairn_engine::SharedResources;
 use cairn_fs::DiskReserved;
 use cairn_primitives::H256;
 use rustix::fs::{Mode, OFlags};
@@ -14,16 +14,16 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Read buffer, in bytes.
-const BUFFER: usize = 256 << 10;
+const BUFFER_BYTES: usize = 256 << 10;
 
 /// A reader that hashes and counts the bytes read through it.
-pub(super) struct Hashed<R> {
+pub(super) struct HashingReader<R> {
     inner: R,
     state: blake2b_simd::State,
     length: u64,
 }
 
-impl<R: Read> Hashed<R> {
+impl<R: Read> HashingReader<R> {
     pub(super) fn new(inner: R) -> Self {
         let state = blake2b_simd::Params::new().hash_length(32).to_state();
         Self {
@@ -59,7 +59,7 @@ impl<R: Read> Hashed<R> {
     }
 }
 
-impl<R: Read> Read for Hashed<R> {
+impl<R: Read> Read for HashingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.state.update(buffer.get(..read).unwrap_or_default());
@@ -71,13 +71,13 @@ impl<R: Read> Read for Hashed<R> {
 
 /// Copies from `source` to `sink` in bounded memory, and counts the bytes. The two sides
 /// have separate errors.
-pub(super) fn pour(
+pub(super) fn copy_counted(
     source: &mut impl Read,
     mut sink: impl FnMut(&[u8]) -> Result<(), TransferError>,
     read_fault: impl Fn(io::Error) -> TransferError,
     mut poured: impl FnMut(u64),
 ) -> Result<(), TransferError> {
-    let mut buffer = vec![0; BUFFER];
+    let mut buffer = vec![0; BUFFER_BYTES];
     loop {
         let read = match source.read(&mut buffer) {
             Ok(0) => return Ok(()),
@@ -94,7 +94,7 @@ pub(super) fn pour(
 pub(super) fn write_new(
     path: &Path,
     source: &mut impl Read,
-    room: Room<'_>,
+    room: DestinationSpace<'_>,
     read_fault: impl Fn(io::Error) -> TransferError,
     poured: impl FnMut(u64),
 ) -> Result<(), TransferError> {
@@ -104,7 +104,7 @@ pub(super) fn write_new(
         room.admit(bytes.len())?;
         file.write_all(bytes).map_err(&fault)
     };
-    pour(source, sink, read_fault, poured)?;
+    copy_counted(source, sink, read_fault, poured)?;
     file.sync_all().map_err(&fault)
 }
 
@@ -123,7 +123,7 @@ pub(super) fn create_folder(path: &Path) -> Result<(), TransferError> {
 }
 
 /// Makes a reflink copy of a file, if the file system supports it. Returns whether it does.
-pub(super) fn share(from: &Path, to: &Path) -> Result<bool, TransferError> {
+pub(super) fn reflink(from: &Path, to: &Path) -> Result<bool, TransferError> {
     let fault = TransferError::io("read", from);
     let source = open_regular(from).map_err(fault)?;
     let file = create_new(to)?;
@@ -138,20 +138,20 @@ pub(super) fn share(from: &Path, to: &Path) -> Result<bool, TransferError> {
 
 /// The space that copied files may use on the destination's disk.
 #[derive(Clone, Copy)]
-pub(super) struct Room<'s> {
+pub(super) struct DestinationSpace<'s> {
     /// The base path's disk guard; `None` on another disk, which has no reserve.
-    shared: Option<&'s Shared>,
+    shared: Option<&'s SharedResources>,
 }
 
-impl<'s> Room<'s> {
+impl<'s> DestinationSpace<'s> {
     /// Space on the disk of the base path.
-    pub(super) const fn of_base_path(shared: &'s Shared) -> Self {
+    pub(super) const fn in_base_path(shared: &'s SharedResources) -> Self {
         let shared = Some(shared);
         Self { shared }
     }
 
     /// Space for a file next to `to`, for a base path that contains `bucket`.
-    pub(super) fn at(to: &Path, bucket: &Path, shared: &'s Shared) -> Self {
+    pub(super) fn next_to(to: &Path, bucket: &Path, shared: &'s SharedResources) -> Self {
         let disk = |path: &Path| std::fs::metadata(path).map(|path| path.dev());
         let is_another = match (disk(&parent(to)), disk(bucket)) {
             (Ok(to), Ok(bucket)) => to != bucket,
@@ -168,20 +168,21 @@ impl<'s> Room<'s> {
     }
 
     /// Checks that all of it would fit.
-    pub(super) fn would_fit(self, bytes: u64) -> Result<(), DiskReserved> {
-        self.shared.map_or(Ok(()), |shared| shared.would_fit(bytes))
+    pub(super) fn check_fits(self, bytes: u64) -> Result<(), DiskReserved> {
+        self.shared
+            .map_or(Ok(()), |shared| shared.check_fits(bytes))
     }
 }
 
 /// A file that is written as long as the disk has space.
-pub(super) struct Roomy<'s> {
+pub(super) struct SpaceCheckedFile<'s> {
     file: File,
-    room: Room<'s>,
+    space: DestinationSpace<'s>,
 }
 
-impl<'s> Roomy<'s> {
-    pub(super) const fn new(file: File, room: Room<'s>) -> Self {
-        Self { file, room }
+impl<'s> SpaceCheckedFile<'s> {
+    pub(super) const fn new(file: File, space: DestinationSpace<'s>) -> Self {
+        Self { file, space }
     }
 
     pub(super) fn sync_all(&self) -> io::Result<()> {
@@ -189,9 +190,9 @@ impl<'s> Roomy<'s> {
     }
 }
 
-impl Write for Roomy<'_> {
+impl Write for SpaceCheckedFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.room.admit(bytes.len()).map_err(io::Error::other)?;
+        self.space.admit(bytes.len()).map_err(io::Error::other)?;
         self.file.write(bytes)
     }
 
@@ -200,8 +201,8 @@ impl Write for Roomy<'_> {
     }
 }
 
-/// Returns the lack of space that stopped a [`Roomy`], if that was the error.
-pub(super) fn want_of_room(error: &io::Error) -> Option<DiskReserved> {
+/// Returns the lack of space that stopped a [`SpaceCheckedFile`], if that was the error.
+pub(super) fn space_error(error: &io::Error) -> Option<DiskReserved> {
     error.get_ref()?.downcast_ref().copied()
 }
 

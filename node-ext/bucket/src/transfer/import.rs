@@ -9,19 +9,19 @@ use super::error::TransferError;
 use super::files;
 use super::manifest::Manifest;
 use super::staging::Staging;
-use super::{Progress, Step};
+use super::{TransferProgress, TransferStep};
 use crate::bucket::Bucket;
 use crate::error::ProveError;
 use crate::fsck::{FsckReport, fsck};
 use cairn_engine::layout::bucket_dir_name;
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_fs::free_at;
 use cairn_primitives::{BucketId, Commitment};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The source of an import.
-pub enum Source<'s> {
+pub enum ImportSource<'s> {
     /// An exported folder, an archive in a file, or the folder of a closed bucket.
     Path(&'s Path),
     /// An archive.
@@ -30,7 +30,7 @@ pub enum Source<'s> {
 
 /// The checks before a bucket is adopted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Check {
+pub enum ImportCheck {
     /// All checks of `fsck`: nothing is adopted that cannot be proven.
     Full,
     /// The hashes of all files, and the checks of opening. Only for one's own exports, since
@@ -41,28 +41,28 @@ pub enum Check {
 /// How to treat leaves whose content the chain cannot verify, and other content that
 /// occurs in no provable tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Unprovable {
+pub enum UnprovablePolicy {
     /// Reject the bucket: its flags are only the author's claim.
     #[default]
     Refuse,
     /// Adopt the bucket, but sign nothing for it without the operator's consent.
-    Take,
+    Accept,
 }
 
 /// The conditions for adopting a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImportRules {
     /// The checks to make.
-    pub check: Check,
+    pub check: ImportCheck,
     /// How to treat content that cannot be proven.
-    pub unprovable: Unprovable,
+    pub unprovable: UnprovablePolicy,
 }
 
-impl From<Check> for ImportRules {
-    fn from(check: Check) -> Self {
+impl From<ImportCheck> for ImportRules {
+    fn from(check: ImportCheck) -> Self {
         Self {
             check,
-            unprovable: Unprovable::default(),
+            unprovable: UnprovablePolicy::default(),
         }
     }
 }
@@ -95,16 +95,16 @@ pub struct Imported {
 ///
 /// [`TransferError`]; nothing was adopted then, and nothing is left behind.
 pub fn import_bucket(
-    source: Source<'_>,
+    source: ImportSource<'_>,
     buckets: &Path,
     check: impl Into<ImportRules>,
-    shared: &Shared,
-    progress: &mut dyn FnMut(Progress),
+    shared: &SharedResources,
+    progress: &mut dyn FnMut(TransferProgress),
 ) -> Result<Imported, TransferError> {
     let mut import = Import {
         origin: match &source {
-            Source::Path(path) => path.display().to_string(),
-            Source::Archive(_) => "the archive".into(),
+            ImportSource::Path(path) => path.display().to_string(),
+            ImportSource::Archive(_) => "the archive".into(),
         },
         buckets,
         rules: check.into(),
@@ -112,8 +112,8 @@ pub fn import_bucket(
         progress,
     };
     match source {
-        Source::Archive(archive) => import.archive(archive),
-        Source::Path(path) => import.path(path),
+        ImportSource::Archive(archive) => import.import_archive(archive),
+        ImportSource::Path(path) => import.import_path(path),
     }
 }
 
@@ -121,8 +121,8 @@ struct Import<'i> {
     origin: String,
     buckets: &'i Path,
     rules: ImportRules,
-    shared: &'i Shared,
-    progress: &'i mut dyn FnMut(Progress),
+    shared: &'i SharedResources,
+    progress: &'i mut dyn FnMut(TransferProgress),
 }
 
 impl Import<'_> {
@@ -131,7 +131,7 @@ impl Import<'_> {
         if let Some(bucket) = bucket {
             let path = self.buckets.join(bucket_dir_name(bucket));
             if std::fs::symlink_metadata(&path).is_ok() {
-                return Err(TransferError::Taken { bucket, path });
+                return Err(TransferError::BucketExists { bucket, path });
             }
         }
         let fault = TransferError::io("ask for the free space of", self.buckets);
@@ -143,7 +143,7 @@ impl Import<'_> {
                 free,
             });
         }
-        self.shared.would_fit(needed)?;
+        self.shared.check_fits(needed)?;
         Staging::incoming(self.buckets, bucket)
     }
 
@@ -157,34 +157,36 @@ impl Import<'_> {
         files::sync_folder(staging.work_path())?;
         let bucket =
             Bucket::open(staging.work_path(), Access::ReadWrite, self.shared).map_err(|fault| {
-                TransferError::Unsound {
+                TransferError::DoesNotOpen {
                     origin: self.origin.clone(),
                     fault,
                 }
             })?;
         if let Some(manifest) = manifest {
-            self.compare(&bucket, manifest)?;
+            self.compare_with_manifest(&bucket, manifest)?;
         }
-        let unprovable_leaves = self.unprovable(&bucket)?;
+        let unprovable_leaves = self.check_unprovable(&bucket)?;
         let report = match self.rules.check {
-            Check::Quick => None,
-            Check::Full => Some(self.checked(&bucket)?),
+            ImportCheck::Quick => None,
+            ImportCheck::Full => Some(self.full_check(&bucket)?),
         };
         // Its roots were signed with another key. Clients must not make this provider
         // repeat these signatures. They stay provable.
         bucket
-            .disown_promises()
-            .map_err(|source| self.unchecked(source))?;
+            .mark_signed_elsewhere()
+            .map_err(|source| self.check_error(source))?;
         let (id, commitment) = (bucket.id(), bucket.commitment());
         // Then the first opening in place has nothing to replay.
-        bucket.close().map_err(|source| TransferError::Unclosed {
-            origin: self.origin.clone(),
-            source,
-        })?;
+        bucket
+            .close()
+            .map_err(|source| TransferError::CloseFailed {
+                origin: self.origin.clone(),
+                source,
+            })?;
         files::sync_folder(staging.work_path())?;
         let path = self.buckets.join(bucket_dir_name(id));
         staging.publish(&path).map_err(|error| match error {
-            TransferError::Exists { path } => TransferError::Taken { bucket: id, path },
+            TransferError::Exists { path } => TransferError::BucketExists { bucket: id, path },
             other => other,
         })?;
         Ok(Imported {
@@ -198,11 +200,11 @@ impl Import<'_> {
     }
 
     /// Counts the unprovable leaves, and rejects them unless they are allowed.
-    fn unprovable(&self, bucket: &Bucket) -> Result<u64, TransferError> {
-        let oddities = bucket.imported_oddities();
-        let (leaves, nodes) = oddities.map_err(|source| self.unchecked(source))?;
+    fn check_unprovable(&self, bucket: &Bucket) -> Result<u64, TransferError> {
+        let oddities = bucket.nonconforming_counts();
+        let (leaves, nodes) = oddities.map_err(|source| self.check_error(source))?;
         let is_odd = leaves > 0 || nodes > 0;
-        if is_odd && self.rules.unprovable == Unprovable::Refuse {
+        if is_odd && self.rules.unprovable == UnprovablePolicy::Refuse {
             return Err(TransferError::Unprovable {
                 origin: self.origin.clone(),
                 leaves,
@@ -212,19 +214,23 @@ impl Import<'_> {
         Ok(leaves)
     }
 
-    fn unchecked(&self, source: ProveError) -> TransferError {
-        TransferError::Unchecked {
+    fn check_error(&self, source: ProveError) -> TransferError {
+        TransferError::CheckFailed {
             origin: self.origin.clone(),
             source,
         }
     }
 
-    fn compare(&self, bucket: &Bucket, manifest: &Manifest) -> Result<(), TransferError> {
+    fn compare_with_manifest(
+        &self,
+        bucket: &Bucket,
+        manifest: &Manifest,
+    ) -> Result<(), TransferError> {
         let differs = |what, found: String, stated: String| {
             if found == stated {
                 return Ok(());
             }
-            Err(TransferError::Contradicted {
+            Err(TransferError::ManifestMismatch {
                 origin: self.origin.clone(),
                 what,
                 found,
@@ -276,17 +282,17 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn checked(&mut self, bucket: &Bucket) -> Result<FsckReport, TransferError> {
+    fn full_check(&mut self, bucket: &Bucket) -> Result<FsckReport, TransferError> {
         let total = bucket.commitment().leaf_count.get();
         let mut tell = |done| {
-            (self.progress)(Progress {
-                step: Step::Checking,
+            (self.progress)(TransferProgress {
+                step: TransferStep::Checking,
                 done,
                 total,
             });
         };
         tell(0);
-        let report = fsck(bucket, tell).map_err(|source| self.unchecked(source))?;
+        let report = fsck(bucket, tell).map_err(|source| self.check_error(source))?;
         let Some(first) = report.findings.first() else {
             return Ok(report);
         };

@@ -14,14 +14,14 @@ const VERSION: u32 = 1;
 /// file holds 8 MiB and comes with a table: enough for a bucket of 1.8 TiB.
 pub(super) const MAX_BYTES: u64 = 64 << 20;
 /// The longest name of a file: `MANIFEST-` and a `u64`.
-const MAX_NAME: usize = 9 + 20;
+const MAX_NAME_BYTES: usize = 9 + 20;
 /// A warning to people who read the manifest.
 const NOTICE: &str = "Only one provider may go on signing for this bucket: two that do \
     promise different things, and are slashed for it.";
 
 /// The reasons why a manifest is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ManifestFault {
+pub enum ManifestError {
     /// It is not JSON, or has other fields.
     #[error("{0}")]
     Unreadable(String),
@@ -58,10 +58,10 @@ pub struct ManifestFile {
 
 impl ManifestFile {
     /// Makes a file, if its name can occur in a database.
-    pub(super) fn new(name: &str, size: u64, hash: H256) -> Result<Self, ManifestFault> {
+    pub(super) fn new(name: &str, size: u64, hash: H256) -> Result<Self, ManifestError> {
         if !is_database_file(name) {
-            return Err(ManifestFault::Name(
-                name.chars().take(2 * MAX_NAME).collect(),
+            return Err(ManifestError::Name(
+                name.chars().take(2 * MAX_NAME_BYTES).collect(),
             ));
         }
         Ok(Self {
@@ -90,7 +90,9 @@ impl ManifestFile {
 /// Returns whether RocksDB gives this name to a file with stored data.
 pub(super) fn is_database_file(name: &str) -> bool {
     let is_number = |text: &str| {
-        !text.is_empty() && name.len() <= MAX_NAME && text.bytes().all(|byte| byte.is_ascii_digit())
+        !text.is_empty()
+            && name.len() <= MAX_NAME_BYTES
+            && text.bytes().all(|byte| byte.is_ascii_digit())
     };
     let numbered = ["MANIFEST-", "OPTIONS-"]
         .iter()
@@ -127,7 +129,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    pub(super) fn new(bucket: &Bucket, files: Vec<ManifestFile>) -> Result<Self, ManifestFault> {
+    pub(super) fn new(bucket: &Bucket, files: Vec<ManifestFile>) -> Result<Self, ManifestError> {
         Self {
             bucket: bucket.id(),
             config: bucket.config(),
@@ -137,19 +139,19 @@ impl Manifest {
             files,
             bytes: 0,
         }
-        .counted()
+        .validated()
     }
 
     /// Checks that no file is listed twice, and sums up the sizes.
-    fn counted(mut self) -> Result<Self, ManifestFault> {
+    fn validated(mut self) -> Result<Self, ManifestError> {
         let mut names = BTreeSet::new();
         self.bytes = 0;
         for file in &self.files {
             if !names.insert(file.name.as_str()) {
-                return Err(ManifestFault::Twice(file.name.clone()));
+                return Err(ManifestError::Twice(file.name.clone()));
             }
             let bytes = self.bytes.checked_add(file.size);
-            self.bytes = bytes.ok_or(ManifestFault::Size)?;
+            self.bytes = bytes.ok_or(ManifestError::Size)?;
         }
         Ok(self)
     }
@@ -168,28 +170,28 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// [`ManifestFault`], unless it is a manifest of this version whose files could be those
+    /// [`ManifestError`], unless it is a manifest of this version whose files could be those
     /// of a database.
-    pub fn parse(json: &[u8]) -> Result<Self, ManifestFault> {
+    pub fn parse(json: &[u8]) -> Result<Self, ManifestError> {
         if u64::try_from(json.len()).is_ok_and(|length| length > MAX_BYTES) {
-            return Err(ManifestFault::TooLong);
+            return Err(ManifestError::TooLong);
         }
-        let unreadable = |error: serde_json::Error| ManifestFault::Unreadable(error.to_string());
+        let unreadable = |error: serde_json::Error| ManifestError::Unreadable(error.to_string());
         // Another version may have other fields.
-        let kind: Kind = serde_json::from_slice(json).map_err(unreadable)?;
+        let kind: ManifestHeader = serde_json::from_slice(json).map_err(unreadable)?;
         if kind.format != FORMAT {
             let start = kind.format.chars().take(FORMAT.len()).collect();
-            return Err(ManifestFault::Format(start));
+            return Err(ManifestError::Format(start));
         }
         if kind.version != VERSION {
-            return Err(ManifestFault::Version(kind.version));
+            return Err(ManifestError::Version(kind.version));
         }
         let fields: Fields = serde_json::from_slice(json).map_err(unreadable)?;
-        fields.checked()
+        fields.into_manifest()
     }
 
     pub(super) fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut json = serde_json::to_vec_pretty(&Fields::of(self))?;
+        let mut json = serde_json::to_vec_pretty(&Fields::from_manifest(self))?;
         json.push(b'\n');
         Ok(json)
     }
@@ -197,7 +199,7 @@ impl Manifest {
 
 /// The fields that all versions have.
 #[derive(Deserialize)]
-struct Kind {
+struct ManifestHeader {
     format: String,
     version: u32,
 }
@@ -265,7 +267,7 @@ impl From<HexHash> for String {
 }
 
 impl Fields {
-    fn of(manifest: &Manifest) -> Self {
+    fn from_manifest(manifest: &Manifest) -> Self {
         let Commitment {
             mmr_root,
             start_seq,
@@ -298,7 +300,7 @@ impl Fields {
         }
     }
 
-    fn checked(self) -> Result<Manifest, ManifestFault> {
+    fn into_manifest(self) -> Result<Manifest, ManifestError> {
         let files = self
             .files
             .iter()
@@ -317,14 +319,14 @@ impl Fields {
                 mmr_root: self.commitment.mmr_root.0,
                 start_seq: Sequence(self.commitment.start_seq),
                 leaf_count: LeafCount::new(leaf_count)
-                    .ok_or(ManifestFault::LeafCount(leaf_count))?,
+                    .ok_or(ManifestError::LeafCount(leaf_count))?,
             },
             total_size: self.total_size,
             used_bytes: self.used_bytes,
             files: files.collect::<Result<_, _>>()?,
             bytes: 0,
         };
-        manifest.counted()
+        manifest.validated()
     }
 }
 

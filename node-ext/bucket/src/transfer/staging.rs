@@ -3,7 +3,9 @@
 
 use super::error::TransferError;
 use super::files::{create_folder, create_new, open_regular, parent, rename_new, sync_folder};
-use cairn_engine::layout::{EXPORTING, IMPORTING, UNNAMED, bucket_dir_name, is_unfinished};
+use cairn_engine::layout::{
+    EXPORTING_SUFFIX, IMPORTING_SUFFIX, UNNAMED_BUCKET, bucket_dir_name, is_unfinished,
+};
 use cairn_primitives::BucketId;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
@@ -14,12 +16,12 @@ use std::path::{Path, PathBuf};
 
 /// Marks the folder of an unfinished export; without it, a folder of the same name belongs
 /// to somebody else. The exporting process has it locked.
-const MARK: &str = "cairn-unfinished-export";
+const MARK_FILE: &str = "cairn-unfinished-export";
 /// Content of that file.
 const MARK_TEXT: &[u8] =
     b"Made by an export of Cairn that has not ended. The next one removes it.\n";
 /// Name of the export within its folder until it is published.
-const COPY: &str = "copy";
+const EXPORT_NAME: &str = "copy";
 
 /// The working folders of this process. Any other was left by a process that has ended,
 /// since only one process at a time uses a base path.
@@ -39,8 +41,8 @@ pub(super) struct Staging {
 
 impl Staging {
     /// Makes a folder next to a bucket's own, for a checkpoint to export.
-    pub(super) fn beside(bucket: &Path) -> Result<Self, TransferError> {
-        Self::folder(named_beside(bucket, EXPORTING)?)
+    pub(super) fn for_checkpoint(bucket: &Path) -> Result<Self, TransferError> {
+        Self::create(sibling_path(bucket, EXPORTING_SUFFIX)?)
     }
 
     /// Makes a folder for a bucket to import.
@@ -48,12 +50,12 @@ impl Staging {
         buckets: &Path,
         bucket: Option<BucketId>,
     ) -> Result<Self, TransferError> {
-        let name = bucket.map_or_else(|| UNNAMED.into(), bucket_dir_name);
-        Self::folder(buckets.join(name + IMPORTING))
+        let name = bucket.map_or_else(|| UNNAMED_BUCKET.into(), bucket_dir_name);
+        Self::create(buckets.join(name + IMPORTING_SUFFIX))
     }
 
     /// Makes a folder within a folder of buckets, where only Cairn uses such names.
-    fn folder(path: PathBuf) -> Result<Self, TransferError> {
+    fn create(path: PathBuf) -> Result<Self, TransferError> {
         let mut staging = Self::claim(path)?;
         staging.is_ours = true;
         remove(&staging.path).map_err(TransferError::io("remove", &staging.path))?;
@@ -64,7 +66,7 @@ impl Staging {
     /// Makes a folder for an export, next to the destination. Removes what an earlier export
     /// left there, and nothing else, however similar.
     pub(super) fn outgoing(destination: &Path) -> Result<Self, TransferError> {
-        let mut staging = Self::claim(named_beside(destination, EXPORTING)?)?;
+        let mut staging = Self::claim(sibling_path(destination, EXPORTING_SUFFIX)?)?;
         let path = staging.path.clone();
         if is_left_over(&path) {
             remove(&path).map_err(TransferError::io("remove", &path))?;
@@ -76,8 +78,8 @@ impl Staging {
             _ => TransferError::io("make", &path)(error),
         })?;
         staging.is_ours = true;
-        staging.work = path.join(COPY);
-        let mark = path.join(MARK);
+        staging.work = path.join(EXPORT_NAME);
+        let mark = path.join(MARK_FILE);
         let fault = TransferError::io("make", &mark);
         let mut file = create_new(&mark)?;
         file.lock()
@@ -152,7 +154,7 @@ pub fn remove_unfinished(buckets: &Path) -> Result<Vec<PathBuf>, TransferError> 
     Ok(removed)
 }
 
-fn named_beside(path: &Path, suffix: &str) -> Result<PathBuf, TransferError> {
+fn sibling_path(path: &Path, suffix: &str) -> Result<PathBuf, TransferError> {
     let mut name = path
         .file_name()
         .ok_or_else(|| TransferError::NoName {
@@ -167,7 +169,7 @@ fn named_beside(path: &Path, suffix: &str) -> Result<PathBuf, TransferError> {
 fn is_left_over(path: &Path) -> bool {
     let is_folder = std::fs::symlink_metadata(path).is_ok_and(|there| there.is_dir());
     let Some(mark) = is_folder
-        .then(|| open_regular(&path.join(MARK)).ok())
+        .then(|| open_regular(&path.join(MARK_FILE)).ok())
         .flatten()
     else {
         return false;

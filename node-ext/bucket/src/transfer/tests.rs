@@ -5,7 +5,7 @@ use super::*;
 use crate::bucket::{At, Bucket, BucketConfig, NewLeaf};
 use crate::fsck::fsck;
 use cairn_engine::layout::bucket_dir_name;
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_keys::{KEY_TYPE, Signer};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{BucketId, Commitment, HashingProfile, LeafIndex};
@@ -53,7 +53,7 @@ fn stored(bucket: &Bucket, content: &[u8]) -> NewLeaf {
     }
 }
 
-fn no_progress(_: Progress) {}
+fn no_progress(_: TransferProgress) {}
 
 /// Source and destination, each a provider's folder of buckets.
 struct Fixture {
@@ -72,7 +72,7 @@ impl Fixture {
             max_bytes: 1 << 40,
         };
         let path = folder.path().join("here").join(bucket_dir_name(ID));
-        let bucket = Bucket::create(&path, ID, config, &Shared::default()).unwrap();
+        let bucket = Bucket::create(&path, ID, config, &SharedResources::default()).unwrap();
         Self {
             folder,
             bucket: Some(bucket),
@@ -105,8 +105,8 @@ impl Fixture {
         self.folder.path().join("out")
     }
 
-    fn export(&self, form: Form) -> Exported {
-        let (to, shared) = (self.out(), Shared::default());
+    fn export(&self, form: ExportFormat) -> Exported {
+        let (to, shared) = (self.out(), SharedResources::default());
         self.bucket()
             .export_to(&to, form, &shared, &mut no_progress)
             .unwrap()
@@ -116,36 +116,40 @@ impl Fixture {
     fn archive(&self) -> Vec<u8> {
         let mut archive = Vec::new();
         self.bucket()
-            .export_into(&mut archive, &Shared::default(), &mut no_progress)
+            .export_into(&mut archive, &SharedResources::default(), &mut no_progress)
             .unwrap();
         archive
     }
 
-    fn import_with(&self, source: Source<'_>, check: Check) -> Result<Imported, TransferError> {
-        let shared = Shared::default();
+    fn import_with(
+        &self,
+        source: ImportSource<'_>,
+        check: ImportCheck,
+    ) -> Result<Imported, TransferError> {
+        let shared = SharedResources::default();
         import_bucket(source, &self.there(), check, &shared, &mut no_progress)
     }
 
     fn import(&self, source: &Path) -> Result<Imported, TransferError> {
-        self.import_with(Source::Path(source), Check::Full)
+        self.import_with(ImportSource::Path(source), ImportCheck::Full)
     }
 
     fn import_archive(&self, mut archive: &[u8]) -> Result<Imported, TransferError> {
-        self.import_with(Source::Archive(&mut archive), Check::Full)
+        self.import_with(ImportSource::Archive(&mut archive), ImportCheck::Full)
     }
 
     fn adopted(&self) -> Bucket {
         let path = self.there().join(bucket_dir_name(ID));
-        Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap()
+        Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap()
     }
 
     /// Removes the adopted bucket, so that it can be imported again.
-    fn forget(&self) {
+    fn remove_adopted(&self) {
         std::fs::remove_dir_all(self.there().join(bucket_dir_name(ID))).unwrap();
     }
 
     #[track_caller]
-    fn nothing_is_there(&self) {
+    fn assert_nothing_there(&self) {
         assert_eq!(names(&self.there()), [] as [&str; 0]);
     }
 }
@@ -169,8 +173,8 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     names(folder).into_iter().map(read).collect()
 }
 
-fn promised(bucket: &Bucket) -> Vec<Commitment> {
-    let promises = bucket.promises().unwrap();
+fn signed_commitments(bucket: &Bucket) -> Vec<Commitment> {
+    let promises = bucket.signed_roots().unwrap();
     promises
         .map(|promise| promise.unwrap().commitment)
         .collect()
@@ -178,7 +182,7 @@ fn promised(bucket: &Bucket) -> Vec<Commitment> {
 
 /// Proves the first and last leaf of each commitment, which verifies them.
 #[track_caller]
-fn proves(bucket: &Bucket, promised: &[Commitment]) {
+fn assert_proves(bucket: &Bucket, promised: &[Commitment]) {
     for commitment in promised {
         let view = bucket.view(At::Root(commitment.mmr_root)).unwrap();
         let last = commitment.leaf_count.last_index().unwrap();

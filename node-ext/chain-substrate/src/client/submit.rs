@@ -1,7 +1,7 @@
 //! Signs extrinsics inside the runtime, and submits them to the node's pool.
 
 use super::SubstrateClient;
-use cairn_chain::{ChainError, Progress, Submission, Ticket};
+use cairn_chain::{ChainError, ExtrinsicStatus, Submission, SubmittedExtrinsic};
 use cairn_primitives::H256;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::runtime_api::StorageProviderApi;
@@ -27,12 +27,15 @@ where
     Pool: TransactionPool<Block = Block, Hash = H256> + 'static,
 {
     /// Signs a submission with the account's key and hands it to the node's pool.
-    pub async fn sign_and_submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
+    pub async fn sign_and_submit(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmittedExtrinsic, ChainError> {
         let _one_at_a_time = self.submitting.lock().await;
         let at = self.client.info().best_hash;
         let account = self.account;
-        let on_chain = self.ask(at, move |api| api.nonce(at, account)).await?;
-        let nonce = after_those_in_the_pool(&*self.pool, account, on_chain);
+        let on_chain = self.query(at, move |api| api.nonce(at, account)).await?;
+        let nonce = next_free_nonce(&*self.pool, account, on_chain);
         let extrinsic = self.sign(at, nonce, submission).await?;
         let hash = self.pool.hash_of(&extrinsic);
         let watched = self
@@ -46,22 +49,28 @@ where
             // a status stream.
             Err(Ok(PoolError::AlreadyImported(_))) => {
                 let progress = futures::stream::empty().boxed();
-                return Ok(Ticket { hash, progress });
+                return Ok(SubmittedExtrinsic {
+                    hash,
+                    statuses: progress,
+                });
             }
-            Err(Ok(error)) => return Err(ChainError::NotTaken(error.to_string())),
-            Err(Err(error)) => return Err(ChainError::NotTaken(error.to_string())),
+            Err(Ok(error)) => return Err(ChainError::PoolRejected(error.to_string())),
+            Err(Err(error)) => return Err(ChainError::PoolRejected(error.to_string())),
         };
-        let progress = watched.filter_map(|status| async move { progress(status) });
+        let progress = watched.filter_map(|status| async move { status_of(status) });
         // The stream ends after a final status.
         let ended = futures::stream::unfold(Some(Box::pin(progress)), |progress| async move {
             let mut progress = progress?;
             let step = progress.next().await?;
-            let over = matches!(step, Progress::Finalized(_) | Progress::Gone(_));
+            let over = matches!(
+                step,
+                ExtrinsicStatus::Finalized(_) | ExtrinsicStatus::Dropped(_)
+            );
             Some((step, (!over).then_some(progress)))
         });
-        Ok(Ticket {
+        Ok(SubmittedExtrinsic {
             hash,
-            progress: ended.boxed(),
+            statuses: ended.boxed(),
         })
     }
 
@@ -74,7 +83,7 @@ where
         let account = self.account;
         let keystore = self.keystore.clone();
         let signed = self
-            .ask(at, move |mut api| {
+            .query(at, move |mut api| {
                 api.register_extension(KeystoreExt::from(keystore));
                 match submission {
                     Submission::Response { id, response } => {
@@ -102,7 +111,7 @@ where
 ///
 /// The pool lists extrinsics by the tag that they provide: `(account, nonce)` in SCALE, as
 /// defined by `frame_system::CheckNonce` and used by `system_accountNextIndex`.
-fn after_those_in_the_pool<P: TransactionPool>(pool: &P, account: AccountId, nonce: u32) -> u32 {
+fn next_free_nonce<P: TransactionPool>(pool: &P, account: AccountId, nonce: u32) -> u32 {
     pool.ready().fold(nonce, |nonce, extrinsic| {
         if extrinsic.provides().first() == Some(&(account, nonce).encode()) {
             nonce.saturating_add(1)
@@ -112,19 +121,23 @@ fn after_those_in_the_pool<P: TransactionPool>(pool: &P, account: AccountId, non
     })
 }
 
-fn progress<Hash>(status: TransactionStatus<Hash, H256>) -> Option<Progress> {
+fn status_of<Hash>(status: TransactionStatus<Hash, H256>) -> Option<ExtrinsicStatus> {
     match status {
         TransactionStatus::Future | TransactionStatus::Ready | TransactionStatus::Broadcast(_) => {
             None
         }
-        TransactionStatus::InBlock((block, _)) => Some(Progress::InBlock(block)),
-        TransactionStatus::Retracted(block) => Some(Progress::Retracted(block)),
-        TransactionStatus::Finalized((block, _)) => Some(Progress::Finalized(block)),
-        TransactionStatus::FinalityTimeout(_) => {
-            Some(Progress::Gone("its block was not finalized in time".into()))
+        TransactionStatus::InBlock((block, _)) => Some(ExtrinsicStatus::InBlock(block)),
+        TransactionStatus::Retracted(block) => Some(ExtrinsicStatus::Retracted(block)),
+        TransactionStatus::Finalized((block, _)) => Some(ExtrinsicStatus::Finalized(block)),
+        TransactionStatus::FinalityTimeout(_) => Some(ExtrinsicStatus::Dropped(
+            "its block was not finalized in time".into(),
+        )),
+        TransactionStatus::Usurped(_) => {
+            Some(ExtrinsicStatus::Dropped("another took its place".into()))
         }
-        TransactionStatus::Usurped(_) => Some(Progress::Gone("another took its place".into())),
-        TransactionStatus::Dropped => Some(Progress::Gone("the pool dropped it".into())),
-        TransactionStatus::Invalid => Some(Progress::Gone("it is not valid any more".into())),
+        TransactionStatus::Dropped => Some(ExtrinsicStatus::Dropped("the pool dropped it".into())),
+        TransactionStatus::Invalid => {
+            Some(ExtrinsicStatus::Dropped("it is not valid any more".into()))
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The pallet's calls, named as in its metadata, with SCALE-encoded arguments: a chunk of
 //! 262,144 bytes must not become as many dynamic values.
 
-use super::offers::PALLET;
+use super::capabilities::PALLET;
 use cairn_chain::Submission;
 use codec::Encode;
 use subxt::ext::scale_encode::{EncodeAsFields, Error, FieldIter, TypeResolver};
@@ -17,7 +17,7 @@ pub(super) struct Call {
 pub(super) struct Arguments(Vec<u8>);
 
 impl Call {
-    pub(super) fn of(submission: &Submission) -> Self {
+    pub(super) fn from_submission(submission: &Submission) -> Self {
         match submission {
             Submission::Response { id, response } => Self {
                 name: "respond_to_challenge",

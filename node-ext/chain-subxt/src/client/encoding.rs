@@ -17,7 +17,7 @@ pub(super) struct Comparison<'t> {
     ours: &'t PortableRegistry,
     theirs: &'t PortableRegistry,
     /// Pairs that are equal or being compared.
-    seen: HashSet<(u32, u32)>,
+    visited: HashSet<(u32, u32)>,
 }
 
 impl<'t> Comparison<'t> {
@@ -25,14 +25,14 @@ impl<'t> Comparison<'t> {
         Self {
             ours,
             theirs,
-            seen: HashSet::new(),
+            visited: HashSet::new(),
         }
     }
 
     /// Checks that values of these types, in a row, encode alike.
-    pub(super) fn all(&mut self, ours: &[u32], theirs: &[u32]) -> Result<(), String> {
-        let ours = parts(self.ours, ours)?;
-        let theirs = parts(self.theirs, theirs)?;
+    pub(super) fn compare_all(&mut self, ours: &[u32], theirs: &[u32]) -> Result<(), String> {
+        let ours = flatten(self.ours, ours)?;
+        let theirs = flatten(self.theirs, theirs)?;
         if ours.len() != theirs.len() {
             return Err(format!(
                 "the chain has {} values where Cairn has {}",
@@ -41,25 +41,25 @@ impl<'t> Comparison<'t> {
             ));
         }
         for (place, (our, their)) in ours.into_iter().zip(theirs).enumerate() {
-            if self.seen.insert((our, their)) {
-                self.one(our, their)
+            if self.visited.insert((our, their)) {
+                self.compare_types(our, their)
                     .map_err(|why| format!("value {place}: {why}"))?;
             }
         }
         Ok(())
     }
 
-    fn one(&mut self, our: u32, their: u32) -> Result<(), String> {
-        match (def(self.ours, our)?, def(self.theirs, their)?) {
+    fn compare_types(&mut self, our: u32, their: u32) -> Result<(), String> {
+        match (definition(self.ours, our)?, definition(self.theirs, their)?) {
             (TypeDef::Primitive(ours), TypeDef::Primitive(theirs)) if ours == theirs => Ok(()),
             (TypeDef::Sequence(ours), TypeDef::Sequence(theirs)) => {
-                self.all(&[ours.type_param.id], &[theirs.type_param.id])
+                self.compare_all(&[ours.type_param.id], &[theirs.type_param.id])
             }
             (TypeDef::Array(ours), TypeDef::Array(theirs)) if ours.len == theirs.len => {
-                self.all(&[ours.type_param.id], &[theirs.type_param.id])
+                self.compare_all(&[ours.type_param.id], &[theirs.type_param.id])
             }
             (TypeDef::Compact(ours), TypeDef::Compact(theirs)) => {
-                self.all(&[ours.type_param.id], &[theirs.type_param.id])
+                self.compare_all(&[ours.type_param.id], &[theirs.type_param.id])
             }
             (TypeDef::Variant(ours), TypeDef::Variant(theirs)) => {
                 let mut shared = false;
@@ -69,7 +69,7 @@ impl<'t> Comparison<'t> {
                     shared = true;
                     let ours: Vec<u32> = our.fields.iter().map(|field| field.ty.id).collect();
                     let theirs: Vec<u32> = their.fields.iter().map(|field| field.ty.id).collect();
-                    self.all(&ours, &theirs)
+                    self.compare_all(&ours, &theirs)
                         .map_err(|why| format!("variant {}: {why}", our.name))?;
                 }
                 match shared || ours.variants.is_empty() && theirs.variants.is_empty() {
@@ -79,14 +79,14 @@ impl<'t> Comparison<'t> {
             }
             (ours, theirs) => Err(format!(
                 "the chain has {} where Cairn has {}",
-                named(theirs),
-                named(ours)
+                kind_name(theirs),
+                kind_name(ours)
             )),
         }
     }
 }
 
-fn def(registry: &PortableRegistry, id: u32) -> Result<&TypeDef<PortableForm>, String> {
+fn definition(registry: &PortableRegistry, id: u32) -> Result<&TypeDef<PortableForm>, String> {
     registry
         .resolve(id)
         .map(|ty| &ty.type_def)
@@ -94,7 +94,7 @@ fn def(registry: &PortableRegistry, id: u32) -> Result<&TypeDef<PortableForm>, S
 }
 
 /// Flattens structs and tuples into the types of their fields, in encoding order.
-fn parts(registry: &PortableRegistry, ids: &[u32]) -> Result<Vec<u32>, String> {
+fn flatten(registry: &PortableRegistry, ids: &[u32]) -> Result<Vec<u32>, String> {
     let mut parts = Vec::new();
     let mut visits: usize = 0;
     // A stack: the next type is the last.
@@ -104,7 +104,7 @@ fn parts(registry: &PortableRegistry, ids: &[u32]) -> Result<Vec<u32>, String> {
         if visits > MAX_VISITS || waiting.len() > MAX_VISITS {
             return Err(format!("more than {MAX_VISITS} types describe one value"));
         }
-        match def(registry, id)? {
+        match definition(registry, id)? {
             TypeDef::Composite(composite) => {
                 waiting.extend(composite.fields.iter().rev().map(|field| field.ty.id));
             }
@@ -118,7 +118,7 @@ fn parts(registry: &PortableRegistry, ids: &[u32]) -> Result<Vec<u32>, String> {
 }
 
 /// Names the kind of a type for an error message.
-fn named(def: &TypeDef<PortableForm>) -> String {
+fn kind_name(def: &TypeDef<PortableForm>) -> String {
     match def {
         TypeDef::Primitive(primitive) => format!("{primitive:?}").to_lowercase(),
         TypeDef::Sequence(_) => "a sequence".to_owned(),
@@ -143,7 +143,7 @@ mod tests {
         theirs.register_type(&meta_type::<Option<u128>>());
         let our = ours.register_type(&meta_type::<A>()).id;
         let their = theirs.register_type(&meta_type::<B>()).id;
-        Comparison::new(&ours.into(), &theirs.into()).all(&[our], &[their])
+        Comparison::new(&ours.into(), &theirs.into()).compare_all(&[our], &[their])
     }
 
     #[derive(TypeInfo)]
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_encodes_alike_is_alike_whatever_its_name() {
+    fn types_with_equal_encodings_match() {
         assert_eq!(compare::<Wrapped, u64>(), Ok(()));
         assert_eq!(compare::<Nested, (u64, (u8, Vec<u64>))>(), Ok(()));
         assert_eq!(compare::<Option<Wrapped>, Newer>(), Ok(()));
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_encodes_otherwise_is_told_by_its_place() {
+    fn a_mismatch_is_reported_with_its_index() {
         assert_eq!(
             compare::<Nested, (u64, (u8, Vec<u32>))>().unwrap_err(),
             "value 2: value 0: the chain has u32 where Cairn has u64"
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_description_without_an_end_is_refused() {
+    fn a_recursive_description_is_refused() {
         // A struct that contains itself: no compiler accepts it, but a node may send it.
         let field = || Field::new(None, 0.into(), None, Vec::new());
         let composite = TypeDefComposite::new([field(), field()]);
@@ -211,7 +211,7 @@ mod tests {
             Vec::new(),
         ));
         let theirs = builder.finish();
-        assert!(parts(&theirs, &[0]).is_err());
-        assert!(parts(&theirs, &[1]).is_err());
+        assert!(flatten(&theirs, &[0]).is_err());
+        assert!(flatten(&theirs, &[1]).is_err());
     }
 }

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_gets_the_smallest_that_is_free_from_the_chains_on() {
+    fn each_nonce_is_the_smallest_free_one() {
         let nonces = Nonces::default();
         let first = nonces.take(5);
         let second = nonces.take(5);

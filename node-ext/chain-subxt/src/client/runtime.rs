@@ -1,7 +1,7 @@
 //! One version of a chain's runtime: its checked capabilities, and extrinsics for it.
 
 use super::call::Call;
-use super::offers::{self, ANSWERING, JUDGE};
+use super::capabilities::{self, DRY_RUN, NEEDED_FOR_ANSWERS};
 use cairn_chain::ChainError;
 use cairn_keys::{SignError, Signer};
 use cairn_primitives::{H256, challenge};
@@ -15,13 +15,13 @@ use subxt::{Metadata, OfflineClient, OfflineClientAtBlock};
 
 /// The number of blocks for which an extrinsic is valid, so that a lost one cannot turn
 /// up hours later. A submission is repeated long before.
-const MORTAL_FOR: u64 = 64;
+const MORTALITY_BLOCKS: u64 = 64;
 
 /// The chain state that an extrinsic needs besides its runtime.
-pub(super) struct Standing {
+pub(super) struct ExtrinsicContext {
     pub(super) nonce: u64,
     /// The block at which the extrinsic's era starts.
-    pub(super) birth: (u64, H256),
+    pub(super) era_start: (u64, H256),
 }
 
 /// A signed extrinsic.
@@ -34,12 +34,12 @@ pub(super) struct Extrinsic {
 pub(super) struct Runtime {
     pub(super) spec_version: u32,
     client: OfflineClientAtBlock<SubstrateConfig>,
-    faults: BTreeMap<&'static str, String>,
+    mismatches: BTreeMap<&'static str, String>,
 }
 
 impl Runtime {
     /// Decodes and checks metadata. Slow: call it on a blocking thread.
-    pub(super) fn read(
+    pub(super) fn from_metadata(
         genesis: H256,
         version: &RuntimeVersion,
         metadata: &[u8],
@@ -47,7 +47,7 @@ impl Runtime {
         let unsupported = |why: String| ChainError::Unsupported(why);
         let metadata = Metadata::decode_from(metadata)
             .map_err(|error| unsupported(format!("its metadata cannot be read: {error}")))?;
-        let faults = offers::faults(&metadata);
+        let faults = capabilities::mismatches(&metadata);
         let spec_version = version.spec_version;
         let config = SubstrateConfig::builder()
             .set_genesis_hash(genesis)
@@ -64,30 +64,30 @@ impl Runtime {
         Ok(Self {
             spec_version,
             client,
-            faults,
+            mismatches: faults,
         })
     }
 
     /// Checks that the runtime has a method or call with the expected types.
-    pub(super) fn offers(&self, name: &str) -> Result<(), ChainError> {
-        match self.faults.get(name) {
+    pub(super) fn require(&self, name: &str) -> Result<(), ChainError> {
+        match self.mismatches.get(name) {
             None => Ok(()),
             Some(fault) => Err(ChainError::Unsupported(fault.clone())),
         }
     }
 
     /// Checks that the runtime has everything needed to answer challenges.
-    pub(super) fn offers_answering(&self) -> Result<(), ChainError> {
-        self.offers_those(|name| ANSWERING.contains(&name))
+    pub(super) fn require_answering(&self) -> Result<(), ChainError> {
+        self.require_matching(|name| NEEDED_FOR_ANSWERS.contains(&name))
     }
 
     /// Checks that the runtime has everything that a provider uses.
-    pub(super) fn offers_all(&self) -> Result<(), ChainError> {
-        self.offers_those(|name| name != JUDGE)
+    pub(super) fn require_all(&self) -> Result<(), ChainError> {
+        self.require_matching(|name| name != DRY_RUN)
     }
 
-    fn offers_those(&self, is_needed: impl Fn(&str) -> bool) -> Result<(), ChainError> {
-        let needed = self.faults.iter().filter(|(name, _)| is_needed(name));
+    fn require_matching(&self, is_needed: impl Fn(&str) -> bool) -> Result<(), ChainError> {
+        let needed = self.mismatches.iter().filter(|(name, _)| is_needed(name));
         let mut faults: Vec<&str> = needed.map(|(_, fault)| fault.as_str()).collect();
         // If a whole API is missing, each of its methods says so.
         faults.sort_unstable();
@@ -109,28 +109,28 @@ impl Runtime {
         &self,
         call: &Call,
         signer: &Signer,
-        standing: &Standing,
+        standing: &ExtrinsicContext,
         tip: u128,
     ) -> Result<Extrinsic, ChainError> {
-        self.offers(call.name)?;
+        self.require(call.name)?;
         let unsupported = |error: subxt::error::ExtrinsicError| {
             ChainError::Unsupported(format!(
                 "cannot create the extrinsic {}: {error}",
                 call.name
             ))
         };
-        let (number, hash) = standing.birth;
+        let (number, hash) = standing.era_start;
         let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new()
             .nonce(standing.nonce)
             .tip(tip)
-            .mortal_from_unchecked(MORTAL_FOR, number, hash)
+            .mortal_from_unchecked(MORTALITY_BLOCKS, number, hash)
             .build();
         let transactions = self.client.tx();
         let mut signable = transactions
             .create_signable_offline(call, params)
             .map_err(unsupported)?;
         let payload = signable.signer_payload().map_err(unsupported)?;
-        let signature = signature(signer, &payload)?;
+        let signature = sign_payload(signer, &payload)?;
         let account = AccountId32(signer.public());
         let extrinsic = signable
             .sign_with_account_and_signature(&account, &signature)
@@ -142,7 +142,7 @@ impl Runtime {
     }
 }
 
-fn signature(signer: &Signer, payload: &[u8]) -> Result<MultiSignature, ChainError> {
+fn sign_payload(signer: &Signer, payload: &[u8]) -> Result<MultiSignature, ChainError> {
     let no_key = |public| ChainError::NoKey {
         account: hex::encode(public),
     };
@@ -151,7 +151,7 @@ fn signature(signer: &Signer, payload: &[u8]) -> Result<MultiSignature, ChainErr
         // Cannot happen: signers have sr25519 keys only.
         Ok(_) => Err(no_key(signer.public())),
         Err(SignError::NoKey(public)) => Err(no_key(public)),
-        Err(error) => Err(ChainError::NotTaken(format!(
+        Err(error) => Err(ChainError::PoolRejected(format!(
             "it could not be signed: {error}"
         ))),
     }

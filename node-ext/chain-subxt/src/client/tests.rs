@@ -9,11 +9,11 @@ use super::*;
 use cairn_keys::KeyFolder;
 use cairn_primitives::challenge::{ChunkLocation, SlashReason};
 use cairn_primitives::{ChunkIndex, LeafIndex, Sequence};
-use metadata::Made;
+use metadata::MetadataOptions;
 use node::FakeNode;
 
 /// A timeout that only expires in the test of timeouts.
-const LIMIT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) fn signer() -> Signer {
     let folder = tempfile::tempdir().unwrap();
@@ -23,7 +23,7 @@ pub(super) fn signer() -> Signer {
 }
 
 async fn connect(node: &FakeNode) -> Result<SubxtClient, ChainError> {
-    SubxtClient::connect_by(Box::new(node.clone()), signer(), LIMIT).await
+    SubxtClient::connect_with(Box::new(node.clone()), signer(), TIMEOUT).await
 }
 
 async fn connected(node: &FakeNode) -> SubxtClient {
@@ -51,28 +51,28 @@ pub(super) fn challenge(client: &SubxtClient) -> OpenChallenge {
 }
 
 #[tokio::test]
-async fn a_question_is_asked_at_its_block_and_answered_in_our_types() {
-    let node = FakeNode::new(Made::default());
-    node.makes(3);
+async fn queries_name_their_block_and_decode_our_types() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.make_blocks(3);
     let client = connected(&node).await;
     let open = vec![challenge(&client)];
-    node.answers("open_challenges", &open);
+    node.set_answer("open_challenges", &open);
     let at = node.hash(2);
     assert_eq!(client.open_challenges(at).await.unwrap(), open);
     assert_eq!(
-        node.asked("open_challenges"),
+        node.calls_of("open_challenges"),
         [(client.account().encode(), at)]
     );
-    node.answers("bucket", &None::<BucketInfo>);
+    node.set_answer("bucket", &None::<BucketInfo>);
     assert_eq!(client.bucket(at, BucketId(7)).await.unwrap(), None);
-    assert_eq!(node.asked("bucket"), [(7u64.encode(), at)]);
+    assert_eq!(node.calls_of("bucket"), [(7u64.encode(), at)]);
 }
 
 #[tokio::test]
-async fn a_runtime_without_the_pallet_is_refused_with_all_that_is_missing() {
-    let node = FakeNode::new(Made {
+async fn a_runtime_without_the_pallet_is_refused() {
+    let node = FakeNode::new(MetadataOptions {
         without_pallet: true,
-        ..Made::default()
+        ..MetadataOptions::default()
     });
     let error = connect(&node).await.unwrap_err();
     let text = error.to_string();
@@ -86,10 +86,10 @@ async fn a_runtime_without_the_pallet_is_refused_with_all_that_is_missing() {
 }
 
 #[tokio::test]
-async fn a_runtime_that_takes_another_answer_is_refused_by_the_calls_name() {
-    let node = FakeNode::new(Made {
+async fn a_runtime_with_another_answer_type_is_refused() {
+    let node = FakeNode::new(MetadataOptions {
         with_other_calls: true,
-        ..Made::default()
+        ..MetadataOptions::default()
     });
     let text = connect(&node).await.unwrap_err().to_string();
     let fault = "StorageProvider.respond_to_challenge takes other arguments";
@@ -99,18 +99,18 @@ async fn a_runtime_that_takes_another_answer_is_refused_by_the_calls_name() {
 }
 
 #[tokio::test]
-async fn s5_a_runtime_that_lacks_what_answering_does_not_take_is_connected_to() {
-    let made = Made {
+async fn s5_a_runtime_without_optional_methods_is_accepted() {
+    let made = MetadataOptions {
         without_windows: true,
-        without: &["outcomes", "bucket", "buckets_of"],
-        with_more_of_providers: true,
-        ..Made::default()
+        missing_methods: &["outcomes", "bucket", "buckets_of"],
+        with_longer_provider_info: true,
+        ..MetadataOptions::default()
     };
     let node = FakeNode::new(made);
     let client = connected(&node).await;
     let at = node.hash(0);
     let open = vec![challenge(&client)];
-    node.answers("open_challenges", &open);
+    node.set_answer("open_challenges", &open);
     assert_eq!(client.open_challenges(at).await.unwrap(), open);
     // A method with other types is not called.
     let error = client.provider(at).await.unwrap_err();
@@ -124,12 +124,12 @@ async fn s5_a_runtime_that_lacks_what_answering_does_not_take_is_connected_to() 
 }
 
 #[tokio::test]
-async fn s5_each_thing_that_answering_takes_is_needed() {
+async fn s5_each_method_needed_for_answers_is_required() {
     for needed in ["anchor_block", "limits", "open_challenges"] {
         let without: &'static [&'static str] = Box::leak(Box::new([needed]));
-        let node = FakeNode::new(Made {
-            without,
-            ..Made::default()
+        let node = FakeNode::new(MetadataOptions {
+            missing_methods: without,
+            ..MetadataOptions::default()
         });
         let text = connect(&node).await.unwrap_err().to_string();
         assert!(text.contains(needed), "{text}");
@@ -137,8 +137,8 @@ async fn s5_each_thing_that_answering_takes_is_needed() {
 }
 
 #[tokio::test]
-async fn s5_a_row_that_makes_no_sense_does_not_hide_the_others() {
-    let node = FakeNode::new(Made::default());
+async fn s5_an_odd_row_does_not_hide_the_others() {
+    let node = FakeNode::new(MetadataOptions::default());
     let client = connected(&node).await;
     let first = OpenChallenge {
         leaf_count: cairn_primitives::LeafCount::new(5),
@@ -149,7 +149,7 @@ async fn s5_a_row_that_makes_no_sense_does_not_hide_the_others() {
     let row = first.encode().len();
     let behind = 16 + 4;
     bytes[1 + row - behind - 1] = 0xff;
-    node.answers_bytes("StorageProviderApi_open_challenges", bytes);
+    node.set_answer_bytes("StorageProviderApi_open_challenges", bytes);
     let open = client.open_challenges(node.hash(0)).await.unwrap();
     let without = OpenChallenge {
         leaf_count: None,
@@ -159,10 +159,10 @@ async fn s5_a_row_that_makes_no_sense_does_not_hide_the_others() {
 }
 
 #[tokio::test]
-async fn s12_the_best_block_is_told_with_its_anchor() {
-    let node = FakeNode::new(Made::default());
-    node.makes(9);
-    node.finalizes(2);
+async fn s12_the_best_block_has_its_anchor() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.make_blocks(9);
+    node.finalize(2);
     let client = connected(&node).await;
     let best = Head {
         hash: node.hash(9),
@@ -173,55 +173,55 @@ async fn s12_the_best_block_is_told_with_its_anchor() {
 }
 
 #[tokio::test]
-async fn a_client_is_made_of_a_node_that_is_away_and_connects_when_it_comes() {
-    let node = FakeNode::new(Made::default());
-    node.goes_down();
-    let client = SubxtClient::by(Box::new(node.clone()), signer(), LIMIT);
-    assert!(client.reach().await.unwrap_err().is_passing());
+async fn a_client_of_an_absent_node_connects_later() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.disconnect();
+    let client = SubxtClient::with_connector(Box::new(node.clone()), signer(), TIMEOUT);
+    assert!(client.ensure_connected().await.unwrap_err().is_transient());
     assert_eq!(client.genesis(), None);
-    node.comes_back();
-    client.reach().await.unwrap();
+    node.reconnect();
+    client.ensure_connected().await.unwrap();
     assert_eq!(client.genesis(), Some(node.hash(0)));
 }
 
 #[tokio::test]
-async fn an_answer_of_another_form_is_refused_and_never_read_in_part() {
-    let node = FakeNode::new(Made::default());
+async fn a_response_of_another_form_is_refused() {
+    let node = FakeNode::new(MetadataOptions::default());
     let client = connected(&node).await;
     let at = node.hash(0);
     for bytes in [vec![4], [vec![0], vec![1]].concat(), vec![0xff; 40]] {
-        node.answers_bytes("StorageProviderApi_open_challenges", bytes);
+        node.set_answer_bytes("StorageProviderApi_open_challenges", bytes);
         let error = client.open_challenges(at).await.unwrap_err();
         assert!(matches!(error, ChainError::Unsupported(_)), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_block_that_is_not_kept_any_more_is_told_from_a_node_that_is_gone() {
-    let node = FakeNode::new(Made::default());
+async fn a_pruned_block_is_distinguished_from_a_lost_node() {
+    let node = FakeNode::new(MetadataOptions::default());
     let client = connected(&node).await;
-    node.answers("outcomes", &Vec::<Outcome>::new());
+    node.set_answer("outcomes", &Vec::<Outcome>::new());
     let error = client.outcomes(H256::repeat_byte(1)).await.unwrap_err();
     assert!(matches!(error, ChainError::NoSuchBlock { .. }), "{error}");
-    assert!(error.is_passing());
-    node.goes_down();
+    assert!(error.is_transient());
+    node.disconnect();
     let error = client.outcomes(node.hash(0)).await.unwrap_err();
     assert!(matches!(error, ChainError::Unreachable(_)), "{error}");
-    node.comes_back();
+    node.reconnect();
     assert!(client.outcomes(node.hash(0)).await.is_ok());
-    assert_eq!(node.dialled(), 2);
+    assert_eq!(node.connect_count(), 2);
 }
 
 #[tokio::test]
-async fn a_node_that_gives_no_answer_is_waited_for_no_longer_than_the_limit() {
-    let node = FakeNode::new(Made::default());
+async fn a_silent_node_times_out() {
+    let node = FakeNode::new(MetadataOptions::default());
     let limit = Duration::from_millis(20);
-    let client = SubxtClient::connect_by(Box::new(node.clone()), signer(), LIMIT).await;
+    let client = SubxtClient::connect_with(Box::new(node.clone()), signer(), TIMEOUT).await;
     let client = SubxtClient {
-        answer_within: limit,
+        response_timeout: limit,
         ..client.unwrap()
     };
-    node.falls_silent();
+    node.stop_answering();
     let id = challenge(&client).id;
     let response = ChallengeResponse::Superseded;
     let submission = Submission::Response {
@@ -230,48 +230,51 @@ async fn a_node_that_gives_no_answer_is_waited_for_no_longer_than_the_limit() {
     };
     for error in [
         client.limits(node.hash(0)).await.unwrap_err(),
-        client.judge(id, &response).await.unwrap_err(),
+        client.dry_run(id, &response).await.unwrap_err(),
         client.submit(submission).await.unwrap_err(),
         client.finalized_heads().await.err().unwrap(),
     ] {
         assert!(error.to_string().contains("no answer within 0.02 s"));
-        assert!(error.is_passing());
+        assert!(error.is_transient());
     }
 }
 
 #[tokio::test]
-async fn a_chain_that_judges_is_asked_at_its_best_block_and_others_are_not() {
-    let node = FakeNode::new(Made::default());
-    node.makes(2);
+async fn dry_runs_use_the_best_block_where_offered() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.make_blocks(2);
     let client = connected(&node).await;
     let id = challenge(&client).id;
     let response = ChallengeResponse::Superseded;
     let wrong = ResponseRefusal::Slashable(SlashReason::InvalidSupersededClaim);
     for (answer, verdict) in [
-        (Ok(()), Verdict::Accepted),
-        (Err(wrong), Verdict::Refused(wrong)),
+        (Ok(()), DryRunResult::Accepted),
+        (Err(wrong), DryRunResult::Refused(wrong)),
     ] {
-        node.answers("judge_response", &answer);
-        assert_eq!(client.judge(id, &response).await.unwrap(), verdict);
+        node.set_answer("judge_response", &answer);
+        assert_eq!(client.dry_run(id, &response).await.unwrap(), verdict);
     }
     let arguments = (client.account(), id, &response).encode();
-    assert_eq!(node.asked("judge_response")[0], (arguments, node.hash(2)));
+    assert_eq!(
+        node.calls_of("judge_response")[0],
+        (arguments, node.hash(2))
+    );
 
-    let older = FakeNode::new(Made {
+    let older = FakeNode::new(MetadataOptions {
         without_judge: true,
-        ..Made::default()
+        ..MetadataOptions::default()
     });
     let client = connected(&older).await;
-    let verdict = client.judge(id, &response).await.unwrap();
-    assert_eq!(verdict, Verdict::NotOffered);
-    assert!(older.asked("judge_response").is_empty());
+    let verdict = client.dry_run(id, &response).await.unwrap();
+    assert_eq!(verdict, DryRunResult::NotOffered);
+    assert!(older.calls_of("judge_response").is_empty());
 }
 
 #[tokio::test]
-async fn finalized_heads_begin_with_the_present_one_and_skip_to_the_newest() {
-    let node = FakeNode::new(Made::default());
-    node.makes(9);
-    node.finalizes(2);
+async fn finalized_heads_start_now_and_skip_to_the_newest() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.make_blocks(9);
+    node.finalize(2);
     let client = connected(&node).await;
     let mut heads = client.finalized_heads().await.unwrap();
     let head = |number, hash, anchor| Head {
@@ -280,44 +283,44 @@ async fn finalized_heads_begin_with_the_present_one_and_skip_to_the_newest() {
         anchor,
     };
     assert_eq!(heads.next().await, Some(head(2, node.hash(2), 100)));
-    node.answers("anchor_block", &150u32);
-    node.finalizes(3);
-    node.finalizes(4);
-    node.finalizes(6);
+    node.set_answer("anchor_block", &150u32);
+    node.finalize(3);
+    node.finalize(4);
+    node.finalize(6);
     assert_eq!(heads.next().await, Some(head(6, node.hash(6), 150)));
     // A head is not repeated.
-    node.finalizes(5);
-    node.finalizes(6);
-    node.finalizes(7);
+    node.finalize(5);
+    node.finalize(6);
+    node.finalize(7);
     assert_eq!(heads.next().await.unwrap().number, 7);
 }
 
 #[tokio::test]
-async fn heads_end_when_the_node_is_lost_and_asking_again_connects_again() {
-    let node = FakeNode::new(Made::default());
-    node.makes(3);
+async fn heads_end_with_the_connection_and_can_be_resumed() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.make_blocks(3);
     let client = connected(&node).await;
     let mut heads = client.finalized_heads().await.unwrap();
     heads.next().await.unwrap();
-    node.goes_down();
+    node.disconnect();
     assert_eq!(heads.next().await, None);
     let error = client.finalized_heads().await.err().unwrap();
     assert!(error.to_string().contains("connection refused"), "{error}");
-    node.comes_back();
-    node.finalizes(3);
+    node.reconnect();
+    node.finalize(3);
     let mut heads = client.finalized_heads().await.unwrap();
     assert_eq!(heads.next().await.unwrap().number, 3);
-    assert_eq!(node.dialled(), 2);
+    assert_eq!(node.connect_count(), 2);
 }
 
 #[tokio::test]
 async fn s2_another_chain_at_the_same_address_is_refused() {
-    let node = FakeNode::new(Made::default());
+    let node = FakeNode::new(MetadataOptions::default());
     let client = connected(&node).await;
     assert_eq!(client.genesis(), Some(node.hash(0)));
-    node.goes_down();
-    node.becomes_another_chain();
-    node.comes_back();
+    node.disconnect();
+    node.replace_chain();
+    node.reconnect();
     let error = client.limits(node.hash(0)).await.unwrap_err();
     let ChainError::OtherChain { expected, found } = error else {
         panic!("{error}");
@@ -328,26 +331,26 @@ async fn s2_another_chain_at_the_same_address_is_refused() {
 }
 
 #[tokio::test]
-async fn a_new_runtime_is_read_once_and_what_it_still_offers_is_used() {
-    let node = FakeNode::new(Made::default());
-    node.makes(3);
+async fn a_new_runtime_is_loaded_once_and_used_as_far_as_it_fits() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.make_blocks(3);
     let client = connected(&node).await;
     let mut heads = client.finalized_heads().await.unwrap();
     heads.next().await.unwrap();
-    assert_eq!(node.loaded(), 1);
-    node.upgrades_to(
+    assert_eq!(node.metadata_reads(), 1);
+    node.upgrade_to(
         2,
-        Made {
+        MetadataOptions {
             with_other_calls: true,
-            ..Made::default()
+            ..MetadataOptions::default()
         },
     );
     for number in 1..4 {
-        node.finalizes(number);
+        node.finalize(number);
         heads.next().await.unwrap();
     }
-    assert_eq!(node.loaded(), 2);
-    node.answers("buckets_of", &vec![BucketId(1)]);
+    assert_eq!(node.metadata_reads(), 2);
+    node.set_answer("buckets_of", &vec![BucketId(1)]);
     assert_eq!(
         client.buckets(node.hash(3)).await.unwrap(),
         vec![BucketId(1)]

@@ -16,16 +16,16 @@ const HEADER_BYTES: u64 = 30;
 const FOOTER_BYTES: u64 = 32;
 const RECORD_HEADER_BYTES: u64 = 32;
 /// The longest key accepted in a record, in bytes; a bucket's keys have 33.
-const MAX_KEY: u64 = 64;
+const MAX_KEY_BYTES: u64 = 64;
 /// Read buffer, in bytes.
-const BUFFER: usize = 64 << 10;
+const BUFFER_BYTES: usize = 64 << 10;
 
 /// One record of a blob file, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blob {
     pub key: Vec<u8>,
     /// Offset of the value in the file, in bytes.
-    value_at: u64,
+    value_offset: u64,
     value_length: u64,
     checksum: u32,
 }
@@ -42,7 +42,7 @@ pub(crate) struct BlobTotals {
 /// A blob file, read from its beginning.
 pub struct BlobLog<R> {
     source: BufReader<R>,
-    at: u64,
+    offset: u64,
     length: u64,
 }
 
@@ -51,8 +51,8 @@ impl<R: Read + Seek> BlobLog<R> {
     pub fn new(mut source: R) -> Result<Self> {
         let length = source.seek(SeekFrom::End(0))?;
         Ok(Self {
-            source: BufReader::with_capacity(BUFFER, source),
-            at: HEADER_BYTES,
+            source: BufReader::with_capacity(BUFFER_BYTES, source),
+            offset: HEADER_BYTES,
             length,
         })
     }
@@ -76,23 +76,23 @@ impl<R: Read + Seek> BlobLog<R> {
     /// Returns the next record whose header and key can be read, skipping damage;
     /// `None` at the end.
     pub fn next(&mut self) -> Result<Option<Blob>> {
-        while self.at.saturating_add(RECORD_HEADER_BYTES) <= self.length {
-            if let Some(blob) = self.record_at(self.at)? {
-                self.at = blob.value_at.saturating_add(blob.value_length);
+        while self.offset.saturating_add(RECORD_HEADER_BYTES) <= self.length {
+            if let Some(blob) = self.record_at(self.offset)? {
+                self.offset = blob.value_offset.saturating_add(blob.value_length);
                 return Ok(Some(blob));
             }
-            match self.next_candidate(self.at.saturating_add(1))? {
-                Some(candidate) => self.at = candidate,
+            match self.next_candidate(self.offset.saturating_add(1))? {
+                Some(candidate) => self.offset = candidate,
                 None => break,
             }
         }
-        self.at = self.length;
+        self.offset = self.length;
         Ok(None)
     }
 
     /// Reads a record's value; `None` if its checksum does not match.
     pub fn value(&mut self, blob: &Blob) -> Result<Option<Vec<u8>>> {
-        self.source.seek(SeekFrom::Start(blob.value_at))?;
+        self.source.seek(SeekFrom::Start(blob.value_offset))?;
         let mut value = Vec::new();
         let mut source = (&mut self.source).take(blob.value_length);
         source.read_to_end(&mut value)?;
@@ -114,7 +114,7 @@ impl<R: Read + Seek> BlobLog<R> {
         let key_at = at.saturating_add(RECORD_HEADER_BYTES);
         let value_at = key_at.saturating_add(key_length);
         let end = value_at.checked_add(value_length);
-        if key_length > MAX_KEY
+        if key_length > MAX_KEY_BYTES
             || end.is_none_or(|end| end > self.length)
             || header.get(..24).map(masked) != Some(of_header)
         {
@@ -124,7 +124,7 @@ impl<R: Read + Seek> BlobLog<R> {
         (&mut self.source).take(key_length).read_to_end(&mut key)?;
         Ok(Some(Blob {
             key,
-            value_at,
+            value_offset: value_at,
             value_length,
             checksum,
         }))
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_is_damaged_hides_no_other() {
+    fn a_damaged_record_hides_no_other() {
         let records: Vec<_> = (0..5u8)
             .map(|seed| record(&key(seed), &vec![seed; 2000 + usize::from(seed)]))
             .collect();
@@ -264,14 +264,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_to_their_end(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fn any_bytes_are_read_to_the_end(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             for (key, value) in values(&bytes) {
                 prop_assert!(key.len() + value.unwrap_or_default().len() <= bytes.len());
             }
         }
 
         #[test]
-        fn what_is_cut_off_is_all_that_is_lost(cut in 0usize..5000) {
+        fn a_truncation_loses_only_what_it_cuts(cut in 0usize..5000) {
             let records: Vec<_> = (0..4u8).map(|seed| record(&key(seed), &[seed; 1100])).collect();
             let whole = file(&records);
             let cut = cut.min(whole.len());

@@ -10,8 +10,8 @@
 
 use super::blob_log::BlobLog;
 use super::checksum::masked_of;
-use super::options::{DamagedLog, options};
-use super::{Access, Db, Durability, Engine, EngineError, Family, Shared};
+use super::options::{DamagedLog, bucket_options};
+use super::{Access, Db, Durability, Engine, EngineError, Family, SharedResources};
 use crate::layout::CONTENT_FAMILY;
 use std::fs::File;
 use std::io::Write;
@@ -22,11 +22,11 @@ use std::path::{Path, PathBuf};
 const SEED_KEY: &[u8] = b"z";
 /// Folder in which that table is made, and folder of files that RocksDB set aside.
 const SEED_DIR: &str = "seed";
-const PUT_ASIDE_DIR: &str = "lost";
+const LOST_DIR: &str = "lost";
 
 /// Block size of a manifest, in bytes; no record crosses the end of a block.
-const BLOCK: usize = 32 << 10;
-const RECORD_HEADER: usize = 7;
+const BLOCK_BYTES: usize = 32 << 10;
+const RECORD_HEADER_BYTES: usize = 7;
 
 /// Tags in a manifest, from `db/version_edit.h`.
 const TAG_COLUMN_FAMILY: u64 = 200;
@@ -48,11 +48,11 @@ pub fn manifests(folder: &Path) -> std::io::Result<Vec<String>> {
 }
 
 /// Makes `CURRENT` name a manifest, durably.
-pub fn point_at(folder: &Path, manifest: &str) -> std::io::Result<()> {
-    replace(&folder.join("CURRENT"), format!("{manifest}\n").as_bytes())
+pub fn set_current(folder: &Path, manifest: &str) -> std::io::Result<()> {
+    write_atomically(&folder.join("CURRENT"), format!("{manifest}\n").as_bytes())
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let beside = path.with_extension("dbtmp");
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;
@@ -64,17 +64,17 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// Rebuilds the file list from the readable tables, the log and the blob files.
 /// Whatever cannot be read is left out, and removed from the folder.
-pub fn remake(folder: &Path, shared: &Shared) -> Result<(), EngineError> {
+pub fn rebuild(folder: &Path, shared: &SharedResources) -> Result<(), EngineError> {
     let doing = "rebuilding a bucket's file list";
-    let fault = |error: std::io::Error| EngineError::of_file(doing, folder, &error);
-    let put_aside = folder.join(PUT_ASIDE_DIR);
-    seed(folder, shared)?;
-    Db::repair(&options(shared, DamagedLog::CutAtDamage), folder)
-        .map_err(|error| EngineError::new("repairing a bucket's files", folder, &error))?;
+    let fault = |error: std::io::Error| EngineError::from_io(doing, folder, &error);
+    let put_aside = folder.join(LOST_DIR);
+    add_seed_table(folder, shared)?;
+    Db::repair(&bucket_options(shared, DamagedLog::CutAtDamage), folder)
+        .map_err(|error| EngineError::from_rocksdb("repairing a bucket's files", folder, &error))?;
     if put_aside.is_dir() {
         std::fs::remove_dir_all(&put_aside).map_err(fault)?;
     }
-    list_blob_files(folder).map_err(fault)?;
+    add_blob_files(folder).map_err(fault)?;
     let engine = Engine::open(folder, Access::ReadWrite, shared, DamagedLog::CutAtDamage)?;
     let mut batch = engine.batch();
     batch.delete(Family::Content, SEED_KEY);
@@ -84,9 +84,9 @@ pub fn remake(folder: &Path, shared: &Shared) -> Result<(), EngineError> {
 }
 
 /// Adds a table of the content family to the folder.
-fn seed(folder: &Path, shared: &Shared) -> Result<(), EngineError> {
+fn add_seed_table(folder: &Path, shared: &SharedResources) -> Result<(), EngineError> {
     let doing = "preparing to rebuild a bucket's file list";
-    let fault = |error: std::io::Error| EngineError::of_file(doing, folder, &error);
+    let fault = |error: std::io::Error| EngineError::from_io(doing, folder, &error);
     let made = folder.join(SEED_DIR);
     if made.is_dir() {
         std::fs::remove_dir_all(&made).map_err(fault)?;
@@ -99,7 +99,7 @@ fn seed(folder: &Path, shared: &Shared) -> Result<(), EngineError> {
         engine.write(batch, Durability::Synced)?;
         engine.flush(Family::Content)?;
     }
-    let next = numbers(folder).map_err(fault)?.max().unwrap_or(0);
+    let next = file_numbers(folder).map_err(fault)?.max().unwrap_or(0);
     for (above, table) in tables(&made).map_err(fault)?.iter().enumerate() {
         let above = u64::try_from(above).unwrap_or(u64::MAX).saturating_add(1);
         let number = next.saturating_add(above);
@@ -109,7 +109,7 @@ fn seed(folder: &Path, shared: &Shared) -> Result<(), EngineError> {
 }
 
 /// Returns the numbers in the names of a folder's files.
-fn numbers(folder: &Path) -> std::io::Result<impl Iterator<Item = u64>> {
+fn file_numbers(folder: &Path) -> std::io::Result<impl Iterator<Item = u64>> {
     let number = |entry: std::fs::DirEntry| {
         let name = entry.file_name().to_string_lossy().into_owned();
         let stem = name.split('.').next().unwrap_or_default();
@@ -143,7 +143,7 @@ fn files_ending(folder: &Path, ending: &str) -> std::io::Result<Vec<PathBuf>> {
 }
 
 /// Adds the blob files to the manifest that `CURRENT` names.
-fn list_blob_files(folder: &Path) -> std::io::Result<()> {
+fn add_blob_files(folder: &Path) -> std::io::Result<()> {
     let current = std::fs::read_to_string(folder.join("CURRENT"))?;
     let manifest = folder.join(current.trim_end());
     let records = read_records(&std::fs::read(&manifest)?)
@@ -155,10 +155,10 @@ fn list_blob_files(folder: &Path) -> std::io::Result<()> {
         let totals = BlobLog::new(File::open(&path)?)?.totals()?;
         // An unfinished file is not listed; its chunks are copied instead.
         if let Some((number, totals)) = number.zip(totals).filter(|(_, of)| of.count > 0) {
-            varint(&mut additions, TAG_BLOB_FILE_ADDITION);
-            varint(&mut additions, number);
-            varint(&mut additions, totals.count);
-            varint(&mut additions, totals.bytes);
+            put_varint(&mut additions, TAG_BLOB_FILE_ADDITION);
+            put_varint(&mut additions, number);
+            put_varint(&mut additions, totals.count);
+            put_varint(&mut additions, totals.bytes);
             // Empty checksum method and value, then the end of the fields.
             additions.extend([0, 0, 0]);
         }
@@ -171,12 +171,12 @@ fn list_blob_files(folder: &Path) -> std::io::Result<()> {
         .enumerate()
         .find_map(|(at, record)| Some((at, added_family(record, CONTENT_FAMILY)?)))
         .ok_or_else(|| std::io::Error::other("the manifest has no family for content"))?;
-    varint(&mut additions, TAG_COLUMN_FAMILY);
-    varint(&mut additions, family);
+    put_varint(&mut additions, TAG_COLUMN_FAMILY);
+    put_varint(&mut additions, family);
     let mut with_blobs = records;
     // Before the tables, which refer to them.
     with_blobs.insert(at.saturating_add(1), additions);
-    replace(&manifest, &write_records(&with_blobs))
+    write_atomically(&manifest, &write_records(&with_blobs))
 }
 
 /// Returns the number of the family that a record of a manifest adds as `name`.
@@ -184,16 +184,16 @@ fn added_family(record: &[u8], name: &str) -> Option<u64> {
     let length = u64::try_from(name.len()).ok()?;
     (1..=u64::from(u8::MAX)).find(|family| {
         let mut added = Vec::new();
-        varint(&mut added, TAG_COLUMN_FAMILY);
-        varint(&mut added, *family);
-        varint(&mut added, TAG_COLUMN_FAMILY_ADD);
-        varint(&mut added, length);
+        put_varint(&mut added, TAG_COLUMN_FAMILY);
+        put_varint(&mut added, *family);
+        put_varint(&mut added, TAG_COLUMN_FAMILY_ADD);
+        put_varint(&mut added, length);
         added.extend(name.as_bytes());
         record.windows(added.len()).any(|window| window == added)
     })
 }
 
-fn varint(to: &mut Vec<u8>, mut value: u64) {
+fn put_varint(to: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         // The lowest seven bits, which fit.
         to.push(u8::try_from(value & 0x7f).unwrap_or(0) | 0x80);
@@ -206,10 +206,10 @@ fn varint(to: &mut Vec<u8>, mut value: u64) {
 fn read_records(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut records = Vec::new();
     let mut parts: Option<Vec<u8>> = None;
-    for block in bytes.chunks(BLOCK) {
+    for block in bytes.chunks(BLOCK_BYTES) {
         let mut rest = block;
-        while rest.len() >= RECORD_HEADER {
-            let (header, after) = rest.split_at_checked(RECORD_HEADER)?;
+        while rest.len() >= RECORD_HEADER_BYTES {
+            let (header, after) = rest.split_at_checked(RECORD_HEADER_BYTES)?;
             let (checksum, tail) = header.split_at_checked(4)?;
             let checksum = u32::from_le_bytes(checksum.try_into().ok()?);
             let length = usize::from(u16::from_le_bytes(tail.get(..2)?.try_into().ok()?));
@@ -244,12 +244,12 @@ fn write_records(records: &[Vec<u8>]) -> Vec<u8> {
         let mut rest = record.as_slice();
         let mut is_first = true;
         loop {
-            let mut room = BLOCK.saturating_sub(file.len() % BLOCK);
-            if room < RECORD_HEADER {
+            let mut room = BLOCK_BYTES.saturating_sub(file.len() % BLOCK_BYTES);
+            if room < RECORD_HEADER_BYTES {
                 file.resize(file.len().saturating_add(room), 0);
-                room = BLOCK;
+                room = BLOCK_BYTES;
             }
-            let fits = rest.len().min(room.saturating_sub(RECORD_HEADER));
+            let fits = rest.len().min(room.saturating_sub(RECORD_HEADER_BYTES));
             let (data, after) = rest.split_at_checked(fits).unwrap_or((rest, &[]));
             let kind: u8 = match (is_first, after.is_empty()) {
                 (true, true) => 1,
@@ -279,7 +279,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(lengths in proptest::collection::vec(0usize..80_000, 0..6)) {
+        fn records_round_trip(lengths in proptest::collection::vec(0usize..80_000, 0..6)) {
             let records: Vec<Vec<u8>> = lengths
                 .iter()
                 .enumerate()
@@ -308,7 +308,7 @@ mod tests {
     fn numbers_are_written_as_rocksdb_does() {
         let written = |value| {
             let mut bytes = vec![];
-            varint(&mut bytes, value);
+            put_varint(&mut bytes, value);
             bytes
         };
         assert_eq!(written(0x7f), [0x7f]);

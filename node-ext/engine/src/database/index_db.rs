@@ -2,7 +2,7 @@
 
 use super::log_hole::{self, LogHole};
 use super::options::index_options;
-use super::written::{self, Written};
+use super::write_count::{self, WriteCount};
 use super::{EngineError, Entry};
 use parking_lot::RwLock;
 use rocksdb::{
@@ -50,7 +50,7 @@ impl Table {
 type Db = DBWithThreadMode<SingleThreaded>;
 
 /// Entries that a scan reads in one step.
-const AT_ONCE: usize = 1024;
+const SCAN_BATCH: usize = 1024;
 
 /// The open index.
 ///
@@ -62,25 +62,25 @@ pub struct IndexDb {
     db: RwLock<Option<Db>>,
     path: PathBuf,
     /// Only an index on disk can be reopened.
-    place: Place,
+    storage: IndexStorage,
     /// Set by a failed write until the database is reopened.
     has_failed: AtomicBool,
     /// Set by a reopening until the next call reports it.
     was_reopened: AtomicBool,
     /// The count of synced writes; only for an index that is open for writing on disk.
-    written: Option<Written>,
+    write_count: Option<WriteCount>,
     /// Makes all writes fail.
     #[cfg(any(test, feature = "testing"))]
-    pub fails: AtomicBool,
+    pub fail_writes: AtomicBool,
 }
 
 /// The storage and access of an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum IndexStorage {
     /// In its folder, for reading and writing.
     Disk,
     /// In its folder, for reading only.
-    Reading,
+    ReadOnly,
     /// In memory, until the process ends.
     Memory,
 }
@@ -108,9 +108,9 @@ impl IndexBatch {
 /// never synced, or the count of synced writes shows that it is missing.
 fn open_writable(path: &Path) -> Result<Db, EngineError> {
     if path.is_dir() {
-        let manifest = log_hole::cut_manifest(path);
-        let cut = manifest.and_then(|manifest| Ok([manifest, log_hole::cut(path)?]));
-        let cut = cut.map_err(|error| EngineError::of_file("reading the log of", path, &error))?;
+        let manifest = log_hole::truncate_manifest(path);
+        let cut = manifest.and_then(|manifest| Ok([manifest, log_hole::truncate_at_hole(path)?]));
+        let cut = cut.map_err(|error| EngineError::from_io("reading the log of", path, &error))?;
         for LogHole { file, offset } in cut.into_iter().flatten() {
             tracing::warn!(file = %file.display(), offset, "the index was truncated at damage");
         }
@@ -118,13 +118,13 @@ fn open_writable(path: &Path) -> Result<Db, EngineError> {
     let mut options = index_options();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
-    checked(Db::open_cf_descriptors(&options, path, families()), path)
+    verify_tables(Db::open_cf_descriptors(&options, path, families()), path)
 }
 
 /// Opens the index for reading, as on a read-only disk.
 fn open_readable(path: &Path) -> Result<Db, EngineError> {
     let hole = log_hole::find(path);
-    let hole = hole.map_err(|error| EngineError::of_file("reading the log of", path, &error))?;
+    let hole = hole.map_err(|error| EngineError::from_io("reading the log of", path, &error))?;
     if let Some(LogHole { file, offset }) = hole {
         return Err(EngineError {
             doing: "opening the index for reading",
@@ -135,7 +135,7 @@ fn open_readable(path: &Path) -> Result<Db, EngineError> {
     }
     log_hole::check_manifest(path, "opening the index for reading")?;
     let opened = Db::open_cf_descriptors_read_only(&index_options(), path, families(), false);
-    checked(opened, path)
+    verify_tables(opened, path)
 }
 
 fn families() -> impl Iterator<Item = ColumnFamilyDescriptor> {
@@ -146,8 +146,9 @@ fn families() -> impl Iterator<Item = ColumnFamilyDescriptor> {
         .map(|name| ColumnFamilyDescriptor::new(name, index_options()))
 }
 
-fn checked(opened: Result<Db, rocksdb::Error>, path: &Path) -> Result<Db, EngineError> {
-    let db = opened.map_err(|error| EngineError::new("opening the index", path, &error))?;
+fn verify_tables(opened: Result<Db, rocksdb::Error>, path: &Path) -> Result<Db, EngineError> {
+    let db =
+        opened.map_err(|error| EngineError::from_rocksdb("opening the index", path, &error))?;
     for table in Table::ALL {
         family(&db, path, table)?;
     }
@@ -170,12 +171,12 @@ fn family<'d>(
 impl IndexDb {
     /// Opens the index in `path`, and creates it if it does not exist.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        let mut opened = Self::opened(open_writable(path)?, path, Place::Disk);
+        let mut opened = Self::new(open_writable(path)?, path, IndexStorage::Disk);
         opened.check_readable()?;
-        let number = opened.get(Table::Meta, written::KEY)?;
+        let number = opened.get(Table::Meta, write_count::KEY)?;
         let number = number.and_then(|number| number.try_into().ok());
         let number = number.map_or(0, u64::from_le_bytes);
-        opened.written = Some(Written::open(path, number)?);
+        opened.write_count = Some(WriteCount::open(path, number)?);
         Ok(opened)
     }
 
@@ -191,44 +192,49 @@ impl IndexDb {
     }
 
     /// Opens the index in `path` for reading only; writes nothing.
-    pub fn open_reading(path: &Path) -> Result<Self, EngineError> {
-        Ok(Self::opened(open_readable(path)?, path, Place::Reading))
+    pub fn open_read_only(path: &Path) -> Result<Self, EngineError> {
+        Ok(Self::new(
+            open_readable(path)?,
+            path,
+            IndexStorage::ReadOnly,
+        ))
     }
 
     /// Creates an index in memory, which writes nothing to disk. RocksDB needs the name
     /// of an existing folder for it.
     pub fn in_memory(folder: &Path) -> Result<Self, EngineError> {
-        let fault =
-            |error: rocksdb::Error| EngineError::new("making an index in memory", folder, &error);
+        let fault = |error: rocksdb::Error| {
+            EngineError::from_rocksdb("making an index in memory", folder, &error)
+        };
         let mut options = index_options();
         options.set_env(&Env::mem_env().map_err(fault)?);
         options.create_if_missing(true);
         options.create_missing_column_families(true);
-        let db = checked(
+        let db = verify_tables(
             Db::open_cf_descriptors(&options, folder, families()),
             folder,
         )?;
-        Ok(Self::opened(db, folder, Place::Memory))
+        Ok(Self::new(db, folder, IndexStorage::Memory))
     }
 
-    fn opened(db: Db, path: &Path, place: Place) -> Self {
+    fn new(db: Db, path: &Path, storage: IndexStorage) -> Self {
         Self {
             db: RwLock::new(Some(db)),
             path: path.to_owned(),
-            place,
+            storage,
             has_failed: AtomicBool::new(false),
             was_reopened: AtomicBool::new(false),
-            written: None,
+            write_count: None,
             #[cfg(any(test, feature = "testing"))]
-            fails: AtomicBool::new(false),
+            fail_writes: AtomicBool::new(false),
         }
     }
 
-    fn fault(&self, doing: &'static str) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
-        move |error| EngineError::new(doing, &self.path, &error)
+    fn error_of(&self, doing: &'static str) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
+        move |error| EngineError::from_rocksdb(doing, &self.path, &error)
     }
 
-    fn closed(&self) -> EngineError {
+    fn not_reopened(&self) -> EngineError {
         EngineError {
             doing: "reopening the index after a failed write",
             path: self.path.clone(),
@@ -240,12 +246,12 @@ impl IndexDb {
     /// Reopens the database if a write has failed. Returns whether it was reopened since
     /// the last call. In that case writes that were reported as failed may be found on
     /// disk.
-    pub fn mend(&self) -> Result<bool, EngineError> {
-        self.be_writable()?;
+    pub fn reopen_if_failed(&self) -> Result<bool, EngineError> {
+        self.ensure_writable()?;
         Ok(self.was_reopened.swap(false, Ordering::SeqCst))
     }
 
-    fn be_writable(&self) -> Result<(), EngineError> {
+    fn ensure_writable(&self) -> Result<(), EngineError> {
         if self.has_failed.load(Ordering::SeqCst) {
             let mut db = self.db.write();
             // Unless another thread has reopened it.
@@ -278,9 +284,9 @@ impl IndexDb {
     /// Reads a value, or `None` if the key is absent.
     pub fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         let db = self.db.read();
-        let db = db.as_ref().ok_or_else(|| self.closed())?;
+        let db = db.as_ref().ok_or_else(|| self.not_reopened())?;
         db.get_cf(family(db, &self.path, table)?, key)
-            .map_err(self.fault("reading the index"))
+            .map_err(self.error_of("reading the index"))
     }
 
     /// Scans the entries of a table from the key `from` on, in key order. May see some of
@@ -290,8 +296,8 @@ impl IndexDb {
         table: Table,
         from: &[u8],
     ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + use<'d>, EngineError> {
-        let mut read = self.some_from(table, from)?.into_iter();
-        let mut is_last = read.len() < AT_ONCE;
+        let mut read = self.read_batch(table, from)?.into_iter();
+        let mut is_last = read.len() < SCAN_BATCH;
         let mut last: Option<Box<[u8]>> = None;
         Ok(std::iter::from_fn(move || {
             if let Some((key, value)) = read.next() {
@@ -301,9 +307,9 @@ impl IndexDb {
             let last_key = last.as_ref().filter(|_| !is_last)?;
             // The smallest key after the last one.
             let next = [last_key, &[0][..]].concat();
-            match self.some_from(table, &next) {
+            match self.read_batch(table, &next) {
                 Ok(more) => {
-                    is_last = more.len() < AT_ONCE;
+                    is_last = more.len() < SCAN_BATCH;
                     read = more.into_iter();
                     let (key, value) = read.next()?;
                     last = Some(key.clone());
@@ -317,13 +323,13 @@ impl IndexDb {
         }))
     }
 
-    fn some_from(&self, table: Table, from: &[u8]) -> Result<Vec<Entry>, EngineError> {
+    fn read_batch(&self, table: Table, from: &[u8]) -> Result<Vec<Entry>, EngineError> {
         let db = self.db.read();
-        let db = db.as_ref().ok_or_else(|| self.closed())?;
+        let db = db.as_ref().ok_or_else(|| self.not_reopened())?;
         let from = IteratorMode::From(from, Direction::Forward);
         db.iterator_cf(family(db, &self.path, table)?, from)
-            .take(AT_ONCE)
-            .map(|entry| entry.map_err(self.fault("scanning the index")))
+            .take(SCAN_BATCH)
+            .map(|entry| entry.map_err(self.error_of("scanning the index")))
             .collect()
     }
 
@@ -334,20 +340,20 @@ impl IndexDb {
 
     /// Applies a batch atomically. After an error the outcome is unknown.
     pub fn write(&self, batch: IndexBatch, synced: bool) -> Result<(), EngineError> {
-        match &self.written {
-            Some(written) if synced => written.next(|number| {
+        match &self.write_count {
+            Some(written) if synced => written.count_write(|number| {
                 let mut batch = batch;
-                batch.put(Table::Meta, written::KEY, &number.to_le_bytes());
-                self.write_as_it_is(batch, true)
+                batch.put(Table::Meta, write_count::KEY, &number.to_le_bytes());
+                self.write_uncounted(batch, true)
             }),
-            _ => self.write_as_it_is(batch, synced),
+            _ => self.write_uncounted(batch, synced),
         }
     }
 
-    fn write_as_it_is(&self, batch: IndexBatch, synced: bool) -> Result<(), EngineError> {
-        self.be_writable()?;
+    fn write_uncounted(&self, batch: IndexBatch, synced: bool) -> Result<(), EngineError> {
+        self.ensure_writable()?;
         let db = self.db.read();
-        let db = db.as_ref().ok_or_else(|| self.closed())?;
+        let db = db.as_ref().ok_or_else(|| self.not_reopened())?;
         let mut writes = WriteBatch::default();
         for (table, key, value) in batch.changes {
             let family = family(db, &self.path, table)?;
@@ -359,7 +365,7 @@ impl IndexDb {
         let mut options = WriteOptions::default();
         options.set_sync(synced);
         #[cfg(any(test, feature = "testing"))]
-        if self.fails.load(Ordering::SeqCst) {
+        if self.fail_writes.load(Ordering::SeqCst) {
             self.has_failed.store(true, Ordering::SeqCst);
             return Err(EngineError {
                 doing: "writing to the index",
@@ -369,9 +375,9 @@ impl IndexDb {
             });
         }
         db.write_opt(writes, &options).map_err(|error| {
-            let is_on_disk = self.place == Place::Disk;
+            let is_on_disk = self.storage == IndexStorage::Disk;
             self.has_failed.store(is_on_disk, Ordering::SeqCst);
-            self.fault("writing to the index")(error)
+            self.error_of("writing to the index")(error)
         })
     }
 }

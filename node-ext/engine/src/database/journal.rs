@@ -9,13 +9,13 @@
 
 mod attach;
 mod format;
-mod kept;
+mod selection;
 mod sync;
 
-pub use attach::Behind;
+pub use attach::JournalLag;
 pub(super) use format::Changes;
 use format::Marks;
-pub use format::{Change, Reader, standing};
+pub use format::{Change, Reader, last_record};
 
 use super::EngineError;
 use parking_lot::Mutex;
@@ -27,9 +27,9 @@ use std::sync::Arc;
 /// The journal's name in a bucket's folder.
 pub const JOURNAL_FILE: &str = "JOURNAL";
 /// Name of a journal that is not complete yet.
-const UNFINISHED: &str = "JOURNAL.new";
+const UNFINISHED_FILE: &str = "JOURNAL.new";
 /// Upper bound on unsynced bytes in memory.
-const MOST_HELD: usize = 64 << 10;
+const MAX_HELD_BYTES: usize = 64 << 10;
 
 /// The journal of an open bucket.
 pub(crate) struct Journal {
@@ -64,7 +64,7 @@ struct TailState {
 
 impl TailState {
     /// Writes the held changes as one record.
-    fn write_down(&mut self, salt: format::Salt) -> std::io::Result<()> {
+    fn write_held(&mut self, salt: format::Salt) -> std::io::Result<()> {
         let Some(mut file) = self.file.as_deref() else {
             return Ok(());
         };
@@ -81,31 +81,31 @@ impl TailState {
 
 impl Journal {
     /// Locks the order of writes. The guard holds the number of the last one.
-    pub(crate) fn next(&self) -> parking_lot::MutexGuard<'_, u64> {
+    pub(crate) fn lock_order(&self) -> parking_lot::MutexGuard<'_, u64> {
         self.order.lock()
     }
 
     /// Appends changes that the database already has. `number` is the number of the
     /// write, if it has one. A failure ends the journal until the bucket is opened
     /// again, but is no error of the write, since the database has it.
-    pub(super) fn add(&self, changes: Changes, number: Option<u64>) {
+    pub(super) fn append(&self, changes: Changes, number: Option<u64>) {
         let mut state = self.tail.state.lock();
         state.number = number.unwrap_or(state.number);
         state.held.append(changes);
-        self.write_down(&mut state);
+        self.write_held_or_disable(&mut state);
     }
 
     /// Keeps changes in memory, to be written with the next record.
     pub(super) fn hold(&self, changes: Changes) {
         let mut state = self.tail.state.lock();
         state.held.append(changes);
-        if state.held.bytes().len() >= MOST_HELD {
-            self.write_down(&mut state);
+        if state.held.bytes().len() >= MAX_HELD_BYTES {
+            self.write_held_or_disable(&mut state);
         }
     }
 
-    fn write_down(&self, state: &mut TailState) {
-        if let Err(error) = state.write_down(self.salt) {
+    fn write_held_or_disable(&self, state: &mut TailState) {
+        if let Err(error) = state.write_held(self.salt) {
             state.file = None;
             tracing::error!(
                 path = %self.path.display(), %error,
@@ -115,14 +115,14 @@ impl Journal {
             return;
         }
         if !std::mem::replace(&mut state.is_dirty, true) {
-            sync::soon(&self.tail);
+            sync::schedule_sync(&self.tail);
         }
     }
 
-    fn write_down_held(&self) -> std::io::Result<parking_lot::MutexGuard<'_, TailState>> {
+    fn flush_held(&self) -> std::io::Result<parking_lot::MutexGuard<'_, TailState>> {
         let mut state = self.tail.state.lock();
         if !state.held.is_empty() {
-            state.write_down(self.salt)?;
+            state.write_held(self.salt)?;
             state.is_dirty = true;
         }
         Ok(state)
@@ -130,24 +130,24 @@ impl Journal {
 
     /// Makes the whole journal durable.
     pub(crate) fn sync(&self) -> std::io::Result<()> {
-        drop(self.write_down_held()?);
+        drop(self.flush_held()?);
         self.tail.sync()
     }
 
     /// Rewrites the journal from the database while writes continue.
-    pub(crate) fn renew(
+    pub(crate) fn rewrite(
         &self,
-        fill: impl FnOnce(&mut Filling) -> Result<(), EngineError>,
+        fill: impl FnOnce(&mut NewJournal) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        let fault = |error| io_fault(&self.path, &error);
+        let fault = |error| journal_error(&self.path, &error);
         let (from, number, marks) = {
-            let state = self.write_down_held().map_err(fault)?;
+            let state = self.flush_held().map_err(fault)?;
             (state.length, state.number, state.marks)
         };
-        let mut filling = Filling::begin(&self.path, self.bucket, self.salt, number, marks)?;
+        let mut filling = NewJournal::create(&self.path, self.bucket, self.salt, number, marks)?;
         fill(&mut filling)?;
         let _order = self.order.lock();
-        let mut state = self.write_down_held().map_err(fault)?;
+        let mut state = self.flush_held().map_err(fault)?;
         // Records that were added meanwhile, in their order.
         let mut old = File::open(&self.path).map_err(fault)?;
         old.seek(SeekFrom::Start(from)).map_err(fault)?;
@@ -162,7 +162,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        if let Err(error) = self.write_down_held() {
+        if let Err(error) = self.flush_held() {
             tracing::warn!(
                 path = %self.path.display(), %error,
                 "the end of the journal was not written"
@@ -171,12 +171,12 @@ impl Drop for Journal {
     }
 }
 
-fn io_fault(path: &Path, error: &std::io::Error) -> EngineError {
-    EngineError::of_file("writing the journal", path, error)
+fn journal_error(path: &Path, error: &std::io::Error) -> EngineError {
+    EngineError::from_io("writing the journal", path, error)
 }
 
 /// A new journal that will replace the current one.
-pub(crate) struct Filling {
+pub(crate) struct NewJournal {
     path: PathBuf,
     unfinished: PathBuf,
     file: std::io::BufWriter<File>,
@@ -187,20 +187,20 @@ pub(crate) struct Filling {
     changes: Changes,
 }
 
-impl Filling {
-    fn begin(
+impl NewJournal {
+    fn create(
         path: &Path,
         bucket: u64,
         salt: format::Salt,
         number: u64,
         marks: Marks,
     ) -> Result<Self, EngineError> {
-        let unfinished = path.with_file_name(UNFINISHED);
-        let fault = |error: std::io::Error| io_fault(&unfinished, &error);
+        let unfinished = path.with_file_name(UNFINISHED_FILE);
+        let fault = |error: std::io::Error| journal_error(&unfinished, &error);
         let file = File::create(&unfinished).map_err(fault)?;
         let mut filling = Self {
             path: path.to_owned(),
-            file: std::io::BufWriter::with_capacity(MOST_HELD, file),
+            file: std::io::BufWriter::with_capacity(MAX_HELD_BYTES, file),
             unfinished: unfinished.clone(),
             length: 0,
             salt,
@@ -214,7 +214,7 @@ impl Filling {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), EngineError> {
         let written = self.file.write_all(bytes);
-        written.map_err(|error| io_fault(&self.unfinished, &error))?;
+        written.map_err(|error| journal_error(&self.unfinished, &error))?;
         let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.length = self.length.saturating_add(more);
         Ok(())
@@ -228,7 +228,7 @@ impl Filling {
         value: &[u8],
     ) -> Result<(), EngineError> {
         self.changes.put(family, key, value);
-        if self.changes.bytes().len() < MOST_HELD {
+        if self.changes.bytes().len() < MAX_HELD_BYTES {
             return Ok(());
         }
         self.write_changes()
@@ -247,7 +247,7 @@ impl Filling {
         // Even if there are no changes left: the last record holds the number.
         self.write_changes()?;
         self.write(since)?;
-        let fault = |error: std::io::Error| io_fault(&self.path, &error);
+        let fault = |error: std::io::Error| journal_error(&self.path, &error);
         self.file.flush().map_err(fault)?;
         if sync {
             self.file.get_ref().sync_data().map_err(fault)?;

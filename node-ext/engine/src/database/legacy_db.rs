@@ -6,7 +6,7 @@ use rocksdb::{ColumnFamilyDescriptor, DBWithThreadMode, Options, ReadOptions, Si
 use std::path::{Path, PathBuf};
 
 /// Files kept open; the database may have thousands.
-const OPEN_FILES: i32 = 256;
+const MAX_OPEN_FILES: i32 = 256;
 
 /// A column family of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +42,10 @@ impl LegacyDb {
     /// Opens the database in `path` for reading, with those of the known families that
     /// it has.
     pub fn open(path: &Path) -> Result<Self, EngineError> {
-        let fault = |error| EngineError::new("opening a provider's database", path, &error);
+        let fault =
+            |error| EngineError::from_rocksdb("opening a provider's database", path, &error);
         let mut options = Options::default();
-        options.set_max_open_files(OPEN_FILES);
+        options.set_max_open_files(MAX_OPEN_FILES);
         let there = DBWithThreadMode::<SingleThreaded>::list_cf(&options, path).map_err(fault)?;
         let families = LegacyFamily::ALL
             .map(LegacyFamily::name)
@@ -58,7 +59,7 @@ impl LegacyDb {
     }
 
     /// Returns whether the database has the family.
-    pub fn has(&self, family: LegacyFamily) -> bool {
+    pub fn has_family(&self, family: LegacyFamily) -> bool {
         self.db.cf_handle(family.name()).is_some()
     }
 
@@ -71,15 +72,15 @@ impl LegacyDb {
         })
     }
 
-    fn fault(&self) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
-        |error| EngineError::new("reading a provider's database", &self.path, &error)
+    fn error_of(&self) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
+        |error| EngineError::from_rocksdb("reading a provider's database", &self.path, &error)
     }
 
     /// Reads a value, or `None` if the key is absent.
     pub fn get(&self, family: LegacyFamily, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
         self.db
             .get_cf(self.family(family)?, key)
-            .map_err(self.fault())
+            .map_err(self.error_of())
     }
 
     /// Calls `each` with every key of a family, without the values: a bucket's value may
@@ -98,6 +99,6 @@ impl LegacyDb {
             entries.next();
         }
         // At the end, or after an error, which looks the same.
-        entries.status().map_err(self.fault())
+        entries.status().map_err(self.error_of())
     }
 }

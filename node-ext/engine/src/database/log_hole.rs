@@ -18,14 +18,14 @@ use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// Block size of a log, in bytes; no fragment crosses the end of a block.
-const BLOCK: usize = 32 << 10;
+const BLOCK_BYTES: usize = 32 << 10;
 /// Checksum 4, length 2, type 1; a block with fewer bytes left is padded with zeros.
-const HEADER: usize = 7;
+const HEADER_BYTES: usize = 7;
 /// The lowest type with a longer header; Cairn writes none of these.
-const LONGER_HEADERS: u8 = 5;
+const MIN_LONG_HEADER_TYPE: u8 = 5;
 
 /// The record types that RocksDB's reader never gets past in a log that is not recycled.
-const RECYCLED: [u8; 6] = [5, 6, 7, 8, 11, 131];
+const RECYCLED_TYPES: [u8; 6] = [5, 6, 7, 8, 11, 131];
 
 /// A place in a log or manifest where reading must stop: zeros before other data, or
 /// bytes that are no record.
@@ -54,7 +54,9 @@ pub fn logs_in(database: &Path) -> io::Result<Vec<PathBuf>> {
 /// Finds the first hole in the logs of a database.
 pub fn find(database: &Path) -> io::Result<Option<LogHole>> {
     for file in logs_in(database)? {
-        if let Some(offset) = hole_in(BufReader::with_capacity(BLOCK, File::open(&file)?))? {
+        if let Some(offset) =
+            hole_offset(BufReader::with_capacity(BLOCK_BYTES, File::open(&file)?))?
+        {
             return Ok(Some(LogHole { file, offset }));
         }
     }
@@ -63,7 +65,7 @@ pub fn find(database: &Path) -> io::Result<Option<LogHole>> {
 
 /// Truncates the logs at the first hole, durably. What precedes it can then be opened,
 /// without anything that follows it.
-pub fn cut(database: &Path) -> io::Result<Option<LogHole>> {
+pub fn truncate_at_hole(database: &Path) -> io::Result<Option<LogHole>> {
     let hole = find(database)?;
     if let Some(LogHole { file, offset }) = &hole {
         for log in logs_in(database)?.into_iter().rev() {
@@ -99,26 +101,26 @@ fn find_in_manifest(database: &Path) -> io::Result<Option<LogHole>> {
         Err(error) if missing(&error) => return Ok(None),
         manifest => manifest?,
     };
-    let mut block = vec![0; BLOCK];
+    let mut block = vec![0; BLOCK_BYTES];
     let mut begin = 0u64;
     loop {
         let length = fill(&mut manifest, &mut block)?;
         let bytes = block.get(..length).unwrap_or_default();
-        if let Some(End::Recycled(at)) = end_of_records(bytes) {
+        if let Some(RecordsEnd::Recycled(at)) = end_of_records(bytes) {
             let at = u64::try_from(at).unwrap_or(u64::MAX);
             let offset = begin.saturating_add(at);
             return Ok(Some(LogHole { file, offset }));
         }
-        if length < BLOCK {
+        if length < BLOCK_BYTES {
             return Ok(None);
         }
-        begin = begin.saturating_add(u64::try_from(BLOCK).unwrap_or(u64::MAX));
+        begin = begin.saturating_add(u64::try_from(BLOCK_BYTES).unwrap_or(u64::MAX));
     }
 }
 
 /// Truncates the manifest at such a record, durably. What follows was never synced, or
 /// another check notices its loss.
-pub fn cut_manifest(database: &Path) -> io::Result<Option<LogHole>> {
+pub fn truncate_manifest(database: &Path) -> io::Result<Option<LogHole>> {
     let hole = find_in_manifest(database)?;
     if let Some(LogHole { file, offset }) = &hole {
         let manifest = OpenOptions::new().write(true).open(file)?;
@@ -132,7 +134,7 @@ pub fn cut_manifest(database: &Path) -> io::Result<Option<LogHole>> {
 pub(super) fn check_manifest(database: &Path, doing: &'static str) -> Result<(), EngineError> {
     let found = find_in_manifest(database);
     let found =
-        found.map_err(|error| EngineError::of_file("reading the manifest of", database, &error))?;
+        found.map_err(|error| EngineError::from_io("reading the manifest of", database, &error))?;
     found.map_or(Ok(()), |LogHole { file, offset }| {
         Err(EngineError {
             doing,
@@ -144,8 +146,8 @@ pub(super) fn check_manifest(database: &Path, doing: &'static str) -> Result<(),
 }
 
 /// Returns the offset of zeros that stand in place of a record with other data after them.
-fn hole_in(mut log: impl Read) -> io::Result<Option<u64>> {
-    let mut block = vec![0; BLOCK];
+fn hole_offset(mut log: impl Read) -> io::Result<Option<u64>> {
+    let mut block = vec![0; BLOCK_BYTES];
     let mut hole = None;
     let mut begin = 0u64;
     loop {
@@ -153,11 +155,11 @@ fn hole_in(mut log: impl Read) -> io::Result<Option<u64>> {
         let bytes = block.get(..length).unwrap_or_default();
         let zeros_from = match hole {
             None => match end_of_records(bytes) {
-                Some(End::Recycled(at)) => {
+                Some(RecordsEnd::Recycled(at)) => {
                     let at = u64::try_from(at).unwrap_or(u64::MAX);
                     return Ok(Some(begin.saturating_add(at)));
                 }
-                Some(End::Zeros(at)) => Some(at),
+                Some(RecordsEnd::Zeros(at)) => Some(at),
                 None => None,
             },
             Some(_) => Some(0),
@@ -170,15 +172,15 @@ fn hole_in(mut log: impl Read) -> io::Result<Option<u64>> {
                 return Ok(Some(hole));
             }
         }
-        if length < BLOCK {
+        if length < BLOCK_BYTES {
             return Ok(None);
         }
-        begin = begin.saturating_add(u64::try_from(BLOCK).unwrap_or(u64::MAX));
+        begin = begin.saturating_add(u64::try_from(BLOCK_BYTES).unwrap_or(u64::MAX));
     }
 }
 
 /// The reason why records end within a block, and the offset.
-enum End {
+enum RecordsEnd {
     /// RocksDB treats the rest of the block as unused.
     Zeros(usize),
     /// RocksDB's reader never gets past it.
@@ -187,19 +189,19 @@ enum End {
 
 /// Returns where the records of a block end; `None` if they fill the block, or if it
 /// holds something that RocksDB reports itself.
-fn end_of_records(block: &[u8]) -> Option<End> {
+fn end_of_records(block: &[u8]) -> Option<RecordsEnd> {
     let mut at = 0usize;
     loop {
-        let header = block.get(at..at.checked_add(HEADER)?)?;
+        let header = block.get(at..at.checked_add(HEADER_BYTES)?)?;
         let &[_, _, _, _, low, high, kind] = header else {
             return None;
         };
         let length = usize::from(u16::from_le_bytes([low, high]));
         match (kind, length) {
-            (0, 0) => return Some(End::Zeros(at)),
-            (kind, _) if RECYCLED.contains(&kind) => return Some(End::Recycled(at)),
-            (kind, _) if kind >= LONGER_HEADERS => return None,
-            _ => at = at.checked_add(HEADER)?.checked_add(length)?,
+            (0, 0) => return Some(RecordsEnd::Zeros(at)),
+            (kind, _) if RECYCLED_TYPES.contains(&kind) => return Some(RecordsEnd::Recycled(at)),
+            (kind, _) if kind >= MIN_LONG_HEADER_TYPE => return None,
+            _ => at = at.checked_add(HEADER_BYTES)?.checked_add(length)?,
         }
     }
 }
@@ -237,12 +239,12 @@ mod tests {
         for record in records {
             let (mut left, mut is_first) = (*record, true);
             loop {
-                let in_block = BLOCK - log.len() % BLOCK;
-                if in_block < HEADER {
+                let in_block = BLOCK_BYTES - log.len() % BLOCK_BYTES;
+                if in_block < HEADER_BYTES {
                     log.extend(vec![0; in_block]);
                     continue;
                 }
-                let length = left.min(in_block - HEADER);
+                let length = left.min(in_block - HEADER_BYTES);
                 let is_last = length == left;
                 let kind = match (is_first, is_last) {
                     (true, true) => 1,
@@ -265,40 +267,40 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_hole_is_found_where_a_record_was_and_nowhere_else(
+        fn a_hole_is_found_exactly_where_a_record_was(
             records in proptest::collection::vec(0usize..40_000, 1..12),
             lost in any::<prop::sample::Index>(),
             zeros in 0usize..80_000,
         ) {
             let (mut log, begins) = log_of(&records);
-            prop_assert_eq!(hole_in(&log[..]).unwrap(), None);
+            prop_assert_eq!(hole_offset(&log[..]).unwrap(), None);
             let mut tail = log.clone();
             tail.extend(vec![0; zeros]);
-            prop_assert_eq!(hole_in(&tail[..]).unwrap(), None);
+            prop_assert_eq!(hole_offset(&tail[..]).unwrap(), None);
 
             let begin = *lost.get(&begins);
-            let end = (begin + HEADER.max(zeros)).min(log.len());
+            let end = (begin + HEADER_BYTES.max(zeros)).min(log.len());
             log[begin..end].fill(0);
             let is_hole = log[end..].iter().any(|byte| *byte != 0);
             let expected = is_hole.then(|| u64::try_from(begin).unwrap());
-            prop_assert_eq!(hole_in(&log[..]).unwrap(), expected);
+            prop_assert_eq!(hole_offset(&log[..]).unwrap(), expected);
         }
 
         #[test]
         fn i11_a_record_that_rocksdb_never_gets_past_is_found(
             records in proptest::collection::vec(0usize..40_000, 1..12),
             torn in any::<prop::sample::Index>(),
-            kind in prop::sample::select(RECYCLED.to_vec()),
+            kind in prop::sample::select(RECYCLED_TYPES.to_vec()),
         ) {
             let (mut log, begins) = log_of(&records);
             let begin = *torn.get(&begins);
-            log[begin + HEADER - 1] = kind;
-            prop_assert_eq!(hole_in(&log[..]).unwrap(), Some(u64::try_from(begin).unwrap()));
+            log[begin + HEADER_BYTES - 1] = kind;
+            prop_assert_eq!(hole_offset(&log[..]).unwrap(), Some(u64::try_from(begin).unwrap()));
         }
 
         #[test]
-        fn look_at_any_bytes(log in proptest::collection::vec(any::<u8>(), 0..2_000)) {
-            hole_in(&log[..]).unwrap();
+        fn any_bytes_are_searched(log in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+            hole_offset(&log[..]).unwrap();
         }
     }
 }

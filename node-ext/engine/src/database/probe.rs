@@ -12,7 +12,7 @@ pub struct WriteProbe {
     written: AtomicU64,
     synced: AtomicU64,
     /// Writes that still succeed, plus one; 0 for no limit.
-    left: AtomicU64,
+    remaining: AtomicU64,
     /// Barrier at which a copy waits twice before it begins.
     copies: Mutex<Option<Arc<Barrier>>>,
 }
@@ -20,7 +20,7 @@ pub struct WriteProbe {
 impl WriteProbe {
     /// Makes all writes but the next `number` fail.
     pub fn fail_after(&self, number: u64) {
-        self.left.store(number + 1, Ordering::SeqCst);
+        self.remaining.store(number + 1, Ordering::SeqCst);
     }
 
     /// Makes copies wait at `barrier` twice before they begin.
@@ -29,7 +29,7 @@ impl WriteProbe {
     }
 
     /// Waits at the barrier for copies, if a test has set one.
-    pub(super) fn copy(&self) {
+    pub(super) fn wait_to_copy(&self) {
         let barrier = self.copies.lock().clone();
         if let Some(barrier) = barrier {
             barrier.wait();
@@ -38,8 +38,8 @@ impl WriteProbe {
     }
 
     /// Makes writes succeed again.
-    pub fn heal(&self) {
-        self.left.store(0, Ordering::SeqCst);
+    pub fn stop_failing(&self) {
+        self.remaining.store(0, Ordering::SeqCst);
     }
 
     /// Returns the numbers of all writes and of synced writes so far.
@@ -51,8 +51,8 @@ impl WriteProbe {
     }
 
     /// Counts a write, or fails it.
-    pub(super) fn write(&self, path: &Path, synced: bool) -> Result<(), EngineError> {
-        let left = self.left.load(Ordering::SeqCst);
+    pub(super) fn record_write(&self, path: &Path, synced: bool) -> Result<(), EngineError> {
+        let left = self.remaining.load(Ordering::SeqCst);
         if left == 1 {
             return Err(EngineError {
                 doing: "writing to a bucket",
@@ -61,7 +61,8 @@ impl WriteProbe {
                 message: "a failure made by a test".into(),
             });
         }
-        self.left.store(left.saturating_sub(1), Ordering::SeqCst);
+        self.remaining
+            .store(left.saturating_sub(1), Ordering::SeqCst);
         self.written.fetch_add(1, Ordering::SeqCst);
         self.synced.fetch_add(u64::from(synced), Ordering::SeqCst);
         Ok(())

@@ -49,7 +49,7 @@ pub struct RetiredRecord {
     /// The admin's signed deletion, if the prune had one.
     pub deletion: Option<Deletion>,
     /// Set while it is being removed; then nothing is proven from it.
-    pub releasing: bool,
+    pub is_releasing: bool,
 }
 
 impl RetiredRecord {
@@ -121,7 +121,7 @@ pub struct TombstoneValue {
     /// Number of leaves under the root.
     pub count: LeafCount,
     /// Milliseconds since the Unix epoch.
-    pub gone_ms: u64,
+    pub released_ms: u64,
 }
 
 impl TombstoneValue {
@@ -129,7 +129,7 @@ impl TombstoneValue {
     pub fn to_bytes(self) -> [u8; 16] {
         let mut value = [0; 16];
         value[..8].copy_from_slice(&self.count.get().to_be_bytes());
-        value[8..].copy_from_slice(&self.gone_ms.to_be_bytes());
+        value[8..].copy_from_slice(&self.released_ms.to_be_bytes());
         value
     }
 
@@ -138,7 +138,7 @@ impl TombstoneValue {
         let (count, gone) = value.split_at_checked(8)?;
         Some(Self {
             count: LeafCount::new(u64::from_be_bytes(count.try_into().ok()?))?,
-            gone_ms: u64::from_be_bytes(gone.try_into().ok()?),
+            released_ms: u64::from_be_bytes(gone.try_into().ok()?),
         })
     }
 }
@@ -171,15 +171,15 @@ fn nodes_from(tree: Sequence) -> TreeKey {
 }
 
 /// Prefix of the keys in the list of content to remove.
-pub const LISTED: &[u8] = b"d";
+pub const RELEASE_LIST: &[u8] = b"d";
 /// The first key after the list.
-pub const LISTED_END: &[u8] = b"e";
+pub const RELEASE_LIST_END: &[u8] = b"e";
 /// Marks the list as complete, so that the content in it may be removed.
-pub const LIST_COMPLETE_KEY: &[u8] = b"d";
+pub const RELEASE_LIST_COMPLETE_KEY: &[u8] = b"d";
 
 /// Returns the key in the list for a record of content at a height above the chunks.
 /// The highest sort first, so that a node is removed before its children.
-pub fn listed_key(height: u8, key: &[u8; 33]) -> [u8; 35] {
+pub fn release_list_key(height: u8, key: &[u8; 33]) -> [u8; 35] {
     let mut listed = [b'd'; 35];
     listed[1] = u8::MAX ^ height;
     listed[2..].copy_from_slice(key);
@@ -187,7 +187,7 @@ pub fn listed_key(height: u8, key: &[u8; 33]) -> [u8; 35] {
 }
 
 /// Parses the height and key of content from a key in the list.
-pub fn parse_listed_key(listed: &[u8]) -> Option<(u8, [u8; 33])> {
+pub fn parse_release_list_key(listed: &[u8]) -> Option<(u8, [u8; 33])> {
     let (tag, rest) = listed.split_first()?;
     let (height, key) = rest.split_first()?;
     let key = key.try_into().ok()?;
@@ -202,7 +202,7 @@ mod tests {
 
     /// Pinned, so that a change of format does not go unnoticed.
     #[test]
-    fn a_retired_trees_record_stands_as_the_format_says() {
+    fn a_retired_record_matches_the_documented_format() {
         let deletion = Deletion {
             admin: AccountId([4; 32]),
             signature: MultiSignature::Sr25519([5; 64]),
@@ -213,7 +213,7 @@ mod tests {
             new_start_seq: Sequence(259),
             new_root: H256::repeat_byte(3),
             deletion: Some(deletion),
-            releasing: true,
+            is_releasing: true,
         };
         let expected = [
             "0201000000000000",
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deletion_that_outlives_its_tree_stands_as_the_format_says() {
+    fn a_deletion_value_matches_the_documented_format() {
         let kept = DeletionValue {
             new_root: H256::repeat_byte(3),
             deletion: Deletion {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_range_of_a_trees_nodes_holds_them_all_and_no_other_trees() {
+    fn a_trees_node_range_holds_exactly_its_nodes() {
         let (from, to) = nodes_of(Sequence(255)).unwrap();
         let holds = |tree, position| {
             let key = node_key(Sequence(tree), Position(position));
@@ -282,13 +282,13 @@ mod tests {
     }
 
     #[test]
-    fn the_list_begins_with_what_stands_highest() {
+    fn the_release_list_begins_with_the_highest_nodes() {
         let hash = H256::repeat_byte(9);
         let (chunk, node) = (chunk_length_key(&hash), interior_key(&hash));
-        let (low, high) = (listed_key(0, &chunk), listed_key(46, &node));
-        assert!(high < low && low.starts_with(LISTED) && &low[..] < LISTED_END);
-        assert!(LIST_COMPLETE_KEY < &high[..]);
-        assert_eq!(parse_listed_key(&high), Some((46, node)));
-        assert_eq!(parse_listed_key(LIST_COMPLETE_KEY), None);
+        let (low, high) = (release_list_key(0, &chunk), release_list_key(46, &node));
+        assert!(high < low && low.starts_with(RELEASE_LIST) && &low[..] < RELEASE_LIST_END);
+        assert!(RELEASE_LIST_COMPLETE_KEY < &high[..]);
+        assert_eq!(parse_release_list_key(&high), Some((46, node)));
+        assert_eq!(parse_release_list_key(RELEASE_LIST_COMPLETE_KEY), None);
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn a_folders_name_leads_back_to_its_bucket_and_no_other_name_does() {
+fn only_the_name_of_a_buckets_folder_parses_to_its_id() {
     let id = BucketId(0x00ab);
     assert_eq!(bucket_dir_name(id), "00000000000000ab");
     assert_eq!(parse_bucket_dir_name("00000000000000ab"), Some(id));
@@ -20,7 +20,7 @@ fn a_folders_name_leads_back_to_its_bucket_and_no_other_name_does() {
 }
 
 #[test]
-fn keys_stand_as_the_format_says() {
+fn keys_match_the_documented_format() {
     assert_eq!(hex::encode(leaf_key(Sequence(258))), "6c0000000000000102");
     assert_eq!(
         hex::encode(node_key(Sequence(1), Position(2))),
@@ -30,13 +30,13 @@ fn keys_stand_as_the_format_says() {
     let peak = hex::encode(node_key(Sequence(1), Position(126)));
     assert_eq!(peak, "6e000000000000000101000000000000007e");
     let root = H256::repeat_byte(0xee);
-    let key = promise_key(&root, Sequence(3));
+    let key = signed_root_key(&root, Sequence(3));
     assert_eq!(
         hex::encode(key),
         format!("72{}0000000000000003", "ee".repeat(32))
     );
-    assert!(key.starts_with(&promise_prefix(&root)) && key.starts_with(PROMISES));
-    assert_eq!(parse_promise_key(&key), Some((root, Sequence(3))));
+    assert!(key.starts_with(&signed_root_prefix(&root)) && key.starts_with(SIGNED_ROOTS));
+    assert_eq!(parse_signed_root_key(&key), Some((root, Sequence(3))));
     assert_eq!(chunk_key(&root)[0], b'c');
     assert_eq!(chunk_length_key(&root)[0], b'h');
     assert_eq!(interior_key(&root)[0], b'i');
@@ -46,7 +46,7 @@ fn keys_stand_as_the_format_says() {
 
 /// Pinned, so that a change of format does not go unnoticed.
 #[test]
-fn a_state_record_stands_as_the_format_says() {
+fn a_state_record_matches_the_documented_format() {
     let record = StateRecord {
         format: FORMAT_VERSION,
         bucket: BucketId(7),
@@ -79,7 +79,7 @@ fn a_state_record_stands_as_the_format_says() {
     };
     assert_eq!(
         StateRecord::parse(&later.encode()),
-        Err(StateFault::Format { found: 2 })
+        Err(StateRecordError::Format { found: 2 })
     );
 }
 
@@ -92,26 +92,26 @@ proptest! {
         if let Some(value) = InteriorValue::parse(&bytes) {
             prop_assert_eq!(&value.to_bytes()[..], &bytes[..]);
         }
-        if let Some(value) = PromiseValue::parse(&bytes) {
+        if let Some(value) = SignedRootValue::parse(&bytes) {
             prop_assert_eq!(&value.to_bytes()[..], &bytes[..]);
         }
         if let Some(record) = RetiredRecord::parse(&bytes) {
             prop_assert_eq!(record.encode(), bytes.clone());
         }
-        if let Some((height, key)) = parse_listed_key(&bytes) {
-            prop_assert_eq!(&listed_key(height, &key)[..], &bytes[..]);
+        if let Some((height, key)) = parse_release_list_key(&bytes) {
+            prop_assert_eq!(&release_list_key(height, &key)[..], &bytes[..]);
         }
         if let Some(tree) = parse_retired_key(&bytes) {
             prop_assert_eq!(&retired_key(tree)[..], &bytes[..]);
         }
-        let _ = parse_promise_key(&bytes);
+        let _ = parse_signed_root_key(&bytes);
         let _ = parse_chunk_length(&bytes);
         let _ = parse_bucket_dir_name(&String::from_utf8_lossy(&bytes));
     }
 
     /// A truncated record is rejected and never parsed as a shorter one.
     #[test]
-    fn a_cut_state_is_refused(peaks in 0usize..5, cut: proptest::sample::Index) {
+    fn a_truncated_state_is_rejected(peaks in 0usize..5, cut: proptest::sample::Index) {
         let record = StateRecord {
             format: FORMAT_VERSION,
             bucket: BucketId(7),

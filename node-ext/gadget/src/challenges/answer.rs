@@ -7,12 +7,12 @@
 //! 3. Otherwise an alarm. A wrong answer is slashed at once, silence only at the deadline, so
 //!    nothing is ever guessed.
 
-use super::book::{Job, Trouble};
-use super::claim::{self, Claim, Step, Terms};
+use super::claim::{self, Claim, ClaimDecision, ClaimTerms};
 use super::no_proof::NoProof;
+use super::tracker::{Job, JobError};
 use async_trait::async_trait;
 use cairn_bucket::AuthorisedDeletion;
-use cairn_chain::{ChainClient, ChainError, Verdict};
+use cairn_chain::{ChainClient, ChainError, DryRunResult};
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::onchain::{Limits, OpenChallenge, ResponseRefusal};
 use cairn_primitives::{Answer, BucketId, chain_rule, chunk_tree, verify};
@@ -29,32 +29,34 @@ pub(super) trait Prover: Send + Sync + 'static {
 }
 
 /// Returns the response to submit, or the reason for submitting none.
-pub(super) async fn choose(
+pub(super) async fn choose_response(
     prover: &dyn Prover,
     chain: &dyn ChainClient,
     job: &Job,
-) -> Result<ChallengeResponse, Trouble> {
+) -> Result<ChallengeResponse, JobError> {
     let challenge = &job.challenge;
     let no_proof = match prover.prove(challenge).await {
-        Ok(answer) => match checked(answer, challenge, &job.limits) {
+        Ok(answer) => match check_proof(answer, challenge, &job.limits) {
             Ok(response) => return Ok(response),
-            Err(refused) => NoProof::Failing(refused),
+            Err(refused) => NoProof::NeedsRepair(refused),
         },
         Err(no_proof) => no_proof,
     };
-    let claims = match job.claims.is_time {
-        true => claims(prover, chain, job).await.map_err(of_chain)?,
+    let claims = match job.claim_terms.in_last_blocks {
+        true => query_claims(prover, chain, job)
+            .await
+            .map_err(from_chain_error)?,
         false => Vec::new(),
     };
-    match claim::step(&no_proof, job.claims, claims) {
-        Step::Give(claim) => Ok(claim.response),
-        step => Err(without_answer(no_proof, &step, job.claims)),
+    match claim::decide(&no_proof, job.claim_terms, claims) {
+        ClaimDecision::Submit(claim) => Ok(claim.response),
+        step => Err(explain_silence(no_proof, &step, job.claim_terms)),
     }
 }
 
 /// Returns the claims that are valid in the best block's state, on top of which an answer would be
 /// included.
-async fn claims(
+async fn query_claims(
     prover: &dyn Prover,
     chain: &dyn ChainClient,
     job: &Job,
@@ -65,30 +67,30 @@ async fn claims(
         return Ok(Vec::new());
     };
     let deletions = prover.deletions(id).await;
-    Ok(claim::all(&job.challenge, &bucket, deletions))
+    Ok(claim::valid_claims(&job.challenge, &bucket, deletions))
 }
 
 /// Explains to an operator why nothing is submitted.
-fn without_answer(no_proof: NoProof, step: &Step, terms: Terms) -> Trouble {
+fn explain_silence(no_proof: NoProof, step: &ClaimDecision, terms: ClaimTerms) -> JobError {
     let held = match step {
-        Step::Held(claim) => claim.risk.map(|risk| (claim.name(), risk)),
-        Step::Wait | Step::Nothing | Step::Give(_) => None,
+        ClaimDecision::HeldBack(claim) => claim.risk.map(|risk| (claim.name(), risk)),
+        ClaimDecision::Wait | ClaimDecision::NoClaim | ClaimDecision::Submit(_) => None,
     };
     match (no_proof, held) {
-        (NoProof::Never(reason), _) => Trouble::Never(reason),
-        (NoProof::Passing(reason), None) => Trouble::Passing(reason),
-        (NoProof::Failing(reason), None) => Trouble::Alarm(reason),
-        (NoProof::Impossible(reason), None) if terms.is_time => Trouble::Alarm(format!(
+        (NoProof::Unprovable(reason), _) => JobError::Unprovable(reason),
+        (NoProof::Transient(reason), None) => JobError::Transient(reason),
+        (NoProof::NeedsRepair(reason), None) => JobError::Alarm(reason),
+        (NoProof::NotHere(reason), None) if terms.in_last_blocks => JobError::Alarm(format!(
             "{reason}; and neither a deletion signed by an admin nor a newer snapshot answers it"
         )),
-        (NoProof::Impossible(reason), None) => Trouble::Alarm(format!(
+        (NoProof::NotHere(reason), None) => JobError::Alarm(format!(
             "{reason}; a proof is tried again at each block, other answers only in the last blocks \
              before the deadline"
         )),
         (
-            NoProof::Passing(reason) | NoProof::Failing(reason) | NoProof::Impossible(reason),
+            NoProof::Transient(reason) | NoProof::NeedsRepair(reason) | NoProof::NotHere(reason),
             Some((name, risk)),
-        ) => Trouble::Alarm(format!(
+        ) => JobError::Alarm(format!(
             "{reason}; {name} would answer it now, but is held back: {risk}, which would cost the \
              stake at once, and `claim_at_risk` is off"
         )),
@@ -97,35 +99,39 @@ fn without_answer(no_proof: NoProof, step: &Step, terms: Terms) -> Trouble {
 
 /// Lets the chain judge an answer beforehand, if it offers that. A claim is not submitted without
 /// the chain's verdict.
-pub(super) async fn ask_chain(
+pub(super) async fn judge_on_chain(
     chain: &dyn ChainClient,
     challenge: &OpenChallenge,
     response: &ChallengeResponse,
-) -> Result<(), Trouble> {
+) -> Result<(), JobError> {
     let is_proof = matches!(response, ChallengeResponse::Proof { .. });
-    match chain.judge(challenge.id, response).await {
-        Ok(Verdict::Accepted) => Ok(()),
-        Ok(Verdict::NotOffered) if is_proof => Ok(()),
-        Ok(Verdict::NotOffered) => Err(Trouble::Alarm(
+    match chain.dry_run(challenge.id, response).await {
+        Ok(DryRunResult::Accepted) => Ok(()),
+        Ok(DryRunResult::NotOffered) if is_proof => Ok(()),
+        Ok(DryRunResult::NotOffered) => Err(JobError::Alarm(
             "there is no proof, and other answers are held back: the chain does not judge answers \
              beforehand"
                 .into(),
         )),
-        Ok(Verdict::Refused(ResponseRefusal::NoSuchChallenge)) => Err(Trouble::Answered),
-        Ok(Verdict::Refused(ResponseRefusal::Slashable(reason))) => Err(Trouble::Alarm(format!(
-            "the answer passes all rules known to Cairn, but the chain would slash for it \
+        Ok(DryRunResult::Refused(ResponseRefusal::NoSuchChallenge)) => {
+            Err(JobError::AlreadyAnswered)
+        }
+        Ok(DryRunResult::Refused(ResponseRefusal::Slashable(reason))) => {
+            Err(JobError::Alarm(format!(
+                "the answer passes all rules known to Cairn, but the chain would slash for it \
              ({reason:?}), so it is held back: is Cairn as new as the chain's runtime?"
-        ))),
-        Err(error) => Err(of_chain(error)),
+            )))
+        }
+        Err(error) => Err(from_chain_error(error)),
     }
 }
 
 /// Converts a chain error: transient errors are retried, others raise an alarm.
-pub(super) fn of_chain(error: ChainError) -> Trouble {
-    if error.is_passing() {
-        Trouble::Passing(error.to_string())
+pub(super) fn from_chain_error(error: ChainError) -> JobError {
+    if error.is_transient() {
+        JobError::Transient(error.to_string())
     } else {
-        Trouble::Alarm(error.to_string())
+        JobError::Alarm(error.to_string())
     }
 }
 
@@ -135,7 +141,7 @@ pub(super) fn of_chain(error: ChainError) -> Trouble {
 /// An [`Answer`] has passed both rules already. They are applied here a second time on purpose,
 /// since a wrong response costs the stake at once: to what is sent, against the challenge and the
 /// hashing profile as the chain states them, of which a bucket knows nothing.
-pub(super) fn checked(
+pub(super) fn check_proof(
     answer: Answer,
     challenge: &OpenChallenge,
     limits: &Limits,

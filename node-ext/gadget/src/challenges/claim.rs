@@ -77,43 +77,43 @@ impl Claim {
 
 /// The conditions for submitting claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Terms {
+pub(super) struct ClaimTerms {
     /// True in the last blocks before the deadline.
-    pub(super) is_time: bool,
+    pub(super) in_last_blocks: bool,
     /// True if the operator accepts that others may undo a claim.
-    pub(super) at_risk: bool,
+    pub(super) accepts_risk: bool,
 }
 
 /// The decision when there is no proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ClaimDecision {
     /// Wait: the last blocks have not begun.
     Wait,
     /// No claim is valid.
-    Nothing,
+    NoClaim,
     /// A claim is valid, but held back because others can undo it.
-    Held(Claim),
+    HeldBack(Claim),
     /// Submit the claim if the chain would accept it.
-    Give(Claim),
+    Submit(Claim),
 }
 
 /// Decides what to do without a proof, given the claims that are valid on chain.
-pub(super) fn step(no_proof: &NoProof, terms: Terms, claims: Vec<Claim>) -> Step {
-    if !terms.is_time {
-        return Step::Wait;
+pub(super) fn decide(no_proof: &NoProof, terms: ClaimTerms, claims: Vec<Claim>) -> ClaimDecision {
+    if !terms.in_last_blocks {
+        return ClaimDecision::Wait;
     }
-    let takes_risk = terms.at_risk || matches!(no_proof, NoProof::Never(_));
+    let takes_risk = terms.accepts_risk || matches!(no_proof, NoProof::Unprovable(_));
     // Prefer a claim without risk; among equals the deletion, since a snapshot is easier to
     // replace.
     match claims.into_iter().min_by_key(|claim| claim.risk.is_some()) {
-        None => Step::Nothing,
-        Some(claim) if claim.risk.is_none() || takes_risk => Step::Give(claim),
-        Some(claim) => Step::Held(claim),
+        None => ClaimDecision::NoClaim,
+        Some(claim) if claim.risk.is_none() || takes_risk => ClaimDecision::Submit(claim),
+        Some(claim) => ClaimDecision::HeldBack(claim),
     }
 }
 
 /// Returns all claims that are valid under a bucket's on-chain state.
-pub(super) fn all(
+pub(super) fn valid_claims(
     challenge: &OpenChallenge,
     bucket: &BucketInfo,
     deletions: Vec<AuthorisedDeletion>,
@@ -121,8 +121,9 @@ pub(super) fn all(
     let Some(sequence) = challenge.sequence() else {
         return Vec::new();
     };
-    let holds =
-        |deletion: &AuthorisedDeletion| holds(deletion, challenge.bucket_id, bucket, sequence);
+    let holds = |deletion: &AuthorisedDeletion| {
+        is_valid_deletion(deletion, challenge.bucket_id, bucket, sequence)
+    };
     let deleted = deletions.into_iter().filter(holds).map(|found| {
         let AuthorisedDeletion {
             new_start_seq,
@@ -136,18 +137,18 @@ pub(super) fn all(
                 admin: deletion.admin,
                 admin_signature: deletion.signature,
             },
-            risk: (admins(bucket) > 1).then_some(Risk::OtherAdmin),
+            risk: (admin_count(bucket) > 1).then_some(Risk::OtherAdmin),
         }
     });
     let superseded = bucket.supersedes(&challenge.mmr_root, sequence);
     let superseded = superseded.then(|| Claim {
         response: ChallengeResponse::Superseded,
-        risk: another_checkpoint(bucket),
+        risk: checkpoint_risk(bucket),
     });
     deleted.chain(superseded).collect()
 }
 
-fn admins(bucket: &BucketInfo) -> usize {
+fn admin_count(bucket: &BucketInfo) -> usize {
     let is_admin = |role: &Role| *role == Role::Admin;
     bucket
         .members
@@ -157,7 +158,7 @@ fn admins(bucket: &BucketInfo) -> usize {
 }
 
 /// Returns the risk of another checkpoint, if enough primary providers have a key to sign one.
-fn another_checkpoint(bucket: &BucketInfo) -> Option<Risk> {
+fn checkpoint_risk(bucket: &BucketInfo) -> Option<Risk> {
     let primaries = bucket.primary_providers.iter();
     let able = primaries.filter(|primary| primary.key.is_some()).count();
     let needed = bucket.min_providers;
@@ -166,7 +167,7 @@ fn another_checkpoint(bucket: &BucketInfo) -> Option<Risk> {
 }
 
 /// Returns true if the chain would accept a deletion as the answer about a sequence.
-fn holds(
+fn is_valid_deletion(
     deletion: &AuthorisedDeletion,
     id: BucketId,
     bucket: &BucketInfo,
@@ -179,12 +180,12 @@ fn holds(
     } = deletion;
     sequence < *new_start_seq
         && bucket.is_admin(&deletion.admin)
-        && is_signed(deletion, id, *new_root, *new_start_seq)
+        && is_signature_valid(deletion, id, *new_root, *new_start_seq)
 }
 
 /// Returns true if the admin's signature over this deletion is valid. Only sr25519 is checked, as
 /// it is when deletions are accepted.
-fn is_signed(deletion: &Deletion, id: BucketId, root: H256, start: Sequence) -> bool {
+fn is_signature_valid(deletion: &Deletion, id: BucketId, root: H256, start: Sequence) -> bool {
     let MultiSignature::Sr25519(signature) = &deletion.signature else {
         return false;
     };

@@ -1,11 +1,11 @@
 //! The driver: an event loop that queries the chain, starts jobs, follows submitted extrinsics,
-//! records duties, and reports every result to the [`Book`].
+//! records duties, and reports every result to the [`ChallengeTracker`].
 
-use super::book::{Book, Job, Scan, Trouble, Turn};
-use super::duty::Change;
-use super::scan::{Failing, Missing, scan};
-use super::{Parts, answer, broke_off, second};
-use cairn_chain::{ChainError, Head, Progress, Submission, Ticket};
+use super::duty::DutyChange;
+use super::scan::{FailedQuery, FailingQueries, scan_block};
+use super::tracker::{AttemptId, ChallengeTracker, Job, JobError, Scan};
+use super::{Dependencies, answer, panic_message, second_node};
+use cairn_chain::{ChainError, ExtrinsicStatus, Head, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::ChallengeId;
 use cairn_primitives::onchain::{OpenChallenge, Outcome};
 use codec::Encode;
@@ -24,135 +24,139 @@ use tokio::sync::watch;
 pub(super) type Delay = Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Bytes that signing adds to a response, for the bound on bytes in flight.
-const SIGNING_BYTES: usize = 256;
+const SIGNATURE_OVERHEAD_BYTES: usize = 256;
 
 /// The longest time to follow an extrinsic. Finality takes minutes; after this time the
 /// resubmission delay alone decides.
-const FOLLOWED: Duration = Duration::from_secs(2 * 3_600);
+const FOLLOW_TIMEOUT: Duration = Duration::from_secs(2 * 3_600);
 
 /// An event of the loop.
-enum Event {
+enum DriverEvent {
     /// The subscription to finalized heads was made, or failed.
     Connected(Result<BoxStream<'static, Head>, ChainError>),
     /// The pause before reconnecting is over.
     Reconnect,
     /// A scan of a finalized block ended, on the connection of that number.
-    Scanned(u64, Head, Result<(Scan, Vec<Missing>), ChainError>),
+    Scanned(u64, Head, Result<(Scan, Vec<FailedQuery>), ChainError>),
     /// A read of the best block ended, while finality stalls.
-    Glimpsed(u64, Result<(Head, Vec<OpenChallenge>), ChainError>),
+    BestRead(u64, Result<(Head, Vec<OpenChallenge>), ChainError>),
     /// A job ended: with a ticket and the answer's size, or with an error.
-    Answered(Job, Result<(Ticket, usize), Trouble>),
+    JobDone(Job, Result<(SubmittedExtrinsic, usize), JobError>),
     /// The outcomes in a finalized block that includes an answer of ours.
-    Outcomes(Result<Vec<Outcome>, ChainError>),
+    OutcomesRead(Result<Vec<Outcome>, ChainError>),
     /// A write of duties ended.
-    Written(HashSet<ChallengeId>, Result<(), String>),
+    DutiesWritten(HashSet<ChallengeId>, Result<(), String>),
     /// The tick interval has passed.
     Tick,
 }
 
 /// The progress of an extrinsic; `None` at the end of its stream.
-type Step = (ChallengeId, Turn, Option<Progress>);
+type ProgressItem = (ChallengeId, AttemptId, Option<ExtrinsicStatus>);
 
 /// The state of the loop; decisions are the book's.
 pub(super) struct Driver {
-    parts: Parts,
-    book: Arc<Mutex<Book>>,
+    dependencies: Dependencies,
+    tracker: Arc<Mutex<ChallengeTracker>>,
     /// Notified after each event.
     events: watch::Sender<()>,
     /// All pending futures.
-    work: FuturesUnordered<BoxFuture<'static, Event>>,
-    followed: SelectAll<BoxStream<'static, Step>>,
+    pending: FuturesUnordered<BoxFuture<'static, DriverEvent>>,
+    progress: SelectAll<BoxStream<'static, ProgressItem>>,
     heads: Fuse<BoxStream<'static, Head>>,
     /// Counts connections, so that late results of a lost one are ignored.
     connection: u64,
     /// Attempts to connect since the last scan.
-    attempts: u32,
+    connect_attempts: u32,
     /// The newest head to scan.
-    to_scan: Option<Head>,
+    next_scan: Option<Head>,
     /// A head whose scan failed.
-    not_scanned: Option<Head>,
+    failed_scan: Option<Head>,
     is_scanning: bool,
     is_writing: bool,
     /// False after a failed write, until the next tick.
-    may_write: bool,
+    can_write: bool,
     /// True if a scan has ended since the last tick.
-    is_fresh: bool,
-    is_glimpsing: bool,
+    has_scanned: bool,
+    is_reading_best: bool,
     /// The queries that currently fail in scans.
-    failing: Failing,
+    failing_queries: FailingQueries,
 }
 
 impl Driver {
-    pub(super) fn new(parts: Parts, book: Arc<Mutex<Book>>, events: watch::Sender<()>) -> Self {
+    pub(super) fn new(
+        dependencies: Dependencies,
+        tracker: Arc<Mutex<ChallengeTracker>>,
+        events: watch::Sender<()>,
+    ) -> Self {
         Self {
-            parts,
-            book,
+            dependencies,
+            tracker,
             events,
-            work: FuturesUnordered::new(),
-            followed: SelectAll::new(),
-            heads: none(),
+            pending: FuturesUnordered::new(),
+            progress: SelectAll::new(),
+            heads: no_heads(),
             connection: 0,
-            attempts: 0,
-            to_scan: None,
-            not_scanned: None,
+            connect_attempts: 0,
+            next_scan: None,
+            failed_scan: None,
             is_scanning: false,
             is_writing: false,
-            may_write: true,
-            is_fresh: false,
-            is_glimpsing: false,
-            failing: Failing::default(),
+            can_write: true,
+            has_scanned: false,
+            is_reading_best: false,
+            failing_queries: FailingQueries::default(),
         }
     }
 
     pub(super) async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
         let shutdown = shutdown.fuse();
         futures::pin_mut!(shutdown);
-        self.connect();
-        self.wait(self.parts.config.tick, Event::Tick);
+        self.subscribe();
+        self.schedule(self.dependencies.config.tick_interval, DriverEvent::Tick);
         loop {
             select_biased! {
                 () = shutdown => return,
                 head = self.heads.next() => match head {
-                    Some(head) => self.to_scan = Some(head),
-                    None => self.disconnected("its stream of blocks has ended"),
+                    Some(head) => self.next_scan = Some(head),
+                    None => self.on_disconnected("its stream of blocks has ended"),
                 },
-                (id, turn, progress) = self.followed.select_next_some() => {
-                    self.progressed(id, turn, progress);
+                (id, turn, progress) = self.progress.select_next_some() => {
+                    self.on_progress(id, turn, progress);
                 }
-                event = self.work.select_next_some() => self.came(event),
+                event = self.pending.select_next_some() => self.on_event(event),
             }
-            self.go_on();
+            self.step();
             self.events.send_replace(());
         }
     }
 
-    fn wait(&self, time: Duration, event: Event) {
-        let delay = (self.parts.delay)(time);
-        self.work.push(delay.map(|()| event).boxed());
+    fn schedule(&self, time: Duration, event: DriverEvent) {
+        let delay = (self.dependencies.delay)(time);
+        self.pending.push(delay.map(|()| event).boxed());
     }
 
-    fn connect(&self) {
-        let chain = self.parts.chain.clone();
-        let asked = async move { Event::Connected(chain.finalized_heads().await) };
-        self.work.push(asked.boxed());
+    fn subscribe(&self) {
+        let chain = self.dependencies.chain.clone();
+        let asked = async move { DriverEvent::Connected(chain.finalized_heads().await) };
+        self.pending.push(asked.boxed());
     }
 
     /// Handles a lost or failed connection: reconnects after a pause.
-    fn disconnected(&mut self, reason: &str) {
-        self.heads = none();
+    fn on_disconnected(&mut self, reason: &str) {
+        self.heads = no_heads();
         self.connection = self.connection.saturating_add(1);
-        (self.to_scan, self.not_scanned, self.is_scanning) = (None, None, false);
-        self.is_glimpsing = false;
-        let mut book = self.book.lock();
-        book.connected(false);
+        (self.next_scan, self.failed_scan, self.is_scanning) = (None, None, false);
+        self.is_reading_best = false;
+        let mut book = self.tracker.lock();
+        book.set_connected(false);
         let of_now = book.statistics();
         drop(book);
-        let config = &self.parts.config;
+        let config = &self.dependencies.config;
         // Exponential backoff up to the maximum.
-        let doubled = 1u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
-        let pause = config.reconnect_first.saturating_mul(doubled);
-        let pause = pause.min(config.reconnect_most);
-        self.attempts = self.attempts.saturating_add(1);
+        let doubled = 1u32.checked_shl(self.connect_attempts).unwrap_or(u32::MAX);
+        let pause = config.reconnect_backoff_min.saturating_mul(doubled);
+        let pause = pause.min(config.reconnect_backoff_max);
+        self.connect_attempts = self.connect_attempts.saturating_add(1);
         if of_now.open == 0 {
             tracing::warn!(reason, ?pause, "the chain is not reachable; reconnecting");
         } else {
@@ -160,81 +164,83 @@ impl Driver {
                 reason,
                 ?pause,
                 open = of_now.open,
-                nearest_deadline = of_now.anchor.saturating_add(of_now.nearest),
+                nearest_deadline = of_now.anchor.saturating_add(of_now.nearest_deadline),
                 anchor = of_now.anchor,
                 "the chain is not reachable while challenges are open: check the node and the \
                  connection to it before the nearest deadline"
             );
         }
-        self.wait(pause, Event::Reconnect);
+        self.schedule(pause, DriverEvent::Reconnect);
     }
 
-    fn came(&mut self, event: Event) {
+    fn on_event(&mut self, event: DriverEvent) {
         match event {
-            Event::Connected(Ok(heads)) => {
+            DriverEvent::Connected(Ok(heads)) => {
                 self.heads = heads.fuse();
-                self.book.lock().connected(true);
+                self.tracker.lock().set_connected(true);
             }
-            Event::Connected(Err(error)) => self.disconnected(&error.to_string()),
-            Event::Reconnect => self.connect(),
-            Event::Scanned(connection, head, scan) if connection == self.connection => {
+            DriverEvent::Connected(Err(error)) => self.on_disconnected(&error.to_string()),
+            DriverEvent::Reconnect => self.subscribe(),
+            DriverEvent::Scanned(connection, head, scan) if connection == self.connection => {
                 self.is_scanning = false;
                 match scan {
                     Ok((scan, missing)) => {
-                        self.not_scanned = None;
-                        (self.attempts, self.is_fresh) = (0, true);
-                        self.failing.note(missing);
-                        self.book.lock().scanned(scan);
+                        self.failed_scan = None;
+                        (self.connect_attempts, self.has_scanned) = (0, true);
+                        self.failing_queries.update(missing);
+                        self.tracker.lock().on_scan(scan);
                     }
                     Err(error) => {
-                        self.not_scanned = Some(head);
-                        self.not_seen(&error);
+                        self.failed_scan = Some(head);
+                        self.report_unreadable(&error);
                     }
                 }
             }
-            Event::Glimpsed(connection, best) if connection == self.connection => {
-                self.is_glimpsing = false;
+            DriverEvent::BestRead(connection, best) if connection == self.connection => {
+                self.is_reading_best = false;
                 match best {
-                    Ok((best, open)) => self.book.lock().glimpsed(best, open),
+                    Ok((best, open)) => self.tracker.lock().on_best_block(best, open),
                     Err(error) => tracing::debug!(%error, "the best block cannot be read"),
                 }
             }
-            Event::Scanned(..) | Event::Glimpsed(..) => {}
-            Event::Answered(job, result) => self.answered(job, result),
-            Event::Outcomes(Ok(outcomes)) => self.book.lock().learn(&outcomes),
+            DriverEvent::Scanned(..) | DriverEvent::BestRead(..) => {}
+            DriverEvent::JobDone(job, result) => self.on_job_done(job, result),
+            DriverEvent::OutcomesRead(Ok(outcomes)) => {
+                self.tracker.lock().record_outcomes(&outcomes)
+            }
             // Scans find it out as well, only less precisely.
-            Event::Outcomes(Err(error)) => {
+            DriverEvent::OutcomesRead(Err(error)) => {
                 tracing::debug!(%error, "the outcomes of a block cannot be read");
             }
-            Event::Written(ids, written) => {
+            DriverEvent::DutiesWritten(ids, written) => {
                 self.is_writing = false;
                 if let Err(error) = written {
                     tracing::error!(
                         error,
                         "the duties cannot be written to the index; the chain still has them"
                     );
-                    self.book.lock().not_written(ids);
+                    self.tracker.lock().mark_unsaved(ids);
                     // Do not retry on a full disk without a pause.
-                    self.may_write = false;
+                    self.can_write = false;
                 }
             }
-            Event::Tick => {
-                self.may_write = true;
-                self.looked_at_the_clock();
-                if !std::mem::take(&mut self.is_fresh) {
-                    self.book.lock().pass();
+            DriverEvent::Tick => {
+                self.can_write = true;
+                self.on_tick();
+                if !std::mem::take(&mut self.has_scanned) {
+                    self.tracker.lock().tick();
                     // No newer block has replaced a scan that failed.
-                    self.to_scan = self.to_scan.or(self.not_scanned.take());
+                    self.next_scan = self.next_scan.or(self.failed_scan.take());
                 }
-                self.wait(self.parts.config.tick, Event::Tick);
+                self.schedule(self.dependencies.config.tick_interval, DriverEvent::Tick);
             }
         }
     }
 
     /// Reports that the open challenges cannot be read.
-    fn not_seen(&self, error: &ChainError) {
-        let mut book = self.book.lock();
-        book.not_scanned();
+    fn report_unreadable(&self, error: &ChainError) {
+        let mut book = self.tracker.lock();
+        book.on_scan_failed();
         let of_now = book.statistics();
         drop(book);
         if of_now.open == 0 {
@@ -243,7 +249,7 @@ impl Driver {
             tracing::error!(
                 %error,
                 open = of_now.open,
-                nearest = of_now.nearest,
+                nearest = of_now.nearest_deadline,
                 "the open challenges cannot be read while some are open: check the node, and that \
                  Cairn is as new as the chain's runtime; trying again"
             );
@@ -251,11 +257,11 @@ impl Driver {
     }
 
     /// Advances the clock, and reports once if the chain is no longer followed.
-    fn looked_at_the_clock(&mut self) {
-        let mut book = self.book.lock();
-        let before = book.not_followed();
-        book.tick();
-        let (now, is_quiet) = (book.not_followed(), book.is_quiet());
+    fn on_tick(&mut self) {
+        let mut book = self.tracker.lock();
+        let before = book.not_synced();
+        book.count_quiet_tick();
+        let (now, is_quiet) = (book.not_synced(), book.is_finality_stalled());
         let of_now = book.statistics();
         drop(book);
         if let (None, Some(reason)) = (before, now) {
@@ -265,117 +271,122 @@ impl Driver {
                 tracing::error!(
                     %reason,
                     open = of_now.open,
-                    nearest = of_now.nearest,
+                    nearest = of_now.nearest_deadline,
                     "THE CHAIN IS NOT FOLLOWED while challenges are open: check the node and its peers"
                 );
             }
         }
-        if is_quiet && !self.is_glimpsing {
-            self.is_glimpsing = true;
-            let (chain, connection) = (self.parts.chain.clone(), self.connection);
+        if is_quiet && !self.is_reading_best {
+            self.is_reading_best = true;
+            let (chain, connection) = (self.dependencies.chain.clone(), self.connection);
             let glimpsed = async move {
                 let best = chain.best_head().await?;
                 Ok((best, chain.open_challenges(best.hash).await?))
             };
-            let event = glimpsed.map(move |best| Event::Glimpsed(connection, best));
-            self.work.push(event.boxed());
+            let event = glimpsed.map(move |best| DriverEvent::BestRead(connection, best));
+            self.pending.push(event.boxed());
         }
     }
 
-    fn answered(&mut self, job: Job, result: Result<(Ticket, usize), Trouble>) {
-        let (id, turn) = (job.challenge.id, job.turn);
+    fn on_job_done(&mut self, job: Job, result: Result<(SubmittedExtrinsic, usize), JobError>) {
+        let (id, turn) = (job.challenge.id, job.attempt_id);
         match result {
             Ok((ticket, bytes)) => {
-                self.book.lock().handed(id, turn, ticket.hash, bytes);
+                self.tracker
+                    .lock()
+                    .on_submitted(id, turn, ticket.hash, bytes);
                 // Even if it is no longer wanted: a block may still include it.
-                let over = (self.parts.delay)(FOLLOWED);
-                let steps = ticket.progress.take_until(over).map(Some);
+                let over = (self.dependencies.delay)(FOLLOW_TIMEOUT);
+                let steps = ticket.statuses.take_until(over).map(Some);
                 let steps = steps.chain(stream::once(future::ready(None)));
                 let steps = steps.map(move |progress| (id, turn, progress));
-                self.followed.push(steps.boxed());
+                self.progress.push(steps.boxed());
             }
-            Err(trouble) => self.book.lock().failed(id, turn, trouble),
+            Err(trouble) => self.tracker.lock().on_job_failed(id, turn, trouble),
         }
     }
 
-    fn progressed(&mut self, id: ChallengeId, turn: Turn, progress: Option<Progress>) {
-        let mut book = self.book.lock();
+    fn on_progress(&mut self, id: ChallengeId, turn: AttemptId, progress: Option<ExtrinsicStatus>) {
+        let mut book = self.tracker.lock();
         let Some(progress) = progress else {
-            return book.lost_sight(id, turn);
+            return book.on_tracking_lost(id, turn);
         };
-        if book.progressed(id, turn, &progress)
-            && let Progress::Finalized(block) = progress
+        if book.on_progress(id, turn, &progress)
+            && let ExtrinsicStatus::Finalized(block) = progress
         {
-            let chain = self.parts.chain.clone();
-            let asked = async move { Event::Outcomes(chain.outcomes(block).await) };
-            self.work.push(asked.boxed());
+            let chain = self.dependencies.chain.clone();
+            let asked = async move { DriverEvent::OutcomesRead(chain.outcomes(block).await) };
+            self.pending.push(asked.boxed());
         }
     }
 
     /// Starts all work that can start now.
-    fn go_on(&mut self) {
-        if let Some(head) = self.to_scan.take_if(|_| !self.is_scanning) {
+    fn step(&mut self) {
+        if let Some(head) = self.next_scan.take_if(|_| !self.is_scanning) {
             self.is_scanning = true;
-            let limits = self.book.lock().limits();
-            let scanned = scan(self.parts.chain.clone(), head, limits);
+            let limits = self.tracker.lock().limits();
+            let scanned = scan_block(self.dependencies.chain.clone(), head, limits);
             let connection = self.connection;
-            let event = scanned.map(move |scan| Event::Scanned(connection, head, scan));
-            self.work.push(event.boxed());
+            let event = scanned.map(move |scan| DriverEvent::Scanned(connection, head, scan));
+            self.pending.push(event.boxed());
         }
-        let mut book = self.book.lock();
-        for job in book.jobs() {
-            let answered = answer(self.parts.clone(), self.book.clone(), job);
+        let mut book = self.tracker.lock();
+        for job in book.start_jobs() {
+            let answered = run_job(self.dependencies.clone(), self.tracker.clone(), job);
             // A panic affects only its own challenge.
             let answered = AssertUnwindSafe(answered).catch_unwind().map(|ended| {
-                ended.unwrap_or_else(|panic| Err(Trouble::Passing(broke_off(&*panic))))
+                ended.unwrap_or_else(|panic| Err(JobError::Transient(panic_message(&*panic))))
             });
-            let event = answered.map(move |result| Event::Answered(job, result));
-            self.work.push(event.boxed());
+            let event = answered.map(move |result| DriverEvent::JobDone(job, result));
+            self.pending.push(event.boxed());
         }
-        for news in book.take_news() {
+        for news in book.take_events() {
             news.log();
         }
-        if self.may_write && !self.is_writing {
+        if self.can_write && !self.is_writing {
             let changes = book.take_changes();
             if !changes.is_empty() {
                 self.is_writing = true;
-                self.work.push(write(self.parts.clone(), changes).boxed());
+                self.pending
+                    .push(write_duties(self.dependencies.clone(), changes).boxed());
             }
         }
     }
 }
 
-fn none() -> Fuse<BoxStream<'static, Head>> {
+fn no_heads() -> Fuse<BoxStream<'static, Head>> {
     stream::pending().boxed().fuse()
 }
 
-async fn write(parts: Parts, changes: Vec<Change>) -> Event {
+async fn write_duties(parts: Dependencies, changes: Vec<DutyChange>) -> DriverEvent {
     let ids = changes.iter().map(|(id, _)| *id).collect();
-    Event::Written(ids, parts.log.write(changes).await)
+    DriverEvent::DutiesWritten(ids, parts.duties.write(changes).await)
 }
 
 /// Makes an answer and submits it.
-async fn answer(
-    parts: Parts,
-    book: Arc<Mutex<Book>>,
+async fn run_job(
+    parts: Dependencies,
+    book: Arc<Mutex<ChallengeTracker>>,
     job: Job,
-) -> Result<(Ticket, usize), Trouble> {
+) -> Result<(SubmittedExtrinsic, usize), JobError> {
     let chain = &*parts.chain;
-    let response = answer::choose(&*parts.prover, chain, &job).await?;
-    answer::ask_chain(chain, &job.challenge, &response).await?;
-    if let Some(second) = &parts.second {
-        second::agrees(&**second, &job).await?;
+    let response = answer::choose_response(&*parts.prover, chain, &job).await?;
+    answer::judge_on_chain(chain, &job.challenge, &response).await?;
+    if let Some(second) = &parts.second_node {
+        second_node::confirm(&**second, &job).await?;
     }
     let id = job.challenge.id;
-    if !book.lock().is_wanted(id, job.turn) {
-        return Err(Trouble::Answered);
+    if !book.lock().is_wanted(id, job.attempt_id) {
+        return Err(JobError::AlreadyAnswered);
     }
-    let bytes = response.encoded_size().saturating_add(SIGNING_BYTES);
+    let bytes = response
+        .encoded_size()
+        .saturating_add(SIGNATURE_OVERHEAD_BYTES);
     let response = Box::new(response);
     let submission = Submission::Response { id, response };
     let ticket = match job.is_near {
         true => chain.submit_urgently(submission).await,
         false => chain.submit(submission).await,
     };
-    Ok((ticket.map_err(answer::of_chain)?, bytes))
+    Ok((ticket.map_err(answer::from_chain_error)?, bytes))
 }

@@ -19,17 +19,17 @@ use std::sync::Arc;
 
 /// The maximum length of a row: a challenge takes 150 bytes, and each character of a reason up to
 /// 4.
-const ROW_BYTES: usize = 2_048;
+const MAX_ROW_BYTES: usize = 2_048;
 
 /// The maximum number of characters of a stored reason, which is shown after a restart.
-const REASON_LENGTH: usize = 400;
+const MAX_REASON_CHARS: usize = 400;
 
 /// The progress of a duty.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) enum DutyState {
     /// The challenge was read from the chain.
     #[codec(index = 0)]
-    Seen,
+    Open,
     /// An answer was submitted.
     #[codec(index = 1)]
     Submitted {
@@ -48,28 +48,28 @@ pub(super) enum DutyState {
 
 /// An open challenge and the progress of its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Duty {
+pub(super) struct StoredDuty {
     pub(super) challenge: OpenChallenge,
     pub(super) state: DutyState,
     /// The number of answers submitted so far.
     pub(super) attempts: u32,
 }
 
-impl Duty {
+impl StoredDuty {
     fn to_row(&self) -> Vec<u8> {
         let mut duty = self.clone();
         if let DutyState::Alarmed { reason } = &mut duty.state {
-            *reason = reason.chars().take(REASON_LENGTH).collect();
+            *reason = reason.chars().take(MAX_REASON_CHARS).collect();
         }
         duty.encode()
     }
 
     fn parse(name: &[u8], row: &[u8]) -> Result<Self, &'static str> {
-        if row.len() > ROW_BYTES {
+        if row.len() > MAX_ROW_BYTES {
             return Err("it exceeds the maximum length");
         }
         let duty = Self::decode_all(&mut &*row).map_err(|_| "it cannot be decoded")?;
-        if name_of(duty.challenge.id) == name {
+        if row_key(duty.challenge.id) == name {
             Ok(duty)
         } else {
             Err("its key names another challenge")
@@ -78,7 +78,7 @@ impl Duty {
 }
 
 /// Returns the key of a duty in the index, which sorts by deadline.
-fn name_of(id: ChallengeId) -> [u8; 6] {
+fn row_key(id: ChallengeId) -> [u8; 6] {
     let mut name = [0; 6];
     name[..4].copy_from_slice(&id.deadline.to_be_bytes());
     name[4..].copy_from_slice(&id.index.to_be_bytes());
@@ -86,31 +86,31 @@ fn name_of(id: ChallengeId) -> [u8; 6] {
 }
 
 /// A change to a stored duty; `None` removes it.
-pub(super) type Change = (ChallengeId, Option<Duty>);
+pub(super) type DutyChange = (ChallengeId, Option<StoredDuty>);
 
 /// The storage of duties.
 #[async_trait]
-pub(super) trait DutyLog: Send + Sync + 'static {
+pub(super) trait DutyStore: Send + Sync + 'static {
     /// Writes changes atomically and durably.
-    async fn write(&self, changes: Vec<Change>) -> Result<(), String>;
+    async fn write(&self, changes: Vec<DutyChange>) -> Result<(), String>;
 }
 
 /// Stores duties in the Global Index.
-pub(super) struct IndexLog {
+pub(super) struct IndexDutyStore {
     provider: Arc<Provider>,
 }
 
-impl IndexLog {
+impl IndexDutyStore {
     pub(super) fn new(provider: Arc<Provider>) -> Self {
         Self { provider }
     }
 
     /// Reads the stored duties and removes unreadable rows.
-    pub(super) fn load(&self) -> Result<Vec<Duty>, IndexError> {
+    pub(super) fn load(&self) -> Result<Vec<StoredDuty>, IndexError> {
         let index = self.provider.index();
         let (mut duties, mut damaged) = (Vec::new(), Vec::new());
         for (name, row) in index.duties(DutyKind::Challenge)? {
-            match Duty::parse(&name, &row) {
+            match StoredDuty::parse(&name, &row) {
                 Ok(duty) => duties.push(duty),
                 Err(fault) => {
                     tracing::warn!(
@@ -130,13 +130,13 @@ impl IndexLog {
 }
 
 #[async_trait]
-impl DutyLog for IndexLog {
-    async fn write(&self, changes: Vec<Change>) -> Result<(), String> {
+impl DutyStore for IndexDutyStore {
+    async fn write(&self, changes: Vec<DutyChange>) -> Result<(), String> {
         let provider = self.provider.clone();
         let written = tokio::task::spawn_blocking(move || {
             let rows: Vec<_> = changes
                 .iter()
-                .map(|(id, duty)| (name_of(*id).to_vec(), duty.as_ref().map(Duty::to_row)))
+                .map(|(id, duty)| (row_key(*id).to_vec(), duty.as_ref().map(StoredDuty::to_row)))
                 .collect();
             provider.index().write_duties(DutyKind::Challenge, &rows)
         });
@@ -153,7 +153,7 @@ mod tests {
     use cairn_primitives::challenge::{AccountId, ChunkLocation};
     use cairn_primitives::{BucketId, ChunkIndex, LeafCount, LeafIndex, Sequence};
 
-    fn duty(deadline: u32, index: u16, state: DutyState) -> Duty {
+    fn duty(deadline: u32, index: u16, state: DutyState) -> StoredDuty {
         let challenge = OpenChallenge {
             id: ChallengeId { deadline, index },
             bucket_id: BucketId(7),
@@ -168,7 +168,7 @@ mod tests {
             },
             asked_at: 9,
         };
-        Duty {
+        StoredDuty {
             challenge,
             state,
             attempts: 2,
@@ -176,9 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn a_row_survives_its_encoding_and_its_name_sorts_by_deadline() {
+    fn rows_round_trip_and_keys_sort_by_deadline() {
         let states = [
-            DutyState::Seen,
+            DutyState::Open,
             DutyState::Submitted {
                 extrinsic: H256::repeat_byte(8),
                 anchor: 11,
@@ -189,28 +189,31 @@ mod tests {
         ];
         for state in states {
             let duty = duty(256, 1, state);
-            let name = name_of(duty.challenge.id);
-            assert_eq!(Duty::parse(&name, &duty.to_row()), Ok(duty));
+            let name = row_key(duty.challenge.id);
+            assert_eq!(StoredDuty::parse(&name, &duty.to_row()), Ok(duty));
         }
-        let name = |deadline, index| name_of(ChallengeId { deadline, index });
+        let name = |deadline, index| row_key(ChallengeId { deadline, index });
         assert!(name(255, u16::MAX) < name(256, 0) && name(256, 255) < name(256, 256));
         assert_eq!(name(256, 2), [0, 0, 1, 0, 0, 2]);
     }
 
     #[test]
-    fn a_damaged_row_is_refused_whatever_is_wrong_with_it() {
-        let whole = duty(1, 2, DutyState::Seen);
-        let (name, row) = (name_of(whole.challenge.id), whole.to_row());
+    fn a_damaged_row_is_refused() {
+        let whole = duty(1, 2, DutyState::Open);
+        let (name, row) = (row_key(whole.challenge.id), whole.to_row());
         for cut in 0..row.len() {
-            assert!(Duty::parse(&name, &row[..cut]).is_err(), "{cut} bytes");
+            assert!(
+                StoredDuty::parse(&name, &row[..cut]).is_err(),
+                "{cut} bytes"
+            );
         }
-        assert!(Duty::parse(&name, &[&row[..], &[0]].concat()).is_err());
-        assert!(Duty::parse(&name[..5], &row).is_err());
-        assert!(Duty::parse(&name, &vec![0; ROW_BYTES + 1]).is_err());
+        assert!(StoredDuty::parse(&name, &[&row[..], &[0]].concat()).is_err());
+        assert!(StoredDuty::parse(&name[..5], &row).is_err());
+        assert!(StoredDuty::parse(&name, &vec![0; MAX_ROW_BYTES + 1]).is_err());
         let long = DutyState::Alarmed {
-            reason: "é".repeat(ROW_BYTES),
+            reason: "é".repeat(MAX_ROW_BYTES),
         };
         let long = duty(1, 2, long).to_row();
-        assert!(long.len() < ROW_BYTES && Duty::parse(&name, &long).is_ok());
+        assert!(long.len() < MAX_ROW_BYTES && StoredDuty::parse(&name, &long).is_ok());
     }
 }

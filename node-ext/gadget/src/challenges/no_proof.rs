@@ -5,15 +5,15 @@
 pub(super) enum NoProof {
     /// A transient failure, such as a busy bucket: trying again may help.
     #[error("{0}")]
-    Passing(String),
+    Transient(String),
     /// The bucket must be repaired first.
     #[error("{0}")]
-    Failing(String),
+    NeedsRepair(String),
     /// This provider's data has no proof; a backup may have it.
     #[error("{0}")]
-    Impossible(String),
+    NotHere(String),
     /// No data can prove it: the challenge is of a padding slot, or of a tree whose shape the chain
     /// cannot verify.
     #[error("{0}")]
-    Never(String),
+    Unprovable(String),
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use cairn_bucket::{At, AuthorisedDeletion, Bucket, ProveError};
 use cairn_primitives::onchain::OpenChallenge;
 use cairn_primitives::{Answer, BucketId};
-use cairn_provider::{Provider, ProviderError, Wanted};
+use cairn_provider::{LeaseRequest, Provider, ProviderError};
 use std::sync::Arc;
 
 /// The [`Prover`] over a provider's buckets.
@@ -20,14 +20,14 @@ impl ProviderProver {
     }
 
     /// Runs a query on a blocking thread.
-    async fn ask<T: Send + 'static>(
+    async fn run_blocking<T: Send + 'static>(
         &self,
         what: impl FnOnce(&Provider) -> Result<T, ProviderError> + Send + 'static,
     ) -> Result<T, NoProof> {
         let provider = self.provider.clone();
         match tokio::task::spawn_blocking(move || what(&provider)).await {
             Ok(answered) => answered.map_err(NoProof::from),
-            Err(stopped) => Err(NoProof::Passing(stopped.to_string())),
+            Err(stopped) => Err(NoProof::Transient(stopped.to_string())),
         }
     }
 }
@@ -41,13 +41,13 @@ impl Prover for ProviderProver {
             tree: challenge.start_seq,
         };
         // Quarantine stops writes only; a proof is still tried, and verified as usual.
-        self.ask(move |provider| provider.answer(id, at, location))
+        self.run_blocking(move |provider| provider.answer(id, at, location))
             .await
     }
 
     async fn deletions(&self, bucket: BucketId) -> Vec<AuthorisedDeletion> {
-        let read = self.ask(move |provider| {
-            let lease = provider.lease(bucket, Wanted::challenge())?;
+        let read = self.run_blocking(move |provider| {
+            let lease = provider.blocking_lease(bucket, LeaseRequest::challenge())?;
             Ok(lease.run(Bucket::deletions)?)
         });
         read.await.unwrap_or_else(|error| {
@@ -61,48 +61,50 @@ impl From<ProviderError> for NoProof {
     fn from(error: ProviderError) -> Self {
         let reason = error.to_string();
         match error {
-            ProviderError::Prove(error) => Self::of_proving(&error),
-            ProviderError::NoSuchBucket { .. } => Self::Impossible(reason),
+            ProviderError::Prove(error) => Self::from_prove_error(&error),
+            ProviderError::NoSuchBucket { .. } => Self::NotHere(reason),
             ProviderError::Lost { .. }
             | ProviderError::Quarantined { .. }
             | ProviderError::Open { .. }
-            | ProviderError::Behind { .. } => Self::Failing(reason),
+            | ProviderError::Behind { .. } => Self::NeedsRepair(reason),
             ProviderError::Busy { .. }
             | ProviderError::Reserved { .. }
-            | ProviderError::WritesNothing { .. }
+            | ProviderError::ReadOnly { .. }
             | ProviderError::Io { .. }
             | ProviderError::Index(_)
             | ProviderError::OtherChain { .. }
-            | ProviderError::WouldLose { .. }
+            | ProviderError::MissingSignedRoots { .. }
             | ProviderError::BasePath(_)
             | ProviderError::Budget(_)
             | ProviderError::Signing(_)
             | ProviderError::Create(_)
             | ProviderError::Commit(_)
             | ProviderError::Transfer(_)
-            | ProviderError::Ingest(_) => Self::Passing(reason),
+            | ProviderError::Ingest(_) => Self::Transient(reason),
         }
     }
 }
 
 impl NoProof {
-    fn of_proving(error: &ProveError) -> Self {
+    fn from_prove_error(error: &ProveError) -> Self {
         let reason = error.to_string();
         match error {
             ProveError::UnknownRoot { .. }
             | ProveError::Released { .. }
             | ProveError::NoSuchCount { .. }
             | ProveError::NoSuchLeaf { .. }
-            | ProveError::NoSecondDialect { .. }
-            | ProveError::SpPlan { .. } => Self::Impossible(reason),
+            | ProveError::PlainHashingOnly { .. }
+            | ProveError::SpPlan { .. } => Self::NotHere(reason),
             // A padding slot, and a tree whose shape the chain cannot verify.
-            ProveError::NoSuchChunk { .. } | ProveError::Unprovable { .. } => Self::Never(reason),
+            ProveError::NoSuchChunk { .. } | ProveError::Unprovable { .. } => {
+                Self::Unprovable(reason)
+            }
             ProveError::MissingNode { .. }
             | ProveError::MissingLeaf { .. }
             | ProveError::MissingContent { .. }
-            | ProveError::Unsound { .. } => Self::Failing(reason),
-            ProveError::Engine(error) if error.is_damage() => Self::Failing(reason),
-            ProveError::Engine(_) | ProveError::Sink(_) => Self::Passing(reason),
+            | ProveError::Damaged { .. } => Self::NeedsRepair(reason),
+            ProveError::Engine(error) if error.is_damage() => Self::NeedsRepair(reason),
+            ProveError::Engine(_) | ProveError::Sink(_) => Self::Transient(reason),
         }
     }
 }

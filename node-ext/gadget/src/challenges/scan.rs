@@ -4,21 +4,21 @@
 //! how challenges ended, and is optional: a runtime that changed or removed it must not hide a
 //! challenge.
 
-use super::book::Scan;
+use super::tracker::Scan;
 use cairn_chain::{ChainClient, ChainError, Head};
 use cairn_primitives::onchain::Limits;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A query that failed in a scan, with the error.
-pub(super) type Missing = (&'static str, ChainError);
+pub(super) type FailedQuery = (&'static str, ChainError);
 
 /// Reads a finalized block. If its limits cannot be read, those of the previous block are assumed.
-pub(super) async fn scan(
+pub(super) async fn scan_block(
     chain: Arc<dyn ChainClient>,
     head: Head,
     known: Option<Limits>,
-) -> Result<(Scan, Vec<Missing>), ChainError> {
+) -> Result<(Scan, Vec<FailedQuery>), ChainError> {
     let at = head.hash;
     let (limits, open, provider, outcomes, best) = futures::join!(
         chain.limits(at),
@@ -37,9 +37,9 @@ pub(super) async fn scan(
         }
         (Err(error), None) => return Err(error),
     };
-    let provider = or_missing(provider, "provider", &mut missing);
-    let outcomes = or_missing(outcomes, "outcomes", &mut missing);
-    let best = or_missing(best, "best head", &mut missing);
+    let provider = ok_or_record(provider, "provider", &mut missing);
+    let outcomes = ok_or_record(outcomes, "outcomes", &mut missing);
+    let best = ok_or_record(best, "best head", &mut missing);
     let lost = provider.map(|provider| provider.map_or(0, |provider| provider.lost));
     let scan = Scan {
         head,
@@ -52,25 +52,25 @@ pub(super) async fn scan(
     Ok((scan, missing))
 }
 
-fn or_missing<T>(
+fn ok_or_record<T>(
     asked: Result<T, ChainError>,
     what: &'static str,
-    missing: &mut Vec<Missing>,
+    missing: &mut Vec<FailedQuery>,
 ) -> Option<T> {
     asked.map_err(|error| missing.push((what, error))).ok()
 }
 
 /// The queries that currently fail in scans, so that each is reported once.
 #[derive(Default)]
-pub(super) struct Failing(BTreeMap<&'static str, ChainError>);
+pub(super) struct FailingQueries(BTreeMap<&'static str, ChainError>);
 
-impl Failing {
+impl FailingQueries {
     /// Applies the failed queries of the last scan.
-    pub(super) fn note(&mut self, missing: Vec<Missing>) {
+    pub(super) fn update(&mut self, missing: Vec<FailedQuery>) {
         // A transient failure is not worth a line: the next scan makes up for it.
         let missing: BTreeMap<_, _> = missing
             .into_iter()
-            .filter(|(_, error)| !error.is_passing())
+            .filter(|(_, error)| !error.is_transient())
             .collect();
         for (what, error) in &missing {
             if !self.0.contains_key(what) {

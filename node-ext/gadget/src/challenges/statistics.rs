@@ -1,13 +1,13 @@
 //! Statistics of challenges, for operators and dashboards.
 
-use cairn_provider::{Reading, Readings, Source};
+use cairn_provider::{MetricGroup, MetricSpec, StatisticsSource};
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
 /// Statistics of challenges: counters since the process began, and seven gauges at the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChallengeStatistics {
     /// Challenges seen on chain.
-    pub asked: u64,
+    pub opened: u64,
     /// Challenges for which an answer was submitted.
     pub answered: u64,
     /// Answers that were submitted again.
@@ -17,11 +17,11 @@ pub struct ChallengeStatistics {
     /// Challenges that were lost.
     pub lost: u64,
     /// Challenges whose deadline passed while the provider did not run.
-    pub unseen: u64,
+    pub unobserved: u64,
     /// Open challenges.
     pub open: u64,
     /// Challenges in the best block alone, while finality stalls. They are not answered yet.
-    pub unsettled: u64,
+    pub unfinalized: u64,
     /// Answers that are being made or wait in the pool.
     pub in_flight: u64,
     /// Total bytes of those answers.
@@ -30,18 +30,18 @@ pub struct ChallengeStatistics {
     pub alarmed: u64,
     /// Anchor blocks until the nearest deadline without an answer in a block; the challenge period
     /// if there is none.
-    pub nearest: u64,
+    pub nearest_deadline: u64,
     /// The last finalized anchor block.
     pub anchor: u64,
 }
 
 /// Registers the statistics under names that begin with `cairn_challenges_`.
-pub(super) fn register_all(
-    source: Source<ChallengeStatistics>,
+pub(super) fn register(
+    source: StatisticsSource<ChallengeStatistics>,
     registry: &Registry,
 ) -> Result<(), PrometheusError> {
-    let counters: [Reading<ChallengeStatistics>; 6] = [
-        ("asked_total", "Challenges seen on chain", |s| s.asked),
+    let counters: [MetricSpec<ChallengeStatistics>; 6] = [
+        ("asked_total", "Challenges seen on chain", |s| s.opened),
         (
             "answered_total",
             "Challenges for which an answer was submitted",
@@ -55,15 +55,15 @@ pub(super) fn register_all(
         (
             "unseen_total",
             "Challenges whose deadline passed while the provider did not run",
-            |s| s.unseen,
+            |s| s.unobserved,
         ),
     ];
-    let gauges: [Reading<ChallengeStatistics>; 7] = [
+    let gauges: [MetricSpec<ChallengeStatistics>; 7] = [
         ("open", "Open challenges", |s| s.open),
         (
             "unsettled",
             "Challenges in the best block alone, while finality stalls",
-            |s| s.unsettled,
+            |s| s.unfinalized,
         ),
         ("in_flight", "Answers being made or in the pool", |s| {
             s.in_flight
@@ -79,15 +79,15 @@ pub(super) fn register_all(
         (
             "nearest_deadline_anchors",
             "Anchor blocks until the nearest deadline without an answer in a block",
-            |s| s.nearest,
+            |s| s.nearest_deadline,
         ),
         ("anchor", "The last finalized anchor block", |s| s.anchor),
     ];
-    let readings = Readings {
+    let readings = MetricGroup {
         prefix: "cairn_challenges_",
         source,
         registry,
     };
-    readings.counters(&counters)?;
-    readings.gauges(&gauges)
+    readings.register_counters(&counters)?;
+    readings.register_gauges(&gauges)
 }

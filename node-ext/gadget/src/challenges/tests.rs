@@ -1,11 +1,11 @@
 //! Tests of the scheduler against a simulated chain: single scenarios, random faults, and real
 //! buckets on disk.
 
-mod alone;
 mod answers;
+mod chain_faults;
+mod claim_model;
 mod claims;
-mod model;
-mod play;
-mod provider;
-mod scenes;
-mod weather;
+mod harness;
+mod isolation;
+mod on_disk;
+mod scenarios;

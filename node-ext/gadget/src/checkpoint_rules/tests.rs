@@ -16,8 +16,8 @@ fn commitment(start: u64, count: u64) -> Commitment {
     }
 }
 
-fn local(start: u64, count: u64) -> Local {
-    Local {
+fn local(start: u64, count: u64) -> LocalState {
+    LocalState {
         id: ID,
         commitment: commitment(start, count),
         total_size: 10 * (start + count),
@@ -54,7 +54,7 @@ fn info(primaries: u8) -> BucketInfo {
     }
 }
 
-fn plan() -> Plan {
+fn plan() -> CheckpointPolicy {
     let config = CheckpointConfig {
         leaves: 10,
         bytes: 1_000,
@@ -65,26 +65,26 @@ fn plan() -> Plan {
     config.validate().unwrap()
 }
 
-fn question<'q>(
-    plan: &'q Plan,
+fn evaluation<'q>(
+    plan: &'q CheckpointPolicy,
     info: &'q BucketInfo,
-    local: &'q Local,
+    local: &'q LocalState,
     anchor: u32,
-) -> Question<'q> {
-    Question {
+) -> Evaluation<'q> {
+    Evaluation {
         plan,
         info,
-        place: 0,
+        position: 0,
         local,
         snapshot_size: None,
         anchor,
         due_since: None,
-        is_hurried: false,
+        is_urgent: false,
     }
 }
 
 #[test]
-fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_new() {
+fn a_checkpoint_is_due_by_leaves_bytes_or_age() {
     let plan = plan();
     let with = |snapshot| BucketInfo {
         snapshot,
@@ -92,15 +92,15 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
     };
     let cases = [
         // Nothing here and nothing on chain.
-        (local(0, 0), None, None, 1, Due::Nothing),
+        (local(0, 0), None, None, 1, CheckpointDue::Nothing),
         // The chain has no checkpoint of it.
-        (local(0, 1), None, None, 1, Due::Now(None)),
+        (local(0, 1), None, None, 1, CheckpointDue::Now(None)),
         (
             local(0, 5),
             Some(snapshot(0, 5, 20)),
             None,
             500,
-            Due::Nothing,
+            CheckpointDue::Nothing,
         ),
         // Others are ahead.
         (
@@ -108,7 +108,7 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
             Some(snapshot(0, 6, 20)),
             None,
             500,
-            Due::Nothing,
+            CheckpointDue::Nothing,
         ),
         // By age, at the very block.
         (
@@ -116,14 +116,14 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
             Some(snapshot(0, 5, 20)),
             None,
             119,
-            Due::From(120),
+            CheckpointDue::NotBefore(120),
         ),
         (
             local(0, 6),
             Some(snapshot(0, 5, 20)),
             None,
             120,
-            Due::Now(None),
+            CheckpointDue::Now(None),
         ),
         // By leaves.
         (
@@ -131,14 +131,14 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
             Some(snapshot(0, 5, 20)),
             None,
             21,
-            Due::From(120),
+            CheckpointDue::NotBefore(120),
         ),
         (
             local(0, 15),
             Some(snapshot(0, 5, 20)),
             None,
             21,
-            Due::Now(None),
+            CheckpointDue::Now(None),
         ),
         // By bytes: 60 are here.
         (
@@ -146,7 +146,7 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
             Some(snapshot(0, 5, 20)),
             Some(0),
             21,
-            Due::From(120),
+            CheckpointDue::NotBefore(120),
         ),
         // Pruned, with the end of the last checkpoint.
         (
@@ -154,7 +154,7 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
             Some(snapshot(0, 5, 20)),
             None,
             120,
-            Due::Now(None),
+            CheckpointDue::Now(None),
         ),
         // Pruned, and behind the last checkpoint.
         (
@@ -162,7 +162,7 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
             Some(snapshot(0, 5, 20)),
             None,
             120,
-            Due::Nothing,
+            CheckpointDue::Nothing,
         ),
         // The others have pruned, but we have not.
         (
@@ -170,49 +170,50 @@ fn a_checkpoint_is_due_by_leaves_by_bytes_and_by_age_and_not_without_anything_ne
             Some(snapshot(3, 2, 20)),
             None,
             120,
-            Due::Nothing,
+            CheckpointDue::Nothing,
         ),
     ];
     for (local, snapshot, snapshot_size, anchor, due) in cases {
         let info = with(snapshot);
-        let question = Question {
+        let question = Evaluation {
             snapshot_size,
-            ..question(&plan, &info, &local, anchor)
+            ..evaluation(&plan, &info, &local, anchor)
         };
         assert_eq!(question.decide(), due, "{local:?} {:?}", info.snapshot);
     }
-    let grown = Local {
+    let grown = LocalState {
         total_size: 1_000,
         ..local(0, 6)
     };
     let info = with(Some(snapshot(0, 5, 20)));
-    let question = Question {
+    let question = Evaluation {
         snapshot_size: Some(0),
-        ..question(&plan, &info, &grown, 21)
+        ..evaluation(&plan, &info, &grown, 21)
     };
-    assert_eq!(question.decide(), Due::Now(None));
+    assert_eq!(question.decide(), CheckpointDue::Now(None));
 }
 
 #[test]
-fn a_bucket_in_which_we_have_no_part_or_no_more_is_stopped() {
+fn a_bucket_that_does_not_involve_us_is_blocked() {
     let us = AccountId([0; 32]);
-    let of = |info: &BucketInfo, start, anchor| place(info, &us, &local(start, 1), anchor);
+    let of =
+        |info: &BucketInfo, start, anchor| primary_position(info, &us, &local(start, 1), anchor);
     assert_eq!(of(&info(2), 0, 1_000), Ok(0));
-    assert_eq!(of(&info(2), 0, 1_001), Err(Stopped::Ended));
+    assert_eq!(of(&info(2), 0, 1_001), Err(BlockedReason::AgreementEnded));
     let mut without = info(2);
     without.primary_providers[0].agreement = None;
-    assert_eq!(of(&without, 0, 1), Err(Stopped::Ended));
-    assert_eq!(of(&info(0), 0, 1), Err(Stopped::NotPrimary));
+    assert_eq!(of(&without, 0, 1), Err(BlockedReason::AgreementEnded));
+    assert_eq!(of(&info(0), 0, 1), Err(BlockedReason::NotPrimary));
     let frozen = BucketInfo {
         frozen_start_seq: Some(Sequence(5)),
         ..info(2)
     };
-    assert_eq!(of(&frozen, 4, 1), Err(Stopped::Frozen(Sequence(5))));
+    assert_eq!(of(&frozen, 4, 1), Err(BlockedReason::Frozen(Sequence(5))));
     assert_eq!(of(&frozen, 5, 1), Ok(0));
 }
 
 #[test]
-fn a_window_has_one_checkpoint_and_the_next_waits_for_its_start() {
+fn each_window_has_one_checkpoint() {
     let plan = plan();
     let windowed = BucketInfo {
         window: Some(CheckpointWindow {
@@ -223,18 +224,18 @@ fn a_window_has_one_checkpoint_and_the_next_waits_for_its_start() {
         ..info(1)
     };
     let local = local(0, 1);
-    let due = |anchor| question(&plan, &windowed, &local, anchor).decide();
-    assert_eq!(due(79), Due::From(80));
-    assert_eq!(due(80), Due::Now(Some(4)));
+    let due = |anchor| evaluation(&plan, &windowed, &local, anchor).decide();
+    assert_eq!(due(79), CheckpointDue::NotBefore(80));
+    assert_eq!(due(80), CheckpointDue::Now(Some(4)));
     // A window that the chain saw already, on another fork.
-    assert_eq!(due(40), Due::From(60));
+    assert_eq!(due(40), CheckpointDue::NotBefore(60));
 }
 
 proptest! {
     /// All providers agree on the leader, and the others follow one after the other within the
     /// window.
     #[test]
-    fn providers_agree_on_who_leads_a_window_and_on_who_follows(
+    fn providers_agree_on_the_order_in_a_window(
         bucket in any::<u64>(),
         primaries in 1u8..=5,
         (interval, grace) in (1u32..200).prop_flat_map(|interval| (Just(interval), 0..=interval)),
@@ -245,15 +246,15 @@ proptest! {
             window: Some(CheckpointWindow { interval, grace }),
             ..info(primaries)
         };
-        let local = Local { id: BucketId(bucket), ..local(0, 1) };
+        let local = LocalState { id: BucketId(bucket), ..local(0, 1) };
         let elected = leader(local.id, window.into(), primaries.into()).unwrap();
         let start = window * interval;
         for place in 0..usize::from(primaries) {
-            let due = |anchor| Question {
-                place,
-                ..question(&plan, &windowed, &local, anchor)
+            let due = |anchor| Evaluation {
+                position: place,
+                ..evaluation(&plan, &windowed, &local, anchor)
             }.decide();
-            let first = (start..start + interval).find(|anchor| due(*anchor) == Due::Now(Some(window.into())));
+            let first = (start..start + interval).find(|anchor| due(*anchor) == CheckpointDue::Now(Some(window.into())));
             if place == elected as usize {
                 prop_assert_eq!(first, Some(start));
             } else if grace < interval {
@@ -264,28 +265,28 @@ proptest! {
             }
             // Until its turn, each learns when that is.
             if let Some(first) = first && first > start {
-                prop_assert_eq!(due(start), Due::From(first));
+                prop_assert_eq!(due(start), CheckpointDue::NotBefore(first));
             }
         }
     }
 
     /// Without windows, too, each waits for those before it.
     #[test]
-    fn outside_of_windows_providers_go_one_after_the_other(
+    fn without_windows_providers_take_turns(
         bucket in any::<u64>(),
         primaries in 1u8..=5,
         block in 0u32..1_000,
     ) {
         let plan = plan();
         let info = BucketInfo { snapshot: Some(snapshot(0, 1, block)), ..info(primaries) };
-        let local = Local { id: BucketId(bucket), ..local(0, 50) };
+        let local = LocalState { id: BucketId(bucket), ..local(0, 50) };
         let mut turns: Vec<_> = (0..usize::from(primaries)).map(|place| {
-            let due = |anchor| Question {
-                place,
+            let due = |anchor| Evaluation {
+                position: place,
                 due_since: Some(block),
-                ..question(&plan, &info, &local, anchor)
+                ..evaluation(&plan, &info, &local, anchor)
             }.decide();
-            (block..).find(|anchor| due(*anchor) == Due::Now(None)).unwrap()
+            (block..).find(|anchor| due(*anchor) == CheckpointDue::Now(None)).unwrap()
         }).collect();
         turns.sort_unstable();
         let expected: Vec<_> = (0..u32::from(primaries)).map(|rank| block + rank * plan.stagger).collect();
@@ -294,9 +295,9 @@ proptest! {
 
     /// Enough providers can sign the choice, and none could sign more.
     #[test]
-    fn the_most_that_enough_can_sign_is_chosen(
-        own in holding(),
-        others in proptest::collection::vec(holding(), 0..5),
+    fn the_largest_signable_state_is_chosen(
+        own in held_state(),
+        others in proptest::collection::vec(held_state(), 0..5),
         least in 0u32..5,
     ) {
         let signers = |commitment: &Commitment| {
@@ -318,17 +319,17 @@ proptest! {
             .filter(|commitment| we_can(commitment) && signers(commitment) >= enough)
             .map(|commitment| commitment.leaf_count)
             .max();
-        let chosen = choose(&own, &others, least);
-        prop_assert_eq!(chosen.as_ref().map(Choice::count), possible);
-        if let Some(Choice::Signed(signed)) = chosen {
+        let chosen = choose_signable(&own, &others, least);
+        prop_assert_eq!(chosen.as_ref().map(SignableState::leaf_count), possible);
+        if let Some(SignableState::Signed(signed)) = chosen {
             prop_assert!(we_can(&signed) && signers(&signed) >= enough);
         }
     }
 }
 
-fn holding() -> impl Strategy<Value = Holding> {
+fn held_state() -> impl Strategy<Value = HeldState> {
     let signed = proptest::option::weighted(0.3, 1u64..6);
-    (0u64..2, 0u64..8, signed).prop_map(|(start, count, signed)| Holding {
+    (0u64..2, 0u64..8, signed).prop_map(|(start, count, signed)| HeldState {
         start_seq: Sequence(start),
         leaf_count: LeafCount::new(count).unwrap(),
         // Nobody signs for more than it has.
@@ -339,7 +340,7 @@ fn holding() -> impl Strategy<Value = Holding> {
 }
 
 #[test]
-fn s18_a_checkpoint_that_is_wanted_does_not_wait_for_more_to_be_new() {
+fn s18_an_urgent_checkpoint_does_not_wait_for_growth() {
     let plan = plan();
     let info = BucketInfo {
         snapshot: Some(snapshot(0, 5, 20)),
@@ -347,13 +348,13 @@ fn s18_a_checkpoint_that_is_wanted_does_not_wait_for_more_to_be_new() {
     };
     let (newer, same) = (local(0, 6), local(0, 5));
     let due = |local, is_hurried| {
-        let asked = Question {
-            is_hurried,
-            ..question(&plan, &info, local, 21)
+        let asked = Evaluation {
+            is_urgent: is_hurried,
+            ..evaluation(&plan, &info, local, 21)
         };
         asked.decide()
     };
-    assert_eq!(due(&newer, false), Due::From(120));
-    assert_eq!(due(&newer, true), Due::Now(None));
-    assert_eq!(due(&same, true), Due::Nothing);
+    assert_eq!(due(&newer, false), CheckpointDue::NotBefore(120));
+    assert_eq!(due(&newer, true), CheckpointDue::Now(None));
+    assert_eq!(due(&same, true), CheckpointDue::Nothing);
 }

@@ -1,15 +1,15 @@
 //! One attempt at a checkpoint: query what the others hold, choose what enough can sign, sign it,
 //! gather their signatures, and submit.
 
-use super::Shared;
-use crate::checkpoint_rules::{Choice, choose, is_news};
-use crate::cosign::{Ask, CheckpointRequest, CosignError, Holding, Refusal, verify};
+use super::AttemptContext;
+use crate::checkpoint_rules::{SignableState, advances, choose_signable};
+use crate::cosign::{CheckpointRequest, CosignError, CosignRequest, HeldState, Refusal, verify};
 use cairn_bucket::At;
-use cairn_chain::{ChainError, Head, Submission, Ticket};
+use cairn_chain::{ChainError, Head, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{BucketInfo, PrimaryProvider, PrimarySignature};
 use cairn_primitives::{BucketId, Commitment, LeafCount};
-use cairn_provider::{ProviderError, Wanted};
+use cairn_provider::{LeaseRequest, ProviderError};
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
@@ -21,22 +21,22 @@ pub(super) struct Job {
     /// The bucket's on-chain state at that head.
     pub(super) info: BucketInfo,
     /// Our position among its primary providers.
-    pub(super) place: usize,
+    pub(super) position: usize,
     pub(super) window: Option<u64>,
     /// Providers to leave out: they said that they could sign, but did not.
-    pub(super) left_out: Vec<AccountId>,
+    pub(super) excluded: Vec<AccountId>,
 }
 
 /// A submitted checkpoint.
-pub(super) struct Submitted {
+pub(super) struct SubmittedCheckpoint {
     pub(super) commitment: Commitment,
     pub(super) signers: usize,
-    pub(super) ticket: Ticket,
+    pub(super) ticket: SubmittedExtrinsic,
 }
 
 /// The reason why an attempt submitted nothing.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(super) enum AttemptError {
     /// This provider does not sign it.
     #[error("this provider does not sign it: {0}")]
     NotSigned(#[from] Refusal),
@@ -48,7 +48,7 @@ pub(super) enum Failure {
     NothingInCommon { least: u32 },
     /// Too few providers signed.
     #[error("got {have} of {least} signatures")]
-    Short {
+    TooFewSignatures {
         have: usize,
         least: u32,
         /// Providers that said they could sign this, but did not.
@@ -56,42 +56,45 @@ pub(super) enum Failure {
     },
     /// The bucket can no longer be read.
     #[error(transparent)]
-    Local(#[from] ProviderError),
+    Provider(#[from] ProviderError),
     /// The chain rejected the extrinsic.
     #[error(transparent)]
     Chain(#[from] ChainError),
 }
 
-type Asking<'j, T> = BoxFuture<'j, Result<T, CosignError>>;
+type PendingAnswer<'j, T> = BoxFuture<'j, Result<T, CosignError>>;
 /// The answer of the provider at a position.
-type Answer<'j, T> = (u32, &'j PrimaryProvider, Option<T>);
+type ProviderAnswer<'j, T> = (u32, &'j PrimaryProvider, Option<T>);
 
-impl Shared {
-    pub(super) async fn attempt(&self, job: &Job) -> Result<Submitted, Failure> {
-        self.board.count(|counts| counts.attempts += 1);
+impl AttemptContext {
+    pub(super) async fn attempt(&self, job: &Job) -> Result<SubmittedCheckpoint, AttemptError> {
+        self.status.count(|counts| counts.attempts += 1);
         let least = job.info.min_providers.max(1);
-        let (commitment, willing) = self.common(job, least).await?;
+        let (commitment, willing) = self.choose_commitment(job, least).await?;
         let request = CheckpointRequest::new(job.id, commitment, job.window);
         // From here on the signature binds us, even if the checkpoint fails.
-        let own = self.desk.sign_at(job.head, &job.info, request).await?;
-        let place = u32::try_from(job.place).unwrap_or(u32::MAX);
-        let ask = Ask {
+        let own = self
+            .countersigner
+            .sign_at(job.head, &job.info, request)
+            .await?;
+        let place = u32::try_from(job.position).unwrap_or(u32::MAX);
+        let ask = CosignRequest {
             request,
-            asker: self.account,
+            requester: self.account,
             signature: own.clone(),
         };
         let mut signatures = vec![(place, own)];
-        signatures.extend(self.gather(job, &ask).await);
+        signatures.extend(self.gather_signatures(job, &ask).await);
         signatures.sort_unstable_by_key(|(place, _)| *place);
         let have = signatures.len();
         if u32::try_from(have).is_ok_and(|have| have < least) {
-            let place_of = |account: &AccountId| job.info.place_of(account);
+            let place_of = |account: &AccountId| job.info.primary_index_of(account);
             let has_signed = |account: &AccountId| {
                 let place = place_of(account).and_then(|place| u32::try_from(place).ok());
                 signatures.iter().any(|(signer, _)| Some(*signer) == place)
             };
             let unsigned = willing.into_iter().filter(|one| !has_signed(one));
-            return Err(Failure::Short {
+            return Err(AttemptError::TooFewSignatures {
                 have,
                 least,
                 unsigned: unsigned.collect(),
@@ -104,7 +107,7 @@ impl Shared {
             signatures,
         };
         let ticket = self.chain.submit(submission).await?;
-        Ok(Submitted {
+        Ok(SubmittedCheckpoint {
             commitment,
             signers: have,
             ticket,
@@ -113,14 +116,18 @@ impl Shared {
 
     /// Returns the largest commitment that enough primary providers can sign, and which of the
     /// others say that they can.
-    async fn common(&self, job: &Job, least: u32) -> Result<(Commitment, Vec<AccountId>), Failure> {
-        let own = self.desk.holding(job.id, job.window).await?;
+    async fn choose_commitment(
+        &self,
+        job: &Job,
+        least: u32,
+    ) -> Result<(Commitment, Vec<AccountId>), AttemptError> {
+        let own = self.countersigner.held_state(job.id, job.window).await?;
         let mut told = Vec::new();
-        for (account, holding) in self.holdings(job).await {
-            if self.may_be(job, &own, &holding).await? {
+        for (account, holding) in self.query_held_states(job).await {
+            if self.is_plausible(job, &own, &holding).await? {
                 told.push((account, holding));
             } else {
-                let (bucket, by) = (job.id, name(&account));
+                let (bucket, by) = (job.id, account_hex(&account));
                 tracing::warn!(
                     %bucket, %by, "ignoring another provider's answer: what it claims to have \
                         signed is impossible"
@@ -129,36 +136,36 @@ impl Shared {
         }
         let trusted: Vec<_> = told
             .iter()
-            .filter(|(account, _)| !job.left_out.contains(account))
+            .filter(|(account, _)| !job.excluded.contains(account))
             .copied()
             .collect();
         // If too few are left, consider all of them.
         for told in [&trusted, &told] {
             let others: Vec<_> = told.iter().map(|(_, holding)| *holding).collect();
-            let commitment = match choose(&own, &others, least) {
+            let commitment = match choose_signable(&own, &others, least) {
                 None => continue,
-                Some(Choice::Signed(commitment)) => commitment,
-                Some(Choice::Count(count)) => self.commitment_at(job.id, count).await?,
+                Some(SignableState::Signed(commitment)) => commitment,
+                Some(SignableState::AtCount(count)) => self.commitment_at(job.id, count).await?,
             };
-            if is_news(&commitment, job.info.snapshot.as_ref()) {
+            if advances(&commitment, job.info.snapshot.as_ref()) {
                 let willing = told
                     .iter()
                     .filter(|(_, holding)| holding.can_sign(&commitment));
                 return Ok((commitment, willing.map(|(account, _)| *account).collect()));
             }
         }
-        Err(Failure::NothingInCommon { least })
+        Err(AttemptError::NothingInCommon { least })
     }
 
     /// Returns false if another provider's statement is impossible, as far as this provider can
     /// tell: nobody has signed for a window that was not asked about, and whatever was signed of
     /// our tree is a root of it. A false statement would make this provider choose what it never
     /// signs itself.
-    async fn may_be(
+    async fn is_plausible(
         &self,
         job: &Job,
-        own: &Holding,
-        other: &Holding,
+        own: &HeldState,
+        other: &HeldState,
     ) -> Result<bool, ProviderError> {
         let Some(signed) = other.signed else {
             return Ok(true);
@@ -177,9 +184,9 @@ impl Shared {
         Ok(self.commitment_at(job.id, signed.leaf_count).await? == signed)
     }
 
-    async fn holdings(&self, job: &Job) -> Vec<(AccountId, Holding)> {
-        let mut asked = self.ask_each(job, |primary| {
-            self.cosigners.holding(primary, job.id, job.window)
+    async fn query_held_states(&self, job: &Job) -> Vec<(AccountId, HeldState)> {
+        let mut asked = self.query_each(job, |primary| {
+            self.cosigners.held_state(primary, job.id, job.window)
         });
         let mut holdings = Vec::new();
         while let Some((_, primary, answer)) = asked.next().await {
@@ -189,9 +196,9 @@ impl Shared {
     }
 
     /// Returns the valid signatures of others, one for each provider.
-    async fn gather(&self, job: &Job, ask: &Ask) -> Vec<PrimarySignature> {
+    async fn gather_signatures(&self, job: &Job, ask: &CosignRequest) -> Vec<PrimarySignature> {
         let message = ask.request.signed_bytes();
-        let mut asked = self.ask_each(job, |primary| self.cosigners.cosign(primary, ask));
+        let mut asked = self.query_each(job, |primary| self.cosigners.cosign(primary, ask));
         let mut signatures = Vec::new();
         while let Some((place, primary, answer)) = asked.next().await {
             let (Some(signature), Some(key)) = (answer, &primary.key) else {
@@ -199,12 +206,12 @@ impl Shared {
             };
             match verify(key, &message, &signature) {
                 Ok(()) => {
-                    self.board.count(|counts| counts.cosigned += 1);
+                    self.status.count(|counts| counts.cosigned += 1);
                     signatures.push((place, signature));
                 }
                 Err(error) => {
-                    self.board.count(|counts| counts.forged += 1);
-                    let (bucket, by) = (job.id, name(&primary.account));
+                    self.status.count(|counts| counts.invalid_signatures += 1);
+                    let (bucket, by) = (job.id, account_hex(&primary.account));
                     tracing::warn!(
                         %bucket, %by, %error,
                         "ignoring another provider's signature for a checkpoint"
@@ -217,39 +224,39 @@ impl Shared {
 
     /// Queries all other primary providers at once, each account once and within the time limit.
     /// Those without a key are skipped: their signatures would not count.
-    fn ask_each<'j, T: Send + 'j>(
+    fn query_each<'j, T: Send + 'j>(
         &'j self,
         job: &'j Job,
-        ask: impl Fn(&'j PrimaryProvider) -> Asking<'j, T>,
-    ) -> FuturesUnordered<BoxFuture<'j, Answer<'j, T>>> {
+        ask: impl Fn(&'j PrimaryProvider) -> PendingAnswer<'j, T>,
+    ) -> FuturesUnordered<BoxFuture<'j, ProviderAnswer<'j, T>>> {
         let mut seen = vec![self.account];
         let asked = FuturesUnordered::new();
         for (place, primary) in (0u32..).zip(&job.info.primary_providers) {
             if primary.key.is_some() && !seen.contains(&primary.account) {
                 seen.push(primary.account);
-                let answer = self.within_limit(job.id, primary, ask(primary));
+                let answer = self.with_timeout(job.id, primary, ask(primary));
                 asked.push(answer.map(move |answer| (place, primary, answer)).boxed());
             }
         }
         asked
     }
 
-    async fn within_limit<T>(
+    async fn with_timeout<T>(
         &self,
         bucket: BucketId,
         primary: &PrimaryProvider,
-        asking: Asking<'_, T>,
+        asking: PendingAnswer<'_, T>,
     ) -> Option<T> {
-        let answer = tokio::time::timeout(self.plan.limit, asking).await;
+        let answer = tokio::time::timeout(self.policy.answer_timeout, asking).await;
         let answer = answer.unwrap_or_else(|_| {
             Err(CosignError::Unreachable {
                 endpoint: String::from_utf8_lossy(&primary.endpoint).into_owned(),
-                reason: format!("no answer within {:.1?}", self.plan.limit),
+                reason: format!("no answer within {:.1?}", self.policy.answer_timeout),
             })
         });
         let unanswered = |error: &CosignError| {
-            self.board.count(|counts| counts.unanswered += 1);
-            let by = name(&primary.account);
+            self.status.count(|counts| counts.unanswered += 1);
+            let by = account_hex(&primary.account);
             tracing::warn!(%bucket, %by, %error, "another provider did not sign");
         };
         answer.inspect_err(unanswered).ok()
@@ -262,7 +269,7 @@ impl Shared {
     ) -> Result<Commitment, ProviderError> {
         let provider = self.provider.clone();
         let found = tokio::task::spawn_blocking(move || {
-            let lease = provider.lease(id, Wanted::read())?;
+            let lease = provider.blocking_lease(id, LeaseRequest::read())?;
             let at = At::LeafCount(count);
             Ok(lease.run(|bucket| bucket.view(at)?.commitment())?)
         });
@@ -274,6 +281,6 @@ impl Shared {
 }
 
 /// Formats an account for the log.
-fn name(account: &AccountId) -> String {
+fn account_hex(account: &AccountId) -> String {
     hex::encode(account.0)
 }

@@ -1,30 +1,30 @@
 //! The configuration of the checkpoint worker: defaults with their reasons, and their validation.
 
-use crate::checkpoint_rules::Plan;
+use crate::checkpoint_rules::CheckpointPolicy;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// New leaves that are not checkpointed at most: a challenge by checkpoint cannot reach them yet.
-const USUAL_LEAVES: u64 = 256;
+const DEFAULT_LEAVES: u64 = 256;
 /// New bytes that are not checkpointed at most: 1 GiB.
-const USUAL_BYTES: u64 = 1 << 30;
+const DEFAULT_BYTES: u64 = 1 << 30;
 /// Anchor blocks until anything new is checkpointed at the latest: an hour.
-const USUAL_AGE: u32 = 600;
+const DEFAULT_AGE: u32 = 600;
 /// Anchor blocks that each provider waits for the one before it: half a minute, in which an
 /// extrinsic is included and finalized.
-const USUAL_STAGGER: u32 = 5;
+const DEFAULT_STAGGER: u32 = 5;
 /// Anchor blocks until a failed attempt is retried.
-const USUAL_RETRY: u32 = 5;
+const DEFAULT_RETRY: u32 = 5;
 /// Anchor blocks until an extrinsic without news counts as lost: as long as one with an era of 64
 /// blocks can be included.
-const USUAL_PATIENCE: u32 = 64;
+const DEFAULT_SUBMISSION_TIMEOUT: u32 = 64;
 /// Anchor blocks for which a bucket's on-chain state is cached while nothing is due.
-const USUAL_REFRESH: u32 = 10;
+const DEFAULT_REFRESH: u32 = 10;
 /// The time that each other provider has to answer: less than two blocks, and enough to open a cold
 /// bucket.
-const USUAL_LIMIT: Duration = Duration::from_secs(10);
+const DEFAULT_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum number of concurrent attempts: each mostly waits for others.
-const USUAL_CONCURRENCY: usize = 8;
+const DEFAULT_CONCURRENCY: usize = 8;
 
 /// The configuration of the checkpoint worker. Ages and waits are in anchor blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,11 +40,11 @@ pub struct CheckpointConfig {
     /// The pause after a failure.
     pub retry: u32,
     /// The wait until an extrinsic without news counts as lost.
-    pub patience: u32,
+    pub submission_timeout: u32,
     /// How long a bucket's on-chain state is cached while nothing is due.
     pub refresh: u32,
     /// The time that each other provider has to answer.
-    pub limit: Duration,
+    pub answer_timeout: Duration,
     /// The maximum number of concurrent attempts.
     pub concurrency: usize,
 }
@@ -52,15 +52,15 @@ pub struct CheckpointConfig {
 impl Default for CheckpointConfig {
     fn default() -> Self {
         Self {
-            leaves: USUAL_LEAVES,
-            bytes: USUAL_BYTES,
-            age: USUAL_AGE,
-            stagger: USUAL_STAGGER,
-            retry: USUAL_RETRY,
-            patience: USUAL_PATIENCE,
-            refresh: USUAL_REFRESH,
-            limit: USUAL_LIMIT,
-            concurrency: USUAL_CONCURRENCY,
+            leaves: DEFAULT_LEAVES,
+            bytes: DEFAULT_BYTES,
+            age: DEFAULT_AGE,
+            stagger: DEFAULT_STAGGER,
+            retry: DEFAULT_RETRY,
+            submission_timeout: DEFAULT_SUBMISSION_TIMEOUT,
+            refresh: DEFAULT_REFRESH,
+            answer_timeout: DEFAULT_ANSWER_TIMEOUT,
+            concurrency: DEFAULT_CONCURRENCY,
         }
     }
 }
@@ -79,30 +79,30 @@ impl CheckpointConfig {
     /// # Errors
     ///
     /// [`CheckpointConfigError`] with the first value that is 0.
-    pub(crate) fn validate(self) -> Result<Plan, CheckpointConfigError> {
+    pub(crate) fn validate(self) -> Result<CheckpointPolicy, CheckpointConfigError> {
         use CheckpointConfigError::Zero;
         let numbers = [
             ("leaves", self.leaves),
             ("bytes", self.bytes),
             ("age", self.age.into()),
             ("retry", self.retry.into()),
-            ("submission_timeout", self.patience.into()),
+            ("submission_timeout", self.submission_timeout.into()),
             ("refresh", self.refresh.into()),
-            ("answer_timeout", u64::from(!self.limit.is_zero())),
+            ("answer_timeout", u64::from(!self.answer_timeout.is_zero())),
         ];
         if let Some((name, _)) = numbers.iter().find(|(_, number)| *number == 0) {
             return Err(Zero(name));
         }
         let concurrency = NonZeroUsize::new(self.concurrency).ok_or(Zero("concurrency"))?;
-        Ok(Plan {
+        Ok(CheckpointPolicy {
             leaves: self.leaves,
             bytes: self.bytes,
             age: self.age,
             stagger: self.stagger,
             retry: self.retry,
-            patience: self.patience,
+            submission_timeout: self.submission_timeout,
             refresh: self.refresh,
-            limit: self.limit,
+            answer_timeout: self.answer_timeout,
             concurrency,
         })
     }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_taken_and_a_zero_is_refused_by_its_name() {
+    fn defaults_are_valid_and_a_zero_is_refused_by_name() {
         assert!(CheckpointConfig::default().validate().is_ok());
         let idle = CheckpointConfig {
             concurrency: 0,

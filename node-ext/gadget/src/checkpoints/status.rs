@@ -1,9 +1,9 @@
 //! The state of checkpoints, for operators: overall counts, and a stage for each bucket.
 
-use crate::checkpoint_rules::Stopped;
+use crate::checkpoint_rules::BlockedReason;
 use crate::cosign::Countersigner;
 use cairn_primitives::BucketId;
-use cairn_provider::{Reading, Readings};
+use cairn_provider::{MetricGroup, MetricSpec};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ pub enum CheckpointStage {
         again_at: u32,
     },
     /// No checkpoint is submitted, for this reason.
-    Stopped(Stopped),
+    Blocked(BlockedReason),
 }
 
 /// Statistics of the checkpoint worker and the countersigner since the start.
@@ -37,7 +37,7 @@ pub struct CheckpointStatistics {
     /// Attempts, in which other providers were asked.
     pub attempts: u64,
     /// Attempts in which too few providers could sign or signed.
-    pub short: u64,
+    pub too_few_signers: u64,
     /// Submitted extrinsics.
     pub submitted: u64,
     /// Submitted checkpoints that the finalized state shows.
@@ -47,7 +47,7 @@ pub struct CheckpointStatistics {
     /// Valid signatures from others.
     pub cosigned: u64,
     /// Invalid signatures from others.
-    pub forged: u64,
+    pub invalid_signatures: u64,
     /// Requests that others refused or did not answer in time.
     pub unanswered: u64,
     /// Signatures given to others.
@@ -57,21 +57,21 @@ pub struct CheckpointStatistics {
     /// Buckets with something new that is not checkpointed.
     pub behind: u64,
     /// Buckets whose checkpoints are blocked.
-    pub stopped: u64,
+    pub blocked: u64,
 }
 
 /// The state of the checkpoint worker: written by it, read by others.
 #[derive(Debug)]
-pub struct CheckpointBoard {
-    desk: Arc<Countersigner>,
+pub struct CheckpointStatus {
+    countersigner: Arc<Countersigner>,
     counts: Mutex<CheckpointStatistics>,
     stages: Mutex<BTreeMap<BucketId, CheckpointStage>>,
 }
 
-impl CheckpointBoard {
-    pub(super) fn new(desk: Arc<Countersigner>) -> Self {
+impl CheckpointStatus {
+    pub(super) fn new(countersigner: Arc<Countersigner>) -> Self {
         Self {
-            desk,
+            countersigner,
             counts: Mutex::default(),
             stages: Mutex::default(),
         }
@@ -79,7 +79,7 @@ impl CheckpointBoard {
 
     /// Returns the current statistics.
     pub fn statistics(&self) -> CheckpointStatistics {
-        let (countersigned, refused) = self.desk.counts();
+        let (countersigned, refused) = self.countersigner.counts();
         let stages = self.stages.lock();
         let number = |of: fn(&CheckpointStage) -> bool| {
             let found = stages.values().filter(|stage| of(stage)).count();
@@ -91,10 +91,10 @@ impl CheckpointBoard {
             behind: number(|stage| {
                 !matches!(
                     stage,
-                    CheckpointStage::UpToDate | CheckpointStage::Stopped(_)
+                    CheckpointStage::UpToDate | CheckpointStage::Blocked(_)
                 )
             }),
-            stopped: number(|stage| matches!(stage, CheckpointStage::Stopped(_))),
+            blocked: number(|stage| matches!(stage, CheckpointStage::Blocked(_))),
             ..*self.counts.lock()
         }
     }
@@ -113,12 +113,12 @@ impl CheckpointBoard {
     }
 
     /// Sets a bucket's stage. Returns true if it has changed.
-    pub(super) fn stands(&self, id: BucketId, stage: CheckpointStage) -> bool {
+    pub(super) fn set_stage(&self, id: BucketId, stage: CheckpointStage) -> bool {
         let before = self.stages.lock().insert(id, stage.clone());
         before != Some(stage)
     }
 
-    pub(super) fn forget_all_but(&self, ids: &[BucketId]) {
+    pub(super) fn retain_only(&self, ids: &[BucketId]) {
         self.stages.lock().retain(|id, _| ids.contains(id));
     }
 
@@ -128,12 +128,12 @@ impl CheckpointBoard {
     ///
     /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
-        let counters: [Reading<CheckpointStatistics>; 10] = [
+        let counters: [MetricSpec<CheckpointStatistics>; 10] = [
             ("attempts_total", "Attempts at a checkpoint", |s| s.attempts),
             (
                 "short_total",
                 "Attempts that too few providers could sign",
-                |s| s.short,
+                |s| s.too_few_signers,
             ),
             (
                 "submitted_total",
@@ -154,7 +154,7 @@ impl CheckpointBoard {
                 s.cosigned
             }),
             ("forged_total", "Invalid signatures from others", |s| {
-                s.forged
+                s.invalid_signatures
             }),
             (
                 "unanswered_total",
@@ -170,7 +170,7 @@ impl CheckpointBoard {
                 |s| s.refused,
             ),
         ];
-        let gauges: [Reading<CheckpointStatistics>; 2] = [
+        let gauges: [MetricSpec<CheckpointStatistics>; 2] = [
             (
                 "buckets_behind",
                 "Buckets with something new that is not checkpointed",
@@ -179,16 +179,16 @@ impl CheckpointBoard {
             (
                 "buckets_stopped",
                 "Buckets whose checkpoints are blocked, for a reason in the log",
-                |s| s.stopped,
+                |s| s.blocked,
             ),
         ];
         let board = self.clone();
-        let readings = Readings {
+        let readings = MetricGroup {
             prefix: "cairn_checkpoint_",
             source: Arc::new(move || board.statistics()),
             registry,
         };
-        readings.counters(&counters)?;
-        readings.gauges(&gauges)
+        readings.register_counters(&counters)?;
+        readings.register_gauges(&gauges)
     }
 }

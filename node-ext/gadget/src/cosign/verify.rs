@@ -6,13 +6,13 @@ use sp_core::{Pair, ecdsa, ed25519, sr25519};
 
 /// Reasons why a signature does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unverified {
+pub(crate) enum SignatureError {
     /// The signature and the key are of different schemes.
     #[error("the signature and the registered key are of different schemes")]
     OtherScheme,
     /// The signature is invalid.
     #[error("the signature is invalid for the registered key")]
-    Forged,
+    Invalid,
 }
 
 /// Verifies a signature over a message, as the chain does.
@@ -20,7 +20,7 @@ pub(crate) fn verify(
     key: &MultiSigner,
     message: &[u8],
     signature: &MultiSignature,
-) -> Result<(), Unverified> {
+) -> Result<(), SignatureError> {
     let holds = match (key, signature) {
         (MultiSigner::Sr25519(key), MultiSignature::Sr25519(signature)) => sr25519::Pair::verify(
             &sr25519::Signature::from_raw(*signature),
@@ -42,12 +42,12 @@ pub(crate) fn verify(
             message,
             &ecdsa::KeccakPublic::from_raw(*key),
         ),
-        _ => return Err(Unverified::OtherScheme),
+        _ => return Err(SignatureError::OtherScheme),
     };
     if holds {
         Ok(())
     } else {
-        Err(Unverified::Forged)
+        Err(SignatureError::Invalid)
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
     const MESSAGE: &[u8] = b"what is promised";
 
     #[test]
-    fn a_signature_counts_for_its_key_its_message_and_its_scheme_alone() {
+    fn a_signature_is_bound_to_key_message_and_scheme() {
         let sr = sr25519::Pair::from_seed(&[1; 32]);
         let ed = ed25519::Pair::from_seed(&[2; 32]);
         let ec = ecdsa::Pair::from_seed(&[3; 32]);
@@ -84,7 +84,7 @@ mod tests {
         for (place, (key, signature)) in pairs.iter().enumerate() {
             assert_eq!(verify(key, MESSAGE, signature), Ok(()), "{key:?}");
             let other = verify(key, b"something else", signature);
-            assert_eq!(other, Err(Unverified::Forged), "{key:?}");
+            assert_eq!(other, Err(SignatureError::Invalid), "{key:?}");
             for (of, (_, signature)) in pairs.iter().enumerate() {
                 assert_eq!(verify(key, MESSAGE, signature).is_ok(), of == place);
             }
@@ -93,7 +93,7 @@ mod tests {
         let forged = MultiSignature::Sr25519(stranger.sign(MESSAGE).0);
         assert_eq!(
             verify(&pairs[0].0, MESSAGE, &forged),
-            Err(Unverified::Forged)
+            Err(SignatureError::Invalid)
         );
     }
 }

@@ -5,7 +5,7 @@
 
 use super::Refusal;
 use cairn_primitives::{BucketId, Commitment};
-use cairn_provider::{DutyKind, Index, IndexError, PAST_OF_WINDOWS, SEEN_FOR_WINDOWS};
+use cairn_provider::{DutyKind, Index, IndexError, WINDOWS_COMPLETE_SINCE, WINDOWS_LAST_SEEN};
 use codec::{DecodeAll, Encode};
 use parking_lot::Mutex;
 
@@ -15,24 +15,24 @@ const UNKNOWN_WINDOWS: u64 = 2;
 
 /// The interval, in anchor blocks, at which the last seen block is recorded: a synced row every two
 /// minutes.
-const NOTE_EVERY: u32 = 20;
+const RECORD_INTERVAL: u32 = 20;
 
 /// The maximum gap, in anchor blocks, between the last recorded block and a new one: ten minutes.
 /// Beyond it the index may have been restored from an older copy that has forgotten signatures, and
 /// so is treated as a new one.
-const MOST_UNSEEN: u32 = 100;
+const MAX_UNSEEN_GAP: u32 = 100;
 
 /// The signatures for one bucket's windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, codec::Encode, codec::Decode)]
-struct Signed {
+struct SignedWindows {
     /// Nothing is signed for windows before this one.
     floor: u64,
     /// Sorted by window.
     commitments: Vec<(u64, Commitment)>,
 }
 
-impl Signed {
-    fn of(&self, window: u64) -> Option<Commitment> {
+impl SignedWindows {
+    fn get(&self, window: u64) -> Option<Commitment> {
         let is_of = |(of, _): &&(u64, Commitment)| *of == window;
         self.commitments
             .iter()
@@ -43,70 +43,73 @@ impl Signed {
 
 /// How much an index knows of signatures for windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Past {
+enum WindowHistory {
     /// All of them.
-    Known,
+    Complete,
     /// Nothing, and it has seen no block yet.
     Unknown,
     /// Nothing from before its first block, which had this anchor block.
-    UnknownUntil(u32),
+    KnownFrom(u32),
 }
 
 /// The index's rows that concern all buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Memory {
-    past: Past,
+struct WindowMeta {
+    history: WindowHistory,
     /// The last recorded anchor block.
-    seen: Option<u32>,
+    last_seen: Option<u32>,
 }
 
-impl Memory {
+impl WindowMeta {
     /// Read each time, since it is reset when the base path adopts another chain.
     fn read(index: &Index) -> Result<Self, IndexError> {
-        let past = match index.duty(DutyKind::Window, PAST_OF_WINDOWS)? {
-            None => Past::Known,
+        let past = match index.duty(DutyKind::Window, WINDOWS_COMPLETE_SINCE)? {
+            None => WindowHistory::Complete,
             Some(value) => match Option::<u32>::decode_all(&mut &*value) {
-                Ok(Some(anchor)) => Past::UnknownUntil(anchor),
+                Ok(Some(anchor)) => WindowHistory::KnownFrom(anchor),
                 // An unreadable row counts as unknown.
-                Ok(None) | Err(_) => Past::Unknown,
+                Ok(None) | Err(_) => WindowHistory::Unknown,
             },
         };
-        let seen = index.duty(DutyKind::Window, SEEN_FOR_WINDOWS)?;
+        let seen = index.duty(DutyKind::Window, WINDOWS_LAST_SEEN)?;
         let seen = seen.and_then(|value| u32::decode_all(&mut &*value).ok());
-        Ok(Self { past, seen })
+        Ok(Self {
+            history: past,
+            last_seen: seen,
+        })
     }
 
     /// Returns the state after a finalized block.
-    const fn after(self, anchor: u32) -> Self {
-        let is_unseen = match self.seen {
-            Some(seen) => anchor.saturating_sub(seen) > MOST_UNSEEN,
+    const fn after_block(self, anchor: u32) -> Self {
+        let is_unseen = match self.last_seen {
+            Some(seen) => anchor.saturating_sub(seen) > MAX_UNSEEN_GAP,
             None => false,
         };
-        let past = match self.past {
-            Past::Unknown => Past::UnknownUntil(anchor),
-            _ if is_unseen => Past::UnknownUntil(anchor),
+        let past = match self.history {
+            WindowHistory::Unknown => WindowHistory::KnownFrom(anchor),
+            _ if is_unseen => WindowHistory::KnownFrom(anchor),
             past => past,
         };
-        let seen = match self.seen {
-            Some(seen) if anchor < seen.saturating_add(NOTE_EVERY) => seen,
+        let seen = match self.last_seen {
+            Some(seen) if anchor < seen.saturating_add(RECORD_INTERVAL) => seen,
             _ => anchor,
         };
         Self {
-            past,
-            seen: Some(seen),
+            history: past,
+            last_seen: Some(seen),
         }
     }
 
     fn write(self, before: Self, index: &Index) -> Result<(), IndexError> {
         let mut changes = Vec::new();
-        if let Past::UnknownUntil(anchor) = self.past
-            && self.past != before.past
+        if let WindowHistory::KnownFrom(anchor) = self.history
+            && self.history != before.history
         {
-            changes.push((PAST_OF_WINDOWS.to_vec(), Some(Some(anchor).encode())));
+            changes.push((WINDOWS_COMPLETE_SINCE.to_vec(), Some(Some(anchor).encode())));
         }
-        if self.seen != before.seen {
-            let seen = self.seen.map(|seen| seen.encode());
-            changes.push((SEEN_FOR_WINDOWS.to_vec(), seen));
+        if self.last_seen != before.last_seen {
+            let seen = self.last_seen.map(|seen| seen.encode());
+            changes.push((WINDOWS_LAST_SEEN.to_vec(), seen));
         }
         if changes.is_empty() {
             return Ok(());
@@ -116,23 +119,25 @@ impl Memory {
 
     /// Returns the record to write before `commitment` may be signed for a window, or `None` if it
     /// is already written.
-    fn taken(
+    fn decide(
         self,
-        before: &Signed,
+        before: &SignedWindows,
         commitment: Commitment,
-        turn: Turn,
-    ) -> Result<Option<Signed>, Refusal> {
-        let Turn {
+        turn: SigningWindow,
+    ) -> Result<Option<SignedWindows>, Refusal> {
+        let SigningWindow {
             window,
             current,
             interval,
         } = turn;
-        let known_from = match self.past {
-            Past::Known => 0,
-            Past::Unknown => return Err(Refusal::NotReady),
-            Past::UnknownUntil(anchor) => anchor.checked_div(interval).map_or(u64::MAX, |first| {
-                u64::from(first).saturating_add(UNKNOWN_WINDOWS)
-            }),
+        let known_from = match self.history {
+            WindowHistory::Complete => 0,
+            WindowHistory::Unknown => return Err(Refusal::NotReady),
+            WindowHistory::KnownFrom(anchor) => {
+                anchor.checked_div(interval).map_or(u64::MAX, |first| {
+                    u64::from(first).saturating_add(UNKNOWN_WINDOWS)
+                })
+            }
         };
         if window < before.floor {
             return Err(Refusal::OtherWindow {
@@ -142,7 +147,7 @@ impl Memory {
         if window < known_from {
             return Err(Refusal::UnknownPast { from: known_from });
         }
-        match before.of(window) {
+        match before.get(window) {
             Some(signed) if signed == commitment => return Ok(None),
             Some(signed) => return Err(Refusal::WindowTaken { signed }),
             None => {}
@@ -160,23 +165,23 @@ impl Memory {
 }
 
 /// The record of signed windows in the index.
-pub(super) struct Windows {
+pub(super) struct WindowRecords {
     /// Held from the lookup until the commitment that will be signed is durable.
-    taking: Mutex<()>,
+    write_lock: Mutex<()>,
 }
 
-impl Windows {
+impl WindowRecords {
     pub(super) fn open(index: &Index) -> Result<Self, IndexError> {
-        Memory::read(index)?;
+        WindowMeta::read(index)?;
         let taking = Mutex::default();
-        Ok(Self { taking })
+        Ok(Self { write_lock: taking })
     }
 
     /// Records a finalized block's anchor block.
-    pub(super) fn saw(&self, index: &Index, anchor: u32) -> Result<(), IndexError> {
-        let _taking = self.taking.lock();
-        let memory = Memory::read(index)?;
-        memory.after(anchor).write(memory, index)
+    pub(super) fn on_finalized_head(&self, index: &Index, anchor: u32) -> Result<(), IndexError> {
+        let _taking = self.write_lock.lock();
+        let memory = WindowMeta::read(index)?;
+        memory.after_block(anchor).write(memory, index)
     }
 
     /// Returns what was signed for a window.
@@ -186,24 +191,24 @@ impl Windows {
         bucket: BucketId,
         window: u64,
     ) -> Result<Option<Commitment>, IndexError> {
-        Ok(read(index, bucket)?.of(window))
+        Ok(read_signed(index, bucket)?.get(window))
     }
 
     /// Records durably that only `commitment` is signed for the window of `turn`.
-    pub(super) fn take(
+    pub(super) fn reserve(
         &self,
         index: &Index,
         (bucket, commitment): (BucketId, Commitment),
-        turn: Turn,
+        turn: SigningWindow,
     ) -> Result<Result<(), Refusal>, IndexError> {
-        let _taking = self.taking.lock();
-        let before = read(index, bucket)?;
-        let signed = match Memory::read(index)?.taken(&before, commitment, turn) {
+        let _taking = self.write_lock.lock();
+        let before = read_signed(index, bucket)?;
+        let signed = match WindowMeta::read(index)?.decide(&before, commitment, turn) {
             Ok(Some(signed)) => signed,
             Ok(None) => return Ok(Ok(())),
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let change = (name_of(bucket), Some(signed.encode()));
+        let change = (row_key(bucket), Some(signed.encode()));
         index.write_duties(DutyKind::Window, &[change])?;
         Ok(Ok(()))
     }
@@ -211,7 +216,7 @@ impl Windows {
 
 /// A window to sign for, and the current time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Turn {
+pub(super) struct SigningWindow {
     pub(super) window: u64,
     /// The window of the last finalized block.
     pub(super) current: u64,
@@ -219,16 +224,16 @@ pub(super) struct Turn {
     pub(super) interval: u32,
 }
 
-fn name_of(bucket: BucketId) -> Vec<u8> {
+fn row_key(bucket: BucketId) -> Vec<u8> {
     bucket.0.to_be_bytes().to_vec()
 }
 
-fn read(index: &Index, bucket: BucketId) -> Result<Signed, IndexError> {
-    let value = index.duty(DutyKind::Window, &name_of(bucket))?;
+fn read_signed(index: &Index, bucket: BucketId) -> Result<SignedWindows, IndexError> {
+    let value = index.duty(DutyKind::Window, &row_key(bucket))?;
     value.map_or_else(
-        || Ok(Signed::default()),
+        || Ok(SignedWindows::default()),
         |value| {
-            Signed::decode_all(&mut &*value).map_err(|_| IndexError::Damaged {
+            SignedWindows::decode_all(&mut &*value).map_err(|_| IndexError::Damaged {
                 what: format!("the signed windows of bucket {bucket}"),
             })
         },

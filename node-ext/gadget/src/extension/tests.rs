@@ -1,25 +1,25 @@
 //! A worker that fails does not stop the others.
 
 use super::*;
-use crate::village::{Wire, open, signer_of};
+use crate::network::{MemoryCosigners, open, signer_of};
 use cairn_bucket::{BucketConfig, NewLeaf};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::onchain::MultiSigner;
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
-use cairn_provider::Wanted;
-use cairn_testing::{Ask, LIMITS, ScriptedChain};
+use cairn_provider::LeaseRequest;
+use cairn_testing::{LIMITS, NewChallenge, SimulatedChain};
 
 const ID: BucketId = BucketId(7);
 
 /// Runs all workers of a provider with one leaf, and challenges that leaf. The client's `breaking`
 /// methods panic; its `lacking` methods are unsupported.
-async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
+async fn assert_defends(breaking: &[&'static str], lacking: &[&'static str]) {
     let folder = tempfile::tempdir().unwrap();
     let provider = open(folder.path());
     let signer = signer_of(folder.path(), "//Alice");
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     let signed = {
-        let lease = provider.lease(ID, Wanted::write()).unwrap();
+        let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
         let stored = lease.run(|bucket| bucket.ingest(&b"content"[..])).unwrap();
         let leaf = NewLeaf {
             data_root: stored.data_root,
@@ -28,25 +28,25 @@ async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
         lease.commit_signed(&[leaf], &signer).unwrap().1
     };
     let account = AccountId(signer.public());
-    let chain = ScriptedChain::new(LIMITS);
+    let chain = SimulatedChain::new(LIMITS);
     chain.edit(move |pallet| pallet.register(account, MultiSigner::Sr25519(account.0)));
     chain.advance();
     let client = chain.client(account);
-    client.break_off(breaking);
-    client.lack(lacking);
+    client.panic_in(breaking);
+    client.remove_methods(lacking);
     let config = ExtensionConfig {
         retention: RetentionConfig {
-            every: 0,
+            interval: 0,
             ..RetentionConfig::default()
         },
         ..ExtensionConfig::default()
     };
-    let wire = Arc::<Wire>::default();
+    let wire = Arc::<MemoryCosigners>::default();
     let extension = Extension::new(client, provider.clone(), signer, wire, config).unwrap();
     let mut events = extension.handle().challenges.events();
     let (stop, stopped) = oneshot::channel::<()>();
     let running = tokio::spawn(extension.run(stopped.map(drop)));
-    chain.challenge(Ask {
+    chain.challenge(NewChallenge {
         provider: account,
         challenger: AccountId([9; 32]),
         bucket: ID,
@@ -81,12 +81,12 @@ async fn defends(breaking: &[&'static str], lacking: &[&'static str]) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s15_challenges_are_answered_while_checkpoints_and_retention_break_off() {
+async fn s15_challenges_survive_panics_of_other_workers() {
     // Both query the account's buckets; the challenge worker does not.
-    defends(&["buckets"], &[]).await;
+    assert_defends(&["buckets"], &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn s5_challenges_are_answered_by_a_runtime_that_has_nothing_else() {
-    defends(&[], &["buckets", "provider", "outcomes"]).await;
+async fn s5_a_minimal_runtime_suffices_to_answer_challenges() {
+    assert_defends(&[], &["buckets", "provider", "outcomes"]).await;
 }

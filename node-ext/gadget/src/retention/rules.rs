@@ -24,15 +24,15 @@ const ANCHOR_BLOCK: Duration = Duration::from_secs(6);
 
 /// A candidate for deletion: one retired tree, or all trees of a bucket.
 #[derive(Clone, Debug)]
-pub(crate) struct Going {
+pub(crate) struct DeletionCandidate {
     pub(crate) trees: HashSet<Sequence>,
     /// Every signed root of these trees.
-    pub(crate) promised: HashSet<H256>,
+    pub(crate) signed_roots: HashSet<H256>,
 }
 
 /// The chain's state at one finalized block.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ChainSays<'c> {
+pub(crate) struct ChainState<'c> {
     pub(crate) bucket: BucketId,
     pub(crate) account: AccountId,
     /// True if the account is a registered provider.
@@ -41,7 +41,7 @@ pub(crate) struct ChainSays<'c> {
     /// The longest challenge period, in anchor blocks, ever seen on the chain.
     pub(crate) challenge_period: u32,
     /// The minimum wait, whatever the chain's period is.
-    pub(crate) least_wait: Duration,
+    pub(crate) min_wait: Duration,
     /// All open challenges against the account.
     pub(crate) open: &'c [OpenChallenge],
     /// The bucket's on-chain state, if it exists.
@@ -52,19 +52,19 @@ pub(crate) struct ChainSays<'c> {
 
 /// The time since which nothing has held an account to a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Free {
+pub(crate) struct FreeSince {
     /// The anchor block at which this was first seen.
     pub(crate) since: u32,
     /// The time since, as measured by this provider.
-    pub(crate) passed: Duration,
+    pub(crate) elapsed: Duration,
 }
 
 /// Reasons for keeping something that was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Kept {
+pub enum RetainReason {
     /// No finalized block has been read yet.
     #[error("no finalized block has been read yet")]
-    NotAsked,
+    ChainUnread,
     /// The account is not a registered provider, so this chain says nothing about its promises.
     #[error(
         "the account is not a registered provider of this chain, which therefore says nothing \
@@ -82,16 +82,16 @@ pub enum Kept {
         "the account is among the bucket's primary providers, and anyone with an old signature may \
          submit it: have the agreement ended on chain"
     )]
-    Primary,
+    PrimaryProvider,
     /// While an agreement exists, all that was signed can be challenged.
     #[error("an agreement exists, and with it all that was signed can be challenged")]
-    AgreementLives,
+    ActiveAgreement,
     /// The last checkpoint is of it.
     #[error("the last checkpoint on chain is of it")]
     Snapshot,
     /// The chain keeps one of its roots for replicas.
     #[error("the chain keeps one of its roots for replicas")]
-    Historical,
+    HistoricalRoot,
     /// Nothing holds it any more, but a challenge may have been made at the last moment.
     #[error(
         "a challenge may have been made at the last moment: it is kept until after anchor \
@@ -113,29 +113,29 @@ pub enum Kept {
     },
 }
 
-impl ChainSays<'_> {
+impl ChainState<'_> {
     /// Checks that nothing holds the account to the bucket, so that only another agreement of its
     /// own could expose what it signed.
     ///
     /// # Errors
     ///
-    /// [`Kept`] with the reason, or with the missing knowledge.
-    pub(crate) fn is_free(&self) -> Result<(), Kept> {
+    /// [`RetainReason`] with the reason, or with the missing knowledge.
+    pub(crate) fn check_free(&self) -> Result<(), RetainReason> {
         // First, since it must be answered, whichever tree it names: if one challenge is possible,
         // more are.
         let names = |challenge: &&OpenChallenge| challenge.bucket_id == self.bucket;
         if let Some(challenge) = self.open.iter().find(names) {
-            return Err(Kept::Challenged(challenge.id));
+            return Err(RetainReason::Challenged(challenge.id));
         }
         if !self.is_registered {
-            return Err(Kept::NotRegistered);
+            return Err(RetainReason::NotRegistered);
         }
-        let info = self.info.ok_or(Kept::NoSuchBucket)?;
-        if info.place_of(&self.account).is_some() {
-            return Err(Kept::Primary);
+        let info = self.info.ok_or(RetainReason::NoSuchBucket)?;
+        if info.primary_index_of(&self.account).is_some() {
+            return Err(RetainReason::PrimaryProvider);
         }
         if self.is_listed {
-            return Err(Kept::AgreementLives);
+            return Err(RetainReason::ActiveAgreement);
         }
         Ok(())
     }
@@ -145,46 +145,50 @@ impl ChainSays<'_> {
     ///
     /// # Errors
     ///
-    /// [`Kept`] with the way in which a challenge is still possible.
-    pub(crate) fn may_go(&self, going: &Going, free: Option<Free>) -> Result<(), Kept> {
+    /// [`RetainReason`] with the way in which a challenge is still possible.
+    pub(crate) fn check_deletable(
+        &self,
+        going: &DeletionCandidate,
+        free: Option<FreeSince>,
+    ) -> Result<(), RetainReason> {
         let is_of_it = |tree: &Sequence, root: &H256| {
-            going.trees.contains(tree) || going.promised.contains(root)
+            going.trees.contains(tree) || going.signed_roots.contains(root)
         };
-        self.is_free()?;
+        self.check_free()?;
         if let Some(info) = self.info {
             // With or without our bit: anyone with the signature can add the bit.
             let snapshot = info.snapshot.as_ref().map(|snapshot| snapshot.commitment);
             if snapshot.is_some_and(|last| is_of_it(&last.start_seq, &last.mmr_root)) {
-                return Err(Kept::Snapshot);
+                return Err(RetainReason::Snapshot);
             }
-            let is_kept = |(_, _, root): &(u32, u32, H256)| going.promised.contains(root);
+            let is_kept = |(_, _, root): &(u32, u32, H256)| going.signed_roots.contains(root);
             if info.historical_roots.iter().any(is_kept) {
-                return Err(Kept::Historical);
+                return Err(RetainReason::HistoricalRoot);
             }
         }
-        self.is_over(free)
+        self.check_wait(free)
     }
 
     /// Checks that enough time has passed, by both clocks, since nothing has held the account.
     ///
     /// # Errors
     ///
-    /// [`Kept`] with the remaining time.
-    pub(crate) fn is_over(&self, free: Option<Free>) -> Result<(), Kept> {
-        let free = free.unwrap_or(Free {
+    /// [`RetainReason`] with the remaining time.
+    pub(crate) fn check_wait(&self, free: Option<FreeSince>) -> Result<(), RetainReason> {
+        let free = free.unwrap_or(FreeSince {
             since: self.anchor,
-            passed: Duration::ZERO,
+            elapsed: Duration::ZERO,
         });
         let until = free.since.saturating_add(self.challenge_period);
         if self.anchor <= until {
-            return Err(Kept::ChallengePeriod { until });
+            return Err(RetainReason::ChallengePeriod { until });
         }
         // An answer is accepted in the deadline block itself, which must be over too.
         let blocks = self.challenge_period.saturating_add(1);
         let period = ANCHOR_BLOCK.saturating_mul(blocks);
-        let left = period.max(self.least_wait).saturating_sub(free.passed);
+        let left = period.max(self.min_wait).saturating_sub(free.elapsed);
         if !left.is_zero() {
-            return Err(Kept::TooSoon { left });
+            return Err(RetainReason::TooSoon { left });
         }
         Ok(())
     }

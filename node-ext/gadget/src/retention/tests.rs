@@ -1,46 +1,49 @@
 //! Retired trees on disk, and a chain that stops holding them.
 
 use super::*;
-use crate::village::{ID, Village, commit, open};
-use crate::{CheckpointConfig, PromiseConfig, PromiseTrouble, PromiseWatch};
+use crate::network::{ID, Network, commit, open};
+use crate::{CheckpointConfig, SignedRootConfig, SignedRootProblem, SignedRootWorker};
 use cairn_bucket::At;
 use cairn_engine::layout::leaf_key;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::onchain::{Agreement, MultiSigner, PrimaryProvider};
 use cairn_primitives::{ChunkIndex, Commitment, H256, LeafIndex};
-use cairn_provider::{OnOtherChain, Wanted};
-use cairn_testing::{Ask, LIMITS, overwrite};
+use cairn_provider::{LeaseRequest, OnOtherChain};
+use cairn_testing::{LIMITS, NewChallenge, overwrite};
 use substrate_prometheus_endpoint::Registry;
 
 /// Creates a provider whose bucket was pruned to sequence 2 of 4, with the signed root of the old
 /// tree.
-fn pruned() -> (Village, Commitment, Retention) {
-    let village = Village::new(1, 1, None, CheckpointConfig::default());
-    let neighbour = &village.neighbours[0];
+fn pruned_network() -> (Network, Commitment, RetentionWorker) {
+    let network = Network::new(1, 1, None, CheckpointConfig::default());
+    let neighbour = &network.providers[0];
     (1..=4).for_each(|number| commit(neighbour.provider(), number));
-    let lease = neighbour.provider().lease(ID, Wanted::write()).unwrap();
+    let lease = neighbour
+        .provider()
+        .blocking_lease(ID, LeaseRequest::write())
+        .unwrap();
     let signed = lease.commit_signed(&[], &neighbour.signer).unwrap().1;
     lease.run(|bucket| bucket.prune(Sequence(2), None)).unwrap();
     drop(lease);
-    let retention = retention_of(&village);
-    (village, signed.payload.commitment, retention)
+    let retention = worker_of(&network);
+    (network, signed.payload.commitment, retention)
 }
 
 /// A retention that runs a pass at every head.
-fn retention_of(village: &Village) -> Retention {
-    retention_by(
-        village,
+fn worker_of(network: &Network) -> RetentionWorker {
+    worker_with(
+        network,
         RetentionConfig {
-            every: 0,
-            least_wait: Duration::ZERO,
+            interval: 0,
+            min_wait: Duration::ZERO,
         },
     )
 }
 
-fn retention_by(village: &Village, config: RetentionConfig) -> Retention {
-    let neighbour = &village.neighbours[0];
-    Retention::new(
+fn worker_with(network: &Network, config: RetentionConfig) -> RetentionWorker {
+    let neighbour = &network.providers[0];
+    RetentionWorker::new(
         neighbour.client.clone(),
         neighbour.provider().clone(),
         config,
@@ -48,9 +51,9 @@ fn retention_by(village: &Village, config: RetentionConfig) -> Retention {
 }
 
 /// A clock that advances by an anchor block's time at each reading.
-struct Clock(Instant);
+struct TestClock(Instant);
 
-impl Clock {
+impl TestClock {
     fn new() -> Self {
         Self(Instant::now())
     }
@@ -62,22 +65,22 @@ impl Clock {
 }
 
 /// Adds a block and runs a pass.
-async fn block(village: &Village, retention: &mut Retention, clock: &mut Clock) -> Head {
-    let head = village.chain.advance();
-    retention.saw(head, clock.next()).await;
+async fn block(network: &Network, retention: &mut RetentionWorker, clock: &mut TestClock) -> Head {
+    let head = network.chain.advance();
+    retention.on_finalized_head(head, clock.next()).await;
     head
 }
 
 /// Removes the account from the primary providers, with its agreement.
-fn leave(village: &Village) {
-    village.edit(|info| info.primary_providers.clear());
+fn end_membership(network: &Network) {
+    network.edit(|info| info.primary_providers.clear());
 }
 
 /// Adds the account again, as one that signed nothing.
-fn come_back(village: &Village, at: usize) {
-    let account = village.neighbours[at].account;
-    let key = MultiSigner::Sr25519(village.neighbours[at].signer.public());
-    village.edit(move |info| {
+fn restore_membership(network: &Network, at: usize) {
+    let account = network.providers[at].account;
+    let key = MultiSigner::Sr25519(network.providers[at].signer.public());
+    network.edit(move |info| {
         info.primary_providers.push(PrimaryProvider {
             account,
             key: Some(key),
@@ -90,7 +93,7 @@ fn come_back(village: &Village, at: usize) {
     });
 }
 
-fn is_provable(village: &Village, signed: &Commitment) -> bool {
+fn is_provable(network: &Network, signed: &Commitment) -> bool {
     let location = ChunkLocation {
         leaf_index: LeafIndex(0),
         chunk_index: ChunkIndex(0),
@@ -99,19 +102,19 @@ fn is_provable(village: &Village, signed: &Commitment) -> bool {
         root: signed.mmr_root,
         tree: signed.start_seq,
     };
-    let answer = village.neighbours[0].provider().answer(ID, at, location);
+    let answer = network.providers[0].provider().answer(ID, at, location);
     answer.is_ok()
 }
 
-fn expire(village: &Village, after: u32) {
-    village.edit(move |info| {
+fn expire(network: &Network, after: u32) {
+    network.edit(move |info| {
         let agreement = &mut info.primary_providers[0].agreement;
         agreement.as_mut().unwrap().expires_at = after;
     });
 }
 
-fn kept(retention: &Retention) -> Vec<Kept> {
-    let kept = retention.board.kept();
+fn retained(retention: &RetentionWorker) -> Vec<RetainReason> {
+    let kept = retention.status.retained();
     kept.into_iter().map(|(_, why)| why).collect()
 }
 
@@ -122,9 +125,9 @@ fn location() -> ChunkLocation {
     }
 }
 
-fn ask(village: &Village, commitment: Commitment) -> Ask {
-    Ask {
-        provider: village.neighbours[0].account,
+fn challenge_request(network: &Network, commitment: Commitment) -> NewChallenge {
+    NewChallenge {
+        provider: network.providers[0].account,
         challenger: AccountId([9; 32]),
         bucket: ID,
         commitment,
@@ -134,314 +137,344 @@ fn ask(village: &Village, commitment: Commitment) -> Ask {
 }
 
 #[tokio::test]
-async fn i10_a_retired_tree_is_proven_until_nothing_holds_it_and_the_challenge_period_is_over() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    block(&village, &mut retention, &mut clock).await;
-    assert_eq!(kept(&retention), [Kept::Primary]);
-    leave(&village);
-    let head = block(&village, &mut retention, &mut clock).await;
+async fn i10_a_retired_tree_is_proven_until_nothing_holds_it() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    block(&network, &mut retention, &mut clock).await;
+    assert_eq!(retained(&retention), [RetainReason::PrimaryProvider]);
+    end_membership(&network);
+    let head = block(&network, &mut retention, &mut clock).await;
     let until = head.anchor + LIMITS.challenge_period;
-    while village.chain.finalized_head().anchor < until {
-        block(&village, &mut retention, &mut clock).await;
-        assert!(is_provable(&village, &signed));
-        assert_ne!(retention.board.may_delete(ID).await.unwrap(), Ok(()));
+    while network.chain.finalized_head().anchor < until {
+        block(&network, &mut retention, &mut clock).await;
+        assert!(is_provable(&network, &signed));
+        assert_ne!(retention.status.check_deletable(ID).await.unwrap(), Ok(()));
     }
-    assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
-    block(&village, &mut retention, &mut clock).await;
-    assert!(!is_provable(&village, &signed));
-    assert!(kept(&retention).is_empty());
-    let counted = retention.board.statistics();
-    assert_eq!((counted.released, counted.kept), (1, 0));
+    assert_eq!(
+        retained(&retention),
+        [RetainReason::ChallengePeriod { until }]
+    );
+    block(&network, &mut retention, &mut clock).await;
+    assert!(!is_provable(&network, &signed));
+    assert!(retained(&retention).is_empty());
+    let counted = retention.status.statistics();
+    assert_eq!((counted.released, counted.retained), (1, 0));
     // Only an operator may delete the bucket itself.
-    assert_eq!(counted.ended_buckets, 1);
-    assert_eq!(retention.board.may_delete(ID).await.unwrap(), Ok(()));
-    assert!(village.neighbours[0].provider().summary(ID).is_ok());
+    assert_eq!(counted.deletable_buckets, 1);
+    assert_eq!(retention.status.check_deletable(ID).await.unwrap(), Ok(()));
+    assert!(network.providers[0].provider().summary(ID).is_ok());
 }
 
 #[tokio::test]
-async fn s1a_a_bucket_whose_checkpoint_can_be_challenged_is_not_said_to_be_free() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
+async fn s1a_a_bucket_with_a_live_checkpoint_is_not_free() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
     // The agreement expires, nobody ends it, and the last checkpoint has our bit.
-    let newest = village.neighbours[0].commitment();
-    village.edit(move |info| {
+    let newest = network.providers[0].commitment();
+    network.edit(move |info| {
         info.snapshot = Some(BucketSnapshot {
             commitment: newest,
             checkpoint_block: 1,
             primary_signers: vec![1],
         });
     });
-    let expires = village.chain.finalized_head().anchor + 2;
-    expire(&village, expires);
+    let expires = network.chain.finalized_head().anchor + 2;
+    expire(&network, expires);
     let over = expires + LIMITS.challenge_period + 20;
-    while village.chain.finalized_head().anchor < over {
-        block(&village, &mut retention, &mut clock).await;
+    while network.chain.finalized_head().anchor < over {
+        block(&network, &mut retention, &mut clock).await;
     }
-    let judged = retention.board.may_delete(ID).await.unwrap();
-    assert_eq!(judged, Err(Kept::Primary));
-    assert_eq!(retention.board.statistics().ended_buckets, 0);
-    assert!(is_provable(&village, &signed));
+    let judged = retention.status.check_deletable(ID).await.unwrap();
+    assert_eq!(judged, Err(RetainReason::PrimaryProvider));
+    assert_eq!(retention.status.statistics().deletable_buckets, 0);
+    assert!(is_provable(&network, &signed));
     // The same if nobody is listed, as long as the checkpoint stands.
-    leave(&village);
+    end_membership(&network);
     for _ in 0..LIMITS.challenge_period + 20 {
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
     }
-    let judged = retention.board.may_delete(ID).await.unwrap();
-    assert_eq!(judged, Err(Kept::Snapshot));
+    let judged = retention.status.check_deletable(ID).await.unwrap();
+    assert_eq!(judged, Err(RetainReason::Snapshot));
 }
 
 #[tokio::test]
-async fn s1b_an_old_checkpoint_that_is_brought_back_after_the_agreement_can_be_answered() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    let newest = village.neighbours[0].commitment();
+async fn s1b_a_resubmitted_old_checkpoint_can_be_answered() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    let newest = network.providers[0].commitment();
     let snapshot = |commitment, bits| BucketSnapshot {
         commitment,
         checkpoint_block: 1,
         primary_signers: vec![bits],
     };
     let new = snapshot(newest, 1);
-    village.edit(move |info| info.snapshot = Some(new.clone()));
-    let expires = village.chain.finalized_head().anchor + 2;
-    expire(&village, expires);
+    network.edit(move |info| info.snapshot = Some(new.clone()));
+    let expires = network.chain.finalized_head().anchor + 2;
+    expire(&network, expires);
     for _ in 0..2 * LIMITS.challenge_period {
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
     }
     // Anybody may do it: `checkpoint` with the old signature, or `extend_checkpoint` of one that
     // others signed.
     for bits in [1, 0] {
         let old = snapshot(signed, bits);
-        village.edit(move |info| info.snapshot = Some(old.clone()));
+        network.edit(move |info| info.snapshot = Some(old.clone()));
         for _ in 0..LIMITS.challenge_period {
-            block(&village, &mut retention, &mut clock).await;
+            block(&network, &mut retention, &mut clock).await;
         }
-        assert!(is_provable(&village, &signed), "{bits}");
+        assert!(is_provable(&network, &signed), "{bits}");
     }
-    assert_eq!(kept(&retention), [Kept::Primary]);
+    assert_eq!(retained(&retention), [RetainReason::PrimaryProvider]);
 }
 
 #[tokio::test]
-async fn s1c_what_is_let_go_leaves_tombstones_and_an_agreement_over_them_raises_the_alarm() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    let neighbour = &village.neighbours[0];
-    let mut watch = PromiseWatch::new(
+async fn s1c_an_agreement_over_tombstones_raises_an_alarm() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    let neighbour = &network.providers[0];
+    let mut watch = SignedRootWorker::new(
         neighbour.client.clone(),
         neighbour.provider().clone(),
-        PromiseConfig { every: 0 },
+        SignedRootConfig { interval: 0 },
     );
-    leave(&village);
+    end_membership(&network);
     for _ in 0..LIMITS.challenge_period + 2 {
-        let head = block(&village, &mut retention, &mut clock).await;
-        watch.saw(head).await;
+        let head = block(&network, &mut retention, &mut clock).await;
+        watch.on_finalized_head(head).await;
     }
-    assert!(!is_provable(&village, &signed));
-    assert_eq!(watch.board().troubles(), []);
-    let let_go = neighbour.provider().let_go(ID).unwrap();
+    assert!(!is_provable(&network, &signed));
+    assert_eq!(watch.status().problems(), []);
+    let let_go = neighbour.provider().tombstones(ID).unwrap();
     let (roots, most) = let_go.trees[&signed.start_seq];
     assert_eq!((roots, most), (1, signed.leaf_count));
     // The account agrees to the bucket again, which exposes all that it signed.
-    come_back(&village, 0);
-    watch.saw(village.chain.advance()).await;
-    assert_eq!(watch.board().troubles(), [(ID, PromiseTrouble::LetGo)]);
+    restore_membership(&network, 0);
+    watch.on_finalized_head(network.chain.advance()).await;
+    assert_eq!(
+        watch.status().problems(),
+        [(ID, SignedRootProblem::Released)]
+    );
     // It alarms again when the bucket itself is gone.
     neighbour.provider().delete_bucket(ID).unwrap();
-    let let_go = neighbour.provider().let_go(ID).unwrap();
+    let let_go = neighbour.provider().tombstones(ID).unwrap();
     assert_eq!(let_go.trees[&signed.start_seq].0, 1);
-    watch.saw(village.chain.advance()).await;
-    assert_eq!(watch.board().troubles(), [(ID, PromiseTrouble::LetGo)]);
-    leave(&village);
-    watch.saw(village.chain.advance()).await;
-    assert_eq!(watch.board().troubles(), []);
+    watch.on_finalized_head(network.chain.advance()).await;
+    assert_eq!(
+        watch.status().problems(),
+        [(ID, SignedRootProblem::Released)]
+    );
+    end_membership(&network);
+    watch.on_finalized_head(network.chain.advance()).await;
+    assert_eq!(watch.status().problems(), []);
 }
 
 #[tokio::test]
-async fn s1c_an_agreement_that_only_the_best_block_has_holds_what_was_signed() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    leave(&village);
-    let mut finalized = block(&village, &mut retention, &mut clock).await;
+async fn s1c_an_agreement_in_the_best_block_alone_counts() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    end_membership(&network);
+    let mut finalized = block(&network, &mut retention, &mut clock).await;
     for _ in 0..LIMITS.challenge_period {
-        finalized = block(&village, &mut retention, &mut clock).await;
+        finalized = block(&network, &mut retention, &mut clock).await;
     }
-    assert!(is_provable(&village, &signed));
+    assert!(is_provable(&network, &signed));
     // At the next finalized head it may be released; the block after that has a new agreement.
-    let next = village.chain.add_block();
-    come_back(&village, 0);
-    village.chain.add_block();
-    village.chain.finalize_to(next.number);
+    let next = network.chain.add_block();
+    restore_membership(&network, 0);
+    network.chain.add_block();
+    network.chain.finalize_to(next.number);
     assert_eq!(next.number, finalized.number + 1);
     for _ in 0..3 {
-        retention.saw(next, clock.next()).await;
+        retention.on_finalized_head(next, clock.next()).await;
     }
-    assert!(is_provable(&village, &signed));
-    assert_eq!(kept(&retention), [Kept::Primary]);
+    assert!(is_provable(&network, &signed));
+    assert_eq!(retained(&retention), [RetainReason::PrimaryProvider]);
 }
 
 #[tokio::test]
-async fn s1c_a_challenge_that_names_what_was_let_go_raises_the_alarm() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    leave(&village);
+async fn s1c_a_challenge_of_a_released_tree_raises_an_alarm() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    end_membership(&network);
     for _ in 0..LIMITS.challenge_period + 2 {
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
     }
-    let neighbour = &village.neighbours[0];
-    let mut watch = PromiseWatch::new(
+    let neighbour = &network.providers[0];
+    let mut watch = SignedRootWorker::new(
         neighbour.client.clone(),
         neighbour.provider().clone(),
-        PromiseConfig::default(),
+        SignedRootConfig::default(),
     );
-    watch.saw(village.chain.advance()).await;
-    village.chain.challenge(ask(&village, signed));
+    watch.on_finalized_head(network.chain.advance()).await;
+    network.chain.challenge(challenge_request(&network, signed));
     // At the next head, independent of the pass over all buckets.
-    watch.saw(village.chain.advance()).await;
-    assert_eq!(watch.board().troubles(), [(ID, PromiseTrouble::LetGo)]);
-    assert_eq!(watch.board().statistics().looks, 1);
+    watch.on_finalized_head(network.chain.advance()).await;
+    assert_eq!(
+        watch.status().problems(),
+        [(ID, SignedRootProblem::Released)]
+    );
+    assert_eq!(watch.status().statistics().comparisons, 1);
 }
 
 #[tokio::test]
-async fn i10_an_open_challenge_keeps_its_tree_though_all_else_is_over() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    village.chain.challenge(Ask {
+async fn i10_an_open_challenge_retains_its_tree() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    network.chain.challenge(NewChallenge {
         period: Some(LIMITS.challenge_period + 20),
-        ..ask(&village, signed)
+        ..challenge_request(&network, signed)
     });
-    leave(&village);
-    let deadline = village.chain.best_head().anchor + 1 + LIMITS.challenge_period + 20;
-    while village.chain.finalized_head().anchor < deadline {
-        block(&village, &mut retention, &mut clock).await;
-        assert!(is_provable(&village, &signed));
+    end_membership(&network);
+    let deadline = network.chain.best_head().anchor + 1 + LIMITS.challenge_period + 20;
+    while network.chain.finalized_head().anchor < deadline {
+        block(&network, &mut retention, &mut clock).await;
+        assert!(is_provable(&network, &signed));
     }
-    assert!(matches!(kept(&retention)[..], [Kept::Challenged(_)]));
+    assert!(matches!(
+        retained(&retention)[..],
+        [RetainReason::Challenged(_)]
+    ));
 }
 
 #[tokio::test]
-async fn i10_the_time_that_nothing_holds_a_bucket_counts_on_over_a_restart() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    leave(&village);
-    let head = block(&village, &mut retention, &mut clock).await;
+async fn i10_the_wait_continues_across_a_restart() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    end_membership(&network);
+    let head = block(&network, &mut retention, &mut clock).await;
     let until = head.anchor + LIMITS.challenge_period;
-    assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
+    assert_eq!(
+        retained(&retention),
+        [RetainReason::ChallengePeriod { until }]
+    );
     // Another process continues from there: the time in between does not count.
-    let mut retention = retention_of(&village);
-    while village.chain.finalized_head().anchor <= until {
-        block(&village, &mut retention, &mut clock).await;
-        assert!(is_provable(&village, &signed));
+    let mut retention = worker_of(&network);
+    while network.chain.finalized_head().anchor <= until {
+        block(&network, &mut retention, &mut clock).await;
+        assert!(is_provable(&network, &signed));
     }
     let left = Duration::from_secs(6);
-    assert_eq!(kept(&retention), [Kept::TooSoon { left }]);
-    block(&village, &mut retention, &mut clock).await;
-    assert!(!is_provable(&village, &signed));
+    assert_eq!(retained(&retention), [RetainReason::TooSoon { left }]);
+    block(&network, &mut retention, &mut clock).await;
+    assert!(!is_provable(&network, &signed));
 }
 
 #[tokio::test]
-async fn a_place_or_an_agreement_that_is_renewed_begins_anew() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    leave(&village);
-    block(&village, &mut retention, &mut clock).await;
-    come_back(&village, 0);
+async fn a_renewed_membership_resets_the_wait() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    end_membership(&network);
+    block(&network, &mut retention, &mut clock).await;
+    restore_membership(&network, 0);
     for _ in 0..LIMITS.challenge_period {
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
     }
-    assert_eq!(kept(&retention), [Kept::Primary]);
-    leave(&village);
-    let head = block(&village, &mut retention, &mut clock).await;
+    assert_eq!(retained(&retention), [RetainReason::PrimaryProvider]);
+    end_membership(&network);
+    let head = block(&network, &mut retention, &mut clock).await;
     let until = head.anchor + LIMITS.challenge_period;
-    assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
-    assert!(is_provable(&village, &signed));
+    assert_eq!(
+        retained(&retention),
+        [RetainReason::ChallengePeriod { until }]
+    );
+    assert!(is_provable(&network, &signed));
 }
 
 #[tokio::test]
-async fn i10_a_chain_that_knows_no_such_bucket_or_is_not_reached_lets_nothing_go() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    village.chain.edit(|pallet| pallet.buckets.clear());
+async fn i10_an_unknown_bucket_or_a_lost_chain_releases_nothing() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    network.chain.edit(|pallet| pallet.buckets.clear());
     for _ in 0..3 * LIMITS.challenge_period {
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
     }
-    assert_eq!(kept(&retention), [Kept::NoSuchBucket]);
-    village.neighbours[0].client.disconnect();
-    let rounds = retention.board.statistics().rounds;
+    assert_eq!(retained(&retention), [RetainReason::NoSuchBucket]);
+    network.providers[0].client.disconnect();
+    let rounds = retention.status.statistics().passes;
     for _ in 0..3 {
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
     }
-    assert_eq!(retention.board.statistics().rounds, rounds);
-    assert!(retention.board.may_delete(ID).await.is_err());
-    assert!(is_provable(&village, &signed));
+    assert_eq!(retention.status.statistics().passes, rounds);
+    assert!(retention.status.check_deletable(ID).await.is_err());
+    assert!(is_provable(&network, &signed));
 }
 
 #[tokio::test]
-async fn s2_a_chain_on_which_the_account_is_nobody_lets_nothing_go() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    leave(&village);
+async fn s2_a_chain_without_our_account_releases_nothing() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    end_membership(&network);
     // Another chain, with a bucket of the same id and a short period.
-    village.chain.edit(|pallet| {
+    network.chain.edit(|pallet| {
         pallet.providers.clear();
         pallet.limits.challenge_period = 5;
     });
     for _ in 0..3 * LIMITS.challenge_period {
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
     }
-    assert_eq!(kept(&retention), [Kept::NotRegistered]);
-    assert!(is_provable(&village, &signed));
+    assert_eq!(retained(&retention), [RetainReason::NotRegistered]);
+    assert!(is_provable(&network, &signed));
 }
 
 #[tokio::test]
-async fn s2_one_head_of_a_node_that_lies_lets_nothing_go() {
-    let (village, signed, mut retention) = pruned();
-    let mut clock = Clock::new();
-    let provider = village.neighbours[0].provider().clone();
+async fn s2_one_head_of_a_lying_node_releases_nothing() {
+    let (network, signed, mut retention) = pruned_network();
+    let mut clock = TestClock::new();
+    let provider = network.providers[0].provider().clone();
     let genesis = H256::repeat_byte(1);
     provider.follow(genesis, OnOtherChain::Refuse).unwrap();
-    block(&village, &mut retention, &mut clock).await;
+    block(&network, &mut retention, &mut clock).await;
     // It shows that nothing holds the bucket, a period of one block, and a head a year ahead.
-    leave(&village);
-    village
+    end_membership(&network);
+    network
         .chain
         .edit(|pallet| pallet.limits.challenge_period = 1);
-    let head = block(&village, &mut retention, &mut clock).await;
+    let head = block(&network, &mut retention, &mut clock).await;
     for anchor in [u32::MAX - 1, u32::MAX] {
         let lie = Head { anchor, ..head };
-        retention.saw(lie, clock.next()).await;
-        assert!(is_provable(&village, &signed));
+        retention.on_finalized_head(lie, clock.next()).await;
+        assert!(is_provable(&network, &signed));
     }
-    assert!(matches!(kept(&retention)[..], [Kept::TooSoon { .. }]));
+    assert!(matches!(
+        retained(&retention)[..],
+        [RetainReason::TooSoon { .. }]
+    ));
     // The real chain holds it, and the record is reset.
-    come_back(&village, 0);
-    block(&village, &mut retention, &mut clock).await;
-    assert_eq!(kept(&retention), [Kept::Primary]);
-    leave(&village);
-    let head = block(&village, &mut retention, &mut clock).await;
+    restore_membership(&network, 0);
+    block(&network, &mut retention, &mut clock).await;
+    assert_eq!(retained(&retention), [RetainReason::PrimaryProvider]);
+    end_membership(&network);
+    let head = block(&network, &mut retention, &mut clock).await;
     // The longest period ever seen applies.
     let until = head.anchor + LIMITS.challenge_period;
-    assert_eq!(kept(&retention), [Kept::ChallengePeriod { until }]);
+    assert_eq!(
+        retained(&retention),
+        [RetainReason::ChallengePeriod { until }]
+    );
 }
 
 #[tokio::test]
-async fn s2_the_chains_clock_alone_lets_nothing_go_and_no_look_counts_for_days() {
-    let (village, signed, _) = pruned();
+async fn s2_the_chains_clock_alone_releases_nothing() {
+    let (network, signed, _) = pruned_network();
     let config = RetentionConfig {
-        every: 0,
+        interval: 0,
         ..RetentionConfig::default()
     };
-    let mut retention = retention_by(&village, config);
-    let mut clock = Clock::new();
-    leave(&village);
+    let mut retention = worker_with(&network, config);
+    let mut clock = TestClock::new();
+    end_membership(&network);
     for _ in 0..3 * LIMITS.challenge_period {
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
     }
-    assert!(matches!(kept(&retention)[..], [Kept::TooSoon { .. }]));
+    assert!(matches!(
+        retained(&retention)[..],
+        [RetainReason::TooSoon { .. }]
+    ));
     // A month without a node does not count as a month of observation.
     let mut looks = 0;
-    while is_provable(&village, &signed) {
+    while is_provable(&network, &signed) {
         clock.0 += Duration::from_secs(30 * 24 * 60 * 60);
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
         looks += 1;
         assert!(looks < 20);
     }
@@ -449,33 +482,33 @@ async fn s2_the_chains_clock_alone_lets_nothing_go_and_no_look_counts_for_days()
 }
 
 #[tokio::test]
-async fn looks_are_as_far_apart_as_they_are_said_to_be() {
-    let (village, _, _) = pruned();
+async fn passes_keep_the_configured_interval() {
+    let (network, _, _) = pruned_network();
     let config = RetentionConfig {
-        every: 10,
+        interval: 10,
         ..RetentionConfig::default()
     };
-    let mut retention = retention_by(&village, config);
-    let mut clock = Clock::new();
+    let mut retention = worker_with(&network, config);
+    let mut clock = TestClock::new();
     for _ in 0..25 {
-        block(&village, &mut retention, &mut clock).await;
+        block(&network, &mut retention, &mut clock).await;
     }
-    assert_eq!(retention.board.statistics().rounds, 3);
+    assert_eq!(retention.status.statistics().passes, 3);
     let registry = Registry::new();
-    retention.board().register_metrics(&registry).unwrap();
+    retention.status().register_metrics(&registry).unwrap();
     assert_eq!(registry.gather().len(), 5);
 }
 
 #[test]
-fn i7_a_release_that_comes_upon_damage_sets_the_bucket_apart() {
-    let (mut village, _, retention) = pruned();
+fn i7_damage_during_a_release_quarantines_the_bucket() {
+    let (mut network, _, retention) = pruned_network();
     drop(retention);
-    let path = village.neighbours[0].path().to_owned();
-    village.kill(0);
+    let path = network.providers[0].path().to_owned();
+    network.kill(0);
     overwrite(&path, ID, leaf_key(Sequence(2)));
     let provider = open(&path);
     assert_eq!(provider.quarantined(), []);
-    trees::release(&provider, ID, Sequence(0)).unwrap_err();
+    storage::release(&provider, ID, Sequence(0)).unwrap_err();
     let [(id, reason)] = &provider.quarantined()[..] else {
         panic!("{:?}", provider.quarantined());
     };

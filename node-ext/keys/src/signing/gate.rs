@@ -12,12 +12,12 @@ use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap};
 
 /// The reason for signing nothing new until the first comparison with the chain.
-const UNCOMPARED: &str = "this provider's signatures on chain have not yet been compared with its \
+const NOT_YET_COMPARED: &str = "this provider's signatures on chain have not yet been compared with its \
      buckets: try again once it has reached its node";
 
 /// The facts about a bucket that the gate decides on.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct SigningFacts {
     bucket: BucketId,
     profile: HashingProfile,
     /// Leaves of its current tree whose proofs the chain cannot verify.
@@ -25,7 +25,7 @@ pub struct Facts {
     quarantine: Option<String>,
 }
 
-impl Facts {
+impl SigningFacts {
     /// Creates the facts of a bucket: its hashing profile, the number of leaves of its
     /// current tree whose proofs the chain cannot verify (or why they could not be
     /// counted), and the reason of its quarantine, if any.
@@ -56,10 +56,10 @@ struct State {
     /// True if the first comparison with the chain is still to come.
     is_uncompared: bool,
     /// The reasons why signing is off, by cause.
-    off: BTreeMap<&'static str, String>,
+    off_reasons: BTreeMap<&'static str, String>,
     /// Buckets for which the operator allows signing although this number of their
     /// leaves cannot be proven.
-    allowed: HashMap<BucketId, u64>,
+    allowed_unprovable: HashMap<BucketId, u64>,
 }
 
 impl Gate {
@@ -68,7 +68,7 @@ impl Gate {
     pub fn new(rules: Option<ChainRules>, allowed: HashMap<BucketId, u64>) -> Self {
         let state = State {
             rules,
-            allowed,
+            allowed_unprovable: allowed,
             ..State::default()
         };
         Self {
@@ -81,20 +81,20 @@ impl Gate {
     /// # Errors
     ///
     /// [`SigningRefused`] with the reason.
-    pub fn judge(&self, facts: &Facts) -> Result<(), SigningRefused> {
+    pub fn judge(&self, facts: &SigningFacts) -> Result<(), SigningRefused> {
         if self.state.read().is_uncompared {
-            let reason = UNCOMPARED.into();
+            let reason = NOT_YET_COMPARED.into();
             return Err(SigningRefused::Off { reason });
         }
-        self.judge_again(facts)
+        self.judge_repeat(facts)
     }
 
     /// Checks that a commitment which was signed before may be signed again. That
     /// commits to nothing new, so it does not wait for the comparison with the chain.
-    fn judge_again(&self, facts: &Facts) -> Result<(), SigningRefused> {
+    fn judge_repeat(&self, facts: &SigningFacts) -> Result<(), SigningRefused> {
         let bucket = facts.bucket;
         let state = self.state.read();
-        if let Some(reason) = state.off.values().next() {
+        if let Some(reason) = state.off_reasons.values().next() {
             let reason = reason.clone();
             return Err(SigningRefused::Off { reason });
         }
@@ -107,10 +107,10 @@ impl Gate {
             Ok(leaves) => *leaves,
             Err(reason) => {
                 let reason = reason.clone();
-                return Err(SigningRefused::Unread { bucket, reason });
+                return Err(SigningRefused::UnreadableFlags { bucket, reason });
             }
         };
-        let allowed = state.allowed.get(&bucket).copied().unwrap_or(0);
+        let allowed = state.allowed_unprovable.get(&bucket).copied().unwrap_or(0);
         if leaves > allowed {
             return Err(SigningRefused::Unprovable { bucket, leaves });
         }
@@ -137,7 +137,7 @@ impl Gate {
     /// As [`Gate::judge`].
     pub fn permit<'s>(
         &self,
-        facts: &Facts,
+        facts: &SigningFacts,
         signer: &'s Signer,
     ) -> Result<Permit<'s>, SigningRefused> {
         self.judge(facts)?;
@@ -154,12 +154,12 @@ impl Gate {
     ///
     /// As [`Gate::judge`], except that it does not wait for the comparison with the
     /// chain.
-    pub fn permit_again<'s>(
+    pub fn permit_repeat<'s>(
         &self,
-        facts: &Facts,
+        facts: &SigningFacts,
         signer: &'s Signer,
     ) -> Result<Permit<'s>, SigningRefused> {
-        self.judge_again(facts)?;
+        self.judge_repeat(facts)?;
         Ok(Permit {
             bucket: facts.bucket,
             signer,
@@ -187,25 +187,25 @@ impl Gate {
 
     /// Turns all signing off until [`Gate::turn_on`] is called with the same cause.
     pub fn turn_off(&self, cause: &'static str, reason: String) {
-        self.state.write().off.insert(cause, reason);
+        self.state.write().off_reasons.insert(cause, reason);
     }
 
     /// Removes the cause for which signing was turned off.
     pub fn turn_on(&self, cause: &'static str) {
-        self.state.write().off.remove(cause);
+        self.state.write().off_reasons.remove(cause);
     }
 
     /// Returns the reason why signing is off as a whole, if it is.
-    pub fn off(&self) -> Option<String> {
+    pub fn off_reason(&self) -> Option<String> {
         let state = self.state.read();
-        let off = state.off.values().next().cloned();
-        off.or_else(|| state.is_uncompared.then(|| UNCOMPARED.into()))
+        let off = state.off_reasons.values().next().cloned();
+        off.or_else(|| state.is_uncompared.then(|| NOT_YET_COMPARED.into()))
     }
 
     /// Allows signing for a bucket although this number of its leaves cannot be
     /// proven; `None` withdraws that.
     pub fn allow_unprovable(&self, bucket: BucketId, leaves: Option<u64>) {
-        let allowed = &mut self.state.write().allowed;
+        let allowed = &mut self.state.write().allowed_unprovable;
         match leaves {
             Some(leaves) => allowed.insert(bucket, leaves),
             None => allowed.remove(&bucket),
@@ -246,8 +246,8 @@ mod tests {
     const ID: BucketId = BucketId(7);
     const CHUNK: u32 = 262_144;
 
-    fn facts(profile: HashingProfile, unprovable: u64, quarantine: Option<&str>) -> Facts {
-        Facts {
+    fn facts(profile: HashingProfile, unprovable: u64, quarantine: Option<&str>) -> SigningFacts {
+        SigningFacts {
             bucket: ID,
             profile,
             unprovable: Ok(unprovable),
@@ -262,7 +262,7 @@ mod tests {
     proptest! {
         /// Compares the gate with the same rules in one expression.
         #[test]
-        fn nothing_passes_but_what_every_rule_lets(
+        fn the_gate_requires_every_rule(
             profile in profiles(),
             rules in proptest::option::of((profiles(), prop_oneof![
                 Just(CHUNK), Just(CHUNK - 1), Just(u32::MAX), any::<u32>()
@@ -273,10 +273,10 @@ mod tests {
             off in proptest::collection::btree_set(0usize..2, 0..3),
             is_uncompared: bool,
         ) {
-            let rules = rules.map(|(profile, chunk_bytes, by_chain)| ChainRules {
+            let rules = rules.map(|(profile, chunk_bytes, is_from_chain)| ChainRules {
                 profile,
                 chunk_bytes,
-                by_chain,
+                is_from_chain,
             });
             let gate = Gate::new(rules, HashMap::new());
             gate.allow_unprovable(ID, allowed);
@@ -293,20 +293,20 @@ mod tests {
                 && (unprovable == 0 || allowed.is_some_and(|allowed| allowed >= unprovable));
             gate.set_uncompared(is_uncompared);
             prop_assert_eq!(gate.judge(&facts).is_ok(), may && !is_uncompared);
-            prop_assert_eq!(gate.judge_again(&facts).is_ok(), may);
-            prop_assert_eq!(gate.off().is_some(), is_uncompared || !off.is_empty());
+            prop_assert_eq!(gate.judge_repeat(&facts).is_ok(), may);
+            prop_assert_eq!(gate.off_reason().is_some(), is_uncompared || !off.is_empty());
             gate.set_uncompared(false);
             for cause in off {
                 gate.turn_on(["one", "two"][cause]);
             }
-            prop_assert_eq!(gate.off(), None);
+            prop_assert_eq!(gate.off_reason(), None);
         }
     }
 
     #[test]
-    fn each_refusal_says_what_to_do() {
+    fn each_refusal_names_its_reason() {
         let gate = Gate::new(None, HashMap::new());
-        let refused = |facts: &Facts| gate.judge(facts).unwrap_err().to_string();
+        let refused = |facts: &SigningFacts| gate.judge(facts).unwrap_err().to_string();
         let tagged = facts(HashingProfile::Tagged, 0, None);
         assert!(refused(&tagged).contains("does not yet know how"));
         let flagged = facts(HashingProfile::Plain, 3, None);
@@ -314,7 +314,7 @@ mod tests {
         gate.set_rules(ChainRules {
             profile: HashingProfile::Plain,
             chunk_bytes: CHUNK - 1,
-            by_chain: true,
+            is_from_chain: true,
         });
         assert!(refused(&tagged).contains("plain hashing alone"));
         assert!(refused(&flagged).contains("at most 262143 bytes"));

@@ -71,7 +71,7 @@ pub enum SigningRefused {
     },
     /// The bucket's count of flagged leaves is unknown.
     #[error("nothing is signed for bucket {bucket}: its flagged leaves cannot be read: {reason}")]
-    Unread {
+    UnreadableFlags {
         /// The bucket.
         bucket: BucketId,
         /// The reason.

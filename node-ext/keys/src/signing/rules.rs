@@ -14,25 +14,25 @@ pub struct ChainRules {
     /// The largest chunk that an answer may have, in bytes.
     pub(crate) chunk_bytes: u32,
     /// True if the rules were read from the chain, not stated by the operator.
-    pub by_chain: bool,
+    pub is_from_chain: bool,
 }
 
 impl ChainRules {
     /// Takes the rules from the chain's limits.
-    pub const fn of_chain(limits: &Limits) -> Self {
+    pub const fn from_limits(limits: &Limits) -> Self {
         Self {
             profile: limits.profile,
             chunk_bytes: limits.chunk_bytes,
-            by_chain: true,
+            is_from_chain: true,
         }
     }
 
     /// Creates the rules that the operator states before the chain was ever reached.
-    pub fn of_operator(profile: HashingProfile) -> Self {
+    pub fn from_operator(profile: HashingProfile) -> Self {
         Self {
             profile,
             chunk_bytes: u32::try_from(CHUNK_BYTES).unwrap_or(u32::MAX),
-            by_chain: false,
+            is_from_chain: false,
         }
     }
 }

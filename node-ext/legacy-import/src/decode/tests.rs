@@ -79,7 +79,7 @@ fn a_state(leaves: usize) -> LegacyState {
 }
 
 #[test]
-fn a_state_of_each_encoding_has_the_length_that_it_is_said_to_have() {
+fn a_state_has_the_documented_length_in_each_encoding() {
     // A hash is 74 bytes in bincode and a leaf 90; 32 and 48 in SCALE.
     assert_eq!(
         encoded_state(A, &a_state(2)).len(),
@@ -100,7 +100,7 @@ fn an_upper_case_hash_is_not_one_of_era_a() {
 }
 
 #[test]
-fn a_length_without_bytes_behind_it_is_refused_before_memory_is_taken() {
+fn a_length_without_enough_bytes_allocates_nothing() {
     let mut bomb = text(&H256::zero());
     bomb.extend([0; 8]);
     bomb.extend(u64::MAX.to_le_bytes());
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_written_is_read_and_nothing_cut_or_longer_is(
+    fn only_values_of_the_exact_length_decode(
         era in any_era(),
         leaves in 0usize..4,
         chunk in proptest::collection::vec(any::<u8>(), 0..100),
@@ -172,7 +172,7 @@ proptest! {
     /// A valid value with one byte changed is rejected, or decodes to the other value that
     /// it then encodes.
     #[test]
-    fn a_changed_byte_is_refused_or_means_what_it_says(
+    fn a_changed_byte_is_refused_or_decodes_to_what_it_encodes(
         era in any_era(),
         leaves in 0usize..4,
         place: proptest::sample::Index,

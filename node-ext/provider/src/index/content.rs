@@ -4,7 +4,7 @@
 //! There is a row for each bucket and chunk. So counting a change twice has no effect,
 //! and a bucket can be counted again.
 
-use super::{AT_ONCE, Index, IndexError, damaged};
+use super::{Index, IndexError, MAX_BATCH_ROWS, damaged};
 use cairn_bucket::{Bucket, ContentChange, IndicatesDamage, ProveError};
 use cairn_engine::{IndexBatch, Table};
 use cairn_primitives::{BucketId, H256};
@@ -35,7 +35,7 @@ pub struct DedupReport {
 
 /// The number of buckets that hold a chunk, and its size in bytes.
 #[derive(Clone, Copy, Debug, Default, Encode, Decode)]
-struct Held {
+struct ContentRow {
     buckets: u64,
     bytes: u32,
 }
@@ -71,10 +71,10 @@ impl Index {
         Ok(self.content(hash)?.buckets)
     }
 
-    fn content(&self, hash: &H256) -> Result<Held, IndexError> {
+    fn content(&self, hash: &H256) -> Result<ContentRow, IndexError> {
         match self.db.get(Table::Content, hash.as_bytes())? {
-            None => Ok(Held::default()),
-            Some(value) => Held::decode_all(&mut &*value)
+            None => Ok(ContentRow::default()),
+            Some(value) => ContentRow::decode_all(&mut &*value)
                 .map_err(|_| damaged(format!("that of content {hash:?}"))),
         }
     }
@@ -133,7 +133,7 @@ impl Index {
 
     /// Returns at most `limit` chunks that the index has for a bucket, with their
     /// lengths, from the first after `after`, in the order of their hashes.
-    pub(super) fn held_from(
+    pub(super) fn held_after(
         &self,
         id: BucketId,
         after: Option<H256>,
@@ -159,22 +159,22 @@ impl Index {
 
     /// Updates the rows of one part of a bucket's content, from the first hash after
     /// `after`. Returns the last hash of the part, or `None` after the last part.
-    pub(crate) fn learn_content(
+    pub(crate) fn reindex_content(
         &self,
         bucket: &Bucket,
         after: Option<H256>,
-    ) -> Result<Option<H256>, LearnError> {
+    ) -> Result<Option<H256>, ReindexError> {
         let id = bucket.id();
         // Locked before reading, so that no later note is overwritten by an older state.
         let mut totals = self.lock_totals()?;
         let mut stored = HashMap::new();
         let mut end = None;
-        for chunk in bucket.each_chunk_after(after)?.take(AT_ONCE) {
+        for chunk in bucket.chunks_after(after)?.take(MAX_BATCH_ROWS) {
             let (hash, length) = chunk?;
             stored.insert(hash, length.unwrap_or(0));
             end = Some(hash);
         }
-        let last = stored.len() < AT_ONCE;
+        let last = stored.len() < MAX_BATCH_ROWS;
         let mut changes: Vec<_> = stored
             .iter()
             .map(|(hash, length)| ContentChange {
@@ -184,7 +184,7 @@ impl Index {
             .collect();
         let mut from = after;
         loop {
-            let noted = self.held_from(id, from, AT_ONCE)?;
+            let noted = self.held_after(id, from, MAX_BATCH_ROWS)?;
             for (hash, _) in &noted {
                 let past = !last && end.is_some_and(|end| *hash > end);
                 if !past && !stored.contains_key(hash) {
@@ -196,11 +196,11 @@ impl Index {
             }
             from = noted.last().map(|(hash, _)| *hash);
             let past = !last && from > end;
-            if noted.len() < AT_ONCE || past {
+            if noted.len() < MAX_BATCH_ROWS || past {
                 break;
             }
         }
-        for part in changes.chunks(AT_ONCE) {
+        for part in changes.chunks(MAX_BATCH_ROWS) {
             let mut batch = self.db.batch();
             let after = self.count(&mut batch, *totals, id, part)?;
             self.db.write(batch, false).map_err(IndexError::from)?;
@@ -212,14 +212,14 @@ impl Index {
 
 /// An error of updating a bucket's content rows.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LearnError {
+pub(crate) enum ReindexError {
     #[error(transparent)]
     Index(#[from] IndexError),
     #[error(transparent)]
     Bucket(#[from] ProveError),
 }
 
-impl IndicatesDamage for LearnError {
+impl IndicatesDamage for ReindexError {
     fn indicates_damage(&self) -> bool {
         match self {
             // Damage of the index, not of a bucket.

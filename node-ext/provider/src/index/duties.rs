@@ -17,7 +17,7 @@ pub enum DutyKind {
     /// A retired tree that is kept until the chain allows its release.
     Retention,
     /// Commitments with this account's signature that the chain was last seen to have.
-    Promised,
+    SignedOnChain,
 }
 
 impl DutyKind {
@@ -25,7 +25,7 @@ impl DutyKind {
         Self::Challenge,
         Self::Window,
         Self::Retention,
-        Self::Promised,
+        Self::SignedOnChain,
     ];
 
     const fn tag(self) -> u8 {
@@ -33,7 +33,7 @@ impl DutyKind {
             Self::Challenge => b'c',
             Self::Window => b'w',
             Self::Retention => b'r',
-            Self::Promised => b'p',
+            Self::SignedOnChain => b'p',
         }
     }
 
@@ -44,16 +44,19 @@ impl DutyKind {
 
 /// The name of the window duty that says since when window duties are complete. Absent
 /// if they are complete; otherwise the first anchor block seen, or none yet.
-pub const PAST_OF_WINDOWS: &[u8] = b"";
+pub const WINDOWS_COMPLETE_SINCE: &[u8] = b"";
 
 /// The name of the window duty that keeps a recent anchor block. A large gap before the
 /// next one says that duties are missing.
-pub const SEEN_FOR_WINDOWS: &[u8] = b"s";
+pub const WINDOWS_LAST_SEEN: &[u8] = b"s";
 
 /// Returns the row of a new index which says that earlier signatures are unknown.
-pub(super) fn unknown_past() -> (Vec<u8>, Vec<u8>) {
+pub(super) fn unknown_windows_row() -> (Vec<u8>, Vec<u8>) {
     let unknown: Option<u32> = None;
-    (DutyKind::Window.key(PAST_OF_WINDOWS), unknown.encode())
+    (
+        DutyKind::Window.key(WINDOWS_COMPLETE_SINCE),
+        unknown.encode(),
+    )
 }
 
 /// A duty's name within its kind, and its value.
@@ -77,21 +80,21 @@ impl Index {
     }
 
     /// Removes all that came from a chain, durably, as in a new index.
-    pub(crate) fn forget_chain(&self) -> Result<(), IndexError> {
+    pub(crate) fn remove_chain_data(&self) -> Result<(), IndexError> {
         let mut batch = self.db.batch();
         for kind in DutyKind::ALL {
             for (name, _) in self.duties(kind)? {
                 batch.delete(Table::Duties, &kind.key(&name));
             }
         }
-        let (key, unknown) = unknown_past();
+        let (key, unknown) = unknown_windows_row();
         batch.put(Table::Duties, &key, &unknown);
         Ok(self.db.write(batch, true)?)
     }
 
     /// Marks earlier signatures for windows as unknown, durably.
-    pub(crate) fn forget_windows(&self) -> Result<(), IndexError> {
-        let (key, unknown) = unknown_past();
+    pub(crate) fn mark_windows_unknown(&self) -> Result<(), IndexError> {
+        let (key, unknown) = unknown_windows_row();
         let mut batch = self.db.batch();
         batch.put(Table::Duties, &key, &unknown);
         Ok(self.db.write(batch, true)?)
@@ -100,8 +103,8 @@ impl Index {
     /// Marks that nothing was signed for windows before the index was created. Only a
     /// test can know that: the key may have signed elsewhere.
     #[cfg(any(test, feature = "testing"))]
-    pub fn has_no_past(&self) -> Result<(), IndexError> {
-        self.write_duties(DutyKind::Window, &[(PAST_OF_WINDOWS.to_vec(), None)])
+    pub fn mark_fresh(&self) -> Result<(), IndexError> {
+        self.write_duties(DutyKind::Window, &[(WINDOWS_COMPLETE_SINCE.to_vec(), None)])
     }
 
     /// Returns the value of a duty.

@@ -17,7 +17,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Creates an index with several tables and a log, and an older copy of it.
-fn whole(path: &Path, older: &Path) {
+fn build_index(path: &Path, older: &Path) {
     for round in 0..3u8 {
         let index = Index::open(path).unwrap();
         let signed = (WINDOW.to_vec(), Some(vec![round]));
@@ -26,11 +26,11 @@ fn whole(path: &Path, older: &Path) {
         index
             .write_duties(DutyKind::Challenge, &[of_round])
             .unwrap();
-        index.raise_nonce(NONCE + u64::from(round) - 2).unwrap();
+        index.advance_nonce(NONCE + u64::from(round) - 2).unwrap();
         if round == 1 {
-            index.has_no_past().unwrap();
+            index.mark_fresh().unwrap();
         }
-        let record = BucketRecord::unknown(Standing::Sound);
+        let record = BucketRecord::unknown(BucketStatus::Sound);
         let changes = Vec::new();
         index
             .write(BucketId(round.into()), || Some(Note { record, changes }))
@@ -45,10 +45,10 @@ fn whole(path: &Path, older: &Path) {
 }
 
 #[test]
-fn i6_l9_an_index_that_has_lost_a_file_has_all_its_duties_or_is_new() {
+fn i6_l9_an_index_with_a_lost_file_is_complete_or_new() {
     let folder = tempfile::tempdir().unwrap();
     let (path, older) = (folder.path().join("whole"), folder.path().join("older"));
-    whole(&path, &older);
+    build_index(&path, &older);
     let names = std::fs::read_dir(&path).unwrap();
     let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
     let (mut rows, mut made_anew) = (0, 0);
@@ -84,7 +84,7 @@ fn i6_l9_an_index_that_has_lost_a_file_has_all_its_duties_or_is_new() {
             let index = Index::open(&at).unwrap_or_else(|error| panic!("{what}: {error}"));
             let duty = |kind, name: &[u8]| index.duty(kind, name).unwrap();
             // Earlier signatures are unknown, so none of these windows is signed for.
-            if duty(DutyKind::Window, PAST_OF_WINDOWS).is_some() {
+            if duty(DutyKind::Window, WINDOWS_COMPLETE_SINCE).is_some() {
                 made_anew += 1;
                 assert_eq!(duty(DutyKind::Window, WINDOW), None, "{what}");
                 // It may be lost, but not wrong.
@@ -92,7 +92,11 @@ fn i6_l9_an_index_that_has_lost_a_file_has_all_its_duties_or_is_new() {
                 assert!(at.with_file_name("index.unusable-0").is_dir(), "{what}");
             } else {
                 assert_eq!(duty(DutyKind::Window, WINDOW), Some(vec![99]), "{what}");
-                assert_eq!(duty(DutyKind::Window, PAST_OF_WINDOWS), None, "{what}");
+                assert_eq!(
+                    duty(DutyKind::Window, WINDOWS_COMPLETE_SINCE),
+                    None,
+                    "{what}"
+                );
                 for round in 0..3 {
                     let known = duty(DutyKind::Challenge, &[round]);
                     assert_eq!(known, Some(vec![1; 100]), "{what}");
@@ -106,11 +110,11 @@ fn i6_l9_an_index_that_has_lost_a_file_has_all_its_duties_or_is_new() {
 }
 
 #[test]
-fn i6_an_index_whose_log_ends_in_what_rocksdb_never_gets_past_opens_with_all_it_had() {
+fn i6_an_index_opens_despite_a_bad_tail_of_its_log() {
     for kind in [5, 6, 7, 8, 11, 131] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index");
-        Index::open(&path).unwrap().raise_nonce(NONCE).unwrap();
+        Index::open(&path).unwrap().advance_nonce(NONCE).unwrap();
         let logs = cairn_engine::log_hole::logs_in(&path).unwrap();
         let mut log = std::fs::read(&logs[0]).unwrap();
         log.extend([1, 2, 3, 4, 32, 0, kind]);
@@ -123,10 +127,10 @@ fn i6_an_index_whose_log_ends_in_what_rocksdb_never_gets_past_opens_with_all_it_
 }
 
 #[test]
-fn i6_an_index_whose_manifest_ends_in_what_rocksdb_never_gets_past_opens_with_all_it_had() {
+fn i6_an_index_opens_despite_a_bad_tail_of_its_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
-    Index::open(&path).unwrap().raise_nonce(NONCE).unwrap();
+    Index::open(&path).unwrap().advance_nonce(NONCE).unwrap();
     let named = std::fs::read_to_string(path.join("CURRENT")).unwrap();
     let manifest = path.join(named.trim());
     let mut bytes = std::fs::read(&manifest).unwrap();
@@ -134,7 +138,7 @@ fn i6_an_index_whose_manifest_ends_in_what_rocksdb_never_gets_past_opens_with_al
     bytes.extend([7; 64]);
     std::fs::write(&manifest, bytes).unwrap();
     // Opening for reading repairs nothing.
-    assert!(cairn_engine::IndexDb::open_reading(&path).is_err());
+    assert!(cairn_engine::IndexDb::open_read_only(&path).is_err());
     let index = Index::open(&path).unwrap();
     assert_eq!(index.nonce().unwrap(), Some(NONCE));
     assert!(!path.with_file_name("index.unusable-0").exists());

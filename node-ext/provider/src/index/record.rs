@@ -6,15 +6,15 @@
 )]
 
 use cairn_bucket::charge;
-use cairn_bucket::{Bucket, BucketConfig, Promise};
-use cairn_engine::layout::Usage;
+use cairn_bucket::{Bucket, BucketConfig, SignedRoot};
+use cairn_engine::layout::StorageUsage;
 use cairn_keys::DurableCommitment;
 use cairn_primitives::{Commitment, H256, HashingProfile};
 use codec::{Decode, Encode};
 
 /// The status of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Standing {
+pub enum BucketStatus {
     /// No damage is known.
     #[codec(index = 0)]
     Sound,
@@ -38,14 +38,14 @@ pub struct BucketRecord {
     /// The sum of `data_size` over all leaves ever committed, in bytes.
     pub total_size: u64,
     /// The size of its content.
-    pub usage: Usage,
+    pub usage: StorageUsage,
     /// The last commitment that was signed.
-    pub signed: Option<Promise>,
+    pub signed: Option<SignedRoot>,
     /// Its status.
-    pub standing: Standing,
+    pub status: BucketStatus,
     /// The fingerprint of its files when this was recorded and the bucket was closed;
     /// `None` while it is open, or if its content is not fully recorded.
-    pub(crate) files: Option<u64>,
+    pub(crate) fingerprint: Option<u64>,
     /// The number of leaves of its current tree whose proofs the chain cannot verify;
     /// `None` if not counted.
     pub(crate) flagged: Option<u64>,
@@ -53,24 +53,26 @@ pub struct BucketRecord {
 
 impl BucketRecord {
     /// Makes the record of an open bucket from its state and its earlier record.
-    pub(crate) fn of(bucket: &Bucket, before: Option<&Self>) -> Self {
+    pub(crate) fn from_bucket(bucket: &Bucket, before: Option<&Self>) -> Self {
         // Read together, so that the peaks match the commitment.
-        let (commitment, peaks, total_size) = bucket.newest();
-        let last_signed = bucket.last_promised();
+        let (commitment, peaks, total_size) = bucket.newest_state();
+        let last_signed = bucket.last_signed_root();
         Self {
             config: bucket.config(),
             commitment,
             peaks,
             total_size,
             usage: bucket.usage(),
-            signed: Promise::greater(before.and_then(|before| before.signed), last_signed),
-            standing: match before.map(|before| &before.standing) {
-                Some(Standing::Quarantined(reason)) => Standing::Quarantined(reason.clone()),
+            signed: SignedRoot::most_advanced(before.and_then(|before| before.signed), last_signed),
+            status: match before.map(|before| &before.status) {
+                Some(BucketStatus::Quarantined(reason)) => {
+                    BucketStatus::Quarantined(reason.clone())
+                }
                 // Its folder is back.
-                Some(Standing::Sound | Standing::Lost) | None => Standing::Sound,
+                Some(BucketStatus::Sound | BucketStatus::Lost) | None => BucketStatus::Sound,
             },
-            files: None,
-            flagged: bucket.flagged_leaves().ok(),
+            fingerprint: None,
+            flagged: bucket.flagged_leaf_count().ok(),
         }
     }
 
@@ -89,14 +91,14 @@ impl BucketRecord {
 
     /// Returns its newest commitment if that was signed here before and so is recorded
     /// durably.
-    pub(crate) fn promised_newest(&self) -> Option<DurableCommitment> {
+    pub(crate) fn signed_newest(&self) -> Option<DurableCommitment> {
         let promise = self.signed?;
         let is_newest = promise.commitment == self.commitment;
-        promise.made_here().filter(|_| is_newest)
+        promise.signed_here().filter(|_| is_newest)
     }
 
     /// Makes the record of a bucket of which nothing could be read.
-    pub(crate) fn unknown(standing: Standing) -> Self {
+    pub(crate) fn unknown(status: BucketStatus) -> Self {
         Self {
             config: BucketConfig::default(),
             commitment: Commitment {
@@ -106,10 +108,10 @@ impl BucketRecord {
             },
             peaks: Vec::new(),
             total_size: 0,
-            usage: Usage::default(),
+            usage: StorageUsage::default(),
             signed: None,
-            standing,
-            files: None,
+            status,
+            fingerprint: None,
             flagged: None,
         }
     }
@@ -120,9 +122,9 @@ impl BucketRecord {
 type Fields = (
     (HashingProfile, u64),
     (Commitment, Vec<H256>, u64),
-    Usage,
+    StorageUsage,
     Option<(Commitment, u64)>,
-    Standing,
+    BucketStatus,
     Option<u64>,
 );
 
@@ -133,7 +135,7 @@ impl Encode for BucketRecord {
             .map(|promise| (promise.commitment, promise.signed_ms));
         (self.config.profile, self.config.max_bytes).encode_to(output);
         (self.commitment, &self.peaks, self.total_size).encode_to(output);
-        (self.usage, signed, &self.standing, self.files).encode_to(output);
+        (self.usage, signed, &self.status, self.fingerprint).encode_to(output);
         if let Some(flagged) = self.flagged {
             flagged.encode_to(output);
         }
@@ -155,12 +157,12 @@ impl Decode for BucketRecord {
             peaks,
             total_size,
             usage,
-            signed: signed.map(|(commitment, signed_ms)| Promise {
+            signed: signed.map(|(commitment, signed_ms)| SignedRoot {
                 commitment,
                 signed_ms,
             }),
-            standing,
-            files,
+            status: standing,
+            fingerprint: files,
             flagged,
         })
     }

@@ -11,10 +11,10 @@ use std::collections::HashMap;
 const RULES_KEY: &[u8] = b"chain-rules";
 /// The key prefix of buckets for which signing is allowed although some of their leaves
 /// cannot be proven.
-const UNPROVABLE: &[u8] = b"sign-unprovable/";
+const UNPROVABLE_PREFIX: &[u8] = b"sign-unprovable/";
 
 fn unprovable_key(id: BucketId) -> Vec<u8> {
-    [UNPROVABLE, &id.0.to_be_bytes()].concat()
+    [UNPROVABLE_PREFIX, &id.0.to_be_bytes()].concat()
 }
 
 impl Index {
@@ -29,7 +29,7 @@ impl Index {
     }
 
     /// Stores the chain's rules, durably.
-    pub(crate) fn keep_chain_rules(&self, rules: ChainRules) -> Result<(), IndexError> {
+    pub(crate) fn set_chain_rules(&self, rules: ChainRules) -> Result<(), IndexError> {
         let mut batch = self.db.batch();
         batch.put(Table::Meta, RULES_KEY, &rules.encode());
         Ok(self.db.write(batch, true)?)
@@ -37,11 +37,11 @@ impl Index {
 
     /// Returns the buckets for which signing is allowed although this number of their
     /// leaves cannot be proven.
-    pub(crate) fn signed_unprovable(&self) -> Result<HashMap<BucketId, u64>, IndexError> {
+    pub(crate) fn allowed_unprovable(&self) -> Result<HashMap<BucketId, u64>, IndexError> {
         let mut allowed = HashMap::new();
-        for entry in self.db.scan_from(Table::Meta, UNPROVABLE)? {
+        for entry in self.db.scan_from(Table::Meta, UNPROVABLE_PREFIX)? {
             let (key, value) = entry?;
-            let Some(id) = key.strip_prefix(UNPROVABLE) else {
+            let Some(id) = key.strip_prefix(UNPROVABLE_PREFIX) else {
                 break;
             };
             let parsed = parse_bucket_key(id).zip(u64::decode_all(&mut &*value).ok());
@@ -53,7 +53,7 @@ impl Index {
 
     /// Allows signing for a bucket although this number of its leaves cannot be proven;
     /// `None` withdraws that. Durable.
-    pub(crate) fn sign_unprovable(
+    pub(crate) fn set_allowed_unprovable(
         &self,
         id: BucketId,
         leaves: Option<u64>,

@@ -10,7 +10,7 @@ impl Index {
     /// Makes all writes fail, or succeed again.
     pub(crate) fn fail_writes(&self, fail: bool) {
         self.db
-            .fails
+            .fail_writes
             .store(fail, std::sync::atomic::Ordering::SeqCst);
     }
 }
@@ -28,7 +28,7 @@ fn change(hash: u8, added: bool) -> ContentChange {
 
 type Model = BTreeMap<u64, BTreeSet<u8>>;
 
-fn counted(model: &Model) -> DedupReport {
+fn expected_report(model: &Model) -> DedupReport {
     let bytes = |hashes: &mut dyn Iterator<Item = u8>| {
         hashes.fold((0, 0), |(count, bytes), hash| {
             (count + 1, bytes + u64::from(length_of(hash)))
@@ -48,7 +48,7 @@ fn counted(model: &Model) -> DedupReport {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn content_is_counted_as_sets_of_it_would_be(
+    fn content_counts_match_a_model_of_sets(
         steps in proptest::collection::vec(
             (0u64..4, proptest::collection::vec((0u8..8, any::<bool>()), 0..6)),
             1..20,
@@ -65,15 +65,15 @@ proptest! {
                 if *added { held.insert(*hash); } else { held.remove(hash); }
             }
             let changes = changes.iter().map(|(hash, added)| change(*hash, *added)).collect();
-            let record = BucketRecord::unknown(Standing::Sound);
+            let record = BucketRecord::unknown(BucketStatus::Sound);
             index.write(BucketId(*id), || Some(Note { record, changes })).unwrap();
-            prop_assert_eq!(index.dedup(), counted(&model));
+            prop_assert_eq!(index.dedup(), expected_report(&model));
         }
-        index.forget_content(BucketId(forgotten)).unwrap();
+        index.remove_content(BucketId(forgotten)).unwrap();
         model.remove(&forgotten);
         drop(index);
         index = Index::open(&path).unwrap();
-        prop_assert_eq!(index.dedup(), counted(&model));
+        prop_assert_eq!(index.dedup(), expected_report(&model));
         for hash in 0..8 {
             let holders = model.values().filter(|held| held.contains(&hash)).count();
             prop_assert_eq!(index.holders(&H256::repeat_byte(hash)).unwrap(), holders as u64);
@@ -89,15 +89,15 @@ proptest! {
 }
 
 #[test]
-fn a_record_is_read_as_it_was_written() {
+fn a_record_round_trips() {
     let record = BucketRecord {
-        files: Some(7),
+        fingerprint: Some(7),
         peaks: vec![H256::repeat_byte(1); 3],
-        signed: Some(cairn_bucket::Promise {
-            commitment: BucketRecord::unknown(Standing::Lost).commitment,
+        signed: Some(cairn_bucket::SignedRoot {
+            commitment: BucketRecord::unknown(BucketStatus::Lost).commitment,
             signed_ms: 12,
         }),
-        ..BucketRecord::unknown(Standing::Quarantined("for a reason".into()))
+        ..BucketRecord::unknown(BucketStatus::Quarantined("for a reason".into()))
     };
     // In the form of an earlier version, and in the current form.
     for flagged in [None, Some(0), Some(3)] {

@@ -14,30 +14,30 @@ pub const RESERVED_DESCRIPTORS: u64 = 96;
 pub const DESCRIPTORS_BESIDES_FILES: u64 = 10;
 
 /// The fewest table and blob files that RocksDB may keep open for a database.
-const LEAST_OPEN_FILES: u16 = 10;
+const MIN_OPEN_FILES: u16 = 10;
 /// The most files open for a database: more do not help a bucket that shares its machine.
-const MOST_OPEN_FILES: u16 = 54;
+const MAX_OPEN_FILES: u16 = 54;
 /// With fewer, challenges could not be answered while buckets are written.
-const LEAST_OPEN_BUCKETS: u64 = 4;
+const MIN_OPEN_BUCKETS: u64 = 4;
 /// Buckets open at once by default.
-const USUAL_OPEN_BUCKETS: u64 = 512;
+const DEFAULT_OPEN_BUCKETS: u64 = 512;
 
 /// Memory of an open bucket, in bytes: as measured with 64 leaves, open for writing,
 /// plus a reserve.
-const MEMORY_OF_OPEN_BUCKET: u64 = 288 << 10;
+const OPEN_BUCKET_BYTES: u64 = 288 << 10;
 /// Memory of the index, in bytes: each of its five tables has a cache and up to
 /// two write buffers of 2 MiB.
-const MEMORY_OF_INDEX: u64 = 30 << 20;
+const INDEX_BYTES: u64 = 30 << 20;
 /// With less, databases would flush all the time.
-const LEAST_MEMORY: u64 = 64 << 20;
+const MIN_MEMORY_BYTES: u64 = 64 << 20;
 /// Memory by default, in bytes, if a quarter of the machine's is not less.
-const USUAL_MEMORY: u64 = 2 << 30;
+const DEFAULT_MEMORY_BYTES: u64 = 2 << 30;
 /// Memory of one cached node, in bytes, with the table's overhead.
-const MEMORY_OF_NODE: u64 = 64;
+const CACHED_NODE_BYTES: u64 = 64;
 /// The most nodes cached for one bucket; more do not make proofs faster.
-const MOST_KEPT_NODES: u64 = 1 << 15;
-/// The first blocks of both column families; see `ARENA_BLOCK` in the engine's options.
-const ARENAS_OF_BUCKET: u64 = 2 * (16 << 10);
+const MAX_CACHED_NODES: u64 = 1 << 15;
+/// The first blocks of both column families; see `ARENA_BLOCK_BYTES` in the engine's options.
+const BUCKET_ARENA_BYTES: u64 = 2 * (16 << 10);
 
 /// An operator's request. `None` chooses a value that fits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct BudgetRequest {
 
 /// The limits of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowance {
+pub struct ProcessLimits {
     /// The most descriptors that it may have.
     pub descriptors: u64,
     /// Memory of the machine or of the process's control group, whichever is less, in
@@ -110,10 +110,10 @@ pub enum BudgetError {
     },
 }
 
-impl Allowance {
+impl ProcessLimits {
     /// Raises the process's soft limit of descriptors to its hard limit, and returns
     /// the limits that then hold.
-    pub fn of_process() -> Self {
+    pub fn of_this_process() -> Self {
         let limit = getrlimit(Resource::Nofile);
         let mut descriptors = limit.current.unwrap_or(u64::MAX);
         if limit.current != limit.maximum {
@@ -153,26 +153,26 @@ impl Budget {
     ///
     /// [`BudgetError`] with the limit to raise, if the request or the useful minimum
     /// does not fit.
-    pub fn plan(request: BudgetRequest, allowance: Allowance) -> Result<Self, BudgetError> {
+    pub fn plan(request: BudgetRequest, allowance: ProcessLimits) -> Result<Self, BudgetError> {
         let reserved = RESERVED_DESCRIPTORS.saturating_add(request.connections.into());
         let free = allowance.descriptors.saturating_sub(reserved);
-        let least_each = DESCRIPTORS_BESIDES_FILES.saturating_add(LEAST_OPEN_FILES.into());
+        let least_each = DESCRIPTORS_BESIDES_FILES.saturating_add(MIN_OPEN_FILES.into());
         let memory_bytes = request
             .memory_bytes
-            .unwrap_or_else(|| USUAL_MEMORY.min(allowance.memory_bytes / 4));
+            .unwrap_or_else(|| DEFAULT_MEMORY_BYTES.min(allowance.memory_bytes / 4));
         let asked = request.max_open.map(u64::from);
         // Of eight parts: two and a half for cached blocks, one for unflushed writes,
         // two for open buckets and their cached nodes; and two and a half for what the
         // allocator keeps while buckets open and close, of which the soak test needs two.
-        let eighth = memory_bytes.saturating_sub(MEMORY_OF_INDEX) / 8;
+        let eighth = memory_bytes.saturating_sub(INDEX_BYTES) / 8;
         let for_open = eighth.saturating_mul(2);
         let fit_in_memory =
-            (for_open / MEMORY_OF_OPEN_BUCKET).min(eighth.saturating_mul(7) / 8 / ARENAS_OF_BUCKET);
+            (for_open / OPEN_BUCKET_BYTES).min(eighth.saturating_mul(7) / 8 / BUCKET_ARENA_BYTES);
         let buckets = asked.unwrap_or_else(|| {
-            USUAL_OPEN_BUCKETS
+            DEFAULT_OPEN_BUCKETS
                 .min(free / least_each)
                 .min(fit_in_memory)
-                .max(LEAST_OPEN_BUCKETS)
+                .max(MIN_OPEN_BUCKETS)
         });
         let buckets = buckets.max(1);
         if free / buckets < least_each {
@@ -184,11 +184,11 @@ impl Budget {
             });
         }
         let needed = buckets
-            .saturating_mul(MEMORY_OF_OPEN_BUCKET)
+            .saturating_mul(OPEN_BUCKET_BYTES)
             .saturating_mul(4)
-            .saturating_add(MEMORY_OF_INDEX)
-            .max(LEAST_MEMORY);
-        if fit_in_memory < buckets || memory_bytes < LEAST_MEMORY {
+            .saturating_add(INDEX_BYTES)
+            .max(MIN_MEMORY_BYTES);
+        if fit_in_memory < buckets || memory_bytes < MIN_MEMORY_BYTES {
             return Err(BudgetError::Memory {
                 have: memory_bytes,
                 needed,
@@ -196,11 +196,11 @@ impl Budget {
             });
         }
         let files = (free / buckets).saturating_sub(DESCRIPTORS_BESIDES_FILES);
-        let open_files = u16::try_from(files).map_or(MOST_OPEN_FILES, |files| {
-            files.clamp(LEAST_OPEN_FILES, MOST_OPEN_FILES)
+        let open_files = u16::try_from(files).map_or(MAX_OPEN_FILES, |files| {
+            files.clamp(MIN_OPEN_FILES, MAX_OPEN_FILES)
         });
-        let for_nodes = for_open.saturating_sub(buckets.saturating_mul(MEMORY_OF_OPEN_BUCKET));
-        let kept_nodes = (for_nodes / MEMORY_OF_NODE / buckets).min(MOST_KEPT_NODES);
+        let for_nodes = for_open.saturating_sub(buckets.saturating_mul(OPEN_BUCKET_BYTES));
+        let kept_nodes = (for_nodes / CACHED_NODE_BYTES / buckets).min(MAX_CACHED_NODES);
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Ok(Self {
             max_open: u32::try_from(buckets).unwrap_or(u32::MAX),
@@ -211,7 +211,7 @@ impl Budget {
                 cache_bytes: bytes(eighth.saturating_mul(5) / 2),
                 write_buffer_bytes: bytes(eighth),
                 open_files,
-                kept_nodes: bytes(kept_nodes),
+                cached_nodes: bytes(kept_nodes),
             },
         })
     }
@@ -222,20 +222,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ROOMY: Allowance = Allowance {
+    const AMPLE_LIMITS: ProcessLimits = ProcessLimits {
         descriptors: 21_000,
         memory_bytes: 16 << 30,
     };
 
-    fn with_descriptors(descriptors: u64) -> Allowance {
-        Allowance {
+    fn with_descriptors(descriptors: u64) -> ProcessLimits {
+        ProcessLimits {
             descriptors,
-            ..ROOMY
+            ..AMPLE_LIMITS
         }
     }
 
     #[test]
-    fn with_256_descriptors_a_few_buckets_are_open_and_with_32_a_sentence_says_what_to_raise() {
+    fn too_few_descriptors_are_refused_with_the_needed_limit() {
         let budget = Budget::plan(BudgetRequest::default(), with_descriptors(256)).unwrap();
         assert!(budget.max_open >= 4, "{budget:?}");
         let error = Budget::plan(BudgetRequest::default(), with_descriptors(32)).unwrap_err();
@@ -245,12 +245,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_given_or_refused_and_never_quietly_less() {
+    fn a_request_is_granted_in_full_or_refused() {
         let ask = |max_open| BudgetRequest {
             max_open: Some(max_open),
             ..BudgetRequest::default()
         };
-        assert_eq!(Budget::plan(ask(1000), ROOMY).unwrap().max_open, 1000);
+        assert_eq!(
+            Budget::plan(ask(1000), AMPLE_LIMITS).unwrap().max_open,
+            1000
+        );
         let refused = Budget::plan(ask(1000), with_descriptors(1024)).unwrap_err();
         assert!(matches!(
             refused,
@@ -261,14 +264,14 @@ mod tests {
             memory_bytes: Some(64 << 20),
             ..BudgetRequest::default()
         };
-        let refused = Budget::plan(poor, ROOMY).unwrap_err();
+        let refused = Budget::plan(poor, AMPLE_LIMITS).unwrap_err();
         assert!(matches!(refused, BudgetError::Memory { .. }), "{refused}");
     }
 
     proptest! {
         /// Every plan fits the limits.
         #[test]
-        fn a_plan_stays_within_its_allowance(
+        fn a_plan_fits_the_process_limits(
             descriptors in 0u64..70_000,
             memory_bytes in 0u64..(64 << 30),
             max_open in proptest::option::of(0u32..5_000),
@@ -276,7 +279,7 @@ mod tests {
             connections in 0u32..2_000,
         ) {
             let request = BudgetRequest { max_open, memory_bytes: asked_bytes, connections };
-            let allowance = Allowance { descriptors, memory_bytes };
+            let allowance = ProcessLimits { descriptors, memory_bytes };
             if let Ok(budget) = Budget::plan(request, allowance) {
                 let buckets = u64::from(budget.max_open);
                 prop_assert!(buckets > 0);
@@ -285,11 +288,11 @@ mod tests {
                     + u64::from(connections);
                 prop_assert!(taken <= descriptors);
                 let given = budget.resources;
-                let arenas = buckets * ARENAS_OF_BUCKET;
+                let arenas = buckets * BUCKET_ARENA_BYTES;
                 prop_assert!(arenas <= given.write_buffer_bytes as u64 * 7 / 8);
-                let open = buckets * (MEMORY_OF_OPEN_BUCKET + given.kept_nodes as u64 * MEMORY_OF_NODE);
+                let open = buckets * (OPEN_BUCKET_BYTES + given.cached_nodes as u64 * CACHED_NODE_BYTES);
                 let all = given.cache_bytes as u64 + given.write_buffer_bytes as u64 + open;
-                prop_assert!(all + MEMORY_OF_INDEX <= budget.memory_bytes);
+                prop_assert!(all + INDEX_BYTES <= budget.memory_bytes);
             }
         }
     }

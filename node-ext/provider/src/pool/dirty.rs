@@ -10,23 +10,23 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug, Default)]
 pub(super) struct DirtyBuckets {
     order: BTreeMap<u64, BucketId>,
-    places: HashMap<BucketId, u64>,
-    next: u64,
+    sequence_of: HashMap<BucketId, u64>,
+    last_sequence: u64,
 }
 
 impl DirtyBuckets {
     /// Records that a bucket may have been written. One that is listed keeps its place.
-    pub(super) fn written(&mut self, id: BucketId) {
-        if !self.places.contains_key(&id) {
-            self.next = self.next.saturating_add(1);
-            self.places.insert(id, self.next);
-            self.order.insert(self.next, id);
+    pub(super) fn mark_dirty(&mut self, id: BucketId) {
+        if !self.sequence_of.contains_key(&id) {
+            self.last_sequence = self.last_sequence.saturating_add(1);
+            self.sequence_of.insert(id, self.last_sequence);
+            self.order.insert(self.last_sequence, id);
         }
     }
 
     /// Records that a bucket was flushed or closed.
-    pub(super) fn clean(&mut self, id: BucketId) {
-        if let Some(place) = self.places.remove(&id) {
+    pub(super) fn mark_clean(&mut self, id: BucketId) {
+        if let Some(place) = self.sequence_of.remove(&id) {
             self.order.remove(&place);
         }
     }
@@ -34,7 +34,7 @@ impl DirtyBuckets {
     /// Takes out the bucket that was written first.
     pub(super) fn take_oldest(&mut self) -> Option<BucketId> {
         let (_, id) = self.order.pop_first()?;
-        self.places.remove(&id);
+        self.sequence_of.remove(&id);
         Some(id)
     }
 }
@@ -44,14 +44,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_goes_first_and_one_that_was_just_flushed_goes_to_the_end() {
+    fn the_bucket_that_was_written_first_is_taken_first() {
         let mut dirty = DirtyBuckets::default();
         for id in [1, 2, 3, 1] {
-            dirty.written(BucketId(id));
+            dirty.mark_dirty(BucketId(id));
         }
-        dirty.clean(BucketId(2));
+        dirty.mark_clean(BucketId(2));
         assert_eq!(dirty.take_oldest(), Some(BucketId(1)));
-        dirty.written(BucketId(1));
+        dirty.mark_dirty(BucketId(1));
         assert_eq!(dirty.take_oldest(), Some(BucketId(3)));
         assert_eq!(dirty.take_oldest(), Some(BucketId(1)));
         assert_eq!(dirty.take_oldest(), None);

@@ -1,9 +1,9 @@
 //! Guards of the pool: each undoes its effect on the table when it is dropped, also
 //! after a panic.
 
-use super::slots::Ticket;
-use super::statistics::count;
-use super::{Home, Pool, Priority, Table};
+use super::slots::QueueTicket;
+use super::statistics::increment;
+use super::{BucketStore, Pool, Priority, Table};
 use cairn_engine::Access;
 use cairn_primitives::BucketId;
 use parking_lot::Condvar;
@@ -11,36 +11,36 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 /// A bucket that stays open until this is dropped (I8).
-pub(crate) struct PoolLease<H: Home> {
+pub(crate) struct PoolLease<H: BucketStore> {
     pub(super) pool: Arc<Pool<H>>,
     pub(super) id: BucketId,
     pub(super) access: Access,
     /// True if a caller asked for it, rather than the pool's own maintenance.
-    pub(super) used: bool,
+    pub(super) counts_as_use: bool,
     pub(super) open: Option<Arc<H::Open>>,
 }
 
 /// A bucket that stays closed until this is dropped.
-pub(crate) struct Reservation<H: Home> {
+pub(crate) struct Reservation<H: BucketStore> {
     pub(super) pool: Arc<Pool<H>>,
     pub(super) id: BucketId,
 }
 
 /// A caller's position in the queue, which must not outlive the caller.
-pub(super) struct Place<'p, H: Home> {
+pub(super) struct QueuePosition<'p, H: BucketStore> {
     pub(super) pool: &'p Pool<H>,
-    pub(super) ticket: Option<(Ticket, Arc<Condvar>)>,
+    pub(super) ticket: Option<(QueueTicket, Arc<Condvar>)>,
 }
 
-impl<H: Home> Place<'_, H> {
-    pub(super) fn ticket(&self) -> Option<Ticket> {
+impl<H: BucketStore> QueuePosition<'_, H> {
+    pub(super) fn ticket(&self) -> Option<QueueTicket> {
         self.ticket.as_ref().map(|(ticket, _)| *ticket)
     }
 
-    pub(super) fn take(&mut self, table: &mut Table<H>, priority: Priority) -> Arc<Condvar> {
+    pub(super) fn enqueue(&mut self, table: &mut Table<H>, priority: Priority) -> Arc<Condvar> {
         let queued = self
             .ticket
-            .get_or_insert_with(|| table.slots.queue_up(priority));
+            .get_or_insert_with(|| table.slots.enqueue(priority));
         queued.1.clone()
     }
 
@@ -51,7 +51,7 @@ impl<H: Home> Place<'_, H> {
     }
 }
 
-impl<H: Home> Drop for Place<'_, H> {
+impl<H: BucketStore> Drop for QueuePosition<'_, H> {
     fn drop(&mut self) {
         // Only after a panic while closing another bucket.
         if let Some((ticket, _)) = self.ticket.take() {
@@ -61,28 +61,28 @@ impl<H: Home> Drop for Place<'_, H> {
 }
 
 /// Reports to the table that a bucket is closed, also when closing or opening panics.
-pub(super) struct EndsClosed<'p, H: Home> {
+pub(super) struct CloseGuard<'p, H: BucketStore> {
     pub(super) pool: &'p Pool<H>,
     pub(super) id: Option<BucketId>,
 }
 
-impl<H: Home> Drop for EndsClosed<'_, H> {
+impl<H: BucketStore> Drop for CloseGuard<'_, H> {
     fn drop(&mut self) {
         if let Some(id) = self.id {
             let mut table = self.pool.table.lock();
-            table.dirty.clean(id);
-            table.slots.closed(id);
+            table.dirty.mark_clean(id);
+            table.slots.mark_closed(id);
         }
     }
 }
 
-impl<H: Home> PoolLease<H> {
+impl<H: BucketStore> PoolLease<H> {
     pub(crate) fn pool(&self) -> &Pool<H> {
         &self.pool
     }
 }
 
-impl<H: Home> Deref for PoolLease<H> {
+impl<H: BucketStore> Deref for PoolLease<H> {
     type Target = H::Open;
 
     #[expect(
@@ -94,32 +94,32 @@ impl<H: Home> Deref for PoolLease<H> {
     }
 }
 
-impl<H: Home> Drop for PoolLease<H> {
+impl<H: BucketStore> Drop for PoolLease<H> {
     fn drop(&mut self) {
         let panicked = std::thread::panicking();
         let writes = self.access == Access::ReadWrite;
         if writes {
-            self.pool.home.written(self.id);
+            self.pool.store.on_write_lease_end(self.id);
         }
         // Dropped before it counts as given back: the thread that closes the bucket
         // must hold the last handle.
         self.open = None;
         let mut table = self.pool.table.lock();
         if writes {
-            table.dirty.written(self.id);
+            table.dirty.mark_dirty(self.id);
         }
-        table.slots.give_back(self.id, self.used, panicked);
+        table.slots.give_back(self.id, self.counts_as_use, panicked);
         drop(table);
         if panicked {
-            count(&self.pool.counters.panics);
+            increment(&self.pool.counters.panics);
         }
-        if writes && self.pool.home.unflushed_bytes() >= self.pool.flush_from {
-            self.pool.flush_bell.notify_one();
+        if writes && self.pool.store.unflushed_bytes() >= self.pool.flush_from {
+            self.pool.flush_needed.notify_one();
         }
     }
 }
 
-impl<H: Home> Drop for Reservation<H> {
+impl<H: BucketStore> Drop for Reservation<H> {
     fn drop(&mut self) {
         self.pool.table.lock().slots.end_reservation(self.id);
     }

@@ -17,7 +17,7 @@ pub enum Priority {
     /// An answer to a challenge: the stake depends on it.
     Challenge,
     /// Any other work that somebody waits for.
-    Usual,
+    Normal,
     /// Work that nobody waits for. When all slots are taken it uses at most one: a
     /// bucket that is opened for background work alone is the first to be closed.
     Background,
@@ -26,14 +26,14 @@ pub enum Priority {
 /// An open database, as the table sees it.
 pub(super) trait Handle: Clone {
     /// Returns whether a write failed, so that the database must be reopened (I9).
-    fn is_spoiled(&self) -> bool;
+    fn is_poisoned(&self) -> bool;
 }
 
 /// A position in the queue for a slot; the smallest is served first.
-pub(super) type Ticket = (Priority, u64);
+pub(super) type QueueTicket = (Priority, u64);
 
 /// The next step of a caller that wants a bucket.
-pub(super) enum Step<H> {
+pub(super) enum LeaseStep<H> {
     /// Use the handle until giving it back.
     Use(H),
     /// Open the bucket and report the result.
@@ -57,7 +57,7 @@ pub(super) enum ReserveStep<H> {
     /// Wait until something happens to the bucket, and ask again.
     Wait(Arc<Condvar>),
     /// Another caller has reserved it.
-    Taken,
+    ReservedByOther,
 }
 
 enum State<H> {
@@ -77,7 +77,7 @@ struct Slot<H> {
     /// Callers that wait to write while it is open for reading.
     writers_waiting: u32,
     /// True if it was opened for background work and leased for nothing else.
-    for_nobody: bool,
+    is_background_only: bool,
     /// True if a lease ended in a panic.
     panicked: bool,
     /// True if a caller waits to reserve it.
@@ -91,7 +91,7 @@ impl<H> Slot<H> {
             state,
             leases: 0,
             writers_waiting: 0,
-            for_nobody: false,
+            is_background_only: false,
             panicked: false,
             reserving: false,
             changed: Arc::default(),
@@ -103,48 +103,50 @@ impl<H> Slot<H> {
 pub(super) struct Slots<H> {
     cap: u32,
     /// Databases that are open, opening or closing.
-    taken: u32,
+    open_count: u32,
     slots: HashMap<BucketId, Slot<H>>,
     /// Open databases that are not leased, in the order of their last use.
     idle: LruCache<BucketId, ()>,
-    queue: BTreeMap<Ticket, Arc<Condvar>>,
-    tickets: u64,
+    queue: BTreeMap<QueueTicket, Arc<Condvar>>,
+    last_ticket: u64,
 }
 
 impl<H: Handle> Slots<H> {
     pub(super) fn new(cap: u32) -> Self {
         Self {
             cap,
-            taken: 0,
+            open_count: 0,
             slots: HashMap::new(),
             idle: LruCache::unbounded(),
             queue: BTreeMap::new(),
-            tickets: 0,
+            last_ticket: 0,
         }
     }
 
     /// Returns the next step of a caller that wants `id`; `ticket` is its position in
     /// the queue, if it has one.
-    pub(super) fn ask(
+    pub(super) fn next_step(
         &mut self,
         id: BucketId,
         access: Access,
         priority: Priority,
-        ticket: Option<Ticket>,
-    ) -> Step<H> {
+        ticket: Option<QueueTicket>,
+    ) -> LeaseStep<H> {
         let Some(slot) = self.slots.get_mut(&id) else {
-            return self.ask_for_room(id, priority, ticket);
+            return self.step_for_room(id, priority, ticket);
         };
         let (handle, opened_for) = match &slot.state {
-            State::Reserved => return Step::Reserved,
-            State::Opening | State::Closing => return Step::WaitForBucket(slot.changed.clone()),
+            State::Reserved => return LeaseStep::Reserved,
+            State::Opening | State::Closing => {
+                return LeaseStep::WaitForBucket(slot.changed.clone());
+            }
             State::Open { handle, access } => (handle.clone(), *access),
         };
         if slot.reserving {
-            return Step::Reserved;
+            return LeaseStep::Reserved;
         }
         let suits = access == Access::ReadOnly || opened_for == Access::ReadWrite;
-        let reopen = slot.panicked || handle.is_spoiled() || !suits;
+        let reopen = slot.panicked || handle.is_poisoned() || !suits;
         // A stream of readers must not starve a writer. An answer to a challenge may
         // pass: it is short, and the stake depends on it.
         let steps_aside = slot.writers_waiting > 0
@@ -153,44 +155,50 @@ impl<H: Handle> Slots<H> {
         if !reopen && !steps_aside {
             slot.leases = slot.leases.saturating_add(1);
             if priority != Priority::Background {
-                slot.for_nobody = false;
+                slot.is_background_only = false;
                 self.idle.pop(&id);
             }
-            return Step::Use(handle);
+            return LeaseStep::Use(handle);
         }
         if slot.leases > 0 || !reopen {
-            return Step::WaitForBucket(slot.changed.clone());
+            return LeaseStep::WaitForBucket(slot.changed.clone());
         }
         slot.state = State::Closing;
         self.idle.pop(&id);
-        Step::Close(id, handle)
+        LeaseStep::Close(id, handle)
     }
 
-    fn ask_for_room(
+    fn step_for_room(
         &mut self,
         id: BucketId,
         priority: Priority,
-        ticket: Option<Ticket>,
-    ) -> Step<H> {
+        ticket: Option<QueueTicket>,
+    ) -> LeaseStep<H> {
         let mine = ticket.unwrap_or((priority, u64::MAX));
         if self.queue.keys().next().is_some_and(|first| *first < mine) {
-            return Step::WaitForRoom;
+            return LeaseStep::WaitForRoom;
         }
-        if self.taken < self.cap {
-            self.taken = self.taken.saturating_add(1);
+        if self.open_count < self.cap {
+            self.open_count = self.open_count.saturating_add(1);
             self.slots.insert(id, Slot::new(State::Opening));
-            return Step::Open;
+            return LeaseStep::Open;
         }
-        match self.close_idle() {
-            Some((victim, handle)) => Step::Close(victim, handle),
-            None => Step::WaitForRoom,
+        match self.take_idle() {
+            Some((victim, handle)) => LeaseStep::Close(victim, handle),
+            None => LeaseStep::WaitForRoom,
         }
     }
 
     /// Records that the bucket was opened, and leases it to the caller that opened it.
-    pub(super) fn opened(&mut self, id: BucketId, handle: H, access: Access, priority: Priority) {
+    pub(super) fn mark_opened(
+        &mut self,
+        id: BucketId,
+        handle: H,
+        access: Access,
+        priority: Priority,
+    ) {
         if let Some(slot) = self.slots.get_mut(&id) {
-            slot.for_nobody = priority == Priority::Background;
+            slot.is_background_only = priority == Priority::Background;
             slot.state = State::Open { handle, access };
             slot.leases = 1;
             slot.changed.notify_all();
@@ -198,8 +206,8 @@ impl<H: Handle> Slots<H> {
     }
 
     /// Records that the bucket is closed: it was closed, or it did not open.
-    pub(super) fn closed(&mut self, id: BucketId) {
-        self.taken = self.taken.saturating_sub(1);
+    pub(super) fn mark_closed(&mut self, id: BucketId) {
+        self.open_count = self.open_count.saturating_sub(1);
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.changed.notify_all();
             if slot.reserving {
@@ -221,7 +229,7 @@ impl<H: Handle> Slots<H> {
                 if used || !self.idle.contains(&id) {
                     self.idle.put(id, ());
                 }
-                if slot.for_nobody {
+                if slot.is_background_only {
                     self.idle.demote(&id);
                 }
                 slot.changed.notify_all();
@@ -231,7 +239,7 @@ impl<H: Handle> Slots<H> {
     }
 
     /// Records that a caller begins or ends waiting to write to the bucket.
-    pub(super) fn wait_to_write(&mut self, id: BucketId, begins: bool) {
+    pub(super) fn set_writer_waiting(&mut self, id: BucketId, begins: bool) {
         if let Some(slot) = self.slots.get_mut(&id) {
             if begins {
                 slot.writers_waiting = slot.writers_waiting.saturating_add(1);
@@ -243,23 +251,23 @@ impl<H: Handle> Slots<H> {
     }
 
     /// Adds a caller to the queue for room.
-    pub(super) fn queue_up(&mut self, priority: Priority) -> (Ticket, Arc<Condvar>) {
-        self.tickets = self.tickets.saturating_add(1);
-        let ticket = (priority, self.tickets);
+    pub(super) fn enqueue(&mut self, priority: Priority) -> (QueueTicket, Arc<Condvar>) {
+        self.last_ticket = self.last_ticket.saturating_add(1);
+        let ticket = (priority, self.last_ticket);
         let turn = Arc::new(Condvar::new());
         self.queue.insert(ticket, turn.clone());
         (ticket, turn)
     }
 
     /// Removes a caller from the queue, and wakes the next one.
-    pub(super) fn leave_queue(&mut self, ticket: Ticket) {
+    pub(super) fn leave_queue(&mut self, ticket: QueueTicket) {
         self.queue.remove(&ticket);
         self.wake_next();
     }
 
     /// Wakes the first caller in the queue if there may be room.
     fn wake_next(&self) {
-        let may_be_room = self.taken < self.cap || !self.idle.is_empty();
+        let may_be_room = self.open_count < self.cap || !self.idle.is_empty();
         if may_be_room && let Some(turn) = self.queue.values().next() {
             turn.notify_all();
         }
@@ -273,14 +281,14 @@ impl<H: Handle> Slots<H> {
             return ReserveStep::Reserved;
         };
         if slot.reserving && !mine {
-            return ReserveStep::Taken;
+            return ReserveStep::ReservedByOther;
         }
         match &slot.state {
             State::Reserved if slot.reserving => {
                 slot.reserving = false;
                 ReserveStep::Reserved
             }
-            State::Reserved => ReserveStep::Taken,
+            State::Reserved => ReserveStep::ReservedByOther,
             State::Open { handle, .. } if slot.leases == 0 => {
                 let handle = handle.clone();
                 slot.reserving = true;
@@ -296,7 +304,7 @@ impl<H: Handle> Slots<H> {
     }
 
     /// Ends a caller's wait for a reservation.
-    pub(super) fn stop_reserving(&mut self, id: BucketId) {
+    pub(super) fn cancel_reserving(&mut self, id: BucketId) {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.reserving = false;
             slot.changed.notify_all();
@@ -314,25 +322,25 @@ impl<H: Handle> Slots<H> {
     }
 
     /// Leases a bucket for reading if it is open and available.
-    pub(super) fn use_if_open(&mut self, id: BucketId) -> Option<H> {
+    pub(super) fn lease_if_open(&mut self, id: BucketId) -> Option<H> {
         let slot = self.slots.get(&id)?;
         let State::Open { handle, .. } = &slot.state else {
             return None;
         };
         let has_to_wait = slot.reserving || slot.writers_waiting > 0;
-        if has_to_wait || slot.panicked || handle.is_spoiled() {
+        if has_to_wait || slot.panicked || handle.is_poisoned() {
             return None;
         }
         // After the checks above, `ask` gives no other step.
-        match self.ask(id, Access::ReadOnly, Priority::Usual, None) {
-            Step::Use(handle) => Some(handle),
+        match self.next_step(id, Access::ReadOnly, Priority::Normal, None) {
+            LeaseStep::Use(handle) => Some(handle),
             _ => None,
         }
     }
 
     /// Leases a bucket for maintenance if it is open for writing. Unlike other leases,
     /// this one does not change the order of idle buckets.
-    pub(super) fn use_if_written(&mut self, id: BucketId) -> Option<H> {
+    pub(super) fn lease_if_writable(&mut self, id: BucketId) -> Option<H> {
         let slot = self.slots.get_mut(&id)?;
         let State::Open {
             handle,
@@ -346,7 +354,7 @@ impl<H: Handle> Slots<H> {
     }
 
     /// Takes out the least recently used idle bucket, to be closed.
-    pub(super) fn close_idle(&mut self) -> Option<(BucketId, H)> {
+    pub(super) fn take_idle(&mut self) -> Option<(BucketId, H)> {
         loop {
             let (id, ()) = self.idle.pop_lru()?;
             let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.leases == 0) else {
@@ -361,17 +369,17 @@ impl<H: Handle> Slots<H> {
     }
 
     /// Returns the number of databases that are open, opening or closing.
-    pub(super) fn taken(&self) -> u32 {
-        self.taken
+    pub(super) fn open_count(&self) -> u32 {
+        self.open_count
     }
 
     /// Returns the number of callers that wait for room.
-    pub(super) fn waiting(&self) -> usize {
+    pub(super) fn queue_len(&self) -> usize {
         self.queue.len()
     }
 
     /// Returns the number of leases.
-    pub(super) fn leased(&self) -> u64 {
+    pub(super) fn lease_count(&self) -> u64 {
         self.slots.values().map(|slot| u64::from(slot.leases)).sum()
     }
 }

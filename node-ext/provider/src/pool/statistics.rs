@@ -1,6 +1,6 @@
 //! The pool's statistics and metrics.
 
-use crate::metrics::{Reading, Readings, Source};
+use crate::metrics::{MetricGroup, MetricSpec, StatisticsSource};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
@@ -58,7 +58,7 @@ pub(super) struct Counters {
     pub(super) panics: AtomicU64,
 }
 
-pub(super) fn count(counter: &AtomicU64) {
+pub(super) fn increment(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
@@ -89,11 +89,11 @@ impl Counters {
 }
 
 /// Registers the statistics under names with the prefix `cairn_pool_`.
-pub(super) fn register_all(
-    source: Source<PoolStatistics>,
+pub(super) fn register(
+    source: StatisticsSource<PoolStatistics>,
     registry: &Registry,
 ) -> Result<(), PrometheusError> {
-    let counters: [Reading<PoolStatistics>; 11] = [
+    let counters: [MetricSpec<PoolStatistics>; 11] = [
         ("hits_total", "Leases of an open bucket", |s| s.hits),
         (
             "misses_total",
@@ -130,7 +130,7 @@ pub(super) fn register_all(
         }),
         ("panics_total", "Leases that ended in a panic", |s| s.panics),
     ];
-    let gauges: [Reading<PoolStatistics>; 5] = [
+    let gauges: [MetricSpec<PoolStatistics>; 5] = [
         ("open", "Databases that are open, opening or closing", |s| {
             s.open
         }),
@@ -143,11 +143,11 @@ pub(super) fn register_all(
             s.unflushed_bytes
         }),
     ];
-    let readings = Readings {
+    let readings = MetricGroup {
         prefix: "cairn_pool_",
         source,
         registry,
     };
-    readings.counters(&counters)?;
-    readings.gauges(&gauges)
+    readings.register_counters(&counters)?;
+    readings.register_gauges(&gauges)
 }

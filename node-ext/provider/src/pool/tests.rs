@@ -20,9 +20,9 @@ type Gate = Arc<Barrier>;
 
 /// Opens fakes. A test that opens one twice fails.
 #[derive(Default)]
-struct FakeHome {
+struct FakeStore {
     open: Mutex<HashMap<u64, u32>>,
-    most_open: AtomicU64,
+    max_open: AtomicU64,
     opened: AtomicU64,
     broken: Mutex<Vec<u64>>,
     /// A bucket that waits for the test when it is opened, or when it is closed.
@@ -32,7 +32,7 @@ struct FakeHome {
     flushed: Mutex<Vec<u64>>,
 }
 
-fn pass(gate: &RwLock<Option<(u64, Gate)>>, id: u64) {
+fn wait_at_gate(gate: &RwLock<Option<(u64, Gate)>>, id: u64) {
     let gate = gate.read().clone();
     if let Some((_, gate)) = gate.filter(|(at, _)| *at == id) {
         // First to signal arrival, then to be released.
@@ -41,7 +41,7 @@ fn pass(gate: &RwLock<Option<(u64, Gate)>>, id: u64) {
     }
 }
 
-impl Home for FakeHome {
+impl BucketStore for FakeStore {
     type Open = Fake;
     type Error = &'static str;
 
@@ -52,9 +52,9 @@ impl Home for FakeHome {
             *handles += 1;
             assert_eq!(*handles, 1, "bucket {id} is open twice");
             let now: u32 = open.values().sum();
-            self.most_open.fetch_max(now.into(), Ordering::SeqCst);
+            self.max_open.fetch_max(now.into(), Ordering::SeqCst);
         }
-        pass(&self.slow_to_open, id.0);
+        wait_at_gate(&self.slow_to_open, id.0);
         self.opened.fetch_add(1, Ordering::SeqCst);
         if self.broken.lock().contains(&id.0) {
             *self.open.lock().get_mut(&id.0).unwrap() -= 1;
@@ -68,7 +68,7 @@ impl Home for FakeHome {
         })
     }
 
-    fn is_spoiled(open: &Fake) -> bool {
+    fn is_poisoned(open: &Fake) -> bool {
         open.spoiled.load(Ordering::SeqCst)
     }
 
@@ -88,37 +88,41 @@ impl Home for FakeHome {
         0
     }
 
-    fn written(&self, _id: BucketId) {}
+    fn on_write_lease_end(&self, _id: BucketId) {}
 
     fn close(&self, id: BucketId, open: Fake, _discard: bool) {
-        pass(&self.slow_to_close, id.0);
+        wait_at_gate(&self.slow_to_close, id.0);
         assert_eq!(open.id, id.0);
         *self.open.lock().get_mut(&id.0).unwrap() -= 1;
     }
 }
 
-type FakePool = Arc<Pool<FakeHome>>;
+type FakePool = Arc<Pool<FakeStore>>;
 
 fn pool(cap: u32) -> FakePool {
-    Arc::new(Pool::new(FakeHome::default(), cap, 80))
+    Arc::new(Pool::new(FakeStore::default(), cap, 80))
 }
 
-const SOON: Duration = Duration::from_millis(30);
+const SHORT_TIMEOUT: Duration = Duration::from_millis(30);
 
-fn read(pool: &FakePool, id: u64) -> PoolLease<FakeHome> {
-    pool.lease(BucketId(id), Wanted::read()).unwrap()
+fn read(pool: &FakePool, id: u64) -> PoolLease<FakeStore> {
+    pool.lease(BucketId(id), LeaseRequest::read()).unwrap()
 }
 
-fn write(pool: &FakePool, id: u64) -> PoolLease<FakeHome> {
-    pool.lease(BucketId(id), Wanted::write()).unwrap()
+fn write(pool: &FakePool, id: u64) -> PoolLease<FakeStore> {
+    pool.lease(BucketId(id), LeaseRequest::write()).unwrap()
 }
 
 fn is_open(pool: &FakePool, id: u64) -> bool {
-    pool.home.open.lock().get(&id).is_some_and(|open| *open > 0)
+    pool.store
+        .open
+        .lock()
+        .get(&id)
+        .is_some_and(|open| *open > 0)
 }
 
 #[test]
-fn sixty_four_threads_that_want_one_closed_bucket_open_it_once() {
+fn concurrent_leases_of_a_closed_bucket_open_it_once() {
     let (pool, start) = (pool(4), Barrier::new(64));
     std::thread::scope(|scope| {
         for _ in 0..64 {
@@ -128,7 +132,7 @@ fn sixty_four_threads_that_want_one_closed_bucket_open_it_once() {
             });
         }
     });
-    assert_eq!(pool.home.opened.load(Ordering::SeqCst), 1);
+    assert_eq!(pool.store.opened.load(Ordering::SeqCst), 1);
     let statistics = pool.statistics();
     assert_eq!((statistics.misses, statistics.leased), (1, 0));
 }
@@ -138,7 +142,7 @@ fn a_reopen_during_a_close_waits_for_it() {
     let pool = pool(1);
     drop(write(&pool, 1));
     let gate = Gate::new(Barrier::new(2));
-    *pool.home.slow_to_close.write() = Some((1, gate.clone()));
+    *pool.store.slow_to_close.write() = Some((1, gate.clone()));
     let (sender, opened) = mpsc::channel();
     std::thread::scope(|scope| {
         scope.spawn(|| drop(read(&pool, 2)));
@@ -149,35 +153,38 @@ fn a_reopen_during_a_close_waits_for_it() {
             drop(lease);
         });
         // It cannot be leased before it is closed: the fake would fail the test.
-        assert!(opened.recv_timeout(SOON).is_err());
-        *pool.home.slow_to_close.write() = None;
+        assert!(opened.recv_timeout(SHORT_TIMEOUT).is_err());
+        *pool.store.slow_to_close.write() = None;
         gate.wait();
     });
     opened.recv().unwrap();
-    assert_eq!(pool.home.opened.load(Ordering::SeqCst), 3);
+    assert_eq!(pool.store.opened.load(Ordering::SeqCst), 3);
 }
 
 #[test]
-fn while_one_bucket_opens_all_others_go_on() {
+fn a_slow_open_does_not_block_other_buckets() {
     let pool = pool(2);
     let gate = Gate::new(Barrier::new(2));
-    *pool.home.slow_to_open.write() = Some((1, gate.clone()));
+    *pool.store.slow_to_open.write() = Some((1, gate.clone()));
     std::thread::scope(|scope| {
         scope.spawn(|| drop(read(&pool, 1)));
         gate.wait();
         for _ in 0..10 {
             drop(read(&pool, 2));
         }
-        *pool.home.slow_to_open.write() = None;
+        *pool.store.slow_to_open.write() = None;
         gate.wait();
     });
 }
 
 #[test]
-fn i8_a_leased_bucket_is_never_closed_and_the_cap_is_hard() {
+fn i8_a_leased_bucket_is_not_closed_and_the_cap_holds() {
     let pool = pool(2);
     let (first, second) = (read(&pool, 1), write(&pool, 2));
-    let refused = pool.lease(BucketId(3), Wanted::read().within(SOON));
+    let refused = pool.lease(
+        BucketId(3),
+        LeaseRequest::read().with_timeout(SHORT_TIMEOUT),
+    );
     assert!(matches!(refused, Err(LeaseError::Timeout { .. })));
     assert!(
         is_open(&pool, 1) && is_open(&pool, 2),
@@ -188,13 +195,13 @@ fn i8_a_leased_bucket_is_never_closed_and_the_cap_is_hard() {
     drop(read(&pool, 3));
     assert!(!is_open(&pool, 1), "the idle one made room");
     assert!(is_open(&pool, 2));
-    assert_eq!(pool.home.most_open.load(Ordering::SeqCst), 2);
+    assert_eq!(pool.store.max_open.load(Ordering::SeqCst), 2);
     let statistics = pool.statistics();
     assert_eq!((statistics.timeouts, statistics.evictions), (1, 1));
 }
 
 #[test]
-fn the_least_recently_used_bucket_makes_room() {
+fn the_least_recently_used_bucket_is_evicted() {
     let pool = pool(3);
     for id in [1, 2, 3, 1] {
         drop(read(&pool, id));
@@ -204,19 +211,22 @@ fn the_least_recently_used_bucket_makes_room() {
 }
 
 #[test]
-fn upkeep_is_no_reason_to_keep_a_bucket_open_for_longer() {
+fn maintenance_does_not_count_as_use() {
     let pool = pool(2);
     drop(write(&pool, 1));
     drop(write(&pool, 2));
-    drop(pool.lease_if_written(BucketId(1)).unwrap());
+    drop(pool.lease_if_writable(BucketId(1)).unwrap());
     drop(read(&pool, 3));
     assert!(!is_open(&pool, 1) && is_open(&pool, 2));
 }
 
 #[test]
-fn what_is_read_in_the_background_takes_one_place_and_gives_that_back_first() {
+fn background_leases_use_one_slot_and_are_evicted_first() {
     let pool = pool(3);
-    let background = |id| pool.lease(BucketId(id), Wanted::background()).unwrap();
+    let background = |id| {
+        pool.lease(BucketId(id), LeaseRequest::background())
+            .unwrap()
+    };
     for id in [1, 2] {
         drop(read(&pool, id));
     }
@@ -241,12 +251,12 @@ fn what_is_read_in_the_background_takes_one_place_and_gives_that_back_first() {
 }
 
 #[test]
-fn an_answer_to_a_challenge_goes_before_all_who_wait_already() {
+fn a_challenge_is_served_before_all_waiting_callers() {
     let pool = pool(1);
     let held = read(&pool, 1);
     let (sender, order) = mpsc::channel();
     std::thread::scope(|scope| {
-        let queue = |name: &'static str, id, wanted: Wanted| {
+        let queue = |name: &'static str, id, wanted: LeaseRequest| {
             let sender = sender.clone();
             let waiting = pool.statistics().waiting;
             let pool = &pool;
@@ -259,10 +269,10 @@ fn an_answer_to_a_challenge_goes_before_all_who_wait_already() {
                 std::thread::yield_now();
             }
         };
-        queue("background", 5, Wanted::background());
-        queue("first reader", 2, Wanted::read());
-        queue("second reader", 3, Wanted::read());
-        queue("challenge", 4, Wanted::challenge());
+        queue("background", 5, LeaseRequest::background());
+        queue("first reader", 2, LeaseRequest::read());
+        queue("second reader", 3, LeaseRequest::read());
+        queue("challenge", 4, LeaseRequest::challenge());
         drop(held);
     });
     drop(sender);
@@ -272,7 +282,7 @@ fn an_answer_to_a_challenge_goes_before_all_who_wait_already() {
 }
 
 #[test]
-fn a_bucket_open_for_reading_is_opened_anew_for_the_first_writer() {
+fn the_first_writer_reopens_a_bucket_open_for_reading() {
     let pool = pool(4);
     let reader = read(&pool, 1);
     let (sender, written) = mpsc::channel();
@@ -283,17 +293,23 @@ fn a_bucket_open_for_reading_is_opened_anew_for_the_first_writer() {
             assert_eq!(lease.access, Access::ReadWrite);
             sender.send(()).unwrap();
         });
-        assert!(written.recv_timeout(SOON).is_err(), "a reader has it");
+        assert!(
+            written.recv_timeout(SHORT_TIMEOUT).is_err(),
+            "a reader has it"
+        );
         // Later readers must not starve the writer; a challenge may pass.
-        let late = pool.lease(BucketId(1), Wanted::read().within(SOON));
+        let late = pool.lease(
+            BucketId(1),
+            LeaseRequest::read().with_timeout(SHORT_TIMEOUT),
+        );
         assert!(matches!(late, Err(LeaseError::Timeout { .. })));
-        drop(pool.lease(BucketId(1), Wanted::challenge()).unwrap());
+        drop(pool.lease(BucketId(1), LeaseRequest::challenge()).unwrap());
         drop(reader);
     });
     written.recv().unwrap();
     let shared = read(&pool, 1);
     assert_eq!(
-        pool.home.opened.load(Ordering::SeqCst),
+        pool.store.opened.load(Ordering::SeqCst),
         2,
         "a reader shares it"
     );
@@ -301,7 +317,7 @@ fn a_bucket_open_for_reading_is_opened_anew_for_the_first_writer() {
 }
 
 #[test]
-fn a_panic_while_holding_a_lease_poisons_that_bucket_alone() {
+fn a_panic_with_a_lease_poisons_only_that_bucket() {
     let pool = pool(4);
     drop(read(&pool, 2));
     let panicked = std::thread::scope(|scope| {
@@ -312,12 +328,12 @@ fn a_panic_while_holding_a_lease_poisons_that_bucket_alone() {
         holder.join()
     });
     assert!(panicked.is_err());
-    let before = pool.home.opened.load(Ordering::SeqCst);
+    let before = pool.store.opened.load(Ordering::SeqCst);
     drop(read(&pool, 2));
-    assert_eq!(pool.home.opened.load(Ordering::SeqCst), before);
+    assert_eq!(pool.store.opened.load(Ordering::SeqCst), before);
     drop(write(&pool, 1));
     assert_eq!(
-        pool.home.opened.load(Ordering::SeqCst),
+        pool.store.opened.load(Ordering::SeqCst),
         before + 1,
         "reopened"
     );
@@ -325,22 +341,25 @@ fn a_panic_while_holding_a_lease_poisons_that_bucket_alone() {
 }
 
 #[test]
-fn i9_a_spoiled_handle_is_closed_and_opened_before_the_next_lease() {
+fn i9_a_poisoned_bucket_is_reopened_before_the_next_lease() {
     let pool = pool(4);
     let lease = write(&pool, 1);
     lease.spoiled.store(true, Ordering::SeqCst);
-    let refused = pool.lease(BucketId(1), Wanted::write().within(SOON));
+    let refused = pool.lease(
+        BucketId(1),
+        LeaseRequest::write().with_timeout(SHORT_TIMEOUT),
+    );
     assert!(refused.is_err(), "it is still leased");
     drop(lease);
     assert!(!write(&pool, 1).spoiled.load(Ordering::SeqCst));
 }
 
 #[test]
-fn a_bucket_that_does_not_open_takes_no_room() {
+fn a_failed_open_frees_its_slot() {
     let pool = pool(1);
-    pool.home.broken.lock().push(1);
+    pool.store.broken.lock().push(1);
     for _ in 0..3 {
-        let refused = pool.lease(BucketId(1), Wanted::read());
+        let refused = pool.lease(BucketId(1), LeaseRequest::read());
         assert!(matches!(refused, Err(LeaseError::Open("broken"))));
     }
     drop(read(&pool, 2));
@@ -348,26 +367,29 @@ fn a_bucket_that_does_not_open_takes_no_room() {
 }
 
 #[test]
-fn whoever_reserves_a_bucket_waits_for_its_leases_and_keeps_others_out() {
+fn a_reservation_waits_for_leases_and_excludes_others() {
     let pool = pool(2);
     let lease = write(&pool, 1);
     let reserve = |within| pool.reserve(BucketId(1), within, false);
-    assert!(matches!(reserve(SOON), Err(LeaseError::Timeout { .. })));
+    assert!(matches!(
+        reserve(SHORT_TIMEOUT),
+        Err(LeaseError::Timeout { .. })
+    ));
     // After the timeout it blocks nobody.
     drop(read(&pool, 1));
     let (sender, reserved) = mpsc::channel();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let reservation = pool.reserve(BucketId(1), USUAL_WAIT, false).ok();
+            let reservation = pool.reserve(BucketId(1), DEFAULT_LEASE_TIMEOUT, false).ok();
             sender.send(reservation).unwrap();
         });
-        assert!(reserved.recv_timeout(SOON).is_err());
-        let refused = pool.lease(BucketId(1), Wanted::challenge());
+        assert!(reserved.recv_timeout(SHORT_TIMEOUT).is_err());
+        let refused = pool.lease(BucketId(1), LeaseRequest::challenge());
         assert!(matches!(refused, Err(LeaseError::Reserved)));
         drop(lease);
         let reservation = reserved.recv().unwrap().unwrap();
         assert!(!is_open(&pool, 1));
-        assert!(matches!(reserve(SOON), Err(LeaseError::Reserved)));
+        assert!(matches!(reserve(SHORT_TIMEOUT), Err(LeaseError::Reserved)));
         drop(reservation);
     });
     drop(read(&pool, 1));
@@ -375,7 +397,7 @@ fn whoever_reserves_a_bucket_waits_for_its_leases_and_keeps_others_out() {
 }
 
 #[test]
-fn what_is_at_hand_is_open_and_nobody_waits_for_it() {
+fn lease_if_open_never_opens_or_waits() {
     let pool = pool(2);
     let lease_open = |id| pool.lease_if_open(BucketId(id));
     assert!(lease_open(1).is_none(), "nothing is opened for it");
@@ -396,28 +418,31 @@ fn what_is_at_hand_is_open_and_nobody_waits_for_it() {
     spoiled.spoiled.store(true, Ordering::SeqCst);
     assert!(lease_open(1).is_none(), "it must be reopened");
     drop(spoiled);
-    let _reservation = pool.reserve(BucketId(1), SOON, false).ok().unwrap();
+    let _reservation = pool
+        .reserve(BucketId(1), SHORT_TIMEOUT, false)
+        .ok()
+        .unwrap();
     assert!(lease_open(1).is_none());
-    assert_eq!(pool.home.opened.load(Ordering::SeqCst), 2);
+    assert_eq!(pool.store.opened.load(Ordering::SeqCst), 2);
 }
 
 #[test]
-fn the_oldest_unflushed_data_is_written_out_first_and_no_more_than_needed() {
+fn the_flusher_flushes_the_oldest_and_only_as_needed() {
     let pool = pool(8);
     for id in 1..=6 {
         let lease = write(&pool, id);
         lease.dirty.store(true, Ordering::SeqCst);
-        pool.home.unflushed.fetch_add(10, Ordering::SeqCst);
+        pool.store.unflushed.fetch_add(10, Ordering::SeqCst);
     }
     // 60 of 80, with marks at 50 and 40.
     std::thread::scope(|scope| {
-        scope.spawn(|| pool.keep_flushed());
-        while pool.home.unflushed_bytes() > 40 {
+        scope.spawn(|| pool.run_flusher());
+        while pool.store.unflushed_bytes() > 40 {
             std::thread::yield_now();
         }
         pool.stop();
     });
-    assert_eq!(*pool.home.flushed.lock(), [1, 2]);
+    assert_eq!(*pool.store.flushed.lock(), [1, 2]);
 }
 
 proptest! {
@@ -425,7 +450,7 @@ proptest! {
     /// With many threads and few slots, no caller gets another bucket than it asked
     /// for, none is open twice, and never more than the cap are open.
     #[test]
-    fn i8_no_two_handles_whatever_is_asked_for(
+    fn i8_no_bucket_is_open_twice(
         cap in 1u32..5,
         asks in proptest::collection::vec(
             proptest::collection::vec((0u64..8, 0u8..8), 1..60),
@@ -440,13 +465,13 @@ proptest! {
                     for (id, kind) in asks {
                         let id = BucketId(*id);
                         if *kind == 7 {
-                            drop(pool.reserve(id, USUAL_WAIT, false));
+                            drop(pool.reserve(id, DEFAULT_LEASE_TIMEOUT, false));
                             continue;
                         }
                         let wanted = match kind {
-                            0..3 => Wanted::read(),
-                            3..6 => Wanted::write(),
-                            _ => Wanted::challenge(),
+                            0..3 => LeaseRequest::read(),
+                            3..6 => LeaseRequest::write(),
+                            _ => LeaseRequest::challenge(),
                         };
                         match pool.lease(id, wanted) {
                             Ok(lease) => {
@@ -462,11 +487,11 @@ proptest! {
                 });
             }
         });
-        prop_assert!(pool.home.most_open.load(Ordering::SeqCst) <= cap.into());
+        prop_assert!(pool.store.max_open.load(Ordering::SeqCst) <= cap.into());
         let statistics = pool.statistics();
         prop_assert_eq!((statistics.leased, statistics.waiting), (0, 0));
         pool.close_idle();
         prop_assert_eq!(pool.statistics().open, 0);
-        prop_assert!(pool.home.open.lock().values().all(|open| *open == 0));
+        prop_assert!(pool.store.open.lock().values().all(|open| *open == 0));
     }
 }

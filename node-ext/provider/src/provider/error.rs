@@ -1,6 +1,6 @@
 //! Errors returned by [`Provider`](super::Provider).
 
-use super::known_signed::WouldLose;
+use super::known_signature::MissingSignedRoots;
 use crate::index::IndexError;
 use crate::pool::BudgetError;
 use cairn_bucket::{
@@ -74,7 +74,7 @@ pub enum ProviderError {
         "nothing is written or signed, because the base path could not be written to when the \
          provider started ({reason})"
     )]
-    WritesNothing {
+    ReadOnly {
         /// The reason.
         reason: String,
     },
@@ -107,11 +107,11 @@ pub enum ProviderError {
         "bucket {bucket} is not accepted: {lost}. Anyone who holds a signature over a missing root \
          may challenge it, which costs the stake"
     )]
-    WouldLose {
+    MissingSignedRoots {
         /// The bucket.
         bucket: BucketId,
         /// The leaves that it has, and the signed roots that it lacks.
-        lost: Box<WouldLose>,
+        lost: Box<MissingSignedRoots>,
     },
     /// The provider does not sign for the bucket.
     #[error(transparent)]

@@ -1,13 +1,13 @@
 //! A leased bucket. All work with it goes through [`Lease::run`], which sees every error.
 
-use super::home::BucketFolders;
+use super::bucket_folders::BucketFolders;
 use crate::index::BucketRecord;
 use crate::pool::PoolLease;
 use cairn_bucket::{
     Bucket, BucketConfig, CommitError, Committed, IndicatesDamage, NewLeaf, SignAgainError,
 };
 use cairn_engine::Access;
-use cairn_keys::{Facts, Permit, SignedCommitment, Signer, SigningRefused};
+use cairn_keys::{Permit, SignedCommitment, Signer, SigningFacts, SigningRefused};
 use cairn_primitives::{BucketId, Commitment, LeafCount};
 
 /// A lease of a bucket, which stays open until this is dropped (I8).
@@ -49,7 +49,7 @@ impl Lease {
         if let Err(error) = &result
             && error.indicates_damage()
         {
-            let ledger = &self.inner.pool().home().ledger;
+            let ledger = &self.inner.pool().store().ledger;
             ledger.quarantine(self.id(), error.to_string());
         }
         result
@@ -78,15 +78,20 @@ impl Lease {
     /// Makes the bucket's record for the index.
     pub(super) fn record(&self, before: Option<&BucketRecord>) -> BucketRecord {
         // Counted here so that a failure is noticed: the record then has no count.
-        let _ = self.run(Bucket::flagged_leaves);
-        BucketRecord::of(&self.inner, before)
+        let _ = self.run(Bucket::flagged_leaf_count);
+        BucketRecord::from_bucket(&self.inner, before)
     }
 
-    fn facts(&self) -> Facts {
-        let quarantine = self.inner.pool().home().ledger.quarantined(self.id());
-        let flagged = self.run(Bucket::flagged_leaves);
+    fn facts(&self) -> SigningFacts {
+        let quarantine = self
+            .inner
+            .pool()
+            .store()
+            .ledger
+            .quarantine_reason(self.id());
+        let flagged = self.run(Bucket::flagged_leaf_count);
         let flagged = flagged.map_err(|error| error.to_string());
-        Facts::new(self.id(), self.config().profile, flagged, quarantine)
+        SigningFacts::new(self.id(), self.config().profile, flagged, quarantine)
     }
 
     /// Asks the gate for permission to sign for the bucket.
@@ -95,14 +100,14 @@ impl Lease {
     ///
     /// [`SigningRefused`] with the reason.
     pub fn permit<'s>(&self, signer: &'s Signer) -> Result<Permit<'s>, SigningRefused> {
-        let gate = &self.inner.pool().home().gate;
+        let gate = &self.inner.pool().store().gate;
         gate.permit(&self.facts(), signer)
     }
 
     /// Returns the reason why nothing is signed for the bucket, if there is one. To be
     /// called before an upload.
-    pub fn signing_refused(&self) -> Option<SigningRefused> {
-        let gate = &self.inner.pool().home().gate;
+    pub fn signing_refusal(&self) -> Option<SigningRefused> {
+        let gate = &self.inner.pool().store().gate;
         gate.judge(&self.facts()).err()
     }
 
@@ -120,7 +125,7 @@ impl Lease {
         signer: &Signer,
     ) -> Result<(Committed, SignedCommitment), CommitError> {
         let permit = self.permit(signer)?;
-        let (committed, durable) = self.run(|bucket| bucket.commit_promised(leaves))?;
+        let (committed, durable) = self.run(|bucket| bucket.commit_for_signing(leaves))?;
         let signed = permit.sign(&durable);
         let signed = signed.map_err(|reason| CommitError::Sign {
             bucket: self.id(),
@@ -140,9 +145,9 @@ impl Lease {
         count: LeafCount,
         signer: &Signer,
     ) -> Result<SignedCommitment, SignAgainError> {
-        let gate = &self.inner.pool().home().gate;
-        let permit = gate.permit_again(&self.facts(), signer)?;
-        let signed = permit.sign(&self.run(|bucket| bucket.promised_at(count))?);
+        let gate = &self.inner.pool().store().gate;
+        let permit = gate.permit_repeat(&self.facts(), signer)?;
+        let signed = permit.sign(&self.run(|bucket| bucket.signed_commitment_at(count))?);
         signed.map_err(|reason| SignAgainError::Sign {
             bucket: self.id(),
             reason,

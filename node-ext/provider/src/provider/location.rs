@@ -12,9 +12,9 @@
 
 use super::ProviderError;
 use crate::index::{Index, LOCATION_KEY};
-use cairn_bucket::{io, read_small};
+use cairn_bucket::{io_error, read_bounded};
 use cairn_engine::layout::{INDEX_DIR, LOCATION_FILE};
-use cairn_fs::replace_by;
+use cairn_fs::replace_atomically;
 use codec::{Decode, DecodeAll, Encode};
 use std::fs::Metadata;
 use std::io::Write;
@@ -27,7 +27,7 @@ const VERSION: u8 = 1;
 /// A bound on the size of a file, in bytes.
 const MAX_BYTES: u64 = 64;
 /// The reason given to clients and operators while a copy is not accepted.
-const REASON: &str = "this is a copy of a provider's data, which may lack roots signed after it was \
+const COPY_REASON: &str = "this is a copy of a provider's data, which may lack roots signed after it was \
      made: it signs once its operator accepts it as the newest copy and the only one in use";
 
 /// The policy for a base path that is a copy.
@@ -50,7 +50,7 @@ struct Origin {
 }
 
 impl Origin {
-    fn of(metadata: &Metadata) -> Self {
+    fn from_metadata(metadata: &Metadata) -> Self {
         let created = metadata.created().ok();
         let since = created.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         Self {
@@ -62,7 +62,7 @@ impl Origin {
     /// Returns whether `found` is the file that was written as `self`. Inode numbers
     /// alone are weak: they are reused, and some file systems assign new ones at each
     /// mount.
-    fn is_still(&self, found: &Self) -> bool {
+    fn is_same_file(&self, found: &Self) -> bool {
         match (self.created, found.created) {
             (Some(written), Some(found)) => written == found,
             (Some(_), None) => false,
@@ -73,21 +73,26 @@ impl Origin {
 
 /// The result of checking one location file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Said {
+enum LocationCheck {
     Here,
     Elsewhere,
-    Nothing,
+    Absent,
 }
 
-fn read(path: &Path) -> Result<Said, ProviderError> {
-    let Some(bytes) = read_small(path, MAX_BYTES)? else {
-        return Ok(Said::Nothing);
+fn read(path: &Path) -> Result<LocationCheck, ProviderError> {
+    let Some(bytes) = read_bounded(path, MAX_BYTES)? else {
+        return Ok(LocationCheck::Absent);
     };
     let metadata = path
         .metadata()
-        .map_err(|source| io("look at", path, source))?;
-    let is_here = parse(&bytes).is_some_and(|written| written.is_still(&Origin::of(&metadata)));
-    Ok(if is_here { Said::Here } else { Said::Elsewhere })
+        .map_err(|source| io_error("look at", path, source))?;
+    let is_here = parse(&bytes)
+        .is_some_and(|written| written.is_same_file(&Origin::from_metadata(&metadata)));
+    Ok(if is_here {
+        LocationCheck::Here
+    } else {
+        LocationCheck::Elsewhere
+    })
 }
 
 fn parse(bytes: &[u8]) -> Option<Origin> {
@@ -98,9 +103,9 @@ fn parse(bytes: &[u8]) -> Option<Origin> {
 /// Returns whether the two files indicate a copy. Base paths of older versions have
 /// neither file and no row in the index. One file may be missing if the first start was
 /// interrupted or the index was created again.
-fn is_copy(in_base: Said, in_index: Said, were_written: bool) -> bool {
-    let is_missing = [in_base, in_index].contains(&Said::Nothing);
-    [in_base, in_index].contains(&Said::Elsewhere) || (were_written && is_missing)
+fn is_copy(in_base: LocationCheck, in_index: LocationCheck, were_written: bool) -> bool {
+    let is_missing = [in_base, in_index].contains(&LocationCheck::Absent);
+    [in_base, in_index].contains(&LocationCheck::Elsewhere) || (were_written && is_missing)
 }
 
 /// Returns the paths of the two location files: the index's, then the base path's.
@@ -123,16 +128,16 @@ pub(super) fn check(
     let said = (read(&of_base)?, read(&of_index)?);
     let is_copy = is_copy(said.0, said.1, were_written);
     if is_copy && on_copy == OnCopy::Refuse {
-        return Ok(Some(REASON));
+        return Ok(Some(COPY_REASON));
     }
     if is_copy {
         tracing::warn!(path = %base.display(), "the copy is accepted as the newest one and signs from now on");
-        index.forget_windows()?;
+        index.mark_windows_unknown()?;
     }
-    if is_copy || !were_written || said != (Said::Here, Said::Here) {
+    if is_copy || !were_written || said != (LocationCheck::Here, LocationCheck::Here) {
         // The row comes last: without it, a single file means an interrupted first start.
         let written = [of_index, of_base].iter().try_for_each(|path| write(path));
-        let written = written.and_then(|()| Ok(index.keep_meta(LOCATION_KEY, &[VERSION])?));
+        let written = written.and_then(|()| Ok(index.set_meta(LOCATION_KEY, &[VERSION])?));
         match written {
             Err(error) if is_copy => return Err(error),
             // A full disk must not prevent answers to challenges.
@@ -144,11 +149,11 @@ pub(super) fn check(
 }
 
 fn write(path: &Path) -> Result<(), ProviderError> {
-    let written = replace_by(path, |file| {
-        let origin = Origin::of(&file.get_ref().metadata()?);
+    let written = replace_atomically(path, |file| {
+        let origin = Origin::from_metadata(&file.get_ref().metadata()?);
         file.write_all(&(VERSION, origin).encode())
     });
-    Ok(written.map_err(|source| io("write", path, source))?)
+    Ok(written.map_err(|source| io_error("write", path, source))?)
 }
 
 #[cfg(test)]

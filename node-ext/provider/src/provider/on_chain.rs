@@ -5,34 +5,34 @@
 //! with the chain once it follows it again; a copied bucket folder is compared with the
 //! kept commitments even without a chain.
 
-use super::{KnownSigned, Provider, ProviderError, ToldBy, tombstones};
-use crate::index::{DutyKind, Standing};
-use crate::pool::Wanted;
+use super::{KnownSignature, Provider, ProviderError, SignatureSource, tombstones};
+use crate::index::{BucketStatus, DutyKind};
+use crate::pool::LeaseRequest;
 use cairn_bucket::{At, Bucket, ProveError};
 use cairn_primitives::{BucketId, Commitment};
 use codec::{DecodeAll, Encode};
 
 /// The most commitments kept for a bucket: its checkpoint, its historical roots, and as
 /// many again.
-const MOST_KEPT: usize = 16;
+const MAX_KEPT_COMMITMENTS: usize = 16;
 
 /// The state of a signed commitment in its bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum SignedRootState {
     /// It is recorded as signed, and its tree has the root.
     Provable,
     /// It was given up on purpose, and has a tombstone.
-    LetGo,
+    Tombstoned,
     /// It is missing.
     Missing,
     /// There is no such bucket.
     NoBucket,
 }
 
-impl KnownSigned {
+impl KnownSignature {
     /// Returns whether a bucket has it recorded as signed for the same leaf count, and
     /// its tree has the root.
-    pub(super) fn is_in(&self, bucket: &Bucket) -> Result<bool, ProveError> {
+    pub(super) fn is_provable_in(&self, bucket: &Bucket) -> Result<bool, ProveError> {
         Ok(is_provable(bucket, &self.commitment)?.unwrap_or(false))
     }
 }
@@ -45,7 +45,7 @@ fn is_provable(
 ) -> Result<Result<bool, ProveError>, ProveError> {
     let (root, tree) = (commitment.mmr_root, commitment.start_seq);
     let asked = commitment.leaf_count;
-    let counted = bucket.promise_of(tree, &root)?;
+    let counted = bucket.signed_leaf_count(tree, &root)?;
     // Older pallets do not keep the leaf count of a challenged root.
     if counted.is_none_or(|count| asked.get() > 0 && count != asked) {
         return Ok(Ok(false));
@@ -58,7 +58,7 @@ fn is_provable(
             | ProveError::Released { .. }
             | ProveError::MissingNode { .. }
             | ProveError::MissingLeaf { .. }
-            | ProveError::Unsound { .. }),
+            | ProveError::Damaged { .. }),
         ) => Ok(Err(error)),
         Err(error) => Err(error),
     }
@@ -67,12 +67,12 @@ fn is_provable(
 impl Provider {
     /// Returns the commitments to a bucket with this account's signature that the chain
     /// was last seen to have.
-    pub fn on_chain(&self, id: BucketId) -> Result<Vec<KnownSigned>, ProviderError> {
-        let row = self.index().duty(DutyKind::Promised, &name_of(id))?;
+    pub fn signed_on_chain(&self, id: BucketId) -> Result<Vec<KnownSignature>, ProviderError> {
+        let row = self.index().duty(DutyKind::SignedOnChain, &duty_name(id))?;
         let commitments = row.and_then(|row| Vec::<Commitment>::decode_all(&mut &*row).ok());
-        let known = |commitment| KnownSigned {
+        let known = |commitment| KnownSignature {
             commitment,
-            told_by: ToldBy::Chain,
+            source: SignatureSource::Chain,
         };
         Ok(commitments
             .unwrap_or_default()
@@ -84,19 +84,23 @@ impl Provider {
     /// Records the commitments to a bucket with this account's signature that the chain
     /// has now, durably. Returns these and the earlier ones, newest first: a signature
     /// still counts after the chain has moved on.
-    pub fn keep_on_chain(
+    pub fn record_on_chain(
         &self,
         id: BucketId,
         now: &[Commitment],
     ) -> Result<Vec<Commitment>, ProviderError> {
-        let before = self.on_chain(id)?.into_iter().map(|known| known.commitment);
+        let before = self
+            .signed_on_chain(id)?
+            .into_iter()
+            .map(|known| known.commitment);
         let before: Vec<_> = before.collect();
         let mut all = now.to_vec();
         all.extend(before.iter().filter(|known| !now.contains(known)));
-        all.truncate(MOST_KEPT);
+        all.truncate(MAX_KEPT_COMMITMENTS);
         if all != before {
-            let change = (name_of(id), Some(all.encode()));
-            self.index().write_duties(DutyKind::Promised, &[change])?;
+            let change = (duty_name(id), Some(all.encode()));
+            self.index()
+                .write_duties(DutyKind::SignedOnChain, &[change])?;
         }
         Ok(all)
     }
@@ -107,17 +111,18 @@ impl Provider {
         &self,
         id: BucketId,
         commitment: &Commitment,
-    ) -> Result<Found, ProviderError> {
+    ) -> Result<SignedRootState, ProviderError> {
         let (root, tree) = (commitment.mmr_root, commitment.start_seq);
-        let let_go = |here: bool| match here || tombstones::has(self.path(), id, tree, &root)? {
-            true => Ok(Found::LetGo),
-            false => Ok(Found::Missing),
+        let let_go = |here: bool| match here || tombstones::has_root(self.path(), id, tree, &root)?
+        {
+            true => Ok(SignedRootState::Tombstoned),
+            false => Ok(SignedRootState::Missing),
         };
-        let lease = match self.lease(id, Wanted::background()) {
+        let lease = match self.blocking_lease(id, LeaseRequest::background()) {
             Ok(lease) => lease,
             Err(ProviderError::NoSuchBucket { .. } | ProviderError::Lost { .. }) => {
                 return Ok(match let_go(false)? {
-                    Found::Missing => Found::NoBucket,
+                    SignedRootState::Missing => SignedRootState::NoBucket,
                     found => found,
                 });
             }
@@ -125,7 +130,7 @@ impl Provider {
         };
         let provable = lease.run(|bucket| is_provable(bucket, commitment))?;
         if lease.run(|_| provable).unwrap_or(false) {
-            return Ok(Found::Provable);
+            return Ok(SignedRootState::Provable);
         }
         let gone = lease.run(|bucket| bucket.tombstone_of(tree, root))?;
         if gone.is_some() {
@@ -144,22 +149,22 @@ impl Provider {
             "the chain has this provider's signature over a root of the bucket that was not \
              recorded as signed; it is now"
         );
-        let lease = self.lease(id, Wanted::write())?;
-        match lease.run(|bucket| bucket.promise(*commitment)) {
-            Ok(_) => Ok(Found::Provable),
+        let lease = self.blocking_lease(id, LeaseRequest::write())?;
+        match lease.run(|bucket| bucket.record_signed_root(*commitment)) {
+            Ok(_) => Ok(SignedRootState::Provable),
             Err(error) => {
                 tracing::error!(bucket = %id, %error, "a signed root could not be recorded");
-                Ok(Found::Missing)
+                Ok(SignedRootState::Missing)
             }
         }
     }
 
     /// Returns whether a bucket has tombstones, in its own records or in files.
-    pub fn has_let_go(&self, id: BucketId) -> Result<bool, ProviderError> {
+    pub fn has_tombstones(&self, id: BucketId) -> Result<bool, ProviderError> {
         if tombstones::files(self.path())?.contains_key(&id) {
             return Ok(true);
         }
-        match self.lease(id, Wanted::background()) {
+        match self.blocking_lease(id, LeaseRequest::background()) {
             Ok(lease) => {
                 let mut is_any = false;
                 let first = lease.run(|bucket| {
@@ -184,23 +189,23 @@ impl Provider {
     /// # Errors
     ///
     /// [`ProviderError::NoSuchBucket`].
-    pub fn was_signed(&self, id: BucketId) -> Result<bool, ProviderError> {
+    pub fn may_be_signed(&self, id: BucketId) -> Result<bool, ProviderError> {
         let record = match self.summary(id) {
             Ok(record) => record,
             Err(error @ ProviderError::NoSuchBucket { .. }) => return Err(error),
             Err(_) => return Ok(true),
         };
-        let is_readable = !matches!(record.standing, Standing::Quarantined(_));
-        Ok(record.signed.is_some() || !is_readable || !self.on_chain(id)?.is_empty())
+        let is_readable = !matches!(record.status, BucketStatus::Quarantined(_));
+        Ok(record.signed.is_some() || !is_readable || !self.signed_on_chain(id)?.is_empty())
     }
 
     /// Compares a bucket that was just created or imported with the commitments that the
     /// chain was seen to have, and puts it into quarantine if it lacks one. Otherwise a
     /// client could commit before the next comparison with the chain.
-    pub(super) fn compare_newcomer(&self, id: BucketId) -> Result<(), ProviderError> {
-        for KnownSigned { commitment, .. } in self.on_chain(id)? {
-            if self.find_signed(id, &commitment)? == Found::Missing {
-                self.set_apart(id, missing(&commitment));
+    pub(super) fn compare_new_bucket(&self, id: BucketId) -> Result<(), ProviderError> {
+        for KnownSignature { commitment, .. } in self.signed_on_chain(id)? {
+            if self.find_signed(id, &commitment)? == SignedRootState::Missing {
+                self.quarantine(id, missing_root_reason(&commitment));
                 break;
             }
         }
@@ -209,17 +214,17 @@ impl Provider {
 
     /// Puts a bucket that lacks a signed root into quarantine: nothing is signed for it
     /// until an operator accepts it.
-    pub fn set_apart(&self, id: BucketId, reason: String) {
-        let ledger = &self.inner.ledger;
-        if ledger.quarantined(id).is_none() {
+    pub fn quarantine(&self, id: BucketId, reason: String) {
+        let ledger = &self.inner.index_writer;
+        if ledger.quarantine_reason(id).is_none() {
             ledger.quarantine(id, reason);
-            ledger.write();
+            ledger.write_pending();
         }
     }
 }
 
 /// Returns the quarantine reason for a commitment that the chain has and the bucket lacks.
-pub fn missing(commitment: &Commitment) -> String {
+pub fn missing_root_reason(commitment: &Commitment) -> String {
     format!(
         "the chain has this provider's signature over root {:?} of the tree from sequence {} at {} \
          leaves, which is missing here",
@@ -227,6 +232,6 @@ pub fn missing(commitment: &Commitment) -> String {
     )
 }
 
-fn name_of(bucket: BucketId) -> Vec<u8> {
+fn duty_name(bucket: BucketId) -> Vec<u8> {
     bucket.0.to_be_bytes().to_vec()
 }

@@ -6,9 +6,9 @@
 
 use super::{Provider, ProviderError};
 use crate::index::{Index, IndexError};
-use cairn_bucket::{BasePathError, io, read_small};
+use cairn_bucket::{BasePathError, io_error, read_bounded};
 use cairn_engine::layout::CHAIN_FILE;
-use cairn_fs::replace_by;
+use cairn_fs::replace_atomically;
 use cairn_primitives::H256;
 use codec::{Decode, DecodeAll, Encode};
 use std::io::Write;
@@ -38,17 +38,17 @@ pub enum OnOtherChain {
 }
 
 /// The base path's chain in memory, and the state of its two copies on disk.
-pub(super) struct Kept {
+pub(super) struct ChainBinding {
     path: PathBuf,
     chain: Option<OwnChain>,
     /// True if the file and the index both have it.
     is_written: bool,
 }
 
-impl Kept {
+impl ChainBinding {
     /// Reads the chain of a base path from the file and the index. If they differ, the
     /// index is that of another base path, and its data from a chain is removed.
-    pub(super) fn read(base: &Path, index: &Index) -> Result<Self, ProviderError> {
+    pub(super) fn load(base: &Path, index: &Index) -> Result<Self, ProviderError> {
         let path = base.join(CHAIN_FILE);
         let in_file = read(&path)?;
         let in_index = index.own_chain()?;
@@ -59,7 +59,7 @@ impl Kept {
                     "the index belongs to another chain than the base path: its data from that chain \
                      is removed"
                 );
-                index.forget_chain()?;
+                index.remove_chain_data()?;
                 Some(file)
             }
             (Some(file), Some(kept)) => Some(OwnChain {
@@ -84,10 +84,10 @@ impl Kept {
         let Some(chain) = self.chain.filter(|_| !self.is_written) else {
             return Ok(());
         };
-        index.keep_own_chain(&chain)?;
+        index.set_own_chain(&chain)?;
         let bytes = (VERSION, chain).encode();
-        replace_by(&self.path, |file| file.write_all(&bytes))
-            .map_err(|source| io("write the chain to", &self.path, source))?;
+        replace_atomically(&self.path, |file| file.write_all(&bytes))
+            .map_err(|source| io_error("write the chain to", &self.path, source))?;
         self.is_written = true;
         Ok(())
     }
@@ -113,7 +113,7 @@ impl Kept {
                 );
                 // In this order: a crash in between leaves the old chain with no data,
                 // rather than the new chain with the old one's data.
-                index.forget_chain()?;
+                index.remove_chain_data()?;
                 self.set(found, index);
             }
             None => self.set(found, index),
@@ -175,7 +175,7 @@ impl Provider {
 }
 
 fn read(path: &Path) -> Result<Option<OwnChain>, BasePathError> {
-    let Some(bytes) = read_small(path, MAX_BYTES)? else {
+    let Some(bytes) = read_bounded(path, MAX_BYTES)? else {
         return Ok(None);
     };
     let kept = parse(&bytes);
@@ -200,8 +200,8 @@ impl Index {
         Ok(kept.and_then(|value| OwnChain::decode_all(&mut &*value).ok()))
     }
 
-    fn keep_own_chain(&self, chain: &OwnChain) -> Result<(), IndexError> {
-        self.keep_meta(CHAIN_KEY, &chain.encode())
+    fn set_own_chain(&self, chain: &OwnChain) -> Result<(), IndexError> {
+        self.set_meta(CHAIN_KEY, &chain.encode())
     }
 }
 

@@ -2,9 +2,9 @@
 //! damage is found before a challenge finds it.
 
 use super::{Inner, ProviderError};
-use crate::metrics::{Reading, Readings};
-use crate::pool::Wanted;
-use cairn_bucket::{Pace, Scrub, ScrubPoint, ScrubRound, StepReport};
+use crate::metrics::{MetricGroup, MetricSpec};
+use crate::pool::LeaseRequest;
+use cairn_bucket::{RateLimit, Scrub, ScrubPass, ScrubPoint, ScrubStepReport};
 use cairn_primitives::BucketId;
 use parking_lot::Mutex;
 use std::num::NonZeroU64;
@@ -14,24 +14,24 @@ use substrate_prometheus_endpoint::{PrometheusError, Registry};
 
 /// 1 TiB in a day and a half, and a twentieth of a slow disk's read rate. The compiler
 /// checks that it is not 0.
-const USUAL_RATE: NonZeroU64 = NonZeroU64::new(8 << 20).unwrap();
+const DEFAULT_RATE: NonZeroU64 = NonZeroU64::new(8 << 20).unwrap();
 /// As usual for deep scrubs of storage clusters.
-const USUAL_PERIOD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const DEFAULT_PERIOD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// A pass over no buckets ends at once; the next one must not follow without a pause.
-const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
+const MIN_PERIOD: Duration = Duration::from_millis(100);
 /// The cost of opening a bucket, in bytes of the rate: without it, thousands of small
 /// buckets would be opened without a limit.
-const OPENING_BYTES: u64 = 256 << 10;
+const OPEN_COST_BYTES: u64 = 256 << 10;
 /// The cost of a record in addition to a chunk's bytes, in bytes of the rate.
-const RECORD_BYTES: u64 = 100;
+const RECORD_COST_BYTES: u64 = 100;
 /// How often the position is saved. What follows it is read again after a crash.
-const KEEP_EVERY: Duration = Duration::from_secs(10);
+const SAVE_INTERVAL: Duration = Duration::from_secs(10);
 /// How long to wait for a bucket at once, so that the provider can stop in between.
-const WAIT_AT_ONCE: Duration = Duration::from_millis(500);
+const LEASE_TIMEOUT: Duration = Duration::from_millis(500);
 /// How many times to wait for one bucket: a minute in all.
-const MOST_TRIES: u32 = 120;
+const MAX_LEASE_ATTEMPTS: u32 = 120;
 /// How long to wait after the buckets could not be listed.
-const AFTER_A_FAILURE: Duration = Duration::from_secs(60);
+const RETRY_DELAY: Duration = Duration::from_secs(60);
 
 /// The rate and period of the background scrub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,15 +40,15 @@ pub struct ScrubPlan {
     pub bytes_per_second: NonZeroU64,
     /// The time from the start of one pass to the start of the next, unless a pass takes
     /// longer.
-    pub every: Duration,
+    pub period: Duration,
 }
 
 impl Default for ScrubPlan {
     /// 8 MiB per second, and one pass a week.
     fn default() -> Self {
         Self {
-            bytes_per_second: USUAL_RATE,
-            every: USUAL_PERIOD,
+            bytes_per_second: DEFAULT_RATE,
+            period: DEFAULT_PERIOD,
         }
     }
 }
@@ -57,7 +57,7 @@ impl Default for ScrubPlan {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ScrubStatistics {
     /// Completed passes over all buckets.
-    pub rounds: u64,
+    pub passes: u64,
     /// Buckets read to their end.
     pub buckets: u64,
     /// Records checked.
@@ -69,7 +69,7 @@ pub struct ScrubStatistics {
 }
 
 impl ScrubStatistics {
-    fn add(&mut self, step: &StepReport) {
+    fn add(&mut self, step: &ScrubStepReport) {
         let findings = u64::try_from(step.findings.len()).unwrap_or(u64::MAX);
         self.records = self.records.saturating_add(step.records);
         self.bytes = self.bytes.saturating_add(step.bytes);
@@ -79,17 +79,17 @@ impl ScrubStatistics {
 
 /// The plan and the counts of a provider's scrub.
 #[derive(Default)]
-pub(super) struct Scrubbing {
+pub(super) struct ScrubState {
     /// `None` for no scrub.
     pub(super) plan: Option<ScrubPlan>,
-    pub(super) done: Mutex<ScrubStatistics>,
+    pub(super) statistics: Mutex<ScrubStatistics>,
 }
 
-impl Scrubbing {
+impl ScrubState {
     pub(super) fn register(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
-        let counters: [Reading<ScrubStatistics>; 5] = [
+        let counters: [MetricSpec<ScrubStatistics>; 5] = [
             ("rounds_total", "Completed passes over all buckets", |s| {
-                s.rounds
+                s.passes
             }),
             ("buckets_total", "Buckets read to their end", |s| s.buckets),
             ("records_total", "Records checked", |s| s.records),
@@ -101,12 +101,12 @@ impl Scrubbing {
             ),
         ];
         let scrubbing = self.clone();
-        let readings = Readings {
+        let readings = MetricGroup {
             prefix: "cairn_scrub_",
-            source: Arc::new(move || *scrubbing.done.lock()),
+            source: Arc::new(move || *scrubbing.statistics.lock()),
             registry,
         };
-        readings.counters(&counters)
+        readings.register_counters(&counters)
     }
 }
 
@@ -114,29 +114,29 @@ impl Scrubbing {
 struct Stopping;
 
 /// The scrub thread, which keeps to the plan's rate.
-struct Walk<'i> {
+struct ScrubWorker<'i> {
     inner: &'i Arc<Inner>,
-    pace: Pace,
+    rate_limit: RateLimit,
     started: Instant,
     /// The last pass. Its saved state on disk may be older.
-    last: Option<ScrubRound>,
-    kept: Instant,
+    last_pass: Option<ScrubPass>,
+    last_save: Instant,
 }
 
 impl Inner {
-    pub(super) fn keep_scrubbing(self: &Arc<Self>) {
+    pub(super) fn run_scrubber(self: &Arc<Self>) {
         let Some(plan) = self.scrubbing.plan else {
             return;
         };
         let started = Instant::now();
-        let mut walk = Walk {
+        let mut walk = ScrubWorker {
             inner: self,
-            pace: Pace::new(Some(plan.bytes_per_second), Duration::ZERO),
+            rate_limit: RateLimit::new(Some(plan.bytes_per_second), Duration::ZERO),
             started,
-            last: None,
-            kept: started,
+            last_pass: None,
+            last_save: started,
         };
-        while walk.round(plan).is_ok() {}
+        while walk.run_pass(plan).is_ok() {}
     }
 
     /// Waits for `time`, or until the provider stops.
@@ -144,59 +144,59 @@ impl Inner {
         let until = Instant::now().checked_add(time);
         let mut work = self.work.lock();
         loop {
-            if work.stopping {
+            if work.is_stopping {
                 return Err(Stopping);
             }
             match until {
                 Some(until) if Instant::now() >= until => return Ok(()),
                 Some(until) => {
-                    self.changed.wait_until(&mut work, until);
+                    self.work_changed.wait_until(&mut work, until);
                 }
-                None => self.changed.wait(&mut work),
+                None => self.work_changed.wait(&mut work),
             }
         }
     }
 }
 
-impl Walk<'_> {
+impl ScrubWorker<'_> {
     /// Waits until a pass is due or an interrupted one is to be resumed, and completes it.
-    fn round(&mut self, plan: ScrubPlan) -> Result<(), Stopping> {
-        let (mut round, resumes_at) = self.due_round(plan)?;
+    fn run_pass(&mut self, plan: ScrubPlan) -> Result<(), Stopping> {
+        let (mut round, resumes_at) = self.next_pass(plan)?;
         let ids = match self.inner.ids_after(None) {
             Ok(ids) => ids,
             Err(error) => {
                 tracing::error!(%error, "cannot list the buckets to scrub");
-                return self.inner.pause(AFTER_A_FAILURE);
+                return self.inner.pause(RETRY_DELAY);
             }
         };
         for id in ids {
-            if round.has_passed(id) {
+            if round.has_read(id) {
                 continue;
             }
             round.next = Some(id);
-            if let Err(stopping) = self.bucket(id, &round, resumes_at == Some(id)) {
-                self.keep(&round);
+            if let Err(stopping) = self.scrub_bucket(id, &round, resumes_at == Some(id)) {
+                self.save_pass(&round);
                 return Err(stopping);
             }
-            round.pass(id);
-            if self.is_time_to_keep() {
-                self.keep(&round);
+            round.mark_read(id);
+            if self.take_save_due() {
+                self.save_pass(&round);
             }
         }
         round.end();
-        self.keep(&round);
-        self.last = Some(round);
-        self.count(|done| done.rounds = done.rounds.saturating_add(1));
+        self.save_pass(&round);
+        self.last_pass = Some(round);
+        self.count(|done| done.passes = done.passes.saturating_add(1));
         // Wakes tests that wait for a pass to end.
-        self.inner.changed.notify_all();
+        self.inner.work_changed.notify_all();
         Ok(())
     }
 
     /// Returns the next pass once it is due, and the bucket in which an earlier process
     /// stopped.
-    fn due_round(&self, plan: ScrubPlan) -> Result<(ScrubRound, Option<BucketId>), Stopping> {
-        let read = || self.inner.base.scrub_round();
-        let last = self.last.map_or_else(read, |last| Ok(Some(last)));
+    fn next_pass(&self, plan: ScrubPlan) -> Result<(ScrubPass, Option<BucketId>), Stopping> {
+        let read = || self.inner.base.scrub_pass();
+        let last = self.last_pass.map_or_else(read, |last| Ok(Some(last)));
         let last = last.unwrap_or_else(|error| {
             tracing::warn!(%error, "the time of the last scrub is unknown; a new pass starts");
             None
@@ -204,45 +204,50 @@ impl Walk<'_> {
         match last {
             Some(round) if !round.is_over() => return Ok((round, round.next)),
             Some(round) => {
-                let every = plan.every.max(SHORTEST_PERIOD);
+                let every = plan.period.max(MIN_PERIOD);
                 self.inner.pause(round.due_in(every, since_epoch()))?;
             }
             None => {}
         }
-        Ok((ScrubRound::beginning(since_epoch()), None))
+        Ok((ScrubPass::starting_at(since_epoch()), None))
     }
 
     /// Reads a bucket to its end, or as far as possible.
-    fn bucket(&mut self, id: BucketId, round: &ScrubRound, resumes: bool) -> Result<(), Stopping> {
-        let resumed = if resumes { self.kept_point(id) } else { None };
+    fn scrub_bucket(
+        &mut self,
+        id: BucketId,
+        round: &ScrubPass,
+        resumes: bool,
+    ) -> Result<(), Stopping> {
+        let resumed = if resumes { self.load_point(id) } else { None };
         if resumed.is_none() {
             // A saved position would be of another pass, or of another bucket with this id.
-            self.keep_point(id, None);
+            self.save_point(id, None);
         }
         let mut is_kept = resumed.is_some();
         let mut scrub = Scrub::new(resumed);
-        self.wait_after(OPENING_BYTES)?;
+        self.wait_after(OPEN_COST_BYTES)?;
         while let Some(step) = self.step(id, &mut scrub)? {
             let Some(point) = step.point else {
                 self.count(|done| done.buckets = done.buckets.saturating_add(1));
                 break;
             };
-            let cost = step.records.saturating_mul(RECORD_BYTES);
+            let cost = step.records.saturating_mul(RECORD_COST_BYTES);
             let paused = self.wait_after(step.bytes.saturating_add(cost));
-            if paused.is_err() || self.is_time_to_keep() {
+            if paused.is_err() || self.take_save_due() {
                 is_kept = true;
-                self.keep(round);
-                self.keep_point(id, Some(&point));
+                self.save_pass(round);
+                self.save_point(id, Some(&point));
             }
             paused?;
         }
         if is_kept {
-            self.keep_point(id, None);
+            self.save_point(id, None);
         }
         Ok(())
     }
 
-    fn kept_point(&self, id: BucketId) -> Option<ScrubPoint> {
+    fn load_point(&self, id: BucketId) -> Option<ScrubPoint> {
         self.inner.base.scrub_point(id).unwrap_or_else(|error| {
             tracing::warn!(bucket = %id, %error, "the scrub of the bucket starts from its beginning");
             None
@@ -250,14 +255,14 @@ impl Walk<'_> {
     }
 
     /// Checks one step of a bucket. Returns `None` if the bucket is not available.
-    fn step(&self, id: BucketId, scrub: &mut Scrub) -> Result<Option<StepReport>, Stopping> {
-        let wanted = Wanted::background().within(WAIT_AT_ONCE);
+    fn step(&self, id: BucketId, scrub: &mut Scrub) -> Result<Option<ScrubStepReport>, Stopping> {
+        let wanted = LeaseRequest::background().with_timeout(LEASE_TIMEOUT);
         let mut tries = 0_u32;
         let lease = loop {
             match self.inner.lease(id, wanted) {
                 Ok(lease) => break lease,
                 // Other callers come first, but one bucket must not hold up the rest.
-                Err(ProviderError::Busy { .. }) if tries < MOST_TRIES => {
+                Err(ProviderError::Busy { .. }) if tries < MAX_LEASE_ATTEMPTS => {
                     tries = tries.saturating_add(1);
                     self.inner.pause(Duration::ZERO)?;
                 }
@@ -270,7 +275,7 @@ impl Walk<'_> {
                 }
             }
         };
-        let step = match lease.run(|bucket| scrub.step(bucket, self.pace.step_bytes())) {
+        let step = match lease.run(|bucket| scrub.step(bucket, self.rate_limit.step_bytes())) {
             Ok(step) => step,
             Err(error) => {
                 tracing::warn!(bucket = %id, %error, "the scrub of the bucket ends here");
@@ -283,39 +288,39 @@ impl Walk<'_> {
         }
         // A read error may pass, so it does not stop writes to the bucket.
         if let Some(first) = step.findings.iter().find(|found| found.is_damage)
-            && self.inner.ledger.quarantined(id).is_none()
+            && self.inner.index_writer.quarantine_reason(id).is_none()
         {
             let reason = format!("a scrub found damage: {}: {}", first.place, first.fault);
-            self.inner.ledger.quarantine(id, reason);
+            self.inner.index_writer.quarantine(id, reason);
         }
         Ok(Some(step))
     }
 
     fn count(&self, change: impl FnOnce(&mut ScrubStatistics)) {
-        change(&mut self.inner.scrubbing.done.lock());
+        change(&mut self.inner.scrubbing.statistics.lock());
     }
 
     fn wait_after(&mut self, bytes: u64) -> Result<(), Stopping> {
-        let wait = self.pace.wait_after(bytes, self.started.elapsed());
+        let wait = self.rate_limit.wait_after(bytes, self.started.elapsed());
         self.inner.pause(wait)
     }
 
-    fn is_time_to_keep(&mut self) -> bool {
-        let is_time = self.kept.elapsed() >= KEEP_EVERY;
+    fn take_save_due(&mut self) -> bool {
+        let is_time = self.last_save.elapsed() >= SAVE_INTERVAL;
         if is_time {
-            self.kept = Instant::now();
+            self.last_save = Instant::now();
         }
         is_time
     }
 
-    fn keep(&self, round: &ScrubRound) {
-        if let Err(error) = self.inner.base.keep_scrub_round(round) {
+    fn save_pass(&self, round: &ScrubPass) {
+        if let Err(error) = self.inner.base.save_scrub_pass(round) {
             tracing::warn!(%error, "the state of the scrub could not be saved");
         }
     }
 
-    fn keep_point(&self, id: BucketId, point: Option<&ScrubPoint>) {
-        if let Err(error) = self.inner.base.keep_scrub_point(id, point) {
+    fn save_point(&self, id: BucketId, point: Option<&ScrubPoint>) {
+        if let Err(error) = self.inner.base.save_scrub_point(id, point) {
             tracing::warn!(bucket = %id, %error, "the position of the scrub could not be saved");
         }
     }

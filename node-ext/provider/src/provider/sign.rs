@@ -2,14 +2,14 @@
 //! and repeated signatures. Repeating one writes no bucket, and does not open a cold one.
 
 use super::{Inner, Provider, ProviderError};
-use crate::index::{BucketRecord, IndexError, Standing};
+use crate::index::{BucketRecord, BucketStatus, IndexError};
 use cairn_bucket::{Bucket, CommitError};
-use cairn_keys::{ChainRules, Facts, SignedCommitment, Signer, SigningRefused};
+use cairn_keys::{ChainRules, SignedCommitment, Signer, SigningFacts, SigningRefused};
 use cairn_primitives::onchain::Limits;
 use cairn_primitives::{BucketId, HashingProfile};
 
 /// The number of records in one read of the index.
-const PAGE: usize = 1024;
+const PAGE_RECORDS: usize = 1024;
 
 impl Provider {
     /// Signs a bucket's newest commitment if it was signed here before and so is recorded
@@ -25,13 +25,13 @@ impl Provider {
         id: BucketId,
         signer: &Signer,
     ) -> Result<Option<SignedCommitment>, ProviderError> {
-        let record = self.look(id)?;
-        if record.standing == Standing::Lost {
+        let record = self.quick_summary(id)?;
+        if record.status == BucketStatus::Lost {
             return Err(ProviderError::Lost { bucket: id });
         }
-        let gate = &self.inner.pool.home().gate;
-        let permit = gate.permit_again(&facts_of(id, &record), signer)?;
-        let Some(durable) = record.promised_newest() else {
+        let gate = &self.inner.pool.store().gate;
+        let permit = gate.permit_repeat(&facts_from_record(id, &record), signer)?;
+        let Some(durable) = record.signed_newest() else {
             return Ok(None);
         };
         let signed = permit.sign(&durable);
@@ -40,13 +40,13 @@ impl Provider {
     }
 
     /// Returns the reason why nothing is signed for a bucket, if there is one.
-    pub fn signing_refused(&self, id: BucketId, record: &BucketRecord) -> Option<SigningRefused> {
-        self.inner.signing_refused(id, record)
+    pub fn signing_refusal(&self, id: BucketId, record: &BucketRecord) -> Option<SigningRefused> {
+        self.inner.signing_refusal(id, record)
     }
 
     /// Returns the reason why signing is off as a whole, if it is.
-    pub fn signing_off(&self) -> Option<String> {
-        self.inner.pool.home().gate.off()
+    pub fn signing_off_reason(&self) -> Option<String> {
+        self.inner.pool.store().gate.off_reason()
     }
 
     /// Turns all signing off until [`Provider::resume_signing`] is called with the same
@@ -55,36 +55,36 @@ impl Provider {
     pub fn stop_signing(&self, cause: &'static str, reason: impl Into<String>) {
         let reason = reason.into();
         tracing::error!(%reason, "signing is off");
-        self.inner.pool.home().gate.turn_off(cause, reason);
+        self.inner.pool.store().gate.turn_off(cause, reason);
     }
 
     /// Removes the cause for which signing was turned off.
     pub fn resume_signing(&self, cause: &'static str) {
-        self.inner.pool.home().gate.turn_on(cause);
+        self.inner.pool.store().gate.turn_on(cause);
     }
 
     /// Signs nothing new until the buckets have been compared with the chain: even an
     /// empty base path may be one whose disk is not mounted.
-    pub fn sign_once_compared(&self) {
-        self.inner.pool.home().gate.set_uncompared(true);
+    pub fn defer_signing_until_compared(&self) {
+        self.inner.pool.store().gate.set_uncompared(true);
     }
 
     /// Records that the buckets have been compared with the chain.
-    pub fn is_compared(&self) {
-        self.inner.pool.home().gate.set_uncompared(false);
+    pub fn mark_compared(&self) {
+        self.inner.pool.store().gate.set_uncompared(false);
     }
 
     /// Records the chain's limits, durably, and logs the buckets that it can no longer
     /// sign for. Blocks if the limits changed.
-    pub fn chain_says(&self, limits: &Limits) {
-        let rules = ChainRules::of_chain(limits);
-        if !self.inner.pool.home().gate.set_rules(rules) {
+    pub fn set_chain_limits(&self, limits: &Limits) {
+        let rules = ChainRules::from_limits(limits);
+        if !self.inner.pool.store().gate.set_rules(rules) {
             return;
         }
-        if let Err(error) = self.index().keep_chain_rules(rules) {
+        if let Err(error) = self.index().set_chain_rules(rules) {
             tracing::error!(%error, "the chain's limits could not be stored; they are read again after a restart");
         }
-        self.tell_unsigned();
+        self.log_unsigned();
     }
 
     /// Sets the chain's hashing profile as the operator states it, unless the chain's
@@ -97,12 +97,12 @@ impl Provider {
         &self,
         profile: HashingProfile,
     ) -> Result<HashingProfile, ProviderError> {
-        let gate = &self.inner.pool.home().gate;
+        let gate = &self.inner.pool.store().gate;
         match gate.rules() {
-            Some(rules) if rules.by_chain => Ok(rules.profile),
+            Some(rules) if rules.is_from_chain => Ok(rules.profile),
             _ => {
-                let rules = ChainRules::of_operator(profile);
-                self.index().keep_chain_rules(rules)?;
+                let rules = ChainRules::from_operator(profile);
+                self.index().set_chain_rules(rules)?;
                 gate.set_rules(rules);
                 Ok(profile)
             }
@@ -116,19 +116,19 @@ impl Provider {
     /// # Errors
     ///
     /// As [`Provider::lease`].
-    pub fn sign_unprovable(&self, id: BucketId, allowed: bool) -> Result<u64, ProviderError> {
-        let lease = self.lease(id, crate::pool::Wanted::read())?;
-        let leaves = lease.run(Bucket::flagged_leaves)?;
+    pub fn allow_unprovable(&self, id: BucketId, allowed: bool) -> Result<u64, ProviderError> {
+        let lease = self.blocking_lease(id, crate::pool::LeaseRequest::read())?;
+        let leaves = lease.run(Bucket::flagged_leaf_count)?;
         let kept = (allowed && leaves > 0).then_some(leaves);
-        self.inner.keep_unprovable(id, kept)?;
+        self.inner.set_allowed_unprovable(id, kept)?;
         Ok(leaves)
     }
 
     /// Logs the buckets for which nothing is signed.
-    pub fn tell_unsigned(&self) {
+    pub fn log_unsigned(&self) {
         let mut after = None;
         loop {
-            let page = match self.index().page(after, PAGE) {
+            let page = match self.index().page(after, PAGE_RECORDS) {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::error!(%error, "cannot list the buckets that are not signed for");
@@ -140,52 +140,54 @@ impl Provider {
             };
             after = Some(*last);
             for (id, record) in page {
-                self.inner.tell_if_unsigned(id, &record);
+                self.inner.log_if_unsigned(id, &record);
             }
         }
     }
 }
 
 /// Collects the facts of a bucket from its index record.
-fn facts_of(bucket: BucketId, record: &BucketRecord) -> Facts {
-    let quarantine = match &record.standing {
-        Standing::Sound => None,
-        Standing::Quarantined(reason) => Some(reason.clone()),
-        Standing::Lost => Some("its folder is missing".into()),
+fn facts_from_record(bucket: BucketId, record: &BucketRecord) -> SigningFacts {
+    let quarantine = match &record.status {
+        BucketStatus::Sound => None,
+        BucketStatus::Quarantined(reason) => Some(reason.clone()),
+        BucketStatus::Lost => Some("its folder is missing".into()),
     };
     let unknown = "they have not been counted yet: try again later";
     let unprovable = record.flagged.ok_or_else(|| unknown.into());
-    Facts::new(bucket, record.config.profile, unprovable, quarantine)
+    SigningFacts::new(bucket, record.config.profile, unprovable, quarantine)
 }
 
 impl Inner {
-    pub(super) fn signing_refused(
+    pub(super) fn signing_refusal(
         &self,
         id: BucketId,
         record: &BucketRecord,
     ) -> Option<SigningRefused> {
-        let facts = facts_of(id, record);
-        self.pool.home().gate.judge(&facts).err()
+        let facts = facts_from_record(id, record);
+        self.pool.store().gate.judge(&facts).err()
     }
 
     /// Logs a bucket that is sound but not signed for.
-    pub(super) fn tell_if_unsigned(&self, id: BucketId, record: &BucketRecord) {
-        if record.standing != Standing::Sound || record.flagged.is_none() {
+    pub(super) fn log_if_unsigned(&self, id: BucketId, record: &BucketRecord) {
+        if record.status != BucketStatus::Sound || record.flagged.is_none() {
             return;
         }
-        if let Some(refused) = self.signing_refused(id, record) {
+        if let Some(refused) = self.signing_refusal(id, record) {
             tracing::warn!(bucket = %id, reason = %refused, "nothing is signed for a bucket");
         }
     }
 
     /// Stores the operator's exception for a bucket's unprovable leaves, durably.
-    pub(super) fn keep_unprovable(
+    pub(super) fn set_allowed_unprovable(
         &self,
         id: BucketId,
         leaves: Option<u64>,
     ) -> Result<(), IndexError> {
-        self.ledger.index().sign_unprovable(id, leaves)?;
-        self.pool.home().gate.allow_unprovable(id, leaves);
+        self.index_writer
+            .index()
+            .set_allowed_unprovable(id, leaves)?;
+        self.pool.store().gate.allow_unprovable(id, leaves);
         Ok(())
     }
 }

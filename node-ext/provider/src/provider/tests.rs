@@ -12,15 +12,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
-mod answering;
 mod disk;
 mod faults;
-mod forgetting;
 mod gate;
-mod life;
-mod noticed;
+mod lifecycle;
+mod quarantine;
+mod read_only;
 mod scrubbing;
 mod signing;
+mod unwritable_index;
 
 const BUDGET: Budget = Budget {
     max_open: 4,
@@ -31,20 +31,20 @@ const BUDGET: Budget = Budget {
         cache_bytes: 16 << 20,
         write_buffer_bytes: 16 << 20,
         open_files: 54,
-        kept_nodes: 1024,
+        cached_nodes: 1024,
     },
 };
 
 fn start(path: &Path) -> Provider {
     let provider = start_on_demand(path, false);
-    provider.wait_until_known();
+    provider.wait_until_indexed();
     provider.wait_until_trash_is_empty();
     provider
 }
 
 fn start_on_demand(path: &Path, on_demand: bool) -> Provider {
     let options = ProviderOptions {
-        on_demand,
+        reindex_on_demand: on_demand,
         // Accepted, so that a test shows which other checks notice a copy.
         on_copy: OnCopy::Accept,
         ..ProviderOptions::default()
@@ -54,7 +54,7 @@ fn start_on_demand(path: &Path, on_demand: bool) -> Provider {
 
 fn start_with(path: &Path, options: ProviderOptions) -> Provider {
     let base = BasePath::create(path).unwrap();
-    Provider::open_within(base, BUDGET, options).unwrap()
+    Provider::open_with_budget(base, BUDGET, options).unwrap()
 }
 
 fn signer() -> Signer {
@@ -71,7 +71,9 @@ fn content(of: u64, length: usize) -> Vec<u8> {
 }
 
 fn put(provider: &Provider, id: u64, bytes: &[u8]) -> SignedCommitment {
-    let lease = provider.lease(BucketId(id), Wanted::write()).unwrap();
+    let lease = provider
+        .blocking_lease(BucketId(id), LeaseRequest::write())
+        .unwrap();
     let Ingested {
         data_root,
         data_size,
@@ -119,7 +121,7 @@ fn records(provider: &Provider) -> Vec<(BucketId, BucketRecord)> {
         (
             id,
             BucketRecord {
-                files: None,
+                fingerprint: None,
                 ..record
             },
         )
@@ -128,7 +130,7 @@ fn records(provider: &Provider) -> Vec<(BucketId, BucketRecord)> {
     page.into_iter().map(of).collect()
 }
 
-fn answers(provider: &Provider, id: u64, signed: &SignedCommitment) {
+fn assert_answers(provider: &Provider, id: u64, signed: &SignedCommitment) {
     let location = ChunkLocation {
         leaf_index: LeafIndex(0),
         chunk_index: ChunkIndex(0),
@@ -141,7 +143,7 @@ fn answers(provider: &Provider, id: u64, signed: &SignedCommitment) {
 }
 
 #[test]
-fn cold_buckets_are_known_without_being_opened_and_listed_in_pages() {
+fn cold_buckets_are_listed_in_pages_without_opening_them() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 9);
@@ -169,7 +171,7 @@ fn cold_buckets_are_known_without_being_opened_and_listed_in_pages() {
 }
 
 #[test]
-fn l11_a_list_opens_nothing_not_even_what_nobody_has_looked_at() {
+fn l11_a_list_opens_no_bucket() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 9);
@@ -179,27 +181,27 @@ fn l11_a_list_opens_nothing_not_even_what_nobody_has_looked_at() {
     std::fs::remove_dir_all(folder.path().join("index")).unwrap();
 
     let provider = start_on_demand(folder.path(), true);
-    let noted = provider.noted(None, 5).unwrap();
+    let noted = provider.indexed_buckets(None, 5).unwrap();
     let ids: Vec<_> = noted.iter().map(|noted| noted.id.0).collect();
     assert_eq!(ids, [1, 2, 3, 4, 5]);
     assert!(noted.iter().all(|noted| !noted.is_current), "{noted:?}");
     assert_eq!(provider.statistics().opened, 0, "nothing was opened for it");
 
     // A query about one bucket opens it, but does not read all of it.
-    let looked = provider.look(BucketId(7)).unwrap();
+    let looked = provider.quick_summary(BucketId(7)).unwrap();
     assert_eq!(looked.commitment, all[6].1.commitment);
     assert_eq!(looked.signed, all[6].1.signed);
-    assert!(!provider.noted_of(BucketId(7)).unwrap().is_current);
-    assert!(provider.noted_of(BucketId(4_711)).is_none());
+    assert!(!provider.indexed_bucket(BucketId(7)).unwrap().is_current);
+    assert!(provider.indexed_bucket(BucketId(4_711)).is_none());
     assert!(matches!(
-        provider.look(BucketId(4_711)),
+        provider.quick_summary(BucketId(4_711)),
         Err(ProviderError::NoSuchBucket { .. })
     ));
 
     // A reindexed bucket is current, and so is one that is being written.
     provider.summary(BucketId(7)).unwrap();
     let signed = put(&provider, 8, b"more");
-    let noted = provider.noted(Some(BucketId(6)), 9).unwrap();
+    let noted = provider.indexed_buckets(Some(BucketId(6)), 9).unwrap();
     let current: Vec<_> = noted.iter().map(|noted| noted.is_current).collect();
     assert_eq!(current, [true, true, false]);
     assert_eq!(noted[0].record.commitment, all[6].1.commitment);
@@ -207,7 +209,7 @@ fn l11_a_list_opens_nothing_not_even_what_nobody_has_looked_at() {
 }
 
 #[test]
-fn a_bucket_that_is_written_is_told_of_as_it_is_now() {
+fn the_record_of_an_open_bucket_is_current() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
@@ -218,7 +220,7 @@ fn a_bucket_that_is_written_is_told_of_as_it_is_now() {
 }
 
 #[test]
-fn i6_an_index_that_is_lost_damaged_or_of_another_format_is_made_anew_from_the_buckets() {
+fn i6_an_unusable_index_is_rebuilt_from_the_buckets() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 6);
@@ -257,7 +259,7 @@ fn i6_an_index_that_is_lost_damaged_or_of_another_format_is_made_anew_from_the_b
 }
 
 #[test]
-fn i6_an_index_that_is_behind_its_buckets_learns_what_it_missed() {
+fn i6_an_index_that_is_behind_its_buckets_catches_up() {
     let folder = tempfile::tempdir().unwrap();
     let (live, killed) = (folder.path().join("live"), folder.path().join("killed"));
     let provider = start(&live);
@@ -274,7 +276,7 @@ fn i6_an_index_that_is_behind_its_buckets_learns_what_it_missed() {
 }
 
 #[test]
-fn content_that_an_upload_took_back_is_not_counted() {
+fn content_of_a_rolled_back_upload_is_not_counted() {
     struct Failing(usize);
     impl std::io::Read for Failing {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -292,7 +294,9 @@ fn content_that_an_upload_took_back_is_not_counted() {
     fill(&provider, 2);
     provider.write_index();
     let before = provider.dedup();
-    let lease = provider.lease(BucketId(1), Wanted::write()).unwrap();
+    let lease = provider
+        .blocking_lease(BucketId(1), LeaseRequest::write())
+        .unwrap();
     assert!(
         lease
             .run(|bucket| bucket.ingest(Failing(2_000_000)))
@@ -304,38 +308,42 @@ fn content_that_an_upload_took_back_is_not_counted() {
 }
 
 #[test]
-fn when_all_that_may_be_open_is_in_use_callers_are_told_and_creation_too() {
+fn a_full_pool_reports_busy_also_for_creation() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 5);
     let held: Vec<_> = (1..=4)
-        .map(|id| provider.lease(BucketId(id), Wanted::read()).unwrap())
+        .map(|id| {
+            provider
+                .blocking_lease(BucketId(id), LeaseRequest::read())
+                .unwrap()
+        })
         .collect();
-    let at_once = Wanted {
+    let at_once = LeaseRequest {
         access: Access::ReadOnly,
         priority: Priority::Challenge,
-        wait: Duration::ZERO,
+        timeout: Duration::ZERO,
     };
-    let busy = provider.lease(BucketId(5), at_once).unwrap_err();
+    let busy = provider.blocking_lease(BucketId(5), at_once).unwrap_err();
     assert!(busy.to_string().contains("all 4 buckets"), "{busy}");
     assert_eq!(provider.statistics().open, 4);
     drop(held);
-    drop(provider.lease(BucketId(5), at_once).unwrap());
+    drop(provider.blocking_lease(BucketId(5), at_once).unwrap());
 }
 
 #[test]
-fn the_nonce_never_goes_back_and_survives_a_restart() {
+fn the_nonce_only_advances_and_survives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     assert_eq!(provider.nonce().unwrap(), None);
-    assert_eq!(provider.raise_nonce(7).unwrap(), 7);
-    assert_eq!(provider.raise_nonce(3).unwrap(), 7);
+    assert_eq!(provider.advance_nonce(7).unwrap(), 7);
+    assert_eq!(provider.advance_nonce(3).unwrap(), 7);
     drop(provider);
     assert_eq!(start(folder.path()).nonce().unwrap(), Some(7));
 }
 
 #[test]
-fn a_base_path_that_was_taken_for_reading_is_refused() {
+fn a_base_path_opened_for_reading_is_refused() {
     let folder: TempDir = tempfile::tempdir().unwrap();
     drop(BasePath::create(folder.path()).unwrap());
     let base = BasePath::open(folder.path(), Access::ReadOnly).unwrap();
@@ -344,13 +352,15 @@ fn a_base_path_that_was_taken_for_reading_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_async_thread_waits_for_a_bucket_without_being_blocked() {
+async fn an_async_lease_does_not_block_the_thread() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
-    let held = provider.lease(BucketId(1), Wanted::read()).unwrap();
+    let held = provider
+        .blocking_lease(BucketId(1), LeaseRequest::read())
+        .unwrap();
     let (lease, ()) = tokio::join!(
-        provider.lease_from_async(BucketId(1), Wanted::write()),
+        provider.lease(BucketId(1), LeaseRequest::write()),
         // Runs on the same thread, which must not be blocked.
         async move { drop(held) },
     );

@@ -5,7 +5,7 @@
 use super::{Provider, ProviderError, io};
 use cairn_bucket::{AuthorisedDeletion, Bucket, ProveError, now_ms};
 use cairn_engine::layout::{Deletion, TOMBSTONES_DIR, parse_trash_dir_name, trash_dir_name};
-use cairn_fs::replace_by;
+use cairn_fs::replace_atomically;
 use cairn_primitives::{BucketId, Commitment, H256, LeafCount, Sequence};
 use codec::{Decode, Encode};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,44 +20,44 @@ const MAX_DELETIONS: u32 = 1 << 16;
 
 /// The content of a tombstone file.
 #[derive(Debug, Default)]
-pub(super) struct LettingGo {
+pub(super) struct TombstoneFile {
     /// True if more may have been signed than could be read.
-    pub(super) may_be_more: bool,
+    pub(super) is_incomplete: bool,
     pub(super) deletions: Vec<AuthorisedDeletion>,
     pub(super) commitments: Vec<Commitment>,
 }
 
-impl LettingGo {
+impl TombstoneFile {
     /// Collects all signed roots and authorised deletions of a bucket.
-    pub(super) fn of(bucket: &Bucket) -> Result<Self, ProveError> {
+    pub(super) fn from_bucket(bucket: &Bucket) -> Result<Self, ProveError> {
         Ok(Self {
-            may_be_more: false,
+            is_incomplete: false,
             deletions: bucket.deletions()?,
-            commitments: bucket.signed_ever()?,
+            commitments: bucket.all_signed_commitments()?,
         })
     }
 
-    fn is_nothing(&self) -> bool {
-        !self.may_be_more && self.deletions.is_empty() && self.commitments.is_empty()
+    fn is_empty(&self) -> bool {
+        !self.is_incomplete && self.deletions.is_empty() && self.commitments.is_empty()
     }
 }
 
 /// The tombstones of a bucket: signed roots that were given up on purpose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LetGo {
+pub struct BucketTombstones {
     /// For each tree, the number of roots and the highest leaf count among them.
     pub trees: BTreeMap<Sequence, (u64, LeafCount)>,
     /// The deletions that admins authorised, newest first.
     pub deletions: Vec<AuthorisedDeletion>,
     /// True if more may have been signed than is listed, since the bucket could not be
     /// read when it was deleted.
-    pub may_be_more: bool,
+    pub is_incomplete: bool,
 }
 
-impl LetGo {
+impl BucketTombstones {
     /// Returns whether there are any tombstones.
-    pub fn is_anything(&self) -> bool {
-        !self.trees.is_empty() || self.may_be_more
+    pub fn has_any(&self) -> bool {
+        !self.trees.is_empty() || self.is_incomplete
     }
 
     fn add(&mut self, commitment: &Commitment) {
@@ -67,7 +67,7 @@ impl LetGo {
     }
 }
 
-fn folder_of(base: &Path) -> PathBuf {
+fn tombstones_dir(base: &Path) -> PathBuf {
     base.join(TOMBSTONES_DIR)
 }
 
@@ -75,12 +75,12 @@ fn folder_of(base: &Path) -> PathBuf {
 pub(super) fn write(
     base: &Path,
     bucket: BucketId,
-    letting_go: &LettingGo,
+    letting_go: &TombstoneFile,
 ) -> Result<(), ProviderError> {
-    if letting_go.is_nothing() {
+    if letting_go.is_empty() {
         return Ok(());
     }
-    let folder = folder_of(base);
+    let folder = tombstones_dir(base);
     std::fs::create_dir_all(&folder).map_err(io("make", &folder))?;
     File::open(base)
         .and_then(|base| base.sync_all())
@@ -89,9 +89,9 @@ pub(super) fn write(
         |kept: &AuthorisedDeletion| (kept.new_start_seq, kept.new_root, kept.deletion.clone());
     let rows: Vec<_> = letting_go.deletions.iter().map(row).collect();
     let path = free_path(&folder, bucket);
-    let written = replace_by(&path, |file| {
+    let written = replace_atomically(&path, |file| {
         let length = u64::try_from(letting_go.commitments.len()).unwrap_or(u64::MAX);
-        let header = (VERSION, now_ms(), letting_go.may_be_more, rows, length);
+        let header = (VERSION, now_ms(), letting_go.is_incomplete, rows, length);
         file.write_all(&header.encode())?;
         let mut commitments = letting_go.commitments.iter();
         commitments.try_for_each(|commitment| file.write_all(&commitment.encode()))
@@ -112,7 +112,7 @@ fn free_path(folder: &Path, bucket: BucketId) -> PathBuf {
 
 /// Lists the tombstone files of a base path by bucket.
 pub(super) fn files(base: &Path) -> Result<BTreeMap<BucketId, Vec<PathBuf>>, ProviderError> {
-    let folder = folder_of(base);
+    let folder = tombstones_dir(base);
     let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let entries = match std::fs::read_dir(&folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
@@ -175,14 +175,14 @@ impl Provider {
     ///
     /// [`ProviderError`] if the folder of tombstones or the bucket's own records cannot
     /// be read.
-    pub fn let_go(&self, id: BucketId) -> Result<LetGo, ProviderError> {
-        let mut all = LetGo::default();
+    pub fn tombstones(&self, id: BucketId) -> Result<BucketTombstones, ProviderError> {
+        let mut all = BucketTombstones::default();
         for path in files(self.path())?.remove(&id).unwrap_or_default() {
             let (deletions, may_be_more) = read(&path, |commitment| all.add(&commitment));
             all.deletions.extend(deletions);
-            all.may_be_more |= may_be_more;
+            all.is_incomplete |= may_be_more;
         }
-        match self.lease(id, crate::pool::Wanted::read()) {
+        match self.blocking_lease(id, crate::pool::LeaseRequest::read()) {
             Ok(lease) => lease.run(|bucket| {
                 for tombstone in bucket.tombstones()? {
                     all.add(&tombstone?.commitment);
@@ -208,13 +208,13 @@ impl Provider {
     /// # Errors
     ///
     /// [`ProviderError::Io`] if the folder of tombstones cannot be read.
-    pub fn buckets_let_go(&self) -> Result<BTreeSet<BucketId>, ProviderError> {
+    pub fn buckets_with_tombstones(&self) -> Result<BTreeSet<BucketId>, ProviderError> {
         Ok(files(self.path())?.into_keys().collect())
     }
 }
 
 /// Returns whether the tombstone files of a bucket have a root of a tree.
-pub(super) fn has(
+pub(super) fn has_root(
     base: &Path,
     bucket: BucketId,
     tree: Sequence,

@@ -11,19 +11,19 @@ use std::sync::Arc;
 
 /// A deleted bucket whose files are not yet removed.
 #[derive(Clone, Debug)]
-pub(super) struct Discarded {
+pub(super) struct TrashedBucket {
     pub(super) id: BucketId,
     path: PathBuf,
 }
 
 /// Lists the buckets that an earlier process left in the trash.
-pub(super) fn left_in(trash: &Path) -> Result<Vec<Discarded>, ProviderError> {
+pub(super) fn list(trash: &Path) -> Result<Vec<TrashedBucket>, ProviderError> {
     let mut left = Vec::new();
     for entry in std::fs::read_dir(trash).map_err(io("read", trash))? {
         let path = entry.map_err(io("read", trash))?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         match name.and_then(parse_trash_dir_name) {
-            Some((id, _)) => left.push(Discarded { id, path }),
+            Some((id, _)) => left.push(TrashedBucket { id, path }),
             // Not Cairn's to remove.
             None => tracing::warn!(path = %path.display(), "an unknown file is in the trash"),
         }
@@ -33,11 +33,11 @@ pub(super) fn left_in(trash: &Path) -> Result<Vec<Discarded>, ProviderError> {
 
 /// Moves a closed bucket's folder into the trash. The inner result says whether that is
 /// durable.
-pub(super) fn discard(
+pub(super) fn move_to_trash(
     bucket: &Path,
     trash: &Path,
     id: BucketId,
-) -> Result<(Discarded, Result<(), ProviderError>), ProviderError> {
+) -> Result<(TrashedBucket, Result<(), ProviderError>), ProviderError> {
     let mut nonce = 0;
     let path = loop {
         let path = trash.join(trash_dir_name(id, nonce));
@@ -61,11 +61,11 @@ pub(super) fn discard(
             .and_then(|folder| folder.sync_all())
             .map_err(io("sync", folder))
     });
-    Ok((Discarded { id, path }, synced))
+    Ok((TrashedBucket { id, path }, synced))
 }
 
 /// Removes the content of a folder.
-fn remove_within(folder: &Path) -> std::io::Result<()> {
+fn remove_contents(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
@@ -78,42 +78,42 @@ fn remove_within(folder: &Path) -> std::io::Result<()> {
 }
 
 impl Inner {
-    pub(super) fn keep_emptying(self: &Arc<Self>) {
+    pub(super) fn run_trash_remover(self: &Arc<Self>) {
         let mut work = self.work.lock();
-        while !work.stopping {
+        while !work.is_stopping {
             let Some(discarded) = work.trash.pop() else {
-                self.changed.wait(&mut work);
+                self.work_changed.wait(&mut work);
                 continue;
             };
-            work.emptying = true;
-            parking_lot::MutexGuard::unlocked(&mut work, || self.remove(&discarded));
-            work.emptying = false;
-            self.changed.notify_all();
+            work.is_emptying_trash = true;
+            parking_lot::MutexGuard::unlocked(&mut work, || self.remove_trashed(&discarded));
+            work.is_emptying_trash = false;
+            self.work_changed.notify_all();
         }
     }
 
     /// Removes a deleted bucket from the index, and removes its files. The next start
     /// repeats each step that failed.
-    fn remove(&self, discarded: &Discarded) {
-        let Discarded { id, path } = discarded;
-        let forgotten = self.ledger.settle(*id);
-        let forgotten = forgotten.and_then(|()| self.ledger.index().forget_content(*id));
+    fn remove_trashed(&self, discarded: &TrashedBucket) {
+        let TrashedBucket { id, path } = discarded;
+        let forgotten = self.index_writer.persist_removal(*id);
+        let forgotten = forgotten.and_then(|()| self.index_writer.index().remove_content(*id));
         if let Err(error) = &forgotten {
             tracing::error!(
                 bucket = %id, %error, "the index still has rows of a deleted bucket; the next start will retry"
             );
         }
         // A newer bucket with this id has lost its rows too, and is indexed again.
-        if self.pool.home().path(*id).is_dir() {
-            self.ledger.set_known(*id, false);
-            if let Err(error) = self.learn(*id) {
+        if self.pool.store().path(*id).is_dir() {
+            self.index_writer.set_up_to_date(*id, false);
+            if let Err(error) = self.reindex(*id) {
                 tracing::error!(bucket = %id, %error, "the bucket could not be indexed");
             }
         }
         let removed = match forgotten {
             Ok(()) => std::fs::remove_dir_all(path),
             // Its empty folder stays, as the sign that it was deleted.
-            Err(_) => remove_within(path),
+            Err(_) => remove_contents(path),
         };
         if let Err(error) = removed {
             let path = path.display();

@@ -1,8 +1,8 @@
 //! A client of a simulated chain, whose connection a test can break.
 
-use super::Inner;
+use super::ChainState;
 use async_trait::async_trait;
-use cairn_chain::{ChainClient, ChainError, Head, Submission, Ticket, Verdict};
+use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
     BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,
@@ -20,37 +20,37 @@ pub struct Connection {
     is_up: bool,
     has_key: bool,
     /// The number of next calls that fail.
-    failing: u32,
+    calls_to_fail: u32,
     /// Methods that the runtime lacks.
-    lacking: HashSet<&'static str>,
+    missing_methods: HashSet<&'static str>,
     /// Methods that panic.
-    breaking: HashSet<&'static str>,
-    listeners: Vec<UnboundedSender<Head>>,
+    panicking_methods: HashSet<&'static str>,
+    subscribers: Vec<UnboundedSender<Head>>,
 }
 
 impl Connection {
-    pub fn tell(&mut self, head: Head) {
-        self.listeners
+    pub fn notify(&mut self, head: Head) {
+        self.subscribers
             .retain(|listener| listener.unbounded_send(head).is_ok());
     }
 }
 
 /// A client of a simulated chain for one account.
-pub struct ScriptedClient {
-    chain: Arc<Mutex<Inner>>,
+pub struct SimulatedClient {
+    chain: Arc<Mutex<ChainState>>,
     connection: Arc<Mutex<Connection>>,
     account: AccountId,
 }
 
-impl ScriptedClient {
-    pub(super) fn new(chain: Arc<Mutex<Inner>>, account: AccountId) -> Self {
+impl SimulatedClient {
+    pub(super) fn new(chain: Arc<Mutex<ChainState>>, account: AccountId) -> Self {
         let connection = Connection {
             is_up: true,
             has_key: true,
-            failing: 0,
-            lacking: HashSet::new(),
-            breaking: HashSet::new(),
-            listeners: Vec::new(),
+            calls_to_fail: 0,
+            missing_methods: HashSet::new(),
+            panicking_methods: HashSet::new(),
+            subscribers: Vec::new(),
         };
         Self {
             chain,
@@ -68,9 +68,9 @@ impl ScriptedClient {
     pub fn disconnect(&self) {
         let mut connection = self.connection.lock();
         connection.is_up = false;
-        connection.listeners.clear();
+        connection.subscribers.clear();
         drop(connection);
-        self.chain.lock().pool.cut_off(self.account);
+        self.chain.lock().pool.end_streams_of(self.account);
     }
 
     /// Restores the connection for later calls.
@@ -80,23 +80,23 @@ impl ScriptedClient {
 
     /// Makes the next `calls` calls fail; no stream ends.
     pub fn fail_next(&self, calls: u32) {
-        self.connection.lock().failing = calls;
+        self.connection.lock().calls_to_fail = calls;
     }
 
     /// Removes these methods from the runtime, and restores all others.
-    pub fn lack(&self, methods: &[&'static str]) {
-        self.connection.lock().lacking = methods.iter().copied().collect();
+    pub fn remove_methods(&self, methods: &[&'static str]) {
+        self.connection.lock().missing_methods = methods.iter().copied().collect();
     }
 
     /// Makes calls of these methods panic.
-    pub fn break_off(&self, methods: &[&'static str]) {
-        self.connection.lock().breaking = methods.iter().copied().collect();
+    pub fn panic_in(&self, methods: &[&'static str]) {
+        self.connection.lock().panicking_methods = methods.iter().copied().collect();
     }
 
-    fn offers(&self, method: &str) -> Result<(), ChainError> {
+    fn check_method(&self, method: &str) -> Result<(), ChainError> {
         let connection = self.connection.lock();
-        let breaks_off = connection.breaking.contains(method);
-        let lacks = connection.lacking.contains(method);
+        let breaks_off = connection.panicking_methods.contains(method);
+        let lacks = connection.missing_methods.contains(method);
         drop(connection);
         assert!(!breaks_off, "{method} panics, as the test demands");
         match lacks {
@@ -106,24 +106,28 @@ impl ScriptedClient {
     }
 
     /// Sets whether the keystore has the account's key. By default it does.
-    pub fn hold_key(&self, holds: bool) {
+    pub fn set_key_present(&self, holds: bool) {
         self.connection.lock().has_key = holds;
     }
 
-    fn reach(&self) -> Result<(), ChainError> {
+    fn check_connection(&self) -> Result<(), ChainError> {
         let mut connection = self.connection.lock();
         if !connection.is_up {
             return Err(ChainError::Unreachable("disconnected by the test".into()));
         }
-        if connection.failing > 0 {
-            connection.failing -= 1;
+        if connection.calls_to_fail > 0 {
+            connection.calls_to_fail -= 1;
             return Err(ChainError::Unreachable("for this one call".into()));
         }
         Ok(())
     }
 
-    fn at<T>(&self, hash: H256, read: impl FnOnce(&super::Block) -> T) -> Result<T, ChainError> {
-        self.reach()?;
+    fn read_block<T>(
+        &self,
+        hash: H256,
+        read: impl FnOnce(&super::Block) -> T,
+    ) -> Result<T, ChainError> {
+        self.check_connection()?;
         let chain = self.chain.lock();
         let block = chain.blocks.get(&hash);
         block.map(read).ok_or_else(|| ChainError::NoSuchBlock {
@@ -134,45 +138,45 @@ impl ScriptedClient {
 }
 
 #[async_trait]
-impl ChainClient for ScriptedClient {
+impl ChainClient for SimulatedClient {
     fn account(&self) -> AccountId {
         self.account
     }
 
     async fn genesis(&self) -> Result<H256, ChainError> {
-        self.reach()?;
+        self.check_connection()?;
         Ok(self.chain.lock().genesis)
     }
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        self.reach()?;
+        self.check_connection()?;
         let (sender, heads) = unbounded();
         let now = self.chain.lock().finalized().head;
         let _ = sender.unbounded_send(now);
-        self.connection.lock().listeners.push(sender);
+        self.connection.lock().subscribers.push(sender);
         Ok(heads.boxed())
     }
 
     async fn best_head(&self) -> Result<Head, ChainError> {
-        self.reach()?;
+        self.check_connection()?;
         Ok(self.chain.lock().best().head)
     }
 
     async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
-        self.offers("limits")?;
-        self.at(at, |block| block.state.limits)
+        self.check_method("limits")?;
+        self.read_block(at, |block| block.state.limits)
     }
 
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
-        self.offers("provider")?;
-        self.at(at, |block| {
+        self.check_method("provider")?;
+        self.read_block(at, |block| {
             block.state.providers.get(&self.account.0).cloned()
         })
     }
 
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        self.offers("open_challenges")?;
-        self.at(at, |block| {
+        self.check_method("open_challenges")?;
+        self.read_block(at, |block| {
             let open = block.state.open.values();
             open.filter(|challenge| challenge.provider == self.account)
                 .copied()
@@ -181,46 +185,46 @@ impl ChainClient for ScriptedClient {
     }
 
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        self.at(at, |block| block.state.buckets.get(&bucket).cloned())
+        self.read_block(at, |block| block.state.buckets.get(&bucket).cloned())
     }
 
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
-        self.offers("buckets")?;
-        self.at(at, |block| {
+        self.check_method("buckets")?;
+        self.read_block(at, |block| {
             let buckets = block.state.buckets.iter();
             buckets
-                .filter(|(_, info)| info.place_of(&self.account).is_some())
+                .filter(|(_, info)| info.primary_index_of(&self.account).is_some())
                 .map(|(id, _)| *id)
                 .collect()
         })
     }
 
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
-        self.offers("outcomes")?;
-        self.at(at, |block| block.outcomes.clone())
+        self.check_method("outcomes")?;
+        self.read_block(at, |block| block.outcomes.clone())
     }
 
-    async fn judge(
+    async fn dry_run(
         &self,
         id: ChallengeId,
         response: &ChallengeResponse,
-    ) -> Result<Verdict, ChainError> {
-        self.reach()?;
+    ) -> Result<DryRunResult, ChainError> {
+        self.check_connection()?;
         let chain = self.chain.lock();
-        if !chain.offers_judging {
-            return Ok(Verdict::NotOffered);
+        if !chain.offers_dry_run {
+            return Ok(DryRunResult::NotOffered);
         }
         let judged = chain.best().state.judge(self.account, id, response);
         Ok(match judged {
-            Ok(_) => Verdict::Accepted,
+            Ok(_) => DryRunResult::Accepted,
             Err(refusal @ (ResponseRefusal::NoSuchChallenge | ResponseRefusal::Slashable(_))) => {
-                Verdict::Refused(refusal)
+                DryRunResult::Refused(refusal)
             }
         })
     }
 
-    async fn submit(&self, submission: Submission) -> Result<Ticket, ChainError> {
-        self.reach()?;
+    async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
+        self.check_connection()?;
         if !self.connection.lock().has_key {
             return Err(ChainError::NoKey {
                 account: hex::encode(self.account.0),

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 /// A challenge to open.
 #[derive(Clone, Copy, Debug)]
-pub struct Ask {
+pub struct NewChallenge {
     /// The challenged provider.
     pub provider: AccountId,
     /// The account that challenges.
@@ -102,7 +102,7 @@ impl Pallet {
     }
 
     /// Opens a challenge.
-    pub fn challenge(&mut self, ask: &Ask) {
+    pub fn challenge(&mut self, ask: &NewChallenge) {
         let period = ask.period.unwrap_or(self.limits.challenge_period);
         let deadline = self.anchor + period;
         let of_deadline = ChallengeId { deadline, index: 0 }..=ChallengeId {
@@ -210,7 +210,7 @@ impl Pallet {
                 .is_some_and(|sequence| sequence < *new_start_seq)
             && [MultiSigner::Sr25519(admin.0), MultiSigner::Ed25519(admin.0)]
                 .iter()
-                .any(|key| verifies(admin_signature, key, &payload))
+                .any(|key| is_valid_signature(admin_signature, key, &payload))
     }
 
     fn is_superseded(&self, challenge: &OpenChallenge) -> bool {
@@ -299,11 +299,11 @@ impl Pallet {
                     return Err("the window has its checkpoint");
                 }
                 let place = bucket
-                    .place_of(&submitter)
+                    .primary_index_of(&submitter)
                     .ok_or("who submits is no primary provider")?;
                 let primaries = u32::try_from(bucket.primary_providers.len()).unwrap();
                 let elected = leader(bucket_id, window, primaries);
-                if rule.is_leaders_alone(anchor) && elected != u32::try_from(place).ok() {
+                if rule.is_leader_only(anchor) && elected != u32::try_from(place).ok() {
                     return Err("the leader's grace has not passed");
                 }
                 CheckpointProposal::new(bucket_id, commitment, window).encode()
@@ -317,7 +317,7 @@ impl Pallet {
                 .get(place)
                 .ok_or("a signer is no primary provider")?;
             let key = primary.key.as_ref().ok_or("a signer has no key")?;
-            if !verifies(signature, key, &payload) {
+            if !is_valid_signature(signature, key, &payload) {
                 return Err("a signature does not hold");
             }
             let (byte, bit): (&mut u8, u8) = (&mut signers[place / 8], 1 << (place % 8));
@@ -334,7 +334,7 @@ impl Pallet {
             checkpoint_block: anchor,
             primary_signers: signers,
         });
-        bucket.historical_roots = historical(anchor, commitment.mmr_root);
+        bucket.historical_roots = new_historical_roots(anchor, commitment.mmr_root);
         if window.is_some() {
             bucket.last_window = window;
         }
@@ -345,7 +345,7 @@ impl Pallet {
     }
 }
 
-fn historical(block: u32, root: H256) -> Vec<(u32, u32, H256)> {
+fn new_historical_roots(block: u32, root: H256) -> Vec<(u32, u32, H256)> {
     REPLICA_PRIMES
         .iter()
         .map(|prime| (*prime, block / prime, root))
@@ -354,7 +354,11 @@ fn historical(block: u32, root: H256) -> Vec<(u32, u32, H256)> {
 
 /// Returns whether a signature by a key over these bytes is valid. Supports the two
 /// schemes that tests use.
-pub(crate) fn verifies(signature: &MultiSignature, key: &MultiSigner, bytes: &[u8]) -> bool {
+pub(crate) fn is_valid_signature(
+    signature: &MultiSignature,
+    key: &MultiSigner,
+    bytes: &[u8],
+) -> bool {
     match (signature, key) {
         (MultiSignature::Sr25519(signature), MultiSigner::Sr25519(key)) => sr25519::Pair::verify(
             &sr25519::Signature::from_raw(*signature),

@@ -1,7 +1,7 @@
 //! The transaction pool of a simulated chain, and its record of submissions.
 
-use super::pallet::{Ask, Pallet};
-use cairn_chain::{ChainError, Progress, Submission, Ticket};
+use super::pallet::{NewChallenge, Pallet};
+use cairn_chain::{ChainError, ExtrinsicStatus, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::{AccountId, ChallengeId};
 use cairn_primitives::onchain::{Outcome, ResponseRefusal};
 use cairn_primitives::{BucketId, H256, blake2_256};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// The pool's capacity, in bytes.
-const POOL_BYTES: usize = 20 << 20;
+const MAX_POOL_BYTES: usize = 20 << 20;
 
 /// A change of the state by a test.
 pub(crate) type Edit = Arc<dyn Fn(&mut Pallet) + Send + Sync>;
@@ -20,14 +20,14 @@ pub(crate) type Edit = Arc<dyn Fn(&mut Pallet) + Send + Sync>;
 #[derive(Clone)]
 pub enum Call {
     Submission { by: AccountId, what: Submission },
-    Challenge(Ask),
+    Challenge(NewChallenge),
     Edit(Edit),
 }
 
 struct Transaction {
     call: Call,
     bytes: usize,
-    watcher: Option<UnboundedSender<Progress>>,
+    watcher: Option<UnboundedSender<ExtrinsicStatus>>,
     /// The first block that may include it, and the last.
     from: u32,
     to: u32,
@@ -35,15 +35,15 @@ struct Transaction {
 
 /// A record of submissions on all forks.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct SubmissionRecord {
     /// Answers that the pool took, by challenge.
-    pub handed: BTreeMap<ChallengeId, u32>,
+    pub submitted: BTreeMap<ChallengeId, u32>,
     /// Answers that a block included, by challenge.
-    pub reached: BTreeMap<ChallengeId, u32>,
+    pub included: BTreeMap<ChallengeId, u32>,
     /// Answers that were slashable when they were submitted or included.
     pub wrong: Vec<(ChallengeId, ResponseRefusal)>,
     /// The most bytes of pending submissions at any time.
-    pub most_bytes: usize,
+    pub max_pending_bytes: usize,
     /// Checkpoints that the pool took.
     pub checkpoints: Vec<(AccountId, BucketId, Option<u64>)>,
     /// Checkpoints that a block included but the pallet refused.
@@ -53,7 +53,7 @@ pub struct Seen {
 /// The pool, and its treatment of transactions.
 #[derive(Default)]
 pub struct Pool {
-    waiting: VecDeque<H256>,
+    pending: VecDeque<H256>,
     transactions: HashMap<H256, Transaction>,
     count: u64,
     /// The best block's number.
@@ -63,8 +63,8 @@ pub struct Pool {
     /// Blocks for which a transaction is valid; 0 means for ever.
     pub longevity: u32,
     /// The number of next submissions that are rejected.
-    pub rejecting: u32,
-    pub seen: Seen,
+    pub submissions_to_reject: u32,
+    pub record: SubmissionRecord,
 }
 
 impl Pool {
@@ -72,7 +72,7 @@ impl Pool {
         self.count += 1;
         let hash = blake2_256(&("transaction", self.count).encode());
         self.transactions.insert(hash, transaction);
-        self.waiting.push_back(hash);
+        self.pending.push_back(hash);
         hash
     }
 
@@ -89,12 +89,12 @@ impl Pool {
     /// Returns the bytes of pending submissions.
     pub fn bytes(&self) -> usize {
         let of = |hash| self.transactions.get(hash).map_or(0, |found| found.bytes);
-        self.waiting.iter().map(of).sum()
+        self.pending.iter().map(of).sum()
     }
 
     /// Returns the pending submissions.
     pub fn submissions(&self) -> Vec<H256> {
-        let waiting = self.waiting.iter().copied();
+        let waiting = self.pending.iter().copied();
         waiting.filter(|hash| self.is_submission(hash)).collect()
     }
 
@@ -107,25 +107,25 @@ impl Pool {
         by: AccountId,
         what: Submission,
         best: &Pallet,
-    ) -> Result<Ticket, ChainError> {
-        if self.rejecting > 0 {
-            self.rejecting -= 1;
-            return Err(ChainError::NotTaken("rejected by the test".into()));
+    ) -> Result<SubmittedExtrinsic, ChainError> {
+        if self.submissions_to_reject > 0 {
+            self.submissions_to_reject -= 1;
+            return Err(ChainError::PoolRejected("rejected by the test".into()));
         }
-        let bytes = size_of(&what);
-        if self.bytes() + bytes > POOL_BYTES {
-            return Err(ChainError::NotTaken("the pool is full".into()));
+        let bytes = submission_bytes(&what);
+        if self.bytes() + bytes > MAX_POOL_BYTES {
+            return Err(ChainError::PoolRejected("the pool is full".into()));
         }
         match &what {
             Submission::Response { id, response } => {
-                *self.seen.handed.entry(*id).or_default() += 1;
+                *self.record.submitted.entry(*id).or_default() += 1;
                 let judged = best.judge(by, *id, response);
                 if let Err(refusal @ ResponseRefusal::Slashable(_)) = judged {
-                    self.seen.wrong.push((*id, refusal));
+                    self.record.wrong.push((*id, refusal));
                 }
             }
             Submission::Checkpoint { bucket, window, .. } => {
-                self.seen.checkpoints.push((by, *bucket, *window));
+                self.record.checkpoints.push((by, *bucket, *window));
             }
         }
         let (sender, progress) = unbounded();
@@ -140,18 +140,18 @@ impl Pool {
             from: self.now + 1 + self.delay,
             to,
         });
-        self.seen.most_bytes = self.seen.most_bytes.max(self.bytes());
-        Ok(Ticket {
+        self.record.max_pending_bytes = self.record.max_pending_bytes.max(self.bytes());
+        Ok(SubmittedExtrinsic {
             hash,
-            progress: progress.boxed(),
+            statuses: progress.boxed(),
         })
     }
 
     /// Takes out the transactions for a block, in order.
-    pub fn take_for(&mut self, number: u32, most: usize, mut room: usize) -> Vec<H256> {
+    pub fn take_for_block(&mut self, number: u32, most: usize, mut room: usize) -> Vec<H256> {
         let (mut taken, mut left) = (vec![], VecDeque::new());
         let mut submissions = 0;
-        for hash in std::mem::take(&mut self.waiting) {
+        for hash in std::mem::take(&mut self.pending) {
             let transaction = &self.transactions[&hash];
             let is_ours = matches!(transaction.call, Call::Submission { .. });
             let fits = transaction.bytes <= room && transaction.from <= number;
@@ -163,7 +163,7 @@ impl Pool {
                 left.push_back(hash);
             }
         }
-        self.waiting = left;
+        self.pending = left;
         taken
     }
 
@@ -189,11 +189,11 @@ impl Pool {
     ) -> Option<Outcome> {
         match what {
             Submission::Response { id, response } => {
-                *self.seen.reached.entry(id).or_default() += 1;
+                *self.record.included.entry(id).or_default() += 1;
                 let outcome = state.respond(by, id, &response).ok();
                 if let Some(Outcome::Slashed { reason, .. }) = outcome {
                     let refusal = ResponseRefusal::Slashable(reason);
-                    self.seen.wrong.push((id, refusal));
+                    self.record.wrong.push((id, refusal));
                 }
                 outcome
             }
@@ -205,14 +205,14 @@ impl Pool {
             } => match state.checkpoint(by, bucket, commitment, window, &signatures) {
                 Ok(outcome) => Some(outcome),
                 Err(reason) => {
-                    self.seen.refused_checkpoints.push((bucket, reason));
+                    self.record.refused_checkpoints.push((bucket, reason));
                     None
                 }
             },
         }
     }
 
-    fn tell(&mut self, hash: H256, progress: Progress) {
+    fn notify(&mut self, hash: H256, progress: ExtrinsicStatus) {
         if let Some(Transaction {
             watcher: Some(watcher),
             ..
@@ -223,37 +223,37 @@ impl Pool {
         }
     }
 
-    pub fn tell_included(&mut self, hash: H256, block: H256) {
-        self.tell(hash, Progress::InBlock(block));
+    pub fn notify_included(&mut self, hash: H256, block: H256) {
+        self.notify(hash, ExtrinsicStatus::InBlock(block));
     }
 
-    pub fn tell_finalized(&mut self, hash: H256, block: H256) {
-        self.tell(hash, Progress::Finalized(block));
+    pub fn notify_finalized(&mut self, hash: H256, block: H256) {
+        self.notify(hash, ExtrinsicStatus::Finalized(block));
         self.transactions.remove(&hash);
     }
 
     /// Makes a transaction of a retracted block pending again, before all others.
-    pub fn take_back(&mut self, hash: H256, block: H256) {
-        self.tell(hash, Progress::Retracted(block));
-        self.waiting.push_front(hash);
+    pub fn reinstate(&mut self, hash: H256, block: H256) {
+        self.notify(hash, ExtrinsicStatus::Retracted(block));
+        self.pending.push_front(hash);
     }
 
     /// Takes out expired transactions.
     pub fn expire(&mut self, number: u32) {
         self.now = number;
-        let outlived: HashSet<_> = (self.waiting.iter().copied())
+        let outlived: HashSet<_> = (self.pending.iter().copied())
             .filter(|hash| self.transactions[hash].to <= number)
             .collect();
-        self.drop_those(&outlived, Some("outlived its time"));
+        self.drop_submissions(&outlived, Some("outlived its time"));
     }
 
     /// Drops pending submissions. With a reason, their watchers receive it; otherwise
     /// their streams stay silent for ever.
-    pub fn drop_those(&mut self, doomed: &HashSet<H256>, reason: Option<&str>) {
-        self.waiting.retain(|hash| !doomed.contains(hash));
+    pub fn drop_submissions(&mut self, doomed: &HashSet<H256>, reason: Option<&str>) {
+        self.pending.retain(|hash| !doomed.contains(hash));
         for hash in doomed {
             if let Some(reason) = reason {
-                self.tell(*hash, Progress::Gone(reason.into()));
+                self.notify(*hash, ExtrinsicStatus::Dropped(reason.into()));
                 self.transactions.remove(hash);
             }
         }
@@ -262,11 +262,11 @@ impl Pool {
     /// Drops all pending submissions.
     pub fn drop_all(&mut self, reason: Option<&str>) {
         let all = self.submissions().into_iter().collect();
-        self.drop_those(&all, reason);
+        self.drop_submissions(&all, reason);
     }
 
     /// Ends the status streams of an account's submissions.
-    pub fn cut_off(&mut self, account: AccountId) {
+    pub fn end_streams_of(&mut self, account: AccountId) {
         for transaction in self.transactions.values_mut() {
             if matches!(&transaction.call, Call::Submission { by, .. } if *by == account) {
                 transaction.watcher = None;
@@ -275,7 +275,7 @@ impl Pool {
     }
 }
 
-fn size_of(what: &Submission) -> usize {
+fn submission_bytes(what: &Submission) -> usize {
     // The bytes that signing adds to a call.
     const ENVELOPE: usize = 150;
     ENVELOPE

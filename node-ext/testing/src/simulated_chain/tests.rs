@@ -2,7 +2,9 @@
 //! nothing.
 
 use super::*;
-use cairn_chain::{ChainClient, ChainError, Progress, Submission, Ticket, Verdict};
+use cairn_chain::{
+    ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Submission, SubmittedExtrinsic,
+};
 use cairn_primitives::challenge::{
     ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, Role, SlashReason,
 };
@@ -43,8 +45,8 @@ fn bucket_with(primaries: &[(AccountId, sr25519::Pair)]) -> BucketInfo {
 
 /// Creates a chain on which the first leaf of a bucket is challenged at its root of two
 /// leaves.
-fn challenged(limits: Limits) -> (ScriptedChain, MemoryBucket, ChallengeId) {
-    let chain = ScriptedChain::new(limits);
+fn chain_with_challenge(limits: Limits) -> (SimulatedChain, MemoryBucket, ChallengeId) {
+    let chain = SimulatedChain::new(limits);
     let mut bucket = MemoryBucket::new(limits.profile);
     for content in [b"one", b"two", b"six"] {
         bucket.commit(content.to_vec());
@@ -53,7 +55,7 @@ fn challenged(limits: Limits) -> (ScriptedChain, MemoryBucket, ChallengeId) {
         pallet.register(OURS, MultiSigner::Sr25519(key("//Alice").public().0));
         pallet.buckets.insert(ID, bucket_with(&[]));
     });
-    chain.challenge(Ask {
+    chain.challenge(NewChallenge {
         provider: OURS,
         challenger: AccountId([9; 32]),
         bucket: ID,
@@ -79,13 +81,17 @@ fn proof(bucket: &MemoryBucket, commitment: Commitment, leaf: u64) -> ChallengeR
     answer.unwrap().into_response()
 }
 
-fn submit(client: &ScriptedClient, id: ChallengeId, response: ChallengeResponse) -> Ticket {
+fn submit(
+    client: &SimulatedClient,
+    id: ChallengeId,
+    response: ChallengeResponse,
+) -> SubmittedExtrinsic {
     let response = Box::new(response);
     block_on(client.submit(Submission::Response { id, response })).unwrap()
 }
 
 #[test]
-fn an_answer_at_the_challenged_root_is_taken_by_both_rules() {
+fn both_rules_accept_an_answer_at_the_challenged_root() {
     for strict_leaf_binding in [false, true] {
         for profile in [HashingProfile::Plain, HashingProfile::Tagged] {
             let limits = Limits {
@@ -93,18 +99,18 @@ fn an_answer_at_the_challenged_root_is_taken_by_both_rules() {
                 profile,
                 ..LIMITS
             };
-            let (chain, bucket, id) = challenged(limits);
+            let (chain, bucket, id) = chain_with_challenge(limits);
             let client = chain.client(OURS);
             let response = proof(&bucket, bucket.commitment_at(2), 0);
-            let verdict = block_on(client.judge(id, &response)).unwrap();
-            assert_eq!(verdict, Verdict::Accepted);
+            let verdict = block_on(client.dry_run(id, &response)).unwrap();
+            assert_eq!(verdict, DryRunResult::Accepted);
             let ticket = submit(&client, id, response);
             let (block, final_one) = (chain.add_block(), chain.add_block());
             chain.finalize_to(final_one.number);
-            let progress: Vec<_> = block_on(ticket.progress.collect());
+            let progress: Vec<_> = block_on(ticket.statuses.collect());
             let told = [
-                Progress::InBlock(block.hash),
-                Progress::Finalized(block.hash),
+                ExtrinsicStatus::InBlock(block.hash),
+                ExtrinsicStatus::Finalized(block.hash),
             ];
             assert_eq!(progress, told);
             let state = chain.finalized();
@@ -113,26 +119,26 @@ fn an_answer_at_the_challenged_root_is_taken_by_both_rules() {
             assert_eq!(state.providers[&OURS.0].defended, 1);
             let outcomes = block_on(client.outcomes(block.hash)).unwrap();
             assert_eq!(outcomes, [Outcome::Defended { id, provider: OURS }]);
-            assert!(chain.seen().wrong.is_empty());
+            assert!(chain.submission_record().wrong.is_empty());
         }
     }
 }
 
 #[test]
-fn another_leafs_proof_is_slashed_by_the_new_rule_and_taken_by_the_old_one() {
+fn only_the_new_rule_slashes_for_another_leafs_proof() {
     for (strict_leaf_binding, holds) in [(false, true), (true, false)] {
         let limits = Limits {
             strict_leaf_binding,
             ..LIMITS
         };
-        let (chain, bucket, id) = challenged(limits);
+        let (chain, bucket, id) = chain_with_challenge(limits);
         let response = proof(&bucket, bucket.commitment_at(2), 1);
         assert_eq!(chain.best().judge(OURS, id, &response).is_ok(), holds);
     }
 }
 
 #[test]
-fn a_proof_at_the_newest_root_a_false_claim_and_silence_are_slashed() {
+fn wrong_answers_and_silence_are_slashed() {
     type Wrong = fn(&MemoryBucket) -> ChallengeResponse;
     let superseded: Wrong = |_| ChallengeResponse::Superseded;
     let newest: Wrong = |bucket| proof(bucket, bucket.commitment(), 0);
@@ -143,16 +149,19 @@ fn a_proof_at_the_newest_root_a_false_claim_and_silence_are_slashed() {
         (deleted, SlashReason::InvalidDeletionClaim),
     ];
     for (wrong, reason) in cases {
-        let (chain, bucket, id) = challenged(LIMITS);
+        let (chain, bucket, id) = chain_with_challenge(LIMITS);
         submit(&chain.client(OURS), id, wrong(&bucket));
         chain.advance();
         let state = chain.finalized();
         assert_eq!(state.resolved[&id], Resolution::Slashed(reason));
         assert_eq!(state.providers[&OURS.0].stake, 0);
         let refusal = ResponseRefusal::Slashable(reason);
-        assert_eq!(chain.seen().wrong, [(id, refusal), (id, refusal)]);
+        assert_eq!(
+            chain.submission_record().wrong,
+            [(id, refusal), (id, refusal)]
+        );
     }
-    let (chain, bucket, id) = challenged(LIMITS);
+    let (chain, bucket, id) = chain_with_challenge(LIMITS);
     for _ in 0..8 {
         chain.add_block();
     }
@@ -179,8 +188,8 @@ fn deletion(bucket: &MemoryBucket, signer: &str) -> ChallengeResponse {
 }
 
 #[test]
-fn an_admins_deletion_and_a_newer_snapshot_are_answers() {
-    let (chain, bucket, id) = challenged(LIMITS);
+fn valid_claims_are_accepted() {
+    let (chain, bucket, id) = chain_with_challenge(LIMITS);
     let response = deletion(&bucket, "//Admin");
     assert!(chain.best().judge(OURS, id, &response).is_ok());
     let commitment = bucket.commitment();
@@ -195,8 +204,8 @@ fn an_admins_deletion_and_a_newer_snapshot_are_answers() {
 }
 
 #[test]
-fn a_reorganisation_takes_an_answer_back_and_what_is_final_stays() {
-    let (chain, bucket, id) = challenged(LIMITS);
+fn a_reorganisation_retracts_only_unfinalized_answers() {
+    let (chain, bucket, id) = chain_with_challenge(LIMITS);
     let client = chain.client(OURS);
     let response = proof(&bucket, bucket.commitment_at(2), 0);
     let mut ticket = submit(&client, id, response.clone());
@@ -206,14 +215,14 @@ fn a_reorganisation_takes_an_answer_back_and_what_is_final_stays() {
     let second = chain.advance();
     assert_eq!(chain.retract(9), 0);
     for told in [
-        Progress::InBlock(first.hash),
-        Progress::Retracted(first.hash),
-        Progress::InBlock(second.hash),
-        Progress::Finalized(second.hash),
+        ExtrinsicStatus::InBlock(first.hash),
+        ExtrinsicStatus::Retracted(first.hash),
+        ExtrinsicStatus::InBlock(second.hash),
+        ExtrinsicStatus::Finalized(second.hash),
     ] {
-        assert_eq!(block_on(ticket.progress.next()), Some(told));
+        assert_eq!(block_on(ticket.statuses.next()), Some(told));
     }
-    assert_eq!(chain.seen().reached[&id], 2);
+    assert_eq!(chain.submission_record().included[&id], 2);
     // A second answer has no effect.
     submit(&client, id, response);
     chain.advance();
@@ -221,53 +230,53 @@ fn a_reorganisation_takes_an_answer_back_and_what_is_final_stays() {
 }
 
 #[test]
-fn transactions_are_late_lost_outlived_or_not_taken_as_the_test_says() {
-    let (chain, bucket, id) = challenged(LIMITS);
+fn the_pool_delays_drops_expires_and_rejects() {
+    let (chain, bucket, id) = chain_with_challenge(LIMITS);
     let client = chain.client(OURS);
     let response = || proof(&bucket, bucket.commitment_at(2), 0);
-    chain.with_pool(|pool| pool.rejecting = 1);
+    chain.with_pool(|pool| pool.submissions_to_reject = 1);
     let refused = block_on(client.submit(Submission::Response {
         id,
         response: Box::new(response()),
     }));
-    assert!(matches!(refused, Err(ChainError::NotTaken(_))));
+    assert!(matches!(refused, Err(ChainError::PoolRejected(_))));
 
     chain.with_pool(|pool| pool.delay = 1);
     let late = submit(&client, id, response());
     chain.add_block();
-    assert!(!chain.seen().reached.contains_key(&id));
+    assert!(!chain.submission_record().included.contains_key(&id));
     chain.with_pool(|pool| pool.drop_all(Some("dropped")));
-    let progress: Vec<_> = block_on(late.progress.collect());
-    assert_eq!(progress, [Progress::Gone("dropped".into())]);
+    let progress: Vec<_> = block_on(late.statuses.collect());
+    assert_eq!(progress, [ExtrinsicStatus::Dropped("dropped".into())]);
 
     chain.with_pool(|pool| (pool.delay, pool.longevity) = (5, 1));
     let outlived = submit(&client, id, response());
     chain.add_block();
-    let progress: Vec<_> = block_on(outlived.progress.collect());
-    assert!(matches!(&progress[..], [Progress::Gone(_)]));
+    let progress: Vec<_> = block_on(outlived.statuses.collect());
+    assert!(matches!(&progress[..], [ExtrinsicStatus::Dropped(_)]));
 
     chain.with_pool(|pool| (pool.delay, pool.longevity) = (0, 0));
     let mut silent = submit(&client, id, response());
     chain.with_pool(|pool| pool.drop_all(None));
     chain.add_block();
-    assert_eq!(silent.progress.next().now_or_never(), None);
+    assert_eq!(silent.statuses.next().now_or_never(), None);
     submit(&client, id, response());
-    let twice = Plan {
-        twice: true,
-        ..Plan::default()
+    let twice = BlockPlan {
+        include_twice: true,
+        ..BlockPlan::default()
     };
-    let head = chain.add_block_by(twice);
+    let head = chain.add_block_with(twice);
     let at = head.anchor;
     assert_eq!(
         chain.best().resolved.get(&id),
         Some(&Resolution::Defended { at })
     );
-    assert_eq!(chain.seen().reached[&id], 2);
+    assert_eq!(chain.submission_record().included[&id], 2);
 }
 
 #[test]
-fn a_client_that_is_cut_off_hears_nothing_until_it_asks_again() {
-    let (chain, bucket, id) = challenged(LIMITS);
+fn a_disconnected_client_must_subscribe_again() {
+    let (chain, bucket, id) = chain_with_challenge(LIMITS);
     let client = chain.client(OURS);
     let heads = block_on(client.finalized_heads()).unwrap();
     let ticket = submit(&client, id, proof(&bucket, bucket.commitment_at(2), 0));
@@ -275,14 +284,14 @@ fn a_client_that_is_cut_off_hears_nothing_until_it_asks_again() {
     client.disconnect();
     let after = chain.advance();
     assert_eq!(block_on(heads.collect::<Vec<_>>()), [before]);
-    assert_eq!(block_on(ticket.progress.collect::<Vec<_>>()), []);
+    assert_eq!(block_on(ticket.statuses.collect::<Vec<_>>()), []);
     let refused = block_on(client.limits(after.hash));
     assert!(matches!(refused, Err(ChainError::Unreachable(_))));
     client.connect();
     let mut heads = block_on(client.finalized_heads()).unwrap();
     assert_eq!(block_on(heads.next()), Some(after));
     assert_eq!(block_on(client.open_challenges(after.hash)).unwrap(), []);
-    for _ in 0..2 * KEPT {
+    for _ in 0..2 * MAX_KEPT_BLOCKS {
         chain.advance();
     }
     let forgotten = block_on(client.limits(after.hash));
@@ -290,7 +299,7 @@ fn a_client_that_is_cut_off_hears_nothing_until_it_asks_again() {
 }
 
 #[test]
-fn a_window_takes_one_checkpoint_by_its_leader_or_after_the_grace_by_any_primary() {
+fn a_window_accepts_one_checkpoint_by_the_right_provider() {
     let accounts = [AccountId([1; 32]), AccountId([2; 32])];
     let keys = [key("//Alice"), key("//Bob")];
     let primaries: Vec<_> = accounts.into_iter().zip(keys.clone()).collect();

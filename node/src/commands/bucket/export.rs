@@ -1,15 +1,15 @@
 //! `cairn bucket export`: copies a bucket for another provider.
 
-use crate::amount;
 use crate::backend::{Backend, Remote};
-use crate::bucket_args::bucket_id;
+use crate::bucket_args::parse_bucket_id;
+use crate::escaped_path::{escaped, json_path};
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::progress::TransferBars;
-use crate::shown::{json_path, shown};
-use cairn_bucket::{BasePath, Exported, Form};
-use cairn_engine::{Access, Shared};
+use crate::quantity;
+use cairn_bucket::{BasePath, ExportFormat, Exported};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::BucketId;
 use cairn_rpc_api::{ExportForm, U64OrHex, WriteApiClient};
 use clap::Args;
@@ -26,7 +26,7 @@ pub(super) const NOTICE: &str = "only one provider may continue to sign for this
 #[derive(Args, Debug)]
 pub(crate) struct ExportArgs {
     /// The bucket's id
-    #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+    #[arg(value_name = "BUCKET", value_parser = parse_bucket_id)]
     id: BucketId,
     /// Folder or archive to create; `-` writes an archive to stdout
     #[arg(value_name = "DEST")]
@@ -38,7 +38,7 @@ pub(crate) struct ExportArgs {
 
 /// The output of the command.
 #[derive(Serialize)]
-struct Summary {
+struct ExportSummary {
     bucket: u64,
     #[serde(serialize_with = "json_path")]
     destination: PathBuf,
@@ -53,16 +53,16 @@ struct Summary {
     notice: &'static str,
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for ExportSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "exported bucket {} ({}, {} in {}) to {}\nroot {}\nnote: {}",
             self.bucket,
-            amount::counted_as(self.leaf_count, "leaf", "leaves"),
-            amount::human(self.bytes),
-            amount::counted(self.files, "file"),
-            shown(&self.destination),
+            quantity::format_count_as(self.leaf_count, "leaf", "leaves"),
+            quantity::format_bytes(self.bytes),
+            quantity::format_count(self.files, "file"),
+            escaped(&self.destination),
             self.mmr_root,
             self.notice,
         )
@@ -77,32 +77,32 @@ pub(super) fn run(args: &ExportArgs, globals: &Globals) -> Result<(), Failure> {
         ));
     }
     match globals.backend(Access::ReadWrite)? {
-        Backend::Local(base) => export_here(args, globals, &base),
+        Backend::Local(base) => export_local(args, globals, &base),
         Backend::Remote(_) if to_stdout => Err(Failure::Usage(
             "a running provider exports to a path on its own machine: name one, or stop the \
              provider first"
                 .into(),
         )),
-        Backend::Remote(remote) => globals.output().answer(&export_there(args, &remote)?),
+        Backend::Remote(remote) => globals.output().answer(&export_remote(args, &remote)?),
     }
 }
 
 /// Has the provider copy the bucket, to a path on its own machine.
-fn export_there(args: &ExportArgs, remote: &Remote) -> Result<Summary, Failure> {
-    let path = remote.path(&args.destination)?;
+fn export_remote(args: &ExportArgs, remote: &Remote) -> Result<ExportSummary, Failure> {
+    let path = remote.remote_path(&args.destination)?;
     let form = match args.archive {
         true => ExportForm::Archive,
         false => ExportForm::Folder,
     };
     let client = &remote.client;
-    let exported = client.order(|rpc| {
+    let exported = client.request_bucket_work(|rpc| {
         let path = path.clone();
         async move {
             rpc.export_bucket(U64OrHex(args.id.0), path, Some(form))
                 .await
         }
     })?;
-    Ok(Summary {
+    Ok(ExportSummary {
         bucket: args.id.0,
         destination: exported.path,
         files: exported.files.0,
@@ -115,9 +115,9 @@ fn export_there(args: &ExportArgs, remote: &Remote) -> Result<Summary, Failure> 
     })
 }
 
-fn export_here(args: &ExportArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
+fn export_local(args: &ExportArgs, globals: &Globals, base: &BasePath) -> Result<(), Failure> {
     let to_stdout = args.destination == Path::new("-");
-    let shared = base.guarded(Shared::default());
+    let shared = base.with_disk_guard(SharedResources::default());
     let bucket = base.open_bucket(args.id, &shared)?;
     let mut bars = TransferBars::default();
     let mut show = |progress| bars.show(progress);
@@ -126,15 +126,15 @@ fn export_here(args: &ExportArgs, globals: &Globals, base: &BasePath) -> Result<
         bucket.export_into(&mut stdout, &shared, &mut show)
     } else {
         let form = if args.archive {
-            Form::Archive
+            ExportFormat::Archive
         } else {
-            Form::Folder
+            ExportFormat::Folder
         };
         bucket.export_to(&args.destination, form, &shared, &mut show)
     };
     bars.clear();
     let closed = bucket.close();
-    let summary = summary(exported?, &args.destination);
+    let summary = summarize(exported?, &args.destination);
     closed?;
     if to_stdout {
         // If stderr fails too, the exit code still tells.
@@ -144,12 +144,12 @@ fn export_here(args: &ExportArgs, globals: &Globals, base: &BasePath) -> Result<
     globals.output().answer(&summary)
 }
 
-fn summary(exported: Exported, destination: &Path) -> Summary {
+fn summarize(exported: Exported, destination: &Path) -> ExportSummary {
     let Exported {
         manifest,
         shared_files,
     } = exported;
-    Summary {
+    ExportSummary {
         bucket: manifest.bucket.0,
         destination: destination.to_owned(),
         files: u64::try_from(manifest.files().len()).unwrap_or(u64::MAX),

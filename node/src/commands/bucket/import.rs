@@ -2,14 +2,14 @@
 //! holds what was signed.
 
 use super::export::NOTICE;
+use crate::escaped_path::{escaped, json_path};
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
 use crate::progress::TransferBars;
-use crate::provider_args::start_on;
-use crate::shown::{json_path, shown};
-use crate::{advice, amount};
-use cairn_bucket::{Check, ImportRules, Imported, Source, Unprovable};
+use crate::provider_args::open_provider;
+use crate::{advice, quantity};
+use cairn_bucket::{ImportCheck, ImportRules, ImportSource, Imported, UnprovablePolicy};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -34,7 +34,7 @@ pub(crate) struct ImportArgs {
 
 /// The output of the command.
 #[derive(Serialize)]
-struct Summary {
+struct ImportSummary {
     bucket: u64,
     #[serde(serialize_with = "json_path")]
     path: PathBuf,
@@ -51,24 +51,24 @@ struct Summary {
     notice: &'static str,
 }
 
-impl fmt::Display for Summary {
+impl fmt::Display for ImportSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let checked = match self.signed_roots {
-            Some(roots) => format!("{} rebuilt", amount::counted(roots, "signed root")),
+            Some(roots) => format!("{} rebuilt", quantity::format_count(roots, "signed root")),
             None => format!("content not checked; run `cairn fsck {}`", self.bucket),
         };
         write!(
             f,
             "imported bucket {} ({}, {}; {checked}) to {}\nroot {}\nnote: {}",
             self.bucket,
-            amount::counted_as(self.leaf_count, "leaf", "leaves"),
-            amount::human(self.bytes),
-            shown(&self.path),
+            quantity::format_count_as(self.leaf_count, "leaf", "leaves"),
+            quantity::format_bytes(self.bytes),
+            escaped(&self.path),
             self.mmr_root,
             self.notice,
         )?;
         if self.unprovable_leaves > 0 {
-            let leaves = amount::counted_as(self.unprovable_leaves, "leaf", "leaves");
+            let leaves = quantity::format_count_as(self.unprovable_leaves, "leaf", "leaves");
             write!(f, "\nunprovable {leaves}")?;
         }
         match &self.not_signed {
@@ -79,22 +79,22 @@ impl fmt::Display for Summary {
 }
 
 pub(super) fn run(args: &ImportArgs, globals: &Globals) -> Result<(), Failure> {
-    let provider = start_on(globals.create()?)?;
+    let provider = open_provider(globals.create()?)?;
     let rules = ImportRules {
         check: match args.quick {
-            true => Check::Quick,
-            false => Check::Full,
+            true => ImportCheck::Quick,
+            false => ImportCheck::Full,
         },
         unprovable: match args.allow_unprovable {
-            true => Unprovable::Take,
-            false => Unprovable::Refuse,
+            true => UnprovablePolicy::Accept,
+            false => UnprovablePolicy::Refuse,
         },
     };
     let mut stdin = std::io::stdin().lock();
     let source = if args.source == Path::new("-") {
-        Source::Archive(&mut stdin)
+        ImportSource::Archive(&mut stdin)
     } else {
-        Source::Path(&args.source)
+        ImportSource::Path(&args.source)
     };
     let mut bars = TransferBars::default();
     let mut show = |progress| bars.show(progress);
@@ -109,8 +109,8 @@ pub(super) fn run(args: &ImportArgs, globals: &Globals) -> Result<(), Failure> {
         unprovable_leaves,
     } = imported?;
     let record = provider.summary(bucket)?;
-    let not_signed = provider.signing_refused(bucket, &record);
-    globals.output().answer(&Summary {
+    let not_signed = provider.signing_refusal(bucket, &record);
+    globals.output().answer(&ImportSummary {
         bucket: bucket.0,
         path,
         bytes,

@@ -2,15 +2,15 @@
 
 use super::release;
 use super::summary::Summary;
-use crate::amount;
 use crate::backend::Backend;
+use crate::escaped_path::escaped;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
+use crate::quantity;
 use crate::remote::Client;
-use crate::shown::shown;
 use cairn_bucket::BasePath;
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::{BucketId, HashingProfile};
 use cairn_rpc_api::{AtState, BucketApiClient, U64OrHex};
 use indicatif::{HumanCount, HumanDuration};
@@ -26,23 +26,23 @@ struct Info {
     peaks: Vec<String>,
     signed_roots: Option<u64>,
     last_signed_ms: Option<u64>,
-    retired: Option<Vec<release::Retired>>,
+    retired: Option<Vec<release::RetiredTreeInfo>>,
     /// Signed roots that were released with their trees.
     let_go: Option<u64>,
 }
 
 pub(super) fn run(id: BucketId, globals: &Globals) -> Result<(), Failure> {
     let info = match globals.backend(Access::ReadOnly)? {
-        Backend::Local(base) => info_here(id, &base)?,
-        Backend::Remote(remote) => info_there(id, &remote.client)?,
+        Backend::Local(base) => info_local(id, &base)?,
+        Backend::Remote(remote) => info_remote(id, &remote.client)?,
     };
     globals.output().answer(&info)
 }
 
-fn info_here(id: BucketId, base: &BasePath) -> Result<Info, Failure> {
-    let bucket = base.open_bucket(id, &Shared::default())?;
+fn info_local(id: BucketId, base: &BasePath) -> Result<Info, Failure> {
+    let bucket = base.open_bucket(id, &SharedResources::default())?;
     let (mut signed_roots, mut last_signed_ms) = (0u64, None);
-    for promise in bucket.promises()? {
+    for promise in bucket.signed_roots()? {
         signed_roots = signed_roots.saturating_add(1);
         // Records from an import have no time.
         let signed_ms = Some(promise?.signed_ms).filter(|signed_ms| *signed_ms > 0);
@@ -55,19 +55,19 @@ fn info_here(id: BucketId, base: &BasePath) -> Result<Info, Failure> {
     }
     Ok(Info {
         let_go: Some(let_go),
-        summary: Summary::of(&bucket),
+        summary: Summary::from_bucket(&bucket),
         peaks: bucket.peaks().iter().map(to_hex).collect(),
         signed_roots: Some(signed_roots),
         last_signed_ms,
-        retired: Some(bucket.retired()?.iter().map(Into::into).collect()),
+        retired: Some(bucket.retired_trees()?.iter().map(Into::into).collect()),
     })
 }
 
-fn info_there(id: BucketId, client: &Client) -> Result<Info, Failure> {
+fn info_remote(id: BucketId, client: &Client) -> Result<Info, Failure> {
     let bucket = client.bucket(id)?;
     // Of that very state, even if something is committed in between.
     let at = Some(AtState::of_leaf_count(bucket.commitment.leaf_count.0));
-    let peaks = client.ask(|rpc| async move { rpc.peaks(U64OrHex(id.0), at).await })?;
+    let peaks = client.request(|rpc| async move { rpc.peaks(U64OrHex(id.0), at).await })?;
     Ok(Info {
         summary: (&bucket).into(),
         peaks: peaks.peaks.iter().map(to_hex).collect(),
@@ -94,23 +94,26 @@ impl fmt::Display for Info {
             ..
         } = &self.summary;
         let hashing = HashingProfile::from(*hashing);
-        let (used, quota) = (amount::human(*used_bytes), self.summary.quota_text());
+        let (used, quota) = (
+            quantity::format_bytes(*used_bytes),
+            self.summary.quota_text(),
+        );
         writeln!(f, "bucket        {bucket}")?;
         if let Some(path) = path {
-            writeln!(f, "folder        {}", shown(path))?;
+            writeln!(f, "folder        {}", escaped(path))?;
         }
         writeln!(f, "hashing       {hashing}")?;
         writeln!(
             f,
             "stored        {used} in {}, {} charged, {quota}",
-            amount::counted(*used_chunks, "chunk"),
-            amount::human(*charged_bytes)
+            quantity::format_count(*used_chunks, "chunk"),
+            quantity::format_bytes(*charged_bytes)
         )?;
         writeln!(
             f,
             "committed     {} in {} from sequence {start_seq}",
-            amount::human(*total_size),
-            amount::counted_as(*leaf_count, "leaf", "leaves")
+            quantity::format_bytes(*total_size),
+            quantity::format_count_as(*leaf_count, "leaf", "leaves")
         )?;
         writeln!(f, "root          {mmr_root}")?;
         for (place, peak) in self.peaks.iter().enumerate() {
@@ -127,7 +130,7 @@ impl fmt::Display for Info {
             (None, None) => write!(f, "signed        never")?,
         }
         if let Some(roots) = self.let_go.filter(|roots| *roots > 0) {
-            let roots = amount::counted(roots, "signed root");
+            let roots = quantity::format_count(roots, "signed root");
             write!(
                 f,
                 "\nlet go        {roots}, which a new agreement would make challengeable again"

@@ -3,25 +3,25 @@
 use super::summary::Summary;
 use crate::advice;
 use crate::backend::Backend;
+use crate::escaped_path::escaped;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Output;
 use crate::remote::Client;
-use crate::shown::shown;
 use cairn_bucket::BasePath;
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_rpc_api::BucketStatusInfo;
 use serde::Serialize;
 use std::fmt;
 
 /// A bucket that cannot be opened.
 #[derive(Serialize)]
-struct Unopened {
+struct UnopenableBucket {
     bucket: u64,
     error: String,
 }
 
-impl fmt::Display for Unopened {
+impl fmt::Display for UnopenableBucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  cannot be opened: {}", self.bucket, self.error)
     }
@@ -29,13 +29,17 @@ impl fmt::Display for Unopened {
 
 /// Counts the buckets listed, and those that cannot be opened.
 #[derive(Default)]
-struct Listed {
+struct ListCounts {
     buckets: u64,
     unopened: u64,
 }
 
-impl Listed {
-    fn tell(&mut self, output: Output, opened: Result<Summary, Unopened>) -> Result<(), Failure> {
+impl ListCounts {
+    fn print(
+        &mut self,
+        output: Output,
+        opened: Result<Summary, UnopenableBucket>,
+    ) -> Result<(), Failure> {
         self.buckets = self.buckets.saturating_add(1);
         match opened {
             Ok(summary) => output.answer(&summary),
@@ -50,10 +54,10 @@ impl Listed {
 pub(super) fn run(globals: &Globals) -> Result<(), Failure> {
     let output = globals.output();
     let (listed, place) = match globals.backend(Access::ReadOnly)? {
-        Backend::Local(base) => (list_here(output, &base)?, shown(base.path()).to_string()),
+        Backend::Local(base) => (list_local(output, &base)?, escaped(base.path()).to_string()),
         Backend::Remote(remote) => {
             let client = &remote.client;
-            (list_there(output, client)?, client.url().to_owned())
+            (list_remote(output, client)?, client.url().to_owned())
         }
     };
     if listed.buckets == 0 {
@@ -70,27 +74,27 @@ pub(super) fn run(globals: &Globals) -> Result<(), Failure> {
     }
 }
 
-fn list_here(output: Output, base: &BasePath) -> Result<Listed, Failure> {
-    let shared = Shared::default();
-    let mut listed = Listed::default();
+fn list_local(output: Output, base: &BasePath) -> Result<ListCounts, Failure> {
+    let shared = SharedResources::default();
+    let mut listed = ListCounts::default();
     for id in base.buckets()? {
         // A damaged bucket must not hide the others.
         let opened = base.open_bucket(id, &shared);
-        let opened = opened.map(|bucket| Summary::of(&bucket));
-        let opened = opened.map_err(|error| Unopened {
+        let opened = opened.map(|bucket| Summary::from_bucket(&bucket));
+        let opened = opened.map_err(|error| UnopenableBucket {
             bucket: id.0,
             error: advice::joined(&error, advice::base_path(&error)),
         });
-        listed.tell(output, opened)?;
+        listed.print(output, opened)?;
     }
     Ok(listed)
 }
 
-fn list_there(output: Output, client: &Client) -> Result<Listed, Failure> {
-    let mut listed = Listed::default();
+fn list_remote(output: Output, client: &Client) -> Result<ListCounts, Failure> {
+    let mut listed = ListCounts::default();
     client.for_each_bucket(|info| {
         let opened = match info.standing {
-            BucketStatusInfo::Lost => Err(Unopened {
+            BucketStatusInfo::Lost => Err(UnopenableBucket {
                 bucket: info.bucket.0,
                 error: "its folder is gone".to_owned(),
             }),
@@ -99,7 +103,7 @@ fn list_there(output: Output, client: &Client) -> Result<Listed, Failure> {
             | BucketStatusInfo::Quarantined
             | BucketStatusInfo::Learning => Ok(info.into()),
         };
-        listed.tell(output, opened)
+        listed.print(output, opened)
     })?;
     Ok(listed)
 }

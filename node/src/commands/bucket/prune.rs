@@ -1,20 +1,20 @@
 //! `cairn bucket prune`: drops the leaves before a sequence, authorised by an admin's
 //! signature or by the operator alone.
 
-use crate::amount;
 use crate::backend::Backend;
-use crate::bucket_args::bucket_id;
+use crate::bucket_args::parse_bucket_id;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::{bytes32, bytes64, to_hex};
-use crate::provider_args::start_on;
+use crate::provider_args::open_provider;
+use crate::quantity;
 use crate::remote::Client;
 use cairn_bucket::{Authorisation, BasePath, Pruned};
 use cairn_engine::layout::Deletion;
-use cairn_engine::{Access, Shared};
+use cairn_engine::{Access, SharedResources};
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256, LeafCount, Sequence};
-use cairn_provider::{Lease, Wanted};
+use cairn_provider::{Lease, LeaseRequest};
 use cairn_rpc_api::{Bytes, PruneAuthorisation, U64OrHex, WriteApiClient};
 use clap::Args;
 use codec::Encode;
@@ -25,7 +25,7 @@ use std::fmt;
 #[derive(Args, Debug)]
 pub(crate) struct PruneArgs {
     /// Its id on chain
-    #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+    #[arg(value_name = "BUCKET", value_parser = parse_bucket_id)]
     id: BucketId,
     /// Sequence of the first leaf to keep
     #[arg(long, value_name = "SEQ")]
@@ -51,7 +51,7 @@ pub(crate) struct PruneArgs {
 
 /// The tree after the prune.
 #[derive(Serialize)]
-struct NewTree {
+struct PruneSummary {
     bucket: u64,
     start_seq: u64,
     leaf_count: u64,
@@ -64,7 +64,7 @@ struct NewTree {
     retired_tree: Option<u64>,
 }
 
-impl NewTree {
+impl PruneSummary {
     fn new(bucket: BucketId, commitment: Commitment) -> Self {
         Self {
             bucket: bucket.0,
@@ -77,9 +77,9 @@ impl NewTree {
     }
 }
 
-impl fmt::Display for NewTree {
+impl fmt::Display for PruneSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let leaves = amount::counted_as(self.leaf_count, "leaf", "leaves");
+        let leaves = quantity::format_count_as(self.leaf_count, "leaf", "leaves");
         let (bucket, from, root) = (self.bucket, self.start_seq, &self.mmr_root);
         if let Some(payload) = &self.payload {
             write!(
@@ -108,26 +108,26 @@ pub(super) fn run(args: &PruneArgs, globals: &Globals) -> Result<(), Failure> {
         false => Access::ReadWrite,
     };
     let tree = match globals.backend(access)? {
-        Backend::Local(base) => prune_here(args, base)?,
-        Backend::Remote(remote) => prune_there(args, &remote.client)?,
+        Backend::Local(base) => prune_local(args, base)?,
+        Backend::Remote(remote) => prune_remote(args, &remote.client)?,
     };
     globals.output().answer(&tree)
 }
 
-fn prune_here(args: &PruneArgs, base: BasePath) -> Result<NewTree, Failure> {
+fn prune_local(args: &PruneArgs, base: BasePath) -> Result<PruneSummary, Failure> {
     let (id, before) = (args.id, Sequence(args.before));
     if args.dry_run {
-        let bucket = base.open_bucket(id, &Shared::default())?;
-        let commitment = bucket.pruned(before)?;
+        let bucket = base.open_bucket(id, &SharedResources::default())?;
+        let commitment = bucket.preview_prune(before)?;
         let deletion = Commitment::deletion(commitment.mmr_root, before);
         let payload = CommitmentPayload::new(id, deletion).encode();
-        return Ok(NewTree {
+        return Ok(PruneSummary {
             payload: Some(to_hex(payload)),
-            ..NewTree::new(id, commitment)
+            ..PruneSummary::new(id, commitment)
         });
     }
-    let provider = start_on(base)?;
-    let bucket = provider.lease(id, Wanted::write())?;
+    let provider = open_provider(base)?;
+    let bucket = provider.blocking_lease(id, LeaseRequest::write())?;
     let authorisation = authorisation(args, &bucket)?;
     let Pruned {
         retired,
@@ -135,19 +135,19 @@ fn prune_here(args: &PruneArgs, base: BasePath) -> Result<NewTree, Failure> {
     } = bucket.run(|bucket| bucket.prune(before, authorisation))?;
     drop(bucket);
     provider.close();
-    Ok(NewTree {
+    Ok(PruneSummary {
         retired_tree: Some(retired.commitment.start_seq.0),
-        ..NewTree::new(id, commitment)
+        ..PruneSummary::new(id, commitment)
     })
 }
 
-fn prune_there(args: &PruneArgs, client: &Client) -> Result<NewTree, Failure> {
+fn prune_remote(args: &PruneArgs, client: &Client) -> Result<PruneSummary, Failure> {
     let (id, before) = (args.id, Sequence(args.before));
     if args.dry_run {
         let deletion = client.deletion_payload(id, before)?;
-        return Ok(NewTree {
+        return Ok(PruneSummary {
             payload: Some(to_hex(deletion.bytes)),
-            ..NewTree::new(id, deletion.commitment)
+            ..PruneSummary::new(id, deletion.commitment)
         });
     }
     let Some((admin, signature)) = args.admin.zip(args.signature) else {
@@ -169,16 +169,16 @@ fn prune_there(args: &PruneArgs, client: &Client) -> Result<NewTree, Failure> {
         signature: Bytes(MultiSignature::Sr25519(signature).encode()),
         leaf_count: U64OrHex(leaf_count),
     };
-    let pruned = client.order(|rpc| {
+    let pruned = client.request_bucket_work(|rpc| {
         let authorisation = authorisation.clone();
         async move {
             rpc.prune_bucket(U64OrHex(id.0), U64OrHex(before.0), authorisation)
                 .await
         }
     })?;
-    Ok(NewTree {
+    Ok(PruneSummary {
         retired_tree: Some(pruned.retired.start_seq.0),
-        ..NewTree::new(id, client.commitment(&pruned.commitment)?)
+        ..PruneSummary::new(id, client.decode_commitment(&pruned.commitment)?)
     })
 }
 
@@ -194,7 +194,7 @@ fn authorisation(args: &PruneArgs, bucket: &Lease) -> Result<Option<Authorisatio
         Some(leaf_count) => LeafCount::new(leaf_count)
             .ok_or_else(|| Failure::Refused(format!("no tree has {leaf_count} leaves")))?,
         None => {
-            let pruned = bucket.run(|bucket| bucket.pruned(Sequence(args.before)));
+            let pruned = bucket.run(|bucket| bucket.preview_prune(Sequence(args.before)));
             pruned?.leaf_count
         }
     };

@@ -1,16 +1,16 @@
 //! `cairn bucket release`: frees the space of a pruned tree that nobody can challenge
 //! any more.
 
-use crate::amount;
-use crate::bucket_args::bucket_id;
+use crate::bucket_args::parse_bucket_id;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
-use crate::provider_args::start_on;
+use crate::provider_args::open_provider;
+use crate::quantity;
 use cairn_bucket::{Released, RetiredTree};
 use cairn_engine::Access;
 use cairn_primitives::{BucketId, Sequence};
-use cairn_provider::Wanted;
+use cairn_provider::LeaseRequest;
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -19,7 +19,7 @@ use std::fmt;
 #[derive(Args, Debug)]
 pub(crate) struct ReleaseArgs {
     /// Its id on chain
-    #[arg(value_name = "BUCKET", value_parser = bucket_id)]
+    #[arg(value_name = "BUCKET", value_parser = parse_bucket_id)]
     id: BucketId,
     /// The retired tree, by the sequence of its first leaf
     #[arg(long, value_name = "SEQ")]
@@ -31,7 +31,7 @@ pub(crate) struct ReleaseArgs {
 
 /// The output of the command.
 #[derive(Serialize)]
-struct Gone {
+struct ReleaseSummary {
     bucket: u64,
     tree: u64,
     leaves: u64,
@@ -39,25 +39,25 @@ struct Gone {
     bytes: u64,
 }
 
-impl fmt::Display for Gone {
+impl fmt::Display for ReleaseSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "bucket {}: released the tree of sequence {}: {}, and {} in {} that no other tree has",
             self.bucket,
             self.tree,
-            amount::counted_as(self.leaves, "leaf", "leaves"),
-            amount::human(self.bytes),
-            amount::counted(self.chunks, "chunk"),
+            quantity::format_count_as(self.leaves, "leaf", "leaves"),
+            quantity::format_bytes(self.bytes),
+            quantity::format_count(self.chunks, "chunk"),
         )
     }
 }
 
 pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> {
-    let provider = start_on(globals.open(Access::ReadWrite)?)?;
-    let bucket = provider.lease(args.id, Wanted::write())?;
+    let provider = open_provider(globals.open(Access::ReadWrite)?)?;
+    let bucket = provider.blocking_lease(args.id, LeaseRequest::write())?;
     let tree = Sequence(args.tree);
-    if !args.even_signed && bucket.run(|bucket| bucket.was_signed_of(tree))? {
+    if !args.even_signed && bucket.run(|bucket| bucket.has_signed_roots(tree))? {
         return Err(Failure::Failed(format!(
             "roots of the tree of sequence {tree} were signed, and only the chain knows whether \
              they can still be challenged: `cairn run` asks the chain, and releases the tree when \
@@ -72,7 +72,7 @@ pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> 
     } = bucket.run(|bucket| bucket.release(tree))?;
     drop(bucket);
     provider.close();
-    globals.output().answer(&Gone {
+    globals.output().answer(&ReleaseSummary {
         bucket: args.id.0,
         tree: released.commitment.start_seq.0,
         leaves,
@@ -83,7 +83,7 @@ pub(super) fn run(args: &ReleaseArgs, globals: &Globals) -> Result<(), Failure> 
 
 /// A retired tree, as `cairn bucket info` shows it.
 #[derive(Serialize)]
-pub(super) struct Retired {
+pub(super) struct RetiredTreeInfo {
     start_seq: u64,
     leaf_count: u64,
     mmr_root: String,
@@ -94,7 +94,7 @@ pub(super) struct Retired {
     releasing: bool,
 }
 
-impl From<&RetiredTree> for Retired {
+impl From<&RetiredTree> for RetiredTreeInfo {
     fn from(tree: &RetiredTree) -> Self {
         let commitment = tree.commitment;
         Self {
@@ -112,12 +112,12 @@ impl From<&RetiredTree> for Retired {
     }
 }
 
-impl fmt::Display for Retired {
+impl fmt::Display for RetiredTreeInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{} from sequence {}, pruned to {} {}{}",
-            amount::counted_as(self.leaf_count, "leaf", "leaves"),
+            quantity::format_count_as(self.leaf_count, "leaf", "leaves"),
             self.start_seq,
             self.new_start_seq,
             match &self.admin {

@@ -4,7 +4,7 @@ use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
-use crate::provider_args::start_on;
+use crate::provider_args::open_provider;
 use crate::remote::Client;
 use cairn_bucket::BasePath;
 use cairn_engine::Access;
@@ -27,7 +27,7 @@ impl fmt::Display for Deleted {
 /// Deletes a bucket, unless something was signed of it that might still be challenged.
 pub(super) fn delete(id: BucketId, even_signed: bool, globals: &Globals) -> Result<(), Failure> {
     match globals.backend(Access::ReadWrite)? {
-        Backend::Local(base) => delete_here(id, even_signed, base)?,
+        Backend::Local(base) => delete_local(id, even_signed, base)?,
         Backend::Remote(_) if even_signed => {
             return Err(Failure::Usage(
                 "a running provider keeps what it has signed for as long as it can be challenged: \
@@ -35,18 +35,18 @@ pub(super) fn delete(id: BucketId, even_signed: bool, globals: &Globals) -> Resu
                     .into(),
             ));
         }
-        Backend::Remote(remote) => delete_there(id, &remote.client)?,
+        Backend::Remote(remote) => delete_remote(id, &remote.client)?,
     }
     globals.output().answer(&Deleted { deleted: id.0 })
 }
 
-fn delete_there(id: BucketId, client: &Client) -> Result<(), Failure> {
-    Ok(client.order(|rpc| async move { rpc.delete_bucket(U64OrHex(id.0)).await })?)
+fn delete_remote(id: BucketId, client: &Client) -> Result<(), Failure> {
+    Ok(client.request_bucket_work(|rpc| async move { rpc.delete_bucket(U64OrHex(id.0)).await })?)
 }
 
-fn delete_here(id: BucketId, even_signed: bool, base: BasePath) -> Result<(), Failure> {
-    let provider = start_on(base)?;
-    if !even_signed && provider.was_signed(id)? {
+fn delete_local(id: BucketId, even_signed: bool, base: BasePath) -> Result<(), Failure> {
+    let provider = open_provider(base)?;
+    if !even_signed && provider.may_be_signed(id)? {
         return Err(Failure::Failed(format!(
             "bucket {id} was signed for, or cannot be read, and only the chain knows whether it can \
              still be challenged: start `cairn run`, and delete it through that provider, which asks \
@@ -80,7 +80,7 @@ impl fmt::Display for Accepted {
 /// Ends a bucket's quarantine, if it opens and has everything that is known to have been
 /// signed, or if `even_behind` accepts it without.
 pub(super) fn accept(id: BucketId, even_behind: bool, globals: &Globals) -> Result<(), Failure> {
-    let record = start_on(globals.open(Access::ReadWrite)?)?.accept(id, even_behind)?;
+    let record = open_provider(globals.open(Access::ReadWrite)?)?.accept(id, even_behind)?;
     globals.output().answer(&Accepted {
         accepted: id.0,
         leaf_count: record.commitment.leaf_count.get(),

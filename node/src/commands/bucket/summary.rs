@@ -1,9 +1,9 @@
 //! The summary of a bucket that `cairn bucket create` and `list` print.
 
-use crate::amount;
+use crate::escaped_path::json_path;
 use crate::hashing::Hashing;
 use crate::hex_text::to_hex;
-use crate::shown::json_path;
+use crate::quantity;
 use cairn_bucket::Bucket;
 use cairn_primitives::HashingProfile;
 use cairn_rpc_api::BucketInfo;
@@ -31,7 +31,7 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(bucket: &Bucket) -> Self {
+    pub(super) fn from_bucket(bucket: &Bucket) -> Self {
         let (config, usage) = (bucket.config(), bucket.usage());
         let commitment = bucket.commitment();
         Self {
@@ -52,7 +52,7 @@ impl Summary {
     pub(super) fn quota_text(&self) -> String {
         self.quota_bytes.map_or_else(
             || "no quota".into(),
-            |quota| format!("quota {}", amount::human(quota)),
+            |quota| format!("quota {}", quantity::format_bytes(quota)),
         )
     }
 }
@@ -87,8 +87,8 @@ impl fmt::Display for Summary {
             "{}  {}  {}  {} stored, {}  {}",
             self.bucket,
             HashingProfile::from(self.hashing),
-            amount::counted_as(self.leaf_count, "leaf", "leaves"),
-            amount::human(self.used_bytes),
+            quantity::format_count_as(self.leaf_count, "leaf", "leaves"),
+            quantity::format_bytes(self.used_bytes),
             self.quota_text(),
             self.mmr_root,
         )

@@ -1,6 +1,6 @@
 //! Random challenges, of every kind that a chain may make and a provider must answer.
 
-use cairn_bucket::{At, Bucket, Promise, ProveError};
+use cairn_bucket::{At, Bucket, ProveError, SignedRoot};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, LeafIndex, chunk_tree};
 use rand::Rng;
@@ -8,12 +8,12 @@ use std::fmt;
 
 /// The probability of challenging the newest root. Among thousands of signed roots, a
 /// uniform choice would hardly ever pick it.
-const NEWEST: f64 = 0.25;
+const NEWEST_ROOT_PROBABILITY: f64 = 0.25;
 /// The probability of naming a chunk by an index past its tree, which the chain maps to
 /// a slot within it.
-const ALIASED: f64 = 0.125;
+const ALIASED_INDEX_PROBABILITY: f64 = 0.125;
 /// The maximum multiple of the tree's width in such an index.
-const MOST_ROUNDS: u64 = 1 << 16;
+const MAX_ALIAS_MULTIPLE: u64 = 1 << 16;
 
 /// A challenge of a signed root.
 #[derive(Clone, Copy, Debug)]
@@ -40,36 +40,36 @@ impl fmt::Display for Challenge {
 }
 
 /// The signed roots of a bucket.
-pub(super) struct Signed {
+pub(super) struct SignedBucket {
     pub(super) bucket: BucketId,
-    promises: Vec<Promise>,
-    newest: Promise,
+    roots: Vec<SignedRoot>,
+    newest: SignedRoot,
 }
 
-impl Signed {
+impl SignedBucket {
     /// Returns all signed roots of a bucket; `None` if there are none.
-    pub(super) fn of(bucket: &Bucket) -> Result<Option<Self>, ProveError> {
-        let promises = bucket.promises()?.collect::<Result<Vec<_>, _>>()?;
+    pub(super) fn from_bucket(bucket: &Bucket) -> Result<Option<Self>, ProveError> {
+        let promises = bucket.signed_roots()?.collect::<Result<Vec<_>, _>>()?;
         let age =
-            |promise: &&Promise| (promise.commitment.start_seq, promise.commitment.leaf_count);
+            |promise: &&SignedRoot| (promise.commitment.start_seq, promise.commitment.leaf_count);
         let newest = promises.iter().max_by_key(age).copied();
         Ok(newest.map(|newest| Self {
             bucket: bucket.id(),
-            promises,
+            roots: promises,
             newest,
         }))
     }
 
     /// Returns a random challenge of a chunk. It never challenges a padding slot, which
     /// no proof can answer.
-    pub(super) fn challenge(
+    pub(super) fn random_challenge(
         &self,
         bucket: &Bucket,
         random: &mut impl Rng,
     ) -> Result<Challenge, ProveError> {
-        let place = random.gen_range(0..self.promises.len());
-        let any = self.promises.get(place).copied().unwrap_or(self.newest);
-        let promise = if random.gen_bool(NEWEST) {
+        let place = random.gen_range(0..self.roots.len());
+        let any = self.roots.get(place).copied().unwrap_or(self.newest);
+        let promise = if random.gen_bool(NEWEST_ROOT_PROBABILITY) {
             self.newest
         } else {
             any
@@ -87,11 +87,11 @@ impl Signed {
         let padded = 1u64
             .checked_shl(chunk_tree::depth(leaf.data_size))
             .unwrap_or(0);
-        let rounds = random.gen_range(1..=MOST_ROUNDS);
+        let rounds = random.gen_range(1..=MAX_ALIAS_MULTIPLE);
         let past = padded
             .checked_mul(rounds)
             .and_then(|past| past.checked_add(slot));
-        let past = past.filter(|_| random.gen_bool(ALIASED));
+        let past = past.filter(|_| random.gen_bool(ALIASED_INDEX_PROBABILITY));
         Ok(Challenge {
             bucket: self.bucket,
             commitment,

@@ -2,7 +2,7 @@
 
 use super::challenge::Challenge;
 use crate::hashing::Hashing;
-use crate::judge::Judgement;
+use crate::verification::Verification;
 use cairn_bucket::Bucket;
 use cairn_primitives::HashingProfile;
 use serde::Serialize;
@@ -31,38 +31,43 @@ pub(super) struct Tally {
     times: Vec<Duration>,
 }
 
-fn count(counter: &mut u64, counts: bool) {
+fn increment_if(counter: &mut u64, counts: bool) {
     *counter = counter.saturating_add(u64::from(counts));
 }
 
 impl Tally {
     /// Counts an answered challenge.
-    pub(super) fn judged(&mut self, challenge: &Challenge, judgement: &Judgement, took: Duration) {
+    pub(super) fn record_answer(
+        &mut self,
+        challenge: &Challenge,
+        judgement: &Verification,
+        took: Duration,
+    ) {
         let counts = &mut self.counts;
-        count(&mut counts.strict_passed, judgement.strict.is_ok());
-        count(&mut counts.chain_passed, judgement.chain.is_ok());
-        count(&mut counts.answered, judgement.passes());
-        count(&mut counts.failed, !judgement.passes());
+        increment_if(&mut counts.strict_passed, judgement.strict.is_ok());
+        increment_if(&mut counts.chain_passed, judgement.chain.is_ok());
+        increment_if(&mut counts.answered, judgement.is_accepted());
+        increment_if(&mut counts.failed, !judgement.is_accepted());
         self.times.push(took);
-        self.asked(challenge);
+        self.record_challenge(challenge);
     }
 
     /// Counts an unanswered challenge.
-    pub(super) fn unanswered(&mut self, challenge: &Challenge) {
-        count(&mut self.counts.failed, true);
-        self.asked(challenge);
+    pub(super) fn record_unanswered(&mut self, challenge: &Challenge) {
+        increment_if(&mut self.counts.failed, true);
+        self.record_challenge(challenge);
     }
 
     /// Counts a challenge that could not be generated.
-    pub(super) fn unasked(&mut self) {
-        count(&mut self.counts.failed, true);
+    pub(super) fn record_ungenerated(&mut self) {
+        increment_if(&mut self.counts.failed, true);
     }
 
-    fn asked(&mut self, challenge: &Challenge) {
-        count(&mut self.counts.asked, true);
-        count(&mut self.counts.newest_root, challenge.of_newest);
-        count(&mut self.counts.older_roots, !challenge.of_newest);
-        count(&mut self.counts.aliased, challenge.aliased);
+    fn record_challenge(&mut self, challenge: &Challenge) {
+        increment_if(&mut self.counts.asked, true);
+        increment_if(&mut self.counts.newest_root, challenge.of_newest);
+        increment_if(&mut self.counts.older_roots, !challenge.of_newest);
+        increment_if(&mut self.counts.aliased, challenge.aliased);
     }
 
     pub(super) fn add(&mut self, other: Self) {
@@ -83,12 +88,12 @@ impl Tally {
     }
 
     /// Returns the report on one bucket.
-    pub(super) fn of_bucket(&self, bucket: &Bucket, seed: u64) -> Report {
+    pub(super) fn bucket_report(&self, bucket: &Bucket, seed: u64) -> Report {
         self.report(Some((bucket.id().0, bucket.config().profile)), seed)
     }
 
     /// Returns the report on all buckets.
-    pub(super) fn of_all(&self, seed: u64) -> Report {
+    pub(super) fn total_report(&self, seed: u64) -> Report {
         self.report(None, seed)
     }
 

@@ -1,22 +1,22 @@
 //! The output of a check or repair.
 
-use crate::amount;
-use crate::shown::{json_path, shown};
-use cairn_bucket::{Finding, FsckReport, Remedy, Repaired};
+use crate::escaped_path::{escaped, json_path};
+use crate::quantity;
+use cairn_bucket::{Finding, FsckReport, Remedy, RepairReport};
 use cairn_primitives::BucketId;
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
 
 /// The outcome for one bucket.
-pub(super) enum Outcome {
+pub(super) enum BucketOutcome {
     Checked(FsckReport),
-    Repaired(Box<Repaired>),
+    Repaired(Box<RepairReport>),
     /// The bucket could not be checked completely.
     Failed(String),
 }
 
-impl Outcome {
+impl BucketOutcome {
     pub(super) fn is_clean(&self) -> bool {
         match self {
             Self::Checked(report) => report.is_clean(),
@@ -28,7 +28,7 @@ impl Outcome {
 
 /// The result of a check; after a repair, of the check that followed it.
 #[derive(Serialize)]
-pub(super) struct Verdict {
+pub(super) struct BucketReport {
     bucket: u64,
     clean: bool,
     leaves: u64,
@@ -37,14 +37,14 @@ pub(super) struct Verdict {
     /// Leaves whose answers the chain cannot verify. They were imported so, which is not a
     /// finding.
     unprovable_leaves: u64,
-    findings: Vec<Fault>,
+    findings: Vec<FindingOutput>,
     more_findings: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    repaired: Option<Written>,
+    repaired: Option<RepairOutput>,
 }
 
 #[derive(Serialize)]
-struct Fault {
+struct FindingOutput {
     place: String,
     fault: String,
     rebuildable: bool,
@@ -53,39 +53,39 @@ struct Fault {
 
 /// The work of a repair.
 #[derive(Serialize)]
-struct Written {
+struct RepairOutput {
     findings_before: u64,
     records: u64,
     #[serde(serialize_with = "json_path")]
     kept_aside: Option<PathBuf>,
 }
 
-impl Verdict {
-    pub(super) fn new(id: BucketId, outcome: &Outcome) -> Self {
+impl BucketReport {
+    pub(super) fn new(id: BucketId, outcome: &BucketOutcome) -> Self {
         match outcome {
-            Outcome::Checked(report) => Self::of(id, report),
-            Outcome::Repaired(repaired) => Self {
-                repaired: Some(Written {
-                    findings_before: all_findings(&repaired.before),
-                    records: repaired.written,
-                    kept_aside: repaired.kept_aside.clone(),
+            BucketOutcome::Checked(report) => Self::from_report(id, report),
+            BucketOutcome::Repaired(repaired) => Self {
+                repaired: Some(RepairOutput {
+                    findings_before: finding_count(&repaired.before),
+                    records: repaired.records_written,
+                    kept_aside: repaired.backup.clone(),
                 }),
-                ..Self::of(id, &repaired.after)
+                ..Self::from_report(id, &repaired.after)
             },
-            Outcome::Failed(fault) => Self {
+            BucketOutcome::Failed(fault) => Self {
                 clean: false,
-                findings: vec![Fault {
+                findings: vec![FindingOutput {
                     place: "the bucket as a whole".into(),
                     fault: fault.clone(),
                     rebuildable: false,
                     remedy: String::new(),
                 }],
-                ..Self::of(id, &FsckReport::default())
+                ..Self::from_report(id, &FsckReport::default())
             },
         }
     }
 
-    fn of(id: BucketId, report: &FsckReport) -> Self {
+    fn from_report(id: BucketId, report: &FsckReport) -> Self {
         Self {
             bucket: id.0,
             clean: report.is_clean(),
@@ -93,20 +93,24 @@ impl Verdict {
             bytes: report.bytes,
             signed_roots: report.signed_roots,
             unprovable_leaves: report.unprovable_leaves,
-            findings: report.findings.iter().map(Fault::of).collect(),
+            findings: report
+                .findings
+                .iter()
+                .map(FindingOutput::from_finding)
+                .collect(),
             more_findings: report.more_findings,
             repaired: None,
         }
     }
 }
 
-fn all_findings(report: &FsckReport) -> u64 {
+fn finding_count(report: &FsckReport) -> u64 {
     let kept = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
     kept.saturating_add(report.more_findings)
 }
 
-impl Fault {
-    fn of(finding: &Finding) -> Self {
+impl FindingOutput {
+    fn from_finding(finding: &Finding) -> Self {
         Self {
             place: finding.place.clone(),
             fault: finding.fault.clone(),
@@ -116,18 +120,18 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for BucketReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "bucket {}: {} with {} hashed, {} rebuilt, ",
             self.bucket,
-            amount::counted_as(self.leaves, "leaf", "leaves"),
-            amount::human(self.bytes),
-            amount::counted(self.signed_roots, "signed root"),
+            quantity::format_count_as(self.leaves, "leaf", "leaves"),
+            quantity::format_bytes(self.bytes),
+            quantity::format_count(self.signed_roots, "signed root"),
         )?;
         if self.unprovable_leaves > 0 {
-            let leaves = amount::counted_as(self.unprovable_leaves, "leaf", "leaves");
+            let leaves = quantity::format_count_as(self.unprovable_leaves, "leaf", "leaves");
             write!(f, "{leaves} that cannot be proven, ")?;
         }
         if self.clean {
@@ -148,7 +152,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for FindingOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.place, self.fault)?;
         match self.remedy.as_str() {
@@ -158,7 +162,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl fmt::Display for Written {
+impl fmt::Display for RepairOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(kept) = &self.kept_aside else {
             return f.write_str("nothing was changed");
@@ -166,9 +170,9 @@ impl fmt::Display for Written {
         write!(
             f,
             "repaired: {} written, {} before; the original files are in {}",
-            amount::counted(self.records, "record"),
-            amount::counted(self.findings_before, "finding"),
-            shown(kept)
+            quantity::format_count(self.records, "record"),
+            quantity::format_count(self.findings_before, "finding"),
+            escaped(kept)
         )
     }
 }

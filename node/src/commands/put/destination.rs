@@ -20,12 +20,12 @@ pub(super) trait Destination {
 
     /// Keeps the first `stored` files since the last `settle`, and forgets those after
     /// them.
-    fn keep(&mut self, stored: usize);
+    fn truncate(&mut self, stored: usize);
 
     /// Waits until the content of all files since the last `settle` is in the bucket.
     /// Returns for each how many of its bytes were new. After a failure, the files before
     /// the one that failed count.
-    fn settle(&mut self) -> Result<Vec<u64>, Failure>;
+    fn complete_files(&mut self) -> Result<Vec<u64>, Failure>;
 
     /// Commits the settled leaves. Returns the index of the first one, and the signed
     /// commitment.
@@ -33,13 +33,13 @@ pub(super) trait Destination {
 }
 
 /// A bucket that is open in this process. The content of a failed file is removed again.
-pub(super) struct Here<'a> {
+pub(super) struct LocalUpload<'a> {
     bucket: &'a Lease,
     signer: &'a Signer,
     new_bytes: Vec<u64>,
 }
 
-impl<'a> Here<'a> {
+impl<'a> LocalUpload<'a> {
     pub(super) const fn new(bucket: &'a Lease, signer: &'a Signer) -> Self {
         let new_bytes = Vec::new();
         Self {
@@ -50,7 +50,7 @@ impl<'a> Here<'a> {
     }
 }
 
-impl Destination for Here<'_> {
+impl Destination for LocalUpload<'_> {
     fn hashing(&self) -> HashingProfile {
         self.bucket.config().profile
     }
@@ -69,11 +69,11 @@ impl Destination for Here<'_> {
         })
     }
 
-    fn keep(&mut self, stored: usize) {
+    fn truncate(&mut self, stored: usize) {
         self.new_bytes.truncate(stored);
     }
 
-    fn settle(&mut self) -> Result<Vec<u64>, Failure> {
+    fn complete_files(&mut self) -> Result<Vec<u64>, Failure> {
         Ok(std::mem::take(&mut self.new_bytes))
     }
 
@@ -92,12 +92,12 @@ impl Destination for RemoteUpload<'_> {
         RemoteUpload::store(self, path, content)
     }
 
-    fn keep(&mut self, stored: usize) {
+    fn truncate(&mut self, stored: usize) {
         self.forget_from(stored);
     }
 
-    fn settle(&mut self) -> Result<Vec<u64>, Failure> {
-        RemoteUpload::settle(self)
+    fn complete_files(&mut self) -> Result<Vec<u64>, Failure> {
+        RemoteUpload::complete_files(self)
     }
 
     fn commit(&mut self, leaves: &[NewLeaf]) -> Result<(LeafIndex, SignedCommitment), Failure> {

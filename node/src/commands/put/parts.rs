@@ -6,11 +6,11 @@ use serde::Serialize;
 use std::fmt;
 
 /// The maximum number of parts of a file: one for each bit of a number of chunks.
-pub(super) const MOST: usize = 46;
+pub(super) const MAX_PARTS: usize = 46;
 
 /// How files become leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cutting {
+pub(super) enum Splitting {
     /// Without padding, as several leaves if necessary.
     WithoutPadding,
     /// Each file as one leaf.
@@ -30,11 +30,11 @@ pub(super) struct Part {
     pub(super) bytes: u64,
 }
 
-impl Cutting {
+impl Splitting {
     /// Returns the parts of a file, in order.
     pub(super) fn parts(self, length: u64) -> Vec<Part> {
         let sizes: Vec<_> = match self {
-            Self::WithoutPadding => chunk_tree::without_padding(length).collect(),
+            Self::WithoutPadding => chunk_tree::split_without_padding(length).collect(),
             Self::OneLeaf => vec![length],
         };
         let (of, mut offset) = (sizes.len(), 0u64);
@@ -58,7 +58,7 @@ impl Part {
     }
 
     /// Returns the part, if the file has more than one.
-    pub(super) fn of_several(self) -> Option<Self> {
+    pub(super) fn if_several(self) -> Option<Self> {
         (self.of > 1).then_some(self)
     }
 }

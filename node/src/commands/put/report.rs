@@ -1,11 +1,11 @@
 //! The output of `cairn put`: each commit once it is durable, and a summary at the end.
 
 use super::parts::Part;
-use crate::amount;
+use crate::escaped_path::non_utf8_hex;
 use crate::failure::Failure;
 use crate::hashing::Hashing;
 use crate::hex_text::to_hex;
-use crate::shown::hex_unless_text;
+use crate::quantity;
 use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::MultiSignature;
 use codec::Encode;
@@ -37,7 +37,7 @@ pub(super) struct StoredFile {
 
 /// A file that was not stored, because it changed while it was read.
 #[derive(Serialize)]
-pub(super) struct PassedOver {
+pub(super) struct SkippedFile {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_hex: Option<String>,
@@ -45,17 +45,17 @@ pub(super) struct PassedOver {
     error: String,
 }
 
-impl PassedOver {
+impl SkippedFile {
     pub(super) fn new(path: &Path, failure: &Failure) -> Self {
         Self {
             path: path.to_string_lossy().into_owned(),
-            path_hex: hex_unless_text(path),
+            path_hex: non_utf8_hex(path),
             error: failure.to_string(),
         }
     }
 }
 
-impl fmt::Display for PassedOver {
+impl fmt::Display for SkippedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cairn: {}", self.error)
     }
@@ -136,60 +136,62 @@ impl fmt::Display for SignedCommit {
 
 /// The totals of an upload.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct UploadTotals {
     pub(super) commits: u64,
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) new_bytes: u64,
     /// Files that were not stored, because they changed while they were read.
     pub(super) changed: u64,
-    pub(super) took: Duration,
+    pub(super) elapsed: Duration,
     pub(super) last_root: Option<String>,
     /// True if one more commit may have been made.
-    pub(super) is_unsure: bool,
+    pub(super) may_have_one_more: bool,
 }
 
-impl Tally {
+impl UploadTotals {
     /// Fails if a file was not stored.
-    pub(super) fn all_stored(&self) -> Result<(), Failure> {
+    pub(super) fn check_all_stored(&self) -> Result<(), Failure> {
         if self.changed == 0 {
             return Ok(());
         }
         Err(Failure::Failed(format!(
             "{} changed while being read and {} not stored; all others were stored",
-            amount::counted(self.changed, "file"),
+            quantity::format_count(self.changed, "file"),
             if self.changed == 1 { "was" } else { "were" }
         )))
     }
 
     /// Describes what remains when an upload ends early.
-    pub(super) fn stays(&self) -> String {
-        let unsure = match self.is_unsure {
+    pub(super) fn describe_committed(&self) -> String {
+        let unsure = match self.may_have_one_more {
             true => "; one more commit may have been made: see `cairn bucket info`",
             false => "",
         };
         match &self.last_root {
-            None if self.is_unsure => format!("no commit is known to have been made{unsure}"),
+            None if self.may_have_one_more => {
+                format!("no commit is known to have been made{unsure}")
+            }
             None => "nothing was committed, and the bucket's leaves are unchanged".into(),
             Some(root) => format!(
                 "earlier commits stay: {} in {}, the last with root {root}{unsure}",
-                amount::counted(self.files, "file"),
-                amount::counted(self.commits, "commit"),
+                quantity::format_count(self.files, "file"),
+                quantity::format_count(self.commits, "commit"),
             ),
         }
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for UploadTotals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "stored {} with {} ({} of them new) in {}, in {:.2} s",
-            amount::counted(self.files, "file"),
-            amount::human(self.bytes),
-            amount::human(self.new_bytes),
-            amount::counted(self.commits, "commit"),
-            self.took.as_secs_f64(),
+            quantity::format_count(self.files, "file"),
+            quantity::format_bytes(self.bytes),
+            quantity::format_bytes(self.new_bytes),
+            quantity::format_count(self.commits, "commit"),
+            self.elapsed.as_secs_f64(),
         )
     }
 }

@@ -4,13 +4,13 @@
 //! before it are committed first.
 
 use super::destination::Destination;
-use super::parts::{Cutting, Part};
-use super::report::{PassedOver, SignedCommit, StoredFile, Tally};
+use super::parts::{Part, Splitting};
+use super::report::{SignedCommit, SkippedFile, StoredFile, UploadTotals};
+use crate::escaped_path::{escaped, non_utf8_hex};
 use crate::failure::Failure;
+use crate::file_walk::FoundFile;
 use crate::hex_text::to_hex;
 use crate::output::Output;
-use crate::shown::{hex_unless_text, shown};
-use crate::walk::Found;
 use cairn_bucket::NewLeaf;
 use indicatif::ProgressBar;
 use std::io::{Read, Write};
@@ -25,51 +25,60 @@ pub(super) struct Upload<'a, D> {
     bar: ProgressBar,
     /// Stored, not committed yet.
     pending: Vec<(&'a Path, NewLeaf, Part)>,
-    cutting: Cutting,
-    tally: Tally,
-    since: Instant,
+    splitting: Splitting,
+    totals: UploadTotals,
+    started: Instant,
 }
 
 impl<'a, D: Destination> Upload<'a, D> {
-    pub(super) fn new(destination: D, cutting: Cutting, output: Output, bar: ProgressBar) -> Self {
+    pub(super) fn new(
+        destination: D,
+        splitting: Splitting,
+        output: Output,
+        bar: ProgressBar,
+    ) -> Self {
         Self {
-            cutting,
+            splitting,
             destination,
             output,
             bar,
             pending: Vec::new(),
-            tally: Tally::default(),
-            since: Instant::now(),
+            totals: UploadTotals::default(),
+            started: Instant::now(),
         }
     }
 
     /// Stores all files, with a commit after each `commit_every` of them.
     pub(super) fn run(
         mut self,
-        files: &'a [Found],
+        files: &'a [FoundFile],
         commit_every: NonZeroUsize,
-    ) -> Result<Tally, Failure> {
+    ) -> Result<UploadTotals, Failure> {
         match self.store_all(files, commit_every) {
             Ok(()) => {
-                self.tally.took = self.since.elapsed();
-                Ok(self.tally)
+                self.totals.elapsed = self.started.elapsed();
+                Ok(self.totals)
             }
             Err(cause) => {
                 // The first failure is the one to report; the tally says
                 // whether this commit succeeded.
                 let _ = self.commit();
-                Err(Failure::Stopped {
+                Err(Failure::Interrupted {
                     cause: Box::new(cause),
-                    stays: self.tally.stays(),
+                    remains: self.totals.describe_committed(),
                 })
             }
         }
     }
 
-    fn store_all(&mut self, files: &'a [Found], commit_every: NonZeroUsize) -> Result<(), Failure> {
+    fn store_all(
+        &mut self,
+        files: &'a [FoundFile],
+        commit_every: NonZeroUsize,
+    ) -> Result<(), Failure> {
         for file in files {
             match self.store(file) {
-                Err(failure) if failure.is_changed_file() => self.pass_over(file, &failure)?,
+                Err(failure) if failure.is_changed_file() => self.skip_changed(file, &failure)?,
                 stored => stored?,
             }
             if self.pending.len() >= commit_every.get() {
@@ -79,19 +88,19 @@ impl<'a, D: Destination> Upload<'a, D> {
         self.commit()
     }
 
-    fn store(&mut self, found: &'a Found) -> Result<(), Failure> {
+    fn store(&mut self, found: &'a FoundFile) -> Result<(), Failure> {
         let path = found.path.as_path();
-        self.bar.set_message(shown(path).to_string());
+        self.bar.set_message(escaped(path).to_string());
         let file = found.open()?;
         let mut content = self.bar.wrap_read(file);
         let before = self.pending.len();
-        for part in self.cutting.parts(found.length) {
+        for part in self.splitting.parts(found.length) {
             // The last part goes to the end of the file, even if the file has grown.
             let most = if part.is_last() { u64::MAX } else { part.bytes };
             let stored = self.destination.store(path, (&mut content).take(most));
             let leaf = stored.inspect_err(|_| {
                 // A file is committed as a whole.
-                self.destination.keep(before);
+                self.destination.truncate(before);
                 self.pending.truncate(before);
             })?;
             self.pending.push((path, leaf, part));
@@ -101,9 +110,9 @@ impl<'a, D: Destination> Upload<'a, D> {
 
     /// Reports a file that changed while it was read. Nothing of it is committed, and the
     /// upload continues with the others.
-    fn pass_over(&mut self, found: &Found, failure: &Failure) -> Result<(), Failure> {
-        self.tally.changed = self.tally.changed.saturating_add(1);
-        let passed = PassedOver::new(&found.path, failure);
+    fn skip_changed(&mut self, found: &FoundFile, failure: &Failure) -> Result<(), Failure> {
+        self.totals.changed = self.totals.changed.saturating_add(1);
+        let passed = SkippedFile::new(&found.path, failure);
         self.bar.suspend(|| {
             if self.output.is_json() {
                 return self.output.answer(&passed);
@@ -118,7 +127,7 @@ impl<'a, D: Destination> Upload<'a, D> {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let new_bytes = self.destination.settle()?;
+        let new_bytes = self.destination.complete_files()?;
         let mut pending = std::mem::take(&mut self.pending);
         // Files after one that failed were not stored.
         pending.truncate(new_bytes.len());
@@ -131,8 +140,8 @@ impl<'a, D: Destination> Upload<'a, D> {
         let leaves: Vec<_> = pending.iter().map(|(_, leaf, _)| *leaf).collect();
         let start = Instant::now();
         let committed = self.destination.commit(&leaves);
-        self.tally.is_unsure = match &committed {
-            Err(Failure::Remote(error)) => error.leaves_unsure(),
+        self.totals.may_have_one_more = match &committed {
+            Err(Failure::Remote(error)) => error.may_have_executed(),
             _ => false,
         };
         let (first_leaf, signed) = committed?;
@@ -140,23 +149,23 @@ impl<'a, D: Destination> Upload<'a, D> {
         let mut files = Vec::with_capacity(pending.len());
         let stored = pending.into_iter().zip(new_bytes);
         for (leaf_index, ((path, leaf, part), new_bytes)) in (first_leaf.0..).zip(stored) {
-            self.tally.bytes = self.tally.bytes.saturating_add(leaf.data_size);
-            self.tally.new_bytes = self.tally.new_bytes.saturating_add(new_bytes);
-            self.tally.files = self.tally.files.saturating_add(part.is_last().into());
+            self.totals.bytes = self.totals.bytes.saturating_add(leaf.data_size);
+            self.totals.new_bytes = self.totals.new_bytes.saturating_add(new_bytes);
+            self.totals.files = self.totals.files.saturating_add(part.is_last().into());
             files.push(StoredFile {
-                shown: shown(path).to_string(),
+                shown: escaped(path).to_string(),
                 path: path.to_string_lossy().into_owned(),
-                path_hex: hex_unless_text(path),
+                path_hex: non_utf8_hex(path),
                 leaf_index,
                 data_root: to_hex(leaf.data_root),
                 data_size: leaf.data_size,
-                part: part.of_several(),
+                part: part.if_several(),
                 new_bytes,
             });
         }
         let hashing = self.destination.hashing().into();
-        self.tally.commits = self.tally.commits.saturating_add(1);
-        self.tally.last_root = Some(to_hex(signed.payload.commitment.mmr_root));
+        self.totals.commits = self.totals.commits.saturating_add(1);
+        self.totals.last_root = Some(to_hex(signed.payload.commitment.mmr_root));
         let commit = SignedCommit::new(hashing, &signed, took, files);
         self.bar.suspend(|| self.output.answer(&commit))
     }

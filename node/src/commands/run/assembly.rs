@@ -1,8 +1,8 @@
 //! Assembles the parts of a running provider: the same extension that a node loads, over a
 //! remote chain.
 
-use super::metrics::failed;
-use super::stop::Stopping;
+use super::metrics_port::metrics_failure;
+use super::shutdown::Shutdown;
 use crate::failure::Failure;
 use cairn_chain::ChainClient;
 use cairn_gadget::{Extension, ExtensionConfig};
@@ -16,7 +16,7 @@ use substrate_prometheus_endpoint::Registry;
 use tokio::task::{JoinError, JoinHandle};
 
 /// The parts to assemble.
-pub(super) struct Parts {
+pub(super) struct AssemblyParts {
     pub(super) chain: Arc<dyn ChainClient>,
     /// A second node that must confirm each challenge before it is answered.
     pub(super) second: Option<Arc<dyn ChainClient>>,
@@ -39,7 +39,7 @@ pub(super) struct Assembly {
 }
 
 /// Assembles the parts. Reads the index, which blocks for a short time.
-pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
+pub(super) fn assemble(parts: AssemblyParts) -> Result<Assembly, Failure> {
     let mut extension = Extension::new(
         parts.chain,
         parts.provider,
@@ -49,7 +49,7 @@ pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
     )
     .map_err(|error| Failure::Failed(error.to_string()))?;
     if let Some(second) = parts.second {
-        extension = extension.with_second_chain(second);
+        extension = extension.with_second_node(second);
     }
     let mut rpc = ProviderRpc::new(extension.handle(), parts.limits, Policy::default());
     if !parts.allows_padding {
@@ -63,8 +63,8 @@ pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
         let counted = extension.register_metrics(registry);
         counted
             .and_then(|()| rpc.register_metrics(registry))
-            .map_err(failed)?;
-        metrics = Some(RpcMetrics::register(registry).map_err(failed)?);
+            .map_err(metrics_failure)?;
+        metrics = Some(RpcMetrics::register(registry).map_err(metrics_failure)?);
     }
     Ok(Assembly {
         extension,
@@ -74,16 +74,16 @@ pub(super) fn assemble(parts: Parts) -> Result<Assembly, Failure> {
 }
 
 /// The running workers.
-pub(super) struct Running(JoinHandle<()>);
+pub(super) struct RunningGadget(JoinHandle<()>);
 
-impl Running {
+impl RunningGadget {
     /// Starts the workers.
-    pub(super) fn start(extension: Extension, stopping: &Stopping) -> Self {
+    pub(super) fn start(extension: Extension, stopping: &Shutdown) -> Self {
         let stopping = stopping.clone();
-        Self::of(extension.run(async move { stopping.told().await }))
+        Self::spawn(extension.run(async move { stopping.triggered().await }))
     }
 
-    fn of(work: impl Future<Output = ()> + Send + 'static) -> Self {
+    fn spawn(work: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(work))
     }
 
@@ -93,19 +93,19 @@ impl Running {
     ///
     /// Fails if the workers end before the stop: a provider without them would lose its
     /// stake silently.
-    pub(super) async fn until_stopped(
+    pub(super) async fn run_until_shutdown(
         mut self,
-        stopping: &Stopping,
+        stopping: &Shutdown,
         within: Duration,
     ) -> Result<(), Failure> {
         tokio::select! {
             biased;
-            () = stopping.told() => {}
-            ended = &mut self.0 => return Err(early(ended)),
+            () = stopping.triggered() => {}
+            ended = &mut self.0 => return Err(early_end(ended)),
         }
         match tokio::time::timeout(within, &mut self.0).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(early(Err(error))),
+            Ok(Err(error)) => Err(early_end(Err(error))),
             Err(_) => {
                 tracing::warn!("abandoning work that is still in progress, as a kill would");
                 self.0.abort();
@@ -115,7 +115,7 @@ impl Running {
     }
 }
 
-fn early(ended: Result<(), JoinError>) -> Failure {
+fn early_end(ended: Result<(), JoinError>) -> Failure {
     Failure::Failed(match ended {
         Ok(()) => "the provider has stopped by itself; its log has the reason".to_owned(),
         Err(error) => format!("the provider was aborted: {error}"),
@@ -127,28 +127,39 @@ mod tests {
     use super::*;
     use std::future::{pending, ready};
 
-    const SOON: Duration = Duration::from_millis(50);
+    const TEST_TIMEOUT: Duration = Duration::from_millis(50);
 
     #[tokio::test]
-    async fn what_ends_or_breaks_off_before_it_is_told_to_has_failed() {
-        let stopping = Stopping::never();
+    async fn an_end_before_the_shutdown_is_a_failure() {
+        let stopping = Shutdown::manual();
         for (work, said) in [
-            (Running::of(ready(())), "has stopped by itself"),
-            (Running::of(async { panic!("a fault") }), "was aborted"),
+            (RunningGadget::spawn(ready(())), "has stopped by itself"),
+            (
+                RunningGadget::spawn(async { panic!("a fault") }),
+                "was aborted",
+            ),
         ] {
-            let ended = work.until_stopped(&stopping, SOON).await.unwrap_err();
+            let ended = work
+                .run_until_shutdown(&stopping, TEST_TIMEOUT)
+                .await
+                .unwrap_err();
             assert!(ended.to_string().contains(said), "{ended}");
         }
     }
 
     #[tokio::test]
-    async fn a_stop_waits_for_what_is_under_way_and_not_for_ever() {
-        let stopping = Stopping::never();
-        let deaf = Running::of(pending());
-        stopping.stop();
-        deaf.until_stopped(&stopping, SOON).await.unwrap();
+    async fn a_shutdown_waits_for_work_up_to_a_limit() {
+        let stopping = Shutdown::manual();
+        let deaf = RunningGadget::spawn(pending());
+        stopping.trigger();
+        deaf.run_until_shutdown(&stopping, TEST_TIMEOUT)
+            .await
+            .unwrap();
         let told = stopping.clone();
-        let hears = Running::of(async move { told.told().await });
-        hears.until_stopped(&stopping, SOON).await.unwrap();
+        let hears = RunningGadget::spawn(async move { told.triggered().await });
+        hears
+            .run_until_shutdown(&stopping, TEST_TIMEOUT)
+            .await
+            .unwrap();
     }
 }

@@ -1,15 +1,15 @@
 //! Without an address, the provider that has locked the base path executes the command.
 
-use super::house::House;
-use super::nobody;
-use crate::support::{Ended, FAILED, bytes};
+use super::fixture::Fixture;
+use super::unused_url;
+use crate::support::{FAILED, RunResult, bytes};
 use cairn_rpc_listener::RpcMethods;
 
 #[test]
-fn a_provider_that_has_the_base_path_is_asked_instead() {
-    let fixture = House::with(RpcMethods::Auto);
+fn the_provider_that_holds_the_lock_is_used() {
+    let fixture = Fixture::with(RpcMethods::Auto);
     let provider = &fixture.provider;
-    fixture.leave_address(&fixture.url());
+    fixture.write_address(&fixture.url());
     provider.run(["bucket", "create", "1"]).succeeds();
     let content = bytes(1, 600_000);
     let file = provider.file("file", &content);
@@ -38,15 +38,15 @@ fn a_provider_that_has_the_base_path_is_asked_instead() {
     // The provider runs on this machine, so a relative path works.
     let mut export = provider.command(["bucket", "export", "1", "copy"]);
     export.current_dir(file.parent().unwrap());
-    Ended::of(export, b"").succeeds();
+    RunResult::from_command(export, b"").succeeds();
     assert!(file.with_file_name("copy").is_dir());
 }
 
 #[test]
-fn what_no_provider_can_be_asked_for_waits_until_it_is_stopped() {
-    let fixture = House::new();
+fn local_commands_need_the_provider_stopped() {
+    let fixture = Fixture::new();
     let provider = &fixture.provider;
-    fixture.leave_address(&fixture.url());
+    fixture.write_address(&fixture.url());
     provider.run(["bucket", "create", "1"]).succeeds();
     for args in [
         &["fsck", "1"][..],
@@ -62,19 +62,19 @@ fn what_no_provider_can_be_asked_for_waits_until_it_is_stopped() {
 }
 
 #[test]
-fn an_address_where_nobody_or_another_provider_answers_is_not_the_one_that_is_meant() {
-    let fixture = House::new();
+fn a_stale_or_foreign_address_is_refused() {
+    let fixture = Fixture::new();
     let provider = &fixture.provider;
-    let url = nobody();
-    fixture.leave_address(&url);
+    let url = unused_url();
+    fixture.write_address(&url);
     let locked = "locked by another process";
     provider
         .run(["bucket", "list"])
         .fails(FAILED, &[locked, "cannot reach the provider", &url]);
 
-    let other = House::new();
+    let other = Fixture::new();
     other.run(["bucket", "create", "1"]).succeeds();
-    fixture.leave_address(&other.url());
+    fixture.write_address(&other.url());
     provider
         .run(["bucket", "delete", "1"])
         .fails(FAILED, &[locked, "another provider answers", &other.url()]);

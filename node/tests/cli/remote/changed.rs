@@ -1,17 +1,23 @@
 //! Files that change while they are sent to a running provider.
 
-use super::house::House;
+use super::fixture::Fixture;
 use crate::support::{FAILED, bytes};
 
 /// A file with more bytes than its reported length, like one that grows.
-const GROWS: &str = "/proc/version";
+const GROWING_FILE: &str = "/proc/version";
 
 #[test]
-fn put_to_a_provider_that_runs_notices_such_files_too() {
-    let fixture = House::new();
+fn put_over_rpc_notices_growing_files_too() {
+    let fixture = Fixture::new();
     fixture.run(["bucket", "create", "1"]).succeeds();
     let file = fixture.provider.file("a", &bytes(1, 400_000));
-    let ended = fixture.run(["put", "1", GROWS, file.to_str().unwrap(), GROWS]);
+    let ended = fixture.run([
+        "put",
+        "1",
+        GROWING_FILE,
+        file.to_str().unwrap(),
+        GROWING_FILE,
+    ]);
     assert_eq!(ended.code, Some(FAILED), "{ended:?}");
     assert_eq!(ended.stderr.lines().count(), 3, "{ended:?}");
     assert!(

@@ -1,7 +1,7 @@
 //! The provider as a whole: what it could sign, its health, and its open challenges.
 
 use super::{CommitmentInfo, U64OrHex};
-use cairn_primitives::cosign::Holding;
+use cairn_primitives::cosign::HeldState;
 use cairn_primitives::{H256, LeafCount, Sequence};
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +18,8 @@ pub struct HeldStateInfo {
     pub signed: Option<CommitmentInfo>,
 }
 
-impl From<Holding> for HeldStateInfo {
-    fn from(held: Holding) -> Self {
+impl From<HeldState> for HeldStateInfo {
+    fn from(held: HeldState) -> Self {
         Self {
             start_seq: U64OrHex(held.start_seq.0),
             leaf_count: U64OrHex(held.leaf_count.get()),
@@ -30,12 +30,12 @@ impl From<Holding> for HeldStateInfo {
 
 impl HeldStateInfo {
     /// Returns the held state, or `None` for a leaf count above 2^62, which no tree has.
-    pub fn held_state(&self) -> Option<Holding> {
+    pub fn held_state(&self) -> Option<HeldState> {
         let signed = match &self.signed {
             Some(signed) => Some(signed.commitment()?),
             None => None,
         };
-        Some(Holding {
+        Some(HeldState {
             start_seq: Sequence(self.start_seq.0),
             leaf_count: LeafCount::new(self.leaf_count.0)?,
             signed,

@@ -10,7 +10,7 @@ use cairn_primitives::cosign::{CheckpointRequest, Refusal};
 use cairn_primitives::onchain::MultiSigner;
 use cairn_primitives::{Commitment, H256, LeafCount};
 use cairn_rpc_api::Code;
-use cairn_testing::StillChain;
+use cairn_testing::StaticChain;
 use jsonrpsee::RpcModule;
 use jsonrpsee::server::{Server, ServerHandle};
 
@@ -26,7 +26,7 @@ fn local_cosigners() -> RpcCosigners {
 struct Two {
     asker: Fixture,
     asked: PrimaryProvider,
-    desk: Arc<Countersigner>,
+    countersigner: Arc<Countersigner>,
     server: ServerHandle,
 }
 
@@ -34,7 +34,7 @@ impl Two {
     async fn meet() -> Self {
         let [asker, other] = ["//Alice", "//Bob"].map(Fixture::new);
         let both = vec![asker.primary(""), other.primary("")];
-        let chain = StillChain::new(other.account());
+        let chain = StaticChain::new(other.account());
         let extension = Extension::new(
             Arc::new(chain.with_bucket(BUCKET, None, both)),
             other.provider.clone(),
@@ -43,12 +43,12 @@ impl Two {
             ExtensionConfig::default(),
         );
         let handle = extension.unwrap().handle();
-        let desk = handle.desk.clone();
+        let countersigner = handle.countersigner.clone();
         let (url, server) = serve(module(handle)).await;
         Self {
             asker,
             asked: other.primary(&url),
-            desk,
+            countersigner,
             server,
         }
     }
@@ -59,7 +59,7 @@ impl Two {
     }
 
     fn see_a_block(&self) {
-        self.desk.saw(Head {
+        self.countersigner.on_finalized_head(Head {
             hash: H256::zero(),
             number: 1,
             anchor: 1,
@@ -67,10 +67,10 @@ impl Two {
     }
 
     /// A request with the asker's own signature.
-    fn ask(&self) -> Ask {
-        Ask {
+    fn ask(&self) -> CosignRequest {
+        CosignRequest {
             request: CheckpointRequest::new(BUCKET, self.asker.commitment(), None),
-            asker: self.asker.account(),
+            requester: self.asker.account(),
             signature: self.asker.signed.signature.clone(),
         }
     }
@@ -87,7 +87,10 @@ async fn a_signature_over_the_same_commitment_is_valid() {
     let two = Two::meet().await;
     two.see_a_block();
     let cosigners = local_cosigners();
-    let holding = cosigners.holding(&two.asked, BUCKET, None).await.unwrap();
+    let holding = cosigners
+        .held_state(&two.asked, BUCKET, None)
+        .await
+        .unwrap();
     let commitment = two.asker.commitment();
     assert_eq!(holding.start_seq, commitment.start_seq);
     assert_eq!(holding.leaf_count, commitment.leaf_count);
@@ -133,7 +136,7 @@ async fn undecodable_requests_have_their_own_code() {
 async fn a_refusal_arrives_unchanged() {
     let two = Two::meet().await;
     let cosigners = local_cosigners();
-    let refused = |ask: Ask| {
+    let refused = |ask: CosignRequest| {
         let (cosigners, asked) = (&cosigners, &two.asked);
         async move {
             match cosigners.cosign(asked, &ask).await {
@@ -145,9 +148,9 @@ async fn a_refusal_arrives_unchanged() {
     assert_eq!(refused(two.ask()).await, Refusal::NotReady);
     two.see_a_block();
     let mut stranger = two.ask();
-    stranger.asker = AccountId([9; 32]);
+    stranger.requester = AccountId([9; 32]);
     assert_eq!(refused(stranger).await, Refusal::Stranger);
-    let unknown = cosigners.holding(&two.asked, BucketId(8), None).await;
+    let unknown = cosigners.held_state(&two.asked, BucketId(8), None).await;
     assert_eq!(unknown, Err(CosignError::Refused(Refusal::NoSuchBucket)));
 }
 
@@ -155,7 +158,10 @@ async fn a_refusal_arrives_unchanged() {
 async fn a_restarted_provider_is_connected_to_again() {
     let two = Two::meet().await;
     let cosigners = local_cosigners();
-    let holding = cosigners.holding(&two.asked, BUCKET, None).await.unwrap();
+    let holding = cosigners
+        .held_state(&two.asked, BUCKET, None)
+        .await
+        .unwrap();
     assert_eq!(holding.leaf_count, LeafCount::new(3).unwrap());
     let address = String::from_utf8(two.asked.endpoint.clone()).unwrap();
     two.server.stop().unwrap();
@@ -173,7 +179,7 @@ async fn a_restarted_provider_is_connected_to_again() {
         .unwrap();
     let _handle = server.start(module);
     // The first request reaches it, and its answer is nonsense.
-    let nonsense = cosigners.holding(&two.asked, BUCKET, None).await;
+    let nonsense = cosigners.held_state(&two.asked, BUCKET, None).await;
     assert!(
         matches!(nonsense, Err(CosignError::Malformed(_))),
         "{nonsense:?}"
@@ -200,15 +206,18 @@ async fn silent_and_endless_answers_stay_within_the_limits() {
         ..CosignerLimits::default()
     });
     let primary = Fixture::new("//Bob").primary(&url);
-    let silent = cosigners.holding(&primary, BUCKET, None).await.unwrap_err();
+    let silent = cosigners
+        .held_state(&primary, BUCKET, None)
+        .await
+        .unwrap_err();
     // The connection's own limit and ours are the same: either may be the first.
     assert!(
         matches!(silent, CosignError::Unreachable { .. }),
         "{silent}"
     );
-    let ask = Ask {
+    let ask = CosignRequest {
         request: CheckpointRequest::new(BUCKET, Commitment::deletion(H256::zero(), 0.into()), None),
-        asker: AccountId([1; 32]),
+        requester: AccountId([1; 32]),
         signature: MultiSignature::Sr25519([0; 64]),
     };
     let endless = cosigners.cosign(&primary, &ask).await.unwrap_err();
@@ -228,7 +237,10 @@ async fn an_invalid_endpoint_is_reported_without_connecting() {
             endpoint: endpoint.as_bytes().to_vec(),
             agreement: None,
         };
-        let error = cosigners.holding(&primary, BUCKET, None).await.unwrap_err();
+        let error = cosigners
+            .held_state(&primary, BUCKET, None)
+            .await
+            .unwrap_err();
         let named = format!("{endpoint:?}");
         assert!(error.to_string().contains(&named), "{error}");
     }
@@ -238,10 +250,13 @@ async fn an_invalid_endpoint_is_reported_without_connecting() {
 async fn a_stopped_provider_is_unreachable() {
     let two = Two::meet().await;
     let cosigners = local_cosigners();
-    cosigners.holding(&two.asked, BUCKET, None).await.unwrap();
+    cosigners
+        .held_state(&two.asked, BUCKET, None)
+        .await
+        .unwrap();
     two.server.stop().unwrap();
     two.server.stopped().await;
-    let gone = cosigners.holding(&two.asked, BUCKET, None).await;
+    let gone = cosigners.held_state(&two.asked, BUCKET, None).await;
     assert!(
         matches!(gone, Err(CosignError::Unreachable { .. })),
         "{gone:?}"
@@ -272,7 +287,7 @@ async fn l4_redirections_are_not_followed() {
     let (url, _answering) = answers_with(answer).await;
     let primary = Fixture::new("//Bob").primary(&url);
     let error = local_cosigners()
-        .holding(&primary, BUCKET, None)
+        .held_state(&primary, BUCKET, None)
         .await
         .unwrap_err();
     assert!(matches!(error, CosignError::Unreachable { .. }), "{error}");
@@ -284,7 +299,10 @@ async fn l4_redirections_are_not_followed() {
 async fn l4_private_endpoints_are_refused_by_default() {
     let two = Two::meet().await;
     let usual = RpcCosigners::default();
-    let refused = usual.holding(&two.asked, BUCKET, None).await.unwrap_err();
+    let refused = usual
+        .held_state(&two.asked, BUCKET, None)
+        .await
+        .unwrap_err();
     let told = refused.to_string();
     assert!(told.contains("not public"), "{told}");
 }
@@ -309,7 +327,7 @@ async fn l2_a_peers_message_is_one_short_line() {
     let (url, _handle) = serve(module).await;
     let primary = Fixture::new("//Bob").primary(&url);
     let error = local_cosigners()
-        .holding(&primary, BUCKET, None)
+        .held_state(&primary, BUCKET, None)
         .await
         .unwrap_err();
     assert!(matches!(error, CosignError::Malformed(_)), "{error:?}");

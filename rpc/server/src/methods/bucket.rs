@@ -4,12 +4,12 @@ use super::{ProviderRpc, check_length, events, proving};
 use crate::convert::{bucket_info, signed_commitment_info, unread_bucket_info};
 use crate::error::{MethodError, too_many};
 use crate::lanes::WorkClass;
-use cairn_bucket::{CommitError, Content, SignAgainError};
+use cairn_bucket::{CommitError, SignAgainError, StoredContent};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::sp_mmr::MAX_PROVEN_LEAVES;
 use cairn_primitives::{BucketId, ChunkIndex, H256, LeafCount, LeafIndex, StateRef};
-use cairn_provider::{Lease, Wanted};
+use cairn_provider::{Lease, LeaseRequest};
 use cairn_rpc_api::{
     AncestryProof, AtState, BucketApiServer, BucketInfo, BucketPage, Bytes, ChallengeResponseInfo,
     ChunkProofInfo, Error, FetchedNodes, LeafInfo, LeavesProof, MmrProofInfo, NodeContent,
@@ -74,7 +74,7 @@ impl BucketApiServer for ProviderRpc {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let after = after.map(|after| BucketId(after.0));
             // One bucket more shows whether there is a next page.
-            let mut page = provider.noted(after, limit.saturating_add(1))?;
+            let mut page = provider.indexed_buckets(after, limit.saturating_add(1))?;
             let has_more = page.len() > limit;
             page.truncate(limit);
             let last = page.last().map(|noted| U64OrHex(noted.id.0));
@@ -96,7 +96,7 @@ impl BucketApiServer for ProviderRpc {
 
     async fn info(&self, bucket: U64OrHex) -> Result<BucketInfo, Error> {
         let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
-        let job = move |_| Ok(bucket_info(&provider, id, &provider.look(id)?));
+        let job = move |_| Ok(bucket_info(&provider, id, &provider.quick_summary(id)?));
         self.lanes
             .run(WorkClass::Read, "looking a bucket up", job)
             .await
@@ -107,7 +107,7 @@ impl BucketApiServer for ProviderRpc {
             return Ok(signed_commitment_info(signed));
         }
         let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
-        let leaf_count = move |_| Ok(provider.look(id)?.commitment.leaf_count);
+        let leaf_count = move |_| Ok(provider.quick_summary(id)?.commitment.leaf_count);
         let count = self
             .lanes
             .run(WorkClass::Read, "looking a bucket up", leaf_count)
@@ -189,8 +189,8 @@ impl BucketApiServer for ProviderRpc {
             StateRef::Newest | StateRef::LeafCount(_) => None,
         };
         let (class, request) = match open {
-            Some(deadline) => (WorkClass::Challenge(deadline), Wanted::challenge()),
-            None => (WorkClass::Read, Wanted::read()),
+            Some(deadline) => (WorkClass::Challenge(deadline), LeaseRequest::challenge()),
+            None => (WorkClass::Read, LeaseRequest::read()),
         };
         let job = move |lease: &Lease| proving::challenge_response(lease, at, location);
         self.with_bucket(class, request, bucket, job).await
@@ -272,7 +272,7 @@ impl BucketApiServer for ProviderRpc {
         // A subscription to a bucket that does not exist would stay silent.
         if let Some(id) = bucket {
             let provider = provider.clone();
-            let look = move |_| Ok(provider.look(id).map(drop)?);
+            let look = move |_| Ok(provider.quick_summary(id).map(drop)?);
             let found = self
                 .lanes
                 .run(WorkClass::Read, "looking a bucket up", look)
@@ -296,7 +296,7 @@ fn fetch(lease: &Lease, hashes: Vec<H256>, max: u64) -> Result<FetchedNodes, Met
     };
     let mut bytes = 0u64;
     for hash in hashes {
-        let Some(length) = lease.run(|bucket| bucket.length_of(&hash))? else {
+        let Some(length) = lease.run(|bucket| bucket.content_length(&hash))? else {
             fetched.missing.push(hash);
             continue;
         };
@@ -306,10 +306,10 @@ fn fetch(lease: &Lease, hashes: Vec<H256>, max: u64) -> Result<FetchedNodes, Met
             continue;
         }
         match lease.run(|bucket| bucket.fetch(&hash))? {
-            Some(Content::Chunk(chunk)) => {
+            Some(StoredContent::Chunk(chunk)) => {
                 fetched.nodes.push((hash, NodeContent::Chunk(Bytes(chunk))));
             }
-            Some(Content::Node { left, right }) => {
+            Some(StoredContent::Node { left, right }) => {
                 fetched.nodes.push((hash, NodeContent::Node([left, right])));
             }
             // Released since its length was read.

@@ -2,8 +2,8 @@
 //! one before, as of the moment when there is room for it.
 
 use crate::convert::{challenge_info, commitment_event};
-use cairn_bucket::Promise;
-use cairn_gadget::ChallengeBoard;
+use cairn_bucket::SignedRoot;
+use cairn_gadget::ChallengeStatus;
 use cairn_primitives::BucketId;
 use cairn_provider::Provider;
 use cairn_rpc_api::{ChallengeChange, ChallengeEvent, ChallengeInfo};
@@ -37,7 +37,7 @@ pub(super) async fn stream_commitments(
     bucket: Option<BucketId>,
 ) -> SubscriptionResult {
     // Before the subscription is accepted, so that no later commitment is missed.
-    let mut promises = provider.promises();
+    let mut promises = provider.signed_roots();
     let sink = pending.accept().await?;
     loop {
         let mut newest = BTreeMap::new();
@@ -63,21 +63,21 @@ pub(super) async fn stream_commitments(
 }
 
 fn keep_newest(
-    newest: &mut BTreeMap<BucketId, Promise>,
+    newest: &mut BTreeMap<BucketId, SignedRoot>,
     wanted: Option<BucketId>,
     id: BucketId,
-    promise: Promise,
+    promise: SignedRoot,
 ) {
     if wanted.is_none_or(|wanted| wanted == id) {
         // A signature for a checkpoint may cover fewer leaves than one before it.
         let known = newest.remove(&id);
-        newest.extend(Promise::greater(known, Some(promise)).map(|greater| (id, greater)));
+        newest.extend(SignedRoot::most_advanced(known, Some(promise)).map(|greater| (id, greater)));
     }
 }
 
 fn drain(
-    promises: &mut broadcast::Receiver<(BucketId, Promise)>,
-    mut each: impl FnMut(BucketId, Promise),
+    promises: &mut broadcast::Receiver<(BucketId, SignedRoot)>,
+    mut each: impl FnMut(BucketId, SignedRoot),
 ) {
     loop {
         match promises.try_recv() {
@@ -91,7 +91,7 @@ fn drain(
 /// Sends challenges as they open, progress and close.
 pub(super) async fn stream_challenges(
     pending: PendingSubscriptionSink,
-    board: ChallengeBoard,
+    board: ChallengeStatus,
 ) -> SubscriptionResult {
     let sink = pending.accept().await?;
     let mut events = board.events();
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_newest_commitment_stays_when_an_older_one_follows() {
-        let promise = |start_seq, count| Promise {
+        let promise = |start_seq, count| SignedRoot {
             commitment: Commitment {
                 mmr_root: H256::repeat_byte(9),
                 start_seq: Sequence(start_seq),

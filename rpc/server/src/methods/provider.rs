@@ -4,8 +4,8 @@ use super::{ProviderRpc, events};
 use crate::convert::challenge_info;
 use crate::error::undecodable;
 use crate::lanes::WorkClass;
-use cairn_gadget::PromiseTrouble;
-use cairn_primitives::cosign::Ask;
+use cairn_gadget::SignedRootProblem;
+use cairn_primitives::cosign::CosignRequest;
 use cairn_primitives::{BucketId, H256};
 use cairn_rpc_api::{
     Bytes, ChallengeInfo, Error, HeldStateInfo, ProviderApiServer, ProviderHealth, ProviderStatus,
@@ -17,8 +17,8 @@ use jsonrpsee::core::{SubscriptionResult, async_trait};
 
 impl ProviderRpc {
     /// Returns the buckets with a trouble of some kind.
-    fn troubled(&self, is_of_kind: impl Fn(&PromiseTrouble) -> bool) -> Vec<U64OrHex> {
-        let troubles = self.handle.promises.troubles().into_iter();
+    fn troubled(&self, is_of_kind: impl Fn(&SignedRootProblem) -> bool) -> Vec<U64OrHex> {
+        let troubles = self.handle.signed_roots.problems().into_iter();
         let of_kind = troubles.filter(|(_, trouble)| is_of_kind(trouble));
         of_kind.map(|(bucket, _)| U64OrHex(bucket.0)).collect()
     }
@@ -40,8 +40,8 @@ impl ProviderApiServer for ProviderRpc {
                 .map(|(bucket, _)| U64OrHex(bucket.0))
                 .collect(),
             uploads_stopped: provider.disk().is_stopped,
-            missing_promises: self.troubled(|trouble| *trouble != PromiseTrouble::LetGo),
-            let_go: self.troubled(|trouble| *trouble == PromiseTrouble::LetGo),
+            missing_promises: self.troubled(|trouble| *trouble != SignedRootProblem::Released),
+            let_go: self.troubled(|trouble| *trouble == SignedRootProblem::Released),
         })
     }
 
@@ -49,18 +49,18 @@ impl ProviderApiServer for ProviderRpc {
         let challenges = self.handle.challenges.statistics();
         let quarantined = self.handle.provider.quarantined().len();
         let not_ready_because = self.not_ready();
-        let broken = self.handle.promises.troubles().len();
+        let broken = self.handle.signed_roots.problems().len();
         Ok(ProviderHealth {
             is_ready: not_ready_because.is_none(),
             not_ready_because,
-            follows_chain: self.handle.challenges.follows_the_chain(),
+            follows_chain: self.handle.challenges.is_synced(),
             anchor: U64OrHex(challenges.anchor),
             open_challenges: U64OrHex(challenges.open),
             alarmed_challenges: U64OrHex(challenges.alarmed),
-            nearest_deadline: U64OrHex(challenges.nearest),
+            nearest_deadline: U64OrHex(challenges.nearest_deadline),
             quarantined_buckets: U64OrHex(u64::try_from(quarantined).unwrap_or(u64::MAX)),
             broken_promises: U64OrHex(u64::try_from(broken).unwrap_or(u64::MAX)),
-            signing_off: self.handle.provider.signing_off(),
+            signing_off: self.handle.provider.signing_off_reason(),
             waiting_requests: U64OrHex(self.lanes.waiting()),
         })
     }
@@ -79,17 +79,21 @@ impl ProviderApiServer for ProviderRpc {
     ) -> Result<HeldStateInfo, Error> {
         let window = window.map(|window| window.0);
         let asked = async {
-            let held = self.handle.desk.holding(BucketId(bucket.0), window).await?;
+            let held = self
+                .handle
+                .countersigner
+                .held_state(BucketId(bucket.0), window)
+                .await?;
             Ok(held.into())
         };
         self.lanes.wait(WorkClass::Signature, asked).await
     }
 
     async fn sign_checkpoint(&self, ask: Bytes) -> Result<Bytes, Error> {
-        let ask = Ask::decode_all(&mut ask.0.as_slice())
+        let ask = CosignRequest::decode_all(&mut ask.0.as_slice())
             .map_err(|_| undecodable("ask", "CosignRequest"))?;
         let asked = async {
-            let signature = self.handle.desk.countersign(&ask).await?;
+            let signature = self.handle.countersigner.countersign(&ask).await?;
             Ok(Bytes(signature.encode()))
         };
         self.lanes.wait(WorkClass::Signature, asked).await

@@ -25,7 +25,7 @@ pub(super) fn peaks(view: &View<'_>) -> Result<PeaksInfo, ProveError> {
 
 fn leaf_info(view: &View<'_>, index: LeafIndex, leaf: &MmrLeaf) -> LeafInfo {
     // The view has the leaf, so its sequence is below 2^64.
-    let sequence = view.tree().of_leaf(index).unwrap_or(view.tree());
+    let sequence = view.tree().checked_add(index).unwrap_or(view.tree());
     LeafInfo::new(index, sequence, leaf)
 }
 
@@ -144,7 +144,7 @@ pub(super) fn verify_leaves(
 ) -> Result<bool, MethodError> {
     let profile = lease.config().profile;
     if profile != HashingProfile::Plain {
-        let error = ProveError::NoSecondDialect { bucket: lease.id() };
+        let error = ProveError::PlainHashingOnly { bucket: lease.id() };
         return Err(error.into());
     }
     let refused = |reason: &dyn std::fmt::Display| {

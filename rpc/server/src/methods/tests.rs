@@ -7,11 +7,11 @@ use cairn_bucket::ProveError;
 use cairn_chain::Head;
 use cairn_gadget::{Extension, ExtensionConfig};
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::cosign::{Ask, CheckpointRequest};
+use cairn_primitives::cosign::{CheckpointRequest, CosignRequest};
 use cairn_primitives::{H256, HashingProfile, Sequence};
-use cairn_provider::Wanted;
+use cairn_provider::LeaseRequest;
 use cairn_rpc_api::{Bytes, Code, REFUSED, U64OrHex, code_in};
-use cairn_testing::StillChain;
+use cairn_testing::StaticChain;
 use codec::Encode;
 use jsonrpsee::types::ErrorObjectOwned;
 use jsonrpsee::{Extensions, RpcModule};
@@ -39,7 +39,7 @@ impl TestRpc {
     }
 
     fn of(fixture: Fixture, set_up: impl FnOnce(ProviderRpc) -> ProviderRpc) -> Self {
-        let chain = StillChain::new(fixture.account());
+        let chain = StaticChain::new(fixture.account());
         let admin = Some(fixture.account());
         let extension = Extension::new(
             Arc::new(chain.with_bucket(BUCKET, admin, vec![fixture.primary("")])),
@@ -227,9 +227,9 @@ proptest! {
             BUCKET,
             rpc.fixture.commitment(),
         ));
-        let ask = Ask {
+        let ask = CosignRequest {
             request,
-            asker: rpc.fixture.account(),
+            requester: rpc.fixture.account(),
             signature: MultiSignature::Sr25519([1; 64]),
         };
         let mut bytes = ask.encode();
@@ -259,7 +259,7 @@ fn i7_a_prune_that_reads_damage_quarantines_the_bucket() {
     ] {
         let fixture = Fixture::new("//Alice").with_a_damaged_leaf();
         let rpc = TestRpc::of(fixture, |rpc| {
-            rpc.handle.desk.saw(Head {
+            rpc.handle.countersigner.on_finalized_head(Head {
                 hash: H256::zero(),
                 number: 1,
                 anchor: 1,
@@ -279,10 +279,14 @@ fn s13_a_stranger_gets_no_first_signature_of_a_state() {
     let call = |method, params: Value| rpc.call(method, &params);
     let signed = call("cairnBucket_v1_commitment", json!([BUCKET.0])).unwrap();
     assert_eq!(signed["commitment"]["leafCount"], json!(3));
-    let lease = rpc.fixture.provider.lease(BUCKET, Wanted::write()).unwrap();
+    let lease = rpc
+        .fixture
+        .provider
+        .blocking_lease(BUCKET, LeaseRequest::write())
+        .unwrap();
     lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
     let promises = || {
-        let promises = lease.run(|bucket| Ok::<_, ProveError>(bucket.promises()?.count()));
+        let promises = lease.run(|bucket| Ok::<_, ProveError>(bucket.signed_roots()?.count()));
         promises.unwrap()
     };
     let before = promises();
@@ -402,7 +406,7 @@ fn cached_proofs_need_no_blocking_thread() {
 #[test]
 fn the_write_group_and_no_other_obeys_the_policy() {
     let fixture = Fixture::new("//Alice");
-    let chain = StillChain::new(fixture.account());
+    let chain = StaticChain::new(fixture.account());
     let extension = Extension::new(
         Arc::new(chain.with_bucket(BUCKET, None, Vec::new())),
         fixture.provider.clone(),

@@ -4,7 +4,7 @@ use super::{ProviderRpc, check_length};
 use crate::convert::{bucket_info, signed_commitment_info};
 use crate::error::{MethodError, undecodable};
 use crate::lanes::WorkClass;
-use cairn_bucket::{Authorisation, BucketConfig, Form, NewLeaf, TransferError};
+use cairn_bucket::{Authorisation, BucketConfig, ExportFormat, NewLeaf, TransferError};
 use cairn_engine::layout::Deletion;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::{
@@ -23,7 +23,7 @@ impl ProviderRpc {
     /// Checks that the chain has an account as an admin of a bucket. A challenge response with
     /// the signature of anybody else is slashed.
     async fn check_admin(&self, bucket: BucketId, admin: &AccountId) -> Result<(), Error> {
-        let on_chain = async { Ok(self.handle.desk.on_chain(bucket).await?) };
+        let on_chain = async { Ok(self.handle.countersigner.on_chain(bucket).await?) };
         let info = self.lanes.wait(WorkClass::Signature, on_chain).await?;
         if info.is_some_and(|info| info.is_admin(admin)) {
             return Ok(());
@@ -38,10 +38,10 @@ impl ProviderRpc {
     /// Checks with the chain that a bucket may be deleted with all that was signed of it; returns
     /// the reason if not.
     async fn may_delete(&self, bucket: BucketId) -> Result<(), String> {
-        if self.handle.challenges.is_asked_about(bucket) {
+        if self.handle.challenges.has_open_challenge(bucket) {
             return Err("a challenge of it is open".to_owned());
         }
-        match self.handle.retention.may_delete(bucket).await {
+        match self.handle.retention.check_deletable(bucket).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(kept)) => Err(kept.to_string()),
             Err(error) => Err(error.to_string()),
@@ -145,7 +145,7 @@ impl WriteApiServer for ProviderRpc {
         self.check_unsafe(extensions)?;
         let before = Sequence(before_seq.0);
         let job = move |lease: &Lease| {
-            let commitment = lease.run(|bucket| bucket.pruned(before))?;
+            let commitment = lease.run(|bucket| bucket.preview_prune(before))?;
             let deletion = Commitment::deletion(commitment.mmr_root, before);
             let payload = CommitmentPayload::new(lease.id(), deletion);
             Ok(DeletionInfo {
@@ -194,7 +194,7 @@ impl WriteApiServer for ProviderRpc {
         let (this, id) = (self.clone(), BucketId(bucket.0));
         let may_delete = self.may_delete(id).await;
         let job = move |_| {
-            let was_signed = this.handle.provider.was_signed(id)?;
+            let was_signed = this.handle.provider.may_be_signed(id)?;
             // Refused before the bucket is reserved, so that it can still answer challenges.
             if was_signed && let Err(why) = &may_delete {
                 return Err(still_held_to(id, why).into());
@@ -228,8 +228,8 @@ impl WriteApiServer for ProviderRpc {
             .target(&path)
             .map_err(|reason| Error::invalid("path", &reason))?;
         let form = match form.unwrap_or(ExportForm::Folder) {
-            ExportForm::Folder => Form::Folder,
-            ExportForm::Archive => Form::Archive,
+            ExportForm::Folder => ExportFormat::Folder,
+            ExportForm::Archive => ExportFormat::Archive,
         };
         let (provider, id) = (self.handle.provider.clone(), BucketId(bucket.0));
         let job = move |_| {
@@ -255,7 +255,7 @@ fn check_padding(leaf: &LeafToCommit) -> Result<(), Error> {
     if !chunk_tree::has_padding(size) {
         return Ok(());
     }
-    let parts: Vec<_> = chunk_tree::without_padding(size)
+    let parts: Vec<_> = chunk_tree::split_without_padding(size)
         .map(|part| part.to_string())
         .collect();
     let message = format!(

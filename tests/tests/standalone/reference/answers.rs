@@ -2,10 +2,10 @@
 
 use super::examples::Example;
 use super::methods::{Api, Method};
-use crate::stage::{BUCKET, Stage, pair};
+use crate::fixture::{BUCKET, Fixture, pair};
 use crate::wire::Client;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
-use cairn_primitives::cosign::{Ask, CheckpointRequest};
+use cairn_primitives::cosign::{CheckpointRequest, CosignRequest};
 use cairn_primitives::{BucketId, HashingProfile};
 use cairn_rpc_api::Bytes;
 use codec::Encode;
@@ -27,7 +27,7 @@ impl Session<'_> {
 
     /// Sends a request with parameters by name; returns the result.
     fn ask(&mut self, name: &str, params: Value) -> Value {
-        let answer = self.client.ask(name, params.clone());
+        let answer = self.client.request(name, params.clone());
         let result = answer.get("result").cloned();
         let result = result.unwrap_or_else(|| panic!("{name} {params}: {answer}"));
         self.keep(name, params, result.clone(), None);
@@ -54,13 +54,13 @@ impl Session<'_> {
     /// Subscribes over another connection, causes an event, and keeps its notification.
     fn subscribe(
         &mut self,
-        stage: &Stage,
+        stage: &Fixture,
         name: &str,
         params: Value,
         happens: impl FnOnce(&mut Self),
     ) {
         let mut reader = stage.connect();
-        let answer = reader.ask(name, params.clone());
+        let answer = reader.request(name, params.clone());
         happens(self);
         let subscription = self.method(name).subscription.as_ref().unwrap();
         let notification = loop {
@@ -69,7 +69,7 @@ impl Session<'_> {
                 break message["params"]["result"].clone();
             }
         };
-        let ended = reader.ask(&subscription.unsubscribe.clone(), json!([answer["result"]]));
+        let ended = reader.request(&subscription.unsubscribe.clone(), json!([answer["result"]]));
         assert_eq!(ended["result"], json!(true), "{ended}");
         self.keep(name, params, answer["result"].clone(), Some(notification));
     }
@@ -79,7 +79,7 @@ impl Session<'_> {
 /// more on the way.
 pub(crate) fn of(api: &Api) -> Vec<Example> {
     let exports = tempfile::tempdir().unwrap();
-    let stage = Stage::new(&["--export-dir", exports.path().to_str().unwrap()]);
+    let stage = Fixture::new(&["--export-dir", exports.path().to_str().unwrap()]);
     let mut session = Session {
         api,
         client: stage.connect(),
@@ -205,9 +205,9 @@ fn ask(signed: &Value) -> Value {
     let commitment = commitment.commitment().unwrap();
     let request = CheckpointRequest::new(BucketId(BUCKET), commitment, None);
     let asker = pair("//Charlie");
-    let ask = Ask {
+    let ask = CosignRequest {
         request,
-        asker: AccountId(asker.public().0),
+        requester: AccountId(asker.public().0),
         signature: MultiSignature::Sr25519(asker.sign(&request.signed_bytes()).0),
     };
     json!(Bytes(ask.encode()))

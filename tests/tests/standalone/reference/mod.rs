@@ -54,12 +54,12 @@ fn the_reference_matches_the_source_and_a_provider() {
 
 #[test]
 fn a_provider_serves_the_openrpc_document_and_lists_its_methods() {
-    let stage = crate::stage::Stage::new(&[]);
+    let stage = crate::fixture::Fixture::new(&[]);
     let mut client = stage.connect();
-    let served = client.ask("rpc.discover", serde_json::json!([]))["result"].clone();
+    let served = client.request("rpc.discover", serde_json::json!([]))["result"].clone();
     let document: serde_json::Value = serde_json::from_str(cairn_rpc_api::OPENRPC).unwrap();
     assert_eq!(served, document);
-    let listed = client.ask("rpc_methods", serde_json::json!([]))["result"]["methods"].clone();
+    let listed = client.request("rpc_methods", serde_json::json!([]))["result"]["methods"].clone();
     let listed: Vec<String> = serde_json::from_value(listed).unwrap();
     let described = document["methods"].as_array().unwrap().iter();
     let ends = described

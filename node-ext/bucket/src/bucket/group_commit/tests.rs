@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A request: its number, and what its writer does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Asked {
+struct NumberedRequest {
     number: usize,
-    fate: Fate,
+    action: WriterAction,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum WriterAction {
     Written,
     /// The writer leaves it open.
     Forgotten,
@@ -23,24 +23,24 @@ enum Fate {
 }
 
 /// The outcome of a request: its place in the log, or nothing.
-type Place = Option<usize>;
+type LogIndex = Option<usize>;
 
 /// The requests in the order in which they were written, with their outcomes.
 #[derive(Default)]
 struct Log {
-    entries: Mutex<Vec<(Asked, Place)>>,
+    entries: Mutex<Vec<(NumberedRequest, LogIndex)>>,
     is_writing: AtomicBool,
 }
 
 impl Log {
-    fn write(&self, group: &[Arc<Ticket<Asked, Place>>]) {
+    fn write(&self, group: &[Arc<Ticket<NumberedRequest, LogIndex>>]) {
         assert!(!self.is_writing.swap(true, Ordering::SeqCst), "one at once");
         let mut entries = self.entries.lock();
         let mut is_panicking = false;
         for ticket in group {
             let asked = *ticket.request();
-            is_panicking |= asked.fate == Fate::Panics;
-            let is_written = asked.fate == Fate::Written && !is_panicking;
+            is_panicking |= asked.action == WriterAction::Panics;
+            let is_written = asked.action == WriterAction::Written && !is_panicking;
             let place = is_written.then_some(entries.len());
             entries.push((asked, place));
             if is_written {
@@ -58,11 +58,14 @@ impl Log {
     }
 }
 
-type Queue = GroupCommit<Asked, Place>;
+type Queue = GroupCommit<NumberedRequest, LogIndex>;
 
-fn written(number: usize) -> Asked {
-    let fate = Fate::Written;
-    Asked { number, fate }
+fn written(number: usize) -> NumberedRequest {
+    let fate = WriterAction::Written;
+    NumberedRequest {
+        number,
+        action: fate,
+    }
 }
 
 /// Returns once `waiting` callers wait.
@@ -73,7 +76,7 @@ fn wait_for(queue: &Queue, waiting: usize) {
 }
 
 #[test]
-fn callers_that_come_during_a_write_share_the_next_in_their_order() {
+fn callers_during_a_write_share_the_next_in_order() {
     let (queue, log) = (Queue::default(), Log::default());
     let (others, groups) = (5, Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -110,7 +113,7 @@ fn callers_that_come_during_a_write_share_the_next_in_their_order() {
 }
 
 #[test]
-fn an_outcome_that_was_taken_before_the_write_ended_is_not_set_again() {
+fn a_taken_outcome_is_not_set_again() {
     let ticket = Ticket {
         request: (),
         outcome: Mutex::new(Outcome::Open),
@@ -122,7 +125,7 @@ fn an_outcome_that_was_taken_before_the_write_ended_is_not_set_again() {
 }
 
 #[test]
-fn a_writer_that_panics_leaves_nobody_waiting_and_no_outcome_is_lost() {
+fn a_panic_of_the_writer_loses_no_outcome() {
     let (queue, log) = (Queue::default(), Log::default());
     std::thread::scope(|scope| {
         let leader = scope.spawn(|| {
@@ -138,11 +141,18 @@ fn a_writer_that_panics_leaves_nobody_waiting_and_no_outcome_is_lost() {
         // The second request of the next group makes its writer panic.
         let queue = &queue;
         let log = &log;
-        let fates = [Fate::Written, Fate::Panics, Fate::Written];
+        let fates = [
+            WriterAction::Written,
+            WriterAction::Panics,
+            WriterAction::Written,
+        ];
         let callers: Vec<_> = (1..)
             .zip(fates)
             .map(|(number, fate)| {
-                let asked = Asked { number, fate };
+                let asked = NumberedRequest {
+                    number,
+                    action: fate,
+                };
                 let caller = scope.spawn(move || {
                     let run = || queue.run(asked, |group| log.write(group), || None);
                     catch_unwind(AssertUnwindSafe(run))
@@ -165,11 +175,11 @@ fn a_writer_that_panics_leaves_nobody_waiting_and_no_outcome_is_lost() {
     });
 }
 
-fn fate() -> impl Strategy<Value = Fate> {
+fn action() -> impl Strategy<Value = WriterAction> {
     prop_oneof![
-        8 => Just(Fate::Written),
-        1 => Just(Fate::Forgotten),
-        1 => Just(Fate::Panics),
+        8 => Just(WriterAction::Written),
+        1 => Just(WriterAction::Forgotten),
+        1 => Just(WriterAction::Panics),
     ]
 }
 
@@ -179,17 +189,17 @@ proptest! {
     /// Checks against the log: each request is written once and in its thread's order, and
     /// each caller gets the logged outcome, except a writer that panicked.
     #[test]
-    fn each_request_is_written_once_and_told_its_own_outcome(
-        threads in proptest::collection::vec(proptest::collection::vec(fate(), 1..20), 1..6),
+    fn each_request_is_written_once_and_gets_its_outcome(
+        threads in proptest::collection::vec(proptest::collection::vec(action(), 1..20), 1..6),
     ) {
         let (queue, log) = (&Queue::default(), &Log::default());
         let told: Vec<Vec<_>> = std::thread::scope(|scope| {
             let callers: Vec<_> = (0..)
                 .zip(&threads)
                 .map(|(thread, fates)| scope.spawn(move || {
-                    let asked = (0..).zip(fates).map(|(at, fate)| Asked {
+                    let asked = (0..).zip(fates).map(|(at, fate)| NumberedRequest {
                         number: thread * 100 + at,
-                        fate: *fate,
+                        action: *fate,
                     });
                     asked
                         .map(|asked| {
@@ -216,7 +226,7 @@ proptest! {
                 }
             }
         }
-        let panics = threads.iter().flatten().filter(|fate| **fate == Fate::Panics).count();
+        let panics = threads.iter().flatten().filter(|fate| **fate == WriterAction::Panics).count();
         // One panic may end several requests of a group.
         prop_assert!(panicked <= panics && (panics == 0 || panicked > 0));
         let state = queue.state.lock();

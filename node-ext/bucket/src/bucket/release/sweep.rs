@@ -11,12 +11,12 @@
 //! The content that uploads found before the sweep was not recorded, so the sweep waits
 //! for those uploads to end.
 
-use super::list::{SweepList, root_of};
+use super::sweep_list::{SweepList, root_node};
 use crate::bucket::Bucket;
 use crate::bucket::content::ContentKey;
 use crate::error::{ProveError, ReleaseError};
 use cairn_engine::Family;
-use cairn_engine::layout::{self, Usage};
+use cairn_engine::layout::{self, StorageUsage};
 use cairn_primitives::{MmrLeaf, Sequence};
 use codec::Decode;
 use parking_lot::RwLockWriteGuard;
@@ -25,14 +25,14 @@ use std::time::{Duration, Instant};
 
 /// Records that are removed while commits and uploads are blocked; in tests few, so
 /// that they can interrupt a sweep anywhere.
-const REMOVED_AT_ONCE: usize = if cfg!(test) { 2 } else { 1024 };
+const REMOVE_BATCH: usize = if cfg!(test) { 2 } else { 1024 };
 
 /// The result of a sweep.
 #[derive(Debug, Default)]
 pub(in crate::bucket) struct Swept {
     /// The number of leaves whose content was removed.
     pub(in crate::bucket) leaves: u64,
-    pub(in crate::bucket) content: Usage,
+    pub(in crate::bucket) content: StorageUsage,
 }
 
 /// A sweep under way. As long as it exists, the bucket records the content that uploads
@@ -62,7 +62,7 @@ impl<'b> Sweep<'b> {
         let deadline = Instant::now().checked_add(wait);
         let mut content = bucket.content.lock();
         content.relied_on = Some(HashSet::new());
-        content.uploads.release_begins();
+        content.uploads.begin_release();
         let mut is_late = false;
         while content.uploads.before_release() > 0 {
             if is_late {
@@ -108,7 +108,7 @@ impl<'b> Sweep<'b> {
         let list = &mut self.list;
         self.bucket.for_each_leaf(Sequence(0), first_kept, |leaf| {
             swept.leaves = swept.leaves.saturating_add(1);
-            list.list(root_of(&leaf))
+            list.list_subtree(root_node(&leaf))
         })?;
         self.list.complete()?;
         self.remove_listed(first_kept, &mut swept)?;
@@ -123,13 +123,13 @@ impl<'b> Sweep<'b> {
     ) -> Result<(), ReleaseError> {
         self.kept_to = first_kept;
         self.keep_new_leaves()?;
-        self.list.keep_what_others_need()?;
-        self.list.keep_unprovable()?;
+        self.list.keep_shared()?;
+        self.list.keep_nonconforming()?;
         for key in &self.relied_on {
-            self.list.keep_key(key)?;
+            self.list.keep_content(key)?;
         }
-        let mut from = layout::LIST_COMPLETE_KEY.to_vec();
-        while let Some(last) = self.remove_some(&from, swept)? {
+        let mut from = layout::RELEASE_LIST_COMPLETE_KEY.to_vec();
+        while let Some(last) = self.remove_batch(&from, swept)? {
             from = last.to_vec();
         }
         self.list.clear()
@@ -140,8 +140,8 @@ impl<'b> Sweep<'b> {
         let end = self.bucket.tip().end();
         let list = &mut self.list;
         self.bucket.for_each_leaf(self.kept_to, end, |leaf| {
-            list.keep(root_of(&leaf))?;
-            list.write_if_many()
+            list.keep_subtree(root_node(&leaf))?;
+            list.write_if_full()
         })?;
         self.kept_to = end;
         Ok(())
@@ -149,23 +149,23 @@ impl<'b> Sweep<'b> {
 
     /// Removes a batch of the listed content after the key `from`. Returns the batch's
     /// last key, or `None` at the end of the list.
-    fn remove_some(
+    fn remove_batch(
         &mut self,
         from: &[u8],
         swept: &mut Swept,
     ) -> Result<Option<[u8; 35]>, ReleaseError> {
         let bucket = self.bucket;
-        let held_back = bucket.committing.write();
+        let held_back = bucket.commit_lock.write();
         self.keep_new_leaves()?;
         let mut content = bucket.content.lock();
         let relied_on = content.relied_on.as_mut().map(std::mem::take);
         for key in relied_on.unwrap_or_default() {
-            self.list.keep_key(&key)?;
+            self.list.keep_content(&key)?;
             self.relied_on.insert(key);
         }
         self.list.write_pending(&mut content)?;
 
-        let listed = bucket.listed_after(from, REMOVED_AT_ONCE)?;
+        let listed = bucket.listed_keys_after(from, REMOVE_BATCH)?;
         let Some(last) = listed.last().copied() else {
             return Ok(None);
         };
@@ -173,14 +173,14 @@ impl<'b> Sweep<'b> {
         let mut stored = Vec::with_capacity(listed.len());
         for listed in &listed {
             batch.delete(Family::Content, listed);
-            let key = layout::parse_listed_key(listed).map(|(_, key)| key);
+            let key = layout::parse_release_list_key(listed).map(|(_, key)| key);
             let key: ContentKey = key.ok_or_else(|| bucket.unsound("its list cannot be read"))?;
             if bucket.engine.get(Family::Content, &key)?.is_some() {
                 stored.push(key);
             }
         }
         let before = content.usage();
-        bucket.usable()?;
+        bucket.check_writable()?;
         bucket.remove_content_with(&mut content, &stored, batch)?;
         swept.add(before, content.usage());
         drop(content);
@@ -191,8 +191,8 @@ impl<'b> Sweep<'b> {
 }
 
 impl Swept {
-    fn add(&mut self, before: Usage, after: Usage) {
-        let Usage {
+    fn add(&mut self, before: StorageUsage, after: StorageUsage) {
+        let StorageUsage {
             bytes,
             chunks,
             interior_nodes,
@@ -207,9 +207,9 @@ impl Swept {
 
 impl Bucket {
     /// Returns the first `number` keys of the list after `from`.
-    fn listed_after(&self, from: &[u8], number: usize) -> Result<Vec<[u8; 35]>, ReleaseError> {
+    fn listed_keys_after(&self, from: &[u8], number: usize) -> Result<Vec<[u8; 35]>, ReleaseError> {
         self.engine
-            .scan_from(Family::Content, layout::LISTED, from)?
+            .scan_from(Family::Content, layout::RELEASE_LIST, from)?
             .filter(|entry| !matches!(entry, Ok((key, _)) if **key == *from))
             .take(number)
             .map(|entry| {

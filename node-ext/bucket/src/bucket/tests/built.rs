@@ -4,7 +4,7 @@
 use super::*;
 use crate::bucket::{Builder, KeepBytes};
 use cairn_engine::EngineError;
-use cairn_engine::layout::{parse_promise_key, promise_key};
+use cairn_engine::layout::{parse_signed_root_key, signed_root_key};
 use cairn_primitives::chunk_tree::TreeBuilder;
 
 fn contents() -> Vec<Vec<u8>> {
@@ -13,7 +13,7 @@ fn contents() -> Vec<Vec<u8>> {
     (0u8..).zip(&sizes).map(content).collect()
 }
 
-fn bring(
+fn store(
     builder: &mut Builder,
     content: &[u8],
     profile: HashingProfile,
@@ -38,14 +38,14 @@ fn begin(path: &Path, profile: HashingProfile) -> Builder {
         profile,
         max_bytes: u64::MAX,
     };
-    let (id, tree, shared) = (BucketId(7), Sequence(0), Shared::default());
+    let (id, tree, shared) = (BucketId(7), Sequence(0), SharedResources::default());
     Builder::begin(path, id, config, tree, KeepBytes::Yes, &shared).unwrap()
 }
 
 fn build(mut builder: Builder, leaves: &[MmrLeaf]) -> Result<(), EngineError> {
     let profile = builder.config.profile;
     for content in contents() {
-        bring(&mut builder, &content, profile)?;
+        store(&mut builder, &content, profile)?;
     }
     for leaves in leaves.chunks(4) {
         builder.append(leaves)?.unwrap();
@@ -55,7 +55,7 @@ fn build(mut builder: Builder, leaves: &[MmrLeaf]) -> Result<(), EngineError> {
 
 /// A bucket of the same content, committed and signed leaf by leaf.
 fn committed(profile: HashingProfile) -> Fixture {
-    let mut fixture = Fixture::of_profile(profile);
+    let mut fixture = Fixture::with_profile(profile);
     for content in contents() {
         let leaf = fixture.ingest(&content);
         fixture.bucket().commit_signed(&[leaf], &signer()).unwrap();
@@ -65,7 +65,7 @@ fn committed(profile: HashingProfile) -> Fixture {
 }
 
 #[test]
-fn i2_i3_it_holds_the_very_records_that_commits_make() {
+fn i2_i3_a_build_has_the_same_records_as_commits() {
     for profile in PROFILES {
         let fixture = committed(profile);
         let mut expected = fixture.records();
@@ -73,26 +73,26 @@ fn i2_i3_it_holds_the_very_records_that_commits_make() {
         expected.retain(|(key, _)| **key != *cairn_engine::layout::JOURNAL_KEY);
         // A build records every root as signed, without a time.
         for (key, value) in &mut expected {
-            if parse_promise_key(key).is_some() {
+            if parse_signed_root_key(key).is_some() {
                 value[8..].fill(0);
             }
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("built");
         build(begin(&path, profile), &fixture.leaves).unwrap();
-        let mut built = Fixture::of_profile(profile);
-        let opened = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap();
+        let mut built = Fixture::with_profile(profile);
+        let opened = Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap();
         assert_eq!(opened.usage(), fixture.bucket().usage());
         built.bucket = Some(opened);
         assert!(built.records() == expected, "{profile}");
         let root = fixture.bucket().commitment().mmr_root;
-        let key = promise_key(&root, Sequence(0));
+        let key = signed_root_key(&root, Sequence(0));
         assert!(expected.iter().any(|(found, _)| **found == key));
     }
 }
 
 #[test]
-fn there_is_no_bucket_until_its_last_write() {
+fn a_build_is_no_bucket_before_its_last_write() {
     let fixture = committed(HashingProfile::Plain);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("built");
@@ -103,19 +103,19 @@ fn there_is_no_bucket_until_its_last_write() {
         if build(builder, &fixture.leaves).is_ok() {
             break;
         }
-        let opened = Bucket::open(&path, Access::ReadOnly, &Shared::default());
+        let opened = Bucket::open(&path, Access::ReadOnly, &SharedResources::default());
         assert!(opened.is_err(), "after {writes} writes");
         writes += 1;
     }
     assert!(writes > 10);
-    Bucket::open(&path, Access::ReadOnly, &Shared::default()).unwrap();
+    Bucket::open(&path, Access::ReadOnly, &SharedResources::default()).unwrap();
 }
 
 /// A removed leaf and a remaining flagged leaf share a chunk. The flagged leaf's node
 /// has no shape.
 #[test]
-fn i1_a_release_keeps_what_stands_under_nodes_of_no_provable_shape() {
-    use cairn_engine::layout::{Child, FlagValue, Flaw, Kind, UnshapedValue};
+fn i1_a_release_keeps_content_under_nonconforming_nodes() {
+    use cairn_engine::layout::{Child, FlagValue, NodeKind, NonconformingValue, ShapeDefect};
     let profile = HashingProfile::Plain;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("built");
@@ -127,18 +127,18 @@ fn i1_a_release_keeps_what_stands_under_nodes_of_no_provable_shape() {
     }
     let root = profile.node(&shared, &own);
     let chunk = |hash| Child {
-        kind: Kind::Chunk,
+        kind: NodeKind::Chunk,
         hash,
     };
-    let node = UnshapedValue::Node {
-        flaw: Flaw::ChunkNotFull,
+    let node = NonconformingValue::Node {
+        defect: ShapeDefect::ChunkNotFull,
         left: chunk(shared),
         right: chunk(own),
     };
-    builder.unshaped(&root, node).unwrap();
+    builder.nonconforming(&root, node).unwrap();
     let flag = FlagValue {
-        root: Kind::Node,
-        flaw: Flaw::ChunkNotFull,
+        root: NodeKind::Node,
+        defect: ShapeDefect::ChunkNotFull,
     };
     builder.flag(Sequence(1), flag).unwrap();
     let plain = MmrLeaf {
@@ -154,7 +154,7 @@ fn i1_a_release_keeps_what_stands_under_nodes_of_no_provable_shape() {
     builder.append(&[plain, flagged]).unwrap().unwrap();
     builder.finish().unwrap();
 
-    let bucket = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap();
+    let bucket = Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap();
     bucket.prune(Sequence(1), None).unwrap();
     bucket.release(Sequence(0)).unwrap();
     let mut read = vec![];

@@ -2,7 +2,7 @@
 //! takes, a release gives its charge back, and clients cannot use the reserve.
 
 use super::*;
-use crate::bucket::charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
+use crate::bucket::charge::{CHUNK_CHARGE, LEAF_CHARGE, NODE_CHARGE, TREE_LEAF_CHARGE};
 use crate::bucket::{Builder, KeepBytes};
 use crate::error::CreateError;
 use cairn_fs::{DiskFree, DiskGuard};
@@ -19,7 +19,7 @@ fn with_quota(max_bytes: u64) -> Fixture {
 const EMPTY: &[u8] = &[];
 
 #[test]
-fn s10_the_empty_chunk_and_endless_empty_leaves_meet_the_quota() {
+fn s10_empty_chunks_and_empty_leaves_are_charged() {
     let nothing = with_quota(0);
     let refused = nothing.bucket().ingest(EMPTY).unwrap_err();
     assert!(matches!(refused, IngestError::Quota { .. }), "{refused}");
@@ -38,8 +38,8 @@ fn s10_the_empty_chunk_and_endless_empty_leaves_meet_the_quota() {
     };
     assert!(matches!(refused, CommitError::Quota { .. }), "{refused}");
     assert!(refused.to_string().contains("quota of 65536 bytes"));
-    let each = 16 * (LEAF_RECORD + TREE_RECORDS);
-    assert_eq!(commits, (max - CHUNK_RECORDS) / each);
+    let each = 16 * (LEAF_CHARGE + TREE_LEAF_CHARGE);
+    assert_eq!(commits, (max - CHUNK_CHARGE) / each);
     let charged = bucket.charged_bytes();
     assert!(charged <= max && charged + each > max, "{charged}");
     // A request that fits is still accepted, and the newest root can be signed again.
@@ -48,7 +48,7 @@ fn s10_the_empty_chunk_and_endless_empty_leaves_meet_the_quota() {
 }
 
 #[test]
-fn s10_chunks_without_length_and_nodes_over_few_chunks_meet_the_quota() {
+fn s10_tiny_chunks_and_nodes_over_few_chunks_are_charged() {
     let profile = HashingProfile::Plain;
     let max = 40 << 10;
     let fixture = with_quota(max);
@@ -61,7 +61,7 @@ fn s10_chunks_without_length_and_nodes_over_few_chunks_meet_the_quota() {
         })
         .take(100_000)
         .collect();
-    assert_eq!(chunks.len() as u64, max / (CHUNK_RECORDS + 8));
+    assert_eq!(chunks.len() as u64, max / (CHUNK_CHARGE + 8));
 
     let fixture = with_quota(2 * CHUNK_BYTES as u64 + max);
     let bucket = fixture.bucket();
@@ -90,13 +90,13 @@ fn s10_chunks_without_length_and_nodes_over_few_chunks_meet_the_quota() {
         }
         level = above;
     }
-    assert_eq!(nodes, (max - 2 * CHUNK_RECORDS) / NODE_RECORD);
+    assert_eq!(nodes, (max - 2 * CHUNK_CHARGE) / NODE_CHARGE);
 }
 
 #[test]
-fn s9_no_few_leaves_use_up_the_numbers_of_a_bucket() {
+fn s9_few_leaves_cannot_exhaust_the_total_size() {
     let profile = HashingProfile::Plain;
-    let fixture = Fixture::of_profile(profile);
+    let fixture = Fixture::with_profile(profile);
     let bucket = fixture.bucket();
     let chunk = vec![7; CHUNK_BYTES];
     let mut node = profile.chunk(&chunk);
@@ -132,7 +132,7 @@ fn s9_no_few_leaves_use_up_the_numbers_of_a_bucket() {
 }
 
 /// Incompressible bytes.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
+fn random_bytes(seed: u64, length: usize) -> Vec<u8> {
     let blocks = (0u64..).flat_map(|block| {
         let seed = [seed.to_be_bytes(), block.to_be_bytes()].concat();
         HashingProfile::Plain.chunk(&seed).0
@@ -149,10 +149,14 @@ fn bytes_in(folder: &Path) -> u64 {
 }
 
 /// Builds a bucket with `fill`. Returns its size on disk and its charge, in bytes.
-fn weighed(fill: impl FnOnce(&mut Builder)) -> (u64, u64) {
+fn disk_and_charge(fill: impl FnOnce(&mut Builder)) -> (u64, u64) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
-    let (config, tree, shared) = (BucketConfig::default(), Sequence(0), Shared::default());
+    let (config, tree, shared) = (
+        BucketConfig::default(),
+        Sequence(0),
+        SharedResources::default(),
+    );
     let keep = KeepBytes::Yes;
     let mut builder = Builder::begin(&path, BucketId(1), config, tree, keep, &shared).unwrap();
     fill(&mut builder);
@@ -166,11 +170,11 @@ fn s10_each_kind_of_record_is_charged_what_it_takes_on_disk() {
     const RECORDS: u64 = 40_000;
     let profile = HashingProfile::Plain;
     let hash_of = |number: u64| profile.chunk(&number.to_be_bytes());
-    let (empty, nothing) = weighed(|_| ());
+    let (empty, nothing) = disk_and_charge(|_| ());
     assert_eq!(nothing, 0);
     let chunks = |builder: &mut Builder, number, length: usize| {
         for seed in 0..number {
-            let bytes = noise(seed, length);
+            let bytes = random_bytes(seed, length);
             builder.chunk(&profile.chunk(&bytes), &bytes).unwrap();
         }
     };
@@ -202,15 +206,15 @@ fn s10_each_kind_of_record_is_charged_what_it_takes_on_disk() {
         (
             "a chunk of 8 bytes",
             RECORDS,
-            weighed(|builder| chunks(builder, RECORDS, 8)),
+            disk_and_charge(|builder| chunks(builder, RECORDS, 8)),
         ),
         (
             "a chunk of 2 KiB",
             4_000,
-            weighed(|builder| chunks(builder, 4_000, 2048)),
+            disk_and_charge(|builder| chunks(builder, 4_000, 2048)),
         ),
-        ("an interior node", RECORDS, weighed(nodes)),
-        ("a leaf with its promise", RECORDS, weighed(leaves)),
+        ("an interior node", RECORDS, disk_and_charge(nodes)),
+        ("a leaf with its promise", RECORDS, disk_and_charge(leaves)),
     ] {
         let (on_disk, charged) = weight;
         let (on_disk, charged) = ((on_disk - empty) / records, charged / records);
@@ -223,11 +227,11 @@ fn s10_each_kind_of_record_is_charged_what_it_takes_on_disk() {
 }
 
 #[test]
-fn s10_what_is_kept_a_second_time_beside_the_database_is_charged_too() {
+fn s10_the_journals_second_copies_are_charged_too() {
     const RECORDS: u64 = 1_500;
     let signer = signer();
     let each = |make: &dyn Fn(&Bucket, u64)| {
-        let fixture = Fixture::of_profile(HashingProfile::Plain);
+        let fixture = Fixture::with_profile(HashingProfile::Plain);
         let empty = bytes_in(&fixture.path());
         let bucket = fixture.bucket();
         let before = bucket.charged_bytes();
@@ -247,7 +251,7 @@ fn s10_what_is_kept_a_second_time_beside_the_database_is_charged_too() {
     };
     let chunk_of = |length: usize| {
         move |bucket: &Bucket, number: u64| {
-            let bytes = noise(number, length);
+            let bytes = random_bytes(number, length);
             let hash = HashingProfile::Plain.chunk(&bytes);
             bucket.put_chunk(hash, &bytes).unwrap();
         }
@@ -303,14 +307,14 @@ fn s10_what_is_kept_a_second_time_beside_the_database_is_charged_too() {
 
 #[test]
 fn s10_a_retired_tree_is_charged_until_it_is_released() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(10);
     let of_content = |bucket: &Bucket| crate::bucket::charge::of_content(bucket.usage());
-    let whole = LEAF_RECORD + TREE_RECORDS;
+    let whole = LEAF_CHARGE + TREE_LEAF_CHARGE;
     let bucket = fixture.bucket();
     assert_eq!(bucket.charged_bytes() - of_content(bucket), 10 * whole);
     bucket.prune(Sequence(6), None).unwrap();
-    let pruned = 10 * whole + 4 * TREE_RECORDS;
+    let pruned = 10 * whole + 4 * TREE_LEAF_CHARGE;
     assert_eq!(bucket.charged_bytes() - of_content(bucket), pruned);
     fixture.reopen();
     let bucket = fixture.bucket();
@@ -320,12 +324,17 @@ fn s10_a_retired_tree_is_charged_until_it_is_released() {
     fixture.reopen();
     let bucket = fixture.bucket();
     assert_eq!(bucket.charged_bytes() - of_content(bucket), 4 * whole);
-    let read_only = Bucket::open(&fixture.path(), Access::ReadOnly, &Shared::default()).unwrap();
+    let read_only = Bucket::open(
+        &fixture.path(),
+        Access::ReadOnly,
+        &SharedResources::default(),
+    )
+    .unwrap();
     assert_eq!(read_only.charged_bytes(), fixture.bucket().charged_bytes());
 }
 
 /// A simulated disk with a settable free space and a reserve of 1 MiB.
-fn told_disk(free: u64) -> (Arc<AtomicU64>, Shared) {
+fn simulated_disk(free: u64) -> (Arc<AtomicU64>, SharedResources) {
     let free = Arc::new(AtomicU64::new(free));
     let told = free.clone();
     let ask = move || {
@@ -334,13 +343,13 @@ fn told_disk(free: u64) -> (Arc<AtomicU64>, Shared) {
             total: 1 << 40,
         })
     };
-    let guard = DiskGuard::asking(ask, Some(1 << 20)).without_credit();
-    (free, Shared::default().guarded_by(guard))
+    let guard = DiskGuard::with_query(ask, Some(1 << 20)).without_credit();
+    (free, SharedResources::default().with_disk_guard(guard))
 }
 
 #[test]
-fn s10_below_the_reserve_clients_bring_nothing_and_what_is_owed_is_done() {
-    let (free, shared) = told_disk(1 << 40);
+fn s10_only_signed_roots_are_served_from_the_reserve() {
+    let (free, shared) = simulated_disk(1 << 40);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
     let config = BucketConfig::default();
@@ -381,7 +390,7 @@ fn s10_below_the_reserve_clients_bring_nothing_and_what_is_owed_is_done() {
     // proven and released.
     let commitment = signed.payload.commitment;
     bucket.commit_signed(&[], &signer).unwrap();
-    bucket.promise(commitment).unwrap();
+    bucket.record_signed_root(commitment).unwrap();
     bucket.sign_again(commitment.leaf_count, &signer).unwrap();
     let view = bucket.view(At::Root(commitment.mmr_root)).unwrap();
     let location = ChunkLocation {
@@ -401,7 +410,7 @@ fn s10_below_the_reserve_clients_bring_nothing_and_what_is_owed_is_done() {
 
 #[test]
 fn s10_a_prune_takes_no_more_than_half_of_the_reserve() {
-    let (free, shared) = told_disk(1 << 40);
+    let (free, shared) = simulated_disk(1 << 40);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
     let bucket = Bucket::create(&path, BucketId(7), BucketConfig::default(), &shared).unwrap();
@@ -411,24 +420,24 @@ fn s10_a_prune_takes_no_more_than_half_of_the_reserve() {
         data_size: 0,
     };
     bucket.commit(&[leaf; 2_000], Durability::Synced).unwrap();
-    free.store((1 << 19) + 1_998 * TREE_RECORDS, Ordering::Relaxed);
+    free.store((1 << 19) + 1_998 * TREE_LEAF_CHARGE, Ordering::Relaxed);
     let refused = bucket.prune(Sequence(1), None).unwrap_err();
     assert!(
         matches!(refused, crate::error::PruneError::Reserved(_)),
         "{refused}"
     );
-    assert_eq!(bucket.retired().unwrap(), vec![]);
+    assert_eq!(bucket.retired_trees().unwrap(), vec![]);
     // A prune that drops more leaves needs less room for the new tree.
     let unwritten = u64::try_from(shared.unflushed_bytes()).unwrap();
-    let enough = (1 << 19) + 500 * TREE_RECORDS + unwritten + (64 << 10);
+    let enough = (1 << 19) + 500 * TREE_LEAF_CHARGE + unwritten + (64 << 10);
     free.store(enough, Ordering::Relaxed);
     bucket.prune(Sequence(1_500), None).unwrap();
 }
 
 #[test]
-fn s10_one_prune_after_another_meets_the_quota_and_a_release_makes_room() {
-    let content: u64 = 100 * (CHUNK_RECORDS + 30);
-    let max = content + 100 * (LEAF_RECORD + TREE_RECORDS);
+fn s10_repeated_prunes_reach_the_quota_until_a_release() {
+    let content: u64 = 100 * (CHUNK_CHARGE + 30);
+    let max = content + 100 * (LEAF_CHARGE + TREE_LEAF_CHARGE);
     let mut fixture = with_quota(max);
     fixture.commit(100);
     let bucket = fixture.bucket();
@@ -439,10 +448,13 @@ fn s10_one_prune_after_another_meets_the_quota_and_a_release_makes_room() {
         matches!(refused, crate::error::PruneError::Quota { max: most, .. } if most == max),
         "{refused}"
     );
-    let kept = bucket.retired().unwrap();
+    let kept = bucket.retired_trees().unwrap();
     let retired = kept.iter().map(|tree| tree.commitment.leaf_count.get());
     let leaves = retired.sum::<u64>() + bucket.commitment().leaf_count.get();
-    assert!(!kept.is_empty() && leaves * TREE_RECORDS <= max, "{leaves}");
+    assert!(
+        !kept.is_empty() && leaves * TREE_LEAF_CHARGE <= max,
+        "{leaves}"
+    );
     for tree in kept {
         bucket.release(tree.commitment.start_seq).unwrap();
     }

@@ -1,7 +1,7 @@
 //! Content: it is stored once, refused as a whole, and removed when its upload fails.
 
 use super::*;
-use crate::bucket::charge::{CHUNK_RECORDS, LEAF_RECORD, NODE_RECORD, TREE_RECORDS};
+use crate::bucket::charge::{CHUNK_CHARGE, LEAF_CHARGE, NODE_CHARGE, TREE_LEAF_CHARGE};
 use std::io::Read;
 
 fn quota(max_bytes: u64) -> Fixture {
@@ -30,9 +30,9 @@ fn refused_commit(fixture: &Fixture, data_root: H256, data_size: u64) -> CommitE
 }
 
 #[test]
-fn content_of_every_awkward_size_comes_back_as_it_went_in() {
+fn content_of_edge_case_sizes_is_read_back_unchanged() {
     for profile in PROFILES {
-        let mut fixture = Fixture::of_profile(profile);
+        let mut fixture = Fixture::with_profile(profile);
         let sizes = [
             0,
             1,
@@ -72,8 +72,8 @@ fn content_of_every_awkward_size_comes_back_as_it_went_in() {
 }
 
 #[test]
-fn duplicate_content_is_stored_once_and_its_bytes_are_counted_once() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn duplicate_content_is_stored_and_counted_once() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     let content: Vec<u8> = (0..3 * CHUNK_BYTES)
         .map(|k| (k / CHUNK_BYTES) as u8)
         .collect();
@@ -91,9 +91,9 @@ fn duplicate_content_is_stored_once_and_its_bytes_are_counted_once() {
 }
 
 #[test]
-fn i1_a_tree_that_a_client_sends_node_by_node_is_committed_once_it_is_whole() {
+fn i1_a_tree_sent_node_by_node_is_committed_once_complete() {
     for profile in PROFILES {
-        let fixture = Fixture::of_profile(profile);
+        let fixture = Fixture::with_profile(profile);
         let bucket = fixture.bucket();
         let chunks = [vec![1; CHUNK_BYTES], vec![2; CHUNK_BYTES], vec![3; 64]];
         let [a, b, c] = [0, 1, 2].map(|k: usize| profile.chunk(&chunks[k]));
@@ -127,7 +127,7 @@ fn i1_a_tree_that_a_client_sends_node_by_node_is_committed_once_it_is_whole() {
         assert!(
             matches!(
                 part,
-                CommitError::NotARoot {
+                CommitError::NotADataRoot {
                     height: 1,
                     chunks: 1,
                     ..
@@ -149,8 +149,8 @@ fn i1_a_tree_that_a_client_sends_node_by_node_is_committed_once_it_is_whole() {
 }
 
 #[test]
-fn i1_trees_that_cannot_be_proven_are_refused_when_their_first_wrong_node_arrives() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i1_unprovable_trees_are_refused_at_their_first_wrong_node() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let (bucket, profile) = (fixture.bucket(), HashingProfile::Plain);
     let chunks = [
         vec![1; CHUNK_BYTES],
@@ -219,8 +219,8 @@ fn i1_trees_that_cannot_be_proven_are_refused_when_their_first_wrong_node_arrive
 
 /// Under the plain profile, the 64 bytes of two hashes are a chunk and a node at once.
 #[test]
-fn i1_a_chunk_that_looks_like_a_node_is_committed_as_what_its_size_says() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i1_the_size_decides_between_a_chunk_and_a_node_of_one_hash() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let (bucket, profile) = (fixture.bucket(), HashingProfile::Plain);
     let chunks = [vec![1; CHUNK_BYTES], vec![2; 5]];
     let [a, b] = [0, 1].map(|k: usize| profile.chunk(&chunks[k]));
@@ -249,10 +249,10 @@ fn i1_a_chunk_that_looks_like_a_node_is_committed_as_what_its_size_says() {
 }
 
 #[test]
-fn a_full_quota_refuses_an_upload_whole_and_says_how_much_is_missing() {
+fn a_full_quota_refuses_an_upload_as_a_whole() {
     // Room for two chunks and a leaf.
-    let chunks_only = 2 * (CHUNK_BYTES as u64 + CHUNK_RECORDS);
-    let max = chunks_only + LEAF_RECORD + TREE_RECORDS;
+    let chunks_only = 2 * (CHUNK_BYTES as u64 + CHUNK_CHARGE);
+    let max = chunks_only + LEAF_CHARGE + TREE_LEAF_CHARGE;
     let fixture = quota(max);
     let kept = fixture.ingest(&vec![1; CHUNK_BYTES]);
     let before = fixture.records();
@@ -265,8 +265,8 @@ fn a_full_quota_refuses_an_upload_whole_and_says_how_much_is_missing() {
         } => (needed, used, max),
         other => panic!("{other}"),
     };
-    let used = chunks_only + NODE_RECORD;
-    assert_eq!(quota, (1 + CHUNK_RECORDS, used, max));
+    let used = chunks_only + NODE_CHARGE;
+    assert_eq!(quota, (1 + CHUNK_CHARGE, used, max));
     assert_eq!(fixture.records(), before);
     let hash = HashingProfile::Plain.chunk(&vec![4; CHUNK_BYTES]);
     fixture
@@ -285,7 +285,7 @@ fn a_full_quota_refuses_an_upload_whole_and_says_how_much_is_missing() {
 }
 
 #[test]
-fn an_upload_whose_source_fails_is_taken_back() {
+fn an_upload_is_removed_when_its_source_fails() {
     struct Failing(usize);
     impl Read for Failing {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -298,7 +298,7 @@ fn an_upload_whose_source_fails_is_taken_back() {
             Ok(length)
         }
     }
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let before = fixture.records();
     for length in [0, 100, CHUNK_BYTES, 9 * CHUNK_BYTES + 1, 30 * CHUNK_BYTES] {
         let error = fixture.bucket().ingest(Failing(length)).unwrap_err();
@@ -311,13 +311,13 @@ fn an_upload_whose_source_fails_is_taken_back() {
 }
 
 /// A source that waits in the middle of an upload for a message to fail or to end.
-struct Halting {
+struct PausedReader {
     rest: Vec<u8>,
     reached: Option<std::sync::mpsc::Sender<()>>,
     fail: std::sync::mpsc::Receiver<bool>,
 }
 
-impl Read for Halting {
+impl Read for PausedReader {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.rest.is_empty() {
             self.reached.take().map(|reached| reached.send(()));
@@ -334,14 +334,14 @@ impl Read for Halting {
 }
 
 #[test]
-fn a_failing_upload_takes_nothing_from_another_of_the_same_content() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn a_failed_upload_keeps_content_shared_with_another() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let bucket = fixture.bucket();
     let chunks = [vec![1; CHUNK_BYTES], vec![2; CHUNK_BYTES]];
     let content = chunks.concat();
     let (reached, has_reached) = std::sync::mpsc::channel();
     let (tell, fail) = std::sync::mpsc::channel();
-    let halting = Halting {
+    let halting = PausedReader {
         rest: content.clone(),
         reached: Some(reached),
         fail,
@@ -370,15 +370,15 @@ fn a_failing_upload_takes_nothing_from_another_of_the_same_content() {
 }
 
 #[test]
-fn what_an_unfinished_upload_stored_is_nobodys_to_commit() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn content_of_an_unfinished_upload_cannot_be_committed() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let bucket = fixture.bucket();
     let (reached, has_reached) = std::sync::mpsc::channel();
     let (tell, fail) = std::sync::mpsc::channel();
     // One full chunk, stored before the source's end is known.
     let content = vec![5; CHUNK_BYTES];
     let root = HashingProfile::Plain.chunk(&content);
-    let halting = Halting {
+    let halting = PausedReader {
         rest: content.clone(),
         reached: Some(reached),
         fail,

@@ -5,7 +5,7 @@ use crate::error::OpenError;
 use crate::fsck::fsck;
 
 fn open(fixture: &Fixture, access: Access) -> Result<Bucket, OpenError> {
-    Bucket::open(&fixture.path(), access, &Shared::default())
+    Bucket::open(&fixture.path(), access, &SharedResources::default())
 }
 
 /// Closes the bucket and changes its records.
@@ -14,7 +14,7 @@ fn tamper(fixture: &mut Fixture, change: impl FnOnce(&mut cairn_engine::Batch<'_
     let engine = Engine::open(
         &fixture.path(),
         Access::ReadWrite,
-        &Shared::default(),
+        &SharedResources::default(),
         DamagedLog::Refuse,
     )
     .unwrap();
@@ -24,8 +24,8 @@ fn tamper(fixture: &mut Fixture, change: impl FnOnce(&mut cairn_engine::Batch<'_
 }
 
 #[test]
-fn i9_after_a_failed_write_nothing_more_is_accepted_until_a_reopen_has_looked() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i9_a_failed_write_poisons_the_bucket_until_it_is_reopened() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(3);
     let new = fixture.next(1);
     let probe = &fixture.bucket().engine.probe;
@@ -36,13 +36,16 @@ fn i9_after_a_failed_write_nothing_more_is_accepted_until_a_reopen_has_looked() 
         .unwrap_err();
     assert!(matches!(first, CommitError::Engine(_)), "{first}");
     // Writes would succeed again, but the state on disk is unknown.
-    probe.heal();
+    probe.stop_failing();
     let again = fixture
         .bucket()
         .commit(&new, Durability::Synced)
         .unwrap_err();
     assert!(
-        matches!(again, CommitError::Unusable(Unusable::Poisoned { .. })),
+        matches!(
+            again,
+            CommitError::NotWritable(NotWritable::Poisoned { .. })
+        ),
         "{again}"
     );
     assert!(
@@ -51,7 +54,10 @@ fn i9_after_a_failed_write_nothing_more_is_accepted_until_a_reopen_has_looked() 
     );
     let refused = fixture.bucket().ingest(&b"more"[..]).unwrap_err();
     assert!(
-        matches!(refused, IngestError::Unusable(Unusable::Poisoned { .. })),
+        matches!(
+            refused,
+            IngestError::NotWritable(NotWritable::Poisoned { .. })
+        ),
         "{refused}"
     );
     fixture.bucket().commit_signed(&[], &signer()).unwrap_err();
@@ -72,8 +78,8 @@ fn i9_after_a_failed_write_nothing_more_is_accepted_until_a_reopen_has_looked() 
 }
 
 #[test]
-fn i9_those_who_wait_behind_a_failed_write_fail_too() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i9_commits_queued_behind_a_failed_write_fail_too() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let leaf = fixture.ingest(b"x");
     fixture.bucket().engine.probe.fail_after(0);
     std::thread::scope(|scope| {
@@ -90,9 +96,9 @@ fn i9_those_who_wait_behind_a_failed_write_fail_too() {
 }
 
 #[test]
-fn i11_state_peaks_leaves_and_root_that_disagree_are_not_opened() {
+fn i11_a_bucket_whose_records_disagree_is_not_opened() {
     let fresh = || {
-        let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+        let mut fixture = Fixture::with_profile(HashingProfile::Plain);
         fixture.commit(7);
         fixture
     };
@@ -144,8 +150,8 @@ fn i11_state_peaks_leaves_and_root_that_disagree_are_not_opened() {
 }
 
 #[test]
-fn a_format_that_is_not_known_is_refused_by_its_number() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn an_unknown_format_version_is_refused() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     tamper(&mut fixture, |batch| {
         batch.put(Family::Tree, layout::STATE_KEY, &[9, 0, 0, 0, 1])
     });
@@ -164,8 +170,8 @@ fn a_format_that_is_not_known_is_refused_by_its_number() {
 }
 
 #[test]
-fn i11_i12_a_lost_or_changed_node_is_an_error_and_never_a_shorter_proof() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i11_i12_a_lost_or_changed_node_is_an_error() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(8);
     // Position 2 is the parent of leaves 0 and 1, position 3 is leaf 2.
     let node = |position| layout::node_key(Sequence(0), Position(position));
@@ -213,8 +219,8 @@ fn i11_i12_a_lost_or_changed_node_is_an_error_and_never_a_shorter_proof() {
 
 /// Peaks and root agree here, so that only the check of the proof finds the damage.
 #[test]
-fn i12_a_proof_through_a_changed_node_or_of_a_changed_leaf_never_leaves() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i12_no_proof_is_given_of_a_changed_node_or_leaf() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(8);
     let changed = MmrLeaf {
         data_size: 1,
@@ -235,7 +241,7 @@ fn i12_a_proof_through_a_changed_node_or_of_a_changed_leaf_never_leaves() {
     for leaf in [3, 6] {
         let refused = view.mmr_proof(LeafIndex(leaf));
         assert!(
-            matches!(refused, Err(ProveError::Unsound { .. })),
+            matches!(refused, Err(ProveError::Damaged { .. })),
             "{refused:?}"
         );
         view.answer(at(leaf, 0)).unwrap_err();
@@ -246,8 +252,8 @@ fn i12_a_proof_through_a_changed_node_or_of_a_changed_leaf_never_leaves() {
 }
 
 #[test]
-fn i12_content_that_is_not_what_it_was_is_never_given_out() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i12_changed_content_is_never_returned() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(3);
     let changed = layout::chunk_key(&fixture.leaves[1].data_root);
     let lost = layout::chunk_key(&fixture.leaves[2].data_root);
@@ -261,7 +267,7 @@ fn i12_content_that_is_not_what_it_was_is_never_given_out() {
     view.answer(at(0, 0)).unwrap();
     assert!(matches!(
         view.answer(at(1, 0)),
-        Err(ProveError::Unsound { .. })
+        Err(ProveError::Damaged { .. })
     ));
     assert!(matches!(
         view.answer(at(2, 0)),
@@ -283,9 +289,9 @@ fn i12_content_that_is_not_what_it_was_is_never_given_out() {
 }
 
 #[test]
-fn fsck_rebuilds_every_signed_root_from_the_bytes_of_the_chunks() {
+fn fsck_rebuilds_every_signed_root_from_chunk_bytes() {
     for profile in PROFILES {
-        let mut fixture = Fixture::of_profile(profile);
+        let mut fixture = Fixture::with_profile(profile);
         let signer = signer();
         for size in [3, 1, 4] {
             fixture.commit(size);
@@ -322,8 +328,8 @@ fn fsck_rebuilds_every_signed_root_from_the_bytes_of_the_chunks() {
 
         // A signed root that no stored tree has.
         let root = H256::repeat_byte(9);
-        let key = layout::promise_key(&root, Sequence(0));
-        let value = layout::PromiseValue {
+        let key = layout::signed_root_key(&root, Sequence(0));
+        let value = layout::SignedRootValue {
             count: count(5),
             signed_ms: 0,
         }
@@ -341,16 +347,21 @@ fn fsck_rebuilds_every_signed_root_from_the_bytes_of_the_chunks() {
 }
 
 #[test]
-fn a_folder_that_is_no_bucket_is_called_that_and_left_as_it_is() {
+fn a_folder_without_a_bucket_is_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |path: &std::path::Path| {
-        let error = Bucket::open(path, Access::ReadWrite, &Shared::default()).unwrap_err();
+        let error = Bucket::open(path, Access::ReadWrite, &SharedResources::default()).unwrap_err();
         assert!(matches!(error, OpenError::NotABucket { .. }), "{error}");
     };
     refused(&folder.path().join("nowhere"));
     refused(folder.path());
     std::fs::write(folder.path().join("CURRENT"), "not a manifest").unwrap();
-    let error = Bucket::open(folder.path(), Access::ReadWrite, &Shared::default()).unwrap_err();
+    let error = Bucket::open(
+        folder.path(),
+        Access::ReadWrite,
+        &SharedResources::default(),
+    )
+    .unwrap_err();
     assert!(matches!(error, OpenError::Engine(_)), "{error}");
     assert_eq!(
         std::fs::read(folder.path().join("CURRENT")).unwrap(),
@@ -359,8 +370,8 @@ fn a_folder_that_is_no_bucket_is_called_that_and_left_as_it_is() {
 }
 
 #[test]
-fn a_bucket_is_opened_for_writing_once_and_for_reading_by_others() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn a_bucket_has_one_writer_and_may_have_readers() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(3);
     fixture.bucket().sync().unwrap();
     match open(&fixture, Access::ReadWrite).unwrap_err() {
@@ -376,22 +387,25 @@ fn a_bucket_is_opened_for_writing_once_and_for_reading_by_others() {
     };
     let refused = reader.commit(&[leaf], Durability::Buffered).unwrap_err();
     assert!(
-        matches!(refused, CommitError::Unusable(Unusable::ReadOnly { .. })),
+        matches!(
+            refused,
+            CommitError::NotWritable(NotWritable::ReadOnly { .. })
+        ),
         "{refused}"
     );
     assert!(reader.ingest(&b"x"[..]).is_err());
 }
 
 #[test]
-fn a_bucket_in_the_way_is_neither_overwritten_nor_removed() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn an_existing_bucket_is_not_overwritten() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(2);
     fixture.bucket = None;
     let again = Bucket::create(
         &fixture.path(),
         BucketId(7),
         BucketConfig::default(),
-        &Shared::default(),
+        &SharedResources::default(),
     );
     assert!(matches!(again, Err(CreateError::Exists { .. })));
     fixture.reopen();
@@ -399,18 +413,18 @@ fn a_bucket_in_the_way_is_neither_overwritten_nor_removed() {
 }
 
 #[test]
-fn a_bucket_that_was_not_finished_being_made_is_made_anew() {
+fn an_unfinished_creation_is_started_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
     let left_behind = folder.path().join("bucket.creating");
     std::fs::create_dir(&left_behind).unwrap();
     std::fs::write(left_behind.join("CURRENT"), "half").unwrap();
     let config = BucketConfig::default();
-    Bucket::create(&path, BucketId(1), config, &Shared::default()).unwrap();
+    Bucket::create(&path, BucketId(1), config, &SharedResources::default()).unwrap();
     assert!(!left_behind.exists());
 
     let nowhere = folder.path().join("no").join("such").join("folder");
-    let refused = Bucket::create(&nowhere, BucketId(1), config, &Shared::default());
+    let refused = Bucket::create(&nowhere, BucketId(1), config, &SharedResources::default());
     assert!(
         matches!(refused, Err(CreateError::Folder { .. })),
         "{refused:?}"
@@ -434,7 +448,7 @@ fn allocated(path: &std::path::Path) -> u64 {
 
 #[test]
 fn an_empty_bucket_takes_at_most_64_kib_of_disk() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.bucket = None;
     assert!(
         allocated(&fixture.path()) <= 64 << 10,
@@ -450,8 +464,8 @@ fn an_empty_bucket_takes_at_most_64_kib_of_disk() {
 }
 
 #[test]
-fn a_hundred_reopens_leave_no_trail() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn a_hundred_reopens_do_not_add_files() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(5);
     fixture.reopen();
     let files = |fixture: &Fixture| std::fs::read_dir(fixture.path()).unwrap().count();

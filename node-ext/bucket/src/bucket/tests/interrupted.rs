@@ -8,12 +8,12 @@ use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
 /// A source that runs a function at its end, and then fails.
-struct Then<F: FnMut()> {
+struct RunAtEnd<F: FnMut()> {
     bytes: Cursor<Vec<u8>>,
     then: F,
 }
 
-impl<F: FnMut()> Read for Then<F> {
+impl<F: FnMut()> Read for RunAtEnd<F> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         match self.bytes.read(buffer)? {
             0 => {
@@ -36,19 +36,19 @@ fn wait_for_nodes(bucket: &Bucket, number: u64) {
 }
 
 #[test]
-fn i1_taking_an_upload_back_may_end_anywhere_and_leaves_no_node_without_its_children() {
+fn i1_an_interrupted_rollback_leaves_complete_subtrees() {
     // In the second content, the first chunk repeats after a node above it is stored.
     for chunks in [vec![1, 2], vec![1, 2, 1, 3]] {
         let nodes = chunks.len() as u64 - 1;
         for writes in 0..9 {
-            let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+            let mut fixture = Fixture::with_profile(HashingProfile::Plain);
             let content: Vec<u8> = chunks.iter().flat_map(|filling| chunk(*filling)).collect();
             let bucket = fixture.bucket();
             let then = || {
                 wait_for_nodes(bucket, nodes);
                 bucket.engine.probe.fail_after(writes);
             };
-            let source = Then {
+            let source = RunAtEnd {
                 bytes: Cursor::new(content.clone()),
                 then,
             };
@@ -75,9 +75,9 @@ fn i1_taking_an_upload_back_may_end_anywhere_and_leaves_no_node_without_its_chil
 }
 
 #[test]
-fn a_node_that_a_client_sends_stays_when_the_upload_that_had_it_fails() {
+fn a_node_sent_by_a_client_outlives_a_failed_upload() {
     let profile = HashingProfile::Plain;
-    let fixture = Fixture::of_profile(profile);
+    let fixture = Fixture::with_profile(profile);
     let bucket = fixture.bucket();
     let (a, b) = (profile.chunk(&chunk(1)), profile.chunk(&chunk(2)));
     let root = profile.node(&a, &b);
@@ -96,7 +96,7 @@ fn a_node_that_a_client_sends_stays_when_the_upload_that_had_it_fails() {
         bucket.put_node(root, a, b).unwrap();
         bucket.commit(&[leaf], Durability::Synced).unwrap();
     };
-    let source = Then {
+    let source = RunAtEnd {
         bytes: Cursor::new([chunk(1), chunk(2)].concat()),
         then,
     };
@@ -107,11 +107,11 @@ fn a_node_that_a_client_sends_stays_when_the_upload_that_had_it_fails() {
 
 #[test]
 fn a_reader_that_panics_leaves_nothing_behind() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let bucket = fixture.bucket();
     let before = fixture.records();
     let panics = || panic!("a reader made by a test");
-    let source = Then {
+    let source = RunAtEnd {
         bytes: Cursor::new(chunk(1).repeat(3)),
         then: panics,
     };
@@ -122,8 +122,8 @@ fn a_reader_that_panics_leaves_nothing_behind() {
 }
 
 #[test]
-fn content_that_was_not_logged_is_durable_before_a_leaf_refers_to_it() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn unlogged_content_is_durable_before_its_leaf() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let bucket = fixture.bucket();
     let (large, killed) = (
         (0..30).flat_map(chunk).collect(),
@@ -138,12 +138,12 @@ fn content_that_was_not_logged_is_durable_before_a_leaf_refers_to_it() {
         copy_folder(bucket.path(), &killed);
     };
     bucket
-        .ingest(Then {
+        .ingest(RunAtEnd {
             bytes: Cursor::new(large),
             then,
         })
         .unwrap_err();
-    let left = Bucket::open(&killed, Access::ReadWrite, &Shared::default()).unwrap();
+    let left = Bucket::open(&killed, Access::ReadWrite, &SharedResources::default()).unwrap();
     let view = left.view(At::Newest).unwrap();
     assert_eq!(view.answer(at(0, 0)).unwrap().chunk_data(), b"small");
     assert!(fsck(&left, |_| {}).unwrap().is_clean());
@@ -170,7 +170,7 @@ pub(super) fn log_of(path: &std::path::Path) -> PathBuf {
 
 /// A closed bucket with five signed leaves in a log that was never flushed.
 fn signed_in_the_log() -> (Fixture, PathBuf) {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     for _ in 0..5 {
         let new = fixture.next(1);
         fixture.bucket().commit_signed(&new, &signer()).unwrap();
@@ -182,14 +182,14 @@ fn signed_in_the_log() -> (Fixture, PathBuf) {
 }
 
 #[test]
-fn i11_a_log_that_is_damaged_before_its_end_is_not_passed_over() {
+fn i11_a_log_damaged_before_its_end_is_refused() {
     let (mut fixture, log) = signed_in_the_log();
     let whole = std::fs::read(&log).unwrap();
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 0xff;
     std::fs::write(&log, &damaged).unwrap();
     for access in [Access::ReadWrite, Access::ReadOnly] {
-        match Bucket::open(&fixture.path(), access, &Shared::default()) {
+        match Bucket::open(&fixture.path(), access, &SharedResources::default()) {
             Err(OpenError::Engine(error)) => assert_eq!(error.kind, FaultKind::Corrupt, "{error}"),
             other => panic!("{other:?}"),
         }
@@ -207,25 +207,31 @@ fn i11_a_log_that_is_damaged_before_its_end_is_not_passed_over() {
 }
 
 #[test]
-fn a_log_that_is_damaged_opens_up_to_the_damage_when_that_is_asked_for() {
+fn a_damaged_log_opens_up_to_the_damage_on_request() {
     let (fixture, log) = signed_in_the_log();
     let mut bytes = std::fs::read(&log).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
     std::fs::write(&log, bytes).unwrap();
-    let bucket = Bucket::open_up_to_damage(&fixture.path(), &Shared::default()).unwrap();
+    let bucket = Bucket::open_up_to_damage(&fixture.path(), &SharedResources::default()).unwrap();
     let left = bucket.commitment().leaf_count.get();
     assert!(left < 5);
     assert_eq!(bucket.commitment(), fixture.replayed(left));
 }
 
 #[test]
-fn a_log_that_was_cut_in_its_last_record_loses_that_record_alone() {
+fn a_log_cut_in_its_last_record_loses_only_that_record() {
     let (fixture, log) = signed_in_the_log();
     let bytes = std::fs::read(&log).unwrap();
     std::fs::write(&log, &bytes[..bytes.len() - 40]).unwrap();
     // The journal is written after the log, so a log with less has lost records.
-    let open = || Bucket::open(&fixture.path(), Access::ReadWrite, &Shared::default());
+    let open = || {
+        Bucket::open(
+            &fixture.path(),
+            Access::ReadWrite,
+            &SharedResources::default(),
+        )
+    };
     let refused = open().unwrap_err().to_string();
     assert!(refused.contains("the newest writes are gone"), "{refused}");
     // If the journal has lost its end too, the loss cannot be noticed.
@@ -234,8 +240,8 @@ fn a_log_that_was_cut_in_its_last_record_loses_that_record_alone() {
 }
 
 #[test]
-fn a_bucket_that_was_closed_has_nothing_left_to_replay() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn a_closed_bucket_has_nothing_to_replay() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(40);
     let path = fixture.path();
     fixture.bucket.take().unwrap().close().unwrap();
@@ -250,9 +256,9 @@ fn a_bucket_that_was_closed_has_nothing_left_to_replay() {
 }
 
 #[test]
-fn a_bucket_that_has_lost_a_file_is_damaged_and_not_something_else() {
+fn a_bucket_without_its_manifest_or_current_is_damaged() {
     for lost in ["MANIFEST", "CURRENT"] {
-        let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+        let mut fixture = Fixture::with_profile(HashingProfile::Plain);
         fixture.commit(3);
         let path = fixture.path();
         fixture.bucket.take().unwrap().close().unwrap();
@@ -262,7 +268,8 @@ fn a_bucket_that_has_lost_a_file_is_damaged_and_not_something_else() {
                 std::fs::remove_file(entry.path()).unwrap();
             }
         }
-        let error = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap_err();
+        let error =
+            Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap_err();
         assert!(
             matches!(error, OpenError::Damaged { .. }),
             "{lost}: {error}"
@@ -271,8 +278,8 @@ fn a_bucket_that_has_lost_a_file_is_damaged_and_not_something_else() {
 }
 
 #[test]
-fn fsck_sees_padding_that_is_none_and_goes_on_past_a_leaf_that_is_gone() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn fsck_finds_wrong_padding_and_continues_past_a_lost_leaf() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     let content = [chunk(1), chunk(2), chunk(3)].concat();
     let leaf = fixture.ingest(&content);
     fixture
@@ -307,12 +314,12 @@ fn fsck_sees_padding_that_is_none_and_goes_on_past_a_leaf_that_is_gone() {
 }
 
 #[test]
-fn a_base_path_that_was_taken_for_reading_makes_no_bucket() {
+fn a_read_only_base_path_creates_no_bucket() {
     let folder = tempfile::tempdir().unwrap();
     drop(crate::base_path::BasePath::create(folder.path()).unwrap());
     let base = crate::base_path::BasePath::open(folder.path(), Access::ReadOnly).unwrap();
     let config = BucketConfig::default();
-    let refused = base.create_bucket(BucketId(1), config, &Shared::default());
+    let refused = base.create_bucket(BucketId(1), config, &SharedResources::default());
     assert!(
         matches!(
             refused,
@@ -323,13 +330,13 @@ fn a_base_path_that_was_taken_for_reading_makes_no_bucket() {
 }
 
 #[test]
-fn i1_no_content_changes_while_a_bucket_copies_itself() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i1_content_is_locked_during_a_copy_of_the_bucket() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let (bucket, path) = (fixture.bucket(), fixture.folder.path().join("copy"));
     let barrier = Arc::new(std::sync::Barrier::new(2));
     bucket.engine.probe.hold_copies(&barrier);
     let is_held = std::thread::scope(|scope| {
-        let copying = scope.spawn(|| bucket.checkpoint(&path));
+        let copying = scope.spawn(|| bucket.copy_to(&path));
         barrier.wait();
         let is_held = bucket.content.try_lock().is_none();
         barrier.wait();

@@ -18,7 +18,7 @@ mod racing;
 mod trees;
 
 /// A bucket with the history of its commits and signatures.
-struct Chronicle {
+struct ModelledBucket {
     fixture: Fixture,
     /// The content of each leaf, by the fill bytes of its chunks; the last one is short.
     contents: Vec<Vec<u8>>,
@@ -67,10 +67,10 @@ fn tree_of(profile: HashingProfile, content: &[u8]) -> (BTreeSet<Stored>, Vec<In
     (stored, nodes)
 }
 
-impl Chronicle {
+impl ModelledBucket {
     fn new(profile: HashingProfile) -> Self {
         Self {
-            fixture: Fixture::of_profile(profile),
+            fixture: Fixture::with_profile(profile),
             contents: vec![],
             trees: BTreeMap::from([(0, 0)]),
             current: 0,
@@ -146,7 +146,7 @@ impl Chronicle {
     }
 
     fn prune(&mut self, before: u64) -> Pruned {
-        let expected = self.bucket().pruned(Sequence(before)).unwrap();
+        let expected = self.bucket().preview_prune(Sequence(before)).unwrap();
         let pruned = self.bucket().prune(Sequence(before), None).unwrap();
         assert_eq!(pruned.commitment, expected);
         let old = self.replayed(self.current, self.end() - self.current);
@@ -175,7 +175,7 @@ impl Chronicle {
         let mut needed = reached(&self.contents[first_kept..]);
         self.released_to = first_kept as u64;
         // Uncommitted uploads keep the content under nodes that are not removed.
-        for (hash, node) in self.bucket().each_node().unwrap().map(Result::unwrap) {
+        for (hash, node) in self.bucket().interior_nodes().unwrap().map(Result::unwrap) {
             if !dropped.contains(&Stored::Node(hash)) {
                 self.add_all_under(node.unwrap(), &mut needed);
             }
@@ -215,17 +215,17 @@ impl Chronicle {
         self.check_proofs();
         let mut found = BTreeSet::new();
         let mut bytes = 0;
-        for chunk in self.bucket().each_chunk_after(None).unwrap() {
+        for chunk in self.bucket().chunks_after(None).unwrap() {
             let (hash, length) = chunk.unwrap();
             found.insert(Stored::Chunk(hash));
             bytes += u64::from(length.unwrap());
         }
         let chunks = found.len() as u64;
-        for node in self.bucket().each_node().unwrap() {
+        for node in self.bucket().interior_nodes().unwrap() {
             found.insert(Stored::Node(node.unwrap().0));
         }
         assert_eq!(found, self.stored);
-        let usage = Usage {
+        let usage = StorageUsage {
             bytes,
             chunks,
             interior_nodes: found.len() as u64 - chunks,
@@ -246,7 +246,7 @@ impl Chronicle {
             bucket.total_size(),
             before.map_or(0, |leaf| leaf.total_size)
         );
-        let mut retired: Vec<_> = bucket.retired().unwrap();
+        let mut retired: Vec<_> = bucket.retired_trees().unwrap();
         retired.retain(|tree| !tree.releasing);
         let retired: Vec<_> = retired.iter().map(|tree| tree.commitment).collect();
         let expected: Vec<_> = self
@@ -290,7 +290,7 @@ fn admin() -> sr25519::Pair {
 }
 
 /// An admin's signed deletion of the leaves before the start of the tree `new`.
-fn authorised(new: Commitment) -> Authorisation {
+fn sign_deletion(new: Commitment) -> Authorisation {
     let commitment = Commitment::deletion(new.mmr_root, new.start_seq);
     let payload = CommitmentPayload::new(BucketId(7), commitment).encode();
     let deletion = Deletion {

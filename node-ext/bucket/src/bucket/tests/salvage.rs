@@ -6,22 +6,22 @@ use super::*;
 use crate::fsck::fsck;
 
 /// A bucket in a base path, which a salvage needs.
-fn in_a_base_path() -> (
+fn bucket_in_base_path() -> (
     tempfile::TempDir,
     crate::base_path::BasePath,
     Bucket,
-    Shared,
+    SharedResources,
 ) {
     let folder = tempfile::tempdir().unwrap();
     let base = crate::base_path::BasePath::create(folder.path()).unwrap();
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let bucket = base.create_bucket(BucketId(9), BucketConfig::default(), &shared);
     (folder, base, bucket.unwrap(), shared)
 }
 
 #[test]
-fn a_salvaged_bucket_is_kept_as_it_was_beside_what_is_left_of_it() {
-    let (folder, base, bucket, shared) = in_a_base_path();
+fn a_salvage_backs_up_the_bucket() {
+    let (folder, base, bucket, shared) = bucket_in_base_path();
     for k in 0..5 {
         let content = bucket.ingest(&[k; 10][..]).unwrap();
         let leaf = NewLeaf {
@@ -40,14 +40,14 @@ fn a_salvaged_bucket_is_kept_as_it_was_beside_what_is_left_of_it() {
     base.open_bucket(BucketId(9), &shared).unwrap_err();
     // The journal, if there is one, has the records after the damage.
     let copy = folder.path().join("copy");
-    cairn_fs::keep_aside(&path, "-copy").unwrap();
+    cairn_fs::back_up(&path, "-copy").unwrap();
     std::fs::rename(folder.path().join("buckets/0000000000000009-copy"), &copy).unwrap();
     std::fs::remove_file(copy.join(cairn_engine::JOURNAL_FILE)).unwrap();
     let cut = Bucket::open_up_to_damage(&copy, &shared).unwrap();
     assert!(cut.commitment().leaf_count.get() < 5);
     let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap();
     assert_eq!(salvaged.bucket.commitment().leaf_count.get(), 5);
-    let kept = salvaged.kept_aside.join(log.file_name().unwrap());
+    let kept = salvaged.backup.join(log.file_name().unwrap());
     assert_eq!(std::fs::read(kept).unwrap(), bytes);
     assert_eq!(
         base.buckets().unwrap(),
@@ -66,7 +66,7 @@ fn put(bucket: &Bucket, content: &[u8]) -> NewLeaf {
 }
 
 /// Removes a chunk, as a torn log would.
-fn lose(bucket: &Bucket, chunk: &[u8]) {
+fn remove_chunk(bucket: &Bucket, chunk: &[u8]) {
     let chunk = HashingProfile::Plain.chunk(chunk);
     let mut batch = bucket.engine.batch();
     batch.delete(Family::Content, layout::chunk_key(&chunk));
@@ -75,14 +75,14 @@ fn lose(bucket: &Bucket, chunk: &[u8]) {
 }
 
 #[test]
-fn i1_a_salvage_drops_leaves_that_nobody_was_promised_and_whose_content_is_lost() {
-    let (_folder, base, bucket, shared) = in_a_base_path();
+fn i1_a_salvage_drops_unsigned_leaves_with_lost_content() {
+    let (_folder, base, bucket, shared) = bucket_in_base_path();
     let promised = put(&bucket, &[1; 3000]);
     let (committed, _) = bucket.commit_signed(&[promised], &signer()).unwrap();
     let large: Vec<u8> = (0..3 * CHUNK_BYTES).map(|at| (at >> 16) as u8).collect();
     let (lost, later) = (put(&bucket, &large), put(&bucket, &[2; 3000]));
     bucket.commit(&[lost, later], Durability::Synced).unwrap();
-    lose(&bucket, &large[CHUNK_BYTES..2 * CHUNK_BYTES]);
+    remove_chunk(&bucket, &large[CHUNK_BYTES..2 * CHUNK_BYTES]);
     bucket.close().unwrap();
 
     let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap().bucket;
@@ -101,9 +101,9 @@ fn i1_a_salvage_drops_leaves_that_nobody_was_promised_and_whose_content_is_lost(
 }
 
 #[test]
-fn i2_what_the_journal_does_not_have_yet_is_not_taken_back_by_a_mend() {
+fn i2_a_repair_keeps_records_that_the_journal_lacks() {
     for how in ["salvage", "repair"] {
-        let (_folder, base, bucket, shared) = in_a_base_path();
+        let (_folder, base, bucket, shared) = bucket_in_base_path();
         let signed = [put(&bucket, &[1; 10])];
         bucket.commit_signed(&signed, &signer()).unwrap();
         let journal = bucket.path().join(cairn_engine::JOURNAL_FILE);
@@ -123,7 +123,7 @@ fn i2_what_the_journal_does_not_have_yet_is_not_taken_back_by_a_mend() {
         if how == "repair" {
             let repaired = base.repair_bucket(BucketId(9), &[], &shared, |_| {});
             let repaired = repaired.unwrap();
-            assert!(repaired.written > 0);
+            assert!(repaired.records_written > 0);
             assert!(repaired.after.is_clean(), "{:?}", repaired.after);
         } else {
             base.salvage_bucket(BucketId(9), &shared).unwrap();
@@ -136,8 +136,8 @@ fn i2_what_the_journal_does_not_have_yet_is_not_taken_back_by_a_mend() {
 }
 
 #[test]
-fn i10_a_salvage_keeps_leaves_that_were_promised_in_a_tree_that_is_retired() {
-    let (_folder, base, bucket, shared) = in_a_base_path();
+fn i10_a_salvage_keeps_signed_leaves_of_a_retired_tree() {
+    let (_folder, base, bucket, shared) = bucket_in_base_path();
     let large: Vec<u8> = (0..2 * CHUNK_BYTES).map(|at| (at >> 16) as u8).collect();
     let leaves = [
         put(&bucket, &[1; 10]),
@@ -148,7 +148,7 @@ fn i10_a_salvage_keeps_leaves_that_were_promised_in_a_tree_that_is_retired() {
     let (_, signed) = bucket.commit_signed(&leaves, &signer()).unwrap();
     let pruned = bucket.prune(Sequence(1), None).unwrap();
     // The content of one leaf is lost; that of the leaf after it is not.
-    lose(&bucket, &large[..CHUNK_BYTES]);
+    remove_chunk(&bucket, &large[..CHUNK_BYTES]);
     bucket.close().unwrap();
 
     let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap().bucket;
@@ -164,15 +164,15 @@ fn i10_a_salvage_keeps_leaves_that_were_promised_in_a_tree_that_is_retired() {
 }
 
 #[test]
-fn i1_a_salvage_drops_what_is_lost_of_a_retired_tree_that_nobody_was_promised() {
-    let (_folder, base, bucket, shared) = in_a_base_path();
+fn i1_a_salvage_drops_lost_unsigned_leaves_of_a_retired_tree() {
+    let (_folder, base, bucket, shared) = bucket_in_base_path();
     let large: Vec<u8> = (0..2 * CHUNK_BYTES).map(|at| (at >> 16) as u8).collect();
     let leaves = [put(&bucket, &[1; 10]), put(&bucket, &[2; 10])];
     let (_, signed) = bucket.commit_signed(&leaves, &signer()).unwrap();
     let leaves = [put(&bucket, &large), put(&bucket, &[4; 10])];
     bucket.commit(&leaves, Durability::Synced).unwrap();
     bucket.prune(Sequence(1), None).unwrap();
-    lose(&bucket, &large[..CHUNK_BYTES]);
+    remove_chunk(&bucket, &large[..CHUNK_BYTES]);
     bucket.close().unwrap();
 
     let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap().bucket;
@@ -180,13 +180,13 @@ fn i1_a_salvage_drops_what_is_lost_of_a_retired_tree_that_nobody_was_promised() 
     assert_eq!((newest.start_seq.0, newest.leaf_count.get()), (1, 1));
     let report = fsck(&salvaged, |_| {}).unwrap();
     assert!(report.is_clean(), "{:?}", report.findings);
-    let retired = salvaged.retired().unwrap();
+    let retired = salvaged.retired_trees().unwrap();
     assert_eq!(retired[0].commitment, signed.payload.commitment);
 }
 
 #[test]
-fn i11_a_log_that_ends_in_what_rocksdb_never_gets_past_is_refused_and_salvaged() {
-    let (_folder, base, bucket, shared) = in_a_base_path();
+fn i11_a_log_whose_end_rocksdb_cannot_pass_is_salvaged() {
+    let (_folder, base, bucket, shared) = bucket_in_base_path();
     let leaves = [put(&bucket, &[1; 10])];
     let (committed, _) = bucket.commit_signed(&leaves, &signer()).unwrap();
     let log = log_of(bucket.path());
@@ -201,8 +201,8 @@ fn i11_a_log_that_ends_in_what_rocksdb_never_gets_past_is_refused_and_salvaged()
 }
 
 #[test]
-fn i11_a_manifest_that_ends_in_what_rocksdb_never_gets_past_is_refused_and_repaired() {
-    let (_folder, base, bucket, shared) = in_a_base_path();
+fn i11_a_manifest_whose_end_rocksdb_cannot_pass_is_repaired() {
+    let (_folder, base, bucket, shared) = bucket_in_base_path();
     let leaves = [put(&bucket, &[1; 10])];
     let (committed, _) = bucket.commit_signed(&leaves, &signer()).unwrap();
     let path = bucket.path().to_owned();

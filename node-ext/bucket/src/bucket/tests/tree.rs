@@ -11,12 +11,12 @@ proptest! {
     /// Any mix of batch sizes, with reopens between: every leaf at every
     /// leaf count, in both profiles and, where it exists, the second dialect.
     #[test]
-    fn any_mix_of_batches_gives_the_tree_of_its_replay(
+    fn any_mix_of_batches_equals_its_replay(
         tagged: bool,
         batches in proptest::collection::vec((1u64..12, any::<bool>()), 1..10),
     ) {
         let profile = PROFILES[usize::from(tagged)];
-        let mut fixture = Fixture::of_profile(profile);
+        let mut fixture = Fixture::with_profile(profile);
         for (size, reopen) in batches {
             let first = fixture.leaves.len() as u64;
             let committed = fixture.commit(size);
@@ -47,7 +47,7 @@ fn check_second_dialect(fixture: &Fixture, view: &View<'_>, n: u64) {
     let some: Vec<_> = (0..n).filter(|k| k % 3 != 1).map(LeafIndex).collect();
     if fixture.profile == HashingProfile::Tagged {
         let refused = view.sp_leaves_proof(&some);
-        assert!(matches!(refused, Err(ProveError::NoSecondDialect { .. })));
+        assert!(matches!(refused, Err(ProveError::PlainHashingOnly { .. })));
         return;
     }
     let sp_root = |n: u64| {
@@ -78,14 +78,14 @@ fn check_second_dialect(fixture: &Fixture, view: &View<'_>, n: u64) {
 }
 
 #[test]
-fn from_memory_there_is_the_same_proof_or_none() {
+fn a_cached_proof_is_the_same_or_none() {
     for profile in PROFILES {
-        let mut fixture = Fixture::of_profile(profile);
+        let mut fixture = Fixture::with_profile(profile);
         fixture.commit(1_000);
         fixture.commit(1_234);
         let older = fixture.replayed(1_000).mmr_root;
         let proof = |fixture: &Fixture, at, index| {
-            let view = fixture.bucket().view_at_hand(at)?;
+            let view = fixture.bucket().view_cached(at)?;
             view.mmr_proof(LeafIndex(index)).ok()
         };
         let states = [
@@ -102,16 +102,16 @@ fn from_memory_there_is_the_same_proof_or_none() {
             check(&fixture, at, 17);
         }
         // Signed roots are looked up on disk, and other states do not exist.
-        assert!(fixture.bucket().view_at_hand(At::Root(older)).is_none());
+        assert!(fixture.bucket().view_cached(At::Root(older)).is_none());
         let none = At::LeafCount(count(2_235));
-        assert!(fixture.bucket().view_at_hand(none).is_none());
+        assert!(fixture.bucket().view_cached(none).is_none());
         assert!(proof(&fixture, At::Newest, 2_234).is_none());
 
         // All of it is on disk and none of it read. Nodes are not cached until a blocking
         // read, and their absence is not damage.
         fixture.bucket().flush().unwrap();
         fixture.reopen();
-        let refused = fixture.bucket().view_at_hand(At::Newest).unwrap();
+        let refused = fixture.bucket().view_cached(At::Newest).unwrap();
         let refused = refused.mmr_proof(LeafIndex(17)).unwrap_err();
         assert!(
             matches!(refused, ProveError::Engine(_)) && !refused.indicates_damage(),
@@ -124,8 +124,8 @@ fn from_memory_there_is_the_same_proof_or_none() {
 }
 
 #[test]
-fn a_commit_reads_no_node_and_a_proof_makes_one_batched_read_at_every_size_to_4096() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn a_proof_makes_one_batched_read_and_a_commit_none() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let bucket = fixture.bucket();
     let leaf = fixture.ingest(b"the same content each time");
     for n in 1..=4096u64 {
@@ -156,7 +156,7 @@ fn a_commit_reads_no_node_and_a_proof_makes_one_batched_read_at_every_size_to_40
 
 #[test]
 fn i2_leaves_and_nodes_are_written_once_and_never_changed() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     let immutable = |fixture: &Fixture| -> Vec<_> {
         let is_immutable = |key: &[u8]| matches!(key[0], b'l' | b'n');
         fixture
@@ -177,8 +177,8 @@ fn i2_leaves_and_nodes_are_written_once_and_never_changed() {
 }
 
 #[test]
-fn i3_a_commit_is_one_write_so_a_failed_one_changes_nothing_at_all() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i3_a_commit_is_one_write_and_changes_nothing_if_it_fails() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(5);
     let new = fixture.next(3);
     let (writes, _) = fixture.bucket().engine.probe.counts();
@@ -201,7 +201,7 @@ fn i3_a_commit_is_one_write_so_a_failed_one_changes_nothing_at_all() {
 /// before it was synced and held the signed root.
 #[test]
 fn i4_the_write_before_a_signature_is_synced() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let (bucket, signer) = (fixture.bucket(), signer());
     let new = fixture.next(2);
     let (writes, synced) = bucket.engine.probe.counts();
@@ -216,8 +216,8 @@ fn i4_the_write_before_a_signature_is_synced() {
 }
 
 #[test]
-fn i4_what_is_signed_is_durable_recorded_and_what_the_same_call_committed() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i4_a_signature_is_over_a_durable_and_recorded_commitment() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     let signer = signer();
     for size in [1, 3, 2] {
         let new = fixture.next(size);
@@ -230,7 +230,7 @@ fn i4_what_is_signed_is_durable_recorded_and_what_the_same_call_committed() {
         assert_eq!(signed.payload.bucket_id, BucketId(7));
         let promised: Vec<_> = fixture
             .bucket()
-            .promises()
+            .signed_roots()
             .unwrap()
             .map(|p| p.unwrap().commitment)
             .collect();
@@ -248,13 +248,13 @@ fn i4_what_is_signed_is_durable_recorded_and_what_the_same_call_committed() {
         "{refused:?}"
     );
     let newest = fixture.replayed(10);
-    let mut promises = fixture.bucket().promises().unwrap();
+    let mut promises = fixture.bucket().signed_roots().unwrap();
     assert!(promises.any(|promise| promise.unwrap().commitment == newest));
 }
 
 #[test]
-fn i4_a_signature_that_fails_to_become_durable_is_not_given() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i4_no_signature_is_given_if_its_record_is_not_durable() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(2);
     fixture.bucket().engine.probe.fail_after(0);
     let refused = fixture.bucket().commit_signed(&[], &signer());
@@ -265,8 +265,8 @@ fn i4_a_signature_that_fails_to_become_durable_is_not_given() {
 }
 
 #[test]
-fn an_empty_bucket_has_nothing_to_sign_since_that_would_authorise_a_deletion() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn an_empty_bucket_has_nothing_to_sign() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let refused = fixture.bucket().commit_signed(&[], &signer());
     assert!(
         matches!(refused, Err(CommitError::NothingToSign { .. })),
@@ -274,15 +274,15 @@ fn an_empty_bucket_has_nothing_to_sign_since_that_would_authorise_a_deletion() {
     );
     let refused = fixture.bucket().commit(&[], Durability::Synced);
     assert!(
-        matches!(refused, Err(CommitError::Nothing { .. })),
+        matches!(refused, Err(CommitError::NoLeaves { .. })),
         "{refused:?}"
     );
 }
 
 /// A caller that wakes late must not be taken for one whose writer has failed.
 #[test]
-fn many_threads_that_commit_without_a_pause_leave_the_bucket_well() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn many_concurrent_commits_do_not_poison_the_bucket() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let (bucket, leaf) = (fixture.bucket(), fixture.ingest(b"x"));
     std::thread::scope(|scope| {
         for _ in 0..16 {
@@ -297,8 +297,8 @@ fn many_threads_that_commit_without_a_pause_leave_the_bucket_well() {
 }
 
 #[test]
-fn threads_that_commit_at_once_each_get_the_commitment_to_their_own_leaves() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn concurrent_commits_each_get_their_own_commitment() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let (bucket, signer) = (fixture.bucket(), signer());
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let committers: Vec<_> = (0..8u64)
@@ -346,9 +346,9 @@ fn threads_that_commit_at_once_each_get_the_commitment_to_their_own_leaves() {
 }
 
 #[test]
-fn i5_i12_a_challenge_is_answered_at_the_root_that_it_names_and_checked_by_both_rules() {
+fn i5_i12_a_challenge_is_answered_at_the_root_that_it_names() {
     for profile in PROFILES {
-        let mut fixture = Fixture::of_profile(profile);
+        let mut fixture = Fixture::with_profile(profile);
         let mut content = vec![1; 2 * CHUNK_BYTES + 10];
         content[0] = 2;
         let large = fixture.ingest(&content);
@@ -416,8 +416,8 @@ fn i5_i12_a_challenge_is_answered_at_the_root_that_it_names_and_checked_by_both_
 }
 
 #[test]
-fn roots_that_were_never_signed_and_counts_that_never_were_are_refused() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn unsigned_roots_and_unknown_leaf_counts_are_refused() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     fixture.commit(3);
     let unsigned = fixture.bucket().commitment().mmr_root;
     assert_eq!(

@@ -1,38 +1,38 @@
 //! Checks the records of chunks, and the recorded usage of all content.
 
-use super::{Check, Length};
-use crate::bucket::records::Surveyed;
-use crate::fsck::mend::Mend;
-use crate::fsck::report::NEEDS_ITS_CONTENT;
-use cairn_engine::layout::Usage;
+use super::{BucketCheck, LengthFault};
+use crate::bucket::records::ScanItem;
+use crate::fsck::repair_write::RepairWrite;
+use crate::fsck::report::CONTENT_NEEDED;
+use cairn_engine::layout::StorageUsage;
 use cairn_primitives::H256;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 
-impl Check<'_> {
-    pub(super) fn chunk_records(&mut self) {
+impl BucketCheck<'_> {
+    pub(super) fn check_chunk_records(&mut self) {
         let mut seen = 0usize;
-        for chunk in self.bucket.stored_chunks(H256::zero()) {
+        for chunk in self.bucket.scan_chunks(H256::zero()) {
             let (hash, stored) = match chunk {
-                Surveyed::Record { hash, value } => (hash, value),
-                Surveyed::Gap { from, to, error } => {
-                    self.gap("chunks", from, to, &error);
+                ScanItem::Record { hash, value } => (hash, value),
+                ScanItem::Gap { from, to, error } => {
+                    self.report_gap("chunks", from, to, &error);
                     continue;
                 }
             };
-            let checked = match self.content.reached.get(&hash) {
+            let checked = match self.content.hashed_chunks.get(&hash) {
                 Some(length) => {
                     seen = seen.saturating_add(1);
                     Ok(*length)
                 }
                 None => match self.content.lost_chunks.get(&hash) {
                     Some(fault) => Err(fault.clone().into()),
-                    None => self.bucket.sound_chunk(&hash),
+                    None => self.bucket.verify_chunk(&hash),
                 },
             };
             let checked = match checked {
                 Ok(right) => Ok(right),
                 // A cancelled upload may have removed it since it was listed.
-                Err(_) => match self.bucket.sound_chunk_at_rest(&hash) {
+                Err(_) => match self.bucket.verify_chunk_locked(&hash) {
                     None => continue,
                     Some(again) => again,
                 },
@@ -44,11 +44,11 @@ impl Check<'_> {
                         Some(stored) => format!("its length is recorded as {stored}"),
                         None => "its length cannot be read".into(),
                     };
-                    self.content.lengths.insert(
+                    self.content.length_faults.insert(
                         hash,
-                        Length {
-                            right,
-                            is_there: true,
+                        LengthFault {
+                            actual: right,
+                            has_record: true,
                             fault,
                         },
                     );
@@ -64,47 +64,57 @@ impl Check<'_> {
             usage.chunks = usage.chunks.saturating_add(1);
             usage.bytes = usage.bytes.saturating_add(counted.into());
         }
-        if seen < self.content.reached.len() {
-            let reached = std::mem::take(&mut self.content.reached);
+        if seen < self.content.hashed_chunks.len() {
+            let reached = std::mem::take(&mut self.content.hashed_chunks);
             for (hash, right) in &reached {
-                self.length_if_lost(hash, *right);
+                self.record_lost_length(hash, *right);
             }
-            self.content.reached = reached;
+            self.content.hashed_chunks = reached;
         }
     }
 
     /// Records that an intact chunk has no length record.
-    pub(super) fn length_if_lost(&mut self, hash: &H256, right: u32) {
-        if !self.content.lengths.contains_key(hash) && !self.bucket.has_length(hash) {
+    pub(super) fn record_lost_length(&mut self, hash: &H256, right: u32) {
+        if !self.content.length_faults.contains_key(hash) && !self.bucket.has_length_record(hash) {
             let fault = "its length is lost".into();
-            let length = Length {
-                right,
-                is_there: false,
+            let length = LengthFault {
+                actual: right,
+                has_record: false,
                 fault,
             };
-            self.content.lengths.insert(*hash, length);
+            self.content.length_faults.insert(*hash, length);
         }
     }
 
     pub(super) fn report_chunks(&mut self) {
-        let lengths = std::mem::take(&mut self.content.lengths);
-        for (hash, Length { right, fault, .. }) in &lengths {
+        let lengths = std::mem::take(&mut self.content.length_faults);
+        for (
+            hash,
+            LengthFault {
+                actual: right,
+                fault,
+                ..
+            },
+        ) in &lengths
+        {
             let (hash, length) = (*hash, *right);
             self.content.rebuilt.insert(hash);
-            let write = Mend::ChunkLength { hash, length };
-            self.rebuild(format!("chunk {hash:?}"), fault, "its bytes", write);
+            let write = RepairWrite::ChunkLength { hash, length };
+            self.add_rebuildable(format!("chunk {hash:?}"), fault, "its bytes", write);
         }
-        self.content.lengths = lengths;
+        self.content.length_faults = lengths;
         for (hash, fault) in &self.content.lost_chunks {
             self.report
-                .lost(format!("chunk {hash:?}"), fault, NEEDS_ITS_CONTENT);
+                .add_lost(format!("chunk {hash:?}"), fault, CONTENT_NEEDED);
         }
     }
 
-    pub(super) fn check_usage(&mut self, recorded: Usage, writes: u64) {
-        for Length {
-            right, is_there, ..
-        } in self.content.lengths.values()
+    pub(super) fn check_usage(&mut self, recorded: StorageUsage, writes: u64) {
+        for LengthFault {
+            actual: right,
+            has_record: is_there,
+            ..
+        } in self.content.length_faults.values()
         {
             if !is_there {
                 let usage = &mut self.content.counted;
@@ -122,14 +132,14 @@ impl Check<'_> {
             if !is_recorded {
                 let why = "not all content can be counted";
                 self.report
-                    .lost("usage", "its record is lost or cannot be read", why);
+                    .add_lost("usage", "its record is lost or cannot be read", why);
             }
             return;
         }
         if is_recorded && recorded == self.content.counted {
             return;
         }
-        self.chunks_without_length();
+        self.find_chunks_without_length();
         let counted = self.content.counted;
         if is_recorded && recorded == counted {
             return;
@@ -139,22 +149,29 @@ impl Check<'_> {
         } else {
             "its record is lost or cannot be read".into()
         };
-        self.rebuild("usage".into(), fault, "a recount", Mend::Usage(counted));
+        self.add_rebuildable(
+            "usage".into(),
+            fault,
+            "a recount",
+            RepairWrite::Usage(counted),
+        );
     }
 
     /// Finds unreferenced chunks without a length record; only their bytes are left of
     /// them.
-    fn chunks_without_length(&mut self) {
+    fn find_chunks_without_length(&mut self) {
         let mut found = Vec::new();
-        for chunk in self.bucket.stored_bytes() {
-            let Surveyed::Record { hash, .. } = chunk else {
+        for chunk in self.bucket.scan_chunk_bytes() {
+            let ScanItem::Record { hash, .. } = chunk else {
                 continue;
             };
-            if self.content.lengths.contains_key(&hash) || self.bucket.has_length(&hash) {
+            if self.content.length_faults.contains_key(&hash)
+                || self.bucket.has_length_record(&hash)
+            {
                 continue;
             }
             // A longer one is not a chunk of a provable tree.
-            if let Ok(length) = self.bucket.sound_chunk(&hash)
+            if let Ok(length) = self.bucket.verify_chunk(&hash)
                 && usize::try_from(length).is_ok_and(|length| length <= CHUNK_BYTES)
             {
                 found.push((hash, length));
@@ -164,9 +181,9 @@ impl Check<'_> {
             let usage = &mut self.content.counted;
             usage.chunks = usage.chunks.saturating_add(1);
             usage.bytes = usage.bytes.saturating_add(length.into());
-            let write = Mend::ChunkLength { hash, length };
+            let write = RepairWrite::ChunkLength { hash, length };
             let place = format!("chunk {hash:?}");
-            self.rebuild(place, "its length is lost", "its bytes", write);
+            self.add_rebuildable(place, "its length is lost", "its bytes", write);
         }
     }
 }

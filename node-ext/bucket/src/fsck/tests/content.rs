@@ -9,7 +9,7 @@ fn file(fixture: &Fixture, name: &str, content: &[u8]) -> PathBuf {
 }
 
 #[test]
-fn content_that_is_lost_is_taken_from_files_and_nothing_else_of_them() {
+fn only_lost_content_is_restored_from_files() {
     for profile in [HashingProfile::Plain, HashingProfile::Tagged] {
         let whole = Fixture::new(profile);
         let content = contents();
@@ -29,7 +29,7 @@ fn content_that_is_lost_is_taken_from_files_and_nothing_else_of_them() {
             let child = whole.interior(&root).left;
             batch.delete(Family::Content, layout::interior_key(&child));
         });
-        fixture.forget_second_copies();
+        fixture.remove_second_copies();
         let alone = fixture.copy();
         assert!(!alone.repair().after.is_clean());
 
@@ -46,30 +46,42 @@ fn content_that_is_lost_is_taken_from_files_and_nothing_else_of_them() {
         let repaired = fixture.repair_from(&sources);
         assert!(repaired.after.is_clean(), "{:#?}", repaired.after);
         assert!(fixture.records() == fixture.whole);
-        fixture.answers_for_all_that_was_signed();
+        fixture.prove_all_signed();
     }
 }
 
 #[test]
-fn files_that_have_nothing_of_what_is_lost_leave_no_copy_behind() {
+fn files_without_lost_content_leave_no_backup() {
     let whole = Fixture::new(HashingProfile::Plain);
     whole.tamper(|batch| batch.delete(Family::Content, layout::chunk_key(&whole.data_root(0))));
-    whole.forget_second_copies();
+    whole.remove_second_copies();
     let source = file(&whole, "other", b"something else");
     let repaired = whole.repair_from(&[source]);
-    assert_eq!((repaired.written, &repaired.kept_aside), (0, &None));
+    assert_eq!((repaired.records_written, &repaired.backup), (0, &None));
     assert_eq!(repaired.before, repaired.after);
     assert!(!whole.folder.path().join("bucket.before-repair").exists());
     let missing = whole.folder.path().join("nowhere");
     let path = whole.path();
-    let refused = repair(&path, ID, &[missing], &Shared::default(), &mut |_| {}).unwrap_err();
+    let refused = repair(
+        &path,
+        ID,
+        &[missing],
+        &SharedResources::default(),
+        &mut |_| {},
+    )
+    .unwrap_err();
     assert!(refused.to_string().contains("nowhere"), "{refused}");
 }
 
 #[test]
-fn content_that_no_leaf_refers_to_is_checked_and_rebuilt_too() {
+fn unreferenced_content_is_checked_and_rebuilt() {
     let whole = Fixture::new(HashingProfile::Plain);
-    let bucket = Bucket::open(&whole.path(), Access::ReadWrite, &Shared::default()).unwrap();
+    let bucket = Bucket::open(
+        &whole.path(),
+        Access::ReadWrite,
+        &SharedResources::default(),
+    )
+    .unwrap();
     bucket.ingest(&bytes(40, 3 * CHUNK_BYTES)[..]).unwrap();
     let (lone, _) = (bytes(41, 10), bucket.ingest(&bytes(41, 10)[..]).unwrap());
     bucket.close().unwrap();
@@ -89,9 +101,14 @@ fn content_that_no_leaf_refers_to_is_checked_and_rebuilt_too() {
 }
 
 #[test]
-fn a_check_goes_on_past_the_part_of_a_file_that_cannot_be_read() {
+fn a_check_continues_after_an_unreadable_part_of_a_file() {
     let whole = Fixture::new(HashingProfile::Plain);
-    let bucket = Bucket::open(&whole.path(), Access::ReadWrite, &Shared::default()).unwrap();
+    let bucket = Bucket::open(
+        &whole.path(),
+        Access::ReadWrite,
+        &SharedResources::default(),
+    )
+    .unwrap();
     for number in 0..4000u32 {
         bucket.ingest(&number.to_be_bytes()[..]).unwrap();
     }

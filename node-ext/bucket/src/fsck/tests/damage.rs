@@ -8,7 +8,7 @@ pub(super) type Change = Box<dyn Fn(&Fixture, &mut Batch<'_>)>;
 pub(super) fn damaged(whole: &Fixture, change: &Change) -> Fixture {
     let fixture = whole.copy();
     fixture.tamper(|batch| change(whole, batch));
-    fixture.forget_second_copies();
+    fixture.remove_second_copies();
     assert_ne!(fixture.records(), fixture.whole, "nothing was changed");
     fixture
 }
@@ -270,7 +270,7 @@ fn rebuildable() -> Vec<(&'static str, Change)> {
 }
 
 #[test]
-fn i7_what_can_be_rebuilt_is_rebuilt_to_the_very_bytes() {
+fn i7_rebuildable_records_are_rebuilt_to_the_exact_bytes() {
     for profile in [HashingProfile::Plain, HashingProfile::Tagged] {
         let whole = Fixture::new(profile);
         assert!(whole.check().is_clean(), "{:?}", whole.check());
@@ -298,9 +298,9 @@ fn i7_what_can_be_rebuilt_is_rebuilt_to_the_very_bytes() {
             assert_eq!(repaired.before, found, "{name}");
             assert!(repaired.after.is_clean(), "{name}\n{:#?}", repaired.after);
             assert!(fixture.records() == fixture.whole, "{name}");
-            fixture.answers_for_all_that_was_signed();
+            fixture.prove_all_signed();
             // The backup holds the damaged bucket.
-            let backup = repaired.kept_aside.unwrap();
+            let backup = repaired.backup.unwrap();
             assert_eq!(backup, fixture.folder.path().join("bucket.before-repair"));
             std::fs::rename(fixture.path(), fixture.folder.path().join("repaired")).unwrap();
             std::fs::rename(backup, fixture.path()).unwrap();
@@ -310,7 +310,7 @@ fn i7_what_can_be_rebuilt_is_rebuilt_to_the_very_bytes() {
 }
 
 #[test]
-fn i7_what_can_be_rebuilt_alone_is_called_that_and_nothing_else_is() {
+fn i7_only_rebuildable_findings_are_reported_as_such() {
     let whole = Fixture::new(HashingProfile::Plain);
     let report = |change: Change| damaged(&whole, &change).check();
     let remedies = |report: &FsckReport| -> Vec<String> {
@@ -333,14 +333,14 @@ fn i7_what_can_be_rebuilt_alone_is_called_that_and_nothing_else_is() {
 }
 
 #[test]
-fn a_state_that_is_lost_with_its_quota_says_so() {
+fn a_lost_state_is_reported_with_its_lost_quota() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
     let config = BucketConfig {
         profile: HashingProfile::Tagged,
         max_bytes: 10_000,
     };
-    let bucket = Bucket::create(&path, ID, config, &Shared::default()).unwrap();
+    let bucket = Bucket::create(&path, ID, config, &SharedResources::default()).unwrap();
     let content = bucket.ingest(&b"x"[..]).unwrap();
     let leaf = NewLeaf {
         data_root: content.data_root,
@@ -348,7 +348,7 @@ fn a_state_that_is_lost_with_its_quota_says_so() {
     };
     let (made, _) = bucket.commit_signed(&[leaf], &signer()).unwrap();
     bucket.close().unwrap();
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let engine = Engine::open(&path, Access::ReadWrite, &shared, DamagedLog::Refuse).unwrap();
     let mut batch = engine.batch();
     batch.delete(Family::Tree, layout::STATE_KEY);
@@ -374,7 +374,7 @@ fn a_state_that_is_lost_with_its_quota_says_so() {
 #[test]
 fn another_bucket_and_another_format_are_not_repaired() {
     let whole = Fixture::new(HashingProfile::Plain);
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let refused = repair(&whole.path(), BucketId(8), &[], &shared, &mut |_| {}).unwrap_err();
     assert!(
         refused.to_string().contains("bucket 8 was expected"),
@@ -404,7 +404,7 @@ fn another_bucket_and_another_format_are_not_repaired() {
 }
 
 #[test]
-fn after_an_end_anywhere_within_a_repair_the_next_one_finishes_it() {
+fn an_interrupted_repair_is_finished_by_the_next() {
     let whole = Fixture::new(HashingProfile::Plain);
     let everything: Change = Box::new(|whole, batch| {
         (0..11).for_each(|at| batch.delete(Family::Tree, node(at)));
@@ -417,12 +417,18 @@ fn after_an_end_anywhere_within_a_repair_the_next_one_finishes_it() {
         batch.delete(Family::Content, layout::chunk_length_key(&hash));
     });
     let diagnosed = damaged(&whole, &everything);
-    let diagnosis = diagnose(&diagnosed.path(), ID, &Shared::default(), &mut |_| {}).unwrap();
-    let steps = diagnosis.mends.len();
+    let diagnosis = diagnose(
+        &diagnosed.path(),
+        ID,
+        &SharedResources::default(),
+        &mut |_| {},
+    )
+    .unwrap();
+    let steps = diagnosis.writes.len();
     assert!(steps > 15, "{steps}");
     for step in 0..=steps {
         let fixture = diagnosed.copy();
-        diagnosis.mends.write_first(step, &fixture.engine());
+        diagnosis.writes.write_first(step, &fixture.engine());
         let repaired = fixture.repair();
         assert!(repaired.after.is_clean(), "{step}: {:#?}", repaired.after);
         assert!(fixture.records() == whole.whole, "{step}");
@@ -441,7 +447,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn random_damage_to_what_is_derived_is_undone_to_the_byte(
+    fn random_damage_to_derived_bytes_is_undone_exactly(
         damage in proptest::collection::vec((any::<proptest::sample::Index>(), 0u8..4, any::<u8>()), 1..12),
     ) {
         thread_local! {

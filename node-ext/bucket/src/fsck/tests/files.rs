@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// A bucket of several tables and blob files, with a retired tree and with leaves that
 /// are only in the log; left as by a killed process.
-struct Whole {
+struct IntactBucket {
     folder: TempDir,
     /// All signed commitments, with the leaves of each tree.
     signed: Vec<Commitment>,
@@ -17,14 +17,14 @@ struct Whole {
 }
 
 /// Sequences of leaves whose content is only in the log and in no small chunk.
-const IN_THE_LOG: u64 = 9;
+const LOGGED_ONLY: u64 = 9;
 
-impl Whole {
+impl IntactBucket {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bucket");
         let config = BucketConfig::default();
-        let bucket = Bucket::create(&path, ID, config, &Shared::default()).unwrap();
+        let bucket = Bucket::create(&path, ID, config, &SharedResources::default()).unwrap();
         let (mut signed, mut leaves) = (vec![], vec![]);
         let mut put = |bucket: &Bucket, content: &[u8]| {
             let ingested = bucket.ingest(content).unwrap();
@@ -45,7 +45,7 @@ impl Whole {
         put(&bucket, &bytes(5, 900));
         let older = folder.path().join("older");
         std::fs::create_dir(&older).unwrap();
-        copy_plainly(&path, &older);
+        copy_without_links(&path, &older);
         bucket.prune(Sequence(2), None).unwrap();
         put(&bucket, &bytes(6, 3 * CHUNK_BYTES + 1));
         bucket.flush().unwrap();
@@ -68,7 +68,7 @@ impl Whole {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bucket");
         std::fs::create_dir(&path).unwrap();
-        copy_plainly(&self.folder.path().join("bucket"), &path);
+        copy_without_links(&self.folder.path().join("bucket"), &path);
         (folder, path)
     }
 
@@ -82,8 +82,8 @@ impl Whole {
 
     /// Returns the sequences of leaves with a signed part that cannot be proven. The proof of
     /// a leaf itself must always succeed.
-    fn unanswered(&self, path: &Path, what: &str) -> BTreeSet<u64> {
-        let bucket = Bucket::open(path, Access::ReadOnly, &Shared::default())
+    fn unprovable_leaves(&self, path: &Path, what: &str) -> BTreeSet<u64> {
+        let bucket = Bucket::open(path, Access::ReadOnly, &SharedResources::default())
             .unwrap_or_else(|error| panic!("{what}: {error}"));
         let mut unanswered = BTreeSet::new();
         for commitment in &self.signed {
@@ -113,7 +113,7 @@ impl Whole {
 }
 
 /// Copies without links, so that damage to one copy does not affect the other.
-fn copy_plainly(from: &Path, to: &Path) {
+fn copy_without_links(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
@@ -130,7 +130,7 @@ enum Damage {
 }
 
 /// Damages a file, if this kind of damage is possible.
-fn damage(whole: &Whole, path: &Path, name: &str, how: Damage) -> bool {
+fn damage(whole: &IntactBucket, path: &Path, name: &str, how: Damage) -> bool {
     let file = path.join(name);
     let bytes = std::fs::read(&file).unwrap();
     let changed = match how {
@@ -169,16 +169,16 @@ const ALL: [Damage; 5] = [
 
 /// Opens a bucket for writing, like a base path does.
 fn opened(path: &Path) -> Result<Bucket, OpenError> {
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     Bucket::open(path, Access::ReadOnly, &shared)?.check_journal()?;
     Bucket::open(path, Access::ReadWrite, &shared)
 }
 
 #[test]
-fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_had() {
-    let whole = Whole::new();
+fn l9_one_damaged_file_costs_only_the_chunks_that_it_alone_had() {
+    let whole = IntactBucket::new();
     let (_folder, path) = whole.copy();
-    assert_eq!(whole.unanswered(&path, "whole"), BTreeSet::new());
+    assert_eq!(whole.unprovable_leaves(&path, "whole"), BTreeSet::new());
     let mut rows = 0;
     for name in whole.files() {
         for how in ALL {
@@ -195,9 +195,9 @@ fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_h
                 assert_eq!(bucket.commitment(), whole.newest, "{what}");
                 drop(bucket);
             }
-            let repaired = repair(&path, ID, &[], &Shared::default(), &mut |_| {})
+            let repaired = repair(&path, ID, &[], &SharedResources::default(), &mut |_| {})
                 .unwrap_or_else(|error| panic!("{what}: {error}"));
-            let unanswered = whole.unanswered(&path, &what);
+            let unanswered = whole.unprovable_leaves(&path, &what);
             let findings = &repaired.after.findings;
             let is_named = |leaf: &u64| {
                 // By its index in its tree.
@@ -211,7 +211,7 @@ fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_h
             match name.rsplit('.').next() {
                 Some("blob") => {}
                 Some("log") => assert!(
-                    unanswered.iter().all(|leaf| *leaf == IN_THE_LOG),
+                    unanswered.iter().all(|leaf| *leaf == LOGGED_ONLY),
                     "{what}: {unanswered:?}"
                 ),
                 _ => {
@@ -229,7 +229,7 @@ fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_h
             };
             bucket.commit_signed(&[leaf], &signer()).unwrap();
             bucket.close().unwrap();
-            assert_eq!(whole.unanswered(&path, &what), unanswered, "{what}");
+            assert_eq!(whole.unprovable_leaves(&path, &what), unanswered, "{what}");
         }
     }
     assert!(rows > 50, "{rows}");
@@ -238,8 +238,8 @@ fn l9_any_one_file_that_is_damaged_costs_no_answer_but_of_chunks_that_it_alone_h
 /// A repair of the file list copies no chunks: a large bucket would lack the space and
 /// the time.
 #[test]
-fn blob_files_are_listed_again_and_not_copied() {
-    let whole = Whole::new();
+fn a_repair_relists_blob_files_without_copying_them() {
+    let whole = IntactBucket::new();
     let blobs = |path: &Path| {
         let entries = std::fs::read_dir(path).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -254,19 +254,23 @@ fn blob_files_are_listed_again_and_not_copied() {
         let mut name = whole.files().into_iter();
         let name = name.rfind(|name| name.starts_with(lost)).unwrap();
         std::fs::remove_file(path.join(name)).unwrap();
-        let repaired = repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
+        let repaired = repair(&path, ID, &[], &SharedResources::default(), &mut |_| {}).unwrap();
         assert!(repaired.after.is_clean(), "{lost}: {:#?}", repaired.after);
         // The writes of the file list and of the rebuilt tree.
-        assert!(repaired.written <= 2, "{lost}: {}", repaired.written);
+        assert!(
+            repaired.records_written <= 2,
+            "{lost}: {}",
+            repaired.records_written
+        );
         assert!(before.is_subset(&blobs(&path)), "{lost}");
     }
 }
 
 /// To rewrite the journal takes as long as reading all of its records.
 #[test]
-fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
+fn the_journal_of_a_closed_bucket_is_not_rewritten() {
     use std::os::unix::fs::MetadataExt;
-    let whole = Whole::new();
+    let whole = IntactBucket::new();
     let (_folder, path) = whole.copy();
     let journal = || std::fs::metadata(path.join(JOURNAL_FILE)).unwrap();
     // Left as by a killed process, and closed.
@@ -295,27 +299,27 @@ fn the_journal_of_a_bucket_that_was_closed_is_taken_up_and_not_made_anew() {
 /// Also for a caller that does not check first: the journal would be rewritten without the
 /// writes that it alone has.
 #[test]
-fn l9_a_database_that_its_journal_is_ahead_of_is_not_opened_and_the_journal_stays() {
-    let whole = Whole::new();
+fn l9_a_database_behind_its_journal_is_not_opened() {
+    let whole = IntactBucket::new();
     let (_folder, path) = whole.copy();
     let journal = std::fs::read(path.join(JOURNAL_FILE)).unwrap();
     std::fs::remove_dir_all(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    copy_plainly(&whole.folder.path().join("older"), &path);
+    copy_without_links(&whole.folder.path().join("older"), &path);
     std::fs::write(path.join(JOURNAL_FILE), &journal).unwrap();
-    let refused = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap_err();
+    let refused = Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap_err();
     assert!(refused.to_string().contains("journal"), "{refused}");
     assert!(opened(&path).is_err());
     assert_eq!(std::fs::read(path.join(JOURNAL_FILE)).unwrap(), journal);
     // With the journal, only content that it does not keep is lost.
-    repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
+    repair(&path, ID, &[], &SharedResources::default(), &mut |_| {}).unwrap();
     assert_eq!(opened(&path).unwrap().commitment(), whole.newest);
 }
 
 /// Records after a torn end would be unreadable.
 #[test]
 fn l9_a_torn_end_of_a_journal_is_cut_before_more_is_written() {
-    let whole = Whole::new();
+    let whole = IntactBucket::new();
     let (_folder, path) = whole.copy();
     let journal = || std::fs::read(path.join(JOURNAL_FILE)).unwrap();
     opened(&path).unwrap().close().unwrap();
@@ -344,7 +348,7 @@ fn l9_a_torn_end_of_a_journal_is_cut_before_more_is_written() {
 /// A test that needs the backup for inspection.
 #[test]
 fn the_files_are_kept_as_they_were_before_a_repair() {
-    let whole = Whole::new();
+    let whole = IntactBucket::new();
     let (folder, path) = whole.copy();
     std::fs::write(path.join("CURRENT"), "").unwrap();
     let names = |path: &Path| {
@@ -353,8 +357,8 @@ fn the_files_are_kept_as_they_were_before_a_repair() {
         names.collect::<BTreeSet<_>>()
     };
     let before = names(&path);
-    let repaired = repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
-    assert_eq!(names(&repaired.kept_aside.unwrap()), before);
+    let repaired = repair(&path, ID, &[], &SharedResources::default(), &mut |_| {}).unwrap();
+    assert_eq!(names(&repaired.backup.unwrap()), before);
     let left: Vec<_> = names(folder.path()).into_iter().collect();
     assert_eq!(left, ["bucket", "bucket.before-repair"]);
 }

@@ -56,12 +56,12 @@ fn unrebuildable() -> Vec<(&'static str, Change)> {
         (
             "signed root 0x",
             Box::new(|_, batch| {
-                let key = layout::promise_key(&H256::repeat_byte(9), Sequence(0));
+                let key = layout::signed_root_key(&H256::repeat_byte(9), Sequence(0));
                 let count = LeafCount::new(5).unwrap();
                 batch.put(
                     Family::Tree,
                     key,
-                    &layout::PromiseValue {
+                    &layout::SignedRootValue {
                         count,
                         signed_ms: 0,
                     }
@@ -72,7 +72,7 @@ fn unrebuildable() -> Vec<(&'static str, Change)> {
         (
             "signed roots",
             Box::new(|whole, batch| {
-                let key = layout::promise_key(&whole.signed[2].mmr_root, Sequence(0));
+                let key = layout::signed_root_key(&whole.signed[2].mmr_root, Sequence(0));
                 batch.put(Family::Tree, key, b"junk");
             }),
         ),
@@ -120,7 +120,7 @@ fn unrebuildable() -> Vec<(&'static str, Change)> {
 }
 
 #[test]
-fn i7_a_leaf_a_chunk_or_a_promise_that_is_lost_is_reported_and_never_made_up() {
+fn i7_lost_underivable_records_are_reported_and_never_invented() {
     let whole = Fixture::new(HashingProfile::Plain);
     for (number, (place, change)) in unrebuildable().into_iter().enumerate() {
         let fixture = damaged(&whole, &change);
@@ -137,13 +137,17 @@ fn i7_a_leaf_a_chunk_or_a_promise_that_is_lost_is_reported_and_never_made_up() {
         assert_eq!(found.rebuildable(), 0, "{name}");
         let repaired = fixture.repair();
         assert_eq!(repaired.after, found, "{name}");
-        assert_eq!((repaired.written, repaired.kept_aside), (0, None), "{name}");
+        assert_eq!(
+            (repaired.records_written, repaired.backup),
+            (0, None),
+            "{name}"
+        );
         assert!(fixture.records() == as_damaged, "{name}");
     }
 }
 
 #[test]
-fn i7_beside_a_lost_leaf_what_the_root_proves_is_rebuilt_all_the_same() {
+fn i7_nodes_proven_by_the_root_are_rebuilt_despite_a_lost_leaf() {
     let whole = Fixture::new(HashingProfile::Plain);
     let fixture = damaged(
         &whole,
@@ -180,7 +184,12 @@ fn i7_beside_a_lost_leaf_what_the_root_proves_is_rebuilt_all_the_same() {
         );
     }
     // The bucket opens, and proves what is intact.
-    let bucket = Bucket::open(&fixture.path(), Access::ReadOnly, &Shared::default()).unwrap();
+    let bucket = Bucket::open(
+        &fixture.path(),
+        Access::ReadOnly,
+        &SharedResources::default(),
+    )
+    .unwrap();
     let view = bucket.view(At::Newest).unwrap();
     for index in [0, 2, 3, 5, 6] {
         view.mmr_proof(LeafIndex(index)).unwrap();

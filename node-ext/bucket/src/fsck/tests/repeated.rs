@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::bucket::{Builder, KeepBytes};
-use cairn_engine::layout::{Child, FlagValue, Flaw, Kind, UnshapedValue};
+use cairn_engine::layout::{Child, FlagValue, NodeKind, NonconformingValue, ShapeDefect};
 use cairn_primitives::Sequence;
 use cairn_primitives::chunk_tree::InteriorNode;
 
@@ -13,7 +13,7 @@ const SIZE: u64 = (CHUNK_BYTES as u64) << HEIGHT;
 
 /// A bucket of one leaf over the tree, and the nodes from the chunk up.
 fn deep(path: &Path, profile: HashingProfile, ends: &[Vec<u8>]) -> Vec<Vec<H256>> {
-    let (id, tree, shared) = (ID, Sequence(0), Shared::default());
+    let (id, tree, shared) = (ID, Sequence(0), SharedResources::default());
     let config = BucketConfig {
         profile,
         ..Default::default()
@@ -54,18 +54,18 @@ fn deep(path: &Path, profile: HashingProfile, ends: &[Vec<u8>]) -> Vec<Vec<H256>
 }
 
 fn open(path: &Path) -> Bucket {
-    Bucket::open(path, Access::ReadWrite, &Shared::default()).unwrap()
+    Bucket::open(path, Access::ReadWrite, &SharedResources::default()).unwrap()
 }
 
 fn get(path: &Path, key: &[u8]) -> Option<Vec<u8>> {
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let engine = Engine::open(path, Access::ReadOnly, &shared, DamagedLog::Refuse).unwrap();
     engine.get(Family::Content, key).unwrap()
 }
 
 /// Changes records directly in the database.
 fn tamper(path: &Path, change: impl FnOnce(&mut Batch<'_>)) {
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let engine = Engine::open(path, Access::ReadWrite, &shared, DamagedLog::Refuse).unwrap();
     let mut batch = engine.batch();
     change(&mut batch);
@@ -73,7 +73,7 @@ fn tamper(path: &Path, change: impl FnOnce(&mut Batch<'_>)) {
 }
 
 #[test]
-fn s9_a_tree_of_forty_nodes_is_checked_in_as_many_steps() {
+fn s9_a_repeating_tree_is_checked_once_per_distinct_node() {
     for profile in [HashingProfile::Plain, HashingProfile::Tagged] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bucket");
@@ -82,14 +82,14 @@ fn s9_a_tree_of_forty_nodes_is_checked_in_as_many_steps() {
         let report = fsck(&open(&path), |_| {}).unwrap();
         assert!(report.is_clean(), "{report:?}");
         assert_eq!((report.leaves, report.bytes), (2, 2 * SIZE));
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         let diagnosis = diagnose(&path, ID, &shared, &mut |_| {}).unwrap();
         assert!(diagnosis.report.is_clean());
     }
 }
 
 #[test]
-fn s9_what_is_wrong_in_such_a_tree_is_found_and_mended_and_told_of_each_leaf() {
+fn s9_faults_in_a_repeating_tree_are_reported_for_each_leaf() {
     let profile = HashingProfile::Plain;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
@@ -114,13 +114,13 @@ fn s9_what_is_wrong_in_such_a_tree_is_found_and_mended_and_told_of_each_leaf() {
         (1, 1, 0),
         "{report:?}"
     );
-    repair(&path, ID, &[], &Shared::default(), &mut |_| {}).unwrap();
+    repair(&path, ID, &[], &SharedResources::default(), &mut |_| {}).unwrap();
     assert_eq!(get(&path, &lost), value);
     assert!(fsck(&open(&path), |_| {}).unwrap().is_clean());
 }
 
 #[test]
-fn s9_shapes_that_are_wrong_from_the_chunk_up_are_judged_once_each() {
+fn s9_wrong_shapes_are_judged_once_each() {
     let profile = HashingProfile::Plain;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
@@ -143,30 +143,30 @@ fn s9_shapes_that_are_wrong_from_the_chunk_up_are_judged_once_each() {
 }
 
 #[test]
-fn s9_flagged_content_that_repeats_itself_or_is_its_own_child_is_walked_once() {
+fn s9_repeating_or_cyclic_flagged_content_is_walked_once() {
     let profile = HashingProfile::Plain;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bucket");
-    let (tree, shared) = (Sequence(0), Shared::default());
+    let (tree, shared) = (Sequence(0), SharedResources::default());
     let config = BucketConfig::default();
     let keep = KeepBytes::Yes;
     let mut builder = Builder::begin(&path, ID, config, tree, keep, &shared).unwrap();
     let chunk = b"short".to_vec();
     let mut child = Child {
-        kind: Kind::Chunk,
+        kind: NodeKind::Chunk,
         hash: profile.chunk(&chunk),
     };
     builder.chunk(&child.hash, &chunk).unwrap();
     for _ in 0..60 {
         let hash = profile.node(&child.hash, &child.hash);
-        let node = UnshapedValue::Node {
-            flaw: Flaw::ChunkNotFull,
+        let node = NonconformingValue::Node {
+            defect: ShapeDefect::ChunkNotFull,
             left: child,
             right: child,
         };
-        builder.unshaped(&hash, node).unwrap();
+        builder.nonconforming(&hash, node).unwrap();
         child = Child {
-            kind: Kind::Node,
+            kind: NodeKind::Node,
             hash,
         };
     }
@@ -176,8 +176,8 @@ fn s9_flagged_content_that_repeats_itself_or_is_its_own_child_is_walked_once() {
         total_size: 5 << 60,
     };
     let flag = FlagValue {
-        root: Kind::Node,
-        flaw: Flaw::ChunkNotFull,
+        root: NodeKind::Node,
+        defect: ShapeDefect::ChunkNotFull,
     };
     builder.flag(Sequence(0), flag).unwrap();
     builder.append(&[leaf]).unwrap().unwrap();
@@ -187,12 +187,12 @@ fn s9_flagged_content_that_repeats_itself_or_is_its_own_child_is_walked_once() {
 
     // In a foreign archive a node may claim to be its own child.
     tamper(&path, |batch| {
-        let node = UnshapedValue::Node {
-            flaw: Flaw::ChunkNotFull,
+        let node = NonconformingValue::Node {
+            defect: ShapeDefect::ChunkNotFull,
             left: child,
             right: child,
         };
-        let key = layout::unshaped_key(&child.hash);
+        let key = layout::nonconforming_key(&child.hash);
         batch.put(Family::Content, key, &node.to_bytes());
     });
     let bucket = open(&path);

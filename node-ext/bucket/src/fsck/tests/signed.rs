@@ -3,23 +3,28 @@
 use super::*;
 
 /// The report on the tree that was signed at five leaves.
-fn check(fixture: &Fixture, content_to: u64) -> (FsckReport, Mends) {
-    let bucket = Bucket::open(&fixture.path(), Access::ReadOnly, &Shared::default()).unwrap();
+fn check(fixture: &Fixture, content_to: u64) -> (FsckReport, RepairWrites) {
+    let bucket = Bucket::open(
+        &fixture.path(),
+        Access::ReadOnly,
+        &SharedResources::default(),
+    )
+    .unwrap();
     let signed = fixture.signed[4];
     let tree = TreeToCheck {
         tree: signed.start_seq,
         count: signed.leaf_count,
         root: signed.mmr_root,
         peaks: None,
-        content_to: Some(Sequence(content_to)),
+        content_end: Some(Sequence(content_to)),
     };
-    let mut check = Check::new(&bucket);
-    check.tree(&tree, Promised::new(), &mut |_| {});
-    (check.report, check.mends)
+    let mut check = BucketCheck::new(&bucket);
+    check.check_tree(&tree, SignedRoots::new(), &mut |_| {});
+    (check.report, check.writes)
 }
 
 #[test]
-fn a_tree_is_checked_at_a_root_that_was_signed_with_nothing_else_known() {
+fn a_tree_is_checked_from_a_signed_root_alone() {
     let whole = Fixture::new(HashingProfile::Plain);
     let (report, _) = check(&whole, 2);
     assert!(report.is_clean(), "{report:?}");

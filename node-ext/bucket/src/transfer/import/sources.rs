@@ -1,15 +1,15 @@
 //! The three kinds of sources: an archive, an exported folder, and the plain folder of a
 //! closed bucket.
 
-use super::{Check, Import, Imported};
+use super::{Import, ImportCheck, Imported};
 use crate::transfer::archive::Reader;
 use crate::transfer::error::TransferError;
-use crate::transfer::files::{self, Hashed, Room, open_regular};
+use crate::transfer::files::{self, DestinationSpace, HashingReader, open_regular};
 use crate::transfer::manifest::{
-    MAX_BYTES, Manifest, ManifestFault, ManifestFile, is_database_file,
+    MAX_BYTES, Manifest, ManifestError, ManifestFile, is_database_file,
 };
 use crate::transfer::staging::Staging;
-use crate::transfer::{DATABASE_DIR, MANIFEST_NAME, Meter, Step};
+use crate::transfer::{DATABASE_DIR, MANIFEST_NAME, Meter, TransferStep};
 use cairn_engine::JOURNAL_FILE;
 use cairn_engine::layout::parse_bucket_dir_name;
 use rustix::fs::FlockOperation;
@@ -20,21 +20,21 @@ use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// Read-ahead buffer for an archive, in bytes.
-const READ_AHEAD: usize = 256 << 10;
+const READ_AHEAD_BYTES: usize = 256 << 10;
 /// The file that RocksDB locks while a database is open for writing.
 const DATABASE_LOCK: &str = "LOCK";
 
 impl Import<'_> {
-    pub(super) fn path(&mut self, path: &Path) -> Result<Imported, TransferError> {
+    pub(super) fn import_path(&mut self, path: &Path) -> Result<Imported, TransferError> {
         let there = std::fs::metadata(path).map_err(TransferError::io("read", path))?;
         if !there.is_dir() {
             let file = File::open(path).map_err(TransferError::io("read", path))?;
-            return self.archive(file);
+            return self.import_archive(file);
         }
         self.refuse_own(path)?;
         match open_regular(&path.join(MANIFEST_NAME)) {
-            Ok(manifest) => self.exported_folder(path, manifest),
-            Err(error) if error.kind() == ErrorKind::NotFound => self.bare_folder(path),
+            Ok(manifest) => self.import_exported_folder(path, manifest),
+            Err(error) if error.kind() == ErrorKind::NotFound => self.import_bare_folder(path),
             Err(error) => Err(TransferError::io("read", &path.join(MANIFEST_NAME))(error)),
         }
     }
@@ -50,8 +50,8 @@ impl Import<'_> {
         Ok(())
     }
 
-    pub(super) fn archive(&mut self, archive: impl Read) -> Result<Imported, TransferError> {
-        let mut archive = tar::Archive::new(BufReader::with_capacity(READ_AHEAD, archive));
+    pub(super) fn import_archive(&mut self, archive: impl Read) -> Result<Imported, TransferError> {
+        let mut archive = tar::Archive::new(BufReader::with_capacity(READ_AHEAD_BYTES, archive));
         let origin = self.origin.clone();
         let (mut reader, manifest) = Reader::open(&mut archive, &origin)?;
         let staging = self.stage(Some(manifest.bucket), manifest.bytes())?;
@@ -60,7 +60,7 @@ impl Import<'_> {
             .iter()
             .map(|file| (file.name(), file))
             .collect();
-        let mut meter = Meter::new(Step::Copying, manifest.bytes(), self.progress);
+        let mut meter = Meter::new(TransferStep::Copying, manifest.bytes(), self.progress);
         while let Some(mut archived) = reader.next_file()? {
             let name = archived.name;
             let file = missing.remove(name.as_str()).ok_or_else(|| {
@@ -74,13 +74,13 @@ impl Import<'_> {
                 origin: origin.clone(),
                 source,
             };
-            take(
+            copy_file(
                 &origin,
                 file,
                 &mut archived.bytes,
                 fault,
                 &staging,
-                Room::of_base_path(self.shared),
+                DestinationSpace::in_base_path(self.shared),
                 &mut meter,
             )?;
         }
@@ -94,7 +94,11 @@ impl Import<'_> {
         self.adopt(staging, Some(&manifest), manifest.bytes())
     }
 
-    fn exported_folder(&mut self, path: &Path, json: File) -> Result<Imported, TransferError> {
+    fn import_exported_folder(
+        &mut self,
+        path: &Path,
+        json: File,
+    ) -> Result<Imported, TransferError> {
         let mut bytes = Vec::new();
         json.take(MAX_BYTES.saturating_add(1))
             .read_to_end(&mut bytes)
@@ -105,18 +109,18 @@ impl Import<'_> {
         let listed: BTreeSet<_> = manifest.files().iter().map(ManifestFile::name).collect();
         self.refuse_unlisted(&database, |name| listed.contains(name))?;
         let staging = self.stage(Some(manifest.bucket), manifest.bytes())?;
-        let mut meter = Meter::new(Step::Copying, manifest.bytes(), self.progress);
+        let mut meter = Meter::new(TransferStep::Copying, manifest.bytes(), self.progress);
         for file in manifest.files() {
             let from = database.join(file.name());
             let fault = TransferError::io("read", &from);
             let mut source = open_regular(&from).map_err(&fault)?;
-            take(
+            copy_file(
                 &self.origin,
                 file,
                 &mut source,
                 &fault,
                 &staging,
-                Room::of_base_path(self.shared),
+                DestinationSpace::in_base_path(self.shared),
                 &mut meter,
             )?;
         }
@@ -144,28 +148,28 @@ impl Import<'_> {
     }
 
     /// Imports the plain folder of a bucket that no process has open.
-    fn bare_folder(&mut self, path: &Path) -> Result<Imported, TransferError> {
+    fn import_bare_folder(&mut self, path: &Path) -> Result<Imported, TransferError> {
         if !path.join("CURRENT").is_file() {
             let what = format!("it has neither {MANIFEST_NAME} nor a bucket's database");
             return Err(self.not_an_export(what));
         }
-        if self.rules.check == Check::Quick {
-            return Err(TransferError::NothingToCompare {
+        if self.rules.check == ImportCheck::Quick {
+            return Err(TransferError::NoManifest {
                 origin: self.origin.clone(),
             });
         }
         // Held until all is copied, so that no process opens it for writing meanwhile.
-        let held = hold_closed(path)?;
+        let held = lock_closed(path)?;
         let (files, bytes) = self.bare_files(path)?;
         let named = path.file_name().and_then(|name| name.to_str());
         let staging = self.stage(named.and_then(parse_bucket_dir_name), bytes)?;
-        let mut meter = Meter::new(Step::Copying, bytes, self.progress);
+        let mut meter = Meter::new(TransferStep::Copying, bytes, self.progress);
         for name in files {
             let from = path.join(&name);
             let fault = TransferError::io("read", &from);
             let mut source = open_regular(&from).map_err(&fault)?;
             let to = staging.work_path().join(&name);
-            let room = Room::of_base_path(self.shared);
+            let room = DestinationSpace::in_base_path(self.shared);
             files::write_new(&to, &mut source, room, &fault, |more| meter.add(more))?;
         }
         drop(held);
@@ -182,7 +186,7 @@ impl Import<'_> {
             if is_database_file(&name) || name == JOURNAL_FILE {
                 bytes = bytes.saturating_add(entry.metadata().map_err(&fault)?.len());
                 files.push(name);
-            } else if !is_made_anew(&name) {
+            } else if !is_recreated(&name) {
                 let what =
                     format!("it contains {name:?}, which is not a file of a bucket's database");
                 return Err(self.not_an_export(what));
@@ -191,7 +195,7 @@ impl Import<'_> {
         Ok((files, bytes))
     }
 
-    fn manifest_fault(&self, fault: ManifestFault) -> TransferError {
+    fn manifest_fault(&self, fault: ManifestError) -> TransferError {
         TransferError::Manifest {
             origin: self.origin.clone(),
             fault,
@@ -207,17 +211,17 @@ impl Import<'_> {
 }
 
 /// Copies one file, which must match the manifest.
-fn take(
+fn copy_file(
     origin: &str,
     file: &ManifestFile,
     source: &mut impl Read,
     read_fault: impl Fn(std::io::Error) -> TransferError,
     staging: &Staging,
-    room: Room<'_>,
+    room: DestinationSpace<'_>,
     meter: &mut Meter<'_>,
 ) -> Result<(), TransferError> {
     // One more byte would reveal a longer file.
-    let mut source = Hashed::new(source.take(file.size().saturating_add(1)));
+    let mut source = HashingReader::new(source.take(file.size().saturating_add(1)));
     let to = staging.work_path().join(file.name());
     files::write_new(&to, &mut source, room, read_fault, |more| meter.add(more))?;
     source.check(file).map_err(|what| TransferError::Altered {
@@ -228,7 +232,7 @@ fn take(
 }
 
 /// Returns whether RocksDB creates this file when it is missing, or left it unfinished.
-fn is_made_anew(name: &str) -> bool {
+fn is_recreated(name: &str) -> bool {
     name == DATABASE_LOCK
         || name == "LOG"
         || name.starts_with("LOG.old.")
@@ -240,7 +244,7 @@ fn is_made_anew(name: &str) -> bool {
 ///
 /// The lock belongs to the process, so it does not reveal what this process itself has open.
 /// That is only in its own folder of buckets.
-fn hold_closed(database: &Path) -> Result<Option<File>, TransferError> {
+fn lock_closed(database: &Path) -> Result<Option<File>, TransferError> {
     let path = database.join(DATABASE_LOCK);
     let fault = TransferError::io("lock", &path);
     let lock = match open_regular(&path) {

@@ -111,36 +111,36 @@ fn only_names_that_a_database_gives_its_files_are_taken() {
         let escaped = serde_json::to_string(name).unwrap();
         let json = json().replace("\"CURRENT\"", &escaped);
         let fault = Manifest::parse(json.as_bytes()).unwrap_err();
-        assert!(matches!(fault, ManifestFault::Name(_)), "{name:?}: {fault}");
+        assert!(matches!(fault, ManifestError::Name(_)), "{name:?}: {fault}");
     }
 }
 
 #[test]
-fn what_is_no_manifest_of_this_version_is_refused_with_the_reason() {
+fn other_formats_and_versions_are_rejected_with_a_reason() {
     let altered = |from: &str, to: &str| {
         assert!(json().contains(from), "{from}");
         Manifest::parse(json().replacen(from, to, 1).as_bytes()).unwrap_err()
     };
     assert_eq!(
         altered("cairn-bucket", "cairn-proof"),
-        ManifestFault::Format("cairn-proof".into())
+        ManifestError::Format("cairn-proof".into())
     );
     assert_eq!(
         altered("\"version\": 1", "\"more\": [], \"version\": 2"),
-        ManifestFault::Version(2)
+        ManifestError::Version(2)
     );
     assert_eq!(
         altered("000012.sst", "CURRENT"),
-        ManifestFault::Twice("CURRENT".into())
+        ManifestError::Twice("CURRENT".into())
     );
-    assert_eq!(altered("\"size\": 16", "\"size\": 17"), ManifestFault::Size);
+    assert_eq!(altered("\"size\": 16", "\"size\": 17"), ManifestError::Size);
     let most = cairn_primitives::MAX_LEAF_COUNT;
     assert_eq!(
         altered(
             "\"leaf_count\": 6",
             &format!("\"leaf_count\": {}", most + 1)
         ),
-        ManifestFault::LeafCount(most + 1)
+        ManifestError::LeafCount(most + 1)
     );
     for (from, to, reason) in [
         (
@@ -181,7 +181,7 @@ fn a_manifest_is_read_up_to_its_bound() {
     json.resize(usize::try_from(MAX_BYTES).unwrap(), b' ');
     assert_eq!(Manifest::parse(&json), Ok(manifest()));
     json.push(b' ');
-    assert_eq!(Manifest::parse(&json), Err(ManifestFault::TooLong));
+    assert_eq!(Manifest::parse(&json), Err(ManifestError::TooLong));
 }
 
 proptest! {
@@ -191,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn a_manifest_with_any_bytes_in_it_is_refused_or_can_be_written_again(
+    fn an_altered_manifest_is_rejected_or_round_trips(
         place in any::<prop::sample::Index>(),
         bytes in prop::collection::vec(any::<u8>(), 0..4),
     ) {

@@ -5,7 +5,7 @@ use super::*;
 use crate::bucket::{Builder as BucketBuilder, KeepBytes};
 use crate::error::SignAgainError;
 use crate::transfer::manifest::ManifestFile;
-use cairn_engine::layout::{FlagValue, Flaw, Kind};
+use cairn_engine::layout::{FlagValue, NodeKind, ShapeDefect};
 use cairn_primitives::{H256, MmrLeaf, Sequence};
 use proptest::prelude::*;
 use std::os::unix::fs::symlink;
@@ -22,10 +22,14 @@ fn places(length: usize) -> impl Iterator<Item = usize> {
 
 /// Checks that a bucket was rejected, or adopted without a fault.
 #[track_caller]
-fn refused_or_harmless(fixture: &Fixture, came: Result<Imported, TransferError>, what: &str) {
+fn assert_refused_or_harmless(
+    fixture: &Fixture,
+    came: Result<Imported, TransferError>,
+    what: &str,
+) {
     if let Err(error) = came {
         assert!(!error.to_string().is_empty());
-        fixture.nothing_is_there();
+        fixture.assert_nothing_there();
         return;
     }
     let adopted = fixture.adopted();
@@ -34,16 +38,20 @@ fn refused_or_harmless(fixture: &Fixture, came: Result<Imported, TransferError>,
         fixture.bucket().commitment(),
         "{what}"
     );
-    assert_eq!(promised(&adopted), promised(fixture.bucket()), "{what}");
+    assert_eq!(
+        signed_commitments(&adopted),
+        signed_commitments(fixture.bucket()),
+        "{what}"
+    );
     assert!(fsck(&adopted, |_| {}).unwrap().is_clean(), "{what}");
     drop(adopted);
-    fixture.forget();
+    fixture.remove_adopted();
 }
 
 #[test]
 fn a_byte_flipped_in_any_file_of_an_export_is_refused() {
     let fixture = Fixture::new();
-    fixture.export(Form::Folder);
+    fixture.export(ExportFormat::Folder);
     let database = fixture.out().join(DATABASE_DIR);
     for (name, before) in contents(&database) {
         // A link would flip the byte in the bucket as well.
@@ -52,13 +60,13 @@ fn a_byte_flipped_in_any_file_of_an_export_is_refused() {
             let mut flipped = before.clone();
             flipped[place] ^= 0x10;
             std::fs::write(database.join(&name), flipped).unwrap();
-            for check in [Check::Full, Check::Quick] {
-                let refused = fixture.import_with(Source::Path(&fixture.out()), check);
+            for check in [ImportCheck::Full, ImportCheck::Quick] {
+                let refused = fixture.import_with(ImportSource::Path(&fixture.out()), check);
                 assert!(
                     matches!(&refused, Err(TransferError::Altered { file, .. }) if *file == name),
                     "{name} {place}: {refused:?}"
                 );
-                fixture.nothing_is_there();
+                fixture.assert_nothing_there();
             }
         }
         std::fs::write(database.join(&name), &before).unwrap();
@@ -67,9 +75,9 @@ fn a_byte_flipped_in_any_file_of_an_export_is_refused() {
 }
 
 #[test]
-fn a_byte_flipped_in_any_file_under_a_manifest_to_match_is_never_adopted_wrong() {
+fn a_flipped_byte_under_a_matching_manifest_is_not_adopted() {
     let fixture = Fixture::new();
-    let exported = fixture.export(Form::Folder).manifest;
+    let exported = fixture.export(ExportFormat::Folder).manifest;
     let database = fixture.out().join(DATABASE_DIR);
     let mut refused = 0;
     for (name, before) in contents(&database) {
@@ -82,7 +90,7 @@ fn a_byte_flipped_in_any_file_under_a_manifest_to_match_is_never_adopted_wrong()
             std::fs::write(fixture.out().join(MANIFEST_NAME), json).unwrap();
             let came = fixture.import(&fixture.out());
             refused += usize::from(came.is_err());
-            refused_or_harmless(&fixture, came, &format!("{name} {place}"));
+            assert_refused_or_harmless(&fixture, came, &format!("{name} {place}"));
         }
         std::fs::write(database.join(&name), &before).unwrap();
     }
@@ -101,33 +109,33 @@ fn forged(exported: &Manifest, name: &str, bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_byte_flipped_anywhere_in_the_manifest_is_refused_or_harmless() {
+fn a_flipped_byte_in_the_manifest_is_refused_or_harmless() {
     let fixture = Fixture::new();
-    fixture.export(Form::Folder);
+    fixture.export(ExportFormat::Folder);
     let path = fixture.out().join(MANIFEST_NAME);
     let before = std::fs::read(&path).unwrap();
     for place in (0..before.len()).step_by(5) {
         let mut flipped = before.clone();
         flipped[place] ^= 0x01;
         std::fs::write(&path, &flipped).unwrap();
-        let came = fixture.import_with(Source::Path(&fixture.out()), Check::Quick);
-        refused_or_harmless(&fixture, came, &String::from_utf8_lossy(&flipped));
+        let came = fixture.import_with(ImportSource::Path(&fixture.out()), ImportCheck::Quick);
+        assert_refused_or_harmless(&fixture, came, &String::from_utf8_lossy(&flipped));
     }
 }
 
 #[test]
-fn a_manifest_that_speaks_of_another_bucket_or_moment_is_contradicted() {
+fn a_manifest_of_another_bucket_or_commitment_is_rejected() {
     let fixture = Fixture::new();
-    let exported = fixture.export(Form::Folder).manifest;
+    let exported = fixture.export(ExportFormat::Folder).manifest;
     let path = fixture.out().join(MANIFEST_NAME);
     let alter = |change: &dyn Fn(&mut Manifest)| {
         let mut manifest = exported.clone();
         change(&mut manifest);
         std::fs::write(&path, manifest.to_json().unwrap()).unwrap();
-        let refused = fixture.import_with(Source::Path(&fixture.out()), Check::Quick);
-        fixture.nothing_is_there();
+        let refused = fixture.import_with(ImportSource::Path(&fixture.out()), ImportCheck::Quick);
+        fixture.assert_nothing_there();
         match refused {
-            Err(TransferError::Contradicted { what, .. }) => what,
+            Err(TransferError::ManifestMismatch { what, .. }) => what,
             other => panic!("{other:?}"),
         }
     };
@@ -140,7 +148,7 @@ fn a_manifest_that_speaks_of_another_bucket_or_moment_is_contradicted() {
     assert_eq!(alter(&|m| m.commitment.mmr_root.0[0] ^= 1), "root");
     assert_eq!(alter(&|m| m.commitment.start_seq.0 = 1), "first sequence");
     assert_eq!(
-        alter(&|m| m.commitment.leaf_count = m.commitment.leaf_count.plus(1).unwrap()),
+        alter(&|m| m.commitment.leaf_count = m.commitment.leaf_count.checked_add(1).unwrap()),
         "leaf count"
     );
     assert_eq!(alter(&|m| m.total_size += 1), "total size");
@@ -161,7 +169,7 @@ fn an_archive_that_is_cut_anywhere_is_refused() {
     {
         let refused = fixture.import_archive(&archive[..length]);
         assert!(refused.is_err(), "{length} of {}", archive.len());
-        fixture.nothing_is_there();
+        fixture.assert_nothing_there();
     }
     // After the last file's block, only the end mark follows.
     let blocks = end.next_multiple_of(512);
@@ -222,7 +230,7 @@ fn an_archive_made_again_by_another_writer_is_taken() {
 }
 
 #[test]
-fn entries_that_no_export_has_are_refused_and_reach_nowhere() {
+fn foreign_archive_entries_are_refused_and_write_nowhere() {
     let fixture = Fixture::new();
     let sound = entries(&fixture.archive());
     let file = |name: &str| (name.to_owned(), EntryType::Regular, b"x".to_vec());
@@ -282,7 +290,7 @@ fn entries_that_no_export_has_are_refused_and_reach_nowhere() {
     for (entries, why) in hostile {
         let error = fixture.import_archive(&packed(&entries)).unwrap_err();
         assert!(error.to_string().contains(why), "{why}: {error}");
-        fixture.nothing_is_there();
+        fixture.assert_nothing_there();
     }
     assert_eq!(names(fixture.folder.path()), ["here", "there"]);
     assert!(!Path::new("/tmp/evil").exists());
@@ -291,7 +299,7 @@ fn entries_that_no_export_has_are_refused_and_reach_nowhere() {
 #[test]
 fn links_and_surplus_files_in_an_exported_folder_are_refused() {
     let fixture = Fixture::new();
-    fixture.export(Form::Folder);
+    fixture.export(ExportFormat::Folder);
     let database = fixture.out().join(DATABASE_DIR);
     let elsewhere = fixture.folder.path().join("elsewhere");
     for name in [
@@ -303,25 +311,25 @@ fn links_and_surplus_files_in_an_exported_folder_are_refused() {
         symlink(&elsewhere, &path).unwrap();
         let refused = fixture.import(&fixture.out()).unwrap_err();
         assert!(refused.to_string().contains("it is a link"), "{refused}");
-        fixture.nothing_is_there();
+        fixture.assert_nothing_there();
         std::fs::rename(&elsewhere, &path).unwrap();
     }
     for surplus in [database.join("LOCK"), fixture.out().join("notes")] {
         std::fs::write(&surplus, "").unwrap();
         let refused = fixture.import(&fixture.out()).unwrap_err();
         assert!(matches!(refused, TransferError::NotAnExport { .. }));
-        fixture.nothing_is_there();
+        fixture.assert_nothing_there();
         std::fs::remove_file(&surplus).unwrap();
     }
     std::fs::remove_file(database.join("CURRENT")).unwrap();
     assert!(fixture.import(&fixture.out()).is_err());
-    fixture.nothing_is_there();
+    fixture.assert_nothing_there();
 }
 
 #[test]
-fn more_than_the_disk_has_room_for_is_refused_before_anything_is_copied() {
+fn a_bucket_larger_than_the_free_space_is_refused_first() {
     let fixture = Fixture::new();
-    let exported = fixture.export(Form::Folder).manifest;
+    let exported = fixture.export(ExportFormat::Folder).manifest;
     let huge = ManifestFile::new("999999.sst", u64::MAX / 2, Default::default()).unwrap();
     let mut json = String::from_utf8(exported.to_json().unwrap()).unwrap();
     let entry = format!(
@@ -335,13 +343,13 @@ fn more_than_the_disk_has_room_for_is_refused_before_anything_is_copied() {
     std::fs::write(fixture.out().join(DATABASE_DIR).join("999999.sst"), "").unwrap();
     let refused = fixture.import(&fixture.out()).unwrap_err();
     assert!(matches!(refused, TransferError::NoRoom { .. }), "{refused}");
-    fixture.nothing_is_there();
+    fixture.assert_nothing_there();
 }
 
 /// Makes a bucket as a malicious author may: one leaf of an invented root without content,
 /// and a flag that gives the root this kind.
-fn of_nothing(path: &Path, kind: Kind, data_size: u64) {
-    let shared = Shared::default();
+fn bucket_without_content(path: &Path, kind: NodeKind, data_size: u64) {
+    let shared = SharedResources::default();
     let config = BucketConfig::default();
     let tree = Sequence(0);
     let keep = KeepBytes::Yes;
@@ -352,8 +360,16 @@ fn of_nothing(path: &Path, kind: Kind, data_size: u64) {
         total_size: data_size,
     };
     builder.append(&[leaf]).unwrap().unwrap();
-    let flaw = Flaw::NotPadded;
-    builder.flag(tree, FlagValue { root: kind, flaw }).unwrap();
+    let flaw = ShapeDefect::NotPadded;
+    builder
+        .flag(
+            tree,
+            FlagValue {
+                root: kind,
+                defect: flaw,
+            },
+        )
+        .unwrap();
     builder.finish().unwrap();
 }
 
@@ -361,12 +377,14 @@ fn of_nothing(path: &Path, kind: Kind, data_size: u64) {
 fn s3_a_bucket_with_flags_is_refused_unless_it_is_asked_for() {
     let fixture = Fixture::new();
     let path = fixture.folder.path().join("odd");
-    of_nothing(&path, Kind::Padding, 700);
-    for check in [Check::Full, Check::Quick] {
+    bucket_without_content(&path, NodeKind::Padding, 700);
+    for check in [ImportCheck::Full, ImportCheck::Quick] {
         // Without a manifest, only the full check is possible.
-        let refused = fixture.import_with(Source::Path(&path), check).unwrap_err();
+        let refused = fixture
+            .import_with(ImportSource::Path(&path), check)
+            .unwrap_err();
         match check {
-            Check::Full => assert!(
+            ImportCheck::Full => assert!(
                 matches!(
                     refused,
                     TransferError::Unprovable {
@@ -377,16 +395,16 @@ fn s3_a_bucket_with_flags_is_refused_unless_it_is_asked_for() {
                 ),
                 "{refused}"
             ),
-            Check::Quick => assert!(refused.to_string().contains("full check"), "{refused}"),
+            ImportCheck::Quick => assert!(refused.to_string().contains("full check"), "{refused}"),
         }
-        fixture.nothing_is_there();
+        fixture.assert_nothing_there();
     }
 }
 
 #[test]
 fn s3_a_flag_hides_no_content_that_is_missing() {
     let fixture = Fixture::new();
-    for (number, kind) in [Kind::Padding, Kind::Chunk, Kind::Node]
+    for (number, kind) in [NodeKind::Padding, NodeKind::Chunk, NodeKind::Node]
         .into_iter()
         .enumerate()
     {
@@ -395,37 +413,37 @@ fn s3_a_flag_hides_no_content_that_is_missing() {
                 .folder
                 .path()
                 .join(format!("odd {number} {data_size}"));
-            of_nothing(&path, kind, data_size);
+            bucket_without_content(&path, kind, data_size);
             let rules = ImportRules {
-                check: Check::Full,
-                unprovable: Unprovable::Take,
+                check: ImportCheck::Full,
+                unprovable: UnprovablePolicy::Accept,
             };
-            let shared = Shared::default();
-            let source = Source::Path(&path);
+            let shared = SharedResources::default();
+            let source = ImportSource::Path(&path);
             let came = import_bucket(source, &fixture.there(), rules, &shared, &mut no_progress);
             let refused = came.unwrap_err();
             assert!(
                 matches!(refused, TransferError::Findings { .. }),
                 "{refused}"
             );
-            fixture.nothing_is_there();
+            fixture.assert_nothing_there();
         }
     }
 }
 
 #[test]
-fn s13_what_another_key_has_signed_is_not_signed_here_before_and_stays_provable() {
+fn s13_roots_signed_with_another_key_are_not_signed_again() {
     let fixture = Fixture::new();
-    fixture.export(Form::Folder);
+    fixture.export(ExportFormat::Folder);
     fixture.import(&fixture.out()).unwrap();
     let adopted = fixture.adopted();
-    let commitments = promised(&adopted);
-    assert_eq!(commitments, promised(fixture.bucket()));
-    proves(&adopted, &commitments);
+    let commitments = signed_commitments(&adopted);
+    assert_eq!(commitments, signed_commitments(fixture.bucket()));
+    assert_proves(&adopted, &commitments);
     for commitment in commitments {
         let count = commitment.leaf_count;
-        assert!(fixture.bucket().promised_at(count).is_ok());
-        let refused = adopted.promised_at(count).unwrap_err();
+        assert!(fixture.bucket().signed_commitment_at(count).is_ok());
+        let refused = adopted.signed_commitment_at(count).unwrap_err();
         assert!(
             matches!(refused, SignAgainError::NotSigned { .. }),
             "{refused}"
@@ -439,9 +457,9 @@ proptest! {
     #[test]
     fn any_bytes_as_an_archive_end_in_a_reason(archive in prop::collection::vec(any::<u8>(), 0..3000)) {
         let folder = tempfile::tempdir().unwrap();
-        let source = Source::Archive(&mut &archive[..]);
-        let shared = Shared::default();
-        let came = import_bucket(source, folder.path(), Check::Full, &shared, &mut no_progress);
+        let source = ImportSource::Archive(&mut &archive[..]);
+        let shared = SharedResources::default();
+        let came = import_bucket(source, folder.path(), ImportCheck::Full, &shared, &mut no_progress);
         prop_assert!(came.is_err());
         prop_assert!(names(folder.path()).is_empty());
     }
@@ -462,7 +480,7 @@ fn an_archive_altered_at_random_is_never_adopted_wrong() {
                 archive[place.index(length)] = byte;
             }
             let came = fixture.import_archive(&archive);
-            refused_or_harmless(&fixture, came, "altered");
+            assert_refused_or_harmless(&fixture, came, "altered");
             Ok(())
         })
         .unwrap();

@@ -10,8 +10,8 @@ fn left_behind(path: &Path) {
 }
 
 #[test]
-fn what_an_export_left_behind_is_removed_by_the_next() {
-    for form in [Form::Folder, Form::Archive] {
+fn leftovers_of_an_export_are_removed_by_the_next() {
+    for form in [ExportFormat::Folder, ExportFormat::Archive] {
         let fixture = Fixture::new();
         // As left by a killed process, whose lock is gone.
         let left = Staging::outgoing(&fixture.out()).unwrap();
@@ -28,12 +28,12 @@ fn what_an_export_left_behind_is_removed_by_the_next() {
 }
 
 /// Checks that an export does not remove a foreign folder in the place of its own.
-fn stands_in_the_way(put: impl Fn(&Path)) {
-    for form in [Form::Folder, Form::Archive] {
+fn assert_stays_in_the_way(put: impl Fn(&Path)) {
+    for form in [ExportFormat::Folder, ExportFormat::Archive] {
         let fixture = Fixture::new();
         let theirs = fixture.folder.path().join("out.exporting");
         put(&theirs);
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         let bucket = fixture.bucket();
         let refused = bucket.export_to(&fixture.out(), form, &shared, &mut no_progress);
         let named = matches!(&refused, Err(TransferError::Exists { path }) if *path == theirs);
@@ -45,26 +45,31 @@ fn stands_in_the_way(put: impl Fn(&Path)) {
 
 #[test]
 fn l7_nothing_is_removed_for_an_export_that_no_export_has_made() {
-    stands_in_the_way(|path| std::fs::write(path, "a user's own notes").unwrap());
-    stands_in_the_way(|path| std::fs::create_dir(path).unwrap());
-    stands_in_the_way(|path| std::os::unix::fs::symlink("/nowhere", path).unwrap());
+    assert_stays_in_the_way(|path| std::fs::write(path, "a user's own notes").unwrap());
+    assert_stays_in_the_way(|path| std::fs::create_dir(path).unwrap());
+    assert_stays_in_the_way(|path| std::os::unix::fs::symlink("/nowhere", path).unwrap());
     // With the names that an export uses, or an empty mark.
-    stands_in_the_way(left_behind);
-    stands_in_the_way(|path| {
+    assert_stays_in_the_way(left_behind);
+    assert_stays_in_the_way(|path| {
         std::fs::create_dir(path).unwrap();
         std::fs::write(path.join("cairn-unfinished-export"), "").unwrap();
     });
 }
 
 #[test]
-fn l7_what_another_process_is_exporting_is_left_to_it() {
+fn l7_another_processs_export_is_not_removed() {
     let fixture = Fixture::new();
     let theirs = Staging::outgoing(&fixture.out()).unwrap();
     left_behind(theirs.work_path());
     theirs.forget_in_this_process();
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let bucket = fixture.bucket();
-    let refused = bucket.export_to(&fixture.out(), Form::Folder, &shared, &mut no_progress);
+    let refused = bucket.export_to(
+        &fixture.out(),
+        ExportFormat::Folder,
+        &shared,
+        &mut no_progress,
+    );
     assert!(
         matches!(refused, Err(TransferError::Exists { .. })),
         "{refused:?}"
@@ -90,14 +95,14 @@ fn l7_at_the_start_only_folders_that_are_named_for_a_bucket_go() {
 }
 
 #[test]
-fn s7b_what_is_exported_is_for_its_owner_alone() {
+fn s7b_an_export_is_readable_by_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let fixture = Fixture::new();
-    fixture.export(Form::Archive);
+    fixture.export(ExportFormat::Archive);
     assert_eq!(mode(&fixture.out()), 0o600);
     let fixture = Fixture::new();
-    fixture.export(Form::Folder);
+    fixture.export(ExportFormat::Folder);
     assert_eq!(mode(&fixture.out()), 0o700);
     assert_eq!(mode(&fixture.out().join(MANIFEST_NAME)), 0o600);
 }
@@ -108,17 +113,19 @@ fn somebody_elses_folder_is_not_taken_for_a_leftover() {
     let theirs = fixture.folder.path().join("out.exporting");
     std::fs::create_dir(&theirs).unwrap();
     std::fs::write(theirs.join("letters"), "mine").unwrap();
-    let shared = Shared::default();
-    let refused =
-        fixture
-            .bucket()
-            .export_to(&fixture.out(), Form::Folder, &shared, &mut no_progress);
+    let shared = SharedResources::default();
+    let refused = fixture.bucket().export_to(
+        &fixture.out(),
+        ExportFormat::Folder,
+        &shared,
+        &mut no_progress,
+    );
     assert!(matches!(refused, Err(TransferError::Exists { .. })));
     assert_eq!(names(&theirs), ["letters"]);
 }
 
 #[test]
-fn what_an_import_left_behind_is_removed_by_the_next() {
+fn leftovers_of_an_import_are_removed_by_the_next() {
     let fixture = Fixture::new();
     let left = fixture
         .there()
@@ -130,7 +137,7 @@ fn what_an_import_left_behind_is_removed_by_the_next() {
 }
 
 #[test]
-fn at_the_start_what_is_unfinished_goes_and_everything_else_stays() {
+fn only_unfinished_folders_are_removed_at_the_start() {
     let fixture = Fixture::new();
     let id = bucket_dir_name(ID);
     for unfinished in [
@@ -154,17 +161,17 @@ fn at_the_start_what_is_unfinished_goes_and_everything_else_stays() {
 }
 
 #[test]
-fn two_at_a_time_do_not_meet_and_the_sweep_passes_over_both() {
+fn concurrent_transfers_do_not_meet_nor_are_swept() {
     let fixture = Fixture::new();
-    let (out, shared) = (fixture.out(), Shared::default());
+    let (out, shared) = (fixture.out(), SharedResources::default());
     let other = fixture.folder.path().join("other");
     let mut seen = 0;
-    let mut meet = |progress: Progress| {
-        if progress.step == Step::Hashing && progress.done == 0 {
+    let mut meet = |progress: TransferProgress| {
+        if progress.step == TransferStep::Hashing && progress.done == 0 {
             let second =
                 fixture
                     .bucket()
-                    .export_to(&other, Form::Folder, &shared, &mut no_progress);
+                    .export_to(&other, ExportFormat::Folder, &shared, &mut no_progress);
             assert!(matches!(second, Err(TransferError::Busy { .. })));
             assert_eq!(remove_unfinished(&fixture.here()).unwrap().len(), 0);
             seen += 1;
@@ -172,10 +179,10 @@ fn two_at_a_time_do_not_meet_and_the_sweep_passes_over_both() {
     };
     fixture
         .bucket()
-        .export_to(&out, Form::Folder, &shared, &mut meet)
+        .export_to(&out, ExportFormat::Folder, &shared, &mut meet)
         .unwrap();
-    let mut meet = |progress: Progress| {
-        if progress.step == Step::Checking && progress.done == 0 {
+    let mut meet = |progress: TransferProgress| {
+        if progress.step == TransferStep::Checking && progress.done == 0 {
             assert!(matches!(
                 fixture.import(&out),
                 Err(TransferError::Busy { .. })
@@ -184,8 +191,15 @@ fn two_at_a_time_do_not_meet_and_the_sweep_passes_over_both() {
             seen += 1;
         }
     };
-    let source = Source::Path(&out);
-    import_bucket(source, &fixture.there(), Check::Full, &shared, &mut meet).unwrap();
+    let source = ImportSource::Path(&out);
+    import_bucket(
+        source,
+        &fixture.there(),
+        ImportCheck::Full,
+        &shared,
+        &mut meet,
+    )
+    .unwrap();
     assert_eq!(seen, 2);
     assert_eq!(names(fixture.folder.path()), ["here", "out", "there"]);
 }
@@ -216,17 +230,20 @@ fn an_export_that_fails_leaves_nothing() {
     let length = fixture.archive().len();
     for left in [0, 1, 511, 5_000, length - 1] {
         let mut sink = Full { left };
-        let failed = fixture
-            .bucket()
-            .export_into(&mut sink, &Shared::default(), &mut no_progress);
-        assert!(matches!(failed, Err(TransferError::Sink(_))), "{left}");
-    }
-    let nowhere = fixture.folder.path().join("no/such/folder/out");
-    for form in [Form::Folder, Form::Archive] {
         let failed =
             fixture
                 .bucket()
-                .export_to(&nowhere, form, &Shared::default(), &mut no_progress);
+                .export_into(&mut sink, &SharedResources::default(), &mut no_progress);
+        assert!(matches!(failed, Err(TransferError::Sink(_))), "{left}");
+    }
+    let nowhere = fixture.folder.path().join("no/such/folder/out");
+    for form in [ExportFormat::Folder, ExportFormat::Archive] {
+        let failed = fixture.bucket().export_to(
+            &nowhere,
+            form,
+            &SharedResources::default(),
+            &mut no_progress,
+        );
         assert!(matches!(failed, Err(TransferError::Io { .. })));
     }
     assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
@@ -237,20 +254,20 @@ fn an_export_that_fails_leaves_nothing() {
 }
 
 #[test]
-fn a_file_that_changes_between_hashing_and_copying_is_not_exported() {
-    for form in [Form::Folder, Form::Archive] {
+fn a_file_changed_after_hashing_is_not_exported() {
+    for form in [ExportFormat::Folder, ExportFormat::Archive] {
         let fixture = Fixture::new();
         let copy = fixture
             .here()
             .join(format!("{}.exporting", bucket_dir_name(ID)))
             .join(DATABASE_DIR)
             .join("CURRENT");
-        let mut change = |progress: Progress| {
-            if progress.step == Step::Copying && progress.done == 0 {
+        let mut change = |progress: TransferProgress| {
+            if progress.step == TransferStep::Copying && progress.done == 0 {
                 std::fs::write(&copy, "MANIFEST-000099\n").unwrap();
             }
         };
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         let failed = fixture
             .bucket()
             .export_to(&fixture.out(), form, &shared, &mut change);

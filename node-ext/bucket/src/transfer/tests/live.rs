@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const UNLOGGED_CHUNKS: usize = 20;
 
 #[test]
-fn all_that_was_signed_before_an_export_began_is_proven_from_the_copy() {
+fn all_earlier_signed_roots_are_proven_from_the_export() {
     let fixture = Fixture::empty(HashingProfile::Plain);
     let bucket = fixture.bucket();
     let signed: Mutex<Vec<Commitment>> = Mutex::default();
@@ -49,9 +49,9 @@ fn all_that_was_signed_before_an_export_began_is_proven_from_the_copy() {
                 assert!(imported.report.unwrap().is_clean());
                 let adopted = fixture.adopted();
                 assert!(adopted.commitment().leaf_count.get() >= before.len() as u64);
-                proves(&adopted, &before);
+                assert_proves(&adopted, &before);
                 drop(adopted);
-                fixture.forget();
+                fixture.remove_adopted();
             }
         }));
         stop.store(true, Ordering::SeqCst);
@@ -79,14 +79,14 @@ impl<F: FnOnce()> Read for Interrupted<F> {
 }
 
 #[test]
-fn content_that_was_not_logged_and_half_an_upload_are_sound_in_the_copy() {
+fn unlogged_content_and_half_an_upload_are_intact_in_the_copy() {
     let fixture = Fixture::new();
     let mut usage = None;
     let half = Interrupted {
         content: std::io::Cursor::new(bytes(9, 2 * UNLOGGED_CHUNKS * CHUNK_BYTES)),
         at: ((UNLOGGED_CHUNKS + 8) * CHUNK_BYTES) as u64,
         act: Some(|| {
-            fixture.export(Form::Archive);
+            fixture.export(ExportFormat::Archive);
             let imported = fixture.import(&fixture.out()).unwrap();
             assert!(imported.report.unwrap().is_clean());
             usage = Some(fixture.adopted().usage());
@@ -105,9 +105,9 @@ fn content_that_was_not_logged_and_half_an_upload_are_sound_in_the_copy() {
 }
 
 #[test]
-fn what_is_committed_after_an_export_is_not_in_it() {
+fn later_commits_are_not_in_the_export() {
     let fixture = Fixture::new();
-    fixture.export(Form::Folder);
+    fixture.export(ExportFormat::Folder);
     let exported = fixture.bucket().commitment();
     for round in 0..40 {
         let leaf = stored(fixture.bucket(), &bytes(100 + round, 300_000));

@@ -17,8 +17,8 @@ fn check_arrived(fixture: &Fixture, imported: &Imported) {
     assert_eq!(adopted.config(), bucket.config());
     assert_eq!(adopted.usage(), bucket.usage());
     assert_eq!(adopted.total_size(), bucket.total_size());
-    assert_eq!(promised(&adopted), promised(bucket));
-    proves(&adopted, &promised(bucket));
+    assert_eq!(signed_commitments(&adopted), signed_commitments(bucket));
+    assert_proves(&adopted, &signed_commitments(bucket));
     assert!(fsck(&adopted, |_| {}).unwrap().is_clean());
     // The bucket continues where it was.
     let leaf = stored(&adopted, b"one more");
@@ -26,18 +26,18 @@ fn check_arrived(fixture: &Fixture, imported: &Imported) {
 }
 
 #[test]
-fn a_bucket_arrives_as_it_was_in_both_forms_and_with_both_checks() {
-    for form in [Form::Folder, Form::Archive] {
-        for check in [Check::Full, Check::Quick] {
+fn a_bucket_arrives_unchanged_in_each_format_and_check() {
+    for form in [ExportFormat::Folder, ExportFormat::Archive] {
+        for check in [ImportCheck::Full, ImportCheck::Quick] {
             let fixture = Fixture::new();
             let exported = fixture.export(form);
             assert_eq!(exported.manifest.commitment, fixture.bucket().commitment());
             let imported = fixture
-                .import_with(Source::Path(&fixture.out()), check)
+                .import_with(ImportSource::Path(&fixture.out()), check)
                 .unwrap();
             assert_eq!(imported.bytes, exported.manifest.bytes());
             let leaves = imported.report.as_ref().map(|report| report.leaves);
-            assert_eq!(leaves, (check == Check::Full).then_some(3));
+            assert_eq!(leaves, (check == ImportCheck::Full).then_some(3));
             check_arrived(&fixture, &imported);
             assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
             assert_eq!(names(&fixture.there()), [bucket_dir_name(ID)]);
@@ -53,7 +53,7 @@ fn an_empty_bucket_and_one_of_tagged_hashing_arrive_too() {
         fixture.adopted().commitment(),
         fixture.bucket().commitment()
     );
-    fixture.forget();
+    fixture.remove_adopted();
     let leaf = stored(fixture.bucket(), &bytes(4, 3 * CHUNK_BYTES));
     fixture.bucket().commit_signed(&[leaf], &signer()).unwrap();
     let imported = fixture.import_archive(&fixture.archive()).unwrap();
@@ -61,7 +61,7 @@ fn an_empty_bucket_and_one_of_tagged_hashing_arrive_too() {
 }
 
 #[test]
-fn the_plain_folder_of_a_closed_bucket_arrives_and_is_left_as_it_was() {
+fn a_closed_buckets_folder_is_imported_and_not_changed() {
     let mut fixture = Fixture::new();
     let path = fixture.bucket().path().to_owned();
     // Not closed: the log has all of it.
@@ -70,13 +70,13 @@ fn the_plain_folder_of_a_closed_bucket_arrives_and_is_left_as_it_was() {
     assert!(before.keys().any(|name| name.ends_with(".log")));
     let imported = fixture.import(&path).unwrap();
     assert_eq!(contents(&path), before);
-    let reopened = Bucket::open(&path, Access::ReadWrite, &Shared::default());
+    let reopened = Bucket::open(&path, Access::ReadWrite, &SharedResources::default());
     fixture.bucket = Some(reopened.unwrap());
     check_arrived(&fixture, &imported);
 }
 
 #[test]
-fn a_plain_folder_is_adopted_under_the_id_that_it_holds_whatever_its_name() {
+fn a_plain_folder_is_adopted_under_its_own_id() {
     let mut fixture = Fixture::new();
     let path = fixture.bucket().path().to_owned();
     fixture.bucket = None;
@@ -84,17 +84,20 @@ fn a_plain_folder_is_adopted_under_the_id_that_it_holds_whatever_its_name() {
     let imported = fixture.import(&fixture.out()).unwrap();
     assert_eq!(imported.path, fixture.there().join(bucket_dir_name(ID)));
     let again = fixture.import(&fixture.out()).unwrap_err();
-    assert!(matches!(again, TransferError::Taken { bucket: ID, .. }));
+    assert!(matches!(
+        again,
+        TransferError::BucketExists { bucket: ID, .. }
+    ));
     assert_eq!(names(&fixture.there()), [bucket_dir_name(ID)]);
 }
 
 #[test]
-fn a_plain_folder_is_not_adopted_unchecked_nor_with_a_file_lost_or_too_many() {
+fn a_plain_folder_needs_the_full_check_and_exactly_its_files() {
     let mut fixture = Fixture::new();
     let path = fixture.bucket().path().to_owned();
     fixture.bucket.take().unwrap().close().unwrap();
-    let quick = fixture.import_with(Source::Path(&path), Check::Quick);
-    assert!(matches!(quick, Err(TransferError::NothingToCompare { .. })));
+    let quick = fixture.import_with(ImportSource::Path(&path), ImportCheck::Quick);
+    assert!(matches!(quick, Err(TransferError::NoManifest { .. })));
     std::fs::write(path.join("notes.txt"), "mine").unwrap();
     let surplus = fixture.import(&path).unwrap_err();
     assert!(surplus.to_string().contains("notes.txt"), "{surplus}");
@@ -107,7 +110,7 @@ fn a_plain_folder_is_not_adopted_unchecked_nor_with_a_file_lost_or_too_many() {
         std::fs::rename(&kept, &elsewhere).unwrap();
         let lost = fixture.import(&path).unwrap_err();
         assert!(lost.is_refusal(), "{name}: {lost}");
-        fixture.nothing_is_there();
+        fixture.assert_nothing_there();
         std::fs::rename(&elsewhere, &kept).unwrap();
     }
     fixture.import(&path).unwrap();
@@ -116,11 +119,11 @@ fn a_plain_folder_is_not_adopted_unchecked_nor_with_a_file_lost_or_too_many() {
 #[test]
 fn a_bucket_of_this_very_provider_is_no_source() {
     let fixture = Fixture::new();
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let refused = import_bucket(
-        Source::Path(fixture.bucket().path()),
+        ImportSource::Path(fixture.bucket().path()),
         &fixture.here(),
-        Check::Full,
+        ImportCheck::Full,
         &shared,
         &mut no_progress,
     );
@@ -129,19 +132,19 @@ fn a_bucket_of_this_very_provider_is_no_source() {
 }
 
 #[test]
-fn a_taken_id_is_refused_and_what_has_it_stays_as_it_was() {
+fn a_taken_id_is_refused_and_its_bucket_not_changed() {
     let fixture = Fixture::new();
-    fixture.export(Form::Folder);
+    fixture.export(ExportFormat::Folder);
     let config = BucketConfig::default();
     let path = fixture.there().join(bucket_dir_name(ID));
-    let existing = Bucket::create(&path, ID, config, &Shared::default()).unwrap();
+    let existing = Bucket::create(&path, ID, config, &SharedResources::default()).unwrap();
     existing.close().unwrap();
     let before = contents(&path);
-    for check in [Check::Full, Check::Quick] {
-        let refused = fixture.import_with(Source::Path(&fixture.out()), check);
+    for check in [ImportCheck::Full, ImportCheck::Quick] {
+        let refused = fixture.import_with(ImportSource::Path(&fixture.out()), check);
         assert!(matches!(
             refused,
-            Err(TransferError::Taken { bucket: ID, .. })
+            Err(TransferError::BucketExists { bucket: ID, .. })
         ));
     }
     assert_eq!(contents(&path), before);
@@ -149,25 +152,31 @@ fn a_taken_id_is_refused_and_what_has_it_stays_as_it_was() {
 }
 
 #[test]
-fn an_id_that_is_taken_while_the_import_goes_on_is_refused_at_the_last_step() {
+fn an_id_taken_during_an_import_is_refused_at_the_end() {
     for holds in [None, Some("CURRENT")] {
         let fixture = Fixture::new();
-        fixture.export(Form::Folder);
+        fixture.export(ExportFormat::Folder);
         let path = fixture.there().join(bucket_dir_name(ID));
-        let mut take = |progress: Progress| {
-            if progress.step == Step::Checking && !path.exists() {
+        let mut take = |progress: TransferProgress| {
+            if progress.step == TransferStep::Checking && !path.exists() {
                 std::fs::create_dir(&path).unwrap();
                 if let Some(file) = holds {
                     std::fs::write(path.join(file), "somebody else's").unwrap();
                 }
             }
         };
-        let source = Source::Path(&fixture.folder.path().join("out"));
-        let shared = Shared::default();
-        let refused = import_bucket(source, &fixture.there(), Check::Full, &shared, &mut take);
+        let source = ImportSource::Path(&fixture.folder.path().join("out"));
+        let shared = SharedResources::default();
+        let refused = import_bucket(
+            source,
+            &fixture.there(),
+            ImportCheck::Full,
+            &shared,
+            &mut take,
+        );
         assert!(matches!(
             refused,
-            Err(TransferError::Taken { bucket: ID, .. })
+            Err(TransferError::BucketExists { bucket: ID, .. })
         ));
         assert_eq!(
             names(&path),
@@ -178,9 +187,9 @@ fn an_id_that_is_taken_while_the_import_goes_on_is_refused_at_the_last_step() {
 }
 
 #[test]
-fn l8_whoever_edits_an_exported_folder_edits_nothing_of_the_bucket() {
+fn l8_edits_of_an_exported_folder_do_not_affect_the_bucket() {
     let mut fixture = Fixture::new();
-    fixture.export(Form::Folder);
+    fixture.export(ExportFormat::Folder);
     let copy = fixture.out().join(DATABASE_DIR);
     let mut written = 0;
     for name in names(&copy) {
@@ -193,7 +202,7 @@ fn l8_whoever_edits_an_exported_folder_edits_nothing_of_the_bucket() {
     assert!(written > 0);
     let path = fixture.bucket().path().to_owned();
     fixture.bucket = None;
-    let bucket = Bucket::open(&path, Access::ReadWrite, &Shared::default()).unwrap();
+    let bucket = Bucket::open(&path, Access::ReadWrite, &SharedResources::default()).unwrap();
     assert!(fsck(&bucket, |_| {}).unwrap().is_clean());
     fixture.bucket = Some(bucket);
 }
@@ -201,7 +210,7 @@ fn l8_whoever_edits_an_exported_folder_edits_nothing_of_the_bucket() {
 #[test]
 fn an_import_shares_nothing_with_its_source() {
     let fixture = Fixture::new();
-    fixture.export(Form::Folder);
+    fixture.export(ExportFormat::Folder);
     let imported = fixture.import(&fixture.out()).unwrap();
     for name in names(&imported.path) {
         let links = imported.path.join(&name).metadata().unwrap().nlink();
@@ -210,10 +219,10 @@ fn an_import_shares_nothing_with_its_source() {
 }
 
 #[test]
-fn l5_what_is_exported_and_imported_is_its_owners_alone() {
+fn l5_exports_and_imports_are_readable_by_their_owner_only() {
     let fixture = Fixture::new();
     let mode = |path: &Path| path.metadata().unwrap().mode() & 0o777;
-    for form in [Form::Folder, Form::Archive] {
+    for form in [ExportFormat::Folder, ExportFormat::Archive] {
         fixture.export(form);
         let out = fixture.out();
         let mut to_visit = vec![out.clone()];
@@ -230,16 +239,16 @@ fn l5_what_is_exported_and_imported_is_its_owners_alone() {
         }
         let imported = fixture.import(&out).unwrap();
         assert_eq!(mode(&imported.path), 0o700);
-        fixture.forget();
+        fixture.remove_adopted();
         match form {
-            Form::Folder => std::fs::remove_dir_all(&out).unwrap(),
-            Form::Archive => std::fs::remove_file(&out).unwrap(),
+            ExportFormat::Folder => std::fs::remove_dir_all(&out).unwrap(),
+            ExportFormat::Archive => std::fs::remove_file(&out).unwrap(),
         }
     }
 }
 
 #[test]
-fn s10_below_the_reserve_nothing_is_exported_beside_the_bucket_or_imported() {
+fn s10_below_the_reserve_nothing_is_exported_or_imported() {
     let fixture = Fixture::new();
     let short = |reserve| {
         let ask = || {
@@ -248,10 +257,10 @@ fn s10_below_the_reserve_nothing_is_exported_beside_the_bucket_or_imported() {
                 total: 1 << 30,
             })
         };
-        Shared::default().guarded_by(DiskGuard::asking(ask, Some(reserve)))
+        SharedResources::default().with_disk_guard(DiskGuard::with_query(ask, Some(reserve)))
     };
     let full = short(1 << 20);
-    for form in [Form::Folder, Form::Archive] {
+    for form in [ExportFormat::Folder, ExportFormat::Archive] {
         let out = fixture.out();
         let ended = fixture
             .bucket()
@@ -259,7 +268,7 @@ fn s10_below_the_reserve_nothing_is_exported_beside_the_bucket_or_imported() {
         match ended {
             Err(TransferError::Reserved(_)) => {}
             // A file system with reflinks has used no space for them.
-            Ok(exported) => assert!(form == Form::Folder && exported.shared_files > 0),
+            Ok(exported) => assert!(form == ExportFormat::Folder && exported.shared_files > 0),
             Err(other) => panic!("{other}"),
         }
         if out.exists() {
@@ -269,12 +278,12 @@ fn s10_below_the_reserve_nothing_is_exported_beside_the_bucket_or_imported() {
     assert_eq!(names(fixture.folder.path()), ["here", "there"]);
 
     let archive = fixture.archive();
-    let import = |shared: &Shared| {
-        let source = Source::Archive(&mut &archive[..]);
+    let import = |shared: &SharedResources| {
+        let source = ImportSource::Archive(&mut &archive[..]);
         import_bucket(
             source,
             &fixture.there(),
-            Check::Full,
+            ImportCheck::Full,
             shared,
             &mut no_progress,
         )
@@ -291,29 +300,29 @@ fn on_another_file_system_files_are_copied() {
     let other = tempfile::tempdir_in("/dev/shm").unwrap();
     let device = |path: &Path| path.metadata().unwrap().dev();
     let is_another = device(other.path()) != device(fixture.folder.path());
-    for form in [Form::Folder, Form::Archive] {
+    for form in [ExportFormat::Folder, ExportFormat::Archive] {
         let out = other.path().join(format!("{form:?}"));
-        let shared = Shared::default();
+        let shared = SharedResources::default();
         let exported = fixture
             .bucket()
             .export_to(&out, form, &shared, &mut no_progress)
             .unwrap();
-        let copied = is_another || form == Form::Archive;
+        let copied = is_another || form == ExportFormat::Archive;
         assert!(exported.shared_files == 0 || !copied);
         let imported = fixture.import(&out).unwrap();
         check_arrived(&fixture, &imported);
-        fixture.forget();
+        fixture.remove_adopted();
     }
     assert_eq!(names(other.path()), ["Archive", "Folder"]);
     assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
 }
 
 #[test]
-fn what_is_at_the_destination_stays() {
+fn an_existing_destination_is_not_changed() {
     let fixture = Fixture::new();
     std::fs::write(fixture.out(), "mine").unwrap();
-    for form in [Form::Folder, Form::Archive] {
-        let shared = Shared::default();
+    for form in [ExportFormat::Folder, ExportFormat::Archive] {
+        let shared = SharedResources::default();
         let refused = fixture
             .bucket()
             .export_to(&fixture.out(), form, &shared, &mut no_progress);
@@ -327,10 +336,15 @@ fn a_bucket_that_takes_no_writes_is_not_exported() {
     let mut fixture = Fixture::new();
     let path = fixture.bucket().path().to_owned();
     fixture.bucket = None;
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let bucket = Bucket::open(&path, Access::ReadOnly, &shared).unwrap();
-    let refused = bucket.export_to(&fixture.out(), Form::Folder, &shared, &mut no_progress);
-    assert!(matches!(refused, Err(TransferError::Unusable(_))));
+    let refused = bucket.export_to(
+        &fixture.out(),
+        ExportFormat::Folder,
+        &shared,
+        &mut no_progress,
+    );
+    assert!(matches!(refused, Err(TransferError::NotWritable(_))));
     assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
     assert!(!fixture.out().exists());
 }

@@ -1,7 +1,7 @@
 //! Metadata of a runtime with the storage pallet, and of runtimes that lack parts of it
 //! or define them differently.
 
-use super::super::offers::{API, PALLET};
+use super::super::capabilities::{API, PALLET};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
     BucketInfo, Limits, OpenChallenge, Outcome, PrimarySignature, ProviderInfo, ResponseRefusal,
@@ -73,7 +73,7 @@ enum RuntimeCall {
 
 /// Options for the runtime's metadata.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Made {
+pub(super) struct MetadataOptions {
     /// Leaves `judge_response` out, as older chains do.
     pub(super) without_judge: bool,
     /// Has no storage pallet and no API of it.
@@ -83,9 +83,9 @@ pub(super) struct Made {
     /// Has only the two calls that the deployed chain has.
     pub(super) without_windows: bool,
     /// Methods of the API that it lacks.
-    pub(super) without: &'static [&'static str],
+    pub(super) missing_methods: &'static [&'static str],
     /// Has an additional field in the provider's record.
-    pub(super) with_more_of_providers: bool,
+    pub(super) with_longer_provider_info: bool,
     /// Supports tips.
     pub(super) with_tips: bool,
 }
@@ -135,10 +135,10 @@ fn method(name: &'static str, inputs: &[MetaType], output: MetaType) -> RuntimeA
     }
 }
 
-fn api(made: Made) -> RuntimeApiMetadata {
+fn api(made: MetadataOptions) -> RuntimeApiMetadata {
     let account = meta_type::<AccountId>();
     let bucket = meta_type::<BucketId>();
-    let provider = match made.with_more_of_providers {
+    let provider = match made.with_longer_provider_info {
         true => meta_type::<Option<LaterProviderInfo>>(),
         false => meta_type::<Option<ProviderInfo>>(),
     };
@@ -164,7 +164,7 @@ fn api(made: Made) -> RuntimeApiMetadata {
         let verdict = meta_type::<Result<(), ResponseRefusal>>();
         methods.push(method("judge_response", &answer, verdict));
     }
-    methods.retain(|method| !made.without.contains(&method.name));
+    methods.retain(|method| !made.missing_methods.contains(&method.name));
     RuntimeApiMetadata {
         name: API,
         methods,
@@ -187,13 +187,13 @@ fn extension(
 }
 
 /// The metadata's bytes.
-pub(super) fn metadata(made: Made) -> Vec<u8> {
+pub(super) fn metadata(made: MetadataOptions) -> Vec<u8> {
     let calls = match made {
-        Made {
+        MetadataOptions {
             with_other_calls: true,
             ..
         } => meta_type::<OtherCalls>(),
-        Made {
+        MetadataOptions {
             without_windows: true,
             ..
         } => meta_type::<CallsWithoutWindows>(),

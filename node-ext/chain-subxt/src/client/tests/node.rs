@@ -1,7 +1,7 @@
 //! A fake node's RPC in memory; the test makes its blocks.
 
-use super::metadata::{Made, metadata};
-use crate::client::wire::{Dial, Wire};
+use super::metadata::{MetadataOptions, metadata};
+use crate::client::transport::{Connector, Transport};
 use async_trait::async_trait;
 use cairn_chain::ChainError;
 use cairn_primitives::H256;
@@ -25,21 +25,21 @@ struct Chain {
     headers: Vec<Header>,
     finalized: usize,
     spec_version: u32,
-    made: Made,
+    options: MetadataOptions,
     answers: HashMap<String, Vec<u8>>,
     asked: Vec<(String, Vec<u8>, H256)>,
     next_nonce: u64,
-    tells_nonce: bool,
+    has_next_index: bool,
     refusals: VecDeque<UserError>,
     submitted: Vec<Vec<u8>>,
     statuses: Vec<UnboundedSender<Value>>,
     heads: Vec<UnboundedSender<Value>>,
-    dialled: usize,
+    connects: usize,
     /// Connections that were cut; they stay so.
-    cut: usize,
+    cut_connections: usize,
     loaded: usize,
-    down: bool,
-    silent: bool,
+    is_down: bool,
+    is_silent: bool,
 }
 
 /// A fake node, which records its requests.
@@ -69,31 +69,31 @@ pub(super) fn refusal(code: i32, message: &str) -> UserError {
 }
 
 impl FakeNode {
-    pub(super) fn new(made: Made) -> Self {
+    pub(super) fn new(made: MetadataOptions) -> Self {
         let chain = Chain {
             headers: vec![header(0, H256::zero(), 0)],
             spec_version: 1,
-            made,
-            tells_nonce: true,
+            options: made,
+            has_next_index: true,
             ..Chain::default()
         };
         let node = Self(Arc::new(Mutex::new(chain)));
-        node.answers("anchor_block", &100u32);
+        node.set_answer("anchor_block", &100u32);
         node
     }
 
     /// Sets the answer of an API method.
-    pub(super) fn answers(&self, method: &str, answer: &impl Encode) {
+    pub(super) fn set_answer(&self, method: &str, answer: &impl Encode) {
         let name = format!("StorageProviderApi_{method}");
         self.0.lock().answers.insert(name, answer.encode());
     }
 
-    pub(super) fn answers_bytes(&self, function: &str, answer: Vec<u8>) {
+    pub(super) fn set_answer_bytes(&self, function: &str, answer: Vec<u8>) {
         self.0.lock().answers.insert(function.to_owned(), answer);
     }
 
     /// Returns the arguments and blocks of the calls of an API method.
-    pub(super) fn asked(&self, method: &str) -> Vec<(Vec<u8>, H256)> {
+    pub(super) fn calls_of(&self, method: &str) -> Vec<(Vec<u8>, H256)> {
         let name = format!("StorageProviderApi_{method}");
         let chain = self.0.lock();
         let asked = chain.asked.iter().filter(|(asked, ..)| *asked == name);
@@ -101,7 +101,7 @@ impl FakeNode {
     }
 
     /// Makes blocks; the last one is the best block.
-    pub(super) fn makes(&self, blocks: usize) {
+    pub(super) fn make_blocks(&self, blocks: usize) {
         let mut chain = self.0.lock();
         for _ in 0..blocks {
             let parent = chain.headers.last().unwrap();
@@ -111,7 +111,7 @@ impl FakeNode {
     }
 
     /// Finalizes blocks up to a number, and notifies of the last one only.
-    pub(super) fn finalizes(&self, number: usize) {
+    pub(super) fn finalize(&self, number: usize) {
         let mut chain = self.0.lock();
         chain.finalized = number;
         let head = serde_json::to_value(&chain.headers[number]).unwrap();
@@ -125,26 +125,26 @@ impl FakeNode {
     }
 
     /// Replaces the chain by another one with another genesis, at the same address.
-    pub(super) fn becomes_another_chain(&self) {
+    pub(super) fn replace_chain(&self) {
         self.0.lock().headers = vec![header(0, H256::zero(), 7)];
     }
 
-    pub(super) fn upgrades_to(&self, spec_version: u32, made: Made) {
+    pub(super) fn upgrade_to(&self, spec_version: u32, made: MetadataOptions) {
         let mut chain = self.0.lock();
-        (chain.spec_version, chain.made) = (spec_version, made);
+        (chain.spec_version, chain.options) = (spec_version, made);
     }
 
-    pub(super) fn has_nonce(&self, next: u64) {
+    pub(super) fn set_nonce(&self, next: u64) {
         self.0.lock().next_nonce = next;
     }
 
     /// Removes `system_accountNextIndex`.
-    pub(super) fn tells_no_nonce(&self) {
-        self.0.lock().tells_nonce = false;
+    pub(super) fn remove_next_index(&self) {
+        self.0.lock().has_next_index = false;
     }
 
     /// Refuses the next extrinsic; each call adds one refusal.
-    pub(super) fn refuses(&self, refusal: UserError) {
+    pub(super) fn refuse_next(&self, refusal: UserError) {
         self.0.lock().refusals.push_back(refusal);
     }
 
@@ -153,35 +153,35 @@ impl FakeNode {
     }
 
     /// Sends a status to the follower of the `nth` extrinsic.
-    pub(super) fn tells(&self, nth: usize, status: Value) {
+    pub(super) fn send_status(&self, nth: usize, status: Value) {
         let chain = self.0.lock();
         let _ = chain.statuses[nth].unbounded_send(status);
     }
 
     /// Cuts all connections: subscriptions end, and requests fail.
-    pub(super) fn goes_down(&self) {
+    pub(super) fn disconnect(&self) {
         let mut chain = self.0.lock();
-        chain.down = true;
-        chain.cut = chain.dialled;
+        chain.is_down = true;
+        chain.cut_connections = chain.connects;
         chain.heads.clear();
         chain.statuses.clear();
     }
 
-    pub(super) fn comes_back(&self) {
-        self.0.lock().down = false;
+    pub(super) fn reconnect(&self) {
+        self.0.lock().is_down = false;
     }
 
     /// Accepts requests but answers none.
-    pub(super) fn falls_silent(&self) {
-        self.0.lock().silent = true;
+    pub(super) fn stop_answering(&self) {
+        self.0.lock().is_silent = true;
     }
 
-    pub(super) fn dialled(&self) -> usize {
-        self.0.lock().dialled
+    pub(super) fn connect_count(&self) -> usize {
+        self.0.lock().connects
     }
 
     /// Returns how many times metadata was read.
-    pub(super) fn loaded(&self) -> usize {
+    pub(super) fn metadata_reads(&self) -> usize {
         self.0.lock().loaded
     }
 }
@@ -197,7 +197,7 @@ impl Chain {
     }
 
     fn request(&mut self, method: &str, params: &Value) -> Result<Value, RpcError> {
-        if self.down {
+        if self.is_down {
             return Err(RpcError::Client("the connection is closed".into()));
         }
         Ok(match method {
@@ -210,7 +210,7 @@ impl Chain {
             "state_getRuntimeVersion" => {
                 json!({"specVersion": self.spec_version, "transactionVersion": 1})
             }
-            "system_accountNextIndex" if self.tells_nonce => json!(self.next_nonce),
+            "system_accountNextIndex" if self.has_next_index => json!(self.next_nonce),
             "state_call" => return self.call(params),
             _ => return Err(UserError::method_not_found().into()),
         })
@@ -229,7 +229,7 @@ impl Chain {
             "Metadata_metadata_at_version" => {
                 assert_eq!(arguments, 16u32.encode());
                 self.loaded += 1;
-                Some(metadata(self.made)).encode()
+                Some(metadata(self.options)).encode()
             }
             "AccountNonceApi_account_nonce" => (self.next_nonce as u32).encode(),
             function => self.answers.get(function).cloned().ok_or_else(|| {
@@ -242,7 +242,7 @@ impl Chain {
     }
 
     fn subscribe(&mut self, method: &str, params: &Value) -> Result<RawRpcSubscription, RpcError> {
-        if self.down {
+        if self.is_down {
             return Err(RpcError::Client("the connection is closed".into()));
         }
         let (told, heard) = unbounded();
@@ -280,7 +280,7 @@ impl RpcClientT for FakeNode {
         params: Option<Box<RawValue>>,
     ) -> RawRpcFuture<'a, Box<RawValue>> {
         let mut chain = self.0.lock();
-        if chain.silent {
+        if chain.is_silent {
             return futures::future::pending().boxed();
         }
         let answer = chain.request(method, &parsed(params));
@@ -299,17 +299,17 @@ impl RpcClientT for FakeNode {
 }
 
 #[async_trait]
-impl Dial for FakeNode {
-    async fn dial(&self) -> Result<Wire, ChainError> {
+impl Connector for FakeNode {
+    async fn connect(&self) -> Result<Transport, ChainError> {
         let mut chain = self.0.lock();
-        if chain.down {
+        if chain.is_down {
             return Err(ChainError::Unreachable("connection refused".to_owned()));
         }
-        chain.dialled += 1;
-        let (watched, nth) = (self.0.clone(), chain.dialled);
-        Ok(Wire {
+        chain.connects += 1;
+        let (watched, nth) = (self.0.clone(), chain.connects);
+        Ok(Transport {
             rpc: RpcClient::new(self.clone()),
-            is_open: Box::new(move || nth > watched.lock().cut),
+            is_open: Box::new(move || nth > watched.lock().cut_connections),
         })
     }
 }

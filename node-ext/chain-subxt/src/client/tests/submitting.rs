@@ -1,11 +1,11 @@
 //! Signed extrinsics, their nonces, and their statuses.
 
 use super::metadata::{
-    CHECKPOINT_INDEX, Made, PALLET_INDEX, PROVIDER_CHECKPOINT_INDEX, RESPOND_INDEX,
+    CHECKPOINT_INDEX, MetadataOptions, PALLET_INDEX, PROVIDER_CHECKPOINT_INDEX, RESPOND_INDEX,
 };
 use super::node::{FakeNode, refusal};
 use super::*;
-use cairn_chain::Progress;
+use cairn_chain::ExtrinsicStatus;
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::{Commitment, LeafCount, MerkleProof, MmrProof};
 use codec::{Compact, Input};
@@ -13,7 +13,7 @@ use serde_json::json;
 use sp_core::{Blake2Hasher, Hasher, Pair, sr25519};
 
 /// The decoded parts of an extrinsic.
-struct Apart {
+struct DecodedExtrinsic {
     account: [u8; 32],
     signature: [u8; 64],
     era: [u8; 2],
@@ -21,7 +21,7 @@ struct Apart {
     call: Vec<u8>,
 }
 
-fn apart(extrinsic: &[u8]) -> Apart {
+fn decode_extrinsic(extrinsic: &[u8]) -> DecodedExtrinsic {
     let input = &mut &extrinsic[..];
     let length = Compact::<u32>::decode(input).unwrap().0 as usize;
     assert_eq!(length, input.len());
@@ -33,7 +33,7 @@ fn apart(extrinsic: &[u8]) -> Apart {
     assert_eq!(input.read_byte().unwrap(), 0, "an account's id");
     let account = Decode::decode(input).unwrap();
     assert_eq!(input.read_byte().unwrap(), 1, "sr25519");
-    Apart {
+    DecodedExtrinsic {
         account,
         signature: Decode::decode(input).unwrap(),
         era: Decode::decode(input).unwrap(),
@@ -42,7 +42,7 @@ fn apart(extrinsic: &[u8]) -> Apart {
     }
 }
 
-impl Apart {
+impl DecodedExtrinsic {
     fn is_signed(&self, spec_version: u32, genesis: H256, birth: H256) -> bool {
         let extra = [self.era.to_vec(), Compact(self.nonce).encode()].concat();
         let implicit = (spec_version, genesis, birth).encode();
@@ -74,17 +74,17 @@ fn answer(client: &SubxtClient, chunk: usize) -> Submission {
 }
 
 #[tokio::test]
-async fn an_answer_with_a_full_chunk_is_signed_whole_under_its_names_place() {
-    let node = FakeNode::new(Made::default());
-    node.makes(20);
-    node.finalizes(10);
-    node.has_nonce(70);
+async fn a_full_chunk_answer_is_signed_whole() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.make_blocks(20);
+    node.finalize(10);
+    node.set_nonce(70);
     let client = connected(&node).await;
     let submission = answer(&client, 262_144);
     let ticket = client.submit(submission.clone()).await.unwrap();
     let [sent] = node.submitted().try_into().unwrap();
     assert_eq!(ticket.hash, Blake2Hasher::hash(&sent));
-    let extrinsic = apart(&sent);
+    let extrinsic = decode_extrinsic(&sent);
     assert_eq!(AccountId(extrinsic.account), client.account());
     assert_eq!(extrinsic.nonce, 70);
     let Submission::Response { id, response } = submission else {
@@ -100,19 +100,19 @@ async fn an_answer_with_a_full_chunk_is_signed_whole_under_its_names_place() {
 }
 
 #[tokio::test]
-async fn where_finality_lags_far_behind_an_extrinsic_is_born_in_the_best_block() {
-    let node = FakeNode::new(Made::default());
-    node.makes(40);
-    node.finalizes(10);
+async fn with_lagging_finality_the_era_starts_at_the_best_block() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.make_blocks(40);
+    node.finalize(10);
     let client = connected(&node).await;
     client.submit(answer(&client, 1)).await.unwrap();
-    let extrinsic = apart(&node.submitted()[0]);
+    let extrinsic = decode_extrinsic(&node.submitted()[0]);
     assert!(extrinsic.is_signed(1, node.hash(0), node.hash(40)));
 }
 
 #[tokio::test]
-async fn a_checkpoint_is_another_call_in_a_window() {
-    let node = FakeNode::new(Made::default());
+async fn a_window_checkpoint_uses_its_own_call() {
+    let node = FakeNode::new(MetadataOptions::default());
     let client = connected(&node).await;
     let bucket = BucketId(3);
     let commitment = Commitment {
@@ -133,7 +133,7 @@ async fn a_checkpoint_is_another_call_in_a_window() {
     let calls: Vec<_> = node
         .submitted()
         .iter()
-        .map(|sent| apart(sent).call)
+        .map(|sent| decode_extrinsic(sent).call)
         .collect();
     let arguments = [
         (bucket, commitment, &signatures).encode(),
@@ -150,65 +150,65 @@ async fn a_checkpoint_is_another_call_in_a_window() {
 }
 
 #[tokio::test]
-async fn many_in_flight_have_a_nonce_each_and_a_gap_is_filled_first() {
-    let node = FakeNode::new(Made::default());
-    node.has_nonce(5);
+async fn extrinsics_in_flight_use_distinct_nonces_and_fill_gaps() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.set_nonce(5);
     let client = connected(&node).await;
     let mut tickets = Vec::new();
     for _ in 0..4 {
         // The node's next nonce does not count them yet.
         tickets.push(client.submit(answer(&client, 1)).await.unwrap());
     }
-    node.tells(1, json!("dropped"));
-    let told: Vec<_> = tickets.remove(1).progress.collect().await;
-    assert!(matches!(&told[..], [Progress::Gone(_)]));
+    node.send_status(1, json!("dropped"));
+    let told: Vec<_> = tickets.remove(1).statuses.collect().await;
+    assert!(matches!(&told[..], [ExtrinsicStatus::Dropped(_)]));
     tickets.push(client.submit(answer(&client, 1)).await.unwrap());
     tickets.push(client.submit(answer(&client, 1)).await.unwrap());
     let nonces: Vec<_> = node
         .submitted()
         .iter()
-        .map(|sent| apart(sent).nonce)
+        .map(|sent| decode_extrinsic(sent).nonce)
         .collect();
     assert_eq!(nonces, [5, 6, 7, 8, 6, 9]);
 }
 
 #[tokio::test]
-async fn a_nonce_that_somebody_else_has_taken_is_passed_over() {
-    let node = FakeNode::new(Made::default());
-    node.has_nonce(5);
+async fn a_taken_nonce_is_skipped() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.set_nonce(5);
     let client = connected(&node).await;
-    node.refuses(refusal(1014, "Priority is too low"));
-    node.refuses(refusal(1013, "Transaction is already imported"));
+    node.refuse_next(refusal(1014, "Priority is too low"));
+    node.refuse_next(refusal(1013, "Transaction is already imported"));
     let _ticket = client.submit(answer(&client, 1)).await.unwrap();
-    assert_eq!(apart(&node.submitted()[0]).nonce, 7);
+    assert_eq!(decode_extrinsic(&node.submitted()[0]).nonce, 7);
     // The number of attempts is limited, and other errors are not retried.
-    for _ in 0..=NONCES_TRIED {
-        node.refuses(refusal(1014, "Priority is too low"));
+    for _ in 0..=MAX_NONCE_RETRIES {
+        node.refuse_next(refusal(1014, "Priority is too low"));
     }
     let error = client.submit(answer(&client, 1)).await.unwrap_err();
     assert!(error.to_string().contains("Priority is too low"), "{error}");
-    node.refuses(refusal(1010, "Invalid Transaction"));
+    node.refuse_next(refusal(1010, "Invalid Transaction"));
     let error = client.submit(answer(&client, 1)).await.unwrap_err();
-    assert!(matches!(error, ChainError::NotTaken(_)), "{error}");
-    assert!(error.is_passing());
+    assert!(matches!(error, ChainError::PoolRejected(_)), "{error}");
+    assert!(error.is_transient());
     // A refused extrinsic holds no nonce.
     let _another = client.submit(answer(&client, 1)).await.unwrap();
-    assert_eq!(apart(&node.submitted()[1]).nonce, 5);
+    assert_eq!(decode_extrinsic(&node.submitted()[1]).nonce, 5);
 }
 
 #[tokio::test]
-async fn a_node_that_tells_no_next_nonce_is_asked_for_the_chains() {
-    let node = FakeNode::new(Made::default());
-    node.has_nonce(9);
-    node.tells_no_nonce();
+async fn without_a_next_index_the_chains_nonce_is_used() {
+    let node = FakeNode::new(MetadataOptions::default());
+    node.set_nonce(9);
+    node.remove_next_index();
     let client = connected(&node).await;
     client.submit(answer(&client, 1)).await.unwrap();
-    assert_eq!(apart(&node.submitted()[0]).nonce, 9);
+    assert_eq!(decode_extrinsic(&node.submitted()[0]).nonce, 9);
 }
 
 #[tokio::test]
-async fn what_becomes_of_an_extrinsic_is_told_to_its_end() {
-    let node = FakeNode::new(Made::default());
+async fn an_extrinsic_is_followed_to_its_final_status() {
+    let node = FakeNode::new(MetadataOptions::default());
     let client = connected(&node).await;
     let [one, two] = [H256::repeat_byte(1), H256::repeat_byte(2)];
     let ticket = client.submit(answer(&client, 1)).await.unwrap();
@@ -221,16 +221,16 @@ async fn what_becomes_of_an_extrinsic_is_told_to_its_end() {
         json!({"finalized": two}),
         json!({"inBlock": one}),
     ] {
-        node.tells(0, status);
+        node.send_status(0, status);
     }
-    let told: Vec<_> = ticket.progress.collect().await;
+    let told: Vec<_> = ticket.statuses.collect().await;
     assert_eq!(
         told,
         [
-            Progress::InBlock(one),
-            Progress::Retracted(one),
-            Progress::InBlock(two),
-            Progress::Finalized(two),
+            ExtrinsicStatus::InBlock(one),
+            ExtrinsicStatus::Retracted(one),
+            ExtrinsicStatus::InBlock(two),
+            ExtrinsicStatus::Finalized(two),
         ]
     );
     for (nth, status) in [json!("invalid"), json!({"usurped": one})]
@@ -238,36 +238,39 @@ async fn what_becomes_of_an_extrinsic_is_told_to_its_end() {
         .enumerate()
     {
         let ticket = client.submit(answer(&client, 1)).await.unwrap();
-        node.tells(nth + 1, status);
-        let told: Vec<_> = ticket.progress.collect().await;
-        assert!(matches!(&told[..], [Progress::Gone(_)]), "{told:?}");
+        node.send_status(nth + 1, status);
+        let told: Vec<_> = ticket.statuses.collect().await;
+        assert!(
+            matches!(&told[..], [ExtrinsicStatus::Dropped(_)]),
+            "{told:?}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_lost_node_says_nothing_of_an_extrinsic() {
-    let node = FakeNode::new(Made::default());
+async fn a_lost_connection_ends_the_stream_without_a_status() {
+    let node = FakeNode::new(MetadataOptions::default());
     let client = connected(&node).await;
     let lost = client.submit(answer(&client, 1)).await.unwrap();
     let late = client.submit(answer(&client, 1)).await.unwrap();
-    node.tells(1, json!({"finalityTimeout": H256::zero()}));
-    assert_eq!(late.progress.collect::<Vec<_>>().await, []);
-    node.goes_down();
-    assert_eq!(lost.progress.collect::<Vec<_>>().await, []);
+    node.send_status(1, json!({"finalityTimeout": H256::zero()}));
+    assert_eq!(late.statuses.collect::<Vec<_>>().await, []);
+    node.disconnect();
+    assert_eq!(lost.statuses.collect::<Vec<_>>().await, []);
 }
 
 #[tokio::test]
-async fn l10_an_urgent_answer_bids_what_the_operator_allows_where_the_chain_takes_tips() {
+async fn l10_an_urgent_answer_has_the_configured_tip() {
     for (with_tips, tip) in [(true, 0u128), (true, 70_000), (false, 70_000)] {
-        let node = FakeNode::new(Made {
+        let node = FakeNode::new(MetadataOptions {
             with_tips,
-            ..Made::default()
+            ..MetadataOptions::default()
         });
         let client = connected(&node).await.with_urgent_tip(tip);
         client.submit(answer(&client, 1)).await.unwrap();
         client.submit_urgently(answer(&client, 1)).await.unwrap();
         for (extrinsic, bid) in node.submitted().iter().zip([0, tip]) {
-            let apart = apart(extrinsic);
+            let apart = decode_extrinsic(extrinsic);
             let input = &mut apart.call.as_slice();
             if with_tips {
                 assert_eq!(Compact::<u128>::decode(input).unwrap().0, bid);

@@ -1,8 +1,8 @@
 //! Attaching a bucket's journal when the bucket is opened, and rewriting it if it
 //! is absent or at another write than the database.
 
-use super::format::{self, Marks, Salt, Standing};
-use super::{Filling, JOURNAL_FILE, Journal, Tail, TailState, io_fault};
+use super::format::{self, LastRecord, Marks, Salt};
+use super::{JOURNAL_FILE, Journal, NewJournal, Tail, TailState, journal_error};
 use crate::database::{Batch, Durability, Engine, EngineError, Family};
 use crate::layout;
 use parking_lot::Mutex;
@@ -12,11 +12,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// New name for a file that is not a journal of this bucket; a number follows.
-const UNUSABLE: &str = "JOURNAL.unusable";
+const UNUSABLE_FILE: &str = "JOURNAL.unusable";
 
 /// A database that has lost writes which its journal has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Behind {
+pub struct JournalLag {
     /// Number of the last write in the database.
     pub database: u64,
     /// Number of the last write in the journal.
@@ -24,7 +24,7 @@ pub struct Behind {
 }
 
 /// The write that the database is at.
-struct Moment {
+struct DatabaseState {
     bucket: u64,
     number: u64,
     marks: Marks,
@@ -34,12 +34,12 @@ impl Engine {
     /// Attaches the journal, so that it gets all later writes. Rewrites it if it does not
     /// match the database. A journal that cannot be opened is no error: the bucket then
     /// has no second copy.
-    pub fn attach_journal(&self) -> Result<Option<Behind>, EngineError> {
-        let Some(moment) = self.moment()? else {
+    pub fn attach_journal(&self) -> Result<Option<JournalLag>, EngineError> {
+        let Some(moment) = self.database_state()? else {
             return Ok(None);
         };
         let path = self.path.join(JOURNAL_FILE);
-        match self.taken_up(&path, &moment) {
+        match self.open_or_make_journal(&path, &moment) {
             Ok(Err(behind)) => return Ok(Some(behind)),
             // One engine takes one journal up.
             Ok(Ok(journal)) => drop(self.journal.set(journal)),
@@ -55,51 +55,51 @@ impl Engine {
 
     /// Returns the lag if the database has lost writes that its journal has. Changes
     /// nothing.
-    pub fn is_behind_journal(&self) -> Result<Option<Behind>, EngineError> {
+    pub fn journal_lag(&self) -> Result<Option<JournalLag>, EngineError> {
         let path = self.path.join(JOURNAL_FILE);
-        let Some(moment) = self.moment()? else {
+        let Some(moment) = self.database_state()? else {
             return Ok(None);
         };
         let standing = match File::open(&path) {
-            Ok(file) => format::standing(&file, moment.bucket),
+            Ok(file) => format::last_record(&file, moment.bucket),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => Err(error),
         };
-        let standing = standing.map_err(|error| io_fault(&path, &error))?;
-        Ok(standing.and_then(|standing| moment.behind(&standing)))
+        let standing = standing.map_err(|error| journal_error(&path, &error))?;
+        Ok(standing.and_then(|standing| moment.lag_behind(&standing)))
     }
 
     /// Rewrites the journal from the database, without deleted records.
-    pub fn renew_journal(&self) -> Result<(), EngineError> {
+    pub fn rewrite_journal(&self) -> Result<(), EngineError> {
         match self.journal.get() {
-            Some(journal) => journal.renew(|filling| self.fill(filling)),
+            Some(journal) => journal.rewrite(|filling| self.fill_journal(filling)),
             None => Ok(()),
         }
     }
 
     /// Writes a new journal for a database that has everything its journal had but is at
     /// another write. `min_number` is a number that no write had yet.
-    pub fn settle_journal(&self, min_number: u64) -> Result<(), EngineError> {
-        let number = self.number()?.max(min_number);
+    pub fn replace_journal(&self, min_number: u64) -> Result<(), EngineError> {
+        let number = self.journal_number()?.max(min_number);
         let mut batch = self.batch();
         batch.put(Family::Tree, layout::JOURNAL_KEY, &number.to_be_bytes());
         self.write(batch, Durability::Synced)?;
-        if let Some(moment) = self.moment()? {
+        if let Some(moment) = self.database_state()? {
             let path = self.path.join(JOURNAL_FILE);
-            self.made(&path, &moment, true)?;
+            self.make_journal(&path, &moment, true)?;
         }
         Ok(())
     }
 
     /// Returns the number of the last write that the journal should have.
-    pub fn number(&self) -> Result<u64, EngineError> {
+    pub fn journal_number(&self) -> Result<u64, EngineError> {
         let number = self.get_uncached(Family::Tree, layout::JOURNAL_KEY)?;
         let number = number.and_then(|number| number.try_into().ok());
         Ok(number.map_or(0, u64::from_be_bytes))
     }
 
     /// Returns `None` if the database holds no bucket yet.
-    fn moment(&self) -> Result<Option<Moment>, EngineError> {
+    fn database_state(&self) -> Result<Option<DatabaseState>, EngineError> {
         let Some(state) = self.get_uncached(Family::Tree, layout::STATE_KEY)? else {
             return Ok(None);
         };
@@ -107,64 +107,69 @@ impl Engine {
             return Ok(None);
         };
         let usage = self.get_uncached(Family::Content, layout::USAGE_KEY)?;
-        Ok(Some(Moment {
+        Ok(Some(DatabaseState {
             bucket: u64::from_le_bytes(bucket),
-            number: self.number()?,
-            marks: Marks::of(Some(&state), usage.as_deref()),
+            number: self.journal_number()?,
+            marks: Marks::from_records(Some(&state), usage.as_deref()),
         }))
     }
 
-    fn taken_up(
+    fn open_or_make_journal(
         &self,
         path: &Path,
-        moment: &Moment,
-    ) -> Result<Result<Journal, Behind>, EngineError> {
-        let fault = |error: std::io::Error| io_fault(path, &error);
+        moment: &DatabaseState,
+    ) -> Result<Result<Journal, JournalLag>, EngineError> {
+        let fault = |error: std::io::Error| journal_error(path, &error);
         let opened = OpenOptions::new().read(true).append(true).open(path);
         let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return self.made(path, moment, false).map(Ok);
+                return self.make_journal(path, moment, false).map(Ok);
             }
             Err(error) => return Err(fault(error)),
         };
-        let Some(standing) = format::standing(&file, moment.bucket).map_err(fault)? else {
-            keep_unusable(path).map_err(fault)?;
-            return self.made(path, moment, false).map(Ok);
+        let Some(standing) = format::last_record(&file, moment.bucket).map_err(fault)? else {
+            rename_unusable(path).map_err(fault)?;
+            return self.make_journal(path, moment, false).map(Ok);
         };
-        if let Some(behind) = moment.behind(&standing) {
+        if let Some(behind) = moment.lag_behind(&standing) {
             return Ok(Err(behind));
         }
         if standing.number != moment.number || standing.marks != moment.marks {
-            return self.made(path, moment, false).map(Ok);
+            return self.make_journal(path, moment, false).map(Ok);
         }
         // A loss of power leaves a torn end.
-        if file.metadata().map_err(fault)?.len() != standing.whole {
-            file.set_len(standing.whole).map_err(fault)?;
+        if file.metadata().map_err(fault)?.len() != standing.end {
+            file.set_len(standing.end).map_err(fault)?;
         }
         Ok(Ok(Journal::new(
             path,
             moment,
             standing.salt,
-            (file, standing.whole),
+            (file, standing.end),
         )))
     }
 
-    fn made(&self, path: &Path, moment: &Moment, sync: bool) -> Result<Journal, EngineError> {
+    fn make_journal(
+        &self,
+        path: &Path,
+        moment: &DatabaseState,
+        sync: bool,
+    ) -> Result<Journal, EngineError> {
         let salt = Salt::new();
         let (number, marks) = (moment.number, moment.marks);
-        let mut filling = Filling::begin(path, moment.bucket, salt, number, marks)?;
-        self.fill(&mut filling)?;
+        let mut filling = NewJournal::create(path, moment.bucket, salt, number, marks)?;
+        self.fill_journal(&mut filling)?;
         let file = filling.finish(&[], sync)?;
         Ok(Journal::new(path, moment, salt, file))
     }
 
     /// Copies every record that a journal keeps.
-    fn fill(&self, filling: &mut Filling) -> Result<(), EngineError> {
+    fn fill_journal(&self, filling: &mut NewJournal) -> Result<(), EngineError> {
         let kinds = [
             layout::STATE_KEY,
             layout::LEAVES,
-            layout::PROMISES,
+            layout::SIGNED_ROOTS,
             layout::RETIRED,
             layout::DELETIONS,
             layout::TOMBSTONES,
@@ -176,7 +181,7 @@ impl Engine {
                 filling.put(Family::Tree, &key, &value)?;
             }
         }
-        for kind in [layout::INTERIOR_NODES, layout::UNSHAPED] {
+        for kind in [layout::INTERIOR_NODES, layout::NONCONFORMING] {
             for entry in self.scan(Family::Content, kind)? {
                 let (key, value) = entry?;
                 filling.put(Family::Content, &key, &value)?;
@@ -188,7 +193,7 @@ impl Engine {
             let length = layout::parse_chunk_length(&length);
             let length = length.and_then(|length| usize::try_from(length).ok());
             let hash = layout::parse_content_key(&key);
-            if length.is_some_and(|length| length < layout::SMALL_CHUNK)
+            if length.is_some_and(|length| length < layout::SMALL_CHUNK_BYTES)
                 && let Some((_, hash)) = hash
             {
                 let key = layout::chunk_key(&hash);
@@ -214,7 +219,7 @@ impl Engine {
             if changes.bytes().is_empty() {
                 journal.hold(changes);
             } else {
-                journal.add(changes, None);
+                journal.append(changes, None);
             }
             return Ok(());
         }
@@ -224,19 +229,19 @@ impl Engine {
             journal.hold(changes);
             return Ok(());
         }
-        let mut last = journal.next();
+        let mut last = journal.lock_order();
         let number = last.saturating_add(1);
         batch.put(Family::Tree, layout::JOURNAL_KEY, &number.to_be_bytes());
         write(batch)?;
         *last = number;
-        journal.add(changes, Some(number));
+        journal.append(changes, Some(number));
         Ok(())
     }
 }
 
-impl Moment {
-    fn behind(&self, standing: &Standing) -> Option<Behind> {
-        (self.number < standing.number).then_some(Behind {
+impl DatabaseState {
+    fn lag_behind(&self, standing: &LastRecord) -> Option<JournalLag> {
+        (self.number < standing.number).then_some(JournalLag {
             database: self.number,
             journal: standing.number,
         })
@@ -244,7 +249,7 @@ impl Moment {
 }
 
 impl Journal {
-    fn new(path: &Path, moment: &Moment, salt: Salt, (file, length): (File, u64)) -> Self {
+    fn new(path: &Path, moment: &DatabaseState, salt: Salt, (file, length): (File, u64)) -> Self {
         let tail = Arc::new(Tail {
             state: Mutex::new(TailState {
                 file: Some(Arc::new(file)),
@@ -267,8 +272,9 @@ impl Journal {
 
 /// Renames a file that is not a journal of this bucket. Only the operator removes
 /// it.
-fn keep_unusable(path: &Path) -> std::io::Result<()> {
-    let names = (1..u32::MAX).map(|number| path.with_file_name(format!("{UNUSABLE}-{number}")));
+fn rename_unusable(path: &Path) -> std::io::Result<()> {
+    let names =
+        (1..u32::MAX).map(|number| path.with_file_name(format!("{UNUSABLE_FILE}-{number}")));
     let free = names.into_iter().find(|name| !name.exists());
     let free = free.ok_or(std::io::Error::from(ErrorKind::AlreadyExists))?;
     tracing::warn!(

@@ -1,6 +1,6 @@
 //! The bytes of a journal, written and read. `docs/format.md` describes them.
 
-use super::kept::{is_kept, kept};
+use super::selection::{is_journaled, journaled_part};
 use crate::database::Family;
 use crate::layout;
 use std::fs::File;
@@ -10,17 +10,17 @@ use std::os::unix::fs::FileExt;
 
 /// The first bytes of a journal, before the bucket's id and the salt.
 const FILE_MAGIC: [u8; 8] = *b"cairnjn1";
-const FILE_HEADER: usize = 32;
+const FILE_HEADER_BYTES: usize = 32;
 /// The first bytes of a record, used to find the next one after damage.
 const MAGIC: [u8; 4] = *b"jRec";
 /// Magic, length of the changes, number, two marks.
-const RECORD_HEADER: usize = 32;
+const RECORD_HEADER_BYTES: usize = 32;
 /// Checksum, length of the whole record.
-const RECORD_TRAILER: usize = 12;
+const RECORD_TRAILER_BYTES: usize = 12;
 /// The longest record accepted, in bytes; a commit's record is far shorter.
-const MAX_RECORD: usize = 256 << 20;
+const MAX_RECORD_BYTES: usize = 256 << 20;
 /// Read buffer, in bytes.
-const BUFFER: usize = 256 << 10;
+const BUFFER_BYTES: usize = 256 << 10;
 
 /// The key of a journal's checksums. The journal contains clients' small chunks.
 /// Without a salt that clients do not know, a chunk could contain a forged record,
@@ -44,8 +44,8 @@ impl Salt {
     }
 }
 
-pub(crate) fn header(bucket: u64, salt: Salt) -> [u8; FILE_HEADER] {
-    let mut header = [0; FILE_HEADER];
+pub(crate) fn header(bucket: u64, salt: Salt) -> [u8; FILE_HEADER_BYTES] {
+    let mut header = [0; FILE_HEADER_BYTES];
     let parts = FILE_MAGIC
         .into_iter()
         .chain(bucket.to_le_bytes())
@@ -58,7 +58,7 @@ pub(crate) fn header(bucket: u64, salt: Salt) -> [u8; FILE_HEADER] {
 
 /// Parses the bucket and the salt from a header.
 fn parse_header(header: &[u8]) -> Option<(u64, Salt)> {
-    let salt = header.get(16..FILE_HEADER)?.try_into().ok()?;
+    let salt = header.get(16..FILE_HEADER_BYTES)?.try_into().ok()?;
     let bucket = u64_at(header, FILE_MAGIC.len())?;
     header
         .starts_with(&FILE_MAGIC)
@@ -74,8 +74,8 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Makes the marks of the two records as they are stored.
-    pub(crate) fn of(state: Option<&[u8]>, usage: Option<&[u8]>) -> Self {
-        let of_state = |state| kept(Family::Tree, layout::STATE_KEY, state);
+    pub(crate) fn from_records(state: Option<&[u8]>, usage: Option<&[u8]>) -> Self {
+        let of_state = |state| journaled_part(Family::Tree, layout::STATE_KEY, state);
         Self {
             state: state.and_then(of_state).map_or(0, digest),
             usage: usage.map_or(0, digest),
@@ -133,7 +133,7 @@ const PUT: u8 = 0;
 const DELETE: u8 = 1;
 const DELETE_RANGE: u8 = 2;
 /// Added to the kind of a change to the content family.
-const OF_CONTENT: u8 = 16;
+const CONTENT_FLAG: u8 = 16;
 
 /// The changes of one write that the journal keeps.
 #[derive(Default)]
@@ -173,36 +173,36 @@ impl Changes {
         if family == Family::Content && key == layout::USAGE_KEY {
             self.usage = Some(value.to_vec());
         }
-        let Some(kept) = kept(family, key, value) else {
+        let Some(kept) = journaled_part(family, key, value) else {
             return;
         };
         if family == Family::Tree && key == layout::STATE_KEY {
             self.state = Some(kept.to_vec());
         }
-        self.begin(PUT, family);
-        self.part(key);
-        self.part(kept);
+        self.push_kind(PUT, family);
+        self.push_part(key);
+        self.push_part(kept);
     }
 
     pub(crate) fn delete(&mut self, family: Family, key: &[u8]) {
-        if family == Family::Tree && is_kept(key) {
-            self.begin(DELETE, family);
-            self.part(key);
+        if family == Family::Tree && is_journaled(key) {
+            self.push_kind(DELETE, family);
+            self.push_part(key);
         }
     }
 
     pub(crate) fn delete_range(&mut self, family: Family, from: &[u8], to: &[u8]) {
-        if family == Family::Tree && is_kept(from) {
-            self.begin(DELETE_RANGE, family);
-            self.part(from);
-            self.part(to);
+        if family == Family::Tree && is_journaled(from) {
+            self.push_kind(DELETE_RANGE, family);
+            self.push_part(from);
+            self.push_part(to);
         }
     }
 
-    fn begin(&mut self, kind: u8, family: Family) {
+    fn push_kind(&mut self, kind: u8, family: Family) {
         self.is_ordered |= family == Family::Tree;
         let of = if family == Family::Content {
-            OF_CONTENT
+            CONTENT_FLAG
         } else {
             0
         };
@@ -210,7 +210,7 @@ impl Changes {
     }
 
     /// Nothing that the journal keeps reaches 64 KiB.
-    fn part(&mut self, bytes: &[u8]) {
+    fn push_part(&mut self, bytes: &[u8]) {
         let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
         self.bytes.extend(length.to_le_bytes());
         self.bytes.extend(bytes.iter().take(length.into()));
@@ -257,8 +257,8 @@ impl Record {
     /// Parses the record that `bytes` begins with. Returns it and its length.
     fn parse(bytes: &[u8], salt: Salt) -> Option<(Self, usize)> {
         let length = usize::try_from(u32_at(bytes, 4)?).ok()?;
-        let end = RECORD_HEADER.checked_add(length)?;
-        let whole = end.checked_add(RECORD_TRAILER)?;
+        let end = RECORD_HEADER_BYTES.checked_add(length)?;
+        let whole = end.checked_add(RECORD_TRAILER_BYTES)?;
         let is_sound = bytes.starts_with(&MAGIC)
             && u64_at(bytes, end)? == salt.checksum(bytes.get(..end)?)
             && usize::try_from(u32_at(bytes, end.checked_add(8)?)?).ok()? == whole;
@@ -269,7 +269,7 @@ impl Record {
                 state: u64_at(bytes, 16)?,
                 usage: u64_at(bytes, 24)?,
             },
-            changes: bytes.get(RECORD_HEADER..end)?.to_vec(),
+            changes: bytes.get(RECORD_HEADER_BYTES..end)?.to_vec(),
         };
         Some((record, whole))
     }
@@ -278,7 +278,7 @@ impl Record {
 fn take_change<'c>(rest: &mut &'c [u8]) -> Option<Change<'c>> {
     let (kind, after) = rest.split_first()?;
     *rest = after;
-    let (family, kind) = match kind.checked_sub(OF_CONTENT) {
+    let (family, kind) = match kind.checked_sub(CONTENT_FLAG) {
         Some(kind) => (Family::Content, kind),
         None => (Family::Tree, *kind),
     };
@@ -320,16 +320,16 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 pub struct Reader<R> {
     source: R,
     /// Bytes read and not consumed yet.
-    held: Vec<u8>,
+    buffer: Vec<u8>,
     start: usize,
-    at: u64,
+    offset: u64,
     is_at_end: bool,
     /// The bucket and salt. `None` if the header is damaged; then no record can be
     /// verified.
-    of: Option<(u64, Salt)>,
+    header: Option<(u64, Salt)>,
     skipped: u64,
     /// End of the last intact record.
-    whole: u64,
+    end_of_last: u64,
 }
 
 impl<R: Read> Reader<R> {
@@ -337,24 +337,24 @@ impl<R: Read> Reader<R> {
     pub fn new(source: R) -> Result<Self> {
         let mut reader = Self {
             source,
-            held: Vec::new(),
+            buffer: Vec::new(),
             start: 0,
-            at: 0,
+            offset: 0,
             is_at_end: false,
-            of: None,
+            header: None,
             skipped: 0,
-            whole: 0,
+            end_of_last: 0,
         };
-        reader.fill(FILE_HEADER)?;
-        reader.of = parse_header(reader.rest());
-        reader.take(FILE_HEADER);
-        reader.whole = reader.at;
+        reader.fill(FILE_HEADER_BYTES)?;
+        reader.header = parse_header(reader.rest());
+        reader.consume(FILE_HEADER_BYTES);
+        reader.end_of_last = reader.offset;
         Ok(reader)
     }
 
     /// Returns the journal's bucket; `None` if the header is damaged.
     pub fn bucket(&self) -> Option<u64> {
-        self.of.map(|(bucket, _)| bucket)
+        self.header.map(|(bucket, _)| bucket)
     }
 
     /// Returns the number of skipped bytes, without a torn end.
@@ -363,27 +363,29 @@ impl<R: Read> Reader<R> {
     }
 
     /// Returns where the last intact record ended, in bytes.
-    pub(crate) fn whole(&self) -> u64 {
-        self.whole
+    pub(crate) fn end_of_last(&self) -> u64 {
+        self.end_of_last
     }
 
     fn rest(&self) -> &[u8] {
-        self.held.get(self.start..).unwrap_or_default()
+        self.buffer.get(self.start..).unwrap_or_default()
     }
 
-    fn take(&mut self, bytes: usize) {
+    fn consume(&mut self, bytes: usize) {
         self.start = self.start.saturating_add(bytes);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.at = self.at.saturating_add(bytes);
+        self.offset = self.offset.saturating_add(bytes);
     }
 
     /// Reads until this many bytes are buffered, or the file ends.
     fn fill(&mut self, wanted: usize) -> Result<()> {
         while !self.is_at_end && self.rest().len() < wanted {
-            self.held.drain(..self.start);
+            self.buffer.drain(..self.start);
             self.start = 0;
-            let more = u64::try_from(BUFFER).unwrap_or(u64::MAX);
-            let read = (&mut self.source).take(more).read_to_end(&mut self.held)?;
+            let more = u64::try_from(BUFFER_BYTES).unwrap_or(u64::MAX);
+            let read = (&mut self.source)
+                .take(more)
+                .read_to_end(&mut self.buffer)?;
             self.is_at_end = read == 0;
         }
         Ok(())
@@ -391,27 +393,27 @@ impl<R: Read> Reader<R> {
 
     /// Returns the next intact record; `None` at the end.
     pub fn next(&mut self) -> Result<Option<Record>> {
-        let Some((_, salt)) = self.of else {
+        let Some((_, salt)) = self.header else {
             return Ok(None);
         };
         loop {
-            self.fill(RECORD_HEADER)?;
-            if self.rest().len() < RECORD_HEADER {
+            self.fill(RECORD_HEADER_BYTES)?;
+            if self.rest().len() < RECORD_HEADER_BYTES {
                 return Ok(None);
             }
             let length = u32_at(self.rest(), 4).and_then(|length| usize::try_from(length).ok());
             let whole = length.map_or(0, |length| {
-                length.saturating_add(RECORD_HEADER + RECORD_TRAILER)
+                length.saturating_add(RECORD_HEADER_BYTES + RECORD_TRAILER_BYTES)
             });
-            if self.rest().starts_with(&MAGIC) && whole <= MAX_RECORD {
+            if self.rest().starts_with(&MAGIC) && whole <= MAX_RECORD_BYTES {
                 self.fill(whole)?;
                 if let Some((record, length)) = Record::parse(self.rest(), salt) {
-                    self.take(length);
+                    self.consume(length);
                     self.skipped = self
                         .skipped
-                        .saturating_add(self.at.saturating_sub(self.whole))
+                        .saturating_add(self.offset.saturating_sub(self.end_of_last))
                         .saturating_sub(u64::try_from(length).unwrap_or(0));
-                    self.whole = self.at;
+                    self.end_of_last = self.offset;
                     return Ok(Some(record));
                 }
             }
@@ -419,27 +421,27 @@ impl<R: Read> Reader<R> {
             let after = self.rest().get(1..).unwrap_or_default();
             let found = after.windows(MAGIC.len()).position(|at| at == MAGIC);
             let passed = found.unwrap_or_else(|| after.len().saturating_sub(MAGIC.len()));
-            self.take(passed.saturating_add(1));
+            self.consume(passed.saturating_add(1));
         }
     }
 }
 
 /// The last state in a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct LastRecord {
     pub number: u64,
     pub(crate) marks: Marks,
     pub(super) salt: Salt,
     /// Where the last intact record ends, in bytes.
-    pub(crate) whole: u64,
+    pub(crate) end: u64,
 }
 
 /// Reads the last state of a bucket's journal: from the last record, or, if that one
 /// is damaged, from a pass over all records. `None` if the file is not a journal of
 /// this bucket, or has no record.
-pub fn standing(file: &File, bucket: u64) -> Result<Option<Standing>> {
+pub fn last_record(file: &File, bucket: u64) -> Result<Option<LastRecord>> {
     let length = file.metadata()?.len();
-    let mut begun = [0; FILE_HEADER];
+    let mut begun = [0; FILE_HEADER_BYTES];
     if let Err(error) = file.read_exact_at(&mut begun, 0) {
         let is_short = error.kind() == ErrorKind::UnexpectedEof;
         return if is_short { Ok(None) } else { Err(error) };
@@ -447,18 +449,18 @@ pub fn standing(file: &File, bucket: u64) -> Result<Option<Standing>> {
     let Some((_, salt)) = parse_header(&begun).filter(|(of, _)| *of == bucket) else {
         return Ok(None);
     };
-    let at_end = |record: Record, whole| Standing {
+    let at_end = |record: Record, whole| LastRecord {
         number: record.number,
         marks: record.marks,
         salt,
-        whole,
+        end: whole,
     };
     let mut last = [0; 4];
     file.read_exact_at(&mut last, length.saturating_sub(4))?;
     let size = u32::from_le_bytes(last);
     let begin = length.checked_sub(size.into());
     if let Some((begin, size)) = begin.zip(usize::try_from(size).ok())
-        && size <= MAX_RECORD
+        && size <= MAX_RECORD_BYTES
     {
         let mut bytes = vec![0; size];
         file.read_exact_at(&mut bytes, begin)?;
@@ -472,7 +474,7 @@ pub fn standing(file: &File, bucket: u64) -> Result<Option<Standing>> {
     let mut reader = Reader::new(file)?;
     let mut standing = None;
     while let Some(record) = reader.next()? {
-        standing = Some(at_end(record, reader.whole()));
+        standing = Some(at_end(record, reader.end_of_last()));
     }
     Ok(standing)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 /// The longest time between a write and its sync.
-const WITHIN: Duration = Duration::from_secs(1);
+const SYNC_DELAY: Duration = Duration::from_secs(1);
 
 impl Tail {
     /// Makes durable what was handed to the operating system.
@@ -24,13 +24,13 @@ impl Tail {
 }
 
 /// Schedules a sync of a journal within a second.
-pub(super) fn soon(tail: &Arc<Tail>) {
+pub(super) fn schedule_sync(tail: &Arc<Tail>) {
     static QUEUE: OnceLock<Option<Sender<Weak<Tail>>>> = OnceLock::new();
     let queue = QUEUE.get_or_init(|| {
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new().name("cairn-journal".into());
         // Without the thread, a journal is synced when its bucket is closed.
-        thread.spawn(move || keep_syncing(&receiver)).ok()?;
+        thread.spawn(move || run_syncs(&receiver)).ok()?;
         Some(sender)
     });
     if let Some(queue) = queue {
@@ -39,10 +39,10 @@ pub(super) fn soon(tail: &Arc<Tail>) {
     }
 }
 
-fn keep_syncing(queue: &Receiver<Weak<Tail>>) {
+fn run_syncs(queue: &Receiver<Weak<Tail>>) {
     while let Ok(first) = queue.recv() {
         // Writes made meanwhile share the sync, so that a commit costs no sync.
-        std::thread::sleep(WITHIN);
+        std::thread::sleep(SYNC_DELAY);
         for tail in std::iter::once(first).chain(queue.try_iter()) {
             // A journal that was closed meanwhile has been synced.
             let Some(tail) = tail.upgrade() else { continue };

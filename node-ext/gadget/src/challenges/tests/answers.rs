@@ -1,8 +1,8 @@
 //! The choice of the answer, and the cases without one: one scenario each.
 
-use super::play::*;
-use super::scenes::{ID, OTHER, number, play};
-use crate::challenges::answer::checked;
+use super::harness::*;
+use super::scenarios::{ID, OTHER, running_harness, submissions};
+use crate::challenges::answer::check_proof;
 use crate::challenges::duty::DutyState;
 use crate::challenges::no_proof::NoProof;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation};
@@ -13,18 +13,20 @@ use cairn_testing::{LIMITS, MemoryBucket};
 use sp_core::{Pair, sr25519};
 
 #[test]
-fn a_bucket_that_fails_raises_the_alarm_at_once_and_the_others_go_on() {
-    let mut play = play();
-    let fault = NoProof::Failing("bucket 7 is in quarantine".into());
+fn a_failing_bucket_raises_an_alarm_and_others_go_on() {
+    let mut play = running_harness();
+    let fault = NoProof::NeedsRepair("bucket 7 is in quarantine".into());
     play.prover.faults.lock().insert(ID, fault);
-    play.ask(ID, play.commitment(ID), at(0), None);
-    play.ask(OTHER, play.commitment(OTHER), at(0), None);
+    play.challenge(ID, play.commitment(ID), at(0), None);
+    play.challenge(OTHER, play.commitment(OTHER), at(0), None);
     play.block();
-    let alarms = play.board().alarms();
+    let alarms = play.status().alarms();
     assert_eq!(alarms.len(), 1);
     assert_eq!(alarms[0].challenge.bucket_id, ID);
     assert!(alarms[0].alarm.as_ref().unwrap().contains("quarantine"));
-    let state = play.log.kept.lock()[&alarms[0].challenge.id].state.clone();
+    let state = play.duties.stored.lock()[&alarms[0].challenge.id]
+        .state
+        .clone();
     assert!(matches!(state, DutyState::Alarmed { .. }));
     play.blocks(10);
     assert_eq!(play.defended(), 1);
@@ -32,22 +34,22 @@ fn a_bucket_that_fails_raises_the_alarm_at_once_and_the_others_go_on() {
     play.prover.faults.lock().clear();
     play.blocks(10);
     assert_eq!((play.defended(), play.lost()), (2, 0));
-    assert_eq!(play.board().alarms(), []);
+    assert_eq!(play.status().alarms(), []);
 }
 
 #[test]
-fn i5_a_wrong_proof_is_never_handed_over_whoever_made_it() {
+fn i5_a_wrong_proof_is_never_submitted() {
     for offers in [true, false] {
-        let mut play = play();
-        play.chain.offer_judging(offers);
-        *play.prover.lies.lock() = true;
-        play.ask(ID, play.commitment(ID), at(0), Some(30));
+        let mut play = running_harness();
+        play.chain.set_dry_run_offered(offers);
+        *play.prover.corrupts.lock() = true;
+        play.challenge(ID, play.commitment(ID), at(0), Some(30));
         play.blocks(20);
-        assert_eq!(number(&play).0, 0);
-        let alarm = play.board().alarms()[0].alarm.clone().unwrap();
+        assert_eq!(submissions(&play).0, 0);
+        let alarm = play.status().alarms()[0].alarm.clone().unwrap();
         assert!(alarm.contains("rule refuses"), "{alarm}");
         // The corruption stops.
-        *play.prover.lies.lock() = false;
+        *play.prover.corrupts.lock() = false;
         play.blocks(8);
         assert_eq!((play.defended(), play.lost()), (1, 0));
         play.assert_nothing_wrong();
@@ -55,9 +57,9 @@ fn i5_a_wrong_proof_is_never_handed_over_whoever_made_it() {
 }
 
 #[test]
-fn i5_a_deletion_is_an_answer_only_if_an_admin_of_the_chain_signed_it_for_the_leaf() {
+fn i5_a_deletion_answers_only_with_an_admins_signature() {
     let mallory = sr25519::Pair::from_seed(&[8; 32]);
-    let old = |play: &Play| play.commitment(ID);
+    let old = |play: &Harness| play.commitment(ID);
     let root = cairn_primitives::H256::repeat_byte(5);
     let good = deletion(ID, root, Sequence(1), &admin());
     let mut other_root = good.clone();
@@ -71,25 +73,25 @@ fn i5_a_deletion_is_an_answer_only_if_an_admin_of_the_chain_signed_it_for_the_le
         (other_root, false),
     ];
     for (deletion, holds) in cases {
-        let mut play = play();
+        let mut play = running_harness();
         let commitment = old(&play);
-        let gone = NoProof::Impossible("it is released".into());
+        let gone = NoProof::NotHere("it is released".into());
         play.prover.faults.lock().insert(ID, gone);
         play.prover.deletions.lock().push(deletion);
-        play.ask(ID, commitment, at(0), Some(10));
+        play.challenge(ID, commitment, at(0), Some(10));
         play.blocks(15);
         let expected = if holds { (1, 0) } else { (0, 1) };
         assert_eq!((play.defended(), play.lost()), expected);
-        assert_eq!(number(&play).0, u32::from(holds));
+        assert_eq!(submissions(&play).0, u32::from(holds));
         play.assert_nothing_wrong();
     }
 }
 
 #[test]
-fn a_chain_that_would_slash_what_we_take_for_right_is_not_answered() {
+fn an_answer_that_the_chain_would_slash_is_held_back() {
     // The chain hashes differently from what it declared.
-    let mut play = play();
-    play.ask(ID, play.commitment(ID), at(0), None);
+    let mut play = running_harness();
+    play.challenge(ID, play.commitment(ID), at(0), None);
     let head = play.chain.add_block();
     play.chain.edit(|pallet| {
         let challenge = pallet.open.values_mut().next().unwrap();
@@ -97,9 +99,9 @@ fn a_chain_that_would_slash_what_we_take_for_right_is_not_answered() {
     });
     play.chain.finalize_to(head.number);
     play.chain.add_block();
-    play.settle();
-    assert_eq!(number(&play).0, 0);
-    let alarm = play.board().alarms()[0].alarm.clone().unwrap();
+    play.run_until_idle();
+    assert_eq!(submissions(&play).0, 0);
+    let alarm = play.status().alarms()[0].alarm.clone().unwrap();
     assert!(alarm.contains("would slash"), "{alarm}");
 }
 
@@ -135,10 +137,10 @@ fn i5_a_proof_of_anything_else_than_was_asked_is_refused() {
     let asked = challenge(chunk(0, 1));
     let right = answer(&commitment, asked.location);
     let response = right.clone().into_response();
-    assert_eq!(checked(right.clone(), &asked, &LIMITS), Ok(response));
+    assert_eq!(check_proof(right.clone(), &asked, &LIMITS), Ok(response));
 
     let refusal = |answer: &Answer, challenge: &OpenChallenge, limits: &Limits| {
-        checked(answer.clone(), challenge, limits).unwrap_err()
+        check_proof(answer.clone(), challenge, limits).unwrap_err()
     };
     let other_state = answer(&older, asked.location);
     let refused = refusal(&other_state, &asked, &LIMITS);

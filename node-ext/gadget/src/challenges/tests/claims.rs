@@ -2,8 +2,8 @@
 //!
 //! The challenge period here is 40 anchor blocks, so the last blocks are 10.
 
-use super::play::*;
-use super::scenes::{ID, OTHER, number, play};
+use super::harness::*;
+use super::scenarios::{ID, OTHER, running_harness, submissions};
 use crate::challenges::no_proof::NoProof;
 use cairn_primitives::challenge::{AccountId, ChunkLocation, Role, SlashReason};
 use cairn_primitives::checkpoint::BucketSnapshot;
@@ -13,10 +13,10 @@ use cairn_primitives::{BucketId, ChunkIndex, Commitment, LeafIndex, Sequence};
 use cairn_testing::Resolution;
 
 /// Anchor blocks from a challenge to the first block in which a claim may be submitted.
-const UNTIL_LAST: u32 = 30;
+const BLOCKS_BEFORE_LAST: u32 = 30;
 
 /// Sets a commitment as the bucket's snapshot, which others can or cannot replace.
-fn snapshot(play: &Play, id: BucketId, commitment: Commitment, is_replaceable: bool) {
+fn set_snapshot(play: &Harness, id: BucketId, commitment: Commitment, is_replaceable: bool) {
     play.chain.edit(move |pallet| {
         let bucket = pallet.buckets.get_mut(&id).unwrap();
         bucket.min_providers = 1;
@@ -38,41 +38,41 @@ fn snapshot(play: &Play, id: BucketId, commitment: Commitment, is_replaceable: b
 }
 
 /// Returns an older commitment that a newer snapshot covers.
-fn superseded(play: &Play, is_replaceable: bool) -> Commitment {
+fn superseded_commitment(play: &Harness, is_replaceable: bool) -> Commitment {
     let old = play.commitment(ID);
     let newer = {
         let mut buckets = play.prover.buckets.lock();
         buckets.get_mut(&ID).unwrap().commit(vec![1])
     };
-    snapshot(play, ID, newer, is_replaceable);
+    set_snapshot(play, ID, newer, is_replaceable);
     old
 }
 
-fn lose(play: &Play, fault: &NoProof) {
+fn fail_proofs(play: &Harness, fault: &NoProof) {
     play.prover.faults.lock().insert(ID, fault.clone());
 }
 
 fn faults() -> [NoProof; 3] {
     [
-        NoProof::Impossible("never signed".into()),
-        NoProof::Failing("damaged".into()),
-        NoProof::Passing("busy".into()),
+        NoProof::NotHere("never signed".into()),
+        NoProof::NeedsRepair("damaged".into()),
+        NoProof::Transient("busy".into()),
     ]
 }
 
 #[test]
-fn s8_nothing_but_a_proof_is_handed_over_before_the_last_blocks() {
+fn s8_only_proofs_are_submitted_before_the_last_blocks() {
     for fault in faults() {
-        let mut play = play();
-        let old = superseded(&play, false);
-        lose(&play, &fault);
-        play.ask(ID, old, at(0), None);
+        let mut play = running_harness();
+        let old = superseded_commitment(&play, false);
+        fail_proofs(&play, &fault);
+        play.challenge(ID, old, at(0), None);
         // From the full period on, block by block.
-        for _ in 0..UNTIL_LAST {
+        for _ in 0..BLOCKS_BEFORE_LAST {
             play.block();
-            assert_eq!(number(&play).0, 0, "{fault:?}");
+            assert_eq!(submissions(&play).0, 0, "{fault:?}");
         }
-        assert_eq!(play.board().alarms().len(), 1, "{fault:?}");
+        assert_eq!(play.status().alarms().len(), 1, "{fault:?}");
         play.blocks(9);
         assert_eq!((play.defended(), play.lost()), (1, 0), "{fault:?}");
         play.assert_nothing_wrong();
@@ -80,13 +80,13 @@ fn s8_nothing_but_a_proof_is_handed_over_before_the_last_blocks() {
 }
 
 #[test]
-fn s8_a_bucket_that_comes_back_is_proven_at_the_next_block() {
-    let mut play = play();
-    let old = superseded(&play, false);
-    lose(&play, &faults()[0]);
-    play.ask(ID, old, at(0), None);
+fn s8_a_recovered_bucket_is_proven_at_the_next_block() {
+    let mut play = running_harness();
+    let old = superseded_commitment(&play, false);
+    fail_proofs(&play, &faults()[0]);
+    play.challenge(ID, old, at(0), None);
     play.blocks(20);
-    assert_eq!(number(&play).0, 0);
+    assert_eq!(submissions(&play).0, 0);
     // Its disk is mounted with half of the time left.
     play.prover.faults.lock().clear();
     play.blocks(2);
@@ -94,33 +94,33 @@ fn s8_a_bucket_that_comes_back_is_proven_at_the_next_block() {
 }
 
 #[test]
-fn s8_superseded_is_held_back_where_a_checkpoint_can_be_brought_unless_the_risk_is_taken() {
+fn s8_a_replaceable_snapshot_is_claimed_only_at_risk() {
     for claim_at_risk in [false, true] {
-        let mut play = play();
+        let mut play = running_harness();
         play.kill();
         play.config.claim_at_risk = claim_at_risk;
         play.start();
-        let old = superseded(&play, true);
-        lose(&play, &faults()[0]);
-        play.ask(ID, old, at(0), None);
-        play.blocks(UNTIL_LAST + 5);
+        let old = superseded_commitment(&play, true);
+        fail_proofs(&play, &faults()[0]);
+        play.challenge(ID, old, at(0), None);
+        play.blocks(BLOCKS_BEFORE_LAST + 5);
         if !claim_at_risk {
-            let alarm = play.board().alarms()[0].alarm.clone().unwrap();
+            let alarm = play.status().alarms()[0].alarm.clone().unwrap();
             assert!(alarm.contains("held back"), "{alarm}");
             assert!(alarm.contains("claim_at_risk"), "{alarm}");
         }
         play.blocks(10);
         let handed = u32::from(claim_at_risk);
-        assert_eq!(number(&play), (handed, handed));
+        assert_eq!(submissions(&play), (handed, handed));
         assert_eq!(play.defended(), u64::from(claim_at_risk));
         play.assert_nothing_wrong();
     }
 }
 
 #[test]
-fn s8_a_deletion_is_held_back_where_another_admin_can_undo_it() {
+fn s8_a_revocable_deletion_is_claimed_only_at_risk() {
     for others in [0, 1] {
-        let mut play = play();
+        let mut play = running_harness();
         let root = cairn_primitives::H256::repeat_byte(5);
         let word = deletion(ID, root, Sequence(1), &admin());
         play.prover.deletions.lock().push(word);
@@ -131,10 +131,10 @@ fn s8_a_deletion_is_held_back_where_another_admin_can_undo_it() {
             // A writer cannot undo it.
             bucket.members.push((AccountId([6; 32]), Role::Writer));
         });
-        lose(&play, &faults()[0]);
-        play.ask(ID, play.commitment(ID), at(0), None);
-        play.blocks(UNTIL_LAST);
-        assert_eq!(number(&play).0, 0);
+        fail_proofs(&play, &faults()[0]);
+        play.challenge(ID, play.commitment(ID), at(0), None);
+        play.blocks(BLOCKS_BEFORE_LAST);
+        assert_eq!(submissions(&play).0, 0);
         play.blocks(12);
         assert_eq!((play.defended(), play.lost()), (1 - others, others));
         play.assert_nothing_wrong();
@@ -142,15 +142,15 @@ fn s8_a_deletion_is_held_back_where_another_admin_can_undo_it() {
 }
 
 #[test]
-fn s8_a_chain_that_does_not_judge_beforehand_gets_proofs_alone() {
-    let mut play = play();
-    play.chain.offer_judging(false);
-    let old = superseded(&play, false);
-    lose(&play, &faults()[0]);
-    play.ask(ID, old, at(0), None);
-    play.ask(OTHER, play.commitment(OTHER), at(0), None);
-    play.blocks(UNTIL_LAST + 5);
-    let alarm = play.board().alarms()[0].alarm.clone().unwrap();
+fn s8_a_chain_without_dry_run_gets_only_proofs() {
+    let mut play = running_harness();
+    play.chain.set_dry_run_offered(false);
+    let old = superseded_commitment(&play, false);
+    fail_proofs(&play, &faults()[0]);
+    play.challenge(ID, old, at(0), None);
+    play.challenge(OTHER, play.commitment(OTHER), at(0), None);
+    play.blocks(BLOCKS_BEFORE_LAST + 5);
+    let alarm = play.status().alarms()[0].alarm.clone().unwrap();
     assert!(
         alarm.contains("does not judge answers beforehand"),
         "{alarm}"
@@ -161,28 +161,28 @@ fn s8_a_chain_that_does_not_judge_beforehand_gets_proofs_alone() {
 }
 
 #[test]
-fn s8_a_claim_is_judged_again_before_each_time_that_it_is_handed_over() {
-    let mut play = play();
-    let old = superseded(&play, false);
-    lose(&play, &faults()[0]);
-    play.ask(ID, old, at(0), None);
-    play.blocks(UNTIL_LAST);
+fn s8_a_claim_is_judged_before_each_submission() {
+    let mut play = running_harness();
+    let old = superseded_commitment(&play, false);
+    fail_proofs(&play, &faults()[0]);
+    play.challenge(ID, old, at(0), None);
+    play.blocks(BLOCKS_BEFORE_LAST);
     play.chain.with_pool(|pool| pool.delay = 40);
     play.block();
-    assert_eq!(number(&play).0, 1);
+    assert_eq!(submissions(&play).0, 1);
     // The pool drops it, and by then there is a checkpoint of the challenged root.
-    snapshot(&play, ID, old, false);
+    set_snapshot(&play, ID, old, false);
     play.chain.with_pool(|pool| {
         pool.drop_all(Some("dropped"));
         pool.delay = 0;
     });
     play.blocks(12);
-    assert_eq!(number(&play), (1, 0));
+    assert_eq!(submissions(&play), (1, 0));
     play.assert_nothing_wrong();
 }
 
 /// Commits a leaf of three chunks, whose fourth slot is padding.
-fn padded(play: &Play) -> Commitment {
+fn commit_padded_leaf(play: &Harness) -> Commitment {
     let mut buckets = play.prover.buckets.lock();
     let bucket = buckets.get_mut(&ID).unwrap();
     bucket.commit(vec![7; 2 * CHUNK_BYTES + 1])
@@ -196,45 +196,45 @@ fn slot(chunk: u64) -> ChunkLocation {
 }
 
 #[test]
-fn s18_a_padding_slot_is_alarmed_at_once_and_never_guessed() {
-    let mut play = play();
-    let commitment = padded(&play);
+fn s18_a_padding_slot_raises_an_alarm_and_no_guess() {
+    let mut play = running_harness();
+    let commitment = commit_padded_leaf(&play);
     // Slots 0 to 2 are content, and 6 wraps to 2; 3 and 7 are padding.
     for chunk in [0, 2, 3, 6, 7] {
-        play.ask(ID, commitment, slot(chunk), Some(20));
+        play.challenge(ID, commitment, slot(chunk), Some(20));
     }
     play.block();
-    let alarms = play.board().alarms();
+    let alarms = play.status().alarms();
     assert_eq!(alarms.len(), 2);
     assert!(alarms.iter().all(|duty| duty.is_unprovable));
-    assert!(play.board().wants_a_checkpoint(ID) && !play.board().wants_a_checkpoint(OTHER));
+    assert!(play.status().needs_checkpoint(ID) && !play.status().needs_checkpoint(OTHER));
     play.blocks(30);
     assert_eq!((play.defended(), play.lost()), (3, 2));
     let resolved = play.chain.finalized().resolved.clone();
     let timeouts = Resolution::Slashed(SlashReason::Timeout);
     assert_eq!(resolved.values().filter(|how| **how == timeouts).count(), 2);
-    assert_eq!(play.board().statistics().lost, 2);
+    assert_eq!(play.status().statistics().lost, 2);
     play.assert_nothing_wrong();
 }
 
 #[test]
-fn s18_a_padding_slot_is_answered_in_the_last_blocks_by_another_checkpoint() {
+fn s18_another_checkpoint_answers_for_a_padding_slot() {
     // Others can replace it, but since no proof can ever exist, nothing is lost by trying.
     for is_replaceable in [false, true] {
-        let mut play = play();
-        let commitment = padded(&play);
-        snapshot(&play, ID, commitment, is_replaceable);
-        play.ask(ID, commitment, slot(3), None);
+        let mut play = running_harness();
+        let commitment = commit_padded_leaf(&play);
+        set_snapshot(&play, ID, commitment, is_replaceable);
+        play.challenge(ID, commitment, slot(3), None);
         play.blocks(5);
-        assert!(play.board().alarms()[0].is_unprovable);
+        assert!(play.status().alarms()[0].is_unprovable);
         // One more leaf, and a checkpoint of it.
         let newer = {
             let mut buckets = play.prover.buckets.lock();
             buckets.get_mut(&ID).unwrap().commit(vec![1])
         };
-        snapshot(&play, ID, newer, is_replaceable);
-        play.blocks(UNTIL_LAST - 5);
-        assert_eq!(number(&play).0, 0, "the challenger would have time");
+        set_snapshot(&play, ID, newer, is_replaceable);
+        play.blocks(BLOCKS_BEFORE_LAST - 5);
+        assert_eq!(submissions(&play).0, 0, "the challenger would have time");
         play.blocks(5);
         assert_eq!((play.defended(), play.lost()), (1, 0));
         play.assert_nothing_wrong();

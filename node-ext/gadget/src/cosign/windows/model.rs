@@ -10,10 +10,10 @@ use cairn_primitives::{H256, LeafCount, Sequence};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Anchor blocks in a window.
-const INTERVAL: u32 = 2 * MOST_UNSEEN;
+const INTERVAL: u32 = 2 * MAX_UNSEEN_GAP;
 /// Anchor blocks between blocks of the model: enough that each is recorded, and that one more would
 /// be a gap.
-const STEP: u32 = MOST_UNSEEN;
+const STEP: u32 = MAX_UNSEEN_GAP;
 /// Blocks of the model, which span three windows.
 const BLOCKS: u32 = 5;
 /// The maximum lag of a node in blocks, each as many anchor blocks as a gap.
@@ -32,32 +32,35 @@ fn commitment(count: u64) -> Commitment {
 /// The rows of an index on disk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rows {
-    memory: Memory,
+    memory: WindowMeta,
     floor: u64,
-    taken: Vec<(u64, u64)>,
+    signed: Vec<(u64, u64)>,
 }
 
 impl Rows {
-    fn new(past: Past) -> Self {
+    fn new(past: WindowHistory) -> Self {
         Self {
-            memory: Memory { past, seen: None },
+            memory: WindowMeta {
+                history: past,
+                last_seen: None,
+            },
             floor: 0,
-            taken: Vec::new(),
+            signed: Vec::new(),
         }
     }
 
-    fn signed(&self) -> Signed {
-        let taken = self.taken.iter();
-        Signed {
+    fn signed(&self) -> SignedWindows {
+        let taken = self.signed.iter();
+        SignedWindows {
             floor: self.floor,
             commitments: taken.map(|(window, n)| (*window, commitment(*n))).collect(),
         }
     }
 
-    fn keep(&mut self, signed: &Signed) {
+    fn store(&mut self, signed: &SignedWindows) {
         self.floor = signed.floor;
         let taken = signed.commitments.iter();
-        self.taken = taken
+        self.signed = taken
             .map(|(window, signed)| (*window, signed.leaf_count.get()))
             .collect();
     }
@@ -68,15 +71,15 @@ impl Rows {
 struct State {
     /// The last finalized block, and the block that the process last heard of.
     block: u32,
-    told: Option<u32>,
+    heard: Option<u32>,
     /// The newest block that any process heard of.
-    newest_told: u32,
-    has_forgotten: bool,
+    newest_heard: u32,
+    has_lost_rows: bool,
     rows: Rows,
     /// A copy of the index that was made earlier.
     copy: Option<Rows>,
     /// Everything ever signed for each window.
-    given: BTreeMap<u64, BTreeSet<u64>>,
+    published: BTreeMap<u64, BTreeSet<u64>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,11 +87,11 @@ enum Event {
     /// The chain adds a block.
     Block,
     /// The process hears of a block: the last one, or an earlier one from a node that lags.
-    Told(u32),
+    Hear(u32),
     /// The process signs for the window of the block that it heard of, or the next.
     Sign { is_next: bool, count: u64 },
     /// It is killed between the durable record and the signature.
-    SignAndDie { is_next: bool, count: u64 },
+    SignAndKill { is_next: bool, count: u64 },
     /// It is killed and restarted.
     Restart,
     /// The index is lost and recreated.
@@ -100,15 +103,15 @@ enum Event {
 }
 
 impl State {
-    fn new(past: Past) -> Self {
+    fn new(past: WindowHistory) -> Self {
         Self {
             block: 0,
-            told: None,
-            newest_told: 0,
-            has_forgotten: false,
+            heard: None,
+            newest_heard: 0,
+            has_lost_rows: false,
             rows: Rows::new(past),
             copy: None,
-            given: BTreeMap::new(),
+            published: BTreeMap::new(),
         }
     }
 
@@ -117,17 +120,17 @@ impl State {
         if self.block < BLOCKS {
             events.push(Event::Block);
         }
-        let oldest = match self.has_forgotten {
-            true => self.newest_told,
+        let oldest = match self.has_lost_rows {
+            true => self.newest_heard,
             false => self.block.saturating_sub(LAG),
         };
-        events.extend((oldest..=self.block).map(Event::Told));
+        events.extend((oldest..=self.block).map(Event::Hear));
         // The order of these two does not matter.
-        let is_first = self.given.is_empty() && self.rows.taken.is_empty();
+        let is_first = self.published.is_empty() && self.rows.signed.is_empty();
         for count in 1..=if is_first { 1 } else { COMMITMENTS } {
             for is_next in [false, true] {
                 events.push(Event::Sign { is_next, count });
-                events.push(Event::SignAndDie { is_next, count });
+                events.push(Event::SignAndKill { is_next, count });
             }
         }
         if self.copy.is_some() {
@@ -142,70 +145,70 @@ impl State {
         let mut next = self.clone();
         match event {
             Event::Block => next.block += 1,
-            Event::Told(block) => {
-                next.rows.memory = self.rows.memory.after(block * STEP);
-                next.told = Some(block);
-                next.newest_told = self.newest_told.max(block);
+            Event::Hear(block) => {
+                next.rows.memory = self.rows.memory.after_block(block * STEP);
+                next.heard = Some(block);
+                next.newest_heard = self.newest_heard.max(block);
             }
-            Event::Sign { is_next, count } | Event::SignAndDie { is_next, count } => {
-                let current = u64::from(self.told? * STEP / INTERVAL);
+            Event::Sign { is_next, count } | Event::SignAndKill { is_next, count } => {
+                let current = u64::from(self.heard? * STEP / INTERVAL);
                 let window = current + u64::from(is_next);
-                let turn = Turn {
+                let turn = SigningWindow {
                     window,
                     current,
                     interval: INTERVAL,
                 };
                 let before = self.rows.signed();
-                let taken = self.rows.memory.taken(&before, commitment(count), turn);
+                let taken = self.rows.memory.decide(&before, commitment(count), turn);
                 if let Some(signed) = taken.ok()? {
-                    next.rows.keep(&signed);
+                    next.rows.store(&signed);
                 }
                 if matches!(event, Event::Sign { .. }) {
-                    next.given.entry(window).or_default().insert(count);
+                    next.published.entry(window).or_default().insert(count);
                 } else {
-                    next.told = None;
+                    next.heard = None;
                 }
             }
-            Event::Restart => next.told = None,
+            Event::Restart => next.heard = None,
             Event::Lose => {
-                next.rows = Rows::new(Past::Unknown);
-                next.has_forgotten = true;
-                next.told = None;
+                next.rows = Rows::new(WindowHistory::Unknown);
+                next.has_lost_rows = true;
+                next.heard = None;
             }
             Event::Copy => next.copy = Some(self.rows.clone()),
             Event::Restore => {
                 let copy = self.copy.clone()?;
-                let seen = copy.memory.seen?;
-                if self.newest_told * STEP - seen <= young {
+                let seen = copy.memory.last_seen?;
+                if self.newest_heard * STEP - seen <= young {
                     return None;
                 }
-                next.has_forgotten = true;
+                next.has_lost_rows = true;
                 next.rows = copy;
-                next.told = None;
+                next.heard = None;
             }
         }
         // Nothing depends any more on windows that no process can hear of.
-        let oldest = next.block.saturating_sub(LAG).min(next.newest_told);
+        let oldest = next.block.saturating_sub(LAG).min(next.newest_heard);
         let oldest = u64::from(oldest * STEP / INTERVAL);
-        next.given
+        next.published
             .retain(|window, signed| *window >= oldest || signed.len() > 1);
         (next != *self).then_some(next)
     }
 
-    fn contradiction(&self) -> bool {
-        self.given.values().any(|signed| signed.len() > 1)
+    fn has_contradiction(&self) -> bool {
+        self.published.values().any(|signed| signed.len() > 1)
     }
 }
 
 /// Tries every order of events. Returns the number of states, and the events that lead to a
 /// contradiction, if any.
 fn explore(young: u32) -> (usize, Option<Vec<Event>>) {
-    let first = State::new(Past::Known);
+    let first = State::new(WindowHistory::Complete);
     let mut came: BTreeMap<State, Option<(State, Event)>> = BTreeMap::new();
     came.insert(first.clone(), None);
     let mut to_do = VecDeque::from([first]);
     while let Some(state) = to_do.pop_front() {
-        if state.contradiction() {
+        if state.has_contradiction() {
             let (mut way, mut at) = (Vec::new(), state);
             while let Some(Some((before, event))) = came.get(&at) {
                 way.push(*event);
@@ -228,8 +231,8 @@ fn explore(young: u32) -> (usize, Option<Vec<Event>>) {
 }
 
 #[test]
-fn i4_no_order_of_crashes_losses_and_restored_copies_signs_twice_for_a_window() {
-    let (states, way) = explore(MOST_UNSEEN);
+fn i4_no_order_of_events_signs_a_window_twice() {
+    let (states, way) = explore(MAX_UNSEEN_GAP);
     assert!(way.is_none(), "{way:#?}");
     assert!(
         states > 10_000,
@@ -239,7 +242,7 @@ fn i4_no_order_of_crashes_losses_and_restored_copies_signs_twice_for_a_window() 
 
 /// Shows a limit of the rule, and that the search can find a contradiction.
 #[test]
-fn a_copy_that_is_restored_within_minutes_is_not_told_from_the_index() {
+fn a_copy_restored_within_minutes_goes_unnoticed() {
     let (_, way) = explore(0);
     assert!(way.is_some_and(|way| way.iter().any(|event| matches!(event, Event::Restore))));
 }

@@ -1,7 +1,7 @@
-//! I10 as a table, against a model of the ways to a challenge now, and (`played`) of what anybody
+//! I10 as a table, against a model of the ways to a challenge now, and (`exhaustive`) of what anybody
 //! can do to the chain's state later.
 
-mod played;
+mod exhaustive;
 
 use super::*;
 use cairn_primitives::challenge::ChunkLocation;
@@ -21,10 +21,10 @@ fn root(of: u64) -> H256 {
 }
 
 /// A tree from sequence 0, whose roots 1 to 3 were signed.
-fn going() -> Going {
-    Going {
+fn candidate() -> DeletionCandidate {
+    DeletionCandidate {
         trees: HashSet::from([Sequence(0)]),
-        promised: (1..=3).map(root).collect(),
+        signed_roots: (1..=3).map(root).collect(),
     }
 }
 
@@ -88,26 +88,33 @@ fn challenge(bucket: BucketId, start: u64, of: u64) -> OpenChallenge {
     }
 }
 
-fn says<'c>(anchor: u32, info: Option<&'c BucketInfo>, open: &'c [OpenChallenge]) -> ChainSays<'c> {
-    ChainSays {
+fn chain_state<'c>(
+    anchor: u32,
+    info: Option<&'c BucketInfo>,
+    open: &'c [OpenChallenge],
+) -> ChainState<'c> {
+    ChainState {
         bucket: ID,
         account: US,
         is_registered: true,
         anchor,
         challenge_period: PERIOD,
-        least_wait: Duration::ZERO,
+        min_wait: Duration::ZERO,
         open,
         info,
         is_listed: false,
     }
 }
 
-fn since_100(passed: Duration) -> Option<Free> {
-    Some(Free { since: 100, passed })
+fn since_100(passed: Duration) -> Option<FreeSince> {
+    Some(FreeSince {
+        since: 100,
+        elapsed: passed,
+    })
 }
 
 #[test]
-fn i10_what_was_signed_goes_when_nobody_can_ask_for_it_and_stays_for_each_that_may() {
+fn i10_each_way_to_a_challenge_retains_what_was_signed() {
     let free = info(None);
     let open = challenge(ID, 0, 1);
     let by_root = challenge(ID, 5, 2);
@@ -128,9 +135,9 @@ fn i10_what_was_signed_goes_when_nobody_can_ask_for_it_and_stays_for_each_that_m
         u32,
         BucketInfo,
         &'c [OpenChallenge],
-        Result<(), Kept>,
+        Result<(), RetainReason>,
     );
-    let period = Kept::ChallengePeriod { until: 140 };
+    let period = RetainReason::ChallengePeriod { until: 140 };
     let cases: [Case<'_>; 15] = [
         ("all is over", 141, free.clone(), &[], Ok(())),
         (
@@ -140,41 +147,47 @@ fn i10_what_was_signed_goes_when_nobody_can_ask_for_it_and_stays_for_each_that_m
             &[],
             Err(period),
         ),
-        ("alive", 141, listed(Some(200)), &[], Err(Kept::Primary)),
+        (
+            "alive",
+            141,
+            listed(Some(200)),
+            &[],
+            Err(RetainReason::PrimaryProvider),
+        ),
         (
             "s1a: expired, and listed",
             900,
             listed(Some(100)),
             &[],
-            Err(Kept::Primary),
+            Err(RetainReason::PrimaryProvider),
         ),
         (
             "s1b: without an agreement, and listed",
             900,
             listed(None),
             &[],
-            Err(Kept::Primary),
+            Err(RetainReason::PrimaryProvider),
         ),
         (
             "challenged",
             141,
             free.clone(),
             &[open],
-            Err(Kept::Challenged(open.id)),
+            Err(RetainReason::Challenged(open.id)),
         ),
         (
             "challenged and listed",
             141,
             listed(None),
             &[open],
-            Err(Kept::Challenged(open.id)),
+            Err(RetainReason::Challenged(open.id)),
         ),
         (
             "challenged by root",
             141,
             free.clone(),
             &[by_root],
-            Err(Kept::Challenged(by_root.id)),
+            Err(RetainReason::Challenged(by_root.id)),
         ),
         (
             "another bucket's challenge",
@@ -188,21 +201,21 @@ fn i10_what_was_signed_goes_when_nobody_can_ask_for_it_and_stays_for_each_that_m
             141,
             free.clone(),
             &[other_tree],
-            Err(Kept::Challenged(open.id)),
+            Err(RetainReason::Challenged(open.id)),
         ),
         (
             "a snapshot of it",
             141,
             with(snapshot(0, 9, 0b00)),
             &[],
-            Err(Kept::Snapshot),
+            Err(RetainReason::Snapshot),
         ),
         (
             "a snapshot of a root of it",
             141,
             with(snapshot(5, 3, 0b01)),
             &[],
-            Err(Kept::Snapshot),
+            Err(RetainReason::Snapshot),
         ),
         (
             "a snapshot of another tree",
@@ -216,46 +229,55 @@ fn i10_what_was_signed_goes_when_nobody_can_ask_for_it_and_stays_for_each_that_m
             141,
             historical(2),
             &[],
-            Err(Kept::Historical),
+            Err(RetainReason::HistoricalRoot),
         ),
         ("another historical root", 141, historical(8), &[], Ok(())),
     ];
     for (what, anchor, info, open, expected) in cases {
-        let says = says(anchor, Some(&info), open);
-        let found = says.may_go(&going(), since_100(WAIT));
+        let says = chain_state(anchor, Some(&info), open);
+        let found = says.check_deletable(&candidate(), since_100(WAIT));
         assert_eq!(found, expected, "{what}");
     }
-    let says = says(900, Some(&free), &[]);
-    let judge = |says: ChainSays<'_>, free| says.may_go(&going(), free);
+    let says = chain_state(900, Some(&free), &[]);
+    let judge = |says: ChainState<'_>, free| says.check_deletable(&candidate(), free);
     assert_eq!(
-        judge(ChainSays { info: None, ..says }, since_100(WAIT)),
-        Err(Kept::NoSuchBucket)
+        judge(ChainState { info: None, ..says }, since_100(WAIT)),
+        Err(RetainReason::NoSuchBucket)
     );
-    let replica = ChainSays {
+    let replica = ChainState {
         is_listed: true,
         ..says
     };
-    assert_eq!(judge(replica, since_100(WAIT)), Err(Kept::AgreementLives));
-    let nobody = ChainSays {
+    assert_eq!(
+        judge(replica, since_100(WAIT)),
+        Err(RetainReason::ActiveAgreement)
+    );
+    let nobody = ChainState {
         is_registered: false,
         ..says
     };
-    assert_eq!(judge(nobody, since_100(WAIT)), Err(Kept::NotRegistered));
+    assert_eq!(
+        judge(nobody, since_100(WAIT)),
+        Err(RetainReason::NotRegistered)
+    );
     // The first observation.
     let until = 900 + PERIOD;
-    assert_eq!(judge(says, None), Err(Kept::ChallengePeriod { until }));
+    assert_eq!(
+        judge(says, None),
+        Err(RetainReason::ChallengePeriod { until })
+    );
     let second = Duration::from_secs(1);
     assert_eq!(
         judge(says, since_100(WAIT - second)),
-        Err(Kept::TooSoon { left: second })
+        Err(RetainReason::TooSoon { left: second })
     );
-    let patient = ChainSays {
-        least_wait: 3 * WAIT,
+    let patient = ChainState {
+        min_wait: 3 * WAIT,
         ..says
     };
     assert_eq!(
         judge(patient, since_100(WAIT)),
-        Err(Kept::TooSoon { left: 2 * WAIT })
+        Err(RetainReason::TooSoon { left: 2 * WAIT })
     );
 }
 
@@ -277,7 +299,7 @@ proptest! {
     /// For any chain state: if a tree may be released, no way to a challenge leads to it, and none
     /// was open for it.
     #[test]
-    fn i10_no_tree_goes_that_a_challenge_can_name(
+    fn i10_no_challengeable_tree_is_released(
         anchor in 0u32..400,
         info in any_info(),
         open in proptest::collection::vec((6u64..9, 0u64..3, 0u64..6), 0..3),
@@ -290,27 +312,27 @@ proptest! {
             .into_iter()
             .map(|(bucket, start, of)| challenge(BucketId(bucket), start, of))
             .collect();
-        let going = going();
-        let says = ChainSays { is_listed, is_registered, ..says(anchor, Some(&info), &open) };
-        let free = Free { since, passed: Duration::from_secs(passed) };
-        if says.may_go(&going, Some(free)).is_err() {
+        let going = candidate();
+        let says = ChainState { is_listed, is_registered, ..chain_state(anchor, Some(&info), &open) };
+        let free = FreeSince { since, elapsed: Duration::from_secs(passed) };
+        if says.check_deletable(&going, Some(free)).is_err() {
             return Ok(());
         }
         prop_assert!(is_registered);
         // By our signatures: an agreement, even an expired one, stays until somebody ends it, and
         // may be renewed until then.
-        prop_assert!(info.place_of(&US).is_none());
+        prop_assert!(info.primary_index_of(&US).is_none());
         prop_assert!(!is_listed);
         // By the last checkpoint, or an extended one.
         let is_of_it = info.snapshot.as_ref().is_some_and(|snapshot| {
             going.trees.contains(&snapshot.commitment.start_seq)
-                || going.promised.contains(&snapshot.commitment.mmr_root)
+                || going.signed_roots.contains(&snapshot.commitment.mmr_root)
         });
         prop_assert!(!is_of_it);
         // By a replica's last sync.
-        prop_assert!(!info.historical_roots.iter().any(|(_, _, root)| going.promised.contains(root)));
+        prop_assert!(!info.historical_roots.iter().any(|(_, _, root)| going.signed_roots.contains(root)));
         // No challenge is open, and none was made at the last moment.
         prop_assert!(!open.iter().any(|one| one.bucket_id == ID));
-        prop_assert!(anchor > since + PERIOD && free.passed >= WAIT);
+        prop_assert!(anchor > since + PERIOD && free.elapsed >= WAIT);
     }
 }

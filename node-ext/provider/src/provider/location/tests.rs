@@ -16,10 +16,10 @@ fn options(on_copy: OnCopy) -> ProviderOptions {
 }
 
 /// Opens a base path, and returns the reason why it signs nothing, if there is one.
-fn opened(path: &Path, on_copy: OnCopy) -> Option<String> {
+fn open_reason(path: &Path, on_copy: OnCopy) -> Option<String> {
     let base = BasePath::create(path).unwrap();
     let provider = Provider::open(base, options(on_copy)).unwrap();
-    provider.signing_off()
+    provider.signing_off_reason()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -39,7 +39,7 @@ fn base_path() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().join("base");
     for _ in 0..2 {
-        assert_eq!(opened(&base, OnCopy::Refuse), None);
+        assert_eq!(open_reason(&base, OnCopy::Refuse), None);
     }
     (folder, base)
 }
@@ -50,46 +50,46 @@ fn s6_a_copy_of_a_base_path_signs_nothing_until_it_is_accepted() {
     let copied = folder.path().join("copied");
     copy(&base, &copied);
     for _ in 0..2 {
-        let reason = opened(&copied, OnCopy::Refuse).unwrap();
+        let reason = open_reason(&copied, OnCopy::Refuse).unwrap();
         assert!(reason.contains("this is a copy"), "{reason}");
     }
-    assert_eq!(opened(&copied, OnCopy::Accept), None);
-    assert_eq!(opened(&copied, OnCopy::Refuse), None);
-    assert_eq!(opened(&base, OnCopy::Refuse), None);
+    assert_eq!(open_reason(&copied, OnCopy::Accept), None);
+    assert_eq!(open_reason(&copied, OnCopy::Refuse), None);
+    assert_eq!(open_reason(&base, OnCopy::Refuse), None);
 }
 
 #[test]
-fn s6_a_copy_that_is_put_in_the_place_of_what_was_there_is_told() {
+fn s6_a_copy_in_the_originals_place_is_detected() {
     let (folder, base) = base_path();
     let backup = folder.path().join("backup");
     copy(&base, &backup);
     fs::remove_dir_all(&base).unwrap();
     copy(&backup, &base);
-    assert!(opened(&base, OnCopy::Refuse).is_some());
+    assert!(open_reason(&base, OnCopy::Refuse).is_some());
 }
 
 #[test]
-fn a_base_path_that_is_renamed_is_no_copy() {
+fn a_renamed_base_path_is_no_copy() {
     let (folder, base) = base_path();
     let moved = folder.path().join("moved");
     fs::rename(&base, &moved).unwrap();
-    assert_eq!(opened(&moved, OnCopy::Refuse), None);
+    assert_eq!(open_reason(&moved, OnCopy::Refuse), None);
 }
 
 #[test]
-fn s6_an_index_from_a_backup_is_told_and_one_that_is_gone_is_made_anew() {
+fn s6_an_index_from_a_backup_is_detected_as_a_copy() {
     let (folder, base) = base_path();
     let backup = folder.path().join("backup");
     copy(&base.join(INDEX_DIR), &backup);
     fs::remove_dir_all(base.join(INDEX_DIR)).unwrap();
-    assert_eq!(opened(&base, OnCopy::Refuse), None);
+    assert_eq!(open_reason(&base, OnCopy::Refuse), None);
     fs::remove_dir_all(base.join(INDEX_DIR)).unwrap();
     copy(&backup, &base.join(INDEX_DIR));
-    assert!(opened(&base, OnCopy::Refuse).is_some());
+    assert!(open_reason(&base, OnCopy::Refuse).is_some());
 }
 
 #[test]
-fn s6_a_copy_without_either_file_is_told_by_the_index() {
+fn s6_a_copy_without_location_files_is_detected() {
     let (folder, base) = base_path();
     for left_out in files(&base) {
         let copied = folder.path().join("copied");
@@ -97,23 +97,25 @@ fn s6_a_copy_without_either_file_is_told_by_the_index() {
         let left_out = copied.join(left_out.strip_prefix(&base).unwrap());
         let kept = folder.path().join("kept");
         fs::rename(&left_out, &kept).unwrap();
-        assert!(opened(&copied, OnCopy::Refuse).is_some());
+        assert!(open_reason(&copied, OnCopy::Refuse).is_some());
         fs::rename(&kept, &left_out).unwrap();
         fs::rename(&copied, &base).unwrap();
-        assert_eq!(opened(&base, OnCopy::Refuse), None);
+        assert_eq!(open_reason(&base, OnCopy::Refuse), None);
     }
 }
 
 #[test]
-fn a_copy_that_is_accepted_does_not_know_what_it_signed_for_windows() {
-    use crate::index::{DutyKind, PAST_OF_WINDOWS};
+fn an_accepted_copy_treats_its_windows_as_unknown() {
+    use crate::index::{DutyKind, WINDOWS_COMPLETE_SINCE};
     let (folder, base) = base_path();
     let past = |path: &Path| {
         let base = BasePath::create(path).unwrap();
         let provider = Provider::open(base, options(OnCopy::Accept)).unwrap();
         let index = provider.index();
-        let past = index.duty(DutyKind::Window, PAST_OF_WINDOWS).unwrap();
-        index.has_no_past().unwrap();
+        let past = index
+            .duty(DutyKind::Window, WINDOWS_COMPLETE_SINCE)
+            .unwrap();
+        index.mark_fresh().unwrap();
         past
     };
     past(&base);
@@ -125,31 +127,35 @@ fn a_copy_that_is_accepted_does_not_know_what_it_signed_for_windows() {
 }
 
 #[test]
-fn a_base_path_of_an_older_version_is_taken_as_it_is() {
+fn a_base_path_of_an_older_version_is_no_copy() {
     let folder = tempfile::tempdir().unwrap();
     let base = folder.path().join("base");
     fs::create_dir_all(base.join(BUCKETS_DIR)).unwrap();
-    assert_eq!(opened(&base, OnCopy::Refuse), None);
+    assert_eq!(open_reason(&base, OnCopy::Refuse), None);
     assert!(files(&base).iter().all(|file| file.exists()));
 }
 
-fn said() -> impl Strategy<Value = Said> {
-    prop_oneof![Just(Said::Here), Just(Said::Elsewhere), Just(Said::Nothing)]
+fn location_checks() -> impl Strategy<Value = LocationCheck> {
+    prop_oneof![
+        Just(LocationCheck::Here),
+        Just(LocationCheck::Elsewhere),
+        Just(LocationCheck::Absent)
+    ]
 }
 
 proptest! {
     /// An interrupted first start never looks like a copy, since the files are written in
     /// this order; and a file from elsewhere is always noticed.
     #[test]
-    fn a_first_start_that_breaks_off_is_no_copy(of_base in said(), of_index in said(), row: bool) {
+    fn an_interrupted_first_start_is_no_copy(of_base in location_checks(), of_index in location_checks(), row: bool) {
         let told = is_copy(of_base, of_index, row);
-        if of_base == Said::Elsewhere || of_index == Said::Elsewhere {
+        if of_base == LocationCheck::Elsewhere || of_index == LocationCheck::Elsewhere {
             prop_assert!(told);
         }
-        if !row && of_base != Said::Elsewhere && of_index != Said::Elsewhere {
+        if !row && of_base != LocationCheck::Elsewhere && of_index != LocationCheck::Elsewhere {
             prop_assert!(!told);
         }
-        if row && (of_base, of_index) == (Said::Here, Said::Here) {
+        if row && (of_base, of_index) == (LocationCheck::Here, LocationCheck::Here) {
             prop_assert!(!told);
         }
     }
@@ -162,7 +168,7 @@ proptest! {
     /// Files are compared by creation time, and by inode number only if the file system
     /// does not keep that time.
     #[test]
-    fn a_file_is_still_itself_and_no_other(
+    fn a_file_is_recognised_by_its_origin(
         created in proptest::option::of(0u64..4),
         inode in 0u64..4,
         other_created in proptest::option::of(0u64..4),
@@ -170,12 +176,12 @@ proptest! {
     ) {
         let written = Origin { created, inode };
         let found = Origin { created: other_created, inode: other_inode };
-        prop_assert!(written.is_still(&written));
+        prop_assert!(written.is_same_file(&written));
         let same = match created {
             Some(_) => created == other_created,
             None => inode == other_inode,
         };
-        prop_assert_eq!(written.is_still(&found), same);
+        prop_assert_eq!(written.is_same_file(&found), same);
         prop_assert_eq!(parse(&(VERSION, written).encode()), Some(written));
     }
 }

@@ -17,7 +17,7 @@ fn genesis(of: u8) -> H256 {
 }
 
 #[test]
-fn s2_the_chain_survives_the_loss_of_the_index_and_of_the_file() {
+fn s2_the_chain_survives_the_loss_of_index_or_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(CHAIN_FILE);
     let provider = open(folder.path());
@@ -48,14 +48,14 @@ fn s2_the_chain_survives_the_loss_of_the_index_and_of_the_file() {
 }
 
 #[test]
-fn s2_an_index_of_another_base_path_brings_no_windows_and_no_endings() {
+fn s2_another_base_paths_index_loses_its_chain_data() {
     let [one, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
     for (folder, chain) in [(&one, 1), (&other, 2)] {
         let provider = open(folder.path());
         provider
             .follow(genesis(chain), OnOtherChain::Refuse)
             .unwrap();
-        provider.index().has_no_past().unwrap();
+        provider.index().mark_fresh().unwrap();
         let row = (b"7".to_vec(), Some(vec![chain]));
         let index = provider.index();
         index.write_duties(DutyKind::Retention, &[row]).unwrap();
@@ -70,7 +70,7 @@ fn s2_an_index_of_another_base_path_brings_no_windows_and_no_endings() {
 }
 
 #[test]
-fn s6e_a_new_base_path_does_not_claim_that_its_key_has_signed_nothing() {
+fn s6e_a_new_base_path_treats_earlier_windows_as_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let provider = open(folder.path());
     // There is no bucket yet, but its key may have been registered long ago.
@@ -86,7 +86,7 @@ type OnDisk = (Option<u8>, Option<u8>, Option<u8>);
 /// chain with or without adopting it, and loses its file or index or gets those of
 /// another base path.
 #[test]
-fn s2_no_history_of_a_base_path_acts_on_one_chain_by_what_another_told() {
+fn s2_no_history_mixes_the_data_of_two_chains() {
     let folder = tempfile::tempdir().unwrap();
     let index = Index::open(&folder.path().join(INDEX_DIR)).unwrap();
     let file = folder.path().join(CHAIN_FILE);
@@ -101,10 +101,10 @@ fn s2_no_history_of_a_base_path_acts_on_one_chain_by_what_another_told() {
             Some(of) => std::fs::write(&file, (VERSION, chain(of)).encode()).unwrap(),
             None => _ = std::fs::remove_file(&file),
         }
-        index.forget_chain().unwrap();
+        index.remove_chain_data().unwrap();
         match in_index {
-            Some(of) => index.keep_own_chain(&chain(of)).unwrap(),
-            None => index.keep_meta(CHAIN_KEY, b"").unwrap(),
+            Some(of) => index.set_own_chain(&chain(of)).unwrap(),
+            None => index.set_meta(CHAIN_KEY, b"").unwrap(),
         }
         if let Some(of) = rows {
             index.write_duties(DutyKind::Retention, &[row(of)]).unwrap();
@@ -134,7 +134,7 @@ fn s2_no_history_of_a_base_path_acts_on_one_chain_by_what_another_told() {
         for of in [1, 2] {
             for on_other in [OnOtherChain::Refuse, OnOtherChain::Adopt] {
                 put(before);
-                let mut kept = Kept::read(folder.path(), &index).unwrap();
+                let mut kept = ChainBinding::load(folder.path(), &index).unwrap();
                 let known = kept.chain.map(|chain| chain.genesis.0[0]);
                 let followed = kept.follow(genesis(of), on_other, &index).unwrap();
                 let case = format!("{before:?}, follows {of}, {on_other:?}");

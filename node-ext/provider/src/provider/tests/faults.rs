@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn i7_a_damaged_bucket_is_set_apart_and_all_others_answer() {
+fn i7_a_damaged_bucket_is_quarantined_and_others_answer() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 3);
@@ -18,44 +18,54 @@ fn i7_a_damaged_bucket_is_set_apart_and_all_others_answer() {
         panic!("{:?}", provider.quarantined());
     };
     assert!(*id == BucketId(2) && reason.contains("CURRENT"), "{reason}");
-    let refused = provider.lease(BucketId(2), Wanted::write()).unwrap_err();
+    let refused = provider
+        .blocking_lease(BucketId(2), LeaseRequest::write())
+        .unwrap_err();
     assert!(
         matches!(refused, ProviderError::Quarantined { .. }),
         "{refused}"
     );
-    answers(&provider, 1, &signed[0]);
-    answers(&provider, 3, &signed[2]);
+    assert_answers(&provider, 1, &signed[0]);
+    assert_answers(&provider, 3, &signed[2]);
     let listed = provider.page(None, 10).unwrap();
-    assert!(matches!(&listed[1].1.standing, Standing::Quarantined(_)));
+    assert!(matches!(&listed[1].1.status, BucketStatus::Quarantined(_)));
     assert_eq!(listed.len(), 3);
     drop(provider);
 
     // After its operator has repaired it, it stays in quarantine until it is accepted.
     std::fs::write(&current, kept).unwrap();
     let provider = start(folder.path());
-    assert!(provider.lease(BucketId(2), Wanted::write()).is_err());
+    assert!(
+        provider
+            .blocking_lease(BucketId(2), LeaseRequest::write())
+            .is_err()
+    );
     provider.accept(BucketId(2), false).unwrap();
     assert_eq!(provider.quarantined(), []);
     put(&provider, 2, b"it goes on");
-    answers(&provider, 2, &signed[1]);
+    assert_answers(&provider, 2, &signed[1]);
 }
 
 #[test]
-fn i7_a_bucket_that_fails_in_use_takes_no_writes_and_still_proves_what_it_can() {
+fn i7_a_bucket_that_fails_in_use_is_quarantined_but_proves() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 2);
     let signed = put(&provider, 1, b"the last");
-    let lease = provider.lease(BucketId(1), Wanted::read()).unwrap();
+    let lease = provider
+        .blocking_lease(BucketId(1), LeaseRequest::read())
+        .unwrap();
     let damaged = lease.run(|bucket| {
-        Err::<(), _>(cairn_bucket::ProveError::Unsound {
+        Err::<(), _>(cairn_bucket::ProveError::Damaged {
             bucket: bucket.id(),
             reason: "as the test has it".into(),
         })
     });
     assert!(damaged.is_err());
     // A request that cannot be answered does not indicate damage.
-    let other = provider.lease(BucketId(2), Wanted::read()).unwrap();
+    let other = provider
+        .blocking_lease(BucketId(2), LeaseRequest::read())
+        .unwrap();
     let unknown = other.run(|bucket| bucket.view(At::Root(H256::zero()))?.commitment());
     assert!(unknown.is_err());
     let proven = lease.run(|bucket| bucket.view(At::Newest)?.mmr_proof(LeafIndex(0)));
@@ -67,12 +77,16 @@ fn i7_a_bucket_that_fails_in_use_takes_no_writes_and_still_proves_what_it_can() 
         .map(|(id, _)| id)
         .collect();
     assert_eq!(quarantined, [BucketId(1)]);
-    assert!(provider.lease(BucketId(1), Wanted::write()).is_err());
-    answers(&provider, 1, &signed);
+    assert!(
+        provider
+            .blocking_lease(BucketId(1), LeaseRequest::write())
+            .is_err()
+    );
+    assert_answers(&provider, 1, &signed);
 }
 
 #[test]
-fn a_bucket_that_has_lost_what_was_signed_signs_nothing_until_it_is_accepted() {
+fn a_bucket_that_lacks_a_signed_root_must_be_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 2);
@@ -86,14 +100,18 @@ fn a_bucket_that_has_lost_what_was_signed_signs_nothing_until_it_is_accepted() {
     copy(&older, &folder_of(folder.path(), 1));
 
     let provider = start(folder.path());
-    let refused = provider.lease(BucketId(1), Wanted::write()).unwrap_err();
+    let refused = provider
+        .blocking_lease(BucketId(1), LeaseRequest::write())
+        .unwrap_err();
     assert!(
         refused
             .to_string()
             .contains("3 from sequence 0 were signed"),
         "{refused}"
     );
-    let refused = provider.lease(BucketId(1), Wanted::read()).unwrap_err();
+    let refused = provider
+        .blocking_lease(BucketId(1), LeaseRequest::read())
+        .unwrap_err();
     assert!(matches!(refused, ProviderError::Behind { .. }), "{refused}");
     let record = provider.accept(BucketId(1), true).unwrap();
     assert_eq!(record.commitment.leaf_count.get(), 2);
@@ -102,7 +120,7 @@ fn a_bucket_that_has_lost_what_was_signed_signs_nothing_until_it_is_accepted() {
 
 /// An older folder in a bucket's place still proves the roots that it has.
 #[test]
-fn l12_a_bucket_behind_its_signature_answers_for_what_it_has() {
+fn l12_a_bucket_behind_its_signed_root_proves_older_roots() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
@@ -118,7 +136,7 @@ fn l12_a_bucket_behind_its_signature_answers_for_what_it_has() {
 
     let provider = start(folder.path());
     for _ in 0..2 {
-        answers(&provider, 1, &signed);
+        assert_answers(&provider, 1, &signed);
         let at = At::Root(newer.payload.commitment.mmr_root);
         let location = ChunkLocation {
             leaf_index: LeafIndex(0),
@@ -126,14 +144,14 @@ fn l12_a_bucket_behind_its_signature_answers_for_what_it_has() {
         };
         let refused = provider.answer(BucketId(1), at, location).unwrap_err();
         assert!(matches!(refused, ProviderError::Behind { .. }), "{refused}");
-        let write = provider.lease(BucketId(1), Wanted::write());
+        let write = provider.blocking_lease(BucketId(1), LeaseRequest::write());
         assert!(write.is_err());
         assert_eq!(provider.quarantined().len(), 1);
     }
 }
 
 #[test]
-fn a_bucket_that_does_not_open_is_not_accepted_and_what_was_signed_of_it_stays_known() {
+fn a_bucket_that_does_not_open_is_not_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
@@ -146,7 +164,7 @@ fn a_bucket_that_does_not_open_is_not_accepted_and_what_was_signed_of_it_stays_k
         assert!(provider.accept(BucketId(1), true).is_err());
         assert_eq!(provider.quarantined().len(), 1);
         let record = provider.summary(BucketId(1)).unwrap();
-        assert!(matches!(record.standing, Standing::Quarantined(_)));
+        assert!(matches!(record.status, BucketStatus::Quarantined(_)));
         assert_eq!(record.signed.unwrap().commitment, signed.payload.commitment);
     }
 }

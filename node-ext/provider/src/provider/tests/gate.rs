@@ -1,8 +1,10 @@
 //! Each rule of the signing gate over real buckets, for every caller and across restarts.
 
 use super::*;
-use cairn_bucket::{Builder, Check, CommitError, Form, KeepBytes, ProveError, SignAgainError};
-use cairn_engine::layout::{FlagValue, Flaw, Kind};
+use cairn_bucket::{
+    Builder, CommitError, ExportFormat, ImportCheck, KeepBytes, ProveError, SignAgainError,
+};
+use cairn_engine::layout::{FlagValue, NodeKind, ShapeDefect};
 use cairn_keys::SigningRefused;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::onchain::Limits;
@@ -29,15 +31,15 @@ fn leaf_of(lease: &Lease, content: &[u8]) -> NewLeaf {
 /// Checks that neither a writer nor a stranger gets a signature, and returns the reason.
 #[track_caller]
 fn refusal(provider: &Provider) -> SigningRefused {
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
-    let promises = || lease.run(|bucket| Ok::<_, ProveError>(bucket.promises()?.count()));
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
+    let promises = || lease.run(|bucket| Ok::<_, ProveError>(bucket.signed_roots()?.count()));
     let before = (lease.commitment(), promises().unwrap());
     let leaf = leaf_of(&lease, b"never signed");
     let refused = match lease.commit_signed(&[leaf], &signer()) {
         Err(CommitError::Refused(refused)) => refused,
         other => panic!("{other:?}"),
     };
-    assert_eq!(lease.signing_refused(), Some(refused.clone()));
+    assert_eq!(lease.signing_refusal(), Some(refused.clone()));
     let count = before.0.leaf_count;
     match lease.sign_again(count, &signer()) {
         Err(SignAgainError::Refused(again)) => assert_eq!(again, refused),
@@ -51,22 +53,25 @@ fn refusal(provider: &Provider) -> SigningRefused {
         other => panic!("{other:?}"),
     }
     let record = provider.summary(ID).unwrap();
-    assert_eq!(provider.signing_refused(ID, &record), Some(refused.clone()));
+    assert_eq!(provider.signing_refusal(ID, &record), Some(refused.clone()));
     refused
 }
 
 /// Checks that the last signature is repeated for any caller.
 #[track_caller]
-fn again(provider: &Provider, signed: &SignedCommitment) {
+fn assert_repeats(provider: &Provider, signed: &SignedCommitment) {
     let again = provider.sign_again(ID, &signer()).unwrap().unwrap();
     assert_eq!(again.payload, signed.payload);
     assert!(again.is_valid());
 }
 
 /// Creates an imported bucket: three leaves of one chunk each, the second one flagged.
-fn flagged(path: &Path) {
+fn create_flagged_bucket(path: &Path) {
     let (config, tree) = (BucketConfig::default(), Sequence(0));
-    let (folder, shared) = (folder_of(path, ID.0), Shared::new(BUDGET.resources));
+    let (folder, shared) = (
+        folder_of(path, ID.0),
+        SharedResources::new(BUDGET.resources),
+    );
     std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
     let keep = KeepBytes::Yes;
     let mut builder = Builder::begin(&folder, ID, config, tree, keep, &shared).unwrap();
@@ -84,18 +89,18 @@ fn flagged(path: &Path) {
     }
     builder.append(&leaves).unwrap().unwrap();
     let flag = FlagValue {
-        root: Kind::Chunk,
-        flaw: Flaw::NotPadded,
+        root: NodeKind::Chunk,
+        defect: ShapeDefect::NotPadded,
     };
     builder.flag(Sequence(1), flag).unwrap();
     builder.finish().unwrap();
 }
 
 #[test]
-fn s3_a_tree_with_a_flagged_leaf_is_not_signed_until_the_operator_says_so_for_it() {
+fn s3_a_flagged_leaf_needs_the_operators_exception() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    flagged(path);
+    create_flagged_bucket(path);
     let provider = start(path);
     assert_eq!(provider.summary(ID).unwrap().unprovable_leaves(), Some(1));
     let refused = refusal(&provider);
@@ -104,35 +109,35 @@ fn s3_a_tree_with_a_flagged_leaf_is_not_signed_until_the_operator_says_so_for_it
         SigningRefused::Unprovable { leaves: 1, .. }
     ));
 
-    assert_eq!(provider.sign_unprovable(ID, true).unwrap(), 1);
+    assert_eq!(provider.allow_unprovable(ID, true).unwrap(), 1);
     put(&provider, ID.0, b"signed in spite of it");
     provider.close();
     // A restart keeps the exception, and its withdrawal.
     let provider = start(path);
     let signed = put(&provider, ID.0, b"once more");
-    again(&provider, &signed);
-    provider.sign_unprovable(ID, false).unwrap();
+    assert_repeats(&provider, &signed);
+    provider.allow_unprovable(ID, false).unwrap();
     refusal(&provider);
     provider.close();
     let provider = start(path);
     refusal(&provider);
 
     // It holds for this bucket, not for another one under its id.
-    provider.sign_unprovable(ID, true).unwrap();
+    provider.allow_unprovable(ID, true).unwrap();
     provider.delete_bucket(ID).unwrap();
     provider.wait_until_trash_is_empty();
     provider.close();
-    flagged(path);
+    create_flagged_bucket(path);
     refusal(&start(path));
 }
 
 #[test]
-fn s3_a_tree_without_the_flagged_leaf_is_signed_again() {
+fn s3_a_tree_is_signed_once_its_flagged_leaf_is_pruned() {
     let folder = tempfile::tempdir().unwrap();
-    flagged(folder.path());
+    create_flagged_bucket(folder.path());
     let provider = start(folder.path());
     refusal(&provider);
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     lease.run(|bucket| bucket.prune(Sequence(2), None)).unwrap();
     drop(lease);
     put(&provider, ID.0, b"all of it can be proven");
@@ -141,7 +146,7 @@ fn s3_a_tree_without_the_flagged_leaf_is_signed_again() {
 }
 
 #[test]
-fn s4_a_bucket_that_hashes_otherwise_than_the_chain_is_neither_made_nor_signed() {
+fn s4_another_hashing_than_the_chains_is_refused() {
     use HashingProfile::{Plain, Tagged};
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
@@ -164,8 +169,8 @@ fn s4_a_bucket_that_hashes_otherwise_than_the_chain_is_neither_made_nor_signed()
 
     // The chain's own limits override the operator's statement.
     let provider = start(folder.path());
-    again(&provider, &signed);
-    provider.chain_says(&limits(Plain, CHUNK_BYTES));
+    assert_repeats(&provider, &signed);
+    provider.set_chain_limits(&limits(Plain, CHUNK_BYTES));
     assert_eq!(provider.assume_chain_hashing(Tagged).unwrap(), Plain);
     let is_other = |refused| matches!(refused, SigningRefused::OtherHashing { chain: Plain, .. });
     assert!(is_other(refusal(&provider)));
@@ -178,27 +183,27 @@ fn s4_a_bucket_that_hashes_otherwise_than_the_chain_is_neither_made_nor_signed()
     // After a restart they are known before the chain is reached.
     let provider = start(folder.path());
     assert!(is_other(refusal(&provider)));
-    provider.chain_says(&limits(Tagged, CHUNK_BYTES));
+    provider.set_chain_limits(&limits(Tagged, CHUNK_BYTES));
     put(&provider, ID.0, b"two");
 }
 
 #[test]
-fn s4_nothing_is_signed_for_a_chain_that_takes_smaller_chunks() {
+fn s4_nothing_is_signed_for_a_chain_with_smaller_chunks() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
-    provider.chain_says(&limits(HashingProfile::Plain, CHUNK_BYTES - 1));
+    provider.set_chain_limits(&limits(HashingProfile::Plain, CHUNK_BYTES - 1));
     let refused = refusal(&provider);
     assert!(matches!(
         refused,
         SigningRefused::ChunkLimit { chain: 262_143, .. }
     ));
-    provider.chain_says(&limits(HashingProfile::Plain, 1 << 20));
+    provider.set_chain_limits(&limits(HashingProfile::Plain, 1 << 20));
     put(&provider, ID.0, b"a chain may take longer ones");
 }
 
 #[test]
-fn s2_nothing_is_signed_while_any_part_has_turned_signing_off() {
+fn s2_nothing_is_signed_while_any_cause_is_off() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
@@ -206,26 +211,29 @@ fn s2_nothing_is_signed_while_any_part_has_turned_signing_off() {
     provider.stop_signing("two", "and something else");
     let off = refusal(&provider).to_string();
     assert_eq!(off, "signing is off: it is another chain");
-    assert_eq!(provider.signing_off().unwrap(), "it is another chain");
+    assert_eq!(
+        provider.signing_off_reason().unwrap(),
+        "it is another chain"
+    );
     provider.resume_signing("one");
     assert_eq!(
         refusal(&provider).to_string(),
         "signing is off: and something else"
     );
     provider.resume_signing("two");
-    assert_eq!(provider.signing_off(), None);
+    assert_eq!(provider.signing_off_reason(), None);
     put(&provider, ID.0, b"on again");
 }
 
 #[test]
-fn s6b_whoever_has_a_bucket_open_gets_no_signature_once_it_is_in_quarantine() {
+fn s6b_an_open_lease_gets_no_signature_in_quarantine() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     let leaf = leaf_of(&lease, b"stored before");
     let damaged = lease.run(|bucket| {
-        Err::<(), _>(ProveError::Unsound {
+        Err::<(), _>(ProveError::Damaged {
             bucket: bucket.id(),
             reason: "as the test has it".into(),
         })
@@ -252,7 +260,7 @@ fn s6b_whoever_has_a_bucket_open_gets_no_signature_once_it_is_in_quarantine() {
 /// Creates a base path with a diverged bucket: its folder is copied after one leaf, then
 /// another leaf is signed. The copy gets other leaves, each signed, as by another primary
 /// provider.
-fn forked(path: &Path, more: u64) -> SignedCommitment {
+fn create_diverged_bucket(path: &Path, more: u64) -> SignedCommitment {
     let provider = start(path);
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     put(&provider, ID.0, b"a");
@@ -273,14 +281,17 @@ fn forked(path: &Path, more: u64) -> SignedCommitment {
 }
 
 #[test]
-fn s6d_a_copy_that_went_another_way_signs_nothing_however_long_it_is() {
+fn s6d_a_diverged_copy_signs_nothing() {
     for more in [1, 2, 5] {
         let folder = tempfile::tempdir().unwrap();
-        let signed = forked(folder.path(), more);
+        let signed = create_diverged_bucket(folder.path(), more);
         // Twice: the copy's own roots do not replace the index's last signed root.
         for _ in 0..2 {
             let provider = start(folder.path());
-            assert!(provider.lease(ID, Wanted::write()).is_err(), "{more}");
+            assert!(
+                provider.blocking_lease(ID, LeaseRequest::write()).is_err(),
+                "{more}"
+            );
             let [(id, reason)] = &provider.quarantined()[..] else {
                 panic!("{more}: {:?}", provider.quarantined());
             };
@@ -295,7 +306,7 @@ fn s6d_a_copy_that_went_another_way_signs_nothing_however_long_it_is() {
 }
 
 #[test]
-fn s6d_a_longer_copy_that_has_what_was_signed_is_taken() {
+fn s6d_a_longer_copy_with_the_signed_root_is_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let (here, elsewhere) = (folder.path().join("here"), folder.path().join("elsewhere"));
     let provider = start(&here);
@@ -309,22 +320,22 @@ fn s6d_a_longer_copy_that_has_what_was_signed_is_taken() {
     copy(&folder_of(&elsewhere, ID.0), &folder_of(&here, ID.0));
     let provider = start(&here);
     assert_eq!(provider.quarantined(), []);
-    answers(&provider, ID.0, &later);
+    assert_answers(&provider, ID.0, &later);
     put(&provider, ID.0, b"and on");
 }
 
 #[test]
-fn s6d_a_tree_that_was_pruned_and_released_is_no_fork() {
+fn s6d_a_released_tree_is_no_fork() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
     drop(lease);
     drop(provider);
     let provider = start(folder.path());
     assert_eq!(provider.quarantined(), []);
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     lease.run(|bucket| bucket.release(Sequence(0))).unwrap();
     drop(lease);
     drop(provider);
@@ -336,39 +347,39 @@ fn s6d_a_tree_that_was_pruned_and_released_is_no_fork() {
 }
 
 #[test]
-fn s13_the_first_signature_of_a_state_is_a_writers() {
+fn s13_only_a_writer_makes_the_first_signature() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
     assert!(provider.sign_again(ID, &signer()).unwrap().is_some());
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
     drop(lease);
     // Nothing was signed for the new tree after the prune.
     assert_eq!(provider.sign_again(ID, &signer()).unwrap(), None);
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     let (_, signed) = lease.commit_signed(&[], &signer()).unwrap();
     drop(lease);
-    again(&provider, &signed);
+    assert_repeats(&provider, &signed);
 }
 
 #[test]
-fn s13_what_came_with_an_import_is_not_signed_for_a_stranger() {
+fn s13_an_imported_root_is_not_signed_for_a_stranger() {
     let folder = tempfile::tempdir().unwrap();
     let (here, there) = (folder.path().join("here"), folder.path().join("there"));
     let out = folder.path().join("out");
     let provider = start(&here);
     fill(&provider, 1);
-    let export = provider.export_bucket(ID, &out, Form::Folder, &mut |_| {});
+    let export = provider.export_bucket(ID, &out, ExportFormat::Folder, &mut |_| {});
     export.unwrap();
     drop(provider);
-    for check in [Check::Full, Check::Quick] {
+    for check in [ImportCheck::Full, ImportCheck::Quick] {
         let provider = start(&there);
-        let source = cairn_bucket::Source::Path(&out);
+        let source = cairn_bucket::ImportSource::Path(&out);
         provider.import_bucket(source, check, &mut |_| {}).unwrap();
         let strangers = |provider: &Provider| {
             assert_eq!(provider.sign_again(ID, &signer()).unwrap(), None);
-            let lease = provider.lease(ID, Wanted::read()).unwrap();
+            let lease = provider.blocking_lease(ID, LeaseRequest::read()).unwrap();
             for count in 1..=2 {
                 let again = lease.sign_again(LeafCount::new(count).unwrap(), &signer());
                 assert!(
@@ -382,7 +393,7 @@ fn s13_what_came_with_an_import_is_not_signed_for_a_stranger() {
         let provider = start(&there);
         strangers(&provider);
         let signed = put(&provider, ID.0, b"ours");
-        again(&provider, &signed);
+        assert_repeats(&provider, &signed);
         provider.delete_bucket(ID).unwrap();
         provider.wait_until_trash_is_empty();
     }
@@ -390,16 +401,16 @@ fn s13_what_came_with_an_import_is_not_signed_for_a_stranger() {
 
 /// Rewrites the index as an earlier version wrote it: records without flagged leaves.
 #[test]
-fn a_bucket_whose_flagged_leaves_were_never_counted_is_learned_anew() {
+fn a_bucket_without_a_flag_count_is_reindexed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    flagged(path);
+    create_flagged_bucket(path);
     let provider = start(path);
     let record = provider.summary(ID).unwrap();
     provider.close();
     let index = Index::open(&path.join(INDEX_DIR)).unwrap();
     let written = index.record(ID).unwrap().unwrap();
-    assert!(written.files.is_some());
+    assert!(written.fingerprint.is_some());
     let old = BucketRecord {
         flagged: None,
         ..written
@@ -416,38 +427,42 @@ fn a_bucket_whose_flagged_leaves_were_never_counted_is_learned_anew() {
 }
 
 /// Returns the reason of the bucket's quarantine.
-fn quarantine(provider: &Provider) -> String {
-    match provider.lease(ID, Wanted::write()) {
+fn quarantine_reason(provider: &Provider) -> String {
+    match provider.blocking_lease(ID, LeaseRequest::write()) {
         Err(ProviderError::Quarantined { reason, .. }) => reason,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn s6b_a_bucket_that_the_chain_knows_is_not_begun_anew_before_the_next_look() {
+fn s6b_a_new_bucket_is_compared_with_the_chain_first() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(&folder.path().join("one"));
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     let older = put(&provider, ID.0, b"first").payload.commitment;
     let out = folder.path().join("older");
     provider
-        .export_bucket(ID, &out, Form::Folder, &mut |_| {})
+        .export_bucket(ID, &out, ExportFormat::Folder, &mut |_| {})
         .unwrap();
     let newer = put(&provider, ID.0, b"second").payload.commitment;
     // The disk was not mounted while the chain was read.
     for (number, on_chain, is_known) in [(2, newer, true), (3, older, false)] {
         let provider = start(&folder.path().join(number.to_string()));
-        provider.keep_on_chain(ID, &[on_chain]).unwrap();
+        provider.record_on_chain(ID, &[on_chain]).unwrap();
         provider
-            .import_bucket(cairn_bucket::Source::Path(&out), Check::Full, &mut |_| {})
+            .import_bucket(
+                cairn_bucket::ImportSource::Path(&out),
+                ImportCheck::Full,
+                &mut |_| {},
+            )
             .unwrap();
         match is_known {
-            true => assert!(quarantine(&provider).contains("which is missing here")),
+            true => assert!(quarantine_reason(&provider).contains("which is missing here")),
             false => drop(put(&provider, ID.0, b"another second")),
         }
     }
     let provider = start(&folder.path().join("4"));
-    provider.keep_on_chain(ID, &[newer]).unwrap();
+    provider.record_on_chain(ID, &[newer]).unwrap();
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
-    assert!(quarantine(&provider).contains("which is missing here"));
+    assert!(quarantine_reason(&provider).contains("which is missing here"));
 }

@@ -1,18 +1,18 @@
 //! The background scrub of a provider.
 
-use super::super::inner::INDEX_EVERY;
+use super::super::workers::INDEX_WRITE_INTERVAL;
 use super::*;
-use cairn_bucket::{Scrub, ScrubRound};
+use cairn_bucket::{Scrub, ScrubPass};
 use cairn_engine::layout;
 use std::num::NonZeroU64;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Opens a provider that scrubs without a rate limit.
-fn scrubbing(path: &Path, every: Duration) -> Provider {
+fn open_scrubbing(path: &Path, every: Duration) -> Provider {
     let plan = ScrubPlan {
         bytes_per_second: NonZeroU64::MAX,
-        every,
+        period: every,
     };
     let options = ProviderOptions {
         scrub: Some(plan),
@@ -21,23 +21,26 @@ fn scrubbing(path: &Path, every: Duration) -> Provider {
     start_with(path, options)
 }
 
-fn wait_for_rounds(provider: &Provider, rounds: u64) -> ScrubStatistics {
+fn wait_for_passes(provider: &Provider, rounds: u64) -> ScrubStatistics {
     let mut work = provider.inner.work.lock();
     loop {
-        let done = provider.scrubbed();
-        if done.rounds >= rounds {
+        let done = provider.scrub_statistics();
+        if done.passes >= rounds {
             return done;
         }
         // A pass that ends before the wait is seen at the next notification or timeout.
-        provider.inner.changed.wait_for(&mut work, INDEX_EVERY);
+        provider
+            .inner
+            .work_changed
+            .wait_for(&mut work, INDEX_WRITE_INTERVAL);
     }
 }
 
 /// The counts of a pass over this number of buckets: two chunks, and two leaves with the
 /// node above them, in each.
-fn round_of(buckets: u64) -> ScrubStatistics {
+fn pass_over(buckets: u64) -> ScrubStatistics {
     ScrubStatistics {
-        rounds: 1,
+        passes: 1,
         buckets,
         records: 5 * buckets,
         bytes: 3_013 * buckets,
@@ -46,7 +49,7 @@ fn round_of(buckets: u64) -> ScrubStatistics {
 }
 
 #[test]
-fn all_buckets_are_read_and_one_that_is_damaged_is_set_apart() {
+fn a_scrub_reads_all_buckets_and_quarantines_damage() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 6);
@@ -57,7 +60,8 @@ fn all_buckets_are_read_and_one_that_is_damaged_is_set_apart() {
     // Wrong bytes with a valid RocksDB checksum.
     let path = folder_of(folder.path(), 3);
     let (access, log) = (Access::ReadWrite, cairn_engine::DamagedLog::Refuse);
-    let engine = cairn_engine::Engine::open(&path, access, &Shared::default(), log).unwrap();
+    let engine =
+        cairn_engine::Engine::open(&path, access, &SharedResources::default(), log).unwrap();
     let mut batch = engine.batch();
     let hash = HashingProfile::Plain.chunk(b"is damaged");
     let family = cairn_engine::Family::Content;
@@ -67,9 +71,9 @@ fn all_buckets_are_read_and_one_that_is_damaged_is_set_apart() {
         .unwrap();
     drop(engine);
 
-    let provider = scrubbing(folder.path(), HOUR);
-    let done = wait_for_rounds(&provider, 1);
-    assert_eq!((done.rounds, done.buckets, done.findings), (1, 6, 1));
+    let provider = open_scrubbing(folder.path(), HOUR);
+    let done = wait_for_passes(&provider, 1);
+    assert_eq!((done.passes, done.buckets, done.findings), (1, 6, 1));
     let quarantined = provider.quarantined();
     assert_eq!(quarantined.len(), 1);
     let (id, reason) = &quarantined[0];
@@ -78,10 +82,12 @@ fn all_buckets_are_read_and_one_that_is_damaged_is_set_apart() {
     assert_eq!(*reason, place);
     // Undamaged content is proven, also from the damaged bucket.
     for (id, signed) in (1..).zip(&others) {
-        answers(&provider, id, signed);
+        assert_answers(&provider, id, signed);
     }
-    answers(&provider, 3, &promise);
-    let refused = provider.lease(BucketId(3), Wanted::write()).unwrap_err();
+    assert_answers(&provider, 3, &promise);
+    let refused = provider
+        .blocking_lease(BucketId(3), LeaseRequest::write())
+        .unwrap_err();
     assert!(
         matches!(refused, ProviderError::Quarantined { .. }),
         "{refused}"
@@ -89,28 +95,28 @@ fn all_buckets_are_read_and_one_that_is_damaged_is_set_apart() {
 }
 
 #[test]
-fn a_round_is_read_once_in_its_period_over_restarts() {
+fn a_pass_runs_once_per_period_across_restarts() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 5);
     provider.close();
 
-    let provider = scrubbing(folder.path(), HOUR);
-    assert_eq!(wait_for_rounds(&provider, 1), round_of(5));
+    let provider = open_scrubbing(folder.path(), HOUR);
+    assert_eq!(wait_for_passes(&provider, 1), pass_over(5));
     provider.close();
-    let provider = scrubbing(folder.path(), HOUR);
-    provider.wait_until_known();
+    let provider = open_scrubbing(folder.path(), HOUR);
+    provider.wait_until_indexed();
     provider.close();
     // No pass has started: the saved one is the completed one.
     let base = BasePath::create(folder.path()).unwrap();
-    assert!(base.scrub_round().unwrap().unwrap().is_over());
+    assert!(base.scrub_pass().unwrap().unwrap().is_over());
     drop(base);
-    let provider = scrubbing(folder.path(), Duration::ZERO);
-    wait_for_rounds(&provider, 1);
+    let provider = open_scrubbing(folder.path(), Duration::ZERO);
+    wait_for_passes(&provider, 1);
 }
 
 #[test]
-fn a_round_goes_on_where_it_was_stopped() {
+fn a_pass_resumes_where_it_was_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 5);
@@ -118,25 +124,25 @@ fn a_round_goes_on_where_it_was_stopped() {
 
     // The state after a stop at the first record of bucket 3.
     let base = BasePath::create(folder.path()).unwrap();
-    let shared = Shared::default();
+    let shared = SharedResources::default();
     let bucket = base.open_bucket(BucketId(3), &shared).unwrap();
     let step = Scrub::new(None).step(&bucket, 0).unwrap();
     assert_eq!(step.records, 1);
     bucket.close().unwrap();
-    base.keep_scrub_point(BucketId(3), step.point.as_ref())
+    base.save_scrub_point(BucketId(3), step.point.as_ref())
         .unwrap();
-    let mut round = ScrubRound::beginning(HOUR);
-    round.pass(BucketId(2));
-    base.keep_scrub_round(&round).unwrap();
+    let mut round = ScrubPass::starting_at(HOUR);
+    round.mark_read(BucketId(2));
+    base.save_scrub_pass(&round).unwrap();
     // A position saved by an earlier pass is not used.
-    base.keep_scrub_point(BucketId(4), step.point.as_ref())
+    base.save_scrub_point(BucketId(4), step.point.as_ref())
         .unwrap();
     drop(base);
 
-    let provider = scrubbing(folder.path(), HOUR * 24 * 365 * 1000);
-    let rest = round_of(3);
-    let done = wait_for_rounds(&provider, 1);
-    assert_eq!((done.rounds, done.buckets), (1, 3));
+    let provider = open_scrubbing(folder.path(), HOUR * 24 * 365 * 1000);
+    let rest = pass_over(3);
+    let done = wait_for_passes(&provider, 1);
+    assert_eq!((done.passes, done.buckets), (1, 3));
     assert_eq!(done.records, rest.records - 1);
     assert_eq!(done.bytes, rest.bytes - step.bytes);
     provider.close();
@@ -147,28 +153,28 @@ fn a_round_goes_on_where_it_was_stopped() {
 }
 
 #[test]
-fn a_scrub_waits_for_others_and_ends_with_the_provider() {
+fn a_scrub_yields_to_callers_and_stops_with_the_provider() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 5);
     provider.close();
 
-    let provider = scrubbing(folder.path(), Duration::ZERO);
-    wait_for_rounds(&provider, 1);
-    let wanted = Wanted::read();
+    let provider = open_scrubbing(folder.path(), Duration::ZERO);
+    wait_for_passes(&provider, 1);
+    let wanted = LeaseRequest::read();
     let leases: Vec<_> = (1..=4)
-        .map(|id| provider.lease(BucketId(id), wanted).unwrap())
+        .map(|id| provider.blocking_lease(BucketId(id), wanted).unwrap())
         .collect();
     // Bucket 5 is not available; a pass may have read it before.
-    let before = provider.scrubbed().rounds;
+    let before = provider.scrub_statistics().passes;
     while provider.statistics().waiting == 0 {
         std::thread::yield_now();
     }
-    assert!(provider.scrubbed().rounds <= before + 1);
+    assert!(provider.scrub_statistics().passes <= before + 1);
     // Waits of the scrub are not counted as timeouts.
     assert_eq!(provider.statistics().timeouts, 0);
     drop(leases);
-    wait_for_rounds(&provider, before + 2);
+    wait_for_passes(&provider, before + 2);
     // Dropped while the scrub runs.
     provider.close();
 }

@@ -14,7 +14,7 @@ fn with_bucket(path: &Path) -> Provider {
 }
 
 #[test]
-fn i4_only_what_was_signed_is_signed_again_and_a_cold_bucket_stays_closed() {
+fn i4_only_signed_roots_are_signed_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("base");
     let signer = signer();
@@ -31,7 +31,7 @@ fn i4_only_what_was_signed_is_signed_again_and_a_cold_bucket_stays_closed() {
     assert!(again.is_valid());
     assert_eq!(provider.statistics().opened, opened);
 
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     let count = |leaves| LeafCount::new(leaves).unwrap();
     let earlier = lease.sign_again(count(1), &signer).unwrap();
     assert_eq!(earlier.payload, first.payload);
@@ -56,12 +56,12 @@ fn i4_only_what_was_signed_is_signed_again_and_a_cold_bucket_stays_closed() {
 }
 
 #[test]
-fn each_promise_is_told_of_once_it_is_durable_and_counted() {
+fn each_signed_root_is_sent_and_counted_once_durable() {
     let folder = tempfile::tempdir().unwrap();
     let provider = with_bucket(&folder.path().join("base"));
     let registry = Registry::new();
     provider.register_metrics(&registry).unwrap();
-    let mut promises = provider.promises();
+    let mut promises = provider.signed_roots();
     let signed = [put(&provider, 1, b"one"), put(&provider, 1, b"two")];
     for signed in signed {
         let (id, promise) = promises.try_recv().unwrap();
@@ -79,7 +79,7 @@ fn each_promise_is_told_of_once_it_is_durable_and_counted() {
     assert_eq!(value("cairn_buckets_quarantined"), 0.0);
     provider
         .inner
-        .ledger
+        .index_writer
         .quarantine(ID, "as the test has it".into());
     assert_eq!(value("cairn_buckets_quarantined"), 1.0);
     provider.close();
@@ -88,13 +88,13 @@ fn each_promise_is_told_of_once_it_is_durable_and_counted() {
 }
 
 #[test]
-fn a_bucket_is_deleted_on_a_condition_only_if_it_holds() {
+fn a_conditional_deletion_checks_its_condition() {
     let folder = tempfile::tempdir().unwrap();
     let provider = with_bucket(&folder.path().join("base"));
     let unsigned = |record: Option<&BucketRecord>| record.is_none_or(|it| it.signed.is_none());
     put(&provider, 1, b"one");
     assert!(!provider.delete_bucket_if(ID, unsigned).unwrap());
-    let lease = provider.lease(ID, Wanted::read()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::read()).unwrap();
     assert_eq!(lease.commitment().leaf_count.get(), 1);
     drop(lease);
     let other = BucketId(2);

@@ -1,7 +1,7 @@
 //! Tombstones survive the loss of the bucket and of the index.
 
 use super::*;
-use crate::pool::Wanted;
+use crate::pool::LeaseRequest;
 use crate::provider::ProviderOptions;
 use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_engine::layout::{INDEX_DIR, bucket_dir_name};
@@ -21,7 +21,7 @@ fn signer(provider: &Provider) -> Signer {
 }
 
 fn sign(provider: &Provider, content: &[u8]) -> Commitment {
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     let stored = lease.run(|bucket| bucket.ingest(content)).unwrap();
     let leaf = NewLeaf {
         data_root: stored.data_root,
@@ -32,14 +32,14 @@ fn sign(provider: &Provider, content: &[u8]) -> Commitment {
 }
 
 #[test]
-fn s1c_what_was_signed_of_a_deleted_bucket_stays_known_though_the_index_is_lost() {
+fn s1c_tombstones_survive_the_bucket_and_the_index() {
     let folder = tempfile::tempdir().unwrap();
     let provider = open(folder.path());
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     let signed: Vec<_> = [&b"one"[..], b"two"]
         .map(|content| sign(&provider, content))
         .into();
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
     lease.run(|bucket| bucket.release(Sequence(0))).unwrap();
     drop(lease);
@@ -49,23 +49,26 @@ fn s1c_what_was_signed_of_a_deleted_bucket_stays_known_though_the_index_is_lost(
     std::fs::remove_dir_all(folder.path().join(INDEX_DIR)).unwrap();
 
     let provider = open(folder.path());
-    let let_go = provider.let_go(ID).unwrap();
+    let let_go = provider.tombstones(ID).unwrap();
     let most = |commitment: &Commitment| commitment.leaf_count;
     assert_eq!(let_go.trees[&Sequence(0)], (2, most(&signed[1])));
     assert_eq!(let_go.trees[&Sequence(1)], (1, most(&newest)));
-    assert!(!let_go.may_be_more);
+    assert!(!let_go.is_incomplete);
     for gone in signed.iter().chain([&newest]) {
-        let found = has(provider.path(), ID, gone.start_seq, &gone.mmr_root);
+        let found = has_root(provider.path(), ID, gone.start_seq, &gone.mmr_root);
         assert!(found.unwrap(), "{gone:?}");
     }
     let unknown = H256::repeat_byte(1);
-    assert!(!has(provider.path(), ID, Sequence(0), &unknown).unwrap());
+    assert!(!has_root(provider.path(), ID, Sequence(0), &unknown).unwrap());
     // A new bucket with the same id keeps the old one's tombstones.
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     sign(&provider, b"four");
     provider.delete_bucket(ID).unwrap();
-    assert_eq!(provider.let_go(ID).unwrap().trees[&Sequence(0)].0, 3);
-    assert_eq!(provider.buckets_let_go().unwrap(), BTreeSet::from([ID]));
+    assert_eq!(provider.tombstones(ID).unwrap().trees[&Sequence(0)].0, 3);
+    assert_eq!(
+        provider.buckets_with_tombstones().unwrap(),
+        BTreeSet::from([ID])
+    );
 }
 
 #[test]
@@ -74,7 +77,7 @@ fn s1c_a_release_keeps_its_tombstones_with_the_bucket() {
     let provider = open(folder.path());
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     let signed = sign(&provider, b"one");
-    let lease = provider.lease(ID, Wanted::write()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
     lease.run(|bucket| bucket.prune(Sequence(1), None)).unwrap();
     let tombstones = lease.run(|bucket| Ok::<_, ProveError>(bucket.tombstones()?.count()));
     assert_eq!(tombstones.unwrap(), 0);
@@ -82,16 +85,16 @@ fn s1c_a_release_keeps_its_tombstones_with_the_bucket() {
     drop(lease);
     drop(provider);
     let provider = open(folder.path());
-    let lease = provider.lease(ID, Wanted::read()).unwrap();
+    let lease = provider.blocking_lease(ID, LeaseRequest::read()).unwrap();
     let gone = lease
         .run(|bucket| bucket.tombstone_of(Sequence(0), signed.mmr_root))
         .unwrap();
     assert_eq!(gone.unwrap().commitment, signed);
-    assert!(provider.has_let_go(ID).unwrap());
+    assert!(provider.has_tombstones(ID).unwrap());
 }
 
 #[test]
-fn s1c_a_bucket_that_cannot_be_read_leaves_what_else_knows_of_it() {
+fn s1c_tombstones_of_an_unreadable_bucket_use_the_index() {
     let folder = tempfile::tempdir().unwrap();
     let provider = open(folder.path());
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
@@ -101,23 +104,23 @@ fn s1c_a_bucket_that_cannot_be_read_leaves_what_else_knows_of_it() {
     std::fs::remove_file(bucket.join("CURRENT")).unwrap();
     let provider = open(folder.path());
     provider.delete_bucket(ID).unwrap();
-    let let_go = provider.let_go(ID).unwrap();
+    let let_go = provider.tombstones(ID).unwrap();
     assert_eq!(let_go.trees[&Sequence(0)], (1, signed.leaf_count));
-    assert!(let_go.may_be_more);
+    assert!(let_go.is_incomplete);
 }
 
 #[test]
-fn a_bucket_of_which_nothing_was_signed_leaves_nothing() {
+fn an_unsigned_bucket_leaves_no_tombstone() {
     let folder = tempfile::tempdir().unwrap();
     let provider = open(folder.path());
     provider.create_bucket(ID, BucketConfig::default()).unwrap();
     provider.delete_bucket(ID).unwrap();
-    assert!(!provider.let_go(ID).unwrap().is_anything());
-    assert!(!provider.has_let_go(ID).unwrap());
+    assert!(!provider.tombstones(ID).unwrap().has_any());
+    assert!(!provider.has_tombstones(ID).unwrap());
 }
 
 #[test]
-fn an_admins_deletion_is_kept_and_a_file_that_is_cut_says_that_there_may_be_more() {
+fn a_truncated_tombstone_file_is_reported_as_incomplete() {
     let folder = tempfile::tempdir().unwrap();
     let commitment = Commitment {
         mmr_root: H256::repeat_byte(2),
@@ -132,8 +135,8 @@ fn an_admins_deletion_is_kept_and_a_file_that_is_cut_says_that_there_may_be_more
             signature: MultiSignature::Sr25519([6; 64]),
         },
     };
-    let letting_go = LettingGo {
-        may_be_more: false,
+    let letting_go = TombstoneFile {
+        is_incomplete: false,
         deletions: vec![deletion.clone()],
         commitments: vec![commitment; 2],
     };
@@ -152,7 +155,7 @@ fn an_admins_deletion_is_kept_and_a_file_that_is_cut_says_that_there_may_be_more
         assert!(may_be_more, "{end}");
         assert!(found < 2);
         assert!(
-            has(
+            has_root(
                 folder.path(),
                 BucketId(8),
                 Sequence(3),

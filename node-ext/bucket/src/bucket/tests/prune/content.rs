@@ -16,8 +16,8 @@ fn bytes_on_disk(bucket: &Bucket) -> u64 {
 }
 
 #[test]
-fn the_disk_gets_the_bytes_back_and_what_is_shared_stays() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn a_release_frees_the_disk_and_keeps_shared_content() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     let shared: Vec<u8> = (200..204).collect();
     for first in 0..4u8 {
         let own: Vec<u8> = (first * 5..first * 5 + 6).collect();
@@ -48,11 +48,11 @@ fn the_disk_gets_the_bytes_back_and_what_is_shared_stays() {
 }
 
 #[test]
-fn whoever_follows_the_content_hears_of_what_goes() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn tracked_changes_include_removed_chunks() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.commit(&[&[1, 2], &[1, 3]], true);
     chronicle.prune(1);
-    chronicle.bucket().remember_changes();
+    chronicle.bucket().track_changes();
     chronicle.release(0);
     let last = HashingProfile::Plain.chunk(&[2; 5]);
     let gone = ContentChange {
@@ -63,9 +63,9 @@ fn whoever_follows_the_content_hears_of_what_goes() {
 }
 
 /// A source that runs a function before its bytes are read.
-struct First<'a, F: FnMut()>(Option<F>, &'a [u8]);
+struct RunFirst<'a, F: FnMut()>(Option<F>, &'a [u8]);
 
-impl<F: FnMut()> Read for First<'_, F> {
+impl<F: FnMut()> Read for RunFirst<'_, F> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if let Some(mut first) = self.0.take() {
             first();
@@ -75,8 +75,8 @@ impl<F: FnMut()> Read for First<'_, F> {
 }
 
 #[test]
-fn i1_nothing_is_released_under_an_upload_that_has_begun() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn i1_a_release_removes_nothing_that_an_upload_relies_on() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.commit(&[&[1, 2], &[3]], true);
     chronicle.prune(1);
     let bucket = chronicle.bucket();
@@ -92,10 +92,12 @@ fn i1_nothing_is_released_under_an_upload_that_has_begun() {
         assert_eq!(chronicle.fixture.records(), before);
     };
     let content = bytes_of(&[1, 2]);
-    bucket.ingest(First(Some(try_release), &content)).unwrap();
+    bucket
+        .ingest(RunFirst(Some(try_release), &content))
+        .unwrap();
     // A failed upload has ended too.
     let panics = || panic!("a reader made by a test");
-    let source = First(Some(panics), &content);
+    let source = RunFirst(Some(panics), &content);
     let upload = std::panic::AssertUnwindSafe(|| drop(bucket.ingest(source)));
     std::panic::catch_unwind(upload).unwrap_err();
     chronicle.release(0);
@@ -103,8 +105,8 @@ fn i1_nothing_is_released_under_an_upload_that_has_begun() {
 }
 
 #[test]
-fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn a_release_waits_only_for_uploads_that_began_before_it() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.commit(&[&[1, 2], &[3]], true);
     chronicle.prune(1);
     let bucket = chronicle.bucket();
@@ -116,7 +118,7 @@ fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
             let content = &content;
             move || {
                 let (found, rest) = content.split_at(CHUNK_BYTES + 1);
-                let waits = First(Some(move || wait.recv().unwrap()), rest);
+                let waits = RunFirst(Some(move || wait.recv().unwrap()), rest);
                 bucket.ingest(found.chain(waits)).unwrap()
             }
         });
@@ -134,7 +136,7 @@ fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
         let late = scope.spawn({
             let content = &content;
             move || {
-                let waits = First(Some(move || wait.recv().unwrap()), content);
+                let waits = RunFirst(Some(move || wait.recv().unwrap()), content);
                 bucket.ingest(waits).unwrap()
             }
         });
@@ -158,10 +160,10 @@ fn a_release_waits_for_uploads_that_began_before_it_and_for_no_others() {
 }
 
 #[test]
-fn i1_what_an_upload_found_stays_through_both_lists_of_a_release_that_was_interrupted() {
+fn i1_found_content_survives_both_lists_of_a_resumed_release() {
     let going = vec![1; CHUNK_BYTES];
     let half_released = |writes| {
-        let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+        let mut fixture = Fixture::with_profile(HashingProfile::Plain);
         let leaves = [&going[..], b"stays"].map(|content| fixture.ingest(content));
         fixture
             .bucket()
@@ -174,7 +176,7 @@ fn i1_what_an_upload_found_stays_through_both_lists_of_a_release_that_was_interr
         fixture
     };
     let has_list = |fixture: &Fixture| {
-        let complete = layout::LIST_COMPLETE_KEY;
+        let complete = layout::RELEASE_LIST_COMPLETE_KEY;
         let found = fixture.bucket().engine.get(Family::Content, complete);
         found.unwrap().is_some()
     };
@@ -185,7 +187,7 @@ fn i1_what_an_upload_found_stays_through_both_lists_of_a_release_that_was_interr
     let (resume, wait) = mpsc::channel();
     let stored = std::thread::scope(|scope| {
         let upload = scope.spawn(|| {
-            let waits = First(Some(move || wait.recv().unwrap()), b"its other chunk");
+            let waits = RunFirst(Some(move || wait.recv().unwrap()), b"its other chunk");
             bucket.ingest(going.chain(waits)).unwrap()
         });
         let relies = || {
@@ -208,14 +210,14 @@ fn i1_what_an_upload_found_stays_through_both_lists_of_a_release_that_was_interr
     assert!(report.is_clean(), "{:?}", report.findings);
 }
 
-const GOING: &[u8] = &[1, 2, 3, 4, 5];
+const RELEASED_CONTENT: &[u8] = &[1, 2, 3, 4, 5];
 
 /// Runs `comes` between the beginning of a sweep and its removals. Checks that afterwards
 /// exactly the content that must stay is stored.
 fn sweep_while(comes: impl FnOnce(&Bucket), stays: &[&[u8]], and: &[Stored]) {
     let profile = HashingProfile::Plain;
-    let mut chronicle = Chronicle::new(profile);
-    chronicle.commit(&[GOING, &[9]], true);
+    let mut chronicle = ModelledBucket::new(profile);
+    chronicle.commit(&[RELEASED_CONTENT, &[9]], true);
     chronicle.prune(1);
     let bucket = chronicle.bucket();
     let sweep = Sweep::begin(bucket, Duration::ZERO).unwrap();
@@ -228,9 +230,9 @@ fn sweep_while(comes: impl FnOnce(&Bucket), stays: &[&[u8]], and: &[Stored]) {
         .flat_map(|content| tree_of(profile, content).0)
         .collect();
     expected.extend(and);
-    let chunks = bucket.each_chunk_after(None).unwrap();
+    let chunks = bucket.chunks_after(None).unwrap();
     let chunks = chunks.map(|chunk| Stored::Chunk(chunk.unwrap().0));
-    let nodes = bucket.each_node().unwrap();
+    let nodes = bucket.interior_nodes().unwrap();
     let nodes = nodes.map(|node| Stored::Node(node.unwrap().0));
     assert_eq!(chunks.chain(nodes).collect::<BTreeSet<_>>(), expected);
     let report = fsck(bucket, |_| {}).unwrap();
@@ -250,9 +252,9 @@ fn leaf_of(content: &[u8]) -> NewLeaf {
 }
 
 #[test]
-fn i1_what_an_upload_finds_while_content_is_released_stays_for_it() {
+fn i1_content_found_by_an_upload_survives_a_release() {
     sweep_while(|_| {}, &[], &[]);
-    for content in [GOING, &[1, 2, 7], &[5], &[2, 1]] {
+    for content in [RELEASED_CONTENT, &[1, 2, 7], &[5], &[2, 1]] {
         let upload = |bucket: &Bucket| {
             bucket.ingest(&bytes_of(content)[..]).unwrap();
         };
@@ -261,7 +263,7 @@ fn i1_what_an_upload_finds_while_content_is_released_stays_for_it() {
 }
 
 #[test]
-fn i1_what_a_client_builds_on_while_content_is_released_stays_for_it() {
+fn i1_content_under_a_new_node_survives_a_release() {
     let profile = HashingProfile::Plain;
     let [one, three] = [1, 3].map(|filling| profile.chunk(&vec![filling; CHUNK_BYTES]));
     let above = profile.node(&one, &three);
@@ -278,41 +280,41 @@ fn i1_what_a_client_builds_on_while_content_is_released_stays_for_it() {
 }
 
 #[test]
-fn i1_what_is_committed_while_content_is_released_stays() {
+fn i1_content_committed_during_a_release_survives_it() {
     let commit = |bucket: &Bucket| {
         bucket
-            .commit(&[leaf_of(GOING)], Durability::Buffered)
+            .commit(&[leaf_of(RELEASED_CONTENT)], Durability::Buffered)
             .unwrap();
     };
-    sweep_while(commit, &[GOING], &[]);
+    sweep_while(commit, &[RELEASED_CONTENT], &[]);
 }
 
 #[test]
-fn a_release_that_waits_for_a_commit_to_be_written_keeps_its_content() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
-    chronicle.commit(&[GOING, &[9]], true);
+fn a_release_keeps_the_content_of_a_pending_commit() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
+    chronicle.commit(&[RELEASED_CONTENT, &[9]], true);
     chronicle.prune(1);
     let bucket = chronicle.bucket();
     std::thread::scope(|scope| {
         // Stands for a commit that has checked its content and is not written yet.
-        let committing = bucket.committing.read();
+        let committing = bucket.commit_lock.read();
         let (_, before) = (
-            bucket.check_content(&leaf_of(GOING)).unwrap(),
+            bucket.check_content(&leaf_of(RELEASED_CONTENT)).unwrap(),
             bucket.usage(),
         );
         let releasing = scope.spawn(|| bucket.release(Sequence(0)).unwrap());
-        while bucket.committing.try_read().is_some() {
+        while bucket.commit_lock.try_read().is_some() {
             std::thread::yield_now();
         }
         assert_eq!(bucket.usage(), before, "nothing goes before the write");
         let request = crate::bucket::commit::Request {
-            leaves: vec![leaf_of(GOING)],
+            leaves: vec![leaf_of(RELEASED_CONTENT)],
             durability: Durability::Buffered,
-            promise_at: None,
+            signed_ms: None,
         };
         assert!(bucket.write_with_others(request).is_ok());
         drop(committing);
-        assert_eq!(releasing.join().unwrap().content, Usage::default());
+        assert_eq!(releasing.join().unwrap().content, StorageUsage::default());
     });
     chronicle
         .bucket()

@@ -4,8 +4,8 @@ use super::*;
 
 /// A bucket with content shared by remaining leaves, removed leaves and an uncommitted
 /// upload.
-fn shared_history(profile: HashingProfile) -> Chronicle {
-    let mut chronicle = Chronicle::new(profile);
+fn shared_history(profile: HashingProfile) -> ModelledBucket {
+    let mut chronicle = ModelledBucket::new(profile);
     chronicle.sign_each(&[
         &[1, 2, 3, 4, 9],
         &[1, 2, 5],
@@ -23,7 +23,7 @@ fn shared_history(profile: HashingProfile) -> Chronicle {
 }
 
 #[test]
-fn i9_i10_a_prune_whose_writes_fail_leaves_the_old_tree_or_the_new_one_and_the_next_completes_it() {
+fn i9_i10_a_failed_prune_is_all_or_nothing_and_can_be_repeated() {
     let mut undisturbed = shared_history(HashingProfile::Plain);
     undisturbed.prune(2);
     let expected = undisturbed.fixture.records();
@@ -32,14 +32,14 @@ fn i9_i10_a_prune_whose_writes_fail_leaves_the_old_tree_or_the_new_one_and_the_n
         let mut chronicle = shared_history(HashingProfile::Plain);
         chronicle.bucket().engine.probe.fail_after(writes);
         let pruned = chronicle.bucket().prune(Sequence(2), None);
-        chronicle.bucket().engine.probe.heal();
+        chronicle.bucket().engine.probe.stop_failing();
         if pruned.is_ok() {
             break;
         }
         failed += 1;
         let again = chronicle.bucket().prune(Sequence(2), None).unwrap_err();
         assert!(
-            matches!(again, PruneError::Unusable(Unusable::Poisoned { .. })),
+            matches!(again, PruneError::NotWritable(NotWritable::Poisoned { .. })),
             "{again}"
         );
         chronicle.check_proofs();
@@ -47,19 +47,23 @@ fn i9_i10_a_prune_whose_writes_fail_leaves_the_old_tree_or_the_new_one_and_the_n
         chronicle.check();
         chronicle.prune(2);
         chronicle.check();
-        without_times(&mut chronicle, &expected, writes);
+        compare_without_times(&mut chronicle, &expected, writes);
     }
     assert!(failed >= 2, "nodes first, then the switch: {failed}");
 }
 
 /// Compares all records, without the times of signing and of release.
-fn without_times(chronicle: &mut Chronicle, expected: &[cairn_engine::Entry], writes: u64) {
+fn compare_without_times(
+    chronicle: &mut ModelledBucket,
+    expected: &[cairn_engine::Entry],
+    writes: u64,
+) {
     let timeless = |entries: &[cairn_engine::Entry]| -> Vec<cairn_engine::Entry> {
         let mut entries = entries.to_vec();
         // The number of writes differs when some have failed.
         entries.retain(|(key, _)| **key != *layout::JOURNAL_KEY);
         for (key, value) in &mut entries {
-            let is_timed = [layout::PROMISES, layout::TOMBSTONES]
+            let is_timed = [layout::SIGNED_ROOTS, layout::TOMBSTONES]
                 .iter()
                 .any(|kind| key.starts_with(kind));
             if is_timed {
@@ -77,9 +81,9 @@ fn without_times(chronicle: &mut Chronicle, expected: &[cairn_engine::Entry], wr
 }
 
 #[test]
-fn i10_what_an_unfinished_prune_left_is_what_the_next_one_writes() {
+fn i10_the_next_prune_overwrites_an_unfinished_one() {
     let mut chronicle = shared_history(HashingProfile::Plain);
-    let nodes = |chronicle: &Chronicle| -> Vec<_> {
+    let nodes = |chronicle: &ModelledBucket| -> Vec<_> {
         let (from, _) = layout::nodes_of(Sequence(2)).unwrap();
         let records = chronicle.fixture.records().into_iter();
         records
@@ -114,7 +118,7 @@ fn i10_what_an_unfinished_prune_left_is_what_the_next_one_writes() {
 }
 
 #[test]
-fn i1_i9_i10_a_release_whose_writes_fail_is_completed_by_the_next_one() {
+fn i1_i9_i10_a_failed_release_is_completed_by_the_next_one() {
     for profile in PROFILES {
         let pruned = || {
             let mut chronicle = shared_history(profile);
@@ -132,14 +136,17 @@ fn i1_i9_i10_a_release_whose_writes_fail_is_completed_by_the_next_one() {
             let mut chronicle = pruned();
             chronicle.bucket().engine.probe.fail_after(writes);
             let released = chronicle.bucket().release(Sequence(0));
-            chronicle.bucket().engine.probe.heal();
+            chronicle.bucket().engine.probe.stop_failing();
             if released.is_ok() {
                 break;
             }
             failed += 1;
             let again = chronicle.bucket().release(Sequence(0)).unwrap_err();
             assert!(
-                matches!(again, ReleaseError::Unusable(Unusable::Poisoned { .. })),
+                matches!(
+                    again,
+                    ReleaseError::NotWritable(NotWritable::Poisoned { .. })
+                ),
                 "{again}"
             );
             chronicle.fixture.reopen();
@@ -148,7 +155,7 @@ fn i1_i9_i10_a_release_whose_writes_fail_is_completed_by_the_next_one() {
             chronicle.forget_tree(0);
             chronicle.stored.clone_from(&undisturbed.stored);
             chronicle.check();
-            without_times(&mut chronicle, &expected, writes);
+            compare_without_times(&mut chronicle, &expected, writes);
         }
         assert!(failed > 20, "every step writes: {failed}");
     }
@@ -156,8 +163,8 @@ fn i1_i9_i10_a_release_whose_writes_fail_is_completed_by_the_next_one() {
 
 /// Checks a bucket with an interrupted release: other trees are proven, and the stored
 /// content is complete and counted.
-fn check_interrupted(chronicle: &mut Chronicle, writes: u64) {
-    let retired = chronicle.bucket().retired().unwrap();
+fn check_interrupted(chronicle: &mut ModelledBucket, writes: u64) {
+    let retired = chronicle.bucket().retired_trees().unwrap();
     let releasing = retired.iter().any(|tree| tree.releasing);
     assert_eq!(releasing, writes > 0, "the mark comes first");
     if releasing {
@@ -165,7 +172,7 @@ fn check_interrupted(chronicle: &mut Chronicle, writes: u64) {
         chronicle.forget_tree(0);
         let unknown = chronicle.bucket().view(At::Root(of_released.mmr_root));
         assert!(matches!(unknown, Err(ProveError::UnknownRoot { .. })));
-        let promises = chronicle.bucket().promises().unwrap();
+        let promises = chronicle.bucket().signed_roots().unwrap();
         assert_eq!(promises.count(), chronicle.signed.len());
     }
     chronicle.check_proofs();
@@ -178,7 +185,7 @@ fn check_interrupted(chronicle: &mut Chronicle, writes: u64) {
 }
 
 #[test]
-fn a_release_that_was_interrupted_may_be_followed_by_anything() {
+fn any_operation_may_follow_an_interrupted_release() {
     for writes in 0.. {
         let mut chronicle = shared_history(HashingProfile::Plain);
         chronicle.prune(2);
@@ -192,7 +199,7 @@ fn a_release_that_was_interrupted_may_be_followed_by_anything() {
         chronicle.sign_each(&[&[1, 2, 3, 4, 9], &[1, 2]]);
         chronicle.prune(3);
         chronicle.bucket().release(Sequence(2)).unwrap();
-        if !chronicle.bucket().retired().unwrap().is_empty() {
+        if !chronicle.bucket().retired_trees().unwrap().is_empty() {
             chronicle.bucket().release(Sequence(0)).unwrap();
         }
         chronicle.note_pruned(3);

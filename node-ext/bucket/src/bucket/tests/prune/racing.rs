@@ -13,9 +13,9 @@ impl Drop for Ends<'_> {
 }
 
 #[test]
-fn commits_that_race_a_prune_are_in_the_old_tree_or_in_the_new_one_and_none_is_lost() {
+fn no_commit_that_races_a_prune_is_lost() {
     const THREADS: u64 = 3;
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let bucket = fixture.bucket();
     let leaf = fixture.ingest(b"the same each time");
     bucket.commit(&[leaf], Durability::Buffered).unwrap();
@@ -55,7 +55,7 @@ fn commits_that_race_a_prune_are_in_the_old_tree_or_in_the_new_one_and_none_is_l
     // The leaves have distinct sequences, without a gap.
     let sequence = |made: &Committed| {
         let tree = made.commitment.start_seq;
-        tree.of_leaf(made.first_leaf).unwrap().0
+        tree.checked_add(made.first_leaf).unwrap().0
     };
     made.sort_by_key(sequence);
     let sequences: Vec<_> = made.iter().map(sequence).collect();
@@ -85,19 +85,19 @@ fn commits_that_race_a_prune_are_in_the_old_tree_or_in_the_new_one_and_none_is_l
 }
 
 #[test]
-fn an_admins_signature_stands_whatever_is_committed_meanwhile() {
-    let fixture = Fixture::of_profile(HashingProfile::Plain);
+fn an_admins_signature_holds_despite_concurrent_commits() {
+    let fixture = Fixture::with_profile(HashingProfile::Plain);
     let bucket = fixture.bucket();
     let leaf = fixture.ingest(b"the same each time");
     bucket.commit(&[leaf; 40], Durability::Buffered).unwrap();
-    let signed = bucket.pruned(Sequence(20)).unwrap();
+    let signed = bucket.preview_prune(Sequence(20)).unwrap();
     // Blocking commits here also blocks the prune, after it has checked the
     // signature.
     let pruned = std::thread::scope(|scope| {
-        let committing = bucket.committing.read();
+        let committing = bucket.commit_lock.read();
         let before = bucket.engine.probe.counts().0;
-        let pruning = scope.spawn(|| bucket.prune(Sequence(20), Some(authorised(signed))));
-        while bucket.engine.probe.counts().0 < before + 5 || !is_waited_for(bucket) {
+        let pruning = scope.spawn(|| bucket.prune(Sequence(20), Some(sign_deletion(signed))));
+        while bucket.engine.probe.counts().0 < before + 5 || !is_prune_waiting(bucket) {
             std::thread::yield_now();
         }
         let mut tip = Tip::clone(&bucket.tip());
@@ -130,18 +130,18 @@ fn an_admins_signature_stands_whatever_is_committed_meanwhile() {
     assert_eq!(pruned.commitment.leaf_count, count(21));
     assert_ne!(pruned.commitment.mmr_root, signed.mmr_root);
     assert_eq!(bucket.commitment(), pruned.commitment);
-    assert_eq!(bucket.retired().unwrap(), [pruned.retired]);
+    assert_eq!(bucket.retired_trees().unwrap(), [pruned.retired]);
     assert!(fsck(bucket, |_| {}).unwrap().is_clean());
 }
 
 /// Returns whether a prune waits to block commits.
-fn is_waited_for(bucket: &Bucket) -> bool {
-    bucket.committing.try_read().is_none()
+fn is_prune_waiting(bucket: &Bucket) -> bool {
+    bucket.commit_lock.try_read().is_none()
 }
 
 #[test]
-fn i1_uploads_and_commits_that_race_releases_are_whole() {
-    let mut fixture = Fixture::of_profile(HashingProfile::Plain);
+fn i1_uploads_and_commits_that_race_releases_are_complete() {
+    let mut fixture = Fixture::with_profile(HashingProfile::Plain);
     let ended = AtomicBool::new(false);
     let contents: Vec<_> = [&[1, 2, 3][..], &[1, 2], &[2, 3, 1, 2, 5], &[1], &[3, 1, 2]]
         .map(bytes_of)
@@ -186,7 +186,7 @@ fn i1_uploads_and_commits_that_race_releases_are_whole() {
         let bucket = fixture.bucket();
         let report = fsck(bucket, |_| {}).unwrap();
         assert!(report.is_clean(), "{:?}", report.findings);
-        for promise in bucket.promises().unwrap() {
+        for promise in bucket.signed_roots().unwrap() {
             let Commitment {
                 mmr_root,
                 leaf_count,

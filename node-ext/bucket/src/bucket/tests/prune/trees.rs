@@ -4,9 +4,9 @@
 use super::*;
 
 #[test]
-fn i10_every_root_that_was_signed_before_several_prunes_is_proven_by_both_rules() {
+fn i10_roots_signed_before_several_prunes_stay_provable() {
     for profile in PROFILES {
-        let mut chronicle = Chronicle::new(profile);
+        let mut chronicle = ModelledBucket::new(profile);
         chronicle.sign_each(&[&[1, 2], &[1, 2, 3], &[3], &[4, 4, 4], &[5]]);
         let before = chronicle.bucket().usage();
         chronicle.prune(2);
@@ -22,14 +22,14 @@ fn i10_every_root_that_was_signed_before_several_prunes_is_proven_by_both_rules(
             chronicle.bucket().usage().bytes > before.bytes,
             "nothing has gone"
         );
-        let promises = chronicle.bucket().promises().unwrap();
+        let promises = chronicle.bucket().signed_roots().unwrap();
         assert_eq!(promises.count(), chronicle.signed.len());
     }
 }
 
 #[test]
-fn a_tree_that_is_pruned_to_its_end_is_empty_signs_nothing_and_goes_on_with_its_sizes() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn a_tree_pruned_to_its_end_is_empty_and_continues_its_sizes() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.sign_each(&[&[1], &[2], &[3]]);
     let pruned = chronicle.prune(3);
     assert_eq!(
@@ -64,8 +64,8 @@ fn a_tree_that_is_pruned_to_its_end_is_empty_signs_nothing_and_goes_on_with_its_
 }
 
 #[test]
-fn i11_an_empty_tree_whose_sizes_are_not_those_of_the_leaf_before_it_is_not_opened() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn i11_an_empty_tree_with_a_wrong_total_size_is_not_opened() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.sign_each(&[&[1], &[2]]);
     chronicle.prune(2);
     let bucket = chronicle.bucket();
@@ -79,17 +79,17 @@ fn i11_an_empty_tree_whose_sizes_are_not_those_of_the_leaf_before_it_is_not_open
     bucket.engine.write(batch, Durability::Synced).unwrap();
     chronicle.fixture.bucket = None;
     let path = chronicle.fixture.path();
-    let refused = Bucket::open(&path, Access::ReadOnly, &Shared::default()).unwrap_err();
+    let refused = Bucket::open(&path, Access::ReadOnly, &SharedResources::default()).unwrap_err();
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
 }
 
 #[test]
-fn the_admins_signed_deletion_is_kept_with_the_tree_that_it_ended() {
-    let mut chronicle = Chronicle::new(HashingProfile::Tagged);
+fn the_signed_deletion_is_kept_with_its_retired_tree() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Tagged);
     chronicle.sign_each(&[&[1], &[2], &[3]]);
-    let signed = chronicle.bucket().pruned(Sequence(2)).unwrap();
+    let signed = chronicle.bucket().preview_prune(Sequence(2)).unwrap();
     let new_root = signed.mmr_root;
-    let authorised = authorised(signed);
+    let authorised = sign_deletion(signed);
     let deletion = authorised.deletion.clone();
     // Leaves committed since are in the new tree too.
     chronicle.sign_each(&[&[8], &[9]]);
@@ -102,7 +102,7 @@ fn the_admins_signed_deletion_is_kept_with_the_tree_that_it_ended() {
     // With more leaves, the admin's signature is still over the earlier root.
     chronicle.sign_each(&[&[4]]);
     chronicle.fixture.reopen();
-    let retired = chronicle.bucket().retired().unwrap();
+    let retired = chronicle.bucket().retired_trees().unwrap();
     assert_eq!(retired, vec![pruned.retired]);
     assert_eq!(retired[0].deletion, Some(deletion));
     assert_eq!(
@@ -113,8 +113,8 @@ fn the_admins_signed_deletion_is_kept_with_the_tree_that_it_ended() {
 }
 
 #[test]
-fn a_prune_that_nobody_may_make_changes_nothing() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn a_refused_prune_changes_nothing() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.sign_each(&[&[1][..]; 9]);
     chronicle.prune(1);
     let before = chronicle.fixture.records();
@@ -138,18 +138,18 @@ fn a_prune_that_nobody_may_make_changes_nothing() {
         ),
         "{refused}"
     );
-    let right = bucket.pruned(Sequence(3)).unwrap();
+    let right = bucket.preview_prune(Sequence(3)).unwrap();
     let by = |admin| Deletion {
         admin,
-        ..authorised(right).deletion
+        ..sign_deletion(right).deletion
     };
     let wrong = [
-        authorised(Commitment {
+        sign_deletion(Commitment {
             mmr_root: H256::zero(),
             ..right
         })
         .deletion,
-        authorised(Commitment {
+        sign_deletion(Commitment {
             start_seq: Sequence(4),
             ..right
         })
@@ -159,7 +159,7 @@ fn a_prune_that_nobody_may_make_changes_nothing() {
     for deletion in wrong {
         let wrong = Authorisation {
             deletion,
-            ..authorised(right)
+            ..sign_deletion(right)
         };
         let refused = prune(3, Some(wrong));
         let PruneError::Unauthorised { new_root, .. } = refused else {
@@ -171,7 +171,7 @@ fn a_prune_that_nobody_may_make_changes_nothing() {
     for leaf_count in [0, 5, 7] {
         let wrong = Authorisation {
             leaf_count: count(leaf_count),
-            ..authorised(right)
+            ..sign_deletion(right)
         };
         let refused = prune(3, Some(wrong));
         let is_as_expected = match &refused {
@@ -188,9 +188,9 @@ fn a_prune_that_nobody_may_make_changes_nothing() {
     let of_another_kind = Authorisation {
         deletion: Deletion {
             signature: MultiSignature::Ed25519([0; 64]),
-            ..authorised(right).deletion
+            ..sign_deletion(right).deletion
         },
-        ..authorised(right)
+        ..sign_deletion(right)
     };
     let refused = prune(3, Some(of_another_kind));
     assert!(
@@ -202,24 +202,24 @@ fn a_prune_that_nobody_may_make_changes_nothing() {
 
     chronicle.fixture.bucket = None;
     let path = chronicle.fixture.path();
-    let read_only = Bucket::open(&path, Access::ReadOnly, &Shared::default()).unwrap();
+    let read_only = Bucket::open(&path, Access::ReadOnly, &SharedResources::default()).unwrap();
     let refused = read_only.prune(Sequence(3), None).unwrap_err();
     assert!(matches!(
         refused,
-        PruneError::Unusable(Unusable::ReadOnly { .. })
+        PruneError::NotWritable(NotWritable::ReadOnly { .. })
     ));
     let refused = read_only.release(Sequence(0)).unwrap_err();
     assert!(matches!(
         refused,
-        ReleaseError::Unusable(Unusable::ReadOnly { .. })
+        ReleaseError::NotWritable(NotWritable::ReadOnly { .. })
     ));
     // The resulting tree can be computed all the same.
-    read_only.pruned(Sequence(3)).unwrap();
+    read_only.preview_prune(Sequence(3)).unwrap();
 }
 
 #[test]
-fn i11_a_lost_leaf_is_no_shorter_tree() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn i11_a_prune_over_a_lost_leaf_fails() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.sign_each(&[&[1][..]; 9]);
     let mut batch = chronicle.bucket().engine.batch();
     batch.delete(Family::Tree, layout::leaf_key(Sequence(5)));
@@ -239,8 +239,8 @@ fn i11_a_lost_leaf_is_no_shorter_tree() {
 }
 
 #[test]
-fn what_looks_at_a_tree_goes_on_when_it_is_pruned_and_is_told_when_it_is_released() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn a_view_outlives_a_prune_and_fails_after_a_release() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.sign_each(&[&[1, 2], &[3], &[4]]);
     let root = chronicle.signed[2].mmr_root;
     let bucket = chronicle.bucket();
@@ -272,12 +272,12 @@ fn what_looks_at_a_tree_goes_on_when_it_is_pruned_and_is_told_when_it_is_release
             "{unknown}"
         );
     }
-    assert_eq!(bucket.promises().unwrap().count(), 0);
+    assert_eq!(bucket.signed_roots().unwrap().count(), 0);
 }
 
 #[test]
 fn only_a_retired_tree_is_released_and_only_once() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.sign_each(&[&[1], &[2]]);
     chronicle.prune(1);
     let release = |tree| chronicle.bucket().release(Sequence(tree));
@@ -298,8 +298,8 @@ fn only_a_retired_tree_is_released_and_only_once() {
 }
 
 #[test]
-fn the_upper_nodes_of_the_new_tree_are_kept_in_memory_as_those_of_the_old_one_were() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn upper_nodes_of_the_new_tree_are_cached_after_a_prune() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.commit(&[&[1][..]; 70], false);
     chronicle.prune(3);
     let keys_asked = || {
@@ -313,15 +313,15 @@ fn the_upper_nodes_of_the_new_tree_are_kept_in_memory_as_those_of_the_old_one_we
 }
 
 #[test]
-fn an_admin_may_authorise_that_all_goes() {
-    let mut chronicle = Chronicle::new(HashingProfile::Plain);
+fn an_admin_may_authorise_a_prune_of_all_leaves() {
+    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
     chronicle.sign_each(&[&[1], &[2]]);
-    let nothing = chronicle.bucket().pruned(Sequence(2)).unwrap();
+    let nothing = chronicle.bucket().preview_prune(Sequence(2)).unwrap();
     assert_eq!(nothing.leaf_count, LeafCount::ZERO);
     chronicle.sign_each(&[&[3]]);
     let pruned = chronicle
         .bucket()
-        .prune(Sequence(2), Some(authorised(nothing)))
+        .prune(Sequence(2), Some(sign_deletion(nothing)))
         .unwrap();
     chronicle.note_pruned(2);
     assert_eq!(pruned.commitment, chronicle.replayed(2, 1));

@@ -22,51 +22,51 @@ fn numbers(file: &[u8]) -> (Vec<u64>, u64, u64) {
     while let Some(record) = reader.next().unwrap() {
         numbers.push(record.number);
     }
-    (numbers, reader.skipped(), reader.whole())
+    (numbers, reader.skipped(), reader.end_of_last())
 }
 
 #[test]
 fn a_damaged_record_hides_no_other_and_a_torn_end_none() {
     let payloads: Vec<_> = (1..5u8).map(|seed| vec![seed; 50]).collect();
     let whole = file(&payloads);
-    let each = (whole.len() - FILE_HEADER) / 4;
+    let each = (whole.len() - FILE_HEADER_BYTES) / 4;
     assert_eq!(numbers(&whole), (vec![0, 1, 2, 3], 0, whole.len() as u64));
-    for at in FILE_HEADER..whole.len() {
+    for at in FILE_HEADER_BYTES..whole.len() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x11;
-        let hit = ((at - FILE_HEADER) / each) as u64;
+        let hit = ((at - FILE_HEADER_BYTES) / each) as u64;
         let left: Vec<_> = (0..4).filter(|number| *number != hit).collect();
         let (found, skipped, _) = numbers(&damaged);
         assert_eq!(found, left, "byte {at}");
         let is_last = hit == 3;
         assert_eq!(skipped, if is_last { 0 } else { each as u64 }, "byte {at}");
     }
-    for cut in 0..=whole.len() - FILE_HEADER {
-        let torn = &whole[..FILE_HEADER + cut];
+    for cut in 0..=whole.len() - FILE_HEADER_BYTES {
+        let torn = &whole[..FILE_HEADER_BYTES + cut];
         let (found, skipped, end) = numbers(torn);
         assert_eq!((found.len(), skipped), (cut / each, 0));
-        assert_eq!(end as usize, FILE_HEADER + cut / each * each);
+        assert_eq!(end as usize, FILE_HEADER_BYTES + cut / each * each);
     }
 }
 
 /// A client's chunk contains a record, and the record around it is torn.
 #[test]
-fn nothing_inside_a_record_passes_for_one() {
+fn no_bytes_inside_a_record_pass_for_one() {
     let mut forged = vec![];
     write_record(&mut forged, Salt([0; 16]), 99, Marks::default(), b"");
     let mut torn = file(&[vec![1], forged.clone()]);
-    torn.truncate(torn.len() - RECORD_TRAILER);
+    torn.truncate(torn.len() - RECORD_TRAILER_BYTES);
     assert_eq!(numbers(&torn).0, [0]);
     // Only the salt prevents clients from doing the same.
     let mut inside = vec![];
     write_record(&mut inside, salt(), 99, Marks::default(), b"");
     let mut torn = file(&[vec![1], inside]);
-    torn.truncate(torn.len() - RECORD_TRAILER);
+    torn.truncate(torn.len() - RECORD_TRAILER_BYTES);
     assert_eq!(numbers(&torn).0, [0, 99]);
 }
 
 #[test]
-fn changes_are_read_as_they_were_written() {
+fn changes_round_trip() {
     let mut changes = Changes::default();
     changes.put(Family::Tree, b"l12345678", &[1; 48]);
     changes.put(Family::Tree, b"n12345678", &[2; 32]);

@@ -1,0 +1,106 @@
+//! The signed roots of a provider, from the output of `cairn put`.
+
+use crate::error::DemoError;
+use cairn_primitives::challenge::{ChunkLocation, MultiSignature};
+use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafCount, LeafIndex, Sequence};
+use rand::Rng;
+use serde::Deserialize;
+
+/// Bytes of a full chunk.
+const CHUNK: u64 = cairn_primitives::chunk_tree::CHUNK_BYTES as u64;
+
+/// A commitment with its signature.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedRoot {
+    pub(crate) commitment: Commitment,
+    pub(crate) signature: MultiSignature,
+}
+
+/// The signed roots of one bucket at one provider, and the lengths of its leaves.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SignedRoots {
+    pub(crate) signed: Vec<SignedRoot>,
+    /// The lengths of the bucket's leaves, by sequence, in bytes.
+    sizes: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    mmr_root: H256,
+    start_seq: u64,
+    leaf_count: u64,
+    signature: String,
+    files: Vec<File>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    data_size: u64,
+}
+
+impl SignedRoots {
+    /// Adds the output of `cairn put --json`, one line per commit.
+    pub(crate) fn add(&mut self, printed: &str) -> Result<(), DemoError> {
+        let unreadable = |error: &dyn std::fmt::Display| DemoError::Unreadable(error.to_string());
+        for line in printed.lines().filter(|line| line.contains("\"mmr_root\"")) {
+            let line: Line = serde_json::from_str(line).map_err(|error| unreadable(&error))?;
+            let mut signature = [0; 64];
+            hex::decode_to_slice(line.signature.trim_start_matches("0x"), &mut signature)
+                .map_err(|error| unreadable(&error))?;
+            let leaf_count = LeafCount::new(line.leaf_count)
+                .ok_or_else(|| DemoError::Unreadable("a leaf count above 2^62".into()))?;
+            self.sizes
+                .extend(line.files.iter().map(|file| file.data_size));
+            self.signed.push(SignedRoot {
+                commitment: Commitment {
+                    mmr_root: line.mmr_root,
+                    start_seq: Sequence(line.start_seq),
+                    leaf_count,
+                },
+                signature: MultiSignature::Sr25519(signature),
+            });
+        }
+        Ok(())
+    }
+
+    /// Returns the number of leaves that the bucket has had.
+    pub(crate) fn leaves(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Returns the newest root.
+    pub(crate) fn newest(&self) -> Option<H256> {
+        self.signed
+            .last()
+            .map(|promise| promise.commitment.mmr_root)
+    }
+
+    /// Returns a random chunk under a commitment.
+    pub(crate) fn random_location(
+        &self,
+        commitment: &Commitment,
+        random: &mut impl Rng,
+    ) -> ChunkLocation {
+        let leaf = random.gen_range(0..commitment.leaf_count.get().max(1));
+        let sequence = usize::try_from(commitment.start_seq.0.saturating_add(leaf));
+        let size = sequence.ok().and_then(|sequence| self.sizes.get(sequence));
+        // Empty content is one empty chunk.
+        let chunks = size.map_or(1, |size| size.div_ceil(CHUNK).max(1));
+        ChunkLocation {
+            leaf_index: LeafIndex(leaf),
+            chunk_index: ChunkIndex(random.gen_range(0..chunks)),
+        }
+    }
+
+    /// Returns a random signed root.
+    pub(crate) fn random_root(
+        &self,
+        bucket: BucketId,
+        random: &mut impl Rng,
+    ) -> Result<&SignedRoot, DemoError> {
+        let place = random.gen_range(0..self.signed.len().max(1));
+        self.signed
+            .get(place)
+            .ok_or_else(|| DemoError::Unexpected(format!("nothing was signed of bucket {bucket}")))
+    }
+}

@@ -1,0 +1,113 @@
+//! Records everything that the provider has ever signed, and finds contradictions in it.
+
+use crate::runtime::Actor;
+use cairn_gadget::CheckpointRequest;
+use cairn_primitives::challenge::{MultiSignature, SlashReason};
+use cairn_primitives::{BucketId, Commitment, H256};
+use sp_core::{Pair, sr25519};
+use std::collections::BTreeSet;
+
+/// Identifies a signed root of a bucket: its root and its tree.
+pub(crate) type RootKey = (H256, u64);
+
+pub(crate) fn root_key(commitment: &Commitment) -> RootKey {
+    (commitment.mmr_root, commitment.start_seq.0)
+}
+
+/// A signature of the provider, known to the opponent.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownSignature {
+    pub(crate) bucket: BucketId,
+    pub(crate) commitment: Commitment,
+    pub(crate) window: Option<u64>,
+    pub(crate) signature: MultiSignature,
+}
+
+/// The signatures, in order of appearance.
+#[derive(Default)]
+pub(crate) struct SignatureLog {
+    pub(crate) all: Vec<KnownSignature>,
+    /// The number of signatures that [`SignatureLog::take_new`] has returned.
+    taken: usize,
+    /// The reason why a submitted answer would be slashed, if one was.
+    pub(crate) false_submission: Option<SlashReason>,
+}
+
+impl SignatureLog {
+    /// Records a signature if it is the provider's.
+    pub(crate) fn record(
+        &mut self,
+        bucket: BucketId,
+        commitment: Commitment,
+        window: Option<u64>,
+        signature: &MultiSignature,
+    ) {
+        let is_same = |one: &KnownSignature| {
+            (one.bucket, one.commitment, one.window) == (bucket, commitment, window)
+        };
+        if self.all.iter().any(is_same) {
+            return;
+        }
+        let MultiSignature::Sr25519(raw) = signature else {
+            return;
+        };
+        let bytes = CheckpointRequest::new(bucket, commitment, window).signed_bytes();
+        let is_ours = sr25519::Pair::verify(
+            &sr25519::Signature::from_raw(*raw),
+            bytes,
+            &sr25519::Public::from_raw(Actor::Us.account().0),
+        );
+        if is_ours {
+            self.all.push(KnownSignature {
+                bucket,
+                commitment,
+                window,
+                signature: signature.clone(),
+            });
+        }
+    }
+
+    /// Records that an answer was submitted that the chain would slash for.
+    pub(crate) fn record_false_submission(&mut self, reason: SlashReason) {
+        self.false_submission.get_or_insert(reason);
+    }
+
+    /// Returns the signatures since the last call.
+    pub(crate) fn take_new(&mut self) -> Vec<KnownSignature> {
+        let new = self.all[self.taken..].to_vec();
+        self.taken = self.all.len();
+        new
+    }
+
+    /// Returns an earlier signature that contradicts this one: of another root for the same leaves,
+    /// or of another commitment for the same window. Considers only signatures that the provider
+    /// can know of, by `known`.
+    pub(crate) fn contradiction(
+        &self,
+        new: &KnownSignature,
+        known: impl Fn(&KnownSignature) -> bool,
+    ) -> Option<&KnownSignature> {
+        self.all.iter().find(|before| {
+            let leaves = |one: &KnownSignature| {
+                let of = &one.commitment;
+                (one.bucket, of.start_seq, of.leaf_count)
+            };
+            let is_fork = leaves(before) == leaves(new)
+                && before.commitment.mmr_root != new.commitment.mmr_root;
+            let is_second = new.window.is_some()
+                && (before.bucket, before.window) == (new.bucket, new.window)
+                && before.commitment != new.commitment;
+            (is_fork || is_second) && known(before)
+        })
+    }
+
+    /// Returns the signed commitments without a window, each once.
+    pub(crate) fn commitments(&self) -> Vec<KnownSignature> {
+        let mut seen = BTreeSet::new();
+        let plain = self.all.iter().filter(|one| one.window.is_none());
+        plain
+            .filter(|one| seen.insert((one.bucket, root_key(&one.commitment))))
+            .cloned()
+            .collect()
+    }
+}

@@ -1,0 +1,81 @@
+//! Reads for one pass over a whole bucket: they leave the block cache to the proofs
+//! and report each unreadable entry.
+
+use super::{Engine, EngineError, Entry, Family};
+use rocksdb::{Direction, IteratorMode, ReadOptions};
+
+/// The result of reading one key.
+pub type ReadResult = Result<Option<Vec<u8>>, EngineError>;
+
+fn uncached() -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.fill_cache(false);
+    options
+}
+
+impl Engine {
+    /// Reads one key without filling the cache.
+    pub fn get_uncached(&self, family: Family, key: &[u8]) -> ReadResult {
+        let handle = self.family(family)?;
+        self.db
+            .get_cf_opt(handle, key, &uncached())
+            .map_err(self.error_of("reading a bucket"))
+    }
+
+    /// Reads several keys of one family, each with its own result, without filling the
+    /// cache.
+    pub fn get_each_uncached<K: AsRef<[u8]>>(
+        &self,
+        family: Family,
+        keys: &[K],
+    ) -> Result<Vec<ReadResult>, EngineError> {
+        let handle = self.family(family)?;
+        let values = self
+            .db
+            .batched_multi_get_cf_opt(handle, keys, false, &uncached());
+        let owned = |value: Option<rocksdb::DBPinnableSlice<'_>>| value.map(|bytes| bytes.to_vec());
+        Ok(values
+            .into_iter()
+            .map(|value| value.map(owned).map_err(self.error_of("reading a bucket")))
+            .collect())
+    }
+
+    /// Scans the entries whose keys begin with `prefix`, from the key `from` on, in key
+    /// order. Ends after the first error.
+    pub fn scan_from<'e>(
+        &'e self,
+        family: Family,
+        prefix: &'e [u8],
+        from: &[u8],
+    ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + use<'e>, EngineError> {
+        let handle = self.family(family)?;
+        let from = IteratorMode::From(from, Direction::Forward);
+        let entries = self.db.iterator_cf_opt(handle, uncached(), from);
+        Ok(entries
+            .map(move |entry| entry.map_err(self.error_of("scanning a bucket")))
+            .take_while(move |entry| match entry {
+                Ok((key, _)) => key.starts_with(prefix),
+                Err(_) => true,
+            }))
+    }
+
+    /// Scans the entries whose keys begin with `prefix` in reverse order. Ends after
+    /// the first error.
+    pub fn scan_reverse<'e>(
+        &'e self,
+        family: Family,
+        prefix: &'e [u8],
+    ) -> Result<impl Iterator<Item = Result<Entry, EngineError>> + use<'e>, EngineError> {
+        let handle = self.family(family)?;
+        // No key of a bucket is longer.
+        let last = [prefix, &[0xff; 64]].concat();
+        let from = IteratorMode::From(&last, Direction::Reverse);
+        let entries = self.db.iterator_cf_opt(handle, uncached(), from);
+        Ok(entries
+            .map(move |entry| entry.map_err(self.error_of("scanning a bucket")))
+            .take_while(move |entry| match entry {
+                Ok((key, _)) => key.starts_with(prefix),
+                Err(_) => true,
+            }))
+    }
+}

@@ -1,0 +1,507 @@
+//! The tracker against a naive model: after any sequence of events it starts the same jobs as a
+//! plain list of the open challenges, sorted by deadline.
+
+use super::submission::MAX_TRANSIENT_FAILURES;
+use super::*;
+use crate::challenges::config::ChallengeConfig;
+use cairn_chain::ExtrinsicStatus;
+use cairn_primitives::challenge::{ChunkLocation, SlashReason};
+use cairn_primitives::{BucketId, ChunkIndex, H256, LeafIndex, Sequence};
+use cairn_testing::LIMITS;
+use proptest::prelude::*;
+
+const OURS: AccountId = AccountId([1; 32]);
+/// Bytes that are reserved for an answer in the making.
+const ONE: usize = 262_144 + ANSWER_OVERHEAD_BYTES;
+
+fn id(deadline: u32, index: u16) -> ChallengeId {
+    ChallengeId { deadline, index }
+}
+
+fn challenge(id: ChallengeId) -> OpenChallenge {
+    OpenChallenge {
+        id,
+        bucket_id: BucketId(7),
+        provider: OURS,
+        challenger: AccountId([2; 32]),
+        mmr_root: H256::repeat_byte(3),
+        start_seq: Sequence(0),
+        leaf_count: None,
+        location: ChunkLocation {
+            leaf_index: LeafIndex(0),
+            chunk_index: ChunkIndex(0),
+        },
+        asked_at: 0,
+    }
+}
+
+fn scan(anchor: u32, open: impl IntoIterator<Item = ChallengeId>) -> Scan {
+    Scan {
+        head: Head {
+            hash: H256::from_low_u64_be(anchor.into()),
+            number: anchor,
+            anchor,
+        },
+        best_anchor: anchor,
+        limits: LIMITS,
+        open: open.into_iter().map(challenge).collect(),
+        lost: Some(0),
+        outcomes: vec![],
+    }
+}
+
+fn tracker(in_flight: usize) -> ChallengeTracker {
+    let config = ChallengeConfig {
+        in_flight,
+        ..ChallengeConfig::default()
+    };
+    let mut book = ChallengeTracker::new(config.validate().unwrap(), OURS, vec![]);
+    book.set_connected(true);
+    book
+}
+
+fn only_attempt(jobs: &[Job]) -> AttemptId {
+    assert_eq!(jobs.len(), 1);
+    jobs[0].attempt_id
+}
+
+#[test]
+fn no_job_starts_before_a_scan_or_while_disconnected() {
+    let mut book = tracker(4);
+    assert_eq!(book.start_jobs(), []);
+    book.set_connected(false);
+    book.on_scan(scan(1, [id(20, 0)]));
+    assert_eq!(book.start_jobs(), []);
+    book.set_connected(true);
+    only_attempt(&book.start_jobs());
+    assert_eq!(book.start_jobs(), [], "it is being worked on");
+}
+
+#[test]
+fn challenges_of_other_accounts_are_ignored() {
+    let mut book = tracker(4);
+    let mut theirs = scan(1, [id(20, 0)]);
+    theirs.open[0].provider = AccountId([9; 32]);
+    book.on_scan(theirs);
+    assert_eq!((book.start_jobs(), book.duties()), (vec![], vec![]));
+}
+
+#[test]
+fn critical_jobs_may_exceed_the_bounds_by_a_quarter() {
+    let mut book = tracker(4);
+    book.on_scan(scan(1, (0..9).map(|index| id(30, index))));
+    assert_eq!(book.start_jobs().len(), 4);
+    // 5 of 40 anchor blocks are left: an eighth.
+    book.on_scan(scan(25, (0..9).map(|index| id(30, index))));
+    let jobs = book.start_jobs();
+    assert_eq!(jobs.len(), 1);
+    assert!(jobs[0].is_near);
+    assert_eq!(book.start_jobs(), []);
+}
+
+#[test]
+fn inclusion_frees_in_flight_capacity_until_a_retraction() {
+    let mut book = tracker(1);
+    book.on_scan(scan(1, [id(30, 0), id(30, 1)]));
+    let turn = only_attempt(&book.start_jobs());
+    assert!(book.on_submitted(id(30, 0), turn, H256::zero(), 500));
+    assert_eq!(book.statistics().bytes_in_flight, 500);
+    let block = H256::repeat_byte(1);
+    book.on_progress(id(30, 0), turn, &ExtrinsicStatus::InBlock(block));
+    assert_eq!(book.statistics().in_flight, 0);
+    only_attempt(&book.start_jobs());
+    book.on_progress(id(30, 0), turn, &ExtrinsicStatus::Retracted(block));
+    assert_eq!(book.statistics().in_flight, 2);
+    assert_eq!(book.start_jobs(), []);
+}
+
+#[test]
+fn results_of_an_earlier_attempt_are_ignored() {
+    let mut book = tracker(1);
+    book.on_scan(scan(1, [id(30, 0)]));
+    let first = only_attempt(&book.start_jobs());
+    book.on_job_failed(id(30, 0), first, JobError::Transient("busy".into()));
+    book.tick();
+    let second = only_attempt(&book.start_jobs());
+    assert!(!book.on_submitted(id(30, 0), first, H256::zero(), 1));
+    book.on_job_failed(id(30, 0), first, JobError::Alarm("no".into()));
+    assert!(book.is_wanted(id(30, 0), second) && !book.is_wanted(id(30, 0), first));
+    assert!(book.on_submitted(id(30, 0), second, H256::zero(), 1));
+    // The first extrinsic is dropped; the second is still in the pool.
+    let gone = ExtrinsicStatus::Dropped("usurped".into());
+    book.on_progress(id(30, 0), first, &gone);
+    assert_eq!(book.duties()[0].stage, AnswerStage::Submitted);
+    book.on_progress(id(30, 0), second, &gone);
+    assert_eq!(book.duties()[0].stage, AnswerStage::Waiting);
+}
+
+#[test]
+fn a_finalized_answer_without_effect_is_retried() {
+    let mut book = tracker(1);
+    book.on_scan(scan(1, [id(30, 0)]));
+    let turn = only_attempt(&book.start_jobs());
+    book.on_submitted(id(30, 0), turn, H256::zero(), 1);
+    let block = H256::repeat_byte(1);
+    assert!(book.on_progress(id(30, 0), turn, &ExtrinsicStatus::Finalized(block)));
+    // That scan may be of an earlier block.
+    book.on_scan(scan(2, [id(30, 0)]));
+    assert_eq!(book.start_jobs(), []);
+    book.on_scan(scan(3, [id(30, 0)]));
+    only_attempt(&book.start_jobs());
+}
+
+#[test]
+fn a_resolution_is_read_from_outcomes_account_then_deadline() {
+    let ids: Vec<_> = (0..5).map(|index| id(30, index)).collect();
+    let mut book = tracker(9);
+    book.on_scan(scan(1, ids.clone()));
+    let mut last = scan(31, []);
+    last.lost = Some(2);
+    last.outcomes = vec![
+        Outcome::Slashed {
+            id: ids[3],
+            provider: OURS,
+            reason: SlashReason::Timeout,
+        },
+        Outcome::Defended {
+            id: ids[0],
+            provider: OURS,
+        },
+    ];
+    book.on_scan(last);
+    let told: Vec<_> = book
+        .take_events()
+        .into_iter()
+        .filter_map(|news| match news {
+            TrackerEvent::Closed {
+                resolution: fate, ..
+            } => Some(fate),
+            _ => None,
+        })
+        .collect();
+    let slashed = Resolution::Lost(Some(SlashReason::Timeout));
+    // The account lost one more than the outcomes say.
+    assert_eq!(
+        told,
+        [
+            Resolution::Defended,
+            Resolution::Lost(None),
+            Resolution::Defended,
+            slashed,
+            Resolution::Defended
+        ]
+    );
+    let counted = book.statistics();
+    assert_eq!((counted.defended, counted.lost), (3, 2));
+}
+
+#[test]
+fn warnings_come_once_at_half_and_at_an_eighth_of_the_time() {
+    let mut book = tracker(1);
+    let mut levels = vec![];
+    for anchor in 1..=40 {
+        book.on_scan(scan(anchor, [id(40, 0)]));
+        for job in book.start_jobs() {
+            book.on_job_failed(
+                job.challenge.id,
+                job.attempt_id,
+                JobError::Alarm("no".into()),
+            );
+        }
+        for news in book.take_events() {
+            match news {
+                TrackerEvent::DeadlineNear {
+                    left,
+                    urgency: level,
+                    ..
+                } => levels.push((left, level)),
+                TrackerEvent::Alarm { .. } => levels.push((40 - anchor, Urgency::Normal)),
+                _ => {}
+            }
+        }
+    }
+    let expected = [
+        (39, Urgency::Normal),
+        (20, Urgency::Warning),
+        (5, Urgency::Critical),
+    ];
+    assert_eq!(levels, expected);
+    // Overdue, but not yet swept by the chain: no job starts.
+    book.on_scan(scan(41, [id(40, 0)]));
+    assert_eq!(book.start_jobs(), []);
+}
+
+#[test]
+fn a_repeated_scan_is_no_evidence_against_a_final_answer() {
+    let mut book = tracker(1);
+    book.on_scan(scan(1, [id(30, 0)]));
+    let turn = only_attempt(&book.start_jobs());
+    book.on_submitted(id(30, 0), turn, H256::zero(), 1);
+    book.on_progress(id(30, 0), turn, &ExtrinsicStatus::Finalized(H256::zero()));
+    for _ in 0..5 {
+        book.on_scan(scan(1, [id(30, 0)]));
+        assert_eq!(book.start_jobs(), []);
+    }
+}
+
+#[test]
+fn repeated_transient_failures_raise_an_alarm() {
+    let mut book = tracker(1);
+    book.on_scan(scan(1, [id(40, 0)]));
+    let mut alarmed_after = 0;
+    while book.statistics().alarmed == 0 {
+        for job in book.start_jobs() {
+            alarmed_after += 1;
+            let trouble = JobError::Transient("the account has no funds".into());
+            book.on_job_failed(job.challenge.id, job.attempt_id, trouble);
+        }
+        book.tick();
+    }
+    assert_eq!(alarmed_after, MAX_TRANSIENT_FAILURES);
+    let reason = book.duties()[0].alarm.clone().unwrap();
+    assert!(reason.contains("no funds"), "{reason}");
+}
+
+#[test]
+fn duties_of_a_previous_account_are_dropped() {
+    let mut theirs = challenge(id(30, 0));
+    theirs.provider = AccountId([9; 32]);
+    let kept = [theirs, challenge(id(30, 1))]
+        .map(|challenge| TrackedChallenge::new(challenge).to_stored());
+    let config = ChallengeConfig::default().validate().unwrap();
+    let mut book = ChallengeTracker::new(config, OURS, kept.into());
+    assert_eq!(book.duties().len(), 1);
+    assert_eq!(book.take_changes(), [(id(30, 0), None)]);
+}
+
+#[test]
+fn a_restarted_chain_may_reuse_challenge_ids() {
+    let mut book = tracker(1);
+    book.on_scan(scan(1, [id(30, 0)]));
+    let turn = only_attempt(&book.start_jobs());
+    let mut other = scan(1, [id(30, 0)]);
+    other.open[0].mmr_root = H256::zero();
+    book.on_scan(other);
+    assert!(!book.on_submitted(id(30, 0), turn, H256::zero(), 1));
+    assert_eq!(book.start_jobs()[0].challenge.mmr_root, H256::zero());
+}
+
+#[derive(Clone, Debug)]
+enum Move {
+    /// Anchor blocks pass, challenges arrive, and some of the open ones end.
+    Scan {
+        anchors: u32,
+        come: u8,
+        go: u8,
+    },
+    Pass,
+    Connected(bool),
+    /// The n-th running job ends: it submits an answer of N bytes, or fails.
+    Handed {
+        which: usize,
+        bytes: usize,
+    },
+    Failed {
+        which: usize,
+        alarm: bool,
+    },
+    /// The n-th submitted answer progresses.
+    Step {
+        which: usize,
+        step: u8,
+    },
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let which = 0..40usize;
+    let one = prop_oneof![
+        3 => (0..6u32, 0..5u8, 0..3u8)
+            .prop_map(|(anchors, come, go)| Move::Scan { anchors, come, go }),
+        1 => Just(Move::Pass),
+        1 => prop::bool::weighted(0.8).prop_map(Move::Connected),
+        4 => (which.clone(), 100..ONE).prop_map(|(which, bytes)| Move::Handed { which, bytes }),
+        2 => (which.clone(), any::<bool>())
+            .prop_map(|(which, alarm)| Move::Failed { which, alarm }),
+        4 => (which, 0..5u8).prop_map(|(which, step)| Move::Step { which, step }),
+    ];
+    prop::collection::vec(one, 1..120)
+}
+
+/// The naive model's state: for each open challenge the attempt that is running or submitted,
+/// whether it waits for a later tick, and its bytes.
+#[derive(Default)]
+struct Naive {
+    open: BTreeMap<ChallengeId, State>,
+    anchor: u32,
+    next: u16,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    /// Idle; it may or may not be due.
+    Idle,
+    AtWork(AttemptId),
+    Pool(AttemptId, usize),
+    Elsewhere(AttemptId),
+}
+
+impl Naive {
+    fn nth(&self, which: usize, is: fn(&State) -> bool) -> Option<(ChallengeId, State)> {
+        let of: Vec<_> = self.open.iter().filter(|(_, state)| is(state)).collect();
+        let at = which.checked_rem(of.len())?;
+        Some((*of[at].0, *of[at].1))
+    }
+
+    fn load(&self) -> (usize, usize) {
+        let bytes = self.open.values().filter_map(|state| match state {
+            State::AtWork(_) => Some(ONE),
+            State::Pool(_, bytes) => Some(*bytes),
+            _ => None,
+        });
+        bytes.fold((0, 0), |(count, sum), bytes| (count + 1, sum + bytes))
+    }
+}
+
+proptest! {
+    #[test]
+    fn nearest_deadlines_run_first_within_the_bounds(moves in moves()) {
+        const MOST: usize = 4;
+        let config = ChallengeConfig {
+            in_flight: MOST,
+            bytes_in_flight: 3 * ONE,
+            ..ChallengeConfig::default()
+        };
+        let mut book = ChallengeTracker::new(config.validate().unwrap(), OURS, vec![]);
+        let mut naive = Naive { anchor: 1, ..Naive::default() };
+        let (mut is_connected, mut kept) = (false, BTreeMap::new());
+        for step in moves {
+            match step {
+                Move::Scan { anchors, come, go } => {
+                    naive.anchor += anchors;
+                    for _ in 0..go {
+                        naive.open.pop_first();
+                    }
+                    for _ in 0..come {
+                        naive.next += 1;
+                        let deadline = naive.anchor + 10 + u32::from(naive.next * 7 % 30);
+                        naive.open.insert(id(deadline, naive.next), State::Idle);
+                    }
+                    book.on_scan(scan(naive.anchor, naive.open.keys().copied()));
+                }
+                Move::Pass => book.tick(),
+                Move::Connected(now) => {
+                    is_connected = now;
+                    book.set_connected(now);
+                }
+                Move::Handed { which, bytes } => {
+                    let at_work = naive.nth(which, |state| matches!(state, State::AtWork(_)));
+                    if let Some((id, State::AtWork(turn))) = at_work {
+                        prop_assert!(book.is_wanted(id, turn));
+                        prop_assert!(book.on_submitted(id, turn, H256::zero(), bytes));
+                        naive.open.insert(id, State::Pool(turn, bytes));
+                    }
+                }
+                Move::Failed { which, alarm } => {
+                    let at_work = naive.nth(which, |state| matches!(state, State::AtWork(_)));
+                    if let Some((id, State::AtWork(turn))) = at_work {
+                        let trouble = match alarm {
+                            true => JobError::Alarm("no".into()),
+                            false => JobError::Transient("busy".into()),
+                        };
+                        book.on_job_failed(id, turn, trouble);
+                        naive.open.insert(id, State::Idle);
+                    }
+                }
+                Move::Step { which, step } => {
+                    let handed = naive.nth(which, |state| {
+                        matches!(state, State::Pool(..) | State::Elsewhere(_))
+                    });
+                    let Some((id, State::Pool(turn, _) | State::Elsewhere(turn))) = handed else {
+                        continue;
+                    };
+                    let block = H256::repeat_byte(1);
+                    match step {
+                        0 => drop(book.on_progress(id, turn, &ExtrinsicStatus::InBlock(block))),
+                        1 => drop(book.on_progress(id, turn, &ExtrinsicStatus::Retracted(block))),
+                        2 => drop(book.on_progress(id, turn, &ExtrinsicStatus::Finalized(block))),
+                        3 => drop(book.on_progress(id, turn, &ExtrinsicStatus::Dropped("x".into()))),
+                        _ => book.on_tracking_lost(id, turn),
+                    }
+                }
+            }
+            // The tracker alone knows where an answer is now; the model copies it and checks the
+            // consequences.
+            for duty in book.duties() {
+                let id = duty.challenge.id;
+                let bytes = book.entries[&id].bytes_in_flight();
+                let state = naive.open.get_mut(&id).unwrap();
+                *state = match (*state, duty.stage) {
+                    (State::Pool(turn, _) | State::Elsewhere(turn), AnswerStage::Waiting) => {
+                        prop_assert!(turn.0 > 0);
+                        State::Idle
+                    }
+                    (State::Pool(turn, _) | State::Elsewhere(turn), _) => match bytes {
+                        Some(bytes) => State::Pool(turn, bytes),
+                        None => State::Elsewhere(turn),
+                    },
+                    (before, _) => before,
+                };
+            }
+            let open: Vec<_> = naive.open.keys().copied().collect();
+            let known: Vec<_> = book.duties().iter().map(|duty| duty.challenge.id).collect();
+            prop_assert_eq!(known, open, "what the last scan had, by deadline");
+
+            let (count_before, _) = naive.load();
+            let jobs = book.start_jobs();
+            prop_assert!(jobs.is_empty() || is_connected);
+            for job in &jobs {
+                let id = job.challenge.id;
+                prop_assert!(naive.open[&id] == State::Idle, "nothing is begun twice");
+                prop_assert!(id.deadline >= naive.anchor, "nor when it is overdue");
+                prop_assert_eq!(job.is_near, id.deadline - naive.anchor <= 5);
+                naive.open.insert(id, State::AtWork(job.attempt_id));
+            }
+            let is_near = jobs.last().is_some_and(|job| job.is_near);
+            let (count, bytes) = naive.load();
+            prop_assert_eq!(book.statistics().in_flight, count as u64);
+            prop_assert_eq!(book.statistics().bytes_in_flight, bytes as u64);
+            if !jobs.is_empty() {
+                let reserve = usize::from(is_near);
+                prop_assert!(count <= MOST + reserve);
+                let most = if is_near { 3 * ONE + (3 * ONE).div_ceil(4) } else { 3 * ONE };
+                prop_assert!(bytes <= most || count_before == 0);
+            }
+            // A challenge that is not started has a later deadline than all that are, waits for a
+            // later tick, or finds no capacity.
+            if let Some(last) = jobs.last() {
+                let waiting = naive.open.iter().filter(|(_, state)| **state == State::Idle);
+                for (id, _) in waiting {
+                    let entry = &book.entries[id];
+                    let is_due =
+                        matches!(entry.state, JobState::Waiting { not_before } if not_before <= book.now);
+                    let is_overdue = id.deadline < naive.anchor;
+                    prop_assert!(*id > last.challenge.id || !is_due || is_overdue);
+                }
+            } else if is_connected && count_before == 0 && book.last_scan.is_some() {
+                for (id, entry) in &book.entries {
+                    let is_due =
+                        matches!(entry.state, JobState::Waiting { not_before } if not_before <= book.now);
+                    prop_assert!(!is_due || id.deadline < naive.anchor, "nobody is left waiting");
+                }
+            }
+            for (id, duty) in book.take_changes() {
+                match duty {
+                    Some(duty) => drop(kept.insert(id, duty)),
+                    None => drop(kept.remove(&id)),
+                }
+            }
+            // A process that starts now restores each, and the submitted extrinsics.
+            let kept_ids: Vec<_> = kept.keys().copied().collect();
+            let open: Vec<_> = naive.open.keys().copied().collect();
+            prop_assert_eq!(kept_ids, open);
+            for (id, entry) in &book.entries {
+                prop_assert_eq!(kept[id].attempts, entry.attempts);
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The signed-root worker: compares this account's signatures on chain with what this provider
+//! holds.
+//!
+//! A base path that was restored from an older backup does not know what it signed since, and would
+//! sign on: only the chain can tell. So at the first finalized head, and often after it, every root
+//! on chain with this account's signature must be recorded here as signed, and its tree must have
+//! it. A bucket that lacks one is reported to the operator and signs nothing more. This worker
+//! needs only the chain and the index, whatever else runs.
+
+mod status;
+#[cfg(test)]
+mod tests;
+
+pub use status::{SignedRootProblem, SignedRootStatistics, SignedRootStatus};
+
+use super::heads::Heads;
+use cairn_chain::{ChainClient, ChainError, Head};
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::{BucketInfo, OpenChallenge};
+use cairn_primitives::{BucketId, Commitment};
+use cairn_provider::{Provider, ProviderError, SignedRootState};
+use futures::FutureExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+/// Anchor blocks between comparisons of all buckets: ten minutes. Challenges are compared at every
+/// head.
+const DEFAULT_INTERVAL: u32 = 100;
+
+/// The configuration of the signed-root worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedRootConfig {
+    /// Anchor blocks between comparisons of all buckets; 0 compares at every finalized block.
+    pub interval: u32,
+}
+
+impl Default for SignedRootConfig {
+    fn default() -> Self {
+        Self {
+            interval: DEFAULT_INTERVAL,
+        }
+    }
+}
+
+/// Errors that abort a comparison. It is retried at the next head.
+#[derive(Debug, thiserror::Error)]
+enum CompareError {
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error("the comparison was aborted: {0}")]
+    Aborted(#[from] tokio::task::JoinError),
+}
+
+/// Returns the current checkpoint if the account's bit is set in it. Signatures behind historical
+/// roots cannot be told apart from others'.
+pub(crate) fn signed_on_chain(info: &BucketInfo, account: &AccountId) -> Option<Commitment> {
+    let place = info.primary_index_of(account)?;
+    let snapshot = info.snapshot.as_ref()?;
+    snapshot.signed_by(place).then_some(snapshot.commitment)
+}
+
+/// Returns the commitment that a challenge says was signed. Older chains do not tell the leaf
+/// count; it is then 0.
+fn challenged_commitment(challenge: &OpenChallenge) -> Commitment {
+    Commitment {
+        mmr_root: challenge.mmr_root,
+        start_seq: challenge.start_seq,
+        leaf_count: challenge.leaf_count.unwrap_or_default(),
+    }
+}
+
+/// Compares one bucket with our signatures on chain, and quarantines it if it lacks one. Blocks.
+pub(crate) fn compare_bucket(
+    provider: &Provider,
+    id: BucketId,
+    on_chain: &[Commitment],
+) -> Result<Option<SignedRootProblem>, ProviderError> {
+    let mut trouble = None;
+    for commitment in provider.record_on_chain(id, on_chain)? {
+        match provider.find_signed(id, &commitment)? {
+            SignedRootState::Provable => {}
+            // Irrelevant while the chain does not have it.
+            SignedRootState::Tombstoned if on_chain.contains(&commitment) => {
+                trouble.get_or_insert(SignedRootProblem::Released);
+            }
+            SignedRootState::Tombstoned => {}
+            SignedRootState::NoBucket => {
+                return Ok(Some(SignedRootProblem::BucketMissing { commitment }));
+            }
+            SignedRootState::Missing => {
+                let missing = SignedRootProblem::Missing { commitment };
+                provider.quarantine(id, missing.to_string());
+                return Ok(Some(missing));
+            }
+        }
+    }
+    Ok(trouble)
+}
+
+/// The worker that compares our signatures on chain with what this provider holds.
+pub struct SignedRootWorker {
+    chain: Arc<dyn ChainClient>,
+    provider: Arc<Provider>,
+    config: SignedRootConfig,
+    status: Arc<SignedRootStatus>,
+    /// The anchor block of the next comparison of all buckets.
+    next_at: u32,
+}
+
+impl std::fmt::Debug for SignedRootWorker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PromiseWatch")
+            .field("config", &self.config)
+            .field("next_at", &self.next_at)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SignedRootWorker {
+    /// Creates the worker for a provider and a chain.
+    pub fn new(
+        chain: Arc<dyn ChainClient>,
+        provider: Arc<Provider>,
+        config: SignedRootConfig,
+    ) -> Self {
+        Self {
+            chain,
+            provider,
+            config,
+            status: Arc::default(),
+            next_at: 0,
+        }
+    }
+
+    /// Returns a view of the worker's state.
+    pub fn status(&self) -> Arc<SignedRootStatus> {
+        self.status.clone()
+    }
+
+    /// Compares until `shutdown` completes.
+    pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
+        let mut shutdown = pin!(shutdown.fuse());
+        let mut heads = Heads::new(self.chain.clone(), "promises");
+        loop {
+            let mut looked = pin!(
+                async {
+                    let head = heads.next().await;
+                    self.on_finalized_head(head).await;
+                }
+                .fuse()
+            );
+            futures::select_biased! {
+                () = shutdown => return,
+                () = looked => {}
+            }
+        }
+    }
+
+    pub(crate) async fn on_finalized_head(&mut self, head: Head) {
+        // Also compares if the chain seems to go back.
+        let rest = self.next_at.saturating_sub(self.config.interval)..self.next_at;
+        let looks_at_all = !rest.contains(&head.anchor);
+        match self.compare(head, looks_at_all).await {
+            Ok(()) if looks_at_all => {
+                self.next_at = head.anchor.saturating_add(self.config.interval);
+                self.status.record_comparison();
+                self.provider.mark_compared();
+            }
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(
+                    %error,
+                    "not all signatures on chain could be compared; trying again"
+                );
+                // A permanent error is not logged at every block.
+                if let CompareError::Chain(error) = error
+                    && !error.is_transient()
+                {
+                    self.next_at = head.anchor.saturating_add(self.config.interval);
+                    // A runtime without the query will not gain it.
+                    if let ChainError::Unsupported(_) = error {
+                        self.provider.mark_compared();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn compare(&self, head: Head, looks_at_all: bool) -> Result<(), CompareError> {
+        // Challenges first, even if the runtime lacks the other queries.
+        let mut asked: BTreeMap<BucketId, Vec<Commitment>> = BTreeMap::new();
+        for challenge in self.chain.open_challenges(head.hash).await? {
+            let of_bucket = asked.entry(challenge.bucket_id).or_default();
+            of_bucket.push(challenged_commitment(&challenge));
+        }
+        if !looks_at_all {
+            return self.compare_buckets(asked, &BTreeSet::new(), false).await;
+        }
+        self.compare_buckets(asked.clone(), &BTreeSet::new(), false)
+            .await?;
+        let mut signed = asked;
+        let mut held: BTreeSet<_> = self.chain.buckets(head.hash).await?.into_iter().collect();
+        let provider = self.provider.clone();
+        let gone = tokio::task::spawn_blocking(move || provider.buckets_with_tombstones());
+        let account = self.chain.account();
+        let all: BTreeSet<_> = held.iter().copied().chain(gone.await??).collect();
+        for id in all {
+            let Some(info) = self.chain.bucket(head.hash, id).await? else {
+                continue;
+            };
+            if info.primary_index_of(&account).is_some() {
+                held.insert(id);
+            }
+            let of_bucket = signed.entry(id).or_default();
+            // First, since the stored list begins with the newest checkpoint.
+            of_bucket.splice(..0, signed_on_chain(&info, &account));
+        }
+        self.compare_buckets(signed, &held, true).await
+    }
+
+    async fn compare_buckets(
+        &self,
+        signed: BTreeMap<BucketId, Vec<Commitment>>,
+        held: &BTreeSet<BucketId>,
+        is_of_all: bool,
+    ) -> Result<(), CompareError> {
+        if is_of_all {
+            self.status.retain_only(|id| signed.contains_key(id));
+        }
+        for (id, on_chain) in signed {
+            let is_held = held.contains(&id);
+            let provider = self.provider.clone();
+            let compared = tokio::task::spawn_blocking(move || {
+                let trouble = compare_bucket(&provider, id, &on_chain)?;
+                match trouble {
+                    None if is_held && provider.has_tombstones(id)? => {
+                        Ok(Some(SignedRootProblem::Released))
+                    }
+                    trouble => Ok(trouble),
+                }
+            });
+            match compared.await? {
+                Ok(trouble) if is_of_all || trouble.is_some() => {
+                    self.status.set_problem(id, trouble)
+                }
+                Ok(_) => {}
+                // Busy or unreadable; in the latter case it is already in quarantine.
+                Err::<_, ProviderError>(error) => {
+                    tracing::warn!(bucket = %id, %error, "a bucket cannot be compared with the \
+                        chain");
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! The state of the signed-root worker, for operators.
+
+use cairn_primitives::{BucketId, Commitment};
+use cairn_provider::{MetricGroup, MetricSpec, missing_root_reason};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use substrate_prometheus_endpoint::{PrometheusError, Registry};
+
+/// Reasons why the stake is at risk by a bucket that the provider cannot answer for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SignedRootProblem {
+    /// The bucket lacks something that has this account's signature on chain.
+    #[error("{}", missing_root_reason(.commitment))]
+    Missing {
+        /// The signed commitment.
+        commitment: Commitment,
+    },
+    /// The bucket's folder is missing.
+    #[error(
+        "the chain has this provider's signature over root {:?} of the tree from sequence {} at {} \
+         leaves, but the bucket is missing: restore its folder",
+        .commitment.mmr_root, .commitment.start_seq, .commitment.leaf_count
+    )]
+    BucketMissing {
+        /// The signed commitment.
+        commitment: Commitment,
+    },
+    /// The account is bound to a bucket that it has released something signed of.
+    #[error(
+        "the chain holds this provider to the bucket, but something signed of it was released \
+         here: anyone with such a signature can challenge it. Restore a copy that has it, or have \
+         the agreement ended"
+    )]
+    Released,
+}
+
+/// Statistics of the signed-root worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignedRootStatistics {
+    /// Comparisons of all buckets since the start.
+    pub comparisons: u64,
+    /// Buckets that lack something with this account's signature on chain.
+    pub missing: u64,
+    /// Buckets that the account is bound to and has released something signed of.
+    pub released: u64,
+}
+
+/// A view of the signed-root worker's state.
+#[derive(Debug, Default)]
+pub struct SignedRootStatus {
+    comparisons: AtomicU64,
+    problems: Mutex<BTreeMap<BucketId, SignedRootProblem>>,
+}
+
+impl SignedRootStatus {
+    /// Returns the buckets that need an operator, with the reasons.
+    pub fn problems(&self) -> Vec<(BucketId, SignedRootProblem)> {
+        let troubles = self.problems.lock();
+        troubles
+            .iter()
+            .map(|(id, trouble)| (*id, *trouble))
+            .collect()
+    }
+
+    /// Returns true if all buckets were compared with the chain since the start.
+    pub fn has_compared(&self) -> bool {
+        self.comparisons.load(Ordering::Acquire) > 0
+    }
+
+    /// Returns the current statistics.
+    pub fn statistics(&self) -> SignedRootStatistics {
+        let troubles = self.problems.lock();
+        let number = |of: fn(&SignedRootProblem) -> bool| {
+            let found = troubles.values().filter(|trouble| of(trouble)).count();
+            u64::try_from(found).unwrap_or(u64::MAX)
+        };
+        SignedRootStatistics {
+            comparisons: self.comparisons.load(Ordering::Relaxed),
+            missing: number(|trouble| *trouble != SignedRootProblem::Released),
+            released: number(|trouble| *trouble == SignedRootProblem::Released),
+        }
+    }
+
+    pub(super) fn record_comparison(&self) {
+        self.comparisons.fetch_add(1, Ordering::Release);
+    }
+
+    /// Removes buckets for which `stays` returns false.
+    pub(super) fn retain_only(&self, stays: impl Fn(&BucketId) -> bool) {
+        self.problems.lock().retain(|id, _| stays(id));
+    }
+
+    /// Sets a bucket's state, and logs a change once.
+    pub(super) fn set_problem(&self, id: BucketId, trouble: Option<SignedRootProblem>) {
+        let mut troubles = self.problems.lock();
+        let before = match trouble {
+            Some(trouble) => troubles.insert(id, trouble),
+            None => troubles.remove(&id),
+        };
+        drop(troubles);
+        match trouble {
+            Some(trouble) if before != Some(trouble) => {
+                tracing::error!(bucket = %id, %trouble, "A SIGNED ROOT CANNOT BE PROVEN");
+            }
+            None if before.is_some() => {
+                tracing::info!(bucket = %id, "a bucket has everything that is signed on chain \
+                    again");
+            }
+            _ => {}
+        }
+    }
+
+    /// Registers the metrics with a node's registry.
+    ///
+    /// # Errors
+    ///
+    /// [`PrometheusError`] if they are registered already.
+    pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
+        let counters: [MetricSpec<SignedRootStatistics>; 1] = [(
+            "looks_total",
+            "Comparisons of all buckets with the chain",
+            |s| s.comparisons,
+        )];
+        let gauges: [MetricSpec<SignedRootStatistics>; 2] = [
+            (
+                "missing",
+                "Buckets that lack something with this account's signature on chain",
+                |s| s.missing,
+            ),
+            (
+                "let_go",
+                "Buckets under agreement that something signed was released of",
+                |s| s.released,
+            ),
+        ];
+        let board = self.clone();
+        let readings = MetricGroup {
+            prefix: "cairn_promises_",
+            source: Arc::new(move || board.statistics()),
+            registry,
+        };
+        readings.register_counters(&counters)?;
+        readings.register_gauges(&gauges)
+    }
+}
