@@ -40,7 +40,7 @@ pub(crate) struct Backpressure {
     last_byte: Mutex<Instant>,
     /// When it sent its last request, or was opened. A pong is no request.
     last_request: Mutex<Instant>,
-    /// Whether it is a WebSocket. Over HTTP, a request waits for its response.
+    /// True for a WebSocket. Over HTTP, a request waits for its response.
     is_websocket: AtomicBool,
     pub(crate) reader: AtomicWaker,
     pub(crate) writer: AtomicWaker,
@@ -61,9 +61,9 @@ struct Account {
     requests: u64,
     /// Bytes of responses that are expected or not sent yet.
     responses: u64,
-    /// Whether the socket takes no bytes at the moment.
+    /// True while the socket takes no bytes.
     is_blocked: bool,
-    /// Whether a response has waited for room in vain, and none was released since.
+    /// True after a response has waited for room in vain, until some is released.
     is_starved: bool,
     /// The bytes of this account that are counted for all connections.
     counted: u64,

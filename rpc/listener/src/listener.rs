@@ -48,7 +48,7 @@ const ADMISSION_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct ListenerConfig {
     /// The limits of connections.
     pub limits: ConnectionLimits,
-    /// Who may call unsafe methods.
+    /// The rule for unsafe methods.
     pub methods: RpcMethods,
     /// The operator's tokens.
     pub tokens: Vec<Token>,

@@ -22,7 +22,7 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the port pauses when no file descriptor is free.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// What the monitoring port shows.
+/// The provider and the metrics that the monitoring port shows.
 #[derive(Clone, Debug)]
 pub struct Monitored {
     /// The provider whose health is shown.

@@ -37,7 +37,7 @@ pub struct CosignerLimits {
     pub connections: NonZeroUsize,
     /// The most bytes of a response: 16 KiB. A correct one has some hundred.
     pub response_bytes: u32,
-    /// Whether endpoints may lead to addresses that are not public, as within one network or on
+    /// True if endpoints may lead to addresses that are not public, as within one network or on
     /// one machine. False by default, since anyone can register an endpoint and so have this
     /// provider connect to it.
     pub allow_private: bool,

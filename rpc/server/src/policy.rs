@@ -1,9 +1,9 @@
-//! Who may call unsafe methods: those that change buckets, or write to the provider's disk.
+//! The policy of unsafe methods: those that change buckets, or write to the provider's disk.
 
 use jsonrpsee::Extensions;
 use std::sync::Arc;
 
-/// Whether unsafe methods are refused to a request. The standalone listener puts it into the
+/// The decision about unsafe methods for one request. The standalone listener puts it into the
 /// request's extensions, as a Substrate node does with its own type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DenyUnsafe {

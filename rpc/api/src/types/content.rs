@@ -6,7 +6,7 @@ use cairn_primitives::H256;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// What a bucket holds under a hash.
+/// The content of a bucket under a hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
@@ -22,7 +22,7 @@ pub enum NodeContent {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FetchedNodes {
-    /// What was found: the requested hash, and what the bucket holds under it.
+    /// The requested hashes that were found, with their content.
     #[cfg_attr(
         feature = "schema",
         schemars(with = "Vec<(crate::schema::HexHash, NodeContent)>")

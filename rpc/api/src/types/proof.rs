@@ -70,7 +70,7 @@ pub struct ChunkProofInfo {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RuleVerdict {
-    /// Whether the answer passes.
+    /// True if the answer passes.
     pub accepted: bool,
     /// The first check that it fails.
     pub reason: Option<String>,

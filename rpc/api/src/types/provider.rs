@@ -59,7 +59,7 @@ pub struct ProviderStatus {
     pub max_open_buckets: U64OrHex,
     /// Buckets that have failed a check and take no writes.
     pub quarantined: Vec<U64OrHex>,
-    /// Whether uploads are refused because the disk has no space left but the reserve for answers
+    /// True while uploads are refused because the disk has no space left but the reserve for answers
     /// and signatures.
     #[serde(default)]
     pub uploads_stopped: bool,
@@ -72,17 +72,17 @@ pub struct ProviderStatus {
     pub let_go: Vec<U64OrHex>,
 }
 
-/// Whether the provider does what its stake depends on.
+/// The provider's health, as far as its stake depends on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProviderHealth {
-    /// Whether the provider follows its chain and takes requests.
+    /// True if the provider follows its chain and takes requests.
     pub is_ready: bool,
     /// The reason why it is not ready, if so.
     #[serde(default)]
     pub not_ready_because: Option<String>,
-    /// Whether the chain is reached, and a finalized block was read recently.
+    /// True if the chain is reached, and a finalized block was read recently.
     pub follows_chain: bool,
     /// The last finalized anchor block that was read; 0 before the first.
     pub anchor: U64OrHex,
@@ -156,9 +156,9 @@ pub struct ChallengeInfo {
     pub extrinsic: Option<H256>,
     /// The number of answers submitted so far.
     pub attempts: u32,
-    /// Whether the operator must act; the provider's log has the reason.
+    /// True if the operator must act; the provider's log has the reason.
     pub needs_operator: bool,
-    /// Whether no proof can ever answer it, as for a padding slot of a leaf's chunk tree.
+    /// True if no proof can ever answer it, as for a padding slot of a leaf's chunk tree.
     #[serde(default)]
     pub is_unprovable: bool,
 }
