@@ -11,3 +11,18 @@ impl From<Vec<u8>> for Bytes {
         Self(bytes)
     }
 }
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Bytes {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^0x([0-9a-f]{2})*$",
+            "description": "Bytes in hex; SCALE, where a chain reads it.",
+        })
+    }
+}

@@ -55,6 +55,8 @@
 
 mod bytes;
 mod error;
+#[cfg(feature = "schema")]
+mod hex_schema;
 mod methods;
 #[cfg(feature = "schema")]
 pub mod schema;

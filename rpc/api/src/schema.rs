@@ -1,6 +1,7 @@
 //! JSON Schemas of all types that methods take and return.
 
 use crate::bytes::Bytes;
+use crate::hex_schema::HexHash;
 use crate::types::{
     AncestryProof, AtState, BucketInfo, BucketPage, ChallengeEvent, ChallengeInfo,
     ChallengeResponseInfo, ChunkProofInfo, CommitmentEvent, CommittedInfo, DeletionInfo,
@@ -9,9 +10,7 @@ use crate::types::{
     PrunedInfo, SignedCommitmentInfo, U64OrHex,
 };
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 
 /// The path below which an OpenRPC document keeps its schemas.
 const DEFINITIONS_PATH: &str = "/components/schemas";
@@ -60,51 +59,4 @@ pub fn all() -> Map<String, Value> {
         U64OrHex,
     );
     generator.take_definitions(true)
-}
-
-/// Stands for `H256`, a type of another crate.
-pub(crate) struct HexHash;
-
-impl JsonSchema for HexHash {
-    fn schema_name() -> Cow<'static, str> {
-        "H256".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": "^0x([0-9a-f]{2}){32}$",
-            "description": "A hash or a public key, 32 bytes in hex.",
-        })
-    }
-}
-
-impl JsonSchema for Bytes {
-    fn schema_name() -> Cow<'static, str> {
-        "Bytes".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": "^0x([0-9a-f]{2})*$",
-            "description": "Bytes in hex; SCALE, where a chain reads it.",
-        })
-    }
-}
-
-impl JsonSchema for U64OrHex {
-    fn schema_name() -> Cow<'static, str> {
-        "U64OrHex".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "oneOf": [
-                { "type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991u64 },
-                { "type": "string", "pattern": "^0x[0-9a-f]{1,16}$" },
-            ],
-            "description": "A number below 2^64: a number up to 2^53 - 1, and hex above.",
-        })
-    }
 }

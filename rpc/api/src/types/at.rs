@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AtState {
     /// The newest root, or one that was signed.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::HexHash>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::hex_schema::HexHash>")
+    )]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<H256>,
     /// The first sequence of the root's tree.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct CommitmentInfo {
     /// The root of the MMR.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::HexHash"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::hex_schema::HexHash"))]
     pub mmr_root: H256,
     /// The sequence of the tree's first leaf.
     pub start_seq: U64OrHex,
@@ -169,7 +169,7 @@ pub struct SignedCommitmentInfo {
     /// The signed bytes: the `CommitmentPayload` in SCALE.
     pub payload: Bytes,
     /// The sr25519 public key of the signer.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::HexHash"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::hex_schema::HexHash"))]
     pub signer: H256,
     /// A `MultiSignature` in SCALE.
     pub signature: Bytes,
@@ -183,11 +183,14 @@ pub struct PeaksInfo {
     /// The state.
     pub commitment: CommitmentInfo,
     /// Its peaks, left to right.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::HexHash>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::hex_schema::HexHash>"))]
     pub peaks: Vec<H256>,
     /// The root that the same peaks have in `pallet-mmr`, which differs from the signed one. Null
     /// for a bucket with tagged hashing.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::HexHash>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::hex_schema::HexHash>")
+    )]
     pub pallet_mmr_root: Option<H256>,
 }
 
@@ -201,7 +204,7 @@ pub struct LeafInfo {
     /// Its sequence, which a prune does not change.
     pub sequence: U64OrHex,
     /// The root of its content's chunk tree.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::HexHash"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::hex_schema::HexHash"))]
     pub data_root: H256,
     /// The length of its content, in bytes.
     pub data_size: U64OrHex,

@@ -14,7 +14,10 @@ pub enum NodeContent {
     /// A chunk's bytes.
     Chunk(Bytes),
     /// An interior node's children, left and right.
-    Node(#[cfg_attr(feature = "schema", schemars(with = "[crate::schema::HexHash; 2]"))] [H256; 2]),
+    Node(
+        #[cfg_attr(feature = "schema", schemars(with = "[crate::hex_schema::HexHash; 2]"))]
+        [H256; 2],
+    ),
 }
 
 /// Chunks and interior nodes by their hashes.
@@ -25,14 +28,14 @@ pub struct FetchedNodes {
     /// The requested hashes that were found, with their content.
     #[cfg_attr(
         feature = "schema",
-        schemars(with = "Vec<(crate::schema::HexHash, NodeContent)>")
+        schemars(with = "Vec<(crate::hex_schema::HexHash, NodeContent)>")
     )]
     pub nodes: Vec<(H256, NodeContent)>,
     /// Hashes that the bucket does not hold.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::HexHash>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::hex_schema::HexHash>"))]
     pub missing: Vec<H256>,
     /// Hashes to request again: their content did not fit into this answer.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::HexHash>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::hex_schema::HexHash>"))]
     pub rest: Vec<H256>,
 }
 
@@ -56,7 +59,7 @@ pub struct NewBucket {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LeafToCommit {
     /// The root of its chunk tree.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::HexHash"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::hex_schema::HexHash"))]
     pub data_root: H256,
     /// Its length, in bytes.
     pub data_size: U64OrHex,
@@ -90,7 +93,7 @@ pub struct DeletionInfo {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PruneAuthorisation {
     /// The admin's account.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::HexHash"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::hex_schema::HexHash"))]
     pub admin: H256,
     /// The admin's `MultiSignature` in SCALE over the deletion's payload.
     pub signature: Bytes,

@@ -58,6 +58,23 @@ impl Visitor<'_> for NumberVisitor {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for U64OrHex {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "U64OrHex".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "oneOf": [
+                { "type": "integer", "minimum": 0, "maximum": MAX_JSON_NUMBER },
+                { "type": "string", "pattern": "^0x[0-9a-f]{1,16}$" },
+            ],
+            "description": "A number below 2^64: a number up to 2^53 - 1, and hex above.",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

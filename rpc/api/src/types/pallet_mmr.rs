@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct LeavesProof {
     /// The signed root of the state that is proven for.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::HexHash"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::hex_schema::HexHash"))]
     pub block_hash: H256,
     /// A vector of leaves in SCALE, each wrapped as `EncodableOpaqueLeaf`.
     pub leaves: Bytes,
@@ -29,7 +29,7 @@ pub struct LeavesProof {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AncestryProof {
     /// The peaks of the earlier state, left to right.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::HexHash>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::hex_schema::HexHash>"))]
     pub prev_peaks: Vec<H256>,
     /// The leaf count of the earlier state.
     pub prev_leaf_count: u64,
@@ -38,7 +38,7 @@ pub struct AncestryProof {
     /// The other nodes that the proof needs, by ascending position.
     #[cfg_attr(
         feature = "schema",
-        schemars(with = "Vec<(u64, crate::schema::HexHash)>")
+        schemars(with = "Vec<(u64, crate::hex_schema::HexHash)>")
     )]
     pub items: Vec<(u64, H256)>,
 }

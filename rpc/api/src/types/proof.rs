@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 pub struct PathInfo {
     /// The sibling at each level, leaf to root.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::HexHash>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::hex_schema::HexHash>"))]
     pub siblings: Vec<H256>,
     /// For each level, whether the node so far is the right child.
     pub path: Vec<bool>,
@@ -36,7 +36,7 @@ pub struct MmrProofInfo {
     /// The leaf.
     pub leaf: LeafInfo,
     /// All peaks of that state, left to right.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::schema::HexHash>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::hex_schema::HexHash>"))]
     pub peaks: Vec<H256>,
     /// The path from the leaf to the peak above it.
     pub leaf_proof: PathInfo,
@@ -57,7 +57,7 @@ pub struct ChunkProofInfo {
     /// The slot that the chain derives from the requested chunk index.
     pub slot: U64OrHex,
     /// The chunk's hash.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::HexHash"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::hex_schema::HexHash"))]
     pub chunk_hash: H256,
     /// The path from the chunk to the leaf's `dataRoot`.
     pub chunk_proof: PathInfo,

@@ -51,7 +51,7 @@ pub struct ProviderStatus {
     /// Cairn's version.
     pub version: String,
     /// The provider's account.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::HexHash"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::hex_schema::HexHash"))]
     pub account: H256,
     /// The number of buckets that are open now.
     pub open_buckets: U64OrHex,
@@ -141,7 +141,7 @@ pub struct ChallengeInfo {
     /// The challenged bucket.
     pub bucket: U64OrHex,
     /// The signed root that must be answered for.
-    #[cfg_attr(feature = "schema", schemars(with = "crate::schema::HexHash"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::hex_schema::HexHash"))]
     pub mmr_root: H256,
     /// The leaf, counted from the challenged commitment's `start_seq`.
     pub leaf_index: U64OrHex,
@@ -152,7 +152,10 @@ pub struct ChallengeInfo {
     /// The progress of its answer.
     pub stage: ChallengeStage,
     /// The extrinsic that was submitted last, if it may still be included.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::schema::HexHash>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::hex_schema::HexHash>")
+    )]
     pub extrinsic: Option<H256>,
     /// The number of answers submitted so far.
     pub attempts: u32,
