@@ -119,5 +119,12 @@ fn bucket_writes_are_unsafe_methods() {
     assert_eq!(refused["code"], json!(-32601), "{refused}");
     let listed = program.ask("cairnBucket_v1_list", json!([]));
     assert_eq!(listed["buckets"].as_array().unwrap().len(), 1);
+    // The node's own list has Cairn's methods, and the document describes them.
+    let methods = program.ask("rpc_methods", json!([]))["methods"].clone();
+    let methods = methods.as_array().unwrap();
+    let document = program.ask("rpc.discover", json!([]));
+    for method in document["methods"].as_array().unwrap() {
+        assert!(methods.contains(&method["name"]), "{}", method["name"]);
+    }
     program.interrupt();
 }
