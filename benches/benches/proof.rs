@@ -1,6 +1,6 @@
 //! Benchmarks of the parts of commits and proofs.
 
-use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
+use cairn_bucket::{Bucket, BucketConfig, NewLeaf, StateRef};
 use cairn_engine::{Durability, SharedResources};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};
@@ -73,7 +73,7 @@ fn bucket(c: &mut Criterion) {
         b.iter(|| {
             // A stride that does not align with the tree.
             index = (index + 7_919) % leaves;
-            let view = bucket.view(At::Newest)?;
+            let view = bucket.view(StateRef::Newest)?;
             view.mmr_proof(LeafIndex(index))
         });
     });

@@ -17,7 +17,7 @@ use crate::operations;
 use crate::provider_process::{ProviderProcess, runtime};
 use crate::runtime::{Actor, STAKE};
 use crate::signature_log::{KnownSignature, RootKey, SignatureLog, root_key};
-use cairn_bucket::At;
+use cairn_bucket::StateRef;
 use cairn_chain::Submission;
 use cairn_primitives::challenge::{ChallengeId, ChallengeResponse, ChunkLocation, SlashReason};
 use cairn_primitives::onchain::{OpenChallenge, Outcome};
@@ -478,7 +478,7 @@ impl World {
             return Ok(());
         };
         let limits = self.chain.lock().limits();
-        let at = At::RootOf {
+        let at = StateRef::RootOf {
             root: commitment.mmr_root,
             tree: commitment.start_seq,
         };

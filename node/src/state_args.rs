@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::hex_text;
-use cairn_bucket::At;
+use cairn_bucket::StateRef;
 use cairn_primitives::{H256, LeafCount, Sequence};
 use clap::Args;
 
@@ -21,15 +21,15 @@ pub(crate) struct StateArgs {
 }
 
 impl StateArgs {
-    pub(crate) fn at(&self) -> Result<At, Failure> {
+    pub(crate) fn at(&self) -> Result<StateRef, Failure> {
         Ok(match (self.root, self.start_seq, self.leaf_count) {
-            (Some(root), Some(tree), _) => At::RootOf {
+            (Some(root), Some(tree), _) => StateRef::RootOf {
                 root,
                 tree: Sequence(tree),
             },
-            (Some(root), None, _) => At::Root(root),
-            (None, _, Some(count)) => At::LeafCount(leaf_count(count)?),
-            (None, _, None) => At::Newest,
+            (Some(root), None, _) => StateRef::Root(root),
+            (None, _, Some(count)) => StateRef::LeafCount(leaf_count(count)?),
+            (None, _, None) => StateRef::Newest,
         })
     }
 }

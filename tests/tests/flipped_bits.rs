@@ -3,7 +3,7 @@
 
 mod fixture;
 
-use cairn_bucket::{At, fsck};
+use cairn_bucket::{StateRef, fsck};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{
     BucketId, ChunkIndex, Commitment, HashingProfile, LeafIndex, chain_rule, verify,
@@ -41,7 +41,7 @@ fn prove_all(provider: &Provider, bucket: u64, signed: &[Commitment]) -> Outcome
     for commitment in signed {
         for leaf in 0..commitment.leaf_count.get() {
             let location = location(commitment, leaf);
-            let at = At::Root(commitment.mmr_root);
+            let at = StateRef::Root(commitment.mmr_root);
             let Ok(answer) = provider.answer(BucketId(bucket), at, location) else {
                 outcome.refused += 1;
                 continue;

@@ -2,7 +2,7 @@
 //! bucket opens, its leaves are a prefix of the submitted ones, no acknowledged leaf is gone, and
 //! every root that was ever signed can be proven.
 
-use cairn_bucket::{At, BasePath, Bucket, fsck};
+use cairn_bucket::{BasePath, Bucket, StateRef, fsck};
 use cairn_engine::{Access, SharedResources};
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentHasher};
 use cairn_primitives::{H256, HashingProfile, LeafCount, LeafIndex};
@@ -100,7 +100,7 @@ fn acknowledged_and_signed_leaves_survive_kills() {
             said.leaves
         );
         assert!(leaves >= seen, "leaves from before the kill are gone");
-        let view = bucket.view(At::Newest).unwrap();
+        let view = bucket.view(StateRef::Newest).unwrap();
         for k in seen..leaves {
             let content = content_of_leaf(k);
             let leaf = view.leaf(LeafIndex(k)).unwrap();
@@ -109,7 +109,7 @@ fn acknowledged_and_signed_leaves_survive_kills() {
             view.mmr_proof(LeafIndex(k)).unwrap();
         }
         for (root, count) in &said.signed {
-            let view = bucket.view(At::Root(*root)).unwrap();
+            let view = bucket.view(StateRef::Root(*root)).unwrap();
             assert_eq!(view.count(), *count);
             let leaf = LeafIndex(random.gen_range(0..count.get()));
             assert_eq!(view.mmr_proof(leaf).unwrap().commitment().mmr_root, *root);

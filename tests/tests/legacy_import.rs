@@ -15,7 +15,7 @@ mod unprovable;
 #[path = "legacy_import/writer.rs"]
 mod writer;
 
-use cairn_bucket::{At, IngestError, NewLeaf, fsck};
+use cairn_bucket::{IngestError, NewLeaf, StateRef, fsck};
 use cairn_engine::Access;
 use cairn_legacy_import::{LegacyMode, LegacySource, LegacyStatus};
 use cairn_primitives::challenge::ChunkLocation;
@@ -115,7 +115,7 @@ fn check_imported(scene: &Scene, era: Era, written: &Written, random: &mut ChaCh
             chunk_index: ChunkIndex(chunk as u64),
         };
         // By its root alone, as a challenge names it (I10).
-        let view = bucket.view(At::Root(root)).unwrap();
+        let view = bucket.view(StateRef::Root(root)).unwrap();
         assert_eq!(view.count().get(), count as u64);
         let answer = view.answer(location).unwrap();
         let end = content.len().min((chunk + 1) * CHUNK);
@@ -220,7 +220,7 @@ fn i10_every_possibly_signed_root_leads_to_its_leaf_count() {
     for count in 1..=300 {
         let root = Era::B.root(&written.state.leaves[..count]);
         assert_eq!(
-            bucket.view(At::Root(root)).unwrap().count().get(),
+            bucket.view(StateRef::Root(root)).unwrap().count().get(),
             count as u64
         );
     }

@@ -5,7 +5,7 @@
 //! `make test` runs this with a thousand buckets for ten seconds, `make soak`
 //! with ten thousand for five minutes.
 
-use cairn_bucket::{At, BasePath, BucketConfig, NewLeaf};
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf, StateRef};
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, HashingProfile, LeafIndex, MmrLeaf};
 use cairn_provider::{BudgetRequest, LeaseRequest, OnCopy, Provider, ProviderOptions, ScrubPlan};
@@ -156,7 +156,7 @@ fn many_buckets_under_a_small_pool_stay_within_budget() {
                                 .blocking_lease(BucketId(id), LeaseRequest::read())
                                 .unwrap();
                             let proven = lease.run(|bucket| {
-                                let view = bucket.view(At::Newest)?;
+                                let view = bucket.view(StateRef::Newest)?;
                                 let last = view.count().last_index();
                                 let leaf = last.map(|last| LeafIndex(random.gen_range(0..=last.0)));
                                 leaf.map(|leaf| view.mmr_proof(leaf)).transpose()

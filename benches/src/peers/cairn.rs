@@ -3,7 +3,7 @@
 use super::{Peer, Proof, leaf_count};
 use crate::Fallible;
 use crate::data::Pieces;
-use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
+use cairn_bucket::{Bucket, BucketConfig, NewLeaf, StateRef};
 use cairn_engine::{Durability, SharedResources};
 use cairn_primitives::{BucketId, H256, LeafCount, LeafIndex};
 use std::path::Path;
@@ -68,9 +68,9 @@ impl Peer for Cairn {
 
     fn prove(&mut self, index: LeafIndex, count: LeafCount) -> Fallible<Option<Proof>> {
         let at = if count == leaf_count(self.leaves())? {
-            At::Newest
+            StateRef::Newest
         } else {
-            At::LeafCount(count)
+            StateRef::LeafCount(count)
         };
         let leaf = self.0.view(at)?.mmr_proof(index)?;
         Ok(Some(Proof::Full(leaf.into_proof())))

@@ -2,7 +2,7 @@
 
 use super::store::Store;
 use crate::Fallible;
-use cairn_bucket::{At, BasePath, BucketConfig, NewLeaf};
+use cairn_bucket::{BasePath, BucketConfig, NewLeaf, StateRef};
 use cairn_engine::Durability;
 use cairn_keys::Signer;
 use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrProof};
@@ -73,7 +73,7 @@ impl Store for CairnStore {
         let lease = self
             .provider
             .blocking_lease(BucketId(id), LeaseRequest::challenge())?;
-        let proven = lease.run(|bucket| bucket.view(At::Newest)?.mmr_proof(leaf));
+        let proven = lease.run(|bucket| bucket.view(StateRef::Newest)?.mmr_proof(leaf));
         Ok(proven?.into_proof())
     }
 

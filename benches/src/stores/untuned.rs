@@ -4,7 +4,7 @@
 use super::pool::Pool;
 use super::store::Store;
 use crate::Fallible;
-use cairn_bucket::{At, Bucket, BucketConfig, NewLeaf};
+use cairn_bucket::{Bucket, BucketConfig, NewLeaf, StateRef};
 use cairn_engine::{Access, Durability, SharedResources};
 use cairn_primitives::{BucketId, Commitment, LeafIndex, MmrProof};
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ impl Store for Untuned {
 
     fn prove(&self, id: u64, leaf: LeafIndex) -> Fallible<MmrProof> {
         self.with(id, |bucket| {
-            Ok(bucket.view(At::Newest)?.mmr_proof(leaf)?.into_proof())
+            Ok(bucket.view(StateRef::Newest)?.mmr_proof(leaf)?.into_proof())
         })
     }
 

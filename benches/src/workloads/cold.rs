@@ -6,7 +6,7 @@ use crate::data::{Pieces, random, random_below};
 use crate::figures::{Bound, Plot, Section, Shape, Table, Target};
 use crate::stats::{Samples, Summary, duration};
 use crate::stores::{Kind, Store, check_proof};
-use cairn_bucket::{At, Bucket};
+use cairn_bucket::{Bucket, StateRef};
 use cairn_engine::{Access, Durability, SharedResources};
 use cairn_primitives::{Commitment, LeafIndex};
 use std::collections::BTreeMap;
@@ -83,7 +83,7 @@ fn open_each(
         let samples = measured.entry((PROOF, who)).or_default();
         let (bucket, proof) = samples.time(|| {
             let bucket = Bucket::open(path, access, shared)?;
-            let proof = bucket.view(At::Newest)?.mmr_proof(leaf)?;
+            let proof = bucket.view(StateRef::Newest)?.mmr_proof(leaf)?;
             Ok((bucket, proof))
         })?;
         check_proof(proof.proof(), leaf, commitment)?;

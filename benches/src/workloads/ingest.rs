@@ -8,7 +8,7 @@ use crate::disk::{CacheDrop, allocated, drop_from_cache};
 use crate::figures::{Bound, Plot, Section, Shape, Table, Target};
 use crate::peers::{Cairn, Legacy};
 use crate::stats::{Samples, Summary, duration};
-use cairn_bucket::{At, Bucket, NewLeaf};
+use cairn_bucket::{Bucket, NewLeaf, StateRef};
 use cairn_engine::{Access, SharedResources};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::{HashingProfile, LeafIndex};
@@ -113,7 +113,7 @@ fn read_back(
     let open = || Ok(Bucket::open(path, Access::ReadOnly, &shared)?);
     let bucket = measured.open_cold.time(open)?;
     let read = || -> Fallible<()> {
-        let view = bucket.view(At::Newest)?;
+        let view = bucket.view(StateRef::Newest)?;
         let read = view.read_content(LeafIndex(0), &mut std::io::sink())?;
         if usize::try_from(read)? == length {
             Ok(())

@@ -7,7 +7,7 @@ use crate::data::Pieces;
 use crate::figures::{Bound, Section, Table, Target};
 use crate::stats::{Samples, Summary};
 use crate::stores::{CairnStore, Kind, check_proof};
-use cairn_bucket::At;
+use cairn_bucket::StateRef;
 use cairn_primitives::{Commitment, LeafIndex, Sequence};
 use cairn_provider::LeaseRequest;
 use std::path::Path;
@@ -103,7 +103,7 @@ fn is_provable(store: &CairnStore, signed: &Signed) -> Fallible<bool> {
     let lease = store
         .provider
         .blocking_lease(signed.bucket, LeaseRequest::challenge())?;
-    let at = At::Root(signed.root);
+    let at = StateRef::Root(signed.root);
     if lease.run(|bucket| bucket.view(at).map(|_| ())).is_err() {
         return Ok(false);
     }

@@ -49,7 +49,7 @@ pub use release::Released;
 pub use retired::{AuthorisedDeletion, RetiredTree};
 pub use signed_root::SignedRoot;
 pub use tombstones::Tombstone;
-pub use view::{At, View};
+pub use view::{StateRef, View};
 
 use crate::error::{CommitError, CreateError, NotWritable, OpenError, ProveError};
 use cairn_engine::layout::{self, StateRecord, StorageUsage};
@@ -435,7 +435,7 @@ impl Bucket {
     ///
     /// [`ProveError`] if the tree has no such leaf, or it is missing on disk.
     pub fn leaf(&self, index: LeafIndex) -> Result<MmrLeaf, ProveError> {
-        self.view(At::Newest)?.leaf(index)
+        self.view(StateRef::Newest)?.leaf(index)
     }
 
     /// Makes all previous writes durable.

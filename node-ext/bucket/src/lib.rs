@@ -20,10 +20,10 @@ mod transfer;
 pub use base_path::{BasePath, BasePathError, io_error, read_bounded};
 pub use bucket::charge;
 pub use bucket::{
-    At, Authorisation, AuthorisedDeletion, Bucket, BucketConfig, BucketEvent, Builder,
-    CHUNK_CHARGE, Committed, ContentChange, EventListener, Ingested, KeepBytes, LEAF_CHARGE,
-    NODE_CHARGE, NewLeaf, Pruned, Released, RetiredTree, SignedRoot, SpAncestryProof,
-    SpLeavesProof, StoredContent, TREE_LEAF_CHARGE, Tombstone, View, move_durably, now_ms,
+    Authorisation, AuthorisedDeletion, Bucket, BucketConfig, BucketEvent, Builder, CHUNK_CHARGE,
+    Committed, ContentChange, EventListener, Ingested, KeepBytes, LEAF_CHARGE, NODE_CHARGE,
+    NewLeaf, Pruned, Released, RetiredTree, SignedRoot, SpAncestryProof, SpLeavesProof, StateRef,
+    StoredContent, TREE_LEAF_CHARGE, Tombstone, View, move_durably, now_ms,
 };
 pub use cairn_primitives::{Answer, ProvenLeaf};
 pub use error::{

@@ -8,7 +8,7 @@
 //! ```text
 //! BasePath ─► Provider ─► Lease ─┬─ ingest, put_chunk, put_node ─► content, each chunk once
 //!    │           │               ├─ commit, commit_signed ───────► leaves and nodes, one batch, one fsync
-//!    │           │               └─ view(At) ─► mmr_proof, answer ► verified before it leaves
+//!    │           │               └─ view(StateRef) ─► mmr_proof, answer ► verified before it leaves
 //!    │           └─► Extension: answers challenges, submits checkpoints, compares chain and disk
 //!    └─ KeyFolder ─► Signer ─► the gate: what may be signed
 //! ```
@@ -40,7 +40,7 @@
 //! // Later, somebody challenges the root that was signed.
 //! let root = signed.payload.commitment.mmr_root;
 //! let location = ChunkLocation { leaf_index: LeafIndex(0), chunk_index: ChunkIndex(0) };
-//! let answer = bucket.run(|bucket| bucket.view(At::Root(root))?.answer(location))?;
+//! let answer = bucket.run(|bucket| bucket.view(StateRef::Root(root))?.answer(location))?;
 //! assert_eq!(answer.chunk_data(), b"three small words");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -56,8 +56,8 @@ pub use cairn_provider::{OnCopy, Provider, ProviderError, ProviderOptions, Scrub
 /// One bucket: storing, committing, proving.
 pub mod bucket {
     pub use cairn_bucket::{
-        Answer, At, Bucket, BucketConfig, CommitError, Committed, Ingested, NewLeaf, ProveError,
-        ProvenLeaf, StoredContent, View,
+        Answer, Bucket, BucketConfig, CommitError, Committed, Ingested, NewLeaf, ProveError,
+        ProvenLeaf, StateRef, StoredContent, View,
     };
 }
 

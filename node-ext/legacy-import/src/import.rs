@@ -9,7 +9,7 @@ use super::decode::LegacyState;
 use super::error::{LegacyError, Refusal};
 use super::report::{LegacyBucketReport, LegacyReport, LegacyStatus};
 use super::source::LegacySource;
-use cairn_bucket::{At, Bucket, BucketConfig, Builder, KeepBytes, ProveError, move_durably};
+use cairn_bucket::{Bucket, BucketConfig, Builder, KeepBytes, ProveError, StateRef, move_durably};
 use cairn_engine::layout::{BUCKETS_DIR, bucket_dir_name};
 use cairn_engine::{Access, EngineError, SharedResources};
 use cairn_primitives::mmr::Frontier;
@@ -220,7 +220,7 @@ fn open_if_same(
         commitment.start_seq == tree
     } else {
         let root = state.mmr_root;
-        let view = there.view(At::RootOf { root, tree });
+        let view = there.view(StateRef::RootOf { root, tree });
         view.is_ok_and(|view| Some(view.count()) == count)
     };
     if has_leaves && there.id() == id {

@@ -42,7 +42,7 @@ pub use tombstones::BucketTombstones;
 use crate::index::{BucketRecord, BucketStatus, DedupReport, Index, IndexError};
 use crate::pool::{Budget, BudgetRequest, LeaseRequest, Pool, PoolStatistics, ProcessLimits};
 use bucket_folders::BucketFolders;
-use cairn_bucket::{At, BasePath, Committed, NewLeaf, SignedRoot, remove_unfinished};
+use cairn_bucket::{BasePath, Committed, NewLeaf, SignedRoot, StateRef, remove_unfinished};
 use cairn_engine::SharedResources;
 use cairn_engine::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
 use cairn_fs::{DiskReading, create_dir_durably};
@@ -298,7 +298,7 @@ impl Provider {
     pub fn answer(
         &self,
         id: BucketId,
-        at: At,
+        at: StateRef,
         location: ChunkLocation,
     ) -> Result<Answer, ProviderError> {
         let lease = match self.blocking_lease(id, LeaseRequest::challenge()) {
@@ -314,7 +314,12 @@ impl Provider {
     /// Answers from a bucket that lacks its last signed root and so is opened for nothing
     /// else: the roots that it has can be challenged all the same. The bucket is not in the
     /// pool, and is closed again at once.
-    fn answer_unchecked(&self, id: BucketId, at: At, location: ChunkLocation) -> Option<Answer> {
+    fn answer_unchecked(
+        &self,
+        id: BucketId,
+        at: StateRef,
+        location: ChunkLocation,
+    ) -> Option<Answer> {
         let bucket = self.inner.pool.store().open_unchecked(id).ok()?;
         let answered = bucket.view(at).and_then(|view| view.answer(location));
         let tell = |error| {

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Output;
 use crate::{progress, verification};
-use cairn_bucket::{At, BasePath, Bucket, ProveError};
+use cairn_bucket::{BasePath, Bucket, ProveError, StateRef};
 use cairn_engine::{Access, SharedResources};
 use cairn_primitives::{BucketId, Commitment};
 use challenge::{Challenge, SignedBucket};
@@ -141,7 +141,7 @@ impl Drill {
         } = challenge.commitment;
         let start = Instant::now();
         let answer = bucket
-            .view(At::RootOf {
+            .view(StateRef::RootOf {
                 root: mmr_root,
                 tree: start_seq,
             })

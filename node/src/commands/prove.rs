@@ -9,7 +9,7 @@ use crate::leaf_args::LeafArgs;
 use crate::out_file::OutFile;
 use crate::proof_file::ProofFile;
 use crate::remote::Client;
-use cairn_bucket::{At, BasePath};
+use cairn_bucket::{BasePath, StateRef};
 use cairn_engine::{Access, SharedResources};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{ChunkIndex, LeafIndex};
@@ -99,7 +99,7 @@ impl ProveArgs {
     }
 }
 
-fn prove_local(args: &ProveArgs, at: At, base: &BasePath) -> Result<ProofFile, Failure> {
+fn prove_local(args: &ProveArgs, at: StateRef, base: &BasePath) -> Result<ProofFile, Failure> {
     let id = args.of.bucket;
     let bucket = base.open_bucket(id, &SharedResources::default())?;
     let view = bucket.view(at)?;
@@ -111,7 +111,7 @@ fn prove_local(args: &ProveArgs, at: At, base: &BasePath) -> Result<ProofFile, F
 }
 
 /// Fetches the proof from a running provider. A proof that does not verify is an error.
-fn prove_remote(args: &ProveArgs, at: At, client: &Client) -> Result<ProofFile, Failure> {
+fn prove_remote(args: &ProveArgs, at: StateRef, client: &Client) -> Result<ProofFile, Failure> {
     let id = args.of.bucket;
     let profile = client.bucket(id)?.hashing.into();
     if let Some(location) = args.challenge() {

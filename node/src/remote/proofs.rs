@@ -4,7 +4,7 @@ use super::{Client, MAX_IN_FLIGHT, RESPONSE_TIMEOUT};
 use crate::failure::Failure;
 use crate::remote_error::RemoteError;
 use crate::verification::{self, Verification};
-use cairn_bucket::{At, NewLeaf};
+use cairn_bucket::{NewLeaf, StateRef};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{
     Answer, BucketId, Commitment, HashingProfile, LeafIndex, MmrProof, NotProven, ProvenLeaf,
@@ -22,7 +22,7 @@ impl Client {
         bucket: BucketId,
         profile: HashingProfile,
         index: LeafIndex,
-        at: At,
+        at: StateRef,
     ) -> Result<ProvenLeaf, Failure> {
         let state = at_state(at);
         let info = self.request(|rpc| async move {
@@ -43,7 +43,7 @@ impl Client {
         bucket: BucketId,
         profile: HashingProfile,
         location: ChunkLocation,
-        at: At,
+        at: StateRef,
     ) -> Result<Answer, Failure> {
         let (leaf, chunk) = (
             U64OrHex(location.leaf_index.0),
@@ -73,7 +73,7 @@ impl Client {
         leaves: &[NewLeaf],
         commitment: &Commitment,
     ) -> Result<(), RemoteError> {
-        let at = at_state(At::RootOf {
+        let at = at_state(StateRef::RootOf {
             root: commitment.mmr_root,
             tree: commitment.start_seq,
         });
@@ -120,14 +120,14 @@ impl Client {
 
     /// Checks that a proof is about the requested state: a valid proof of another state is
     /// useless.
-    fn check_state(&self, at: At, commitment: &Commitment) -> Result<(), RemoteError> {
+    fn check_state(&self, at: StateRef, commitment: &Commitment) -> Result<(), RemoteError> {
         let is_asked_for = match at {
-            At::Newest => true,
-            At::Root(root) => commitment.mmr_root == root,
-            At::RootOf { root, tree } => {
+            StateRef::Newest => true,
+            StateRef::Root(root) => commitment.mmr_root == root,
+            StateRef::RootOf { root, tree } => {
                 commitment.mmr_root == root && commitment.start_seq == tree
             }
-            At::LeafCount(count) => commitment.leaf_count == count,
+            StateRef::LeafCount(count) => commitment.leaf_count == count,
         };
         if is_asked_for {
             return Ok(());
@@ -137,14 +137,14 @@ impl Client {
 }
 
 /// Converts a state to its form in the RPC.
-fn at_state(at: At) -> Option<AtState> {
+fn at_state(at: StateRef) -> Option<AtState> {
     match at {
-        At::Newest => None,
-        At::Root(root) => Some(AtState::of_root(root)),
-        At::RootOf { root, tree } => Some(AtState {
+        StateRef::Newest => None,
+        StateRef::Root(root) => Some(AtState::of_root(root)),
+        StateRef::RootOf { root, tree } => Some(AtState {
             start_seq: Some(U64OrHex(tree.0)),
             ..AtState::of_root(root)
         }),
-        At::LeafCount(count) => Some(AtState::of_leaf_count(count.get())),
+        StateRef::LeafCount(count) => Some(AtState::of_leaf_count(count.get())),
     }
 }

@@ -1,6 +1,6 @@
 //! The state that must hold after the printed lines, and its check.
 
-use cairn_bucket::{At, BasePath, ImportCheck, ImportSource, NewLeaf, fsck};
+use cairn_bucket::{BasePath, ImportCheck, ImportSource, NewLeaf, StateRef, fsck};
 use cairn_engine::SharedResources;
 use cairn_powercuts::window_signer::WindowSigner;
 use cairn_powercuts::workload::{Report, options};
@@ -275,7 +275,7 @@ impl ExpectedBucket {
         }
         for commitment in &self.committed {
             if commitment.start_seq == newest.start_seq {
-                let at = At::LeafCount(commitment.leaf_count);
+                let at = StateRef::LeafCount(commitment.leaf_count);
                 let found = lease.run(|bucket| bucket.view(at)?.commitment());
                 let found = found.map_err(|error| format!("{commitment:?}: {error}"))?;
                 if found != *commitment {
@@ -307,7 +307,7 @@ impl ExpectedBucket {
 
 /// Checks that a commitment can be proven, at its first and its last leaf.
 fn check_provable(lease: &Lease, commitment: &Commitment) -> Result<(), BrokenGuarantee> {
-    let at = At::RootOf {
+    let at = StateRef::RootOf {
         root: commitment.mmr_root,
         tree: commitment.start_seq,
     };

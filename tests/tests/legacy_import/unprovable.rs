@@ -3,7 +3,7 @@
 
 use crate::support::{Scene, bytes, entry};
 use crate::writer::{CHUNK, ERAS, Era, Writer};
-use cairn_bucket::{At, Bucket, CommitError, NewLeaf, ProveError, fsck};
+use cairn_bucket::{Bucket, CommitError, NewLeaf, ProveError, StateRef, fsck};
 use cairn_engine::layout::ShapeDefect;
 use cairn_engine::{Access, Durability};
 use cairn_legacy_import::{LegacyMode, LegacyStatus};
@@ -92,7 +92,7 @@ fn scene_with_defective_trees(era: Era) -> (Scene, Vec<DefectiveTree>, Vec<u8>) 
 
 fn read(bucket: &Bucket, leaf: usize) -> Vec<u8> {
     let mut content = vec![];
-    let view = bucket.view(At::Newest).unwrap();
+    let view = bucket.view(StateRef::Newest).unwrap();
     let length = view
         .read_content(LeafIndex(leaf as u64), &mut content)
         .unwrap();
@@ -145,7 +145,7 @@ fn flagged_content_is_readable_but_not_provable_by_chunk() {
                 "leaf {index} of {era:?}"
             );
             let leaf_index = LeafIndex(index as u64);
-            let view = bucket.view(At::Newest).unwrap();
+            let view = bucket.view(StateRef::Newest).unwrap();
             let proven = view.mmr_proof(leaf_index).unwrap();
             assert_eq!(proven.leaf().data_root, odd.root);
             let chunk_index = ChunkIndex(odd.data_size.saturating_sub(1) / CHUNK as u64);
@@ -166,7 +166,7 @@ fn flagged_content_is_readable_but_not_provable_by_chunk() {
             leaf_index: LeafIndex(all.len() as u64),
             chunk_index: ChunkIndex(2),
         };
-        let view = bucket.view(At::Newest).unwrap();
+        let view = bucket.view(StateRef::Newest).unwrap();
         assert_eq!(
             view.answer(location).unwrap().chunk_data(),
             &good[2 * CHUNK..]
@@ -276,7 +276,7 @@ fn a_repetitive_tree_takes_the_time_of_its_distinct_nodes() {
             leaf_index: LeafIndex(0),
             chunk_index: ChunkIndex(0x12_3456_7890),
         };
-        let view = bucket.view(At::Newest).unwrap();
+        let view = bucket.view(StateRef::Newest).unwrap();
         assert_eq!(view.answer(location).unwrap().chunk_data().len(), CHUNK);
     }
 }

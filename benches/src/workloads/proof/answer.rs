@@ -6,7 +6,7 @@ use crate::data::{Pieces, RandomContent, random, random_below};
 use crate::figures::Table;
 use crate::peers::{Cairn, Legacy, Peer, agree};
 use crate::stats::{Samples, Summary};
-use cairn_bucket::{At, NewLeaf};
+use cairn_bucket::{NewLeaf, StateRef};
 use cairn_engine::Durability;
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, chunk_count};
@@ -117,7 +117,7 @@ fn measure(
 }
 
 fn our_answer(cairn: &Cairn, index: u64) -> Fallible<()> {
-    let answer = cairn.0.view(At::Newest)?.answer(ChunkLocation {
+    let answer = cairn.0.view(StateRef::Newest)?.answer(ChunkLocation {
         leaf_index: LeafIndex(LEAVES_BEFORE),
         chunk_index: ChunkIndex(index),
     })?;

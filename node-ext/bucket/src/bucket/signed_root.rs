@@ -4,7 +4,7 @@
 //! the current tree has or has had, for a checkpoint that another provider proposes.
 
 use super::clock::now_ms;
-use super::{At, Bucket, BucketEvent};
+use super::{Bucket, BucketEvent, StateRef};
 use crate::error::{ProveError, RecordRootError, SignAgainError};
 use cairn_engine::layout::{self, SignedRootValue};
 use cairn_engine::{Durability, Family};
@@ -67,7 +67,7 @@ impl Bucket {
                 have,
             });
         }
-        if self.view(At::LeafCount(count))?.commitment()? != commitment {
+        if self.view(StateRef::LeafCount(count))?.commitment()? != commitment {
             return Err(RecordRootError::OtherRoot { bucket, count });
         }
         let signed_ms = now_ms();
@@ -101,7 +101,7 @@ impl Bucket {
         if !self.is_durable().map_err(ProveError::from)? {
             return Err(SignAgainError::NotDurable { bucket });
         }
-        let commitment = self.view(At::LeafCount(count))?.commitment()?;
+        let commitment = self.view(StateRef::LeafCount(count))?.commitment()?;
         let Commitment {
             mmr_root,
             start_seq,

@@ -3,7 +3,7 @@
 //! A challenge may name a root that was signed long ago; an answer against the newest
 //! root is wrong.
 
-pub use cairn_primitives::StateRef as At;
+pub use cairn_primitives::StateRef;
 
 use super::Bucket;
 use crate::error::ProveError;
@@ -36,7 +36,7 @@ impl Bucket {
     ///
     /// [`ProveError::UnknownRoot`], [`ProveError::NoSuchCount`], or the
     /// database's failure.
-    pub fn view(&self, at: At) -> Result<View<'_>, ProveError> {
+    pub fn view(&self, at: StateRef) -> Result<View<'_>, ProveError> {
         match self.view_from_tip(at, ReadTier::Disk)? {
             Ok(view) => Ok(view),
             Err(OlderRoot { root, tree }) => self.signed_view(root, tree),
@@ -46,22 +46,22 @@ impl Bucket {
     /// Does the same for threads that must not block; `None` if it needs a read. Such a
     /// view takes nodes and leaves from memory only: a proof that would have to wait for
     /// the disk fails. It reads content as any view.
-    pub fn view_cached(&self, at: At) -> Option<View<'_>> {
+    pub fn view_cached(&self, at: StateRef) -> Option<View<'_>> {
         self.view_from_tip(at, ReadTier::Memory).ok()?.ok()
     }
 
     /// Finds a state by the tip alone, which knows all states but those of older roots.
     fn view_from_tip(
         &self,
-        at: At,
+        at: StateRef,
         reach: ReadTier,
     ) -> Result<Result<View<'_>, OlderRoot>, ProveError> {
         let tip = self.tip();
         let have = tip.frontier.count();
         let count = match at {
-            At::Newest => have,
-            At::LeafCount(count) if count <= have => count,
-            At::LeafCount(asked) => {
+            StateRef::Newest => have,
+            StateRef::LeafCount(count) if count <= have => count,
+            StateRef::LeafCount(asked) => {
                 let bucket = self.id;
                 return Err(ProveError::NoSuchCount {
                     bucket,
@@ -69,10 +69,10 @@ impl Bucket {
                     have,
                 });
             }
-            At::Root(root) if root == tip.root => have,
-            At::Root(root) => return Ok(Err(OlderRoot { root, tree: None })),
-            At::RootOf { root, tree } if root == tip.root && tree == tip.tree => have,
-            At::RootOf { root, tree } => {
+            StateRef::Root(root) if root == tip.root => have,
+            StateRef::Root(root) => return Ok(Err(OlderRoot { root, tree: None })),
+            StateRef::RootOf { root, tree } if root == tip.root && tree == tip.tree => have,
+            StateRef::RootOf { root, tree } => {
                 let tree = Some(tree);
                 return Ok(Err(OlderRoot { root, tree }));
             }

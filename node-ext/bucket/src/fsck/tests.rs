@@ -3,7 +3,7 @@
 
 use super::repair::{RepairReport, repair};
 use super::*;
-use crate::bucket::{At, BucketConfig, NewLeaf};
+use crate::bucket::{BucketConfig, NewLeaf, StateRef};
 use cairn_engine::layout::{self, InteriorValue, StateRecord};
 use cairn_engine::{Batch, Durability, Engine, Entry, Family, JOURNAL_FILE};
 use cairn_keys::Signer;
@@ -185,7 +185,7 @@ impl Fixture {
         let bucket =
             Bucket::open(&self.path(), Access::ReadOnly, &SharedResources::default()).unwrap();
         for commitment in &self.signed {
-            let view = bucket.view(At::Root(commitment.mmr_root)).unwrap();
+            let view = bucket.view(StateRef::Root(commitment.mmr_root)).unwrap();
             assert_eq!(view.commitment().unwrap(), *commitment);
             for leaf in 0..commitment.leaf_count.get() {
                 let leaf_index = LeafIndex(leaf);

@@ -3,7 +3,7 @@
 
 use super::report::CONTENT_NEEDED;
 use super::{BucketCheck, tree::TreeToCheck};
-use crate::bucket::At;
+use crate::bucket::StateRef;
 use crate::error::ProveError;
 use cairn_engine::layout::{Child, FlagValue, NodeKind, NonconformingValue};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
@@ -63,7 +63,7 @@ impl BucketCheck<'_> {
         let mut reached = Vec::new();
         // Until all of it was found intact, it must not count for another leaf.
         let mut seen = HashSet::new();
-        let checked = self.bucket.view(At::Newest).and_then(|view| {
+        let checked = self.bucket.view(StateRef::Newest).and_then(|view| {
             let whole = &self.flagged_intact;
             let mut is_new = |child| !whole.contains(&child) && seen.insert(child);
             view.walk_flagged(root, &mut is_new, |hash, bytes| {

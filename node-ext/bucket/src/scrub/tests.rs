@@ -417,7 +417,7 @@ fn a_scrub_does_not_fill_the_cache() {
     let bucket = Bucket::open(&path, Access::ReadOnly, &shared).unwrap();
     round(&bucket, u64::MAX, |_| {});
     // Indexes and filters are cached by now, but no leaf, node or content.
-    let view = bucket.view(crate::bucket::At::Newest).unwrap();
+    let view = bucket.view(crate::bucket::StateRef::Newest).unwrap();
     for is_proof in [true, false] {
         let cached = shared.cached_bytes();
         round(&bucket, u64::MAX, |_| {});

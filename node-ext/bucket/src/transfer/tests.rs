@@ -2,7 +2,7 @@
 //! incomplete bucket is not adopted.
 
 use super::*;
-use crate::bucket::{At, Bucket, BucketConfig, NewLeaf};
+use crate::bucket::{Bucket, BucketConfig, NewLeaf, StateRef};
 use crate::fsck::fsck;
 use cairn_engine::layout::bucket_dir_name;
 use cairn_engine::{Access, SharedResources};
@@ -184,7 +184,7 @@ fn signed_commitments(bucket: &Bucket) -> Vec<Commitment> {
 #[track_caller]
 fn assert_proves(bucket: &Bucket, promised: &[Commitment]) {
     for commitment in promised {
-        let view = bucket.view(At::Root(commitment.mmr_root)).unwrap();
+        let view = bucket.view(StateRef::Root(commitment.mmr_root)).unwrap();
         let last = commitment.leaf_count.last_index().unwrap();
         for leaf in [LeafIndex(0), last] {
             view.mmr_proof(leaf).unwrap();

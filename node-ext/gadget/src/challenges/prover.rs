@@ -3,7 +3,7 @@
 use super::answer::Prover;
 use super::no_proof::NoProof;
 use async_trait::async_trait;
-use cairn_bucket::{At, AuthorisedDeletion, Bucket, ProveError};
+use cairn_bucket::{AuthorisedDeletion, Bucket, ProveError, StateRef};
 use cairn_primitives::onchain::OpenChallenge;
 use cairn_primitives::{Answer, BucketId};
 use cairn_provider::{LeaseRequest, Provider, ProviderError};
@@ -36,7 +36,7 @@ impl ProviderProver {
 impl Prover for ProviderProver {
     async fn prove(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof> {
         let (id, location) = (challenge.bucket_id, challenge.location);
-        let at = At::RootOf {
+        let at = StateRef::RootOf {
             root: challenge.mmr_root,
             tree: challenge.start_seq,
         };

@@ -4,7 +4,7 @@
 use super::AttemptContext;
 use crate::checkpoint_rules::{SignableState, advances, choose_signable};
 use crate::cosign::{CheckpointRequest, CosignError, CosignRequest, HeldState, Refusal, verify};
-use cairn_bucket::At;
+use cairn_bucket::StateRef;
 use cairn_chain::{ChainError, Head, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::onchain::{BucketInfo, PrimaryProvider, PrimarySignature};
@@ -270,7 +270,7 @@ impl AttemptContext {
         let provider = self.provider.clone();
         let found = tokio::task::spawn_blocking(move || {
             let lease = provider.blocking_lease(id, LeaseRequest::read())?;
-            let at = At::LeafCount(count);
+            let at = StateRef::LeafCount(count);
             Ok(lease.run(|bucket| bucket.view(at)?.commitment())?)
         });
         // The task ended by shutdown or by a panic.

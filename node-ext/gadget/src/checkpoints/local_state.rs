@@ -3,7 +3,7 @@
 use super::AttemptContext;
 use crate::checkpoint_rules::{BlockedReason, LocalState, end_sequence};
 use crate::signed_roots::{SignedRootProblem, compare_bucket};
-use cairn_bucket::At;
+use cairn_bucket::StateRef;
 use cairn_primitives::{BucketId, Commitment, LeafIndex};
 use cairn_provider::{BucketStatus, LeaseRequest, ProviderError};
 use std::sync::Arc;
@@ -108,7 +108,7 @@ impl AttemptContext {
             .blocking_lease(id, LeaseRequest::background())
             .ok()?;
         let leaf = lease.run(|bucket| {
-            let view = bucket.view(At::Newest)?;
+            let view = bucket.view(StateRef::Newest)?;
             let index = last.checked_sub(view.tree().0).map(LeafIndex);
             let index = index.filter(|index| view.count().contains(*index));
             index.map(|index| view.leaf(index)).transpose()

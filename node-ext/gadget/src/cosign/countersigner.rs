@@ -7,7 +7,7 @@
 use super::verify::verify;
 use super::windows::{SigningWindow, WindowRecords};
 use super::{CheckpointRequest, CosignRequest, HeldState, Refusal};
-use cairn_bucket::{At, RecordRootError};
+use cairn_bucket::{RecordRootError, StateRef};
 use cairn_chain::{ChainClient, ChainError, Head};
 use cairn_keys::Signer;
 use cairn_primitives::challenge::MultiSignature;
@@ -128,7 +128,7 @@ impl Countersigner {
                 if lease.signing_refusal().is_some() {
                     return Err(Refusal::Unable);
                 }
-                let commitment = lease.run(|bucket| bucket.view(At::Newest)?.commitment());
+                let commitment = lease.run(|bucket| bucket.view(StateRef::Newest)?.commitment());
                 let commitment = commitment.map_err(ProviderError::from);
                 commitment.map_err(|error| refusal_of_provider(bucket, &error))
             }

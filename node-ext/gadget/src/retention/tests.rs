@@ -3,7 +3,7 @@
 use super::*;
 use crate::network::{ID, Network, commit, open};
 use crate::{CheckpointConfig, SignedRootConfig, SignedRootProblem, SignedRootWorker};
-use cairn_bucket::At;
+use cairn_bucket::StateRef;
 use cairn_engine::layout::leaf_key;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::checkpoint::BucketSnapshot;
@@ -98,7 +98,7 @@ fn is_provable(network: &Network, signed: &Commitment) -> bool {
         leaf_index: LeafIndex(0),
         chunk_index: ChunkIndex(0),
     };
-    let at = At::RootOf {
+    let at = StateRef::RootOf {
         root: signed.mmr_root,
         tree: signed.start_seq,
     };

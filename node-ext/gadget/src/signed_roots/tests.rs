@@ -333,7 +333,7 @@ async fn s6_an_unrecorded_signed_root_is_recorded() {
         .provider()
         .blocking_lease(ID, LeaseRequest::read())
         .unwrap();
-    let at = cairn_bucket::At::LeafCount(LeafCount::new(2).unwrap());
+    let at = cairn_bucket::StateRef::LeafCount(LeafCount::new(2).unwrap());
     let signed = lease.run(|bucket| bucket.view(at)?.commitment()).unwrap();
     drop(lease);
     checkpoint(&network, signed, 1);
@@ -434,7 +434,7 @@ fn an_incomplete_view_is_no_proof() {
     assert_eq!(found(signed), SignedRootState::Provable);
     assert_eq!(found(unknown), SignedRootState::Missing);
     let lease = provider.blocking_lease(ID, LeaseRequest::read()).unwrap();
-    let at = cairn_bucket::At::RootOf {
+    let at = cairn_bucket::StateRef::RootOf {
         root: unknown.mmr_root,
         tree: unknown.start_seq,
     };

@@ -8,7 +8,7 @@
 use super::{KnownSignature, Provider, ProviderError, SignatureSource, tombstones};
 use crate::index::{BucketStatus, DutyKind};
 use crate::pool::LeaseRequest;
-use cairn_bucket::{At, Bucket, ProveError};
+use cairn_bucket::{Bucket, ProveError, StateRef};
 use cairn_primitives::{BucketId, Commitment};
 use codec::{DecodeAll, Encode};
 
@@ -50,7 +50,7 @@ fn is_provable(
     if counted.is_none_or(|count| asked.get() > 0 && count != asked) {
         return Ok(Ok(false));
     }
-    let view = bucket.view(At::RootOf { root, tree });
+    let view = bucket.view(StateRef::RootOf { root, tree });
     match view.and_then(|view| view.commitment()) {
         Ok(found) => Ok(Ok(found.mmr_root == root)),
         Err(
@@ -136,7 +136,7 @@ impl Provider {
         if gone.is_some() {
             return let_go(true);
         }
-        let at = At::LeafCount(commitment.leaf_count);
+        let at = StateRef::LeafCount(commitment.leaf_count);
         let there = || lease.run(|bucket| bucket.view(at)?.commitment());
         let is_there = || there().is_ok_and(|found| found == *commitment);
         if commitment.leaf_count.get() == 0 || !is_there() {

@@ -137,7 +137,7 @@ fn assert_answers(provider: &Provider, id: u64, signed: &SignedCommitment) {
     };
     let root = signed.payload.commitment.mmr_root;
     let answer = provider
-        .answer(BucketId(id), At::Root(root), location)
+        .answer(BucketId(id), StateRef::Root(root), location)
         .unwrap();
     assert_eq!(answer.commitment(), signed.payload.commitment);
 }

@@ -1,6 +1,6 @@
 //! Random challenges, of every kind that a chain may make and a provider must answer.
 
-use cairn_bucket::{At, Bucket, ProveError, SignedRoot};
+use cairn_bucket::{Bucket, ProveError, SignedRoot, StateRef};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, LeafIndex, chunk_tree};
 use rand::Rng;
@@ -78,7 +78,7 @@ impl SignedBucket {
         // A signed tree has at least one leaf.
         let leaf_index = LeafIndex(random.gen_range(0..commitment.leaf_count.get().max(1)));
         let leaf = bucket
-            .view(At::RootOf {
+            .view(StateRef::RootOf {
                 root: commitment.mmr_root,
                 tree: commitment.start_seq,
             })?

@@ -158,7 +158,7 @@ fn i1_a_release_keeps_content_under_nonconforming_nodes() {
     bucket.prune(Sequence(1), None).unwrap();
     bucket.release(Sequence(0)).unwrap();
     let mut read = vec![];
-    let view = bucket.view(At::Newest).unwrap();
+    let view = bucket.view(StateRef::Newest).unwrap();
     view.read_content(LeafIndex(0), &mut read).unwrap();
     assert_eq!(read, parts.concat());
     let report = crate::fsck::fsck(&bucket, |_| {}).unwrap();

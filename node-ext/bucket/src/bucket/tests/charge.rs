@@ -392,7 +392,7 @@ fn s10_only_signed_roots_are_served_from_the_reserve() {
     bucket.commit_signed(&[], &signer).unwrap();
     bucket.record_signed_root(commitment).unwrap();
     bucket.sign_again(commitment.leaf_count, &signer).unwrap();
-    let view = bucket.view(At::Root(commitment.mmr_root)).unwrap();
+    let view = bucket.view(StateRef::Root(commitment.mmr_root)).unwrap();
     let location = ChunkLocation {
         leaf_index: LeafIndex(1),
         chunk_index: ChunkIndex(0),

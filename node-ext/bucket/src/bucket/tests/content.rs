@@ -62,7 +62,7 @@ fn content_of_edge_case_sizes_is_read_back_unchanged() {
             .unwrap();
         fixture.expect(&leaves);
         fixture.reopen();
-        let view = fixture.bucket().view(At::Newest).unwrap();
+        let view = fixture.bucket().view(StateRef::Newest).unwrap();
         for (k, content) in contents.iter().enumerate() {
             let mut read = vec![];
             view.read_content(LeafIndex(k as u64), &mut read).unwrap();
@@ -141,7 +141,11 @@ fn i1_a_tree_sent_node_by_node_is_committed_once_complete() {
             data_size: size,
         };
         bucket.commit(&[leaf], Durability::Synced).unwrap();
-        let answer = bucket.view(At::Newest).unwrap().answer(at(0, 2)).unwrap();
+        let answer = bucket
+            .view(StateRef::Newest)
+            .unwrap()
+            .answer(at(0, 2))
+            .unwrap();
         assert_eq!(answer.chunk_data(), chunks[2]);
         // An upload of the same content has the same root.
         assert_eq!(bucket.ingest(&chunks.concat()[..]).unwrap().data_root, root);
@@ -237,7 +241,7 @@ fn i1_the_size_decides_between_a_chunk_and_a_node_of_one_hash() {
         data_size,
     });
     bucket.commit(&leaves, Durability::Synced).unwrap();
-    let view = bucket.view(At::Newest).unwrap();
+    let view = bucket.view(StateRef::Newest).unwrap();
     assert_eq!(view.answer(at(0, 0)).unwrap().chunk_data(), as_chunk);
     assert_eq!(view.answer(at(1, 0)).unwrap().chunk_data(), chunks[0]);
     assert_eq!(view.answer(at(1, 1)).unwrap().chunk_data(), chunks[1]);
@@ -363,7 +367,7 @@ fn a_failed_upload_keeps_content_shared_with_another() {
         bucket.commit(&[leaf], Durability::Synced).unwrap();
     });
     assert_eq!(bucket.usage().bytes, content.len() as u64);
-    let view = bucket.view(At::Newest).unwrap();
+    let view = bucket.view(StateRef::Newest).unwrap();
     let mut read = vec![];
     view.read_content(LeafIndex(0), &mut read).unwrap();
     assert_eq!(read, content);

@@ -65,7 +65,7 @@ fn i9_a_failed_write_poisons_the_bucket_until_it_is_reopened() {
     // Committed leaves can still be proven.
     fixture
         .bucket()
-        .view(At::Newest)
+        .view(StateRef::Newest)
         .unwrap()
         .mmr_proof(LeafIndex(0))
         .unwrap();
@@ -180,7 +180,7 @@ fn i11_i12_a_lost_or_changed_node_is_an_error() {
         batch.put(Family::Tree, node(3), &[1; 32]);
     });
     fixture.reopen();
-    let view = fixture.bucket().view(At::Newest).unwrap();
+    let view = fixture.bucket().view(StateRef::Newest).unwrap();
     let proof = |leaf| view.mmr_proof(LeafIndex(leaf));
     assert!(matches!(
         proof(2),
@@ -203,7 +203,7 @@ fn i11_i12_a_lost_or_changed_node_is_an_error() {
         batch.delete(Family::Tree, layout::leaf_key(Sequence(4)))
     });
     fixture.reopen();
-    let view = fixture.bucket().view(At::Newest).unwrap();
+    let view = fixture.bucket().view(StateRef::Newest).unwrap();
     let lost = view.mmr_proof(LeafIndex(4)).unwrap_err();
     assert!(
         matches!(
@@ -237,7 +237,7 @@ fn i12_no_proof_is_given_of_a_changed_node_or_leaf() {
         );
     });
     fixture.reopen();
-    let view = fixture.bucket().view(At::Newest).unwrap();
+    let view = fixture.bucket().view(StateRef::Newest).unwrap();
     for leaf in [3, 6] {
         let refused = view.mmr_proof(LeafIndex(leaf));
         assert!(
@@ -263,7 +263,7 @@ fn i12_changed_content_is_never_returned() {
         batch.delete(Family::Content, lost);
     });
     fixture.reopen();
-    let view = fixture.bucket().view(At::Newest).unwrap();
+    let view = fixture.bucket().view(StateRef::Newest).unwrap();
     view.answer(at(0, 0)).unwrap();
     assert!(matches!(
         view.answer(at(1, 0)),
@@ -380,7 +380,11 @@ fn a_bucket_has_one_writer_and_may_have_readers() {
     }
     let reader = open(&fixture, Access::ReadOnly).unwrap();
     assert_eq!(reader.commitment(), fixture.replayed(3));
-    reader.view(At::Newest).unwrap().answer(at(2, 0)).unwrap();
+    reader
+        .view(StateRef::Newest)
+        .unwrap()
+        .answer(at(2, 0))
+        .unwrap();
     let leaf = NewLeaf {
         data_root: fixture.leaves[0].data_root,
         data_size: 1,

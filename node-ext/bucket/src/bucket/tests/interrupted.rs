@@ -66,7 +66,7 @@ fn i1_an_interrupted_rollback_leaves_complete_subtrees() {
                 .bucket()
                 .commit(&[leaf], Durability::Synced)
                 .unwrap();
-            let view = fixture.bucket().view(At::Newest).unwrap();
+            let view = fixture.bucket().view(StateRef::Newest).unwrap();
             for k in 0..chunks.len() as u64 {
                 view.answer(at(0, k)).unwrap();
             }
@@ -101,7 +101,11 @@ fn a_node_sent_by_a_client_outlives_a_failed_upload() {
         then,
     };
     bucket.ingest(source).unwrap_err();
-    bucket.view(At::Newest).unwrap().answer(at(0, 1)).unwrap();
+    bucket
+        .view(StateRef::Newest)
+        .unwrap()
+        .answer(at(0, 1))
+        .unwrap();
     assert!(fsck(bucket, |_| {}).unwrap().is_clean());
 }
 
@@ -144,7 +148,7 @@ fn unlogged_content_is_durable_before_its_leaf() {
         })
         .unwrap_err();
     let left = Bucket::open(&killed, Access::ReadWrite, &SharedResources::default()).unwrap();
-    let view = left.view(At::Newest).unwrap();
+    let view = left.view(StateRef::Newest).unwrap();
     assert_eq!(view.answer(at(0, 0)).unwrap().chunk_data(), b"small");
     assert!(fsck(&left, |_| {}).unwrap().is_clean());
 }

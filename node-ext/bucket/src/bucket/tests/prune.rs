@@ -264,7 +264,7 @@ impl ModelledBucket {
     fn check_answers(&self, signed: &Commitment) {
         let (root, tree) = (signed.mmr_root, signed.start_seq);
         assert_eq!(*signed, self.replayed(tree.0, signed.leaf_count.get()));
-        let view = self.bucket().view(At::RootOf { root, tree }).unwrap();
+        let view = self.bucket().view(StateRef::RootOf { root, tree }).unwrap();
         for index in 0..signed.leaf_count.get() {
             let content = &self.contents[(tree.0 + index) as usize];
             let chunk = content.len() as u64 - 1;
@@ -280,7 +280,7 @@ impl ModelledBucket {
             let path = answer.chunk_proof();
             chain_rule::chunk(profile, hash, ChunkIndex(chunk), path, &leaf.data_root).unwrap();
         }
-        let by_root = self.bucket().view(At::Root(root)).unwrap();
+        let by_root = self.bucket().view(StateRef::Root(root)).unwrap();
         assert_eq!(by_root.commitment().unwrap().mmr_root, root);
     }
 }

@@ -154,7 +154,7 @@ fn i10_a_salvage_keeps_signed_leaves_of_a_retired_tree() {
     let salvaged = base.salvage_bucket(BucketId(9), &shared).unwrap().bucket;
     assert_eq!(salvaged.commitment(), pruned.commitment);
     let signed = signed.payload.commitment;
-    let view = salvaged.view(At::RootOf {
+    let view = salvaged.view(StateRef::RootOf {
         root: signed.mmr_root,
         tree: signed.start_seq,
     });

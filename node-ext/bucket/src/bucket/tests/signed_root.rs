@@ -34,7 +34,7 @@ fn i4_a_root_signed_at_an_older_count_survives_a_kill() {
         let promised: Vec<_> = killed.signed_roots().unwrap().map(Result::unwrap).collect();
         assert_eq!(promised.len(), 1);
         assert_eq!(promised[0].commitment, older);
-        let view = killed.view(At::Root(older.mmr_root)).unwrap();
+        let view = killed.view(StateRef::Root(older.mmr_root)).unwrap();
         assert_eq!(view.commitment().unwrap(), older);
         assert_eq!(view.answer(at(4, 0)).unwrap().commitment(), older);
     }

@@ -28,7 +28,7 @@ proptest! {
             fixture.check_newest();
         }
         for n in 1..=fixture.leaves.len() as u64 {
-            let view = fixture.bucket().view(At::LeafCount(count(n))).unwrap();
+            let view = fixture.bucket().view(StateRef::LeafCount(count(n))).unwrap();
             let expected = fixture.replayed(n);
             for k in 0..n {
                 let leaf = view.mmr_proof(LeafIndex(k)).unwrap();
@@ -89,9 +89,9 @@ fn a_cached_proof_is_the_same_or_none() {
             view.mmr_proof(LeafIndex(index)).ok()
         };
         let states = [
-            At::Newest,
-            At::LeafCount(count(2_234)),
-            At::LeafCount(count(1_001)),
+            StateRef::Newest,
+            StateRef::LeafCount(count(2_234)),
+            StateRef::LeafCount(count(1_001)),
         ];
         let check = |fixture: &Fixture, at, index| {
             let view = fixture.bucket().view(at).unwrap();
@@ -102,16 +102,21 @@ fn a_cached_proof_is_the_same_or_none() {
             check(&fixture, at, 17);
         }
         // Signed roots are looked up on disk, and other states do not exist.
-        assert!(fixture.bucket().view_cached(At::Root(older)).is_none());
-        let none = At::LeafCount(count(2_235));
+        assert!(
+            fixture
+                .bucket()
+                .view_cached(StateRef::Root(older))
+                .is_none()
+        );
+        let none = StateRef::LeafCount(count(2_235));
         assert!(fixture.bucket().view_cached(none).is_none());
-        assert!(proof(&fixture, At::Newest, 2_234).is_none());
+        assert!(proof(&fixture, StateRef::Newest, 2_234).is_none());
 
         // All of it is on disk and none of it read. Nodes are not cached until a blocking
         // read, and their absence is not damage.
         fixture.bucket().flush().unwrap();
         fixture.reopen();
-        let refused = fixture.bucket().view_cached(At::Newest).unwrap();
+        let refused = fixture.bucket().view_cached(StateRef::Newest).unwrap();
         let refused = refused.mmr_proof(LeafIndex(17)).unwrap_err();
         assert!(
             matches!(refused, ProveError::Engine(_)) && !refused.indicates_damage(),
@@ -138,12 +143,12 @@ fn a_proof_makes_one_batched_read_and_a_commit_none() {
 
         let (index, at_count) = (n * 7919 % n.max(1), n);
         bucket
-            .view(At::LeafCount(count(at_count)))
+            .view(StateRef::LeafCount(count(at_count)))
             .unwrap()
             .mmr_proof(LeafIndex(index))
             .unwrap();
         bucket
-            .view(At::LeafCount(count(n.div_ceil(3))))
+            .view(StateRef::LeafCount(count(n.div_ceil(3))))
             .unwrap()
             .mmr_proof(LeafIndex(0))
             .unwrap();
@@ -338,7 +343,9 @@ fn concurrent_commits_each_get_their_own_commitment() {
     assert_eq!(indices, (0..320).collect::<Vec<_>>());
     for (leaf, done) in outcomes {
         assert_eq!(done.commitment.leaf_count.get(), done.first_leaf.0 + 1);
-        let view = bucket.view(At::Root(done.commitment.mmr_root)).unwrap();
+        let view = bucket
+            .view(StateRef::Root(done.commitment.mmr_root))
+            .unwrap();
         let proven = view.mmr_proof(done.first_leaf).unwrap();
         assert_eq!(proven.commitment(), done.commitment);
         assert_eq!(proven.leaf().data_root, leaf.data_root);
@@ -357,7 +364,7 @@ fn i5_i12_a_challenge_is_answered_at_the_root_that_it_names() {
         fixture.commit(20);
         let old = old.payload.commitment;
         assert_ne!(old.mmr_root, fixture.bucket().commitment().mmr_root);
-        let view = fixture.bucket().view(At::Root(old.mmr_root)).unwrap();
+        let view = fixture.bucket().view(StateRef::Root(old.mmr_root)).unwrap();
         // Slots 0 to 2 have content. The tree has 4 slots, so index 5 means slot 1.
         for (chunk, slot) in [(0, 0), (1, 1), (2, 2), (5, 1), (u64::MAX - 1, 2)] {
             let answer = view.answer(at(0, chunk)).unwrap();
@@ -404,7 +411,7 @@ fn i5_i12_a_challenge_is_answered_at_the_root_that_it_names() {
         assert_eq!(
             fixture
                 .bucket()
-                .view(At::Newest)
+                .view(StateRef::Newest)
                 .unwrap()
                 .answer(at(1, 0))
                 .unwrap()
@@ -421,13 +428,17 @@ fn unsigned_roots_and_unknown_leaf_counts_are_refused() {
     fixture.commit(3);
     let unsigned = fixture.bucket().commitment().mmr_root;
     assert_eq!(
-        fixture.bucket().view(At::Root(unsigned)).unwrap().count(),
+        fixture
+            .bucket()
+            .view(StateRef::Root(unsigned))
+            .unwrap()
+            .count(),
         count(3)
     );
     fixture.commit(1);
     let refused = fixture
         .bucket()
-        .view(At::Root(unsigned))
+        .view(StateRef::Root(unsigned))
         .map(|view| view.count());
     assert!(
         matches!(refused, Err(ProveError::UnknownRoot { .. })),
@@ -435,14 +446,14 @@ fn unsigned_roots_and_unknown_leaf_counts_are_refused() {
     );
     let refused = fixture
         .bucket()
-        .view(At::LeafCount(count(5)))
+        .view(StateRef::LeafCount(count(5)))
         .map(|view| view.count());
     assert!(
         matches!(refused, Err(ProveError::NoSuchCount { .. })),
         "{refused:?}"
     );
     let newest = fixture.bucket().commitment().mmr_root;
-    let tree = |tree| At::RootOf {
+    let tree = |tree| StateRef::RootOf {
         root: newest,
         tree: Sequence(tree),
     };

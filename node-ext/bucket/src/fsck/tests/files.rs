@@ -88,7 +88,7 @@ impl IntactBucket {
         let mut unanswered = BTreeSet::new();
         for commitment in &self.signed {
             let view = bucket
-                .view(At::Root(commitment.mmr_root))
+                .view(StateRef::Root(commitment.mmr_root))
                 .unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!(view.commitment().unwrap(), *commitment, "{what}");
             for index in 0..commitment.leaf_count.get() {

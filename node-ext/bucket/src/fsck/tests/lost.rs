@@ -190,7 +190,7 @@ fn i7_nodes_proven_by_the_root_are_rebuilt_despite_a_lost_leaf() {
         &SharedResources::default(),
     )
     .unwrap();
-    let view = bucket.view(At::Newest).unwrap();
+    let view = bucket.view(StateRef::Newest).unwrap();
     for index in [0, 2, 3, 5, 6] {
         view.mmr_proof(LeafIndex(index)).unwrap();
     }

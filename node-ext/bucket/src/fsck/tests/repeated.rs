@@ -197,7 +197,7 @@ fn s9_repeating_or_cyclic_flagged_content_is_walked_once() {
     });
     let bucket = open(&path);
     assert!(!fsck(&bucket, |_| {}).unwrap().is_clean());
-    let view = bucket.view(At::Newest).unwrap();
+    let view = bucket.view(StateRef::Newest).unwrap();
     let read = view.read_content(LeafIndex(0), &mut std::io::sink());
     assert!(read.is_err());
 }

@@ -110,7 +110,7 @@ impl Run {
             }
             let wanted = cairn_provider::LeaseRequest::read();
             let lease = neighbour.provider().blocking_lease(ID, wanted).unwrap();
-            let at = cairn_bucket::At::Root(last.mmr_root);
+            let at = cairn_bucket::StateRef::Root(last.mmr_root);
             let found = lease.run(|bucket| bucket.view(at)?.commitment());
             assert_eq!(found.unwrap(), last);
         }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::CheckpointConfig;
 use crate::network::{EXPIRES, ID, Network, commit};
-use cairn_bucket::{At, ProveError};
+use cairn_bucket::{ProveError, StateRef};
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::onchain::CheckpointWindow;
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafCount, LeafIndex, Sequence};
@@ -55,7 +55,7 @@ fn at_count(network: &Network, count: u64) -> Commitment {
         .blocking_lease(ID, LeaseRequest::read());
     let count = LeafCount::new(count).unwrap();
     let lease = lease.unwrap();
-    let found = lease.run(|bucket| bucket.view(At::LeafCount(count))?.commitment());
+    let found = lease.run(|bucket| bucket.view(StateRef::LeafCount(count))?.commitment());
     found.unwrap()
 }
 
@@ -85,7 +85,7 @@ async fn i4_a_signature_is_provable_after_an_immediate_kill() {
         leaf_index: LeafIndex(1),
         chunk_index: ChunkIndex(0),
     };
-    let answer = provider.answer(ID, At::Root(older.mmr_root), location);
+    let answer = provider.answer(ID, StateRef::Root(older.mmr_root), location);
     assert_eq!(answer.unwrap().commitment(), older);
 }
 

@@ -66,9 +66,9 @@ fn i7_a_bucket_that_fails_in_use_is_quarantined_but_proves() {
     let other = provider
         .blocking_lease(BucketId(2), LeaseRequest::read())
         .unwrap();
-    let unknown = other.run(|bucket| bucket.view(At::Root(H256::zero()))?.commitment());
+    let unknown = other.run(|bucket| bucket.view(StateRef::Root(H256::zero()))?.commitment());
     assert!(unknown.is_err());
-    let proven = lease.run(|bucket| bucket.view(At::Newest)?.mmr_proof(LeafIndex(0)));
+    let proven = lease.run(|bucket| bucket.view(StateRef::Newest)?.mmr_proof(LeafIndex(0)));
     assert!(proven.is_ok());
     drop((lease, other));
     let quarantined: Vec<_> = provider
@@ -137,7 +137,7 @@ fn l12_a_bucket_behind_its_signed_root_proves_older_roots() {
     let provider = start(folder.path());
     for _ in 0..2 {
         assert_answers(&provider, 1, &signed);
-        let at = At::Root(newer.payload.commitment.mmr_root);
+        let at = StateRef::Root(newer.payload.commitment.mmr_root);
         let location = ChunkLocation {
             leaf_index: LeafIndex(0),
             chunk_index: ChunkIndex(0),

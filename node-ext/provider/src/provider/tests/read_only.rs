@@ -18,7 +18,7 @@ const READ_ONLY_OPTIONS: ProviderOptions = ProviderOptions {
 
 fn assert_answers(provider: &Provider, id: u64, signed: &SignedCommitment) {
     let commitment = signed.payload.commitment;
-    let at = At::RootOf {
+    let at = StateRef::RootOf {
         root: commitment.mmr_root,
         tree: commitment.start_seq,
     };

@@ -318,7 +318,7 @@ fn a_release_keeps_the_content_of_a_pending_commit() {
     });
     chronicle
         .bucket()
-        .view(At::Newest)
+        .view(StateRef::Newest)
         .unwrap()
         .answer(at(1, 4))
         .unwrap();

@@ -170,7 +170,9 @@ fn check_interrupted(chronicle: &mut ModelledBucket, writes: u64) {
     if releasing {
         let of_released = chronicle.signed[0];
         chronicle.forget_tree(0);
-        let unknown = chronicle.bucket().view(At::Root(of_released.mmr_root));
+        let unknown = chronicle
+            .bucket()
+            .view(StateRef::Root(of_released.mmr_root));
         assert!(matches!(unknown, Err(ProveError::UnknownRoot { .. })));
         let promises = chronicle.bucket().signed_roots().unwrap();
         assert_eq!(promises.count(), chronicle.signed.len());

@@ -192,7 +192,7 @@ fn i1_uploads_and_commits_that_race_releases_are_complete() {
                 leaf_count,
                 ..
             } = promise.unwrap().commitment;
-            let view = bucket.view(At::Root(mmr_root)).unwrap();
+            let view = bucket.view(StateRef::Root(mmr_root)).unwrap();
             for leaf in 0..leaf_count.get() {
                 view.read_content(LeafIndex(leaf), &mut std::io::sink())
                     .unwrap();

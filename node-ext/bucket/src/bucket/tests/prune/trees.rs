@@ -244,7 +244,7 @@ fn a_view_outlives_a_prune_and_fails_after_a_release() {
     chronicle.sign_each(&[&[1, 2], &[3], &[4]]);
     let root = chronicle.signed[2].mmr_root;
     let bucket = chronicle.bucket();
-    let view = bucket.view(At::Newest).unwrap();
+    let view = bucket.view(StateRef::Newest).unwrap();
     let proven = view.mmr_proof(LeafIndex(0)).unwrap();
     bucket.prune(Sequence(2), None).unwrap();
     assert_eq!(view.mmr_proof(LeafIndex(0)).unwrap(), proven);
@@ -260,8 +260,8 @@ fn a_view_outlives_a_prune_and_fails_after_a_release() {
     released(view.leaf(LeafIndex(0)).unwrap_err());
     released(view.read_content(LeafIndex(0), &mut vec![]).unwrap_err());
     for at in [
-        At::Root(root),
-        At::RootOf {
+        StateRef::Root(root),
+        StateRef::RootOf {
             root,
             tree: Sequence(0),
         },
@@ -304,7 +304,7 @@ fn upper_nodes_of_the_new_tree_are_cached_after_a_prune() {
     chronicle.prune(3);
     let keys_asked = || {
         let before = chronicle.bucket().read_counts().batched_keys;
-        let view = chronicle.bucket().view(At::Newest).unwrap();
+        let view = chronicle.bucket().view(StateRef::Newest).unwrap();
         view.mmr_proof(LeafIndex(5)).unwrap();
         chronicle.bucket().read_counts().batched_keys - before
     };
