@@ -38,7 +38,7 @@ found=$(git ls-files '*Cargo.toml' | grep -v '^game/' | xargs grep -nE '^ *"?cai
 [ -z "$found" ] || fail 'a crate depends on the game' "$found"
 
 # Keys sign in one crate, behind the gate. Tests sign as others do.
-found=$(grep -rnE --include='*.rs' 'sr25519_sign|[pP]air(\(\))?\.sign\(' node-ext rpc node/src |
+found=$(grep -rnE --include='*.rs' 'sr25519_sign\(|[pP]air(\(\))?\.sign\(' node-ext rpc node/src |
     grep -vE '^node-ext/(keys|testing)/src/' |
     grep -vE '^[^:]*(/tests?(\.rs|/)|/village\.rs|/network\.rs|/house\.rs|/fixture\.rs)' |
     grep -vE '^[^:]*:[0-9]+:[[:space:]]*//' || true)
@@ -48,6 +48,12 @@ found=$(grep -rnE --include='*.rs' 'sr25519_sign|[pP]air(\(\))?\.sign\(' node-ex
 found=$(grep -rnE --include='*.rs' 'DurableCommitment::recorded\(' node-ext rpc node --exclude-dir=target |
     grep -vE '^node-ext/(src/)?bucket/[^:]*:' || true)
 [ -z "$found" ] || fail 'a commitment is called durable outside the bucket' "$found"
+
+# A second gate would sign past the provider's own.
+found=$(grep -rnE --include='*.rs' 'Gate::new\(' node-ext rpc node/src devnode |
+    grep -vE '^node-ext/(keys/src/signing/gate|provider/src/provider)\.rs:' |
+    grep -vE '^[^:]*/tests?(\.rs|/)' || true)
+[ -z "$found" ] || fail 'a signing gate is made outside the provider' "$found"
 
 # Runtimes and verifiers use the primitives, which therefore use no other crate here.
 tree=$(cargo tree --locked -p cairn-primitives --all-features -e normal,build,dev --prefix none -f '{p}')
