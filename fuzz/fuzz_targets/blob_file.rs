@@ -17,10 +17,10 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(totals) = log.totals().expect("memory is read") {
         assert!(totals.bytes < bytes.len() as u64);
     }
-    let mut given = 0;
+    let mut returned = 0;
     while let Some(blob) = log.next().expect("memory is read") {
         let value = log.value(&blob).expect("memory is read");
-        given += blob.key.len() + value.map_or(0, |value| value.len());
-        assert!(given <= bytes.len(), "no byte stands in two records");
+        returned += blob.key.len() + value.map_or(0, |value| value.len());
+        assert!(returned <= bytes.len(), "no byte is in two records");
     }
 });

@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
 
 #[derive(Arbitrary, Debug)]
-struct Bent {
+struct MutatedProof {
     tagged: bool,
     leaves: u8,
     index: u8,
@@ -23,13 +23,13 @@ struct Bent {
     shorter: bool,
 }
 
-fuzz_target!(|bent: Bent| {
-    let profile = if bent.tagged {
+fuzz_target!(|mutated: MutatedProof| {
+    let profile = if mutated.tagged {
         HashingProfile::Tagged
     } else {
         HashingProfile::Plain
     };
-    let leaves = u64::from(bent.leaves).max(1);
+    let leaves = u64::from(mutated.leaves).max(1);
     let mut frontier = Frontier::empty(profile);
     let mut nodes: BTreeMap<Position, H256> = BTreeMap::new();
     let leaf = |k: u64| MmrLeaf {
@@ -42,7 +42,7 @@ fuzz_target!(|bent: Bent| {
             nodes.insert(at, hash);
         });
     }
-    let index = LeafIndex(u64::from(bent.index) % leaves);
+    let index = LeafIndex(u64::from(mutated.index) % leaves);
     let route = LeafRoute::new(index, frontier.count()).unwrap();
     let honest = MmrProof {
         peaks: route.peaks.iter().map(|at| nodes[at]).collect(),
@@ -53,18 +53,18 @@ fuzz_target!(|bent: Bent| {
         },
     };
     let root = frontier.root();
-    let judge =
+    let check =
         |proof: &MmrProof| verify::mmr_proof(profile, proof, index, frontier.count(), &root);
-    assert_eq!(judge(&honest), Ok(()));
+    assert_eq!(check(&honest), Ok(()));
 
     let mut proof = honest.clone();
-    for (place, hash) in bent.peaks {
+    for (place, hash) in mutated.peaks {
         let length = proof.peaks.len().max(1);
         if let Some(peak) = proof.peaks.get_mut(usize::from(place) % length) {
             *peak = H256(hash);
         }
     }
-    for (place, hash) in bent.siblings {
+    for (place, hash) in mutated.siblings {
         let length = proof.leaf_proof.siblings.len().max(1);
         if let Some(sibling) = proof
             .leaf_proof
@@ -74,22 +74,22 @@ fuzz_target!(|bent: Bent| {
             *sibling = H256(hash);
         }
     }
-    for place in bent.path {
+    for place in mutated.path {
         let length = proof.leaf_proof.path.len().max(1);
         if let Some(bit) = proof.leaf_proof.path.get_mut(usize::from(place) % length) {
             *bit = !*bit;
         }
     }
-    if let Some((data_size, total_size)) = bent.leaf {
+    if let Some((data_size, total_size)) = mutated.leaf {
         proof.leaf.data_size = data_size;
         proof.leaf.total_size = total_size;
     }
-    if bent.longer {
+    if mutated.longer {
         proof.leaf_proof.siblings.push(H256::zero());
         proof.leaf_proof.path.push(false);
     }
-    if bent.shorter {
+    if mutated.shorter {
         proof.peaks.pop();
     }
-    assert_eq!(judge(&proof).is_ok(), proof == honest);
+    assert_eq!(check(&proof).is_ok(), proof == honest);
 });
