@@ -41,7 +41,7 @@ pub(super) fn register(
     registry: &Registry,
 ) -> Result<(), PrometheusError> {
     let counters: [MetricSpec<ChallengeStatistics>; 6] = [
-        ("asked_total", "Challenges seen on chain", |s| s.opened),
+        ("opened_total", "Challenges seen on chain", |s| s.opened),
         (
             "answered_total",
             "Challenges for which an answer was submitted",
@@ -53,7 +53,7 @@ pub(super) fn register(
         ("defended_total", "Challenges defended", |s| s.defended),
         ("lost_total", "Challenges lost", |s| s.lost),
         (
-            "unseen_total",
+            "unobserved_total",
             "Challenges whose deadline passed while the provider did not run",
             |s| s.unobserved,
         ),
@@ -61,7 +61,7 @@ pub(super) fn register(
     let gauges: [MetricSpec<ChallengeStatistics>; 7] = [
         ("open", "Open challenges", |s| s.open),
         (
-            "unsettled",
+            "unfinalized",
             "Challenges in the best block alone, while finality stalls",
             |s| s.unfinalized,
         ),
@@ -73,15 +73,21 @@ pub(super) fn register(
             "Bytes of answers being made or in the pool",
             |s| s.bytes_in_flight,
         ),
-        ("alarmed", "Open challenges that need an operator", |s| {
-            s.alarmed
-        }),
         (
-            "nearest_deadline_anchors",
+            "needing_operator",
+            "Open challenges that need an operator",
+            |s| s.alarmed,
+        ),
+        (
+            "nearest_deadline_anchor_blocks",
             "Anchor blocks until the nearest deadline without an answer in a block",
             |s| s.nearest_deadline,
         ),
-        ("anchor", "The last finalized anchor block", |s| s.anchor),
+        (
+            "finalized_anchor_block",
+            "The last finalized anchor block",
+            |s| s.anchor,
+        ),
     ];
     let readings = MetricGroup {
         prefix: "cairn_challenges_",

@@ -131,7 +131,7 @@ impl CheckpointStatus {
         let counters: [MetricSpec<CheckpointStatistics>; 10] = [
             ("attempts_total", "Attempts at a checkpoint", |s| s.attempts),
             (
-                "short_total",
+                "too_few_signers_total",
                 "Attempts that too few providers could sign",
                 |s| s.too_few_signers,
             ),
@@ -153,9 +153,11 @@ impl CheckpointStatus {
             ("cosigned_total", "Valid signatures from others", |s| {
                 s.cosigned
             }),
-            ("forged_total", "Invalid signatures from others", |s| {
-                s.invalid_signatures
-            }),
+            (
+                "invalid_signatures_total",
+                "Invalid signatures from others",
+                |s| s.invalid_signatures,
+            ),
             (
                 "unanswered_total",
                 "Requests that others refused or did not answer",
@@ -177,7 +179,7 @@ impl CheckpointStatus {
                 |s| s.behind,
             ),
             (
-                "buckets_stopped",
+                "buckets_blocked",
                 "Buckets whose checkpoints are blocked, for a reason in the log",
                 |s| s.blocked,
             ),

@@ -34,7 +34,7 @@ pub struct RetentionStatus {
 
 impl std::fmt::Debug for RetentionStatus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RetentionBoard")
+        f.debug_struct("RetentionStatus")
             .field("counts", &*self.counts.lock())
             .finish_non_exhaustive()
     }
@@ -80,14 +80,16 @@ impl RetentionStatus {
     /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
         let counters: [MetricSpec<RetentionStatistics>; 3] = [
-            ("rounds_total", "Passes over all buckets", |s| s.passes),
+            ("passes_total", "Passes over all buckets", |s| s.passes),
             ("released_total", "Retired trees released", |s| s.released),
             ("failed_total", "Releases that failed", |s| s.failed),
         ];
         let gauges: [MetricSpec<RetentionStatistics>; 2] = [
-            ("kept", "Retired trees that are kept", |s| s.retained),
+            ("retained_trees", "Retired trees that are kept", |s| {
+                s.retained
+            }),
             (
-                "ended_buckets",
+                "deletable_buckets",
                 "Buckets that nothing holds and an operator may delete",
                 |s| s.deletable_buckets,
             ),

@@ -119,7 +119,7 @@ impl SignedRootStatus {
     /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
         let counters: [MetricSpec<SignedRootStatistics>; 1] = [(
-            "looks_total",
+            "comparisons_total",
             "Comparisons of all buckets with the chain",
             |s| s.comparisons,
         )];
@@ -130,14 +130,14 @@ impl SignedRootStatus {
                 |s| s.missing,
             ),
             (
-                "let_go",
+                "released",
                 "Buckets under agreement that something signed was released of",
                 |s| s.released,
             ),
         ];
         let board = self.clone();
         let readings = MetricGroup {
-            prefix: "cairn_promises_",
+            prefix: "cairn_signed_roots_",
             source: Arc::new(move || board.statistics()),
             registry,
         };

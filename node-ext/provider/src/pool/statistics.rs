@@ -105,24 +105,24 @@ pub(super) fn register(
             "Buckets closed to make room for others",
             |s| s.evictions,
         ),
-        ("opened_total", "Buckets opened", |s| s.opened),
+        ("opens_total", "Buckets opened", |s| s.opened),
         (
-            "failed_to_open_total",
+            "open_failures_total",
             "Buckets that could not be opened",
             |s| s.failed_to_open,
         ),
         (
-            "opening_microseconds_total",
+            "open_duration_microseconds_total",
             "Time spent opening buckets",
             |s| s.opening_us,
         ),
-        ("closed_total", "Buckets closed", |s| s.closed),
+        ("closes_total", "Buckets closed", |s| s.closed),
         (
-            "closing_microseconds_total",
+            "close_duration_microseconds_total",
             "Time spent closing buckets",
             |s| s.closing_us,
         ),
-        ("flushed_total", "Buckets flushed to free memory", |s| {
+        ("flushes_total", "Buckets flushed to free memory", |s| {
             s.flushed
         }),
         ("timeouts_total", "Callers whose wait timed out", |s| {
@@ -131,11 +131,15 @@ pub(super) fn register(
         ("panics_total", "Leases that ended in a panic", |s| s.panics),
     ];
     let gauges: [MetricSpec<PoolStatistics>; 5] = [
-        ("open", "Databases that are open, opening or closing", |s| {
-            s.open
+        (
+            "open_databases",
+            "Databases that are open, opening or closing",
+            |s| s.open,
+        ),
+        ("leases", "Leases held", |s| s.leased),
+        ("waiting_callers", "Callers waiting for a slot", |s| {
+            s.waiting
         }),
-        ("leased", "Leases held", |s| s.leased),
-        ("waiting", "Callers waiting for a slot", |s| s.waiting),
         ("cached_bytes", "Memory of cached blocks", |s| {
             s.cached_bytes
         }),

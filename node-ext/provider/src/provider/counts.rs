@@ -73,7 +73,7 @@ pub(super) fn register(
     registry: &Registry,
 ) -> Result<(), PrometheusError> {
     let counters: [MetricSpec<CurrentCounts>; 2] = [
-        ("promised_total", "Signed roots recorded", |c| c.signed),
+        ("signed_roots_total", "Signed roots recorded", |c| c.signed),
         (
             "failed_writes_total",
             "Failed writes or syncs; the bucket takes no writes until it is reopened",
@@ -111,7 +111,7 @@ pub(super) fn register_disk(
             |disk| disk.reserve,
         ),
         (
-            "uploads_stopped",
+            "uploads_paused",
             "1 while uploads are refused because they would use the reserve",
             |disk| disk.is_stopped.into(),
         ),

@@ -88,7 +88,7 @@ pub(super) struct ScrubState {
 impl ScrubState {
     pub(super) fn register(self: &Arc<Self>, registry: &Registry) -> Result<(), PrometheusError> {
         let counters: [MetricSpec<ScrubStatistics>; 5] = [
-            ("rounds_total", "Completed passes over all buckets", |s| {
+            ("passes_total", "Completed passes over all buckets", |s| {
                 s.passes
             }),
             ("buckets_total", "Buckets read to their end", |s| s.buckets),

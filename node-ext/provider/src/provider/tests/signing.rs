@@ -74,7 +74,7 @@ fn each_signed_root_is_sent_and_counted_once_durable() {
         let metric = family.unwrap().get_metric()[0].clone();
         metric.get_counter().get_value() + metric.get_gauge().get_value()
     };
-    assert_eq!(value("cairn_buckets_promised_total"), 2.0);
+    assert_eq!(value("cairn_buckets_signed_roots_total"), 2.0);
     assert_eq!(value("cairn_buckets_failed_writes_total"), 0.0);
     assert_eq!(value("cairn_buckets_quarantined"), 0.0);
     provider
@@ -84,7 +84,7 @@ fn each_signed_root_is_sent_and_counted_once_durable() {
     assert_eq!(value("cairn_buckets_quarantined"), 1.0);
     provider.close();
     // The registry outlives the provider.
-    assert_eq!(value("cairn_buckets_promised_total"), 0.0);
+    assert_eq!(value("cairn_buckets_signed_roots_total"), 0.0);
 }
 
 #[test]
