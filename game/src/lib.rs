@@ -40,6 +40,6 @@ mod signature_log;
 mod world;
 
 pub use game_result::{GameResult, Violation};
-pub use moves::{Kind, Move, Script};
+pub use moves::{Move, MoveKind, Script};
 pub use script_generator::script_of;
 pub use search::{Finding, Report, SearchConfig, replay, search};

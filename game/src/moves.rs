@@ -8,11 +8,11 @@ macro_rules! move_kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)+) => {
         /// The kind of a move.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Kind {
+        pub enum MoveKind {
             $($(#[$doc])* $kind,)+
         }
 
-        impl Kind {
+        impl MoveKind {
             /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$kind,)+];
 
@@ -37,19 +37,19 @@ move_kinds! {
     /// Leaves are pruned, with or without an admin's authorisation.
     Prune = "prune",
     /// The provider creates a bucket, of either hashing profile.
-    Keep = "keep",
+    CreateBucket = "keep",
     /// The operator imports a bucket that somebody else made.
     Import = "import",
     /// The operator deletes a bucket, if the tool permits it.
     Delete = "delete",
     /// A bucket is created on chain.
-    Open = "open",
+    CreateOnChain = "open",
     /// The provider agrees to keep a bucket.
     Agree = "agree",
     /// The accomplice agrees to keep a bucket.
-    AgreeToo = "agree-too",
+    AccompliceAgrees = "agree-too",
     /// An agreement is ended.
-    End = "end",
+    EndAgreement = "end",
     /// The members of a bucket change.
     Member = "member",
     /// A bucket is frozen.
@@ -57,15 +57,15 @@ move_kinds! {
     /// Some blocks pass.
     Blocks = "blocks",
     /// Blocks pass until an agreement and the challenge period after it are over.
-    Outlast = "outlast",
+    WaitOut = "outlast",
     /// An old commitment is submitted as the checkpoint.
-    Bring = "bring",
+    SubmitOld = "bring",
     /// A signature is added to the checkpoint.
     Extend = "extend",
     /// The accomplice submits a window's checkpoint.
-    BringWindow = "bring-window",
+    SubmitWindow = "bring-window",
     /// The accomplice requests a signature.
-    AskSign = "ask-sign",
+    RequestSignature = "ask-sign",
     /// A challenge by the checkpoint.
     ChallengeSnapshot = "challenge-snapshot",
     /// A challenge by a signature.
@@ -77,11 +77,11 @@ move_kinds! {
     /// The node reports no head for a while.
     Lag = "lag",
     /// One query of the node fails for a while.
-    Fail = "fail",
+    FailQuery = "fail",
     /// A runtime upgrade removes an optional query.
-    Remove = "remove",
+    RemoveQuery = "remove",
     /// The provider's extrinsics are included later from now on.
-    Delay = "delay",
+    DelayExtrinsics = "delay",
     /// The pool drops all of the provider's extrinsics.
     DropPool = "drop-pool",
     /// The process is killed in the middle of its work.
@@ -97,9 +97,9 @@ move_kinds! {
     /// An older copy replaces the index.
     RestoreIndex = "restore-index",
     /// The disk of a bucket, or of the base path, is not mounted.
-    Detach = "detach",
+    UnmountDisk = "detach",
     /// One file is lost, emptied, truncated or corrupted.
-    Damage = "damage",
+    DamageFile = "damage",
     /// The operator accepts a bucket as it is, without force.
     Accept = "accept",
     /// The operator repairs a bucket.
@@ -112,7 +112,7 @@ move_kinds! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
     /// The kind of the move.
-    pub kind: Kind,
+    pub kind: MoveKind,
     /// Selects the target.
     pub target: u8,
     /// Selects the variation.
@@ -121,7 +121,7 @@ pub struct Move {
 
 impl Move {
     /// Creates a move.
-    pub const fn new(kind: Kind, target: u8, variation: u8) -> Self {
+    pub const fn new(kind: MoveKind, target: u8, variation: u8) -> Self {
         Self {
             kind,
             target,
@@ -158,7 +158,7 @@ impl FromStr for Script {
             let wrong = || format!("{word:?} is not a move: expected kind:number:number");
             let mut parts = word.split(':');
             let name = parts.next().ok_or_else(wrong)?;
-            let kind = Kind::ALL.iter().find(|kind| kind.name() == name);
+            let kind = MoveKind::ALL.iter().find(|kind| kind.name() == name);
             let mut number = || parts.next().and_then(|part| part.parse().ok());
             let (a, b) = (number().ok_or_else(wrong)?, number().ok_or_else(wrong)?);
             Ok(Move::new(*kind.ok_or_else(wrong)?, a, b))
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_script_is_read_as_it_is_written() {
-        let all = Kind::ALL
+        let all = MoveKind::ALL
             .iter()
             .zip(0..)
             .map(|(kind, n)| Move::new(*kind, n, 255 - n));

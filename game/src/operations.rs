@@ -20,14 +20,14 @@ fn refusal(error: impl std::fmt::Display) -> Refusal {
 
 /// Uploads and commits leaves and signs the commitment: the RPC's `cairnWrite_v1_commit`.
 pub(crate) fn put(
-    house: &ProviderProcess,
+    process: &ProviderProcess,
     bucket: BucketId,
     contents: &[Vec<u8>],
 ) -> Result<SignedCommitment, Refusal> {
-    let leaves = upload(house.provider(), bucket, contents)?;
-    let committed = house
+    let leaves = upload(process.provider(), bucket, contents)?;
+    let committed = process
         .provider()
-        .commit_signed(bucket, &leaves, &house.signer);
+        .commit_signed(bucket, &leaves, &process.signer);
     committed.map(|(_, signed)| signed).map_err(refusal)
 }
 
@@ -52,11 +52,11 @@ fn upload(
 
 /// Uploads and commits leaves without a signature.
 pub(crate) fn put_unsigned(
-    house: &ProviderProcess,
+    process: &ProviderProcess,
     bucket: BucketId,
     contents: &[Vec<u8>],
 ) -> Result<Commitment, Refusal> {
-    let provider = house.provider();
+    let provider = process.provider();
     let leaves = upload(provider, bucket, contents)?;
     let lease = provider
         .blocking_lease(bucket, LeaseRequest::write())
@@ -85,22 +85,22 @@ pub(crate) fn put_offline(
 
 /// Returns the newest commitment, signed, as for any caller: the RPC's `cairnBucket_v1_commitment`.
 pub(crate) fn sign_again(
-    house: &ProviderProcess,
+    process: &ProviderProcess,
     bucket: BucketId,
 ) -> Result<SignedCommitment, Refusal> {
-    let signed = house.provider().sign_again(bucket, &house.signer);
+    let signed = process.provider().sign_again(bucket, &process.signer);
     let nothing = || "the newest commitment was never signed".to_owned();
     signed.map_err(refusal)?.ok_or_else(nothing)
 }
 
 /// Prunes a bucket, with an admin's authorisation if there is one.
 pub(crate) fn prune(
-    house: &ProviderProcess,
+    process: &ProviderProcess,
     bucket: BucketId,
     before: Sequence,
     admin: Option<impl FnOnce(Commitment) -> Deletion>,
 ) -> Result<Commitment, Refusal> {
-    let lease = house
+    let lease = process
         .provider()
         .blocking_lease(bucket, LeaseRequest::write());
     let lease = lease.map_err(refusal)?;
@@ -123,37 +123,41 @@ pub(crate) fn prune(
 
 /// `cairn bucket create`.
 pub(crate) fn create(
-    house: &ProviderProcess,
+    process: &ProviderProcess,
     id: BucketId,
     config: BucketConfig,
 ) -> Result<(), Refusal> {
-    house.provider().create_bucket(id, config).map_err(refusal)
+    process
+        .provider()
+        .create_bucket(id, config)
+        .map_err(refusal)
 }
 
 /// `cairn bucket import`, with the full check.
-pub(crate) fn import(house: &ProviderProcess, folder: &Path) -> Result<Commitment, Refusal> {
-    let imported =
-        house
-            .provider()
-            .import_bucket(ImportSource::Path(folder), ImportCheck::Full, &mut |_| {});
+pub(crate) fn import(process: &ProviderProcess, folder: &Path) -> Result<Commitment, Refusal> {
+    let imported = process.provider().import_bucket(
+        ImportSource::Path(folder),
+        ImportCheck::Full,
+        &mut |_| {},
+    );
     imported.map(|done| done.commitment).map_err(refusal)
 }
 
 /// The RPC's `cairnWrite_v1_deleteBucket`, with the same checks.
 pub(crate) fn delete(
-    house: &ProviderProcess,
+    process: &ProviderProcess,
     runtime: &Runtime,
     id: BucketId,
 ) -> Result<(), Refusal> {
-    if house.handle.challenges.has_open_challenge(id) {
+    if process.handle.challenges.has_open_challenge(id) {
         return Err("a challenge of the bucket is open".into());
     }
-    let may_delete = runtime.block_on(house.handle.retention.check_deletable(id));
+    let may_delete = runtime.block_on(process.handle.retention.check_deletable(id));
     let may_delete = may_delete.map_err(refusal)?.map_err(refusal);
-    let was_signed = house.provider().may_be_signed(id).map_err(refusal)?;
+    let was_signed = process.provider().may_be_signed(id).map_err(refusal)?;
     let is_unsigned = |record: &BucketRecord| !was_signed && record.signed.is_none();
     let may = |record: Option<&BucketRecord>| may_delete.is_ok() || record.is_some_and(is_unsigned);
-    match house.provider().delete_bucket_if(id, may) {
+    match process.provider().delete_bucket_if(id, may) {
         Ok(true) => Ok(()),
         Ok(false) => may_delete,
         Err(error) => Err(refusal(error)),
@@ -162,14 +166,14 @@ pub(crate) fn delete(
 
 /// Returns true if the provider reports that something signed of a bucket was released, so that it
 /// must not be agreed to again.
-pub(crate) fn has_released(house: &ProviderProcess, id: BucketId) -> bool {
-    let let_go = house.provider().tombstones(id);
+pub(crate) fn has_released(process: &ProviderProcess, id: BucketId) -> bool {
+    let let_go = process.provider().tombstones(id);
     let_go.is_ok_and(|let_go| let_go.has_any())
 }
 
 /// `cairn bucket accept`, without force.
-pub(crate) fn accept(house: &ProviderProcess, id: BucketId) -> Result<(), Refusal> {
-    house
+pub(crate) fn accept(process: &ProviderProcess, id: BucketId) -> Result<(), Refusal> {
+    process
         .provider()
         .accept(id, false)
         .map(drop)
@@ -177,8 +181,8 @@ pub(crate) fn accept(house: &ProviderProcess, id: BucketId) -> Result<(), Refusa
 }
 
 /// Returns true if the provider signs nothing because its base path is a copy.
-pub(crate) fn is_unaccepted_copy(house: &ProviderProcess) -> bool {
-    let off = house.provider().signing_off_reason();
+pub(crate) fn is_unaccepted_copy(process: &ProviderProcess) -> bool {
+    let off = process.provider().signing_off_reason();
     off.is_some_and(|reason| reason.contains("this is a copy"))
 }
 
@@ -191,34 +195,34 @@ pub(crate) fn repair(base: &Path, id: BucketId) -> Result<bool, Refusal> {
 }
 
 /// Returns the newest commitment of a bucket, and whether the bucket is sound.
-pub(crate) fn newest(house: &ProviderProcess, id: BucketId) -> Option<(Commitment, bool)> {
-    let record = house.provider().summary(id).ok()?;
+pub(crate) fn newest(process: &ProviderProcess, id: BucketId) -> Option<(Commitment, bool)> {
+    let record = process.provider().summary(id).ok()?;
     Some((record.commitment, record.status == BucketStatus::Sound))
 }
 
 /// Returns the start and the leaf count of a bucket's current tree.
-pub(crate) fn leaves(house: &ProviderProcess, id: BucketId) -> (Sequence, LeafCount) {
-    newest(house, id).map_or((Sequence(0), LeafCount::ZERO), |(newest, _)| {
+pub(crate) fn leaves(process: &ProviderProcess, id: BucketId) -> (Sequence, LeafCount) {
+    newest(process, id).map_or((Sequence(0), LeafCount::ZERO), |(newest, _)| {
         (newest.start_seq, newest.leaf_count)
     })
 }
 
 /// Returns the alarm about a bucket from any of the workers, or `None` if all is reported well.
-pub(crate) fn alarm_about(house: &ProviderProcess, id: BucketId) -> Option<String> {
-    let challenged = house.handle.challenges.alarms().into_iter();
+pub(crate) fn alarm_about(process: &ProviderProcess, id: BucketId) -> Option<String> {
+    let challenged = process.handle.challenges.alarms().into_iter();
     let mut challenged = challenged.filter(|duty| duty.challenge.bucket_id == id);
     if let Some(duty) = challenged.next() {
         return duty.alarm;
     }
-    let quarantined = house.provider().quarantined().into_iter();
+    let quarantined = process.provider().quarantined().into_iter();
     if let Some((_, reason)) = quarantined.into_iter().find(|(bucket, _)| *bucket == id) {
         return Some(reason);
     }
-    let troubles = house.handle.signed_roots.problems().into_iter();
+    let troubles = process.handle.signed_roots.problems().into_iter();
     if let Some((_, trouble)) = troubles.into_iter().find(|(bucket, _)| *bucket == id) {
         return Some(trouble.to_string());
     }
-    let stages = house.handle.checkpoints.buckets().into_iter();
+    let stages = process.handle.checkpoints.buckets().into_iter();
     let stage = stages.into_iter().find(|(bucket, _)| *bucket == id);
     use cairn_gadget::{BlockedReason, CheckpointStage};
     match stage {

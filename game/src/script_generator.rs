@@ -1,7 +1,7 @@
 //! Generates the opponent's scripts: short plans of related moves, strung together at random with
 //! single moves in between.
 
-use crate::moves::{Kind, Move, Script};
+use crate::moves::{Move, MoveKind, Script};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -10,141 +10,147 @@ use rand_chacha::ChaCha8Rng;
 const LENGTH: std::ops::RangeInclusive<usize> = 20..=60;
 
 /// Single moves with their weights.
-const SINGLE_MOVES: &[(Kind, u32)] = &[
-    (Kind::Put, 12),
-    (Kind::PutOffline, 3),
-    (Kind::PutUnsigned, 3),
-    (Kind::StrangerAsks, 4),
-    (Kind::Prune, 5),
-    (Kind::Keep, 2),
-    (Kind::Import, 2),
-    (Kind::Delete, 4),
-    (Kind::Open, 2),
-    (Kind::Agree, 4),
-    (Kind::AgreeToo, 3),
-    (Kind::End, 3),
-    (Kind::Member, 3),
-    (Kind::Freeze, 1),
-    (Kind::Blocks, 20),
-    (Kind::Outlast, 2),
-    (Kind::Bring, 6),
-    (Kind::Extend, 3),
-    (Kind::BringWindow, 3),
-    (Kind::AskSign, 6),
-    (Kind::ChallengeSnapshot, 6),
-    (Kind::ChallengeSigned, 8),
-    (Kind::Reorg, 3),
-    (Kind::Stall, 2),
-    (Kind::Lag, 2),
-    (Kind::Fail, 3),
-    (Kind::Remove, 1),
-    (Kind::Delay, 1),
-    (Kind::DropPool, 1),
-    (Kind::Crash, 4),
-    (Kind::Restart, 2),
-    (Kind::Backup, 4),
-    (Kind::Restore, 2),
-    (Kind::RestoreBucket, 2),
-    (Kind::RestoreIndex, 1),
-    (Kind::Detach, 2),
-    (Kind::Damage, 1),
-    (Kind::Accept, 2),
-    (Kind::Repair, 1),
-    (Kind::OtherChain, 1),
+const SINGLE_MOVES: &[(MoveKind, u32)] = &[
+    (MoveKind::Put, 12),
+    (MoveKind::PutOffline, 3),
+    (MoveKind::PutUnsigned, 3),
+    (MoveKind::StrangerAsks, 4),
+    (MoveKind::Prune, 5),
+    (MoveKind::CreateBucket, 2),
+    (MoveKind::Import, 2),
+    (MoveKind::Delete, 4),
+    (MoveKind::CreateOnChain, 2),
+    (MoveKind::Agree, 4),
+    (MoveKind::AccompliceAgrees, 3),
+    (MoveKind::EndAgreement, 3),
+    (MoveKind::Member, 3),
+    (MoveKind::Freeze, 1),
+    (MoveKind::Blocks, 20),
+    (MoveKind::WaitOut, 2),
+    (MoveKind::SubmitOld, 6),
+    (MoveKind::Extend, 3),
+    (MoveKind::SubmitWindow, 3),
+    (MoveKind::RequestSignature, 6),
+    (MoveKind::ChallengeSnapshot, 6),
+    (MoveKind::ChallengeSigned, 8),
+    (MoveKind::Reorg, 3),
+    (MoveKind::Stall, 2),
+    (MoveKind::Lag, 2),
+    (MoveKind::FailQuery, 3),
+    (MoveKind::RemoveQuery, 1),
+    (MoveKind::DelayExtrinsics, 1),
+    (MoveKind::DropPool, 1),
+    (MoveKind::Crash, 4),
+    (MoveKind::Restart, 2),
+    (MoveKind::Backup, 4),
+    (MoveKind::Restore, 2),
+    (MoveKind::RestoreBucket, 2),
+    (MoveKind::RestoreIndex, 1),
+    (MoveKind::UnmountDisk, 2),
+    (MoveKind::DamageFile, 1),
+    (MoveKind::Accept, 2),
+    (MoveKind::Repair, 1),
+    (MoveKind::OtherChain, 1),
 ];
 
 /// A kind of move, with its arguments if they matter.
-type PlannedMove = (Kind, Option<u8>, Option<u8>);
+type PlannedMove = (MoveKind, Option<u8>, Option<u8>);
 
 /// The plans.
 const PLANS: &[&[PlannedMove]] = &[
     // A bucket grows and is checkpointed.
-    &[(Kind::Put, None, None), (Kind::Blocks, Some(4), None)],
+    &[
+        (MoveKind::Put, None, None),
+        (MoveKind::Blocks, Some(4), None),
+    ],
     // It is pruned and grows again.
     &[
-        (Kind::Prune, None, None),
-        (Kind::Put, None, None),
-        (Kind::Blocks, Some(6), None),
+        (MoveKind::Prune, None, None),
+        (MoveKind::Put, None, None),
+        (MoveKind::Blocks, Some(6), None),
     ],
     // Time passes until nothing seems to bind the provider.
-    &[(Kind::Outlast, None, None), (Kind::Blocks, Some(3), None)],
+    &[
+        (MoveKind::WaitOut, None, None),
+        (MoveKind::Blocks, Some(3), None),
+    ],
     // An old signed commitment becomes the checkpoint again, and is challenged.
     &[
-        (Kind::Bring, None, None),
-        (Kind::Blocks, Some(0), None),
-        (Kind::ChallengeSnapshot, None, None),
-        (Kind::Blocks, Some(7), None),
+        (MoveKind::SubmitOld, None, None),
+        (MoveKind::Blocks, Some(0), None),
+        (MoveKind::ChallengeSnapshot, None, None),
+        (MoveKind::Blocks, Some(7), None),
     ],
     // The same with a new agreement.
     &[
-        (Kind::Agree, None, None),
-        (Kind::Blocks, Some(1), None),
-        (Kind::ChallengeSigned, None, None),
-        (Kind::Blocks, Some(7), None),
+        (MoveKind::Agree, None, None),
+        (MoveKind::Blocks, Some(1), None),
+        (MoveKind::ChallengeSigned, None, None),
+        (MoveKind::Blocks, Some(7), None),
     ],
     // A bucket is deleted if the tool permits it, and is challenged.
     &[
-        (Kind::Delete, None, None),
-        (Kind::ChallengeSnapshot, None, None),
-        (Kind::ChallengeSigned, None, None),
-        (Kind::Blocks, Some(7), None),
+        (MoveKind::Delete, None, None),
+        (MoveKind::ChallengeSnapshot, None, None),
+        (MoveKind::ChallengeSigned, None, None),
+        (MoveKind::Blocks, Some(7), None),
     ],
     // An older copy is restored, behind the chain.
     &[
-        (Kind::Backup, None, None),
-        (Kind::Put, None, None),
-        (Kind::Blocks, Some(6), None),
-        (Kind::Restore, None, None),
-        (Kind::Put, None, None),
+        (MoveKind::Backup, None, None),
+        (MoveKind::Put, None, None),
+        (MoveKind::Blocks, Some(6), None),
+        (MoveKind::Restore, None, None),
+        (MoveKind::Put, None, None),
     ],
     // The same for one bucket, which is then accepted as it is.
     &[
-        (Kind::Backup, None, None),
-        (Kind::Put, None, None),
-        (Kind::Blocks, Some(2), None),
-        (Kind::RestoreBucket, None, None),
-        (Kind::Accept, None, None),
-        (Kind::Put, None, None),
+        (MoveKind::Backup, None, None),
+        (MoveKind::Put, None, None),
+        (MoveKind::Blocks, Some(2), None),
+        (MoveKind::RestoreBucket, None, None),
+        (MoveKind::Accept, None, None),
+        (MoveKind::Put, None, None),
     ],
     // A disk is missing when its data is challenged.
     &[
-        (Kind::Put, None, None),
-        (Kind::Blocks, Some(6), None),
-        (Kind::Detach, None, None),
-        (Kind::ChallengeSigned, None, None),
-        (Kind::Blocks, Some(7), None),
+        (MoveKind::Put, None, None),
+        (MoveKind::Blocks, Some(6), None),
+        (MoveKind::UnmountDisk, None, None),
+        (MoveKind::ChallengeSigned, None, None),
+        (MoveKind::Blocks, Some(7), None),
     ],
     // The wrong chain for a while.
     &[
-        (Kind::OtherChain, None, None),
-        (Kind::ChallengeSigned, None, None),
-        (Kind::Blocks, Some(7), None),
+        (MoveKind::OtherChain, None, None),
+        (MoveKind::ChallengeSigned, None, None),
+        (MoveKind::Blocks, Some(7), None),
     ],
     // A foreign bucket, or one of another hashing profile, under an agreement.
     &[
-        (Kind::Open, None, None),
-        (Kind::Blocks, Some(0), None),
-        (Kind::Import, Some(255), None),
-        (Kind::Agree, Some(255), None),
-        (Kind::Blocks, Some(5), None),
+        (MoveKind::CreateOnChain, None, None),
+        (MoveKind::Blocks, Some(0), None),
+        (MoveKind::Import, Some(255), None),
+        (MoveKind::Agree, Some(255), None),
+        (MoveKind::Blocks, Some(5), None),
     ],
     &[
-        (Kind::Open, None, None),
-        (Kind::Blocks, Some(0), None),
-        (Kind::Keep, Some(255), None),
-        (Kind::Agree, Some(255), None),
-        (Kind::Put, Some(255), None),
-        (Kind::Blocks, Some(5), None),
+        (MoveKind::CreateOnChain, None, None),
+        (MoveKind::Blocks, Some(0), None),
+        (MoveKind::CreateBucket, Some(255), None),
+        (MoveKind::Agree, Some(255), None),
+        (MoveKind::Put, Some(255), None),
+        (MoveKind::Blocks, Some(5), None),
     ],
     // Requests for signatures in two windows, with new leaves in between.
     &[
-        (Kind::AgreeToo, None, None),
-        (Kind::Blocks, Some(1), None),
-        (Kind::AskSign, None, None),
-        (Kind::Put, None, None),
-        (Kind::AskSign, None, None),
-        (Kind::BringWindow, None, None),
-        (Kind::Blocks, Some(1), None),
+        (MoveKind::AccompliceAgrees, None, None),
+        (MoveKind::Blocks, Some(1), None),
+        (MoveKind::RequestSignature, None, None),
+        (MoveKind::Put, None, None),
+        (MoveKind::RequestSignature, None, None),
+        (MoveKind::SubmitWindow, None, None),
+        (MoveKind::Blocks, Some(1), None),
     ],
 ];
 
@@ -177,8 +183,8 @@ pub fn script_of(seed: u64) -> Script {
 }
 
 /// Returns true if a move's first argument selects a bucket.
-const fn takes_bucket(kind: Kind) -> bool {
-    use Kind::*;
+const fn takes_bucket(kind: MoveKind) -> bool {
+    use MoveKind::*;
     matches!(
         kind,
         Put | PutOffline
@@ -187,18 +193,18 @@ const fn takes_bucket(kind: Kind) -> bool {
             | Prune
             | Delete
             | Agree
-            | AgreeToo
-            | End
+            | AccompliceAgrees
+            | EndAgreement
             | Member
             | Freeze
-            | Outlast
+            | WaitOut
             | Extend
             | ChallengeSnapshot
             | RestoreBucket
             | Accept
             | Repair
-            | AskSign
-            | BringWindow
+            | RequestSignature
+            | SubmitWindow
     )
 }
 
@@ -222,7 +228,7 @@ mod tests {
     fn every_kind_of_move_occurs() {
         let scripts = (0..200).flat_map(|seed| script_of(seed).0);
         let made: Vec<_> = scripts.map(|one| one.kind).collect();
-        for kind in Kind::ALL {
+        for kind in MoveKind::ALL {
             assert!(made.contains(kind), "{kind:?} is never made");
         }
     }

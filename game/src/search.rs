@@ -1,7 +1,7 @@
 //! Plays many games on several threads until one is lost or the time is up.
 
 use crate::game_result::{GameResult, Violation};
-use crate::moves::{Kind, Script};
+use crate::moves::{MoveKind, Script};
 use crate::script_generator::script_of;
 use crate::shrink::shrink;
 use crate::world;
@@ -118,7 +118,7 @@ impl Finding {
     /// Returns a key that distinguishes losses: the kind of violation, and the kinds of moves.
     fn kind(&self) -> String {
         let moves = self.script.0.iter().map(|one| one.kind);
-        let moves = moves.filter(|kind| !matches!(kind, Kind::Put | Kind::Blocks));
+        let moves = moves.filter(|kind| !matches!(kind, MoveKind::Put | MoveKind::Blocks));
         let moves: BTreeSet<_> = moves.map(|kind| format!("{kind:?}")).collect();
         let moves: Vec<_> = moves.into_iter().collect();
         format!("{}: {}", self.violation.name(), moves.join(" "))

@@ -64,20 +64,20 @@ pub(crate) fn shrink(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::moves::{Kind, Move};
+    use crate::moves::{Move, MoveKind};
     use std::time::Duration;
 
     #[test]
     fn a_script_shrinks_to_the_necessary_moves() {
-        let noise = |n| Move::new(Kind::Blocks, n, n);
+        let noise = |n| Move::new(MoveKind::Blocks, n, n);
         let mut moves: Vec<_> = (0..40).map(noise).collect();
-        moves.insert(3, Move::new(Kind::Prune, 9, 9));
-        moves.insert(30, Move::new(Kind::Delete, 9, 9));
+        moves.insert(3, Move::new(MoveKind::Prune, 9, 9));
+        moves.insert(30, Move::new(MoveKind::Delete, 9, 9));
         let script = Script(moves);
         // A script is bad if it prunes before it deletes.
         let is_bad = |script: &Script| {
             let place = |kind| script.0.iter().position(|one| one.kind == kind);
-            let (pruned, deleted) = (place(Kind::Prune)?, place(Kind::Delete)?);
+            let (pruned, deleted) = (place(MoveKind::Prune)?, place(MoveKind::Delete)?);
             let moves = script.0.len();
             (pruned < deleted).then(|| GameResult {
                 moves,
@@ -87,7 +87,10 @@ mod tests {
         let played = is_bad(&script).unwrap();
         let until = Instant::now() + Duration::from_secs(60);
         let (left, _) = shrink(&script, played, until, &is_bad);
-        let expected = [Move::new(Kind::Prune, 0, 0), Move::new(Kind::Delete, 0, 0)];
+        let expected = [
+            Move::new(MoveKind::Prune, 0, 0),
+            Move::new(MoveKind::Delete, 0, 0),
+        ];
         assert_eq!(left.0, expected);
     }
 }

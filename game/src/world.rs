@@ -12,7 +12,7 @@ use crate::chain::Chain;
 use crate::client::{Activity, GameClient};
 use crate::copies::{BasePathContents, BasePathCopy, MovedBucket};
 use crate::game_result::{GameResult, Violation};
-use crate::moves::{Kind, Move, Script};
+use crate::moves::{Move, MoveKind, Script};
 use crate::operations;
 use crate::provider_process::{ProviderProcess, runtime};
 use crate::runtime::{Actor, STAKE};
@@ -115,28 +115,28 @@ pub(crate) fn play(script: &Script) -> GameResult {
     }
     world.challenge_everything();
     let World {
-        log: story,
+        log,
         violation,
         blocks,
-        challenges: asked,
-        is_void: void,
-        signature_log: book,
-        process: house,
+        challenges,
+        is_void,
+        signature_log,
+        process,
         runtime,
         ..
     } = world;
-    if let Some(house) = house {
-        house.abort(&runtime);
+    if let Some(process) = process {
+        process.abort(&runtime);
     }
-    let signatures = book.lock().all.len();
+    let signatures = signature_log.lock().all.len();
     GameResult {
         violation,
-        log: story,
+        log,
         moves,
         blocks,
-        challenges: asked.len() as u64,
+        challenges: challenges.len() as u64,
         signatures,
-        is_void: void,
+        is_void,
     }
 }
 
@@ -204,9 +204,9 @@ impl World {
             .call(Actor::Admin, create_bucket_call(1, None));
         world.start();
         world.block(1);
-        world.apply(Move::new(Kind::Keep, 0, 0));
-        world.apply(Move::new(Kind::Agree, 0, 3));
-        world.apply(Move::new(Kind::Put, 0, 0));
+        world.apply(Move::new(MoveKind::CreateBucket, 0, 0));
+        world.apply(Move::new(MoveKind::Agree, 0, 3));
+        world.apply(Move::new(MoveKind::Put, 0, 0));
         world.block(1);
         world
     }
@@ -274,7 +274,7 @@ impl World {
             clock,
             on_copy,
         ) {
-            Ok(house) => self.process = Some(house),
+            Ok(process) => self.process = Some(process),
             Err(error) => self.log_event(format!("the provider does not start: {error}")),
         }
         self.run_until_idle();
@@ -282,8 +282,8 @@ impl World {
 
     /// Shuts the provider down, as an operator does.
     fn stop(&mut self) {
-        if let Some(house) = self.process.take() {
-            house.stop(&self.runtime);
+        if let Some(process) = self.process.take() {
+            process.stop(&self.runtime);
         }
         self.note_signatures();
         self.chain.lock().drop_subscriptions();
@@ -292,9 +292,9 @@ impl World {
 
     /// Runs the provider until it is idle.
     fn run_until_idle(&mut self) {
-        if let Some(house) = &self.process {
-            house.run_until_idle(&self.runtime, None);
-            if house.has_ended() {
+        if let Some(process) = &self.process {
+            process.run_until_idle(&self.runtime, None);
+            if process.has_ended() {
                 let what = "the workers have stopped by themselves".into();
                 self.fail(Violation::Broken { what });
             }
@@ -305,10 +305,10 @@ impl World {
 
     /// Updates what the accomplice knows of the provider's buckets.
     fn update_mirror(&mut self) {
-        let Some(house) = &self.process else { return };
+        let Some(process) = &self.process else { return };
         let buckets = self.chain.lock().bucket_count();
         let newest = (0..buckets).map(BucketId).filter_map(|id| {
-            let (newest, _) = operations::newest(house, id)?;
+            let (newest, _) = operations::newest(process, id)?;
             Some((id, newest))
         });
         *self.mirror.lock() = newest.collect();
@@ -401,14 +401,14 @@ impl World {
     /// folder that the operator moved away.
     fn exists(&self, bucket: BucketId, key: &RootKey) -> bool {
         let in_backup = self.backups.last();
-        let aside = self.moved_buckets.get(&bucket).into_iter().flatten();
+        let moved = self.moved_buckets.get(&bucket).into_iter().flatten();
         self.contents.holds(bucket, key)
             || in_backup.is_some_and(|image| image.contents.holds(bucket, key))
             || self
                 .unmounted
                 .as_ref()
                 .is_some_and(|away| away.contents.holds(bucket, key))
-            || aside
+            || moved
                 .into_iter()
                 .any(|one| !one.contents.damaged && one.contents.promises.contains(key))
     }
@@ -474,7 +474,7 @@ impl World {
     /// Checks that each leaf of a commitment can be answered as the chain requires. Succeeds if no
     /// provider runs.
     fn check_all_leaves(&self, bucket: BucketId, commitment: &Commitment) -> Result<(), String> {
-        let Some(house) = &self.process else {
+        let Some(process) = &self.process else {
             return Ok(());
         };
         let limits = self.chain.lock().limits();
@@ -488,7 +488,7 @@ impl World {
                 chunk_index: ChunkIndex(0),
             };
             let of_leaf = |why: String| format!("leaf {leaf}: {why}");
-            let answered = house.provider().answer(bucket, at, location);
+            let answered = process.provider().answer(bucket, at, location);
             let answer = answered.map_err(|error| of_leaf(error.to_string()))?;
             chain_rule::proof_response(
                 limits.profile,
@@ -505,7 +505,7 @@ impl World {
 
     /// Checks that the provider raises an alarm if the chain holds it to something missing.
     fn check_alarms(&mut self) {
-        let Some(house) = &self.process else { return };
+        let Some(process) = &self.process else { return };
         {
             // The provider cannot know what the node does not report.
             let chain = self.chain.lock();
@@ -529,7 +529,7 @@ impl World {
                     shelf.damaged || shelf.promises.contains(&root_key(&snapshot.commitment))
                 })
             });
-            if is_here || operations::alarm_about(house, id).is_some() {
+            if is_here || operations::alarm_about(process, id).is_some() {
                 self.silent_checks.remove(&id);
                 continue;
             }
@@ -599,49 +599,49 @@ impl World {
             variation: b,
         } = one;
         match kind {
-            Kind::Put => self.put(a, b),
-            Kind::PutOffline => self.put_offline(a),
-            Kind::PutUnsigned => self.put_unsigned(a),
-            Kind::StrangerAsks => self.stranger_asks(a),
-            Kind::Prune => self.prune(a, b),
-            Kind::Keep => self.create_bucket(a, b),
-            Kind::Import => self.import(a, b),
-            Kind::Delete => self.delete(a),
-            Kind::Open => self.create_on_chain(a, b),
-            Kind::Agree => self.agree(a, b),
-            Kind::AgreeToo => self.accomplice_agrees(a, b),
-            Kind::End => self.end_agreement(a, b),
-            Kind::Member => self.member(a, b),
-            Kind::Freeze => self.freeze(a),
-            Kind::Blocks => self.some_blocks(a, b),
-            Kind::Outlast => self.wait_out(a, b),
-            Kind::Bring => self.submit_some_old(a, b),
-            Kind::Extend => self.extend(a),
-            Kind::BringWindow => self.submit_window(a),
-            Kind::AskSign => self.request_signature(a, b),
-            Kind::ChallengeSnapshot => {
+            MoveKind::Put => self.put(a, b),
+            MoveKind::PutOffline => self.put_offline(a),
+            MoveKind::PutUnsigned => self.put_unsigned(a),
+            MoveKind::StrangerAsks => self.stranger_asks(a),
+            MoveKind::Prune => self.prune(a, b),
+            MoveKind::CreateBucket => self.create_bucket(a, b),
+            MoveKind::Import => self.import(a, b),
+            MoveKind::Delete => self.delete(a),
+            MoveKind::CreateOnChain => self.create_on_chain(a, b),
+            MoveKind::Agree => self.agree(a, b),
+            MoveKind::AccompliceAgrees => self.accomplice_agrees(a, b),
+            MoveKind::EndAgreement => self.end_agreement(a, b),
+            MoveKind::Member => self.member(a, b),
+            MoveKind::Freeze => self.freeze(a),
+            MoveKind::Blocks => self.some_blocks(a, b),
+            MoveKind::WaitOut => self.wait_out(a, b),
+            MoveKind::SubmitOld => self.submit_some_old(a, b),
+            MoveKind::Extend => self.extend(a),
+            MoveKind::SubmitWindow => self.submit_window(a),
+            MoveKind::RequestSignature => self.request_signature(a, b),
+            MoveKind::ChallengeSnapshot => {
                 let bucket = self.bucket(a);
                 self.challenge_snapshot(bucket, b);
             }
-            Kind::ChallengeSigned => self.challenge_some(a, b),
-            Kind::Reorg => self.reorg(a),
-            Kind::Stall => self.stall(a),
-            Kind::Lag => self.lag(a),
-            Kind::Fail => self.fail_query(a, b),
-            Kind::Remove => self.remove_query(a),
-            Kind::Delay => self.delay(a),
-            Kind::DropPool => self.drop_pool(),
-            Kind::Crash => self.crash(a),
-            Kind::Restart => self.restart(),
-            Kind::Backup => self.backup(),
-            Kind::Restore => self.restore(a),
-            Kind::RestoreBucket => self.restore_bucket(a, b),
-            Kind::RestoreIndex => self.restore_index(a),
-            Kind::Detach => self.unmount_disk(a, b),
-            Kind::Damage => self.damage(a, b),
-            Kind::Accept => self.accept(a),
-            Kind::Repair => self.repair(a),
-            Kind::OtherChain => self.other_chain(a),
+            MoveKind::ChallengeSigned => self.challenge_some(a, b),
+            MoveKind::Reorg => self.reorg(a),
+            MoveKind::Stall => self.stall(a),
+            MoveKind::Lag => self.lag(a),
+            MoveKind::FailQuery => self.fail_query(a, b),
+            MoveKind::RemoveQuery => self.remove_query(a),
+            MoveKind::DelayExtrinsics => self.delay(a),
+            MoveKind::DropPool => self.drop_pool(),
+            MoveKind::Crash => self.crash(a),
+            MoveKind::Restart => self.restart(),
+            MoveKind::Backup => self.backup(),
+            MoveKind::Restore => self.restore(a),
+            MoveKind::RestoreBucket => self.restore_bucket(a, b),
+            MoveKind::RestoreIndex => self.restore_index(a),
+            MoveKind::UnmountDisk => self.unmount_disk(a, b),
+            MoveKind::DamageFile => self.damage(a, b),
+            MoveKind::Accept => self.accept(a),
+            MoveKind::Repair => self.repair(a),
+            MoveKind::OtherChain => self.other_chain(a),
         }
     }
 }

@@ -44,16 +44,16 @@ impl World {
         let id = self.bucket(a);
         let count = 1 + usize::from(b % 3);
         let contents: Vec<_> = (0..count).map(|_| self.content(b == 200)).collect();
-        let Some(house) = &self.process else { return };
-        let signed = operations::put(house, id, &contents);
+        let Some(process) = &self.process else { return };
+        let signed = operations::put(process, id, &contents);
         self.record_signed(id, signed);
     }
 
     pub(super) fn put_unsigned(&mut self, a: u8) {
         let id = self.bucket(a);
         let content = self.content(false);
-        let Some(house) = &self.process else { return };
-        match operations::put_unsigned(house, id, &[content]) {
+        let Some(process) = &self.process else { return };
+        match operations::put_unsigned(process, id, &[content]) {
             Ok(newest) => self.log_event(format!("bucket {id}: {} leaves", newest.leaf_count)),
             Err(refused) => self.log_event(format!("bucket {id}: refused: {refused}")),
         }
@@ -75,15 +75,15 @@ impl World {
 
     pub(super) fn stranger_asks(&mut self, a: u8) {
         let id = self.bucket(a);
-        let Some(house) = &self.process else { return };
-        let signed = operations::sign_again(house, id);
+        let Some(process) = &self.process else { return };
+        let signed = operations::sign_again(process, id);
         self.record_signed(id, signed);
     }
 
     pub(super) fn prune(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
-        let Some(house) = &self.process else { return };
-        let (start, count) = operations::leaves(house, id);
+        let Some(process) = &self.process else { return };
+        let (start, count) = operations::leaves(process, id);
         if count.get() == 0 {
             return;
         }
@@ -99,7 +99,7 @@ impl World {
         } else {
             "the operator"
         };
-        match operations::prune(house, id, before, admin) {
+        match operations::prune(process, id, before, admin) {
             Ok(_) => self.log_event(format!("bucket {id}: pruned before {before} by {by}")),
             Err(refused) => self.log_event(format!("bucket {id}: not pruned: {refused}")),
         }
@@ -116,8 +116,8 @@ impl World {
             profile,
             ..BucketConfig::default()
         };
-        let Some(house) = &self.process else { return };
-        match operations::create(house, id, config) {
+        let Some(process) = &self.process else { return };
+        match operations::create(process, id, config) {
             Ok(()) => {
                 self.contents.buckets.entry(id).or_default();
                 self.log_event(format!("bucket {id} is created, {profile}"));
@@ -135,8 +135,8 @@ impl World {
             return;
         }
         let folder = foreign_bucket::make(&scratch, id, what, &content);
-        let Some(house) = &self.process else { return };
-        match operations::import(house, &folder) {
+        let Some(process) = &self.process else { return };
+        match operations::import(process, &folder) {
             Ok(_) => {
                 self.contents.buckets.entry(id).or_default();
                 self.log_event(format!("bucket {id} is imported, {what:?}"));
@@ -151,8 +151,8 @@ impl World {
 
     pub(super) fn delete(&mut self, a: u8) {
         let id = self.bucket(a);
-        let Some(house) = &self.process else { return };
-        match operations::delete(house, &self.runtime, id) {
+        let Some(process) = &self.process else { return };
+        match operations::delete(process, &self.runtime, id) {
             // Its promises stay on record: nobody forced anything.
             Ok(()) => self.log_event(format!("bucket {id} is deleted")),
             Err(refused) => self.log_event(format!("bucket {id} is not deleted: {refused}")),

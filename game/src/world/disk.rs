@@ -9,8 +9,8 @@ impl World {
     /// first, which is the most that could be written.
     fn copy_base_path(&mut self, what: &str) -> BasePathCopy {
         self.note_signatures();
-        if let Some(house) = &self.process {
-            house.provider().write_index();
+        if let Some(process) = &self.process {
+            process.provider().write_index();
         }
         let path = self.scratch(what);
         copies::copy(&self.base, &path);
@@ -37,12 +37,12 @@ impl World {
             }
             chain.finalize(super::FINALITY_LAG);
         }
-        if let Some(house) = &self.process {
-            house.run_until_idle(&self.runtime, Some(steps));
+        if let Some(process) = &self.process {
+            process.run_until_idle(&self.runtime, Some(steps));
         }
         let image = self.copy_base_path("crash");
-        if let Some(house) = self.process.take() {
-            house.abort(&self.runtime);
+        if let Some(process) = self.process.take() {
+            process.abort(&self.runtime);
         }
         self.chain.lock().drop_subscriptions();
         copies::replace(&self.base, &image.path);

@@ -59,11 +59,11 @@ impl World {
     pub(super) fn agree(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
         // An operator only agrees to buckets that are here.
-        let Some(house) = &self.process else { return };
-        if operations::newest(house, id).is_none_or(|(_, is_sound)| !is_sound) {
+        let Some(process) = &self.process else { return };
+        if operations::newest(process, id).is_none_or(|(_, is_sound)| !is_sound) {
             return;
         }
-        if operations::has_released(house, id) {
+        if operations::has_released(process, id) {
             return self.log_event(format!(
                 "the operator does not agree to bucket {id}: something signed of it was released"
             ));
@@ -241,12 +241,12 @@ impl World {
     /// window, the next, or none.
     pub(super) fn request_signature(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
-        let Some(house) = &self.process else { return };
+        let Some(process) = &self.process else { return };
         let old = self.signature_log.lock().commitments();
         let old: Vec<_> = old.into_iter().filter(|one| one.bucket == id).collect();
         let commitment = match b % 3 {
             0 if !old.is_empty() => old[usize::from(b / 3) % old.len()].commitment,
-            _ => match operations::newest(house, id) {
+            _ => match operations::newest(process, id) {
                 Some((newest, _)) => newest,
                 None => return,
             },
@@ -258,7 +258,7 @@ impl World {
             .and_then(|window| window.window_of(anchor));
         let window = current.map(|current| current + u64::from(b % 2));
         let request = CheckpointRequest::new(id, commitment, window);
-        let desk = house.handle.countersigner.clone();
+        let desk = process.handle.countersigner.clone();
         let asked = ask(request);
         let signed = self.runtime.block_on(desk.countersign(&asked));
         match signed {

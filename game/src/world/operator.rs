@@ -24,8 +24,8 @@ impl World {
             }
         }
         // A damaged file may make it look like a copy, too.
-        if let Some(house) = &self.process
-            && operations::is_unaccepted_copy(house)
+        if let Some(process) = &self.process
+            && operations::is_unaccepted_copy(process)
         {
             self.copied_since.get_or_insert(self.blocks);
         }
@@ -37,8 +37,8 @@ impl World {
         }
         let buckets = self.chain.lock().bucket_count();
         for id in (0..buckets).map(BucketId) {
-            let Some(house) = &self.process else { return };
-            if operations::alarm_about(house, id).is_none() {
+            let Some(process) = &self.process else { return };
+            if operations::alarm_about(process, id).is_none() {
                 self.alarmed_since.remove(&id);
                 continue;
             }
@@ -124,9 +124,9 @@ impl World {
                 "the newest backup",
             ))
         });
-        let aside = self.moved_buckets.get(&id).into_iter().flatten().rev();
-        let from_aside = aside.into_iter().find(|one| is_better(&one.contents));
-        let from_aside = from_aside.map(|one| {
+        let moved = self.moved_buckets.get(&id).into_iter().flatten().rev();
+        let from_moved = moved.into_iter().find(|one| is_better(&one.contents));
+        let from_moved = from_moved.map(|one| {
             (
                 one.path.clone(),
                 one.contents.clone(),
@@ -134,7 +134,7 @@ impl World {
                 away",
             )
         });
-        if let Some((path, shelf, what)) = from_backup.or(from_aside) {
+        if let Some((path, shelf, what)) = from_backup.or(from_moved) {
             self.log_event(format!("the operator restores bucket {id} from {what}"));
             return self.replace_bucket(id, &path, shelf);
         }
@@ -142,8 +142,8 @@ impl World {
             self.repair_now(id);
         }
         // The alarm says what `accept` is for; no force is used.
-        let Some(house) = &self.process else { return };
-        let is_apart = house
+        let Some(process) = &self.process else { return };
+        let is_apart = process
             .provider()
             .quarantined()
             .iter()
@@ -154,8 +154,8 @@ impl World {
     }
 
     fn accept_now(&mut self, id: BucketId) {
-        let Some(house) = &self.process else { return };
-        match operations::accept(house, id) {
+        let Some(process) = &self.process else { return };
+        match operations::accept(process, id) {
             Ok(()) => self.log_event(format!("bucket {id} is accepted as it is, without force")),
             Err(refused) => self.log_event(format!("bucket {id} is not accepted: {refused}")),
         }
@@ -174,9 +174,9 @@ impl World {
 
     pub(super) fn accept(&mut self, a: u8) {
         let id = self.bucket(a);
-        let Some(house) = &self.process else { return };
+        let Some(process) = &self.process else { return };
         // Only if the provider has reported it.
-        if house
+        if process
             .provider()
             .quarantined()
             .iter()
