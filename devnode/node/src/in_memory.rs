@@ -37,7 +37,7 @@ pub struct InMemoryConfig {
     /// The sealing of blocks.
     pub sealing: Sealing,
     /// The port of its RPC on loopback; 0 chooses a free one. A port in use is replaced
-    /// too: [`LightNode::rpc_url`] has the actual one.
+    /// too: [`InMemoryNode::rpc_url`] has the actual one.
     pub rpc_port: u16,
     /// The storage provider to load, if any.
     pub provider: Option<ProviderOptions>,
@@ -55,7 +55,7 @@ impl Default for InMemoryConfig {
     }
 }
 
-/// A chain in this process. It ends when it is dropped; [`LightNode::stop`] also waits for
+/// A chain in this process. It ends when it is dropped; [`InMemoryNode::stop`] also waits for
 /// that.
 pub struct InMemoryNode {
     node: Node,
@@ -174,7 +174,7 @@ impl InMemoryNode {
 
 impl std::fmt::Debug for InMemoryNode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LightNode")
+        f.debug_struct("InMemoryNode")
             .field("rpc", &self.rpc_url())
             .field("sealing", &self.sealing)
             .finish_non_exhaustive()

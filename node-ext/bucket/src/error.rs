@@ -360,7 +360,7 @@ pub enum ProveError {
     },
     /// The leaf's content was imported, in a shape that the chain cannot verify.
     /// The content can be read and the leaf proven.
-    #[error("leaf {leaf} of bucket {bucket} cannot answer for chunk {chunk}: {flaw}")]
+    #[error("leaf {leaf} of bucket {bucket} cannot answer for chunk {chunk}: {defect}")]
     Unprovable {
         /// The bucket.
         bucket: BucketId,
@@ -369,7 +369,7 @@ pub enum ProveError {
         /// The requested chunk.
         chunk: ChunkIndex,
         /// The defect of the content's shape.
-        flaw: ShapeDefect,
+        defect: ShapeDefect,
     },
     /// A node is missing on disk.
     #[error("bucket {bucket} has lost node {position} of tree {tree}")]

@@ -40,19 +40,19 @@ impl BasePath {
             });
         }
         let path = self.existing_bucket_path(bucket)?;
-        let kept_aside =
+        let backup =
             back_up(&path, BACKUP_SUFFIX).map_err(|source| io_error("back up", &path, source))?;
         // RocksDB stops at a damaged record, but not at a hole in the log.
         log_hole::truncate_at_hole(&path)
             .map_err(|source| io_error("cut the log of", &path, source))?;
         let cut = Bucket::open_up_to_damage(&path, shared)?;
         // The journal and the blob files may have what followed the damage.
-        second_copy::restore_after_damage(cut.engine(), &kept_aside, bucket)
+        second_copy::restore_after_damage(cut.engine(), &backup, bucket)
             .map_err(OpenError::Engine)?;
         drop(cut);
         Ok(Salvaged {
             bucket: Bucket::open(&path, Access::ReadWrite, shared)?,
-            backup: kept_aside,
+            backup,
         })
     }
 }

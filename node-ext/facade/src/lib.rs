@@ -1,4 +1,4 @@
-//! What a Substrate node loads to become a storage provider.
+//! The parts that a Substrate node loads to become a storage provider.
 //!
 //! This crate adds nothing of its own. It gathers, from the crates of Cairn, the
 //! few types that a node builder names: open a [`BasePath`], make a [`Provider`],
@@ -18,8 +18,8 @@
 //! (`cairn-legacy-import`).
 //!
 //! ```
-//! use cairn_node_ext::bucket::{At, BucketConfig, NewLeaf};
-//! use cairn_node_ext::provider::Wanted;
+//! use cairn_node_ext::bucket::{BucketConfig, NewLeaf, StateRef};
+//! use cairn_node_ext::provider::LeaseRequest;
 //! use cairn_node_ext::{BasePath, Provider, ProviderOptions};
 //! use cairn_primitives::{BucketId, ChunkIndex, LeafIndex, challenge::ChunkLocation};
 //!
@@ -29,7 +29,7 @@
 //! let signer = base.keys().signer(None)?;
 //! let provider = Provider::open(base, ProviderOptions::default())?;
 //! provider.create_bucket(BucketId(7), BucketConfig::default())?;
-//! let bucket = provider.lease(BucketId(7), Wanted::write())?;
+//! let bucket = provider.lease(BucketId(7), LeaseRequest::write())?;
 //!
 //! // A client's upload becomes a leaf, and the provider signs the new root.
 //! let content = bucket.run(|bucket| bucket.ingest(&b"three small words"[..]))?;

@@ -84,7 +84,7 @@ impl StoredTree {
     fn new(kind: NodeKind, shape: Result<Subtree, ShapeDefect>) -> Self {
         match shape {
             Ok(subtree) => Self::Shaped { kind, subtree },
-            Err(flaw) => Self::Nonconforming { kind, defect: flaw },
+            Err(defect) => Self::Nonconforming { kind, defect },
         }
     }
 
@@ -125,7 +125,7 @@ pub(super) struct ContentCopy<'w, N> {
     profile: HashingProfile,
     into: &'w mut Builder,
     /// The hashes of subtrees of padding, by height.
-    paddings: Vec<H256>,
+    padding_hashes: Vec<H256>,
 }
 
 impl<'w, N: NodeSource> ContentCopy<'w, N> {
@@ -136,7 +136,7 @@ impl<'w, N: NodeSource> ContentCopy<'w, N> {
             era,
             profile,
             into,
-            paddings: (0..=MAX_LEVELS)
+            padding_hashes: (0..=MAX_LEVELS)
                 .map(|height| padding(profile, height))
                 .collect(),
         }
@@ -158,11 +158,11 @@ impl<'w, N: NodeSource> ContentCopy<'w, N> {
             Err(PaddedReadError::Target(error)) => return Err(error.into()),
         }
         let found = self.copy_stored(&leaf.data_root, MAX_LEVELS)?;
-        let flaw = match found {
+        let defect = match found {
             StoredTree::Padding if leaf.data_size > 0 => {
                 return Err(ContentFault::Missing(leaf.data_root).into());
             }
-            StoredTree::Nonconforming { defect: flaw, .. } => flaw,
+            StoredTree::Nonconforming { defect, .. } => defect,
             StoredTree::Shaped { subtree, .. } if subtree.bytes() != leaf.data_size => {
                 ShapeDefect::SizeDiffers
             }
@@ -170,7 +170,7 @@ impl<'w, N: NodeSource> ContentCopy<'w, N> {
             StoredTree::Shaped { .. } | StoredTree::Padding => ShapeDefect::NotPadded,
         };
         let root = found.kind();
-        Ok(Some(FlagValue { root, defect: flaw }))
+        Ok(Some(FlagValue { root, defect }))
     }
 
     /// Flags a leaf whose content was copied.
@@ -272,7 +272,7 @@ impl<'w, N: NodeSource> ContentCopy<'w, N> {
 
     /// Copies a node in its stored shape.
     fn copy_stored(&mut self, hash: &H256, levels: u32) -> Result<StoredTree, ContentError> {
-        if hash.is_zero() || self.paddings.contains(hash) {
+        if hash.is_zero() || self.padding_hashes.contains(hash) {
             return Ok(StoredTree::Padding);
         }
         let value = self.value(hash)?;
@@ -290,8 +290,8 @@ impl<'w, N: NodeSource> ContentCopy<'w, N> {
         if let Some(known) = self.into.stored_interior(hash)? {
             return Ok(StoredTree::new(NodeKind::Node, Ok(known)));
         }
-        if let Some(flaw) = self.into.stored_defect(hash)? {
-            return Ok(StoredTree::new(NodeKind::Node, Err(flaw)));
+        if let Some(defect) = self.into.stored_defect(hash)? {
+            return Ok(StoredTree::new(NodeKind::Node, Err(defect)));
         }
         let Some(levels) = levels.checked_sub(1) else {
             return Err(ContentFault::TooDeep(*hash).into());
@@ -306,13 +306,13 @@ impl<'w, N: NodeSource> ContentCopy<'w, N> {
                 right,
                 subtree,
             })?,
-            Err(flaw) => {
+            Err(defect) => {
                 let child = |found: StoredTree, hash| Child {
                     kind: found.kind(),
                     hash,
                 };
                 let node = NonconformingValue::Node {
-                    defect: flaw,
+                    defect,
                     left: child(found_left, left),
                     right: child(found_right, right),
                 };
@@ -330,8 +330,8 @@ impl<'w, N: NodeSource> ContentCopy<'w, N> {
         right_hash: &H256,
     ) -> Result<Subtree, ShapeDefect> {
         let joined = match (left, right) {
-            (StoredTree::Nonconforming { defect: flaw, .. }, _)
-            | (_, StoredTree::Nonconforming { defect: flaw, .. }) => return Err(flaw),
+            (StoredTree::Nonconforming { defect, .. }, _)
+            | (_, StoredTree::Nonconforming { defect, .. }) => return Err(defect),
             (StoredTree::Shaped { subtree, .. }, StoredTree::Padding)
                 if self.is_padding(right_hash, subtree.height()) =>
             {
@@ -349,7 +349,7 @@ impl<'w, N: NodeSource> ContentCopy<'w, N> {
 
     fn is_padding(&self, hash: &H256, height: u32) -> bool {
         let height = usize::try_from(height).unwrap_or(usize::MAX);
-        self.paddings.get(height) == Some(hash)
+        self.padding_hashes.get(height) == Some(hash)
     }
 }
 

@@ -154,12 +154,12 @@ impl LegacyBucketReport {
         }
     }
 
-    pub(super) fn flag(&mut self, leaf_index: u64, data_root: &H256, flaw: ShapeDefect) {
+    pub(super) fn flag(&mut self, leaf_index: u64, data_root: &H256, defect: ShapeDefect) {
         if self.unprovable.len() < MAX_LISTED_LEAVES {
             self.unprovable.push(UnprovableLeaf {
                 leaf_index,
                 data_root: hex_of(data_root),
-                reason: flaw.to_string(),
+                reason: defect.to_string(),
             });
         } else {
             self.more_unprovable = self.more_unprovable.saturating_add(1);

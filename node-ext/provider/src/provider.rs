@@ -152,7 +152,7 @@ impl Provider {
                  its mode to 700"
             );
         }
-        let (index, trash, writes_nothing) = match Self::index_and_trash(&base) {
+        let (index, trash, read_only_reason) = match Self::index_and_trash(&base) {
             Ok((index, trash)) => (index, trash, None),
             Err(error) if options.allow_read_only => {
                 let reason = error.to_string();
@@ -168,7 +168,7 @@ impl Provider {
         };
         let own_chain = own_chain::ChainBinding::load(base.path(), &index)?;
         let gate = load_gate(&index);
-        if writes_nothing.is_some() {
+        if read_only_reason.is_some() {
             let reason =
                 "the base path cannot be written to: free disk space and restart the provider";
             gate.turn_off("disk", reason.into());
@@ -176,12 +176,12 @@ impl Provider {
             tracing::error!(path = %base.path().display(), reason, "NOTHING IS SIGNED");
             gate.turn_off("copy", reason.into());
         }
-        let ledger = Arc::new(IndexWriter::new(index));
+        let index_writer = Arc::new(IndexWriter::new(index));
         let counts = Arc::new(BucketCounts::default());
         let home = BucketFolders {
             folder: base.path().join(BUCKETS_DIR),
             resources: base.with_disk_guard(SharedResources::new(budget.resources)),
-            ledger: ledger.clone(),
+            index_writer: index_writer.clone(),
             gate,
             being_created: Mutex::default(),
             listener: Arc::new({
@@ -190,16 +190,16 @@ impl Provider {
             }),
         };
         let write_buffer = u64::try_from(budget.resources.write_buffer_bytes).unwrap_or(u64::MAX);
-        let to_learn = reindex::find_stale(&base, &ledger, &trash)?;
-        let to_learn = match options.reindex_on_demand || writes_nothing.is_some() {
+        let to_learn = reindex::find_stale(&base, &index_writer, &trash)?;
+        let to_learn = match options.reindex_on_demand || read_only_reason.is_some() {
             true => Vec::new(),
             false => to_learn,
         };
         let inner = Arc::new(Inner {
-            read_only_reason: writes_nothing,
+            read_only_reason,
             budget,
             pool: Arc::new(Pool::new(home, budget.max_open, write_buffer)),
-            index_writer: ledger,
+            index_writer,
             own_chain: Mutex::new(own_chain),
             base,
             scrubbing: Arc::new(ScrubState {

@@ -145,7 +145,7 @@ fn a_padding_slot_has_no_answer() {
     }
 }
 
-/// What the two rules say of the parts by themselves.
+/// Returns whether both rules accept the parts by themselves.
 fn passes(
     profile: HashingProfile,
     commitment: &Commitment,

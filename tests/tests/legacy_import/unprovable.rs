@@ -15,16 +15,16 @@ struct DefectiveTree {
     root: H256,
     data_size: u64,
     content: Vec<u8>,
-    flaw: ShapeDefect,
+    defect: ShapeDefect,
 }
 
-fn defective_tree(root: H256, flaw: ShapeDefect, parts: &[&[u8]]) -> DefectiveTree {
+fn defective_tree(root: H256, defect: ShapeDefect, parts: &[&[u8]]) -> DefectiveTree {
     let content = parts.concat();
     DefectiveTree {
         root,
         data_size: content.len() as u64,
         content,
-        flaw,
+        defect,
     }
 }
 
@@ -67,7 +67,7 @@ fn defective_trees(writer: &Writer) -> Vec<DefectiveTree> {
     let padded = all.remove(5);
     assert_eq!(padded.content, b"");
     for odd in &mut all {
-        if odd.flaw == ShapeDefect::SizeDiffers {
+        if odd.defect == ShapeDefect::SizeDiffers {
             odd.data_size += 1;
         }
     }
@@ -121,7 +121,7 @@ fn content_that_cannot_be_proven_is_imported_and_flagged_by_leaf() {
             assert_eq!(flagged.data_root, format!("{:?}", odd.root));
             assert_eq!(
                 flagged.reason,
-                odd.flaw.to_string(),
+                odd.defect.to_string(),
                 "leaf {index} of {era:?}"
             );
         }
@@ -154,8 +154,8 @@ fn flagged_content_is_readable_but_not_provable_by_chunk() {
                 chunk_index,
             };
             match view.answer(location) {
-                Err(ProveError::Unprovable { leaf, flaw, .. }) => {
-                    assert_eq!((leaf, flaw), (leaf_index, odd.flaw));
+                Err(ProveError::Unprovable { leaf, defect, .. }) => {
+                    assert_eq!((leaf, defect), (leaf_index, odd.defect));
                 }
                 other => panic!("leaf {index} of {era:?}: {other:?}"),
             }
@@ -205,7 +205,7 @@ fn i1_nothing_is_committed_over_content_that_cannot_be_proven() {
                     | CommitError::SizeMismatch { .. }
                     | CommitError::NotADataRoot { .. },
                 ) => {}
-                other => panic!("{:?}: {other:?}", odd.flaw),
+                other => panic!("{:?}: {other:?}", odd.defect),
             }
         }
     }

@@ -164,7 +164,7 @@ impl Builder {
         let value = self.engine.get(Family::Content, &key)?;
         Ok(
             value.and_then(|value| match NonconformingValue::parse(&value)? {
-                NonconformingValue::Node { defect: flaw, .. } => Some(flaw),
+                NonconformingValue::Node { defect, .. } => Some(defect),
                 NonconformingValue::LongChunk { .. } => Some(ShapeDefect::ChunkTooLong),
             }),
         )

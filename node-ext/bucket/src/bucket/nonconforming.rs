@@ -208,11 +208,11 @@ impl View<'_> {
         error: ProveError,
     ) -> ProveError {
         match self.flag(leaf) {
-            Ok(Some(FlagValue { defect: flaw, .. })) => ProveError::Unprovable {
+            Ok(Some(FlagValue { defect, .. })) => ProveError::Unprovable {
                 bucket: self.bucket.id,
                 leaf,
                 chunk,
-                flaw,
+                defect,
             },
             _ => error,
         }
@@ -237,7 +237,7 @@ impl View<'_> {
         mut each: impl FnMut(&H256, &[u8]) -> Result<(), ProveError>,
     ) -> Result<u64, ProveError> {
         let mut bytes_read = 0u64;
-        let paddings = padding_hashes(self.bucket.config.profile);
+        let padding = padding_hashes(self.bucket.config.profile);
         let mut to_visit = vec![root];
         while let Some(child) = to_visit.pop() {
             if !is_new(child) {
@@ -245,7 +245,7 @@ impl View<'_> {
             }
             let Child { kind, hash } = child;
             match kind {
-                NodeKind::Padding if paddings.contains(&hash) => {}
+                NodeKind::Padding if padding.contains(&hash) => {}
                 // It is recorded as padding, but is not.
                 NodeKind::Padding => {
                     let bucket = self.bucket.id;

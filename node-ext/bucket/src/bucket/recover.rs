@@ -46,11 +46,11 @@ pub(crate) fn open_unchecked(
         });
     }
     let engine = Engine::open(path, access, shared, log).map_err(|error| classify(path, error))?;
-    let kept_nodes = shared.cached_nodes();
+    let cached_nodes = shared.cached_nodes();
     Ok(UnverifiedBucket {
         engine,
         access,
-        cached_nodes: kept_nodes,
+        cached_nodes,
     })
 }
 

@@ -144,16 +144,13 @@ impl Bucket {
 
     /// Replaces each signed root of a tree by a tombstone.
     fn remove_signed_roots(&self, tree: Sequence) -> Result<(), ReleaseError> {
-        let gone_ms = now_ms();
+        let released_ms = now_ms();
         let mut removals = Vec::new();
         let remove = |promises: &mut Vec<(Box<[u8]>, H256, LeafCount)>| {
             let mut batch = self.engine.batch();
             for (key, root, count) in promises.drain(..) {
                 batch.delete(Family::Tree, key);
-                let tombstone = TombstoneValue {
-                    count,
-                    released_ms: gone_ms,
-                };
+                let tombstone = TombstoneValue { count, released_ms };
                 let key = layout::tombstone_key(tree, &root);
                 batch.put(Family::Tree, key, &tombstone.to_bytes());
             }

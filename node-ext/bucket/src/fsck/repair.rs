@@ -123,10 +123,10 @@ pub fn repair(
     };
     let mut after = repair.repair_records(diagnosis, sources, progress)?;
     repair.refresh_journal(&mut after)?;
-    let (written, mut kept_aside) = (repair.written, repair.backup);
+    let (written, mut backup) = (repair.written, repair.backup);
     if written == 0 {
         // The files contain nothing that is lost, so the backup is not needed.
-        if let Some(unneeded) = kept_aside.take() {
+        if let Some(unneeded) = backup.take() {
             std::fs::remove_dir_all(&unneeded).map_err(|source| RepairError::Backup {
                 path: unneeded,
                 source,
@@ -137,7 +137,7 @@ pub fn repair(
         before,
         after,
         records_written: written,
-        backup: kept_aside,
+        backup,
     })
 }
 

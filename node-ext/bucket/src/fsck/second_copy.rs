@@ -156,8 +156,8 @@ pub(crate) fn restore_after_damage(
     bucket: BucketId,
 ) -> Result<(), EngineError> {
     let restored = restore_records(engine, backup, bucket, false)?;
-    let refill = |lost: &LostContent| restore_content(engine, backup, bucket, lost);
-    let dropped = unsigned_leaves::drop_lost(engine, bucket, &refill)?;
+    let restore = |lost: &LostContent| restore_content(engine, backup, bucket, lost);
+    let dropped = unsigned_leaves::drop_lost(engine, bucket, &restore)?;
     engine.flush(Family::Content)?;
     engine.flush(Family::Tree)?;
     // Dropped leaves are only in the old journal, which is in the backup.

@@ -20,11 +20,11 @@ use std::collections::{HashMap, HashSet};
 const MAX_LEVELS: u32 = 64;
 
 /// Drops the leaves from the first unsigned one whose content is not in the database
-/// and is not restored by `refill`. Returns the number of dropped leaves.
+/// and is not restored by `restore`. Returns the number of dropped leaves.
 pub(super) fn drop_lost(
     engine: &Engine,
     bucket: BucketId,
-    refill: &dyn Fn(&LostContent) -> Result<u64, EngineError>,
+    restore: &dyn Fn(&LostContent) -> Result<u64, EngineError>,
 ) -> Result<u64, EngineError> {
     let state = engine.get_uncached(Family::Tree, layout::STATE_KEY)?;
     let Some(state) = state.and_then(|state| StateRecord::parse(&state).ok()) else {
@@ -35,7 +35,7 @@ pub(super) fn drop_lost(
     while whole < count {
         let leaf = leaf(engine, state.tree, whole)?;
         let is_whole = match leaf {
-            Some(leaf) => is_complete(engine, refill, state.profile, &leaf)?,
+            Some(leaf) => is_complete(engine, restore, state.profile, &leaf)?,
             None => false,
         };
         if !is_whole {
@@ -252,7 +252,7 @@ fn count_usage(engine: &Engine, without: &HashSet<H256>) -> Result<StorageUsage,
 /// Returns whether all content under a leaf is here, after restoring what can be.
 fn is_complete(
     engine: &Engine,
-    refill: &dyn Fn(&LostContent) -> Result<u64, EngineError>,
+    restore: &dyn Fn(&LostContent) -> Result<u64, EngineError>,
     profile: HashingProfile,
     leaf: &MmrLeaf,
 ) -> Result<bool, EngineError> {
@@ -260,7 +260,7 @@ fn is_complete(
     if lost.is_empty() {
         return Ok(true);
     }
-    refill(&lost)?;
+    restore(&lost)?;
     Ok(lost_content_under(engine, profile, leaf)?.is_empty())
 }
 

@@ -67,12 +67,12 @@ fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 pub fn rebuild(folder: &Path, shared: &SharedResources) -> Result<(), EngineError> {
     let doing = "rebuilding a bucket's file list";
     let fault = |error: std::io::Error| EngineError::from_io(doing, folder, &error);
-    let put_aside = folder.join(LOST_DIR);
+    let lost_files = folder.join(LOST_DIR);
     add_seed_table(folder, shared)?;
     Db::repair(&bucket_options(shared, DamagedLog::CutAtDamage), folder)
         .map_err(|error| EngineError::from_rocksdb("repairing a bucket's files", folder, &error))?;
-    if put_aside.is_dir() {
-        std::fs::remove_dir_all(&put_aside).map_err(fault)?;
+    if lost_files.is_dir() {
+        std::fs::remove_dir_all(&lost_files).map_err(fault)?;
     }
     add_blob_files(folder).map_err(fault)?;
     let engine = Engine::open(folder, Access::ReadWrite, shared, DamagedLog::CutAtDamage)?;

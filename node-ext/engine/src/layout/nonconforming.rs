@@ -67,7 +67,7 @@ impl ShapeDefect {
             Self::EmptyChunk,
             Self::SizeDiffers,
         ];
-        all.into_iter().find(|flaw| flaw.code() == code)
+        all.into_iter().find(|defect| defect.code() == code)
     }
 }
 
@@ -131,10 +131,10 @@ impl FlagValue {
 
     /// Parses the record; `None` if it does not decode.
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let [root, flaw] = *value else { return None };
+        let [root, defect] = *value else { return None };
         Some(Self {
             root: NodeKind::from_code(root)?,
-            defect: ShapeDefect::from_code(flaw)?,
+            defect: ShapeDefect::from_code(defect)?,
         })
     }
 }
@@ -181,11 +181,11 @@ impl NonconformingValue {
         match self {
             Self::LongChunk { length } => length.to_be_bytes().to_vec(),
             Self::Node {
-                defect: flaw,
+                defect,
                 left,
                 right,
             } => {
-                let mut value = vec![flaw.code()];
+                let mut value = vec![defect.code()];
                 for child in [left, right] {
                     value.push(child.kind.code());
                     value.extend(child.hash.0);
@@ -201,7 +201,7 @@ impl NonconformingValue {
             let length = u64::from_be_bytes(length);
             return Some(Self::LongChunk { length });
         }
-        let (flaw, children) = value.split_first()?;
+        let (defect, children) = value.split_first()?;
         let (left, right) = children.split_at_checked(33)?;
         let child = |bytes: &[u8]| {
             let (kind, hash) = bytes.split_first()?;
@@ -211,7 +211,7 @@ impl NonconformingValue {
             })
         };
         Some(Self::Node {
-            defect: ShapeDefect::from_code(*flaw)?,
+            defect: ShapeDefect::from_code(*defect)?,
             left: child(left)?,
             right: child(right)?,
         })

@@ -1,7 +1,7 @@
 //! Chooses an answer that the chain will accept, and no other (I5).
 //!
-//! 1. A proof at the challenged root. Whoever made it, it is judged here against the very
-//!    challenge, by the chain's rule and by the strict one.
+//! 1. A proof at the challenged root. It is verified here against the very challenge,
+//!    by the chain's rule and by the strict one, no matter what made it.
 //! 2. In the last blocks before the deadline, if there is still no proof, an admin's deletion of
 //!    the leaf or a newer snapshot over it, by the rules of [`claim`].
 //! 3. Otherwise an alarm. A wrong answer is slashed at once, silence only at the deadline, so

@@ -115,7 +115,7 @@ async fn s6a_a_base_path_from_an_older_backup_signs_nothing() {
     let registry = Registry::new();
     watch.status().register_metrics(&registry).unwrap();
     let missing = registry.gather().into_iter();
-    let mut missing = missing.filter(|family| family.get_name() == "cairn_promises_missing");
+    let mut missing = missing.filter(|family| family.get_name() == "cairn_signed_roots_missing");
     let missing = missing.next().unwrap();
     assert_eq!(missing.get_metric()[0].get_gauge().get_value(), 1.0);
 }

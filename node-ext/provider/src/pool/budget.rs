@@ -200,7 +200,7 @@ impl Budget {
             files.clamp(MIN_OPEN_FILES, MAX_OPEN_FILES)
         });
         let for_nodes = for_open.saturating_sub(buckets.saturating_mul(OPEN_BUCKET_BYTES));
-        let kept_nodes = (for_nodes / CACHED_NODE_BYTES / buckets).min(MAX_CACHED_NODES);
+        let cached_nodes = (for_nodes / CACHED_NODE_BYTES / buckets).min(MAX_CACHED_NODES);
         let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
         Ok(Self {
             max_open: u32::try_from(buckets).unwrap_or(u32::MAX),
@@ -211,7 +211,7 @@ impl Budget {
                 cache_bytes: bytes(eighth.saturating_mul(5) / 2),
                 write_buffer_bytes: bytes(eighth),
                 open_files,
-                cached_nodes: bytes(kept_nodes),
+                cached_nodes: bytes(cached_nodes),
             },
         })
     }

@@ -149,10 +149,10 @@ impl<H: Handle> Slots<H> {
         let reopen = slot.panicked || handle.is_poisoned() || !suits;
         // A stream of readers must not starve a writer. An answer to a challenge may
         // pass: it is short, and the stake depends on it.
-        let steps_aside = slot.writers_waiting > 0
+        let must_yield = slot.writers_waiting > 0
             && priority != Priority::Challenge
             && opened_for == Access::ReadOnly;
-        if !reopen && !steps_aside {
+        if !reopen && !must_yield {
             slot.leases = slot.leases.saturating_add(1);
             if priority != Priority::Background {
                 slot.is_background_only = false;

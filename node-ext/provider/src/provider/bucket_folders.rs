@@ -70,7 +70,7 @@ impl BucketStoreError {
 pub(crate) struct BucketFolders {
     pub(super) folder: PathBuf,
     pub(super) resources: SharedResources,
-    pub(super) ledger: Arc<IndexWriter>,
+    pub(super) index_writer: Arc<IndexWriter>,
     /// The signing gate.
     pub(super) gate: Gate,
     /// Buckets that are being created, with their configuration.
@@ -100,7 +100,7 @@ impl BucketFolders {
     /// anything else. Takes one read of that root's record, since leaf counts alone do
     /// not show it.
     fn check_signed_root(&self, bucket: &Bucket) -> Result<(), BucketStoreError> {
-        let record = self.ledger.record(bucket.id());
+        let record = self.index_writer.record(bucket.id());
         let Some(signed) = record.and_then(|record| record.signed) else {
             return Ok(());
         };
@@ -145,7 +145,7 @@ impl BucketFolders {
         if access == Access::ReadOnly && has_logs(&path) {
             make_logs_durable(&path, id, &self.resources);
         }
-        if access == Access::ReadWrite && !self.ledger.is_up_to_date(id) {
+        if access == Access::ReadWrite && !self.index_writer.is_up_to_date(id) {
             // Opening for writing removes files that the database does not list. That
             // must not happen if the database is behind the journal.
             Bucket::open(&path, Access::ReadOnly, &self.resources)?.check_journal()?;
@@ -199,7 +199,7 @@ impl BucketStore for BucketFolders {
             }
             Err(error) => {
                 if error.is_bucket_fault() {
-                    self.ledger.quarantine(id, error.to_string());
+                    self.index_writer.quarantine(id, error.to_string());
                 }
                 Err(error)
             }
@@ -228,21 +228,21 @@ impl BucketStore for BucketFolders {
     }
 
     fn on_write_lease_end(&self, id: BucketId) {
-        self.ledger.mark_touched(id);
+        self.index_writer.mark_touched(id);
     }
 
     fn close(&self, id: BucketId, open: Bucket, discard: bool) {
         if discard || open.access() == Access::ReadOnly {
             return;
         }
-        let before = self.ledger.record(id);
+        let before = self.index_writer.record(id);
         let mut record = BucketRecord::from_bucket(&open, before.as_ref());
         let changes = open.take_changes();
         let path = open.path().to_owned();
         let poisoned = open.is_poisoned();
         match open.close() {
             // The files as they are now belong to this record.
-            Ok(()) if !poisoned && self.ledger.is_up_to_date(id) => {
+            Ok(()) if !poisoned && self.index_writer.is_up_to_date(id) => {
                 record.fingerprint = fingerprint(&path).ok();
             }
             Ok(()) => {}
@@ -250,6 +250,6 @@ impl BucketStore for BucketFolders {
                 tracing::error!(bucket = %id, %error, "a bucket was closed without being flushed");
             }
         }
-        self.ledger.queue_note(id, record, changes);
+        self.index_writer.queue_note(id, record, changes);
     }
 }

@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn the_last_note_wins_over_concurrent_writes() {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = IndexWriter::new(Index::open(&folder.path().join("index")).unwrap());
+        let index_writer = IndexWriter::new(Index::open(&folder.path().join("index")).unwrap());
         let ended = AtomicBool::new(false);
         let record = |total_size| BucketRecord {
             total_size,
@@ -311,21 +311,21 @@ mod tests {
             for _ in 0..3 {
                 scope.spawn(|| {
                     while !ended.load(Ordering::SeqCst) {
-                        ledger.write_pending();
+                        index_writer.write_pending();
                     }
                 });
             }
             for noted in 0..3_000 {
                 let id = BucketId(noted % 3);
-                ledger.queue_note(id, record(noted), Vec::new());
+                index_writer.queue_note(id, record(noted), Vec::new());
                 for _ in 0..3 {
-                    assert_eq!(ledger.record(id), Some(record(noted)));
+                    assert_eq!(index_writer.record(id), Some(record(noted)));
                 }
             }
         });
-        ledger.write_pending();
+        index_writer.write_pending();
         for id in 0..3 {
-            let written = ledger.index().record(BucketId(id)).unwrap().unwrap();
+            let written = index_writer.index().record(BucketId(id)).unwrap().unwrap();
             assert_eq!(written, record(2_997 + id));
         }
     }
@@ -333,16 +333,16 @@ mod tests {
     #[test]
     fn i7_a_stale_note_does_not_undo_a_quarantine() {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = IndexWriter::new(Index::open(&folder.path().join("index")).unwrap());
+        let index_writer = IndexWriter::new(Index::open(&folder.path().join("index")).unwrap());
         let (id, reason) = (BucketId(1), "a chunk is lost");
         // Read before the quarantine, and noted after it.
         let record = BucketRecord::unknown(BucketStatus::Sound);
-        ledger.quarantine(id, reason.into());
-        ledger.queue_note(id, record.clone(), Vec::new());
+        index_writer.quarantine(id, reason.into());
+        index_writer.queue_note(id, record.clone(), Vec::new());
         let standing = BucketStatus::Quarantined(reason.into());
-        assert_eq!(ledger.record(id).unwrap().status, standing);
-        ledger.remove(id).unwrap();
-        ledger.queue_note(id, record.clone(), Vec::new());
-        assert_eq!(ledger.record(id), Some(record));
+        assert_eq!(index_writer.record(id).unwrap().status, standing);
+        index_writer.remove(id).unwrap();
+        index_writer.queue_note(id, record.clone(), Vec::new());
+        assert_eq!(index_writer.record(id), Some(record));
     }
 }

@@ -37,7 +37,7 @@ impl fmt::Display for KnownSignature {
             start_seq,
             leaf_count,
         } = &self.commitment;
-        let told_by = match self.source {
+        let source = match self.source {
             SignatureSource::Index => "by the index",
             SignatureSource::Chain => "by the chain",
         };
@@ -45,7 +45,7 @@ impl fmt::Display for KnownSignature {
         if leaf_count.get() > 0 {
             write!(f, " at {leaf_count} leaves")?;
         }
-        write!(f, ", {told_by}")
+        write!(f, ", {source}")
     }
 }
 

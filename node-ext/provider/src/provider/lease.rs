@@ -49,8 +49,8 @@ impl Lease {
         if let Err(error) = &result
             && error.indicates_damage()
         {
-            let ledger = &self.inner.pool().store().ledger;
-            ledger.quarantine(self.id(), error.to_string());
+            let index_writer = &self.inner.pool().store().index_writer;
+            index_writer.quarantine(self.id(), error.to_string());
         }
         result
     }
@@ -87,7 +87,7 @@ impl Lease {
             .inner
             .pool()
             .store()
-            .ledger
+            .index_writer
             .quarantine_reason(self.id());
         let flagged = self.run(Bucket::flagged_leaf_count);
         let flagged = flagged.map_err(|error| error.to_string());

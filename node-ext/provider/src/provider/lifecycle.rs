@@ -67,7 +67,7 @@ impl Provider {
     /// `even_behind` is set: then a tombstone is written for it. As [`Provider::lease`]
     /// if the bucket still does not open. After an error it stays in quarantine.
     pub fn accept(&self, id: BucketId, even_behind: bool) -> Result<BucketRecord, ProviderError> {
-        let (inner, ledger) = (&self.inner, &self.inner.index_writer);
+        let (inner, index_writer) = (&self.inner, &self.inner.index_writer);
         inner.check_writable()?;
         if !inner.pool.store().path(id).is_dir() {
             return Err(inner.no_such_bucket(id));
@@ -90,12 +90,12 @@ impl Provider {
             };
             tombstones::write(self.path(), id, &letting_go)?;
         }
-        let (before, reason) = (ledger.record(id), ledger.quarantine_reason(id));
-        let forgotten = ledger.remove(id).map_err(ProviderError::from);
+        let (before, reason) = (index_writer.record(id), index_writer.quarantine_reason(id));
+        let forgotten = index_writer.remove(id).map_err(ProviderError::from);
         drop(reservation);
         let accepted = forgotten.and_then(|()| inner.reindex(id));
         if accepted.is_err() {
-            ledger.undo_remove(id, before, reason);
+            index_writer.undo_remove(id, before, reason);
         }
         accepted
     }

@@ -215,10 +215,10 @@ impl Provider {
     /// Puts a bucket that lacks a signed root into quarantine: nothing is signed for it
     /// until an operator accepts it.
     pub fn quarantine(&self, id: BucketId, reason: String) {
-        let ledger = &self.inner.index_writer;
-        if ledger.quarantine_reason(id).is_none() {
-            ledger.quarantine(id, reason);
-            ledger.write_pending();
+        let index_writer = &self.inner.index_writer;
+        if index_writer.quarantine_reason(id).is_none() {
+            index_writer.quarantine(id, reason);
+            index_writer.write_pending();
         }
     }
 }

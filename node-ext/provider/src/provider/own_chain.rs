@@ -21,7 +21,7 @@ const MAX_BYTES: u64 = 256;
 
 /// The chain that a base path belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct OwnChain {
+pub(crate) struct BoundChain {
     pub(crate) genesis: H256,
     /// The longest challenge period that it ever had, as far as seen, in anchor blocks.
     pub(crate) longest_period: u32,
@@ -40,7 +40,7 @@ pub enum OnOtherChain {
 /// The base path's chain in memory, and the state of its two copies on disk.
 pub(super) struct ChainBinding {
     path: PathBuf,
-    chain: Option<OwnChain>,
+    chain: Option<BoundChain>,
     /// True if the file and the index both have it.
     is_written: bool,
 }
@@ -62,7 +62,7 @@ impl ChainBinding {
                 index.remove_chain_data()?;
                 Some(file)
             }
-            (Some(file), Some(kept)) => Some(OwnChain {
+            (Some(file), Some(kept)) => Some(BoundChain {
                 longest_period: file.longest_period.max(kept.longest_period),
                 ..file
             }),
@@ -99,7 +99,7 @@ impl ChainBinding {
         on_other: OnOtherChain,
         index: &Index,
     ) -> Result<Result<(), H256>, IndexError> {
-        let found = OwnChain {
+        let found = BoundChain {
             genesis,
             longest_period: 0,
         };
@@ -121,7 +121,7 @@ impl ChainBinding {
         Ok(Ok(()))
     }
 
-    fn set(&mut self, chain: OwnChain, index: &Index) {
+    fn set(&mut self, chain: BoundChain, index: &Index) {
         self.is_written &= self.chain == Some(chain);
         self.chain = Some(chain);
         // A failed write is repeated with the next change or at the next start: a full
@@ -165,7 +165,7 @@ impl Provider {
             return period;
         };
         let longest_period = chain.longest_period.max(period);
-        let chain = OwnChain {
+        let chain = BoundChain {
             longest_period,
             ..chain
         };
@@ -174,7 +174,7 @@ impl Provider {
     }
 }
 
-fn read(path: &Path) -> Result<Option<OwnChain>, BasePathError> {
+fn read(path: &Path) -> Result<Option<BoundChain>, BasePathError> {
     let Some(bytes) = read_bounded(path, MAX_BYTES)? else {
         return Ok(None);
     };
@@ -188,19 +188,19 @@ fn read(path: &Path) -> Result<Option<OwnChain>, BasePathError> {
     Ok(kept)
 }
 
-fn parse(bytes: &[u8]) -> Option<OwnChain> {
-    let (version, chain) = <(u8, OwnChain)>::decode_all(&mut &*bytes).ok()?;
+fn parse(bytes: &[u8]) -> Option<BoundChain> {
+    let (version, chain) = <(u8, BoundChain)>::decode_all(&mut &*bytes).ok()?;
     (version == VERSION).then_some(chain)
 }
 
 impl Index {
     /// Returns the chain that the index was written for.
-    pub(super) fn own_chain(&self) -> Result<Option<OwnChain>, IndexError> {
+    pub(super) fn own_chain(&self) -> Result<Option<BoundChain>, IndexError> {
         let kept = self.meta(CHAIN_KEY)?;
-        Ok(kept.and_then(|value| OwnChain::decode_all(&mut &*value).ok()))
+        Ok(kept.and_then(|value| BoundChain::decode_all(&mut &*value).ok()))
     }
 
-    fn set_own_chain(&self, chain: &OwnChain) -> Result<(), IndexError> {
+    fn set_own_chain(&self, chain: &BoundChain) -> Result<(), IndexError> {
         self.set_meta(CHAIN_KEY, &chain.encode())
     }
 }

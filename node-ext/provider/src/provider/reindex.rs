@@ -20,7 +20,7 @@ const PAGE_RECORDS: usize = 1024;
 /// Compares the folders with the index. Returns the buckets to reindex.
 pub(super) fn find_stale(
     base: &BasePath,
-    ledger: &IndexWriter,
+    index_writer: &IndexWriter,
     trash: &[TrashedBucket],
 ) -> Result<Vec<BucketId>, ProviderError> {
     let mut there: HashSet<_> = base.buckets()?.into_iter().collect();
@@ -28,23 +28,23 @@ pub(super) fn find_stale(
     let mut after = None;
     let mut to_learn = Vec::new();
     loop {
-        let page = ledger.index().page(after, PAGE_RECORDS)?;
+        let page = index_writer.index().page(after, PAGE_RECORDS)?;
         let Some((last, _)) = page.last() else {
             break;
         };
         after = Some(*last);
         for (id, record) in page {
             if let BucketStatus::Quarantined(reason) = &record.status {
-                ledger.restore_quarantine(id, reason.clone());
+                index_writer.restore_quarantine(id, reason.clone());
             }
             if !there.remove(&id) {
                 if trash.iter().any(|discarded| discarded.id == id) {
                     // Its folder stays in the trash until that succeeds.
-                    if let Err(error) = ledger.remove(id) {
+                    if let Err(error) = index_writer.remove(id) {
                         tracing::error!(bucket = %id, %error, "the index still lists a deleted bucket");
                     }
                 } else {
-                    ledger.mark_lost(id, record);
+                    index_writer.mark_lost(id, record);
                 }
                 continue;
             }
@@ -52,7 +52,7 @@ pub(super) fn find_stale(
             // Earlier versions did not count flagged leaves.
             let is_noted = record.fingerprint.is_some() && record.flagged.is_some();
             if is_noted && record.fingerprint == files {
-                ledger.set_up_to_date(id, true);
+                index_writer.set_up_to_date(id, true);
             } else {
                 to_learn.push(id);
             }

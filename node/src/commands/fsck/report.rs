@@ -56,8 +56,8 @@ struct FindingOutput {
 struct RepairOutput {
     findings_before: u64,
     records: u64,
-    #[serde(serialize_with = "json_path")]
-    kept_aside: Option<PathBuf>,
+    #[serde(rename = "kept_aside", serialize_with = "json_path")]
+    backup: Option<PathBuf>,
 }
 
 impl BucketReport {
@@ -68,7 +68,7 @@ impl BucketReport {
                 repaired: Some(RepairOutput {
                     findings_before: finding_count(&repaired.before),
                     records: repaired.records_written,
-                    kept_aside: repaired.backup.clone(),
+                    backup: repaired.backup.clone(),
                 }),
                 ..Self::from_report(id, &repaired.after)
             },
@@ -164,7 +164,7 @@ impl fmt::Display for FindingOutput {
 
 impl fmt::Display for RepairOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(kept) = &self.kept_aside else {
+        let Some(backup) = &self.backup else {
             return f.write_str("nothing was changed");
         };
         write!(
@@ -172,7 +172,7 @@ impl fmt::Display for RepairOutput {
             "repaired: {} written, {} before; the original files are in {}",
             quantity::format_count(self.records, "record"),
             quantity::format_count(self.findings_before, "finding"),
-            escaped(kept)
+            escaped(backup)
         )
     }
 }

@@ -360,15 +360,9 @@ fn bucket_without_content(path: &Path, kind: NodeKind, data_size: u64) {
         total_size: data_size,
     };
     builder.append(&[leaf]).unwrap().unwrap();
-    let flaw = ShapeDefect::NotPadded;
+    let defect = ShapeDefect::NotPadded;
     builder
-        .flag(
-            tree,
-            FlagValue {
-                root: kind,
-                defect: flaw,
-            },
-        )
+        .flag(tree, FlagValue { root: kind, defect })
         .unwrap();
     builder.finish().unwrap();
 }

@@ -105,7 +105,7 @@ fn an_answer_that_the_chain_would_slash_is_held_back() {
     assert!(alarm.contains("would slash"), "{alarm}");
 }
 
-/// What a prover hands over has been verified, and may be verified for something else.
+/// A prover returns a verified answer, which may have been verified for something else.
 #[test]
 fn i5_a_proof_of_anything_else_than_was_asked_is_refused() {
     let content = vec![5; CHUNK_BYTES + 1];

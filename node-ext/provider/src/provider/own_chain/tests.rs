@@ -91,7 +91,7 @@ fn s2_no_history_mixes_the_data_of_two_chains() {
     let index = Index::open(&folder.path().join(INDEX_DIR)).unwrap();
     let file = folder.path().join(CHAIN_FILE);
     let row = |of| (b"7".to_vec(), Some(vec![of]));
-    let chain = |of| OwnChain {
+    let chain = |of| BoundChain {
         genesis: genesis(of),
         longest_period: 0,
     };
@@ -111,7 +111,7 @@ fn s2_no_history_mixes_the_data_of_two_chains() {
         }
     };
     let get = || -> OnDisk {
-        let of = |chain: Option<OwnChain>| chain.map(|chain| chain.genesis.0[0]);
+        let of = |chain: Option<BoundChain>| chain.map(|chain| chain.genesis.0[0]);
         let rows = index.duties(DutyKind::Retention).unwrap();
         (
             of(read(&file).unwrap()),
