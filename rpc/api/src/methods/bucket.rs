@@ -17,7 +17,7 @@ use jsonrpsee::proc_macros::rpc;
 pub trait BucketApi {
     /// Returns the buckets after `after`, in the order of their ids, at most `limit` of them
     /// (100 by default). Opens no bucket: one that was not read since the provider's start is
-    /// listed as `is_reindexing`.
+    /// listed as `learning`.
     #[method(name = "list")]
     async fn list(&self, after: Option<U64OrHex>, limit: Option<u32>) -> Result<BucketPage, Error>;
 
