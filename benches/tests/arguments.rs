@@ -12,10 +12,10 @@ fn an_unknown_workload_is_refused_with_the_known_ones() {
         .arg(&report)
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&program.stderr);
-    assert!(!program.status.success(), "{told}");
+    let stderr = String::from_utf8_lossy(&program.stderr);
+    assert!(!program.status.success(), "{stderr}");
     for known in (1..=15).map(|number| format!("W{number}")) {
-        assert!(told.contains(&known), "{known} is missing in: {told}");
+        assert!(stderr.contains(&known), "{known} is missing in: {stderr}");
     }
     assert!(!report.exists(), "nothing was measured");
 }

@@ -116,11 +116,11 @@ fn compile(out: &Path) -> Result<PathBuf, String> {
 /// Returns whether the current Rust has the target's libraries.
 fn has_target() -> Result<bool, String> {
     let rustc = variable("RUSTC")?;
-    let told = Command::new(&rustc)
+    let output = Command::new(&rustc)
         .args(["--print", "sysroot"])
         .output()
         .map_err(|e| format!("cannot ask {rustc} for its folder: {e}"))?;
-    let sysroot = String::from_utf8_lossy(&told.stdout).trim().to_owned();
+    let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     Ok(Path::new(&sysroot)
         .join("lib/rustlib")
         .join(TARGET)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// The accomplice, as a cosigner of the provider.
 pub(crate) struct Accomplice {
-    pub(crate) book: Arc<Mutex<SignatureLog>>,
+    pub(crate) signature_log: Arc<Mutex<SignatureLog>>,
     /// The provider's newest commitments.
     pub(crate) mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
 }
@@ -52,7 +52,7 @@ impl Cosigners for Accomplice {
         ask: &CosignRequest,
     ) -> Result<MultiSignature, CosignError> {
         let request = &ask.request;
-        self.book.lock().record(
+        self.signature_log.lock().record(
             request.bucket(),
             request.commitment(),
             request.window(),

@@ -21,7 +21,7 @@ pub(crate) type Activity = Arc<AtomicU64>;
 /// The provider's connection to a chain.
 pub(crate) struct GameClient {
     pub(crate) chain: Arc<Mutex<Chain>>,
-    pub(crate) book: Arc<Mutex<SignatureLog>>,
+    pub(crate) signature_log: Arc<Mutex<SignatureLog>>,
     pub(crate) activity: Activity,
 }
 
@@ -123,12 +123,12 @@ impl ChainClient for GameClient {
     async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
         self.check_available(Query::Submit)?;
         let mut chain = self.chain.lock();
-        let mut book = self.book.lock();
+        let mut signature_log = self.signature_log.lock();
         match &submission {
             Submission::Response { id, response } => {
                 let judged = chain.judge(Actor::Us.account(), *id, response);
                 if let Err(ResponseRefusal::Slashable(reason)) = judged {
-                    book.record_false_submission(reason);
+                    signature_log.record_false_submission(reason);
                 }
             }
             Submission::Checkpoint {
@@ -138,7 +138,7 @@ impl ChainClient for GameClient {
                 signatures,
             } => {
                 for (_, signature) in signatures {
-                    book.record(*bucket, *commitment, *window, signature);
+                    signature_log.record(*bucket, *commitment, *window, signature);
                 }
             }
         }

@@ -20,7 +20,7 @@ const LOCATION_FILE: &str = "location";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BucketContents {
     /// The signed roots of which it holds all data.
-    pub(crate) promises: BTreeSet<RootKey>,
+    pub(crate) signed_roots: BTreeSet<RootKey>,
     /// True if one of its files was damaged, so that nothing is certain.
     pub(crate) damaged: bool,
 }
@@ -38,14 +38,14 @@ pub(crate) struct BasePathContents {
 impl BasePathContents {
     pub(crate) fn holds(&self, bucket: BucketId, key: &RootKey) -> bool {
         let shelf = self.buckets.get(&bucket);
-        shelf.is_some_and(|shelf| !shelf.damaged && shelf.promises.contains(key))
+        shelf.is_some_and(|shelf| !shelf.damaged && shelf.signed_roots.contains(key))
     }
 
     /// Records a durable signature.
     pub(crate) fn record_signature(&mut self, signed: &KnownSignature) {
         let key = root_key(&signed.commitment);
         let shelf = self.buckets.entry(signed.bucket).or_default();
-        shelf.promises.insert(key);
+        shelf.signed_roots.insert(key);
         self.newest_signed.insert(signed.bucket, key);
         if let Some(window) = signed.window {
             self.windows.insert((signed.bucket, window, key));

@@ -218,9 +218,9 @@ pub(crate) fn alarm_about(process: &ProviderProcess, id: BucketId) -> Option<Str
     if let Some((_, reason)) = quarantined.into_iter().find(|(bucket, _)| *bucket == id) {
         return Some(reason);
     }
-    let troubles = process.handle.signed_roots.problems().into_iter();
-    if let Some((_, trouble)) = troubles.into_iter().find(|(bucket, _)| *bucket == id) {
-        return Some(trouble.to_string());
+    let problems = process.handle.signed_roots.problems().into_iter();
+    if let Some((_, problem)) = problems.into_iter().find(|(bucket, _)| *bucket == id) {
+        return Some(problem.to_string());
     }
     let stages = process.handle.checkpoints.buckets().into_iter();
     let stage = stages.into_iter().find(|(bucket, _)| *bucket == id);

@@ -256,11 +256,11 @@ impl World {
         assert!(self.process.is_none(), "the provider runs already");
         let client = GameClient {
             chain,
-            book: self.signature_log.clone(),
+            signature_log: self.signature_log.clone(),
             activity: self.activity.clone(),
         };
         let accomplice = || Accomplice {
-            book: self.signature_log.clone(),
+            signature_log: self.signature_log.clone(),
             mirror: self.mirror.clone(),
         };
         let (began, passed) = (self.began, self.elapsed_seconds.clone());
@@ -380,9 +380,9 @@ impl World {
             let what = "the stake is gone without a known challenge".into();
             return self.fail(Violation::Broken { what });
         };
-        let promised = (challenge.mmr_root, challenge.start_seq.0);
+        let signed_root = (challenge.mmr_root, challenge.start_seq.0);
         // A proof must never be wrong; other answers for destroyed data may be.
-        if reason != SlashReason::InvalidProof && !self.exists(challenge.bucket_id, &promised) {
+        if reason != SlashReason::InvalidProof && !self.exists(challenge.bucket_id, &signed_root) {
             self.log_event("the stake is lost, with data that the operator itself had destroyed");
             self.is_void = true;
             return;
@@ -410,7 +410,7 @@ impl World {
                 .is_some_and(|away| away.contents.holds(bucket, key))
             || moved
                 .into_iter()
-                .any(|one| !one.contents.damaged && one.contents.promises.contains(key))
+                .any(|one| !one.contents.damaged && one.contents.signed_roots.contains(key))
     }
 
     /// Checks each new signature: it must not contradict one that the provider can know of, and
@@ -423,8 +423,9 @@ impl World {
                 self.fail(Violation::Contradiction { what });
             }
             let before = {
-                let book = self.signature_log.lock();
-                book.contradiction(&signed, |before| self.is_known_signature(before))
+                let signature_log = self.signature_log.lock();
+                signature_log
+                    .contradiction(&signed, |before| self.is_known_signature(before))
                     .cloned()
             };
             self.contents.record_signature(&signed);
@@ -509,11 +510,11 @@ impl World {
         {
             // The provider cannot know what the node does not report.
             let chain = self.chain.lock();
-            let told = chain.reported_head().number;
-            if told == self.last_checked || !chain.node.failing.is_empty() {
+            let reported = chain.reported_head().number;
+            if reported == self.last_checked || !chain.node.failing.is_empty() {
                 return;
             }
-            self.last_checked = told;
+            self.last_checked = reported;
         }
         let buckets = self.chain.lock().bucket_count();
         let mut silent = None;
@@ -526,7 +527,7 @@ impl World {
             let is_here = snapshot.as_ref().is_none_or(|snapshot| {
                 let shelf = self.contents.buckets.get(&id);
                 shelf.is_some_and(|shelf| {
-                    shelf.damaged || shelf.promises.contains(&root_key(&snapshot.commitment))
+                    shelf.damaged || shelf.signed_roots.contains(&root_key(&snapshot.commitment))
                 })
             });
             if is_here || operations::alarm_about(process, id).is_some() {
@@ -544,7 +545,7 @@ impl World {
             // recorded again from the chain.
             if self.check_all_leaves(id, &commitment).is_ok() {
                 let shelf = self.contents.buckets.entry(id).or_default();
-                shelf.promises.insert(root_key(&commitment));
+                shelf.signed_roots.insert(root_key(&commitment));
                 return;
             }
             let what = format!(

@@ -128,22 +128,22 @@ mod tests {
 
     #[test]
     fn unsafe_unknown_and_refused_requests_are_distinguished() {
-        let told = |code, message| {
+        let error_of = |code, message| {
             let error = RemoteError::from_client_error("ws://there", call(code, message, None));
             assert!(error.to_string().contains("ws://there"), "{error}");
             error
         };
         let denied = "RPC call is unsafe to be called externally";
-        let error = told(-32601, denied).to_string();
+        let error = error_of(-32601, denied).to_string();
         assert!(
             error.contains("--rpc-methods") && error.contains(denied),
             "{error}"
         );
         assert!(matches!(
-            told(-32601, "Method not found"),
+            error_of(-32601, "Method not found"),
             RemoteError::NoSuchMethod { .. }
         ));
-        let error = told(12_020, "the provider has no bucket 7").to_string();
+        let error = error_of(12_020, "the provider has no bucket 7").to_string();
         assert!(error.contains("no bucket 7 (code 12020)"), "{error}");
     }
 

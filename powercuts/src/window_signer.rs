@@ -59,10 +59,10 @@ impl WindowSigner {
                 grace: 1,
             });
         }
-        let desk = Arc::new(Countersigner::new(Arc::new(chain), provider, signer)?);
+        let countersigner = Arc::new(Countersigner::new(Arc::new(chain), provider, signer)?);
         Ok(Self {
             runtime,
-            countersigner: desk,
+            countersigner,
             asker,
         })
     }

@@ -24,7 +24,7 @@ use cairn_primitives::{
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use support::{Scene, bytes, entry, listing};
+use support::{LegacyFixture, bytes, entry, listing};
 use writer::{CHUNK, ERAS, Era, State, Writer};
 
 /// A written bucket: its state, and the content of each leaf.
@@ -72,10 +72,10 @@ fn write_many(writer: &Writer) -> Vec<Written> {
 }
 
 /// Creates a source with all kinds of buckets.
-fn scene_of_many(era: Era) -> (Scene, Vec<Written>) {
+fn fixture_of_many(era: Era) -> (LegacyFixture, Vec<Written>) {
     let mut all = vec![];
-    let scene = Scene::new(era, |writer| all = write_many(writer));
-    (scene, all)
+    let fixture = LegacyFixture::new(era, |writer| all = write_many(writer));
+    (fixture, all)
 }
 
 fn profile(era: Era) -> HashingProfile {
@@ -87,8 +87,8 @@ fn profile(era: Era) -> HashingProfile {
 
 /// Compares a bucket with the written one, and proves random leaves at random counts, by both
 /// rules.
-fn check_imported(scene: &Scene, era: Era, written: &Written, random: &mut ChaCha8Rng) {
-    let bucket = scene.open(written.id, Access::ReadOnly);
+fn check_imported(fixture: &LegacyFixture, era: Era, written: &Written, random: &mut ChaCha8Rng) {
+    let bucket = fixture.open(written.id, Access::ReadOnly);
     let State {
         mmr_root,
         start_seq,
@@ -147,8 +147,8 @@ fn check_imported(scene: &Scene, era: Era, written: &Written, random: &mut ChaCh
 #[test]
 fn every_era_is_imported_with_its_roots_and_its_proofs_pass() {
     for era in ERAS {
-        let (scene, all) = scene_of_many(era);
-        let report = scene.import();
+        let (fixture, all) = fixture_of_many(era);
+        let report = fixture.import();
         assert!(!report.has_findings(), "{:?}", report.summary);
         let summary = &report.summary;
         assert_eq!(summary.era.to_string(), format!("{era:?}"));
@@ -157,7 +157,7 @@ fn every_era_is_imported_with_its_roots_and_its_proofs_pass() {
         assert_eq!(summary.nonce_counter, nonce);
         let mut random = ChaCha8Rng::seed_from_u64(5);
         for written in &all {
-            check_imported(&scene, era, written, &mut random);
+            check_imported(&fixture, era, written, &mut random);
             let report = entry(&report, written.id);
             assert_eq!(report.status, LegacyStatus::Imported);
             assert_eq!(report.leaves, written.contents.len() as u64);
@@ -173,17 +173,17 @@ fn every_era_is_imported_with_its_roots_and_its_proofs_pass() {
             assert_eq!(report.uneven_sizes, 0);
             assert!(!report.over_quota);
         }
-        assert_eq!(scene.bucket_folders().len(), all.len());
+        assert_eq!(fixture.bucket_folders().len(), all.len());
     }
 }
 
 #[test]
 fn imported_buckets_pass_fsck_and_take_commits() {
     for era in ERAS {
-        let (scene, all) = scene_of_many(era);
-        scene.import();
+        let (fixture, all) = fixture_of_many(era);
+        fixture.import();
         for written in &all {
-            let bucket = scene.open(written.id, Access::ReadWrite);
+            let bucket = fixture.open(written.id, Access::ReadWrite);
             let report = fsck(&bucket, |_| {}).unwrap();
             assert!(report.is_clean(), "{:?}", report.findings);
             assert_eq!(report.leaves, written.contents.len() as u64);
@@ -213,10 +213,10 @@ fn imported_buckets_pass_fsck_and_take_commits() {
 /// It is not known which roots the legacy provider signed, so each of them must be provable.
 #[test]
 fn i10_every_possibly_signed_root_leads_to_its_leaf_count() {
-    let (scene, all) = scene_of_many(Era::B);
-    scene.import();
+    let (fixture, all) = fixture_of_many(Era::B);
+    fixture.import();
     let written = all.last().unwrap();
-    let bucket = scene.open(written.id, Access::ReadOnly);
+    let bucket = fixture.open(written.id, Access::ReadOnly);
     for count in 1..=300 {
         let root = Era::B.root(&written.state.leaves[..count]);
         assert_eq!(
@@ -224,19 +224,23 @@ fn i10_every_possibly_signed_root_leads_to_its_leaf_count() {
             count as u64
         );
     }
-    let promises: Vec<_> = bucket.signed_roots().unwrap().map(Result::unwrap).collect();
-    assert_eq!(promises.len(), written.contents.len());
-    assert!(promises.iter().all(|promise| promise.signed_ms == 0));
+    let signed_roots: Vec<_> = bucket.signed_roots().unwrap().map(Result::unwrap).collect();
+    assert_eq!(signed_roots.len(), written.contents.len());
+    assert!(
+        signed_roots
+            .iter()
+            .all(|signed_root| signed_root.signed_ms == 0)
+    );
 }
 
 #[test]
 fn the_source_is_only_read() {
     for era in ERAS {
-        let (scene, _) = scene_of_many(era);
-        let before = listing(&scene.source());
-        scene.run(LegacyMode::DryRun);
-        scene.import();
-        let after = listing(&scene.source());
+        let (fixture, _) = fixture_of_many(era);
+        let before = listing(&fixture.source());
+        fixture.run(LegacyMode::DryRun);
+        fixture.import();
+        let after = listing(&fixture.source());
         assert!(before.keys().eq(after.keys()), "{:?}", after.keys());
         assert!(before == after, "a file of the source has changed");
     }
@@ -245,11 +249,11 @@ fn the_source_is_only_read() {
 #[test]
 fn a_dry_run_reports_like_an_import_and_writes_nothing() {
     for era in ERAS {
-        let (scene, _) = scene_of_many(era);
-        let before = listing(&scene.base());
-        let dry = scene.run(LegacyMode::DryRun);
-        assert!(before == listing(&scene.base()));
-        let mut real = scene.import();
+        let (fixture, _) = fixture_of_many(era);
+        let before = listing(&fixture.base());
+        let dry = fixture.run(LegacyMode::DryRun);
+        assert!(before == listing(&fixture.base()));
+        let mut real = fixture.import();
         assert!(dry.summary.dry_run && !real.summary.dry_run);
         for bucket in &mut real.buckets {
             assert_eq!(bucket.status, LegacyStatus::Imported);
@@ -262,20 +266,20 @@ fn a_dry_run_reports_like_an_import_and_writes_nothing() {
 
 #[test]
 fn a_second_import_changes_nothing() {
-    let (scene, all) = scene_of_many(Era::D);
-    scene.import();
-    let before = listing(&scene.base());
-    let again = scene.import();
+    let (fixture, all) = fixture_of_many(Era::D);
+    fixture.import();
+    let before = listing(&fixture.base());
+    let again = fixture.import();
     assert!(!again.has_findings());
     assert_eq!(
         (again.summary.imported, again.summary.already_there),
         (0, 4)
     );
-    let after = listing(&scene.base());
+    let after = listing(&fixture.base());
     assert!(before == after, "a file of a bucket has changed");
 
     for written in &all {
-        let bucket = scene.open(written.id, Access::ReadWrite);
+        let bucket = fixture.open(written.id, Access::ReadWrite);
         let content = bucket.ingest(&b"more"[..]).unwrap();
         let (data_root, data_size) = (content.data_root, content.data_size);
         let leaf = NewLeaf {
@@ -286,10 +290,10 @@ fn a_second_import_changes_nothing() {
             .commit(&[leaf], cairn_engine::Durability::Synced)
             .unwrap();
     }
-    let again = scene.import();
+    let again = fixture.import();
     assert_eq!((again.summary.refused, again.summary.already_there), (0, 4));
     for written in &all {
-        let leaves = scene
+        let leaves = fixture
             .open(written.id, Access::ReadOnly)
             .commitment()
             .leaf_count;
@@ -300,17 +304,17 @@ fn a_second_import_changes_nothing() {
 #[test]
 fn a_bucket_above_its_quota_accepts_no_more() {
     for era in ERAS {
-        let scene = Scene::new(era, |writer| {
+        let fixture = LegacyFixture::new(era, |writer| {
             let content = bytes(1, 2 * CHUNK);
             let leaf = (writer.content(&content), content.len() as u64);
             let mut state = writer.bucket(3, 0, 0, &[leaf]);
             state.max_bytes = CHUNK as u64;
             writer.state(3, &state);
         });
-        let report = scene.import();
+        let report = fixture.import();
         assert!(!report.has_findings());
         assert!(entry(&report, 3).over_quota);
-        let bucket = scene.open(3, Access::ReadWrite);
+        let bucket = fixture.open(3, Access::ReadWrite);
         assert_eq!(bucket.config().max_bytes, CHUNK as u64);
         assert_eq!(bucket.usage().bytes, 2 * CHUNK as u64);
         assert!(matches!(
@@ -331,15 +335,15 @@ fn padding_nodes_need_not_be_stored() {
     for era in ERAS {
         let content = bytes(1, 4 * CHUNK + 1);
         let mut state = None;
-        let scene = Scene::new(era, |writer| {
+        let fixture = LegacyFixture::new(era, |writer| {
             let leaf = (writer.content(&content), content.len() as u64);
             let nothing = writer.interior(H256::zero(), H256::zero());
             writer.delete("nodes", nothing.as_bytes());
             state = Some(writer.bucket(3, 0, 0, &[leaf]));
         });
-        let report = scene.import();
+        let report = fixture.import();
         assert!(!report.has_findings(), "{:?}", report.buckets);
-        let bucket = scene.open(3, Access::ReadOnly);
+        let bucket = fixture.open(3, Access::ReadOnly);
         assert_eq!(bucket.commitment().mmr_root, state.unwrap().mmr_root);
         // 5 chunks: 2 pairs and 1 with padding, 2 above them, 1 root.
         assert_eq!(bucket.usage().interior_nodes, 6);
@@ -348,8 +352,8 @@ fn padding_nodes_need_not_be_stored() {
 
 #[test]
 fn the_report_serializes_to_json() {
-    let (scene, _) = scene_of_many(Era::C);
-    let report = serde_json::to_value(scene.import()).unwrap();
+    let (fixture, _) = fixture_of_many(Era::C);
+    let report = serde_json::to_value(fixture.import()).unwrap();
     assert_eq!(report["summary"]["era"], "C");
     assert_eq!(report["summary"]["hashing"], "plain");
     assert_eq!(report["summary"]["nonce_counter"], 0x0102_0304_0506u64);
@@ -365,9 +369,9 @@ fn the_report_serializes_to_json() {
 
 #[test]
 fn an_empty_database_has_nothing_to_import() {
-    let scene = Scene::new(Era::A, |_| {});
-    let source = LegacySource::open(&scene.source()).unwrap();
+    let fixture = LegacyFixture::new(Era::A, |_| {});
+    let source = LegacySource::open(&fixture.source()).unwrap();
     assert_eq!(source.buckets().unwrap().ids, []);
     drop(source);
-    assert_eq!(scene.import().summary.buckets, 0);
+    assert_eq!(fixture.import().summary.buckets, 0);
 }

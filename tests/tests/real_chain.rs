@@ -19,10 +19,12 @@ const CHALLENGES: u32 = 200;
 async fn all_are_answered_by_proof(rules: &str, seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let folder = tempfile::tempdir().unwrap();
-    let promises = buckets::create_buckets(folder.path(), 4, &mut random);
-    let stage = Harness::open(genesis::rules(rules).unwrap(), folder.path(), &promises).await;
+    let signed_roots = buckets::create_buckets(folder.path(), 4, &mut random);
+    let stage = Harness::open(genesis::rules(rules).unwrap(), folder.path(), &signed_roots).await;
     for batch in 0..CHALLENGES / 50 {
-        let asked = stage.submit_challenges(50, &promises, &mut random).await;
+        let asked = stage
+            .submit_challenges(50, &signed_roots, &mut random)
+            .await;
         assert_eq!(asked, 50, "batch {batch}");
         stage.await_answers().await;
     }

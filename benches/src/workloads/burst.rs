@@ -50,11 +50,11 @@ pub(super) fn run(setup: &Setup) -> Fallible<Section> {
     let challenges = setup.choose(200, 1_000);
     let chunk = setup.choose(16 << 10, 64 << 10);
     let folder = setup.scratch("burst")?;
-    let promises = create_buckets(folder.path(), buckets, chunk)?;
+    let signed_roots = create_buckets(folder.path(), buckets, chunk)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    let measured = runtime.block_on(measure(folder.path(), &promises, challenges))?;
+    let measured = runtime.block_on(measure(folder.path(), &signed_roots, challenges))?;
     report(&measured, buckets, chunk)
 }
 
@@ -64,7 +64,7 @@ fn create_buckets(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<Sig
     base.keys().insert(SURI)?;
     let signer = base.keys().signer(None)?;
     let provider = Provider::open(base, ProviderOptions::default())?;
-    let mut promises = Vec::new();
+    let mut signed_roots = Vec::new();
     for id in 0..buckets {
         provider.create_bucket(BucketId(id), BucketConfig::default())?;
         let bucket = provider.blocking_lease(BucketId(id), LeaseRequest::write())?;
@@ -77,24 +77,26 @@ fn create_buckets(folder: &Path, buckets: u64, chunk: usize) -> Fallible<Vec<Sig
                 data_size: stored.data_size,
             });
         }
-        promises.push(bucket.commit_signed(&leaves, &signer)?.1);
+        signed_roots.push(bucket.commit_signed(&leaves, &signer)?.1);
     }
-    Ok(promises)
+    Ok(signed_roots)
 }
 
 async fn measure(
     folder: &Path,
-    promises: &[SignedCommitment],
+    signed_roots: &[SignedCommitment],
     challenges: usize,
 ) -> Fallible<Measured> {
-    let chain = Chain::open(folder, SURI, promises.len()).await?;
-    let uploading = Uploading::start(chain.provider()?, promises.len())?;
+    let chain = Chain::open(folder, SURI, signed_roots.len()).await?;
+    let uploading = Uploading::start(chain.provider()?, signed_roots.len())?;
     let mut random = ChaCha8Rng::seed_from_u64(12);
     let places = (0..challenges).map(|_| {
-        let bucket = random.gen_range(0..promises.len());
+        let bucket = random.gen_range(0..signed_roots.len());
         (bucket, random.gen_range(0..LEAVES))
     });
-    let (asked_at, asked_until) = chain.submit_challenges(promises, places.collect()).await?;
+    let (asked_at, asked_until) = chain
+        .submit_challenges(signed_roots, places.collect())
+        .await?;
     let begun = Instant::now();
     let mut ticks = tokio::time::interval(BLOCK_TIME);
     while chain.open_challenges()? > 0 {

@@ -184,10 +184,10 @@ fn report(all: &[Measured], leaves: u64, lasting: Duration) -> Fallible<Section>
     for measured in all {
         let name = measured.kind.name();
         for (what, idle, storm) in measured.samples() {
-            for (weather, samples) in [("idle", idle), ("storm", storm)] {
-                let start = [name, what, weather].map(str::to_owned);
+            for (load, samples) in [("idle", idle), ("storm", storm)] {
+                let start = [name, what, load].map(str::to_owned);
                 felt.row(start.into_iter().chain(samples.summary()?.cells()));
-                bars.push((format!("{name}: {what}, {weather}"), tail(samples)? / 1e3));
+                bars.push((format!("{name}: {what}, {load}"), tail(samples)? / 1e3));
             }
         }
         let seconds = measured.lasted.as_secs_f64();

@@ -72,7 +72,7 @@ impl SignedRoots {
     pub(crate) fn newest(&self) -> Option<H256> {
         self.signed
             .last()
-            .map(|promise| promise.commitment.mmr_root)
+            .map(|signed_root| signed_root.commitment.mmr_root)
     }
 
     /// Returns a random chunk under a commitment.

@@ -153,7 +153,7 @@ impl World {
         let id = self.bucket(a);
         let Some(process) = &self.process else { return };
         match operations::delete(process, &self.runtime, id) {
-            // Its promises stay on record: nobody forced anything.
+            // Its signed roots stay on record: nobody forced anything.
             Ok(()) => self.log_event(format!("bucket {id} is deleted")),
             Err(refused) => self.log_event(format!("bucket {id} is not deleted: {refused}")),
         }

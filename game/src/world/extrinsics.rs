@@ -258,9 +258,9 @@ impl World {
             .and_then(|window| window.window_of(anchor));
         let window = current.map(|current| current + u64::from(b % 2));
         let request = CheckpointRequest::new(id, commitment, window);
-        let desk = process.handle.countersigner.clone();
+        let countersigner = process.handle.countersigner.clone();
         let asked = ask(request);
-        let signed = self.runtime.block_on(desk.countersign(&asked));
+        let signed = self.runtime.block_on(countersigner.countersign(&asked));
         match signed {
             Ok(signature) => {
                 self.log_event(format!(

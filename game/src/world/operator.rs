@@ -95,7 +95,7 @@ impl World {
         let asked = self.challenged_roots(id);
         let here = self.contents.buckets.get(&id).cloned().unwrap_or_default();
         let answers = |shelf: &crate::copies::BucketContents, key: &RootKey| {
-            !shelf.damaged && shelf.promises.contains(key)
+            !shelf.damaged && shelf.signed_roots.contains(key)
         };
         // A challenged root that is missing decides; without one, a copy that has everything here
         // and more is better.
@@ -108,8 +108,8 @@ impl World {
                 return missing.iter().any(|key| answers(shelf, key));
             }
             asked.is_empty()
-                && shelf.promises.is_superset(&here.promises)
-                && (here.damaged || shelf.promises.len() > here.promises.len())
+                && shelf.signed_roots.is_superset(&here.signed_roots)
+                && (here.damaged || shelf.signed_roots.len() > here.signed_roots.len())
         };
         let backup = self.backups.last().cloned();
         let from_backup = backup.and_then(|image| {

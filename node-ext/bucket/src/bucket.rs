@@ -475,9 +475,9 @@ impl Bucket {
         let _ = self.listener.set(announce);
     }
 
-    fn emit(&self, news: BucketEvent) {
+    fn emit(&self, event: BucketEvent) {
         if let Some(announce) = self.listener.get() {
-            announce(self.id, news);
+            announce(self.id, event);
         }
     }
 

@@ -211,19 +211,19 @@ impl<'b> BucketCheck<'b> {
             .chain([TreeToCheck::newest(self.bucket)])
             .collect();
         for tree in &trees {
-            let promised = self.signed_roots(tree.tree)?;
-            self.check_tree(tree, promised, progress);
+            let signed_roots = self.signed_roots(tree.tree)?;
+            self.check_tree(tree, signed_roots, progress);
         }
         self.check_records()
     }
 
     /// Reads the signed roots of a tree, as far as they are readable.
     fn signed_roots(&mut self, tree: Sequence) -> Result<SignedRoots, ProveError> {
-        let mut promised = SignedRoots::new();
-        for promise in self.bucket.signed_roots()? {
-            match promise {
+        let mut signed_roots = SignedRoots::new();
+        for signed_root in self.bucket.signed_roots()? {
+            match signed_root {
                 Ok(SignedRoot { commitment, .. }) if commitment.start_seq == tree => {
-                    let of_count = promised.entry(commitment.leaf_count).or_default();
+                    let of_count = signed_roots.entry(commitment.leaf_count).or_default();
                     of_count.push(commitment);
                 }
                 Ok(_) => {}
@@ -233,7 +233,7 @@ impl<'b> BucketCheck<'b> {
                 }
             }
         }
-        Ok(promised)
+        Ok(signed_roots)
     }
 
     /// Adds a finding and the write that repairs it.

@@ -205,13 +205,13 @@ impl SubxtClient {
     async fn submit_call(&self, call: &Call, tip: u128) -> Result<SubmittedExtrinsic, ChainError> {
         let _turn = self.submitting.lock().await;
         let link = self.connection().await?;
-        let (runtime, mut standing) = link.extrinsic_context(self.account).await?;
-        let next = standing.nonce;
+        let (runtime, mut context) = link.extrinsic_context(self.account).await?;
+        let next = context.nonce;
         let mut taken = Vec::new();
         loop {
             let nonce = self.nonces.take(next);
-            standing.nonce = nonce.get();
-            let extrinsic = runtime.sign(call, &self.signer, &standing, tip)?;
+            context.nonce = nonce.get();
+            let extrinsic = runtime.sign(call, &self.signer, &context, tip)?;
             let handed = link
                 .methods
                 .author_submit_and_watch_extrinsic(&extrinsic.bytes)

@@ -288,10 +288,10 @@ mod tests {
     /// A disk with a settable amount of free space.
     fn disk(free: u64, reserve: Option<u64>) -> (Arc<AtomicU64>, DiskGuard) {
         let free = Arc::new(AtomicU64::new(free));
-        let told = free.clone();
+        let reported_free = free.clone();
         let ask = move || {
             Ok(DiskFree {
-                free: told.load(Ordering::Relaxed),
+                free: reported_free.load(Ordering::Relaxed),
                 total: TOTAL,
             })
         };

@@ -97,7 +97,7 @@ impl ChallengeWorker {
         let config = config.validate()?;
         let log = IndexDutyStore::new(provider.clone());
         let kept = log.load()?;
-        let book = ChallengeTracker::new(config, chain.account(), kept);
+        let tracker = ChallengeTracker::new(config, chain.account(), kept);
         let parts = Dependencies {
             chain,
             second_node: None,
@@ -107,11 +107,11 @@ impl ChallengeWorker {
             delay: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
             config,
         };
-        Ok(Self::from_dependencies(parts, book))
+        Ok(Self::from_dependencies(parts, tracker))
     }
 
-    fn from_dependencies(dependencies: Dependencies, book: ChallengeTracker) -> Self {
-        let tracker = Arc::new(Mutex::new(book));
+    fn from_dependencies(dependencies: Dependencies, tracker: ChallengeTracker) -> Self {
+        let tracker = Arc::new(Mutex::new(tracker));
         let events = watch::Sender::new(());
         Self {
             dependencies,
@@ -144,17 +144,17 @@ impl ChallengeWorker {
         loop {
             let Self {
                 dependencies: parts,
-                tracker: book,
+                tracker,
                 events,
             } = &self;
-            let driver = Driver::new(parts.clone(), book.clone(), events.clone());
+            let driver = Driver::new(parts.clone(), tracker.clone(), events.clone());
             let ended = AssertUnwindSafe(driver.run(&mut shutdown)).catch_unwind();
             let Err(panic) = ended.await else { return };
             tracing::error!(
                 reason = panic_message(&*panic),
                 "THE CHALLENGE WORKER PANICKED, a bug in Cairn: report it. It is restarted"
             );
-            book.lock().reset_after_panic();
+            tracker.lock().reset_after_panic();
             let mut pause = (parts.delay)(parts.config.reconnect_backoff_min).fuse();
             futures::select_biased! {
                 () = shutdown => return,
@@ -240,7 +240,7 @@ impl ChallengeStatus {
     ///
     /// [`PrometheusError`] if they are registered already.
     pub fn register_metrics(&self, registry: &Registry) -> Result<(), PrometheusError> {
-        let board = self.clone();
-        statistics::register(Arc::new(move || board.statistics()), registry)
+        let status = self.clone();
+        statistics::register(Arc::new(move || status.statistics()), registry)
     }
 }

@@ -260,22 +260,22 @@ pub(crate) fn choose_signable(
     least: u32,
 ) -> Option<SignableState> {
     let least = usize::try_from(least).unwrap_or(usize::MAX).max(1);
-    let in_our_tree = |holding: &&HeldState| holding.start_seq == own.start_seq;
+    let in_our_tree = |held_state: &&HeldState| held_state.start_seq == own.start_seq;
     let all = || std::iter::once(own).chain(others.iter().filter(in_our_tree));
     let can_sign = |commitment: &Commitment| {
-        let can = |holding: &&HeldState| holding.can_sign(commitment);
+        let can = |held_state: &&HeldState| held_state.can_sign(commitment);
         all().filter(can).count() >= least
     };
     let signed = all()
-        .filter_map(|holding| holding.signed)
+        .filter_map(|held_state| held_state.signed)
         .filter(|commitment| commitment.start_seq == own.start_seq)
         .filter(|commitment| own.signed.is_none_or(|signed| signed == *commitment))
         .filter(|commitment| commitment.leaf_count <= own.leaf_count)
         .filter(can_sign)
         .map(SignableState::Signed);
     let mut free: Vec<_> = all()
-        .filter(|holding| holding.signed.is_none())
-        .map(|holding| holding.leaf_count.min(own.leaf_count))
+        .filter(|held_state| held_state.signed.is_none())
+        .map(|held_state| held_state.leaf_count.min(own.leaf_count))
         .collect();
     free.sort_unstable_by(|one, other| other.cmp(one));
     let free = free

@@ -1,7 +1,7 @@
 //! The checkpoint worker: submits checkpoints when enough is new or has been new for long enough,
 //! and in each window if the chain has windows, in turn with the other primary providers.
 //!
-//! A promise is durable before its signature exists (`cosign::countersigner`). The finalized state says
+//! A signed root is durable before its signature exists (`cosign::countersigner`). The finalized state says
 //! whether a checkpoint was taken; the pool's reports only decide when to retry. So nothing here
 //! has to survive the process except what was signed, which the countersigner stores.
 
@@ -102,7 +102,7 @@ pub struct CheckpointWorker {
 
 impl std::fmt::Debug for CheckpointWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("CheckpointScheduler")
+        f.debug_struct("CheckpointWorker")
             .field("plan", &self.context.policy)
             .field("anchor", &self.anchor)
             .finish_non_exhaustive()

@@ -3,7 +3,7 @@
 //! ```text
 //! ChainClient ─┐                        ┌─ challenges
 //! Provider ────┼─► Extension ── run ────┼─ checkpoints
-//! Signer ──────┤       └─ handle        ├─ promises
+//! Signer ──────┤       └─ handle        ├─ signed roots
 //! Cosigners ───┘            └─► the RPC └─ retention
 //! ```
 //!
@@ -115,7 +115,8 @@ impl Extension {
         let asked = challenges.status();
         let checkpoints = checkpoints.with_urgency(move |bucket| asked.needs_checkpoint(bucket));
         let retention = RetentionWorker::new(chain.clone(), provider.clone(), config.retention);
-        let promises = SignedRootWorker::new(chain.clone(), provider.clone(), config.signed_roots);
+        let signed_roots =
+            SignedRootWorker::new(chain.clone(), provider.clone(), config.signed_roots);
         let handle = ExtensionHandle {
             account: chain.account(),
             provider,
@@ -124,13 +125,13 @@ impl Extension {
             challenges: challenges.status(),
             checkpoints: checkpoints.status(),
             retention: retention.status(),
-            signed_roots: promises.status(),
+            signed_roots: signed_roots.status(),
         };
         Ok(Self {
             challenges,
             checkpoints,
             retention,
-            signed_roots: promises,
+            signed_roots,
             handle,
         })
     }

@@ -269,12 +269,12 @@ impl Network {
 
     /// Starts a stopped provider.
     pub(crate) fn start(&mut self, who: usize) {
-        let neighbour = &mut self.providers[who];
-        let provider = open(neighbour.path());
+        let peer = &mut self.providers[who];
+        let provider = open(peer.path());
         let scheduler = CheckpointWorker::new(
-            neighbour.client.clone(),
+            peer.client.clone(),
             provider.clone(),
-            neighbour.signer.clone(),
+            peer.signer.clone(),
             self.cosigners.clone(),
             self.config,
         )
@@ -283,8 +283,8 @@ impl Network {
         self.cosigners
             .countersigners
             .lock()
-            .insert(neighbour.account.0, countersigner);
-        neighbour.running = Some((provider, scheduler));
+            .insert(peer.account.0, countersigner);
+        peer.running = Some((provider, scheduler));
     }
 
     /// Kills a provider.
@@ -296,9 +296,9 @@ impl Network {
 
     /// Commits a leaf at every running provider.
     pub(crate) fn commit(&self, number: u64) {
-        for neighbour in &self.providers {
-            if neighbour.is_running() {
-                commit(neighbour.provider(), number);
+        for peer in &self.providers {
+            if peer.is_running() {
+                commit(peer.provider(), number);
             }
         }
     }
@@ -306,11 +306,11 @@ impl Network {
     /// Lets every running provider evaluate the last finalized block and complete its attempts.
     pub(crate) async fn evaluate(&mut self) {
         let head = self.chain.finalized_head();
-        for neighbour in self.providers.iter().filter(|one| one.is_running()) {
-            neighbour.countersigner().on_finalized_head(head);
+        for peer in self.providers.iter().filter(|one| one.is_running()) {
+            peer.countersigner().on_finalized_head(head);
         }
-        for neighbour in self.providers.iter_mut().filter(|one| one.is_running()) {
-            neighbour.worker().step(head).await;
+        for peer in self.providers.iter_mut().filter(|one| one.is_running()) {
+            peer.worker().step(head).await;
         }
         self.cosigners.assert_one_per_window();
     }

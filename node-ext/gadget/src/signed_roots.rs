@@ -79,13 +79,13 @@ pub(crate) fn compare_bucket(
     id: BucketId,
     on_chain: &[Commitment],
 ) -> Result<Option<SignedRootProblem>, ProviderError> {
-    let mut trouble = None;
+    let mut problem = None;
     for commitment in provider.record_on_chain(id, on_chain)? {
         match provider.find_signed(id, &commitment)? {
             SignedRootState::Provable => {}
             // Irrelevant while the chain does not have it.
             SignedRootState::Tombstoned if on_chain.contains(&commitment) => {
-                trouble.get_or_insert(SignedRootProblem::Released);
+                problem.get_or_insert(SignedRootProblem::Released);
             }
             SignedRootState::Tombstoned => {}
             SignedRootState::NoBucket => {
@@ -98,7 +98,7 @@ pub(crate) fn compare_bucket(
             }
         }
     }
-    Ok(trouble)
+    Ok(problem)
 }
 
 /// The worker that compares our signatures on chain with what this provider holds.
@@ -113,7 +113,7 @@ pub struct SignedRootWorker {
 
 impl std::fmt::Debug for SignedRootWorker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PromiseWatch")
+        f.debug_struct("SignedRootWorker")
             .field("config", &self.config)
             .field("next_at", &self.next_at)
             .finish_non_exhaustive()
@@ -144,7 +144,7 @@ impl SignedRootWorker {
     /// Compares until `shutdown` completes.
     pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
-        let mut heads = Heads::new(self.chain.clone(), "promises");
+        let mut heads = Heads::new(self.chain.clone(), "signed roots");
         loop {
             let mut looked = pin!(
                 async {
@@ -235,17 +235,17 @@ impl SignedRootWorker {
             let is_held = held.contains(&id);
             let provider = self.provider.clone();
             let compared = tokio::task::spawn_blocking(move || {
-                let trouble = compare_bucket(&provider, id, &on_chain)?;
-                match trouble {
+                let problem = compare_bucket(&provider, id, &on_chain)?;
+                match problem {
                     None if is_held && provider.has_tombstones(id)? => {
                         Ok(Some(SignedRootProblem::Released))
                     }
-                    trouble => Ok(trouble),
+                    problem => Ok(problem),
                 }
             });
             match compared.await? {
-                Ok(trouble) if is_of_all || trouble.is_some() => {
-                    self.status.set_problem(id, trouble)
+                Ok(problem) if is_of_all || problem.is_some() => {
+                    self.status.set_problem(id, problem)
                 }
                 Ok(_) => {}
                 // Busy or unreadable; in the latter case it is already in quarantine.

@@ -4,7 +4,7 @@
 //! | caller                                                     | entry point                     |
 //! |------------------------------------------------------------|---------------------------------|
 //! | `cairn put`, `cairnWrite_v1_commit`, a node's own code            | `Lease::commit_signed`, `Provider::commit_signed` |
-//! | the checkpoint scheduler and the countersigner             | `Lease::permit`, for a root that `Bucket::promise` recorded |
+//! | the checkpoint scheduler and the countersigner             | `Lease::permit`, for a root that `Bucket::record_signed_root` recorded |
 //! | `cairnBucket_v1_commitment`                                        | `Provider::sign_again`          |
 //! | `cairnBucket_v1_checkpointSignature`                               | `Lease::sign_again`             |
 //! | the remote chain's client, for extrinsics                  | `Signer::sign_extrinsic`, which refuses bytes that decode as a commitment |

@@ -178,7 +178,7 @@ impl Provider {
         }
         let index_writer = Arc::new(IndexWriter::new(index));
         let counts = Arc::new(BucketCounts::default());
-        let home = BucketFolders {
+        let store = BucketFolders {
             folder: base.path().join(BUCKETS_DIR),
             resources: base.with_disk_guard(SharedResources::new(budget.resources)),
             index_writer: index_writer.clone(),
@@ -186,7 +186,7 @@ impl Provider {
             being_created: Mutex::default(),
             listener: Arc::new({
                 let counts = counts.clone();
-                move |id, news| counts.on_event(id, news)
+                move |id, event| counts.on_event(id, event)
             }),
         };
         let write_buffer = u64::try_from(budget.resources.write_buffer_bytes).unwrap_or(u64::MAX);
@@ -198,7 +198,7 @@ impl Provider {
         let inner = Arc::new(Inner {
             read_only_reason,
             budget,
-            pool: Arc::new(Pool::new(home, budget.max_open, write_buffer)),
+            pool: Arc::new(Pool::new(store, budget.max_open, write_buffer)),
             index_writer,
             own_chain: Mutex::new(own_chain),
             base,
@@ -392,9 +392,9 @@ impl Provider {
                 // Removed after it was listed.
                 Err(ProviderError::NoSuchBucket { .. } | ProviderError::Reserved { .. }) => None,
                 Err(error) => {
-                    let standing = BucketStatus::Quarantined(error.to_string());
+                    let status = BucketStatus::Quarantined(error.to_string());
                     let known = self.inner.index_writer.record(id);
-                    let record = known.unwrap_or_else(|| BucketRecord::unknown(standing));
+                    let record = known.unwrap_or_else(|| BucketRecord::unknown(status));
                     Some((id, record))
                 }
             }

@@ -7,7 +7,7 @@
 //! deterministic.
 //!
 //! ```text
-//! ScriptedChain ─► client(account) ─► dyn ChainClient
+//! SimulatedChain ─► client(account) ─► dyn ChainClient
 //!       │ add_block, retract, finalize_to, drop_pool, ..
 //!       └ finalized().open, resolved, buckets ..   seen().wrong ..
 //! ```

@@ -189,18 +189,18 @@ impl Status {
     }
 
     fn from_rpc(client: &Client) -> Result<Self, Failure> {
-        let told = client.request(|rpc| async move { rpc.status().await })?;
+        let response = client.request(|rpc| async move { rpc.status().await })?;
         let health = client.request(|rpc| async move { rpc.health().await })?;
         let mut status = Self {
             base_path: None,
-            running: Some(RunningProvider::new(client, &told, &health)),
-            max_open: told.max_open_buckets.0,
+            running: Some(RunningProvider::new(client, &response, &health)),
+            max_open: response.max_open_buckets.0,
             descriptors: None,
             descriptors_per_bucket: None,
             memory_bytes: None,
             free_bytes: None,
             reserve_bytes: None,
-            uploads_stopped: told.uploads_stopped,
+            uploads_stopped: response.uploads_stopped,
             buckets: 0,
             leaves: 0,
             chunks: 0,
@@ -212,10 +212,10 @@ impl Status {
             unprovable_leaves: 0,
             troubles: Vec::new(),
         };
-        for bucket in &told.missing_promises {
+        for bucket in &response.missing_promises {
             status.add_problem(bucket.0, MISSING_SIGNED_ROOT.to_owned());
         }
-        for bucket in &told.let_go {
+        for bucket in &response.let_go {
             status.add_problem(bucket.0, LET_GO_UNDER_AGREEMENT.to_owned());
         }
         client.for_each_bucket(|info| {

@@ -15,10 +15,10 @@ fn the_demo_stores_proves_and_repairs() {
         .env("PROGRAMS", program.parent().unwrap())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&demo.stdout);
+    let output = String::from_utf8_lossy(&demo.stdout);
     let errors = String::from_utf8_lossy(&demo.stderr);
-    assert!(demo.status.success(), "{told}\n{errors}");
-    assert!(told.contains("200 answered, 0 failed"), "{told}");
-    assert!(told.contains("all as signed"), "{told}");
+    assert!(demo.status.success(), "{output}\n{errors}");
+    assert!(output.contains("200 answered, 0 failed"), "{output}");
+    assert!(output.contains("all as signed"), "{output}");
     assert!(errors.contains("the proof is refused"), "{errors}");
 }

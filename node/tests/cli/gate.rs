@@ -53,11 +53,11 @@ fn s6b_no_command_writes_to_a_bucket_behind_its_signed_root() {
             provider.run(args).fails(FAILED, &["bucket 7", "2"]);
         }
     }
-    let told = provider.run(["status"]);
-    assert_eq!(told.code, Some(REFUSED), "{told:?}");
+    let output = provider.run(["status"]);
+    assert_eq!(output.code, Some(REFUSED), "{output:?}");
     assert!(
-        told.text().contains("1 leaves from sequence 0, but 2"),
-        "{told:?}"
+        output.text().contains("1 leaves from sequence 0, but 2"),
+        "{output:?}"
     );
     // Existing content can be read anyway.
     provider.run(["get", "7", "--leaf", "0"]).succeeds();
@@ -79,9 +79,9 @@ fn s6d_a_longer_diverged_copy_is_not_signed_for() {
         let refused = provider.run(["put", "7", file.to_str().unwrap()]);
         refused.fails(FAILED, &["bucket 7", &signed, "a copy that has diverged"]);
     }
-    let told = provider.run(["status"]);
-    assert_eq!(told.code, Some(REFUSED), "{told:?}");
-    assert!(told.text().contains(&signed), "{told:?}");
+    let output = provider.run(["status"]);
+    assert_eq!(output.code, Some(REFUSED), "{output:?}");
+    assert!(output.text().contains(&signed), "{output:?}");
 }
 
 #[test]
@@ -119,11 +119,11 @@ fn s4_a_bucket_with_another_hashing_than_the_chain_is_refused() {
         REFUSED,
         &["nothing is signed for bucket 7", "plain hashing alone"],
     );
-    let told = provider.run(["status"]);
-    assert_eq!(told.code, Some(REFUSED), "{told:?}");
+    let output = provider.run(["status"]);
+    assert_eq!(output.code, Some(REFUSED), "{output:?}");
     assert!(
-        told.text().contains("nothing is signed for bucket 7"),
-        "{told:?}"
+        output.text().contains("nothing is signed for bucket 7"),
+        "{output:?}"
     );
 }
 

@@ -51,10 +51,10 @@ fn old_roots_are_proven_after_a_signed_prune_until_release() {
     assert_eq!(text_field(retired, "mmr_root"), roots[4]);
     assert_eq!(text_field(retired, "admin"), by);
     assert_eq!(text_field(retired, "new_root"), new_root);
-    let told = provider.run(["bucket", "info", "1"]).succeeds().text();
+    let output = provider.run(["bucket", "info", "1"]).succeeds().text();
     assert!(
-        told.contains("5 leaves from sequence 0, pruned to 3 by"),
-        "{told}"
+        output.contains("5 leaves from sequence 0, pruned to 3 by"),
+        "{output}"
     );
 
     for (leaves, root) in roots.iter().enumerate() {
@@ -96,7 +96,10 @@ fn a_prune_needs_an_admin_or_unsigned() {
     with(&["--signature", &hex([1; 64])]).fails(USAGE, &["--admin"]);
     with(&["--unsigned", "--dry-run"]).fails(USAGE, &["--dry-run"]);
     with(&["--admin", &admin, "--signature", "0x01"]).fails(USAGE, &["64 bytes"]);
-    let told = with(&["--unsigned"]).succeeds().text();
-    assert!(told.contains("cairn bucket release 1 --tree 0"), "{told}");
+    let output = with(&["--unsigned"]).succeeds().text();
+    assert!(
+        output.contains("cairn bucket release 1 --tree 0"),
+        "{output}"
+    );
     with(&["--unsigned"]).fails(FAILED, &["nothing to prune"]);
 }

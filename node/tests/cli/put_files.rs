@@ -27,10 +27,10 @@ fn put_a_growing_file_is_reported_and_not_stored() {
     let [a, b] = files.each_ref().map(|file| file.to_str().unwrap());
     let ended = provider.run(["put", "1", a, GROWS, b]);
     assert_eq!(ended.code, Some(FAILED), "{ended:?}");
-    let told = failure_lines(&ended);
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].contains("cannot store /proc/version") && told[0].contains("it grew"));
-    assert!(told[1].contains("1 file changed while being read and was not stored"));
+    let output = failure_lines(&ended);
+    assert_eq!(output.len(), 2, "{output:?}");
+    assert!(output[0].contains("cannot store /proc/version") && output[0].contains("it grew"));
+    assert!(output[1].contains("1 file changed while being read and was not stored"));
     let info = provider.json(["bucket", "info", "1"]).remove(0);
     assert_eq!(info["leaf_count"], 2);
     assert_eq!(info["used_bytes"], 400_001, "nothing of it stays");

@@ -166,8 +166,8 @@ fn a_chunk_that_looks_like_a_node_is_stored_too() {
 #[test]
 fn buckets_are_created_listed_shown_and_deleted() {
     let fixture = Fixture::new();
-    let told = fixture.run(["bucket", "list"]).succeeds().text();
-    assert!(told.contains("there are no buckets in ws://"), "{told}");
+    let output = fixture.run(["bucket", "list"]).succeeds().text();
+    assert!(output.contains("there are no buckets in ws://"), "{output}");
     let made = fixture.json([
         "bucket",
         "create",
@@ -198,10 +198,10 @@ fn buckets_are_created_listed_shown_and_deleted() {
     assert_eq!(info["peaks"][0], commit["mmr_root"]);
     assert_eq!(info["used_bytes"], 7);
     assert!(info["last_signed_ms"].is_u64());
-    let told = fixture.run(["bucket", "info", "5"]).succeeds().text();
+    let output = fixture.run(["bucket", "info", "5"]).succeeds().text();
     assert!(
-        told.contains("signed ") && !told.contains("folder"),
-        "{told}"
+        output.contains("signed ") && !output.contains("folder"),
+        "{output}"
     );
     let listed = fixture.json(["bucket", "list"]);
     let ids: Vec<_> = listed.iter().map(|bucket| &bucket["bucket"]).collect();
@@ -214,11 +214,11 @@ fn buckets_are_created_listed_shown_and_deleted() {
         (&2.into(), &1.into())
     );
     assert_eq!(status["running"]["account"], commit["signer"]);
-    let told = fixture.run(["status"]).succeeds().text();
+    let output = fixture.run(["status"]).succeeds().text();
     assert!(
-        told.contains("NOT READY     the chain is not reachable")
-            && told.contains("not followed, 0 open challenges"),
-        "{told}"
+        output.contains("NOT READY     the chain is not reachable")
+            && output.contains("not followed, 0 open challenges"),
+        "{output}"
     );
 
     let deleted = fixture.json(["bucket", "delete", "6"]).remove(0);

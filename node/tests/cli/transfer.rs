@@ -53,9 +53,10 @@ fn a_bucket_moves_as_a_folder_and_as_an_archive() {
             .succeeds();
         let receiver = Provider::bare();
         let imported = receiver.run(["bucket", "import", text(&out)]).succeeds();
-        for told in [&exported, &imported] {
+        for output in [&exported, &imported] {
             assert!(
-                told.text()
+                output
+                    .text()
                     .contains("only one provider may continue to sign")
             );
         }

@@ -40,7 +40,7 @@ fn main() -> StepResult {
     provider.wait_until_indexed();
     let signer = provider.keys().signer(None)?;
     let work = Workload {
-        desk: WindowSigner::new(provider.clone(), signer.clone())?,
+        window_signer: WindowSigner::new(provider.clone(), signer.clone())?,
         provider,
         signer,
         folder,
@@ -66,7 +66,7 @@ fn report(line: Report) -> StepResult {
 struct Workload {
     provider: Arc<Provider>,
     signer: Signer,
-    desk: WindowSigner,
+    window_signer: WindowSigner,
     folder: PathBuf,
 }
 
@@ -171,7 +171,7 @@ impl Workload {
         if commitment.leaf_count.get() == 0 {
             return Ok(());
         }
-        if self.desk.sign(id, commitment, number) {
+        if self.window_signer.sign(id, commitment, number) {
             report(Report::Window(id, number, commitment))?;
         }
         Ok(())

@@ -422,12 +422,12 @@ fn calls_of_two_threads_are_distinguished() {
 11 +++ killed by SIGKILL +++
 ";
     let calls = parse(trace).unwrap();
-    let told: Vec<_> = calls
+    let reported: Vec<_> = calls
         .iter()
         .map(|call| (&*call.name, call.began, call.ended, call.result))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             ("openat", 0, 0, 3),
             ("write", 2, 2, 2),

@@ -213,8 +213,8 @@ impl ExpectedState {
             .keys()
             .signer(None)
             .map_err(|error| error.to_string())?;
-        let desk = WindowSigner::new(provider.clone(), signer.clone());
-        let desk = desk.map_err(|error| error.to_string())?;
+        let window_signer = WindowSigner::new(provider.clone(), signer.clone());
+        let window_signer = window_signer.map_err(|error| error.to_string())?;
         let there = provider
             .page(None, usize::MAX)
             .map_err(|error| error.to_string())?;
@@ -241,7 +241,7 @@ impl ExpectedState {
             drop(lease);
             for ((of, window), commitment) in &self.windows {
                 let newest = signed.payload.commitment;
-                if *of == id && *commitment != newest && desk.sign(id, newest, *window) {
+                if *of == id && *commitment != newest && window_signer.sign(id, newest, *window) {
                     return Err(format!("bucket {id}: window {window} was signed for twice"));
                 }
             }

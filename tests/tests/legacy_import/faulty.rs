@@ -1,6 +1,6 @@
 //! A fault in one bucket is reported for that bucket, with the hash, and the others are imported.
 
-use crate::support::{Scene, bytes, entry};
+use crate::support::{LegacyFixture, bytes, entry};
 use crate::writer::{CHUNK, ERAS, Era, Writer};
 use cairn_bucket::{Bucket, BucketConfig};
 use cairn_engine::{Access, SharedResources};
@@ -21,8 +21,8 @@ fn two_buckets(writer: &Writer) -> (H256, H256) {
 }
 
 /// Asserts that bucket 2 is refused with all of `words`, and that bucket 1 is imported.
-fn refused(scene: &Scene, words: &[&str]) {
-    let report = scene.import();
+fn refused(fixture: &LegacyFixture, words: &[&str]) {
+    let report = fixture.import();
     let refused = entry(&report, 2);
     assert_eq!(refused.status, LegacyStatus::Refused);
     let reason = refused.reason.as_deref().unwrap();
@@ -33,8 +33,8 @@ fn refused(scene: &Scene, words: &[&str]) {
     assert_eq!((report.summary.refused, report.summary.imported), (1, 1));
     assert!(report.has_findings());
     // It leaves no files.
-    assert_eq!(scene.bucket_folders(), ["0000000000000001"]);
-    scene.open(1, Access::ReadOnly);
+    assert_eq!(fixture.bucket_folders(), ["0000000000000001"]);
+    fixture.open(1, Access::ReadOnly);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_flipped_bit_in_a_node_refuses_its_buckets() {
     for era in ERAS {
         for what in ["chunk", "root"] {
             let mut names = (H256::zero(), H256::zero());
-            let scene = Scene::new(era, |writer| {
+            let fixture = LegacyFixture::new(era, |writer| {
                 names = two_buckets(writer);
                 let node = if what == "chunk" { names.1 } else { names.0 };
                 let mut value = writer.get("nodes", node.as_bytes()).unwrap();
@@ -62,7 +62,7 @@ fn a_flipped_bit_in_a_node_refuses_its_buckets() {
             } else {
                 words.push("its bytes differ from those of its two children");
             }
-            refused(&scene, &words);
+            refused(&fixture, &words);
         }
     }
 }
@@ -71,31 +71,31 @@ fn a_flipped_bit_in_a_node_refuses_its_buckets() {
 fn a_missing_chunk_or_node_refuses_the_bucket_by_its_hash() {
     for era in ERAS {
         let mut chunk = H256::zero();
-        let scene = Scene::new(era, |writer| {
+        let fixture = LegacyFixture::new(era, |writer| {
             chunk = two_buckets(writer).1;
             writer.delete("nodes", chunk.as_bytes());
         });
-        refused(&scene, &["leaf 1 ", &format!("{chunk:?} is missing")]);
+        refused(&fixture, &["leaf 1 ", &format!("{chunk:?} is missing")]);
     }
 }
 
 #[test]
 fn a_node_that_cannot_be_read_refuses_the_bucket() {
     for era in ERAS {
-        let scene = Scene::new(era, |writer| {
+        let fixture = LegacyFixture::new(era, |writer| {
             let (root, _) = two_buckets(writer);
             let mut value = writer.get("nodes", root.as_bytes()).unwrap();
             value.push(0);
             writer.put("nodes", root.as_bytes(), &value);
         });
-        refused(&scene, &["leaf 1 ", "has bytes after its last field"]);
+        refused(&fixture, &["leaf 1 ", "has bytes after its last field"]);
     }
 }
 
 #[test]
 fn a_root_that_does_not_match_refuses_the_bucket() {
     for era in ERAS {
-        let scene = Scene::new(era, |writer| {
+        let fixture = LegacyFixture::new(era, |writer| {
             two_buckets(writer);
             let shared = bytes(1, 3 * CHUNK);
             let leaf = (writer.content(&shared), shared.len() as u64);
@@ -103,14 +103,14 @@ fn a_root_that_does_not_match_refuses_the_bucket() {
             state.leaves[0].total_size += 1;
             writer.state(2, &state);
         });
-        refused(&scene, &["its leaves give the root"]);
+        refused(&fixture, &["its leaves give the root"]);
     }
 }
 
 #[test]
 fn a_state_that_is_cut_short_refuses_the_bucket() {
     for era in ERAS {
-        let scene = Scene::new(era, |writer| {
+        let fixture = LegacyFixture::new(era, |writer| {
             two_buckets(writer);
             let key = 2u64.to_le_bytes();
             let mut value = writer.get("buckets", &key).unwrap();
@@ -119,47 +119,47 @@ fn a_state_that_is_cut_short_refuses_the_bucket() {
             // The era must not be detected by the damaged bucket.
             writer.put("buckets", b"no id", &value);
         });
-        refused(&scene, &["its state cannot be read", "ends before"]);
-        assert_eq!(scene.import().summary.unreadable_keys, 1);
+        refused(&fixture, &["its state cannot be read", "ends before"]);
+        assert_eq!(fixture.import().summary.unreadable_keys, 1);
     }
 }
 
 #[test]
 fn a_tree_past_the_end_of_sequences_refuses_the_bucket() {
-    let scene = Scene::new(Era::C, |writer| {
+    let fixture = LegacyFixture::new(Era::C, |writer| {
         two_buckets(writer);
         let leaf = (writer.content(b"x"), 1);
         writer.bucket(2, u64::MAX - 1, 0, &[leaf, leaf]);
     });
-    refused(&scene, &["more leaves than there are sequences"]);
+    refused(&fixture, &["more leaves than there are sequences"]);
 }
 
 /// A tree of 70 levels over one chunk.
 #[test]
 fn a_tree_that_is_too_deep_refuses_the_bucket() {
     for era in ERAS {
-        let scene = Scene::new(era, |writer| {
+        let fixture = LegacyFixture::new(era, |writer| {
             two_buckets(writer);
             let deep = (0..70).fold(writer.chunk(b"x"), |below, _| {
                 writer.interior(H256::zero(), below)
             });
             writer.bucket(2, 0, 0, &[(deep, 1)]);
         });
-        refused(&scene, &["leaf 0 ", "more than 64 levels deep"]);
+        refused(&fixture, &["leaf 0 ", "more than 64 levels deep"]);
     }
 }
 
 #[test]
 fn a_bucket_whose_id_is_taken_is_refused() {
-    let scene = Scene::new(Era::B, |writer| {
+    let fixture = LegacyFixture::new(Era::B, |writer| {
         two_buckets(writer);
     });
-    let place = scene.bucket_path(2);
+    let place = fixture.bucket_path(2);
     let shared = SharedResources::default();
     let bucket = Bucket::create(&place, BucketId(2), BucketConfig::default(), &shared).unwrap();
     bucket.close().unwrap();
     let before = crate::listing(&place);
-    let report = scene.import();
+    let report = fixture.import();
     assert_eq!(entry(&report, 2).status, LegacyStatus::Refused);
     let reason = entry(&report, 2).reason.clone().unwrap();
     assert!(reason.contains("holds another bucket"), "{reason}");
@@ -169,7 +169,7 @@ fn a_bucket_whose_id_is_taken_is_refused() {
     // A bucket that does not open is not replaced either.
     std::fs::remove_file(place.join("CURRENT")).unwrap();
     let before = crate::listing(&place);
-    let reason = entry(&scene.import(), 2).reason.clone().unwrap();
+    let reason = entry(&fixture.import(), 2).reason.clone().unwrap();
     assert!(reason.contains("does not open"), "{reason}");
     assert!(before == crate::listing(&place));
 }
@@ -195,16 +195,16 @@ fn another_programs_database_is_refused() {
 
 #[test]
 fn an_unknown_format_version_is_refused() {
-    let scene = Scene::new(Era::C, |writer| {
+    let fixture = LegacyFixture::new(Era::C, |writer| {
         writer.metadata("format_version", &3u32.to_le_bytes());
     });
-    let error = LegacySource::open(&scene.source()).unwrap_err();
+    let error = LegacySource::open(&fixture.source()).unwrap_err();
     assert!(
         matches!(error, LegacyError::UnknownVersion { .. }),
         "{error}"
     );
-    scene.write(Era::C, |writer| writer.metadata("format_version", &[1]));
-    let error = LegacySource::open(&scene.source()).unwrap_err();
+    fixture.write(Era::C, |writer| writer.metadata("format_version", &[1]));
+    let error = LegacySource::open(&fixture.source()).unwrap_err();
     assert!(
         error.to_string().contains("has format version 01"),
         "{error}"
@@ -213,10 +213,10 @@ fn an_unknown_format_version_is_refused() {
 
 #[test]
 fn buckets_in_an_unknown_encoding_are_refused() {
-    let scene = Scene::new(Era::B, |writer| {
+    let fixture = LegacyFixture::new(Era::B, |writer| {
         writer.put("buckets", &1u64.to_le_bytes(), b"something else");
     });
-    let error = LegacySource::open(&scene.source()).unwrap_err();
+    let error = LegacySource::open(&fixture.source()).unwrap_err();
     assert!(
         matches!(error, LegacyError::UnknownEncoding { .. }),
         "{error}"

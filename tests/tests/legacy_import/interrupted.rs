@@ -2,7 +2,7 @@
 //! the rest.
 
 use crate::locked::helper;
-use crate::support::{Scene, bytes, listing};
+use crate::support::{LegacyFixture, bytes, listing};
 use crate::writer::{CHUNK, Era, State, Writer};
 use cairn_bucket::fsck;
 use cairn_engine::{Access, SharedResources};
@@ -21,18 +21,18 @@ fn three_buckets(writer: &Writer) -> Vec<(u64, State)> {
         .to_vec()
 }
 
-fn scene() -> (Scene, Vec<(u64, State)>) {
+fn fixture() -> (LegacyFixture, Vec<(u64, State)>) {
     let mut states = vec![];
-    let scene = Scene::new(Era::C, |writer| states = three_buckets(writer));
-    (scene, states)
+    let fixture = LegacyFixture::new(Era::C, |writer| states = three_buckets(writer));
+    (fixture, states)
 }
 
 /// Asserts that every imported bucket is whole. Returns their number.
-fn check_whole(scene: &Scene, states: &[(u64, State)]) -> usize {
+fn check_whole(fixture: &LegacyFixture, states: &[(u64, State)]) -> usize {
     let mut whole = 0;
     for (id, state) in states {
-        if scene.bucket_path(*id).exists() {
-            let bucket = scene.open(*id, Access::ReadOnly);
+        if fixture.bucket_path(*id).exists() {
+            let bucket = fixture.open(*id, Access::ReadOnly);
             assert_eq!(bucket.commitment().mmr_root, state.mmr_root);
             assert!(fsck(&bucket, |_| {}).unwrap().is_clean());
             whole += 1;
@@ -41,19 +41,19 @@ fn check_whole(scene: &Scene, states: &[(u64, State)]) -> usize {
     whole
 }
 
-fn finishes(scene: &Scene, states: &[(u64, State)], already_there: usize) {
-    let report = scene.import();
+fn finishes(fixture: &LegacyFixture, states: &[(u64, State)], already_there: usize) {
+    let report = fixture.import();
     assert!(!report.has_findings(), "{:?}", report.buckets);
     assert_eq!(report.summary.already_there, already_there as u64);
-    assert_eq!(check_whole(scene, states), states.len());
+    assert_eq!(check_whole(fixture, states), states.len());
     // And there are no other files.
-    assert_eq!(scene.bucket_folders().len(), states.len());
+    assert_eq!(fixture.bucket_folders().len(), states.len());
 }
 
 /// Runs an import that panics at its `step`-th step. Returns true if it came that far.
-fn panics_at(scene: &Scene, step: u64) -> bool {
-    let source = LegacySource::open(&scene.source()).unwrap();
-    let import = LegacyImport::new(&source, &scene.base(), LegacyMode::Import);
+fn panics_at(fixture: &LegacyFixture, step: u64) -> bool {
+    let source = LegacySource::open(&fixture.source()).unwrap();
+    let import = LegacyImport::new(&source, &fixture.base(), LegacyMode::Import);
     let mut steps = 0;
     let ended = catch_unwind(AssertUnwindSafe(|| {
         import.import_all(&SharedResources::default(), |_, _| {
@@ -68,10 +68,10 @@ fn panics_at(scene: &Scene, step: u64) -> bool {
 fn an_import_that_fails_at_any_step_is_finished_by_the_next() {
     let mut step = 0;
     loop {
-        let (scene, states) = scene();
-        let interrupted = panics_at(&scene, step);
-        let whole = check_whole(&scene, &states);
-        finishes(&scene, &states, whole);
+        let (fixture, states) = fixture();
+        let interrupted = panics_at(&fixture, step);
+        let whole = check_whole(&fixture, &states);
+        finishes(&fixture, &states, whole);
         if !interrupted {
             break;
         }
@@ -82,20 +82,20 @@ fn an_import_that_fails_at_any_step_is_finished_by_the_next() {
 
 #[test]
 fn a_partial_folder_is_started_over() {
-    let (scene, states) = scene();
-    let left = scene.base().join("buckets/0000000000000002.importing");
+    let (fixture, states) = fixture();
+    let left = fixture.base().join("buckets/0000000000000002.importing");
     std::fs::create_dir(&left).unwrap();
     std::fs::write(left.join("CURRENT"), b"MANIFEST-000009\n").unwrap();
     std::fs::write(left.join("000012.sst"), b"half").unwrap();
-    finishes(&scene, &states, 0);
+    finishes(&fixture, &states, 0);
 }
 
 /// Kills the import after each of its first steps.
 #[test]
 fn an_import_that_is_killed_is_finished_by_the_next() {
     for lines in [0, 1, 4, 8, 9, 10, 13, 14] {
-        let (scene, states) = scene();
-        let mut child = helper("import", &[scene.source(), scene.base()]);
+        let (fixture, states) = fixture();
+        let mut child = helper("import", &[fixture.source(), fixture.base()]);
         let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
         let steps = said.by_ref().filter(|line| {
             let line = line.as_ref().unwrap();
@@ -104,9 +104,9 @@ fn an_import_that_is_killed_is_finished_by_the_next() {
         assert_eq!(steps.take(lines).count(), lines);
         child.kill().unwrap();
         child.wait().unwrap();
-        let whole = check_whole(&scene, &states);
-        let source = listing(&scene.source());
-        finishes(&scene, &states, whole);
-        assert!(source == listing(&scene.source()));
+        let whole = check_whole(&fixture, &states);
+        let source = listing(&fixture.source());
+        finishes(&fixture, &states, whole);
+        assert!(source == listing(&fixture.source()));
     }
 }

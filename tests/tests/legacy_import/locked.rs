@@ -1,7 +1,7 @@
 //! A running legacy provider: its database cannot be imported, and it does not start during an
 //! import. Tests that need a second process start this program again.
 
-use crate::support::Scene;
+use crate::support::LegacyFixture;
 use crate::writer::{Era, Writer};
 use cairn_engine::SharedResources;
 use cairn_legacy_import::{LegacyError, LegacyImport, LegacyMode, LegacySource};
@@ -83,25 +83,25 @@ fn one_bucket(writer: &Writer) {
 
 #[test]
 fn a_database_that_its_provider_has_open_is_refused() {
-    let scene = Scene::new(Era::B, one_bucket);
-    let (mut child, said) = provider(scene.source());
+    let fixture = LegacyFixture::new(Era::B, one_bucket);
+    let (mut child, said) = provider(fixture.source());
     assert_eq!(said, "provider runs");
-    let error = LegacySource::open(&scene.source()).unwrap_err();
+    let error = LegacySource::open(&fixture.source()).unwrap_err();
     assert!(matches!(error, LegacyError::InUse { .. }), "{error}");
     drop(child.stdin.take());
     child.wait().unwrap();
-    assert_eq!(scene.import().summary.imported, 1);
+    assert_eq!(fixture.import().summary.imported, 1);
 }
 
 #[test]
 fn a_provider_does_not_start_on_what_is_being_imported() {
-    let scene = Scene::new(Era::B, one_bucket);
-    let source = LegacySource::open(&scene.source()).unwrap();
-    let (mut child, said) = provider(scene.source());
+    let fixture = LegacyFixture::new(Era::B, one_bucket);
+    let source = LegacySource::open(&fixture.source()).unwrap();
+    let (mut child, said) = provider(fixture.source());
     assert!(said.contains("fails") && said.contains("lock"), "{said}");
     child.wait().unwrap();
     drop(source);
-    let (mut child, said) = provider(scene.source());
+    let (mut child, said) = provider(fixture.source());
     assert_eq!(said, "provider runs");
     drop(child.stdin.take());
     child.wait().unwrap();

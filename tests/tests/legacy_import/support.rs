@@ -13,18 +13,18 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tempfile::TempDir;
 
-pub struct Scene {
+pub struct LegacyFixture {
     folder: TempDir,
 }
 
-impl Scene {
+impl LegacyFixture {
     /// Creates a source with the database that `write` writes.
     pub fn new(era: Era, write: impl FnOnce(&Writer)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join("base/buckets")).unwrap();
-        let scene = Self { folder };
-        scene.write(era, write);
-        scene
+        let fixture = Self { folder };
+        fixture.write(era, write);
+        fixture
     }
 
     pub fn write(&self, era: Era, write: impl FnOnce(&Writer)) {

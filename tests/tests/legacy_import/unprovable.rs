@@ -1,7 +1,7 @@
 //! Content that the chain cannot verify: it is kept, can be read, and is flagged; its leaf is
 //! proven, and a challenge of one of its chunks is refused with the reason.
 
-use crate::support::{Scene, bytes, entry};
+use crate::support::{LegacyFixture, bytes, entry};
 use crate::writer::{CHUNK, ERAS, Era, Writer};
 use cairn_bucket::{Bucket, CommitError, NewLeaf, ProveError, StateRef, fsck};
 use cairn_engine::layout::ShapeDefect;
@@ -75,10 +75,10 @@ fn defective_trees(writer: &Writer) -> Vec<DefectiveTree> {
 }
 
 /// Writes bucket 5 with all defective trees, and one good leaf at its end.
-fn scene_with_defective_trees(era: Era) -> (Scene, Vec<DefectiveTree>, Vec<u8>) {
+fn fixture_with_defective_trees(era: Era) -> (LegacyFixture, Vec<DefectiveTree>, Vec<u8>) {
     let mut all = vec![];
     let good = bytes(1, 2 * CHUNK + 7);
-    let scene = Scene::new(era, |writer| {
+    let fixture = LegacyFixture::new(era, |writer| {
         all = defective_trees(writer);
         // Each again: content that is already there must be flagged, too.
         all.extend(defective_trees(writer));
@@ -87,7 +87,7 @@ fn scene_with_defective_trees(era: Era) -> (Scene, Vec<DefectiveTree>, Vec<u8>) 
         writer.bucket(5, 1000, 0, &leaves);
         writer.bucket(6, 0, 0, &leaves[leaves.len() - 1..]);
     });
-    (scene, all, good)
+    (fixture, all, good)
 }
 
 fn read(bucket: &Bucket, leaf: usize) -> Vec<u8> {
@@ -103,14 +103,14 @@ fn read(bucket: &Bucket, leaf: usize) -> Vec<u8> {
 #[test]
 fn content_that_cannot_be_proven_is_imported_and_flagged_by_leaf() {
     for era in ERAS {
-        let (scene, all, _) = scene_with_defective_trees(era);
-        let dry = scene.run(LegacyMode::DryRun);
-        let report = scene.import();
+        let (fixture, all, _) = fixture_with_defective_trees(era);
+        let dry = fixture.run(LegacyMode::DryRun);
+        let report = fixture.import();
         assert!(report.has_findings());
         assert_eq!(entry(&dry, 5).unprovable, entry(&report, 5).unprovable);
         assert_eq!(entry(&dry, 5).used_bytes, entry(&report, 5).used_bytes);
         // A report of a later import must list it, too.
-        let again = scene.import();
+        let again = fixture.import();
         assert_eq!(entry(&again, 5).status, LegacyStatus::AlreadyThere);
         assert_eq!(entry(&again, 5).unprovable, entry(&report, 5).unprovable);
         let report = entry(&report, 5);
@@ -136,9 +136,9 @@ fn content_that_cannot_be_proven_is_imported_and_flagged_by_leaf() {
 #[test]
 fn flagged_content_is_readable_but_not_provable_by_chunk() {
     for era in ERAS {
-        let (scene, all, good) = scene_with_defective_trees(era);
-        scene.import();
-        let bucket = scene.open(5, Access::ReadOnly);
+        let (fixture, all, good) = fixture_with_defective_trees(era);
+        fixture.import();
+        let bucket = fixture.open(5, Access::ReadOnly);
         for (index, odd) in all.iter().enumerate() {
             assert!(
                 read(&bucket, index) == odd.content,
@@ -177,13 +177,13 @@ fn flagged_content_is_readable_but_not_provable_by_chunk() {
 #[test]
 fn flagged_content_is_not_a_finding_of_fsck() {
     for era in ERAS {
-        let (scene, all, _) = scene_with_defective_trees(era);
-        scene.import();
-        let report = fsck(&scene.open(5, Access::ReadOnly), |_| {}).unwrap();
+        let (fixture, all, _) = fixture_with_defective_trees(era);
+        fixture.import();
+        let report = fsck(&fixture.open(5, Access::ReadOnly), |_| {}).unwrap();
         assert!(report.is_clean(), "{:?}", report.findings);
         assert_eq!(report.unprovable_leaves, all.len() as u64);
         assert_eq!(report.leaves, all.len() as u64 + 1);
-        let report = fsck(&scene.open(6, Access::ReadOnly), |_| {}).unwrap();
+        let report = fsck(&fixture.open(6, Access::ReadOnly), |_| {}).unwrap();
         assert_eq!((report.is_clean(), report.unprovable_leaves), (true, 0));
     }
 }
@@ -191,9 +191,9 @@ fn flagged_content_is_not_a_finding_of_fsck() {
 #[test]
 fn i1_nothing_is_committed_over_content_that_cannot_be_proven() {
     for era in ERAS {
-        let (scene, all, _) = scene_with_defective_trees(era);
-        scene.import();
-        let bucket = scene.open(5, Access::ReadWrite);
+        let (fixture, all, _) = fixture_with_defective_trees(era);
+        fixture.import();
+        let bucket = fixture.open(5, Access::ReadWrite);
         for odd in &all {
             let leaf = NewLeaf {
                 data_root: odd.root,
@@ -220,7 +220,7 @@ fn the_leafs_size_distinguishes_a_chunk_from_a_node() {
             let content = bytes(1, CHUNK + 5);
             let halves = [&content[..CHUNK], &content[CHUNK..]];
             let mut as_chunk = vec![];
-            let scene = Scene::new(era, |writer| {
+            let fixture = LegacyFixture::new(era, |writer| {
                 let root = writer.content(&content);
                 as_chunk = halves.map(|half| writer.chunk(half).0).concat();
                 assert_eq!(writer.chunk(&as_chunk), root);
@@ -239,13 +239,13 @@ fn the_leafs_size_distinguishes_a_chunk_from_a_node() {
                 ];
                 writer.bucket(5, 0, 0, &leaves);
             });
-            let report = scene.import();
+            let report = fixture.import();
             assert!(
                 !report.has_findings(),
                 "{era:?} {last}: {:?}",
                 report.buckets
             );
-            let bucket = scene.open(5, Access::ReadOnly);
+            let bucket = fixture.open(5, Access::ReadOnly);
             assert_eq!(read(&bucket, 0), as_chunk);
             assert!(read(&bucket, 1) == content);
             assert_eq!(read(&bucket, 2)[CHUNK..], as_chunk);
@@ -260,18 +260,18 @@ fn the_leafs_size_distinguishes_a_chunk_from_a_node() {
 #[test]
 fn a_repetitive_tree_takes_the_time_of_its_distinct_nodes() {
     for era in ERAS {
-        let scene = Scene::new(era, |writer| {
+        let fixture = LegacyFixture::new(era, |writer| {
             let double = |from| (0..40).fold(from, |below, _| writer.interior(below, below));
             let good = double(writer.chunk(&bytes(1, CHUNK)));
             let odd = double(writer.chunk(b"x"));
             writer.bucket(5, 0, 0, &[(good, 1 << 58), (odd, 1 << 40)]);
         });
-        let report = scene.import();
+        let report = fixture.import();
         let report = entry(&report, 5);
         assert_eq!(report.status, LegacyStatus::Imported);
         assert_eq!(report.unprovable.len(), 1);
         assert_eq!(report.used_bytes, CHUNK as u64 + 1);
-        let bucket = scene.open(5, Access::ReadOnly);
+        let bucket = fixture.open(5, Access::ReadOnly);
         let location = ChunkLocation {
             leaf_index: LeafIndex(0),
             chunk_index: ChunkIndex(0x12_3456_7890),

@@ -33,7 +33,7 @@ pub(crate) fn create_buckets(
             provider.create_bucket(id, BucketConfig::default()).unwrap();
             let bucket = provider.blocking_lease(id, LeaseRequest::write()).unwrap();
             let id = id.0;
-            let mut promises = SignedRoots {
+            let mut signed_roots = SignedRoots {
                 signed: Vec::new(),
                 sizes: Vec::new(),
             };
@@ -42,7 +42,7 @@ pub(crate) fn create_buckets(
                 let leaves: Vec<_> = (0..random.gen_range(1..6))
                     .map(|_| {
                         let content = content(random);
-                        promises.sizes.push(content.len());
+                        signed_roots.sizes.push(content.len());
                         let stored = bucket.run(|bucket| bucket.ingest(&content[..])).unwrap();
                         NewLeaf {
                             data_root: stored.data_root,
@@ -51,15 +51,15 @@ pub(crate) fn create_buckets(
                     })
                     .collect();
                 let (_, signed) = bucket.commit_signed(&leaves, &signer).unwrap();
-                promises.signed.push(signed);
+                signed_roots.signed.push(signed);
                 if commit == commits / 2 && id % 2 == 1 {
-                    let before = Sequence(promises.sizes.len() as u64 / 2);
+                    let before = Sequence(signed_roots.sizes.len() as u64 / 2);
                     if before.0 > 0 {
                         bucket.run(|bucket| bucket.prune(before, None)).unwrap();
                     }
                 }
             }
-            promises
+            signed_roots
         })
         .collect()
 }

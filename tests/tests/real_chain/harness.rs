@@ -55,7 +55,7 @@ fn account(pair: &sr25519::Pair) -> AccountId {
 impl Harness {
     /// Starts a node over a base path. All its buckets have agreements, and checkpoints of
     /// their newest commitments.
-    pub(crate) async fn open(rules: Rules, folder: &Path, promises: &[SignedRoots]) -> Self {
+    pub(crate) async fn open(rules: Rules, folder: &Path, signed_roots: &[SignedRoots]) -> Self {
         let node = InMemoryNode::start(InMemoryConfig {
             rules,
             sealing: Sealing::Interval(BLOCK_TIME),
@@ -83,13 +83,13 @@ impl Harness {
                 },
             )
             .await;
-        for (id, promises) in (0..).map(BucketId).zip(promises) {
-            stage.agree(id, promises).await;
+        for (id, signed_roots) in (0..).map(BucketId).zip(signed_roots) {
+            stage.agree(id, signed_roots).await;
         }
         stage
     }
 
-    async fn agree(&self, bucket: BucketId, promises: &SignedRoots) {
+    async fn agree(&self, bucket: BucketId, signed_roots: &SignedRoots) {
         let create = Call::create_bucket {
             min_providers: 1,
             window: None,
@@ -104,7 +104,7 @@ impl Harness {
         self.submit(&self.admin, request).await;
         self.submit(&self.provider, Call::accept_agreement { bucket })
             .await;
-        let newest = promises.signed.last().unwrap();
+        let newest = signed_roots.signed.last().unwrap();
         let checkpoint = Call::checkpoint {
             bucket,
             commitment: newest.payload.commitment,
@@ -124,29 +124,29 @@ impl Harness {
     pub(crate) async fn submit_challenges(
         &self,
         count: u32,
-        promises: &[SignedRoots],
+        signed_roots: &[SignedRoots],
         random: &mut impl RngCore,
     ) -> u32 {
         let mut handed_in = Vec::new();
         for turn in 0..count {
-            let place = random.gen_range(0..promises.len());
-            let promises = &promises[place];
+            let place = random.gen_range(0..signed_roots.len());
+            let signed_roots = &signed_roots[place];
             let bucket = BucketId(place as u64);
             let provider = self.provider.public().into();
             let call = if turn % 2 == 0 {
-                let newest = promises.signed.last().unwrap();
+                let newest = signed_roots.signed.last().unwrap();
                 Call::<Runtime>::challenge_checkpoint {
                     bucket,
                     provider,
-                    location: random_location(promises, newest, random),
+                    location: random_location(signed_roots, newest, random),
                 }
             } else {
-                let signed = &promises.signed[random.gen_range(0..promises.signed.len())];
+                let signed = &signed_roots.signed[random.gen_range(0..signed_roots.signed.len())];
                 Call::challenge_offchain {
                     bucket,
                     provider,
                     commitment: signed.payload.commitment,
-                    location: random_location(promises, signed, random),
+                    location: random_location(signed_roots, signed, random),
                     signature: signed.signature.clone(),
                 }
             };
@@ -232,13 +232,13 @@ fn response(extrinsic: &[u8]) -> ChallengeResponse {
 /// Returns a random chunk under a commitment. Some indices are past the padded size, as the
 /// chain allows.
 fn random_location(
-    promises: &SignedRoots,
+    signed_roots: &SignedRoots,
     signed: &cairn_keys::SignedCommitment,
     random: &mut impl RngCore,
 ) -> ChunkLocation {
     let commitment = signed.payload.commitment;
     let leaf = random.gen_range(0..commitment.leaf_count.get());
-    let size = promises.sizes[(commitment.start_seq.0 + leaf) as usize];
+    let size = signed_roots.sizes[(commitment.start_seq.0 + leaf) as usize];
     let chunks = size.div_ceil(CHUNK_BYTES).max(1) as u64;
     let mut chunk = random.gen_range(0..chunks);
     if random.gen_range(0..10) == 0 {

@@ -77,10 +77,10 @@ fn a_provider_starts_without_its_chain_and_follows_it_later() {
         .arg("status")
         .output()
         .unwrap();
-    let told = String::from_utf8(status.stdout).unwrap();
+    let output = String::from_utf8(status.stdout).unwrap();
     assert!(
-        told.contains("NOT READY     the chain is not reachable"),
-        "{told}"
+        output.contains("NOT READY     the chain is not reachable"),
+        "{output}"
     );
 
     let node = stage.chain();

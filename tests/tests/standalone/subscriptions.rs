@@ -36,30 +36,30 @@ fn durable_commitments_are_notified_once() {
     let mut backwards = 0;
     // The checkpoint of the two earlier leaves may be signed meanwhile, but only once: no
     // block makes another one due.
-    let mut told_before = BTreeMap::new();
+    let mut seen_before = BTreeMap::new();
     let mut read_until = |reader: &mut Client, last: u64| loop {
-        let told = next_notification(reader, method, &id);
-        assert_eq!(told["bucket"], json!(BUCKET));
-        let count = told["commitment"]["leafCount"].as_u64().unwrap();
-        let newer = told_before.keys().all(|before| *before < count);
-        told_before.insert(count, told["commitment"].clone());
+        let notification = next_notification(reader, method, &id);
+        assert_eq!(notification["bucket"], json!(BUCKET));
+        let count = notification["commitment"]["leafCount"].as_u64().unwrap();
+        let newer = seen_before.keys().all(|before| *before < count);
+        seen_before.insert(count, notification["commitment"].clone());
         backwards += usize::from(!newer);
         if count == last {
-            return told["commitment"].clone();
+            return notification["commitment"].clone();
         }
     };
     stage.commit(&mut writer, b"one");
     let newest = writer.request("cairnBucket_v1_commitment", json!([BUCKET]));
-    let told = read_until(&mut reader, 3);
-    assert_eq!(told, newest["result"]["commitment"]);
+    let notification = read_until(&mut reader, 3);
+    assert_eq!(notification, newest["result"]["commitment"]);
 
     for number in 0..50u64 {
         stage.commit(&mut writer, &number.to_le_bytes());
     }
     let newest = writer.request("cairnBucket_v1_commitment", json!([BUCKET]));
-    let told = read_until(&mut reader, 53);
-    assert_eq!(told, newest["result"]["commitment"]);
-    assert!(backwards <= 1, "{backwards} of {told_before:?}");
+    let notification = read_until(&mut reader, 53);
+    assert_eq!(notification, newest["result"]["commitment"]);
+    assert!(backwards <= 1, "{backwards} of {seen_before:?}");
     let ended = reader.request("cairnBucket_v1_unsubscribeCommitments", json!([id]));
     assert_eq!(ended["result"], json!(true));
     let unknown = reader.request("cairnBucket_v1_subscribeCommitments", json!([4_711]));
@@ -87,7 +87,7 @@ fn an_open_challenge_is_notified_until_it_is_resolved() {
         asker.request("cairnProvider_v1_challenges", json!([]))["result"] != json!([])
     } {}
     let last = std::iter::repeat_with(|| next_notification(&mut reader, method, &id))
-        .find(|news| news["change"] != json!("progress"))
+        .find(|notification| notification["change"] != json!("progress"))
         .unwrap();
     assert_eq!(last["change"], json!("closed"));
     assert_eq!(last["challenge"]["bucket"], json!(BUCKET));

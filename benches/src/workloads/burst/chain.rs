@@ -115,12 +115,12 @@ impl Chain {
     /// Submits challenges, all at once. Returns the first and the last block with any of them.
     pub(super) async fn submit_challenges(
         &self,
-        promises: &[SignedCommitment],
+        signed_roots: &[SignedCommitment],
         places: Vec<(usize, u64)>,
     ) -> Fallible<(u32, u32)> {
         let mut handed_in = Vec::new();
         for (bucket, leaf) in places {
-            let signed = promises.get(bucket).ok_or("no such bucket")?;
+            let signed = signed_roots.get(bucket).ok_or("no such bucket")?;
             let challenge = Call::challenge_offchain {
                 bucket: signed.payload.bucket_id,
                 provider: self.provider.public().into(),

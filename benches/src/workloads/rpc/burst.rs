@@ -95,10 +95,10 @@ fn burst(setup: &Setup, buckets: u64, challenges: u16, is_open: bool) -> Fallibl
     let mut asked = Vec::new();
     for index in 0..challenges {
         let bucket = random_below(&mut rng, buckets);
-        let promised = signed
+        let signed_root = signed
             .get(usize::try_from(bucket)?)
             .ok_or("no such bucket")?;
-        let commitment = promised.payload.commitment;
+        let commitment = signed_root.payload.commitment;
         asked.push(OpenChallenge {
             id: ChallengeId {
                 deadline: StaticChain::CHALLENGE_PERIOD,

@@ -97,8 +97,8 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
         chunks.rate()
     );
     let mut table = Table::new(&title, ["what", "weather"].into_iter().chain(Summary::HEAD));
-    for (what, weather, asked) in &felt {
-        let start = [*what, *weather].map(str::to_owned);
+    for (what, load, asked) in &felt {
+        let start = [*what, *load].map(str::to_owned);
         table.row(start.into_iter().chain(asked.times.summary()?.cells()));
     }
     section.tables.push(table);

@@ -135,13 +135,13 @@ async fn challenge(
         ([_, local_provider], _) => (local_provider, standalone),
     };
     let provider = AccountId32::new(provider.0);
-    let promises = local_provider.signed_roots(bucket)?;
+    let signed_roots = local_provider.signed_roots(bucket)?;
     if by_checkpoint {
         let info = chain.bucket(bucket).await?;
         let snapshot = info
             .snapshot
             .ok_or_else(|| DemoError::Unexpected(format!("bucket {bucket} has no checkpoint")))?;
-        let location = promises.random_location(&snapshot.commitment, random);
+        let location = signed_roots.random_location(&snapshot.commitment, random);
         return Ok(Call::<Runtime>::challenge_checkpoint {
             bucket,
             provider,
@@ -149,14 +149,14 @@ async fn challenge(
         }
         .into());
     }
-    let promise = promises.random_root(bucket, random)?;
-    let location = promises.random_location(&promise.commitment, random);
+    let signed_root = signed_roots.random_root(bucket, random)?;
+    let location = signed_roots.random_location(&signed_root.commitment, random);
     Ok(Call::<Runtime>::challenge_offchain {
         bucket,
         provider,
-        commitment: promise.commitment,
+        commitment: signed_root.commitment,
         location,
-        signature: promise.signature.clone(),
+        signature: signed_root.signature.clone(),
     }
     .into())
 }

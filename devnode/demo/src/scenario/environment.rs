@@ -175,8 +175,8 @@ impl LocalProvider {
                 "-",
             ];
             let printed = self.run(&args, &list)?;
-            if let Some(promises) = self.signed_roots.get_mut(bucket) {
-                promises.add(&printed)?;
+            if let Some(signed_roots) = self.signed_roots.get_mut(bucket) {
+                signed_roots.add(&printed)?;
             }
         }
         Ok(())
@@ -184,8 +184,8 @@ impl LocalProvider {
 
     /// Prunes the first third of each bucket, with the admin's signature.
     pub(super) fn prune(&mut self, admin: &sr25519::Pair) -> Result<(), DemoError> {
-        for (bucket, promises) in self.signed_roots.iter().enumerate() {
-            let before = (promises.leaves() / 3).to_string();
+        for (bucket, signed_roots) in self.signed_roots.iter().enumerate() {
+            let before = (signed_roots.leaves() / 3).to_string();
             let id = bucket.to_string();
             let shown = self.run(
                 &["bucket", "prune", &id, "--before", &before, "--dry-run"],
@@ -230,7 +230,7 @@ impl LocalProvider {
         (0..)
             .map(BucketId)
             .zip(&self.signed_roots)
-            .filter_map(|(bucket, promises)| Some((bucket, promises.newest()?)))
+            .filter_map(|(bucket, signed_roots)| Some((bucket, signed_roots.newest()?)))
             .collect()
     }
 }

@@ -106,8 +106,8 @@ impl Bucket {
         leaves: &[NewLeaf],
         signer: &Signer,
     ) -> Result<(Committed, SignedCommitment), CommitError> {
-        let (committed, promised) = self.commit_for_signing(leaves)?;
-        let signed = super::tests::permit(self.id, signer).sign(&promised);
+        let (committed, newest_signed) = self.commit_for_signing(leaves)?;
+        let signed = super::tests::permit(self.id, signer).sign(&newest_signed);
         let signed = signed.map_err(|reason| CommitError::Sign {
             bucket: self.id,
             reason,
@@ -245,14 +245,14 @@ impl Bucket {
     }
 
     fn note_signed_roots(&self, done: &[(&Arc<Ticket<Request, Outcome>>, Committed)]) {
-        let promised = done.iter().rev().find_map(|(ticket, committed)| {
+        let newest_signed = done.iter().rev().find_map(|(ticket, committed)| {
             ticket.request().signed_ms.map(|signed_ms| SignedRoot {
                 commitment: committed.commitment,
                 signed_ms,
             })
         });
-        if let Some(promise) = promised {
-            self.note_signed_root(promise);
+        if let Some(signed_root) = newest_signed {
+            self.note_signed_root(signed_root);
         }
     }
 

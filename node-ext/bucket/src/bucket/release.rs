@@ -146,9 +146,9 @@ impl Bucket {
     fn remove_signed_roots(&self, tree: Sequence) -> Result<(), ReleaseError> {
         let released_ms = now_ms();
         let mut removals = Vec::new();
-        let remove = |promises: &mut Vec<(Box<[u8]>, H256, LeafCount)>| {
+        let remove = |signed_roots: &mut Vec<(Box<[u8]>, H256, LeafCount)>| {
             let mut batch = self.engine.batch();
-            for (key, root, count) in promises.drain(..) {
+            for (key, root, count) in signed_roots.drain(..) {
                 batch.delete(Family::Tree, key);
                 let tombstone = TombstoneValue { count, released_ms };
                 let key = layout::tombstone_key(tree, &root);
@@ -162,8 +162,10 @@ impl Bucket {
                 && of == tree
             {
                 // An unreadable value still shows that the root was signed.
-                let promise = SignedRootValue::parse(&value);
-                let count = promise.map(|promise| promise.count).unwrap_or_default();
+                let signed_root = SignedRootValue::parse(&value);
+                let count = signed_root
+                    .map(|signed_root| signed_root.count)
+                    .unwrap_or_default();
                 removals.push((key, root, count));
             }
             if removals.len() == ROOT_BATCH {

@@ -107,8 +107,10 @@ impl Bucket {
             start_seq,
             ..
         } = commitment;
-        let promise = self.signed_root_value(&mmr_root, start_seq)?;
-        if promise.is_none_or(|promise| promise.count != count || promise.signed_ms == 0) {
+        let signed_root = self.signed_root_value(&mmr_root, start_seq)?;
+        if signed_root
+            .is_none_or(|signed_root| signed_root.count != count || signed_root.signed_ms == 0)
+        {
             return Err(SignAgainError::NotSigned { bucket, count });
         }
         Ok(durable_commitment(commitment))
@@ -121,8 +123,8 @@ impl Bucket {
         count: LeafCount,
         signer: &cairn_keys::Signer,
     ) -> Result<cairn_keys::SignedCommitment, SignAgainError> {
-        let promised = self.signed_commitment_at(count)?;
-        let signed = super::tests::permit(self.id, signer).sign(&promised);
+        let newest_signed = self.signed_commitment_at(count)?;
+        let signed = super::tests::permit(self.id, signer).sign(&newest_signed);
         signed.map_err(|reason| SignAgainError::Sign {
             bucket: self.id,
             reason,
@@ -159,9 +161,9 @@ impl Bucket {
             .filter(|tree| tree.releasing)
             .map(|tree| tree.commitment.start_seq)
             .collect();
-        let promises = self.signed_roots_of_all_trees()?;
-        Ok(promises.filter(move |promise| match promise {
-            Ok(promise) => !releasing.contains(&promise.commitment.start_seq),
+        let signed_roots = self.signed_roots_of_all_trees()?;
+        Ok(signed_roots.filter(move |signed_root| match signed_root {
+            Ok(signed_root) => !releasing.contains(&signed_root.commitment.start_seq),
             Err(_) => true,
         }))
     }
@@ -224,12 +226,12 @@ impl Bucket {
     }
 
     /// Updates the most advanced signed root in memory, and announces the new one.
-    pub(super) fn note_signed_root(&self, promise: SignedRoot) {
+    pub(super) fn note_signed_root(&self, signed_root: SignedRoot) {
         {
-            let mut promised = self.last_signed_root.lock();
-            *promised = SignedRoot::most_advanced(*promised, Some(promise));
+            let mut newest_signed = self.last_signed_root.lock();
+            *newest_signed = SignedRoot::most_advanced(*newest_signed, Some(signed_root));
         }
-        self.emit(BucketEvent::RootSigned(promise));
+        self.emit(BucketEvent::RootSigned(signed_root));
     }
 }
 
@@ -244,8 +246,8 @@ impl SignedRoot {
     /// leaf count; `other` if they are equal.
     #[must_use]
     pub fn most_advanced(one: Option<Self>, other: Option<Self>) -> Option<Self> {
-        let reach = |promise: &Self| {
-            let commitment = promise.commitment;
+        let reach = |signed_root: &Self| {
+            let commitment = signed_root.commitment;
             (commitment.start_seq, commitment.leaf_count)
         };
         match (one, other) {

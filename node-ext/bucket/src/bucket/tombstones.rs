@@ -42,8 +42,8 @@ impl Bucket {
     ///
     /// [`ProveError`] for the first record that cannot be read.
     pub fn has_signed_roots(&self, tree: Sequence) -> Result<bool, ProveError> {
-        for promise in self.signed_roots()? {
-            if promise?.commitment.start_seq == tree {
+        for signed_root in self.signed_roots()? {
+            if signed_root?.commitment.start_seq == tree {
                 return Ok(true);
             }
         }
@@ -53,8 +53,8 @@ impl Bucket {
     /// Returns all commitments ever signed, including those with tombstones.
     pub fn all_signed_commitments(&self) -> Result<Vec<Commitment>, ProveError> {
         let mut all = Vec::new();
-        for promise in self.signed_roots_of_all_trees()? {
-            all.push(promise?.commitment);
+        for signed_root in self.signed_roots_of_all_trees()? {
+            all.push(signed_root?.commitment);
         }
         for tombstone in self.tombstones()? {
             all.push(tombstone?.commitment);

@@ -95,12 +95,13 @@ impl Bucket {
         let mut found = None;
         for entry in self.engine.scan(Family::Tree, &prefix)? {
             let (key, value) = entry?;
-            let promise = layout::parse_signed_root_key(&key).zip(SignedRootValue::parse(&value));
-            let Some(((_, in_tree), promise)) = promise else {
+            let signed_root =
+                layout::parse_signed_root_key(&key).zip(SignedRootValue::parse(&value));
+            let Some(((_, in_tree), signed_root)) = signed_root else {
                 return Err(self.unsound("the record of a signed root cannot be read"));
             };
             if tree.is_none_or(|tree| tree == in_tree) && self.can_prove_from(in_tree)? {
-                found = Some((in_tree, promise.count));
+                found = Some((in_tree, signed_root.count));
             }
         }
         let (tree, count) = found.ok_or(ProveError::UnknownRoot {

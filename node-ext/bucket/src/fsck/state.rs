@@ -121,8 +121,8 @@ impl<'e> StateRebuild<'e> {
         for entry in engine.scan(Family::Tree, layout::SIGNED_ROOTS)? {
             let (key, value) = entry?;
             let parsed = layout::parse_signed_root_key(&key).zip(SignedRootValue::parse(&value));
-            if let Some(((root, tree), promise)) = parsed {
-                let roots = signed.entry((tree, promise.count.get())).or_default();
+            if let Some(((root, tree), signed_root)) = parsed {
+                let roots = signed.entry((tree, signed_root.count.get())).or_default();
                 roots.push(root);
             }
         }

@@ -83,8 +83,8 @@ impl Fixture {
             if index == 5 {
                 bucket.commit(&[leaf], Durability::Buffered).unwrap();
             } else {
-                let (_, promise) = bucket.commit_signed(&[leaf], &signer).unwrap();
-                signed.push(promise.payload.commitment);
+                let (_, signed_root) = bucket.commit_signed(&[leaf], &signer).unwrap();
+                signed.push(signed_root.payload.commitment);
             }
         }
         let leaves = (0..7).map(|index| bucket.leaf(LeafIndex(index)).unwrap());

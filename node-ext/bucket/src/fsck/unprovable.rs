@@ -98,7 +98,7 @@ impl BucketCheck<'_> {
                 _ => self.content.count_node(),
             }
             if let Err(fault) = self.bucket.check_nonconforming(&hash, value) {
-                let place = format!("unshaped node {hash:?} of a chunk tree");
+                let place = format!("nonconforming node {hash:?} of a chunk tree");
                 self.report.add_lost(place, fault, CONTENT_NEEDED);
             }
         }

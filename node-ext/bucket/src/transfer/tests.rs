@@ -174,16 +174,16 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn signed_commitments(bucket: &Bucket) -> Vec<Commitment> {
-    let promises = bucket.signed_roots().unwrap();
-    promises
-        .map(|promise| promise.unwrap().commitment)
+    let signed_roots = bucket.signed_roots().unwrap();
+    signed_roots
+        .map(|signed_root| signed_root.unwrap().commitment)
         .collect()
 }
 
 /// Proves the first and last leaf of each commitment, which verifies them.
 #[track_caller]
-fn assert_proves(bucket: &Bucket, promised: &[Commitment]) {
-    for commitment in promised {
+fn assert_proves(bucket: &Bucket, signed_roots: &[Commitment]) {
+    for commitment in signed_roots {
         let view = bucket.view(StateRef::Root(commitment.mmr_root)).unwrap();
         let last = commitment.leaf_count.last_index().unwrap();
         for leaf in [LeafIndex(0), last] {

@@ -109,7 +109,7 @@ impl Runtime {
         &self,
         call: &Call,
         signer: &Signer,
-        standing: &ExtrinsicContext,
+        context: &ExtrinsicContext,
         tip: u128,
     ) -> Result<Extrinsic, ChainError> {
         self.require(call.name)?;
@@ -119,9 +119,9 @@ impl Runtime {
                 call.name
             ))
         };
-        let (number, hash) = standing.era_start;
+        let (number, hash) = context.era_start;
         let params = DefaultExtrinsicParamsBuilder::<SubstrateConfig>::new()
-            .nonce(standing.nonce)
+            .nonce(context.nonce)
             .tip(tip)
             .mortal_from_unchecked(MORTALITY_BLOCKS, number, hash)
             .build();

@@ -146,19 +146,19 @@ pub(super) fn check_proof(
     challenge: &OpenChallenge,
     limits: &Limits,
 ) -> Result<ChallengeResponse, String> {
-    let promised = answer.commitment();
-    let is_the_asked_one = promised.mmr_root == challenge.mmr_root
-        && promised.start_seq == challenge.start_seq
+    let signed_root = answer.commitment();
+    let is_the_asked_one = signed_root.mmr_root == challenge.mmr_root
+        && signed_root.start_seq == challenge.start_seq
         && challenge
             .leaf_count
-            .is_none_or(|count| count == promised.leaf_count);
+            .is_none_or(|count| count == signed_root.leaf_count);
     if !is_the_asked_one {
         return Err(format!(
             "the proof is for {} leaves from sequence {} under {:?}, but the challenge is of \
              another commitment ({:?} leaves from sequence {} under {:?})",
-            promised.leaf_count,
-            promised.start_seq,
-            promised.mmr_root,
+            signed_root.leaf_count,
+            signed_root.start_seq,
+            signed_root.mmr_root,
             challenge.leaf_count,
             challenge.start_seq,
             challenge.mmr_root,
@@ -194,7 +194,7 @@ pub(super) fn check_proof(
         answer.mmr_proof(),
         answer.chunk_proof(),
         &location,
-        &promised,
+        &signed_root,
     )
     .map_err(|refusal| format!("the strict rule refuses the proof: {refusal}"))?;
     Ok(answer.into_response())

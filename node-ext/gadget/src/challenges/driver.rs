@@ -147,10 +147,10 @@ impl Driver {
         self.connection = self.connection.saturating_add(1);
         (self.next_scan, self.failed_scan, self.is_scanning) = (None, None, false);
         self.is_reading_best = false;
-        let mut book = self.tracker.lock();
-        book.set_connected(false);
-        let of_now = book.statistics();
-        drop(book);
+        let mut tracker = self.tracker.lock();
+        tracker.set_connected(false);
+        let of_now = tracker.statistics();
+        drop(tracker);
         let config = &self.dependencies.config;
         // Exponential backoff up to the maximum.
         let doubled = 1u32.checked_shl(self.connect_attempts).unwrap_or(u32::MAX);
@@ -239,10 +239,10 @@ impl Driver {
 
     /// Reports that the open challenges cannot be read.
     fn report_unreadable(&self, error: &ChainError) {
-        let mut book = self.tracker.lock();
-        book.on_scan_failed();
-        let of_now = book.statistics();
-        drop(book);
+        let mut tracker = self.tracker.lock();
+        tracker.on_scan_failed();
+        let of_now = tracker.statistics();
+        drop(tracker);
         if of_now.open == 0 {
             tracing::warn!(%error, "the open challenges cannot be read; trying again");
         } else {
@@ -258,12 +258,12 @@ impl Driver {
 
     /// Advances the clock, and reports once if the chain is no longer followed.
     fn on_tick(&mut self) {
-        let mut book = self.tracker.lock();
-        let before = book.not_synced();
-        book.count_quiet_tick();
-        let (now, is_quiet) = (book.not_synced(), book.is_finality_stalled());
-        let of_now = book.statistics();
-        drop(book);
+        let mut tracker = self.tracker.lock();
+        let before = tracker.not_synced();
+        tracker.count_quiet_tick();
+        let (now, is_quiet) = (tracker.not_synced(), tracker.is_finality_stalled());
+        let of_now = tracker.statistics();
+        drop(tracker);
         if let (None, Some(reason)) = (before, now) {
             if of_now.open == 0 {
                 tracing::warn!(%reason, "the chain is not followed");
@@ -302,16 +302,16 @@ impl Driver {
                 let steps = steps.map(move |progress| (id, turn, progress));
                 self.progress.push(steps.boxed());
             }
-            Err(trouble) => self.tracker.lock().on_job_failed(id, turn, trouble),
+            Err(job_error) => self.tracker.lock().on_job_failed(id, turn, job_error),
         }
     }
 
     fn on_progress(&mut self, id: ChallengeId, turn: AttemptId, progress: Option<ExtrinsicStatus>) {
-        let mut book = self.tracker.lock();
+        let mut tracker = self.tracker.lock();
         let Some(progress) = progress else {
-            return book.on_tracking_lost(id, turn);
+            return tracker.on_tracking_lost(id, turn);
         };
-        if book.on_progress(id, turn, &progress)
+        if tracker.on_progress(id, turn, &progress)
             && let ExtrinsicStatus::Finalized(block) = progress
         {
             let chain = self.dependencies.chain.clone();
@@ -330,8 +330,8 @@ impl Driver {
             let event = scanned.map(move |scan| DriverEvent::Scanned(connection, head, scan));
             self.pending.push(event.boxed());
         }
-        let mut book = self.tracker.lock();
-        for job in book.start_jobs() {
+        let mut tracker = self.tracker.lock();
+        for job in tracker.start_jobs() {
             let answered = run_job(self.dependencies.clone(), self.tracker.clone(), job);
             // A panic affects only its own challenge.
             let answered = AssertUnwindSafe(answered).catch_unwind().map(|ended| {
@@ -340,11 +340,11 @@ impl Driver {
             let event = answered.map(move |result| DriverEvent::JobDone(job, result));
             self.pending.push(event.boxed());
         }
-        for news in book.take_events() {
-            news.log();
+        for event in tracker.take_events() {
+            event.log();
         }
         if self.can_write && !self.is_writing {
-            let changes = book.take_changes();
+            let changes = tracker.take_changes();
             if !changes.is_empty() {
                 self.is_writing = true;
                 self.pending
@@ -366,7 +366,7 @@ async fn write_duties(parts: Dependencies, changes: Vec<DutyChange>) -> DriverEv
 /// Makes an answer and submits it.
 async fn run_job(
     parts: Dependencies,
-    book: Arc<Mutex<ChallengeTracker>>,
+    tracker: Arc<Mutex<ChallengeTracker>>,
     job: Job,
 ) -> Result<(SubmittedExtrinsic, usize), JobError> {
     let chain = &*parts.chain;
@@ -376,7 +376,7 @@ async fn run_job(
         second_node::confirm(&**second, &job).await?;
     }
     let id = job.challenge.id;
-    if !book.lock().is_wanted(id, job.attempt_id) {
+    if !tracker.lock().is_wanted(id, job.attempt_id) {
         return Err(JobError::AlreadyAnswered);
     }
     let bytes = response

@@ -243,11 +243,11 @@ impl ChallengeTracker {
             .filter(|(id, entry)| !is_open(id, entry))
             .map(|(id, entry)| (*id, entry.resolution))
             .collect();
-        let told = |fate: &Option<Resolution>| matches!(fate, Some(Resolution::Lost(_)));
-        let told = gone.iter().filter(|(_, fate)| told(fate)).count();
-        let mut untold = self.lost_so_far.zip(lost).map(|(before, lost)| {
+        let is_lost = |fate: &Option<Resolution>| matches!(fate, Some(Resolution::Lost(_)));
+        let seen_losses = gone.iter().filter(|(_, fate)| is_lost(fate)).count();
+        let mut unseen_losses = self.lost_so_far.zip(lost).map(|(before, lost)| {
             let risen = lost.saturating_sub(before);
-            risen.saturating_sub(u64::try_from(told).unwrap_or(u64::MAX))
+            risen.saturating_sub(u64::try_from(seen_losses).unwrap_or(u64::MAX))
         });
         for (id, fate) in gone {
             let Some(entry) = self.entries.remove(&id) else {
@@ -256,9 +256,9 @@ impl ChallengeTracker {
             self.unsaved.insert(id);
             // Before the deadline only an answer ends a challenge.
             let is_overdue = id.deadline < head.anchor;
-            let fate = fate.unwrap_or_else(|| match &mut untold {
-                Some(untold) if *untold > 0 && is_overdue => {
-                    *untold = untold.saturating_sub(1);
+            let fate = fate.unwrap_or_else(|| match &mut unseen_losses {
+                Some(unseen_losses) if *unseen_losses > 0 && is_overdue => {
+                    *unseen_losses = unseen_losses.saturating_sub(1);
                     Resolution::Lost(None)
                 }
                 None if is_overdue => Resolution::Unobserved,

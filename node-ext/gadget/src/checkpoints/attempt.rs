@@ -122,10 +122,10 @@ impl AttemptContext {
         least: u32,
     ) -> Result<(Commitment, Vec<AccountId>), AttemptError> {
         let own = self.countersigner.held_state(job.id, job.window).await?;
-        let mut told = Vec::new();
-        for (account, holding) in self.query_held_states(job).await {
-            if self.is_plausible(job, &own, &holding).await? {
-                told.push((account, holding));
+        let mut reported = Vec::new();
+        for (account, held_state) in self.query_held_states(job).await {
+            if self.is_plausible(job, &own, &held_state).await? {
+                reported.push((account, held_state));
             } else {
                 let (bucket, by) = (job.id, account_hex(&account));
                 tracing::warn!(
@@ -134,23 +134,23 @@ impl AttemptContext {
                 );
             }
         }
-        let trusted: Vec<_> = told
+        let trusted: Vec<_> = reported
             .iter()
             .filter(|(account, _)| !job.excluded.contains(account))
             .copied()
             .collect();
         // If too few are left, consider all of them.
-        for told in [&trusted, &told] {
-            let others: Vec<_> = told.iter().map(|(_, holding)| *holding).collect();
+        for reported in [&trusted, &reported] {
+            let others: Vec<_> = reported.iter().map(|(_, held_state)| *held_state).collect();
             let commitment = match choose_signable(&own, &others, least) {
                 None => continue,
                 Some(SignableState::Signed(commitment)) => commitment,
                 Some(SignableState::AtCount(count)) => self.commitment_at(job.id, count).await?,
             };
             if advances(&commitment, job.info.snapshot.as_ref()) {
-                let willing = told
+                let willing = reported
                     .iter()
-                    .filter(|(_, holding)| holding.can_sign(&commitment));
+                    .filter(|(_, held_state)| held_state.can_sign(&commitment));
                 return Ok((commitment, willing.map(|(account, _)| *account).collect()));
             }
         }
@@ -188,11 +188,11 @@ impl AttemptContext {
         let mut asked = self.query_each(job, |primary| {
             self.cosigners.held_state(primary, job.id, job.window)
         });
-        let mut holdings = Vec::new();
+        let mut held_states = Vec::new();
         while let Some((_, primary, answer)) = asked.next().await {
-            holdings.extend(answer.map(|holding| (primary.account, holding)));
+            held_states.extend(answer.map(|held_state| (primary.account, held_state)));
         }
-        holdings
+        held_states
     }
 
     /// Returns the valid signatures of others, one for each provider.

@@ -18,7 +18,7 @@ impl CheckpointWorker {
         self.anchor = head.anchor;
         let context = self.context.clone();
         let limits = self.context.chain.limits(head.hash).await;
-        let told = tokio::task::spawn_blocking(move || {
+        let written = tokio::task::spawn_blocking(move || {
             match limits {
                 Ok(limits) => context.provider.set_chain_limits(&limits),
                 Err(error) => tracing::warn!(%error, "the chain's limits cannot be read"),
@@ -26,7 +26,7 @@ impl CheckpointWorker {
             context.countersigner.on_finalized_head(head);
         })
         .await;
-        if let Err(error) = told {
+        if let Err(error) = written {
             tracing::error!(%error, "the countersigner could not process a finalized head");
         }
         let ids = match self.context.chain.buckets(head.hash).await {

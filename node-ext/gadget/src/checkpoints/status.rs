@@ -184,10 +184,10 @@ impl CheckpointStatus {
                 |s| s.blocked,
             ),
         ];
-        let board = self.clone();
+        let status = self.clone();
         let readings = MetricGroup {
             prefix: "cairn_checkpoint_",
-            source: Arc::new(move || board.statistics()),
+            source: Arc::new(move || status.statistics()),
             registry,
         };
         readings.register_counters(&counters)?;

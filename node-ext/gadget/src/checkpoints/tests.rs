@@ -37,8 +37,8 @@ fn statistics(network: &mut Network, who: usize) -> CheckpointStatistics {
 }
 
 fn stage(network: &mut Network, who: usize) -> CheckpointStage {
-    let board = network.providers[who].worker().status();
-    let buckets = board.buckets();
+    let status = network.providers[who].worker().status();
+    let buckets = status.buckets();
     assert_eq!(buckets.len(), 1);
     buckets[0].1.clone()
 }
@@ -370,11 +370,11 @@ async fn s4_an_unverifiable_bucket_gets_no_checkpoint() {
         assert_eq!(network.submitters(), [] as [usize; 0]);
         let provider = network.providers[0].provider();
         assert_eq!(provider.summary(ID).unwrap().signed, None);
-        let holding = network.providers[0]
+        let held_state = network.providers[0]
             .countersigner()
             .held_state(ID, None)
             .await;
-        assert_eq!(holding, Err(crate::Refusal::Unable));
+        assert_eq!(held_state, Err(crate::Refusal::Unable));
         let lease = provider
             .blocking_lease(ID, cairn_provider::LeaseRequest::write())
             .unwrap();
@@ -420,10 +420,10 @@ async fn nothing_is_signed_that_is_not_durable() {
     let lease = provider
         .blocking_lease(ID, cairn_provider::LeaseRequest::read())
         .unwrap();
-    let promised = lease.run(|bucket| bucket.signed_roots()?.collect::<Result<Vec<_>, _>>());
-    let promised = promised.unwrap();
-    assert_eq!(promised.len(), 1);
-    assert_eq!(promised[0].commitment, last);
+    let signed_roots = lease.run(|bucket| bucket.signed_roots()?.collect::<Result<Vec<_>, _>>());
+    let signed_roots = signed_roots.unwrap();
+    assert_eq!(signed_roots.len(), 1);
+    assert_eq!(signed_roots[0].commitment, last);
 }
 
 #[tokio::test]
@@ -431,19 +431,19 @@ async fn the_loop_submits_a_checkpoint_and_shuts_down() {
     let mut network = Network::new(1, 1, None, EAGER);
     network.commit(1);
     let config = EAGER;
-    let neighbour = &network.providers[0];
+    let peer = &network.providers[0];
     let mut scheduler = CheckpointWorker::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
-        neighbour.signer.clone(),
+        peer.client.clone(),
+        peer.provider().clone(),
+        peer.signer.clone(),
         network.cosigners.clone(),
         config,
     )
     .unwrap();
-    let board = scheduler.status();
+    let status = scheduler.status();
     let (stop, stopped) = futures::channel::oneshot::channel::<()>();
     let running = tokio::spawn(async move { scheduler.run(stopped.map(drop)).await });
-    while board.statistics().finalized == 0 {
+    while status.statistics().finalized == 0 {
         // A submission is in the next block.
         if !network
             .chain
@@ -466,9 +466,9 @@ fn metrics_are_registered_once() {
         .unwrap()
         .block_on(async { Network::new(1, 1, None, EAGER) });
     let mut network = network;
-    let board = network.providers[0].worker().status();
+    let status = network.providers[0].worker().status();
     let registry = substrate_prometheus_endpoint::Registry::new();
-    board.register_metrics(&registry).unwrap();
+    status.register_metrics(&registry).unwrap();
     let names: Vec<_> = registry
         .gather()
         .iter()
@@ -480,5 +480,5 @@ fn metrics_are_registered_once() {
             .iter()
             .all(|name| name.starts_with("cairn_checkpoint_"))
     );
-    assert!(board.register_metrics(&registry).is_err());
+    assert!(status.register_metrics(&registry).is_err());
 }

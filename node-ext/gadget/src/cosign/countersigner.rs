@@ -1,7 +1,7 @@
 //! The countersigner: the one place that signs for checkpoints, this provider's own and those of
 //! others, always through the signing gate (`signing`).
 //!
-//! Before a signature exists, the promise is durable (I4), and so is the single commitment for a
+//! Before a signature exists, the signed root is durable (I4), and so is the single commitment for a
 //! window. So a process that is killed anywhere has a record of all that it signed.
 
 use super::verify::verify;
@@ -326,8 +326,8 @@ impl Countersigner {
         let lease = leased.map_err(|error| refusal_of_provider(bucket, &error))?;
         let permit = lease.permit(&self.signer);
         let permit = permit.map_err(|refused| unable(bucket, &refused))?;
-        let promised = lease.run(|bucket| bucket.record_signed_root(commitment));
-        let promised = promised.map_err(|error| refusal_of_record(bucket, &error))?;
+        let signed_root = lease.run(|bucket| bucket.record_signed_root(commitment));
+        let signed_root = signed_root.map_err(|error| refusal_of_record(bucket, &error))?;
         drop(lease);
         if let Some(turn) = turn {
             let index = self.provider.index();
@@ -335,8 +335,8 @@ impl Countersigner {
             taken.map_err(|error| unable(bucket, &error))??;
         }
         let signature = match request.window() {
-            None => permit.sign(&promised).map(|signed| signed.signature),
-            Some(window) => permit.sign_for_window(&promised, window),
+            None => permit.sign(&signed_root).map(|signed| signed.signature),
+            Some(window) => permit.sign_for_window(&signed_root, window),
         };
         signature.map_err(|error| unable(bucket, &error))
     }

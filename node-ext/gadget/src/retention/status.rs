@@ -94,10 +94,10 @@ impl RetentionStatus {
                 |s| s.deletable_buckets,
             ),
         ];
-        let board = self.clone();
+        let status = self.clone();
         let readings = MetricGroup {
             prefix: "cairn_retention_",
-            source: Arc::new(move || board.statistics()),
+            source: Arc::new(move || status.statistics()),
             registry,
         };
         readings.register_counters(&counters)?;

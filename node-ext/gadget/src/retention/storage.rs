@@ -31,14 +31,14 @@ pub(super) fn read_trees(provider: &Provider, id: BucketId) -> Result<BucketTree
 }
 
 fn collect_trees(bucket: &Bucket) -> Result<BucketTrees, ProveError> {
-    let mut promised: BTreeMap<Sequence, HashSet<_>> = BTreeMap::new();
+    let mut signed_roots: BTreeMap<Sequence, HashSet<_>> = BTreeMap::new();
     let mut whole = DeletionCandidate {
         trees: HashSet::new(),
         signed_roots: HashSet::new(),
     };
-    for promise in bucket.signed_roots()? {
-        let commitment = promise?.commitment;
-        let roots = promised.entry(commitment.start_seq).or_default();
+    for signed_root in bucket.signed_roots()? {
+        let commitment = signed_root?.commitment;
+        let roots = signed_roots.entry(commitment.start_seq).or_default();
         roots.insert(commitment.mmr_root);
         whole.trees.insert(commitment.start_seq);
         whole.signed_roots.insert(commitment.mmr_root);
@@ -51,13 +51,13 @@ fn collect_trees(bucket: &Bucket) -> Result<BucketTrees, ProveError> {
     let mut retired = Vec::new();
     for tree in bucket.retired_trees()? {
         let start = tree.commitment.start_seq;
-        let mut promised = promised.remove(&start).unwrap_or_default();
-        promised.insert(tree.commitment.mmr_root);
+        let mut signed_roots = signed_roots.remove(&start).unwrap_or_default();
+        signed_roots.insert(tree.commitment.mmr_root);
         whole.trees.insert(start);
         whole.signed_roots.insert(tree.commitment.mmr_root);
         let going = DeletionCandidate {
             trees: HashSet::from([start]),
-            signed_roots: promised,
+            signed_roots,
         };
         retired.push((start, going, tree.releasing));
     }

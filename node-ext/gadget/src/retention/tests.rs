@@ -17,13 +17,13 @@ use substrate_prometheus_endpoint::Registry;
 /// tree.
 fn pruned_network() -> (Network, Commitment, RetentionWorker) {
     let network = Network::new(1, 1, None, CheckpointConfig::default());
-    let neighbour = &network.providers[0];
-    (1..=4).for_each(|number| commit(neighbour.provider(), number));
-    let lease = neighbour
+    let peer = &network.providers[0];
+    (1..=4).for_each(|number| commit(peer.provider(), number));
+    let lease = peer
         .provider()
         .blocking_lease(ID, LeaseRequest::write())
         .unwrap();
-    let signed = lease.commit_signed(&[], &neighbour.signer).unwrap().1;
+    let signed = lease.commit_signed(&[], &peer.signer).unwrap().1;
     lease.run(|bucket| bucket.prune(Sequence(2), None)).unwrap();
     drop(lease);
     let retention = worker_of(&network);
@@ -42,12 +42,8 @@ fn worker_of(network: &Network) -> RetentionWorker {
 }
 
 fn worker_with(network: &Network, config: RetentionConfig) -> RetentionWorker {
-    let neighbour = &network.providers[0];
-    RetentionWorker::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
-        config,
-    )
+    let peer = &network.providers[0];
+    RetentionWorker::new(peer.client.clone(), peer.provider().clone(), config)
 }
 
 /// A clock that advances by an anchor block's time at each reading.
@@ -231,10 +227,10 @@ async fn s1b_a_resubmitted_old_checkpoint_can_be_answered() {
 async fn s1c_an_agreement_over_tombstones_raises_an_alarm() {
     let (network, signed, mut retention) = pruned_network();
     let mut clock = TestClock::new();
-    let neighbour = &network.providers[0];
+    let peer = &network.providers[0];
     let mut watch = SignedRootWorker::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
+        peer.client.clone(),
+        peer.provider().clone(),
         SignedRootConfig { interval: 0 },
     );
     end_membership(&network);
@@ -244,7 +240,7 @@ async fn s1c_an_agreement_over_tombstones_raises_an_alarm() {
     }
     assert!(!is_provable(&network, &signed));
     assert_eq!(watch.status().problems(), []);
-    let let_go = neighbour.provider().tombstones(ID).unwrap();
+    let let_go = peer.provider().tombstones(ID).unwrap();
     let (roots, most) = let_go.trees[&signed.start_seq];
     assert_eq!((roots, most), (1, signed.leaf_count));
     // The account agrees to the bucket again, which exposes all that it signed.
@@ -255,8 +251,8 @@ async fn s1c_an_agreement_over_tombstones_raises_an_alarm() {
         [(ID, SignedRootProblem::Released)]
     );
     // It alarms again when the bucket itself is gone.
-    neighbour.provider().delete_bucket(ID).unwrap();
-    let let_go = neighbour.provider().tombstones(ID).unwrap();
+    peer.provider().delete_bucket(ID).unwrap();
+    let let_go = peer.provider().tombstones(ID).unwrap();
     assert_eq!(let_go.trees[&signed.start_seq].0, 1);
     watch.on_finalized_head(network.chain.advance()).await;
     assert_eq!(
@@ -299,10 +295,10 @@ async fn s1c_a_challenge_of_a_released_tree_raises_an_alarm() {
     for _ in 0..LIMITS.challenge_period + 2 {
         block(&network, &mut retention, &mut clock).await;
     }
-    let neighbour = &network.providers[0];
+    let peer = &network.providers[0];
     let mut watch = SignedRootWorker::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
+        peer.client.clone(),
+        peer.provider().clone(),
         SignedRootConfig::default(),
     );
     watch.on_finalized_head(network.chain.advance()).await;

@@ -57,10 +57,10 @@ pub struct SignedRootStatus {
 impl SignedRootStatus {
     /// Returns the buckets that need an operator, with the reasons.
     pub fn problems(&self) -> Vec<(BucketId, SignedRootProblem)> {
-        let troubles = self.problems.lock();
-        troubles
+        let problems = self.problems.lock();
+        problems
             .iter()
-            .map(|(id, trouble)| (*id, *trouble))
+            .map(|(id, problem)| (*id, *problem))
             .collect()
     }
 
@@ -71,15 +71,15 @@ impl SignedRootStatus {
 
     /// Returns the current statistics.
     pub fn statistics(&self) -> SignedRootStatistics {
-        let troubles = self.problems.lock();
+        let problems = self.problems.lock();
         let number = |of: fn(&SignedRootProblem) -> bool| {
-            let found = troubles.values().filter(|trouble| of(trouble)).count();
+            let found = problems.values().filter(|problem| of(problem)).count();
             u64::try_from(found).unwrap_or(u64::MAX)
         };
         SignedRootStatistics {
             comparisons: self.comparisons.load(Ordering::Relaxed),
-            missing: number(|trouble| *trouble != SignedRootProblem::Released),
-            released: number(|trouble| *trouble == SignedRootProblem::Released),
+            missing: number(|problem| *problem != SignedRootProblem::Released),
+            released: number(|problem| *problem == SignedRootProblem::Released),
         }
     }
 
@@ -93,16 +93,16 @@ impl SignedRootStatus {
     }
 
     /// Sets a bucket's state, and logs a change once.
-    pub(super) fn set_problem(&self, id: BucketId, trouble: Option<SignedRootProblem>) {
-        let mut troubles = self.problems.lock();
-        let before = match trouble {
-            Some(trouble) => troubles.insert(id, trouble),
-            None => troubles.remove(&id),
+    pub(super) fn set_problem(&self, id: BucketId, problem: Option<SignedRootProblem>) {
+        let mut problems = self.problems.lock();
+        let before = match problem {
+            Some(problem) => problems.insert(id, problem),
+            None => problems.remove(&id),
         };
-        drop(troubles);
-        match trouble {
-            Some(trouble) if before != Some(trouble) => {
-                tracing::error!(bucket = %id, %trouble, "A SIGNED ROOT CANNOT BE PROVEN");
+        drop(problems);
+        match problem {
+            Some(problem) if before != Some(problem) => {
+                tracing::error!(bucket = %id, %problem, "A SIGNED ROOT CANNOT BE PROVEN");
             }
             None if before.is_some() => {
                 tracing::info!(bucket = %id, "a bucket has everything that is signed on chain \
@@ -135,10 +135,10 @@ impl SignedRootStatus {
                 |s| s.released,
             ),
         ];
-        let board = self.clone();
+        let status = self.clone();
         let readings = MetricGroup {
             prefix: "cairn_signed_roots_",
-            source: Arc::new(move || board.statistics()),
+            source: Arc::new(move || status.statistics()),
             registry,
         };
         readings.register_counters(&counters)?;

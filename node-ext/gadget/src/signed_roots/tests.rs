@@ -16,10 +16,10 @@ fn network() -> Network {
     Network::new(1, 1, None, CheckpointConfig::default())
 }
 
-fn worker(neighbour: &NetworkProvider) -> SignedRootWorker {
+fn worker(peer: &NetworkProvider) -> SignedRootWorker {
     SignedRootWorker::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
+        peer.client.clone(),
+        peer.provider().clone(),
         SignedRootConfig { interval: 0 },
     )
 }
@@ -36,13 +36,13 @@ fn checkpoint(network: &Network, commitment: Commitment, bits: u8) {
 }
 
 /// Commits a leaf and signs.
-fn sign(neighbour: &NetworkProvider, number: u64) -> Commitment {
-    commit(neighbour.provider(), number);
-    let lease = neighbour
+fn sign(peer: &NetworkProvider, number: u64) -> Commitment {
+    commit(peer.provider(), number);
+    let lease = peer
         .provider()
         .blocking_lease(ID, LeaseRequest::write())
         .unwrap();
-    let signed = lease.commit_signed(&[], &neighbour.signer).unwrap().1;
+    let signed = lease.commit_signed(&[], &peer.signer).unwrap().1;
     signed.payload.commitment
 }
 
@@ -89,8 +89,8 @@ fn network_restored_from_backup() -> (Network, Commitment) {
 #[tokio::test]
 async fn s6a_a_base_path_from_an_older_backup_signs_nothing() {
     let (network, signed) = network_restored_from_backup();
-    let neighbour = &network.providers[0];
-    let mut watch = worker(neighbour);
+    let peer = &network.providers[0];
+    let mut watch = worker(peer);
     assert!(!watch.status().has_compared());
     watch
         .on_finalized_head(network.chain.finalized_head())
@@ -98,17 +98,14 @@ async fn s6a_a_base_path_from_an_older_backup_signs_nothing() {
     let missing = SignedRootProblem::Missing { commitment: signed };
     assert_eq!(watch.status().problems(), [(ID, missing)]);
     assert!(watch.status().has_compared());
-    let refused = neighbour
-        .provider()
-        .blocking_lease(ID, LeaseRequest::write());
+    let refused = peer.provider().blocking_lease(ID, LeaseRequest::write());
     let Err(ProviderError::Quarantined { reason, .. }) = refused else {
         panic!("{refused:?}");
     };
     assert!(reason.contains("which is missing here"), "{reason}");
     // The existing leaves are still proven.
     assert!(
-        neighbour
-            .provider()
+        peer.provider()
             .blocking_lease(ID, LeaseRequest::challenge())
             .is_ok()
     );
@@ -123,34 +120,32 @@ async fn s6a_a_base_path_from_an_older_backup_signs_nothing() {
 #[tokio::test]
 async fn s6_nothing_is_signed_before_the_first_comparison() {
     let network = network();
-    let neighbour = &network.providers[0];
-    let mut watch = worker(neighbour);
-    let before = self::sign(neighbour, 1);
-    neighbour.provider().defer_signing_until_compared();
-    commit(neighbour.provider(), 2);
+    let peer = &network.providers[0];
+    let mut watch = worker(peer);
+    let before = self::sign(peer, 1);
+    peer.provider().defer_signing_until_compared();
+    commit(peer.provider(), 2);
     let sign = || {
-        let lease = neighbour
+        let lease = peer
             .provider()
             .blocking_lease(ID, LeaseRequest::write())
             .unwrap();
-        lease.commit_signed(&[], &neighbour.signer)
+        lease.commit_signed(&[], &peer.signer)
     };
     let refused = || sign().unwrap_err().to_string();
     assert!(refused().contains("not yet been compared"), "{}", refused());
     // Repeating an earlier signature is allowed.
-    let lease = neighbour
+    let lease = peer
         .provider()
         .blocking_lease(ID, LeaseRequest::read())
         .unwrap();
-    let again = lease
-        .sign_again(before.leaf_count, &neighbour.signer)
-        .unwrap();
+    let again = lease.sign_again(before.leaf_count, &peer.signer).unwrap();
     assert_eq!(again.payload.commitment, before);
     drop(lease);
-    neighbour.client.disconnect();
+    peer.client.disconnect();
     watch.on_finalized_head(network.chain.advance()).await;
     assert!(refused().contains("not yet been compared"), "{}", refused());
-    neighbour.client.connect();
+    peer.client.connect();
     watch.on_finalized_head(network.chain.advance()).await;
     sign().unwrap();
 }
@@ -165,9 +160,9 @@ async fn s6a_a_bucket_behind_the_chain_gets_no_checkpoint() {
     for _ in 0..5 {
         network.block().await;
     }
-    let board = network.providers[0].worker().status();
+    let status = network.providers[0].worker().status();
     let stopped = CheckpointStage::Blocked(BlockedReason::Quarantined);
-    assert_eq!(board.buckets(), [(ID, stopped)]);
+    assert_eq!(status.buckets(), [(ID, stopped)]);
     assert!(network.submitters().is_empty());
     assert!(network.cosigners.signed.lock().is_empty());
 }
@@ -213,25 +208,25 @@ async fn s6a_the_quarantine_lasts_until_the_right_copy_is_accepted() {
     while_stopped(&mut network, |path| {
         restore(path, newer.path(), &["buckets"])
     });
-    let neighbour = &network.providers[0];
-    neighbour.provider().accept(ID, false).unwrap();
-    let mut watch = worker(neighbour);
+    let peer = &network.providers[0];
+    peer.provider().accept(ID, false).unwrap();
+    let mut watch = worker(peer);
     watch.on_finalized_head(network.chain.advance()).await;
     assert_eq!(watch.status().problems(), []);
-    assert_eq!(sign(neighbour, 4).leaf_count.get(), 4);
+    assert_eq!(sign(peer, 4).leaf_count.get(), 4);
 }
 
 #[tokio::test]
 async fn s6c_a_bucket_accepted_behind_stays_reported() {
     let (network, signed) = network_restored_from_backup();
-    let neighbour = &network.providers[0];
-    let mut watch = worker(neighbour);
+    let peer = &network.providers[0];
+    let mut watch = worker(peer);
     watch
         .on_finalized_head(network.chain.finalized_head())
         .await;
-    let record = neighbour.provider().accept(ID, true).unwrap();
+    let record = peer.provider().accept(ID, true).unwrap();
     assert_eq!(record.commitment.leaf_count.get(), 2);
-    let let_go = neighbour.provider().tombstones(ID).unwrap();
+    let let_go = peer.provider().tombstones(ID).unwrap();
     assert_eq!(let_go.trees[&signed.start_seq], (1, signed.leaf_count));
     assert!(let_go.is_incomplete);
     // The operator decided that it signs on, and it stays visible that this may cost the stake.
@@ -241,8 +236,7 @@ async fn s6c_a_bucket_accepted_behind_stays_reported() {
         [(ID, SignedRootProblem::Released)]
     );
     assert!(
-        neighbour
-            .provider()
+        peer.provider()
             .blocking_lease(ID, LeaseRequest::write())
             .is_ok()
     );
@@ -265,22 +259,21 @@ async fn s6d_a_fork_with_more_leaves_is_found() {
         }
         copy(&backup.path().join("buckets"), &path.join("buckets"));
     });
-    let neighbour = &network.providers[0];
-    (22..=23).for_each(|number| _ = sign(neighbour, number));
-    assert_eq!(neighbour.commitment().leaf_count.get(), 3);
-    let mut watch = worker(neighbour);
+    let peer = &network.providers[0];
+    (22..=23).for_each(|number| _ = sign(peer, number));
+    assert_eq!(peer.commitment().leaf_count.get(), 3);
+    let mut watch = worker(peer);
     watch
         .on_finalized_head(network.chain.finalized_head())
         .await;
     let missing = SignedRootProblem::Missing { commitment: signed };
     assert_eq!(watch.status().problems(), [(ID, missing)]);
     assert!(
-        neighbour
-            .provider()
+        peer.provider()
             .blocking_lease(ID, LeaseRequest::write())
             .is_err()
     );
-    let refused = neighbour.provider().accept(ID, false).unwrap_err();
+    let refused = peer.provider().accept(ID, false).unwrap_err();
     assert!(
         matches!(refused, ProviderError::MissingSignedRoots { .. }),
         "{refused}"
@@ -290,8 +283,8 @@ async fn s6d_a_fork_with_more_leaves_is_found() {
 #[tokio::test]
 async fn s6_foreign_and_sound_signatures_raise_no_alarm() {
     let network = Network::new(2, 1, None, CheckpointConfig::default());
-    let neighbour = &network.providers[0];
-    let mut watch = worker(neighbour);
+    let peer = &network.providers[0];
+    let mut watch = worker(peer);
     let other = Commitment {
         mmr_root: H256::repeat_byte(9),
         start_seq: Sequence(0),
@@ -303,13 +296,13 @@ async fn s6_foreign_and_sound_signatures_raise_no_alarm() {
     network.edit(move |info| info.historical_roots = vec![(3, 1, other.mmr_root)]);
     watch.on_finalized_head(network.chain.advance()).await;
     // Our own signatures, the newest and an older one, before and after a prune.
-    let older = sign(neighbour, 1);
-    let newer = sign(neighbour, 2);
+    let older = sign(peer, 1);
+    let newer = sign(peer, 2);
     for commitment in [newer, older] {
         checkpoint(&network, commitment, 0b11);
         watch.on_finalized_head(network.chain.advance()).await;
     }
-    let lease = neighbour
+    let lease = peer
         .provider()
         .blocking_lease(ID, LeaseRequest::write())
         .unwrap();
@@ -317,9 +310,9 @@ async fn s6_foreign_and_sound_signatures_raise_no_alarm() {
     drop(lease);
     watch.on_finalized_head(network.chain.advance()).await;
     assert_eq!(watch.status().problems(), []);
-    assert_eq!(neighbour.provider().quarantined(), []);
+    assert_eq!(peer.provider().quarantined(), []);
     // A chain that does not answer proves nothing.
-    neighbour.client.disconnect();
+    peer.client.disconnect();
     watch.on_finalized_head(network.chain.advance()).await;
     assert_eq!(watch.status().problems(), []);
 }
@@ -327,9 +320,9 @@ async fn s6_foreign_and_sound_signatures_raise_no_alarm() {
 #[tokio::test]
 async fn s6_an_unrecorded_signed_root_is_recorded() {
     let network = network();
-    let neighbour = &network.providers[0];
-    (1..=3).for_each(|number| commit(neighbour.provider(), number));
-    let lease = neighbour
+    let peer = &network.providers[0];
+    (1..=3).for_each(|number| commit(peer.provider(), number));
+    let lease = peer
         .provider()
         .blocking_lease(ID, LeaseRequest::read())
         .unwrap();
@@ -337,17 +330,17 @@ async fn s6_an_unrecorded_signed_root_is_recorded() {
     let signed = lease.run(|bucket| bucket.view(at)?.commitment()).unwrap();
     drop(lease);
     checkpoint(&network, signed, 1);
-    let mut watch = worker(neighbour);
+    let mut watch = worker(peer);
     watch.on_finalized_head(network.chain.advance()).await;
     assert_eq!(watch.status().problems(), []);
-    let lease = neighbour
+    let lease = peer
         .provider()
         .blocking_lease(ID, LeaseRequest::read())
         .unwrap();
-    let promised = lease
+    let signed_roots = lease
         .run(|bucket| bucket.signed_leaf_count(signed.start_seq, &signed.mmr_root))
         .unwrap();
-    assert_eq!(promised, Some(signed.leaf_count));
+    assert_eq!(signed_roots, Some(signed.leaf_count));
 }
 
 #[tokio::test]
@@ -363,21 +356,19 @@ async fn s6a_a_missing_bucket_is_reported_and_not_recreated() {
         }
         drop(open(path));
     });
-    let neighbour = &network.providers[0];
-    let mut watch = worker(neighbour);
+    let peer = &network.providers[0];
+    let mut watch = worker(peer);
     watch
         .on_finalized_head(network.chain.finalized_head())
         .await;
     let missing = SignedRootProblem::BucketMissing { commitment: signed };
     assert_eq!(watch.status().problems(), [(ID, missing)]);
-    neighbour
-        .provider()
+    peer.provider()
         .create_bucket(ID, cairn_bucket::BucketConfig::default())
         .unwrap();
     watch.on_finalized_head(network.chain.advance()).await;
     assert!(
-        neighbour
-            .provider()
+        peer.provider()
             .blocking_lease(ID, LeaseRequest::write())
             .is_err()
     );
@@ -386,11 +377,11 @@ async fn s6a_a_missing_bucket_is_reported_and_not_recreated() {
 #[tokio::test]
 async fn s6a_a_challenge_of_a_missing_root_quarantines_at_once() {
     let (network, _) = network_restored_from_backup();
-    let neighbour = &network.providers[0];
+    let peer = &network.providers[0];
     network.edit(|info| info.snapshot = None);
     let mut watch = SignedRootWorker::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
+        peer.client.clone(),
+        peer.provider().clone(),
         SignedRootConfig::default(),
     );
     watch.on_finalized_head(network.chain.advance()).await;
@@ -401,7 +392,7 @@ async fn s6a_a_challenge_of_a_missing_root_quarantines_at_once() {
         leaf_count: LeafCount::new(3).unwrap(),
     };
     network.chain.challenge(NewChallenge {
-        provider: neighbour.account,
+        provider: peer.account,
         challenger: AccountId([9; 32]),
         bucket: ID,
         commitment,
@@ -414,8 +405,7 @@ async fn s6a_a_challenge_of_a_missing_root_quarantines_at_once() {
     watch.on_finalized_head(network.chain.advance()).await;
     assert_eq!(watch.status().statistics().missing, 1);
     assert!(
-        neighbour
-            .provider()
+        peer.provider()
             .blocking_lease(ID, LeaseRequest::write())
             .is_err()
     );

@@ -92,9 +92,9 @@ impl BucketRecord {
     /// Returns its newest commitment if that was signed here before and so is recorded
     /// durably.
     pub(crate) fn signed_newest(&self) -> Option<DurableCommitment> {
-        let promise = self.signed?;
-        let is_newest = promise.commitment == self.commitment;
-        promise.signed_here().filter(|_| is_newest)
+        let signed_root = self.signed?;
+        let is_newest = signed_root.commitment == self.commitment;
+        signed_root.signed_here().filter(|_| is_newest)
     }
 
     /// Makes the record of a bucket of which nothing could be read.
@@ -132,7 +132,7 @@ impl Encode for BucketRecord {
     fn encode_to<O: codec::Output + ?Sized>(&self, output: &mut O) {
         let signed = self
             .signed
-            .map(|promise| (promise.commitment, promise.signed_ms));
+            .map(|signed_root| (signed_root.commitment, signed_root.signed_ms));
         (self.config.profile, self.config.max_bytes).encode_to(output);
         (self.commitment, &self.peaks, self.total_size).encode_to(output);
         (self.usage, signed, &self.status, self.fingerprint).encode_to(output);
@@ -144,7 +144,7 @@ impl Encode for BucketRecord {
 
 impl Decode for BucketRecord {
     fn decode<I: codec::Input>(input: &mut I) -> Result<Self, codec::Error> {
-        let (config, newest, usage, signed, standing, files) = Fields::decode(input)?;
+        let (config, newest, usage, signed, status, files) = Fields::decode(input)?;
         let flagged = match input.remaining_len()? {
             Some(0) => None,
             _ => Some(u64::decode(input)?),
@@ -161,7 +161,7 @@ impl Decode for BucketRecord {
                 commitment,
                 signed_ms,
             }),
-            status: standing,
+            status,
             fingerprint: files,
             flagged,
         })

@@ -39,12 +39,12 @@ pub(super) struct CurrentCounts {
 
 impl BucketCounts {
     /// Counts an event of a bucket.
-    pub(super) fn on_event(&self, id: BucketId, news: BucketEvent) {
-        match news {
-            BucketEvent::RootSigned(promise) => {
+    pub(super) fn on_event(&self, id: BucketId, event: BucketEvent) {
+        match event {
+            BucketEvent::RootSigned(signed_root) => {
                 self.signed.fetch_add(1, Ordering::Relaxed);
                 // There may be no receiver.
-                let _ = self.signed_roots.send((id, promise));
+                let _ = self.signed_roots.send((id, signed_root));
             }
             BucketEvent::WriteFailed => {
                 self.failed_writes.fetch_add(1, Ordering::Relaxed);

@@ -160,9 +160,9 @@ impl IndexWriter {
             if before.status == BucketStatus::Lost {
                 self.lost.lock().insert(id);
             }
-            let standing = self.quarantine_reason(id).map(BucketStatus::Quarantined);
+            let status = self.quarantine_reason(id).map(BucketStatus::Quarantined);
             let record = BucketRecord {
-                status: standing.unwrap_or_else(|| before.status.clone()),
+                status: status.unwrap_or_else(|| before.status.clone()),
                 fingerprint: None,
                 ..before
             };
@@ -234,14 +234,14 @@ impl IndexWriter {
         tracing::error!(bucket = %id, %reason, "the bucket is in quarantine; others are not affected");
         quarantined.insert(id, reason.clone());
         drop(quarantined);
-        let standing = BucketStatus::Quarantined(reason);
+        let status = BucketStatus::Quarantined(reason);
         let record = match self.record(id) {
             Some(record) => BucketRecord {
-                status: standing,
+                status,
                 fingerprint: None,
                 ..record
             },
-            None => BucketRecord::unknown(standing),
+            None => BucketRecord::unknown(status),
         };
         self.queue_note(id, record, Vec::new());
     }
@@ -339,8 +339,8 @@ mod tests {
         let record = BucketRecord::unknown(BucketStatus::Sound);
         index_writer.quarantine(id, reason.into());
         index_writer.queue_note(id, record.clone(), Vec::new());
-        let standing = BucketStatus::Quarantined(reason.into());
-        assert_eq!(index_writer.record(id).unwrap().status, standing);
+        let status = BucketStatus::Quarantined(reason.into());
+        assert_eq!(index_writer.record(id).unwrap().status, status);
         index_writer.remove(id).unwrap();
         index_writer.queue_note(id, record.clone(), Vec::new());
         assert_eq!(index_writer.record(id), Some(record));

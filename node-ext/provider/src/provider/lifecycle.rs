@@ -25,15 +25,15 @@ impl Provider {
     /// other errors it may exist, empty; and it is in quarantine if the chain was seen to
     /// have a signature over one of its roots.
     pub fn create_bucket(&self, id: BucketId, config: BucketConfig) -> Result<(), ProviderError> {
-        let home = self.inner.pool.store();
-        home.gate.judge_hashing(id, config.profile)?;
-        let path = home.path(id);
+        let store = self.inner.pool.store();
+        store.gate.judge_hashing(id, config.profile)?;
+        let path = store.path(id);
         let exists = || CreateError::Exists {
             bucket: id,
             path: path.clone(),
         };
         {
-            let mut making = home.being_created.lock();
+            let mut making = store.being_created.lock();
             if path.exists() || making.contains_key(&id) {
                 return Err(exists().into());
             }
@@ -47,7 +47,7 @@ impl Provider {
         // A new bucket needs no reindexing, whatever the index had before.
         self.inner.index_writer.set_up_to_date(id, true);
         let made = self.blocking_lease(id, LeaseRequest::write());
-        home.being_created.lock().remove(&id);
+        store.being_created.lock().remove(&id);
         if made.is_err() {
             self.inner.index_writer.set_up_to_date(id, false);
         }
@@ -138,8 +138,8 @@ impl Provider {
     /// Returns the roots that are known to be signed but are not in the bucket's folder.
     /// The caller holds the bucket's reservation.
     fn missing_signed_roots(&self, id: BucketId) -> Result<MissingSignedRoots, ProviderError> {
-        let home = self.inner.pool.store();
-        let bucket = home.open_unchecked(id).map_err(|error| {
+        let store = self.inner.pool.store();
+        let bucket = store.open_unchecked(id).map_err(|error| {
             self.inner
                 .lease_error(id, crate::pool::LeaseError::Open(error))
         })?;
@@ -149,8 +149,8 @@ impl Provider {
             .index_writer
             .record(id)
             .and_then(|record| record.signed);
-        signed.extend(noted.map(|promise| KnownSignature {
-            commitment: promise.commitment,
+        signed.extend(noted.map(|signed_root| KnownSignature {
+            commitment: signed_root.commitment,
             source: SignatureSource::Index,
         }));
         let mut lost = Vec::new();
@@ -182,7 +182,7 @@ impl Provider {
                     .and_then(|record| record.signed);
                 let on_chain = self.signed_on_chain(id)?.into_iter();
                 let mut commitments: Vec<_> = on_chain.map(|known| known.commitment).collect();
-                commitments.extend(noted.map(|promise| promise.commitment));
+                commitments.extend(noted.map(|signed_root| signed_root.commitment));
                 TombstoneFile {
                     is_incomplete: !commitments.is_empty()
                         || self.inner.pool.store().path(id).is_dir(),
@@ -270,8 +270,8 @@ impl Provider {
         progress: &mut dyn FnMut(TransferProgress),
     ) -> Result<Imported, ProviderError> {
         self.inner.check_writable()?;
-        let (buckets, home) = (self.inner.base.buckets_path(), self.inner.pool.store());
-        let imported = import_bucket(source, &buckets, check, &home.resources, progress)?;
+        let (buckets, store) = (self.inner.base.buckets_path(), self.inner.pool.store());
+        let imported = import_bucket(source, &buckets, check, &store.resources, progress)?;
         self.inner.index_writer.persist_removal(imported.bucket)?;
         // An exception for another bucket under this id does not hold for it.
         self.inner.set_allowed_unprovable(imported.bucket, None)?;

@@ -197,17 +197,17 @@ fn read_record(lease: &Lease, before: Option<&BucketRecord>) -> Result<BucketRec
 /// Returns the signed root with the most leaves of the newest tree.
 fn newest_signed_root(bucket: &Bucket) -> Result<Option<SignedRoot>, ProveError> {
     let mut newest: Option<SignedRoot> = None;
-    for promise in bucket.signed_roots()? {
-        let promise = promise?;
-        let place = |promise: &SignedRoot| {
-            let commitment = promise.commitment;
+    for signed_root in bucket.signed_roots()? {
+        let signed_root = signed_root?;
+        let place = |signed_root: &SignedRoot| {
+            let commitment = signed_root.commitment;
             (commitment.start_seq, commitment.leaf_count)
         };
         if newest
             .as_ref()
-            .is_none_or(|newest| place(newest) < place(&promise))
+            .is_none_or(|newest| place(newest) < place(&signed_root))
         {
-            newest = Some(promise);
+            newest = Some(signed_root);
         }
     }
     Ok(newest)

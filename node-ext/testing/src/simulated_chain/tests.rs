@@ -108,11 +108,11 @@ fn both_rules_accept_an_answer_at_the_challenged_root() {
             let (block, final_one) = (chain.add_block(), chain.add_block());
             chain.finalize_to(final_one.number);
             let progress: Vec<_> = block_on(ticket.statuses.collect());
-            let told = [
+            let expected = [
                 ExtrinsicStatus::InBlock(block.hash),
                 ExtrinsicStatus::Finalized(block.hash),
             ];
-            assert_eq!(progress, told);
+            assert_eq!(progress, expected);
             let state = chain.finalized();
             let at = block.anchor;
             assert_eq!(state.resolved[&id], Resolution::Defended { at });
@@ -214,13 +214,13 @@ fn a_reorganisation_retracts_only_unfinalized_answers() {
     assert!(chain.best().open.contains_key(&id));
     let second = chain.advance();
     assert_eq!(chain.retract(9), 0);
-    for told in [
+    for expected in [
         ExtrinsicStatus::InBlock(first.hash),
         ExtrinsicStatus::Retracted(first.hash),
         ExtrinsicStatus::InBlock(second.hash),
         ExtrinsicStatus::Finalized(second.hash),
     ] {
-        assert_eq!(block_on(ticket.statuses.next()), Some(told));
+        assert_eq!(block_on(ticket.statuses.next()), Some(expected));
     }
     assert_eq!(chain.submission_record().included[&id], 2);
     // A second answer has no effect.

@@ -42,10 +42,10 @@ pub(super) fn run(id: BucketId, globals: &Globals) -> Result<(), Failure> {
 fn info_local(id: BucketId, base: &BasePath) -> Result<Info, Failure> {
     let bucket = base.open_bucket(id, &SharedResources::default())?;
     let (mut signed_roots, mut last_signed_ms) = (0u64, None);
-    for promise in bucket.signed_roots()? {
+    for signed_root in bucket.signed_roots()? {
         signed_roots = signed_roots.saturating_add(1);
         // Records from an import have no time.
-        let signed_ms = Some(promise?.signed_ms).filter(|signed_ms| *signed_ms > 0);
+        let signed_ms = Some(signed_root?.signed_ms).filter(|signed_ms| *signed_ms > 0);
         last_signed_ms = last_signed_ms.max(signed_ms);
     }
     let mut let_go = 0u64;

@@ -49,13 +49,17 @@ pub(super) struct SignedBucket {
 impl SignedBucket {
     /// Returns all signed roots of a bucket; `None` if there are none.
     pub(super) fn from_bucket(bucket: &Bucket) -> Result<Option<Self>, ProveError> {
-        let promises = bucket.signed_roots()?.collect::<Result<Vec<_>, _>>()?;
-        let age =
-            |promise: &&SignedRoot| (promise.commitment.start_seq, promise.commitment.leaf_count);
-        let newest = promises.iter().max_by_key(age).copied();
+        let signed_roots = bucket.signed_roots()?.collect::<Result<Vec<_>, _>>()?;
+        let age = |signed_root: &&SignedRoot| {
+            (
+                signed_root.commitment.start_seq,
+                signed_root.commitment.leaf_count,
+            )
+        };
+        let newest = signed_roots.iter().max_by_key(age).copied();
         Ok(newest.map(|newest| Self {
             bucket: bucket.id(),
-            roots: promises,
+            roots: signed_roots,
             newest,
         }))
     }
@@ -69,12 +73,12 @@ impl SignedBucket {
     ) -> Result<Challenge, ProveError> {
         let place = random.gen_range(0..self.roots.len());
         let any = self.roots.get(place).copied().unwrap_or(self.newest);
-        let promise = if random.gen_bool(NEWEST_ROOT_PROBABILITY) {
+        let signed_root = if random.gen_bool(NEWEST_ROOT_PROBABILITY) {
             self.newest
         } else {
             any
         };
-        let commitment = promise.commitment;
+        let commitment = signed_root.commitment;
         // A signed tree has at least one leaf.
         let leaf_index = LeafIndex(random.gen_range(0..commitment.leaf_count.get().max(1)));
         let leaf = bucket

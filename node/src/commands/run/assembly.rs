@@ -155,8 +155,8 @@ mod tests {
         deaf.run_until_shutdown(&stopping, TEST_TIMEOUT)
             .await
             .unwrap();
-        let told = stopping.clone();
-        let hears = RunningGadget::spawn(async move { told.triggered().await });
+        let trigger = stopping.clone();
+        let hears = RunningGadget::spawn(async move { trigger.triggered().await });
         hears
             .run_until_shutdown(&stopping, TEST_TIMEOUT)
             .await

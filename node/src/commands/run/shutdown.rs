@@ -18,11 +18,11 @@ impl Shutdown {
         let mut terminate = listen(SignalKind::terminate())?;
         let mut interrupt = listen(SignalKind::interrupt())?;
         let stopping = Self(watch::Sender::new(false));
-        let told = stopping.clone();
+        let trigger = stopping.clone();
         tokio::spawn(async move {
             let name = first_signal(&mut terminate, &mut interrupt).await;
             tracing::info!("received {name}: stopping");
-            told.trigger();
+            trigger.trigger();
         });
         Ok(stopping)
     }

@@ -29,10 +29,10 @@ fn the_provider_that_holds_the_lock_is_used() {
         fixture.url()
     );
 
-    let told = provider.run(["-v", "bucket", "list"]).succeeds().stderr;
+    let output = provider.run(["-v", "bucket", "list"]).succeeds().stderr;
     assert!(
-        told.contains("the base path is locked; sending the command to its provider"),
-        "{told}"
+        output.contains("the base path is locked; sending the command to its provider"),
+        "{output}"
     );
 
     // The provider runs on this machine, so a relative path works.

@@ -30,8 +30,8 @@ fn a_commitment_with_a_wrong_signature_or_payload_is_refused() {
     let fixture = fixture();
     let file = fixture.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
-    let liar = fixture.falsify("cairnWrite_v1_commit", |told| {
-        change(&mut told["signed"]["signature"])
+    let liar = fixture.falsify("cairnWrite_v1_commit", |answer| {
+        change(&mut answer["signed"]["signature"])
     });
     let ended = fixture.run_at(&liar.url, put);
     ended.fails(
@@ -42,17 +42,19 @@ fn a_commitment_with_a_wrong_signature_or_payload_is_refused() {
             "one more commit may have been made",
         ],
     );
-    let liar = fixture.falsify("cairnWrite_v1_commit", |told| {
-        change(&mut told["signed"]["payload"])
+    let liar = fixture.falsify("cairnWrite_v1_commit", |answer| {
+        change(&mut answer["signed"]["payload"])
     });
     fixture
         .run_at(&liar.url, put)
         .fails(REFUSED, &["not the commitment of bucket 1"]);
-    let liar = fixture.falsify("cairnWrite_v1_commit", |told| told["firstLeaf"] = 7.into());
+    let liar = fixture.falsify("cairnWrite_v1_commit", |answer| {
+        answer["firstLeaf"] = 7.into()
+    });
     fixture
         .run_at(&liar.url, put)
         .fails(REFUSED, &["without some of those that were sent"]);
-    let liar = fixture.falsify("cairnBucket_v1_info", |told| told["bucket"] = 2.into());
+    let liar = fixture.falsify("cairnBucket_v1_info", |answer| answer["bucket"] = 2.into());
     fixture
         .run_at(&liar.url, put)
         .fails(REFUSED, &["bucket 2 instead of 1"]);
@@ -64,9 +66,9 @@ fn s14_a_commitment_signed_by_another_key_is_refused() {
     let file = fixture.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
     // A man in the middle signs the same commitment with another key.
-    let liar = fixture.falsify("cairnWrite_v1_commit", |told| {
+    let liar = fixture.falsify("cairnWrite_v1_commit", |answer| {
         let stranger = sr25519::Pair::from_seed(&[9; 32]);
-        let signed = &mut told["signed"];
+        let signed = &mut answer["signed"];
         let payload = hex::decode(&signed["payload"].as_str().unwrap()[2..]).unwrap();
         let signature = MultiSignature::Sr25519(stranger.sign(&payload).0).encode();
         signed["signature"] = format!("0x{}", hex::encode(signature)).into();
@@ -89,12 +91,16 @@ fn s14_leaves_are_proven_before_they_are_reported_stored() {
     let fixture = fixture();
     let file = fixture.provider.file("more", b"content");
     let put = ["put", "1", file.to_str().unwrap()];
-    let liar = fixture.falsify("cairnBucket_v1_mmrProof", |told| change(&mut told["scale"]));
+    let liar = fixture.falsify("cairnBucket_v1_mmrProof", |answer| {
+        change(&mut answer["scale"])
+    });
     let ended = fixture.run_at(&liar.url, put);
     assert_eq!(ended.text(), "");
     ended.fails(REFUSED, &["gave a false answer"]);
     // A valid proof of another leaf of the same tree.
-    let liar = fixture.falsify("cairnWrite_v1_commit", |told| told["firstLeaf"] = 0.into());
+    let liar = fixture.falsify("cairnWrite_v1_commit", |answer| {
+        answer["firstLeaf"] = 0.into()
+    });
     let ended = fixture.run_at(&liar.url, put);
     ended.fails(REFUSED, &["leaf 0", "is not the leaf that was sent"]);
 }
@@ -104,15 +110,15 @@ fn content_that_is_not_of_the_leaf_is_refused() {
     let fixture = fixture();
     let out = fixture.provider.file("got", b"what was there");
     let get = ["get", "1", "--leaf", "0", "-o", out.to_str().unwrap()];
-    let other_chunk = |told: &mut Value| {
-        for node in told["nodes"].as_array_mut().unwrap() {
+    let other_chunk = |answer: &mut Value| {
+        for node in answer["nodes"].as_array_mut().unwrap() {
             if let Some(chunk) = node[1].get_mut("chunk") {
                 change(chunk);
             }
         }
     };
-    let other_node = |told: &mut Value| {
-        for node in told["nodes"].as_array_mut().unwrap() {
+    let other_node = |answer: &mut Value| {
+        for node in answer["nodes"].as_array_mut().unwrap() {
             if let Some(node) = node[1].get_mut("node") {
                 change(&mut node[0]);
             }
@@ -124,13 +130,15 @@ fn content_that_is_not_of_the_leaf_is_refused() {
             .run_at(&liar.url, get)
             .fails(REFUSED, &["does not match that hash"]);
     }
-    let liar = fixture.falsify("cairnBucket_v1_fetchNodes", |told| {
-        told["nodes"] = Value::Array(vec![])
+    let liar = fixture.falsify("cairnBucket_v1_fetchNodes", |answer| {
+        answer["nodes"] = Value::Array(vec![])
     });
     fixture
         .run_at(&liar.url, get)
         .fails(REFUSED, &["none of the requested content"]);
-    let liar = fixture.falsify("cairnBucket_v1_mmrProof", |told| change(&mut told["scale"]));
+    let liar = fixture.falsify("cairnBucket_v1_mmrProof", |answer| {
+        change(&mut answer["scale"])
+    });
     fixture
         .run_at(&liar.url, get)
         .fails(REFUSED, &["gave a false answer"]);
@@ -146,18 +154,20 @@ fn invalid_proofs_and_other_states_are_not_written() {
     let root = root["mmr_root"].as_str().unwrap();
     let prove = ["prove", "1", "--leaf", "0", "-o", out.to_str().unwrap()];
     let chunk = [&prove[..], &["--chunk", "1"]].concat();
-    let liar = fixture.falsify("cairnBucket_v1_mmrProof", |told| change(&mut told["scale"]));
+    let liar = fixture.falsify("cairnBucket_v1_mmrProof", |answer| {
+        change(&mut answer["scale"])
+    });
     fixture
         .run_at(&liar.url, prove)
         .fails(REFUSED, &["gave a false answer"]);
-    let liar = fixture.falsify("cairnBucket_v1_challengeResponse", |told| {
-        change(&mut told["response"])
+    let liar = fixture.falsify("cairnBucket_v1_challengeResponse", |answer| {
+        change(&mut answer["response"])
     });
     fixture
         .run_at(&liar.url, &chunk)
         .fails(REFUSED, &["gave a false answer"]);
-    let liar = fixture.falsify("cairnBucket_v1_challengeResponse", |told| {
-        change(&mut told["commitment"]["mmrRoot"]);
+    let liar = fixture.falsify("cairnBucket_v1_challengeResponse", |answer| {
+        change(&mut answer["commitment"]["mmrRoot"]);
     });
     let asked = [&chunk[..], &["--root", root]].concat();
     fixture
@@ -172,8 +182,8 @@ fn a_false_deletion_payload_is_not_printed() {
     let file = fixture.provider.file("more", b"content");
     fixture.json(["put", "1", file.to_str().unwrap()]);
     let prune = ["bucket", "prune", "1", "--before", "1", "--dry-run"];
-    let liar = fixture.falsify("cairnWrite_v1_deletionPayload", |told| {
-        change(&mut told["payload"])
+    let liar = fixture.falsify("cairnWrite_v1_deletionPayload", |answer| {
+        change(&mut answer["payload"])
     });
     let ended = fixture.run_at(&liar.url, prune);
     assert_eq!(ended.text(), "");

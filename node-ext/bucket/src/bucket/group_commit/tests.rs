@@ -193,7 +193,7 @@ proptest! {
         threads in proptest::collection::vec(proptest::collection::vec(action(), 1..20), 1..6),
     ) {
         let (queue, log) = (&Queue::default(), &Log::default());
-        let told: Vec<Vec<_>> = std::thread::scope(|scope| {
+        let outcomes: Vec<Vec<_>> = std::thread::scope(|scope| {
             let callers: Vec<_> = (0..)
                 .zip(&threads)
                 .map(|(thread, fates)| scope.spawn(move || {
@@ -214,11 +214,11 @@ proptest! {
         let log = log.entries.lock();
         prop_assert_eq!(log.len(), threads.iter().map(Vec::len).sum::<usize>());
         let mut panicked = 0;
-        for (thread, told) in told.iter().enumerate() {
+        for (thread, outcomes) in outcomes.iter().enumerate() {
             let of_thread = log.iter().filter(|(asked, _)| asked.number / 100 == thread);
             let of_thread: Vec<_> = of_thread.copied().collect();
-            prop_assert_eq!(of_thread.len(), told.len());
-            for ((logged, place), (asked, outcome)) in of_thread.iter().zip(told) {
+            prop_assert_eq!(of_thread.len(), outcomes.len());
+            for ((logged, place), (asked, outcome)) in of_thread.iter().zip(outcomes) {
                 prop_assert_eq!(logged, asked);
                 match outcome {
                     Some(outcome) => prop_assert_eq!(outcome, place),

@@ -214,7 +214,11 @@ fn s10_each_kind_of_record_is_charged_what_it_takes_on_disk() {
             disk_and_charge(|builder| chunks(builder, 4_000, 2048)),
         ),
         ("an interior node", RECORDS, disk_and_charge(nodes)),
-        ("a leaf with its promise", RECORDS, disk_and_charge(leaves)),
+        (
+            "a leaf with its signed root",
+            RECORDS,
+            disk_and_charge(leaves),
+        ),
     ] {
         let (on_disk, charged) = weight;
         let (on_disk, charged) = ((on_disk - empty) / records, charged / records);
@@ -336,10 +340,10 @@ fn s10_a_retired_tree_is_charged_until_it_is_released() {
 /// A simulated disk with a settable free space and a reserve of 1 MiB.
 fn simulated_disk(free: u64) -> (Arc<AtomicU64>, SharedResources) {
     let free = Arc::new(AtomicU64::new(free));
-    let told = free.clone();
+    let reported_free = free.clone();
     let ask = move || {
         Ok(DiskFree {
-            free: told.load(Ordering::Relaxed),
+            free: reported_free.load(Ordering::Relaxed),
             total: 1 << 40,
         })
     };

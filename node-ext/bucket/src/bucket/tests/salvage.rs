@@ -77,8 +77,8 @@ fn remove_chunk(bucket: &Bucket, chunk: &[u8]) {
 #[test]
 fn i1_a_salvage_drops_unsigned_leaves_with_lost_content() {
     let (_folder, base, bucket, shared) = bucket_in_base_path();
-    let promised = put(&bucket, &[1; 3000]);
-    let (committed, _) = bucket.commit_signed(&[promised], &signer()).unwrap();
+    let signed_roots = put(&bucket, &[1; 3000]);
+    let (committed, _) = bucket.commit_signed(&[signed_roots], &signer()).unwrap();
     let large: Vec<u8> = (0..3 * CHUNK_BYTES).map(|at| (at >> 16) as u8).collect();
     let (lost, later) = (put(&bucket, &large), put(&bucket, &[2; 3000]));
     bucket.commit(&[lost, later], Durability::Synced).unwrap();

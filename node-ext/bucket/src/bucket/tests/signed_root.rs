@@ -31,9 +31,9 @@ fn i4_a_root_signed_at_an_older_count_survives_a_kill() {
         assert_eq!(counts, (writes + 1, synced + 1));
         let (_folder, killed) = copy_as_killed(&fixture);
         assert_eq!(killed.commitment(), newest);
-        let promised: Vec<_> = killed.signed_roots().unwrap().map(Result::unwrap).collect();
-        assert_eq!(promised.len(), 1);
-        assert_eq!(promised[0].commitment, older);
+        let signed_roots: Vec<_> = killed.signed_roots().unwrap().map(Result::unwrap).collect();
+        assert_eq!(signed_roots.len(), 1);
+        assert_eq!(signed_roots[0].commitment, older);
         let view = killed.view(StateRef::Root(older.mmr_root)).unwrap();
         assert_eq!(view.commitment().unwrap(), older);
         assert_eq!(view.answer(at(4, 0)).unwrap().commitment(), older);

@@ -233,13 +233,13 @@ fn i4_a_signature_is_over_a_durable_and_recorded_commitment() {
         assert_eq!(signed.payload.commitment, fixture.replayed(n));
         assert_eq!(signed.payload.commitment, committed.commitment);
         assert_eq!(signed.payload.bucket_id, BucketId(7));
-        let promised: Vec<_> = fixture
+        let signed_roots: Vec<_> = fixture
             .bucket()
             .signed_roots()
             .unwrap()
             .map(|p| p.unwrap().commitment)
             .collect();
-        assert!(promised.contains(&committed.commitment));
+        assert!(signed_roots.contains(&committed.commitment));
     }
     // Without leaves the newest state is signed, and recorded before that.
     fixture.commit(4);
@@ -253,8 +253,8 @@ fn i4_a_signature_is_over_a_durable_and_recorded_commitment() {
         "{refused:?}"
     );
     let newest = fixture.replayed(10);
-    let mut promises = fixture.bucket().signed_roots().unwrap();
-    assert!(promises.any(|promise| promise.unwrap().commitment == newest));
+    let mut signed_roots = fixture.bucket().signed_roots().unwrap();
+    assert!(signed_roots.any(|signed_root| signed_root.unwrap().commitment == newest));
 }
 
 #[test]

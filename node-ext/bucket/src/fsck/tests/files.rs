@@ -32,9 +32,9 @@ impl IntactBucket {
                 data_root: ingested.data_root,
                 data_size: ingested.data_size,
             };
-            let (committed, promise) = bucket.commit_signed(&[leaf], &signer()).unwrap();
+            let (committed, signed_root) = bucket.commit_signed(&[leaf], &signer()).unwrap();
             leaves.push(bucket.leaf(committed.first_leaf).unwrap());
-            signed.push(promise.payload.commitment);
+            signed.push(signed_root.payload.commitment);
         };
         put(&bucket, &bytes(1, 20));
         put(&bucket, &bytes(2, 2 * CHUNK_BYTES + 700));

@@ -245,23 +245,23 @@ impl Chain {
         if self.is_down {
             return Err(RpcError::Client("the connection is closed".into()));
         }
-        let (told, heard) = unbounded();
+        let (sender, receiver) = unbounded();
         match method {
             "chain_subscribeFinalizedHeads" => {
                 let present = &self.headers[self.finalized];
-                let _ = told.unbounded_send(serde_json::to_value(present).unwrap());
-                self.heads.push(told);
+                let _ = sender.unbounded_send(serde_json::to_value(present).unwrap());
+                self.heads.push(sender);
             }
             "author_submitAndWatchExtrinsic" => {
                 if let Some(refusal) = self.refusals.pop_front() {
                     return Err(refusal.into());
                 }
                 self.submitted.push(bytes_of(&params[0]));
-                self.statuses.push(told);
+                self.statuses.push(sender);
             }
             _ => return Err(UserError::method_not_found().into()),
         }
-        let stream = heard.map(|value| Ok(to_raw_value(&value).unwrap()));
+        let stream = receiver.map(|value| Ok(to_raw_value(&value).unwrap()));
         Ok(RawRpcSubscription {
             stream: stream.boxed(),
             id: None,

@@ -160,8 +160,8 @@ async fn extrinsics_in_flight_use_distinct_nonces_and_fill_gaps() {
         tickets.push(client.submit(answer(&client, 1)).await.unwrap());
     }
     node.send_status(1, json!("dropped"));
-    let told: Vec<_> = tickets.remove(1).statuses.collect().await;
-    assert!(matches!(&told[..], [ExtrinsicStatus::Dropped(_)]));
+    let statuses: Vec<_> = tickets.remove(1).statuses.collect().await;
+    assert!(matches!(&statuses[..], [ExtrinsicStatus::Dropped(_)]));
     tickets.push(client.submit(answer(&client, 1)).await.unwrap());
     tickets.push(client.submit(answer(&client, 1)).await.unwrap());
     let nonces: Vec<_> = node
@@ -223,9 +223,9 @@ async fn an_extrinsic_is_followed_to_its_final_status() {
     ] {
         node.send_status(0, status);
     }
-    let told: Vec<_> = ticket.statuses.collect().await;
+    let statuses: Vec<_> = ticket.statuses.collect().await;
     assert_eq!(
-        told,
+        statuses,
         [
             ExtrinsicStatus::InBlock(one),
             ExtrinsicStatus::Retracted(one),
@@ -239,10 +239,10 @@ async fn an_extrinsic_is_followed_to_its_final_status() {
     {
         let ticket = client.submit(answer(&client, 1)).await.unwrap();
         node.send_status(nth + 1, status);
-        let told: Vec<_> = ticket.statuses.collect().await;
+        let statuses: Vec<_> = ticket.statuses.collect().await;
         assert!(
-            matches!(&told[..], [ExtrinsicStatus::Dropped(_)]),
-            "{told:?}"
+            matches!(&statuses[..], [ExtrinsicStatus::Dropped(_)]),
+            "{statuses:?}"
         );
     }
 }

@@ -35,11 +35,11 @@ impl Engine {
     /// match the database. A journal that cannot be opened is no error: the bucket then
     /// has no second copy.
     pub fn attach_journal(&self) -> Result<Option<JournalLag>, EngineError> {
-        let Some(moment) = self.database_state()? else {
+        let Some(state) = self.database_state()? else {
             return Ok(None);
         };
         let path = self.path.join(JOURNAL_FILE);
-        match self.open_or_make_journal(&path, &moment) {
+        match self.open_or_make_journal(&path, &state) {
             Ok(Err(behind)) => return Ok(Some(behind)),
             // One engine takes one journal up.
             Ok(Ok(journal)) => drop(self.journal.set(journal)),
@@ -57,16 +57,16 @@ impl Engine {
     /// nothing.
     pub fn journal_lag(&self) -> Result<Option<JournalLag>, EngineError> {
         let path = self.path.join(JOURNAL_FILE);
-        let Some(moment) = self.database_state()? else {
+        let Some(state) = self.database_state()? else {
             return Ok(None);
         };
-        let standing = match File::open(&path) {
-            Ok(file) => format::last_record(&file, moment.bucket),
+        let last_record = match File::open(&path) {
+            Ok(file) => format::last_record(&file, state.bucket),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => Err(error),
         };
-        let standing = standing.map_err(|error| journal_error(&path, &error))?;
-        Ok(standing.and_then(|standing| moment.lag_behind(&standing)))
+        let last_record = last_record.map_err(|error| journal_error(&path, &error))?;
+        Ok(last_record.and_then(|last_record| state.lag_behind(&last_record)))
     }
 
     /// Rewrites the journal from the database, without deleted records.
@@ -84,9 +84,9 @@ impl Engine {
         let mut batch = self.batch();
         batch.put(Family::Tree, layout::JOURNAL_KEY, &number.to_be_bytes());
         self.write(batch, Durability::Synced)?;
-        if let Some(moment) = self.database_state()? {
+        if let Some(state) = self.database_state()? {
             let path = self.path.join(JOURNAL_FILE);
-            self.make_journal(&path, &moment, true)?;
+            self.make_journal(&path, &state, true)?;
         }
         Ok(())
     }
@@ -117,51 +117,51 @@ impl Engine {
     fn open_or_make_journal(
         &self,
         path: &Path,
-        moment: &DatabaseState,
+        state: &DatabaseState,
     ) -> Result<Result<Journal, JournalLag>, EngineError> {
         let fault = |error: std::io::Error| journal_error(path, &error);
         let opened = OpenOptions::new().read(true).append(true).open(path);
         let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return self.make_journal(path, moment, false).map(Ok);
+                return self.make_journal(path, state, false).map(Ok);
             }
             Err(error) => return Err(fault(error)),
         };
-        let Some(standing) = format::last_record(&file, moment.bucket).map_err(fault)? else {
+        let Some(last_record) = format::last_record(&file, state.bucket).map_err(fault)? else {
             rename_unusable(path).map_err(fault)?;
-            return self.make_journal(path, moment, false).map(Ok);
+            return self.make_journal(path, state, false).map(Ok);
         };
-        if let Some(behind) = moment.lag_behind(&standing) {
+        if let Some(behind) = state.lag_behind(&last_record) {
             return Ok(Err(behind));
         }
-        if standing.number != moment.number || standing.marks != moment.marks {
-            return self.make_journal(path, moment, false).map(Ok);
+        if last_record.number != state.number || last_record.marks != state.marks {
+            return self.make_journal(path, state, false).map(Ok);
         }
         // A loss of power leaves a torn end.
-        if file.metadata().map_err(fault)?.len() != standing.end {
-            file.set_len(standing.end).map_err(fault)?;
+        if file.metadata().map_err(fault)?.len() != last_record.end {
+            file.set_len(last_record.end).map_err(fault)?;
         }
         Ok(Ok(Journal::new(
             path,
-            moment,
-            standing.salt,
-            (file, standing.end),
+            state,
+            last_record.salt,
+            (file, last_record.end),
         )))
     }
 
     fn make_journal(
         &self,
         path: &Path,
-        moment: &DatabaseState,
+        state: &DatabaseState,
         sync: bool,
     ) -> Result<Journal, EngineError> {
         let salt = Salt::new();
-        let (number, marks) = (moment.number, moment.marks);
-        let mut filling = NewJournal::create(path, moment.bucket, salt, number, marks)?;
+        let (number, marks) = (state.number, state.marks);
+        let mut filling = NewJournal::create(path, state.bucket, salt, number, marks)?;
         self.fill_journal(&mut filling)?;
         let file = filling.finish(&[], sync)?;
-        Ok(Journal::new(path, moment, salt, file))
+        Ok(Journal::new(path, state, salt, file))
     }
 
     /// Copies every record that a journal keeps.
@@ -240,31 +240,31 @@ impl Engine {
 }
 
 impl DatabaseState {
-    fn lag_behind(&self, standing: &LastRecord) -> Option<JournalLag> {
-        (self.number < standing.number).then_some(JournalLag {
+    fn lag_behind(&self, last_record: &LastRecord) -> Option<JournalLag> {
+        (self.number < last_record.number).then_some(JournalLag {
             database: self.number,
-            journal: standing.number,
+            journal: last_record.number,
         })
     }
 }
 
 impl Journal {
-    fn new(path: &Path, moment: &DatabaseState, salt: Salt, (file, length): (File, u64)) -> Self {
+    fn new(path: &Path, state: &DatabaseState, salt: Salt, (file, length): (File, u64)) -> Self {
         let tail = Arc::new(Tail {
             state: Mutex::new(TailState {
                 file: Some(Arc::new(file)),
                 length,
-                number: moment.number,
-                marks: moment.marks,
+                number: state.number,
+                marks: state.marks,
                 held: Default::default(),
                 is_dirty: false,
             }),
         });
         Self {
             path: path.to_owned(),
-            bucket: moment.bucket,
+            bucket: state.bucket,
             salt,
-            order: Mutex::new(moment.number),
+            order: Mutex::new(state.number),
             tail,
         }
     }

@@ -472,11 +472,11 @@ pub fn last_record(file: &File, bucket: u64) -> Result<Option<LastRecord>> {
     let mut file = file;
     file.seek(SeekFrom::Start(0))?;
     let mut reader = Reader::new(file)?;
-    let mut standing = None;
+    let mut last_record = None;
     while let Some(record) = reader.next()? {
-        standing = Some(at_end(record, reader.end_of_last()));
+        last_record = Some(at_end(record, reader.end_of_last()));
     }
-    Ok(standing)
+    Ok(last_record)
 }
 
 #[cfg(test)]

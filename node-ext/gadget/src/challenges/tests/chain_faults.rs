@@ -189,8 +189,8 @@ impl Run {
             13 => {
                 // A checkpoint over the first tree, which also makes `Superseded` an answer for its
                 // older roots.
-                let first = |(of, promised): &&(BucketId, Commitment)| {
-                    *of == id && promised.start_seq == Sequence(0)
+                let first = |(of, signed_roots): &&(BucketId, Commitment)| {
+                    *of == id && signed_roots.start_seq == Sequence(0)
                 };
                 let newest = self.signed.iter().rfind(first).unwrap().1;
                 play.chain.edit(move |pallet| {

@@ -360,12 +360,12 @@ impl Harness {
         let kept = self.duties.stored.lock().values().cloned().collect();
         let scheduler =
             ChallengeWorker::from_dependencies(parts, ChallengeTracker::new(config, OURS, kept));
-        let board = scheduler.status();
+        let status = scheduler.status();
         let (handle, registration) = AbortHandle::new_pair();
         let running = Abortable::new(scheduler.run(future::pending()), registration);
         let running = running.map(|_| ());
         self.pool.spawner().spawn_local(running).unwrap();
-        self.process = Some((handle, board));
+        self.process = Some((handle, status));
         self.run_until_idle();
     }
 

@@ -149,13 +149,13 @@ impl DiskHarness {
         let config = ChallengeConfig::default();
         let provider = self.provider().clone();
         let scheduler = ChallengeWorker::new(client, provider, config).unwrap();
-        let board = scheduler.status();
+        let status = scheduler.status();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
             let _ = stopped.await;
         };
         let task = tokio::spawn(scheduler.run(shutdown));
-        self.running = Some((stop, task, board));
+        self.running = Some((stop, task, status));
     }
 
     async fn stop(&mut self) {
@@ -182,8 +182,8 @@ impl DiskHarness {
     /// Waits until the scheduler has processed the newest block.
     async fn wait_until_idle(&self) {
         let anchor = u64::from(self.chain.finalized_head().anchor);
-        let is_at_rest = |board: &ChallengeStatus| {
-            let (duties, counted) = (board.duties(), board.statistics());
+        let is_at_rest = |status: &ChallengeStatus| {
+            let (duties, counted) = (status.duties(), status.statistics());
             let has_room = counted.in_flight < DEFAULT_MAX_IN_FLIGHT as u64;
             duties.iter().all(|duty| match duty.stage {
                 AnswerStage::Waiting => duty.alarm.is_some() || !has_room,
@@ -242,19 +242,19 @@ async fn old_and_new_roots_are_answered_across_a_restart() {
             ..LIMITS
         });
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let mut promised = vec![];
+        let mut signed_roots = vec![];
         for id in 1..=3 {
             real.add_bucket(id);
             for leaf in 0..4 {
                 let chunks = rng.gen_range(0..4);
                 let length = chunks * CHUNK_BYTES + rng.gen_range(1..3_000);
                 let commitment = real.put(id, &content(id * 10 + leaf, length));
-                promised.push((id, commitment));
+                signed_roots.push((id, commitment));
             }
         }
         // Slot 0 is always content; an index past the tree wraps to it.
         let mut ask = |real: &DiskHarness| {
-            let (id, commitment) = promised[rng.gen_range(0..promised.len())];
+            let (id, commitment) = signed_roots[rng.gen_range(0..signed_roots.len())];
             let location = ChunkLocation {
                 leaf_index: LeafIndex(rng.gen_range(0..commitment.leaf_count.get())),
                 chunk_index: ChunkIndex([0, 64][rng.gen_range(0..2)]),
@@ -326,10 +326,10 @@ async fn pruned_is_proven_and_released_is_answered_by_deletion() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i7_the_alarm_names_a_quarantined_bucket() {
     let mut real = DiskHarness::new(LIMITS);
-    let mut promised = vec![];
+    let mut signed_roots = vec![];
     for id in 1..=3 {
         real.add_bucket(id);
-        promised.push(real.put(id, &content(id, 5_000)));
+        signed_roots.push(real.put(id, &content(id, 5_000)));
     }
     // One bucket with damaged files, and one that failed a check but still proves.
     real.restart(|real| std::fs::remove_file(real.folder_of(2).join("CURRENT")).unwrap());
@@ -346,7 +346,7 @@ async fn i7_the_alarm_names_a_quarantined_bucket() {
     assert!(damaged.is_err());
     drop(lease);
     assert_eq!(real.provider().quarantined().len(), 2);
-    for (id, commitment) in (1..).zip(&promised) {
+    for (id, commitment) in (1..).zip(&signed_roots) {
         real.challenge(id, *commitment, at(0));
     }
     real.start();

@@ -72,7 +72,7 @@ impl ChallengeTracker {
         &mut self,
         id: ChallengeId,
         turn: AttemptId,
-        trouble: JobError,
+        job_error: JobError,
     ) {
         let left = self.blocks_left(id);
         let Some(entry) = self.entries.get_mut(&id) else {
@@ -83,14 +83,14 @@ impl ChallengeTracker {
         }
         entry.failures = entry.failures.saturating_add(1);
         // An operator may repair the cause at any block.
-        let pause = match (&trouble, entry.urgency) {
+        let pause = match (&job_error, entry.urgency) {
             (_, Urgency::Critical) | (JobError::Alarm(_), _) => 1,
             _ => backoff_ticks(entry.failures),
         };
         let from = self.now.plus(pause);
         entry.state = JobState::Waiting { not_before: from };
         let challenge = entry.challenge;
-        match trouble {
+        match job_error {
             JobError::AlreadyAnswered => {
                 if entry.alarm.take().is_some() {
                     self.unsaved.insert(id);

@@ -55,9 +55,9 @@ fn tracker(in_flight: usize) -> ChallengeTracker {
         in_flight,
         ..ChallengeConfig::default()
     };
-    let mut book = ChallengeTracker::new(config.validate().unwrap(), OURS, vec![]);
-    book.set_connected(true);
-    book
+    let mut tracker = ChallengeTracker::new(config.validate().unwrap(), OURS, vec![]);
+    tracker.set_connected(true);
+    tracker
 }
 
 fn only_attempt(jobs: &[Job]) -> AttemptId {
@@ -67,94 +67,94 @@ fn only_attempt(jobs: &[Job]) -> AttemptId {
 
 #[test]
 fn no_job_starts_before_a_scan_or_while_disconnected() {
-    let mut book = tracker(4);
-    assert_eq!(book.start_jobs(), []);
-    book.set_connected(false);
-    book.on_scan(scan(1, [id(20, 0)]));
-    assert_eq!(book.start_jobs(), []);
-    book.set_connected(true);
-    only_attempt(&book.start_jobs());
-    assert_eq!(book.start_jobs(), [], "it is being worked on");
+    let mut tracker = tracker(4);
+    assert_eq!(tracker.start_jobs(), []);
+    tracker.set_connected(false);
+    tracker.on_scan(scan(1, [id(20, 0)]));
+    assert_eq!(tracker.start_jobs(), []);
+    tracker.set_connected(true);
+    only_attempt(&tracker.start_jobs());
+    assert_eq!(tracker.start_jobs(), [], "it is being worked on");
 }
 
 #[test]
 fn challenges_of_other_accounts_are_ignored() {
-    let mut book = tracker(4);
+    let mut tracker = tracker(4);
     let mut theirs = scan(1, [id(20, 0)]);
     theirs.open[0].provider = AccountId([9; 32]);
-    book.on_scan(theirs);
-    assert_eq!((book.start_jobs(), book.duties()), (vec![], vec![]));
+    tracker.on_scan(theirs);
+    assert_eq!((tracker.start_jobs(), tracker.duties()), (vec![], vec![]));
 }
 
 #[test]
 fn critical_jobs_may_exceed_the_bounds_by_a_quarter() {
-    let mut book = tracker(4);
-    book.on_scan(scan(1, (0..9).map(|index| id(30, index))));
-    assert_eq!(book.start_jobs().len(), 4);
+    let mut tracker = tracker(4);
+    tracker.on_scan(scan(1, (0..9).map(|index| id(30, index))));
+    assert_eq!(tracker.start_jobs().len(), 4);
     // 5 of 40 anchor blocks are left: an eighth.
-    book.on_scan(scan(25, (0..9).map(|index| id(30, index))));
-    let jobs = book.start_jobs();
+    tracker.on_scan(scan(25, (0..9).map(|index| id(30, index))));
+    let jobs = tracker.start_jobs();
     assert_eq!(jobs.len(), 1);
     assert!(jobs[0].is_near);
-    assert_eq!(book.start_jobs(), []);
+    assert_eq!(tracker.start_jobs(), []);
 }
 
 #[test]
 fn inclusion_frees_in_flight_capacity_until_a_retraction() {
-    let mut book = tracker(1);
-    book.on_scan(scan(1, [id(30, 0), id(30, 1)]));
-    let turn = only_attempt(&book.start_jobs());
-    assert!(book.on_submitted(id(30, 0), turn, H256::zero(), 500));
-    assert_eq!(book.statistics().bytes_in_flight, 500);
+    let mut tracker = tracker(1);
+    tracker.on_scan(scan(1, [id(30, 0), id(30, 1)]));
+    let turn = only_attempt(&tracker.start_jobs());
+    assert!(tracker.on_submitted(id(30, 0), turn, H256::zero(), 500));
+    assert_eq!(tracker.statistics().bytes_in_flight, 500);
     let block = H256::repeat_byte(1);
-    book.on_progress(id(30, 0), turn, &ExtrinsicStatus::InBlock(block));
-    assert_eq!(book.statistics().in_flight, 0);
-    only_attempt(&book.start_jobs());
-    book.on_progress(id(30, 0), turn, &ExtrinsicStatus::Retracted(block));
-    assert_eq!(book.statistics().in_flight, 2);
-    assert_eq!(book.start_jobs(), []);
+    tracker.on_progress(id(30, 0), turn, &ExtrinsicStatus::InBlock(block));
+    assert_eq!(tracker.statistics().in_flight, 0);
+    only_attempt(&tracker.start_jobs());
+    tracker.on_progress(id(30, 0), turn, &ExtrinsicStatus::Retracted(block));
+    assert_eq!(tracker.statistics().in_flight, 2);
+    assert_eq!(tracker.start_jobs(), []);
 }
 
 #[test]
 fn results_of_an_earlier_attempt_are_ignored() {
-    let mut book = tracker(1);
-    book.on_scan(scan(1, [id(30, 0)]));
-    let first = only_attempt(&book.start_jobs());
-    book.on_job_failed(id(30, 0), first, JobError::Transient("busy".into()));
-    book.tick();
-    let second = only_attempt(&book.start_jobs());
-    assert!(!book.on_submitted(id(30, 0), first, H256::zero(), 1));
-    book.on_job_failed(id(30, 0), first, JobError::Alarm("no".into()));
-    assert!(book.is_wanted(id(30, 0), second) && !book.is_wanted(id(30, 0), first));
-    assert!(book.on_submitted(id(30, 0), second, H256::zero(), 1));
+    let mut tracker = tracker(1);
+    tracker.on_scan(scan(1, [id(30, 0)]));
+    let first = only_attempt(&tracker.start_jobs());
+    tracker.on_job_failed(id(30, 0), first, JobError::Transient("busy".into()));
+    tracker.tick();
+    let second = only_attempt(&tracker.start_jobs());
+    assert!(!tracker.on_submitted(id(30, 0), first, H256::zero(), 1));
+    tracker.on_job_failed(id(30, 0), first, JobError::Alarm("no".into()));
+    assert!(tracker.is_wanted(id(30, 0), second) && !tracker.is_wanted(id(30, 0), first));
+    assert!(tracker.on_submitted(id(30, 0), second, H256::zero(), 1));
     // The first extrinsic is dropped; the second is still in the pool.
     let gone = ExtrinsicStatus::Dropped("usurped".into());
-    book.on_progress(id(30, 0), first, &gone);
-    assert_eq!(book.duties()[0].stage, AnswerStage::Submitted);
-    book.on_progress(id(30, 0), second, &gone);
-    assert_eq!(book.duties()[0].stage, AnswerStage::Waiting);
+    tracker.on_progress(id(30, 0), first, &gone);
+    assert_eq!(tracker.duties()[0].stage, AnswerStage::Submitted);
+    tracker.on_progress(id(30, 0), second, &gone);
+    assert_eq!(tracker.duties()[0].stage, AnswerStage::Waiting);
 }
 
 #[test]
 fn a_finalized_answer_without_effect_is_retried() {
-    let mut book = tracker(1);
-    book.on_scan(scan(1, [id(30, 0)]));
-    let turn = only_attempt(&book.start_jobs());
-    book.on_submitted(id(30, 0), turn, H256::zero(), 1);
+    let mut tracker = tracker(1);
+    tracker.on_scan(scan(1, [id(30, 0)]));
+    let turn = only_attempt(&tracker.start_jobs());
+    tracker.on_submitted(id(30, 0), turn, H256::zero(), 1);
     let block = H256::repeat_byte(1);
-    assert!(book.on_progress(id(30, 0), turn, &ExtrinsicStatus::Finalized(block)));
+    assert!(tracker.on_progress(id(30, 0), turn, &ExtrinsicStatus::Finalized(block)));
     // That scan may be of an earlier block.
-    book.on_scan(scan(2, [id(30, 0)]));
-    assert_eq!(book.start_jobs(), []);
-    book.on_scan(scan(3, [id(30, 0)]));
-    only_attempt(&book.start_jobs());
+    tracker.on_scan(scan(2, [id(30, 0)]));
+    assert_eq!(tracker.start_jobs(), []);
+    tracker.on_scan(scan(3, [id(30, 0)]));
+    only_attempt(&tracker.start_jobs());
 }
 
 #[test]
 fn a_resolution_is_read_from_outcomes_account_then_deadline() {
     let ids: Vec<_> = (0..5).map(|index| id(30, index)).collect();
-    let mut book = tracker(9);
-    book.on_scan(scan(1, ids.clone()));
+    let mut tracker = tracker(9);
+    tracker.on_scan(scan(1, ids.clone()));
     let mut last = scan(31, []);
     last.lost = Some(2);
     last.outcomes = vec![
@@ -168,11 +168,11 @@ fn a_resolution_is_read_from_outcomes_account_then_deadline() {
             provider: OURS,
         },
     ];
-    book.on_scan(last);
-    let told: Vec<_> = book
+    tracker.on_scan(last);
+    let events: Vec<_> = tracker
         .take_events()
         .into_iter()
-        .filter_map(|news| match news {
+        .filter_map(|event| match event {
             TrackerEvent::Closed {
                 resolution: fate, ..
             } => Some(fate),
@@ -182,7 +182,7 @@ fn a_resolution_is_read_from_outcomes_account_then_deadline() {
     let slashed = Resolution::Lost(Some(SlashReason::Timeout));
     // The account lost one more than the outcomes say.
     assert_eq!(
-        told,
+        events,
         [
             Resolution::Defended,
             Resolution::Lost(None),
@@ -191,25 +191,25 @@ fn a_resolution_is_read_from_outcomes_account_then_deadline() {
             Resolution::Defended
         ]
     );
-    let counted = book.statistics();
+    let counted = tracker.statistics();
     assert_eq!((counted.defended, counted.lost), (3, 2));
 }
 
 #[test]
 fn warnings_come_once_at_half_and_at_an_eighth_of_the_time() {
-    let mut book = tracker(1);
+    let mut tracker = tracker(1);
     let mut levels = vec![];
     for anchor in 1..=40 {
-        book.on_scan(scan(anchor, [id(40, 0)]));
-        for job in book.start_jobs() {
-            book.on_job_failed(
+        tracker.on_scan(scan(anchor, [id(40, 0)]));
+        for job in tracker.start_jobs() {
+            tracker.on_job_failed(
                 job.challenge.id,
                 job.attempt_id,
                 JobError::Alarm("no".into()),
             );
         }
-        for news in book.take_events() {
-            match news {
+        for event in tracker.take_events() {
+            match event {
                 TrackerEvent::DeadlineNear {
                     left,
                     urgency: level,
@@ -227,38 +227,38 @@ fn warnings_come_once_at_half_and_at_an_eighth_of_the_time() {
     ];
     assert_eq!(levels, expected);
     // Overdue, but not yet swept by the chain: no job starts.
-    book.on_scan(scan(41, [id(40, 0)]));
-    assert_eq!(book.start_jobs(), []);
+    tracker.on_scan(scan(41, [id(40, 0)]));
+    assert_eq!(tracker.start_jobs(), []);
 }
 
 #[test]
 fn a_repeated_scan_is_no_evidence_against_a_final_answer() {
-    let mut book = tracker(1);
-    book.on_scan(scan(1, [id(30, 0)]));
-    let turn = only_attempt(&book.start_jobs());
-    book.on_submitted(id(30, 0), turn, H256::zero(), 1);
-    book.on_progress(id(30, 0), turn, &ExtrinsicStatus::Finalized(H256::zero()));
+    let mut tracker = tracker(1);
+    tracker.on_scan(scan(1, [id(30, 0)]));
+    let turn = only_attempt(&tracker.start_jobs());
+    tracker.on_submitted(id(30, 0), turn, H256::zero(), 1);
+    tracker.on_progress(id(30, 0), turn, &ExtrinsicStatus::Finalized(H256::zero()));
     for _ in 0..5 {
-        book.on_scan(scan(1, [id(30, 0)]));
-        assert_eq!(book.start_jobs(), []);
+        tracker.on_scan(scan(1, [id(30, 0)]));
+        assert_eq!(tracker.start_jobs(), []);
     }
 }
 
 #[test]
 fn repeated_transient_failures_raise_an_alarm() {
-    let mut book = tracker(1);
-    book.on_scan(scan(1, [id(40, 0)]));
+    let mut tracker = tracker(1);
+    tracker.on_scan(scan(1, [id(40, 0)]));
     let mut alarmed_after = 0;
-    while book.statistics().alarmed == 0 {
-        for job in book.start_jobs() {
+    while tracker.statistics().alarmed == 0 {
+        for job in tracker.start_jobs() {
             alarmed_after += 1;
-            let trouble = JobError::Transient("the account has no funds".into());
-            book.on_job_failed(job.challenge.id, job.attempt_id, trouble);
+            let job_error = JobError::Transient("the account has no funds".into());
+            tracker.on_job_failed(job.challenge.id, job.attempt_id, job_error);
         }
-        book.tick();
+        tracker.tick();
     }
     assert_eq!(alarmed_after, MAX_TRANSIENT_FAILURES);
-    let reason = book.duties()[0].alarm.clone().unwrap();
+    let reason = tracker.duties()[0].alarm.clone().unwrap();
     assert!(reason.contains("no funds"), "{reason}");
 }
 
@@ -269,21 +269,21 @@ fn duties_of_a_previous_account_are_dropped() {
     let kept = [theirs, challenge(id(30, 1))]
         .map(|challenge| TrackedChallenge::new(challenge).to_stored());
     let config = ChallengeConfig::default().validate().unwrap();
-    let mut book = ChallengeTracker::new(config, OURS, kept.into());
-    assert_eq!(book.duties().len(), 1);
-    assert_eq!(book.take_changes(), [(id(30, 0), None)]);
+    let mut tracker = ChallengeTracker::new(config, OURS, kept.into());
+    assert_eq!(tracker.duties().len(), 1);
+    assert_eq!(tracker.take_changes(), [(id(30, 0), None)]);
 }
 
 #[test]
 fn a_restarted_chain_may_reuse_challenge_ids() {
-    let mut book = tracker(1);
-    book.on_scan(scan(1, [id(30, 0)]));
-    let turn = only_attempt(&book.start_jobs());
+    let mut tracker = tracker(1);
+    tracker.on_scan(scan(1, [id(30, 0)]));
+    let turn = only_attempt(&tracker.start_jobs());
     let mut other = scan(1, [id(30, 0)]);
     other.open[0].mmr_root = H256::zero();
-    book.on_scan(other);
-    assert!(!book.on_submitted(id(30, 0), turn, H256::zero(), 1));
-    assert_eq!(book.start_jobs()[0].challenge.mmr_root, H256::zero());
+    tracker.on_scan(other);
+    assert!(!tracker.on_submitted(id(30, 0), turn, H256::zero(), 1));
+    assert_eq!(tracker.start_jobs()[0].challenge.mmr_root, H256::zero());
 }
 
 #[derive(Clone, Debug)]
@@ -371,7 +371,7 @@ proptest! {
             bytes_in_flight: 3 * ONE,
             ..ChallengeConfig::default()
         };
-        let mut book = ChallengeTracker::new(config.validate().unwrap(), OURS, vec![]);
+        let mut tracker = ChallengeTracker::new(config.validate().unwrap(), OURS, vec![]);
         let mut naive = Naive { anchor: 1, ..Naive::default() };
         let (mut is_connected, mut kept) = (false, BTreeMap::new());
         for step in moves {
@@ -386,29 +386,29 @@ proptest! {
                         let deadline = naive.anchor + 10 + u32::from(naive.next * 7 % 30);
                         naive.open.insert(id(deadline, naive.next), State::Idle);
                     }
-                    book.on_scan(scan(naive.anchor, naive.open.keys().copied()));
+                    tracker.on_scan(scan(naive.anchor, naive.open.keys().copied()));
                 }
-                Move::Pass => book.tick(),
+                Move::Pass => tracker.tick(),
                 Move::Connected(now) => {
                     is_connected = now;
-                    book.set_connected(now);
+                    tracker.set_connected(now);
                 }
                 Move::Handed { which, bytes } => {
                     let at_work = naive.nth(which, |state| matches!(state, State::AtWork(_)));
                     if let Some((id, State::AtWork(turn))) = at_work {
-                        prop_assert!(book.is_wanted(id, turn));
-                        prop_assert!(book.on_submitted(id, turn, H256::zero(), bytes));
+                        prop_assert!(tracker.is_wanted(id, turn));
+                        prop_assert!(tracker.on_submitted(id, turn, H256::zero(), bytes));
                         naive.open.insert(id, State::Pool(turn, bytes));
                     }
                 }
                 Move::Failed { which, alarm } => {
                     let at_work = naive.nth(which, |state| matches!(state, State::AtWork(_)));
                     if let Some((id, State::AtWork(turn))) = at_work {
-                        let trouble = match alarm {
+                        let job_error = match alarm {
                             true => JobError::Alarm("no".into()),
                             false => JobError::Transient("busy".into()),
                         };
-                        book.on_job_failed(id, turn, trouble);
+                        tracker.on_job_failed(id, turn, job_error);
                         naive.open.insert(id, State::Idle);
                     }
                 }
@@ -421,19 +421,19 @@ proptest! {
                     };
                     let block = H256::repeat_byte(1);
                     match step {
-                        0 => drop(book.on_progress(id, turn, &ExtrinsicStatus::InBlock(block))),
-                        1 => drop(book.on_progress(id, turn, &ExtrinsicStatus::Retracted(block))),
-                        2 => drop(book.on_progress(id, turn, &ExtrinsicStatus::Finalized(block))),
-                        3 => drop(book.on_progress(id, turn, &ExtrinsicStatus::Dropped("x".into()))),
-                        _ => book.on_tracking_lost(id, turn),
+                        0 => drop(tracker.on_progress(id, turn, &ExtrinsicStatus::InBlock(block))),
+                        1 => drop(tracker.on_progress(id, turn, &ExtrinsicStatus::Retracted(block))),
+                        2 => drop(tracker.on_progress(id, turn, &ExtrinsicStatus::Finalized(block))),
+                        3 => drop(tracker.on_progress(id, turn, &ExtrinsicStatus::Dropped("x".into()))),
+                        _ => tracker.on_tracking_lost(id, turn),
                     }
                 }
             }
             // The tracker alone knows where an answer is now; the model copies it and checks the
             // consequences.
-            for duty in book.duties() {
+            for duty in tracker.duties() {
                 let id = duty.challenge.id;
-                let bytes = book.entries[&id].bytes_in_flight();
+                let bytes = tracker.entries[&id].bytes_in_flight();
                 let state = naive.open.get_mut(&id).unwrap();
                 *state = match (*state, duty.stage) {
                     (State::Pool(turn, _) | State::Elsewhere(turn), AnswerStage::Waiting) => {
@@ -448,11 +448,11 @@ proptest! {
                 };
             }
             let open: Vec<_> = naive.open.keys().copied().collect();
-            let known: Vec<_> = book.duties().iter().map(|duty| duty.challenge.id).collect();
+            let known: Vec<_> = tracker.duties().iter().map(|duty| duty.challenge.id).collect();
             prop_assert_eq!(known, open, "what the last scan had, by deadline");
 
             let (count_before, _) = naive.load();
-            let jobs = book.start_jobs();
+            let jobs = tracker.start_jobs();
             prop_assert!(jobs.is_empty() || is_connected);
             for job in &jobs {
                 let id = job.challenge.id;
@@ -463,8 +463,8 @@ proptest! {
             }
             let is_near = jobs.last().is_some_and(|job| job.is_near);
             let (count, bytes) = naive.load();
-            prop_assert_eq!(book.statistics().in_flight, count as u64);
-            prop_assert_eq!(book.statistics().bytes_in_flight, bytes as u64);
+            prop_assert_eq!(tracker.statistics().in_flight, count as u64);
+            prop_assert_eq!(tracker.statistics().bytes_in_flight, bytes as u64);
             if !jobs.is_empty() {
                 let reserve = usize::from(is_near);
                 prop_assert!(count <= MOST + reserve);
@@ -476,20 +476,20 @@ proptest! {
             if let Some(last) = jobs.last() {
                 let waiting = naive.open.iter().filter(|(_, state)| **state == State::Idle);
                 for (id, _) in waiting {
-                    let entry = &book.entries[id];
+                    let entry = &tracker.entries[id];
                     let is_due =
-                        matches!(entry.state, JobState::Waiting { not_before } if not_before <= book.now);
+                        matches!(entry.state, JobState::Waiting { not_before } if not_before <= tracker.now);
                     let is_overdue = id.deadline < naive.anchor;
                     prop_assert!(*id > last.challenge.id || !is_due || is_overdue);
                 }
-            } else if is_connected && count_before == 0 && book.last_scan.is_some() {
-                for (id, entry) in &book.entries {
+            } else if is_connected && count_before == 0 && tracker.last_scan.is_some() {
+                for (id, entry) in &tracker.entries {
                     let is_due =
-                        matches!(entry.state, JobState::Waiting { not_before } if not_before <= book.now);
+                        matches!(entry.state, JobState::Waiting { not_before } if not_before <= tracker.now);
                     prop_assert!(!is_due || id.deadline < naive.anchor, "nobody is left waiting");
                 }
             }
-            for (id, duty) in book.take_changes() {
+            for (id, duty) in tracker.take_changes() {
                 match duty {
                     Some(duty) => drop(kept.insert(id, duty)),
                     None => drop(kept.remove(&id)),
@@ -499,7 +499,7 @@ proptest! {
             let kept_ids: Vec<_> = kept.keys().copied().collect();
             let open: Vec<_> = naive.open.keys().copied().collect();
             prop_assert_eq!(kept_ids, open);
-            for (id, entry) in &book.entries {
+            for (id, entry) in &tracker.entries {
                 prop_assert_eq!(kept[id].attempts, entry.attempts);
             }
         }

@@ -25,11 +25,11 @@ fn network_with_liar(
     network
 }
 
-fn false_commitment(holding: &HeldState) -> Commitment {
+fn false_commitment(held_state: &HeldState) -> Commitment {
     Commitment {
         mmr_root: H256::repeat_byte(0xab),
-        start_seq: holding.start_seq,
-        leaf_count: holding.leaf_count,
+        start_seq: held_state.start_seq,
+        leaf_count: held_state.leaf_count,
     }
 }
 

@@ -103,13 +103,13 @@ impl Run {
         let Some(last) = self.network.checkpointed() else {
             return;
         };
-        for (who, neighbour) in self.network.providers.iter().enumerate() {
+        for (who, peer) in self.network.providers.iter().enumerate() {
             let snapshot = self.network.info().snapshot.unwrap();
-            if !snapshot.signed_by(who) || !neighbour.is_running() {
+            if !snapshot.signed_by(who) || !peer.is_running() {
                 continue;
             }
             let wanted = cairn_provider::LeaseRequest::read();
-            let lease = neighbour.provider().blocking_lease(ID, wanted).unwrap();
+            let lease = peer.provider().blocking_lease(ID, wanted).unwrap();
             let at = cairn_bucket::StateRef::Root(last.mmr_root);
             let found = lease.run(|bucket| bucket.view(at)?.commitment());
             assert_eq!(found.unwrap(), last);

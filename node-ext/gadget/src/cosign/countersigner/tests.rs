@@ -29,8 +29,8 @@ async fn network(window: Option<CheckpointWindow>) -> Network {
 
 fn observe_head(network: &Network) {
     let head = network.chain.finalized_head();
-    for neighbour in &network.providers {
-        neighbour.countersigner().on_finalized_head(head);
+    for peer in &network.providers {
+        peer.countersigner().on_finalized_head(head);
     }
 }
 
@@ -45,8 +45,8 @@ fn ask(network: &Network, request: CheckpointRequest) -> CosignRequest {
 }
 
 fn signed_root_count(lease: &Lease) -> usize {
-    let promises = lease.run(|bucket| Ok::<_, ProveError>(bucket.signed_roots()?.count()));
-    promises.unwrap()
+    let signed_roots = lease.run(|bucket| Ok::<_, ProveError>(bucket.signed_roots()?.count()));
+    signed_roots.unwrap()
 }
 
 fn at_count(network: &Network, count: u64) -> Commitment {
@@ -110,7 +110,7 @@ async fn i4_a_second_commitment_for_a_window_is_refused() {
     sign(&network, older, Some(0)).await.unwrap();
     let refused = sign(&network, newest, Some(0)).await;
     assert_eq!(refused, Err(Refusal::WindowTaken { signed: older }));
-    let holding = network.providers[1]
+    let held_state = network.providers[1]
         .countersigner()
         .held_state(ID, Some(0))
         .await;
@@ -119,7 +119,7 @@ async fn i4_a_second_commitment_for_a_window_is_refused() {
         leaf_count: LeafCount::new(3).unwrap(),
         signed: Some(older),
     };
-    assert_eq!(holding, Ok(expected));
+    assert_eq!(held_state, Ok(expected));
     // The next window is free, and without windows there is no such rule.
     sign(&network, newest, Some(1)).await.unwrap();
     sign(&network, newest, None).await.unwrap();
@@ -251,17 +251,17 @@ async fn agreements_hold_to_their_last_block() {
 async fn nothing_is_signed_without_a_head_or_in_quarantine() {
     let network = network(None).await;
     let commitment = at_count(&network, 3);
-    let neighbour = &network.providers[1];
+    let peer = &network.providers[1];
     let fresh = Countersigner::new(
-        neighbour.client.clone(),
-        neighbour.provider().clone(),
-        neighbour.signer.clone(),
+        peer.client.clone(),
+        peer.provider().clone(),
+        peer.signer.clone(),
     );
     let fresh = Arc::new(fresh.unwrap());
     let asked = ask(&network, CheckpointRequest::new(ID, commitment, None));
     assert_eq!(fresh.countersign(&asked).await, Err(Refusal::NotReady));
 
-    let lease = neighbour
+    let lease = peer
         .provider()
         .blocking_lease(ID, LeaseRequest::read())
         .unwrap();
@@ -275,8 +275,8 @@ async fn nothing_is_signed_without_a_head_or_in_quarantine() {
         sign(&network, commitment, None).await,
         Err(Refusal::Quarantined)
     );
-    let holding = neighbour.countersigner().held_state(ID, None).await;
-    assert_eq!(holding, Err(Refusal::Quarantined));
+    let held_state = peer.countersigner().held_state(ID, None).await;
+    assert_eq!(held_state, Err(Refusal::Quarantined));
 }
 
 #[tokio::test]
@@ -354,17 +354,14 @@ async fn s11_an_unindexed_bucket_is_not_read_in_full() {
     };
     let base = cairn_bucket::BasePath::open(&path, cairn_engine::Access::ReadWrite).unwrap();
     let provider = Arc::new(Provider::open(base, options).unwrap());
-    let neighbour = &network.providers[1];
-    let countersigner = Countersigner::new(
-        neighbour.client.clone(),
-        provider.clone(),
-        neighbour.signer.clone(),
-    );
-    let holding = Arc::new(countersigner.unwrap())
+    let peer = &network.providers[1];
+    let countersigner =
+        Countersigner::new(peer.client.clone(), provider.clone(), peer.signer.clone());
+    let held_state = Arc::new(countersigner.unwrap())
         .held_state(ID, None)
         .await
         .unwrap();
-    assert_eq!(holding.leaf_count, held.leaf_count);
+    assert_eq!(held_state.leaf_count, held.leaf_count);
     let noted = provider.indexed_bucket(ID).unwrap();
     assert!(!noted.is_current, "it was learned for a stranger");
 }

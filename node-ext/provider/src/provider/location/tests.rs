@@ -148,15 +148,15 @@ proptest! {
     /// this order; and a file from elsewhere is always noticed.
     #[test]
     fn an_interrupted_first_start_is_no_copy(of_base in location_checks(), of_index in location_checks(), row: bool) {
-        let told = is_copy(of_base, of_index, row);
+        let found_copy = is_copy(of_base, of_index, row);
         if of_base == LocationCheck::Elsewhere || of_index == LocationCheck::Elsewhere {
-            prop_assert!(told);
+            prop_assert!(found_copy);
         }
         if !row && of_base != LocationCheck::Elsewhere && of_index != LocationCheck::Elsewhere {
-            prop_assert!(!told);
+            prop_assert!(!found_copy);
         }
         if row && (of_base, of_index) == (LocationCheck::Here, LocationCheck::Here) {
-            prop_assert!(!told);
+            prop_assert!(!found_copy);
         }
     }
 

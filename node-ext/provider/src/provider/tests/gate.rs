@@ -32,8 +32,8 @@ fn leaf_of(lease: &Lease, content: &[u8]) -> NewLeaf {
 #[track_caller]
 fn refusal(provider: &Provider) -> SigningRefused {
     let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
-    let promises = || lease.run(|bucket| Ok::<_, ProveError>(bucket.signed_roots()?.count()));
-    let before = (lease.commitment(), promises().unwrap());
+    let signed_roots = || lease.run(|bucket| Ok::<_, ProveError>(bucket.signed_roots()?.count()));
+    let before = (lease.commitment(), signed_roots().unwrap());
     let leaf = leaf_of(&lease, b"never signed");
     let refused = match lease.commit_signed(&[leaf], &signer()) {
         Err(CommitError::Refused(refused)) => refused,
@@ -46,7 +46,7 @@ fn refusal(provider: &Provider) -> SigningRefused {
         other => panic!("{other:?}"),
     }
     // Nothing was committed or recorded as signed on the way.
-    assert_eq!((lease.commitment(), promises().unwrap()), before);
+    assert_eq!((lease.commitment(), signed_roots().unwrap()), before);
     drop(lease);
     match provider.sign_again(ID, &signer()) {
         Err(ProviderError::Signing(again)) => assert_eq!(again, refused),

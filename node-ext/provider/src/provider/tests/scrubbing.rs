@@ -53,7 +53,7 @@ fn a_scrub_reads_all_buckets_and_quarantines_damage() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 6);
-    let promise = put(&provider, 3, b"is damaged");
+    let signed_root = put(&provider, 3, b"is damaged");
     let others: Vec<_> = (1..=6).map(|id| put(&provider, id, b"one more")).collect();
     provider.close();
 
@@ -84,7 +84,7 @@ fn a_scrub_reads_all_buckets_and_quarantines_damage() {
     for (id, signed) in (1..).zip(&others) {
         assert_answers(&provider, id, signed);
     }
-    assert_answers(&provider, 3, &promise);
+    assert_answers(&provider, 3, &signed_root);
     let refused = provider
         .blocking_lease(BucketId(3), LeaseRequest::write())
         .unwrap_err();

@@ -61,13 +61,16 @@ fn each_signed_root_is_sent_and_counted_once_durable() {
     let provider = with_bucket(&folder.path().join("base"));
     let registry = Registry::new();
     provider.register_metrics(&registry).unwrap();
-    let mut promises = provider.signed_roots();
+    let mut signed_roots = provider.signed_roots();
     let signed = [put(&provider, 1, b"one"), put(&provider, 1, b"two")];
     for signed in signed {
-        let (id, promise) = promises.try_recv().unwrap();
-        assert_eq!((id, promise.commitment), (ID, signed.payload.commitment));
+        let (id, signed_root) = signed_roots.try_recv().unwrap();
+        assert_eq!(
+            (id, signed_root.commitment),
+            (ID, signed.payload.commitment)
+        );
     }
-    assert!(promises.try_recv().is_err());
+    assert!(signed_roots.try_recv().is_err());
     let value = |name: &str| {
         let families = registry.gather();
         let family = families.iter().find(|family| family.get_name() == name);

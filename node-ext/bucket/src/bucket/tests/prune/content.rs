@@ -17,49 +17,49 @@ fn bytes_on_disk(bucket: &Bucket) -> u64 {
 
 #[test]
 fn a_release_frees_the_disk_and_keeps_shared_content() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
     let shared: Vec<u8> = (200..204).collect();
     for first in 0..4u8 {
         let own: Vec<u8> = (first * 5..first * 5 + 6).collect();
-        chronicle.commit(&[&own, &shared], true);
+        model.commit(&[&own, &shared], true);
     }
-    chronicle.commit(&[&shared], true);
-    chronicle.bucket().flush().unwrap();
-    let before = bytes_on_disk(chronicle.bucket());
+    model.commit(&[&shared], true);
+    model.bucket().flush().unwrap();
+    let before = bytes_on_disk(model.bucket());
     assert!(before > 23 * CHUNK_BYTES as u64);
-    chronicle.prune(8);
-    chronicle.bucket().flush().unwrap();
+    model.prune(8);
+    model.bucket().flush().unwrap();
     assert!(
-        bytes_on_disk(chronicle.bucket()) >= before,
+        bytes_on_disk(model.bucket()) >= before,
         "all is kept until then"
     );
 
-    let released = chronicle.release(0);
+    let released = model.release(0);
     assert_eq!((released.leaves, released.content.chunks), (8, 24));
-    assert_eq!(chronicle.bucket().usage().chunks, 4);
-    chronicle.check();
-    let after = bytes_on_disk(chronicle.bucket());
+    assert_eq!(model.bucket().usage().chunks, 4);
+    model.check();
+    let after = bytes_on_disk(model.bucket());
     assert!(
         after + 20 * CHUNK_BYTES as u64 <= before,
         "{before} bytes before, {after} after"
     );
-    chronicle.fixture.reopen();
-    chronicle.check();
+    model.fixture.reopen();
+    model.check();
 }
 
 #[test]
 fn tracked_changes_include_removed_chunks() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.commit(&[&[1, 2], &[1, 3]], true);
-    chronicle.prune(1);
-    chronicle.bucket().track_changes();
-    chronicle.release(0);
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.commit(&[&[1, 2], &[1, 3]], true);
+    model.prune(1);
+    model.bucket().track_changes();
+    model.release(0);
     let last = HashingProfile::Plain.chunk(&[2; 5]);
     let gone = ContentChange {
         hash: last,
         length: None,
     };
-    assert_eq!(chronicle.bucket().take_changes(), vec![gone]);
+    assert_eq!(model.bucket().take_changes(), vec![gone]);
 }
 
 /// A source that runs a function before its bytes are read.
@@ -76,11 +76,11 @@ impl<F: FnMut()> Read for RunFirst<'_, F> {
 
 #[test]
 fn i1_a_release_removes_nothing_that_an_upload_relies_on() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.commit(&[&[1, 2], &[3]], true);
-    chronicle.prune(1);
-    let bucket = chronicle.bucket();
-    let before = chronicle.fixture.records();
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.commit(&[&[1, 2], &[3]], true);
+    model.prune(1);
+    let bucket = model.bucket();
+    let before = model.fixture.records();
     let try_release = || {
         let refused = bucket
             .release_within(Sequence(0), Duration::ZERO)
@@ -89,7 +89,7 @@ fn i1_a_release_removes_nothing_that_an_upload_relies_on() {
             matches!(refused, ReleaseError::Busy { uploads: 1, .. }),
             "{refused}"
         );
-        assert_eq!(chronicle.fixture.records(), before);
+        assert_eq!(model.fixture.records(), before);
     };
     let content = bytes_of(&[1, 2]);
     bucket
@@ -100,16 +100,16 @@ fn i1_a_release_removes_nothing_that_an_upload_relies_on() {
     let source = RunFirst(Some(panics), &content);
     let upload = std::panic::AssertUnwindSafe(|| drop(bucket.ingest(source)));
     std::panic::catch_unwind(upload).unwrap_err();
-    chronicle.release(0);
-    chronicle.check();
+    model.release(0);
+    model.check();
 }
 
 #[test]
 fn a_release_waits_only_for_uploads_that_began_before_it() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.commit(&[&[1, 2], &[3]], true);
-    chronicle.prune(1);
-    let bucket = chronicle.bucket();
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.commit(&[&[1, 2], &[3]], true);
+    model.prune(1);
+    let bucket = model.bucket();
     let content = bytes_of(&[1, 2]);
     std::thread::scope(|scope| {
         // An upload that has found the first chunk before the release begins.
@@ -216,10 +216,10 @@ const RELEASED_CONTENT: &[u8] = &[1, 2, 3, 4, 5];
 /// exactly the content that must stay is stored.
 fn sweep_while(comes: impl FnOnce(&Bucket), stays: &[&[u8]], and: &[Stored]) {
     let profile = HashingProfile::Plain;
-    let mut chronicle = ModelledBucket::new(profile);
-    chronicle.commit(&[RELEASED_CONTENT, &[9]], true);
-    chronicle.prune(1);
-    let bucket = chronicle.bucket();
+    let mut model = ModelledBucket::new(profile);
+    model.commit(&[RELEASED_CONTENT, &[9]], true);
+    model.prune(1);
+    let bucket = model.bucket();
     let sweep = Sweep::begin(bucket, Duration::ZERO).unwrap();
     let record = bucket.retired_record(Sequence(0)).unwrap().unwrap();
     bucket.mark_releasing(Sequence(0), record).unwrap();
@@ -291,10 +291,10 @@ fn i1_content_committed_during_a_release_survives_it() {
 
 #[test]
 fn a_release_keeps_the_content_of_a_pending_commit() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.commit(&[RELEASED_CONTENT, &[9]], true);
-    chronicle.prune(1);
-    let bucket = chronicle.bucket();
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.commit(&[RELEASED_CONTENT, &[9]], true);
+    model.prune(1);
+    let bucket = model.bucket();
     std::thread::scope(|scope| {
         // Stands for a commit that has checked its content and is not written yet.
         let committing = bucket.commit_lock.read();
@@ -316,11 +316,11 @@ fn a_release_keeps_the_content_of_a_pending_commit() {
         drop(committing);
         assert_eq!(releasing.join().unwrap().content, StorageUsage::default());
     });
-    chronicle
+    model
         .bucket()
         .view(StateRef::Newest)
         .unwrap()
         .answer(at(1, 4))
         .unwrap();
-    assert!(fsck(chronicle.bucket(), |_| {}).unwrap().is_clean());
+    assert!(fsck(model.bucket(), |_| {}).unwrap().is_clean());
 }

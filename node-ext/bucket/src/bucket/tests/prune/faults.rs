@@ -5,8 +5,8 @@ use super::*;
 /// A bucket with content shared by remaining leaves, removed leaves and an uncommitted
 /// upload.
 fn shared_history(profile: HashingProfile) -> ModelledBucket {
-    let mut chronicle = ModelledBucket::new(profile);
-    chronicle.sign_each(&[
+    let mut model = ModelledBucket::new(profile);
+    model.sign_each(&[
         &[1, 2, 3, 4, 9],
         &[1, 2, 5],
         &[6, 6, 6, 6, 6, 6],
@@ -17,9 +17,9 @@ fn shared_history(profile: HashingProfile) -> ModelledBucket {
         &[2],
         &[4],
     ]);
-    chronicle.upload(&[5, 2, 1, 1, 2, 3]);
-    chronicle.fixture.bucket().sync().unwrap();
-    chronicle
+    model.upload(&[5, 2, 1, 1, 2, 3]);
+    model.fixture.bucket().sync().unwrap();
+    model
 }
 
 #[test]
@@ -29,32 +29,32 @@ fn i9_i10_a_failed_prune_is_all_or_nothing_and_can_be_repeated() {
     let expected = undisturbed.fixture.records();
     let mut failed = 0;
     for writes in 0.. {
-        let mut chronicle = shared_history(HashingProfile::Plain);
-        chronicle.bucket().engine.probe.fail_after(writes);
-        let pruned = chronicle.bucket().prune(Sequence(2), None);
-        chronicle.bucket().engine.probe.stop_failing();
+        let mut model = shared_history(HashingProfile::Plain);
+        model.bucket().engine.probe.fail_after(writes);
+        let pruned = model.bucket().prune(Sequence(2), None);
+        model.bucket().engine.probe.stop_failing();
         if pruned.is_ok() {
             break;
         }
         failed += 1;
-        let again = chronicle.bucket().prune(Sequence(2), None).unwrap_err();
+        let again = model.bucket().prune(Sequence(2), None).unwrap_err();
         assert!(
             matches!(again, PruneError::NotWritable(NotWritable::Poisoned { .. })),
             "{again}"
         );
-        chronicle.check_proofs();
-        chronicle.fixture.reopen();
-        chronicle.check();
-        chronicle.prune(2);
-        chronicle.check();
-        compare_without_times(&mut chronicle, &expected, writes);
+        model.check_proofs();
+        model.fixture.reopen();
+        model.check();
+        model.prune(2);
+        model.check();
+        compare_without_times(&mut model, &expected, writes);
     }
     assert!(failed >= 2, "nodes first, then the switch: {failed}");
 }
 
 /// Compares all records, without the times of signing and of release.
 fn compare_without_times(
-    chronicle: &mut ModelledBucket,
+    model: &mut ModelledBucket,
     expected: &[cairn_engine::Entry],
     writes: u64,
 ) {
@@ -72,7 +72,7 @@ fn compare_without_times(
         }
         entries
     };
-    let found = chronicle.fixture.records();
+    let found = model.fixture.records();
     assert_eq!(
         timeless(&found),
         timeless(expected),
@@ -82,38 +82,38 @@ fn compare_without_times(
 
 #[test]
 fn i10_the_next_prune_overwrites_an_unfinished_one() {
-    let mut chronicle = shared_history(HashingProfile::Plain);
-    let nodes = |chronicle: &ModelledBucket| -> Vec<_> {
+    let mut model = shared_history(HashingProfile::Plain);
+    let nodes = |model: &ModelledBucket| -> Vec<_> {
         let (from, _) = layout::nodes_of(Sequence(2)).unwrap();
-        let records = chronicle.fixture.records().into_iter();
+        let records = model.fixture.records().into_iter();
         records
             .filter(|(key, _)| key.starts_with(from.as_ref()))
             .collect()
     };
-    chronicle.bucket().engine.probe.fail_after(1);
-    chronicle.bucket().prune(Sequence(2), None).unwrap_err();
-    chronicle.fixture.reopen();
-    let left = nodes(&chronicle);
+    model.bucket().engine.probe.fail_after(1);
+    model.bucket().prune(Sequence(2), None).unwrap_err();
+    model.fixture.reopen();
+    let left = nodes(&model);
     assert!(!left.is_empty());
-    chronicle.sign_each(&[&[9], &[8]]);
-    chronicle.prune(2);
-    let whole = nodes(&chronicle);
+    model.sign_each(&[&[9], &[8]]);
+    model.prune(2);
+    let whole = nodes(&model);
     assert!(left.len() < whole.len());
     assert!(left.iter().all(|node| whole.contains(node)));
-    chronicle.check();
+    model.check();
 
     // The next release removes the nodes of a prune that is not tried again, whether the
     // current tree starts after it or before.
     for other in [1, 3] {
-        let mut chronicle = shared_history(HashingProfile::Plain);
-        chronicle.bucket().engine.probe.fail_after(1);
-        chronicle.bucket().prune(Sequence(2), None).unwrap_err();
-        chronicle.fixture.reopen();
-        chronicle.prune(other);
-        assert_ne!(nodes(&chronicle), vec![]);
-        chronicle.release(0);
-        assert_eq!(nodes(&chronicle), vec![]);
-        chronicle.check();
+        let mut model = shared_history(HashingProfile::Plain);
+        model.bucket().engine.probe.fail_after(1);
+        model.bucket().prune(Sequence(2), None).unwrap_err();
+        model.fixture.reopen();
+        model.prune(other);
+        assert_ne!(nodes(&model), vec![]);
+        model.release(0);
+        assert_eq!(nodes(&model), vec![]);
+        model.check();
     }
 }
 
@@ -121,11 +121,11 @@ fn i10_the_next_prune_overwrites_an_unfinished_one() {
 fn i1_i9_i10_a_failed_release_is_completed_by_the_next_one() {
     for profile in PROFILES {
         let pruned = || {
-            let mut chronicle = shared_history(profile);
-            chronicle.prune(2);
-            chronicle.prune(3);
-            chronicle.sign_each(&[&[6, 1]]);
-            chronicle
+            let mut model = shared_history(profile);
+            model.prune(2);
+            model.prune(3);
+            model.sign_each(&[&[6, 1]]);
+            model
         };
         let mut undisturbed = pruned();
         undisturbed.release(0);
@@ -133,15 +133,15 @@ fn i1_i9_i10_a_failed_release_is_completed_by_the_next_one() {
         let expected = undisturbed.fixture.records();
         let mut failed = 0;
         for writes in 0.. {
-            let mut chronicle = pruned();
-            chronicle.bucket().engine.probe.fail_after(writes);
-            let released = chronicle.bucket().release(Sequence(0));
-            chronicle.bucket().engine.probe.stop_failing();
+            let mut model = pruned();
+            model.bucket().engine.probe.fail_after(writes);
+            let released = model.bucket().release(Sequence(0));
+            model.bucket().engine.probe.stop_failing();
             if released.is_ok() {
                 break;
             }
             failed += 1;
-            let again = chronicle.bucket().release(Sequence(0)).unwrap_err();
+            let again = model.bucket().release(Sequence(0)).unwrap_err();
             assert!(
                 matches!(
                     again,
@@ -149,13 +149,13 @@ fn i1_i9_i10_a_failed_release_is_completed_by_the_next_one() {
                 ),
                 "{again}"
             );
-            chronicle.fixture.reopen();
-            check_interrupted(&mut chronicle, writes);
-            chronicle.bucket().release(Sequence(0)).unwrap();
-            chronicle.forget_tree(0);
-            chronicle.stored.clone_from(&undisturbed.stored);
-            chronicle.check();
-            compare_without_times(&mut chronicle, &expected, writes);
+            model.fixture.reopen();
+            check_interrupted(&mut model, writes);
+            model.bucket().release(Sequence(0)).unwrap();
+            model.forget_tree(0);
+            model.stored.clone_from(&undisturbed.stored);
+            model.check();
+            compare_without_times(&mut model, &expected, writes);
         }
         assert!(failed > 20, "every step writes: {failed}");
     }
@@ -163,22 +163,20 @@ fn i1_i9_i10_a_failed_release_is_completed_by_the_next_one() {
 
 /// Checks a bucket with an interrupted release: other trees are proven, and the stored
 /// content is complete and counted.
-fn check_interrupted(chronicle: &mut ModelledBucket, writes: u64) {
-    let retired = chronicle.bucket().retired_trees().unwrap();
+fn check_interrupted(model: &mut ModelledBucket, writes: u64) {
+    let retired = model.bucket().retired_trees().unwrap();
     let releasing = retired.iter().any(|tree| tree.releasing);
     assert_eq!(releasing, writes > 0, "the mark comes first");
     if releasing {
-        let of_released = chronicle.signed[0];
-        chronicle.forget_tree(0);
-        let unknown = chronicle
-            .bucket()
-            .view(StateRef::Root(of_released.mmr_root));
+        let of_released = model.signed[0];
+        model.forget_tree(0);
+        let unknown = model.bucket().view(StateRef::Root(of_released.mmr_root));
         assert!(matches!(unknown, Err(ProveError::UnknownRoot { .. })));
-        let promises = chronicle.bucket().signed_roots().unwrap();
-        assert_eq!(promises.count(), chronicle.signed.len());
+        let signed_roots = model.bucket().signed_roots().unwrap();
+        assert_eq!(signed_roots.count(), model.signed.len());
     }
-    chronicle.check_proofs();
-    let report = fsck(chronicle.bucket(), |_| {}).unwrap();
+    model.check_proofs();
+    let report = fsck(model.bucket(), |_| {}).unwrap();
     assert!(
         report.is_clean(),
         "after {writes} writes: {:?}",
@@ -189,30 +187,30 @@ fn check_interrupted(chronicle: &mut ModelledBucket, writes: u64) {
 #[test]
 fn any_operation_may_follow_an_interrupted_release() {
     for writes in 0.. {
-        let mut chronicle = shared_history(HashingProfile::Plain);
-        chronicle.prune(2);
-        chronicle.bucket().engine.probe.fail_after(writes);
-        if chronicle.bucket().release(Sequence(0)).is_ok() {
+        let mut model = shared_history(HashingProfile::Plain);
+        model.prune(2);
+        model.bucket().engine.probe.fail_after(writes);
+        if model.bucket().release(Sequence(0)).is_ok() {
             break;
         }
-        chronicle.fixture.reopen();
+        model.fixture.reopen();
         // The same content is uploaded again, and another tree is retired and released
         // before the first release is completed.
-        chronicle.sign_each(&[&[1, 2, 3, 4, 9], &[1, 2]]);
-        chronicle.prune(3);
-        chronicle.bucket().release(Sequence(2)).unwrap();
-        if !chronicle.bucket().retired_trees().unwrap().is_empty() {
-            chronicle.bucket().release(Sequence(0)).unwrap();
+        model.sign_each(&[&[1, 2, 3, 4, 9], &[1, 2]]);
+        model.prune(3);
+        model.bucket().release(Sequence(2)).unwrap();
+        if !model.bucket().retired_trees().unwrap().is_empty() {
+            model.bucket().release(Sequence(0)).unwrap();
         }
-        chronicle.note_pruned(3);
-        chronicle.trees.retain(|tree, _| *tree == 3);
-        chronicle.signed.retain(|signed| signed.start_seq.0 == 3);
-        let kept = &chronicle.contents[3..];
+        model.note_pruned(3);
+        model.trees.retain(|tree, _| *tree == 3);
+        model.signed.retain(|signed| signed.start_seq.0 == 3);
+        let kept = &model.contents[3..];
         let uploaded = vec![5, 2, 1, 1, 2, 3];
         let contents = kept.iter().chain([&uploaded]);
-        chronicle.stored = contents
+        model.stored = contents
             .flat_map(|content| tree_of(HashingProfile::Plain, content).0)
             .collect();
-        chronicle.check();
+        model.check();
     }
 }

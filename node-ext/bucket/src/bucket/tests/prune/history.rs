@@ -39,36 +39,36 @@ proptest! {
         tagged: bool,
         steps in proptest::collection::vec(step(), 1..16),
     ) {
-        let mut chronicle = ModelledBucket::new(PROFILES[usize::from(tagged)]);
-        chronicle.commit(&[&[0, 1], &[2]], true);
+        let mut model = ModelledBucket::new(PROFILES[usize::from(tagged)]);
+        model.commit(&[&[0, 1], &[2]], true);
         for step in steps {
             match step {
                 Step::Commit { contents, signed } => {
                     let contents: Vec<_> = contents.iter().map(Vec::as_slice).collect();
-                    chronicle.commit(&contents, signed);
+                    model.commit(&contents, signed);
                 }
                 Step::Upload(content) => {
-                    chronicle.upload(&content);
+                    model.upload(&content);
                 }
                 Step::Prune(place) => {
-                    let leaves = (chronicle.end() - chronicle.current) as usize;
+                    let leaves = (model.end() - model.current) as usize;
                     if leaves > 0 {
                         let dropped = place.index(leaves) as u64 + 1;
-                        chronicle.prune(chronicle.current + dropped);
+                        model.prune(model.current + dropped);
                     }
                 }
                 Step::Release(place) => {
-                    let retired = chronicle.bucket().retired_trees().unwrap();
+                    let retired = model.bucket().retired_trees().unwrap();
                     if !retired.is_empty() {
                         let tree = retired[place.index(retired.len())].commitment.start_seq;
-                        chronicle.release(tree.0);
+                        model.release(tree.0);
                     }
                 }
-                Step::Reopen => chronicle.fixture.reopen(),
+                Step::Reopen => model.fixture.reopen(),
             }
         }
-        chronicle.check();
-        chronicle.fixture.reopen();
-        chronicle.check();
+        model.check();
+        model.fixture.reopen();
+        model.check();
     }
 }

@@ -186,12 +186,12 @@ fn i1_uploads_and_commits_that_race_releases_are_complete() {
         let bucket = fixture.bucket();
         let report = fsck(bucket, |_| {}).unwrap();
         assert!(report.is_clean(), "{:?}", report.findings);
-        for promise in bucket.signed_roots().unwrap() {
+        for signed_root in bucket.signed_roots().unwrap() {
             let Commitment {
                 mmr_root,
                 leaf_count,
                 ..
-            } = promise.unwrap().commitment;
+            } = signed_root.unwrap().commitment;
             let view = bucket.view(StateRef::Root(mmr_root)).unwrap();
             for leaf in 0..leaf_count.get() {
                 view.read_content(LeafIndex(leaf), &mut std::io::sink())

@@ -6,32 +6,32 @@ use super::*;
 #[test]
 fn i10_roots_signed_before_several_prunes_stay_provable() {
     for profile in PROFILES {
-        let mut chronicle = ModelledBucket::new(profile);
-        chronicle.sign_each(&[&[1, 2], &[1, 2, 3], &[3], &[4, 4, 4], &[5]]);
-        let before = chronicle.bucket().usage();
-        chronicle.prune(2);
-        chronicle.check();
-        chronicle.sign_each(&[&[6], &[1, 2]]);
-        chronicle.prune(3);
-        chronicle.prune(7);
-        chronicle.check();
-        chronicle.sign_each(&[&[7], &[8, 8]]);
-        chronicle.fixture.reopen();
-        chronicle.check();
+        let mut model = ModelledBucket::new(profile);
+        model.sign_each(&[&[1, 2], &[1, 2, 3], &[3], &[4, 4, 4], &[5]]);
+        let before = model.bucket().usage();
+        model.prune(2);
+        model.check();
+        model.sign_each(&[&[6], &[1, 2]]);
+        model.prune(3);
+        model.prune(7);
+        model.check();
+        model.sign_each(&[&[7], &[8, 8]]);
+        model.fixture.reopen();
+        model.check();
         assert!(
-            chronicle.bucket().usage().bytes > before.bytes,
+            model.bucket().usage().bytes > before.bytes,
             "nothing has gone"
         );
-        let promises = chronicle.bucket().signed_roots().unwrap();
-        assert_eq!(promises.count(), chronicle.signed.len());
+        let signed_roots = model.bucket().signed_roots().unwrap();
+        assert_eq!(signed_roots.count(), model.signed.len());
     }
 }
 
 #[test]
 fn a_tree_pruned_to_its_end_is_empty_and_continues_its_sizes() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.sign_each(&[&[1], &[2], &[3]]);
-    let pruned = chronicle.prune(3);
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.sign_each(&[&[1], &[2], &[3]]);
+    let pruned = model.prune(3);
     assert_eq!(
         pruned.commitment,
         Commitment {
@@ -41,34 +41,34 @@ fn a_tree_pruned_to_its_end_is_empty_and_continues_its_sizes() {
         }
     );
     for _ in 0..2 {
-        let refused = chronicle.bucket().commit_signed(&[], &signer());
+        let refused = model.bucket().commit_signed(&[], &signer());
         let refused = refused.unwrap_err();
         assert!(
             matches!(refused, CommitError::NothingToSign { .. }),
             "{refused}"
         );
-        assert_eq!(chronicle.bucket().total_size(), 15);
-        chronicle.check();
-        chronicle.fixture.reopen();
+        assert_eq!(model.bucket().total_size(), 15);
+        model.check();
+        model.fixture.reopen();
     }
-    chronicle.sign_each(&[&[4]]);
-    assert_eq!(chronicle.bucket().total_size(), 20);
-    chronicle.check();
+    model.sign_each(&[&[4]]);
+    assert_eq!(model.bucket().total_size(), 20);
+    model.check();
     // The leaf whose sizes an empty tree continues was removed with its tree.
-    chronicle.prune(4);
-    chronicle.release(0);
-    chronicle.release(3);
-    chronicle.fixture.reopen();
-    chronicle.sign_each(&[&[5]]);
-    chronicle.check();
+    model.prune(4);
+    model.release(0);
+    model.release(3);
+    model.fixture.reopen();
+    model.sign_each(&[&[5]]);
+    model.check();
 }
 
 #[test]
 fn i11_an_empty_tree_with_a_wrong_total_size_is_not_opened() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.sign_each(&[&[1], &[2]]);
-    chronicle.prune(2);
-    let bucket = chronicle.bucket();
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.sign_each(&[&[1], &[2]]);
+    model.prune(2);
+    let bucket = model.bucket();
     let tip = Tip {
         total_size: 9,
         ..Tip::clone(&bucket.tip())
@@ -77,48 +77,45 @@ fn i11_an_empty_tree_with_a_wrong_total_size_is_not_opened() {
     let state = tip.record(bucket.id, bucket.config).encode();
     batch.put(Family::Tree, layout::STATE_KEY, &state);
     bucket.engine.write(batch, Durability::Synced).unwrap();
-    chronicle.fixture.bucket = None;
-    let path = chronicle.fixture.path();
+    model.fixture.bucket = None;
+    let path = model.fixture.path();
     let refused = Bucket::open(&path, Access::ReadOnly, &SharedResources::default()).unwrap_err();
     assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
 }
 
 #[test]
 fn the_signed_deletion_is_kept_with_its_retired_tree() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Tagged);
-    chronicle.sign_each(&[&[1], &[2], &[3]]);
-    let signed = chronicle.bucket().preview_prune(Sequence(2)).unwrap();
+    let mut model = ModelledBucket::new(HashingProfile::Tagged);
+    model.sign_each(&[&[1], &[2], &[3]]);
+    let signed = model.bucket().preview_prune(Sequence(2)).unwrap();
     let new_root = signed.mmr_root;
     let authorised = sign_deletion(signed);
     let deletion = authorised.deletion.clone();
     // Leaves committed since are in the new tree too.
-    chronicle.sign_each(&[&[8], &[9]]);
-    let pruned = chronicle
-        .bucket()
-        .prune(Sequence(2), Some(authorised))
-        .unwrap();
-    chronicle.note_pruned(2);
-    assert_eq!(pruned.commitment, chronicle.replayed(2, 3));
+    model.sign_each(&[&[8], &[9]]);
+    let pruned = model.bucket().prune(Sequence(2), Some(authorised)).unwrap();
+    model.note_pruned(2);
+    assert_eq!(pruned.commitment, model.replayed(2, 3));
     // With more leaves, the admin's signature is still over the earlier root.
-    chronicle.sign_each(&[&[4]]);
-    chronicle.fixture.reopen();
-    let retired = chronicle.bucket().retired_trees().unwrap();
+    model.sign_each(&[&[4]]);
+    model.fixture.reopen();
+    let retired = model.bucket().retired_trees().unwrap();
     assert_eq!(retired, vec![pruned.retired]);
     assert_eq!(retired[0].deletion, Some(deletion));
     assert_eq!(
         (retired[0].new_start_seq, retired[0].new_root),
         (Sequence(2), new_root)
     );
-    chronicle.check();
+    model.check();
 }
 
 #[test]
 fn a_refused_prune_changes_nothing() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.sign_each(&[&[1][..]; 9]);
-    chronicle.prune(1);
-    let before = chronicle.fixture.records();
-    let bucket = chronicle.bucket();
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.sign_each(&[&[1][..]; 9]);
+    model.prune(1);
+    let before = model.fixture.records();
+    let bucket = model.bucket();
     let prune = |to, authorisation| bucket.prune(Sequence(to), authorisation).unwrap_err();
     for start in [0, 1] {
         let refused = prune(start, None);
@@ -197,11 +194,11 @@ fn a_refused_prune_changes_nothing() {
         matches!(refused, PruneError::SignatureKind { .. }),
         "{refused}"
     );
-    assert_eq!(chronicle.fixture.records(), before);
-    chronicle.check();
+    assert_eq!(model.fixture.records(), before);
+    model.check();
 
-    chronicle.fixture.bucket = None;
-    let path = chronicle.fixture.path();
+    model.fixture.bucket = None;
+    let path = model.fixture.path();
     let read_only = Bucket::open(&path, Access::ReadOnly, &SharedResources::default()).unwrap();
     let refused = read_only.prune(Sequence(3), None).unwrap_err();
     assert!(matches!(
@@ -219,31 +216,31 @@ fn a_refused_prune_changes_nothing() {
 
 #[test]
 fn i11_a_prune_over_a_lost_leaf_fails() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.sign_each(&[&[1][..]; 9]);
-    let mut batch = chronicle.bucket().engine.batch();
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.sign_each(&[&[1][..]; 9]);
+    let mut batch = model.bucket().engine.batch();
     batch.delete(Family::Tree, layout::leaf_key(Sequence(5)));
-    chronicle
+    model
         .bucket()
         .engine
         .write(batch, Durability::Synced)
         .unwrap();
-    let before = chronicle.fixture.records();
-    let refused = chronicle.bucket().prune(Sequence(2), None).unwrap_err();
+    let before = model.fixture.records();
+    let refused = model.bucket().prune(Sequence(2), None).unwrap_err();
     let lost = Sequence(5);
     assert!(
         matches!(refused, PruneError::Leaf(ProveError::MissingLeaf { sequence, .. }) if sequence == lost),
         "{refused}"
     );
-    assert_eq!(chronicle.fixture.records(), before);
+    assert_eq!(model.fixture.records(), before);
 }
 
 #[test]
 fn a_view_outlives_a_prune_and_fails_after_a_release() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.sign_each(&[&[1, 2], &[3], &[4]]);
-    let root = chronicle.signed[2].mmr_root;
-    let bucket = chronicle.bucket();
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.sign_each(&[&[1, 2], &[3], &[4]]);
+    let root = model.signed[2].mmr_root;
+    let bucket = model.bucket();
     let view = bucket.view(StateRef::Newest).unwrap();
     let proven = view.mmr_proof(LeafIndex(0)).unwrap();
     bucket.prune(Sequence(2), None).unwrap();
@@ -277,10 +274,10 @@ fn a_view_outlives_a_prune_and_fails_after_a_release() {
 
 #[test]
 fn only_a_retired_tree_is_released_and_only_once() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.sign_each(&[&[1], &[2]]);
-    chronicle.prune(1);
-    let release = |tree| chronicle.bucket().release(Sequence(tree));
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.sign_each(&[&[1], &[2]]);
+    model.prune(1);
+    let release = |tree| model.bucket().release(Sequence(tree));
     let refused = release(1).unwrap_err();
     assert!(matches!(refused, ReleaseError::Current { .. }), "{refused}");
     let refused = release(7).unwrap_err();
@@ -288,25 +285,25 @@ fn only_a_retired_tree_is_released_and_only_once() {
         matches!(refused, ReleaseError::NoSuchTree { .. }),
         "{refused}"
     );
-    chronicle.release(0);
-    let refused = chronicle.bucket().release(Sequence(0)).unwrap_err();
+    model.release(0);
+    let refused = model.bucket().release(Sequence(0)).unwrap_err();
     assert!(
         matches!(refused, ReleaseError::NoSuchTree { .. }),
         "{refused}"
     );
-    chronicle.check();
+    model.check();
 }
 
 #[test]
 fn upper_nodes_of_the_new_tree_are_cached_after_a_prune() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.commit(&[&[1][..]; 70], false);
-    chronicle.prune(3);
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.commit(&[&[1][..]; 70], false);
+    model.prune(3);
     let keys_asked = || {
-        let before = chronicle.bucket().read_counts().batched_keys;
-        let view = chronicle.bucket().view(StateRef::Newest).unwrap();
+        let before = model.bucket().read_counts().batched_keys;
+        let view = model.bucket().view(StateRef::Newest).unwrap();
         view.mmr_proof(LeafIndex(5)).unwrap();
-        chronicle.bucket().read_counts().batched_keys - before
+        model.bucket().read_counts().batched_keys - before
     };
     let (first, second) = (keys_asked(), keys_asked());
     assert!(second < first, "{first}, and then {second}");
@@ -314,17 +311,17 @@ fn upper_nodes_of_the_new_tree_are_cached_after_a_prune() {
 
 #[test]
 fn an_admin_may_authorise_a_prune_of_all_leaves() {
-    let mut chronicle = ModelledBucket::new(HashingProfile::Plain);
-    chronicle.sign_each(&[&[1], &[2]]);
-    let nothing = chronicle.bucket().preview_prune(Sequence(2)).unwrap();
+    let mut model = ModelledBucket::new(HashingProfile::Plain);
+    model.sign_each(&[&[1], &[2]]);
+    let nothing = model.bucket().preview_prune(Sequence(2)).unwrap();
     assert_eq!(nothing.leaf_count, LeafCount::ZERO);
-    chronicle.sign_each(&[&[3]]);
-    let pruned = chronicle
+    model.sign_each(&[&[3]]);
+    let pruned = model
         .bucket()
         .prune(Sequence(2), Some(sign_deletion(nothing)))
         .unwrap();
-    chronicle.note_pruned(2);
-    assert_eq!(pruned.commitment, chronicle.replayed(2, 1));
+    model.note_pruned(2);
+    assert_eq!(pruned.commitment, model.replayed(2, 1));
     assert_eq!(pruned.retired.new_root, H256::zero());
-    chronicle.check();
+    model.check();
 }
