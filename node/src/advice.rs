@@ -1,7 +1,6 @@
 //! Advice for the operator, by the kind of error: the command or flag that helps. The
 //! libraries state facts only, since programs other than this one use them too.
 
-use crate::failure::Failure;
 use cairn_bucket::{
     BasePathError, CommitError, CreateError, IngestError, OpenError, ProveError, PruneError,
     ReleaseError, RepairError, TransferError,
@@ -17,40 +16,6 @@ use std::io::ErrorKind;
 
 const INSERT_KEY: &str = "insert the registered key with `cairn key insert`";
 const LIST_BUCKETS: &str = "`cairn bucket list` shows the buckets";
-
-impl Failure {
-    /// Returns advice on the failure, if any command or flag helps.
-    pub(crate) fn advice(&self) -> Option<String> {
-        match self {
-            Self::BasePath(error) => base_path(error),
-            Self::Provider(error) => provider(error),
-            Self::Key(error) => key(error),
-            Self::Prove(error) => prove(error),
-            Self::Commit(error) => commit(error),
-            Self::Ingest { source, .. } => ingest(source),
-            Self::Transfer(error) => transfer(error),
-            Self::Prune(PruneError::Leaf(error)) | Self::Release(ReleaseError::Read(error)) => {
-                prove(error)
-            }
-            Self::Prune(PruneError::Engine(error)) | Self::Release(ReleaseError::Engine(error)) => {
-                engine(error)
-            }
-            Self::Prune(PruneError::NotGrown { .. }) => {
-                Some("pass it with --leaf-count".to_owned())
-            }
-            Self::Prune(PruneError::Quota { bucket, .. }) => Some(format!(
-                "release the trees that `cairn bucket info {bucket}` shows as retired first"
-            )),
-            Self::Release(ReleaseError::Busy { .. }) => Some("try again later".to_owned()),
-            Self::Release(ReleaseError::NoSuchTree { bucket, .. }) => Some(format!(
-                "`cairn bucket info {bucket}` shows the retired trees"
-            )),
-            Self::Chain(ChainError::NoKey { .. }) => Some(INSERT_KEY.to_owned()),
-            Self::Interrupted { cause, .. } => cause.advice(),
-            _ => None,
-        }
-    }
-}
 
 /// Joins an error and the advice on it to one sentence.
 pub(crate) fn joined(error: impl Display, advice: Option<String>) -> String {
@@ -121,7 +86,8 @@ pub(crate) fn quarantine(bucket: BucketId) -> String {
     )
 }
 
-fn provider(error: &ProviderError) -> Option<String> {
+/// Returns advice on an error of the provider.
+pub(crate) fn provider(error: &ProviderError) -> Option<String> {
     match error {
         ProviderError::BasePath(error) => base_path(error),
         ProviderError::OtherChain { .. } => Some(
@@ -156,7 +122,8 @@ fn provider(error: &ProviderError) -> Option<String> {
     }
 }
 
-fn key(error: &KeyError) -> Option<String> {
+/// Returns advice on an error of the keys.
+pub(crate) fn key(error: &KeyError) -> Option<String> {
     match error {
         KeyError::None { .. } => Some(format!(
             "generate one with `cairn key generate`, or {INSERT_KEY}"
@@ -176,7 +143,8 @@ fn open(error: &OpenError) -> Option<String> {
     }
 }
 
-fn prove(error: &ProveError) -> Option<String> {
+/// Returns advice on an error of a proof.
+pub(crate) fn prove(error: &ProveError) -> Option<String> {
     match error {
         ProveError::MissingNode { bucket, .. }
         | ProveError::MissingLeaf { bucket, .. }
@@ -187,7 +155,8 @@ fn prove(error: &ProveError) -> Option<String> {
     }
 }
 
-fn commit(error: &CommitError) -> Option<String> {
+/// Returns advice on an error of a commit.
+pub(crate) fn commit(error: &CommitError) -> Option<String> {
     match error {
         CommitError::Damaged { bucket, .. } => Some(check(*bucket)),
         CommitError::Refused(refused) => signing(refused),
@@ -200,7 +169,42 @@ fn commit(error: &CommitError) -> Option<String> {
     }
 }
 
-fn ingest(error: &IngestError) -> Option<String> {
+/// Returns advice on an error of a prune.
+pub(crate) fn prune(error: &PruneError) -> Option<String> {
+    match error {
+        PruneError::Leaf(error) => prove(error),
+        PruneError::Engine(error) => engine(error),
+        PruneError::NotGrown { .. } => Some("pass it with --leaf-count".to_owned()),
+        PruneError::Quota { bucket, .. } => Some(format!(
+            "release the trees that `cairn bucket info {bucket}` shows as retired first"
+        )),
+        _ => None,
+    }
+}
+
+/// Returns advice on an error of a release.
+pub(crate) fn release(error: &ReleaseError) -> Option<String> {
+    match error {
+        ReleaseError::Read(error) => prove(error),
+        ReleaseError::Engine(error) => engine(error),
+        ReleaseError::Busy { .. } => Some("try again later".to_owned()),
+        ReleaseError::NoSuchTree { bucket, .. } => Some(format!(
+            "`cairn bucket info {bucket}` shows the retired trees"
+        )),
+        _ => None,
+    }
+}
+
+/// Returns advice on an error of the chain client.
+pub(crate) fn chain(error: &ChainError) -> Option<String> {
+    match error {
+        ChainError::NoKey { .. } => Some(INSERT_KEY.to_owned()),
+        _ => None,
+    }
+}
+
+/// Returns advice on an error of an upload.
+pub(crate) fn ingest(error: &IngestError) -> Option<String> {
     match error {
         IngestError::Damaged { bucket, .. } => Some(check(*bucket)),
         IngestError::Engine(error) => engine(error),
@@ -208,7 +212,8 @@ fn ingest(error: &IngestError) -> Option<String> {
     }
 }
 
-fn transfer(error: &TransferError) -> Option<String> {
+/// Returns advice on an error of an export or import.
+pub(crate) fn transfer(error: &TransferError) -> Option<String> {
     match error {
         TransferError::Engine(error) => engine(error),
         TransferError::Exists { .. } => Some("name another destination".to_owned()),
@@ -238,7 +243,8 @@ pub(crate) fn legacy(error: &LegacyError) -> Option<String> {
     }
 }
 
-fn engine(error: &EngineError) -> Option<String> {
+/// Returns advice on an error of the database.
+pub(crate) fn engine(error: &EngineError) -> Option<String> {
     match error.kind {
         FaultKind::Locked => Some("stop that process first".to_owned()),
         FaultKind::ReadOnlyDisk => Some("remount it for writing, or check permissions".to_owned()),
@@ -269,6 +275,7 @@ fn takes_no_writes(error: &std::io::Error) -> bool {
 mod tests {
     use super::*;
     use crate::args::Cli;
+    use crate::failure::Failure;
     use cairn_primitives::{HashingProfile, Sequence};
     use clap::CommandFactory;
 

@@ -1,10 +1,11 @@
 //! The command line: the list of commands. Each command declares its own arguments
 //! in its own file.
 
+use crate::backend::RPC_COMMANDS;
 use crate::commands::{
     bucket, drill, fsck, get, import_legacy, key, prove, put, run, scrub, status, verify,
 };
-use crate::failure::EXIT_CODES;
+use crate::failure::{EXIT_CODES, Failure};
 use crate::globals::Globals;
 use clap::{Parser, Subcommand};
 
@@ -17,6 +18,33 @@ pub(crate) struct Cli {
     pub(crate) globals: Globals,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Executes the command.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let globals = &self.globals;
+        if globals.rpc.is_some() && !self.command.supports_rpc() {
+            return Err(Failure::Usage(format!(
+                "only {RPC_COMMANDS} accept --rpc: all other commands work on a base path, with its \
+                 provider stopped"
+            )));
+        }
+        match &self.command {
+            Command::Run(args) => run::run(args, globals),
+            Command::Key(command) => key::run(command, globals),
+            Command::Bucket(command) => bucket::run(command, globals),
+            Command::Put(args) => put::run(args, globals),
+            Command::Get(args) => get::run(args, globals),
+            Command::Prove(args) => prove::run(args, globals),
+            Command::Verify(args) => verify::run(args, globals),
+            Command::ChallengeDrill(args) => drill::run(args, globals),
+            Command::Status(args) => status::run(args, globals),
+            Command::Fsck(args) => fsck::run(args, globals),
+            Command::ImportLegacy(args) => import_legacy::run(args, globals),
+            Command::Scrub(args) => scrub::run(args, globals),
+        }
+    }
 }
 
 impl Command {

@@ -1,7 +1,7 @@
 //! Chooses where a command is executed: in the base path, or by a running provider
 //! over its RPC.
 
-use crate::commands::run::address_file;
+use crate::address_file;
 use crate::escaped_path::escaped;
 use crate::failure::Failure;
 use crate::globals::Globals;

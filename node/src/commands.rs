@@ -12,32 +12,3 @@ pub(crate) mod run;
 pub(crate) mod scrub;
 pub(crate) mod status;
 pub(crate) mod verify;
-
-use crate::args::{Cli, Command};
-use crate::backend::RPC_COMMANDS;
-use crate::failure::Failure;
-
-/// Executes the command line.
-pub(crate) fn run(cli: &Cli) -> Result<(), Failure> {
-    let globals = &cli.globals;
-    if globals.rpc.is_some() && !cli.command.supports_rpc() {
-        return Err(Failure::Usage(format!(
-            "only {RPC_COMMANDS} accept --rpc: all other commands work on a base path, with its \
-             provider stopped"
-        )));
-    }
-    match &cli.command {
-        Command::Run(args) => run::run(args, globals),
-        Command::Key(command) => key::run(command, globals),
-        Command::Bucket(command) => bucket::run(command, globals),
-        Command::Put(args) => put::run(args, globals),
-        Command::Get(args) => get::run(args, globals),
-        Command::Prove(args) => prove::run(args, globals),
-        Command::Verify(args) => verify::run(args, globals),
-        Command::ChallengeDrill(args) => drill::run(args, globals),
-        Command::Status(args) => status::run(args, globals),
-        Command::Fsck(args) => fsck::run(args, globals),
-        Command::ImportLegacy(args) => import_legacy::run(args, globals),
-        Command::Scrub(args) => scrub::run(args, globals),
-    }
-}

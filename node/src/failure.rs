@@ -1,6 +1,6 @@
 //! The failure of a command: one sentence for the operator, and an exit code for scripts.
 
-use crate::advice::joined;
+use crate::advice::{self, joined};
 use crate::escaped_path::escaped;
 use crate::remote_error::RemoteError;
 use crate::watched_file::FileChange;
@@ -126,6 +126,24 @@ impl Failure {
             | Self::Transfer(TransferError::Sink(error)) => error.kind() == ErrorKind::BrokenPipe,
             Self::Interrupted { cause, .. } => cause.is_closed_pipe(),
             _ => false,
+        }
+    }
+
+    /// Returns advice on the failure, if any command or flag helps.
+    pub(crate) fn advice(&self) -> Option<String> {
+        match self {
+            Self::BasePath(error) => advice::base_path(error),
+            Self::Provider(error) => advice::provider(error),
+            Self::Key(error) => advice::key(error),
+            Self::Prove(error) => advice::prove(error),
+            Self::Commit(error) => advice::commit(error),
+            Self::Ingest { source, .. } => advice::ingest(source),
+            Self::Transfer(error) => advice::transfer(error),
+            Self::Prune(error) => advice::prune(error),
+            Self::Release(error) => advice::release(error),
+            Self::Chain(error) => advice::chain(error),
+            Self::Interrupted { cause, .. } => cause.advice(),
+            _ => None,
         }
     }
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod address_file;
 mod advice;
 mod args;
 mod backend;
@@ -48,7 +49,7 @@ fn main() -> ExitCode {
         Err(failure) => return exit_code_of(Err(failure)),
     };
     start_logging(&cli);
-    exit_code_of(commands::run(&cli))
+    exit_code_of(cli.run())
 }
 
 fn exit_code_of(command: Result<(), Failure>) -> ExitCode {

@@ -22,12 +22,14 @@ mod location;
 mod on_chain;
 mod own_chain;
 mod reindex;
+mod scrub_thread;
 mod scrubbing;
 mod sign;
 #[cfg(test)]
 mod tests;
 mod tombstones;
 mod trash;
+mod trash_thread;
 mod workers;
 
 pub use error::ProviderError;

@@ -5,7 +5,6 @@
 //! the chain cannot be reached, everything else runs meanwhile. The stop goes the other
 //! way: the workers and the RPC finish their current steps, and then the buckets are closed.
 
-pub(crate) mod address_file;
 mod assembly;
 mod chain_status;
 mod metrics_port;
@@ -14,6 +13,7 @@ mod shutdown;
 mod startup_summary;
 
 use crate::account::account;
+use crate::address_file::AddressFile;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Output;
@@ -21,7 +21,6 @@ use crate::provider_args::ProviderArgs;
 use crate::rpc_args::{MetricsArgs, RpcArgs};
 use crate::token_file::{self, TokenFile};
 use crate::worker_args::WorkerArgs;
-use address_file::AddressFile;
 use assembly::{Assembly, AssemblyParts, RunningGadget};
 use cairn_bucket::BasePath;
 use cairn_chain_subxt::SubxtClient;

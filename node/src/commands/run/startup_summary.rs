@@ -1,7 +1,7 @@
 //! The summary that is printed at the start.
 
-use super::address_file;
 use super::chain_status::ChainStatus;
+use crate::address_file;
 use crate::escaped_path::{escaped, json_path};
 use crate::quantity;
 use cairn_provider::Provider;

@@ -12,12 +12,12 @@ const NAME: &str = "rpc-address";
 const MAX_BYTES: u64 = 256;
 
 /// The file, which is removed on drop.
-pub(super) struct AddressFile(PathBuf);
+pub(crate) struct AddressFile(PathBuf);
 
 impl AddressFile {
     /// Writes the file. It replaces one that a killed process has left, and never follows
     /// a link of that name.
-    pub(super) fn write(base: &Path, address: SocketAddr) -> Result<Self, Failure> {
+    pub(crate) fn write(base: &Path, address: SocketAddr) -> Result<Self, Failure> {
         let path = base.join(NAME);
         let unfinished = base.join(format!("{NAME}.new"));
         let fault = |source| Failure::file("write", &path, source);
@@ -42,7 +42,7 @@ impl Drop for AddressFile {
 }
 
 /// Returns the URL by which this machine reaches a listener.
-pub(super) fn url(address: SocketAddr) -> String {
+pub(crate) fn url(address: SocketAddr) -> String {
     let ip = match address.ip() {
         ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         ip => ip,
