@@ -132,7 +132,7 @@ impl CheckpointWorker {
             provider,
             cosigners,
             status: Arc::new(CheckpointStatus::new(countersigner.clone())),
-            countersigner: countersigner,
+            countersigner,
             account,
             policy: plan,
             slots: Semaphore::new(plan.concurrency.get()),

@@ -65,7 +65,7 @@ pub(super) fn journal_fault(
         ));
     };
     let mut number = None;
-    while let Some(record) = reader.next().map_err(journal_error(&path))? {
+    while let Some(record) = reader.next_record().map_err(journal_error(&path))? {
         number = Some(record.number);
     }
     let database = engine.journal_number()?;
@@ -100,7 +100,7 @@ pub(super) fn restore_records(
     };
     let mut writer = Writer::new(engine, BATCH_RECORDS);
     let mut state = None;
-    while let Some(record) = reader.next().map_err(journal_error(&path))? {
+    while let Some(record) = reader.next_record().map_err(journal_error(&path))? {
         let is_newer = record.number > database;
         for change in record.changes() {
             match change {
@@ -179,7 +179,7 @@ pub(super) fn has_newest(
         return Ok(true);
     };
     let mut newest = None;
-    while let Some(record) = reader.next().map_err(journal_error(&path))? {
+    while let Some(record) = reader.next_record().map_err(journal_error(&path))? {
         for change in record.changes() {
             if let Change::Put {
                 family: Family::Tree,
@@ -338,7 +338,7 @@ fn for_each_content(
     let Some(mut reader) = open_journal(folder, bucket)? else {
         return Ok(());
     };
-    while let Some(record) = reader.next().map_err(journal_error(&path))? {
+    while let Some(record) = reader.next_record().map_err(journal_error(&path))? {
         for change in record.changes() {
             if let Change::Put {
                 family: Family::Content,
@@ -365,7 +365,7 @@ fn restore_chunks(
     let fault = |error| EngineError::from_io("reading a blob file", path, &error);
     let mut log = BlobLog::new(File::open(path).map_err(fault)?).map_err(fault)?;
     let mut writer = Writer::new(engine, BATCH_CHUNKS);
-    while let Some(blob) = log.next().map_err(fault)? {
+    while let Some(blob) = log.next_blob().map_err(fault)? {
         let Some((tag, hash)) = layout::parse_content_key(&blob.key) else {
             continue;
         };

@@ -75,7 +75,7 @@ impl<R: Read + Seek> BlobLog<R> {
 
     /// Returns the next record whose header and key can be read, skipping damage;
     /// `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Blob>> {
+    pub fn next_blob(&mut self) -> Result<Option<Blob>> {
         while self.offset.saturating_add(RECORD_HEADER_BYTES) <= self.length {
             if let Some(blob) = self.record_at(self.offset)? {
                 self.offset = blob.value_offset.saturating_add(blob.value_length);
@@ -230,7 +230,7 @@ mod tests {
     fn values(file: &[u8]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
         let mut log = BlobLog::new(Cursor::new(file)).unwrap();
         let mut found = vec![];
-        while let Some(blob) = log.next().unwrap() {
+        while let Some(blob) = log.next_blob().unwrap() {
             let value = log.value(&blob).unwrap();
             found.push((blob.key, value));
         }

@@ -5,7 +5,7 @@ use cairn_primitives::chunk_tree::{self, CHUNK_BYTES, ContentHasher};
 use cairn_primitives::mmr::{Frontier, LeafRoute};
 use cairn_primitives::{
     Answer, Commitment, H256, HashingProfile, LeafCount, LeafIndex, MerkleProof, MmrLeaf, MmrProof,
-    ProvenLeaf, Sequence,
+    Position, ProvenLeaf, Sequence,
 };
 
 /// One tree of a bucket.
@@ -114,7 +114,7 @@ impl MemoryBucket {
         let LeafIndex(index) = location.leaf_index;
         let place = usize::try_from(start.0 + index).ok()?;
         let (leaf, content) = self.leaves.get(place)?;
-        let node = |position: &cairn_primitives::Position| tree.nodes[position.0 as usize];
+        let node = |position: &Position| tree.nodes[usize::try_from(position.0).unwrap()];
         let mmr_proof = MmrProof {
             peaks: route.peaks.iter().map(node).collect(),
             leaf: *leaf,

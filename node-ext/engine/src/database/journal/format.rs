@@ -392,7 +392,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Returns the next intact record; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Record>> {
+    pub fn next_record(&mut self) -> Result<Option<Record>> {
         let Some((_, salt)) = self.header else {
             return Ok(None);
         };
@@ -473,7 +473,7 @@ pub fn last_record(file: &File, bucket: u64) -> Result<Option<LastRecord>> {
     file.seek(SeekFrom::Start(0))?;
     let mut reader = Reader::new(file)?;
     let mut last_record = None;
-    while let Some(record) = reader.next()? {
+    while let Some(record) = reader.next_record()? {
         last_record = Some(at_end(record, reader.end_of_last()));
     }
     Ok(last_record)

@@ -19,7 +19,7 @@ fn file(payloads: &[Vec<u8>]) -> Vec<u8> {
 fn numbers(file: &[u8]) -> (Vec<u64>, u64, u64) {
     let mut reader = Reader::new(file).unwrap();
     let mut numbers = vec![];
-    while let Some(record) = reader.next().unwrap() {
+    while let Some(record) = reader.next_record().unwrap() {
         numbers.push(record.number);
     }
     (numbers, reader.skipped(), reader.end_of_last())
