@@ -25,12 +25,6 @@ macro_rules! number {
                 fmt::Display::fmt(&self.0, f)
             }
         }
-
-        impl From<u64> for $name {
-            fn from(value: u64) -> Self {
-                Self(value)
-            }
-        }
     };
 }
 

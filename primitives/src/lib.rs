@@ -11,6 +11,9 @@
 //!          ChunkLocation ─► ChallengeResponse ─► chain_rule, verify ┘
 //! ```
 //!
+//! **It is** what both sides of a dispute must agree on. **It is not** a client, a store or a
+//! signer: it opens no file and no connection, and it checks hashes, not signatures.
+//!
 //! There are two verifiers, and a responder must satisfy both: [`chain_rule`] checks what
 //! the deployed pallet checks, lenient as it is; [`verify`] accepts only the one answer
 //! that an honest provider gives.
@@ -41,6 +44,18 @@
 //! assert_eq!(to_sign.commitment.leaf_count.get(), 1);
 //! # Ok::<(), cairn_primitives::chunk_tree::ShapeError>(())
 //! ```
+//!
+//! # Features
+//!
+//! | feature | adds |
+//! |---------|------|
+//! | `std` (default) | `std` in the dependencies |
+//! | `serde` | hashes in JSON, as hex |
+//! | `type-info` | `scale_info::TypeInfo`, for runtimes |
+//! | `runtime-api` | the runtime API that a node queries |
+//! | `sp-core` | conversions of accounts, keys and signatures to and from `sp_core` |
+//! | `sp-runtime` | those of `MultiSignature` and `MultiSigner` to and from `sp_runtime` |
+//! | `sp-mmr-primitives` | those of proofs to and from `sp_mmr_primitives` |
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -71,7 +86,11 @@ pub mod onchain;
 mod proof;
 #[cfg(feature = "runtime-api")]
 pub mod runtime_api;
+#[cfg(feature = "sp-core")]
+mod sp_core_types;
 pub mod sp_mmr;
+#[cfg(feature = "sp-runtime")]
+mod sp_runtime_types;
 mod state_ref;
 pub mod verify;
 

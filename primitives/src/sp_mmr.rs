@@ -70,6 +70,8 @@
 //!   their children. [`verify_leaves`] and [`verify_ancestry`] accept only the proof that
 //!   the plan assembles.
 
+#[cfg(feature = "sp-mmr-primitives")]
+mod convert;
 mod plan;
 #[cfg(test)]
 mod tests;

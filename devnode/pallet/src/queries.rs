@@ -17,7 +17,7 @@ use sp_runtime::AccountId32;
 use sp_runtime::traits::BlockNumberProvider;
 
 fn to_raw_account(account: &AccountId32) -> AccountId {
-    AccountId(account.clone().into())
+    account.clone().into()
 }
 
 fn to_chain_account(account: &AccountId) -> AccountId32 {

@@ -10,37 +10,25 @@ use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::onchain::{MultiSigner, PrimarySignature};
 use frame_support::ensure;
-use sp_core::{ecdsa, ed25519, sr25519};
 use sp_runtime::AccountId32;
 use sp_runtime::traits::{IdentifyAccount, Verify};
 
 /// Returns whether a registered key signed `message`. The scheme must be the key's.
 pub(crate) fn by_key(signature: &MultiSignature, message: &[u8], key: &MultiSigner) -> bool {
-    let signer: sp_runtime::MultiSigner = match (signature, key) {
-        (MultiSignature::Ed25519(_), MultiSigner::Ed25519(key)) => {
-            ed25519::Public::from(*key).into()
-        }
-        (MultiSignature::Sr25519(_), MultiSigner::Sr25519(key)) => {
-            sr25519::Public::from(*key).into()
-        }
-        (MultiSignature::Ecdsa(_), MultiSigner::Ecdsa(key)) => ecdsa::Public::from(*key).into(),
-        (MultiSignature::Eth(_), MultiSigner::Eth(key)) => {
-            sp_runtime::MultiSigner::Eth((*key).into())
-        }
-        _ => return false,
-    };
-    by_account(signature, message, &signer.into_account())
+    let has_scheme_of_key = matches!(
+        (signature, key),
+        (MultiSignature::Ed25519(_), MultiSigner::Ed25519(_))
+            | (MultiSignature::Sr25519(_), MultiSigner::Sr25519(_))
+            | (MultiSignature::Ecdsa(_), MultiSigner::Ecdsa(_))
+            | (MultiSignature::Eth(_), MultiSigner::Eth(_))
+    );
+    let signer = sp_runtime::MultiSigner::from(*key);
+    has_scheme_of_key && by_account(signature, message, &signer.into_account())
 }
 
 /// Returns whether an account's own key signed `message`, by any scheme.
 pub(crate) fn by_account(signature: &MultiSignature, message: &[u8], who: &AccountId32) -> bool {
-    let signature: sp_runtime::MultiSignature = match signature {
-        MultiSignature::Ed25519(signature) => ed25519::Signature::from(*signature).into(),
-        MultiSignature::Sr25519(signature) => sr25519::Signature::from(*signature).into(),
-        MultiSignature::Ecdsa(signature) => ecdsa::Signature::from(*signature).into(),
-        MultiSignature::Eth(signature) => sp_runtime::MultiSignature::Eth((*signature).into()),
-    };
-    signature.verify(message, who)
+    sp_runtime::MultiSignature::from(signature.clone()).verify(message, who)
 }
 
 /// Returns the indices of the primary providers that signed `message`, each once.
