@@ -2,8 +2,8 @@
 
 use crate::NodeError;
 use cairn_devnode_runtime::{AccountId, KEY_TYPE};
+use cairn_node_ext::rpc::CosignerLimits;
 use cairn_node_ext::{BasePath, ExtensionConfig, OnCopy, Provider, ScrubPlan};
-use cairn_rpc_server::CosignerLimits;
 use sp_core::Pair;
 use sp_keystore::KeystorePtr;
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 
 use crate::client::{FullClient, FullPool};
 use crate::sealing::Sealer;
-use cairn_rpc_server::Policy;
+use cairn_node_ext::rpc::Policy;
 use jsonrpsee::RpcModule;
 use sc_consensus_manual_seal::rpc::{ManualSeal, ManualSealApiServer};
 use sc_rpc_api::DenyUnsafe;

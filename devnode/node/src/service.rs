@@ -6,9 +6,8 @@ use crate::rpc::node_policy;
 use crate::sealing::{self, Sealer, Sealing};
 use crate::{NodeError, rpc};
 use cairn_devnode_runtime::{OpaqueBlock, RuntimeApi};
-use cairn_node_ext::{Extension, ExtensionHandle, Signer, SubstrateClient};
-use cairn_primitives::challenge::AccountId;
-use cairn_rpc_server::{Limits, ProviderRpc, RpcCosigners};
+use cairn_node_ext::rpc::{Limits, RpcCosigners};
+use cairn_node_ext::{Extension, ExtensionHandle, ProviderRpc, Signer, SubstrateClient};
 use jsonrpsee::RpcModule;
 use sc_network::config::FullNetworkConfiguration;
 use sc_network::{NetworkBackend, NetworkWorker};
@@ -113,7 +112,7 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
             client.clone(),
             pool.clone(),
             keystore.clone(),
-            AccountId(account.into()),
+            account.into(),
         );
         let cairn = Extension::new(
             Arc::new(chain),

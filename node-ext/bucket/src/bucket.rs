@@ -37,7 +37,6 @@ mod uploads;
 mod view;
 
 pub use build::{Builder, KeepBytes};
-pub use charge::{CHUNK_CHARGE, LEAF_CHARGE, NODE_CHARGE, TREE_LEAF_CHARGE};
 pub use clock::now_ms;
 pub use commit::{Committed, NewLeaf};
 pub use content::ContentChange;

@@ -1,11 +1,36 @@
 //! The seam between a storage provider and its chain: a trait, its types and its errors.
+//!
+//! ```text
+//! cairn-gadget ─► dyn ChainClient ◄─┬─ cairn-chain-substrate: the node that loads Cairn
+//!                                   ├─ cairn-chain-subxt:     a remote node
+//!                                   └─ cairn-testing:         a simulated chain
+//! ```
+//!
+//! **It is** everything that a provider asks of a chain, each query at a named block. It links
+//! types and futures only.
+//!
+//! **It is not** a client of any chain; those are crates of their own.
+//!
+//! ```
+//! use cairn_chain::{ChainClient, ChainError};
+//!
+//! /// Returns how many challenges are open against the client's account.
+//! async fn open_challenges(chain: &dyn ChainClient) -> Result<usize, ChainError> {
+//!     let head = chain.best_head().await?;
+//!     Ok(chain.open_challenges(head.hash).await?.len())
+//! }
+//!
+//! // Callers repeat a call after a transient error.
+//! assert!(ChainError::Unreachable("connection refused".into()).is_transient());
+//! ```
 
 #![forbid(unsafe_code)]
 
 mod client;
 mod error;
 
-pub use client::{
-    ChainClient, DryRunResult, ExtrinsicStatus, Head, Submission, SubmittedExtrinsic,
-};
+// The trait.
+pub use client::{ChainClient, Head};
 pub use error::ChainError;
+// Submissions.
+pub use client::{DryRunResult, ExtrinsicStatus, Submission, SubmittedExtrinsic};

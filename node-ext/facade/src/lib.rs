@@ -1,49 +1,64 @@
-//! The parts that a Substrate node loads to become a storage provider.
-//!
-//! This crate adds nothing of its own. It gathers, from the crates of Cairn, the
-//! few types that a node builder names: open a [`BasePath`], make a [`Provider`],
-//! reach the node's own chain by a [`SubstrateClient`], and spawn the future of an
-//! [`Extension`].
+//! Cairn for a Substrate node: a storage provider as one future and one RPC module.
 //!
 //! ```text
-//! BasePath ─► Provider ─► Lease ─┬─ ingest, put_chunk, put_node ─► content, each chunk once
-//!    │           │               ├─ commit, commit_signed ───────► leaves and nodes, one batch, one fsync
-//!    │           │               └─ view(StateRef) ─► mmr_proof, answer ► verified before it leaves
-//!    │           └─► Extension: answers challenges, submits checkpoints, compares chain and disk
-//!    └─ KeyFolder ─► Signer ─► the gate: what may be signed
+//! BasePath ─► Provider ────────┐              ┌─ run ─► the node's task manager
+//! node's client, pool, keys    │              │
+//!    └─► SubstrateClient ──────┼─► Extension ─┤
+//!    └─► Signer ───────────────┤              │
+//! RpcCosigners ────────────────┘              └─ handle ─► ProviderRpc ─► the node's RPC
 //! ```
 //!
-//! It is not the standalone provider (`cairn-cli`), nor its chain client by metadata
+//! **It is** the few types that a node builder names, gathered from the crates of Cairn. This
+//! crate adds nothing of its own.
+//!
+//! **It is not** the standalone provider (`cairn-cli`), nor its chain client by metadata
 //! (`cairn-chain-subxt`), nor the importer of other providers' databases
-//! (`cairn-legacy-import`).
+//! (`cairn-legacy-import`). A client or challenger needs `cairn-primitives` and
+//! `cairn-rpc-api` alone.
+//!
+//! A node makes its [`SubstrateClient`] from the parts that `sc_service` gives it. The rest is
+//! the same for every chain:
 //!
 //! ```
-//! use cairn_node_ext::bucket::{BucketConfig, NewLeaf, StateRef};
-//! use cairn_node_ext::provider::LeaseRequest;
-//! use cairn_node_ext::{BasePath, Provider, ProviderOptions};
-//! use cairn_primitives::{BucketId, ChunkIndex, LeafIndex, challenge::ChunkLocation};
+//! use cairn_node_ext::chain::ChainClient;
+//! use cairn_node_ext::rpc::{Limits, Policy, RpcCosigners};
+//! use cairn_node_ext::{BasePath, Extension, ExtensionConfig, Provider, ProviderOptions};
+//! use cairn_node_ext::{ProviderRpc, Signer};
+//! use std::sync::Arc;
+//!
+//! /// Starts a provider on a chain, until `shutdown` completes. Returns its RPC methods.
+//! fn start(
+//!     chain: Arc<dyn ChainClient>,
+//!     base: BasePath,
+//!     signer: Signer,
+//!     runtime: &tokio::runtime::Runtime,
+//!     shutdown: impl Future<Output = ()> + Send + 'static,
+//! ) -> Result<jsonrpsee::RpcModule<()>, Box<dyn std::error::Error>> {
+//!     let provider = Arc::new(Provider::open(base, ProviderOptions::default())?);
+//!     let cosigners = Arc::new(RpcCosigners::new(Default::default()));
+//!     let extension =
+//!         Extension::new(chain, provider, signer, cosigners, ExtensionConfig::default())?;
+//!     // A node asks its own `DenyUnsafe` here. This one permits no unsafe method.
+//!     let policy = Policy::new(|_request| false);
+//!     let methods = ProviderRpc::new(extension.handle(), Limits::default(), policy).into_rpc()?;
+//!     runtime.spawn(extension.run(shutdown));
+//!     Ok(methods)
+//! }
 //!
 //! # let folder = tempfile::tempdir()?;
-//! let base = BasePath::create(folder.path())?;
-//! base.keys().insert("//Alice")?;
-//! let signer = base.keys().signer(None)?;
-//! let provider = Provider::open(base, ProviderOptions::default())?;
-//! provider.create_bucket(BucketId(7), BucketConfig::default())?;
-//! let bucket = provider.lease(BucketId(7), LeaseRequest::write())?;
-//!
-//! // A client's upload becomes a leaf, and the provider signs the new root.
-//! let content = bucket.run(|bucket| bucket.ingest(&b"three small words"[..]))?;
-//! let leaf = NewLeaf { data_root: content.data_root, data_size: content.data_size };
-//! let (_, signed) = bucket.commit_signed(&[leaf], &signer)?;
-//! assert!(signed.is_valid());
-//!
-//! // Later, somebody challenges the root that was signed.
-//! let root = signed.payload.commitment.mmr_root;
-//! let location = ChunkLocation { leaf_index: LeafIndex(0), chunk_index: ChunkIndex(0) };
-//! let answer = bucket.run(|bucket| bucket.view(StateRef::Root(root))?.answer(location))?;
-//! assert_eq!(answer.chunk_data(), b"three small words");
+//! # let base = BasePath::create(folder.path())?;
+//! # base.keys().insert("//Alice")?;
+//! # let signer = base.keys().signer(None)?;
+//! # let account = cairn_node_ext::AccountId(signer.public());
+//! # let chain = Arc::new(cairn_testing::StaticChain::new(account));
+//! # let runtime = tokio::runtime::Runtime::new()?;
+//! let methods = start(chain, base, signer, &runtime, std::future::ready(()))?;
+//! assert!(methods.method_names().any(|name| name.starts_with("cairnBucket_v1_")));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! `examples/embed.rs` in this crate stores, signs and defends a file. `devnode/node` in the
+//! repository is a whole node.
 
 #![forbid(unsafe_code)]
 
@@ -51,7 +66,9 @@ pub use cairn_bucket::{BasePath, BasePathError};
 pub use cairn_chain_substrate::SubstrateClient;
 pub use cairn_gadget::{Extension, ExtensionConfig, ExtensionError, ExtensionHandle};
 pub use cairn_keys::{KEY_TYPE, Signer};
+pub use cairn_primitives::challenge::AccountId;
 pub use cairn_provider::{OnCopy, Provider, ProviderError, ProviderOptions, ScrubPlan};
+pub use cairn_rpc_server::ProviderRpc;
 
 /// One bucket: storing, committing, proving.
 pub mod bucket {
@@ -69,11 +86,12 @@ pub mod chain {
     };
 }
 
-/// The workers: their configuration and what they report.
+/// The workers: their configuration and their reports.
 pub mod gadget {
     pub use cairn_gadget::{
-        ChallengeConfig, ChallengeStatus, CheckpointConfig, CheckpointStatus, Cosigners,
-        Countersigner, RetentionConfig, RetentionStatus, SignedRootStatus,
+        ChallengeConfig, ChallengeStatus, CheckpointConfig, CheckpointStatus, CosignError,
+        Cosigners, Countersigner, RetentionConfig, RetentionStatus, SignedRootConfig,
+        SignedRootStatus,
     };
 }
 
@@ -86,5 +104,12 @@ pub mod keys {
 pub mod provider {
     pub use cairn_provider::{
         BucketRecord, BudgetRequest, Lease, LeaseRequest, PoolStatistics, ProcessLimits,
+    };
+}
+
+/// The RPC: its limits, its policy and the requests to other providers.
+pub mod rpc {
+    pub use cairn_rpc_server::{
+        CosignerLimits, DenyUnsafe, ExportFolder, LaneLimits, Limits, Policy, RpcCosigners,
     };
 }

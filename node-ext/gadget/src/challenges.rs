@@ -64,7 +64,7 @@ pub enum ChallengeError {
 }
 
 /// The worker that answers the challenges against one account.
-pub struct ChallengeWorker {
+pub(crate) struct ChallengeWorker {
     dependencies: Dependencies,
     tracker: Arc<Mutex<ChallengeTracker>>,
     events: watch::Sender<()>,
@@ -89,7 +89,7 @@ impl ChallengeWorker {
     /// # Errors
     ///
     /// [`ChallengeError`] if the configuration is invalid or the index cannot be read.
-    pub fn new(
+    pub(crate) fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
         config: ChallengeConfig,
@@ -121,7 +121,7 @@ impl ChallengeWorker {
     }
 
     /// Returns a handle for queries while the scheduler runs.
-    pub fn status(&self) -> ChallengeStatus {
+    pub(crate) fn status(&self) -> ChallengeStatus {
         ChallengeStatus {
             tracker: self.tracker.clone(),
             events: self.events.subscribe(),
@@ -130,7 +130,7 @@ impl ChallengeWorker {
 
     /// Asks a second node about each challenge before an answer is submitted.
     #[must_use]
-    pub fn with_second_node(mut self, second: Arc<dyn ChainClient>) -> Self {
+    pub(crate) fn with_second_node(mut self, second: Arc<dyn ChainClient>) -> Self {
         self.dependencies.second_node = Some(second);
         self
     }
@@ -139,7 +139,7 @@ impl ChallengeWorker {
     /// tokio runtime.
     ///
     /// May be stopped at any time, by `shutdown` or by dropping the future.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+    pub(crate) async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
         loop {
             let Self {
@@ -165,7 +165,7 @@ impl ChallengeWorker {
 }
 
 /// Returns the message of a panic.
-pub fn panic_message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let said = panic.downcast_ref::<&str>().copied();
     let said = said.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("it panicked: {}", said.unwrap_or("no message"))

@@ -87,7 +87,7 @@ type AttemptResult = (
 type ProgressItem = (BucketId, u64, ExtrinsicStatus);
 
 /// Submits checkpoints of an account's buckets to its chain.
-pub struct CheckpointWorker {
+pub(crate) struct CheckpointWorker {
     context: Arc<AttemptContext>,
     buckets: HashMap<BucketId, BucketState>,
     anchor: u32,
@@ -116,7 +116,7 @@ impl CheckpointWorker {
     /// # Errors
     ///
     /// [`CheckpointError`] if the configuration is invalid or the index cannot be read.
-    pub fn new(
+    pub(crate) fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
         signer: Signer,
@@ -152,7 +152,7 @@ impl CheckpointWorker {
     /// Submits a checkpoint of a bucket at once, however little is new, while `is_hurried` returns
     /// true for it.
     #[must_use]
-    pub fn with_urgency(
+    pub(crate) fn with_urgency(
         mut self,
         is_hurried: impl Fn(BucketId) -> bool + Send + Sync + 'static,
     ) -> Self {
@@ -161,12 +161,12 @@ impl CheckpointWorker {
     }
 
     /// Returns the countersigner, which answers other primary providers.
-    pub fn countersigner(&self) -> Arc<Countersigner> {
+    pub(crate) fn countersigner(&self) -> Arc<Countersigner> {
         self.context.countersigner.clone()
     }
 
     /// Returns a view of the worker's state.
-    pub fn status(&self) -> Arc<CheckpointStatus> {
+    pub(crate) fn status(&self) -> Arc<CheckpointStatus> {
         self.context.status.clone()
     }
 
@@ -174,7 +174,7 @@ impl CheckpointWorker {
     /// signed matters afterwards, and that is durable.
     ///
     /// May be called again after a panic; it then starts without earlier state.
-    pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
+    pub(crate) async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         self.buckets.clear();
         self.attempts = FuturesUnordered::new();
         self.progress = SelectAll::new();

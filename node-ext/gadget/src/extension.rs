@@ -10,11 +10,15 @@
 //! The stake depends on challenges alone, so they depend on no other worker: each worker is its own
 //! task, and only the end of the challenge worker ends the extension.
 
+use crate::challenges::{ChallengeWorker, panic_message};
+use crate::checkpoints::CheckpointWorker;
+use crate::genesis_check::GenesisCheckedChain;
+use crate::retention::RetentionWorker;
+use crate::signed_roots::SignedRootWorker;
 use crate::{
-    ChallengeConfig, ChallengeError, ChallengeStatus, ChallengeWorker, CheckpointConfig,
-    CheckpointError, CheckpointStatus, CheckpointWorker, Clock, Cosigners, Countersigner,
-    GenesisCheckedChain, RetentionConfig, RetentionStatus, RetentionWorker, SignedRootConfig,
-    SignedRootStatus, SignedRootWorker, panic_message,
+    ChallengeConfig, ChallengeError, ChallengeStatus, CheckpointConfig, CheckpointError,
+    CheckpointStatus, Clock, Cosigners, Countersigner, RetentionConfig, RetentionStatus,
+    SignedRootConfig, SignedRootStatus,
 };
 use cairn_chain::ChainClient;
 use cairn_keys::Signer;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A chain client that fails while the chain is not the base path's own.
-pub struct GenesisCheckedChain {
+pub(crate) struct GenesisCheckedChain {
     chain: Arc<dyn ChainClient>,
     provider: Arc<Provider>,
     on_other_chain: OnOtherChain,

@@ -1,4 +1,76 @@
 //! The workers of a storage provider on chain: challenges, checkpoints, retention, as one future.
+//!
+//! ```text
+//! ChainClient ─┐                        ┌─ challenges:   answered before their deadline
+//! Provider ────┼─► Extension ── run ────┼─ checkpoints:  submitted, with the signatures of others
+//! Signer ──────┤       └─ handle        ├─ signed roots: the chain compared with the disk
+//! Cosigners ───┘            └─► the RPC └─ retention:    retired trees, kept while they are needed
+//! ```
+//!
+//! **It is** one future for a node's task manager, or for a process of its own. Each worker is
+//! its own task. Challenges are answered while any other worker fails.
+//!
+//! **It is not** a chain client, a store or a server: it asks a
+//! [`ChainClient`](cairn_chain::ChainClient) and a [`Provider`](cairn_provider::Provider), and
+//! `cairn-rpc-server` serves its handle.
+//!
+//! ```
+//! use async_trait::async_trait;
+//! use cairn_gadget::{
+//!     CosignError, CosignRequest, Cosigners, Extension, ExtensionConfig, HeldState,
+//! };
+//! use cairn_primitives::challenge::{AccountId, MultiSignature};
+//! use cairn_primitives::{BucketId, onchain::PrimaryProvider};
+//! use cairn_bucket::BasePath;
+//! use cairn_provider::{Provider, ProviderOptions};
+//! use cairn_testing::StaticChain;
+//! use std::sync::Arc;
+//!
+//! /// A provider that shares no bucket asks nobody for signatures.
+//! struct Nobody;
+//!
+//! #[async_trait]
+//! impl Cosigners for Nobody {
+//!     async fn held_state(
+//!         &self,
+//!         from: &PrimaryProvider,
+//!         _bucket: BucketId,
+//!         _window: Option<u64>,
+//!     ) -> Result<HeldState, CosignError> {
+//!         Err(unreachable_at(from))
+//!     }
+//!
+//!     async fn cosign(
+//!         &self,
+//!         from: &PrimaryProvider,
+//!         _request: &CosignRequest,
+//!     ) -> Result<MultiSignature, CosignError> {
+//!         Err(unreachable_at(from))
+//!     }
+//! }
+//!
+//! fn unreachable_at(from: &PrimaryProvider) -> CosignError {
+//!     CosignError::Unreachable {
+//!         endpoint: format!("{:?}", from.account),
+//!         reason: "no transport".to_owned(),
+//!     }
+//! }
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! let base = BasePath::create(folder.path())?;
+//! base.keys().insert("//Alice")?;
+//! let signer = base.keys().signer(None)?;
+//! let chain = StaticChain::new(AccountId(signer.public()));
+//! let provider = Arc::new(Provider::open(base, ProviderOptions::default())?);
+//! let config = ExtensionConfig::default();
+//! let extension = Extension::new(Arc::new(chain), provider, signer, Arc::new(Nobody), config)?;
+//! let handle = extension.handle();
+//! // A node never completes `shutdown`; here it is complete, and every worker ends.
+//! runtime.block_on(extension.run(std::future::ready(())));
+//! assert!(handle.challenges.duties().is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -22,30 +94,37 @@ mod printable;
 mod retention;
 mod signed_roots;
 
+// The extension.
 pub use extension::{Extension, ExtensionConfig, ExtensionError, ExtensionHandle};
-pub use printable::{is_unprintable, printable, printable_json, printable_lines};
-
-pub use challenges::panic_message;
+// Challenges.
 pub use challenges::{
     AnswerStage, ChallengeConfig, ChallengeConfigError, ChallengeDuty, ChallengeError,
-    ChallengeStatistics, ChallengeStatus, ChallengeWorker, DEFAULT_CLAIM_WITHIN,
-    DEFAULT_CRITICAL_DIVISOR, DEFAULT_MAX_BYTES_IN_FLIGHT, DEFAULT_MAX_IN_FLIGHT,
-    DEFAULT_RESUBMIT_AFTER, DEFAULT_STALE_AFTER, DEFAULT_TICK_INTERVAL, DEFAULT_WARN_DIVISOR,
-    NotSynced, RECONNECT_BACKOFF_MAX, RECONNECT_BACKOFF_MIN,
+    ChallengeStatistics, ChallengeStatus, NotSynced,
 };
+// Checkpoints.
 pub use checkpoint_rules::BlockedReason;
 pub use checkpoints::{
     CheckpointConfig, CheckpointConfigError, CheckpointError, CheckpointStage,
-    CheckpointStatistics, CheckpointStatus, CheckpointWorker,
+    CheckpointStatistics, CheckpointStatus,
 };
+// Joint signing.
 pub use cosign::{
     CheckpointRequest, CosignError, CosignRequest, Cosigners, Countersigner, HeldState, Refusal,
 };
-pub use genesis_check::GenesisCheckedChain;
-pub use retention::{
-    Clock, RetainReason, RetentionConfig, RetentionError, RetentionStatistics, RetentionStatus,
-    RetentionWorker,
-};
+// Retired trees.
+pub use retention::{Clock, RetainReason, RetentionConfig, RetentionStatistics, RetentionStatus};
+// Signed roots on chain.
 pub use signed_roots::{
-    SignedRootConfig, SignedRootProblem, SignedRootStatistics, SignedRootStatus, SignedRootWorker,
+    SignedRootConfig, SignedRootProblem, SignedRootStatistics, SignedRootStatus,
 };
+// Text of strangers, made safe to print.
+pub use printable::{is_unprintable, printable, printable_json, printable_lines};
+
+/// The defaults of [`ChallengeConfig`].
+pub mod challenge_defaults {
+    pub use crate::challenges::{
+        DEFAULT_CLAIM_WITHIN, DEFAULT_CRITICAL_DIVISOR, DEFAULT_MAX_BYTES_IN_FLIGHT,
+        DEFAULT_MAX_IN_FLIGHT, DEFAULT_RESUBMIT_AFTER, DEFAULT_STALE_AFTER, DEFAULT_TICK_INTERVAL,
+        DEFAULT_WARN_DIVISOR, RECONNECT_BACKOFF_MAX, RECONNECT_BACKOFF_MIN,
+    };
+}

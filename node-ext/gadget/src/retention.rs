@@ -13,7 +13,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-pub use queries::RetentionError;
+pub(crate) use queries::RetentionError;
 pub use rules::RetainReason;
 pub use status::{RetentionStatistics, RetentionStatus};
 
@@ -62,7 +62,7 @@ impl Default for RetentionConfig {
 pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
 
 /// The worker that releases retired trees when the chain allows it.
-pub struct RetentionWorker {
+pub(crate) struct RetentionWorker {
     queries: Arc<RetentionQueries>,
     config: RetentionConfig,
     clock: Clock,
@@ -85,7 +85,7 @@ impl std::fmt::Debug for RetentionWorker {
 
 impl RetentionWorker {
     /// Creates the worker for a provider and a chain.
-    pub fn new(
+    pub(crate) fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
         config: RetentionConfig,
@@ -109,19 +109,19 @@ impl RetentionWorker {
 
     /// Uses the given clock.
     #[must_use]
-    pub fn with_clock(mut self, clock: Clock) -> Self {
+    pub(crate) fn with_clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
     /// Returns a view of the worker's state.
-    pub fn status(&self) -> Arc<RetentionStatus> {
+    pub(crate) fn status(&self) -> Arc<RetentionStatus> {
         self.status.clone()
     }
 
     /// Releases retired trees until `shutdown` completes. A release that is running then completes
     /// by itself, or continues at the next start.
-    pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
+    pub(crate) async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
         let mut heads = Heads::new(self.queries.chain.clone(), "retention");
         loop {

@@ -102,7 +102,7 @@ pub(crate) fn compare_bucket(
 }
 
 /// The worker that compares our signatures on chain with what this provider holds.
-pub struct SignedRootWorker {
+pub(crate) struct SignedRootWorker {
     chain: Arc<dyn ChainClient>,
     provider: Arc<Provider>,
     config: SignedRootConfig,
@@ -122,7 +122,7 @@ impl std::fmt::Debug for SignedRootWorker {
 
 impl SignedRootWorker {
     /// Creates the worker for a provider and a chain.
-    pub fn new(
+    pub(crate) fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
         config: SignedRootConfig,
@@ -137,12 +137,12 @@ impl SignedRootWorker {
     }
 
     /// Returns a view of the worker's state.
-    pub fn status(&self) -> Arc<SignedRootStatus> {
+    pub(crate) fn status(&self) -> Arc<SignedRootStatus> {
         self.status.clone()
     }
 
     /// Compares until `shutdown` completes.
-    pub async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
+    pub(crate) async fn run(&mut self, shutdown: impl Future<Output = ()> + Send) {
         let mut shutdown = pin!(shutdown.fuse());
         let mut heads = Heads::new(self.chain.clone(), "signed roots");
         loop {

@@ -1,5 +1,5 @@
-//! Imports the database of the v0 provider: one database for all buckets, in one of
-//! four encodings, with nodes that buckets share.
+//! Imports the database of the v0 provider: one database for all buckets, in one of four
+//! encodings, with nodes that buckets share.
 //!
 //! ```text
 //! LegacySource ─► state ─► root recomputed ─► each leaf's tree walked, every hash checked ─┐
@@ -7,9 +7,26 @@
 //! LegacyReport ◄─ moved into its place ◄─ opened and compared ◄─ leaves, nodes, roots ◄─ Builder
 //! ```
 //!
-//! The source is only read. A bucket with incomplete content is refused, with the hash at
-//! fault, and the others are imported. A leaf is never rewritten. A leaf whose content the
-//! chain cannot verify is imported and flagged.
+//! **It is** a way into Cairn. The source is only read. A bucket with incomplete content is
+//! refused, with the hash at fault, and the others are imported. A leaf is never rewritten. A
+//! leaf whose content the chain cannot verify is imported and flagged.
+//!
+//! **It is not** linked by a node or by the provider: only the command line uses it.
+//!
+//! ```no_run
+//! use cairn_bucket::BasePath;
+//! use cairn_engine::SharedResources;
+//! use cairn_legacy_import::{LegacyImport, LegacyMode, LegacySource};
+//! use std::path::Path;
+//!
+//! let source = LegacySource::open(Path::new("/var/lib/v0-provider"))?;
+//! println!("{} buckets", source.buckets()?.ids.len());
+//! let base = BasePath::create("/var/lib/cairn")?;
+//! let report = LegacyImport::new(&source, base.path(), LegacyMode::Import)
+//!     .import_all(&SharedResources::default(), |_bucket, _step| {})?;
+//! println!("{report:?}");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![forbid(unsafe_code)]
 
@@ -21,8 +38,11 @@ mod import;
 mod report;
 mod source;
 
+// The source.
 pub use era::LegacyEra;
+pub use source::{LegacyBuckets, LegacySource};
+// The import.
 pub use error::LegacyError;
 pub use import::{LegacyImport, LegacyMode, LegacyStep};
+// Its report.
 pub use report::{LegacyBucketReport, LegacyReport, LegacyStatus, LegacySummary, UnprovableLeaf};
-pub use source::{LegacyBuckets, LegacySource};

@@ -1,4 +1,32 @@
-//! Chains for tests of a storage provider: a simulated one and a static one.
+//! Chains in memory for tests of a storage provider: a simulated one and a static one.
+//!
+//! ```text
+//! test ─► SimulatedChain ── client(account) ─► dyn ChainClient ─► the provider's workers
+//!            │ add_block, retract, finalize_to, challenge
+//!            └ best, finalized: the state on each fork
+//! test ─► StaticChain ───────────────────────► dyn ChainClient, on which nothing happens
+//! ```
+//!
+//! **It is** for tests and benchmarks of the crates above `cairn-chain`, and judges answers as
+//! the pallet does.
+//!
+//! **It is not** published, and not linked by any program.
+//!
+//! ```
+//! use cairn_chain::ChainClient;
+//! use cairn_primitives::{challenge::AccountId, onchain::MultiSigner};
+//! use cairn_testing::{LIMITS, SimulatedChain};
+//!
+//! let chain = SimulatedChain::new(LIMITS);
+//! let alice = AccountId([1; 32]);
+//! chain.edit(move |pallet| pallet.register(alice, MultiSigner::Sr25519(alice.0)));
+//! chain.advance();
+//! let client = chain.client(alice);
+//! let head = chain.finalized_head();
+//! let registered = futures::executor::block_on(client.provider(head.hash))?;
+//! assert!(registered.is_some());
+//! # Ok::<(), cairn_chain::ChainError>(())
+//! ```
 
 #![forbid(unsafe_code)]
 #![expect(
@@ -11,9 +39,12 @@ mod damage;
 mod simulated_chain;
 mod static_chain;
 
-pub use damage::overwrite;
+// The simulated chain.
 pub use simulated_chain::{
     BlockPlan, LIMITS, MemoryBucket, NewChallenge, Pallet, Resolution, SimulatedChain,
     SimulatedClient,
 };
+// The static chain.
 pub use static_chain::StaticChain;
+// Damage.
+pub use damage::overwrite;

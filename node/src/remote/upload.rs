@@ -11,7 +11,8 @@
 use super::{Client, Connection, MAX_IN_FLIGHT, RESPONSE_TIMEOUT};
 use crate::failure::Failure;
 use crate::remote_error::RemoteError;
-use cairn_bucket::{CHUNK_CHARGE, IngestError, NODE_CHARGE, NewLeaf};
+use cairn_bucket::charge::{CHUNK_CHARGE, NODE_CHARGE};
+use cairn_bucket::{IngestError, NewLeaf};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::chunk_tree::{CHUNK_BYTES, ContentRoot, InteriorNode, TreeBuilder};
 use cairn_primitives::{BucketId, H256, HashingProfile, LeafIndex};

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::network::{ID, Network, commit, open};
-use crate::{CheckpointConfig, SignedRootConfig, SignedRootProblem, SignedRootWorker};
+use crate::signed_roots::SignedRootWorker;
+use crate::{CheckpointConfig, SignedRootConfig, SignedRootProblem};
 use cairn_bucket::StateRef;
 use cairn_engine::layout::leaf_key;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};

@@ -9,7 +9,7 @@ use cairn_bucket::charge;
 use cairn_bucket::{Bucket, BucketConfig, SignedRoot};
 use cairn_engine::layout::StorageUsage;
 use cairn_keys::DurableCommitment;
-use cairn_primitives::{Commitment, H256, HashingProfile};
+use cairn_primitives::{Commitment, H256, HashingProfile, Sequence};
 use codec::{Decode, Encode};
 
 /// The status of a bucket.
@@ -103,7 +103,7 @@ impl BucketRecord {
             config: BucketConfig::default(),
             commitment: Commitment {
                 mmr_root: H256::zero(),
-                start_seq: 0.into(),
+                start_seq: Sequence(0),
                 leaf_count: Default::default(),
             },
             peaks: Vec::new(),

@@ -8,7 +8,7 @@ use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::cosign::{CheckpointRequest, Refusal};
 use cairn_primitives::onchain::MultiSigner;
-use cairn_primitives::{Commitment, H256, LeafCount};
+use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
 use cairn_rpc_api::Code;
 use cairn_testing::StaticChain;
 use jsonrpsee::RpcModule;
@@ -216,7 +216,11 @@ async fn silent_and_endless_answers_stay_within_the_limits() {
         "{silent}"
     );
     let ask = CosignRequest {
-        request: CheckpointRequest::new(BUCKET, Commitment::deletion(H256::zero(), 0.into()), None),
+        request: CheckpointRequest::new(
+            BUCKET,
+            Commitment::deletion(H256::zero(), Sequence(0)),
+            None,
+        ),
         requester: AccountId([1; 32]),
         signature: MultiSignature::Sr25519([0; 64]),
     };
