@@ -171,6 +171,18 @@ impl Index {
         Self::from_db(db)
     }
 
+    /// Opens the index for reading. Writes nothing, also if it cannot be used.
+    pub(crate) fn open_read_only(path: &Path) -> Result<Self, IndexError> {
+        let db = IndexDb::open_read_only(path)?;
+        match db.get(Table::Meta, FORMAT_KEY)? {
+            Some(format) if format == INDEX_FORMAT.encode() => {}
+            Some(_) => return Err(damaged("its format differs")),
+            None => return Err(damaged("it has no format")),
+        }
+        let totals = Mutex::new(read_totals(&db)?);
+        Ok(Self { db, totals })
+    }
+
     fn open_existing(path: &Path) -> Result<Self, IndexError> {
         let db = IndexDb::open(path)?;
         // Before anything is noted in it that must survive.

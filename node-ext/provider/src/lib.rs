@@ -62,6 +62,8 @@ pub use index::{
     BucketRecord, BucketStatus, DedupReport, DutyKind, Index, IndexError, WINDOWS_COMPLETE_SINCE,
     WINDOWS_LAST_SEEN,
 };
+// The Global Index of a base path in which no provider runs.
+pub use provider::{ListedBucket, list_buckets};
 // Signatures that the chain knows, compared with the disk.
 pub use provider::{
     BucketTombstones, KnownSignature, MissingSignedRoots, OnOtherChain, SignatureSource,

@@ -48,7 +48,10 @@ pub(crate) enum BucketCommand {
         #[arg(long, value_name = "SIZE", value_parser = quantity::parse_bytes)]
         quota: Option<u64>,
     },
-    /// List the buckets
+    /// List the buckets as the index has them, without opening any. The index is written a little
+    /// later than the buckets: a line says so if a bucket's files changed since it was indexed.
+    /// `cairn status` reads those, and all that are not in the index. A running provider reads
+    /// them before it lists them
     List,
     /// Open a bucket whose log is damaged, up to the damage, and restore what the journal has of
     /// the rest. Backs up the bucket's files first

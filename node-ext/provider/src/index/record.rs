@@ -97,6 +97,11 @@ impl BucketRecord {
         signed_root.signed_here().filter(|_| is_newest)
     }
 
+    /// Returns true if nothing of the bucket could be read: only the status is known.
+    pub fn is_blank(&self) -> bool {
+        *self == Self::unknown(self.status.clone())
+    }
+
     /// Makes the record of a bucket of which nothing could be read.
     pub(crate) fn unknown(status: BucketStatus) -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! `cairn bucket list`: one line per bucket, and an error for each that cannot be opened.
+//! `cairn bucket list`: one line per bucket, from the index, and an error for each of which
+//! nothing is known. Buckets are opened only if there is no index to read.
 
 use super::summary::Summary;
 use crate::advice;
@@ -9,43 +10,49 @@ use crate::globals::Globals;
 use crate::output::Output;
 use crate::remote::Client;
 use cairn_bucket::BasePath;
+use cairn_engine::layout::bucket_dir_name;
 use cairn_engine::{Access, SharedResources};
+use cairn_primitives::BucketId;
+use cairn_provider::{BucketStatus, ListedBucket, ProviderError, list_buckets};
 use cairn_rpc_api::BucketStatusInfo;
 use serde::Serialize;
 use std::fmt;
 
-/// A bucket that cannot be opened.
+/// The error of a lost bucket.
+const FOLDER_GONE: &str = "its folder is gone";
+
+/// A bucket of which nothing can be told.
 #[derive(Serialize)]
-struct UnopenableBucket {
+struct UnlistedBucket {
     bucket: u64,
     error: String,
 }
 
-impl fmt::Display for UnopenableBucket {
+impl fmt::Display for UnlistedBucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}  cannot be opened: {}", self.bucket, self.error)
+        write!(f, "{}  {}", self.bucket, self.error)
     }
 }
 
-/// Counts the buckets listed, and those that cannot be opened.
+/// Counts the buckets listed, and those of which nothing can be told.
 #[derive(Default)]
 struct ListCounts {
     buckets: u64,
-    unopened: u64,
+    unlisted: u64,
 }
 
 impl ListCounts {
     fn print(
         &mut self,
         output: Output,
-        opened: Result<Summary, UnopenableBucket>,
+        line: Result<Summary, UnlistedBucket>,
     ) -> Result<(), Failure> {
         self.buckets = self.buckets.saturating_add(1);
-        match opened {
+        match line {
             Ok(summary) => output.answer(&summary),
-            Err(unopened) => {
-                self.unopened = self.unopened.saturating_add(1);
-                output.answer(&unopened)
+            Err(unlisted) => {
+                self.unlisted = self.unlisted.saturating_add(1);
+                output.answer(&unlisted)
             }
         }
     }
@@ -65,25 +72,83 @@ pub(super) fn run(globals: &Globals) -> Result<(), Failure> {
             "there are no buckets in {place}; create one with `cairn bucket create`"
         ))?;
     }
-    match listed.unopened {
+    match listed.unlisted {
         0 => Ok(()),
-        unopened => Err(Failure::Failed(format!(
-            "buckets that cannot be opened: {unopened} of {}",
+        unlisted => Err(Failure::Failed(format!(
+            "buckets of which nothing is known: {unlisted} of {}; see `cairn status`",
             listed.buckets
         ))),
     }
 }
 
 fn list_local(output: Output, base: &BasePath) -> Result<ListCounts, Failure> {
+    match list_buckets(base) {
+        Ok(buckets) => list_indexed(output, base, buckets),
+        Err(ProviderError::Index(error)) => {
+            let listed = list_opened(output, base)?;
+            if listed.buckets > 0 {
+                output.text(format_args!(
+                    "the index cannot be read, so each bucket was opened; `cairn status` \
+                     rebuilds the index: {error}"
+                ))?;
+            }
+            Ok(listed)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Lists buckets from the index, without opening them.
+fn list_indexed(
+    output: Output,
+    base: &BasePath,
+    buckets: Vec<ListedBucket>,
+) -> Result<ListCounts, Failure> {
+    let folder = base.buckets_path();
+    let mut listed = ListCounts::default();
+    for bucket in buckets {
+        let unlisted = |id: BucketId, error| {
+            Err(UnlistedBucket {
+                bucket: id.0,
+                error,
+            })
+        };
+        let line = match &bucket {
+            ListedBucket::NotIndexed(id) => unlisted(
+                *id,
+                "it is not in the index; `cairn status` opens and indexes it".to_owned(),
+            ),
+            ListedBucket::Indexed(indexed) => match &indexed.record.status {
+                BucketStatus::Lost => unlisted(indexed.id, FOLDER_GONE.to_owned()),
+                BucketStatus::Quarantined(reason) if indexed.record.is_blank() => unlisted(
+                    indexed.id,
+                    format!("it is in quarantine, and nothing of it could be read: {reason}"),
+                ),
+                BucketStatus::Sound | BucketStatus::Quarantined(_) => Ok(Summary::from_index(
+                    indexed,
+                    folder.join(bucket_dir_name(indexed.id)),
+                )),
+            },
+        };
+        listed.print(output, line)?;
+    }
+    Ok(listed)
+}
+
+/// Lists buckets by opening each of them.
+fn list_opened(output: Output, base: &BasePath) -> Result<ListCounts, Failure> {
     let shared = SharedResources::default();
     let mut listed = ListCounts::default();
     for id in base.buckets()? {
         // A damaged bucket must not hide the others.
         let opened = base.open_bucket(id, &shared);
         let opened = opened.map(|bucket| Summary::from_bucket(&bucket));
-        let opened = opened.map_err(|error| UnopenableBucket {
-            bucket: id.0,
-            error: advice::joined(&error, advice::base_path(&error)),
+        let opened = opened.map_err(|error| {
+            let reason = advice::joined(&error, advice::base_path(&error));
+            UnlistedBucket {
+                bucket: id.0,
+                error: format!("it cannot be opened: {reason}"),
+            }
         });
         listed.print(output, opened)?;
     }
@@ -94,9 +159,9 @@ fn list_remote(output: Output, client: &Client) -> Result<ListCounts, Failure> {
     let mut listed = ListCounts::default();
     client.for_each_bucket(|info| {
         let opened = match info.standing {
-            BucketStatusInfo::Lost => Err(UnopenableBucket {
+            BucketStatusInfo::Lost => Err(UnlistedBucket {
                 bucket: info.bucket.0,
-                error: "its folder is gone".to_owned(),
+                error: FOLDER_GONE.to_owned(),
             }),
             // A quarantined bucket can still be read.
             BucketStatusInfo::Sound

@@ -1,4 +1,4 @@
-//! The summary of a bucket that `cairn bucket create` and `list` print.
+//! The summary of a bucket that `cairn bucket create`, `list` and `salvage` print.
 
 use crate::escaped_path::json_path;
 use crate::hashing::Hashing;
@@ -6,7 +6,8 @@ use crate::hex_text::to_hex;
 use crate::quantity;
 use cairn_bucket::Bucket;
 use cairn_primitives::HashingProfile;
-use cairn_rpc_api::BucketInfo;
+use cairn_provider::{BucketStatus, IndexedBucket};
+use cairn_rpc_api::{BucketInfo, BucketStatusInfo};
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -28,6 +29,9 @@ pub(super) struct Summary {
     pub(super) leaf_count: u64,
     pub(super) total_size: u64,
     pub(super) mmr_root: String,
+    /// Its status, if that was read from an index; `learning` if its files changed since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) standing: Option<BucketStatusInfo>,
 }
 
 impl Summary {
@@ -46,6 +50,33 @@ impl Summary {
             leaf_count: commitment.leaf_count.get(),
             total_size: bucket.total_size(),
             mmr_root: to_hex(commitment.mmr_root),
+            standing: None,
+        }
+    }
+
+    /// Makes the summary of a bucket that was not opened, from its record in the index.
+    pub(super) fn from_index(indexed: &IndexedBucket, path: PathBuf) -> Self {
+        let record = &indexed.record;
+        let commitment = &record.commitment;
+        let standing = match &record.status {
+            _ if !indexed.is_current => BucketStatusInfo::Learning,
+            BucketStatus::Sound => BucketStatusInfo::Sound,
+            BucketStatus::Quarantined(_) => BucketStatusInfo::Quarantined,
+            BucketStatus::Lost => BucketStatusInfo::Lost,
+        };
+        Self {
+            bucket: indexed.id.0,
+            path: Some(path),
+            hashing: record.config.profile.into(),
+            quota_bytes: quota(record.config.max_bytes),
+            used_bytes: record.usage.bytes,
+            charged_bytes: record.charged_bytes(),
+            used_chunks: record.usage.chunks,
+            start_seq: commitment.start_seq.0,
+            leaf_count: commitment.leaf_count.get(),
+            total_size: record.total_size,
+            mmr_root: to_hex(commitment.mmr_root),
+            standing: Some(standing),
         }
     }
 
@@ -72,6 +103,7 @@ impl From<&BucketInfo> for Summary {
             leaf_count: commitment.leaf_count.0,
             total_size: info.total_size.0,
             mmr_root: to_hex(commitment.mmr_root),
+            standing: Some(info.standing),
         }
     }
 }
@@ -91,6 +123,17 @@ impl fmt::Display for Summary {
             quantity::format_bytes(self.used_bytes),
             self.quota_text(),
             self.mmr_root,
-        )
+        )?;
+        match self.standing {
+            None | Some(BucketStatusInfo::Sound) => Ok(()),
+            Some(BucketStatusInfo::Quarantined) => write!(f, "  in quarantine"),
+            Some(BucketStatusInfo::Lost) => write!(f, "  its folder is gone"),
+            Some(BucketStatusInfo::Learning) => {
+                write!(
+                    f,
+                    "  as last indexed: its files changed since, or are not read yet"
+                )
+            }
+        }
     }
 }
