@@ -102,11 +102,11 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
             gap_sync_body_policy: None,
         })?;
 
-    let mut extension = RpcModule::new(());
+    let mut cairn_rpc = RpcModule::new(());
     let mut handle = None;
     // ---- Loading Cairn ----
-    if let Some(options) = &options.provider {
-        let account = options.account(&keystore)?;
+    if let Some(provider) = &options.provider {
+        let account = provider.account(&keystore)?;
         let key = sr25519::Public::from_raw(account.clone().into());
         let chain = SubstrateClient::new(
             client.clone(),
@@ -116,22 +116,22 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
         );
         let cairn = Extension::new(
             Arc::new(chain),
-            Arc::new(options.open()?),
+            Arc::new(provider.open()?),
             Signer::new(keystore.clone(), key),
-            Arc::new(RpcCosigners::new(options.cosigners())),
-            options.extension,
+            Arc::new(RpcCosigners::new(provider.cosigners())),
+            provider.extension,
         )
         .map_err(NodeError::cairn)?;
         cairn
             .register_metrics(&registry)
             .map_err(NodeError::cairn)?;
         handle = Some(cairn.handle());
-        let served = ProviderRpc::new(cairn.handle(), Limits::default(), node_policy());
-        served
+        let methods = ProviderRpc::new(cairn.handle(), Limits::default(), node_policy());
+        methods
             .register_metrics(&registry)
             .map_err(NodeError::cairn)?;
-        extension
-            .merge(served.into_rpc().map_err(NodeError::cairn)?)
+        cairn_rpc
+            .merge(methods.into_rpc().map_err(NodeError::cairn)?)
             .map_err(NodeError::cairn)?;
         tasks.spawn_essential_handle().spawn(
             "cairn",
@@ -147,7 +147,7 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
             clippy::result_large_err,
             reason = "the error that Substrate wants of it"
         )]
-        Box::new(move |_| rpc::module(&client, &pool, &sealer, &extension))
+        Box::new(move |_| rpc::module(&client, &pool, &sealer, &cairn_rpc))
     };
     let rpc = sc_service::spawn_tasks(SpawnTasksParams {
         config,
