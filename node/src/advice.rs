@@ -15,6 +15,7 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 
 const INSERT_KEY: &str = "insert the registered key with `cairn key insert`";
+const WRITABLE: &str = "this needs a writable folder, which --base-path may name";
 const LIST_BUCKETS: &str = "`cairn bucket list` shows the buckets";
 
 /// Joins an error and the advice on it to one sentence.
@@ -34,9 +35,7 @@ pub(crate) fn base_path(error: &BasePathError) -> Option<String> {
         BasePathError::Locked { .. } => {
             Some("stop that process first, or wait for it to end".to_owned())
         }
-        BasePathError::Io { source, .. } if takes_no_writes(source) => {
-            Some("this needs a writable folder, which --base-path may name".to_owned())
-        }
+        BasePathError::Io(error) if takes_no_writes(&error.source) => Some(WRITABLE.to_owned()),
         BasePathError::NoSuchBucket { .. } => Some(LIST_BUCKETS.to_owned()),
         BasePathError::Open(error) | BasePathError::Create(CreateError::Open(error)) => open(error),
         BasePathError::Create(CreateError::Engine(error)) => engine(error),
@@ -90,6 +89,7 @@ pub(crate) fn quarantine(bucket: BucketId) -> String {
 pub(crate) fn provider(error: &ProviderError) -> Option<String> {
     match error {
         ProviderError::BasePath(error) => base_path(error),
+        ProviderError::Io(error) if takes_no_writes(&error.source) => Some(WRITABLE.to_owned()),
         ProviderError::OtherChain { .. } => Some(
             "name a node of its own chain with --chain, or follow the other chain from now on \
              with --new-chain"

@@ -8,6 +8,7 @@ use cairn_bucket::{
     BasePathError, CommitError, IngestError, ProveError, PruneError, ReleaseError, TransferError,
 };
 use cairn_chain::ChainError;
+use cairn_fs::FileError;
 use cairn_gadget::printable_lines;
 use cairn_keys::KeyError;
 use cairn_provider::ProviderError;
@@ -75,12 +76,8 @@ pub(crate) enum Failure {
     },
     #[error("cannot store {}: {source}", escaped(.path))]
     Ingest { path: PathBuf, source: IngestError },
-    #[error("cannot {doing} {}: {source}", escaped(.path))]
-    File {
-        doing: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    #[error("cannot {} {}: {}", .0.doing, escaped(&.0.path), .0.source)]
+    File(FileError),
     /// An upload that ended early, with the part of it that stays.
     #[error("{cause}; {remains}")]
     Interrupted {
@@ -99,11 +96,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     pub(crate) fn file(doing: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::File {
-            doing,
-            path: path.to_owned(),
-            source,
-        }
+        Self::File(FileError::wrap(doing, path)(source))
     }
 
     /// Returns true if a file changed while it was read.

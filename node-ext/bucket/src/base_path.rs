@@ -7,7 +7,7 @@ use cairn_engine::layout::{
     BUCKETS_DIR, KEYSTORE_DIR, LOCK_FILE, bucket_dir_name, parse_bucket_dir_name,
 };
 use cairn_engine::{Access, SharedResources};
-use cairn_fs::{DiskGuard, create_dir_durably};
+use cairn_fs::{DiskGuard, FileError, create_dir_durably};
 use cairn_keys::KeyFolder;
 use cairn_primitives::BucketId;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -30,16 +30,9 @@ pub enum BasePathError {
         /// The base path.
         path: PathBuf,
     },
-    /// An I/O error.
-    #[error("cannot {doing} {path}: {source}")]
-    Io {
-        /// The operation that failed.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The underlying error.
-        source: std::io::Error,
-    },
+    /// A file operation failed.
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// The base path was opened for reading only.
     #[error("{path} was opened for reading only, so nothing in it can be changed")]
     ReadOnly {
@@ -86,7 +79,7 @@ impl BasePath {
         let buckets = path.join(BUCKETS_DIR);
         // Entries made in these folders must survive a loss of power.
         for folder in [&path, &buckets] {
-            create_dir_durably(folder).map_err(|source| io_error("make", folder, source))?;
+            create_dir_durably(folder).map_err(FileError::wrap("make", folder))?;
         }
         Self::open(path, Access::ReadWrite)
     }
@@ -116,7 +109,9 @@ impl BasePath {
                 _lock: lock,
             }),
             Err(TryLockError::WouldBlock) => Err(BasePathError::Locked { path }),
-            Err(TryLockError::Error(source)) => Err(io_error("lock", &lock_path, source)),
+            Err(TryLockError::Error(source)) => {
+                Err(FileError::wrap("lock", &lock_path)(source).into())
+            }
         }
     }
 
@@ -163,11 +158,10 @@ impl BasePath {
     /// [`BasePathError::Io`] when the folder cannot be read.
     pub fn buckets(&self) -> Result<Vec<BucketId>, BasePathError> {
         let folder = self.buckets_path();
-        let entries =
-            std::fs::read_dir(&folder).map_err(|source| io_error("read", &folder, source))?;
+        let entries = std::fs::read_dir(&folder).map_err(FileError::wrap("read", &folder))?;
         let mut buckets = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|source| io_error("read", &folder, source))?;
+            let entry = entry.map_err(FileError::wrap("read", &folder))?;
             buckets.extend(entry.file_name().to_str().and_then(parse_bucket_dir_name));
         }
         buckets.sort_unstable();
@@ -260,7 +254,7 @@ fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError>
         match File::open(path) {
             Ok(file) => return Ok(Some(file)),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(source) => return Err(io_error("open", path, source)),
+            Err(source) => return Err(FileError::wrap("open", path)(source).into()),
         }
     }
     let made = OpenOptions::new()
@@ -276,7 +270,7 @@ fn open_lock(path: &Path, access: Access) -> Result<Option<File>, BasePathError>
         {
             Ok(None)
         }
-        Err(source) => Err(io_error("open", path, source)),
+        Err(source) => Err(FileError::wrap("open", path)(source).into()),
     }
 }
 
@@ -287,15 +281,6 @@ pub fn read_bounded(path: &Path, max_bytes: u64) -> Result<Option<Vec<u8>>, Base
     match read {
         Ok(_) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(io_error("read", path, source)),
-    }
-}
-
-/// Returns an I/O error with what was attempted and where.
-pub fn io_error(doing: &'static str, path: &Path, source: std::io::Error) -> BasePathError {
-    BasePathError::Io {
-        doing,
-        path: path.to_owned(),
-        source,
+        Err(source) => Err(FileError::wrap("read", path)(source).into()),
     }
 }

@@ -54,7 +54,7 @@ mod scrub;
 mod transfer;
 
 // The folder of all buckets.
-pub use base_path::{BasePath, BasePathError, io_error, read_bounded};
+pub use base_path::{BasePath, BasePathError, read_bounded};
 // A bucket: storing, committing.
 pub use bucket::{
     Bucket, BucketConfig, BucketEvent, Builder, Committed, ContentChange, EventListener, Ingested,

@@ -1,12 +1,12 @@
 //! Salvage: opens a bucket whose log is damaged, up to the damage. The bucket's
 //! files are backed up first, since the part after the damage may have signed roots.
 
-use crate::base_path::{BasePath, BasePathError, io_error};
+use crate::base_path::{BasePath, BasePathError};
 use crate::bucket::Bucket;
 use crate::error::OpenError;
 use crate::fsck::second_copy;
 use cairn_engine::{Access, SharedResources, log_hole};
-use cairn_fs::back_up;
+use cairn_fs::{FileError, back_up};
 use cairn_primitives::BucketId;
 use std::path::PathBuf;
 
@@ -40,11 +40,9 @@ impl BasePath {
             });
         }
         let path = self.existing_bucket_path(bucket)?;
-        let backup =
-            back_up(&path, BACKUP_SUFFIX).map_err(|source| io_error("back up", &path, source))?;
+        let backup = back_up(&path, BACKUP_SUFFIX).map_err(FileError::wrap("back up", &path))?;
         // RocksDB stops at a damaged record, but not at a hole in the log.
-        log_hole::truncate_at_hole(&path)
-            .map_err(|source| io_error("cut the log of", &path, source))?;
+        log_hole::truncate_at_hole(&path).map_err(FileError::wrap("cut the log of", &path))?;
         let cut = Bucket::open_up_to_damage(&path, shared)?;
         // The journal and the blob files may have what followed the damage.
         second_copy::restore_after_damage(cut.engine(), &backup, bucket)

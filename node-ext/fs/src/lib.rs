@@ -34,6 +34,7 @@
 mod backup;
 mod disk_guard;
 mod durable_folders;
+mod error;
 
 // Durable names.
 pub use durable_folders::{create_dir_durably, replace_atomically, sync_name};
@@ -41,3 +42,5 @@ pub use durable_folders::{create_dir_durably, replace_atomically, sync_name};
 pub use backup::{back_up, copy_files};
 // Free space.
 pub use disk_guard::{DiskFree, DiskGuard, DiskReading, DiskReserved, free_at};
+// What failed.
+pub use error::FileError;

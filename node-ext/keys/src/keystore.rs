@@ -3,7 +3,7 @@
 //! node and a standalone provider by copying its file.
 
 use crate::signing::{KEY_TYPE, Signer};
-use cairn_fs::create_dir_durably;
+use cairn_fs::{FileError, create_dir_durably};
 use sp_core::{Pair, sr25519};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -13,15 +13,8 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// A file operation on the folder or a file in it failed.
-    #[error("cannot {doing} {path}: {source}")]
-    File {
-        /// The attempted operation.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The underlying error.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file does not contain the key that its name says.
     #[error("{path} does not contain the secret of the key in its name")]
     Damaged {
@@ -78,11 +71,11 @@ impl KeyFolder {
         let entries = match std::fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(source) => return Err(self.file_error("read", &self.path, source)),
+            Err(source) => return Err(FileError::wrap("read", &self.path)(source).into()),
         };
         let mut keys = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(|source| self.file_error("read", &self.path, source))?;
+            let entry = entry.map_err(FileError::wrap("read", &self.path))?;
             keys.extend(entry.file_name().to_str().and_then(parse_file_name));
         }
         keys.sort_unstable();
@@ -155,8 +148,7 @@ impl KeyFolder {
                  consider registering another key"
             );
         }
-        let text = std::fs::read_to_string(&file)
-            .map_err(|source| self.file_error("read", &file, source))?;
+        let text = std::fs::read_to_string(&file).map_err(FileError::wrap("read", &file))?;
         let damaged = || KeyError::Damaged { path: file.clone() };
         let secret: String = serde_json::from_str(&text).map_err(|_| damaged())?;
         let pair = sr25519::Pair::from_string(&secret, None).map_err(|_| damaged())?;
@@ -168,8 +160,7 @@ impl KeyFolder {
 
     fn write(&self, public: [u8; 32], secret: &str) -> Result<[u8; 32], KeyError> {
         // The keystore may be created before the base path that contains it.
-        create_dir_durably(&self.path)
-            .map_err(|source| self.file_error("make", &self.path, source))?;
+        create_dir_durably(&self.path).map_err(FileError::wrap("make", &self.path))?;
         let file = self.path.join(file_name(&public));
         let unfinished = self.path.join(format!("{}.new", file_name(&public)));
         let text = serde_json::Value::from(secret).to_string();
@@ -187,16 +178,8 @@ impl KeyFolder {
             })
             .and_then(|()| std::fs::rename(&unfinished, &file))
             .and_then(|()| std::fs::File::open(&self.path)?.sync_all())
-            .map_err(|source| self.file_error("write", &file, source))?;
+            .map_err(FileError::wrap("write", &file))?;
         Ok(public)
-    }
-
-    fn file_error(&self, doing: &'static str, path: &Path, source: std::io::Error) -> KeyError {
-        KeyError::File {
-            doing,
-            path: path.to_owned(),
-            source,
-        }
     }
 }
 

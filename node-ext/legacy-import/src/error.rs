@@ -3,8 +3,9 @@
 
 use cairn_bucket::{CreateError, OpenError, ProveError};
 use cairn_engine::{EngineError, FaultKind};
+use cairn_fs::FileError;
 use cairn_primitives::{BucketId, H256};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Errors that stop an import as a whole.
 #[derive(Debug, thiserror::Error)]
@@ -37,16 +38,9 @@ pub enum LegacyError {
         /// The source.
         path: PathBuf,
     },
-    /// An I/O error.
-    #[error("cannot {doing} {path}: {source}")]
-    Io {
-        /// The operation that failed.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The underlying error.
-        source: std::io::Error,
-    },
+    /// A file operation failed.
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// The imported bucket does not open, or differs from the source.
     #[error("bucket {bucket} was built with a fault, so it was not moved into place: {reason}")]
     BuiltWithFault {
@@ -67,15 +61,6 @@ impl LegacyError {
     /// Returns whether the disk is full.
     pub(super) fn is_disk_full(&self) -> bool {
         matches!(self, Self::Engine(error) if error.kind == FaultKind::NoSpace)
-    }
-
-    pub(super) fn from_io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
-        let path = path.to_owned();
-        Self::Io {
-            doing,
-            path,
-            source,
-        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::source::LegacySource;
 use cairn_bucket::{Bucket, BucketConfig, Builder, KeepBytes, ProveError, StateRef, move_durably};
 use cairn_engine::layout::{BUCKETS_DIR, bucket_dir_name};
 use cairn_engine::{Access, EngineError, SharedResources};
+use cairn_fs::FileError;
 use cairn_primitives::mmr::Frontier;
 use cairn_primitives::{BucketId, LeafCount, Sequence};
 use std::path::{Path, PathBuf};
@@ -128,8 +129,8 @@ impl<'s> LegacyImport<'s> {
             return Ok(LegacyStatus::AlreadyThere);
         }
         if self.mode == LegacyMode::DryRun {
-            let scratch = tempfile::tempdir()
-                .map_err(|source| LegacyError::from_io("make", &std::env::temp_dir(), source))?;
+            let scratch =
+                tempfile::tempdir().map_err(FileError::wrap("make", &std::env::temp_dir()))?;
             let folder = scratch.path().join(bucket_dir_name(id));
             let work = BucketImport {
                 source: self.source,
@@ -156,14 +157,12 @@ impl<'s> LegacyImport<'s> {
         };
         if is_of_no_use {
             // This import made the folder, and a partial bucket is useless.
-            std::fs::remove_dir_all(&folder)
-                .map_err(|source| LegacyError::from_io("remove", &folder, source))?;
+            std::fs::remove_dir_all(&folder).map_err(FileError::wrap("remove", &folder))?;
         }
         built?;
         work.check_built(&folder, shared)?;
         progress(LegacyStep::Built);
-        move_durably(&folder, &place)
-            .map_err(|source| LegacyError::from_io("move into its place", &folder, source))?;
+        move_durably(&folder, &place).map_err(FileError::wrap("move into its place", &folder))?;
         Ok(LegacyStatus::Imported)
     }
 }

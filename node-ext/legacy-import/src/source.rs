@@ -6,6 +6,7 @@ use super::decode::{self, LegacyState};
 use super::era::LegacyEra;
 use super::error::{LegacyError, Refusal};
 use cairn_engine::{EngineError, LegacyDb, LegacyFamily};
+use cairn_fs::FileError;
 use cairn_primitives::{BucketId, H256};
 use rustix::fs::{FlockOperation, fcntl_lock};
 use rustix::io::Errno;
@@ -127,14 +128,14 @@ fn lock_shared(path: &Path) -> Result<Option<File>, LegacyError> {
     let lock = match File::open(&lock_path) {
         Ok(lock) => lock,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(LegacyError::from_io("open", &lock_path, source)),
+        Err(source) => return Err(FileError::wrap("open", &lock_path)(source).into()),
     };
     match fcntl_lock(&lock, FlockOperation::NonBlockingLockShared) {
         Ok(()) => Ok(Some(lock)),
         Err(Errno::AGAIN | Errno::ACCESS) => Err(LegacyError::InUse {
             path: path.to_owned(),
         }),
-        Err(errno) => Err(LegacyError::from_io("lock", &lock_path, errno.into())),
+        Err(errno) => Err(FileError::wrap("lock", &lock_path)(errno.into()).into()),
     }
 }
 

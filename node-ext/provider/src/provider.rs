@@ -49,7 +49,7 @@ use bucket_folders::BucketFolders;
 use cairn_bucket::{BasePath, Committed, NewLeaf, SignedRoot, StateRef, remove_unfinished};
 use cairn_engine::SharedResources;
 use cairn_engine::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
-use cairn_fs::{DiskReading, create_dir_durably};
+use cairn_fs::{DiskReading, FileError, create_dir_durably};
 use cairn_keys::{Gate, KeyFolder, SignedCommitment, Signer};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{Answer, BucketId, H256};
@@ -108,13 +108,11 @@ impl std::fmt::Debug for Provider {
     }
 }
 
-fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> ProviderError {
-    let path = path.to_owned();
-    move |source| ProviderError::Io {
-        doing,
-        path,
-        source,
-    }
+fn io<'p>(
+    doing: &'static str,
+    path: &'p Path,
+) -> impl Fn(std::io::Error) -> ProviderError + use<'p> {
+    move |source| FileError::wrap(doing, path)(source).into()
 }
 
 /// Creates the signing gate with its state from the index. If that cannot be read, less is

@@ -151,7 +151,7 @@ impl From<ProviderError> for MethodError {
             | ProviderError::Index(_)
             | ProviderError::OtherChain { .. }
             | ProviderError::MissingSignedRoots { .. }
-            | ProviderError::Io { .. } => Self::failed("managing its buckets", &error),
+            | ProviderError::Io(_) => Self::failed("managing its buckets", &error),
         }
     }
 }

@@ -2,8 +2,9 @@
 //! being read, and one for the pass over all buckets. Losing one only costs time.
 
 use super::{ScrubPass, ScrubPoint};
-use crate::base_path::{BasePath, BasePathError, io_error, read_bounded};
+use crate::base_path::{BasePath, BasePathError, read_bounded};
 use cairn_engine::layout::{SCRUB_DIR, SCRUB_PASS_FILE, bucket_dir_name};
+use cairn_fs::FileError;
 use cairn_primitives::BucketId;
 use codec::{Decode, DecodeAll, Encode};
 use std::fs::File;
@@ -45,7 +46,7 @@ impl BasePath {
                 removed => removed,
             },
         };
-        kept.map_err(|source| io_error("keep", &path, source))
+        Ok(kept.map_err(FileError::wrap("keep", &path))?)
     }
 
     /// Returns the progress of the last pass over all buckets, if it is known.
@@ -56,7 +57,8 @@ impl BasePath {
     /// Saves the progress of a pass over all buckets.
     pub fn save_scrub_pass(&self, round: &ScrubPass) -> Result<(), BasePathError> {
         let path = self.pass_path();
-        replace(&path, &(VERSION, round).encode()).map_err(|source| io_error("keep", &path, source))
+        let kept = replace(&path, &(VERSION, round).encode());
+        Ok(kept.map_err(FileError::wrap("keep", &path))?)
     }
 
     fn pass_path(&self) -> PathBuf {

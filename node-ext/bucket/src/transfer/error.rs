@@ -4,7 +4,7 @@
 use super::manifest::ManifestError;
 use crate::error::{CommitError, IndicatesDamage, NotWritable, OpenError, ProveError};
 use cairn_engine::EngineError;
-use cairn_fs::DiskReserved;
+use cairn_fs::{DiskReserved, FileError};
 use cairn_primitives::BucketId;
 use std::path::{Path, PathBuf};
 
@@ -49,16 +49,9 @@ pub enum TransferError {
         /// The source.
         path: PathBuf,
     },
-    /// An I/O error.
-    #[error("cannot {doing} {path}: {source}")]
-    Io {
-        /// The operation that failed.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The underlying error.
-        source: std::io::Error,
-    },
+    /// A file operation failed.
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// The archive cannot be written.
     #[error("cannot write the archive: {0}")]
     Sink(std::io::Error),
@@ -193,11 +186,7 @@ impl TransferError {
         doing: &'static str,
         path: &'p Path,
     ) -> impl Fn(std::io::Error) -> Self + use<'p> {
-        move |source| Self::Io {
-            doing,
-            path: path.to_owned(),
-            source,
-        }
+        move |source| FileError::wrap(doing, path)(source).into()
     }
 
     /// Returns whether the source was read and rejected, rather than unreadable.
@@ -230,7 +219,7 @@ impl IndicatesDamage for TransferError {
             | Self::BucketExists { .. }
             | Self::Busy { .. }
             | Self::SourceInUse { .. }
-            | Self::Io { .. }
+            | Self::Io(_)
             | Self::Sink(_)
             | Self::Archive { .. }
             | Self::NoRoom { .. }

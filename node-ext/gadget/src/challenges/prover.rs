@@ -70,7 +70,7 @@ impl From<ProviderError> for NoProof {
             ProviderError::Busy { .. }
             | ProviderError::Reserved { .. }
             | ProviderError::ReadOnly { .. }
-            | ProviderError::Io { .. }
+            | ProviderError::Io(_)
             | ProviderError::Index(_)
             | ProviderError::OtherChain { .. }
             | ProviderError::MissingSignedRoots { .. }

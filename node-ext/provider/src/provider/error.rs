@@ -6,6 +6,7 @@ use crate::pool::BudgetError;
 use cairn_bucket::{
     BasePathError, CommitError, CreateError, IngestError, OpenError, ProveError, TransferError,
 };
+use cairn_fs::FileError;
 use cairn_keys::SigningRefused;
 use cairn_primitives::{BucketId, H256};
 use std::path::PathBuf;
@@ -120,15 +121,8 @@ pub enum ProviderError {
     #[error(transparent)]
     Create(#[from] CreateError),
     /// A file operation failed.
-    #[error("cannot {doing} {path}: {source}")]
-    Io {
-        /// The attempted operation.
-        doing: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The underlying error.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A proof or a read failed.
     #[error(transparent)]
     Prove(#[from] ProveError),

@@ -12,9 +12,9 @@
 
 use super::ProviderError;
 use crate::index::{Index, LOCATION_KEY};
-use cairn_bucket::{io_error, read_bounded};
+use cairn_bucket::read_bounded;
 use cairn_engine::layout::{INDEX_DIR, LOCATION_FILE};
-use cairn_fs::replace_atomically;
+use cairn_fs::{FileError, replace_atomically};
 use codec::{Decode, DecodeAll, Encode};
 use std::fs::Metadata;
 use std::io::Write;
@@ -83,9 +83,7 @@ fn read(path: &Path) -> Result<LocationCheck, ProviderError> {
     let Some(bytes) = read_bounded(path, MAX_BYTES)? else {
         return Ok(LocationCheck::Absent);
     };
-    let metadata = path
-        .metadata()
-        .map_err(|source| io_error("look at", path, source))?;
+    let metadata = path.metadata().map_err(FileError::wrap("look at", path))?;
     let is_here = parse(&bytes)
         .is_some_and(|written| written.is_same_file(&Origin::from_metadata(&metadata)));
     Ok(if is_here {
@@ -153,7 +151,7 @@ fn write(path: &Path) -> Result<(), ProviderError> {
         let origin = Origin::from_metadata(&file.get_ref().metadata()?);
         file.write_all(&(VERSION, origin).encode())
     });
-    Ok(written.map_err(|source| io_error("write", path, source))?)
+    Ok(written.map_err(FileError::wrap("write", path))?)
 }
 
 #[cfg(test)]

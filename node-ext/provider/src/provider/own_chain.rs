@@ -6,9 +6,9 @@
 
 use super::{Provider, ProviderError};
 use crate::index::{Index, IndexError};
-use cairn_bucket::{BasePathError, io_error, read_bounded};
+use cairn_bucket::{BasePathError, read_bounded};
 use cairn_engine::layout::CHAIN_FILE;
-use cairn_fs::replace_atomically;
+use cairn_fs::{FileError, replace_atomically};
 use cairn_primitives::H256;
 use codec::{Decode, DecodeAll, Encode};
 use std::io::Write;
@@ -87,7 +87,7 @@ impl ChainBinding {
         index.set_own_chain(&chain)?;
         let bytes = (VERSION, chain).encode();
         replace_atomically(&self.path, |file| file.write_all(&bytes))
-            .map_err(|source| io_error("write the chain to", &self.path, source))?;
+            .map_err(FileError::wrap("write the chain to", &self.path))?;
         self.is_written = true;
         Ok(())
     }

@@ -244,7 +244,7 @@ fn an_export_that_fails_leaves_nothing() {
             &SharedResources::default(),
             &mut no_progress,
         );
-        assert!(matches!(failed, Err(TransferError::Io { .. })));
+        assert!(matches!(failed, Err(TransferError::Io(_))));
     }
     assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
     assert_eq!(names(fixture.folder.path()), ["here", "there"]);
