@@ -89,18 +89,22 @@ pub struct ReadCounts {
 /// Changes that are applied as one atomic write.
 pub struct Batch<'e> {
     engine: &'e Engine,
+    tree: Option<&'e ColumnFamily>,
+    content: Option<&'e ColumnFamily>,
+    /// A family that a change was for, and that the database does not have.
+    absent: Option<Family>,
     writes: WriteBatch,
     /// The subset of the changes that the journal keeps.
     changes: Changes,
 }
 
-impl Batch<'_> {
+impl<'e> Batch<'e> {
     /// Sets the value of a key.
     pub fn put(&mut self, family: Family, key: impl AsRef<[u8]>, value: &[u8]) {
         if self.engine.journal.get().is_some() {
             self.changes.put(family, key.as_ref(), value);
         }
-        if let Some(family) = self.engine.family_ref(family) {
+        if let Some(family) = self.handle(family) {
             self.writes.put_cf(family, key, value);
         }
     }
@@ -110,9 +114,21 @@ impl Batch<'_> {
         if self.engine.journal.get().is_some() {
             self.changes.delete(family, key.as_ref());
         }
-        if let Some(family) = self.engine.family_ref(family) {
+        if let Some(family) = self.handle(family) {
             self.writes.delete_cf(family, key);
         }
+    }
+
+    /// Returns the handle of a family; without one the write of the batch will fail.
+    fn handle(&mut self, family: Family) -> Option<&'e ColumnFamily> {
+        let handle = match family {
+            Family::Tree => self.tree,
+            Family::Content => self.content,
+        };
+        if handle.is_none() {
+            self.absent = Some(family);
+        }
+        handle
     }
 }
 
@@ -184,8 +200,7 @@ impl Engine {
             #[cfg(any(test, feature = "testing"))]
             probe: Default::default(),
         };
-        // Both families were named at opening. `Batch::put` ignores a family without
-        // a handle, so its absence must be an error here.
+        // Both families were named at opening.
         engine.family(Family::Tree)?;
         engine.family(Family::Content)?;
         Ok(engine)
@@ -199,12 +214,16 @@ impl Engine {
     }
 
     fn family(&self, family: Family) -> Result<&ColumnFamily, EngineError> {
-        self.family_ref(family).ok_or_else(|| EngineError {
+        self.family_ref(family).ok_or_else(|| self.absent(family))
+    }
+
+    fn absent(&self, family: Family) -> EngineError {
+        EngineError {
             doing: "looking for a column family",
             path: self.path.clone(),
             kind: FaultKind::Corrupt,
             message: format!("there is no family for {family:?}"),
-        })
+        }
     }
 
     fn error_of(&self, doing: &'static str) -> impl Fn(rocksdb::Error) -> EngineError + '_ {
@@ -298,6 +317,9 @@ impl Engine {
     pub fn batch(&self) -> Batch<'_> {
         Batch {
             engine: self,
+            tree: self.family_ref(Family::Tree),
+            content: self.family_ref(Family::Content),
+            absent: None,
             writes: WriteBatch::default(),
             changes: Changes::default(),
         }
@@ -333,6 +355,9 @@ impl Engine {
         options: &WriteOptions,
         synced: bool,
     ) -> Result<(), EngineError> {
+        if let Some(family) = batch.absent {
+            return Err(self.absent(family));
+        }
         let write = |batch: Batch<'_>| {
             self.db
                 .write_opt(batch.writes, options)
@@ -365,5 +390,24 @@ impl Engine {
         self.db
             .flush_wal(true)
             .map_err(self.error_of("syncing a bucket"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_with_a_change_for_an_absent_family_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bucket");
+        let engine = Engine::create(&path, &SharedResources::default()).unwrap();
+        let mut batch = engine.batch();
+        batch.tree = None;
+        batch.put(Family::Content, b"key", b"value");
+        batch.delete(Family::Tree, b"key");
+        let refused = engine.write(batch, Durability::Buffered).unwrap_err();
+        assert_eq!(refused.kind, FaultKind::Corrupt);
+        assert_eq!(engine.get(Family::Content, b"key").unwrap(), None);
     }
 }
