@@ -273,20 +273,17 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// As [`Provider::lease`].
+    /// As [`Provider::blocking_lease`], and [`ProviderError::Aborted`].
     pub async fn lease(&self, id: BucketId, wanted: LeaseRequest) -> Result<Lease, ProviderError> {
         let inner = self.inner.clone();
         let leased = tokio::task::spawn_blocking(move || inner.lease(id, wanted));
-        match leased.await {
-            Ok(leased) => leased,
-            // The runtime is shutting down, or the opening panicked.
-            Err(_) => Err(ProviderError::Reserved { bucket: id }),
-        }
+        let aborted = |source| ProviderError::Aborted { bucket: id, source };
+        leased.await.map_err(aborted)?
     }
 
     /// Leases a bucket for reading if it is open and available. Does not block. A thread
     /// that must not block can read it with [`Bucket::view_cached`](
-    /// crate::Bucket::view_cached).
+    /// cairn_bucket::Bucket::view_cached).
     pub fn try_lease(&self, id: BucketId) -> Option<Lease> {
         let inner = self.inner.pool.lease_if_open(id)?;
         Some(Lease::new(inner))

@@ -139,6 +139,7 @@ impl From<ProviderError> for MethodError {
                 Code::Reserved,
                 format!("bucket {bucket} is being created, removed or repaired: retry later"),
             ),
+            ProviderError::Aborted { .. } => Self::failed("working on a bucket", &error),
             ProviderError::Signing(refused) => refused.into(),
             ProviderError::Create(error) => error.into(),
             ProviderError::Prove(error) => error.into(),

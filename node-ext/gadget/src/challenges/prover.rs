@@ -69,6 +69,7 @@ impl From<ProviderError> for NoProof {
             | ProviderError::Behind { .. } => Self::NeedsRepair(reason),
             ProviderError::Busy { .. }
             | ProviderError::Reserved { .. }
+            | ProviderError::Aborted { .. }
             | ProviderError::ReadOnly { .. }
             | ProviderError::Io(_)
             | ProviderError::Index(_)

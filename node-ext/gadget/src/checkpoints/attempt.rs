@@ -273,10 +273,8 @@ impl AttemptContext {
             let at = StateRef::LeafCount(count);
             Ok(lease.run(|bucket| bucket.view(at)?.commitment())?)
         });
-        // The task ended by shutdown or by a panic.
-        found
-            .await
-            .unwrap_or(Err(ProviderError::Reserved { bucket: id }))
+        let aborted = |source| ProviderError::Aborted { bucket: id, source };
+        found.await.map_err(aborted)?
     }
 }
 

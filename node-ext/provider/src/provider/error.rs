@@ -70,6 +70,15 @@ pub enum ProviderError {
         /// The bucket.
         bucket: BucketId,
     },
+    /// The task that worked on the bucket did not end: it panicked, or the runtime is
+    /// shutting down.
+    #[error("the work on bucket {bucket} was aborted: {source}")]
+    Aborted {
+        /// The bucket.
+        bucket: BucketId,
+        /// The underlying error.
+        source: tokio::task::JoinError,
+    },
     /// The provider started read-only, to answer challenges.
     #[error(
         "nothing is written or signed, because the base path could not be written to when the \

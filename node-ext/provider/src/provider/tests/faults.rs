@@ -168,3 +168,27 @@ fn a_bucket_that_does_not_open_is_not_accepted() {
         assert_eq!(record.signed.unwrap().commitment, signed.payload.commitment);
     }
 }
+
+#[test]
+fn a_lease_whose_task_ends_with_the_runtime_is_aborted() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = start(folder.path());
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let [ended, running] = [runtime, tokio::runtime::Builder::new_current_thread()]
+        .map(|mut builder| builder.build().unwrap());
+    let handle = ended.handle().clone();
+    ended.shutdown_background();
+    let leased = running.block_on(async {
+        let mut lease = Box::pin(provider.lease(BucketId(1), LeaseRequest::read()));
+        std::future::poll_fn(|context| {
+            // Its task goes to the runtime that has ended.
+            let _entered = handle.enter();
+            lease.as_mut().poll(context)
+        })
+        .await
+    });
+    assert!(
+        matches!(leased, Err(ProviderError::Aborted { bucket, .. }) if bucket == BucketId(1)),
+        "{leased:?}"
+    );
+}
