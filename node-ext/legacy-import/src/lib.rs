@@ -29,6 +29,13 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::cast_possible_truncation,
+        reason = "a test that truncates fails, as it should"
+    )
+)]
 
 mod copy_content;
 mod decode;
