@@ -96,7 +96,7 @@ impl SubxtClient {
     ///
     /// # Errors
     ///
-    /// As [`SubxtClient::reach`].
+    /// As [`SubxtClient::ensure_connected`].
     pub async fn connect(url: &str, signer: Signer) -> Result<Self, ChainError> {
         let client = Self::new(url, signer);
         client.ensure_connected().await?;
@@ -212,11 +212,11 @@ impl SubxtClient {
             let nonce = self.nonces.take(next);
             context.nonce = nonce.get();
             let extrinsic = runtime.sign(call, &self.signer, &context, tip)?;
-            let handed = link
+            let submitted = link
                 .methods
                 .author_submit_and_watch_extrinsic(&extrinsic.bytes)
                 .await;
-            match handed {
+            match submitted {
                 Ok(statuses) => {
                     return Ok(SubmittedExtrinsic {
                         hash: extrinsic.hash,

@@ -140,8 +140,8 @@ impl Signer {
 pub struct DurableCommitment(Commitment);
 
 impl DurableCommitment {
-    /// Wraps a commitment whose record has been synced. Only the bucket knows that, so
-    /// only the bucket calls this.
+    /// Wraps a commitment whose record has been synced. Only the bucket crate knows that,
+    /// so only that crate calls this.
     pub const fn recorded(commitment: Commitment) -> Self {
         Self(commitment)
     }

@@ -116,7 +116,7 @@ impl<'c> RemoteUpload<'c> {
     }
 
     /// Takes a file's content. It may be sent later, but is stored once
-    /// [`RemoteUpload::settle`] has succeeded.
+    /// [`RemoteUpload::complete_files`] has succeeded.
     pub(crate) fn store(
         &mut self,
         path: &Path,
@@ -212,7 +212,7 @@ impl<'c> RemoteUpload<'c> {
         Ok(files.iter().map(|file| file.new_bytes).collect())
     }
 
-    /// Has the settled leaves committed.
+    /// Has the leaves of completed files committed.
     pub(crate) fn commit(
         &self,
         leaves: &[NewLeaf],
@@ -223,7 +223,7 @@ impl<'c> RemoteUpload<'c> {
         Ok(committed?)
     }
 
-    /// Forgets the unsettled files from index `file` on. Pieces of them that were sent
+    /// Forgets the incomplete files from index `file` on. Pieces of them that were sent
     /// already stay with the provider, which removes none.
     pub(crate) fn forget_from(&mut self, file: usize) {
         self.files.truncate(file);

@@ -32,9 +32,9 @@ pub(crate) fn bucket_info(
         },
         hashing: record.config.profile.into(),
         commitment: record.commitment.into(),
-        signed: record.signed.map(|promise| SignedInfo {
-            commitment: promise.commitment.into(),
-            signed_ms: U64OrHex(promise.signed_ms),
+        signed: record.signed.map(|signed_root| SignedInfo {
+            commitment: signed_root.commitment.into(),
+            signed_ms: U64OrHex(signed_root.signed_ms),
         }),
         total_size: U64OrHex(record.total_size),
         used_bytes: U64OrHex(record.usage.bytes),
@@ -68,11 +68,11 @@ pub(crate) fn signed_commitment_info(signed: SignedCommitment) -> SignedCommitme
     }
 }
 
-pub(crate) fn commitment_event(bucket: BucketId, promise: &SignedRoot) -> CommitmentEvent {
+pub(crate) fn commitment_event(bucket: BucketId, signed_root: &SignedRoot) -> CommitmentEvent {
     CommitmentEvent {
         bucket: U64OrHex(bucket.0),
-        commitment: promise.commitment.into(),
-        signed_ms: U64OrHex(promise.signed_ms),
+        commitment: signed_root.commitment.into(),
+        signed_ms: U64OrHex(signed_root.signed_ms),
     }
 }
 

@@ -111,8 +111,8 @@ impl ProviderRpc {
             return Some(reason.to_string());
         }
         // The reason names files, which are not for strangers.
-        let writes_nothing = self.handle.provider.read_only_reason()?;
-        tracing::debug!(writes_nothing, "the provider is not ready");
+        let read_only_reason = self.handle.provider.read_only_reason()?;
+        tracing::debug!(read_only_reason, "the provider is not ready");
         Some("nothing is written or signed since its start: its log has the reason".to_owned())
     }
 

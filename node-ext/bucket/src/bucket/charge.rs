@@ -33,30 +33,29 @@ pub fn of_content(usage: StorageUsage) -> u64 {
     usage.bytes.saturating_add(chunks).saturating_add(nodes)
 }
 
-/// Returns the charge for leaves of the newest tree, in bytes.
+/// Returns the charge for leaves of the current tree, in bytes.
 pub fn of_leaves(leaves: u64) -> u64 {
     leaves.saturating_mul(LEAF_CHARGE.saturating_add(TREE_LEAF_CHARGE))
 }
 
 /// Returns the additional charge for retired trees, in bytes: their nodes and signed
-/// roots, and the leaves that the newest tree does not have.
-fn of_retired(retired: &[RetiredTree], newest: Sequence) -> u64 {
+/// roots, and the leaves that the current tree does not have.
+fn of_retired(retired: &[RetiredTree], current: Sequence) -> u64 {
     let in_trees = retired
         .iter()
         .map(|tree| tree.commitment.leaf_count)
         .map(LeafCount::get)
         .fold(0, u64::saturating_add);
     let starts = retired.iter().map(|tree| tree.commitment.start_seq);
-    let first = starts.min().unwrap_or(newest);
-    let before = newest.0.saturating_sub(first.0);
+    let first = starts.min().unwrap_or(current);
+    let before = current.0.saturating_sub(first.0);
     let leaves = before.saturating_mul(LEAF_CHARGE);
     in_trees
         .saturating_mul(TREE_LEAF_CHARGE)
         .saturating_add(leaves)
 }
 
-/// The parts of the charge that change seldom, or under another lock than they are
-/// read under.
+/// Cached parts of the charge, so that readers need no lock.
 #[derive(Debug, Default)]
 pub(super) struct ChargeCache {
     content: AtomicU64,

@@ -142,7 +142,7 @@ impl Bucket {
             end = now;
         }
 
-        let _held_back = self.commit_lock.write();
+        let _commits_blocked = self.commit_lock.write();
         // A commit may have failed meanwhile.
         self.check_writable()?;
         let tip = self.tip();

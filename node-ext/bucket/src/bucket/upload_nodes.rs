@@ -83,7 +83,7 @@ impl Bucket {
         )
     }
 
-    /// Does the same as [`Bucket::joined`] over the records that `read` returns.
+    /// Does the same as [`Bucket::join_children`] over the records that `read` returns.
     pub(super) fn join_children_with(
         &self,
         read: &ReadContent<'_>,

@@ -1,6 +1,6 @@
-//! Counts the uploads under way. A release waits for uploads that began before it,
-//! since the content that they rely on was not recorded. Later uploads do not delay it,
-//! even if there is always one.
+//! Counts the uploads under way: those that began before the newest release, and later
+//! ones. A release waits for the earlier ones, since nothing has recorded the content that
+//! they rely on. That content is recorded for later uploads, so they do not delay it.
 
 /// Counts of the uploads under way.
 #[derive(Debug, Default)]

@@ -17,7 +17,8 @@ pub enum RecordRootError {
     /// The commitment is for a tree that is not the current one.
     #[error(
         "the tree of bucket {bucket} starts at sequence {tree}, not at {asked} as the commitment \
-         to sign: prune it as the other providers have, or wait until they have"
+         to sign: if it starts earlier here, prune it as the other providers have; if it starts \
+         later here, wait until they have pruned it"
     )]
     OtherTree {
         /// The bucket.

@@ -5,8 +5,8 @@
 //! read, but leaves out two things that a bucket needs. It drops logged writes to a
 //! family that has no table left, so a table of the content family is added first.
 //! And it lists no blob files: no chunk could be read, and the next opening would
-//! remove them all. They are added to the manifest afterwards. This is only for a
-//! copy of a bucket's folder, which nobody opens until it is complete.
+//! remove them all. They are added to the manifest afterwards. Call this only on a copy
+//! of a bucket's folder, which nobody opens until it is complete.
 
 use super::blob_log::BlobLog;
 use super::checksum::masked_of;
@@ -27,6 +27,11 @@ const LOST_DIR: &str = "lost";
 /// Block size of a manifest, in bytes; no record crosses the end of a block.
 const BLOCK_BYTES: usize = 32 << 10;
 const RECORD_HEADER_BYTES: usize = 7;
+/// Kinds of physical records, from `db/log_format.h`: a record in one piece, or its pieces.
+const FULL: u8 = 1;
+const FIRST: u8 = 2;
+const MIDDLE: u8 = 3;
+const LAST: u8 = 4;
 
 /// Tags in a manifest, from `db/version_edit.h`.
 const TAG_COLUMN_FAMILY: u64 = 200;
@@ -223,10 +228,10 @@ fn read_records(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
                 return None;
             }
             match (kind, &mut parts) {
-                (1, None) => records.push(data.to_vec()),
-                (2, None) => parts = Some(data.to_vec()),
-                (3, Some(begun)) => begun.extend(data),
-                (4, Some(begun)) => {
+                (FULL, None) => records.push(data.to_vec()),
+                (FIRST, None) => parts = Some(data.to_vec()),
+                (MIDDLE, Some(begun)) => begun.extend(data),
+                (LAST, Some(begun)) => {
                     begun.extend(data);
                     records.extend(parts.take());
                 }
@@ -252,10 +257,10 @@ fn write_records(records: &[Vec<u8>]) -> Vec<u8> {
             let fits = rest.len().min(room.saturating_sub(RECORD_HEADER_BYTES));
             let (data, after) = rest.split_at_checked(fits).unwrap_or((rest, &[]));
             let kind: u8 = match (is_first, after.is_empty()) {
-                (true, true) => 1,
-                (true, false) => 2,
-                (false, false) => 3,
-                (false, true) => 4,
+                (true, true) => FULL,
+                (true, false) => FIRST,
+                (false, false) => MIDDLE,
+                (false, true) => LAST,
             };
             file.extend(masked_of(&[&[kind], data]).to_le_bytes());
             // A block's length fits.

@@ -54,7 +54,7 @@ pub struct Resources {
     /// Memory for blocks read from disk, in bytes.
     pub cache_bytes: usize,
     /// Memory for unflushed writes, in bytes. A database that writes while more is in
-    /// use flushes; see [`Shared::unflushed_bytes`].
+    /// use flushes; see [`SharedResources::unflushed_bytes`].
     pub write_buffer_bytes: usize,
     /// Table and blob files that one database keeps open, at least 10. It uses some 6
     /// further descriptors.

@@ -53,7 +53,7 @@ enum DriverEvent {
 /// The progress of an extrinsic; `None` at the end of its stream.
 type ProgressItem = (ChallengeId, AttemptId, Option<ExtrinsicStatus>);
 
-/// The state of the loop; decisions are the book's.
+/// The state of the loop. The [`ChallengeTracker`] makes the decisions.
 pub(super) struct Driver {
     dependencies: Dependencies,
     tracker: Arc<Mutex<ChallengeTracker>>,
@@ -120,8 +120,8 @@ impl Driver {
                     Some(head) => self.next_scan = Some(head),
                     None => self.on_disconnected("its stream of blocks has ended"),
                 },
-                (id, turn, progress) = self.progress.select_next_some() => {
-                    self.on_progress(id, turn, progress);
+                (id, attempt, progress) = self.progress.select_next_some() => {
+                    self.on_progress(id, attempt, progress);
                 }
                 event = self.pending.select_next_some() => self.on_event(event),
             }
@@ -289,29 +289,34 @@ impl Driver {
     }
 
     fn on_job_done(&mut self, job: Job, result: Result<(SubmittedExtrinsic, usize), JobError>) {
-        let (id, turn) = (job.challenge.id, job.attempt_id);
+        let (id, attempt) = (job.challenge.id, job.attempt_id);
         match result {
             Ok((ticket, bytes)) => {
                 self.tracker
                     .lock()
-                    .on_submitted(id, turn, ticket.hash, bytes);
+                    .on_submitted(id, attempt, ticket.hash, bytes);
                 // Even if it is no longer wanted: a block may still include it.
                 let over = (self.dependencies.delay)(FOLLOW_TIMEOUT);
                 let steps = ticket.statuses.take_until(over).map(Some);
                 let steps = steps.chain(stream::once(future::ready(None)));
-                let steps = steps.map(move |progress| (id, turn, progress));
+                let steps = steps.map(move |progress| (id, attempt, progress));
                 self.progress.push(steps.boxed());
             }
-            Err(job_error) => self.tracker.lock().on_job_failed(id, turn, job_error),
+            Err(job_error) => self.tracker.lock().on_job_failed(id, attempt, job_error),
         }
     }
 
-    fn on_progress(&mut self, id: ChallengeId, turn: AttemptId, progress: Option<ExtrinsicStatus>) {
+    fn on_progress(
+        &mut self,
+        id: ChallengeId,
+        attempt: AttemptId,
+        progress: Option<ExtrinsicStatus>,
+    ) {
         let mut tracker = self.tracker.lock();
         let Some(progress) = progress else {
-            return tracker.on_tracking_lost(id, turn);
+            return tracker.on_tracking_lost(id, attempt);
         };
-        if tracker.on_progress(id, turn, &progress)
+        if tracker.on_progress(id, attempt, &progress)
             && let ExtrinsicStatus::Finalized(block) = progress
         {
             let chain = self.dependencies.chain.clone();

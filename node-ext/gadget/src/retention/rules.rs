@@ -1,6 +1,6 @@
 //! The rule for deletion: whether something signed can still be challenged (I10). It decides which
 //! retired trees are released and which buckets may be deleted. Pure: its input is the chain's
-//! state at one finalized block.
+//! state at one finalized block. `docs/internals/retention.md` has the rule in full.
 //!
 //! The rule asks not only what the chain's state leads to, but what anybody may make of it. As long
 //! as an account is among a bucket's primary providers, even with an expired agreement, anyone with
@@ -65,7 +65,8 @@ pub enum RetainReason {
     /// No finalized block has been read yet.
     #[error("no finalized block has been read yet")]
     ChainUnread,
-    /// The account is not a registered provider, so this chain says nothing about its promises.
+    /// The account is not a registered provider, so this chain says nothing about what it
+    /// signed.
     #[error(
         "the account is not a registered provider of this chain, which therefore says nothing \
              about it"

@@ -37,25 +37,25 @@ pub(super) async fn stream_commitments(
     bucket: Option<BucketId>,
 ) -> SubscriptionResult {
     // Before the subscription is accepted, so that no later commitment is missed.
-    let mut promises = provider.signed_roots();
+    let mut signed_roots = provider.signed_roots();
     let sink = pending.accept().await?;
     loop {
         let mut newest = BTreeMap::new();
         let first = tokio::select! {
             () = sink.closed() => return Ok(()),
-            promise = promises.recv() => promise,
+            signed_root = signed_roots.recv() => signed_root,
         };
         match first {
-            Ok((id, promise)) => keep_newest(&mut newest, bucket, id, promise),
+            Ok((id, signed_root)) => keep_newest(&mut newest, bucket, id, signed_root),
             // The newest commitments come after those that were missed.
             Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return Ok(()),
         }
-        drain(&mut promises, |id, promise| {
-            keep_newest(&mut newest, bucket, id, promise)
+        drain(&mut signed_roots, |id, signed_root| {
+            keep_newest(&mut newest, bucket, id, signed_root)
         });
-        for (id, promise) in newest {
-            if !send(&sink, &commitment_event(id, &promise)).await {
+        for (id, signed_root) in newest {
+            if !send(&sink, &commitment_event(id, &signed_root)).await {
                 return Ok(());
             }
         }
@@ -66,22 +66,24 @@ fn keep_newest(
     newest: &mut BTreeMap<BucketId, SignedRoot>,
     wanted: Option<BucketId>,
     id: BucketId,
-    promise: SignedRoot,
+    signed_root: SignedRoot,
 ) {
     if wanted.is_none_or(|wanted| wanted == id) {
         // A signature for a checkpoint may cover fewer leaves than one before it.
         let known = newest.remove(&id);
-        newest.extend(SignedRoot::most_advanced(known, Some(promise)).map(|greater| (id, greater)));
+        newest.extend(
+            SignedRoot::most_advanced(known, Some(signed_root)).map(|greater| (id, greater)),
+        );
     }
 }
 
 fn drain(
-    promises: &mut broadcast::Receiver<(BucketId, SignedRoot)>,
+    signed_roots: &mut broadcast::Receiver<(BucketId, SignedRoot)>,
     mut each: impl FnMut(BucketId, SignedRoot),
 ) {
     loop {
-        match promises.try_recv() {
-            Ok((id, promise)) => each(id, promise),
+        match signed_roots.try_recv() {
+            Ok((id, signed_root)) => each(id, signed_root),
             Err(broadcast::error::TryRecvError::Lagged(_)) => {}
             Err(_) => return,
         }
@@ -156,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_newest_commitment_stays_when_an_older_one_follows() {
-        let promise = |start_seq, count| SignedRoot {
+        let signed_root = |start_seq, count| SignedRoot {
             commitment: Commitment {
                 mmr_root: H256::repeat_byte(9),
                 start_seq: Sequence(start_seq),
@@ -166,17 +168,17 @@ mod tests {
         };
         let (one, two, other) = (BucketId(1), BucketId(2), BucketId(3));
         let mut newest = BTreeMap::new();
-        for (id, promise) in [
-            (one, promise(0, 5)),
-            (one, promise(0, 7)),
-            (one, promise(0, 6)),
-            (two, promise(0, 9)),
-            (two, promise(4, 2)),
-            (other, promise(0, 99)),
+        for (id, signed_root) in [
+            (one, signed_root(0, 5)),
+            (one, signed_root(0, 7)),
+            (one, signed_root(0, 6)),
+            (two, signed_root(0, 9)),
+            (two, signed_root(4, 2)),
+            (other, signed_root(0, 99)),
         ] {
-            keep_newest(&mut newest, (id == other).then_some(one), id, promise);
+            keep_newest(&mut newest, (id == other).then_some(one), id, signed_root);
         }
-        let expected = [(one, promise(0, 7)), (two, promise(4, 2))];
+        let expected = [(one, signed_root(0, 7)), (two, signed_root(4, 2))];
         assert_eq!(newest, BTreeMap::from(expected));
     }
 

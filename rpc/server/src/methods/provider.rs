@@ -16,10 +16,10 @@ use jsonrpsee::PendingSubscriptionSink;
 use jsonrpsee::core::{SubscriptionResult, async_trait};
 
 impl ProviderRpc {
-    /// Returns the buckets with a trouble of some kind.
-    fn troubled(&self, is_of_kind: impl Fn(&SignedRootProblem) -> bool) -> Vec<U64OrHex> {
-        let troubles = self.handle.signed_roots.problems().into_iter();
-        let of_kind = troubles.filter(|(_, trouble)| is_of_kind(trouble));
+    /// Returns the buckets with a problem of some kind.
+    fn buckets_with(&self, is_of_kind: impl Fn(&SignedRootProblem) -> bool) -> Vec<U64OrHex> {
+        let problems = self.handle.signed_roots.problems().into_iter();
+        let of_kind = problems.filter(|(_, problem)| is_of_kind(problem));
         of_kind.map(|(bucket, _)| U64OrHex(bucket.0)).collect()
     }
 }
@@ -40,8 +40,8 @@ impl ProviderApiServer for ProviderRpc {
                 .map(|(bucket, _)| U64OrHex(bucket.0))
                 .collect(),
             uploads_stopped: provider.disk().is_stopped,
-            missing_promises: self.troubled(|trouble| *trouble != SignedRootProblem::Released),
-            let_go: self.troubled(|trouble| *trouble == SignedRootProblem::Released),
+            missing_promises: self.buckets_with(|problem| *problem != SignedRootProblem::Released),
+            let_go: self.buckets_with(|problem| *problem == SignedRootProblem::Released),
         })
     }
 

@@ -1,12 +1,12 @@
 //! Removes the content of removed leaves, except content that is needed elsewhere.
 //!
-//! 1. The content of the removed leaves is listed on disk (`list`).
-//! 2. The content of remaining leaves is taken off the list, and all content under a
-//!    node that is not listed.
+//! 1. The content of the removed leaves is put on the sweep list, on disk (`sweep_list`).
+//! 2. The content of remaining leaves is taken off the sweep list, and all content under
+//!    a node that is not listed.
 //! 3. The listed content is removed in batches, the highest nodes first, so that an
 //!    interruption leaves complete subtrees only (I1). Commits and uploads are blocked
 //!    during a batch. Before each batch, content of newly committed leaves and content
-//!    that uploads have found or stored is taken off the list.
+//!    that uploads have found or stored is taken off the sweep list.
 //!
 //! The content that uploads found before the sweep was not recorded, so the sweep waits
 //! for those uploads to end.
@@ -40,10 +40,10 @@ pub(in crate::bucket) struct Swept {
 pub(in crate::bucket) struct Sweep<'b> {
     bucket: &'b Bucket,
     list: SweepList<'b>,
-    /// The content of all leaves before this one has been taken off the list.
-    kept_to: Sequence,
-    /// Content that uploads rely on since the sweep began, to be taken off every list
-    /// that the sweep uses.
+    /// The content of all leaves before this one has been taken off the sweep list.
+    kept_up_to: Sequence,
+    /// Content that uploads rely on since the sweep began, to be taken off every sweep
+    /// list that the sweep uses.
     relied_on: HashSet<ContentKey>,
 }
 
@@ -88,7 +88,7 @@ impl<'b> Sweep<'b> {
         Ok(Self {
             bucket,
             list: SweepList::new(bucket),
-            kept_to: Sequence(0),
+            kept_up_to: Sequence(0),
             relied_on: HashSet::new(),
         })
     }
@@ -121,7 +121,7 @@ impl<'b> Sweep<'b> {
         first_kept: Sequence,
         swept: &mut Swept,
     ) -> Result<(), ReleaseError> {
-        self.kept_to = first_kept;
+        self.kept_up_to = first_kept;
         self.keep_new_leaves()?;
         self.list.keep_shared()?;
         self.list.keep_nonconforming()?;
@@ -139,23 +139,23 @@ impl<'b> Sweep<'b> {
     fn keep_new_leaves(&mut self) -> Result<(), ReleaseError> {
         let end = self.bucket.tip().end();
         let list = &mut self.list;
-        self.bucket.for_each_leaf(self.kept_to, end, |leaf| {
+        self.bucket.for_each_leaf(self.kept_up_to, end, |leaf| {
             list.keep_subtree(root_node(&leaf))?;
             list.write_if_full()
         })?;
-        self.kept_to = end;
+        self.kept_up_to = end;
         Ok(())
     }
 
     /// Removes a batch of the listed content after the key `from`. Returns the batch's
-    /// last key, or `None` at the end of the list.
+    /// last key, or `None` at the end of the sweep list.
     fn remove_batch(
         &mut self,
         from: &[u8],
         swept: &mut Swept,
     ) -> Result<Option<[u8; 35]>, ReleaseError> {
         let bucket = self.bucket;
-        let held_back = bucket.commit_lock.write();
+        let commits_blocked = bucket.commit_lock.write();
         self.keep_new_leaves()?;
         let mut content = bucket.content.lock();
         let relied_on = content.relied_on.as_mut().map(std::mem::take);
@@ -185,7 +185,7 @@ impl<'b> Sweep<'b> {
         swept.add(before, content.usage());
         drop(content);
         // Commits that waited run before the next batch.
-        RwLockWriteGuard::unlock_fair(held_back);
+        RwLockWriteGuard::unlock_fair(commits_blocked);
         Ok(Some(last))
     }
 }
@@ -206,7 +206,7 @@ impl Swept {
 }
 
 impl Bucket {
-    /// Returns the first `number` keys of the list after `from`.
+    /// Returns the first `number` keys of the sweep list after `from`.
     fn listed_keys_after(&self, from: &[u8], number: usize) -> Result<Vec<[u8; 35]>, ReleaseError> {
         self.engine
             .scan_from(Family::Content, layout::RELEASE_LIST, from)?

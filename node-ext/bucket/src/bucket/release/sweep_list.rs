@@ -1,10 +1,10 @@
-//! The list of content that a release removes. It is on disk, so that it needs no memory
-//! and an interrupted release can be completed.
+//! The sweep list: the content that a release removes. It is on disk, so that it needs no
+//! memory and an interrupted release can be completed.
 //!
-//! Content that must stay is taken off the list. Invariant: after
-//! [`SweepList::keep_shared`], and as long as [`SweepList::keep`] is called
-//! for all newly needed content, nothing under a stored node that is not listed is
-//! listed.
+//! Content that must stay is taken off the sweep list. Invariant: after
+//! [`SweepList::keep_shared`], and as long as [`SweepList::keep_subtree`] or
+//! [`SweepList::keep_content`] is called for all newly needed content, nothing under a
+//! stored node that is not listed is listed.
 
 use crate::bucket::Bucket;
 use crate::bucket::content::{ContentKey, ContentState};
@@ -15,7 +15,7 @@ use cairn_primitives::{H256, MmrLeaf, chunk_tree};
 use codec::Decode;
 use std::collections::HashMap;
 
-/// Changes of the list that are written at once; in tests few, so that they can
+/// Changes of the sweep list that are written at once; in tests few, so that they can
 /// interrupt a release anywhere.
 const CHANGE_BATCH: usize = if cfg!(test) { 2 } else { 1024 };
 
@@ -39,10 +39,10 @@ fn list_key(place: NodeRef) -> [u8; 35] {
     layout::release_list_key(place.1, &content_key(place))
 }
 
-/// The list, with changes that are not written yet.
+/// The sweep list, with changes that are not written yet.
 pub(super) struct SweepList<'b> {
     bucket: &'b Bucket,
-    /// For each changed key, whether it is put on the list or taken off.
+    /// For each changed key, whether it is put on the sweep list or taken off.
     pending: HashMap<[u8; 35], bool>,
 }
 
@@ -54,7 +54,7 @@ impl<'b> SweepList<'b> {
         }
     }
 
-    /// Returns whether an earlier release has completed the list, but not the removal.
+    /// Returns whether an earlier release has completed the sweep list, but not the removal.
     pub(super) fn is_complete(&self) -> Result<bool, ReleaseError> {
         let engine = &self.bucket.engine;
         Ok(engine
@@ -62,7 +62,7 @@ impl<'b> SweepList<'b> {
             .is_some())
     }
 
-    /// Takes everything off the list.
+    /// Empties the sweep list.
     pub(super) fn clear(&mut self) -> Result<(), ReleaseError> {
         self.pending.clear();
         let mut batch = self.bucket.engine.batch();
@@ -77,7 +77,7 @@ impl<'b> SweepList<'b> {
         Ok(self.bucket.write_content(&mut content, batch, usage)?)
     }
 
-    /// Marks the list as complete.
+    /// Marks the sweep list as complete.
     pub(super) fn complete(&mut self) -> Result<(), ReleaseError> {
         let mut content = self.bucket.content.lock();
         self.write_pending(&mut content)?;
@@ -106,7 +106,7 @@ impl<'b> SweepList<'b> {
         }
     }
 
-    /// Puts a chunk or node on the list, with all content under it.
+    /// Puts a chunk or node on the sweep list, with all content under it.
     pub(super) fn list_subtree(&mut self, place: NodeRef) -> Result<(), ReleaseError> {
         let mut to_visit = vec![place];
         while let Some(place) = to_visit.pop() {
@@ -121,7 +121,7 @@ impl<'b> SweepList<'b> {
         Ok(())
     }
 
-    /// Takes a chunk or node off the list, with all content under it.
+    /// Takes a chunk or node off the sweep list, with all content under it.
     pub(super) fn keep_subtree(&mut self, place: NodeRef) -> Result<(), ReleaseError> {
         let mut to_visit = vec![place];
         while let Some(place) = to_visit.pop() {

@@ -1,4 +1,5 @@
-//! The outcome of jobs and of the extrinsics that they submit.
+//! The outcome of jobs and of the extrinsics that they submit. Overdue answers, of which nothing
+//! was heard for too long, are rescheduled in `tracker.rs`, by `review_deadlines`.
 
 use super::events::{TrackerEvent, Urgency};
 use super::tracked_challenge::{AttemptId, ExtrinsicLocation, JobState, SubmittedAnswer};
@@ -20,10 +21,10 @@ fn backoff_ticks(failures: u32) -> u64 {
 
 impl ChallengeTracker {
     /// Returns true if the answer of this attempt is still wanted.
-    pub(in crate::challenges) fn is_wanted(&self, id: ChallengeId, turn: AttemptId) -> bool {
+    pub(in crate::challenges) fn is_wanted(&self, id: ChallengeId, attempt: AttemptId) -> bool {
         self.entries
             .get(&id)
-            .is_some_and(|entry| entry.is_running(turn))
+            .is_some_and(|entry| entry.is_running(attempt))
     }
 
     /// Records that a job submitted an answer of `bytes` bytes. Returns true if the attempt is
@@ -31,7 +32,7 @@ impl ChallengeTracker {
     pub(in crate::challenges) fn on_submitted(
         &mut self,
         id: ChallengeId,
-        turn: AttemptId,
+        attempt: AttemptId,
         extrinsic: H256,
         bytes: usize,
     ) -> bool {
@@ -39,11 +40,11 @@ impl ChallengeTracker {
         let Some(entry) = self.entries.get_mut(&id) else {
             return false;
         };
-        if !entry.is_running(turn) {
+        if !entry.is_running(attempt) {
             return false;
         }
         entry.state = JobState::Submitted(SubmittedAnswer {
-            attempt_id: turn,
+            attempt_id: attempt,
             extrinsic,
             submitted_at: anchor,
             bytes,
@@ -71,14 +72,14 @@ impl ChallengeTracker {
     pub(in crate::challenges) fn on_job_failed(
         &mut self,
         id: ChallengeId,
-        turn: AttemptId,
+        attempt: AttemptId,
         job_error: JobError,
     ) {
         let left = self.blocks_left(id);
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        if !entry.is_running(turn) {
+        if !entry.is_running(attempt) {
             return;
         }
         entry.failures = entry.failures.saturating_add(1);
@@ -134,32 +135,32 @@ impl ChallengeTracker {
     pub(in crate::challenges) fn on_progress(
         &mut self,
         id: ChallengeId,
-        turn: AttemptId,
+        attempt: AttemptId,
         progress: &ExtrinsicStatus,
     ) -> bool {
         let Some(entry) = self.entries.get_mut(&id) else {
             return false;
         };
-        let JobState::Submitted(handed) = &mut entry.state else {
+        let JobState::Submitted(submitted) = &mut entry.state else {
             return matches!(progress, ExtrinsicStatus::Finalized(_));
         };
         let challenge = entry.challenge;
         match progress {
             ExtrinsicStatus::Finalized(_) => {
-                handed.location = ExtrinsicLocation::JUST_FINALIZED;
+                submitted.location = ExtrinsicLocation::JUST_FINALIZED;
                 return true;
             }
-            ExtrinsicStatus::InBlock(block) if !handed.is_finalized() => {
-                handed.location = ExtrinsicLocation::InBlock(*block);
+            ExtrinsicStatus::InBlock(block) if !submitted.is_finalized() => {
+                submitted.location = ExtrinsicLocation::InBlock(*block);
             }
             ExtrinsicStatus::Retracted(block)
-                if handed.location == ExtrinsicLocation::InBlock(*block) =>
+                if submitted.location == ExtrinsicLocation::InBlock(*block) =>
             {
-                handed.location = ExtrinsicLocation::InPool;
+                submitted.location = ExtrinsicLocation::InPool;
                 self.events.push(TrackerEvent::Retracted { challenge });
             }
             ExtrinsicStatus::Dropped(reason)
-                if handed.attempt_id == turn && !handed.is_finalized() =>
+                if submitted.attempt_id == attempt && !submitted.is_finalized() =>
             {
                 // Retry at once the first time, but not without a pause if the pool keeps dropping.
                 let pause = match entry.drops {
@@ -180,13 +181,13 @@ impl ChallengeTracker {
     }
 
     /// Records that an extrinsic's stream ended without a final status.
-    pub(in crate::challenges) fn on_tracking_lost(&mut self, id: ChallengeId, turn: AttemptId) {
+    pub(in crate::challenges) fn on_tracking_lost(&mut self, id: ChallengeId, attempt: AttemptId) {
         if let Some(entry) = self.entries.get_mut(&id)
-            && let JobState::Submitted(handed) = &mut entry.state
-            && handed.attempt_id == turn
-            && !handed.is_finalized()
+            && let JobState::Submitted(submitted) = &mut entry.state
+            && submitted.attempt_id == attempt
+            && !submitted.is_finalized()
         {
-            handed.location = ExtrinsicLocation::Untracked;
+            submitted.location = ExtrinsicLocation::Untracked;
         }
     }
 }
