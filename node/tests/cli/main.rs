@@ -13,6 +13,7 @@ mod gate;
 mod killed;
 #[cfg(test)]
 mod legacy;
+#[cfg(test)]
 mod listing;
 #[cfg(test)]
 mod provider;
