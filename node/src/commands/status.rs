@@ -24,14 +24,14 @@ use std::path::PathBuf;
 
 /// Buckets per page of the index.
 const PAGE_SIZE: usize = 1000;
-/// The trouble of a lost bucket.
+/// The problem of a lost bucket.
 const LOST_BUCKET: &str =
     "its folder is gone: put it back, or delete the bucket if that was intended";
 
-/// The trouble of a bucket that lacks a root that is on chain with the provider's signature.
+/// The problem of a bucket that lacks a root that is on chain with the provider's signature.
 const MISSING_SIGNED_ROOT: &str = "the chain has this provider's signature over a root that is not \
                                   here: put back the newest copy of its folder, and see the log";
-/// The trouble of a bucket with an agreement, of which a signed root was let go.
+/// The problem of a bucket with an agreement, of which a signed root was let go.
 const LET_GO_UNDER_AGREEMENT: &str = "the chain holds this provider to it, but signed roots of it \
                                     were let go: see the log";
 
@@ -232,13 +232,13 @@ impl Status {
         self.bytes = self.bytes.saturating_add(info.used_bytes.0);
         let leaves = info.unprovable_leaves.map_or(0, |leaves| leaves.0);
         self.unprovable_leaves = self.unprovable_leaves.saturating_add(leaves);
-        let trouble = match (info.standing, &info.not_signed) {
+        let problem = match (info.standing, &info.not_signed) {
             (BucketStatusInfo::Sound, None) | (BucketStatusInfo::Learning, _) => return,
             (BucketStatusInfo::Sound, Some(reason)) => reason.as_str(),
             (BucketStatusInfo::Quarantined, _) => "it is in quarantine: see the provider's log",
             (BucketStatusInfo::Lost, _) => LOST_BUCKET,
         };
-        self.add_problem(info.bucket.0, trouble.to_owned());
+        self.add_problem(info.bucket.0, problem.to_owned());
     }
 
     fn add(&mut self, id: BucketId, record: &BucketRecord, refused: Option<SigningRefused>) {
@@ -247,7 +247,7 @@ impl Status {
         self.leaves = self.leaves.saturating_add(leaves);
         let unprovable = record.unprovable_leaves().unwrap_or_default();
         self.unprovable_leaves = self.unprovable_leaves.saturating_add(unprovable);
-        let trouble = match (&record.status, refused) {
+        let problem = match (&record.status, refused) {
             (BucketStatus::Sound, None) => return,
             (BucketStatus::Sound, Some(refused)) => {
                 advice::joined(&refused, advice::signing(&refused))
@@ -257,11 +257,14 @@ impl Status {
             }
             (BucketStatus::Lost, _) => LOST_BUCKET.into(),
         };
-        self.add_problem(id.0, trouble);
+        self.add_problem(id.0, problem);
     }
 
-    fn add_problem(&mut self, bucket: u64, trouble: String) {
-        self.troubles.push(BucketProblem { bucket, trouble });
+    fn add_problem(&mut self, bucket: u64, problem: String) {
+        self.troubles.push(BucketProblem {
+            bucket,
+            trouble: problem,
+        });
     }
 }
 

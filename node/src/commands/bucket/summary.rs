@@ -58,7 +58,7 @@ impl Summary {
     pub(super) fn from_index(indexed: &IndexedBucket, path: PathBuf) -> Self {
         let record = &indexed.record;
         let commitment = &record.commitment;
-        let standing = match &record.status {
+        let status = match &record.status {
             _ if !indexed.is_current => BucketStatusInfo::Learning,
             BucketStatus::Sound => BucketStatusInfo::Sound,
             BucketStatus::Quarantined(_) => BucketStatusInfo::Quarantined,
@@ -76,7 +76,7 @@ impl Summary {
             leaf_count: commitment.leaf_count.get(),
             total_size: record.total_size,
             mmr_root: to_hex(commitment.mmr_root),
-            standing: Some(standing),
+            standing: Some(status),
         }
     }
 
