@@ -14,7 +14,7 @@ pub(crate) fn escaped(path: &Path) -> EscapedPath<'_> {
     EscapedPath(path.as_os_str().as_bytes())
 }
 
-/// See [`shown`].
+/// See [`escaped`].
 pub(crate) struct EscapedPath<'p>(&'p [u8]);
 
 impl fmt::Display for EscapedPath<'_> {

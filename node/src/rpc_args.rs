@@ -34,7 +34,7 @@ pub(crate) struct RpcArgs {
     rpc_methods: RpcMethods,
     /// Origins of web pages that may use the RPC, separated by commas, or `all`. Origins named here
     /// may also change buckets, subject to --rpc-methods [default: local pages and
-    /// https://polkadot.js.org, which may not]
+    /// `https://polkadot.js.org`, which may not]
     #[arg(long, value_name = "ORIGINS")]
     rpc_cors: Option<Origins>,
     /// Connections at once; above it, a new one replaces an idle one or one of the address that has

@@ -78,7 +78,7 @@ pub mod bucket {
     };
 }
 
-/// The chain as a provider sees it, for another client than [`SubstrateClient`](crate::SubstrateClient).
+/// The chain as a provider sees it, for another client than [`SubstrateClient`].
 pub mod chain {
     pub use cairn_chain::{
         ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Head, Submission,

@@ -112,7 +112,9 @@ pub use cosign::{
     CheckpointRequest, CosignError, CosignRequest, Cosigners, Countersigner, HeldState, Refusal,
 };
 // Retired trees.
-pub use retention::{Clock, RetainReason, RetentionConfig, RetentionStatistics, RetentionStatus};
+pub use retention::{
+    Clock, RetainReason, RetentionConfig, RetentionError, RetentionStatistics, RetentionStatus,
+};
 // Signed roots on chain.
 pub use signed_roots::{
     SignedRootConfig, SignedRootProblem, SignedRootStatistics, SignedRootStatus,

@@ -13,7 +13,7 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use queries::RetentionError;
+pub use queries::RetentionError;
 pub use rules::RetainReason;
 pub use status::{RetentionStatistics, RetentionStatus};
 

@@ -76,7 +76,7 @@ impl<'s> LegacyImport<'s> {
     ///
     /// # Errors
     ///
-    /// As [`LegacyImport::bucket`].
+    /// As [`LegacyImport::import_bucket`].
     pub fn import_all(
         &self,
         shared: &SharedResources,

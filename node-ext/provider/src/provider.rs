@@ -332,7 +332,7 @@ impl Provider {
     /// # Errors
     ///
     /// As [`Provider::lease`], and [`ProviderError::Commit`], which includes
-    /// [`CommitError::Refused`](crate::CommitError::Refused) if nothing is signed for the
+    /// [`CommitError::Refused`](cairn_bucket::CommitError::Refused) if nothing is signed for the
     /// bucket.
     pub fn commit_signed(
         &self,

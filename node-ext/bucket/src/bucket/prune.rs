@@ -27,7 +27,7 @@ const MAX_BLOCKED_LEAVES: u64 = 4096;
 pub struct Authorisation {
     /// The admin, and the signature over the deletion.
     pub deletion: Deletion,
-    /// The new tree's leaf count at the signed root, as [`Bucket::pruned`] returned it.
+    /// The new tree's leaf count at the signed root, as [`Bucket::preview_prune`] returned it.
     /// The new tree also has the leaves committed since: the chain asks for any of its
     /// roots, not for the newest.
     pub leaf_count: LeafCount,
