@@ -13,13 +13,13 @@ cairn-game --replay-seed N
 ";
 
 struct Args {
-    hunt: SearchConfig,
+    search_config: SearchConfig,
     replay: Option<Script>,
 }
 
 fn args() -> Result<Args, String> {
     let mut args = std::env::args().skip(1);
-    let mut hunt = SearchConfig {
+    let mut search_config = SearchConfig {
         seed: 1,
         duration: Duration::from_secs(60),
         shrink_duration: Duration::from_secs(120),
@@ -34,17 +34,20 @@ fn args() -> Result<Args, String> {
             parsed.map_err(|error| format!("{flag} {value}: {error}"))
         };
         match flag.as_str() {
-            "--seconds" => hunt.duration = Duration::from_secs(number()?),
-            "--shrink" => hunt.shrink_duration = Duration::from_secs(number()?),
-            "--seed" => hunt.seed = number()?,
-            "--threads" => hunt.threads = usize::try_from(number()?).unwrap_or(1),
-            "--all" => hunt.finds_all = number()? > 0,
+            "--seconds" => search_config.duration = Duration::from_secs(number()?),
+            "--shrink" => search_config.shrink_duration = Duration::from_secs(number()?),
+            "--seed" => search_config.seed = number()?,
+            "--threads" => search_config.threads = usize::try_from(number()?).unwrap_or(1),
+            "--all" => search_config.finds_all = number()? > 0,
             "--replay" => replay = Some(value.parse()?),
             "--replay-seed" => replay = Some(script_of(number()?)),
             _ => return Err(format!("unknown option {flag}")),
         }
     }
-    Ok(Args { hunt, replay })
+    Ok(Args {
+        search_config,
+        replay,
+    })
 }
 
 fn main() -> ExitCode {
@@ -71,7 +74,7 @@ fn main() -> ExitCode {
             }
         };
     }
-    let report = search(args.hunt);
+    let report = search(args.search_config);
     println!("{report}");
     if !report.findings.is_empty() {
         ExitCode::FAILURE

@@ -534,9 +534,9 @@ impl World {
                 self.silent_checks.remove(&id);
                 continue;
             }
-            let looks = self.silent_checks.entry(id).or_default();
-            *looks += 1;
-            if *looks > MAX_SILENT_CHECKS {
+            let checks = self.silent_checks.entry(id).or_default();
+            *checks += 1;
+            if *checks > MAX_SILENT_CHECKS {
                 silent = snapshot.map(|snapshot| (id, snapshot.commitment));
             }
         }

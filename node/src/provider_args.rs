@@ -57,10 +57,10 @@ impl ProviderArgs {
         Ok(Provider::open(base, options)?)
     }
 
-    fn open_with(self, base: BasePath, on_demand: bool) -> Result<Provider, Failure> {
+    fn open_with(self, base: BasePath, reindex_on_demand: bool) -> Result<Provider, Failure> {
         let options = ProviderOptions {
             budget: self.budget(0),
-            reindex_on_demand: on_demand,
+            reindex_on_demand,
             allow_read_only: false,
             on_copy: OnCopy::Refuse,
             scrub: None,

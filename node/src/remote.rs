@@ -240,7 +240,7 @@ impl Connection {
     where
         F: Future<Output = Result<T, ClientError>>,
     {
-        let mut patience = RETRY_TIMEOUT;
+        let mut time_left = RETRY_TIMEOUT;
         loop {
             let answered = tokio::time::timeout(within, question(self.rpc.clone())).await;
             let error = match answered {
@@ -251,11 +251,11 @@ impl Connection {
                     return Err(RemoteError::TimedOut { url, within });
                 }
             };
-            let pause = retry_delay(&error).filter(|pause| *pause <= patience);
+            let pause = retry_delay(&error).filter(|pause| *pause <= time_left);
             let Some(pause) = pause else {
                 return Err(RemoteError::from_client_error(&self.url, error));
             };
-            patience = patience.saturating_sub(pause);
+            time_left = time_left.saturating_sub(pause);
             tokio::time::sleep(pause).await;
         }
     }

@@ -174,7 +174,7 @@ fn tail(samples: &Samples) -> Fallible<f64> {
 }
 
 fn report(all: &[Measured], leaves: u64, lasting: Duration) -> Fallible<Section> {
-    let head = ["who", "what", "weather"].into_iter().chain(Summary::HEAD);
+    let head = ["who", "what", "load"].into_iter().chain(Summary::HEAD);
     let mut felt = Table::new("On the quiet bucket:", head);
     let mut storms = Table::new(
         "The load itself:",

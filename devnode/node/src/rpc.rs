@@ -33,7 +33,7 @@ pub(crate) fn module(
     let mut module = RpcModule::new(());
     let merged = module
         .merge(System::new(client.clone(), pool.clone()).into_rpc())
-        .and_then(|()| module.merge(ManualSeal::new(sealer.orders()).into_rpc()))
+        .and_then(|()| module.merge(ManualSeal::new(sealer.command_sender()).into_rpc()))
         .and_then(|()| module.merge(extension.clone()));
     merged.map_err(|e| sc_service::Error::Application(e.into()))?;
     Ok(module)

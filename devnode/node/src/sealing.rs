@@ -43,8 +43,8 @@ impl Sealer {
             parent_hash: None,
             sender: Some(sender),
         };
-        let mut orders = self.commands.clone();
-        orders
+        let mut command_sender = self.commands.clone();
+        command_sender
             .send(order)
             .map_err(|_| NodeError::SealerGone)
             .await?;
@@ -53,7 +53,7 @@ impl Sealer {
     }
 
     /// Returns the command channel for the RPC.
-    pub(crate) fn orders(&self) -> mpsc::Sender<EngineCommand<Hash>> {
+    pub(crate) fn command_sender(&self) -> mpsc::Sender<EngineCommand<Hash>> {
         self.commands.clone()
     }
 }
@@ -67,7 +67,7 @@ pub(crate) fn start(
     pool: &Arc<FullPool>,
     registry: Option<&Registry>,
 ) -> Sealer {
-    let (orders, commands_stream) = mpsc::channel(MAX_PENDING_COMMANDS);
+    let (command_sender, commands_stream) = mpsc::channel(MAX_PENDING_COMMANDS);
     let env = sc_basic_authorship::ProposerFactory::new(
         tasks.spawn_handle(),
         client.clone(),
@@ -92,7 +92,9 @@ pub(crate) fn start(
     let essential = tasks.spawn_essential_handle();
     essential.spawn_blocking("sealing", Some("sealing"), seal);
 
-    let sealer = Sealer { commands: orders };
+    let sealer = Sealer {
+        commands: command_sender,
+    };
     if let Sealing::Interval(interval) = sealing {
         let sealer = sealer.clone();
         essential.spawn(

@@ -151,9 +151,9 @@ impl World {
         self.stop();
         std::fs::rename(&from, &path).unwrap();
         let held = self.contents.clone();
-        let mut copied = None;
+        let mut copied_since = None;
         if is_all {
-            copied = self.copied_since.take();
+            copied_since = self.copied_since.take();
             self.contents = Default::default();
             self.log_event("the base path's disk is not mounted");
         } else {
@@ -165,7 +165,7 @@ impl World {
             path,
             bucket,
             contents: held,
-            copied_since: copied,
+            copied_since,
         });
         self.start();
     }
@@ -176,7 +176,7 @@ impl World {
             path,
             bucket,
             contents: held,
-            copied_since: copied,
+            copied_since,
         }) = self.unmounted.take()
         else {
             return;
@@ -187,7 +187,7 @@ impl World {
                 copies::remove(&self.base);
                 std::fs::rename(&path, &self.base).unwrap();
                 self.contents = held;
-                self.copied_since = copied;
+                self.copied_since = copied_since;
                 self.log_event("the operator mounts the base path's disk");
             }
             Some(id) => {

@@ -469,14 +469,14 @@ impl Bucket {
     }
 
     /// Sets the listener for the bucket's events.
-    pub fn set_listener(&self, announce: EventListener) {
+    pub fn set_listener(&self, listener: EventListener) {
         // A bucket is opened for one provider, which sets it once.
-        let _ = self.listener.set(announce);
+        let _ = self.listener.set(listener);
     }
 
     fn emit(&self, event: BucketEvent) {
-        if let Some(announce) = self.listener.get() {
-            announce(self.id, event);
+        if let Some(listener) = self.listener.get() {
+            listener(self.id, event);
         }
     }
 

@@ -85,11 +85,11 @@ impl SubxtClient {
     /// Creates a client of the node at a WebSocket URL, `ws://` or `wss://`, for the
     /// account of the signer's key. Connects with the first request.
     pub fn new(url: &str, signer: Signer) -> Self {
-        let dial = WsConnector {
+        let connector = WsConnector {
             url: url.to_owned(),
             response_timeout: RESPONSE_TIMEOUT,
         };
-        Self::with_connector(Box::new(dial), signer, RESPONSE_TIMEOUT)
+        Self::with_connector(Box::new(connector), signer, RESPONSE_TIMEOUT)
     }
 
     /// Creates a client and connects it.
@@ -142,11 +142,11 @@ impl SubxtClient {
 
     #[cfg(test)]
     async fn connect_with(
-        dial: Box<dyn Connector>,
+        connector: Box<dyn Connector>,
         signer: Signer,
-        answer_within: Duration,
+        response_timeout: Duration,
     ) -> Result<Self, ChainError> {
-        let client = Self::with_connector(dial, signer, answer_within);
+        let client = Self::with_connector(connector, signer, response_timeout);
         client.ensure_connected().await?;
         Ok(client)
     }

@@ -98,7 +98,7 @@ impl ChallengeWorker {
         let log = IndexDutyStore::new(provider.clone());
         let kept = log.load()?;
         let tracker = ChallengeTracker::new(config, chain.account(), kept);
-        let parts = Dependencies {
+        let dependencies = Dependencies {
             chain,
             second_node: None,
             prover: Arc::new(ProviderProver::new(provider)),
@@ -107,7 +107,7 @@ impl ChallengeWorker {
             delay: Arc::new(|time| Box::pin(tokio::time::sleep(time))),
             config,
         };
-        Ok(Self::from_dependencies(parts, tracker))
+        Ok(Self::from_dependencies(dependencies, tracker))
     }
 
     fn from_dependencies(dependencies: Dependencies, tracker: ChallengeTracker) -> Self {
@@ -143,11 +143,11 @@ impl ChallengeWorker {
         let mut shutdown = pin!(shutdown.fuse());
         loop {
             let Self {
-                dependencies: parts,
+                dependencies,
                 tracker,
                 events,
             } = &self;
-            let driver = Driver::new(parts.clone(), tracker.clone(), events.clone());
+            let driver = Driver::new(dependencies.clone(), tracker.clone(), events.clone());
             let ended = AssertUnwindSafe(driver.run(&mut shutdown)).catch_unwind();
             let Err(panic) = ended.await else { return };
             tracing::error!(
@@ -155,7 +155,7 @@ impl ChallengeWorker {
                 "THE CHALLENGE WORKER PANICKED, a bug in Cairn: report it. It is restarted"
             );
             tracker.lock().reset_after_panic();
-            let mut pause = (parts.delay)(parts.config.reconnect_backoff_min).fuse();
+            let mut pause = (dependencies.delay)(dependencies.config.reconnect_backoff_min).fuse();
             futures::select_biased! {
                 () = shutdown => return,
                 () = pause => {}

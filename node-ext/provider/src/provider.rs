@@ -192,10 +192,10 @@ impl Provider {
             }),
         };
         let write_buffer = u64::try_from(budget.resources.write_buffer_bytes).unwrap_or(u64::MAX);
-        let to_learn = reindex::find_stale(&base, &index_writer, &trash)?;
-        let to_learn = match options.reindex_on_demand || read_only_reason.is_some() {
+        let to_reindex = reindex::find_stale(&base, &index_writer, &trash)?;
+        let to_reindex = match options.reindex_on_demand || read_only_reason.is_some() {
             true => Vec::new(),
-            false => to_learn,
+            false => to_reindex,
         };
         let inner = Arc::new(Inner {
             read_only_reason,
@@ -210,7 +210,7 @@ impl Provider {
             }),
             counts,
             work: Mutex::new(BackgroundWork {
-                to_reindex: to_learn,
+                to_reindex,
                 trash,
                 ..BackgroundWork::default()
             }),

@@ -214,7 +214,7 @@ async fn run_provider(
         config: &config,
         metrics: metrics.as_ref().map(MetricsPort::address),
     };
-    let introduction = StartupSummary::new(&provider, following, &at);
+    let startup_summary = StartupSummary::new(&provider, following, &at);
     // Before the RPC can be asked for a signature.
     let running = RunningGadget::start(extension, &stopping);
     if let Some((port, registry)) = metrics.zip(registry) {
@@ -222,7 +222,7 @@ async fn run_provider(
     }
     let served = listener.serve(rpc, config)?;
     let address_file = warn_on_error(AddressFile::write(provider.path(), served.address()));
-    output.answer(&introduction)?;
+    output.answer(&startup_summary)?;
 
     let ended = running
         .run_until_shutdown(&stopping, SHUTDOWN_TIMEOUT)

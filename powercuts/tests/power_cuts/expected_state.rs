@@ -63,9 +63,9 @@ impl ExpectedState {
                 self.buckets.insert(id, bucket);
             }
             Report::Created(id) => {
-                let is_there = true;
+                let exists = true;
                 let bucket = ExpectedBucket {
-                    exists: is_there,
+                    exists,
                     ..ExpectedBucket::default()
                 };
                 self.buckets.insert(id, bucket);
@@ -94,9 +94,9 @@ impl ExpectedState {
             Report::Importing(id, name) => {
                 self.deleted.remove(&id);
                 let (_, exported) = self.exports[&name].clone();
-                let (is_there, is_open) = (false, true);
+                let (exists, is_open) = (false, true);
                 let bucket = ExpectedBucket {
-                    exists: is_there,
+                    exists,
                     is_uncertain: is_open,
                     ..exported
                 };

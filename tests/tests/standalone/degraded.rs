@@ -57,9 +57,9 @@ fn a_provider_starts_without_its_chain_and_follows_it_later() {
     let address = reserved.local_addr().unwrap();
     drop(reserved);
     stage.restart_at(&format!("ws://{address}"));
-    let introduction = &stage.provider().introduction;
-    assert!(introduction["away"].is_string(), "{introduction}");
-    assert_eq!(introduction["block"], Value::Null);
+    let startup_summary = &stage.provider().startup_summary;
+    assert!(startup_summary["away"].is_string(), "{startup_summary}");
+    assert_eq!(startup_summary["block"], Value::Null);
     let (status, body) = readiness(stage.address());
     assert_eq!(status, 503);
     assert_eq!(body["reason"], json!("the chain is not reachable"));

@@ -144,7 +144,7 @@ impl Fixture {
 
     /// Returns the address of its metrics.
     pub(crate) fn metrics(&self) -> SocketAddr {
-        let url = self.provider().introduction["metrics"].as_str().unwrap();
+        let url = self.provider().startup_summary["metrics"].as_str().unwrap();
         let address = url.strip_prefix("http://").unwrap();
         address.strip_suffix("/metrics").unwrap().parse().unwrap()
     }

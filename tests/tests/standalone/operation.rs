@@ -66,7 +66,10 @@ fn s7a_a_proxied_request_never_counts_as_local() {
 #[test]
 fn s7c_changes_of_buckets_need_the_token() {
     let stage = Fixture::new(&[]);
-    assert_eq!(stage.provider().introduction["rpc_methods"], json!("token"));
+    assert_eq!(
+        stage.provider().startup_summary["rpc_methods"],
+        json!("token")
+    );
     let token = stage.authorization();
     let wrong = format!("Bearer {}", "0".repeat(64));
     let none: [&[(&str, &str)]; 4] = [
@@ -302,9 +305,9 @@ fn flags_override_the_configuration_file() {
     std::fs::write(&file, settings).unwrap();
     let file = file.to_str().unwrap();
     let mut stage = Fixture::new(&["--config", file, "--rpc-max-connections", "5"]);
-    let introduction = &stage.provider().introduction;
-    assert_eq!(introduction["rpc_methods"], json!("safe"));
-    assert_eq!(introduction["rpc_connections"], json!(5));
+    let startup_summary = &stage.provider().startup_summary;
+    assert_eq!(startup_summary["rpc_methods"], json!("safe"));
+    assert_eq!(startup_summary["rpc_connections"], json!(5));
     let log = stage.stop();
     assert!(!log.is_empty());
     for line in log {

@@ -23,7 +23,7 @@ pub(crate) struct Provider {
     child: Child,
     log: Option<JoinHandle<Vec<String>>>,
     /// The summary that it printed at the start.
-    pub(crate) introduction: Value,
+    pub(crate) startup_summary: Value,
     /// The address of its RPC.
     pub(crate) address: SocketAddr,
 }
@@ -105,16 +105,16 @@ impl Provider {
         let mut line = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
-        let Ok(introduction) = serde_json::from_str::<Value>(&line) else {
+        let Ok(startup_summary) = serde_json::from_str::<Value>(&line) else {
             child.wait().unwrap();
             return Err(log.join().unwrap());
         };
-        let rpc = introduction["rpc"].as_str().unwrap();
+        let rpc = startup_summary["rpc"].as_str().unwrap();
         let address = rpc.strip_prefix("ws://").unwrap().parse().unwrap();
         Ok(Self {
             child,
             log: Some(log),
-            introduction,
+            startup_summary,
             address,
         })
     }

@@ -96,7 +96,7 @@ pub(super) fn measure(setup: &Setup, section: &mut Section) -> Fallible<()> {
         commits.rate(),
         chunks.rate()
     );
-    let mut table = Table::new(&title, ["what", "weather"].into_iter().chain(Summary::HEAD));
+    let mut table = Table::new(&title, ["what", "load"].into_iter().chain(Summary::HEAD));
     for (what, load, asked) in &felt {
         let start = [*what, *load].map(str::to_owned);
         table.row(start.into_iter().chain(asked.times.summary()?.cells()));

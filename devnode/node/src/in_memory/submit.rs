@@ -134,27 +134,27 @@ impl InMemoryNode {
         handed_in: PendingExtrinsic,
     ) -> Result<IncludedExtrinsic, NodeError> {
         let mut notices = self.client().finality_notification_stream();
-        let mut looked_at = handed_in.after;
-        let last = looked_at.saturating_add(MAX_INCLUSION_BLOCKS);
-        let mut again_at = looked_at.saturating_add(RESUBMIT_AFTER_BLOCKS);
+        let mut searched = handed_in.after;
+        let last = searched.saturating_add(MAX_INCLUSION_BLOCKS);
+        let mut again_at = searched.saturating_add(RESUBMIT_AFTER_BLOCKS);
         loop {
             let finalized = self.client().info().finalized_number;
-            while looked_at < finalized {
-                looked_at = looked_at.saturating_add(1);
-                if let Some(included) = self.find(looked_at, handed_in.extrinsic)? {
+            while searched < finalized {
+                searched = searched.saturating_add(1);
+                if let Some(included) = self.find(searched, handed_in.extrinsic)? {
                     self.under_way.lock().remove(&handed_in.extrinsic);
                     return Ok(included);
                 }
             }
-            if looked_at >= again_at {
-                again_at = looked_at.saturating_add(RESUBMIT_AFTER_BLOCKS);
+            if searched >= again_at {
+                again_at = searched.saturating_add(RESUBMIT_AFTER_BLOCKS);
                 let lost = self.under_way.lock().get(&handed_in.extrinsic).cloned();
                 if let Some(extrinsic) = lost {
                     // If the pool still has it, nothing changes.
                     let _ = self.submit_extrinsic(extrinsic).await;
                 }
             }
-            if looked_at >= last {
+            if searched >= last {
                 return Err(NodeError::NotIncluded {
                     extrinsic: handed_in.extrinsic,
                     blocks: MAX_INCLUSION_BLOCKS,

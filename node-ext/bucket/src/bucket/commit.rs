@@ -119,7 +119,7 @@ impl Bucket {
         &self,
         leaves: &[NewLeaf],
         durability: Durability,
-        promise_at: Option<u64>,
+        signed_ms: Option<u64>,
     ) -> Result<Committed, CommitError> {
         self.check_writable()?;
         // The content found now must still be stored when the leaves are written.
@@ -138,7 +138,7 @@ impl Bucket {
         let request = Request {
             leaves: leaves.to_vec(),
             durability,
-            signed_ms: promise_at,
+            signed_ms,
         };
         self.write_with_others(request)
             .map_err(|error| match error {

@@ -54,7 +54,7 @@ impl Bucket {
     fn view_from_tip(
         &self,
         at: StateRef,
-        reach: ReadTier,
+        tier: ReadTier,
     ) -> Result<Result<View<'_>, OlderRoot>, ProveError> {
         let tip = self.tip();
         let have = tip.frontier.count();
@@ -82,7 +82,7 @@ impl Bucket {
             tree: tip.tree,
             count,
             root: (count == have).then_some(tip.root),
-            tier: reach,
+            tier,
         }))
     }
 

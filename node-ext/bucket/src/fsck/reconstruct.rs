@@ -121,8 +121,8 @@ impl TreeReconstruction {
         right: SubtreeCandidates,
         (position, stored): (Position, StoredNode),
     ) -> SubtreeCandidates {
-        let mut otherwise = left.if_none_right;
-        otherwise.extend(right.if_none_right);
+        let mut if_none_right = left.if_none_right;
+        if_none_right.extend(right.if_none_right);
         let mut candidates = self.parents(left.candidates, right.candidates);
         match stored {
             Ok(hash) => {
@@ -132,25 +132,25 @@ impl TreeReconstruction {
                 {
                     candidates = vec![candidates.swap_remove(explained)];
                 } else {
-                    let mut discoveries = otherwise.clone();
+                    let mut discoveries = if_none_right.clone();
                     discoveries.push(Discovery::Unexplained { position });
                     candidates.truncate(MAX_CANDIDATES.saturating_sub(1));
                     add_wrong_node(&mut candidates, position, &NodeDefect::Differs);
                     candidates.push(Candidate { hash, discoveries });
                     let fault = NodeDefect::Differs;
-                    otherwise.push(Discovery::LostNode { position, fault });
+                    if_none_right.push(Discovery::LostNode { position, fault });
                 }
             }
             Err(fault) => {
                 candidates.truncate(MAX_CANDIDATES);
                 add_wrong_node(&mut candidates, position, &fault);
-                otherwise.push(Discovery::LostNode { position, fault });
+                if_none_right.push(Discovery::LostNode { position, fault });
             }
         }
         SubtreeCandidates {
             position,
             candidates,
-            if_none_right: otherwise,
+            if_none_right,
         }
     }
 
@@ -205,10 +205,10 @@ impl TreeReconstruction {
         let peaks = known.map(<[H256]>::to_vec).or_else(|| self.peaks_for(root));
         let peaks = peaks.filter(|peaks| peaks.len() == self.peaks.len());
         let Some(peaks) = peaks else {
-            let otherwise = self.peaks.into_iter().flat_map(|peak| peak.if_none_right);
+            let if_none_right = self.peaks.into_iter().flat_map(|peak| peak.if_none_right);
             return Reconstructed {
                 is_root_reached: false,
-                discoveries: otherwise.collect(),
+                discoveries: if_none_right.collect(),
             };
         };
         let mut result = Reconstructed {
@@ -254,7 +254,7 @@ fn leaf_subtree(
     (position, stored): (Position, StoredNode),
 ) -> SubtreeCandidates {
     let mut candidates = Vec::with_capacity(1);
-    let mut otherwise = Vec::new();
+    let mut if_none_right = Vec::new();
     match (leaf, stored) {
         (Some(hash), Ok(node)) if hash == node => candidates.push(Candidate {
             hash,
@@ -274,7 +274,7 @@ fn leaf_subtree(
             // acceptable.
             let changed = leaf.map(|_| Discovery::ChangedLeaf { index });
             if leaf.is_some() || stored.is_err() {
-                otherwise.push(Discovery::LostNode { position, fault });
+                if_none_right.push(Discovery::LostNode { position, fault });
             }
             candidates.extend(stored.ok().map(|hash| Candidate {
                 hash,
@@ -285,7 +285,7 @@ fn leaf_subtree(
     SubtreeCandidates {
         position,
         candidates,
-        if_none_right: otherwise,
+        if_none_right,
     }
 }
 

@@ -48,25 +48,22 @@ where
             // arrived in between made the pool import it twice. It is there, but without
             // a status stream.
             Err(Ok(PoolError::AlreadyImported(_))) => {
-                let progress = futures::stream::empty().boxed();
-                return Ok(SubmittedExtrinsic {
-                    hash,
-                    statuses: progress,
-                });
+                let statuses = futures::stream::empty().boxed();
+                return Ok(SubmittedExtrinsic { hash, statuses });
             }
             Err(Ok(error)) => return Err(ChainError::PoolRejected(error.to_string())),
             Err(Err(error)) => return Err(ChainError::PoolRejected(error.to_string())),
         };
-        let progress = watched.filter_map(|status| async move { status_of(status) });
+        let statuses = watched.filter_map(|status| async move { status_of(status) });
         // The stream ends after a final status.
-        let ended = futures::stream::unfold(Some(Box::pin(progress)), |progress| async move {
-            let mut progress = progress?;
-            let step = progress.next().await?;
+        let ended = futures::stream::unfold(Some(Box::pin(statuses)), |statuses| async move {
+            let mut statuses = statuses?;
+            let step = statuses.next().await?;
             let over = matches!(
                 step,
                 ExtrinsicStatus::Finalized(_) | ExtrinsicStatus::Dropped(_)
             );
-            Some((step, (!over).then_some(progress)))
+            Some((step, (!over).then_some(statuses)))
         });
         Ok(SubmittedExtrinsic {
             hash,

@@ -136,17 +136,11 @@ impl Connection {
         )
         .await?;
         let lag = best_header.number.saturating_sub(finalized_header.number);
-        let birth = match lag <= MAX_FINALITY_LAG {
+        let era_start = match lag <= MAX_FINALITY_LAG {
             true => (finalized_header.number, finalized),
             false => (best_header.number, best),
         };
-        Ok((
-            runtime,
-            ExtrinsicContext {
-                nonce,
-                era_start: birth,
-            },
-        ))
+        Ok((runtime, ExtrinsicContext { nonce, era_start }))
     }
 
     /// Returns an account's next nonce, counting the node's pool if the node supports

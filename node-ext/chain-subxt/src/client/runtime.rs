@@ -47,7 +47,7 @@ impl Runtime {
         let unsupported = |why: String| ChainError::Unsupported(why);
         let metadata = Metadata::decode_from(metadata)
             .map_err(|error| unsupported(format!("its metadata cannot be read: {error}")))?;
-        let faults = capabilities::mismatches(&metadata);
+        let mismatches = capabilities::mismatches(&metadata);
         let spec_version = version.spec_version;
         let config = SubstrateConfig::builder()
             .set_genesis_hash(genesis)
@@ -64,7 +64,7 @@ impl Runtime {
         Ok(Self {
             spec_version,
             client,
-            mismatches: faults,
+            mismatches,
         })
     }
 
@@ -88,13 +88,13 @@ impl Runtime {
 
     fn require_matching(&self, is_needed: impl Fn(&str) -> bool) -> Result<(), ChainError> {
         let needed = self.mismatches.iter().filter(|(name, _)| is_needed(name));
-        let mut faults: Vec<&str> = needed.map(|(_, fault)| fault.as_str()).collect();
+        let mut mismatches: Vec<&str> = needed.map(|(_, fault)| fault.as_str()).collect();
         // If a whole API is missing, each of its methods says so.
-        faults.sort_unstable();
-        faults.dedup();
-        match faults.is_empty() {
+        mismatches.sort_unstable();
+        mismatches.dedup();
+        match mismatches.is_empty() {
             true => Ok(()),
-            false => Err(ChainError::Unsupported(faults.join("; "))),
+            false => Err(ChainError::Unsupported(mismatches.join("; "))),
         }
     }
 

@@ -126,9 +126,9 @@ async fn s5_a_runtime_without_optional_methods_is_accepted() {
 #[tokio::test]
 async fn s5_each_method_needed_for_answers_is_required() {
     for needed in ["anchor_block", "limits", "open_challenges"] {
-        let without: &'static [&'static str] = Box::leak(Box::new([needed]));
+        let missing_methods: &'static [&'static str] = Box::leak(Box::new([needed]));
         let node = FakeNode::new(MetadataOptions {
-            missing_methods: without,
+            missing_methods,
             ..MetadataOptions::default()
         });
         let text = connect(&node).await.unwrap_err().to_string();
@@ -151,11 +151,11 @@ async fn s5_an_odd_row_does_not_hide_the_others() {
     bytes[1 + row - behind - 1] = 0xff;
     node.set_answer_bytes("StorageProviderApi_open_challenges", bytes);
     let open = client.open_challenges(node.hash(0)).await.unwrap();
-    let without = OpenChallenge {
+    let missing_methods = OpenChallenge {
         leaf_count: None,
         ..first
     };
-    assert_eq!(open, [without, first]);
+    assert_eq!(open, [missing_methods, first]);
 }
 
 #[tokio::test]

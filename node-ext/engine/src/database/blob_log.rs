@@ -111,9 +111,9 @@ impl<R: Read + Seek> BlobLog<R> {
         let (Some(key_length), Some(value_length), Some(of_header), Some(checksum)) = fields else {
             return Ok(None);
         };
-        let key_at = at.saturating_add(RECORD_HEADER_BYTES);
-        let value_at = key_at.saturating_add(key_length);
-        let end = value_at.checked_add(value_length);
+        let key_offset = at.saturating_add(RECORD_HEADER_BYTES);
+        let value_offset = key_offset.saturating_add(key_length);
+        let end = value_offset.checked_add(value_length);
         if key_length > MAX_KEY_BYTES
             || end.is_none_or(|end| end > self.length)
             || header.get(..24).map(masked) != Some(of_header)
@@ -124,7 +124,7 @@ impl<R: Read + Seek> BlobLog<R> {
         (&mut self.source).take(key_length).read_to_end(&mut key)?;
         Ok(Some(Blob {
             key,
-            value_offset: value_at,
+            value_offset,
             value_length,
             checksum,
         }))

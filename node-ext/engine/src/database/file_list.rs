@@ -58,11 +58,11 @@ pub fn set_current(folder: &Path, manifest: &str) -> std::io::Result<()> {
 }
 
 fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension("dbtmp");
-    let mut file = File::create(&beside)?;
+    let temporary = path.with_extension("dbtmp");
+    let mut file = File::create(&temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&beside, path)?;
+    std::fs::rename(&temporary, path)?;
     path.parent()
         .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

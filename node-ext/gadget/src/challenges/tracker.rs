@@ -213,7 +213,7 @@ impl ChallengeTracker {
     /// Records how challenges ended in a finalized block.
     pub(super) fn record_outcomes(&mut self, outcomes: &[Outcome]) {
         for outcome in outcomes {
-            let (id, provider, fate) = match *outcome {
+            let (id, provider, resolution) = match *outcome {
                 Outcome::Defended { id, provider } => (id, provider, Resolution::Defended),
                 Outcome::Slashed {
                     id,
@@ -225,7 +225,7 @@ impl ChallengeTracker {
             if let Some(entry) = self.entries.get_mut(&id)
                 && provider == self.account
             {
-                entry.resolution = Some(fate);
+                entry.resolution = Some(resolution);
             }
         }
     }
@@ -243,20 +243,24 @@ impl ChallengeTracker {
             .filter(|(id, entry)| !is_open(id, entry))
             .map(|(id, entry)| (*id, entry.resolution))
             .collect();
-        let is_lost = |fate: &Option<Resolution>| matches!(fate, Some(Resolution::Lost(_)));
-        let seen_losses = gone.iter().filter(|(_, fate)| is_lost(fate)).count();
+        let is_lost =
+            |resolution: &Option<Resolution>| matches!(resolution, Some(Resolution::Lost(_)));
+        let seen_losses = gone
+            .iter()
+            .filter(|(_, resolution)| is_lost(resolution))
+            .count();
         let mut unseen_losses = self.lost_so_far.zip(lost).map(|(before, lost)| {
             let risen = lost.saturating_sub(before);
             risen.saturating_sub(u64::try_from(seen_losses).unwrap_or(u64::MAX))
         });
-        for (id, fate) in gone {
+        for (id, resolution) in gone {
             let Some(entry) = self.entries.remove(&id) else {
                 continue;
             };
             self.unsaved.insert(id);
             // Before the deadline only an answer ends a challenge.
             let is_overdue = id.deadline < head.anchor;
-            let fate = fate.unwrap_or_else(|| match &mut unseen_losses {
+            let resolution = resolution.unwrap_or_else(|| match &mut unseen_losses {
                 Some(unseen_losses) if *unseen_losses > 0 && is_overdue => {
                     *unseen_losses = unseen_losses.saturating_sub(1);
                     Resolution::Lost(None)
@@ -264,7 +268,7 @@ impl ChallengeTracker {
                 None if is_overdue => Resolution::Unobserved,
                 _ => Resolution::Defended,
             });
-            let count = match fate {
+            let count = match resolution {
                 Resolution::Defended => &mut self.counters.defended,
                 Resolution::Lost(_) => &mut self.counters.lost,
                 Resolution::Unobserved => &mut self.counters.unobserved,
@@ -274,7 +278,7 @@ impl ChallengeTracker {
             let challenge = entry.challenge;
             self.events.push(TrackerEvent::Closed {
                 challenge,
-                resolution: fate,
+                resolution,
                 attempts,
             });
         }
@@ -307,21 +311,21 @@ impl ChallengeTracker {
             {
                 *from = now.min(*from);
             }
-            let level = match left {
+            let urgency = match left {
                 _ if entry.is_in_block() => Urgency::Normal,
                 left if left <= critical => Urgency::Critical,
                 left if left <= warn => Urgency::Warning,
                 _ => Urgency::Normal,
             };
-            if level > entry.urgency {
+            if urgency > entry.urgency {
                 self.events.push(TrackerEvent::DeadlineNear {
                     challenge: entry.challenge,
                     left,
-                    urgency: level,
+                    urgency,
                     alarm: entry.alarm.clone(),
                 });
             }
-            entry.urgency = level;
+            entry.urgency = urgency;
         }
     }
 
@@ -334,7 +338,7 @@ impl ChallengeTracker {
         let (mut count, mut bytes) = self.in_flight();
         let critical = period_fraction(&limits, self.config.critical_divisor);
         let claim_within = self.claim_within(&limits);
-        let (newest, at_risk) = (self.best_anchor, self.config.claim_at_risk);
+        let (newest, accepts_risk) = (self.best_anchor, self.config.claim_at_risk);
         let one = usize::try_from(limits.chunk_bytes)
             .unwrap_or(usize::MAX)
             .saturating_add(ANSWER_OVERHEAD_BYTES);
@@ -362,20 +366,20 @@ impl ChallengeTracker {
             }
             (count, bytes) = (count.saturating_add(1), bytes.saturating_add(one));
             turns = turns.saturating_add(1);
-            let turn = AttemptId(turns);
+            let attempt_id = AttemptId(turns);
             entry.state = JobState::Running {
-                attempt_id: turn,
+                attempt_id,
                 bytes: one,
             };
             jobs.push(Job {
                 challenge: entry.challenge,
-                attempt_id: turn,
+                attempt_id,
                 head,
                 limits,
                 is_near,
                 claim_terms: ClaimTerms {
                     in_last_blocks: left <= claim_within,
-                    accepts_risk: at_risk,
+                    accepts_risk,
                 },
             });
         }

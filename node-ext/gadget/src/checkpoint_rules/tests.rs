@@ -347,9 +347,9 @@ fn s18_an_urgent_checkpoint_does_not_wait_for_growth() {
         ..info(1)
     };
     let (newer, same) = (local(0, 6), local(0, 5));
-    let due = |local, is_hurried| {
+    let due = |local, is_urgent| {
         let asked = Evaluation {
-            is_urgent: is_hurried,
+            is_urgent,
             ..evaluation(&plan, &info, local, 21)
         };
         asked.decide()

@@ -38,7 +38,7 @@ enum SubmissionState {
 }
 
 impl InFlight {
-    fn judge(&self, info: &BucketInfo, anchor: u32, patience: u32) -> SubmissionState {
+    fn judge(&self, info: &BucketInfo, anchor: u32, timeout: u32) -> SubmissionState {
         let is_over = |window: u64| {
             let windows = info.window.and_then(|windows| windows.window_of(anchor));
             windows.is_none_or(|current| current > window)
@@ -57,7 +57,7 @@ impl InFlight {
                 SubmissionState::Lost("the chain included and refused it")
             }
             _ if self.window.is_some_and(is_over) => SubmissionState::Lost("its window has ended"),
-            _ if anchor.saturating_sub(self.submitted_at) >= patience => {
+            _ if anchor.saturating_sub(self.submitted_at) >= timeout => {
                 SubmissionState::Lost("there was no news of it")
             }
             _ => SubmissionState::Pending,
@@ -140,7 +140,7 @@ impl CheckpointWorker {
 
     /// Compares a pending submission with the finalized state.
     pub(super) fn check_submission(&mut self, local: &LocalState) {
-        let (id, anchor, patience) = (
+        let (id, anchor, timeout) = (
             local.id,
             self.anchor,
             self.context.policy.submission_timeout,
@@ -158,7 +158,7 @@ impl CheckpointWorker {
             .heads_since_final
             .map(|heads| heads.saturating_add(1));
         let commitment = in_flight.commitment;
-        match in_flight.judge(info, anchor, patience) {
+        match in_flight.judge(info, anchor, timeout) {
             SubmissionState::Pending => {}
             SubmissionState::Confirmed => {
                 known.in_flight = None;

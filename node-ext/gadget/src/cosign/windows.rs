@@ -63,7 +63,7 @@ struct WindowMeta {
 impl WindowMeta {
     /// Read each time, since it is reset when the base path adopts another chain.
     fn read(index: &Index) -> Result<Self, IndexError> {
-        let past = match index.duty(DutyKind::Window, WINDOWS_COMPLETE_SINCE)? {
+        let history = match index.duty(DutyKind::Window, WINDOWS_COMPLETE_SINCE)? {
             None => WindowHistory::Complete,
             Some(value) => match Option::<u32>::decode_all(&mut &*value) {
                 Ok(Some(anchor)) => WindowHistory::KnownFrom(anchor),
@@ -74,7 +74,7 @@ impl WindowMeta {
         let seen = index.duty(DutyKind::Window, WINDOWS_LAST_SEEN)?;
         let seen = seen.and_then(|value| u32::decode_all(&mut &*value).ok());
         Ok(Self {
-            history: past,
+            history,
             last_seen: seen,
         })
     }
@@ -85,17 +85,17 @@ impl WindowMeta {
             Some(seen) => anchor.saturating_sub(seen) > MAX_UNSEEN_GAP,
             None => false,
         };
-        let past = match self.history {
+        let history = match self.history {
             WindowHistory::Unknown => WindowHistory::KnownFrom(anchor),
             _ if is_unseen => WindowHistory::KnownFrom(anchor),
-            past => past,
+            history => history,
         };
         let seen = match self.last_seen {
             Some(seen) if anchor < seen.saturating_add(RECORD_INTERVAL) => seen,
             _ => anchor,
         };
         Self {
-            history: past,
+            history,
             last_seen: Some(seen),
         }
     }
@@ -173,8 +173,8 @@ pub(super) struct WindowRecords {
 impl WindowRecords {
     pub(super) fn open(index: &Index) -> Result<Self, IndexError> {
         WindowMeta::read(index)?;
-        let taking = Mutex::default();
-        Ok(Self { write_lock: taking })
+        let write_lock = Mutex::default();
+        Ok(Self { write_lock })
     }
 
     /// Records a finalized block's anchor block.

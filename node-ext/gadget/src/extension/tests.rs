@@ -11,9 +11,9 @@ use cairn_testing::{LIMITS, NewChallenge, SimulatedChain};
 
 const ID: BucketId = BucketId(7);
 
-/// Runs all workers of a provider with one leaf, and challenges that leaf. The client's `breaking`
-/// methods panic; its `lacking` methods are unsupported.
-async fn assert_defends(breaking: &[&'static str], lacking: &[&'static str]) {
+/// Runs all workers of a provider with one leaf, and challenges that leaf. The client's `panicking_methods`
+/// methods panic; its `missing_methods` methods are unsupported.
+async fn assert_defends(panicking_methods: &[&'static str], missing_methods: &[&'static str]) {
     let folder = tempfile::tempdir().unwrap();
     let provider = open(folder.path());
     let signer = signer_of(folder.path(), "//Alice");
@@ -32,8 +32,8 @@ async fn assert_defends(breaking: &[&'static str], lacking: &[&'static str]) {
     chain.edit(move |pallet| pallet.register(account, MultiSigner::Sr25519(account.0)));
     chain.advance();
     let client = chain.client(account);
-    client.panic_in(breaking);
-    client.remove_methods(lacking);
+    client.panic_in(panicking_methods);
+    client.remove_methods(missing_methods);
     let config = ExtensionConfig {
         retention: RetentionConfig {
             interval: 0,
@@ -73,7 +73,7 @@ async fn assert_defends(breaking: &[&'static str], lacking: &[&'static str]) {
     assert_eq!(
         (info.defended, info.lost),
         (1, 0),
-        "{breaking:?} {lacking:?}"
+        "{panicking_methods:?} {missing_methods:?}"
     );
     assert!(!running.is_finished());
     stop.send(()).unwrap();

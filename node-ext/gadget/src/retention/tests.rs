@@ -468,14 +468,14 @@ async fn s2_the_chains_clock_alone_releases_nothing() {
         [RetainReason::TooSoon { .. }]
     ));
     // A month without a node does not count as a month of observation.
-    let mut looks = 0;
+    let mut checks = 0;
     while is_provable(&network, &signed) {
         clock.0 += Duration::from_secs(30 * 24 * 60 * 60);
         block(&network, &mut retention, &mut clock).await;
-        looks += 1;
-        assert!(looks < 20);
+        checks += 1;
+        assert!(checks < 20);
     }
-    assert_eq!(looks, 8);
+    assert_eq!(checks, 8);
 }
 
 #[tokio::test]

@@ -65,10 +65,10 @@ struct State {
 impl Gate {
     /// Creates a gate with the rules and exceptions that the index keeps. Only the
     /// provider creates one: a second gate would bypass the first.
-    pub fn new(rules: Option<ChainRules>, allowed: HashMap<BucketId, u64>) -> Self {
+    pub fn new(rules: Option<ChainRules>, allowed_unprovable: HashMap<BucketId, u64>) -> Self {
         let state = State {
             rules,
-            allowed_unprovable: allowed,
+            allowed_unprovable,
             ..State::default()
         };
         Self {
@@ -110,8 +110,8 @@ impl Gate {
                 return Err(SigningRefused::UnreadableFlags { bucket, reason });
             }
         };
-        let allowed = state.allowed_unprovable.get(&bucket).copied().unwrap_or(0);
-        if leaves > allowed {
+        let allowed_unprovable = state.allowed_unprovable.get(&bucket).copied().unwrap_or(0);
+        if leaves > allowed_unprovable {
             return Err(SigningRefused::Unprovable { bucket, leaves });
         }
         Ok(())
@@ -205,10 +205,10 @@ impl Gate {
     /// Allows signing for a bucket although this number of its leaves cannot be
     /// proven; `None` withdraws that.
     pub fn allow_unprovable(&self, bucket: BucketId, leaves: Option<u64>) {
-        let allowed = &mut self.state.write().allowed_unprovable;
+        let allowed_unprovable = &mut self.state.write().allowed_unprovable;
         match leaves {
-            Some(leaves) => allowed.insert(bucket, leaves),
-            None => allowed.remove(&bucket),
+            Some(leaves) => allowed_unprovable.insert(bucket, leaves),
+            None => allowed_unprovable.remove(&bucket),
         };
     }
 }
@@ -268,7 +268,7 @@ mod tests {
                 Just(CHUNK), Just(CHUNK - 1), Just(u32::MAX), any::<u32>()
             ], any::<bool>())),
             unprovable in 0u64..4,
-            allowed in proptest::option::of(0u64..4),
+            allowed_unprovable in proptest::option::of(0u64..4),
             is_quarantined: bool,
             off in proptest::collection::btree_set(0usize..2, 0..3),
             is_uncompared: bool,
@@ -279,7 +279,7 @@ mod tests {
                 is_from_chain,
             });
             let gate = Gate::new(rules, HashMap::new());
-            gate.allow_unprovable(ID, allowed);
+            gate.allow_unprovable(ID, allowed_unprovable);
             for cause in &off {
                 gate.turn_off(["one", "two"][*cause], "as the test has it".into());
             }
@@ -290,7 +290,7 @@ mod tests {
                     None => profile == HashingProfile::Plain,
                     Some(rules) => rules.profile == profile && rules.chunk_bytes >= CHUNK,
                 }
-                && (unprovable == 0 || allowed.is_some_and(|allowed| allowed >= unprovable));
+                && (unprovable == 0 || allowed_unprovable.is_some_and(|allowed_unprovable| allowed_unprovable >= unprovable));
             gate.set_uncompared(is_uncompared);
             prop_assert_eq!(gate.judge(&facts).is_ok(), may && !is_uncompared);
             prop_assert_eq!(gate.judge_repeat(&facts).is_ok(), may);

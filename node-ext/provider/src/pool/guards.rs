@@ -108,7 +108,7 @@ impl<H: BucketStore> Drop for PoolLease<H> {
         if writes {
             table.dirty.mark_dirty(self.id);
         }
-        table.slots.give_back(self.id, self.counts_as_use, panicked);
+        table.slots.end_lease(self.id, self.counts_as_use, panicked);
         drop(table);
         if panicked {
             increment(&self.pool.counters.panics);

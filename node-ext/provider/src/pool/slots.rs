@@ -221,7 +221,7 @@ impl<H: Handle> Slots<H> {
 
     /// Ends a lease of the bucket. Leases for maintenance pass `used` as false: they do
     /// not count as a use that keeps a bucket open for longer.
-    pub(super) fn give_back(&mut self, id: BucketId, used: bool, panicked: bool) {
+    pub(super) fn end_lease(&mut self, id: BucketId, used: bool, panicked: bool) {
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.leases = slot.leases.saturating_sub(1);
             slot.panicked |= panicked;

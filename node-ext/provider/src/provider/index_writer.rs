@@ -32,7 +32,7 @@ pub(crate) struct IndexWriter {
     collecting: Mutex<()>,
     /// Held while a record is removed from the index: otherwise the second of two
     /// threads would remove a newer record, written after the first.
-    forgetting: Mutex<()>,
+    removal_lock: Mutex<()>,
     /// Buckets whose record and content in the index are up to date.
     up_to_date: Mutex<HashSet<BucketId>>,
     /// Buckets in quarantine, with the reasons.
@@ -48,7 +48,7 @@ impl IndexWriter {
             pending: Mutex::default(),
             writer: Mutex::default(),
             collecting: Mutex::default(),
-            forgetting: Mutex::default(),
+            removal_lock: Mutex::default(),
             up_to_date: Mutex::default(),
             quarantined: Mutex::default(),
             lost: Mutex::default(),
@@ -135,7 +135,7 @@ impl IndexWriter {
     /// Makes the removal of a bucket's record durable. Until then no other bucket may
     /// take its place: after a power loss it would be mistaken for the old one.
     pub(super) fn persist_removal(&self, id: BucketId) -> Result<(), IndexError> {
-        let _alone = self.forgetting.lock();
+        let _alone = self.removal_lock.lock();
         if self.pending.lock().removed.contains(&id) {
             self.index.remove_record(id)?;
             self.pending.lock().removed.remove(&id);

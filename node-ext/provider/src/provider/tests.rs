@@ -42,9 +42,9 @@ fn start(path: &Path) -> Provider {
     provider
 }
 
-fn start_on_demand(path: &Path, on_demand: bool) -> Provider {
+fn start_on_demand(path: &Path, reindex_on_demand: bool) -> Provider {
     let options = ProviderOptions {
-        reindex_on_demand: on_demand,
+        reindex_on_demand,
         // Accepted, so that a test shows which other checks notice a copy.
         on_copy: OnCopy::Accept,
         ..ProviderOptions::default()

@@ -65,7 +65,7 @@ impl Inner {
         let duties: [(&str, Duty); 5] = [
             ("cairn-flush", |inner| inner.pool.run_flusher()),
             ("cairn-index", |inner| inner.run_index_writer()),
-            ("cairn-learn", |inner| inner.run_reindexer()),
+            ("cairn-reindex", |inner| inner.run_reindexer()),
             ("cairn-trash", |inner| inner.run_trash_remover()),
             ("cairn-scrub", |inner| inner.run_scrubber()),
         ];

@@ -61,11 +61,8 @@ impl Log {
 type Queue = GroupCommit<NumberedRequest, LogIndex>;
 
 fn written(number: usize) -> NumberedRequest {
-    let fate = WriterAction::Written;
-    NumberedRequest {
-        number,
-        action: fate,
-    }
+    let action = WriterAction::Written;
+    NumberedRequest { number, action }
 }
 
 /// Returns once `waiting` callers wait.
@@ -141,18 +138,15 @@ fn a_panic_of_the_writer_loses_no_outcome() {
         // The second request of the next group makes its writer panic.
         let queue = &queue;
         let log = &log;
-        let fates = [
+        let actions = [
             WriterAction::Written,
             WriterAction::Panics,
             WriterAction::Written,
         ];
         let callers: Vec<_> = (1..)
-            .zip(fates)
-            .map(|(number, fate)| {
-                let asked = NumberedRequest {
-                    number,
-                    action: fate,
-                };
+            .zip(actions)
+            .map(|(number, action)| {
+                let asked = NumberedRequest { number, action };
                 let caller = scope.spawn(move || {
                     let run = || queue.run(asked, |group| log.write(group), || None);
                     catch_unwind(AssertUnwindSafe(run))
@@ -196,10 +190,10 @@ proptest! {
         let outcomes: Vec<Vec<_>> = std::thread::scope(|scope| {
             let callers: Vec<_> = (0..)
                 .zip(&threads)
-                .map(|(thread, fates)| scope.spawn(move || {
-                    let asked = (0..).zip(fates).map(|(at, fate)| NumberedRequest {
+                .map(|(thread, actions)| scope.spawn(move || {
+                    let asked = (0..).zip(actions).map(|(at, action)| NumberedRequest {
                         number: thread * 100 + at,
-                        action: *fate,
+                        action: *action,
                     });
                     asked
                         .map(|asked| {
@@ -226,7 +220,7 @@ proptest! {
                 }
             }
         }
-        let panics = threads.iter().flatten().filter(|fate| **fate == WriterAction::Panics).count();
+        let panics = threads.iter().flatten().filter(|action| **action == WriterAction::Panics).count();
         // One panic may end several requests of a group.
         prop_assert!(panicked <= panics && (panics == 0 || panicked > 0));
         let state = queue.state.lock();

@@ -18,8 +18,8 @@ fn leftovers_of_an_export_are_removed_by_the_next() {
         left_behind(left.work_path());
         left.leave_as_killed();
         assert!(fixture.folder.path().join("out.exporting").is_dir());
-        let beside = format!("{}.exporting", bucket_dir_name(ID));
-        left_behind(&fixture.here().join(&beside));
+        let temporary = format!("{}.exporting", bucket_dir_name(ID));
+        left_behind(&fixture.here().join(&temporary));
         fixture.export(form);
         assert_eq!(names(&fixture.here()), [bucket_dir_name(ID)]);
         assert_eq!(names(fixture.folder.path()), ["here", "out", "there"]);

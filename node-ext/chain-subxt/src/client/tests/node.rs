@@ -69,11 +69,11 @@ pub(super) fn refusal(code: i32, message: &str) -> UserError {
 }
 
 impl FakeNode {
-    pub(super) fn new(made: MetadataOptions) -> Self {
+    pub(super) fn new(options: MetadataOptions) -> Self {
         let chain = Chain {
             headers: vec![header(0, H256::zero(), 0)],
             spec_version: 1,
-            options: made,
+            options,
             has_next_index: true,
             ..Chain::default()
         };
@@ -129,9 +129,9 @@ impl FakeNode {
         self.0.lock().headers = vec![header(0, H256::zero(), 7)];
     }
 
-    pub(super) fn upgrade_to(&self, spec_version: u32, made: MetadataOptions) {
+    pub(super) fn upgrade_to(&self, spec_version: u32, options: MetadataOptions) {
         let mut chain = self.0.lock();
-        (chain.spec_version, chain.options) = (spec_version, made);
+        (chain.spec_version, chain.options) = (spec_version, options);
     }
 
     pub(super) fn set_nonce(&self, next: u64) {

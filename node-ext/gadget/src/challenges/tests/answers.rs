@@ -14,52 +14,52 @@ use sp_core::{Pair, sr25519};
 
 #[test]
 fn a_failing_bucket_raises_an_alarm_and_others_go_on() {
-    let mut play = running_harness();
+    let mut harness = running_harness();
     let fault = NoProof::NeedsRepair("bucket 7 is in quarantine".into());
-    play.prover.faults.lock().insert(ID, fault);
-    play.challenge(ID, play.commitment(ID), at(0), None);
-    play.challenge(OTHER, play.commitment(OTHER), at(0), None);
-    play.block();
-    let alarms = play.status().alarms();
+    harness.prover.faults.lock().insert(ID, fault);
+    harness.challenge(ID, harness.commitment(ID), at(0), None);
+    harness.challenge(OTHER, harness.commitment(OTHER), at(0), None);
+    harness.block();
+    let alarms = harness.status().alarms();
     assert_eq!(alarms.len(), 1);
     assert_eq!(alarms[0].challenge.bucket_id, ID);
     assert!(alarms[0].alarm.as_ref().unwrap().contains("quarantine"));
-    let state = play.duties.stored.lock()[&alarms[0].challenge.id]
+    let state = harness.duties.stored.lock()[&alarms[0].challenge.id]
         .state
         .clone();
     assert!(matches!(state, DutyState::Alarmed { .. }));
-    play.blocks(10);
-    assert_eq!(play.defended(), 1);
+    harness.blocks(10);
+    assert_eq!(harness.defended(), 1);
     // The operator repairs it before the deadline.
-    play.prover.faults.lock().clear();
-    play.blocks(10);
-    assert_eq!((play.defended(), play.lost()), (2, 0));
-    assert_eq!(play.status().alarms(), []);
+    harness.prover.faults.lock().clear();
+    harness.blocks(10);
+    assert_eq!((harness.defended(), harness.lost()), (2, 0));
+    assert_eq!(harness.status().alarms(), []);
 }
 
 #[test]
 fn i5_a_wrong_proof_is_never_submitted() {
     for offers in [true, false] {
-        let mut play = running_harness();
-        play.chain.set_dry_run_offered(offers);
-        *play.prover.corrupts.lock() = true;
-        play.challenge(ID, play.commitment(ID), at(0), Some(30));
-        play.blocks(20);
-        assert_eq!(submissions(&play).0, 0);
-        let alarm = play.status().alarms()[0].alarm.clone().unwrap();
+        let mut harness = running_harness();
+        harness.chain.set_dry_run_offered(offers);
+        *harness.prover.corrupts.lock() = true;
+        harness.challenge(ID, harness.commitment(ID), at(0), Some(30));
+        harness.blocks(20);
+        assert_eq!(submissions(&harness).0, 0);
+        let alarm = harness.status().alarms()[0].alarm.clone().unwrap();
         assert!(alarm.contains("rule refuses"), "{alarm}");
         // The corruption stops.
-        *play.prover.corrupts.lock() = false;
-        play.blocks(8);
-        assert_eq!((play.defended(), play.lost()), (1, 0));
-        play.assert_nothing_wrong();
+        *harness.prover.corrupts.lock() = false;
+        harness.blocks(8);
+        assert_eq!((harness.defended(), harness.lost()), (1, 0));
+        harness.assert_nothing_wrong();
     }
 }
 
 #[test]
 fn i5_a_deletion_answers_only_with_an_admins_signature() {
     let mallory = sr25519::Pair::from_seed(&[8; 32]);
-    let old = |play: &Harness| play.commitment(ID);
+    let old = |harness: &Harness| harness.commitment(ID);
     let root = cairn_primitives::H256::repeat_byte(5);
     let good = deletion(ID, root, Sequence(1), &admin());
     let mut other_root = good.clone();
@@ -73,35 +73,35 @@ fn i5_a_deletion_answers_only_with_an_admins_signature() {
         (other_root, false),
     ];
     for (deletion, holds) in cases {
-        let mut play = running_harness();
-        let commitment = old(&play);
+        let mut harness = running_harness();
+        let commitment = old(&harness);
         let gone = NoProof::NotHere("it is released".into());
-        play.prover.faults.lock().insert(ID, gone);
-        play.prover.deletions.lock().push(deletion);
-        play.challenge(ID, commitment, at(0), Some(10));
-        play.blocks(15);
+        harness.prover.faults.lock().insert(ID, gone);
+        harness.prover.deletions.lock().push(deletion);
+        harness.challenge(ID, commitment, at(0), Some(10));
+        harness.blocks(15);
         let expected = if holds { (1, 0) } else { (0, 1) };
-        assert_eq!((play.defended(), play.lost()), expected);
-        assert_eq!(submissions(&play).0, u32::from(holds));
-        play.assert_nothing_wrong();
+        assert_eq!((harness.defended(), harness.lost()), expected);
+        assert_eq!(submissions(&harness).0, u32::from(holds));
+        harness.assert_nothing_wrong();
     }
 }
 
 #[test]
 fn an_answer_that_the_chain_would_slash_is_held_back() {
     // The chain hashes differently from what it declared.
-    let mut play = running_harness();
-    play.challenge(ID, play.commitment(ID), at(0), None);
-    let head = play.chain.add_block();
-    play.chain.edit(|pallet| {
+    let mut harness = running_harness();
+    harness.challenge(ID, harness.commitment(ID), at(0), None);
+    let head = harness.chain.add_block();
+    harness.chain.edit(|pallet| {
         let challenge = pallet.open.values_mut().next().unwrap();
         challenge.mmr_root = cairn_primitives::H256::repeat_byte(6);
     });
-    play.chain.finalize_to(head.number);
-    play.chain.add_block();
-    play.run_until_idle();
-    assert_eq!(submissions(&play).0, 0);
-    let alarm = play.status().alarms()[0].alarm.clone().unwrap();
+    harness.chain.finalize_to(head.number);
+    harness.chain.add_block();
+    harness.run_until_idle();
+    assert_eq!(submissions(&harness).0, 0);
+    let alarm = harness.status().alarms()[0].alarm.clone().unwrap();
     assert!(alarm.contains("would slash"), "{alarm}");
 }
 

@@ -57,12 +57,12 @@ impl Run {
             },
             ..LIMITS
         };
-        let play = Harness::new(limits, seed);
-        play.chain.set_dry_run_offered(rng.gen_bool(0.7));
+        let harness = Harness::new(limits, seed);
+        harness.chain.set_dry_run_offered(rng.gen_bool(0.7));
         let latency = *[0, 0, 500, 3_000].choose(&mut rng).unwrap();
-        play.clock.lock().latency = Duration::from_millis(latency);
+        harness.clock.lock().latency = Duration::from_millis(latency);
         let mut run = Self {
-            harness: play,
+            harness,
             lag: rng.gen_range(0..=4),
             rng,
             signed: vec![],
@@ -136,28 +136,30 @@ impl Run {
         let mut plan = BlockPlan::default();
         let reason = *[None, Some("dropped")].choose(&mut self.rng).unwrap();
         let id = self.signed.choose(&mut self.rng).unwrap().0;
-        let (play, rng) = (&mut self.harness, &mut self.rng);
+        let (harness, rng) = (&mut self.harness, &mut self.rng);
         match rng.gen_range(0..15) {
             0 | 1 => {
-                play.chain.retract(rng.gen_range(1..=5));
+                harness.chain.retract(rng.gen_range(1..=5));
                 if rng.gen_bool(0.5) {
-                    play.chain.with_pool(|pool| pool.drop_all(reason));
+                    harness.chain.with_pool(|pool| pool.drop_all(reason));
                 }
             }
-            2 => play.chain.with_pool(|pool| pool.drop_all(reason)),
+            2 => harness.chain.with_pool(|pool| pool.drop_all(reason)),
             3 => {
-                let waiting = play.chain.with_pool(|pool| pool.submissions());
+                let waiting = harness.chain.with_pool(|pool| pool.submissions());
                 let some = waiting.into_iter().filter(|_| rng.gen_bool(0.5)).collect();
-                play.chain
+                harness
+                    .chain
                     .with_pool(|pool| pool.drop_submissions(&some, reason));
             }
             4 => {
                 let delay = rng.gen_range(0..4);
-                play.chain.with_pool(|pool| pool.delay = delay);
+                harness.chain.with_pool(|pool| pool.delay = delay);
             }
             5 => {
                 let rejecting = rng.gen_range(1..5);
-                play.chain
+                harness
+                    .chain
                     .with_pool(|pool| pool.submissions_to_reject = rejecting);
             }
             6 => plan.max_submissions = rng.gen_range(0..3),
@@ -168,23 +170,23 @@ impl Run {
                 plan.anchors = plan.anchors.min(room).max(1);
             }
             9 => {
-                play.client.disconnect();
+                harness.client.disconnect();
                 self.blocks_disconnected = rng.gen_range(1..30);
             }
-            10 => play.client.fail_next(rng.gen_range(1..6)),
+            10 => harness.client.fail_next(rng.gen_range(1..6)),
             11 => {
                 let fault = match rng.gen_range(0..3) {
                     0 => NoProof::Transient("busy".into()),
                     1 => NoProof::NeedsRepair("damaged".into()),
                     _ => NoProof::NotHere("pretended".into()),
                 };
-                play.prover.faults.lock().insert(id, fault);
+                harness.prover.faults.lock().insert(id, fault);
             }
-            12 if play.is_running() => {
+            12 if harness.is_running() => {
                 // At a random point of its work.
-                play.run_until_idle();
-                play.advance_time(Duration::from_millis(rng.gen_range(0..5_000)));
-                play.kill();
+                harness.run_until_idle();
+                harness.advance_time(Duration::from_millis(rng.gen_range(0..5_000)));
+                harness.kill();
             }
             13 => {
                 // A checkpoint over the first tree, which also makes `Superseded` an answer for its
@@ -193,12 +195,12 @@ impl Run {
                     *of == id && signed_roots.start_seq == Sequence(0)
                 };
                 let newest = self.signed.iter().rfind(first).unwrap().1;
-                play.chain.edit(move |pallet| {
+                harness.chain.edit(move |pallet| {
                     let taken = pallet.checkpoint(OURS, id, newest, None, &[]);
                     assert!(taken.is_ok());
                 });
             }
-            _ => play.prover.faults.lock().clear(),
+            _ => harness.prover.faults.lock().clear(),
         }
         plan
     }

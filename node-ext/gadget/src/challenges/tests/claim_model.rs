@@ -82,7 +82,7 @@ struct State {
     /// True if there is another admin.
     other: bool,
     pool: Option<Kind>,
-    fate: Ending,
+    ending: Ending,
 }
 
 /// The settings that stay constant.
@@ -340,7 +340,7 @@ fn blocks(state: State, is_fair: bool) -> Vec<State> {
         let Some(left) = state.left.checked_sub(passed) else {
             all.push(State {
                 left: 0,
-                fate: Ending::TimedOut,
+                ending: Ending::TimedOut,
                 ..state
             });
             continue;
@@ -349,12 +349,12 @@ fn blocks(state: State, is_fair: bool) -> Vec<State> {
         match state.pool {
             None => all.push(later),
             Some(kind) => {
-                let fate = match is_valid(&state, kind) {
+                let ending = match is_valid(&state, kind) {
                     true => Ending::Won,
                     false => Ending::Wrong(kind),
                 };
                 all.push(State {
-                    fate,
+                    ending,
                     pool: None,
                     ..later
                 });
@@ -399,7 +399,7 @@ impl Model {
     /// Returns all states after the next block. In a fair one nobody works against us, and nothing
     /// is lost.
     fn next(&mut self, state: State, is_fair: bool) -> Vec<State> {
-        if state.fate != Ending::Open {
+        if state.ending != Ending::Open {
             return Vec::new();
         }
         let state = self.our_move(state);
@@ -474,7 +474,7 @@ fn start_states(bytes: Bytes) -> Vec<State> {
                 signer,
                 other,
                 pool: None,
-                fate: Ending::Open,
+                ending: Ending::Open,
             });
         }
     }
@@ -490,7 +490,7 @@ fn s8_no_interleaving_makes_an_answer_wrong() {
         states += reached.len();
         for state in reached {
             assert!(
-                !matches!(state.fate, Ending::Wrong(_)),
+                !matches!(state.ending, Ending::Wrong(_)),
                 "{world:?} {state:?}"
             );
             // Only a proof is submitted before the last blocks.
@@ -510,7 +510,7 @@ fn s8_the_model_finds_the_losses_of_risky_claims() {
     for world in settings(true) {
         let reached = Model::new(world).reachable(start_states(Bytes::Away), false);
         for state in reached {
-            if let Ending::Wrong(kind) = state.fate {
+            if let Ending::Wrong(kind) = state.ending {
                 found.insert(kind);
                 // Never without the chain's verdict, nor with time left.
                 assert!(world.judges && state.left < CLAIM_WITHIN);
@@ -528,7 +528,7 @@ fn s8_proofs_and_safe_claims_are_submitted() {
         let open: Vec<_> = model
             .reachable(from, false)
             .into_iter()
-            .filter(|state| state.fate == Ending::Open && state.left > 0)
+            .filter(|state| state.ending == Ending::Open && state.left > 0)
             .collect();
         for state in open {
             let info = StateView {
@@ -545,7 +545,7 @@ fn s8_proofs_and_safe_claims_are_submitted() {
             }
             // From here on nobody interferes.
             let ends = model.reachable([state], true);
-            let is_won = ends.iter().any(|end| end.fate == Ending::Won);
+            let is_won = ends.iter().any(|end| end.ending == Ending::Won);
             assert!(is_won, "{world:?} {state:?}");
         }
     }
@@ -557,7 +557,7 @@ fn s18_an_unprovable_claim_loses_no_more_than_silence() {
         let mut model = Model::new(world);
         let reached = model.reachable(start_states(Bytes::Never), false);
         for state in reached {
-            match state.fate {
+            match state.ending {
                 // Silence would have lost as well: there was no other answer.
                 Ending::Wrong(kind) => assert!(kind != Kind::Proof && state.left < CLAIM_WITHIN),
                 Ending::Won => assert!(world.judges && state.left < CLAIM_WITHIN),
@@ -568,7 +568,7 @@ fn s18_an_unprovable_claim_loses_no_more_than_silence() {
         for state in start_states(Bytes::Never) {
             let holds = state.snapshot == Snapshot::Covers || world.has_deletion && state.signer;
             let ends = model.reachable([state], true);
-            let is_won = ends.iter().any(|end| end.fate == Ending::Won);
+            let is_won = ends.iter().any(|end| end.ending == Ending::Won);
             assert_eq!(is_won, holds && world.judges, "{world:?} {state:?}");
         }
     }

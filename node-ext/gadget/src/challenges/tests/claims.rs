@@ -16,8 +16,8 @@ use cairn_testing::Resolution;
 const BLOCKS_BEFORE_LAST: u32 = 30;
 
 /// Sets a commitment as the bucket's snapshot, which others can or cannot replace.
-fn set_snapshot(play: &Harness, id: BucketId, commitment: Commitment, is_replaceable: bool) {
-    play.chain.edit(move |pallet| {
+fn set_snapshot(harness: &Harness, id: BucketId, commitment: Commitment, is_replaceable: bool) {
+    harness.chain.edit(move |pallet| {
         let bucket = pallet.buckets.get_mut(&id).unwrap();
         bucket.min_providers = 1;
         bucket.primary_providers = match is_replaceable {
@@ -38,18 +38,18 @@ fn set_snapshot(play: &Harness, id: BucketId, commitment: Commitment, is_replace
 }
 
 /// Returns an older commitment that a newer snapshot covers.
-fn superseded_commitment(play: &Harness, is_replaceable: bool) -> Commitment {
-    let old = play.commitment(ID);
+fn superseded_commitment(harness: &Harness, is_replaceable: bool) -> Commitment {
+    let old = harness.commitment(ID);
     let newer = {
-        let mut buckets = play.prover.buckets.lock();
+        let mut buckets = harness.prover.buckets.lock();
         buckets.get_mut(&ID).unwrap().commit(vec![1])
     };
-    set_snapshot(play, ID, newer, is_replaceable);
+    set_snapshot(harness, ID, newer, is_replaceable);
     old
 }
 
-fn fail_proofs(play: &Harness, fault: &NoProof) {
-    play.prover.faults.lock().insert(ID, fault.clone());
+fn fail_proofs(harness: &Harness, fault: &NoProof) {
+    harness.prover.faults.lock().insert(ID, fault.clone());
 }
 
 fn faults() -> [NoProof; 3] {
@@ -63,127 +63,127 @@ fn faults() -> [NoProof; 3] {
 #[test]
 fn s8_only_proofs_are_submitted_before_the_last_blocks() {
     for fault in faults() {
-        let mut play = running_harness();
-        let old = superseded_commitment(&play, false);
-        fail_proofs(&play, &fault);
-        play.challenge(ID, old, at(0), None);
+        let mut harness = running_harness();
+        let old = superseded_commitment(&harness, false);
+        fail_proofs(&harness, &fault);
+        harness.challenge(ID, old, at(0), None);
         // From the full period on, block by block.
         for _ in 0..BLOCKS_BEFORE_LAST {
-            play.block();
-            assert_eq!(submissions(&play).0, 0, "{fault:?}");
+            harness.block();
+            assert_eq!(submissions(&harness).0, 0, "{fault:?}");
         }
-        assert_eq!(play.status().alarms().len(), 1, "{fault:?}");
-        play.blocks(9);
-        assert_eq!((play.defended(), play.lost()), (1, 0), "{fault:?}");
-        play.assert_nothing_wrong();
+        assert_eq!(harness.status().alarms().len(), 1, "{fault:?}");
+        harness.blocks(9);
+        assert_eq!((harness.defended(), harness.lost()), (1, 0), "{fault:?}");
+        harness.assert_nothing_wrong();
     }
 }
 
 #[test]
 fn s8_a_recovered_bucket_is_proven_at_the_next_block() {
-    let mut play = running_harness();
-    let old = superseded_commitment(&play, false);
-    fail_proofs(&play, &faults()[0]);
-    play.challenge(ID, old, at(0), None);
-    play.blocks(20);
-    assert_eq!(submissions(&play).0, 0);
+    let mut harness = running_harness();
+    let old = superseded_commitment(&harness, false);
+    fail_proofs(&harness, &faults()[0]);
+    harness.challenge(ID, old, at(0), None);
+    harness.blocks(20);
+    assert_eq!(submissions(&harness).0, 0);
     // Its disk is mounted with half of the time left.
-    play.prover.faults.lock().clear();
-    play.blocks(2);
-    assert_eq!((play.defended(), play.lost()), (1, 0));
+    harness.prover.faults.lock().clear();
+    harness.blocks(2);
+    assert_eq!((harness.defended(), harness.lost()), (1, 0));
 }
 
 #[test]
 fn s8_a_replaceable_snapshot_is_claimed_only_at_risk() {
     for claim_at_risk in [false, true] {
-        let mut play = running_harness();
-        play.kill();
-        play.config.claim_at_risk = claim_at_risk;
-        play.start();
-        let old = superseded_commitment(&play, true);
-        fail_proofs(&play, &faults()[0]);
-        play.challenge(ID, old, at(0), None);
-        play.blocks(BLOCKS_BEFORE_LAST + 5);
+        let mut harness = running_harness();
+        harness.kill();
+        harness.config.claim_at_risk = claim_at_risk;
+        harness.start();
+        let old = superseded_commitment(&harness, true);
+        fail_proofs(&harness, &faults()[0]);
+        harness.challenge(ID, old, at(0), None);
+        harness.blocks(BLOCKS_BEFORE_LAST + 5);
         if !claim_at_risk {
-            let alarm = play.status().alarms()[0].alarm.clone().unwrap();
+            let alarm = harness.status().alarms()[0].alarm.clone().unwrap();
             assert!(alarm.contains("held back"), "{alarm}");
             assert!(alarm.contains("claim_at_risk"), "{alarm}");
         }
-        play.blocks(10);
+        harness.blocks(10);
         let handed = u32::from(claim_at_risk);
-        assert_eq!(submissions(&play), (handed, handed));
-        assert_eq!(play.defended(), u64::from(claim_at_risk));
-        play.assert_nothing_wrong();
+        assert_eq!(submissions(&harness), (handed, handed));
+        assert_eq!(harness.defended(), u64::from(claim_at_risk));
+        harness.assert_nothing_wrong();
     }
 }
 
 #[test]
 fn s8_a_revocable_deletion_is_claimed_only_at_risk() {
     for others in [0, 1] {
-        let mut play = running_harness();
+        let mut harness = running_harness();
         let root = cairn_primitives::H256::repeat_byte(5);
         let word = deletion(ID, root, Sequence(1), &admin());
-        play.prover.deletions.lock().push(word);
-        play.chain.edit(move |pallet| {
+        harness.prover.deletions.lock().push(word);
+        harness.chain.edit(move |pallet| {
             let bucket = pallet.buckets.get_mut(&ID).unwrap();
             let other = (AccountId([5; 32]), Role::Admin);
             bucket.members.extend((0..others).map(|_| other));
             // A writer cannot undo it.
             bucket.members.push((AccountId([6; 32]), Role::Writer));
         });
-        fail_proofs(&play, &faults()[0]);
-        play.challenge(ID, play.commitment(ID), at(0), None);
-        play.blocks(BLOCKS_BEFORE_LAST);
-        assert_eq!(submissions(&play).0, 0);
-        play.blocks(12);
-        assert_eq!((play.defended(), play.lost()), (1 - others, others));
-        play.assert_nothing_wrong();
+        fail_proofs(&harness, &faults()[0]);
+        harness.challenge(ID, harness.commitment(ID), at(0), None);
+        harness.blocks(BLOCKS_BEFORE_LAST);
+        assert_eq!(submissions(&harness).0, 0);
+        harness.blocks(12);
+        assert_eq!((harness.defended(), harness.lost()), (1 - others, others));
+        harness.assert_nothing_wrong();
     }
 }
 
 #[test]
 fn s8_a_chain_without_dry_run_gets_only_proofs() {
-    let mut play = running_harness();
-    play.chain.set_dry_run_offered(false);
-    let old = superseded_commitment(&play, false);
-    fail_proofs(&play, &faults()[0]);
-    play.challenge(ID, old, at(0), None);
-    play.challenge(OTHER, play.commitment(OTHER), at(0), None);
-    play.blocks(BLOCKS_BEFORE_LAST + 5);
-    let alarm = play.status().alarms()[0].alarm.clone().unwrap();
+    let mut harness = running_harness();
+    harness.chain.set_dry_run_offered(false);
+    let old = superseded_commitment(&harness, false);
+    fail_proofs(&harness, &faults()[0]);
+    harness.challenge(ID, old, at(0), None);
+    harness.challenge(OTHER, harness.commitment(OTHER), at(0), None);
+    harness.blocks(BLOCKS_BEFORE_LAST + 5);
+    let alarm = harness.status().alarms()[0].alarm.clone().unwrap();
     assert!(
         alarm.contains("does not judge answers beforehand"),
         "{alarm}"
     );
-    play.blocks(8);
-    assert_eq!((play.defended(), play.lost()), (1, 1));
-    play.assert_nothing_wrong();
+    harness.blocks(8);
+    assert_eq!((harness.defended(), harness.lost()), (1, 1));
+    harness.assert_nothing_wrong();
 }
 
 #[test]
 fn s8_a_claim_is_judged_before_each_submission() {
-    let mut play = running_harness();
-    let old = superseded_commitment(&play, false);
-    fail_proofs(&play, &faults()[0]);
-    play.challenge(ID, old, at(0), None);
-    play.blocks(BLOCKS_BEFORE_LAST);
-    play.chain.with_pool(|pool| pool.delay = 40);
-    play.block();
-    assert_eq!(submissions(&play).0, 1);
+    let mut harness = running_harness();
+    let old = superseded_commitment(&harness, false);
+    fail_proofs(&harness, &faults()[0]);
+    harness.challenge(ID, old, at(0), None);
+    harness.blocks(BLOCKS_BEFORE_LAST);
+    harness.chain.with_pool(|pool| pool.delay = 40);
+    harness.block();
+    assert_eq!(submissions(&harness).0, 1);
     // The pool drops it, and by then there is a checkpoint of the challenged root.
-    set_snapshot(&play, ID, old, false);
-    play.chain.with_pool(|pool| {
+    set_snapshot(&harness, ID, old, false);
+    harness.chain.with_pool(|pool| {
         pool.drop_all(Some("dropped"));
         pool.delay = 0;
     });
-    play.blocks(12);
-    assert_eq!(submissions(&play), (1, 0));
-    play.assert_nothing_wrong();
+    harness.blocks(12);
+    assert_eq!(submissions(&harness), (1, 0));
+    harness.assert_nothing_wrong();
 }
 
 /// Commits a leaf of three chunks, whose fourth slot is padding.
-fn commit_padded_leaf(play: &Harness) -> Commitment {
-    let mut buckets = play.prover.buckets.lock();
+fn commit_padded_leaf(harness: &Harness) -> Commitment {
+    let mut buckets = harness.prover.buckets.lock();
     let bucket = buckets.get_mut(&ID).unwrap();
     bucket.commit(vec![7; 2 * CHUNK_BYTES + 1])
 }
@@ -197,46 +197,46 @@ fn slot(chunk: u64) -> ChunkLocation {
 
 #[test]
 fn s18_a_padding_slot_raises_an_alarm_and_no_guess() {
-    let mut play = running_harness();
-    let commitment = commit_padded_leaf(&play);
+    let mut harness = running_harness();
+    let commitment = commit_padded_leaf(&harness);
     // Slots 0 to 2 are content, and 6 wraps to 2; 3 and 7 are padding.
     for chunk in [0, 2, 3, 6, 7] {
-        play.challenge(ID, commitment, slot(chunk), Some(20));
+        harness.challenge(ID, commitment, slot(chunk), Some(20));
     }
-    play.block();
-    let alarms = play.status().alarms();
+    harness.block();
+    let alarms = harness.status().alarms();
     assert_eq!(alarms.len(), 2);
     assert!(alarms.iter().all(|duty| duty.is_unprovable));
-    assert!(play.status().needs_checkpoint(ID) && !play.status().needs_checkpoint(OTHER));
-    play.blocks(30);
-    assert_eq!((play.defended(), play.lost()), (3, 2));
-    let resolved = play.chain.finalized().resolved.clone();
+    assert!(harness.status().needs_checkpoint(ID) && !harness.status().needs_checkpoint(OTHER));
+    harness.blocks(30);
+    assert_eq!((harness.defended(), harness.lost()), (3, 2));
+    let resolved = harness.chain.finalized().resolved.clone();
     let timeouts = Resolution::Slashed(SlashReason::Timeout);
     assert_eq!(resolved.values().filter(|how| **how == timeouts).count(), 2);
-    assert_eq!(play.status().statistics().lost, 2);
-    play.assert_nothing_wrong();
+    assert_eq!(harness.status().statistics().lost, 2);
+    harness.assert_nothing_wrong();
 }
 
 #[test]
 fn s18_another_checkpoint_answers_for_a_padding_slot() {
     // Others can replace it, but since no proof can ever exist, nothing is lost by trying.
     for is_replaceable in [false, true] {
-        let mut play = running_harness();
-        let commitment = commit_padded_leaf(&play);
-        set_snapshot(&play, ID, commitment, is_replaceable);
-        play.challenge(ID, commitment, slot(3), None);
-        play.blocks(5);
-        assert!(play.status().alarms()[0].is_unprovable);
+        let mut harness = running_harness();
+        let commitment = commit_padded_leaf(&harness);
+        set_snapshot(&harness, ID, commitment, is_replaceable);
+        harness.challenge(ID, commitment, slot(3), None);
+        harness.blocks(5);
+        assert!(harness.status().alarms()[0].is_unprovable);
         // One more leaf, and a checkpoint of it.
         let newer = {
-            let mut buckets = play.prover.buckets.lock();
+            let mut buckets = harness.prover.buckets.lock();
             buckets.get_mut(&ID).unwrap().commit(vec![1])
         };
-        set_snapshot(&play, ID, newer, is_replaceable);
-        play.blocks(BLOCKS_BEFORE_LAST - 5);
-        assert_eq!(submissions(&play).0, 0, "the challenger would have time");
-        play.blocks(5);
-        assert_eq!((play.defended(), play.lost()), (1, 0));
-        play.assert_nothing_wrong();
+        set_snapshot(&harness, ID, newer, is_replaceable);
+        harness.blocks(BLOCKS_BEFORE_LAST - 5);
+        assert_eq!(submissions(&harness).0, 0, "the challenger would have time");
+        harness.blocks(5);
+        assert_eq!((harness.defended(), harness.lost()), (1, 0));
+        harness.assert_nothing_wrong();
     }
 }

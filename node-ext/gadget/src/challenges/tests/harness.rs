@@ -147,9 +147,9 @@ impl DutyStore for MemoryDutyStore {
     async fn write(&self, changes: Vec<DutyChange>) -> Result<(), String> {
         random_latency(&self.clock).await;
         {
-            let mut breaking = self.panicking.lock();
-            if *breaking > 0 {
-                *breaking -= 1;
+            let mut panicking = self.panicking.lock();
+            if *panicking > 0 {
+                *panicking -= 1;
                 panic!("as the test has it");
             }
         }

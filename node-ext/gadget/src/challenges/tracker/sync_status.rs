@@ -70,20 +70,20 @@ impl ChallengeTracker {
         let finalized = self.last_scan.map_or(0, |(head, _)| head.anchor);
         self.best_anchor = best.anchor.max(finalized);
         let ours = self.account;
-        let unsettled: BTreeMap<ChallengeId, OpenChallenge> = open
+        let unfinalized: BTreeMap<ChallengeId, OpenChallenge> = open
             .into_iter()
             .filter(|challenge| challenge.provider == ours)
             .filter(|challenge| !self.entries.contains_key(&challenge.id))
             .map(|challenge| (challenge.id, challenge))
             .collect();
-        for (id, challenge) in &unsettled {
+        for (id, challenge) in &unfinalized {
             if self.unfinalized.get(id) != Some(challenge) {
                 let (challenge, left) = (*challenge, self.blocks_left(*id));
                 self.events
                     .push(TrackerEvent::Unfinalized { challenge, left });
             }
         }
-        self.unfinalized = unsettled;
+        self.unfinalized = unfinalized;
         // Deadlines approach even if no finalized block says so.
         if let Some((head, limits)) = self.last_scan {
             self.review_deadlines(head, limits, false);

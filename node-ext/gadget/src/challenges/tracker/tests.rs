@@ -173,9 +173,7 @@ fn a_resolution_is_read_from_outcomes_account_then_deadline() {
         .take_events()
         .into_iter()
         .filter_map(|event| match event {
-            TrackerEvent::Closed {
-                resolution: fate, ..
-            } => Some(fate),
+            TrackerEvent::Closed { resolution, .. } => Some(resolution),
             _ => None,
         })
         .collect();

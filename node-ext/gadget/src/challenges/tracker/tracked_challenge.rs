@@ -202,21 +202,21 @@ impl TrackedChallenge {
         // there is always another one.
         let half = deadline.saturating_sub(handed.submitted_at) / 2;
         let doublings = self.attempts.saturating_sub(1).min(3);
-        let (patience, now) = match &mut handed.location {
+        let (timeout, now) = match &mut handed.location {
             ExtrinsicLocation::Finalized { scans_left } => {
                 *scans_left = scans_left.saturating_sub(u8::from(seen.is_new_block));
                 let why = "a finalized block includes it, and the challenge is still open";
                 return (*scans_left == 0).then(|| why.into());
             }
             ExtrinsicLocation::InPool | ExtrinsicLocation::Untracked => {
-                let patience = resubmit_after.saturating_mul(1 << doublings);
-                (patience, seen.best)
+                let timeout = resubmit_after.saturating_mul(1 << doublings);
+                (timeout, seen.best)
             }
             // Only finality is missing.
             ExtrinsicLocation::InBlock(_) => (resubmit_after.saturating_mul(8), seen.finalized),
         };
         let waited = now.saturating_sub(handed.submitted_at);
-        let is_stuck = waited >= patience.min(half).max(1);
+        let is_stuck = waited >= timeout.min(half).max(1);
         is_stuck.then(|| format!("no finalized block has included it after {waited} anchor blocks"))
     }
 }

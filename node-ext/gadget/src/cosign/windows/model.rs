@@ -38,10 +38,10 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(past: WindowHistory) -> Self {
+    fn new(history: WindowHistory) -> Self {
         Self {
             memory: WindowMeta {
-                history: past,
+                history,
                 last_seen: None,
             },
             floor: 0,
@@ -103,13 +103,13 @@ enum Event {
 }
 
 impl State {
-    fn new(past: WindowHistory) -> Self {
+    fn new(history: WindowHistory) -> Self {
         Self {
             block: 0,
             heard: None,
             newest_heard: 0,
             has_lost_rows: false,
-            rows: Rows::new(past),
+            rows: Rows::new(history),
             copy: None,
             published: BTreeMap::new(),
         }
