@@ -279,11 +279,11 @@ impl Driver {
         if is_quiet && !self.is_reading_best {
             self.is_reading_best = true;
             let (chain, connection) = (self.dependencies.chain.clone(), self.connection);
-            let glimpsed = async move {
+            let best_block = async move {
                 let best = chain.best_head().await?;
                 Ok((best, chain.open_challenges(best.hash).await?))
             };
-            let event = glimpsed.map(move |best| DriverEvent::BestRead(connection, best));
+            let event = best_block.map(move |best| DriverEvent::BestRead(connection, best));
             self.pending.push(event.boxed());
         }
     }
