@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(totals.bytes < bytes.len() as u64);
     }
     let mut returned = 0;
-    while let Some(blob) = log.next().expect("memory is read") {
+    while let Some(blob) = log.next_blob().expect("memory is read") {
         let value = log.value(&blob).expect("memory is read");
         returned += blob.key.len() + value.map_or(0, |value| value.len());
         assert!(returned <= bytes.len(), "no byte is in two records");

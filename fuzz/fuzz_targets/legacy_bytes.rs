@@ -19,7 +19,7 @@ use libfuzzer_sys::fuzz_target;
 const ERAS: [LegacyEra; 4] = [LegacyEra::A, LegacyEra::B, LegacyEra::C, LegacyEra::D];
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = LegacyEra::from_value(bytes);
+    let _ = decode::era_of_state(bytes);
     for era in ERAS {
         if let Ok(state) = decode::state(era, bytes) {
             let leaf_bytes = if era == LegacyEra::A { 90 } else { 48 };

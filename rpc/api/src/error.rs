@@ -126,7 +126,7 @@ codes! {
     /// The content of a data root has another size.
     SizeMismatch = 12_053,
     /// The node is part of a larger chunk tree, and no data root.
-    NotARoot = 12_054,
+    NotADataRoot = 12_054,
     /// The bucket has used up its leaf numbers.
     Exhausted = 12_055,
     /// The provider has not signed that state yet, and signs it first for a writer only.

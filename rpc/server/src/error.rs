@@ -224,7 +224,7 @@ impl From<CommitError> for MethodError {
             CommitError::NothingToSign { .. } => Code::NothingToSign,
             CommitError::UnknownDataRoot { .. } => Code::UnknownDataRoot,
             CommitError::SizeMismatch { .. } => Code::SizeMismatch,
-            CommitError::NotADataRoot { .. } => Code::NotARoot,
+            CommitError::NotADataRoot { .. } => Code::NotADataRoot,
             CommitError::Exhausted { .. } => Code::Exhausted,
             CommitError::Quota { .. } => Code::Quota,
             CommitError::LeafTooLarge { .. } => Code::LeafTooLarge,
