@@ -21,7 +21,9 @@ mod lifecycle;
 mod location;
 mod offline_index;
 mod on_chain;
+mod open;
 mod own_chain;
+mod records;
 mod reindex;
 mod scrub_thread;
 mod scrubbing;
@@ -40,29 +42,23 @@ pub use location::OnCopy;
 pub use offline_index::{ListedBucket, list_buckets};
 pub use on_chain::{SignedRootState, missing_root_reason};
 pub use own_chain::OnOtherChain;
+pub use records::IndexedBucket;
 pub use scrubbing::{ScrubPlan, ScrubStatistics};
 pub use tombstones::BucketTombstones;
 
-use crate::index::{BucketRecord, BucketStatus, DedupReport, Index, IndexError};
-use crate::pool::{Budget, BudgetRequest, LeaseRequest, Pool, PoolStatistics, ProcessLimits};
-use bucket_folders::BucketFolders;
-use cairn_bucket::{BasePath, Committed, NewLeaf, SignedRoot, StateRef, remove_unfinished};
-use cairn_engine::SharedResources;
-use cairn_engine::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
-use cairn_fs::{DiskReading, FileError, create_dir_durably};
-use cairn_keys::{Gate, KeyFolder, SignedCommitment, Signer};
+use crate::index::{DedupReport, Index};
+use crate::pool::{Budget, BudgetRequest, LeaseRequest, PoolStatistics};
+use cairn_bucket::{Committed, NewLeaf, SignedRoot, StateRef};
+use cairn_fs::{DiskReading, FileError};
+use cairn_keys::{KeyFolder, SignedCommitment, Signer};
 use cairn_primitives::challenge::ChunkLocation;
 use cairn_primitives::{Answer, BucketId, H256};
-use counts::BucketCounts;
-use index_writer::IndexWriter;
-use parking_lot::{Condvar, Mutex};
-use scrubbing::ScrubState;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::sync::broadcast;
-use workers::{BackgroundWork, Inner};
+use workers::Inner;
 
 /// The options of a provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,18 +75,6 @@ pub struct ProviderOptions {
     pub on_copy: OnCopy,
     /// The plan of the background scrub; `None` for no scrub, as for a short command.
     pub scrub: Option<ScrubPlan>,
-}
-
-/// The index's record of a bucket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexedBucket {
-    /// The bucket.
-    pub id: BucketId,
-    /// Its record.
-    pub record: BucketRecord,
-    /// True if the record is up to date. If not, the bucket was not read since its files
-    /// changed or were found.
-    pub is_current: bool,
 }
 
 /// A base path with all its buckets. Dropping it waits for its background threads.
@@ -115,123 +99,7 @@ fn io<'p>(
     move |source| FileError::wrap(doing, path)(source).into()
 }
 
-/// Creates the signing gate with its state from the index. If that cannot be read, less is
-/// signed, but challenges are answered all the same.
-fn load_gate(index: &Index) -> Gate {
-    fn read<T: Default>(read: Result<T, IndexError>) -> T {
-        read.unwrap_or_else(|error| {
-            tracing::error!(%error, "the signing gate's state cannot be read");
-            T::default()
-        })
-    }
-    Gate::new(read(index.chain_rules()), read(index.allowed_unprovable()))
-}
-
 impl Provider {
-    /// Opens a base path: finishes interrupted operations of an earlier process, and
-    /// reindexes in the background the buckets that differ from the index.
-    ///
-    /// # Errors
-    ///
-    /// [`ProviderError::Budget`] if the limits of the process are too low;
-    /// [`ProviderError::BasePath`] unless the base path was opened for writing.
-    pub fn open(base: BasePath, options: ProviderOptions) -> Result<Self, ProviderError> {
-        let budget = Budget::plan(options.budget, ProcessLimits::of_this_process())?;
-        Self::open_with_budget(base, budget, options)
-    }
-
-    fn open_with_budget(
-        base: BasePath,
-        budget: Budget,
-        options: ProviderOptions,
-    ) -> Result<Self, ProviderError> {
-        base.check_writable()?;
-        if base.is_accessible_to_others() {
-            let path = base.path().display();
-            tracing::warn!(
-                %path,
-                "other users of this machine may read the base path with the clients' content: set \
-                 its mode to 700"
-            );
-        }
-        let (index, trash, read_only_reason) = match Self::index_and_trash(&base) {
-            Ok((index, trash)) => (index, trash, None),
-            Err(error) if options.allow_read_only => {
-                let reason = error.to_string();
-                tracing::error!(
-                    reason,
-                    "NOTHING IS WRITTEN OR SIGNED, because the base path cannot be written to: free \
-                     disk space and restart the provider. Challenges are answered meanwhile"
-                );
-                let index = Index::in_memory(base.path(), &base.path().join(INDEX_DIR))?;
-                (index, Vec::new(), Some(reason))
-            }
-            Err(error) => return Err(error),
-        };
-        let own_chain = own_chain::ChainBinding::load(base.path(), &index)?;
-        let gate = load_gate(&index);
-        if read_only_reason.is_some() {
-            let reason =
-                "the base path cannot be written to: free disk space and restart the provider";
-            gate.turn_off("disk", reason.into());
-        } else if let Some(reason) = location::check(base.path(), &index, options.on_copy)? {
-            tracing::error!(path = %base.path().display(), reason, "NOTHING IS SIGNED");
-            gate.turn_off("copy", reason.into());
-        }
-        let index_writer = Arc::new(IndexWriter::new(index));
-        let counts = Arc::new(BucketCounts::default());
-        let store = BucketFolders {
-            folder: base.path().join(BUCKETS_DIR),
-            resources: base.with_disk_guard(SharedResources::new(budget.resources)),
-            index_writer: index_writer.clone(),
-            gate,
-            being_created: Mutex::default(),
-            listener: Arc::new({
-                let counts = counts.clone();
-                move |id, event| counts.on_event(id, event)
-            }),
-        };
-        let write_buffer = u64::try_from(budget.resources.write_buffer_bytes).unwrap_or(u64::MAX);
-        let to_reindex = reindex::find_stale(&base, &index_writer, &trash)?;
-        let to_reindex = match options.reindex_on_demand || read_only_reason.is_some() {
-            true => Vec::new(),
-            false => to_reindex,
-        };
-        let inner = Arc::new(Inner {
-            read_only_reason,
-            budget,
-            pool: Arc::new(Pool::new(store, budget.max_open, write_buffer)),
-            index_writer,
-            own_chain: Mutex::new(own_chain),
-            base,
-            scrubbing: Arc::new(ScrubState {
-                plan: options.scrub,
-                ..ScrubState::default()
-            }),
-            counts,
-            work: Mutex::new(BackgroundWork {
-                to_reindex,
-                trash,
-                ..BackgroundWork::default()
-            }),
-            work_changed: Condvar::new(),
-        });
-        let threads = Inner::start_threads(&inner)?;
-        Ok(Self { inner, threads })
-    }
-
-    /// Finishes interrupted operations of an earlier process, and opens the index.
-    fn index_and_trash(
-        base: &BasePath,
-    ) -> Result<(Index, Vec<trash::TrashedBucket>), ProviderError> {
-        let trash_path = base.path().join(TRASH_DIR);
-        create_dir_durably(&trash_path).map_err(io("make", &trash_path))?;
-        remove_unfinished(&base.buckets_path())?;
-        let trash = trash::list(&trash_path)?;
-        let index = Index::open(&base.path().join(INDEX_DIR))?;
-        Ok((index, trash))
-    }
-
     /// Returns the reason why the provider writes and signs nothing, if it started so: see
     /// [`ProviderOptions::allow_read_only`].
     pub fn read_only_reason(&self) -> Option<&str> {
@@ -348,86 +216,6 @@ impl Provider {
     /// made it. Slow receivers lag and get `RecvError::Lagged`.
     pub fn signed_roots(&self) -> broadcast::Receiver<(BucketId, SignedRoot)> {
         self.inner.counts.signed_roots()
-    }
-
-    /// Returns the record of a bucket: from the bucket itself if it is open for writing,
-    /// otherwise from the index. Reindexes the bucket if its record is missing or out of
-    /// date.
-    ///
-    /// # Errors
-    ///
-    /// As [`Provider::lease`].
-    pub fn summary(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
-        self.inner.summary(id)
-    }
-
-    /// Returns the record of a bucket without reading its content. May open the bucket, but
-    /// does not reindex it, which takes time in proportion to its size. For requests by
-    /// strangers.
-    ///
-    /// # Errors
-    ///
-    /// As [`Provider::lease`].
-    pub fn quick_summary(&self, id: BucketId) -> Result<BucketRecord, ProviderError> {
-        self.inner.quick_summary(id)
-    }
-
-    /// Returns the records of at most `limit` buckets after `after`, in the order of their
-    /// ids, as [`Provider::summary`] does. A bucket that cannot be opened is listed with its
-    /// old record, or as in quarantine.
-    ///
-    /// # Errors
-    ///
-    /// [`ProviderError::BasePath`] if the folder of buckets cannot be read.
-    pub fn page(
-        &self,
-        after: Option<BucketId>,
-        limit: usize,
-    ) -> Result<Vec<(BucketId, BucketRecord)>, ProviderError> {
-        let ids = self.inner.ids_after(after)?;
-        let summarised = ids.into_iter().filter_map(|id| {
-            match self.inner.summary(id) {
-                Ok(record) => Some((id, record)),
-                // Removed after it was listed.
-                Err(ProviderError::NoSuchBucket { .. } | ProviderError::Reserved { .. }) => None,
-                Err(error) => {
-                    let status = BucketStatus::Quarantined(error.to_string());
-                    let known = self.inner.index_writer.record(id);
-                    let record = known.unwrap_or_else(|| BucketRecord::unknown(status));
-                    Some((id, record))
-                }
-            }
-        });
-        Ok(summarised.take(limit).collect())
-    }
-
-    /// Returns the index's records of at most `limit` buckets after `after`, in the order of
-    /// their ids. Opens no bucket, so that its cost does not depend on their state.
-    ///
-    /// # Errors
-    ///
-    /// [`ProviderError::BasePath`] if the folder of buckets cannot be read.
-    pub fn indexed_buckets(
-        &self,
-        after: Option<BucketId>,
-        limit: usize,
-    ) -> Result<Vec<IndexedBucket>, ProviderError> {
-        let ids = self.inner.ids_after(after)?;
-        let noted = ids.into_iter().take(limit);
-        Ok(noted.map(|id| self.inner.indexed_bucket(id)).collect())
-    }
-
-    /// Returns the index's record of a bucket without opening it; `None` if there is no such
-    /// bucket.
-    pub fn indexed_bucket(&self, id: BucketId) -> Option<IndexedBucket> {
-        let noted = self.inner.indexed_bucket(id);
-        let is_nowhere = !noted.is_current && !self.inner.pool.store().path(id).is_dir();
-        (!is_nowhere).then_some(noted)
-    }
-
-    /// Lists the buckets in quarantine, with the reasons.
-    pub fn quarantined(&self) -> Vec<(BucketId, String)> {
-        self.inner.index_writer.quarantined_buckets()
     }
 
     /// Advances the provider's nonce, durably, unless a greater one is kept. Returns the

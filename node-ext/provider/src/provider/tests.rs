@@ -2,9 +2,11 @@
 //! damaged or put back.
 
 use super::*;
+use crate::index::{BucketRecord, BucketStatus};
 use crate::pool::Priority;
-use cairn_bucket::{BucketConfig, Ingested};
-use cairn_engine::{Access, Resources};
+use cairn_bucket::{BasePath, BucketConfig, Ingested};
+use cairn_engine::layout::{BUCKETS_DIR, INDEX_DIR, TRASH_DIR};
+use cairn_engine::{Access, Resources, SharedResources};
 use cairn_primitives::{ChunkIndex, HashingProfile, LeafIndex};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
