@@ -2,36 +2,32 @@
 //! else. Moves are applied here one by one; after each, the provider is checked for a violation.
 
 mod clients;
+mod describe;
 mod disk;
 mod extrinsics;
 mod node;
 mod operator;
+mod process;
+mod violations;
 
-use crate::accomplice::Accomplice;
 use crate::chain::Chain;
-use crate::client::{Activity, GameClient};
+use crate::client::Activity;
 use crate::copies::{BasePathContents, BasePathCopy, MovedBucket};
 use crate::game_result::{GameResult, Violation};
 use crate::moves::{Move, MoveKind, Script};
-use crate::operations;
 use crate::provider_process::{ProviderProcess, runtime};
-use crate::runtime::{Actor, STAKE};
-use crate::signature_log::{KnownSignature, RootKey, SignatureLog, root_key};
-use cairn_bucket::StateRef;
-use cairn_chain::Submission;
-use cairn_primitives::challenge::{ChallengeId, ChallengeResponse, ChunkLocation, SlashReason};
-use cairn_primitives::onchain::{OpenChallenge, Outcome};
-use cairn_primitives::{
-    BucketId, ChunkIndex, Commitment, HashingProfile, LeafIndex, chain_rule, chunk_tree,
-};
-use cairn_provider::OnCopy;
+use crate::runtime::Actor;
+use crate::signature_log::SignatureLog;
+use cairn_primitives::challenge::ChallengeId;
+use cairn_primitives::onchain::OpenChallenge;
+use cairn_primitives::{BucketId, Commitment, HashingProfile};
 use pallet_storage_provider::Rules;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -247,73 +243,6 @@ impl World {
         })
     }
 
-    /// Starts the provider on its own chain.
-    fn start(&mut self) {
-        self.start_on(self.chain.clone(), OnCopy::Refuse);
-    }
-
-    fn start_on(&mut self, chain: Arc<Mutex<Chain>>, on_copy: OnCopy) {
-        assert!(self.process.is_none(), "the provider runs already");
-        let client = GameClient {
-            chain,
-            signature_log: self.signature_log.clone(),
-            activity: self.activity.clone(),
-        };
-        let accomplice = || Accomplice {
-            signature_log: self.signature_log.clone(),
-            mirror: self.mirror.clone(),
-        };
-        let (began, passed) = (self.began, self.elapsed_seconds.clone());
-        let clock = move || began + Duration::from_secs(passed.load(Ordering::Relaxed));
-        let clock = Arc::new(clock);
-        match ProviderProcess::start(
-            &self.runtime,
-            &self.base,
-            client,
-            accomplice(),
-            clock,
-            on_copy,
-        ) {
-            Ok(process) => self.process = Some(process),
-            Err(error) => self.log_event(format!("the provider does not start: {error}")),
-        }
-        self.run_until_idle();
-    }
-
-    /// Shuts the provider down, as an operator does.
-    fn stop(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.stop(&self.runtime);
-        }
-        self.note_signatures();
-        self.chain.lock().drop_subscriptions();
-        self.other.lock().drop_subscriptions();
-    }
-
-    /// Runs the provider until it is idle.
-    fn run_until_idle(&mut self) {
-        if let Some(process) = &self.process {
-            process.run_until_idle(&self.runtime, None);
-            if process.has_ended() {
-                let what = "the workers have stopped by themselves".into();
-                self.fail(Violation::Broken { what });
-            }
-        }
-        self.note_signatures();
-        self.update_mirror();
-    }
-
-    /// Updates what the accomplice knows of the provider's buckets.
-    fn update_mirror(&mut self) {
-        let Some(process) = &self.process else { return };
-        let buckets = self.chain.lock().bucket_count();
-        let newest = (0..buckets).map(BucketId).filter_map(|id| {
-            let (newest, _) = operations::newest(process, id)?;
-            Some((id, newest))
-        });
-        *self.mirror.lock() = newest.collect();
-    }
-
     /// Advances the clock by a number of anchor blocks.
     fn advance_time(&self, blocks: u32) {
         let seconds = u64::from(blocks) * SECONDS_PER_BLOCK;
@@ -330,7 +259,7 @@ impl World {
         let before = self.front_run();
         let became = self.chain.lock().block(step, before);
         for (submission, result) in became {
-            let what = describe_submission(&submission);
+            let what = describe::describe_submission(&submission);
             match result {
                 Ok(()) => self.log_event(format!("a block includes {what}")),
                 Err(error) => {
@@ -348,212 +277,6 @@ impl World {
         self.run_until_idle();
         self.check();
         self.handle_alarms();
-    }
-
-    /// Checks for violations.
-    fn check(&mut self) {
-        let false_submission = self.signature_log.lock().false_submission;
-        if let Some(reason) = false_submission {
-            self.fail(Violation::FalseSubmission { reason });
-        }
-        let stake = self.chain.lock().stake();
-        if stake.is_some_and(|stake| stake != STAKE) {
-            self.on_slashed();
-        }
-        self.check_alarms();
-    }
-
-    /// Decides whether a lost stake is the provider's fault.
-    fn on_slashed(&mut self) {
-        let chain = self.chain.lock();
-        let lost = chain
-            .slashes()
-            .into_iter()
-            .find_map(|outcome| match outcome {
-                Outcome::Slashed { id, reason, .. } => {
-                    Some((self.challenges.get(&id).copied(), reason))
-                }
-                _ => None,
-            });
-        drop(chain);
-        let Some((Some(challenge), reason)) = lost else {
-            let what = "the stake is gone without a known challenge".into();
-            return self.fail(Violation::Broken { what });
-        };
-        let signed_root = (challenge.mmr_root, challenge.start_seq.0);
-        // A proof must never be wrong; other answers for destroyed data may be.
-        if reason != SlashReason::InvalidProof && !self.exists(challenge.bucket_id, &signed_root) {
-            self.log_event("the stake is lost, with data that the operator itself had destroyed");
-            self.is_void = true;
-            return;
-        }
-        let challenge = format!(
-            "bucket {}, tree {}, leaf {} of root {:?}",
-            challenge.bucket_id,
-            challenge.start_seq,
-            challenge.location.leaf_index,
-            challenge.mmr_root
-        );
-        self.fail(Violation::StakeLost { reason, challenge });
-    }
-
-    /// Returns true if the data of a signed root is in the base path, its newest backup, or a
-    /// folder that the operator moved away.
-    fn exists(&self, bucket: BucketId, key: &RootKey) -> bool {
-        let in_backup = self.backups.last();
-        let moved = self.moved_buckets.get(&bucket).into_iter().flatten();
-        self.contents.holds(bucket, key)
-            || in_backup.is_some_and(|image| image.contents.holds(bucket, key))
-            || self
-                .unmounted
-                .as_ref()
-                .is_some_and(|away| away.contents.holds(bucket, key))
-            || moved
-                .into_iter()
-                .any(|one| !one.contents.damaged && one.contents.signed_roots.contains(key))
-    }
-
-    /// Checks each new signature: it must not contradict one that the provider can know of, and
-    /// must be provable.
-    fn note_signatures(&mut self) {
-        let new = self.signature_log.lock().take_new();
-        for signed in new {
-            if self.copied_since.is_some() {
-                let what = format!("{} by an unaccepted copy", describe_signature(&signed));
-                self.fail(Violation::Contradiction { what });
-            }
-            let before = {
-                let signature_log = self.signature_log.lock();
-                signature_log
-                    .contradiction(&signed, |before| self.is_known_signature(before))
-                    .cloned()
-            };
-            self.contents.record_signature(&signed);
-            if let Some(before) = before {
-                let what = format!(
-                    "{} and {}",
-                    describe_signature(&before),
-                    describe_signature(&signed)
-                );
-                self.fail(Violation::Contradiction { what });
-            }
-            self.check_leaves(&signed);
-        }
-    }
-
-    /// Returns true if the provider can know that it signed something: from its folder, its index,
-    /// or the chain.
-    fn is_known_signature(&self, signed: &KnownSignature) -> bool {
-        let (bucket, key) = (signed.bucket, root_key(&signed.commitment));
-        if let Some(window) = signed.window {
-            return self.contents.windows.contains(&(bucket, window, key));
-        }
-        let on_chain = self.chain.lock().reported_bucket(bucket);
-        let is_on_chain = on_chain.is_some_and(|info| {
-            let place = info.primary_index_of(&Actor::Us.account());
-            info.snapshot.is_some_and(|snapshot| {
-                snapshot.commitment == signed.commitment
-                    && place.is_some_and(|place| snapshot.signed_by(place))
-            })
-        });
-        let noted = self.contents.newest_signed.get(&bucket) == Some(&key);
-        self.contents.holds(bucket, &key) || noted || is_on_chain
-    }
-
-    /// Checks that each leaf of a new signature can be answered.
-    fn check_leaves(&mut self, signed: &KnownSignature) {
-        let shelf = self.contents.buckets.get(&signed.bucket);
-        if shelf.is_some_and(|shelf| shelf.damaged) {
-            return;
-        }
-        if let Err(why) = self.check_all_leaves(signed.bucket, &signed.commitment) {
-            let what = format!("{}: {why}", describe_signature(signed));
-            self.fail(Violation::Unanswerable { what });
-        }
-    }
-
-    /// Checks that each leaf of a commitment can be answered as the chain requires. Succeeds if no
-    /// provider runs.
-    fn check_all_leaves(&self, bucket: BucketId, commitment: &Commitment) -> Result<(), String> {
-        let Some(process) = &self.process else {
-            return Ok(());
-        };
-        let limits = self.chain.lock().limits();
-        let at = StateRef::RootOf {
-            root: commitment.mmr_root,
-            tree: commitment.start_seq,
-        };
-        for leaf in 0..commitment.leaf_count.get().min(MAX_LEAVES_CHECKED) {
-            let location = ChunkLocation {
-                leaf_index: LeafIndex(leaf),
-                chunk_index: ChunkIndex(0),
-            };
-            let of_leaf = |why: String| format!("leaf {leaf}: {why}");
-            let answered = process.provider().answer(bucket, at, location);
-            let answer = answered.map_err(|error| of_leaf(error.to_string()))?;
-            chain_rule::proof_response(
-                limits.profile,
-                answer.chunk_data(),
-                answer.mmr_proof(),
-                answer.chunk_proof(),
-                chunk_tree::slot(location.chunk_index, answer.leaf().data_size),
-                &commitment.mmr_root,
-            )
-            .map_err(|refusal| of_leaf(refusal.to_string()))?;
-        }
-        Ok(())
-    }
-
-    /// Checks that the provider raises an alarm if the chain holds it to something missing.
-    fn check_alarms(&mut self) {
-        let Some(process) = &self.process else { return };
-        {
-            // The provider cannot know what the node does not report.
-            let chain = self.chain.lock();
-            let reported = chain.reported_head().number;
-            if reported == self.last_checked || !chain.node.failing.is_empty() {
-                return;
-            }
-            self.last_checked = reported;
-        }
-        let buckets = self.chain.lock().bucket_count();
-        let mut silent = None;
-        for id in (0..buckets).map(BucketId) {
-            let info = self.chain.lock().reported_bucket(id);
-            let snapshot = info.and_then(|info| {
-                let place = info.primary_index_of(&Actor::Us.account())?;
-                info.snapshot.filter(|snapshot| snapshot.signed_by(place))
-            });
-            let is_here = snapshot.as_ref().is_none_or(|snapshot| {
-                let shelf = self.contents.buckets.get(&id);
-                shelf.is_some_and(|shelf| {
-                    shelf.damaged || shelf.signed_roots.contains(&root_key(&snapshot.commitment))
-                })
-            });
-            if is_here || operations::alarm_about(process, id).is_some() {
-                self.silent_checks.remove(&id);
-                continue;
-            }
-            let checks = self.silent_checks.entry(id).or_default();
-            *checks += 1;
-            if *checks > MAX_SILENT_CHECKS {
-                silent = snapshot.map(|snapshot| (id, snapshot.commitment));
-            }
-        }
-        if let Some((id, commitment)) = silent {
-            // A copy may have leaves that were signed after it was made; then the signature is
-            // recorded again from the chain.
-            if self.check_all_leaves(id, &commitment).is_ok() {
-                let shelf = self.contents.buckets.entry(id).or_default();
-                shelf.signed_roots.insert(root_key(&commitment));
-                return;
-            }
-            let what = format!(
-                "the snapshot of bucket {id} has our bit, but its {} leaves from {} are not here",
-                commitment.leaf_count, commitment.start_seq
-            );
-            self.fail(Violation::NoAlarm { what });
-        }
     }
 
     /// The last move of every game: challenges everything ever signed, in each way that the chain
@@ -655,46 +378,5 @@ fn create_bucket_call(
     pallet_storage_provider::Call::create_bucket {
         min_providers,
         window,
-    }
-}
-
-/// Describes a signature.
-fn describe_signature(signed: &KnownSignature) -> String {
-    let KnownSignature {
-        bucket,
-        commitment,
-        window,
-        ..
-    } = signed;
-    let window = window.map_or(String::new(), |window| format!(" for window {window}"));
-    format!(
-        "bucket {bucket}, {} leaves from {} under {:?}{window}",
-        commitment.leaf_count, commitment.start_seq, commitment.mmr_root
-    )
-}
-
-/// Describes a submission.
-fn describe_submission(submission: &Submission) -> String {
-    match submission {
-        Submission::Response { id, response } => {
-            let what = match **response {
-                ChallengeResponse::Proof { .. } => "a proof",
-                ChallengeResponse::Deleted { .. } => "`Deleted`",
-                ChallengeResponse::Superseded => "`Superseded`",
-            };
-            format!("{what} for the challenge due at {}", id.deadline)
-        }
-        Submission::Checkpoint {
-            bucket,
-            commitment,
-            window,
-            ..
-        } => {
-            let window = window.map_or(String::new(), |window| format!(" in window {window}"));
-            format!(
-                "our checkpoint of bucket {bucket}, {} leaves from {}{window}",
-                commitment.leaf_count, commitment.start_seq
-            )
-        }
     }
 }

@@ -177,7 +177,7 @@ impl World {
     /// Submits an earlier signed commitment as the checkpoint.
     pub(super) fn submit_old(&mut self, signed: &KnownSignature, is_told: bool) {
         if is_told {
-            let words = super::describe_signature(signed);
+            let words = super::describe::describe_signature(signed);
             self.log_event(format!("{words}, is submitted as the checkpoint"));
         }
         let call = self.checkpoint_call(signed);
@@ -232,7 +232,7 @@ impl World {
         };
         self.log_event(format!(
             "{} is submitted by the accomplice",
-            super::describe_signature(signed)
+            super::describe::describe_signature(signed)
         ));
         self.call(Actor::Accomplice, call);
     }
@@ -314,7 +314,7 @@ impl World {
         let location = self.location(signed.commitment.leaf_count.get(), b);
         self.log_event(format!(
             "a challenge of {}, leaf {}",
-            super::describe_signature(signed),
+            super::describe::describe_signature(signed),
             location.leaf_index
         ));
         let call = Call::challenge_offchain {

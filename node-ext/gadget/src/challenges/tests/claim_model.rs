@@ -6,26 +6,22 @@
 //! we submit ─► the challenger sees it and moves first ─► a block, or none
 //! ```
 
+mod state_view;
+
 use super::harness::{OURS, admin, at, deletion};
 use super::scenarios::ID;
-use crate::challenges::answer::{self, Prover};
+use crate::challenges::answer;
 use crate::challenges::claim::ClaimTerms;
-use crate::challenges::no_proof::NoProof;
 use crate::challenges::tracker::{AttemptId, Job};
-use async_trait::async_trait;
 use cairn_bucket::AuthorisedDeletion;
-use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
-use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role, SlashReason};
-use cairn_primitives::checkpoint::BucketSnapshot;
-use cairn_primitives::onchain::{
-    BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, PrimaryProvider, ProviderInfo,
-    ResponseRefusal,
-};
-use cairn_primitives::{Answer, BucketId, Commitment, H256, HashingProfile, LeafIndex, Sequence};
+use cairn_chain::Head;
+use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
+use cairn_primitives::onchain::OpenChallenge;
+use cairn_primitives::{H256, HashingProfile, LeafIndex, Sequence};
 use cairn_testing::{LIMITS, MemoryBucket};
 use futures::FutureExt;
-use futures::stream::BoxStream;
 use sp_core::Pair;
+use state_view::StateView;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// The anchor blocks left at the start, and those within which a claim may be submitted.
@@ -130,53 +126,6 @@ impl Fixture {
     }
 }
 
-/// A state, as the code under test queries it.
-struct StateView<'k> {
-    known: &'k Fixture,
-    world: Setting,
-    state: State,
-}
-
-impl StateView<'_> {
-    fn commitment(&self) -> Option<Commitment> {
-        match self.state.snapshot {
-            Snapshot::None => None,
-            Snapshot::Challenged => Some(self.known.bucket.commitment_at(2)),
-            Snapshot::Covers => Some(self.known.bucket.commitment_at(3)),
-            Snapshot::Short => Some(self.known.bucket.commitment_at(1)),
-        }
-    }
-
-    fn info(&self) -> BucketInfo {
-        let signer = AccountId(admin().public().0);
-        let other = AccountId([5; 32]);
-        let members = [(self.state.signer, signer), (self.state.other, other)];
-        let primary = PrimaryProvider {
-            account: OURS,
-            key: Some(MultiSigner::Sr25519(OURS.0)),
-            endpoint: vec![],
-            agreement: None,
-        };
-        BucketInfo {
-            members: (members.iter())
-                .filter(|(is_one, _)| *is_one)
-                .map(|(_, who)| (*who, Role::Admin))
-                .collect(),
-            min_providers: if self.world.can_checkpoint { 1 } else { 2 },
-            primary_providers: vec![primary],
-            frozen_start_seq: None,
-            snapshot: self.commitment().map(|commitment| BucketSnapshot {
-                commitment,
-                checkpoint_block: 1,
-                primary_signers: vec![1],
-            }),
-            historical_roots: vec![],
-            window: None,
-            last_window: None,
-        }
-    }
-}
-
 /// Judges an answer as the chain does, in terms of the model.
 fn is_valid(state: &State, kind: Kind) -> bool {
     match kind {
@@ -194,95 +143,11 @@ fn kind(response: &ChallengeResponse) -> Kind {
     }
 }
 
-#[async_trait]
-impl Prover for StateView<'static> {
-    async fn prove(&self, challenge: &OpenChallenge) -> Result<Answer, NoProof> {
-        match self.state.bytes {
-            Bytes::Away => Err(NoProof::NotHere("not here".into())),
-            Bytes::Never => Err(NoProof::Unprovable("padding".into())),
-            Bytes::Here => {
-                let (root, start) = (challenge.mmr_root, challenge.start_seq);
-                let answer = self.known.bucket.answer(root, start, challenge.location);
-                Ok(answer.unwrap())
-            }
-        }
-    }
-
-    async fn deletions(&self, _bucket: BucketId) -> Vec<AuthorisedDeletion> {
-        let word = self.world.has_deletion.then(|| self.known.deletion.clone());
-        word.into_iter().collect()
-    }
-}
-
-fn not_queried<T>() -> Result<T, ChainError> {
-    Err(ChainError::Unreachable("nobody asks that".into()))
-}
-
 const HEAD: Head = Head {
     hash: H256::repeat_byte(1),
     number: 1,
     anchor: 1,
 };
-
-#[async_trait]
-impl ChainClient for StateView<'static> {
-    fn account(&self) -> AccountId {
-        OURS
-    }
-
-    async fn genesis(&self) -> Result<H256, ChainError> {
-        not_queried()
-    }
-
-    async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
-        not_queried()
-    }
-
-    async fn best_head(&self) -> Result<Head, ChainError> {
-        Ok(HEAD)
-    }
-
-    async fn limits(&self, _at: H256) -> Result<Limits, ChainError> {
-        not_queried()
-    }
-
-    async fn provider(&self, _at: H256) -> Result<Option<ProviderInfo>, ChainError> {
-        not_queried()
-    }
-
-    async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        not_queried()
-    }
-
-    async fn bucket(&self, _at: H256, _id: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        Ok(Some(self.info()))
-    }
-
-    async fn buckets(&self, _at: H256) -> Result<Vec<BucketId>, ChainError> {
-        not_queried()
-    }
-
-    async fn outcomes(&self, _at: H256) -> Result<Vec<Outcome>, ChainError> {
-        not_queried()
-    }
-
-    async fn dry_run(
-        &self,
-        _id: ChallengeId,
-        response: &ChallengeResponse,
-    ) -> Result<DryRunResult, ChainError> {
-        let wrong = ResponseRefusal::Slashable(SlashReason::InvalidProof);
-        Ok(match self.world.judges {
-            false => DryRunResult::NotOffered,
-            true if is_valid(&self.state, kind(response)) => DryRunResult::Accepted,
-            true => DryRunResult::Refused(wrong),
-        })
-    }
-
-    async fn submit(&self, _submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
-        not_queried()
-    }
-}
 
 /// Returns what the code submits in a state, if anything.
 fn submitted(known: &'static Fixture, world: Setting, state: State) -> Option<Kind> {
