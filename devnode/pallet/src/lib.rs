@@ -22,7 +22,8 @@
 //! at the beginning of a block slashes for deadlines before it.
 
 // FRAME's macros need one module for all storage, calls, events and errors. They are only
-// declared here; the other modules implement them.
+// declared here; the other modules implement them. `import_section` puts the events and the
+// errors, which have files of their own, into that module.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -39,6 +40,8 @@ extern crate alloc;
 mod agreements;
 mod challenges;
 mod checkpoints;
+mod errors;
+mod events;
 mod judge;
 mod queries;
 mod signatures;
@@ -50,6 +53,7 @@ mod mock;
 #[cfg(test)]
 mod tests;
 
+use frame_support::pallet_macros::import_section;
 pub use pallet::*;
 pub use types::{Bucket, Challenge, DEFAULT_CHALLENGE_PERIOD, HistoricalRoots, Provider, Rules};
 
@@ -57,6 +61,8 @@ pub use types::{Bucket, Challenge, DEFAULT_CHALLENGE_PERIOD, HistoricalRoots, Pr
 const LOG: &str = "runtime::storage-provider";
 
 /// The pallet's storage, calls, events and errors.
+#[import_section(events::events)]
+#[import_section(errors::errors)]
 #[frame_support::pallet]
 #[expect(
     clippy::cast_possible_truncation,
@@ -191,188 +197,6 @@ pub mod pallet {
             );
             CurrentRules::<T>::put(self.rules);
         }
-    }
-
-    /// The pallet's events.
-    #[pallet::event]
-    #[pallet::generate_deposit(pub(crate) fn deposit_event)]
-    pub enum Event<T: Config> {
-        /// The rules were changed.
-        RulesSet {
-            /// The rules.
-            rules: Rules,
-        },
-        /// A provider has registered.
-        ProviderRegistered {
-            /// Its account.
-            provider: AccountId32,
-            /// Its stake.
-            stake: u128,
-        },
-        /// A provider has changed its endpoint.
-        EndpointSet {
-            /// Its account.
-            provider: AccountId32,
-        },
-        /// A bucket was created.
-        BucketCreated {
-            /// Its id.
-            bucket_id: BucketId,
-            /// Its creator and admin.
-            admin: AccountId32,
-        },
-        /// A member was added or removed, or has another role.
-        MemberSet {
-            /// The bucket.
-            bucket_id: BucketId,
-            /// The member.
-            who: AccountId32,
-            /// The role; `None` if the member was removed.
-            role: Option<Role>,
-        },
-        /// A bucket was frozen: no checkpoint may start below this sequence.
-        BucketFrozen {
-            /// The bucket.
-            bucket_id: BucketId,
-            /// The start.
-            start_seq: Sequence,
-        },
-        /// An agreement was requested from a provider.
-        AgreementRequested {
-            /// The bucket.
-            bucket_id: BucketId,
-            /// The provider.
-            provider: AccountId32,
-        },
-        /// A provider has accepted an agreement.
-        AgreementAccepted {
-            /// The bucket.
-            bucket_id: BucketId,
-            /// The provider.
-            provider: AccountId32,
-        },
-        /// An agreement has ended.
-        AgreementEnded {
-            /// The bucket.
-            bucket_id: BucketId,
-            /// The provider.
-            provider: AccountId32,
-        },
-        /// A checkpoint was accepted.
-        Checkpointed {
-            /// The bucket.
-            bucket_id: BucketId,
-            /// Its root.
-            mmr_root: H256,
-        },
-        /// The current checkpoint has more signers.
-        CheckpointExtended {
-            /// The bucket.
-            bucket_id: BucketId,
-        },
-        /// A challenge was opened.
-        ChallengeCreated {
-            /// The challenge.
-            id: ChallengeId,
-            /// The challenged bucket.
-            bucket_id: BucketId,
-            /// The challenged provider.
-            provider: AccountId32,
-        },
-        /// A challenge was defended.
-        ChallengeDefended {
-            /// The challenge.
-            id: ChallengeId,
-            /// The challenged provider.
-            provider: AccountId32,
-        },
-        /// A challenge was lost, with the stake.
-        ProviderSlashed {
-            /// The challenge.
-            id: ChallengeId,
-            /// The challenged provider.
-            provider: AccountId32,
-            /// The reason.
-            reason: SlashReason,
-            /// The slashed stake: 0 if it was slashed before.
-            amount: u128,
-        },
-    }
-
-    /// A reason for which a call is refused. Nothing is changed then.
-    #[pallet::error]
-    pub enum Error<T> {
-        /// The challenge period is 0: set at least 1 anchor block.
-        BadPeriod,
-        /// There are buckets, whose roots are hashed with the current profile: set rules
-        /// with that profile.
-        ProfileInUse,
-        /// The account is already registered as a provider.
-        AlreadyProvider,
-        /// The account is not registered as a provider.
-        NotProvider,
-        /// The provider has no stake: a stake must be above 0, and a lost one is not
-        /// replaced.
-        NoStake,
-        /// The endpoint, a URL, is too long or not UTF-8.
-        BadEndpoint,
-        /// There is no such bucket.
-        NoSuchBucket,
-        /// The number of signatures that a checkpoint needs must be at least 1, and at most
-        /// the number of primary providers that a bucket may have.
-        BadMinProviders,
-        /// A window's interval must be above 0, and its grace period at most as long.
-        BadWindow,
-        /// Only an admin of the bucket may do this; anybody may end an expired agreement.
-        NotAdmin,
-        /// The bucket has the most members that it may have.
-        TooManyMembers,
-        /// A bucket keeps at least one admin: add another one first.
-        LastAdmin,
-        /// The bucket is already frozen.
-        AlreadyFrozen,
-        /// The bucket has no checkpoint yet: submit one first.
-        NoSnapshot,
-        /// The agreement's last anchor block is not in the future.
-        Expired,
-        /// There is no such agreement, or none was requested.
-        NoSuchAgreement,
-        /// The bucket has the most primary providers that it may have.
-        TooManyPrimaries,
-        /// There are more signatures than primary providers.
-        TooManySignatures,
-        /// Too few distinct primary providers signed, or all of them had signed before.
-        TooFewSignatures,
-        /// The account or the index of a signature is not that of a primary provider of the
-        /// bucket.
-        NotPrimary,
-        /// A signature is invalid for the signer's registered key and this payload.
-        BadSignature,
-        /// The bucket is frozen, and the commitment starts before the frozen sequence.
-        BelowFrozen,
-        /// The bucket has no windows for its providers' checkpoints.
-        NoWindows,
-        /// The window is not the current one.
-        WrongWindow,
-        /// The window already has a checkpoint.
-        WindowTaken,
-        /// Only the window's leader may submit a checkpoint before the end of the grace
-        /// period.
-        NotLeader,
-        /// A provider cannot challenge itself.
-        SelfChallenge,
-        /// The provider did not sign the current checkpoint.
-        NotSigner,
-        /// The commitment has no such leaf.
-        NoSuchLeaf,
-        /// The deadline has the most challenges that it may have: try the next block.
-        TooManyChallenges,
-        /// There is no such open challenge.
-        NoSuchChallenge,
-        /// The challenge is against another provider.
-        NotChallenged,
-        /// The deadline has passed.
-        DeadlinePassed,
     }
 
     #[pallet::hooks]
