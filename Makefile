@@ -87,13 +87,13 @@ deps:
 # Builds the command line alone: no Substrate node, no WASM.
 demo:
 	@scripts/install-deps.sh cli
-	cargo build $(CARGO_FLAGS) -p cairn-cli
+	cargo build $(CARGO_FLAGS) -p cairn-provider-cli
 	scripts/demo.sh $(if $(DEMO_DIR),"$(DEMO_DIR)")
 
 # Builds the two providers, the chain and what plays on it, with the features that the
 # tests ask of their dependencies, so that both share one build.
 demo-chain: deps
-	cargo build $(CARGO_FLAGS) -p cairn-cli -p cairn-devnode -p cairn-demo
+	cargo build $(CARGO_FLAGS) -p cairn-provider-cli -p cairn-devnode -p cairn-demo
 	scripts/demo-chain.sh $(if $(DEMO_DIR),"$(DEMO_DIR)")
 
 # Installs it only if it is missing, and in a target directory of its own: the build

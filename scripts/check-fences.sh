@@ -96,7 +96,7 @@ linked() {
 
 # Two versions would be two copies of the same C++ symbols. None would mean that this
 # check looks at the wrong binary. The node has its own backend on RocksDB.
-for binary in cairn-cli cairn-devnode; do
+for binary in cairn-provider-cli cairn-devnode; do
     rocksdbs=$(linked "$binary" librocksdb-sys)
     count=$(grep -c . <<<"$rocksdbs" || true)
     [ "$count" -eq 1 ] || fail "$binary links $count librocksdb-sys, not one" "$rocksdbs"
@@ -104,7 +104,7 @@ done
 
 # A node merges RPC modules of one jsonrpsee, and does not use subxt. The standalone
 # provider uses subxt, without its newer jsonrpsee.
-for binary in cairn-cli cairn-devnode; do
+for binary in cairn-provider-cli cairn-devnode; do
     jsonrpsees=$(linked "$binary" jsonrpsee)
     case "$jsonrpsees" in
     'jsonrpsee v0.24.'*) [ "$(grep -c . <<<"$jsonrpsees")" -eq 1 ] ;;
@@ -116,7 +116,7 @@ subxts=$(linked cairn-devnode subxt)
 
 # Substrate's client crates have another licence: the standalone provider does not
 # link them.
-clients=$(cargo tree --locked -p cairn-cli -e normal,build --prefix none -f '{p}' |
+clients=$(cargo tree --locked -p cairn-provider-cli -e normal,build --prefix none -f '{p}' |
     sed -n 's/^\(sc-[a-z-]* v[^ ]*\).*/\1/p' | sort -u)
 [ -z "$clients" ] || fail 'the standalone provider links client crates of Substrate' "$clients"
 

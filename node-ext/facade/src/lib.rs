@@ -11,7 +11,7 @@
 //! **It is** the few types that a node builder names, gathered from the crates of Cairn. This
 //! crate adds nothing of its own.
 //!
-//! **It is not** the standalone provider (`cairn-cli`), nor its chain client by metadata
+//! **It is not** the standalone provider (`cairn-provider-cli`), nor its chain client by metadata
 //! (`cairn-chain-subxt`), nor the importer of other providers' databases
 //! (`cairn-legacy-import`). A client or challenger needs `cairn-primitives` and
 //! `cairn-rpc-api` alone.

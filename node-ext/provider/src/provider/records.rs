@@ -1,4 +1,4 @@
-//! What is known of a provider's buckets, from the index and from the open buckets.
+//! The records of the buckets, read from the index and from the open buckets.
 
 use super::{Provider, ProviderError};
 use crate::index::{BucketRecord, BucketStatus};
