@@ -17,7 +17,7 @@ pub(super) const MAX_BYTES: u64 = 64 << 20;
 const MAX_NAME_BYTES: usize = 9 + 20;
 /// A warning to people who read the manifest.
 const NOTICE: &str = "Only one provider may go on signing for this bucket: two that do \
-    signed_root different things, and are slashed for it.";
+    promise different things, and are slashed for it.";
 
 /// The reasons why a manifest is rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
