@@ -15,11 +15,9 @@ const ROLE: &str = "CAIRN_LEGACY_HELPER";
 /// Runs this program in a role, with paths.
 pub fn helper(role: &str, paths: &[PathBuf]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "held::a_second_process_plays_its_role",
-        "--nocapture",
-    ]);
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let test = format!("{module}::a_second_process_plays_its_role");
+    command.args(["--exact", &test, "--nocapture"]);
     command.env(ROLE, role);
     for (place, path) in paths.iter().enumerate() {
         command.env(format!("{ROLE}_{place}"), path);
