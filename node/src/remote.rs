@@ -177,7 +177,20 @@ impl Client {
         )))
     }
 
-    /// Calls `each` with each of the provider's buckets, in the order of their ids.
+    /// Returns the information about a listed bucket as of now: the provider indexes a bucket
+    /// whose files changed when it is requested by itself, and opens it for that.
+    pub(crate) fn refreshed(&self, listed: &BucketInfo) -> Result<BucketInfo, RemoteError> {
+        if listed.standing != BucketStatusInfo::Learning {
+            return Ok(listed.clone());
+        }
+        match self.bucket(BucketId(listed.bucket.0)) {
+            Err(RemoteError::Refused { .. }) => Ok(listed.clone()),
+            asked => asked,
+        }
+    }
+
+    /// Calls `each` with each of the provider's buckets as its index has them, in the order
+    /// of their ids. The provider opens none for it.
     pub(crate) fn for_each_bucket(
         &self,
         mut each: impl FnMut(&BucketInfo) -> Result<(), Failure>,
@@ -188,17 +201,7 @@ impl Client {
                 BucketApiClient::list(&*rpc, after, Some(PAGE_SIZE)).await
             };
             let BucketPage { buckets, next } = self.request(page)?;
-            for noted in &buckets {
-                match noted.standing {
-                    // The provider indexes a bucket when it is requested by itself.
-                    BucketStatusInfo::Learning => match self.bucket(BucketId(noted.bucket.0)) {
-                        Ok(info) => each(&info)?,
-                        Err(RemoteError::Refused { .. }) => each(noted)?,
-                        Err(error) => return Err(error.into()),
-                    },
-                    _ => each(noted)?,
-                }
-            }
+            buckets.iter().try_for_each(&mut each)?;
             match next {
                 None => return Ok(()),
                 next if next > after => after = next,

@@ -49,9 +49,9 @@ pub(crate) enum BucketCommand {
         quota: Option<u64>,
     },
     /// List the buckets as the index has them, without opening any. The index is written a little
-    /// later than the buckets: a line says so if a bucket's files changed since it was indexed.
-    /// `cairn status` reads those, and all that are not in the index. A running provider reads
-    /// them before it lists them
+    /// later than the buckets: a line says so if a bucket's files changed since it was indexed,
+    /// or if a running provider has not read the bucket since its start. `cairn status` reads
+    /// those, and all that are not in the index
     List,
     /// Open a bucket whose log is damaged, up to the damage, and restore what the journal has of
     /// the rest. Backs up the bucket's files first

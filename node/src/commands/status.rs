@@ -219,7 +219,7 @@ impl Status {
             status.add_problem(bucket.0, LET_GO_UNDER_AGREEMENT.to_owned());
         }
         client.for_each_bucket(|info| {
-            status.add_from_rpc(info);
+            status.add_from_rpc(&client.refreshed(info)?);
             Ok(())
         })?;
         Ok(status)

@@ -233,6 +233,33 @@ fn buckets_are_created_listed_shown_and_deleted() {
 }
 
 #[test]
+fn a_list_takes_what_the_provider_noted_and_status_asks_again() {
+    let fixture = Fixture::new();
+    fixture.run(["bucket", "create", "5"]).succeeds();
+    let file = fixture.provider.file("file", b"content");
+    fixture.json(["put", "5", file.to_str().unwrap()]);
+    // The provider has not read the bucket since its start, and noted other figures before.
+    let learning = fixture.falsify("cairnBucket_v1_list", |answer| {
+        let noted = &mut answer["buckets"][0];
+        noted["standing"] = "learning".into();
+        noted["commitment"]["leafCount"] = 9.into();
+    });
+    let listed = fixture.run_at(&learning.url, ["bucket", "list", "--json"]);
+    let listed = listed.succeeds().json().remove(0);
+    assert_eq!(
+        (&listed["leaf_count"], &listed["standing"]),
+        (&9.into(), &"learning".into())
+    );
+    let output = fixture
+        .run_at(&learning.url, ["bucket", "list"])
+        .succeeds()
+        .text();
+    assert!(output.contains("as last indexed"), "{output}");
+    let status = fixture.run_at(&learning.url, ["status", "--json"]);
+    assert_eq!(status.succeeds().json()[0]["leaves"], 1);
+}
+
+#[test]
 fn a_missing_bucket_or_leaf_is_reported_with_its_code() {
     let fixture = Fixture::new();
     fixture.run(["bucket", "create", "1"]).succeeds();

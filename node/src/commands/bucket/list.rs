@@ -1,5 +1,6 @@
 //! `cairn bucket list`: one line per bucket, from the index, and an error for each of which
-//! nothing is known. Buckets are opened only if there is no index to read.
+//! nothing is known. Buckets are opened only if there is no index to read, and never by a running
+//! provider.
 
 use super::summary::Summary;
 use crate::advice;
