@@ -63,7 +63,7 @@ impl CheckpointRequest {
     /// Returns the version byte of the payload.
     pub const fn version(&self) -> u8 {
         match self {
-            Self::Commitment(payload) => payload.version,
+            Self::Commitment(payload) => payload.version(),
             Self::Proposal(proposal) => proposal.version,
         }
     }

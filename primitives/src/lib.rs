@@ -52,9 +52,8 @@
 //! | `std` (default) | `std` in the dependencies |
 //! | `serde` | hashes in JSON, as hex |
 //! | `type-info` | `scale_info::TypeInfo`, for runtimes |
-//! | `runtime-api` | the runtime API that a node queries |
 //! | `sp-core` | conversions of accounts, keys and signatures to and from `sp_core` |
-//! | `sp-runtime` | those of `MultiSignature` and `MultiSigner` to and from `sp_runtime` |
+//! | `sp-runtime` | those of `MultiSignature` to and from `sp_runtime` |
 //! | `sp-mmr-primitives` | those of proofs to and from `sp_mmr_primitives` |
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -84,8 +83,6 @@ mod leaf;
 pub mod mmr;
 pub mod onchain;
 mod proof;
-#[cfg(feature = "runtime-api")]
-pub mod runtime_api;
 #[cfg(feature = "sp-core")]
 mod sp_core_types;
 pub mod sp_mmr;
@@ -95,7 +92,7 @@ mod state_ref;
 pub mod verify;
 
 pub use answer::{Answer, NotProven, ProvenLeaf};
-pub use commitment::{Commitment, CommitmentPayload, PAYLOAD_VERSION};
+pub use commitment::{Commitment, CommitmentPayload, PAYLOAD_VERSION, PAYLOAD_VERSION_WITH_NONCE};
 pub use hash::{HashingProfile, blake2_256};
 pub use ids::{BucketId, ChunkIndex, LeafCount, LeafIndex, MAX_LEAF_COUNT, Position, Sequence};
 pub use leaf::{LEAF_BYTES, MmrLeaf};

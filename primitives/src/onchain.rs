@@ -6,36 +6,51 @@
     reason = "the codec's derive casts each variant's index, which is given here"
 )]
 
-use crate::challenge::{AccountId, ChallengeId, ChunkLocation, Role, SlashReason};
+use crate::challenge::{
+    AccountId, ChallengeId, ChunkLocation, MultiSignature, Role, SlashReason,
+};
 use crate::checkpoint::BucketSnapshot;
 use crate::hash::HashingProfile;
 use crate::ids::{BucketId, LeafCount, LeafIndex, Sequence};
+use alloc::string::String;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use primitive_types::H256;
 
-/// A public key by one of the chain's schemes, encoded as `sp_runtime`'s
-/// `MultiSigner` is.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
-)]
+/// The public key that a provider has registered: raw bytes, of which the chain stores no
+/// scheme.
+///
+/// A signature's variant tells the scheme: 32 bytes are an Sr25519 and an Ed25519 key at
+/// once, 33 bytes an ECDSA key over secp256k1 for both message hashes. Early chains also
+/// registered keys of 64 bytes, which verify nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
-pub enum MultiSigner {
-    /// Ed25519.
-    #[codec(index = 0)]
-    Ed25519([u8; 32]),
-    /// Sr25519, which providers register first.
-    #[codec(index = 1)]
-    Sr25519([u8; 32]),
-    /// ECDSA over secp256k1, compressed, with a `blake2_256` message hash.
-    #[codec(index = 2)]
-    Ecdsa([u8; 33]),
-    /// ECDSA over secp256k1, compressed, with a `keccak_256` message hash.
-    #[codec(index = 3)]
-    Eth([u8; 33]),
+pub struct RegisteredKey(pub Vec<u8>);
+
+impl RegisteredKey {
+    /// Returns whether the key has the length that the signature's scheme needs.
+    pub fn fits(&self, signature: &MultiSignature) -> bool {
+        let length = match signature {
+            MultiSignature::Ed25519(_) | MultiSignature::Sr25519(_) => 32,
+            MultiSignature::Ecdsa(_) | MultiSignature::Eth(_) => 33,
+        };
+        self.0.len() == length
+    }
+
+    /// Returns whether this is the key of 32 bytes with these bytes.
+    pub fn is(&self, public: &[u8; 32]) -> bool {
+        self.0 == public
+    }
 }
 
-/// The chain's limits for providers.
+impl From<[u8; 32]> for RegisteredKey {
+    fn from(public: [u8; 32]) -> Self {
+        Self(public.to_vec())
+    }
+}
+
+/// The chain's limits and rules for providers. Most may change from block to block without
+/// a new runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
 pub struct Limits {
@@ -43,15 +58,40 @@ pub struct Limits {
     pub chunk_bytes: u32,
     /// The most primary providers of a bucket.
     pub primary_providers: u32,
-    /// The most challenges due at one anchor block.
+    /// The most challenges due at one anchor block; `u32::MAX` if the chain has no bound.
     pub challenges_per_deadline: u32,
     /// The number of anchor blocks from a challenge to its deadline. The deadline block
     /// itself counts.
     pub challenge_period: u32,
-    /// The hashing of commitments on this chain.
+    /// The hashing of commitments. No chain states it: the operator does, and a dry run of
+    /// an answer shows whether that is right.
     pub profile: HashingProfile,
     /// True if proofs are bound to leaf index and leaf count, as by the newer rule.
     pub strict_leaf_binding: bool,
+    /// The payload that a provider signs for a commitment.
+    pub payload: PayloadFormat,
+    /// True if a wrong answer is slashed. On the oldest chains the extrinsic fails, and
+    /// costs its fee.
+    pub wrong_answers_slash: bool,
+    /// True if an answer renumbers the later challenges of its deadline, so that an id names
+    /// a challenge in one state only.
+    pub challenge_ids_shift: bool,
+}
+
+/// The payload that a provider signs for a commitment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
+pub enum PayloadFormat {
+    /// Version 1: bucket and commitment.
+    #[codec(index = 0)]
+    V1,
+    /// Version 2: with a nonce at the end, an anchor block that is at most `max_age` blocks
+    /// old when the chain sees the signature.
+    #[codec(index = 1)]
+    V2 {
+        /// `MaxNonceAge`, in anchor blocks.
+        max_age: u32,
+    },
 }
 
 /// A challenge that is not answered and not overdue.
@@ -74,7 +114,8 @@ pub struct OpenChallenge {
     pub leaf_count: Option<LeafCount>,
     /// The challenged chunk.
     pub location: ChunkLocation,
-    /// The anchor block at which it was opened.
+    /// The anchor block at which it was opened. Chains do not keep it: it is estimated from
+    /// the deadline and the challenge period now.
     pub asked_at: u32,
 }
 
@@ -86,42 +127,76 @@ impl OpenChallenge {
 }
 
 /// A provider's record on chain.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderInfo {
-    /// The key that verifies its signatures.
-    pub key: MultiSigner,
-    /// The URL of its RPC as it registered it, in UTF-8.
+    /// The key that verifies its signatures. It need not be the account's.
+    pub key: RegisteredKey,
+    /// Its endpoint as it registered it: a multiaddr in its text form, in UTF-8.
     pub endpoint: Vec<u8>,
-    /// Its stake, lost by a wrong answer or none, in the chain's smallest unit.
+    /// Its stake, lost by a wrong answer or none, in the chain's smallest unit; 0 after a
+    /// slash.
     pub stake: u128,
-    /// Challenges that it has defended.
-    pub defended: u64,
+    /// The bytes that its agreements add up to.
+    pub committed_bytes: u64,
+    /// The terms that it offers.
+    pub settings: ProviderSettings,
+    /// Challenges against it, defended or not, as far as the chain has counted them. Chains
+    /// differ: older ones count at creation, newer ones at the end.
+    pub challenged: u64,
     /// Challenges that it has lost.
     pub lost: u64,
+    /// The anchor block from which it may complete its deregistration, if it announced one.
+    pub deregister_at: Option<u32>,
+}
+
+/// The terms that a provider offers on chain, in the chain's encoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
+pub struct ProviderSettings {
+    /// The shortest agreement, in anchor blocks.
+    pub min_duration: u32,
+    /// The longest agreement, in anchor blocks.
+    pub max_duration: u32,
+    /// The price of a byte for one anchor block, in the chain's smallest unit.
+    pub price_per_byte: u128,
+    /// True if it takes new agreements as a primary provider.
+    pub accepting_primary: bool,
+    /// The price of one sync as a replica; `None` if it is no replica for anybody.
+    pub replica_sync_price: Option<u128>,
+    /// True if it lets clients extend agreements.
+    pub accepting_extensions: bool,
+    /// The most bytes that its agreements may add up to; 0 for no bound.
+    pub max_capacity: u64,
 }
 
 /// A provider's agreement to keep a bucket.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen,
-)]
-#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreement {
+    /// The account that pays for it.
+    pub owner: AccountId,
     /// The most bytes that may be stored.
     pub max_bytes: u64,
-    /// The last anchor block at which it holds.
+    /// The first anchor block at which it no longer holds.
     pub expires_at: u32,
+    /// True if the provider is a replica, not a primary provider.
+    pub is_replica: bool,
+}
+
+impl Agreement {
+    /// Returns whether it holds at an anchor block. Its row stays on chain after its end.
+    pub const fn holds_at(&self, anchor: u32) -> bool {
+        anchor < self.expires_at
+    }
 }
 
 /// A primary provider of a bucket.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrimaryProvider {
     /// Its account.
     pub account: AccountId,
     /// The key that verifies its signatures; `None` if it is no longer registered.
-    pub key: Option<MultiSigner>,
-    /// The URL of its RPC, in UTF-8.
+    pub key: Option<RegisteredKey>,
+    /// Its endpoint: a multiaddr in its text form, in UTF-8.
     pub endpoint: Vec<u8>,
     /// Its agreement for the bucket, if there is one.
     pub agreement: Option<Agreement>,
@@ -154,8 +229,7 @@ impl CheckpointWindow {
 }
 
 /// A bucket's record on chain.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BucketInfo {
     /// The members with their roles.
     pub members: Vec<(AccountId, Role)>,
@@ -171,7 +245,8 @@ pub struct BucketInfo {
     /// with a root: the prime, the last quotient `block / p` in which there was a
     /// checkpoint, and the root of the first checkpoint in it.
     pub historical_roots: Vec<(u32, u32, H256)>,
-    /// The windows for checkpoints by providers, if the bucket has any.
+    /// The windows for checkpoints by providers, if the chain has them and they are on for
+    /// the bucket.
     pub window: Option<CheckpointWindow>,
     /// The last window in which a provider submitted a checkpoint.
     pub last_window: Option<u64>,
@@ -183,6 +258,13 @@ impl BucketInfo {
         self.members
             .iter()
             .any(|(member, role)| member == account && *role == Role::Admin)
+    }
+
+    /// Returns whether an account may submit checkpoints: it is an admin or a writer.
+    pub fn may_checkpoint(&self, account: &AccountId) -> bool {
+        self.members
+            .iter()
+            .any(|(member, role)| member == account && matches!(role, Role::Admin | Role::Writer))
     }
 
     /// Returns a provider's index among the primary providers.
@@ -201,12 +283,13 @@ impl BucketInfo {
     }
 }
 
-/// An outcome of a challenge or checkpoint in one block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
+/// An outcome of a challenge or checkpoint in one block, by the chain's events.
+///
+/// A challenge may also vanish without one: a migration or the deletion of its bucket drops
+/// it, and nothing is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// A challenge was defended.
-    #[codec(index = 0)]
     Defended {
         /// The challenge.
         id: ChallengeId,
@@ -214,17 +297,15 @@ pub enum Outcome {
         provider: AccountId,
     },
     /// A challenge was lost, with the stake.
-    #[codec(index = 1)]
     Slashed {
         /// The challenge.
         id: ChallengeId,
         /// The provider.
         provider: AccountId,
-        /// The reason.
-        reason: SlashReason,
+        /// The reason; the oldest chains do not tell it.
+        reason: Option<SlashReason>,
     },
     /// A checkpoint was accepted.
-    #[codec(index = 2)]
     Checkpointed {
         /// The bucket.
         bucket_id: BucketId,
@@ -233,22 +314,21 @@ pub enum Outcome {
     },
 }
 
-/// A primary provider's signature, with its index in the bucket's list.
+/// A primary provider's signature, with its account.
 ///
-/// It is over the `CommitmentPayload` for `checkpoint` and `extend_checkpoint`, and over
+/// It is over the commitment's payload for `checkpoint` and `extend_checkpoint`, and over
 /// the `CheckpointProposal` for a checkpoint in a window.
-pub type PrimarySignature = (u32, crate::challenge::MultiSignature);
+pub type PrimarySignature = (AccountId, MultiSignature);
 
 /// A reason why a dry run of a response fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cfg_attr(feature = "type-info", derive(scale_info::TypeInfo))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResponseRefusal {
     /// There is no such open challenge against the provider: nothing is lost.
-    #[codec(index = 0)]
     NoSuchChallenge,
     /// The answer is wrong: submitting it costs the stake.
-    #[codec(index = 1)]
-    Slashable(SlashReason),
+    Slashable(Option<SlashReason>),
+    /// The extrinsic would fail with this error of the pallet, and cost its fee.
+    Rejected(String),
 }
 
 impl crate::commitment::Commitment {

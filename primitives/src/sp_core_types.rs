@@ -1,10 +1,11 @@
 //! Conversions of accounts, keys and signatures to and from the types of `sp-core`.
 //!
-//! Every conversion keeps the bytes. A key or signature of one scheme becomes a variant of
-//! ours; the way back fails for another scheme, and returns what it was given.
+//! Every conversion keeps the bytes. A signature of one scheme becomes a variant of ours; the
+//! way back fails for another scheme, and returns what it was given. A registered key keeps
+//! no scheme.
 
 use crate::challenge::{AccountId, MultiSignature};
-use crate::onchain::MultiSigner;
+use crate::onchain::RegisteredKey;
 use sp_core::crypto::AccountId32;
 use sp_core::{ecdsa, ed25519, sr25519};
 
@@ -46,8 +47,24 @@ scheme!(MultiSignature, Ed25519, ed25519::Signature);
 scheme!(MultiSignature, Sr25519, sr25519::Signature);
 scheme!(MultiSignature, Ecdsa, ecdsa::Signature);
 scheme!(MultiSignature, Eth, ecdsa::KeccakSignature);
-scheme!(MultiSigner, Ed25519, ed25519::Public);
-scheme!(MultiSigner, Sr25519, sr25519::Public);
+
+impl From<sr25519::Public> for RegisteredKey {
+    fn from(key: sr25519::Public) -> Self {
+        key.0.into()
+    }
+}
+
+impl From<ed25519::Public> for RegisteredKey {
+    fn from(key: ed25519::Public) -> Self {
+        key.0.into()
+    }
+}
+
+impl From<ecdsa::Public> for RegisteredKey {
+    fn from(key: ecdsa::Public) -> Self {
+        Self(key.0.to_vec())
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -80,11 +97,20 @@ mod tests {
     }
 
     #[test]
-    fn a_key_keeps_its_bytes_and_its_scheme() {
-        let theirs = sr25519::Public::from([6; 32]);
-        let ours = MultiSigner::from(theirs);
-        assert_eq!(ours, MultiSigner::Sr25519([6; 32]));
-        assert_eq!(sr25519::Public::try_from(ours), Ok(theirs));
-        assert_eq!(ed25519::Public::try_from(ours), Err(ours));
+    fn a_registered_key_keeps_the_bytes_and_fits_its_schemes() {
+        let short = RegisteredKey::from(sr25519::Public::from([6; 32]));
+        assert_eq!(short, RegisteredKey::from(ed25519::Public::from([6; 32])));
+        assert!(short.is(&[6; 32]) && !short.is(&[7; 32]));
+        let long = RegisteredKey::from(ecdsa::Public::from([2; 33]));
+        for (signature, is_long) in [
+            (MultiSignature::Ed25519([1; 64]), false),
+            (MultiSignature::Sr25519([1; 64]), false),
+            (MultiSignature::Ecdsa([1; 65]), true),
+            (MultiSignature::Eth([1; 65]), true),
+        ] {
+            assert_eq!(long.fits(&signature), is_long);
+            assert_eq!(short.fits(&signature), !is_long);
+            assert!(!RegisteredKey(vec![3; 64]).fits(&signature));
+        }
     }
 }

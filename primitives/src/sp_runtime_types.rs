@@ -1,8 +1,7 @@
-//! Conversions of signatures and keys of any scheme to and from the types of `sp-runtime`.
-//! The encodings are equal.
+//! Conversions of signatures of any scheme to and from the type of `sp-runtime`. The
+//! encodings are equal.
 
 use crate::challenge::MultiSignature;
-use crate::onchain::MultiSigner;
 
 /// Converts between two enums with the same variants, both ways.
 macro_rules! same_variants {
@@ -32,7 +31,6 @@ macro_rules! same_variants {
 }
 
 same_variants!(MultiSignature);
-same_variants!(MultiSigner);
 
 #[cfg(test)]
 mod tests {
@@ -50,20 +48,6 @@ mod tests {
             let theirs = sp_runtime::MultiSignature::from(ours.clone());
             assert_eq!(theirs.encode(), ours.encode());
             assert_eq!(MultiSignature::from(theirs), ours);
-        }
-    }
-
-    #[test]
-    fn keys_of_all_schemes_have_equal_encodings() {
-        for ours in [
-            MultiSigner::Ed25519([1; 32]),
-            MultiSigner::Sr25519([2; 32]),
-            MultiSigner::Ecdsa([3; 33]),
-            MultiSigner::Eth([4; 33]),
-        ] {
-            let theirs = sp_runtime::MultiSigner::from(ours);
-            assert_eq!(theirs.encode(), ours.encode());
-            assert_eq!(MultiSigner::from(theirs), ours);
         }
     }
 }

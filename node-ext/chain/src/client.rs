@@ -9,7 +9,8 @@ use crate::ChainError;
 use async_trait::async_trait;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
-    BucketInfo, Limits, OpenChallenge, Outcome, PrimarySignature, ProviderInfo, ResponseRefusal,
+    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, PrimarySignature, ProviderInfo,
+    ProviderSettings, RegisteredKey, ResponseRefusal,
 };
 use cairn_primitives::{BucketId, Commitment, H256};
 use futures::stream::BoxStream;
@@ -43,10 +44,55 @@ pub enum Submission {
         commitment: Commitment,
         /// The checkpoint window; `None` outside of windows.
         window: Option<u64>,
-        /// The signatures with their signers' indices among the primary providers, each
-        /// index once.
+        /// The signatures with their signers' accounts, each account once.
         signatures: Vec<PrimarySignature>,
     },
+    /// A call by which a provider registers, changes its record, or leaves.
+    Provider(ProviderCall),
+}
+
+/// A call by which a provider registers, changes its record, or leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderCall {
+    /// `register_provider`.
+    Register {
+        /// The endpoint: a multiaddr in its text form.
+        multiaddr: String,
+        /// The key that signs commitments.
+        public_key: RegisteredKey,
+        /// The stake to hold, in the chain's smallest unit.
+        stake: u128,
+    },
+    /// `add_stake`, by an amount in the chain's smallest unit.
+    AddStake(u128),
+    /// `update_provider_settings`.
+    UpdateSettings(ProviderSettings),
+    /// `update_provider_multiaddr`, to a multiaddr in its text form.
+    UpdateMultiaddr(String),
+    /// `deregister_provider`: announces it. New agreements are refused from then on.
+    AnnounceDeregister,
+    /// `complete_deregister`, once no agreement is left and the notice has passed.
+    CompleteDeregister,
+    /// `cancel_deregister`.
+    CancelDeregister,
+    /// `claim_expired_agreement`: takes the payment for an agreement that has ended.
+    ClaimExpiredAgreement(BucketId),
+    /// `set_extensions_blocked`.
+    SetExtensionsBlocked {
+        /// The bucket.
+        bucket: BucketId,
+        /// True to refuse extensions of its agreement.
+        blocked: bool,
+    },
+}
+
+/// The funds of an account, in the chain's smallest unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Funds {
+    /// The balance that can pay fees: free, and not frozen.
+    pub spendable: u128,
+    /// The balance on hold, which includes a provider's stake.
+    pub held: u128,
 }
 
 /// A status of a submitted extrinsic. A final one ends the stream. So does losing the
@@ -82,7 +128,7 @@ impl std::fmt::Debug for SubmittedExtrinsic {
 }
 
 /// The result of a dry run of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DryRunResult {
     /// The chain would accept the response.
     Accepted,
@@ -122,15 +168,36 @@ pub trait ChainClient: Send + Sync + 'static {
     /// Returns the account's provider record, if it is registered.
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError>;
 
+    /// Returns the funds of the account.
+    async fn funds(&self, _at: H256) -> Result<Funds, ChainError> {
+        Err(ChainError::Unsupported("it reports no balances".into()))
+    }
+
+    /// Returns the fee of a submission in the best block, without a tip, in the chain's
+    /// smallest unit.
+    async fn fee(&self, _submission: &Submission) -> Result<u128, ChainError> {
+        Err(ChainError::Unsupported("it estimates no fees".into()))
+    }
+
     /// Returns all open challenges against the account, in the order of their deadlines.
+    ///
+    /// # Errors
+    ///
+    /// [`ChainError::Undecodable`] if a row of the account's, or one whose account cannot be
+    /// told, does not decode: it may be a challenge.
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError>;
 
     /// Returns a bucket.
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError>;
 
-    /// Returns the buckets for which the account has an agreement or is a primary
-    /// provider.
+    /// Returns the buckets for which the account has an agreement, as a primary provider or
+    /// as a replica, whether the agreement holds or has expired.
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError>;
+
+    /// Returns the account's agreements with their buckets, also those that have expired.
+    async fn agreements(&self, _at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
+        Err(ChainError::Unsupported("it does not list agreements".into()))
+    }
 
     /// Returns the outcomes of challenges and checkpoints in one block.
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError>;

@@ -23,6 +23,17 @@ pub enum ChainError {
          and is Cairn as new as its runtime?"
     )]
     Unsupported(String),
+    /// A row of the chain's state does not decode by the runtime's own metadata. It is there,
+    /// so nothing may be concluded from what can be read.
+    #[error(
+        "{item} does not decode by the runtime's metadata ({reason}): the chain has not migrated it"
+    )]
+    Undecodable {
+        /// The storage item, with its key.
+        item: String,
+        /// The decoder's reason.
+        reason: String,
+    },
     /// The node is on another chain than the one that is followed.
     #[error(
         "the node is on the chain with genesis {found:?}, but the provider follows the chain with \
@@ -50,7 +61,10 @@ impl ChainError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::NoSuchBlock { .. } | Self::PoolRejected(_) => true,
-            Self::Unsupported(_) | Self::OtherChain { .. } | Self::NoKey { .. } => false,
+            Self::Unsupported(_)
+            | Self::Undecodable { .. }
+            | Self::OtherChain { .. }
+            | Self::NoKey { .. } => false,
         }
     }
 }
