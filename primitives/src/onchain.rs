@@ -92,6 +92,9 @@ pub enum PayloadFormat {
         /// `MaxNonceAge`, in anchor blocks.
         max_age: u32,
     },
+    /// A payload that Cairn does not know: nothing may be signed for this chain.
+    #[codec(index = 2)]
+    Unknown,
 }
 
 /// A challenge that is not answered and not overdue.

@@ -44,6 +44,9 @@ pub enum Submission {
         commitment: Commitment,
         /// The checkpoint window; `None` outside of windows.
         window: Option<u64>,
+        /// The nonce of the payload that was signed, on chains whose payloads have one;
+        /// `None` in a window.
+        nonce: Option<u64>,
         /// The signatures with their signers' accounts, each account once.
         signatures: Vec<PrimarySignature>,
     },
@@ -186,6 +189,20 @@ pub trait ChainClient: Send + Sync + 'static {
     /// [`ChainError::Undecodable`] if a row of the account's, or one whose account cannot be
     /// told, does not decode: it may be a challenge.
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError>;
+
+    /// Returns all open challenges against the account that can be read, and an error that
+    /// names a row that cannot be: it may be another challenge. A challenge that is not in
+    /// the list is closed only if there is no such error.
+    ///
+    /// # Errors
+    ///
+    /// If nothing can be read.
+    async fn readable_challenges(
+        &self,
+        at: H256,
+    ) -> Result<(Vec<OpenChallenge>, Option<ChainError>), ChainError> {
+        Ok((self.open_challenges(at).await?, None))
+    }
 
     /// Returns a bucket.
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError>;
