@@ -5,7 +5,7 @@
 use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_gadget::{Extension, ExtensionConfig};
 use cairn_primitives::challenge::AccountId;
-use cairn_primitives::onchain::{MultiSigner, PrimaryProvider};
+use cairn_primitives::onchain::{RegisteredKey, PrimaryProvider};
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{LeaseRequest, Provider, ProviderOptions};
 use cairn_rpc_api::{Code, REFUSED};
@@ -53,7 +53,7 @@ static PROVIDER: LazyLock<ProviderUnderTest> = LazyLock::new(|| {
     let account = AccountId(signer.public());
     let itself = PrimaryProvider {
         account,
-        key: Some(MultiSigner::Sr25519(signer.public())),
+        key: Some(RegisteredKey::from(signer.public())),
         endpoint: Vec::new(),
         agreement: None,
     };

@@ -5,7 +5,7 @@ use cairn_chain::Head;
 use cairn_gadget::{CheckpointRequest, CosignRequest, Countersigner};
 use cairn_keys::Signer;
 use cairn_primitives::challenge::{AccountId, MultiSignature};
-use cairn_primitives::onchain::{Agreement, CheckpointWindow, MultiSigner, PrimaryProvider};
+use cairn_primitives::onchain::{Agreement, CheckpointWindow, PrimaryProvider, RegisteredKey};
 use cairn_primitives::{BucketId, Commitment, H256};
 use cairn_provider::{IndexError, Provider};
 use cairn_testing::StaticChain;
@@ -40,12 +40,9 @@ impl WindowSigner {
         let asker = sr25519::Pair::from_string("//Bob", None).expect("that is a secret");
         let primary = |key: [u8; 32]| PrimaryProvider {
             account: AccountId(key),
-            key: Some(MultiSigner::Sr25519(key)),
+            key: Some(RegisteredKey::from(key)),
             endpoint: Vec::new(),
-            agreement: Some(Agreement {
-                max_bytes: u64::MAX,
-                expires_at: u32::MAX,
-            }),
+            agreement: Some(Agreement::primary(AccountId([8; 32]), u64::MAX, u32::MAX)),
         };
         let own = signer.public();
         let mut chain = StaticChain::new(AccountId(own));

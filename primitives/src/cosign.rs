@@ -36,6 +36,15 @@ impl CheckpointRequest {
         }
     }
 
+    /// Returns the request with a nonce in its payload; a proposal for a window has none.
+    #[must_use]
+    pub const fn with_nonce(mut self, nonce: Option<u64>) -> Self {
+        if let Self::Commitment(payload) = &mut self {
+            payload.nonce = nonce;
+        }
+        self
+    }
+
     /// Returns the bucket.
     pub const fn bucket(&self) -> BucketId {
         match self {
@@ -57,6 +66,14 @@ impl CheckpointRequest {
         match self {
             Self::Commitment(_) => None,
             Self::Proposal(proposal) => Some(proposal.window),
+        }
+    }
+
+    /// Returns the nonce of the payload, if it has one.
+    pub const fn nonce(&self) -> Option<u64> {
+        match self {
+            Self::Commitment(payload) => payload.nonce,
+            Self::Proposal(_) => None,
         }
     }
 
@@ -223,4 +240,11 @@ pub enum Refusal {
     #[error("it cannot sign now; its log has the reason")]
     #[codec(index = 17)]
     Unable,
+    /// The nonce of the payload is too old for the chain, or of a later anchor block.
+    #[error("by its last finalized block the anchor block is {anchor}, and the nonce is not near")]
+    #[codec(index = 18)]
+    OtherNonce {
+        /// The anchor block.
+        anchor: u32,
+    },
 }

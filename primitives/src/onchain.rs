@@ -6,9 +6,7 @@
     reason = "the codec's derive casts each variant's index, which is given here"
 )]
 
-use crate::challenge::{
-    AccountId, ChallengeId, ChunkLocation, MultiSignature, Role, SlashReason,
-};
+use crate::challenge::{AccountId, ChallengeId, ChunkLocation, MultiSignature, Role, SlashReason};
 use crate::checkpoint::BucketSnapshot;
 use crate::hash::HashingProfile;
 use crate::ids::{BucketId, LeafCount, LeafIndex, Sequence};
@@ -122,7 +120,32 @@ pub struct OpenChallenge {
     pub asked_at: u32,
 }
 
+impl PayloadFormat {
+    /// Returns the nonce of a payload that is signed at an anchor block, if it has one.
+    pub fn nonce_at(&self, anchor: u32) -> Option<u64> {
+        match self {
+            Self::V1 => None,
+            Self::V2 { .. } => Some(anchor.into()),
+        }
+    }
+}
+
 impl OpenChallenge {
+    /// Returns whether two rows are the same challenge: equal except for the estimate of when
+    /// it was opened, and for the id's index where `ids_shift`.
+    pub fn is_same(&self, other: &Self, ids_shift: bool) -> bool {
+        let index = match ids_shift {
+            true => self.id.index,
+            false => other.id.index,
+        };
+        let other = Self {
+            asked_at: self.asked_at,
+            id: ChallengeId { index, ..other.id },
+            ..*other
+        };
+        *self == other
+    }
+
     /// Returns the challenged leaf's sequence in its bucket; `None` if it overflows.
     pub fn sequence(&self) -> Option<Sequence> {
         self.start_seq.checked_add(self.location.leaf_index)
@@ -143,9 +166,9 @@ pub struct ProviderInfo {
     pub committed_bytes: u64,
     /// The terms that it offers.
     pub settings: ProviderSettings,
-    /// Challenges against it, defended or not, as far as the chain has counted them. Chains
-    /// differ: older ones count at creation, newer ones at the end.
-    pub challenged: u64,
+    /// Challenges that it has defended. Older chains count challenges when they are created,
+    /// so that this is derived, and approximate.
+    pub defended: u64,
     /// Challenges that it has lost.
     pub lost: u64,
     /// The anchor block from which it may complete its deregistration, if it announced one.
@@ -186,6 +209,17 @@ pub struct Agreement {
 }
 
 impl Agreement {
+    /// Creates a primary provider's agreement for a number of bytes, which ends before an
+    /// anchor block.
+    pub const fn primary(owner: AccountId, max_bytes: u64, expires_at: u32) -> Self {
+        Self {
+            owner,
+            max_bytes,
+            expires_at,
+            is_replica: false,
+        }
+    }
+
     /// Returns whether it holds at an anchor block. Its row stays on chain after its end.
     pub const fn holds_at(&self, anchor: u32) -> bool {
         anchor < self.expires_at

@@ -144,7 +144,8 @@ pub enum DryRunResult {
 /// A chain with a storage pallet, for one provider's account.
 ///
 /// No method blocks its thread. Each implementation has a timeout of its own, after
-/// which a method returns an error.
+/// which a method returns an error. No method has a default: a client that wraps another
+/// would forget to forward it.
 #[async_trait]
 pub trait ChainClient: Send + Sync + 'static {
     /// Returns the account for which this client queries and submits.
@@ -159,11 +160,7 @@ pub trait ChainClient: Send + Sync + 'static {
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError>;
 
     /// Returns the best block, which need not become final.
-    async fn best_head(&self) -> Result<Head, ChainError> {
-        Err(ChainError::Unsupported(
-            "it does not report its best block".into(),
-        ))
-    }
+    async fn best_head(&self) -> Result<Head, ChainError>;
 
     /// Returns the chain's limits for providers.
     async fn limits(&self, at: H256) -> Result<Limits, ChainError>;
@@ -172,15 +169,11 @@ pub trait ChainClient: Send + Sync + 'static {
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError>;
 
     /// Returns the funds of the account.
-    async fn funds(&self, _at: H256) -> Result<Funds, ChainError> {
-        Err(ChainError::Unsupported("it reports no balances".into()))
-    }
+    async fn funds(&self, at: H256) -> Result<Funds, ChainError>;
 
     /// Returns the fee of a submission in the best block, without a tip, in the chain's
     /// smallest unit.
-    async fn fee(&self, _submission: &Submission) -> Result<u128, ChainError> {
-        Err(ChainError::Unsupported("it estimates no fees".into()))
-    }
+    async fn fee(&self, submission: &Submission) -> Result<u128, ChainError>;
 
     /// Returns all open challenges against the account, in the order of their deadlines.
     ///
@@ -212,9 +205,7 @@ pub trait ChainClient: Send + Sync + 'static {
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError>;
 
     /// Returns the account's agreements with their buckets, also those that have expired.
-    async fn agreements(&self, _at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
-        Err(ChainError::Unsupported("it does not list agreements".into()))
-    }
+    async fn agreements(&self, at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError>;
 
     /// Returns the outcomes of challenges and checkpoints in one block.
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError>;
@@ -238,7 +229,5 @@ pub trait ChainClient: Send + Sync + 'static {
     async fn submit_urgently(
         &self,
         submission: Submission,
-    ) -> Result<SubmittedExtrinsic, ChainError> {
-        self.submit(submission).await
-    }
+    ) -> Result<SubmittedExtrinsic, ChainError>;
 }

@@ -33,5 +33,5 @@ mod error;
 pub use client::{ChainClient, Head};
 pub use error::ChainError;
 // Submissions.
-pub use client::{DryRunResult, ExtrinsicStatus, ProviderCall, Submission, SubmittedExtrinsic};
 pub use client::Funds;
+pub use client::{DryRunResult, ExtrinsicStatus, ProviderCall, Submission, SubmittedExtrinsic};

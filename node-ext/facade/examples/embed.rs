@@ -9,7 +9,7 @@ use cairn_node_ext::provider::LeaseRequest;
 use cairn_node_ext::rpc::{CosignerLimits, RpcCosigners};
 use cairn_node_ext::{AccountId, BasePath, Extension, ExtensionConfig, Provider, ProviderOptions};
 use cairn_primitives::challenge::ChunkLocation;
-use cairn_primitives::onchain::MultiSigner;
+use cairn_primitives::onchain::RegisteredKey;
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
 use cairn_testing::{LIMITS, NewChallenge, SimulatedChain};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let signer = base.keys().signer(None)?;
     let account = AccountId(signer.public());
     let chain = SimulatedChain::new(LIMITS);
-    chain.edit(move |pallet| pallet.register(account, MultiSigner::Sr25519(account.0)));
+    chain.edit(move |pallet| pallet.register(account, RegisteredKey::from(account.0)));
     chain.advance();
 
     // A client's file becomes a leaf, and the provider signs the new root.

@@ -71,6 +71,9 @@ pub(crate) enum CheckpointDue {
     NotBefore(u32),
     /// Now; in this window, if the chain has windows.
     Now(Option<u64>),
+    /// Not by this account: outside of windows, only admins and writers of a bucket submit. This
+    /// provider signs for them.
+    ByWriters,
 }
 
 /// Returns our position among the primary providers, if the chain would accept our signature for
@@ -86,7 +89,7 @@ pub(crate) fn primary_position(
         .ok_or(BlockedReason::NotPrimary)?;
     let primary = info.primary_providers.get(place);
     let agreement = primary.and_then(|primary| primary.agreement);
-    if agreement.is_none_or(|agreement| agreement.expires_at < anchor) {
+    if agreement.is_none_or(|agreement| !agreement.holds_at(anchor)) {
         return Err(BlockedReason::AgreementEnded);
     }
     match info.frozen_start_seq {
@@ -123,6 +126,8 @@ pub(crate) fn advances(commitment: &Commitment, snapshot: Option<&BucketSnapshot
 pub(crate) struct Evaluation<'q> {
     pub(crate) plan: &'q CheckpointPolicy,
     pub(crate) info: &'q BucketInfo,
+    /// Our account.
+    pub(crate) account: &'q AccountId,
     /// Our position among the primary providers.
     pub(crate) position: usize,
     pub(crate) local: &'q LocalState,
@@ -143,6 +148,7 @@ impl Evaluation<'_> {
         }
         match self.info.window {
             Some(window) => self.due_in_window(&window),
+            None if !self.info.may_checkpoint(self.account) => CheckpointDue::ByWriters,
             None => self.due_without_windows(),
         }
     }

@@ -119,8 +119,9 @@ impl Extension {
         let asked = challenges.status();
         let checkpoints = checkpoints.with_urgency(move |bucket| asked.needs_checkpoint(bucket));
         let retention = RetentionWorker::new(chain.clone(), provider.clone(), config.retention);
-        let signed_roots =
-            SignedRootWorker::new(chain.clone(), provider.clone(), config.signed_roots);
+        let public = signer.public();
+        let (compared, config) = (provider.clone(), config.signed_roots);
+        let signed_roots = SignedRootWorker::new(chain.clone(), compared, public, config);
         let handle = ExtensionHandle {
             account: chain.account(),
             provider,

@@ -4,9 +4,13 @@
 //! All workers share it, so that none of them can skip the comparison.
 
 use async_trait::async_trait;
-use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
+use cairn_chain::{
+    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo};
+use cairn_primitives::onchain::{
+    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo,
+};
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{OnOtherChain, Provider, ProviderError};
 use futures::stream::BoxStream;
@@ -95,6 +99,14 @@ impl ChainClient for GenesisCheckedChain {
         self.verified().await?.provider(at).await
     }
 
+    async fn funds(&self, at: H256) -> Result<Funds, ChainError> {
+        self.verified().await?.funds(at).await
+    }
+
+    async fn fee(&self, submission: &Submission) -> Result<u128, ChainError> {
+        self.verified().await?.fee(submission).await
+    }
+
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
         self.verified().await?.open_challenges(at).await
     }
@@ -105,6 +117,10 @@ impl ChainClient for GenesisCheckedChain {
 
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
         self.verified().await?.buckets(at).await
+    }
+
+    async fn agreements(&self, at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
+        self.verified().await?.agreements(at).await
     }
 
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
@@ -121,6 +137,13 @@ impl ChainClient for GenesisCheckedChain {
 
     async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
         self.verified().await?.submit(submission).await
+    }
+
+    async fn submit_urgently(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmittedExtrinsic, ChainError> {
+        self.verified().await?.submit_urgently(submission).await
     }
 }
 

@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_engine::Durability;
 use cairn_keys::{KeyFolder, Signer};
-use cairn_primitives::challenge::{AccountId, MultiSignature};
+use cairn_primitives::challenge::{AccountId, MultiSignature, Role};
 use cairn_primitives::onchain::{
-    Agreement, BucketInfo, CheckpointWindow, MultiSigner, PrimaryProvider,
+    Agreement, BucketInfo, CheckpointWindow, PrimaryProvider, RegisteredKey,
 };
 use cairn_primitives::{BucketId, Commitment};
 use cairn_provider::{BudgetRequest, LeaseRequest, OnCopy, Provider, ProviderOptions};
@@ -27,7 +27,7 @@ use tempfile::TempDir;
 /// The bucket that all providers keep.
 pub(crate) const ID: BucketId = BucketId(7);
 
-/// The last anchor block of all agreements, unless a test says otherwise.
+/// The first anchor block after all agreements, unless a test says otherwise.
 pub(crate) const EXPIRES: u32 = 100_000;
 
 /// An in-memory transport between countersigners that records all requests.
@@ -230,12 +230,9 @@ impl Network {
             drop(provider);
             primaries.push(PrimaryProvider {
                 account,
-                key: Some(MultiSigner::Sr25519(signer.public())),
+                key: Some(RegisteredKey::from(signer.public())),
                 endpoint: name.as_bytes().to_vec(),
-                agreement: Some(Agreement {
-                    max_bytes: u64::MAX,
-                    expires_at: EXPIRES,
-                }),
+                agreement: Some(Agreement::primary(AccountId([8; 32]), u64::MAX, EXPIRES)),
             });
             network.providers.push(NetworkProvider {
                 folder,
@@ -246,8 +243,13 @@ impl Network {
                 running: None,
             });
         }
+        // The providers are writers too, so that they may submit checkpoints outside of windows.
+        let members = primaries
+            .iter()
+            .map(|primary| (primary.account, Role::Writer))
+            .collect();
         let info = BucketInfo {
-            members: vec![],
+            members,
             min_providers: least,
             primary_providers: primaries,
             frozen_start_seq: None,
@@ -258,7 +260,7 @@ impl Network {
         };
         chain.edit(move |pallet| {
             for primary in &info.primary_providers {
-                pallet.register(primary.account, primary.key.unwrap());
+                pallet.register(primary.account, primary.key.clone().unwrap());
             }
             pallet.buckets.insert(ID, info.clone());
         });

@@ -29,6 +29,9 @@ use std::sync::Arc;
 /// head.
 const DEFAULT_INTERVAL: u32 = 100;
 
+/// The cause of a stop of signing because the chain has another key.
+const OTHER_KEY: &str = "key";
+
 /// The configuration of the signed-root worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignedRootConfig {
@@ -107,6 +110,10 @@ pub(crate) struct SignedRootWorker {
     provider: Arc<Provider>,
     config: SignedRootConfig,
     status: Arc<SignedRootStatus>,
+    /// The key that signs commitments here.
+    public: [u8; 32],
+    /// True if signing was stopped because the chain has another key.
+    has_other_key: bool,
     /// The anchor block of the next comparison of all buckets.
     next_at: u32,
 }
@@ -121,10 +128,12 @@ impl std::fmt::Debug for SignedRootWorker {
 }
 
 impl SignedRootWorker {
-    /// Creates the worker for a provider and a chain.
+    /// Creates the worker for a provider and a chain. `public` is the key that signs commitments
+    /// here.
     pub(crate) fn new(
         chain: Arc<dyn ChainClient>,
         provider: Arc<Provider>,
+        public: [u8; 32],
         config: SignedRootConfig,
     ) -> Self {
         Self {
@@ -132,6 +141,8 @@ impl SignedRootWorker {
             provider,
             config,
             status: Arc::default(),
+            public,
+            has_other_key: false,
             next_at: 0,
         }
     }
@@ -161,6 +172,7 @@ impl SignedRootWorker {
     }
 
     pub(crate) async fn on_finalized_head(&mut self, head: Head) {
+        self.compare_key(head).await;
         // Also compares if the chain seems to go back.
         let rest = self.next_at.saturating_sub(self.config.interval)..self.next_at;
         let looks_at_all = !rest.contains(&head.anchor);
@@ -188,6 +200,31 @@ impl SignedRootWorker {
                 }
             }
         }
+    }
+
+    /// Stops signing while the chain verifies this account's signatures with another key: they
+    /// would count for nothing, and the client would learn it only on chain. An account that is not
+    /// registered may yet register this key.
+    async fn compare_key(&mut self, head: Head) {
+        // A node that cannot tell says nothing against the key.
+        let Ok(Some(info)) = self.chain.provider(head.hash).await else {
+            return;
+        };
+        let has_other_key = !info.key.is(&self.public);
+        match (self.has_other_key, has_other_key) {
+            (false, true) => self.provider.stop_signing(
+                OTHER_KEY,
+                format!(
+                    "the chain has the key 0x{} for this provider, but signatures are made with \
+                     0x{}",
+                    hex::encode(&info.key.0),
+                    hex::encode(self.public)
+                ),
+            ),
+            (true, false) => self.provider.resume_signing(OTHER_KEY),
+            (true, true) | (false, false) => {}
+        }
+        self.has_other_key = has_other_key;
     }
 
     async fn compare(&self, head: Head, looks_at_all: bool) -> Result<(), CompareError> {

@@ -155,6 +155,8 @@ impl DurableCommitment {
 /// Permission to sign for one bucket. Only the gate creates it.
 pub struct Permit<'s> {
     bucket: BucketId,
+    /// The nonce of the payload, on chains whose payloads have one.
+    nonce: Option<u64>,
     signer: &'s Signer,
 }
 
@@ -165,7 +167,25 @@ impl Permit<'_> {
     ///
     /// [`SignError`] where the keystore fails.
     pub fn sign(&self, durable: &DurableCommitment) -> Result<SignedCommitment, SignError> {
-        let payload = CommitmentPayload::new(self.bucket, durable.commitment());
+        self.sign_with_nonce(durable, self.nonce)
+    }
+
+    /// Signs a commitment that is recorded durably (I4), with the nonce of another provider's
+    /// request for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Permit::sign`].
+    pub fn sign_with_nonce(
+        &self,
+        durable: &DurableCommitment,
+        nonce: Option<u64>,
+    ) -> Result<SignedCommitment, SignError> {
+        let payload = CommitmentPayload {
+            bucket_id: self.bucket,
+            commitment: durable.commitment(),
+            nonce,
+        };
         let signature = self.signer.sign_bytes(&payload.encode())?;
         Ok(SignedCommitment {
             payload,

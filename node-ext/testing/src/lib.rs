@@ -14,12 +14,12 @@
 //!
 //! ```
 //! use cairn_chain::ChainClient;
-//! use cairn_primitives::{challenge::AccountId, onchain::MultiSigner};
+//! use cairn_primitives::{challenge::AccountId, onchain::RegisteredKey};
 //! use cairn_testing::{LIMITS, SimulatedChain};
 //!
 //! let chain = SimulatedChain::new(LIMITS);
 //! let alice = AccountId([1; 32]);
-//! chain.edit(move |pallet| pallet.register(alice, MultiSigner::Sr25519(alice.0)));
+//! chain.edit(move |pallet| pallet.register(alice, RegisteredKey::from(alice.0)));
 //! chain.advance();
 //! let client = chain.client(alice);
 //! let head = chain.finalized_head();

@@ -26,7 +26,7 @@ pub(crate) use pool::SubmissionRecord;
 
 use cairn_chain::Head;
 use cairn_primitives::challenge::AccountId;
-use cairn_primitives::onchain::{Limits, Outcome};
+use cairn_primitives::onchain::{Limits, Outcome, PayloadFormat};
 use cairn_primitives::{H256, HashingProfile, blake2_256};
 use codec::Encode;
 use parking_lot::Mutex;
@@ -42,6 +42,9 @@ pub const LIMITS: Limits = Limits {
     challenge_period: 40,
     profile: HashingProfile::Plain,
     strict_leaf_binding: false,
+    payload: PayloadFormat::V1,
+    wrong_answers_slash: true,
+    challenge_ids_shift: false,
 };
 
 /// The number of blocks behind the finalized one whose state is kept.

@@ -1,10 +1,13 @@
 //! A static in-memory chain, for tests and benchmarks of a provider.
 
 use async_trait::async_trait;
-use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
+use cairn_chain::{
+    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role};
 use cairn_primitives::onchain::{
-    BucketInfo, Limits, OpenChallenge, Outcome, PrimaryProvider, ProviderInfo,
+    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, PayloadFormat, PrimaryProvider,
+    ProviderInfo,
 };
 use cairn_primitives::{BucketId, H256, HashingProfile};
 use futures::StreamExt;
@@ -96,11 +99,22 @@ impl ChainClient for StaticChain {
             challenge_period: Self::CHALLENGE_PERIOD,
             profile: HashingProfile::Plain,
             strict_leaf_binding: true,
+            payload: PayloadFormat::V1,
+            wrong_answers_slash: true,
+            challenge_ids_shift: false,
         })
     }
 
     async fn provider(&self, _at: H256) -> Result<Option<ProviderInfo>, ChainError> {
         Ok(None)
+    }
+
+    async fn funds(&self, _at: H256) -> Result<Funds, ChainError> {
+        Err(ChainError::Unsupported("this chain has no balances".into()))
+    }
+
+    async fn fee(&self, _submission: &Submission) -> Result<u128, ChainError> {
+        Err(ChainError::Unsupported("this chain has no fees".into()))
     }
 
     async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
@@ -113,6 +127,14 @@ impl ChainClient for StaticChain {
 
     async fn buckets(&self, _at: H256) -> Result<Vec<BucketId>, ChainError> {
         Ok(self.buckets.keys().copied().collect())
+    }
+
+    async fn agreements(&self, _at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
+        let own = |(id, info): (&BucketId, &BucketInfo)| {
+            let place = info.primary_index_of(&self.account)?;
+            Some((*id, info.primary_providers.get(place)?.agreement?))
+        };
+        Ok(self.buckets.iter().filter_map(own).collect())
     }
 
     async fn outcomes(&self, _at: H256) -> Result<Vec<Outcome>, ChainError> {
@@ -129,5 +151,12 @@ impl ChainClient for StaticChain {
 
     async fn submit(&self, _submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
         Err(ChainError::Unreachable("this chain is static".into()))
+    }
+
+    async fn submit_urgently(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmittedExtrinsic, ChainError> {
+        self.submit(submission).await
     }
 }

@@ -5,7 +5,7 @@ use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
 use cairn_gadget::ExtensionHandle;
 use cairn_keys::{SignedCommitment, Signer};
 use cairn_primitives::challenge::AccountId;
-use cairn_primitives::onchain::{Agreement, MultiSigner, PrimaryProvider};
+use cairn_primitives::onchain::{Agreement, PrimaryProvider, RegisteredKey};
 use cairn_primitives::{BucketId, Commitment};
 use cairn_provider::{LeaseRequest, Provider, ProviderOptions};
 use jsonrpsee::RpcModule;
@@ -130,12 +130,9 @@ impl Fixture {
     pub(crate) fn primary(&self, endpoint: &str) -> PrimaryProvider {
         PrimaryProvider {
             account: self.account(),
-            key: Some(MultiSigner::Sr25519(self.signer.public())),
+            key: Some(RegisteredKey::from(self.signer.public())),
             endpoint: endpoint.as_bytes().to_vec(),
-            agreement: Some(Agreement {
-                max_bytes: 1 << 30,
-                expires_at: 1000,
-            }),
+            agreement: Some(Agreement::primary(AccountId([8; 32]), 1 << 30, 1000)),
         }
     }
 }

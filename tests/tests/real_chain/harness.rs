@@ -6,7 +6,7 @@ use cairn_devnode_runtime::frame_system::Phase;
 use cairn_devnode_runtime::{Runtime, RuntimeCall, RuntimeEvent, UncheckedExtrinsic};
 use cairn_primitives::challenge::{AccountId, ChallengeResponse, ChunkLocation};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
-use cairn_primitives::onchain::{MultiSigner, ProviderInfo};
+use cairn_primitives::onchain::{ProviderInfo, RegisteredKey};
 use cairn_primitives::runtime_api::StorageProviderApi;
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
 use codec::{Decode, Encode};
@@ -77,7 +77,7 @@ impl Harness {
             .submit(
                 &stage.provider,
                 Call::register_provider {
-                    key: MultiSigner::Sr25519(stage.provider.public().0),
+                    key: RegisteredKey::from(stage.provider.public().0),
                     endpoint: b"ws://127.0.0.1:9".to_vec(),
                     stake: STAKE,
                 },

@@ -9,7 +9,7 @@ use cairn_devnode_runtime::{Runtime, RuntimeCall, genesis};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
-use cairn_primitives::onchain::MultiSigner;
+use cairn_primitives::onchain::RegisteredKey;
 use cairn_primitives::{BucketId, ChunkIndex, H256, HashingProfile, LeafIndex};
 use cairn_provider::{LeaseRequest, Provider as Buckets, ProviderOptions};
 use pallet_storage_provider::Call;
@@ -275,7 +275,7 @@ async fn challenged_chain(signed: &SignedCommitment) -> InMemoryNode {
         (
             &provider,
             Call::register_provider {
-                key: MultiSigner::Sr25519(account.0),
+                key: RegisteredKey::from(account.0),
                 endpoint: b"ws://127.0.0.1:9".to_vec(),
                 stake: 1_000_000_000_000,
             },

@@ -5,7 +5,7 @@ use cairn_devnode::{InMemoryConfig, InMemoryNode, PendingExtrinsic, ProviderOpti
 use cairn_devnode_runtime::{Runtime, RuntimeCall, RuntimeEvent};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
-use cairn_primitives::onchain::MultiSigner;
+use cairn_primitives::onchain::RegisteredKey;
 use cairn_primitives::runtime_api::StorageProviderApi;
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
 use cairn_provider::Provider;
@@ -50,7 +50,7 @@ impl Chain {
         };
         let account = chain.account();
         let register = Call::register_provider {
-            key: MultiSigner::Sr25519(account.0),
+            key: RegisteredKey::from(account.0),
             endpoint: b"ws://127.0.0.1:9".to_vec(),
             stake: STAKE,
         };

@@ -117,9 +117,18 @@ pub(super) async fn judge_on_chain(
             Err(JobError::AlreadyAnswered)
         }
         Ok(DryRunResult::Refused(ResponseRefusal::Slashable(reason))) => {
+            let reason = reason.map_or_else(String::new, |reason| format!(" ({reason:?})"));
             Err(JobError::Alarm(format!(
-                "the answer passes all rules known to Cairn, but the chain would slash for it \
-             ({reason:?}), so it is held back: is Cairn as new as the chain's runtime?"
+                "the answer passes all rules known to Cairn, but the chain would slash for \
+                 it{reason}, so it is held back: does the chain hash as `--chain-hashing` says, and \
+                 is Cairn as new as its runtime?"
+            )))
+        }
+        Ok(DryRunResult::Refused(ResponseRefusal::Rejected(error))) => {
+            Err(JobError::Alarm(format!(
+                "the answer passes all rules known to Cairn, but the chain would refuse it with \
+                 `{error}`, so it is held back: does the chain hash as `--chain-hashing` says, and \
+                 is Cairn as new as its runtime?"
             )))
         }
         Err(error) => Err(from_chain_error(error)),

@@ -16,6 +16,8 @@ pub struct ChallengeStatistics {
     pub defended: u64,
     /// Challenges that were lost.
     pub lost: u64,
+    /// Challenges that the chain dropped without an outcome.
+    pub dropped: u64,
     /// Challenges whose deadline passed while the provider did not run.
     pub unobserved: u64,
     /// Open challenges.
@@ -40,7 +42,7 @@ pub(super) fn register(
     source: StatisticsSource<ChallengeStatistics>,
     registry: &Registry,
 ) -> Result<(), PrometheusError> {
-    let counters: [MetricSpec<ChallengeStatistics>; 6] = [
+    let counters: [MetricSpec<ChallengeStatistics>; 7] = [
         ("opened_total", "Challenges seen on chain", |s| s.opened),
         (
             "answered_total",
@@ -52,6 +54,11 @@ pub(super) fn register(
         }),
         ("defended_total", "Challenges defended", |s| s.defended),
         ("lost_total", "Challenges lost", |s| s.lost),
+        (
+            "dropped_total",
+            "Challenges that the chain dropped without an outcome",
+            |s| s.dropped,
+        ),
         (
             "unobserved_total",
             "Challenges whose deadline passed while the provider did not run",

@@ -7,5 +7,6 @@ mod claim_model;
 mod claims;
 mod harness;
 mod isolation;
+mod oldest_chain;
 mod on_disk;
 mod scenarios;

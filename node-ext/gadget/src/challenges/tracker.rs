@@ -17,6 +17,7 @@
 //!   what is open.
 
 mod events;
+mod identity;
 mod submission;
 mod sync_status;
 #[cfg(test)]
@@ -188,11 +189,15 @@ impl ChallengeTracker {
         self.best_anchor = best_anchor.max(head.anchor);
         self.record_outcomes(&outcomes);
         let ours = self.account;
-        let open: BTreeMap<_, _> = open
+        let mut open: BTreeMap<_, _> = open
             .into_iter()
             .filter(|challenge| challenge.provider == ours)
             .map(|challenge| (challenge.id, challenge))
             .collect();
+        if limits.challenge_ids_shift {
+            self.follow_shifted_ids(&open);
+        }
+        self.keep_first_estimates(&mut open);
         self.remove_closed(&open, head, lost);
         self.lost_so_far = lost.or(self.lost_so_far);
         self.unfinalized.retain(|id, _| !open.contains_key(id));
@@ -219,7 +224,7 @@ impl ChallengeTracker {
                     id,
                     provider,
                     reason,
-                } => (id, provider, Resolution::Lost(Some(reason))),
+                } => (id, provider, Resolution::Lost(reason)),
                 Outcome::Checkpointed { .. } => continue,
             };
             if let Some(entry) = self.entries.get_mut(&id)
@@ -258,19 +263,22 @@ impl ChallengeTracker {
                 continue;
             };
             self.unsaved.insert(id);
-            // Before the deadline only an answer ends a challenge.
+            // Before the deadline, an answer ends a challenge, or the chain drops it.
             let is_overdue = id.deadline < head.anchor;
+            let is_answered = entry.attempts > 0;
             let resolution = resolution.unwrap_or_else(|| match &mut unseen_losses {
                 Some(unseen_losses) if *unseen_losses > 0 && is_overdue => {
                     *unseen_losses = unseen_losses.saturating_sub(1);
                     Resolution::Lost(None)
                 }
                 None if is_overdue => Resolution::Unobserved,
-                _ => Resolution::Defended,
+                _ if is_answered => Resolution::Defended,
+                _ => Resolution::Dropped,
             });
             let count = match resolution {
                 Resolution::Defended => &mut self.counters.defended,
                 Resolution::Lost(_) => &mut self.counters.lost,
+                Resolution::Dropped => &mut self.counters.dropped,
                 Resolution::Unobserved => &mut self.counters.unobserved,
             };
             *count = count.saturating_add(1);
@@ -347,12 +355,17 @@ impl ChallengeTracker {
             true => bound.saturating_add(bound.div_ceil(4)),
             false => bound,
         };
+        // Where an answer renumbers the others of its deadline, only one is on its way.
+        let mut busy_deadlines: BTreeSet<u32> = match limits.challenge_ids_shift {
+            true => self.deadlines_in_work(),
+            false => BTreeSet::new(),
+        };
         for (id, entry) in &mut self.entries {
             let is_due =
                 matches!(entry.state, JobState::Waiting { not_before } if not_before <= now);
             // Only a finalized block decides that a deadline has passed; any block may show that it
             // is near.
-            if !is_due || id.deadline < head.anchor {
+            if !is_due || id.deadline < head.anchor || busy_deadlines.contains(&id.deadline) {
                 continue;
             }
             let left = id.deadline.saturating_sub(newest);
@@ -366,6 +379,9 @@ impl ChallengeTracker {
             }
             (count, bytes) = (count.saturating_add(1), bytes.saturating_add(one));
             turns = turns.saturating_add(1);
+            if limits.challenge_ids_shift {
+                busy_deadlines.insert(id.deadline);
+            }
             let attempt_id = AttemptId(turns);
             entry.state = JobState::Running {
                 attempt_id,

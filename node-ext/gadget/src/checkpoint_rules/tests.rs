@@ -3,10 +3,13 @@
 use super::*;
 use crate::CheckpointConfig;
 use cairn_primitives::H256;
+use cairn_primitives::challenge::Role;
 use cairn_primitives::onchain::{Agreement, PrimaryProvider};
 use proptest::prelude::*;
 
 const ID: BucketId = BucketId(7);
+/// The first primary provider, and a writer of the bucket.
+const ACCOUNT: AccountId = AccountId([0; 32]);
 
 fn commitment(start: u64, count: u64) -> Commitment {
     Commitment {
@@ -37,13 +40,10 @@ fn info(primaries: u8) -> BucketInfo {
         account: AccountId([who; 32]),
         key: None,
         endpoint: vec![],
-        agreement: Some(Agreement {
-            max_bytes: 0,
-            expires_at: 1_000,
-        }),
+        agreement: Some(Agreement::primary(AccountId([8; 32]), 0, 1_000)),
     };
     BucketInfo {
-        members: vec![],
+        members: vec![(ACCOUNT, Role::Writer)],
         min_providers: 1,
         primary_providers: (0..primaries).map(primary).collect(),
         frozen_start_seq: None,
@@ -74,6 +74,7 @@ fn evaluation<'q>(
     Evaluation {
         plan,
         info,
+        account: &ACCOUNT,
         position: 0,
         local,
         snapshot_size: None,
@@ -194,12 +195,36 @@ fn a_checkpoint_is_due_by_leaves_bytes_or_age() {
 }
 
 #[test]
+fn outside_of_windows_only_writers_and_admins_submit() {
+    let (plan, local) = (plan(), local(0, 20));
+    for (role, due) in [
+        (Some(Role::Admin), CheckpointDue::Now(None)),
+        (Some(Role::Writer), CheckpointDue::Now(None)),
+        (Some(Role::Reader), CheckpointDue::ByWriters),
+        (None, CheckpointDue::ByWriters),
+    ] {
+        let mut bucket = BucketInfo {
+            members: role.map(|role| (ACCOUNT, role)).into_iter().collect(),
+            ..info(2)
+        };
+        assert_eq!(evaluation(&plan, &bucket, &local, 50).decide(), due);
+        // In windows every primary provider submits.
+        bucket.window = Some(CheckpointWindow {
+            interval: 100,
+            grace: 0,
+        });
+        let in_window = evaluation(&plan, &bucket, &local, 50).decide();
+        assert_eq!(in_window, CheckpointDue::Now(Some(0)));
+    }
+}
+
+#[test]
 fn a_bucket_that_does_not_involve_us_is_blocked() {
     let us = AccountId([0; 32]);
     let of =
         |info: &BucketInfo, start, anchor| primary_position(info, &us, &local(start, 1), anchor);
-    assert_eq!(of(&info(2), 0, 1_000), Ok(0));
-    assert_eq!(of(&info(2), 0, 1_001), Err(BlockedReason::AgreementEnded));
+    assert_eq!(of(&info(2), 0, 999), Ok(0));
+    assert_eq!(of(&info(2), 0, 1_000), Err(BlockedReason::AgreementEnded));
     let mut without = info(2);
     without.primary_providers[0].agreement = None;
     assert_eq!(of(&without, 0, 1), Err(BlockedReason::AgreementEnded));

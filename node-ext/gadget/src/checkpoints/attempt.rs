@@ -20,8 +20,6 @@ pub(super) struct Job {
     pub(super) head: Head,
     /// The bucket's on-chain state at that head.
     pub(super) info: BucketInfo,
-    /// Our position among its primary providers.
-    pub(super) position: usize,
     pub(super) window: Option<u64>,
     /// Providers to leave out: they said that they could sign, but did not.
     pub(super) excluded: Vec<AccountId>,
@@ -63,36 +61,34 @@ pub(super) enum AttemptError {
 }
 
 type PendingAnswer<'j, T> = BoxFuture<'j, Result<T, CosignError>>;
-/// The answer of the provider at a position.
-type ProviderAnswer<'j, T> = (u32, &'j PrimaryProvider, Option<T>);
+/// The answer of a provider.
+type ProviderAnswer<'j, T> = (&'j PrimaryProvider, Option<T>);
 
 impl AttemptContext {
     pub(super) async fn attempt(&self, job: &Job) -> Result<SubmittedCheckpoint, AttemptError> {
         self.status.count(|counts| counts.attempts += 1);
         let least = job.info.min_providers.max(1);
         let (commitment, willing) = self.choose_commitment(job, least).await?;
-        let request = CheckpointRequest::new(job.id, commitment, job.window);
+        let request = CheckpointRequest::new(job.id, commitment, job.window)
+            .with_nonce(self.provider.payload_nonce());
         // From here on the signature binds us, even if the checkpoint fails.
         let own = self
             .countersigner
             .sign_at(job.head, &job.info, request)
             .await?;
-        let place = u32::try_from(job.position).unwrap_or(u32::MAX);
         let ask = CosignRequest {
             request,
             requester: self.account,
             signature: own.clone(),
         };
-        let mut signatures = vec![(place, own)];
+        let mut signatures = vec![(self.account, own)];
         signatures.extend(self.gather_signatures(job, &ask).await);
-        signatures.sort_unstable_by_key(|(place, _)| *place);
+        // In the chain's order, so that the same signers make the same extrinsic.
+        signatures.sort_unstable_by_key(|(account, _)| job.info.primary_index_of(account));
         let have = signatures.len();
         if u32::try_from(have).is_ok_and(|have| have < least) {
-            let place_of = |account: &AccountId| job.info.primary_index_of(account);
-            let has_signed = |account: &AccountId| {
-                let place = place_of(account).and_then(|place| u32::try_from(place).ok());
-                signatures.iter().any(|(signer, _)| Some(*signer) == place)
-            };
+            let has_signed =
+                |account: &AccountId| signatures.iter().any(|(signer, _)| signer == account);
             let unsigned = willing.into_iter().filter(|one| !has_signed(one));
             return Err(AttemptError::TooFewSignatures {
                 have,
@@ -189,7 +185,7 @@ impl AttemptContext {
             self.cosigners.held_state(primary, job.id, job.window)
         });
         let mut held_states = Vec::new();
-        while let Some((_, primary, answer)) = asked.next().await {
+        while let Some((primary, answer)) = asked.next().await {
             held_states.extend(answer.map(|held_state| (primary.account, held_state)));
         }
         held_states
@@ -200,14 +196,14 @@ impl AttemptContext {
         let message = ask.request.signed_bytes();
         let mut asked = self.query_each(job, |primary| self.cosigners.cosign(primary, ask));
         let mut signatures = Vec::new();
-        while let Some((place, primary, answer)) = asked.next().await {
+        while let Some((primary, answer)) = asked.next().await {
             let (Some(signature), Some(key)) = (answer, &primary.key) else {
                 continue;
             };
             match verify(key, &message, &signature) {
                 Ok(()) => {
                     self.status.count(|counts| counts.cosigned += 1);
-                    signatures.push((place, signature));
+                    signatures.push((primary.account, signature));
                 }
                 Err(error) => {
                     self.status.count(|counts| counts.invalid_signatures += 1);
@@ -231,11 +227,11 @@ impl AttemptContext {
     ) -> FuturesUnordered<BoxFuture<'j, ProviderAnswer<'j, T>>> {
         let mut seen = vec![self.account];
         let asked = FuturesUnordered::new();
-        for (place, primary) in (0u32..).zip(&job.info.primary_providers) {
+        for primary in &job.info.primary_providers {
             if primary.key.is_some() && !seen.contains(&primary.account) {
                 seen.push(primary.account);
                 let answer = self.with_timeout(job.id, primary, ask(primary));
-                asked.push(answer.map(move |answer| (place, primary, answer)).boxed());
+                asked.push(answer.map(move |answer| (primary, answer)).boxed());
             }
         }
         asked

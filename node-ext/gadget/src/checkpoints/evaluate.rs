@@ -20,7 +20,7 @@ impl CheckpointWorker {
         let limits = self.context.chain.limits(head.hash).await;
         let written = tokio::task::spawn_blocking(move || {
             match limits {
-                Ok(limits) => context.provider.set_chain_limits(&limits),
+                Ok(limits) => context.provider.set_chain_limits(&limits, head.anchor),
                 Err(error) => tracing::warn!(%error, "the chain's limits cannot be read"),
             }
             context.countersigner.on_finalized_head(head);
@@ -124,6 +124,7 @@ impl CheckpointWorker {
         Evaluation {
             plan: &self.context.policy,
             info,
+            account: &self.context.account,
             position: place,
             local,
             snapshot_size: known.snapshot_size.and_then(|(_, size)| size),
@@ -219,7 +220,6 @@ impl CheckpointWorker {
                     id,
                     head,
                     info,
-                    position: place,
                     window,
                     excluded: left_out.unwrap_or_default(),
                 };
@@ -229,6 +229,11 @@ impl CheckpointWorker {
             Some(Ok(CheckpointDue::Now(_))) | None => {}
             Some(Ok(CheckpointDue::Nothing)) => {
                 self.context.status.set_stage(id, CheckpointStage::UpToDate);
+            }
+            Some(Ok(CheckpointDue::ByWriters)) => {
+                self.context
+                    .status
+                    .set_stage(id, CheckpointStage::ByWriters);
             }
             Some(Ok(CheckpointDue::NotBefore(anchor))) => self.set_waiting(id, anchor),
             Some(Err(stopped)) => self.set_blocked(id, stopped),

@@ -14,6 +14,9 @@ use substrate_prometheus_endpoint::{PrometheusError, Registry};
 pub enum CheckpointStage {
     /// The chain has everything that is here.
     UpToDate,
+    /// Something is new. A writer or admin of the bucket has to submit it: this account is neither,
+    /// and signs for them.
+    ByWriters,
     /// Something is new, but not due for us before this anchor block, as far as known.
     Waiting(u32),
     /// Other providers are being asked to sign.

@@ -11,8 +11,8 @@ use cairn_bucket::{RecordRootError, StateRef};
 use cairn_chain::{ChainClient, ChainError, Head};
 use cairn_keys::Signer;
 use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::onchain::{BucketInfo, MultiSigner};
-use cairn_primitives::{BucketId, Commitment, H256, PAYLOAD_VERSION};
+use cairn_primitives::onchain::{BucketInfo, PayloadFormat, RegisteredKey};
+use cairn_primitives::{BucketId, Commitment, H256, PAYLOAD_VERSION, PAYLOAD_VERSION_WITH_NONCE};
 use cairn_provider::{
     BucketStatus, IndexError, IndexedBucket, LeaseRequest, Provider, ProviderError,
 };
@@ -25,6 +25,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The number of buckets whose on-chain state is cached: as many as one account is asked to sign
 /// for at one head. Each takes some hundred bytes.
 const CACHED_BUCKETS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
+
+/// How many anchor blocks the requester's finalized block may be ahead of ours.
+const MAX_NONCE_LEAD: u64 = 10;
 
 /// Signs for checkpoints what this provider holds, for any primary provider of a bucket that asks.
 pub struct Countersigner {
@@ -207,15 +210,13 @@ impl Countersigner {
         self: &Arc<Self>,
         ask: &CosignRequest,
     ) -> Result<MultiSignature, Refusal> {
-        if self.head.lock().is_none() {
-            return Err(Refusal::NotReady);
-        }
-        check_request(&ask.request)?;
+        let head = self.head.lock().ok_or(Refusal::NotReady)?;
+        check_request(&ask.request, self.provider.payload_format(), head.anchor)?;
         let (countersigner, request) = (self.clone(), ask.request);
         run_blocking(request.bucket(), move || countersigner.check_held(&request)).await?;
         let (head, info) = self.on_chain_at_head(ask.request.bucket()).await?;
         let is_asker =
-            |key: &MultiSigner| verify(key, &ask.request.signed_bytes(), &ask.signature).is_ok();
+            |key: &RegisteredKey| verify(key, &ask.request.signed_bytes(), &ask.signature).is_ok();
         info.primary_providers
             .iter()
             .filter(|primary| primary.account == ask.requester)
@@ -277,7 +278,7 @@ impl Countersigner {
         info: &BucketInfo,
         request: &CheckpointRequest,
     ) -> Result<Option<SigningWindow>, Refusal> {
-        check_request(request)?;
+        check_request(request, self.provider.payload_format(), head.anchor)?;
         let commitment = request.commitment();
         let account = self.chain.account();
         let primary = info
@@ -285,12 +286,13 @@ impl Countersigner {
             .iter()
             .find(|primary| primary.account == account)
             .ok_or(Refusal::NotPrimary)?;
-        if primary.key != Some(MultiSigner::Sr25519(self.signer.public())) {
+        let public = self.signer.public();
+        if primary.key.as_ref().is_none_or(|key| !key.is(&public)) {
             return Err(Refusal::OtherKey);
         }
         if primary
             .agreement
-            .is_none_or(|agreement| agreement.expires_at < head.anchor)
+            .is_none_or(|agreement| !agreement.holds_at(head.anchor))
         {
             return Err(Refusal::Ended);
         }
@@ -335,7 +337,9 @@ impl Countersigner {
             taken.map_err(|error| unable(bucket, &error))??;
         }
         let signature = match request.window() {
-            None => permit.sign(&signed_root).map(|signed| signed.signature),
+            None => permit
+                .sign_with_nonce(&signed_root, request.nonce())
+                .map(|signed| signed.signature),
             Some(window) => permit.sign_for_window(&signed_root, window),
         };
         signature.map_err(|error| unable(bucket, &error))
@@ -366,10 +370,31 @@ impl OnChainCache {
 }
 
 /// Rejects requests that nobody signs.
-fn check_request(request: &CheckpointRequest) -> Result<(), Refusal> {
+/// Checks the payload of a request: that it is of the version that the chain expects, with a nonce
+/// near this anchor block if it has one.
+///
+/// A nonce of a later block would keep the signature usable for longer than the chain means it to
+/// be.
+fn check_request(
+    request: &CheckpointRequest,
+    format: PayloadFormat,
+    anchor: u32,
+) -> Result<(), Refusal> {
     let version = request.version();
-    if version != PAYLOAD_VERSION {
+    let expected = match (request, format) {
+        (CheckpointRequest::Commitment(_), PayloadFormat::V2 { .. }) => PAYLOAD_VERSION_WITH_NONCE,
+        (CheckpointRequest::Commitment(_) | CheckpointRequest::Proposal(_), _) => PAYLOAD_VERSION,
+    };
+    if version != expected {
         return Err(Refusal::Version { version });
+    }
+    if let (Some(nonce), PayloadFormat::V2 { max_age }) = (request.nonce(), format) {
+        let now = u64::from(anchor);
+        let is_near = nonce <= now.saturating_add(MAX_NONCE_LEAD)
+            && now.saturating_sub(nonce) <= u64::from(max_age);
+        if !is_near {
+            return Err(Refusal::OtherNonce { anchor });
+        }
     }
     if request.commitment().leaf_count.get() == 0 {
         return Err(Refusal::Empty);

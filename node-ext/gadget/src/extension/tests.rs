@@ -4,7 +4,7 @@ use super::*;
 use crate::network::{MemoryCosigners, open, signer_of};
 use cairn_bucket::{BucketConfig, NewLeaf};
 use cairn_primitives::challenge::ChunkLocation;
-use cairn_primitives::onchain::MultiSigner;
+use cairn_primitives::onchain::RegisteredKey;
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
 use cairn_provider::LeaseRequest;
 use cairn_testing::{LIMITS, NewChallenge, SimulatedChain};
@@ -29,7 +29,7 @@ async fn assert_defends(panicking_methods: &[&'static str], missing_methods: &[&
     };
     let account = AccountId(signer.public());
     let chain = SimulatedChain::new(LIMITS);
-    chain.edit(move |pallet| pallet.register(account, MultiSigner::Sr25519(account.0)));
+    chain.edit(move |pallet| pallet.register(account, RegisteredKey::from(account.0)));
     chain.advance();
     let client = chain.client(account);
     client.panic_in(panicking_methods);

@@ -110,3 +110,22 @@ async fn s2_adopting_another_chain_resets_the_old_chains_state() {
     drop(client.finalized_heads().await.unwrap());
     assert_eq!(index.duties(DutyKind::Window).unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn an_urgent_submission_reaches_the_chain_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = open(folder.path());
+    let chain = SimulatedChain::new(LIMITS);
+    let client = checked(&chain, &provider, OnOtherChain::Refuse);
+    let submission = Submission::Response {
+        id: ChallengeId {
+            deadline: 1,
+            index: 0,
+        },
+        response: Box::new(ChallengeResponse::Superseded),
+    };
+    client.submit(submission.clone()).await.unwrap();
+    assert_eq!(chain.submission_record().urgent, 0);
+    client.submit_urgently(submission).await.unwrap();
+    assert_eq!(chain.submission_record().urgent, 1);
+}

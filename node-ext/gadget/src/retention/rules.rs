@@ -180,7 +180,12 @@ impl ChainState<'_> {
             since: self.anchor,
             elapsed: Duration::ZERO,
         });
-        let until = free.since.saturating_add(self.challenge_period);
+        // The chain may lower its period at any block, also for challenges that were made under
+        // a longer one which this provider never saw.
+        let least = self.min_wait.as_secs() / ANCHOR_BLOCK.as_secs();
+        let wait = u64::from(self.challenge_period).max(least);
+        let wait = u32::try_from(wait).unwrap_or(u32::MAX);
+        let until = free.since.saturating_add(wait);
         if self.anchor <= until {
             return Err(RetainReason::ChallengePeriod { until });
         }

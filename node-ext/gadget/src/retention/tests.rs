@@ -10,10 +10,10 @@ use cairn_bucket::StateRef;
 use cairn_engine::layout::leaf_key;
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::checkpoint::BucketSnapshot;
-use cairn_primitives::onchain::{Agreement, MultiSigner, PrimaryProvider};
+use cairn_primitives::onchain::{Agreement, PrimaryProvider, RegisteredKey};
 use cairn_primitives::{ChunkIndex, Commitment, H256, LeafIndex};
 use cairn_provider::{LeaseRequest, OnOtherChain};
-use cairn_testing::{LIMITS, NewChallenge, overwrite};
+use cairn_testing::{BlockPlan, LIMITS, NewChallenge, overwrite};
 use substrate_prometheus_endpoint::Registry;
 
 /// Creates a provider whose bucket was pruned to sequence 2 of 4, with the signed root of the old
@@ -78,16 +78,13 @@ fn end_membership(network: &Network) {
 /// Adds the account again, as one that signed nothing.
 fn restore_membership(network: &Network, at: usize) {
     let account = network.providers[at].account;
-    let key = MultiSigner::Sr25519(network.providers[at].signer.public());
+    let key = RegisteredKey::from(network.providers[at].signer.public());
     network.edit(move |info| {
         info.primary_providers.push(PrimaryProvider {
             account,
-            key: Some(key),
+            key: Some(key.clone()),
             endpoint: vec![],
-            agreement: Some(Agreement {
-                max_bytes: 0,
-                expires_at: 9_999,
-            }),
+            agreement: Some(Agreement::primary(AccountId([8; 32]), 0, 9_999)),
         });
     });
 }
@@ -234,6 +231,7 @@ async fn s1c_an_agreement_over_tombstones_raises_an_alarm() {
     let mut watch = SignedRootWorker::new(
         peer.client.clone(),
         peer.provider().clone(),
+        peer.signer.public(),
         SignedRootConfig { interval: 0 },
     );
     end_membership(&network);
@@ -302,6 +300,7 @@ async fn s1c_a_challenge_of_a_released_tree_raises_an_alarm() {
     let mut watch = SignedRootWorker::new(
         peer.client.clone(),
         peer.provider().clone(),
+        peer.signer.public(),
         SignedRootConfig::default(),
     );
     watch.on_finalized_head(network.chain.advance()).await;

@@ -20,6 +20,7 @@ fn worker(peer: &NetworkProvider) -> SignedRootWorker {
     SignedRootWorker::new(
         peer.client.clone(),
         peer.provider().clone(),
+        peer.signer.public(),
         SignedRootConfig { interval: 0 },
     )
 }
@@ -382,6 +383,7 @@ async fn s6a_a_challenge_of_a_missing_root_quarantines_at_once() {
     let mut watch = SignedRootWorker::new(
         peer.client.clone(),
         peer.provider().clone(),
+        peer.signer.public(),
         SignedRootConfig::default(),
     );
     watch.on_finalized_head(network.chain.advance()).await;
@@ -430,4 +432,35 @@ fn an_incomplete_view_is_no_proof() {
     };
     let found = lease.run(|bucket| bucket.view(at)?.commitment());
     assert!(matches!(found, Err(ProveError::UnknownRoot { .. })));
+}
+
+#[tokio::test]
+async fn another_key_on_chain_stops_signing_until_it_is_registered() {
+    let network = network();
+    let peer = &network.providers[0];
+    let mut watch = worker(peer);
+    let (account, public) = (peer.account, peer.signer.public());
+    watch.on_finalized_head(network.chain.advance()).await;
+    assert_eq!(peer.provider().signing_off_reason(), None);
+    network
+        .chain
+        .edit(move |pallet| pallet.register(account, [3; 32].into()));
+    watch.on_finalized_head(network.chain.advance()).await;
+    let reason = peer.provider().signing_off_reason().unwrap();
+    assert!(reason.contains(&hex::encode([3; 32])), "{reason}");
+    assert!(reason.contains(&hex::encode(public)), "{reason}");
+    // A node that cannot tell changes nothing.
+    peer.client.remove_methods(&["provider"]);
+    watch.on_finalized_head(network.chain.advance()).await;
+    assert!(peer.provider().signing_off_reason().is_some());
+    peer.client.remove_methods(&[]);
+    network
+        .chain
+        .edit(move |pallet| pallet.register(account, public.into()));
+    watch.on_finalized_head(network.chain.advance()).await;
+    assert_eq!(peer.provider().signing_off_reason(), None);
+    // An account that is not registered may yet register this key.
+    network.chain.edit(|pallet| pallet.providers.clear());
+    watch.on_finalized_head(network.chain.advance()).await;
+    assert_eq!(peer.provider().signing_off_reason(), None);
 }

@@ -7,6 +7,7 @@
 
 use super::{ChainRules, Permit, Signer, SigningRefused};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
+use cairn_primitives::onchain::PayloadFormat;
 use cairn_primitives::{BucketId, HashingProfile};
 use parking_lot::RwLock;
 use std::collections::{BTreeMap, HashMap};
@@ -53,6 +54,8 @@ pub struct Gate {
 #[derive(Debug, Default)]
 struct State {
     rules: Option<ChainRules>,
+    /// The payload that the chain expects, as of an anchor block.
+    payload: Option<(PayloadFormat, u32)>,
     /// True if the first comparison with the chain is still to come.
     is_uncompared: bool,
     /// The reasons why signing is off, by cause.
@@ -141,10 +144,7 @@ impl Gate {
         signer: &'s Signer,
     ) -> Result<Permit<'s>, SigningRefused> {
         self.judge(facts)?;
-        Ok(Permit {
-            bucket: facts.bucket,
-            signer,
-        })
+        Ok(self.new_permit(facts, signer))
     }
 
     /// Returns a permit to repeat an earlier signature for a bucket with the key of
@@ -160,10 +160,32 @@ impl Gate {
         signer: &'s Signer,
     ) -> Result<Permit<'s>, SigningRefused> {
         self.judge_repeat(facts)?;
-        Ok(Permit {
+        Ok(self.new_permit(facts, signer))
+    }
+
+    fn new_permit<'s>(&self, facts: &SigningFacts, signer: &'s Signer) -> Permit<'s> {
+        Permit {
             bucket: facts.bucket,
+            nonce: self.payload_nonce(),
             signer,
-        })
+        }
+    }
+
+    /// Sets the payload that the chain expects, as of an anchor block.
+    pub fn set_payload(&self, format: PayloadFormat, anchor: u32) {
+        self.state.write().payload = Some((format, anchor));
+    }
+
+    /// Returns the payload that the chain expects: version 1 before the chain was read.
+    pub fn payload_format(&self) -> PayloadFormat {
+        let payload = self.state.read().payload;
+        payload.map_or(PayloadFormat::V1, |(format, _)| format)
+    }
+
+    /// Returns the nonce of a payload that is signed now, if the chain expects one.
+    pub fn payload_nonce(&self) -> Option<u64> {
+        let (format, anchor) = self.state.read().payload?;
+        format.nonce_at(anchor)
     }
 
     /// Sets whether the comparison with the chain is still to come. Nothing new is

@@ -5,7 +5,7 @@ use super::{Inner, Provider, ProviderError};
 use crate::index::{BucketRecord, BucketStatus, IndexError};
 use cairn_bucket::{Bucket, CommitError};
 use cairn_keys::{ChainRules, SignedCommitment, Signer, SigningFacts, SigningRefused};
-use cairn_primitives::onchain::Limits;
+use cairn_primitives::onchain::{Limits, PayloadFormat};
 use cairn_primitives::{BucketId, HashingProfile};
 
 /// The number of records in one read of the index.
@@ -74,17 +74,29 @@ impl Provider {
         self.inner.pool.store().gate.set_uncompared(false);
     }
 
-    /// Records the chain's limits, durably, and logs the buckets that it can no longer
-    /// sign for. Blocks if the limits changed.
-    pub fn set_chain_limits(&self, limits: &Limits) {
+    /// Records the chain's limits at an anchor block, durably, and logs the buckets that it
+    /// can no longer sign for. Blocks if the limits changed.
+    pub fn set_chain_limits(&self, limits: &Limits, anchor: u32) {
         let rules = ChainRules::from_limits(limits);
-        if !self.inner.pool.store().gate.set_rules(rules) {
+        let gate = &self.inner.pool.store().gate;
+        gate.set_payload(limits.payload, anchor);
+        if !gate.set_rules(rules) {
             return;
         }
         if let Err(error) = self.index().set_chain_rules(rules) {
             tracing::error!(%error, "the chain's limits could not be stored; they are read again after a restart");
         }
         self.log_unsigned();
+    }
+
+    /// Returns the payload that the chain expects: version 1 before the chain was read.
+    pub fn payload_format(&self) -> PayloadFormat {
+        self.inner.pool.store().gate.payload_format()
+    }
+
+    /// Returns the nonce of a payload that is signed now, if the chain expects one.
+    pub fn payload_nonce(&self) -> Option<u64> {
+        self.inner.pool.store().gate.payload_nonce()
     }
 
     /// Sets the chain's hashing profile as the operator states it, unless the chain's

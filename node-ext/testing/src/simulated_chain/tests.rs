@@ -10,7 +10,7 @@ use cairn_primitives::challenge::{
 };
 use cairn_primitives::checkpoint::{CheckpointProposal, leader};
 use cairn_primitives::onchain::{
-    BucketInfo, CheckpointWindow, MultiSigner, PrimaryProvider, ResponseRefusal,
+    BucketInfo, CheckpointWindow, PrimaryProvider, RegisteredKey, ResponseRefusal,
 };
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, CommitmentPayload, LeafIndex, Sequence};
 use futures::executor::block_on;
@@ -27,7 +27,7 @@ fn key(seed: &str) -> sr25519::Pair {
 fn bucket_with(primaries: &[(AccountId, sr25519::Pair)]) -> BucketInfo {
     let primary = |(account, pair): &(AccountId, sr25519::Pair)| PrimaryProvider {
         account: *account,
-        key: Some(MultiSigner::Sr25519(pair.public().0)),
+        key: Some(RegisteredKey::from(pair.public().0)),
         endpoint: vec![],
         agreement: None,
     };
@@ -52,7 +52,7 @@ fn chain_with_challenge(limits: Limits) -> (SimulatedChain, MemoryBucket, Challe
         bucket.commit(content.to_vec());
     }
     chain.edit(|pallet| {
-        pallet.register(OURS, MultiSigner::Sr25519(key("//Alice").public().0));
+        pallet.register(OURS, RegisteredKey::from(key("//Alice").public().0));
         pallet.buckets.insert(ID, bucket_with(&[]));
     });
     chain.challenge(NewChallenge {
@@ -155,10 +155,10 @@ fn wrong_answers_and_silence_are_slashed() {
         let state = chain.finalized();
         assert_eq!(state.resolved[&id], Resolution::Slashed(reason));
         assert_eq!(state.providers[&OURS.0].stake, 0);
-        let refusal = ResponseRefusal::Slashable(reason);
+        let refusal = ResponseRefusal::Slashable(Some(reason));
         assert_eq!(
             chain.submission_record().wrong,
-            [(id, refusal), (id, refusal)]
+            [(id, refusal.clone()), (id, refusal)]
         );
     }
     let (chain, bucket, id) = chain_with_challenge(LIMITS);
@@ -195,7 +195,8 @@ fn valid_claims_are_accepted() {
     let commitment = bucket.commitment();
     chain.edit(move |pallet| {
         pallet.buckets.get_mut(&ID).unwrap().min_providers = 0;
-        let taken = pallet.checkpoint(OURS, ID, commitment, None, &[]);
+        let admin = AccountId(key("//Admin").public().0);
+        let taken = pallet.checkpoint(admin, ID, commitment, None, &[]);
         assert!(taken.is_ok());
     });
     chain.add_block();
@@ -322,10 +323,14 @@ fn a_window_accepts_one_checkpoint_by_the_right_provider() {
     let commitment = memory.prune(Sequence(2));
     let signed = |window: u64, commitment| {
         let payload = CheckpointProposal::new(ID, commitment, window).encode();
-        let sign = |(place, pair): (u32, &sr25519::Pair)| {
-            (place, MultiSignature::Sr25519(pair.sign(&payload).0))
+        let sign = |(account, pair): (AccountId, &sr25519::Pair)| {
+            (account, MultiSignature::Sr25519(pair.sign(&payload).0))
         };
-        (0..).zip(&keys).map(sign).collect::<Vec<_>>()
+        accounts
+            .into_iter()
+            .zip(&keys)
+            .map(sign)
+            .collect::<Vec<_>>()
     };
     let place = usize::try_from(leader(ID, 2, 2).unwrap()).unwrap();
     let (leading, other) = (accounts[place], accounts[1 - place]);
@@ -401,4 +406,88 @@ fn a_window_accepts_one_checkpoint_by_the_right_provider() {
     );
     assert!(snapshot.signed_by(0) && snapshot.signed_by(1) && !snapshot.signed_by(2));
     assert_eq!(info.historical_roots[1], (7, 3, commitment.mmr_root));
+}
+
+#[test]
+fn outside_of_windows_only_writers_and_admins_submit_checkpoints() {
+    let keys = [key("//Alice")];
+    let mut pallet = Pallet::new(LIMITS, 1);
+    let info = BucketInfo {
+        min_providers: 1,
+        ..bucket_with(&[(OURS, keys[0].clone())])
+    };
+    pallet.buckets.insert(ID, info);
+    let mut memory = MemoryBucket::new(HashingProfile::Plain);
+    let commitment = memory.commit(b"one".to_vec());
+    let payload = CommitmentPayload::new(ID, commitment).encode();
+    let signature = MultiSignature::Sr25519(keys[0].sign(&payload).0);
+    let all = [(OURS, signature)];
+    let writer = AccountId([7; 32]);
+    for (role, may) in [
+        (Role::Reader, false),
+        (Role::Writer, true),
+        (Role::Admin, true),
+    ] {
+        pallet.buckets.get_mut(&ID).unwrap().members = vec![(writer, role)];
+        let by_provider = pallet.checkpoint(OURS, ID, commitment, None, &all);
+        assert_eq!(by_provider, Err("who submits is neither writer nor admin"));
+        let by_member = pallet.checkpoint(writer, ID, commitment, None, &all);
+        assert_eq!(by_member.is_ok(), may, "{role:?}");
+    }
+}
+
+#[test]
+fn on_the_oldest_chain_an_answer_renumbers_the_later_challenges() {
+    let limits = Limits {
+        wrong_answers_slash: false,
+        challenge_ids_shift: true,
+        ..LIMITS
+    };
+    let (chain, bucket, first) = chain_with_challenge(limits);
+    let ours = chain.client(OURS);
+    let proven = |chain: &SimulatedChain, id: ChallengeId| {
+        let challenge = chain.finalized().open[&id];
+        let location = challenge.location;
+        let answer = bucket.answer(challenge.mmr_root, challenge.start_seq, location);
+        answer.unwrap().into_response()
+    };
+    let original = chain.finalized().open[&first];
+    let commitment = bucket.commitment();
+    chain.edit(move |pallet| {
+        let anchor = pallet.anchor;
+        for _ in 0..2 {
+            pallet.challenge(&NewChallenge {
+                provider: OURS,
+                challenger: original.challenger,
+                bucket: ID,
+                commitment,
+                location: original.location,
+                period: Some(first.deadline - anchor),
+            });
+        }
+    });
+    chain.advance();
+    let second = ChallengeId { index: 1, ..first };
+    let third = ChallengeId { index: 2, ..first };
+    let indices = |chain: &SimulatedChain| {
+        let open = chain
+            .finalized()
+            .open
+            .keys()
+            .map(|id| id.index)
+            .collect::<Vec<_>>();
+        open
+    };
+    assert_eq!(indices(&chain), [0, 1, 2]);
+    // A wrong answer costs a fee.
+    submit(&ours, third, ChallengeResponse::Superseded);
+    chain.advance();
+    assert_eq!(indices(&chain), [0, 1, 2]);
+    assert!(chain.finalized().ended.is_empty());
+    let response = proven(&chain, second);
+    submit(&ours, second, response);
+    chain.advance();
+    assert_eq!(indices(&chain), [0, 1]);
+    assert_eq!(chain.finalized().ended.len(), 1);
+    assert_eq!(chain.finalized().providers[&OURS.0].stake, 1_000);
 }

@@ -6,7 +6,7 @@ use crate::hex_text::to_hex;
 use cairn_chain::{ChainClient, ChainError};
 use cairn_chain_subxt::SubxtClient;
 use cairn_keys::Signer;
-use cairn_primitives::onchain::{Limits, MultiSigner, ProviderInfo};
+use cairn_primitives::onchain::{Limits, ProviderInfo, RegisteredKey};
 use futures::StreamExt;
 use serde::Serialize;
 use sp_core::crypto::Ss58Codec;
@@ -61,7 +61,7 @@ impl RegisteredProvider {
             defended: info.defended,
             lost: info.lost,
             endpoint: String::from_utf8_lossy(&info.endpoint).into_owned(),
-            key_is_here: info.key == MultiSigner::Sr25519(signer.public()),
+            key_is_here: info.key == RegisteredKey::from(signer.public()),
         }
     }
 }

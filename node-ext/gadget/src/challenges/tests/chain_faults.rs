@@ -5,13 +5,14 @@
 
 use super::harness::*;
 use crate::challenges::no_proof::NoProof;
-use cairn_primitives::challenge::SlashReason;
+use cairn_primitives::challenge::{AccountId, SlashReason};
 use cairn_primitives::onchain::Limits;
 use cairn_primitives::{BucketId, Commitment, H256, HashingProfile, LeafCount, Sequence};
 use cairn_testing::{BlockPlan, LIMITS, Resolution};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use sp_core::Pair;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -195,8 +196,9 @@ impl Run {
                     *of == id && signed_roots.start_seq == Sequence(0)
                 };
                 let newest = self.signed.iter().rfind(first).unwrap().1;
+                let writer = AccountId(admin().public().0);
                 harness.chain.edit(move |pallet| {
-                    let taken = pallet.checkpoint(OURS, id, newest, None, &[]);
+                    let taken = pallet.checkpoint(writer, id, newest, None, &[]);
                     assert!(taken.is_ok());
                 });
             }

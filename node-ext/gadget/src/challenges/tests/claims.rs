@@ -8,7 +8,7 @@ use crate::challenges::no_proof::NoProof;
 use cairn_primitives::challenge::{AccountId, ChunkLocation, Role, SlashReason};
 use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
-use cairn_primitives::onchain::{MultiSigner, PrimaryProvider};
+use cairn_primitives::onchain::{PrimaryProvider, RegisteredKey};
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, LeafIndex, Sequence};
 use cairn_testing::Resolution;
 
@@ -23,7 +23,7 @@ fn set_snapshot(harness: &Harness, id: BucketId, commitment: Commitment, is_repl
         bucket.primary_providers = match is_replaceable {
             true => vec![PrimaryProvider {
                 account: OURS,
-                key: Some(MultiSigner::Sr25519(OURS.0)),
+                key: Some(RegisteredKey::from(OURS.0)),
                 endpoint: vec![],
                 agreement: None,
             }],

@@ -12,12 +12,14 @@ use crate::challenges::tracker::ChallengeTracker;
 use crate::challenges::{ChallengeConfig, ChallengeStatus, ChallengeWorker, Dependencies};
 use async_trait::async_trait;
 use cairn_bucket::AuthorisedDeletion;
-use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
+use cairn_chain::{
+    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+};
 use cairn_primitives::challenge::{
     AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, Role,
 };
 use cairn_primitives::onchain::{
-    BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, ProviderInfo,
+    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, RegisteredKey,
 };
 use cairn_primitives::{
     Answer, BucketId, ChunkIndex, Commitment, CommitmentPayload, H256, LeafIndex, Sequence,
@@ -204,6 +206,14 @@ impl ChainClient for SlowClient {
         self.client.provider(at).await
     }
 
+    async fn funds(&self, at: H256) -> Result<Funds, ChainError> {
+        self.client.funds(at).await
+    }
+
+    async fn fee(&self, submission: &Submission) -> Result<u128, ChainError> {
+        self.client.fee(submission).await
+    }
+
     async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
         random_latency(&self.clock).await;
         self.client.open_challenges(at).await
@@ -216,6 +226,10 @@ impl ChainClient for SlowClient {
 
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
         self.client.buckets(at).await
+    }
+
+    async fn agreements(&self, at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
+        self.client.agreements(at).await
     }
 
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
@@ -239,6 +253,16 @@ impl ChainClient for SlowClient {
         random_latency(&self.clock).await;
         ticket
     }
+
+    async fn submit_urgently(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmittedExtrinsic, ChainError> {
+        random_latency(&self.clock).await;
+        let ticket = self.client.submit_urgently(submission).await;
+        random_latency(&self.clock).await;
+        ticket
+    }
 }
 
 /// The test harness.
@@ -259,7 +283,7 @@ impl Harness {
     /// Creates a chain that knows the provider; nothing runs yet.
     pub(super) fn new(limits: Limits, seed: u64) -> Self {
         let chain = SimulatedChain::new(limits);
-        chain.edit(|pallet| pallet.register(OURS, MultiSigner::Sr25519(OURS.0)));
+        chain.edit(|pallet| pallet.register(OURS, RegisteredKey::from(OURS.0)));
         chain.advance();
         let clock = Arc::new(Mutex::new(TestClock {
             now: Duration::ZERO,

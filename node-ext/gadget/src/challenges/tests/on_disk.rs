@@ -9,7 +9,7 @@ use cairn_engine::layout::Deletion;
 use cairn_keys::Signer;
 use cairn_primitives::challenge::{AccountId, ChunkLocation, MultiSignature, Role};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
-use cairn_primitives::onchain::{BucketInfo, Limits, MultiSigner};
+use cairn_primitives::onchain::{BucketInfo, Limits, RegisteredKey};
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, CommitmentPayload, LeafIndex, Sequence};
 use cairn_provider::{DutyKind, LeaseRequest, Provider, ProviderOptions};
 use cairn_testing::{LIMITS, NewChallenge, SimulatedChain};
@@ -47,8 +47,8 @@ impl DiskHarness {
         provider.keys().insert("//Alice").unwrap();
         let signer = provider.keys().signer(None).unwrap();
         let chain = SimulatedChain::new(limits);
-        let key = MultiSigner::Sr25519(signer.public());
-        chain.edit(move |pallet| pallet.register(OURS, key));
+        let key = RegisteredKey::from(signer.public());
+        chain.edit(move |pallet| pallet.register(OURS, key.clone()));
         chain.advance();
         Self {
             folder,

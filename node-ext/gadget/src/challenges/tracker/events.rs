@@ -19,6 +19,8 @@ pub(in crate::challenges) enum Resolution {
     Defended,
     /// The challenge was lost; with the reason, if the chain's event was read.
     Lost(Option<SlashReason>),
+    /// The chain dropped the challenge, by a migration or with its bucket: nothing is lost.
+    Dropped,
     /// The deadline passed while the provider did not run or could not read the chain.
     Unobserved,
 }
@@ -206,6 +208,16 @@ impl TrackerEvent {
                 ?reason,
                 attempts,
                 "CHALLENGE LOST, and the stake with it"
+            ),
+            Self::Closed {
+                challenge,
+                resolution: Resolution::Dropped,
+                attempts,
+            } => log_challenge!(
+                info,
+                challenge,
+                attempts,
+                "the chain dropped a challenge without an outcome"
             ),
             Self::Closed {
                 challenge,

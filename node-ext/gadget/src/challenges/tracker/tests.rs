@@ -9,6 +9,7 @@ use cairn_chain::ExtrinsicStatus;
 use cairn_primitives::challenge::{ChunkLocation, SlashReason};
 use cairn_primitives::{BucketId, ChunkIndex, H256, LeafIndex, Sequence};
 use cairn_testing::LIMITS;
+use proptest::prelude::*;
 
 const OURS: AccountId = AccountId([1; 32]);
 /// Bytes that are reserved for an answer in the making.
@@ -161,7 +162,7 @@ fn a_resolution_is_read_from_outcomes_account_then_deadline() {
         Outcome::Slashed {
             id: ids[3],
             provider: OURS,
-            reason: SlashReason::Timeout,
+            reason: Some(SlashReason::Timeout),
         },
         Outcome::Defended {
             id: ids[0],
@@ -184,13 +185,126 @@ fn a_resolution_is_read_from_outcomes_account_then_deadline() {
         [
             Resolution::Defended,
             Resolution::Lost(None),
-            Resolution::Defended,
+            Resolution::Dropped,
             slashed,
-            Resolution::Defended
+            Resolution::Dropped
         ]
     );
     let counted = tracker.statistics();
-    assert_eq!((counted.defended, counted.lost), (3, 2));
+    assert_eq!((counted.defended, counted.lost, counted.dropped), (1, 2, 2));
+}
+
+#[test]
+fn a_challenge_that_vanishes_is_defended_only_if_it_was_answered() {
+    let mut tracker = tracker(1);
+    tracker.on_scan(scan(1, [id(30, 0), id(30, 1)]));
+    let attempt = only_attempt(&tracker.start_jobs());
+    assert!(tracker.on_submitted(id(30, 0), attempt, H256::zero(), 1));
+    // A migration drops both, without an event.
+    tracker.on_scan(scan(2, []));
+    let counted = tracker.statistics();
+    assert_eq!((counted.defended, counted.lost, counted.dropped), (1, 0, 1));
+    assert_eq!(tracker.duties(), []);
+}
+
+#[test]
+fn a_changed_challenge_period_opens_no_challenge_again() {
+    let mut tracker = tracker(1);
+    tracker.on_scan(scan(1, [id(30, 0)]));
+    let attempt = only_attempt(&tracker.start_jobs());
+    let mut estimated_later = scan(2, [id(30, 0)]);
+    estimated_later.open[0].asked_at += 7;
+    estimated_later.limits.challenge_period -= 7;
+    tracker.on_scan(estimated_later);
+    assert!(tracker.is_wanted(id(30, 0), attempt));
+    assert_eq!(tracker.statistics().opened, 1);
+}
+
+/// A scan of a chain on which an id is a position, with a challenge for each of these leaves.
+fn shifting_scan(anchor: u32, leaves: &[u64]) -> Scan {
+    let ids = (0u16..).take(leaves.len()).map(|index| id(30, index));
+    let mut scan = scan(anchor, ids);
+    scan.limits.challenge_ids_shift = true;
+    for (challenge, leaf) in scan.open.iter_mut().zip(leaves) {
+        challenge.location.leaf_index = LeafIndex(*leaf);
+    }
+    scan
+}
+
+#[test]
+fn where_ids_shift_one_answer_of_a_deadline_is_on_its_way() {
+    let mut tracker = tracker(9);
+    tracker.on_scan(shifting_scan(1, &[5, 6, 7]));
+    let first = only_attempt(&tracker.start_jobs());
+    assert_eq!(tracker.start_jobs(), []);
+    assert!(tracker.on_submitted(id(30, 0), first, H256::zero(), 1));
+    tracker.on_scan(shifting_scan(2, &[5, 6, 7]));
+    assert_eq!(tracker.start_jobs(), [], "the first is not final");
+    tracker.on_scan(shifting_scan(3, &[6, 7]));
+    let jobs = tracker.start_jobs();
+    only_attempt(&jobs);
+    assert_eq!(jobs[0].challenge.id, id(30, 0));
+    assert_eq!(jobs[0].challenge.location.leaf_index, LeafIndex(6));
+    let counted = tracker.statistics();
+    assert_eq!((counted.opened, counted.defended, counted.open), (3, 1, 2));
+}
+
+#[test]
+fn where_ids_shift_work_under_an_old_id_is_abandoned() {
+    let mut tracker = tracker(9);
+    tracker.on_scan(shifting_scan(1, &[5]));
+    let first = only_attempt(&tracker.start_jobs());
+    // Another provider's challenge was in front, and is answered; now ours has another id.
+    let mut moved = shifting_scan(2, &[0, 5]);
+    moved.open.remove(0);
+    tracker.on_scan(moved);
+    assert!(!tracker.is_wanted(id(30, 0), first));
+    let jobs = tracker.start_jobs();
+    only_attempt(&jobs);
+    assert_eq!(jobs[0].challenge.id, id(30, 1));
+    let changes: Vec<_> = tracker.take_changes();
+    let written: Vec<_> = changes
+        .iter()
+        .map(|(id, duty)| (id.index, duty.is_some()))
+        .collect();
+    assert_eq!(written, [(0, false), (1, true)]);
+    let counted = tracker.statistics();
+    assert_eq!((counted.opened, counted.open, counted.dropped), (1, 1, 0));
+}
+
+proptest! {
+    /// Challenges of one deadline end in any order, and are numbered by position. Each is opened
+    /// once and closed once, and none is lost sight of.
+    #[test]
+    fn where_ids_shift_every_challenge_is_followed_to_its_end(
+        leaves in proptest::collection::vec(0u64..3, 1..8),
+        order in proptest::collection::vec(0usize..8, 8),
+    ) {
+        let mut tracker = tracker(9);
+        let mut left = leaves.clone();
+        let mut anchor = 1;
+        tracker.on_scan(shifting_scan(anchor, &left));
+        for place in order {
+            let jobs = tracker.start_jobs();
+            prop_assert!(jobs.len() <= 1);
+            if left.is_empty() {
+                break;
+            }
+            left.remove(place % left.len());
+            anchor += 1;
+            tracker.on_scan(shifting_scan(anchor, &left));
+            let open: Vec<_> = tracker.duties().iter().map(|duty| {
+                (duty.challenge.id.index, duty.challenge.location.leaf_index.0)
+            }).collect();
+            let expected: Vec<_> = (0u16..).zip(left.iter().copied()).collect();
+            prop_assert_eq!(open, expected);
+        }
+        let counted = tracker.statistics();
+        let count = |number: usize| u64::try_from(number).unwrap();
+        prop_assert_eq!(counted.opened, count(leaves.len()));
+        prop_assert_eq!(counted.dropped + counted.defended, count(leaves.len() - left.len()));
+        prop_assert_eq!(counted.lost, 0);
+    }
 }
 
 #[test]

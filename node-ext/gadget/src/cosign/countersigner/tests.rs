@@ -5,9 +5,10 @@ use crate::CheckpointConfig;
 use crate::network::{EXPIRES, ID, Network, commit};
 use cairn_bucket::{ProveError, StateRef};
 use cairn_primitives::challenge::{AccountId, ChunkLocation};
-use cairn_primitives::onchain::CheckpointWindow;
+use cairn_primitives::onchain::{CheckpointWindow, Limits};
 use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafCount, LeafIndex, Sequence};
 use cairn_provider::Lease;
+use cairn_testing::LIMITS;
 
 const WINDOW: CheckpointWindow = CheckpointWindow {
     interval: 10,
@@ -73,7 +74,7 @@ async fn i4_a_signature_is_provable_after_an_immediate_kill() {
     let network = network(None).await;
     let older = at_count(&network, 2);
     let signature = sign(&network, older, None).await.unwrap();
-    let key = MultiSigner::Sr25519(network.providers[1].signer.public());
+    let key = RegisteredKey::from(network.providers[1].signer.public());
     let message = CheckpointRequest::new(ID, older, None).signed_bytes();
     assert_eq!(verify(&key, &message, &signature), Ok(()));
 
@@ -197,7 +198,7 @@ async fn requests_that_the_chain_would_reject_are_refused() {
             Refusal::NotPrimary,
         ),
         (
-            |info| info.primary_providers[1].key = Some(MultiSigner::Sr25519([3; 32])),
+            |info| info.primary_providers[1].key = Some(RegisteredKey::from([3; 32])),
             Refusal::OtherKey,
         ),
         (
@@ -233,7 +234,7 @@ async fn agreements_hold_to_their_last_block() {
     let commitment = at_count(&network, 3);
     let far = Refusal::OtherWindow { current: 0 };
     assert_eq!(sign(&network, commitment, Some(2)).await, Err(far));
-    let anchor = network.chain.finalized_head().anchor + 1;
+    let anchor = network.chain.finalized_head().anchor + 2;
     network.edit(move |info| {
         let agreement = info.primary_providers[1].agreement.as_mut();
         agreement.unwrap().expires_at = anchor;
@@ -364,4 +365,49 @@ async fn s11_an_unindexed_bucket_is_not_read_in_full() {
     assert_eq!(held_state.leaf_count, held.leaf_count);
     let noted = provider.indexed_bucket(ID).unwrap();
     assert!(!noted.is_current, "it was learned for a stranger");
+}
+
+#[tokio::test]
+async fn a_nonce_near_the_anchor_block_is_signed_and_no_other() {
+    let network = network(None).await;
+    let commitment = at_count(&network, 3);
+    let provider = network.providers[1].provider();
+    let now = network.chain.finalized_head().anchor;
+    let with = async |nonce: Option<u64>| {
+        let request = CheckpointRequest::new(ID, commitment, None).with_nonce(nonce);
+        let ask = ask(&network, request);
+        let signed = network.providers[1].countersigner().countersign(&ask).await;
+        signed.map(|signature| (request.signed_bytes(), signature))
+    };
+    // The chain's payload has no nonce.
+    let refused = with(Some(now.into())).await;
+    assert_eq!(refused, Err(Refusal::Version { version: 2 }));
+    let limits = Limits {
+        payload: PayloadFormat::V2 { max_age: 3 },
+        ..LIMITS
+    };
+    provider.set_chain_limits(&limits, now);
+    assert_eq!(with(None).await, Err(Refusal::Version { version: 1 }));
+    let nonces = now.saturating_sub(4)..now + 12;
+    for nonce in nonces {
+        let is_near = nonce + 3 >= now && nonce <= now + 10;
+        match with(Some(nonce.into())).await {
+            Ok((message, signature)) => {
+                assert!(is_near, "{nonce}");
+                assert_eq!((message.len(), message[0]), (65, 2));
+                let key = RegisteredKey::from(network.providers[1].signer.public());
+                assert_eq!(verify(&key, &message, &signature), Ok(()));
+            }
+            refused => {
+                assert_eq!(refused, Err(Refusal::OtherNonce { anchor: now }));
+                assert!(!is_near, "{nonce}");
+            }
+        }
+    }
+    // What is signed for a client has the anchor block as its nonce.
+    let lease = provider.blocking_lease(ID, LeaseRequest::write()).unwrap();
+    let signed = lease.commit_signed(&[], &network.providers[1].signer);
+    let signed = signed.unwrap().1;
+    assert_eq!(signed.payload.nonce, Some(now.into()));
+    assert!(signed.is_valid());
 }

@@ -33,10 +33,8 @@ fn primary(account: AccountId, expires_at: Option<u32>) -> PrimaryProvider {
         account,
         key: None,
         endpoint: vec![],
-        agreement: expires_at.map(|expires_at| Agreement {
-            max_bytes: 0,
-            expires_at,
-        }),
+        agreement: expires_at
+            .map(|expires_at| Agreement::primary(AccountId([8; 32]), 0, expires_at)),
     }
 }
 

@@ -88,6 +88,16 @@ async fn s2_the_chains_clock_alone_releases_nothing() {
     for _ in 0..3 * LIMITS.challenge_period {
         block(&network, &mut retention, &mut clock).await;
     }
+    // The chain says a shorter period than production chains have, and is not believed.
+    assert!(matches!(
+        retained(&retention)[..],
+        [RetainReason::ChallengePeriod { .. }]
+    ));
+    network.chain.add_block_with(BlockPlan {
+        anchors: 28_801,
+        ..BlockPlan::default()
+    });
+    block(&network, &mut retention, &mut clock).await;
     assert!(matches!(
         retained(&retention)[..],
         [RetainReason::TooSoon { .. }]

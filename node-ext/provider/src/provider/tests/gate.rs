@@ -170,7 +170,7 @@ fn s4_another_hashing_than_the_chains_is_refused() {
     // The chain's own limits override the operator's statement.
     let provider = start(folder.path());
     assert_repeats(&provider, &signed);
-    provider.set_chain_limits(&limits(Plain, CHUNK_BYTES));
+    provider.set_chain_limits(&limits(Plain, CHUNK_BYTES), 1);
     assert_eq!(provider.assume_chain_hashing(Tagged).unwrap(), Plain);
     let is_other = |refused| matches!(refused, SigningRefused::OtherHashing { chain: Plain, .. });
     assert!(is_other(refusal(&provider)));
@@ -183,7 +183,7 @@ fn s4_another_hashing_than_the_chains_is_refused() {
     // After a restart they are known before the chain is reached.
     let provider = start(folder.path());
     assert!(is_other(refusal(&provider)));
-    provider.set_chain_limits(&limits(Tagged, CHUNK_BYTES));
+    provider.set_chain_limits(&limits(Tagged, CHUNK_BYTES), 1);
     put(&provider, ID.0, b"two");
 }
 
@@ -192,13 +192,13 @@ fn s4_nothing_is_signed_for_a_chain_with_smaller_chunks() {
     let folder = tempfile::tempdir().unwrap();
     let provider = start(folder.path());
     fill(&provider, 1);
-    provider.set_chain_limits(&limits(HashingProfile::Plain, CHUNK_BYTES - 1));
+    provider.set_chain_limits(&limits(HashingProfile::Plain, CHUNK_BYTES - 1), 1);
     let refused = refusal(&provider);
     assert!(matches!(
         refused,
         SigningRefused::ChunkLimit { chain: 262_143, .. }
     ));
-    provider.set_chain_limits(&limits(HashingProfile::Plain, 1 << 20));
+    provider.set_chain_limits(&limits(HashingProfile::Plain, 1 << 20), 1);
     put(&provider, ID.0, b"a chain may take longer ones");
 }
 

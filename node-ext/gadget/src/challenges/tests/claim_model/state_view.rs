@@ -6,12 +6,14 @@ use crate::challenges::no_proof::NoProof;
 use crate::challenges::tests::harness::{OURS, admin};
 use async_trait::async_trait;
 use cairn_bucket::AuthorisedDeletion;
-use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
+use cairn_chain::{
+    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role, SlashReason};
 use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::onchain::{
-    BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, PrimaryProvider, ProviderInfo,
-    ResponseRefusal,
+    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, PrimaryProvider, ProviderInfo,
+    RegisteredKey, ResponseRefusal,
 };
 use cairn_primitives::{Answer, BucketId, Commitment, H256};
 use futures::stream::BoxStream;
@@ -40,7 +42,7 @@ impl StateView<'_> {
         let members = [(self.state.signer, signer), (self.state.other, other)];
         let primary = PrimaryProvider {
             account: OURS,
-            key: Some(MultiSigner::Sr25519(OURS.0)),
+            key: Some(RegisteredKey::from(OURS.0)),
             endpoint: vec![],
             agreement: None,
         };
@@ -114,6 +116,14 @@ impl ChainClient for StateView<'static> {
         not_queried()
     }
 
+    async fn funds(&self, _at: H256) -> Result<Funds, ChainError> {
+        not_queried()
+    }
+
+    async fn fee(&self, _submission: &Submission) -> Result<u128, ChainError> {
+        not_queried()
+    }
+
     async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
         not_queried()
     }
@@ -126,6 +136,10 @@ impl ChainClient for StateView<'static> {
         not_queried()
     }
 
+    async fn agreements(&self, _at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
+        not_queried()
+    }
+
     async fn outcomes(&self, _at: H256) -> Result<Vec<Outcome>, ChainError> {
         not_queried()
     }
@@ -135,7 +149,7 @@ impl ChainClient for StateView<'static> {
         _id: ChallengeId,
         response: &ChallengeResponse,
     ) -> Result<DryRunResult, ChainError> {
-        let wrong = ResponseRefusal::Slashable(SlashReason::InvalidProof);
+        let wrong = ResponseRefusal::Slashable(Some(SlashReason::InvalidProof));
         Ok(match self.world.judges {
             false => DryRunResult::NotOffered,
             true if is_valid(&self.state, kind(response)) => DryRunResult::Accepted,
@@ -144,6 +158,13 @@ impl ChainClient for StateView<'static> {
     }
 
     async fn submit(&self, _submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
+        not_queried()
+    }
+
+    async fn submit_urgently(
+        &self,
+        _submission: Submission,
+    ) -> Result<SubmittedExtrinsic, ChainError> {
         not_queried()
     }
 }
