@@ -124,7 +124,7 @@ impl PayloadFormat {
     /// Returns the nonce of a payload that is signed at an anchor block, if it has one.
     pub fn nonce_at(&self, anchor: u32) -> Option<u64> {
         match self {
-            Self::V1 => None,
+            Self::V1 | Self::Unknown => None,
             Self::V2 { .. } => Some(anchor.into()),
         }
     }

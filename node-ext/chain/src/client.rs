@@ -141,6 +141,39 @@ pub enum DryRunResult {
     NotOffered,
 }
 
+/// The open challenges against an account, as far as they can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenChallenges {
+    /// Those that can be read, in the order of their deadlines.
+    pub challenges: Vec<OpenChallenge>,
+    /// The error of a row that cannot be read, which names it. It may be another challenge of
+    /// the account, so one that is not in the list need not be closed.
+    pub unreadable: Option<ChainError>,
+}
+
+impl OpenChallenges {
+    /// Returns the challenges if there is no other one.
+    ///
+    /// # Errors
+    ///
+    /// The error of the row that cannot be read.
+    pub fn complete(self) -> Result<Vec<OpenChallenge>, ChainError> {
+        match self.unreadable {
+            None => Ok(self.challenges),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+impl From<Vec<OpenChallenge>> for OpenChallenges {
+    fn from(challenges: Vec<OpenChallenge>) -> Self {
+        Self {
+            challenges,
+            unreadable: None,
+        }
+    }
+}
+
 /// A chain with a storage pallet, for one provider's account.
 ///
 /// No method blocks its thread. Each implementation has a timeout of its own, after
@@ -175,27 +208,8 @@ pub trait ChainClient: Send + Sync + 'static {
     /// smallest unit.
     async fn fee(&self, submission: &Submission) -> Result<u128, ChainError>;
 
-    /// Returns all open challenges against the account, in the order of their deadlines.
-    ///
-    /// # Errors
-    ///
-    /// [`ChainError::Undecodable`] if a row of the account's, or one whose account cannot be
-    /// told, does not decode: it may be a challenge.
-    async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError>;
-
-    /// Returns all open challenges against the account that can be read, and an error that
-    /// names a row that cannot be: it may be another challenge. A challenge that is not in
-    /// the list is closed only if there is no such error.
-    ///
-    /// # Errors
-    ///
-    /// If nothing can be read.
-    async fn readable_challenges(
-        &self,
-        at: H256,
-    ) -> Result<(Vec<OpenChallenge>, Option<ChainError>), ChainError> {
-        Ok((self.open_challenges(at).await?, None))
-    }
+    /// Returns the open challenges against the account.
+    async fn open_challenges(&self, at: H256) -> Result<OpenChallenges, ChainError>;
 
     /// Returns a bucket.
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError>;

@@ -17,7 +17,7 @@
 //! /// Returns how many challenges are open against the client's account.
 //! async fn open_challenges(chain: &dyn ChainClient) -> Result<usize, ChainError> {
 //!     let head = chain.best_head().await?;
-//!     Ok(chain.open_challenges(head.hash).await?.len())
+//!     Ok(chain.open_challenges(head.hash).await?.complete()?.len())
 //! }
 //!
 //! // Callers repeat a call after a transient error.
@@ -30,8 +30,7 @@ mod client;
 mod error;
 
 // The trait.
-pub use client::{ChainClient, Head};
+pub use client::{ChainClient, Funds, Head, OpenChallenges};
 pub use error::ChainError;
 // Submissions.
-pub use client::Funds;
 pub use client::{DryRunResult, ExtrinsicStatus, ProviderCall, Submission, SubmittedExtrinsic};

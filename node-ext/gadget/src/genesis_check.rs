@@ -5,12 +5,11 @@
 
 use async_trait::async_trait;
 use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+    ChainClient, ChainError, DryRunResult, Funds, Head, OpenChallenges, Submission,
+    SubmittedExtrinsic,
 };
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{
-    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo,
-};
+use cairn_primitives::onchain::{Agreement, BucketInfo, Limits, Outcome, ProviderInfo};
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{OnOtherChain, Provider, ProviderError};
 use futures::stream::BoxStream;
@@ -107,7 +106,7 @@ impl ChainClient for GenesisCheckedChain {
         self.verified().await?.fee(submission).await
     }
 
-    async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
+    async fn open_challenges(&self, at: H256) -> Result<OpenChallenges, ChainError> {
         self.verified().await?.open_challenges(at).await
     }
 

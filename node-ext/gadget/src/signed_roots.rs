@@ -230,7 +230,8 @@ impl SignedRootWorker {
     async fn compare(&self, head: Head, looks_at_all: bool) -> Result<(), CompareError> {
         // Challenges first, even if the runtime lacks the other queries.
         let mut asked: BTreeMap<BucketId, Vec<Commitment>> = BTreeMap::new();
-        for challenge in self.chain.open_challenges(head.hash).await? {
+        let open = self.chain.open_challenges(head.hash).await?;
+        for challenge in open.challenges {
             let of_bucket = asked.entry(challenge.bucket_id).or_default();
             of_bucket.push(challenged_commitment(&challenge));
         }
@@ -239,6 +240,10 @@ impl SignedRootWorker {
         }
         self.compare_buckets(asked.clone(), &BTreeSet::new(), false)
             .await?;
+        // A row that cannot be read may name another root that was signed.
+        if let Some(error) = open.unreadable {
+            return Err(error.into());
+        }
         let mut signed = asked;
         let mut held: BTreeSet<_> = self.chain.buckets(head.hash).await?.into_iter().collect();
         let provider = self.provider.clone();

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+    ChainClient, ChainError, DryRunResult, Funds, Head, OpenChallenges, Submission,
+    SubmittedExtrinsic,
 };
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role};
 use cairn_primitives::onchain::{
@@ -117,8 +118,8 @@ impl ChainClient for StaticChain {
         Err(ChainError::Unsupported("this chain has no fees".into()))
     }
 
-    async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        Ok(self.open_challenges.clone())
+    async fn open_challenges(&self, _at: H256) -> Result<OpenChallenges, ChainError> {
+        Ok(self.open_challenges.clone().into())
     }
 
     async fn bucket(&self, _at: H256, id: BucketId) -> Result<Option<BucketInfo>, ChainError> {

@@ -281,7 +281,7 @@ impl Driver {
             let (chain, connection) = (self.dependencies.chain.clone(), self.connection);
             let best_block = async move {
                 let best = chain.best_head().await?;
-                Ok((best, chain.open_challenges(best.hash).await?))
+                Ok((best, chain.open_challenges(best.hash).await?.challenges))
             };
             let event = best_block.map(move |best| DriverEvent::BestRead(connection, best));
             self.pending.push(event.boxed());

@@ -5,7 +5,7 @@
 //! challenge.
 
 use super::tracker::Scan;
-use cairn_chain::{ChainClient, ChainError, Head};
+use cairn_chain::{ChainClient, ChainError, Head, OpenChallenges};
 use cairn_primitives::onchain::Limits;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +27,10 @@ pub(super) async fn scan_block(
         chain.outcomes(at),
         chain.best_head(),
     );
-    let open = open?;
+    let OpenChallenges {
+        challenges: open,
+        unreadable,
+    } = open?;
     let mut missing = Vec::new();
     let limits = match (limits, known) {
         (Ok(limits), _) => limits,
@@ -46,6 +49,7 @@ pub(super) async fn scan_block(
         best_anchor: best.map_or(head.anchor, |best| best.anchor),
         limits,
         open,
+        unreadable,
         lost,
         outcomes: outcomes.unwrap_or_default(),
     };

@@ -13,7 +13,7 @@
 
 use super::answer::from_chain_error;
 use super::tracker::{Job, JobError};
-use cairn_chain::{ChainClient, ChainError};
+use cairn_chain::{ChainClient, ChainError, OpenChallenges};
 use cairn_primitives::onchain::OpenChallenge;
 
 /// A second node's view of a challenge.
@@ -27,7 +27,7 @@ enum SecondOpinion {
 
 /// Returns an error if the second node holds the answer back.
 pub(super) async fn confirm(second: &dyn ChainClient, job: &Job) -> Result<(), JobError> {
-    let word = query(second, &job.challenge).await;
+    let word = query(second, &job.challenge, job.limits.challenge_ids_shift).await;
     let (is_near, is_last) = (job.is_near, job.claim_terms.in_last_blocks);
     let goes = match &word {
         SecondOpinion::Confirmed => return Ok(()),
@@ -67,17 +67,27 @@ pub(super) async fn confirm(second: &dyn ChainClient, job: &Job) -> Result<(), J
     })
 }
 
-async fn query(second: &dyn ChainClient, challenge: &OpenChallenge) -> SecondOpinion {
+async fn query(
+    second: &dyn ChainClient,
+    challenge: &OpenChallenge,
+    ids_shift: bool,
+) -> SecondOpinion {
     let open = async {
         let best = second.best_head().await?;
         second.open_challenges(best.hash).await
     };
     match open.await {
         Err(error) => SecondOpinion::Unavailable(error),
-        Ok(open) => match open.iter().find(|known| known.id == challenge.id) {
-            None => SecondOpinion::Unknown,
-            Some(known) if known == challenge => SecondOpinion::Confirmed,
-            Some(_) => SecondOpinion::Conflicting,
-        },
+        Ok(OpenChallenges { challenges, .. }) => {
+            let mut same = challenges
+                .iter()
+                .filter(|known| known.is_same(challenge, ids_shift));
+            let mut of_its_id = challenges.iter().filter(|known| known.id == challenge.id);
+            match (same.next(), of_its_id.next()) {
+                (Some(_), _) => SecondOpinion::Confirmed,
+                (None, Some(_)) if !ids_shift => SecondOpinion::Conflicting,
+                (None, _) => SecondOpinion::Unknown,
+            }
+        }
     }
 }

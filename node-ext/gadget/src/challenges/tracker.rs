@@ -33,7 +33,7 @@ use super::claim::ClaimTerms;
 use super::config::{ANSWER_OVERHEAD_BYTES, CLAIM_DIVISOR, ValidatedConfig};
 use super::duty::{DutyChange, StoredDuty};
 use super::statistics::ChallengeStatistics;
-use cairn_chain::Head;
+use cairn_chain::{ChainError, Head};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation};
 use cairn_primitives::onchain::{Limits, OpenChallenge, Outcome};
 use cairn_primitives::{BucketId, H256};
@@ -48,8 +48,11 @@ pub(super) struct Scan {
     /// The best block's anchor block; deadlines are judged by it.
     pub(super) best_anchor: u32,
     pub(super) limits: Limits,
-    /// All open challenges against the account.
+    /// The open challenges against the account.
     pub(super) open: Vec<OpenChallenge>,
+    /// The error of a row that cannot be read, if there is one: then a challenge that is not listed
+    /// need not be closed.
+    pub(super) unreadable: Option<ChainError>,
     /// The number of challenges that the account has lost so far, if the chain says it.
     pub(super) lost: Option<u64>,
     /// The challenges that ended in that block.
@@ -96,6 +99,8 @@ pub(super) struct ChallengeTracker {
     is_connected: bool,
     /// True if the last scan failed.
     has_failed_scan: bool,
+    /// The row that the last scan could not read.
+    unreadable: Option<String>,
     /// Ticks of the clock since a new block was scanned.
     quiet_ticks: u32,
     /// Challenges that are in the best block and in no finalized one yet.
@@ -139,6 +144,7 @@ impl ChallengeTracker {
             best_anchor: 0,
             is_connected: false,
             has_failed_scan: false,
+            unreadable: None,
             quiet_ticks: 0,
             unfinalized: BTreeMap::new(),
             lost_so_far: None,
@@ -176,6 +182,7 @@ impl ChallengeTracker {
             best_anchor,
             limits,
             open,
+            unreadable,
             lost,
             outcomes,
         } = scan;
@@ -194,11 +201,15 @@ impl ChallengeTracker {
             .filter(|challenge| challenge.provider == ours)
             .map(|challenge| (challenge.id, challenge))
             .collect();
-        if limits.challenge_ids_shift {
+        // If a row cannot be read, the ids that have moved cannot be told.
+        if limits.challenge_ids_shift && unreadable.is_none() {
             self.follow_shifted_ids(&open);
         }
         self.keep_first_estimates(&mut open);
-        self.remove_closed(&open, head, lost);
+        self.note_unreadable(unreadable.as_ref());
+        if unreadable.is_none() {
+            self.remove_closed(&open, head, lost);
+        }
         self.lost_so_far = lost.or(self.lost_so_far);
         self.unfinalized.retain(|id, _| !open.contains_key(id));
         for (id, challenge) in open {

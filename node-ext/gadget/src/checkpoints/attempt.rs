@@ -100,6 +100,7 @@ impl AttemptContext {
             bucket: job.id,
             commitment,
             window: job.window,
+            nonce: request.nonce(),
             signatures,
         };
         let ticket = self.chain.submit(submission).await?;

@@ -77,7 +77,7 @@ impl RetentionQueries {
         let chain = &self.chain;
         let period = chain.limits(head.hash).await?.challenge_period;
         let is_registered = chain.provider(head.hash).await?.is_some();
-        let open = chain.open_challenges(head.hash).await?;
+        let open = chain.open_challenges(head.hash).await?.complete()?;
         let listed = chain.buckets(head.hash).await?.into_iter().collect();
         // The period of a chain on which the account is not registered is not remembered.
         let longest = self.run_blocking(move |provider| match is_registered {

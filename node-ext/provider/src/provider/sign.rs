@@ -11,6 +11,9 @@ use cairn_primitives::{BucketId, HashingProfile};
 /// The number of records in one read of the index.
 const PAGE_RECORDS: usize = 1024;
 
+/// The cause of a stop of signing because the chain's payload is not known.
+const UNKNOWN_PAYLOAD: &str = "payload";
+
 impl Provider {
     /// Signs a bucket's newest commitment if it was signed here before and so is recorded
     /// durably (I4); otherwise returns `None`. Only a writer or the checkpoint scheduler
@@ -79,7 +82,18 @@ impl Provider {
     pub fn set_chain_limits(&self, limits: &Limits, anchor: u32) {
         let rules = ChainRules::from_limits(limits);
         let gate = &self.inner.pool.store().gate;
+        let was_known = gate.payload_format() != PayloadFormat::Unknown;
         gate.set_payload(limits.payload, anchor);
+        match (was_known, limits.payload) {
+            (true, PayloadFormat::Unknown) => self.stop_signing(
+                UNKNOWN_PAYLOAD,
+                "the chain expects signatures over a payload that Cairn does not know",
+            ),
+            (false, PayloadFormat::V1 | PayloadFormat::V2 { .. }) => {
+                self.resume_signing(UNKNOWN_PAYLOAD);
+            }
+            _ => {}
+        }
         if !gate.set_rules(rules) {
             return;
         }

@@ -4,7 +4,8 @@ use super::ChainState;
 use super::pool::submission_bytes;
 use async_trait::async_trait;
 use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+    ChainClient, ChainError, DryRunResult, Funds, Head, OpenChallenges, Submission,
+    SubmittedExtrinsic,
 };
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
@@ -190,13 +191,22 @@ impl ChainClient for SimulatedClient {
         Ok(u128::try_from(bytes).unwrap() * per_byte)
     }
 
-    async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
+    async fn open_challenges(&self, at: H256) -> Result<OpenChallenges, ChainError> {
         self.check_method("open_challenges")?;
         self.read_block(at, |block| {
+            let ours = |challenge: &&OpenChallenge| challenge.provider == self.account;
+            let is_unreadable =
+                |challenge: &&OpenChallenge| block.state.unreadable.contains(&challenge.id);
             let open = block.state.open.values();
-            open.filter(|challenge| challenge.provider == self.account)
-                .copied()
-                .collect()
+            let (unreadable, challenges): (Vec<_>, Vec<_>) =
+                open.filter(ours).partition(is_unreadable);
+            OpenChallenges {
+                challenges: challenges.into_iter().copied().collect(),
+                unreadable: unreadable.first().map(|challenge| ChainError::Undecodable {
+                    item: format!("StorageProvider.Challenges {:?}", challenge.id),
+                    reason: "as the test has it".into(),
+                }),
+            }
         })
     }
 

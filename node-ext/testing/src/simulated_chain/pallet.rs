@@ -15,7 +15,7 @@ use cairn_primitives::{
 };
 use codec::Encode;
 use sp_core::{Pair, ed25519, sr25519};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A challenge to open.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +77,8 @@ pub struct Pallet {
     pub fee_per_byte: u128,
     /// Open challenges, by id.
     pub open: BTreeMap<ChallengeId, OpenChallenge>,
+    /// Open challenges whose rows do not decode.
+    pub unreadable: BTreeSet<ChallengeId>,
     /// Results of challenges, by id. Where ids shift, the last result under an id.
     pub resolved: BTreeMap<ChallengeId, Resolution>,
     /// The challenges that ended, with their results, in that order.
@@ -94,6 +96,7 @@ impl Pallet {
             balances: BTreeMap::new(),
             fee_per_byte: 10_000_000,
             open: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             resolved: BTreeMap::new(),
             ended: Vec::new(),
         }
@@ -428,7 +431,9 @@ fn payloads(
     anchor: u32,
 ) -> Vec<Vec<u8>> {
     match format {
-        PayloadFormat::V1 => vec![CommitmentPayload::new(bucket, commitment).encode()],
+        PayloadFormat::V1 | PayloadFormat::Unknown => {
+            vec![CommitmentPayload::new(bucket, commitment).encode()]
+        }
         PayloadFormat::V2 { max_age } => (anchor.saturating_sub(max_age)..=anchor)
             .map(|nonce| CommitmentPayload::with_nonce(bucket, commitment, nonce.into()).encode())
             .collect(),

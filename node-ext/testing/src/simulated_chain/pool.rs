@@ -205,6 +205,7 @@ impl Pool {
                 commitment,
                 window,
                 signatures,
+                ..
             } => match state.checkpoint(by, bucket, commitment, window, &signatures) {
                 Ok(outcome) => Some(outcome),
                 Err(reason) => {

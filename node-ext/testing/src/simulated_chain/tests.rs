@@ -3,7 +3,8 @@
 
 use super::*;
 use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Submission, SubmittedExtrinsic,
+    ChainClient, ChainError, DryRunResult, ExtrinsicStatus, OpenChallenges, Submission,
+    SubmittedExtrinsic,
 };
 use cairn_primitives::challenge::{
     ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, Role, SlashReason,
@@ -291,7 +292,10 @@ fn a_disconnected_client_must_subscribe_again() {
     client.connect();
     let mut heads = block_on(client.finalized_heads()).unwrap();
     assert_eq!(block_on(heads.next()), Some(after));
-    assert_eq!(block_on(client.open_challenges(after.hash)).unwrap(), []);
+    assert_eq!(
+        block_on(client.open_challenges(after.hash)).unwrap(),
+        OpenChallenges::default()
+    );
     for _ in 0..2 * MAX_KEPT_BLOCKS {
         chain.advance();
     }

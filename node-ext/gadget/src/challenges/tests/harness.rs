@@ -13,7 +13,8 @@ use crate::challenges::{ChallengeConfig, ChallengeStatus, ChallengeWorker, Depen
 use async_trait::async_trait;
 use cairn_bucket::AuthorisedDeletion;
 use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+    ChainClient, ChainError, DryRunResult, Funds, Head, OpenChallenges, Submission,
+    SubmittedExtrinsic,
 };
 use cairn_primitives::challenge::{
     AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, Role,
@@ -214,7 +215,7 @@ impl ChainClient for SlowClient {
         self.client.fee(submission).await
     }
 
-    async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
+    async fn open_challenges(&self, at: H256) -> Result<OpenChallenges, ChainError> {
         random_latency(&self.clock).await;
         self.client.open_challenges(at).await
     }

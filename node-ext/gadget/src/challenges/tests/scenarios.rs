@@ -1,9 +1,9 @@
 //! Single scenarios of a chain and a process.
 
 use super::harness::*;
-use crate::challenges::AnswerStage;
 use crate::challenges::duty::DutyState;
 use crate::challenges::no_proof::NoProof;
+use crate::challenges::{AnswerStage, NotSynced};
 use cairn_primitives::BucketId;
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
 use cairn_primitives::onchain::Limits;
@@ -404,4 +404,28 @@ fn a_deadline_passed_unobserved_is_no_defence() {
         (0, 0, 1)
     );
     assert_eq!(harness.lost(), 1);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_hides_no_other_and_closes_nothing() {
+    let mut harness = running_harness();
+    harness.challenge(ID, harness.commitment(ID), at(0), None);
+    harness.challenge(OTHER, harness.commitment(OTHER), at(0), None);
+    harness.chain.edit(|pallet| {
+        // The row of the second does not decode from here on.
+        pallet.unreadable = pallet.open.keys().skip(1).copied().collect();
+    });
+    // The answers stay in the pool for a while, so that both are open.
+    harness.chain.with_pool(|pool| pool.delay = 3);
+    harness.block();
+    harness.block();
+    let status = harness.status();
+    assert_eq!(status.not_synced(), Some(NotSynced::UnreadableRow));
+    harness.blocks(8);
+    assert_eq!(harness.defended(), 1, "the other one is answered");
+    harness.chain.edit(|pallet| pallet.unreadable.clear());
+    harness.blocks(8);
+    assert_eq!((harness.defended(), harness.lost()), (2, 0));
+    assert_eq!(harness.status().not_synced(), None);
+    harness.assert_nothing_wrong();
 }

@@ -72,6 +72,10 @@ pub(in crate::challenges) enum TrackerEvent {
         urgency: Urgency,
         alarm: Option<String>,
     },
+    /// The chain has a row that may be a challenge and cannot be read.
+    UnreadableRow {
+        reason: String,
+    },
     Closed {
         challenge: OpenChallenge,
         resolution: Resolution,
@@ -192,6 +196,11 @@ impl TrackerEvent {
                 left,
                 alarm,
                 "a challenge has been open for long, and no block includes its answer"
+            ),
+            Self::UnreadableRow { reason } => tracing::error!(
+                reason,
+                "A CHALLENGE MAY NOT BE SEEN: a row of the chain's state cannot be read. The others \
+                 are answered. Update Cairn, or ask the chain's maintainers to migrate the row"
             ),
             Self::Closed {
                 challenge,

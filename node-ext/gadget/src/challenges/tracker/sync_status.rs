@@ -1,7 +1,7 @@
 //! Freshness: whether the tracked state is up to date with the chain.
 
 use super::{ChallengeTracker, TrackerEvent};
-use cairn_chain::Head;
+use cairn_chain::{ChainError, Head};
 use cairn_primitives::challenge::ChallengeId;
 use cairn_primitives::onchain::OpenChallenge;
 use std::collections::BTreeMap;
@@ -16,6 +16,9 @@ pub enum NotSynced {
     /// The chain is reachable, but its open challenges cannot be read.
     #[error("the chain's open challenges cannot be read")]
     Unreadable,
+    /// The chain has a row that may be a challenge and does not decode.
+    #[error("a row of the chain's state that may be a challenge cannot be read")]
+    UnreadableRow,
     /// The chain is reachable, but no finalized block has been read yet.
     #[error("no finalized block of the chain has been read yet")]
     NoFinalizedBlock,
@@ -38,6 +41,18 @@ impl ChallengeTracker {
         self.has_failed_scan = true;
     }
 
+    /// Records the row that a scan could not read, and reports each once.
+    pub(in crate::challenges) fn note_unreadable(&mut self, error: Option<&ChainError>) {
+        let reason = error.map(ToString::to_string);
+        if let Some(reason) = &reason
+            && self.unreadable.as_ref() != Some(reason)
+        {
+            let reason = reason.clone();
+            self.events.push(TrackerEvent::UnreadableRow { reason });
+        }
+        self.unreadable = reason;
+    }
+
     /// Returns the reason why the chain is not followed, or `None` if it is.
     pub(in crate::challenges) fn not_synced(&self) -> Option<NotSynced> {
         let config = &self.config;
@@ -51,6 +66,7 @@ impl ChallengeTracker {
             }
             None => Some(NotSynced::NoFinalizedBlock),
             Some(_) if quiet >= config.stale_after => Some(NotSynced::FinalityStalled { seconds }),
+            Some(_) if self.unreadable.is_some() => Some(NotSynced::UnreadableRow),
             Some(_) => None,
         }
     }

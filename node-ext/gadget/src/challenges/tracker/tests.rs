@@ -46,6 +46,7 @@ fn scan(anchor: u32, open: impl IntoIterator<Item = ChallengeId>) -> Scan {
         best_anchor: anchor,
         limits: LIMITS,
         open: open.into_iter().map(challenge).collect(),
+        unreadable: None,
         lost: Some(0),
         outcomes: vec![],
     }
@@ -205,6 +206,30 @@ fn a_challenge_that_vanishes_is_defended_only_if_it_was_answered() {
     let counted = tracker.statistics();
     assert_eq!((counted.defended, counted.lost, counted.dropped), (1, 0, 1));
     assert_eq!(tracker.duties(), []);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_closes_no_challenge() {
+    let mut tracker = tracker(2);
+    tracker.on_scan(scan(1, [id(30, 0), id(30, 1)]));
+    let mut partial = scan(2, [id(30, 0)]);
+    partial.unreadable = Some(ChainError::Undecodable {
+        item: "StorageProvider.Challenges".into(),
+        reason: "it is too short".into(),
+    });
+    for _ in 0..2 {
+        tracker.on_scan(partial.clone());
+    }
+    assert_eq!(tracker.duties().len(), 2);
+    assert_eq!(tracker.not_synced(), Some(NotSynced::UnreadableRow));
+    let told = tracker.take_events();
+    let told = told
+        .iter()
+        .filter(|event| matches!(event, TrackerEvent::UnreadableRow { .. }));
+    assert_eq!(told.count(), 1);
+    tracker.on_scan(scan(3, [id(30, 0)]));
+    assert_eq!(tracker.duties().len(), 1);
+    assert_eq!(tracker.not_synced(), None);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::challenges::tests::harness::{OURS, admin};
 use async_trait::async_trait;
 use cairn_bucket::AuthorisedDeletion;
 use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, Funds, Head, Submission, SubmittedExtrinsic,
+    ChainClient, ChainError, DryRunResult, Funds, Head, OpenChallenges, Submission,
+    SubmittedExtrinsic,
 };
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role, SlashReason};
 use cairn_primitives::checkpoint::BucketSnapshot;
@@ -124,7 +125,7 @@ impl ChainClient for StateView<'static> {
         not_queried()
     }
 
-    async fn open_challenges(&self, _at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
+    async fn open_challenges(&self, _at: H256) -> Result<OpenChallenges, ChainError> {
         not_queried()
     }
 
