@@ -7,7 +7,7 @@
 //! ```
 //!
 //! **It is** everything that a provider asks of a chain, each query at a named block. It links
-//! types and futures only.
+//! types and futures only. [`endpoint`] converts the addresses that providers register.
 //!
 //! **It is not** a client of any chain; those are crates of their own.
 //!
@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+pub mod endpoint;
 mod error;
 
 // The trait.

@@ -99,7 +99,7 @@ impl RpcCosigners {
         let endpoint = || String::from_utf8_lossy(&from.endpoint).into_owned();
         let url = websocket_url(&from.endpoint).map_err(|reason| CosignError::Unreachable {
             endpoint: endpoint(),
-            reason: reason.to_owned(),
+            reason: reason.to_string(),
         })?;
         let mut timeout = self.limits.timeout;
         if let Some(client) = self.open_connection(&url) {

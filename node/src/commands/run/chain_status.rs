@@ -61,7 +61,7 @@ impl RegisteredProvider {
             defended: info.defended,
             lost: info.lost,
             endpoint: String::from_utf8_lossy(&info.endpoint).into_owned(),
-            key_is_here: info.key == RegisteredKey::from(signer.public()),
+            key_is_here: info.key.is(&signer.public()),
         }
     }
 }

@@ -7,7 +7,6 @@ use cairn_gadget::{Countersigner, Extension, ExtensionConfig};
 use cairn_keys::SignedCommitment;
 use cairn_primitives::challenge::AccountId;
 use cairn_primitives::cosign::{CheckpointRequest, Refusal};
-use cairn_primitives::onchain::RegisteredKey;
 use cairn_primitives::{Commitment, H256, LeafCount, Sequence};
 use cairn_rpc_api::Code;
 use cairn_testing::StaticChain;
@@ -95,9 +94,8 @@ async fn a_signature_over_the_same_commitment_is_valid() {
     assert_eq!(holding.start_seq, commitment.start_seq);
     assert_eq!(holding.leaf_count, commitment.leaf_count);
     let signature = cosigners.cosign(&two.asked, &two.ask()).await.unwrap();
-    let Some(RegisteredKey::from(signer)) = two.asked.key else {
-        panic!("the key is sr25519")
-    };
+    let key = two.asked.key.as_ref().unwrap();
+    let signer = <[u8; 32]>::try_from(key.0.as_slice()).unwrap();
     let signed = SignedCommitment {
         payload: two.asker.signed.payload,
         signer,
