@@ -423,7 +423,7 @@ fn new_historical_roots(block: u32, root: H256) -> Vec<(u32, u32, H256)> {
 }
 
 /// Returns the payloads that count for a commitment: with each nonce that is young enough, on
-/// chains whose payloads have one. The real chain is told the nonce.
+/// chains whose payloads have one. The real chain takes the nonce as an argument.
 fn payloads(
     format: PayloadFormat,
     bucket: BucketId,

@@ -2,6 +2,7 @@
 
 mod naive_model;
 
+use super::events::Resolution;
 use super::submission::MAX_TRANSIENT_FAILURES;
 use super::*;
 use crate::challenges::config::ChallengeConfig;
