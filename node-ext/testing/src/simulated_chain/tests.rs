@@ -473,14 +473,8 @@ fn on_the_oldest_chain_an_answer_renumbers_the_later_challenges() {
     chain.advance();
     let second = ChallengeId { index: 1, ..first };
     let third = ChallengeId { index: 2, ..first };
-    let indices = |chain: &SimulatedChain| {
-        let open = chain
-            .finalized()
-            .open
-            .keys()
-            .map(|id| id.index)
-            .collect::<Vec<_>>();
-        open
+    let indices = |chain: &SimulatedChain| -> Vec<u16> {
+        chain.finalized().open.keys().map(|id| id.index).collect()
     };
     assert_eq!(indices(&chain), [0, 1, 2]);
     // A wrong answer costs a fee.
