@@ -89,6 +89,7 @@ pub mod sp_mmr;
 #[cfg(feature = "sp-runtime")]
 mod sp_runtime_types;
 mod state_ref;
+pub mod terms;
 pub mod verify;
 
 pub use answer::{Answer, NotProven, ProvenLeaf};

@@ -10,6 +10,7 @@ use crate::challenge::{AccountId, ChallengeId, ChunkLocation, MultiSignature, Ro
 use crate::checkpoint::BucketSnapshot;
 use crate::hash::HashingProfile;
 use crate::ids::{BucketId, LeafCount, LeafIndex, Sequence};
+use crate::terms::ReplayWindow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -193,6 +194,20 @@ pub struct ProviderSettings {
     pub accepting_extensions: bool,
     /// The most bytes that its agreements may add up to; 0 for no bound.
     pub max_capacity: u64,
+}
+
+/// The chain's rules for terms that a provider signs. They may change from block to block
+/// without a new runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TermsRules {
+    /// `RequestTimeout`: the most anchor blocks from a redemption to the `valid_until` of its
+    /// terms.
+    pub request_timeout: u32,
+    /// `MinStakePerByte`: the least stake for each byte that a provider's agreements add up to,
+    /// in the chain's smallest unit.
+    pub min_stake_per_byte: u128,
+    /// The nonces of the provider that are redeemed.
+    pub nonces: ReplayWindow,
 }
 
 /// A provider's agreement to keep a bucket.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
     Agreement, BucketInfo, Limits, OpenChallenge, Outcome, PrimarySignature, ProviderInfo,
-    ProviderSettings, RegisteredKey, ResponseRefusal,
+    ProviderSettings, RegisteredKey, ResponseRefusal, TermsRules,
 };
 use cairn_primitives::{BucketId, Commitment, H256};
 use futures::stream::BoxStream;
@@ -200,6 +200,11 @@ pub trait ChainClient: Send + Sync + 'static {
 
     /// Returns the account's provider record, if it is registered.
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError>;
+
+    /// Returns the chain's rules for terms that the account signs, and the nonces of terms that
+    /// are redeemed. [`ChainError::Unsupported`] if the chain's `AgreementTerms` have other
+    /// fields than [`AgreementTerms`](cairn_primitives::terms::AgreementTerms).
+    async fn terms_rules(&self, at: H256) -> Result<TermsRules, ChainError>;
 
     /// Returns the funds of the account.
     async fn funds(&self, at: H256) -> Result<Funds, ChainError>;

@@ -9,7 +9,7 @@ use cairn_chain::{
     SubmittedExtrinsic,
 };
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{Agreement, BucketInfo, Limits, Outcome, ProviderInfo};
+use cairn_primitives::onchain::{Agreement, BucketInfo, Limits, Outcome, ProviderInfo, TermsRules};
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{OnOtherChain, Provider, ProviderError};
 use futures::stream::BoxStream;
@@ -96,6 +96,10 @@ impl ChainClient for GenesisCheckedChain {
 
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
         self.verified().await?.provider(at).await
+    }
+
+    async fn terms_rules(&self, at: H256) -> Result<TermsRules, ChainError> {
+        self.verified().await?.terms_rules(at).await
     }
 
     async fn funds(&self, at: H256) -> Result<Funds, ChainError> {

@@ -12,6 +12,7 @@
 //!       └ finalized().open, resolved, buckets ..   seen().wrong ..
 //! ```
 
+mod agreements;
 mod bucket;
 mod client;
 mod pallet;

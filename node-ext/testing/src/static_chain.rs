@@ -8,7 +8,7 @@ use cairn_chain::{
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Role};
 use cairn_primitives::onchain::{
     Agreement, BucketInfo, Limits, OpenChallenge, Outcome, PayloadFormat, PrimaryProvider,
-    ProviderInfo,
+    ProviderInfo, TermsRules,
 };
 use cairn_primitives::{BucketId, H256, HashingProfile};
 use futures::StreamExt;
@@ -108,6 +108,10 @@ impl ChainClient for StaticChain {
 
     async fn provider(&self, _at: H256) -> Result<Option<ProviderInfo>, ChainError> {
         Ok(None)
+    }
+
+    async fn terms_rules(&self, _at: H256) -> Result<TermsRules, ChainError> {
+        Err(ChainError::Unsupported("this chain has no terms".into()))
     }
 
     async fn funds(&self, _at: H256) -> Result<Funds, ChainError> {

@@ -9,7 +9,7 @@ use cairn_chain::{
 };
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
-    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo,
+    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, TermsRules,
 };
 use cairn_primitives::{BucketId, H256};
 use futures::StreamExt;
@@ -178,6 +178,11 @@ impl ChainClient for SimulatedClient {
         })
     }
 
+    async fn terms_rules(&self, at: H256) -> Result<TermsRules, ChainError> {
+        self.check_method("terms_rules")?;
+        self.read_block(at, |block| block.state.terms_rules(&self.account))
+    }
+
     async fn funds(&self, at: H256) -> Result<Funds, ChainError> {
         self.check_method("funds")?;
         self.read_block(at, |block| block.state.funds_of(&self.account))
@@ -219,7 +224,10 @@ impl ChainClient for SimulatedClient {
         self.read_block(at, |block| {
             let buckets = block.state.buckets.iter();
             buckets
-                .filter(|(_, info)| info.primary_index_of(&self.account).is_some())
+                .filter(|(id, info)| {
+                    info.primary_index_of(&self.account).is_some()
+                        || block.state.replica_agreement(**id, &self.account).is_some()
+                })
                 .map(|(id, _)| *id)
                 .collect()
         })
@@ -229,8 +237,11 @@ impl ChainClient for SimulatedClient {
         self.check_method("agreements")?;
         self.read_block(at, |block| {
             let own = |(id, info): (&BucketId, &BucketInfo)| {
-                let place = info.primary_index_of(&self.account)?;
-                Some((*id, info.primary_providers[place].agreement?))
+                let agreement = match info.primary_index_of(&self.account) {
+                    Some(place) => info.primary_providers[place].agreement,
+                    None => block.state.replica_agreement(*id, &self.account),
+                };
+                Some((*id, agreement?))
             };
             block.state.buckets.iter().filter_map(own).collect()
         })

@@ -7,9 +7,10 @@ use cairn_primitives::challenge::{
 };
 use cairn_primitives::checkpoint::{BucketSnapshot, CheckpointProposal, REPLICA_PRIMES, leader};
 use cairn_primitives::onchain::{
-    BucketInfo, Limits, OpenChallenge, Outcome, PayloadFormat, PrimarySignature, ProviderInfo,
-    ProviderSettings, RegisteredKey, ResponseRefusal,
+    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, PayloadFormat, PrimarySignature,
+    ProviderInfo, ProviderSettings, RegisteredKey, ResponseRefusal,
 };
+use cairn_primitives::terms::ReplayWindow;
 use cairn_primitives::{
     BucketId, Commitment, CommitmentPayload, H256, Sequence, chain_rule, verify,
 };
@@ -75,6 +76,14 @@ pub struct Pallet {
     pub balances: BTreeMap<[u8; 32], u128>,
     /// The fee of an extrinsic for each of its bytes.
     pub fee_per_byte: u128,
+    /// Agreements of replicas, by bucket and account.
+    pub replicas: BTreeMap<(BucketId, [u8; 32]), Agreement>,
+    /// Nonces of terms that are redeemed, by provider.
+    pub nonces: BTreeMap<[u8; 32], ReplayWindow>,
+    /// The most anchor blocks for which terms may be valid.
+    pub request_timeout: u32,
+    /// The least stake for each byte that a provider's agreements add up to.
+    pub min_stake_per_byte: u128,
     /// Open challenges, by id.
     pub open: BTreeMap<ChallengeId, OpenChallenge>,
     /// Open challenges whose rows do not decode.
@@ -95,6 +104,10 @@ impl Pallet {
             buckets: BTreeMap::new(),
             balances: BTreeMap::new(),
             fee_per_byte: 10_000_000,
+            replicas: BTreeMap::new(),
+            nonces: BTreeMap::new(),
+            request_timeout: 3_600,
+            min_stake_per_byte: 0,
             open: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             resolved: BTreeMap::new(),

@@ -20,7 +20,7 @@ use cairn_primitives::challenge::{
     AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, Role,
 };
 use cairn_primitives::onchain::{
-    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, RegisteredKey,
+    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, RegisteredKey, TermsRules,
 };
 use cairn_primitives::{
     Answer, BucketId, ChunkIndex, Commitment, CommitmentPayload, H256, LeafIndex, Sequence,
@@ -205,6 +205,10 @@ impl ChainClient for SlowClient {
 
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
         self.client.provider(at).await
+    }
+
+    async fn terms_rules(&self, at: H256) -> Result<TermsRules, ChainError> {
+        self.client.terms_rules(at).await
     }
 
     async fn funds(&self, at: H256) -> Result<Funds, ChainError> {

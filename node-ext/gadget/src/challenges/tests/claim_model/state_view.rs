@@ -14,7 +14,7 @@ use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, Rol
 use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::onchain::{
     Agreement, BucketInfo, Limits, OpenChallenge, Outcome, PrimaryProvider, ProviderInfo,
-    RegisteredKey, ResponseRefusal,
+    RegisteredKey, ResponseRefusal, TermsRules,
 };
 use cairn_primitives::{Answer, BucketId, Commitment, H256};
 use futures::stream::BoxStream;
@@ -114,6 +114,10 @@ impl ChainClient for StateView<'static> {
     }
 
     async fn provider(&self, _at: H256) -> Result<Option<ProviderInfo>, ChainError> {
+        not_queried()
+    }
+
+    async fn terms_rules(&self, _at: H256) -> Result<TermsRules, ChainError> {
         not_queried()
     }
 
