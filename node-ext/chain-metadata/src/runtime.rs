@@ -1,0 +1,135 @@
+//! One version of a chain's runtime: its metadata, and what Cairn makes of it.
+
+use crate::anchor::Clock;
+use crate::features::Features;
+use crate::node::RuntimeId;
+use crate::storage::StorageItem;
+use crate::support::{self, Capability, Support};
+use crate::value::{Mismatch, Value, decode_all};
+use cairn_chain::ChainError;
+use parking_lot::Mutex;
+use subxt_metadata::Metadata;
+
+/// The storage pallet.
+pub(crate) const PALLET: &str = "StorageProvider";
+/// The storage pallet's runtime API. Its name identifies nothing: another chain uses it for
+/// another API.
+pub(crate) const API: &str = "StorageProviderApi";
+/// The most bytes of metadata. A large chain has about two million.
+const MAX_METADATA_BYTES: usize = 16 << 20;
+
+/// A version of a runtime.
+#[derive(Debug)]
+pub(crate) struct Runtime {
+    pub(crate) id: RuntimeId,
+    pub(crate) metadata: Metadata,
+    /// The features of the storage pallet, if there is one.
+    pub(crate) features: Option<Features>,
+    pub(crate) support: Vec<(Capability, Support)>,
+    /// The clock in which the pallet counts, once it is known, for runtimes that do not
+    /// tell it.
+    pub(crate) clock: Mutex<Option<Clock>>,
+}
+
+impl Runtime {
+    /// Decodes metadata and tries every reader and call on it. Slow: call it on a blocking
+    /// thread.
+    pub(crate) fn decode(id: RuntimeId, bytes: &[u8]) -> Result<Self, ChainError> {
+        if bytes.len() > MAX_METADATA_BYTES {
+            return Err(ChainError::Unsupported(format!(
+                "its metadata has {} bytes, more than {MAX_METADATA_BYTES}",
+                bytes.len()
+            )));
+        }
+        let metadata = Metadata::decode_from(bytes).map_err(|error| {
+            ChainError::Unsupported(format!("its metadata cannot be read: {error}"))
+        })?;
+        let features = Features::detect(&metadata);
+        let mut runtime = Self {
+            id,
+            metadata,
+            features,
+            support: Vec::new(),
+            clock: Mutex::new(None),
+        };
+        runtime.support = support::try_all(&runtime);
+        Ok(runtime)
+    }
+
+    /// Returns the features of the storage pallet.
+    pub(crate) fn features(&self) -> Result<&Features, ChainError> {
+        self.features
+            .as_ref()
+            .ok_or_else(|| ChainError::Unsupported(format!("there is no pallet {PALLET}")))
+    }
+
+    /// Checks that Cairn supports a capability on this runtime.
+    pub(crate) fn require(&self, capability: Capability) -> Result<(), ChainError> {
+        match self.support(capability) {
+            Support::Supported => Ok(()),
+            Support::NotOffered(why) | Support::Refused(why) => {
+                Err(ChainError::Unsupported(why.clone()))
+            }
+        }
+    }
+
+    /// Returns the support of a capability.
+    pub(crate) fn support(&self, capability: Capability) -> &Support {
+        const UNTRIED: &Support = &Support::Supported;
+        let tried = self.support.iter().find(|(tried, _)| *tried == capability);
+        tried.map_or(UNTRIED, |(_, support)| support)
+    }
+
+    /// Finds a storage item.
+    pub(crate) fn storage(&self, pallet: &str, name: &str) -> Result<StorageItem<'_>, ChainError> {
+        StorageItem::find(&self.metadata, pallet, name).map_err(unsupported)
+    }
+
+    /// Finds a storage item of the storage pallet.
+    pub(crate) fn item(&self, name: &str) -> Result<StorageItem<'_>, ChainError> {
+        self.storage(PALLET, name)
+    }
+
+    /// Returns a constant's value in the metadata.
+    pub(crate) fn constant(&self, pallet: &str, name: &str) -> Result<Value<'_>, Mismatch> {
+        let pallet_metadata = self.metadata.pallet_by_name(pallet);
+        let constant = pallet_metadata.and_then(|found| found.constant_by_name(name));
+        let Some(constant) = constant else {
+            return Err(Mismatch(format!("there is no constant {pallet}.{name}")));
+        };
+        decode_all(self.metadata.types(), constant.ty(), constant.value())
+            .map_err(|error| Mismatch(format!("{pallet}.{name}: {error}")))
+    }
+
+    /// Reads a constant of the storage pallet, whose value in a block's state comes first:
+    /// such a constant changes without a new runtime.
+    pub(crate) fn constant_at(
+        &self,
+        name: &str,
+        in_state: Option<&[u8]>,
+    ) -> Result<u32, ChainError> {
+        let pallet = self.metadata.pallet_by_name(PALLET);
+        let constant = pallet.and_then(|found| found.constant_by_name(name));
+        match (in_state, constant) {
+            (Some(bytes), Some(constant)) => {
+                let value = decode_all(self.metadata.types(), constant.ty(), bytes);
+                let number = value
+                    .map_err(|error| error.to_string())
+                    .and_then(|value| value.number().map_err(|Mismatch(why)| why));
+                number.map_err(|reason| ChainError::Undecodable {
+                    item: format!(":{name}:"),
+                    reason,
+                })
+            }
+            _ => self
+                .constant(PALLET, name)
+                .and_then(|value| value.number())
+                .map_err(unsupported),
+        }
+    }
+}
+
+/// Returns the error of a runtime that lacks something.
+pub(crate) fn unsupported(Mismatch(why): Mismatch) -> ChainError {
+    ChainError::Unsupported(why)
+}

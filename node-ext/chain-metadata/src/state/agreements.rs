@@ -1,0 +1,47 @@
+//! The agreements of an account. Their map is by bucket first, so its keys are read, in
+//! pages; only the account's own rows are.
+
+use super::ChainState;
+use crate::node::NodeState;
+use crate::rows;
+use crate::support::Capability;
+use cairn_chain::ChainError;
+use cairn_primitives::challenge::AccountId;
+use cairn_primitives::onchain::Agreement;
+use cairn_primitives::{BucketId, H256};
+
+impl<S: NodeState> ChainState<S> {
+    /// Returns the buckets for which an account has an agreement.
+    pub async fn buckets(
+        &self,
+        at: H256,
+        account: AccountId,
+    ) -> Result<Vec<BucketId>, ChainError> {
+        let block = self.block(at).await?;
+        block.layout.require(Capability::Buckets)?;
+        let keys = self.agreement_keys(&block, account).await?;
+        Ok(keys.into_iter().map(|(bucket, _)| bucket).collect())
+    }
+
+    /// Returns an account's agreements with their buckets.
+    pub async fn agreements(
+        &self,
+        at: H256,
+        account: AccountId,
+    ) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
+        let block = self.block(at).await?;
+        block.layout.require(Capability::Buckets)?;
+        let item = block.layout.item("StorageAgreements")?;
+        let keys = self.agreement_keys(&block, account).await?;
+        let rows = self
+            .values(&block, keys.iter().map(|(_, key)| key.clone()).collect())
+            .await?;
+        let mut agreements = Vec::new();
+        for ((bucket, key), row) in keys.into_iter().zip(rows) {
+            if let Some(row) = row {
+                agreements.push((bucket, item.read(&key, &row, rows::agreement)?));
+            }
+        }
+        Ok(agreements)
+    }
+}
