@@ -8,13 +8,13 @@ use crate::state::ChainState;
 use crate::support::Capability;
 use async_trait::async_trait;
 use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Funds, Head, Submission,
+    ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Funds, Head, OpenChallenges, Submission,
     SubmittedExtrinsic,
 };
 use cairn_keys::Signer;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
-    Agreement, BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo,
+    Agreement, BucketInfo, Limits, Outcome, ProviderInfo,
 };
 use cairn_primitives::{BucketId, H256, HashingProfile};
 use futures::stream::{BoxStream, StreamExt, once, unfold};
@@ -308,18 +308,8 @@ impl<N: Node> ChainClient for MetadataClient<N> {
         .await
     }
 
-    async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        match self.readable_challenges(at).await? {
-            (_, Some(error)) => Err(error),
-            (open, None) => Ok(open),
-        }
-    }
-
-    async fn readable_challenges(
-        &self,
-        at: H256,
-    ) -> Result<(Vec<OpenChallenge>, Option<ChainError>), ChainError> {
-        self.timed(self.state.readable_challenges(at, self.account))
+    async fn open_challenges(&self, at: H256) -> Result<OpenChallenges, ChainError> {
+        self.timed(self.state.open_challenges(at, self.account))
             .await
     }
 

@@ -32,6 +32,7 @@ mod anchor;
 mod blocks;
 mod calls;
 mod client;
+mod description;
 mod dry_run;
 mod events;
 mod extrinsic;
@@ -44,6 +45,10 @@ mod runtime;
 mod state;
 mod storage;
 mod support;
+#[cfg(feature = "testing")]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod value;
 
 // The client, over a node.
@@ -51,5 +56,6 @@ pub use client::MetadataClient;
 pub use node::{Header, Node, NodeState, RuntimeId, SubmitError};
 pub use state::ChainState;
 // What a runtime offers.
+pub use description::{CapabilitySupport, Description};
 pub use features::{AnchorSource, ChallengeLayout, Features, LeafBinding, Payload, Variant};
 pub use support::{Capability, Support};

@@ -49,6 +49,16 @@ pub(crate) fn hash(value: &Value<'_>) -> Result<H256, Mismatch> {
     value.array().map(H256)
 }
 
+/// Reads a number of 32 bits.
+pub(crate) fn number_32(value: &Value<'_>) -> Result<u32, Mismatch> {
+    value.number()
+}
+
+/// Reads a number of 64 bits.
+pub(crate) fn number_64(value: &Value<'_>) -> Result<u64, Mismatch> {
+    value.number()
+}
+
 fn sequence(value: &Value<'_>) -> Result<Sequence, Mismatch> {
     value.number().map(Sequence)
 }
@@ -203,18 +213,19 @@ fn settings(value: &Value<'_>) -> Result<ProviderSettings, Mismatch> {
         price_per_byte: value.read("price_per_byte", Value::number)?,
         accepting_primary: value.read("accepting_primary", Value::bool)?,
         replica_sync_price: value.read("replica_sync_price", |price| {
-            optional(price, Value::number)
+            optional(price, |price| price.number())
         })?,
         accepting_extensions: value.read("accepting_extensions", Value::bool)?,
         max_capacity: value.read("max_capacity", Value::number)?,
     })
 }
 
-/// Reads the challenges that a provider has received: one counter, or one for each kind of
-/// challenger.
-fn received(stats: &Value<'_>) -> Result<u64, Mismatch> {
-    if let Some(all) = stats.get("challenges_received") {
-        return all.number();
+/// Reads the challenges that a provider has defended. A single counter counts challenges when
+/// they are created; one for each kind of challenger counts those that were defended.
+fn defended(stats: &Value<'_>, lost: u64, pending: u32) -> Result<u64, Mismatch> {
+    if let Some(received) = stats.get("challenges_received") {
+        let received: u64 = received.number()?;
+        return Ok(received.saturating_sub(lost).saturating_sub(pending.into()));
     }
     let by_authorized: u64 = stats.read("challenges_received_authorized", Value::number)?;
     let by_public: u64 = stats.read("challenges_received_public", Value::number)?;
@@ -229,19 +240,20 @@ pub(crate) fn key_and_endpoint(value: &Value<'_>) -> Result<(RegisteredKey, Vec<
     ))
 }
 
-/// Reads a provider.
-pub(crate) fn provider(value: &Value<'_>) -> Result<ProviderInfo, Mismatch> {
+/// Reads a provider, against which `pending` challenges are open.
+pub(crate) fn provider(value: &Value<'_>, pending: u32) -> Result<ProviderInfo, Mismatch> {
     let (key, endpoint) = key_and_endpoint(value)?;
     let stats = value.field("stats")?;
+    let lost = stats.read("challenges_failed", Value::number::<u64>)?;
     Ok(ProviderInfo {
         key,
         endpoint,
         stake: value.read("stake", Value::number)?,
         committed_bytes: value.read("committed_bytes", Value::number)?,
         settings: value.read("settings", settings)?,
-        challenged: received(stats)?,
-        lost: stats.read("challenges_failed", Value::number)?,
-        deregister_at: value.read("deregister_at", |at| optional(at, Value::number))?,
+        defended: defended(stats, lost, pending)?,
+        lost,
+        deregister_at: value.read("deregister_at", |at| optional(at, number_32))?,
     })
 }
 

@@ -137,7 +137,7 @@ impl<S: NodeState> ChainState<S> {
         let key = item.prefix();
         let bytes = self.value(block, key.clone()).await?;
         bytes
-            .map(|bytes| item.read(&key, &bytes, Value::number))
+            .map(|bytes| item.read(&key, &bytes, rows::number_32))
             .transpose()
     }
 
@@ -261,8 +261,13 @@ impl<S: NodeState> ChainState<S> {
     ) -> Result<Option<ProviderInfo>, ChainError> {
         let block = self.block(at).await?;
         let item = block.layout.item("Providers")?;
-        self.row(&block, item, &[account_value(&account)], rows::provider)
-            .await
+        let key = [account_value(&account)];
+        let pending = match block.layout.item("PendingChallenges") {
+            Ok(pending) => self.row(&block, pending, &key, rows::number_32).await?,
+            Err(_) => None,
+        };
+        let read = |row: &Value<'_>| rows::provider(row, pending.unwrap_or(0));
+        self.row(&block, item, &key, read).await
     }
 
     /// Returns an account's funds.

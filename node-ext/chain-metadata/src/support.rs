@@ -254,7 +254,7 @@ impl Trial<'_> {
         self.number("ChallengeTimeout")?;
         self.number("MaxChunkSize")?;
         self.number("MaxPrimaryProviders")?;
-        self.row("Providers", rows::provider)
+        self.row("Providers", |row| rows::provider(row, 0))
     }
 
     fn read_challenges(&self) -> Result<(), Mismatch> {

@@ -116,7 +116,7 @@ impl<S: NodeState> ChainState<S> {
             ),
         };
         let last = block.layout.item("LastCheckpointWindow")?;
-        let last = self.row(block, last, &key, Value::number).await?;
+        let last = self.row(block, last, &key, rows::number_64).await?;
         let window = (interval > 0).then_some(CheckpointWindow { interval, grace });
         Ok((window, last))
     }

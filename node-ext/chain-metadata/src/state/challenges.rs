@@ -13,26 +13,22 @@ use crate::rows;
 use crate::storage::StorageItem;
 use crate::support::Capability;
 use crate::value::{Mismatch, Value};
-use cairn_chain::ChainError;
+use cairn_chain::{ChainError, OpenChallenges};
 use cairn_primitives::H256;
 use cairn_primitives::challenge::{AccountId, ChallengeId};
 use cairn_primitives::onchain::OpenChallenge;
 
-/// The challenges that were read, and the first row that could not be.
-pub(crate) type Challenges = (Vec<OpenChallenge>, Option<ChainError>);
-
 impl<S: NodeState> ChainState<S> {
-    /// Returns an account's open challenges by deadline, and an error that names a row of it
-    /// that does not decode.
-    pub async fn readable_challenges(
+    /// Returns the open challenges against an account.
+    pub async fn open_challenges(
         &self,
         at: H256,
         account: AccountId,
-    ) -> Result<Challenges, ChainError> {
+    ) -> Result<OpenChallenges, ChainError> {
         let block = self.block(at).await?;
         block.layout.require(Capability::ReadChallenges)?;
         if self.has_none_pending(&block, account).await? {
-            return Ok((Vec::new(), None));
+            return Ok(OpenChallenges::default());
         }
         let anchor = self.anchor(&block).await?;
         let period = self.constant(&block, "ChallengeTimeout").await?;
@@ -61,16 +57,19 @@ impl<S: NodeState> ChainState<S> {
             after = Some(last);
         }
         let Scan {
-            mut open,
+            open: mut challenges,
             unreadable,
             ..
         } = scan;
-        if open.is_empty() && unreadable.is_none() {
+        if challenges.is_empty() && unreadable.is_none() {
             *self.counted_from.lock() = Some((block.layout.id.clone(), account));
         }
-        open.retain(|challenge| challenge.id.deadline >= anchor);
-        open.sort_by_key(|challenge| challenge.id);
-        Ok((open, unreadable))
+        challenges.retain(|challenge| challenge.id.deadline >= anchor);
+        challenges.sort_by_key(|challenge| challenge.id);
+        Ok(OpenChallenges {
+            challenges,
+            unreadable,
+        })
     }
 
     /// Returns whether the chain counts no open challenge against an account.
@@ -90,7 +89,7 @@ impl<S: NodeState> ChainState<S> {
             return Ok(false);
         }
         let key = [account_value(&account)];
-        let pending = self.row(block, item, &key, Value::number::<u32>).await?;
+        let pending = self.row(block, item, &key, rows::number_32).await?;
         Ok(pending.unwrap_or(0) == 0)
     }
 }
