@@ -1,238 +1,209 @@
-//! Providers with their stake, buckets with their members, and the agreements between
-//! them.
-//!
-//! A provider with an agreement is a primary provider until the agreement is ended. Expiry
-//! alone does not end it: it lets anybody end it, and stops challenges of commitments that
-//! are not on chain. There is no payment for storage.
+//! Agreements begin when an owner redeems the terms that a provider signed.
 
-use crate::signatures::{bits, signed_places};
-use crate::{
-    AgreementRequests, Agreements, Bucket, Buckets, Config, Error, Event, HoldReason, NextBucket,
-    Pallet, Provider, Providers,
+#[cfg(challenger_tiers)]
+use crate::types::Visibility;
+use crate::types::{
+    AgreementTerms, BucketId, PRIMARY_TERM_CONTEXT, ProviderInfo, ProviderRole, ProviderSettings,
+    REPLICA_TERM_CONTEXT, Replay, StorageAgreement,
 };
-use alloc::collections::BTreeSet;
-use alloc::vec::Vec;
-use cairn_primitives::BucketId;
-use cairn_primitives::challenge::Role;
-use cairn_primitives::onchain::{Agreement, CheckpointWindow, MultiSigner};
+use crate::{
+    Buckets, Config, Error, Event, Pallet, ProviderReplayStates, Providers, StorageAgreements,
+};
+use frame_support::dispatch::DispatchResult;
+use frame_support::ensure;
 use frame_support::traits::Get;
-use frame_support::traits::fungible::MutateHold;
-use frame_support::{BoundedVec, dispatch::DispatchResult, ensure};
-use sp_runtime::AccountId32;
+use sp_runtime::{AccountId32, DispatchError, MultiSignature};
 
 impl<T: Config> Pallet<T> {
-    pub(crate) fn register(
-        who: AccountId32,
-        key: MultiSigner,
-        endpoint: Vec<u8>,
-        stake: u128,
+    /// Makes a bucket and its first agreement.
+    pub(crate) fn agree_primary(
+        owner: &AccountId32,
+        provider: &AccountId32,
+        terms: AgreementTerms,
+        signature: &MultiSignature,
+        #[cfg(challenger_tiers)] visibility: Visibility,
     ) -> DispatchResult {
+        ensure!(&terms.owner == owner, Error::<T>::TermsOwnerMismatch);
+        ensure!(terms.bucket().is_none(), Error::<T>::TermsBucketMismatch);
+        Self::ensure_valid(&terms)?;
+        let row = Self::redeem(provider, &terms, signature, PRIMARY_TERM_CONTEXT)?;
+        Self::ensure_stays(&row)?;
         ensure!(
-            !Providers::<T>::contains_key(&who),
-            Error::<T>::AlreadyProvider
+            row.settings.accepting_primary,
+            Error::<T>::ProviderNotAcceptingPrimary
         );
-        ensure!(stake > 0, Error::<T>::NoStake);
-        let endpoint = Self::bounded_endpoint(endpoint)?;
-        T::Currency::hold(&HoldReason::Stake.into(), &who, stake)?;
-        let provider = Provider {
-            key,
-            endpoint,
-            stake,
-            defended: 0,
-            lost: 0,
-        };
-        Providers::<T>::insert(&who, provider);
-        Self::deposit_event(Event::ProviderRegistered {
-            provider: who,
-            stake,
+        let payment = Self::admit(&row, &terms)?;
+        Self::hold_payment(owner, owner, payment)?;
+        let bucket_id = Self::open_bucket(
+            owner,
+            provider,
+            #[cfg(challenger_tiers)]
+            visibility,
+        )?;
+        let expires_at =
+            Self::conclude(bucket_id, provider, &terms, payment, ProviderRole::Primary);
+        Self::deposit_event(Event::StorageAgreementEstablished {
+            bucket_id,
+            provider: provider.clone(),
+            owner: owner.clone(),
+            terms,
+            expires_at,
         });
         Ok(())
     }
 
-    pub(crate) fn move_endpoint(who: AccountId32, endpoint: Vec<u8>) -> DispatchResult {
-        let mut provider = Providers::<T>::get(&who).ok_or(Error::<T>::NotProvider)?;
-        provider.endpoint = Self::bounded_endpoint(endpoint)?;
-        Providers::<T>::insert(&who, provider);
-        Self::deposit_event(Event::EndpointSet { provider: who });
-        Ok(())
-    }
-
-    fn bounded_endpoint(
-        endpoint: Vec<u8>,
-    ) -> Result<BoundedVec<u8, T::MaxEndpointBytes>, Error<T>> {
-        ensure!(
-            core::str::from_utf8(&endpoint).is_ok(),
-            Error::<T>::BadEndpoint
-        );
-        endpoint.try_into().map_err(|_| Error::<T>::BadEndpoint)
-    }
-
-    pub(crate) fn open_bucket(
-        admin: AccountId32,
-        min_providers: u32,
-        window: Option<CheckpointWindow>,
-    ) -> DispatchResult {
-        ensure!(
-            (1..=T::MaxPrimaryProviders::get()).contains(&min_providers),
-            Error::<T>::BadMinProviders
-        );
-        ensure!(
-            window.is_none_or(|window| window.interval > 0 && window.grace <= window.interval),
-            Error::<T>::BadWindow
-        );
-        let mut members = BoundedVec::new();
-        members
-            .try_push((admin.clone(), Role::Admin))
-            .map_err(|_| Error::<T>::TooManyMembers)?;
-        let bucket = Bucket {
-            members,
-            min_providers,
-            primary_providers: BoundedVec::new(),
-            frozen_start_seq: None,
-            snapshot: None,
-            historical_roots: Default::default(),
-            window,
-            last_window: None,
-        };
-        let id = NextBucket::<T>::get();
-        NextBucket::<T>::put(id.checked_add(1).ok_or(Error::<T>::NoSuchBucket)?);
-        let bucket_id = BucketId(id);
-        Buckets::<T>::insert(bucket_id, bucket);
-        Self::deposit_event(Event::BucketCreated { bucket_id, admin });
-        Ok(())
-    }
-
-    /// Returns a bucket, if the caller is one of its admins.
-    fn bucket_of_admin(who: &AccountId32, bucket_id: BucketId) -> Result<Bucket<T>, Error<T>> {
-        let bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
-        ensure!(
-            bucket.role_of(who) == Some(Role::Admin),
-            Error::<T>::NotAdmin
-        );
-        Ok(bucket)
-    }
-
-    pub(crate) fn put_member(
-        admin: &AccountId32,
+    /// Makes a replica agreement of a bucket.
+    pub(crate) fn agree_replica(
+        owner: &AccountId32,
         bucket_id: BucketId,
-        who: AccountId32,
-        role: Option<Role>,
+        provider: &AccountId32,
+        terms: AgreementTerms,
+        signature: &MultiSignature,
     ) -> DispatchResult {
-        let mut bucket = Self::bucket_of_admin(admin, bucket_id)?;
-        bucket.members.retain(|(member, _)| *member != who);
-        if let Some(role) = role {
-            bucket
-                .members
-                .try_push((who.clone(), role))
-                .map_err(|_| Error::<T>::TooManyMembers)?;
-        }
+        ensure!(&terms.owner == owner, Error::<T>::TermsOwnerMismatch);
         ensure!(
-            bucket.members.iter().any(|(_, role)| *role == Role::Admin),
-            Error::<T>::LastAdmin
+            terms.bucket() == Some(bucket_id),
+            Error::<T>::TermsBucketMismatch
         );
-        Buckets::<T>::insert(bucket_id, bucket);
-        Self::deposit_event(Event::MemberSet {
+        Self::ensure_valid(&terms)?;
+        ensure!(
+            Buckets::<T>::contains_key(bucket_id),
+            Error::<T>::BucketNotFound
+        );
+        ensure!(
+            !StorageAgreements::<T>::contains_key(bucket_id, provider),
+            Error::<T>::AgreementAlreadyExists
+        );
+        let replica = terms.replica_params.clone();
+        let replica = replica.ok_or(Error::<T>::MissingReplicaTerms)?;
+        let row = Self::redeem(provider, &terms, signature, REPLICA_TERM_CONTEXT)?;
+        Self::ensure_stays(&row)?;
+        ensure!(
+            row.settings.replica_sync_price.is_some(),
+            Error::<T>::ProviderNotAcceptingReplicas
+        );
+        let payment = Self::admit(&row, &terms)?;
+        let held = payment
+            .checked_add(replica.sync_balance)
+            .ok_or(Error::<T>::ArithmeticOverflow)?;
+        Self::hold_payment(owner, owner, held)?;
+        let role = ProviderRole::Replica {
+            sync_balance: replica.sync_balance,
+            sync_price: replica.sync_price,
+            min_sync_interval: replica.min_sync_interval,
+            last_sync: None,
+        };
+        let expires_at = Self::conclude(bucket_id, provider, &terms, payment, role);
+        Self::deposit_event(Event::ReplicaAgreementEstablished {
             bucket_id,
-            who,
+            provider: provider.clone(),
+            owner: owner.clone(),
+            terms,
+            expires_at,
+        });
+        Ok(())
+    }
+
+    /// Checks the terms' quota, and that they are valid now and not for too long.
+    fn ensure_valid(terms: &AgreementTerms) -> DispatchResult {
+        ensure!(terms.max_bytes > 0, Error::<T>::InvalidMaxBytesRequest);
+        let now = Self::current_anchor_block();
+        ensure!(terms.valid_until >= now, Error::<T>::TermsExpired);
+        ensure!(
+            terms.valid_until <= now.saturating_add(T::RequestTimeout::get()),
+            Error::<T>::TermsValidityTooLong
+        );
+        Ok(())
+    }
+
+    /// Checks that the provider signed the terms, and uses up their nonce.
+    fn redeem(
+        provider: &AccountId32,
+        terms: &AgreementTerms,
+        signature: &MultiSignature,
+        context: &[u8],
+    ) -> Result<ProviderInfo<T>, DispatchError> {
+        let row = Providers::<T>::get(provider).ok_or(Error::<T>::ProviderNotFound)?;
+        Self::verify_terms(&row.public_key, terms, context, signature)?;
+        ProviderReplayStates::<T>::try_mutate(provider, |window| window.redeem(terms.nonce))
+            .map_err(|replay| match replay {
+                Replay::Used => Error::<T>::NonceAlreadyUsed,
+                Replay::TooOld => Error::<T>::NonceTooOld,
+            })?;
+        Ok(row)
+    }
+
+    /// Checks that the provider takes the terms now, and returns the payment.
+    fn admit(row: &ProviderInfo<T>, terms: &AgreementTerms) -> Result<u128, DispatchError> {
+        Self::ensure_duration(&row.settings, terms.duration)?;
+        let committed = row
+            .committed_bytes
+            .checked_add(terms.max_bytes)
+            .ok_or(Error::<T>::ArithmeticOverflow)?;
+        let capacity = row.settings.max_capacity;
+        ensure!(
+            capacity == 0 || committed <= capacity,
+            Error::<T>::CapacityExceeded
+        );
+        ensure!(
+            row.stake >= Self::stake_for(committed)?,
+            Error::<T>::InsufficientStakeForBytes
+        );
+        Self::price(terms.price_per_byte, terms.max_bytes, terms.duration)
+    }
+
+    /// Writes the agreement, and returns its end.
+    fn conclude(
+        bucket_id: BucketId,
+        provider: &AccountId32,
+        terms: &AgreementTerms,
+        payment_locked: u128,
+        role: ProviderRole,
+    ) -> u32 {
+        let started_at = Self::current_anchor_block();
+        let expires_at = started_at.saturating_add(terms.duration);
+        let agreement = StorageAgreement {
+            owner: terms.owner.clone(),
+            max_bytes: terms.max_bytes,
+            payment_locked,
+            price_per_byte: terms.price_per_byte,
+            expires_at,
+            extensions_blocked: false,
             role,
+            started_at,
+        };
+        StorageAgreements::<T>::insert(bucket_id, provider, agreement);
+        Self::with_provider(provider, |row| {
+            row.committed_bytes = row.committed_bytes.saturating_add(terms.max_bytes);
+            let stats = &mut row.stats;
+            stats.agreements_total = stats.agreements_total.saturating_add(1);
+            stats.total_bytes_committed =
+                stats.total_bytes_committed.saturating_add(terms.max_bytes);
         });
-        Ok(())
+        expires_at
     }
 
-    pub(crate) fn freeze(admin: &AccountId32, bucket_id: BucketId) -> DispatchResult {
-        let mut bucket = Self::bucket_of_admin(admin, bucket_id)?;
-        ensure!(bucket.frozen_start_seq.is_none(), Error::<T>::AlreadyFrozen);
-        let snapshot = bucket.snapshot.as_ref().ok_or(Error::<T>::NoSnapshot)?;
-        let start_seq = snapshot.commitment.start_seq;
-        bucket.frozen_start_seq = Some(start_seq);
-        Buckets::<T>::insert(bucket_id, bucket);
-        Self::deposit_event(Event::BucketFrozen {
-            bucket_id,
-            start_seq,
-        });
-        Ok(())
-    }
-
-    pub(crate) fn ask_agreement(
-        admin: &AccountId32,
-        bucket_id: BucketId,
-        provider: AccountId32,
-        terms: Agreement,
-    ) -> DispatchResult {
-        Self::bucket_of_admin(admin, bucket_id)?;
-        Self::ensure_staked(&provider)?;
-        ensure!(terms.expires_at > Self::anchor_block(), Error::<T>::Expired);
-        AgreementRequests::<T>::insert(&provider, bucket_id, terms);
-        Self::deposit_event(Event::AgreementRequested {
-            bucket_id,
-            provider,
-        });
-        Ok(())
-    }
-
-    /// Accepts the requested terms. They replace those of an existing agreement.
-    pub(crate) fn agree(provider: AccountId32, bucket_id: BucketId) -> DispatchResult {
-        let terms =
-            AgreementRequests::<T>::get(&provider, bucket_id).ok_or(Error::<T>::NoSuchAgreement)?;
-        Self::ensure_staked(&provider)?;
-        ensure!(terms.expires_at > Self::anchor_block(), Error::<T>::Expired);
-        let mut bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
-        if bucket.primary_index_of(&provider).is_none() {
-            bucket
-                .primary_providers
-                .try_push(provider.clone())
-                .map_err(|_| Error::<T>::TooManyPrimaries)?;
-            Buckets::<T>::insert(bucket_id, bucket);
-        }
-        AgreementRequests::<T>::remove(&provider, bucket_id);
-        Agreements::<T>::insert(&provider, bucket_id, terms);
-        Self::deposit_event(Event::AgreementAccepted {
-            bucket_id,
-            provider,
-        });
-        Ok(())
-    }
-
-    /// Ends an agreement: by an admin at any time, by anybody once it has expired.
-    ///
-    /// The provider is no longer primary, and the indices after its own move down, also in
-    /// the snapshot's bits. Open challenges against it stay open.
-    pub(crate) fn end(
-        who: &AccountId32,
-        bucket_id: BucketId,
-        provider: AccountId32,
-    ) -> DispatchResult {
-        let mut bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
-        let terms =
-            Agreements::<T>::get(&provider, bucket_id).ok_or(Error::<T>::NoSuchAgreement)?;
+    pub(crate) fn ensure_duration(settings: &ProviderSettings, duration: u32) -> DispatchResult {
         ensure!(
-            bucket.role_of(who) == Some(Role::Admin) || terms.expires_at < Self::anchor_block(),
-            Error::<T>::NotAdmin
+            duration >= settings.min_duration,
+            Error::<T>::DurationTooShort
         );
-        Agreements::<T>::remove(&provider, bucket_id);
-        if let Some(gone) = bucket.primary_index_of(&provider) {
-            bucket.primary_providers.remove(gone);
-            let primaries = bucket.primary_providers.len();
-            if let Some(snapshot) = bucket.snapshot.as_mut() {
-                let still: BTreeSet<_> = signed_places(snapshot)
-                    .into_iter()
-                    .filter(|place| *place != gone)
-                    .map(|place| place.saturating_sub(usize::from(place > gone)))
-                    .collect();
-                snapshot.primary_signers = bits(&still, primaries);
-            }
-            Buckets::<T>::insert(bucket_id, bucket);
-        }
-        Self::deposit_event(Event::AgreementEnded {
-            bucket_id,
-            provider,
-        });
+        ensure!(
+            duration <= settings.max_duration,
+            Error::<T>::DurationTooLong
+        );
         Ok(())
     }
 
-    fn ensure_staked(provider: &AccountId32) -> Result<(), Error<T>> {
-        let row = Providers::<T>::get(provider).ok_or(Error::<T>::NotProvider)?;
-        ensure!(row.stake > 0, Error::<T>::NoStake);
-        Ok(())
+    /// Returns the price of bytes for a number of anchor blocks.
+    pub(crate) fn price(
+        price_per_byte: u128,
+        bytes: u64,
+        duration: u32,
+    ) -> Result<u128, DispatchError> {
+        let price = price_per_byte
+            .checked_mul(u128::from(bytes))
+            .and_then(|price| price.checked_mul(u128::from(duration)));
+        Ok(price.ok_or(Error::<T>::ArithmeticOverflow)?)
     }
 }

@@ -1,256 +1,297 @@
-//! The life of a challenge: it is opened, and ends once, by a right answer, by a wrong one,
-//! or by the sweep after its deadline.
+//! A challenge is opened, by one of three kinds of promises, and ends once: by an answer or
+//! by the sweep.
 //!
 //! A slashed provider may have other open challenges. They stay: each ends by its own
-//! answer or deadline, and counts, though no stake is left to lose. So a slash changes one
-//! row, whatever else is open.
+//! answer or deadline, and counts, though no stake is left to lose.
 
-use crate::judge::verdict;
-use crate::types::Question;
-use crate::{
-    Buckets, Challenge, Challenges, ChallengesAgainst, ChallengesMade, Config, CurrentRules, Error,
-    Event, HoldReason, NextSweep, Pallet, Providers, weights,
+#[cfg(commitment_nonce)]
+use crate::ChallengerStats;
+#[cfg(challenger_tiers)]
+use crate::buckets::role_of;
+#[cfg(challenger_tiers)]
+use crate::types::Visibility;
+use crate::types::{
+    BucketId, Challenge, ChallengeId, ChunkLocation, Commitment, Promise, ProviderRole, Question,
+    SlashReason, StorageAgreement,
 };
-use alloc::vec::Vec;
-use cairn_primitives::challenge::{ChallengeId, ChallengeResponse, SlashReason};
+use crate::{Buckets, Challenges, Config, Error, Event, Pallet, Providers, StorageAgreements};
+#[cfg(not(deployed))]
+use crate::{NextChallengeIndex, PendingChallenges, PendingChallengesByBucket};
 use frame_support::dispatch::DispatchResult;
 use frame_support::ensure;
 use frame_support::traits::Get;
-use frame_support::traits::fungible::MutateHold;
-use frame_support::traits::tokens::{Fortitude, Precision, Restriction};
-use frame_support::weights::Weight;
-use sp_runtime::{AccountId32, Percent};
+use sp_runtime::{AccountId32, DispatchError, MultiSignature};
 
-/// The most deadlines that one block's sweep covers. The anchor block jumps further only
-/// after the chain has stalled for half a day; then the next blocks sweep the rest. A late
-/// answer is refused in any case.
-const MAX_DEADLINES_SWEPT: u32 = 10_000;
-
-/// The share of the cost that an authorised challenger bears, by the anchor blocks that the
-/// answer took; after the last row, half.
-const CHALLENGER_SHARES: [(u32, Percent); 4] = [
-    (1, Percent::from_percent(90)),
-    (5, Percent::from_percent(80)),
-    (24, Percent::from_percent(70)),
-    (95, Percent::from_percent(60)),
-];
+/// The deployed chain's deposit, next to nothing.
+#[cfg(deployed)]
+const DEPOSIT: u128 = 100;
+/// The part of a slashed stake that the deployed chain gives to the challenger: a tenth.
+#[cfg(deployed)]
+const CHALLENGER_PART: u128 = 10;
 
 impl<T: Config> Pallet<T> {
-    /// Opens a challenge, and holds the cost of an answer from the challenger.
-    ///
-    /// The leaf must be within the commitment, since no other one can be answered. The
-    /// chunk's index is not bounded, as on the deployed chain: its low bits name a slot.
-    pub(crate) fn ask(
-        challenger: AccountId32,
+    pub(crate) fn ask_by_checkpoint(
+        who: &AccountId32,
+        bucket_id: BucketId,
         provider: AccountId32,
-        question: Question,
+        target: ChunkLocation,
     ) -> DispatchResult {
+        let bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::BucketNotFound)?;
+        let snapshot = bucket.snapshot.as_ref().ok_or(Error::<T>::NoSnapshot)?;
+        let place = bucket.primary_providers.iter().position(|p| *p == provider);
+        ensure!(
+            place.is_some_and(|place| snapshot.signed_by(place)),
+            Error::<T>::ProviderNotInSnapshot
+        );
+        // The deployed chain does not ask for a running agreement here.
+        #[cfg(not(deployed))]
+        running::<T>(bucket_id, &provider)?;
+        let question = Question {
+            bucket_id,
+            provider,
+            commitment: snapshot.commitment(),
+            target,
+        };
+        Self::ask(who, question)
+    }
+
+    pub(crate) fn ask_by_signature(
+        who: &AccountId32,
+        bucket_id: BucketId,
+        provider: AccountId32,
+        promise: Promise,
+        target: ChunkLocation,
+        signature: &MultiSignature,
+    ) -> DispatchResult {
+        #[cfg(commitment_nonce)]
+        Self::ensure_recent(promise.nonce)?;
+        ensure!(
+            Buckets::<T>::contains_key(bucket_id),
+            Error::<T>::BucketNotFound
+        );
+        running::<T>(bucket_id, &provider)?;
+        Self::verify_by(&provider, &promise.message(bucket_id), signature)?;
+        let question = Question {
+            bucket_id,
+            provider,
+            commitment: promise.commitment,
+            target,
+        };
+        Self::ask(who, question)
+    }
+
+    pub(crate) fn ask_by_sync(
+        who: &AccountId32,
+        bucket_id: BucketId,
+        provider: AccountId32,
+        target: ChunkLocation,
+    ) -> DispatchResult {
+        let agreement = running::<T>(bucket_id, &provider)?;
+        let ProviderRole::Replica { last_sync, .. } = agreement.role else {
+            return Err(Error::<T>::NotReplica.into());
+        };
+        let last = last_sync.ok_or(Error::<T>::InvalidSyncRoot)?;
+        #[cfg(not(deployed))]
+        let commitment = last.commitment;
+        // The deployed chain does not keep the range.
+        #[cfg(deployed)]
+        let commitment = Commitment {
+            mmr_root: last.0,
+            ..Commitment::default()
+        };
+        let question = Question {
+            bucket_id,
+            provider,
+            commitment,
+            target,
+        };
+        Self::ask(who, question)
+    }
+
+    fn ask(challenger: &AccountId32, question: Question) -> DispatchResult {
         let Question {
             bucket_id,
+            provider,
             commitment,
-            location,
+            target,
         } = question;
-        ensure!(challenger != provider, Error::<T>::SelfChallenge);
-        let bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
-        let registered = Providers::<T>::get(&provider).ok_or(Error::<T>::NotProvider)?;
-        ensure!(registered.stake > 0, Error::<T>::NoStake);
+        #[cfg(challenger_tiers)]
+        let authorized = Self::admit_challenger(challenger, bucket_id, &provider)?;
+        #[cfg(leaf_binding)]
         ensure!(
-            commitment.covers(location.leaf_index)
-                && commitment
-                    .start_seq
-                    .checked_add(location.leaf_index)
-                    .is_some(),
-            Error::<T>::NoSuchLeaf
+            target.leaf_index < commitment.leaf_count,
+            Error::<T>::LeafOutOfRange
         );
-        let rules = CurrentRules::<T>::get();
-        let asked_at = Self::anchor_block();
-        let deadline = asked_at
-            .checked_add(rules.challenge_period)
-            .ok_or(Error::<T>::TooManyChallenges)?;
-        let index = ChallengesMade::<T>::get(deadline);
-        ensure!(
-            u32::from(index) < T::MaxChallengesPerDeadline::get(),
-            Error::<T>::TooManyChallenges
-        );
-        let made = index.checked_add(1).ok_or(Error::<T>::TooManyChallenges)?;
-        let deposit = T::ChallengeCost::get();
-        T::Currency::hold(&HoldReason::Challenge.into(), &challenger, deposit)?;
-
-        let id = ChallengeId { deadline, index };
+        #[cfg(not(deployed))]
+        let deposit = T::ChallengeDeposit::get();
+        #[cfg(deployed)]
+        let deposit = DEPOSIT;
+        Self::hold_deposit(challenger, deposit)?;
+        let Commitment {
+            mmr_root,
+            start_seq,
+            ..
+        } = commitment;
         let challenge = Challenge {
             bucket_id,
             provider: provider.clone(),
-            authorised: bucket.role_of(&challenger).is_some(),
-            challenger,
-            mmr_root: commitment.mmr_root,
-            start_seq: commitment.start_seq,
-            leaf_count: rules.strict_leaf_binding.then_some(commitment.leaf_count),
-            location,
-            asked_at,
+            challenger: challenger.clone(),
+            mmr_root,
+            start_seq,
+            #[cfg(leaf_binding)]
+            leaf_count: commitment.leaf_count,
+            #[cfg(not(deployed))]
+            target,
+            #[cfg(deployed)]
+            leaf_index: target.leaf_index,
+            #[cfg(deployed)]
+            chunk_index: target.chunk_index,
             deposit,
+            #[cfg(challenger_tiers)]
+            authorized,
         };
-        ChallengesMade::<T>::insert(deadline, made);
-        Challenges::<T>::insert(deadline, index, challenge);
-        ChallengesAgainst::<T>::insert(&provider, id, ());
+        let deadline = Self::current_anchor_block().saturating_add(T::ChallengeTimeout::get());
+        let challenge_id = Self::open(deadline, challenge)?;
+        #[cfg(not(challenger_tiers))]
+        Self::with_provider(&provider, |row| {
+            row.stats.challenges_received = row.stats.challenges_received.saturating_add(1);
+        });
+        #[cfg(commitment_nonce)]
+        ChallengerStats::<T>::mutate(challenger, |record| {
+            record.total_challenges = record.total_challenges.saturating_add(1);
+        });
         Self::deposit_event(Event::ChallengeCreated {
-            id,
+            challenge_id,
             bucket_id,
             provider,
+            challenger: challenger.clone(),
+            respond_by: deadline,
         });
         Ok(())
     }
 
-    /// Judges an answer without changing anything; an error if it would not be judged at
-    /// all.
-    pub(crate) fn judged(
-        who: &AccountId32,
-        id: ChallengeId,
-        response: &ChallengeResponse,
-    ) -> Result<(Challenge, Result<(), SlashReason>), Error<T>> {
-        let challenge =
-            Challenges::<T>::get(id.deadline, id.index).ok_or(Error::<T>::NoSuchChallenge)?;
-        ensure!(challenge.provider == *who, Error::<T>::NotChallenged);
+    /// Adds a challenge at the end of its deadline's list.
+    #[cfg(deployed)]
+    fn open(deadline: u32, challenge: Challenge) -> Result<ChallengeId, DispatchError> {
+        let mut list = Challenges::<T>::get(deadline).unwrap_or_default();
+        let index = u16::try_from(list.len()).map_err(|_| Error::<T>::ArithmeticOverflow)?;
+        list.push(challenge);
+        Challenges::<T>::insert(deadline, list);
+        Ok(ChallengeId { deadline, index })
+    }
+
+    /// Adds a challenge under the next index of its deadline, which no other ever had.
+    #[cfg(not(deployed))]
+    fn open(deadline: u32, challenge: Challenge) -> Result<ChallengeId, DispatchError> {
+        let index = NextChallengeIndex::<T>::get(deadline);
         ensure!(
-            Self::anchor_block() <= id.deadline,
-            Error::<T>::DeadlinePassed
+            index < T::MaxChallengesPerDeadline::get(),
+            Error::<T>::TooManyChallengesThisBlock
         );
-        let bucket = Buckets::<T>::get(challenge.bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
-        let profile = CurrentRules::<T>::get().profile;
-        let verdict = verdict(profile, &challenge, &bucket, response);
-        Ok((challenge, verdict))
-    }
-
-    /// Judges an answer and ends the challenge, whatever the result.
-    pub(crate) fn answer(
-        who: &AccountId32,
-        id: ChallengeId,
-        response: &ChallengeResponse,
-    ) -> DispatchResult {
-        let (challenge, verdict) = Self::judged(who, id, response)?;
-        Challenges::<T>::remove(id.deadline, id.index);
-        match verdict {
-            Ok(()) => Self::win(id, challenge),
-            Err(reason) => Self::lose(id, challenge, reason),
-        }
-        Ok(())
-    }
-
-    /// Slashes for every deadline before `anchor`: an answer in the deadline block itself is
-    /// still accepted.
-    ///
-    /// A block slashes no more challenges than one deadline may have; the next block
-    /// continues.
-    pub(crate) fn sweep(anchor: u32) -> Weight {
-        let first = NextSweep::<T>::get().unwrap_or(anchor);
-        let until = anchor.min(first.saturating_add(MAX_DEADLINES_SWEPT));
-        let most = T::MaxChallengesPerDeadline::get();
-        let mut slashed = 0u32;
-        let mut next = first;
-        while next < until && slashed < most {
-            if ChallengesMade::<T>::contains_key(next) {
-                let room = usize::try_from(most.saturating_sub(slashed)).unwrap_or(usize::MAX);
-                let mut due: Vec<_> = Challenges::<T>::iter_prefix(next).take(room).collect();
-                due.sort_unstable_by_key(|(index, _)| *index);
-                for (index, challenge) in due {
-                    let deadline = next;
-                    Challenges::<T>::remove(deadline, index);
-                    let id = ChallengeId { deadline, index };
-                    Self::lose(id, challenge, SlashReason::Timeout);
-                    slashed = slashed.saturating_add(1);
-                }
-                if Challenges::<T>::iter_key_prefix(next).next().is_some() {
-                    break;
-                }
-                ChallengesMade::<T>::remove(next);
-            }
-            next = next.saturating_add(1);
-        }
-        NextSweep::<T>::put(next);
-        weights::sweep::<T>(next.saturating_sub(first), slashed)
-    }
-
-    fn win(id: ChallengeId, challenge: Challenge) {
-        let provider = &challenge.provider;
-        ChallengesAgainst::<T>::remove(provider, id);
-        Providers::<T>::mutate(provider, |row| {
-            if let Some(row) = row {
-                row.defended = row.defended.saturating_add(1);
-            }
-        });
-        Self::share_cost(&challenge);
-        Self::deposit_event(Event::ChallengeDefended {
-            id,
-            provider: challenge.provider,
-        });
-    }
-
-    /// Slashes the whole stake, returns the challenger's deposit, and counts the loss.
-    fn lose(id: ChallengeId, challenge: Challenge, reason: SlashReason) {
-        let provider = &challenge.provider;
-        ChallengesAgainst::<T>::remove(provider, id);
-        let amount = Providers::<T>::mutate(provider, |row| {
-            row.as_mut().map_or(0, |row| {
-                row.lost = row.lost.saturating_add(1);
-                core::mem::take(&mut row.stake)
-            })
-        });
-        let burned = T::Currency::burn_held(
-            &HoldReason::Stake.into(),
+        NextChallengeIndex::<T>::insert(deadline, index.saturating_add(1));
+        let Challenge {
+            bucket_id,
             provider,
-            amount,
-            Precision::BestEffort,
-            Fortitude::Force,
-        );
-        if let Err(error) = burned {
-            tracing::error!(target: crate::LOG, ?provider, ?error, "a lost stake was not burned");
-        }
-        Self::refund(&challenge, challenge.deposit);
-        Self::deposit_event(Event::ProviderSlashed {
-            id,
-            provider: challenge.provider,
-            reason,
-            amount,
-        });
+            ..
+        } = &challenge;
+        PendingChallenges::<T>::mutate(provider, |n| *n = n.saturating_add(1));
+        PendingChallengesByBucket::<T>::mutate(bucket_id, provider, |n| *n = n.saturating_add(1));
+        Challenges::<T>::insert(deadline, index, challenge);
+        Ok(ChallengeId { deadline, index })
     }
 
-    /// Pays the provider the challenger's share of the cost, and returns the rest. A
-    /// challenger who is not a member bears all of it.
-    ///
-    /// A failed payment is logged and does not reject the answer, which is right whatever
-    /// the balances are.
-    fn share_cost(challenge: &Challenge) {
-        let took = Self::anchor_block().saturating_sub(challenge.asked_at);
-        let share = if challenge.authorised {
-            CHALLENGER_SHARES
-                .iter()
-                .find_map(|(within, share)| (took <= *within).then_some(*share))
-                .unwrap_or(Percent::from_percent(50))
-        } else {
-            Percent::one()
+    /// Counts a challenge as no longer open.
+    #[cfg(not(deployed))]
+    pub(crate) fn no_longer_pending(challenge: &Challenge) {
+        let one_less = |n: &mut Option<u32>| {
+            *n = n.and_then(|n| n.checked_sub(1)).filter(|n| *n > 0);
         };
-        let paid = T::Currency::transfer_on_hold(
-            &HoldReason::Challenge.into(),
-            &challenge.challenger,
-            &challenge.provider,
-            share.mul_floor(challenge.deposit),
-            Precision::BestEffort,
-            Restriction::Free,
-            Fortitude::Force,
-        );
-        let paid = paid.unwrap_or_else(|error| {
-            let challenger = &challenge.challenger;
-            tracing::error!(target: crate::LOG, ?challenger, ?error, "an answer was not paid for");
-            0
-        });
-        Self::refund(challenge, challenge.deposit.saturating_sub(paid));
+        let provider = &challenge.provider;
+        PendingChallenges::<T>::mutate_exists(provider, one_less);
+        PendingChallengesByBucket::<T>::mutate_exists(challenge.bucket_id, provider, one_less);
     }
 
-    fn refund(challenge: &Challenge, amount: u128) {
-        let reason = HoldReason::Challenge.into();
-        let challenger = &challenge.challenger;
-        let released = T::Currency::release(&reason, challenger, amount, Precision::BestEffort);
-        if let Err(error) = released {
-            tracing::error!(target: crate::LOG, ?challenger, ?error, "a deposit was not released");
+    /// Checks that an account may challenge a provider, and returns whether it is authorised:
+    /// a member of the bucket, or the owner of an agreement of it.
+    #[cfg(challenger_tiers)]
+    fn admit_challenger(
+        who: &AccountId32,
+        bucket_id: BucketId,
+        provider: &AccountId32,
+    ) -> Result<bool, DispatchError> {
+        ensure!(who != provider, Error::<T>::SelfChallenge);
+        let bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::BucketNotFound)?;
+        let is_member = role_of(&bucket, who).is_some();
+        if bucket.visibility == Visibility::Private
+            && running::<T>(bucket_id, provider)?.is_primary()
+        {
+            ensure!(
+                is_member || owns::<T>(who, bucket_id, StorageAgreement::is_primary),
+                Error::<T>::NotAuthorizedForPrivateBucket
+            );
         }
+        Ok(is_member || owns::<T>(who, bucket_id, |_| true))
     }
+
+    /// Takes the whole stake, and returns the challenger's deposit.
+    #[cfg_attr(
+        deployed,
+        expect(
+            unused_variables,
+            reason = "the deployed chain does not tell the reason"
+        )
+    )]
+    pub(crate) fn lose(challenge_id: ChallengeId, challenge: &Challenge, reason: SlashReason) {
+        let provider = &challenge.provider;
+        let Some(row) = Providers::<T>::get(provider) else {
+            return;
+        };
+        let slashed_amount = Self::take_stake(provider, row.stake);
+        Self::release_deposit(&challenge.challenger, challenge.deposit);
+        #[cfg(deployed)]
+        let challenger_reward = slashed_amount.checked_div(CHALLENGER_PART).unwrap_or(0);
+        #[cfg(deployed)]
+        Self::reward(&challenge.challenger, challenger_reward);
+        #[cfg(not(deployed))]
+        let challenger_reward = 0;
+        Self::with_provider(provider, |row| {
+            row.stake = row.stake.saturating_sub(slashed_amount);
+            row.stats.challenges_failed = row.stats.challenges_failed.saturating_add(1);
+        });
+        #[cfg(commitment_nonce)]
+        ChallengerStats::<T>::mutate(&challenge.challenger, |record| {
+            record.successful_challenges = record.successful_challenges.saturating_add(1);
+        });
+        Self::deposit_event(Event::ChallengeSlashed {
+            challenge_id,
+            provider: provider.clone(),
+            slashed_amount,
+            challenger_reward,
+            #[cfg(not(deployed))]
+            reason,
+        });
+    }
+}
+
+/// Returns an agreement that runs; the deployed chain is content with one that has expired.
+fn running<T: Config>(
+    bucket_id: BucketId,
+    provider: &AccountId32,
+) -> Result<StorageAgreement, DispatchError> {
+    let agreement = StorageAgreements::<T>::get(bucket_id, provider);
+    let agreement = agreement.ok_or(Error::<T>::AgreementNotFound)?;
+    #[cfg(not(deployed))]
+    Pallet::<T>::ensure_runs(&agreement)?;
+    Ok(agreement)
+}
+
+/// Returns whether an account owns such an agreement of a bucket.
+#[cfg(challenger_tiers)]
+fn owns<T: Config>(
+    who: &AccountId32,
+    bucket_id: BucketId,
+    is_such: fn(&StorageAgreement) -> bool,
+) -> bool {
+    StorageAgreements::<T>::iter_prefix_values(bucket_id)
+        .any(|agreement| agreement.owner == *who && is_such(&agreement))
 }

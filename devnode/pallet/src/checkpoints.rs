@@ -1,125 +1,137 @@
-//! Checkpoints: their checks, their signers, and the historical roots.
+//! Checkpoints, and the roots that they leave for replicas that lag.
 
-use crate::signatures::{bits, places, signed_places};
-use crate::types::HistoricalRoots;
-use crate::{Bucket, Buckets, Config, Error, Event, Pallet};
-use alloc::collections::BTreeSet;
-use cairn_primitives::checkpoint::{BucketSnapshot, CheckpointProposal, REPLICA_PRIMES, leader};
-use cairn_primitives::onchain::PrimarySignature;
-use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256};
-use codec::Encode;
+use crate::signatures::Signers;
+use crate::types::{Bucket, BucketId, BucketSnapshot, Commitment, Promise};
+use crate::{Buckets, Config, Error, Event, Pallet};
+use cairn_primitives::checkpoint::REPLICA_PRIMES;
 use frame_support::dispatch::DispatchResult;
 use frame_support::ensure;
-use sp_runtime::AccountId32;
+use sp_core::H256;
+use sp_runtime::{AccountId32, MultiSignature};
 
 impl<T: Config> Pallet<T> {
-    /// Applies a checkpoint that anybody may submit.
-    ///
-    /// Only the signatures matter: an older commitment with enough signatures replaces a
-    /// newer one, as on the deployed chain.
     pub(crate) fn take_checkpoint(
-        bucket_id: BucketId,
-        commitment: Commitment,
-        signatures: &[PrimarySignature],
-    ) -> DispatchResult {
-        let mut bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
-        let message = CommitmentPayload::new(bucket_id, commitment).encode();
-        let signers = places(&bucket, &message, signatures)?;
-        Self::advance(&mut bucket, bucket_id, commitment, &signers)?;
-        Buckets::<T>::insert(bucket_id, bucket);
-        Ok(())
-    }
-
-    /// Applies a checkpoint that a primary provider submits in a window: the leader, or
-    /// after the grace period any; one for each window.
-    pub(crate) fn take_in_window(
         who: &AccountId32,
         bucket_id: BucketId,
-        commitment: Commitment,
-        window: u64,
-        signatures: &[PrimarySignature],
+        promise: Promise,
+        signatures: &[(AccountId32, MultiSignature)],
     ) -> DispatchResult {
-        let mut bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
-        let windows = bucket.window.ok_or(Error::<T>::NoWindows)?;
-        let anchor = Self::anchor_block();
-        ensure!(
-            windows.window_of(anchor) == Some(window),
-            Error::<T>::WrongWindow
-        );
-        ensure!(
-            bucket.last_window.is_none_or(|last| last < window),
-            Error::<T>::WindowTaken
-        );
-        let place = bucket.primary_index_of(who).ok_or(Error::<T>::NotPrimary)?;
-        if windows.is_leader_only(anchor) {
-            let primaries = u32::try_from(bucket.primary_providers.len());
-            let elected = primaries.ok().and_then(|n| leader(bucket_id, window, n));
-            ensure!(elected == u32::try_from(place).ok(), Error::<T>::NotLeader);
-        }
-        let message = CheckpointProposal::new(bucket_id, commitment, window).encode();
-        let signers = places(&bucket, &message, signatures)?;
-        Self::advance(&mut bucket, bucket_id, commitment, &signers)?;
-        bucket.last_window = Some(window);
-        Buckets::<T>::insert(bucket_id, bucket);
-        Ok(())
+        #[cfg(commitment_nonce)]
+        Self::ensure_recent(promise.nonce)?;
+        Buckets::<T>::try_mutate(bucket_id, |row| {
+            let bucket = row.as_mut().ok_or(Error::<T>::BucketNotFound)?;
+            Self::ensure_writer(bucket, who)?;
+            ensure_after_freeze::<T>(bucket, &promise.commitment)?;
+            let signers = Self::signers_of(bucket, bucket_id, promise, signatures)?;
+            let providers = signers.accounts.clone();
+            Self::advance(bucket, promise, signers)?;
+            Self::announce_checkpoint(bucket_id, promise.commitment, providers);
+            Ok(())
+        })
     }
 
-    /// Adds signers to the current checkpoint.
-    pub(crate) fn extend(bucket_id: BucketId, signatures: &[PrimarySignature]) -> DispatchResult {
-        let mut bucket = Buckets::<T>::get(bucket_id).ok_or(Error::<T>::NoSuchBucket)?;
-        let snapshot = bucket.snapshot.as_ref().ok_or(Error::<T>::NoSnapshot)?;
-        let message = CommitmentPayload::new(bucket_id, snapshot.commitment).encode();
-        let mut signers = signed_places(snapshot);
-        let before = signers.len();
-        signers.append(&mut places(&bucket, &message, signatures)?);
-        ensure!(signers.len() > before, Error::<T>::TooFewSignatures);
-        let primaries = bucket.primary_providers.len();
-        if let Some(snapshot) = bucket.snapshot.as_mut() {
-            snapshot.primary_signers = bits(&signers, primaries);
-        }
-        Buckets::<T>::insert(bucket_id, bucket);
-        Self::deposit_event(Event::CheckpointExtended { bucket_id });
-        Ok(())
+    pub(crate) fn add_signatures(
+        who: &AccountId32,
+        bucket_id: BucketId,
+        signatures: &[(AccountId32, MultiSignature)],
+    ) -> DispatchResult {
+        Buckets::<T>::try_mutate(bucket_id, |row| {
+            let bucket = row.as_mut().ok_or(Error::<T>::BucketNotFound)?;
+            Self::ensure_writer(bucket, who)?;
+            let snapshot = bucket.snapshot.as_ref().ok_or(Error::<T>::NoSnapshot)?;
+            let commitment = snapshot.commitment();
+            let message = snapshot.promise().message(bucket_id);
+            let mut signers = Signers {
+                bits: snapshot.primary_signers.clone(),
+                accounts: Default::default(),
+            };
+            Self::add_signers(bucket, &message, signatures, &mut signers)?;
+            if let Some(snapshot) = bucket.snapshot.as_mut() {
+                snapshot.primary_signers = signers.bits;
+            }
+            Self::announce_checkpoint(bucket_id, commitment, signers.accounts);
+            Ok(())
+        })
     }
 
-    fn advance(
+    /// Sets the last checkpoint.
+    ///
+    /// The chain counts signatures here, not signers: one that is given twice counts twice.
+    pub(crate) fn advance(
         bucket: &mut Bucket<T>,
+        promise: Promise,
+        signers: Signers,
+    ) -> DispatchResult {
+        let signatures = u32::try_from(signers.accounts.len()).unwrap_or(u32::MAX);
+        ensure!(
+            signatures >= bucket.min_providers,
+            Error::<T>::InsufficientSignatures
+        );
+        let now = Self::current_anchor_block();
+        remember(
+            &mut bucket.historical_roots,
+            now,
+            promise.commitment.mmr_root,
+        );
+        bucket.snapshot = Some(BucketSnapshot::new(promise, now, signers.bits));
+        bucket.total_snapshots = bucket.total_snapshots.saturating_add(1);
+        Ok(())
+    }
+
+    fn announce_checkpoint(
         bucket_id: BucketId,
         commitment: Commitment,
-        signers: &BTreeSet<usize>,
-    ) -> DispatchResult {
-        let enough = u32::try_from(signers.len()).is_ok_and(|n| n >= bucket.min_providers);
-        ensure!(enough, Error::<T>::TooFewSignatures);
-        ensure!(
-            bucket
-                .frozen_start_seq
-                .is_none_or(|frozen| commitment.start_seq >= frozen),
-            Error::<T>::BelowFrozen
-        );
-        let checkpoint_block = Self::anchor_block();
-        let mmr_root = commitment.mmr_root;
-        update_historical_roots(&mut bucket.historical_roots, checkpoint_block, mmr_root);
-        bucket.snapshot = Some(BucketSnapshot {
-            commitment,
-            checkpoint_block,
-            primary_signers: bits(signers, bucket.primary_providers.len()),
-        });
-        Self::deposit_event(Event::Checkpointed {
+        providers: alloc::vec::Vec<AccountId32>,
+    ) {
+        Self::deposit_event(Event::BucketCheckpointed {
             bucket_id,
-            mmr_root,
+            #[cfg(not(deployed))]
+            commitment,
+            #[cfg(deployed)]
+            mmr_root: commitment.mmr_root,
+            #[cfg(deployed)]
+            start_seq: commitment.start_seq,
+            #[cfg(deployed)]
+            leaf_count: commitment.leaf_count,
+            providers,
         });
+    }
+
+    /// A signed nonce is an anchor block that is not to come, and not long past.
+    #[cfg(commitment_nonce)]
+    pub(crate) fn ensure_recent(nonce: u64) -> DispatchResult {
+        use frame_support::traits::Get;
+        let now = u64::from(Self::current_anchor_block());
+        let age = now.checked_sub(nonce);
+        ensure!(
+            age.is_some_and(|age| age <= u64::from(T::MaxNonceAge::get())),
+            Error::<T>::CommitmentNonceTooOld
+        );
         Ok(())
     }
+}
+
+pub(crate) fn ensure_after_freeze<T: Config>(
+    bucket: &Bucket<T>,
+    commitment: &Commitment,
+) -> DispatchResult {
+    ensure!(
+        bucket
+            .frozen_start_seq
+            .is_none_or(|frozen| commitment.start_seq >= frozen),
+        Error::<T>::SnapshotViolatesFrozen
+    );
+    Ok(())
 }
 
 /// Keeps, for each prime, the root of the first checkpoint in the last quotient that has
 /// one. Later ones in the same quotient do not replace it, so that a replica has until the
 /// next quotient to sync to it.
-fn update_historical_roots(roots: &mut HistoricalRoots, block: u32, root: H256) {
+fn remember(roots: &mut [(u32, H256); 6], block: u32, root: H256) {
     for (kept, prime) in roots.iter_mut().zip(REPLICA_PRIMES) {
         let quotient = block.checked_div(prime).unwrap_or(0);
-        if kept.is_none_or(|(last, _)| last != quotient) {
-            *kept = Some((quotient, root));
+        if kept.0 != quotient {
+            *kept = (quotient, root);
         }
     }
 }

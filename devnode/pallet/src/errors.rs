@@ -8,76 +8,201 @@ mod errors {
     /// A reason for which a call is refused. Nothing is changed then.
     #[pallet::error]
     pub enum Error<T> {
-        /// The challenge period is 0: set at least 1 anchor block.
-        BadPeriod,
-        /// There are buckets, whose roots are hashed with the current profile: set rules
-        /// with that profile.
-        ProfileInUse,
-        /// The account is already registered as a provider.
-        AlreadyProvider,
-        /// The account is not registered as a provider.
-        NotProvider,
-        /// The provider has no stake: a stake must be above 0, and a lost one is not
-        /// replaced.
-        NoStake,
-        /// The endpoint, a URL, is too long or not UTF-8.
-        BadEndpoint,
+        /// The account is already a provider.
+        ProviderAlreadyRegistered,
+        /// The account is no provider.
+        ProviderNotFound,
+        /// The stake is below `MinProviderStake`.
+        InsufficientStake,
+        /// The stake does not cover all committed bytes: add stake, or commit to less.
+        InsufficientStakeForBytes,
+        /// The provider has agreements: settle them first.
+        ProviderHasActiveAgreements,
+        /// The provider accepts no primary agreements.
+        ProviderNotAcceptingPrimary,
+        /// The provider has no price for syncs, so it accepts no replica agreements.
+        ProviderNotAcceptingReplicas,
+        /// The provider accepts no extensions.
+        ProviderNotAcceptingExtensions,
+        /// The provider has a stake, so it was not slashed.
+        ProviderNotSlashed,
+        /// The capacity is below what is committed.
+        CapacityBelowCommitted,
+        /// The agreement exceeds the provider's capacity.
+        CapacityExceeded,
+        /// The stake does not cover the capacity.
+        InsufficientStakeForCapacity,
+        /// The shortest duration is above the longest.
+        MinDurationExceedsMaxDuration,
+        /// The provider is leaving: cancel that first.
+        DeregisterAnnounced,
+        /// The provider is not leaving: announce that first.
+        DeregisterNotAnnounced,
+        /// The announcement is too recent.
+        DeregisterPeriodNotElapsed,
         /// There is no such bucket.
-        NoSuchBucket,
-        /// The number of signatures that a checkpoint needs must be at least 1, and at most
-        /// the number of primary providers that a bucket may have.
-        BadMinProviders,
-        /// A window's interval must be above 0, and its grace period at most as long.
-        BadWindow,
-        /// Only an admin of the bucket may do this; anybody may end an expired agreement.
-        NotAdmin,
-        /// The bucket has the most members that it may have.
-        TooManyMembers,
-        /// A bucket keeps at least one admin: add another one first.
-        LastAdmin,
-        /// The bucket is already frozen.
-        AlreadyFrozen,
-        /// The bucket has no checkpoint yet: submit one first.
-        NoSnapshot,
-        /// The agreement's last anchor block is not in the future.
-        Expired,
-        /// There is no such agreement, or none was requested.
-        NoSuchAgreement,
-        /// The bucket has the most primary providers that it may have.
-        TooManyPrimaries,
-        /// There are more signatures than primary providers.
-        TooManySignatures,
-        /// Too few distinct primary providers signed, or all of them had signed before.
-        TooFewSignatures,
-        /// The account or the index of a signature is not that of a primary provider of the
-        /// bucket.
-        NotPrimary,
-        /// A signature is invalid for the signer's registered key and this payload.
-        BadSignature,
-        /// The bucket is frozen, and the commitment starts before the frozen sequence.
-        BelowFrozen,
-        /// The bucket has no windows for its providers' checkpoints.
-        NoWindows,
-        /// The window is not the current one.
-        WrongWindow,
-        /// The window already has a checkpoint.
-        WindowTaken,
-        /// Only the window's leader may submit a checkpoint before the end of the grace
-        /// period.
-        NotLeader,
+        BucketNotFound,
+        /// The bucket is frozen already.
+        BucketFrozen,
+        /// The bucket is not frozen. Never used, as on the chain.
+        #[cfg(checkpoint_windows)]
+        BucketNotFrozen,
+        /// The account is no admin of the bucket.
+        NotBucketAdmin,
+        /// The account is no member of the bucket. Never used, as on the chain.
+        #[cfg(checkpoint_windows)]
+        NotBucketMember,
+        /// The caller is neither writer nor admin of the bucket.
+        NotBucketWriter,
+        /// The account is no member of the bucket.
+        MemberNotFound,
+        /// Only an admin itself can give up its role.
+        CannotDemoteAdmin,
+        /// The bucket needs an admin: add another first.
+        LastAdminCannotBeRemoved,
+        /// The bucket has as many members as it may.
+        MaxMembersReached,
+        /// The bucket has as many primary providers as it may.
+        MaxPrimaryProvidersReached,
+        /// The checkpoint has too few signatures, or the bucket no primary provider.
+        MinProvidersNotMet,
+        /// The number is above that of the primary providers.
+        InvalidMinProviders,
+        /// Only members and owners of primary agreements may challenge here.
+        #[cfg(challenger_tiers)]
+        NotAuthorizedForPrivateBucket,
+        /// There is no agreement of this bucket and provider.
+        AgreementNotFound,
+        /// There is an agreement of this bucket and provider.
+        AgreementAlreadyExists,
+        /// The agreement has expired.
+        AgreementExpired,
+        /// The agreement has not expired, or its owner may still settle it.
+        AgreementNotExpired,
+        /// The provider refuses to extend this agreement.
+        AgreementExtensionsBlocked,
+        /// The caller does not own the agreement.
+        NotAgreementOwner,
+        /// The agreement is the caller's already.
+        #[cfg(challenger_tiers)]
+        TransferToSelf,
+        /// The duration is below the provider's shortest.
+        DurationTooShort,
+        /// The duration is above the provider's longest.
+        DurationTooLong,
+        /// The payment is above the caller's bound.
+        PaymentExceedsMax,
+        /// A replica agreement runs to its end.
+        CannotTerminateReplica,
+        /// The owner decided too late: the provider may claim the payment.
+        SettlementWindowPassed,
+        /// The agreement is not a replica's.
+        NotReplica,
+        /// The last sync is too recent.
+        SyncTooFrequent,
+        /// No root is the last checkpoint's or a historical one, or the match is not new.
+        InvalidSyncRoot,
+        /// There is not enough left to pay for a sync.
+        InsufficientSyncBalance,
         /// A provider cannot challenge itself.
+        #[cfg(challenger_tiers)]
         SelfChallenge,
-        /// The provider did not sign the current checkpoint.
-        NotSigner,
-        /// The commitment has no such leaf.
-        NoSuchLeaf,
-        /// The deadline has the most challenges that it may have: try the next block.
-        TooManyChallenges,
-        /// There is no such open challenge.
-        NoSuchChallenge,
-        /// The challenge is against another provider.
-        NotChallenged,
+        /// There is no such challenge.
+        ChallengeNotFound,
+        /// There is such a challenge already. Never used, as on the chain.
+        #[cfg(checkpoint_windows)]
+        ChallengeAlreadyExists,
+        /// The proof does not prove the chunk.
+        #[cfg(checkpoint_windows)]
+        InvalidChallengeProof,
         /// The deadline has passed.
-        DeadlinePassed,
+        ChallengeExpired,
+        /// Another provider is challenged.
+        NotChallengeProvider,
+        /// The provider is not primary, or did not sign the checkpoint.
+        ProviderNotInSnapshot,
+        /// The last checkpoint does not cover the leaf.
+        #[cfg(checkpoint_windows)]
+        LeafBeyondCanonical,
+        /// The deletion does not cover the leaf.
+        #[cfg(checkpoint_windows)]
+        InvalidDeletionProof,
+        /// The provider has open challenges.
+        #[cfg(not(deployed))]
+        ProviderHasPendingChallenges,
+        /// The agreement has open challenges.
+        #[cfg(not(deployed))]
+        AgreementHasPendingChallenge,
+        /// There are as many challenges for this deadline as there may be.
+        #[cfg(not(deployed))]
+        TooManyChallengesThisBlock,
+        /// The commitment has no such leaf.
+        #[cfg(leaf_binding)]
+        LeafOutOfRange,
+        /// A signature does not verify.
+        InvalidSignature,
+        /// The bucket has no checkpoint.
+        NoSnapshot,
+        /// The commitment starts below the frozen sequence.
+        SnapshotViolatesFrozen,
+        /// There are too few signatures.
+        InsufficientSignatures,
+        /// The nonce is above the anchor block, or more than `MaxNonceAge` below it.
+        #[cfg(commitment_nonce)]
+        CommitmentNonceTooOld,
+        /// A number is too large.
+        ArithmeticOverflow,
+        /// The endpoint is wrong. Never used, as on the chain.
+        #[cfg(checkpoint_windows)]
+        InvalidMultiaddr,
+        /// The key has a wrong length, or not that of the signature's scheme.
+        InvalidPublicKey,
+        /// The bucket has no windows.
+        #[cfg(checkpoint_windows)]
+        ProviderCheckpointsDisabled,
+        /// Only the leader may submit in the grace period.
+        #[cfg(checkpoint_windows)]
+        NotCheckpointLeader,
+        /// The window is yet to come. Never used, as on the chain.
+        #[cfg(checkpoint_windows)]
+        CheckpointWindowNotStarted,
+        /// The window, or a later one, has its checkpoint.
+        #[cfg(checkpoint_windows)]
+        CheckpointAlreadySubmitted,
+        /// It is another window now.
+        #[cfg(checkpoint_windows)]
+        InvalidCheckpointWindow,
+        /// The pool is too small. Never used, as on the chain.
+        #[cfg(checkpoint_windows)]
+        InsufficientCheckpointPool,
+        /// Nothing was missed. Never used, as on the chain.
+        #[cfg(checkpoint_windows)]
+        NoMissedCheckpoint,
+        /// The window has only just ended.
+        #[cfg(checkpoint_windows)]
+        WithinGracePeriod,
+        /// There are no rewards.
+        #[cfg(checkpoint_windows)]
+        NoRewardsToClaim,
+        /// The account is a member of as many buckets as it may be.
+        TooManyBucketsForMember,
+        /// The provider did not sign these terms.
+        InvalidProviderSignature,
+        /// The terms are no longer valid.
+        TermsExpired,
+        /// The terms are valid for longer than `RequestTimeout`.
+        TermsValidityTooLong,
+        /// The terms' nonce was used.
+        NonceAlreadyUsed,
+        /// The terms' nonce is too far below the highest used one.
+        NonceTooOld,
+        /// The terms are another owner's.
+        TermsOwnerMismatch,
+        /// The terms are not a replica's.
+        MissingReplicaTerms,
+        /// The terms are for another bucket.
+        TermsBucketMismatch,
+        /// The quota is 0.
+        InvalidMaxBytesRequest,
     }
 }

@@ -1,32 +1,32 @@
-//! The reference storage pallet: the on-chain half of off-chain storage, for development
-//! and tests. It is not for production: there is no payment for storage, weights are not
-//! measured, there are no replicas, and a stake is never returned.
+//! The storage pallet of the chain that providers are on, written from its face: the names,
+//! types and rules of its calls, storage, events, errors and constants. It judges Cairn in
+//! development and tests, and is not for production: weights are not measured.
 //!
 //! ```text
 //! register_provider ─┐
-//! create_bucket ─────┴► request_agreement ─► accept_agreement ─► checkpoint, extend_checkpoint,
-//!                                                                 provider_checkpoint
-//!                                                                        │
-//!        respond_to_challenge ◄── challenge_checkpoint, challenge_offchain ┘
-//!            │            └► wrong: the whole stake, at once
+//! terms, signed by ──┴► establish_storage_agreement ─► checkpoint, extend_checkpoint
+//! the provider          establish_replica_agreement ─► confirm_replica_sync
+//!                                                            │
+//!        respond_to_challenge ◄── challenge_checkpoint, _offchain, _replica
+//!            │            └► wrong: the whole stake, at once (`deployed`: an error)
 //!            └► none by the deadline: the whole stake, by the sweep
 //! ```
 //!
-//! Types and verifiers are those of [`cairn_primitives`], which providers
-//! compile too: [`chain_rule`](cairn_primitives::chain_rule) as the deployed
-//! chain has it, and under [`Rules::strict_leaf_binding`]
-//! [`verify::mmr_proof`](cairn_primitives::verify::mmr_proof) besides.
+//! There are four variants of it, each a package of its own from this one source:
+//! `deployed`, `nonce`, `current` and `leaf-binding`. They differ by `cfg`s, which
+//! `devnode/variants.rs` lists.
 //!
 //! Deadlines are counted in anchor blocks, which may jump, and may not advance for several
-//! blocks. An answer is accepted while the anchor block is at most the deadline; the sweep
-//! at the beginning of a block slashes for deadlines before it.
+//! blocks. An answer is accepted while the anchor block is at most the deadline.
 
 // FRAME's macros need one module for all storage, calls, events and errors. They are only
-// declared here; the other modules implement them. `import_section` puts the events and the
-// errors, which have files of their own, into that module.
+// declared here; the other modules implement them. `import_section` puts calls, events and
+// errors, which have files of their own, into that module, and `select` takes out what the
+// variant does not have.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
+#![recursion_limit = "256"]
 #![cfg_attr(
     test,
     allow(
@@ -38,15 +38,28 @@
 extern crate alloc;
 
 mod agreements;
+mod answers;
+mod buckets;
+mod calls;
 mod challenges;
 mod checkpoints;
 mod errors;
 mod events;
+mod extensions;
 mod judge;
+pub mod migrations;
+mod money;
+mod providers;
 mod queries;
+mod replicas;
+pub mod runtime_api;
+mod settlement;
 mod signatures;
-mod types;
+mod sweep;
+pub mod types;
 mod weights;
+#[cfg(checkpoint_windows)]
+mod windows;
 
 #[cfg(test)]
 mod mock;
@@ -55,371 +68,316 @@ mod tests;
 
 use frame_support::pallet_macros::import_section;
 pub use pallet::*;
-pub use types::{Bucket, Challenge, DEFAULT_CHALLENGE_PERIOD, HistoricalRoots, Provider, Rules};
 
 /// The target of the pallet's log lines.
 const LOG: &str = "runtime::storage-provider";
 
+/// The variant's name: `deployed`, `nonce`, `current` or `leaf-binding`.
+pub const VARIANT: &str = env!("CAIRN_VARIANT");
+
 /// The pallet's storage, calls, events and errors.
 #[import_section(events::events)]
 #[import_section(errors::errors)]
+#[import_section(calls::calls)]
+#[cairn_devnode_select::select]
 #[frame_support::pallet]
 #[expect(
     clippy::cast_possible_truncation,
     clippy::expect_used,
     reason = "in what the macros write: each event's index, and names of pallets that there are"
 )]
+#[cfg_attr(
+    deployed,
+    expect(
+        clippy::too_many_arguments,
+        reason = "the deployed chain passes commitments and locations as single numbers"
+    )
+)]
 pub mod pallet {
-    use crate::types::Question;
-    use crate::{Bucket, Challenge, Provider, Rules, signatures, weights};
-    use alloc::vec::Vec;
-    use cairn_primitives::challenge::{
-        ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, Role, SlashReason,
+    #[cfg(commitment_nonce)]
+    use crate::types::ChallengerStatRecord;
+    #[cfg(checkpoint_windows)]
+    use crate::types::CheckpointWindowConfig;
+    #[cfg(not(deployed))]
+    use crate::types::SlashReason;
+    #[cfg(challenger_tiers)]
+    use crate::types::Visibility;
+    use crate::types::{
+        AgreementTerms, Bucket, BucketId, Challenge, ChallengeId, ChallengeResponse, ChunkLocation,
+        Commitment, EndAction, Promise, ProviderInfo, ProviderSettings, RemovalReason,
+        ReplayWindow, Role, StorageAgreement,
     };
-    use cairn_primitives::onchain::{Agreement, CheckpointWindow, MultiSigner, PrimarySignature};
-    use cairn_primitives::{BucketId, Commitment, CommitmentPayload, H256, Sequence};
+    use crate::{migrations, weights};
+    use alloc::vec::Vec;
     use frame_support::pallet_prelude::*;
-    use frame_support::traits::fungible::MutateHold;
+    use frame_support::traits::ConstU32;
+    use frame_support::traits::fungible::{BalancedHold, Inspect, Mutate, MutateHold};
     use frame_system::pallet_prelude::*;
-    use sp_runtime::AccountId32;
+    use sp_core::H256;
     use sp_runtime::traits::BlockNumberProvider;
+    use sp_runtime::{AccountId32, MultiSignature};
 
     /// The configuration by the runtime.
     #[pallet::config]
     pub trait Config:
         frame_system::Config<AccountId = AccountId32, RuntimeEvent: From<Event<Self>>>
     {
-        /// Holds stakes and the cost of challenges.
-        type Currency: MutateHold<AccountId32, Reason = Self::RuntimeHoldReason, Balance = u128>;
+        /// Holds stakes, payments and deposits.
+        type Currency: Inspect<AccountId32, Balance = u128>
+            + Mutate<AccountId32>
+            + MutateHold<AccountId32, Reason = Self::RuntimeHoldReason>
+            + BalancedHold<AccountId32>;
 
         /// The runtime's hold reasons, which include this pallet's.
         type RuntimeHoldReason: From<HoldReason>;
 
-        /// The blocks in which deadlines and windows are counted: on a solo chain its own,
-        /// on a parachain those of the relay chain.
-        type AnchorBlock: BlockNumberProvider<BlockNumber = u32>;
+        /// The account that receives slashed stakes and burned payments.
+        type Treasury: Get<AccountId32>;
 
-        /// The assumed cost of an answer, held from the challenger.
+        /// The stake that a committed byte needs.
         #[pallet::constant]
-        type ChallengeCost: Get<u128>;
+        type MinStakePerByte: Get<u128>;
 
-        /// The most primary providers of a bucket; at most 256.
+        /// The most bytes of a multiaddr.
         #[pallet::constant]
-        type MaxPrimaryProviders: Get<u32>;
-
-        /// The most challenges due at one anchor block, including answered ones.
-        #[pallet::constant]
-        type MaxChallengesPerDeadline: Get<u32>;
-
-        /// The most bytes of a provider's endpoint.
-        #[pallet::constant]
-        type MaxEndpointBytes: Get<u32>;
+        type MaxMultiaddrLength: Get<u32>;
 
         /// The most members of a bucket.
         #[pallet::constant]
         type MaxMembers: Get<u32>;
+
+        /// The most primary providers of a bucket.
+        #[pallet::constant]
+        type MaxPrimaryProviders: Get<u32>;
+
+        /// The least stake of a registration.
+        #[pallet::constant]
+        type MinProviderStake: Get<u128>;
+
+        /// The most bytes of a chunk in an answer.
+        #[pallet::constant]
+        type MaxChunkSize: Get<u32>;
+
+        /// Anchor blocks from a challenge to its deadline.
+        #[pallet::constant]
+        type ChallengeTimeout: Get<u32>;
+
+        /// What is held from a challenger.
+        #[cfg(not(deployed))]
+        #[pallet::constant]
+        type ChallengeDeposit: Get<u128>;
+
+        /// The most anchor blocks that a signed nonce may be behind.
+        #[cfg(commitment_nonce)]
+        #[pallet::constant]
+        type MaxNonceAge: Get<u32>;
+
+        /// Anchor blocks after an agreement's end in which its owner decides about the
+        /// payment.
+        #[pallet::constant]
+        type SettlementTimeout: Get<u32>;
+
+        /// The most anchor blocks that signed terms may be valid for.
+        #[pallet::constant]
+        type RequestTimeout: Get<u32>;
+
+        /// The window's interval of a bucket without a configuration.
+        #[cfg(checkpoint_windows)]
+        #[pallet::constant]
+        type DefaultCheckpointInterval: Get<u32>;
+
+        /// The grace period of a bucket without a configuration.
+        #[cfg(checkpoint_windows)]
+        #[pallet::constant]
+        type DefaultCheckpointGrace: Get<u32>;
+
+        /// What a window's checkpoint earns, if the bucket's pool has it.
+        #[cfg(checkpoint_windows)]
+        #[pallet::constant]
+        type CheckpointReward: Get<u128>;
+
+        /// What the leader of a missed window loses of its stake.
+        #[cfg(checkpoint_windows)]
+        #[pallet::constant]
+        type CheckpointMissPenalty: Get<u128>;
+
+        /// The most buckets that an account may be a member of.
+        #[pallet::constant]
+        type MaxBucketsPerMember: Get<u32>;
+
+        /// Anchor blocks from the announcement of a deregistration to its completion.
+        #[pallet::constant]
+        type DeregisterAnnouncementPeriod: Get<u32>;
+
+        /// The most challenges that are ever opened for one deadline.
+        #[cfg(not(deployed))]
+        #[pallet::constant]
+        type MaxChallengesPerDeadline: Get<u16>;
+
+        /// The anchor blocks, in which all durations are counted.
+        type BlockNumberProvider: BlockNumberProvider<BlockNumber = u32>;
+
+        /// Milliseconds of an anchor block.
+        #[cfg(not(deployed))]
+        #[pallet::constant]
+        type AnchorBlockTimeMillis: Get<u64>;
     }
 
     /// The pallet.
     #[pallet::pallet]
+    #[pallet::storage_version(migrations::VERSION)]
     pub struct Pallet<T>(_);
 
     /// The pallet's reasons for holding a balance.
     #[pallet::composite_enum]
     pub enum HoldReason {
         /// A provider's stake.
-        Stake,
-        /// The cost of an answer, until it is known who bears it.
-        Challenge,
+        ProviderStake,
+        /// An agreement's payment.
+        AgreementPayment,
+        /// A challenger's deposit.
+        ChallengeDeposit,
     }
 
-    /// The rules in force.
+    /// Providers by account.
     #[pallet::storage]
-    pub type CurrentRules<T> = StorageValue<_, Rules, ValueQuery>;
+    pub type Providers<T: Config> = StorageMap<_, Blake2_128Concat, AccountId32, ProviderInfo<T>>;
 
-    /// Providers by their accounts.
+    /// The nonces of terms that each provider's clients redeemed.
     #[pallet::storage]
-    pub type Providers<T: Config> = StorageMap<_, Blake2_128Concat, AccountId32, Provider<T>>;
+    pub type ProviderReplayStates<T: Config> =
+        StorageMap<_, Blake2_128Concat, AccountId32, ReplayWindow, ValueQuery>;
 
     /// The id of the next bucket.
     #[pallet::storage]
-    pub type NextBucket<T> = StorageValue<_, u64, ValueQuery>;
+    pub type NextBucketId<T: Config> = StorageValue<_, BucketId, ValueQuery>;
 
-    /// Buckets by their ids.
+    /// Buckets by id.
     #[pallet::storage]
-    pub type Buckets<T: Config> = StorageMap<_, Twox64Concat, BucketId, Bucket<T>>;
+    #[pallet::unbounded]
+    pub type Buckets<T: Config> = StorageMap<_, Blake2_128Concat, BucketId, Bucket<T>>;
 
-    /// Agreements that an admin requested and the provider has not accepted.
+    /// Agreements by bucket and provider. An expired one stays until it is settled.
     #[pallet::storage]
-    pub type AgreementRequests<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Twox64Concat, BucketId, Agreement>;
+    pub type StorageAgreements<T: Config> = StorageDoubleMap<
+        _,
+        Blake2_128Concat,
+        BucketId,
+        Blake2_128Concat,
+        AccountId32,
+        StorageAgreement,
+    >;
 
-    /// Agreements by provider and bucket. A provider with one is a primary provider.
+    /// Open challenges by deadline. An id's index is a place in the list.
+    #[cfg(deployed)]
     #[pallet::storage]
-    pub type Agreements<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Twox64Concat, BucketId, Agreement>;
+    #[pallet::unbounded]
+    pub type Challenges<T: Config> = StorageMap<_, Blake2_128Concat, u32, Vec<Challenge>>;
 
     /// Open challenges by deadline and index.
+    #[cfg(not(deployed))]
     #[pallet::storage]
-    pub type Challenges<T> = StorageDoubleMap<_, Twox64Concat, u32, Twox64Concat, u16, Challenge>;
+    pub type Challenges<T: Config> =
+        StorageDoubleMap<_, Blake2_128Concat, u32, Twox64Concat, u16, Challenge>;
 
-    /// The number of challenges ever opened for a deadline. It is the next index, so that
-    /// no id is used twice.
+    /// The number of challenges ever opened for a deadline, which is the next index.
+    #[cfg(not(deployed))]
     #[pallet::storage]
-    pub type ChallengesMade<T> = StorageMap<_, Twox64Concat, u32, u16, ValueQuery>;
+    pub type NextChallengeIndex<T: Config> = StorageMap<_, Blake2_128Concat, u32, u16, ValueQuery>;
 
-    /// The open challenges against each provider.
+    /// The last deadline that is swept.
+    #[cfg(relay_clock)]
     #[pallet::storage]
-    pub type ChallengesAgainst<T> =
-        StorageDoubleMap<_, Blake2_128Concat, AccountId32, Twox64Concat, ChallengeId, ()>;
+    pub type LastSweptChallengeBlock<T: Config> = StorageValue<_, u32>;
 
-    /// The first deadline that is not yet swept.
+    /// The open challenges of each provider.
+    #[cfg(not(deployed))]
     #[pallet::storage]
-    pub type NextSweep<T> = StorageValue<_, u32>;
+    pub type PendingChallenges<T: Config> =
+        StorageMap<_, Blake2_128Concat, AccountId32, u32, ValueQuery>;
 
-    /// The genesis configuration.
-    #[pallet::genesis_config]
-    #[derive(frame_support::DefaultNoBound)]
-    pub struct GenesisConfig<T: Config> {
-        /// The rules in force.
-        pub rules: Rules,
-        /// Marks the runtime type.
-        #[serde(skip)]
-        pub config: PhantomData<T>,
-    }
+    /// The open challenges of each provider in each bucket.
+    #[cfg(not(deployed))]
+    #[pallet::storage]
+    pub type PendingChallengesByBucket<T: Config> = StorageDoubleMap<
+        _,
+        Blake2_128Concat,
+        BucketId,
+        Blake2_128Concat,
+        AccountId32,
+        u32,
+        ValueQuery,
+    >;
 
-    #[pallet::genesis_build]
-    impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
-        fn build(&self) {
-            assert!(
-                self.rules.challenge_period > 0,
-                "a challenge period of 0 leaves no block to answer in: set at least 1"
-            );
-            CurrentRules::<T>::put(self.rules);
-        }
-    }
+    /// Each challenger's record.
+    #[cfg(commitment_nonce)]
+    #[pallet::storage]
+    pub type ChallengerStats<T: Config> =
+        StorageMap<_, Blake2_128Concat, AccountId32, ChallengerStatRecord, ValueQuery>;
+
+    /// The windows of buckets that do not use the defaults.
+    #[cfg(checkpoint_windows)]
+    #[pallet::storage]
+    pub type CheckpointConfigs<T: Config> =
+        StorageMap<_, Blake2_128Concat, BucketId, CheckpointWindowConfig>;
+
+    /// The last window with a checkpoint, or whose miss was reported.
+    #[cfg(checkpoint_windows)]
+    #[pallet::storage]
+    pub type LastCheckpointWindow<T: Config> = StorageMap<_, Blake2_128Concat, BucketId, u64>;
+
+    /// Rewards that were not claimed yet.
+    #[cfg(checkpoint_windows)]
+    #[pallet::storage]
+    pub type CheckpointRewards<T: Config> = StorageDoubleMap<
+        _,
+        Blake2_128Concat,
+        AccountId32,
+        Blake2_128Concat,
+        BucketId,
+        u128,
+        ValueQuery,
+    >;
+
+    /// What is left to pay rewards.
+    #[cfg(checkpoint_windows)]
+    #[pallet::storage]
+    pub type CheckpointPool<T: Config> =
+        StorageMap<_, Blake2_128Concat, BucketId, u128, ValueQuery>;
+
+    /// The buckets that an account is a member of.
+    #[pallet::storage]
+    pub type MemberBuckets<T: Config> = StorageMap<
+        _,
+        Blake2_128Concat,
+        AccountId32,
+        BoundedVec<BucketId, T::MaxBucketsPerMember>,
+        ValueQuery,
+    >;
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+        #[cfg(relay_clock)]
         fn on_initialize(_number: BlockNumberFor<T>) -> Weight {
-            Self::sweep(Self::anchor_block())
+            Self::sweep()
         }
-    }
 
-    #[pallet::call]
-    impl<T: Config> Pallet<T> {
-        /// Sets the rules. Open challenges keep their deadlines and their leaf binding.
-        #[pallet::call_index(0)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn set_rules(origin: OriginFor<T>, rules: Rules) -> DispatchResult {
-            ensure_root(origin)?;
-            ensure!(rules.challenge_period > 0, Error::<T>::BadPeriod);
-            ensure!(
-                NextBucket::<T>::get() == 0 || rules.profile == CurrentRules::<T>::get().profile,
-                Error::<T>::ProfileInUse
+        #[cfg(not(relay_clock))]
+        fn on_finalize(_number: BlockNumberFor<T>) {
+            Self::sweep();
+        }
+
+        fn integrity_test() {
+            assert!(
+                T::RequestTimeout::get() < T::DeregisterAnnouncementPeriod::get(),
+                "signed terms must expire before their provider can register again: set \
+                 RequestTimeout below DeregisterAnnouncementPeriod"
             );
-            CurrentRules::<T>::put(rules);
-            Self::deposit_event(Event::RulesSet { rules });
-            Ok(())
-        }
-
-        /// Registers as a provider, with its signing key and a stake, which is held.
-        #[pallet::call_index(1)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn register_provider(
-            origin: OriginFor<T>,
-            key: MultiSigner,
-            endpoint: Vec<u8>,
-            stake: u128,
-        ) -> DispatchResult {
-            Self::register(ensure_signed(origin)?, key, endpoint, stake)
-        }
-
-        /// Sets the provider's endpoint.
-        #[pallet::call_index(2)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn set_endpoint(origin: OriginFor<T>, endpoint: Vec<u8>) -> DispatchResult {
-            Self::move_endpoint(ensure_signed(origin)?, endpoint)
-        }
-
-        /// Creates a bucket with the next id and the caller as its admin.
-        #[pallet::call_index(3)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn create_bucket(
-            origin: OriginFor<T>,
-            min_providers: u32,
-            window: Option<CheckpointWindow>,
-        ) -> DispatchResult {
-            Self::open_bucket(ensure_signed(origin)?, min_providers, window)
-        }
-
-        /// Sets an account's role in a bucket, or removes the account. By an admin.
-        #[pallet::call_index(4)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn set_member(
-            origin: OriginFor<T>,
-            bucket: BucketId,
-            who: AccountId32,
-            role: Option<Role>,
-        ) -> DispatchResult {
-            Self::put_member(&ensure_signed(origin)?, bucket, who, role)
-        }
-
-        /// Freezes a bucket at the start of its last checkpoint. By an admin.
-        #[pallet::call_index(5)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn freeze_bucket(origin: OriginFor<T>, bucket: BucketId) -> DispatchResult {
-            Self::freeze(&ensure_signed(origin)?, bucket)
-        }
-
-        /// Requests an agreement: a provider keeps a bucket up to and including the anchor
-        /// block `expires_at`. By an admin.
-        #[pallet::call_index(6)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn request_agreement(
-            origin: OriginFor<T>,
-            bucket: BucketId,
-            provider: AccountId32,
-            max_bytes: u64,
-            expires_at: u32,
-        ) -> DispatchResult {
-            let terms = Agreement {
-                max_bytes,
-                expires_at,
-            };
-            Self::ask_agreement(&ensure_signed(origin)?, bucket, provider, terms)
-        }
-
-        /// Accepts the requested agreement, and becomes a primary provider.
-        #[pallet::call_index(7)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn accept_agreement(origin: OriginFor<T>, bucket: BucketId) -> DispatchResult {
-            Self::agree(ensure_signed(origin)?, bucket)
-        }
-
-        /// Ends an agreement. By an admin, or once it has expired by anybody.
-        #[pallet::call_index(8)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn end_agreement(
-            origin: OriginFor<T>,
-            bucket: BucketId,
-            provider: AccountId32,
-        ) -> DispatchResult {
-            Self::end(&ensure_signed(origin)?, bucket, provider)
-        }
-
-        /// Submits a checkpoint with at least `min_providers` signatures over its
-        /// `CommitmentPayload`.
-        #[pallet::call_index(9)]
-        #[pallet::weight(weights::signed::<T>(signatures.len()))]
-        pub fn checkpoint(
-            origin: OriginFor<T>,
-            bucket: BucketId,
-            commitment: Commitment,
-            signatures: Vec<PrimarySignature>,
-        ) -> DispatchResult {
-            ensure_signed(origin)?;
-            Self::take_checkpoint(bucket, commitment, &signatures)
-        }
-
-        /// Adds signatures over the same `CommitmentPayload` to the current checkpoint.
-        #[pallet::call_index(10)]
-        #[pallet::weight(weights::signed::<T>(signatures.len()))]
-        pub fn extend_checkpoint(
-            origin: OriginFor<T>,
-            bucket: BucketId,
-            signatures: Vec<PrimarySignature>,
-        ) -> DispatchResult {
-            ensure_signed(origin)?;
-            Self::extend(bucket, &signatures)
-        }
-
-        /// Submits the checkpoint of a window, with at least `min_providers` signatures over
-        /// its `CheckpointProposal`. By the window's leader, or after the grace period by
-        /// any primary provider.
-        #[pallet::call_index(11)]
-        #[pallet::weight(weights::signed::<T>(signatures.len()))]
-        pub fn provider_checkpoint(
-            origin: OriginFor<T>,
-            bucket: BucketId,
-            commitment: Commitment,
-            window: u64,
-            signatures: Vec<PrimarySignature>,
-        ) -> DispatchResult {
-            let who = ensure_signed(origin)?;
-            Self::take_in_window(&who, bucket, commitment, window, &signatures)
-        }
-
-        /// Challenges a primary provider by the current checkpoint, if it signed that.
-        #[pallet::call_index(12)]
-        #[pallet::weight(weights::call::<T>())]
-        pub fn challenge_checkpoint(
-            origin: OriginFor<T>,
-            bucket: BucketId,
-            provider: AccountId32,
-            location: ChunkLocation,
-        ) -> DispatchResult {
-            let challenger = ensure_signed(origin)?;
-            let row = Buckets::<T>::get(bucket).ok_or(Error::<T>::NoSuchBucket)?;
-            let place = row
-                .primary_index_of(&provider)
-                .ok_or(Error::<T>::NotPrimary)?;
-            let snapshot = row.snapshot.ok_or(Error::<T>::NoSnapshot)?;
-            ensure!(snapshot.signed_by(place), Error::<T>::NotSigner);
-            let question = Question {
-                bucket_id: bucket,
-                commitment: snapshot.commitment,
-                location,
-            };
-            Self::ask(challenger, provider, question)
-        }
-
-        /// Challenges a provider by any commitment that it ever signed, until its agreement
-        /// expires.
-        #[pallet::call_index(13)]
-        #[pallet::weight(weights::signed::<T>(1))]
-        pub fn challenge_offchain(
-            origin: OriginFor<T>,
-            bucket: BucketId,
-            provider: AccountId32,
-            commitment: Commitment,
-            location: ChunkLocation,
-            signature: MultiSignature,
-        ) -> DispatchResult {
-            let challenger = ensure_signed(origin)?;
-            let terms =
-                Agreements::<T>::get(&provider, bucket).ok_or(Error::<T>::NoSuchAgreement)?;
-            ensure!(
-                Self::anchor_block() <= terms.expires_at,
-                Error::<T>::Expired
+            assert!(
+                T::ChallengeTimeout::get() < T::DeregisterAnnouncementPeriod::get(),
+                "a provider must not leave before a challenge is due: set ChallengeTimeout \
+                 below DeregisterAnnouncementPeriod"
             );
-            let row = Providers::<T>::get(&provider).ok_or(Error::<T>::NotProvider)?;
-            let message = CommitmentPayload::new(bucket, commitment).encode();
-            ensure!(
-                signatures::by_key(&signature, &message, &row.key),
-                Error::<T>::BadSignature
-            );
-            let question = Question {
-                bucket_id: bucket,
-                commitment,
-                location,
-            };
-            Self::ask(challenger, provider, question)
-        }
-
-        /// Answers a challenge. By the challenged provider, up to and including the deadline
-        /// block.
-        ///
-        /// A wrong answer costs the whole stake at once, but the call succeeds: only the
-        /// events show the result.
-        #[pallet::call_index(14)]
-        #[pallet::weight(weights::answer::<T>(response))]
-        pub fn respond_to_challenge(
-            origin: OriginFor<T>,
-            id: ChallengeId,
-            response: ChallengeResponse,
-        ) -> DispatchResult {
-            Self::answer(&ensure_signed(origin)?, id, &response)
         }
     }
 }

@@ -1,81 +1,129 @@
-//! Signature checks with the runtime's own functions, and the signer bits of a checkpoint.
+//! Signature checks.
 //!
-//! Signatures are over the raw SCALE encoding, neither hashed nor wrapped.
+//! A provider registers a key without a scheme. The signature tells the scheme, and the key
+//! only needs its length: 32 bytes are an sr25519 key and an ed25519 key at once.
 
-use crate::{Bucket, Config, Error, Providers};
-use alloc::collections::BTreeSet;
+use crate::types::{AgreementTerms, Bucket, BucketId, Promise};
+use crate::{Config, Error, Pallet, Providers};
 use alloc::vec;
 use alloc::vec::Vec;
-use cairn_primitives::challenge::MultiSignature;
-use cairn_primitives::checkpoint::BucketSnapshot;
-use cairn_primitives::onchain::{MultiSigner, PrimarySignature};
+use codec::Encode;
+use frame_support::dispatch::DispatchResult;
 use frame_support::ensure;
-use sp_runtime::AccountId32;
-use sp_runtime::traits::{IdentifyAccount, Verify};
+use sp_io::hashing::blake2_256;
+use sp_runtime::traits::Verify;
+use sp_runtime::{AccountId32, DispatchError, MultiSignature};
 
-/// Returns whether a registered key signed `message`. The scheme must be the key's.
-pub(crate) fn by_key(signature: &MultiSignature, message: &[u8], key: &MultiSigner) -> bool {
-    let has_scheme_of_key = matches!(
-        (signature, key),
-        (MultiSignature::Ed25519(_), MultiSigner::Ed25519(_))
-            | (MultiSignature::Sr25519(_), MultiSigner::Sr25519(_))
-            | (MultiSignature::Ecdsa(_), MultiSigner::Ecdsa(_))
-            | (MultiSignature::Eth(_), MultiSigner::Eth(_))
-    );
-    let signer = sp_runtime::MultiSigner::from(*key);
-    has_scheme_of_key && by_account(signature, message, &signer.into_account())
+/// The signers of a message.
+pub(crate) struct Signers {
+    /// Their bits, by the place of each among the primary providers.
+    pub(crate) bits: Vec<u8>,
+    /// Their accounts, in the order of the signatures.
+    pub(crate) accounts: Vec<AccountId32>,
 }
 
-/// Returns whether an account's own key signed `message`, by any scheme.
-pub(crate) fn by_account(signature: &MultiSignature, message: &[u8], who: &AccountId32) -> bool {
-    sp_runtime::MultiSignature::from(signature.clone()).verify(message, who)
+impl<T: Config> Pallet<T> {
+    /// Checks that a provider's registered key signed `message`.
+    ///
+    /// Admins who authorise a deletion are looked up here as well. So an admin who is not a
+    /// provider cannot authorise any, as on the chain.
+    pub(crate) fn verify_by(
+        signer: &AccountId32,
+        message: &[u8],
+        signature: &MultiSignature,
+    ) -> DispatchResult {
+        let provider = Providers::<T>::get(signer).ok_or(Error::<T>::ProviderNotFound)?;
+        let account = account_of::<T>(&provider.public_key, signature)?;
+        ensure!(
+            signature.verify(message, &account),
+            Error::<T>::InvalidSignature
+        );
+        Ok(())
+    }
+
+    /// Checks that a key signed terms: the hash of their context and encoding.
+    pub(crate) fn verify_terms(
+        public_key: &[u8],
+        terms: &AgreementTerms,
+        context: &[u8],
+        signature: &MultiSignature,
+    ) -> DispatchResult {
+        let account = account_of::<T>(public_key, signature)?;
+        let mut message = context.to_vec();
+        terms.encode_to(&mut message);
+        ensure!(
+            signature.verify(blake2_256(&message).as_slice(), &account),
+            Error::<T>::InvalidProviderSignature
+        );
+        Ok(())
+    }
+
+    /// Checks signatures of primary providers over a commitment.
+    pub(crate) fn signers_of(
+        bucket: &Bucket<T>,
+        bucket_id: BucketId,
+        promise: Promise,
+        signatures: &[(AccountId32, MultiSignature)],
+    ) -> Result<Signers, DispatchError> {
+        let mut signers = no_signers(bucket);
+        let message = promise.message(bucket_id);
+        Self::add_signers(bucket, &message, signatures, &mut signers)?;
+        Ok(signers)
+    }
+
+    /// Checks signatures of primary providers, and adds them. A signer whose bit is set is
+    /// not checked.
+    ///
+    /// An account may occur twice in `accounts`: the chain counts signatures, not signers.
+    pub(crate) fn add_signers(
+        bucket: &Bucket<T>,
+        message: &[u8],
+        signatures: &[(AccountId32, MultiSignature)],
+        signers: &mut Signers,
+    ) -> DispatchResult {
+        let before = signers.bits.clone();
+        for (signer, signature) in signatures {
+            let place = bucket.primary_providers.iter().position(|p| p == signer);
+            let place = place.ok_or(Error::<T>::ProviderNotInSnapshot)?;
+            if before
+                .get(place >> 3)
+                .is_some_and(|byte| byte & (1 << (place & 7)) != 0)
+            {
+                continue;
+            }
+            Self::verify_by(signer, message, signature)?;
+            if let Some(byte) = signers.bits.get_mut(place >> 3) {
+                *byte |= 1 << (place & 7);
+            }
+            signers.accounts.push(signer.clone());
+        }
+        Ok(())
+    }
 }
 
-/// Returns the indices of the primary providers that signed `message`, each once.
-///
-/// One invalid signature rejects the whole list: its submitter can check each signature
-/// beforehand, and should notice.
-pub(crate) fn places<T: Config>(
-    bucket: &Bucket<T>,
-    message: &[u8],
-    signatures: &[PrimarySignature],
-) -> Result<BTreeSet<usize>, Error<T>> {
-    ensure!(
-        signatures.len() <= bucket.primary_providers.len(),
-        Error::<T>::TooManySignatures
-    );
-    signatures
-        .iter()
-        .map(|(place, signature)| {
-            let place = usize::try_from(*place).map_err(|_| Error::<T>::NotPrimary)?;
-            let who = bucket.primary_providers.get(place);
-            let provider = who.and_then(Providers::<T>::get);
-            let provider = provider.ok_or(Error::<T>::NotPrimary)?;
-            ensure!(provider.stake > 0, Error::<T>::NoStake);
-            ensure!(
-                by_key(signature, message, &provider.key),
-                Error::<T>::BadSignature
-            );
-            Ok(place)
-        })
-        .collect()
+/// Returns no signers, with room for the bit of each primary provider.
+pub(crate) fn no_signers<T: Config>(bucket: &Bucket<T>) -> Signers {
+    Signers {
+        bits: vec![0; bucket.primary_providers.len().div_ceil(8)],
+        accounts: Vec::new(),
+    }
 }
 
-/// Returns the indices that are set in a snapshot's bits.
-pub(crate) fn signed_places(snapshot: &BucketSnapshot) -> BTreeSet<usize> {
-    let bits = snapshot.primary_signers.len().saturating_mul(8);
-    (0..bits)
-        .filter(|place| snapshot.signed_by(*place))
-        .collect()
-}
-
-/// Encodes indices as bits, lowest first, in the number of bytes that `primaries` needs.
-pub(crate) fn bits(places: &BTreeSet<usize>, primaries: usize) -> Vec<u8> {
-    let mut bytes = vec![0u8; primaries.div_ceil(8)];
-    for place in places {
-        if let Some(byte) = bytes.get_mut(place >> 3) {
-            *byte |= 1 << (place & 7);
+/// Returns the account of a key in the scheme of a signature.
+fn account_of<T: Config>(
+    public_key: &[u8],
+    signature: &MultiSignature,
+) -> Result<AccountId32, Error<T>> {
+    match signature {
+        MultiSignature::Ed25519(_) | MultiSignature::Sr25519(_) => {
+            let key: [u8; 32] = public_key
+                .try_into()
+                .map_err(|_| Error::<T>::InvalidPublicKey)?;
+            Ok(AccountId32::new(key))
+        }
+        MultiSignature::Ecdsa(_) | MultiSignature::Eth(_) => {
+            ensure!(public_key.len() == 33, Error::<T>::InvalidPublicKey);
+            Ok(AccountId32::new(blake2_256(public_key)))
         }
     }
-    bytes
 }

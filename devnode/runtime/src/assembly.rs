@@ -1,4 +1,4 @@
-//! The runtime, assembled from its pallets.
+//! The runtime, assembled from its pallets, under the chain's indices.
 
 #![expect(missing_docs, reason = "the macro generates items without docs")]
 
@@ -32,23 +32,31 @@ mod runtime {
     #[runtime::pallet_index(0)]
     pub type System = frame_system;
 
-    /// The chain's clock.
+    /// The relay chain's numbers.
     #[runtime::pallet_index(1)]
+    pub type ParachainSystem = crate::parachain;
+
+    /// The chain's clock.
+    #[runtime::pallet_index(2)]
     pub type Timestamp = pallet_timestamp;
 
     /// Balances, free and held.
-    #[runtime::pallet_index(2)]
+    #[runtime::pallet_index(10)]
     pub type Balances = pallet_balances;
 
     /// Fees.
-    #[runtime::pallet_index(3)]
+    #[runtime::pallet_index(11)]
     pub type TransactionPayment = pallet_transaction_payment;
 
     /// Root calls for a developer.
-    #[runtime::pallet_index(4)]
+    #[runtime::pallet_index(15)]
     pub type Sudo = pallet_sudo;
 
+    /// Batches of calls.
+    #[runtime::pallet_index(34)]
+    pub type Utility = pallet_utility;
+
     /// The storage pallet.
-    #[runtime::pallet_index(5)]
+    #[runtime::pallet_index(50)]
     pub type StorageProvider = pallet_storage_provider;
 }

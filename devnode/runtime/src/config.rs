@@ -1,33 +1,33 @@
-//! The configuration of the pallets.
+//! The configuration of the pallets that every chain has.
 
 use crate::{
-    AccountId, Balance, Balances, Block, Hash, Nonce, PalletInfo, Runtime, RuntimeCall,
-    RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System,
-    VERSION,
+    AccountId, Balance, Balances, Block, Hash, Nonce, OriginCaller, PalletInfo, ParachainSystem,
+    Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin,
+    RuntimeTask, System, VERSION, migrations,
 };
 use frame_support::derive_impl;
 use frame_support::parameter_types;
-use frame_support::traits::{ConstU32, ConstU64, ConstU128, VariantCountOf};
+use frame_support::traits::{ConstU16, ConstU32, ConstU64, ConstU128, VariantCountOf};
 use frame_support::weights::constants::{RocksDbWeight, WEIGHT_REF_TIME_PER_SECOND};
 use frame_support::weights::{ConstantMultiplier, IdentityFee, Weight};
 use frame_system::limits::{BlockLength, BlockWeights};
 use pallet_transaction_payment::FungibleAdapter;
 use sp_runtime::Perbill;
+use sp_runtime::traits::AccountIdLookup;
 use sp_version::RuntimeVersion;
 
 /// A coin, in the smallest unit.
 pub const UNIT: Balance = 1_000_000_000_000;
 /// The least balance with which an account exists.
 pub const EXISTENTIAL_DEPOSIT: Balance = UNIT / 1_000;
+/// The fee for a byte of an extrinsic: an answer with a full chunk costs 2.6 coins.
+pub const TRANSACTION_BYTE_FEE: Balance = UNIT / 100_000;
 
-/// The fee for a byte of an extrinsic: an answer with a full chunk costs far less than a
-/// coin.
-const BYTE_FEE: Balance = 1_000;
 /// Blocks for which hashes are kept, hence the longest life of an extrinsic.
-const BLOCK_HASHES: u32 = 2_400;
+const BLOCK_HASHES: u32 = 4_096;
 /// The share of a block for normal extrinsics.
 const NORMAL: Perbill = Perbill::from_percent(75);
-/// Substrate's default: a block takes fourteen answers with full chunks.
+/// A block takes fourteen answers with full chunks.
 const BLOCK_BYTES: u32 = 5 * 1024 * 1024;
 
 parameter_types! {
@@ -45,8 +45,9 @@ parameter_types! {
             *length = NORMAL * BLOCK_BYTES;
         })
         .build();
-    /// Milliseconds from block to block, by the chain's own clock.
-    pub const BlockPeriod: u64 = 6_000;
+    /// Milliseconds from block to block, by the chain's own clock: three blocks in a relay
+    /// block.
+    pub const BlockPeriod: u64 = 2_000;
 }
 
 #[derive_impl(frame_system::config_preludes::SolochainDefaultConfig)]
@@ -55,27 +56,33 @@ impl frame_system::Config for Runtime {
     type Nonce = Nonce;
     type Hash = Hash;
     type AccountId = AccountId;
+    type Lookup = AccountIdLookup<AccountId, ()>;
     type AccountData = pallet_balances::AccountData<Balance>;
     type BlockHashCount = ConstU32<BLOCK_HASHES>;
     type BlockWeights = Weights;
     type BlockLength = Length;
     type DbWeight = RocksDbWeight;
     type Version = Version;
-    type SS58Prefix = frame_support::traits::ConstU16<42>;
+    type SS58Prefix = ConstU16<42>;
+    type SingleBlockMigrations = migrations::FromVariantBefore;
 }
 
 impl pallet_timestamp::Config for Runtime {
     type Moment = u64;
-    type OnTimestampSet = ();
-    type MinimumPeriod = ConstU64<1>;
+    // The first extrinsic of a block, as on a parachain the relay chain's data is.
+    type OnTimestampSet = ParachainSystem;
+    type MinimumPeriod = ConstU64<0>;
     type WeightInfo = ();
 }
+
+impl crate::parachain::Config for Runtime {}
 
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
 impl pallet_balances::Config for Runtime {
     type Balance = Balance;
     type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
     type AccountStore = System;
+    type RuntimeHoldReason = RuntimeHoldReason;
     type RuntimeFreezeReason = RuntimeFreezeReason;
     type MaxFreezes = VariantCountOf<RuntimeFreezeReason>;
 }
@@ -84,7 +91,7 @@ impl pallet_balances::Config for Runtime {
 impl pallet_transaction_payment::Config for Runtime {
     type OnChargeTransaction = FungibleAdapter<Balances, ()>;
     type WeightToFee = IdentityFee<Balance>;
-    type LengthToFee = ConstantMultiplier<Balance, ConstU128<BYTE_FEE>>;
+    type LengthToFee = ConstantMultiplier<Balance, ConstU128<TRANSACTION_BYTE_FEE>>;
     // Fees are constant, so that tests can compare them.
     type FeeMultiplierUpdate = ();
 }
@@ -92,16 +99,9 @@ impl pallet_transaction_payment::Config for Runtime {
 #[derive_impl(pallet_sudo::config_preludes::TestDefaultConfig)]
 impl pallet_sudo::Config for Runtime {}
 
-impl pallet_storage_provider::Config for Runtime {
-    type Currency = Balances;
-    type RuntimeHoldReason = RuntimeHoldReason;
-    type AnchorBlock = AnchorBlock;
-    type ChallengeCost = ConstU128<{ 10 * UNIT }>;
-    type MaxPrimaryProviders = ConstU32<5>;
-    type MaxChallengesPerDeadline = ConstU32<1_000>;
-    type MaxEndpointBytes = ConstU32<256>;
-    type MaxMembers = ConstU32<32>;
+impl pallet_utility::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeCall = RuntimeCall;
+    type PalletsOrigin = OriginCaller;
+    type WeightInfo = ();
 }
-
-/// A solo chain: its own blocks are the anchor blocks.
-type AnchorBlock = frame_system::Pallet<Runtime>;

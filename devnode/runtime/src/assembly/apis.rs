@@ -2,24 +2,25 @@
 
 use super::InherentDataExt;
 use crate::{
-    AccountId, Block, Executive, Nonce, Runtime, RuntimeCall, RuntimeEvent, RuntimeGenesisConfig,
-    StorageProvider, System, VERSION, genesis, signing,
+    AccountId, Balance, Block, BlockNumber, Executive, Nonce, OriginCaller, Runtime, RuntimeCall,
+    RuntimeEvent, RuntimeGenesisConfig, StorageProvider, System, TransactionPayment, VERSION,
+    genesis,
 };
 use alloc::vec::Vec;
-use cairn_primitives::challenge::{AccountId as Provider, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{
-    BucketInfo, Limits, OpenChallenge, Outcome, PrimarySignature, ProviderInfo, ResponseRefusal,
-};
-use cairn_primitives::{BucketId, Commitment};
 use frame_support::genesis_builder_helper::{build_state, get_preset};
+use frame_support::weights::Weight;
+use pallet_storage_provider::runtime_api as answers;
+use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use sp_core::OpaqueMetadata;
 use sp_core::crypto::KeyTypeId;
 use sp_inherents::{CheckInherentsResult, InherentData};
-use sp_runtime::traits::Block as BlockT;
+use sp_runtime::traits::{Block as BlockT, Dispatchable};
 use sp_runtime::transaction_validity::{TransactionSource, TransactionValidity};
 use sp_runtime::{ApplyExtrinsicResult, ExtrinsicInclusionMode};
 use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
+use staging_xcm::{Version as XcmVersion, VersionedLocation, VersionedXcm};
+use xcm_runtime_apis::dry_run::{CallDryRunEffects, Error as DryRunError, XcmDryRunEffects};
 
 sp_api::impl_runtime_apis! {
     impl sp_api::Core<Block> for Runtime {
@@ -121,92 +122,138 @@ sp_api::impl_runtime_apis! {
         }
     }
 
-    impl cairn_primitives::runtime_api::StorageProviderApi<Block> for Runtime {
-        fn anchor_block() -> u32 {
-            StorageProvider::anchor_block()
+    impl pallet_transaction_payment_rpc_runtime_api::TransactionPaymentApi<Block, Balance>
+        for Runtime
+    {
+        fn query_info(uxt: <Block as BlockT>::Extrinsic, len: u32) -> RuntimeDispatchInfo<Balance> {
+            TransactionPayment::query_info(uxt, len)
         }
 
-        fn limits() -> Limits {
-            StorageProvider::limits()
+        fn query_fee_details(
+            uxt: <Block as BlockT>::Extrinsic,
+            len: u32,
+        ) -> FeeDetails<Balance> {
+            TransactionPayment::query_fee_details(uxt, len)
         }
 
-        fn provider(account: Provider) -> Option<ProviderInfo> {
-            StorageProvider::provider_info(account)
+        fn query_weight_to_fee(weight: Weight) -> Balance {
+            TransactionPayment::weight_to_fee(weight)
         }
 
-        fn open_challenges(account: Provider) -> Vec<OpenChallenge> {
-            StorageProvider::open_challenges(account)
+        fn query_length_to_fee(length: u32) -> Balance {
+            TransactionPayment::length_to_fee(length)
+        }
+    }
+
+    impl xcm_runtime_apis::dry_run::DryRunApi<Block, RuntimeCall, RuntimeEvent, OriginCaller>
+        for Runtime
+    {
+        fn dry_run_call(
+            origin: OriginCaller,
+            call: RuntimeCall,
+            _result_xcms_version: XcmVersion,
+        ) -> Result<CallDryRunEffects<RuntimeEvent>, DryRunError> {
+            System::reset_events();
+            let execution_result = call.dispatch(origin.into());
+            Ok(CallDryRunEffects {
+                execution_result,
+                emitted_events: System::read_events_no_consensus()
+                    .map(|record| record.event)
+                    .collect(),
+                local_xcm: None,
+                forwarded_xcms: Vec::new(),
+            })
         }
 
-        fn bucket(bucket: BucketId) -> Option<BucketInfo> {
-            StorageProvider::bucket_info(bucket)
+        fn dry_run_xcm(
+            _origin_location: VersionedLocation,
+            _xcm: VersionedXcm<RuntimeCall>,
+        ) -> Result<XcmDryRunEffects<RuntimeEvent>, DryRunError> {
+            Err(DryRunError::Unimplemented)
+        }
+    }
+
+    impl answers::StorageProviderApi<Block, AccountId, BlockNumber, Balance> for Runtime {
+        fn provider_info(provider: AccountId) -> Option<answers::ProviderInfoResponse> {
+            StorageProvider::provider_info(&provider)
         }
 
-        fn buckets_of(account: Provider) -> Vec<BucketId> {
-            StorageProvider::buckets_of(account)
+        fn providers(offset: u32, limit: u32) -> Vec<(AccountId, answers::ProviderInfoResponse)> {
+            StorageProvider::providers(offset, limit)
         }
 
-        fn outcomes() -> Vec<Outcome> {
-            System::read_events_no_consensus()
-                .filter_map(|record| match record.event {
-                    RuntimeEvent::StorageProvider(event) => StorageProvider::outcome_of(&event),
-                    _ => None,
-                })
-                .collect()
+        fn bucket_info(bucket_id: u64) -> Option<answers::BucketResponse> {
+            StorageProvider::bucket_info(bucket_id)
         }
 
-        fn judge_response(
-            account: Provider,
-            id: ChallengeId,
-            response: ChallengeResponse,
-        ) -> Result<(), ResponseRefusal> {
-            StorageProvider::judge_response(account, id, &response)
+        fn bucket_ids(offset: u32, limit: u32) -> Vec<u64> {
+            StorageProvider::bucket_ids(offset, limit)
         }
 
-        fn sign_response(
-            account: Provider,
-            nonce: u32,
-            id: ChallengeId,
-            response: ChallengeResponse,
-        ) -> Option<<Block as BlockT>::Extrinsic> {
-            let call = pallet_storage_provider::Call::respond_to_challenge { id, response };
-            signing::signed_by_keystore(
-                account.0.into(),
-                nonce,
-                RuntimeCall::StorageProvider(call),
-            )
+        fn bucket_providers(bucket_id: u64) -> Vec<AccountId> {
+            StorageProvider::bucket_providers(bucket_id)
         }
 
-        fn sign_checkpoint(
-            account: Provider,
-            nonce: u32,
-            bucket: BucketId,
-            commitment: Commitment,
-            window: Option<u64>,
-            signatures: Vec<PrimarySignature>,
-        ) -> Option<<Block as BlockT>::Extrinsic> {
-            let call = match window {
-                None => pallet_storage_provider::Call::checkpoint {
-                    bucket,
-                    commitment,
-                    signatures,
-                },
-                Some(window) => pallet_storage_provider::Call::provider_checkpoint {
-                    bucket,
-                    commitment,
-                    window,
-                    signatures,
-                },
-            };
-            signing::signed_by_keystore(
-                account.0.into(),
-                nonce,
-                RuntimeCall::StorageProvider(call),
-            )
+        fn agreement_info(bucket_id: u64, provider: AccountId) -> Option<answers::AgreementResponse> {
+            StorageProvider::agreement_info(bucket_id, &provider)
         }
 
-        fn nonce(account: Provider) -> u32 {
-            System::account_nonce(AccountId::from(account.0))
+        fn bucket_agreements(bucket_id: u64) -> Vec<answers::AgreementResponse> {
+            StorageProvider::bucket_agreements(bucket_id)
+        }
+
+        fn provider_agreements(provider: AccountId) -> Vec<answers::AgreementResponse> {
+            StorageProvider::provider_agreements(&provider)
+        }
+
+        fn challenges_at(block: BlockNumber) -> Vec<answers::ChallengeResponse> {
+            StorageProvider::challenges_where(|id, _| id.deadline == block)
+        }
+
+        fn bucket_challenges(bucket_id: u64) -> Vec<answers::ChallengeResponse> {
+            StorageProvider::challenges_where(|_, challenge| challenge.bucket_id == bucket_id)
+        }
+
+        fn provider_challenges(provider: AccountId) -> Vec<answers::ChallengeResponse> {
+            StorageProvider::challenges_where(|_, challenge| challenge.provider == provider)
+        }
+
+        fn challenger_challenges(challenger: AccountId) -> Vec<answers::ChallengeResponse> {
+            StorageProvider::challenges_where(|_, challenge| challenge.challenger == challenger)
+        }
+
+        fn can_accept_bytes(provider: AccountId, additional_bytes: u64) -> bool {
+            StorageProvider::can_accept_bytes(&provider, additional_bytes)
+        }
+
+        fn find_matching_providers(
+            requirements: answers::StorageRequirements,
+            limit: u32,
+        ) -> Vec<answers::MatchedProvider> {
+            StorageProvider::find_matching_providers(&requirements, limit)
+        }
+
+        fn providers_with_capacity(
+            bytes_needed: u64,
+            offset: u32,
+            limit: u32,
+        ) -> Vec<(AccountId, answers::ProviderInfoResponse)> {
+            StorageProvider::providers_with_capacity(bytes_needed, offset, limit)
+        }
+
+        #[cfg(challenger_tiers)]
+        fn challenge_candidates(max_reputation: u8, limit: u32) -> Vec<answers::ChallengeCandidate> {
+            StorageProvider::challenge_candidates(max_reputation, limit)
+        }
+
+        #[cfg(relay_clock)]
+        fn current_anchor_block() -> BlockNumber {
+            StorageProvider::current_anchor_block()
+        }
+
+        #[cfg(relay_clock)]
+        fn anchor_block_time_millis() -> u64 {
+            <Runtime as pallet_storage_provider::Config>::AnchorBlockTimeMillis::get()
         }
     }
 }

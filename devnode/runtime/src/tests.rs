@@ -1,0 +1,3 @@
+//! Tests of the assembled runtime.
+
+mod metadata;
