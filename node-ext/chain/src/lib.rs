@@ -29,9 +29,12 @@
 mod client;
 pub mod endpoint;
 mod error;
+mod registration;
 
 // The trait.
 pub use client::{ChainClient, Funds, Head, OpenChallenges};
 pub use error::ChainError;
 // Submissions.
 pub use client::{DryRunResult, ExtrinsicStatus, ProviderCall, Submission, SubmittedExtrinsic};
+// Registration.
+pub use registration::{RegistrationClient, RegistrationRules};

@@ -17,6 +17,7 @@ mod bucket;
 mod client;
 mod pallet;
 mod pool;
+mod registry;
 #[cfg(test)]
 mod tests;
 

@@ -4,8 +4,8 @@ use super::ChainState;
 use super::pool::submission_bytes;
 use async_trait::async_trait;
 use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, Funds, Head, OpenChallenges, Submission,
-    SubmittedExtrinsic,
+    ChainClient, ChainError, DryRunResult, Funds, Head, OpenChallenges, RegistrationClient,
+    RegistrationRules, Submission, SubmittedExtrinsic,
 };
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
@@ -192,8 +192,7 @@ impl ChainClient for SimulatedClient {
         self.check_method("fee")?;
         self.check_connection()?;
         let bytes = submission_bytes(submission);
-        let per_byte = self.chain.lock().best().state.fee_per_byte;
-        Ok(u128::try_from(bytes).unwrap() * per_byte)
+        Ok(self.chain.lock().best().state.fee_of(bytes))
     }
 
     async fn open_challenges(&self, at: H256) -> Result<OpenChallenges, ChainError> {
@@ -288,5 +287,20 @@ impl ChainClient for SimulatedClient {
         let submitted = self.submit(submission).await?;
         self.chain.lock().pool.record.urgent += 1;
         Ok(submitted)
+    }
+}
+
+#[async_trait]
+impl RegistrationClient for SimulatedClient {
+    async fn registration_rules(&self, at: H256) -> Result<RegistrationRules, ChainError> {
+        self.check_method("registration_rules")?;
+        self.read_block(at, |block| block.state.registration)
+    }
+
+    /// The submission as text: this chain has no encoding of calls.
+    async fn call_data(&self, submission: &Submission) -> Result<Vec<u8>, ChainError> {
+        self.check_method("call_data")?;
+        self.check_connection()?;
+        Ok(format!("{submission:?}").into_bytes())
     }
 }

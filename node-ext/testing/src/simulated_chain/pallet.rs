@@ -1,7 +1,7 @@
 //! The rules of the real pallet in each of its variants, over plain maps. The limits say which
 //! rules hold.
 
-use cairn_chain::Funds;
+use cairn_chain::{Funds, RegistrationRules};
 use cairn_primitives::challenge::{
     AccountId, ChallengeId, ChallengeResponse, ChunkLocation, MultiSignature, SlashReason,
 };
@@ -58,6 +58,17 @@ const SETTINGS: ProviderSettings = ProviderSettings {
     max_capacity: 0,
 };
 
+/// The rules for providers' records: those of the real chain, with periods that a test can
+/// reach.
+const REGISTRATION: RegistrationRules = RegistrationRules {
+    min_stake: 1_000,
+    min_stake_per_byte: 1,
+    max_multiaddr_bytes: 128,
+    deregister_notice: 50,
+    settlement_period: 20,
+    anchor_block_millis: Some(6_000),
+};
+
 /// The spendable balance of accounts: a thousand units of twelve decimals.
 const BALANCE: u128 = 1_000_000_000_000_000;
 
@@ -66,6 +77,8 @@ const BALANCE: u128 = 1_000_000_000_000_000;
 pub struct Pallet {
     /// Limits that the chain holds a provider to.
     pub limits: Limits,
+    /// Rules for providers' records.
+    pub registration: RegistrationRules,
     /// The current anchor block.
     pub anchor: u32,
     /// Registered providers, by account.
@@ -99,6 +112,7 @@ impl Pallet {
     pub fn new(limits: Limits, anchor: u32) -> Self {
         Self {
             limits,
+            registration: REGISTRATION,
             anchor,
             providers: BTreeMap::new(),
             buckets: BTreeMap::new(),

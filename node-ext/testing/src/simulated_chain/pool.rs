@@ -1,7 +1,7 @@
 //! The transaction pool of a simulated chain, and its record of submissions.
 
 use super::pallet::{NewChallenge, Pallet};
-use cairn_chain::{ChainError, ExtrinsicStatus, Submission, SubmittedExtrinsic};
+use cairn_chain::{ChainError, ExtrinsicStatus, ProviderCall, Submission, SubmittedExtrinsic};
 use cairn_primitives::challenge::{AccountId, ChallengeId};
 use cairn_primitives::onchain::{Outcome, ResponseRefusal};
 use cairn_primitives::{BucketId, H256, blake2_256};
@@ -50,6 +50,10 @@ pub struct SubmissionRecord {
     pub checkpoints: Vec<(AccountId, BucketId, Option<u64>)>,
     /// Checkpoints that a block included but the pallet refused.
     pub refused_checkpoints: Vec<(BucketId, &'static str)>,
+    /// Calls of providers about their records that the pool took.
+    pub provider_calls: Vec<ProviderCall>,
+    /// Calls of providers that a block included but the pallet refused, with its error.
+    pub refused_provider_calls: Vec<(ProviderCall, &'static str)>,
 }
 
 /// The pool, and its treatment of transactions.
@@ -129,7 +133,14 @@ impl Pool {
             Submission::Checkpoint { bucket, window, .. } => {
                 self.record.checkpoints.push((by, *bucket, *window));
             }
-            Submission::Provider(_) => {}
+            Submission::Provider(call) => {
+                if best.funds_of(&by).spendable < best.fee_of(bytes) {
+                    return Err(ChainError::PoolRejected(
+                        "Inability to pay some fees (e.g. account balance too low)".into(),
+                    ));
+                }
+                self.record.provider_calls.push(call.clone());
+            }
         }
         let (sender, progress) = unbounded();
         let to = match self.longevity {
@@ -213,8 +224,14 @@ impl Pool {
                     None
                 }
             },
-            // No test is about a provider's own record.
-            Submission::Provider(_) => None,
+            Submission::Provider(call) => {
+                let fee = state.fee_of(submission_bytes(&Submission::Provider(call.clone())));
+                state.pay(&by, fee);
+                if let Err(error) = state.apply(by, &call) {
+                    self.record.refused_provider_calls.push((call, error));
+                }
+                None
+            }
         }
     }
 
