@@ -1,0 +1,36 @@
+//! A user of a storage chain, as anyone would write one over subxt: owners of buckets,
+//! challengers, a root account, and dishonest providers in tests.
+//!
+//! ```text
+//! Chain ─► subxt: calls, storage and events by name, with dynamic values
+//!   ├─► storage pallet: register, agree, checkpoint, challenge, answer
+//!   └─► root: new code, storage, jumps of the relay chain's number
+//! ```
+//!
+//! **It knows** names of pallets, calls, arguments, storage items and events. Everything else
+//! is the metadata's: one user serves each variant of the chain, and follows an upgrade.
+//! Calls have more named arguments than any variant takes. subxt picks those that the call
+//! has.
+//!
+//! **It does not know** Cairn, or the runtimes' types: what it accepts as true is what a
+//! stranger's client would.
+
+#![forbid(unsafe_code)]
+
+mod chain;
+mod error;
+mod extrinsics;
+mod keys;
+mod one_leaf;
+mod root;
+mod storage_pallet;
+mod transport;
+pub mod values;
+
+pub use chain::{Block, Chain, Entries, Event};
+pub use error::UserError;
+pub use extrinsics::{Included, Lifetime, Sent};
+pub use keys::{AccountId, Key, Scheme, Signature};
+pub use one_leaf::OneLeaf;
+pub use storage_pallet::{ChallengeId, Commitment, Location, Settings, Terms};
+pub use subxt::dynamic::{At, Value};
