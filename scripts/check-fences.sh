@@ -49,6 +49,11 @@ found=$(grep -rnE --include='*.rs' 'DurableCommitment::recorded\(' node-ext rpc 
     grep -vE '^node-ext/(src/)?bucket/[^:]*:' || true)
 [ -z "$found" ] || fail 'a commitment is called durable outside the bucket' "$found"
 
+# The nonce of terms was made durable first, which only the provider's index knows.
+found=$(grep -rnE --include='*.rs' 'ReservedTerms::reserved\(' node-ext rpc node --exclude-dir=target |
+    grep -vE '^node-ext/(keys/src/signing/terms(/tests)?|provider/src/provider/terms)\.rs:' || true)
+[ -z "$found" ] || fail 'terms are called reserved outside the provider' "$found"
+
 # A second gate would sign past the provider's own.
 found=$(grep -rnE --include='*.rs' 'Gate::new\(' node-ext rpc node/src devnode |
     grep -vE '^node-ext/(keys/src/signing/gate|provider/src/provider/open)\.rs:' |

@@ -5,6 +5,7 @@
 //!                                                    ├─► Permit ─┐
 //! SigningFacts ─► Gate: may this root be signed? ────┘           ├─► SignedCommitment
 //! bucket's record, synced ─► DurableCommitment ──────────────────┘
+//! nonce, synced ─► ReservedTerms ─► TermsPermit ────► SignedTerms
 //! ```
 //!
 //! **It is** the only crate that signs bytes. A signature needs a [`Permit`], which only a
@@ -44,6 +45,8 @@ mod signing;
 pub use keystore::{KeyError, KeyFolder};
 pub use signing::{KEY_TYPE, Signer};
 // Signatures.
-pub use signing::{DurableCommitment, Permit, SignError, SignedCommitment};
+pub use signing::{
+    DurableCommitment, Permit, ReservedTerms, SignError, SignedCommitment, TermsPermit,
+};
 // The decision whether a root may be signed.
 pub use signing::{ChainRules, Gate, SigningFacts, SigningRefused};

@@ -7,6 +7,7 @@
 //! | the checkpoint scheduler and the countersigner             | `Lease::permit`, for a root that `Bucket::record_signed_root` recorded |
 //! | `cairnBucket_v1_commitment`                                        | `Provider::sign_again`          |
 //! | `cairnBucket_v1_checkpointSignature`                               | `Lease::sign_again`             |
+//! | the worker that answers clients who ask for terms          | `Provider::sign_terms`, which reserves their nonce first |
 //! | the remote chain's client, for extrinsics                  | `Signer::sign_extrinsic`, which refuses bytes that decode as a commitment |
 //!
 //! Nothing else can sign: only this module signs bytes with a key, only the gate
@@ -17,13 +18,16 @@
 mod gate;
 mod refusal;
 mod rules;
+mod terms;
 
 pub use gate::{Gate, SigningFacts};
 pub use refusal::SigningRefused;
 pub use rules::ChainRules;
+pub use terms::{ReservedTerms, TermsPermit};
 
 use cairn_primitives::challenge::MultiSignature;
 use cairn_primitives::checkpoint::CheckpointProposal;
+use cairn_primitives::terms::AgreementTerms;
 use cairn_primitives::{BucketId, Commitment, CommitmentPayload};
 use codec::{Decode, DecodeAll, Encode};
 use sp_core::crypto::KeyTypeId;
@@ -68,8 +72,8 @@ pub enum SignError {
     /// The keystore failed.
     #[error("the keystore failed to sign: {0}")]
     Keystore(#[from] sp_keystore::Error),
-    /// The bytes to sign for an extrinsic decode as a commitment or a proposal.
-    #[error("refusing to sign as an extrinsic: the bytes decode as a commitment")]
+    /// The bytes to sign for an extrinsic are a commitment, a proposal, or terms.
+    #[error("refusing to sign as an extrinsic: the bytes are a commitment, or terms")]
     NotAnExtrinsic,
 }
 
@@ -113,10 +117,12 @@ impl Signer {
     /// # Errors
     ///
     /// [`SignError::NotAnExtrinsic`] for bytes that decode as a commitment or a
-    /// checkpoint proposal; other variants where the keystore fails.
+    /// checkpoint proposal, or are the payload of terms; other variants where the keystore
+    /// fails.
     pub fn sign_extrinsic(&self, payload: &[u8]) -> Result<MultiSignature, SignError> {
         if CommitmentPayload::decode_all(&mut &*payload).is_ok()
             || CheckpointProposal::decode_all(&mut &*payload).is_ok()
+            || AgreementTerms::is_signing_payload(payload)
         {
             return Err(SignError::NotAnExtrinsic);
         }
