@@ -12,6 +12,7 @@ mod duties;
 mod lost_files;
 mod record;
 mod signing;
+mod terms;
 #[cfg(test)]
 mod tests;
 

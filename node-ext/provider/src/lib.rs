@@ -69,5 +69,7 @@ pub use provider::{
     BucketTombstones, KnownSignature, MissingSignedRoots, OnOtherChain, SignatureSource,
     SignedRootState, missing_root_reason,
 };
+// Terms of agreements.
+pub use provider::{NonceError, SignTermsError};
 // Metrics.
 pub use metrics::{MetricGroup, MetricSpec, StatisticsSource};

@@ -28,6 +28,7 @@ mod reindex;
 mod scrub_thread;
 mod scrubbing;
 mod sign;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod tombstones;
@@ -44,6 +45,7 @@ pub use on_chain::{SignedRootState, missing_root_reason};
 pub use own_chain::OnOtherChain;
 pub use records::IndexedBucket;
 pub use scrubbing::{ScrubPlan, ScrubStatistics};
+pub use terms::{NonceError, SignTermsError};
 pub use tombstones::BucketTombstones;
 
 use crate::index::{DedupReport, Index};

@@ -18,14 +18,20 @@ pub enum DutyKind {
     Retention,
     /// Commitments with this account's signature that the chain was last seen to have.
     SignedOnChain,
+    /// Terms that were signed and may still be redeemed, and the last nonce.
+    Terms,
+    /// The last known agreement for a bucket.
+    Agreement,
 }
 
 impl DutyKind {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 6] = [
         Self::Challenge,
         Self::Window,
         Self::Retention,
         Self::SignedOnChain,
+        Self::Terms,
+        Self::Agreement,
     ];
 
     const fn tag(self) -> u8 {
@@ -34,6 +40,8 @@ impl DutyKind {
             Self::Window => b'w',
             Self::Retention => b'r',
             Self::SignedOnChain => b'p',
+            Self::Terms => b't',
+            Self::Agreement => b'a',
         }
     }
 

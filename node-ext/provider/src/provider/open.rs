@@ -104,6 +104,7 @@ impl Provider {
             pool: Arc::new(Pool::new(store, budget.max_open, write_buffer)),
             index_writer,
             own_chain: Mutex::new(own_chain),
+            terms: Mutex::default(),
             base,
             scrubbing: Arc::new(ScrubState {
                 plan: options.scrub,

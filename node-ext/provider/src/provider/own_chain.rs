@@ -140,7 +140,7 @@ impl Provider {
 
     /// Follows the chain with a genesis hash. The first chain becomes the base path's
     /// own, durably. Adopting another one removes the data that came from the old chain:
-    /// duties, signatures for windows, and the ends of agreements. Signed roots of
+    /// duties, signatures for windows, nonces of terms, and agreements. Signed roots of
     /// buckets stay, since signatures name no chain.
     ///
     /// # Errors
@@ -149,7 +149,11 @@ impl Provider {
     /// [`ProviderError::Index`] if adopting it fails.
     pub fn follow(&self, genesis: H256, on_other: OnOtherChain) -> Result<(), ProviderError> {
         let mut own = self.inner.own_chain.lock();
+        let is_other = own.chain.is_some_and(|chain| chain.genesis != genesis);
         let followed = own.follow(genesis, on_other, self.index())?;
+        if is_other && followed.is_ok() {
+            self.inner.forget_nonces();
+        }
         followed.map_err(|expected| ProviderError::OtherChain {
             path: self.inner.base.path().to_owned(),
             expected,

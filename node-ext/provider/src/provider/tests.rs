@@ -10,6 +10,7 @@ use cairn_engine::{Access, Resources, SharedResources};
 use cairn_primitives::{ChunkIndex, HashingProfile, LeafIndex};
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -22,6 +23,7 @@ mod quarantine;
 mod read_only;
 mod scrubbing;
 mod signing;
+mod terms;
 mod unwritable_index;
 
 const BUDGET: Budget = Budget {

@@ -4,6 +4,7 @@ use super::bucket_folders::{BucketFolders, BucketStoreError};
 use super::counts::{BucketCounts, CurrentCounts};
 use super::index_writer::IndexWriter;
 use super::scrubbing::ScrubState;
+use super::terms::NonceSequence;
 use super::{Lease, ProviderError, io, own_chain, trash};
 use crate::pool::{Budget, LeaseError, LeaseRequest, Pool};
 use cairn_bucket::BasePath;
@@ -30,6 +31,8 @@ pub(super) struct Inner {
     pub(super) budget: Budget,
     pub(super) index_writer: Arc<IndexWriter>,
     pub(super) own_chain: Mutex<own_chain::ChainBinding>,
+    /// The nonces of terms that this process signs.
+    pub(super) terms: Mutex<NonceSequence>,
     pub(super) pool: Arc<Pool<BucketFolders>>,
     pub(super) scrubbing: Arc<ScrubState>,
     pub(super) counts: Arc<BucketCounts>,
