@@ -22,6 +22,7 @@ mod nonconforming;
 mod prove;
 mod prove_sp;
 mod prune;
+mod quota;
 mod read;
 pub(crate) mod rebuild;
 pub(crate) mod records;
@@ -44,6 +45,7 @@ pub use fetch::StoredContent;
 pub use ingest::Ingested;
 pub use prove_sp::{SpAncestryProof, SpLeavesProof};
 pub use prune::{Authorisation, Pruned};
+pub use quota::quota_for_content;
 pub use release::Released;
 pub use retired::{AuthorisedDeletion, RetiredTree};
 pub use signed_root::SignedRoot;
@@ -61,12 +63,13 @@ use codec::Encode;
 use group_commit::GroupCommit;
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
-/// The configuration of a bucket, fixed when it is created.
+/// The configuration of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BucketConfig {
-    /// The hashing profile.
+    /// The hashing profile, fixed when the bucket is created.
     pub profile: HashingProfile,
     /// The quota: the bytes that the bucket may be charged for content, each chunk
     /// once, and for the records of content, leaves, trees and signed roots.
@@ -147,7 +150,9 @@ impl Tip {
 /// An open bucket, which threads may share.
 pub struct Bucket {
     id: BucketId,
+    /// As it was opened: `quota` has the quota that holds.
     config: BucketConfig,
+    quota: AtomicU64,
     access: Access,
     engine: Engine,
     tip: RwLock<Arc<Tip>>,
@@ -355,6 +360,7 @@ impl Bucket {
         let bucket = Self {
             id,
             config,
+            quota: AtomicU64::new(config.max_bytes),
             access,
             engine,
             charge_cache: charged,
@@ -379,11 +385,6 @@ impl Bucket {
     /// The bucket's id on chain.
     pub fn id(&self) -> BucketId {
         self.id
-    }
-
-    /// The bucket's configuration.
-    pub fn config(&self) -> BucketConfig {
-        self.config
     }
 
     /// The mode in which the bucket is open.

@@ -64,8 +64,8 @@ pub use bucket::{
 pub use bucket::{SpAncestryProof, SpLeavesProof, StateRef, View};
 pub use cairn_primitives::{Answer, ProvenLeaf};
 // Pruning and releasing old trees; the charge against a quota.
-pub use bucket::charge;
 pub use bucket::{Authorisation, AuthorisedDeletion, Pruned, Released, RetiredTree, Tombstone};
+pub use bucket::{charge, quota_for_content};
 // Errors, by operation.
 pub use error::{
     CommitError, CreateError, IndicatesDamage, IngestError, NotWritable, OpenError, ProveError,

@@ -124,7 +124,7 @@ impl Bucket {
                 bucket: self.id,
                 needed,
                 used,
-                max: self.config.max_bytes,
+                max: self.quota(),
             }),
         }
     }
@@ -132,7 +132,7 @@ impl Bucket {
     fn excess(&self, used: u64, needed: u64) -> Option<OverQuota> {
         let fits = used
             .checked_add(needed)
-            .is_some_and(|all| all <= self.config.max_bytes);
+            .is_some_and(|all| all <= self.quota());
         (!fits).then_some(OverQuota { used, needed })
     }
 }

@@ -148,7 +148,7 @@ impl Bucket {
                     bucket: self.id,
                     needed,
                     used,
-                    max: self.config.max_bytes,
+                    max: self.quota(),
                 },
                 GroupError::Engine(error) => CommitError::Engine(error),
                 GroupError::Poisoned(reason) => crate::error::NotWritable::Poisoned {
@@ -216,7 +216,7 @@ impl Bucket {
             return;
         }
         if advanced {
-            let record = tip.record(self.id, self.config);
+            let record = tip.record(self.id, self.config());
             batch.put(Family::Tree, layout::STATE_KEY, &record.encode());
         }
         if let Err(error) = self.engine.write(batch, durability) {
@@ -303,7 +303,7 @@ impl Bucket {
     /// take no more.
     fn max_leaf_bytes(&self) -> u64 {
         let left = u64::MAX.saturating_sub(self.tip().total_size);
-        (left >> LEAF_LIMIT_SHIFT).min(self.config.max_bytes)
+        (left >> LEAF_LIMIT_SHIFT).min(self.quota())
     }
 
     fn check_size(&self, leaf: &NewLeaf, most: u64) -> Result<(), CommitError> {

@@ -157,7 +157,7 @@ impl Bucket {
                 bucket: self.id,
                 needed,
                 used,
-                max: self.config.max_bytes,
+                max: self.quota(),
             });
         }
         Ok(self.engine.shared().admit(needed)?)

@@ -173,7 +173,7 @@ impl Bucket {
             root: commitment.mmr_root,
             total_size: tip.total_size,
         };
-        let state = next.record(self.id, self.config).encode();
+        let state = next.record(self.id, self.config()).encode();
         batch.put(Family::Tree, layout::STATE_KEY, &state);
         let key = layout::retired_key(tip.tree);
         batch.put(Family::Tree, key, &retired.encode());

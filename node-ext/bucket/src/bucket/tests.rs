@@ -19,6 +19,7 @@ mod faults;
 mod interrupted;
 mod poisoned;
 mod prune;
+mod quota;
 mod salvage;
 mod signed_root;
 mod tree;
