@@ -184,13 +184,7 @@ fn create_local(
 ) -> Result<(Summary, String), Failure> {
     let provider = open_provider(base)?;
     if let Some(said) = chain_hashing.map(HashingProfile::from) {
-        let holds = provider.assume_chain_hashing(said)?;
-        if holds != said {
-            return Err(Failure::Refused(format!(
-                "the chain of this base path has been seen, and its hashing is {holds}: leave \
-                 out --chain-hashing"
-            )));
-        }
+        provider.assume_chain_hashing(said)?;
     }
     provider.create_bucket(id, config)?;
     let lease = provider.blocking_lease(id, LeaseRequest::read())?;

@@ -16,6 +16,7 @@ use crate::account::account;
 use crate::address_file::AddressFile;
 use crate::failure::Failure;
 use crate::globals::Globals;
+use crate::hashing::Hashing;
 use crate::output::Output;
 use crate::provider_args::ProviderArgs;
 use crate::rpc_args::{MetricsArgs, RpcArgs};
@@ -23,9 +24,12 @@ use crate::token_file::{self, TokenFile};
 use crate::worker_args::WorkerArgs;
 use assembly::{Assembly, AssemblyParts, RunningGadget};
 use cairn_bucket::BasePath;
-use cairn_chain_subxt::SubxtClient;
+use cairn_chain::ChainClient;
+use cairn_chain_rpc::{RpcChainClient, RpcNode};
 use cairn_engine::Access;
 use cairn_keys::Signer;
+use cairn_primitives::H256;
+use cairn_primitives::challenge::AccountId;
 use cairn_rpc_listener::Token;
 use cairn_rpc_server::ExportFolder;
 use chain_status::ChainStatus;
@@ -73,6 +77,13 @@ pub(crate) struct RunArgs {
     /// path]
     #[arg(long, visible_alias = "key", value_name = "KEY", value_parser = account)]
     account: Option<[u8; 32]>,
+    /// The public key, in hex or SS58, that the chain has registered for signatures of
+    /// commitments, if it is not the account's [default: the account's]
+    #[arg(long, value_name = "KEY", value_parser = account)]
+    signing_key: Option<[u8; 32]>,
+    /// How the chain hashes, which it does not state [default: as stated before, or plain]
+    #[arg(long, value_name = "HASHING", value_enum)]
+    chain_hashing: Option<Hashing>,
     /// Format of the log on stderr
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -118,7 +129,10 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
         .collect();
     let base = globals.open(Access::ReadWrite)?;
     let exports = args.rpc.exports(base.path())?;
-    let signer = base.keys().signer(args.account)?;
+    let keys = Keys {
+        account: base.keys().signer(args.account)?,
+        signing: base.keys().signer(args.signing_key.or(args.account))?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("cairn")
@@ -129,10 +143,18 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
         tokens,
         exports,
     };
-    let ended = runtime.block_on(run_provider(args, doors, base, signer, globals.output()));
+    let ended = runtime.block_on(run_provider(args, doors, base, keys, globals.output()));
     // Tasks that block longer are abandoned, as a kill would.
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     ended
+}
+
+/// The provider's keys.
+struct Keys {
+    /// The account's, which signs extrinsics.
+    account: Signer,
+    /// The registered one, which signs commitments.
+    signing: Signer,
 }
 
 /// The RPC's address, tokens and export folder, from the command line.
@@ -146,30 +168,33 @@ async fn run_provider(
     args: &RunArgs,
     doors: RpcAccess,
     base: BasePath,
-    signer: Signer,
+    keys: Keys,
     output: Output,
 ) -> Result<(), Failure> {
     let stopping = Shutdown::on_signals()?;
     let found = tokio::select! {
         biased;
         () = stopping.triggered() => return Ok(()),
-        found = open_endpoints(args, doors.address, &signer) => found?,
+        found = open_endpoints(args, doors.address, &keys) => found?,
     };
     let Endpoints {
-        chain,
+        genesis,
         listener,
         metrics,
         following,
     } = found;
     let (opening, connections) = (args.provider, args.rpc.connections());
     let on_copy = args.schedule.on_copy();
-    let (genesis, on_other) = (chain.genesis(), args.schedule.config().on_other_chain);
+    let (stated, on_other) = (args.chain_hashing, args.schedule.config().on_other_chain);
     let provider = run_blocking("opening the base path", move || {
         let provider = opening.open_service(base, connections, on_copy)?;
         // Fails the start if the chain is already known to be another one; later it could
         // only be logged.
         if let Some(genesis) = genesis {
             provider.follow(genesis, on_other)?;
+        }
+        if let Some(stated) = stated {
+            provider.assume_chain_hashing(stated.into())?;
         }
         Ok(provider)
     })
@@ -180,16 +205,27 @@ async fn run_provider(
         None => None,
     };
 
+    let hashing = provider.chain_hashing();
+    let client = |url: &str| {
+        let client = RpcChainClient::new(RpcNode::new(url), keys.account.clone());
+        Arc::new(
+            client
+                .with_hashing(hashing)
+                .with_urgent_tip(args.urgent_tip),
+        )
+    };
+    let chain = client(&args.chain);
     if following.is_unreachable() {
-        chain_status::log_when_reachable(args.chain.clone(), chain.clone(), signer.clone());
+        let signing = keys.signing.public();
+        chain_status::log_when_reachable(args.chain.clone(), chain.clone(), signing);
     }
     let second = args.second_chain.as_deref();
-    let second = second.map(|url| Arc::new(SubxtClient::new(url, signer.clone())) as Arc<_>);
+    let second = second.map(|url| client(url) as Arc<dyn ChainClient>);
     let parts = AssemblyParts {
         chain,
         second,
         provider: provider.clone(),
-        signer,
+        signer: keys.signing,
         config: args.schedule.config(),
         limits: args.rpc.limits(),
         cosigners: args.schedule.cosigners(),
@@ -252,7 +288,8 @@ fn warn_on_error<T>(written: Result<T, Failure>) -> Option<T> {
 
 /// The ports and the chain, which are checked before any bucket is opened.
 struct Endpoints {
-    chain: Arc<SubxtClient>,
+    /// The chain's genesis hash, if it could be reached.
+    genesis: Option<H256>,
     listener: RpcPort,
     metrics: Option<MetricsPort>,
     following: ChainStatus,
@@ -261,7 +298,7 @@ struct Endpoints {
 async fn open_endpoints(
     args: &RunArgs,
     address: SocketAddr,
-    signer: &Signer,
+    keys: &Keys,
 ) -> Result<Endpoints, Failure> {
     // Before connecting to the chain, which may take long.
     let listener = rpc_port::bind(address).await?;
@@ -269,13 +306,15 @@ async fn open_endpoints(
         Some(address) => Some(metrics_port::bind(address).await?),
         None => None,
     };
-    let chain = SubxtClient::new(&args.chain, signer.clone()).with_urgent_tip(args.urgent_tip);
-    let chain = Arc::new(chain);
+    let account = AccountId(keys.account.public());
+    // The provider's own client needs the hashing that the base path may state.
+    let chain = RpcChainClient::watching(RpcNode::new(&args.chain), account);
+    let signing = keys.signing.public();
     Ok(Endpoints {
         listener,
         metrics,
-        following: ChainStatus::query_or_unreachable(&args.chain, &chain, signer).await?,
-        chain,
+        following: ChainStatus::query_or_unreachable(&args.chain, &chain, signing).await?,
+        genesis: chain.node().known_genesis(),
     })
 }
 

@@ -1,9 +1,9 @@
 //! The signing gate: decides whether anything may be signed for a bucket. A decision
 //! uses only memory; it neither reads nor syncs.
 //!
-//! Until the provider has read its chain's limits, it signs for buckets with plain
-//! hashing, which the deployed pallet verifies, and for others only if the operator
-//! has stated how the chain hashes. After that, only the chain's limits count.
+//! The operator states how the chain hashes, since no chain does. Without that, the
+//! provider signs for buckets with plain hashing, which the deployed pallets verify. Once
+//! it has read its chain's limits, these count too.
 
 use super::{ChainRules, Permit, Signer, SigningRefused};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;

@@ -9,11 +9,11 @@ use codec::{Decode, Encode};
 /// The chain's rules that an answer must satisfy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ChainRules {
-    /// The chain's hashing profile.
+    /// The chain's hashing profile, as the operator states it.
     pub profile: HashingProfile,
     /// The largest chunk that an answer may have, in bytes.
     pub(crate) chunk_bytes: u32,
-    /// True if the rules were read from the chain, not stated by the operator.
+    /// True if the chain's limits have been read.
     pub is_from_chain: bool,
 }
 
@@ -25,6 +25,13 @@ impl ChainRules {
             chunk_bytes: limits.chunk_bytes,
             is_from_chain: true,
         }
+    }
+
+    /// Returns the rules with another hashing profile.
+    #[must_use]
+    pub const fn with_profile(mut self, profile: HashingProfile) -> Self {
+        self.profile = profile;
+        self
     }
 
     /// Creates the rules that the operator states before the chain was ever reached.

@@ -113,26 +113,26 @@ impl Provider {
         self.inner.pool.store().gate.payload_nonce()
     }
 
-    /// Sets the chain's hashing profile as the operator states it, unless the chain's
-    /// limits are known. Returns the profile that holds.
+    /// Sets the chain's hashing profile, durably, as the operator states it: no chain does.
     ///
     /// # Errors
     ///
     /// [`ProviderError::Index`] if it cannot be stored.
-    pub fn assume_chain_hashing(
-        &self,
-        profile: HashingProfile,
-    ) -> Result<HashingProfile, ProviderError> {
+    pub fn assume_chain_hashing(&self, profile: HashingProfile) -> Result<(), ProviderError> {
         let gate = &self.inner.pool.store().gate;
-        match gate.rules() {
-            Some(rules) if rules.is_from_chain => Ok(rules.profile),
-            _ => {
-                let rules = ChainRules::from_operator(profile);
-                self.index().set_chain_rules(rules)?;
-                gate.set_rules(rules);
-                Ok(profile)
-            }
-        }
+        let rules = match gate.rules() {
+            Some(rules) => rules.with_profile(profile),
+            None => ChainRules::from_operator(profile),
+        };
+        self.index().set_chain_rules(rules)?;
+        gate.set_rules(rules);
+        Ok(())
+    }
+
+    /// Returns the chain's hashing profile: plain unless the operator has stated another.
+    pub fn chain_hashing(&self) -> HashingProfile {
+        let rules = self.inner.pool.store().gate.rules();
+        rules.map_or(HashingProfile::Plain, |rules| rules.profile)
     }
 
     /// Allows signing for a bucket although some leaves of its current tree cannot be

@@ -4,8 +4,7 @@
 use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use cairn_chain::{ChainClient, ChainError};
-use cairn_chain_subxt::SubxtClient;
-use cairn_keys::Signer;
+use cairn_chain_rpc::RpcChainClient;
 use cairn_primitives::onchain::{Limits, ProviderInfo, RegisteredKey};
 use futures::StreamExt;
 use serde::Serialize;
@@ -55,13 +54,13 @@ struct RegisteredProvider {
 }
 
 impl RegisteredProvider {
-    fn from_info(info: &ProviderInfo, signer: &Signer) -> Self {
+    fn from_info(info: &ProviderInfo, signing: [u8; 32]) -> Self {
         Self {
             stake: info.stake,
             defended: info.defended,
             lost: info.lost,
             endpoint: String::from_utf8_lossy(&info.endpoint).into_owned(),
-            key_is_here: info.key.is(&signer.public()),
+            key_is_here: info.key.is(&signing),
         }
     }
 }
@@ -74,10 +73,10 @@ impl ChainStatus {
     /// Fails if the chain answers but cannot be served by a provider.
     pub(super) async fn query_or_unreachable(
         url: &str,
-        chain: &SubxtClient,
-        signer: &Signer,
+        chain: &RpcChainClient,
+        signing: [u8; 32],
     ) -> Result<Self, Failure> {
-        match Self::query(url, chain, signer).await {
+        match Self::query(url, chain, signing).await {
             Ok(following) => Ok(following),
             Err(error) if error.is_transient() => {
                 tracing::error!(
@@ -85,18 +84,18 @@ impl ChainStatus {
                     "THE CHAIN CANNOT BE REACHED: no challenge is seen or answered until then. \
                      Stored content is served meanwhile"
                 );
-                Ok(Self::new(url, chain, signer, Some(error.to_string())))
+                Ok(Self::new(url, chain, Some(error.to_string())))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    fn new(url: &str, chain: &SubxtClient, signer: &Signer, away: Option<String>) -> Self {
-        let public = signer.public();
+    fn new(url: &str, chain: &RpcChainClient, away: Option<String>) -> Self {
+        let public = chain.account().0;
         Self {
             chain: url.to_owned(),
             away,
-            genesis: chain.genesis().map(to_hex),
+            genesis: chain.node().known_genesis().map(to_hex),
             at: None,
             account: to_hex(public),
             ss58: sr25519::Public::from_raw(public).to_ss58check(),
@@ -104,8 +103,12 @@ impl ChainStatus {
         }
     }
 
-    async fn query(url: &str, chain: &SubxtClient, signer: &Signer) -> Result<Self, ChainError> {
-        chain.ensure_connected().await?;
+    async fn query(
+        url: &str,
+        chain: &RpcChainClient,
+        signing: [u8; 32],
+    ) -> Result<Self, ChainError> {
+        chain.ensure_usable().await?;
         let head = chain.finalized_heads().await?.next().await;
         let head = head.ok_or_else(|| ChainError::Unreachable(url.to_owned()))?;
         let Limits {
@@ -113,7 +116,7 @@ impl ChainStatus {
             strict_leaf_binding,
             ..
         } = chain.limits(head.hash).await?;
-        let mut following = Self::new(url, chain, signer, None);
+        let mut following = Self::new(url, chain, None);
         following.at = Some(FinalizedState {
             block: head.number,
             anchor: head.anchor,
@@ -123,7 +126,7 @@ impl ChainStatus {
         match chain.provider(head.hash).await {
             Ok(registered) => {
                 following.registered =
-                    registered.map(|info| RegisteredProvider::from_info(&info, signer));
+                    registered.map(|info| RegisteredProvider::from_info(&info, signing));
                 following.log_warnings();
             }
             // Challenges can be answered without this.
@@ -167,11 +170,11 @@ impl ChainStatus {
 
 /// Waits in the background until the chain can be reached, and then logs its record of the
 /// provider.
-pub(super) fn log_when_reachable(url: String, chain: Arc<SubxtClient>, signer: Signer) {
+pub(super) fn log_when_reachable(url: String, chain: Arc<RpcChainClient>, signing: [u8; 32]) {
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(RETRY_DELAY).await;
-            match ChainStatus::query(&url, &chain, &signer).await {
+            match ChainStatus::query(&url, &chain, signing).await {
                 Ok(following) => {
                     let genesis = following.genesis.as_deref();
                     tracing::info!(
