@@ -26,6 +26,7 @@
 mod amount;
 mod answer_cost;
 mod describe;
+pub mod doctor;
 mod effect;
 mod facts;
 mod journal;

@@ -1,6 +1,6 @@
 //! Tests over the simulated chain, whose pallet has the real one's rules.
 
-mod fixture;
+pub(crate) mod fixture;
 mod leaving;
 mod registering;
-mod rules;
+pub(crate) mod rules;

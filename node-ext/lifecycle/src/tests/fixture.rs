@@ -12,19 +12,19 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-pub(super) const ACCOUNT: AccountId = AccountId([7; 32]);
-pub(super) const MULTIADDR: &str = "/dns4/provider.example/tcp/443/tls/http";
+pub(crate) const ACCOUNT: AccountId = AccountId([7; 32]);
+pub(crate) const MULTIADDR: &str = "/dns4/provider.example/tcp/443/tls/http";
 /// More blocks than any submission waits for.
 const MAX_BLOCKS: u32 = 1_000;
 
-pub(super) struct Fixture {
-    pub(super) chain: SimulatedChain,
-    pub(super) client: Arc<SimulatedClient>,
+pub(crate) struct Fixture {
+    pub(crate) chain: SimulatedChain,
+    pub(crate) client: Arc<SimulatedClient>,
     folder: tempfile::TempDir,
 }
 
 impl Fixture {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let chain = SimulatedChain::new(LIMITS);
         chain.advance();
         Self {
@@ -35,7 +35,7 @@ impl Fixture {
     }
 
     /// Creates a chain on which the account is a provider that accepts everything.
-    pub(super) fn registered() -> Self {
+    pub(crate) fn registered() -> Self {
         let fixture = Self::new();
         for call in setup_calls(&fixture.facts(), &request()).unwrap() {
             fixture.submit(&call).unwrap();
@@ -43,17 +43,17 @@ impl Fixture {
         fixture
     }
 
-    pub(super) fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         block_on(Facts::read(&*self.client)).unwrap()
     }
 
-    pub(super) fn journal(&self) -> Journal {
+    pub(crate) fn journal(&self) -> Journal {
         let genesis = block_on(self.client.genesis()).unwrap();
         Journal::open(self.folder.path(), genesis, ACCOUNT).unwrap()
     }
 
     /// Runs work that waits for the chain, and advances the chain whenever it does.
-    pub(super) fn drive<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) fn drive<T>(&self, work: impl Future<Output = T>) -> T {
         block_on(async {
             let mut work = pin!(work);
             for _ in 0..MAX_BLOCKS {
@@ -67,7 +67,7 @@ impl Fixture {
     }
 
     /// Polls work once, without a block, and then drops it, as a kill would.
-    pub(super) fn kill_while_waiting<T>(&self, work: impl Future<Output = T>) {
+    pub(crate) fn kill_while_waiting<T>(&self, work: impl Future<Output = T>) {
         block_on(async {
             let mut work = pin!(work);
             assert!(futures::poll!(work.as_mut()).is_pending());
@@ -75,7 +75,7 @@ impl Fixture {
     }
 
     /// Settles what an earlier run left, and submits a call.
-    pub(super) fn submit(&self, call: &ProviderCall) -> Result<Facts, SubmitError> {
+    pub(crate) fn submit(&self, call: &ProviderCall) -> Result<Facts, SubmitError> {
         let submitter = Submitter::new(&*self.client, self.journal());
         self.drive(async {
             let facts = submitter.settle(&mut |_| {}).await?;
@@ -84,7 +84,7 @@ impl Fixture {
     }
 
     /// Settles what an earlier run left.
-    pub(super) fn settle(&self) -> (Facts, Vec<Progress>) {
+    pub(crate) fn settle(&self) -> (Facts, Vec<Progress>) {
         let submitter = Submitter::new(&*self.client, self.journal());
         let mut seen = Vec::new();
         let facts = self.drive(submitter.settle(&mut |step| seen.push(step)));
@@ -92,14 +92,14 @@ impl Fixture {
     }
 
     /// Submits a call, and is killed before anything comes of it.
-    pub(super) fn kill_in(&self, call: &ProviderCall) {
+    pub(crate) fn kill_in(&self, call: &ProviderCall) {
         let facts = self.facts();
         let submitter = Submitter::new(&*self.client, self.journal());
         self.kill_while_waiting(submitter.submit(call, &facts, &mut |_| {}));
     }
 
     /// Makes an agreement with the account, from the next block on.
-    pub(super) fn agree(&self, bucket: u64, expires_at: u32) {
+    pub(crate) fn agree(&self, bucket: u64, expires_at: u32) {
         self.chain.edit(move |pallet| {
             let owner = AccountId([1; 32]);
             let key = pallet.providers[&ACCOUNT.0].key.clone();
@@ -126,19 +126,19 @@ impl Fixture {
     }
 
     /// Advances the chain to an anchor block.
-    pub(super) fn advance_to(&self, anchor: u32) {
+    pub(crate) fn advance_to(&self, anchor: u32) {
         while self.chain.finalized_head().anchor < anchor {
             self.chain.advance();
         }
     }
 
     /// Returns the calls that the pool ever took.
-    pub(super) fn calls(&self) -> Vec<ProviderCall> {
+    pub(crate) fn calls(&self) -> Vec<ProviderCall> {
         self.chain.submission_record().provider_calls
     }
 }
 
-pub(super) fn request() -> SetupRequest {
+pub(crate) fn request() -> SetupRequest {
     SetupRequest {
         key: RegisteredKey::from([9; 32]),
         multiaddr: MULTIADDR.to_owned(),

@@ -80,7 +80,7 @@ fn bucket(expires_at: u32) -> BucketInfo {
     }
 }
 
-fn open_challenge(bucket: u64) -> OpenChallenge {
+pub(crate) fn open_challenge(bucket: u64) -> OpenChallenge {
     OpenChallenge {
         id: ChallengeId {
             deadline: ANCHOR + 10,
