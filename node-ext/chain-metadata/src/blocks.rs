@@ -184,7 +184,7 @@ async fn load<S: NodeState>(state: &S, at: H256, id: RuntimeId) -> Result<Runtim
 pub(crate) async fn call<S: NodeState, R: Decode>(
     state: &S,
     at: H256,
-    function: &str,
+    function: &'static str,
     arguments: Vec<u8>,
 ) -> Result<R, ChainError> {
     let answer = state.call(at, function, arguments).await?;

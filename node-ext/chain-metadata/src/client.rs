@@ -14,7 +14,7 @@ use cairn_chain::{
 use cairn_keys::Signer;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
-    Agreement, BucketInfo, Limits, Outcome, ProviderInfo,
+    Agreement, BucketInfo, Limits, Outcome, ProviderInfo, TermsRules,
 };
 use cairn_primitives::{BucketId, H256, HashingProfile};
 use futures::stream::{BoxStream, StreamExt, once, unfold};
@@ -294,6 +294,10 @@ impl<N: Node> ChainClient for MetadataClient<N> {
 
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
         self.timed(self.state.provider(at, self.account)).await
+    }
+
+    async fn terms_rules(&self, at: H256) -> Result<TermsRules, ChainError> {
+        self.timed(self.state.terms_rules(at, self.account)).await
     }
 
     async fn funds(&self, at: H256) -> Result<Funds, ChainError> {

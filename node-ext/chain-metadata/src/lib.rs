@@ -45,6 +45,7 @@ mod runtime;
 mod state;
 mod storage;
 mod support;
+mod terms;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(test)]

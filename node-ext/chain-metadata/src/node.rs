@@ -78,7 +78,7 @@ pub trait NodeState: Send + Sync + 'static {
     async fn call(
         &self,
         at: H256,
-        function: &str,
+        function: &'static str,
         arguments: Vec<u8>,
     ) -> Result<Vec<u8>, ChainError>;
 }

@@ -15,6 +15,8 @@ pub(crate) const PALLET: &str = "StorageProvider";
 /// The storage pallet's runtime API. Its name identifies nothing: another chain uses it for
 /// another API.
 pub(crate) const API: &str = "StorageProviderApi";
+/// The function that tells the anchor block, the only one of the API that is called.
+pub(crate) const ANCHOR_FUNCTION: &str = "StorageProviderApi_current_anchor_block";
 /// The most bytes of metadata. A large chain has about two million.
 const MAX_METADATA_BYTES: usize = 16 << 20;
 
@@ -103,11 +105,11 @@ impl Runtime {
 
     /// Reads a constant of the storage pallet, whose value in a block's state comes first:
     /// such a constant changes without a new runtime.
-    pub(crate) fn constant_at(
+    pub(crate) fn constant_at<T: TryFrom<u128>>(
         &self,
         name: &str,
         in_state: Option<&[u8]>,
-    ) -> Result<u32, ChainError> {
+    ) -> Result<T, ChainError> {
         let pallet = self.metadata.pallet_by_name(PALLET);
         let constant = pallet.and_then(|found| found.constant_by_name(name));
         match (in_state, constant) {

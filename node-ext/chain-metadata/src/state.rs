@@ -15,13 +15,14 @@ use crate::features::{AnchorSource, ChallengeLayout, LeafBinding, Payload};
 use crate::funds;
 use crate::node::{NodeState, RuntimeId};
 use crate::rows;
-use crate::runtime::{API, Runtime, unsupported};
+use crate::runtime::{ANCHOR_FUNCTION, Runtime, unsupported};
 use crate::storage::StorageItem;
 use crate::support::Capability;
+use crate::terms;
 use crate::value::{Mismatch, Value};
 use cairn_chain::{ChainError, DryRunResult, Funds, Head, Submission};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, MultiSignature};
-use cairn_primitives::onchain::{Limits, Outcome, PayloadFormat, ProviderInfo};
+use cairn_primitives::onchain::{Limits, Outcome, PayloadFormat, ProviderInfo, TermsRules};
 use cairn_primitives::{H256, HashingProfile};
 use parking_lot::Mutex;
 use sp_crypto_hashing::twox_128;
@@ -82,8 +83,7 @@ impl<S: NodeState> ChainState<S> {
 
     async fn read_anchor(&self, block: &Block) -> Result<u32, ChainError> {
         if block.code.features()?.anchor == AnchorSource::RuntimeApi {
-            let function = format!("{API}_current_anchor_block");
-            return blocks::call(&self.node, block.hash, &function, Vec::new()).await;
+            return blocks::call(&self.node, block.hash, ANCHOR_FUNCTION, Vec::new()).await;
         }
         let layout = &block.layout;
         let own_item = layout.storage("System", "Number")?;
@@ -209,7 +209,12 @@ impl<S: NodeState> ChainState<S> {
         Ok(page)
     }
 
-    async fn constant(&self, block: &Block, name: &str) -> Result<u32, ChainError> {
+    /// Reads a constant of the storage pallet as of a block.
+    async fn constant<T: TryFrom<u128>>(
+        &self,
+        block: &Block,
+        name: &str,
+    ) -> Result<T, ChainError> {
         let in_state = self.value(block, constant_key(name)).await?;
         block.layout.constant_at(name, in_state.as_deref())
     }
@@ -268,6 +273,24 @@ impl<S: NodeState> ChainState<S> {
         };
         let read = |row: &Value<'_>| rows::provider(row, pending.unwrap_or(0));
         self.row(&block, item, &key, read).await
+    }
+
+    /// Returns the chain's rules for terms that an account signs.
+    pub async fn terms_rules(
+        &self,
+        at: H256,
+        account: AccountId,
+    ) -> Result<TermsRules, ChainError> {
+        let block = self.block(at).await?;
+        block.layout.require(Capability::Terms)?;
+        let item = block.layout.item("ProviderReplayStates")?;
+        let key = [account_value(&account)];
+        let nonces = self.row(&block, item, &key, terms::replay_window).await?;
+        Ok(TermsRules {
+            request_timeout: self.constant(&block, "RequestTimeout").await?,
+            min_stake_per_byte: self.constant(&block, "MinStakePerByte").await?,
+            nonces: nonces.unwrap_or_default(),
+        })
     }
 
     /// Returns an account's funds.

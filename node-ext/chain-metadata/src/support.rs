@@ -10,7 +10,7 @@ use crate::features::{AnchorSource, ChallengeLayout, Features, Payload};
 use crate::runtime::{PALLET, Runtime};
 use crate::storage::StorageItem;
 use crate::value::{Mismatch, Value, decode_all, sample};
-use crate::{dry_run, events, funds, rows};
+use crate::{dry_run, events, funds, rows, terms};
 use cairn_chain::{ProviderCall, Submission};
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse, MultiSignature};
 use cairn_primitives::onchain::{ProviderSettings, RegisteredKey};
@@ -48,6 +48,8 @@ pub enum Capability {
     Windows,
     /// Register, change the provider's record, and leave.
     Register,
+    /// Sign terms of agreements.
+    Terms,
     /// Sign extrinsics.
     Extrinsics,
     /// Read balances.
@@ -84,6 +86,7 @@ impl fmt::Display for Capability {
             Self::Checkpoint => "submit checkpoints",
             Self::Windows => "submit checkpoints in windows",
             Self::Register => "register and leave",
+            Self::Terms => "sign terms of agreements",
             Self::Extrinsics => "sign extrinsics",
             Self::Funds => "read balances",
             Self::Fees => "estimate fees",
@@ -121,6 +124,7 @@ pub(crate) fn try_all(runtime: &Runtime) -> Vec<(Capability, Support)> {
             Capability::Checkpoint,
             Capability::Windows,
             Capability::Register,
+            Capability::Terms,
         ] {
             all.push((capability, missing.clone()));
         }
@@ -146,6 +150,7 @@ pub(crate) fn try_all(runtime: &Runtime) -> Vec<(Capability, Support)> {
         (Capability::Checkpoint, judged(trial.checkpoint())),
         (Capability::Windows, trial.windows()),
         (Capability::Register, judged(trial.register())),
+        (Capability::Terms, judged(trial.terms())),
         (Capability::Extrinsics, judged(extrinsics(runtime))),
         (Capability::Funds, judged(funds::try_on(runtime))),
         (Capability::Fees, judged(funds::try_fees_on(runtime))),
@@ -391,6 +396,14 @@ impl Trial<'_> {
             self.submission(&self.checkpoint_in(Some(0)))
                 .and_then(|()| self.row("CheckpointConfigs", rows::window)),
         )
+    }
+
+    fn terms(&self) -> Result<(), Mismatch> {
+        self.number("RequestTimeout")?;
+        let stake = self.runtime.constant(PALLET, "MinStakePerByte")?;
+        stake.number::<u128>()?;
+        self.row("ProviderReplayStates", terms::replay_window)?;
+        terms::try_on(self.runtime)
     }
 
     fn register(&self) -> Result<(), Mismatch> {

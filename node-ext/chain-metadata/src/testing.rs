@@ -51,6 +51,8 @@ pub struct Options {
     pub is_another_chain: bool,
     /// Hashers of `Challenges` that keep no key.
     pub hides_keys: bool,
+    /// Two fields of terms of an agreement change places.
+    pub swaps_terms: bool,
     /// The pallet `ParachainSystem` is absent.
     pub is_solo: bool,
 }
@@ -68,6 +70,7 @@ impl Options {
         has_unknown_extension: false,
         is_another_chain: false,
         hides_keys: false,
+        swaps_terms: false,
         is_solo: false,
     };
     /// The chain as it was deployed first.

@@ -209,7 +209,7 @@ impl NodeState for RpcNode {
     async fn call(
         &self,
         at: H256,
-        function: &str,
+        function: &'static str,
         arguments: Vec<u8>,
     ) -> Result<Vec<u8>, ChainError> {
         let params = vec![json!(function), hex(&arguments), json!(at)];

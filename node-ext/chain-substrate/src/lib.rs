@@ -1,38 +1,49 @@
-//! A node's own client as the chain of a storage provider, through the runtime API.
+//! A node's own client as the chain of a storage provider.
 //!
 //! ```text
-//! node's client ──► SubstrateClient ─► queries by runtime API, on blocking threads
-//! node's pool ────►        │
-//! node's keystore ►        └─────────► signed extrinsics, into the node's pool
+//! node's client ──► LocalNode ─► state and calls at named blocks, on blocking threads
+//! node's pool ────►     │
+//!                       └─► SubstrateClient = MetadataClient over it: reads, signs, submits
 //! ```
 //!
-//! **It is** the chain of a provider inside a node: no connection, no metadata.
+//! **It is** the chain of a provider inside a node: no connection, and no runtime API of its
+//! own. A node builder adds nothing to the runtime. What the runtime offers is decided by its
+//! metadata, in `cairn-chain-metadata`.
 //!
 //! **It is not** usable outside a node. Its licence is that of the node's crates,
 //! GPL-3.0-or-later with the Classpath exception, while Cairn's other libraries are Apache-2.0.
 //!
-//! The client and pool are those that `sc_service` made; the runtime implements
-//! [`StorageProviderApi`](cairn_primitives::runtime_api::StorageProviderApi).
+//! The client and pool are those that `sc_service` made.
 //!
 //! ```
-//! use cairn_chain_substrate::SubstrateClient;
-//! use cairn_primitives::challenge::AccountId;
-//! use sp_keystore::KeystorePtr;
+//! use cairn_chain_substrate::{LocalNode, SubstrateClient};
+//! use cairn_keys::Signer;
+//! use sc_client_api::BlockchainEvents;
+//! use sc_transaction_pool_api::TransactionPool;
+//! use sp_api::CallApiAt;
+//! use sp_blockchain::HeaderBackend;
+//! use sp_core::H256;
+//! use sp_runtime::traits::Block;
 //! use std::sync::Arc;
 //!
-//! /// Creates the chain of the provider whose account is an sr25519 key of type `stor`.
-//! fn chain_of<Block, Client, Pool>(
-//!     client: Arc<Client>,
-//!     pool: Arc<Pool>,
-//!     keystore: KeystorePtr,
-//!     account: AccountId,
-//! ) -> SubstrateClient<Block, Client, Pool> {
-//!     SubstrateClient::new(client, pool, keystore, account)
+//! /// Creates the chain of the provider whose account is the signer's key.
+//! fn chain_of<B, C, P>(client: Arc<C>, pool: Arc<P>, signer: Signer) -> SubstrateClient<B, C, P>
+//! where
+//!     B: Block<Hash = H256>,
+//!     C: CallApiAt<B> + HeaderBackend<B> + BlockchainEvents<B> + Send + Sync + 'static,
+//!     P: TransactionPool<Block = B, Hash = H256> + 'static,
+//! {
+//!     SubstrateClient::new(LocalNode::new(client, pool), signer)
 //! }
 //! ```
 
 #![forbid(unsafe_code)]
 
-mod client;
+mod node;
+mod pool;
 
-pub use client::SubstrateClient;
+pub use node::LocalNode;
+
+/// A chain over a node's own client and pool.
+pub type SubstrateClient<Block, Client, Pool> =
+    cairn_chain_metadata::MetadataClient<LocalNode<Block, Client, Pool>>;

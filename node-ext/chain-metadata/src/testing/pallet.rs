@@ -221,6 +221,8 @@ fn storage(
         ("role", role),
         ("started_at", shared.number),
     ]);
+    let bitmap = types.array(shared.byte, 32);
+    let replay = types.structure(&[("hsn", shared.long), ("bitmap", bitmap)]);
     let challenge = challenge(types, shared, options);
     let first = match options.hides_keys {
         true => Blake2_128,
@@ -234,6 +236,7 @@ fn storage(
         map("Providers", one(), shared.account, provider),
         map("Buckets", one(), shared.long, bucket(types, shared, options)),
         map("StorageAgreements", two(), by_bucket, agreement),
+        map("ProviderReplayStates", one(), shared.account, replay),
     ];
     match options.is_deployed {
         true => {
@@ -345,6 +348,16 @@ fn calls(types: &mut Types, shared: &Shared, options: Options, settings: u32) ->
         ),
         ("challenge_offchain", 42, offchain),
     ];
+    let mut establish = vec![
+        ("provider", shared.account),
+        ("terms", terms(types, shared, options)),
+        ("sig", shared.signature),
+    ];
+    if !options.is_deployed && !options.has_nonce {
+        let visibility = types.enumeration(vec![("Public", 0, vec![]), ("Private", 1, vec![])]);
+        establish.push(("visibility", visibility));
+    }
+    calls.push(("establish_storage_agreement", 17, establish));
     if options.is_deployed || options.has_nonce {
         calls.push((
             "provider_checkpoint",
@@ -360,6 +373,39 @@ fn calls(types: &mut Types, shared: &Shared, options: Options, settings: u32) ->
         ));
     }
     types.enumeration(calls)
+}
+
+fn terms(types: &mut Types, shared: &Shared, options: Options) -> u32 {
+    let replica = types.structure(&[
+        ("sync_balance", shared.balance),
+        ("min_sync_interval", shared.number),
+        ("sync_price", shared.balance),
+    ]);
+    let replica = types.option(replica);
+    let bucket = match options.is_deployed {
+        true => ("bucket_id", types.option(shared.long)),
+        false => (
+            "bucket",
+            types.enumeration(vec![
+                ("New", 0, vec![]),
+                ("Existing", 1, vec![("", shared.long)]),
+            ]),
+        ),
+    };
+    let mut fields = vec![
+        ("owner", shared.account),
+        ("max_bytes", shared.long),
+        ("duration", shared.number),
+        ("price_per_byte", shared.balance),
+        ("valid_until", shared.number),
+        ("nonce", shared.long),
+        bucket,
+        ("replica_params", replica),
+    ];
+    if options.swaps_terms {
+        fields.swap(2, 4);
+    }
+    types.structure(&fields)
 }
 
 fn events(types: &mut Types, shared: &Shared, options: Options) -> u32 {
@@ -414,6 +460,8 @@ fn constants(shared: &Shared, options: Options) -> Vec<PalletConstantMetadata<Po
         constant("MaxPrimaryProviders", shared.number, &5_u32),
         constant("MaxChunkSize", shared.number, &262_144_u32),
         constant("ChallengeTimeout", shared.number, &CHALLENGE_PERIOD),
+        constant("RequestTimeout", shared.number, &3600_u32),
+        constant("MinStakePerByte", shared.balance, &1_000_u128),
     ];
     if !options.is_deployed {
         all.push(constant("MaxChallengesPerDeadline", shared.short, &1000_u16));

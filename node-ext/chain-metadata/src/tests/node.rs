@@ -198,7 +198,7 @@ impl NodeState for MemoryNode {
     async fn call(
         &self,
         at: H256,
-        function: &str,
+        function: &'static str,
         arguments: Vec<u8>,
     ) -> Result<Vec<u8>, ChainError> {
         let called = (function.to_owned(), arguments);
