@@ -7,7 +7,9 @@ use crate::sealing::{self, Sealer, Sealing};
 use crate::{NodeError, rpc};
 use cairn_devnode_runtime::{OpaqueBlock, RuntimeApi};
 use cairn_node_ext::rpc::{Limits, RpcCosigners};
-use cairn_node_ext::{Extension, ExtensionHandle, ProviderRpc, Signer, SubstrateClient};
+use cairn_node_ext::{
+    Extension, ExtensionHandle, LocalNode, ProviderRpc, Signer, SubstrateClient,
+};
 use jsonrpsee::RpcModule;
 use sc_network::config::FullNetworkConfiguration;
 use sc_network::{NetworkBackend, NetworkWorker};
@@ -107,17 +109,14 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
     // ---- Loading Cairn ----
     if let Some(provider) = &options.provider {
         let account = provider.account(&keystore)?;
-        let key = sr25519::Public::from_raw(account.clone().into());
-        let chain = SubstrateClient::new(
-            client.clone(),
-            pool.clone(),
-            keystore.clone(),
-            account.into(),
-        );
+        let key = sr25519::Public::from_raw(account.into());
+        let signer = Signer::new(keystore.clone(), key);
+        let node = LocalNode::new(client.clone(), pool.clone());
+        let chain = SubstrateClient::new(node, signer.clone());
         let cairn = Extension::new(
             Arc::new(chain),
             Arc::new(provider.open()?),
-            Signer::new(keystore.clone(), key),
+            signer,
             Arc::new(RpcCosigners::new(provider.cosigners())),
             provider.extension,
         )

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cairn-gadget ─► dyn ChainClient ◄─┬─ cairn-chain-substrate: the node that loads Cairn
-//!                                   ├─ cairn-chain-subxt:     a remote node
+//!                                   ├─ cairn-chain-rpc:       a remote node
 //!                                   └─ cairn-testing:         a simulated chain
 //! ```
 //!

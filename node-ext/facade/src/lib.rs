@@ -12,12 +12,12 @@
 //! crate adds nothing of its own.
 //!
 //! **It is not** the standalone provider (`cairn-provider-cli`), nor its chain client by metadata
-//! (`cairn-chain-subxt`), nor the importer of other providers' databases
+//! (`cairn-chain-rpc`), nor the importer of other providers' databases
 //! (`cairn-legacy-import`). A client or challenger needs `cairn-primitives` and
 //! `cairn-rpc-api` alone.
 //!
-//! A node makes its [`SubstrateClient`] from the parts that `sc_service` gives it. The rest is
-//! the same for every chain:
+//! A node makes its [`SubstrateClient`], over a [`LocalNode`], from the parts that `sc_service`
+//! gives it. The rest is the same for every chain:
 //!
 //! ```
 //! use cairn_node_ext::chain::ChainClient;
@@ -63,7 +63,7 @@
 #![forbid(unsafe_code)]
 
 pub use cairn_bucket::{BasePath, BasePathError};
-pub use cairn_chain_substrate::SubstrateClient;
+pub use cairn_chain_substrate::{LocalNode, SubstrateClient};
 pub use cairn_gadget::{Extension, ExtensionConfig, ExtensionError, ExtensionHandle};
 pub use cairn_keys::{KEY_TYPE, Signer};
 pub use cairn_primitives::challenge::AccountId;
@@ -81,8 +81,8 @@ pub mod bucket {
 /// The chain as a provider sees it, for another client than [`SubstrateClient`].
 pub mod chain {
     pub use cairn_chain::{
-        ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Head, Submission,
-        SubmittedExtrinsic,
+        ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Funds, Head, OpenChallenges,
+        ProviderCall, Submission, SubmittedExtrinsic,
     };
 }
 
