@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use cairn_chain::{ChainClient, ChainError};
 use cairn_chain_rpc::RpcChainClient;
-use cairn_primitives::onchain::{Limits, ProviderInfo, RegisteredKey};
+use cairn_primitives::onchain::{Limits, ProviderInfo};
 use futures::StreamExt;
 use serde::Serialize;
 use sp_core::crypto::Ss58Codec;
