@@ -134,7 +134,7 @@ impl<N: Node> MetadataClient<N> {
         .await
     }
 
-    async fn timed<T>(
+    pub(crate) async fn timed<T>(
         &self,
         work: impl Future<Output = Result<T, ChainError>> + Send,
     ) -> Result<T, ChainError> {

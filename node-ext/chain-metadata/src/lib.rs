@@ -40,6 +40,7 @@ mod features;
 mod funds;
 mod node;
 mod nonces;
+mod registration;
 mod rows;
 mod runtime;
 mod state;

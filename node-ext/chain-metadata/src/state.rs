@@ -4,6 +4,7 @@
 mod agreements;
 mod buckets;
 mod challenges;
+mod registration;
 
 use crate::anchor::{Clock, Evidence};
 use crate::blocks::{self, Block, Blocks};

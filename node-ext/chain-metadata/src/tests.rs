@@ -7,6 +7,7 @@ mod dry_runs;
 mod extrinsics;
 mod hostile;
 mod node;
+mod registration;
 mod rows;
 mod upgrades;
 

@@ -37,12 +37,14 @@
 
 mod node;
 mod rpc;
+mod system;
 #[cfg(test)]
 mod tests;
 mod transport;
 mod wire;
 
 pub use node::RpcNode;
+pub use system::NodeHealth;
 
 /// A chain over a remote node.
 pub type RpcChainClient = cairn_chain_metadata::MetadataClient<RpcNode>;

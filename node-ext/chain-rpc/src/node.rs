@@ -90,7 +90,7 @@ impl RpcNode {
         Ok(new)
     }
 
-    async fn request(&self, method: &str, params: Vec<Value>) -> Result<Value, ChainError> {
+    pub(crate) async fn request(&self, method: &str, params: Vec<Value>) -> Result<Value, ChainError> {
         let connection = self.connection().await?;
         connection
             .request(method, params)
