@@ -4,21 +4,27 @@
 //! ChainClient ─┐                        ┌─ challenges
 //! Provider ────┼─► Extension ── run ────┼─ checkpoints
 //! Signer ──────┤       └─ handle        ├─ signed roots
-//! Cosigners ───┘            └─► the RPC └─ retention
+//! Cosigners ───┘            └─► the RPC ├─ retention
+//!                                       ├─ agreements
+//!                                       └─ funds
 //! ```
 //!
 //! The stake depends on challenges alone, so they depend on no other worker: each worker is its own
 //! task, and only the end of the challenge worker ends the extension.
 
+use crate::agreements::AgreementWorker;
 use crate::challenges::{ChallengeWorker, panic_message};
 use crate::checkpoints::CheckpointWorker;
+use crate::funds::FundsWorker;
 use crate::genesis_check::GenesisCheckedChain;
 use crate::retention::RetentionWorker;
 use crate::signed_roots::SignedRootWorker;
+use crate::terms::QuoterInputs;
 use crate::{
-    ChallengeConfig, ChallengeError, ChallengeStatus, CheckpointConfig, CheckpointError,
-    CheckpointStatus, Clock, Cosigners, Countersigner, RetentionConfig, RetentionStatus,
-    SignedRootConfig, SignedRootStatus,
+    AgreementConfig, AgreementStatus, ChallengeConfig, ChallengeError, ChallengeStatus,
+    CheckpointConfig, CheckpointError, CheckpointStatus, Clock, Cosigners, Countersigner,
+    FundsConfig, FundsStatus, Quoter, RetentionConfig, RetentionStatus, SignedRootConfig,
+    SignedRootStatus, TermsPolicy, TermsPolicyError,
 };
 use cairn_chain::ChainClient;
 use cairn_keys::Signer;
@@ -36,7 +42,7 @@ use substrate_prometheus_endpoint::{PrometheusError, Registry};
 use tokio::task::JoinSet;
 
 /// The configuration of all workers.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ExtensionConfig {
     /// How challenges are answered.
     pub challenges: ChallengeConfig,
@@ -46,6 +52,12 @@ pub struct ExtensionConfig {
     pub retention: RetentionConfig,
     /// When our signatures on chain are compared with what this provider holds.
     pub signed_roots: SignedRootConfig,
+    /// How buckets follow their agreements.
+    pub agreements: AgreementConfig,
+    /// The terms that are signed for new agreements.
+    pub terms: TermsPolicy,
+    /// When the operator is told that the account is short of funds.
+    pub funds: FundsConfig,
     /// How to proceed if the chain is not the one that the base path belongs to.
     pub on_other_chain: OnOtherChain,
 }
@@ -59,6 +71,9 @@ pub enum ExtensionError {
     /// The checkpoint scheduler cannot start.
     #[error("checkpoints cannot be submitted: {0}")]
     Checkpoints(#[from] CheckpointError),
+    /// The policy for terms contradicts itself.
+    #[error("the policy for terms of agreements is invalid: {0}")]
+    Terms(#[from] TermsPolicyError),
 }
 
 /// A provider with its workers, ready to run.
@@ -67,6 +82,8 @@ pub struct Extension {
     checkpoints: CheckpointWorker,
     retention: RetentionWorker,
     signed_roots: SignedRootWorker,
+    agreements: AgreementWorker,
+    funds: FundsWorker,
     handle: ExtensionHandle,
 }
 
@@ -89,6 +106,12 @@ pub struct ExtensionHandle {
     pub retention: Arc<RetentionStatus>,
     /// Signatures of ours that the chain has and this provider cannot account for.
     pub signed_roots: Arc<SignedRootStatus>,
+    /// The agreements, and the state of their buckets.
+    pub agreements: Arc<AgreementStatus>,
+    /// The answers to requests for terms.
+    pub quoter: Arc<Quoter>,
+    /// The account's funds against the price of answers.
+    pub funds: Arc<FundsStatus>,
 }
 
 impl Extension {
@@ -120,8 +143,24 @@ impl Extension {
         let checkpoints = checkpoints.with_urgency(move |bucket| asked.needs_checkpoint(bucket));
         let retention = RetentionWorker::new(chain.clone(), provider.clone(), config.retention);
         let public = signer.public();
-        let (compared, config) = (provider.clone(), config.signed_roots);
-        let signed_roots = SignedRootWorker::new(chain.clone(), compared, public, config);
+        let compared = provider.clone();
+        let signed_roots =
+            SignedRootWorker::new(chain.clone(), compared, public, config.signed_roots);
+        let funds = FundsWorker::new(chain.clone(), challenges.status(), config.funds);
+        let agreements = AgreementWorker::new(chain.clone(), provider.clone(), config.agreements);
+        let inputs = QuoterInputs {
+            challenges: challenges.status(),
+            agreements: agreements.status(),
+            funds: funds.status(),
+        };
+        let quoter = Quoter::new(
+            chain.clone(),
+            provider.clone(),
+            signer.clone(),
+            config.terms,
+            inputs,
+        )?;
+        let quoter = Arc::new(quoter);
         let handle = ExtensionHandle {
             account: chain.account(),
             provider,
@@ -131,12 +170,17 @@ impl Extension {
             checkpoints: checkpoints.status(),
             retention: retention.status(),
             signed_roots: signed_roots.status(),
+            agreements: agreements.status(),
+            quoter,
+            funds: funds.status(),
         };
         Ok(Self {
             challenges,
             checkpoints,
             retention,
             signed_roots,
+            agreements,
+            funds,
             handle,
         })
     }
@@ -156,7 +200,10 @@ impl Extension {
         self.handle.challenges.register_metrics(registry)?;
         self.handle.checkpoints.register_metrics(registry)?;
         self.handle.retention.register_metrics(registry)?;
-        self.handle.signed_roots.register_metrics(registry)
+        self.handle.signed_roots.register_metrics(registry)?;
+        self.handle.agreements.register_metrics(registry)?;
+        self.handle.quoter.register_metrics(registry)?;
+        self.handle.funds.register_metrics(registry)
     }
 
     /// Asks a second node about each challenge before an answer to it is submitted.
@@ -195,6 +242,8 @@ impl Extension {
         let answering = workers.spawn(self.challenges.run(stopped.clone())).id();
         workers.spawn(supervise(self.checkpoints, stopped.clone()));
         workers.spawn(supervise(self.signed_roots, stopped.clone()));
+        workers.spawn(supervise(self.agreements, stopped.clone()));
+        workers.spawn(supervise(self.funds, stopped.clone()));
         workers.spawn(supervise(self.retention, stopped));
         let mut shutdown = pin!(shutdown.fuse());
         loop {
@@ -256,6 +305,22 @@ impl Worker for RetentionWorker {
 
 impl Worker for SignedRootWorker {
     const TASK: &'static str = "comparing the chain with the disk";
+
+    fn run_worker(&mut self, stopped: Shutdown) -> impl Future<Output = ()> + Send {
+        self.run(stopped)
+    }
+}
+
+impl Worker for AgreementWorker {
+    const TASK: &'static str = "following agreements";
+
+    fn run_worker(&mut self, stopped: Shutdown) -> impl Future<Output = ()> + Send {
+        self.run(stopped)
+    }
+}
+
+impl Worker for FundsWorker {
+    const TASK: &'static str = "watching the account's funds";
 
     fn run_worker(&mut self, stopped: Shutdown) -> impl Future<Output = ()> + Send {
         self.run(stopped)

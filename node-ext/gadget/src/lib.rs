@@ -4,7 +4,9 @@
 //! ChainClient ─┐                        ┌─ challenges:   answered before their deadline
 //! Provider ────┼─► Extension ── run ────┼─ checkpoints:  submitted, with the signatures of others
 //! Signer ──────┤       └─ handle        ├─ signed roots: the chain compared with the disk
-//! Cosigners ───┘            └─► the RPC └─ retention:    retired trees, kept while they are needed
+//! Cosigners ───┘            └─► the RPC ├─ retention:    retired trees, kept while they are needed
+//!                                       ├─ agreements:   buckets and quotas follow them
+//!                                       └─ funds:        compared with the price of answers
 //! ```
 //!
 //! **It is** one future for a node's task manager, or for a process of its own. Each worker is
@@ -81,11 +83,13 @@
     )
 )]
 
+mod agreements;
 mod challenges;
 mod checkpoint_rules;
 mod checkpoints;
 mod cosign;
 mod extension;
+mod funds;
 mod genesis_check;
 mod heads;
 #[cfg(test)]
@@ -93,6 +97,7 @@ mod network;
 mod printable;
 mod retention;
 mod signed_roots;
+mod terms;
 
 // The extension.
 pub use extension::{Extension, ExtensionConfig, ExtensionError, ExtensionHandle};
@@ -119,6 +124,17 @@ pub use retention::{
 pub use signed_roots::{
     SignedRootConfig, SignedRootProblem, SignedRootStatistics, SignedRootStatus,
 };
+// Agreements: their terms, and the buckets that follow them.
+pub use agreements::{
+    AgreementConfig, AgreementReport, AgreementState, AgreementStatistics, AgreementStatus,
+    Unserved,
+};
+pub use terms::{
+    Offer, OwnerRule, Quoter, ReplicaOffer, TermsPolicy, TermsPolicyError, TermsRequest,
+    TermsStatistics,
+};
+// The account's funds.
+pub use funds::{FundsConfig, FundsLevel, FundsReading, FundsStatus};
 // Text of strangers, made safe to print.
 pub use printable::{is_unprintable, printable, printable_json, printable_lines};
 

@@ -18,7 +18,7 @@ mod tests;
 
 pub use content::DedupReport;
 pub(crate) use content::ReindexError;
-pub use duties::{DutyKind, WINDOWS_COMPLETE_SINCE, WINDOWS_LAST_SEEN};
+pub use duties::{AGREEMENTS_KNOWN, DutyKind, WINDOWS_COMPLETE_SINCE, WINDOWS_LAST_SEEN};
 pub use record::{BucketRecord, BucketStatus};
 
 use cairn_bucket::ContentChange;

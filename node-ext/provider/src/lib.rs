@@ -59,8 +59,8 @@ pub use pool::{
 };
 // The Global Index.
 pub use index::{
-    BucketRecord, BucketStatus, DedupReport, DutyKind, Index, IndexError, WINDOWS_COMPLETE_SINCE,
-    WINDOWS_LAST_SEEN,
+    AGREEMENTS_KNOWN, BucketRecord, BucketStatus, DedupReport, DutyKind, Index, IndexError,
+    WINDOWS_COMPLETE_SINCE, WINDOWS_LAST_SEEN,
 };
 // The Global Index of a base path in which no provider runs.
 pub use provider::{ListedBucket, list_buckets};

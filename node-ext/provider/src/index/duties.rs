@@ -58,6 +58,10 @@ pub const WINDOWS_COMPLETE_SINCE: &[u8] = b"";
 /// next one says that duties are missing.
 pub const WINDOWS_LAST_SEEN: &[u8] = b"s";
 
+/// The name of the agreement duty which says that the account's agreements were read before.
+/// Without it, an agreement without a bucket may be older than the base path.
+pub const AGREEMENTS_KNOWN: &[u8] = b"";
+
 /// Returns the row of a new index which says that earlier signatures are unknown.
 pub(super) fn unknown_windows_row() -> (Vec<u8>, Vec<u8>) {
     let unknown: Option<u32> = None;
@@ -106,6 +110,12 @@ impl Index {
         let mut batch = self.db.batch();
         batch.put(Table::Duties, &key, &unknown);
         Ok(self.db.write(batch, true)?)
+    }
+
+    /// Marks that the agreements may have changed unseen, durably: buckets may have been made
+    /// that are not here.
+    pub(crate) fn mark_agreements_unknown(&self) -> Result<(), IndexError> {
+        self.write_duties(DutyKind::Agreement, &[(AGREEMENTS_KNOWN.to_vec(), None)])
     }
 
     /// Marks that nothing was signed for windows before the index was created. Only a

@@ -37,7 +37,8 @@ pub enum OnCopy {
     #[default]
     Refuse,
     /// Sign as the original did: it is the newest copy, and the only one in use. Earlier
-    /// signatures for windows count as unknown.
+    /// signatures for windows count as unknown, and no bucket is made for an agreement that it
+    /// does not know.
     Accept,
 }
 
@@ -131,6 +132,7 @@ pub(super) fn check(
     if is_copy {
         tracing::warn!(path = %base.display(), "the copy is accepted as the newest one and signs from now on");
         index.mark_windows_unknown()?;
+        index.mark_agreements_unknown()?;
     }
     if is_copy || !were_written || said != (LocationCheck::Here, LocationCheck::Here) {
         // The row comes last: without it, a single file means an interrupted first start.

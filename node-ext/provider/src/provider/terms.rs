@@ -1,10 +1,6 @@
 //! Signs terms of agreements: reserves the nonce durably, and only then signs.
 
-mod nonce;
-
-pub use nonce::NonceError;
-pub(in crate::provider) use nonce::NonceSequence;
-
+use super::nonces::{NonceError, NonceSequence};
 use super::workers::Inner;
 use super::{Provider, ProviderError};
 use crate::index::IndexError;

@@ -3,8 +3,8 @@
 use super::bucket_folders::{BucketFolders, BucketStoreError};
 use super::counts::{BucketCounts, CurrentCounts};
 use super::index_writer::IndexWriter;
+use super::nonces::NonceSequence;
 use super::scrubbing::ScrubState;
-use super::terms::NonceSequence;
 use super::{Lease, ProviderError, io, own_chain, trash};
 use crate::pool::{Budget, LeaseError, LeaseRequest, Pool};
 use cairn_bucket::BasePath;

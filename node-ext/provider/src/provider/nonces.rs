@@ -52,7 +52,7 @@ pub enum NonceError {
 
 /// The sequence of nonces of one process.
 #[derive(Debug, Default)]
-pub(in crate::provider) struct NonceSequence {
+pub(super) struct NonceSequence {
     /// The first anchor block that this process saw.
     first_anchor: Option<u32>,
     /// True once this process has reserved a nonce.
