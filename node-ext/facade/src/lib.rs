@@ -89,9 +89,10 @@ pub mod chain {
 /// The workers: their configuration and their reports.
 pub mod gadget {
     pub use cairn_gadget::{
-        ChallengeConfig, ChallengeStatus, CheckpointConfig, CheckpointStatus, CosignError,
-        Cosigners, Countersigner, RetentionConfig, RetentionStatus, SignedRootConfig,
-        SignedRootStatus,
+        AgreementConfig, AgreementStatus, ChallengeConfig, ChallengeStatus, CheckpointConfig,
+        CheckpointStatus, CosignError, Cosigners, Countersigner, FundsConfig, FundsStatus,
+        OwnerRule, Quoter, RetentionConfig, RetentionStatus, SignedRootConfig, SignedRootStatus,
+        TermsPolicy,
     };
 }
 

@@ -146,10 +146,12 @@ impl Extension {
         let compared = provider.clone();
         let signed_roots =
             SignedRootWorker::new(chain.clone(), compared, public, config.signed_roots);
-        let funds = FundsWorker::new(chain.clone(), challenges.status(), config.funds);
+        let (counted, followed) = (challenges.status(), challenges.status());
+        let count_open = move || counted.statistics().open;
+        let funds = FundsWorker::new(chain.clone(), count_open, config.funds);
         let agreements = AgreementWorker::new(chain.clone(), provider.clone(), config.agreements);
         let inputs = QuoterInputs {
-            challenges: challenges.status(),
+            is_synced: Box::new(move || followed.is_synced()),
             agreements: agreements.status(),
             funds: funds.status(),
         };

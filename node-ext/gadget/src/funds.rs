@@ -12,7 +12,6 @@ mod tests;
 pub use status::{FundsLevel, FundsReading, FundsStatus};
 
 use super::heads::Heads;
-use crate::challenges::ChallengeStatus;
 use cairn_chain::{ChainClient, ChainError, Head, Submission};
 use cairn_primitives::challenge::{ChallengeId, ChallengeResponse};
 use cairn_primitives::{H256, MAX_PATH, MAX_PEAKS, MerkleProof, MmrLeaf, MmrProof};
@@ -96,7 +95,8 @@ fn largest_answer(chunk_bytes: u32) -> Submission {
 /// The worker that watches the account's funds.
 pub(crate) struct FundsWorker {
     chain: Arc<dyn ChainClient>,
-    challenges: ChallengeStatus,
+    /// Returns the number of open challenges.
+    count_open: Box<dyn Fn() -> u64 + Send + Sync>,
     config: FundsConfig,
     status: Arc<FundsStatus>,
     next_at: u32,
@@ -116,12 +116,12 @@ impl std::fmt::Debug for FundsWorker {
 impl FundsWorker {
     pub(crate) fn new(
         chain: Arc<dyn ChainClient>,
-        challenges: ChallengeStatus,
+        count_open: impl Fn() -> u64 + Send + Sync + 'static,
         config: FundsConfig,
     ) -> Self {
         Self {
             chain,
-            challenges,
+            count_open: Box::new(count_open),
             config,
             status: Arc::default(),
             next_at: 0,
@@ -155,7 +155,7 @@ impl FundsWorker {
 
     /// Reads at a finalized head, if that is due or more challenges are open.
     pub(crate) async fn on_finalized_head(&mut self, head: Head) {
-        let open = self.challenges.statistics().open;
+        let open = (self.count_open)();
         let rest = self.next_at.saturating_sub(self.config.interval)..self.next_at;
         if rest.contains(&head.anchor) && open <= self.open {
             return;

@@ -82,11 +82,12 @@ async fn assert_defends(panicking_methods: &[&'static str], missing_methods: &[&
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s15_challenges_survive_panics_of_other_workers() {
-    // Both query the account's buckets; the challenge worker does not.
-    assert_defends(&["buckets"], &[]).await;
+    // The challenge worker calls none of these.
+    assert_defends(&["buckets", "agreements", "funds"], &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn s5_a_minimal_runtime_suffices_to_answer_challenges() {
-    assert_defends(&[], &["buckets", "provider", "outcomes"]).await;
+    let missing = ["buckets", "provider", "outcomes", "agreements", "funds"];
+    assert_defends(&[], &missing).await;
 }

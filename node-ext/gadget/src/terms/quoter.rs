@@ -2,7 +2,6 @@
 
 use super::{Offer, TermsPolicy, TermsPolicyError, TermsRequest, offer::OfferFacts};
 use crate::agreements::AgreementStatus;
-use crate::challenges::ChallengeStatus;
 use crate::funds::{FundsLevel, FundsStatus};
 use cairn_chain::{ChainClient, ChainError, Head};
 use cairn_keys::Signer;
@@ -38,9 +37,7 @@ pub struct Quoter {
     provider: Arc<Provider>,
     signer: Signer,
     policy: TermsPolicy,
-    challenges: ChallengeStatus,
-    agreements: Arc<AgreementStatus>,
-    funds: Arc<FundsStatus>,
+    inputs: QuoterInputs,
     /// The facts at the head that was asked about last.
     facts: Mutex<Option<ChainFacts>>,
     /// One request is answered at a time, so that space is not promised twice.
@@ -59,7 +56,8 @@ impl std::fmt::Debug for Quoter {
 
 /// The states of the other workers that terms depend on.
 pub(crate) struct QuoterInputs {
-    pub(crate) challenges: ChallengeStatus,
+    /// Returns whether the chain is followed.
+    pub(crate) is_synced: Box<dyn Fn() -> bool + Send + Sync>,
     pub(crate) agreements: Arc<AgreementStatus>,
     pub(crate) funds: Arc<FundsStatus>,
 }
@@ -94,19 +92,12 @@ impl Quoter {
         inputs: QuoterInputs,
     ) -> Result<Self, TermsPolicyError> {
         policy.validate()?;
-        let QuoterInputs {
-            challenges,
-            agreements,
-            funds,
-        } = inputs;
         Ok(Self {
             chain,
             provider,
             signer,
             policy,
-            challenges,
-            agreements,
-            funds,
+            inputs,
             facts: Mutex::default(),
             one_at_a_time: tokio::sync::Mutex::default(),
             signed: AtomicU64::new(0),
@@ -181,16 +172,20 @@ impl Quoter {
         if !self.policy.accepts_primary && !self.policy.accepts_replica {
             return Err(TermsRefusal::NotOffered);
         }
-        let head = self.agreements.head().ok_or(TermsRefusal::NotReady)?;
-        if !self.challenges.is_synced() || !self.agreements.has_read() {
+        let head = self
+            .inputs
+            .agreements
+            .head()
+            .ok_or(TermsRefusal::NotReady)?;
+        if !(self.inputs.is_synced)() || !self.inputs.agreements.has_read() {
             return Err(TermsRefusal::NotReady);
         }
         // A provider that cannot pay for answers must not promise more.
-        if self.funds.level() == FundsLevel::Critical {
+        if self.inputs.funds.level() == FundsLevel::Critical {
             return Err(unable("terms are refused", &"funds for answers are short"));
         }
         let chain = self.chain_facts(head).await?;
-        let unfilled = self.agreements.statistics().unfilled_bytes;
+        let unfilled = self.inputs.agreements.statistics().unfilled_bytes;
         let (provider, nonces) = (self.provider.clone(), chain.rules.nonces);
         let read = tokio::task::spawn_blocking(move || {
             let redeemable = provider.redeemable_terms(head.anchor, &nonces);
