@@ -3,7 +3,7 @@
 
 use crate::backend::RPC_COMMANDS;
 use crate::commands::{
-    bucket, drill, fsck, get, import_legacy, key, prove, put, run, scrub, status, verify,
+    bucket, chain, drill, fsck, get, import_legacy, key, prove, put, run, scrub, status, verify,
 };
 use crate::failure::{EXIT_CODES, Failure};
 use crate::globals::Globals;
@@ -32,6 +32,7 @@ impl Cli {
         }
         match &self.command {
             Command::Run(args) => run::run(args, globals),
+            Command::Chain(command) => chain::run(command, globals),
             Command::Key(command) => key::run(command, globals),
             Command::Bucket(command) => bucket::run(command, globals),
             Command::Put(args) => put::run(args, globals),
@@ -54,6 +55,7 @@ impl Command {
             Self::Status(_) | Self::Put(_) | Self::Get(_) | Self::Prove(_) => true,
             Self::Bucket(command) => command.supports_rpc(),
             Self::Run(_)
+            | Self::Chain(_)
             | Self::Key(_)
             | Self::Verify(_)
             | Self::ChallengeDrill(_)
@@ -78,6 +80,9 @@ impl Command {
 pub(crate) enum Command {
     /// Run the provider: answer challenges, submit checkpoints, serve the RPC
     Run(Box<run::RunArgs>),
+    /// Look at a chain, without a provider
+    #[command(subcommand)]
+    Chain(chain::ChainCommand),
     /// Generate, insert or list the keys that sign commitments
     #[command(subcommand)]
     Key(key::KeyCommand),

@@ -1,6 +1,7 @@
 //! The commands. Each has a file of its own, with its arguments and its output.
 
 pub(crate) mod bucket;
+pub(crate) mod chain;
 pub(crate) mod drill;
 pub(crate) mod fsck;
 pub(crate) mod get;

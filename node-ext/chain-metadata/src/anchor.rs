@@ -97,11 +97,23 @@ mod tests {
     fn rows_tell_the_clock() {
         // A chain without a relay chain has one clock.
         assert_eq!(clock(7, None, None), Some(Clock::Own));
-        assert_eq!(clock(50_000, Some(9_000_000), Some(8_999_000)), Some(Clock::Relay));
-        assert_eq!(clock(50_000, Some(9_000_000), Some(49_000)), Some(Clock::Own));
+        assert_eq!(
+            clock(50_000, Some(9_000_000), Some(8_999_000)),
+            Some(Clock::Relay)
+        );
+        assert_eq!(
+            clock(50_000, Some(9_000_000), Some(49_000)),
+            Some(Clock::Own)
+        );
         // Also if the relay chain is the younger one.
-        assert_eq!(clock(900_000, Some(20_000), Some(899_000)), Some(Clock::Own));
-        assert_eq!(clock(900_000, Some(20_000), Some(19_000)), Some(Clock::Relay));
+        assert_eq!(
+            clock(900_000, Some(20_000), Some(899_000)),
+            Some(Clock::Own)
+        );
+        assert_eq!(
+            clock(900_000, Some(20_000), Some(19_000)),
+            Some(Clock::Relay)
+        );
     }
 
     #[test]

@@ -57,11 +57,18 @@ impl Blocks {
         state: &S,
         hash: H256,
     ) -> Result<Block, ChainError> {
-        let known = self.blocks.lock().iter().find(|block| block.hash == hash).cloned();
+        let known = self
+            .blocks
+            .lock()
+            .iter()
+            .find(|block| block.hash == hash)
+            .cloned();
         if let Some(known) = known {
             return Ok(known);
         }
-        let code = self.runtime(state, hash, state.runtime(hash).await?).await?;
+        let code = self
+            .runtime(state, hash, state.runtime(hash).await?)
+            .await?;
         let last_run = last_run(state, hash).await?;
         let layout = match last_run {
             // A version that only ever falls back is not written.
@@ -92,7 +99,10 @@ impl Blocks {
         version: u32,
     ) -> Result<Arc<Runtime>, ChainError> {
         let kept = self.runtimes.lock().await;
-        let known = kept.iter().rev().find(|runtime| runtime.id.spec_version == version);
+        let known = kept
+            .iter()
+            .rev()
+            .find(|runtime| runtime.id.spec_version == version);
         if let Some(known) = known {
             return Ok(known.clone());
         }

@@ -14,9 +14,9 @@ pub(crate) struct Call<'s> {
     pub(crate) arguments: Vec<Field<'s>>,
 }
 
-/// Returns the call of a submission. `is_flat` tells whether `checkpoint` takes the fields of
-/// the commitment as arguments of its own.
-pub(crate) fn call_of(submission: &Submission, is_flat: bool) -> Call<'_> {
+/// Returns the call of a submission. `is_flat` tells whether a call takes the fields of the
+/// commitment as arguments of its own.
+pub(crate) fn call_of(submission: &Submission, is_flat: impl Fn(&str) -> bool) -> Call<'_> {
     match submission {
         Submission::Response { id, response } => respond(*id, response),
         Submission::Checkpoint {
@@ -26,9 +26,12 @@ pub(crate) fn call_of(submission: &Submission, is_flat: bool) -> Call<'_> {
             nonce,
             signatures,
         } => {
+            let name = match window {
+                Some(_) => "provider_checkpoint",
+                None => "checkpoint",
+            };
             let mut arguments = vec![("bucket_id", bucket_id(*bucket))];
-            // In a window, the arguments are always flat.
-            match is_flat || window.is_some() {
+            match is_flat(name) {
                 true => arguments.extend(commitment_fields(commitment)),
                 false => arguments.push(("commitment", commitment_value(commitment))),
             }
@@ -40,13 +43,7 @@ pub(crate) fn call_of(submission: &Submission, is_flat: bool) -> Call<'_> {
             }
             let pairs = signatures.iter().map(signature_pair).collect();
             arguments.push(("signatures", Value::List(pairs)));
-            Call {
-                name: match window {
-                    Some(_) => "provider_checkpoint",
-                    None => "checkpoint",
-                },
-                arguments,
-            }
+            Call { name, arguments }
         }
         Submission::Provider(call) => provider_call(call),
     }

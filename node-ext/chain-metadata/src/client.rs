@@ -8,14 +8,12 @@ use crate::state::ChainState;
 use crate::support::Capability;
 use async_trait::async_trait;
 use cairn_chain::{
-    ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Funds, Head, OpenChallenges, Submission,
-    SubmittedExtrinsic,
+    ChainClient, ChainError, DryRunResult, ExtrinsicStatus, Funds, Head, OpenChallenges,
+    Submission, SubmittedExtrinsic,
 };
 use cairn_keys::Signer;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{
-    Agreement, BucketInfo, Limits, Outcome, ProviderInfo, TermsRules,
-};
+use cairn_primitives::onchain::{Agreement, BucketInfo, Limits, Outcome, ProviderInfo, TermsRules};
 use cairn_primitives::{BucketId, H256, HashingProfile};
 use futures::stream::{BoxStream, StreamExt, once, unfold};
 use std::future::{Future, ready};
@@ -198,7 +196,11 @@ impl<N: Node> MetadataClient<N> {
         let Some(unknown) = block.code.features()?.unknown_challenge_fields.first() else {
             return Ok(());
         };
-        match self.state.dry_run(best, self.account, *id, response).await? {
+        match self
+            .state
+            .dry_run(best, self.account, *id, response)
+            .await?
+        {
             DryRunResult::Accepted => Ok(()),
             other => Err(ChainError::Unsupported(format!(
                 "challenges have a field `{unknown}`, which Cairn does not know, and a dry run of \

@@ -69,13 +69,14 @@ impl Description {
     }
 
     pub(crate) fn of(runtime: &Runtime) -> Self {
-        let capabilities = runtime.support.iter().map(|(capability, support)| {
-            CapabilitySupport {
+        let capabilities = runtime
+            .support
+            .iter()
+            .map(|(capability, support)| CapabilitySupport {
                 capability: *capability,
                 is_needed: Capability::NEEDED.contains(capability),
                 support: support.clone(),
-            }
-        });
+            });
         Self {
             spec_name: runtime.id.spec_name.clone(),
             spec_version: runtime.id.spec_version,

@@ -55,7 +55,10 @@ pub(crate) fn arguments(
     };
     encode(types, origin, &Value::wrap("system", signed), &mut bytes)
         .map_err(|Mismatch(why)| Mismatch(format!("the origin of a dry run: {why}")))?;
-    bytes.extend(extrinsic::encode_call(runtime, &calls::respond(id, response))?);
+    bytes.extend(extrinsic::encode_call(
+        runtime,
+        &calls::respond(id, response),
+    )?);
     if let Some(ty) = version {
         let newest = newest_xcm(runtime, output)?;
         encode(types, ty, &Value::Number(newest), &mut bytes)?;
@@ -91,7 +94,10 @@ impl<'r> Effects<'r> {
     }
 
     fn type_of(&self, name: &str) -> Option<u32> {
-        let field = self.fields.iter().find(|field| field.name.as_deref() == Some(name));
+        let field = self
+            .fields
+            .iter()
+            .find(|field| field.name.as_deref() == Some(name));
         field.map(|field| field.ty.id)
     }
 }
@@ -105,10 +111,12 @@ fn newest_xcm(runtime: &Runtime, output: u32) -> Result<u128, Mismatch> {
     let Some(TypeDef::Variant(option)) = types.resolve(local).map(|ty| &ty.type_def) else {
         return Err(none());
     };
-    let some = option.variants.iter().find(|variant| variant.name == "Some");
+    let some = option
+        .variants
+        .iter()
+        .find(|variant| variant.name == "Some");
     let inner = some.and_then(|some| some.fields.first()).ok_or_else(none)?;
-    let Some(TypeDef::Variant(versions)) = types.resolve(inner.ty.id).map(|ty| &ty.type_def)
-    else {
+    let Some(TypeDef::Variant(versions)) = types.resolve(inner.ty.id).map(|ty| &ty.type_def) else {
         return Err(none());
     };
     let numbers = versions.variants.iter().filter_map(|version| {

@@ -8,16 +8,15 @@ use crate::runtime::{PALLET, Runtime};
 use crate::storage::StorageItem;
 use crate::value::{Decoder, Mismatch, Value};
 use cairn_chain::ChainError;
+use cairn_primitives::BucketId;
 use cairn_primitives::challenge::SlashReason;
 use cairn_primitives::onchain::Outcome;
-use cairn_primitives::BucketId;
 use scale_info::TypeDef;
 
 /// Reads the outcomes in a block's events.
 pub(crate) fn outcomes(runtime: &Runtime, bytes: &[u8]) -> Result<Vec<Outcome>, ChainError> {
     let item = runtime.storage("System", "Events")?;
-    read_events(runtime, item, bytes)
-        .map_err(|Mismatch(why)| item.undecodable(&item.prefix(), why))
+    read_events(runtime, item, bytes).map_err(|Mismatch(why)| item.undecodable(&item.prefix(), why))
 }
 
 fn read_events(

@@ -4,10 +4,10 @@
 //! adds to the extrinsic, and what it adds to the signed payload only. An extension that Cairn
 //! does not know is left out of both only if it adds nothing to either.
 
-use crate::calls::{Call, account as account_value, signature as signature_value};
+use crate::calls::{self, Call, account as account_value, signature as signature_value};
 use crate::runtime::{PALLET, Runtime, unsupported};
 use crate::value::{Mismatch, Value, encode, encode_arguments};
-use cairn_chain::ChainError;
+use cairn_chain::{ChainError, Submission};
 use cairn_keys::{SignError, Signer};
 use cairn_primitives::challenge::{AccountId, MultiSignature};
 use cairn_primitives::{H256, blake2_256};
@@ -67,9 +67,35 @@ pub(crate) fn encode_call(runtime: &Runtime, call: &Call<'_>) -> Result<Vec<u8>,
         .iter()
         .map(|field| (field.name.as_deref().unwrap_or(""), field.ty.id))
         .collect();
-    encode_arguments(runtime.metadata.types(), &fields, &call.arguments, &mut bytes)
-        .map_err(|Mismatch(why)| Mismatch(format!("{PALLET}.{}: {why}", call.name)))?;
+    encode_arguments(
+        runtime.metadata.types(),
+        &fields,
+        &call.arguments,
+        &mut bytes,
+    )
+    .map_err(|Mismatch(why)| Mismatch(format!("{PALLET}.{}: {why}", call.name)))?;
     Ok(bytes)
+}
+
+/// Encodes the call of a submission.
+pub(crate) fn encode_submission(
+    runtime: &Runtime,
+    submission: &Submission,
+) -> Result<Vec<u8>, Mismatch> {
+    encode_call(
+        runtime,
+        &calls::call_of(submission, |call| is_flat(runtime, call)),
+    )
+}
+
+/// Returns whether a call takes the fields of a commitment as arguments of its own.
+fn is_flat(runtime: &Runtime, call: &str) -> bool {
+    let pallet = runtime.metadata.pallet_by_name(PALLET);
+    let call = pallet.and_then(|pallet| pallet.call_variant_by_name(call));
+    call.is_some_and(|call| {
+        let mut names = call.fields.iter().filter_map(|field| field.name.as_deref());
+        names.any(|name| name == "mmr_root")
+    })
 }
 
 /// A call with what its extensions add.
@@ -87,13 +113,13 @@ pub(crate) struct Extrinsic {
 }
 
 impl Unsigned {
-    /// Prepares a call for signing.
+    /// Prepares a submission for signing.
     pub(crate) fn new(
         runtime: &Runtime,
-        call: &Call<'_>,
+        submission: &Submission,
         context: &Context,
     ) -> Result<Self, ChainError> {
-        let call = encode_call(runtime, call).map_err(unsupported)?;
+        let call = encode_submission(runtime, submission).map_err(unsupported)?;
         let (extra, implicit) = extensions(runtime, context).map_err(unsupported)?;
         Ok(Self {
             call,
@@ -150,7 +176,12 @@ impl Unsigned {
 
 /// Checks that extrinsics can be signed for a runtime.
 pub(crate) fn try_on(runtime: &Runtime) -> Result<(), Mismatch> {
-    if !runtime.metadata.extrinsic().supported_versions().contains(&VERSION) {
+    if !runtime
+        .metadata
+        .extrinsic()
+        .supported_versions()
+        .contains(&VERSION)
+    {
         return Err(Mismatch(format!(
             "it takes no signed extrinsics of version {VERSION}"
         )));
@@ -203,7 +234,9 @@ fn extensions(runtime: &Runtime, context: &Context) -> Result<(Vec<u8>, Vec<u8>)
     let extrinsic = runtime.metadata.extrinsic();
     let version = extrinsic.transaction_extension_version_to_use_for_decoding();
     let Some(all) = extrinsic.transaction_extensions_by_version(version) else {
-        return Err(Mismatch("it describes no transaction extensions".to_owned()));
+        return Err(Mismatch(
+            "it describes no transaction extensions".to_owned(),
+        ));
     };
     let (mut extra, mut implicit) = (Vec::new(), Vec::new());
     let (number, birth) = context.birth;
@@ -222,10 +255,7 @@ fn extensions(runtime: &Runtime, context: &Context) -> Result<(Vec<u8>, Vec<u8>)
                 nothing.clone(),
                 Value::Number(runtime.id.transaction_version.into()),
             ),
-            "CheckGenesis" => (
-                nothing.clone(),
-                Value::Bytes(context.genesis.as_bytes()),
-            ),
+            "CheckGenesis" => (nothing.clone(), Value::Bytes(context.genesis.as_bytes())),
             "CheckMortality" | "CheckEra" => (
                 Value::wrap(&era_name, Value::Number(era.1.into())),
                 Value::Bytes(birth.as_bytes()),
@@ -270,7 +300,9 @@ fn append(
     match value {
         Value::Fields(fields) if fields.is_empty() => match is_empty(types, ty) {
             true => Ok(()),
-            false => Err(Mismatch("the chain has a value where Cairn has none".to_owned())),
+            false => Err(Mismatch(
+                "the chain has a value where Cairn has none".to_owned(),
+            )),
         },
         value => encode(types, ty, value, out),
     }

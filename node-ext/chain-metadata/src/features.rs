@@ -97,8 +97,6 @@ pub struct Features {
     pub agreement_bound: bool,
     /// The number of arguments of a dry run, if the runtime offers one.
     pub dry_run_arguments: Option<usize>,
-    /// True if `checkpoint` takes the fields of the commitment one by one.
-    pub flat_checkpoint: bool,
 }
 
 impl Features {
@@ -138,7 +136,6 @@ impl Features {
                 && StorageItem::find(metadata, PALLET, "CheckpointConfigs").is_ok(),
             agreement_bound: look.any_call_names("agreement_id"),
             dry_run_arguments: look.dry_run_arguments(),
-            flat_checkpoint: has(&checkpoint, "mmr_root"),
         })
     }
 
@@ -206,7 +203,11 @@ impl<'m> Look<'m> {
     }
 
     fn call(&self, name: &str) -> Option<&'m scale_info::Variant<PortableForm>> {
-        self.metadata.pallet_by_name(PALLET)?.call_variants()?.iter().find(|call| call.name == name)
+        self.metadata
+            .pallet_by_name(PALLET)?
+            .call_variants()?
+            .iter()
+            .find(|call| call.name == name)
     }
 
     fn arguments(&self, call: &str) -> Vec<&'m str> {
@@ -215,22 +216,30 @@ impl<'m> Look<'m> {
     }
 
     fn argument(&self, call: &str, name: &str) -> Option<u32> {
-        let field = self.call(call)?.fields.iter().find(|field| field.name.as_deref() == Some(name));
+        let field = self
+            .call(call)?
+            .fields
+            .iter()
+            .find(|field| field.name.as_deref() == Some(name));
         field.map(|field| field.ty.id)
     }
 
     fn any_call_names(&self, argument: &str) -> bool {
         let calls = ["checkpoint", "extend_checkpoint", "challenge_offchain"];
-        calls.iter().any(|call| self.arguments(call).contains(&argument))
+        calls
+            .iter()
+            .any(|call| self.arguments(call).contains(&argument))
     }
 
     /// Returns the variants of an answer.
     fn answer(&self) -> Vec<&'m str> {
         let response = self.argument("respond_to_challenge", "response");
         match response.and_then(|ty| self.unwrapped(ty)) {
-            Some(TypeDef::Variant(answers)) => {
-                answers.variants.iter().map(|one| one.name.as_str()).collect()
-            }
+            Some(TypeDef::Variant(answers)) => answers
+                .variants
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -242,9 +251,14 @@ impl<'m> Look<'m> {
             return Vec::new();
         };
         let named = |fields: &'m [scale_info::Field<PortableForm>], name: &str| {
-            fields.iter().find(|field| field.name.as_deref() == Some(name))
+            fields
+                .iter()
+                .find(|field| field.name.as_deref() == Some(name))
         };
-        let proof = answers.variants.iter().find(|answer| answer.name == "Proof");
+        let proof = answers
+            .variants
+            .iter()
+            .find(|answer| answer.name == "Proof");
         let mmr_proof = proof.and_then(|proof| named(&proof.fields, "mmr_proof"));
         let Some(TypeDef::Composite(mmr_proof)) =
             mmr_proof.and_then(|field| self.unwrapped(field.ty.id))
@@ -277,25 +291,41 @@ impl<'m> Look<'m> {
 
     fn snapshot_has_nonce(&self) -> bool {
         let buckets = StorageItem::find(self.metadata, PALLET, "Buckets");
-        let bucket = buckets.ok().and_then(|item| self.unwrapped(item.value_type()));
+        let bucket = buckets
+            .ok()
+            .and_then(|item| self.unwrapped(item.value_type()));
         let Some(TypeDef::Composite(bucket)) = bucket else {
             return false;
         };
-        let snapshot = bucket.fields.iter().find(|field| field.name.as_deref() == Some("snapshot"));
+        let snapshot = bucket
+            .fields
+            .iter()
+            .find(|field| field.name.as_deref() == Some("snapshot"));
         let option = snapshot.and_then(|field| self.definition(field.ty.id));
         let Some(TypeDef::Variant(option)) = option else {
             return false;
         };
-        let some = option.variants.iter().find(|variant| variant.name == "Some");
+        let some = option
+            .variants
+            .iter()
+            .find(|variant| variant.name == "Some");
         let inner = some.and_then(|some| some.fields.first());
-        inner.is_some_and(|inner| self.fields_within(inner.ty.id).contains(&"commitment_nonce"))
+        inner.is_some_and(|inner| {
+            self.fields_within(inner.ty.id)
+                .contains(&"commitment_nonce")
+        })
     }
 
     fn event_has(&self, event: &str, field: &str) -> bool {
         let pallet = self.metadata.pallet_by_name(PALLET);
         let events = pallet.and_then(|pallet| pallet.event_variants());
         let event = events.and_then(|all| all.iter().find(|known| known.name == event));
-        event.is_some_and(|event| event.fields.iter().any(|f| f.name.as_deref() == Some(field)))
+        event.is_some_and(|event| {
+            event
+                .fields
+                .iter()
+                .any(|f| f.name.as_deref() == Some(field))
+        })
     }
 
     fn has_error(&self, name: &str) -> bool {

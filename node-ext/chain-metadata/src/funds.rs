@@ -42,7 +42,9 @@ pub(crate) fn fee(runtime: &Runtime, bytes: &[u8]) -> Result<u128, Mismatch> {
 }
 
 fn fee_type(runtime: &Runtime) -> Result<u32, Mismatch> {
-    let api = runtime.metadata.runtime_api_trait_by_name("TransactionPaymentApi");
+    let api = runtime
+        .metadata
+        .runtime_api_trait_by_name("TransactionPaymentApi");
     let method = api.and_then(|api| api.method_by_name("query_info"));
     match method {
         Some(method) if method.inputs().len() == 2 => Ok(method.output_ty()),
@@ -56,7 +58,9 @@ fn fee_type(runtime: &Runtime) -> Result<u32, Mismatch> {
 pub(crate) fn try_on(runtime: &Runtime) -> Result<(), Mismatch> {
     let item = StorageItem::find(&runtime.metadata, "System", "Account")?;
     let bytes = sample(runtime.metadata.types(), item.value_type())?;
-    let value = item.decode(&bytes).map_err(|error| Mismatch(error.to_string()))?;
+    let value = item
+        .decode(&bytes)
+        .map_err(|error| Mismatch(error.to_string()))?;
     funds(&value, 0)
         .map(|_| ())
         .map_err(|Mismatch(why)| Mismatch(format!("System.Account: {why}")))

@@ -9,9 +9,7 @@ use cairn_primitives::checkpoint::{BucketSnapshot, MAX_SIGNER_BYTES, REPLICA_PRI
 use cairn_primitives::onchain::{
     Agreement, OpenChallenge, ProviderInfo, ProviderSettings, RegisteredKey,
 };
-use cairn_primitives::{
-    BucketId, ChunkIndex, Commitment, H256, LeafCount, LeafIndex, Sequence,
-};
+use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafCount, LeafIndex, Sequence};
 
 /// The fields of a challenge that Cairn knows.
 pub(crate) const CHALLENGE_FIELDS: [&str; 12] = [
@@ -114,9 +112,8 @@ pub(crate) fn commitment(value: &Value<'_>) -> Result<Commitment, Mismatch> {
     Ok(Commitment {
         mmr_root: committed.read("mmr_root", hash)?,
         start_seq: committed.read("start_seq", sequence)?,
-        leaf_count: leaf_count.ok_or_else(|| {
-            Mismatch(format!("{count} leaves are more than a tree can have"))
-        })?,
+        leaf_count: leaf_count
+            .ok_or_else(|| Mismatch(format!("{count} leaves are more than a tree can have")))?,
     })
 }
 
@@ -259,9 +256,7 @@ pub(crate) fn provider(value: &Value<'_>, pending: u32) -> Result<ProviderInfo, 
 
 /// Reads the anchor block at which a provider was registered.
 pub(crate) fn registered_at(value: &Value<'_>) -> Result<u32, Mismatch> {
-    value
-        .field("stats")?
-        .read("registered_at", Value::number)
+    value.field("stats")?.read("registered_at", Value::number)
 }
 
 /// Reads a bucket's window: its interval and grace period, or nothing if it is off.

@@ -8,7 +8,7 @@ mod registration;
 
 use crate::anchor::{Clock, Evidence};
 use crate::blocks::{self, Block, Blocks};
-use crate::calls::{self, account as account_value};
+use crate::calls::account as account_value;
 use crate::dry_run;
 use crate::events;
 use crate::extrinsic::{self, Context, Unsigned};
@@ -120,7 +120,10 @@ impl<S: NodeState> ChainState<S> {
     /// Returns the latest block at which a provider was registered, among the first page.
     async fn latest_registration(&self, block: &Block) -> Result<Option<u32>, ChainError> {
         let item = block.layout.item("Providers")?;
-        let keys = self.node.keys(block.hash, item.prefix(), None, PAGE).await?;
+        let keys = self
+            .node
+            .keys(block.hash, item.prefix(), None, PAGE)
+            .await?;
         let rows = self.node.values(block.hash, keys).await?;
         // A row that does not decode shows nothing.
         let read = rows.into_iter().flatten().filter_map(|bytes| {
@@ -174,9 +177,7 @@ impl<S: NodeState> ChainState<S> {
     ) -> Result<Option<T>, ChainError> {
         let key = item.key(key).map_err(unsupported)?;
         let bytes = self.value(block, key.clone()).await?;
-        bytes
-            .map(|bytes| item.read(&key, &bytes, read))
-            .transpose()
+        bytes.map(|bytes| item.read(&key, &bytes, read)).transpose()
     }
 
     /// Reads a page of an item's keys after the last one.
@@ -211,11 +212,7 @@ impl<S: NodeState> ChainState<S> {
     }
 
     /// Reads a constant of the storage pallet as of a block.
-    async fn constant<T: TryFrom<u128>>(
-        &self,
-        block: &Block,
-        name: &str,
-    ) -> Result<T, ChainError> {
+    async fn constant<T: TryFrom<u128>>(&self, block: &Block, name: &str) -> Result<T, ChainError> {
         let in_state = self.value(block, constant_key(name)).await?;
         block.layout.constant_at(name, in_state.as_deref())
     }
@@ -373,12 +370,11 @@ impl<S: NodeState> ChainState<S> {
         submission: &Submission,
         context: &Context,
     ) -> Result<Unsigned, ChainError> {
-        let features = runtime.features()?;
+        runtime.features()?;
         if matches!(submission, Submission::Response { .. }) {
             runtime.require(Capability::Answer)?;
         }
-        let call = calls::call_of(submission, features.flat_checkpoint);
-        Unsigned::new(runtime, &call, context)
+        Unsigned::new(runtime, submission, context)
     }
 }
 

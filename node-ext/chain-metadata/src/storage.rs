@@ -17,11 +17,7 @@ pub(crate) struct StorageItem<'r> {
 
 impl<'r> StorageItem<'r> {
     /// Finds an item.
-    pub(crate) fn find(
-        metadata: &'r Metadata,
-        pallet: &str,
-        name: &str,
-    ) -> Result<Self, Mismatch> {
+    pub(crate) fn find(metadata: &'r Metadata, pallet: &str, name: &str) -> Result<Self, Mismatch> {
         let Some(found) = metadata.pallet_by_name(pallet) else {
             return Err(Mismatch(format!("there is no pallet {pallet}")));
         };
@@ -114,7 +110,11 @@ impl<'r> StorageItem<'r> {
 
     /// Checks that keys can be read back.
     pub(crate) fn require_readable_keys(&self) -> Result<(), Mismatch> {
-        match self.entry.keys().all(|info| readable(info.hasher).is_some()) {
+        match self
+            .entry
+            .keys()
+            .all(|info| readable(info.hasher).is_some())
+        {
             true => Ok(()),
             false => Err(Mismatch(format!(
                 "the keys of {}.{} cannot be read back",
@@ -149,7 +149,12 @@ impl<'r> StorageItem<'r> {
     /// Returns the error of a row that does not decode.
     pub(crate) fn undecodable(&self, key: &[u8], reason: String) -> ChainError {
         ChainError::Undecodable {
-            item: format!("{}.{} 0x{}", self.pallet, self.entry.name(), hex::encode(key)),
+            item: format!(
+                "{}.{} 0x{}",
+                self.pallet,
+                self.entry.name(),
+                hex::encode(key)
+            ),
             reason,
         }
     }

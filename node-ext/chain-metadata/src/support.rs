@@ -4,7 +4,7 @@
 //! each call is encoded once. What fails here would fail on a row, or be judged as a wrong
 //! answer.
 
-use crate::calls::{self, Call};
+use crate::calls;
 use crate::extrinsic;
 use crate::features::{AnchorSource, ChallengeLayout, Features, Payload};
 use crate::runtime::{PALLET, Runtime};
@@ -213,7 +213,9 @@ impl Trial<'_> {
         let named = |why: String| Mismatch(format!("{PALLET}.{}: {why}", item.name()));
         let bytes = sample(self.runtime.metadata.types(), item.value_type());
         let bytes = bytes.map_err(|Mismatch(why)| named(why))?;
-        let value = item.decode(&bytes).map_err(|error| named(error.to_string()))?;
+        let value = item
+            .decode(&bytes)
+            .map_err(|error| named(error.to_string()))?;
         read(&value).map_err(|Mismatch(why)| named(why))?;
         Ok(())
     }
@@ -235,20 +237,16 @@ impl Trial<'_> {
         value.number::<u32>().map(|_| ())
     }
 
-    fn call(&self, call: &Call<'_>) -> Result<(), Mismatch> {
-        extrinsic::encode_call(self.runtime, call).map(|_| ())
-    }
-
     fn respond(&self, response: &ChallengeResponse) -> Result<(), Mismatch> {
         let id = ChallengeId {
             deadline: 0,
             index: 0,
         };
-        self.call(&calls::respond(id, response))
+        extrinsic::encode_call(self.runtime, &calls::respond(id, response)).map(|_| ())
     }
 
     fn submission(&self, submission: &Submission) -> Result<(), Mismatch> {
-        self.call(&calls::call_of(submission, self.features.flat_checkpoint))
+        extrinsic::encode_submission(self.runtime, submission).map(|_| ())
     }
 
     fn follow(&self) -> Result<(), Mismatch> {
@@ -314,9 +312,9 @@ impl Trial<'_> {
 
     fn dry_run(&self) -> Support {
         match self.features.dry_run_arguments {
-            None => Support::NotOffered(
-                "there is no runtime API DryRunApi::dry_run_call".to_owned(),
-            ),
+            None => {
+                Support::NotOffered("there is no runtime API DryRunApi::dry_run_call".to_owned())
+            }
             Some(_) => judged(dry_run::try_on(self.runtime, ACCOUNT, &proof())),
         }
     }
@@ -327,7 +325,11 @@ impl Trial<'_> {
         events::record_type(self.runtime, item)?;
         let pallet = self.runtime.metadata.pallet_by_name(PALLET);
         let variants = pallet.and_then(|pallet| pallet.event_variants());
-        for needed in ["ChallengeDefended", "ChallengeSlashed", "BucketCheckpointed"] {
+        for needed in [
+            "ChallengeDefended",
+            "ChallengeSlashed",
+            "BucketCheckpointed",
+        ] {
             let known = variants.and_then(|all| all.iter().find(|event| event.name == needed));
             let Some(known) = known else {
                 return refuse(format!("there is no event {PALLET}.{needed}"));

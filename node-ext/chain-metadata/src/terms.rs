@@ -22,7 +22,10 @@ pub(crate) fn try_on(runtime: &Runtime) -> Result<(), Mismatch> {
     let Some(call) = call else {
         return Err(Mismatch(format!("there is no call {PALLET}.{CALL}")));
     };
-    let terms = call.fields.iter().find(|field| field.name.as_deref() == Some("terms"));
+    let terms = call
+        .fields
+        .iter()
+        .find(|field| field.name.as_deref() == Some("terms"));
     let Some(terms) = terms else {
         return Err(Mismatch(format!("{PALLET}.{CALL} has no argument `terms`")));
     };
@@ -78,7 +81,10 @@ fn encoded(
             "Some",
             Value::Fields(vec![
                 ("sync_balance", number(replica.sync_balance)),
-                ("min_sync_interval", number(replica.min_sync_interval.into())),
+                (
+                    "min_sync_interval",
+                    number(replica.min_sync_interval.into()),
+                ),
                 ("sync_price", number(replica.sync_price)),
             ]),
         ),

@@ -142,7 +142,12 @@ pub fn metadata(options: Options) -> Vec<u8> {
             entries: vec![
                 plain("Events", records),
                 plain("Number", number),
-                map("Account", vec![StorageHasher::Blake2_128Concat], account, info),
+                map(
+                    "Account",
+                    vec![StorageHasher::Blake2_128Concat],
+                    account,
+                    info,
+                ),
             ],
         }),
         constants: vec![constant("BlockHashCount", number, &4096_u32)],
@@ -215,10 +220,7 @@ pub fn metadata(options: Options) -> Vec<u8> {
     .encode()
 }
 
-fn extensions(
-    types: &mut Types,
-    options: Options,
-) -> Vec<SignedExtensionMetadata<PortableForm>> {
+fn extensions(types: &mut Types, options: Options) -> Vec<SignedExtensionMetadata<PortableForm>> {
     let (unit, number, hash) = (types.tuple(&[]), types.u32(), types.hash());
     let compact_number = types.compact(number);
     let balance = types.u128();
@@ -272,14 +274,33 @@ fn apis(
     let mut apis = Vec::new();
     let info = {
         let balance = types.u128();
-        types.structure(&[("weight", number), ("class", byte), ("partial_fee", balance)])
+        types.structure(&[
+            ("weight", number),
+            ("class", byte),
+            ("partial_fee", balance),
+        ])
     };
-    apis.push(api("TransactionPaymentApi", "query_info", &[bytes, number], info));
+    apis.push(api(
+        "TransactionPaymentApi",
+        "query_info",
+        &[bytes, number],
+        info,
+    ));
     if options.is_another_chain {
         // Another chain's API of the same name.
-        apis.push(api("StorageProviderApi", "current_anchor_block", &[account], bytes));
+        apis.push(api(
+            "StorageProviderApi",
+            "current_anchor_block",
+            &[account],
+            bytes,
+        ));
     } else if !options.is_deployed {
-        apis.push(api("StorageProviderApi", "current_anchor_block", &[], number));
+        apis.push(api(
+            "StorageProviderApi",
+            "current_anchor_block",
+            &[],
+            number,
+        ));
     }
     if options.dry_run_arguments > 0 {
         let origin = types.enumeration(vec![
@@ -321,12 +342,7 @@ fn apis(
     apis
 }
 
-fn api(
-    name: &str,
-    method: &str,
-    inputs: &[u32],
-    output: u32,
-) -> RuntimeApiMetadata<PortableForm> {
+fn api(name: &str, method: &str, inputs: &[u32], output: u32) -> RuntimeApiMetadata<PortableForm> {
     let inputs = inputs.iter().map(|ty| RuntimeApiMethodParamMetadata {
         name: "input".to_owned(),
         ty: (*ty).into(),

@@ -244,11 +244,13 @@ impl Node for RpcNode {
                 let best = self.best().await?;
                 let function = "AccountNonceApi_account_nonce";
                 let nonce = self.call(best, function, account.encode()).await?;
-                u32::decode_all(&mut &*nonce).map(u64::from).map_err(|error| {
-                    ChainError::Unsupported(format!(
-                        "the result of {function} cannot be decoded: {error}"
-                    ))
-                })
+                u32::decode_all(&mut &*nonce)
+                    .map(u64::from)
+                    .map_err(|error| {
+                        ChainError::Unsupported(format!(
+                            "the result of {function} cannot be decoded: {error}"
+                        ))
+                    })
             }
             answer => wire::read(answer.map_err(ChainError::from)?),
         }

@@ -216,7 +216,10 @@ async fn many_values_are_read_in_requests_of_a_thousand() {
     assert_eq!(values[1700], Some(vec![9]));
     assert_eq!(values.iter().flatten().count(), 1);
     let requests = node.requests_of("state_queryStorageAt");
-    let sizes: Vec<_> = requests.iter().map(|keys| keys[0].as_array().unwrap().len()).collect();
+    let sizes: Vec<_> = requests
+        .iter()
+        .map(|keys| keys[0].as_array().unwrap().len())
+        .collect();
     assert_eq!(sizes, [1000, 1000, 500]);
 }
 

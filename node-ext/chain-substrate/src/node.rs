@@ -207,12 +207,8 @@ where
 impl<Block, Client, Pool> Node for LocalNode<Block, Client, Pool>
 where
     Block: BlockT<Hash = H256>,
-    Client: CallApiAt<Block>
-        + HeaderBackend<Block>
-        + BlockchainEvents<Block>
-        + Send
-        + Sync
-        + 'static,
+    Client:
+        CallApiAt<Block> + HeaderBackend<Block> + BlockchainEvents<Block> + Send + Sync + 'static,
     Pool: TransactionPool<Block = Block, Hash = H256> + 'static,
 {
     async fn finality(&self) -> Result<BoxStream<'static, ()>, ChainError> {

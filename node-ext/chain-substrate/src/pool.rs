@@ -57,11 +57,7 @@ where
 ///
 /// The pool lists extrinsics by the tag that they provide: `(account, nonce)` in SCALE, as
 /// defined by `frame_system::CheckNonce` and used by `system_accountNextIndex`.
-pub(crate) fn next_free_nonce<P: TransactionPool>(
-    pool: &P,
-    account: AccountId,
-    nonce: u32,
-) -> u32 {
+pub(crate) fn next_free_nonce<P: TransactionPool>(pool: &P, account: AccountId, nonce: u32) -> u32 {
     pool.ready().fold(nonce, |nonce, extrinsic| {
         if extrinsic.provides().first() == Some(&(account, nonce).encode()) {
             nonce.saturating_add(1)

@@ -105,7 +105,7 @@ impl RunArgs {
 }
 
 /// Parses the URL of a node's WebSocket.
-fn chain_url(text: &str) -> Result<String, String> {
+pub(crate) fn chain_url(text: &str) -> Result<String, String> {
     let url = text.trim();
     let host = url
         .strip_prefix("ws://")

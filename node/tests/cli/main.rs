@@ -4,6 +4,8 @@
 
 #[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod chain;
 mod demo;
 #[cfg(test)]
 mod full_disk;

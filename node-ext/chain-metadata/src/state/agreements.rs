@@ -12,11 +12,7 @@ use cairn_primitives::{BucketId, H256};
 
 impl<S: NodeState> ChainState<S> {
     /// Returns the buckets for which an account has an agreement.
-    pub async fn buckets(
-        &self,
-        at: H256,
-        account: AccountId,
-    ) -> Result<Vec<BucketId>, ChainError> {
+    pub async fn buckets(&self, at: H256, account: AccountId) -> Result<Vec<BucketId>, ChainError> {
         let block = self.block(at).await?;
         block.layout.require(Capability::Buckets)?;
         let keys = self.agreement_keys(&block, account).await?;

@@ -74,9 +74,7 @@ impl<S: NodeState> ChainState<S> {
                 continue;
             };
             let registered = match provider {
-                Some(bytes) => {
-                    Some(providers.read(provider_key, bytes, rows::key_and_endpoint)?)
-                }
+                Some(bytes) => Some(providers.read(provider_key, bytes, rows::key_and_endpoint)?),
                 None => None,
             };
             let agreement = match agreement {
@@ -138,10 +136,9 @@ impl<S: NodeState> ChainState<S> {
             so_far = so_far.saturating_add(keys.len());
             for key in keys {
                 let parts = item.parts_of(&key).and_then(|parts| match &*parts {
-                    [bucket, provider] => Ok((
-                        bucket.number().map(BucketId)?,
-                        rows::account(provider)?,
-                    )),
+                    [bucket, provider] => {
+                        Ok((bucket.number().map(BucketId)?, rows::account(provider)?))
+                    }
                     _ => Err(Mismatch("its key has another form".to_owned())),
                 });
                 let (bucket, provider) =

@@ -1,7 +1,6 @@
 //! The rules for providers' records, and calls for signing elsewhere.
 
 use super::ChainState;
-use crate::calls;
 use crate::extrinsic;
 use crate::node::NodeState;
 use crate::runtime::unsupported;
@@ -31,8 +30,6 @@ impl<S: NodeState> ChainState<S> {
         submission: &Submission,
     ) -> Result<Vec<u8>, ChainError> {
         let block = self.block(at).await?;
-        let runtime = &block.code;
-        let call = calls::call_of(submission, runtime.features()?.flat_checkpoint);
-        extrinsic::encode_call(runtime, &call).map_err(unsupported)
+        extrinsic::encode_submission(&block.code, submission).map_err(unsupported)
     }
 }

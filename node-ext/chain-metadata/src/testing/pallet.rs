@@ -172,12 +172,7 @@ fn bucket(types: &mut Types, shared: &Shared, options: Options) -> u32 {
     types.structure(&fields)
 }
 
-fn storage(
-    types: &mut Types,
-    shared: &Shared,
-    options: Options,
-    settings: u32,
-) -> Vec<Entry> {
+fn storage(types: &mut Types, shared: &Shared, options: Options, settings: u32) -> Vec<Entry> {
     use StorageHasher::{Blake2_128, Blake2_128Concat, Twox64Concat};
     let is_old = options.is_deployed || options.has_nonce;
     let mut stats = vec![
@@ -234,7 +229,12 @@ fn storage(
     let two = || vec![Blake2_128Concat, Blake2_128Concat];
     let mut entries = vec![
         map("Providers", one(), shared.account, provider),
-        map("Buckets", one(), shared.long, bucket(types, shared, options)),
+        map(
+            "Buckets",
+            one(),
+            shared.long,
+            bucket(types, shared, options),
+        ),
         map("StorageAgreements", two(), by_bucket, agreement),
         map("ProviderReplayStates", one(), shared.account, replay),
     ];
@@ -246,7 +246,12 @@ fn storage(
         false => {
             let hashers = vec![first, Twox64Concat];
             entries.push(map("Challenges", hashers, by_deadline, challenge));
-            entries.push(map("PendingChallenges", one(), shared.account, shared.number));
+            entries.push(map(
+                "PendingChallenges",
+                one(),
+                shared.account,
+                shared.number,
+            ));
         }
     }
     if is_old {
@@ -272,7 +277,10 @@ fn calls(types: &mut Types, shared: &Shared, options: Options, settings: u32) ->
     leaf.push(("total_size", shared.long));
     let leaf = types.structure(&leaf);
     let mmr_proof = types.structure(&[("peaks", hashes), ("leaf", leaf), ("leaf_proof", path)]);
-    let mut deleted = vec![("new_mmr_root", shared.hash), ("new_start_seq", shared.long)];
+    let mut deleted = vec![
+        ("new_mmr_root", shared.hash),
+        ("new_start_seq", shared.long),
+    ];
     if options.has_nonce {
         deleted.push(("nonce", shared.long));
     }
@@ -336,15 +344,26 @@ fn calls(types: &mut Types, shared: &Shared, options: Options, settings: u32) ->
             4,
             vec![("bucket_id", shared.long), ("blocked", shared.bool)],
         ),
-        ("update_provider_multiaddr", 5, vec![("multiaddr", shared.bytes)]),
+        (
+            "update_provider_multiaddr",
+            5,
+            vec![("multiaddr", shared.bytes)],
+        ),
         ("complete_deregister", 6, vec![]),
         ("cancel_deregister", 7, vec![]),
-        ("claim_expired_agreement", 26, vec![("bucket_id", shared.long)]),
+        (
+            "claim_expired_agreement",
+            26,
+            vec![("bucket_id", shared.long)],
+        ),
         ("checkpoint", CHECKPOINT_INDEX, checkpoint),
         (
             "respond_to_challenge",
             RESPOND_INDEX,
-            vec![("challenge_id", shared.challenge_id), ("response", response)],
+            vec![
+                ("challenge_id", shared.challenge_id),
+                ("response", response),
+            ],
         ),
         ("challenge_offchain", 42, offchain),
     ];
@@ -475,7 +494,11 @@ fn constants(shared: &Shared, options: Options) -> Vec<PalletConstantMetadata<Po
         all.push(constant("MaxNonceAge", shared.number, &600_u32));
     }
     if options.is_deployed || options.has_nonce {
-        all.push(constant("DefaultCheckpointInterval", shared.number, &100_u32));
+        all.push(constant(
+            "DefaultCheckpointInterval",
+            shared.number,
+            &100_u32,
+        ));
         all.push(constant("DefaultCheckpointGrace", shared.number, &20_u32));
     }
     all

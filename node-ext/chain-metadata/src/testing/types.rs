@@ -98,17 +98,11 @@ impl Types {
     }
 
     pub(super) fn option(&mut self, inner: u32) -> u32 {
-        self.enumeration(vec![
-            ("None", 0, vec![]),
-            ("Some", 1, vec![("", inner)]),
-        ])
+        self.enumeration(vec![("None", 0, vec![]), ("Some", 1, vec![("", inner)])])
     }
 
     pub(super) fn result(&mut self, ok: u32, err: u32) -> u32 {
-        self.enumeration(vec![
-            ("Ok", 0, vec![("", ok)]),
-            ("Err", 1, vec![("", err)]),
-        ])
+        self.enumeration(vec![("Ok", 0, vec![("", ok)]), ("Err", 1, vec![("", err)])])
     }
 }
 

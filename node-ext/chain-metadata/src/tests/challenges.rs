@@ -33,7 +33,10 @@ async fn each_challenge_of_the_account_is_read_from_a_row_of_its_own() {
     // Overdue: the chain has not swept it yet.
     node.put(challenge_key(99, 0), challenge(OURS, 1, 2));
     node.put(challenge_key(100, 0), challenge(OTHER, 1, 2));
-    let open = state(&node).open_challenges(node.best_hash(), OURS).await.unwrap();
+    let open = state(&node)
+        .open_challenges(node.best_hash(), OURS)
+        .await
+        .unwrap();
     assert_eq!(open.unreadable, None);
     assert_eq!(
         open.challenges,
@@ -49,7 +52,10 @@ async fn a_leaf_count_is_read_where_the_chain_keeps_it() {
         (1_u64, 2_u64, 77_u128, false),
     );
     node.put(challenge_key(30_000, 0), row);
-    let open = state(&node).open_challenges(node.best_hash(), OURS).await.unwrap();
+    let open = state(&node)
+        .open_challenges(node.best_hash(), OURS)
+        .await
+        .unwrap();
     let with_count = OpenChallenge {
         leaf_count: LeafCount::new(6),
         ..expected(30_000, 0, 1, 2)
@@ -61,7 +67,9 @@ async fn a_leaf_count_is_read_where_the_chain_keeps_it() {
 async fn in_a_list_the_index_is_a_position_and_shifts() {
     let node = MemoryNode::new(Options::DEPLOYED);
     node.change(|block| {
-        block.storage.insert(prefix("System", "Number"), 100_u32.encode());
+        block
+            .storage
+            .insert(prefix("System", "Number"), 100_u32.encode());
         block.storage.insert(
             prefix("ParachainSystem", "LastRelayChainBlockNumber"),
             150_u32.encode(),
@@ -98,7 +106,10 @@ async fn an_unreadable_row_of_the_account_is_an_error_and_hides_no_other() {
     // As the chain kept it before: one byte less.
     node.put(challenge_key(30_000, 1), old_challenge(OURS, 4, 4));
     node.put(challenge_key(30_000, 2), challenge(OURS, 2, 3));
-    let open = state(&node).open_challenges(node.best_hash(), OURS).await.unwrap();
+    let open = state(&node)
+        .open_challenges(node.best_hash(), OURS)
+        .await
+        .unwrap();
     assert_eq!(
         open.challenges,
         [expected(30_000, 0, 1, 2), expected(30_000, 2, 2, 3)]
@@ -116,7 +127,10 @@ async fn an_unreadable_row_of_another_account_is_no_error() {
     node.put(challenge_key(30_000, 0), challenge(OURS, 1, 2));
     node.put(challenge_key(30_000, 1), old_challenge(OTHER, 4, 4));
     node.put(challenge_key(30_000, 2), Vec::<u8>::new());
-    let open = state(&node).open_challenges(node.best_hash(), OURS).await.unwrap();
+    let open = state(&node)
+        .open_challenges(node.best_hash(), OURS)
+        .await
+        .unwrap();
     assert_eq!(open.unreadable, None);
     assert_eq!(open.challenges, [expected(30_000, 0, 1, 2)]);
 }
@@ -132,7 +146,10 @@ async fn one_unreadable_item_of_a_list_hides_no_other_list() {
         let row = [vec![4], old_challenge(OURS, 1, 0).encode()].concat();
         block.storage.insert(list_key(30_001), row);
     });
-    let open = state(&node).open_challenges(node.best_hash(), OURS).await.unwrap();
+    let open = state(&node)
+        .open_challenges(node.best_hash(), OURS)
+        .await
+        .unwrap();
     assert!(open.unreadable.is_some());
     assert_eq!(open.challenges, [expected(30_001, 0, 1, 0)]);
 }
@@ -222,7 +239,10 @@ async fn keys_that_cannot_be_read_back_are_refused() {
         hides_keys: true,
         ..Options::CURRENT
     });
-    let error = state(&node).open_challenges(node.best_hash(), OURS).await.unwrap_err();
+    let error = state(&node)
+        .open_challenges(node.best_hash(), OURS)
+        .await
+        .unwrap_err();
     let why = "the keys of StorageProvider.Challenges cannot be read back";
     assert_eq!(error, ChainError::Unsupported(why.to_owned()));
 }

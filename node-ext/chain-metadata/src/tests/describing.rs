@@ -65,9 +65,7 @@ fn both_sources_of_metadata_have_the_same_features() {
             .capabilities
             .iter()
             .filter(|one| matches!(one.support, Support::Refused(_)))
-            .filter(|one| {
-                (variant, one.capability) != (Variant::Nonce, Capability::ClaimDeleted)
-            })
+            .filter(|one| (variant, one.capability) != (Variant::Nonce, Capability::ClaimDeleted))
             .collect();
         assert!(refused.is_empty(), "{variant:?}: {refused:?}");
         assert!(described.missing().is_empty(), "{variant:?}");

@@ -126,7 +126,11 @@ impl MemoryNode {
 
     pub(super) fn calls_of(&self, function: &str) -> usize {
         let chain = self.0.lock();
-        chain.called.iter().filter(|(name, _)| name == function).count()
+        chain
+            .called
+            .iter()
+            .filter(|(name, _)| name == function)
+            .count()
     }
 
     fn at<T>(&self, at: H256, read: impl FnOnce(&MemoryBlock) -> T) -> Result<T, ChainError> {
@@ -175,7 +179,9 @@ impl NodeState for MemoryNode {
         keys: Vec<Vec<u8>>,
     ) -> Result<Vec<Option<Vec<u8>>>, ChainError> {
         self.at(at, |block| {
-            keys.iter().map(|key| block.storage.get(key).cloned()).collect()
+            keys.iter()
+                .map(|key| block.storage.get(key).cloned())
+                .collect()
         })
     }
 
@@ -206,9 +212,11 @@ impl NodeState for MemoryNode {
         self.at(at, |block| match function {
             "Metadata_metadata_versions" => Ok(vec![14_u32, 15].encode()),
             "Metadata_metadata_at_version" => Ok(Some(&*block.metadata).encode()),
-            function => block.functions.get(function).cloned().ok_or_else(|| {
-                ChainError::Unsupported(format!("there is no function {function}"))
-            }),
+            function => {
+                block.functions.get(function).cloned().ok_or_else(|| {
+                    ChainError::Unsupported(format!("there is no function {function}"))
+                })
+            }
         })?
     }
 }

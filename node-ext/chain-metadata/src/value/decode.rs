@@ -231,9 +231,7 @@ impl<'a> Decoder<'a> {
 }
 
 /// Returns fields with their names.
-fn named(
-    fields: &[scale_info::Field<PortableForm>],
-) -> impl ExactSizeIterator<Item = (&str, u32)> {
+fn named(fields: &[scale_info::Field<PortableForm>]) -> impl ExactSizeIterator<Item = (&str, u32)> {
     fields
         .iter()
         .map(|field| (field.name.as_deref().unwrap_or(""), field.ty.id))

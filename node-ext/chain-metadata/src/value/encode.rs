@@ -157,7 +157,10 @@ fn encode_fields(
         within(name, encode_at(types, *ty, value, out, depth))?;
     }
     let unused = values.iter().find(|(own, _)| {
-        !own.is_empty() && fields.iter().all(|(name, _)| !name.is_empty() && name != own)
+        !own.is_empty()
+            && fields
+                .iter()
+                .all(|(name, _)| !name.is_empty() && name != own)
     });
     match unused {
         Some((name, _)) => Mismatch::new(format!("the chain has no field `{name}`")),
@@ -177,9 +180,7 @@ fn within<T>(name: &str, result: Result<T, Mismatch>) -> Result<T, Mismatch> {
     }
 }
 
-fn named(
-    fields: &[scale_info::Field<PortableForm>],
-) -> impl ExactSizeIterator<Item = (&str, u32)> {
+fn named(fields: &[scale_info::Field<PortableForm>]) -> impl ExactSizeIterator<Item = (&str, u32)> {
     fields
         .iter()
         .map(|field| (field.name.as_deref().unwrap_or(""), field.ty.id))
@@ -212,7 +213,11 @@ fn width_of(primitive: &TypeDefPrimitive, number: u128) -> Result<usize, Mismatc
         Primitive::U128 => 16,
         _ => return Mismatch::new("the chain has another type where Cairn has a number"),
     };
-    let too_large = number.to_le_bytes().iter().skip(width).any(|byte| *byte != 0);
+    let too_large = number
+        .to_le_bytes()
+        .iter()
+        .skip(width)
+        .any(|byte| *byte != 0);
     match too_large {
         true => Mismatch::new(format!("the number {number} is too large for the chain")),
         false => Ok(width),

@@ -181,7 +181,9 @@ impl FakeNode {
     /// Returns how many times metadata was read.
     pub(super) fn metadata_reads(&self) -> usize {
         let calls = self.requests_of("state_call");
-        let reads = calls.iter().filter(|params| params[0] == "Metadata_metadata_at_version");
+        let reads = calls
+            .iter()
+            .filter(|params| params[0] == "Metadata_metadata_at_version");
         reads.count()
     }
 }

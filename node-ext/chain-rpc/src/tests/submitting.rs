@@ -31,7 +31,11 @@ async fn extrinsics_in_flight_use_distinct_nonces_and_fill_gaps() {
     assert!(matches!(&statuses[..], [ExtrinsicStatus::Dropped(_)]));
     submitted.push(client.submit(answer()).await.unwrap());
     submitted.push(client.submit(answer()).await.unwrap());
-    let nonces: Vec<_> = node.submitted().iter().map(|sent| nonce_of(sent).0).collect();
+    let nonces: Vec<_> = node
+        .submitted()
+        .iter()
+        .map(|sent| nonce_of(sent).0)
+        .collect();
     assert_eq!(nonces, [5, 6, 7, 8, 6, 9]);
 }
 
