@@ -112,7 +112,7 @@ fn version(runtime: &Runtime) -> Result<(String, u32, u32), Mismatch> {
 impl<S: NodeState> ChainState<S> {
     /// Describes the runtime that answers calls at a block.
     pub async fn describe(&self, at: H256) -> Result<Description, ChainError> {
-        Ok(Description::of(&*self.block(at).await?.code))
+        Ok(Description::of(&self.block(at).await?.code))
     }
 
     /// Returns the anchor block of a block.

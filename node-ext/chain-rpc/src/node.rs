@@ -90,7 +90,11 @@ impl RpcNode {
         Ok(new)
     }
 
-    pub(crate) async fn request(&self, method: &str, params: Vec<Value>) -> Result<Value, ChainError> {
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        params: Vec<Value>,
+    ) -> Result<Value, ChainError> {
         let connection = self.connection().await?;
         connection
             .request(method, params)

@@ -20,15 +20,19 @@ fn inspect(args: &[&str], file: &PathBuf) -> RunResult {
 
 fn json(file: &PathBuf) -> Value {
     let mut command = program();
-    command.args(["--json", "chain", "inspect", "--metadata"]).arg(file);
+    command
+        .args(["--json", "chain", "inspect", "--metadata"])
+        .arg(file);
     let result = RunResult::from_command(command, b"").succeeds();
-    serde_json::from_slice(&result.stdout).unwrap()
+    result.json().remove(0)
 }
 
 /// Returns the support of a capability.
 fn support<'r>(report: &'r Value, capability: &str) -> &'r Value {
     let all = report["runtime"]["capabilities"].as_array().unwrap();
-    all.iter().find(|one| one["capability"] == capability).unwrap()
+    all.iter()
+        .find(|one| one["capability"] == capability)
+        .unwrap()
 }
 
 #[test]
@@ -45,8 +49,7 @@ fn each_variant_is_named_and_can_be_served() {
         assert_eq!(support(&report, "answer")["support"], "supported");
         assert_eq!(support(&report, "windows")["support"], windows);
         let text = inspect(&[], &metadata(variant)).succeeds();
-        let text = String::from_utf8(text.stdout).unwrap();
-        assert!(text.contains("verdict       a provider can run on this chain"));
+        assert!(text.text().contains("verdict       a provider can run on this chain"));
     }
 }
 
@@ -56,7 +59,10 @@ fn what_is_refused_is_named_with_its_reason() {
     let claim = support(&report, "claim-deleted");
     assert_eq!(claim["support"], "refused");
     assert_eq!(claim["is_needed"], false);
-    assert!(claim["reason"].as_str().unwrap().contains("`nonce`"), "{claim}");
+    assert!(
+        claim["reason"].as_str().unwrap().contains("`nonce`"),
+        "{claim}"
+    );
 }
 
 #[test]

@@ -481,13 +481,21 @@ fn constants(shared: &Shared, options: Options) -> Vec<PalletConstantMetadata<Po
         constant("ChallengeTimeout", shared.number, &CHALLENGE_PERIOD),
         constant("RequestTimeout", shared.number, &3600_u32),
         constant("MinStakePerByte", shared.balance, &1_000_u128),
-        constant("MinProviderStake", shared.balance, &1_000_000_000_000_000_u128),
+        constant(
+            "MinProviderStake",
+            shared.balance,
+            &1_000_000_000_000_000_u128,
+        ),
         constant("MaxMultiaddrLength", shared.number, &128_u32),
         constant("DeregisterAnnouncementPeriod", shared.number, &32_400_u32),
         constant("SettlementTimeout", shared.number, &14_400_u32),
     ];
     if !options.is_deployed {
-        all.push(constant("MaxChallengesPerDeadline", shared.short, &1000_u16));
+        all.push(constant(
+            "MaxChallengesPerDeadline",
+            shared.short,
+            &1000_u16,
+        ));
         all.push(constant("AnchorBlockTimeMillis", shared.long, &6_000_u64));
     }
     if options.has_nonce {
