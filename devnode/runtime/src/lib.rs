@@ -8,6 +8,7 @@
 //! extensions      stand-ins for transaction extensions that change nothing here
 //! genesis         endowed accounts, and periods that a test shortens
 //! migrations      the steps from the variant before
+//! wasm            all variants as WASM, in the package with the common name
 //! ```
 //!
 //! There are four variants of it, each a package of its own from this one source, with the
@@ -27,9 +28,11 @@ mod assembly;
 mod config;
 mod extensions;
 pub mod genesis;
-mod migrations;
+pub mod migrations;
 pub mod parachain;
 mod storage;
+#[cfg(embeds_wasm)]
+mod wasm;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +43,9 @@ pub use assembly::{
     RuntimeHoldReason, RuntimeOrigin, RuntimeTask, StorageProvider, Sudo, System, Timestamp,
     TransactionPayment, Utility,
 };
+#[cfg(embeds_wasm)]
+pub use wasm::Variant;
+
 pub use config::{BlockPeriod, EXISTENTIAL_DEPOSIT, TRANSACTION_BYTE_FEE, UNIT};
 pub use extensions::{EthSetOrigin, StorageWeightReclaim, transaction_extension};
 #[cfg(commitment_nonce)]
