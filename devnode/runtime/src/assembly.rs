@@ -7,6 +7,8 @@ mod apis;
 pub use apis::RuntimeApi;
 
 pub(crate) use apis::RUNTIME_API_VERSIONS;
+#[cfg(test)]
+pub(crate) use apis::api;
 
 use alloc::vec::Vec;
 

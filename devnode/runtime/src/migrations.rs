@@ -4,18 +4,12 @@
 //! are, as operators did: with `System.set_storage` of `true` to the key
 //! `twox_128(":SkipMigrations:")` before the upgrade.
 
-use frame_support::traits::OnRuntimeUpgrade;
-use frame_support::weights::Weight;
-
 /// The step.
 pub struct FromVariantBefore;
 
+/// The oldest variant has none before it.
 #[cfg(deployed)]
-impl OnRuntimeUpgrade for FromVariantBefore {
-    fn on_runtime_upgrade() -> Weight {
-        Weight::zero()
-    }
-}
+impl frame_support::traits::OnRuntimeUpgrade for FromVariantBefore {}
 
 #[cfg(not(deployed))]
 mod step {

@@ -1,3 +1,5 @@
 //! Tests of the assembled runtime.
 
+mod blocks;
+mod face;
 mod metadata;
