@@ -32,8 +32,8 @@ impl Evidence {
     ///
     /// # Errors
     ///
-    /// [`ChainError::Unsupported`] if rows fit both clocks, and the clocks differ by so much
-    /// that the wrong one would lose a challenge.
+    /// [`ChainError::Unsupported`] if rows fit both clocks, and these differ too much: with
+    /// the wrong one, a challenge would be lost.
     pub(crate) fn clock(&self) -> Result<Clock, ChainError> {
         let Some(relay) = self.relay else {
             return Ok(Clock::Own);

@@ -9,6 +9,7 @@ use crate::runtime::Runtime;
 use cairn_chain::ChainError;
 use cairn_primitives::H256;
 use codec::{Compact, Decode, DecodeLimit, Encode};
+use futures::future::try_join;
 use parking_lot::Mutex;
 use sp_crypto_hashing::twox_128;
 use std::collections::VecDeque;
@@ -66,10 +67,8 @@ impl Blocks {
         if let Some(known) = known {
             return Ok(known);
         }
-        let code = self
-            .runtime(state, hash, state.runtime(hash).await?)
-            .await?;
-        let last_run = last_run(state, hash).await?;
+        let (id, last_run) = try_join(state.runtime(hash), last_run(state, hash)).await?;
+        let code = self.runtime(state, hash, id).await?;
         let layout = match last_run {
             // A version that only ever falls back is not written.
             Some(version) if version < code.id.spec_version => {

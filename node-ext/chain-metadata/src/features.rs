@@ -21,7 +21,7 @@ pub enum ChallengeLayout {
     RowPerChallenge,
 }
 
-/// What a challenge keeps of the commitment's size.
+/// The part of the commitment's size that a challenge keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeafBinding {
@@ -77,7 +77,7 @@ pub enum Variant {
 pub struct Features {
     /// The layout of open challenges.
     pub challenges: ChallengeLayout,
-    /// What a challenge keeps of the commitment's size.
+    /// The part of the commitment's size that a challenge keeps.
     pub leaf_binding: LeafBinding,
     /// The payload of commitments.
     pub payload: Payload,

@@ -23,7 +23,7 @@ pub struct RuntimeId {
     pub transaction_version: u32,
 }
 
-/// What is needed of a block's header.
+/// The part of a block's header that is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The block's number.

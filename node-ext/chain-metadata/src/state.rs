@@ -27,6 +27,7 @@ use cairn_primitives::onchain::{Limits, Outcome, PayloadFormat, ProviderInfo, Te
 use cairn_primitives::{H256, HashingProfile};
 use parking_lot::Mutex;
 use sp_crypto_hashing::twox_128;
+use std::sync::atomic::AtomicU32;
 
 /// The number of keys in a page.
 const PAGE: u32 = 1000;
@@ -42,6 +43,8 @@ pub struct ChainState<S> {
     /// The runtime under which a scan found no challenge against an account, so that the
     /// chain has counted all of them since.
     counted_from: Mutex<Option<(RuntimeId, AccountId)>>,
+    /// The questions for challenges since then.
+    scans: AtomicU32,
 }
 
 impl<S: NodeState> ChainState<S> {
@@ -52,6 +55,7 @@ impl<S: NodeState> ChainState<S> {
             blocks: Blocks::default(),
             hashing,
             counted_from: Mutex::new(None),
+            scans: AtomicU32::new(0),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a node says of itself: its health, and the token of its chain. None of it is checked
+//! A node's word on itself: its health, and the token of its chain. None of it is checked
 //! by anybody, so nothing that costs a stake is decided by it.
 
 use crate::node::RpcNode;

@@ -17,6 +17,11 @@ use cairn_chain::{ChainError, OpenChallenges};
 use cairn_primitives::H256;
 use cairn_primitives::challenge::{AccountId, ChallengeId};
 use cairn_primitives::onchain::OpenChallenge;
+use futures::future::try_join;
+use std::sync::atomic::Ordering;
+
+/// Each question of this number reads all rows, whatever the chain counts.
+const FULL_SCAN_INTERVAL: u32 = 32;
 
 impl<S: NodeState> ChainState<S> {
     /// Returns the open challenges against an account.
@@ -27,7 +32,8 @@ impl<S: NodeState> ChainState<S> {
     ) -> Result<OpenChallenges, ChainError> {
         let block = self.block(at).await?;
         block.layout.require(Capability::ReadChallenges)?;
-        if self.has_none_pending(&block, account).await? {
+        let counted = self.counted(&block, account).await?;
+        if counted == Some(0) {
             return Ok(OpenChallenges::default());
         }
         let anchor = self.anchor(&block).await?;
@@ -40,21 +46,25 @@ impl<S: NodeState> ChainState<S> {
             period,
             open: Vec::new(),
             unreadable: None,
+            own: 0,
         };
-        let (mut after, mut so_far) = (None, 0_usize);
-        loop {
-            let keys = self.page(&block, &item, after, so_far).await?;
-            let Some(last) = keys.last().cloned() else {
-                break;
-            };
-            so_far = so_far.saturating_add(keys.len());
-            let rows = self.values(&block, keys.clone()).await?;
+        let mut keys = self.page(&block, &item, None, 0).await?;
+        let mut so_far = keys.len();
+        while let Some(last) = keys.last().cloned() {
+            // The next page is asked for together with the rows of this one.
+            let rows = self.values(&block, keys.clone());
+            let next = self.page(&block, &item, Some(last), so_far);
+            let (rows, next) = try_join(rows, next).await?;
             for (key, row) in keys.iter().zip(rows) {
                 if let Some(row) = row {
                     scan.add(key, &row);
                 }
             }
-            after = Some(last);
+            if counted.is_some_and(|counted| scan.own >= counted) {
+                break;
+            }
+            so_far = so_far.saturating_add(next.len());
+            keys = next;
         }
         let Scan {
             open: mut challenges,
@@ -72,25 +82,27 @@ impl<S: NodeState> ChainState<S> {
         })
     }
 
-    /// Returns whether the chain counts no open challenge against an account.
+    /// Returns the open challenges against an account as the chain counts them, if that is to
+    /// be believed.
     ///
-    /// The count is believed only after a scan that found none: a runtime that has just begun
-    /// to count may have challenges from before, and counts later ones only.
-    async fn has_none_pending(
-        &self,
-        block: &Block,
-        account: AccountId,
-    ) -> Result<bool, ChainError> {
+    /// It is believed only after a scan that found none: a runtime that has just begun to
+    /// count may have challenges from before, and counts later ones only. And now and then all
+    /// rows are read anyway, since a wrong count would cost the stake.
+    async fn counted(&self, block: &Block, account: AccountId) -> Result<Option<u32>, ChainError> {
         let Ok(item) = block.layout.item("PendingChallenges") else {
-            return Ok(false);
+            return Ok(None);
         };
         let scanned = self.counted_from.lock().clone();
         if scanned.is_none_or(|(id, of)| id != block.layout.id || of != account) {
-            return Ok(false);
+            return Ok(None);
+        }
+        let nth = self.scans.fetch_add(1, Ordering::Relaxed);
+        if nth % FULL_SCAN_INTERVAL == FULL_SCAN_INTERVAL - 1 {
+            return Ok(None);
         }
         let key = [account_value(&account)];
         let pending = self.row(block, item, &key, rows::number_32).await?;
-        Ok(pending.unwrap_or(0) == 0)
+        Ok(Some(pending.unwrap_or(0)))
     }
 }
 
@@ -101,6 +113,8 @@ struct Scan<'r> {
     period: u32,
     open: Vec<OpenChallenge>,
     unreadable: Option<ChainError>,
+    /// The account's challenges so far, readable or not.
+    own: u32,
 }
 
 impl Scan<'_> {
@@ -109,12 +123,16 @@ impl Scan<'_> {
         match self.read(key, row) {
             Ok(read) => {
                 let own = read.into_iter().filter(|one| one.provider == self.account);
-                self.open.extend(own);
+                for one in own {
+                    self.own = self.own.saturating_add(1);
+                    self.open.push(one);
+                }
             }
             Err(Mismatch(why)) => {
                 let error = self.item.undecodable(key, why);
                 if row.windows(32).any(|bytes| bytes == self.account.0) {
                     tracing::error!(%error, "A CHALLENGE AGAINST THIS PROVIDER CANNOT BE READ");
+                    self.own = self.own.saturating_add(1);
                     self.unreadable.get_or_insert(error);
                 } else {
                     tracing::debug!(%error, "a challenge against another provider cannot be read");

@@ -209,6 +209,42 @@ async fn a_count_that_began_too_late_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_scan_ends_with_the_last_challenge_that_the_chain_counts() {
+    let node = MemoryNode::new(Options::CURRENT);
+    let chain = state(&node);
+    let at = node.best_hash();
+    chain.open_challenges(at, OURS).await.unwrap();
+    let at = node.next_block(|block| {
+        for index in 0..5_000_u16 {
+            let row = challenge(if index == 7 { OURS } else { OTHER }, 1, 2).encode();
+            block.storage.insert(challenge_key(30_000, index), row);
+        }
+        block.storage.insert(pending_key(OURS), 1_u32.encode());
+    });
+    let before = node.0.lock().pages.len();
+    let open = chain.open_challenges(at, OURS).await.unwrap();
+    assert_eq!(open.challenges, [expected(30_000, 7, 1, 2)]);
+    assert!(node.0.lock().pages.len() - before <= 6);
+}
+
+#[tokio::test]
+async fn a_count_that_is_wrong_is_noticed_within_32_questions() {
+    let node = MemoryNode::new(Options::CURRENT);
+    let chain = state(&node);
+    chain.open_challenges(node.best_hash(), OURS).await.unwrap();
+    let at = node.next_block(|block| {
+        let own = challenge(OURS, 1, 2).encode();
+        block.storage.insert(challenge_key(30_000, 1), own);
+    });
+    let mut found = 0;
+    for _ in 0..32 {
+        let open = chain.open_challenges(at, OURS).await.unwrap();
+        found += open.challenges.len();
+    }
+    assert_eq!(found, 1);
+}
+
+#[tokio::test]
 async fn a_changed_period_moves_no_deadline() {
     let node = MemoryNode::new(Options::CURRENT);
     node.put(challenge_key(30_000, 0), challenge(OURS, 1, 2));

@@ -1,5 +1,5 @@
-//! What is made of runtimes: of made-up ones, of the metadata of the chain in `devnode`, and of
-//! a chain that is another.
+//! Descriptions of runtimes: of made-up ones, of those of the chain in `devnode`, and of a chain
+//! that is another.
 
 use super::*;
 use crate::{Capability, Description, Features, Support, Variant};

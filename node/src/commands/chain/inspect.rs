@@ -64,7 +64,7 @@ async fn ask(url: &str) -> Result<Report, ChainError> {
     report.name = node.chain_name().await.ok();
     report.genesis = Some(to_hex(node.genesis().await?));
     report.finalized = Some(node.header(at).await?.number);
-    // What cannot be read is told by the capabilities, or here.
+    // The report says what cannot be read.
     match state.anchor_at(at).await {
         Ok(anchor) => report.anchor = Some(anchor),
         Err(error) => report.unread.push(format!("the anchor block: {error}")),

@@ -17,7 +17,7 @@ pub(super) struct Report {
     pub(super) finalized: Option<u32>,
     pub(super) anchor: Option<u32>,
     pub(super) limits: Option<LimitsReport>,
-    /// What the chain should have told, with the reason why it did not.
+    /// The questions that the chain did not answer, with its reasons.
     pub(super) unread: Vec<String>,
     can_run: bool,
     runtime: Description,
