@@ -7,6 +7,7 @@ use crate::storage::StorageItem;
 use crate::support::{self, Capability, Support};
 use crate::value::{Mismatch, Value, decode_all};
 use cairn_chain::ChainError;
+use codec::DecodeAll;
 use parking_lot::Mutex;
 use subxt_metadata::Metadata;
 
@@ -43,7 +44,9 @@ impl Runtime {
                 bytes.len()
             )));
         }
-        let metadata = Metadata::decode_from(bytes).map_err(|error| {
+        // Not `Metadata::decode_from`: it calls itself without end on bytes whose first number
+        // is their length.
+        let metadata = Metadata::decode_all(&mut &*bytes).map_err(|error| {
             ChainError::Unsupported(format!("its metadata cannot be read: {error}"))
         })?;
         let features = Features::detect(&metadata);

@@ -40,6 +40,13 @@ fn a_list_that_promises_more_than_there_is_takes_no_memory() {
     dry_run::verdict(runtime(), OURS, ID, &[vec![0, 0, 0], promised].concat());
 }
 
+#[test]
+fn bytes_that_begin_with_their_own_length_are_no_metadata() {
+    assert!(Description::of_metadata(&[1 << 2]).is_err());
+    let longer = [codec::Compact(64_u32).encode(), vec![0; 63]].concat();
+    assert!(Description::of_metadata(&longer).is_err());
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_as_any_row(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
