@@ -11,6 +11,7 @@
 //! | 12060 – 12069 | pruning                                                       |
 //! | 12070 – 12079 | creating, deleting and exporting buckets                      |
 //! | 12100 – 12199 | a refused signature for a checkpoint: 12100 plus the SCALE index of the [`Refusal`], which is the error's data, in hex |
+//! | 12200 – 12299 | refused terms of an agreement: 12200 plus the SCALE index of the [`TermsRefusal`], which is the error's data, in hex |
 //!
 //! Two codes come from elsewhere: an unsafe method is refused as Substrate refuses it, with
 //! -32601, and a parameter of a wrong type is JSON-RPC's own -32602.
@@ -20,6 +21,7 @@
 
 use crate::bytes::Bytes;
 use cairn_primitives::cosign::Refusal;
+use cairn_primitives::terms::TermsRefusal;
 use codec::{DecodeAll, Encode};
 use jsonrpsee::types::error::METHOD_NOT_FOUND_CODE;
 use jsonrpsee::types::{ErrorObject, ErrorObjectOwned};
@@ -28,6 +30,9 @@ use std::time::Duration;
 
 /// The first code of refused signatures. The reason's SCALE index is added.
 pub const REFUSED: i32 = 12_100;
+
+/// The first code of refused terms. The reason's SCALE index is added.
+pub const TERMS_REFUSED: i32 = 12_200;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])* $name:ident = $code:literal,)*) => {
@@ -164,6 +169,9 @@ pub enum Error {
     /// A refused signature for a checkpoint.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// Refused terms of an agreement.
+    #[error("no terms are signed: {0}")]
+    TermsRefused(#[from] TermsRefusal),
     /// An unsafe method, which this caller may not call.
     #[error("RPC call is unsafe to be called externally")]
     Unsafe,
@@ -237,14 +245,26 @@ impl From<Error> for ErrorObjectOwned {
         match error {
             Error::Unsafe => ErrorObject::owned(METHOD_NOT_FOUND_CODE, message, None::<()>),
             Error::Coded { code, data, .. } => ErrorObject::owned(code.number(), message, data),
-            Error::Refused(refusal) => {
-                let bytes = refusal.encode();
-                let index = bytes.first().copied().unwrap_or_default();
-                let code = REFUSED.saturating_add(i32::from(index));
-                ErrorObject::owned(code, message, Some(Bytes(bytes)))
-            }
+            Error::Refused(refusal) => refused(REFUSED, message, &refusal),
+            Error::TermsRefused(refusal) => refused(TERMS_REFUSED, message, &refusal),
         }
     }
+}
+
+/// Makes the error of a refusal, with its SCALE as data.
+fn refused(first: i32, message: String, refusal: &impl Encode) -> ErrorObjectOwned {
+    let bytes = refusal.encode();
+    let index = bytes.first().copied().unwrap_or_default();
+    let code = first.saturating_add(i32::from(index));
+    ErrorObject::owned(code, message, Some(Bytes(bytes)))
+}
+
+/// Returns the refusal of terms that an error carries, if any.
+pub fn terms_refusal_in(error: &ErrorObject<'_>) -> Option<TermsRefusal> {
+    let bytes: Bytes = serde_json::from_str(error.data()?.get()).ok()?;
+    let refusal = TermsRefusal::decode_all(&mut bytes.0.as_slice()).ok()?;
+    let expected = ErrorObjectOwned::from(Error::TermsRefused(refusal)).code();
+    (error.code() == expected).then_some(refusal)
 }
 
 /// Returns the refusal that an error carries, if any.
@@ -280,6 +300,22 @@ mod tests {
             assert_eq!(error.code(), code);
             assert_eq!(error.message(), refusal.to_string());
             assert_eq!(refusal_in(&error), Some(refusal));
+        }
+    }
+
+    #[test]
+    fn refused_terms_have_codes_of_their_own() {
+        let refusals = [
+            (TermsRefusal::NotOffered, 12_200),
+            (TermsRefusal::Price { price: u128::MAX }, 12_211),
+            (TermsRefusal::Unable, 12_217),
+        ];
+        for (refusal, code) in refusals {
+            let error = ErrorObjectOwned::from(Error::from(refusal));
+            assert_eq!(error.code(), code);
+            assert!(error.message().ends_with(&refusal.to_string()));
+            assert_eq!(terms_refusal_in(&error), Some(refusal));
+            assert_eq!(refusal_in(&error), None);
         }
     }
 

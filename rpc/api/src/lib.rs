@@ -63,7 +63,9 @@ pub mod schema;
 mod types;
 
 pub use bytes::Bytes;
-pub use error::{Code, Error, ErrorData, REFUSED, code_in, refusal_in};
+pub use error::{
+    Code, Error, ErrorData, REFUSED, TERMS_REFUSED, code_in, refusal_in, terms_refusal_in,
+};
 pub use methods::{
     BucketApiClient, BucketApiServer, ProviderApiClient, ProviderApiServer, WriteApiClient,
     WriteApiServer,
@@ -73,8 +75,9 @@ pub use types::{
     ChallengeEvent, ChallengeInfo, ChallengeResponseInfo, ChallengeStage, ChunkProofInfo,
     CommitmentEvent, CommitmentInfo, CommittedInfo, DeletionInfo, ExportForm, ExportInfo,
     FetchedNodes, Hashing, HeldStateInfo, LeafInfo, LeafToCommit, LeavesProof, MmrProofInfo,
-    NewBucket, NodeContent, PathInfo, PeaksInfo, ProviderHealth, ProviderStatus,
-    PruneAuthorisation, PrunedInfo, RuleVerdict, SignedCommitmentInfo, SignedInfo, U64OrHex,
+    NewBucket, NodeContent, OfferInfo, PathInfo, PeaksInfo, ProviderHealth, ProviderStatus,
+    PruneAuthorisation, PrunedInfo, ReplicaTermsInfo, RuleVerdict, SignedCommitmentInfo,
+    SignedInfo, SignedTermsInfo, TermsToSign, U64OrHex, U128OrHex,
 };
 
 /// The OpenRPC document of this API, which `rpc.discover` returns. A test compares it with

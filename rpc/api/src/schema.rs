@@ -6,8 +6,9 @@ use crate::types::{
     AncestryProof, AtState, BucketInfo, BucketPage, ChallengeEvent, ChallengeInfo,
     ChallengeResponseInfo, ChunkProofInfo, CommitmentEvent, CommittedInfo, DeletionInfo,
     ExportForm, ExportInfo, FetchedNodes, HeldStateInfo, LeafInfo, LeafToCommit, LeavesProof,
-    MmrProofInfo, NewBucket, PeaksInfo, ProviderHealth, ProviderStatus, PruneAuthorisation,
-    PrunedInfo, SignedCommitmentInfo, U64OrHex,
+    MmrProofInfo, NewBucket, OfferInfo, PeaksInfo, ProviderHealth, ProviderStatus,
+    PruneAuthorisation, PrunedInfo, SignedCommitmentInfo, SignedTermsInfo, TermsToSign, U64OrHex,
+    U128OrHex,
 };
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -50,12 +51,16 @@ pub fn all() -> Map<String, Value> {
         LeavesProof,
         MmrProofInfo,
         NewBucket,
+        OfferInfo,
         PeaksInfo,
         ProviderHealth,
         ProviderStatus,
         PruneAuthorisation,
         PrunedInfo,
         SignedCommitmentInfo,
+        SignedTermsInfo,
+        TermsToSign,
+        U128OrHex,
         U64OrHex,
     );
     generator.take_definitions(true)

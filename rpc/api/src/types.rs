@@ -7,6 +7,7 @@ mod number;
 mod pallet_mmr;
 mod proof;
 mod provider;
+mod terms;
 
 pub use at::AtState;
 pub use bucket::{
@@ -17,10 +18,11 @@ pub use content::{
     CommittedInfo, DeletionInfo, ExportForm, ExportInfo, FetchedNodes, LeafToCommit, NewBucket,
     NodeContent, PruneAuthorisation, PrunedInfo,
 };
-pub use number::U64OrHex;
+pub use number::{U64OrHex, U128OrHex};
 pub use pallet_mmr::{AncestryProof, LeavesProof};
 pub use proof::{ChallengeResponseInfo, ChunkProofInfo, MmrProofInfo, PathInfo, RuleVerdict};
 pub use provider::{
     ChallengeChange, ChallengeEvent, ChallengeInfo, ChallengeStage, HeldStateInfo, ProviderHealth,
     ProviderStatus,
 };
+pub use terms::{OfferInfo, ReplicaTermsInfo, SignedTermsInfo, TermsToSign};

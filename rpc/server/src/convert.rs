@@ -1,13 +1,14 @@
 //! The provider's types as types of the API.
 
 use cairn_bucket::SignedRoot;
-use cairn_gadget::{AnswerStage, ChallengeDuty};
+use cairn_gadget::{AnswerStage, ChallengeDuty, Offer, TermsRequest};
 use cairn_keys::SignedCommitment;
+use cairn_primitives::challenge::AccountId;
 use cairn_primitives::{BucketId, H256};
 use cairn_provider::{BucketRecord, BucketStatus, Provider};
 use cairn_rpc_api::{
-    BucketInfo, BucketStatusInfo, Bytes, ChallengeInfo, ChallengeStage, CommitmentEvent,
-    SignedCommitmentInfo, SignedInfo, U64OrHex,
+    BucketInfo, BucketStatusInfo, Bytes, ChallengeInfo, ChallengeStage, CommitmentEvent, OfferInfo,
+    SignedCommitmentInfo, SignedInfo, TermsToSign, U64OrHex, U128OrHex,
 };
 use codec::Encode;
 
@@ -97,5 +98,30 @@ pub(crate) fn challenge_info(duty: ChallengeDuty) -> ChallengeInfo {
         attempts: duty.attempts,
         needs_operator: duty.alarm.is_some(),
         is_unprovable: duty.is_unprovable,
+    }
+}
+
+pub(crate) fn offer_info(offer: &Offer) -> OfferInfo {
+    OfferInfo {
+        primary: offer.primary,
+        sync_price: offer.replica.map(|replica| U128OrHex(replica.sync_price)),
+        min_sync_interval: offer.replica.map(|replica| replica.min_sync_interval),
+        price_per_byte: U128OrHex(offer.price_per_byte),
+        min_duration: offer.min_duration,
+        max_duration: offer.max_duration,
+        max_bytes: U64OrHex(offer.max_bytes),
+        available_bytes: U64OrHex(offer.available_bytes),
+        valid_until: offer.valid_until,
+    }
+}
+
+pub(crate) fn terms_request(request: &TermsToSign) -> TermsRequest {
+    TermsRequest {
+        owner: AccountId(request.owner.0),
+        max_bytes: request.max_bytes.0,
+        duration: request.duration,
+        max_price: request.max_price.map(|price| price.0),
+        bucket: request.target(),
+        replica: request.replica.map(Into::into),
     }
 }

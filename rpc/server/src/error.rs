@@ -8,6 +8,7 @@ use cairn_bucket::{
 use cairn_engine::EngineError;
 use cairn_keys::SigningRefused;
 use cairn_primitives::cosign::Refusal;
+use cairn_primitives::terms::TermsRefusal;
 use cairn_provider::ProviderError;
 use cairn_rpc_api::{Code, Error, ErrorData};
 use std::fmt::Display;
@@ -33,6 +34,12 @@ impl From<Error> for MethodError {
 impl From<MethodError> for Error {
     fn from(error: MethodError) -> Self {
         error.0
+    }
+}
+
+impl From<TermsRefusal> for MethodError {
+    fn from(refusal: TermsRefusal) -> Self {
+        Self(refusal.into())
     }
 }
 

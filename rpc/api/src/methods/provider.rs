@@ -3,13 +3,14 @@
 use crate::bytes::Bytes;
 use crate::error::Error;
 use crate::types::{
-    ChallengeEvent, ChallengeInfo, HeldStateInfo, ProviderHealth, ProviderStatus, U64OrHex,
+    ChallengeEvent, ChallengeInfo, HeldStateInfo, OfferInfo, ProviderHealth, ProviderStatus,
+    SignedTermsInfo, TermsToSign, U64OrHex,
 };
 use jsonrpsee::core::SubscriptionResult;
 use jsonrpsee::proc_macros::rpc;
 
-/// Reads the state of the provider as a whole, and signs for other primary providers.
-/// Everybody may call these methods.
+/// Reads the state of the provider as a whole, signs for other primary providers, and signs terms
+/// of new agreements. Everybody may call these methods.
 #[rpc(client, server, namespace = "cairnProvider_v1")]
 pub trait ProviderApi {
     /// Returns the provider's account and version, and the buckets that need its operator.
@@ -39,6 +40,15 @@ pub trait ProviderApi {
     /// signs only a commitment that is durable here and matches its own tree.
     #[method(name = "signCheckpoint")]
     async fn sign_checkpoint(&self, ask: Bytes) -> Result<Bytes, Error>;
+
+    /// Returns the terms that the provider would sign now.
+    #[method(name = "offer")]
+    async fn offer(&self) -> Result<OfferInfo, Error>;
+
+    /// Signs terms of an agreement, at the provider's price. The owner redeems them on chain until
+    /// they expire. Each call uses up a nonce and keeps the space, so a client asks once.
+    #[method(name = "negotiate")]
+    async fn negotiate(&self, request: TermsToSign) -> Result<SignedTermsInfo, Error>;
 
     /// Notifies of the open challenges, and then of each change: a new challenge, progress of an
     /// answer, and a challenge that the chain no longer has. Changes of one challenge between two

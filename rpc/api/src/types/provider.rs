@@ -70,6 +70,15 @@ pub struct ProviderStatus {
     /// signed.
     #[serde(default)]
     pub let_go: Vec<U64OrHex>,
+    /// Buckets with an agreement that is not served: none was made, or it cannot be changed.
+    #[serde(default)]
+    pub unserved: Vec<U64OrHex>,
+    /// Buckets whose agreement has ended, so that they take no new content.
+    #[serde(default)]
+    pub ended: Vec<U64OrHex>,
+    /// Buckets that the provider has an agreement for as a replica. It does not sync replicas yet.
+    #[serde(default)]
+    pub replicas: Vec<U64OrHex>,
 }
 
 /// The provider's health, as far as its stake depends on it.
@@ -99,6 +108,12 @@ pub struct ProviderHealth {
     /// `cairnProvider_v1_status` lists them.
     #[serde(default)]
     pub broken_promises: U64OrHex,
+    /// The number of answers of full size that the account can pay for, if that is known.
+    #[serde(default)]
+    pub payable_answers: Option<U64OrHex>,
+    /// True if the account's funds for answers are low: its operator should transfer funds.
+    #[serde(default)]
+    pub funds_low: bool,
     /// The reason why nothing at all is signed, if so.
     pub signing_off: Option<String>,
     /// The number of requests that are queued.

@@ -1,15 +1,15 @@
 //! The group `cairnProvider_v1`.
 
 use super::{ProviderRpc, events};
-use crate::convert::challenge_info;
+use crate::convert::{challenge_info, offer_info, terms_request};
 use crate::error::undecodable;
 use crate::lanes::WorkClass;
-use cairn_gadget::SignedRootProblem;
+use cairn_gadget::{AgreementState, FundsLevel, SignedRootProblem};
 use cairn_primitives::cosign::CosignRequest;
 use cairn_primitives::{BucketId, H256};
 use cairn_rpc_api::{
-    Bytes, ChallengeInfo, Error, HeldStateInfo, ProviderApiServer, ProviderHealth, ProviderStatus,
-    U64OrHex,
+    Bytes, ChallengeInfo, Error, HeldStateInfo, OfferInfo, ProviderApiServer, ProviderHealth,
+    ProviderStatus, SignedTermsInfo, TermsToSign, U64OrHex,
 };
 use codec::{DecodeAll, Encode};
 use jsonrpsee::PendingSubscriptionSink;
@@ -21,6 +21,15 @@ impl ProviderRpc {
         let problems = self.handle.signed_roots.problems().into_iter();
         let of_kind = problems.filter(|(_, problem)| is_of_kind(problem));
         of_kind.map(|(bucket, _)| U64OrHex(bucket.0)).collect()
+    }
+}
+
+impl ProviderRpc {
+    /// Returns the buckets whose agreements are in some state. The reasons are for the operator.
+    fn agreements_in(&self, is_in: impl Fn(&AgreementState) -> bool) -> Vec<U64OrHex> {
+        let reports = self.handle.agreements.reports().into_iter();
+        let in_state = reports.filter(|(_, report)| is_in(&report.state));
+        in_state.map(|(bucket, _)| U64OrHex(bucket.0)).collect()
     }
 }
 
@@ -42,6 +51,9 @@ impl ProviderApiServer for ProviderRpc {
             uploads_stopped: provider.disk().is_stopped,
             missing_promises: self.buckets_with(|problem| *problem != SignedRootProblem::Released),
             let_go: self.buckets_with(|problem| *problem == SignedRootProblem::Released),
+            unserved: self.agreements_in(|state| matches!(state, AgreementState::Unserved(_))),
+            ended: self.agreements_in(|state| *state == AgreementState::Ended),
+            replicas: self.agreements_in(|state| *state == AgreementState::Replica),
         })
     }
 
@@ -50,6 +62,8 @@ impl ProviderApiServer for ProviderRpc {
         let quarantined = self.handle.provider.quarantined().len();
         let not_ready_because = self.not_ready();
         let broken = self.handle.signed_roots.problems().len();
+        let funds = self.handle.funds.reading();
+        let is_known = funds.level != FundsLevel::Unknown;
         Ok(ProviderHealth {
             is_ready: not_ready_because.is_none(),
             not_ready_because,
@@ -60,6 +74,8 @@ impl ProviderApiServer for ProviderRpc {
             nearest_deadline: U64OrHex(challenges.nearest_deadline),
             quarantined_buckets: U64OrHex(u64::try_from(quarantined).unwrap_or(u64::MAX)),
             broken_promises: U64OrHex(u64::try_from(broken).unwrap_or(u64::MAX)),
+            payable_answers: is_known.then_some(U64OrHex(funds.payable_answers)),
+            funds_low: matches!(funds.level, FundsLevel::Low | FundsLevel::Critical),
             signing_off: self.handle.provider.signing_off_reason(),
             waiting_requests: U64OrHex(self.lanes.waiting()),
         })
@@ -96,6 +112,17 @@ impl ProviderApiServer for ProviderRpc {
             let signature = self.handle.countersigner.countersign(&ask).await?;
             Ok(Bytes(signature.encode()))
         };
+        self.lanes.wait(WorkClass::Signature, asked).await
+    }
+
+    async fn offer(&self) -> Result<OfferInfo, Error> {
+        let asked = async { Ok(offer_info(&self.handle.quoter.offer().await?)) };
+        self.lanes.wait(WorkClass::Read, asked).await
+    }
+
+    async fn negotiate(&self, request: TermsToSign) -> Result<SignedTermsInfo, Error> {
+        let request = terms_request(&request);
+        let asked = async { Ok(self.handle.quoter.negotiate(request).await?.into()) };
         self.lanes.wait(WorkClass::Signature, asked).await
     }
 

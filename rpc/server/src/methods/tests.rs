@@ -1,6 +1,8 @@
 //! Any request to any method gets a result or an error of the table, and never changes what was
 //! signed.
 
+mod terms;
+
 use crate::fixture::{BUCKET, Fixture};
 use crate::{DenyUnsafe, Limits, Policy, ProviderRpc, RpcCosigners};
 use cairn_bucket::ProveError;
@@ -77,7 +79,7 @@ impl TestRpc {
 }
 
 /// Every method except those that end a subscription, which take its id.
-const METHODS: [&str; 30] = [
+const METHODS: [&str; 32] = [
     "cairnBucket_v1_list",
     "cairnBucket_v1_info",
     "cairnBucket_v1_commitment",
@@ -106,6 +108,8 @@ const METHODS: [&str; 30] = [
     "cairnProvider_v1_challenges",
     "cairnProvider_v1_heldState",
     "cairnProvider_v1_signCheckpoint",
+    "cairnProvider_v1_offer",
+    "cairnProvider_v1_negotiate",
     "cairnProvider_v1_subscribeChallenges",
     "rpc.discover",
 ];
@@ -205,7 +209,7 @@ proptest! {
             let Err(error) = rpc.call(method, &params) else {
                 continue;
             };
-            let is_refusal = (REFUSED..12_200).contains(&error.code());
+            let is_refusal = (REFUSED..12_300).contains(&error.code());
             let is_known = code_in(&error).is_some() || error.code() == -32_602 || is_refusal;
             prop_assert!(is_known, "{} {}: {}", method, params, error);
             // No panic, no damage, no failure of the disk.

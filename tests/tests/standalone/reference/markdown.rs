@@ -2,7 +2,7 @@
 
 use super::examples::Example;
 use super::methods::{Api, Method};
-use cairn_rpc_api::{Code, REFUSED};
+use cairn_rpc_api::Code;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
@@ -197,13 +197,8 @@ fn write_errors(text: &mut String, api: &Api) {
     for code in Code::ALL {
         writeln!(text, "| {} | {} |", code.number(), code.meaning()).unwrap();
     }
-    for (index, reason) in &api.refusals {
-        writeln!(
-            text,
-            "| {} | Nothing is signed: {reason} |",
-            REFUSED + i32::from(*index)
-        )
-        .unwrap();
+    for (code, reason) in &api.refusals {
+        writeln!(text, "| {code} | Nothing is signed: {reason} |").unwrap();
     }
 }
 

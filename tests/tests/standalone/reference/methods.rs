@@ -1,7 +1,7 @@
 //! Reads the methods from the `#[rpc]` traits of `cairn-rpc-api`: names, parameters and docs. The
 //! macro offers no description of them at run time; the types have one, by `schemars`.
 
-use cairn_rpc_api::schema;
+use cairn_rpc_api::{REFUSED, TERMS_REFUSED, schema};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use syn::{
@@ -12,8 +12,8 @@ use syn::{
 pub(crate) struct Api {
     pub(crate) methods: Vec<Method>,
     pub(crate) types: Map<String, Value>,
-    /// The reasons of refused signatures: the SCALE index, and the meaning.
-    pub(crate) refusals: Vec<(u8, String)>,
+    /// The reasons of refused signatures and terms: the code, and the meaning.
+    pub(crate) refusals: Vec<(i32, String)>,
 }
 
 pub(crate) struct Method {
@@ -53,11 +53,14 @@ impl Api {
             .flat_map(methods_of)
             .collect();
         methods.sort_by(|one, other| one.name.cmp(&other.name));
-        let refusals = file("primitives/src/cosign.rs");
+        let of_checkpoints = file("primitives/src/cosign.rs").into_iter();
+        let of_checkpoints = of_checkpoints.flat_map(|item| refusals_of(item, "Refusal", REFUSED));
+        let of_terms = file("primitives/src/terms/refusal.rs").into_iter();
+        let of_terms = of_terms.flat_map(|item| refusals_of(item, "TermsRefusal", TERMS_REFUSED));
         Self {
             methods,
             types,
-            refusals: refusals.into_iter().flat_map(refusals_of).collect(),
+            refusals: of_checkpoints.chain(of_terms).collect(),
         }
     }
 }
@@ -205,17 +208,18 @@ fn param(typed: &syn::PatType) -> Param {
     }
 }
 
-fn refusals_of(item: Item) -> Vec<(u8, String)> {
+/// Returns the codes and meanings of an enum of refusals; none for another item.
+fn refusals_of(item: Item, name: &str, first: i32) -> Vec<(i32, String)> {
     let Item::Enum(definition) = item else {
         return Vec::new();
     };
-    if definition.ident != "Refusal" {
+    if definition.ident != name {
         return Vec::new();
     }
     let refusals = definition.variants.iter().map(|variant| {
         let index = tokens(&variant.attrs, "codec").unwrap();
-        let index = index.trim_start_matches("index=").parse().unwrap();
-        (index, doc(&variant.attrs))
+        let index: i32 = index.trim_start_matches("index=").parse().unwrap();
+        (first + index, doc(&variant.attrs))
     });
     refusals.collect()
 }

@@ -2,7 +2,7 @@
 
 use super::examples::Example;
 use super::methods::{Api, Method, Param};
-use cairn_rpc_api::{Code, REFUSED};
+use cairn_rpc_api::Code;
 use serde_json::{Value, json};
 
 pub(crate) fn document(api: &Api, examples: &[Example]) -> String {
@@ -82,10 +82,7 @@ fn errors(api: &Api) -> Vec<Value> {
     let own = Code::ALL
         .iter()
         .map(|code| (code.number(), code.meaning().to_owned()));
-    let refusals = api
-        .refusals
-        .iter()
-        .map(|(index, why)| (REFUSED + i32::from(*index), why.clone()));
+    let refusals = api.refusals.iter().cloned();
     own.chain(refusals)
         .map(|(code, meaning)| json!({ "code": code, "message": meaning }))
         .collect()
