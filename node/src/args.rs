@@ -3,7 +3,8 @@
 
 use crate::backend::RPC_COMMANDS;
 use crate::commands::{
-    bucket, chain, drill, fsck, get, import_legacy, key, prove, put, run, scrub, status, verify,
+    bucket, chain, doctor, drill, fsck, get, import_legacy, key, prove, provider, put, run, scrub,
+    setup, status, verify,
 };
 use crate::failure::{EXIT_CODES, Failure};
 use crate::globals::Globals;
@@ -34,6 +35,9 @@ impl Cli {
             Command::Run(args) => run::run(args, globals),
             Command::Chain(command) => chain::run(command, globals),
             Command::Key(command) => key::run(command, globals),
+            Command::Setup(args) => setup::run(args, globals),
+            Command::Provider(command) => provider::run(command, globals),
+            Command::Doctor(args) => doctor::run(args, globals),
             Command::Bucket(command) => bucket::run(command, globals),
             Command::Put(args) => put::run(args, globals),
             Command::Get(args) => get::run(args, globals),
@@ -52,11 +56,15 @@ impl Command {
     /// Returns true if a running provider can execute the command.
     pub(crate) const fn supports_rpc(&self) -> bool {
         match self {
-            Self::Status(_) | Self::Put(_) | Self::Get(_) | Self::Prove(_) => true,
+            Self::Status(_) | Self::Put(_) | Self::Get(_) | Self::Prove(_) | Self::Doctor(_) => {
+                true
+            }
             Self::Bucket(command) => command.supports_rpc(),
             Self::Run(_)
             | Self::Chain(_)
             | Self::Key(_)
+            | Self::Setup(_)
+            | Self::Provider(_)
             | Self::Verify(_)
             | Self::ChallengeDrill(_)
             | Self::Fsck(_)
@@ -86,6 +94,13 @@ pub(crate) enum Command {
     /// Generate, insert or list the keys that sign commitments
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Check this machine, the node and the account, and register the provider on chain
+    Setup(Box<setup::SetupArgs>),
+    /// Show and change the provider's record on chain, or leave the chain
+    #[command(subcommand)]
+    Provider(provider::ProviderCommand),
+    /// Check everything that can come between this machine and its stake
+    Doctor(Box<doctor::DoctorArgs>),
     /// Show the limits, the state of the buckets, and what they have in common
     Status(status::StatusArgs),
     /// Create, inspect, move and delete buckets

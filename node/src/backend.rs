@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 const RPC_VARIABLE: &str = "CAIRN_RPC";
 /// The commands that a running provider can execute.
 pub(crate) const RPC_COMMANDS: &str =
-    "put, get, prove, status and bucket list, info, create, delete, prune and export";
+    "put, get, prove, status, doctor and bucket list, info, create, delete, prune and export";
 
 /// Where a command is executed.
 pub(crate) enum Backend {

@@ -23,6 +23,8 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Exit code of a refused proof, bucket or signature, and of a check with findings.
 const REFUSED: u8 = 3;
+/// Exit code of a check that finds the stake in danger.
+const DANGER: u8 = 4;
 /// Exit code when the reader has closed the output: what a shell reports for a process
 /// that SIGPIPE ended (128 + 13).
 const CLOSED_PIPE: u8 = 141;
@@ -33,7 +35,8 @@ Exit codes:
   0    success
   1    the operation failed, or the input could not be read
   2    the command line is invalid
-  3    a proof or signature was refused, or a check has findings
+  3    a proof, signature or call was refused, or a check has findings
+  4    a check finds the stake in danger
   141  the reader closed the output";
 
 /// The failure of a command.
@@ -92,6 +95,8 @@ pub(crate) enum Failure {
     Usage(String),
     #[error("{0}")]
     Refused(String),
+    #[error("{0}")]
+    Danger(String),
 }
 
 impl Failure {
@@ -153,6 +158,7 @@ impl Failure {
         ExitCode::from(match self {
             closed if closed.is_closed_pipe() => CLOSED_PIPE,
             Self::Usage(_) => USAGE,
+            Self::Danger(_) => DANGER,
             Self::Refused(_) | Self::Remote(RemoteError::FalseAnswer { .. }) => REFUSED,
             Self::Transfer(error) | Self::Provider(ProviderError::Transfer(error))
                 if error.is_refusal() =>

@@ -17,6 +17,7 @@ use crate::address_file::AddressFile;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hashing::Hashing;
+use crate::operator::chain_url;
 use crate::output::Output;
 use crate::provider_args::ProviderArgs;
 use crate::rpc_args::{MetricsArgs, RpcArgs};
@@ -101,18 +102,6 @@ impl RunArgs {
     /// Returns the format of the log.
     pub(crate) const fn log_format(&self) -> LogFormat {
         self.log_format
-    }
-}
-
-/// Parses the URL of a node's WebSocket.
-pub(crate) fn chain_url(text: &str) -> Result<String, String> {
-    let url = text.trim();
-    let host = url
-        .strip_prefix("ws://")
-        .or_else(|| url.strip_prefix("wss://"));
-    match host {
-        Some(host) if !host.is_empty() => Ok(url.to_owned()),
-        _ => Err("expected a node's WebSocket: ws://127.0.0.1:9944 or wss://host".to_owned()),
     }
 }
 
@@ -325,17 +314,4 @@ async fn run_blocking<T: Send + 'static>(
 ) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|error| Err(Failure::Failed(format!("{doing} was aborted: {error}"))))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_websocket_urls_are_accepted() {
-        assert_eq!(chain_url(" wss://a.example ").unwrap(), "wss://a.example");
-        for text in ["http://127.0.0.1:9944", "127.0.0.1:9944", "ws://", ""] {
-            assert!(chain_url(text).is_err(), "{text}");
-        }
-    }
 }

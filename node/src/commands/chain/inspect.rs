@@ -1,7 +1,7 @@
 //! `cairn chain inspect`: asks a node, or reads a file of metadata.
 
 use super::report::{LimitsReport, Report};
-use crate::commands::run::chain_url;
+use crate::operator::chain_url;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;

@@ -1,0 +1,114 @@
+//! `cairn setup`: checks the machine, the node and the account, and registers the provider.
+
+use crate::commands::provider::settings_args::SettingsArgs;
+use crate::diagnosis::{ChainLook, FindingLine, look_at_chain, look_offline};
+use crate::endpoint_probe::{parse_endpoint, probe};
+use crate::failure::Failure;
+use crate::globals::Globals;
+use crate::operator::{ChainArgs, Consent, Operator, SubmitArgs};
+use cairn_lifecycle::doctor::{Check, Evidence, Severity, diagnose};
+use cairn_lifecycle::{SetupRequest, setup_calls};
+use cairn_primitives::onchain::RegisteredKey;
+use clap::Args;
+
+/// The checks that come before a registration. The others are about a registered provider.
+const CHECKS: [Check; 14] = [
+    Check::BasePath,
+    Check::BasePathMode,
+    Check::Key,
+    Check::KeyMode,
+    Check::Disk,
+    Check::Descriptors,
+    Check::Node,
+    Check::NodeSync,
+    Check::NodePeers,
+    Check::Finality,
+    Check::Clock,
+    Check::Genesis,
+    Check::Runtime,
+    Check::ChainState,
+];
+
+/// The arguments.
+#[derive(Args, Debug)]
+pub(crate) struct SetupArgs {
+    #[command(flatten)]
+    chain: ChainArgs,
+    /// Endpoint at which clients reach this provider: a URL such as https://provider.example, or a
+    /// multiaddr
+    #[arg(long, value_name = "ENDPOINT")]
+    endpoint: String,
+    /// Stake to hold, such as 1000 or '1000.5 PAS'. A higher stake stays as it is
+    #[arg(long, value_name = "AMOUNT")]
+    stake: String,
+    #[command(flatten)]
+    settings: SettingsArgs,
+    #[command(flatten)]
+    submit: SubmitArgs,
+}
+
+pub(crate) fn run(args: &SetupArgs, globals: &Globals) -> Result<(), Failure> {
+    let multiaddr = parse_endpoint(&args.endpoint)?;
+    let mut evidence = look_offline(globals, &args.chain.keys, Some(multiaddr.clone()))?;
+    let operator = Operator::connect(&args.chain, globals)?;
+    look_at_chain(&operator, &ChainLook::default(), &mut evidence);
+    let stake = operator.amount("--stake", &args.stake)?;
+    let settings = args.settings.change(&operator)?;
+    check(&operator, &evidence, globals)?;
+    tell_endpoint(&multiaddr, globals)?;
+    let request = SetupRequest {
+        key: RegisteredKey::from(operator.signing_key),
+        multiaddr,
+        stake,
+        settings,
+    };
+    let output = globals.output();
+    match operator.carry_out(args.submit, output, |facts| setup_calls(facts, &request))? {
+        Consent::ShownOnly => Ok(()),
+        Consent::Submitted | Consent::NothingToDo => output.text(format_args!(
+            "the provider is registered: start it with `cairn run --chain {}`",
+            operator.url
+        )),
+    }
+}
+
+/// Tells each finding, and refuses to go on if one endangers the stake.
+fn check(operator: &Operator, evidence: &Evidence, globals: &Globals) -> Result<(), Failure> {
+    let findings = diagnose(evidence, &operator.token);
+    let mut dangers = Vec::new();
+    for finding in findings
+        .iter()
+        .filter(|found| CHECKS.contains(&found.check))
+    {
+        if !globals.json || finding.severity > Severity::Note {
+            globals.output().answer(&FindingLine::from(finding))?;
+        }
+        if finding.severity == Severity::Danger {
+            dangers.push(finding.check.name());
+        }
+    }
+    match dangers.as_slice() {
+        [] => Ok(()),
+        dangers => Err(Failure::Danger(format!(
+            "nothing was submitted: a provider set up like this would lose its stake ({}); `cairn \
+             doctor` tells the same checks and more",
+            dangers.join(", ")
+        ))),
+    }
+}
+
+/// Tells what answers at the endpoint. Before the first start of the provider, nothing does.
+fn tell_endpoint(multiaddr: &str, globals: &Globals) -> Result<(), Failure> {
+    let probe = probe(multiaddr.as_bytes());
+    let place = match probe.is_private {
+        true => ". WARNING: the address is private, and clients elsewhere cannot reach it",
+        false => "",
+    };
+    let answer = match &probe.answer {
+        Ok(answer) => answer.clone(),
+        Err(reason) => format!("WARNING: {reason}. Start the provider, and run `cairn doctor`"),
+    };
+    globals.output().text(format_args!(
+        "endpoint           {multiaddr}: {answer}{place}"
+    ))
+}

@@ -1,0 +1,140 @@
+//! A plan as it is shown before anything is submitted: each call with its arguments and fee,
+//! and what the account pays in all.
+
+use super::Operator;
+use crate::failure::Failure;
+use crate::hex_text::to_hex;
+use cairn_chain::{ProviderCall, RegistrationClient, Submission};
+use cairn_lifecycle::{Facts, Price, call_arguments, call_name};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sp_core::crypto::Ss58Codec;
+use sp_core::sr25519;
+use std::fmt;
+
+/// An amount, for people and for programs.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Amount {
+    /// In the chain's smallest unit. A string, because many programs read numbers as floats.
+    planck: String,
+    text: String,
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Operator {
+    pub(crate) fn shown(&self, amount: u128) -> Amount {
+        Amount {
+            planck: amount.to_string(),
+            text: self.token.format(amount),
+        }
+    }
+}
+
+/// A call that is to be submitted.
+#[derive(Serialize)]
+pub(super) struct PlannedCall {
+    call: &'static str,
+    arguments: Map<String, Value>,
+    fee: Amount,
+    /// The call in SCALE, for other wallets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_data: Option<String>,
+}
+
+impl fmt::Display for PlannedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "storageProvider.{}", self.call)?;
+        for (name, value) in &self.arguments {
+            let value = value.as_str().unwrap_or_default();
+            write!(f, "\n    {name:<22}{value}")?;
+        }
+        write!(f, "\n    {:<22}{}", "fee", self.fee)?;
+        if let Some(data) = &self.call_data {
+            write!(f, "\n    {:<22}{data}", "call data")?;
+        }
+        Ok(())
+    }
+}
+
+/// A plan: what is submitted, for whom, where, and at what price.
+#[derive(Serialize)]
+pub(super) struct Plan {
+    chain: String,
+    genesis: String,
+    account: String,
+    ss58: String,
+    pub(super) calls: Vec<PlannedCall>,
+    stake: Amount,
+    fees: Amount,
+    /// What is left for answers to challenges.
+    answers: Amount,
+    needed: Amount,
+    spendable: Amount,
+}
+
+impl Plan {
+    pub(super) fn new(
+        operator: &Operator,
+        facts: &Facts,
+        calls: &[ProviderCall],
+        price: &Price,
+        has_call_data: bool,
+    ) -> Result<Self, Failure> {
+        let mut planned = Vec::new();
+        for (call, fee) in calls.iter().zip(&price.fees) {
+            let arguments = call_arguments(call, &operator.token, &facts.rules);
+            let arguments = arguments.into_iter();
+            let call_data = match has_call_data {
+                true => Some(call_data(operator, call)?),
+                false => None,
+            };
+            planned.push(PlannedCall {
+                call: call_name(call),
+                arguments: arguments
+                    .map(|(name, value)| (name.to_owned(), Value::String(value)))
+                    .collect(),
+                fee: operator.shown(*fee),
+                call_data,
+            });
+        }
+        let account = operator.account().0;
+        Ok(Self {
+            chain: operator.chain_name.clone(),
+            genesis: to_hex(facts.genesis),
+            account: to_hex(account),
+            ss58: sr25519::Public::from_raw(account).to_ss58check(),
+            calls: planned,
+            stake: operator.shown(price.stake),
+            fees: operator.shown(price.all_fees()),
+            answers: operator.shown(price.answers),
+            needed: operator.shown(price.total()),
+            spendable: operator.shown(facts.funds.spendable),
+        })
+    }
+}
+
+fn call_data(operator: &Operator, call: &ProviderCall) -> Result<String, Failure> {
+    let submission = Submission::Provider(call.clone());
+    let bytes = operator.block_on(operator.client.call_data(&submission))?;
+    Ok(to_hex(bytes))
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "chain         {} ({})", self.chain, self.genesis)?;
+        writeln!(f, "account       {} ({})", self.ss58, self.account)?;
+        for (place, call) in self.calls.iter().enumerate() {
+            writeln!(f, "\n{}. {call}", place.saturating_add(1))?;
+        }
+        writeln!(f, "\nstake to hold {}", self.stake)?;
+        writeln!(f, "fees          {}", self.fees)?;
+        writeln!(f, "for answers   {}", self.answers)?;
+        writeln!(f, "needed        {}", self.needed)?;
+        write!(f, "spendable     {}", self.spendable)
+    }
+}
