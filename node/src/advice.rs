@@ -328,26 +328,44 @@ mod tests {
     }
 
     /// Splits the text at backquotes: every second part is a command.
+    fn check_commands<'t>(text: &'t str, commands: impl Iterator<Item = &'t str>) -> usize {
+        let mut count = 0;
+        for command in commands {
+            count += 1;
+            let mut words = command.split(' ').peekable();
+            assert_eq!(words.next(), Some("cairn"), "{text}");
+            let mut command = Cli::command();
+            while let Some(word) = words.next_if(|word| command.find_subcommand(word).is_some()) {
+                command = command.find_subcommand(word).unwrap().clone();
+            }
+            assert!(!command.has_subcommands(), "{text}");
+            for flag in words.filter_map(|word| word.strip_prefix("--")) {
+                let is_there = |arg: &clap::Arg| arg.get_long() == Some(flag);
+                assert!(command.get_arguments().any(is_there), "{text}");
+            }
+        }
+        count
+    }
+
+    fn quoted(text: &str) -> impl Iterator<Item = &str> {
+        text.split('`').skip(1).step_by(2)
+    }
+
     #[test]
     fn advice_names_commands_and_flags_that_exist() {
         for failure in failures() {
             let advice = failure.advice().expect("advice");
-            let commands: Vec<_> = advice.split('`').skip(1).step_by(2).collect();
-            assert!(!commands.is_empty(), "{advice}");
-            for text in commands {
-                let mut words = text.split(' ').peekable();
-                assert_eq!(words.next(), Some("cairn"), "{text}");
-                let mut command = Cli::command();
-                while let Some(word) = words.next_if(|word| command.find_subcommand(word).is_some())
-                {
-                    command = command.find_subcommand(word).unwrap().clone();
-                }
-                assert!(!command.has_subcommands(), "{text}");
-                for flag in words.filter_map(|word| word.strip_prefix("--")) {
-                    let is_there = |arg: &clap::Arg| arg.get_long() == Some(flag);
-                    assert!(command.get_arguments().any(is_there), "{text}");
-                }
-            }
+            let count = check_commands(&advice, quoted(&advice));
+            assert!(count > 0, "{advice}");
+        }
+    }
+
+    #[test]
+    fn remedies_name_commands_and_flags_that_exist() {
+        for check in cairn_lifecycle::doctor::Check::ALL {
+            let remedy = check.remedy();
+            let commands = quoted(remedy).filter(|text| text.starts_with("cairn "));
+            check_commands(remedy, commands);
         }
     }
 }

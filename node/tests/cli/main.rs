@@ -18,6 +18,8 @@ mod legacy;
 #[cfg(test)]
 mod listing;
 #[cfg(test)]
+mod operator;
+#[cfg(test)]
 mod provider;
 #[cfg(test)]
 mod pruned;

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 pub(crate) const FAILED: i32 = 1;
 pub(crate) const USAGE: i32 = 2;
 pub(crate) const REFUSED: i32 = 3;
+pub(crate) const DANGER: i32 = 4;
 
 /// Returns the program, without the user's environment.
 pub(crate) fn program() -> Command {

@@ -35,7 +35,7 @@ fn settings() -> impl Strategy<Value = ProviderSettings> {
         )
 }
 
-fn call() -> impl Strategy<Value = ProviderCall> {
+pub(super) fn call() -> impl Strategy<Value = ProviderCall> {
     let multiaddr = "[a-z]{0,12}";
     let key = prop_oneof![Just(32), Just(33), 0usize..40];
     prop_oneof![
