@@ -4,7 +4,7 @@
 mod plan;
 mod submission;
 
-pub(crate) use plan::Amount;
+pub(crate) use plan::{Amount, as_map};
 pub(crate) use submission::{Consent, SubmitArgs};
 
 use crate::account::account;

@@ -105,3 +105,9 @@ pub fn span(blocks: u32, rules: &RegistrationRules) -> String {
         .or_else(|| about(MINUTE, "minute"))
         .unwrap_or_else(|| format!("{blocks} anchor blocks"))
 }
+
+/// Returns a count with its noun.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}

@@ -80,8 +80,9 @@ impl Finding {
     /// Returns the remedy, if anything has to be done.
     pub fn remedy(&self) -> Option<&'static str> {
         match self.severity {
-            Severity::Sound | Severity::Note => None,
-            Severity::Unknown | Severity::Warning | Severity::Danger => Some(self.check.remedy()),
+            // What is unknown waits for another finding's remedy.
+            Severity::Sound | Severity::Note | Severity::Unknown => None,
+            Severity::Warning | Severity::Danger => Some(self.check.remedy()),
         }
     }
 }

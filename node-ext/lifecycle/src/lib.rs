@@ -41,7 +41,7 @@ mod tests;
 
 // Amounts and calls, for people.
 pub use amount::{AmountError, Token};
-pub use describe::{call_arguments, call_name, setting_values, span};
+pub use describe::{call_arguments, call_name, counted, setting_values, span};
 // What the chain knows, and would refuse.
 pub use facts::Facts;
 pub use refusal::Refusal;

@@ -7,12 +7,12 @@ mod show;
 use crate::endpoint_probe::parse_endpoint;
 use crate::failure::Failure;
 use crate::globals::Globals;
-use crate::operator::{ChainArgs, Operator, SubmitArgs};
+use crate::operator::{ChainArgs, Consent, Operator, SubmitArgs, as_map};
+use crate::output::Output;
 use cairn_chain::ProviderCall;
 use cairn_lifecycle::{Facts, Refusal, setting_values};
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use serde_json::{Map, Value};
 use settings_args::SettingsArgs;
 use std::fmt;
 
@@ -80,7 +80,7 @@ pub(crate) struct ClaimArgs {
 /// Settings by the chain's names.
 #[derive(Serialize)]
 #[serde(transparent)]
-struct ShownSettings(Map<String, Value>);
+struct ShownSettings(#[serde(serialize_with = "as_map")] Vec<(&'static str, String)>);
 
 impl fmt::Display for ShownSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -88,7 +88,7 @@ impl fmt::Display for ShownSettings {
             if place > 0 {
                 writeln!(f)?;
             }
-            write!(f, "{name:<22}{}", value.as_str().unwrap_or_default())?;
+            write!(f, "{name:<22}{value}")?;
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ pub(crate) fn run(command: &ProviderCommand, globals: &Globals) -> Result<(), Fa
             let operator = Operator::connect(&args.chain, globals)?;
             let amount = operator.amount("AMOUNT", &args.amount)?;
             let plan = |facts: &Facts| planned(facts, [ProviderCall::AddStake(amount)]);
-            operator.carry_out(args.submit, output, plan).map(|_| ())
+            finish(operator.carry_out(args.submit, output, plan)?, output)
         }
         ProviderCommand::Announce(args) => {
             let multiaddr = parse_endpoint(&args.endpoint)?;
@@ -116,7 +116,7 @@ pub(crate) fn run(command: &ProviderCommand, globals: &Globals) -> Result<(), Fa
                     false => planned(facts, [ProviderCall::UpdateMultiaddr(multiaddr)]),
                 }
             };
-            operator.carry_out(args.submit, output, plan).map(|_| ())
+            finish(operator.carry_out(args.submit, output, plan)?, output)
         }
         ProviderCommand::Claim(args) => {
             let operator = Operator::connect(&args.chain, globals)?;
@@ -125,8 +125,16 @@ pub(crate) fn run(command: &ProviderCommand, globals: &Globals) -> Result<(), Fa
                 let claims = all.map(|(bucket, _)| ProviderCall::ClaimExpiredAgreement(*bucket));
                 Ok(claims.filter(|claim| facts.check(claim).is_ok()).collect())
             };
-            operator.carry_out(args.submit, output, plan).map(|_| ())
+            finish(operator.carry_out(args.submit, output, plan)?, output)
         }
+    }
+}
+
+/// Says so if there was nothing to submit.
+fn finish(consent: Consent, output: Output) -> Result<(), Failure> {
+    match consent {
+        Consent::NothingToDo => output.text("nothing to do"),
+        Consent::ShownOnly | Consent::Submitted => Ok(()),
     }
 }
 
@@ -142,8 +150,8 @@ fn settings(args: &SettingsCommand, globals: &Globals) -> Result<(), Failure> {
                 false => planned(facts, [ProviderCall::UpdateSettings(new)]),
             }
         };
-        let done = operator.carry_out(args.submit, globals.output(), plan);
-        return done.map(|_| ());
+        let output = globals.output();
+        return finish(operator.carry_out(args.submit, output, plan)?, output);
     }
     let facts = operator.facts()?;
     let record = facts.provider.as_ref().ok_or(Refusal::NotRegistered);
@@ -158,13 +166,7 @@ fn shown_settings(
     facts: &Facts,
     settings: &cairn_primitives::onchain::ProviderSettings,
 ) -> ShownSettings {
-    let values = setting_values(settings, &operator.token, &facts.rules);
-    let values = values.into_iter();
-    ShownSettings(
-        values
-            .map(|(name, value)| (name.to_owned(), Value::String(value)))
-            .collect(),
-    )
+    ShownSettings(setting_values(settings, &operator.token, &facts.rules))
 }
 
 /// Returns the calls if the chain would take them.

@@ -10,6 +10,8 @@ use cairn_lifecycle::doctor::{Check, Evidence, Severity, diagnose};
 use cairn_lifecycle::{SetupRequest, setup_calls};
 use cairn_primitives::onchain::RegisteredKey;
 use clap::Args;
+use serde::Serialize;
+use std::fmt;
 
 /// The checks that come before a registration. The others are about a registered provider.
 const CHECKS: [Check; 14] = [
@@ -63,12 +65,29 @@ pub(crate) fn run(args: &SetupArgs, globals: &Globals) -> Result<(), Failure> {
         settings,
     };
     let output = globals.output();
-    match operator.carry_out(args.submit, output, |facts| setup_calls(facts, &request))? {
-        Consent::ShownOnly => Ok(()),
-        Consent::Submitted | Consent::NothingToDo => output.text(format_args!(
+    if settings.accepting_primary == Some(true) && settings.price_per_byte.unwrap_or(0) == 0 {
+        output.text(
+            "WARNING            no --price-per-byte is given: content may be kept for free",
+        )?;
+    }
+    let consent = operator.carry_out(args.submit, output, |facts| setup_calls(facts, &request))?;
+    match consent {
+        Consent::ShownOnly => return Ok(()),
+        Consent::NothingToDo => {
+            output.text("nothing to do: the provider is registered as named")?
+        }
+        Consent::Submitted => output.text(format_args!(
             "the provider is registered: start it with `cairn run --chain {}`",
             operator.url
-        )),
+        ))?,
+    }
+    let record = operator.facts()?.provider;
+    match record.is_some_and(|record| record.settings.accepting_primary) {
+        true => Ok(()),
+        false => output.text(
+            "it accepts no agreement yet: `cairn provider settings --accept-primary true` changes \
+             that",
+        ),
     }
 }
 
@@ -97,18 +116,45 @@ fn check(operator: &Operator, evidence: &Evidence, globals: &Globals) -> Result<
     }
 }
 
-/// Tells what answers at the endpoint. Before the first start of the provider, nothing does.
+/// The endpoint, and what answers there.
+#[derive(Serialize)]
+struct EndpointLine {
+    endpoint: String,
+    /// What answers, or the reason why nothing does. Before the first start of the provider,
+    /// nothing does.
+    answer: String,
+    answers: bool,
+    is_private: bool,
+}
+
+impl fmt::Display for EndpointLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = if self.answers { "ok" } else { "WARNING" };
+        write!(
+            f,
+            "{severity:<8}{:<19}{}: {}",
+            "endpoint", self.endpoint, self.answer
+        )?;
+        if !self.answers {
+            write!(f, "\n{:<27}Start the provider, and run `cairn doctor`", "")?;
+        }
+        if self.is_private {
+            write!(
+                f,
+                "\nWARNING {:<19}the address is private: clients elsewhere cannot reach it",
+                "endpoint"
+            )?;
+        }
+        Ok(())
+    }
+}
+
 fn tell_endpoint(multiaddr: &str, globals: &Globals) -> Result<(), Failure> {
     let probe = probe(multiaddr.as_bytes());
-    let place = match probe.is_private {
-        true => ". WARNING: the address is private, and clients elsewhere cannot reach it",
-        false => "",
-    };
-    let answer = match &probe.answer {
-        Ok(answer) => answer.clone(),
-        Err(reason) => format!("WARNING: {reason}. Start the provider, and run `cairn doctor`"),
-    };
-    globals.output().text(format_args!(
-        "endpoint           {multiaddr}: {answer}{place}"
-    ))
+    globals.output().answer(&EndpointLine {
+        endpoint: multiaddr.to_owned(),
+        answers: probe.answer.is_ok(),
+        answer: probe.answer.unwrap_or_else(|reason| reason),
+        is_private: probe.is_private,
+    })
 }

@@ -6,8 +6,7 @@ use crate::failure::Failure;
 use crate::hex_text::to_hex;
 use cairn_chain::{ProviderCall, RegistrationClient, Submission};
 use cairn_lifecycle::{Facts, Price, call_arguments, call_name};
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
 use sp_core::crypto::Ss58Codec;
 use sp_core::sr25519;
 use std::fmt;
@@ -35,11 +34,20 @@ impl Operator {
     }
 }
 
+/// Writes names with their values as an object, in their order.
+pub(crate) fn as_map<S: Serializer>(
+    pairs: &[(&'static str, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
 /// A call that is to be submitted.
 #[derive(Serialize)]
 pub(super) struct PlannedCall {
     call: &'static str,
-    arguments: Map<String, Value>,
+    #[serde(serialize_with = "as_map")]
+    arguments: Vec<(&'static str, String)>,
     fee: Amount,
     /// The call in SCALE, for other wallets.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +58,6 @@ impl fmt::Display for PlannedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "storageProvider.{}", self.call)?;
         for (name, value) in &self.arguments {
-            let value = value.as_str().unwrap_or_default();
             write!(f, "\n    {name:<22}{value}")?;
         }
         write!(f, "\n    {:<22}{}", "fee", self.fee)?;
@@ -87,17 +94,13 @@ impl Plan {
     ) -> Result<Self, Failure> {
         let mut planned = Vec::new();
         for (call, fee) in calls.iter().zip(&price.fees) {
-            let arguments = call_arguments(call, &operator.token, &facts.rules);
-            let arguments = arguments.into_iter();
             let call_data = match has_call_data {
                 true => Some(call_data(operator, call)?),
                 false => None,
             };
             planned.push(PlannedCall {
                 call: call_name(call),
-                arguments: arguments
-                    .map(|(name, value)| (name.to_owned(), Value::String(value)))
-                    .collect(),
+                arguments: call_arguments(call, &operator.token, &facts.rules),
                 fee: operator.shown(*fee),
                 call_data,
             });

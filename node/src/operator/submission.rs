@@ -124,7 +124,6 @@ impl Operator {
             let facts = self.facts()?;
             let (calls, price) = self.priced(&facts, args, plan)?;
             if calls.is_empty() {
-                output.text("nothing to do")?;
                 return Ok(Consent::NothingToDo);
             }
             output.answer(&Plan::new(self, &facts, &calls, &price, args.print_calls)?)?;
@@ -143,7 +142,6 @@ impl Operator {
         failed?;
         let (calls, price) = self.priced(&facts, args, plan)?;
         if calls.is_empty() {
-            output.text("nothing to do")?;
             return Ok(Consent::NothingToDo);
         }
         output.answer(&Plan::new(self, &facts, &calls, &price, false)?)?;

@@ -322,7 +322,7 @@ fn a_provider_leaves_step_by_step() {
     let leave = |more: &[&str]| village.run(&["provider", "leave"], more);
     let text = leave(&["--yes"]).succeeds().text();
     assert!(
-        text.contains("1 agreements; the last one ends in"),
+        text.contains("1 agreement; the last one ends in"),
         "{text}"
     );
     village.node.pass(200);

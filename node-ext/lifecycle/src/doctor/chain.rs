@@ -213,7 +213,7 @@ fn missing_buckets(store: &Store, facts: &Facts) -> Finding {
     match missing.as_slice() {
         [] => Finding::sound(
             check,
-            format!("{} agreements hold", facts.live_agreements().count()),
+            format!("live agreements: {}", facts.live_agreements().count()),
         ),
         missing => Finding::danger(
             check,

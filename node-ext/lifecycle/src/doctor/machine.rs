@@ -49,8 +49,9 @@ fn disk(check: Check, machine: &Machine) -> Finding {
         return Finding::unknown(check, "the free space cannot be read");
     };
     let evidence = format!(
-        "{} bytes are free, and {} are reserved",
-        disk.free, disk.reserve
+        "{} MiB are free, and {} MiB are reserved",
+        disk.free >> 20,
+        disk.reserve >> 20
     );
     match disk.free {
         free if free > disk.reserve => Finding::sound(check, evidence),

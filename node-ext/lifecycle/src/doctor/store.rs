@@ -2,6 +2,7 @@
 
 use super::evidence::{Evidence, RunningProvider, Store};
 use super::{Check, Finding};
+use crate::describe::counted;
 use cairn_primitives::BucketId;
 
 /// A deadline is near if fewer anchor blocks are left: an hour of 6 s blocks, in which an
@@ -15,7 +16,7 @@ pub(super) fn find(check: Check, evidence: &Evidence) -> Option<Finding> {
     }
     let of_store: fn(Check, &Store) -> Finding = match check {
         Check::Store => {
-            |check, store| Finding::sound(check, format!("{} buckets", store.buckets.len()))
+            |check, store| Finding::sound(check, counted(store.buckets.len(), "bucket"))
         }
         Check::Quarantine => |check, store| {
             let all = store.quarantined.iter();

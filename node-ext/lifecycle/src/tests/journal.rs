@@ -77,7 +77,10 @@ proptest! {
         match journal.pending() {
             Ok(Some(pending)) => prop_assert_eq!(pending.block, 1),
             Ok(None) => prop_assert!(false, "the record is overlooked"),
-            Err(error) => prop_assert!(matches!(error, JournalError::Unreadable { .. })),
+            Err(error) => {
+                let is_refusal = matches!(error, JournalError::Unreadable { .. });
+                prop_assert!(is_refusal, "another error");
+            }
         }
     }
 }

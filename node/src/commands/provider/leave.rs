@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::operator::{ChainArgs, Consent, Operator, SubmitArgs};
 use cairn_chain::ProviderCall;
-use cairn_lifecycle::{Facts, LeaveStep, Wait, next_step, span};
+use cairn_lifecycle::{Facts, LeaveStep, Wait, counted, next_step, span};
 use clap::Args;
 use serde::Serialize;
 use std::fmt;
@@ -58,7 +58,11 @@ impl Waiting {
         let left = |until: u32| span(until.saturating_sub(anchor), &facts.rules);
         let (waits_for, until_anchor) = match wait {
             Wait::Agreements { count, until } => (
-                format!("{count} agreements; the last one ends in {}", left(*until)),
+                format!(
+                    "{}; the last one ends in {}",
+                    counted(*count, "agreement"),
+                    left(*until)
+                ),
                 Some(*until),
             ),
             Wait::Settlement { bucket, until } => (
@@ -70,8 +74,8 @@ impl Waiting {
             ),
             Wait::Challenges { count, until } => (
                 format!(
-                    "{count} open challenges, which `cairn run` must answer; the last deadline \
-                     is in {}",
+                    "{}, which `cairn run` must answer; the last deadline is in {}",
+                    counted(*count, "open challenge"),
                     left(*until)
                 ),
                 Some(until.saturating_add(1)),
