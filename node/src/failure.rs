@@ -35,7 +35,7 @@ Exit codes:
   0    success
   1    the operation failed, or the input could not be read
   2    the command line is invalid
-  3    a proof, signature or call was refused, or a check has findings
+  3    a proof or signature was refused, the chain refuses a call, or a check has findings
   4    a check finds the stake in danger
   141  the reader closed the output";
 

@@ -49,7 +49,10 @@ fn each_variant_is_named_and_can_be_served() {
         assert_eq!(support(&report, "answer")["support"], "supported");
         assert_eq!(support(&report, "windows")["support"], windows);
         let text = inspect(&[], &metadata(variant)).succeeds();
-        assert!(text.text().contains("verdict       a provider can run on this chain"));
+        assert!(
+            text.text()
+                .contains("verdict       a provider can run on this chain")
+        );
     }
 }
 

@@ -321,10 +321,7 @@ fn a_provider_leaves_step_by_step() {
     village.agree(1, 200);
     let leave = |more: &[&str]| village.run(&["provider", "leave"], more);
     let text = leave(&["--yes"]).succeeds().text();
-    assert!(
-        text.contains("1 agreement; the last one ends in"),
-        "{text}"
-    );
+    assert!(text.contains("1 agreement; the last one ends in"), "{text}");
     village.node.pass(200);
     let text = leave(&["--yes"]).succeeds().text();
     assert!(text.contains("who may settle it"), "{text}");

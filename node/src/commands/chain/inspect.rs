@@ -1,10 +1,10 @@
 //! `cairn chain inspect`: asks a node, or reads a file of metadata.
 
 use super::report::{LimitsReport, Report};
-use crate::operator::chain_url;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hex_text::to_hex;
+use crate::operator::chain_url;
 use cairn_chain::ChainError;
 use cairn_chain_metadata::{ChainState, Description, NodeState};
 use cairn_chain_rpc::RpcNode;
