@@ -39,7 +39,7 @@ pub(super) struct BucketFacts {
     pub(super) is_first: bool,
 }
 
-/// What to do with one bucket.
+/// The action for one bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Nothing,

@@ -37,7 +37,7 @@ pub(crate) struct OfferFacts<'f> {
     pub(crate) free_bytes: u64,
 }
 
-/// What a provider offers now.
+/// The offer of a provider at a finalized head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// True if it signs terms for a primary provider.
@@ -58,7 +58,7 @@ pub struct Offer {
     pub valid_until: u32,
 }
 
-/// What a provider offers for replicas.
+/// The offer of a provider for replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplicaOffer {
     /// The price of a sync, in the chain's smallest unit.

@@ -23,7 +23,7 @@ pub struct TermsStatistics {
     pub refused: u64,
 }
 
-/// What the chain says at one head.
+/// The chain's state at one head.
 #[derive(Clone)]
 struct ChainFacts {
     at: H256,

@@ -7,7 +7,7 @@ use cairn_primitives::{BucketId, H256};
 use codec::Encode;
 use serde::{Deserialize, Serialize};
 
-/// What a provider offers at its last finalized block.
+/// The offer of a provider at its last finalized block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
