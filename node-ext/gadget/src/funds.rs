@@ -1,5 +1,5 @@
-//! The funds worker: compares the account's balance with the price of answers, so that a provider
-//! that cannot pay for them is told days before.
+//! The funds worker: compares the account's balance with the price of answers, and warns days
+//! before a provider cannot pay for them.
 //!
 //! An answer is an extrinsic of up to a chunk and its proofs, paid by its length. A provider whose
 //! account cannot pay loses its stake though it holds the content. The level is counted in

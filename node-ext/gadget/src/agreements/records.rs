@@ -1,5 +1,5 @@
-//! The agreements that buckets here were last seen with, in the index. So a bucket whose
-//! agreement is gone from the chain is told apart from one that never had any.
+//! The agreements that buckets here were last seen with, in the index. They distinguish a bucket
+//! whose agreement is gone from the chain from one that never had any.
 //!
 //! A row marks that agreements were read before. Without it an agreement whose bucket is missing
 //! may be older than the base path, and its content may be elsewhere: no bucket is made for it.

@@ -189,23 +189,23 @@ fn available_bytes(policy: &TermsPolicy, facts: &OfferFacts<'_>) -> u64 {
         .free_bytes
         .saturating_sub(quotas.fold(0, u64::saturating_add));
     let settings = &facts.info.settings;
-    let of_chain = match settings.max_capacity {
+    let chain_room = match settings.max_capacity {
         0 => u64::MAX,
         most => most.saturating_sub(agreed),
     };
-    let of_policy = policy
+    let policy_room = policy
         .max_agreed_bytes
         .map_or(u64::MAX, |most| most.saturating_sub(agreed));
     let staked = facts.info.stake.checked_div(facts.rules.min_stake_per_byte);
-    let of_stake = staked.map_or(u64::MAX, |bytes| {
+    let stake_room = staked.map_or(u64::MAX, |bytes| {
         u64::try_from(bytes)
             .unwrap_or(u64::MAX)
             .saturating_sub(agreed)
     });
     content_for_quota(free)
-        .min(of_chain)
-        .min(of_policy)
-        .min(of_stake)
+        .min(chain_room)
+        .min(policy_room)
+        .min(stake_room)
 }
 
 /// Returns bytes of content whose quota is at most `quota`: not the most, but within a percent.

@@ -12,7 +12,7 @@
 //!    started, also if a backup was restored that knows nothing of it. A restored copy lacks
 //!    what was signed since, but not the chain's time.
 //!
-//! What is durable here, and what is redeemed on chain, are lower bounds besides. The number fits
+//! The durable nonce and the highest redeemed one are lower bounds besides. The number fits
 //! into 52 bits, so JavaScript reads it exactly.
 //!
 //! The node's finalized block may be older than the one that was seen when the copy was made.
