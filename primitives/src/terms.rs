@@ -9,6 +9,11 @@
 //! The payload does not name the chain. Terms can be redeemed on each chain on which the provider
 //! is registered with the same key.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the codec's derive casts each variant's index, which is given here"
+)]
+
 mod refusal;
 #[cfg(test)]
 mod tests;
