@@ -47,7 +47,10 @@ impl Runtime {
         // Not `Metadata::decode_from`: it calls itself without end on bytes whose first number
         // is their length.
         let metadata = Metadata::decode_all(&mut &*bytes).map_err(|error| {
-            ChainError::Unsupported(format!("its metadata cannot be read: {error}"))
+            // The codec's errors take a line for each level.
+            let why = error.to_string();
+            let why: Vec<&str> = why.split_whitespace().collect();
+            ChainError::Unsupported(format!("its metadata cannot be read: {}", why.join(" ")))
         })?;
         let features = Features::detect(&metadata);
         let mut runtime = Self {
