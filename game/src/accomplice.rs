@@ -1,7 +1,7 @@
 //! The other primary provider: it claims to hold whatever this one holds, signs anything, and keeps
 //! what it receives.
 
-use crate::runtime::Actor;
+use crate::actors::Actor;
 use crate::signature_log::SignatureLog;
 use async_trait::async_trait;
 use cairn_gadget::{CheckpointRequest, CosignError, CosignRequest, Cosigners, HeldState};
@@ -52,12 +52,7 @@ impl Cosigners for Accomplice {
         ask: &CosignRequest,
     ) -> Result<MultiSignature, CosignError> {
         let request = &ask.request;
-        self.signature_log.lock().record(
-            request.bucket(),
-            request.commitment(),
-            request.window(),
-            &ask.signature,
-        );
+        self.signature_log.lock().record(request, &ask.signature);
         Ok(Actor::Accomplice.sign_bytes(&request.signed_bytes()))
     }
 }

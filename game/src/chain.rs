@@ -1,25 +1,27 @@
 //! A chain whose blocks the game makes: a pool, a best block, a finalized block, and a node that
 //! reports them, late or never.
 
-use crate::runtime::{
-    Actor, Chainlet, RuntimeCall, STAKE, StorageProvider, execute, genesis, read_storage,
-};
+use crate::actors::{Actor, STAKE};
+use crate::calls::Call;
+use crate::face::{Periods, Rows, Slash, over_copy};
+use crate::root::RootAction;
+use crate::variant::Variant;
 use cairn_chain::{ExtrinsicStatus, Head, Submission, SubmittedExtrinsic};
-use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{
-    BucketInfo, Limits, MultiSigner, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,
-};
-use cairn_primitives::{BucketId, H256, blake2_256};
+use cairn_primitives::challenge::{AccountId, ChallengeId, SlashReason};
+use cairn_primitives::onchain::OpenChallenge;
+use cairn_primitives::{H256, blake2_256};
 use codec::Encode;
 use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedSender, unbounded};
 use futures::stream::BoxStream;
-use pallet_storage_provider::{Call, Pallet, Rules};
+use sp_crypto_hashing::twox_128;
 use sp_core::storage::Storage;
-use sp_runtime::AccountId32;
+use sp_state_machine::BasicExternalities;
 
 /// The anchor block of each chain's first block.
 pub(crate) const FIRST_ANCHOR: u32 = 1_000;
+/// The most anchor blocks that a signed nonce may be behind, where there are nonces.
+const MAX_NONCE_AGE: u32 = 60;
 
 /// A query that the runtime may lack, or the node fail to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,15 +40,22 @@ pub(crate) enum Query {
 struct Block {
     head: Head,
     storage: Storage,
-    outcomes: Vec<Outcome>,
+    slashes: Vec<Slash>,
     /// The provider's extrinsics that it includes.
     included: Vec<usize>,
+}
+
+/// A call or a change by root, of an account.
+#[derive(Clone)]
+enum Action {
+    Call(AccountId, Vec<u8>),
+    Root(RootAction),
 }
 
 /// An extrinsic of the provider.
 struct Extrinsic {
     submission: Submission,
-    call: RuntimeCall,
+    call: Vec<u8>,
     /// The number of blocks before it is included.
     delay: u32,
     block: Option<u32>,
@@ -72,6 +81,7 @@ pub(crate) struct Node {
 /// A chain.
 pub(crate) struct Chain {
     name: &'static str,
+    pub(crate) variant: Variant,
     blocks: Vec<Block>,
     finalized: usize,
     reported: usize,
@@ -79,14 +89,15 @@ pub(crate) struct Chain {
     listeners: Vec<UnboundedSender<Head>>,
     pub(crate) node: Node,
     /// Everybody else's calls for the next block.
-    queued: Vec<(AccountId32, RuntimeCall)>,
+    queued: Vec<Action>,
     forks: u32,
 }
 
 impl Chain {
-    pub(crate) fn new(name: &'static str, rules: Rules) -> Self {
+    pub(crate) fn new(name: &'static str, variant: Variant, periods: Periods) -> Self {
         let mut chain = Self {
             name,
+            variant,
             blocks: Vec::new(),
             finalized: 0,
             reported: 0,
@@ -96,35 +107,55 @@ impl Chain {
             queued: Vec::new(),
             forks: 0,
         };
-        let storage = genesis(rules, FIRST_ANCHOR);
+        let mut storage = variant.face().genesis(FIRST_ANCHOR, periods);
+        let number = chain.first_number();
+        let mut set = |key: Vec<u8>, value: Vec<u8>| storage.top.insert(key, value);
+        set(
+            [twox_128(b"System"), twox_128(b"Number")].concat(),
+            number.encode(),
+        );
+        set(twox_128(b":MaxNonceAge:").to_vec(), MAX_NONCE_AGE.encode());
         chain.push(FIRST_ANCHOR, storage, Vec::new(), Vec::new());
         chain
     }
 
+    /// Returns the number of the first block: its anchor block, where the chain counts in its own
+    /// blocks.
+    fn first_number(&self) -> u32 {
+        match self.variant.is_deployed() {
+            true => FIRST_ANCHOR,
+            false => 0,
+        }
+    }
+
     /// Registers a provider in the next block.
     pub(crate) fn register(&mut self, who: Actor) {
-        let call = Call::register_provider {
-            key: MultiSigner::Sr25519(who.account().0),
-            endpoint: b"ws://localhost:1".to_vec(),
+        let call = Call::RegisterProvider {
+            public_key: who.account().0,
             stake: STAKE,
         };
-        self.call(who, call);
+        self.call(who, &call);
     }
 
     /// Queues a call for the next block.
-    pub(crate) fn call(&mut self, who: Actor, call: Call<Chainlet>) {
-        self.queued
-            .push((who.id(), RuntimeCall::StorageProvider(call)));
+    pub(crate) fn call(&mut self, who: Actor, call: &Call) {
+        let call = call.encode(self.variant);
+        self.queued.push(Action::Call(who.account(), call));
+    }
+
+    /// Queues a change by root for the next block.
+    pub(crate) fn root(&mut self, action: RootAction) {
+        self.queued.push(Action::Root(action));
     }
 
     fn push(
         &mut self,
         anchor: u32,
         storage: Storage,
-        outcomes: Vec<Outcome>,
+        slashes: Vec<Slash>,
         included: Vec<usize>,
     ) {
-        let number = u32::try_from(self.blocks.len()).unwrap();
+        let number = self.first_number() + u32::try_from(self.blocks.len()).unwrap();
         let hash = blake2_256(&(self.name, number, self.forks).encode());
         let head = Head {
             hash,
@@ -134,7 +165,7 @@ impl Chain {
         self.blocks.push(Block {
             head,
             storage,
-            outcomes,
+            slashes,
             included,
         });
     }
@@ -145,16 +176,20 @@ impl Chain {
     pub(crate) fn block(
         &mut self,
         step: u32,
-        before: Vec<(Actor, Call<Chainlet>)>,
+        before: Vec<(Actor, Call)>,
     ) -> Vec<(Submission, Result<(), String>)> {
         let parent = self.blocks.last().unwrap();
+        let step = match self.variant.is_deployed() {
+            true => 1,
+            false => step,
+        };
         let (number, anchor) = (parent.head.number + 1, parent.head.anchor + step);
         let mut storage = parent.storage.clone();
-        let mut calls: Vec<_> = before
+        let mut actions: Vec<_> = before
             .into_iter()
-            .map(|(who, call)| (who.id(), RuntimeCall::StorageProvider(call)))
+            .map(|(who, call)| Action::Call(who.account(), call.encode(self.variant)))
             .collect();
-        let first = calls.len();
+        let first = actions.len();
         let mut included = Vec::new();
         for (index, extrinsic) in self.extrinsics.iter_mut().enumerate() {
             if extrinsic.block.is_some() {
@@ -167,14 +202,14 @@ impl Chain {
             included.push(index);
         }
         // The workers run concurrently, so their order is arbitrary.
-        included.sort_by_key(|index| self.extrinsics[*index].call.encode());
+        included.sort_by_key(|index| self.extrinsics[*index].call.clone());
         for index in &included {
-            calls.push((Actor::Us.id(), self.extrinsics[*index].call.clone()));
+            let call = self.extrinsics[*index].call.clone();
+            actions.push(Action::Call(Actor::Us.account(), call));
         }
-        calls.append(&mut self.queued);
-        let (results, events) = execute(&mut storage, number, anchor, calls);
-        let outcomes = events.iter().filter_map(Pallet::outcome_of).collect();
-        self.push(anchor, storage, outcomes, included.clone());
+        actions.append(&mut self.queued);
+        let (results, slashes) = execute(self.variant, &mut storage, number, anchor, actions);
+        self.push(anchor, storage, slashes, included.clone());
         let hash = self.best().hash;
         let mut became = Vec::new();
         for (index, result) in included.into_iter().zip(&results[first..]) {
@@ -282,104 +317,84 @@ impl Chain {
         heads.boxed()
     }
 
-    fn read_best<R>(&self, read: impl FnOnce() -> R) -> R {
-        read_storage(&self.blocks.last().unwrap().storage, read)
+    fn at(&self, hash: H256) -> Option<&Block> {
+        self.blocks.iter().rfind(|block| block.head.hash == hash)
     }
 
-    /// Reads the state after a block; `None` if the block does not exist.
-    pub(crate) fn read_at<R>(&self, hash: H256, read: impl FnOnce() -> R) -> Option<R> {
-        let block = self.blocks.iter().rfind(|block| block.head.hash == hash)?;
-        Some(read_storage(&block.storage, read))
+    /// Returns the state after a block; `None` if the block does not exist.
+    pub(crate) fn storage_at(&self, hash: H256) -> Option<&Storage> {
+        self.at(hash).map(|block| &block.storage)
     }
 
-    pub(crate) fn outcomes(&self, hash: H256) -> Option<Vec<Outcome>> {
-        let block = self.blocks.iter().rfind(|block| block.head.hash == hash)?;
-        Some(block.outcomes.clone())
+    /// Returns a block's head and its parent's hash.
+    pub(crate) fn header_at(&self, hash: H256) -> Option<(Head, H256)> {
+        let place = self.blocks.iter().rposition(|block| block.head.hash == hash)?;
+        let parent = place.checked_sub(1).map(|parent| self.blocks[parent].head.hash);
+        Some((self.blocks[place].head, parent.unwrap_or_default()))
+    }
+
+    /// Returns the last finalized block's hash.
+    pub(crate) fn finalized(&self) -> H256 {
+        self.blocks[self.finalized].head.hash
+    }
+
+    fn rows_of<'s>(&self, block: &'s Block) -> Rows<'s> {
+        Rows {
+            variant: self.variant,
+            storage: &block.storage,
+        }
+    }
+
+    /// Returns the rows of the best block.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        self.rows_of(self.blocks.last().unwrap())
+    }
+
+    /// Returns the rows of the last head that the node has reported.
+    pub(crate) fn reported_rows(&self) -> Rows<'_> {
+        self.rows_of(&self.blocks[self.reported])
     }
 
     /// Returns all slashes of the provider up to the last finalized block.
-    pub(crate) fn slashes(&self) -> Vec<Outcome> {
-        let outcomes = self.blocks[..=self.finalized].iter();
-        let outcomes = outcomes.flat_map(|block| block.outcomes.iter().copied());
-        outcomes
-            .filter(|outcome| matches!(outcome, Outcome::Slashed { provider, .. } if *provider == Actor::Us.account()))
+    pub(crate) fn slashes(&self) -> Vec<Slash> {
+        let slashes = self.blocks[..=self.finalized].iter();
+        let slashes = slashes.flat_map(|block| block.slashes.iter().copied());
+        slashes
+            .filter(|slash| slash.provider == Actor::Us.account())
             .collect()
     }
 
-    /// Returns the provider's stake at the last finalized block.
-    pub(crate) fn stake(&self) -> Option<u128> {
-        let provider = read_storage(&self.blocks[self.finalized].storage, || {
-            StorageProvider::provider_info(Actor::Us.account())
-        });
-        provider.map(|provider: ProviderInfo| provider.stake)
-    }
-
-    pub(crate) fn bucket(&self, bucket: BucketId) -> Option<BucketInfo> {
-        self.read_best(|| StorageProvider::bucket_info(bucket))
-    }
-
-    /// Returns a bucket at the last head that the node has reported.
-    pub(crate) fn reported_bucket(&self, bucket: BucketId) -> Option<BucketInfo> {
-        read_storage(&self.blocks[self.reported].storage, || {
-            StorageProvider::bucket_info(bucket)
-        })
-    }
-
     pub(crate) fn open_challenges(&self) -> Vec<OpenChallenge> {
-        self.read_best(|| StorageProvider::open_challenges(Actor::Us.account()))
-    }
-
-    pub(crate) fn limits(&self) -> Limits {
-        self.read_best(StorageProvider::limits)
+        self.rows().open_challenges(&Actor::Us.account())
     }
 
     pub(crate) fn bucket_count(&self) -> u64 {
-        self.read_best(pallet_storage_provider::NextBucket::<Chainlet>::get)
+        self.rows().bucket_count()
     }
 
-    /// Judges an answer in the best block's state.
-    pub(crate) fn judge(
-        &self,
-        account: AccountId,
-        id: ChallengeId,
-        response: &ChallengeResponse,
-    ) -> Result<(), ResponseRefusal> {
-        self.read_best(|| StorageProvider::judge_response(account, id, response))
+    /// Judges an answer of the provider in the best block's state.
+    pub(crate) fn judge(&self, id: ChallengeId, call: &[u8]) -> Judgement {
+        let face = self.variant.face();
+        over_copy(&self.blocks.last().unwrap().storage, || {
+            let before = face.slashes().len();
+            let done = face.dispatch(&Actor::Us.account(), call);
+            let slashes = face.slashes();
+            let slashed = slashes[before..].iter().find(|slash| slash.id == id);
+            match (slashed, done) {
+                (Some(slash), _) => Judgement::Slashed(slash.reason),
+                (None, Err(error)) => Judgement::Refused(error),
+                (None, Ok(())) => Judgement::Accepted,
+            }
+        })
     }
 
-    pub(crate) fn submit(&mut self, submission: Submission) -> SubmittedExtrinsic {
-        let call = match submission.clone() {
-            Submission::Response { id, response } => Call::respond_to_challenge {
-                id,
-                response: *response,
-            },
-            Submission::Checkpoint {
-                bucket,
-                commitment,
-                window: None,
-                signatures,
-            } => Call::checkpoint {
-                bucket,
-                commitment,
-                signatures,
-            },
-            Submission::Checkpoint {
-                bucket,
-                commitment,
-                window: Some(window),
-                signatures,
-            } => Call::provider_checkpoint {
-                bucket,
-                commitment,
-                window,
-                signatures,
-            },
-        };
+    /// Adds an extrinsic of the provider to the pool.
+    pub(crate) fn submit(&mut self, submission: Submission, call: Vec<u8>) -> SubmittedExtrinsic {
         let hash = blake2_256(&(self.name, "extrinsic", self.extrinsics.len() as u64).encode());
         let (watcher, progress) = unbounded();
         self.extrinsics.push(Extrinsic {
             submission,
-            call: RuntimeCall::StorageProvider(call),
+            call,
             delay: self.node.delay,
             block: None,
             is_final: false,
@@ -390,4 +405,35 @@ impl Chain {
             statuses: progress.boxed(),
         }
     }
+}
+
+/// The chain's judgement of an answer.
+pub(crate) enum Judgement {
+    Accepted,
+    Slashed(Option<SlashReason>),
+    Refused(String),
+}
+
+/// Executes a block over its parent's storage. Returns the results of its actions, and the slashes.
+fn execute(
+    variant: Variant,
+    storage: &mut Storage,
+    number: u32,
+    anchor: u32,
+    actions: Vec<Action>,
+) -> (Vec<Result<(), String>>, Vec<Slash>) {
+    let face = variant.face();
+    BasicExternalities::execute_with_storage(storage, || {
+        face.begin(number, anchor);
+        let results = actions.iter().map(|action| match action {
+            Action::Call(who, call) => face.dispatch(who, call),
+            Action::Root(action) => {
+                action.execute(variant);
+                Ok(())
+            }
+        });
+        let results = results.collect();
+        face.finish(number);
+        (results, face.slashes())
+    })
 }

@@ -1,59 +1,94 @@
-//! The chain client of the provider over the game's chain.
+//! The chain client of the provider: the product's reader by metadata over the game's node, with
+//! faults before it.
 
-use crate::chain::{Chain, Query};
-use crate::runtime::{Actor, StorageProvider};
+use crate::actors::Actor;
+use crate::chain::{Chain, Judgement, Query};
+use crate::node::{Activity, GameNode};
 use crate::signature_log::SignatureLog;
 use async_trait::async_trait;
-use cairn_chain::{ChainClient, ChainError, DryRunResult, Head, Submission, SubmittedExtrinsic};
+use cairn_chain::{
+    ChainClient, ChainError, DryRunResult, Funds, Head, OpenChallenges, Submission,
+    SubmittedExtrinsic,
+};
+use cairn_chain_metadata::ChainState;
+use cairn_gadget::CheckpointRequest;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
 use cairn_primitives::onchain::{
-    BucketInfo, Limits, OpenChallenge, Outcome, ProviderInfo, ResponseRefusal,
+    Agreement, BucketInfo, Limits, Outcome, ProviderInfo, TermsRules,
 };
-use cairn_primitives::{BucketId, H256};
-use futures::stream::BoxStream;
+use cairn_primitives::{BucketId, H256, HashingProfile};
+use futures::stream::{BoxStream, StreamExt};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// Counts everything that the provider does, so that idleness can be detected.
-pub(crate) type Activity = Arc<AtomicU64>;
+use std::sync::atomic::Ordering;
 
 /// The provider's connection to a chain.
 pub(crate) struct GameClient {
-    pub(crate) chain: Arc<Mutex<Chain>>,
-    pub(crate) signature_log: Arc<Mutex<SignatureLog>>,
-    pub(crate) activity: Activity,
+    chain: Arc<Mutex<Chain>>,
+    state: Arc<ChainState<GameNode>>,
+    signature_log: Arc<Mutex<SignatureLog>>,
+    activity: Activity,
 }
 
 impl GameClient {
+    pub(crate) fn new(
+        chain: Arc<Mutex<Chain>>,
+        signature_log: Arc<Mutex<SignatureLog>>,
+        activity: Activity,
+    ) -> Self {
+        let node = GameNode {
+            chain: chain.clone(),
+            activity: activity.clone(),
+        };
+        Self {
+            chain,
+            state: Arc::new(ChainState::new(node, HashingProfile::Plain)),
+            signature_log,
+            activity,
+        }
+    }
+
     fn check_available(&self, part: Query) -> Result<(), ChainError> {
         self.activity.fetch_add(1, Ordering::Relaxed);
         let chain = self.chain.lock();
         if chain.node.unsupported.contains(&part) {
             return Err(ChainError::Unsupported(format!("{part:?}")));
         }
-        if chain
-            .node
-            .failing
-            .iter()
-            .any(|(failing, _)| *failing == part)
-        {
+        let mut failing = chain.node.failing.iter();
+        if failing.any(|(failing, _)| *failing == part) {
             return Err(ChainError::Unreachable(format!("{part:?} fails now")));
         }
         Ok(())
     }
 
-    fn at<R>(&self, part: Query, at: H256, read: impl FnOnce() -> R) -> Result<R, ChainError> {
-        self.check_available(part)?;
-        let found = self.chain.lock().read_at(at, read);
-        found.ok_or_else(|| no_such_block(at))
+    fn best(&self) -> H256 {
+        self.activity.fetch_add(1, Ordering::Relaxed);
+        self.chain.lock().best().hash
     }
-}
 
-fn no_such_block(at: H256) -> ChainError {
-    ChainError::NoSuchBlock {
-        block: format!("{at:?}"),
-        reason: "the block does not exist".into(),
+    /// Records what a submission shows: signatures, and an answer that the chain would slash for.
+    fn observe(&self, submission: &Submission, call: &[u8]) {
+        let mut signature_log = self.signature_log.lock();
+        match submission {
+            Submission::Response { id, .. } => {
+                if let Judgement::Slashed(reason) = self.chain.lock().judge(*id, call) {
+                    signature_log.record_false_submission(reason);
+                }
+            }
+            Submission::Checkpoint {
+                bucket,
+                commitment,
+                window,
+                nonce,
+                signatures,
+            } => {
+                let request = CheckpointRequest::new(*bucket, *commitment, *window);
+                for (_, signature) in signatures {
+                    signature_log.record(&request.with_nonce(*nonce), signature);
+                }
+            }
+            Submission::Provider(_) => {}
+        }
     }
 }
 
@@ -70,41 +105,69 @@ impl ChainClient for GameClient {
 
     async fn finalized_heads(&self) -> Result<BoxStream<'static, Head>, ChainError> {
         self.activity.fetch_add(1, Ordering::Relaxed);
-        Ok(self.chain.lock().heads())
+        let (heads, state) = (self.chain.lock().heads(), self.state.clone());
+        let read = heads.then(move |head| {
+            let state = state.clone();
+            async move { state.head(head.hash).await.ok() }
+        });
+        // Without its anchor block a head cannot be followed, and the subscription ends.
+        let known = read.take_while(|head| std::future::ready(head.is_some()));
+        Ok(known.filter_map(std::future::ready).boxed())
     }
 
     async fn best_head(&self) -> Result<Head, ChainError> {
-        self.activity.fetch_add(1, Ordering::Relaxed);
-        Ok(self.chain.lock().best())
+        self.state.head(self.best()).await
     }
 
     async fn limits(&self, at: H256) -> Result<Limits, ChainError> {
-        self.at(Query::Limits, at, StorageProvider::limits)
+        self.check_available(Query::Limits)?;
+        self.state.limits(at).await
     }
 
     async fn provider(&self, at: H256) -> Result<Option<ProviderInfo>, ChainError> {
-        let read = || StorageProvider::provider_info(Actor::Us.account());
-        self.at(Query::Provider, at, read)
+        self.check_available(Query::Provider)?;
+        self.state.provider(at, self.account()).await
     }
 
-    async fn open_challenges(&self, at: H256) -> Result<Vec<OpenChallenge>, ChainError> {
-        let read = || StorageProvider::open_challenges(Actor::Us.account());
-        self.at(Query::OpenChallenges, at, read)
+    async fn terms_rules(&self, at: H256) -> Result<TermsRules, ChainError> {
+        self.check_available(Query::Limits)?;
+        self.state.terms_rules(at, self.account()).await
+    }
+
+    async fn funds(&self, at: H256) -> Result<Funds, ChainError> {
+        self.check_available(Query::Provider)?;
+        self.state.funds(at, self.account()).await
+    }
+
+    async fn fee(&self, submission: &Submission) -> Result<u128, ChainError> {
+        self.check_available(Query::Limits)?;
+        let best = self.best();
+        self.state.fee(best, self.account(), submission).await
+    }
+
+    async fn open_challenges(&self, at: H256) -> Result<OpenChallenges, ChainError> {
+        self.check_available(Query::OpenChallenges)?;
+        self.state.open_challenges(at, self.account()).await
     }
 
     async fn bucket(&self, at: H256, bucket: BucketId) -> Result<Option<BucketInfo>, ChainError> {
-        self.at(Query::Bucket, at, || StorageProvider::bucket_info(bucket))
+        self.check_available(Query::Bucket)?;
+        self.state.bucket(at, bucket).await
     }
 
     async fn buckets(&self, at: H256) -> Result<Vec<BucketId>, ChainError> {
-        let read = || StorageProvider::buckets_of(Actor::Us.account());
-        self.at(Query::Buckets, at, read)
+        self.check_available(Query::Buckets)?;
+        self.state.buckets(at, self.account()).await
+    }
+
+    async fn agreements(&self, at: H256) -> Result<Vec<(BucketId, Agreement)>, ChainError> {
+        self.check_available(Query::Buckets)?;
+        self.state.agreements(at, self.account()).await
     }
 
     async fn outcomes(&self, at: H256) -> Result<Vec<Outcome>, ChainError> {
         self.check_available(Query::Outcomes)?;
-        let found = self.chain.lock().outcomes(at);
-        found.ok_or_else(|| no_such_block(at))
+        self.state.outcomes(at).await
     }
 
     async fn dry_run(
@@ -116,32 +179,22 @@ impl ChainClient for GameClient {
             Err(ChainError::Unsupported(_)) => return Ok(DryRunResult::NotOffered),
             asked => asked?,
         }
-        let judged = self.chain.lock().judge(Actor::Us.account(), id, response);
-        Ok(judged.map_or_else(DryRunResult::Refused, |()| DryRunResult::Accepted))
+        let best = self.best();
+        self.state.dry_run(best, self.account(), id, response).await
     }
 
     async fn submit(&self, submission: Submission) -> Result<SubmittedExtrinsic, ChainError> {
         self.check_available(Query::Submit)?;
-        let mut chain = self.chain.lock();
-        let mut signature_log = self.signature_log.lock();
-        match &submission {
-            Submission::Response { id, response } => {
-                let judged = chain.judge(Actor::Us.account(), *id, response);
-                if let Err(ResponseRefusal::Slashable(reason)) = judged {
-                    signature_log.record_false_submission(reason);
-                }
-            }
-            Submission::Checkpoint {
-                bucket,
-                commitment,
-                window,
-                signatures,
-            } => {
-                for (_, signature) in signatures {
-                    signature_log.record(*bucket, *commitment, *window, signature);
-                }
-            }
-        }
-        Ok(chain.submit(submission))
+        let best = self.best();
+        let call = self.state.call_data(best, &submission).await?;
+        self.observe(&submission, &call);
+        Ok(self.chain.lock().submit(submission, call))
+    }
+
+    async fn submit_urgently(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmittedExtrinsic, ChainError> {
+        self.submit(submission).await
     }
 }

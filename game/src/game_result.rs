@@ -8,8 +8,8 @@ use std::fmt;
 pub enum Violation {
     /// The stake is gone.
     StakeLost {
-        /// The chain's reason.
-        reason: SlashReason,
+        /// The chain's reason, if it tells one.
+        reason: Option<SlashReason>,
         /// A description of the challenge.
         challenge: String,
     },
@@ -25,8 +25,8 @@ pub enum Violation {
     },
     /// It submitted an answer that the chain would slash for.
     FalseSubmission {
-        /// The reason.
-        reason: SlashReason,
+        /// The chain's reason, if it tells one.
+        reason: Option<SlashReason>,
     },
     /// The chain holds it to data that it lacks, and it raises no alarm.
     NoAlarm {
@@ -44,10 +44,10 @@ impl Violation {
     /// Returns the kind of the violation in a word or two.
     pub fn name(&self) -> String {
         match self {
-            Self::StakeLost { reason, .. } => format!("stake lost, {reason:?}"),
+            Self::StakeLost { reason, .. } => format!("stake lost, {}", reason_name(*reason)),
             Self::Contradiction { .. } => "contradiction".into(),
             Self::Unanswerable { .. } => "unanswerable".into(),
-            Self::FalseSubmission { reason } => format!("false submission, {reason:?}"),
+            Self::FalseSubmission { reason } => format!("false submission, {}", reason_name(*reason)),
             Self::NoAlarm { .. } => "silence".into(),
             Self::Broken { .. } => "broken".into(),
         }
@@ -60,18 +60,23 @@ impl Violation {
     }
 }
 
+fn reason_name(reason: Option<SlashReason>) -> String {
+    reason.map_or_else(|| "no reason told".into(), |reason| format!("{reason:?}"))
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StakeLost { reason, challenge } => {
-                write!(f, "the stake is lost ({reason:?}): {challenge}")
+                write!(f, "the stake is lost ({}): {challenge}", reason_name(*reason))
             }
             Self::Contradiction { what } => write!(f, "a contradiction was signed: {what}"),
             Self::Unanswerable { what } => write!(f, "signed but unanswerable: {what}"),
             Self::FalseSubmission { reason } => {
                 write!(
                     f,
-                    "an answer was submitted that the chain slashes for ({reason:?})"
+                    "an answer was submitted that the chain slashes for ({})",
+                    reason_name(*reason)
                 )
             }
             Self::NoAlarm { what } => write!(f, "no alarm was raised: {what}"),

@@ -24,22 +24,28 @@
 #![forbid(unsafe_code)]
 
 mod accomplice;
+mod actors;
+mod calls;
 mod chain;
 mod client;
 mod copies;
+mod face;
 mod foreign_bucket;
 mod game_result;
 mod moves;
+mod node;
 mod operations;
 mod provider_process;
-mod runtime;
+mod root;
 mod script_generator;
 mod search;
 mod shrink;
 mod signature_log;
+mod variant;
 mod world;
 
 pub use game_result::{GameResult, Violation};
 pub use moves::{Move, MoveKind, Script};
 pub use script_generator::script_of;
+pub use variant::Variant;
 pub use search::{Finding, Report, SearchConfig, replay, search};

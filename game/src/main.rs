@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_game::{Script, SearchConfig, replay, script_of, search};
+use cairn_game::{Script, SearchConfig, Variant, replay, script_of, search};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,16 +10,22 @@ const HELP: &str = "\
 cairn-game [--seconds N] [--seed N] [--threads N] [--shrink SECONDS] [--all 1]
 cairn-game --replay 'SCRIPT'
 cairn-game --replay-seed N
+
+--variant deployed|nonce|current|leaf-binding|all selects the chain; current by default.
+With all, the time is for each.
 ";
 
 struct Args {
+    variants: Vec<Variant>,
     search_config: SearchConfig,
     replay: Option<Script>,
 }
 
 fn args() -> Result<Args, String> {
     let mut args = std::env::args().skip(1);
+    let mut variants = vec![Variant::Current];
     let mut search_config = SearchConfig {
+        variant: Variant::Current,
         seed: 1,
         duration: Duration::from_secs(60),
         shrink_duration: Duration::from_secs(120),
@@ -39,12 +45,15 @@ fn args() -> Result<Args, String> {
             "--seed" => search_config.seed = number()?,
             "--threads" => search_config.threads = usize::try_from(number()?).unwrap_or(1),
             "--all" => search_config.finds_all = number()? > 0,
+            "--variant" if value == "all" => variants = Variant::ALL.to_vec(),
+            "--variant" => variants = vec![value.parse()?],
             "--replay" => replay = Some(value.parse()?),
             "--replay-seed" => replay = Some(script_of(number()?)),
             _ => return Err(format!("unknown option {flag}")),
         }
     }
     Ok(Args {
+        variants,
         search_config,
         replay,
     })
@@ -58,27 +67,36 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if let Some(script) = args.replay {
-        let played = replay(&script);
-        for line in &played.log {
-            println!("{line}");
-        }
-        return match played.violation {
-            Some(violation) => {
-                println!("\nlost: {violation}");
-                ExitCode::FAILURE
-            }
+    let mut is_lost = false;
+    for variant in args.variants {
+        println!("{variant}:");
+        is_lost |= match &args.replay {
+            Some(script) => show_replay(variant, script),
             None => {
-                println!("\nnot lost{}", if played.is_void { " (void)" } else { "" });
-                ExitCode::SUCCESS
+                let report = search(SearchConfig {
+                    variant,
+                    ..args.search_config
+                });
+                println!("{report}");
+                !report.findings.is_empty()
             }
         };
     }
-    let report = search(args.search_config);
-    println!("{report}");
-    if !report.findings.is_empty() {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
+    match is_lost {
+        true => ExitCode::FAILURE,
+        false => ExitCode::SUCCESS,
     }
+}
+
+/// Replays a script and prints its game. Returns whether it was lost.
+fn show_replay(variant: Variant, script: &Script) -> bool {
+    let played = replay(variant, script);
+    for line in &played.log {
+        println!("{line}");
+    }
+    match &played.violation {
+        Some(violation) => println!("\nlost: {violation}"),
+        None => println!("\nnot lost{}", if played.is_void { " (void)" } else { "" }),
+    }
+    played.violation.is_some()
 }

@@ -42,12 +42,16 @@ move_kinds! {
     Import = "import",
     /// The operator deletes a bucket, if the tool permits it.
     Delete = "delete",
-    /// A bucket is created on chain.
+    /// A bucket is created on chain, by an agreement with the provider or with the accomplice.
     CreateOnChain = "open",
-    /// The provider agrees to keep a bucket.
+    /// The provider's agreement to keep a bucket is extended, or a new one is made.
     Agree = "agree",
-    /// The accomplice agrees to keep a bucket.
+    /// The accomplice becomes a primary provider of a bucket.
     AccompliceAgrees = "agree-too",
+    /// Terms of an agreement are redeemed again.
+    RedeemAgain = "redeem-again",
+    /// An agreement's quota grows.
+    TopUp = "top-up",
     /// An agreement is ended.
     EndAgreement = "end",
     /// The members of a bucket change.
@@ -58,6 +62,8 @@ move_kinds! {
     Blocks = "blocks",
     /// Blocks pass until an agreement and the challenge period after it are over.
     WaitOut = "outlast",
+    /// The admin collects a signature of the newest commitment, and submits it as the checkpoint.
+    Collect = "collect",
     /// An old commitment is submitted as the checkpoint.
     SubmitOld = "bring",
     /// A signature is added to the checkpoint.

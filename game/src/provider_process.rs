@@ -4,8 +4,9 @@
 //! script plays the same each time.
 
 use crate::accomplice::Accomplice;
-use crate::client::{Activity, GameClient};
-use crate::runtime::Actor;
+use crate::actors::Actor;
+use crate::client::GameClient;
+use crate::node::Activity;
 use cairn_bucket::BasePath;
 use cairn_gadget::{
     ChallengeConfig, CheckpointConfig, Clock, Extension, ExtensionConfig, ExtensionHandle,
@@ -37,6 +38,7 @@ const MAX_ROUNDS: u32 = 20_000;
 /// A running process of the provider.
 pub(crate) struct ProviderProcess {
     pub(crate) handle: ExtensionHandle,
+    pub(crate) chain: Arc<GameClient>,
     pub(crate) signer: Signer,
     task: JoinHandle<()>,
     stop: Option<oneshot::Sender<()>>,
@@ -117,6 +119,7 @@ impl ProviderProcess {
         runtime: &Runtime,
         base: &Path,
         chain: GameClient,
+        activity: Activity,
         accomplice: Accomplice,
         clock: Clock,
         on_copy: OnCopy,
@@ -135,10 +138,10 @@ impl ProviderProcess {
         };
         let provider = Provider::open(base, options).map_err(|error| error.to_string())?;
         provider.wait_until_indexed();
-        let activity = chain.activity.clone();
+        let chain = Arc::new(chain);
         let signer = signer();
         let extension = Extension::new(
-            Arc::new(chain),
+            chain.clone(),
             Arc::new(provider),
             signer.clone(),
             Arc::new(accomplice),
@@ -155,6 +158,7 @@ impl ProviderProcess {
         let task = runtime.spawn(run);
         Ok(Self {
             handle,
+            chain,
             signer,
             task,
             stop: Some(stop),

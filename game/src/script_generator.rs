@@ -22,6 +22,9 @@ const SINGLE_MOVES: &[(MoveKind, u32)] = &[
     (MoveKind::CreateOnChain, 2),
     (MoveKind::Agree, 4),
     (MoveKind::AccompliceAgrees, 3),
+    (MoveKind::RedeemAgain, 1),
+    (MoveKind::TopUp, 1),
+    (MoveKind::Collect, 5),
     (MoveKind::EndAgreement, 3),
     (MoveKind::Member, 3),
     (MoveKind::Freeze, 1),
@@ -195,6 +198,8 @@ const fn takes_bucket(kind: MoveKind) -> bool {
             | Agree
             | AccompliceAgrees
             | EndAgreement
+            | TopUp
+            | Collect
             | Member
             | Freeze
             | WaitOut

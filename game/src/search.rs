@@ -4,6 +4,7 @@ use crate::game_result::{GameResult, Violation};
 use crate::moves::{MoveKind, Script};
 use crate::script_generator::script_of;
 use crate::shrink::shrink;
+use crate::variant::Variant;
 use crate::world;
 use parking_lot::Mutex;
 use std::any::Any;
@@ -18,6 +19,8 @@ use std::time::{Duration, Instant};
 /// The settings of a search for a lost game.
 #[derive(Clone, Copy, Debug)]
 pub struct SearchConfig {
+    /// The variant of the chain.
+    pub variant: Variant,
     /// The seed of the first game; each further game has the next one.
     pub seed: u64,
     /// How long to play.
@@ -33,6 +36,8 @@ pub struct SearchConfig {
 /// A game that was lost.
 #[derive(Clone, Debug)]
 pub struct Finding {
+    /// The variant of the chain.
+    pub variant: Variant,
     /// The seed of its script.
     pub seed: u64,
     /// The shrunk script.
@@ -97,18 +102,19 @@ impl fmt::Display for Report {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
+            variant,
             seed,
             after,
             violation,
             ..
         } = self;
-        writeln!(f, "seed {seed} was lost after {after:.1?}: {violation}")?;
+        writeln!(f, "{variant}, seed {seed} was lost after {after:.1?}: {violation}")?;
         for line in &self.played.log {
             write!(f, "\n{line}")?;
         }
         write!(
             f,
-            "\n\nreplay it with:\n  cairn-game --replay '{}'",
+            "\n\nreplay it with:\n  cairn-game --variant {variant} --replay '{}'",
             self.script
         )
     }
@@ -126,9 +132,9 @@ impl Finding {
 }
 
 /// Plays a script. A panic counts as a loss.
-pub fn replay(script: &Script) -> GameResult {
+pub fn replay(variant: Variant, script: &Script) -> GameResult {
     capture_panics();
-    let played = catch_unwind(AssertUnwindSafe(|| world::play(script)));
+    let played = catch_unwind(AssertUnwindSafe(|| world::play(variant, script)));
     played.unwrap_or_else(|panic| GameResult {
         violation: Some(Violation::Broken {
             what: panic_text(&*panic),
@@ -182,7 +188,7 @@ pub fn search(of: SearchConfig) -> Report {
                 while began.elapsed() < of.duration && !is_over.load(Ordering::Relaxed) {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     let script = script_of(seed);
-                    let played = replay(&script);
+                    let played = replay(of.variant, &script);
                     let mut report = reports.lock();
                     report.count(&played);
                     let Some(violation) = played.violation.clone() else {
@@ -193,8 +199,7 @@ pub fn search(of: SearchConfig) -> Report {
                         continue;
                     }
                     let after = began.elapsed();
-                    let found =
-                        shrink_finding(seed, &script, played, violation, after, of.shrink_duration);
+                    let found = shrink_finding(&of, seed, &script, played, violation, after);
                     let mut report = reports.lock();
                     let times = report.kinds.entry(found.kind()).or_default();
                     *times += 1;
@@ -224,15 +229,15 @@ impl Report {
 }
 
 fn shrink_finding(
+    of: &SearchConfig,
     seed: u64,
     script: &Script,
     played: GameResult,
     violation: Violation,
     after: Duration,
-    time: Duration,
 ) -> Finding {
     let is_bad = |script: &Script| {
-        let played = replay(script);
+        let played = replay(of.variant, script);
         let is_like = |found: &Violation| found.is_same_kind(&violation);
         played
             .violation
@@ -240,8 +245,9 @@ fn shrink_finding(
             .is_some_and(is_like)
             .then_some(played)
     };
-    let (script, played) = shrink(script, played, Instant::now() + time, &is_bad);
+    let (script, played) = shrink(script, played, Instant::now() + of.shrink_duration, &is_bad);
     Finding {
+        variant: of.variant,
         seed,
         script,
         violation: played.violation.clone().unwrap_or(violation),

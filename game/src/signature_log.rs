@@ -1,6 +1,6 @@
 //! Records everything that the provider has ever signed, and finds contradictions in it.
 
-use crate::runtime::Actor;
+use crate::actors::Actor;
 use cairn_gadget::CheckpointRequest;
 use cairn_primitives::challenge::{MultiSignature, SlashReason};
 use cairn_primitives::{BucketId, Commitment, H256};
@@ -20,7 +20,16 @@ pub(crate) struct KnownSignature {
     pub(crate) bucket: BucketId,
     pub(crate) commitment: Commitment,
     pub(crate) window: Option<u64>,
+    /// The nonce of the payload, where payloads have one.
+    pub(crate) nonce: Option<u64>,
     pub(crate) signature: MultiSignature,
+}
+
+impl KnownSignature {
+    /// Returns what was signed.
+    pub(crate) fn request(&self) -> CheckpointRequest {
+        CheckpointRequest::new(self.bucket, self.commitment, self.window).with_nonce(self.nonce)
+    }
 }
 
 /// The signatures, in order of appearance.
@@ -30,45 +39,40 @@ pub(crate) struct SignatureLog {
     /// The number of signatures that [`SignatureLog::take_new`] has returned.
     taken: usize,
     /// The reason why a submitted answer would be slashed, if one was.
-    pub(crate) false_submission: Option<SlashReason>,
+    pub(crate) false_submission: Option<Option<SlashReason>>,
 }
 
 impl SignatureLog {
     /// Records a signature if it is the provider's.
     pub(crate) fn record(
         &mut self,
-        bucket: BucketId,
-        commitment: Commitment,
-        window: Option<u64>,
+        request: &CheckpointRequest,
         signature: &MultiSignature,
     ) {
-        let is_same = |one: &KnownSignature| {
-            (one.bucket, one.commitment, one.window) == (bucket, commitment, window)
-        };
-        if self.all.iter().any(is_same) {
+        if self.all.iter().any(|one| one.request() == *request) {
             return;
         }
         let MultiSignature::Sr25519(raw) = signature else {
             return;
         };
-        let bytes = CheckpointRequest::new(bucket, commitment, window).signed_bytes();
         let is_ours = sr25519::Pair::verify(
             &sr25519::Signature::from_raw(*raw),
-            bytes,
+            request.signed_bytes(),
             &sr25519::Public::from_raw(Actor::Us.account().0),
         );
         if is_ours {
             self.all.push(KnownSignature {
-                bucket,
-                commitment,
-                window,
+                bucket: request.bucket(),
+                commitment: request.commitment(),
+                window: request.window(),
+                nonce: request.nonce(),
                 signature: signature.clone(),
             });
         }
     }
 
     /// Records that an answer was submitted that the chain would slash for.
-    pub(crate) fn record_false_submission(&mut self, reason: SlashReason) {
+    pub(crate) fn record_false_submission(&mut self, reason: Option<SlashReason>) {
         self.false_submission.get_or_insert(reason);
     }
 
@@ -104,10 +108,11 @@ impl SignatureLog {
     /// Returns the signed commitments without a window, each once.
     pub(crate) fn commitments(&self) -> Vec<KnownSignature> {
         let mut seen = BTreeSet::new();
-        let plain = self.all.iter().filter(|one| one.window.is_none());
-        plain
-            .filter(|one| seen.insert((one.bucket, root_key(&one.commitment))))
-            .cloned()
-            .collect()
+        let mut plain: Vec<_> = self.all.iter().filter(|one| one.window.is_none()).collect();
+        // Of those with a nonce the newest is the one that the chain takes for longest.
+        plain.sort_by_key(|one| std::cmp::Reverse(one.nonce));
+        plain.retain(|one| seen.insert((one.bucket, root_key(&one.commitment))));
+        plain.sort_by_key(|one| one.nonce);
+        plain.into_iter().cloned().collect()
     }
 }

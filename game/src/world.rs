@@ -1,6 +1,7 @@
 //! The state of a game: one provider, its operator, two chains, and the opponent, who is everybody
 //! else. Moves are applied here one by one; after each, the provider is checked for a violation.
 
+mod agreements;
 mod clients;
 mod describe;
 mod disk;
@@ -10,18 +11,21 @@ mod operator;
 mod process;
 mod violations;
 
-use crate::chain::Chain;
-use crate::client::Activity;
+use crate::actors::Actor;
+use crate::chain::{Chain, FIRST_ANCHOR};
+use crate::node::Activity;
 use crate::copies::{BasePathContents, BasePathCopy, MovedBucket};
 use crate::game_result::{GameResult, Violation};
+use agreements::accomplice_terms;
 use crate::moves::{Move, MoveKind, Script};
 use crate::provider_process::{ProviderProcess, runtime};
-use crate::runtime::Actor;
+use crate::face::Periods;
 use crate::signature_log::SignatureLog;
+use crate::variant::Variant;
 use cairn_primitives::challenge::ChallengeId;
 use cairn_primitives::onchain::OpenChallenge;
-use cairn_primitives::{BucketId, Commitment, HashingProfile};
-use pallet_storage_provider::Rules;
+use cairn_primitives::terms::SignedTerms;
+use cairn_primitives::{BucketId, Commitment};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -35,6 +39,10 @@ use tokio::runtime::Runtime;
 pub(crate) const PERIOD: u32 = 24;
 /// The challenge period of the other chain, a development chain.
 const OTHER_PERIOD: u32 = 5;
+/// The anchor blocks after an agreement's end in which its owner settles it.
+const SETTLEMENT: u32 = 10;
+/// The most anchor blocks for which terms may be valid.
+const REQUEST_TIMEOUT: u32 = 20;
 /// The blocks from an alarm to the operator's reaction.
 const OPERATOR_DELAY_BLOCKS: u64 = 3;
 /// The duration of an anchor block in seconds.
@@ -66,6 +74,10 @@ pub(crate) struct World {
     chain: Arc<Mutex<Chain>>,
     other: Arc<Mutex<Chain>>,
     signature_log: Arc<Mutex<SignatureLog>>,
+    /// The terms that the provider signed.
+    terms: Vec<SignedTerms>,
+    /// The last nonce of the accomplice's terms.
+    accomplice_nonce: u64,
     mirror: Arc<Mutex<BTreeMap<BucketId, Commitment>>>,
     activity: Activity,
     process: Option<ProviderProcess>,
@@ -98,8 +110,8 @@ pub(crate) struct World {
 }
 
 /// Plays a script to its end or until a violation.
-pub(crate) fn play(script: &Script) -> GameResult {
-    let mut world = World::new();
+pub(crate) fn play(variant: Variant, script: &Script) -> GameResult {
+    let mut world = World::new(variant);
     let mut moves = 0;
     for (number, one) in script.0.iter().enumerate() {
         if world.is_over() {
@@ -146,20 +158,25 @@ fn scratch() -> TempDir {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(variant: Variant) -> Self {
         let root = scratch();
         let base = root.path().join("base");
-        let rules = |challenge_period| Rules {
-            challenge_period,
-            strict_leaf_binding: false,
-            profile: HashingProfile::Plain,
+        let periods = |challenge| Periods {
+            challenge,
+            settlement: SETTLEMENT,
+            request: REQUEST_TIMEOUT,
         };
-        let mut chain = Chain::new("home", rules(PERIOD));
-        chain.register(Actor::Us);
-        chain.register(Actor::Accomplice);
-        let mut other = Chain::new("other", rules(OTHER_PERIOD));
-        for _ in 0..4 {
-            other.call(Actor::Stranger, create_bucket_call(1, None));
+        let mut chain = Chain::new("home", variant, periods(PERIOD));
+        for provider in [Actor::Us, Actor::Accomplice, Actor::Admin] {
+            chain.register(provider);
+        }
+        chain.block(1, Vec::new());
+        chain.finalize(0);
+        let mut other = Chain::new("other", variant, periods(OTHER_PERIOD));
+        other.register(Actor::Accomplice);
+        for nonce in 1..=4 {
+            let call = accomplice_terms(FIRST_ANCHOR, nonce, 60);
+            other.call(Actor::Admin, &call);
         }
         other.block(1, Vec::new());
         other.finalize(0);
@@ -171,6 +188,8 @@ impl World {
             chain: shared(chain),
             other: shared(other),
             signature_log: Arc::default(),
+            terms: Vec::new(),
+            accomplice_nonce: 0,
             mirror: Arc::default(),
             activity: Arc::default(),
             process: None,
@@ -193,15 +212,16 @@ impl World {
             violation: None,
             is_void: false,
         };
-        // Each game starts with a bucket that has an agreement and two leaves.
-        world
-            .chain
-            .lock()
-            .call(Actor::Admin, create_bucket_call(1, None));
+        // Each game starts with a bucket that has an agreement, of which we are a writer, and with
+        // a leaf. Terms are signed once the anchor block has advanced.
         world.start();
         world.block(1);
+        world.block(1);
+        world.apply(Move::new(MoveKind::CreateOnChain, 0, 3));
+        world.block(1);
+        world.apply(Move::new(MoveKind::Member, 0, 4));
         world.apply(Move::new(MoveKind::CreateBucket, 0, 0));
-        world.apply(Move::new(MoveKind::Agree, 0, 3));
+        world.block(1);
         world.apply(Move::new(MoveKind::Put, 0, 0));
         world.block(1);
         world
@@ -275,6 +295,7 @@ impl World {
             chain.finalize(FINALITY_LAG);
         }
         self.run_until_idle();
+        self.observe_anchor();
         self.check();
         self.handle_alarms();
     }
@@ -334,6 +355,9 @@ impl World {
             MoveKind::CreateOnChain => self.create_on_chain(a, b),
             MoveKind::Agree => self.agree(a, b),
             MoveKind::AccompliceAgrees => self.accomplice_agrees(a, b),
+            MoveKind::RedeemAgain => self.redeem_again(a),
+            MoveKind::TopUp => self.top_up(a),
+            MoveKind::Collect => self.collect(a),
             MoveKind::EndAgreement => self.end_agreement(a, b),
             MoveKind::Member => self.member(a, b),
             MoveKind::Freeze => self.freeze(a),
@@ -367,16 +391,5 @@ impl World {
             MoveKind::Repair => self.repair(a),
             MoveKind::OtherChain => self.other_chain(a),
         }
-    }
-}
-
-/// Returns a call that creates a bucket, with or without windows.
-fn create_bucket_call(
-    min_providers: u32,
-    window: Option<cairn_primitives::onchain::CheckpointWindow>,
-) -> pallet_storage_provider::Call<crate::runtime::Chainlet> {
-    pallet_storage_provider::Call::create_bucket {
-        min_providers,
-        window,
     }
 }

@@ -1,7 +1,7 @@
 //! Plays for `CAIRN_GAME_SECONDS`, two minutes by default, from the game `CAIRN_GAME_SEED`, the
 //! first by default.
 
-use cairn_game::{SearchConfig, search};
+use cairn_game::{SearchConfig, Variant, search};
 use std::time::Duration;
 
 fn number(name: &str, usual: u64) -> u64 {
@@ -15,6 +15,7 @@ fn number(name: &str, usual: u64) -> u64 {
 #[test]
 fn no_game_is_lost() {
     let report = search(SearchConfig {
+        variant: Variant::Current,
         seed: number("CAIRN_GAME_SEED", 1),
         duration: Duration::from_secs(number("CAIRN_GAME_SECONDS", 120)),
         shrink_duration: Duration::from_secs(120),

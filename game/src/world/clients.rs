@@ -1,11 +1,12 @@
 //! Moves of clients and the operator on buckets.
 
 use super::World;
+use crate::actors::Actor;
 use crate::foreign_bucket::{self, ForeignBucket};
 use crate::operations;
-use crate::runtime::Actor;
 use cairn_bucket::BucketConfig;
 use cairn_engine::layout::Deletion;
+use cairn_gadget::CheckpointRequest;
 use cairn_keys::SignedCommitment;
 use cairn_primitives::{BucketId, Commitment, CommitmentPayload, HashingProfile, Sequence};
 
@@ -23,7 +24,7 @@ impl World {
         content
     }
 
-    fn record_signed(&mut self, id: BucketId, signed: Result<SignedCommitment, String>) {
+    pub(super) fn record_signed(&mut self, id: BucketId, signed: Result<SignedCommitment, String>) {
         match signed {
             Ok(signed) => {
                 let commitment = signed.payload.commitment;
@@ -31,9 +32,10 @@ impl World {
                     "bucket {id}: {} leaves from {} are signed",
                     commitment.leaf_count, commitment.start_seq
                 ));
+                let request = CheckpointRequest::Commitment(signed.payload);
                 self.signature_log
                     .lock()
-                    .record(id, commitment, None, &signed.signature);
+                    .record(&request, &signed.signature);
             }
             Err(refused) => self.log_event(format!("bucket {id}: refused: {refused}")),
         }

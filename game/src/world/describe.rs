@@ -10,11 +10,13 @@ pub(super) fn describe_signature(signed: &KnownSignature) -> String {
         bucket,
         commitment,
         window,
+        nonce,
         ..
     } = signed;
     let window = window.map_or(String::new(), |window| format!(" for window {window}"));
+    let nonce = nonce.map_or(String::new(), |nonce| format!(", nonce {nonce}"));
     format!(
-        "bucket {bucket}, {} leaves from {} under {:?}{window}",
+        "bucket {bucket}, {} leaves from {} under {:?}{window}{nonce}",
         commitment.leaf_count, commitment.start_seq, commitment.mmr_root
     )
 }
@@ -42,5 +44,6 @@ pub(super) fn describe_submission(submission: &Submission) -> String {
                 commitment.leaf_count, commitment.start_seq
             )
         }
+        Submission::Provider(call) => format!("{call:?}"),
     }
 }

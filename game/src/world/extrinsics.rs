@@ -1,117 +1,43 @@
 //! The opponent's moves on chain.
 
-use super::{PERIOD, World, create_bucket_call};
+use super::World;
 use crate::accomplice::ask;
+use crate::actors::Actor;
+use crate::calls::Call;
 use crate::operations;
-use crate::runtime::{Actor, Chainlet};
 use crate::signature_log::{KnownSignature, root_key};
 use cairn_chain::Submission;
 use cairn_gadget::CheckpointRequest;
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation, MultiSignature, Role};
-use cairn_primitives::onchain::{CheckpointWindow, PrimarySignature};
+use cairn_primitives::onchain::PrimarySignature;
 use cairn_primitives::{BucketId, ChunkIndex, LeafIndex};
-use pallet_storage_provider::Call;
-
-/// The windows of buckets that have windows.
-const WINDOW: CheckpointWindow = CheckpointWindow {
-    interval: 6,
-    grace: 2,
-};
 
 impl World {
-    fn call(&mut self, who: Actor, call: Call<Chainlet>) {
-        self.chain.lock().call(who, call);
-    }
-
-    pub(super) fn create_on_chain(&mut self, a: u8, b: u8) {
-        let (min, window) = (1 + u32::from(a % 4 == 3), b.is_multiple_of(3));
-        if self.chain.lock().bucket_count() >= 4 {
-            return;
-        }
-        self.log_event(format!(
-            "a bucket on chain, of {min} signers{}",
-            match window {
-                true => ", with windows",
-                false => "",
-            }
-        ));
-        self.call(
-            Actor::Admin,
-            create_bucket_call(min, window.then_some(WINDOW)),
-        );
-    }
-
-    fn make_agreement(&mut self, id: BucketId, who: Actor, blocks: u32) {
-        let expires_at = self.chain.lock().best().anchor + blocks;
-        self.log_event(format!(
-            "{who:?} and bucket {id}: an agreement to {expires_at}"
-        ));
-        let request = Call::request_agreement {
-            bucket: id,
-            provider: who.id(),
-            max_bytes: 1 << 30,
-            expires_at,
-        };
-        self.call(Actor::Admin, request);
-        self.call(who, Call::accept_agreement { bucket: id });
-    }
-
-    pub(super) fn agree(&mut self, a: u8, b: u8) {
-        let id = self.bucket(a);
-        // An operator only agrees to buckets that are here.
-        let Some(process) = &self.process else { return };
-        if operations::newest(process, id).is_none_or(|(_, is_sound)| !is_sound) {
-            return;
-        }
-        if operations::has_released(process, id) {
-            return self.log_event(format!(
-                "the operator does not agree to bucket {id}: something signed of it was released"
-            ));
-        }
-        self.make_agreement(id, Actor::Us, 10 + 10 * u32::from(b % 8));
-    }
-
-    pub(super) fn accomplice_agrees(&mut self, a: u8, b: u8) {
-        let id = self.bucket(a);
-        self.make_agreement(id, Actor::Accomplice, 40 + 10 * u32::from(b % 8));
-    }
-
-    pub(super) fn end_agreement(&mut self, a: u8, b: u8) {
-        let id = self.bucket(a);
-        let who = match b % 4 {
-            0 => Actor::Accomplice,
-            _ => Actor::Us,
-        };
-        self.log_event(format!(
-            "the agreement of {who:?} with bucket {id} is ended"
-        ));
-        let call = Call::end_agreement {
-            bucket: id,
-            provider: who.id(),
-        };
-        self.call(Actor::Admin, call);
+    pub(super) fn call(&mut self, who: Actor, call: Call) {
+        self.chain.lock().call(who, &call);
     }
 
     pub(super) fn member(&mut self, a: u8, b: u8) {
         let id = self.bucket(a);
-        let (by, who, role) = match b % 4 {
+        let (by, who, role) = match b % 6 {
             0 => (Actor::Admin, Actor::Deputy, Some(Role::Admin)),
-            1 => (Actor::Deputy, Actor::Admin, None),
+            1 => (Actor::Admin, Actor::Admin, None),
             2 => (Actor::Deputy, Actor::Admin, Some(Role::Admin)),
-            _ => (Actor::Admin, Actor::Stranger, Some(Role::Writer)),
+            3 => (Actor::Admin, Actor::Stranger, Some(Role::Writer)),
+            4 => (Actor::Admin, Actor::Us, Some(Role::Writer)),
+            _ => (Actor::Admin, Actor::Us, None),
         };
         self.log_event(format!("bucket {id}: {by:?} makes {who:?} {role:?}"));
-        let call = Call::set_member {
-            bucket: id,
-            who: who.id(),
-            role,
+        let call = match role {
+            Some(role) => Call::SetMember(id, who.account(), role),
+            None => Call::RemoveMember(id, who.account()),
         };
         self.call(by, call);
     }
 
     pub(super) fn freeze(&mut self, a: u8) {
         let bucket = self.bucket(a);
-        self.call(Actor::Admin, Call::freeze_bucket { bucket });
+        self.call(Actor::Admin, Call::Freeze(bucket));
     }
 
     pub(super) fn some_blocks(&mut self, a: u8, b: u8) {
@@ -129,59 +55,53 @@ impl World {
         }
     }
 
-    pub(super) fn wait_out(&mut self, a: u8, b: u8) {
-        let id = self.bucket(a);
-        let place = |info: &cairn_primitives::onchain::BucketInfo| {
-            let place = info.primary_index_of(&Actor::Us.account())?;
-            info.primary_providers.get(place)?.agreement
-        };
-        let info = self.chain.lock().bucket(id);
-        let now = self.chain.lock().best().anchor;
-        let over = info.as_ref().and_then(place);
-        let over = over.map_or(now, |agreement| agreement.expires_at);
-        let until = over + PERIOD + 3 + u32::from(b % 4);
-        self.log_event(format!("blocks to {until}"));
-        while self.chain.lock().best().anchor < until && !self.is_over() {
-            self.block(1);
-        }
-    }
-
-    /// Returns our signature and the accomplice's, at their current positions.
-    fn sign_at_positions(
+    /// Returns our signature and the accomplice's, of those that are primary providers now.
+    fn sign_by_primaries(
         &self,
-        request: CheckpointRequest,
+        request: &CheckpointRequest,
         ours: &MultiSignature,
     ) -> Vec<PrimarySignature> {
-        let info = self.chain.lock().bucket(request.bucket());
-        let mut signatures = Vec::new();
-        let Some(info) = info else { return signatures };
-        let place = |who: Actor| {
-            info.primary_index_of(&who.account())
-                .and_then(|place| u32::try_from(place).ok())
-        };
-        signatures.extend(place(Actor::Us).map(|place| (place, ours.clone())));
-        let other = Actor::Accomplice.sign_bytes(&request.signed_bytes());
-        signatures.extend(place(Actor::Accomplice).map(|place| (place, other)));
-        signatures
+        let row = self.chain.lock().rows().bucket(request.bucket());
+        let accomplice = Actor::Accomplice.sign_bytes(&request.signed_bytes());
+        let both = [
+            (Actor::Us.account(), ours.clone()),
+            (Actor::Accomplice.account(), accomplice),
+        ];
+        let Some(row) = row else { return Vec::new() };
+        let now = both.into_iter().filter(|(who, _)| row.place_of(who).is_some());
+        now.collect()
     }
 
-    fn checkpoint_call(&self, signed: &KnownSignature) -> Call<Chainlet> {
-        let request = CheckpointRequest::new(signed.bucket, signed.commitment, None);
-        Call::checkpoint {
+    fn checkpoint_call(&self, signed: &KnownSignature) -> Call {
+        Call::Checkpoint {
             bucket: signed.bucket,
             commitment: signed.commitment,
-            signatures: self.sign_at_positions(request, &signed.signature),
+            nonce: signed.nonce,
+            signatures: self.sign_by_primaries(&signed.request(), &signed.signature),
         }
     }
 
-    /// Submits an earlier signed commitment as the checkpoint.
+    /// Submits an earlier signed commitment as the checkpoint, as a bucket's admin may.
     pub(super) fn submit_old(&mut self, signed: &KnownSignature, is_told: bool) {
         if is_told {
             let words = super::describe::describe_signature(signed);
             self.log_event(format!("{words}, is submitted as the checkpoint"));
         }
         let call = self.checkpoint_call(signed);
-        self.call(Actor::Stranger, call);
+        self.call(Actor::Admin, call);
+    }
+
+    /// Lets the admin collect a signature of the newest commitment, and submit it.
+    pub(super) fn collect(&mut self, a: u8) {
+        let id = self.bucket(a);
+        let Some(process) = &self.process else { return };
+        let signed = operations::sign_again(process, id);
+        self.record_signed(id, signed);
+        let all = self.signature_log.lock().all.clone();
+        let newest = all.iter().rev().find(|one| one.bucket == id && one.window.is_none());
+        if let Some(signed) = newest {
+            self.submit_old(signed, true);
+        }
     }
 
     pub(super) fn submit_some_old(&mut self, a: u8, _b: u8) {
@@ -194,24 +114,23 @@ impl World {
 
     pub(super) fn extend(&mut self, a: u8) {
         let bucket = self.bucket(a);
-        let snapshot = self
-            .chain
-            .lock()
-            .bucket(bucket)
-            .and_then(|info| info.snapshot);
-        let Some(snapshot) = snapshot else { return };
-        let all = self.signature_log.lock().commitments();
-        let of_it =
-            |one: &&KnownSignature| one.bucket == bucket && one.commitment == snapshot.commitment;
+        let row = self.chain.lock().rows().bucket(bucket);
+        let Some((snapshot, nonce)) = row.and_then(|row| Some((row.snapshot?, row.nonce))) else {
+            return;
+        };
+        let all = self.signature_log.lock().all.clone();
+        let of_it = |one: &&KnownSignature| {
+            (one.bucket, one.commitment, one.nonce, one.window)
+                == (bucket, snapshot.commitment, nonce, None)
+        };
         let Some(signed) = all.iter().find(of_it) else {
             return;
         };
-        let request = CheckpointRequest::new(bucket, signed.commitment, None);
-        let signatures = self.sign_at_positions(request, &signed.signature);
+        let signatures = self.sign_by_primaries(&signed.request(), &signed.signature);
         self.log_event(format!("the checkpoint of bucket {bucket} is extended"));
         self.call(
-            Actor::Stranger,
-            Call::extend_checkpoint { bucket, signatures },
+            Actor::Admin,
+            Call::ExtendCheckpoint { bucket, signatures },
         );
     }
 
@@ -223,12 +142,11 @@ impl World {
             return;
         };
         let Some(window) = signed.window else { return };
-        let request = CheckpointRequest::new(id, signed.commitment, Some(window));
-        let call = Call::provider_checkpoint {
+        let call = Call::ProviderCheckpoint {
             bucket: id,
             commitment: signed.commitment,
             window,
-            signatures: self.sign_at_positions(request, &signed.signature),
+            signatures: self.sign_by_primaries(&signed.request(), &signed.signature),
         };
         self.log_event(format!(
             "{} is submitted by the accomplice",
@@ -251,13 +169,16 @@ impl World {
                 None => return,
             },
         };
-        let info = self.chain.lock().reported_bucket(id);
-        let anchor = self.chain.lock().reported_head().anchor;
-        let current = info
-            .and_then(|info| info.window)
-            .and_then(|window| window.window_of(anchor));
+        let (anchor, windows, variant) = {
+            let chain = self.chain.lock();
+            let windows = chain.reported_rows().window(id);
+            (chain.reported_head().anchor, windows, chain.variant)
+        };
+        let current = windows.and_then(|windows| windows.window_of(anchor));
+        let current = current.filter(|_| b < 200);
         let window = current.map(|current| current + u64::from(b % 2));
-        let request = CheckpointRequest::new(id, commitment, window);
+        let nonce = (variant.has_nonce() && window.is_none()).then_some(anchor.into());
+        let request = CheckpointRequest::new(id, commitment, window).with_nonce(nonce);
         let countersigner = process.handle.countersigner.clone();
         let asked = ask(request);
         let signed = self.runtime.block_on(countersigner.countersign(&asked));
@@ -268,7 +189,7 @@ impl World {
                 ));
                 self.signature_log
                     .lock()
-                    .record(id, commitment, window, &signature);
+                    .record(&request, &signature);
             }
             Err(refusal) => self.log_event(format!("the accomplice is refused: {refusal}")),
         }
@@ -284,12 +205,10 @@ impl World {
     }
 
     pub(super) fn challenge_snapshot(&mut self, bucket: BucketId, b: u8) {
-        let snapshot = self
-            .chain
-            .lock()
-            .bucket(bucket)
-            .and_then(|info| info.snapshot);
-        let Some(snapshot) = snapshot else { return };
+        let row = self.chain.lock().rows().bucket(bucket);
+        let Some(snapshot) = row.and_then(|row| row.snapshot) else {
+            return;
+        };
         let commitment = snapshot.commitment;
         if !self.exists(bucket, &root_key(&commitment)) {
             return self.log_event("data that the operator destroyed is not challenged");
@@ -299,12 +218,12 @@ impl World {
             "a challenge of the checkpoint of bucket {bucket}, leaf {}",
             location.leaf_index
         ));
-        let call = Call::challenge_checkpoint {
+        let call = Call::ChallengeCheckpoint {
             bucket,
-            provider: Actor::Us.id(),
+            provider: Actor::Us.account(),
             location,
         };
-        self.call(Actor::Stranger, call);
+        self.call(challenger(b), call);
     }
 
     pub(super) fn challenge_signed(&mut self, signed: &KnownSignature, b: u8) {
@@ -317,14 +236,15 @@ impl World {
             super::describe::describe_signature(signed),
             location.leaf_index
         ));
-        let call = Call::challenge_offchain {
+        let call = Call::ChallengeOffchain {
             bucket: signed.bucket,
-            provider: Actor::Us.id(),
+            provider: Actor::Us.account(),
             commitment: signed.commitment,
+            nonce: signed.nonce,
             location,
             signature: signed.signature.clone(),
         };
-        self.call(Actor::Stranger, call);
+        self.call(challenger(b), call);
     }
 
     pub(super) fn challenge_some(&mut self, a: u8, b: u8) {
@@ -336,7 +256,7 @@ impl World {
     }
 
     /// Front-runs the pool: returns calls that would make the provider's pending answers wrong.
-    pub(super) fn front_run(&mut self) -> Vec<(Actor, Call<Chainlet>)> {
+    pub(super) fn front_run(&mut self) -> Vec<(Actor, Call)> {
         let seen: Vec<_> = self.chain.lock().pool().cloned().collect();
         let mut calls = Vec::new();
         for submission in seen {
@@ -355,22 +275,27 @@ impl World {
                     });
                     if let Some(signed) = asked {
                         self.log_event("the opponent sees `Superseded` and front-runs it");
-                        calls.push((Actor::Stranger, self.checkpoint_call(signed)));
+                        calls.push((Actor::Admin, self.checkpoint_call(signed)));
                     }
                 }
                 ChallengeResponse::Deleted { .. } => {
                     self.log_event("the opponent sees `Deleted` and changes the admins before it");
-                    let member = |who: Actor, role| Call::set_member {
-                        bucket,
-                        who: who.id(),
-                        role,
-                    };
-                    calls.push((Actor::Admin, member(Actor::Deputy, Some(Role::Admin))));
-                    calls.push((Actor::Deputy, member(Actor::Admin, None)));
+                    let deputy = Actor::Deputy.account();
+                    calls.push((Actor::Admin, Call::SetMember(bucket, deputy, Role::Admin)));
+                    let leave = Call::RemoveMember(bucket, Actor::Admin.account());
+                    calls.push((Actor::Admin, leave));
                 }
                 ChallengeResponse::Proof { .. } => {}
             }
         }
         calls
+    }
+}
+
+/// Returns the challenger: a stranger, or one whom each bucket lets challenge.
+fn challenger(b: u8) -> Actor {
+    match b % 2 {
+        0 => Actor::Stranger,
+        _ => Actor::Admin,
     }
 }

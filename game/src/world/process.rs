@@ -22,11 +22,7 @@ impl World {
 
     pub(super) fn start_on(&mut self, chain: Arc<Mutex<Chain>>, on_copy: OnCopy) {
         assert!(self.process.is_none(), "the provider runs already");
-        let client = GameClient {
-            chain,
-            signature_log: self.signature_log.clone(),
-            activity: self.activity.clone(),
-        };
+        let client = GameClient::new(chain, self.signature_log.clone(), self.activity.clone());
         let accomplice = || Accomplice {
             signature_log: self.signature_log.clone(),
             mirror: self.mirror.clone(),
@@ -38,6 +34,7 @@ impl World {
             &self.runtime,
             &self.base,
             client,
+            self.activity.clone(),
             accomplice(),
             clock,
             on_copy,

@@ -2,14 +2,16 @@
 
 use super::describe::describe_signature;
 use super::{MAX_LEAVES_CHECKED, MAX_SILENT_CHECKS, World};
+use crate::actors::Actor;
+use crate::face::Slash;
 use crate::game_result::Violation;
 use crate::operations;
-use crate::runtime::{Actor, STAKE};
 use crate::signature_log::{KnownSignature, RootKey, root_key};
 use cairn_bucket::StateRef;
 use cairn_primitives::challenge::{ChunkLocation, SlashReason};
-use cairn_primitives::onchain::Outcome;
-use cairn_primitives::{BucketId, ChunkIndex, Commitment, LeafIndex, chain_rule, chunk_tree};
+use cairn_primitives::{
+    BucketId, ChunkIndex, Commitment, HashingProfile, LeafIndex, chain_rule, chunk_tree,
+};
 
 impl World {
     /// Checks for violations.
@@ -18,33 +20,23 @@ impl World {
         if let Some(reason) = false_submission {
             self.fail(Violation::FalseSubmission { reason });
         }
-        let stake = self.chain.lock().stake();
-        if stake.is_some_and(|stake| stake != STAKE) {
-            self.on_slashed();
+        let slashed = self.chain.lock().slashes().first().copied();
+        if let Some(slash) = slashed {
+            self.on_slashed(slash);
         }
         self.check_alarms();
     }
 
     /// Decides whether a lost stake is the provider's fault.
-    fn on_slashed(&mut self) {
-        let chain = self.chain.lock();
-        let lost = chain
-            .slashes()
-            .into_iter()
-            .find_map(|outcome| match outcome {
-                Outcome::Slashed { id, reason, .. } => {
-                    Some((self.challenges.get(&id).copied(), reason))
-                }
-                _ => None,
-            });
-        drop(chain);
-        let Some((Some(challenge), reason)) = lost else {
+    fn on_slashed(&mut self, slash: Slash) {
+        let reason = slash.reason;
+        let Some(challenge) = self.challenges.get(&slash.id).copied() else {
             let what = "the stake is gone without a known challenge".into();
             return self.fail(Violation::Broken { what });
         };
         let signed_root = (challenge.mmr_root, challenge.start_seq.0);
         // A proof must never be wrong; other answers for destroyed data may be.
-        if reason != SlashReason::InvalidProof && !self.exists(challenge.bucket_id, &signed_root) {
+        if reason != Some(SlashReason::InvalidProof) && !self.exists(challenge.bucket_id, &signed_root) {
             self.log_event("the stake is lost, with data that the operator itself had destroyed");
             self.is_void = true;
             return;
@@ -110,14 +102,10 @@ impl World {
         if let Some(window) = signed.window {
             return self.contents.windows.contains(&(bucket, window, key));
         }
-        let on_chain = self.chain.lock().reported_bucket(bucket);
-        let is_on_chain = on_chain.is_some_and(|info| {
-            let place = info.primary_index_of(&Actor::Us.account());
-            info.snapshot.is_some_and(|snapshot| {
-                snapshot.commitment == signed.commitment
-                    && place.is_some_and(|place| snapshot.signed_by(place))
-            })
-        });
+        let on_chain = self.chain.lock().reported_rows().bucket(bucket);
+        let is_on_chain = on_chain
+            .and_then(|row| row.signed_by(&Actor::Us.account()).cloned())
+            .is_some_and(|snapshot| snapshot.commitment == signed.commitment);
         let noted = self.contents.newest_signed.get(&bucket) == Some(&key);
         self.contents.holds(bucket, &key) || noted || is_on_chain
     }
@@ -140,7 +128,6 @@ impl World {
         let Some(process) = &self.process else {
             return Ok(());
         };
-        let limits = self.chain.lock().limits();
         let at = StateRef::RootOf {
             root: commitment.mmr_root,
             tree: commitment.start_seq,
@@ -154,7 +141,7 @@ impl World {
             let answered = process.provider().answer(bucket, at, location);
             let answer = answered.map_err(|error| of_leaf(error.to_string()))?;
             chain_rule::proof_response(
-                limits.profile,
+                HashingProfile::Plain,
                 answer.chunk_data(),
                 answer.mmr_proof(),
                 answer.chunk_proof(),
@@ -181,11 +168,8 @@ impl World {
         let buckets = self.chain.lock().bucket_count();
         let mut silent = None;
         for id in (0..buckets).map(BucketId) {
-            let info = self.chain.lock().reported_bucket(id);
-            let snapshot = info.and_then(|info| {
-                let place = info.primary_index_of(&Actor::Us.account())?;
-                info.snapshot.filter(|snapshot| snapshot.signed_by(place))
-            });
+            let row = self.chain.lock().reported_rows().bucket(id);
+            let snapshot = row.and_then(|row| row.signed_by(&Actor::Us.account()).cloned());
             let is_here = snapshot.as_ref().is_none_or(|snapshot| {
                 let shelf = self.contents.buckets.get(&id);
                 shelf.is_some_and(|shelf| {

@@ -68,8 +68,8 @@ impl<S: NodeState> ChainState<S> {
         self.blocks.at(&self.node, at).await
     }
 
-    /// Returns the block's number and anchor block.
-    pub(crate) async fn head(&self, hash: H256) -> Result<Head, ChainError> {
+    /// Returns a block's number and anchor block.
+    pub async fn head(&self, hash: H256) -> Result<Head, ChainError> {
         let header = self.node.header(hash).await?;
         let block = self.block(hash).await?;
         let anchor = self.anchor(&block).await?;
