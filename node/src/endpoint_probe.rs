@@ -23,7 +23,7 @@ pub(crate) fn parse_endpoint(text: &str) -> Result<String, Failure> {
 
 /// The result of a probe.
 pub(crate) struct Probe {
-    /// What answered, or the reason why nothing does.
+    /// The address that answered, or the reason why none does.
     pub(crate) answer: Result<String, String>,
     /// True if an address is of a private network or of this machine.
     pub(crate) is_private: bool,

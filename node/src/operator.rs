@@ -1,4 +1,4 @@
-//! What the commands about a provider's record on chain have in common: the connection, the
+//! The common part of the commands about a provider's record on chain: the connection, the
 //! account and its keys, and the chain's token.
 
 mod plan;

@@ -1,7 +1,7 @@
 //! A diagnosis of everything between a machine and its stake: evidence in, findings out.
 //!
-//! Gathering evidence is the caller's: what cannot be had is told as such, and never counts
-//! as sound.
+//! Gathering evidence is the caller's: a check without it has an unknown result, which
+//! never counts as sound.
 
 mod chain;
 mod check;
@@ -44,7 +44,7 @@ pub struct Finding {
     pub check: Check,
     /// The severity.
     pub severity: Severity,
-    /// What was seen.
+    /// The evidence, as text.
     pub evidence: String,
 }
 

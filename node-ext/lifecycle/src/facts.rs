@@ -7,7 +7,7 @@ use cairn_primitives::onchain::{Agreement, Limits, OpenChallenge, ProviderInfo};
 use cairn_primitives::{BucketId, H256};
 use futures::StreamExt;
 
-/// What the chain knows of an account, at one finalized block.
+/// The chain's knowledge of an account, at one finalized block.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The account.

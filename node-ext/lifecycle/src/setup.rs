@@ -8,11 +8,9 @@ use crate::settings::SettingsChange;
 use cairn_chain::{ChainError, ProviderCall, RegistrationClient, Submission};
 use cairn_primitives::onchain::RegisteredKey;
 
-/// The answers to challenges that an account should be able to pay at any time.
-///
-/// Anybody may challenge, at the price of a deposit that is given back. Ten answers at once
-/// are a bucket's worth of trouble on a bad day, and leave the time to add funds.
-pub const DEFAULT_PAID_ANSWERS: u32 = 10;
+/// The answers to challenges that an account should be able to pay besides those that are due:
+/// one every half hour for two days. The provider warns when fewer are left.
+pub const DEFAULT_PAID_ANSWERS: u32 = 100;
 
 /// The state that a setup leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +84,7 @@ pub struct Price {
     pub fees: Vec<u128>,
     /// The stake that they put on hold.
     pub stake: u128,
-    /// What should be left: the fees of answers to challenges.
+    /// The balance that should be left: the fees of answers to challenges.
     pub answers: u128,
 }
 

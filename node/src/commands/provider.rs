@@ -26,7 +26,8 @@ pub(crate) enum ProviderCommand {
     /// Add stake
     AddStake(AddStakeArgs),
     /// Set the endpoint at which clients reach the provider
-    Announce(AnnounceArgs),
+    #[command(name = "announce")]
+    SetEndpoint(AnnounceArgs),
     /// Take the payments for agreements that have ended
     Claim(ClaimArgs),
     /// Take the next step of leaving the chain, or cancel it
@@ -106,7 +107,7 @@ pub(crate) fn run(command: &ProviderCommand, globals: &Globals) -> Result<(), Fa
             let plan = |facts: &Facts| planned(facts, [ProviderCall::AddStake(amount)]);
             finish(operator.carry_out(args.submit, output, plan)?, output)
         }
-        ProviderCommand::Announce(args) => {
+        ProviderCommand::SetEndpoint(args) => {
             let multiaddr = parse_endpoint(&args.endpoint)?;
             let operator = Operator::connect(&args.chain, globals)?;
             let plan = |facts: &Facts| {

@@ -120,7 +120,7 @@ fn check(operator: &Operator, evidence: &Evidence, globals: &Globals) -> Result<
 #[derive(Serialize)]
 struct EndpointLine {
     endpoint: String,
-    /// What answers, or the reason why nothing does. Before the first start of the provider,
+    /// The result of the probe, or the reason why nothing answers. Before the first start of the provider,
     /// nothing does.
     answer: String,
     answers: bool,

@@ -14,7 +14,7 @@ use codec::DecodeAll;
 use sp_crypto_hashing::twox_128;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What to look at.
+/// The parts of a look at the chain that are not always wanted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChainLook {
     /// Another node of the same chain.

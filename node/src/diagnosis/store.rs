@@ -20,21 +20,24 @@ type Running = Option<Result<RunningProvider, String>>;
 /// Reads the buckets: over the RPC if a provider runs, otherwise in the base path.
 pub(super) fn look_at_store(globals: &Globals) -> (Result<Store, String>, Running) {
     match globals.backend(Access::ReadWrite) {
-        Ok(Backend::Local(base)) => (read_base(base).map_err(|failure| told(&failure)), None),
+        Ok(Backend::Local(base)) => (
+            read_base(base).map_err(|failure| message_of(&failure)),
+            None,
+        ),
         Ok(Backend::Remote(remote)) => match ask(&remote.client) {
             Ok((store, running)) => (Ok(store), Some(Ok(running))),
-            Err(failure) => (Err(told(&failure)), Some(Err(told(&failure)))),
+            Err(failure) => (Err(message_of(&failure)), Some(Err(message_of(&failure)))),
         },
         // The base path is locked by a provider that does not answer, or cannot be read.
         Err(failure) => {
             let is_missing = matches!(&failure, Failure::BasePath(_));
-            let reason = told(&failure);
+            let reason = message_of(&failure);
             (Err(reason.clone()), (!is_missing).then_some(Err(reason)))
         }
     }
 }
 
-fn told(failure: &Failure) -> String {
+fn message_of(failure: &Failure) -> String {
     crate::advice::joined(failure, failure.advice())
 }
 

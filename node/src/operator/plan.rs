@@ -78,7 +78,7 @@ pub(super) struct Plan {
     pub(super) calls: Vec<PlannedCall>,
     stake: Amount,
     fees: Amount,
-    /// What is left for answers to challenges.
+    /// The balance that is left for answers to challenges.
     answers: Amount,
     needed: Amount,
     spendable: Amount,

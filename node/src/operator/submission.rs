@@ -27,7 +27,7 @@ pub(crate) struct SubmitArgs {
     /// Submit without asking
     #[arg(long)]
     yes: bool,
-    /// Answers of the largest size whose fees must be left in the account
+    /// Answers of the largest size whose fees must be left when stake is added
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PAID_ANSWERS)]
     paid_answers: u32,
 }
@@ -175,7 +175,15 @@ impl Operator {
         plan: impl FnOnce(&Facts) -> Result<Vec<ProviderCall>, Refusal>,
     ) -> Result<(Vec<ProviderCall>, Price), Failure> {
         let calls = plan(facts).map_err(|refusal| self.refused(&refusal))?;
-        let price = Price::of(&self.client, facts, &calls, args.paid_answers);
+        // Only stake competes with the fees of answers for the account's balance.
+        let holds_stake = calls.iter().any(|call| {
+            matches!(
+                call,
+                ProviderCall::Register { .. } | ProviderCall::AddStake(_)
+            )
+        });
+        let paid_answers = if holds_stake { args.paid_answers } else { 0 };
+        let price = Price::of(&self.client, facts, &calls, paid_answers);
         let price = self.block_on(price)?;
         Ok((calls, price))
     }

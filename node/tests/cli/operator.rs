@@ -17,13 +17,13 @@ const BALANCE: u128 = 10 * MIN_STAKE;
 const ENDPOINT: &str = "/ip4/127.0.0.1/tcp/3333";
 
 /// A provider's machine, and a node of a chain on which its account has funds.
-struct Village {
+struct Fixture {
     provider: Provider,
     node: FakeNode,
     account: AccountId,
 }
 
-impl Village {
+impl Fixture {
     fn new() -> Self {
         Self::with_balance(BALANCE)
     }
@@ -43,9 +43,9 @@ impl Village {
     }
 
     fn registered() -> Self {
-        let village = Self::new();
-        village.setup(&["--yes"]).succeeds();
-        village
+        let fixture = Self::new();
+        fixture.setup(&["--yes"]).succeeds();
+        fixture
     }
 
     fn args<'a>(&'a self, command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
@@ -95,8 +95,8 @@ impl Village {
 
 #[test]
 fn setup_shows_everything_before_it_submits() {
-    let village = Village::new();
-    let shown = village.setup(&["--dry-run", "--price-per-byte", "3 planck"]);
+    let fixture = Fixture::new();
+    let shown = fixture.setup(&["--dry-run", "--price-per-byte", "3 planck"]);
     let text = shown.succeeds().text();
     for part in [
         "storageProvider.register_provider",
@@ -110,15 +110,15 @@ fn setup_shows_everything_before_it_submits() {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
     // Without consent nothing is submitted either.
-    village
+    fixture
         .setup(&[])
         .fails(USAGE, &["nothing was submitted", "--yes"]);
-    assert_eq!(village.node.submitted(), []);
+    assert_eq!(fixture.node.submitted(), []);
 }
 
 #[test]
 fn setup_registers_and_a_second_run_has_nothing_to_do() {
-    let village = Village::new();
+    let fixture = Fixture::new();
     let settings = [
         "--yes",
         "--price-per-byte",
@@ -126,58 +126,58 @@ fn setup_registers_and_a_second_run_has_nothing_to_do() {
         "--accept-primary",
         "true",
     ];
-    village.setup(&settings).succeeds();
-    let record = village.record();
+    fixture.setup(&settings).succeeds();
+    let record = fixture.record();
     assert_eq!(record.stake, MIN_STAKE);
     assert_eq!(record.endpoint, ENDPOINT.as_bytes());
     assert_eq!(record.settings.price_per_byte, 3);
     assert!(record.settings.accepting_primary);
-    assert!(record.key.is(&village.account.0));
-    let again = village.setup(&settings).succeeds().text();
+    assert!(record.key.is(&fixture.account.0));
+    let again = fixture.setup(&settings).succeeds().text();
     assert!(again.contains("nothing to do"), "{again}");
-    assert_eq!(village.node.submitted().len(), 2);
-    assert_eq!(village.node.refused(), Vec::<&str>::new());
+    assert_eq!(fixture.node.submitted().len(), 2);
+    assert_eq!(fixture.node.refused(), Vec::<&str>::new());
 }
 
 #[test]
 fn a_setup_that_is_killed_continues_and_submits_nothing_twice() {
-    let village = Village::new();
-    village.node.hold();
-    let args = village.args(
+    let fixture = Fixture::new();
+    fixture.node.hold();
+    let args = fixture.args(
         &["setup", "--endpoint", ENDPOINT, "--stake", "1000"],
         &["--yes", "--price-per-byte", "3 planck"],
     );
-    let mut command = village.provider.command(&args);
+    let mut command = fixture.provider.command(&args);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut running = command.spawn().unwrap();
-    village.node.wait_for_submissions(1);
+    fixture.node.wait_for_submissions(1);
     running.kill().unwrap();
     running.wait().unwrap();
-    village.node.release();
-    let text = village.provider.run(&args).succeeds().text();
+    fixture.node.release();
+    let text = fixture.provider.run(&args).succeeds().text();
     assert!(
         text.contains("register_provider: it has taken effect"),
         "{text}"
     );
-    let names: Vec<_> = village
+    let names: Vec<_> = fixture
         .node
         .submitted()
         .iter()
         .map(cairn_lifecycle::call_name)
         .collect();
     assert_eq!(names, ["register_provider", "update_provider_settings"]);
-    assert_eq!(village.node.refused(), Vec::<&str>::new());
-    assert_eq!(village.record().settings.price_per_byte, 3);
+    assert_eq!(fixture.node.refused(), Vec::<&str>::new());
+    assert_eq!(fixture.record().settings.price_per_byte, 3);
 }
 
 #[test]
 fn an_account_that_cannot_pay_is_told_how_much_is_missing() {
-    let village = Village::with_balance(MIN_STAKE + 1);
-    village.setup(&["--yes"]).fails(
+    let fixture = Fixture::with_balance(MIN_STAKE + 1);
+    fixture.setup(&["--yes"]).fails(
         REFUSED,
         &["nothing was submitted", "can spend", "needs", "PAS"],
     );
-    let poor = Village::with_balance(5);
+    let poor = Fixture::with_balance(5);
     poor.setup(&["--yes"]).fails(
         REFUSED,
         &["the account can spend 0.000000000005 PAS, and needs 1000 PAS"],
@@ -187,59 +187,59 @@ fn an_account_that_cannot_pay_is_told_how_much_is_missing() {
 
 #[test]
 fn what_the_chain_would_refuse_is_refused_before_it_costs_anything() {
-    let village = Village::new();
+    let fixture = Fixture::new();
     let low = ["setup", "--endpoint", ENDPOINT, "--stake", "999"];
-    village
+    fixture
         .run(&low, &["--yes"])
         .fails(REFUSED, &["999 PAS is too low", "minimum is 1000 PAS"]);
     let long = format!("https://{}.example", "a.".repeat(60));
     let long = ["setup", "--endpoint", &long, "--stake", "1000"];
-    village
+    fixture
         .run(&long, &["--yes"])
         .fails(REFUSED, &["multiaddr has", "at most 128"]);
-    village
+    fixture
         .run(&["provider", "add-stake", "1"], &["--yes"])
         .fails(REFUSED, &["not registered"]);
-    village
+    fixture
         .run(
             &["setup", "--endpoint", "a.example", "--stake", "1000"],
             &[],
         )
         .fails(USAGE, &["--endpoint"]);
-    village
+    fixture
         .run(&["setup", "--endpoint", ENDPOINT, "--stake", "1 DOT"], &[])
         .fails(USAGE, &["--stake", "PAS or planck"]);
-    assert_eq!(village.node.submitted(), []);
+    assert_eq!(fixture.node.submitted(), []);
 }
 
 #[test]
 fn another_registered_key_stops_a_setup() {
-    let village = Village::registered();
-    let account = village.account;
-    village.node.edit(move |pallet| {
+    let fixture = Fixture::registered();
+    let account = fixture.account;
+    fixture.node.edit(move |pallet| {
         let record = pallet.providers.get_mut(&account.0).unwrap();
         record.key = RegisteredKey::from([8; 32]);
     });
-    village
+    fixture
         .setup(&["--yes"])
         .fails(REFUSED, &["is registered with the key 0x0808"]);
-    assert_eq!(village.node.submitted().len(), 1);
+    assert_eq!(fixture.node.submitted().len(), 1);
 }
 
 #[test]
 fn a_node_that_synchronises_stops_a_setup() {
-    let village = Village::new();
-    village.node.set_syncing();
-    village
+    let fixture = Fixture::new();
+    fixture.node.set_syncing();
+    fixture
         .setup(&["--yes"])
         .fails(DANGER, &["nothing was submitted", "node-sync"]);
-    assert_eq!(village.node.submitted(), []);
+    assert_eq!(fixture.node.submitted(), []);
 }
 
 #[test]
 fn printed_calls_decode_to_what_was_shown() {
-    let village = Village::new();
-    let printed = village.setup(&["--print-calls", "--price-per-byte", "3 planck", "--json"]);
+    let fixture = Fixture::new();
+    let printed = fixture.setup(&["--print-calls", "--price-per-byte", "3 planck", "--json"]);
     let lines = printed.succeeds().json();
     let plan = lines.iter().find(|line| line["calls"].is_array()).unwrap();
     let data = |place: usize| {
@@ -248,7 +248,7 @@ fn printed_calls_decode_to_what_was_shown() {
     };
     let register = ProviderCall::Register {
         multiaddr: ENDPOINT.to_owned(),
-        public_key: RegisteredKey::from(village.account.0),
+        public_key: RegisteredKey::from(fixture.account.0),
         stake: MIN_STAKE,
     };
     assert_eq!(decode_call(&data(0)), register);
@@ -259,73 +259,73 @@ fn printed_calls_decode_to_what_was_shown() {
     assert_eq!(plan["stake"]["planck"], MIN_STAKE.to_string());
     // An account whose key is elsewhere can be set up only so.
     let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
-    village
+    fixture
         .run(
             &["provider", "add-stake", "1"],
             &["--yes", "--account", alice],
         )
         .fails(FAILED, &["is not in the base path", "--print-calls"]);
-    assert_eq!(village.node.submitted(), []);
+    assert_eq!(fixture.node.submitted(), []);
 }
 
 #[test]
 fn a_record_is_shown_and_changed() {
-    let village = Village::registered();
-    village.agree(1, 40_000);
-    let shown = village
+    let fixture = Fixture::registered();
+    fixture.agree(1, 40_000);
+    let shown = fixture
         .provider
-        .json(village.args(&["provider", "show"], &[]));
+        .json(fixture.args(&["provider", "show"], &[]));
     let record = &shown[0]["registered"];
     assert_eq!(record["stake"]["planck"], MIN_STAKE.to_string());
     assert_eq!(record["key_is_here"], true);
     assert_eq!(shown[0]["agreements"][0]["expires_at"], 40_000);
-    let text = village.run(&["provider", "show"], &[]).succeeds().text();
+    let text = fixture.run(&["provider", "show"], &[]).succeeds().text();
     assert!(text.contains("the account can pay"), "{text}");
 
-    village
+    fixture
         .run(&["provider", "add-stake", "0.5 PAS"], &["--yes"])
         .succeeds();
-    assert_eq!(village.record().stake, MIN_STAKE + MIN_STAKE / 2_000);
+    assert_eq!(fixture.record().stake, MIN_STAKE + MIN_STAKE / 2_000);
     let change = ["--yes", "--min-duration", "5", "--max-duration", "10"];
-    village.run(&["provider", "settings"], &change).succeeds();
-    assert_eq!(village.record().settings.max_duration, 10);
-    village
+    fixture.run(&["provider", "settings"], &change).succeeds();
+    assert_eq!(fixture.record().settings.max_duration, 10);
+    fixture
         .run(
             &["provider", "settings"],
             &["--yes", "--min-duration", "11"],
         )
         .fails(REFUSED, &["would be longer than the longest"]);
-    village
+    fixture
         .run(&["provider", "settings"], &["--yes", "--capacity", "99"])
         .fails(REFUSED, &["less than the 100 bytes that are agreed"]);
-    let settings = village
+    let settings = fixture
         .provider
-        .json(village.args(&["provider", "settings"], &[]));
+        .json(fixture.args(&["provider", "settings"], &[]));
     assert_eq!(settings[0]["min_duration"], "5 anchor blocks");
-    village
+    fixture
         .run(
             &["provider", "announce", "--endpoint", "https://a.example"],
             &["--yes"],
         )
         .succeeds();
     assert_eq!(
-        village.record().endpoint,
+        fixture.record().endpoint,
         b"/dns4/a.example/tcp/443/tls/http"
     );
-    assert_eq!(village.node.refused(), Vec::<&str>::new());
+    assert_eq!(fixture.node.refused(), Vec::<&str>::new());
 }
 
 #[test]
 fn a_provider_leaves_step_by_step() {
-    let village = Village::registered();
-    village.agree(1, 200);
-    let leave = |more: &[&str]| village.run(&["provider", "leave"], more);
+    let fixture = Fixture::registered();
+    fixture.agree(1, 200);
+    let leave = |more: &[&str]| fixture.run(&["provider", "leave"], more);
     let text = leave(&["--yes"]).succeeds().text();
     assert!(text.contains("1 agreement; the last one ends in"), "{text}");
-    village.node.pass(200);
+    fixture.node.pass(200);
     let text = leave(&["--yes"]).succeeds().text();
     assert!(text.contains("who may settle it"), "{text}");
-    village.node.pass(14_400);
+    fixture.node.pass(14_400);
     let text = leave(&["--yes"]).succeeds().text();
     for part in [
         "claim_expired_agreement: done",
@@ -336,14 +336,14 @@ fn a_provider_leaves_step_by_step() {
         assert!(text.contains(part), "no {part:?} in\n{text}");
     }
     leave(&["--cancel", "--yes"]).succeeds();
-    assert_eq!(village.record().deregister_at, None);
+    assert_eq!(fixture.record().deregister_at, None);
     leave(&["--yes"]).succeeds();
-    village.node.pass(32_400);
+    fixture.node.pass(32_400);
     let text = leave(&["--yes"]).succeeds().text();
     assert!(text.contains("complete_deregister: done"), "{text}");
     assert!(text.contains("is not registered"), "{text}");
-    assert!(village.node.record(village.account).is_none());
-    assert_eq!(village.node.refused(), Vec::<&str>::new());
+    assert!(fixture.node.record(fixture.account).is_none());
+    assert_eq!(fixture.node.refused(), Vec::<&str>::new());
 }
 
 fn finding<'f>(findings: &'f [Value], check: &str) -> &'f Value {
@@ -353,8 +353,8 @@ fn finding<'f>(findings: &'f [Value], check: &str) -> &'f Value {
 
 #[test]
 fn the_doctor_works_offline_and_says_what_it_could_not_check() {
-    let village = Village::new();
-    let result = village.provider.run(["doctor", "--json"]);
+    let fixture = Fixture::new();
+    let result = fixture.provider.run(["doctor", "--json"]);
     assert_eq!(result.code, Some(REFUSED), "{result:?}");
     let findings = result.json();
     assert_eq!(findings.len(), cairn_lifecycle::doctor::Check::ALL.len());
@@ -371,13 +371,13 @@ fn the_doctor_works_offline_and_says_what_it_could_not_check() {
 
 #[test]
 fn the_doctor_finds_what_endangers_the_stake() {
-    let village = Village::registered();
-    village.agree(1, 40_000);
-    let account = village.account;
+    let fixture = Fixture::registered();
+    fixture.agree(1, 40_000);
+    let account = fixture.account;
     let doctor = || {
-        village.run(
+        fixture.run(
             &["doctor"],
-            &["--json", "--second-chain", &village.node.url],
+            &["--json", "--second-chain", &fixture.node.url],
         )
     };
     let findings = doctor().json();
@@ -398,8 +398,8 @@ fn the_doctor_finds_what_endangers_the_stake() {
     // Nothing listens at the endpoint.
     assert_eq!(finding(&findings, "reachable")["severity"], "warning");
 
-    village.agree(9, 40_000);
-    village.node.edit(move |pallet| {
+    fixture.agree(9, 40_000);
+    fixture.node.edit(move |pallet| {
         pallet.providers.get_mut(&account.0).unwrap().stake = 0;
         pallet.balances.insert(account.0, 1);
     });
@@ -411,23 +411,23 @@ fn the_doctor_finds_what_endangers_the_stake() {
         assert_eq!(found["severity"], "danger", "{found}");
         assert!(found["remedy"].is_string(), "{found}");
     }
-    let keys = village.provider.base_path().join("keystore");
+    let keys = fixture.provider.base_path().join("keystore");
     for key in std::fs::read_dir(keys).unwrap() {
         let path = key.unwrap().path();
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
     }
-    let text = village.run(&["doctor"], &[]).text();
+    let text = fixture.run(&["doctor"], &[]).text();
     assert!(text.contains("WARNING key-mode"), "{text}");
     assert!(text.contains("chmod 600"), "{text}");
 }
 
 #[test]
 fn a_node_that_is_away_is_a_finding_of_the_doctor_and_ends_a_setup() {
-    let village = Village::new();
-    let url = village.node.url.clone();
-    drop(village.node);
+    let fixture = Fixture::new();
+    let url = fixture.node.url.clone();
+    drop(fixture.node);
     let args = ["doctor", "--json", "--chain", "ws://127.0.0.1:1"];
-    let result = village.provider.run(args);
+    let result = fixture.provider.run(args);
     assert_eq!(result.code, Some(DANGER), "{result:?}");
     assert_eq!(finding(&result.json(), "node")["severity"], "danger");
     let setup = [
@@ -438,6 +438,6 @@ fn a_node_that_is_away_is_a_finding_of_the_doctor_and_ends_a_setup() {
         ENDPOINT,
     ];
     let setup = [&setup[..], &["--stake", "1000"]].concat();
-    village.provider.run(setup).fails(FAILED, &["cannot reach"]);
+    fixture.provider.run(setup).fails(FAILED, &["cannot reach"]);
     assert!(url.starts_with("ws://127.0.0.1"));
 }

@@ -1,7 +1,7 @@
 //! Checks of the account on chain.
 
 use super::evidence::{ChainEvidence, Evidence, Store};
-use super::node::of_chain;
+use super::node::with_chain;
 use super::{Check, Finding};
 use crate::amount::Token;
 use crate::facts::Facts;
@@ -17,7 +17,7 @@ pub(super) fn find(check: Check, evidence: &Evidence, token: &Token) -> Finding 
     {
         return Finding::danger(check, reason.clone());
     }
-    of_chain(check, evidence, |check, chain| {
+    with_chain(check, evidence, |check, chain| {
         match (check, &chain.facts) {
             (Check::Runtime, _) => runtime(check, chain),
             (Check::ChainState, Ok(facts)) => Finding::sound(
@@ -167,18 +167,27 @@ fn leaving(check: Check, record: &ProviderInfo, facts: &Facts) -> Finding {
     }
 }
 
+/// Answers besides those that are due, below which the operator must act now, as the
+/// provider's own watch has it.
+const CRITICAL_ANSWERS: u128 = 10;
+
 fn funds(check: Check, facts: &Facts, token: &Token) -> Finding {
     let (spendable, fee) = (facts.funds.spendable, facts.answer_fee);
-    let answers = spendable.checked_div(fee);
+    let open = u128::try_from(facts.challenges.len()).unwrap_or(u128::MAX);
+    let Some(payable) = spendable.checked_div(fee) else {
+        return Finding::sound(check, "answers are free");
+    };
     let evidence = format!(
-        "{} can be spent, and an answer of the largest size costs {}",
+        "{} can be spent, which pays {payable} answers of the largest size at {} each",
         token.format(spendable),
         token.format(fee)
     );
-    match answers {
-        Some(0) => Finding::danger(check, evidence),
-        Some(answers) if answers < DEFAULT_PAID_ANSWERS.into() => Finding::warning(check, evidence),
-        _ => Finding::sound(check, evidence),
+    if payable < open.saturating_add(CRITICAL_ANSWERS) {
+        Finding::danger(check, evidence)
+    } else if payable < open.saturating_add(DEFAULT_PAID_ANSWERS.into()) {
+        Finding::warning(check, evidence)
+    } else {
+        Finding::sound(check, evidence)
     }
 }
 

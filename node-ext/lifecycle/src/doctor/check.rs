@@ -298,7 +298,7 @@ impl Check {
             ),
             Self::Funds => (
                 "funds",
-                "The account can pay the fees of ten answers of the largest size",
+                "The account can pay for a hundred answers of the largest size, besides those that are due",
                 "Send funds to the account. An answer that cannot be paid is never included",
             ),
             Self::Challenges => (

@@ -140,9 +140,9 @@ pub struct ChainEvidence {
 pub struct RuntimeSupport {
     /// The runtime's name and version.
     pub name: String,
-    /// What a provider needs and Cairn cannot do, with the reasons.
+    /// Capabilities that a provider needs and Cairn does not have here, with the reasons.
     pub missing: Vec<String>,
-    /// What Cairn refuses besides, with the reasons.
+    /// Other capabilities that Cairn refuses, with the reasons.
     pub refused: Vec<String>,
 }
 

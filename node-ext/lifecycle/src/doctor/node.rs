@@ -31,7 +31,7 @@ pub(super) fn find(check: Check, evidence: &Evidence) -> Option<Finding> {
             Some(clock) => compare(check, clock),
             None => Finding::unknown(check, "the chain has no timestamps"),
         },
-        Check::Finality => return Some(of_chain(check, evidence, finality)),
+        Check::Finality => return Some(with_chain(check, evidence, finality)),
         Check::Genesis => return Some(genesis(evidence)),
         Check::SecondNode => return Some(second(evidence)),
         _ => return None,
@@ -45,7 +45,7 @@ pub(super) fn find(check: Check, evidence: &Evidence) -> Option<Finding> {
 }
 
 /// Returns the finding of a check that needs the chain.
-pub(super) fn of_chain(
+pub(super) fn with_chain(
     check: Check,
     evidence: &Evidence,
     find: impl FnOnce(Check, &ChainEvidence) -> Finding,
@@ -89,7 +89,7 @@ fn compare(check: Check, Clock { chain, machine }: Clock) -> Finding {
 fn genesis(evidence: &Evidence) -> Finding {
     let check = Check::Genesis;
     let own: Option<H256> = evidence.store.as_ref().ok().and_then(|store| store.genesis);
-    of_chain(check, evidence, |check, chain| {
+    with_chain(check, evidence, |check, chain| {
         let found = chain.genesis;
         match own {
             None => Finding::note(
@@ -112,7 +112,7 @@ fn second(evidence: &Evidence) -> Finding {
         Some(Err(reason)) => return Finding::warning(check, reason.clone()),
         Some(Ok(second)) => second,
     };
-    of_chain(check, evidence, |check, chain| {
+    with_chain(check, evidence, |check, chain| {
         against(check, chain, second)
     })
 }

@@ -293,12 +293,12 @@ fn each_damage_is_found_by_its_own_check() {
         (
             C::Funds,
             Danger,
-            facts(|f| f.funds.spendable = f.answer_fee - 1),
+            facts(|f| f.funds.spendable = 10 * f.answer_fee - 1),
         ),
         (
             C::Funds,
             Warning,
-            facts(|f| f.funds.spendable = 10 * f.answer_fee - 1),
+            facts(|f| f.funds.spendable = 100 * f.answer_fee - 1),
         ),
         (C::SecondNode, Warning, second(|s| s.has_finalized = false)),
         (C::SecondNode, Danger, second(|s| s.genesis = H256::zero())),

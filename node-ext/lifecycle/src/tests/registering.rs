@@ -184,7 +184,7 @@ fn an_account_that_cannot_pay_is_refused_before_anything_is_submitted() {
     let price = Price::of(&*fixture.client, &facts, &calls, DEFAULT_PAID_ANSWERS);
     let price = block_on(price).unwrap();
     assert_eq!(price.stake, 5_000);
-    assert_eq!(price.answers, facts.answer_fee * 10);
+    assert_eq!(price.answers, facts.answer_fee * 100);
     let short = price.check(&facts).unwrap_err();
     assert!(matches!(short, Refusal::FundsTooLow { needed, .. } if needed == price.total()));
     // The pool refuses it too, and then nothing is pending.

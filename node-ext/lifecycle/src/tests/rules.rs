@@ -1,5 +1,5 @@
-//! What is refused here is what the chain refuses, with the same error, and an accepted call
-//! changes here what it changes there. The simulated pallet is the judge: it shares no code.
+//! A call is refused here if the chain refuses it, with the same error, and an accepted call
+//! changes the facts as it changes the chain. The simulated pallet is the judge: it shares no code.
 
 use super::fixture::ACCOUNT;
 use crate::Facts;

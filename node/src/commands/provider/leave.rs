@@ -22,7 +22,7 @@ pub(crate) struct LeaveArgs {
     submit: SubmitArgs,
 }
 
-/// What leaving waits for.
+/// The wait of a provider that leaves.
 #[derive(Serialize)]
 struct Waiting {
     waits_for: String,
@@ -30,11 +30,11 @@ struct Waiting {
     #[serde(skip_serializing_if = "Option::is_none")]
     until_anchor: Option<u32>,
     anchor: u32,
-    /// What must not be deleted meanwhile.
+    /// The operator's part meanwhile.
     keep: &'static str,
 }
 
-/// What stays true until the last step.
+/// The operator's part until the last step.
 const KEEP: &str = "keep `cairn run` running, and delete no bucket: what was signed can be \
                     challenged, and the stake is lost without an answer";
 

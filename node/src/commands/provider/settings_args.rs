@@ -18,13 +18,13 @@ pub(crate) struct SettingsArgs {
     /// Price of a byte for one anchor block, such as '3 planck'
     #[arg(long, value_name = "AMOUNT")]
     price_per_byte: Option<String>,
-    /// Whether to take new agreements as a primary provider
+    /// Take new agreements as a primary provider, or refuse them
     #[arg(long, value_name = "true|false")]
     accept_primary: Option<bool>,
     /// Price of one sync as a replica, or none to be no replica
     #[arg(long, value_name = "AMOUNT|none")]
     sync_price: Option<String>,
-    /// Whether to let clients extend agreements
+    /// Let clients extend agreements, or refuse it
     #[arg(long, value_name = "true|false")]
     accept_extensions: Option<bool>,
     /// Most bytes that agreements may add up to, such as 10TiB; 0 for no bound

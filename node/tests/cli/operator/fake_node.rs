@@ -45,7 +45,7 @@ struct Chain {
     is_held: bool,
     /// Everything that the pool ever took.
     submitted: Vec<ProviderCall>,
-    /// What was refused in a block, with the pallet's error.
+    /// The pallet's errors of calls that a block included.
     refused: Vec<&'static str>,
     is_syncing: bool,
 }
