@@ -5,6 +5,7 @@
 //! config          the configuration of the pallets that every chain has
 //! storage         that of the storage pallet: periods and prices, which a root call can set
 //! parachain       a stand-in for the pallet that knows the relay chain's numbers
+//! dry_run         the API that tries a call
 //! extensions      stand-ins for transaction extensions that change nothing here
 //! genesis         endowed accounts, and periods that a test shortens
 //! migrations      the steps from the variant before
@@ -26,6 +27,7 @@ extern crate alloc;
 
 mod assembly;
 mod config;
+pub mod dry_run;
 mod extensions;
 pub mod genesis;
 pub mod migrations;

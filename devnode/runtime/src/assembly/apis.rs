@@ -4,7 +4,7 @@ use super::InherentDataExt;
 use crate::{
     AccountId, Balance, Block, BlockNumber, Executive, Nonce, OriginCaller, Runtime, RuntimeCall,
     RuntimeEvent, RuntimeGenesisConfig, StorageProvider, System, TransactionPayment, VERSION,
-    genesis,
+    dry_run, genesis,
 };
 use alloc::vec::Vec;
 use frame_support::genesis_builder_helper::{build_state, get_preset};
@@ -19,8 +19,6 @@ use sp_runtime::transaction_validity::{TransactionSource, TransactionValidity};
 use sp_runtime::{ApplyExtrinsicResult, ExtrinsicInclusionMode};
 use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
-use staging_xcm::{Version as XcmVersion, VersionedLocation, VersionedXcm};
-use xcm_runtime_apis::dry_run::{CallDryRunEffects, Error as DryRunError, XcmDryRunEffects};
 
 sp_api::impl_runtime_apis! {
     impl sp_api::Core<Block> for Runtime {
@@ -145,31 +143,22 @@ sp_api::impl_runtime_apis! {
         }
     }
 
-    impl xcm_runtime_apis::dry_run::DryRunApi<Block, RuntimeCall, RuntimeEvent, OriginCaller>
-        for Runtime
-    {
+    impl dry_run::DryRunApi<Block, RuntimeCall, RuntimeEvent, OriginCaller> for Runtime {
+        #[cfg(deployed)]
         fn dry_run_call(
             origin: OriginCaller,
             call: RuntimeCall,
-            _result_xcms_version: XcmVersion,
-        ) -> Result<CallDryRunEffects<RuntimeEvent>, DryRunError> {
-            System::reset_events();
-            let execution_result = call.dispatch(origin.into());
-            Ok(CallDryRunEffects {
-                execution_result,
-                emitted_events: System::read_events_no_consensus()
-                    .map(|record| record.event)
-                    .collect(),
-                local_xcm: None,
-                forwarded_xcms: Vec::new(),
-            })
+        ) -> Result<dry_run::CallDryRunEffects<RuntimeEvent>, dry_run::Error> {
+            Ok(try_call(origin, call))
         }
 
-        fn dry_run_xcm(
-            _origin_location: VersionedLocation,
-            _xcm: VersionedXcm<RuntimeCall>,
-        ) -> Result<XcmDryRunEffects<RuntimeEvent>, DryRunError> {
-            Err(DryRunError::Unimplemented)
+        #[cfg(not(deployed))]
+        fn dry_run_call(
+            origin: OriginCaller,
+            call: RuntimeCall,
+            _result_xcms_version: u32,
+        ) -> Result<dry_run::CallDryRunEffects<RuntimeEvent>, dry_run::Error> {
+            Ok(try_call(origin, call))
         }
     }
 
@@ -255,5 +244,19 @@ sp_api::impl_runtime_apis! {
         fn anchor_block_time_millis() -> u64 {
             <Runtime as pallet_storage_provider::Config>::AnchorBlockTimeMillis::get()
         }
+    }
+}
+
+/// Executes a call. The node drops the changed state with the API's call.
+fn try_call(origin: OriginCaller, call: RuntimeCall) -> dry_run::CallDryRunEffects<RuntimeEvent> {
+    System::reset_events();
+    let execution_result = call.dispatch(origin.into());
+    dry_run::CallDryRunEffects {
+        execution_result,
+        emitted_events: System::read_events_no_consensus()
+            .map(|record| record.event)
+            .collect(),
+        local_xcm: None,
+        forwarded_xcms: Vec::new(),
     }
 }

@@ -105,12 +105,14 @@ fn a_dry_run_tells_events_and_errors() {
         let alice: AccountId = Sr25519Keyring::Alice.to_account_id();
         let dry_run = |call: RuntimeCall| {
             let origin = frame_system::RawOrigin::Signed(alice.clone()).into();
-            let parameters = (crate::OriginCaller::system(origin), call, 5u32).encode();
+            let parameters = (crate::OriginCaller::system(origin), call).encode();
+            #[cfg(not(deployed))]
+            let parameters = [parameters, 5u32.encode()].concat();
             let answer = crate::assembly::api::dispatch("DryRunApi_dry_run_call", &parameters);
             let answer = answer.unwrap();
             let effects: Result<
-                xcm_runtime_apis::dry_run::CallDryRunEffects<RuntimeEvent>,
-                xcm_runtime_apis::dry_run::Error,
+                crate::dry_run::CallDryRunEffects<RuntimeEvent>,
+                crate::dry_run::Error,
             > = codec::Decode::decode(&mut &answer[..]).unwrap();
             effects.unwrap()
         };

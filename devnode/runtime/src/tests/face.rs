@@ -138,7 +138,7 @@ fn the_runtime_api_is_the_chains() {
     let metadata = metadata();
     let mut renderer = Renderer::new(&metadata.types);
     let api = |name| metadata.apis.iter().find(|api| api.name == name).unwrap();
-    let mut methods = |name, renderer: &mut Renderer| -> Vec<String> {
+    let methods = |name, renderer: &mut Renderer| -> Vec<String> {
         let methods = api(name).methods.iter().map(|method| {
             let inputs: Vec<_> = method
                 .inputs
@@ -165,7 +165,7 @@ fn the_runtime_api_is_the_chains() {
     let dry_run = methods("DryRunApi", &mut others);
     assert_eq!(dry_run[..1], expected("runtime.toml", "dry_run"));
 
-    let id = sp_io::hashing::blake2_64(b"StorageProviderApi");
+    let id = sp_crypto_hashing::blake2_64(b"StorageProviderApi");
     let version = crate::VERSION.apis.iter().find(|(api, _)| *api == id);
     let version = version.map(|(_, version)| version.to_string());
     assert_eq!(version, expected("runtime.toml", "api_version").pop());
