@@ -35,6 +35,10 @@ const MISSING_SIGNED_ROOT: &str = "the chain has this provider's signature over 
 const LET_GO_UNDER_AGREEMENT: &str = "the chain holds this provider to it, but signed roots of it \
                                     were let go: see the log";
 
+/// The problem of a bucket with an agreement that is not served.
+const UNSERVED_AGREEMENT: &str = "its agreement is not served: see the provider's log, and \"Agreements and prices\" in \
+     docs/operating.md";
+
 /// The arguments.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -64,6 +68,13 @@ struct RunningProvider {
     open_challenges: u64,
     /// Open challenges that need the operator.
     alarmed_challenges: u64,
+    /// Answers of full size that the account can pay for, if that is known.
+    payable_answers: Option<u64>,
+    funds_low: bool,
+    /// Buckets whose agreement has ended.
+    ended: Vec<u64>,
+    /// Buckets with an agreement as a replica.
+    replicas: Vec<u64>,
 }
 
 impl RunningProvider {
@@ -78,6 +89,10 @@ impl RunningProvider {
             signing_off: health.signing_off.clone(),
             open_challenges: health.open_challenges.0,
             alarmed_challenges: health.alarmed_challenges.0,
+            payable_answers: health.payable_answers.map(|answers| answers.0),
+            funds_low: health.funds_low,
+            ended: status.ended.iter().map(|bucket| bucket.0).collect(),
+            replicas: status.replicas.iter().map(|bucket| bucket.0).collect(),
         }
     }
 }
@@ -104,6 +119,26 @@ impl fmt::Display for RunningProvider {
             quantity::format_count(self.open_challenges, "open challenge"),
             self.alarmed_challenges
         )?;
+        if let Some(answers) = self.payable_answers {
+            let advice = match self.funds_low {
+                true => ": TRANSFER FUNDS TO IT",
+                false => "",
+            };
+            let answers = quantity::format_count(answers, "answer");
+            writeln!(f, "account       pays for {answers} of full size{advice}")?;
+        }
+        for bucket in &self.ended {
+            writeln!(
+                f,
+                "ended         the agreement for bucket {bucket}: it takes no new content"
+            )?;
+        }
+        for bucket in &self.replicas {
+            writeln!(
+                f,
+                "replica       an agreement for bucket {bucket}, which is not synced"
+            )?;
+        }
         match &self.signing_off {
             Some(reason) => writeln!(f, "signing       off: {reason}"),
             None => Ok(()),
@@ -217,6 +252,9 @@ impl Status {
         }
         for bucket in &response.let_go {
             status.add_problem(bucket.0, LET_GO_UNDER_AGREEMENT.to_owned());
+        }
+        for bucket in &response.unserved {
+            status.add_problem(bucket.0, UNSERVED_AGREEMENT.to_owned());
         }
         client.for_each_bucket(|info| {
             status.add_from_rpc(&client.refreshed(info)?);
