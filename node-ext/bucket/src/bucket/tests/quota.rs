@@ -78,23 +78,25 @@ fn content_of_the_agreed_size_fits_into_its_quota() {
 #[test]
 fn commits_and_changes_of_the_quota_do_not_undo_each_other() {
     let mut fixture = with_quota(1 << 20);
-    let leaves = fixture.next(40);
-    std::thread::scope(|scope| {
-        let bucket = fixture.bucket();
-        scope.spawn(|| {
-            for leaf in &leaves {
-                bucket.commit(&[*leaf], Durability::Buffered).unwrap();
-            }
+    for round in 1..=40 {
+        let leaves = fixture.next(1);
+        let quota = (1 << 20) + round;
+        let start = std::sync::Barrier::new(2);
+        std::thread::scope(|scope| {
+            let bucket = fixture.bucket();
+            scope.spawn(|| {
+                start.wait();
+                bucket.commit(&leaves, Durability::Buffered).unwrap();
+            });
+            start.wait();
+            bucket.set_quota(quota).unwrap();
         });
-        for step in 1..=40 {
-            bucket.set_quota((1 << 20) + step).unwrap();
-        }
-    });
-    fixture.expect(&leaves);
-    fixture.check_newest();
-    fixture.reopen();
-    fixture.check_newest();
-    assert_eq!(fixture.bucket().config().max_bytes, (1 << 20) + 40);
+        fixture.expect(&leaves);
+        // Both are on disk, in whatever order they came.
+        fixture.reopen();
+        fixture.check_newest();
+        assert_eq!(fixture.bucket().config().max_bytes, quota, "round {round}");
+    }
 }
 
 impl Fixture {
