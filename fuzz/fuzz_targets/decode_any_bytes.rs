@@ -5,6 +5,7 @@
 use cairn_primitives::challenge::{ChallengeResponse, ChunkLocation};
 use cairn_primitives::checkpoint::{BucketSnapshot, CheckpointProposal};
 use cairn_primitives::sp_mmr::{self, AncestryProof, LeafProof};
+use cairn_primitives::terms::{AgreementTerms, ReplayWindow, TermsRefusal};
 use cairn_primitives::{
     ChunkIndex, CommitmentPayload, H256, HashingProfile, LeafCount, LeafIndex, MmrProof,
     chain_rule, verify,
@@ -29,6 +30,13 @@ fuzz_target!(|bytes: &[u8]| {
     decoded::<CheckpointProposal>(bytes);
     decoded::<BucketSnapshot>(bytes);
     decoded::<ChunkLocation>(bytes);
+    decoded::<TermsRefusal>(bytes);
+    if let Some(terms) = decoded::<AgreementTerms>(bytes) {
+        let _ = (terms.payment(), terms.signing_hash());
+        if let Some(mut window) = decoded::<ReplayWindow>(bytes) {
+            assert_eq!(window.check(terms.nonce), window.redeem(terms.nonce));
+        }
+    }
     let (profile, root) = (HashingProfile::Plain, H256::zero());
     let count = LeafCount::new(bytes.len() as u64).unwrap_or_default();
     if let Some(proof) = decoded::<MmrProof>(bytes) {
