@@ -68,7 +68,8 @@ impl Heads {
         self.reconnect_at = Some(Instant::now() + self.backoff);
         self.backoff = RECONNECT_BACKOFF_MAX.min(self.backoff.saturating_mul(2));
         match heads {
-            Ok(stream) => self.stream = Some(stream),
+            // Fused: one that has ended may be polled again for a newer head.
+            Ok(stream) => self.stream = Some(stream.fuse().boxed()),
             Err(error) => {
                 tracing::warn!(what = self.worker, %error, "finalized heads cannot be subscribed to");
             }
