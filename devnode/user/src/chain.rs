@@ -119,6 +119,15 @@ impl Chain {
         Ok(self.now().await?.spec_version())
     }
 
+    /// Returns the spec version of the runtime in a block's state, which executes the next one.
+    ///
+    /// # Errors
+    ///
+    /// [`UserError::Node`].
+    pub async fn spec_version_at(&self, number: u32) -> Result<u32, UserError> {
+        Ok(self.at(number).await?.spec_version())
+    }
+
     /// Waits for a finalized block after `number`, and returns the number of the last one.
     ///
     /// # Errors
@@ -157,23 +166,29 @@ impl Chain {
     }
 
     async fn read_block(&self, number: u32) -> Result<Block, UserError> {
-        let failed = |error: &dyn std::fmt::Display| UserError::node("read a block", error);
         let at = self.at(number).await?;
-        let body = self.rpc.chain_get_block(Some(at.block_hash())).await;
-        let body = body
-            .map_err(|error| failed(&error))?
-            .ok_or_else(|| failed(&"it has none of that hash"))?;
+        let body = self.body(number).await?;
         Ok(Block {
             number,
             hash: at.block_hash().0,
             extrinsics: body
-                .block
-                .extrinsics
                 .iter()
-                .map(|extrinsic| sp_crypto_hashing::blake2_256(&extrinsic.0))
+                .map(|extrinsic| sp_crypto_hashing::blake2_256(extrinsic))
                 .collect(),
             events: self.read_events(number, &at).await?,
         })
+    }
+
+    /// Returns the extrinsics of a block.
+    pub(crate) async fn body(&self, number: u32) -> Result<Vec<Vec<u8>>, UserError> {
+        let failed = |error: &dyn std::fmt::Display| UserError::node("read a block", error);
+        let at = self.at(number).await?.block_hash();
+        let body = self.rpc.chain_get_block(Some(at)).await;
+        let body = body
+            .map_err(|error| failed(&error))?
+            .ok_or_else(|| failed(&"it has none of that hash"))?;
+        let extrinsics = body.block.extrinsics.into_iter();
+        Ok(extrinsics.map(|extrinsic| extrinsic.0).collect())
     }
 
     /// Decodes a block's events with the runtime that executed it, which the block may have

@@ -116,6 +116,27 @@ impl Key {
         };
         Signature { scheme, bytes }
     }
+
+    /// Returns whether a signature over a message is this key's; `None` if it is of another
+    /// scheme.
+    pub fn verify(&self, message: &[u8], signature: &Signature) -> Option<bool> {
+        let bytes = signature.bytes.as_slice();
+        match (&self.0, signature.scheme) {
+            (Secret::Sr25519(pair), Scheme::Sr25519) => {
+                let signature = sr25519::Signature::from_raw(bytes.try_into().ok()?);
+                Some(sr25519::Pair::verify(&signature, message, &pair.public()))
+            }
+            (Secret::Ed25519(pair), Scheme::Ed25519) => {
+                let signature = ed25519::Signature::from_raw(bytes.try_into().ok()?);
+                Some(ed25519::Pair::verify(&signature, message, &pair.public()))
+            }
+            (Secret::Ecdsa(pair), Scheme::Ecdsa) => {
+                let signature = ecdsa::Signature::from_raw(bytes.try_into().ok()?);
+                Some(ecdsa::Pair::verify(&signature, message, &pair.public()))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Signer<PolkadotConfig> for Key {

@@ -17,20 +17,25 @@
 
 #![forbid(unsafe_code)]
 
+mod agreements;
 mod chain;
 mod error;
 mod extrinsics;
 mod keys;
 mod one_leaf;
-mod root;
+pub mod root;
+mod signed;
 mod storage_pallet;
+mod storage_state;
 mod transport;
 pub mod values;
 
+pub use agreements::Terms;
 pub use chain::{Block, Chain, Entries, Event};
 pub use error::UserError;
 pub use extrinsics::{Included, Lifetime, Sent};
 pub use keys::{AccountId, Key, Scheme, Signature};
 pub use one_leaf::OneLeaf;
-pub use storage_pallet::{ChallengeId, Commitment, Location, Settings, Terms};
+pub use signed::Signed;
+pub use storage_pallet::{ChallengeId, Commitment, Location, Settings, challenge_call};
 pub use subxt::dynamic::{At, Value};

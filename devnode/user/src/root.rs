@@ -2,14 +2,50 @@
 
 use crate::UserError;
 use crate::chain::Chain;
-use crate::extrinsics::Included;
+use crate::extrinsics::{Included, Lifetime, Sent};
 use crate::keys::{AccountId, Key};
 use crate::values::{self, named};
 use sp_crypto_hashing::twox_128;
 use subxt::dynamic::{self, Value};
 use subxt::ext::scale_value::Composite;
 
+/// The call of `Sudo` that weighs nothing: new code weighs more than a block takes.
+const WEIGHTLESS: &str = "sudo_unchecked_weight";
+
+/// Returns the arguments with which `Sudo` makes a call.
+fn weightless(pallet: &str, call: &str, arguments: Composite<()>) -> Composite<()> {
+    let inner = dynamic::tx(pallet, call, arguments).into_value();
+    let weight = named([("ref_time", Value::u128(0)), ("proof_size", Value::u128(0))]);
+    named([("call", inner), ("weight", weight.into())])
+}
+
+/// Returns a root call, as a call for [`Chain::batch`].
+pub fn root_call(pallet: &str, call: &str, arguments: Composite<()>) -> Value {
+    dynamic::tx("Sudo", WEIGHTLESS, weightless(pallet, call, arguments)).into_value()
+}
+
+/// Returns the arguments of `System.set_code`.
+pub fn new_code(wasm: &[u8]) -> Composite<()> {
+    named([("code", Value::from_bytes(wasm))])
+}
+
+/// Returns the arguments of [`Chain::jump`].
+pub fn jump_by(blocks: u32) -> Composite<()> {
+    named([("blocks", Value::u128(blocks.into()))])
+}
+
 impl Chain {
+    /// Submits several calls in one extrinsic, all or none, in one block.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::send`].
+    pub async fn batch(&self, key: &Key, calls: Vec<Value>) -> Result<Sent, UserError> {
+        let arguments = named([("calls", Value::unnamed_composite(calls))]);
+        self.send(key, "Utility", "batch_all", arguments, Lifetime::Immortal)
+            .await
+    }
+
     /// Makes a call as root, and waits until it is finalized.
     ///
     /// # Errors
@@ -22,13 +58,8 @@ impl Chain {
         call: &str,
         arguments: Composite<()>,
     ) -> Result<Included, UserError> {
-        let inner = dynamic::tx(pallet, call, arguments).into_value();
-        let weight = named([("ref_time", Value::u128(0)), ("proof_size", Value::u128(0))]);
-        // New code weighs more than a block takes.
-        let outer = named([("call", inner), ("weight", weight.into())]);
-        let included = self
-            .submit(sudo, "Sudo", "sudo_unchecked_weight", outer)
-            .await?;
+        let outer = weightless(pallet, call, arguments);
+        let included = self.submit(sudo, "Sudo", WEIGHTLESS, outer).await?;
         let done = included
             .events
             .iter()
@@ -53,8 +84,9 @@ impl Chain {
     ///
     /// As of [`Self::as_root`].
     pub async fn upgrade(&self, sudo: &Key, wasm: &[u8]) -> Result<u32, UserError> {
-        let arguments = named([("code", Value::from_bytes(wasm))]);
-        let included = self.as_root(sudo, "System", "set_code", arguments).await?;
+        let included = self
+            .as_root(sudo, "System", "set_code", new_code(wasm))
+            .await?;
         self.finalized_after(included.number).await
     }
 
@@ -97,8 +129,7 @@ impl Chain {
     ///
     /// As of [`Self::as_root`].
     pub async fn jump(&self, sudo: &Key, blocks: u32) -> Result<Included, UserError> {
-        let arguments = named([("blocks", Value::u128(blocks.into()))]);
-        self.as_root(sudo, "ParachainSystem", "jump", arguments)
+        self.as_root(sudo, "ParachainSystem", "jump", jump_by(blocks))
             .await
     }
 

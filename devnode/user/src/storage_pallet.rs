@@ -6,15 +6,10 @@
 use crate::chain::{Chain, STORAGE};
 use crate::extrinsics::{Included, Lifetime, Sent};
 use crate::keys::{AccountId, Key, Signature};
-use crate::values::{self, named, number_in, option, small};
+use crate::values::{self, named, option, small};
 use crate::{Event, UserError};
-use sp_crypto_hashing::blake2_256;
 use subxt::dynamic::{self, Value};
-use subxt::ext::scale_encode::EncodeAsType;
 use subxt::ext::scale_value::Composite;
-
-/// What precedes primary terms when they are hashed to be signed.
-const PRIMARY_TERMS: &[u8] = b"primary-term-v1:";
 
 /// A root, and the leaves under it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,25 +38,6 @@ pub struct ChallengeId {
     pub deadline: u32,
     /// The number among those with this deadline.
     pub index: u16,
-}
-
-/// The terms of a primary agreement about a new bucket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// The account that redeems them.
-    pub owner: AccountId,
-    /// The quota.
-    pub max_bytes: u64,
-    /// Anchor blocks from the redemption to the end.
-    pub duration: u32,
-    /// The price of a byte for an anchor block.
-    pub price_per_byte: u128,
-    /// The last anchor block in which they can be redeemed.
-    pub valid_until: u32,
-    /// The provider's number for them.
-    pub nonce: u64,
-    /// The bucket, if it is not a new one.
-    pub bucket: Option<u64>,
 }
 
 /// A provider's offer, for free and of any duration by default.
@@ -108,27 +84,6 @@ impl ChallengeId {
             deadline: small(id, "deadline")?,
             index: small(id, "index")?,
         })
-    }
-}
-
-impl Terms {
-    fn to_value(&self) -> Value {
-        let id = self.bucket.map(|id| Value::u128(id.into()));
-        let target = match &id {
-            None => Value::unnamed_variant("New", []),
-            Some(id) => Value::unnamed_variant("Existing", [id.clone()]),
-        };
-        Value::named_composite([
-            ("owner", values::account(self.owner)),
-            ("max_bytes", Value::u128(self.max_bytes.into())),
-            ("duration", Value::u128(self.duration.into())),
-            ("price_per_byte", Value::u128(self.price_per_byte)),
-            ("valid_until", Value::u128(self.valid_until.into())),
-            ("nonce", Value::u128(self.nonce.into())),
-            ("bucket", target),
-            ("bucket_id", option(id)),
-            ("replica_params", option(None)),
-        ])
     }
 }
 
@@ -250,55 +205,6 @@ impl Chain {
             .await
     }
 
-    /// Returns the bytes that a provider signs for primary terms.
-    ///
-    /// # Errors
-    ///
-    /// [`UserError::Metadata`] if the chain's terms have other fields.
-    pub async fn terms_message(&self, terms: &Terms) -> Result<[u8; 32], UserError> {
-        const CALL: &str = "establish_storage_agreement";
-        let metadata = self.now().await?.metadata();
-        let argument = metadata
-            .pallet_by_name(STORAGE)
-            .and_then(|pallet| pallet.call_variant_by_name(CALL))
-            .and_then(|call| {
-                let mut fields = call.fields.iter();
-                fields.find(|field| field.name.as_deref() == Some("terms"))
-            })
-            .ok_or_else(|| UserError::metadata(CALL, "it has no argument `terms`"))?;
-        let mut message = PRIMARY_TERMS.to_vec();
-        terms
-            .to_value()
-            .encode_as_type_to(argument.ty.id, metadata.types(), &mut message)
-            .map_err(|error| UserError::metadata(CALL, error))?;
-        Ok(blake2_256(&message))
-    }
-
-    /// Redeems terms that a provider signed, for a public bucket. Returns the bucket.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::submit`].
-    pub async fn establish(
-        &self,
-        owner: &Key,
-        provider: AccountId,
-        terms: &Terms,
-        signature: &Signature,
-    ) -> Result<u64, UserError> {
-        let arguments = named([
-            ("provider", values::account(provider)),
-            ("terms", terms.to_value()),
-            ("sig", signature.to_value()),
-            ("visibility", Value::unnamed_variant("Public", [])),
-        ]);
-        let included = self
-            .call_storage(owner, "establish_storage_agreement", arguments)
-            .await?;
-        let event = included.storage_event("StorageAgreementEstablished")?;
-        small(&event.fields, "bucket_id")
-    }
-
     /// Makes a checkpoint, with signatures of primary providers over the same bytes.
     ///
     /// # Errors
@@ -359,35 +265,6 @@ impl Chain {
             .with("provider_signature", signature.to_value());
         self.send_storage(challenger, "challenge_offchain", arguments.done())
             .await
-    }
-
-    /// Submits several challenges of checkpoints in one batch of `Utility`, so that no
-    /// extrinsic in the block is a challenge.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::send`].
-    pub async fn challenge_in_batch(
-        &self,
-        challenger: &Key,
-        bucket: u64,
-        provider: AccountId,
-        locations: &[Location],
-    ) -> Result<Sent, UserError> {
-        let call = |location: &Location| {
-            let arguments = checkpoint_challenge(bucket, provider, *location);
-            dynamic::tx(STORAGE, "challenge_checkpoint", arguments).into_value()
-        };
-        let calls = Value::unnamed_composite(locations.iter().map(call));
-        let arguments = named([("calls", calls)]);
-        self.send(
-            challenger,
-            "Utility",
-            "batch_all",
-            arguments,
-            Lifetime::Immortal,
-        )
-        .await
     }
 
     async fn send_storage(
@@ -457,101 +334,12 @@ impl Chain {
         ]
         .concat()
     }
+}
 
-    /// Returns the anchor block: the clock of deadlines and agreements.
-    ///
-    /// # Errors
-    ///
-    /// [`UserError::Node`], [`UserError::Metadata`].
-    pub async fn anchor(&self) -> Result<u32, UserError> {
-        const API: &str = "StorageProviderApi";
-        const METHOD: &str = "current_anchor_block";
-        let at = self.now().await?;
-        let metadata = at.metadata();
-        let has_clock = metadata
-            .runtime_api_trait_by_name(API)
-            .is_some_and(|api| api.method_by_name(METHOD).is_some());
-        if !has_clock {
-            return u32::try_from(at.block_number())
-                .map_err(|error| UserError::node("tell its height", error));
-        }
-        let call = dynamic::runtime_api_call::<Vec<Value>, u32>(API, METHOD, Vec::new());
-        let anchor = at.runtime_apis().call(call).await;
-        anchor.map_err(|error| UserError::metadata(METHOD, error))
-    }
-
-    /// Returns a provider's row.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::storage`].
-    pub async fn provider(&self, account: AccountId) -> Result<Option<Value>, UserError> {
-        let keys = vec![values::account(account)];
-        self.storage(STORAGE, "Providers", keys).await
-    }
-
-    /// Returns a provider's stake: 0 if it is slashed, or not registered.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::storage`].
-    pub async fn stake(&self, account: AccountId) -> Result<u128, UserError> {
-        let provider = self.provider(account).await?;
-        provider.map_or(Ok(0), |provider| number_in(&provider, "stake"))
-    }
-
-    /// Returns a bucket's row.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::storage`].
-    pub async fn bucket(&self, id: u64) -> Result<Option<Value>, UserError> {
-        let keys = vec![Value::u128(id.into())];
-        self.storage(STORAGE, "Buckets", keys).await
-    }
-
-    /// Returns the commitment of a bucket's last checkpoint.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::storage`].
-    pub async fn snapshot(&self, id: u64) -> Result<Option<Commitment>, UserError> {
-        let Some(bucket) = self.bucket(id).await? else {
-            return Ok(None);
-        };
-        let Some(snapshot) = values::some(values::inside(&bucket, "snapshot")?) else {
-            return Ok(None);
-        };
-        // In one field, or flat.
-        let commitment = values::inside(snapshot, "commitment").unwrap_or(snapshot);
-        Ok(Some(Commitment {
-            mmr_root: values::bytes32(values::inside(commitment, "mmr_root")?)?,
-            start_seq: small(commitment, "start_seq")?,
-            leaf_count: small(commitment, "leaf_count")?,
-        }))
-    }
-
-    /// Returns the number of open challenges of a provider.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::entries`]: also if one of them does not decode.
-    pub async fn open_challenges(&self, provider: AccountId) -> Result<usize, UserError> {
-        let mut open = 0usize;
-        for (keys, value) in self.entries(STORAGE, "Challenges", Vec::new()).await? {
-            // A list of all of a deadline, or one.
-            let rows = match keys.len() {
-                1 => values::items(&value),
-                _ => vec![&value],
-            };
-            for row in rows {
-                if values::bytes32(values::inside(row, "provider")?)? == provider {
-                    open = open.saturating_add(1);
-                }
-            }
-        }
-        Ok(open)
-    }
+/// Returns a challenge of a bucket's last checkpoint, as a call for [`Chain::batch`].
+pub fn challenge_call(bucket: u64, provider: AccountId, location: Location) -> Value {
+    let arguments = checkpoint_challenge(bucket, provider, location);
+    dynamic::tx(STORAGE, "challenge_checkpoint", arguments).into_value()
 }
 
 fn checkpoint_challenge(bucket: u64, provider: AccountId, location: Location) -> Composite<()> {

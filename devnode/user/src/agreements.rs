@@ -1,0 +1,140 @@
+//! Agreements: terms that a provider signs, and that the owner of a new bucket redeems.
+
+use crate::UserError;
+use crate::chain::{Chain, STORAGE};
+use crate::keys::{AccountId, Key, Signature};
+use crate::values::{self, named, option, small};
+use sp_crypto_hashing::blake2_256;
+use subxt::dynamic::Value;
+use subxt::ext::scale_encode::EncodeAsType;
+
+/// Anchor blocks that terms made here are valid for: less than any chain's limit.
+const VALID_FOR: u32 = 20;
+
+/// What precedes primary terms when they are hashed to be signed.
+const PRIMARY_TERMS: &[u8] = b"primary-term-v1:";
+
+/// The terms of a primary agreement about a new bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The account that redeems them.
+    pub owner: AccountId,
+    /// The quota.
+    pub max_bytes: u64,
+    /// Anchor blocks from the redemption to the end.
+    pub duration: u32,
+    /// The price of a byte for an anchor block.
+    pub price_per_byte: u128,
+    /// The last anchor block in which they can be redeemed.
+    pub valid_until: u32,
+    /// The provider's number for them.
+    pub nonce: u64,
+    /// The bucket, if it is not a new one.
+    pub bucket: Option<u64>,
+}
+
+impl Terms {
+    fn to_value(&self) -> Value {
+        let id = self.bucket.map(|id| Value::u128(id.into()));
+        let target = match &id {
+            None => Value::unnamed_variant("New", []),
+            Some(id) => Value::unnamed_variant("Existing", [id.clone()]),
+        };
+        Value::named_composite([
+            ("owner", values::account(self.owner)),
+            ("max_bytes", Value::u128(self.max_bytes.into())),
+            ("duration", Value::u128(self.duration.into())),
+            ("price_per_byte", Value::u128(self.price_per_byte)),
+            ("valid_until", Value::u128(self.valid_until.into())),
+            ("nonce", Value::u128(self.nonce.into())),
+            ("bucket", target),
+            ("bucket_id", option(id)),
+            ("replica_params", option(None)),
+        ])
+    }
+}
+
+impl Chain {
+    /// Returns the bytes that a provider signs for primary terms.
+    ///
+    /// # Errors
+    ///
+    /// [`UserError::Metadata`] if the chain's terms have other fields.
+    pub async fn terms_message(&self, terms: &Terms) -> Result<[u8; 32], UserError> {
+        const CALL: &str = "establish_storage_agreement";
+        let metadata = self.now().await?.metadata();
+        let argument = metadata
+            .pallet_by_name(STORAGE)
+            .and_then(|pallet| pallet.call_variant_by_name(CALL))
+            .and_then(|call| {
+                let mut fields = call.fields.iter();
+                fields.find(|field| field.name.as_deref() == Some("terms"))
+            })
+            .ok_or_else(|| UserError::metadata(CALL, "it has no argument `terms`"))?;
+        let mut message = PRIMARY_TERMS.to_vec();
+        terms
+            .to_value()
+            .encode_as_type_to(argument.ty.id, metadata.types(), &mut message)
+            .map_err(|error| UserError::metadata(CALL, error))?;
+        Ok(blake2_256(&message))
+    }
+
+    /// Redeems terms that a provider signed, for a public bucket. Returns the bucket.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::submit`].
+    pub async fn establish(
+        &self,
+        owner: &Key,
+        provider: AccountId,
+        terms: &Terms,
+        signature: &Signature,
+    ) -> Result<u64, UserError> {
+        let arguments = named([
+            ("provider", values::account(provider)),
+            ("terms", terms.to_value()),
+            ("sig", signature.to_value()),
+            ("visibility", Value::unnamed_variant("Public", [])),
+        ]);
+        let included = self
+            .call_storage(owner, "establish_storage_agreement", arguments)
+            .await?;
+        let event = included.storage_event("StorageAgreementEstablished")?;
+        small(&event.fields, "bucket_id")
+    }
+
+    /// Makes a bucket with an agreement, for free, where the test has the provider's key.
+    /// Returns the bucket.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Self::submit`].
+    pub async fn agree(
+        &self,
+        owner: &Key,
+        provider: AccountId,
+        signing: &Key,
+        max_bytes: u64,
+        duration: u32,
+    ) -> Result<u64, UserError> {
+        let terms = Terms {
+            owner: owner.account(),
+            max_bytes,
+            duration,
+            price_per_byte: 0,
+            valid_until: self.anchor().await?.saturating_add(VALID_FOR),
+            nonce: self.last_nonce(provider).await?.saturating_add(1),
+            bucket: None,
+        };
+        let signature = signing.sign(&self.terms_message(&terms).await?);
+        self.establish(owner, provider, &terms, &signature).await
+    }
+
+    /// Returns the highest nonce of a provider's terms that was redeemed.
+    async fn last_nonce(&self, provider: AccountId) -> Result<u64, UserError> {
+        let keys = vec![values::account(provider)];
+        let window = self.storage(STORAGE, "ProviderReplayStates", keys).await?;
+        window.map_or(Ok(0), |window| small(&window, "hsn"))
+    }
+}
