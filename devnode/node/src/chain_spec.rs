@@ -1,40 +1,36 @@
 //! The chain specifications of this node.
 
-use crate::NodeError;
-use cairn_devnode_runtime::pallet_storage_provider::Rules;
-use cairn_devnode_runtime::{WASM_BINARY, genesis};
+use crate::{NodeError, genesis};
+use cairn_devnode_runtime::Variant;
+use cairn_devnode_runtime::genesis::Parameters;
 use sc_service::{ChainSpec, ChainType, GenericChainSpec};
-use sp_core::storage::well_known_keys::CODE;
-use sp_runtime::BuildStorage;
 use std::path::PathBuf;
 
-/// Creates a development chain with the given rules.
-///
-/// The runtime's native code builds the genesis. Its WASM would have to be compiled for
-/// this alone, which takes longer than the rest of the start.
-pub(crate) fn development(id: &str, rules: Rules) -> Result<Box<dyn ChainSpec>, NodeError> {
-    let code = WASM_BINARY.ok_or(NodeError::NoRuntime)?;
-    let mut storage = genesis::development(rules)
-        .build_storage()
-        .map_err(NodeError::Genesis)?;
-    storage.top.insert(CODE.to_vec(), code.to_vec());
+/// Creates a development chain of a variant.
+pub(crate) fn development(
+    variant: Variant,
+    parameters: &Parameters,
+) -> Result<Box<dyn ChainSpec>, NodeError> {
     let mut spec: GenericChainSpec = GenericChainSpec::builder(&[], None)
-        .with_name("Cairn development")
-        .with_id(id)
+        .with_name(&format!("Cairn development, {}", variant.name()))
+        .with_id(variant.name())
         .with_protocol_id("cairn")
         .with_chain_type(ChainType::Development)
         .with_properties(properties())
         .build();
-    spec.set_storage(storage);
+    spec.set_storage(genesis::build(variant, parameters)?);
     Ok(Box::new(spec))
 }
 
-/// Loads a chain by name, or from a file with its specification.
-pub(crate) fn named(id: &str) -> Result<Box<dyn ChainSpec>, NodeError> {
+/// Loads a chain by the name of its variant, or from a file with its specification.
+pub(crate) fn named(id: &str, parameters: &Parameters) -> Result<Box<dyn ChainSpec>, NodeError> {
     // As requested by --dev, or without --chain.
-    let name = if matches!(id, "" | "dev") { "old" } else { id };
-    if let Some(rules) = genesis::rules(name) {
-        return development(name, rules);
+    let variant = match id {
+        "" | "dev" => Some(Variant::Current),
+        name => Variant::named(name),
+    };
+    if let Some(variant) = variant {
+        return development(variant, parameters);
     }
     let path = PathBuf::from(id);
     if !path.is_file() {

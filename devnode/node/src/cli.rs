@@ -5,7 +5,8 @@ use crate::provider::ProviderOptions;
 use crate::sealing::Sealing;
 use crate::service::Options;
 use crate::{NodeError, chain_spec, runner};
-use cairn_devnode_runtime::genesis;
+use cairn_devnode_runtime::Variant;
+use cairn_devnode_runtime::genesis::Parameters;
 use cairn_node_ext::gadget::CheckpointConfig;
 use cairn_node_ext::{ExtensionConfig, OnCopy};
 use clap::{Args, Parser, Subcommand};
@@ -25,8 +26,8 @@ struct Cli {
 enum Command {
     /// Run a node on disk (RocksDB), with networking.
     ///
-    /// `--chain old` judges as the deployed pallet does; `--chain strict` binds each
-    /// leaf to its index.
+    /// `--chain` is the variant of the storage chain: deployed, nonce, current (the default)
+    /// or leaf-binding.
     Run(Box<Run>),
     /// Run a chain in memory, without network, until interrupted.
     Light(Light),
@@ -40,17 +41,18 @@ struct Run {
     #[command(flatten)]
     substrate: RunCmd,
     #[command(flatten)]
+    periods: Periods,
+    #[command(flatten)]
     ours: NodeOptions,
 }
 
 #[derive(Debug, Args)]
 struct Light {
-    /// The rules by which providers are judged: old or strict.
-    #[arg(long, default_value = "old")]
-    rules: String,
-    /// Blocks from a challenge to its deadline.
-    #[arg(long)]
-    challenge_period: Option<u32>,
+    /// The variant of the storage chain: deployed, nonce, current or leaf-binding.
+    #[arg(long, default_value = "current")]
+    chain: String,
+    #[command(flatten)]
+    periods: Periods,
     /// The port of the RPC on loopback; 0 chooses a free one.
     #[arg(long, default_value_t = 9944)]
     rpc_port: u16,
@@ -58,12 +60,36 @@ struct Light {
     ours: NodeOptions,
 }
 
+/// The periods of a chain that begins.
+#[derive(Debug, Args)]
+struct Periods {
+    /// Periods of a few blocks, for tests that wait for their ends.
+    #[arg(long)]
+    short_periods: bool,
+    /// Anchor blocks from a challenge to its deadline.
+    #[arg(long, value_name = "BLOCKS")]
+    challenge_timeout: Option<u32>,
+}
+
+impl Periods {
+    fn parameters(&self) -> Parameters {
+        let mut parameters = match self.short_periods {
+            true => Parameters::short(),
+            false => Parameters::default(),
+        };
+        if self.challenge_timeout.is_some() {
+            parameters.challenge_timeout = self.challenge_timeout;
+        }
+        parameters
+    }
+}
+
 /// The options of this node in addition to Substrate's own.
 #[derive(Debug, Args)]
 struct NodeOptions {
     /// Seal a block at this interval, in milliseconds; with 0, only the RPC method
     /// `engine_createBlock` seals blocks.
-    #[arg(long, default_value_t = 6_000)]
+    #[arg(long, default_value_t = 2_000)]
     block_ms: u64,
     /// Load Cairn, with its buckets in this folder.
     #[arg(long, value_name = "FOLDER")]
@@ -72,6 +98,9 @@ struct NodeOptions {
     /// Default: the keystore's only key of type `stor`.
     #[arg(long, requires = "cairn")]
     suri: Option<String>,
+    /// The secret of the key that is registered for it, if that is not its account's.
+    #[arg(long, requires = "cairn")]
+    commitments_suri: Option<String>,
     /// Submit a checkpoint after this many new leaves.
     #[arg(long, requires = "cairn", value_name = "LEAVES")]
     #[arg(default_value_t = CheckpointConfig::default().leaves)]
@@ -95,6 +124,7 @@ impl NodeOptions {
 
     fn options(&self) -> Options {
         let suri = self.suri.clone();
+        let commitments_suri = self.commitments_suri.clone();
         Options {
             sealing: match self.block_ms {
                 0 => Sealing::OnRequest,
@@ -103,6 +133,7 @@ impl NodeOptions {
             provider: self.cairn.clone().map(|base_path| ProviderOptions {
                 base_path,
                 suri,
+                commitments_suri,
                 extension: self.extension_config(),
                 on_copy: match self.cairn_accept_copy {
                     true => OnCopy::Accept,
@@ -146,14 +177,12 @@ fn run_light(light: &Light) -> Result<(), NodeError> {
 
 impl Light {
     fn config(&self) -> Result<InMemoryConfig, NodeError> {
-        let mut rules = genesis::rules(&self.rules)
-            .ok_or_else(|| NodeError::NoSuchChain(self.rules.clone()))?;
-        if let Some(period) = self.challenge_period {
-            rules.challenge_period = period;
-        }
+        let variant = Variant::named(&self.chain)
+            .ok_or_else(|| NodeError::NoSuchChain(self.chain.clone()))?;
         let Options { sealing, provider } = self.ours.options();
         Ok(InMemoryConfig {
-            rules,
+            variant,
+            parameters: self.periods.parameters(),
             sealing,
             rpc_port: self.rpc_port,
             provider,
@@ -187,6 +216,10 @@ impl SubstrateCli for Cli {
     }
 
     fn load_spec(&self, id: &str) -> Result<Box<dyn ChainSpec>, String> {
-        chain_spec::named(id).map_err(|e| e.to_string())
+        let parameters = match &self.command {
+            Command::Run(run) => run.periods.parameters(),
+            Command::Light(_) | Command::Key(_) => Parameters::default(),
+        };
+        chain_spec::named(id, &parameters).map_err(|e| e.to_string())
     }
 }

@@ -1,6 +1,4 @@
-//! Errors of the node and of submitted extrinsics.
-
-use cairn_devnode_runtime::Hash;
+//! Errors of the node.
 
 /// An error of the node.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +20,10 @@ pub enum NodeError {
     #[error("the chain's genesis could not be built: {0}")]
     Genesis(String),
     /// There is no chain of that name.
-    #[error("there is no chain {0:?}; expected `old`, `strict`, or a file with a specification")]
+    #[error(
+        "there is no chain {0:?}; expected `deployed`, `nonce`, \
+         `current`, `leaf-binding`, or a file with a specification"
+    )]
     NoSuchChain(String),
     /// Substrate's RPC server needs a runtime of several threads.
     #[error(
@@ -60,41 +61,6 @@ pub enum NodeError {
     /// Some tasks did not end when the node was stopped.
     #[error("the node was stopped, but these tasks are still running: {0}")]
     StillRunning(String),
-    /// The pool rejected or dropped an extrinsic.
-    #[error("the pool refused the extrinsic: {0}")]
-    Pool(String),
-    /// An extrinsic was not included in time.
-    #[error("extrinsic {extrinsic:?} is not in any of {blocks} sealed blocks")]
-    NotIncluded {
-        /// Its hash.
-        extrinsic: Hash,
-        /// The number of blocks sealed for it.
-        blocks: u32,
-    },
-    /// An extrinsic was included, but its call failed.
-    #[error("the call failed in block {block:?}: {reason}")]
-    Dispatch {
-        /// The block.
-        block: Hash,
-        /// The pallet's error.
-        reason: String,
-    },
-    /// An error of the chain's database.
-    #[error("the chain could not be read: {0}")]
-    Blockchain(#[source] Box<sp_blockchain::Error>),
-    /// An error of a runtime API call.
-    #[error("a runtime API call failed: {0}")]
-    Api(#[source] Box<sp_api::ApiError>),
-    /// A value on chain does not have the form that this build's runtime defines.
-    #[error("{what} of block {block:?} cannot be decoded: {reason}")]
-    Decode {
-        /// The value.
-        what: &'static str,
-        /// The block.
-        block: Hash,
-        /// The reason.
-        reason: String,
-    },
 }
 
 impl NodeError {
@@ -124,6 +90,4 @@ boxed! {
     Service: sc_service::Error,
     Cli: sc_cli::Error,
     Seal: sc_consensus_manual_seal::Error,
-    Blockchain: sp_blockchain::Error,
-    Api: sp_api::ApiError,
 }

@@ -2,25 +2,19 @@
 //! loopback. A process can run several of them.
 
 mod config;
-mod state;
-mod submit;
-
-pub use submit::{IncludedExtrinsic, PendingExtrinsic};
 
 use crate::client::{FullClient, FullPool};
-use crate::provider::{self, ProviderOptions};
+use crate::provider::ProviderOptions;
 use crate::sealing::{Sealer, Sealing};
 use crate::service::{self, Node, Options};
 use crate::{NodeError, chain_spec, runner};
-use cairn_devnode_runtime::pallet_storage_provider::Rules;
-use cairn_devnode_runtime::{AccountId, Hash, Nonce};
+use cairn_devnode_runtime::genesis::Parameters;
+use cairn_devnode_runtime::{Hash, Variant};
 use cairn_node_ext::ExtensionHandle;
-use parking_lot::Mutex;
 use sc_network::multiaddr::Protocol;
 use sc_transaction_pool_api::TransactionPool;
+use sp_blockchain::HeaderBackend;
 use sp_keystore::KeystorePtr;
-use sp_runtime::OpaqueExtrinsic;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use substrate_prometheus_endpoint::Registry;
@@ -32,8 +26,10 @@ const POOL_TIMEOUT: Duration = Duration::from_secs(20);
 /// The configuration of a chain.
 #[derive(Clone, Debug)]
 pub struct InMemoryConfig {
-    /// The rules by which providers are judged.
-    pub rules: Rules,
+    /// The variant of its runtime.
+    pub variant: Variant,
+    /// The periods that differ from the real chain's.
+    pub parameters: Parameters,
     /// The sealing of blocks.
     pub sealing: Sealing,
     /// The port of its RPC on loopback; 0 chooses a free one. A port in use is replaced
@@ -44,10 +40,11 @@ pub struct InMemoryConfig {
 }
 
 impl Default for InMemoryConfig {
-    /// The deployed chain's rules, sealed on request, without a provider.
+    /// The chain in development with its own periods, sealed on request, without a provider.
     fn default() -> Self {
         Self {
-            rules: Rules::default(),
+            variant: Variant::Current,
+            parameters: Parameters::default(),
             sealing: Sealing::OnRequest,
             rpc_port: 0,
             provider: None,
@@ -60,9 +57,6 @@ impl Default for InMemoryConfig {
 pub struct InMemoryNode {
     node: Node,
     sealing: Sealing,
-    nonces: Mutex<HashMap<AccountId, Nonce>>,
-    /// Submitted extrinsics that are not known to be in a block.
-    under_way: Mutex<HashMap<Hash, OpaqueExtrinsic>>,
 }
 
 impl InMemoryNode {
@@ -75,7 +69,7 @@ impl InMemoryNode {
         let sealing = config.sealing;
         // The first chain of a process compiles the runtime, which takes a while.
         let started = tokio::task::spawn_blocking(move || {
-            let spec = chain_spec::development("light", config.rules)?;
+            let spec = chain_spec::development(config.variant, &config.parameters)?;
             let options = Options {
                 sealing,
                 provider: config.provider,
@@ -86,12 +80,12 @@ impl InMemoryNode {
             )
         });
         let node = started.await.map_err(NodeError::other)??;
-        Ok(Self {
-            node,
-            sealing,
-            nonces: Mutex::new(HashMap::new()),
-            under_way: Mutex::new(HashMap::new()),
-        })
+        Ok(Self { node, sealing })
+    }
+
+    /// Returns the hash of the last finalized block.
+    pub fn finalized(&self) -> Hash {
+        self.client().info().finalized_hash
     }
 
     /// Seals and finalizes blocks with the pool's extrinsics. Returns the last one's hash,
@@ -107,6 +101,17 @@ impl InMemoryNode {
             drop(self.pool().ready_at_with_timeout(head, POOL_TIMEOUT).await);
         }
         Ok(head)
+    }
+
+    /// Seals blocks until `work` is done: what it submits is included.
+    pub async fn seal_during<T>(&self, work: impl Future<Output = T>) -> Result<T, NodeError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                sealed = self.seal(1) => sealed.map(drop)?,
+            }
+        }
     }
 
     /// Returns the chain's client.
@@ -137,11 +142,6 @@ impl InMemoryNode {
     /// Returns a handle that seals blocks, for code that cannot hold the node itself.
     pub fn sealer(&self) -> &Sealer {
         &self.node.sealer
-    }
-
-    /// Inserts the secret of a storage provider into the keystore.
-    pub fn insert_key(&self, suri: &str) -> Result<AccountId, NodeError> {
-        provider::insert_key(self.keystore(), suri)
     }
 
     /// Returns the WebSocket URL of the node's RPC.

@@ -7,7 +7,9 @@
 //! light  in this process, in memory ──────────┘
 //! ```
 //!
-//! Blocks are sealed at an interval or on request, and are final at once. The code that
+//! A chain has one of four variants of the runtime, and can be upgraded from each to the
+//! next: the node knows them by their WASM only. Blocks are sealed at an interval or on
+//! request, and are final at once. The code that
 //! loads Cairn is marked in `service.rs`.
 
 #![forbid(unsafe_code)]
@@ -16,6 +18,8 @@ mod chain_spec;
 pub mod cli;
 mod client;
 mod error;
+mod executor;
+mod genesis;
 mod in_memory;
 mod provider;
 mod rpc;
@@ -23,9 +27,10 @@ mod runner;
 mod sealing;
 mod service;
 
-pub use cairn_devnode_runtime as runtime;
+pub use cairn_devnode_runtime::Variant;
+pub use cairn_devnode_runtime::genesis::Parameters;
 pub use client::{Executor, FullBackend, FullClient, FullPool};
 pub use error::NodeError;
-pub use in_memory::{InMemoryConfig, InMemoryNode, IncludedExtrinsic, PendingExtrinsic};
+pub use in_memory::{InMemoryConfig, InMemoryNode};
 pub use provider::ProviderOptions;
 pub use sealing::{Sealer, Sealing};

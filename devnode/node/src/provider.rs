@@ -1,10 +1,9 @@
-//! The storage provider that a node loads: its folder, its account and its configuration.
+//! The storage provider that a node loads: its folder, its keys and its configuration.
 
 use crate::NodeError;
-use cairn_devnode_runtime::{AccountId, KEY_TYPE};
 use cairn_node_ext::rpc::CosignerLimits;
-use cairn_node_ext::{BasePath, ExtensionConfig, OnCopy, Provider, ScrubPlan};
-use sp_core::Pair;
+use cairn_node_ext::{BasePath, ExtensionConfig, KEY_TYPE, OnCopy, Provider, ScrubPlan, Signer};
+use sp_core::{Pair, sr25519};
 use sp_keystore::KeystorePtr;
 use std::path::PathBuf;
 
@@ -16,6 +15,9 @@ pub struct ProviderOptions {
     /// The secret of its account, to insert into the keystore. Without it, the keystore's
     /// only key of type `stor` is its account.
     pub suri: Option<String>,
+    /// The secret of the key that the chain has registered for it, if that is not its
+    /// account's.
+    pub commitments_suri: Option<String>,
     /// The configuration of its schedulers.
     pub extension: ExtensionConfig,
     /// The policy for a folder that is a copy.
@@ -44,28 +46,41 @@ impl ProviderOptions {
         }
     }
 
-    /// Returns the provider's account, and inserts its key into the keystore if given.
-    pub(crate) fn account(&self, keystore: &KeystorePtr) -> Result<AccountId, NodeError> {
-        if let Some(suri) = &self.suri {
-            return insert_key(keystore, suri);
-        }
-        let keys = keystore.sr25519_public_keys(KEY_TYPE);
-        match keys.as_slice() {
-            [key] => Ok((*key).into()),
-            keys => Err(NodeError::WhichAccount { found: keys.len() }),
-        }
+    /// Returns the provider's keys, and inserts those that are given into the keystore.
+    pub(crate) fn keys(&self, keystore: &KeystorePtr) -> Result<ProviderKeys, NodeError> {
+        let account = match &self.suri {
+            Some(suri) => insert_key(keystore, suri)?,
+            None => match keystore.sr25519_public_keys(KEY_TYPE).as_slice() {
+                [key] => *key,
+                keys => return Err(NodeError::WhichAccount { found: keys.len() }),
+            },
+        };
+        let commitments = match &self.commitments_suri {
+            Some(suri) => insert_key(keystore, suri)?,
+            None => account,
+        };
+        let signer = |key| Signer::new(keystore.clone(), key);
+        Ok(ProviderKeys {
+            account: signer(account),
+            commitments: signer(commitments),
+        })
     }
 }
 
-/// Inserts a provider's secret into the keystore, until the node stops. Returns its
-/// account.
-pub(crate) fn insert_key(keystore: &KeystorePtr, suri: &str) -> Result<AccountId, NodeError> {
+/// The keys of a provider.
+pub(crate) struct ProviderKeys {
+    /// That of its account, which signs extrinsics.
+    pub(crate) account: Signer,
+    /// That which the chain has registered for it, and which signs commitments.
+    pub(crate) commitments: Signer,
+}
+
+/// Inserts a secret into the keystore, until the node stops.
+fn insert_key(keystore: &KeystorePtr, suri: &str) -> Result<sr25519::Public, NodeError> {
     // Checked here, since the keystore does not report the cause.
-    sp_core::sr25519::Pair::from_string(suri, None)
-        .map_err(|e| NodeError::Secret(format!("{e:?}")))?;
+    sr25519::Pair::from_string(suri, None).map_err(|e| NodeError::Secret(format!("{e:?}")))?;
     // `insert` does nothing in a keystore without a folder, but reports success.
-    let public = keystore
+    keystore
         .sr25519_generate_new(KEY_TYPE, Some(suri))
-        .map_err(|e| NodeError::Keystore(e.to_string()))?;
-    Ok(public.into())
+        .map_err(|e| NodeError::Keystore(e.to_string()))
 }

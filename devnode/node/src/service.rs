@@ -1,23 +1,20 @@
 //! Assembles the node's parts, for `run` and for `light`.
 
-use crate::client::{Executor, FullClient, FullPool};
+use crate::client::{FullClient, FullPool};
 use crate::provider::ProviderOptions;
 use crate::rpc::node_policy;
 use crate::sealing::{self, Sealer, Sealing};
-use crate::{NodeError, rpc};
+use crate::{NodeError, executor, rpc};
 use cairn_devnode_runtime::{OpaqueBlock, RuntimeApi};
 use cairn_node_ext::rpc::{Limits, RpcCosigners};
-use cairn_node_ext::{
-    Extension, ExtensionHandle, LocalNode, ProviderRpc, Signer, SubstrateClient,
-};
+use cairn_node_ext::{Extension, ExtensionHandle, LocalNode, ProviderRpc, SubstrateClient};
 use jsonrpsee::RpcModule;
 use sc_network::config::FullNetworkConfiguration;
 use sc_network::{NetworkBackend, NetworkWorker};
 use sc_service::{BuildNetworkParams, Configuration, RpcHandlers, SpawnTasksParams, TaskManager};
-use sp_core::sr25519;
 use sp_keystore::KeystorePtr;
 use sp_runtime::traits::Block as BlockT;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use substrate_prometheus_endpoint::Registry;
 
 type Network = NetworkWorker<OpaqueBlock, <OpaqueBlock as BlockT>::Hash>;
@@ -57,7 +54,9 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
         OpaqueBlock,
         RuntimeApi,
         _,
-    >(&config, None, executor(), Vec::new())?;
+    >(
+        &config, None, executor::shared(), Vec::new()
+    )?;
     let client = Arc::new(client);
     let keystore = keystores.keystore();
     let counted = config.prometheus_registry().cloned();
@@ -108,17 +107,14 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
     let mut handle = None;
     // ---- Loading Cairn ----
     if let Some(provider) = &options.provider {
-        let account = provider.account(&keystore)?;
-        let key = sr25519::Public::from_raw(account.into());
-        let signer = Signer::new(keystore.clone(), key);
-        let node = LocalNode::new(client.clone(), pool.clone());
-        let chain = SubstrateClient::new(node, signer.clone());
+        let keys = provider.keys(&keystore)?;
+        let local = LocalNode::new(client.clone(), pool.clone());
         let cairn = Extension::new(
-            Arc::new(chain),
+            Arc::new(SubstrateClient::new(local, keys.account)),
             Arc::new(provider.open()?),
-            signer,
+            keys.commitments,
             Arc::new(RpcCosigners::new(provider.cosigners())),
-            provider.extension,
+            provider.extension.clone(),
         )
         .map_err(NodeError::cairn)?;
         cairn
@@ -173,19 +169,4 @@ pub(crate) fn start(config: Configuration, options: &Options) -> Result<Node, No
         cairn: handle,
         tasks,
     })
-}
-
-/// Returns the executor shared by all chains of a process: each would compile the same
-/// runtime, which takes most of a start.
-fn executor() -> Executor {
-    /// The number of runtime instances kept for concurrent calls.
-    const INSTANCES: usize = 16;
-    static EXECUTOR: OnceLock<Executor> = OnceLock::new();
-    EXECUTOR
-        .get_or_init(|| {
-            Executor::builder()
-                .with_max_runtime_instances(INSTANCES)
-                .build()
-        })
-        .clone()
 }

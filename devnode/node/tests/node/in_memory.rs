@@ -1,22 +1,16 @@
-//! Tests of a chain in this process.
+//! Tests of a chain in this process, as a user sees it who knows it by its metadata only.
 
 use crate::rpc::ask;
-use cairn_devnode::runtime::pallet_storage_provider::Rules;
-use cairn_devnode::runtime::{
-    RuntimeEvent, UNIT, genesis, pallet_balances, pallet_storage_provider, pallet_sudo,
-};
-use cairn_devnode::{InMemoryConfig, InMemoryNode, NodeError, ProviderOptions, Sealing};
-use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::MultiSigner;
-use cairn_primitives::runtime_api::StorageProviderApi;
+use cairn_devnode::{InMemoryConfig, InMemoryNode, NodeError, Parameters, ProviderOptions};
+use cairn_devnode::{Sealing, Variant};
+use cairn_devnode_user::{Chain, Key, UserError, values};
 use codec::Decode;
 use serde_json::json;
-use sp_api::{ApiExt, Metadata, ProvideRuntimeApi};
 use sp_blockchain::HeaderBackend;
-use sp_core::Pair;
-use sp_keyring::Sr25519Keyring as Key;
-use sp_keystore::KeystoreExt;
 use std::time::Duration;
+
+/// A coin, in the smallest unit.
+const UNIT: u128 = 1_000_000_000_000;
 
 async fn start_node() -> InMemoryNode {
     InMemoryNode::start(InMemoryConfig::default())
@@ -24,11 +18,20 @@ async fn start_node() -> InMemoryNode {
         .unwrap()
 }
 
-fn transfer(to: Key, value: u128) -> pallet_balances::Call<cairn_devnode::runtime::Runtime> {
-    pallet_balances::Call::transfer_keep_alive {
-        dest: to.to_account_id().into(),
-        value,
-    }
+/// Starts a chain of a variant that seals blocks by itself.
+async fn start(variant: Variant) -> (InMemoryNode, Chain) {
+    let node = InMemoryNode::start(InMemoryConfig {
+        variant,
+        parameters: Parameters {
+            challenge_timeout: Some(12),
+            ..Parameters::default()
+        },
+        sealing: Sealing::Interval(Duration::from_millis(50)),
+        ..InMemoryConfig::default()
+    });
+    let node = node.await.unwrap();
+    let chain = Chain::connect(&node.rpc_url()).await.unwrap();
+    (node, chain)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,186 +42,73 @@ async fn blocks_are_sealed_on_request_and_final_at_once() {
     assert_eq!(info.finalized_hash, head);
     assert_eq!(info.finalized_number, 10);
     assert_eq!(info.best_hash, head);
-    assert_eq!(node.client().runtime_api().anchor_block(head).unwrap(), 10);
     node.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interval_seals_blocks_by_itself() {
-    let node = InMemoryNode::start(InMemoryConfig {
-        sealing: Sealing::Interval(Duration::from_millis(20)),
-        ..InMemoryConfig::default()
-    })
-    .await
-    .unwrap();
-    let included = node
-        .submit_and_wait(&Key::Alice.pair(), transfer(Key::Bob, UNIT))
+async fn a_chain_has_its_variant_and_its_parameters() {
+    let mut versions = Vec::new();
+    for variant in Variant::ALL {
+        let (node, chain) = start(variant).await;
+        versions.push(chain.spec_version().await.unwrap());
+        let timeout = chain.constant("StorageProvider", "ChallengeTimeout").await;
+        assert_eq!(
+            values::number(&timeout.unwrap()).unwrap(),
+            12,
+            "{variant:?}"
+        );
+        let chunk = chain.constant("StorageProvider", "MaxChunkSize").await;
+        assert_eq!(values::number(&chunk.unwrap()).unwrap(), 262_144);
+        let counts_relay_blocks = chain.anchor().await.unwrap() > 1_000_000;
+        assert_eq!(counts_relay_blocks, variant != Variant::Deployed);
+        node.stop().await.unwrap();
+    }
+    assert_eq!(versions, [4_001, 4_003, 4_008, 4_009]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_is_included_with_its_events_and_a_failure_has_a_name() {
+    for variant in Variant::ALL {
+        let (node, chain) = start(variant).await;
+        let (alice, bob) = (Key::new("//Alice").unwrap(), Key::new("//Bob").unwrap());
+        let before = chain.balance(bob.account()).await.unwrap();
+        let included = chain.transfer(&alice, bob.account(), 7 * UNIT).await;
+        let events = included.unwrap().events;
+        assert!(events.iter().any(|event| event.name == "Transfer"));
+        let after = chain.balance(bob.account()).await.unwrap();
+        assert_eq!(after - before, 7 * UNIT);
+
+        let error = chain.transfer(&bob, alice.account(), u128::MAX / 2).await;
+        let error = error.unwrap_err();
+        assert!(matches!(error, UserError::Failed { .. }), "{error}");
+        let none = chain.register_provider(&bob, &[1, 2, 3], "/ip4/127.0.0.1/tcp/9", 5_000 * UNIT);
+        let refused = none.await.unwrap_err();
+        assert_eq!(
+            refused.storage_error(),
+            Some("InvalidPublicKey"),
+            "{refused}"
+        );
+        node.stop().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn root_changes_parameters_and_the_relay_chains_number() {
+    let (node, chain) = start(Variant::Current).await;
+    let alice = Key::new("//Alice").unwrap();
+    chain
+        .set_parameter(&alice, "ChallengeTimeout", 99u32)
         .await
         .unwrap();
-    assert!(included.number > 0);
+    let key = [&sp_io::hashing::twox_128(b":ChallengeTimeout:")[..]].concat();
+    let raw = chain.raw(&key).await.unwrap().unwrap();
+    assert_eq!(u32::decode(&mut &*raw).unwrap(), 99);
+    let before = chain.anchor().await.unwrap();
+    chain.jump(&alice, 1_000).await.unwrap();
+    assert!(chain.anchor().await.unwrap() >= before + 1_000);
+    let bob = Key::new("//Bob").unwrap();
+    assert!(chain.jump(&bob, 1).await.is_err());
     node.stop().await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_signed_transfer_is_included_with_its_events() {
-    let node = start_node().await;
-    let included = node
-        .submit_and_wait(&Key::Alice.pair(), transfer(Key::Bob, 7 * UNIT))
-        .await
-        .unwrap();
-    assert_eq!(included.block, node.finalized());
-    assert!(included.events.iter().any(|event| matches!(
-        event,
-        RuntimeEvent::Balances(pallet_balances::Event::Transfer { to, amount, .. })
-            if *to == Key::Bob.to_account_id() && *amount == 7 * UNIT
-    )));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_fails_is_an_error_with_its_name() {
-    let node = start_node().await;
-    let error = node
-        .submit_and_wait(
-            &Key::Alice.pair(),
-            transfer(Key::Bob, genesis::ENDOWMENT * 2),
-        )
-        .await
-        .unwrap_err();
-    let NodeError::Dispatch { reason, .. } = error else {
-        panic!("{error}");
-    };
-    assert!(reason.contains("FundsUnavailable"), "{reason}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn many_extrinsics_of_one_account_go_into_one_block() {
-    let node = start_node().await;
-    node.seal(1).await.unwrap();
-    let mut handed_in = Vec::new();
-    for _ in 0..20 {
-        let one = node
-            .submit(&Key::Alice.pair(), transfer(Key::Bob, UNIT))
-            .await;
-        handed_in.push(one.unwrap());
-    }
-    for one in handed_in {
-        assert_eq!(node.wait_for_inclusion(one).await.unwrap().number, 2);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_metadata_has_the_storage_pallet_and_its_api() {
-    let node = start_node().await;
-    let genesis = node.finalized();
-    let metadata = node.client().runtime_api().metadata(genesis).unwrap();
-    let contains = |name: &str| {
-        let name = name.as_bytes();
-        metadata.windows(name.len()).any(|window| window == name)
-    };
-    assert!(contains("StorageProvider"));
-    assert!(contains("respond_to_challenge"));
-    let api = node.client().runtime_api();
-    assert!(
-        api.has_api::<dyn StorageProviderApi<cairn_devnode::runtime::OpaqueBlock>>(genesis)
-            .unwrap()
-    );
-    // For tools that read API descriptions.
-    let newest = api.metadata_at_version(genesis, 15).unwrap().unwrap();
-    let name = b"StorageProviderApi";
-    assert!(newest.windows(name.len()).any(|window| window == name));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_chain_has_the_configured_rules() {
-    let strict = Rules {
-        strict_leaf_binding: true,
-        challenge_period: 12,
-        ..Rules::default()
-    };
-    let (old, strict) = tokio::join!(
-        InMemoryNode::start(InMemoryConfig::default()),
-        InMemoryNode::start(InMemoryConfig {
-            rules: strict,
-            ..InMemoryConfig::default()
-        })
-    );
-    let (old, strict) = (old.unwrap(), strict.unwrap());
-    let limits = |node: &InMemoryNode| {
-        node.client()
-            .runtime_api()
-            .limits(node.finalized())
-            .unwrap()
-    };
-    assert!(!limits(&old).strict_leaf_binding);
-    assert_eq!(limits(&old).challenge_period, 28_800);
-    assert!(limits(&strict).strict_leaf_binding);
-    assert_eq!(limits(&strict).challenge_period, 12);
-    assert_eq!(limits(&strict).chunk_bytes, 262_144);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn root_can_change_the_rules() {
-    let node = start_node().await;
-    let rules = Rules {
-        strict_leaf_binding: true,
-        ..Rules::default()
-    };
-    let call = pallet_storage_provider::Call::set_rules { rules };
-    let call = pallet_sudo::Call::sudo {
-        call: Box::new(call.into()),
-    };
-    node.submit_and_wait(&Key::Alice.pair(), call)
-        .await
-        .unwrap();
-    let limits = node.client().runtime_api().limits(node.finalized());
-    assert!(limits.unwrap().strict_leaf_binding);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_runtime_signs_a_response_with_the_keystore() {
-    let node = start_node().await;
-    let account = node.insert_key("//Bob").unwrap();
-    let provider = AccountId(account.clone().into());
-    let head = node.seal(3).await.unwrap();
-    let id = ChallengeId {
-        deadline: 9,
-        index: 0,
-    };
-
-    let mut api = node.client().runtime_api();
-    api.register_extension(KeystoreExt::from(node.keystore().clone()));
-    let nonce = api.nonce(head, provider).unwrap();
-    let response = ChallengeResponse::Superseded;
-    let signed = api.sign_response(head, provider, nonce, id, response.clone());
-    let extrinsic = signed.unwrap().expect("the keystore has the key");
-
-    let handed_in = node.submit_extrinsic(extrinsic).await.unwrap();
-    let included = node.wait_for_inclusion(handed_in).await.unwrap();
-    // It reached the pallet, which has no such challenge.
-    let failure = included.failure().expect("there is no such challenge");
-    assert!(failure.contains("StorageProvider"), "{failure}");
-
-    // An account whose key is not in the keystore.
-    let stranger = AccountId(Key::Charlie.to_account_id().into());
-    let signed = api.sign_response(head, stranger, 0, id, response);
-    assert_eq!(signed.unwrap(), None);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_registered_provider_is_in_the_runtime_api() {
-    let node = start_node().await;
-    let pair = Key::Bob.pair();
-    let call = pallet_storage_provider::Call::register_provider {
-        key: MultiSigner::Sr25519(pair.public().0),
-        endpoint: b"ws://127.0.0.1:1".to_vec(),
-        stake: 100 * UNIT,
-    };
-    node.submit_and_wait(&pair, call).await.unwrap();
-    let bob = AccountId(Key::Bob.to_account_id().into());
-    let info = node.client().runtime_api().provider(node.finalized(), bob);
-    let info = info.unwrap().expect("it registered");
-    assert_eq!(info.stake, 100 * UNIT);
-    assert_eq!(info.endpoint, b"ws://127.0.0.1:1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -226,7 +116,9 @@ async fn the_rpc_on_loopback_serves_what_clients_need() {
     let node = start_node().await;
     node.seal(2).await.unwrap();
     let url = node.rpc_url();
-    let alice = Key::Alice.to_account_id().to_string();
+    let alice = sp_core::crypto::Ss58Codec::to_ss58check(&sp_runtime::AccountId32::new(
+        Key::new("//Alice").unwrap().account(),
+    ));
     let answers = tokio::task::spawn_blocking(move || {
         let methods = ask(&url, "rpc_methods", json!([])).unwrap();
         let methods = methods["methods"].as_array().unwrap().clone();

@@ -20,7 +20,7 @@ impl Program {
 
     fn run_with(base: &Path, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cairn-devnode"))
-            .args(["run", "--chain", "strict", "--block-ms", "50"])
+            .args(["run", "--chain", "leaf-binding", "--block-ms", "50"])
             .args(["--rpc-port", "0", "--listen-addr", "/ip4/127.0.0.1/tcp/0"])
             .args(["--no-prometheus", "--no-telemetry", "--no-mdns"])
             .arg("--base-path")
@@ -91,7 +91,7 @@ fn the_chain_is_kept_in_rocksdb_across_restarts() {
     let before = program.finalized();
     program.interrupt();
     // A file that every RocksDB database has.
-    let current = folder.path().join("chains/strict/db/full/CURRENT");
+    let current = folder.path().join("chains/leaf-binding/db/full/CURRENT");
     assert!(current.is_file(), "{} is missing", current.display());
 
     let program = Program::run(folder.path());
