@@ -4,15 +4,13 @@
 use crate::process::Provider;
 use crate::wire::Client;
 use cairn_bucket::{BasePath, BucketConfig, NewLeaf};
-use cairn_devnode::{InMemoryConfig, InMemoryNode};
-use cairn_devnode_runtime::{Runtime, RuntimeCall, genesis};
+use cairn_devnode::{InMemoryConfig, InMemoryNode, Variant};
+use cairn_devnode_user::{Chain, Key, Location, Signed};
 use cairn_keys::SignedCommitment;
-use cairn_primitives::challenge::{AccountId, ChunkLocation};
 use cairn_primitives::chunk_tree::CHUNK_BYTES;
-use cairn_primitives::onchain::RegisteredKey;
-use cairn_primitives::{BucketId, ChunkIndex, H256, HashingProfile, LeafIndex};
+use cairn_primitives::{BucketId, H256, HashingProfile};
 use cairn_provider::{LeaseRequest, Provider as Buckets, ProviderOptions};
-use pallet_storage_provider::Call;
+use codec::Encode;
 use serde_json::{Value, json};
 use sp_core::{Pair, sr25519};
 use std::net::SocketAddr;
@@ -25,6 +23,8 @@ pub(crate) const BUCKET: u64 = 0;
 /// The error code of a provider that is stopping.
 const STOPPING: i32 = 12_012;
 const SURI: &str = "//Charlie";
+/// A thousand coins, as the chain wants.
+const STAKE: u128 = 1_000_000_000_000_000;
 
 /// The chain and the provider.
 pub(crate) struct Fixture {
@@ -264,57 +264,49 @@ fn request(method: &str, params: Value) -> String {
 /// Creates a chain on which the provider has one open challenge, and which makes no blocks.
 async fn challenged_chain(signed: &SignedCommitment) -> InMemoryNode {
     let config = InMemoryConfig {
-        rules: genesis::rules("strict").unwrap(),
+        variant: Variant::LeafBinding,
         ..InMemoryConfig::default()
     };
     let node = InMemoryNode::start(config).await.unwrap();
-    let (admin, provider) = (pair("//Alice"), pair(SURI));
-    let account = AccountId(provider.public().0);
-    let bucket = BucketId(BUCKET);
-    let calls: [(&sr25519::Pair, Call<Runtime>); 5] = [
-        (
-            &provider,
-            Call::register_provider {
-                key: RegisteredKey::from(account.0),
-                endpoint: b"ws://127.0.0.1:9".to_vec(),
-                stake: 1_000_000_000_000,
-            },
-        ),
-        (
-            &admin,
-            Call::create_bucket {
-                min_providers: 1,
-                window: None,
-            },
-        ),
-        (
-            &admin,
-            Call::request_agreement {
-                bucket,
-                provider: provider.public().into(),
-                max_bytes: u64::MAX,
-                expires_at: u32::MAX,
-            },
-        ),
-        (&provider, Call::accept_agreement { bucket }),
-        (
-            &admin,
-            Call::challenge_offchain {
-                bucket,
-                provider: provider.public().into(),
-                commitment: signed.payload.commitment,
-                location: ChunkLocation {
-                    leaf_index: LeafIndex(0),
-                    chunk_index: ChunkIndex(0),
-                },
-                signature: signed.signature.clone(),
-            },
-        ),
-    ];
-    for (who, call) in calls {
-        node.submit_and_wait(who, RuntimeCall::from(call))
-            .await
-            .unwrap();
-    }
+    node.seal_during(challenge(&node.rpc_url(), signed))
+        .await
+        .unwrap();
     node
+}
+
+/// Registers the provider, makes its agreement, and challenges the first chunk that it signed.
+async fn challenge(url: &str, signed: &SignedCommitment) {
+    let chain = Chain::connect(url).await.unwrap();
+    let (owner, provider) = (Key::new("//Alice").unwrap(), Key::new(SURI).unwrap());
+    chain
+        .register_provider(&provider, &provider.public(), "/ip4/127.0.0.1/tcp/9", STAKE)
+        .await
+        .unwrap();
+    chain
+        .update_settings(&provider, &Default::default())
+        .await
+        .unwrap();
+    let bucket = chain
+        .agree(&owner, provider.account(), &provider, 1 << 30, 1_000_000)
+        .await
+        .unwrap();
+    assert_eq!(bucket, BUCKET);
+    let payload = signed.payload.encode();
+    let signed = Signed::decode(&payload, &signed.signature.encode()).unwrap();
+    let sent = chain
+        .challenge_offchain(
+            &owner,
+            bucket,
+            provider.account(),
+            &signed.commitment,
+            signed.nonce,
+            &signed.signature,
+            Location {
+                leaf_index: 0,
+                chunk_index: 0,
+            },
+        )
+        .await
+        .unwrap();
+    chain.included(&sent).await.unwrap();
 }
