@@ -6,6 +6,7 @@
 #
 #   scripts/demo-chain.sh [FOLDER]    keeps its data in FOLDER, which must be empty
 #   FILES=folder                stores the files of this folder
+#   VARIANT=name                deployed, nonce, current (the default) or leaf-binding
 #   PROGRAMS=folder             has the programs
 set -euo pipefail
 
@@ -24,7 +25,7 @@ done
 
 . "$(dirname "${BASH_SOURCE[0]}")/files-to-store.sh"
 
-arguments=(--programs "$programs" --files "$files")
+arguments=(--programs "$programs" --files "$files" --variant "${VARIANT:-current}")
 if [ -n "$kept" ]; then
     [ -z "$(ls -A "$kept" 2>/dev/null)" ] || fail "$kept is not empty: remove it, or name another"
     arguments+=(--folder "$kept")

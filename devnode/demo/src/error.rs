@@ -1,24 +1,20 @@
 //! Errors of the demo.
 
+use cairn_devnode_user::UserError;
 use std::path::{Path, PathBuf};
 
 /// An error of the demo.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// The node's RPC failed.
-    #[error("the node's RPC failed: {0}")]
+    /// A provider's RPC failed.
+    #[error("a provider's RPC failed: {0}")]
     Rpc(#[from] jsonrpsee::core::client::Error),
+    /// The chain refused something, or could not be read.
+    #[error("on chain: {0}")]
+    Chain(#[from] UserError),
     /// A response could not be decoded.
     #[error("cannot decode a response: {0}")]
     Unreadable(String),
-    /// An extrinsic was not accepted, or failed.
-    #[error("the extrinsic `{call}` failed: {reason}")]
-    Extrinsic {
-        /// The call.
-        call: &'static str,
-        /// The reason, from the chain.
-        reason: String,
-    },
     /// A file or process failed.
     #[error("cannot {doing} {path}: {source}")]
     Io {

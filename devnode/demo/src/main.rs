@@ -3,8 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use cairn_demo::{DemoError, Scale, Scenario, Summary};
-use cairn_primitives::challenge::SlashReason;
+use cairn_demo::{DemoError, Judgement, Scale, Scenario, Summary};
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,9 +30,9 @@ struct Args {
     /// Time between blocks, in milliseconds
     #[arg(long, default_value_t = 500)]
     block_ms: u64,
-    /// Use the newer pallet's rule, which binds a leaf to its index
-    #[arg(long)]
-    strict: bool,
+    /// Variant of the chain: deployed, nonce, current or leaf-binding
+    #[arg(long, default_value = "current")]
+    variant: String,
     /// Seed of all random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -73,12 +72,12 @@ async fn demo(args: Args) -> Result<(), DemoError> {
         devnode: programs.join("cairn-devnode"),
         folder: args.folder.unwrap_or_else(|| temporary.path().join("demo")),
         files: args.files,
+        variant: args.variant,
         scale: Scale {
             max_files: args.most_files,
             max_bytes: args.most_bytes,
             challenges: args.challenges,
             block_ms: args.block_ms,
-            strict: args.strict,
         },
         seed: args.seed,
         report: Box::new(|what| println!("{what}")),
@@ -89,7 +88,6 @@ async fn demo(args: Args) -> Result<(), DemoError> {
 }
 
 fn show(summary: &Summary, block_ms: u64) {
-    let (reason, amount) = summary.slash;
     println!("\nResults, according to the chain");
     println!(
         "  challenges {}, defended {}, lost {}",
@@ -103,18 +101,22 @@ fn show(summary: &Summary, block_ms: u64) {
             "TOUCHED"
         }
     );
-    println!(
-        "  checkpoints with both signatures: {}",
-        summary.checkpoints
-    );
+    println!("  checkpoints: {}", summary.checkpoints);
     let middle = summary.answer_delays.get(summary.answer_delays.len() / 2);
     if let (Some(middle), Some(most)) = (middle, summary.answer_delays.last()) {
         println!(
-            "  from challenge to inclusion: median {middle} anchor blocks, maximum {most} \
+            "  from challenge to inclusion: median {middle} blocks, maximum {most} \
              (a block every {block_ms} ms; while a provider is down its challenges wait)"
         );
     }
-    println!("  the dishonest provider lost {amount} for {reason:?}");
+    match &summary.judgement {
+        Judgement::Slashed { reason, amount } => {
+            println!("  the dishonest provider lost {amount} for {reason}");
+        }
+        Judgement::Refused { error } => {
+            println!("  the dishonest provider's answer was refused: {error}");
+        }
+    }
 }
 
 fn check(summary: &Summary) -> Result<(), DemoError> {
@@ -128,8 +130,9 @@ fn check(summary: &Summary) -> Result<(), DemoError> {
     if summary.answer_delays.len() as u64 != summary.challenges {
         return wrong("an answer is missing in the blocks");
     }
-    if summary.slash.0 != SlashReason::InvalidProof || summary.slash.1 == 0 {
-        return wrong("the dishonest provider kept its stake");
+    match &summary.judgement {
+        Judgement::Slashed { reason, amount } if reason == "InvalidProof" && *amount > 0 => Ok(()),
+        Judgement::Refused { error } if error.ends_with("InvalidChallengeProof") => Ok(()),
+        _ => wrong("the dishonest provider's answer was not judged as false"),
     }
-    Ok(())
 }

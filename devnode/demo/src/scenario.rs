@@ -4,19 +4,18 @@ mod accounts;
 mod challenges;
 mod environment;
 
-use crate::chain::Chain;
 use crate::error::DemoError;
-use crate::{dishonest_provider, files};
+use crate::{Judgement, dishonest_provider, files};
 use accounts::Accounts;
-use cairn_primitives::challenge::SlashReason;
+use cairn_devnode_user::{Chain, values};
 use challenges::{ChallengeTargets, SubmittedChallenges};
-use environment::{Environment, LocalProvider};
+use environment::Environment;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// The number of buckets.
+/// The buckets of each provider.
 const BUCKETS: usize = 3;
 
 /// The scale of the scenario.
@@ -30,8 +29,6 @@ pub struct Scale {
     pub challenges: u32,
     /// The time between blocks, in milliseconds.
     pub block_ms: u64,
-    /// True if the chain binds a leaf to its index, as the newer pallet does.
-    pub strict: bool,
 }
 
 /// The programs, files and settings of the scenario.
@@ -44,6 +41,8 @@ pub struct Scenario {
     pub folder: PathBuf,
     /// The folder whose files are stored.
     pub files: PathBuf,
+    /// The variant of the chain: `deployed`, `nonce`, `current` or `leaf-binding`.
+    pub variant: String,
     /// The scale.
     pub scale: Scale,
     /// The seed of all random choices.
@@ -63,13 +62,12 @@ pub struct Summary {
     pub lost: u64,
     /// True if the stake of the honest providers is unchanged.
     pub stake_is_unchanged: bool,
-    /// Buckets whose checkpoint has both signatures.
+    /// Checkpoints that were made.
     pub checkpoints: usize,
-    /// For each answer, the number of anchor blocks from the challenge to its inclusion,
-    /// sorted.
+    /// For each answer, the number of blocks from the challenge to its inclusion, sorted.
     pub answer_delays: Vec<u32>,
-    /// The reason and the amount of the dishonest provider's slash.
-    pub slash: (SlashReason, u128),
+    /// What the chain did about the dishonest provider's answer.
+    pub judgement: Judgement,
 }
 
 impl Scenario {
@@ -83,7 +81,7 @@ impl Scenario {
         let cast = Accounts::new()?;
         let stage = Environment::new(self)?;
 
-        self.report_step("Real files become leaves, in the same buckets at two providers");
+        self.report_step("Real files become leaves, in buckets of two providers");
         let found = files::list_files(&self.files, self.scale.max_files, self.scale.max_bytes)?;
         if found.len() < 8 * BUCKETS {
             return Err(DemoError::Unexpected(format!(
@@ -96,33 +94,33 @@ impl Scenario {
         let (first, second) = found.split_at(found.len() - later);
         let hands = files::distribute(first.to_vec(), BUCKETS);
         let mut local_providers = [
-            stage.local_provider("node")?,
-            stage.local_provider("standalone")?,
+            stage.local_provider("node", 0),
+            stage.local_provider("standalone", BUCKETS as u64),
         ];
         for (local_provider, suri) in local_providers.iter_mut().zip(["//Charlie", "//Dave"]) {
             local_provider.set_up(suri, &hands)?;
         }
         self.report_step(&format!(
-            "  {} files in {BUCKETS} buckets; both have signed each root",
+            "  {} files in {BUCKETS} buckets of each; each root is signed",
             first.len()
         ));
 
         self.report_step("A node that loads Cairn, and a standalone provider that follows it");
         let mut running = stage.start_all(&local_providers).await?;
         let chain = running.chain().await?;
-        self.report_step(&format!("  {}", crate::chain::runtime_name()));
-        cast.set_up_chain(&chain, &running, BUCKETS).await?;
+        let version = chain.spec_version().await?;
+        self.report_step(&format!("  {}, spec version {version}", self.variant));
+        cast.set_up_chain(&chain, &running, &local_providers)
+            .await?;
 
-        self.report_step("Checkpoints, signed by both");
-        let roots = local_providers
-            .first()
-            .map(LocalProvider::newest_roots)
-            .unwrap_or_default();
-        let mut checkpointed = cast.await_checkpoints(&chain, &mut running, &roots).await?;
-        self.report_step(&format!("  {checkpointed} of {BUCKETS} buckets"));
+        self.report_step("Checkpoints, signed by the providers and submitted by the owner");
+        let mut checkpointed = cast
+            .make_checkpoints(&chain, &mut running, &local_providers)
+            .await?;
+        self.report_step(&format!("  {checkpointed} of {} buckets", 2 * BUCKETS));
 
         let begun = Instant::now();
-        let first_block = chain.number(chain.finalized().await?).await?;
+        let first_block = chain.finalized().await?;
         let third = self.scale.challenges / 3;
         self.report_step(&format!(
             "{third} challenges, of both kinds, of old and new roots"
@@ -168,12 +166,10 @@ impl Scenario {
         let chain = running.chain().await?;
         asked.await_answers(&chain, &cast, &mut running).await?;
         self.report_step("  all answered, from retired trees");
-        let roots = local_providers
-            .first()
-            .map(LocalProvider::newest_roots)
-            .unwrap_or_default();
-        checkpointed += cast.await_checkpoints(&chain, &mut running, &roots).await?;
-        self.report_step("  and the new trees have checkpoints with both signatures");
+        checkpointed += cast
+            .make_checkpoints(&chain, &mut running, &local_providers)
+            .await?;
+        self.report_step("  and the new trees have checkpoints");
 
         let rest = self.scale.challenges - 2 * third;
         self.report_step(&format!(
@@ -193,13 +189,13 @@ impl Scenario {
 
         self.report_step("A dishonest provider");
         let bucket = cast.set_up_dishonest_provider(&chain).await?;
-        let liar =
+        let judgement =
             dishonest_provider::answer_falsely(&chain, cast.admin(), cast.dishonest(), bucket)
                 .await?;
-        self.report_step(&format!("  lost {} for {:?}", liar.1, liar.0));
+        self.report_step(&format!("  {judgement:?}"));
 
         let summary = self
-            .summarize(&chain, &cast, &asked, first_block, checkpointed, liar)
+            .summarize(&chain, &cast, &asked, first_block, checkpointed, judgement)
             .await?;
         running.stop_all()?;
         Ok(summary)
@@ -216,7 +212,7 @@ impl Scenario {
         asked: &SubmittedChallenges,
         first_block: u32,
         checkpointed: usize,
-        liar: (SlashReason, u128),
+        judgement: Judgement,
     ) -> Result<Summary, DemoError> {
         let mut summary = Summary {
             challenges: asked.count(),
@@ -225,13 +221,20 @@ impl Scenario {
             stake_is_unchanged: true,
             checkpoints: checkpointed,
             answer_delays: asked.answer_delays(chain, first_block).await?,
-            slash: liar,
+            judgement,
         };
-        for who in cast.honest() {
-            let info = chain.provider(who).await?;
-            summary.defended += info.defended;
-            summary.lost += info.lost;
-            summary.stake_is_unchanged &= info.stake == accounts::STAKE;
+        let honest = cast.honest();
+        for (count, name) in [
+            (&mut summary.defended, "ChallengeDefended"),
+            (&mut summary.lost, "ChallengeSlashed"),
+        ] {
+            for (_, event) in chain.storage_events(first_block, name).await? {
+                let provider = values::bytes32(values::inside(&event.fields, "provider")?)?;
+                *count += u64::from(honest.contains(&provider));
+            }
+        }
+        for who in honest {
+            summary.stake_is_unchanged &= chain.stake(who).await? == accounts::STAKE;
         }
         Ok(summary)
     }

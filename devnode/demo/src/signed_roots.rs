@@ -1,19 +1,18 @@
 //! The signed roots of a provider, from the output of `cairn put`.
 
 use crate::error::DemoError;
-use cairn_primitives::challenge::{ChunkLocation, MultiSignature};
-use cairn_primitives::{BucketId, ChunkIndex, Commitment, H256, LeafCount, LeafIndex, Sequence};
+use cairn_devnode_user::{Commitment, Location, Scheme, Signature};
 use rand::Rng;
 use serde::Deserialize;
 
 /// Bytes of a full chunk.
-const CHUNK: u64 = cairn_primitives::chunk_tree::CHUNK_BYTES as u64;
+const CHUNK: u64 = 262_144;
 
 /// A commitment with its signature.
 #[derive(Clone, Debug)]
 pub(crate) struct SignedRoot {
     pub(crate) commitment: Commitment,
-    pub(crate) signature: MultiSignature,
+    pub(crate) signature: Signature,
 }
 
 /// The signed roots of one bucket at one provider, and the lengths of its leaves.
@@ -26,7 +25,7 @@ pub(crate) struct SignedRoots {
 
 #[derive(Deserialize)]
 struct Line {
-    mmr_root: H256,
+    mmr_root: String,
     start_seq: u64,
     leaf_count: u64,
     signature: String,
@@ -44,20 +43,22 @@ impl SignedRoots {
         let unreadable = |error: &dyn std::fmt::Display| DemoError::Unreadable(error.to_string());
         for line in printed.lines().filter(|line| line.contains("\"mmr_root\"")) {
             let line: Line = serde_json::from_str(line).map_err(|error| unreadable(&error))?;
-            let mut signature = [0; 64];
-            hex::decode_to_slice(line.signature.trim_start_matches("0x"), &mut signature)
-                .map_err(|error| unreadable(&error))?;
-            let leaf_count = LeafCount::new(line.leaf_count)
-                .ok_or_else(|| DemoError::Unreadable("a leaf count above 2^62".into()))?;
+            let bytes = |text: &str| hex::decode(text.trim_start_matches("0x"));
+            let signature = bytes(&line.signature).map_err(|error| unreadable(&error))?;
+            let mmr_root = bytes(&line.mmr_root).map_err(|error| unreadable(&error))?;
+            let mmr_root = <[u8; 32]>::try_from(mmr_root.as_slice());
             self.sizes
                 .extend(line.files.iter().map(|file| file.data_size));
             self.signed.push(SignedRoot {
                 commitment: Commitment {
-                    mmr_root: line.mmr_root,
-                    start_seq: Sequence(line.start_seq),
-                    leaf_count,
+                    mmr_root: mmr_root.map_err(|error| unreadable(&error))?,
+                    start_seq: line.start_seq,
+                    leaf_count: line.leaf_count,
                 },
-                signature: MultiSignature::Sr25519(signature),
+                signature: Signature {
+                    scheme: Scheme::Sr25519,
+                    bytes: signature,
+                },
             });
         }
         Ok(())
@@ -68,11 +69,11 @@ impl SignedRoots {
         self.sizes.len()
     }
 
-    /// Returns the newest root.
-    pub(crate) fn newest(&self) -> Option<H256> {
+    /// Returns the newest commitment.
+    pub(crate) fn newest(&self) -> Option<&Commitment> {
         self.signed
             .last()
-            .map(|signed_root| signed_root.commitment.mmr_root)
+            .map(|signed_root| &signed_root.commitment)
     }
 
     /// Returns a random chunk under a commitment.
@@ -80,22 +81,22 @@ impl SignedRoots {
         &self,
         commitment: &Commitment,
         random: &mut impl Rng,
-    ) -> ChunkLocation {
-        let leaf = random.gen_range(0..commitment.leaf_count.get().max(1));
-        let sequence = usize::try_from(commitment.start_seq.0.saturating_add(leaf));
+    ) -> Location {
+        let leaf = random.gen_range(0..commitment.leaf_count.max(1));
+        let sequence = usize::try_from(commitment.start_seq.saturating_add(leaf));
         let size = sequence.ok().and_then(|sequence| self.sizes.get(sequence));
         // Empty content is one empty chunk.
         let chunks = size.map_or(1, |size| size.div_ceil(CHUNK).max(1));
-        ChunkLocation {
-            leaf_index: LeafIndex(leaf),
-            chunk_index: ChunkIndex(random.gen_range(0..chunks)),
+        Location {
+            leaf_index: leaf,
+            chunk_index: random.gen_range(0..chunks),
         }
     }
 
     /// Returns a random signed root.
     pub(crate) fn random_root(
         &self,
-        bucket: BucketId,
+        bucket: u64,
         random: &mut impl Rng,
     ) -> Result<&SignedRoot, DemoError> {
         let place = random.gen_range(0..self.signed.len().max(1));

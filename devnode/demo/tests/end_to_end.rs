@@ -1,9 +1,8 @@
 //! The demo on a smaller scale: a node on disk that loads Cairn, a standalone provider,
-//! real files, checkpoints signed by both, challenges, a prune while a provider is down,
+//! real files, checkpoints signed by them, challenges, a prune while a provider is down,
 //! and a dishonest provider. The chain's records at the end are asserted.
 
-use cairn_demo::{Scale, Scenario};
-use cairn_primitives::challenge::SlashReason;
+use cairn_demo::{Judgement, Scale, Scenario};
 use std::path::Path;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,12 +20,12 @@ async fn two_providers_defend_every_challenge_and_the_liar_is_slashed() {
         devnode: programs.join("cairn-devnode"),
         folder: folder.path().join("play"),
         files: repository.join("node-ext"),
+        variant: "leaf-binding".into(),
         scale: Scale {
             max_files: 120,
             max_bytes: 10_000_000,
             challenges: 12,
             block_ms: 400,
-            strict: true,
         },
         seed: 7,
         report: Box::new(|what| println!("{what}")),
@@ -37,9 +36,12 @@ async fn two_providers_defend_every_challenge_and_the_liar_is_slashed() {
         (12, 12, 0)
     );
     assert!(summary.stake_is_unchanged);
-    // Three buckets, before the prune and after.
-    assert_eq!(summary.checkpoints, 6);
+    // Three buckets of each, before the prune and after.
+    assert_eq!(summary.checkpoints, 12);
     assert_eq!(summary.answer_delays.len(), 12);
-    assert_eq!(summary.slash.0, SlashReason::InvalidProof);
-    assert!(summary.slash.1 > 0);
+    let Judgement::Slashed { reason, amount } = summary.judgement else {
+        panic!("{:?}", summary.judgement);
+    };
+    assert_eq!(reason, "InvalidProof");
+    assert!(amount > 0);
 }

@@ -1,24 +1,19 @@
-//! The accounts, and their agreements on chain.
+//! The accounts, their agreements on chain, and the checkpoints of their buckets.
 
-use super::environment::RunningPrograms;
-use crate::chain::{Chain, account};
-use crate::dishonest_provider::provider_key;
+use super::environment::{LocalProvider, RunningPrograms};
 use crate::error::DemoError;
-use cairn_devnode_runtime::{Runtime, RuntimeEvent};
-use cairn_primitives::challenge::AccountId;
-use cairn_primitives::{BucketId, H256};
-use pallet_storage_provider::{Call, Event};
-use sp_core::{Pair, sr25519};
+use crate::provider_rpc::ProviderRpc;
+use cairn_devnode_user::{AccountId, Chain, Key, Signed};
 use std::time::{Duration, Instant};
 
-/// The stake of each provider, in the chain's smallest unit.
-pub(super) const STAKE: u128 = 1_000_000_000_000;
+/// The stake of each provider, in the chain's smallest unit: a thousand coins.
+pub(super) const STAKE: u128 = 1_000_000_000_000_000;
 
 /// The quota of an agreement, in bytes.
 const QUOTA: u64 = 1 << 34;
 
-/// The last anchor block of the agreements.
-const EXPIRES_AT: u32 = 10_000_000;
+/// Anchor blocks of an agreement.
+const DURATION: u32 = 10_000_000;
 
 /// The time limit for an event on chain.
 pub(super) const CHAIN_TIMEOUT: Duration = Duration::from_secs(180);
@@ -28,162 +23,143 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The accounts.
 pub(super) struct Accounts {
-    /// Owns the buckets, and submits the challenges.
-    admin: sr25519::Pair,
-    /// The provider that the node loads.
-    loaded: sr25519::Pair,
-    /// The standalone provider.
-    standalone: sr25519::Pair,
-    dishonest: sr25519::Pair,
+    /// Owns the buckets, submits the checkpoints and the challenges.
+    admin: Key,
+    /// The provider that the node loads, and the standalone provider.
+    honest: [Key; 2],
+    dishonest: Key,
 }
 
 impl Accounts {
     pub(super) fn new() -> Result<Self, DemoError> {
-        let named = |suri| {
-            sr25519::Pair::from_string(suri, None)
-                .map_err(|error| DemoError::Unexpected(error.to_string()))
-        };
         Ok(Self {
-            admin: named("//Alice")?,
-            loaded: named("//Charlie")?,
-            standalone: named("//Dave")?,
-            dishonest: named("//Eve")?,
+            admin: Key::new("//Alice")?,
+            honest: [Key::new("//Charlie")?, Key::new("//Dave")?],
+            dishonest: Key::new("//Eve")?,
         })
     }
 
-    pub(super) fn admin(&self) -> &sr25519::Pair {
+    pub(super) fn admin(&self) -> &Key {
         &self.admin
     }
 
-    pub(super) fn dishonest(&self) -> &sr25519::Pair {
+    pub(super) fn dishonest(&self) -> &Key {
         &self.dishonest
     }
 
     /// Returns the honest providers, in the order of their base paths.
     pub(super) fn honest(&self) -> [AccountId; 2] {
-        [account(&self.loaded), account(&self.standalone)]
+        [0, 1].map(|place| self.honest.get(place).map_or([0; 32], Key::account))
     }
 
-    /// Registers the providers, creates the buckets and makes the agreements.
+    /// Registers the providers, and makes an agreement for each bucket that they have.
     pub(super) async fn set_up_chain(
         &self,
         chain: &Chain,
         running: &RunningPrograms,
-        buckets: usize,
+        local_providers: &[LocalProvider; 2],
     ) -> Result<(), DemoError> {
-        for (who, endpoint) in [
-            (&self.loaded, running.node_url()),
-            (&self.standalone, running.standalone_url()),
-        ] {
-            self.register(chain, who, endpoint).await?;
-        }
-        for place in 0..buckets {
-            let bucket = self.create_bucket(chain, 2).await?;
-            if usize::try_from(bucket.0) != Ok(place) {
-                return Err(DemoError::Unexpected(format!(
-                    "the chain created bucket {bucket} instead of {place}: is the chain new?"
-                )));
+        let all = self.honest.iter().zip(running.endpoints());
+        for ((who, endpoint), local_provider) in all.zip(local_providers) {
+            self.register(chain, who, &endpoint).await?;
+            for (id, _) in local_provider.buckets() {
+                let bucket = self.agree(chain, who).await?;
+                if bucket != id {
+                    return Err(DemoError::Unexpected(format!(
+                        "the chain made bucket {bucket} instead of {id}: is the chain new?"
+                    )));
+                }
             }
-            self.make_agreements(chain, bucket, &[&self.loaded, &self.standalone])
-                .await?;
         }
         Ok(())
     }
 
     /// Makes an agreement of the dishonest provider for a bucket of its own.
-    pub(super) async fn set_up_dishonest_provider(
-        &self,
-        chain: &Chain,
-    ) -> Result<BucketId, DemoError> {
-        self.register(chain, &self.dishonest, "ws://127.0.0.1:1".into())
+    pub(super) async fn set_up_dishonest_provider(&self, chain: &Chain) -> Result<u64, DemoError> {
+        self.register(chain, &self.dishonest, "/ip4/127.0.0.1/tcp/1")
             .await?;
-        let bucket = self.create_bucket(chain, 1).await?;
-        self.make_agreements(chain, bucket, &[&self.dishonest])
-            .await?;
-        Ok(bucket)
+        self.agree(chain, &self.dishonest).await
     }
 
-    async fn register(
-        &self,
-        chain: &Chain,
-        who: &sr25519::Pair,
-        endpoint: String,
-    ) -> Result<(), DemoError> {
-        let call = Call::<Runtime>::register_provider {
-            key: provider_key(who),
-            endpoint: endpoint.into_bytes(),
-            stake: STAKE,
-        };
-        chain.submit(who, "register_provider", call).await?;
+    async fn register(&self, chain: &Chain, who: &Key, endpoint: &str) -> Result<(), DemoError> {
+        chain
+            .register_provider(who, &who.public(), endpoint, STAKE)
+            .await?;
+        chain.update_settings(who, &Default::default()).await?;
         Ok(())
     }
 
-    async fn create_bucket(
-        &self,
-        chain: &Chain,
-        min_providers: u32,
-    ) -> Result<BucketId, DemoError> {
-        let call = Call::<Runtime>::create_bucket {
-            min_providers,
-            window: None,
-        };
-        let made = chain.submit(&self.admin, "create_bucket", call).await?;
-        made.events
-            .iter()
-            .find_map(|event| match event {
-                RuntimeEvent::StorageProvider(Event::BucketCreated { bucket_id, .. }) => {
-                    Some(*bucket_id)
-                }
-                _ => None,
-            })
-            .ok_or_else(|| DemoError::Unexpected("a bucket was created without an event".into()))
+    async fn agree(&self, chain: &Chain, who: &Key) -> Result<u64, DemoError> {
+        let made = chain.agree(&self.admin, who.account(), who, QUOTA, DURATION);
+        Ok(made.await?)
     }
 
-    async fn make_agreements(
-        &self,
-        chain: &Chain,
-        bucket: BucketId,
-        providers: &[&sr25519::Pair],
-    ) -> Result<(), DemoError> {
-        for provider in providers {
-            let request = Call::<Runtime>::request_agreement {
-                bucket,
-                provider: provider.public().into(),
-                max_bytes: QUOTA,
-                expires_at: EXPIRES_AT,
-            };
-            chain
-                .submit(&self.admin, "request_agreement", request)
-                .await?;
-            let accept = Call::<Runtime>::accept_agreement { bucket };
-            chain.submit(provider, "accept_agreement", accept).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits until the chain has checkpoints of these roots with both signatures. Returns
-    /// their number.
-    pub(super) async fn await_checkpoints(
+    /// Asks the providers for their signatures of the newest roots, and makes checkpoints.
+    /// Returns their number.
+    pub(super) async fn make_checkpoints(
         &self,
         chain: &Chain,
         running: &mut RunningPrograms,
-        roots: &[(BucketId, H256)],
+        local_providers: &[LocalProvider; 2],
     ) -> Result<usize, DemoError> {
-        for (bucket, root) in roots {
-            let what = format!("a checkpoint of bucket {bucket} at {root:?} signed by both");
-            wait_until(&what, running, async || {
-                let info = chain.bucket(*bucket).await?;
-                let places = self.honest().map(|who| info.primary_index_of(&who));
-                Ok(info.snapshot.is_some_and(|snapshot| {
-                    snapshot.commitment.mmr_root == *root
-                        && places
-                            .iter()
-                            .all(|place| place.is_some_and(|place| snapshot.signed_by(place)))
-                }))
-            })
-            .await?;
+        let mut made = 0usize;
+        let all = self.honest().into_iter().zip(running.provider_urls());
+        for ((account, url), local_provider) in all.zip(local_providers) {
+            let provider = connect(&url, running).await?;
+            for (bucket, newest) in local_provider.newest_commitments() {
+                let signed = signature(&provider, bucket, newest.leaf_count, running).await?;
+                let signatures = [(account, signed.signature)];
+                chain
+                    .checkpoint(
+                        &self.admin,
+                        bucket,
+                        &signed.commitment,
+                        signed.nonce,
+                        &signatures,
+                    )
+                    .await?;
+                if chain.snapshot(bucket).await? != Some(*newest) {
+                    return Err(DemoError::Unexpected(format!(
+                        "the checkpoint of bucket {bucket} has another root"
+                    )));
+                }
+                made = made.saturating_add(1);
+            }
         }
-        Ok(roots.len())
+        Ok(made)
+    }
+}
+
+/// Asks a provider for a signature, until it gives one: after a start it first compares what
+/// the chain has of it.
+async fn signature(
+    provider: &ProviderRpc,
+    bucket: u64,
+    leaf_count: u64,
+    running: &mut RunningPrograms,
+) -> Result<Signed, DemoError> {
+    let begun = Instant::now();
+    loop {
+        match provider.checkpoint_signature(bucket, leaf_count).await {
+            Ok(signed) => return Ok(signed),
+            Err(error) if begun.elapsed() > CHAIN_TIMEOUT => return Err(error),
+            Err(_) => running.check()?,
+        }
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Connects to a provider, as soon as it answers.
+async fn connect(url: &str, running: &mut RunningPrograms) -> Result<ProviderRpc, DemoError> {
+    let begun = Instant::now();
+    loop {
+        match ProviderRpc::connect(url).await {
+            Ok(provider) => return Ok(provider),
+            Err(error) if begun.elapsed() > CHAIN_TIMEOUT => return Err(error),
+            Err(_) => running.check()?,
+        }
+        // A program does not signal when it begins to listen.
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

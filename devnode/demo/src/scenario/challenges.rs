@@ -1,18 +1,10 @@
 //! Challenges of the providers, and the times of their answers.
 
-use super::BUCKETS;
 use super::accounts::{Accounts, wait_until};
 use super::environment::{LocalProvider, RunningPrograms};
-use crate::chain::{Chain, SubmittedExtrinsic};
-use crate::dishonest_provider::created_challenge;
 use crate::error::DemoError;
-use cairn_devnode_runtime::{Runtime, RuntimeCall, RuntimeEvent};
-use cairn_primitives::BucketId;
-use cairn_primitives::challenge::ChallengeId;
-use pallet_storage_provider::{Call, Event};
+use cairn_devnode_user::{Chain, ChallengeId, Sent};
 use rand::Rng;
-use sp_runtime::AccountId32;
-use std::collections::BTreeMap;
 
 /// Extrinsics in flight at once.
 const MAX_IN_FLIGHT: usize = 25;
@@ -29,7 +21,7 @@ pub(super) enum ChallengeTargets {
 /// The submitted challenges, and the block of each.
 #[derive(Default)]
 pub(super) struct SubmittedChallenges {
-    at: BTreeMap<ChallengeId, u32>,
+    at: Vec<(ChallengeId, u32)>,
 }
 
 impl SubmittedChallenges {
@@ -47,16 +39,20 @@ impl SubmittedChallenges {
         kinds: ChallengeTargets,
         random: &mut impl Rng,
     ) -> Result<(), DemoError> {
+        // Where commitments have nonces, or the chain takes no leaf count, what was signed
+        // before the chain began is challenged by its checkpoint only.
+        let by_signature = chain
+            .has_argument("challenge_offchain", "commitment")
+            .await?
+            && !chain.signs_nonces().await?;
         let mut sent = Vec::new();
         for turn in 0..count {
             let place = match kinds {
                 ChallengeTargets::Both => usize::from(turn % 2 == 1),
                 ChallengeTargets::KilledProvider => 1,
             };
-            let by_checkpoint = turn % 4 < 2;
-            let call =
-                challenge(chain, cast, local_providers, place, by_checkpoint, random).await?;
-            sent.push(chain.send(cast.admin(), "challenge", call).await?);
+            let by_signature = by_signature && turn % 4 >= 2;
+            sent.push(challenge(chain, cast, local_providers, place, by_signature, random).await?);
             if sent.len() == MAX_IN_FLIGHT {
                 self.await_finalized(chain, std::mem::take(&mut sent))
                     .await?;
@@ -65,15 +61,12 @@ impl SubmittedChallenges {
         self.await_finalized(chain, sent).await
     }
 
-    async fn await_finalized(
-        &mut self,
-        chain: &Chain,
-        sent: Vec<SubmittedExtrinsic>,
-    ) -> Result<(), DemoError> {
+    async fn await_finalized(&mut self, chain: &Chain, sent: Vec<Sent>) -> Result<(), DemoError> {
         for sent in sent {
-            let settled = chain.await_finalized(sent).await?;
+            let included = chain.included(&sent).await?;
+            let created = included.storage_event("ChallengeCreated")?;
             self.at
-                .insert(created_challenge(&settled.events)?, settled.number);
+                .push((ChallengeId::of_event(created)?, included.number));
         }
         Ok(())
     }
@@ -87,7 +80,7 @@ impl SubmittedChallenges {
     ) -> Result<(), DemoError> {
         wait_until("an answer to every challenge", running, async || {
             for who in cast.honest() {
-                if !chain.open_challenges(who).await?.is_empty() {
+                if chain.open_challenges(who).await? > 0 {
                     return Ok(false);
                 }
             }
@@ -103,16 +96,17 @@ impl SubmittedChallenges {
         from: u32,
     ) -> Result<Vec<u32>, DemoError> {
         let mut waits = Vec::new();
-        let last = chain.number(chain.finalized().await?).await?;
-        for number in from..=last {
-            let block = chain.block_hash(number).await?;
-            for record in chain.events(block).await? {
-                if let RuntimeEvent::StorageProvider(Event::ChallengeDefended { id, .. }) =
-                    record.event
-                    && let Some(asked) = self.at.get(&id)
-                {
-                    waits.push(number.saturating_sub(*asked));
-                }
+        for (number, event) in chain.storage_events(from, "ChallengeDefended").await? {
+            let id = ChallengeId::of_event(&event)?;
+            // On the deployed chain the index is a place among those that are left. All of a
+            // deadline were made in one block there.
+            let asked = self.at.iter().find(|(known, _)| *known == id).or_else(|| {
+                self.at
+                    .iter()
+                    .find(|(known, _)| known.deadline == id.deadline)
+            });
+            if let Some((_, asked)) = asked {
+                waits.push(number.saturating_sub(*asked));
             }
         }
         waits.sort_unstable();
@@ -125,38 +119,38 @@ async fn challenge(
     cast: &Accounts,
     local_providers: &[LocalProvider; 2],
     place: usize,
-    by_checkpoint: bool,
+    by_signature: bool,
     random: &mut impl Rng,
-) -> Result<RuntimeCall, DemoError> {
-    let bucket = BucketId(random.gen_range(0..BUCKETS).try_into().unwrap_or(0));
+) -> Result<Sent, DemoError> {
     let [loaded, standalone] = cast.honest();
     let (local_provider, provider) = match (local_providers, place) {
         ([local_provider, _], 0) => (local_provider, loaded),
         ([_, local_provider], _) => (local_provider, standalone),
     };
-    let provider = AccountId32::new(provider.0);
-    let signed_roots = local_provider.signed_roots(bucket)?;
-    if by_checkpoint {
-        let info = chain.bucket(bucket).await?;
-        let snapshot = info
-            .snapshot
-            .ok_or_else(|| DemoError::Unexpected(format!("bucket {bucket} has no checkpoint")))?;
-        let location = signed_roots.random_location(&snapshot.commitment, random);
-        return Ok(Call::<Runtime>::challenge_checkpoint {
-            bucket,
+    let buckets: Vec<_> = local_provider.buckets().collect();
+    let place = random.gen_range(0..buckets.len().max(1));
+    let (bucket, signed_roots) = buckets
+        .get(place)
+        .ok_or_else(|| DemoError::Unexpected("a provider has no buckets".into()))?;
+    if by_signature {
+        let signed_root = signed_roots.random_root(*bucket, random)?;
+        let location = signed_roots.random_location(&signed_root.commitment, random);
+        let sent = chain.challenge_offchain(
+            cast.admin(),
+            *bucket,
             provider,
+            &signed_root.commitment,
+            None,
+            &signed_root.signature,
             location,
-        }
-        .into());
+        );
+        return Ok(sent.await?);
     }
-    let signed_root = signed_roots.random_root(bucket, random)?;
-    let location = signed_roots.random_location(&signed_root.commitment, random);
-    Ok(Call::<Runtime>::challenge_offchain {
-        bucket,
-        provider,
-        commitment: signed_root.commitment,
-        location,
-        signature: signed_root.signature.clone(),
-    }
-    .into())
+    let snapshot = chain
+        .snapshot(*bucket)
+        .await?
+        .ok_or_else(|| DemoError::Unexpected(format!("bucket {bucket} has no checkpoint")))?;
+    let location = signed_roots.random_location(&snapshot, random);
+    let sent = chain.challenge_checkpoint(cast.admin(), *bucket, provider, location);
+    Ok(sent.await?)
 }

@@ -1,13 +1,11 @@
 //! The folders, base paths and programs of the scenario.
 
 use super::Scenario;
-use crate::chain::{Chain, account};
 use crate::error::{DemoError, io};
 use crate::process::{self, free_port};
 use crate::signed_roots::SignedRoots;
-use cairn_primitives::{BucketId, H256};
+use cairn_devnode_user::{Chain, Commitment, Key};
 use serde::Deserialize;
-use sp_core::{Pair, sr25519};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -17,17 +15,14 @@ const START_TIMEOUT: Duration = Duration::from_secs(90);
 /// Files per commit, which makes several signed roots for each bucket.
 const COMMIT_EVERY: &str = "7";
 
-/// New leaves before a checkpoint is submitted. The default would take hours.
-const CHECKPOINT_LEAVES: &str = "1";
-
 /// The programs, the folder for all data, and the chain's settings.
 pub(super) struct Environment {
     cairn: PathBuf,
     devnode: PathBuf,
     folder: PathBuf,
     block_ms: String,
-    /// `old` or `strict`.
-    rules: &'static str,
+    /// The variant of the chain.
+    variant: String,
 }
 
 /// A provider's base path, and its signed roots.
@@ -35,6 +30,8 @@ pub(super) struct LocalProvider {
     cairn: PathBuf,
     base: PathBuf,
     suri: String,
+    /// Its first bucket; the others follow.
+    first_bucket: u64,
     signed_roots: Vec<SignedRoots>,
 }
 
@@ -57,17 +54,19 @@ impl Environment {
             devnode: play.devnode.clone(),
             folder: play.folder.clone(),
             block_ms: play.scale.block_ms.to_string(),
-            rules: if play.scale.strict { "strict" } else { "old" },
+            variant: play.variant.clone(),
         })
     }
 
-    pub(super) fn local_provider(&self, name: &str) -> Result<LocalProvider, DemoError> {
-        Ok(LocalProvider {
+    /// Returns a provider whose buckets have ids from `first_bucket`.
+    pub(super) fn local_provider(&self, name: &str, first_bucket: u64) -> LocalProvider {
+        LocalProvider {
             cairn: self.cairn.clone(),
             base: self.folder.join(name),
             suri: String::new(),
+            first_bucket,
             signed_roots: Vec::new(),
-        })
+        }
     }
 
     /// Starts the node, and then the provider that follows it.
@@ -101,13 +100,11 @@ impl Environment {
             "--block-ms",
             &self.block_ms,
             "--chain",
-            self.rules,
+            &self.variant,
             "--cairn",
             text(&local_provider.base)?,
             "--suri",
             &local_provider.suri,
-            "--cairn-checkpoint-leaves",
-            CHECKPOINT_LEAVES,
         ];
         let log = self.folder.join("node.log");
         process::RunningProcess::start("the node", &self.devnode, &args, &log)
@@ -130,9 +127,6 @@ impl Environment {
             &port,
             "--prometheus-port",
             "0",
-            "--checkpoint-leaves",
-            CHECKPOINT_LEAVES,
-            "--allow-private-endpoints",
         ];
         let log = self.folder.join("standalone.log");
         process::RunningProcess::start("the standalone provider", &self.cairn, &args, &log)
@@ -150,7 +144,7 @@ impl LocalProvider {
         std::fs::create_dir_all(&self.base).map_err(io("make", &self.base))?;
         self.suri = suri.into();
         self.run(&["key", "insert"], suri)?;
-        for bucket in 0..hands.len() {
+        for (bucket, _) in (self.first_bucket..).zip(hands) {
             self.run(&["bucket", "create", &bucket.to_string()], "")?;
             self.signed_roots.push(SignedRoots::default());
         }
@@ -159,13 +153,13 @@ impl LocalProvider {
 
     /// Stores files in the buckets.
     pub(super) fn store(&mut self, hands: &[Vec<PathBuf>]) -> Result<(), DemoError> {
-        for (bucket, hand) in hands.iter().enumerate() {
+        for (place, hand) in hands.iter().enumerate() {
             let mut list = String::new();
             for file in hand {
                 list.push_str(text(file)?);
                 list.push('\n');
             }
-            let id = bucket.to_string();
+            let id = self.bucket(place).to_string();
             let args = [
                 "put",
                 &id,
@@ -175,7 +169,7 @@ impl LocalProvider {
                 "-",
             ];
             let printed = self.run(&args, &list)?;
-            if let Some(signed_roots) = self.signed_roots.get_mut(bucket) {
+            if let Some(signed_roots) = self.signed_roots.get_mut(place) {
                 signed_roots.add(&printed)?;
             }
         }
@@ -183,10 +177,10 @@ impl LocalProvider {
     }
 
     /// Prunes the first third of each bucket, with the admin's signature.
-    pub(super) fn prune(&mut self, admin: &sr25519::Pair) -> Result<(), DemoError> {
-        for (bucket, signed_roots) in self.signed_roots.iter().enumerate() {
+    pub(super) fn prune(&self, admin: &Key) -> Result<(), DemoError> {
+        for (place, signed_roots) in self.signed_roots.iter().enumerate() {
             let before = (signed_roots.leaves() / 3).to_string();
-            let id = bucket.to_string();
+            let id = self.bucket(place).to_string();
             let shown = self.run(
                 &["bucket", "prune", &id, "--before", &before, "--dry-run"],
                 "",
@@ -195,8 +189,8 @@ impl LocalProvider {
                 .map_err(|error| DemoError::Unreadable(error.to_string()))?;
             let payload = hex::decode(to_sign.payload.trim_start_matches("0x"))
                 .map_err(|error| DemoError::Unreadable(error.to_string()))?;
-            let signature = hex::encode(admin.sign(&payload).0);
-            let admin = hex::encode(account(admin).0);
+            let signature = hex::encode(admin.sign(&payload).bytes);
+            let admin = hex::encode(admin.account());
             let leaf_count = to_sign.leaf_count.to_string();
             self.run(
                 &[
@@ -218,20 +212,21 @@ impl LocalProvider {
         Ok(())
     }
 
-    pub(super) fn signed_roots(&self, bucket: BucketId) -> Result<&SignedRoots, DemoError> {
-        usize::try_from(bucket.0)
-            .ok()
-            .and_then(|place| self.signed_roots.get(place))
-            .ok_or_else(|| DemoError::Unexpected(format!("there is no bucket {bucket}")))
+    /// Returns the id of a bucket by its place among this provider's.
+    fn bucket(&self, place: usize) -> u64 {
+        let place = u64::try_from(place).unwrap_or(u64::MAX);
+        self.first_bucket.saturating_add(place)
     }
 
-    /// Returns the newest signed root of each bucket.
-    pub(super) fn newest_roots(&self) -> Vec<(BucketId, H256)> {
-        (0..)
-            .map(BucketId)
-            .zip(&self.signed_roots)
+    /// Returns the buckets, with the signed roots of each.
+    pub(super) fn buckets(&self) -> impl Iterator<Item = (u64, &SignedRoots)> {
+        (self.first_bucket..).zip(&self.signed_roots)
+    }
+
+    /// Returns the newest commitment of each bucket.
+    pub(super) fn newest_commitments(&self) -> impl Iterator<Item = (u64, &Commitment)> {
+        self.buckets()
             .filter_map(|(bucket, signed_roots)| Some((bucket, signed_roots.newest()?)))
-            .collect()
     }
 }
 
@@ -248,8 +243,15 @@ impl RunningPrograms {
         format!("ws://127.0.0.1:{}", self.node_port)
     }
 
-    pub(super) fn standalone_url(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.standalone_port)
+    /// Returns the URLs of the providers' RPC: the node serves that of the provider in it.
+    pub(super) fn provider_urls(&self) -> [String; 2] {
+        let standalone = format!("ws://127.0.0.1:{}", self.standalone_port);
+        [self.node_url(), standalone]
+    }
+
+    /// Returns the providers' endpoints, as they are registered.
+    pub(super) fn endpoints(&self) -> [String; 2] {
+        [self.node_port, self.standalone_port].map(|port| format!("/ip4/127.0.0.1/tcp/{port}"))
     }
 
     /// Fails if one of the programs has ended by itself.
@@ -276,7 +278,7 @@ impl RunningPrograms {
         loop {
             match Chain::connect(&self.node_url()).await {
                 Ok(chain) => return Ok(chain),
-                Err(error) if begun.elapsed() > START_TIMEOUT => return Err(error),
+                Err(error) if begun.elapsed() > START_TIMEOUT => return Err(error.into()),
                 Err(_) => {}
             }
             self.check()?;
