@@ -25,7 +25,7 @@ const LEAVES: u64 = 24;
 const CLIENTS: u64 = 2;
 /// Bytes of each upload.
 const UPLOAD: usize = 64 << 10;
-/// The time between blocks. With six seconds, as on a real chain, the chain would be measured.
+/// The time between blocks. With two seconds, as on a real chain, the chain would be measured.
 const BLOCK_TIME: Duration = Duration::from_millis(300);
 /// The provider's secret.
 const SURI: &str = "//Charlie";
@@ -33,11 +33,11 @@ const SURI: &str = "//Charlie";
 /// The result of a burst.
 struct Measured {
     challenges: usize,
-    /// Blocks with challenges, each with a deadline of its own.
-    deadlines: u32,
+    /// Blocks with challenges.
+    asked_in: u32,
     /// The time from the block of the challenges to the block of the last answer.
     last: Duration,
-    /// For each answer, the anchor blocks since the challenge, sorted.
+    /// For each answer, the blocks since the challenge, sorted.
     waits: Vec<u32>,
     uploads: u64,
     /// Answers in a later block than an answer with a later deadline.
@@ -87,7 +87,7 @@ async fn measure(
     signed_roots: &[SignedCommitment],
     challenges: usize,
 ) -> Fallible<Measured> {
-    let chain = Chain::open(folder, SURI, signed_roots.len()).await?;
+    let chain = Chain::open(folder, SURI, signed_roots.len(), BLOCK_TIME).await?;
     let uploading = Uploading::start(chain.provider()?, signed_roots.len())?;
     let mut random = ChaCha8Rng::seed_from_u64(12);
     let places = (0..challenges).map(|_| {
@@ -98,15 +98,11 @@ async fn measure(
         .submit_challenges(signed_roots, places.collect())
         .await?;
     let begun = Instant::now();
-    let mut ticks = tokio::time::interval(BLOCK_TIME);
-    while chain.open_challenges()? > 0 {
-        ticks.tick().await;
-        chain.seal().await?;
-    }
+    chain.await_answers().await?;
     let last = begun.elapsed();
     let uploads = uploading.stop()?;
-    let answered = chain.answered(asked_at)?;
-    let lost = chain.lost()?;
+    let answered = chain.answered(asked_at).await?;
+    let lost = chain.lost().await?;
     chain.close().await?;
     let mut latest = 0;
     let mut out_of_order = 0;
@@ -118,7 +114,7 @@ async fn measure(
     }
     Ok(Measured {
         challenges,
-        deadlines: asked_until.saturating_sub(asked_at).saturating_add(1),
+        asked_in: asked_until.saturating_sub(asked_at).saturating_add(1),
         last,
         waits: answered.into_iter().map(|(wait, _)| wait).collect(),
         uploads,
@@ -200,7 +196,7 @@ fn report(measured: &Measured, buckets: u64, chunk: usize) -> Fallible<Section> 
     );
     table.row([
         measured.challenges.to_string(),
-        measured.deadlines.to_string(),
+        measured.asked_in.to_string(),
         format!("{:.2} s", measured.last.as_secs_f64()),
         format!("{} blocks", at(50)),
         format!("{} blocks", at(99)),

@@ -4,11 +4,6 @@
 //! This one has its name, its method, and equal encodings, as far as no cross-chain messages
 //! are sent: there are none on this chain.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "the codec's derive casts each variant's index, which is given here"
-)]
-
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use frame_support::dispatch::DispatchResultWithPostInfo;

@@ -18,9 +18,8 @@ const PACE: u32 = 3;
 /// The pallet's storage and calls.
 #[frame_support::pallet]
 #[expect(
-    clippy::cast_possible_truncation,
     clippy::expect_used,
-    reason = "in what the macros write: each call's index, and names of pallets that there are"
+    reason = "in what the macros write: names of pallets that there are"
 )]
 pub mod pallet {
     use super::{FIRST_RELAY_BLOCK, PACE};

@@ -1,10 +1,5 @@
 //! Agreements, and the terms for them that providers sign.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "the codec's derive casts each variant's index"
-)]
-
 use crate::types::BucketId;
 #[cfg(not(deployed))]
 use crate::types::Commitment;

@@ -1,10 +1,5 @@
 //! Challenges and their answers.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "the codec's derive casts each variant's index"
-)]
-
 use crate::Config;
 use crate::types::{BucketId, Commitment};
 use alloc::vec::Vec;
