@@ -1,5 +1,6 @@
 //! Tests of the assembled runtime.
 
 mod blocks;
+mod client;
 mod face;
 mod metadata;

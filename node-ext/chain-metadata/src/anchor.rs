@@ -21,23 +21,30 @@ pub(crate) struct Evidence {
     pub(crate) own: u32,
     /// The relay chain's number; `None` on a chain without one.
     pub(crate) relay: Option<u32>,
-    /// The latest block at which a row says that something happened.
+    /// True if there are rows.
+    pub(crate) has_rows: bool,
+    /// The latest block at which a row says that something happened, if one can be read.
     pub(crate) latest: Option<u32>,
     /// The number of blocks within which challenges are due.
     pub(crate) period: u32,
 }
 
 impl Evidence {
-    /// Tells the clock.
+    /// Tells the clock; `None` if there is no row, so that nothing depends on the clock yet.
     ///
     /// # Errors
     ///
     /// [`ChainError::Unsupported`] if rows fit both clocks, and these differ too much: with
     /// the wrong one, a challenge would be lost.
-    pub(crate) fn clock(&self) -> Result<Clock, ChainError> {
-        let Some(relay) = self.relay else {
-            return Ok(Clock::Own);
-        };
+    pub(crate) fn clock(&self) -> Result<Option<Clock>, ChainError> {
+        match self.relay {
+            None => Ok(Some(Clock::Own)),
+            Some(_) if !self.has_rows => Ok(None),
+            Some(relay) => self.tell(relay).map(Some),
+        }
+    }
+
+    fn tell(&self, relay: u32) -> Result<Clock, ChainError> {
         // If both are near, the later one makes each deadline nearer, which is safe.
         let gap = relay.abs_diff(self.own);
         if gap <= self.period >> 4 {
@@ -46,9 +53,9 @@ impl Evidence {
                 false => Clock::Own,
             });
         }
-        let latest = self.latest.ok_or_else(|| {
-            undecided("no provider is registered, so that nothing shows in which blocks it counts")
-        })?;
+        let latest = self
+            .latest
+            .ok_or_else(|| undecided("no provider's row can be read"))?;
         match (latest > self.own, latest > relay) {
             (true, false) => Ok(Clock::Relay),
             (false, true) => Ok(Clock::Own),
@@ -87,10 +94,11 @@ mod tests {
         let evidence = Evidence {
             own,
             relay,
+            has_rows: true,
             latest,
             period: PERIOD,
         };
-        evidence.clock().ok()
+        evidence.clock().ok().flatten()
     }
 
     #[test]
@@ -121,6 +129,18 @@ mod tests {
         assert_eq!(clock(50_000, Some(9_000_000), None), None);
         assert_eq!(clock(50_000, Some(100_000), Some(10_000)), None);
         assert_eq!(clock(50_000, Some(9_000_000), Some(9_000_001)), None);
+    }
+
+    #[test]
+    fn without_a_row_nothing_depends_on_the_clock() {
+        let evidence = Evidence {
+            own: 50_000,
+            relay: Some(9_000_000),
+            has_rows: false,
+            latest: None,
+            period: PERIOD,
+        };
+        assert_eq!(evidence.clock(), Ok(None));
     }
 
     #[test]

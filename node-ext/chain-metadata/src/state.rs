@@ -104,13 +104,18 @@ impl<S: NodeState> ChainState<S> {
         let clock = match known {
             Some(clock) => clock,
             None => {
-                let clock = Evidence {
+                let (has_rows, latest) = self.latest_registration(block).await?;
+                let evidence = Evidence {
                     own,
                     relay,
-                    latest: self.latest_registration(block).await?,
+                    has_rows,
+                    latest,
                     period: self.constant(block, "ChallengeTimeout").await?,
-                }
-                .clock()?;
+                };
+                let Some(clock) = evidence.clock()? else {
+                    // The later one makes deadlines nearer. It is asked again at each block.
+                    return Ok(relay.unwrap_or(own).max(own));
+                };
                 *layout.clock.lock() = Some(clock);
                 clock
             }
@@ -121,20 +126,22 @@ impl<S: NodeState> ChainState<S> {
         })
     }
 
-    /// Returns the latest block at which a provider was registered, among the first page.
-    async fn latest_registration(&self, block: &Block) -> Result<Option<u32>, ChainError> {
+    /// Returns whether providers are registered, and the latest block at which one was, among
+    /// the first page.
+    async fn latest_registration(&self, block: &Block) -> Result<(bool, Option<u32>), ChainError> {
         let item = block.layout.item("Providers")?;
         let keys = self
             .node
             .keys(block.hash, item.prefix(), None, PAGE)
             .await?;
+        let has_rows = !keys.is_empty();
         let rows = self.node.values(block.hash, keys).await?;
         // A row that does not decode shows nothing.
         let read = rows.into_iter().flatten().filter_map(|bytes| {
             let value = item.decode(&bytes).ok()?;
             rows::registered_at(&value).ok()
         });
-        Ok(read.max())
+        Ok((has_rows, read.max()))
     }
 
     async fn number(
