@@ -5,6 +5,7 @@
 mod account;
 mod address_file;
 mod advice;
+mod agreement_args;
 mod args;
 mod backend;
 mod bucket_args;

@@ -14,6 +14,7 @@ mod startup_summary;
 
 use crate::account::account;
 use crate::address_file::AddressFile;
+use crate::agreement_args::AgreementArgs;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::hashing::Hashing;
@@ -28,6 +29,7 @@ use cairn_bucket::BasePath;
 use cairn_chain::ChainClient;
 use cairn_chain_rpc::{RpcChainClient, RpcNode};
 use cairn_engine::Access;
+use cairn_gadget::ExtensionConfig;
 use cairn_keys::Signer;
 use cairn_primitives::H256;
 use cairn_primitives::challenge::AccountId;
@@ -96,6 +98,8 @@ pub(crate) struct RunArgs {
     metrics: MetricsArgs,
     #[command(flatten)]
     schedule: WorkerArgs,
+    #[command(flatten)]
+    agreements: AgreementArgs,
 }
 
 impl RunArgs {
@@ -118,6 +122,8 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
         .collect();
     let base = globals.open(Access::ReadWrite)?;
     let exports = args.rpc.exports(base.path())?;
+    let mut config = args.schedule.config();
+    args.agreements.apply(&mut config)?;
     let keys = Keys {
         account: base.keys().signer(args.account)?,
         signing: base.keys().signer(args.signing_key.or(args.account))?,
@@ -131,6 +137,7 @@ pub(crate) fn run(args: &RunArgs, globals: &Globals) -> Result<(), Failure> {
         address,
         tokens,
         exports,
+        config,
     };
     let ended = runtime.block_on(run_provider(args, doors, base, keys, globals.output()));
     // Tasks that block longer are abandoned, as a kill would.
@@ -146,11 +153,14 @@ struct Keys {
     signing: Signer,
 }
 
-/// The RPC's address, tokens and export folder, from the command line.
+/// The RPC's address, tokens and export folder, and the workers' configuration, from the command
+/// line.
 struct RpcAccess {
     address: SocketAddr,
     tokens: Vec<Token>,
     exports: Option<ExportFolder>,
+    /// The configuration of the workers.
+    config: ExtensionConfig,
 }
 
 async fn run_provider(
@@ -215,7 +225,7 @@ async fn run_provider(
         second,
         provider: provider.clone(),
         signer: keys.signing,
-        config: args.schedule.config(),
+        config: doors.config,
         limits: args.rpc.limits(),
         cosigners: args.schedule.cosigners(),
         exports: doors.exports,

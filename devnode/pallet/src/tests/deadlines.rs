@@ -2,9 +2,9 @@
 
 use crate::mock::*;
 use crate::types::ChallengeId;
+use crate::{Error, Event};
 #[cfg(relay_clock)]
 use crate::{LastSweptChallengeBlock, NextChallengeIndex, PendingChallenges};
-use crate::{Error, Event};
 use frame_support::{assert_noop, assert_ok};
 
 const P: &str = PROVIDERS[0];

@@ -34,6 +34,19 @@ impl Session<'_> {
         result
     }
 
+    /// Sends a request again until the provider has seen the chain's last blocks.
+    fn ask_until_answered(&mut self, name: &str, params: Value) {
+        const MAX_ATTEMPTS: usize = 10_000;
+        let mut refused = Value::Null;
+        for _ in 0..MAX_ATTEMPTS {
+            refused = self.client.request(name, params.clone());
+            if let Some(result) = refused.get("result").cloned() {
+                return self.keep(name, params, result, None);
+            }
+        }
+        panic!("{name} {params}: {refused}");
+    }
+
     fn keep(&mut self, name: &str, params: Value, result: Value, notification: Option<Value>) {
         let names = self
             .method(name)
@@ -79,7 +92,13 @@ impl Session<'_> {
 /// more on the way.
 pub(crate) fn of(api: &Api) -> Vec<Example> {
     let exports = tempfile::tempdir().unwrap();
-    let stage = Fixture::new(&["--export-dir", exports.path().to_str().unwrap()]);
+    let stage = Fixture::new(&[
+        "--export-dir",
+        exports.path().to_str().unwrap(),
+        "--accept-agreements",
+        "--price-per-byte",
+        "10",
+    ]);
     let mut session = Session {
         api,
         client: stage.connect(),
@@ -195,6 +214,19 @@ pub(crate) fn of(api: &Api) -> Vec<Example> {
     });
     let prune = json!({ "bucket": bucket, "beforeSeq": 1, "authorisation": authorisation });
     session.ask("cairnWrite_v1_pruneBucket", prune);
+
+    // A provider signs terms once the anchor block has advanced since its start.
+    for _ in 0..8 {
+        stage.make_block();
+    }
+    let terms = json!({
+        "owner": sp_core::H256(admin.public().0),
+        "maxBytes": 1 << 20,
+        "duration": 14_400,
+        "maxPrice": 20,
+    });
+    session.ask_until_answered("cairnProvider_v1_negotiate", json!({ "request": terms }));
+    session.ask("cairnProvider_v1_offer", json!({}));
     session.examples
 }
 
