@@ -55,9 +55,11 @@ fn look_at_machine(
     buckets: usize,
 ) -> Machine {
     let folder = BasePath::keys_in(path);
-    let signing = keys
-        .account(&folder)
-        .and_then(|account| folder.signer(Some(keys.signing_key(account))));
+    // The account's key signs answers, and the other one commitments.
+    let signing = keys.account(&folder).and_then(|account| {
+        folder.signer(Some(account))?;
+        folder.signer(Some(keys.signing_key(account)))
+    });
     let exposed = folder.exposed().unwrap_or_default();
     let is_folder = std::fs::metadata(path).is_ok_and(|found| found.is_dir());
     let reading = is_folder.then(|| DiskGuard::for_path(path, globals.disk_reserve).reading(0));

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &SetupArgs, globals: &Globals) -> Result<(), Failure> {
     look_at_chain(&operator, &ChainLook::default(), &mut evidence);
     let stake = operator.amount("--stake", &args.stake)?;
     let settings = args.settings.change(&operator)?;
-    check(&operator, &evidence, globals)?;
+    check(args, &operator, &evidence, globals)?;
     tell_endpoint(&multiaddr, globals)?;
     let request = SetupRequest {
         key: RegisteredKey::from(operator.signing_key),
@@ -91,8 +91,13 @@ pub(crate) fn run(args: &SetupArgs, globals: &Globals) -> Result<(), Failure> {
     }
 }
 
-/// Tells each finding, and refuses to go on if one endangers the stake.
-fn check(operator: &Operator, evidence: &Evidence, globals: &Globals) -> Result<(), Failure> {
+/// Tells each finding, and refuses to submit anything if one endangers the stake.
+fn check(
+    args: &SetupArgs,
+    operator: &Operator,
+    evidence: &Evidence,
+    globals: &Globals,
+) -> Result<(), Failure> {
     let findings = diagnose(evidence, &operator.token);
     let mut dangers = Vec::new();
     for finding in findings
@@ -108,6 +113,8 @@ fn check(operator: &Operator, evidence: &Evidence, globals: &Globals) -> Result<
     }
     match dangers.as_slice() {
         [] => Ok(()),
+        // What is only shown endangers nothing.
+        _ if args.submit.is_shown_only() => Ok(()),
         dangers => Err(Failure::Danger(format!(
             "nothing was submitted: a provider set up like this would lose its stake ({}); `cairn \
              doctor` tells the same checks and more",

@@ -20,16 +20,23 @@ use std::io::{IsTerminal, Write};
 pub(crate) struct SubmitArgs {
     /// Show what would be submitted, and submit nothing
     #[arg(long, conflicts_with_all = ["print_calls", "yes"])]
-    pub(crate) dry_run: bool,
+    dry_run: bool,
     /// Print each call as hex for another wallet to sign, and submit nothing
     #[arg(long, conflicts_with = "yes")]
-    pub(crate) print_calls: bool,
+    print_calls: bool,
     /// Submit without asking
     #[arg(long)]
     yes: bool,
     /// Answers of the largest size whose fees must be left when stake is added
     #[arg(long, value_name = "N", default_value_t = DEFAULT_PAID_ANSWERS)]
     paid_answers: u32,
+}
+
+impl SubmitArgs {
+    /// Returns whether calls are shown, and none is submitted.
+    pub(crate) const fn is_shown_only(&self) -> bool {
+        self.dry_run || self.print_calls
+    }
 }
 
 /// The operator's consent to a plan.
@@ -112,7 +119,7 @@ impl Operator {
         output: Output,
         plan: impl FnOnce(&Facts) -> Result<Vec<ProviderCall>, Refusal>,
     ) -> Result<Consent, Failure> {
-        let is_shown_only = args.dry_run || args.print_calls;
+        let is_shown_only = args.is_shown_only();
         if !is_shown_only && !self.can_sign {
             return Err(Failure::Failed(format!(
                 "the key of account {} is not in the base path: insert it with `cairn key \

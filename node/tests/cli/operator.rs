@@ -1,5 +1,7 @@
 //! The commands about a provider's record on chain, against a node with the real chain's face.
 
+mod extrinsic;
+mod face;
 mod fake_node;
 
 use crate::support::{DANGER, FAILED, Provider, REFUSED, RunResult, USAGE};
@@ -7,7 +9,9 @@ use cairn_chain::ProviderCall;
 use cairn_primitives::BucketId;
 use cairn_primitives::challenge::{AccountId, Role};
 use cairn_primitives::onchain::{Agreement, BucketInfo, PrimaryProvider, RegisteredKey};
-use fake_node::{FakeNode, MIN_STAKE, decode_call};
+use extrinsic::decode_call;
+use face::{Face, VARIANTS};
+use fake_node::{FakeNode, MIN_STAKE};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
@@ -29,6 +33,10 @@ impl Fixture {
     }
 
     fn with_balance(balance: u128) -> Self {
+        Self::on(Face::MadeUp, balance)
+    }
+
+    fn on(face: Face, balance: u128) -> Self {
         let provider = Provider::new();
         provider.run(["bucket", "create", "1"]).succeeds();
         let listed = provider.json(["key", "list"]);
@@ -36,7 +44,7 @@ impl Fixture {
         let key = hex::decode(key.trim_start_matches("0x")).unwrap();
         let account = AccountId(key.try_into().unwrap());
         Self {
-            node: FakeNode::start(balance, account),
+            node: FakeNode::start(face, balance, account),
             provider,
             account,
         }
@@ -259,6 +267,12 @@ fn printed_calls_decode_to_what_was_shown() {
     assert_eq!(plan["stake"]["planck"], MIN_STAKE.to_string());
     // An account whose key is elsewhere can be set up only so.
     let alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
+    let key = hex::encode(fixture.account.0);
+    let away = ["--account", alice, "--signing-key", &key];
+    let printed = fixture.setup(&[&away[..], &["--print-calls"]].concat());
+    printed.fails(REFUSED, &["the account can spend 0 PAS"]);
+    let refused = fixture.setup(&[&away[..], &["--yes"]].concat());
+    refused.fails(DANGER, &["would lose its stake (key)"]);
     fixture
         .run(
             &["provider", "add-stake", "1"],
@@ -344,6 +358,39 @@ fn a_provider_leaves_step_by_step() {
     assert!(text.contains("is not registered"), "{text}");
     assert!(fixture.node.record(fixture.account).is_none());
     assert_eq!(fixture.node.refused(), Vec::<&str>::new());
+}
+
+/// Each variant of the runtime is registered with, changed and left by its own metadata.
+#[test]
+fn every_variant_of_the_chain_is_served() {
+    for variant in VARIANTS {
+        let fixture = Fixture::on(Face::Pinned(variant), BALANCE);
+        let settings = [
+            "--yes",
+            "--price-per-byte",
+            "3 planck",
+            "--accept-primary",
+            "true",
+        ];
+        fixture.setup(&settings).succeeds();
+        let record = fixture.record();
+        assert_eq!(record.stake, MIN_STAKE, "{variant}");
+        assert_eq!(record.settings.price_per_byte, 3, "{variant}");
+        fixture.agree(1, 40_000);
+        let shown = fixture
+            .provider
+            .json(fixture.args(&["provider", "show"], &[]));
+        assert_eq!(shown[0]["agreements"][0]["expires_at"], 40_000, "{variant}");
+        let findings = fixture.run(&["doctor"], &["--json"]).json();
+        for check in ["runtime", "chain-state", "registered-key", "stake", "funds"] {
+            let found = finding(&findings, check);
+            assert_ne!(found["severity"], "danger", "{variant}: {found}");
+            assert_ne!(found["severity"], "unknown", "{variant}: {found}");
+        }
+        fixture.run(&["provider", "leave"], &["--yes"]).succeeds();
+        assert!(!fixture.record().settings.accepting_primary, "{variant}");
+        assert_eq!(fixture.node.refused(), Vec::<&str>::new(), "{variant}");
+    }
 }
 
 fn finding<'f>(findings: &'f [Value], check: &str) -> &'f Value {

@@ -150,7 +150,7 @@ impl Check {
             ),
             Self::Key => (
                 "key",
-                "The account's key is in the base path",
+                "The key of the account, and the key that signs commitments, are in the base path",
                 "Insert it with `cairn key insert`, or name the account with `--account`",
             ),
             Self::KeyMode => (

@@ -1,34 +1,29 @@
 //! A node over a WebSocket, with the real chain's face and the simulated pallet's judgement.
 //! It makes a block for each extrinsic, at once or when the test says so.
 
+use super::extrinsic::decode_extrinsic;
+use super::face::{Face, Storage};
 use cairn_chain::ProviderCall;
-use cairn_chain_metadata::testing::{self, Options, PALLET_INDEX};
+use cairn_primitives::H256;
 use cairn_primitives::challenge::AccountId;
-use cairn_primitives::onchain::{ProviderInfo, ProviderSettings, RegisteredKey};
-use cairn_primitives::{BucketId, H256};
+use cairn_primitives::onchain::ProviderInfo;
 use cairn_testing::{LIMITS, Pallet};
-use codec::{Compact, Decode, Encode};
+use codec::Encode;
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::SubscriptionResult;
 use jsonrpsee::server::{Server, ServerHandle, SubscriptionMessage};
 use jsonrpsee::types::ErrorObjectOwned;
 use parking_lot::{Condvar, Mutex};
 use serde_json::{Value, json};
-use sp_crypto_hashing::{blake2_128, twox_128};
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// The balance that an account must keep, in the metadata.
-const DEPOSIT: u128 = 10;
 /// The stake that the chain asks for at least, in the metadata.
 pub(crate) const MIN_STAKE: u128 = 1_000_000_000_000_000;
 /// A test fails rather than waiting for ever.
 const TEST_TIMEOUT: Duration = Duration::from_secs(60);
-
-type Storage = BTreeMap<Vec<u8>, Vec<u8>>;
 
 struct Pending {
     by: AccountId,
@@ -37,6 +32,7 @@ struct Pending {
 }
 
 struct Chain {
+    face: Face,
     pallet: Pallet,
     /// Each block's hash and state.
     blocks: Vec<(H256, Storage, u32)>,
@@ -65,8 +61,8 @@ pub(crate) struct FakeNode {
 }
 
 impl FakeNode {
-    /// Starts a node whose accounts have a balance.
-    pub(crate) fn start(balance: u128, account: AccountId) -> Self {
+    /// Starts a node on which an account has a balance.
+    pub(crate) fn start(face: Face, balance: u128, account: AccountId) -> Self {
         let mut pallet = Pallet::new(LIMITS, 100);
         pallet.registration.min_stake = MIN_STAKE;
         pallet.registration.min_stake_per_byte = 1_000;
@@ -75,6 +71,7 @@ impl FakeNode {
         pallet.balances.insert(account.0, balance);
         let shared = Arc::new(Shared::default());
         *shared.chain.lock() = Some(Chain {
+            face,
             pallet,
             blocks: Vec::new(),
             heads: Vec::new(),
@@ -173,65 +170,11 @@ impl Drop for FakeNode {
     }
 }
 
-fn prefix(pallet: &str, item: &str) -> Vec<u8> {
-    [twox_128(pallet.as_bytes()), twox_128(item.as_bytes())].concat()
-}
-
-fn concat(key: &impl Encode) -> Vec<u8> {
-    let key = key.encode();
-    [blake2_128(&key).to_vec(), key].concat()
-}
-
-/// Returns the state of the chain as rows, by the metadata's types, written by hand.
-fn rows(pallet: &Pallet) -> Storage {
-    let mut rows = Storage::new();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = u64::try_from(now.as_millis()).unwrap();
-    rows.insert(prefix("Timestamp", "Now"), now.encode());
-    for account in pallet.balances.keys() {
-        let funds = pallet.funds_of(&AccountId(*account));
-        let data = (funds.spendable + DEPOSIT, funds.held, 0_u128, 0_u128);
-        let key = [prefix("System", "Account"), concat(account)].concat();
-        rows.insert(key, (0_u32, 0_u32, 0_u32, 0_u32, data).encode());
-    }
-    for (account, record) in &pallet.providers {
-        let lost = u32::try_from(record.lost).unwrap();
-        let stats = (1_u32, 0_u32, 0_u64, 0_u32, 0_u32, lost, 0_u128);
-        let row = (
-            &record.endpoint,
-            &record.key.0,
-            record.stake,
-            record.committed_bytes,
-            record.settings,
-            stats,
-            record.deregister_at,
-        );
-        let key = [prefix("StorageProvider", "Providers"), concat(account)].concat();
-        rows.insert(key, row.encode());
-    }
-    for (bucket, info) in &pallet.buckets {
-        for primary in &info.primary_providers {
-            let Some(agreement) = primary.agreement else {
-                continue;
-            };
-            let amounts = (agreement.max_bytes, 0_u128, 0_u128, agreement.expires_at);
-            let row = (agreement.owner, amounts, false, 0_u8, 1_u32);
-            let key = [
-                prefix("StorageProvider", "StorageAgreements"),
-                concat(&bucket.0),
-                concat(&primary.account),
-            ];
-            rows.insert(key.concat(), row.encode());
-        }
-    }
-    rows
-}
-
 impl Chain {
     fn make_block(&mut self) -> H256 {
         let number = u64::try_from(self.blocks.len()).unwrap();
         let hash = H256::from_low_u64_be(number + 1_000);
-        let rows = rows(&self.pallet);
+        let rows = self.face.rows(&self.pallet);
         self.blocks.push((hash, rows, self.pallet.anchor));
         let head = json!({"number": format!("{number:#x}")});
         self.heads
@@ -316,13 +259,13 @@ impl Chain {
                 let function = param(0);
                 hex(&match function.as_str().unwrap() {
                     "Metadata_metadata_versions" => vec![15_u32].encode(),
-                    "Metadata_metadata_at_version" => {
-                        Some(testing::metadata(Options::CURRENT)).encode()
+                    "Metadata_metadata_at_version" => Some(self.face.metadata()).encode(),
+                    "StorageProviderApi_current_anchor_block" if self.face.tells_anchor() => {
+                        anchor.encode()
                     }
-                    "StorageProviderApi_current_anchor_block" => anchor.encode(),
                     "TransactionPaymentApi_query_info" => {
                         let length = bytes(&param(1)).len();
-                        (0_u32, 0_u8, self.pallet.fee_of(length)).encode()
+                        self.face.fee(self.pallet.fee_of(length))
                     }
                     other => {
                         let message = format!("Exported method {other} is not found");
@@ -347,53 +290,6 @@ fn bytes(value: &Value) -> Vec<u8> {
 
 fn hex(bytes: &[u8]) -> Value {
     json!(format!("0x{}", hex::encode(bytes)))
-}
-
-/// Decodes a signed extrinsic, by the extensions of the metadata.
-fn decode_extrinsic(bytes: &[u8]) -> (AccountId, ProviderCall) {
-    let body: Vec<u8> = Decode::decode(&mut &*bytes).unwrap();
-    let input = &mut body.as_slice();
-    assert_eq!(
-        u8::decode(input).unwrap(),
-        0x84,
-        "a signed extrinsic of version 4"
-    );
-    let (kind, account) = <(u8, [u8; 32])>::decode(input).unwrap();
-    assert_eq!(kind, 0);
-    // Signature, lifetime, nonce, tip, and no hash of the metadata.
-    let _ = <(u8, [u8; 64], [u8; 2])>::decode(input).unwrap();
-    let _ = <(Compact<u32>, Compact<u128>, u8)>::decode(input).unwrap();
-    (AccountId(account), decode_call(input))
-}
-
-/// Decodes a call of the storage pallet.
-pub(crate) fn decode_call(mut bytes: &[u8]) -> ProviderCall {
-    let input = &mut bytes;
-    let (pallet, call) = <(u8, u8)>::decode(input).unwrap();
-    assert_eq!(pallet, PALLET_INDEX);
-    let call = match call {
-        0 => {
-            let (multiaddr, key, stake) = <(Vec<u8>, Vec<u8>, u128)>::decode(input).unwrap();
-            ProviderCall::Register {
-                multiaddr: String::from_utf8(multiaddr).unwrap(),
-                public_key: RegisteredKey(key),
-                stake,
-            }
-        }
-        1 => ProviderCall::AddStake(Decode::decode(input).unwrap()),
-        2 => ProviderCall::AnnounceDeregister,
-        3 => ProviderCall::UpdateSettings(ProviderSettings::decode(input).unwrap()),
-        5 => {
-            let multiaddr = Vec::<u8>::decode(input).unwrap();
-            ProviderCall::UpdateMultiaddr(String::from_utf8(multiaddr).unwrap())
-        }
-        6 => ProviderCall::CompleteDeregister,
-        7 => ProviderCall::CancelDeregister,
-        26 => ProviderCall::ClaimExpiredAgreement(BucketId(Decode::decode(input).unwrap())),
-        other => panic!("call {other}"),
-    };
-    assert!(input.is_empty(), "nothing follows the call");
-    call
 }
 
 fn module(shared: Arc<Shared>) -> RpcModule<Arc<Shared>> {
