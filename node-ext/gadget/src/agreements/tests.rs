@@ -283,7 +283,7 @@ async fn an_agreement_that_is_gone_from_the_chain_has_ended() {
 }
 
 #[tokio::test]
-async fn an_agreement_made_while_the_provider_was_down_gets_its_bucket() {
+async fn an_agreement_made_during_a_stop_gets_its_bucket() {
     let mut fixture = Fixture::new().await;
     fixture.restart_with(config(), |_| {});
     fixture.agree(ID, MIB, 1_000).await;
