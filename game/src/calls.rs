@@ -88,9 +88,10 @@ impl Call {
             bytes
         };
         match self {
-            Self::RegisterProvider { public_key, stake } => {
-                of(0, &("/ip4/127.0.0.1/tcp/1", public_key.to_vec(), *stake))
-            }
+            Self::RegisterProvider { public_key, stake } => of(
+                0,
+                &("/ip4/127.0.0.1/tcp/1", public_key.to_vec(), *stake),
+            ),
             Self::Establish {
                 provider,
                 terms,
@@ -131,7 +132,9 @@ impl Call {
                 Some(nonce) => of(30, &(*bucket, *commitment, *nonce, signatures.clone())),
                 None => of(30, &(*bucket, *commitment, signatures.clone())),
             },
-            Self::ExtendCheckpoint { bucket, signatures } => of(31, &(*bucket, signatures.clone())),
+            Self::ExtendCheckpoint { bucket, signatures } => {
+                of(31, &(*bucket, signatures.clone()))
+            }
             Self::ProviderCheckpoint {
                 bucket,
                 commitment,

@@ -13,7 +13,9 @@ use cairn_chain::{
 use cairn_chain_metadata::ChainState;
 use cairn_gadget::CheckpointRequest;
 use cairn_primitives::challenge::{AccountId, ChallengeId, ChallengeResponse};
-use cairn_primitives::onchain::{Agreement, BucketInfo, Limits, Outcome, ProviderInfo, TermsRules};
+use cairn_primitives::onchain::{
+    Agreement, BucketInfo, Limits, Outcome, ProviderInfo, TermsRules,
+};
 use cairn_primitives::{BucketId, H256, HashingProfile};
 use futures::stream::{BoxStream, StreamExt};
 use parking_lot::Mutex;

@@ -5,11 +5,13 @@
 
 mod state;
 
-use state::DEFAULT_WINDOW;
 pub(crate) use state::{Rows, challenge_key, item_key, row_key};
+use state::DEFAULT_WINDOW;
 
 use crate::actors::{Actor, UNIT};
-use cairn_primitives::challenge::{AccountId, ChallengeId, ChunkLocation, Role, SlashReason};
+use cairn_primitives::challenge::{
+    AccountId, ChallengeId, ChunkLocation, Role, SlashReason,
+};
 use cairn_primitives::checkpoint::BucketSnapshot;
 use cairn_primitives::onchain::{Agreement, RegisteredKey};
 use cairn_primitives::{BucketId, Commitment, H256, Sequence};
@@ -48,9 +50,7 @@ pub(crate) struct BucketRow {
 impl BucketRow {
     /// Returns a provider's place among the primary ones.
     pub(crate) fn place_of(&self, provider: &AccountId) -> Option<usize> {
-        self.primary_providers
-            .iter()
-            .position(|one| one == provider)
+        self.primary_providers.iter().position(|one| one == provider)
     }
 
     /// Returns the last checkpoint, if a provider signed it.

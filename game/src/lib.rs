@@ -47,5 +47,5 @@ mod world;
 pub use game_result::{GameResult, Violation};
 pub use moves::{Move, MoveKind, Script};
 pub use script_generator::script_of;
-pub use search::{Finding, Report, SearchConfig, replay, search};
 pub use variant::Variant;
+pub use search::{Finding, Report, SearchConfig, replay, search};

@@ -6,8 +6,8 @@ use cairn_primitives::BucketId;
 use cairn_primitives::challenge::{AccountId, ChallengeId};
 use cairn_primitives::onchain::{Agreement, CheckpointWindow, OpenChallenge};
 use codec::{Decode, Encode};
-use sp_core::storage::Storage;
 use sp_crypto_hashing::{blake2_128, twox_64, twox_128};
+use sp_core::storage::Storage;
 
 /// The windows of buckets without windows of their own.
 pub(crate) const DEFAULT_WINDOW: CheckpointWindow = CheckpointWindow {

@@ -36,9 +36,7 @@ impl World {
         };
         let signed_root = (challenge.mmr_root, challenge.start_seq.0);
         // A proof must never be wrong; other answers for destroyed data may be.
-        if reason != Some(SlashReason::InvalidProof)
-            && !self.exists(challenge.bucket_id, &signed_root)
-        {
+        if reason != Some(SlashReason::InvalidProof) && !self.exists(challenge.bucket_id, &signed_root) {
             self.log_event("the stake is lost, with data that the operator itself had destroyed");
             self.is_void = true;
             return;
